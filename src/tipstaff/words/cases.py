@@ -1,0 +1,85 @@
+"""What is alleged against whom, and where that stands."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from .verdicts import NoticePosture, Rung, Severity
+from .people import Role
+
+
+class CaseState(enum.StrEnum):
+    """Where a case stands. The moves between states are in `tipstaff.cases.rules`."""
+
+    OPENED = "opened"
+    """On record; the first letter has not been handed over yet."""
+    WAITING_PERSON = "waiting_person"
+    """A person must decide before anything is sent."""
+    NOTIFIED = "notified"
+    """The holder was told; the deadline runs."""
+    EXTENDED = "extended"
+    """The holder asked for time, once."""
+    DISPUTED = "disputed"
+    """The holder disputes it; the clock stands until another person reviews it."""
+    OVERDUE = "overdue"
+    """The deadline passed without an answer."""
+    MEASURE_PLANNED = "measure_planned"
+    MEASURE_IN_FORCE = "measure_in_force"
+    FIXED = "fixed"
+    """The holder says it is fixed; measures are being lifted."""
+    CLOSED = "closed"
+
+
+class CaseOutcome(enum.StrEnum):
+    NONE = "none"
+    FIXED = "fixed"
+    FIXED_AFTER_MEASURE = "fixed_after_measure"
+    NOT_UPHELD = "not_upheld"
+    WITHDRAWN = "withdrawn"
+
+
+class Answer(enum.StrEnum):
+    """What a customer may answer."""
+
+    FIXED = "fixed"
+    NEED_TIME = "need_time"
+    DISPUTE = "dispute"
+    WRONG_CUSTOMER = "wrong_customer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    key: str
+    """`C-000123`."""
+    customer: str
+    customer_name: str
+    """A snapshot: a case outlives its customer."""
+    service: str | None
+    clause: str
+    group: str
+    edition: str
+    type: str
+    """XARF type of the report that opened it."""
+    severity: Severity
+    state: CaseState
+    outcome: CaseOutcome
+    resource: str
+    """The address, URL or name complained about first."""
+    opened_at: datetime
+    due_at: datetime | None
+    """When the holder's time to answer ends."""
+    closed_at: datetime | None
+    extended: bool
+    reports: int
+    explanation: str
+    notice: NoticePosture
+    ladder: tuple[Rung, ...]
+    measure_ports: tuple[tuple[str, int], ...]
+    decides: Role | None
+    assignee: str | None
+    answer: str
+    """The customer's latest answer in their own words."""
+    version: int
+    """For optimistic concurrency: a stale write is refused."""
+    repeat_of: int = 0
+    """Earlier upheld cases under the same group."""

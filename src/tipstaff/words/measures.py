@@ -1,0 +1,256 @@
+"""Measures: what is touched, how hard, until when, and how surely it is in force."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+
+
+class Degree(enum.IntEnum):
+    """How hard a measure is. Smaller is preferred."""
+
+    NOTIFY = 1
+    RATE_LIMIT = 2
+    HOLD = 3
+    BLOCK = 4
+    WALLED_GARDEN = 5
+    DISCONNECT = 6
+    SUSPEND = 7
+    TERMINATE = 8
+
+
+class Scope(enum.IntEnum):
+    """How much of the customer's world a selector takes in. Smaller is preferred."""
+
+    ITEM = 1
+    MAILBOX = 2
+    HOST_NAME = 3
+    FLOW = 4
+    """Address, protocol and port."""
+    ADDRESS = 5
+    PREFIX = 6
+    SERVICE = 7
+    ACCOUNT = 8
+
+
+class Direction(enum.StrEnum):
+    """Seen from the customer."""
+
+    OUT = "out"
+    """Packets that the customer sends: the selector's port is the destination port."""
+    IN = "in"
+    """Packets sent to the customer: the selector's port is the customer's own."""
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """What is touched. Exactly one of `network`, `url`, `host_name`, `mailbox`, `service`, `account` is set."""
+
+    network: IPv4Network | IPv6Network | None = None
+    protocol: str | None = None
+    """`tcp` or `udp`, with `port`; only with `network`."""
+    port: int | None = None
+    direction: Direction = Direction.BOTH
+    url: str | None = None
+    host_name: str | None = None
+    mailbox: str | None = None
+    service: str | None = None
+    account: str | None = None
+
+    def __post_init__(self) -> None:
+        subjects = (self.network, self.url, self.host_name, self.mailbox, self.service, self.account)
+        if sum(x is not None for x in subjects) != 1:
+            raise ValueError("a selector names exactly one network, URL, host name, mailbox, service or account")
+        if self.port is not None and (self.network is None or self.protocol is None):
+            raise ValueError("a port belongs to a network and a protocol")
+
+    @property
+    def scope(self) -> Scope:
+        if self.url is not None:
+            return Scope.ITEM
+        if self.mailbox is not None:
+            return Scope.MAILBOX
+        if self.host_name is not None:
+            return Scope.HOST_NAME
+        if self.network is not None:
+            if self.port is not None:
+                return Scope.FLOW
+            return Scope.ADDRESS if self.network.num_addresses == 1 else Scope.PREFIX
+        return Scope.SERVICE if self.service is not None else Scope.ACCOUNT
+
+    def __str__(self) -> str:
+        if self.network is None:
+            return self.url or self.host_name or self.mailbox or self.service or self.account or ""
+        host = str(self.network.network_address) if self.network.num_addresses == 1 else str(self.network)
+        if self.port is None:
+            return host
+        way = {Direction.OUT: "from", Direction.IN: "to", Direction.BOTH: "from and to"}[self.direction]
+        return f"{self.protocol}/{self.port} {way} {host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A measure that was weighed, and what it would hit."""
+
+    selector: Selector
+    degree: Degree
+    device: str | None
+    """The device that could carry it out; None when none is reachable."""
+    sufficient: bool
+    others_hit: int
+    """Accounts other than the holder's that it would touch."""
+    services_hit: int
+    """The holder's other services that it would touch."""
+    chosen: bool
+    why: str
+    """One sentence: why it was chosen or rejected."""
+
+
+class Ground(enum.StrEnum):
+    """Grounds on which a measure may come at once, its notice with it (clause row 64)."""
+
+    LAW = "law"
+    LIABILITY = "liability"
+    NETWORK_HARM = "network_harm"
+    LISTING = "listing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Urgency:
+    """Why no warning came first: a ground, what shows it, and the two who answer for it."""
+
+    ground: Ground
+    shown_by: str
+    decided_by: str
+    seconded_by: str
+
+
+class MeasureState(enum.StrEnum):
+    """What is wanted of a measure, and how far that has come."""
+
+    PLANNED = "planned"
+    """Recorded; the enforcer has not acted yet."""
+    APPLYING = "applying"
+    """The intent is on record; the wire may have been touched."""
+    IN_FORCE = "in_force"
+    LIFTING = "lifting"
+    """No longer wanted; the device may still hold it."""
+    LIFTED = "lifted"
+    FAILED = "failed"
+
+
+class Proof(enum.IntEnum):
+    """How surely a state is known. 'In force' may be said from STATE up."""
+
+    NONE = 0
+    ACK = 1
+    CONFIG = 2
+    STATE = 3
+    """Read back from the device's forwarding or session state."""
+    PROBE = 4
+    """Shown by traffic: the target is stopped and its neighbour still works."""
+
+
+class Seen(enum.StrEnum):
+    """What a read-back says of a rule. A failed read is UNKNOWN, never ABSENT."""
+
+    IN_FORCE = "in_force"
+    ABSENT = "absent"
+    DRIFT = "drift"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of a plan: what a device shall hold for one measure."""
+
+    measure: str
+    """`M-000123`."""
+    case: str
+    selector: Selector
+    degree: Degree
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All rules wanted on one device. A higher generation replaces a lower one."""
+
+    device: str
+    generation: int
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One difference between a plan and what a device holds."""
+
+    verb: str
+    """`apply` or `lift`."""
+    measure: str
+    rule: Rule | None
+    """None for a rule that the device holds and no plan wants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A read-back of a device's own namespace. When not `complete`, what is not listed is UNKNOWN."""
+
+    complete: bool
+    generation: int
+    rules: tuple[tuple[str, Seen], ...]
+    """(measure key, what is seen)."""
+    foreign: tuple[str, ...] = ()
+    at: datetime
+    detail: str = ""
+
+    def of(self, measure: str) -> Seen:
+        for key, seen in self.rules:
+            if key == measure:
+                return seen
+        return Seen.ABSENT if self.complete else Seen.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What real traffic showed. None means that it was not probed."""
+
+    target_stopped: bool | None
+    neighbour_works: bool | None
+    detail: str = ""
+
+    @property
+    def proves_in_force(self) -> bool:
+        return self.target_stopped is True and self.neighbour_works is True
+
+    @property
+    def proves_lifted(self) -> bool:
+        return self.target_stopped is False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A measure on record."""
+
+    key: str
+    case: str
+    customer: str
+    device: str
+    selector: Selector
+    degree: Degree
+    state: MeasureState
+    proof: Proof
+    proof_detail: str
+    generation: int
+    planned_at: datetime
+    until: datetime | None
+    """It ends by itself then, whatever else happens."""
+    lifted_when: str
+    """The condition under which it is lifted, in a sentence."""
+    notice: str | None
+    """Key of the letter that warned of it; None only with `urgency`."""
+    urgency: Urgency | None
+    in_force_at: datetime | None = None
+    lifted_at: datetime | None = None
+    candidates: tuple[Candidate, ...] = ()

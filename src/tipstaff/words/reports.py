@@ -1,0 +1,190 @@
+"""What came in, and what somebody says happened. A complaint is not a fact."""
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+
+from .moments import Moment
+
+XARF_TYPES: frozenset[str] = frozenset(
+    """
+    messaging/spam messaging/bulk_messaging
+    connection/login_attack connection/port_scan connection/ddos connection/infected_host
+    connection/reconnaissance connection/scraping connection/sql_injection connection/vulnerability_scan
+    content/phishing content/malware content/csam content/csem content/exposed_data content/brand_infringement
+    content/fraud content/remote_compromise content/suspicious_registration
+    copyright/copyright copyright/p2p copyright/cyberlocker copyright/link_site copyright/ugc_platform copyright/usenet
+    infrastructure/botnet infrastructure/compromised_server
+    vulnerability/cve vulnerability/open_service vulnerability/misconfiguration
+    reputation/blocklist reputation/threat_intelligence
+    """.split()
+)
+"""The types of XARF 4.2, `category/type` (xarf-spec, schemas/v4/types)."""
+
+SEALED_TYPES: frozenset[str] = frozenset({"content/csam", "content/csem"})
+"""Types whose reports go to the sealed queue only (clause row 41)."""
+
+
+class Channel(enum.StrEnum):
+    """The way by which evidence came in."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"
+    FILE = "file"
+    WEB = "web"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Bytes as they came, named by their SHA-256. The bytes themselves stay in the ledger's vault."""
+
+    digest: str
+    """SHA-256 (hex) of the bytes as received, media included."""
+    size: int
+    """Octets as received."""
+    received_at: datetime
+    channel: Channel
+    sender: str
+    """The envelope's reverse-path, empty for a bounce."""
+    recipients: tuple[str, ...] = ()
+    sealed: bool = False
+    """True when the bytes went to the sealed queue: only their digest may leave it."""
+
+
+class ReadingOutcome(enum.StrEnum):
+    """What a reader makes of a mail."""
+
+    COMPLAINT = "complaint"
+    NOT_A_COMPLAINT = "not_a_complaint"
+    UNREADABLE = "unreadable"
+    SEALED = "sealed"
+
+
+class ReadingReason(enum.StrEnum):
+    """Why a mail was read as it was."""
+
+    UNDERSTOOD = "UNDERSTOOD"
+    UNSURE = "UNSURE"
+    AUTO_REPLY = "AUTO_REPLY"
+    BOUNCE = "BOUNCE"
+    NEWSLETTER = "NEWSLETTER"
+    OWN_LETTER = "OWN_LETTER"
+    NOT_ABUSE = "NOT_ABUSE"
+    EMPTY = "EMPTY"
+    NO_SOURCE = "NO_SOURCE"
+    BROKEN_FORM = "BROKEN_FORM"
+    HOSTILE_FORM = "HOSTILE_FORM"
+    TOO_MANY_SOURCES = "TOO_MANY_SOURCES"
+    TOO_DEEP = "TOO_DEEP"
+    TOO_LARGE = "TOO_LARGE"
+    CHILD_ABUSE = "CHILD_ABUSE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allegation:
+    """What a reporter says happened. Not yet believed."""
+
+    type: str
+    """XARF v4 `category/type`."""
+    source: IPv4Address | IPv6Address | None = None
+    """The address that is said to have done it."""
+    source_port: int | None = None
+    url: str | None = None
+    """The item complained about, refanged."""
+    domain: str | None = None
+    """A host name complained about, in its ASCII (IDNA) form."""
+    protocol: str | None = None
+    target: str | None = None
+    """The victim as stated: an address, a network or a name."""
+    target_port: int | None = None
+    moment: Moment | None = None
+    excerpt: str = ""
+    """The lines that show it, verbatim and bounded; not yet redacted."""
+    work: str | None = None
+    """The work of a copyright notice."""
+    claimant: str | None = None
+    confidence: float = 1.0
+    """How sure the reader is of type and source, 0 to 1."""
+
+    @property
+    def category(self) -> str:
+        return self.type.partition("/")[0]
+
+    @property
+    def offender(self) -> str:
+        """The alleged source in words: a URL, else an address, else a host name."""
+        return self.url or (str(self.source) if self.source else None) or self.domain or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporter:
+    """Who complains. Never shown to a customer."""
+
+    address: str = ""
+    """Where an answer goes; empty when none may be sent."""
+    name: str = ""
+    reference: str = ""
+    """The reporter's own reference for this report."""
+    message_id: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one mail says: allegations, or why there is none."""
+
+    outcome: ReadingOutcome
+    reason: ReadingReason
+    allegations: tuple[Allegation, ...] = ()
+    reporter: Reporter = field(default_factory=Reporter)
+    parser: str = ""
+    """The name of the parser that read it."""
+    detail: str = ""
+    """One sentence for a person, when the reason needs one."""
+
+
+class ReportOutcome(enum.StrEnum):
+    """What became of one report, as its complainant may be told (clause row 90)."""
+
+    RECEIVED = "received"
+    SET_ASIDE = "set_aside"
+    WITH_A_PERSON = "with_a_person"
+    SEALED = "sealed"
+    NOT_OURS = "not_ours"
+    NEEDS_DETAIL = "needs_detail"
+    TOO_OLD = "too_old"
+    DUPLICATE = "duplicate"
+    FORWARDED = "forwarded"
+    """The holder was told; the case is open."""
+    FIXED = "fixed"
+    MEASURE_TAKEN = "measure_taken"
+    NOT_UPHELD = "not_upheld"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One complaint with its own identity, whatever case it joins."""
+
+    key: str
+    """`R-000123`."""
+    evidence: str
+    received_at: datetime
+    channel: Channel
+    sender: str
+    outcome: ReportOutcome
+    outcome_reason: str
+    reading: Reading | None
+    incidents: tuple["Incident", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One allegation of a report, and what became of it."""
+
+    key: str
+    """`R-000123.1`."""
+    allegation: Allegation
+    outcome: ReportOutcome
+    reason: str
+    case: str | None
