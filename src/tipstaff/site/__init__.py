@@ -1,0 +1,1 @@
+"""Django's own place: settings, addresses and the WSGI entry. It decides nothing."""

@@ -1,0 +1,183 @@
+"""Reads the settings file and the environment into a `Config`."""
+
+import dataclasses
+import difflib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .shape import Config, DeviceConfig
+
+_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "demo")
+_SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
+_NOT_SETTINGS = frozenset({"TIPSTAFF_CONFIG"})
+_LOOKS_UNKNOWN = re.compile(r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|DEMO)_[A-Z_]+$")
+
+
+class BadSetting(ValueError):
+    """A setting is unknown or has a value that cannot be used; the message says where and what to do."""
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read settings from `path` (or `TIPSTAFF_CONFIG`) and `environ`; raise BadSetting with one clear sentence."""
+    if path is None and environ.get("TIPSTAFF_CONFIG"):
+        path = Path(environ["TIPSTAFF_CONFIG"])
+    text = ""
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as why:
+            raise BadSetting(
+                f"{path}: the settings file cannot be read ({why.strerror}); name another with --config."
+            ) from why
+        except UnicodeDecodeError as why:
+            raise BadSetting(f"{path}: the settings file is not UTF-8 text; save it as UTF-8.") from why
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as why:
+        raise BadSetting(f"{path}: the file is not valid TOML: {why}.") from why
+
+    sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
+    for name, value in tree.items():
+        if name == "devices":
+            continue
+        if name not in _SECTIONS or not isinstance(value, dict):
+            hint = _did_you_mean(name, (*_SECTIONS, "devices"))
+            raise BadSetting(f"{path}:{_line_of(text, '', name)}: unknown section [{name}]{hint}.")
+        hints = typing.get_type_hints(_type_of(name))
+        for key, given in value.items():
+            where = f"{path}:{_line_of(text, name, key)}: [{name}] {key}"
+            if key not in hints:
+                raise BadSetting(f"{where} is not a setting{_did_you_mean(key, hints)}.")
+            sections[name][key] = _convert(given, hints[key], where)
+    _lay_environment_over(sections, environ)
+    devices = _devices(tree.get("devices", []), path, text)
+    built = {name: _type_of(name)(**values) for name, values in sections.items()}
+    config = Config(**built, devices=devices, path=path)
+    _check(config, path, text)
+    return config
+
+
+def _type_of(section: str) -> Any:
+    return typing.get_type_hints(Config)[section]
+
+
+def _lay_environment_over(sections: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
+    for name, given in environ.items():
+        if name in _SHORT:
+            section, key = _SHORT[name]
+        elif _LOOKS_UNKNOWN.match(name) and name not in _NOT_SETTINGS:
+            rest = name.removeprefix("TIPSTAFF_").lower()
+            section = next(s for s in sorted(_SECTIONS, key=len, reverse=True) if rest.startswith(s + "_"))
+            key = rest[len(section) + 1 :]
+        else:
+            continue
+        hints = typing.get_type_hints(_type_of(section))
+        if key not in hints:
+            raise BadSetting(
+                f"environment: {name} is not a setting{_did_you_mean(key, hints, f'TIPSTAFF_{section.upper()}_')}."
+            )
+        sections[section][key] = _convert(given, hints[key], f"environment: {name}", from_text=True)
+
+
+def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False) -> Any:
+    if isinstance(hint, types.UnionType):
+        hint = next(h for h in typing.get_args(hint) if h is not type(None))
+    if from_text:
+        text = str(given)
+        if hint is int:
+            try:
+                return int(text)
+            except ValueError:
+                raise BadSetting(f"{where} is {text!r}, but it takes a whole number.") from None
+        if hint is bool:
+            if text.lower() in ("1", "true", "yes", "on"):
+                return True
+            if text.lower() in ("0", "false", "no", "off", ""):
+                return False
+            raise BadSetting(f"{where} is {text!r}, but it takes true or false.")
+        if typing.get_origin(hint) is tuple:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        return Path(text) if hint is Path else text
+    if hint is Path:
+        if isinstance(given, str):
+            return Path(given).expanduser()
+        raise BadSetting(f"{where} is {given!r}, but it takes a path in quotes.")
+    if typing.get_origin(hint) is tuple:
+        if isinstance(given, list) and all(isinstance(x, str) for x in given):
+            return tuple(given)
+        raise BadSetting(f'{where} is {given!r}, but it takes a list of texts, for example ["a", "b"].')
+    words = {int: "a whole number", bool: "true or false", str: "a text in quotes"}
+    if hint in words and type(given) is not hint:
+        raise BadSetting(f"{where} is {given!r}, but it takes {words[hint]}.")
+    return given
+
+
+def _devices(given: Any, path: Path | None, text: str) -> tuple[DeviceConfig, ...]:
+    if not isinstance(given, list):
+        raise BadSetting(
+            f"{path}:{_line_of(text, '', 'devices')}: devices are written as [[devices]], one table a device."
+        )
+    devices: list[DeviceConfig] = []
+    for n, table in enumerate(given):
+        line = _nth_line(text, "[[devices]]", n)
+        for key in ("name", "driver"):
+            if not isinstance(table.get(key), str) or not table[key]:
+                raise BadSetting(f"{path}:{line}: a [[devices]] table lacks its {key}, a text in quotes.")
+        rest = {k: v for k, v in table.items() if k not in ("name", "driver", "protected")}
+        protected = _convert(table.get("protected", []), tuple[str, ...], f"{path}:{line}: [[devices]] protected")
+        if table["name"] in {d.name for d in devices}:
+            raise BadSetting(f"{path}:{line}: the device {table['name']!r} is named twice; give each its own name.")
+        devices.append(DeviceConfig(name=table["name"], driver=table["driver"], options=rest, protected=protected))
+    return tuple(devices)
+
+
+def _check(config: Config, path: Path | None, text: str) -> None:
+    for section in ("web", "mail_in", "mail_out"):
+        part = getattr(config, section)
+        for f in dataclasses.fields(part):
+            value = getattr(part, f.name)
+            if f.name.endswith("port") and not -1 <= value <= 65535:
+                where = f"{path}:{_line_of(text, section, f.name)}: " if path else ""
+                raise BadSetting(f"{where}[{section}] {f.name} is {value}, but a port is a number from 0 to 65535.")
+    url = config.server.database_url
+    if url is not None and not re.match(r"^postgres(?:ql)?://", url):
+        raise BadSetting("TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name.")
+    if config.mail_out.password_file and config.mail_out.password_file.exists():
+        mode = config.mail_out.password_file.stat().st_mode
+        if mode & 0o077:
+            raise BadSetting(
+                f"{config.mail_out.password_file}: others can read the mail password; run chmod 600 on the file."
+            )
+
+
+def _did_you_mean(name: str, known: Any, prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {prefix}{near[0].upper() if prefix else near[0]}"
+    return "; known are " + ", ".join(sorted(known))
+
+
+def _line_of(text: str, section: str, key: str) -> int:
+    """The line on which `key` of `[section]` is set, or on which `[key]` begins; 1 if it cannot be found."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if header:
+            current = header.group(1)
+            if not section and current.partition(".")[0] == key:
+                return number
+            continue
+        name = re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line)
+        if name and current == section and name.group(1) == key:
+            return number
+    return 1
+
+
+def _nth_line(text: str, wanted: str, n: int) -> int:
+    found = [number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith(wanted)]
+    return found[n] if n < len(found) else 1

@@ -1,0 +1,119 @@
+"""What can be set. Each field's docstring is its documentation; `docs/operate/settings.md` is held to it by a test."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def _default_data_folder() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return Path(base) / "tipstaff"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    data_folder: Path = field(default_factory=_default_data_folder)
+    """Where the embedded database, keys and logs live; private to the user who runs Tipstaff."""
+    database_url: str | None = None
+    """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
+    editions_folder: Path | None = None
+    """Your own editions of the policy; without it the shipped one is in force."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    name: str = "Example Network"
+    """The name that letters and pages carry."""
+    abuse_address: str = "abuse@operator.example.net"
+    """The reporting mailbox; letters about complaints come from it unless `mail_out.from_address` says otherwise."""
+    own_domains: tuple[str, ...] = ("operator.example.net",)
+    """Domains of the operator's own: mail from them is never taken for a stranger's complaint loop."""
+    timezone: str = "UTC"
+    """The IANA zone of the desk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    host: str = "127.0.0.1"
+    """The address that the console and the portal listen on."""
+    port: int = 8080
+    """The TCP port that they listen on."""
+    public_url: str = ""
+    """How the world reaches it, for links in letters; empty means `http://host:port`."""
+    processes: int = 1
+    """Server processes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailIn:
+    host: str = "127.0.0.1"
+    """The address that the complaint mailbox listens on."""
+    smtp_port: int = 2525
+    """SMTP port; 0 lets the system choose, -1 turns it off."""
+    lmtp_port: int = 2424
+    """LMTP port; 0 lets the system choose, -1 turns it off."""
+    max_mib: int = 50
+    """Largest mail taken, in MiB."""
+    memory_mib: int = 256
+    """All mails under way together, in MiB; beyond it senders are asked to come back."""
+    recipients: tuple[str, ...] = ()
+    """Addresses or @domains taken besides the operator's own abuse address; anything else is refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailOut:
+    host: str = ""
+    """The mail server that letters go to. While it is empty, letters are written and held, none is sent."""
+    port: int = 25
+    """Its port."""
+    starttls: bool = False
+    """Ask for TLS before anything is said."""
+    username: str = ""
+    """Log-in at the mail server, if it wants one."""
+    password_file: Path | None = None
+    """A file that holds the password; the password itself is never a setting."""
+    from_address: str = ""
+    """Who letters come from; empty means the operator's abuse address."""
+    recipient_override: str = ""
+    """For staging: every letter goes to this address instead."""
+    complainant_hourly_max: int = 20
+    """Letters to one complainant in an hour; the rest are held back so that a storm is not answered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceConfig:
+    name: str
+    """The device's name in plans and pages."""
+    driver: str
+    """A driver's name: `nftables`, `memory`, or a plug-in's."""
+    options: dict[str, object] = field(default_factory=dict)
+    """The driver's own keys; the driver checks them."""
+    protected: tuple[str, ...] = ()
+    """Addresses and prefixes that no measure may ever touch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    clock_file: Path | None = None
+    """Only in `tipstaff demo`: a file with the seconds that the example day is ahead of the real clock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    server: Server = field(default_factory=Server)
+    operator: Operator = field(default_factory=Operator)
+    web: Web = field(default_factory=Web)
+    mail_in: MailIn = field(default_factory=MailIn)
+    mail_out: MailOut = field(default_factory=MailOut)
+    demo: Demo = field(default_factory=Demo)
+    devices: tuple[DeviceConfig, ...] = ()
+    path: Path | None = None
+    """The file that was read, if one was."""
+
+    @property
+    def public_url(self) -> str:
+        return self.web.public_url.rstrip("/") or f"http://{self.web.host}:{self.web.port}"
+
+    @property
+    def from_address(self) -> str:
+        return self.mail_out.from_address or self.operator.abuse_address

@@ -1,0 +1,33 @@
+"""The canonical form of an entry, over which its digest is taken."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+
+
+def plain(detail: Mapping[str, object]) -> dict[str, object]:
+    """`detail` as JSON can hold it: instants in RFC 3339, enums and addresses as text."""
+    return json.loads(json.dumps(detail, default=_text, sort_keys=True))  # type: ignore[no-any-return]
+
+
+def digest_of(*, at: datetime, what: str, actor: str, about: Sequence[str], detail: Mapping[str, object]) -> str:
+    """SHA-256 (hex) over the entry as JSON with sorted keys and no spaces (RFC 8785 for what we write: no floats)."""
+    body = [at.astimezone(UTC).isoformat(), what, actor, list(about), detail]
+    return sha256(json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+
+
+def chained(before: str, digest: str) -> str:
+    """The chain's next value."""
+    return sha256(bytes.fromhex(before) + bytes.fromhex(digest)).hexdigest()
+
+
+GENESIS = "0" * 64
+
+
+def _text(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, frozenset | set):
+        return sorted(str(v) for v in value)
+    return str(value)

@@ -1,0 +1,128 @@
+"""Writes of the ledger. `record` joins the caller's transaction: a step and its entry stand or fall together."""
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from tipstaff.words import Channel, Evidence, require_aware
+
+from .canonical import GENESIS, chained, digest_of, plain
+from .models import Entry, EvidenceRow, Link
+
+_KEY_SEQUENCES = {"R": "report_number", "C": "case_number", "M": "measure_number", "L": "letter_number"}
+_SEALING_LOCK = 0x71_95_7A_FF
+"""Advisory lock: one sealer at a time, or the chain would fork."""
+
+
+def record(what: str, *, at: datetime, actor: str, about: Sequence[str], **detail: object) -> None:
+    """Write one entry. `about` names everything concerned, foremost first; `detail` must hold no secret."""
+    at = require_aware(at)
+    body = plain(detail)
+    about = tuple(dict.fromkeys(key for key in about if key))
+    Entry.objects.create(
+        at=at,
+        what=what,
+        actor=actor,
+        about=list(about),
+        detail=body,
+        digest=digest_of(at=at, what=what, actor=actor, about=about, detail=body),
+    )
+
+
+def next_key(prefix: str) -> str:
+    """A new key, `C-000123`; never given twice, also not after a rollback."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT nextval('{_KEY_SEQUENCES[prefix]}')")
+        return f"{prefix}-{cursor.fetchone()[0]:06d}"
+
+
+@transaction.atomic
+def store_evidence(
+    raw: bytes, *, digest: str, at: datetime, channel: Channel, sender: str, recipients: Sequence[str]
+) -> tuple[Evidence, bool]:
+    """Keep `raw` as it came; (evidence, False) when the same bytes are already there."""
+    content = zlib.compress(raw, 1)
+    return _store(content, digest, len(raw), at, channel, sender, recipients, sealed=False, stripped=[])
+
+
+@transaction.atomic
+def store_sealed(
+    sealed: bytes,
+    *,
+    digest: str,
+    size: int,
+    at: datetime,
+    channel: Channel,
+    sender: str,
+    recipients: Sequence[str],
+    stripped: Sequence[dict[str, object]],
+) -> tuple[Evidence, bool]:
+    """Keep an encrypted, media-free remainder under the digest of what was received (clause row 41)."""
+    return _store(sealed, digest, size, at, channel, sender, recipients, sealed=True, stripped=list(stripped))
+
+
+def _store(
+    content: bytes,
+    digest: str,
+    size: int,
+    at: datetime,
+    channel: Channel,
+    sender: str,
+    recipients: Sequence[str],
+    *,
+    sealed: bool,
+    stripped: list[dict[str, object]],
+) -> tuple[Evidence, bool]:
+    row, new = EvidenceRow.objects.get_or_create(
+        digest=digest,
+        defaults={
+            "size": size,
+            "received_at": require_aware(at),
+            "channel": channel,
+            "sender": sender,
+            "recipients": list(recipients),
+            "sealed": sealed,
+            "content": content,
+            "stripped": stripped,
+        },
+    )
+    evidence = evidence_of(row)
+    if new:
+        what = "evidence.sealed" if sealed else "evidence.stored"
+        record(what, at=at, actor="intake", about=[digest], size=size, channel=channel, parts_stripped=len(stripped))
+    else:
+        record("evidence.seen_again", at=at, actor="intake", about=[digest], channel=channel)
+    return evidence, new
+
+
+def evidence_of(row: EvidenceRow) -> Evidence:
+    """The row as a word."""
+    return Evidence(
+        digest=row.digest,
+        size=row.size,
+        received_at=row.received_at,
+        channel=Channel(row.channel),
+        sender=row.sender,
+        recipients=tuple(row.recipients),
+        sealed=row.sealed,
+    )
+
+
+@transaction.atomic
+def seal_entries(*, limit: int = 10_000) -> int:
+    """Put entries that have no place yet into the chain; returns how many. Safe to run anywhere, any time."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SEALING_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+    last = Link.objects.order_by("-seq").first()
+    seq, chain = (last.seq, last.chain) if last else (0, GENESIS)
+    waiting = list(Entry.objects.filter(link__isnull=True).order_by("id").values_list("id", "digest")[:limit])
+    links = []
+    for entry_id, digest in waiting:
+        seq, chain = seq + 1, chained(chain, digest)
+        links.append(Link(seq=seq, entry_id=entry_id, chain=chain))
+    Link.objects.bulk_create(links)
+    return len(links)

@@ -1,0 +1,152 @@
+"""Reads of the ledger."""
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from tipstaff.words import Entry as EntryWord
+from tipstaff.words import Evidence
+
+from .canonical import GENESIS, chained, digest_of
+from .models import Entry, EvidenceRow, Link
+from .operations import evidence_of
+
+
+class SealedEvidence(PermissionError):
+    """This evidence is sealed; only its digest may leave the sealed queue."""
+
+
+def get_evidence(digest: str) -> Evidence | None:
+    row = EvidenceRow.objects.defer("content").filter(digest=digest).first()
+    return evidence_of(row) if row else None
+
+
+def get_raw(digest: str) -> bytes:
+    """The bytes as received; raise SealedEvidence for sealed ones, KeyError for unknown ones."""
+    row = EvidenceRow.objects.filter(digest=digest).first()
+    if row is None:
+        raise KeyError(digest)
+    if row.sealed:
+        raise SealedEvidence(digest)
+    return zlib.decompress(bytes(row.content))
+
+
+def list_sealed(*, limit: int = 200) -> list[Evidence]:
+    """What waits in the sealed queue: digests and sizes only."""
+    rows = EvidenceRow.objects.defer("content").filter(sealed=True).order_by("-received_at")[:limit]
+    return [evidence_of(row) for row in rows]
+
+
+def get_stripped(digest: str) -> list[dict[str, object]]:
+    """What was taken out of sealed evidence before it was kept: type, size and SHA-256 of each part."""
+    row = EvidenceRow.objects.only("stripped").filter(digest=digest).first()
+    return list(row.stripped) if row else []
+
+
+def entries_about(key: str, *, limit: int = 1000) -> list[EntryWord]:
+    """Every entry that names `key`, in order."""
+    rows = Entry.objects.filter(about__contains=[key]).select_related("link").order_by("id")[:limit]
+    return _words(rows)
+
+
+def trace(key: str, *, limit: int = 2000) -> list[EntryWord]:
+    """The chain of `key` from either end, in order.
+
+    From a report or its evidence it leads to the cases it joined, with their letters and measures, but never
+    to the other reports in them; from a case, letter or measure to everything about the case.
+    """
+    named = {k for entry in entries_about(key, limit=limit) for k in entry.about}
+    if _is_report(key):
+        reports = {k for k in named if _is_report(k)} | {key}
+        about_reports = Entry.objects.filter(about__overlap=sorted(reports))
+        cases = {k for e in _ordered(about_reports, limit) for k in e.about if k.startswith("C-")}
+        rows = Entry.objects.filter(about__overlap=sorted(reports | cases))
+        return [e for e in _ordered(rows, limit) if _is_about(e, reports) or not any(map(_is_report, e.about))]
+    cases = {k for k in named if k.startswith("C-")}
+    around = {k for case in cases for e in entries_about(case, limit=limit) for k in e.about}
+    linked = {k for k in around if k[:2] in ("R-", "L-", "M-") or len(k) == _SHA256_HEX}
+    return _ordered(Entry.objects.filter(about__overlap=sorted({key} | cases | linked)), limit)
+
+
+_SHA256_HEX = 64
+
+
+def _is_report(key: str) -> bool:
+    return key.startswith("R-") or len(key) == _SHA256_HEX
+
+
+def _is_about(entry: EntryWord, keys: set[str]) -> bool:
+    return not keys.isdisjoint(entry.about)
+
+
+def _ordered(rows: "QuerySet[Entry]", limit: int) -> list[EntryWord]:
+    return _words(rows.select_related("link").order_by("id")[:limit])
+
+
+def recent(*, before: int | None = None, limit: int = 100) -> list[EntryWord]:
+    """The newest entries, newest first; `before` an id, for the next page."""
+    rows = Entry.objects.select_related("link").order_by("-id")
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return _words(rows[:limit])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What a check of the whole record found."""
+
+    entries: int
+    sealed: int
+    broken_at: int | None
+    """Id of the first entry that does not fit, or None when all fit."""
+    why: str
+    head: str
+    """The chain's last value: who kept an earlier one can tell whether the record was rewritten."""
+
+    @property
+    def whole(self) -> bool:
+        return self.broken_at is None
+
+
+def verify() -> Verification:
+    """Take every digest and the chain anew, from the first entry on."""
+    entries = Entry.objects.count()
+    chain, expected, sealed = GENESIS, 1, 0
+    for link in Link.objects.select_related("entry").order_by("seq").iterator(chunk_size=2000):
+        entry = link.entry
+        own = digest_of(at=entry.at, what=entry.what, actor=entry.actor, about=entry.about, detail=entry.detail)
+        chain = chained(chain, entry.digest)
+        why = ""
+        if link.seq != expected:
+            why = f"place {expected} is missing"
+        elif own != entry.digest:
+            why = "the entry is not what its digest says"
+        elif chain != link.chain:
+            why = "the chain does not follow"
+        if why:
+            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain)
+        expected, sealed = expected + 1, sealed + 1
+    for entry in Entry.objects.filter(link__isnull=True).iterator(chunk_size=2000):
+        own = digest_of(at=entry.at, what=entry.what, actor=entry.actor, about=entry.about, detail=entry.detail)
+        if own != entry.digest:
+            why = "the entry is not what its digest says"
+            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain)
+    return Verification(entries=entries, sealed=sealed, broken_at=None, why="", head=chain)
+
+
+def _words(rows: Iterable[Entry]) -> list[EntryWord]:
+    return [
+        EntryWord(
+            id=row.pk,
+            at=row.at,
+            what=row.what,
+            actor=row.actor,
+            about=tuple(row.about),
+            detail=row.detail,
+            digest=row.digest,
+            seq=row.link.seq if hasattr(row, "link") else None,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,3 @@
+"""Addresses of console, portal and public pages."""
+
+urlpatterns: list[object] = []

@@ -1,0 +1,113 @@
+"""The record keeps everything, in order, and shows when it was touched."""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pytest
+from django.db import InternalError, ProgrammingError, connection, transaction
+
+from tipstaff.ledger import operations, queries
+from tipstaff.words import Channel
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+pytestmark = pytest.mark.django_db
+REFUSED = (InternalError, ProgrammingError)
+
+
+def write(what: str, *about: str, **detail: object) -> None:
+    operations.record(what, at=NOON, actor="worker", about=about, **detail)
+
+
+def test_entries_are_found_by_everything_they_name() -> None:
+    write("case.opened", "C-000001", "R-000001", clause="mail.unsolicited")
+    assert [e.what for e in queries.entries_about("R-000001")] == ["case.opened"]
+    assert queries.entries_about("C-000001")[0].detail == {"clause": "mail.unsolicited"}
+
+
+@pytest.mark.parametrize("statement", ["UPDATE ledger_entry SET what = 'x'", "DELETE FROM ledger_entry"])
+def test_the_database_itself_refuses_to_change_an_entry(statement: str) -> None:
+    write("case.opened", "C-000001")
+    with pytest.raises(REFUSED, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_a_whole_record_verifies_sealed_or_not() -> None:
+    for n in range(5):
+        write("step", f"C-{n:06d}")
+    assert operations.seal_entries() == 5
+    write("step", "C-000009")
+    found = queries.verify()
+    assert (found.whole, found.entries, found.sealed) == (True, 6, 5)
+    assert operations.seal_entries() == 1
+    assert queries.verify().head != found.head
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE ledger_entry SET detail = '{\"n\": 7}' WHERE what = 'second'",
+        "UPDATE ledger_entry SET at = at + interval '1 second' WHERE what = 'second'",
+        "UPDATE ledger_link SET chain = repeat('0', 64) WHERE seq = 2",
+    ],
+)
+def test_a_touched_record_is_found_out(tampering: str) -> None:
+    for what in ("first", "second", "third"):
+        write(what, "C-000001")
+    operations.seal_entries()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE ledger_entry DISABLE TRIGGER append_only")
+        cursor.execute("ALTER TABLE ledger_link DISABLE TRIGGER append_only")
+        cursor.execute(tampering)
+    found = queries.verify()
+    assert not found.whole
+    assert found.why
+
+
+def test_a_removed_entry_leaves_a_hole_that_is_found() -> None:
+    for what in ("first", "second", "third"):
+        write(what, "C-000001")
+    operations.seal_entries()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE ledger_link DISABLE TRIGGER append_only")
+        cursor.execute("DELETE FROM ledger_link WHERE seq = 2")
+    assert not queries.verify().whole
+
+
+def test_evidence_is_kept_byte_for_byte_and_once() -> None:
+    raw = b"From: a\r\n\r\n\x00\xff broken"
+    digest = sha256(raw).hexdigest()
+    for expected in (True, False):
+        evidence, new = operations.store_evidence(
+            raw, digest=digest, at=NOON, channel=Channel.SMTP, sender="a@example.org", recipients=["b@example.net"]
+        )
+        assert (new, evidence.digest) == (expected, digest)
+    assert queries.get_raw(digest) == raw
+    assert [e.what for e in queries.entries_about(digest)] == ["evidence.stored", "evidence.seen_again"]
+
+
+def test_sealed_evidence_is_never_handed_out() -> None:
+    operations.store_sealed(
+        b"ciphertext", digest="a" * 64, size=10, at=NOON, channel=Channel.SMTP, sender="", recipients=[], stripped=[]
+    )
+    with pytest.raises(queries.SealedEvidence):
+        queries.get_raw("a" * 64)
+
+
+def test_a_trace_from_a_report_leads_to_its_case_but_not_to_its_siblings() -> None:
+    for n in (1, 2):
+        write("report.opened", f"R-00000{n}", str(n) * 64)
+        write("case.joined", "C-000001", f"R-00000{n}")
+    write("letter.sent", "L-000001", "C-000001")
+    write("measure.in_force", "M-000001", "C-000001")
+    write("report.outcome", "R-000002", "C-000001")
+    from_report = queries.trace("R-000001")
+    assert [e.what for e in from_report] == ["report.opened", "case.joined", "letter.sent", "measure.in_force"]
+    assert not any("R-000002" in e.about for e in from_report)
+    assert queries.trace("1" * 64) == from_report
+    assert len(queries.trace("C-000001")) == len(queries.trace("M-000001")) == 7
+
+
+def test_keys_are_never_given_twice() -> None:
+    assert len({operations.next_key("C") for _ in range(50)}) == 50
