@@ -14,7 +14,7 @@ from .holders import (
     Standing,
     Tier,
 )
-from .letters import Letter, LetterKind, LetterState
+from .letters import Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
     Candidate,
     Degree,
@@ -81,6 +81,7 @@ __all__ = [
     "LetterState",
     "Measure",
     "MeasureState",
+    "Missing",
     "Moment",
     "NaiveInstant",
     "NoticePosture",
@@ -105,6 +106,7 @@ __all__ = [
     "Service",
     "ServiceKind",
     "Severity",
+    "SourceKind",
     "Standing",
     "Step",
     "Tier",

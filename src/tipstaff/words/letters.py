@@ -25,6 +25,32 @@ class LetterKind(enum.StrEnum):
     """To the complainant: what became of it; never the customer's name."""
 
 
+class Missing(enum.StrEnum):
+    """What a report lacks before anybody can be told of it."""
+
+    ADDRESS = "address"
+    SOURCE_PORT = "source_port"
+    """Many customers share the address; the port at that second tells them apart."""
+    TIME = "time"
+    ZONE = "zone"
+    """A time came without a zone, and the zone decides who held the address."""
+    EVIDENCE = "evidence"
+
+
+class SourceKind(enum.StrEnum):
+    """What kind of reporter a customer is told of: never which one."""
+
+    PERSON = "person"
+    NETWORK_OPERATOR = "network_operator"
+    FEEDBACK_LOOP = "feedback_loop"
+    """A mail provider whose users press "this is spam" (ARF)."""
+    MEASUREMENT = "measurement"
+    """An organisation that scans the internet for the public good."""
+    RIGHTS_HOLDER = "rights_holder"
+    OWN_SENSOR = "own_sensor"
+    UNKNOWN = "unknown"
+
+
 class LetterState(enum.StrEnum):
     HELD = "held"
     """Outbound mail is not set up; nothing is lost."""
@@ -59,3 +85,5 @@ class Letter:
     detail: str = ""
     """The mail server's last words."""
     attempts: int = 0
+    in_reply_to: str = ""
+    """Message-ID of the mail that this letter answers or follows, for threading."""
