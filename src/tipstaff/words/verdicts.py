@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .measures import Degree, Scope
+from .measures import Degree, Direction, Scope
 from .people import Role
 
 
@@ -33,7 +33,13 @@ class Reason(enum.StrEnum):
     HOLDER_CONTRADICTED = "HOLDER_CONTRADICTED"
     NO_HOLDER = "NO_HOLDER"
     NOT_OUR_SPACE = "NOT_OUR_SPACE"
+    NO_ADDRESS = "NO_ADDRESS"
+    """No address of ours can be tied to what is complained about."""
     BEYOND_LOOK_BACK = "BEYOND_LOOK_BACK"
+    BEFORE_RECORDS = "BEFORE_RECORDS"
+    """It happened before our records of who held what begin."""
+    NO_EDITION_IN_FORCE = "NO_EDITION_IN_FORCE"
+    """The edition was not in force yet when it happened, so the judge may not bind anybody to it."""
     NO_CLAUSE = "NO_CLAUSE"
     READER_UNSURE = "READER_UNSURE"
     COUNSEL_MUST_DECIDE = "COUNSEL_MUST_DECIDE"
@@ -95,3 +101,5 @@ class Verdict:
     """(protocol, port) that stopping this conduct takes, where the clause knows them."""
     decides: Role | None = None
     """Who must decide before a measure; None where the clock may."""
+    measure_direction: Direction = Direction.BOTH
+    """The way of those ports, seen from the customer."""
