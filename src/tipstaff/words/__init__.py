@@ -1,6 +1,6 @@
 """The vocabulary every room speaks: frozen values, no I/O, no Django, no clock."""
 
-from .cases import Answer, Case, CaseOutcome, CaseState
+from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .holders import (
     Attribution,
     AttributionReason,
@@ -65,6 +65,7 @@ __all__ = [
     "CaseState",
     "Channel",
     "Customer",
+    "Decision",
     "Degree",
     "Direction",
     "Disposition",
@@ -84,6 +85,7 @@ __all__ = [
     "Missing",
     "Moment",
     "NaiveInstant",
+    "Note",
     "NoticePosture",
     "Observation",
     "Plan",

@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .verdicts import NoticePosture, Rung, Severity
 from .people import Role
@@ -81,5 +81,31 @@ class Case:
     """The customer's latest answer in their own words."""
     version: int
     """For optimistic concurrency: a stale write is refused."""
-    repeat_of: int = 0
-    """Earlier upheld cases under the same group."""
+    answer_within: timedelta = timedelta(hours=24)
+    """How long the holder has from the moment the letter was handed over."""
+    repeats: int = 0
+    """Earlier upheld cases under the same group when this one was opened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A colleague's words on a case. Never leaves the desk."""
+
+    case: str
+    at: datetime
+    actor: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person proposed and another must second before it counts (four eyes)."""
+
+    case: str
+    kind: str
+    """`urgent_measure`."""
+    detail: str
+    ground: str
+    proposed_by: str
+    proposed_at: datetime
+    seconded_by: str | None

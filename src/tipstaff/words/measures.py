@@ -204,6 +204,8 @@ class Observation:
     foreign: tuple[str, ...] = ()
     at: datetime
     detail: str = ""
+    fingerprints: tuple[tuple[str, str], ...] = ()
+    """(measure key, fingerprint of the rule that the device holds for it): a changed rule is told from a kept one."""
 
     def of(self, measure: str) -> Seen:
         for key, seen in self.rules:

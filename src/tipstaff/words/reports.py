@@ -176,6 +176,9 @@ class Report:
     outcome_reason: str
     reading: Reading | None
     incidents: tuple["Incident", ...] = ()
+    """What a list shows may be the first few only."""
+    incident_total: int = 0
+    """How many it has in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

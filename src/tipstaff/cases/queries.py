@@ -1,0 +1,182 @@
+"""Reads of cases."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+
+from tipstaff.words import (
+    Case,
+    CaseOutcome,
+    CaseState,
+    Decision,
+    Degree,
+    Note,
+    NoticePosture,
+    Role,
+    Rung,
+    Scope,
+    Severity,
+)
+
+from . import rules
+from .models import CaseRow, DecisionRow, NoteRow
+
+_ORDERS = {
+    "due": ("due_at", "-severity", "-opened_at", "key"),
+    "newest": ("-opened_at", "-key"),
+    "oldest": ("opened_at", "key"),
+    "severity": ("-severity", "due_at", "key"),
+    "reports": ("-reports", "-opened_at", "key"),
+    "customer": ("customer_name", "-opened_at", "key"),
+}
+
+
+def get_case(key: str) -> Case | None:
+    row = CaseRow.objects.filter(pk=key).first()
+    return case_of(row) if row else None
+
+
+def list_cases(
+    *,
+    states: frozenset[CaseState] | None = None,
+    search: str = "",
+    customer: str | None = None,
+    assignee: str | None = None,
+    order: str = "due",
+    limit: int = 50,
+    offset: int = 0,
+) -> list[Case]:
+    """Cases, most pressing first. `search` matches key, customer, resource and clause."""
+    rows = _filtered(states, search, customer, assignee).order_by(*_ORDERS.get(order, _ORDERS["due"]))
+    return [case_of(row) for row in rows[offset : offset + limit]]
+
+
+def count_cases(
+    *,
+    states: frozenset[CaseState] | None = None,
+    search: str = "",
+    customer: str | None = None,
+    assignee: str | None = None,
+) -> int:
+    return _filtered(states, search, customer, assignee).count()
+
+
+def _filtered(states, search, customer, assignee):  # type: ignore[no-untyped-def]  # a QuerySet stays in this room
+    rows = CaseRow.objects.all()
+    if states is not None:
+        rows = rows.filter(state__in=[str(s) for s in states])
+    if customer is not None:
+        rows = rows.filter(customer=customer)
+    if assignee is not None:
+        rows = rows.filter(assignee=assignee)
+    for word in search.split():
+        rows = rows.filter(
+            Q(key__iexact=word)
+            | Q(customer_name__icontains=word)
+            | Q(customer__iexact=word)
+            | Q(resource__icontains=word)
+            | Q(clause__icontains=word)
+            | Q(type__icontains=word)
+        )
+    return rows
+
+
+def open_case_of(customer: str, *, group: str, service: str | None) -> Case | None:
+    row = open_row(customer, group=group, service=service, lock=False)
+    return case_of(row) if row else None
+
+
+def open_row(customer: str, *, group: str, service: str | None, lock: bool) -> "CaseRow | None":
+    """The open row, for this room's own operations."""
+    rows = CaseRow.objects.filter(
+        customer=customer, group=group, service=service, state__in=[str(s) for s in rules.OPEN]
+    )
+    return (rows.select_for_update() if lock else rows).first()
+
+
+def count_earlier(customer: str, *, group: str, since: datetime) -> int:
+    """Earlier cases of this customer under this group that were upheld and closed after `since`."""
+    return CaseRow.objects.filter(
+        customer=customer, group=group, closed_at__gte=since, outcome__in=[str(o) for o in rules.UPHELD]
+    ).count()
+
+
+def list_due(at: datetime, *, limit: int = 200) -> list[str]:
+    """Keys of cases whose deadline has passed at `at`."""
+    rows = CaseRow.objects.filter(state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__lte=at).order_by("due_at")
+    return list(rows.values_list("key", flat=True)[:limit])
+
+
+def list_in(state: CaseState, *, limit: int = 200) -> list[str]:
+    """Keys of cases in `state`, oldest first."""
+    return list(CaseRow.objects.filter(state=str(state)).order_by("opened_at").values_list("key", flat=True)[:limit])
+
+
+def count_by_state() -> dict[CaseState, int]:
+    rows = CaseRow.objects.values_list("state").annotate(n=Count("*"))
+    return {CaseState(state): n for state, n in rows}
+
+
+def count_overdue(at: datetime) -> int:
+    """Cases whose deadline is past and whose measure is not there yet."""
+    return CaseRow.objects.filter(
+        Q(state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__lte=at) | Q(state=str(CaseState.OVERDUE))
+    ).count()
+
+
+def count_opened_since(at: datetime) -> int:
+    return CaseRow.objects.filter(opened_at__gte=at).count()
+
+
+def notes_of(case: str) -> list[Note]:
+    rows = NoteRow.objects.filter(case_id=case).order_by("at", "id")
+    return [Note(case=case, at=r.at, actor=r.actor, text=r.text) for r in rows]
+
+
+def decisions_of(case: str) -> list[Decision]:
+    rows = DecisionRow.objects.filter(case_id=case).order_by("proposed_at", "id")
+    return [
+        Decision(
+            case=case,
+            kind=r.kind,
+            detail=r.detail,
+            ground=r.ground,
+            proposed_by=r.proposed_by,
+            proposed_at=r.proposed_at,
+            seconded_by=r.seconded_by,
+        )
+        for r in rows
+    ]
+
+
+def case_of(row: CaseRow) -> Case:
+    """The row as a word."""
+    return Case(
+        key=row.key,
+        customer=row.customer,
+        customer_name=row.customer_name,
+        service=row.service,
+        clause=row.clause,
+        group=row.group,
+        edition=row.edition,
+        type=row.type,
+        severity=Severity(row.severity),
+        state=CaseState(row.state),
+        outcome=CaseOutcome(row.outcome),
+        resource=row.resource,
+        opened_at=row.opened_at,
+        due_at=row.due_at,
+        closed_at=row.closed_at,
+        extended=row.extended,
+        reports=row.reports,
+        explanation=row.explanation,
+        notice=NoticePosture(row.notice),
+        ladder=tuple(Rung(scope=Scope(s), degree=Degree(d)) for s, d in row.ladder),
+        measure_ports=tuple((p, n) for p, n in row.measure_ports),
+        decides=Role(row.decides) if row.decides else None,
+        assignee=row.assignee,
+        answer=row.answer,
+        version=row.version,
+        answer_within=timedelta(seconds=row.answer_seconds),
+        repeats=row.repeats,
+    )
