@@ -1,0 +1,85 @@
+"""Rows of the intake room. Private to it: what leaves the room are the values of `words` (see rows.py).
+
+Texts that came from outside are indexed by hash: such an index has no limit of length, a B-tree's entry has one
+(about 2,700 octets), and a reporter must not be able to make a row that cannot be stored.
+"""
+
+from django.contrib.postgres.indexes import HashIndex
+from django.db import models
+
+_CODE = 32
+"""Room for the longest value of an enum."""
+
+
+class ReportRow(models.Model):
+    """One complaint; `decided` is true once a person or a procedure set its outcome itself."""
+
+    key = models.CharField(max_length=24, unique=True)
+    evidence = models.CharField(max_length=64, unique=True)
+    received_at = models.DateTimeField()
+    channel = models.CharField(max_length=8)
+    sender = models.TextField()
+    outcome = models.CharField(max_length=_CODE)
+    outcome_reason = models.TextField(blank=True)
+    decided = models.BooleanField(default=False)
+
+    read_at = models.DateTimeField(null=True)
+    reading_outcome = models.CharField(max_length=_CODE, blank=True)
+    reading_reason = models.CharField(max_length=_CODE, blank=True)
+    parser = models.TextField(blank=True)
+    detail = models.TextField(blank=True)
+    reporter_address = models.TextField(blank=True)
+    reporter_name = models.TextField(blank=True)
+    reporter_reference = models.TextField(blank=True)
+    reporter_message_id = models.TextField(blank=True)
+    reporter_subject = models.TextField(blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["outcome", "-id"], name="intake_report_outcome"),
+            models.Index(fields=["received_at"], name="intake_report_received"),
+            models.Index(fields=["id"], name="intake_report_unread", condition=models.Q(read_at__isnull=True)),
+            HashIndex(fields=["sender"], name="intake_report_sender"),
+            HashIndex(fields=["reporter_address"], name="intake_report_reporter"),
+            HashIndex(fields=["reporter_reference"], name="intake_report_reference"),
+            HashIndex(fields=["reporter_message_id"], name="intake_report_message_id"),
+        )
+
+
+class IncidentRow(models.Model):
+    """One allegation of a report: the fields that are looked up as columns, all others in `rest`."""
+
+    report = models.ForeignKey(ReportRow, on_delete=models.PROTECT, related_name="incidents")
+    n = models.PositiveIntegerField()
+    received_at = models.DateTimeField()
+    """The report's, repeated here so that one index finds earlier reports of the same event."""
+
+    type = models.TextField()
+    source = models.GenericIPAddressField(null=True)
+    source_port = models.IntegerField(null=True)
+    url = models.TextField(null=True)
+    domain = models.TextField(null=True)
+    moment_at = models.DateTimeField(null=True)
+    moment_error_seconds = models.FloatField(null=True)
+    moment_zone_stated = models.BooleanField(null=True)
+    excerpt = models.TextField(blank=True)
+    confidence = models.FloatField()
+    rest = models.JSONField(default=dict)
+    site = models.CharField(max_length=255, blank=True)
+    """Host name of `domain` or `url`, labels from the right (`net.example.www`), so that a prefix finds its zone."""
+
+    outcome = models.CharField(max_length=_CODE)
+    reason = models.TextField(blank=True)
+    case = models.CharField(max_length=24, null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["report", "n"], name="intake_incident_place"),)
+        indexes = (
+            models.Index(fields=["report", "outcome"], name="intake_incident_outcome"),
+            models.Index(fields=["case"], name="intake_incident_case", condition=models.Q(case__isnull=False)),
+            models.Index(fields=["source", "received_at"], name="intake_incident_source"),
+            models.Index(fields=["received_at"], name="intake_incident_received"),
+            models.Index(fields=["site"], name="intake_incident_site", opclasses=["varchar_pattern_ops"]),
+            HashIndex(fields=["url"], name="intake_incident_url"),
+            HashIndex(fields=["domain"], name="intake_incident_domain"),
+        )

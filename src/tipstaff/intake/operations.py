@@ -1,0 +1,212 @@
+"""Writes of the intake room. Each is one transaction with its entry in the record, and does nothing the second time."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+
+from django.db import transaction
+
+from tipstaff.ledger.operations import next_key, record
+from tipstaff.words import (
+    Evidence,
+    Incident,
+    Reading,
+    ReadingOutcome,
+    ReadingReason,
+    Reporter,
+    ReportOutcome,
+    require_aware,
+)
+
+from .models import IncidentRow, ReportRow
+from .outcome import first_outcome, overall
+from .rows import incident_of, incident_rows, storable
+
+BATCH = 500
+"""Incidents written at a time: memory stays level however many a mail names."""
+
+
+class NoSuchReport(LookupError):
+    """No report or incident has this key."""
+
+
+class SealedStaysSealed(ValueError):
+    """A sealed report's outcome is not changed here; counsel decides in the sealed queue."""
+
+
+@transaction.atomic
+def open_report(evidence: Evidence, *, at: datetime, actor: str) -> str:
+    """Give the evidence a report and return its key; the same key when the same bytes came before.
+
+    Sealed evidence is born read: no parser may ever see it, so it never stands among the unread.
+    """
+    row = ReportRow.objects.filter(evidence=evidence.digest).only("key").first()
+    if row is not None:
+        return row.key
+    sealed = evidence.sealed
+    row, new = ReportRow.objects.get_or_create(
+        evidence=evidence.digest,
+        defaults={
+            "key": next_key("R"),
+            "received_at": require_aware(evidence.received_at),
+            "channel": evidence.channel,
+            "sender": storable(evidence.sender),
+            "outcome": ReportOutcome.SEALED if sealed else ReportOutcome.RECEIVED,
+            "outcome_reason": ReadingReason.CHILD_ABUSE if sealed else "",
+            "read_at": require_aware(at) if sealed else None,
+            "reading_outcome": ReadingOutcome.SEALED if sealed else "",
+            "reading_reason": ReadingReason.CHILD_ABUSE if sealed else "",
+        },
+    )
+    if new:
+        record("report.opened", at=at, actor=actor, about=[row.key, evidence.digest], outcome=row.outcome)
+    return row.key
+
+
+@transaction.atomic
+def store_reading(key: str, *, reading: Reading, at: datetime, actor: str) -> tuple[Incident, ...]:
+    """Put the reading and its incidents on record; of a report read before, the incidents as they are, unchanged.
+
+    Of a sealed reading nothing but its outcome and reason is kept.
+    """
+    row = _locked_report(key)
+    if row.read_at is not None:
+        return tuple(
+            incident_of(incident, report_key=row.key) for incident in row.incidents.order_by("n").iterator(BATCH)
+        )
+    sealed = reading.outcome is ReadingOutcome.SEALED
+    outcome = first_outcome(reading)
+    row.read_at = require_aware(at)
+    row.reading_outcome = reading.outcome
+    row.reading_reason = reading.reason
+    if not sealed:
+        _write_reading(row, reading)
+    if not row.decided:
+        row.outcome = outcome
+        row.outcome_reason = "" if outcome is ReportOutcome.RECEIVED else reading.reason
+    row.save()
+    allegations = () if sealed else reading.allegations
+    incidents = _create_incidents(row, incident_rows(row, allegations, outcome=outcome))
+    record(
+        "report.read",
+        at=at,
+        actor=actor,
+        about=[key],
+        outcome=reading.outcome,
+        reason=reading.reason,
+        parser=row.parser,
+        incidents=len(incidents),
+    )
+    return incidents
+
+
+def set_incident(
+    key: str, *, outcome: ReportOutcome, reason: str, case: str | None = None, at: datetime, actor: str
+) -> None:
+    """Say what became of one incident (`R-000001.2`), and so of its report."""
+    set_incidents([key], outcome=outcome, reason=reason, case=case, at=at, actor=actor)
+
+
+@transaction.atomic
+def set_incidents(
+    keys: Sequence[str], *, outcome: ReportOutcome, reason: str, case: str | None = None, at: datetime, actor: str
+) -> None:
+    """Say the same of several incidents of any reports; one entry for each report that changes."""
+    numbers: dict[str, list[int]] = {}
+    for key in keys:
+        report_key, n = split_incident_key(key)
+        numbers.setdefault(report_key, []).append(n)
+    for report_key in sorted(numbers):  # One order for all, so that two callers cannot lock each other out.
+        row = _locked_report(report_key)
+        if row.outcome == ReportOutcome.SEALED:
+            raise SealedStaysSealed(report_key)
+        wanted = sorted(set(numbers[report_key]))
+        found = row.incidents.filter(n__in=wanted)
+        if found.count() != len(wanted):
+            raise NoSuchReport(f"{report_key}: one of {len(wanted)} incidents")
+        same = found.filter(outcome=outcome, reason=storable(reason), case=case)
+        changed = sorted(set(wanted) - set(same.values_list("n", flat=True)))
+        if not changed:
+            continue
+        row.incidents.filter(n__in=changed).update(outcome=outcome, reason=storable(reason), case=case)
+        _derive_outcome(row)
+        first = [f"{report_key}.{n}" for n in changed[:1]]
+        record(
+            "incident.decided",
+            at=at,
+            actor=actor,
+            about=[*first, report_key, *([case] if case else [])],
+            outcome=outcome,
+            reason=reason,
+            incidents=ranges(changed),
+        )
+
+
+@transaction.atomic
+def set_report(key: str, *, outcome: ReportOutcome, reason: str, at: datetime, actor: str) -> None:
+    """Set a report's outcome itself; from now on its incidents do not change it."""
+    row = _locked_report(key)
+    if row.outcome == ReportOutcome.SEALED and outcome is not ReportOutcome.SEALED:
+        raise SealedStaysSealed(key)
+    reason = storable(reason)
+    if (row.decided, row.outcome, row.outcome_reason) == (True, outcome, reason):
+        return
+    row.decided, row.outcome, row.outcome_reason = True, outcome, reason
+    row.save(update_fields=["decided", "outcome", "outcome_reason"])
+    record("report.decided", at=at, actor=actor, about=[key], outcome=outcome, reason=reason)
+
+
+def split_incident_key(key: str) -> tuple[str, int]:
+    """(`R-000001`, 2) of `R-000001.2`."""
+    report_key, dot, n = key.rpartition(".")
+    if not dot or not n.isdecimal():
+        raise NoSuchReport(key)
+    return report_key, int(n)
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """`1-3 7` for sorted 1, 2, 3, 7: ten thousand incidents decided at once stay one short line of the record."""
+    parts: list[list[int]] = []
+    for n in numbers:
+        if parts and n == parts[-1][1] + 1:
+            parts[-1][1] = n
+        else:
+            parts.append([n, n])
+    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+
+
+def _locked_report(key: str) -> ReportRow:
+    row = ReportRow.objects.select_for_update().filter(key=key).first()
+    if row is None:
+        raise NoSuchReport(key)
+    return row
+
+
+def _write_reading(row: ReportRow, reading: Reading) -> None:
+    reporter: Reporter = reading.reporter
+    row.parser = storable(reading.parser)
+    row.detail = storable(reading.detail)
+    row.reporter_address = storable(reporter.address)
+    row.reporter_name = storable(reporter.name)
+    row.reporter_reference = storable(reporter.reference)
+    row.reporter_message_id = storable(reporter.message_id)
+    row.reporter_subject = storable(reporter.subject)
+
+
+def _create_incidents(report: ReportRow, rows: Iterable[IncidentRow]) -> tuple[Incident, ...]:
+    incidents: list[Incident] = []
+    unsaved = iter(rows)
+    while batch := list(islice(unsaved, BATCH)):
+        IncidentRow.objects.bulk_create(batch)
+        incidents.extend(incident_of(row, report_key=report.key) for row in batch)
+    return tuple(incidents)
+
+
+def _derive_outcome(row: ReportRow) -> None:
+    if row.decided:
+        return
+    rows = row.incidents.order_by("outcome").values_list("outcome", flat=True).distinct()
+    outcome = overall(ReportOutcome(value) for value in rows)
+    first = row.incidents.filter(outcome=outcome).order_by("n").values_list("reason", flat=True).first()
+    row.outcome, row.outcome_reason = outcome, first or ""
+    row.save(update_fields=["outcome", "outcome_reason"])

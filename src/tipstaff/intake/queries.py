@@ -1,0 +1,179 @@
+"""Reads of the intake room."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+
+from django.db.models import Count, Q, QuerySet
+
+from tipstaff.words import Allegation, Incident, Report, ReportOutcome
+
+from .models import IncidentRow, ReportRow
+from .rows import incident_of, labels_from_the_right, plain_address, report_of, storable_allegation
+
+SHOWN_IN_LISTS = 20
+"""Incidents that a list carries with each report; `incident_total` tells how many there are."""
+
+_REPORT_KEY = re.compile(r"(R-\d{6,})(?:\.\d+)?", re.IGNORECASE)
+_CASE_KEY = re.compile(r"C-\d{6,}", re.IGNORECASE)
+
+
+def get_report(key: str) -> Report | None:
+    """The report with all its incidents."""
+    return _whole(ReportRow.objects.filter(key=key).first())
+
+
+def report_of_evidence(digest: str) -> Report | None:
+    """The report that these bytes opened."""
+    return _whole(ReportRow.objects.filter(evidence=digest).first())
+
+
+def get_incident(key: str) -> Incident | None:
+    """One incident by its key, `R-000001.2`."""
+    report_key, _, n = key.rpartition(".")
+    if not n.isdecimal():
+        return None
+    row = IncidentRow.objects.filter(report__key=report_key, n=int(n)).first()
+    return incident_of(row, report_key=report_key) if row else None
+
+
+def reports_of_case(case: str) -> list[Report]:
+    """Every report that joined the case, oldest first, each with those of its incidents that joined it, and no others.
+
+    The others may be about another customer, so nothing that is written to this one may draw on them.
+    """
+    joined: dict[int, list[IncidentRow]] = {}
+    for incident in IncidentRow.objects.filter(case=case).order_by("report_id", "n").iterator():
+        joined.setdefault(incident.report_id, []).append(incident)
+    rows = ReportRow.objects.in_bulk(joined)
+    totals = _totals(list(joined))
+    return [report_of(rows[id], incidents=joined[id], total=totals[id]) for id in sorted(joined)]
+
+
+def list_reports(*, outcome: ReportOutcome | None = None, search: str = "", limit: int = 100) -> list[Report]:
+    """Newest first. `search` is a key, an address or network, a host name, a sender, or a reporter's reference."""
+    rows = ReportRow.objects.order_by("-id")
+    if outcome is not None:
+        rows = rows.filter(outcome=outcome)
+    if search.strip():
+        rows = rows.filter(id__in=_found(search.strip(), outcome=outcome, limit=limit))
+    return _listed(rows[:limit])
+
+
+def count_by_outcome() -> dict[ReportOutcome, int]:
+    """How many reports have each outcome; outcomes that none has are left out."""
+    counts = ReportRow.objects.order_by("outcome").values_list("outcome").annotate(n=Count("id"))
+    return {ReportOutcome(outcome): n for outcome, n in counts}
+
+
+def unread(*, limit: int) -> list[str]:
+    """Keys of reports that no reader has read yet, oldest first. A sealed report is never among them."""
+    rows = ReportRow.objects.filter(read_at__isnull=True).order_by("id")
+    return list(rows.values_list("key", flat=True)[:limit])
+
+
+def same_event(
+    allegation: Allegation, *, received_at: datetime, within: timedelta, before: str | None = None
+) -> str | None:
+    """Key of the earliest incident that tells of the same event, or None.
+
+    The same event is the same type, source, port, URL and host name, with times stated at most `within` apart; where
+    either states no time, received at most `within` apart. `before` is the incident that asks: only incidents put on
+    record before it are looked at, so that the first of two is never a duplicate of the second.
+    """
+    allegation = storable_allegation(allegation)
+    nearby = Q(received_at__range=(received_at - within, received_at + within))
+    if allegation.moment is not None:
+        at = allegation.moment.at
+        stated = Q(moment_at__isnull=False)
+        nearby = (stated & Q(moment_at__range=(_shift(at, -within), _shift(at, within)))) | (~stated & nearby)
+    rows = IncidentRow.objects.filter(
+        nearby,
+        type=allegation.type,
+        source=plain_address(allegation.source) if allegation.source else None,
+        source_port=allegation.source_port,
+        url=allegation.url,
+        domain=allegation.domain,
+    ).exclude(report__outcome=ReportOutcome.SEALED)
+    if before is not None:
+        report_key, _, n = before.rpartition(".")
+        own = IncidentRow.objects.filter(report__key=report_key, n=int(n)).values_list("id", flat=True).first()
+        rows = rows.filter(id__lt=own) if own is not None else rows
+    found = rows.order_by("id").values_list("report__key", "n").first()
+    return f"{found[0]}.{found[1]}" if found else None
+
+
+def earlier_by_reporter(address: str, *, before: datetime, limit: int = 20) -> list[Report]:
+    """What this reporter sent earlier, newest first; none for an unknown reporter."""
+    if not address:
+        return []
+    return _listed(
+        ReportRow.objects.filter(reporter_address=address, received_at__lt=before).order_by("-received_at")[:limit]
+    )
+
+
+def _whole(row: ReportRow | None) -> Report | None:
+    if row is None:
+        return None
+    incidents = list(row.incidents.order_by("n"))
+    return report_of(row, incidents=incidents, total=len(incidents))
+
+
+def _listed(rows: QuerySet[ReportRow]) -> list[Report]:
+    """Reports with their first incidents: three queries, however many reports."""
+    found = list(rows)
+    ids = [row.id for row in found]
+    incidents: dict[int, list[IncidentRow]] = {}
+    for incident in IncidentRow.objects.filter(report__in=ids, n__lte=SHOWN_IN_LISTS).order_by("report_id", "n"):
+        incidents.setdefault(incident.report_id, []).append(incident)
+    totals = _totals(ids)
+    return [report_of(row, incidents=incidents.get(row.id, []), total=totals.get(row.id, 0)) for row in found]
+
+
+def _totals(ids: Sequence[int]) -> dict[int, int]:
+    counts = IncidentRow.objects.filter(report__in=ids).order_by("report").values_list("report").annotate(n=Count("id"))
+    return dict(counts)
+
+
+def _found(search: str, *, outcome: ReportOutcome | None, limit: int) -> list[int]:
+    """Ids of the newest `limit` reports that match; one question to one index for each thing that `search` may be."""
+    search = search.replace("\x00", "")
+    if match := _REPORT_KEY.fullmatch(search):
+        return list(ReportRow.objects.filter(key=match[1].upper()).values_list("id", flat=True))
+    reports, incidents = ReportRow.objects.order_by("-id"), IncidentRow.objects.order_by("-report_id")
+    if outcome is not None:
+        reports, incidents = reports.filter(outcome=outcome), incidents.filter(report__outcome=outcome)
+    if _CASE_KEY.fullmatch(search):
+        return _newest(incidents.filter(case=search.upper()), limit=limit)
+    network = _network(search)
+    if network is not None:
+        return _newest(incidents.filter(source__range=network), limit=limit)
+    by_report = Q(sender=search) | Q(reporter_address=search) | Q(reporter_reference=search)
+    found = set(reports.filter(by_report | Q(reporter_message_id=search)).values_list("id", flat=True)[:limit])
+    site = labels_from_the_right(search)
+    if site:
+        found.update(_newest(incidents.filter(Q(site=site) | Q(site__startswith=f"{site}.")), limit=limit))
+    found.update(_newest(incidents.filter(url=search), limit=limit))
+    return sorted(found, reverse=True)[:limit]
+
+
+def _newest(incidents: QuerySet[IncidentRow], *, limit: int) -> list[int]:
+    return list(incidents.values_list("report_id", flat=True).distinct()[:limit])
+
+
+def _network(text: str) -> tuple[str, str] | None:
+    """First and last address of an address or a network, as PostgreSQL's `inet` orders them; None for other text."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return None
+    return plain_address(network.network_address), plain_address(network.broadcast_address)
+
+
+def _shift(at: datetime, by: timedelta) -> datetime:
+    """`at + by`, held within what a datetime can say: a reporter may state the year 1 or 9999."""
+    try:
+        return at + by
+    except OverflowError:
+        return at

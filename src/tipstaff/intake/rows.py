@@ -1,0 +1,184 @@
+"""Rows to words and back. What a word says is what the row gives back, save three things no database column holds.
+
+NUL and lone surrogates become U+FFFD; an address loses its zone (`fe80::1%eth0`); a port outside 0 to 65535 is none.
+The bytes as they came stay in the ledger's vault, so nothing is lost by that.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from tipstaff.words import (
+    Allegation,
+    Channel,
+    Incident,
+    Moment,
+    Reading,
+    ReadingOutcome,
+    ReadingReason,
+    Report,
+    Reporter,
+    ReportOutcome,
+)
+
+from .models import IncidentRow, ReportRow
+
+_COLUMNS = frozenset({"type", "source", "source_port", "url", "domain", "moment", "excerpt", "confidence"})
+_REST = tuple(f.name for f in fields(Allegation) if f.name not in _COLUMNS)
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+
+T = TypeVar("T")
+
+
+def storable(value: T) -> T:
+    """`value`, with characters replaced that PostgreSQL's UTF-8 text cannot hold; other types pass."""
+    return _NOT_STORABLE.sub("\ufffd", value) if isinstance(value, str) else value  # type: ignore[return-value]  # str
+
+
+def storable_allegation(allegation: Allegation) -> Allegation:
+    """The allegation as it will come back."""
+    changes: dict[str, Any] = {}
+    for field in fields(Allegation):
+        value = getattr(allegation, field.name)
+        if isinstance(value, str):
+            changes[field.name] = storable(value)
+    if isinstance(allegation.source, IPv6Address) and allegation.source.scope_id is not None:
+        changes["source"] = IPv6Address(int(allegation.source))
+    if not _is_port(allegation.source_port):
+        changes["source_port"] = None
+    if not _is_port(allegation.target_port):
+        changes["target_port"] = None
+    return replace(allegation, **changes)
+
+
+def incident_rows(
+    report: ReportRow, allegations: Iterable[Allegation], *, outcome: ReportOutcome
+) -> Iterator[IncidentRow]:
+    """Unsaved rows, numbered from 1."""
+    for n, given in enumerate(allegations, 1):
+        allegation = storable_allegation(given)
+        moment = allegation.moment
+        rest = {name: getattr(allegation, name) for name in _REST}
+        yield IncidentRow(
+            report=report,
+            n=n,
+            received_at=report.received_at,
+            type=allegation.type,
+            source=str(allegation.source) if allegation.source else None,
+            source_port=allegation.source_port,
+            url=allegation.url,
+            domain=allegation.domain,
+            moment_at=moment.at if moment else None,
+            moment_error_seconds=moment.error_seconds if moment else None,
+            moment_zone_stated=moment.zone_stated if moment else None,
+            excerpt=allegation.excerpt,
+            confidence=allegation.confidence,
+            rest={name: value for name, value in rest.items() if value is not None},
+            site=site_of(allegation),
+            outcome=outcome,
+        )
+
+
+def allegation_of(row: IncidentRow) -> Allegation:
+    """The row's allegation as a word."""
+    moment = None
+    if row.moment_at is not None and row.moment_error_seconds is not None:
+        moment = Moment(row.moment_at, row.moment_error_seconds, zone_stated=bool(row.moment_zone_stated))
+    return Allegation(
+        type=row.type,
+        source=ip_address(row.source) if row.source is not None else None,
+        source_port=row.source_port,
+        url=row.url,
+        domain=row.domain,
+        moment=moment,
+        excerpt=row.excerpt,
+        confidence=row.confidence,
+        **row.rest,
+    )
+
+
+def incident_of(row: IncidentRow, *, report_key: str) -> Incident:
+    """The row as a word."""
+    return Incident(
+        key=f"{report_key}.{row.n}",
+        allegation=allegation_of(row),
+        outcome=ReportOutcome(row.outcome),
+        reason=row.reason,
+        case=row.case,
+    )
+
+
+def report_of(row: ReportRow, *, incidents: Sequence[IncidentRow], total: int) -> Report:
+    """The row and some of its `total` incidents as a word; the reading tells only of the incidents given."""
+    words = tuple(incident_of(incident, report_key=row.key) for incident in incidents)
+    return Report(
+        key=row.key,
+        evidence=row.evidence,
+        received_at=row.received_at,
+        channel=Channel(row.channel),
+        sender=row.sender,
+        outcome=ReportOutcome(row.outcome),
+        outcome_reason=row.outcome_reason,
+        reading=_reading_of(row, tuple(word.allegation for word in words)),
+        incidents=words,
+        incident_total=total,
+    )
+
+
+def site_of(allegation: Allegation) -> str:
+    """The host name complained about, labels from the right; empty where there is none."""
+    name = allegation.domain or ""
+    if not name and allegation.url:
+        try:
+            name = urlsplit(allegation.url).hostname or ""
+        except ValueError:
+            name = ""
+    return labels_from_the_right(name)
+
+
+def labels_from_the_right(name: str) -> str:
+    """`www.example.net` as `net.example.www`; empty for an address and for what no host name is long as."""
+    name = name.strip().rstrip(".").lower()
+    if not name or len(name) > 253 or is_address(name):
+        return ""
+    return ".".join(reversed(name.split(".")))
+
+
+def is_address(text: str) -> bool:
+    """True for an IPv4 or IPv6 address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def plain_address(address: IPv4Address | IPv6Address) -> str:
+    """The address as PostgreSQL writes it, without a zone."""
+    return str(IPv6Address(int(address))) if isinstance(address, IPv6Address) else str(address)
+
+
+def _reading_of(row: ReportRow, allegations: tuple[Allegation, ...]) -> Reading | None:
+    if row.read_at is None:
+        return None
+    return Reading(
+        outcome=ReadingOutcome(row.reading_outcome),
+        reason=ReadingReason(row.reading_reason),
+        allegations=allegations,
+        reporter=Reporter(
+            address=row.reporter_address,
+            name=row.reporter_name,
+            reference=row.reporter_reference,
+            message_id=row.reporter_message_id,
+            subject=row.reporter_subject,
+        ),
+        parser=row.parser,
+        detail=row.detail,
+    )
+
+
+def _is_port(port: int | None) -> bool:
+    return port is None or 0 <= port <= 65535
