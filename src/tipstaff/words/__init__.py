@@ -11,9 +11,11 @@ from .holders import (
     Representative,
     Service,
     ServiceKind,
+    Site,
     Standing,
     Tier,
 )
+from .imports import ImportPreview, RefusedRow
 from .letters import Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
     Candidate,
@@ -76,6 +78,7 @@ __all__ = [
     "History",
     "Holding",
     "HoldingKind",
+    "ImportPreview",
     "Incident",
     "Letter",
     "LetterKind",
@@ -95,6 +98,7 @@ __all__ = [
     "ReadingOutcome",
     "ReadingReason",
     "Reason",
+    "RefusedRow",
     "Report",
     "ReportOutcome",
     "Reporter",
@@ -108,6 +112,7 @@ __all__ = [
     "Service",
     "ServiceKind",
     "Severity",
+    "Site",
     "SourceKind",
     "Standing",
     "Step",

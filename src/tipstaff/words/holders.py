@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 
 class Tier(enum.StrEnum):
@@ -94,6 +94,19 @@ class Holding:
     def shared(self) -> bool:
         """True when the row covers some ports of an address only."""
         return (self.port_first, self.port_last) != (0, 65535)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A virtual host: `host_name` was answered at `address` for `customer` in [since, until)."""
+
+    host_name: str
+    """In its ASCII (IDNA) form, lower case, without the final dot."""
+    address: IPv4Address | IPv6Address
+    customer: str
+    service: str | None = None
+    since: datetime
+    until: datetime | None = None
 
 
 class Grade(enum.StrEnum):

@@ -1,0 +1,31 @@
+"""What an import would do, or did."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRow:
+    """A row of a file that can't be taken in, and why, in one sentence."""
+
+    line: int
+    """Counted from 1, the header included, as an editor shows it."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPreview:
+    """What a file changes. Nothing at all is taken in while one of its rows is refused."""
+
+    source: str
+    """The file's name, as its rows cite it."""
+    kind: str
+    """`customers`, `services`, `holdings` or `sites`."""
+    rows: int
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    changes: tuple[str, ...] = ()
+    """The first of the additions and changes, a sentence each."""
+    refused: tuple[RefusedRow, ...] = ()
+    applied: bool = False
+    """True when it was carried out; False for a dry run and for a file with refused rows."""
