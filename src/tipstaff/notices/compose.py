@@ -1,0 +1,455 @@
+"""Compose a letter from a case's facts: `compose(kind, facts=...)`. Pure: no store, no clock, no network.
+
+Two kinds of readers, two walls. A letter to a complainant is written from `facts.for_complainant()`, which holds no
+customer's field at all; a letter to a customer from `facts.for_customer()`, which holds nothing of who complained.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from tipstaff.words import (
+    SEALED_TYPES,
+    CaseOutcome,
+    Degree,
+    Direction,
+    Incident,
+    LetterKind,
+    Measure,
+    Missing,
+    Moment,
+    ReportOutcome,
+    Scope,
+    Selector,
+    SourceKind,
+)
+
+from .letters import FALLBACK, has_letter, letter_text, phrases
+from .prose import PORTAL_LINK, UNBROKEN_SPACE, LacksAFact, Value, clean, render
+
+__all__ = [
+    "COMPLAINANT_KINDS",
+    "PORTAL_LINK",
+    "Draft",
+    "LacksAFact",
+    "LetterFacts",
+    "SealedMatter",
+    "compose",
+    "language_for",
+]
+
+COMPLAINANT_KINDS: Final = frozenset(
+    {
+        LetterKind.ACKNOWLEDGEMENT,
+        LetterKind.NEEDS_DETAIL,
+        LetterKind.NOT_OURS,
+        LetterKind.TOO_OLD,
+        LetterKind.OUTCOME,
+    }
+)
+"""Letters to whoever complained. All others go to the customer's representative."""
+
+POINTS_MAX = 10
+"""So many incidents of one report are listed one by one; the rest are counted."""
+
+
+class SealedMatter(ValueError):
+    """A matter of the sealed queue is never written about to a customer (clause row 41)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A composed letter. Where the body says `{{portal_link}}`, the link is put in at sending and never stored."""
+
+    subject: str
+    body: str
+    language: str = FALLBACK
+    """The language it is really written in: English where the wanted one lacks this kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFacts:
+    """What a letter may say. Every field but the operator's is optional; a letter leaves out what is not given.
+
+    A kind that cannot be written without a fact raises `LacksAFact` with the fact's name.
+    """
+
+    operator: str
+    """The name that the letter is signed with."""
+    abuse_contact: str
+    """Where a reader may write."""
+    language: str = FALLBACK
+    """The reader's language; English where it is not written yet."""
+
+    reports: tuple[str, ...] = ()
+    """Keys of the reports in question; the first one is a complainant's reference."""
+    expect_by: datetime | None = None
+    """By when the reader hears from us again."""
+
+    # The customer and the case. None of these reaches a complainant.
+    case: str = ""
+    """`C-000123`."""
+    customer: str = ""
+    """The customer's name, for resellers and large accounts to tell their letters apart."""
+    representative: str = ""
+    """The name of the designated contact."""
+    timezone: str = "UTC"
+    """The representative's IANA zone: deadlines are given in it beside UTC."""
+    report_count: int = 1
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    """With several reports: the earliest and the latest event."""
+    type: str = ""
+    """XARF `category/type`."""
+    resource: str = ""
+    """The address, URL or host name complained about."""
+    port: int | None = None
+    protocol: str = ""
+    target: str = ""
+    """The victim as stated; give it only where naming it does not name the reporter."""
+    moment: Moment | None = None
+    """When it happened, with its uncertainty."""
+    source_kind: SourceKind = SourceKind.UNKNOWN
+    """What kind of reporter; never which."""
+    evidence: str = ""
+    """Lines of `redact(...)`: never the raw excerpt."""
+    explanation: str = ""
+    """Why we think it is the customer's, in a sentence or two."""
+    automated: bool = True
+    """True when no person has looked at it yet."""
+    clause: str = ""
+    """`mail.unsolicited`."""
+    clause_title: str = ""
+    clause_text: str = ""
+    edition: str = ""
+    """`2026-01`."""
+    what_to_do: tuple[str, ...] = ()
+    """Steps that end the problem."""
+    answer_by: datetime | None = None
+    next_degree: Degree | None = None
+    next_selector: Selector | None = None
+    """With `next_degree`: the narrowest sufficient measure that follows silence, and what it touches."""
+    what_happens_next: str = ""
+    """In place of the sentence made from `next_degree` and `next_selector`."""
+    keeps_working: str = ""
+    """In place of the sentence made from the selector's scope."""
+    measure: Measure | None = None
+    """The measure that the letter is about. Its staff names and rejected candidates are not shown."""
+    measure_why: str = ""
+    """Why there is a measure, in place of "no answer by the deadline"; a measure's recorded ground comes before both."""
+    measure_detail: str = ""
+    """A sentence more about the measure, for instance how it was shown to be in force or lifted."""
+    case_outcome: CaseOutcome | None = None
+    note: str = ""
+    """One paragraph from a person at the desk to the customer."""
+
+    # The complainant's own report. None of these reaches a customer.
+    reporter_reference: str = ""
+    """The complainant's own reference."""
+    received_at: datetime | None = None
+    digest: str = ""
+    """SHA-256 of the mail as received."""
+    incidents: tuple[Incident, ...] = ()
+    """What we understood. Only type, offender, port and time are shown."""
+    missing: frozenset[Missing] = frozenset()
+    outcome: ReportOutcome | None = None
+    look_back_days: int | None = None
+    """How far our records reach back."""
+
+    def for_complainant(self) -> "LetterFacts":
+        """Return these facts without any of the customer's or the case's."""
+        return _only(self, _EVERYBODY | _COMPLAINANT)
+
+    def for_customer(self) -> "LetterFacts":
+        """Return these facts without any of the complainant's."""
+        return _only(self, frozenset(field.name for field in fields(self)) - _COMPLAINANT)
+
+
+_EVERYBODY: Final = frozenset({"operator", "abuse_contact", "language", "reports", "expect_by"})
+_COMPLAINANT: Final = frozenset(
+    {"reporter_reference", "received_at", "digest", "incidents", "missing", "outcome", "look_back_days"}
+)
+
+
+def compose(kind: LetterKind, *, facts: LetterFacts) -> Draft:
+    """Return the letter's subject and body in the reader's language, else in English."""
+    language = language_for(kind, wanted=facts.language)
+    if kind in COMPLAINANT_KINDS:
+        said = _complainant_context(facts.for_complainant(), _Tongue(phrases(language)))
+    else:
+        if facts.type in SEALED_TYPES:
+            raise SealedMatter(facts.case)
+        said = _customer_context(facts.for_customer(), _Tongue(phrases(language)))
+    subject, body = render(letter_text(language, kind.value), said)
+    return Draft(subject=subject, body=body, language=language)
+
+
+def language_for(kind: LetterKind, *, wanted: str) -> str:
+    """Return the wanted language (`de`, `de-AT`) where the kind is written in it, else English."""
+    language = wanted.partition("-")[0].lower()
+    return language if has_letter(language, kind.value) else FALLBACK
+
+
+def _only(facts: LetterFacts, kept: frozenset[str]) -> LetterFacts:
+    bare = LetterFacts(operator=facts.operator, abuse_contact=facts.abuse_contact)
+    return replace(bare, **{name: getattr(facts, name) for name in kept})
+
+
+def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Value]:
+    measure = facts.measure
+    selector = measure.selector if measure else facts.next_selector
+    several = facts.report_count > 1
+    known_place = facts.resource or (str(selector) if selector else "")
+    return {
+        **_everyone_context(facts, tongue),
+        "greeting": tongue.greeting(facts.representative),
+        "case": clean(facts.case),
+        "customer": clean(facts.customer),
+        "type": tongue.type(facts.type),
+        "Type": _capital(tongue.type(facts.type)),
+        "where": tongue.place(facts.resource, port=facts.port, protocol=facts.protocol),
+        "place": defanged(clean(known_place)),
+        "target": defanged(clean(facts.target)),
+        "when": tongue.interval(facts.first_seen, facts.last_seen) or tongue.moment(facts.moment),
+        "source": tongue.words("sources")[facts.source_kind.value],
+        "report_count": str(facts.report_count),
+        "several": "yes" if several else "",
+        "one": "" if several else "yes",
+        "reports": ", ".join(map(clean, facts.reports[:POINTS_MAX])),
+        "evidence": tuple(_evidence_line(line) for line in facts.evidence.splitlines() if line.strip()),
+        "explanation": clean(facts.explanation, characters_max=1000),
+        "automated": "yes" if facts.automated else "",
+        "clause": clean(facts.clause),
+        "clause_title": tongue.clause(facts.clause_title, facts.clause),
+        "clause_text": clean(facts.clause_text, characters_max=4000),
+        "edition": clean(facts.edition),
+        "what_to_do": tuple(clean(step, characters_max=600) for step in facts.what_to_do),
+        "answer_by": tongue.deadline(facts.answer_by, zone=facts.timezone),
+        "answer_by_day": tongue.day(_in_zone(facts.answer_by, facts.timezone)) if facts.answer_by else "",
+        "next_step": clean(facts.what_happens_next, characters_max=1000)
+        or tongue.degree("will_do", facts.next_degree, facts.next_selector),
+        "keeps_working": clean(facts.keeps_working, characters_max=1000) or tongue.keeps_working(selector),
+        "measure": measure.key if measure else "",
+        "measure_done": tongue.degree("have_done", measure.degree, measure.selector) if measure else "",
+        "measure_what": tongue.selector(measure.selector) if measure else "",
+        "measure_since": tongue.instant(measure.in_force_at) if measure else "",
+        "measure_until": tongue.deadline(measure.until, zone=facts.timezone) if measure else "",
+        "measure_lifted": tongue.instant(measure.lifted_at) if measure else "",
+        "measure_why": clean(facts.measure_why, characters_max=1000),
+        "measure_detail": clean(facts.measure_detail, characters_max=1000),
+        "lifted_when": clean(measure.lifted_when, characters_max=600) if measure else "",
+        "ground": tongue.words("grounds")[measure.urgency.ground.value] if measure and measure.urgency else "",
+        "case_outcome": tongue.words("case_outcomes")[facts.case_outcome.value] if facts.case_outcome else "",
+        "note": clean(facts.note, characters_max=2000),
+    }
+
+
+def _complainant_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Value]:
+    groups = {
+        incident.outcome: tongue.places(facts.incidents, outcome=incident.outcome) for incident in facts.incidents
+    }
+    if len(groups) > 1:
+        said = tongue.words("outcomes")
+        points = tuple(
+            tongue.say("point_outcome", outcome=said[outcome.value], places=places)
+            for outcome, places in groups.items()
+        )
+    else:
+        points = tuple(tongue.point(incident) for incident in facts.incidents[:POINTS_MAX])
+        if len(facts.incidents) > POINTS_MAX:
+            points = (*points, tongue.say("and_more", count=len(facts.incidents) - POINTS_MAX))
+    return {
+        **_everyone_context(facts, tongue),
+        "greeting": tongue.greeting(""),
+        "report": clean(facts.reports[0]) if facts.reports else "",
+        "reporter_reference": clean(facts.reporter_reference, characters_max=100),
+        "received": tongue.instant(facts.received_at),
+        "digest": clean(facts.digest),
+        "points": points,
+        "missing": tuple(tongue.words("missing")[each.value] for each in Missing if each in facts.missing),
+        "outcome": tongue.words("outcomes")[facts.outcome.value] if facts.outcome else "",
+        "forwarded": "yes" if facts.outcome in (ReportOutcome.FORWARDED, ReportOutcome.MEASURE_TAKEN) else "",
+        "look_back_days": str(facts.look_back_days) if facts.look_back_days else "",
+    }
+
+
+def _everyone_context(facts: LetterFacts, tongue: "_Tongue") -> dict[str, Value]:
+    return {
+        "operator": clean(facts.operator),
+        "abuse_contact": clean(facts.abuse_contact),
+        "expect_by": tongue.instant(facts.expect_by, seconds=False),
+    }
+
+
+class _Tongue:
+    """A language's way of saying things."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self._said = said
+
+    def words(self, table: str) -> Mapping[str, str]:
+        table_of: Mapping[str, str] = self._said[table]
+        return table_of
+
+    def say(self, phrase: str, **facts: object) -> str:
+        return str(self._said[phrase]).format(**facts)
+
+    def greeting(self, name: str) -> str:
+        return self.say("greeting", name=clean(name)) if name else self.say("greeting_unnamed")
+
+    def type(self, xarf_type: str) -> str:
+        return self.words("types").get(xarf_type, self.words("types")["other"])
+
+    def place(self, resource: str, *, port: int | None, protocol: str) -> str:
+        address = defanged(clean(resource))
+        if not address or port is None:
+            return address
+        if protocol:
+            return self.say("address_and_port", address=address, protocol=clean(protocol).upper(), port=port)
+        return self.say("address_and_port_only", address=address, port=port)
+
+    def clause(self, title: str, clause: str) -> str:
+        return self.say("clause_with_title", title=clean(title), clause=clean(clause)) if title else clean(clause)
+
+    def point(self, incident: Incident) -> str:
+        allegation = incident.allegation
+        kind = _capital(self.type(allegation.type))
+        if allegation.type in SEALED_TYPES:
+            return self.say("point_sealed", type=kind)
+        where = self.place(allegation.offender, port=allegation.source_port, protocol=allegation.protocol or "")
+        if allegation.moment is None:
+            return self.say("point_without_time", type=kind, where=where)
+        return self.say("point", type=kind, where=where, when=self.moment(allegation.moment))
+
+    def places(self, incidents: tuple[Incident, ...], *, outcome: ReportOutcome) -> str:
+        """The offenders of one outcome, in a row."""
+        places = [
+            self.type(incident.allegation.type)
+            if incident.allegation.type in SEALED_TYPES
+            else defanged(clean(incident.allegation.offender))
+            for incident in incidents
+            if incident.outcome is outcome
+        ]
+        several = ", ".join(places[:POINTS_MAX])
+        more = len(places) - POINTS_MAX
+        return f"{several} {self.say('and_more', count=more)}" if more > 0 else several
+
+    def day(self, at: datetime) -> str:
+        return _unbroken(
+            self.say(
+                "date",
+                weekday=self._said["weekdays"][at.weekday()],
+                day=at.day,
+                month=self._said["months"][at.month - 1],
+                year=at.year,
+            )
+        )
+
+    def instant(self, at: datetime | None, *, seconds: bool = True) -> str:
+        if at is None:
+            return ""
+        at = at.astimezone(UTC)
+        return f"{self.day(at)}, " + _unbroken(f"{at:{'%H:%M:%S' if seconds else '%H:%M'}} UTC")
+
+    def deadline(self, at: datetime | None, *, zone: str) -> str:
+        """An instant to the minute in UTC, and in the reader's own zone where that differs."""
+        if at is None:
+            return ""
+        utc, local = self.instant(at, seconds=False), _in_zone(at, zone)
+        if local.utcoffset() == at.astimezone(UTC).utcoffset():
+            return utc
+        said = "own_zone" if local.date() == at.astimezone(UTC).date() else "own_zone_other_day"
+        return self.say(said, utc=utc, local=f"{local:%H:%M}", date=self.day(local), zone=zone)
+
+    def moment(self, moment: Moment | None) -> str:
+        if moment is None:
+            return self.say("time_not_stated")
+        if not moment.zone_stated:
+            return self.say("zone_not_stated", time=f"{self.day(moment.at)}, {moment.at:%H:%M:%S}")
+        time = self.instant(moment.at)
+        if moment.error_seconds < 1:
+            return time
+        return self.say("give_or_take", time=time, error=self._length(moment.error_seconds))
+
+    def interval(self, first: datetime | None, last: datetime | None) -> str:
+        if first is None or last is None or first == last:
+            return ""
+        first, last = first.astimezone(UTC), last.astimezone(UTC)
+        if first.date() == last.date():
+            return f"{self.day(first)}, " + self.say("from_to", first=f"{first:%H:%M:%S}", last=f"{last:%H:%M:%S}")
+        return self.say("first_to_last", first=self.instant(first), last=self.instant(last))
+
+    def selector(self, selector: Selector) -> str:
+        said, scope = self.words("selectors"), selector.scope
+        way = {Direction.OUT: "out", Direction.IN: "in", Direction.BOTH: "both"}[selector.direction]
+        if selector.network is None:
+            return said[scope.name.lower()].format(subject=defanged(str(selector)))
+        form = "flow" if scope is Scope.FLOW else "network"
+        return said[f"{form}_{way}"].format(
+            address=_network_text(selector), protocol=(selector.protocol or "").upper(), port=selector.port
+        )
+
+    def degree(self, table: str, degree: Degree | None, selector: Selector | None) -> str:
+        if degree is None:
+            return ""
+        what = self.selector(selector) if selector else ""
+        if not what and degree is not Degree.NOTIFY:
+            raise LacksAFact("next_selector")
+        return self.words(table)[degree.name.lower()].format(what=what)
+
+    def keeps_working(self, selector: Selector | None) -> str:
+        if selector is None:
+            return ""
+        address = _network_text(selector) if selector.network is not None else ""
+        return self.words("keeps_working")[selector.scope.name.lower()].format(address=address)
+
+    def _length(self, seconds: float) -> str:
+        for unit, length in (("hours", 3600), ("minutes", 60), ("seconds", 1)):
+            if seconds >= length and seconds % length == 0 or unit == "seconds":
+                count = round(seconds / length)
+                one, many = self._said["units"][unit]
+                return str(one if count == 1 else many.format(n=count))
+        raise AssertionError(seconds)
+
+
+def defanged(place: str) -> str:
+    """Return an address, URL or name that no mail program turns into a link and no filter takes for bait.
+
+    `http://bad.example.net/a.b` becomes `hxxp://bad[.]example[.]net/a.b`; addresses stay as they are.
+    """
+    scheme, mark, rest = place.partition("://")
+    if not mark:
+        return place
+    host, slash, path = rest.partition("/")
+    return f"{scheme.replace('tt', 'xx')}://{host.replace('.', '[.]')}{slash}{path}"
+
+
+def _evidence_line(line: str) -> str:
+    line = "".join(c for c in line.replace("\t", "  ") if c.isprintable()).rstrip()[:200]
+    line = line.replace("{{", "{ {").replace("}}", "} }")
+    return re.sub(r"(?i)\bh(tt)p(?=s?://)", "hxxp", line)
+
+
+def _network_text(selector: Selector) -> str:
+    assert selector.network is not None
+    network = selector.network
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def _in_zone(at: datetime | None, zone: str) -> datetime:
+    assert at is not None
+    try:
+        return at.astimezone(ZoneInfo(zone))
+    except (KeyError, ValueError, OSError):
+        return at.astimezone(UTC)
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", UNBROKEN_SPACE)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

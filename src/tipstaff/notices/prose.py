@@ -1,0 +1,199 @@
+"""Turn a letter's template and its facts into wrapped plain text. Pure.
+
+A template is read line by line:
+
+    # Heading                 underlined
+    Some text with {fact}     lines up to a blank line are one paragraph, wrapped at 72
+    Label :: {fact}           a row of a table; left out when the fact is empty
+    - text, 1. text           an item of a list
+    | {fact}                  verbatim, line by line, never wrapped
+    > {fact}                  a quotation, wrapped and indented
+    = {fact}                  a line that stands by itself
+    [if fact] .. [end]        only when the fact is there; also [unless fact]
+    [each fact] .. [end]      once for each of several; {item} and {number} inside
+
+What a line is, is decided by the template alone: a fact cannot turn into a heading, a rule or another fact.
+"""
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+WIDTH = 72
+PORTAL_LINK = "{{portal_link}}"
+"""The one placeholder that stays in a composed letter; the link is put in when the letter is sent."""
+
+UNBROKEN_SPACE = "\N{NO-BREAK SPACE}"
+"""Holds a date on one line while the letter is wrapped; an ordinary space in the letter itself."""
+
+Value = str | tuple[str, ...]
+_SLOT = re.compile(r"\{\{portal_link\}\}|\{(\w+)\}")
+_RULE = re.compile(r"\[(if|unless|each) (\w+)\]$")
+_ITEM = re.compile(r"(?:-|\{number\}\.) ")
+
+
+class LacksAFact(ValueError):
+    """The letter needs a fact that was not given."""
+
+
+class BrokenTemplate(ValueError):
+    """The template has a rule that nothing ends, or an end that nothing began."""
+
+
+def render(template: str, facts: Mapping[str, Value]) -> tuple[str, str]:
+    """Return the letter's subject and body. The template's first line is `Subject: ...`."""
+    first, _, rest = template.partition("\n")
+    if not first.startswith("Subject: "):
+        raise BrokenTemplate("the first line is no subject")
+    subject = " ".join(_fill(first.removeprefix("Subject: "), facts).split())
+    body = _lay_out(list(_say(_parse(rest), facts)))
+    return subject, body.replace(UNBROKEN_SPACE, " ")
+
+
+def clean(value: str, *, characters_max: int = 400) -> str:
+    """Return a fact as one line that can do no harm: no control, format or private characters, no slot, bounded."""
+    spaced = "".join(" " if character.isspace() else character for character in value)
+    kept = "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+    line = " ".join(kept.split()).replace("{{", "{ {").replace("}}", "} }")
+    return line if len(line) <= characters_max else line[: characters_max - 1] + "…"
+
+
+class _Form(Enum):
+    BLANK = auto()
+    HEADING = auto()
+    TEXT = auto()
+    ROW = auto()
+    ITEM = auto()
+    VERBATIM = auto()
+    QUOTE = auto()
+    ALONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    form: _Form
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    verb: str
+    fact: str
+    inner: tuple["_Line | _Block", ...]
+
+
+def _parse(text: str) -> tuple[_Line | _Block, ...]:
+    stack: list[tuple[str, str, list[_Line | _Block]]] = [("", "", [])]
+    for line in text.split("\n"):
+        line = line.rstrip()
+        if rule := _RULE.match(line):
+            stack.append((rule[1], rule[2], []))
+        elif line == "[end]":
+            verb, fact, inner = stack.pop()
+            if not stack:
+                raise BrokenTemplate("an end that nothing began")
+            stack[-1][2].append(_Block(verb, fact, tuple(inner)))
+        else:
+            stack[-1][2].append(_form_of(line))
+    if len(stack) != 1:
+        raise BrokenTemplate(f"nothing ends [{stack[-1][0]} {stack[-1][1]}]")
+    return tuple(stack[0][2])
+
+
+def _form_of(line: str) -> _Line:
+    if not line:
+        return _Line(_Form.BLANK, "")
+    for mark, form in (("# ", _Form.HEADING), ("| ", _Form.VERBATIM), ("> ", _Form.QUOTE), ("= ", _Form.ALONE)):
+        if line.startswith(mark):
+            return _Line(form, line.removeprefix(mark))
+    if _ITEM.match(line):
+        return _Line(_Form.ITEM, line)
+    return _Line(_Form.ROW if " :: " in line else _Form.TEXT, line)
+
+
+def _say(lines: tuple[_Line | _Block, ...], facts: Mapping[str, Value]) -> Iterator[_Line]:
+    for line in lines:
+        if isinstance(line, _Block):
+            value = facts.get(line.fact, "")
+            if line.verb == "each":
+                items = value if isinstance(value, tuple) else tuple(filter(None, (value,)))
+                for number, item in enumerate(items, 1):
+                    yield from _say(line.inner, {**facts, "item": item, "number": str(number)})
+            elif bool(value) is (line.verb == "if"):
+                yield from _say(line.inner, facts)
+        elif line.form is _Form.ROW:
+            label, _, slot = line.text.partition(" :: ")
+            if value_text := _fill(slot, facts, may_be_empty=True).strip():
+                yield _Line(_Form.ROW, f"{label}\0{value_text}")
+        elif line.form is _Form.VERBATIM:
+            value = facts.get(line.text.strip("{}"), ())
+            yield from (_Line(_Form.VERBATIM, each) for each in ((value,) if isinstance(value, str) else value))
+        else:
+            yield _Line(line.form, _fill(line.text, facts))
+
+
+def _fill(text: str, facts: Mapping[str, Value], *, may_be_empty: bool = False) -> str:
+    def put(slot: re.Match[str]) -> str:
+        if slot[1] is None:
+            return PORTAL_LINK
+        value = facts.get(slot[1], "")
+        if isinstance(value, tuple):
+            value = ", ".join(value)
+        if not value and not may_be_empty:
+            raise LacksAFact(slot[1])
+        return value
+
+    return _SLOT.sub(put, text)
+
+
+def _lay_out(lines: list[_Line]) -> str:
+    blocks: list[list[_Line]] = []
+    for line in lines:
+        if line.form is _Form.BLANK:
+            blocks.append([])
+        elif blocks and blocks[-1] and blocks[-1][-1].form is line.form:
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    out = ""
+    for block in filter(None, blocks):
+        if block[0].form is _Form.HEADING:
+            out += "".join(f"\n{line.text}\n{'-' * len(line.text)}\n" for line in block)
+        else:
+            out += _lay_out_block(block) + "\n\n"
+    return out.strip("\n") + "\n"
+
+
+def _lay_out_block(block: list[_Line]) -> str:
+    match block[0].form:
+        case _Form.ROW:
+            return _table([line.text.split("\0", 1) for line in block])
+        case _Form.ITEM:
+            return "\n".join(_wrap(line.text, then=" " * (line.text.index(" ") + 1)) for line in block)
+        case _Form.QUOTE:
+            return "\n".join(_wrap(line.text, first="    ", then="    ") for line in block)
+        case _Form.ALONE:
+            return "\n".join(line.text for line in block)
+        case _Form.VERBATIM:
+            return "\n".join(f"    {line.text}" for line in block)
+        case _:
+            return _wrap(" ".join(line.text for line in block))
+
+
+def _table(rows: list[list[str]]) -> str:
+    column = max(len(label) for label, _ in rows) + 2
+    return "\n".join(_wrap(text, first=f"  {label:<{column}}", then=" " * (column + 2)) for label, text in rows)
+
+
+def _wrap(text: str, *, first: str = "", then: str = "") -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

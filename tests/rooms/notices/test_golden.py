@@ -1,0 +1,95 @@
+"""The letters as their readers see them, kept as files and reviewed as prose.
+
+`TIPSTAFF_UPDATE_GOLDEN=1 pytest tests/rooms/notices/test_golden.py` writes them anew.
+"""
+
+import os
+from dataclasses import replace
+from datetime import datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from tipstaff.notices.compose import Draft, LetterFacts, compose
+from tipstaff.words import (
+    Allegation,
+    Incident,
+    LetterKind,
+    Measure,
+    Moment,
+    ReportOutcome,
+    SourceKind,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+LANGUAGES = ("en", "de")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", list(LetterKind), ids=lambda kind: kind.value)
+def test_every_kind_of_letter_reads_as_reviewed(kind: LetterKind, language: str, facts: LetterFacts) -> None:
+    draft = compose(kind, facts=replace(facts, language=language))
+    assert draft.language == language
+    must_read_as_reviewed(f"{kind.value}.{language}", draft)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_notice_of_one_report_about_a_page_at_a_time_without_a_zone_reads_as_reviewed(
+    language: str, facts: LetterFacts
+) -> None:
+    bare = LetterFacts(
+        operator=facts.operator,
+        abuse_contact=facts.abuse_contact,
+        language=language,
+        case="C-000124",
+        type="content/phishing",
+        resource="https://login.shop.example.net/account/verify.html",
+        source_kind=SourceKind.PERSON,
+        moment=Moment.without_zone(datetime(2026, 3, 14, 9, 12, 44)),
+        answer_by=facts.answer_by,
+        automated=False,
+    )
+    must_read_as_reviewed(f"notice-page.{language}", compose(LetterKind.NOTICE, facts=bare))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_measure_taken_at_once_reads_as_reviewed(language: str, facts: LetterFacts, urgent_measure: Measure) -> None:
+    urgent = replace(facts, language=language, measure=urgent_measure)
+    must_read_as_reviewed(f"measure_taken-urgent.{language}", compose(LetterKind.MEASURE_TAKEN, facts=urgent))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_outcome_of_a_report_with_several_incidents_reads_as_reviewed(language: str, facts: LetterFacts) -> None:
+    outcomes = [ReportOutcome.MEASURE_TAKEN, ReportOutcome.NOT_OURS, *[ReportOutcome.FORWARDED] * 10]
+    incidents = tuple(
+        Incident(
+            key=f"R-000301.{n}",
+            allegation=Allegation(type="vulnerability/open_service", source=IPv4Address("198.51.100.0") + n),
+            outcome=outcome,
+            reason="",
+            case=None,
+        )
+        for n, outcome in enumerate(outcomes, 1)
+    )
+    several = replace(facts, language=language, incidents=incidents, outcome=ReportOutcome.FORWARDED)
+    must_read_as_reviewed(f"outcome-several.{language}", compose(LetterKind.OUTCOME, facts=several))
+
+
+def test_every_golden_letter_is_one_that_a_test_composes() -> None:
+    names = {f"{kind.value}.{language}.txt" for kind in LetterKind for language in LANGUAGES}
+    names |= {
+        f"{name}.{language}.txt"
+        for name in ("notice-page", "measure_taken-urgent", "outcome-several")
+        for language in LANGUAGES
+    }
+    assert {path.name for path in GOLDEN.iterdir()} == names
+
+
+def must_read_as_reviewed(name: str, draft: Draft) -> None:
+    """Compare a letter with its golden file, or write the file anew when asked to."""
+    text = f"Subject: {draft.subject}\n\n{draft.body}"
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("TIPSTAFF_UPDATE_GOLDEN"):
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8")
