@@ -3,3 +3,18 @@
 `compose` and `redact` are pure; `operations` and `queries` are the doors to the store; `outbound` speaks SMTP;
 `posting` carries one letter from the store to the mail server.
 """
+
+from .addresses import may_be_answered
+from .compose import COMPLAINANT_KINDS, Draft, LacksAFact, LetterFacts, SealedMatter, compose
+from .redact import redact
+
+__all__ = [
+    "COMPLAINANT_KINDS",
+    "Draft",
+    "LacksAFact",
+    "LetterFacts",
+    "SealedMatter",
+    "compose",
+    "may_be_answered",
+    "redact",
+]

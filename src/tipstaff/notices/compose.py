@@ -139,7 +139,7 @@ class LetterFacts:
     measure: Measure | None = None
     """The measure that the letter is about. Its staff names and rejected candidates are not shown."""
     measure_why: str = ""
-    """Why there is a measure, in place of "no answer by the deadline"; a measure's recorded ground comes before both."""
+    """Why there is a measure, in place of "no answer by the deadline"; a ground of urgency comes before both."""
     measure_detail: str = ""
     """A sentence more about the measure, for instance how it was shown to be in force or lifted."""
     case_outcome: CaseOutcome | None = None
@@ -408,7 +408,7 @@ class _Tongue:
 
     def _length(self, seconds: float) -> str:
         for unit, length in (("hours", 3600), ("minutes", 60), ("seconds", 1)):
-            if seconds >= length and seconds % length == 0 or unit == "seconds":
+            if (seconds >= length and seconds % length == 0) or unit == "seconds":
                 count = round(seconds / length)
                 one, many = self._said["units"][unit]
                 return str(one if count == 1 else many.format(n=count))

@@ -1,0 +1,280 @@
+"""Writes of the notices room. Each is one transaction with its entry in the record.
+
+A letter is sent once, and none is lost, whatever dies when:
+
+    HELD -> QUEUED -> SENDING -> HANDING_OVER -> SENT
+                 ^        |            |-> IN_DOUBT (the answer is lost: a person decides)
+                 |        |            |
+                 +--------+------------+-> REFUSED (a person sees it)
+
+SENDING is committed before the mail server is called, HANDING_OVER after all of the text is with it and before the
+dot that makes it the server's. A worker that dies in SENDING has sent nothing: the letter is queued again. One that
+dies in HANDING_OVER may or may not have: the letter is in doubt, and only a person sends it again. Only the worker
+that holds a letter may say what became of it, so one that was wrongly taken for dead stops before the dot.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+
+from tipstaff.ledger.operations import next_key, record
+from tipstaff.words import Letter, LetterKind, LetterState, require_aware
+
+from .addresses import folded
+from .compose import Draft
+from .models import LetterRow
+from .rows import letter_of
+
+BACK_OFF: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360))
+"""How long to wait after the first, second ... temporary failure; the last one repeats."""
+TRY_FOR: Final = timedelta(days=2)
+"""So long a letter is tried before a person is asked."""
+
+
+class NoSuchLetter(LookupError):
+    """No letter has this key."""
+
+
+class NotInYourHands(RuntimeError):
+    """The letter is no longer with this worker; nothing more may be handed over."""
+
+
+class NotForAPersonToDecide(ValueError):
+    """Only a letter that was refused or is in doubt waits for a person's decision."""
+
+
+@transaction.atomic
+def queue_letter(
+    kind: LetterKind,
+    *,
+    once: str,
+    to: str,
+    draft: Draft,
+    case: str | None,
+    report: str | None,
+    at: datetime,
+    actor: str,
+    held: bool,
+    language: str | None = None,
+    in_reply_to: str = "",
+) -> str:
+    """Keep a letter and return its key; the same `once` gives the same letter's key and writes nothing.
+
+    `held` keeps it back until outbound mail is set up (`release_held`). `in_reply_to` is the Message-ID of the mail
+    that it answers. `language` is the draft's own unless told otherwise.
+    """
+    at = require_aware(at)
+    before = LetterRow.objects.filter(once=once).only("key").first()
+    if before is not None:
+        return before.key
+    row, new = LetterRow.objects.get_or_create(
+        once=once,
+        defaults={
+            "key": next_key("L"),
+            "kind": kind.value,
+            "to": _storable(to),
+            "to_folded": folded(_storable(to)),
+            "subject": _storable(draft.subject),
+            "body": _storable(draft.body),
+            "language": language or draft.language,
+            "case": case,
+            "report": report,
+            "in_reply_to": _storable(in_reply_to),
+            "state": (LetterState.HELD if held else LetterState.QUEUED).value,
+            "created_at": at,
+            "due_at": None if held else at,
+        },
+    )
+    if new:
+        what = "letter.held" if held else "letter.queued"
+        record(what, at=at, actor=actor, about=_about(row), kind=kind.value, language=row.language)
+    return row.key
+
+
+@transaction.atomic(durable=True)
+def claim_letter(*, at: datetime, worker: str, domain: str = "mail.invalid") -> Letter | None:
+    """Take the letter that is longest due, or None. Two workers never take the same one.
+
+    `worker` names one thread of one process and is never used again by another. `domain` is that of the address which
+    letters come from: it ends the Message-ID, which is fixed here the first time.
+    """
+    at = require_aware(at)
+    row = (
+        LetterRow.objects.select_for_update(skip_locked=True)
+        .filter(state=LetterState.QUEUED.value, due_at__lte=at)
+        .order_by("due_at", "id")
+        .first()
+    )
+    if row is None:
+        return None
+    row.state, row.due_at, row.worker = LetterState.SENDING.value, None, worker
+    row.attempts += 1
+    row.try_until = row.try_until or at + TRY_FOR
+    if not row.message_id:
+        row.message_id = _message_id(row, domain)
+        row.in_reply_to = row.in_reply_to or _thread_of(row)
+    row.save()
+    record("letter.sending", at=at, actor=worker, about=_about(row), attempt=row.attempts)
+    return letter_of(row)
+
+
+@transaction.atomic(durable=True)
+def mark_handing_over(key: str, *, at: datetime, worker: str) -> None:
+    """Note that all of the text is with the mail server, before the dot. Raise NotInYourHands to stop it there."""
+    row = _in_hand(key, worker, LetterState.SENDING)
+    row.state = LetterState.HANDING_OVER.value
+    row.save()
+    record("letter.handing_over", at=require_aware(at), actor=worker, about=_about(row), message_id=row.message_id)
+
+
+@transaction.atomic(durable=True)
+def mark_sent(
+    key: str, *, at: datetime, reply: str, worker: str, on_sent: Callable[[Letter], None] | None = None
+) -> None:
+    """Note that the mail server took it; `on_sent` joins the transaction, so that what follows cannot be forgotten.
+
+    Also when this worker was thought dead meanwhile, and even when a person has queued the letter again: while nobody
+    else has claimed it, it need not go out twice.
+    """
+    row = _in_hand(key, worker, LetterState.HANDING_OVER, LetterState.IN_DOUBT, LetterState.QUEUED)
+    row.due_at = None
+    row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(reply)
+    row.save()
+    record("letter.sent", at=row.sent_at, actor=worker, about=_about(row), reply=row.detail)
+    if on_sent is not None:
+        on_sent(letter_of(row))
+
+
+@transaction.atomic(durable=True)
+def mark_failed(key: str, *, at: datetime, reply: str, permanent: bool, worker: str) -> None:
+    """Note that the mail server did not take it. It is tried again later, unless that is hopeless."""
+    at = require_aware(at)
+    row = _in_hand(key, worker, LetterState.SENDING, LetterState.HANDING_OVER, LetterState.IN_DOUBT)
+    row.detail = _storable(reply)
+    next_at = at + BACK_OFF[min(row.attempts, len(BACK_OFF)) - 1]
+    given_up = row.try_until is not None and next_at > row.try_until
+    if permanent or given_up:
+        row.state = LetterState.REFUSED.value
+        row.save()
+        record("letter.refused", at=at, actor=worker, about=_about(row), reply=row.detail, given_up=given_up)
+    else:
+        row.state, row.due_at, row.worker = LetterState.QUEUED.value, next_at, ""
+        row.save()
+        record("letter.put_off", at=at, actor=worker, about=_about(row), reply=row.detail, until=next_at.isoformat())
+
+
+@transaction.atomic(durable=True)
+def mark_in_doubt(key: str, *, at: datetime, reply: str, worker: str) -> None:
+    """Note that the mail server's answer was lost after the dot: it may have taken the letter."""
+    row = _in_hand(key, worker, LetterState.HANDING_OVER)
+    row.state, row.detail = LetterState.IN_DOUBT.value, _storable(reply)
+    row.save()
+    record("letter.in_doubt", at=require_aware(at), actor=worker, about=_about(row), reply=row.detail)
+
+
+@transaction.atomic
+def recover_interrupted(*, at: datetime, is_alive: Callable[[str], bool]) -> list[str]:
+    """Settle what dead workers left in hand: queue again what cannot have gone out, doubt what may have.
+
+    Returns the keys of all letters that were settled. `is_alive` is asked once a worker's name.
+    """
+    at = require_aware(at)
+    rows = list(
+        LetterRow.objects.select_for_update(skip_locked=True)
+        .filter(state__in=[LetterState.SENDING.value, LetterState.HANDING_OVER.value])
+        .order_by("id")
+    )
+    alive = {worker: is_alive(worker) for worker in {row.worker for row in rows}}
+    settled = []
+    for row in rows:
+        if alive[row.worker]:
+            continue
+        dead = row.worker
+        if row.state == LetterState.SENDING.value:
+            row.state, row.due_at, row.worker = LetterState.QUEUED.value, at, ""
+            record("letter.queued_again", at=at, actor="worker", about=_about(row), dead_worker=dead)
+        else:
+            row.state = LetterState.IN_DOUBT.value
+            row.detail = "The process stopped while it handed the letter over; the mail server may have it."
+            record("letter.in_doubt", at=at, actor="worker", about=_about(row), dead_worker=dead)
+        row.save()
+        settled.append(row.key)
+    return settled
+
+
+@transaction.atomic
+def release_held(*, at: datetime) -> int:
+    """Queue every held letter, now that outbound mail is set up; return how many."""
+    at = require_aware(at)
+    rows = list(
+        LetterRow.objects.select_for_update(skip_locked=True).filter(state=LetterState.HELD.value).order_by("id")
+    )
+    for row in rows:
+        row.state, row.due_at = LetterState.QUEUED.value, at
+        row.save()
+        record("letter.queued", at=at, actor="worker", about=_about(row), released=True)
+    return len(rows)
+
+
+@transaction.atomic
+def send_again(key: str, *, at: datetime, actor: str) -> None:
+    """A person's decision: queue a refused or doubtful letter again, under the same Message-ID."""
+    row = _for_a_person(key)
+    was = row.state
+    row.state, row.due_at, row.try_until = LetterState.QUEUED.value, require_aware(at), None
+    row.save()
+    record("letter.send_again", at=require_aware(at), actor=actor, about=_about(row), was=was)
+
+
+@transaction.atomic
+def take_as_sent(
+    key: str, *, at: datetime, actor: str, why: str, on_sent: Callable[[Letter], None] | None = None
+) -> None:
+    """A person's decision: the doubtful letter did arrive. `on_sent` as in `mark_sent`."""
+    row = _for_a_person(key)
+    row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(why)
+    row.save()
+    record("letter.taken_as_sent", at=row.sent_at, actor=actor, about=_about(row), why=row.detail)
+    if on_sent is not None:
+        on_sent(letter_of(row))
+
+
+def _in_hand(key: str, worker: str, *states: LetterState) -> LetterRow:
+    row = LetterRow.objects.select_for_update().filter(key=key).first()
+    if row is None:
+        raise NoSuchLetter(key)
+    if row.worker != worker or row.state not in [state.value for state in states]:
+        raise NotInYourHands(f"{key} is {row.state}, with {row.worker or 'nobody'}")
+    return row
+
+
+def _for_a_person(key: str) -> LetterRow:
+    row = LetterRow.objects.select_for_update().filter(key=key).first()
+    if row is None:
+        raise NoSuchLetter(key)
+    if row.state not in (LetterState.REFUSED.value, LetterState.IN_DOUBT.value):
+        raise NotForAPersonToDecide(f"{key} is {row.state}")
+    return row
+
+
+def _message_id(row: LetterRow, domain: str) -> str:
+    return f"<{row.key}.{sha256(f'{row.key} {row.once}'.encode()).hexdigest()[:12]}@{domain}>"
+
+
+def _thread_of(row: LetterRow) -> str:
+    """The first letter about the same case or report to the same reader, so that theirs are one conversation."""
+    about = Q(case=row.case) if row.case else Q(report=row.report, report__isnull=False)
+    first = LetterRow.objects.filter(about, to_folded=row.to_folded, id__lt=row.pk).exclude(message_id="")
+    return first.order_by("id").values_list("message_id", flat=True).first() or ""
+
+
+def _about(row: LetterRow) -> tuple[str, ...]:
+    return tuple(key for key in (row.key, row.case, row.report) if key)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,64 @@
+"""Carry one letter from the store to the mail server, each step on record before the next one is taken."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from tipstaff.config import MailOut
+from tipstaff.words import Letter
+
+from . import operations
+from .outbound import DOT_TIMEOUT_SECONDS, TIMEOUT_SECONDS, AnswerLost, NotDelivered, deliver
+from .prose import PORTAL_LINK
+from .queries import get_letter
+
+
+def post_next(
+    server: MailOut,
+    *,
+    worker: str,
+    now: Callable[[], datetime],
+    link: Callable[[str, datetime], str],
+    on_sent: Callable[[Letter], None] | None = None,
+    sender_name: str = "",
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    dot_timeout_seconds: float = DOT_TIMEOUT_SECONDS,
+) -> Letter | None:
+    """Take the letter that is longest due to the mail server and return it as it then stands; None when none is due.
+
+    `link` makes a case's portal link. `on_sent` joins the transaction that notes the sending. Call this outside of any
+    transaction. An exception from here is a fault of this program or of the database: give up the worker's name then,
+    so that `recover_interrupted` settles what it had in hand.
+    """
+    assert server.host, "letters are held while there is no mail server"
+    letter = operations.claim_letter(at=now(), worker=worker, domain=server.from_address.rpartition("@")[2])
+    if letter is None:
+        return None
+    try:
+        delivered = deliver(
+            letter,
+            server=server,
+            sender_name=sender_name,
+            at=now(),
+            portal_link=link(letter.case, now()) if letter.case and PORTAL_LINK in letter.body else None,
+            on_handing_over=lambda: operations.mark_handing_over(letter.key, at=now(), worker=worker),
+            timeout_seconds=timeout_seconds,
+            dot_timeout_seconds=dot_timeout_seconds,
+        )
+    except NotDelivered as why:
+        _settle(letter, why, at=now(), worker=worker)
+    except operations.NotInYourHands:
+        # Somebody took this worker for dead and settled the letter: it stopped before the dot.
+        pass
+    else:
+        with suppress(operations.NotInYourHands):
+            operations.mark_sent(letter.key, at=now(), reply=delivered.reply, worker=worker, on_sent=on_sent)
+    return get_letter(letter.key)
+
+
+def _settle(letter: Letter, why: NotDelivered, *, at: datetime, worker: str) -> None:
+    with suppress(operations.NotInYourHands):
+        if isinstance(why, AnswerLost):
+            operations.mark_in_doubt(letter.key, at=at, reply=str(why), worker=worker)
+        else:
+            operations.mark_failed(letter.key, at=at, reply=str(why), permanent=why.permanent, worker=worker)

@@ -1,0 +1,74 @@
+"""Reads of the notices room."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Count
+
+from tipstaff.words import Letter, LetterState, require_aware
+
+from .addresses import folded
+from .compose import COMPLAINANT_KINDS
+from .models import LetterRow
+from .rows import letter_of
+
+
+def get_letter(key: str) -> Letter | None:
+    row = LetterRow.objects.filter(key=key).first()
+    return letter_of(row) if row else None
+
+
+def letter_written_for(once: str) -> Letter | None:
+    """Return the letter that a step of the story has written, if it ran."""
+    row = LetterRow.objects.filter(once=once).first()
+    return letter_of(row) if row else None
+
+
+def letter_of_message_id(message_id: str) -> Letter | None:
+    """Return the letter that a bounce or an answer names."""
+    row = LetterRow.objects.filter(message_id=message_id).first() if message_id else None
+    return letter_of(row) if row else None
+
+
+def letters_of_case(case: str) -> list[Letter]:
+    """Return a case's letters in the order they were written."""
+    return [letter_of(row) for row in LetterRow.objects.filter(case=case).order_by("id")]
+
+
+def letters_of_report(report: str) -> list[Letter]:
+    """Return a report's letters in the order they were written."""
+    return [letter_of(row) for row in LetterRow.objects.filter(report=report).order_by("id")]
+
+
+def list_letters(*, state: LetterState | None = None, limit: int = 100) -> list[Letter]:
+    """Return the newest letters, or the newest in one state."""
+    rows = LetterRow.objects.order_by("-id")
+    if state is not None:
+        rows = rows.filter(state=state.value)
+    return [letter_of(row) for row in rows[:limit]]
+
+
+def count_by_state() -> dict[LetterState, int]:
+    """Return how many letters stand in each state, every state named."""
+    counted = dict(LetterRow.objects.values_list("state").annotate(count=Count("id")))
+    return {state: counted.get(state.value, 0) for state in LetterState}
+
+
+def next_due_at() -> datetime | None:
+    """Return when the next attempt is due, so that a worker knows how long it may rest."""
+    return (
+        LetterRow.objects.filter(state=LetterState.QUEUED.value)
+        .order_by("due_at")
+        .values_list("due_at", flat=True)
+        .first()
+    )
+
+
+def too_many_to(address: str, *, at: datetime, hourly_max: int) -> bool:
+    """Say whether one more letter to this complainant would be too many within an hour: a storm is not answered."""
+    since = require_aware(at) - timedelta(hours=1)
+    written = LetterRow.objects.filter(
+        to_folded=folded(address),
+        created_at__gt=since,
+        kind__in=[kind.value for kind in COMPLAINANT_KINDS],
+    )
+    return len(written.values_list("id")[:hourly_max]) >= hourly_max
