@@ -1,0 +1,115 @@
+"""Tries an edition's examples: what each supposes becomes a question to the judge, and its answer is compared."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address
+
+from tipstaff.words import Allegation, Attribution, AttributionReason, Grade, History, Moment, Verdict
+
+from .clauses import Clause, Edition, Example, Given, Subject
+from .judge import judge
+
+_USUAL_REASONS = {
+    Grade.CONFIRMED: AttributionReason.ONE_HOLDER,
+    Grade.PROBABLE: AttributionReason.TIME_ASSUMED,
+    Grade.AMBIGUOUS: AttributionReason.SHARED_WITHOUT_PORT,
+    Grade.CONTRADICTED: AttributionReason.SEVERAL_HOLDERS_IN_WINDOW,
+    Grade.NO_DATA: AttributionReason.BEFORE_RECORDS,
+    Grade.NONE: AttributionReason.NOT_OUR_SPACE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """An example that does not hold, and how."""
+
+    clause: str
+    example: str
+    differences: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.clause}/{self.example}: {'; '.join(self.differences)}"
+
+
+def try_examples(edition: Edition) -> tuple[Mismatch, ...]:
+    """Every example of `edition` that does not hold; empty when all do."""
+    tried = (
+        (clause, example, differences(example, clause=clause, edition=edition))
+        for clause, example in edition.examples()
+    )
+    return tuple(
+        Mismatch(clause=clause.id, example=example.id, differences=found) for clause, example, found in tried if found
+    )
+
+
+def verdict_on(example: Example, *, clause: Clause, edition: Edition) -> Verdict:
+    """What the judge says of what `example` supposes."""
+    given = example.given
+    received_at = edition.effective_at + given.edition_age
+    return judge(
+        _allegation(given, received_at=received_at),
+        attribution=_attribution(given),
+        history=History(cases_before=given.cases_before),
+        edition=edition,
+        received_at=received_at,
+        cited=clause.id if given.cited else None,
+    )
+
+
+def differences(example: Example, *, clause: Clause, edition: Edition) -> tuple[str, ...]:
+    """How the judge's answer differs from what `example` expects; empty when it holds."""
+    verdict, expect = verdict_on(example, clause=clause, edition=edition), example.expect
+    widest = max((rung.degree for rung in verdict.ladder), default=None)
+    compared: list[tuple[str, object, object]] = [
+        ("disposition", expect.disposition, verdict.disposition),
+        ("reason", expect.reason, verdict.reason),
+        ("clause", expect.clause, verdict.clause),
+    ]
+    for name, wanted, found in (
+        ("answer_within", expect.answer_within, verdict.answer_within),
+        ("notice", expect.notice, verdict.notice),
+        ("decides", expect.decides, verdict.decides),
+        ("widest_degree", expect.widest_degree, widest),
+        ("ports", expect.ports, verdict.measure_ports),
+    ):
+        if wanted is not None:
+            compared.append((name, wanted, found))
+    return tuple(
+        f"{name} should be {_said(wanted)} and is {_said(found)}" for name, wanted, found in compared if wanted != found
+    )
+
+
+def _allegation(given: Given, *, received_at: datetime) -> Allegation:
+    by_name = given.subject is Subject.NAME
+    return Allegation(
+        type=given.type,
+        source=None if by_name else IPv4Address("192.0.2.10"),
+        source_port=given.source_port,
+        url="http://shop.example.net/offer" if by_name else None,
+        protocol=given.protocol,
+        target_port=given.target_port,
+        moment=_moment(given.age, received_at=received_at, zone_stated=given.zone_stated),
+        confidence=given.confidence,
+    )
+
+
+def _moment(age: timedelta | None, *, received_at: datetime, zone_stated: bool) -> Moment | None:
+    if age is None:
+        return None
+    at = received_at - age
+    return Moment(at) if zone_stated else Moment.without_zone(at.replace(tzinfo=None))
+
+
+def _attribution(given: Given) -> Attribution:
+    named = given.grade in (Grade.CONFIRMED, Grade.PROBABLE)
+    return Attribution(
+        grade=given.grade,
+        reason=given.attribution or _USUAL_REASONS[given.grade],
+        customer="acct-1001" if named else None,
+    )
+
+
+def _said(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds() / 3600:g} hours"
+    return "nothing" if value is None else str(getattr(value, "name", value))
