@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from tipstaff.words import Allegation, Incident, Report, ReportOutcome
 
 from .models import IncidentRow, ReportRow
-from .rows import incident_of, labels_from_the_right, plain_address, report_of, storable_allegation
+from .rows import incident_of, labels_from_the_right, plain_address, report_of, storable, storable_allegation
 
 SHOWN_IN_LISTS = 20
 """Incidents that a list carries with each report; `incident_total` tells how many there are."""
@@ -56,8 +56,9 @@ def list_reports(*, outcome: ReportOutcome | None = None, search: str = "", limi
     rows = ReportRow.objects.order_by("-id")
     if outcome is not None:
         rows = rows.filter(outcome=outcome)
-    if search.strip():
-        rows = rows.filter(id__in=_found(search.strip(), outcome=outcome, limit=limit))
+    search = storable(search).strip()
+    if search:
+        rows = rows.filter(id__in=_found(search, outcome=outcome, limit=limit))
     return _listed(rows[:limit])
 
 
@@ -138,7 +139,6 @@ def _totals(ids: Sequence[int]) -> dict[int, int]:
 
 def _found(search: str, *, outcome: ReportOutcome | None, limit: int) -> list[int]:
     """Ids of the newest `limit` reports that match; one question to one index for each thing that `search` may be."""
-    search = search.replace("\x00", "")
     if match := _REPORT_KEY.fullmatch(search):
         return list(ReportRow.objects.filter(key=match[1].upper()).values_list("id", flat=True))
     reports, incidents = ReportRow.objects.order_by("-id"), IncidentRow.objects.order_by("-report_id")
