@@ -25,6 +25,7 @@ class CaseRow(models.Model):
     notice = models.CharField(max_length=16)
     ladder = models.JSONField()
     measure_ports = models.JSONField()
+    measure_direction = models.CharField(max_length=8, default="both")
     decides = models.CharField(max_length=16, null=True)
     assignee = models.CharField(max_length=150, null=True)
     answer = models.TextField(default="")

@@ -72,6 +72,7 @@ def join_or_open(
                         notice=verdict.notice,
                         ladder=[[int(r.scope), int(r.degree)] for r in verdict.ladder],
                         measure_ports=[list(p) for p in verdict.measure_ports],
+                        measure_direction=verdict.measure_direction,
                         decides=verdict.decides,
                         answer_seconds=int((verdict.answer_within or timedelta(hours=72)).total_seconds()),
                         repeats=repeats,

@@ -126,3 +126,14 @@ def seal_entries(*, limit: int = 10_000) -> int:
         links.append(Link(seq=seq, entry_id=entry_id, chain=chain))
     Link.objects.bulk_create(links)
     return len(links)
+
+
+@transaction.atomic
+def seal_stored(digest: str, *, sealed: bytes, stripped: Sequence[dict[str, object]], at: datetime, actor: str) -> None:
+    """Replace evidence that turned out to belong in the sealed queue by its encrypted, media-free remainder."""
+    row = EvidenceRow.objects.select_for_update().get(digest=digest)
+    if row.sealed:
+        return
+    row.sealed, row.content, row.stripped, row.sender = True, sealed, list(stripped), ""
+    row.save(update_fields=["sealed", "content", "stripped", "sender"])
+    record("evidence.sealed", at=at, actor=actor, about=[digest], parts_stripped=len(stripped))

@@ -4,8 +4,9 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .verdicts import NoticePosture, Rung, Severity
+from .measures import Direction
 from .people import Role
+from .verdicts import NoticePosture, Rung, Severity
 
 
 class CaseState(enum.StrEnum):
@@ -75,6 +76,7 @@ class Case:
     notice: NoticePosture
     ladder: tuple[Rung, ...]
     measure_ports: tuple[tuple[str, int], ...]
+    measure_direction: Direction
     decides: Role | None
     assignee: str | None
     answer: str

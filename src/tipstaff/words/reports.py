@@ -8,17 +8,40 @@ from ipaddress import IPv4Address, IPv6Address
 from .moments import Moment
 
 XARF_TYPES: frozenset[str] = frozenset(
-    """
-    messaging/spam messaging/bulk_messaging
-    connection/login_attack connection/port_scan connection/ddos connection/infected_host
-    connection/reconnaissance connection/scraping connection/sql_injection connection/vulnerability_scan
-    content/phishing content/malware content/csam content/csem content/exposed_data content/brand_infringement
-    content/fraud content/remote_compromise content/suspicious_registration
-    copyright/copyright copyright/p2p copyright/cyberlocker copyright/link_site copyright/ugc_platform copyright/usenet
-    infrastructure/botnet infrastructure/compromised_server
-    vulnerability/cve vulnerability/open_service vulnerability/misconfiguration
-    reputation/blocklist reputation/threat_intelligence
-    """.split()
+    {
+        "messaging/spam",
+        "messaging/bulk_messaging",
+        "connection/login_attack",
+        "connection/port_scan",
+        "connection/ddos",
+        "connection/infected_host",
+        "connection/reconnaissance",
+        "connection/scraping",
+        "connection/sql_injection",
+        "connection/vulnerability_scan",
+        "content/phishing",
+        "content/malware",
+        "content/csam",
+        "content/csem",
+        "content/exposed_data",
+        "content/brand_infringement",
+        "content/fraud",
+        "content/remote_compromise",
+        "content/suspicious_registration",
+        "copyright/copyright",
+        "copyright/p2p",
+        "copyright/cyberlocker",
+        "copyright/link_site",
+        "copyright/ugc_platform",
+        "copyright/usenet",
+        "infrastructure/botnet",
+        "infrastructure/compromised_server",
+        "vulnerability/cve",
+        "vulnerability/open_service",
+        "vulnerability/misconfiguration",
+        "reputation/blocklist",
+        "reputation/threat_intelligence",
+    }
 )
 """The types of XARF 4.2, `category/type` (xarf-spec, schemas/v4/types)."""
 

@@ -1,0 +1,45 @@
+"""The customer answers: fixed, more time, disputed, or not theirs."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from tipstaff.cases.operations import take_answer
+from tipstaff.registry.queries import get_customer
+from tipstaff.words import Answer, Case, LetterKind
+
+from .desk import Desk
+from .letters import tell_customer
+from .suspension import follow, lift_all
+
+WORDS_MAX = 10_000
+"""Characters of an answer that are kept."""
+
+
+class AnswerTooLong(ValueError):
+    """The answer is longer than 10,000 characters; say the essential and attach nothing."""
+
+
+def answer_case(key: str, *, answer: Answer, words: str, via: str, desk: Desk, at: datetime) -> Case:
+    """Take a customer's answer. `via` names the way: `portal`.
+
+    Fixed: measures are lifted and, once they are shown to be lifted, the case is closed. More time: once. Disputed or
+    not theirs: the clock stands still, and what is in force stays, until a colleague has looked at it.
+    Raise IllegalMove when the case no longer takes this answer, AlreadyExtended for a second extension.
+    """
+    if len(words) > WORDS_MAX:
+        raise AnswerTooLong(str(len(words)))
+    with transaction.atomic():
+        case = take_answer(key, answer=answer, words=words, at=at, actor=f"customer ({via})")
+        customer = get_customer(case.customer)
+        if answer is Answer.FIXED:
+            lift_all(key, why="The customer says that the cause is fixed.", desk=desk, at=at, actor="worker")
+        elif customer is not None:
+            kind = LetterKind.EXTENSION_GRANTED if answer is Answer.NEED_TIME else LetterKind.DISPUTE_RECEIVED
+            tell_customer(
+                kind, case=case, customer=customer, desk=desk, at=at, actor="worker",
+                once=f"{kind}:{key}:{case.version}",
+            )  # fmt: skip
+    if answer is Answer.FIXED:
+        follow(desk=desk, at=at)
+    return case

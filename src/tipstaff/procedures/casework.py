@@ -1,0 +1,132 @@
+"""What people at the desk decide. Each act names who did it, and a view that is out of date is refused."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from tipstaff.cases import operations as cases
+from tipstaff.cases.queries import decisions_of, get_case
+from tipstaff.enforcement.operations import want_lifted
+from tipstaff.notices.operations import send_again
+from tipstaff.registry.queries import get_customer
+from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
+
+from .complaint import send_notice
+from .desk import Desk
+from .letters import tell_customer, warned_by
+from .suspension import close, lift_all, plan_for
+
+URGENT = "urgent_measure"
+
+
+class OwnDecision(PermissionError):
+    """Whoever decided on this case before cannot review a dispute of it."""
+
+
+def assign(key: str, *, to: str | None, version: int, at: datetime, actor: str) -> Case:
+    return cases.assign_case(key, to=to, version=version, at=at, actor=actor)
+
+
+def note(key: str, *, text: str, at: datetime, actor: str) -> None:
+    cases.write_note(key, text=text, at=at, actor=actor)
+
+
+def close_not_upheld(key: str, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """The complaint does not hold: measures go, the customer's record stays clean, complainants are told."""
+    return _close(key, CaseOutcome.NOT_UPHELD, why=why, version=version, desk=desk, at=at, actor=actor)
+
+
+def _close(key: str, outcome: CaseOutcome, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    with transaction.atomic():
+        _fresh(key, version)
+        lift_all(key, why=why, desk=desk, at=at, actor=actor)
+        return close(key, outcome=outcome, why=why, desk=desk, at=at, actor=actor)
+
+
+def confirm_fixed(key: str, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """A person has seen that it is fixed; the case closes when nothing is in force any more."""
+    with transaction.atomic():
+        case = cases.move_case(key, to=CaseState.FIXED, at=at, actor=actor, why=why, version=version)
+        lift_all(key, why=why, desk=desk, at=at, actor=actor)
+        desk.enqueue("follow", key)
+        return case
+
+
+def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """Review what the customer disputes: upheld closes the case in their favour, else a new time to answer begins."""
+    if upheld:
+        return _close(key, CaseOutcome.NOT_UPHELD, why=why, version=version, desk=desk, at=at, actor=actor)
+    with transaction.atomic():
+        case = _fresh(key, version)
+        due = at + case.answer_within
+        case = cases.move_case(key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, version=version, due_at=due)
+        customer = get_customer(case.customer)
+        if customer is not None:
+            tell_customer(
+                LetterKind.REMINDER, case=case, customer=customer, desk=desk, at=at, actor=actor,
+                once=f"reminder:{key}:{case.version}", more={"note": why},
+            )  # fmt: skip
+        return case
+
+
+def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """A case that waits for a person: go ahead (write to the customer, or plan the measure), or close it."""
+    if not go_ahead:
+        return _close(key, CaseOutcome.WITHDRAWN, why=why, version=version, desk=desk, at=at, actor=actor)
+    with transaction.atomic():
+        case = _fresh(key, version)
+        if warned_by(key) is not None:
+            plan_for(key, desk=desk, at=at, actor=actor)
+        else:
+            customer = get_customer(case.customer)
+            cases.move_case(key, to=CaseState.OPENED, at=at, actor=actor, why=why, version=version)
+            if customer is not None:
+                send_notice(case, customer=customer, desk=desk, at=at, actor=actor)
+        fresh = get_case(key)
+        assert fresh is not None, key
+        return fresh
+
+
+def propose_urgent(key: str, *, ground: Ground, shown_by: str, at: datetime, actor: str) -> None:
+    """Propose a measure without waiting: it needs a ground, what shows it, and a second person (clause row 64)."""
+    cases.propose(key, kind=URGENT, ground=ground, detail=shown_by, at=at, actor=actor)
+
+
+def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
+    """Second it: the measure is planned, and the customer is told in the same transaction."""
+    with transaction.atomic():
+        ground, shown_by, proposed_by = cases.second(key, kind=URGENT, at=at, actor=actor)
+        urgency = Urgency(ground=Ground(ground), shown_by=shown_by, decided_by=proposed_by, seconded_by=actor)
+        case = get_case(key)
+        assert case is not None, key
+        customer = get_customer(case.customer)
+        planned = plan_for(key, desk=desk, at=at, actor=actor, urgency=urgency)
+        if planned and customer is not None:
+            send_notice(case, customer=customer, desk=desk, at=at, actor=actor)
+        return planned
+
+
+def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    """Take one measure back; its case goes on."""
+    want_lifted(key, why=why, at=at, actor=actor)
+    desk.enqueue("enforce", "all")
+
+
+def send_letter_again(key: str, *, desk: Desk, at: datetime, actor: str) -> None:
+    """A person decided that a doubtful letter is sent once more, under the same Message-ID."""
+    send_again(key, at=at, actor=actor)
+    desk.enqueue("letters", "all")
+
+
+def waits_for_second(key: str) -> bool:
+    """Whether an urgent measure is proposed and waits for another person."""
+    return any(d.kind == URGENT and d.seconded_by is None for d in decisions_of(key))
+
+
+def _fresh(key: str, version: int) -> Case:
+    case = get_case(key)
+    if case is None:
+        raise cases.NoSuchCase(key)
+    if case.version != version:
+        raise cases.StaleCase(key)
+    return case

@@ -1,0 +1,292 @@
+"""A complaint arrives: it is kept, read, attributed, judged, and joins a case or is answered why not."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from tipstaff.cases.operations import join_or_open
+from tipstaff.cases.queries import count_earlier, open_case_of
+from tipstaff.intake.operations import open_report, set_incident, set_report, store_reading
+from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, same_event
+from tipstaff.intake.reading import read
+from tipstaff.intake.sieve import sift
+from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
+from tipstaff.ledger.queries import get_raw
+from tipstaff.policy import Edition, edition_in_force, judge
+from tipstaff.registry.queries import get_customer
+from tipstaff.words import (
+    Allegation,
+    Attribution,
+    Case,
+    Channel,
+    Customer,
+    Disposition,
+    History,
+    Incident,
+    LetterKind,
+    Reading,
+    ReadingOutcome,
+    ReadingReason,
+    Reason,
+    Report,
+    ReportOutcome,
+    Standing,
+    Verdict,
+)
+
+from .desk import Desk
+from .letters import tell_complainant, tell_customer
+from .offender import who_did_it
+
+SAME_EVENT_WITHIN = timedelta(hours=1)
+"""The same type, source and port within an hour, told by the same reporter, is one event told twice."""
+
+
+def accept(raw: bytes, *, sender: str, recipients: tuple[str, ...], channel: Channel, desk: Desk, at: datetime) -> str:
+    """Keep what arrived and give it a report; the sender may be told 250 once this has returned.
+
+    One transaction: evidence, report and the job that reads it stand or fall together. The same bytes again, as
+    after a lost 250, find the report that is already there. Nothing is read before it is kept, but for one thing:
+    the sieve, because media of child abuse must never be kept at all (clause row 41).
+    """
+    sifted = sift(raw)
+    with transaction.atomic():
+        if sifted.sealed:
+            evidence, _ = store_sealed(
+                desk.seal(sifted.kept),
+                digest=sifted.digest,
+                size=sifted.size,
+                at=at,
+                channel=channel,
+                sender="",
+                recipients=recipients,
+                stripped=[
+                    {"type": part.content_type, "size": part.size, "sha256": part.digest} for part in sifted.stripped
+                ],
+            )
+        else:
+            evidence, _ = store_evidence(
+                sifted.kept, digest=sifted.digest, at=at, channel=channel, sender=sender, recipients=recipients
+            )
+        known = report_of_evidence(evidence.digest)
+        if known is not None:
+            return known.key
+        report = open_report(evidence, at=at, actor="intake")
+        if not evidence.sealed:
+            desk.enqueue("understand", report)
+    return report
+
+
+def understand(key: str, *, desk: Desk, at: datetime) -> None:
+    """Read a report, judge each of its incidents, tell its complainant. Doing it again changes nothing."""
+    report = get_report(key)
+    if report is None or report.outcome is ReportOutcome.SEALED:
+        return
+    if report.reading is None:
+        raw = get_raw(report.evidence)
+        reading = read(raw, parsers=desk.parsers, own_addresses=desk.own_addresses)
+        if reading.outcome is ReadingOutcome.SEALED:
+            _seal(report, raw, desk=desk, at=at)
+            return
+        store_reading(key, reading=reading, at=at, actor="worker")
+        report = get_report(key)
+        assert report is not None, "a report does not vanish"
+    if report.reading is not None and report.reading.outcome is ReadingOutcome.COMPLAINT:
+        decide(report, desk=desk, at=at)
+
+
+def decide(report: Report, *, desk: Desk, at: datetime) -> None:
+    """Judge each incident that is still open, each in its own transaction, then answer the complainant once."""
+    sure = report.reading is not None and report.reading.reason is not ReadingReason.UNSURE
+    if sure:
+        for incident in report.incidents:
+            if incident.outcome is ReportOutcome.RECEIVED:
+                with transaction.atomic():
+                    _decide_incident(incident, report, desk=desk, at=at)
+    fresh = get_report(report.key)
+    assert fresh is not None, "a report does not vanish"
+    _answer(fresh, desk=desk, at=at)
+
+
+def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: datetime) -> None:
+    weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at)
+    verdict, attribution = weighed.verdict, weighed.attribution
+    record(
+        "incident.judged", at=at, actor="worker", about=[incident.key, report.key, report.evidence],
+        grade=attribution.grade, attribution=attribution.reason, customer=attribution.customer,
+        service=attribution.service, downstream=attribution.downstream,
+        window=[attribution.earliest, attribution.latest],
+        proof=[
+            {
+                "holding": h.key, "tier": h.tier, "kind": h.kind, "prefix": h.prefix, "customer": h.customer,
+                "ports": [h.port_first, h.port_last], "from": h.held_from, "until": h.held_until, "source": h.source,
+            }
+            for h in attribution.proof
+        ],
+        clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
+        disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
+    )  # fmt: skip
+
+    def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:
+        set_incident(incident.key, outcome=outcome, reason=reason, case=case, at=at, actor="worker")
+
+    match verdict.disposition:
+        case Disposition.NOT_OURS:
+            settle(ReportOutcome.NOT_OURS, verdict.reason)
+        case Disposition.TOO_OLD:
+            settle(ReportOutcome.TOO_OLD, verdict.reason)
+        case Disposition.ASK_COMPLAINANT:
+            settle(ReportOutcome.NEEDS_DETAIL, attribution.reason)
+        case Disposition.UNASSIGNED:
+            settle(ReportOutcome.WITH_A_PERSON, verdict.reason)
+        case Disposition.PERSON | Disposition.OPEN_CASE:
+            _join(incident, report, weighed, desk=desk, at=at, settle=settle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """An allegation with its holder and the verdict on it."""
+
+    attribution: Attribution
+    verdict: Verdict
+    edition: Edition
+    history: History
+
+
+def weigh_allegation(allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime) -> Weighed:
+    """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
+    attribution = who_did_it(allegation, received_at=received_at)
+    happened_at = allegation.moment.at if allegation.moment is not None else received_at
+    edition = _edition_at(desk.editions, happened_at, received_at)
+    clause, history = edition.clause_for(allegation), History()
+    if clause is not None and attribution.customer is not None:
+        earlier = count_earlier(attribution.customer, group=clause.group, since=at - edition.memory)
+        open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
+        history = History(cases_before=earlier, open_case=open_case.key if open_case else None)
+    verdict = judge(allegation, attribution=attribution, history=history, edition=edition, received_at=received_at)
+    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history)
+
+
+def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:
+    """The edition in force when the conduct happened; before the first one, today's, whose judge says so."""
+    in_force = [e for e in editions if e.effective_at <= happened_at]
+    return max(in_force, key=lambda e: e.effective_at) if in_force else edition_in_force(editions, at=received_at)
+
+
+def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, at: datetime, settle) -> None:  # type: ignore[no-untyped-def]  # a closure of the caller
+    verdict, attribution = weighed.verdict, weighed.attribution
+    if verdict.clause is None or attribution.customer is None or verdict.reason is Reason.READER_UNSURE:
+        settle(ReportOutcome.WITH_A_PERSON, verdict.reason)
+        return
+    customer = get_customer(attribution.customer)
+    assert customer is not None, "attribution named a customer whom the registry does not know"
+    twice = _told_before(incident, report)
+    if twice is not None:
+        settle(ReportOutcome.DUPLICATE, f"SAME_AS {twice.key}", twice.case)
+        return
+    reachable = customer.representative is not None and customer.standing is not Standing.TERMINATED
+    if verdict.disposition is Disposition.OPEN_CASE and not reachable:
+        gone = customer.standing is Standing.TERMINATED
+        verdict = _for_a_person(verdict, Reason.CUSTOMER_GONE if gone else Reason.NO_REPRESENTATIVE)
+    opened_case, opened = join_or_open(
+        verdict=verdict,
+        customer=customer.key,
+        customer_name=customer.name,
+        service=attribution.service,
+        incident=incident.key,
+        evidence=report.evidence,
+        type=incident.allegation.type,
+        resource=incident.allegation.offender,
+        repeats=weighed.history.cases_before,
+        at=at,
+        actor="worker",
+    )
+    to_person = verdict.disposition is Disposition.PERSON
+    outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
+    settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)
+    if opened and not to_person:
+        send_notice(opened_case, customer=customer, desk=desk, at=at, actor="worker")
+
+
+def send_notice(case: Case, *, customer: Customer, desk: Desk, at: datetime, actor: str) -> None:
+    """The first letter: what is alleged, what to do, by when, what follows. Written once for each case."""
+    tell_customer(LetterKind.NOTICE, case=case, customer=customer, desk=desk, at=at, actor=actor)
+
+
+def _for_a_person(verdict: Verdict, reason: Reason) -> Verdict:
+    from dataclasses import replace
+
+    return replace(verdict, disposition=Disposition.PERSON, reason=reason)
+
+
+def _told_before(incident: Incident, report: Report) -> Incident | None:
+    """An earlier incident of the same event by the same reporter that is in a case already."""
+    key = same_event(incident.allegation, received_at=report.received_at, within=SAME_EVENT_WITHIN, before=incident.key)
+    if key is None:
+        return None
+    earlier = get_incident(key)
+    earlier_report = get_report(key.partition(".")[0])
+    if earlier is None or earlier.case is None or earlier_report is None:
+        return None
+    return earlier if _reporter(earlier_report) == _reporter(report) else None
+
+
+def _reporter(report: Report) -> str:
+    return (report.reading.reporter.address if report.reading else "") or report.sender
+
+
+_ANSWERS = {
+    ReportOutcome.NOT_OURS: LetterKind.NOT_OURS,
+    ReportOutcome.NEEDS_DETAIL: LetterKind.NEEDS_DETAIL,
+    ReportOutcome.TOO_OLD: LetterKind.TOO_OLD,
+    ReportOutcome.FORWARDED: LetterKind.ACKNOWLEDGEMENT,
+    ReportOutcome.WITH_A_PERSON: LetterKind.ACKNOWLEDGEMENT,
+    ReportOutcome.DUPLICATE: LetterKind.ACKNOWLEDGEMENT,
+    ReportOutcome.RECEIVED: LetterKind.ACKNOWLEDGEMENT,
+}
+
+
+def _answer(report: Report, *, desk: Desk, at: datetime) -> None:
+    kind = _ANSWERS.get(report.outcome)
+    if kind is not None:
+        tell_complainant(kind, report=report, once=f"answer:{report.key}", desk=desk, at=at)
+
+
+def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime) -> None:
+    """A parser found what the sieve had let pass: from now on only the sealed queue holds it."""
+    sifted = sift(raw, certain=True)
+    with transaction.atomic():
+        seal_stored(
+            report.evidence,
+            sealed=desk.seal(sifted.kept),
+            stripped=[{"type": p.content_type, "size": p.size, "sha256": p.digest} for p in sifted.stripped],
+            at=at,
+            actor="worker",
+        )
+        store_reading(
+            report.key,
+            reading=Reading(outcome=ReadingOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE),
+            at=at,
+            actor="worker",
+        )
+        set_report(report.key, outcome=ReportOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE, at=at, actor="worker")
+
+
+# What people do with reports that the reader was not sure of.
+
+
+def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str) -> None:
+    """A person says what a report alleges; it is then judged like any other."""
+    from tipstaff.intake.operations import replace_reading
+
+    with transaction.atomic():
+        replace_reading(key, allegations=allegations, at=at, actor=actor)
+    report = get_report(key)
+    assert report is not None, "a report does not vanish"
+    decide(report, desk=desk, at=at)
+
+
+def set_aside(key: str, *, why: str, at: datetime, actor: str) -> None:
+    """A person says that a report is no complaint, or none that can be followed."""
+    set_report(key, outcome=ReportOutcome.SET_ASIDE, reason=why, at=at, actor=actor)

@@ -1,0 +1,35 @@
+"""What every story needs besides the rooms: the operator's facts, the editions in force, and the ways out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tipstaff.enforcement.planner import Ability
+from tipstaff.intake.protocol import Parser
+from tipstaff.policy import Edition
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Built once by wiring and handed to each procedure."""
+
+    operator: str
+    abuse_address: str
+    own_addresses: frozenset[str]
+    """Addresses that letters come from: mail from them is our own coming back."""
+    own_domains: frozenset[str]
+    editions: tuple[Edition, ...]
+    parsers: tuple[Parser, ...]
+    abilities: tuple[Ability, ...]
+    """What the configured devices can do."""
+    mail_out_ready: bool
+    """False while the operator has not said where letters go: they are written and held."""
+    complainant_hourly_max: int
+    enqueue: Callable[[str, str], None]
+    """(job, key): runs after the transaction that asked for it, and only if that one is committed."""
+    seal: Callable[[bytes], bytes]
+    """Encrypts for the sealed queue; whoever can seal cannot open."""
+    portal_link: Callable[[str, datetime], str]
+    """(case, now) -> the address a customer answers at."""
+    report_link: Callable[[str, datetime], str]
+    """(report, now) -> the address at which a complainant sees what became of it."""

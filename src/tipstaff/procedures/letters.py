@@ -1,0 +1,215 @@
+"""Letters in the stories: what is known of a case or a report becomes a letter's facts, and the letter is queued."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from tipstaff.intake.queries import reports_of_case
+from tipstaff.ledger.operations import record
+from tipstaff.notices import LetterFacts, compose, may_be_answered, redact
+from tipstaff.notices.operations import queue_letter
+from tipstaff.notices.queries import letters_of_case, too_many_to
+from tipstaff.policy import Edition
+from tipstaff.words import (
+    Allegation,
+    AttributionReason,
+    Case,
+    Customer,
+    LetterKind,
+    LetterState,
+    Measure,
+    Missing,
+    Report,
+    ReportOutcome,
+)
+
+from .desk import Desk
+
+ANSWER_SHARE_WITHIN = timedelta(days=5)
+"""By when a complainant is told that they will hear again."""
+
+
+def tell_customer(
+    kind: LetterKind,
+    *,
+    case: Case,
+    customer: Customer,
+    desk: Desk,
+    at: datetime,
+    actor: str,
+    once: str = "",
+    measure: Measure | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> str | None:
+    """Queue a letter to the representative; its key, or None when there is nobody to write to."""
+    to = customer.representative
+    if to is None:
+        record("letter.nobody_to_tell", at=at, actor=actor, about=[case.key, customer.key], kind=kind)
+        return None
+    facts = _customer_facts(case, customer, desk=desk, at=at, measure=measure, more=more or {})
+    draft = compose(kind, facts=facts)
+    key = queue_letter(
+        kind,
+        once=once or f"{kind}:{case.key}",
+        to=to.email,
+        draft=draft,
+        case=case.key,
+        report=None,
+        at=at,
+        actor=actor,
+        held=not desk.mail_out_ready,
+    )
+    desk.enqueue("letters", "all")
+    return key
+
+
+def tell_complainant(kind: LetterKind, *, report: Report, once: str, desk: Desk, at: datetime) -> str | None:
+    """Queue a letter to who complained; None when no answer may be sent, with the reason on record."""
+    reporter = report.reading.reporter if report.reading else None
+    to = (reporter.address if reporter else "") or report.sender
+    if not may_be_answered(to, desk.own_addresses):
+        record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="NO_ANSWER_ADDRESS")
+        return None
+    if too_many_to(to, at=at, hourly_max=desk.complainant_hourly_max):
+        record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="TOO_MANY_TO_THEM")
+        return None
+    facts = LetterFacts(
+        operator=desk.operator,
+        abuse_contact=desk.abuse_address,
+        reports=(report.key,),
+        reporter_reference=reporter.reference if reporter else "",
+        received_at=report.received_at,
+        digest=report.evidence,
+        incidents=report.incidents,
+        missing=_missing(report),
+        expect_by=at + ANSWER_SHARE_WITHIN,
+        outcome=report.outcome,
+        look_back_days=max(e.look_back.days for e in desk.editions),
+    )
+    key = queue_letter(
+        kind,
+        once=once,
+        to=to,
+        draft=compose(kind, facts=facts),
+        case=_one_case(report),
+        report=report.key,
+        in_reply_to=reporter.message_id if reporter else "",
+        at=at,
+        actor="worker",
+        held=not desk.mail_out_ready,
+    )
+    desk.enqueue("letters", "all")
+    return key
+
+
+def warned_by(case: str) -> str | None:
+    """The letter that warned of a measure, if it was handed over: no measure without it (clause row 63)."""
+    for letter in letters_of_case(case):
+        if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT:
+            return letter.key
+    return None
+
+
+def edition_named(desk: Desk, id: str) -> Edition:
+    """The edition that a case is bound to."""
+    return next(e for e in desk.editions if e.id == id)
+
+
+def main_allegation(case: Case) -> Allegation | None:
+    """What the case's first report alleges."""
+    reports = reports_of_case(case.key)
+    return reports[0].incidents[0].allegation if reports and reports[0].incidents else None
+
+
+def _customer_facts(
+    case: Case,
+    customer: Customer,
+    *,
+    desk: Desk,
+    at: datetime,
+    measure: Measure | None,
+    more: Mapping[str, Any],
+) -> LetterFacts:
+    representative = customer.representative
+    assert representative is not None, "checked by the caller"
+    edition = edition_named(desk, case.edition)
+    clause = edition.clause(case.clause)
+    reports = reports_of_case(case.key)
+    allegations = [i.allegation for r in reports for i in r.incidents]
+    first = allegations[0] if allegations else None
+    moments = sorted((a.moment for a in allegations if a.moment is not None), key=lambda m: m.at)
+    facts: dict[str, Any] = {
+        "operator": desk.operator,
+        "abuse_contact": desk.abuse_address,
+        "language": representative.language,
+        "case": case.key,
+        "customer": customer.name,
+        "representative": representative.name,
+        "timezone": representative.timezone,
+        "reports": tuple(r.key for r in reports),
+        "report_count": max(1, len(reports)),
+        "first_seen": moments[0].at if moments else None,
+        "last_seen": moments[-1].at if moments else None,
+        "type": case.type,
+        "resource": case.resource,
+        "explanation": case.explanation,
+        "clause": clause.id,
+        "clause_title": clause.title,
+        "clause_text": clause.text,
+        "edition": case.edition,
+        "what_to_do": clause.steps_for(case.type),
+        "answer_by": case.due_at or at + case.answer_within,
+        "measure": measure,
+        "case_outcome": case.outcome,
+    }
+    if first is not None:
+        hide = hidden_from_customer(reports)
+        facts |= {
+            "port": first.source_port,
+            "protocol": first.protocol or "",
+            "moment": first.moment,
+            "evidence": redact(first.excerpt, hide=hide, keep=_kept(first)),
+        }
+    return LetterFacts(**{**facts, **more})
+
+
+def hidden_from_customer(reports: list[Report]) -> frozenset[str]:
+    """Everything that could tell a customer who complained: addresses, names, references, message ids, victims."""
+    hide: set[str] = set()
+    for report in reports:
+        hide.add(report.sender)
+        if report.reading is not None:
+            who = report.reading.reporter
+            hide |= {who.address, who.name, who.reference, who.message_id}
+            hide |= {who.address.rpartition("@")[2]} - {""}
+        hide |= {i.allegation.target or "" for i in report.incidents}
+    return frozenset(h for h in hide if len(h) >= 3)
+
+
+def _kept(allegation: Allegation) -> frozenset[str]:
+    """The customer's own address and item stay legible: they are what the letter is about."""
+    return frozenset(filter(None, (str(allegation.source or ""), allegation.url, allegation.domain)))
+
+
+def _missing(report: Report) -> frozenset[Missing]:
+    reasons = {i.reason for i in report.incidents if i.outcome is ReportOutcome.NEEDS_DETAIL}
+    missing: set[Missing] = set()
+    if AttributionReason.SHARED_WITHOUT_PORT in reasons:
+        missing.add(Missing.SOURCE_PORT)
+    for incident in report.incidents:
+        if incident.outcome is not ReportOutcome.NEEDS_DETAIL:
+            continue
+        moment = incident.allegation.moment
+        if moment is None:
+            missing.add(Missing.TIME)
+        elif not moment.zone_stated:
+            missing.add(Missing.ZONE)
+    if reasons and not missing:
+        missing.add(Missing.TIME)
+    return frozenset(missing)
+
+
+def _one_case(report: Report) -> str | None:
+    """The case to file the letter under; none when the report spans several, which must not learn of each other."""
+    cases = {i.case for i in report.incidents if i.case}
+    return cases.pop() if len(cases) == 1 else None

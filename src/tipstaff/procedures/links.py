@@ -1,0 +1,58 @@
+"""Signed links that expire. The link itself is the key, so it is never stored and never sent to another site."""
+
+from datetime import UTC, datetime
+
+from django.core.signing import BadSignature, Signer
+
+_CASE = "tipstaff.portal.case"
+_REPORT = "tipstaff.public.report"
+
+
+class LinkTampered(ValueError):
+    """This link is not one that we made; copy the whole of it from the letter."""
+
+
+class LinkExpired(ValueError):
+    """This link has expired; the letter says how to get a new one."""
+
+    def __init__(self, key: str, expired_at: datetime) -> None:
+        super().__init__(f"the link to {key} expired at {expired_at:%Y-%m-%d %H:%M} UTC")
+        self.key = key
+        self.expired_at = expired_at
+
+
+def make_link(case_key: str, *, at: datetime, expires_at: datetime) -> str:
+    """The token of a customer's link: `/p/<token>`."""
+    return _make(_CASE, case_key, at=at, expires_at=expires_at)
+
+
+def open_link(token: str, *, at: datetime) -> str:
+    """The case that a customer's link opens; raise LinkTampered or LinkExpired."""
+    return _open(_CASE, token, at=at)
+
+
+def make_report_link(report_key: str, *, at: datetime, expires_at: datetime) -> str:
+    """The token of a complainant's link: `/r/<token>`."""
+    return _make(_REPORT, report_key, at=at, expires_at=expires_at)
+
+
+def open_report_link(token: str, *, at: datetime) -> str:
+    """The report that a complainant's link opens; raise LinkTampered or LinkExpired."""
+    return _open(_REPORT, token, at=at)
+
+
+def _make(salt: str, key: str, *, at: datetime, expires_at: datetime) -> str:
+    assert expires_at > at, "a link that is dead before it is sent"
+    assert "." not in key, key
+    return Signer(salt=salt, sep=".").sign(f"{key}.{int(expires_at.timestamp()):x}")
+
+
+def _open(salt: str, token: str, *, at: datetime) -> str:
+    try:
+        key, _, expires = Signer(salt=salt, sep=".").unsign(token).partition(".")
+        expires_at = datetime.fromtimestamp(int(expires, 16), UTC)
+    except (BadSignature, ValueError) as why:
+        raise LinkTampered from why
+    if at >= expires_at:
+        raise LinkExpired(key, expires_at)
+    return key

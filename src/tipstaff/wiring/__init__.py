@@ -1,0 +1,126 @@
+"""Builds everything from the settings; the only room that reads the clock or names a plug-in."""
+
+import functools
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from tipstaff import config
+from tipstaff.config import Config, DeviceConfig
+from tipstaff.enforcement.protocol import Driver
+from tipstaff.host import sealing
+from tipstaff.intake.protocol import Parser, load_parsers
+from tipstaff.policy import Edition, load_edition, shipped_editions
+from tipstaff.procedures import links
+from tipstaff.procedures.desk import Desk
+
+CASE_LINK_LASTS = timedelta(days=45)
+REPORT_LINK_LASTS = timedelta(days=180)
+
+
+@functools.cache
+def settings() -> Config:
+    """The settings of this process."""
+    return config.load(None, os.environ)
+
+
+def now() -> datetime:
+    """The time, aware UTC. In the demo the example day runs ahead of the real clock by what its file says."""
+    real = datetime.now(UTC)  # noqa: TID251 - this is the one place that reads the clock
+    ahead = settings().demo.clock_file
+    if ahead is None:
+        return real
+    try:
+        return real + timedelta(seconds=float(ahead.read_text() or 0))
+    except (FileNotFoundError, ValueError):
+        return real
+
+
+@functools.cache
+def parsers() -> tuple[Parser, ...]:
+    """All parsers, built-in and plugged in, in the order in which they are asked."""
+    return load_parsers()
+
+
+@functools.cache
+def editions() -> tuple[Edition, ...]:
+    """The operator's own editions, or the shipped ones."""
+    folder = settings().server.editions_folder
+    if folder is None:
+        return shipped_editions()
+    return tuple(load_edition(f) for f in sorted(folder.iterdir()) if f.is_dir())
+
+
+class NoSuchDriver(LookupError):
+    """The settings name a driver that is not installed; the message lists those that are."""
+
+
+def driver(device: DeviceConfig) -> Driver:
+    """The driver of a configured device; raise NoSuchDriver, or BadOption for options it cannot use."""
+    known = {ep.name: ep for ep in entry_points(group="tipstaff.drivers")}
+    if device.driver not in known:
+        raise NoSuchDriver(
+            f"device {device.name!r} names the driver {device.driver!r}; installed are {', '.join(sorted(known))}"
+        )
+    options: Mapping[str, object] = {**device.options, "protected": device.protected}
+    made: Driver = known[device.driver].load()(device.name, options)
+    return made
+
+
+@functools.cache
+def drivers() -> tuple[Driver, ...]:
+    """The drivers of all configured devices. Making one touches nothing yet."""
+    return tuple(driver(d) for d in settings().devices)
+
+
+def keys_folder() -> Path:
+    return settings().server.data_folder / "keys"
+
+
+def make_keys() -> None:
+    """Make what is missing of this installation's own keys."""
+    sealing.make_keys(keys_folder())
+
+
+def _seal(content: bytes) -> bytes:
+    return sealing.seal(content, public=(keys_folder() / "sealed.public").read_bytes())
+
+
+def portal_link(case: str, at: datetime) -> str:
+    """Where a customer answers; made anew for each letter, never stored."""
+    return f"{settings().public_url}/p/{links.make_link(case, at=at, expires_at=at + CASE_LINK_LASTS)}"
+
+
+def report_link(report: str, at: datetime) -> str:
+    """Where a complainant sees what became of a report."""
+    return f"{settings().public_url}/r/{links.make_report_link(report, at=at, expires_at=at + REPORT_LINK_LASTS)}"
+
+
+def enqueue(job: str, key: str) -> None:
+    """Ask for background work in the caller's transaction."""
+    from .jobs import defer
+
+    defer(job, key)
+
+
+@functools.cache
+def desk() -> Desk:
+    """What every procedure needs."""
+    own = settings()
+    return Desk(
+        operator=own.operator.name,
+        abuse_address=own.operator.abuse_address,
+        own_addresses=frozenset({own.operator.abuse_address.lower(), own.from_address.lower()}),
+        own_domains=frozenset(d.lower() for d in own.operator.own_domains),
+        editions=editions(),
+        parsers=parsers(),
+        abilities=tuple(d.ability for d in drivers()),
+        mail_out_ready=bool(own.mail_out.host),
+        complainant_hourly_max=own.mail_out.complainant_hourly_max,
+        enqueue=enqueue,
+        seal=_seal,
+        portal_link=portal_link,
+        report_link=report_link,
+    )

@@ -1,0 +1,98 @@
+"""Background work on procrastinate: what each job does, and when it comes round by itself.
+
+Jobs are asked for in the transaction that needs them. Every one may run twice: the procedures see to that. A job
+whose worker was killed stays `doing` and procrastinate leaves it there, so `sweep` puts it back.
+"""
+
+import logging
+
+from django.db import connection, transaction
+from procrastinate import exceptions, jobs
+from procrastinate.contrib.django import app
+
+from tipstaff import wiring
+from tipstaff.ledger.operations import seal_entries
+from tipstaff.procedures import complaint, posting, suspension
+from tipstaff.wiring import mail
+
+log = logging.getLogger("tipstaff.worker")
+
+HEARTBEAT_SECONDS = 2.0
+STALLED_AFTER_SECONDS = 8.0
+"""A worker whose heartbeat is older than this is taken for dead."""
+ENFORCE_CHANNEL = "tipstaff_enforce"
+"""The enforcer listens here; it takes no jobs, because what it does is found in the plans, not in a queue."""
+
+
+@app.task(name="understand", queue="reports")
+def understand(key: str) -> None:
+    complaint.understand(key, desk=wiring.desk(), at=wiring.now())
+
+
+@app.task(name="letters", queue="letters", lock="letters")
+def letters(key: str) -> None:
+    posting.post_letters(desk=wiring.desk(), post_next=mail.post_next, now=wiring.now)
+
+
+@app.task(name="follow", queue="clock", lock="clock")
+def follow(key: str) -> None:
+    suspension.follow(desk=wiring.desk(), at=wiring.now())
+
+
+@app.periodic(cron="*/5 * * * * *")
+@app.task(name="tick", queue="clock", queueing_lock="tick", lock="clock")
+def tick(timestamp: int) -> None:
+    """Every five seconds: clocks that should run, deadlines, cases that follow their measures, letters due again."""
+    posting.start_clocks()
+    suspension.deadlines_pass(desk=wiring.desk(), at=wiring.now())
+    suspension.follow(desk=wiring.desk(), at=wiring.now())
+    defer("letters", "all")
+
+
+@app.periodic(cron="*/10 * * * * *")
+@app.task(name="seal_record", queue="clock", queueing_lock="seal_record")
+def seal_record(timestamp: int) -> None:
+    while seal_entries() == 10_000:
+        pass
+
+
+@app.periodic(cron="*/4 * * * * *")
+@app.task(name="sweep", queue="sweep", queueing_lock="sweep")
+async def sweep(timestamp: int) -> None:
+    """Put back what dead workers left."""
+    await put_back_stalled(STALLED_AFTER_SECONDS)
+
+
+async def put_back_stalled(seconds: float) -> int:
+    """Requeue every job whose worker has given no sign of life for `seconds`; returns how many."""
+    n = 0
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
+        try:
+            await app.job_manager.retry_job(job)
+        except (exceptions.AlreadyEnqueued, exceptions.ConnectorException):
+            # The same job waits in the queue already: that one does the work, this one only holds its lock.
+            await app.job_manager.finish_job(job, status=jobs.Status.FAILED, delete_job=True)
+        log.warning("job %s (%s) was left by a dead worker; it is in the queue again", job.id, job.task_name)
+        n += 1
+    return n
+
+
+_TASKS = {"understand": understand, "letters": letters, "follow": follow}
+_QUEUED_ONCE = frozenset({"letters", "follow"})
+"""Jobs that look at everything that waits: one in the queue is enough."""
+
+
+def defer(job: str, key: str) -> None:
+    """Ask for `job` in the caller's transaction; it runs once that is committed."""
+    if job == "enforce":
+        with connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {ENFORCE_CHANNEL}")
+        return
+    if job not in _QUEUED_ONCE:
+        _TASKS[job].defer(key=key)
+        return
+    try:
+        with transaction.atomic():
+            _TASKS[job].configure(queueing_lock=job).defer(key="all")
+    except exceptions.AlreadyEnqueued:
+        log.debug("%s is queued already", job)

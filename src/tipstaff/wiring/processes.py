@@ -1,0 +1,139 @@
+"""The processes, split by what each may touch. They meet in PostgreSQL only.
+
+`web` serves pages and has no device's secret; `intake` takes hostile bytes and has no way out; `worker` reads,
+judges and writes letters; `enforcer` has the devices and listens to nobody but the database.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+
+import psycopg
+from django.conf import settings as django_settings
+from django.db import close_old_connections, connection
+
+from tipstaff import wiring
+from tipstaff.intake.channels.mail_server import MailServer, TryAgain
+from tipstaff.procedures import complaint, posting
+from tipstaff.words import Channel
+from tipstaff.wiring import jobs, mail
+
+log = logging.getLogger("tipstaff")
+
+
+class PortTaken(OSError):
+    """Another program listens on this port already; name another one in the settings, or stop that program."""
+
+
+def check_port(host: str, port: int, setting: str) -> None:
+    """Raise PortTaken with one sentence if `port` cannot be listened on."""
+    if port <= 0:
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as why:
+            raise PortTaken(
+                f"{host} port {port} cannot be listened on ({why.strerror}); set {setting} to another port, "
+                "or stop the program that has it."
+            ) from why
+
+
+def run_intake() -> None:
+    """The mailbox: SMTP and LMTP in, evidence and a job out."""
+    own = wiring.settings()
+    desk = wiring.desk()
+
+    def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel) -> str:
+        close_old_connections()
+        try:
+            return complaint.accept(
+                raw, sender=sender, recipients=recipients, channel=channel, desk=desk, at=wiring.now()
+            )
+        except psycopg.OperationalError as why:
+            raise TryAgain from why
+
+    server = MailServer(
+        own.mail_in.host,
+        own.mail_in.smtp_port,
+        own.mail_in.lmtp_port,
+        accept=accept,
+        max_bytes=own.mail_in.max_mib * 1024 * 1024,
+        memory_bytes=own.mail_in.memory_mib * 1024 * 1024,
+        hostname=own.operator.own_domains[0] if own.operator.own_domains else socket.gethostname(),
+        local_recipients=(own.operator.abuse_address, *own.mail_in.recipients),
+    )
+    with _stopping() as stop:
+        server.start()
+        log.info("taking mail: SMTP on port %s, LMTP on port %s", server.smtp_port, server.lmtp_port)
+        stop.wait()
+        server.stop()
+
+
+def run_worker() -> None:
+    """Background work: reading, judging, letters and clocks."""
+    recovered = posting.recover(at=wiring.now(), is_alive=mail.is_alive)
+    for key in recovered:
+        log.warning("letter %s was in a dead worker's hands; see its state", key)
+    connection.close()
+    from procrastinate.contrib.django import app
+
+    jobs.tick  # noqa: B018 - naming it is what registers the tasks
+
+    async def work() -> None:
+        async with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
+            await jobs.put_back_stalled(jobs.STALLED_AFTER_SECONDS)
+            await running.run_worker_async(
+                concurrency=4,
+                name="worker",
+                fetch_job_polling_interval=5.0,
+                update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
+                stalled_worker_timeout=jobs.STALLED_AFTER_SECONDS,
+                delete_jobs="successful",
+                shutdown_graceful_timeout=10.0,
+            )
+
+    asyncio.run(work())
+
+
+def run_enforcer() -> None:
+    """The one process that touches devices: what is planned is carried out, read back and probed."""
+    from tipstaff.wiring.enforcer import Enforcer
+
+    enforcer = Enforcer()
+    with _stopping() as stop:
+        enforcer.run(stop)
+
+
+def web_command() -> list[str]:
+    """The command of the web process: gunicorn, whose workers go when their parent is killed."""
+    own = wiring.settings()
+    host = f"[{own.web.host}]" if ":" in own.web.host else own.web.host
+    return [
+        sys.executable, "-m", "gunicorn", "tipstaff.site.wsgi:application", "--bind", f"{host}:{own.web.port}",
+        "--worker-class", "gthread", "--workers", str(own.web.processes), "--threads", "6", "--no-control-socket",
+        "--graceful-timeout", "5", "--log-level", "warning", "--name", "tipstaff-web", "--max-requests", "0",
+    ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    yield stop
+
+
+def database_url() -> str:
+    """The database in libpq's words, for connections of our own beside Django's."""
+    url = wiring.settings().server.database_url
+    assert url is not None, "set by the command that started the database"
+    assert django_settings.configured, "the command sets Django up first"
+    return url
