@@ -1,0 +1,137 @@
+"""Many holdings at once: COPY into a temporary table, then one INSERT. Only `operations.py` uses it."""
+
+# ruff: noqa: S608 - only this room's own constants are put into SQL text; every value is a parameter.
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import connection
+
+from tipstaff.words import Holding
+
+from .rows import SCOPES, holding_of
+
+_STAGE = """
+CREATE TEMPORARY TABLE registry_staging (
+    ord integer, tier varchar(10), kind varchar(12), prefix cidr, ports int4range, during tstzrange,
+    customer_id varchar(64), service_id varchar(64), source text
+) ON COMMIT DROP
+"""
+_COPY = "COPY registry_staging FROM STDIN"
+_INSERT = """
+INSERT INTO registry_holdingrow
+    (tier, kind, prefix, ports, during, customer_id, service_id, source, known_from)
+SELECT tier, kind, prefix, ports, during, customer_id, service_id, source, %s
+FROM registry_staging ORDER BY prefix, during, ports
+"""
+_SAME_HOLDING = """
+    h.tier = s.tier AND h.kind = s.kind AND h.prefix = s.prefix AND h.ports = s.ports
+    AND lower(h.during) = lower(s.during) AND h.customer_id IS NOT DISTINCT FROM s.customer_id
+"""
+_SAME_IN_ALL = f"{_SAME_HOLDING} AND h.during = s.during AND h.service_id IS NOT DISTINCT FROM s.service_id"
+_CHANGE = f"""
+UPDATE registry_holdingrow h SET during = s.during, service_id = s.service_id, source = s.source
+FROM registry_staging s WHERE {_SAME_HOLDING}
+"""
+_STAGED = """
+    0, s.tier, s.kind, s.prefix, lower(s.ports), upper(s.ports), lower(s.during), upper(s.during),
+    s.customer_id, s.service_id, s.source
+"""
+_PLACE = {ord("\\"): "\\\\", ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
+
+
+@contextmanager
+def staged(rows: Iterable[Holding]) -> Iterator[None]:
+    """The rows in a temporary table, for the time of the block."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGE)
+        with cursor.copy(_COPY) as copy:
+            for number, row in enumerate(rows):
+                copy.write(_line(number, row))
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE registry_staging")
+
+
+def staged_pairs() -> list[tuple[str | None, str | None]]:
+    """The customers and services that the staged rows name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT customer_id, service_id FROM registry_staging")
+        return [(customer, service) for customer, service in cursor.fetchall()]
+
+
+def insert_staged(*, known_from: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [known_from])
+        return int(cursor.rowcount)
+
+
+def drop_unchanged() -> int:
+    """Forget the staged rows that the registry has already, in every respect; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM registry_staging s USING registry_holdingrow h WHERE {_SAME_IN_ALL}")
+        return int(cursor.rowcount)
+
+
+def change_restated() -> list[Holding]:
+    """Give known holdings the end and the service that the staged rows state; returns them as stated."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGE)
+        cursor.execute(
+            f"DELETE FROM registry_staging s USING registry_holdingrow h WHERE {_SAME_IN_ALL} RETURNING {_STAGED}"
+        )
+        return [holding_of(row) for row in cursor.fetchall()]
+
+
+def analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE registry_holdingrow")
+
+
+def overlaps(*, restating: bool, limit: int) -> list[tuple[Holding, Holding]]:
+    """Staged rows that overlap, each with the row in the way: a known one, or one earlier in the same lot.
+
+    With `restating`, a known holding that the lot states anew counts as the lot states it.
+    """
+    known = (
+        f"AND NOT EXISTS (SELECT FROM registry_staging r WHERE {_SAME_HOLDING.replace('s.', 'r.')})"
+        if restating
+        else ""
+    )
+    against_known = " UNION ALL ".join(
+        f"""
+        SELECT s.ord, {_STAGED}, h.id, h.tier, h.kind, h.prefix, lower(h.ports), upper(h.ports), lower(h.during),
+            upper(h.during), h.customer_id, h.service_id, h.source
+        FROM registry_staging s JOIN registry_holdingrow h
+            ON h.span && registry_span(s.prefix) AND h.ports && s.ports AND h.during && s.during
+        WHERE {scope.format("s")} AND {scope.format("h")} {known}
+        """
+        for scope in SCOPES.values()
+    )
+    among_themselves = f"""
+        SELECT s.ord, {_STAGED}, {_STAGED.replace("0, s.", "e.ord, e.").replace("s.", "e.")}
+        FROM registry_staging s JOIN registry_staging e
+            ON registry_span(e.prefix) && registry_span(s.prefix) AND e.ports && s.ports AND e.during && s.during
+        WHERE e.ord < s.ord AND e.tier = s.tier AND (e.kind = 'pool') = (s.kind = 'pool')
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE INDEX ON registry_staging USING gist ((registry_span(prefix)), ports, during)",
+        )
+        cursor.execute("ANALYZE registry_staging")
+        cursor.execute(f"{against_known} UNION ALL {among_themselves} ORDER BY 1, 13 LIMIT {int(limit)}")
+        return [(holding_of(row[1:12]), holding_of(row[12:])) for row in cursor.fetchall()]
+
+
+def _line(number: int, row: Holding) -> str:
+    """One line of COPY's text format."""
+    until = "" if row.held_until is None else row.held_until.isoformat()
+    return (
+        f"{number}\t{row.tier}\t{row.kind}\t{row.prefix}\t[{row.port_first},{row.port_last + 1})\t"
+        f"[{row.held_from.isoformat()},{until})\t{_text(row.customer)}\t{_text(row.service)}\t{_text(row.source)}\n"
+    )
+
+
+def _text(value: str | None) -> str:
+    return "\\N" if value is None else value.translate(_PLACE)

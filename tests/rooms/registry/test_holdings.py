@@ -1,0 +1,226 @@
+from ipaddress import ip_address, ip_network
+
+import pytest
+from django.db import connection
+
+from tipstaff.ledger.queries import entries_about
+from tipstaff.registry import operations, queries
+from tipstaff.registry.operations import HeldTwice, NotAHolding, NotTheCustomersService, UnknownKey
+from tipstaff.words import HoldingKind, Tier
+
+from .conftest import BY, NOW, day, hold, row
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("198.51.100.7/32", "198.51.100.7/32"),
+        ("198.51.100.0/28", "198.51.100.7/32"),
+        ("198.51.100.7/32", "198.51.100.0/28"),
+        ("198.51.100.15/32", "198.51.100.0/28"),
+        ("2001:db8:0:4200::/56", "2001:db8:0:42aa::1/128"),
+        ("2001:db8:0:42ff:ffff:ffff:ffff:ffff/128", "2001:db8:0:4200::/56"),
+        ("2001:db8:0:4200::/56", "2001:db8::/40"),
+    ],
+)
+def test_the_same_space_is_not_held_twice_at_once(first, second):
+    hold(first, "acct-1")
+    with pytest.raises(HeldTwice) as refused:
+        hold(second, "acct-2", held_from=day(3))
+    ((new, old),) = refused.value.overlaps
+    assert (str(new.prefix), new.customer, str(old.prefix), old.customer) == (second, "acct-2", first, "acct-1")
+    assert "acct-2" in str(refused.value)
+    assert "overlaps" in str(refused.value)
+    assert "acct-1" in str(refused.value)
+    assert [holding.customer for holding in queries.holdings_within(ip_network(first)) if holding.customer] == [
+        "acct-1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("198.51.100.0/28", "198.51.100.16/32"),
+        ("198.51.100.15/32", "198.51.100.16/28"),
+        ("2001:db8:0:4200::/56", "2001:db8:0:4300::/56"),
+        ("0.0.0.0/0", "::/0"),
+    ],
+)
+def test_neighbours_in_space_are_no_overlap(first, second):
+    hold(first, "acct-1")
+    hold(second, "acct-2")
+    assert queries.accounts_on(ip_network(first), at=NOW) == {"acct-1"}
+
+
+def test_one_may_begin_at_the_instant_at_which_the_other_ends():
+    hold("198.51.100.7/32", "acct-1", held_until=day(10))
+    hold("198.51.100.7/32", "acct-2", held_from=day(10))
+    with pytest.raises(HeldTwice):
+        hold("198.51.100.7/32", "acct-3", held_from=day(9), held_until=day(10))
+
+
+def test_port_blocks_share_an_address_and_do_not_overlap():
+    hold("198.51.100.7/32", "acct-1", port_first=1024, port_last=2047)
+    hold("198.51.100.7/32", "acct-2", port_first=2048, port_last=3071)
+    with pytest.raises(HeldTwice, match="ports 2047-2048 for acct-3"):
+        hold("198.51.100.7/32", "acct-3", port_first=2047, port_last=2048)
+    with pytest.raises(HeldTwice):
+        hold("198.51.100.7/32", "acct-3")
+
+
+def test_a_reseller_and_its_customer_hold_the_same_space():
+    hold("198.51.100.0/26", "acct-9", tier=Tier.RESELLER)
+    hold("198.51.100.7/32", "acct-3")
+    with pytest.raises(HeldTwice):
+        hold("198.51.100.0/28", "acct-9", tier=Tier.RESELLER)
+
+
+def test_a_pool_lies_inside_our_space_but_not_inside_another_pool():
+    hold("198.51.100.128/25", kind=HoldingKind.POOL)
+    with pytest.raises(HeldTwice, match="the operator's pools"):
+        hold("198.51.100.192/26", kind=HoldingKind.POOL)
+    with pytest.raises(HeldTwice, match="for the operator from"):
+        hold("198.51.100.192/26")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "holder", "more"),
+    [
+        ("198.51.100.7/32", None, {"tier": Tier.CUSTOMER}),
+        ("198.51.100.7/32", "acct-1", {"tier": Tier.OPERATOR}),
+        ("198.51.100.7/32", "acct-1", {"kind": HoldingKind.POOL}),
+        ("198.51.100.7/32", "acct-1", {"held_until": day(0)}),
+        ("198.51.100.7/32", "acct-1", {"port_first": 10, "port_last": 9}),
+        ("198.51.100.7/32", "acct-1", {"port_first": 0, "port_last": 65536}),
+    ],
+)
+def test_what_is_no_holding_is_refused_with_a_sentence(prefix, holder, more):
+    with pytest.raises(NotAHolding, match=r"\.$"):
+        hold(prefix, holder, **more)
+
+
+def test_a_holding_names_a_known_customer_and_that_customers_service():
+    with pytest.raises(UnknownKey, match="there is no customer acct-404"):
+        hold("198.51.100.7/32", "acct-404")
+    with pytest.raises(UnknownKey, match="there is no service svc-404"):
+        hold("198.51.100.7/32", "acct-1", service="svc-404")
+    with pytest.raises(NotTheCustomersService, match="svc-2-1 is acct-2's"):
+        hold("198.51.100.7/32", "acct-1", service="svc-2-1")
+    assert hold("198.51.100.7/32", "acct-1", service="svc-1-1")
+
+
+def test_a_holding_that_ended_frees_its_space_from_then_on():
+    key = hold("198.51.100.7/32", "acct-1")
+    operations.end_holding(key, held_until=day(20), **BY)
+    operations.end_holding(key, held_until=day(20), **BY)
+    hold("198.51.100.7/32", "acct-2", held_from=day(20))
+    with pytest.raises(HeldTwice):
+        operations.end_holding(key, held_until=day(21), **BY)
+    assert [entry.what for entry in entries_about("acct-1")].count("holding.ended") == 1
+
+
+def test_a_holding_does_not_end_before_it_begins():
+    key = hold("198.51.100.7/32", "acct-1", held_from=day(5))
+    with pytest.raises(NotAHolding):
+        operations.end_holding(key, held_until=day(5), **BY)
+    with pytest.raises(UnknownKey):
+        operations.end_holding(10**9, held_until=day(5), **BY)
+
+
+def test_every_holding_leaves_its_entry_in_the_record():
+    key = hold("198.51.100.7/32", "acct-1", service="svc-1-1")
+    entry = entries_about("svc-1-1")[-1]
+    assert (entry.what, entry.about, entry.detail["holding"]) == ("holding.added", ("acct-1", "svc-1-1"), key)
+
+
+def test_many_rows_go_in_at_once_or_not_at_all():
+    rows = [row(f"198.51.100.{n}/32", "acct-1", source=f"plan.csv:{n}") for n in range(200)]
+    clash = [*rows, row("198.51.100.96/29", "acct-2", source="plan.csv:900")]
+    with pytest.raises(HeldTwice) as refused:
+        operations.add_holdings(clash, **BY)
+    assert len(refused.value.overlaps) == 8
+    assert {new.source for new, _ in refused.value.overlaps} == {"plan.csv:900"}
+    assert queries.holdings_of("acct-1", at=NOW) == []
+    assert operations.add_holdings(rows, **BY) == 200
+    assert len(queries.holdings_of("acct-1", at=NOW)) == 200
+    with pytest.raises(HeldTwice, match=r"plan.csv:1\)"):
+        operations.add_holdings([row("198.51.100.1/32", "acct-2")], **BY)
+
+
+def test_many_rows_keep_every_character_of_their_source():
+    source = 'C:\\leases\ttab "quoted" ü\nsecond line \\N'
+    operations.add_holdings([row("198.51.100.7/32", "acct-1", source=source, service="svc-1-1")], **BY)
+    (kept,) = queries.holdings_of("acct-1", at=NOW)
+    assert (kept.source, kept.service, kept.held_from, kept.held_until) == (source, "svc-1-1", day(0), None)
+
+
+def test_many_rows_with_an_unknown_customer_are_refused():
+    with pytest.raises(UnknownKey):
+        operations.add_holdings([row("198.51.100.7/32", "acct-404")], **BY)
+    assert operations.add_holdings([], **BY) == 0
+
+
+def test_postgresql_itself_refuses_even_a_writer_that_goes_around_the_door():
+    hold("198.51.100.7/32", "acct-1")
+    from django.db import IntegrityError, transaction
+
+    sql = """
+    INSERT INTO registry_holdingrow (tier, kind, prefix, ports, during, customer_id, source, known_from)
+    VALUES (%s, %s, '198.51.100.0/28', int4range(0, 65536), tstzrange('2026-02-01', NULL), %s, 'by hand', now())
+    """
+    for tier, kind, holder in [
+        ("customer", "static", "acct-2"),
+        ("customer", "static", None),
+        ("operator", "static", "acct-2"),
+        ("customer", "pool", "acct-2"),
+    ]:
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql, [tier, kind, holder])
+
+
+def test_look_ups_go_through_the_index_of_prefixes():
+    operations.add_holdings(
+        (row(f"10.{n >> 8}.{n & 255}.0/28", "acct-1") for n in range(5000)),
+        **BY,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {queries.COVERING}", ["10.3.7.9", day(1), day(2)])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "registry_holding_prefix" in plan, plan
+    assert "Seq Scan" not in plan, plan
+    (found,) = queries.holdings_covering(ip_address("10.3.7.9"), earliest=day(1), latest=day(2))
+    assert str(found.prefix) == "10.3.7.0/28"
+
+
+def test_the_holdings_that_cover_an_address_are_those_of_every_tier_in_the_window():
+    hold("198.51.100.0/26", "acct-9", tier=Tier.RESELLER)
+    hold("198.51.100.7/32", "acct-1", held_until=day(5))
+    hold("198.51.100.7/32", "acct-2", held_from=day(5))
+    hold("198.51.100.8/32", "acct-2")
+
+    def holders(earliest, latest, address="198.51.100.7"):
+        return [x.customer for x in queries.holdings_covering(ip_address(address), earliest=earliest, latest=latest)]
+
+    assert set(holders(day(1), day(2))) == {"acct-1", None, "acct-9"}
+    assert set(holders(day(5), day(5))) == {"acct-2", None, "acct-9"}
+    assert set(holders(day(4), day(5))) == {"acct-1", "acct-2", None, "acct-9"}
+    assert set(holders(day(-2), day(-1))) == set()
+    assert set(holders(day(1), day(2), "::ffff:198.51.100.7")) == {"acct-1", None, "acct-9"}
+
+
+def test_the_accounts_on_a_network_are_those_inside_it_and_over_it():
+    hold("198.51.100.0/26", "acct-9", tier=Tier.RESELLER)
+    hold("198.51.100.7/32", "acct-1", held_until=day(5))
+    hold("198.51.100.8/32", "acct-2")
+    assert queries.accounts_on(ip_network("198.51.100.0/28"), at=day(1)) == {"acct-1", "acct-2", "acct-9"}
+    assert queries.accounts_on(ip_network("198.51.100.7/32"), at=day(6)) == {"acct-9"}
+    assert queries.accounts_on(ip_network("198.51.100.128/28"), at=day(1)) == frozenset()
+
+
+def test_the_records_begin_with_the_first_customer_and_not_with_the_space():
+    assert queries.records_begin_at() == day(0)
+    hold("203.0.113.0/24", held_from=day(-900))
+    hold("198.51.100.7/32", "acct-1", held_from=day(3))
+    assert queries.records_begin_at() == day(3)
