@@ -3,3 +3,29 @@
 It reads no clock, asks nobody and changes nothing; it refuses to judge where the holder is not named, and it never
 acts on a verdict.
 """
+
+from .editions import (
+    BadEdition,
+    Clause,
+    Edition,
+    Example,
+    NoEditionInForce,
+    UnknownClause,
+    edition_in_force,
+    load_edition,
+    shipped_editions,
+)
+from .judge import judge
+
+__all__ = [
+    "BadEdition",
+    "Clause",
+    "Edition",
+    "Example",
+    "NoEditionInForce",
+    "UnknownClause",
+    "edition_in_force",
+    "judge",
+    "load_edition",
+    "shipped_editions",
+]

@@ -259,6 +259,16 @@ class Edition:
         return ((clause, example) for clause in self.clauses for example in clause.examples)
 
     @cached_property
+    def look_back_seconds(self) -> float:
+        """`look_back` in seconds."""
+        return self.look_back.total_seconds()
+
+    @cached_property
+    def in_progress_seconds(self) -> float:
+        """`in_progress` in seconds."""
+        return self.in_progress.total_seconds()
+
+    @cached_property
     def _by_id(self) -> dict[str, Clause]:
         return {clause.id: clause for clause in self.clauses}
 

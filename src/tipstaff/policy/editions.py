@@ -404,6 +404,8 @@ def _read_conduct(table: _Table, clause: Clause) -> Clause:
     )
     if (clause.measure_ports or clause.measure_port_of) and clause.measure_direction is Direction.BOTH:
         table.report('measure ports need a measure_direction, "in" or "out".', "measure_ports")
+    if clause.measure_direction is Direction.BOTH and any(rung.scope is Scope.FLOW for rung in clause.ladder):
+        table.report('a "flow" rung needs a measure_direction, "in" or "out".', "ladder")
     if clause.opens is Opens.PERSON and clause.decides is not Role.COUNSEL:
         table.report('a clause that opens with a person is decided by "counsel".', "opens")
     if SEALED_TYPES & set(clause.applies_to) and (clause.opens, clause.notice) != (

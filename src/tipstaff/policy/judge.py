@@ -57,10 +57,10 @@ def judge(
     if moment is not None:
         age, error = (received_at - moment.at).total_seconds(), moment.error_seconds
         if age + error >= -CLOCK_AHEAD_SECONDS_MAX:
-            if age - error > edition.look_back.total_seconds():
+            if age - error > edition.look_back_seconds:
                 return _without_case(edition, Reason.BEYOND_LOOK_BACK)
             oldest_seconds = max(age + error, 0.0)
-            in_progress = oldest_seconds <= edition.in_progress.total_seconds()
+            in_progress = oldest_seconds <= edition.in_progress_seconds
     if grade is not Grade.CONFIRMED and grade is not Grade.PROBABLE:
         return _holder_not_named(edition, attribution, time_stated=moment is not None)
 
@@ -69,20 +69,32 @@ def judge(
         return _without_case(edition, Reason.NO_CLAUSE)
     if attribution.customer is None:
         return _without_case(edition, Reason.HOLDER_CONTRADICTED, clause=clause)
-    if oldest_seconds > (received_at - edition.effective_at).total_seconds():
-        return _without_case(edition, Reason.NO_EDITION_IN_FORCE, clause=clause)
-    if not allegation.confidence >= edition.reader_confidence_min:  # Not a number is not sure either.
-        return _without_case(edition, Reason.READER_UNSURE, clause=clause)
-    if clause.opens is Opens.PERSON:
-        return _without_case(edition, Reason.COUNSEL_MUST_DECIDE, clause=clause)
-    return _case(
+    return _on_clause(
         edition,
         clause,
+        why_person=_why_person(
+            allegation,
+            clause,
+            edition=edition,
+            in_force_seconds=(received_at - edition.effective_at).total_seconds(),
+            oldest_seconds=oldest_seconds,
+        ),
         ports=_ports(allegation, clause),
         confirmed=grade is Grade.CONFIRMED,
         repeated=history.cases_before > 0,
         in_progress=in_progress and clause.notice is NoticePosture.SIMULTANEOUS,
     )
+
+
+def _why_person(
+    allegation: Allegation, clause: Clause, *, edition: Edition, in_force_seconds: float, oldest_seconds: float
+) -> Reason | None:
+    """Why a person must decide although the holder and the clause are known; None where nothing speaks for it."""
+    if oldest_seconds > in_force_seconds:
+        return Reason.NO_EDITION_IN_FORCE
+    if not allegation.confidence >= edition.reader_confidence_min:  # Not a number is not sure either.
+        return Reason.READER_UNSURE
+    return Reason.COUNSEL_MUST_DECIDE if clause.opens is Opens.PERSON else None
 
 
 def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated: bool) -> Verdict:
@@ -156,42 +168,52 @@ def _without_case(
     return edition.verdicts.setdefault(key, verdict)
 
 
-def _case(
+def _on_clause(
     edition: Edition,
     clause: Clause,
     *,
+    why_person: Reason | None,
     ports: tuple[tuple[str, int], ...],
     confirmed: bool,
     repeated: bool,
     in_progress: bool,
 ) -> Verdict:
-    key = (clause.id, confirmed, repeated, in_progress)
+    """A case, or a case in waiting: where a person decides first, the verdict says what follows from a yes."""
+    key = (clause.id, why_person, confirmed, repeated, in_progress)
     known = edition.verdicts.get(key)
     if known is not None and known.measure_ports == ports:
         return known
+    if known is not None:
+        explanation = known.explanation
+    elif why_person is not None:
+        explanation = _why_no_case(edition, why_person, clause, sealed=False, ask=False)
+    else:
+        explanation = _why_case(edition, clause, confirmed=confirmed, repeated=repeated, in_progress=in_progress)
+    told_at_once = in_progress or clause.notice is not NoticePosture.SIMULTANEOUS
     shorter = repeated and clause.answer_within_repeated is not None
-    ladder = clause.ladder if confirmed else tuple(r for r in clause.ladder if r.degree <= PROBABLE_DEGREE_MAX)
     verdict = Verdict(
-        disposition=Disposition.OPEN_CASE,
-        reason=Reason.HARM_IN_PROGRESS if in_progress else Reason.REPEATED if repeated else Reason.FIRST_REPORT,
-        explanation=known.explanation
-        if known
-        else _why_case(edition, clause, confirmed=confirmed, repeated=repeated, in_progress=in_progress),
+        disposition=Disposition.OPEN_CASE if why_person is None else Disposition.PERSON,
+        reason=why_person or _reason(repeated=repeated, in_progress=in_progress),
+        explanation=explanation,
         edition=edition.id,
         clause=clause.id,
         group=clause.group,
         severity=clause.severity,
         answer_within=clause.answer_within_repeated if shorter else clause.answer_within,
-        notice=clause.notice
-        if in_progress or clause.notice is not NoticePosture.SIMULTANEOUS
-        else NoticePosture.BEFORE,
-        ladder=ladder,
+        notice=clause.notice if told_at_once else NoticePosture.BEFORE,
+        ladder=tuple(rung for rung in clause.ladder if confirmed or rung.degree <= PROBABLE_DEGREE_MAX),
         measure_ports=ports,
-        decides=clause.decides,
+        decides=clause.decides or (_DECIDERS[why_person] if why_person else None),
         measure_direction=clause.measure_direction,
     )
     edition.verdicts.setdefault(key, verdict)
     return verdict
+
+
+def _reason(*, repeated: bool, in_progress: bool) -> Reason:
+    if in_progress:
+        return Reason.HARM_IN_PROGRESS
+    return Reason.REPEATED if repeated else Reason.FIRST_REPORT
 
 
 def _why_case(edition: Edition, clause: Clause, *, confirmed: bool, repeated: bool, in_progress: bool) -> str:
@@ -202,7 +224,7 @@ def _why_case(edition: Edition, clause: Clause, *, confirmed: bool, repeated: bo
         first += ", and our records name you as the probable holder, so nothing wider than a block may follow"
     days = edition.memory.days
     if in_progress:
-        hours = edition.in_progress.total_seconds() / 3600
+        hours = edition.in_progress_seconds / 3600
         return f"{first}. It happened within {hours:.0f} hours before the report reached us, so it counts as going on."
     if repeated and clause.answer_within_repeated not in (None, clause.answer_within):
         return f"{first}. A case of this kind was upheld within the last {days} days, so the time to answer is shorter."
@@ -252,9 +274,14 @@ def _why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, sea
             return f"It happened before the records of {edition.entity} begin, so nobody can be named."
         case Reason.NO_EDITION_IN_FORCE:
             posted = edition.effective_at.strftime("%Y-%m-%d %H:%M UTC")
-            return f"It may have happened before {policy} took effect ({posted}), so a person decides whether it binds."
+            return (
+                f"What was reported falls under {rule}. It may have happened before that took effect ({posted}), "
+                "so a person decides whether it binds."
+            )
         case Reason.NO_CLAUSE:
             return f"No clause of {policy} covers what was reported, so a person looks at it first."
         case Reason.READER_UNSURE:
-            return "The report was not read with enough certainty to tell anybody because of it; a person reads it."
+            return (
+                f"What was reported seems to fall under {rule}. That reading is not sure enough, so a person reads it."
+            )
     raise AssertionError(f"{reason} opens a case or is not the judge's to give")

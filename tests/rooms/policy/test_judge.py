@@ -110,9 +110,11 @@ def test_a_case_opens_only_against_a_named_holder(
         assert verdict.group
         assert verdict.answer_within
         assert verdict.ladder
-    else:
+    elif not attribution.named or attribution.customer is None:
         assert verdict.ladder == ()
         assert verdict.answer_within is None
+    if verdict.disposition is Disposition.PERSON:
+        assert verdict.decides is not None
 
 
 @given(allegations, attributions, histories)
