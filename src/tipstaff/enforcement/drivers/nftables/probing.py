@@ -1,0 +1,242 @@
+"""Shows with real packets that a target is stopped and that its neighbour still works.
+
+Two small programs talk to each other across the device, one on the customer's side and one outside of it. The
+listening one holds a port for the target and one for the neighbour, so a closed port is never taken for a blocked
+one. They run behind the prefixes of the settings and send nothing to anybody else.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from tipstaff.enforcement.drivers.nftables import table
+from tipstaff.words import Degree, Direction, ProbeResult, Rule, Scope
+
+Address = IPv4Address | IPv6Address
+Call = tuple[str, str, str, int]
+"""(protocol, source address or empty, address, port)."""
+
+_WAIT_SECONDS = 0.5
+_NEIGHBOURS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vantage:
+    """From where a device may be probed."""
+
+    inside: tuple[str, ...]
+    """The prefix by which a program runs on the customers' side, able to use their addresses."""
+    outside: tuple[str, ...]
+    """The prefix by which a program runs beyond the device."""
+    outside_addresses: tuple[Address, ...]
+    """Addresses out there, one for each IP version that is to be probed."""
+
+
+def probe_rule(rule: Rule, *, vantage: Vantage, in_force: Sequence[table.Element]) -> ProbeResult:
+    """Probe one rule in every direction that it has."""
+    network = rule.selector.network
+    if network is None or rule.degree is not Degree.BLOCK:
+        return ProbeResult(
+            target_stopped=None, neighbour_works=None, detail="Only a block of addresses or ports can be probed."
+        )
+    far = next((a for a in vantage.outside_addresses if a.version == network.version), None)
+    if far is None:
+        return ProbeResult(
+            target_stopped=None, neighbour_works=None, detail=f"No outside address of IPv{network.version} is set up."
+        )
+    customer = network.network_address if network.num_addresses == 1 else network.network_address + 1
+    ways = (Direction.OUT, Direction.IN) if rule.selector.direction is Direction.BOTH else (rule.selector.direction,)
+    results = [_one_way(way, rule, customer, far, vantage, in_force) for way in ways]
+    detail = " ".join(r.detail for r in results)
+    return ProbeResult(
+        target_stopped=_all_or_none([r.target_stopped for r in results]),
+        neighbour_works=_all_or_none([r.neighbour_works for r in results]),
+        detail=detail,
+    )
+
+
+def _not_probed(why: str) -> ProbeResult:
+    return ProbeResult(target_stopped=None, neighbour_works=None, detail=why)
+
+
+def _all_or_none(answers: list[bool | None]) -> bool | None:
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def _one_way(
+    way: Direction,
+    rule: Rule,
+    customer: Address,
+    far: Address,
+    vantage: Vantage,
+    in_force: Sequence[table.Element],
+) -> ProbeResult:
+    protocol = rule.selector.protocol or "tcp"
+    port = rule.selector.port or 0
+    neighbours = _neighbours(customer, rule, in_force)
+    out = way is Direction.OUT
+    if out:
+        listeners = [(protocol, str(far), port), (protocol, str(far), 0)]
+    else:
+        beside_it = [(protocol, str(n), 0 if n == customer else port) for n in neighbours]
+        listeners = [(protocol, str(customer), port), *beside_it]
+
+    def calls(ports: list[int]) -> list[Call]:
+        if out:
+            beside = [(protocol, str(n), str(far), ports[1] if n == customer else ports[0]) for n in neighbours]
+            return [(protocol, str(customer), str(far), ports[0]), *beside]
+        beside = [(protocol, "", str(n), p) for n, p in zip(neighbours, ports[1:], strict=True)]
+        return [(protocol, "", str(customer), ports[0]), *beside]
+
+    listening, talking = (vantage.outside, vantage.inside) if out else (vantage.inside, vantage.outside)
+    try:
+        answers = _converse(listening, listeners, talking, calls)
+    except (OSError, ValueError, subprocess.SubprocessError) as why:
+        return _not_probed(f"The probe could not be made: {why}.")
+    target, rest = answers[0], [a for a in answers[1:] if a != "unusable"]
+    where = "out" if out else "in"
+    told = {"connected": "gets through", "refused": "is refused", "silent": "gets no answer"}
+    stopped = {"connected": False, "refused": True, "silent": True}.get(target)
+    neighbour = {"connected": True, "refused": False, "silent": False}.get(rest[0]) if rest else None
+    words = f"{where}: {rule.selector} {told.get(target, 'could not be tried')}"
+    beside = f"its neighbour {told.get(rest[0], 'could not be tried')}" if rest else "no neighbour could be tried"
+    return ProbeResult(target_stopped=stopped, neighbour_works=neighbour, detail=f"{words}, {beside}.")
+
+
+def _neighbours(customer: Address, rule: Rule, in_force: Sequence[table.Element]) -> list[Address]:
+    """Whose traffic must go on: the same address on another port, else addresses nearby that no measure touches."""
+    nearby: list[Address] = [customer] if rule.selector.scope is Scope.FLOW else []
+    last = (1 << customer.max_prefixlen) - 1
+    start = int(customer)
+    if rule.selector.network is not None and rule.selector.scope is Scope.PREFIX:
+        start = int(rule.selector.network.broadcast_address)
+    for distance in range(1, _NEIGHBOURS + 1):
+        for number in (start + distance, start - distance):
+            if 0 <= number <= last:
+                nearby.append(type(customer)(number))
+    touched = {e[1].split(",")[0] for e in in_force if "_flow_" in e[0]} - {str(customer)}
+    own = rule.selector.network
+    return [
+        a
+        for a in nearby
+        if str(a) not in touched
+        and not (own is not None and own.num_addresses > 1 and a in own)
+        and not any(table.covers(e, str(a)) for e in in_force)
+    ]
+
+
+def _converse(
+    listening: Sequence[str],
+    listeners: list[tuple[str, str, int]],
+    talking: Sequence[str],
+    calls: Callable[[list[int]], list[Call]],
+) -> list[str]:
+    python = (sys.executable, "-I", "-S", "-c")
+    with subprocess.Popen(
+        [*listening, *python, _LISTENER, json.dumps(listeners)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as ear:
+        try:
+            assert ear.stdout is not None
+            line = ear.stdout.readline()
+            if not line:
+                assert ear.stderr is not None
+                raise ValueError(f"the listener ended: {ear.stderr.read().strip()[-200:]}")
+            ports = json.loads(line)
+            if ports[0] is None:
+                raise ValueError("the target's port could not be listened on")
+            wanted = calls([p or 0 for p in ports])
+            done = subprocess.run(
+                [*talking, *python, _TALKER, json.dumps([_WAIT_SECONDS, wanted])],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+            if done.returncode != 0:
+                raise ValueError(f"the caller ended: {done.stderr.strip()[-200:]}")
+            answers: list[str] = json.loads(done.stdout)
+            return answers
+        finally:
+            ear.kill()
+
+
+_LISTENER = """
+import json, select, socket, sys
+socks, ports = {}, []
+for protocol, host, port in json.loads(sys.argv[1]):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    s = socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        s.bind((host, port))
+        if protocol == "tcp":
+            s.listen(16)
+        socks[s] = protocol
+        ports.append(s.getsockname()[1])
+    except OSError as why:
+        # Somebody who listens there already will do as well, if they answer.
+        alive = None
+        if protocol == "tcp" and port:
+            with socket.socket(family, socket.SOCK_STREAM) as t:
+                t.settimeout(0.3)
+                try:
+                    t.connect((host, port))
+                    alive = port
+                except OSError:
+                    pass
+        ports.append(alive)
+print(json.dumps(ports), flush=True)
+while True:
+    ready = select.select([*socks, sys.stdin], [], [])[0]
+    for s in ready:
+        if s is sys.stdin:
+            sys.exit()
+        if socks[s] == "tcp":
+            s.accept()[0].close()
+        else:
+            data, peer = s.recvfrom(64)
+            s.sendto(data, peer)
+"""
+
+_TALKER = """
+import json, socket, sys
+wait, wanted = json.loads(sys.argv[1])
+answers, works = [], False
+for n, (protocol, source, host, port) in enumerate(wanted):
+    if n > 0 and (works or not port):
+        answers.append("unusable")
+        continue
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM) as s:
+        s.settimeout(wait)
+        if source:
+            try:
+                s.bind((source, 0))
+            except OSError:
+                answers.append("unusable")
+                continue
+        try:
+            s.connect((host, port))
+            if protocol == "udp":
+                s.send(b"tipstaff")
+                s.recv(64)
+            answers.append("connected")
+        except TimeoutError:
+            answers.append("silent")
+        except ConnectionError:
+            answers.append("refused")
+        except OSError:
+            answers.append("unusable" if n else "silent")
+    works = n > 0 and answers[-1] == "connected"
+print(json.dumps(answers))
+"""

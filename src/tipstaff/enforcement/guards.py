@@ -1,0 +1,84 @@
+"""What no plan may do, whoever asks: pure checks before anything is sent to a device."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from tipstaff.words import Selector
+
+Network = IPv4Network | IPv6Network
+
+FEW_CUSTOMERS = 10
+"""Below this many customers a share says nothing: one customer of eight is no mass change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The bounds that the operator set for one device."""
+
+    own: tuple[Network, ...]
+    """The operator's own address space: a measure outside of it is refused."""
+    protected: tuple[Network, ...] = ()
+    """Addresses and prefixes that no measure may ever touch: routers, resolvers, the desk itself."""
+    shortest_v4: int = 24
+    """The shortest IPv4 prefix that one measure may take in."""
+    shortest_v6: int = 48
+    """The shortest IPv6 prefix that one measure may take in."""
+    new_rules_max: int = 100
+    """The fuse: more measures than this that were never in force before are held back in one plan."""
+    customers_share_max: float = 0.1
+    """The fuse: new measures against more than this share of all customers are held back in one plan."""
+    customers_total: int | None = None
+    """How many customers there are; None leaves the share unchecked."""
+    overridden_by: tuple[str, str] | None = None
+    """The two people who let a mass change pass."""
+
+    def __post_init__(self) -> None:
+        if self.overridden_by and len({x.strip().lower() for x in self.overridden_by if x.strip()}) != 2:
+            raise ValueError("a mass change takes two different people")
+
+
+def refusal(selector: Selector, limits: Limits) -> str | None:
+    """Why a measure with this selector may never be sent, in a sentence; None if it may."""
+    network = selector.network
+    if network is None:
+        return None
+    if network.prefixlen == 0:
+        return "It is the default route: that would stop everybody."
+    shortest = limits.shortest_v4 if network.version == 4 else limits.shortest_v6
+    if network.prefixlen < shortest:
+        return f"It takes in a /{network.prefixlen}; a measure takes in a /{shortest} at most."
+    for kept in limits.protected:
+        if _overlap(network, kept):
+            return f"It would touch {kept}, which is protected."
+    if not any(_inside(network, ours) for ours in limits.own):
+        return f"{network} is not within our own address space."
+    return None
+
+
+def fuse(*, new_rules: int, new_customers: Collection[str], limits: Limits) -> str | None:
+    """Why these new measures are held back as a mass change, in a sentence; None if they may pass."""
+    if limits.overridden_by is not None:
+        return None
+    if new_rules > limits.new_rules_max:
+        return (
+            f"{new_rules} new measures at once are more than the fuse of {limits.new_rules_max} lets pass; "
+            "two people can override it."
+        )
+    hit = len(set(new_customers))
+    if limits.customers_total and hit > max(FEW_CUSTOMERS, limits.customers_share_max * limits.customers_total):
+        return (
+            f"New measures against {hit} of {limits.customers_total} customers at once are more than the fuse of "
+            f"{limits.customers_share_max:.0%} lets pass; two people can override it."
+        )
+    return None
+
+
+def _inside(a: Network, b: Network) -> bool:
+    if isinstance(a, IPv4Network):
+        return isinstance(b, IPv4Network) and a.subnet_of(b)
+    return isinstance(b, IPv6Network) and a.subnet_of(b)
+
+
+def _overlap(a: Network, b: Network) -> bool:
+    return a.version == b.version and a.overlaps(b)

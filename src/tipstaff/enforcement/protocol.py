@@ -1,0 +1,73 @@
+"""What a driver is: the one thing that touches a device. The plan decides; drivers obey.
+
+A driver owns one namespace on its device (a table, a zone, a file) and nothing beside it. It is made by the
+callable that its entry point in the group `tipstaff.drivers` names: `make(device, options) -> Driver`, which
+raises `BadOption` for options that it cannot use and touches nothing yet.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from tipstaff.enforcement.planner import Ability
+from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Step
+
+
+class DriverFailure(Exception):
+    """The device did not do what it was told."""
+
+    permanent = False
+    """Whether trying again is of no use."""
+
+
+class StalePlan(DriverFailure):
+    """The device has already seen a newer generation; this plan must never be carried out."""
+
+    permanent = True
+
+
+class DeviceUnreachable(DriverFailure):
+    """The device cannot be reached now; the intent stands and is tried again."""
+
+
+class DeviceRefused(DriverFailure):
+    """The device refused the change as a whole and holds what it held before."""
+
+
+class BadOption(ValueError):
+    """An option of a device in the settings cannot be used; the message says which and what it takes."""
+
+
+class Driver(Protocol):
+    """Makes one device hold what a plan says, and tells what it holds."""
+
+    device: str
+    """The device's name in plans and pages."""
+    max_proof: Proof
+    """The surest proof that this driver can give as it is set up."""
+
+    @property
+    def ability(self) -> Ability:
+        """What the planner may choose this device for."""
+
+    def supports(self, rule: Rule) -> bool:
+        """Whether the device can hold exactly this rule, no wider and no narrower."""
+
+    def observe(self, *, at: datetime) -> Observation:
+        """Read back the whole namespace. It does not raise: a failed read is an observation that is not complete."""
+
+    def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
+        """Do the steps in one transaction and leave the plan's generation on the device.
+
+        Twice is harmless. It raises StalePlan if the device has seen a higher generation, DeviceUnreachable or
+        DeviceRefused if nothing was changed. A rule with `until` must end by itself then, even if nobody comes back.
+        """
+
+    def probe(self, rule: Rule) -> ProbeResult:
+        """Show with real traffic whether the target is stopped and its neighbour works; (None, None) if it cannot."""
+
+
+class MakesDriver(Protocol):
+    """What an entry point of `tipstaff.drivers` names."""
+
+    def __call__(self, device: str, options: Mapping[str, object]) -> Driver: ...

@@ -1,0 +1,274 @@
+"""The nftables driver on a real kernel: the contract every driver keeps, and what only packets can show."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+
+from tipstaff.enforcement.drivers.nftables import NftDriver, make
+from tipstaff.enforcement.protocol import BadOption, Driver, StalePlan
+from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
+from tipstaff.testing.lab import Lab
+from tipstaff.words import Degree, Direction, Proof, Rule, Seen, Selector
+
+pytestmark = pytest.mark.live
+
+FAR, FAR6 = "198.51.100.10", "2001:db8:ffff::10"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    if why := Lab.unavailable():
+        pytest.skip(why)
+    with Lab() as built:
+        yield built
+
+
+@pytest.fixture
+def driver(lab: Lab) -> NftDriver:
+    with contextlib.suppress(Exception):
+        lab.run("edge", "nft", "delete", "table", "inet", "tipstaff")
+    return make("edge1", lab.device_options())
+
+
+class TestNftDriver(DriverContract):
+    @pytest.fixture(autouse=True)
+    def _lab(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def make(self) -> Driver:
+        with contextlib.suppress(Exception):
+            self.lab.run("edge", "nft", "delete", "table", "inet", "tipstaff")
+        return self.again(None)
+
+    def again(self, driver: Driver | None) -> Driver:
+        return make("edge1", self.lab.device_options())
+
+    @contextlib.contextmanager
+    def broken(self, driver: Driver) -> Iterator[None]:
+        assert isinstance(driver, NftDriver)
+        works, driver._nft = driver._nft, ("ip", "netns", "exec", "no-such-namespace", "nft")
+        yield
+        driver._nft = works
+
+    def put_foreign(self, driver: Driver) -> str:
+        self.lab.run("edge", "nft", "add element inet tipstaff block_addr_out4 { 192.0.2.77 }")
+        return "element 192.0.2.77 in set block_addr_out4"
+
+    def tamper(self, driver: Driver, rule: Rule) -> None:
+        network = rule.selector.network
+        assert network is not None
+        element = f"{network.network_address} . {rule.selector.protocol} . {rule.selector.port}"
+        self.lab.run("edge", "nft", f"delete element inet tipstaff block_flow_out4 {{ {element} }}")
+
+    def forget(self, driver: Driver) -> None:
+        self.lab.run("edge", "nft", "flush ruleset")
+
+
+def flow(host: str, protocol: str, port: int, direction: Direction, key: str = "M-000001") -> Rule:
+    selector = Selector(network=ip_network(host), protocol=protocol, port=port, direction=direction)
+    return Rule(measure=key, case="C-000001", selector=selector, degree=Degree.BLOCK)
+
+
+@pytest.mark.parametrize(("customer", "far"), [("192.0.2.7", FAR), ("2001:db8:1::7", FAR6)])
+def test_a_blocked_port_is_blocked_and_its_neighbours_work(
+    lab: Lab, driver: NftDriver, customer: str, far: str
+) -> None:
+    neighbour = customer[:-1] + "8"
+    with lab.listening("outside", far, 25), lab.listening("outside", far, 443):
+        assert lab.knock("inside", far, 25, source=customer) == "connected"
+        carry_out(driver, 1, [flow(customer, "tcp", 25, Direction.OUT)])
+        assert lab.knock("inside", far, 25, source=customer) == "refused"
+        assert lab.knock("inside", far, 443, source=customer) == "connected"
+        assert lab.knock("inside", far, 25, source=neighbour) == "connected"
+        carry_out(driver, 2, [])
+        assert lab.knock("inside", far, 25, source=customer) == "connected"
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_a_customers_own_port_is_closed_to_the_world_and_the_next_one_is_not(
+    lab: Lab, driver: NftDriver, protocol: str
+) -> None:
+    near = "192.0.2.7"
+    with lab.listening("inside", near, 53, protocol=protocol), lab.listening("inside", near, 80):
+        assert lab.knock("outside", near, 53, protocol=protocol) == "connected"
+        carry_out(driver, 1, [flow(near, protocol, 53, Direction.IN)])
+        assert lab.knock("outside", near, 53, protocol=protocol) == ("refused" if protocol == "tcp" else "silent")
+        assert lab.knock("outside", near, 80) == "connected"
+        # What the customer reaches out for is another matter.
+        with lab.listening("outside", FAR, 53, protocol=protocol):
+            assert lab.knock("inside", FAR, 53, source=near, protocol=protocol) == "connected"
+
+
+@pytest.mark.parametrize("network", ["192.0.2.7/32", "192.0.2.6/31", "2001:db8:1::7/128"])
+def test_a_blocked_address_or_prefix_is_stopped_both_ways_and_the_next_is_not(
+    lab: Lab, driver: NftDriver, network: str
+) -> None:
+    v6 = ":" in network
+    far, near, neighbour = (FAR6, "2001:db8:1::7", "2001:db8:1::8") if v6 else (FAR, "192.0.2.7", "192.0.2.8")
+    selector = Selector(network=ip_network(network))
+    rule = Rule(measure="M-000001", case="C-000001", selector=selector, degree=Degree.BLOCK)
+    with lab.listening("outside", far, 443), lab.listening("inside", near, 80), lab.listening("inside", neighbour, 80):
+        carry_out(driver, 1, [rule])
+        assert lab.knock("inside", far, 443, source=near) == "silent"
+        assert lab.knock("outside", near, 80) == "silent"
+        assert lab.knock("inside", far, 443, source=neighbour) == "connected"
+        assert lab.knock("outside", neighbour, 80) == "connected"
+        result = driver.probe(rule)
+        assert result.proves_in_force, result
+
+
+def test_a_slowed_port_lets_some_connections_through_and_not_many(lab: Lab) -> None:
+    with contextlib.suppress(Exception):
+        lab.run("edge", "nft", "delete", "table", "inet", "tipstaff")
+    driver = make("edge1", {**lab.device_options(), "connections_per_minute": 3})
+    rule = replace(flow("192.0.2.7", "tcp", 25, Direction.OUT), degree=Degree.RATE_LIMIT)
+    with lab.listening("outside", FAR, 25):
+        carry_out(driver, 1, [rule])
+        knocks = [lab.knock("inside", FAR, 25, source="192.0.2.7") for _ in range(6)]
+        assert knocks[:3] == ["connected"] * 3
+        assert "silent" in knocks[3:]
+        assert lab.knock("inside", FAR, 25, source="192.0.2.8") == "connected"
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_a_probe_proves_in_force_and_lifted(
+    lab: Lab, driver: NftDriver, direction: Direction, protocol: str
+) -> None:
+    rule = flow("192.0.2.7", protocol, 587, direction)
+    assert driver.max_proof is Proof.PROBE
+    assert driver.probe(rule).proves_lifted
+    carry_out(driver, 1, [rule])
+    result = driver.probe(rule)
+    assert result.proves_in_force, result
+    carry_out(driver, 2, [])
+    assert driver.probe(rule).proves_lifted
+
+
+def test_a_closed_port_is_never_taken_for_a_blocked_one(lab: Lab, driver: NftDriver) -> None:
+    rule = flow("192.0.2.7", "tcp", 4444, Direction.OUT)
+    assert lab.knock("inside", FAR, 4444, source="192.0.2.7") == "refused"
+    assert driver.probe(rule).target_stopped is False
+
+
+def test_a_probe_tells_when_the_neighbour_was_hit_too(lab: Lab, driver: NftDriver) -> None:
+    rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
+    carry_out(driver, 1, [rule])
+    lab.run("edge", "nft", "add table inet rough; add chain inet rough f { type filter hook forward priority 0; }")
+    lab.run("edge", "nft", "add rule inet rough f ip saddr 192.0.2.0/24 drop")
+    try:
+        result = driver.probe(rule)
+    finally:
+        lab.run("edge", "nft", "delete table inet rough")
+    assert (result.target_stopped, result.neighbour_works) == (True, False)
+
+
+def test_a_probe_without_a_vantage_says_that_it_knows_nothing(lab: Lab) -> None:
+    blind = make("edge1", {"command_prefix": lab.prefix("edge")})
+    result = blind.probe(flow("192.0.2.7", "tcp", 25, Direction.OUT))
+    assert (result.target_stopped, result.neighbour_works) == (None, None)
+    assert blind.max_proof is Proof.STATE
+
+
+def test_rules_that_were_flushed_are_drift_although_the_elements_are_there(lab: Lab, driver: NftDriver) -> None:
+    rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
+    carry_out(driver, 1, [rule])
+    lab.run("edge", "nft", "flush chain inet tipstaff forward")
+    seen = driver.observe(at=NOON)
+    assert seen.of("M-000001") is Seen.DRIFT
+    assert "missing or changed" in seen.detail
+    assert carry_out(driver, 1, [rule]).of("M-000001") is Seen.IN_FORCE
+    assert driver.probe(rule).proves_in_force
+
+
+def test_a_foreign_rule_in_our_chain_outlives_the_mending(lab: Lab, driver: NftDriver) -> None:
+    rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
+    carry_out(driver, 1, [rule])
+    lab.run("edge", "nft", 'add rule inet tipstaff forward tcp dport 9 drop comment "by hand"')
+    handle = lab.run("edge", "nft", "-a", "list chain inet tipstaff forward").partition("net_out4")[2]
+    handle = handle.partition("# handle ")[2].split()[0]
+    lab.run("edge", "nft", f"delete rule inet tipstaff forward handle {handle}")
+    assert carry_out(driver, 2, [rule]).of("M-000001") is Seen.IN_FORCE
+    assert "by hand" in lab.run("edge", "nft", "list chain inet tipstaff forward")
+
+
+def test_an_entry_put_in_by_hand_is_neither_taken_over_nor_lifted(lab: Lab, driver: NftDriver) -> None:
+    rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
+    carry_out(driver, 1, [])
+    lab.run("edge", "nft", "add element inet tipstaff block_flow_out4 { 192.0.2.7 . tcp . 25 }")
+    assert carry_out(driver, 2, [rule]).of("M-000001") is Seen.IN_FORCE
+    assert carry_out(driver, 3, []).foreign == ("element 192.0.2.7,tcp,25 in set block_flow_out4",)
+
+
+def test_prefixes_within_each_other_stand_together_and_are_lifted_one_by_one(lab: Lab, driver: NftDriver) -> None:
+    def prefix(key: str, text: str) -> Rule:
+        return Rule(
+            measure=key, case="C-000001", selector=Selector(network=ip_network(text)), degree=Degree.BLOCK
+        )
+
+    wide, narrow, other = (
+        prefix("M-000001", "192.0.2.0/28"),
+        prefix("M-000002", "192.0.2.4/30"),
+        prefix("M-000003", "192.0.2.16/28"),
+    )
+    seen = carry_out(driver, 1, [wide, narrow, other])
+    assert {s for _, s in seen.rules} == {Seen.IN_FORCE}
+    assert lab.knock("inside", FAR, 443, source="192.0.2.9") == "silent"
+    seen = carry_out(driver, 2, [narrow, other])
+    assert [key for key, s in seen.rules if s is Seen.IN_FORCE] == ["M-000002", "M-000003"]
+    assert lab.knock("inside", FAR, 443, source="192.0.2.9") == "refused"
+    assert lab.knock("inside", FAR, 443, source="192.0.2.7") == "silent"
+    assert carry_out(driver, 3, []).rules == ()
+
+
+def test_an_element_that_nothing_needs_any_more_is_lifted(lab: Lab, driver: NftDriver) -> None:
+    carry_out(driver, 1, [flow("192.0.2.7", "tcp", 25, Direction.OUT)])
+    lab.run("edge", "nft", "flush set inet tipstaff measures")
+    assert driver.observe(at=NOON).of("M-000001") is Seen.DRIFT
+    assert carry_out(driver, 2, []).rules == ()
+    assert "192.0.2.7" not in lab.run("edge", "nft", "list table inet tipstaff")
+
+
+def test_a_change_of_an_older_state_is_refused_by_the_kernel_itself(lab: Lab, driver: NftDriver) -> None:
+    """The late one has read the device before, and does not read it again: only the transaction can tell."""
+    rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
+    driver.observe(at=NOON)
+    carry_out(driver, 1, [rule])
+    driver.observe(at=NOON)
+    remembered = driver._held
+    other = make("edge1", lab.device_options())
+    carry_out(other, 3, [])
+    driver._held = remembered
+    with pytest.raises(StalePlan):
+        carry_out_blindly(driver, 2, rule)
+    assert driver.observe(at=NOON).rules == ()
+
+
+def carry_out_blindly(driver: NftDriver, generation: int, rule: Rule) -> None:
+    from tipstaff.words import Plan, Step
+
+    plan = Plan(device=driver.device, generation=generation, rules=(rule,))
+    driver.carry_out(plan, steps=[Step(verb="apply", measure=rule.measure, rule=rule)], at=NOON)
+
+
+def test_a_measure_ends_in_the_kernel_while_nobody_looks(lab: Lab, driver: NftDriver) -> None:
+    rule = replace(flow("192.0.2.7", "tcp", 25, Direction.OUT), until=NOON + timedelta(seconds=1))
+    with lab.listening("outside", FAR, 25):
+        carry_out(driver, 1, [rule])
+        assert lab.knock("inside", FAR, 25, source="192.0.2.7") == "refused"
+        await_true(lambda: lab.knock("inside", FAR, 25, source="192.0.2.7") == "connected")
+
+
+def test_options_that_cannot_be_used_are_told_in_a_sentence() -> None:
+    with pytest.raises(BadOption, match="prefix is not an option of the nftables driver"):
+        make("edge1", {"prefix": ["ip"]})
+    with pytest.raises(BadOption, match="takes a list of texts"):
+        make("edge1", {"command_prefix": "ip netns exec edge"})
+    with pytest.raises(BadOption, match='takes "reset" or "drop"'):
+        make("edge1", {"tcp_block": "melt"})
+    with pytest.raises(BadOption, match="a probe takes all of"):
+        make("edge1", {"probe_inside": ["ip", "netns", "exec", "inside"]})
