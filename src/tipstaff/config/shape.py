@@ -117,3 +117,9 @@ class Config:
     @property
     def from_address(self) -> str:
         return self.mail_out.from_address or self.operator.abuse_address
+
+    @property
+    def public_url_local(self) -> str:
+        """Where this machine reaches the web process itself."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.web.host, self.web.host)  # noqa: S104 - only compared
+        return f"http://[{host}]:{self.web.port}" if ":" in host else f"http://{host}:{self.web.port}"

@@ -136,3 +136,17 @@ def _die_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         sys.exit(1)  # It died between fork and prctl.
+
+
+def run_in_foreground(command: Sequence[str]) -> int:
+    """Run one program to its end, our SIGTERM and SIGINT passed on to it; returns its exit code."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, preexec_fn=functools.partial(_die_with_parent, os.getpid())
+    )
+
+    def forward(number: int, frame: object) -> None:
+        process.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
+    return process.wait()

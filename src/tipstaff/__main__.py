@@ -1,0 +1,5 @@
+"""`python -m tipstaff`."""
+
+from tipstaff.cli import main
+
+main()

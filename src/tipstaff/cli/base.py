@@ -1,0 +1,68 @@
+"""What commands share: settings, the database that they need, and Django."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from tipstaff import config
+from tipstaff.config import Config
+from tipstaff.host.postgres import EmbeddedPostgres
+
+
+def read_settings() -> Config:
+    """The settings of this command; raise BadSetting with one sentence."""
+    return config.load(None, os.environ)
+
+
+def start_django() -> None:
+    """Set Django up on the database that TIPSTAFF_DATABASE_URL names."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
+    import django
+
+    django.setup()
+
+
+@contextlib.contextmanager
+def database(*, quiet: bool = True) -> Iterator[Config]:
+    """The database of the settings, started if it is the embedded one and nobody runs it yet; then Django, migrated.
+
+    It is stopped again at the end by whoever started it.
+    """
+    settings = read_settings()
+    server: EmbeddedPostgres | None = None
+    if settings.server.database_url is None:
+        server = EmbeddedPostgres(settings.server.data_folder / "postgres")
+        settings.server.data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        server.start()
+        os.environ["TIPSTAFF_DATABASE_URL"] = server.url
+    try:
+        start_django()
+        migrate()
+        from tipstaff import wiring
+
+        wiring.make_keys()
+        yield wiring.settings()
+    finally:
+        if server is not None:
+            from django.db import connections
+
+            connections.close_all()
+            server.stop()
+
+
+def migrate() -> None:
+    """Bring the database to this version; nothing happens when it is there already."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    with connection.cursor() as cursor:
+        # Two processes that start at once must not both migrate.
+        cursor.execute("SELECT pg_advisory_lock(727077)")
+    try:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", interactive=False, verbosity=0)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(727077)")

@@ -1,0 +1,89 @@
+"""`tipstaff`: every command, and the one place where a failure becomes a sentence and an exit code."""
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tipstaff import __version__
+
+app = typer.Typer(
+    name="tipstaff",
+    help="Enforces an acceptable use policy end to end: from evidence to the narrowest effective action.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tipstaff {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The settings file; TIPSTAFF_CONFIG names it too.", metavar="FILE"),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    if config is not None:
+        os.environ["TIPSTAFF_CONFIG"] = str(config.resolve())
+
+
+_COMMANDS = (
+    # (module, attribute, name): imported only here, so that `--help` stays quick.
+    ("tipstaff.cli.running", "up", "up"),
+    ("tipstaff.cli.running", "web", "web"),
+    ("tipstaff.cli.running", "intake", "intake"),
+    ("tipstaff.cli.running", "worker", "worker"),
+    ("tipstaff.cli.running", "enforcer", "enforcer"),
+    ("tipstaff.cli.demo", "demo", "demo"),
+    ("tipstaff.cli.parse", "parse", "parse"),
+    ("tipstaff.cli.trace", "trace", "trace"),
+    ("tipstaff.cli.record", "verify", "verify"),
+    ("tipstaff.cli.record", "backup", "backup"),
+    ("tipstaff.cli.record", "restore", "restore"),
+    ("tipstaff.cli.staff", "login_link", "login-link"),
+    ("tipstaff.cli.staff", "check", "check"),
+)
+_GROUPS = (
+    ("tipstaff.cli.registry", "registry", "Customers and what they hold."),
+    ("tipstaff.cli.policy", "policy", "Editions of the policy."),
+)
+
+for _module, _attribute, _name in _COMMANDS:
+    app.command(_name)(getattr(import_module(_module), _attribute))
+for _module, _name, _help in _GROUPS:
+    app.add_typer(import_module(_module).app, name=_name, help=_help)
+
+
+def main() -> None:
+    """Run a command; what can be said in one sentence is said so, on stderr, with exit code 1."""
+    from tipstaff.config import BadSetting
+    from tipstaff.host.postgres import BackupFailed, NoPostgres
+
+    known: tuple[type[BaseException], ...] = (BadSetting, NoPostgres, BackupFailed)
+    try:
+        app()
+    except known as why:
+        errors.print(f"tipstaff: {why}", markup=False)
+        sys.exit(1)
+    except OSError as why:
+        if type(why).__module__.startswith("tipstaff."):
+            errors.print(f"tipstaff: {why}", markup=False)
+            sys.exit(1)
+        raise
+    except (BrokenPipeError, KeyboardInterrupt):
+        sys.exit(130)

@@ -1,0 +1,134 @@
+"""`tipstaff up` and the processes one by one."""
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+import typer
+from rich.console import Console
+
+from tipstaff.config import Config
+from tipstaff.host.supervisor import Program, Supervisor
+
+from .base import database
+
+out = Console(highlight=False, soft_wrap=True)
+
+_COLOURS = {"web": "cyan", "intake": "green", "worker": "yellow", "enforcer": "magenta", "tipstaff": "bold"}
+
+
+def programs(settings: Config) -> list[Program]:
+    """One program for each process, each run as the command that also runs it alone."""
+    alone = [sys.executable, "-m", "tipstaff"]
+    environment = {"PYTHONUNBUFFERED": "1"}
+    if settings.path is not None:
+        environment["TIPSTAFF_CONFIG"] = str(settings.path)
+    return [
+        Program(name=name, command=[*alone, name], environment=environment)
+        for name in ("intake", "worker", "enforcer", "web")
+    ]
+
+
+def write_line(name: str, line: str) -> None:
+    """A process's line with its name before it."""
+    out.print(f"[{_COLOURS.get(name, 'white')}]{name:>8}[/] ", end="")
+    out.print(line, markup=False)
+
+
+def check_before_start(settings: Config) -> None:
+    """Find out in a sentence, before anything runs, what would stop a process from starting."""
+    from tipstaff import wiring
+    from tipstaff.wiring.processes import check_port
+
+    check_port(settings.web.host, settings.web.port, "[web] port (TIPSTAFF_WEB_PORT)")
+    check_port(settings.mail_in.host, settings.mail_in.smtp_port, "[mail_in] smtp_port (TIPSTAFF_MAIL_IN_SMTP_PORT)")
+    check_port(settings.mail_in.host, settings.mail_in.lmtp_port, "[mail_in] lmtp_port (TIPSTAFF_MAIL_IN_LMTP_PORT)")
+    wiring.editions()
+    wiring.drivers()
+
+
+def up() -> None:
+    """Start everything on this machine: database, web, intake, worker, enforcer. Ctrl-C stops it."""
+    with database() as settings:
+        check_before_start(settings)
+        supervisor = Supervisor(programs(settings), write=write_line)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            supervisor.stop_soon()
+
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        supervisor.start()
+        greeter = threading.Thread(target=_greet, args=(settings,), daemon=True)
+        greeter.start()
+        try:
+            supervisor.run()
+        finally:
+            out.print("[bold]tipstaff[/] is stopping")
+            supervisor.stop()
+
+
+def _greet(settings: Config) -> None:
+    """Once the console answers: where it is, and how to log in the first time."""
+    from tipstaff.cli.waiting import answers_http
+
+    if not answers_http(f"{settings.public_url_local}/health", seconds=60):
+        return
+    from tipstaff import wiring
+    from tipstaff.web.first import make_first_token, needs_first
+
+    out.print()
+    out.print(f"[bold]Console[/]      {settings.public_url}/console/")
+    if needs_first():
+        out.print(f"[bold]First log-in[/] {settings.public_url}/first/{make_first_token(at=wiring.now())}")
+        out.print("             (opens once, within a day; `tipstaff login-link` makes another)")
+    mail = settings.mail_in
+    out.print(
+        f"[bold]Mailbox[/]      {settings.operator.abuse_address} by SMTP on {mail.host}:{mail.smtp_port}, "
+        f"LMTP on {mail.host}:{mail.lmtp_port}"
+    )
+    if not settings.mail_out.host:
+        out.print("[bold]Letters[/]      are written and held: set [mail_out] host to let them out")
+    if not settings.devices:
+        out.print("[bold]Devices[/]      none: add [[devices]] to let measures reach one")
+    out.print("Ctrl-C stops everything.\n")
+
+
+def web() -> None:
+    """Serve console, portal and API only."""
+    with database():
+        from tipstaff.wiring.processes import web_command
+
+        _run_child(web_command())
+
+
+def _run_child(command: list[str]) -> None:
+    """Run a program to its end with our signals passed on; the database stays ours."""
+    from tipstaff.host.supervisor import run_in_foreground
+
+    raise typer.Exit(run_in_foreground(command))
+
+
+def intake() -> None:
+    """Take mail by SMTP and LMTP only."""
+    with database():
+        from tipstaff.wiring.processes import run_intake
+
+        run_intake()
+
+
+def worker() -> None:
+    """Do background work only: read, judge, write letters, keep clocks."""
+    with database():
+        from tipstaff.wiring.processes import run_worker
+
+        run_worker()
+
+
+def enforcer() -> None:
+    """Carry measures out on devices only."""
+    with database():
+        from tipstaff.wiring.processes import run_enforcer
+
+        run_enforcer()

@@ -1,0 +1,53 @@
+"""`tipstaff trace ID`: the chain of one complaint, case, letter or measure, from either end."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .base import database
+
+
+def trace(
+    key: Annotated[str, typer.Argument(metavar="ID", help="R-000123, C-000123, M-000123, L-000123 or a SHA-256.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print everything that led to ID and followed from it."""
+    with database():
+        from tipstaff.ledger.queries import trace as trace_of
+
+        entries = trace_of(key.strip())
+        if not entries:
+            typer.echo(
+                f"tipstaff: nothing in the record is about {key!r}; "
+                "an ID looks like R-000123, C-000123, M-000123, L-000123, or is a SHA-256.",
+                err=True,
+            )
+            raise typer.Exit(1)
+        if as_json:
+            for entry in entries:
+                typer.echo(json.dumps({**asdict(entry), "at": entry.at.isoformat()}, default=str, sort_keys=True))
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("when (UTC)", "what", "who", "about", ""):
+            table.add_column(column, overflow="fold")
+        for entry in entries:
+            table.add_row(
+                f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.what, entry.actor,
+                " ".join(k if len(k) < 64 else k[:12] + "…" for k in entry.about), _in_words(entry.detail),
+            )  # fmt: skip
+        Console(soft_wrap=False, highlight=False).print(table)
+
+
+_SHOWN = (
+    "clause", "edition", "reason", "grade", "attribution", "customer", "disposition", "outcome", "why", "answer",
+    "words", "selector", "degree", "device", "proof", "state", "kind", "to", "due_at", "generation", "verb", "reply",
+)  # fmt: skip
+
+
+def _in_words(detail: object) -> str:
+    assert isinstance(detail, dict), "an entry's detail is an object"
+    return ", ".join(f"{name} {detail[name]}" for name in _SHOWN if detail.get(name) not in (None, "", [], {}))
