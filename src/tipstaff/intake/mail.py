@@ -1,0 +1,500 @@
+"""A mail as a tree of decoded parts, whatever is broken in it. It refuses to grow past its bounds, and opens no link."""
+
+import email
+import email.header
+import email.message
+import email.policy
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from email.utils import parseaddr
+from typing import Any
+
+from fast_mail_parser import parse_email_tree
+
+from .text.characters import decode, html_to_text, one_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far a mail is unfolded. What lies beyond is left as it came, and the mail says so in `exceeded`."""
+
+    depth: int = 12
+    parts: int = 400
+    decoded_octets: int = 48 * 1024 * 1024
+    embedded_copies_octets: int = 64 * 1024 * 1024
+    headers_per_part: int = 500
+    archive_entries: int = 40
+    archive_octets: int = 32 * 1024 * 1024
+    archive_ratio: int = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One node: a container with children, or a leaf with its transfer-decoded bytes."""
+
+    content_type: str
+    charset: str
+    filename: str
+    disposition: str
+    headers: dict[str, tuple[str, ...]]
+    content: bytes
+    children: tuple["Part", ...]
+    is_message: bool
+
+    def header(self, name: str) -> str:
+        """The first value of a header, as one line, or an empty text."""
+        values = self.headers.get(name)
+        return one_line(values[0], longest=2000) if values else ""
+
+    def walk(self) -> Iterator["Part"]:
+        """This part and all below it, in the order of the mail."""
+        stack = [self]
+        while stack:
+            part = stack.pop()
+            yield part
+            stack.extend(reversed(part.children))
+
+    @property
+    def is_container(self) -> bool:
+        return bool(self.children) or self.content_type.startswith("multipart/")
+
+    @property
+    def text(self) -> str:
+        """A leaf's bytes as characters, in whatever charset they prove to be."""
+        return decode(self.content, charset=self.charset)
+
+    @property
+    def is_texty(self) -> bool:
+        """True for what a person could read: text of any kind, JSON, XML, or unlabelled bytes that look like text."""
+        kind = self.content_type
+        if kind.startswith("text/") or kind in _TEXTY or kind.endswith(("+json", "+xml")):
+            return True
+        if (
+            kind.startswith(("image/", "video/", "audio/", "font/"))
+            or kind in _ARCHIVES
+            or kind.startswith("multipart/")
+        ):
+            return False
+        return looks_like_text(self.content)
+
+
+_TEXTY = frozenset(
+    "application/json application/xml application/xhtml+xml application/csv message/feedback-report"
+    " message/delivery-status message/disposition-notification message/global-delivery-status".split()
+)
+_ARCHIVES = frozenset("application/zip application/x-zip-compressed application/gzip application/x-gzip".split())
+
+
+def looks_like_text(content: bytes) -> bool:
+    """True when the first bytes hold no control characters that text has no use for."""
+    head = content[:4096]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return bool(head) and not head.translate(None, _PLAIN_OCTETS)
+
+
+_PLAIN_OCTETS = bytes(x for x in range(256) if x >= 32 or x in b"\t\r\n\f\x1b").replace(b"\x7f", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a mail or lay in an archive of it."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that was read. `exceeded` names every bound that was met; `broken` says what had to be guessed."""
+
+    root: Part
+    size: int
+    exceeded: frozenset[str] = frozenset()
+    broken: str = ""
+    limits: Limits = field(default_factory=Limits)
+    _memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def header(self, name: str) -> str:
+        """The first value of one of the mail's own headers, or an empty text."""
+        return self.root.header(name)
+
+    def headers(self, name: str) -> tuple[str, ...]:
+        """All values of one of the mail's own headers, in order."""
+        return self.root.headers.get(name, ())
+
+    @property
+    def subject(self) -> str:
+        return self.header("subject")
+
+    @property
+    def sender(self) -> tuple[str, str]:
+        """Display name and address of From."""
+        return _mailbox(self.header("from"))
+
+    @property
+    def reply_to(self) -> str:
+        """Where an answer goes: Reply-To, else From."""
+        return _mailbox(self.header("reply-to"))[1] or self.sender[1]
+
+    @property
+    def leaves(self) -> tuple[Part, ...]:
+        """All parts with bytes of their own, embedded mails' parts too."""
+        if "leaves" not in self._memo:
+            self._memo["leaves"] = tuple(x for x in self.root.walk() if not x.is_container)
+        found: tuple[Part, ...] = self._memo["leaves"]
+        return found
+
+    @property
+    def embedded(self) -> tuple[Part, ...]:
+        """The roots of mails that lie inside this one, outermost first."""
+        return tuple(child for x in self.root.walk() if x.is_message for child in x.children)
+
+    @property
+    def body(self) -> str:
+        """What the mail itself says in words: its own text parts, not those of mails inside it."""
+        if "body" not in self._memo:
+            self._memo["body"], self._memo["links"] = _body(self.root)
+        text: str = self._memo["body"]
+        return text
+
+    @property
+    def links(self) -> list[str]:
+        """Where the links of the HTML part point, when the body was read from HTML."""
+        _ = self.body
+        found: list[str] = self._memo["links"]
+        return found
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Files of this mail (not of mails inside it), with those in its archives put in the archive's place."""
+        if "attachments" not in self._memo:
+            self._memo["attachments"] = tuple(_attachments(self.root, self.limits))
+        found: tuple[Attachment, ...] = self._memo["attachments"]
+        return found
+
+
+def read_mail(raw: bytes, *, limits: Limits | None = None) -> Mail:
+    """Read a mail from its bytes. Whatever the bytes are, a Mail comes back."""
+    limits = limits or Limits()
+    exceeded: set[str] = set()
+    payload = raw.lstrip(b"\r\n\x00 ") if raw[:1] in (b"\r", b"\n", b"\x00", b" ") else raw
+    if payload.startswith(b"From "):
+        # An mbox separator line is not a header.
+        payload = payload.partition(b"\n")[2]
+    bounded = _bound_embedding(payload, limits, exceeded)
+    try:
+        tree = parse_email_tree(bounded, mode="lazy")
+        budget = _Budget(limits, exceeded)
+        root = _from_fast(tree, budget, 0)
+        return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), limits=limits)
+    except Exception as why:  # noqa: BLE001 - the parser is another's compiled code; whatever it raises, the mail is read.
+        return replace(read_mail_by_standard_library(payload, limits=limits), size=len(raw), broken=_says(why))
+
+
+def read_mail_by_standard_library(raw: bytes, *, limits: Limits | None = None) -> Mail:
+    """The same by Python's own `email`: slower, and lenient where the fast parser gives up. The tests' oracle."""
+    limits = limits or Limits()
+    exceeded: set[str] = set()
+    try:
+        # compat32 keeps header values as they came, so no broken header can raise while it is looked at.
+        message = email.message_from_bytes(raw, policy=email.policy.compat32)
+        root = _from_standard(message, _Budget(limits, exceeded), 0)
+    except RecursionError:
+        exceeded.add("depth")
+        root = _headers_only(raw)
+    except Exception as why:  # noqa: BLE001 - hostile input may break the library in ways that it does not document.
+        return Mail(root=_headers_only(raw), size=len(raw), broken=_says(why), limits=limits)
+    return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), limits=limits)
+
+
+_EMBEDDING = re.compile(rb"message/(?:rfc822|global)\b", re.IGNORECASE)
+
+
+def _bound_embedding(raw: bytes, limits: Limits, exceeded: set[str]) -> bytes:
+    """The fast parser copies the rest of a mail at every mail inside a mail; the deepest of too many are left closed."""
+    if len(raw) * 2 < limits.embedded_copies_octets // 60:
+        return raw
+    allowed = max(2, limits.embedded_copies_octets // max(1, len(raw)))
+    seen = 0
+
+    def close(found: re.Match[bytes]) -> bytes:
+        nonlocal seen
+        seen += 1
+        return found[0] if seen <= allowed else b"message/x-closed"
+
+    if sum(1 for _ in _EMBEDDING.finditer(raw)) <= allowed:
+        return raw
+    exceeded.add("depth")
+    return _EMBEDDING.sub(close, raw)
+
+
+class _Budget:
+    """Counts what has been unfolded, and remembers which bound was met."""
+
+    def __init__(self, limits: Limits, exceeded: set[str]) -> None:
+        self.limits = limits
+        self.exceeded = exceeded
+        self.parts = 0
+        self.octets = 0
+
+    def another_part(self, depth: int) -> bool:
+        self.parts += 1
+        if depth > self.limits.depth:
+            self.exceeded.add("depth")
+            return False
+        if self.parts > self.limits.parts:
+            self.exceeded.add("parts")
+            return False
+        return True
+
+    def afford(self, octets: int) -> bool:
+        if self.octets + octets > self.limits.decoded_octets:
+            self.exceeded.add("size")
+            return False
+        self.octets += octets
+        return True
+
+
+_CHARSET = re.compile(r"""charset\s{0,4}=\s{0,4}["']?([\w.:+-]{1,40})""", re.IGNORECASE)
+
+
+def _from_fast(node: Any, budget: _Budget, depth: int) -> Part:
+    headers = {
+        name.lower(): tuple(values[:100])
+        for name, values in list(node.headers.items())[: budget.limits.headers_per_part]
+    }
+    children: tuple[Part, ...] = ()
+    content = b""
+    if node.children:
+        children = tuple(_from_fast(x, budget, depth + 1) for x in node.children if budget.another_part(depth + 1))
+    elif not node.content_type.startswith("multipart/") and budget.afford(node.encoded_size or 0):
+        content = node.content or b""
+    return _part(node.content_type, headers, node.filename, node.disposition, content, children, bool(node.is_message))
+
+
+def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, depth: int) -> Part:
+    headers: dict[str, tuple[str, ...]] = {}
+    for name, value in message.raw_items() if hasattr(message, "raw_items") else message.items():
+        if len(headers) >= budget.limits.headers_per_part:
+            break
+        key = name.lower()
+        if len(headers.get(key, ())) < 100:
+            headers[key] = (*headers.get(key, ()), _decoded_header(str(value)))
+    children: tuple[Part, ...] = ()
+    content = b""
+    payload = message.get_payload()
+    if isinstance(payload, list):
+        children = tuple(
+            _from_standard(x, budget, depth + 1)  # type: ignore[arg-type]  # the stubs allow text in a list; the parser never puts any there
+            for x in payload
+            if budget.another_part(depth + 1)
+        )
+    elif budget.afford(len(payload) if payload else 0):
+        decoded = message.get_payload(decode=True)
+        content = decoded if isinstance(decoded, bytes) else b""
+    kind = message.get_content_type()
+    return _part(
+        kind,
+        headers,
+        message.get_filename() or "",
+        message.get_content_disposition() or "",
+        content,
+        children,
+        kind == "message/rfc822",
+    )
+
+
+def _part(
+    content_type: str,
+    headers: dict[str, tuple[str, ...]],
+    filename: str,
+    disposition: str | None,
+    content: bytes,
+    children: tuple[Part, ...],
+    is_message: bool,
+) -> Part:
+    charset = _CHARSET.search(headers.get("content-type", ("",))[0][:2000])
+    return Part(
+        content_type.lower().strip()[:100],
+        charset[1] if charset else "",
+        one_line(filename or ""),
+        (disposition or "").lower()[:20],
+        headers,
+        content,
+        children,
+        is_message,
+    )
+
+
+def _decoded_header(value: str) -> str:
+    value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\r", "").replace("\n", "")
+    if "=?" not in value:
+        return value
+    try:
+        pieces = email.header.decode_header(value)
+        return "".join(x if isinstance(x, str) else decode(x, charset=name or "") for x, name in pieces)
+    except Exception:  # noqa: BLE001 - a header that cannot be decoded is shown as it came.
+        return value
+
+
+def _headers_only(raw: bytes) -> Part:
+    """What can be said of a mail whose form defeats every parser: its first headers and its first text."""
+    head, _, rest = raw[:200_000].replace(b"\r\n", b"\n").partition(b"\n\n")
+    headers: dict[str, tuple[str, ...]] = {}
+    for line in decode(head).split("\n")[:200]:
+        name, colon, value = line.partition(":")
+        if colon and name.strip() and " " not in name.strip():
+            headers.setdefault(name.strip().lower(), (_decoded_header(value.strip()),))
+    return Part("text/plain", "", "", "", headers, rest, (), False)
+
+
+def _says(why: Exception) -> str:
+    return one_line(f"{type(why).__name__}: {why}", longest=200)
+
+
+def _mailbox(value: str) -> tuple[str, str]:
+    try:
+        name, address = parseaddr(value)
+    except Exception:  # noqa: BLE001 - as for every header: what cannot be read is empty.
+        return "", ""
+    if not address.count("@") == 1 or any(x.isspace() for x in address):
+        found = re.search(r"[\w.+=%#-]{1,100}@[\w.-]{1,200}", value)
+        address = found[0] if found else ""
+    return one_line(name, longest=200), one_line(address, longest=254)
+
+
+def _own_leaves(part: Part) -> Iterator[Part]:
+    """The leaves of one mail, not entering mails inside it."""
+    stack = [part]
+    while stack:
+        this = stack.pop()
+        if this.is_message and this is not part:
+            continue
+        if this.is_container:
+            stack.extend(reversed(this.children))
+        else:
+            yield this
+
+
+_LONGEST_BODY = 400_000
+_SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
+_ENOUGH_WORDS = 400
+
+
+def body_of(part: Part) -> str:
+    """What one mail (or a mail inside another) says in words."""
+    return _body(part)[0]
+
+
+def _body(root: Part) -> tuple[str, list[str]]:
+    texts: list[str] = []
+    links: list[str] = []
+    left = _LONGEST_BODY
+    stack = [root]
+    while stack and left > 0:
+        part = stack.pop()
+        if part.is_message and part is not root:
+            continue
+        if part.content_type == "multipart/alternative" and part.children:
+            text, found = _best_alternative(part, left)
+            links += found
+        elif part.is_container:
+            stack.extend(reversed(part.children))
+            continue
+        elif part.content_type not in ("text/plain", "text/html") or part.disposition == "attachment" or part.filename:
+            continue
+        else:
+            text, found = _words(part, left)
+            links += found
+        texts.append(text)
+        left -= len(text)
+    return "\n\n".join(x for x in texts if x), links
+
+
+def _words(part: Part, longest: int) -> tuple[str, list[str]]:
+    content = part.content[: longest * 4]
+    text = decode(content, charset=part.charset).replace("\r\n", "\n").replace("\r", "\n")
+    links: list[str] = []
+    if part.content_type == "text/html" or text[:200].lstrip().lower().startswith(("<html", "<!doctype html")):
+        text, links = html_to_text(text)
+    return text[:longest], links
+
+
+def _best_alternative(part: Part, longest: int) -> tuple[str, list[str]]:
+    """The plain form, unless it is but a stub beside the HTML one."""
+    plain = page = None
+    for leaf in _own_leaves(part):
+        if leaf.disposition == "attachment":
+            continue
+        if leaf.content_type == "text/plain" and plain is None:
+            plain = leaf
+        elif leaf.content_type == "text/html" and page is None:
+            page = leaf
+    text, links = _words(plain, longest) if plain else ("", [])
+    said = len(_SIGNATURE.split(text, maxsplit=1)[0].strip())
+    if page is not None and said < _ENOUGH_WORDS:
+        other, links = _words(page, longest)
+        if len(other) > max(200, 2 * said) or not said:
+            return (f"{other}\n\n{text}" if text else other)[:longest], links
+    return text, links
+
+
+def _attachments(root: Part, limits: Limits) -> Iterator[Attachment]:
+    for part in _own_leaves(root):
+        if not part.content:
+            continue
+        inline = part.content_type in ("text/plain", "text/html") and not part.filename
+        if inline and part.disposition != "attachment":
+            continue
+        name = part.filename.lower()
+        if part.content[:4] == b"PK\x03\x04" and (part.content_type in _ARCHIVES or not name.endswith(_OFFICE)):
+            inside = list(open_zip(part.content, limits=limits))
+            yield from inside or [Attachment(part.filename, part.content_type, part.content)]
+        elif part.content[:2] == b"\x1f\x8b":
+            yield Attachment(
+                part.filename.removesuffix(".gz"),
+                "application/octet-stream",
+                gunzip(part.content, limits=limits),
+            )
+        else:
+            yield Attachment(part.filename, part.content_type, part.content)
+
+
+_OFFICE = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".jar", ".apk")
+
+
+def open_zip(content: bytes, *, limits: Limits) -> Iterator[Attachment]:
+    """Files in a ZIP archive, within bounds: no archive inside it, no bomb, no locked file."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            left = limits.archive_octets
+            for entry in archive.infolist()[: limits.archive_entries]:
+                locked = entry.flag_bits & 1
+                if entry.is_dir() or locked or entry.filename.lower().endswith((".zip", ".gz", ".7z", ".rar", ".jar")):
+                    continue
+                bound = min(left, max(4096, entry.compress_size) * limits.archive_ratio)
+                with archive.open(entry) as file:
+                    data = file.read(bound + 1)
+                if len(data) > bound:
+                    return
+                left -= len(data)
+                if data[:4] == b"PK\x03\x04":
+                    continue
+                yield Attachment(one_line(entry.filename), "application/octet-stream", data)
+    except Exception:  # noqa: BLE001 - a broken or hostile archive holds nothing that we can read.
+        return
+
+
+def gunzip(content: bytes, *, limits: Limits) -> bytes:
+    """A gzip file's content up to the bounds; what lies beyond is cut off."""
+    bound = min(limits.archive_octets, max(4096, len(content)) * limits.archive_ratio)
+    try:
+        return zlib.decompressobj(31).decompress(content, bound)
+    except zlib.error:
+        return b""

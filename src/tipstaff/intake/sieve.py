@@ -1,0 +1,341 @@
+"""The gate before the store: a report about child-abuse material is sealed, and no media of it is ever kept."""
+
+import hashlib
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .mail import Limits, Mail, Part, gunzip, looks_like_text, open_zip, read_mail
+from .text.characters import decode, html_to_text, one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What may be stored of a mail. `kept` is the mail itself unless it is sealed."""
+
+    digest: str
+    """SHA-256 (hex) of the bytes as received, media included."""
+    size: int
+    sealed: bool
+    kept: bytes
+    stripped: tuple[tuple[str, int, str], ...] = ()
+    """(content type, octets, SHA-256) of everything that was taken out."""
+
+
+def sift(raw: bytes) -> Sifted:
+    """Decide before anything is stored. Only a sealed mail is changed: it loses every part and run that could be media."""
+    digest = hashlib.sha256(raw).hexdigest()
+    mail = read_mail(raw)
+    if not speaks_of_child_abuse(mail):
+        return Sifted(digest, len(raw), sealed=False, kept=raw)
+    keeper = _Keeper()
+    kept = keeper.rewrite(mail, digest)
+    return Sifted(digest, len(raw), sealed=True, kept=kept, stripped=tuple(keeper.stripped))
+
+
+# ---- What is sealed ---------------------------------------------------------------------------------------------
+
+_STEMS = (
+    "csam", "csem", "child", "kinder", "kindes", "pedo", "paedo", "pädo", "pädo", "minor", "infant", "enfant", "menor", "minori",
+    "barn", "dziec", "dzieci", "nieletni", "lapsi", "lapse", "дет", "несовершеннолет", "ребен", "ребён", "діт", "дит", "copii", "minorenn",
+    "児童", "儿童", "兒童", "아동", "çocuk", "gyermek", "děts", "dětí", "detsk", "παιδ", "طفل", "أطفال", "ילד", "trẻ em", "anak", "bambin",
+    "underage", "lolita", "jugend", "niñ", "criança", "crianca", "dječj", "дец", "іnf",
+)  # fmt: skip
+_CSAM = r"(?:sexual(?:ly)?|sex|abuse|pornograph\w{1,3}|porno?|exploit\w{0,6}|nude|nudity|erotic\w{0,2}|rape)"
+_STRONG = re.compile(
+    r"\bcs[ae]m\b|\bchild (?:sex(?:ual)?(?:ly)? )?(?:abuse|exploitation|porn\w{0,8})(?: (?:material|image|content|video|media|imagery))?|"
+    r"\bchild(?:ren)?(?:'s|s)? (?:sexual|pornograph\w{1,4}|nud\w{1,4})|"
+    r"\b(?:sexual(?:ly)?|porn\w{0,8}|indecent|obscene|nude|abusive|explicit|illegal|abuse)(?: \w{1,12}){0,3} (?:image|imagery|photo|picture|video|depiction|material|content|film|abuse|exploitation|act)\w{0,2}(?: \w{1,12}){0,2} (?:of|with|involving|depicting|showing|containing) (?:a |an )?(?:\w{1,12} ){0,2}(?:child|children|minors?|infants?|toddlers?|underage)|"
+    r"\b(?:sexual|sexually) (?:abuse|exploitation|assault|explicit)\w{0,3} (?:of|with|against|involving) (?:a |an )?(?:\w{1,12} ){0,2}(?:child|children|minors?|infants?)|"
+    r"\bunderage (?:porn\w{0,8}|sex\w{0,4}|nud\w{1,4}|girls?|boys?)|\bp(?:a|ä)?edo(?:philia|philie|pornogra\w{1,5}|philic|porn|phil\w{1,5})|\bp[äa]dophil\w{1,5}|"
+    r"\bkinderporno\w{0,10}|kinder(?:misshandlung|missbrauch)\w{0,12}|kindesmissbrauch\w{0,12}|sexueller missbrauch von kindern|missbrauchsdarstellung\w{0,3}|jugendpornogra\w{1,5}|"
+    r"p[ée]dopornogra\w{1,6}|p[ée]do-?pornogra\w{1,6}|pornographie (?:infantile|juvénile|enfantine)|abus sexuels? (?:sur|d'|d’|de) ?(?:mineur|enfant)s?|exploitation sexuelle (?:des |d'|d’)?(?:mineur|enfant)s?|"
+    r"pornograf[ií]a infantil|abuso sexual (?:infantil|de menores|de niñ\w{1,3}|de crian[cç]as?)|explotaci[oó]n sexual (?:infantil|de menores)|explora[cç][aã]o sexual (?:infantil|de menores|de crian[cç]as)|material de abuso (?:sexual )?infantil|"
+    r"pedopornogra\w{1,6}|pornografia (?:minorile|infantil|dzieci\w{0,3})|abus[oi] sessual[ei] su (?:minori|bambini)|materiale pedo\w{1,12}|"
+    r"kinderpornogra\w{1,4}|seksueel (?:kinder)?misbruik van (?:kinderen|minderjarigen)|seksueel kindermisbruik|"
+    r"dziecięc\w{1,4} pornogra\w{1,4}|pornografi\w{1,3} dziecięc\w{1,4}|wykorzystywani\w{1,2} seksualn\w{1,4} (?:dzieci|małoletnich)|treści pedofil\w{1,6}|"
+    r"детск\w{2,4} порно\w{0,10}|порнографи\w{1,3} (?:с участием )?(?:несовершеннолетн\w{1,3}|дет\w{1,3})|сексуальн\w{2,4} (?:эксплуатаци\w{1,2}|насили\w{1,2}) (?:над )?(?:дет\w{1,3}|несовершеннолетн\w{1,3})|дитяч\w{1,4} порно\w{0,10}|"
+    r"barnpornografi\w{0,4}|barneporno\w{0,8}|børneporno\w{0,8}|sexuella övergrepp mot barn|seksuelle overgrep mot barn|lapsiporno\w{0,6}|lasten seksuaali\w{1,12}|"
+    r"çocuk (?:pornografisi|istismar\w{1,4}|porno\w{0,6})|gyermekpornogr\w{1,8}|dětsk\w{1,3} porno\w{0,8}|detsk\w{1,3} porno\w{0,8}|pornografie infantilă|παιδική πορνογραφία|παιδικής πορνογραφίας|dječj\w{1,3} porno\w{0,8}|"
+    r"児童ポルノ|児童の?性的(?:虐待|搾取)|儿童(?:色情|性虐待|性剥削)|兒童(?:色情|性虐待|性剝削|性剥削)|아동\s?(?:음란물|성착취|포르노|성학대)|"
+    r"khiêu dâm trẻ em|pornografi anak|استغلال (?:جنسي )?(?:ل)?لأطفال|إباحية الأطفال|פורנוגרפי\w{1,3} ילדים|חומרי התעללות",
+    re.IGNORECASE,
+)  # fmt: skip
+_TYPED = re.compile(
+    r"[\"']?(?:type|report_?type|reporttype|report-type|category|classification|class|subtype|abuse_?type|content_?type|tag)[\"']?\s{0,3}[:=]\s{0,3}[\"'\[]{0,3}(?:content[/:.])?"
+    r"(?:cs[ae]m\b|child[ _-]?(?:sexual[ _-]?)?(?:abuse|porn|exploitation)|childabuse|child)",
+    re.IGNORECASE,
+)
+_BYPASS = re.compile(
+    r"\b(?:we also|also fight|fight(?:s|ing)? (?:against )?|combat\w{0,4}|prevent\w{0,4}|committed to|mission|donat\w{2,4}|support(?:s|ing)? (?:the |our )?(?:fight|charit|work)|charit\w{1,4}|awareness|"
+    r"proud(?:ly)? (?:member|partner|support)|if you (?:see|encounter|find|come across)|to report|other types?|report (?:types?|categories)|zero.tolerance|never tolerate|not tolerate|policy prohibits|acceptable use|"
+    r"terms of (?:service|use)|does not (?:contain|concern|involve)|not related|kämpf\w{1,3}|engagier\w{1,3}|setzen uns|luttons|lutte contre|luchamos|lottiamo|combatiamo|unrelated)\b",
+    re.IGNORECASE,
+)
+_OTHER_EVIL = re.compile(
+    r"spam|phishing|malware|copyright|trademark|ddos|terroris|hate speech|fraud|scam|violen|harass|drugs|weapons|defamat|counterfeit|gambling|botnet|viruses|suicide|self-harm",
+    re.IGNORECASE,
+)
+_LONGEST_SEARCHED = 4_000_000
+
+
+def speaks_of_child_abuse(mail: Mail) -> bool:
+    """True for a report about such material, in any part of it. A footer that mentions the matter is not enough."""
+    if _is_sealing(f"{mail.subject}\n", subject=True):
+        return True
+    for text in _texts(mail):
+        if _is_sealing(text, subject=False):
+            return True
+    return False
+
+
+def _texts(mail: Mail) -> Iterator[str]:
+    """Every text in a mail: its parts, mails in it, JSON with its escapes undone, text files in its archives."""
+    for part in mail.root.walk():
+        if part.is_message:
+            for child in part.children:
+                yield child.header("subject")
+        if part.is_container or not part.content:
+            continue
+        yield from _readable(part.content, part.charset, part.content_type, mail.limits, 0)
+
+
+def _readable(content: bytes, charset: str, kind: str, limits: Limits, depth: int) -> Iterator[str]:
+    if content[:4] == b"PK\x03\x04":
+        if depth < 1:
+            for file in open_zip(content, limits=limits):
+                yield file.name
+                yield from _readable(file.content, "", "", limits, depth + 1)
+        return
+    if content[:2] == b"\x1f\x8b":
+        if depth < 2:
+            yield from _readable(gunzip(content, limits=limits), "", "", limits, depth + 1)
+        return
+    if kind.startswith(("image/", "video/", "audio/", "font/")) and not looks_like_text(content):
+        return
+    if not kind.startswith(("text/", "message/")) and not looks_like_text(content) and kind != "application/json":
+        return
+    text = decode(content[:_LONGEST_SEARCHED], charset=charset)
+    if "\\u00" in text or "\\u0" in text:
+        text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda x: chr(int(x[1], 16)), text)
+    if "&#" in text:
+        text = html.unescape(text)
+    if kind == "text/html" or "<html" in text[:2000].lower():
+        # Tags may stand between the letters of a phrase.
+        yield re.sub(r"</?(?:b|i|em|strong|span|font|u|wbr|a)\b[^<>]{0,500}>", "", text)
+    else:
+        yield text
+    for run in _BASE64_TEXT.findall(text)[:20]:
+        inner = _unbase64(run)
+        if inner and looks_like_text(inner) and depth < 3:
+            yield from _readable(inner, "", "", limits, depth + 1)
+
+
+_BASE64_TEXT = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,2000}[\r\n]{0,2}){1,2000}={0,2}")
+
+
+def _unbase64(run: str) -> bytes:
+    import base64
+    import binascii
+
+    compact = "".join(run.split()).rstrip("=")
+    compact = compact[: len(compact) // 4 * 4]
+    try:
+        return base64.b64decode(compact[:1_000_000], validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _is_sealing(text: str, *, subject: bool) -> bool:
+    lowered = text.lower()
+    if not any(x in lowered for x in _STEMS):
+        return False
+    lowered = _SPACES.sub(" ", lowered)
+    if _TYPED.search(lowered):
+        return True
+    found = list(_STRONG.finditer(lowered))[:200]
+    if not found:
+        return False
+    return subject or not all(_is_aside(lowered, x.start(), x.end()) for x in found)
+
+
+_SPACES = re.compile(r"[\s\u00a0\u200b-\u200d\u00ad_-]+")
+
+
+def _is_aside(text: str, start: int, end: int) -> bool:
+    """True when the matter is only mentioned: in a mission statement, or in a list of all that one may report."""
+    near = text[max(0, start - 160) : end + 160]
+    if _BYPASS.search(near):
+        return True
+    return len({x.group().lower() for x in _OTHER_EVIL.finditer(text[max(0, start - 250) : end + 250])}) >= 3
+
+
+# ---- What is kept of it -----------------------------------------------------------------------------------------
+
+_KEPT_HEADERS = ("from", "to", "cc", "reply-to", "subject", "date", "message-id", "received", "in-reply-to", "x-xarf")
+_RUN = 200
+_MOST_KEPT = 2_000_000
+
+
+class _Keeper:
+    """Writes a sealed mail anew from its words alone: what is not known to be words is not written."""
+
+    def __init__(self) -> None:
+        self.stripped: list[tuple[str, int, str]] = []
+        self._room = _MOST_KEPT
+
+    def rewrite(self, mail: Mail, digest: str) -> bytes:
+        lines = [*self._headers(mail.root), f"X-Tipstaff-Sealed: sha256={digest} size={mail.size}"]
+        lines += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit", ""]
+        stack = [mail.root]
+        while stack:
+            part = stack.pop()
+            if part is not mail.root:
+                lines += ["", f"[part {one_line(part.content_type, longest=80)}]", *self._headers(part)]
+            if part.is_container:
+                stack.extend(reversed(part.children))
+                continue
+            lines += ["", self._leaf(part)]
+        return "\n".join(lines).encode("utf-8", "replace")
+
+    def _headers(self, part: Part) -> list[str]:
+        return [
+            f"{name.title()}: {self.scrub(one_line(value, longest=500))}"
+            for name in _KEPT_HEADERS
+            for value in part.headers.get(name, ())[:20]
+        ]
+
+    def _leaf(self, part: Part) -> str:
+        kind = part.content_type
+        wordy = kind.startswith("text/") or kind in _WORDY or kind.endswith(("+json", "+xml"))
+        if not part.content:
+            return ""
+        if not wordy or _looks_encoded(part.content):
+            return self._take(kind, part.content)
+        if kind == "text/html":
+            source = decode(part.content, charset=part.charset)
+            text = html_to_text(self.scrub(source))[0]
+        else:
+            text = decode(part.content, charset=part.charset)
+        if _is_binary(text):
+            return self._take(kind, part.content)
+        return self.scrub(text)
+
+    def _take(self, kind: str, content: bytes) -> str:
+        entry = (one_line(kind, longest=80), len(content), hashlib.sha256(content).hexdigest())
+        self.stripped.append(entry)
+        return f"[removed: {entry[0]}, {entry[1]} octets, sha256 {entry[2]}]"
+
+    def scrub(self, text: str) -> str:
+        """A text without runs that could be media in letters: base64, hex, uuencode, escapes, data URIs."""
+        text = text[: self._room]
+        self._room = max(0, self._room - len(text))
+        text = _DATA_URI.sub(lambda x: self._take("data URI", x[0].encode("utf-8", "replace")), text)
+        text = (
+            text.replace("\\r\\n", "\n")
+            .replace("\\n", "\n")
+            .replace("\\/", "/")
+            .replace("\r\n", "\n")
+            .replace("\r", "\n")
+        )
+        kept: list[str] = []
+        run: list[str] = []
+        for line in text.split("\n"):
+            if _is_coded(line):
+                run.append(line)
+                continue
+            if run:
+                kept += self._close(run)
+                run = []
+            kept.append(self._inline(line))
+        kept += self._close(run)
+        return "\n".join(kept)
+
+    def _close(self, run: list[str]) -> list[str]:
+        """A run of coded lines is taken out whole; a single short one (a digest, a key) may stay."""
+        if not run:
+            return []
+        joined = "\n".join(run)
+        if len(joined) < _SHORT_RUN and len(run) == 1 and not _BINARY_CHARACTERS.search(joined):
+            return [self._inline(joined)]
+        return [self._take("encoded run", joined.encode("utf-8", "replace"))]
+
+    def _inline(self, line: str) -> str:
+        """Long words of code within a line of prose."""
+        if len(line) < _SHORT_RUN:
+            return line
+        return _CODE_WORD.sub(lambda x: self._take("encoded run", x[0].encode("utf-8", "replace")), line)
+
+
+_SHORT_RUN = 80
+_WORDY = frozenset(
+    "application/json application/xml application/csv message/feedback-report message/delivery-status".split()
+)
+_DATA_URI = re.compile(r"data:[\w/+.;=-]{0,200},[^\s\"'<>)]{0,50000000}", re.IGNORECASE)
+_CODE_WORD = re.compile(r"[A-Za-z0-9+/=_\\%-]{64,}")
+_BINARY_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
+_CODED_LINE = re.compile(r"[>|\s\"',\[\](){}]{0,12}[A-Za-z0-9+/=_-]{16,}[\s\"',\])}=]{0,6}\Z")
+_ESCAPES = re.compile(r"(?:=|%|\\x|\\u00|0x|\\)[0-9A-Fa-f]{2,3}")
+_HEX_WORDS = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2,8}(?![0-9A-Za-z])")
+
+
+def _is_coded(line: str) -> bool:
+    """True for a line that is letters standing for octets, not words."""
+    if not line.strip():
+        return False
+    if _BINARY_CHARACTERS.search(line):
+        return True
+    if _CODED_LINE.match(line) and "." not in line:
+        return True
+    stripped = line.strip("> \t|")
+    if _is_uu(stripped):
+        return True
+    if len(_ESCAPES.findall(line)) * 12 > len(line) and len(line) > 20:
+        return True
+    words = _HEX_WORDS.findall(line)
+    return len(words) >= 8 and sum(map(len, words)) * 3 > len(line)
+
+
+def _is_uu(line: str) -> bool:
+    """True for a line whose first character counts its octets in uuencode or xxencode."""
+    if len(line) < 5 or len(line) > 90:
+        return False
+    octets = (ord(line[0]) - 32) & 63
+    if (
+        octets
+        and len(line) - 1 in (-(-octets // 3) * 4, -(-octets // 3) * 4 + 1)
+        and all(32 <= ord(x) <= 96 for x in line)
+    ):
+        return sum(not x.isalpha() and x != " " for x in line) * 5 > len(line)
+    return False
+
+
+def _looks_encoded(content: bytes) -> bool:
+    """True for a part that is binary whatever its label says."""
+    head = content[:65536]
+    if head[:4] in _MAGIC4 or head[:3] == b"\xff\xd8\xff" or head[:8] == b"\x89PNG\r\n\x1a\n" or head[4:8] == b"ftyp":
+        return True
+    controls = len(head) - len(head.translate(None, _CONTROL_OCTETS))
+    return controls * 100 > len(head) and not head.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
+_MAGIC4 = (
+    b"GIF8",
+    b"RIFF",
+    b"PK\x03\x04",
+    b"%PDF",
+    b"\x1aE\xdf\xa3",
+    b"OggS",
+    b"FLV\x01",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"ID3\x03",
+    b"II*\x00",
+    b"MM\x00*",
+)
+_CONTROL_OCTETS = bytes(x for x in range(32) if x not in b"\t\r\n\f\x1b") + b"\x7f"
+
+
+def _is_binary(text: str) -> bool:
+    return len(_BINARY_CHARACTERS.findall(text[:200_000])) * 100 > len(text[:200_000])

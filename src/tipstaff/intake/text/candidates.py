@@ -1,0 +1,347 @@
+"""Who could be meant: every address and host a mail names, with the cues that speak for it and against it."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..mail import Mail
+from .find import Found, find_all, is_public
+from .hops import outside_hop, received_lines
+from .names import registered_part
+from .sections import Line
+
+MOST_CANDIDATES = 20_000
+
+_SOURCE_KEY = re.compile(
+    r"(?:\bsrc|source|\bsrc_?ip|saddr|attacker|attacking|offend\w{0,3}|remote|rhost|\brip|client|\boip|abuser|quell\w{0,2}|origem|origen|sorgente|from_?ip|bad_?ip|"
+    r"источник|孔|来源|送信元)(?:[_ -]?(?:ip|addr|address|host))?(?:\(?v?[46]?\)?)?\"?\s?(?:=|:|=>)\s?[\"'\[(<]{0,2}\Z",
+    re.IGNORECASE,
+)  # fmt: skip
+_VICTIM_KEY = re.compile(
+    r"(?:\bdst|dest\w{0,8}|\bdst_?ip|daddr|target\w{0,2}|victim|\blip|laddr|local\w{0,2}|server|honeypot|sensor|ziel\w{0,3}|destino|bestemming|назначен\w{0,3}|цель)"
+    r"(?:[_ -]?(?:ip|addr|address|host|server))?\"?\s?(?:=|:|=>)\s?[\"'\[(<]{0,2}\Z",
+    re.IGNORECASE,
+)  # fmt: skip
+_STRONG = re.compile(
+    r"\b(?:source|src|attack(?:er|ing|s)?|offend(?:er|ing)|abus(?:er|ive|ing|e)|malicious|infected|compromised|infring\w{2,8}|culprit|intruder|hostile|bad ?actor|hacker|spammer|scanner|"
+    r"perpetrator|suspicious|reported|listed|block(?:ed|ing)|banned|phish\w{0,4}|fraud\w{0,6}|originat\w{2,4}|quell\w{0,3}|angreif\w{0,3}|angriff\w{0,3}|täter|attaquant\w{0,2}|atacante\w{0,2}|origem|origen|"
+    r"ofensor|sorgente|attaccante|aanvaller|bron|verursach\w{2,4}|источник\w{0,2}|атак\w{1,5}|злоумышл\w{2,8})\b",
+    re.IGNORECASE,
+)
+_YOURS = re.compile(
+    r"\b(?:(?:your|you are|you're) ?(?:\w{1,20} ){0,3}(?:ip|client|customer|server|network|host|user|machine|system|subscriber|range|address|responsib\w{2,6})\w{0,3}|(?:ihre?[mnrs]?|eure?[mnrs]?) \w{2,20}|(?:votre|vos) \w{2,20}|"
+    r"(?:su|sus|seu|sua|vostr[aeio]|uw|jouw) \w{2,20}|ваш\w{0,4} \w{2,20})\b",
+    re.IGNORECASE,
+)
+_IP_WORD = re.compile(
+    r"\b(?:IP(?:s|v4|v6)?|host|address(?:es)?|адрес\w{0,2}|adresse\w{0,2}|direcci[oó]n|endereço|indirizz[oi]|adres)\b[^.;]{0,25}\Z",
+    re.IGNORECASE,
+)
+_FROM = re.compile(
+    r"(?:\b(?:from|by|von|vom|durch|depuis|desde|da|dal|do|från|fra|od|van|par|от|с|из|client|host)\b)(?:[ :]{1,2}(?:the |your |an? |ip|address|host|server|адрес\w{0,2}|der|die|l'|\w{2,10} ){0,4})[ :\[(<\"']{0,4}\Z",
+    re.IGNORECASE,
+)
+_OUR = re.compile(
+    r"\b(?:our|my|mine|we|unser\w{0,3}|mein\w{0,3}|notre|nos|nuestr\w{1,2}|mi|nosso|nossa|nostr\w|ons|onze|mijn|vår\w{0,2}|nasz\w{0,3}|наш\w{0,3}|мо[йеяи])\b(?! ip range| records| logs?)|"
+    r"\b(?:against|towards?|target(?:s|ed|ing)?|victims?|dest(?:ination)?|dst|honeypots?|attacked (?:ip|host|server)|ziel\w{0,6}|cible|objetivo|destino|vittima)\b",
+    re.IGNORECASE,
+)
+_TO = re.compile(
+    r"(?:\b(?:to|against|on|at|into|auf|gegen|nach|an|vers|contre|sur|a|al|contra|su|contro|naar|op|на|к)\b|->|=>|→)[ :\[(<\"']{0,4}(?:our |my |the |host |server |ip |port |\w{1,12} ){0,2}[\[(<\"']{0,2}\Z",
+    re.IGNORECASE,
+)
+_ARROW_BEFORE = re.compile(r"(?:->|=>|→|-->|>>|\s>)\s{0,3}[\[(\"']{0,2}\Z")
+_ARROW_AFTER = re.compile(r"\A(?:[:.#/]\w{1,6})?[\])\"']{0,2}(?:\s?\([^)]{0,60}\))?\s{0,3}(?:->|=>|→|-->|>>|>\s)")
+_DO_AFTER = re.compile(
+    r"\A[\])\"'>,]{0,3}\s{0,2}(?:\([^)]{0,60}\)\s?)?(?:(?:which|that|and|is|was|has|have|been|are|hat|ist|wurde|war|ha|est|a été|were|tried|started) ){0,3}(?:\w{2,12} )?(?:attack\w{0,3}|scan\w{0,5}|tr(?:ied|ying)|attempt\w{0,3}|sen[dt]\w{0,3}|spam\w{0,4}|brute\w{0,8}|flood\w{0,3}|host\w{0,3}|abus\w{0,4}|involved|blocked|banned|listed|detected|observed|connect\w{0,3}|infected|compromised|violat\w{0,3}|perform\w{0,3}|seen|caught|found|located|distribut\w{0,3}|infring\w{0,3}|angegriffen|versucht)",
+    re.IGNORECASE,
+)
+_LOG = re.compile(
+    r"\b\d{1,2}:\d{2}:\d{2}\b|\[\d{1,2}/[A-Z][a-z]{2}/\d{4}|\bsshd?\[|\"(?:GET|POST|HEAD) |PROTO=|\bSRC=|\bpostfix/|\bkernel:|,\d{1,5},|\t\d{1,5}\t"
+)
+_MENTION = re.compile(
+    r"\b(?:dns|name ?server|resolver|mx|relay(?:ed)?|gateway|netmask|range|netblock|inetnum|whois|asn?|network|route|subnet|cidr|legitimate|official|original|genuine|authentic|for example|e\.g\.|such as|legitim\w{0,3}|oficial|ufficiale|officiel\w{0,3}|echte\w{0,2})\b",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(
+    r"\b(?:url\w{0,3}|links?|uri|web ?sites?|site|page|domains?(?: names?)?|location|located|hosted|hosting|host ?names?|fqdn|infring\w{2,8}|phish\w{0,6}|malicious|malware|fraud\w{0,6}|offend\w{2,4}|reported|remove|removal|"
+    r"take ?down|disable|suspend|block|fake|illegal|unauthori[sz]ed|content|following|below|webseite|sito|sitio|enlace|lien|ссылк\w{1,3}|сайт\w{0,3}|страниц\w{1,3}|домен\w{0,3})\b",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(
+    r"\b(?:more info\w{0,8}|further info\w{0,8}|for info\w{0,8}|details|see|visit|read|refer|learn|help|contact|about|powered|policy|terms|privacy|unsubscribe|report(?:ed)? (?:at|on|to|via|here)|our (?:web)?site|official|original|legitimate|genuine|"
+    r"authori[sz]ed|rights? owner|owner|trade ?mark|copyrighted work|brand|belong\w{0,3}|represent\w{0,6}|behalf|client|screenshot|scan result|analysis|evidence|proof|whois|lookup|check|view|verify|database|tool|law|directive|regulation|weitere|siehe|infos?|voir|plus d'|ver|más|mehr|approfond|informa\w{2,6})\b",
+    re.IGNORECASE,
+)
+_REFERENCE_PATH = re.compile(
+    r"(?:abuse|policy|polic|legal|law|terms|privacy|about|contact|help|faq|support|docs?|wiki|rfc|whois|rdap|lookup|scan|report|result|analysis|ticket|incident|case|unsubscribe|xarf|license|statut|directive|blog|news|check|search|query|info|share|view)",
+    re.IGNORECASE,
+)
+_MAIL_ADDRESS = re.compile(r"[\w.+=%#-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})")
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One address or host with all that was seen of it."""
+
+    kind: str
+    """`ip` or `host`."""
+    value: str
+    first: int
+    """Place among all candidates of its kind, from 0."""
+    features: dict[str, float] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    urls: dict[str, None] = field(default_factory=dict)
+    ports: Counter[int] = field(default_factory=Counter)
+    count: int = 0
+    score: float = 0.0
+
+    def see(self, feature: str, value: float = 1.0) -> None:
+        """Note a cue; of several the strongest counts."""
+        if value > self.features.get(feature, 0.0):
+            self.features[feature] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All candidates of a mail."""
+
+    addresses: list[Candidate]
+    hosts: list[Candidate]
+    overflow: bool
+    """True when the mail names more than anybody could mean."""
+
+
+def gather(mail: Mail, lines: list[Line]) -> Scene:
+    """Every candidate of a mail with its cues."""
+    own = _own_domains(mail, lines)
+    addresses: dict[str, Candidate] = {}
+    hosts: dict[str, Candidate] = {}
+    total_ip = total_host = 0
+    overflow = False
+    per_zone: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        text = line.plain
+        if "." not in text and ":" not in text:
+            continue
+        found = find_all(text)
+        if not found:
+            continue
+        is_log = _LOG.search(text) is not None
+        ips = [x for x in found if x.kind == "ip"]
+        for order, x in enumerate(ips):
+            total_ip += 1
+            this = addresses.get(x.value)
+            if this is None:
+                if len(addresses) >= MOST_CANDIDATES:
+                    overflow = True
+                    continue
+                this = addresses[x.value] = Candidate("ip", x.value, len(addresses))
+            this.count += 1
+            if x.port:
+                this.ports[x.port] += 1
+            if len(this.lines) < 30:
+                this.lines.append(line)
+                _look_at_address(this, x, line, order=order, of=len(ips), is_log=is_log)
+        for x in found:
+            if x.kind not in ("url", "name"):
+                continue
+            total_host += 1
+            if x.kind == "url" and (x.host[:1].isdigit() or ":" in x.host) and _is_ip(x.host):
+                this = addresses.get(x.host)
+                if this is None:
+                    if len(addresses) >= MOST_CANDIDATES:
+                        overflow = True
+                        continue
+                    this = addresses[x.host] = Candidate("ip", x.host, len(addresses))
+                this.count += 1
+                this.see("in_url")
+                this.see(f"zone_{line.zone}")
+                if line.defanged:
+                    this.see("defanged")
+                this.urls.setdefault(x.value)
+                if len(this.lines) < 30:
+                    this.lines.append(line)
+                continue
+            this = hosts.get(x.host)
+            if this is None:
+                if len(hosts) >= MOST_CANDIDATES:
+                    overflow = True
+                    continue
+                this = hosts[x.host] = Candidate("host", x.host, len(hosts))
+            this.count += 1
+            if x.kind == "url" and len(this.urls) < 200:
+                this.urls.setdefault(x.value)
+            if len(this.lines) < 30:
+                this.lines.append(line)
+                _look_at_host(this, x, line, own=own, alone=len(found) == 1)
+        per_zone[(line.zone, "ip")] += len(ips)
+    _look_at_way(mail, lines, addresses)
+    _compare(list(addresses.values()), total_ip)
+    _compare(list(hosts.values()), total_host)
+    for this in addresses.values():
+        if not is_public(this.value):
+            this.see("unroutable")
+    return Scene(list(addresses.values()), list(hosts.values()), overflow)
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        is_public(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _look_at_address(this: Candidate, x: Found, line: Line, *, order: int, of: int, is_log: bool) -> None:
+    text = line.plain
+    before = text[max(0, x.start - 70) : x.start]
+    after = text[x.end : x.end + 70]
+    see = this.see
+    see(f"zone_{line.zone}")
+    if line.zone in ("headers", "file_headers", "register"):
+        return
+    if line.defanged:
+        see("defanged")
+    if is_log:
+        see("log")
+        see("log_first" if order == 0 else "log_later")
+        if x.start < 3:
+            see("log_start")
+    elif of > 1:
+        see("prose_first" if order == 0 else "prose_later")
+    if _SOURCE_KEY.search(before):
+        see("source_key")
+    elif _VICTIM_KEY.search(before):
+        see("victim_key")
+    if _ARROW_BEFORE.search(before):
+        see("arrow_target")
+    elif _ARROW_AFTER.match(after):
+        see("arrow_source")
+    if _FROM.search(before):
+        see("from")
+    elif _TO.search(before):
+        see("to")
+    strong = our = yours = -1
+    for pattern, name in ((_STRONG, "s"), (_OUR, "o"), (_YOURS, "y")):
+        for found in pattern.finditer(before):
+            if name == "s":
+                strong = found.end()
+            elif name == "o":
+                our = found.end()
+            else:
+                yours = found.end()
+    nearest = max(strong, our, yours)
+    if nearest >= 0:
+        see("near_ours" if nearest == our else "near_strong" if nearest == strong else "near_yours")
+    if _IP_WORD.search(before):
+        see("ip_word")
+    if _DO_AFTER.match(after):
+        see("does")
+    if _MENTION.search(before[-40:]):
+        see("mention")
+    if (
+        line.zone in ("body", "quoted", "embedded", "file")
+        and not text[: x.start].strip(" \t*-•·>|[(\"'")
+        and not text[x.end :].strip(" \t.,;])\"'|")
+    ):
+        see("alone")
+        if line.before.rstrip().endswith(":"):
+            see("alone_labelled")
+    if line.before.endswith(":") and len(before.strip()) < 3:
+        if _OUR.search(line.before):
+            see("label_ours")
+        if _STRONG.search(line.before) or _YOURS.search(line.before):
+            see("label_strong")
+
+
+def _look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str], alone: bool) -> None:
+    text = line.plain
+    before = text[max(0, x.start - 80) : x.start]
+    see = this.see
+    see(f"zone_{line.zone}")
+    if registered_part(x.host) in own:
+        see("own_domain")
+    see("as_url" if x.kind == "url" else "as_name")
+    path = ""
+    if x.kind == "url":
+        path = x.value.partition("://")[2].partition("/")[2]
+        if len(path) > 1:
+            see("deep")
+        if "xx" in line.text[max(0, x.start - 4) : x.start + 8].lower():
+            see("hxxp")
+        if _REFERENCE_PATH.search(path[:200]):
+            see("reference_path")
+    if _REFERENCE_PATH.search(x.host):
+        see("reference_host")
+    if line.defanged:
+        see("defanged")
+    label = before if before.strip(" \t*-•>|<([\"'") else line.before[-90:]
+    direct = label is before
+    item = reference = -1
+    for found in _ITEM.finditer(label):
+        item = found.end()
+    for found in _REFERENCE.finditer(label):
+        reference = found.end()
+    if item > reference:
+        see("item" if direct else "item_above")
+    elif reference >= 0:
+        see("reference" if direct else "reference_above")
+    if label.rstrip(" \t<([\"'").endswith(":"):
+        see("labelled")
+    if alone and not text[: x.start].strip(" \t*-•·>|<[(\"'") and not text[x.end :].strip(" \t.,;])>\"'|"):
+        see("alone")
+    if text[max(0, x.start - 1) : x.start] == "<" and before.strip():
+        see("bracketed")
+
+
+def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate]) -> None:
+    """Received lines: of a mail inside this one or pasted into it, the first hop from outside is the likely sender."""
+    for zone in ("headers", "file_headers", "file", "body", "quoted", "embedded"):
+        shown = [x.plain for x in lines if x.zone == zone]
+        if not any(x[:9].lower() == "received:" for x in shown):
+            continue
+        hop = outside_hop(received_lines(shown))
+        if hop and hop in addresses:
+            addresses[hop].see("outside_hop")
+            break
+    for value in mail.headers("received")[:10]:
+        for found in find_all(value[:1000]):
+            if found.kind == "ip" and found.value in addresses:
+                addresses[found.value].see("own_way")
+
+
+def _compare(candidates: list[Candidate], total: int) -> None:
+    many = len(candidates)
+    most = max((x.count for x in candidates), default=1)
+    for this in candidates:
+        this.see("rank", 1.0 / (1 + this.first))
+        if this.first == 0:
+            this.see("is_first")
+        if many == 1:
+            this.see("only")
+        this.see("share", this.count / max(1, total))
+        this.see("often", math.log1p(this.count) / math.log1p(most) if most > 1 else 0.0)
+
+
+_PUBLIC_MAILBOXES = 3
+
+
+def _own_domains(mail: Mail, lines: Iterable[Line]) -> frozenset[str]:
+    """Domains of the people in the mail: sender, answer address, and addresses in the signature or the prose."""
+    found: set[str] = set()
+    for value in (mail.sender[1], mail.reply_to, mail.header("message-id").strip("<>"), mail.header("return-path")):
+        name = value.rpartition("@")[2].strip(" <>")
+        if "." in name:
+            found.add(registered_part(name))
+    for line in lines:
+        if "@" in line.plain and line.zone in ("body", "signature", "quoted"):
+            for name in _MAIL_ADDRESS.findall(line.plain)[:20]:
+                found.add(registered_part(name))
+    for value in (*mail.headers("to"), *mail.headers("cc")):
+        for name in _MAIL_ADDRESS.findall(value[:2000])[:20]:
+            found.discard("")
+            found.add(registered_part(name)) if name.lower().startswith("abuse.") else None
+    return frozenset(found)

@@ -1,0 +1,240 @@
+"""Addresses, URLs and host names in one line of text, with their ports and places. Every pattern is bounded."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+from .names import is_host_name, to_ascii
+
+_DEFANGED = (
+    ("[.]", "."),
+    ("(.)", "."),
+    ("{.}", "."),
+    ("[dot]", "."),
+    ("(dot)", "."),
+    ("{dot}", "."),
+    ("[DOT]", "."),
+    (" [.] ", "."),
+    (" dot ", "."),
+    ("[:]", ":"),
+    ("[://]", "://"),
+    ("[:/]", ":/"),
+    ("[/]", "/"),
+    ("[@]", "@"),
+    ("[at]", "@"),
+    ("(at)", "@"),
+    ("\\.", "."),
+    ("[.", "."),
+    ("．", "."),
+    ("。", "."),
+)
+_SCHEMES = re.compile(r"\b(?:h(?:xx|tt|\*\*|XX|__|tx|xt)p(s?)|mxxp|meow)(?=\s?:|\[)", re.IGNORECASE)
+_FTP = re.compile(r"\bfxps?(?=://)", re.IGNORECASE)
+_SPACED_DOT = re.compile(r"\s{0,2}_\._\s{0,2}")
+_SPACED_COLON = re.compile(r"\b(https?|ftp)\s?:\s?//\s?", re.IGNORECASE)
+
+
+def refang(line: str) -> str:
+    """The line with what was made harmless for show made readable again (hxxp, [.], (dot))."""
+    if "[" in line or "(" in line or "{" in line or "\\." in line or " dot " in line or "．" in line or "。" in line:
+        for shown, meant in _DEFANGED:
+            if shown == "[." and "[." in line:
+                # `example[.com` half-opened by careless tools; `[..]` is an ellipsis and stays.
+                line = line.replace("[..", "\0").replace("[.", ".").replace("\0", "[..")
+            elif shown == " dot ":
+                if " dot " in line and "http" in line.lower():
+                    line = line.replace(shown, meant)
+            else:
+                line = line.replace(shown, meant)
+    if "_._" in line:
+        line = _SPACED_DOT.sub(".", line)
+    lowered = line.lower()
+    if "p:" in lowered or "ps:" in lowered or "p :" in lowered or "s :" in lowered:
+        line = _SCHEMES.sub(lambda x: "https" if x[1] else "http", line)
+        line = _FTP.sub("ftp", line)
+        line = _SPACED_COLON.sub(r"\1://", line)
+    return line
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing found in a line: where it stands, what it says."""
+
+    start: int
+    end: int
+    kind: str
+    """`ip`, `net`, `url` or `name`."""
+    value: str
+    """Canonical: an address as text, a URL refanged, a name in ASCII."""
+    host: str = ""
+    """Host of a URL."""
+    port: int | None = None
+
+
+_URL = re.compile(r"(?<![A-Za-z0-9])((?:https?|ftp)://|www\d?\.)([^\s<>\"'`|\\{}^\u00a0\u3000]{3,2000})", re.IGNORECASE)
+_V4 = re.compile(
+    r"(?<![\w.@%=-])(?<!\.-)((?:\d{1,3}\.){3}\d{1,3})"
+    r"(?:(/\d{1,2})(?!\d)|[:#](\d{1,5})(?![\d:.])|\.(\d{1,5})(?=:| >|\s|$))?(?![\w@])(?!-\d{1,3}\b(?!\d{0,3}\.))(?!\.[\w-])"
+)
+_V4_AFTER_KEY = re.compile(
+    r"(?<=[=])((?:\d{1,3}\.){3}\d{1,3})(?:(/\d{1,2})(?!\d)|[:#](\d{1,5})(?![\d:.]))?(?![\w@])(?!\.[\w-])"
+)
+_V6 = re.compile(
+    r"(?<![\w:.])([0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,33}(?:(?:\d{1,3}\.){3}\d{1,3})?)(?:(/\d{1,3})(?!\d))?(?![\w:])"
+)
+_NAME = re.compile(
+    r"(?<![\w@.%=/-])((?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|[-_]){1,63}){1,8})(?::(\d{2,5})(?!\d))?(/[^\s<>\"'`|\\^]{0,2000})?(?![\w@-])"
+)
+_TRAILING = ".,;:!?)]}>*'\"»”’…_"
+
+
+def find_all(line: str) -> list[Found]:
+    """What one refanged line names, left to right, without overlaps. Lines are cut at 4,000 characters by the caller."""
+    found: list[Found] = []
+    taken: list[tuple[int, int]] = []
+    if "://" in line or "www" in line.lower():
+        for x in _URL.finditer(line):
+            url = _trimmed(x[0])
+            this = _url(url, x.start())
+            if this:
+                found.append(this)
+                taken.append((x.start(), x.start() + len(url)))
+    dots = line.count(".")
+    if dots >= 3:
+        for pattern in (_V4, _V4_AFTER_KEY) if "=" in line else (_V4,):
+            for x in pattern.finditer(line):
+                if _overlaps(taken, x.start(), x.end()):
+                    continue
+                address = _v4(x[1])
+                if address is None or _is_version(line, x.start()):
+                    continue
+                port = x[3] or (x[4] if pattern is _V4 else None)
+                taken.append((x.start(), x.end()))
+                if x[2] and x[2] != "/32":
+                    if 8 <= int(x[2][1:]) <= 31:
+                        found.append(Found(x.start(), x.end(), "net", f"{x[1]}{x[2]}"))
+                    continue
+                number = int(port) if port and 0 < int(port) < 65536 else None
+                found.append(Found(x.start(), x.end(), "ip", address, port=number))
+    if line.count(":") >= 2:
+        for x in _V6.finditer(line):
+            if len(x[1]) < 6 or _overlaps(taken, x.start(), x.end()):
+                continue
+            try:
+                six = ip_address(x[1])
+            except ValueError:
+                continue
+            taken.append((x.start(), x.end()))
+            if x[2] and x[2] != "/128":
+                found.append(Found(x.start(), x.end(), "net", f"{six}{x[2]}"))
+            else:
+                port6 = re.match(r"\]:(\d{1,5})(?!\d)", line[x.end() : x.end() + 9])
+                number = int(port6[1]) if port6 and 0 < int(port6[1]) < 65536 else None
+                mapped = six.ipv4_mapped if isinstance(six, IPv6Address) else None
+                found.append(Found(x.start(), x.end(), "ip", str(mapped or six), port=number))
+    if dots:
+        for x in _NAME.finditer(line):
+            if _overlaps(taken, x.start(), x.end()):
+                continue
+            name = x[1].rstrip("-")
+            if not is_host_name(name) or name.replace(".", "").isdigit():
+                continue
+            path = _trimmed(x[3]) if x[3] else ""
+            ascii_name = to_ascii(name)
+            if len(path) > 1 and "://" not in path:
+                port_text = f":{x[2]}" if x[2] else ""
+                found.append(Found(x.start(), x.end(), "url", f"http://{ascii_name}{port_text}{path}", host=ascii_name))
+            else:
+                found.append(Found(x.start(), x.end(), "name", ascii_name, host=ascii_name))
+    found.sort(key=lambda y: y.start)
+    return found
+
+
+def _trimmed(url: str) -> str:
+    """A URL without the punctuation of the sentence around it."""
+    while url and url[-1] in _TRAILING:
+        if url[-1] == ")" and url.count("(") >= url.count(")"):
+            break
+        url = url[:-1]
+    return url
+
+
+def _url(url: str, start: int) -> Found | None:
+    full = url if "://" in url[:8] else f"http://{url}"
+    try:
+        parts = urlsplit(full)
+        host = parts.hostname or ""
+        port = parts.port
+    except ValueError:
+        return None
+    if "@" in parts.netloc and not _plausible(host):
+        return None
+    host = host.strip("[]").rstrip(".")
+    address = _v4(host) or (_v6(host) if ":" in host else None)
+    if not address:
+        if not _plausible(host):
+            return None
+        ascii_host = to_ascii(host)
+        if ascii_host != host:
+            full = full.replace(parts.netloc, parts.netloc.lower().replace(host, ascii_host), 1)
+        host = ascii_host
+    return Found(start, start + len(url), "url", full, host=address or host, port=port)
+
+
+def _plausible(host: str) -> bool:
+    return is_host_name(host)
+
+
+@lru_cache(maxsize=4096)
+def _v4(text: str) -> str | None:
+    octets = text.split(".")
+    if len(octets) != 4 or not all(x.isdigit() and len(x) <= 3 and int(x) < 256 for x in octets):
+        return None
+    if any(len(x) > 1 and x[0] == "0" for x in octets):
+        # Zero-padded octets (`192.000.002.001`) are decimal in logs; nobody writes octal there.
+        if not all(len(x) == 3 for x in octets):
+            return None
+        octets = [str(int(x)) for x in octets]
+    return ".".join(octets)
+
+
+def _v6(text: str) -> str | None:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None
+
+
+_VERSION_BEFORE = re.compile(r"(?:[A-Za-z_-]{3,40}[/ ]v?|\bv|[Vv]er(?:sion)?[.:= ]{1,3}|\brv:)\Z")
+_VERSION_WORDS = re.compile(
+    r"(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|Version|CriOS|Gecko|Trident|AppleWebKit|Build|[Vv]er(?:sion)?\.?|rev|firmware|release|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
+)
+
+
+def _is_version(line: str, start: int) -> bool:
+    return bool(_VERSION_WORDS.search(line[max(0, start - 40) : start]))
+
+
+def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
+    return any(start < y and x < end for x, y in taken)
+
+
+_UNROUTABLE = tuple(
+    IPv4Network(x)
+    for x in (
+        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16"
+        " 224.0.0.0/4 240.0.0.0/4".split()
+    )
+)
+_UNROUTABLE6 = tuple(IPv6Network(x) for x in "::/8 fc00::/7 fe80::/10 ff00::/8".split())
+
+
+@lru_cache(maxsize=8192)
+def is_public(address: str) -> bool:
+    """True for an address that could be somebody's on the internet. The documentation ranges count as such."""
+    parsed = ip_address(address)
+    if isinstance(parsed, IPv4Address):
+        return not any(parsed in x for x in _UNROUTABLE)
+    return not any(parsed in x for x in _UNROUTABLE6)

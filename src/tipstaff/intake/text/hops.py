@@ -1,0 +1,76 @@
+"""The way of a mail by its Received lines (RFC 5321 4.4): the first host outside the one who received it."""
+
+import re
+from collections.abc import Iterable
+
+from .find import is_public
+from .names import registered_part
+
+_FROM = re.compile(r"\bfrom\s{1,4}(\S{1,255})", re.IGNORECASE)
+_BY = re.compile(r"\bby\s{1,4}(\S{1,255})", re.IGNORECASE)
+_ADDRESS = re.compile(r"[\[(](?:IPv6:)?((?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:]{6,39})[\])]", re.IGNORECASE)
+_BARE = re.compile(r"(?<![\w.])((?:\d{1,3}\.){3}\d{1,3})(?![\w.])")
+_MOST_HOPS = 30
+
+
+def received_lines(lines: Iterable[str]) -> list[str]:
+    """Received headers out of header lines, each with its continuation lines joined."""
+    found: list[str] = []
+    open_ = False
+    for line in lines:
+        if line[:9].lower() == "received:":
+            found.append(line[9:])
+            open_ = True
+        elif open_ and (
+            ":" not in line[:30] or line[:1] in " \t" or re.match(r"(?:by|for|with|id|via|\(|from)\b", line)
+        ):
+            found[-1] += " " + line.strip()
+        else:
+            open_ = False
+        if len(found) >= _MOST_HOPS:
+            break
+    return found
+
+
+def outside_hop(received: Iterable[str]) -> str | None:
+    """The address that handed the mail over to the receiving organisation: newest hop first, its own relays skipped."""
+    receiver = ""
+    candidate: str | None = None
+    for hop in list(received)[:_MOST_HOPS]:
+        origin = hop.partition(" by ")[0]
+        address = _address(origin)
+        by = _BY.search(hop)
+        by_name = registered_part(by[1].strip("()[];,")) if by and "." in by[1] else ""
+        sender = _FROM.search(origin)
+        names = {
+            registered_part(x)
+            for x in re.findall(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}", origin)[:6]
+            if not x[0].isdigit()
+        }
+        if not receiver and by_name:
+            receiver = by_name
+        if address is None or not is_public(address) or sender is None:
+            continue
+        if candidate is None:
+            candidate = address
+        if receiver and receiver in names:
+            continue
+        if by_name and by_name in names:
+            continue
+        return address
+    return candidate
+
+
+def _address(text: str) -> str | None:
+    for found in _ADDRESS.findall(text):
+        if _valid(found):
+            return str(found)
+    bare = _BARE.search(text)
+    return bare[1] if bare and _valid(bare[1]) else None
+
+
+def _valid(address: str) -> bool:
+    try:
+        return is_public(address) or True
+    except ValueError:
+        return False

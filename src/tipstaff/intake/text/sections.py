@@ -1,0 +1,165 @@
+"""A mail laid out as lines, each with the zone it stands in: prose, log, pasted headers, register entry, signature."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..mail import Mail, Part, body_of
+from .characters import decode, html_to_text
+from .find import refang
+
+LONGEST_LINE = 2000
+MOST_LINES = 6000
+_LONGEST_FILE = 200_000
+_MOST_FILES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: as it came, made readable, and where it stands."""
+
+    text: str
+    plain: str
+    """The same refanged."""
+    zone: str
+    """`subject` `body` `quoted` `headers` `register` `signature` `file` `embedded` `file_headers`"""
+    number: int
+    before: str = ""
+    """The nearest line above that is not empty, when it could be a label of this one."""
+    defanged: bool = False
+
+
+def lay_out(mail: Mail) -> list[Line]:
+    """All lines that are worth reading, in the order in which a person would."""
+    lines: list[Line] = []
+    for zone, text in _texts(mail):
+        before = ""
+        for line_zone, text_line in _zoned(zone, text):
+            if len(lines) >= MOST_LINES:
+                return lines
+            shown = text_line[:LONGEST_LINE]
+            plain = refang(shown)
+            lines.append(Line(shown, plain, line_zone, len(lines), before, plain != shown))
+            before = plain
+    return lines
+
+
+def _texts(mail: Mail) -> Iterator[tuple[str, str]]:
+    yield "subject", mail.subject
+    yield "body", mail.body
+    files = 0
+    for attachment in mail.attachments:
+        if files >= _MOST_FILES:
+            break
+        if not _is_log(attachment.name, attachment.content_type, attachment.content):
+            continue
+        text = decode(attachment.content[:_LONGEST_FILE])
+        if attachment.content_type == "text/html" or text[:200].lstrip().lower().startswith(
+            ("<html", "<!doctype html")
+        ):
+            text = html_to_text(text)[0]
+        if attachment.content_type == "text/rfc822-headers" or _HEADERS_FIRST.match(text[:300]):
+            yield "file_headers", text
+        else:
+            yield "file", text
+        files += 1
+    for message in mail.embedded[:_MOST_FILES]:
+        yield "file_headers", headers_as_text(message)
+        yield "embedded", body_of(message)[:_LONGEST_FILE]
+
+
+_HEADERS_FIRST = re.compile(
+    r"\s{0,20}(?:Return-Path|Received|Delivered-To|From|X-[A-Za-z-]{1,40}|Authentication-Results):", re.IGNORECASE
+)
+
+
+def _is_log(name: str, content_type: str, content: bytes) -> bool:
+    if content_type in ("application/pgp-signature", "application/pkcs7-signature", "text/x-vcard", "text/calendar"):
+        return False
+    if content_type.startswith(("image/", "video/", "audio/", "font/")) or name.lower().endswith(
+        (".asc", ".vcf", ".p7s")
+    ):
+        return False
+    head = content[:2000]
+    return (
+        b"\0" not in head
+        and sum(x < 9 or 13 < x < 27 for x in head) * 50 <= len(head)
+        and not head.startswith((b"%PDF", b"PK"))
+    )
+
+
+def headers_as_text(part: Part) -> str:
+    """The headers of a mail inside a mail, one a line, those that tell its way first."""
+    shown = []
+    for name in (
+        "return-path",
+        "received",
+        "x-originating-ip",
+        "x-source-ip",
+        "from",
+        "subject",
+        "date",
+        "message-id",
+        "reply-to",
+    ):
+        for value in part.headers.get(name, ())[:30]:
+            shown.append(f"{name.title()}: {' '.join(value.split())[:1500]}")
+    return "\n".join(shown)
+
+
+_QUOTE = re.compile(r"^(?:\s?[>|]){1,10}\s?")
+_HEADER = re.compile(
+    r"^(?:Received|Return-Path|Delivered-To|X-[A-Za-z-]{2,40}|Message-ID|DKIM-Signature|Authentication-Results|ARC-[A-Za-z-]{3,30}|Received-SPF|MIME-Version|Content-Type|Envelope-To):",
+    re.IGNORECASE,
+)
+_REGISTER = re.compile(
+    r"^(?:%|inetnum|inet6num|netname|NetRange|CIDR|NetName|NetHandle|OrgName|OrgId|OrgAbuse\w{2,8}|route6?|origin|descr|"
+    r"mnt-\w{2,12}|admin-c|tech-c|abuse-c|abuse-mailbox|organi[sz]ation|org-name|org-type|person|role|nic-hdl|last-modified|Registrar[ \w]{0,30}|"
+    r"Name Server|Registrant[ \w/-]{0,30}|aut-num|as-name|RegDate|Updated|Ref|inetrev|owner|ownerid|responsible):?(?:\s|$)",
+    re.IGNORECASE,
+)  # fmt: skip
+
+
+def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
+    """The lines of a text with their zones. A pasted header holds until an empty line or a line that is none."""
+    in_headers = in_register = signed = False
+    register_lines = 0
+    for raw in text.split("\n"):
+        line = raw.rstrip()
+        bare = line.lstrip()
+        if not bare:
+            in_headers = in_register = False
+            continue
+        quoted = bool(_QUOTE.match(line))
+        if quoted:
+            bare = _QUOTE.sub("", line)
+            if not bare.strip():
+                in_headers = False
+                continue
+        if zone == "body" and line in ("--", "-- ") or bare == "-- ":
+            signed = True
+        if zone in ("subject", "file_headers"):
+            yield zone, bare
+            continue
+        if _HEADER.match(bare):
+            in_headers, in_register = True, False
+        elif in_headers and not (line[:1] in " \t" or re.match(r"[A-Za-z][A-Za-z-]{1,40}:", bare)):
+            in_headers = False
+        if not in_headers:
+            if _REGISTER.match(bare):
+                register_lines += 1
+                in_register = register_lines > 2 or bare.startswith("%")
+            elif not re.match(r"[A-Za-z][\w -]{1,30}:\s", bare):
+                in_register = False
+                if register_lines:
+                    register_lines -= 1
+        if in_headers:
+            yield "headers", bare
+        elif in_register:
+            yield "register", bare
+        elif signed and zone == "body" and not quoted:
+            yield "signature", bare
+        elif zone == "body" and quoted:
+            yield "quoted", bare
+        else:
+            yield zone, bare
