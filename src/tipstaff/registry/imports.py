@@ -151,8 +151,10 @@ def _row(kind: str, names: list[str], fields: list[str] | None, source: str) -> 
         if not row[name]:
             raise _BadRow(f"The field {name} is empty.")
     for name, field in row.items():
-        if "\x00" in field or len(field) > _FIELD_CHARACTERS_MAX:
-            raise _BadRow(f"The field {name} is longer than {_FIELD_CHARACTERS_MAX} characters or holds a NUL.")
+        if len(field) > _FIELD_CHARACTERS_MAX:
+            raise _BadRow(f"The field {name} is longer than {_FIELD_CHARACTERS_MAX} characters.")
+        if any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in field):
+            raise _BadRow(f"The field {name} holds a line break or another control character.")
         if name in _KEYS and len(field) > 64:
             raise _BadRow(f"The field {name} is longer than 64 characters.")
     return build(row, source)

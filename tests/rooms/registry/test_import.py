@@ -184,6 +184,9 @@ def test_a_bad_row_is_one_clear_sentence_with_its_line_and_nothing_is_taken_in(r
         ("key,name,representative_email\nacct-1,Example,nobody\n", 2, '"nobody" is not a mail address.'),
         ("key,name,timezone\nacct-1,Example,Mars/Olympus\n", 2, '"Mars/Olympus" is not a time zone;'),
         ('key,name\nacct-1,"Example\n', 2, "This is not well-formed CSV;"),
+        ('key,name\nacct-1,"Two\nlines"\n', 2, "The field name holds a line break"),
+        ("key,name\nacct-1,Bell\x07\n", 2, "The field name holds a line break or another control character."),
+        (f"key,name\n{'a' * 65},Example\n", 2, "The field key is longer than 64 characters."),
         ("key,name,reseller\nacct-1,One,acct-2\nacct-2,Two,acct-1\n", 2, "There is no reseller acct-2."),
     ],
 )
