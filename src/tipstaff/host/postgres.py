@@ -215,6 +215,21 @@ class _Ticks:
             select.select([], [], [], self.seconds)
 
 
+def is_owned(folder: Path) -> bool:
+    """Whether a program runs its server on this folder now."""
+    lock = folder / "owner.lock"
+    if not lock.exists():
+        return False
+    descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def dump(url: str, target: Path) -> None:
     """Write a backup of the whole database to `target` (pg_dump, custom format)."""
     _client("pg_dump", ["--format=custom", "--no-owner", f"--file={target}", url])

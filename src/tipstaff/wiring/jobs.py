@@ -42,7 +42,13 @@ def follow(key: str) -> None:
 @app.periodic(cron="*/5 * * * * *")
 @app.task(name="tick", queue="clock", queueing_lock="tick", lock="clock")
 def tick(timestamp: int) -> None:
-    """Every five seconds: clocks that should run, deadlines, cases that follow their measures, letters due again."""
+    """Every five seconds."""
+    look_round("all")
+
+
+@app.task(name="round", queue="clock", lock="clock")
+def look_round(key: str) -> None:
+    """Clocks that should run, deadlines, cases that follow their measures, letters whose next attempt is due."""
     posting.start_clocks()
     suspension.deadlines_pass(desk=wiring.desk(), at=wiring.now())
     suspension.follow(desk=wiring.desk(), at=wiring.now())
@@ -77,8 +83,8 @@ async def put_back_stalled(seconds: float) -> int:
     return n
 
 
-_TASKS = {"understand": understand, "letters": letters, "follow": follow}
-_QUEUED_ONCE = frozenset({"letters", "follow"})
+_TASKS = {"understand": understand, "letters": letters, "follow": follow, "round": look_round}
+_QUEUED_ONCE = frozenset({"letters", "follow", "round"})
 """Jobs that look at everything that waits: one in the queue is enough."""
 
 

@@ -13,17 +13,20 @@ import sys
 import threading
 from collections.abc import Iterator
 
-import psycopg
 from django.conf import settings as django_settings
 from django.db import close_old_connections, connection
 
 from tipstaff import wiring
-from tipstaff.intake.channels.mail_server import MailServer, TryAgain
+from tipstaff.intake.channels.mail_server import Limits, MailServer
+from tipstaff.intake.channels.protocol import Refused, count_hops
 from tipstaff.procedures import complaint, posting
-from tipstaff.words import Channel
 from tipstaff.wiring import jobs, mail
+from tipstaff.words import Channel
 
 log = logging.getLogger("tipstaff")
+
+HOPS_MAX = 50
+"""Received fields; no real way is so long (RFC 5321, 6.3, suggests at least 100 for relays; we are the end)."""
 
 
 class PortTaken(OSError):
@@ -52,27 +55,25 @@ def run_intake() -> None:
     desk = wiring.desk()
 
     def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel) -> str:
+        if count_hops(raw) > HOPS_MAX:
+            raise Refused(f"This mail has passed more than {HOPS_MAX} servers: it is in a loop.")
         close_old_connections()
-        try:
-            return complaint.accept(
-                raw, sender=sender, recipients=recipients, channel=channel, desk=desk, at=wiring.now()
-            )
-        except psycopg.OperationalError as why:
-            raise TryAgain from why
+        return complaint.accept(raw, sender=sender, recipients=recipients, channel=channel, desk=desk, at=wiring.now())
 
     server = MailServer(
         own.mail_in.host,
-        own.mail_in.smtp_port,
-        own.mail_in.lmtp_port,
+        None if own.mail_in.smtp_port < 0 else own.mail_in.smtp_port,
+        None if own.mail_in.lmtp_port < 0 else own.mail_in.lmtp_port,
         accept=accept,
-        max_bytes=own.mail_in.max_mib * 1024 * 1024,
-        memory_bytes=own.mail_in.memory_mib * 1024 * 1024,
         hostname=own.operator.own_domains[0] if own.operator.own_domains else socket.gethostname(),
         local_recipients=(own.operator.abuse_address, *own.mail_in.recipients),
+        limits=Limits(
+            mail_octets=own.mail_in.max_mib * 1024 * 1024, memory_octets=own.mail_in.memory_mib * 1024 * 1024
+        ),
     )
     with _stopping() as stop:
         server.start()
-        log.info("taking mail: SMTP on port %s, LMTP on port %s", server.smtp_port, server.lmtp_port)
+        log.info("taking mail: %s", ", ".join(f"{c.upper()} on port {n}" for c, n in server.ports.items()))
         stop.wait()
         server.stop()
 

@@ -1,0 +1,336 @@
+"""`tipstaff demo`: an example operator, its network and its mail, and a day of its abuse desk."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tipstaff.config import Config
+from tipstaff.host.supervisor import Supervisor
+
+from .base import database, read_settings
+from .waiting import answers_http
+
+out = Console(highlight=False)
+notes = Console(stderr=True, highlight=False)
+
+DAY_START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+"""When the example day begins if the real clock is earlier; otherwise it begins now."""
+
+
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="Stop when the day is over instead of serving on.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each complaint as JSON.")] = False,
+) -> None:
+    """Bring up an example operator, play its day, and leave the console open on it.
+
+    Everything is real: the mailbox, the database, the letters, the portal, and, where nftables and network namespaces
+    are to be had, the packet filter. The day's data lie in a folder of their own and are made anew each time.
+    """
+    folder = read_settings().server.data_folder / "demo"
+    with ExitStack() as stack:
+        _prepare(folder, stack)
+        settings = stack.enter_context(database())
+        played = _play(settings, folder, stack, quiet=as_json, stay=not leave)
+    if played is None:
+        raise typer.Exit(1)
+    raise typer.Exit(0 if all(not p["wrong"] for p in played) else 1)
+
+
+def _prepare(folder: Path, stack: ExitStack) -> None:
+    """A fresh data folder, a network if there can be one, a mail server for the letters, and settings for all of it."""
+    from tipstaff.testing.lab import Lab
+    from tipstaff.testing.mailbox import Mailbox
+    from tipstaff.testing.story import ABUSE_ADDRESS, LMTP_ADDRESS, NAME
+
+    marker = folder / ".tipstaff-demo"
+    if folder.exists() and any(folder.iterdir()) and not marker.exists():
+        notes.print(f"tipstaff: {folder} is not a demo's folder; move it away, or set TIPSTAFF_DATA to another folder.")
+        raise typer.Exit(1)
+    _wait_for_earlier(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    marker.touch()
+    letters = stack.enter_context(Mailbox(folder=folder / "letters"))
+    why_not = Lab.unavailable()
+    if why_not is None:
+        from tipstaff.testing.story.network import OUTSIDE, lab_addresses
+
+        lab = stack.enter_context(Lab(customers=lab_addresses(DAY_START), outside=OUTSIDE))
+        device: dict[str, Any] = {"name": "edge1", "driver": "nftables", **lab.device_options()}
+        _said.append("Packet filter: nftables, in network namespaces of this demo's own.")
+    else:
+        device = {"name": "edge1", "driver": "memory", "state_file": str(folder / "edge1.json")}
+        _said.append(
+            f"Packet filter: none. {why_not} Measures go to a twin in memory, which proves nothing by packets."
+        )
+    taken: set[int] = set()
+    sections: dict[str, dict[str, Any]] = {
+        "server": {"data_folder": str(folder / "data")},
+        "operator": {"name": NAME, "abuse_address": ABUSE_ADDRESS, "own_domains": [ABUSE_ADDRESS.rpartition("@")[2]]},
+        "web": {"port": _port("TIPSTAFF_WEB_PORT", 8080, taken)},
+        "mail_in": {
+            "smtp_port": _port("TIPSTAFF_MAIL_IN_SMTP_PORT", 2525, taken),
+            "lmtp_port": _port("TIPSTAFF_MAIL_IN_LMTP_PORT", 2424, taken),
+            "recipients": [LMTP_ADDRESS],
+        },
+        "mail_out": {"host": letters.host, "port": letters.port},
+        "demo": {"clock_file": str(folder / "clock")},
+    }
+    file = folder / "tipstaff.toml"
+    file.write_text(_toml(sections, [device]), encoding="utf-8")
+    for name in [n for n in os.environ if n.startswith("TIPSTAFF_") and n not in ("TIPSTAFF_LOG_LEVEL",)]:
+        del os.environ[name]  # The example's settings are the file's alone.
+    os.environ["TIPSTAFF_CONFIG"] = str(file)
+    os.environ["TIPSTAFF_DATA"] = str(folder / "data")
+    _mailbox.append(letters)
+
+
+_said: list[str] = []
+_mailbox: list[Any] = []
+
+
+def _wait_for_earlier(folder: Path) -> None:
+    """An earlier demo in this folder must have ended: two at once would share one database."""
+    from tipstaff.host.postgres import is_owned
+
+    if is_owned(folder / "data" / "postgres"):
+        notes.print(f"tipstaff: a demo runs in {folder} already; stop it, or set TIPSTAFF_DATA to another folder.")
+        raise typer.Exit(1)
+
+
+def _port(variable: str, usual: int, taken: set[int]) -> int:
+    """The usual port, or the one that the environment names, or a free one if somebody has the usual one."""
+    wanted = int(os.environ.get(variable, usual))
+    for candidate in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError:
+                _said.append(f"Port {wanted} is taken; another one is used instead ({variable} names one).")
+                continue
+            found: int = probe.getsockname()[1]
+            if found not in taken:
+                taken.add(found)
+                return found
+    raise OSError("no free port")
+
+
+def _toml(sections: dict[str, dict[str, Any]], devices: list[dict[str, Any]]) -> str:
+    lines: list[str] = []
+    for name, values in sections.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]
+    for device in devices:
+        lines += ["[[devices]]", *(f"{key} = {json.dumps(value)}" for key, value in device.items()), ""]
+    return "\n".join(lines)
+
+
+def _play(settings: Config, folder: Path, stack: ExitStack, *, quiet: bool, stay: bool) -> list[dict[str, Any]] | None:
+    from .running import programs
+
+    log = stack.enter_context((folder / "tipstaff.log").open("a", encoding="utf-8", buffering=1))
+    supervisor = Supervisor(programs(settings), write=lambda name, line: print(f"{name:>8} {line}", file=log))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: supervisor.stop_soon())
+    result: list[dict[str, Any]] = []
+    failure: list[BaseException] = []
+    over = threading.Event()
+
+    def story() -> None:
+        try:
+            result.extend(_tell(settings, folder, quiet=quiet))
+        except BaseException as why:  # noqa: BLE001 - a thread's door: the main thread says it and stops
+            failure.append(why)
+        finally:
+            over.set()
+            if not stay or failure:
+                supervisor.stop_soon()
+
+    supervisor.start()
+    teller = threading.Thread(target=story, name="story", daemon=True)
+    teller.start()
+    try:
+        supervisor.run()
+    finally:
+        supervisor.stop()
+    if failure:
+        notes.print(f"tipstaff: the day did not come to its end: {failure[0]} (log: {folder / 'tipstaff.log'})")
+        return None
+    return result if over.is_set() else None
+
+
+def _tell(settings: Config, folder: Path, *, quiet: bool) -> list[dict[str, Any]]:
+    from tipstaff import wiring
+    from tipstaff.testing import story
+    from tipstaff.testing.player import Player, close_connections
+    from tipstaff.testing.story.settling import settle_in
+    from tipstaff.wiring import jobs
+
+    if not answers_http(f"{settings.public_url_local}/health", seconds=90):
+        raise TimeoutError(f"the web process does not answer at {settings.public_url_local}")
+    day = max(DAY_START, wiring.now()).replace(microsecond=0)
+    told = story.complaints(day)
+    with Progress(
+        TextColumn("{task.fields[clock]}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description}"), console=notes, transient=True, disable=quiet and not notes.is_terminal,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("settling in", total=len(told), clock="")
+        settle_in(day, at=wiring.now())
+        _make_people()
+
+        def progress(title: str) -> None:
+            bar.update(task, advance=1, description=title[:60], clock=f"{wiring.now():%a %H:%M}")
+
+        player = Player(
+            told,
+            day=day,
+            clock_file=folder / "clock",
+            now=wiring.now,
+            host=settings.mail_in.host,
+            smtp_port=settings.mail_in.smtp_port,
+            lmtp_port=settings.mail_in.lmtp_port,
+            desk=wiring.desk(),
+            letters=_mailbox[0],
+            look_round=lambda: jobs.defer("round", "all"),
+            progress=progress,
+        )
+        played = player.play()
+    rows = [_row(p) for p in played]
+    summary = _summary(rows, folder, letters=_mailbox[0].mails)
+    if quiet:
+        typer.echo(json.dumps({"complaints": rows, "summary": summary}, indent=2, ensure_ascii=False))
+    else:
+        _show(rows, summary, settings, folder)
+    close_connections()
+    return [*rows, {"wrong": summary["wrong"]}]
+
+
+def _make_people() -> None:
+    """Staff of the example desk; one password for all, printed at the end, on loopback only."""
+    from django.contrib.auth.models import User
+
+    from tipstaff.web.roles import give_roles
+    from tipstaff.words import Role
+
+    for name, roles in _PEOPLE.items():
+        user = User.objects.create_user(name, password=DEMO_PASSWORD)
+        give_roles(user, frozenset(Role(r) for r in roles))
+
+
+_PEOPLE = {
+    "ana": ("analyst",),
+    "lead": ("lead",),
+    "counsel": ("counsel",),
+    "engineer": ("engineer",),
+    "admin": ("administrator", "lead"),
+}
+DEMO_PASSWORD = "example-desk-1"  # noqa: S105 - of the example operator, whose data are made anew each time
+
+
+def _row(played: Any) -> dict[str, Any]:
+    from tipstaff.cases.queries import get_case
+    from tipstaff.intake.queries import get_report
+
+    report = get_report(played.report) if played.report else None
+    cases = [c for key in dict.fromkeys(played.cases.values()) if (c := get_case(key)) is not None]
+    return {
+        "id": played.told.id,
+        "title": played.told.title,
+        "report": played.report,
+        "outcome": report.outcome if report else None,
+        "reason": report.outcome_reason if report else None,
+        "expected": played.told.expected.report_outcome,
+        "cases": [
+            {"case": c.key, "customer": c.customer, "clause": c.clause, "edition": c.edition, "state": c.state,
+             "outcome": c.outcome, "reports": c.reports}
+            for c in cases
+        ],
+        "measures": played.measures,
+        "right": not played.wrong,
+        "wrong": played.wrong,
+    }  # fmt: skip
+
+
+def _summary(rows: list[dict[str, Any]], folder: Path, *, letters: Any) -> dict[str, Any]:
+    """What must hold of the whole day, besides each complaint's own end."""
+    from tipstaff.ledger.operations import seal_entries
+    from tipstaff.ledger.queries import verify
+    from tipstaff.testing import story
+    from tipstaff.testing.story.settling import leaks_of
+
+    while seal_entries():
+        pass
+    record = verify()
+    ids = [mail.message["Message-ID"] for mail in letters]
+    wrong = []
+    if not record.whole:
+        wrong.append(f"the record was touched: {record.why}")
+    if len(ids) != len(set(ids)):
+        wrong.append(f"{len(ids) - len(set(ids))} letters were sent twice")
+    wrong += leaks_of(letters, mark=story.PICTURE_MARK, folder=folder)
+    return {
+        "complaints": len(rows),
+        "right": sum(r["right"] for r in rows),
+        "letters": len(ids),
+        "measures": sorted({m for r in rows for m in r["measures"]}),
+        "record_entries": record.entries,
+        "record_head": record.head,
+        "notes": list(dict.fromkeys(_said)),
+        "wrong": wrong,
+    }
+
+
+_DOTS = {True: "[green]✓[/]", False: "[red]✗[/]"}
+
+
+def _show(rows: list[dict[str, Any]], summary: dict[str, Any], settings: Config, folder: Path) -> None:
+    table = Table(
+        title="What became of each complaint", header_style="bold", box=None, pad_edge=False, title_justify="left"
+    )
+    for column in ("", "report", "complaint", "outcome", "case", "clause", "customer", "measure"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        cases = row["cases"]
+        table.add_row(
+            _DOTS[row["right"]], row["report"], row["title"], str(row["outcome"] or "–").replace("_", " "),
+            "\n".join(c["case"] for c in cases), "\n".join(dict.fromkeys(c["clause"] for c in cases)),
+            "\n".join(dict.fromkeys(c["customer"] for c in cases)), "\n".join(row["measures"]),
+        )  # fmt: skip
+    out.print(table)
+    for row in rows:
+        for why in row["wrong"]:
+            out.print(f"[red]✗[/] {row['id']}: {why}", markup=True)
+    for why in summary["wrong"]:
+        out.print(f"[red]✗[/] {why}")
+    out.print(
+        f"\n{summary['right']} of {summary['complaints']} complaints ended as the story declares. "
+        f"{summary['letters']} letters, each sent once; {summary['record_entries']} entries in a whole record."
+    )
+    for note in summary["notes"]:
+        out.print(note)
+    out.print(f"\n[bold]Console[/]  {settings.public_url}/console/   (log in as ana, lead, counsel, engineer or admin; "
+              f"password {DEMO_PASSWORD})")  # fmt: skip
+    out.print(
+        f"[bold]Mailbox[/]  SMTP on {settings.mail_in.host}:{settings.mail_in.smtp_port}, for {settings.operator.abuse_address}"
+    )
+    out.print(f"[bold]Letters[/]  {folder / 'letters'}")
+    out.print(f"[bold]Log[/]      {folder / 'tipstaff.log'}")
+    if rows:
+        out.print(f"Try: tipstaff -c {folder / 'tipstaff.toml'} trace {rows[0]['report']}")
+    out.print("Ctrl-C stops everything." if sys.stdout.isatty() else "")
+    if os.environ.get("DISPLAY") and sys.stdout.isatty():
+        webbrowser.open(f"{settings.public_url}/console/")

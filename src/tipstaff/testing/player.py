@@ -1,0 +1,359 @@
+"""Plays the example day against a running Tipstaff: mails by SMTP and LMTP, answers through the portal's own pages.
+
+The day's clock is a file that says how far the example runs ahead of the real clock; the player moves it from one
+event to the next and waits, each time, until everything that follows from it has happened.
+"""
+
+import html
+import http.cookiejar
+import re
+import select
+import smtplib
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.db import connection, connections
+
+from tipstaff.cases.queries import get_case
+from tipstaff.enforcement.queries import measures_of_case
+from tipstaff.intake.queries import get_report
+from tipstaff.ledger.queries import entries_about
+from tipstaff.procedures import casework
+from tipstaff.procedures.desk import Desk
+from tipstaff.testing.mailbox import Mailbox
+from tipstaff.testing.story import Expected, ExpectedIncident, Move, Review, Since, Told
+from tipstaff.words import (
+    Answer,
+    Case,
+    Channel,
+    Incident,
+    ReadingReason,
+    Report,
+    ReportOutcome,
+    Role,
+)
+
+_REFERENCE = re.compile(rb"R-\d{6,}")
+_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+_LINK = re.compile(r"https?://\S+/p/\S+")
+SETTLE_SECONDS = 60.0
+
+
+class DayStuck(TimeoutError):
+    """The example day does not go on; the message says what was waited for."""
+
+
+@dataclass(kw_only=True)
+class Played:
+    """What became of one complaint."""
+
+    told: Told
+    report: str = ""
+    wrong: list[str] = field(default_factory=list)
+    cases: dict[int, str] = field(default_factory=dict)
+    measures: list[str] = field(default_factory=list)
+
+
+class Player:
+    """One playing of the day."""
+
+    def __init__(
+        self,
+        story: tuple[Told, ...],
+        *,
+        day: datetime,
+        clock_file: Path,
+        now: Callable[[], datetime],
+        host: str,
+        smtp_port: int,
+        lmtp_port: int,
+        desk: Desk,
+        letters: Mailbox,
+        look_round: Callable[[], None],
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.day, self.desk, self.letters = day, desk, letters
+        self.played = {t.id: Played(told=t) for t in story}
+        self._story = sorted(story, key=lambda t: t.at)
+        self._clock_file, self._now = clock_file, now
+        self._host, self._ports = host, {Channel.SMTP: smtp_port, Channel.LMTP: lmtp_port}
+        self._look_round, self._progress = look_round, progress
+        self._moves_left: list[tuple[Played, Move]] = []
+
+    def play(self) -> list[Played]:
+        """The whole day, then what still runs, until nothing is due any more."""
+        self._pass_by_now()
+        for told in self._story:
+            self._run_until(self.day + told.at)
+            self._send(self.played[told.id])
+            self._moves_left += [(self.played[told.id], move) for move in told.moves]
+            self._progress(told.title)
+        while (soon := self._next_event()) is not None:
+            self._run_until(soon)
+        for played in self.played.values():
+            self._compare(played)
+        return list(self.played.values())
+
+    # The clock
+
+    def _pass_by_now(self) -> None:
+        self._clock_file.write_text(str((self.day - self._real_now()).total_seconds()))
+
+    def _real_now(self) -> datetime:
+        try:
+            ahead = float(self._clock_file.read_text())
+        except (FileNotFoundError, ValueError):
+            ahead = 0.0
+        return self._now() - timedelta(seconds=ahead)
+
+    def _set_clock(self, at: datetime) -> None:
+        """Only ever forward: a clock that goes back is another story."""
+        if at <= self._now():
+            return
+        part = self._clock_file.with_suffix(".part")
+        part.write_text(str((at - self._real_now()).total_seconds()))
+        part.replace(self._clock_file)
+
+    def _run_until(self, at: datetime) -> None:
+        """Let everything happen that is due before `at`, in its order, then set the clock to `at`."""
+        while (soon := self._next_event()) is not None and soon < at:
+            self._set_clock(soon)
+            self._do_moves()
+            self._let_deadlines_pass()
+            self._settle()
+        self._set_clock(at)
+
+    def _next_event(self) -> datetime | None:
+        times = [when for when in (self._when(p, m) for p, m in self._moves_left) if when is not None]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT min(due_at) FROM cases_caserow WHERE state IN ('notified', 'extended')")
+            due = cursor.fetchone()[0]
+        if due is not None:
+            times.append(due)
+        return min(times, default=None)
+
+    # What people do
+
+    def _when(self, played: Played, move: Move) -> datetime | None:
+        case = self._case_of_move(played, move)
+        if case is None:
+            return None
+        match move.since:
+            case Since.OPENED:
+                anchor: datetime | None = case.opened_at
+            case Since.OVERDUE:
+                anchor = self._entry_time(case.key, "case.overdue")
+            case Since.MEASURE_IN_FORCE:
+                anchor = self._entry_time(case.key, "case.measure_in_force")
+        return anchor + move.after if anchor is not None else None
+
+    def _entry_time(self, case: str, what: str) -> datetime | None:
+        return next((e.at for e in entries_about(case) if e.what == what), None)
+
+    def _case_of_move(self, played: Played, move: Move) -> Case | None:
+        report = get_report(played.report) if played.report else None
+        if report is None:
+            return None
+        for incident in report.incidents:
+            case = get_case(incident.case) if incident.case else None
+            if case is not None and move.customer in (None, case.customer):
+                return case
+        return None
+
+    def _do_moves(self) -> None:
+        now = self._now()
+        for played, move in list(self._moves_left):
+            when = self._when(played, move)
+            if when is not None and when <= now:
+                self._moves_left.remove((played, move))
+                case = self._case_of_move(played, move)
+                assert case is not None, "it had a time, so it has a case"
+                self._do(move, case, played)
+                self._settle()
+
+    def _do(self, move: Move, case: Case, played: Played) -> None:
+        try:
+            if isinstance(move.does, Answer):
+                self._answer_in_portal(case, move.does, move.words)
+            else:
+                self._decide(case, move.does, move.words, who=move.who)
+        except Exception as why:  # noqa: BLE001 - the day goes on; the difference shows in the table with its cause
+            played.wrong.append(f"{move.does} on {case.key}: {type(why).__name__}: {why}")
+
+    def _answer_in_portal(self, case: Case, answer: Answer, words: str) -> None:
+        """Open the link of the latest letter about this case and send its form, as the customer's browser would."""
+        link = next(
+            found.group(0)
+            for mail in reversed(self.letters.mails)
+            if case.key in mail.subject + mail.text and (found := _LINK.search(mail.text))
+        )
+        jar = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        with jar.open(link, timeout=20) as page:
+            token = _TOKEN.search(page.read().decode())
+        assert token is not None, "the page has a form"
+        fields = {"csrfmiddlewaretoken": html.unescape(token.group(1)), "answer": answer, "words": words or "Done."}
+        request = urllib.request.Request(  # noqa: S310 - our own portal on loopback
+            link, data=urllib.parse.urlencode(fields).encode(), headers={"Referer": link}
+        )
+        with jar.open(request, timeout=20) as page:
+            page.read()
+
+    def _decide(self, case: Case, review: Review, words: str, *, who: Role) -> None:
+        more = {"version": case.version, "desk": self.desk, "at": self._now(), "actor": f"demo-{who}"}
+        if review is Review.TAKE_MEASURE:
+            casework.decide_waiting(case.key, go_ahead=True, why=words, **more)  # type: ignore[arg-type]  # as named
+        else:
+            casework.review_dispute(case.key, upheld=review is Review.FOR_CUSTOMER, why=words, **more)  # type: ignore[arg-type]  # as named
+
+    # What comes in
+
+    def _send(self, played: Played) -> None:
+        told = played.told
+        port = self._ports[told.channel]
+        client = smtplib.SMTP if told.channel is Channel.SMTP else smtplib.LMTP
+        with client(self._host, port, timeout=60) as smtp:
+            smtp.ehlo_or_helo_if_needed()
+            smtp.mail(told.sender)
+            smtp.rcpt(told.recipient)
+            code, reply = smtp.data(told.raw)
+        found = _REFERENCE.search(reply)
+        if code != 250 or found is None:
+            played.wrong.append(f"the mailbox answered {code} {reply.decode('ascii', 'replace')}")
+            return
+        played.report = found.group(0).decode()
+        self._settle()
+
+    # Waiting
+
+    def _let_deadlines_pass(self) -> None:
+        self._look_round()
+
+    def _settle(self) -> None:
+        """Wait until nothing is left to do at this moment of the example day."""
+        end = time.monotonic() + SETTLE_SECONDS
+        quiet = 0
+        while quiet < 2:
+            left = self._left_to_do()
+            quiet = 0 if left else quiet + 1
+            if time.monotonic() > end:
+                raise DayStuck(f"after {SETTLE_SECONDS:g} s there is still: {left}")
+            select.select([], [], [], 0.02)
+
+    def _left_to_do(self) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT 'jobs ' || string_agg(DISTINCT task_name, ', ') FROM procrastinate_jobs
+                  WHERE status IN ('todo', 'doing') AND task_name IN ('understand', 'letters', 'follow', 'round')
+                UNION ALL SELECT 'letters' FROM notices_letterrow
+                  WHERE state IN ('sending', 'handing_over') OR (state = 'queued' AND due_at <= %s)
+                UNION ALL SELECT 'measures' FROM enforcement_measurerow WHERE state IN ('planned','applying','lifting')
+                UNION ALL SELECT 'cases' FROM cases_caserow c WHERE state = 'overdue'
+                  OR (state = 'fixed') OR (state = 'measure_planned')
+                """,
+                [self._now()],
+            )
+            return ", ".join(sorted({row[0] for row in cursor.fetchall() if row[0]}))
+
+    # What became of it
+
+    def _compare(self, played: Played) -> None:
+        expected, wrong = played.told.expected, played.wrong
+        report = get_report(played.report) if played.report else None
+        if report is None:
+            wrong.append("no report is on record")
+            return
+        if expected.same_as and self.played[expected.same_as].report != played.report:
+            wrong.append(f"it is {played.report}, not the same report as {expected.same_as}")
+        _differ(wrong, "outcome", report.outcome, expected.report_outcome)
+        reading = report.reading
+        _differ(wrong, "reading", reading.outcome if reading else None, expected.reading)
+        if reading is not None and expected.reason is not ReadingReason.UNDERSTOOD:
+            _differ(wrong, "reason", reading.reason, expected.reason)
+        self._compare_incidents(played, report, expected)
+        found = sorted({f"{m.selector}" for m in self._measures(report) if m.in_force_at is not None})
+        played.measures = found
+        wanted = expected.measure
+        if wanted is not None and wanted not in found:
+            wrong.append(f"the measure in force was {', '.join(found) or 'none'}, not {wanted}")
+        if (
+            wanted is None
+            and expected.report_outcome is not ReportOutcome.MEASURE_TAKEN
+            and found
+            and not self._shared(report)
+        ):
+            wrong.append(f"a measure was in force: {', '.join(found)}")
+
+    def _shared(self, report: Report) -> bool:
+        """Whether the measure belongs to a case that another complaint opened too."""
+        return any((case := get_case(i.case)) is not None and case.reports > 1 for i in report.incidents if i.case)
+
+    def _measures(self, report: Report) -> list:  # type: ignore[type-arg]  # of Measure
+        cases = {i.case for i in report.incidents if i.case}
+        return [m for case in sorted(cases) for m in measures_of_case(case)]
+
+    def _compare_incidents(self, played: Played, report: Report, expected: Expected) -> None:
+        if len(report.incidents) != len(expected.incidents):
+            played.wrong.append(f"{len(report.incidents)} incidents, not {len(expected.incidents)}")
+            return
+        left = list(report.incidents)
+        for n, wanted in enumerate(expected.incidents):
+            match = next((i for i in left if _same_allegation(i, wanted)), None)
+            if match is None:
+                said = "; ".join(
+                    f"{i.allegation.type} {i.allegation.offender}:{i.allegation.source_port}" for i in left
+                )
+                played.wrong.append(f"no incident {wanted.type} {wanted.source or wanted.url or wanted.domain}: {said}")
+                continue
+            left.remove(match)
+            self._compare_one(played, n, match, wanted)
+
+    def _compare_one(self, played: Played, n: int, incident: Incident, wanted: ExpectedIncident) -> None:
+        wrong = played.wrong
+        _differ(wrong, f"outcome of incident {n + 1}", incident.outcome, wanted.outcome)
+        case = get_case(incident.case) if incident.case else None
+        if case is not None:
+            played.cases[n] = case.key
+            _differ(wrong, "clause", case.clause, wanted.clause)
+        if wanted.customer is not None or case is not None:
+            _differ(wrong, "customer", case.customer if case else self._judged(incident, "customer"), wanted.customer)
+        if wanted.attribution is not None:
+            _differ(wrong, "attribution", self._judged(incident, "attribution"), wanted.attribution)
+        if wanted.downstream is not None:
+            _differ(wrong, "downstream", self._judged(incident, "downstream"), wanted.downstream)
+        if wanted.joins is not None and case is not None:
+            other = set(self.played[wanted.joins].cases.values())
+            if case.key not in other:
+                wrong.append(f"it stands in {case.key}, not in the case of {wanted.joins}")
+        if wanted.repeats is not None and case is not None and case.repeats < 1:
+            wrong.append("it does not count as a repeat")
+
+    def _judged(self, incident: Incident, name: str) -> object:
+        judged = [e for e in entries_about(incident.key) if e.what == "incident.judged"]
+        return judged[-1].detail.get(name) if judged else None
+
+
+def _same_allegation(incident: Incident, wanted: ExpectedIncident) -> bool:
+    a = incident.allegation
+    return (
+        a.type == wanted.type
+        and (wanted.source is None or str(a.source) == wanted.source)
+        and (wanted.port is None or a.source_port == wanted.port)
+        and (wanted.url is None or a.url == wanted.url)
+        and (wanted.domain is None or a.domain == wanted.domain)
+    )
+
+
+def _differ(wrong: list[str], what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        wrong.append(f"{what} is {found}, not {wanted}")
+
+
+def close_connections() -> None:
+    """For the thread that played, when it is done."""
+    connections.close_all()
