@@ -22,6 +22,8 @@ class ReportRow(models.Model):
     outcome = models.CharField(max_length=_CODE)
     outcome_reason = models.TextField(blank=True)
     decided = models.BooleanField(default=False)
+    first_n = models.PositiveIntegerField(default=1)
+    """Number of its first incident: those of a reading that a person replaced are gone, their numbers stay used."""
 
     read_at = models.DateTimeField(null=True)
     reading_outcome = models.CharField(max_length=_CODE, blank=True)
@@ -75,9 +77,10 @@ class IncidentRow(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["report", "n"], name="intake_incident_place"),)
         indexes = (
-            models.Index(fields=["report", "outcome"], name="intake_incident_outcome"),
+            models.Index(fields=["report", "outcome", "n"], name="intake_incident_outcome"),
             models.Index(fields=["case"], name="intake_incident_case", condition=models.Q(case__isnull=False)),
             models.Index(fields=["source", "received_at"], name="intake_incident_source"),
+            models.Index(fields=["source", "moment_at"], name="intake_incident_moment"),
             models.Index(fields=["received_at"], name="intake_incident_received"),
             models.Index(fields=["site"], name="intake_incident_site", opclasses=["varchar_pattern_ops"]),
             HashIndex(fields=["url"], name="intake_incident_url"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from tipstaff.words import Allegation, Incident, Report, ReportOutcome
 
@@ -75,34 +75,53 @@ def unread(*, limit: int) -> list[str]:
 
 
 def same_event(
-    allegation: Allegation, *, received_at: datetime, within: timedelta, before: str | None = None
+    allegation: Allegation,
+    *,
+    received_at: datetime,
+    within: timedelta,
+    before: str | None = None,
+    reporter: str | None = None,
+    in_a_case: bool = False,
 ) -> str | None:
     """Key of the earliest incident that tells of the same event, or None.
 
     The same event is the same type, source, port, URL and host name, with times stated at most `within` apart; where
     either states no time, received at most `within` apart. `before` is the incident that asks: only incidents put on
-    record before it are looked at, so that the first of two is never a duplicate of the second.
+    record before it are looked at, so that the first of two is never a duplicate of the second. With `reporter`
+    (an address) or `in_a_case`, only what that reporter told, or what joined a case.
     """
     allegation = storable_allegation(allegation)
-    nearby = Q(received_at__range=(received_at - within, received_at + within))
-    if allegation.moment is not None:
-        at = allegation.moment.at
-        stated = Q(moment_at__isnull=False)
-        nearby = (stated & Q(moment_at__range=(_shift(at, -within), _shift(at, within)))) | (~stated & nearby)
     rows = IncidentRow.objects.filter(
-        nearby,
         type=allegation.type,
         source=plain_address(allegation.source) if allegation.source else None,
         source_port=allegation.source_port,
         url=allegation.url,
         domain=allegation.domain,
-    ).exclude(report__outcome=ReportOutcome.SEALED)
+    )
     if before is not None:
         report_key, _, n = before.rpartition(".")
         own = IncidentRow.objects.filter(report__key=report_key, n=int(n)).values_list("id", flat=True).first()
         rows = rows.filter(id__lt=own) if own is not None else rows
-    found = rows.order_by("id").values_list("report__key", "n").first()
-    return f"{found[0]}.{found[1]}" if found else None
+    if reporter is not None:
+        unnamed = Q(report__reporter_address="", report__sender=reporter)
+        rows = rows.filter(Q(report__reporter_address=reporter) | unnamed)
+    if in_a_case:
+        rows = rows.filter(case__isnull=False)
+    # Two questions, because each has its own index; an OR of them would have none.
+    received_nearby = rows.filter(received_at__range=(received_at - within, received_at + within))
+    if allegation.moment is None:
+        nearby = [received_nearby]
+    else:
+        at = allegation.moment.at
+        happened_nearby = rows.filter(moment_at__range=(_shift(at, -within), _shift(at, within)))
+        nearby = [happened_nearby, received_nearby.filter(moment_at__isnull=True)]
+    fields = ("received_at", "id", "report__key", "n")
+    firsts = [rows.order_by("received_at", "id").values_list(*fields).first() for rows in nearby]
+    found = [first for first in firsts if first is not None]
+    if not found:
+        return None
+    _, _, earlier_report, earlier_n = min(found)
+    return f"{earlier_report}.{earlier_n}"
 
 
 def earlier_by_reporter(address: str, *, before: datetime, limit: int = 20) -> list[Report]:
@@ -125,8 +144,9 @@ def _listed(rows: QuerySet[ReportRow]) -> list[Report]:
     """Reports with their first incidents: three queries, however many reports."""
     found = list(rows)
     ids = [row.id for row in found]
+    shown = F("report__first_n") + SHOWN_IN_LISTS
     incidents: dict[int, list[IncidentRow]] = {}
-    for incident in IncidentRow.objects.filter(report__in=ids, n__lte=SHOWN_IN_LISTS).order_by("report_id", "n"):
+    for incident in IncidentRow.objects.filter(report__in=ids, n__lt=shown).order_by("report_id", "n"):
         incidents.setdefault(incident.report_id, []).append(incident)
     totals = _totals(ids)
     return [report_of(row, incidents=incidents.get(row.id, []), total=totals.get(row.id, 0)) for row in found]

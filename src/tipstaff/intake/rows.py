@@ -57,8 +57,8 @@ def storable_allegation(allegation: Allegation) -> Allegation:
 def incident_rows(
     report: ReportRow, allegations: Iterable[Allegation], *, outcome: ReportOutcome
 ) -> Iterator[IncidentRow]:
-    """Unsaved rows, numbered from 1."""
-    for n, given in enumerate(allegations, 1):
+    """Unsaved rows, numbered from the report's first."""
+    for n, given in enumerate(allegations, report.first_n):
         allegation = storable_allegation(given)
         moment = allegation.moment
         rest = {name: getattr(allegation, name) for name in _REST}

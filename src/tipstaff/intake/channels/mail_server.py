@@ -93,21 +93,23 @@ class _Shared:
 
 
 class MailServer:
-    """An SMTP and an LMTP listener in a thread of their own. A port of None is not opened; of 0, any free one.
+    """An SMTP and an LMTP listener in a thread of their own. A port below 0 is not opened; 0 is any free one.
 
-    `local_recipients` are `name@domain`, `name@*` or `*@domain`; a mail to anybody else is refused. `max_bytes` and
-    `max_connections` are the limits that an operator is most likely to set; they take the place of those in `limits`.
+    `local_recipients` are `name@domain`, `name@*` or `@domain`; a mail to anybody else is refused. `max_bytes`,
+    `memory_bytes` and `max_connections` are what an operator is most likely to set; they take the place of `limits`.
+    `accept` is called in threads of the server; one that keeps connections to a database keeps one for each.
     """
 
     def __init__(
         self,
         host: str,
-        smtp_port: int | None,
-        lmtp_port: int | None,
+        smtp_port: int,
+        lmtp_port: int,
         *,
         accept: Accept,
         hostname: str,
         max_bytes: int | None = None,
+        memory_bytes: int | None = None,
         max_connections: int | None = None,
         local_recipients: Iterable[str] = ("abuse@*",),
         limits: Limits | None = None,
@@ -116,13 +118,23 @@ class MailServer:
         self._wanted = {Channel.SMTP: smtp_port, Channel.LMTP: lmtp_port}
         self._accept = accept
         self._hostname = hostname
-        self._limits = _limits(limits or Limits(), max_bytes=max_bytes, max_connections=max_connections)
+        self._limits = _limits(limits or Limits(), octets=max_bytes, memory=memory_bytes, connections=max_connections)
         self._is_local = recipients_rule(local_recipients)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._listeners: list[asyncio.Server] = []
         self._shared: _Shared | None = None
         self._ports: dict[Channel, int] = {}
+
+    @property
+    def smtp_port(self) -> int | None:
+        """The port that takes SMTP, once started; None where none does."""
+        return self._ports.get(Channel.SMTP)
+
+    @property
+    def lmtp_port(self) -> int | None:
+        """The port that takes LMTP, once started; None where none does."""
+        return self._ports.get(Channel.LMTP)
 
     @property
     def ports(self) -> dict[Channel, int]:
@@ -169,7 +181,7 @@ class MailServer:
     async def _listen(self, shared: _Shared) -> None:
         loop = asyncio.get_running_loop()
         for channel, port in self._wanted.items():
-            if port is None:
+            if port < 0:
                 continue
             kind = _CONVERSATIONS[channel]
             listener = await loop.create_server(
@@ -198,13 +210,15 @@ class MailServer:
 
 
 def recipients_rule(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Whether an address matches one of `name@domain`, `name@*`, `*@domain`. What follows a "+" is not looked at."""
-    wanted = {tuple(pattern.strip().lower().rpartition("@")[::2]) for pattern in patterns}
+    """Whether an address matches one of `name@domain`, `name@*`, `@domain`. What follows a "+" is not looked at."""
+    wanted = {tuple(pattern.strip().lower().removeprefix("*").rpartition("@")[::2]) for pattern in patterns}
 
     def is_local(address: str) -> bool:
         name, at, domain = address.lower().rpartition("@")
         name = name.partition("+")[0]
-        return bool(at) and any(key in wanted for key in ((name, domain), (name, "*"), ("*", domain)))
+        return bool(at and name and domain) and any(
+            key in wanted for key in ((name, domain), (name, "*"), ("", domain))
+        )
 
     return is_local
 
@@ -427,7 +441,7 @@ class _Conversation(SMTP):
         except Refused as why:
             return f"554 5.6.0 {_one_line(str(why))}"
         except TryAgain as why:
-            log.warning("A mail from %s must come again: %s", self._source, _described(why))
+            log.warning("A mail from %s must come again: %s", self._source, _described(why.__cause__ or why))
             return "451 4.3.0 Not put on record, try again later"
         except Exception as why:  # noqa: BLE001 - a process door: the sender keeps the mail and hears so.
             log.error("A mail from %s was not put on record: %s", self._source, _described(why))
@@ -463,12 +477,14 @@ _CONVERSATIONS: dict[Channel, type[_Conversation]] = {
 }
 
 
-def _limits(limits: Limits, *, max_bytes: int | None, max_connections: int | None) -> Limits:
-    if max_bytes is not None:
-        limits = replace(limits, mail_octets=max_bytes, memory_octets=max(limits.memory_octets, 2 * max_bytes))
-    if max_connections is not None:
-        limits = replace(limits, connections=max_connections)
-    return limits
+def _limits(limits: Limits, *, octets: int | None, memory: int | None, connections: int | None) -> Limits:
+    octets = limits.mail_octets if octets is None else octets
+    return replace(
+        limits,
+        mail_octets=octets,
+        memory_octets=max(limits.memory_octets, octets) if memory is None else memory,
+        connections=limits.connections if connections is None else connections,
+    )
 
 
 def _declared_octets(options: Iterable[str]) -> int:

@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('outcome', models.CharField(max_length=32)),
                 ('outcome_reason', models.TextField(blank=True)),
                 ('decided', models.BooleanField(default=False)),
+                ('first_n', models.PositiveIntegerField(default=1)),
                 ('read_at', models.DateTimeField(null=True)),
                 ('reading_outcome', models.CharField(blank=True, max_length=32)),
                 ('reading_reason', models.CharField(blank=True, max_length=32)),
@@ -62,7 +63,7 @@ class Migration(migrations.Migration):
                 ('report', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='incidents', to='intake.reportrow')),
             ],
             options={
-                'indexes': [models.Index(fields=['report', 'outcome'], name='intake_incident_outcome'), models.Index(condition=models.Q(('case__isnull', False)), fields=['case'], name='intake_incident_case'), models.Index(fields=['source', 'received_at'], name='intake_incident_source'), models.Index(fields=['received_at'], name='intake_incident_received'), models.Index(fields=['site'], name='intake_incident_site', opclasses=['varchar_pattern_ops']), django.contrib.postgres.indexes.HashIndex(fields=['url'], name='intake_incident_url'), django.contrib.postgres.indexes.HashIndex(fields=['domain'], name='intake_incident_domain')],
+                'indexes': [models.Index(fields=['report', 'outcome', 'n'], name='intake_incident_outcome'), models.Index(condition=models.Q(('case__isnull', False)), fields=['case'], name='intake_incident_case'), models.Index(fields=['source', 'received_at'], name='intake_incident_source'), models.Index(fields=['source', 'moment_at'], name='intake_incident_moment'), models.Index(fields=['received_at'], name='intake_incident_received'), models.Index(fields=['site'], name='intake_incident_site', opclasses=['varchar_pattern_ops']), django.contrib.postgres.indexes.HashIndex(fields=['url'], name='intake_incident_url'), django.contrib.postgres.indexes.HashIndex(fields=['domain'], name='intake_incident_domain')],
                 'constraints': [models.UniqueConstraint(fields=('report', 'n'), name='intake_incident_place')],
             },
         ),

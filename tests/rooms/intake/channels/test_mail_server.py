@@ -34,8 +34,8 @@ def sent(port: int, raw: bytes = MAIL, *, sender: str = "desk@example.org", to: 
         try:
             code, words = client.data(raw)
         except smtplib.SMTPDataError as refusal:
-            code, words = refusal.smtp_code, refusal.smtp_error
-        return f"{code} {words.decode() if isinstance(words, bytes) else words}"
+            return f"{refusal.smtp_code} {refusal.smtp_error!r}"
+        return f"{code} {words.decode()}"
 
 
 # 250 means that it is on record
@@ -170,11 +170,17 @@ def test_nothing_is_relayed(to: str) -> None:
 
 
 def test_the_operators_own_recipients_are_taken() -> None:
-    rule = recipients_rule(["abuse@*", "*@complaints.example.net", "Desk@Example.net"])
-    for address in ("abuse@x.example", "ABUSE+x@y.example", "any@complaints.example.net", "desk@EXAMPLE.net"):
+    rule = recipients_rule(["abuse@*", "@complaints.example.net", "*@noc.example.net", "Desk@Example.net"])
+    for address in (
+        "abuse@x.example",
+        "ABUSE+x@y.example",
+        "any@complaints.example.net",
+        "any@noc.example.net",
+        "desk@EXAMPLE.net",
+    ):
         assert rule(address), address
-    for address in ("", "@", "abuse@", "desk@example.org", "x@example.net", "abuse@x@example"):
-        assert rule(address) is (address in ("abuse@",)), address
+    for address in ("", "@", "abuse@", "@complaints.example.net", "desk@example.org", "x@example.net", "*@x.example"):
+        assert not rule(address), address
 
 
 @pytest.mark.parametrize(
@@ -404,7 +410,7 @@ def test_a_full_budget_is_told_before_the_mail_is_sent_and_mid_way_where_no_size
 def test_stopping_waits_for_what_is_being_put_on_record_and_sends_others_away() -> None:
     desk = Desk()
     desk.ready.clear()
-    server = MailServer(HOST, 0, None, accept=desk.accept, hostname="mx.example.net")
+    server = MailServer(HOST, 0, -1, accept=desk.accept, hostname="mx.example.net")
     server.start()
     port = server.ports[Channel.SMTP]
     with Line(port) as busy, Line(port) as idle, Line(port) as midway, ThreadPoolExecutor(1) as other:
@@ -433,7 +439,7 @@ def test_stopping_waits_for_what_is_being_put_on_record_and_sends_others_away() 
 
 def test_a_port_that_is_taken_is_said_in_words() -> None:
     with serving(Desk()) as (smtp, _):
-        server = MailServer(HOST, smtp, None, accept=Desk().accept, hostname="mx.example.net")
+        server = MailServer(HOST, smtp, -1, accept=Desk().accept, hostname="mx.example.net")
         with pytest.raises(CannotListen, match=r"127\.0\.0\.1"):
             server.start()
         server.stop()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tipstaff.intake import operations, queries
 from tipstaff.intake.models import IncidentRow, ReportRow
-from tipstaff.intake.rows import storable_allegation
+from tipstaff.intake.rows import storable, storable_allegation
 from tipstaff.ledger.queries import entries_about
 from tipstaff.words import (
     Allegation,
@@ -141,7 +141,7 @@ reporters = st.builds(Reporter, address=texts, name=texts, reference=texts, mess
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(allegations.map(storable_allegation), max_size=4), reporters)
 def test_what_was_read_is_what_stands_on_record(given: list[Allegation], reporter: Reporter) -> None:
-    clean = Reporter(**{name: operations.storable(getattr(reporter, name)) for name in Reporter.__slots__})
+    clean = Reporter(**{name: storable(getattr(reporter, name)) for name in Reporter.__slots__})
     reading = complaint(given, reporter=clean)
     key = opened(f"mail {next(numbers)}")
     incidents = operations.store_reading(key, reading=reading, at=NOON, actor="worker")
@@ -191,6 +191,7 @@ def test_of_a_sealed_reading_only_outcome_and_reason_are_kept() -> None:
     report = whole(key)
     assert report.outcome is ReportOutcome.SEALED
     assert report.reading == Reading(outcome=ReadingOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE)
+    assert report.sender == ""
     assert "words" not in str(ReportRow.objects.values_list().get()) + str(entries_about(key))
     assert not IncidentRow.objects.exists()
 
@@ -223,6 +224,34 @@ def test_ten_thousand_incidents_of_one_mail_are_kept_in_bounded_memory() -> None
     assert whole(key).outcome is ReportOutcome.NOT_OURS
     entry = next(entry for entry in entries_about(key) if entry.what == "incident.decided")
     assert entry.detail["incidents"] == "1-10000"
+
+
+def test_what_a_person_says_takes_the_place_of_what_a_reader_guessed() -> None:
+    reporter = Reporter(address="desk@example.com")
+    key, (guessed,) = read("unsure", Allegation(type="messaging/spam"), reporter=reporter)
+    operations.set_report(key, outcome=ReportOutcome.WITH_A_PERSON, reason="UNSURE", at=NOON, actor="worker")
+    said = [Allegation(type="connection/ddos", source=SOURCE), Allegation(type="connection/ddos")]
+    incidents = operations.replace_reading(key, allegations=said, at=NOON, actor="lena")
+    report = whole(key)
+    assert [incident.key for incident in incidents] == [f"{key}.2", f"{key}.3"]
+    assert queries.get_incident(guessed.key) is None
+    assert report.incidents == queries.list_reports()[0].incidents == incidents
+    assert report.reading is not None
+    assert (report.reading.reporter, report.reading.parser) == (reporter, "person")
+    assert (report.outcome, report.outcome_reason) == (ReportOutcome.RECEIVED, "")
+    operations.set_incident(
+        incidents[0].key, outcome=ReportOutcome.FORWARDED, reason="", case="C-000001", at=NOON, actor="worker"
+    )
+    with pytest.raises(operations.AlreadyInACase):
+        operations.replace_reading(key, allegations=said, at=NOON, actor="lena")
+
+
+def test_a_person_cannot_replace_a_sealed_reading_or_say_nothing() -> None:
+    sealed, unread = opened("material", sealed=True), opened("a mail")
+    with pytest.raises(operations.SealedStaysSealed):
+        operations.replace_reading(sealed, allegations=[Allegation(type="x/y")], at=NOON, actor="lena")
+    with pytest.raises(ValueError, match="set the report aside"):
+        operations.replace_reading(unread, allegations=[], at=NOON, actor="lena")
 
 
 # What became of it
@@ -273,6 +302,11 @@ def test_what_is_no_complaint_is_set_aside_with_its_reason() -> None:
     report = whole(key)
     assert (report.outcome, report.outcome_reason) == (ReportOutcome.SET_ASIDE, "AUTO_REPLY")
     assert queries.count_by_outcome() == {ReportOutcome.SET_ASIDE: 1}
+
+
+def test_ranges_are_short_and_exact() -> None:
+    assert operations.ranges([]) == ""
+    assert operations.ranges([1, 2, 3, 7, 9, 10]) == "1-3 7 9-10"
 
 
 @pytest.mark.parametrize("key", ["R-999999.1", "R-999999", "", "nonsense.x"])
@@ -364,14 +398,38 @@ def scan(*, minutes: float | None = 0, port: int | None = None, url: str | None 
 def test_the_same_event_is_known_again() -> None:
     _, (first,) = read("one", scan(minutes=0), at=NOON)
     _, (second,) = read("two", scan(minutes=30), at=NOON + 9 * HOUR)
-    ask = {"received_at": NOON + 9 * HOUR, "within": HOUR}
-    assert queries.same_event(scan(minutes=30), before=second.key, **ask) == first.key
-    assert queries.same_event(scan(minutes=0), before=first.key, **ask) is None
-    assert queries.same_event(scan(minutes=61 + 30), **ask) is None
-    assert queries.same_event(scan(minutes=30, port=22), **ask) is None
-    assert queries.same_event(scan(minutes=30, url="http://example.net/"), **ask) is None
-    assert queries.same_event(replace(scan(), type="connection/ddos"), **ask) is None
-    assert queries.same_event(replace(scan(), source=None), **ask) is None
+
+    def earlier(allegation: Allegation, *, before: str | None = None) -> str | None:
+        return queries.same_event(allegation, received_at=NOON + 9 * HOUR, within=HOUR, before=before)
+
+    assert earlier(scan(minutes=30), before=second.key) == first.key
+    assert earlier(scan(minutes=0), before=first.key) is None
+    for other in (
+        scan(minutes=61 + 30),
+        scan(minutes=30, port=22),
+        scan(minutes=30, url="http://example.net/"),
+        replace(scan(), type="connection/ddos"),
+        replace(scan(), source=None),
+    ):
+        assert earlier(other) is None
+
+
+def test_the_same_event_told_by_others_is_told_apart() -> None:
+    first, _ = read("one", scan(), at=NOON, reporter=Reporter(address="first@example.com"))
+    second, (incident,) = read("two", scan(), at=NOON, reporter=Reporter(address="second@example.com"))
+    third, _ = read("three", scan(), at=NOON)
+    operations.set_incident(
+        incident.key, outcome=ReportOutcome.FORWARDED, reason="", case="C-000001", at=NOON, actor="worker"
+    )
+
+    def earlier(*, reporter: str | None = None, in_a_case: bool = False) -> str | None:
+        return queries.same_event(scan(), received_at=NOON, within=HOUR, reporter=reporter, in_a_case=in_a_case)
+
+    assert earlier() == f"{first}.1"
+    assert earlier(reporter="second@example.com") == f"{second}.1"
+    assert earlier(reporter="abuse@example.org") == f"{third}.1"
+    assert earlier(in_a_case=True) == f"{second}.1"
+    assert earlier(reporter="first@example.com", in_a_case=True) is None
 
 
 def test_without_a_stated_time_the_time_of_receipt_counts() -> None:
