@@ -1,54 +1,17 @@
-"""Reads editions of the policy from their folders. A mistake is one clear sentence with file, line and clause.
+"""Editions of the policy: those that are shipped, one from a folder, and the one in force at a moment.
 
 An edition is a folder: `edition.toml`, and one file a clause in `clauses/`.
 """
 
-import difflib
-import enum
 import hashlib
-import re
-import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, TypeVar
 
-from tipstaff.words import (
-    SEALED_TYPES,
-    XARF_TYPES,
-    AttributionReason,
-    Degree,
-    Direction,
-    Disposition,
-    Grade,
-    NoticePosture,
-    Reason,
-    Role,
-    Rung,
-    Scope,
-    Severity,
-)
-
-from .clauses import (
-    Actor,
-    Clause,
-    Clock,
-    ClockKind,
-    ClockUnit,
-    Edition,
-    Example,
-    ExampleKind,
-    Expected,
-    Given,
-    Opens,
-    PortOf,
-    Subject,
-    UnknownClause,
-)
-from .toml_lines import Lines, lines_of
-from .toml_lines import Path as Place
+from .clauses import Clause, Edition, Example, UnknownClause
+from .form import check_names, check_together, policy_rows, read_clause, read_edition
+from .toml_tables import Problem, open_table
 
 __all__ = [
     "BadEdition",
@@ -66,40 +29,18 @@ __all__ = [
 ]
 
 _HERE = Path(__file__).parent
-_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
-_EXAMPLE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PORT = re.compile(r"(tcp|udp)/(\d{1,5})")
-_TEST = re.compile(r"tests/[\w/]+\.py::\w+(\[[^\]]+\])?")
-_EXAMPLES_MIN = 3
-
-E = TypeVar("E", bound=enum.Enum)
 
 
 class BadEdition(ValueError):
     """The edition has mistakes; each is a sentence that names file, line and clause."""
 
-    def __init__(self, problems: Iterable["Problem"]) -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 class NoEditionInForce(LookupError):
     """No edition was in force at that moment, so nobody may be bound to one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One mistake in an edition, and where it stands."""
-
-    file: str
-    line: int
-    clause: str
-    """Empty for a mistake outside any clause."""
-    sentence: str
-
-    def __str__(self) -> str:
-        clause = f" clause {self.clause}:" if self.clause else ""
-        return f"{self.file}:{self.line}:{clause} {self.sentence}"
 
 
 def shipped_editions() -> tuple[Edition, ...]:
@@ -116,12 +57,6 @@ def edition_in_force(editions: Iterable[Edition], *, at: datetime) -> Edition:
     return max(posted, key=lambda edition: (edition.effective_at, edition.id))
 
 
-def policy_rows() -> dict[int, str]:
-    """The 98 rows into which the policy is decomposed: number and short title."""
-    lines = (_HERE / "rows.csv").read_text(encoding="utf-8").splitlines()[1:]
-    return {int(number): title.strip('"') for number, _, title in (line.partition(",") for line in lines)}
-
-
 def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     """SHA-256 (hex) over names and contents, in order of name; line ends are the same on every machine."""
     sha = hashlib.sha256()
@@ -134,469 +69,21 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
 def load_edition(folder: Path) -> Edition:
     """Read and check the edition in `folder`; raises BadEdition with every mistake that it has."""
     problems: list[Problem] = []
-    head = _open(folder / "edition.toml", problems)
+    head = open_table(folder / "edition.toml", problems)
     files = [folder / "edition.toml", *sorted((folder / "clauses").glob("*.toml"))]
-    tables = [table for file in files[1:] if (table := _open(file, problems)) is not None]
+    tables = [table for file in files[1:] if (table := open_table(file, problems)) is not None]
     if head is None:
         raise BadEdition(problems)
-    clauses = [_read_clause(table) for table in tables]
-    edition = _read_edition(head, clauses=tuple(clause for clause, _ in clauses))
-    _check_together(clauses, problems)
-    if not clauses:
+    clauses = [read_clause(table) for table in tables]
+    edition = read_edition(head, clauses=tuple(clause for clause, _ in clauses))
+    if not tables and not problems:
         head.report("the edition has no clauses; write each as a file in its folder clauses/.")
-    known = {clause.id for clause, _ in clauses}
-    for clock in edition.clocks:
-        if clock.clause not in known:
-            head.report(f'the clock "{clock.id}" serves no clause of this edition.', "clocks", clock.id, "clause")
-    for clause, table in clauses:
-        for number, example in enumerate(clause.examples):
-            if example.expect.clause is not None and example.expect.clause not in known:
-                table.report(
-                    f'the example expects "{example.expect.clause}", which is no clause of this edition.',
-                    *("example", number, "expect", "clause"),
-                )
+    # What one mistake entails is not reported as another: each check needs the ones before it to be clean.
+    if not problems:
+        check_together(clauses)
+    if not problems:
+        check_names(edition, head, clauses)
     if problems:
         raise BadEdition(problems)
     content = [(file.relative_to(folder).as_posix(), file.read_bytes()) for file in files]
     return replace(edition, digest=digest_of(content))
-
-
-class _Table:
-    """One TOML table being read: every question asked of it takes a key away, and what is left is a mistake."""
-
-    def __init__(
-        self, table: dict[str, Any], *, file: str, lines: Lines, problems: list[Problem], place: Place, what: str
-    ) -> None:
-        self.table, self.file, self.lines, self.problems = table, file, lines, problems
-        self.place, self.what = place, what
-        self.clause = ""
-        self.asked: set[str] = set()
-
-    def report(self, sentence: str, *place: str | int, value: object = None) -> None:
-        line = self.lines.line_of((*self.place, *place), value=value)
-        self.problems.append(Problem(file=self.file, line=line, clause=self.clause, sentence=sentence))
-
-    def take(self, key: str, kind: type, wanted: str, *, default: Any = ...) -> Any:
-        """The value of `key`, when it is of `kind`; else its default, or an empty value and a mistake."""
-        self.asked.add(key)
-        empty: Any = kind() if default is ... and kind is not datetime else default
-        if key not in self.table:
-            if default is ...:
-                self.report(f"{self.what} lacks its {key}, {wanted}.")
-            return empty
-        value = self.table[key]
-        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-            self.report(f"{key} must be {wanted}, not {value!r}.", key)
-            return empty
-        return value
-
-    def text(self, key: str, *, default: Any = ...) -> str:
-        value: str = self.take(key, str, "a text in quotes", default=default)
-        if value == "" and default is ... and key in self.table:
-            self.report(f"{key} is empty; say it in words.", key)
-        return value.strip()
-
-    def whole(self, key: str, *, default: Any = ..., least: int = 0) -> Any:
-        value = self.take(key, int, "a whole number", default=default)
-        if isinstance(value, int) and key in self.table and value < least:
-            self.report(f"{key} must be at least {least}, not {value}.", key)
-        return value
-
-    def texts(self, key: str, *, default: Any = ...) -> tuple[str, ...]:
-        values = self.take(key, list, "a list of texts in quotes", default=default)
-        for value in values:
-            if not isinstance(value, str) or not value.strip():
-                self.report(f"{key} must hold texts in quotes, not {value!r}.", key, value=value)
-        return tuple(value.strip() for value in values if isinstance(value, str))
-
-    def word(self, key: str, words: type[E], *, default: Any = ...) -> Any:
-        """A member of an enum, by its name in small letters."""
-        value = self.take(key, str, f"one of {_listed(_names(words))}", default=None if default is ... else default)
-        if key not in self.table:
-            if default is ...:
-                self.report(f"{self.what} lacks its {key}, one of {_listed(_names(words))}.")
-                return next(iter(words))
-            return default
-        return self.member(key, words, value) if isinstance(value, str) else next(iter(words))
-
-    def member(self, key: str, words: type[E], value: str) -> E:
-        names = _names(words)
-        if value not in names:
-            self.report(
-                f"{value!r} is no {key}; it is one of {_listed(names)}{_did_you_mean(value, names)}.", key, value=value
-            )
-            return next(iter(words))
-        return names[value]
-
-    def inner(self, key: str, what: str, *, default: Any = ...) -> "_Table | None":
-        value = self.take(key, dict, "a table", default=default)
-        return None if value is None else self.under(value, what, key)
-
-    def under(self, table: dict[str, Any], what: str, *place: str | int) -> "_Table":
-        inner = _Table(
-            table, file=self.file, lines=self.lines, problems=self.problems, place=(*self.place, *place), what=what
-        )
-        inner.clause = self.clause
-        return inner
-
-    def done(self) -> None:
-        """Every key that nobody asked for is unknown."""
-        for key in self.table:
-            if key not in self.asked:
-                self.report(f'"{key}" is not a key of {self.what}{_did_you_mean(key, self.asked)}.', key)
-
-
-def _open(file: Path, problems: list[Problem]) -> _Table | None:
-    def wrong(sentence: str, line: int = 1) -> None:
-        problems.append(Problem(file=str(file), line=line, clause="", sentence=sentence))
-
-    try:
-        text = file.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except OSError as why:
-        wrong(f"the file cannot be read ({why.strerror}).")
-    except UnicodeDecodeError:
-        wrong("the file is not UTF-8 text; save it as UTF-8.")
-    except tomllib.TOMLDecodeError as why:
-        found = re.search(r"at line (\d+)", str(why))
-        sentence = re.sub(r" \(at (line \d+, column \d+|end of document)\)", "", str(why))
-        wrong(f"this is not TOML: {sentence}.", int(found.group(1)) if found else text.count("\n") + 1)
-    else:
-        what = "an edition" if file.name == "edition.toml" else "a clause"
-        return _Table(table, file=str(file), lines=lines_of(text), problems=problems, place=(), what=what)
-    return None
-
-
-def _read_edition(head: _Table, *, clauses: tuple[Clause, ...]) -> Edition:
-    effective_at = head.take("effective_at", datetime, "an instant with its zone")
-    if isinstance(effective_at, datetime) and effective_at.tzinfo is None:
-        head.report("effective_at has no zone; write it as 2026-01-01T00:00:00Z.", "effective_at")
-    if not isinstance(effective_at, datetime) or effective_at.tzinfo is None:
-        effective_at = datetime(1970, 1, 1, tzinfo=UTC)
-    parameters = head.inner("parameters", "the parameters") or head
-    confidence = parameters.take("reader_confidence_min", float, "a number from 0.0 to 1.0")
-    if not 0.0 <= confidence <= 1.0:
-        parameters.report(f"reader_confidence_min must lie from 0.0 to 1.0, not {confidence}.", "reader_confidence_min")
-    clocks = head.inner("clocks", "the clocks", default=None)
-    edition = Edition(
-        id=head.text("id"),
-        title=head.text("title"),
-        entity=head.text("entity"),
-        locale=head.text("locale"),
-        introduction=head.text("introduction"),
-        effective_at=effective_at.astimezone(UTC),
-        look_back=timedelta(days=parameters.whole("look_back_days", least=1)),
-        memory=timedelta(days=parameters.whole("memory_days", least=1)),
-        reader_confidence_min=confidence,
-        in_progress=timedelta(hours=parameters.whole("in_progress_hours", least=1)),
-        person_from=parameters.word("person_from", Degree),
-        clauses=clauses,
-        clocks=_read_clocks(clocks) if clocks else (),
-    )
-    parameters.done()
-    head.done()
-    return edition
-
-
-def _read_clocks(table: _Table) -> tuple[Clock, ...]:
-    clocks = []
-    for id, value in table.table.items():
-        if not isinstance(value, dict):
-            table.report(f'the clock "{id}" must be a table.', id)
-            continue
-        clock = table.under(value, "a clock", id)
-        unit, amount = _read_length(clock, tuple(ClockUnit))
-        kind, source = _read_kind(clock)
-        not_before = clock.whole("not_before", default=0)
-        if not_before > amount:
-            clock.report(f"not_before ({not_before}) is later than the end ({amount}).", "not_before")
-        clocks.append(
-            Clock(
-                id=id,
-                kind=kind,
-                clause=clock.text("clause"),
-                unit=unit,
-                amount=amount,
-                not_before=not_before,
-                source=source,
-                says=clock.text("says"),
-            )
-        )
-        clock.done()
-    return tuple(clocks)
-
-
-def _read_length(table: _Table, units: tuple[ClockUnit, ...]) -> tuple[ClockUnit, int]:
-    stated = [unit for unit in units if unit.value in table.table]
-    if len(stated) != 1:
-        table.report(f"{table.what} states its length once, in {_listed([unit.value for unit in units])}.")
-    for unit in stated:
-        amount: int = table.whole(unit.value, least=1)
-    return (stated[0], amount) if stated else (units[0], 1)
-
-
-def _read_kind(table: _Table) -> tuple[ClockKind, str]:
-    kind: ClockKind = table.word("kind", ClockKind)
-    source = table.text("source", default="")
-    if kind is ClockKind.STATUTE and not source:
-        table.report(f"{table.what} of a statute names its source.", "kind")
-    if kind is ClockKind.OPERATOR and source:
-        table.report(f"{table.what} of the operator's own has no source; only a statute's has.", "source")
-    return kind, source
-
-
-def _read_clause(table: _Table) -> tuple[Clause, _Table]:
-    id = table.text("id")
-    table.clause = id
-    if id and not _ID.fullmatch(id):
-        table.report(f'the id "{id}" is not of the form topic.what_is_meant, in small letters.', "id")
-    acts = table.word("acts", Actor)
-    clause = Clause(
-        id=id,
-        rows=_read_rows(table),
-        title=table.text("title"),
-        text=" ".join(table.text("text").split()),
-        acts=acts,
-        what_to_do=table.texts("what_to_do", default=... if acts is Actor.USER else []),
-        proof=table.text("proof"),
-        proved_by=_read_tests(table),
-        limits=table.text("limits", default=""),
-        file=table.file,
-    )
-    if acts is Actor.USER:
-        clause = _read_conduct(table, clause)
-    clause = replace(clause, examples=_read_examples(table, id))
-    table.done()
-    return clause, table
-
-
-def _read_conduct(table: _Table, clause: Clause) -> Clause:
-    """What only a clause about the user's conduct has: types, group, clock, notice and remedies."""
-    answer = table.inner("answer_within", "the answer_within")
-    first, repeated, kind, source = timedelta(), None, ClockKind.OPERATOR, ""
-    if answer is not None and answer.table:
-        unit, amount = _read_length(answer, (ClockUnit.HOURS, ClockUnit.DAYS))
-        again = answer.whole(f"repeated_{unit.value}", default=None, least=1)
-        kind, source = _read_kind(answer)
-        if again is not None and again > amount:
-            answer.report("a repeated report leaves more time than the first one.", f"repeated_{unit.value}")
-        first = timedelta(**{unit.value: amount})
-        repeated = timedelta(**{unit.value: again}) if again is not None else None
-        answer.done()
-    clause = replace(
-        clause,
-        applies_to=_read_types(table),
-        subject=table.word("subject", Subject, default=None),
-        group=table.text("group"),
-        severity=table.word("severity", Severity),
-        answer_within=first,
-        answer_within_repeated=repeated,
-        answer_kind=kind,
-        answer_source=source,
-        notice=table.word("notice", NoticePosture),
-        opens=table.word("opens", Opens, default=Opens.CASE),
-        decides=table.word("decides", Role, default=None),
-        ladder=_read_ladder(table),
-        measure_ports=_read_ports(table, "measure_ports"),
-        measure_direction=table.word("measure_direction", Direction, default=Direction.BOTH),
-        measure_port_of=table.word("measure_port_of", PortOf, default=None),
-        what_to_do_for=_read_steps(table),
-    )
-    if (clause.measure_ports or clause.measure_port_of) and clause.measure_direction is Direction.BOTH:
-        table.report('measure ports need a measure_direction, "in" or "out".', "measure_ports")
-    if clause.measure_direction is Direction.BOTH and any(rung.scope is Scope.FLOW for rung in clause.ladder):
-        table.report('a "flow" rung needs a measure_direction, "in" or "out".', "ladder")
-    if clause.opens is Opens.PERSON and clause.decides is not Role.COUNSEL:
-        table.report('a clause that opens with a person is decided by "counsel".', "opens")
-    if SEALED_TYPES & set(clause.applies_to) and (clause.opens, clause.notice) != (
-        Opens.PERSON,
-        NoticePosture.WITHHELD,
-    ):
-        table.report('a clause on sealed types opens with a "person" and its notice is "withheld".', "applies_to")
-    return clause
-
-
-def _read_rows(table: _Table) -> tuple[int, ...]:
-    rows = table.take("rows", list, "a list of row numbers")
-    for row in rows:
-        if not isinstance(row, int) or row not in policy_rows():
-            table.report(f"{row!r} is no row of the policy; rows are numbered 1 to {max(policy_rows())}.", "rows")
-    if not rows and "rows" in table.table:
-        table.report("rows is empty; name the rows of the policy that the clause puts into words.", "rows")
-    return tuple(row for row in rows if isinstance(row, int))
-
-
-def _read_types(table: _Table) -> tuple[str, ...]:
-    types = table.texts("applies_to", default=[])
-    for type in types:
-        if type not in XARF_TYPES:
-            table.report(f'"{type}" is no XARF type{_did_you_mean(type, XARF_TYPES)}.', "applies_to", value=type)
-        elif types.count(type) > 1:
-            table.report(f'"{type}" stands in applies_to twice.', "applies_to", value=type)
-    return types
-
-
-def _read_ladder(table: _Table) -> tuple[Rung, ...]:
-    rungs: list[Rung] = []
-    for text in table.texts("ladder"):
-        scope, colon, degree = (part.strip() for part in text.partition(":"))
-        if not colon:
-            table.report(f'a rung is written "scope: degree", not {text!r}.', "ladder", value=text)
-            continue
-        names, degrees = _names(Scope), _names(Degree)
-        if scope not in names or degree not in degrees:
-            unknown, known = (scope, names) if scope not in names else (degree, degrees)
-            what = "scope" if scope not in names else "degree"
-            sentence = f"{unknown!r} is no {what}; it is one of {_listed(known)}{_did_you_mean(unknown, known)}."
-            table.report(sentence, "ladder", value=text)
-            continue
-        rung = Rung(scope=Scope(names[scope]), degree=Degree(degrees[degree]))
-        if rungs and (rung.scope, rung.degree) <= (rungs[-1].scope, rungs[-1].degree):
-            table.report(f'the rung "{text}" is not wider than the one before it.', "ladder", value=text)
-        rungs.append(rung)
-    if not rungs and table.table.get("ladder") == []:
-        table.report("ladder is empty; name at least the narrowest remedy.", "ladder")
-    return tuple(rungs)
-
-
-def _read_ports(table: _Table, key: str) -> tuple[tuple[str, int], ...]:
-    ports = []
-    for text in table.texts(key, default=[]):
-        match = _PORT.fullmatch(text)
-        if match is None or not 0 < int(match.group(2)) < 65536:
-            table.report(f'{text!r} is no port; write it as "tcp/25".', key, value=text)
-        else:
-            ports.append((match.group(1), int(match.group(2))))
-    return tuple(ports)
-
-
-def _read_steps(table: _Table) -> MappingProxyType[str, tuple[str, ...]]:
-    steps = table.inner("what_to_do_for", "what_to_do_for", default=None)
-    if steps is None:
-        return MappingProxyType({})
-    types = table.table.get("applies_to", [])
-    for type in steps.table:
-        if type not in types:
-            steps.report(f'what_to_do_for names "{type}", which is not in applies_to.', type)
-    return MappingProxyType({type: steps.texts(type) for type in steps.table})
-
-
-def _read_tests(table: _Table) -> tuple[str, ...]:
-    tests = table.texts("proved_by", default=[])
-    for test in tests:
-        if not _TEST.fullmatch(test):
-            table.report(f'{test!r} names no test; write it as "tests/rooms/policy/test_x.py::test_y".', "proved_by")
-    return tests
-
-
-def _read_examples(table: _Table, clause: str) -> tuple[Example, ...]:
-    raw = table.take("example", list, "tables written as [[example]]", default=[])
-    examples: list[Example] = []
-    for number, value in enumerate(raw):
-        if not isinstance(value, dict):
-            table.report("an example is written as [[example]].", "example")
-            continue
-        example = table.under(value, "an example", "example", number)
-        id = example.text("id")
-        if id and not _EXAMPLE_ID.fullmatch(id):
-            example.report(f'the id "{id}" is not of the form some-small-words.', "id")
-        if id in {other.id for other in examples}:
-            example.report(f'the example "{id}" stands here twice.', "id")
-        given, expect = example.inner("given", "what is given"), example.inner("expect", "what is expected")
-        examples.append(
-            Example(
-                id=id,
-                kind=example.word("kind", ExampleKind),
-                says=example.text("says"),
-                given=_read_given(given) if given else Given(type=""),
-                expect=_read_expected(expect)
-                if expect
-                else Expected(disposition=Disposition.PERSON, reason=Reason.NO_CLAUSE),
-            )
-        )
-        example.done()
-    kinds = {example.kind for example in examples}
-    if len(examples) < _EXAMPLES_MIN:
-        table.report(f"clause {clause} has {len(examples)} examples; it needs at least {_EXAMPLES_MIN}.", "id")
-    elif ExampleKind.HIT not in kinds or ExampleKind.NEAR_MISS not in kinds or len(kinds) < _EXAMPLES_MIN:
-        table.report("the examples show no hit, no near miss, or neither an exempt nor an exigent case.", "example")
-    return tuple(examples)
-
-
-def _read_given(table: _Table) -> Given:
-    given = Given(type=table.text("type"))
-    if given.type and given.type not in XARF_TYPES and given.type != "unknown/unknown":
-        table.report(f'"{given.type}" is no XARF type{_did_you_mean(given.type, XARF_TYPES)}.', "type")
-    ages = [unit for unit in ("age_hours", "age_days") if unit in table.table]
-    no_time = table.take("no_time", bool, "true or false", default=False)
-    if len(ages) + no_time > 1:
-        table.report("an example states one of age_hours, age_days and no_time.")
-    age: timedelta | None = None if no_time else given.age
-    for unit in ages:
-        age = timedelta(**{unit.removeprefix("age_"): table.whole(unit)})
-    given = replace(
-        given,
-        age=age,
-        grade=table.word("grade", Grade, default=given.grade),
-        attribution=table.word("attribution", AttributionReason, default=None),
-        zone_stated=table.take("zone_stated", bool, "true or false", default=True),
-        cases_before=table.whole("cases_before", default=0),
-        confidence=table.take("confidence", float, "a number from 0.0 to 1.0", default=1.0),
-        subject=table.word("subject", Subject, default=given.subject),
-        protocol=table.text("protocol", default="") or None,
-        target_port=table.whole("target_port", default=None),
-        source_port=table.whole("source_port", default=None),
-        cited=table.take("cited", bool, "true or false", default=False),
-        edition_age=timedelta(days=table.whole("edition_age_days", default=given.edition_age.days)),
-    )
-    table.done()
-    return given
-
-
-def _read_expected(table: _Table) -> Expected:
-    hours = table.whole("answer_within_hours", default=None)
-    expected = Expected(
-        disposition=table.word("disposition", Disposition),
-        reason=table.word("reason", Reason),
-        clause=table.text("clause", default="") or None,
-        answer_within=None if hours is None else timedelta(hours=hours),
-        notice=table.word("notice", NoticePosture, default=None),
-        decides=table.word("decides", Role, default=None),
-        widest_degree=table.word("widest_degree", Degree, default=None),
-        ports=_read_ports(table, "ports") if "ports" in table.table else None,
-    )
-    table.done()
-    return expected
-
-
-def _check_together(clauses: list[tuple[Clause, _Table]], problems: list[Problem]) -> None:
-    """What can be wrong between clauses: two of one name, or two to which one type leads."""
-    by_id: dict[str, _Table] = {}
-    by_type: dict[tuple[str, Subject | None], Clause] = {}
-    for clause, table in clauses:
-        if clause.id in by_id:
-            table.report(f'the id "{clause.id}" is taken by {by_id[clause.id].file}.', "id")
-        by_id.setdefault(clause.id, table)
-        for type in clause.applies_to:
-            other = by_type.setdefault((type, clause.subject), clause)
-            if other is not clause:
-                table.report(
-                    f'"{type}" leads to {other.id} already; one type leads to one clause.', "applies_to", value=type
-                )
-
-
-def _names(words: type[E]) -> dict[str, E]:
-    """How a word is written in an edition: reasons in capitals as in the record, all else in small letters."""
-    if issubclass(words, enum.StrEnum):
-        return {str(word.value): word for word in words}
-    return {word.name.lower(): word for word in words}
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:-1]) + (" or " if len(names) > 1 else "") + names[-1]
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?'.rstrip("?") if close else ""
