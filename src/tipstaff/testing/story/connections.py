@@ -252,6 +252,7 @@ Voorbeeld Provider
                 reporter=reporters.HONEYPOT,
                 at=day.at(12.5),
                 source="203.0.113.25",
+                source_port=50990,
                 protocol="tcp",
                 destination_ip="203.0.113.204",
                 destination_port=3389,
@@ -260,7 +261,7 @@ Voorbeeld Provider
             ),
             words="Log-in attempts on a remote desktop. Details in the attached XARF 4.2 report.",
         ),
-        expected=forwarded(about("connection/login_attack", "203.0.113.25", account=1029)),
+        expected=forwarded(about("connection/login_attack", "203.0.113.25", port=50990, account=1029)),
         moves=(doubts_that_it_is_theirs(2, "We gave this server back last month."),),
     )
 

@@ -237,7 +237,7 @@ def _other_content(day: Day) -> Iterator[Told]:
                 at=day.at(8),
                 source="198.51.100.44",
                 url=url,
-                data_types=["contact_information"],
+                data_types=["personal_information"],
                 exposure_method="database_exposure",
                 accessibility="public",
                 record_count=1200,

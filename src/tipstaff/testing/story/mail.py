@@ -138,6 +138,7 @@ def mail(
     to: str = ABUSE_ADDRESS,
     message_id: str | None = None,
     headers: Iterable[str] = (),
+    received_by: str = "mx.operator.example.net",
 ) -> bytes:
     """A whole mail. Its Message-ID comes from the sender, the subject and the time unless it is given."""
     part = text(content) if isinstance(content, str) else content
@@ -146,7 +147,7 @@ def mail(
         message_id = f"<{stamp(sender.address, subject, sent)[:20]}@{sender.domain}>"
     lines = [
         f"Received: from mx.{sender.domain} (mx.{sender.domain} [{sender.mx}])",
-        f"\tby mx.operator.example.net with ESMTPS id {stamp(message_id)[:12]}; {rfc5322(at + timedelta(seconds=2))}",
+        f"\tby {received_by} with ESMTPS id {stamp(message_id)[:12]}; {rfc5322(at + timedelta(seconds=2))}",
         f"Date: {sent}",
         f"From: {_words(sender.name)} <{sender.address}>",
         f"To: {to}",

@@ -241,6 +241,7 @@ def _xarf(day: Day) -> Iterator[Told]:
                 source_port=41022,
                 protocol="smtp",
                 smtp_from="invoice@clinic.example.org",
+                smtp_to="trap-0417@spamtrap.example.org",
                 subject="Unpaid invoice",
                 evidence_source="spamtrap",
                 confidence=0.98,
@@ -327,6 +328,7 @@ def _xarf(day: Day) -> Iterator[Told]:
                 reporter=reporters.SCHOOL,
                 at=day.at(2.5),
                 source="198.51.100.58",
+                source_port=40125,
                 protocol="smtp",
                 smtp_from="news@students.example.org",
                 subject="What is on this term",
@@ -338,7 +340,7 @@ def _xarf(day: Day) -> Iterator[Told]:
         ),
         expected=ends(
             ReportOutcome.NOT_UPHELD,
-            about("messaging/bulk_messaging", "198.51.100.58", account=1043),
+            about("messaging/bulk_messaging", "198.51.100.58", port=40125, account=1043),
         ),
         moves=(
             disputes(
@@ -558,8 +560,9 @@ def _forward(by: Reporting, day: Day, inner: bytes) -> bytes:
     """The head teacher's own forward, as the school's administrator got it."""
     return mail(
         multipart((text("What is this?"), enclosed(inner))),
-        sender=Reporting("Head Teacher", f"head@{by.domain}", by.zone_hours, by.mx),
+        sender=Reporting("Head Teacher", f"head@{by.domain}", by.zone_hours, "10.20.0.12"),
         subject="Fwd: Money within the hour",
         at=day.at(6.3),
         to=by.address,
+        received_by=f"mx.{by.domain}",
     )

@@ -39,7 +39,7 @@ def _tables(day: Day) -> Iterator[Told]:
         "Scan feed as CSV: four open resolvers, four customers",
         hours=1.4,
         by=reporters.SCAN_FOUNDATION,
-        subject=f"[scans.example.org] DNS Open Resolvers report for AS64500: {date}",
+        subject=f"DNS Open Resolvers report for AS64500: {date}",
         content=multipart(
             (
                 text(f"Your daily report for AS64500 is attached: 4 rows. All times are UTC.\n\nReport: {name}\n"),
@@ -90,7 +90,7 @@ def _tables(day: Day) -> Iterator[Told]:
         "Scan feed as a ZIP: infected machines; leases and port blocks decide who they are",
         hours=8.9,
         by=reporters.SCAN_FOUNDATION,
-        subject=f"[scans.example.org] Sinkhole Events report for AS64500: {date}",
+        subject=f"Sinkhole Events report for AS64500: {date}",
         content=multipart(
             (
                 text(f"Your daily report for AS64500 is attached: 3 rows. All times are UTC.\n\nReport: {name}\n"),
@@ -123,7 +123,7 @@ def _tables(day: Day) -> Iterator[Told]:
         "Scan feed as CSV: one row is a reseller's customer, one is somebody else's address",
         hours=9.4,
         by=reporters.SCAN_FOUNDATION,
-        subject=f"[scans.example.org] Accessible RDP report for AS64500: {date}",
+        subject=f"Accessible RDP report for AS64500: {date}",
         content=multipart(
             (
                 text(f"Your daily report for AS64500 is attached: 2 rows. All times are UTC.\n\nReport: {name}\n"),

@@ -160,18 +160,19 @@ def _hostile(day: Day) -> Iterator[Told]:
         expected=for_a_person(ReadingReason.HOSTILE_FORM),
     )
 
-    zeros = zipped(b"\0" * (24 * 1024 * 1024), name="report.csv")
+    name = f"{day.at(-24):%Y-%m-%d}-scan_ntp-example_network-asn.csv"
+    zeros = zipped(b"\0" * (24 * 1024 * 1024), name=name)
     yield mailed(
         day,
         "zip-bomb",
-        "A small archive that unfolds to 24 MiB of nothing: a person looks at it, nothing is unfolded",
+        "A scan feed whose small archive unfolds to 24 MiB of nothing: a person looks at it, nothing is unfolded",
         hours=9.6,
-        by=reporters.FIREWALL,
-        subject="Weekly report",
+        by=reporters.SCAN_FOUNDATION,
+        subject="NTP Version report for AS64500",
         content=multipart(
             (
-                text("The weekly report is attached."),
-                attachment(zeros, content_type="application/zip", name="report.csv.zip"),
+                text("Your daily report for AS64500 is attached. All times are UTC."),
+                attachment(zeros, content_type="application/zip", name=f"{name}.zip"),
             )
         ),
         expected=for_a_person(ReadingReason.TOO_LARGE),

@@ -54,6 +54,7 @@ Packets: 3
                 reporter=reporters.HONEYPOT,
                 at=day.at(4.1),
                 source="2001:db8:9000::1",
+                source_port=38118,
                 protocol="tcp",
                 destination_port=22,
                 first_seen=rfc3339(day.at(4.1)),
