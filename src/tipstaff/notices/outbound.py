@@ -120,7 +120,8 @@ def render(
         mail["In-Reply-To"] = letter.in_reply_to
         mail["References"] = letter.in_reply_to
     mail["Auto-Submitted"] = "auto-replied" if letter.kind in ANSWERS else "auto-generated"
-    mail["Content-Language"] = _one_line(letter.language)
+    if re.fullmatch(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", letter.language):
+        mail["Content-Language"] = letter.language
     mail[LOOP_HEADER] = letter.key
     if to != mailable(letter.to):
         mail["X-Tipstaff-Meant-For"] = _one_line(letter.to)

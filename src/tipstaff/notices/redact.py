@@ -303,6 +303,7 @@ _ROLES = _words(
 
 def _address_spellings(address: IPv4Address | IPv6Address) -> Iterator[str]:
     yield from (str(address), address.exploded, address.reverse_pointer, str(int(address)), f"{int(address):x}")
+    yield from (str(address)[::-1], address.exploded[::-1])
     if isinstance(address, IPv4Address):
         octets = str(address).split(".")
         for order in (octets, octets[::-1]):

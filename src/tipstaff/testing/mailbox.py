@@ -227,7 +227,7 @@ class _Taker:
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         content: Any = envelope.content
-        mail = Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), bytes(content))
+        mail = Mail((envelope.mail_from or "").strip("<>"), tuple(envelope.rcpt_tos), bytes(content))
         answer = await self._box._trouble("DOT", server, mail)
         if answer is None:
             self._box._keep(mail)

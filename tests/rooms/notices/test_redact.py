@@ -1,0 +1,208 @@
+"""What a customer may read of the evidence."""
+
+import base64
+import html
+import quopri
+import re
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tipstaff.notices.redact import CHARACTERS_MAX, LINES_MAX, redact
+
+TRAP = "orchid.trap@reporter.example.org"
+HIDE = frozenset({TRAP, "203.0.113.9", "2001:db8:99::25", "Jane Quillfeather", "mx1.reporter.example.org"})
+KEEP = frozenset({"192.0.2.7", "shop.example.net", "2001:db8::7"})
+
+
+def test_the_offenders_address_port_and_time_stay() -> None:
+    line = "Mar 14 09:12:44 fw1 sshd[4242]: Failed password for root from 192.0.2.7 port 51234 ssh2"
+    shown = redact(line, hide=HIDE, keep=KEEP)
+    assert shown == "Mar 14 09:12:44 […] sshd[4242]: Failed password for root from 192.0.2.7 port 51234 ssh2"
+
+
+def test_a_spam_shows_the_customer_what_was_sent_and_when_but_not_to_whom() -> None:
+    mail = f"""Return-Path: <bounce-orchid.trap=reporter.example.org@lists.example.com>
+Received: from mail.shop.example.net (HELO mail) (192.0.2.7)
+    by mx1.reporter.example.org (Postfix) with ESMTP id 4F1A2B3C4D
+    for <{TRAP}>; Sat, 14 Mar 2026 09:12:44 +0000
+Message-ID: <20260314.1234@shop.example.net>
+From: "Great Offers" <offers@shop.example.net>
+To: Jane Quillfeather <{TRAP}>
+Subject: Cheap watches
+List-Unsubscribe: <https://shop.example.net/u?x=b3JjaGlkLnRyYXA>,
+    <mailto:leave-8812@shop.example.net>
+
+Buy at https://shop.example.net/watches.html?visitor=b3JjaGlkLnRyYXA
+"""
+    assert redact(mail, hide=HIDE, keep=KEEP | {"mail.shop.example.net"}).splitlines() == [
+        "Return-Path: […]",
+        "Received: from mail.shop.example.net (HELO mail) (192.0.2.7)",
+        "    by […] (Postfix) with ESMTP id […]",
+        "    for […]; Sat, 14 Mar 2026 09:12:44 +0000",
+        "Message-ID: […]",
+        "From: […] […]",
+        "To: […]",
+        "Subject: Cheap watches",
+        "List-Unsubscribe: […]",
+        "Buy at https://shop.example.net/watches.html[…]",
+    ]
+
+
+def test_an_encoded_subject_is_shown_decoded() -> None:
+    assert redact("Subject: =?utf-8?q?G=C3=BCnstige_Uhren?=", hide=HIDE, keep=KEEP) == "Subject: Günstige Uhren"
+
+
+def test_a_strangers_address_is_left_out_though_nobody_named_it() -> None:
+    shown = redact(
+        "SRC=192.0.2.7 DST=198.51.100.4 SPT=51234 DPT=22 Host: www.victim.example.com", hide=frozenset(), keep=KEEP
+    )
+    assert shown == "SRC=192.0.2.7 DST=[…] SPT=51234 DPT=22 Host: […]"
+
+
+def test_an_address_that_only_begins_like_a_hidden_one_stays() -> None:
+    shown = redact("from 192.0.2.7 and 192.0.2.70", hide=frozenset({"192.0.2.70"}), keep=frozenset({"192.0.2.7"}))
+    assert shown == "from 192.0.2.7 and […]"
+
+
+def test_a_file_name_and_a_path_are_no_host_names() -> None:
+    line = '192.0.2.7 - - [14/Mar/2026:09:12:44 +0000] "POST /blog/wp-login.php HTTP/1.1" 200 4523'
+    assert redact(line, hide=HIDE, keep=KEEP) == line
+
+
+def test_a_long_token_is_left_out_and_long_words_in_a_row_stay() -> None:
+    shown = redact("key 8f3kd92jf83kd93jf83kd9 path this-is-a-rather-long-name", hide=HIDE, keep=KEEP)
+    assert shown == "key […] path this-is-a-rather-long-name"
+
+
+def test_base64_over_several_lines_is_left_out_to_its_last_line() -> None:
+    block = base64.encodebytes(b"x" * 50 + TRAP.encode() + b"y" * 40).decode()
+    assert redact(f"before\n{block}after the block", hide=HIDE, keep=KEEP).splitlines()[-1] == "after the block"
+    assert unread(redact(block, hide=HIDE, keep=KEEP), TRAP)
+
+
+def test_short_lines_of_base64_that_together_name_somebody_are_left_out() -> None:
+    code = base64.b64encode(TRAP.encode()).decode()
+    block = "\n".join(code[at : at + 12] for at in range(0, len(code), 12))
+    shown = redact(f"begin\n{block}\nend of it", hide=HIDE, keep=KEEP)
+    assert unread(shown.replace("\n", ""), TRAP)
+
+
+def test_a_hidden_value_that_is_the_customers_own_stays() -> None:
+    assert redact("to shop.example.net", hide=frozenset({"shop.example.net"}), keep=KEEP) == "to shop.example.net"
+
+
+@given(st.text(max_size=3000))
+@example("\n".join(["x" * 500] * 40))
+def test_what_is_shown_is_bounded_and_harmless(excerpt: str) -> None:
+    lines = redact(excerpt, hide=HIDE, keep=KEEP).split("\n")
+    assert len(lines) <= LINES_MAX
+    assert all(len(line) <= CHARACTERS_MAX and line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a@", "1.", "=", "%41", "[.]", "\n ", ":", "-", "a at ", "A" * 19 + " ", "<", "?="]
+)
+def test_a_long_hostile_excerpt_is_read_only_in_part(piece: str) -> None:
+    assert len(redact(piece * 100_000, hide=HIDE, keep=KEEP)) <= LINES_MAX * (CHARACTERS_MAX + 1)
+
+
+def _verp(value: str) -> str:
+    local, mark, host = value.rpartition("@")
+    return f"bounce-{local}={host}@lists.example.com" if mark else value
+
+
+def _encoded_word(value: str) -> str:
+    return f"=?utf-8?b?{base64.b64encode(value.encode()).decode()}?="
+
+
+ENCODINGS = {
+    "plain": str,
+    "upper": str.upper,
+    "title": str.title,
+    "angled": lambda value: f"<{value}>",
+    "quoted": lambda value: f'"{value}"',
+    "verp": _verp,
+    "base64": lambda value: base64.b64encode(value.encode()).decode(),
+    "base64, url-safe": lambda value: base64.urlsafe_b64encode(value.encode()).decode(),
+    "base64, no padding": lambda value: base64.b64encode(value.encode()).decode().rstrip("="),
+    "base64, shifted": lambda value: base64.b64encode(b"to:" + value.encode() + b"!").decode(),
+    "base64, twice": lambda value: base64.b64encode(base64.b64encode(value.encode())).decode(),
+    "hexadecimal": lambda value: value.encode().hex(),
+    "quoted-printable": lambda value: "".join(f"={byte:02X}" for byte in value.encode()),
+    "quoted-printable, some": lambda value: value.replace(".", "=2E").replace("@", "=40"),
+    "quoted-printable, broken": lambda value: value[: len(value) // 2] + "=\n" + value[len(value) // 2 :],
+    "percent": lambda value: quote(value, safe=""),
+    "percent, all": lambda value: "".join(f"%{byte:02x}" for byte in value.encode()),
+    "entities": lambda value: "".join(f"&#{ord(character)};" for character in value),
+    "entities, hex": lambda value: "".join(f"&#x{ord(character):x};" for character in value),
+    "encoded word": _encoded_word,
+    "defanged": lambda value: value.replace(".", "[.]").replace("@", "[at]"),
+    "defanged, round": lambda value: value.replace(".", "(.)").replace("@", "(at)"),
+    "defanged, words": lambda value: value.replace(".", "[dot]").replace("@", " at "),
+    "reversed": lambda value: value[::-1],
+    "full width": lambda value: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in value),
+    "zero width": lambda value: "\u200b".join(value),
+}
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    value=st.sampled_from(sorted(HIDE)),
+    encoding=st.sampled_from(sorted(ENCODINGS)),
+    before=st.text(st.sampled_from("abcXYZ 019.,:;=<>()[]{}@/-_\t\n\"'%&#"), max_size=40),
+    after=st.text(st.sampled_from("abcXYZ 019.,:;=<>()[]{}@/-_\t\n\"'%&#"), max_size=40),
+    apart=st.booleans(),
+)
+def test_no_hidden_value_can_be_read_in_any_spelling(
+    value: str, encoding: str, before: str, after: str, apart: bool
+) -> None:
+    gap = " " if apart else ""
+    glued = not apart and (before[-1:].isalnum() or after[:1].isalnum())
+    if glued and (encoding not in ("plain", "upper", "defanged", "verp") or value[0].isdigit()):
+        # A letter or digit next to an encoding makes it another encoding, and next to an address another address.
+        return
+    excerpt = f"{before}{gap}{ENCODINGS[encoding](value)}{gap}{after}"
+    shown = redact(excerpt, hide=HIDE, keep=KEEP)
+    assert unread(shown, value), shown
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    local=st.from_regex(r"[a-z][a-z0-9._+-]{2,20}[a-z0-9]", fullmatch=True),
+    host=st.from_regex(r"[a-z][a-z0-9-]{1,12}[a-z0-9]\.example\.(?:net|org|com)", fullmatch=True),
+    encoding=st.sampled_from(sorted(ENCODINGS)),
+)
+def test_no_recipient_of_any_name_can_be_read_in_any_spelling(local: str, host: str, encoding: str) -> None:
+    value = f"{local}@{host}"
+    excerpt = f"Mar 14 09:12:44 delivered {ENCODINGS[encoding](value)} from 192.0.2.7"
+    assert unread(redact(excerpt, hide=frozenset({value}), keep=KEEP), value)
+
+
+def unread(shown: str, value: str) -> bool:
+    """Say that nobody reads the value in the text, however they decode it. Written apart from the code it checks."""
+    wanted = value.casefold()
+    clear = {shown}
+    for _ in range(3):
+        for text in list(clear):
+            clear |= {
+                text[::-1] if len(clear) < 64 else text,
+                unquote(text),
+                html.unescape(text),
+                quopri.decodestring(text.encode()).decode("utf-8", "replace"),
+                re.sub(r"[\[({](\.|dot|@|at)[\])}]", lambda m: {"dot": ".", "at": "@"}.get(m[1], m[1]), text),
+            }
+            for run in re.findall(r"[A-Za-z0-9+/_-]{6,}", text)[:20]:
+                for part in (run, run + "=", run + "=="):
+                    try:
+                        clear.add(base64.b64decode(part, altchars=b"-_", validate=False).decode())
+                        clear.add(base64.b64decode(part).decode())
+                    except ValueError:
+                        continue
+                if re.fullmatch(r"(?:[0-9a-f]{2})+", run):
+                    clear.add(bytes.fromhex(run).decode("utf-8", "replace"))
+        if len(clear) > 300:
+            break
+    return not any(wanted in text.casefold() for text in clear)
