@@ -1,3 +1,26 @@
-"""Addresses of console, portal and public pages."""
+"""Every address of the site, by area."""
 
-urlpatterns: list[object] = []
+from django.urls import include, path
+
+from .auth import first, log_in, log_out
+from .public import views as public
+
+urlpatterns = [
+    path("", public.landing, name="landing"),
+    path("policy", public.policy, name="policy"),
+    path("policy.json", public.policy_json, name="policy_json"),
+    path(".well-known/security.txt", public.security_txt, name="security_txt"),
+    path("health", public.health, name="health"),
+    path("r/<str:token>", public.report_status, name="report_status"),
+    path("p/", include("tipstaff.web.portal.urls")),
+    path("login", log_in, name="log_in"),
+    path("logout", log_out, name="log_out"),
+    path("first/<str:token>", first, name="first"),
+    path("console/", include("tipstaff.web.console.urls")),
+    path("api/", include("tipstaff.web.api.urls")),
+]
+
+handler400 = "tipstaff.web.public.views.bad_request"
+handler403 = "tipstaff.web.public.views.forbidden"
+handler404 = "tipstaff.web.public.views.not_found"
+handler500 = "tipstaff.web.public.views.failed"

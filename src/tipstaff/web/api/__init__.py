@@ -1,0 +1,1 @@
+"""The same reads as the console, as JSON, for who is logged in."""

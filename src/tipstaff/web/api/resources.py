@@ -1,0 +1,219 @@
+"""Cases, reports and measures to read, under the same permissions as the console."""
+
+from datetime import datetime
+from typing import Annotated
+
+from django.http import HttpRequest
+from ninja import NinjaAPI, Query, Schema
+from ninja.errors import HttpError
+from ninja.security import SessionAuth
+
+from tipstaff.cases import queries as cases
+from tipstaff.enforcement import queries as enforcement
+from tipstaff.intake import queries as intake
+from tipstaff.words import Case, CaseState, Measure, MeasureState, Report, ReportOutcome
+
+from ..roles import Ability, may
+
+
+class _LoggedIn(SessionAuth):
+    """A session of the console; one that may not see the desk is refused by each resource."""
+
+
+api = NinjaAPI(
+    title="Tipstaff", version="1", docs_url=None, urls_namespace="api", auth=_LoggedIn(csrf=True)
+)  # The documentation page would need inline scripts; /api/openapi.json is what tools read.
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class CaseOut(Schema):
+    """A case."""
+
+    key: str
+    customer: str
+    customer_name: str
+    service: str | None
+    clause: str
+    edition: str
+    type: str
+    severity: str
+    state: CaseState
+    outcome: str
+    resource: str
+    reports: int
+    opened_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    assignee: str | None
+    version: int
+
+
+class IncidentOut(Schema):
+    """One allegation of a report."""
+
+    key: str
+    type: str
+    offender: str
+    port: int | None
+    at: datetime | None
+    outcome: str
+    reason: str
+    case: str | None
+
+
+class ReportOut(Schema):
+    """A report."""
+
+    key: str
+    received_at: datetime
+    evidence: str
+    outcome: str
+    reason: str
+    incidents: list[IncidentOut]
+
+
+class MeasureOut(Schema):
+    """A measure."""
+
+    key: str
+    case: str
+    customer: str
+    device: str
+    selector: str
+    degree: str
+    state: str
+    proof: str
+    planned_at: datetime
+    until: datetime | None
+    lifted_when: str
+
+
+def _require(request: HttpRequest, ability: Ability) -> None:
+    if not may(request.user, ability):
+        raise HttpError(403, f"Your roles do not let you {ability.value}.")
+
+
+@api.get("/cases", response=list[CaseOut])
+def list_cases(
+    request: HttpRequest,
+    state: CaseState | None = None,
+    search: str = "",
+    limit: Limit = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> list[CaseOut]:
+    """Cases, most pressing first."""
+    _require(request, Ability.SEE_DESK)
+    states = frozenset({state}) if state else None
+    return [_case(c) for c in cases.list_cases(states=states, search=_plain(search), limit=limit, offset=offset)]
+
+
+@api.get("/cases/{key}", response=CaseOut)
+def get_case(request: HttpRequest, key: str) -> CaseOut:
+    _require(request, Ability.SEE_DESK)
+    found = cases.get_case(_plain(key))
+    if found is None:
+        raise HttpError(404, f"There is no case {key}.")
+    return _case(found)
+
+
+@api.get("/reports", response=list[ReportOut])
+def list_reports(
+    request: HttpRequest, outcome: ReportOutcome | None = None, search: str = "", limit: Limit = 50
+) -> list[ReportOut]:
+    """Reports, newest first."""
+    _require(request, Ability.SEE_DESK)
+    return [_report(r) for r in intake.list_reports(outcome=outcome, search=_plain(search), limit=limit)]
+
+
+@api.get("/reports/{key}", response=ReportOut)
+def get_report(request: HttpRequest, key: str) -> ReportOut:
+    _require(request, Ability.SEE_DESK)
+    found = intake.get_report(_plain(key))
+    if found is None:
+        raise HttpError(404, f"There is no report {key}.")
+    return _report(found)
+
+
+@api.get("/measures", response=list[MeasureOut])
+def list_measures(request: HttpRequest, state: MeasureState | None = None, limit: Limit = 50) -> list[MeasureOut]:
+    """Measures, newest first."""
+    _require(request, Ability.SEE_MEASURES)
+    return [_measure(m) for m in enforcement.list_measures(state=state, limit=limit)]
+
+
+@api.get("/measures/{key}", response=MeasureOut)
+def get_measure(request: HttpRequest, key: str) -> MeasureOut:
+    _require(request, Ability.SEE_MEASURES)
+    found = enforcement.get_measure(_plain(key))
+    if found is None:
+        raise HttpError(404, f"There is no measure {key}.")
+    return _measure(found)
+
+
+def _plain(text: str) -> str:
+    return text.replace("\x00", "")[:200]
+
+
+def _case(case: Case) -> CaseOut:
+    return CaseOut(
+        key=case.key,
+        customer=case.customer,
+        customer_name=case.customer_name,
+        service=case.service,
+        clause=case.clause,
+        edition=case.edition,
+        type=case.type,
+        severity=case.severity.name.lower(),
+        state=case.state,
+        outcome=case.outcome.value,
+        resource=case.resource,
+        reports=case.reports,
+        opened_at=case.opened_at,
+        due_at=case.due_at,
+        closed_at=case.closed_at,
+        assignee=case.assignee,
+        version=case.version,
+    )
+
+
+def _report(report: Report) -> ReportOut:
+    sealed = report.outcome is ReportOutcome.SEALED
+    return ReportOut(
+        key=report.key,
+        received_at=report.received_at,
+        evidence=report.evidence,
+        outcome=report.outcome.value,
+        reason=report.outcome_reason,
+        incidents=[]
+        if sealed
+        else [
+            IncidentOut(
+                key=i.key,
+                type=i.allegation.type,
+                offender=i.allegation.offender,
+                port=i.allegation.source_port,
+                at=i.allegation.moment.at if i.allegation.moment else None,
+                outcome=i.outcome.value,
+                reason=i.reason,
+                case=i.case,
+            )
+            for i in report.incidents
+        ],
+    )
+
+
+def _measure(measure: Measure) -> MeasureOut:
+    return MeasureOut(
+        key=measure.key,
+        case=measure.case,
+        customer=measure.customer,
+        device=measure.device,
+        selector=str(measure.selector),
+        degree=measure.degree.name.lower(),
+        state=measure.state.value,
+        proof=measure.proof.name.lower(),
+        planned_at=measure.planned_at,
+        until=measure.until,
+        lifted_when=measure.lifted_when,
+    )

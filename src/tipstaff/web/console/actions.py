@@ -1,0 +1,139 @@
+"""What a person may do to a case: each action asks one procedure, and says in a sentence what it did."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from django.http import QueryDict
+
+from tipstaff.procedures import casework
+from tipstaff.procedures.desk import Desk
+from tipstaff.words import Case, Ground
+
+from ..roles import Ability
+
+
+class MissingWords(ValueError):
+    """Say why: the reason stands in the record and in the letter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a form asked for."""
+
+    case: Case
+    form: QueryDict
+    desk: Desk
+    at: datetime
+    actor: str
+
+    def text(self, name: str, *, required: bool = True) -> str:
+        text = self.form.get(name, "").replace("\x00", "").strip()[:8000]
+        if required and not text:
+            raise MissingWords
+        return text
+
+    @property
+    def version(self) -> int:
+        """The version that the person looked at; a stale one is refused."""
+        given = self.form.get("version", "")
+        return int(given) if given.isdecimal() else -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One button of the case page."""
+
+    ability: Ability
+    run: Callable[[Asked], str]
+    decides: bool = False
+    """True when the clause's own decider, such as counsel, must be the one."""
+
+
+def _note(asked: Asked) -> str:
+    casework.note(asked.case.key, text=asked.text("text"), at=asked.at, actor=asked.actor)
+    return "The note is on the case."
+
+
+def _take(asked: Asked) -> str:
+    casework.assign(asked.case.key, to=asked.actor, version=asked.version, at=asked.at, actor=asked.actor)
+    return "The case is yours."
+
+
+def _release(asked: Asked) -> str:
+    casework.assign(asked.case.key, to=None, version=asked.version, at=asked.at, actor=asked.actor)
+    return "The case is nobody's now."
+
+
+def _not_upheld(asked: Asked) -> str:
+    casework.close_not_upheld(
+        asked.case.key, why=asked.text("why"), version=asked.version, desk=asked.desk, at=asked.at, actor=asked.actor
+    )
+    return "Closed as not upheld; the complainants will be told."
+
+
+def _fixed(asked: Asked) -> str:
+    casework.confirm_fixed(
+        asked.case.key, why=asked.text("why"), version=asked.version, desk=asked.desk, at=asked.at, actor=asked.actor
+    )
+    return "Marked as fixed; measures are being lifted."
+
+
+def _review(asked: Asked) -> str:
+    upheld = asked.form.get("decision") == "upheld"
+    casework.review_dispute(
+        asked.case.key,
+        upheld=upheld,
+        why=asked.text("why"),
+        version=asked.version,
+        desk=asked.desk,
+        at=asked.at,
+        actor=asked.actor,
+    )
+    return "The customer is right: the case is closed." if upheld else "The case stands: the clock runs again."
+
+
+def _decide(asked: Asked) -> str:
+    go_ahead = asked.form.get("decision") == "go_ahead"
+    casework.decide_waiting(
+        asked.case.key,
+        go_ahead=go_ahead,
+        why=asked.text("why"),
+        version=asked.version,
+        desk=asked.desk,
+        at=asked.at,
+        actor=asked.actor,
+    )
+    return "It goes ahead." if go_ahead else "Closed as not upheld."
+
+
+def _propose_urgent(asked: Asked) -> str:
+    casework.propose_urgent(
+        asked.case.key,
+        ground=Ground(asked.form.get("ground", "")),
+        shown_by=asked.text("shown_by"),
+        at=asked.at,
+        actor=asked.actor,
+    )
+    return "Proposed. It counts once a colleague has seconded it."
+
+
+def _second_urgent(asked: Asked) -> str:
+    casework.second_urgent(asked.case.key, desk=asked.desk, at=asked.at, actor=asked.actor)
+    return "Seconded: the measure is planned now, and the letter goes with it."
+
+
+ACTIONS: Mapping[str, Action] = MappingProxyType(
+    {
+        "note": Action(ability=Ability.NOTE, run=_note),
+        "take": Action(ability=Ability.NOTE, run=_take),
+        "release": Action(ability=Ability.NOTE, run=_release),
+        "not-upheld": Action(ability=Ability.DECIDE, run=_not_upheld, decides=True),
+        "fixed": Action(ability=Ability.DECIDE, run=_fixed, decides=True),
+        "review": Action(ability=Ability.REVIEW, run=_review, decides=True),
+        "decide": Action(ability=Ability.DECIDE, run=_decide, decides=True),
+        "propose-urgent": Action(ability=Ability.PROPOSE_URGENT, run=_propose_urgent),
+        "second-urgent": Action(ability=Ability.SECOND_URGENT, run=_second_urgent),
+    }
+)

@@ -1,0 +1,50 @@
+"""A person's own reading of a report that no reader understood, from a form. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+from tipstaff.words import SEALED_TYPES, XARF_TYPES, Allegation, Moment
+
+
+class BadCorrection(ValueError):
+    """What was filled in does not name a type and a source."""
+
+
+def allegation_from(form: Mapping[str, str]) -> Allegation:
+    """The allegation as filled in; raise BadCorrection with a sentence about the first thing that does not fit."""
+    kind = form.get("type", "")
+    if kind not in XARF_TYPES - SEALED_TYPES:
+        raise BadCorrection("Choose what kind of complaint it is.")
+    source, url = form.get("source", "").strip(), form.get("url", "").strip()[:2000]
+    if not source and not url:
+        raise BadCorrection("Give the address or the URL that is complained about.")
+    try:
+        address = ip_address(source) if source else None
+    except ValueError as why:
+        raise BadCorrection(f"“{source[:60]}” is not an IP address.") from why
+    return Allegation(
+        type=kind,
+        source=address,
+        source_port=_port(form.get("source_port", "").strip()),
+        url=url or None,
+        moment=_moment(form.get("at", "").strip()),
+    )
+
+
+def _port(text: str) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text[:6]) < 65536:
+        raise BadCorrection(f"“{text[:20]}” is not a port.")
+    return int(text)
+
+
+def _moment(text: str) -> Moment | None:
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as why:
+        raise BadCorrection(f"“{text[:40]}” is not a time; write it as 2026-11-23T05:48Z.") from why
+    return Moment(at if at.tzinfo else at.replace(tzinfo=UTC), error_seconds=60)

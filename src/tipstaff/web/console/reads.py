@@ -1,0 +1,419 @@
+"""What the console's pages are made of, gathered from the rooms' reading doors."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from urllib.parse import urlencode
+
+from tipstaff import wiring
+from tipstaff.cases import queries as cases
+from tipstaff.cases import rules
+from tipstaff.enforcement import queries as enforcement
+from tipstaff.intake import queries as intake
+from tipstaff.ledger import queries as ledger
+from tipstaff.notices import queries as notices
+from tipstaff.policy.clauses import Clause, Edition, UnknownClause
+from tipstaff.registry import queries as registry
+from tipstaff.words import (
+    Candidate,
+    Case,
+    CaseState,
+    Customer,
+    Decision,
+    Entry,
+    Evidence,
+    Incident,
+    Letter,
+    LetterState,
+    Measure,
+    MeasureState,
+    Note,
+    Report,
+    ReportOutcome,
+    Service,
+)
+
+from ..shown import stamp
+from .sentences import Step, tell
+
+NEEDS_PERSON = frozenset({CaseState.WAITING_PERSON, CaseState.DISPUTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A saved way to look at the list of cases; it lives in the address, so it can be linked."""
+
+    name: str
+    label: str
+    states: frozenset[CaseState] | None
+    order: str = "due"
+    mine: bool = False
+    empty: tuple[str, str]
+
+
+VIEWS: Mapping[str, View] = MappingProxyType(
+    {
+        view.name: view
+        for view in (
+            View(
+                name="open",
+                label="Open",
+                states=rules.OPEN | {CaseState.FIXED},
+                empty=(
+                    "No open case",
+                    "A case opens when a complaint names an address that a customer held at that time. "
+                    "Send one to the abuse address and watch it arrive here.",
+                ),
+            ),
+            View(
+                name="mine",
+                label="Mine",
+                states=rules.OPEN | {CaseState.FIXED},
+                mine=True,
+                empty=("Nothing is yours", "Open a case and press a, or “Take it”, to put your name on it."),
+            ),
+            View(
+                name="overdue",
+                label="Overdue",
+                states=frozenset({CaseState.OVERDUE}),
+                empty=(
+                    "Nothing is overdue",
+                    "A case comes here when the customer's time has passed and no measure is planned yet.",
+                ),
+            ),
+            View(
+                name="person",
+                label="Needs a person",
+                states=NEEDS_PERSON,
+                order="severity",
+                empty=("Nothing waits for you", "Disputes and cases that the policy leaves to a person come here."),
+            ),
+            View(
+                name="measure",
+                label="Measures",
+                states=frozenset({CaseState.MEASURE_PLANNED, CaseState.MEASURE_IN_FORCE}),
+                empty=(
+                    "No case has a measure",
+                    "When a deadline passes without an answer, the narrowest sufficient measure is planned.",
+                ),
+            ),
+            View(
+                name="closed",
+                label="Closed",
+                states=frozenset({CaseState.CLOSED}),
+                order="newest",
+                empty=(
+                    "No case is closed yet",
+                    "A case closes when its cause is fixed and its measures are shown to be lifted.",
+                ),
+            ),
+            View(
+                name="all",
+                label="All",
+                states=None,
+                order="newest",
+                empty=("No cases yet", "The first complaint about one of your customers opens the first case."),
+            ),
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """The row of counters above the list."""
+
+    open: int
+    overdue: int
+    waiting: int
+    in_force: int
+    today: int
+    peak: int
+    spark_width: int
+    spark_line: str
+    spark_area: str
+
+
+def numbers(at: datetime) -> Numbers:
+    by_state = cases.count_by_state()
+    hours = arrivals(at, hours=24)
+    line, area, width = sparkline([n for _, n in hours])
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Numbers(
+        open=sum(n for state, n in by_state.items() if state in rules.OPEN or state is CaseState.FIXED),
+        overdue=cases.count_overdue(at),
+        waiting=count_waiting(by_state),
+        in_force=enforcement.count_by_measure_state().get(MeasureState.IN_FORCE, 0),
+        today=sum(n for hour, n in hours if hour >= midnight),
+        peak=max((n for _, n in hours), default=0),
+        spark_width=width,
+        spark_line=line,
+        spark_area=area,
+    )
+
+
+def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
+    """How many things wait in the inbox."""
+    by_state = cases.count_by_state() if by_state is None else by_state
+    reports = intake.count_by_outcome().get(ReportOutcome.WITH_A_PERSON, 0)
+    letters = notices.count_by_state()
+    return sum(by_state.get(s, 0) for s in NEEDS_PERSON) + reports + sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
+
+
+TROUBLED_LETTERS = (LetterState.IN_DOUBT, LetterState.REFUSED)
+
+
+def arrivals(at: datetime, *, hours: int) -> list[tuple[datetime, int]]:
+    """Reports received in each of the last `hours` hours, oldest first; the last one is the hour under way."""
+    this_hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    first = this_hour - timedelta(hours=hours - 1)
+    counts = Counter(
+        report.received_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        for report in intake.list_reports(limit=500)
+    )
+    return [(first + timedelta(hours=i), counts[first + timedelta(hours=i)]) for i in range(hours)]
+
+
+def sparkline(values: Sequence[int], *, height: int = 40, step: int = 10) -> tuple[str, str, int]:
+    """SVG paths of a line and of the area under it, and their width."""
+    top = max(max(values, default=0), 1)
+    points = [(i * step, round(height - 3 - (height - 8) * value / top, 1)) for i, value in enumerate(values)]
+    width = max((len(values) - 1) * step, 1)
+    if not points:
+        return "", "", width
+    line = "M" + " L".join(f"{x} {y}" for x, y in points)
+    return line, f"{line} L{width} {height} L0 {height} Z", width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedCases:
+    """One page of the list."""
+
+    cases: list[Case]
+    total: int
+    more: str
+    """Query of the next page, or empty."""
+
+
+PAGE = 50
+
+
+def list_cases(view: View, *, me: str, find: str, page: int) -> ListedCases:
+    assignee = me if view.mine else None
+    total = cases.count_cases(states=view.states, search=find, assignee=assignee)
+    rows = cases.list_cases(
+        states=view.states, search=find, assignee=assignee, order=view.order, limit=PAGE, offset=(page - 1) * PAGE
+    )
+    more = urlencode({"view": view.name, "find": find, "page": page + 1}) if page * PAGE < total else ""
+    return ListedCases(cases=rows, total=total, more=more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peek:
+    """What the panel beside the list shows."""
+
+    case: Case
+    steps: list[Step]
+    next_step: str
+
+
+def peek(key: str) -> Peek | None:
+    case = cases.get_case(key)
+    if case is None:
+        return None
+    return Peek(case=case, steps=steps_of(key), next_step=rules.WHAT_NEXT[case.state])
+
+
+def steps_of(key: str) -> list[Step]:
+    return [tell(entry) for entry in ledger.trace(key)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """Everything that waits for a person."""
+
+    reports: list[Report]
+    cases: list[Case]
+    letters: list[Letter]
+    measures: list[Measure]
+
+    @property
+    def empty(self) -> bool:
+        return not (self.reports or self.cases or self.letters or self.measures)
+
+
+def inbox() -> Inbox:
+    return Inbox(
+        reports=intake.list_reports(outcome=ReportOutcome.WITH_A_PERSON, limit=100),
+        cases=cases.list_cases(states=NEEDS_PERSON, order="severity", limit=100),
+        letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
+        measures=enforcement.list_measures(state=MeasureState.FAILED, limit=100),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCase:
+    """One report inside a case, with what is known of its bytes."""
+
+    report: Report
+    evidence: Evidence | None
+    incidents: tuple[Incident, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributed:
+    """Who held it, as the record says it."""
+
+    grade: str
+    reason: str
+    rows: tuple[Mapping[str, object], ...]
+    earliest: str
+    latest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePage:
+    """Everything about one case."""
+
+    case: Case
+    steps: list[Step]
+    next_step: str
+    reports: list[InCase]
+    letters: list[Letter]
+    measures: list[Measure]
+    notes: list[Note]
+    decisions: list[Decision]
+    customer: Customer | None
+    service: Service | None
+    clause: Clause | None
+    edition: Edition | None
+    attribution: Attributed | None
+    weighed: tuple[Mapping[str, object], ...]
+    others: list[Case]
+
+    @property
+    def waiting_second(self) -> Decision | None:
+        """The proposal that waits for a second person."""
+        return next((d for d in self.decisions if d.seconded_by is None), None)
+
+    @property
+    def open(self) -> bool:
+        return self.case.state in rules.OPEN
+
+    @property
+    def candidates(self) -> "tuple[Candidate | Mapping[str, object], ...]":
+        """What was weighed: as the measure keeps it, else as the record says it when nothing was planned."""
+        return next((m.candidates for m in reversed(self.measures) if m.candidates), self.weighed)
+
+    @property
+    def lifted_all(self) -> bool:
+        return all(m.state is MeasureState.LIFTED for m in self.measures)
+
+
+def case_page(key: str) -> CasePage | None:
+    case = cases.get_case(key)
+    if case is None:
+        return None
+    entries = ledger.trace(key)
+    edition = edition_of(case.edition)
+    return CasePage(
+        case=case,
+        steps=[tell(entry) for entry in entries],
+        next_step=rules.WHAT_NEXT[case.state],
+        reports=[
+            InCase(report=r, evidence=ledger.get_evidence(r.evidence), incidents=r.incidents)
+            for r in intake.reports_of_case(key)
+        ],
+        letters=notices.letters_of_case(key),
+        measures=enforcement.measures_of_case(key),
+        notes=cases.notes_of(key),
+        decisions=cases.decisions_of(key),
+        customer=registry.get_customer(case.customer),
+        service=registry.get_service(case.service) if case.service else None,
+        clause=clause_of(edition, case.clause),
+        edition=edition,
+        attribution=attribution_in(entries),
+        weighed=weighed_in(entries),
+        others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
+    )
+
+
+def edition_of(id: str) -> Edition | None:
+    return next((edition for edition in wiring.editions() if edition.id == id), None)
+
+
+def clause_of(edition: Edition | None, id: str) -> Clause | None:
+    if edition is None:
+        return None
+    try:
+        return edition.clause(id)
+    except UnknownClause:
+        return None
+
+
+def attribution_in(entries: Sequence[Entry]) -> Attributed | None:
+    """The newest judgement among the entries that named this case's holder."""
+    for entry in reversed(entries):
+        if entry.what == "incident.judged" and entry.detail.get("customer"):
+            proof, window = entry.detail.get("proof"), entry.detail.get("window")
+            earliest, latest = window if isinstance(window, list) and len(window) == 2 else (None, None)
+            return Attributed(
+                grade=str(entry.detail.get("grade", "")),
+                reason=str(entry.detail.get("attribution", "")),
+                rows=tuple(dict(row) for row in proof if isinstance(row, Mapping)) if isinstance(proof, list) else (),
+                earliest=str(earliest or ""),
+                latest=str(latest or ""),
+            )
+    return None
+
+
+def weighed_in(entries: Sequence[Entry]) -> tuple[Mapping[str, object], ...]:
+    """The candidates that were weighed last, as the record says it."""
+    for entry in reversed(entries):
+        if entry.what == "measure.weighed":
+            candidates = entry.detail.get("candidates")
+            return tuple(c for c in candidates if isinstance(c, Mapping)) if isinstance(candidates, list) else ()
+    return ()
+
+
+def letter_states() -> list[tuple[LetterState, int]]:
+    """How many letters are in each state."""
+    counts = notices.count_by_state()
+    return [(state, counts.get(state, 0)) for state in LetterState]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """One line of the health page."""
+
+    name: str
+    well: bool
+    detail: str
+
+
+def programs(at: datetime) -> list[Program]:
+    """What can be told from the database: a program that stands still leaves its work lying."""
+    unread, due = len(intake.unread(limit=1000)), len(cases.list_due(at, limit=1000))
+    letters = notices.count_by_state()
+    held = letters.get(LetterState.HELD, 0)
+    return [
+        Program(name="Reading", well=unread < 50, detail=f"{unread} reports not read yet"),
+        Program(name="Deadlines", well=due == 0, detail=f"{due} passed and not acted on"),
+        Program(
+            name="Letters",
+            well=not held,
+            detail=f"{held} held: no mail server is set" if held else f"{letters.get(LetterState.QUEUED, 0)} waiting",
+        ),
+        *(_of_device(device) for device in enforcement.list_health()),
+    ]
+
+
+def _of_device(device: enforcement.DeviceHealth) -> Program:
+    detail = device.held_back or device.detail
+    if not detail:
+        detail = (
+            f"generation {device.generation}, read back {stamp(device.seen_at)}" if device.seen_at else "not read yet"
+        )
+    return Program(name=f"Device {device.device}", well=not device.failures and not device.held_back, detail=detail)

@@ -1,0 +1,214 @@
+"""An entry of the record as a plain sentence. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from tipstaff.words import Entry
+
+from ..shown import label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a story, as a person reads it."""
+
+    at: datetime
+    title: str
+    text: str
+    actor: str
+    tone: str
+    entry: int
+
+
+def tell(entry: Entry) -> Step:
+    """The entry in words; one of a kind we have no words for is shown as it stands, never hidden."""
+    title, tone, words = _KNOWN.get(entry.what, ("", "grey", _plain))
+    return Step(
+        at=entry.at,
+        title=title or entry.what.replace(".", ": ").replace("_", " ").capitalize(),
+        text=words(entry).strip(),
+        actor=_PROGRAMS.get(entry.actor, entry.actor),
+        tone=tone,
+        entry=entry.id,
+    )
+
+
+_PROGRAMS: Mapping[str, str] = MappingProxyType({"intake": "", "worker": "", "enforcer": "", "system": "", "clock": ""})
+"""Steps that the program took by itself need no name beside them."""
+
+
+def _get(entry: Entry, key: str) -> str:
+    value = entry.detail.get(key)
+    return "" if value is None else str(value)
+
+
+def _plain(entry: Entry) -> str:
+    return "; ".join(
+        f"{key.replace('_', ' ')}: {value}" for key, value in entry.detail.items() if value not in (None, "", [])
+    )
+
+
+def _says(*keys: str) -> Callable[[Entry], str]:
+    """The first of the details that is there, as it is."""
+    return lambda entry: next((found for key in keys if (found := _get(entry, key))), "")
+
+
+def _opened(entry: Entry) -> str:
+    return f"{_get(entry, 'clause')}, edition {_get(entry, 'edition')}. {_get(entry, 'explanation')}"
+
+
+def _about(prefix: str, entry: Entry) -> str:
+    return next((key for key in entry.about if key.startswith(prefix)), "")
+
+
+def _joined(entry: Entry) -> str:
+    return f"{_about('R-', entry)} is about the same thing and keeps its own outcome."
+
+
+def _received(entry: Entry) -> str:
+    digest = next((key for key in entry.about if len(key) == 64), "")
+    channel, size = _get(entry, "channel").upper(), _get(entry, "size")
+    return f"By {channel or 'mail'}{f', {size} octets' if size else ''}; SHA-256 {digest[:12]}… stored before anything read it."
+
+
+def _answered(entry: Entry) -> str:
+    words = _get(entry, "words")
+    said = {"fixed": "It is fixed", "need_time": "More time, please", "dispute": "Disputed", "wrong_customer": "Not us"}
+    answer = said.get(_get(entry, "answer"), _get(entry, "answer"))
+    return f"{answer}. “{words}”" if words else f"{answer}."
+
+
+def _assigned(entry: Entry) -> str:
+    return f"To {_get(entry, 'to')}." if _get(entry, "to") else "To nobody."
+
+
+def _due(entry: Entry) -> str:
+    due = _instant(_get(entry, "due_at"))
+    return f"The answer is due by {due}." if due else _get(entry, "why")
+
+
+def _instant(text: str) -> str:
+    return f"{text[:16].replace('T', ' ')} UTC" if text else ""
+
+
+def _report_read(entry: Entry) -> str:
+    if _get(entry, "outcome") == "complaint":
+        count = _get(entry, "incidents")
+        return f"By the {_get(entry, 'parser')} reader: {count} {'incident' if count == '1' else 'incidents'}."
+    return f"{label(_get(entry, 'outcome'))}: {label(_get(entry, 'reason')).lower()}."
+
+
+def _judged(entry: Entry) -> str:
+    holder, proof = _get(entry, "customer"), entry.detail.get("proof")
+    rows = proof if isinstance(proof, list) else []
+    if not holder:
+        return f"Nobody is named ({label(_get(entry, 'attribution')).lower()}). {_get(entry, 'explanation')}"
+    row = next((r for r in rows if isinstance(r, Mapping) and r.get("customer") == holder), None)
+    held = ""
+    if row is not None:
+        ports = row.get("ports")
+        some = isinstance(ports, list) and ports != [0, 65535]
+        until = _instant(str(row.get("until") or "")) or "now"
+        held = f" held {row.get('prefix')}{f' ports {ports[0]}–{ports[1]}' if some else ''} from {_instant(str(row.get('from') or ''))} until {until};"
+    return f"{holder}{held} {label(_get(entry, 'attribution')).lower()}. Clause {_get(entry, 'clause')}, edition {_get(entry, 'edition')}."
+
+
+def _decided(entry: Entry) -> str:
+    return f"{_about('R-', entry)}: {label(_get(entry, 'outcome')).lower()}, {label(_get(entry, 'reason')).lower()}."
+
+
+_LETTERS: Mapping[str, str] = MappingProxyType(
+    {
+        "notice": "The notice to the customer",
+        "reminder": "A reminder to the customer",
+        "measure_taken": "The letter about the measure",
+        "measure_lifted": "The letter about the lifted measure",
+        "case_closed": "The letter that the case is closed",
+        "dispute_received": "The letter that the dispute was received",
+        "extension_granted": "The letter that grants more time",
+        "acknowledgement": "The acknowledgement to the complainant",
+        "needs_detail": "The question to the complainant",
+        "not_ours": "The answer that it is not ours",
+        "too_old": "The answer that it is too old",
+        "outcome": "The outcome to the complainant",
+    }
+)
+
+
+def _letter(end: str) -> Callable[[Entry], str]:
+    def words(entry: Entry) -> str:
+        what = _LETTERS.get(_get(entry, "kind"), "")
+        name = f"{what} ({_about('L-', entry)})" if what else _about("L-", entry)
+        said = _get(entry, "reply") or _get(entry, "why")
+        return f"{name} {end}{f': {said}' if said else ''}."
+
+    return words
+
+
+def _weighed(entry: Entry) -> str:
+    candidates = entry.detail.get("candidates")
+    rows = [c for c in candidates if isinstance(c, Mapping)] if isinstance(candidates, list) else []
+    chosen = next((c for c in rows if c.get("chosen")), None)
+    if chosen is None:
+        return f"{len(rows)} candidates for {_get(entry, 'resource')}; none suffices within reach."
+    return f"{len(rows)} candidates for {_get(entry, 'resource')}. Chosen: {label(str(chosen.get('degree', ''))).lower()} {chosen.get('selector')}. {chosen.get('why')}"
+
+
+def _measure(entry: Entry) -> str:
+    rest = "; ".join(
+        f"{k.replace('_', ' ')}: {v}"
+        for k, v in entry.detail.items()
+        if k in _MEASURE_TELLS and v not in (None, "", [])
+    )
+    return f"{_about('M-', entry)}{f' {rest}' if rest else ''}."
+
+
+_MEASURE_TELLS = ("selector", "degree", "device", "generation", "proof", "detail", "why", "until", "probe")
+
+
+_KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType(
+    {
+        "evidence.stored": ("Complaint received", "blue", _received),
+        "case.opened": ("Policy matched, case opened", "blue", _opened),
+        "case.joined": ("Another report joined", "grey", _joined),
+        "case.notified": ("Customer told", "blue", _due),
+        "case.extended": ("More time given", "blue", _due),
+        "case.answered": ("Customer answered", "green", _answered),
+        "case.disputed": ("Disputed", "violet", _says("why")),
+        "case.overdue": ("Deadline passed", "red", _says("why")),
+        "case.waiting_person": ("Waits for a person", "violet", _says("why")),
+        "case.measure_planned": ("Measure planned", "amber", _says("why")),
+        "case.measure_in_force": ("Measure in force", "amber", _says("why")),
+        "case.fixed": ("Fixed", "green", _says("why")),
+        "case.closed": ("Case closed", "green", _says("why")),
+        "case.assigned": ("Assigned", "grey", _assigned),
+        "case.noted": ("Note written", "grey", lambda _: ""),
+        "case.urgent_measure_proposed": ("Urgent measure proposed", "red", _says("shown_by")),
+        "case.urgent_measure_seconded": ("Urgent measure seconded", "red", lambda _: "Two people answer for it."),
+        "report.opened": ("Report opened", "blue", lambda entry: f"{_about('R-', entry)}."),
+        "report.read": ("Read", "blue", _report_read),
+        "report.decided": ("Report decided", "grey", _decided),
+        "incident.judged": ("Attributed and judged", "blue", _judged),
+        "incident.decided": ("Outcome of the report", "grey", _decided),
+        "letter.queued": ("Letter written", "grey", _letter("waits to be sent")),
+        "letter.held": ("Letter held", "amber", _letter("is held: no mail server is set")),
+        "letter.sending": ("Letter taken up", "grey", _letter("is being sent")),
+        "letter.handing_over": ("Handing over", "grey", _letter("goes to the mail server")),
+        "letter.sent": ("Letter sent", "green", _letter("was taken by the mail server")),
+        "letter.refused": ("Letter refused", "red", _letter("was refused for good")),
+        "letter.put_off": ("Letter put off", "amber", _letter("was put off")),
+        "letter.in_doubt": ("Letter in doubt", "violet", _letter("may or may not have arrived")),
+        "letter.send_again": ("Sent again", "grey", _letter("is sent again")),
+        "letter.not_answered": ("No answer sent", "grey", lambda entry: f"{label(_get(entry, 'why'))}."),
+        "letter.nobody_to_tell": ("Nobody to write to", "red", lambda _: "The customer has no representative."),
+        "measure.weighed": ("Remedies weighed", "amber", _weighed),
+        "measure.planned": ("Measure planned", "amber", _measure),
+        "measure.applying": ("Measure being applied", "amber", _measure),
+        "measure.in_force": ("Measure in force", "amber", _measure),
+        "measure.lifting": ("Measure being lifted", "blue", _measure),
+        "measure.lifted": ("Measure lifted", "green", _measure),
+        "measure.failed": ("Measure failed", "red", _measure),
+    }
+)

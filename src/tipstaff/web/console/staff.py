@@ -1,0 +1,132 @@
+"""Accounts of staff: who may log in, and in which roles."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from tipstaff import wiring
+from tipstaff.ledger.operations import record
+from tipstaff.words import Role
+
+from ..first import make_first_token
+from ..pages import show_console
+from ..roles import ABILITIES, STAFF_ROLES, Ability, StaffRequest, give_roles, needs
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,40}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One member of staff."""
+
+    id: int
+    name: str
+    active: bool
+    set_up: bool
+    roles: tuple[tuple[Role, bool], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneTimeLink:
+    """A link that is shown once."""
+
+    name: str
+    url: str
+
+
+@require_safe
+@needs(Ability.MANAGE_STAFF)
+def staff(request: StaffRequest) -> HttpResponse:
+    return _page(request, link=None)
+
+
+@require_POST
+@needs(Ability.MANAGE_STAFF)
+def add(request: StaffRequest) -> HttpResponse:
+    """Add a colleague and show a one-time link by which they set their password."""
+    name = request.POST.get("name", "").strip().lower()
+    if not _NAME.fullmatch(name):
+        messages.error(request, "A log-in name has small letters, digits, dots and dashes, 2 to 41 of them.")
+        return redirect("console:staff")
+    if User.objects.filter(username=name).exists():
+        messages.error(request, f"{name} is there already.")
+        return redirect("console:staff")
+    roles = _asked_roles(request)
+    link = _link(name, roles)
+    _on_record(request, "staff.added", name=name, roles=roles)
+    return _page(request, link=link)
+
+
+@require_POST
+@needs(Ability.MANAGE_STAFF)
+def change(request: StaffRequest, id: int) -> HttpResponse:
+    """Change roles, make a new one-time link, or switch an account on or off."""
+    person = User.objects.filter(pk=id).first()
+    if person is None:
+        raise Http404(str(id))
+    wanted = request.POST.get("do")
+    self_change = person.pk == request.user.pk
+    if wanted == "link":
+        link = _link(person.username, frozenset())
+        _on_record(request, "staff.link_made", name=person.username)
+        return _page(request, link=link)
+    if wanted == "roles":
+        roles = _asked_roles(request)
+        if self_change and Role.ADMINISTRATOR not in roles:
+            messages.error(request, "You cannot take the administrator's role from yourself.")
+        else:
+            give_roles(person, roles)
+            _on_record(request, "staff.roles_changed", name=person.username, roles=roles)
+            messages.success(request, f"The roles of {person.username} are saved.")
+    elif wanted in ("on", "off"):
+        if self_change:
+            messages.error(request, "You cannot switch yourself off.")
+        else:
+            person.is_active = wanted == "on"
+            person.save(update_fields=["is_active"])
+            _on_record(request, f"staff.switched_{wanted}", name=person.username)
+            messages.success(request, f"{person.username} is switched {wanted}.")
+    return redirect("console:staff")
+
+
+def _asked_roles(request: HttpRequest) -> frozenset[Role]:
+    asked = set(request.POST.getlist("role"))
+    return frozenset(role for role in STAFF_ROLES if role.value in asked)
+
+
+def _link(name: str, roles: frozenset[Role]) -> OneTimeLink:
+    token = make_first_token(name=name, roles=roles, at=wiring.now())
+    return OneTimeLink(name=name, url=f"{wiring.settings().public_url}/first/{quote(token)}")
+
+
+def _on_record(request: StaffRequest, what: str, *, name: str, roles: frozenset[Role] | None = None) -> None:
+    detail = {} if roles is None else {"roles": sorted(role.value for role in roles)}
+    record(what, at=wiring.now(), actor=request.user.get_username(), about=[f"staff:{name}"], **detail)
+
+
+def _page(request: StaffRequest, *, link: OneTimeLink | None) -> HttpResponse:
+    people = [
+        Person(
+            id=user.pk,
+            name=user.username,
+            active=user.is_active,
+            set_up=user.has_usable_password(),
+            roles=tuple((role, role.value in {g.name for g in user.groups.all()}) for role in STAFF_ROLES),
+        )
+        for user in User.objects.order_by("username").prefetch_related("groups")
+    ]
+    return show_console(
+        request,
+        "tipstaff/console/staff.html",
+        here="",
+        staff=people,
+        roles=STAFF_ROLES,
+        link=link,
+        table=[(ability, [ability in ABILITIES[role] for role in STAFF_ROLES]) for ability in Ability],
+    )

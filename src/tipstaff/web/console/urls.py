@@ -1,0 +1,36 @@
+"""Addresses of the console."""
+
+from django.urls import path
+
+from . import staff, views
+
+app_name = "console"
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("numbers", views.numbers, name="numbers"),
+    path("search", views.search, name="search"),
+    path("inbox", views.inbox, name="inbox"),
+    path("cases", views.cases, name="cases"),
+    path("cases/<str:key>", views.case, name="case"),
+    path("cases/<str:key>/peek", views.peek, name="peek"),
+    path("cases/<str:key>/<slug:action>", views.act, name="act"),
+    path("reports", views.reports, name="reports"),
+    path("reports/<str:key>", views.report, name="report"),
+    path("reports/<str:key>/set-aside", views.set_aside, name="set_aside"),
+    path("reports/<str:key>/read-as", views.read_as, name="read_as"),
+    path("evidence/<str:digest>", views.raw_evidence, name="raw_evidence"),
+    path("letters/<str:key>", views.letter, name="letter"),
+    path("letters/<str:key>/again", views.send_again, name="send_again"),
+    path("customers", views.customers, name="customers"),
+    path("customers/<str:key>", views.customer, name="customer"),
+    path("measures", views.measures, name="measures"),
+    path("measures/<str:key>", views.measure, name="measure"),
+    path("measures/<str:key>/lift", views.lift, name="lift"),
+    path("policy", views.policy, name="policy"),
+    path("record", views.record, name="record"),
+    path("sealed", views.sealed, name="sealed"),
+    path("health", views.health, name="health"),
+    path("staff", staff.staff, name="staff"),
+    path("staff/add", staff.add, name="staff_add"),
+    path("staff/<int:id>", staff.change, name="staff_change"),
+]

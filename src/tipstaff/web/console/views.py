@@ -1,0 +1,450 @@
+"""The console's pages. A view asks a door, or a procedure, and shows what it says; it decides nothing."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from tipstaff import wiring
+from tipstaff.cases.operations import NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
+from tipstaff.cases.queries import get_case
+from tipstaff.cases.queries import list_cases as every_case
+from tipstaff.cases.rules import IllegalMove
+from tipstaff.enforcement import queries as enforcement
+from tipstaff.enforcement.operations import NoSuchMeasure
+from tipstaff.intake import queries as intake
+from tipstaff.intake.operations import NoSuchReport, SealedStaysSealed
+from tipstaff.ledger import queries as ledger
+from tipstaff.notices import queries as notices
+from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
+from tipstaff.policy.editions import edition_in_force
+from tipstaff.procedures import casework, complaint
+from tipstaff.procedures.casework import OwnDecision
+from tipstaff.procedures.suspension import NotWarned
+from tipstaff.registry import queries as registry
+from tipstaff.words import SEALED_TYPES, XARF_TYPES, Ground, MeasureState, ReportOutcome
+
+from ..pages import show_console, show_page
+from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
+from ..security import EVIDENCE_POLICY
+from . import reads
+from .actions import ACTIONS, Asked, MissingWords
+from .corrections import BadCorrection, allegation_from
+from .evidence import show_mail
+from .sentences import tell
+
+REFUSED = (
+    StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
+    NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection,
+)  # fmt: skip
+"""What a procedure may answer that a person should read, rather than see a failure page."""
+
+
+def _why(refusal: Exception) -> str:
+    """The sentence of a refusal: its own words where it has some, else its class's."""
+    own = str(refusal)
+    said = own if " " in own else (type(refusal).__doc__ or own)
+    return said.splitlines()[0]
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """To the first page that the person may see."""
+    if not request.user.is_authenticated:
+        return redirect("log_in")
+    able = abilities_of(request.user)
+    if Ability.SEE_DESK in able:
+        return redirect("console:cases")
+    if Ability.MANAGE_STAFF in able:
+        return redirect("console:staff")
+    raise PermissionDenied("no role")
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def cases(request: StaffRequest) -> HttpResponse:
+    """The list of cases, most pressing first."""
+    view = reads.VIEWS.get(request.GET.get("view", "open"), reads.VIEWS["open"])
+    find = request.GET.get("find", "").replace("\x00", "").strip()[:200]
+    page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
+    listed = reads.list_cases(view, me=request.user.get_username(), find=find, page=page)
+    at = wiring.now()
+    context: dict[str, object] = {
+        "cases": listed.cases,
+        "total": listed.total,
+        "more": listed.more,
+        "view": view.name,
+        "find": find,
+        "at": at,
+        "empty": {"title": f"Nothing fits “{find}”", "text": "Search by case, customer, address or clause."}
+        if find
+        else {"title": view.empty[0], "text": view.empty[1]},
+    }
+    if request.headers.get("HX-Request"):
+        return show_page(request, "tipstaff/console/_case_rows.html", **context)
+    context["views"] = [
+        {"label": v.label, "query": urlencode({"view": v.name, **({"find": find} if find else {})}),
+         "current": v.name == view.name}
+        for v in reads.VIEWS.values()
+    ]  # fmt: skip
+    context["numbers"] = reads.numbers(at)
+    context["peek"] = reads.peek(listed.cases[0].key) if listed.cases else None
+    return _console(request, "tipstaff/console/cases.html", here="console:cases", **context)
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def numbers(request: StaffRequest) -> HttpResponse:
+    """The counters alone, for the page that keeps them fresh."""
+    at = wiring.now()
+    return show_page(request, "tipstaff/console/_numbers.html", at=at, numbers=reads.numbers(at))
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def peek(request: StaffRequest, key: str) -> HttpResponse:
+    """The panel beside the list."""
+    found = reads.peek(key)
+    if found is None:
+        raise Http404(key)
+    return show_page(
+        request, "tipstaff/console/_peek.html", case=found.case, steps=found.steps, next_step=found.next_step
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def case(request: StaffRequest, key: str) -> HttpResponse:
+    """One case on one screen."""
+    page = reads.case_page(key)
+    if page is None:
+        raise Http404(key)
+    able = abilities_of(request.user)
+    context: dict[str, object] = {
+        "page": page,
+        "case": page.case,
+        "steps": page.steps,
+        "grounds": list(Ground),
+        "may_decide": may_decide(request.user, page.case),
+        "may_second": Ability.SECOND_URGENT in able
+        and page.waiting_second is not None
+        and page.waiting_second.proposed_by != request.user.get_username(),
+    }
+    if request.headers.get("HX-Request"):
+        return show_page(request, "tipstaff/console/_case_live.html", **context)
+    return _console(request, "tipstaff/console/case.html", here="console:cases", **context)
+
+
+@require_POST
+@needs(Ability.SEE_DESK)
+def act(request: StaffRequest, key: str, action: str) -> HttpResponse:
+    """Do one thing to a case and go back to it."""
+    chosen, found = ACTIONS.get(action), get_case(key)
+    if chosen is None or found is None:
+        raise Http404(f"{key} {action}")
+    if chosen.ability not in abilities_of(request.user):
+        raise PermissionDenied(chosen.ability.value)
+    if chosen.decides and not may_decide(request.user, found):
+        raise PermissionDenied("decide this case")
+    asked = Asked(case=found, form=request.POST, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+    return _tell(request, lambda: chosen.run(asked), to=reverse("console:case", args=[key]))
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def inbox(request: StaffRequest) -> HttpResponse:
+    """Everything that waits for a person."""
+    return _console(request, "tipstaff/console/inbox.html", here="console:inbox", inbox=reads.inbox())
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def reports(request: StaffRequest) -> HttpResponse:
+    """Reports, newest first."""
+    outcome = next((o for o in ReportOutcome if o.value == request.GET.get("outcome")), None)
+    find = request.GET.get("find", "").strip()[:200]
+    counts = intake.count_by_outcome()
+    return _console(
+        request,
+        "tipstaff/console/reports.html",
+        here="console:reports",
+        reports=intake.list_reports(outcome=outcome, search=find, limit=200),
+        outcome=outcome,
+        outcomes=[(o, counts[o]) for o in ReportOutcome if counts.get(o)],
+        total=sum(counts.values()),
+        find=find,
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def report(request: StaffRequest, key: str) -> HttpResponse:
+    """One report: what came, how it was read, what became of it."""
+    found = intake.get_report(key)
+    if found is None:
+        raise Http404(key)
+    evidence = ledger.get_evidence(found.evidence)
+    sealed = found.outcome is ReportOutcome.SEALED or (evidence is not None and evidence.sealed)
+    return _console(
+        request,
+        "tipstaff/console/report.html",
+        here="console:reports",
+        report=found,
+        evidence=evidence,
+        sealed=sealed,
+        mail=None if sealed or evidence is None else show_mail(ledger.get_raw(found.evidence)),
+        steps=reads.steps_of(key),
+        letters=notices.letters_of_report(key),
+        types=sorted(XARF_TYPES - SEALED_TYPES),
+    )
+
+
+@require_POST
+@needs(Ability.DECIDE)
+def set_aside(request: StaffRequest, key: str) -> HttpResponse:
+    """Set a report aside, with the reason that its complainant may be told."""
+
+    def run() -> str:
+        why = request.POST.get("why", "").strip()
+        if not why:
+            raise MissingWords
+        complaint.set_aside(key, why=why[:2000], at=wiring.now(), actor=request.user.get_username())
+        return f"{key} is set aside."
+
+    return _tell(request, run, to=reverse("console:report", args=[key]))
+
+
+@require_POST
+@needs(Ability.DECIDE)
+def read_as(request: StaffRequest, key: str) -> HttpResponse:
+    """Say what a report alleges when no reader could."""
+
+    def run() -> str:
+        allegation = allegation_from(request.POST)
+        complaint.correct_reading(
+            key, allegations=(allegation,), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
+        )
+        return f"{key} was read as you said, and goes its way."
+
+    return _tell(request, run, to=reverse("console:report", args=[key]))
+
+
+@require_GET
+@needs(Ability.SEE_DESK)
+def raw_evidence(request: StaffRequest, digest: str) -> HttpResponse:
+    """The bytes as received, as plain text that nothing runs. Sealed bytes never leave."""
+    evidence = ledger.get_evidence(digest)
+    if evidence is None:
+        raise Http404(digest)
+    if evidence.sealed:
+        raise PermissionDenied("sealed evidence")
+    response = HttpResponse(ledger.get_raw(digest), content_type="text/plain; charset=utf-8")
+    response["Content-Security-Policy"] = EVIDENCE_POLICY
+    response["X-Content-Type-Options"] = "nosniff"
+    kept = "attachment" if "save" in request.GET else "inline"
+    response["Content-Disposition"] = f'{kept}; filename="{digest[:16]}.txt"'
+    return response
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def letter(request: StaffRequest, key: str) -> HttpResponse:
+    """A letter as it was written; the portal link is put in only when it is sent."""
+    found = notices.get_letter(key)
+    if found is None:
+        raise Http404(key)
+    return _console(request, "tipstaff/console/letter.html", here="console:cases", letter=found)
+
+
+@require_POST
+@needs(Ability.SEND_AGAIN)
+def send_again(request: StaffRequest, key: str) -> HttpResponse:
+    """Send a letter again whose hand-over is in doubt or was refused."""
+
+    def run() -> str:
+        casework.send_letter_again(key, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+        return f"{key} is queued again."
+
+    return _tell(request, run, to=reverse("console:letter", args=[key]))
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def customers(request: StaffRequest) -> HttpResponse:
+    """Customers, and a search over them."""
+    find = request.GET.get("find", "").strip()[:200]
+    return _console(
+        request,
+        "tipstaff/console/customers.html",
+        here="console:customers",
+        customers=registry.list_customers(search=find, limit=200),
+        find=find,
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def customer(request: StaffRequest, key: str) -> HttpResponse:
+    """One customer: what they hold, and what was alleged."""
+    found = registry.get_customer(key)
+    if found is None:
+        raise Http404(key)
+    at = wiring.now()
+    return _console(
+        request,
+        "tipstaff/console/customer.html",
+        here="console:customers",
+        customer=found,
+        reseller=registry.get_customer(found.reseller) if found.reseller else None,
+        services=registry.services_of(key),
+        holdings=registry.holdings_of(key, at=at),
+        cases=every_case(customer=key, order="newest", limit=100),
+        measures=enforcement.measures_on(key),
+        at=at,
+    )
+
+
+@require_safe
+@needs(Ability.SEE_MEASURES)
+def measures(request: StaffRequest) -> HttpResponse:
+    """Measures: what is wanted, what the device holds, how surely that is known."""
+    state = next((s for s in MeasureState if s.value == request.GET.get("state")), None)
+    return _console(
+        request,
+        "tipstaff/console/measures.html",
+        here="console:measures",
+        measures=enforcement.list_measures(state=state, limit=300),
+        state=state,
+        states=list(MeasureState),
+    )
+
+
+@require_safe
+@needs(Ability.SEE_MEASURES)
+def measure(request: StaffRequest, key: str) -> HttpResponse:
+    """One measure with the candidates it was chosen from."""
+    found = enforcement.get_measure(key)
+    if found is None:
+        raise Http404(key)
+    return _console(
+        request,
+        "tipstaff/console/measure.html",
+        here="console:measures",
+        measure=found,
+        steps=[tell(entry) for entry in ledger.entries_about(key)],
+    )
+
+
+@require_POST
+@needs(Ability.LIFT)
+def lift(request: StaffRequest, key: str) -> HttpResponse:
+    """Lift a measure before its time."""
+
+    def run() -> str:
+        why = request.POST.get("why", "").strip()
+        if not why:
+            raise MissingWords
+        casework.lift_measure(
+            key, why=why[:2000], desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
+        )
+        return f"{key} is being lifted."
+
+    return _tell(request, run, to=reverse("console:measure", args=[key]))
+
+
+@require_safe
+@needs(Ability.SEE_POLICY)
+def policy(request: StaffRequest) -> HttpResponse:
+    """The edition in force, or another one by name, clause by clause with its examples."""
+    editions = wiring.editions()
+    in_force = edition_in_force(editions, at=wiring.now())
+    shown = next((e for e in editions if e.id == request.GET.get("edition")), in_force)
+    return _console(
+        request,
+        "tipstaff/console/policy.html",
+        here="console:policy",
+        edition=shown,
+        in_force=in_force,
+        editions=editions,
+    )
+
+
+@require_safe
+@needs(Ability.SEE_RECORD)
+def record(request: StaffRequest) -> HttpResponse:
+    """The record, newest first; on demand it is verified from the first entry on."""
+    before = int(b) if (b := request.GET.get("before", "")).isdecimal() and len(b) < 18 else None
+    key = request.GET.get("about", "").strip()[:80]
+    entries = list(reversed(ledger.entries_about(key))) if key else ledger.recent(before=before, limit=100)
+    return _console(
+        request,
+        "tipstaff/console/record.html",
+        here="console:record",
+        lines=[(entry, tell(entry)) for entry in entries],
+        older=entries[-1].id if not key and len(entries) == 100 else None,
+        about=key,
+        verification=ledger.verify() if "verify" in request.GET else None,
+    )
+
+
+@require_safe
+@needs(Ability.SEE_SEALED)
+def sealed(request: StaffRequest) -> HttpResponse:
+    """The sealed queue: digests, sizes and references. The page cannot show more: no door gives it."""
+    rows = [(e, intake.report_of_evidence(e.digest), ledger.get_stripped(e.digest)) for e in ledger.list_sealed()]
+    return _console(request, "tipstaff/console/sealed.html", here="console:sealed", rows=rows)
+
+
+@require_safe
+@needs(Ability.SEE_HEALTH)
+def health(request: StaffRequest) -> HttpResponse:
+    """How the programs are doing, and what came in hour by hour."""
+    at = wiring.now()
+    return _console(
+        request,
+        "tipstaff/console/health.html",
+        here="console:health",
+        at=at,
+        arrivals=reads.arrivals(at, hours=72),
+        numbers=reads.numbers(at),
+        letters=reads.letter_states(),
+        programs=reads.programs(at),
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def search(request: StaffRequest) -> HttpResponse:
+    """A key goes straight to its page; anything else lists what fits."""
+    q = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+    name = {"C-": "case", "R-": "report", "M-": "measure", "L-": "letter"}.get(q[:2].upper())
+    if name and q[2:].partition(".")[0].isdecimal():
+        return HttpResponseRedirect(reverse(f"console:{name}", args=[q.upper().partition(".")[0]]))
+    return _console(
+        request,
+        "tipstaff/console/search.html",
+        here="",
+        q=q,
+        cases=every_case(search=q, order="newest", limit=25) if q else [],
+        reports=intake.list_reports(search=q, limit=25) if q else [],
+        customers=registry.list_customers(search=q, limit=25) if q else [],
+    )
+
+
+def _console(request: StaffRequest, template: str, *, here: str, **context: object) -> HttpResponse:
+    return show_console(request, template, here=here, waiting=reads.count_waiting, **context)
+
+
+def _tell(request: StaffRequest, run: Callable[[], str], *, to: str) -> HttpResponse:
+    """Run it, keep the sentence for the next page, and go there; a refusal is a sentence too."""
+    try:
+        messages.success(request, run())
+    except REFUSED as refusal:
+        messages.error(request, _why(refusal))
+    return HttpResponseRedirect(to, status=HTTPStatus.SEE_OTHER)

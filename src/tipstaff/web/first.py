@@ -1,0 +1,78 @@
+"""A first log-in without a password in any file: a one-time link by which a person sets their own."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.db import transaction
+
+from tipstaff.words import Role
+
+from .models import FirstLink
+from .roles import give_roles
+
+LASTS = timedelta(hours=24)
+FIRST_ROLES = frozenset({Role.ADMINISTRATOR, Role.LEAD})
+"""Whoever starts Tipstaff must be able to add staff and to see what it does."""
+
+
+class FirstLinkGone(Exception):
+    """This link was used already, has expired or was never made; ask for a new one."""
+
+
+def needs_first() -> bool:
+    """True while no administrator can log in."""
+    heads = User.objects.filter(is_active=True, groups__name=Role.ADMINISTRATOR.value)
+    return not any(user.has_usable_password() for user in heads)
+
+
+def make_first_token(
+    *, name: str = "admin", roles: Iterable[Role] = FIRST_ROLES, at: datetime, lasts: timedelta = LASTS
+) -> str:
+    """Make the user `name` if there is none, and a one-time token for `/first/<token>`. Older ones stop working."""
+    with transaction.atomic():
+        user, made = User.objects.get_or_create(username=name)
+        if made:
+            user.set_unusable_password()
+            user.save()
+            give_roles(user, frozenset(roles))
+        token = secrets.token_urlsafe(24)
+        FirstLink.objects.filter(user=user, used_at=None).delete()
+        FirstLink.objects.create(digest=_digest(token), user=user, made_at=at, expires_at=at + lasts)
+    return token
+
+
+def check_first_token(token: str, *, at: datetime) -> str:
+    """The user name that the token is for; raise FirstLinkGone."""
+    found = (
+        FirstLink.objects.filter(digest=_digest(token), used_at=None, expires_at__gt=at).select_related("user").first()
+    )
+    if found is None or not found.user.is_active:
+        raise FirstLinkGone
+    return found.user.username
+
+
+def use_first_token(token: str, *, password: str, at: datetime) -> User:
+    """Set the password and spend the token; raise FirstLinkGone, or ValidationError for a weak password."""
+    with transaction.atomic():
+        found = (
+            FirstLink.objects.select_for_update(of=("self",))
+            .filter(digest=_digest(token), used_at=None, expires_at__gt=at)
+            .select_related("user")
+            .first()
+        )
+        if found is None or not found.user.is_active:
+            raise FirstLinkGone
+        validate_password(password, found.user)
+        found.user.set_password(password)
+        found.user.save()
+        found.used_at = at
+        found.save()
+        return found.user
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""One page for a customer about one case, opened by a signed link. It never shows who complained."""

@@ -1,0 +1,93 @@
+"""What a customer may see of a case: facts about themselves, and nothing by which a complainant could be known."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tipstaff import wiring
+from tipstaff.cases.queries import get_case
+from tipstaff.cases.rules import answers_open
+from tipstaff.enforcement.queries import measures_of_case
+from tipstaff.intake.queries import reports_of_case
+from tipstaff.notices.redact import redact
+from tipstaff.policy.clauses import Clause, UnknownClause
+from tipstaff.procedures.letters import hidden_from_customer
+from tipstaff.registry.queries import get_customer
+from tipstaff.words import Allegation, Answer, Case, CaseState, Measure, MeasureState, Moment
+
+EVENTS_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that is said to have happened, without who said it."""
+
+    what: str
+    port: int | None
+    moment: Moment | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalPage:
+    """All that the page shows."""
+
+    case: Case
+    zone: ZoneInfo | None
+    """The representative's own zone, where it is not UTC."""
+    clause: Clause | None
+    steps: tuple[str, ...]
+    events: tuple[Event, ...]
+    events_more: int
+    measures: tuple[Measure, ...]
+    answers: tuple[Answer, ...]
+
+
+def portal_page(key: str) -> PortalPage | None:
+    case = get_case(key)
+    if case is None:
+        return None
+    reports = reports_of_case(key)
+    hide = hidden_from_customer(reports)
+    allegations = [incident.allegation for report in reports for incident in report.incidents]
+    clause = _clause(case)
+    return PortalPage(
+        case=case,
+        zone=_zone(case),
+        clause=clause,
+        steps=clause.steps_for(case.type) if clause else (),
+        events=tuple(_event(a, hide) for a in allegations[:EVENTS_SHOWN]),
+        events_more=max(0, len(allegations) - EVENTS_SHOWN),
+        measures=tuple(m for m in measures_of_case(key) if m.state is not MeasureState.FAILED),
+        answers=answers_open(case.state, extended=case.extended) if case.state is not CaseState.CLOSED else (),
+    )
+
+
+def _event(allegation: Allegation, hide: frozenset[str]) -> Event:
+    own = frozenset(filter(None, (str(allegation.source or ""), allegation.url, allegation.domain)))
+    return Event(
+        what=allegation.offender,
+        port=allegation.source_port,
+        moment=allegation.moment,
+        evidence=redact(allegation.excerpt, hide=hide, keep=own),
+    )
+
+
+def _clause(case: Case) -> Clause | None:
+    for edition in wiring.editions():
+        if edition.id == case.edition:
+            try:
+                return edition.clause(case.clause)
+            except UnknownClause:
+                return None
+    return None
+
+
+def _zone(case: Case) -> ZoneInfo | None:
+    customer = get_customer(case.customer)
+    name = customer.representative.timezone if customer and customer.representative else "UTC"
+    if name == "UTC":
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None

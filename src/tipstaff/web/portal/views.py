@@ -1,0 +1,114 @@
+"""The customer's page for one case. The signed link is the key; no cookie is read or set."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from tipstaff import wiring
+from tipstaff.cases.rules import IllegalMove
+from tipstaff.procedures.answers import WORDS_MAX, AnswerTooLong, answer_case
+from tipstaff.procedures.links import LinkExpired, LinkTampered, open_link
+from tipstaff.words import Answer, CaseState
+
+from ..pages import show_page
+from .reads import PortalPage, portal_page
+
+WORDS_NEEDED = frozenset({Answer.FIXED, Answer.DISPUTE})
+"""Answers that say nothing without words: what was done, or why it is disputed."""
+
+
+# Forging this request takes the link, which is the key itself; a cookie plays no part. (And with `no-referrer`
+# a browser sends `Origin: null`, which the usual check would refuse.)
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def case(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what is alleged and take the answer."""
+    at = wiring.now()
+    try:
+        page = portal_page(open_link(token, at=at))
+    except LinkExpired as gone:
+        return _private(show_page(request, "tipstaff/portal/gone.html", key=gone.key, expired=True, status=410))
+    except LinkTampered:
+        return _private(show_page(request, "tipstaff/portal/gone.html", expired=False, status=404))
+    if page is None:
+        return _private(show_page(request, "tipstaff/portal/gone.html", expired=False, status=404))
+    if request.method != "POST":
+        return _show(request, page, answered=request.GET.get("answered") == "1")
+    answer = next((a for a in Answer if a.value == request.POST.get("answer")), None)
+    words = request.POST.get("words", "").replace("\x00", "").strip()
+    if answer is None or answer not in page.answers:
+        return _show(
+            request, page, trouble="This answer is not open any more; here is where the case stands now.", status=409
+        )
+    if answer in WORDS_NEEDED and not words:
+        return _show(request, page, trouble=_NEEDED[answer], chosen=answer, status=400)
+    try:
+        answer_case(page.case.key, answer=answer, words=words, via="portal", desk=wiring.desk(), at=at)
+    except AnswerTooLong:
+        trouble = f"Please shorten it to {WORDS_MAX:,} characters."
+        return _show(request, page, trouble=trouble, chosen=answer, words=words, status=400)
+    except IllegalMove:
+        fresh = portal_page(page.case.key)
+        assert fresh is not None, page.case.key
+        return _show(request, fresh, trouble="The case moved meanwhile; here is where it stands now.", status=409)
+    return _private(HttpResponseRedirect(reverse("portal:case", args=[token]) + "?answered=1", status=303))
+
+
+_NEEDED = {
+    Answer.FIXED: "Please say in a sentence what you did, so that we can close the case.",
+    Answer.DISPUTE: "Please say why you dispute it, so that a colleague can look at it.",
+}
+
+
+def _show(
+    request: HttpRequest,
+    page: PortalPage,
+    *,
+    trouble: str = "",
+    answered: bool = False,
+    chosen: Answer | None = None,
+    words: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    response = show_page(
+        request,
+        "tipstaff/portal/case.html",
+        status=status,
+        page=page,
+        case=page.case,
+        state=_STATE_WORDS[page.case.state],
+        trouble=trouble,
+        answered=answered,
+        chosen=chosen,
+        words=words,
+    )
+    return _private(response)
+
+
+_STATE_WORDS: dict[CaseState, tuple[str, str]] = {
+    CaseState.OPENED: ("Please look into this", "We have just written to you. Nothing of yours has been restricted."),
+    CaseState.WAITING_PERSON: (
+        "A person is looking at it",
+        "A colleague decides what happens next. You can still answer.",
+    ),
+    CaseState.NOTIFIED: ("Please answer", "Nothing of yours has been restricted."),
+    CaseState.EXTENDED: ("You have more time", "We gave more time, once. Nothing of yours has been restricted."),
+    CaseState.DISPUTED: ("A colleague reviews your answer", "Until then the clock stands still."),
+    CaseState.OVERDUE: ("The time to answer has passed", "You can still answer now, and avoid a restriction."),
+    CaseState.MEASURE_PLANNED: ("A restriction is on its way", "You can still answer now."),
+    CaseState.MEASURE_IN_FORCE: (
+        "A restriction is in force",
+        "It is lifted as soon as you tell us that the cause is fixed.",
+    ),
+    CaseState.FIXED: ("Thank you: marked as fixed", "Any restriction is being lifted; you need do nothing more."),
+    CaseState.CLOSED: ("This case is closed", "You need do nothing more."),
+}
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """The address is the key: it goes to no other site, into no index and into no cache."""
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "no-store"
+    response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    return response

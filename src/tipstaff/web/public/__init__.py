@@ -1,0 +1,1 @@
+"""Pages for everybody: how to report, the policy, and what became of one's own report. They name no customer."""

@@ -1,0 +1,169 @@
+"""Pages for everybody. None of them names a customer."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from tipstaff import wiring
+from tipstaff.intake.queries import get_report
+from tipstaff.policy.clauses import Edition
+from tipstaff.policy.editions import edition_in_force
+from tipstaff.procedures.links import LinkExpired, LinkTampered, open_report_link
+from tipstaff.words import ReportOutcome
+
+from ..pages import show_page
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """How to report, and where the policy is."""
+    return show_page(request, "tipstaff/public/landing.html")
+
+
+@require_safe
+def policy(request: HttpRequest) -> HttpResponse:
+    """The edition in force, for people."""
+    return show_page(request, "tipstaff/public/policy.html", edition=_in_force())
+
+
+@require_safe
+def policy_json(request: HttpRequest) -> JsonResponse:
+    """The edition in force, for machines."""
+    edition = _in_force()
+    return JsonResponse(
+        {
+            "edition": edition.id,
+            "title": edition.title,
+            "entity": edition.entity,
+            "locale": edition.locale,
+            "effective_at": edition.effective_at.isoformat(),
+            "sha256": edition.digest,
+            "introduction": edition.introduction,
+            "clauses": [
+                {
+                    "id": clause.id,
+                    "title": clause.title,
+                    "text": clause.text,
+                    "types": list(clause.applies_to),
+                    "answer_within_hours": clause.answer_within.total_seconds() / 3600
+                    if clause.answer_within
+                    else None,
+                    "what_to_do": list(clause.what_to_do),
+                    "ladder": [{"scope": r.scope.name.lower(), "degree": r.degree.name.lower()} for r in clause.ladder],
+                    "examples": [{"id": x.id, "kind": x.kind.value, "says": x.says} for x in clause.examples],
+                }
+                for clause in edition.clauses
+            ],
+        }
+    )
+
+
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """Where to report a weakness in our own systems (RFC 9116)."""
+    operator, url = settings.TIPSTAFF.operator, settings.TIPSTAFF.public_url
+    expires = (wiring.now() + timedelta(days=180)).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    lines = (
+        f"Contact: mailto:{operator.abuse_address}",
+        f"Expires: {expires}",
+        "Preferred-Languages: en",
+        f"Canonical: {url}/.well-known/security.txt",
+        f"Policy: {url}/policy",
+    )
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def health(request: HttpRequest) -> JsonResponse:
+    """Whether this process can do its work, for the supervisor."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as why:
+        return JsonResponse({"status": "in_trouble", "database": type(why).__name__}, status=503)
+    return JsonResponse({"status": "well", "database": "well"})
+
+
+_OUTCOMES: dict[ReportOutcome, tuple[str, str]] = {
+    ReportOutcome.RECEIVED: ("Received", "We have your report and are reading it."),
+    ReportOutcome.SET_ASIDE: ("Set aside", "We found nothing in it that our acceptable use policy lets us act on."),
+    ReportOutcome.WITH_A_PERSON: ("With a person", "A member of our staff is looking at it."),
+    ReportOutcome.SEALED: ("With a person", "A member of our staff is looking at it."),
+    ReportOutcome.NOT_OURS: ("Not our network", "What you reported was not in our network at that time."),
+    ReportOutcome.NEEDS_DETAIL: (
+        "We asked you for detail",
+        "With what was stated we cannot say who used the address; our letter says what is missing.",
+    ),
+    ReportOutcome.TOO_OLD: ("Too long ago", "We no longer hold the records that would show who used the address then."),
+    ReportOutcome.DUPLICATE: ("Received", "We know of this already; your report is kept with it."),
+    ReportOutcome.FORWARDED: (
+        "Being dealt with",
+        "Whoever is responsible has been told and has a deadline to stop it.",
+    ),
+    ReportOutcome.FIXED: (
+        "Fixed",
+        "We were told that the cause is fixed, and have closed the matter. Write again if it goes on.",
+    ),
+    ReportOutcome.MEASURE_TAKEN: ("Stopped", "We have taken a measure that stops it."),
+    ReportOutcome.NOT_UPHELD: ("Not upheld", "We looked into it and found no breach of our policy."),
+}
+
+
+@require_safe
+def report_status(request: HttpRequest, token: str) -> HttpResponse:
+    """What became of one report, for whoever sent it. Never whom it was about."""
+    try:
+        report = get_report(open_report_link(token, at=wiring.now()))
+    except LinkExpired as gone:
+        return _private(show_page(request, "tipstaff/public/report_gone.html", key=gone.key, status=410))
+    except LinkTampered:
+        report = None
+    if report is None:
+        return _private(show_page(request, "tipstaff/public/report_gone.html", key="", status=404))
+    sealed = report.outcome is ReportOutcome.SEALED
+    lines = [] if sealed else [(i.allegation, _OUTCOMES[i.outcome]) for i in report.incidents[:50]]
+    page = show_page(
+        request,
+        "tipstaff/public/report_status.html",
+        report=report,
+        reference="" if sealed or report.reading is None else report.reading.reporter.reference,
+        outcome=_OUTCOMES[report.outcome],
+        lines=lines,
+    )
+    return _private(page)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _trouble(request, 400, "That request made no sense", "Go back and try once more.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    what = str(exception)
+    text = f"Your roles do not let you {what}." if what else "Your roles do not let you see this."
+    return _trouble(request, 403, "Not for your roles", text + " An administrator can change that.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _trouble(request, 404, "There is nothing here", "Check the address, or search for the key.")
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    return _trouble(request, 500, "Something went wrong here", "It is in the log. Nothing that you sent was half done.")
+
+
+def _trouble(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    return show_page(request, "tipstaff/public/trouble.html", status=status, trouble_title=title, trouble_text=text)
+
+
+def _in_force() -> Edition:
+    return edition_in_force(wiring.editions(), at=wiring.now())
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "no-store"
+    response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    return response

@@ -1,0 +1,124 @@
+"""Which role may do what: one table, read by every view and shown on the staff page."""
+
+import enum
+from collections.abc import Callable, Mapping
+from functools import wraps
+from types import MappingProxyType
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.models import AnonymousUser, Group, User
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from tipstaff.words import Case, Role
+
+STAFF_ROLES = (Role.ANALYST, Role.LEAD, Role.COUNSEL, Role.ENGINEER, Role.ADMINISTRATOR)
+
+
+class Ability(enum.StrEnum):
+    """One thing that a person may do here. The docstring is how the staff page says it."""
+
+    SEE_DESK = "see cases, reports and customers"
+    SEE_POLICY = "read the policy"
+    SEE_MEASURES = "see measures and their proof"
+    SEE_RECORD = "read and verify the record"
+    SEE_HEALTH = "see how the programs are doing"
+    SEE_SEALED = "see the sealed queue (digests and references only)"
+    NOTE = "write notes and take cases"
+    DECIDE = "close, decide waiting cases, correct readings"
+    REVIEW = "review a dispute"
+    PROPOSE_URGENT = "propose an urgent measure"
+    SECOND_URGENT = "second an urgent measure that somebody else proposed"
+    LIFT = "lift a measure"
+    SEND_AGAIN = "send a letter again"
+    MANAGE_STAFF = "add staff and change roles"
+
+
+_DESK = frozenset({Ability.SEE_DESK, Ability.SEE_POLICY, Ability.SEE_MEASURES, Ability.SEE_RECORD, Ability.SEE_HEALTH})
+
+ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
+    {
+        Role.ANALYST: _DESK
+        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SEND_AGAIN},
+        Role.LEAD: _DESK
+        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}
+        | {Ability.LIFT, Ability.SEND_AGAIN},
+        Role.COUNSEL: _DESK | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED},
+        Role.ENGINEER: _DESK | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT},
+        Role.ADMINISTRATOR: frozenset(
+            {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.MANAGE_STAFF}
+        ),
+    }
+)
+"""Administrators keep accounts, not cases: whoever needs both holds two roles."""
+
+
+def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
+    """The roles that the user holds, from group names; nothing for who is not logged in or switched off."""
+    if not user.is_authenticated or not user.is_active:
+        return frozenset()
+    cached: frozenset[Role] | None = getattr(user, "_tipstaff_roles", None)
+    if cached is None:
+        names = set(user.groups.values_list("name", flat=True))
+        cached = frozenset(role for role in STAFF_ROLES if role.value in names)
+        user._tipstaff_roles = cached  # type: ignore[union-attr]  # remembered for this request only
+    return cached
+
+
+def abilities_of(user: User | AnonymousUser) -> frozenset[Ability]:
+    return frozenset().union(*(ABILITIES[role] for role in roles_of(user)))
+
+
+def may(user: User | AnonymousUser, ability: Ability) -> bool:
+    return ability in abilities_of(user)
+
+
+def may_decide(user: User | AnonymousUser, case: Case) -> bool:
+    """True when the user may decide `case`: some clauses leave that to one role, such as counsel."""
+    if not may(user, Ability.DECIDE):
+        return False
+    return case.decides is None or case.decides in roles_of(user)
+
+
+def give_roles(user: User, roles: frozenset[Role]) -> None:
+    """Make `roles` the user's roles, exactly."""
+    assert roles <= set(STAFF_ROLES), roles
+    user.groups.set([Group.objects.get_or_create(name=role.value)[0] for role in sorted(roles)])
+
+
+class StaffRequest(HttpRequest):
+    """A request whose user is logged in; only for type checkers."""
+
+    user: User
+
+
+_Rest = ParamSpec("_Rest")
+
+
+def needs(
+    ability: Ability,
+) -> Callable[
+    [Callable[Concatenate[StaffRequest, _Rest], HttpResponse]],
+    Callable[Concatenate[HttpRequest, _Rest], HttpResponse],
+]:
+    """Let a view run only for a logged-in person with `ability`."""
+
+    def wrap(
+        view: Callable[Concatenate[StaffRequest, _Rest], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                if request.headers.get("HX-Request"):
+                    # A fragment must not swallow the log-in page; the whole page goes there.
+                    return HttpResponse(status=204, headers={"HX-Redirect": "/login"})
+                return redirect_to_login(request.get_full_path())
+            if not may(request.user, ability):
+                raise PermissionDenied(ability.value)
+            return view(request, *args, **kwargs)  # type: ignore[arg-type]  # the user was just checked
+
+        guarded.needs_ability = ability  # type: ignore[attr-defined]  # read by the permission tests
+        return guarded
+
+    return wrap

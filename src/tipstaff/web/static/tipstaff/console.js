@@ -1,0 +1,137 @@
+// The console's keyboard, its live rows and its one chart. Everything here is an addition: pages work without it.
+(() => {
+  "use strict";
+  const typing = (node) => node.closest?.("input, textarea, select, [contenteditable], dialog[open]");
+  const rows = () => [...document.querySelectorAll("[data-rows] [data-open]")];
+  let goPending = 0;
+
+  function select(row, { scroll = true } = {}) {
+    for (const other of rows()) other.setAttribute("aria-selected", String(other === row));
+    if (!row) return;
+    if (scroll) row.scrollIntoView({ block: "nearest" });
+    remembered = row.id;
+    const peek = document.getElementById("peek");
+    if (peek && row.dataset.peek && peek.dataset.of !== row.dataset.peek && getComputedStyle(peek).display !== "none") {
+      peek.dataset.of = row.dataset.peek;
+      htmx.ajax("GET", row.dataset.peek, { target: "#peek", swap: "innerHTML" });
+    }
+  }
+  let remembered = document.querySelector('[data-rows] [aria-selected="true"]')?.id ?? null;
+
+  function move(step) {
+    const all = rows();
+    if (!all.length) return;
+    const now = all.findIndex((row) => row.getAttribute("aria-selected") === "true");
+    select(all[Math.min(all.length - 1, Math.max(0, now + step))] ?? all[0]);
+  }
+  function open() {
+    const row = rows().find((one) => one.getAttribute("aria-selected") === "true");
+    if (row) location.assign(row.dataset.open);
+  }
+  function focusOn(selector) {
+    const field = document.querySelector(selector);
+    if (!field) return false;
+    field.closest("details")?.setAttribute("open", "");
+    field.focus();
+    field.select?.();
+    return true;
+  }
+
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      document.querySelectorAll("details[data-menu][open]").forEach((menu) => menu.removeAttribute("open"));
+      if (typing(event.target)) event.target.blur();
+      return;
+    }
+    if (typing(event.target)) return;
+    if (goPending && event.timeStamp - goPending < 1500) {
+      goPending = 0;
+      const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
+      if (link) {
+        event.preventDefault();
+        location.assign(link.href);
+      }
+      return;
+    }
+    const onControl = event.target.closest?.("a, button, summary");
+    switch (event.key) {
+      case "j": case "ArrowDown": if (event.key === "ArrowDown" && !rows().length) return; move(1); break;
+      case "k": case "ArrowUp": if (event.key === "ArrowUp" && !rows().length) return; move(-1); break;
+      case "Enter": if (onControl) return; open(); return;
+      case "o": open(); break;
+      case "/": if (!focusOn("#q")) return; break;
+      case "?": document.getElementById("shortcuts")?.showModal(); break;
+      case "g": goPending = event.timeStamp; break;
+      case "n": if (!focusOn("#note-text")) return; break;
+      case "a": document.querySelector("[data-take]")?.requestSubmit(); break;
+      case "u": { const up = document.querySelector("[data-up]"); if (!up) return; location.assign(up.href); break; }
+      default: return;
+    }
+    event.preventDefault();
+  });
+
+  addEventListener("click", (event) => {
+    if (event.target.closest("[data-shortcuts]")) document.getElementById("shortcuts")?.showModal();
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      if (!menu.contains(event.target)) menu.removeAttribute("open");
+    }
+    const row = event.target.closest("[data-rows] [data-open]");
+    if (!row || event.target.closest("a, button, input, summary, label")) return;
+    if (getSelection()?.toString()) return;
+    if (row.dataset.peek && document.getElementById("peek") && getComputedStyle(document.getElementById("peek")).display !== "none" && row.getAttribute("aria-selected") !== "true") select(row);
+    else location.assign(row.dataset.open);
+  });
+
+  // A refreshed list keeps the row that the reader was on.
+  addEventListener("htmx:after:swap", () => {
+    const row = remembered && document.getElementById(remembered);
+    if (row && row.getAttribute("aria-selected") !== "true") select(row, { scroll: false });
+    draw();
+  });
+
+  // Forms are sent once, however often the button is pressed.
+  addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.dataset.keep !== undefined) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "1";
+    addEventListener("pageshow", () => delete form.dataset.sent, { once: true });
+  });
+
+  function draw() {
+    const place = document.querySelector("[data-hours]");
+    if (!place || !window.uPlot || place.dataset.drawn) return;
+    place.dataset.drawn = "1";
+    const table = document.getElementById(place.dataset.hours);
+    const points = [...table.querySelectorAll("tbody tr")].map((row) => [Number(row.dataset.t), Number(row.dataset.n)]);
+    const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    const ink = () => getComputedStyle(place).color;
+    const make = () => {
+      place.replaceChildren();
+      new uPlot(
+        {
+          width: place.clientWidth, height: 220, legend: { live: true }, cursor: { y: false },
+          tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
+          scales: { y: { range: (_, low, high) => [0, Math.max(4, high)] } },
+          axes: [
+            { stroke: ink, grid: { stroke: colour("--color-base-300"), width: 1 }, font: "11px Inter Variable" },
+            { stroke: ink, grid: { stroke: colour("--color-base-300"), width: 1 }, font: "11px Inter Variable", size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] },
+          ],
+          series: [
+            { value: (_, ts) => (ts == null ? "" : new Date(ts * 1e3).toISOString().slice(0, 16).replace("T", " ") + " UTC") },
+            { label: "Complaints", stroke: colour("--color-info"), width: 1.5, fill: colour("--color-info") + "22", paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
+          ],
+        },
+        [points.map((p) => p[0]), points.map((p) => p[1])],
+        place,
+      );
+      table.closest("details")?.removeAttribute("open");
+    };
+    make();
+    addEventListener("themechange", make);
+    let width = place.clientWidth;
+    new ResizeObserver(() => { if (place.clientWidth !== width) { width = place.clientWidth; make(); } }).observe(place);
+  }
+  draw();
+})();

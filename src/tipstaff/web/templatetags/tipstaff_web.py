@@ -1,0 +1,113 @@
+"""Filters and tags of the web room's templates."""
+
+import hashlib
+from datetime import datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.contrib.staticfiles import finders
+from django.template import Context
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from tipstaff.words import Case
+
+from .. import shown
+from ..roles import Ability, may
+
+register = template.Library()
+register.filter("label", shown.label)
+register.filter("tone", shown.tone)
+register.filter("type_label", shown.type_label)
+register.filter("type_tone", shown.type_tone)
+register.filter("initials", shown.initials)
+register.filter("size", shown.size_words)
+register.filter("stamp", shown.stamp)
+register.filter("instant", shown.instant)
+register.filter("length_words", shown.length_words)
+register.filter("ground", shown.ground_words)
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """`3214` as "3 214", with a space that does not break."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+@register.filter
+def chip(word: object) -> SafeString:
+    """A word in its colour."""
+    return format_html('<span class="chip tone-{}">{}</span>', shown.tone(word), shown.label(word))
+
+
+@register.filter
+def state(word: object) -> SafeString:
+    """A state with its dot."""
+    return format_html('<span class="state tone-{}">{}</span>', shown.tone(word), shown.label(word))
+
+
+@register.filter
+def kind(xarf_type: str) -> SafeString:
+    """A type of complaint in its colour."""
+    return format_html('<span class="chip tone-{}">{}</span>', shown.type_tone(xarf_type), shown.type_label(xarf_type))
+
+
+@register.simple_tag(takes_context=True)
+def ago(context: Context, then: datetime | None) -> SafeString | str:
+    """How long ago, with the exact time beside it for who points at it."""
+    if then is None:
+        return "—"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        then.isoformat(),
+        shown.stamp(then),
+        shown.ago(then, at=context["at"]),
+    )
+
+
+@register.simple_tag
+def clock(then: datetime | None, zone: ZoneInfo | None = None) -> SafeString | str:
+    """The exact time."""
+    if then is None:
+        return "—"
+    return format_html('<time datetime="{}">{}</time>', then.isoformat(), shown.stamp(then, zone=zone))
+
+
+@register.simple_tag(takes_context=True)
+def due(context: Context, case: Case) -> SafeString:
+    """When the customer's time ends."""
+    words, tone = shown.due_words(case, at=context["at"])
+    return format_html(
+        '<span class="{}" title="{}">{}</span>',
+        f"tone-{tone} tone-text font-semibold" if tone == "red" else f"tone-{tone} tone-text",
+        shown.stamp(case.due_at),
+        words,
+    )
+
+
+@register.filter
+def may_do(user: object, ability: str) -> bool:
+    """True when the user has the ability named, e.g. `user|may_do:"LIFT"`."""
+    return may(user, Ability[ability])  # type: ignore[arg-type]  # templates pass request.user
+
+
+@register.simple_tag
+def asset(path: str) -> str:
+    """A static file's address with its content in it, so that a new release is never read from an old cache."""
+    return f"{static(path)}?v={_digest(path)}"
+
+
+@register.simple_tag
+def asset_plain(path: str) -> str:
+    """A file that the style sheet names too: the address must be the very same for a preload to count."""
+    return static(path)
+
+
+@cache
+def _digest(path: str) -> str:
+    found = finders.find(path)
+    assert isinstance(found, str), f"{path} is not among the static files"
+    with open(found, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:10]
