@@ -136,9 +136,7 @@ def test_a_slowed_port_lets_some_connections_through_and_not_many(lab: Lab) -> N
 
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
-def test_a_probe_proves_in_force_and_lifted(
-    lab: Lab, driver: NftDriver, direction: Direction, protocol: str
-) -> None:
+def test_a_probe_proves_in_force_and_lifted(lab: Lab, driver: NftDriver, direction: Direction, protocol: str) -> None:
     rule = flow("192.0.2.7", protocol, 587, direction)
     assert driver.max_proof is Proof.PROBE
     assert driver.probe(rule).proves_lifted
@@ -206,9 +204,7 @@ def test_an_entry_put_in_by_hand_is_neither_taken_over_nor_lifted(lab: Lab, driv
 
 def test_prefixes_within_each_other_stand_together_and_are_lifted_one_by_one(lab: Lab, driver: NftDriver) -> None:
     def prefix(key: str, text: str) -> Rule:
-        return Rule(
-            measure=key, case="C-000001", selector=Selector(network=ip_network(text)), degree=Degree.BLOCK
-        )
+        return Rule(measure=key, case="C-000001", selector=Selector(network=ip_network(text)), degree=Degree.BLOCK)
 
     wide, narrow, other = (
         prefix("M-000001", "192.0.2.0/28"),

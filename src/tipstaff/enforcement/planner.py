@@ -90,17 +90,19 @@ def weigh(
 
     A clause that names several ports takes one candidate per port, chosen together. `direction` says where the
     conduct happens: OUT if the customer reaches out (mail, scans), IN if the customer serves it (pages, open
-    resolvers). Without it, a URL or host name means IN and anything else OUT. With IN, and no port named by the
-    clause, `source_port` is the port that the customer serves it on.
+    resolvers). Without it, a URL or host name means IN and anything else OUT; with OUT, a URL is what the conduct
+    points at and not where it happens. With IN, and no port named by the clause, `source_port` is the port that the
+    customer serves it on.
     """
+    served = bool(url or host_name) and direction is not Direction.OUT
     conduct = _Conduct(
         resource=resource,
-        url=url,
-        host_name=host_name or _host_name_of(url),
+        url=url if served else None,
+        host_name=(host_name or _host_name_of(url)) if served else None,
         mailbox=mailbox,
         service=service,
         account=account,
-        direction=direction or (Direction.IN if url or host_name else Direction.OUT),
+        direction=Direction.IN if served else direction or Direction.OUT,
         ports=(),
     )
     conduct = replace(conduct, ports=_ports(conduct, measure_ports, source_port, source_protocol))

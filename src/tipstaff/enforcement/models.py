@@ -1,0 +1,72 @@
+"""Rows of measures and devices. Private to this room."""
+
+from django.db import models
+
+WANTED = ("planned", "applying", "in_force")
+ENDED = ("lifted", "failed")
+
+
+class DeviceRow(models.Model):
+    """One device: what was last wanted of it, who may write to it, how it answered."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    generation = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64, default="")
+    """Of the rules of that generation: the same rules keep their generation."""
+    epoch = models.BigIntegerField(default=0)
+    """The fence: a writer with a lower one has been replaced."""
+    seen_at = models.DateTimeField(null=True)
+    """When it was last read back whole."""
+    tried_at = models.DateTimeField(null=True)
+    failures = models.IntegerField(default=0)
+    """Failed rounds in a row."""
+    detail = models.TextField(default="")
+    foreign = models.JSONField(default=list)
+    held_back = models.TextField(default="")
+    """Why new measures are held back by the fuse; empty when they are not."""
+
+
+class MeasureRow(models.Model):
+    """One measure, wanted or ended."""
+
+    key = models.CharField(max_length=16, primary_key=True)
+    case = models.CharField(max_length=16)
+    customer = models.CharField(max_length=64)
+    device = models.CharField(max_length=64)
+    selector = models.JSONField()
+    selector_key = models.TextField()
+    """The selector and direction in one line, for uniqueness."""
+    degree = models.SmallIntegerField()
+    state = models.CharField(max_length=16)
+    proof = models.SmallIntegerField(default=0)
+    proof_detail = models.TextField(default="")
+    generation = models.BigIntegerField(default=0)
+    planned_at = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+    lifted_when = models.TextField()
+    notice = models.CharField(max_length=16, null=True)
+    urgency = models.JSONField(null=True)
+    in_force_at = models.DateTimeField(null=True)
+    lifted_at = models.DateTimeField(null=True)
+    candidates = models.JSONField(default=list)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["case", "device", "selector_key"],
+                condition=~models.Q(state__in=ENDED),
+                name="enforcement_one_measure_per_case_and_selector",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(notice__isnull=False) | models.Q(urgency__isnull=False),
+                name="enforcement_no_measure_without_notice_or_ground",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["device", "key"], condition=~models.Q(state__in=ENDED), name="enforcement_open_on_device"
+            ),
+            models.Index(fields=["case"], name="enforcement_case"),
+            models.Index(fields=["customer"], name="enforcement_customer"),
+            models.Index(fields=["until"], condition=~models.Q(state__in=ENDED), name="enforcement_until"),
+        )

@@ -1,0 +1,492 @@
+"""Writes of measures and devices. Each is one transaction with its entry in the record.
+
+What is wanted changes here; what is in force changes only by what a device showed. The device's row is locked by
+every write that changes what is wanted of it, so a plan and a change of mind have an order.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from tipstaff.ledger.operations import next_key, record
+from tipstaff.words import (
+    Candidate,
+    Measure,
+    MeasureState,
+    Observation,
+    Plan,
+    ProbeResult,
+    Proof,
+    Seen,
+    Selector,
+    Step,
+    Urgency,
+)
+
+from .models import ENDED, WANTED, DeviceRow, MeasureRow
+from .planner import digest_of
+from .queries import measure_of, wanted_rules
+
+CHANNEL = "tipstaff_enforcement"
+"""PostgreSQL notifies here, with the device's name, when something is wanted anew."""
+
+
+class NothingChosen(ValueError):
+    """No candidate was chosen, so there is no measure to plan."""
+
+
+class NoNotice(ValueError):
+    """A measure takes a notice that went before it, or a recorded ground for urgency."""
+
+
+class SecondMustBeAnother(ValueError):
+    """A measure without warning takes two different people."""
+
+
+class NoSuchMeasure(KeyError):
+    """There is no measure with this key."""
+
+
+class AnotherWriter(Exception):
+    """Another process writes to this device; only one may."""
+
+
+class Fenced(Exception):
+    """Another writer has taken over this device; this one must stop."""
+
+
+class PlanOutdated(Exception):
+    """What is wanted changed after this plan was made; make a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """The right to write to one device, until somebody has a higher epoch."""
+
+    device: str
+    epoch: int
+
+
+# What is wanted.
+
+
+@transaction.atomic
+def plan_measures(
+    *,
+    case: str,
+    customer: str,
+    candidates: Sequence[Candidate],
+    until: datetime | None,
+    lifted_when: str,
+    notice: str | None,
+    urgency: Urgency | None,
+    at: datetime,
+    actor: str,
+) -> tuple[str, ...]:
+    """Plan every chosen candidate; their keys. Those that are wanted already keep theirs."""
+    chosen = [candidate for candidate in candidates if candidate.chosen]
+    if not chosen:
+        raise NothingChosen(case)
+    return tuple(
+        plan_measure(
+            case=case,
+            customer=customer,
+            candidates=candidates,
+            chosen=candidate,
+            until=until,
+            lifted_when=lifted_when,
+            notice=notice,
+            urgency=urgency,
+            at=at,
+            actor=actor,
+        )
+        for candidate in chosen
+    )
+
+
+@transaction.atomic
+def plan_measure(
+    *,
+    case: str,
+    customer: str,
+    candidates: Sequence[Candidate],
+    chosen: Candidate,
+    until: datetime | None,
+    lifted_when: str,
+    notice: str | None,
+    urgency: Urgency | None,
+    at: datetime,
+    actor: str,
+) -> str:
+    """Want one measure, with everything that was weighed; its key. Wanting it again changes nothing."""
+    if chosen.device is None or not chosen.sufficient:
+        raise NothingChosen(f"{case}: {chosen.selector} is not a measure that can be taken")
+    if notice is None and urgency is None:
+        raise NoNotice(case)
+    if urgency is not None and urgency.decided_by.strip().lower() == urgency.seconded_by.strip().lower():
+        raise SecondMustBeAnother(f"{case}: {urgency.decided_by}")
+    if not lifted_when.strip():
+        raise ValueError("every measure knows how it is lifted before it is planned")
+    _lock_device(chosen.device)
+    selector = _selector_json(chosen.selector)
+    selector_key = _selector_key(selector, chosen)
+    known = (
+        MeasureRow.objects.filter(case=case, device=chosen.device, selector_key=selector_key)
+        .exclude(state__in=ENDED)
+        .first()
+    )
+    if known is not None and known.state != MeasureState.LIFTING:
+        return known.key
+    if known is not None:
+        # It is still being lifted and is wanted again: the device keeps what it holds.
+        known.state = MeasureState.APPLYING
+        known.until = until
+        known.lifted_when, known.notice, known.urgency = lifted_when, notice, _urgency_json(urgency)
+        known.save(update_fields=["state", "until", "lifted_when", "notice", "urgency"])
+        record("measure.wanted_again", at=at, actor=actor, about=[known.key, case, customer, notice or ""])
+        _notify(chosen.device)
+        return known.key
+    row = MeasureRow.objects.create(
+        key=next_key("M"),
+        case=case,
+        customer=customer,
+        device=chosen.device,
+        selector=selector,
+        selector_key=selector_key,
+        degree=int(chosen.degree),
+        state=MeasureState.PLANNED,
+        planned_at=at,
+        until=until,
+        lifted_when=lifted_when,
+        notice=notice,
+        urgency=_urgency_json(urgency),
+        candidates=[_candidate_json(c) for c in candidates],
+    )
+    record(
+        "measure.planned",
+        at=at,
+        actor=actor,
+        about=[row.key, case, customer, notice or ""],
+        device=chosen.device,
+        selector=str(chosen.selector),
+        degree=chosen.degree.name.lower(),
+        until=until,
+        lifted_when=lifted_when,
+        urgency=row.urgency,
+        rejected=[f"{c.degree.name.lower()} {c.selector}: {c.why}" for c in candidates if not c.chosen],
+        why=chosen.why,
+    )
+    _notify(chosen.device)
+    return row.key
+
+
+@transaction.atomic
+def want_lifted(key: str, *, why: str, at: datetime, actor: str) -> None:
+    """Want a measure no longer. It is lifted when the device has shown that it is gone; again changes nothing."""
+    found = MeasureRow.objects.filter(key=key).first()
+    if found is None:
+        raise NoSuchMeasure(key)
+    _lock_device(found.device)
+    _want_lifted(MeasureRow.objects.select_for_update().get(key=key), why=why, at=at, actor=actor)
+
+
+@transaction.atomic
+def expire(*, at: datetime, device: str | None = None, actor: str = "enforcer") -> list[str]:
+    """Want those measures no longer whose time has ended; their keys."""
+    due = Q(until__lte=at, state__in=WANTED)
+    if device is not None:
+        due &= Q(device=device)
+    for name in sorted(set(MeasureRow.objects.filter(due).values_list("device", flat=True))):
+        _lock_device(name)
+    rows = list(MeasureRow.objects.select_for_update().filter(due).order_by("key"))
+    for row in rows:
+        _want_lifted(row, why="Its time has ended.", at=at, actor=actor)
+    return [row.key for row in rows]
+
+
+def _want_lifted(row: MeasureRow, *, why: str, at: datetime, actor: str) -> None:
+    if row.state not in WANTED:
+        return
+    about = [row.key, row.case, row.customer]
+    if row.state == MeasureState.PLANNED:
+        # No intent is on record, so no wire was touched: there is nothing to take away.
+        row.state, row.lifted_at, row.proof_detail = MeasureState.LIFTED, at, "It was never sent to the device."
+        row.save(update_fields=["state", "lifted_at", "proof_detail"])
+        record("measure.withdrawn", at=at, actor=actor, about=about, why=why)
+    else:
+        row.state = MeasureState.LIFTING
+        row.save(update_fields=["state"])
+        record("measure.lifting", at=at, actor=actor, about=about, why=why)
+    _notify(row.device)
+
+
+# Who may write, and what.
+
+
+def become_writer(device: str, *, at: datetime, actor: str = "enforcer") -> Fence:
+    """Become the one writer to a device; raise AnotherWriter while a living process is.
+
+    The right is held by this database session. Whoever held it before is fenced off by the higher epoch, even if
+    its session is gone without its knowing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_lock_number(device)])
+        if not cursor.fetchone()[0]:
+            raise AnotherWriter(device)
+    with transaction.atomic():
+        row = _lock_device(device)
+        row.epoch += 1
+        row.save(update_fields=["epoch"])
+        record("device.writer", at=at, actor=actor, about=[device], epoch=row.epoch)
+    return Fence(device=device, epoch=row.epoch)
+
+
+def stop_writing(fence: Fence) -> None:
+    """Give the right back."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [_lock_number(fence.device)])
+
+
+@transaction.atomic
+def next_plan(fence: Fence, *, at: datetime, above: int = 0) -> Plan:
+    """All that is wanted of a device. The generation grows whenever something changed, and only then.
+
+    `above` is a generation that the device has seen: after the database was restored from a backup it may be behind.
+    """
+    row = _lock_device(fence.device)
+    _check(row, fence)
+    rules = wanted_rules(fence.device, at=at)
+    digest = digest_of(rules)
+    if digest != row.digest or row.generation <= 0 or above > row.generation:
+        row.generation = max(row.generation, above) + 1
+        row.digest = digest
+        row.save(update_fields=["generation", "digest"])
+    return Plan(device=fence.device, generation=row.generation, rules=rules)
+
+
+@transaction.atomic
+def record_intent(plan: Plan, steps: Sequence[Step], *, fence: Fence, at: datetime) -> None:
+    """Put on record what is about to be done; raise PlanOutdated if any of it is wanted no longer."""
+    row = _lock_device(plan.device)
+    _check(row, fence)
+    if row.generation != plan.generation or digest_of(wanted_rules(plan.device, at=at)) != row.digest:
+        raise PlanOutdated(f"{plan.device}: generation {plan.generation}")
+    applied = {step.measure for step in steps if step.verb == "apply"}
+    rows = list(MeasureRow.objects.filter(key__in={step.measure for step in steps}).order_by("key"))
+    for measure in rows:
+        if measure.key in applied and measure.state == MeasureState.PLANNED:
+            measure.state = MeasureState.APPLYING
+        measure.generation = plan.generation
+    MeasureRow.objects.bulk_update(rows, ["state", "generation"], batch_size=1000)
+    record(
+        "device.intent",
+        at=at,
+        actor="enforcer",
+        about=[plan.device, *_few(m.key for m in rows)],
+        generation=plan.generation,
+        epoch=fence.epoch,
+        apply=len(applied),
+        lift=len(steps) - len(applied),
+    )
+
+
+@transaction.atomic
+def record_outcome(
+    plan: Plan,
+    observation: Observation,
+    probes: Mapping[str, ProbeResult],
+    *,
+    fence: Fence,
+    max_proof: Proof,
+    at: datetime,
+    tell: Callable[[Measure], None] | None = None,
+) -> tuple[Measure, ...]:
+    """Put on record what the device showed; the measures that came into force or were lifted by it.
+
+    An observation that is not complete changes no measure. `tell` is called within the transaction for each of the
+    measures returned, so that what follows from it stands or falls with it.
+    """
+    device = _lock_device(plan.device)
+    _check(device, fence)
+    _keep_health(device, observation, at=at)
+    if not observation.complete:
+        return ()
+    changed: list[MeasureRow] = []
+    told: list[MeasureRow] = []
+    for row in MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key"):
+        before = (row.state, row.proof, row.proof_detail)
+        turned = _settle(row, observation.of(row.key), probes.get(row.key), max_proof, plan, at)
+        if turned:
+            told.append(row)
+        if before != (row.state, row.proof, row.proof_detail):
+            changed.append(row)
+    MeasureRow.objects.bulk_update(
+        changed, ["state", "proof", "proof_detail", "in_force_at", "lifted_at"], batch_size=1000
+    )
+    measures = tuple(measure_of(row) for row in told)
+    for measure in measures if tell is not None else ():
+        assert tell is not None
+        tell(measure)
+    return measures
+
+
+@transaction.atomic
+def record_failure(plan: Plan, why: str, *, fence: Fence, at: datetime) -> None:
+    """Put on record that the device could not be told; the intent stands."""
+    device = _lock_device(plan.device)
+    _check(device, fence)
+    _keep_failure(device, why, at=at)
+
+
+@transaction.atomic
+def refuse_measure(key: str, *, why: str, fence: Fence, at: datetime) -> None:
+    """Refuse a measure for good, before anything was sent: a guard says that it may never be."""
+    _check(_lock_device(fence.device), fence)
+    row = MeasureRow.objects.select_for_update().get(key=key)
+    if row.state not in WANTED:
+        return
+    row.state = MeasureState.FAILED if row.state == MeasureState.PLANNED else MeasureState.LIFTING
+    row.proof_detail = why
+    row.save(update_fields=["state", "proof_detail"])
+    record("measure.refused", at=at, actor="enforcer", about=[row.key, row.case, row.customer], why=why)
+
+
+@transaction.atomic
+def hold_back(fence: Fence, *, why: str, at: datetime) -> None:
+    """Note that the fuse holds new measures back, once; an empty `why` says that it does no longer."""
+    row = _lock_device(fence.device)
+    _check(row, fence)
+    if row.held_back == why:
+        return
+    row.held_back = why
+    row.save(update_fields=["held_back"])
+    record("device.held_back" if why else "device.let_pass", at=at, actor="enforcer", about=[fence.device], why=why)
+
+
+def _settle(row: MeasureRow, seen: Seen, probe: ProbeResult | None, max_proof: Proof, plan: Plan, at: datetime) -> bool:
+    """Move one measure to where the device showed it to be; whether it came into force or was lifted."""
+    about = [row.key, row.case, row.customer]
+
+    def say(what: str, **detail: object) -> None:
+        record(what, at=at, actor="enforcer", about=about, device=plan.device, generation=plan.generation, **detail)
+
+    if row.state == MeasureState.LIFTING:
+        if seen is not Seen.ABSENT:
+            return False
+        proven = probe is not None and probe.proves_lifted
+        row.state, row.lifted_at = MeasureState.LIFTED, at
+        row.proof = Proof.PROBE if proven else min(max_proof, Proof.STATE)
+        row.proof_detail = probe.detail if probe is not None else "Read back: it is gone."
+        say("measure.lifted", proof=Proof(row.proof).name, detail=row.proof_detail)
+        return True
+    if row.state == MeasureState.PLANNED:
+        return False
+    if seen is not Seen.IN_FORCE:
+        if row.state == MeasureState.IN_FORCE:
+            row.state, row.proof = MeasureState.APPLYING, Proof.NONE
+            row.proof_detail = f"The device was found without it ({seen})."
+            say("measure.drifted", seen=str(seen))
+        return False
+    if probe is not None and probe.target_stopped is False:
+        # The device holds it, and the traffic passes all the same: it is not in force.
+        if row.state == MeasureState.IN_FORCE or row.proof_detail != probe.detail:
+            say("measure.ineffective", detail=probe.detail)
+        row.state, row.proof, row.proof_detail = MeasureState.APPLYING, Proof.CONFIG, probe.detail
+        return False
+    came = row.state == MeasureState.APPLYING
+    proof = min(max_proof, Proof.STATE)
+    detail = "Read back from the device."
+    if probe is not None and probe.proves_in_force:
+        proof, detail = Proof.PROBE, probe.detail
+    elif probe is not None and probe.neighbour_works is False:
+        detail = probe.detail
+        if row.proof_detail != detail:
+            say("measure.neighbour_harmed", detail=detail)
+    if proof < Proof.STATE:
+        row.proof, row.proof_detail = proof, detail
+        return False
+    if came:
+        row.state, row.proof, row.proof_detail = MeasureState.IN_FORCE, proof, detail
+        row.in_force_at = row.in_force_at or at
+        say("measure.in_force", proof=proof.name, detail=detail)
+        return True
+    if proof > row.proof:
+        row.proof, row.proof_detail = proof, detail
+        say("measure.proven", proof=proof.name, detail=detail)
+    elif probe is not None and probe.neighbour_works is False:
+        row.proof_detail = detail
+    return False
+
+
+def _keep_health(row: DeviceRow, observation: Observation, *, at: datetime) -> None:
+    if not observation.complete:
+        _keep_failure(row, observation.detail, at=at)
+        return
+    if row.failures:
+        record("device.answers_again", at=at, actor="enforcer", about=[row.name], failures=row.failures)
+    foreign = list(observation.foreign)
+    if foreign != row.foreign:
+        record("device.foreign", at=at, actor="enforcer", about=[row.name], entries=foreign[:20], count=len(foreign))
+    row.failures, row.detail, row.foreign = 0, observation.detail, foreign
+    row.seen_at = row.tried_at = at
+    row.save(update_fields=["failures", "detail", "foreign", "seen_at", "tried_at"])
+
+
+def _keep_failure(row: DeviceRow, why: str, *, at: datetime) -> None:
+    if row.failures == 0:
+        record("device.silent", at=at, actor="enforcer", about=[row.name], why=why)
+    row.failures += 1
+    row.detail, row.tried_at = why, at
+    row.save(update_fields=["failures", "detail", "tried_at"])
+
+
+def _lock_device(name: str) -> DeviceRow:
+    DeviceRow.objects.bulk_create([DeviceRow(name=name)], ignore_conflicts=True)
+    return DeviceRow.objects.select_for_update().get(name=name)
+
+
+def _check(row: DeviceRow, fence: Fence) -> None:
+    if row.epoch != fence.epoch:
+        raise Fenced(f"{row.name}: epoch {fence.epoch} was followed by {row.epoch}")
+
+
+def _notify(device: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, device])
+
+
+def _lock_number(device: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"tipstaff device {device}".encode()).digest()[:8], signed=True)
+
+
+def _few(keys: Any) -> list[str]:
+    return list(keys)[:200]
+
+
+# Values into JSON.
+
+
+def _selector_json(selector: Selector) -> dict[str, Any]:
+    kept = {name: value for name, value in asdict(selector).items() if value is not None}
+    kept["direction"] = str(selector.direction)
+    if selector.network is not None:
+        kept["network"] = str(selector.network)
+    return kept
+
+
+def _selector_key(kept: Mapping[str, Any], chosen: Candidate) -> str:
+    return " ".join(f"{name}={kept[name]}" for name in sorted(kept)) + f" degree={int(chosen.degree)}"
+
+
+def _candidate_json(candidate: Candidate) -> dict[str, Any]:
+    rest = {name: value for name, value in asdict(candidate).items() if name not in ("selector", "degree")}
+    return {**rest, "selector": _selector_json(candidate.selector), "degree": int(candidate.degree)}
+
+
+def _urgency_json(urgency: Urgency | None) -> dict[str, str] | None:
+    return None if urgency is None else {**asdict(urgency), "ground": str(urgency.ground)}

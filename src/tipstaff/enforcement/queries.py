@@ -1,0 +1,177 @@
+"""Reads of measures and devices. They hand out values, never rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any
+
+from django.db.models import Count
+
+from tipstaff.words import (
+    Candidate,
+    Degree,
+    Direction,
+    Ground,
+    Measure,
+    MeasureState,
+    Proof,
+    Rule,
+    Selector,
+    Urgency,
+)
+
+from .models import ENDED, WANTED, DeviceRow, MeasureRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceHealth:
+    """How a device stands, as last seen by its writer."""
+
+    device: str
+    generation: int
+    epoch: int
+    seen_at: datetime | None
+    """When it was last read back whole."""
+    tried_at: datetime | None
+    failures: int
+    """Failed rounds in a row; 0 when the last one went well."""
+    detail: str
+    foreign: tuple[str, ...]
+    """Entries in the device's namespace that no plan knows; they are left alone."""
+    held_back: str
+    """Why new measures are held back; empty when they are not."""
+
+
+def get_measure(key: str) -> Measure | None:
+    """The measure with this key."""
+    row = MeasureRow.objects.filter(key=key).first()
+    return measure_of(row) if row else None
+
+
+def measures_of_case(case: str) -> list[Measure]:
+    """All measures of a case, oldest first."""
+    return [measure_of(row) for row in MeasureRow.objects.filter(case=case).order_by("key")]
+
+
+def measures_on(customer: str) -> list[Measure]:
+    """All measures that ever touched a customer, newest first."""
+    return [measure_of(row) for row in MeasureRow.objects.filter(customer=customer).order_by("-key")]
+
+
+def list_measures(
+    *, device: str | None = None, state: MeasureState | None = None, limit: int = 100, after: str | None = None
+) -> list[Measure]:
+    """Measures, newest first; `after` is the last key of the page before."""
+    rows = MeasureRow.objects.order_by("-key")
+    if device is not None:
+        rows = rows.filter(device=device)
+    if state is not None:
+        rows = rows.filter(state=state)
+    if after is not None:
+        rows = rows.filter(key__lt=after)
+    return [measure_of(row) for row in rows[:limit]]
+
+
+def count_by_measure_state() -> dict[MeasureState, int]:
+    """How many measures stand in each state."""
+    rows = MeasureRow.objects.values_list("state").annotate(Count("key")).order_by()
+    return {MeasureState(state): n for state, n in rows}
+
+
+def get_health(device: str) -> DeviceHealth | None:
+    """How a device stands; None if nobody ever wrote to it."""
+    row = DeviceRow.objects.filter(name=device).first()
+    return _health_of(row) if row else None
+
+
+def list_health() -> list[DeviceHealth]:
+    """How all devices stand."""
+    return [_health_of(row) for row in DeviceRow.objects.order_by("name")]
+
+
+def open_rules(device: str) -> list[tuple[Rule, Measure]]:
+    """Every measure on a device that has not ended, with its rule."""
+    rows = MeasureRow.objects.filter(device=device).exclude(state__in=ENDED).order_by("key")
+    return [(rule_of(row), measure_of(row)) for row in rows]
+
+
+def planned_on(device: str) -> dict[str, str]:
+    """Measure -> customer of all that is planned on a device and was never sent."""
+    return dict(MeasureRow.objects.filter(device=device, state=MeasureState.PLANNED).values_list("key", "customer"))
+
+
+# Rows into values.
+
+
+def wanted_rules(device: str, *, at: datetime) -> tuple[Rule, ...]:
+    """The rules that a device shall hold at `at`."""
+    rows = MeasureRow.objects.filter(device=device, state__in=WANTED).order_by("key")
+    return tuple(rule_of(row) for row in rows if row.until is None or row.until > at)
+
+
+def rule_of(row: MeasureRow) -> Rule:
+    """The rule of a row."""
+    return Rule(
+        measure=row.key,
+        case=row.case,
+        selector=selector_of(row.selector),
+        degree=Degree(row.degree),
+        until=row.until,
+    )
+
+
+def measure_of(row: MeasureRow) -> Measure:
+    """The value of a row."""
+    return Measure(
+        key=row.key,
+        case=row.case,
+        customer=row.customer,
+        device=row.device,
+        selector=selector_of(row.selector),
+        degree=Degree(row.degree),
+        state=MeasureState(row.state),
+        proof=Proof(row.proof),
+        proof_detail=row.proof_detail,
+        generation=row.generation,
+        planned_at=row.planned_at,
+        until=row.until,
+        lifted_when=row.lifted_when,
+        notice=row.notice,
+        urgency=_urgency_of(row.urgency),
+        in_force_at=row.in_force_at,
+        lifted_at=row.lifted_at,
+        candidates=tuple(candidate_of(c) for c in row.candidates),
+    )
+
+
+def selector_of(kept: Mapping[str, Any]) -> Selector:
+    """A selector out of its JSON."""
+    network = kept.get("network")
+    rest = {name: kept.get(name) for name in ("protocol", "port", "url", "host_name", "mailbox", "service", "account")}
+    return Selector(
+        network=ip_network(network) if network else None, direction=Direction(kept.get("direction", "both")), **rest
+    )
+
+
+def candidate_of(kept: Mapping[str, Any]) -> Candidate:
+    """A candidate out of its JSON."""
+    return Candidate(**{**kept, "selector": selector_of(kept["selector"]), "degree": Degree(kept["degree"])})
+
+
+def _urgency_of(kept: Mapping[str, Any] | None) -> Urgency | None:
+    return Urgency(**{**kept, "ground": Ground(kept["ground"])}) if kept else None
+
+
+def _health_of(row: DeviceRow) -> DeviceHealth:
+    return DeviceHealth(
+        device=row.name,
+        generation=row.generation,
+        epoch=row.epoch,
+        seen_at=row.seen_at,
+        tried_at=row.tried_at,
+        failures=row.failures,
+        detail=row.detail,
+        foreign=tuple(row.foreign),
+        held_back=row.held_back,
+    )

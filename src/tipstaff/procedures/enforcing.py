@@ -1,0 +1,156 @@
+"""A device is made to hold what is wanted, and shows it. The enforcer calls `reconcile` again and again.
+
+Nothing here remembers: each round starts from what is wanted and what the device holds, so it may be killed between
+any two lines and the next round finishes. The intent is on record before the wire is touched, the outcome after.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from tipstaff.enforcement import guards, operations, queries
+from tipstaff.enforcement.guards import Limits
+from tipstaff.enforcement.operations import Fence, PlanOutdated
+from tipstaff.enforcement.planner import steps
+from tipstaff.enforcement.protocol import Driver, DriverFailure
+from tipstaff.words import Measure, MeasureState, Observation, Plan, ProbeResult, Proof, Seen, Step
+
+PROBES_MAX = 50
+"""Probes in one round: each takes a moment, and a mass of measures must not wait for all of them."""
+BACK_OFF_MAX_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What one round did."""
+
+    device: str
+    generation: int
+    steps: tuple[Step, ...] = ()
+    """What was carried out; none if the device held everything already."""
+    turned: tuple[Measure, ...] = ()
+    """Measures that came into force or were lifted, as the device showed."""
+    refused: tuple[str, ...] = ()
+    """Measures that a guard refused for good."""
+    held_back: str = ""
+    """Why new measures wait for two people; empty when none does."""
+    unproven: int = 0
+    """Measures in force that a probe has yet to prove."""
+    failure: str = ""
+    """Why the device could not be read or told; nothing was declared then."""
+    again_at: datetime | None = None
+    """Not before then, after a failure; None for as soon as anybody likes."""
+
+
+def reconcile(
+    driver: Driver,
+    *,
+    fence: Fence,
+    limits: Limits,
+    at: datetime,
+    tell: Callable[[Measure], None] | None = None,
+) -> Reconciled:
+    """Make the device hold what is wanted at `at`, and put on record what it showed.
+
+    `tell` is called for each measure that came into force or was lifted, in the transaction that says so.
+    It raises `Fenced` when another writer has taken over.
+    """
+    operations.expire(at=at, device=driver.device)
+    plan = operations.next_plan(fence, at=at)
+    before = driver.observe(at=at)
+    if not before.complete:
+        return _failed(plan, before.detail, fence=fence, at=at)
+    if before.generation > plan.generation:
+        # The database was restored from a backup. Under a valid fence what it wants now is no late plan.
+        plan = operations.next_plan(fence, at=at, above=before.generation)
+
+    plan, refused, held_back = _guarded(plan, before, driver, fence, limits, at)
+    todo = steps(plan, before)
+    after = before
+    if todo:
+        try:
+            operations.record_intent(plan, todo, fence=fence, at=at)
+            driver.carry_out(plan, steps=todo, at=at)
+        except PlanOutdated:
+            return Reconciled(device=driver.device, generation=plan.generation, refused=refused, held_back=held_back)
+        except DriverFailure as why:
+            return _failed(plan, _sentence(why), fence=fence, at=at)
+        after = driver.observe(at=at)
+
+    probes, unproven = _probed(driver, after)
+    turned = operations.record_outcome(plan, after, probes, fence=fence, max_proof=driver.max_proof, at=at, tell=tell)
+    if not after.complete:
+        return replace(_waiting(plan, after.detail, at=at), steps=todo)
+    return Reconciled(
+        device=driver.device,
+        generation=plan.generation,
+        steps=todo,
+        turned=turned,
+        refused=refused,
+        held_back=held_back,
+        unproven=unproven,
+    )
+
+
+def _guarded(
+    plan: Plan, seen: Observation, driver: Driver, fence: Fence, limits: Limits, at: datetime
+) -> tuple[Plan, tuple[str, ...], str]:
+    """The plan without what may never be sent and what must wait; what was refused; why the rest waits."""
+    refused: dict[str, str] = {}
+    for rule in plan.rules:
+        why = guards.refusal(rule.selector, limits)
+        if why is None and not driver.supports(rule):
+            why = f"{driver.device} cannot hold it exactly."
+        if why is not None:
+            refused[rule.measure] = why
+    for key, why in refused.items():
+        operations.refuse_measure(key, why=why, fence=fence, at=at)
+    if refused:
+        plan = operations.next_plan(fence, at=at)
+
+    new = _never_sent(plan, seen)
+    held_back = guards.fuse(new_rules=len(new), new_customers=set(new.values()), limits=limits) or ""
+    operations.hold_back(fence, why=held_back, at=at)
+    if held_back:
+        plan = replace(plan, rules=tuple(rule for rule in plan.rules if rule.measure not in new))
+    return plan, tuple(refused), held_back
+
+
+def _never_sent(plan: Plan, seen: Observation) -> dict[str, str]:
+    """Measure -> customer of all that is wanted for the first time. What a rebooted device lost is not among it."""
+    if all(seen.of(rule.measure) is Seen.IN_FORCE for rule in plan.rules):
+        return {}
+    return queries.planned_on(plan.device)
+
+
+def _probed(driver: Driver, seen: Observation) -> tuple[dict[str, ProbeResult], int]:
+    """Probe what is in force and not proven yet, and what is to be shown lifted; how many were left for later."""
+    if not seen.complete or driver.max_proof < Proof.PROBE:
+        return {}, 0
+    due = [rule for rule, measure in queries.open_rules(driver.device) if _wants_probe(measure, seen)]
+    return {rule.measure: driver.probe(rule) for rule in due[:PROBES_MAX]}, max(0, len(due) - PROBES_MAX)
+
+
+def _wants_probe(measure: Measure, seen: Observation) -> bool:
+    if measure.state is MeasureState.LIFTING:
+        return seen.of(measure.key) is Seen.ABSENT
+    if measure.state in (MeasureState.APPLYING, MeasureState.IN_FORCE):
+        return seen.of(measure.key) is Seen.IN_FORCE and measure.proof < Proof.PROBE
+    return False
+
+
+def _failed(plan: Plan, why: str, *, fence: Fence, at: datetime) -> Reconciled:
+    operations.record_failure(plan, why, fence=fence, at=at)
+    return _waiting(plan, why, at=at)
+
+
+def _waiting(plan: Plan, why: str, *, at: datetime) -> Reconciled:
+    health = queries.get_health(plan.device)
+    failures = health.failures if health else 1
+    again_at = at + timedelta(seconds=min(BACK_OFF_MAX_SECONDS, 2**failures))
+    return Reconciled(device=plan.device, generation=plan.generation, failure=why, again_at=again_at)
+
+
+def _sentence(why: DriverFailure) -> str:
+    first = (type(why).__doc__ or "").strip().split("\n")[0]
+    return f"{first} {why}"
