@@ -135,7 +135,10 @@ class Mail:
     @property
     def sender(self) -> tuple[str, str]:
         """Display name and address of From."""
-        return _mailbox(self.header("from"))
+        if "sender" not in self._memo:
+            self._memo["sender"] = _mailbox(self.header("from"))
+        found: tuple[str, str] = self._memo["sender"]
+        return found
 
     @property
     def reply_to(self) -> str:

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 
 from .mail import Mail, read_mail
 from .protocol import Parser
-from .shaping import complaint, sealed, set_aside, unreadable
+from .shaping import sealed, set_aside, unreadable
 from .sieve import speaks_of_child_abuse
+from .text.kinds import weigh_kinds
 
 OWN_HEADER = "x-tipstaff-letter"
 """Every letter of ours carries it, so that one that comes back is known."""
@@ -28,17 +30,29 @@ def read(raw: bytes, *, parsers: Iterable[Parser], own_addresses: frozenset[str]
     if _is_own_letter(mail, ours):
         return set_aside(mail, ReadingReason.OWN_LETTER, detail="It is a letter of ours that came back.")
     ordered = sorted(parsers, key=lambda x: (x.priority, x.name))
+    unusable: Reading | None = None
     for parser in (x for x in ordered if x.priority < _EXACT):
         reading = _ask(parser, mail)
-        if reading is not None:
+        if reading is None:
+            continue
+        if reading.outcome is not ReadingOutcome.UNREADABLE or reading.reason is ReadingReason.HOSTILE_FORM:
             return _with_bounds(mail, reading)
-    aside = _not_a_complaint(mail)
-    if aside is not None:
-        return aside
+        unusable = unusable or reading
+    if unusable is None:
+        aside = _not_a_complaint(mail)
+        if aside is not None:
+            return aside
     for parser in (x for x in ordered if x.priority >= _EXACT):
         reading = _ask(parser, mail)
-        if reading is not None:
+        if reading is None:
+            continue
+        if unusable is None:
             return _with_bounds(mail, _doubted(mail, reading))
+        if reading.outcome is ReadingOutcome.COMPLAINT:
+            # The form is broken but the letter around it can be read: a person sees both.
+            return replace(reading, reason=ReadingReason.UNSURE, detail=unusable.detail)
+    if unusable is not None:
+        return _with_bounds(mail, unusable)
     return unreadable(mail, ReadingReason.NO_SOURCE, parser="", detail="No parser found a source in it.")
 
 
@@ -179,7 +193,7 @@ def _not_a_complaint(mail: Mail) -> Reading | None:
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It confirms that a mail of somebody's was received.")
     if reply and _SETTLED.search(own[:1500]) and len(own) < 1500:
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It answers an earlier letter about a matter in hand.")
-    if (mail.header("list-unsubscribe") or _NEWS.search(body[-3000:])) and not _ABUSE_WORDS.search(
+    if (mail.header("list-unsubscribe") or _NEWS.search(body[-3000:])) and not _speaks_of_abuse(mail) and not _ABUSE_WORDS.search(
         f"{mail.subject}\n{own[:20_000]}"
     ):
         return set_aside(
@@ -188,6 +202,20 @@ def _not_a_complaint(mail: Mail) -> Reading | None:
     return None
 
 
+def _speaks_of_abuse(mail: Mail) -> bool:
+    """True when anything hints at a complaint: words, logs, a forwarded mail, or files beside the letter."""
+    body = mail.body
+    text = f"{mail.subject}\n{body[:30_000]}"
+    if mail.embedded or mail.attachments or _V4_NAMED.search(text) or _FORWARDED.search(text) or _ABUSE_WORDS.search(text):
+        return True
+    points = weigh_kinds(subject=mail.subject, text=body)
+    return max(points.values(), default=0.0) >= 6
+
+
+_FORWARDED = re.compile(
+    r"^(?:received|return-path|delivered-to|x-[a-z-]{2,30}):|\A(?:fwd?|wg|tr|rv|i|enc)\s?:|forwarded message|weitergeleitete nachricht|message transféré|mensaje reenviado|messaggio inoltrato",
+    re.IGNORECASE | re.MULTILINE,
+)
 _TICKET = re.compile(r"(?:ticket|case|request)[^a-z]{0,4}(?:#|received|\d)|\[[#\w .-]{0,20}#\d{3,12}\]", re.IGNORECASE)
 _NAMED = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|h(?:tt|xx)ps?://", re.IGNORECASE)
 
@@ -210,13 +238,9 @@ def _doubted(mail: Mail, reading: Reading) -> Reading:
         return reading
     words = f"{mail.subject}\n{mail.body[:20_000]}"
     forwarded = bool(mail.embedded) or "received:" in words.lower() or bool(mail.attachments)
-    if not forwarded and not _ABUSE_WORDS.search(words):
+    if not forwarded and not _V4_NAMED.search(words) and not _speaks_of_abuse(mail):
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It speaks of no abuse.", parser=reading.parser)
-    return complaint(
-        mail,
-        list(reading.allegations),
-        parser=reading.parser,
-        sure=False,
-        reporter=reading.reporter,
-        detail=reading.detail,
-    )
+    return reading
+
+
+_V4_NAMED = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.])")

@@ -5,9 +5,11 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from .mail import Limits, Mail, Part, gunzip, looks_like_text, open_zip, read_mail
 from .text.characters import decode, html_to_text, one_line
+from .text.phrases import Phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ _STEMS = (
     "underage", "lolita", "jugend", "niñ", "criança", "crianca", "dječj", "дец", "іnf",
 )  # fmt: skip
 _CSAM = r"(?:sexual(?:ly)?|sex|abuse|pornograph\w{1,3}|porno?|exploit\w{0,6}|nude|nudity|erotic\w{0,2}|rape)"
-_STRONG = re.compile(
+_STRONG = Phrases(
     r"\bcs[ae]m\b|\bchild (?:sex(?:ual)?(?:ly)? )?(?:abuse|exploitation|porn\w{0,8})(?: (?:material|image|content|video|media|imagery))?|"
     r"\bchild(?:ren)?(?:'s|s)? (?:sexual|pornograph\w{1,4}|nud\w{1,4})|"
     r"\b(?:sexual(?:ly)?|porn\w{0,8}|indecent|obscene|nude|abusive|explicit|illegal|abuse)(?: \w{1,12}){0,3} (?:image|imagery|photo|picture|video|depiction|material|content|film|abuse|exploitation|act)\w{0,2}(?: \w{1,12}){0,2} (?:of|with|involving|depicting|showing|containing) (?:a |an )?(?:\w{1,12} ){0,2}(?:child|children|minors?|infants?|toddlers?|underage)|"
@@ -60,13 +62,13 @@ _STRONG = re.compile(
     r"çocuk (?:pornografisi|istismar\w{1,4}|porno\w{0,6})|gyermekpornogr\w{1,8}|dětsk\w{1,3} porno\w{0,8}|detsk\w{1,3} porno\w{0,8}|pornografie infantilă|παιδική πορνογραφία|παιδικής πορνογραφίας|dječj\w{1,3} porno\w{0,8}|"
     r"児童ポルノ|児童の?性的(?:虐待|搾取)|儿童(?:色情|性虐待|性剥削)|兒童(?:色情|性虐待|性剝削|性剥削)|아동\s?(?:음란물|성착취|포르노|성학대)|"
     r"khiêu dâm trẻ em|pornografi anak|استغلال (?:جنسي )?(?:ل)?لأطفال|إباحية الأطفال|פורנוגרפי\w{1,3} ילדים|חומרי התעללות",
-    re.IGNORECASE,
 )  # fmt: skip
 _TYPED = re.compile(
     r"[\"']?(?:type|report_?type|reporttype|report-type|category|classification|class|subtype|abuse_?type|content_?type|tag)[\"']?\s{0,3}[:=]\s{0,3}[\"'\[]{0,3}(?:content[/:.])?"
     r"(?:cs[ae]m\b|child[ _-]?(?:sexual[ _-]?)?(?:abuse|porn|exploitation)|childabuse|child)",
     re.IGNORECASE,
 )
+_TYPED_STEMS = ("csam", "csem", "child")
 _BYPASS = re.compile(
     r"\b(?:we also|also fight|fight(?:s|ing)? (?:against )?|combat\w{0,4}|prevent\w{0,4}|committed to|mission|donat\w{2,4}|support(?:s|ing)? (?:the |our )?(?:fight|charit|work)|charit\w{1,4}|awareness|"
     r"proud(?:ly)? (?:member|partner|support)|if you (?:see|encounter|find|come across)|to report|other types?|report (?:types?|categories)|zero.tolerance|never tolerate|not tolerate|policy prohibits|acceptable use|"
@@ -152,9 +154,9 @@ def _is_sealing(text: str, *, subject: bool) -> bool:
     if not any(x in lowered for x in _STEMS):
         return False
     lowered = _SPACES.sub(" ", lowered)
-    if _TYPED.search(lowered):
+    if any(x in lowered for x in _TYPED_STEMS) and _TYPED.search(lowered):
         return True
-    found = list(_STRONG.finditer(lowered))[:200]
+    found = list(islice(_STRONG.finditer(lowered), 200))
     if not found:
         return False
     return subject or not all(_is_aside(lowered, x.start(), x.end()) for x in found)

@@ -26,7 +26,7 @@ _VICTIM_KEY = re.compile(
 )  # fmt: skip
 _STRONG = re.compile(
     r"\b(?:source|src|attack(?:er|ing|s)?|offend(?:er|ing)|abus(?:er|ive|ing|e)|malicious|infected|compromised|infring\w{2,8}|culprit|intruder|hostile|bad ?actor|hacker|spammer|scanner|"
-    r"perpetrator|suspicious|reported|listed|block(?:ed|ing)|banned|phish\w{0,4}|fraud\w{0,6}|originat\w{2,4}|quell\w{0,3}|angreif\w{0,3}|angriff\w{0,3}|täter|attaquant\w{0,2}|atacante\w{0,2}|origem|origen|"
+    r"perpetrator|suspicious|peer|have attacked|hat angegriffen|resolv\w{1,3}|reported|listed|block(?:ed|ing)|banned|phish\w{0,4}|fraud\w{0,6}|originat\w{2,4}|quell\w{0,3}|angreif\w{0,3}|angriff\w{0,3}|täter|attaquant\w{0,2}|atacante\w{0,2}|origem|origen|"
     r"ofensor|sorgente|attaccante|aanvaller|bron|verursach\w{2,4}|источник\w{0,2}|атак\w{1,5}|злоумышл\w{2,8})\b",
     re.IGNORECASE,
 )
@@ -45,7 +45,7 @@ _FROM = re.compile(
 )
 _OUR = re.compile(
     r"\b(?:our|my|mine|we|unser\w{0,3}|mein\w{0,3}|notre|nos|nuestr\w{1,2}|mi|nosso|nossa|nostr\w|ons|onze|mijn|vår\w{0,2}|nasz\w{0,3}|наш\w{0,3}|мо[йеяи])\b(?! ip range| records| logs?)|"
-    r"\b(?:against|towards?|target(?:s|ed|ing)?|victims?|dest(?:ination)?|dst|honeypots?|attacked (?:ip|host|server)|ziel\w{0,6}|cible|objetivo|destino|vittima)\b",
+    r"\b(?:against|towards?|target(?:s|ed|ing)?|victims?|dest(?:ination)?|dst|honeypots?|(?:was|were) (?:attacked|targeted|hit)|wurden? angegriffen|attacked (?:ip|host|server)|ziel\w{0,6}|cible|objetivo|destino|vittima)\b",
     re.IGNORECASE,
 )
 _TO = re.compile(
@@ -79,6 +79,14 @@ _REFERENCE_PATH = re.compile(
     r"(?:abuse|policy|polic|legal|law|terms|privacy|about|contact|help|faq|support|docs?|wiki|rfc|whois|rdap|lookup|scan|report|result|analysis|ticket|incident|case|unsubscribe|xarf|license|statut|directive|blog|news|check|search|query|info|share|view)",
     re.IGNORECASE,
 )
+_RIGHTFUL = re.compile(
+    r"\b(?:legitimate|official|genuine|authentic|authori[sz]ed (?:site|copy|version|example|source|web)|original (?:work|content|site|source|url|page|version|material)|actual (?:url|site)|real (?:site|url|website)|"
+    r"copyrighted (?:work|material|content)\w{0,2}|works? (?:claimed|infringed|at issue)|claimed to (?:have been|be) infringed|infringed (?:work|material)|rights? ?(?:owner|holder)|our (?:client|brand|web ?site|site|own)|my (?:own|original|web ?site)|"
+    r"owner of|owned by|brand(?:'s)? (?:site|website|url)|target(?:ed)? brand|oficial|ufficiale|officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b",
+    re.IGNORECASE,
+)
+_CONNECTED = re.compile(r"(?:\bclient-ip=|\bsender ip is |\bdesignates )\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
+_ORIGIN = re.compile(r"\Ax-(?:originating|source|sender|client|real)-ip:\s{0,4}\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
 _MAIL_ADDRESS = re.compile(r"[\w.+=%#-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})")
 
 
@@ -95,6 +103,8 @@ class Candidate:
     lines: list[Line] = field(default_factory=list)
     urls: dict[str, None] = field(default_factory=dict)
     ports: Counter[int] = field(default_factory=Counter)
+    shapes: set[tuple[object, ...]] = field(default_factory=set)
+    """How the lines that name it are built, for knowing the members of one list."""
     count: int = 0
     score: float = 0.0
 
@@ -131,6 +141,7 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
             continue
         is_log = _LOG.search(text) is not None
         ips = [x for x in found if x.kind == "ip"]
+        shapes = _shapes(line, ips) if ips else []
         for order, x in enumerate(ips):
             total_ip += 1
             this = addresses.get(x.value)
@@ -142,7 +153,9 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
             this.count += 1
             if x.port:
                 this.ports[x.port] += 1
-            if len(this.lines) < 30:
+            if len(this.shapes) < 12:
+                this.shapes.add(shapes[order])
+            if len(this.lines) < 12:
                 this.lines.append(line)
                 _look_at_address(this, x, line, order=order, of=len(ips), is_log=is_log)
         for x in found:
@@ -162,7 +175,7 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
                 if line.defanged:
                     this.see("defanged")
                 this.urls.setdefault(x.value)
-                if len(this.lines) < 30:
+                if len(this.lines) < 12:
                     this.lines.append(line)
                 continue
             this = hosts.get(x.host)
@@ -174,7 +187,7 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
             this.count += 1
             if x.kind == "url" and len(this.urls) < 200:
                 this.urls.setdefault(x.value)
-            if len(this.lines) < 30:
+            if len(this.lines) < 12:
                 this.lines.append(line)
                 _look_at_host(this, x, line, own=own, alone=len(found) == 1)
         per_zone[(line.zone, "ip")] += len(ips)
@@ -193,6 +206,37 @@ def _is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_SEPARATORS = re.compile(r"[\t|;]|,(?! )| {2,}|\s\|\s")
+_LIST_JOIN = re.compile(r"\A[\])\"']{0,2}(?:\s?\([^)]{0,40}\))?\s{0,3}(?:,|;|/|&|\band\b|\bund\b|\bet\b|\by\b|\be\b|\bи\b|\+|\s)\s{0,3}[\[(\"']{0,2}\Z")
+_DIGITS = re.compile(r"\d+")
+_LAST_WORD = re.compile(r"([^\W\d_]{1,20}|)[^\w]{0,6}\Z")
+
+
+def _shapes(line: Line, ips: list[Found]) -> list[tuple[object, ...]]:
+    """For each address of a line how that line leads to it: the same for all members of a list or column."""
+    text = line.plain
+    zone = "body" if line.zone in ("body", "quoted", "embedded") else line.zone
+    shapes: list[tuple[object, ...]] = []
+    cells = len(_SEPARATORS.findall(text))
+    for order, x in enumerate(ips):
+        before = text[: x.start]
+        if order and _LIST_JOIN.match(text[ips[order - 1].end : x.start]):
+            # Addresses in a row, with nothing between them but commas: all of them stand or fall together.
+            shapes.append(shapes[-1])
+        elif not before.strip(" \t*-•·>|[(\"'") and len(text) - x.end < 4:
+            shapes.append((zone, "alone"))
+        elif cells >= 2:
+            shapes.append((zone, "cell", len(_SEPARATORS.findall(before)), order, cells if cells < 40 else 40))
+        elif not before.strip(" \t*-•·>|[(\"'"):
+            shapes.append((zone, "start"))
+        else:
+            led = before[-30:].rstrip()
+            word = _LAST_WORD.search(led)
+            sign = _DIGITS.sub("9", led[-3:])
+            shapes.append((zone, "text", order, word[0].lower() if word and word[1] else sign, line.number if line.zone == "subject" else 0))
+    return shapes
 
 
 def _look_at_address(this: Candidate, x: Found, line: Line, *, order: int, of: int, is_log: bool) -> None:
@@ -285,6 +329,11 @@ def _look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str],
         item = found.end()
     for found in _REFERENCE.finditer(label):
         reference = found.end()
+    rightful = -1
+    for found in _RIGHTFUL.finditer(label):
+        rightful = found.end()
+    if rightful >= 0 and rightful >= item - 12:
+        see("rightful")
     if item > reference:
         see("item" if direct else "item_above")
     elif reference >= 0:
@@ -303,7 +352,7 @@ def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate])
         shown = [x.plain for x in lines if x.zone == zone]
         if not any(x[:9].lower() == "received:" for x in shown):
             continue
-        hop = outside_hop(received_lines(shown))
+        hop = _stated_hop(shown) or outside_hop(received_lines(shown))
         if hop and hop in addresses:
             addresses[hop].see("outside_hop")
             break
@@ -326,7 +375,15 @@ def _compare(candidates: list[Candidate], total: int) -> None:
         this.see("often", math.log1p(this.count) / math.log1p(most) if most > 1 else 0.0)
 
 
-_PUBLIC_MAILBOXES = 3
+def _stated_hop(shown: list[str]) -> str | None:
+    """The connecting address as the receiving server itself put it down (RFC 7208 9.1, RFC 8601)."""
+    for line in shown[:120]:
+        found = _CONNECTED.search(line) or _ORIGIN.match(line)
+        if found:
+            address = found[1].rstrip(".:")
+            if _is_ip(address) and is_public(address):
+                return address
+    return None
 
 
 def _own_domains(mail: Mail, lines: Iterable[Line]) -> frozenset[str]:

@@ -74,19 +74,18 @@ class Found:
 
 
 _URL = re.compile(r"(?<![A-Za-z0-9])((?:https?|ftp)://|www\d?\.)([^\s<>\"'`|\\{}^\u00a0\u3000]{3,2000})", re.IGNORECASE)
-_V4 = re.compile(
-    r"(?<![\w.@%=-])(?<!\.-)((?:\d{1,3}\.){3}\d{1,3})"
+_V4 = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+_V4_AFTER = re.compile(
     r"(?:(/\d{1,2})(?!\d)|[:#](\d{1,5})(?![\d:.])|\.(\d{1,5})(?=:| >|\s|$))?(?![\w@])(?!-\d{1,3}\b(?!\d{0,3}\.))(?!\.[\w-])"
 )
-_V4_AFTER_KEY = re.compile(
-    r"(?<=[=])((?:\d{1,3}\.){3}\d{1,3})(?:(/\d{1,2})(?!\d)|[:#](\d{1,5})(?![\d:.]))?(?![\w@])(?!\.[\w-])"
-)
+_V4_NOT_AFTER = frozenset(".@%-_")
 _V6 = re.compile(
     r"(?<![\w:.])([0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,33}(?:(?:\d{1,3}\.){3}\d{1,3})?)(?:(/\d{1,3})(?!\d))?(?![\w:])"
 )
-_NAME = re.compile(
-    r"(?<![\w@.%=/-])((?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|[-_]){1,63}){1,8})(?::(\d{2,5})(?!\d))?(/[^\s<>\"'`|\\^]{0,2000})?(?![\w@-])"
-)
+_HAS_NAME = re.compile(r"\.(?:[A-Za-z]|xn--|[^\x00-\x7f])")
+_NAME = re.compile(r"[A-Za-z0-9_\u00a1-\uffef-]{1,63}(?:\.[A-Za-z0-9_\u00a1-\uffef-]{1,63}){0,8}")
+_NAME_AFTER = re.compile(r"(?::(\d{2,5})(?!\d))?(/[^\s<>\"'`|\\^]{0,2000})?(?![\w@-])")
+_NAME_NOT_AFTER = frozenset(".@%=/-")
 _TRAILING = ".,;:!?)]}>*'\"»”’…_"
 
 
@@ -103,22 +102,25 @@ def find_all(line: str) -> list[Found]:
                 taken.append((x.start(), x.start() + len(url)))
     dots = line.count(".")
     if dots >= 3:
-        for pattern in (_V4, _V4_AFTER_KEY) if "=" in line else (_V4,):
-            for x in pattern.finditer(line):
-                if _overlaps(taken, x.start(), x.end()):
-                    continue
-                address = _v4(x[1])
-                if address is None or _is_version(line, x.start()):
-                    continue
-                port = x[3] or (x[4] if pattern is _V4 else None)
-                taken.append((x.start(), x.end()))
-                if x[2] and x[2] != "/32":
-                    if 8 <= int(x[2][1:]) <= 31:
-                        found.append(Found(x.start(), x.end(), "net", f"{x[1]}{x[2]}"))
-                    continue
-                number = int(port) if port and 0 < int(port) < 65536 else None
-                found.append(Found(x.start(), x.end(), "ip", address, port=number))
-    if line.count(":") >= 2:
+        for x in _V4.finditer(line):
+            start = x.start()
+            before = line[start - 1] if start else " "
+            if before in _V4_NOT_AFTER or before.isalnum() or _overlaps(taken, start, x.end()):
+                continue
+            after = _V4_AFTER.match(line, x.end())
+            address = _v4(x[0])
+            if after is None or address is None or _is_version(line, start):
+                continue
+            end = after.end()
+            taken.append((start, end))
+            if after[1] and after[1] != "/32":
+                if 8 <= int(after[1][1:]) <= 31:
+                    found.append(Found(start, end, "net", f"{x[0]}{after[1]}"))
+                continue
+            port = after[2] or after[3]
+            number = int(port) if port and 0 < int(port) < 65536 else None
+            found.append(Found(start, end, "ip", address, port=number))
+    if "::" in line or line.count(":") >= 6:
         for x in _V6.finditer(line):
             if len(x[1]) < 6 or _overlaps(taken, x.start(), x.end()):
                 continue
@@ -134,20 +136,25 @@ def find_all(line: str) -> list[Found]:
                 number = int(port6[1]) if port6 and 0 < int(port6[1]) < 65536 else None
                 mapped = six.ipv4_mapped if isinstance(six, IPv6Address) else None
                 found.append(Found(x.start(), x.end(), "ip", str(mapped or six), port=number))
-    if dots:
+    if dots and _HAS_NAME.search(line):
         for x in _NAME.finditer(line):
-            if _overlaps(taken, x.start(), x.end()):
+            if "." not in x[0]:
                 continue
-            name = x[1].rstrip("-")
-            if not is_host_name(name) or name.replace(".", "").isdigit():
+            start = x.start()
+            if (start and line[start - 1] in _NAME_NOT_AFTER) or _overlaps(taken, start, x.end()):
                 continue
-            path = _trimmed(x[3]) if x[3] else ""
+            name = x[0].strip("-_")
+            after = _NAME_AFTER.match(line, x.end())
+            if after is None or not is_host_name(name) or name.replace(".", "").isdigit():
+                continue
+            path = _trimmed(after[2]) if after[2] else ""
             ascii_name = to_ascii(name)
             if len(path) > 1 and "://" not in path:
-                port_text = f":{x[2]}" if x[2] else ""
-                found.append(Found(x.start(), x.end(), "url", f"http://{ascii_name}{port_text}{path}", host=ascii_name))
+                port_text = f":{after[1]}" if after[1] else ""
+                url = f"http://{ascii_name}{port_text}{path}"
+                found.append(Found(start, after.end(), "url", url, host=ascii_name))
             else:
-                found.append(Found(x.start(), x.end(), "name", ascii_name, host=ascii_name))
+                found.append(Found(start, after.end(), "name", ascii_name, host=ascii_name))
     found.sort(key=lambda y: y.start)
     return found
 
@@ -207,14 +214,17 @@ def _v6(text: str) -> str | None:
         return None
 
 
-_VERSION_BEFORE = re.compile(r"(?:[A-Za-z_-]{3,40}[/ ]v?|\bv|[Vv]er(?:sion)?[.:= ]{1,3}|\brv:)\Z")
 _VERSION_WORDS = re.compile(
     r"(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|Version|CriOS|Gecko|Trident|AppleWebKit|Build|[Vv]er(?:sion)?\.?|rev|firmware|release|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
 )
 
 
+_VERSION_SIGNS = frozenset("/ :=.v")
+
+
 def _is_version(line: str, start: int) -> bool:
-    return bool(_VERSION_WORDS.search(line[max(0, start - 40) : start]))
+    before = line[max(0, start - 40) : start]
+    return before[-1:] in _VERSION_SIGNS and _VERSION_WORDS.search(before) is not None
 
 
 def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:

@@ -1,7 +1,8 @@
 """What kind of abuse a text speaks of: weighted words in several languages, for XARF types. No word is one reporter's own."""
 
-import re
 from functools import lru_cache
+
+from .phrases import Phrases
 
 _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "connection/login_attack": (
@@ -14,7 +15,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "connection/port_scan": (
         (6, r"port[ -]?scan\w{0,5}|portscan|netscan|scan(?:ning|ned)? (?:of |for )?(?:open )?ports?|network scan\w{0,4}|escaneo|escaneamento|scansione|balayage"),
         (4, r"scan(?:s|ned|ning)? (?:activity|our|from|attack|detected|of our|the)|probing|probes? (?:our|from)|сканирован"),
-        (3, r"unallowed|IN=\w{0,12} OUT=|\bDPT=\d|PROTO=TCP|\bSYN\b|dropped packets?|netfilter|iptables|\bUFW\b|firewall log|darknet"),
+        (3, r"unallowed|in=\w{0,12} out=|\bdpt=\d|proto=tcp|\bsyn\b|dropped packets?|netfilter|iptables|\bufw\b|firewall log|darknet"),
         (1, r"firewall|connection attempts?|unsolicited connection|\bscan\b"),
     ),
     "connection/ddos": (
@@ -88,7 +89,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
 }  # fmt: skip
 
 _COMPILED = {
-    kind: tuple((weight, re.compile(pattern, re.IGNORECASE)) for weight, pattern in rules)
+    kind: tuple((weight, Phrases(pattern)) for weight, pattern in rules)
     for kind, rules in _RULES.items()
 }
 _PRIOR = {
@@ -109,14 +110,18 @@ _LONGEST = 20_000
 def weigh_kinds(*, subject: str, text: str) -> dict[str, float]:
     """Points for every XARF type that the words speak of. The subject counts thrice; repetition counts little."""
     points: dict[str, float] = {}
-    text = text[:_LONGEST]
+    text = text[:_LONGEST].lower()
+    subject = subject.lower()
     early = text[:1500]
+    whole = f"{subject}\n{text}"
     for kind, rules in _COMPILED.items():
         sum_ = 0.0
         for weight, pattern in rules:
-            in_subject = bool(subject) and pattern.search(subject) is not None
-            in_early = pattern.search(early) is not None
-            in_text = in_early or pattern.search(text, 1400) is not None
+            if not pattern.search(whole):
+                continue
+            in_subject = bool(subject) and pattern.search(subject)
+            in_early = pattern.search(early)
+            in_text = in_early or pattern.search(text)
             sum_ += weight * (2.0 * in_subject + 1.0 * in_early + 0.5 * in_text)
         if sum_:
             points[kind] = sum_ * _PRIOR.get(kind, 1.0)

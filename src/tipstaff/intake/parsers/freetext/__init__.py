@@ -19,7 +19,7 @@ from ...text.weights import ADDRESS, ADDRESS_BIAS, HOST, HOST_BIAS
 MOST_SOURCES = 500
 """More offenders in one letter are a matter for a person."""
 MOST_URLS = 200
-_ADDRESS_MARGIN = 2.6
+_ADDRESS_MARGIN = 0.35
 _HOST_MARGIN = 0.35
 _LIST_MARGIN = 1.6
 _FLOOR = -0.5
@@ -86,13 +86,26 @@ def _rank(candidates: list[Candidate], weights: dict[str, float], bias: float) -
 
 
 def _choose_addresses(ranked: list[Candidate]) -> tuple[list[Candidate], float]:
-    """The offenders, and the score of the best one left out."""
+    """The offenders, and the score of the best one left out: the likeliest, what is as likely, and its fellows in a list."""
     if not ranked:
         return [], -9.0
     top = ranked[0]
     chosen = [x for x in ranked if x is top or x.score >= max(_FLOOR, top.score - _ADDRESS_MARGIN)]
-    rest = ranked[len(chosen)].score if len(chosen) < len(ranked) else -9.0
+    lists = {x for x in top.shapes if x[0] not in _WAY_ZONES}
+    in_subject = sum("zone_subject" in x.features for x in ranked)
+    if lists and not ("zone_subject" in top.features and in_subject == 1):
+        taken = set(map(id, chosen))
+        for x in ranked:
+            if id(x) not in taken and not lists.isdisjoint(x.shapes) and _CONTRARY.isdisjoint(x.features):
+                chosen.append(x)
+                taken.add(id(x))
+    ids = set(map(id, chosen))
+    rest = next((x.score for x in ranked if id(x) not in ids), -9.0)
     return chosen, rest
+
+
+_WAY_ZONES = frozenset({"subject", "headers", "file_headers", "register", "signature"})
+_CONTRARY = frozenset({"near_ours", "victim_key", "arrow_target", "log_later", "unroutable", "own_way", "zone_register"})
 
 
 def _choose_hosts(ranked: list[Candidate]) -> tuple[list[Candidate], float]:
@@ -220,6 +233,9 @@ _TIME_LABEL = re.compile(
 )
 
 
+_DIGIT = re.compile(r"\d")
+
+
 class _Times:
     """When it happened: the time on a line that names the offender, else on a labelled line, else the first one stated."""
 
@@ -255,7 +271,7 @@ class _Times:
             if line.zone in ("headers", "register", "signature", "subject", "file_headers"):
                 continue
             text = line.plain[:600]
-            if not any(x.isdigit() for x in text[:300]):
+            if not _DIGIT.search(text, 0, 300):
                 continue
             moment = self._on(line)
             label = _TIME_LABEL.search(text) is not None

@@ -66,6 +66,28 @@ _OLD_KINDS = {
     "csam": "content/csam",
     "csem": "content/csem",
 }
+_PARTS = (
+    ("child", "content/csam"),
+    ("csam", "content/csam"),
+    ("blacklist", "reputation/blocklist"),
+    ("blocklist", "reputation/blocklist"),
+    ("dnsbl", "reputation/blocklist"),
+    ("phish", "content/phishing"),
+    ("scam", "content/fraud"),
+    ("fraud", "content/fraud"),
+    ("malware", "content/malware"),
+    ("login", "connection/login_attack"),
+    ("brute", "connection/login_attack"),
+    ("scan", "connection/port_scan"),
+    ("dos", "connection/ddos"),
+    ("bot", "infrastructure/botnet"),
+    ("spam", "messaging/spam"),
+    ("copyright", "copyright/copyright"),
+    ("trademark", "content/brand_infringement"),
+    ("vulnerab", "vulnerability/cve"),
+    ("open", "vulnerability/open_service"),
+    ("attack", "connection/reconnaissance"),
+)
 _OLD_FIELDS = re.compile(r"^(?:Reported-From|Report-Type|Source-Type|Schema-URL):", re.MULTILINE | re.IGNORECASE)
 
 
@@ -357,7 +379,10 @@ def _nearest_kind(name: str) -> str:
     for kind in XARF_TYPES:
         if kind.partition("/")[2] == lowered.replace("-", "_").replace(" ", "_"):
             return kind
-    return _OLD_KINDS.get(re.sub(r"[^a-z]", "", lowered), "")
+    letters = re.sub(r"[^a-z]", "", lowered)
+    if letters in _OLD_KINDS:
+        return _OLD_KINDS[letters]
+    return next((kind for part, kind in _PARTS if part in letters), "")
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -1,0 +1,94 @@
+"""Many phrases sought in one text, quickly: each is tried only where a piece of plain letters that it needs occurs."""
+
+import re
+from collections.abc import Iterator
+
+
+class Phrases:
+    """Alternatives of one pattern in lower case. The text must be in lower case too."""
+
+    def __init__(self, pattern: str) -> None:
+        self._alternatives = tuple(
+            (tuple(_needed(x)), re.compile(x)) for x in _split(pattern)
+        )
+
+    def search(self, text: str, start: int = 0) -> bool:
+        """True when any phrase occurs from `start` on."""
+        for needed, pattern in self._alternatives:
+            if all(x in text for x in needed) and pattern.search(text, start):
+                return True
+        return False
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Every occurrence, phrase by phrase."""
+        for needed, pattern in self._alternatives:
+            if all(x in text for x in needed):
+                yield from pattern.finditer(text)
+
+
+def _split(pattern: str) -> list[str]:
+    """The alternatives of a pattern at its outermost level."""
+    parts, depth, at, i = [], 0, 0, 0
+    in_class = False
+    while i < len(pattern):
+        sign = pattern[i]
+        if sign == "\\":
+            i += 2
+            continue
+        if in_class:
+            in_class = sign != "]"
+        elif sign == "[":
+            in_class = True
+        elif sign == "(":
+            depth += 1
+        elif sign == ")":
+            depth -= 1
+        elif sign == "|" and depth == 0:
+            parts.append(pattern[at:i])
+            at = i + 1
+        i += 1
+    parts.append(pattern[at:])
+    return parts
+
+
+_QUANTIFIERS = "?*{"
+
+
+def _needed(pattern: str) -> list[str]:
+    """Runs of plain letters that must stand in any text that the pattern matches; none when there is no such run."""
+    runs: list[str] = []
+    run = ""
+    depth, i = 0, 0
+    while i < len(pattern):
+        sign = pattern[i]
+        follows = pattern[i + 1] if i + 1 < len(pattern) else ""
+        if sign == "\\":
+            runs.append(run)
+            run = ""
+            i += 2
+            continue
+        if sign == "[":
+            runs.append(run)
+            run = ""
+            i = pattern.index("]", i + 2) + 1
+            continue
+        if sign == "{":
+            i = pattern.index("}", i) + 1
+            continue
+        if sign in "()":
+            depth += 1 if sign == "(" else -1
+            runs.append(run)
+            run = ""
+        elif depth == 0 and (sign.isalnum() or sign == " " or sign == "-"):
+            if follows and follows in _QUANTIFIERS:
+                runs.append(run)
+                run = ""
+            else:
+                run += sign
+        else:
+            runs.append(run)
+            run = ""
+        i += 1
+    runs.append(run)
+    longest = sorted((x for x in runs if len(x.strip()) >= 2), key=len, reverse=True)
+    return longest[:2]
