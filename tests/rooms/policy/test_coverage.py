@@ -25,7 +25,9 @@ def test_every_test_that_a_clause_names_exists(named: str) -> None:
     file, _, name = named.partition("::")
     function, _, parameter = name.rstrip("]").partition("[")
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    assert function in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assert function in {
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
     if file.endswith("policy/test_examples.py"):
         assert parameter in {f"{clause.id}/{example.id}" for clause, example in EDITION.examples()}
 
