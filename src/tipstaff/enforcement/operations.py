@@ -29,8 +29,8 @@ from tipstaff.words import (
 )
 
 from .models import ENDED, WANTED, DeviceRow, MeasureRow
-from .planner import digest_of
-from .queries import measure_of, wanted_rules
+from .planner import digest_of, fingerprint
+from .queries import measure_of, rule_of, wanted_rules
 
 CHANNEL = "tipstaff_enforcement"
 """PostgreSQL notifies here, with the device's name, when something is wanted anew."""
@@ -318,9 +318,13 @@ def record_outcome(
         return ()
     changed: list[MeasureRow] = []
     told: list[MeasureRow] = []
+    held = dict(observation.fingerprints)
     for row in MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key"):
         before = (row.state, row.proof, row.proof_detail)
-        turned = _settle(row, observation.of(row.key), probes.get(row.key), max_proof, plan, at)
+        seen = observation.of(row.key)
+        if seen is Seen.IN_FORCE and held.get(row.key) != fingerprint(rule_of(row)):
+            seen = Seen.DRIFT  # It holds another rule under this name.
+        turned = _settle(row, seen, probes.get(row.key), max_proof, plan, at)
         if turned:
             told.append(row)
         if before != (row.state, row.proof, row.proof_detail):
@@ -384,8 +388,6 @@ def _settle(row: MeasureRow, seen: Seen, probe: ProbeResult | None, max_proof: P
         row.proof_detail = probe.detail if probe is not None else "Read back: it is gone."
         say("measure.lifted", proof=Proof(row.proof).name, detail=row.proof_detail)
         return True
-    if row.state == MeasureState.PLANNED:
-        return False
     if seen is not Seen.IN_FORCE:
         if row.state == MeasureState.IN_FORCE:
             row.state, row.proof = MeasureState.APPLYING, Proof.NONE
@@ -398,7 +400,7 @@ def _settle(row: MeasureRow, seen: Seen, probe: ProbeResult | None, max_proof: P
             say("measure.ineffective", detail=probe.detail)
         row.state, row.proof, row.proof_detail = MeasureState.APPLYING, Proof.CONFIG, probe.detail
         return False
-    came = row.state == MeasureState.APPLYING
+    came = row.state != MeasureState.IN_FORCE
     proof = min(max_proof, Proof.STATE)
     detail = "Read back from the device."
     if probe is not None and probe.proves_in_force:

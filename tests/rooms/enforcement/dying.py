@@ -1,0 +1,114 @@
+"""Runs a round of the enforcer in a process that is killed at a chosen line or after a chosen time."""
+
+import multiprocessing
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from ipaddress import ip_network
+from types import FrameType
+from typing import Any
+
+from django.db import connection
+
+from tipstaff.enforcement import operations, queries
+from tipstaff.enforcement.guards import Limits
+from tipstaff.enforcement.protocol import Driver
+from tipstaff.ledger.queries import entries_about
+from tipstaff.procedures import enforcing
+from tipstaff.testing.drivers import NOON
+from tipstaff.words import Candidate, Degree, Direction, MeasureState, Selector
+
+OWN = Limits(own=(ip_network("192.0.2.0/24"),))
+
+
+def plan(n: int) -> str:
+    """Plan to block mail from the n-th customer."""
+    host = ip_network(f"192.0.2.{n % 250 + 2}")
+    chosen = Candidate(
+        selector=Selector(network=host, protocol="tcp", port=25 + n // 250, direction=Direction.OUT),
+        degree=Degree.BLOCK,
+        device="edge1",
+        sufficient=True,
+        others_hit=0,
+        services_hit=0,
+        chosen=True,
+        why="The narrowest.",
+    )
+    (key,) = operations.plan_measures(
+        case=f"C-{n:06d}",
+        customer=f"acct-{n}",
+        candidates=[chosen],
+        until=NOON + timedelta(days=1),
+        lifted_when="The customer says that it is fixed.",
+        notice=f"L-{n:06d}",
+        urgency=None,
+        at=NOON,
+        actor="worker",
+    )
+    return key
+
+
+def run_a_round(make: Callable[[], Driver]) -> enforcing.Reconciled:
+    """One round, whole, by a new writer. A killed one's session may take a moment to be noticed."""
+    for _ in range(400):
+        try:
+            fence = operations.become_writer("edge1", at=NOON)
+            break
+        except operations.AnotherWriter:
+            select.select([], [], [], 0.05)
+    else:
+        raise AssertionError("the killed writer's lock stayed")
+    try:
+        return enforcing.reconcile(make(), fence=fence, limits=OWN, at=NOON)
+    finally:
+        operations.stop_writing(fence)
+
+
+def run_and_be_killed(make: Callable[[], Driver], *, line: int | None = None, seconds: float | None = None) -> bool:
+    """One round in another process, killed before its `line`-th line or after so long; whether it was killed."""
+    connection.close()  # Two processes must not share one.
+    child = multiprocessing.get_context("fork").Process(target=_die, args=(make, line))
+    child.start()
+    if seconds is not None:
+        select.select([child.sentinel], [], [], seconds)
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGKILL)
+    child.join(60)
+    assert child.exitcode in (0, -signal.SIGKILL), child.exitcode
+    return child.exitcode != 0
+
+
+def _die(make: Callable[[], Driver], line: int | None) -> None:
+    left = line
+
+    def tracer(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != enforcing.__file__:
+            return None
+        if event == "line" and left is not None:
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return tracer
+
+    fence = operations.become_writer("edge1", at=NOON)
+    driver = make()
+    sys.settrace(tracer if line is not None else None)
+    enforcing.reconcile(driver, fence=fence, limits=OWN, at=NOON)
+    sys.settrace(None)
+    os._exit(0)
+
+
+def check_converged(make: Callable[[], Driver], *, lifted: str, in_force: set[str]) -> None:
+    """The device holds exactly what is wanted, and the record says each thing once."""
+    seen = make().observe(at=NOON)
+    assert {key for key, _ in seen.rules} == in_force
+    states = {m.key: m.state for m in queries.list_measures(limit=1000)}
+    assert states[lifted] is MeasureState.LIFTED
+    assert {states[key] for key in in_force} == {MeasureState.IN_FORCE}
+    for key in in_force:
+        assert [e.what for e in entries_about(key)].count("measure.in_force") == 1
+    assert [e.what for e in entries_about(lifted)].count("measure.lifted") == 1

@@ -1,0 +1,364 @@
+"""What is wanted stands on record; what is in force is said only by a device."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from tipstaff.enforcement import operations, queries
+from tipstaff.enforcement.drivers.memory import MemoryTwin
+from tipstaff.enforcement.guards import Limits
+from tipstaff.enforcement.operations import Fence, Fenced
+from tipstaff.ledger.queries import entries_about
+from tipstaff.procedures.enforcing import Reconciled, reconcile
+from tipstaff.testing.drivers import NOON
+from tipstaff.words import (
+    Candidate,
+    Degree,
+    Direction,
+    Ground,
+    Measure,
+    MeasureState,
+    Proof,
+    Seen,
+    Selector,
+    Urgency,
+)
+
+pytestmark = pytest.mark.django_db
+
+OWN = Limits(own=(ip_network("192.0.2.0/24"),), protected=(ip_network("192.0.2.1/32"),))
+
+
+def candidate(n: int = 7, *, port: int = 25, chosen: bool = True) -> Candidate:
+    host = ip_network(f"192.0.2.{n}")
+    return Candidate(
+        selector=Selector(network=host, protocol="tcp", port=port, direction=Direction.OUT),
+        degree=Degree.BLOCK,
+        device="edge1",
+        sufficient=True,
+        others_hit=0,
+        services_hit=0,
+        chosen=chosen,
+        why="The narrowest.",
+    )
+
+
+def planned(n: int = 7, *, case: str = "C-000001", hours: int = 24, notice: str | None = "L-000001") -> str:
+    (key,) = operations.plan_measures(
+        case=case,
+        customer=f"acct-{n}",
+        candidates=[candidate(n), candidate(n, port=26, chosen=False)],
+        until=NOON + timedelta(hours=hours),
+        lifted_when="The customer says that it is fixed.",
+        notice=notice,
+        urgency=None,
+        at=NOON,
+        actor="worker",
+    )
+    return key
+
+
+@pytest.fixture
+def fence(db: None) -> Iterator[Fence]:
+    fence = operations.become_writer("edge1", at=NOON)
+    yield fence
+    operations.stop_writing(fence)
+
+
+def state_of(key: str) -> MeasureState:
+    found = queries.get_measure(key)
+    assert found is not None
+    return found.state
+
+
+def said(key: str) -> list[str]:
+    return [entry.what for entry in entries_about(key)]
+
+
+def round_of(driver: MemoryTwin, fence: Fence, *, limits: Limits = OWN, minutes: int = 0) -> Reconciled:
+    return reconcile(driver, fence=fence, limits=limits, at=NOON + timedelta(minutes=minutes))
+
+
+def test_a_measure_comes_into_force_and_is_lifted_and_each_step_is_in_the_record(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    assert state_of(key) is MeasureState.PLANNED
+    turned = round_of(driver, fence).turned
+    assert [(m.key, m.state, m.proof) for m in turned] == [(key, MeasureState.IN_FORCE, Proof.STATE)]
+    operations.want_lifted(key, why="The customer fixed it.", at=NOON, actor="worker")
+    assert state_of(key) is MeasureState.LIFTING
+    assert [m.state for m in round_of(driver, fence).turned] == [MeasureState.LIFTED]
+    assert driver.rules() == []
+    assert said(key) == [
+        "measure.planned",
+        "device.intent",
+        "measure.in_force",
+        "measure.lifting",
+        "device.intent",
+        "measure.lifted",
+    ]
+
+
+def test_everything_that_was_weighed_stays_with_the_measure(db: None) -> None:
+    measure = queries.get_measure(planned())
+    assert measure is not None
+    assert measure.candidates == (candidate(), candidate(port=26, chosen=False))
+    assert measure.selector == candidate().selector
+    assert measure.until == NOON + timedelta(hours=24)
+
+
+def test_a_second_round_does_nothing_more(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    first = round_of(driver, fence)
+    second = round_of(driver, fence)
+    assert (second.steps, second.turned, second.generation) == ((), (), first.generation)
+    assert said(key).count("measure.in_force") == 1
+
+
+def test_planning_it_twice_makes_one_measure(db: None) -> None:
+    assert planned() == planned()
+    assert len(queries.measures_of_case("C-000001")) == 1
+
+
+def test_the_database_itself_holds_one_measure_per_case_and_selector(db: None) -> None:
+    planned()
+    rest = ", ".join(f'"{name}"' for name in columns() if name != "key")
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO enforcement_measurerow SELECT 'M-999999', {rest} FROM enforcement_measurerow")
+
+
+def test_the_database_itself_refuses_a_measure_without_notice_or_ground(db: None) -> None:
+    planned()
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE enforcement_measurerow SET notice = NULL")
+
+
+def columns() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM enforcement_measurerow LIMIT 0")
+        return [c.name for c in cursor.description]
+
+
+def test_no_measure_without_a_notice_unless_two_people_record_a_ground(db: None) -> None:
+    with pytest.raises(operations.NoNotice):
+        planned(notice=None)
+    urgency = Urgency(ground=Ground.NETWORK_HARM, shown_by="flows of 11:58", decided_by="ann", seconded_by="bob")
+    wanted = {
+        "case": "C-000001",
+        "customer": "acct-7",
+        "candidates": [candidate()],
+        "chosen": candidate(),
+        "until": None,
+        "lifted_when": "The flood has ended.",
+        "notice": None,
+        "at": NOON,
+        "actor": "ann",
+    }
+    with pytest.raises(operations.SecondMustBeAnother):
+        operations.plan_measure(**wanted, urgency=replace(urgency, seconded_by="Ann"))  # type: ignore[arg-type]
+    key = operations.plan_measure(**wanted, urgency=urgency)  # type: ignore[arg-type]
+    measure = queries.get_measure(key)
+    assert measure is not None
+    assert measure.urgency == urgency
+
+
+def test_a_measure_that_was_never_sent_is_withdrawn_at_once(fence: Fence) -> None:
+    key = planned()
+    operations.want_lifted(key, why="A mistake.", at=NOON, actor="ann")
+    assert state_of(key) is MeasureState.LIFTED
+    assert round_of(MemoryTwin("edge1"), fence).steps == ()
+    assert said(key) == ["measure.planned", "measure.withdrawn"]
+
+
+def test_a_measure_ends_when_its_time_has_ended(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned(hours=1)
+    round_of(driver, fence)
+    round_of(driver, fence, minutes=61)
+    assert state_of(key) is MeasureState.LIFTED
+    assert driver.observe(at=NOON + timedelta(minutes=61)).rules == ()
+
+
+def test_a_silent_device_is_unknown_and_nothing_is_declared(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    round_of(driver, fence)
+    operations.want_lifted(key, why="Fixed.", at=NOON, actor="worker")
+    driver.unreachable = True
+    results = [round_of(driver, fence) for _ in range(3)]
+    assert state_of(key) is MeasureState.LIFTING
+    assert [r.again_at for r in results] == [NOON + timedelta(seconds=s) for s in (2, 4, 8)]
+    health = queries.get_health("edge1")
+    assert health is not None
+    assert (health.failures, health.detail) == (3, "The device does not answer.")
+    assert [e.what for e in entries_about("edge1")].count("device.silent") == 1
+    driver.unreachable = False
+    round_of(driver, fence)
+    assert state_of(key) is MeasureState.LIFTED
+
+
+def test_a_device_that_lost_everything_is_made_whole_and_the_fuse_lets_it_pass(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    keys = [planned(n) for n in range(2, 12)]
+    round_of(driver, fence)
+    driver.forget()
+    result = round_of(driver, fence, limits=replace(OWN, new_rules_max=0))
+    assert result.held_back == ""
+    assert len(driver.rules()) == len(keys)
+    assert {state_of(key) for key in keys} == {MeasureState.IN_FORCE}
+
+
+def test_drift_is_mended_and_told(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    round_of(driver, fence)
+    driver.tamper(key)
+    round_of(driver, fence)
+    assert driver.observe(at=NOON).of(key) is Seen.IN_FORCE
+
+
+def test_what_nobody_wants_is_taken_away_and_what_is_foreign_is_only_told(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    round_of(driver, fence)
+    driver.put_foreign("a rule by hand")
+    operations.want_lifted(key, why="Fixed.", at=NOON, actor="worker")
+    round_of(driver, fence)
+    health = queries.get_health("edge1")
+    assert health is not None
+    assert health.foreign == ("a rule by hand",)
+    assert driver.observe(at=NOON).foreign == ("a rule by hand",)
+    assert driver.rules() == []
+
+
+def test_a_guard_refuses_for_good_before_anything_is_sent(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    protected, good = planned(1), planned(7)
+    result = round_of(driver, fence)
+    assert result.refused == (protected,)
+    refused = queries.get_measure(protected)
+    assert refused is not None
+    assert (refused.state, refused.proof_detail) == (
+        MeasureState.FAILED,
+        "It would touch 192.0.2.1/32, which is protected.",
+    )
+    assert driver.rules() == [(good, "tcp/25 from 192.0.2.7")]
+
+
+def test_what_becomes_protected_later_is_lifted(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    round_of(driver, fence)
+    round_of(driver, fence, limits=replace(OWN, protected=(ip_network("192.0.2.7/32"),)))
+    assert state_of(key) is MeasureState.LIFTED
+    assert driver.rules() == []
+
+
+def test_the_fuse_holds_new_measures_back_and_keeps_the_old_ones(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    old = planned(2)
+    round_of(driver, fence)
+    new = [planned(n) for n in range(3, 8)]
+    result = round_of(driver, fence, limits=replace(OWN, new_rules_max=3))
+    assert "5 new measures at once" in result.held_back
+    assert [key for key, _ in driver.rules()] == [old]
+    assert {state_of(key) for key in new} == {MeasureState.PLANNED}
+    operations.want_lifted(old, why="Fixed.", at=NOON, actor="worker")
+    round_of(driver, fence, limits=replace(OWN, new_rules_max=3))
+    assert driver.rules() == []
+    assert round_of(driver, fence, limits=replace(OWN, new_rules_max=3, overridden_by=("ann", "bob"))).held_back == ""
+    assert len(driver.rules()) == len(new)
+
+
+def test_a_writer_that_was_replaced_is_fenced_off(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    planned()
+    newer = operations.become_writer("edge1", at=NOON)  # The same session may; another would be told to wait.
+    with pytest.raises(Fenced):
+        round_of(driver, fence)
+    assert driver.rules() == []
+    assert round_of(driver, newer).turned
+
+
+def test_a_change_of_mind_between_plan_and_intent_is_seen(fence: Fence) -> None:
+    """The measure is withdrawn while the device is being read: the plan is out of date, and nothing is sent."""
+    key = planned()
+
+    class Slow(MemoryTwin):
+        def observe(self, **when: object) -> object:  # type: ignore[override]
+            seen = super().observe(**when)  # type: ignore[arg-type]
+            operations.want_lifted(key, why="Fixed.", at=NOON, actor="worker")
+            return seen
+
+    driver = Slow("edge1")
+    result = round_of(driver, fence)
+    assert (result.steps, driver.rules(), state_of(key)) == ((), [], MeasureState.LIFTED)
+
+
+def test_a_change_of_mind_while_the_wire_is_touched_wins(fence: Fence) -> None:
+    key = planned()
+
+    class Slow(MemoryTwin):
+        def carry_out(self, *plan: object, **rest: object) -> None:
+            super().carry_out(*plan, **rest)  # type: ignore[arg-type]
+            operations.want_lifted(key, why="Fixed.", at=NOON, actor="worker")
+
+    driver = Slow("edge1")
+    round_of(driver, fence)
+    assert state_of(key) is MeasureState.LIFTING
+    driver.__class__ = MemoryTwin
+    round_of(driver, fence)
+    assert (driver.rules(), state_of(key)) == ([], MeasureState.LIFTED)
+
+
+def test_a_measure_wanted_again_while_it_is_lifted_stays_the_same_measure(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    round_of(driver, fence)
+    operations.want_lifted(key, why="Fixed.", at=NOON, actor="worker")
+    assert planned() == key
+    round_of(driver, fence)
+    assert state_of(key) is MeasureState.IN_FORCE
+    assert len(driver.rules()) == 1
+
+
+def test_a_database_from_a_backup_still_rules_its_device(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    round_of(driver, fence)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE enforcement_devicerow SET generation = 1, digest = ''")
+    driver._state["generation"] = 40
+    operations.want_lifted(key, why="Fixed.", at=NOON, actor="worker")
+    assert round_of(driver, fence).generation == 41
+    assert state_of(key) is MeasureState.LIFTED
+
+
+def test_a_measure_that_the_device_holds_already_is_in_force_whatever_the_record_forgot(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+    round_of(driver, fence)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE enforcement_measurerow SET state = 'planned', in_force_at = NULL")
+    round_of(driver, fence)
+    assert state_of(key) is MeasureState.IN_FORCE
+
+
+def test_what_follows_stands_or_falls_with_what_was_shown(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    key = planned()
+
+    def fails(measure: Measure) -> None:
+        raise RuntimeError("the letter could not be written")
+
+    with pytest.raises(RuntimeError):
+        reconcile(driver, fence=fence, limits=OWN, at=NOON, tell=fails)
+    told: list[str] = []
+    reconcile(driver, fence=fence, limits=OWN, at=NOON, tell=lambda m: told.append(m.key))
+    assert told == [key]
+    assert state_of(key) is MeasureState.IN_FORCE
