@@ -154,15 +154,16 @@ def set_incidents(
         row = _locked_report(report_key)
         if row.outcome == ReportOutcome.SEALED:
             raise SealedStaysSealed(report_key)
-        wanted = sorted(set(numbers[report_key]))
-        found = row.incidents.filter(n__in=wanted)
-        if found.count() != len(wanted):
-            raise NoSuchReport(f"{report_key}: one of {len(wanted)} incidents")
-        same = found.filter(outcome=outcome, reason=storable(reason), case=case)
-        changed = sorted(set(wanted) - set(same.values_list("n", flat=True)))
+        wanted = set(numbers[report_key])
+        said = (outcome, storable(reason), case)
+        found = row.incidents.filter(n__in=wanted).values_list("n", "outcome", "reason", "case")
+        standing = {n: (ReportOutcome(was), why, joined) for n, was, why, joined in found}
+        if missing := wanted - set(standing):
+            raise NoSuchReport(f"{report_key}.{min(missing)}")
+        changed = sorted(n for n in wanted if standing[n] != said)
         if not changed:
             continue
-        row.incidents.filter(n__in=changed).update(outcome=outcome, reason=storable(reason), case=case)
+        row.incidents.filter(n__in=changed).update(outcome=said[0], reason=said[1], case=said[2])
         _derive_outcome(row)
         first = [f"{report_key}.{n}" for n in changed[:1]]
         record(
@@ -241,6 +242,8 @@ def _derive_outcome(row: ReportRow) -> None:
         return
     outcome = overall(_outcomes_present(row))
     first = row.incidents.filter(outcome=outcome).order_by("n").values_list("reason", flat=True).first()
+    if (row.outcome, row.outcome_reason) == (outcome, first or ""):
+        return
     row.outcome, row.outcome_reason = outcome, first or ""
     row.save(update_fields=["outcome", "outcome_reason"])
 
