@@ -291,6 +291,18 @@ def innocent_picture() -> bytes:
     )
 
 
+def picture_traces(mark: bytes = PICTURE_MARK) -> tuple[bytes, ...]:
+    """The mark as it looks when it is kept: as it is, in hexadecimal, and in base64 wherever it begins."""
+    encoded = (base64.b64encode(b"\0" * before + mark)[4 if before else 0 : -8] for before in range(3))
+    return (mark, mark.hex().encode("ascii"), *encoded)
+
+
+def shows_picture(raw: bytes, *, mark: bytes = PICTURE_MARK) -> bool:
+    """True when the picture with this mark, or the part of it that holds the mark, stands in `raw`."""
+    dense = raw.translate(None, b" \t\r\n")
+    return mark in raw or any(trace in dense for trace in picture_traces(mark)[1:])
+
+
 def stamp(*words: str) -> str:
     """A hexadecimal name made of words."""
     return hashlib.sha256("\0".join(words).encode("utf-8")).hexdigest()
