@@ -7,7 +7,7 @@ from django.db import transaction
 
 from tipstaff.cases.operations import join_or_open
 from tipstaff.cases.queries import count_earlier, open_case_of
-from tipstaff.intake.operations import open_report, set_incident, set_report, store_reading
+from tipstaff.intake.operations import open_report, replace_reading, set_incident, set_report, store_reading
 from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, same_event
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import sift
@@ -16,6 +16,7 @@ from tipstaff.ledger.queries import get_raw
 from tipstaff.policy import Edition, edition_in_force, judge
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
+    SEALED_TYPES,
     Allegation,
     Attribution,
     Case,
@@ -86,7 +87,7 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
     if report.reading is None:
         raw = get_raw(report.evidence)
         reading = read(raw, parsers=desk.parsers, own_addresses=desk.own_addresses)
-        if reading.outcome is ReadingOutcome.SEALED:
+        if reading.outcome is ReadingOutcome.SEALED or any(a.type in SEALED_TYPES for a in reading.allegations):
             _seal(report, raw, desk=desk, at=at)
             return
         store_reading(key, reading=reading, at=at, actor="worker")
@@ -278,8 +279,11 @@ def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime) -> None:
 
 def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str) -> None:
     """A person says what a report alleges; it is then judged like any other."""
-    from tipstaff.intake.operations import replace_reading
-
+    if any(a.type in SEALED_TYPES for a in allegations):
+        found = get_report(key)
+        assert found is not None, key
+        _seal(found, get_raw(found.evidence), desk=desk, at=at)
+        return
     with transaction.atomic():
         replace_reading(key, allegations=allegations, at=at, actor=actor)
     report = get_report(key)

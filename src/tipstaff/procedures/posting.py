@@ -8,9 +8,8 @@ from django.db import transaction
 from tipstaff.cases import rules
 from tipstaff.cases.operations import move_case
 from tipstaff.cases.queries import get_case, list_in
-from tipstaff.notices import COMPLAINANT_KINDS
 from tipstaff.notices.operations import recover_interrupted, release_held
-from tipstaff.notices.queries import get_letter, letters_of_case
+from tipstaff.notices.queries import letters_of_case
 from tipstaff.words import CaseState, Letter, LetterKind, LetterState
 
 from .desk import Desk
@@ -24,13 +23,15 @@ def post_letters(*, desk: Desk, post_next: Callable[[], Letter | None], now: Cal
         return 0
     release_held(at=now())
     for tried in range(LETTERS_AT_A_TIME):
-        letter = post_next()
-        if letter is None:
+        if post_next() is None:
             return tried
-        fresh = get_letter(letter.key)
-        if fresh is not None and fresh.case is not None:
-            start_clock(fresh.case)
     return LETTERS_AT_A_TIME
+
+
+def start_clock_of(letter: Letter) -> None:
+    """In the transaction that notes a letter's sending: if it is a case's notice, the time to answer begins."""
+    if letter.case is not None and letter.kind is LetterKind.NOTICE:
+        start_clock(letter.case)
 
 
 def start_clock(key: str) -> None:
@@ -52,13 +53,6 @@ def start_clocks() -> None:
     """For every case whose notice went out while nobody was there to note it, as after a kill."""
     for key in list_in(CaseState.OPENED):
         start_clock(key)
-
-
-def link_for(letter: Letter, *, desk: Desk, at: datetime) -> str | None:
-    """The link that this letter's reader may have: a customer's to the case, a complainant's to the report."""
-    if letter.kind in COMPLAINANT_KINDS:
-        return desk.report_link(letter.report, at) if letter.report else None
-    return desk.portal_link(letter.case, at) if letter.case else None
 
 
 def recover(*, at: datetime, is_alive: Callable[[str], bool]) -> list[str]:

@@ -30,12 +30,13 @@ from tipstaff.words import (
     Measure,
     MeasureState,
     ReportOutcome,
+    Role,
     Rung,
     Urgency,
 )
 
 from .desk import Desk
-from .letters import tell_complainant, tell_customer, warned_by
+from .letters import edition_named, tell_complainant, tell_customer, warned_by
 
 MEASURE_LASTS = timedelta(days=7)
 """Every measure ends by itself: unless it is lifted earlier or a person renews it (operator's parameter)."""
@@ -95,8 +96,8 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
         )  # fmt: skip
         if not chosen:
             why_not.append(f"No measure within reach suffices for {allegation.offender}.")
-        elif by_clock and case.decides is not None:
-            why_not.append(f"Clause {case.clause} leaves this decision to {case.decides}.")
+        elif by_clock and (decider := _decider(case, chosen, desk=desk)) is not None:
+            why_not.append(f"Clause {case.clause} leaves this decision to the role {decider}.")
         elif by_clock and any(c.others_hit for c in chosen):
             why_not.append(f"The narrowest measure within reach would hit {chosen[0].others_hit} others.")
         else:
@@ -107,6 +108,14 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
     elif case.state is CaseState.OVERDUE:
         move_case(key, to=CaseState.WAITING_PERSON, at=at, actor=actor, why=" ".join(why_not))
     return planned
+
+
+def _decider(case: Case, chosen: list[Candidate], *, desk: Desk) -> Role | None:
+    """Who must decide before these measures: the clause's role, or the edition's for what is hard or wide."""
+    edition = edition_named(desk, case.edition)
+    rungs = [Rung(scope=c.selector.scope, degree=c.degree) for c in chosen]
+    named = (edition.decider_of(rung, clause=case.clause) for rung in rungs)
+    return next((role for role in named if role is not None), case.decides)
 
 
 def _why(urgency: Urgency | None) -> str:

@@ -2,8 +2,9 @@
 
 # ruff: noqa: S608 - only this room's own constants are put into SQL text; every value is a parameter.
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
 from typing import Any
 
 from django.db import connection
@@ -112,6 +113,21 @@ def service_of_site(host_name: str, *, at: datetime) -> Service | None:
     return None if service is None else get_service(service)
 
 
+def own_space(*, at: datetime) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The operator's own address space at `at`: no measure may ever reach beyond it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT prefix FROM registry_holdingrow WHERE tier = 'operator' AND during @> %s::timestamptz",
+            [require_aware(at)],
+        )
+        return tuple(collapsed(ip_network(row[0]) for row in cursor.fetchall()))
+
+
+def count_customers() -> int:
+    """How many accounts there are."""
+    return CustomerRow.objects.count()
+
+
 def records_begin_at() -> datetime | None:
     """Since when the registry knows who held what; None while it knows nothing.
 
@@ -130,3 +146,10 @@ def _holdings(sql: str, parameters: list[Any]) -> list[Holding]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return [holding_of(row) for row in cursor.fetchall()]
+
+
+def collapsed(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[IPv4Network | IPv6Network]:
+    """The fewest networks that cover the same addresses."""
+    networks = list(networks)
+    yield from collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
+    yield from collapse_addresses(n for n in networks if isinstance(n, IPv6Network))

@@ -5,10 +5,12 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
+from ipaddress import ip_network
 from pathlib import Path
 
 from tipstaff import config
 from tipstaff.config import Config, DeviceConfig
+from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import sealing
 from tipstaff.intake.protocol import Parser, load_parsers
@@ -64,9 +66,26 @@ def driver(device: DeviceConfig) -> Driver:
         raise NoSuchDriver(
             f"device {device.name!r} names the driver {device.driver!r}; installed are {', '.join(sorted(known))}"
         )
-    options: Mapping[str, object] = {**device.options, "protected": device.protected}
+    options: Mapping[str, object] = device.options
     made: Driver = known[device.driver].load()(device.name, options)
     return made
+
+
+class BadProtected(ValueError):
+    """A device's protected list holds what is no address or prefix; the message names it."""
+
+
+def limits(device: DeviceConfig, *, at: datetime) -> Limits:
+    """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
+    from tipstaff.registry.queries import count_customers, own_space
+
+    try:
+        protected = tuple(ip_network(p, strict=False) for p in device.protected)
+    except ValueError as why:
+        raise BadProtected(f"device {device.name!r}: protected: {why}") from why
+    # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
+    total = count_customers()
+    return Limits(own=own_space(at=at), protected=protected, customers_total=total if total >= 100 else None)
 
 
 @functools.cache

@@ -2,50 +2,83 @@
 
 import logging
 import threading
+from datetime import datetime
 
 import psycopg
-from django.db import close_old_connections
 
 from tipstaff import wiring
-from tipstaff.enforcement.operations import become_writer
+from tipstaff.config import DeviceConfig
+from tipstaff.enforcement.operations import AnotherWriter, Fence, Fenced, become_writer
+from tipstaff.enforcement.protocol import Driver
 from tipstaff.procedures import enforcing
 from tipstaff.wiring.jobs import ENFORCE_CHANNEL, defer
+from tipstaff.words import Measure
 
 log = logging.getLogger("tipstaff.enforcer")
 
 ROUND_SECONDS = 5.0
+"""A device is looked at this often even when nobody calls, so that drift does not last."""
 
 
 class Enforcer:
-    """All configured devices, one after the other."""
+    """All configured devices, one after the other. The right to write is held by this process's one session."""
 
     def __init__(self) -> None:
-        self._drivers = wiring.drivers()
+        self._devices: tuple[tuple[DeviceConfig, Driver], ...] = tuple(
+            (device, wiring.driver(device)) for device in wiring.settings().devices
+        )
+        self._fences: dict[str, Fence] = {}
+        self._again_at: dict[str, datetime] = {}
+        self._said: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set. A device that fails is tried again; the others go on."""
+        """Work until `stop` is set. A device that fails is tried again later; the others go on."""
         from tipstaff.wiring.processes import database_url
 
-        if not self._drivers:
+        if not self._devices:
             log.info("no device is configured; measures wait for one")
         with psycopg.connect(database_url(), autocommit=True) as ear:
             ear.execute(f"LISTEN {ENFORCE_CHANNEL}")
+            log.info("devices: %s", ", ".join(d.name for d, _ in self._devices) or "none")
             while not stop.is_set():
                 self.converge()
-                for _ in ear.notifies(timeout=0.5, stop_after=1):
-                    break
-                else:
-                    stop.wait(0)
+                for _ in range(int(ROUND_SECONDS / 0.25)):
+                    # A short ear, so that a signal to stop is heard; any call ends the rest.
+                    if stop.is_set() or any(True for _ in ear.notifies(timeout=0.25, stop_after=1)):
+                        break
 
     def converge(self) -> None:
         """One round over all devices."""
-        close_old_connections()
-        changed = False
-        for driver in self._drivers:
-            fence = become_writer(driver.device)
-            if fence is None:
+        for device, driver in self._devices:
+            now = wiring.now()
+            if self._again_at.get(device.name, now) > now:
                 continue
-            done = enforcing.reconcile(driver, fence=fence, now=wiring.now)
-            changed |= done.changed
-        if changed:
-            defer("follow", "all")
+            try:
+                fence = self._fences.get(device.name) or become_writer(device.name, at=now)
+                self._fences[device.name] = fence
+                done = enforcing.reconcile(
+                    driver, fence=fence, limits=wiring.limits(device, at=now), at=now, tell=self._tell
+                )
+            except AnotherWriter:
+                self._say(device.name, "another enforcer writes to it; this one waits")
+                continue
+            except Fenced:
+                self._fences.pop(device.name, None)
+                self._say(device.name, "another enforcer has taken over")
+                continue
+            if done.again_at is not None:
+                self._again_at[device.name] = done.again_at
+            else:
+                self._again_at.pop(device.name, None)
+            self._say(device.name, done.failure or done.held_back)
+            for measure in done.turned:
+                log.info("%s %s on %s: %s", measure.key, measure.state, device.name, measure.selector)
+
+    def _tell(self, measure: Measure) -> None:
+        """In the transaction that says what a device showed: the case follows."""
+        defer("follow", "all")
+
+    def _say(self, device: str, words: str) -> None:
+        if words and self._said.get(device) != words:
+            log.warning("%s: %s", device, words)
+        self._said[device] = words

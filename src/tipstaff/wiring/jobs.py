@@ -9,6 +9,9 @@ import logging
 from django.db import connection, transaction
 from procrastinate import exceptions, jobs
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.manager import JobManager
+from procrastinate.tasks import configure_task
 
 from tipstaff import wiring
 from tipstaff.ledger.operations import seal_entries
@@ -87,6 +90,10 @@ _TASKS = {"understand": understand, "letters": letters, "follow": follow, "round
 _QUEUED_ONCE = frozenset({"letters", "follow", "round"})
 """Jobs that look at everything that waits: one in the queue is enough."""
 
+_manager = JobManager(DjangoConnector(alias="default"))
+"""Asks for jobs on Django's own connection. The worker runs on another one, which would not be the caller's
+transaction."""
+
 
 def defer(job: str, key: str) -> None:
     """Ask for `job` in the caller's transaction; it runs once that is committed."""
@@ -94,11 +101,13 @@ def defer(job: str, key: str) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"NOTIFY {ENFORCE_CHANNEL}")
         return
-    if job not in _QUEUED_ONCE:
-        _TASKS[job].defer(key=key)
-        return
+    task = _TASKS[job]
+    queueing_lock = job if job in _QUEUED_ONCE else None
+    asked = configure_task(
+        name=job, job_manager=_manager, queue=task.queue, lock=task.lock, queueing_lock=queueing_lock
+    )
     try:
         with transaction.atomic():
-            _TASKS[job].configure(queueing_lock=job).defer(key="all")
+            asked.defer(key=key)
     except exceptions.AlreadyEnqueued:
         log.debug("%s is queued already", job)

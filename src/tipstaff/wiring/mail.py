@@ -3,6 +3,7 @@
 import os
 import threading
 import uuid
+from dataclasses import replace
 
 from tipstaff import wiring
 from tipstaff.notices.posting import post_next as carry_next
@@ -41,10 +42,10 @@ def post_next() -> Letter | None:
     """Carry the next letter that is due."""
     own = wiring.settings()
     return carry_next(
+        replace(own.mail_out, from_address=own.from_address),
         worker=worker_name(),
-        server=own.mail_out,
-        sender=own.from_address,
+        now=wiring.now,
+        link=wiring.portal_link,
+        on_sent=posting.start_clock_of,
         sender_name=f"{own.operator.name} abuse desk",
-        clock=wiring.now,
-        portal_link=lambda letter: posting.link_for(letter, desk=wiring.desk(), at=wiring.now()),
     )

@@ -89,17 +89,18 @@ def run_worker() -> None:
     jobs.tick  # noqa: B018 - naming it is what registers the tasks
 
     async def work() -> None:
-        async with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
-            await jobs.put_back_stalled(jobs.STALLED_AFTER_SECONDS)
-            await running.run_worker_async(
-                concurrency=4,
-                name="worker",
-                fetch_job_polling_interval=5.0,
-                update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
-                stalled_worker_timeout=jobs.STALLED_AFTER_SECONDS,
-                delete_jobs="successful",
-                shutdown_graceful_timeout=10.0,
-            )
+        with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
+            async with running.open_async():
+                await jobs.put_back_stalled(jobs.STALLED_AFTER_SECONDS)
+                await running.run_worker_async(
+                    concurrency=4,
+                    name="worker",
+                    fetch_job_polling_interval=5.0,
+                    update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=jobs.STALLED_AFTER_SECONDS,
+                    delete_jobs="successful",
+                    shutdown_graceful_timeout=10.0,
+                )
 
     asyncio.run(work())
 
