@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
@@ -83,12 +84,12 @@ def store_reading(key: str, *, reading: Reading, at: datetime, actor: str) -> tu
     sealed = reading.outcome is ReadingOutcome.SEALED
     outcome = first_outcome(reading)
     row.read_at = require_aware(at)
-    row.reading_outcome = reading.outcome
-    row.reading_reason = reading.reason
     if sealed:
-        row.sender = ""
+        _forget_reading(row)
     else:
         _write_reading(row, reading)
+    row.reading_outcome = reading.outcome
+    row.reading_reason = reading.reason
     if not row.decided:
         row.outcome = outcome
         row.outcome_reason = "" if outcome is ReportOutcome.RECEIVED else reading.reason
@@ -179,7 +180,7 @@ def set_incidents(
 
 @transaction.atomic
 def set_report(key: str, *, outcome: ReportOutcome, reason: str, at: datetime, actor: str) -> None:
-    """Set a report's outcome itself; from now on its incidents do not change it."""
+    """Set a report's outcome itself; from now on its incidents do not change it. Sealing forgets what was read."""
     row = _locked_report(key)
     if row.outcome == ReportOutcome.SEALED and outcome is not ReportOutcome.SEALED:
         raise SealedStaysSealed(key)
@@ -187,7 +188,10 @@ def set_report(key: str, *, outcome: ReportOutcome, reason: str, at: datetime, a
     if (row.decided, row.outcome, row.outcome_reason) == (True, outcome, reason):
         return
     row.decided, row.outcome, row.outcome_reason = True, outcome, reason
-    row.save(update_fields=["decided", "outcome", "outcome_reason"])
+    if outcome is ReportOutcome.SEALED:
+        row.read_at = row.read_at or require_aware(at)
+        _forget_reading(row)
+    row.save()
     record("report.decided", at=at, actor=actor, about=[key], outcome=outcome, reason=reason)
 
 
@@ -226,6 +230,18 @@ def _write_reading(row: ReportRow, reading: Reading) -> None:
     row.reporter_reference = storable(reporter.reference)
     row.reporter_message_id = storable(reporter.message_id)
     row.reporter_subject = storable(reporter.subject)
+
+
+def _forget_reading(row: ReportRow) -> None:
+    """Keep outcome, reason and the incidents' places in their cases; the mail's words are for the sealed queue only."""
+    _write_reading(row, Reading(outcome=ReadingOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE))
+    row.sender = ""
+    row.reading_outcome, row.reading_reason = ReadingOutcome.SEALED, ReadingReason.CHILD_ABUSE
+    row.incidents.filter(case__isnull=True).delete()
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("source", "source_port", "url", "domain", "moment_at", "moment_error_seconds", "moment_zone_stated")
+    )
+    row.incidents.update(**nothing, excerpt="", rest={}, site="")
 
 
 def _create_incidents(report: ReportRow, rows: Iterable[IncidentRow]) -> tuple[Incident, ...]:

@@ -199,6 +199,31 @@ def test_of_a_sealed_reading_only_outcome_and_reason_are_kept() -> None:
     assert not IncidentRow.objects.exists()
 
 
+def test_sealing_a_report_forgets_what_was_read_of_it() -> None:
+    words = Allegation(type="content/phishing", source=SOURCE, url="http://words.example.net/", excerpt="words")
+    key, (joined, _) = read("a mail", words, words, reporter=Reporter(address="words@example.com", subject="words"))
+    operations.set_incident(
+        joined.key, outcome=ReportOutcome.FORWARDED, reason="", case="C-000001", at=NOON, actor="worker"
+    )
+    operations.set_report(key, outcome=ReportOutcome.SEALED, reason="CHILD_ABUSE", at=NOON, actor="lena")
+    report = whole(key)
+    assert report.reading is not None
+    assert (report.reading.outcome, report.reading.reporter) == (ReadingOutcome.SEALED, Reporter())
+    assert [(i.key, i.allegation, i.case) for i in report.incidents] == [
+        (joined.key, Allegation(type="content/phishing"), "C-000001")
+    ]
+    stored = str(ReportRow.objects.values_list().get()) + str(list(IncidentRow.objects.values_list()))
+    assert "words" not in stored + str(entries_about(key))
+    assert str(SOURCE) not in stored
+
+
+def test_a_report_sealed_before_it_was_read_is_not_read() -> None:
+    key = opened("a mail")
+    operations.set_report(key, outcome=ReportOutcome.SEALED, reason="CHILD_ABUSE", at=NOON, actor="lena")
+    assert queries.unread(limit=9) == []
+    assert operations.store_reading(key, reading=complaint([Allegation(type="x/y")]), at=NOON, actor="worker") == ()
+
+
 def test_sealed_evidence_is_never_among_the_unread() -> None:
     key = opened("material", sealed=True)
     assert queries.unread(limit=9) == []
