@@ -62,9 +62,9 @@ class Mail:
 
     @property
     def text(self) -> str:
-        """The plain text, decoded."""
+        """The plain text, decoded, with plain line ends."""
         part = self.message.get_body(("plain",))
-        return part.get_content() if part is not None else ""
+        return part.get_content().replace("\r\n", "\n") if part is not None else ""
 
     @property
     def subject(self) -> str:
