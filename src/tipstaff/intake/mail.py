@@ -1,4 +1,4 @@
-"""A mail as a tree of decoded parts, whatever is broken in it. It refuses to grow past its bounds, and opens no link."""
+"""A mail as a tree of decoded parts, whatever is broken in it. It never grows past its bounds and opens no link."""
 
 import email
 import email.header
@@ -83,10 +83,18 @@ class Part:
 
 
 _TEXTY = frozenset(
-    "application/json application/xml application/xhtml+xml application/csv message/feedback-report"
-    " message/delivery-status message/disposition-notification message/global-delivery-status".split()
+    [
+        "application/json",
+        "application/xml",
+        "application/xhtml+xml",
+        "application/csv",
+        "message/feedback-report",
+        "message/delivery-status",
+        "message/disposition-notification",
+        "message/global-delivery-status",
+    ]
 )
-_ARCHIVES = frozenset("application/zip application/x-zip-compressed application/gzip application/x-gzip".split())
+_ARCHIVES = frozenset(["application/zip", "application/x-zip-compressed", "application/gzip", "application/x-gzip"])
 
 
 def looks_like_text(content: bytes) -> bool:
@@ -220,7 +228,7 @@ _EMBEDDING = re.compile(rb"message/(?:rfc822|global)\b", re.IGNORECASE)
 
 
 def _bound_embedding(raw: bytes, limits: Limits, exceeded: set[str]) -> bytes:
-    """The fast parser copies the rest of a mail at every mail inside a mail; the deepest of too many are left closed."""
+    """The fast parser copies what is left at every mail inside a mail; the deepest of too many stay closed."""
     if len(raw) * 2 < limits.embedded_copies_octets // 60:
         return raw
     allowed = max(2, limits.embedded_copies_octets // max(1, len(raw)))
@@ -366,7 +374,7 @@ def _mailbox(value: str) -> tuple[str, str]:
         name, address = parseaddr(value)
     except Exception:  # noqa: BLE001 - as for every header: what cannot be read is empty.
         return "", ""
-    if not address.count("@") == 1 or any(x.isspace() for x in address):
+    if address.count("@") != 1 or any(x.isspace() for x in address):
         found = re.search(r"[\w.+=%#-]{1,100}@[\w.-]{1,200}", value)
         address = found[0] if found else ""
     return one_line(name, longest=200), one_line(address, longest=254)

@@ -99,39 +99,65 @@ def _is_own_letter(mail: Mail, ours: frozenset[str]) -> bool:
 
 _REPORT_TYPE = re.compile(r"report-type\s{0,4}=\s{0,4}\"?([\w-]{1,40})", re.IGNORECASE)
 _FAILURE_SUBJECT = re.compile(
-    r"\A(?:\W{0,3}(?:re|fwd?|aw|wg): ?){0,3}\W{0,4}(?:undeliver(?:ed|able)|delivery (?:status notification|failure|has failed|failed|incomplete)|"
-    r"returned mail|mail delivery (?:failed|failure|system|subsystem)|failure notice|mail system error|message not delivered|"
+    r"\A(?:\W{0,3}(?:re|fwd?|aw|wg): ?){0,3}\W{0,4}(?:undeliver(?:ed|able)|delivery (?:status "
+    r"notification|failure|has failed|failed|incomplete)|"
+    r"returned mail|mail delivery (?:failed|failure|system|subsystem)|failure notice|mail system "
+    r"error|message not delivered|"
     r"unzustellbar|nicht zugestellt|non remis|échec de|no se puede entregar|mancata consegna|"
-    r"your message (?:could not|couldn.t|wasn.t|was not) be? ?(?:delivered|sent)|delayed mail|warning: message .{0,40} delayed|gelesen:|read:|not read:|"
+    r"your message (?:could not|couldn.t|wasn.t|was not) be? ?(?:delivered|sent)|delayed mail|"
+    r"warning: message .{0,40} delayed|gelesen:|read:|not read:|"
     r"message (?:delivery|undeliverable|blocked)|warning: could not send|avviso di mancata)",
     re.IGNORECASE,
 )
 _FAILURE_BODY = re.compile(
-    r"(?:could ?n(?:o|')t be delivered|couldn.t be delivered|delivery to the following recipients? (?:has )?failed|address rejected|recipient rejected|"
-    r"does not exist|mailbox (?:is )?(?:full|unavailable)|user unknown|permanent (?:fatal )?error|message you sent to|550[ -]5\.\d\.\d|554[ -]5\.\d\.\d)",
+    r"(?:could ?n(?:o|')t be delivered|couldn.t be delivered|delivery to the following "
+    r"recipients? (?:has )?failed|address rejected|recipient rejected|"
+    r"does not exist|mailbox (?:is )?(?:full|unavailable)|user unknown|permanent (?:fatal )?error|"
+    r"message you sent to|550[ -]5\.\d\.\d|554[ -]5\.\d\.\d)",
     re.IGNORECASE,
 )
 _DAEMON = re.compile(r"\A(?:mailer-daemon|postmaster|mail-daemon|mdaemon|bounces?)(?:@|\Z)", re.IGNORECASE)
 _AUTO_SUBJECT = re.compile(
-    r"\A(?:\W{0,3}(?:re|fwd?|aw|wg|sv|antw): ?){0,2}\W{0,4}(?:auto(?:matic(?:ally)?|mated|matische)?[ -]?(?:re(?:ply|sponse)|antwort|generated (?:reply|response))|automatische antwort|out of (?:the )?office|"
-    r"abwesenheits\w{0,12}|abwesend|r[ée]ponse automatique|absence du bureau|respuesta autom[aá]tica|fuera de (?:la )?oficina|risposta automatica|"
-    r"resposta autom[aá]tica|automatisch antwoord|afwezig|autosvar|автоответ|自动回复|自動返信|自動応答|vacation|on (?:annual )?leave)",
+    r"\A(?:\W{0,3}(?:re|fwd?|aw|wg|sv|antw): ?){0,2}\W{0,4}(?:auto(?:matic(?:ally)?|mated|"
+    r"matische)?[ -]?(?:re(?:ply|sponse)|antwort|generated (?:reply|response))|automatische "
+    r"antwort|out of (?:the )?office|"
+    r"abwesenheits\w{0,12}|abwesend|r[ée]ponse automatique|absence du bureau|respuesta "
+    r"autom[aá]tica|fuera de (?:la )?oficina|risposta automatica|"
+    r"resposta autom[aá]tica|automatisch antwoord|afwezig|autosvar|автоответ|自动回复|自動返信|自動応答|"
+    r"vacation|on (?:annual )?leave)",
     re.IGNORECASE,
 )
 _RECEIPT = re.compile(
-    r"(?:(?:we|i) (?:have |hereby )?(?:received|acknowledge|confirm(?:ed)? (?:the )?receipt)[^.\n]{0,60}(?:your )?(?:request|e-?mail|message|report|inquiry|enquiry|complaint|ticket|query)|"
-    r"(?:this is an )?auto(?:matic(?:ally)?|mated)[ -](?:reply|response|acknowledge\w{0,4}|confirmation)|automatically generated in response|"
-    r"(?:a )?(?:new )?(?:support |trouble |help ?desk )?(?:ticket|case|request)[^.\n]{0,40}(?:has been|was) (?:created|opened|logged|received|registered|assigned|generated)|"
-    r"your (?:ticket|request|case|message|email|e-mail|report|complaint)[^.\n]{0,40} (?:has been|was) (?:received|created|assigned|forwarded|registered|opened|logged)|"
-    r"your ticket has been assigned an id|thank you for (?:contacting|your (?:report|email|e-mail|message|request|notification|notice|complaint|submission|inquiry|patience))|thanks for (?:contacting|your report|reaching out)|"
-    r"(?:eingangsbest[äa]tigung|wir haben ihre (?:nachricht|anfrage|e-?mail|meldung) erhalten|vielen dank f[üu]r ihre (?:nachricht|anfrage|e-?mail|meldung))|"
-    r"nous avons bien re[çc]u|hemos recibido su|recebemos (?:a )?su[ao]|abbiamo ricevuto|we hebben uw (?:bericht|e-?mail|melding) ontvangen|ваш\w{0,2} (?:запрос|обращени\w|письмо) (?:был\w? )?(?:принят|получен|зарегистрирован))",
+    r"(?:(?:we|i) (?:have |hereby )?(?:received|acknowledge|confirm(?:ed)? (?:the "
+    r")?receipt)[^.\n]{0,60}(?:your )?(?:request|e-?mail|message|report|inquiry|enquiry|complaint|"
+    r"ticket|query)|"
+    r"(?:this is an )?auto(?:matic(?:ally)?|mated)[ -](?:reply|response|acknowledge\w{0,4}|"
+    r"confirmation)|automatically generated in response|"
+    r"(?:a )?(?:new )?(?:support |trouble |help ?desk )?(?:ticket|case|request)[^.\n]{0,40}(?:has "
+    r"been|was) (?:created|opened|logged|received|registered|assigned|generated)|"
+    r"your (?:ticket|request|case|message|email|e-mail|report|complaint)[^.\n]{0,40} (?:has been|"
+    r"was) (?:received|created|assigned|forwarded|registered|opened|logged)|"
+    r"your ticket has been assigned an id|thank you for (?:contacting|your (?:report|email|e-mail|"
+    r"message|request|notification|notice|complaint|submission|inquiry|patience))|thanks for "
+    r"(?:contacting|your report|reaching out)|"
+    r"(?:eingangsbest[äa]tigung|wir haben ihre (?:nachricht|anfrage|e-?mail|meldung) erhalten|"
+    r"vielen dank f[üu]r ihre (?:nachricht|anfrage|e-?mail|meldung))|"
+    r"nous avons bien re[çc]u|hemos recibido su|recebemos (?:a )?su[ao]|abbiamo ricevuto|we "
+    r"hebben uw (?:bericht|e-?mail|melding) ontvangen|ваш\w{0,2} (?:запрос|обращени\w|письмо) "
+    r"(?:был\w? )?(?:принят|получен|зарегистрирован))",
     re.IGNORECASE,
 )
 _SETTLED = re.compile(
-    r"(?:(?:account|service|server|site|website|content|url|domain|client|customer|ip)s?[^.\n]{0,40} (?:has|have|was|were) (?:been |now been |already been )?(?:suspended|terminated|removed|disabled|cleaned|resolved|blocked|null-?routed|taken down|contacted|notified|shut ?down)|"
-    r"(?:issue|matter|problem|case|ticket|incident) (?:has been|is|was|seems)(?: now)? (?:resolved|closed|fixed|solved)|(?:we|i) (?:have |'ve )?(?:contacted|notified|forwarded (?:this|your|it)|suspended|opened a case|resolved|removed|taken (?:the )?(?:necessary |appropriate )?action)|"
-    r"no longer (?:online|available|accessible|resolves|active|hosted)|will (?:be )?(?:investigat|review|look into|respond|get back)\w{0,3})",
+    r"(?:(?:account|service|server|site|website|content|url|domain|client|customer|"
+    r"ip)s?[^.\n]{0,40} (?:has|have|was|were) (?:been |now been |already been )?(?:suspended|"
+    r"terminated|removed|disabled|cleaned|resolved|blocked|null-?routed|taken down|contacted|"
+    r"notified|shut ?down)|"
+    r"(?:issue|matter|problem|case|ticket|incident) (?:has been|is|was|seems)(?: now)? "
+    r"(?:resolved|closed|fixed|solved)|(?:we|i) (?:have |'ve )?(?:contacted|notified|forwarded "
+    r"(?:this|your|it)|suspended|opened a case|resolved|removed|taken (?:the )?(?:necessary |"
+    r"appropriate )?action)|"
+    r"no longer (?:online|available|accessible|resolves|active|hosted)|will (?:be )?(?:investigat|"
+    r"review|look into|respond|get back)\w{0,3})",
     re.IGNORECASE,
 )
 _REPLY = re.compile(
@@ -139,23 +165,30 @@ _REPLY = re.compile(
     re.IGNORECASE,
 )
 _QUOTE_LEAD = re.compile(
-    r"^(?:\s?[>|]|-{2,}\s?original(?:e|es)? (?:message|nachricht)|-{2,}\s?(?:urspr|message d'orig|mensaje orig|messaggio orig)|on .{5,120} wrote:|am .{5,120} schrieb|le .{5,120} a écrit|el .{5,120} escribi|il .{5,120} ha scritto|_{10,}|from: .{3,200}$|von: .{3,200}$|de: .{3,200}$|da: .{3,200}$|от: .{3,200}$)",
+    r"^(?:\s?[>|]|-{2,}\s?original(?:e|es)? (?:message|nachricht)|-{2,}\s?(?:urspr|message d'orig|"
+    r"mensaje orig|messaggio orig)|on .{5,120} wrote:|am .{5,120} schrieb|le .{5,120} a écrit|el "
+    r".{5,120} escribi|il .{5,120} ha scritto|_{10,}|from: .{3,200}$|von: .{3,200}$|de: .{3,200}$|"
+    r"da: .{3,200}$|от: .{3,200}$)",
     re.IGNORECASE | re.MULTILINE,
 )
 _ABUSE_WORDS = re.compile(
-    r"abus|attack|angriff|ataque|attaque|attacco|атак|spam|phish|malware|virus|infring|copyright|dmca|hack|scan|brute|intrus|fraud|betrug|botnet|ddos|"
-    r"compromis|exploit|malicious|blacklist|blocklist|takedown|take down|illegal|unauthori|vulnerab|scam|complain|beschwerde|denunci|plainte|жалоб|suspicious|"
-    r"trademark|piracy|pirat|login attempt|spoof|threat|violat|unsolicited|open resolver|неправомерн|segnalaz|missbrauch|misbruik|nadużyci|report(?:ed|ing)? (?:ip|url|domain)",
+    r"abus|attack|angriff|ataque|attaque|attacco|атак|spam|phish|malware|virus|infring|copyright|"
+    r"dmca|hack|scan|brute|intrus|fraud|betrug|botnet|ddos|"
+    r"compromis|exploit|malicious|blacklist|blocklist|takedown|take down|illegal|unauthori|"
+    r"vulnerab|scam|complain|beschwerde|denunci|plainte|жалоб|suspicious|"
+    r"trademark|piracy|pirat|login attempt|spoof|threat|violat|unsolicited|open resolver|"
+    r"неправомерн|segnalaz|missbrauch|misbruik|nadużyci|report(?:ed|ing)? (?:ip|url|domain)",
     re.IGNORECASE,
 )
 _NEWS = re.compile(
-    r"\b(?:unsubscribe|newsletter|view (?:this|it) in your browser|abmelden|se désinscrire|darse de baja|cancella iscrizione|отписаться)\b",
+    r"\b(?:unsubscribe(?! from this group)|newsletter|view (?:this|it) in your browser|abmelden|"
+    r"se désinscrire|darse de baja|cancella iscrizione|отписаться)\b",
     re.IGNORECASE,
 )
 
 
 def _not_a_complaint(mail: Mail) -> Reading | None:
-    """Why a mail in nobody's exact form is no complaint, or None. Bulk and automatic mail may be one: most reports are."""
+    """Why a mail in no exact form is no complaint, or None. Bulk and automatic mail may be one: most reports are."""
     content_type = mail.header("content-type")
     report_type = _REPORT_TYPE.search(content_type)
     body = mail.body
@@ -179,9 +212,7 @@ def _not_a_complaint(mail: Mail) -> Reading | None:
     if (
         mail.header("x-autoreply")
         or mail.header("x-autorespond")
-        or mail.header("x-auto-response-suppress").lower() == "all"
-        and receipt
-        and reply
+        or (mail.header("x-auto-response-suppress").lower() == "all" and receipt and reply)
     ):
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="Its headers are an automatic reply's.")
     if (
@@ -193,9 +224,8 @@ def _not_a_complaint(mail: Mail) -> Reading | None:
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It confirms that a mail of somebody's was received.")
     if reply and _SETTLED.search(own[:1500]) and len(own) < 1500:
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It answers an earlier letter about a matter in hand.")
-    if (mail.header("list-unsubscribe") or _NEWS.search(body[-3000:])) and not _speaks_of_abuse(mail) and not _ABUSE_WORDS.search(
-        f"{mail.subject}\n{own[:20_000]}"
-    ):
+    # A mailing list in between adds the header to every complaint; an advertisement offers its links by the dozen.
+    if mail.header("list-unsubscribe") and _NEWS.search(own) and len(mail.links) >= 5 and not _speaks_of_abuse(mail):
         return set_aside(
             mail, ReadingReason.NEWSLETTER, detail="It is an advertisement or a newsletter, and complains of nothing."
         )
@@ -206,14 +236,22 @@ def _speaks_of_abuse(mail: Mail) -> bool:
     """True when anything hints at a complaint: words, logs, a forwarded mail, or files beside the letter."""
     body = mail.body
     text = f"{mail.subject}\n{body[:30_000]}"
-    if mail.embedded or mail.attachments or _V4_NAMED.search(text) or _FORWARDED.search(text) or _ABUSE_WORDS.search(text):
+    if (
+        mail.embedded
+        or mail.attachments
+        or _V4_NAMED.search(text)
+        or _FORWARDED.search(text)
+        or _ABUSE_WORDS.search(text)
+    ):
         return True
     points = weigh_kinds(subject=mail.subject, text=body)
     return max(points.values(), default=0.0) >= 6
 
 
 _FORWARDED = re.compile(
-    r"^(?:received|return-path|delivered-to|x-[a-z-]{2,30}):|\A(?:fwd?|wg|tr|rv|i|enc)\s?:|forwarded message|weitergeleitete nachricht|message transféré|mensaje reenviado|messaggio inoltrato",
+    r"^(?:received|return-path|delivered-to|x-[a-z-]{2,30}):|\A(?:fwd?|wg|tr|rv|i|enc)\s?:|"
+    r"forwarded message|weitergeleitete nachricht|message transféré|mensaje reenviado|messaggio "
+    r"inoltrato",
     re.IGNORECASE | re.MULTILINE,
 )
 _TICKET = re.compile(r"(?:ticket|case|request)[^a-z]{0,4}(?:#|received|\d)|\[[#\w .-]{0,20}#\d{3,12}\]", re.IGNORECASE)
@@ -233,7 +271,7 @@ def _own_words(body: str) -> str:
 
 
 def _doubted(mail: Mail, reading: Reading) -> Reading:
-    """A guess at a mail that speaks of no abuse at all is no complaint, unless somebody wrote to complain by forwarding."""
+    """A guess at a mail that speaks of no abuse is no complaint, unless somebody complains by forwarding."""
     if reading.outcome is not ReadingOutcome.COMPLAINT or reading.reason is ReadingReason.UNDERSTOOD:
         return reading
     words = f"{mail.subject}\n{mail.body[:20_000]}"

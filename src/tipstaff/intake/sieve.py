@@ -38,45 +38,75 @@ def sift(raw: bytes) -> Sifted:
 
 # ---- What is sealed ---------------------------------------------------------------------------------------------
 
-_STEMS = (
-    "csam", "csem", "child", "kinder", "kindes", "pedo", "paedo", "pädo", "pädo", "minor", "infant", "enfant", "menor", "minori",
-    "barn", "dziec", "dzieci", "nieletni", "lapsi", "lapse", "дет", "несовершеннолет", "ребен", "ребён", "діт", "дит", "copii", "minorenn",
-    "児童", "儿童", "兒童", "아동", "çocuk", "gyermek", "děts", "dětí", "detsk", "παιδ", "طفل", "أطفال", "ילד", "trẻ em", "anak", "bambin",
-    "underage", "lolita", "jugend", "niñ", "criança", "crianca", "dječj", "дец", "іnf",
-)  # fmt: skip
+_STEMS = tuple(
+    x.replace("_", " ")
+    for x in """
+    csam csem child kinder kindes pedo paedo pädo minor infant enfant menor minori barn dziec dzieci
+    nieletni lapsi lapse дет несовершеннолет ребен ребён діт дит copii minorenn 児童 儿童 兒童 아동 çocuk
+    gyermek děts dětí detsk παιδ طفل أطفال ילד trẻ_em anak bambin underage lolita jugend niñ criança
+    crianca dječj дец іnf
+    """.split()
+)
 _CSAM = r"(?:sexual(?:ly)?|sex|abuse|pornograph\w{1,3}|porno?|exploit\w{0,6}|nude|nudity|erotic\w{0,2}|rape)"
 _STRONG = Phrases(
-    r"\bcs[ae]m\b|\bchild (?:sex(?:ual)?(?:ly)? )?(?:abuse|exploitation|porn\w{0,8})(?: (?:material|image|content|video|media|imagery))?|"
+    r"\bcs[ae]m\b|\bchild (?:sex(?:ual)?(?:ly)? )?(?:abuse|exploitation|porn\w{0,8})(?: "
+    r"(?:material|image|content|video|media|imagery))?|"
     r"\bchild(?:ren)?(?:'s|s)? (?:sexual|pornograph\w{1,4}|nud\w{1,4})|"
-    r"\b(?:sexual(?:ly)?|porn\w{0,8}|indecent|obscene|nude|abusive|explicit|illegal|abuse)(?: \w{1,12}){0,3} (?:image|imagery|photo|picture|video|depiction|material|content|film|abuse|exploitation|act)\w{0,2}(?: \w{1,12}){0,2} (?:of|with|involving|depicting|showing|containing) (?:a |an )?(?:\w{1,12} ){0,2}(?:child|children|minors?|infants?|toddlers?|underage)|"
-    r"\b(?:sexual|sexually) (?:abuse|exploitation|assault|explicit)\w{0,3} (?:of|with|against|involving) (?:a |an )?(?:\w{1,12} ){0,2}(?:child|children|minors?|infants?)|"
-    r"\bunderage (?:porn\w{0,8}|sex\w{0,4}|nud\w{1,4}|girls?|boys?)|\bp(?:a|ä)?edo(?:philia|philie|pornogra\w{1,5}|philic|porn|phil\w{1,5})|\bp[äa]dophil\w{1,5}|"
-    r"\bkinderporno\w{0,10}|kinder(?:misshandlung|missbrauch)\w{0,12}|kindesmissbrauch\w{0,12}|sexueller missbrauch von kindern|missbrauchsdarstellung\w{0,3}|jugendpornogra\w{1,5}|"
-    r"p[ée]dopornogra\w{1,6}|p[ée]do-?pornogra\w{1,6}|pornographie (?:infantile|juvénile|enfantine)|abus sexuels? (?:sur|d'|d’|de) ?(?:mineur|enfant)s?|exploitation sexuelle (?:des |d'|d’)?(?:mineur|enfant)s?|"
-    r"pornograf[ií]a infantil|abuso sexual (?:infantil|de menores|de niñ\w{1,3}|de crian[cç]as?)|explotaci[oó]n sexual (?:infantil|de menores)|explora[cç][aã]o sexual (?:infantil|de menores|de crian[cç]as)|material de abuso (?:sexual )?infantil|"
-    r"pedopornogra\w{1,6}|pornografia (?:minorile|infantil|dzieci\w{0,3})|abus[oi] sessual[ei] su (?:minori|bambini)|materiale pedo\w{1,12}|"
+    r"\b(?:sexual(?:ly)?|porn\w{0,8}|indecent|obscene|nude|abusive|explicit|illegal|abuse)(?: "
+    r"\w{1,12}){0,3} (?:image|imagery|photo|picture|video|depiction|material|content|film|abuse|"
+    r"exploitation|act)\w{0,2}(?: \w{1,12}){0,2} (?:of|with|involving|depicting|showing|"
+    r"containing) (?:a |an )?(?:\w{1,12} ){0,2}(?:child|children|minors?|infants?|toddlers?|"
+    r"underage)|"
+    r"\b(?:sexual|sexually) (?:abuse|exploitation|assault|explicit)\w{0,3} (?:of|with|against|"
+    r"involving) (?:a |an )?(?:\w{1,12} ){0,2}(?:child|children|minors?|infants?)|"
+    r"\bunderage (?:porn\w{0,8}|sex\w{0,4}|nud\w{1,4}|girls?|boys?)|\bp(?:a|ä)?edo(?:philia|"
+    r"philie|pornogra\w{1,5}|philic|porn|phil\w{1,5})|\bp[äa]dophil\w{1,5}|"
+    r"\bkinderporno\w{0,10}|kinder(?:misshandlung|missbrauch)\w{0,12}|kindesmissbrauch\w{0,12}|"
+    r"sexueller missbrauch von kindern|missbrauchsdarstellung\w{0,3}|jugendpornogra\w{1,5}|"
+    r"p[ée]dopornogra\w{1,6}|p[ée]do-?pornogra\w{1,6}|pornographie (?:infantile|juvénile|"
+    r"enfantine)|abus sexuels? (?:sur|d'|d’|de) ?(?:mineur|enfant)s?|exploitation sexuelle (?:des "
+    r"|d'|d’)?(?:mineur|enfant)s?|"
+    r"pornograf[ií]a infantil|abuso sexual (?:infantil|de menores|de niñ\w{1,3}|de crian[cç]as?)|"
+    r"explotaci[oó]n sexual (?:infantil|de menores)|explora[cç][aã]o sexual (?:infantil|de "
+    r"menores|de crian[cç]as)|material de abuso (?:sexual )?infantil|"
+    r"pedopornogra\w{1,6}|pornografia (?:minorile|infantil|dzieci\w{0,3})|abus[oi] sessual[ei] su "
+    r"(?:minori|bambini)|materiale pedo\w{1,12}|"
     r"kinderpornogra\w{1,4}|seksueel (?:kinder)?misbruik van (?:kinderen|minderjarigen)|seksueel kindermisbruik|"
-    r"dziecięc\w{1,4} pornogra\w{1,4}|pornografi\w{1,3} dziecięc\w{1,4}|wykorzystywani\w{1,2} seksualn\w{1,4} (?:dzieci|małoletnich)|treści pedofil\w{1,6}|"
-    r"детск\w{2,4} порно\w{0,10}|порнографи\w{1,3} (?:с участием )?(?:несовершеннолетн\w{1,3}|дет\w{1,3})|сексуальн\w{2,4} (?:эксплуатаци\w{1,2}|насили\w{1,2}) (?:над )?(?:дет\w{1,3}|несовершеннолетн\w{1,3})|дитяч\w{1,4} порно\w{0,10}|"
-    r"barnpornografi\w{0,4}|barneporno\w{0,8}|børneporno\w{0,8}|sexuella övergrepp mot barn|seksuelle overgrep mot barn|lapsiporno\w{0,6}|lasten seksuaali\w{1,12}|"
-    r"çocuk (?:pornografisi|istismar\w{1,4}|porno\w{0,6})|gyermekpornogr\w{1,8}|dětsk\w{1,3} porno\w{0,8}|detsk\w{1,3} porno\w{0,8}|pornografie infantilă|παιδική πορνογραφία|παιδικής πορνογραφίας|dječj\w{1,3} porno\w{0,8}|"
+    r"dziecięc\w{1,4} pornogra\w{1,4}|pornografi\w{1,3} dziecięc\w{1,4}|wykorzystywani\w{1,2} "
+    r"seksualn\w{1,4} (?:dzieci|małoletnich)|treści pedofil\w{1,6}|"
+    r"детск\w{2,4} порно\w{0,10}|порнографи\w{1,3} (?:с участием )?(?:несовершеннолетн\w{1,3}|"
+    r"дет\w{1,3})|сексуальн\w{2,4} (?:эксплуатаци\w{1,2}|насили\w{1,2}) (?:над )?(?:дет\w{1,3}|"
+    r"несовершеннолетн\w{1,3})|дитяч\w{1,4} порно\w{0,10}|"
+    r"barnpornografi\w{0,4}|barneporno\w{0,8}|børneporno\w{0,8}|sexuella övergrepp mot barn|"
+    r"seksuelle overgrep mot barn|lapsiporno\w{0,6}|lasten seksuaali\w{1,12}|"
+    r"çocuk (?:pornografisi|istismar\w{1,4}|porno\w{0,6})|gyermekpornogr\w{1,8}|dětsk\w{1,3} "
+    r"porno\w{0,8}|detsk\w{1,3} porno\w{0,8}|pornografie infantilă|παιδική πορνογραφία|παιδικής "
+    r"πορνογραφίας|dječj\w{1,3} porno\w{0,8}|"
     r"児童ポルノ|児童の?性的(?:虐待|搾取)|儿童(?:色情|性虐待|性剥削)|兒童(?:色情|性虐待|性剝削|性剥削)|아동\s?(?:음란물|성착취|포르노|성학대)|"
-    r"khiêu dâm trẻ em|pornografi anak|استغلال (?:جنسي )?(?:ل)?لأطفال|إباحية الأطفال|פורנוגרפי\w{1,3} ילדים|חומרי התעללות",
-)  # fmt: skip
+    r"khiêu dâm trẻ em|pornografi anak|استغلال (?:جنسي )?(?:ل)?لأطفال|إباحية الأطفال|"
+    r"פורנוגרפי\w{1,3} ילדים|חומרי התעללות",
+)
 _TYPED = re.compile(
-    r"[\"']?(?:type|report_?type|reporttype|report-type|category|classification|class|subtype|abuse_?type|content_?type|tag)[\"']?\s{0,3}[:=]\s{0,3}[\"'\[]{0,3}(?:content[/:.])?"
+    r"[\"']?(?:type|report_?type|reporttype|report-type|category|classification|class|subtype|"
+    r"abuse_?type|content_?type|tag)[\"']?\s{0,3}[:=]\s{0,3}[\"'\[]{0,3}(?:content[/:.])?"
     r"(?:cs[ae]m\b|child[ _-]?(?:sexual[ _-]?)?(?:abuse|porn|exploitation)|childabuse|child)",
     re.IGNORECASE,
 )
 _TYPED_STEMS = ("csam", "csem", "child")
 _BYPASS = re.compile(
-    r"\b(?:we also|also fight|fight(?:s|ing)? (?:against )?|combat\w{0,4}|prevent\w{0,4}|committed to|mission|donat\w{2,4}|support(?:s|ing)? (?:the |our )?(?:fight|charit|work)|charit\w{1,4}|awareness|"
-    r"proud(?:ly)? (?:member|partner|support)|if you (?:see|encounter|find|come across)|to report|other types?|report (?:types?|categories)|zero.tolerance|never tolerate|not tolerate|policy prohibits|acceptable use|"
-    r"terms of (?:service|use)|does not (?:contain|concern|involve)|not related|kämpf\w{1,3}|engagier\w{1,3}|setzen uns|luttons|lutte contre|luchamos|lottiamo|combatiamo|unrelated)\b",
+    r"\b(?:we also|also fight|fight(?:s|ing)? (?:against )?|combat\w{0,4}|prevent\w{0,4}|"
+    r"committed to|mission|donat\w{2,4}|support(?:s|ing)? (?:the |our )?(?:fight|charit|work)|"
+    r"charit\w{1,4}|awareness|"
+    r"proud(?:ly)? (?:member|partner|support)|if you (?:see|encounter|find|come across)|to report|"
+    r"other types?|report (?:types?|categories)|zero.tolerance|never tolerate|not tolerate|policy "
+    r"prohibits|acceptable use|"
+    r"terms of (?:service|use)|does not (?:contain|concern|involve)|not related|kämpf\w{1,3}|"
+    r"engagier\w{1,3}|setzen uns|luttons|lutte contre|luchamos|lottiamo|combatiamo|unrelated)\b",
     re.IGNORECASE,
 )
 _OTHER_EVIL = re.compile(
-    r"spam|phishing|malware|copyright|trademark|ddos|terroris|hate speech|fraud|scam|violen|harass|drugs|weapons|defamat|counterfeit|gambling|botnet|viruses|suicide|self-harm",
+    r"spam|phishing|malware|copyright|trademark|ddos|terroris|hate speech|fraud|scam|violen|"
+    r"harass|drugs|weapons|defamat|counterfeit|gambling|botnet|viruses|suicide|self-harm",
     re.IGNORECASE,
 )
 _LONGEST_SEARCHED = 4_000_000
@@ -86,10 +116,7 @@ def speaks_of_child_abuse(mail: Mail) -> bool:
     """True for a report about such material, in any part of it. A footer that mentions the matter is not enough."""
     if _is_sealing(f"{mail.subject}\n", subject=True):
         return True
-    for text in _texts(mail):
-        if _is_sealing(text, subject=False):
-            return True
-    return False
+    return any(_is_sealing(text, subject=False) for text in _texts(mail))
 
 
 def _texts(mail: Mail) -> Iterator[str]:
@@ -272,7 +299,7 @@ class _Keeper:
 
 _SHORT_RUN = 80
 _WORDY = frozenset(
-    "application/json application/xml application/csv message/feedback-report message/delivery-status".split()
+    ["application/json", "application/xml", "application/csv", "message/feedback-report", "message/delivery-status"]
 )
 _DATA_URI = re.compile(r"data:[\w/+.;=-]{0,200},[^\s\"'<>)]{0,50000000}", re.IGNORECASE)
 _CODE_WORD = re.compile(r"[A-Za-z0-9+/=_\\%-]{64,}")

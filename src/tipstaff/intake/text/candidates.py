@@ -15,74 +15,119 @@ from .sections import Line
 MOST_CANDIDATES = 20_000
 
 _SOURCE_KEY = re.compile(
-    r"(?:\bsrc|source|\bsrc_?ip|saddr|attacker|attacking|offend\w{0,3}|remote|rhost|\brip|client|\boip|abuser|quell\w{0,2}|origem|origen|sorgente|from_?ip|bad_?ip|"
+    r"(?:\bsrc|source|\bsrc_?ip|saddr|attacker|attacking|offend\w{0,3}|remote|rhost|\brip|client|"
+    r"\boip|abuser|quell\w{0,2}|origem|origen|sorgente|from_?ip|bad_?ip|"
     r"источник|孔|来源|送信元)(?:[_ -]?(?:ip|addr|address|host))?(?:\(?v?[46]?\)?)?\"?\s?(?:=|:|=>)\s?[\"'\[(<]{0,2}\Z",
     re.IGNORECASE,
-)  # fmt: skip
+)
 _VICTIM_KEY = re.compile(
-    r"(?:\bdst|dest\w{0,8}|\bdst_?ip|daddr|target\w{0,2}|victim|\blip|laddr|local\w{0,2}|server|honeypot|sensor|ziel\w{0,3}|destino|bestemming|назначен\w{0,3}|цель)"
+    r"(?:\bdst|dest\w{0,8}|\bdst_?ip|daddr|target\w{0,2}|victim|\blip|laddr|local\w{0,2}|server|"
+    r"honeypot|sensor|ziel\w{0,3}|destino|bestemming|назначен\w{0,3}|цель)"
     r"(?:[_ -]?(?:ip|addr|address|host|server))?\"?\s?(?:=|:|=>)\s?[\"'\[(<]{0,2}\Z",
     re.IGNORECASE,
-)  # fmt: skip
+)
 _STRONG = re.compile(
-    r"\b(?:source|src|attack(?:er|ing|s)?|offend(?:er|ing)|abus(?:er|ive|ing|e)|malicious|infected|compromised|infring\w{2,8}|culprit|intruder|hostile|bad ?actor|hacker|spammer|scanner|"
-    r"perpetrator|suspicious|peer|have attacked|hat angegriffen|resolv\w{1,3}|reported|listed|block(?:ed|ing)|banned|phish\w{0,4}|fraud\w{0,6}|originat\w{2,4}|quell\w{0,3}|angreif\w{0,3}|angriff\w{0,3}|täter|attaquant\w{0,2}|atacante\w{0,2}|origem|origen|"
+    r"\b(?:source|src|attack(?:er|ing|s)?|offend(?:er|ing)|abus(?:er|ive|ing|e)|malicious|"
+    r"infected|compromised|infring\w{2,8}|culprit|intruder|hostile|bad ?actor|hacker|spammer|"
+    r"scanner|"
+    r"perpetrator|suspicious|peer|have attacked|hat angegriffen|resolv\w{1,3}|reported|listed|"
+    r"block(?:ed|ing)|banned|phish\w{0,4}|fraud\w{0,6}|originat\w{2,4}|quell\w{0,3}|"
+    r"angreif\w{0,3}|angriff\w{0,3}|täter|attaquant\w{0,2}|atacante\w{0,2}|origem|origen|"
     r"ofensor|sorgente|attaccante|aanvaller|bron|verursach\w{2,4}|источник\w{0,2}|атак\w{1,5}|злоумышл\w{2,8})\b",
     re.IGNORECASE,
 )
 _YOURS = re.compile(
-    r"\b(?:(?:your|you are|you're) ?(?:\w{1,20} ){0,3}(?:ip|client|customer|server|network|host|user|machine|system|subscriber|range|address|responsib\w{2,6})\w{0,3}|(?:ihre?[mnrs]?|eure?[mnrs]?) \w{2,20}|(?:votre|vos) \w{2,20}|"
+    r"\b(?:(?:your|you are|you're) ?(?:\w{1,20} ){0,3}(?:ip|client|customer|server|network|host|"
+    r"user|machine|system|subscriber|range|address|responsib\w{2,6})\w{0,3}|(?:ihre?[mnrs]?|"
+    r"eure?[mnrs]?) \w{2,20}|(?:votre|vos) \w{2,20}|"
     r"(?:su|sus|seu|sua|vostr[aeio]|uw|jouw) \w{2,20}|ваш\w{0,4} \w{2,20})\b",
     re.IGNORECASE,
 )
 _IP_WORD = re.compile(
-    r"\b(?:IP(?:s|v4|v6)?|host|address(?:es)?|адрес\w{0,2}|adresse\w{0,2}|direcci[oó]n|endereço|indirizz[oi]|adres)\b[^.;]{0,25}\Z",
+    r"\b(?:IP(?:s|v4|v6)?|host|address(?:es)?|адрес\w{0,2}|adresse\w{0,2}|direcci[oó]n|endereço|"
+    r"indirizz[oi]|adres)\b[^.;]{0,25}\Z",
     re.IGNORECASE,
 )
 _FROM = re.compile(
-    r"(?:\b(?:from|by|von|vom|durch|depuis|desde|da|dal|do|från|fra|od|van|par|от|с|из|client|host)\b)(?:[ :]{1,2}(?:the |your |an? |ip|address|host|server|адрес\w{0,2}|der|die|l'|\w{2,10} ){0,4})[ :\[(<\"']{0,4}\Z",
+    r"(?:\b(?:from|by|von|vom|durch|depuis|desde|da|dal|do|från|fra|od|van|par|от|с|из|client|"
+    r"host)\b)(?:[ :]{1,2}(?:the |your |an? |ip|address|host|server|адрес\w{0,2}|der|die|l'|"
+    r"\w{2,10} ){0,4})[ :\[(<\"']{0,4}\Z",
     re.IGNORECASE,
 )
 _OUR = re.compile(
-    r"\b(?:our|my|mine|we|unser\w{0,3}|mein\w{0,3}|notre|nos|nuestr\w{1,2}|mi|nosso|nossa|nostr\w|ons|onze|mijn|vår\w{0,2}|nasz\w{0,3}|наш\w{0,3}|мо[йеяи])\b(?! ip range| records| logs?)|"
-    r"\b(?:against|towards?|target(?:s|ed|ing)?|victims?|dest(?:ination)?|dst|honeypots?|(?:was|were) (?:attacked|targeted|hit)|wurden? angegriffen|attacked (?:ip|host|server)|ziel\w{0,6}|cible|objetivo|destino|vittima)\b",
+    r"\b(?:our|my|mine|we|unser\w{0,3}|mein\w{0,3}|notre|nos|nuestr\w{1,2}|mi|nosso|nossa|nostr\w|"
+    r"ons|onze|mijn|vår\w{0,2}|nasz\w{0,3}|наш\w{0,3}|мо[йеяи])\b(?! ip range| records| logs?)|"
+    r"\b(?:against|towards?|target(?:s|ed|ing)?|victims?|dest(?:ination)?|dst|honeypots?|(?:was|"
+    r"were) (?:attacked|targeted|hit)|wurden? angegriffen|attacked (?:ip|host|server)|ziel\w{0,6}|"
+    r"cible|objetivo|destino|vittima)\b",
+    re.IGNORECASE,
+)
+_VICTIMS_BELOW = re.compile(
+    r"\b(?:(?:was|were|been|being|is|are) (?:being )?(?:attacked|targeted|hit|probed|scanned|"
+    r"affected)|targets?|victims?|destinations?(?: ip\w{0,2})?|honeypots?|endpoints?|our "
+    r"(?:\w{1,12} ){0,2}(?:servers?|hosts?|systems?|ips?|networks?))\b[^:]{0,40}:\s{0,3}\Z",
     re.IGNORECASE,
 )
 _TO = re.compile(
-    r"(?:\b(?:to|against|on|at|into|auf|gegen|nach|an|vers|contre|sur|a|al|contra|su|contro|naar|op|на|к)\b|->|=>|→)[ :\[(<\"']{0,4}(?:our |my |the |host |server |ip |port |\w{1,12} ){0,2}[\[(<\"']{0,2}\Z",
+    r"(?:\b(?:to|against|on|at|into|auf|gegen|nach|an|vers|contre|sur|a|al|contra|su|contro|naar|"
+    r"op|на|к)\b|->|=>|→)[ :\[(<\"']{0,4}(?:our |my |the |host |server |ip |port |\w{1,12} "
+    r"){0,2}[\[(<\"']{0,2}\Z",
     re.IGNORECASE,
 )
 _ARROW_BEFORE = re.compile(r"(?:->|=>|→|-->|>>|\s>)\s{0,3}[\[(\"']{0,2}\Z")
 _ARROW_AFTER = re.compile(r"\A(?:[:.#/]\w{1,6})?[\])\"']{0,2}(?:\s?\([^)]{0,60}\))?\s{0,3}(?:->|=>|→|-->|>>|>\s)")
 _DO_AFTER = re.compile(
-    r"\A[\])\"'>,]{0,3}\s{0,2}(?:\([^)]{0,60}\)\s?)?(?:(?:which|that|and|is|was|has|have|been|are|hat|ist|wurde|war|ha|est|a été|were|tried|started) ){0,3}(?:\w{2,12} )?(?:attack\w{0,3}|scan\w{0,5}|tr(?:ied|ying)|attempt\w{0,3}|sen[dt]\w{0,3}|spam\w{0,4}|brute\w{0,8}|flood\w{0,3}|host\w{0,3}|abus\w{0,4}|involved|blocked|banned|listed|detected|observed|connect\w{0,3}|infected|compromised|violat\w{0,3}|perform\w{0,3}|seen|caught|found|located|distribut\w{0,3}|infring\w{0,3}|angegriffen|versucht)",
+    r"\A[\])\"'>,]{0,3}\s{0,2}(?:\([^)]{0,60}\)\s?)?(?:(?:which|that|and|is|was|has|have|been|are|"
+    r"hat|ist|wurde|war|ha|est|a été|were|tried|started) ){0,3}(?:\w{2,12} )?(?:attack\w{0,3}|"
+    r"scan\w{0,5}|tr(?:ied|ying)|attempt\w{0,3}|sen[dt]\w{0,3}|spam\w{0,4}|brute\w{0,8}|"
+    r"flood\w{0,3}|host\w{0,3}|abus\w{0,4}|involved|blocked|banned|listed|detected|observed|"
+    r"connect\w{0,3}|infected|compromised|violat\w{0,3}|perform\w{0,3}|seen|caught|found|located|"
+    r"distribut\w{0,3}|infring\w{0,3}|angegriffen|versucht)",
     re.IGNORECASE,
 )
 _LOG = re.compile(
-    r"\b\d{1,2}:\d{2}:\d{2}\b|\[\d{1,2}/[A-Z][a-z]{2}/\d{4}|\bsshd?\[|\"(?:GET|POST|HEAD) |PROTO=|\bSRC=|\bpostfix/|\bkernel:|,\d{1,5},|\t\d{1,5}\t"
+    r"\b\d{1,2}:\d{2}:\d{2}\b|\[\d{1,2}/[A-Z][a-z]{2}/\d{4}|\bsshd?\[|\"(?:GET|POST|HEAD) |PROTO=|"
+    r"\bSRC=|\bpostfix/|\bkernel:|,\d{1,5},|\t\d{1,5}\t"
 )
 _MENTION = re.compile(
-    r"\b(?:dns|name ?server|resolver|mx|relay(?:ed)?|gateway|netmask|range|netblock|inetnum|whois|asn?|network|route|subnet|cidr|legitimate|official|original|genuine|authentic|for example|e\.g\.|such as|legitim\w{0,3}|oficial|ufficiale|officiel\w{0,3}|echte\w{0,2})\b",
+    r"\b(?:dns|name ?server|resolver|mx|relay(?:ed)?|gateway|netmask|range|netblock|inetnum|whois|"
+    r"asn?|network|route|subnet|cidr|legitimate|official|original|genuine|authentic|for example|"
+    r"e\.g\.|such as|legitim\w{0,3}|oficial|ufficiale|officiel\w{0,3}|echte\w{0,2})\b",
     re.IGNORECASE,
 )
 _ITEM = re.compile(
-    r"\b(?:url\w{0,3}|links?|uri|web ?sites?|site|page|domains?(?: names?)?|location|located|hosted|hosting|host ?names?|fqdn|infring\w{2,8}|phish\w{0,6}|malicious|malware|fraud\w{0,6}|offend\w{2,4}|reported|remove|removal|"
-    r"take ?down|disable|suspend|block|fake|illegal|unauthori[sz]ed|content|following|below|webseite|sito|sitio|enlace|lien|ссылк\w{1,3}|сайт\w{0,3}|страниц\w{1,3}|домен\w{0,3})\b",
+    r"\b(?:url\w{0,3}|links?|uri|web ?sites?|site|page|domains?(?: names?)?|location|located|"
+    r"hosted|hosting|host ?names?|fqdn|infring\w{2,8}|phish\w{0,6}|malicious|malware|fraud\w{0,6}|"
+    r"offend\w{2,4}|reported|remove|removal|"
+    r"take ?down|disable|suspend|block|fake|illegal|unauthori[sz]ed|content|following|below|"
+    r"webseite|sito|sitio|enlace|lien|ссылк\w{1,3}|сайт\w{0,3}|страниц\w{1,3}|домен\w{0,3})\b",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(
-    r"\b(?:more info\w{0,8}|further info\w{0,8}|for info\w{0,8}|details|see|visit|read|refer|learn|help|contact|about|powered|policy|terms|privacy|unsubscribe|report(?:ed)? (?:at|on|to|via|here)|our (?:web)?site|official|original|legitimate|genuine|"
-    r"authori[sz]ed|rights? owner|owner|trade ?mark|copyrighted work|brand|belong\w{0,3}|represent\w{0,6}|behalf|client|screenshot|scan result|analysis|evidence|proof|whois|lookup|check|view|verify|database|tool|law|directive|regulation|weitere|siehe|infos?|voir|plus d'|ver|más|mehr|approfond|informa\w{2,6})\b",
+    r"\b(?:more info\w{0,8}|further info\w{0,8}|for info\w{0,8}|details|see|visit|read|refer|"
+    r"learn|help|contact|about|powered|policy|terms|privacy|unsubscribe|report(?:ed)? (?:at|on|to|"
+    r"via|here)|our (?:web)?site|official|original|legitimate|genuine|"
+    r"authori[sz]ed|rights? owner|owner|trade ?mark|copyrighted work|brand|belong\w{0,3}|"
+    r"represent\w{0,6}|behalf|client|screenshot|scan result|analysis|evidence|proof|whois|lookup|"
+    r"check|view|verify|database|tool|law|directive|regulation|weitere|siehe|infos?|voir|plus d'|"
+    r"ver|más|mehr|approfond|informa\w{2,6})\b",
     re.IGNORECASE,
 )
 _REFERENCE_PATH = re.compile(
-    r"(?:abuse|policy|polic|legal|law|terms|privacy|about|contact|help|faq|support|docs?|wiki|rfc|whois|rdap|lookup|scan|report|result|analysis|ticket|incident|case|unsubscribe|xarf|license|statut|directive|blog|news|check|search|query|info|share|view)",
+    r"(?:abuse|policy|polic|legal|law|terms|privacy|about|contact|help|faq|support|docs?|wiki|rfc|"
+    r"whois|rdap|lookup|scan|report|result|analysis|ticket|incident|case|unsubscribe|xarf|license|"
+    r"statut|directive|blog|news|check|search|query|info|share|view)",
     re.IGNORECASE,
 )
 _RIGHTFUL = re.compile(
-    r"\b(?:legitimate|official|genuine|authentic|authori[sz]ed (?:site|copy|version|example|source|web)|original (?:work|content|site|source|url|page|version|material)|actual (?:url|site)|real (?:site|url|website)|"
-    r"copyrighted (?:work|material|content)\w{0,2}|works? (?:claimed|infringed|at issue)|claimed to (?:have been|be) infringed|infringed (?:work|material)|rights? ?(?:owner|holder)|our (?:client|brand|web ?site|site|own)|my (?:own|original|web ?site)|"
-    r"owner of|owned by|brand(?:'s)? (?:site|website|url)|target(?:ed)? brand|oficial|ufficiale|officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b",
+    r"\b(?:legitimate|official|genuine|authentic|authori[sz]ed (?:site|copy|version|example|"
+    r"source|web)|original (?:work|content|site|source|url|page|version|material)|actual (?:url|"
+    r"site)|real (?:site|url|website)|"
+    r"copyrighted (?:work|material|content)\w{0,2}|works? (?:claimed|infringed|at issue)|claimed "
+    r"to (?:have been|be) infringed|infringed (?:work|material)|rights? ?(?:owner|holder)|our "
+    r"(?:client|brand|web ?site|site|own)|my (?:own|original|web ?site)|"
+    r"owner of|owned by|brand(?:'s)? (?:site|website|url)|target(?:ed)? brand|oficial|ufficiale|"
+    r"officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b",
     re.IGNORECASE,
 )
 _CONNECTED = re.compile(r"(?:\bclient-ip=|\bsender ip is |\bdesignates )\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
@@ -209,7 +254,10 @@ def _is_ip(host: str) -> bool:
 
 
 _SEPARATORS = re.compile(r"[\t|;]|,(?! )| {2,}|\s\|\s")
-_LIST_JOIN = re.compile(r"\A[\])\"']{0,2}(?:\s?\([^)]{0,40}\))?\s{0,3}(?:,|;|/|&|\band\b|\bund\b|\bet\b|\by\b|\be\b|\bи\b|\+|\s)\s{0,3}[\[(\"']{0,2}\Z")
+_LIST_JOIN = re.compile(
+    r"\A[\])\"']{0,2}(?:\s?\([^)]{0,40}\))?\s{0,3}(?:,|;|/|&|\band\b|\bund\b|\bet\b|\by\b|\be\b|"
+    r"\bи\b|\+|\s)\s{0,3}[\[(\"']{0,2}\Z"
+)
 _DIGITS = re.compile(r"\d+")
 _LAST_WORD = re.compile(r"([^\W\d_]{1,20}|)[^\w]{0,6}\Z")
 
@@ -235,7 +283,15 @@ def _shapes(line: Line, ips: list[Found]) -> list[tuple[object, ...]]:
             led = before[-30:].rstrip()
             word = _LAST_WORD.search(led)
             sign = _DIGITS.sub("9", led[-3:])
-            shapes.append((zone, "text", order, word[0].lower() if word and word[1] else sign, line.number if line.zone == "subject" else 0))
+            shapes.append(
+                (
+                    zone,
+                    "text",
+                    order,
+                    word[0].lower() if word and word[1] else sign,
+                    line.number if line.zone == "subject" else 0,
+                )
+            )
     return shapes
 
 
@@ -295,8 +351,8 @@ def _look_at_address(this: Candidate, x: Found, line: Line, *, order: int, of: i
         if line.before.rstrip().endswith(":"):
             see("alone_labelled")
     if line.before.endswith(":") and len(before.strip()) < 3:
-        if _OUR.search(line.before):
-            see("label_ours")
+        if _VICTIMS_BELOW.search(line.before):
+            see("label_victims")
         if _STRONG.search(line.before) or _YOURS.search(line.before):
             see("label_strong")
 
@@ -355,6 +411,9 @@ def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate])
         hop = _stated_hop(shown) or outside_hop(received_lines(shown))
         if hop and hop in addresses:
             addresses[hop].see("outside_hop")
+            for other in addresses.values():
+                if other.value != hop and all(x.zone in _HOP_ZONES for x in other.lines):
+                    other.see("other_hop")
             break
     for value in mail.headers("received")[:10]:
         for found in find_all(value[:1000]):
@@ -373,6 +432,9 @@ def _compare(candidates: list[Candidate], total: int) -> None:
             this.see("only")
         this.see("share", this.count / max(1, total))
         this.see("often", math.log1p(this.count) / math.log1p(most) if most > 1 else 0.0)
+
+
+_HOP_ZONES = frozenset({"headers", "file_headers"})
 
 
 def _stated_hop(shown: list[str]) -> str | None:

@@ -76,7 +76,8 @@ class Found:
 _URL = re.compile(r"(?<![A-Za-z0-9])((?:https?|ftp)://|www\d?\.)([^\s<>\"'`|\\{}^\u00a0\u3000]{3,2000})", re.IGNORECASE)
 _V4 = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 _V4_AFTER = re.compile(
-    r"(?:(/\d{1,2})(?!\d)|[:#](\d{1,5})(?![\d:.])|\.(\d{1,5})(?=:| >|\s|$))?(?![\w@])(?!-\d{1,3}\b(?!\d{0,3}\.))(?!\.[\w-])"
+    r"(?:(/\d{1,2})(?!\d)|[:#](\d{1,5})(?![\d:.])|\.(\d{1,5})(?=:| >|\s|"
+    r"$))?(?![\w@])(?!-\d{1,3}\b(?!\d{0,3}\.))(?!\.[\w-])"
 )
 _V4_NOT_AFTER = frozenset(".@%-_")
 _V6 = re.compile(
@@ -90,7 +91,7 @@ _TRAILING = ".,;:!?)]}>*'\"»”’…_"
 
 
 def find_all(line: str) -> list[Found]:
-    """What one refanged line names, left to right, without overlaps. Lines are cut at 4,000 characters by the caller."""
+    """What one refanged line names, left to right, without overlaps. The caller bounds the line."""
     found: list[Found] = []
     taken: list[tuple[int, int]] = []
     if "://" in line or "www" in line.lower():
@@ -215,7 +216,8 @@ def _v6(text: str) -> str | None:
 
 
 _VERSION_WORDS = re.compile(
-    r"(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|Version|CriOS|Gecko|Trident|AppleWebKit|Build|[Vv]er(?:sion)?\.?|rev|firmware|release|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
+    r"(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|Version|CriOS|Gecko|Trident|AppleWebKit|Build|"
+    r"[Vv]er(?:sion)?\.?|rev|firmware|release|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
 )
 
 
@@ -234,11 +236,20 @@ def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
 _UNROUTABLE = tuple(
     IPv4Network(x)
     for x in (
-        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16"
-        " 224.0.0.0/4 240.0.0.0/4".split()
+        [
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+        ]
     )
 )
-_UNROUTABLE6 = tuple(IPv6Network(x) for x in "::/8 fc00::/7 fe80::/10 ff00::/8".split())
+_UNROUTABLE6 = tuple(IPv6Network(x) for x in ["::/8", "fc00::/7", "fe80::/10", "ff00::/8"])
 
 
 @lru_cache(maxsize=8192)

@@ -1,4 +1,4 @@
-"""What kind of abuse a text speaks of: weighted words in several languages, for XARF types. No word is one reporter's own."""
+"""What kind of abuse a text speaks of: weighted words of many languages, for XARF types; none is one reporter's own."""
 
 from functools import lru_cache
 
@@ -6,92 +6,242 @@ from .phrases import Phrases
 
 _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "connection/login_attack": (
-        (5, r"brute[ -]?forc\w{0,6}|bruteforce|fuerza bruta|força bruta|forza bruta|force brute|brutto?force|перебор парол"),
-        (4, r"(?:failed|fehlgeschlagene|invalid|unauthori[sz]ed|repeated|illegal|failure) (?:ssh |log ?[io]n |password|auth\w{0,12}|user|access)"),
-        (4, r"log ?in attempts?|login[ -]?attack|login[ -]?versuch\w{0,3}|tentativ\w{1,4} (?:de |di )(?:login|acces\w{0,3}|connexion|inicio)|authentication fail\w{0,5}|auth failed|failed password"),
-        (3, r"sshd?\[|sshd:|pam_unix|\bfail2ban\b|dovecot|saslauth|sasl login|pop3-login|imap-login|xmlrpc\.php|wp-login|pass?word guess\w{0,3}|dictionary attack|credential stuffing"),
-        (2, r"\bssh\b|\bimap\b|\bpop3\b|\brdp\b|\bsip\b|hack\w{0,4} (?:attempt|attack)s?|break[ -]?in|intrusion attempts?|blocked by|banned"),
+        (
+            5,
+            r"brute[ -]?forc\w{0,6}|bruteforce|fuerza bruta|força bruta|forza bruta|force brute|"
+            r"brutto?force|перебор парол",
+        ),
+        (
+            4,
+            r"(?:failed|fehlgeschlagene|invalid|unauthori[sz]ed|repeated|illegal|failure) (?:ssh |log "
+            r"?[io]n |password|auth\w{0,12}|user|access)",
+        ),
+        (
+            4,
+            r"log ?in attempts?|login[ -]?attack|login[ -]?versuch\w{0,3}|tentativ\w{1,4} (?:de |di "
+            r")(?:login|acces\w{0,3}|connexion|inicio)|authentication fail\w{0,5}|auth failed|failed "
+            r"password",
+        ),
+        (
+            3,
+            r"sshd?\[|sshd:|pam_unix|\bfail2ban\b|dovecot|saslauth|sasl login|pop3-login|imap-login|"
+            r"xmlrpc\.php|wp-login|pass?word guess\w{0,3}|dictionary attack|credential stuffing",
+        ),
+        (
+            2,
+            r"\bssh\b|\bimap\b|\bpop3\b|\brdp\b|\bsip\b|hack\w{0,4} (?:attempt|attack)s?|break[ -]?in|"
+            r"intrusion attempts?|blocked by|banned",
+        ),
     ),
     "connection/port_scan": (
-        (6, r"port[ -]?scan\w{0,5}|portscan|netscan|scan(?:ning|ned)? (?:of |for )?(?:open )?ports?|network scan\w{0,4}|escaneo|escaneamento|scansione|balayage"),
-        (4, r"scan(?:s|ned|ning)? (?:activity|our|from|attack|detected|of our|the)|probing|probes? (?:our|from)|сканирован"),
-        (3, r"unallowed|in=\w{0,12} out=|\bdpt=\d|proto=tcp|\bsyn\b|dropped packets?|netfilter|iptables|\bufw\b|firewall log|darknet"),
+        (
+            6,
+            r"port[ -]?scan\w{0,5}|portscan|netscan|scan(?:ning|ned)? (?:of |for )?(?:open )?ports?|"
+            r"network scan\w{0,4}|escaneo|escaneamento|scansione|balayage",
+        ),
+        (
+            4,
+            r"scan(?:s|ned|ning)? (?:activity|our|from|attack|detected|of our|the)|probing|probes? "
+            r"(?:our|from)|сканирован",
+        ),
+        (
+            3,
+            r"unallowed|in=\w{0,12} out=|\bdpt=\d|proto=tcp|\bsyn\b|dropped packets?|netfilter|"
+            r"iptables|\bufw\b|firewall log|darknet",
+        ),
         (1, r"firewall|connection attempts?|unsolicited connection|\bscan\b"),
     ),
     "connection/ddos": (
-        (6, r"\bd?dos[ -]?(?:attack|angriff|атак)\w{0,3}|\bddos\w{0,3}|denial[ -]of[ -]service|denegaci[oó]n de servicio|negação de serviço|déni de service|отказ в обслуживании"),
-        (4, r"(?:udp|syn|icmp|tcp|http|dns|ntp)[ -]?flood\w{0,4}|flooding|amplif\w{2,9}|reflection|booter|gbps|mbit/s|\bpps\b|packets per second"),
+        (
+            6,
+            r"\bd?dos[ -]?(?:attack|angriff|атак)\w{0,3}|\bddos\w{0,3}|denial[ -]of[ -]service|"
+            r"denegaci[oó]n de servicio|negação de serviço|déni de service|отказ в обслуживании",
+        ),
+        (
+            4,
+            r"(?:udp|syn|icmp|tcp|http|dns|ntp)[ -]?flood\w{0,4}|flooding|amplif\w{2,9}|reflection|"
+            r"booter|gbps|mbit/s|\bpps\b|packets per second",
+        ),
         (1, r"\battack(?:ed|ing|s)?\b"),
     ),
     "connection/sql_injection": ((6, r"sql[ -]?injec\w{2,5}|inyecci[oó]n sql|union(?:\+|%20| )select|sqlmap"),),
-    "connection/scraping": ((6, r"\bscrap(?:ing|er|ers)\b|crawl(?:ing|er) (?:our|excessive|aggress)\w{0,8}|content harvesting"),),
+    "connection/scraping": (
+        (6, r"\bscrap(?:ing|er|ers)\b|crawl(?:ing|er) (?:our|excessive|aggress)\w{0,8}|content harvesting"),
+    ),
     "connection/vulnerability_scan": (
-        (5, r"vulnerability[ -]?scan\w{0,5}|web[ -]?(?:app\w{0,12} )?attack|exploit (?:attempt|scan)\w{0,4}|attempt\w{0,3} to exploit|path traversal|directory traversal|shellshock|nmap|nikto|zgrab|phpunit"),
-        (3, r"web[ -]?attacks?|/etc/passwd|\.\./\.\.|/\.env|/cgi-bin/|modsecurity|mod_security|wordfence|access attempt|hackable"),
+        (
+            5,
+            r"vulnerability[ -]?scan\w{0,5}|web[ -]?(?:app\w{0,12} )?attack|exploit (?:attempt|"
+            r"scan)\w{0,4}|attempt\w{0,3} to exploit|path traversal|directory traversal|shellshock|"
+            r"nmap|nikto|zgrab|phpunit",
+        ),
+        (
+            3,
+            r"web[ -]?attacks?|/etc/passwd|\.\./\.\.|/\.env|/cgi-bin/|modsecurity|mod_security|"
+            r"wordfence|access attempt|hackable",
+        ),
     ),
     "connection/infected_host": (
-        (3, r"infected (?:host|machine|computer|system|device|with|by)s?|infektion|infiziert\w{0,3}|malware infection|virus[ -]?infected|trojan[ -]?infect\w{0,4}|worm"),
+        (
+            3,
+            r"infected (?:host|machine|computer|system|device|with|by)s?|infektion|infiziert\w{0,3}|"
+            r"malware infection|virus[ -]?infected|trojan[ -]?infect\w{0,4}|worm",
+        ),
     ),
     "content/phishing": (
         (7, r"phish\w{0,6}|フィッシング|фишинг\w{0,4}|钓鱼|網路釣魚"),
-        (4, r"(?:fake|spoofed|fraudulent|counterfeit) (?:web ?)?(?:site|page|login)s?|credential harvest\w{0,4}|steal\w{0,4} (?:credential|password|personal|sensitive)\w{0,2}|hameçonnage|sito clone|página falsa|impersonat\w{2,5} (?:our|the|a) (?:bank|site|login)"),
+        (
+            4,
+            r"(?:fake|spoofed|fraudulent|counterfeit) (?:web ?)?(?:site|page|login)s?|credential "
+            r"harvest\w{0,4}|steal\w{0,4} (?:credential|password|personal|sensitive)\w{0,2}|"
+            r"hameçonnage|sito clone|página falsa|impersonat\w{2,5} (?:our|the|a) (?:bank|site|login)",
+        ),
         (2, r"online banking|bank customers|personal (?:and|or) (?:financial|sensitive)|credentials"),
     ),
     "content/malware": (
-        (5, r"malware (?:distribution|hosting|site|url|download|sample|payload|binar\w{1,3})\w{0,2}|malicious (?:software|file|payload|executable|code|binar\w{1,3}|download|script)s?|malicious (?:url|content|domain)s? "),
-        (4, r"\bmalware\b|\btrojan\b|\bransomware\b|\bexploit kit\b|\bdropper\b|\bviruses\b|schadsoftware|maliciel|логвар|вредонос\w{2,6}|sha256|virus total"),
+        (
+            5,
+            r"malware (?:distribution|hosting|site|url|download|sample|payload|binar\w{1,3})\w{0,2}|"
+            r"malicious (?:software|file|payload|executable|code|binar\w{1,3}|download|script)s?|"
+            r"malicious (?:url|content|domain)s? ",
+        ),
+        (
+            4,
+            r"\bmalware\b|\btrojan\b|\bransomware\b|\bexploit kit\b|\bdropper\b|\bviruses\b|"
+            r"schadsoftware|maliciel|логвар|вредонос\w{2,6}|sha256|virus total",
+        ),
         (2, r"md5 ?:|\bsha1\b|payload|\.exe\b|\bvirus\b"),
     ),
     "content/fraud": (
-        (5, r"advance[ -]?fee|\b419\b|romance scam|investment (?:scam|fraud)|fake (?:web ?)?(?:shop|store)s?|online fraud|\bbetrug\w{0,6}|\bestafa\w{0,3}|fraude?\b (?:site|web|shop)|мошенн\w{2,8}|extort\w{0,5}|sextortion"),
-        (3, r"\bscam(?:s|mer|mers|ming)?\b|\bfraud(?:ulent|ster|sters)?\b|\btruffa\w{0,3}|\bfraudulent[aeo]?s?\b|\bfraude\b"),
+        (
+            5,
+            r"advance[ -]?fee|\b419\b|romance scam|investment (?:scam|fraud)|fake (?:web ?)?(?:shop|"
+            r"store)s?|online fraud|\bbetrug\w{0,6}|\bestafa\w{0,3}|fraude?\b (?:site|web|shop)|"
+            r"мошенн\w{2,8}|extort\w{0,5}|sextortion",
+        ),
+        (
+            3,
+            r"\bscam(?:s|mer|mers|ming)?\b|\bfraud(?:ulent|ster|sters)?\b|\btruffa\w{0,3}|"
+            r"\bfraudulent[aeo]?s?\b|\bfraude\b",
+        ),
     ),
     "content/brand_infringement": (
-        (6, r"trade ?mark\w{0,3}|\bmarks?\b (?:registr|infring)\w{0,8}|counterfeit\w{0,4}|markenrecht\w{0,6}|marque déposée|marca registrada|marchi\w{0,2} registrat\w|brand (?:abuse|infring\w{0,7}|protection)|товарн\w{2,4} знак\w{0,3}"),
-        (3, r"cybersquat\w{0,6}|typosquat\w{0,6}|impersonat\w{2,5}|passing off|unauthori[sz]ed use of|our brand|intellectual property|lookalike"),
+        (
+            6,
+            r"trade ?mark\w{0,3}|\bmarks?\b (?:registr|infring)\w{0,8}|counterfeit\w{0,4}|"
+            r"markenrecht\w{0,6}|marque déposée|marca registrada|marchi\w{0,2} registrat\w|brand "
+            r"(?:abuse|infring\w{0,7}|protection)|товарн\w{2,4} знак\w{0,3}",
+        ),
+        (
+            3,
+            r"cybersquat\w{0,6}|typosquat\w{0,6}|impersonat\w{2,5}|passing off|unauthori[sz]ed use of|"
+            r"our brand|intellectual property|lookalike",
+        ),
     ),
-    "content/exposed_data": ((6, r"data (?:leak|breach|exposure)|leaked (?:data|credential|database)s?|exposed (?:data|database|credential|personal|git|document)\w{0,2}|private document|personal data (?:published|exposed)|fuite de données|datenleck"),),
+    "content/exposed_data": (
+        (
+            6,
+            r"data (?:leak|breach|exposure)|leaked (?:data|credential|database)s?|exposed (?:data|"
+            r"database|credential|personal|git|document)\w{0,2}|private document|personal data "
+            r"(?:published|exposed)|fuite de données|datenleck",
+        ),
+    ),
     "content/remote_compromise": (
-        (5, r"web[ -]?shell\w{0,2}|defac\w{2,8}|compromised (?:web ?site|site|wordpress|cms|web)|hacked (?:web ?)?(?:site|page)s?|gehackte?|sito compromesso|injected (?:code|script|content)|skimm(?:er|ing)|magecart"),
+        (
+            5,
+            r"web[ -]?shell\w{0,2}|defac\w{2,8}|compromised (?:web ?site|site|wordpress|cms|web)|"
+            r"hacked (?:web ?)?(?:site|page)s?|gehackte?|sito compromesso|injected (?:code|script|"
+            r"content)|skimm(?:er|ing)|magecart",
+        ),
     ),
-    "content/suspicious_registration": ((5, r"suspicious(?:ly)? (?:registered |)domains?|newly registered domains?|domain (?:was )?recently registered|will be used for fraud"),),
+    "content/suspicious_registration": (
+        (
+            5,
+            r"suspicious(?:ly)? (?:registered |)domains?|newly registered domains?|domain (?:was "
+            r")?recently registered|will be used for fraud",
+        ),
+    ),
     "copyright/p2p": (
-        (6, r"bit ?torrent|\btorrents?\b|peer[ -]?to[ -]?peer|\bp2p\b|info ?hash|e ?donkey|gnutella|kademlia|\bμtorrent|utorrent|transmission/"),
+        (
+            6,
+            r"bit ?torrent|\btorrents?\b|peer[ -]?to[ -]?peer|\bp2p\b|info ?hash|e ?donkey|gnutella|"
+            r"kademlia|\bμtorrent|utorrent|transmission/",
+        ),
     ),
     "copyright/copyright": (
-        (6, r"copyright\w{0,4}|\bdmca\b|urheberrecht\w{0,12}|droits? d.auteur|derechos? de autor|diritt[oi] d.autore|direitos? autora\w{1,3}|авторск\w{2,4} прав\w{0,3}|著作権|版权"),
-        (3, r"infring(?:ing|ement|ements|es|ed)\b|pirat(?:ed|ing|ación|aria|erie)|\bpiracy\b|unauthori[sz]ed (?:copy|copies|copying|distribution|stream\w{0,4}|broadcast\w{0,3})|penalty of perjury|rights ?holder|iptv"),
+        (
+            6,
+            r"copyright\w{0,4}|\bdmca\b|urheberrecht\w{0,12}|droits? d.auteur|derechos? de autor|"
+            r"diritt[oi] d.autore|direitos? autora\w{1,3}|авторск\w{2,4} прав\w{0,3}|著作権|版权",
+        ),
+        (
+            3,
+            r"infring(?:ing|ement|ements|es|ed)\b|pirat(?:ed|ing|ación|aria|erie)|\bpiracy\b|"
+            r"unauthori[sz]ed (?:copy|copies|copying|distribution|stream\w{0,4}|broadcast\w{0,3})|"
+            r"penalty of perjury|rights ?holder|iptv",
+        ),
     ),
     "infrastructure/botnet": (
         (6, r"\bbotnets?\b|command[ -](?:and|&)[ -]control|\bc ?& ?c\b|\bc2\b(?: server)?|\bcnc\b|\bmirai\b|zombie"),
         (3, r"\bbots?\b|sinkhole\w{0,2}|drone"),
     ),
     "infrastructure/compromised_server": (
-        (4, r"compromised (?:server|host|machine|system|device|account|computer|node|hardware)s?|kompromittiert\w{0,3}|servidor comprometido|serveur compromis|has been (?:hacked|compromised)|hacked server"),
+        (
+            4,
+            r"compromised (?:server|host|machine|system|device|account|computer|node|hardware)s?|"
+            r"kompromittiert\w{0,3}|servidor comprometido|serveur compromis|has been (?:hacked|"
+            r"compromised)|hacked server",
+        ),
     ),
     "messaging/spam": (
-        (5, r"\bspam\w{0,5}\b|unsolicited (?:bulk |commercial )?(?:e-?mail|mail|message)s?|\bube\b|\buce\b|junk (?:e-?)?mail|pourriel|correo no deseado|lixo eletr|posta indesiderata|спам\w{0,3}|迷惑メール|垃圾邮件|unerw[uü]nscht\w{0,2} (?:e-?mail|werbe)"),
-        (3, r"spam[ -]?trap|spamcop|feedback-type: abuse|can-spam|unsubscribe|opt-?out|mailing list|newsletter|forwarded message|unwanted (?:e-?)?mail|werbung"),
+        (
+            5,
+            r"\bspam\w{0,5}\b|unsolicited (?:bulk |commercial )?(?:e-?mail|mail|message)s?|\bube\b|"
+            r"\buce\b|junk (?:e-?)?mail|pourriel|correo no deseado|lixo eletr|posta indesiderata|"
+            r"спам\w{0,3}|迷惑メール|垃圾邮件|unerw[uü]nscht\w{0,2} (?:e-?mail|werbe)",
+        ),
+        (
+            3,
+            r"spam[ -]?trap|spamcop|feedback-type: abuse|can-spam|unsubscribe|opt-?out|mailing list|"
+            r"newsletter|forwarded message|unwanted (?:e-?)?mail|werbung",
+        ),
         (1, r"\breceived: from|return-path:|x-spam|e-?mails?\b"),
     ),
     "messaging/bulk_messaging": ((4, r"bulk (?:mailing|messag\w{2,4}|sending)"),),
     "vulnerability/open_service": (
-        (6, r"open (?:dns )?(?:recursive |)(?:resolver|relay|proxy|proxies|recursor|mongodb|redis|elasticsearch|memcached|ntp|snmp|ssdp|ldap|rdp|netbios|portmapper|smb|telnet|service|port)s?\b|openly accessible|publicly accessible|accessible (?:from|to|over) (?:the )?(?:entire |whole |public )?internet|offene\w{0,2} \w{2,20}-?(?:server|dienst|port)\w{0,2}"),
-        (3, r"misconfigured|openresolver|exposed (?:service|server|port|interface)s?|amplifier|weak security configuration|mdns|portmap|netbios|chargen|tftp|ipmi"),
+        (
+            6,
+            r"open (?:dns )?(?:recursive |)(?:resolver|relay|proxy|proxies|recursor|mongodb|redis|"
+            r"elasticsearch|memcached|ntp|snmp|ssdp|ldap|rdp|netbios|portmapper|smb|telnet|service|"
+            r"port)s?\b|openly accessible|publicly accessible|accessible (?:from|to|over) (?:the "
+            r")?(?:entire |whole |public )?internet|offene\w{0,2} \w{2,20}-?(?:server|dienst|"
+            r"port)\w{0,2}",
+        ),
+        (
+            3,
+            r"misconfigured|openresolver|exposed (?:service|server|port|interface)s?|amplifier|weak "
+            r"security configuration|mdns|portmap|netbios|chargen|tftp|ipmi",
+        ),
     ),
     "vulnerability/cve": (
-        (5, r"\bcve-\d{4}-\d{4,7}\b|vulnerab(?:le|ility|ilities|ilità|ilidad)|verwundbar\w{0,3}|schwachstelle\w{0,2}|sicherheitsl[uü]cke\w{0,2}|unpatched|outdated (?:software|version)|end[ -]of[ -]life|kwetsba\w{2,8}"),
+        (
+            5,
+            r"\bcve-\d{4}-\d{4,7}\b|vulnerab(?:le|ility|ilities|ilità|ilidad)|verwundbar\w{0,3}|"
+            r"schwachstelle\w{0,2}|sicherheitsl[uü]cke\w{0,2}|unpatched|outdated (?:software|version)|"
+            r"end[ -]of[ -]life|kwetsba\w{2,8}",
+        ),
     ),
     "vulnerability/misconfiguration": ((3, r"\bmisconfigur\w{2,6}|ssl certificate|weak cipher|poodle|freak"),),
     "reputation/blocklist": (
-        (5, r"block ?list(?:ed|ing|s)?|blacklist(?:ed|ing|s)?|\brbl\b|dnsbl|listed (?:on|in|by) (?:our|the)? ?(?:block|black|spam|dns|bl)\w{0,8}|\bsbl\b"),
+        (
+            5,
+            r"block ?list(?:ed|ing|s)?|blacklist(?:ed|ing|s)?|\brbl\b|dnsbl|listed (?:on|in|by) "
+            r"(?:our|the)? ?(?:block|black|spam|dns|bl)\w{0,8}|\bsbl\b",
+        ),
     ),
-}  # fmt: skip
-
-_COMPILED = {
-    kind: tuple((weight, Phrases(pattern)) for weight, pattern in rules)
-    for kind, rules in _RULES.items()
 }
+
+_COMPILED = {kind: tuple((weight, Phrases(pattern)) for weight, pattern in rules) for kind, rules in _RULES.items()}
 _PRIOR = {
     "reputation/blocklist": 0.55,
     "infrastructure/compromised_server": 0.7,

@@ -40,10 +40,37 @@ xyz yachts yoga zone
 example test invalid onion
 """
 TOP_LEVEL = frozenset((_COUNTRIES + _GENERIC).split())
-"""Top-level domains in common use, and those reserved for documentation (RFC 2606). A missing one costs a bare name only."""
+"""Top-level domains in common use, and the reserved ones (RFC 2606). A missing one costs a bare name only."""
 
 _SECOND_LEVEL = frozenset(
-    "ac co com edu gob gouv gov govt mil ne net nom or org sch go gen web info biz name ltd plc me nhs police".split()
+    [
+        "ac",
+        "co",
+        "com",
+        "edu",
+        "gob",
+        "gouv",
+        "gov",
+        "govt",
+        "mil",
+        "ne",
+        "net",
+        "nom",
+        "or",
+        "org",
+        "sch",
+        "go",
+        "gen",
+        "web",
+        "info",
+        "biz",
+        "name",
+        "ltd",
+        "plc",
+        "me",
+        "nhs",
+        "police",
+    ]
 )
 
 
@@ -69,7 +96,7 @@ def to_ascii(name: str) -> str:
 
 
 def registered_part(name: str) -> str:
-    """The part of a host name that somebody registered, by rule of thumb: `www.shop.example.co.uk` -> `example.co.uk`."""
+    """The part that somebody registered, by rule of thumb: `www.shop.example.co.uk` -> `example.co.uk`."""
     labels = name.lower().rstrip(".").split(".")
     if len(labels) <= 2:
         return ".".join(labels)

@@ -8,9 +8,7 @@ class Phrases:
     """Alternatives of one pattern in lower case. The text must be in lower case too."""
 
     def __init__(self, pattern: str) -> None:
-        self._alternatives = tuple(
-            (tuple(_needed(x)), re.compile(x)) for x in _split(pattern)
-        )
+        self._alternatives = tuple((tuple(_needed(x)), re.compile(x)) for x in _split(pattern))
 
     def search(self, text: str, start: int = 0) -> bool:
         """True when any phrase occurs from `start` on."""

@@ -114,15 +114,20 @@ def headers_as_text(part: Part) -> str:
 
 _QUOTE = re.compile(r"^(?:\s?[>|]){1,10}\s?")
 _HEADER = re.compile(
-    r"^(?:Received|Return-Path|Delivered-To|X-[A-Za-z-]{2,40}|Message-ID|DKIM-Signature|Authentication-Results|ARC-[A-Za-z-]{3,30}|Received-SPF|MIME-Version|Content-Type|Envelope-To):",
+    r"^(?:Received|Return-Path|Delivered-To|X-[A-Za-z-]{2,40}|Message-ID|DKIM-Signature|"
+    r"Authentication-Results|ARC-[A-Za-z-]{3,30}|Received-SPF|MIME-Version|Content-Type|"
+    r"Envelope-To):",
     re.IGNORECASE,
 )
 _REGISTER = re.compile(
-    r"^(?:%|inetnum|inet6num|netname|NetRange|CIDR|NetName|NetHandle|OrgName|OrgId|OrgAbuse\w{2,8}|route6?|origin|descr|"
-    r"mnt-\w{2,12}|admin-c|tech-c|abuse-c|abuse-mailbox|organi[sz]ation|org-name|org-type|person|role|nic-hdl|last-modified|Registrar[ \w]{0,30}|"
-    r"Name Server|Registrant[ \w/-]{0,30}|aut-num|as-name|RegDate|Updated|Ref|inetrev|owner|ownerid|responsible):?(?:\s|$)",
+    r"^(?:%|inetnum|inet6num|netname|NetRange|CIDR|NetName|NetHandle|OrgName|OrgId|"
+    r"OrgAbuse\w{2,8}|route6?|origin|descr|"
+    r"mnt-\w{2,12}|admin-c|tech-c|abuse-c|abuse-mailbox|organi[sz]ation|org-name|org-type|person|"
+    r"role|nic-hdl|last-modified|Registrar[ \w]{0,30}|"
+    r"Name Server|Registrant[ \w/-]{0,30}|aut-num|as-name|RegDate|Updated|Ref|inetrev|owner|"
+    r"ownerid|responsible):?(?:\s|$)",
     re.IGNORECASE,
-)  # fmt: skip
+)
 
 
 def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
@@ -141,7 +146,7 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
             if not bare.strip():
                 in_headers = False
                 continue
-        if zone == "body" and line in ("--", "-- ") or bare == "-- ":
+        if (zone == "body" and line in ("--", "-- ")) or bare == "-- ":
             signed = True
         if zone in ("subject", "file_headers"):
             yield zone, bare

@@ -27,30 +27,63 @@ _MONTHS = {
     for name in names.split()
 }
 _ZONES = {
-    "UTC": 0, "GMT": 0, "Z": 0, "UT": 0, "WET": 0, "CET": 60, "MET": 60, "CEST": 120, "MEST": 120, "WEST": 60, "BST": 60,
-    "EET": 120, "EEST": 180, "MSK": 180, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420, "MDT": -360,
-    "PST": -480, "PDT": -420, "JST": 540, "KST": 540, "HKT": 480, "SGT": 480, "AEST": 600, "AEDT": 660, "AWST": 480,
-    "ACST": 570, "NZST": 720, "NZDT": 780, "BRT": -180, "BRST": -120, "ART": -180, "CLT": -240, "SAST": 120, "AKST": -540,
-    "AKDT": -480, "HST": -600, "TRT": 180, "PKT": 300, "WIB": 420, "ICT": 420,
-}  # fmt: skip
+    name: int(minutes)
+    for name, minutes in (
+        x.split("=")
+        for x in """
+        UTC=0 GMT=0 Z=0 UT=0 WET=0 CET=60 MET=60 CEST=120 MEST=120 WEST=60 BST=60 EET=120 EEST=180 MSK=180
+        EST=-300 EDT=-240 CST=-360 CDT=-300 MST=-420 MDT=-360 PST=-480 PDT=-420 JST=540 KST=540 HKT=480
+        SGT=480 AEST=600 AEDT=660 AWST=480 ACST=570 NZST=720 NZDT=780 BRT=-180 BRST=-120 ART=-180 CLT=-240
+        SAST=120 AKST=-540 AKDT=-480 HST=-600 TRT=180 PKT=300 WIB=420 ICT=420
+        """.split()
+    )
+}
 """Minutes east of UTC. IST and a few others mean several zones and are left out: then no zone is stated."""
 
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?:\s?([AaPp]\.?[Mm]\b\.?))?"
 _ZONE = r"(?:\s?\(?(Z\b|[A-Z]{2,5}\b(?:\s?[+-]\d{1,2}(?::?\d{2})?)?|(?:UTC|GMT)?\s?[+-]\d{2}:?\d{2}|[+-]\d{2}\b))?"
 _PATTERNS = (
-    ("iso", re.compile(rf"(?<!\d)(20\d\d)[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?:[T_,]|\s{{1,3}}(?:at |@ |-\s?)?){_CLOCK}{_ZONE}")),
+    (
+        "iso",
+        re.compile(
+            rf"(?<!\d)(20\d\d)[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?:[T_,]|\s{{1,3}}(?:at |@ |-\s?)?){_CLOCK}{_ZONE}"
+        ),
+    ),
     ("clf", re.compile(rf"(?<!\d)(\d{{1,2}})/([A-Z][a-z]{{2}})/(20\d\d):{_CLOCK}{_ZONE}")),
-    ("rfc", re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?[. -]{{1,2}}(?:de |of )?([^\W\d_]{{3,12}})\.?,?[ -](?:de )?(20\d\d),?(?:\s(?:at |um |à )?|T|,\s?){_CLOCK}{_ZONE}")),
-    ("us", re.compile(rf"\b([A-Z][a-z]{{2,8}})\.? {{1,2}}(\d{{1,2}})(?:st|nd|rd|th)?,? (20\d\d),?(?:\s(?:at |@ )?|,\s?){_CLOCK}{_ZONE}")),
+    (
+        "rfc",
+        re.compile(
+            r"(?<!\d)(\d{1,2})(?:st|nd|rd|th)?[. -]{1,2}(?:de |of )?([^\W\d_]{3,12})\.?,?[ -](?:de )?(20\d\d),?"
+            rf"(?:\s(?:at |um |à )?|T|,\s?){_CLOCK}{_ZONE}"
+        ),
+    ),
+    (
+        "us",
+        re.compile(
+            r"\b([A-Z][a-z]{2,8})\.? {1,2}(\d{1,2})(?:st|nd|rd|th)?,? (20\d\d),?"
+            rf"(?:\s(?:at |@ )?|,\s?){_CLOCK}{_ZONE}"
+        ),
+    ),
     ("ctime", re.compile(rf"\b([A-Z][a-z]{{2}}) {{1,2}}(\d{{1,2}}) {_CLOCK}(?: ([A-Z]{{3,4}}))? (20\d\d)")),
-    ("dmy", re.compile(rf"(?<!\d)(\d{{1,2}})([./-])(\d{{1,2}})[./-](20\d\d),?(?:\s{{1,3}}(?:at |um |- ?|@ )?|T){_CLOCK}{_ZONE}")),
-    ("compact", re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(Z|\s?[+-]\d{2}:?\d{2})?(?!\d)")),
-)  # fmt: skip
+    (
+        "dmy",
+        re.compile(
+            r"(?<!\d)(\d{1,2})([./-])(\d{1,2})[./-](20\d\d),?"
+            rf"(?:\s{{1,3}}(?:at |um |- ?|@ )?|T){_CLOCK}{_ZONE}"
+        ),
+    ),
+    (
+        "compact",
+        re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(Z|\s?[+-]\d{2}:?\d{2})?(?!\d)"),
+    ),
+)
 _SYSLOG = re.compile(r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2})\b(?! ?20\d\d)")
 _DATE_ONLY = re.compile(r"(?<![\d.])(20\d\d)-(\d{2})-(\d{2})(?![\d-])")
 _STATED = re.compile(
-    r"(?:time ?zone|timezone|times?(?:\s?stamps?)?(?: (?:are|is|in|shown|given|included|listed|stated)){0,3}|zeitzone|uhrzeiten?|TZ)"
-    r"[^\n\w+-]{0,6}(?:(?:are|is|in|all|the) ){0,3}\(?((?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?\d{2})?|[A-Z]{1,4}T\b|UTC\b|GMT\b|Z\b|[+-]\d{2}:?\d{2})",
+    r"(?:time ?zone|timezone|times?(?:\s?stamps?)?(?: (?:are|is|in|shown|given|included|listed|"
+    r"stated)){0,3}|zeitzone|uhrzeiten?|TZ)"
+    r"[^\n\w+-]{0,6}(?:(?:are|is|in|all|the) ){0,3}\(?((?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?\d{2})?|"
+    r"[A-Z]{1,4}T\b|UTC\b|GMT\b|Z\b|[+-]\d{2}:?\d{2})",
     re.IGNORECASE,
 )
 
@@ -110,9 +143,7 @@ def _moment(form: str, x: re.Match[str], zone: int | None) -> Moment | None:
     try:
         if form == "iso":
             year, month, day, rest = int(x[1]), int(x[2]), int(x[3]), 4
-        elif form == "clf":
-            year, month, day, rest = int(x[3]), _MONTHS[x[2].lower()], int(x[1]), 4
-        elif form == "rfc":
+        elif form == "clf" or form == "rfc":
             year, month, day, rest = int(x[3]), _MONTHS[x[2].lower()], int(x[1]), 4
         elif form == "us":
             year, month, day, rest = int(x[3]), _MONTHS[x[1].lower()], int(x[2]), 4

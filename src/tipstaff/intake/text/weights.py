@@ -1,4 +1,4 @@
-"""What each cue is worth. Learned on real complaints, by reporter held out, over cues that are structure, not words of anyone."""
+"""What each cue is worth: learned on real complaints with reporters held out; cues are structure, nobody's words."""
 
 ADDRESS_BIAS = -2.0
 ADDRESS: dict[str, float] = {
@@ -29,7 +29,8 @@ ADDRESS: dict[str, float] = {
     "zone_register": -0.5,
     "mention": -0.5,
     "arrow_target": -0.5,
-    "label_ours": -0.8,
+    "label_victims": -2.0,
+    "other_hop": -1.5,
     "victim_key": -0.9,
     "own_way": -0.95,
     "near_ours": -1.2,

@@ -80,7 +80,7 @@ def _reading(mail: Mail, elements: dict[str, list[str]], source: str) -> Reading
             claimant=one_line(first("Rights_Holder", "Copyright_Owner", "Owner", "Entity"), longest=300) or None,
             confidence=0.95,
         )
-        for address in addresses or [None]
+        for address in addresses or (None,)
     ]
     contact = _contact(elements)
     return complaint(
@@ -130,7 +130,7 @@ def _elements(source: str) -> dict[str, list[str]]:
     texts: list[list[str]] = []
     count = 0
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object) -> int:
         raise HostileXml
 
     def start(name: str, _attributes: dict[str, str]) -> None:

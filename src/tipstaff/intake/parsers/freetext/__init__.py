@@ -10,7 +10,7 @@ from tipstaff.words import Allegation, Moment, Reading, ReadingReason
 
 from ...mail import Mail
 from ...shaping import complaint, excerpt, moment_of_mail, unreadable
-from ...text.candidates import Candidate, Scene, gather
+from ...text.candidates import Candidate, gather
 from ...text.kinds import choose_kind, weigh_kinds
 from ...text.sections import Line, lay_out
 from ...text.times import find_date, find_moment, stated_zone
@@ -24,6 +24,7 @@ _HOST_MARGIN = 0.35
 _LIST_MARGIN = 1.6
 _FLOOR = -0.5
 _HOST_FLOOR = -1.5
+_OWN_HOST_FLOOR = 0.3
 _SURE_GAP = 0.8
 _SURE_SCORE = 0.3
 _SURE_KIND = 0.45
@@ -86,7 +87,7 @@ def _rank(candidates: list[Candidate], weights: dict[str, float], bias: float) -
 
 
 def _choose_addresses(ranked: list[Candidate]) -> tuple[list[Candidate], float]:
-    """The offenders, and the score of the best one left out: the likeliest, what is as likely, and its fellows in a list."""
+    """The offenders (the likeliest, what is as likely, its fellows in a list) and the best score left out."""
     if not ranked:
         return [], -9.0
     top = ranked[0]
@@ -105,11 +106,24 @@ def _choose_addresses(ranked: list[Candidate]) -> tuple[list[Candidate], float]:
 
 
 _WAY_ZONES = frozenset({"subject", "headers", "file_headers", "register", "signature"})
-_CONTRARY = frozenset({"near_ours", "victim_key", "arrow_target", "log_later", "unroutable", "own_way", "zone_register"})
+_CONTRARY = frozenset(
+    {
+        "near_ours",
+        "label_victims",
+        "other_hop",
+        "victim_key",
+        "arrow_target",
+        "log_later",
+        "unroutable",
+        "own_way",
+        "zone_register",
+    }
+)
 
 
 def _choose_hosts(ranked: list[Candidate]) -> tuple[list[Candidate], float]:
-    ranked = [x for x in ranked if x.score >= _HOST_FLOOR]
+    # The reporter's own pages are hardly what they complain about.
+    ranked = [x for x in ranked if x.score >= (_OWN_HOST_FLOOR if "own_domain" in x.features else _HOST_FLOOR)]
     if not ranked:
         return [], -9.0
     top = ranked[0]
@@ -186,7 +200,8 @@ _SOURCE_PORT = re.compile(
 )
 _AFTER_PORT = re.compile(r"\A[\])\"']{0,2},?\s{0,2}(?:port|puerto|porta|порт)[\s:=]{1,3}(\d{1,5})\b", re.IGNORECASE)
 _TARGET_PORT = re.compile(
-    r"\b(?:DPT|dport|dst_?port|dest(?:ination)?[ _-]?port|target[ _-]?port|to port|ziel-?port)\b[\s:=\"]{1,4}(\d{1,5})\b",
+    r"\b(?:DPT|dport|dst_?port|dest(?:ination)?[ _-]?port|target[ _-]?port|to port|"
+    r"ziel-?port)\b[\s:=\"]{1,4}(\d{1,5})\b",
     re.IGNORECASE,
 )
 _PROTOCOL = re.compile(
@@ -228,7 +243,8 @@ def _port(text: str) -> int | None:
 
 
 _TIME_LABEL = re.compile(
-    r"\b(?:time|date|timestamp|when|seen|observed|detected|occurred|datum|zeit|uhrzeit|fecha|hora|data|ora|date/heure|heure|время|дата)\b",
+    r"\b(?:time|date|timestamp|when|seen|observed|detected|occurred|datum|zeit|uhrzeit|fecha|hora|"
+    r"data|ora|date/heure|heure|время|дата)\b",
     re.IGNORECASE,
 )
 
@@ -237,7 +253,7 @@ _DIGIT = re.compile(r"\d")
 
 
 class _Times:
-    """When it happened: the time on a line that names the offender, else on a labelled line, else the first one stated."""
+    """When it happened: the time on a line that names the offender, else a labelled one, else the first stated."""
 
     def __init__(self, mail: Mail, lines: list[Line]) -> None:
         mail_date = moment_of_mail(mail)
@@ -297,7 +313,7 @@ class _Times:
 
 
 def _prose(lines: list[Line]) -> str:
-    """The words to judge the kind of abuse by: what the reporter wrote and the logs, not register entries or headers."""
+    """The words to judge the kind of abuse by: what the reporter wrote, and the logs; not register entries."""
     own = [x.plain for x in lines if x.zone in ("body", "quoted", "signature")]
     other = [x.plain for x in lines if x.zone in ("file", "embedded", "headers", "file_headers")][:120]
     return "\n".join(own)[:14_000] + "\n" + "\n".join(other)[:5000]

@@ -1,4 +1,4 @@
-"""Reads Shadowserver reports: CSV attached, inline or zipped. New and missing columns are no failure; links are not followed."""
+"""Reads Shadowserver reports: CSV attached, inline or zipped. New or missing columns do no harm; links stay shut."""
 
 import csv
 import io
@@ -15,8 +15,16 @@ from ...text.times import find_moment
 
 _KINDS = (
     (r"honeypot_brute_force|brute_force", "connection/login_attack"),
-    (r"honeypot_ddos|honeypot_adb_ddos|ddos_participant|ddos_amp|ddos_target|amp_ddos|ip_spoofer|\bddos", "connection/ddos"),
-    (r"honeypot_http_scan|honeypot_ics_scan|honeypot_rdp_scan|honeypot_smb_scan|honeypot_adb_scan|http_scan", "connection/vulnerability_scan"),
+    (
+        r"honeypot_ddos|honeypot_adb_ddos|ddos_participant|ddos_amp|ddos_target|amp_ddos|ip_spoofer|"
+        r"\bddos",
+        "connection/ddos",
+    ),
+    (
+        r"honeypot_http_scan|honeypot_ics_scan|honeypot_rdp_scan|honeypot_smb_scan|honeypot_adb_scan|"
+        r"http_scan",
+        "connection/vulnerability_scan",
+    ),
     (r"darknet|port_scan|honeypot", "connection/port_scan"),
     (r"microsoft_sinkhole|sinkhole_http_referer|sinkhole|botnet_drone|drone|infected", "infrastructure/botnet"),
     (r"cc_ip|\bc2\b|command_control|cc_url", "infrastructure/botnet"),
@@ -28,8 +36,12 @@ _KINDS = (
     (r"blocklist|blacklist", "reputation/blocklist"),
     (r"vulnerable|exchange|cve|vulnerability", "vulnerability/cve"),
     (r"poodle|freak|ssl|tls|certificate", "vulnerability/misconfiguration"),
-    (r"scan6?_|open|accessible|isakmp|dns|ntp|snmp|smb|rdp|netbios|ldap|mongodb|redis|telnet|device_id|population", "vulnerability/open_service"),
-)  # fmt: skip
+    (
+        r"scan6?_|open|accessible|isakmp|dns|ntp|snmp|smb|rdp|netbios|ldap|mongodb|redis|telnet|"
+        r"device_id|population",
+        "vulnerability/open_service",
+    ),
+)
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), kind) for pattern, kind in _KINDS)
 _FILE = re.compile(r"(?:\A|/)(?:\d{4}-\d{2}-\d{2}-)?([a-z0-9_]{2,60})(?:-[\w.-]{1,200})?\.csv\Z", re.IGNORECASE)
 _SOURCES = ("src_ip", "ip", "ip_address", "source_ip")

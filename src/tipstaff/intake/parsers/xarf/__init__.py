@@ -135,15 +135,8 @@ def _documents(mail: Mail) -> Iterator[dict[str, Any]]:
         if kind.startswith(("image/", "video/", "audio/")) or len(leaf.content) > _MOST_OCTETS:
             continue
         content = leaf.content.strip()
-        likely = kind in ("application/json", "text/json") or kind.endswith("+json") or name.endswith(".json")
-        if (
-            not likely
-            and not content.startswith((b"{", b"["))
-            and b"eport" not in content[:4000]
-            and b"xarf" not in content[:4000]
-        ):
-            if not (name.startswith("xarf") or b"ewogI" in content[:20] or content[:3] in (b"eyJ", b"ewo", b"ew0")):
-                continue
+        if not _may_be_xarf(kind, name, content):
+            continue
         text = decode(content, charset=leaf.charset)
         for value in _json_in(text):
             if isinstance(value, dict):
@@ -157,6 +150,14 @@ def _documents(mail: Mail) -> Iterator[dict[str, Any]]:
             for value in _json_in(decode(attachment.content[:_MOST_OCTETS])):
                 if isinstance(value, dict):
                     yield value
+
+
+def _may_be_xarf(kind: str, name: str, content: bytes) -> bool:
+    if kind in ("application/json", "text/json") or kind.endswith("+json") or name.endswith(".json"):
+        return True
+    if content.startswith((b"{", b"[", b"eyJ", b"ewo", b"ew0")) or name.startswith("xarf"):
+        return True
+    return b"eport" in content[:4000] or b"xarf" in content[:4000]
 
 
 def _json_in(text: str) -> Iterator[Any]:

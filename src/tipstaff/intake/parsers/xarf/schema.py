@@ -1,4 +1,4 @@
-"""Checks a report by the schemas that the `xarf` library ships, one compiled validator a type instead of all at once."""
+"""Checks a report by the schemas that the `xarf` library ships, one compiled validator a type, not all at once."""
 
 import json
 from functools import cache
@@ -37,7 +37,7 @@ def _schemas() -> dict[str, Any]:
 @cache
 def _validator(kind: str) -> Any:
     """A compiled validator for one type, or None when the library knows no such type."""
-    import jsonschema
+    import jsonschema  # type: ignore[import-untyped]  # the package ships no types
     import referencing
     import referencing.jsonschema
 
