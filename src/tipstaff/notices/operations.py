@@ -19,7 +19,7 @@ from hashlib import sha256
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from tipstaff.ledger.operations import next_key, record
 from tipstaff.words import Letter, LetterKind, LetterState, require_aware
@@ -103,6 +103,9 @@ def claim_letter(*, at: datetime, worker: str, domain: str = "mail.invalid") -> 
     letters come from: it ends the Message-ID, which is fixed here the first time.
     """
     at = require_aware(at)
+    for abandoned in _in_any_hand().filter(worker=worker):
+        # A worker that asks for the next letter has let go of the one before, by an error that nobody caught.
+        _settle(abandoned, at=at)
     row = (
         LetterRow.objects.select_for_update(skip_locked=True)
         .filter(state=LetterState.QUEUED.value, due_at__lte=at)
@@ -183,27 +186,12 @@ def recover_interrupted(*, at: datetime, is_alive: Callable[[str], bool]) -> lis
     Returns the keys of all letters that were settled. `is_alive` is asked once a worker's name.
     """
     at = require_aware(at)
-    rows = list(
-        LetterRow.objects.select_for_update(skip_locked=True)
-        .filter(state__in=[LetterState.SENDING.value, LetterState.HANDING_OVER.value])
-        .order_by("id")
-    )
+    rows = list(_in_any_hand())
     alive = {worker: is_alive(worker) for worker in {row.worker for row in rows}}
-    settled = []
-    for row in rows:
-        if alive[row.worker]:
-            continue
-        dead = row.worker
-        if row.state == LetterState.SENDING.value:
-            row.state, row.due_at, row.worker = LetterState.QUEUED.value, at, ""
-            record("letter.queued_again", at=at, actor="worker", about=_about(row), dead_worker=dead)
-        else:
-            row.state = LetterState.IN_DOUBT.value
-            row.detail = "The process stopped while it handed the letter over; the mail server may have it."
-            record("letter.in_doubt", at=at, actor="worker", about=_about(row), dead_worker=dead)
-        row.save()
-        settled.append(row.key)
-    return settled
+    interrupted = [row for row in rows if not alive[row.worker]]
+    for row in interrupted:
+        _settle(row, at=at)
+    return [row.key for row in interrupted]
 
 
 @transaction.atomic
@@ -250,6 +238,26 @@ def _in_hand(key: str, worker: str, *states: LetterState) -> LetterRow:
     if row.worker != worker or row.state not in [state.value for state in states]:
         raise NotInYourHands(f"{key} is {row.state}, with {row.worker or 'nobody'}")
     return row
+
+
+def _in_any_hand() -> QuerySet[LetterRow]:
+    """Letters that some worker has claimed, locked; one that is being settled this moment is left to who settles it."""
+    in_hand = (LetterState.SENDING.value, LetterState.HANDING_OVER.value)
+    return LetterRow.objects.select_for_update(skip_locked=True).filter(state__in=in_hand).order_by("id")
+
+
+def _settle(row: LetterRow, *, at: datetime) -> None:
+    """Queue again what cannot have gone out, doubt what may have."""
+    by = row.worker
+    if row.state == LetterState.SENDING.value:
+        row.state, row.due_at, row.worker = LetterState.QUEUED.value, at, ""
+        row.save()
+        record("letter.queued_again", at=at, actor="worker", about=_about(row), left_by=by)
+    else:
+        row.state = LetterState.IN_DOUBT.value
+        row.detail = "The process stopped while it handed the letter over; the mail server may have it."
+        row.save()
+        record("letter.in_doubt", at=at, actor="worker", about=_about(row), left_by=by)
 
 
 def _for_a_person(key: str) -> LetterRow:

@@ -27,8 +27,8 @@ def post_next(
     """Take the letter that is longest due to the mail server and return it as it then stands; None when none is due.
 
     `link` makes a case's portal link. `on_sent` joins the transaction that notes the sending. Call this outside of any
-    transaction. An exception from here is a fault of this program or of the database: give up the worker's name then,
-    so that `recover_interrupted` settles what it had in hand.
+    transaction. An exception from here is a fault of this program or of the database; what the worker had in hand then
+    is settled when it asks for its next letter, or by `recover_interrupted` when it is gone.
     """
     assert server.host, "letters are held while there is no mail server"
     letter = operations.claim_letter(at=now(), worker=worker, domain=server.from_address.rpartition("@")[2])

@@ -302,6 +302,26 @@ def test_a_late_answer_settles_a_doubt(box: Mailbox) -> None:
     assert len(box.mails) == 1
 
 
+def test_a_worker_that_stumbled_settles_its_letter_when_it_asks_for_the_next(box: Mailbox) -> None:
+    def stumble(letter: Letter) -> None:
+        raise LookupError
+
+    key = queue()
+    with pytest.raises(LookupError):
+        post(box, on_sent=stumble)
+    assert state_of(key) is LetterState.HANDING_OVER
+    assert post(box) is None
+    assert state_of(key) is LetterState.IN_DOUBT
+    assert len(box.mails) == 1
+
+
+def test_a_letter_whose_link_cannot_be_made_is_not_lost(box: Mailbox) -> None:
+    key = queue(case=None)
+    post(box)
+    assert state_of(key) is LetterState.QUEUED
+    assert box.mails == ()
+
+
 def test_only_the_worker_that_holds_a_letter_may_speak_about_it() -> None:
     key = queue()
     letter = claim_letter(at=AT, worker="w1")
