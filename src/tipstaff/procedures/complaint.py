@@ -10,7 +10,7 @@ from tipstaff.cases.queries import count_earlier, open_case_of
 from tipstaff.intake.operations import open_report, replace_reading, set_incident, set_report, store_reading
 from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, same_event
 from tipstaff.intake.reading import read
-from tipstaff.intake.sieve import sift
+from tipstaff.intake.sieve import Sifted, sift
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
 from tipstaff.policy import Edition, edition_in_force, judge
@@ -62,9 +62,7 @@ def accept(raw: bytes, *, sender: str, recipients: tuple[str, ...], channel: Cha
                 channel=channel,
                 sender="",
                 recipients=recipients,
-                stripped=[
-                    {"type": part.content_type, "size": part.size, "sha256": part.digest} for part in sifted.stripped
-                ],
+                stripped=_taken_out(sifted),
             )
         else:
             evidence, _ = store_evidence(
@@ -223,14 +221,15 @@ def _for_a_person(verdict: Verdict, reason: Reason) -> Verdict:
 
 def _told_before(incident: Incident, report: Report) -> Incident | None:
     """An earlier incident of the same event by the same reporter that is in a case already."""
-    key = same_event(incident.allegation, received_at=report.received_at, within=SAME_EVENT_WITHIN, before=incident.key)
-    if key is None:
-        return None
-    earlier = get_incident(key)
-    earlier_report = get_report(key.partition(".")[0])
-    if earlier is None or earlier.case is None or earlier_report is None:
-        return None
-    return earlier if _reporter(earlier_report) == _reporter(report) else None
+    key = same_event(
+        incident.allegation,
+        received_at=report.received_at,
+        within=SAME_EVENT_WITHIN,
+        before=incident.key,
+        reporter=_reporter(report),
+        in_a_case=True,
+    )
+    return get_incident(key) if key is not None else None
 
 
 def _reporter(report: Report) -> str:
@@ -254,6 +253,10 @@ def _answer(report: Report, *, desk: Desk, at: datetime) -> None:
         tell_complainant(kind, report=report, once=f"answer:{report.key}", desk=desk, at=at)
 
 
+def _taken_out(sifted: Sifted) -> list[dict[str, object]]:
+    return [{"type": type, "size": size, "sha256": digest} for type, size, digest in sifted.stripped]
+
+
 def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime) -> None:
     """A parser found what the sieve had let pass: from now on only the sealed queue holds it."""
     sifted = sift(raw, certain=True)
@@ -261,7 +264,7 @@ def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime) -> None:
         seal_stored(
             report.evidence,
             sealed=desk.seal(sifted.kept),
-            stripped=[{"type": p.content_type, "size": p.size, "sha256": p.digest} for p in sifted.stripped],
+            stripped=_taken_out(sifted),
             at=at,
             actor="worker",
         )

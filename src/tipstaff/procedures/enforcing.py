@@ -118,7 +118,8 @@ def _guarded(
 
 def _never_sent(plan: Plan, seen: Observation) -> dict[str, str]:
     """Measure -> customer of all that is wanted for the first time. What a rebooted device lost is not among it."""
-    if all(seen.of(rule.measure) is Seen.IN_FORCE for rule in plan.rules):
+    held = {key for key, how in seen.rules if how is Seen.IN_FORCE}
+    if all(rule.measure in held for rule in plan.rules):
         return {}
     return queries.planned_on(plan.device)
 
@@ -127,15 +128,20 @@ def _probed(driver: Driver, seen: Observation) -> tuple[dict[str, ProbeResult], 
     """Probe what is in force and not proven yet, and what is to be shown lifted; how many were left for later."""
     if not seen.complete or driver.max_proof < Proof.PROBE:
         return {}, 0
-    due = [rule for rule, measure in queries.open_rules(driver.device) if _wants_probe(measure, seen)]
+    read = dict(seen.rules)
+    due = [
+        rule
+        for rule, measure in queries.open_rules(driver.device)
+        if _wants_probe(measure, read.get(measure.key, Seen.ABSENT))
+    ]
     return {rule.measure: driver.probe(rule) for rule in due[:PROBES_MAX]}, max(0, len(due) - PROBES_MAX)
 
 
-def _wants_probe(measure: Measure, seen: Observation) -> bool:
+def _wants_probe(measure: Measure, seen: Seen) -> bool:
     if measure.state is MeasureState.LIFTING:
-        return seen.of(measure.key) is Seen.ABSENT
+        return seen is Seen.ABSENT
     if measure.state in (MeasureState.APPLYING, MeasureState.IN_FORCE):
-        return seen.of(measure.key) is Seen.IN_FORCE and measure.proof < Proof.PROBE
+        return seen is Seen.IN_FORCE and measure.proof < Proof.PROBE
     return False
 
 
