@@ -183,6 +183,15 @@ def test_rules_that_were_flushed_are_drift_although_the_elements_are_there(lab: 
     assert driver.probe(rule).proves_in_force
 
 
+def test_a_changed_setting_is_noticed_and_takes_effect(lab: Lab, driver: NftDriver) -> None:
+    rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
+    carry_out(driver, 1, [rule])
+    quiet = make("edge1", {**lab.device_options(), "tcp_block": "drop"})
+    assert quiet.observe(at=NOON).of("M-000001") is Seen.DRIFT
+    assert carry_out(quiet, 1, [rule]).of("M-000001") is Seen.IN_FORCE
+    assert lab.knock("inside", FAR, 25, source="192.0.2.7") == "silent"
+
+
 def test_a_foreign_rule_in_our_chain_outlives_the_mending(lab: Lab, driver: NftDriver) -> None:
     rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
     carry_out(driver, 1, [rule])

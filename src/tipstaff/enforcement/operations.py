@@ -318,10 +318,10 @@ def record_outcome(
         return ()
     changed: list[MeasureRow] = []
     told: list[MeasureRow] = []
-    held = dict(observation.fingerprints)
+    held, read = dict(observation.fingerprints), dict(observation.rules)
     for row in MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key"):
         before = (row.state, row.proof, row.proof_detail)
-        seen = observation.of(row.key)
+        seen = read.get(row.key, Seen.ABSENT)
         if seen is Seen.IN_FORCE and held.get(row.key) != fingerprint(rule_of(row)):
             seen = Seen.DRIFT  # It holds another rule under this name.
         turned = _settle(row, seen, probes.get(row.key), max_proof, plan, at)

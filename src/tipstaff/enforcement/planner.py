@@ -138,6 +138,7 @@ def steps(plan: Plan, observation: Observation) -> tuple[Step, ...]:
         return ()
     wanted = {rule.measure: rule for rule in plan.rules}
     held = dict(observation.fingerprints)
+    stands = {key for key, seen in observation.rules if seen is Seen.IN_FORCE}
     lifts = [
         Step(verb="lift", measure=key, rule=None)
         for key, seen in sorted(observation.rules)
@@ -146,7 +147,7 @@ def steps(plan: Plan, observation: Observation) -> tuple[Step, ...]:
     applies = [
         Step(verb="apply", measure=rule.measure, rule=rule)
         for rule in sorted(plan.rules, key=lambda r: (r.selector.scope, r.measure))
-        if observation.of(rule.measure) is not Seen.IN_FORCE or held.get(rule.measure) != fingerprint(rule)
+        if rule.measure not in stands or held.get(rule.measure) != fingerprint(rule)
     ]
     return (*lifts, *applies)
 

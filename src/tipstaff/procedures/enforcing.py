@@ -67,7 +67,9 @@ def reconcile(
     plan, refused, held_back = _guarded(plan, before, driver, fence, limits, at)
     todo = steps(plan, before)
     after = before
-    if todo:
+    # The device learns of each generation even if it has nothing to do: only then can a plan that was made before,
+    # and is still under way somewhere, do nothing there any more.
+    if todo or before.generation < plan.generation:
         try:
             operations.record_intent(plan, todo, fence=fence, at=at)
             driver.carry_out(plan, steps=todo, at=at)

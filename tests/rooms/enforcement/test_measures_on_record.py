@@ -12,6 +12,8 @@ from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.operations import Fence, Fenced
+from tipstaff.enforcement.planner import steps
+from tipstaff.enforcement.protocol import StalePlan
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures.enforcing import Reconciled, reconcile
 from tipstaff.testing.drivers import NOON
@@ -314,6 +316,21 @@ def test_a_change_of_mind_while_the_wire_is_touched_wins(fence: Fence) -> None:
     driver.__class__ = MemoryTwin
     round_of(driver, fence)
     assert (driver.rules(), state_of(key)) == ([], MeasureState.LIFTED)
+
+
+def test_a_plan_that_is_still_under_way_cannot_bring_back_what_was_lifted_meanwhile(fence: Fence) -> None:
+    """The first enforcer stops just before the wire. The device never held the measure, so there is nothing to lift."""
+    driver = MemoryTwin("edge1")
+    key = planned()
+    late = operations.next_plan(fence, at=NOON)
+    todo = steps(late, driver.observe(at=NOON))
+    operations.record_intent(late, todo, fence=fence, at=NOON)
+    operations.want_lifted(key, why="Fixed.", at=NOON, actor="worker")
+    round_of(driver, operations.become_writer("edge1", at=NOON))
+    assert state_of(key) is MeasureState.LIFTED
+    with pytest.raises(StalePlan):
+        driver.carry_out(late, steps=todo, at=NOON)
+    assert driver.rules() == []
 
 
 def test_a_measure_wanted_again_while_it_is_lifted_stays_the_same_measure(fence: Fence) -> None:

@@ -83,8 +83,7 @@ class NftDriver:
         self.device = device
         self.max_proof = Proof.PROBE if vantage else Proof.STATE
         self._nft = (*command_prefix, nft)
-        self._tcp_block = tcp_block
-        self._rates = rates or table.Rates()
+        self._rules = table.rules_of(rates=rates or table.Rates(), tcp_block=tcp_block)
         self._timeout_seconds = timeout_seconds
         self._vantage = vantage
         self._held: table.Held | None = None
@@ -102,14 +101,15 @@ class NftDriver:
             held = self._read()
         except (DeviceUnreachable, DeviceRefused) as why:
             return Observation(complete=False, generation=0, rules=(), at=at, detail=str(why))
+        stands = held.stands(self._rules)
         return Observation(
             complete=True,
             generation=held.generation,
-            rules=_seen(held),
+            rules=_seen(held, stands=stands),
             fingerprints=tuple((key, table.fingerprint_of(c)) for key, c in sorted(held.measures.items())),
             foreign=held.foreign,
             at=at,
-            detail="" if held.stands() or not held.exists else "Rules of the table are missing or changed.",
+            detail="" if stands or not held.exists else "Rules of the table are missing or changed.",
         )
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
@@ -122,8 +122,8 @@ class NftDriver:
             if plan.generation < held.generation:
                 raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
             try:
-                if not held.stands() or not held.generation_elements:
-                    self._run("-f", "-", given=table.skeleton(held=held, rates=self._rates, tcp_block=self._tcp_block))
+                if not held.stands(self._rules) or not held.generation_elements:
+                    self._run("-f", "-", given=table.skeleton(held=held, rules=self._rules))
                     held = self._read()
                     if plan.generation < held.generation:
                         raise StalePlan(f"{self.device} holds generation {held.generation}")
@@ -189,7 +189,7 @@ class NftDriver:
                 capture_output=True,
                 text=True,
                 timeout=self._timeout_seconds,
-                env={"PATH": path, "LC_ALL": "C"},
+                env={**os.environ, "PATH": path, "LC_ALL": "C"},
                 check=False,
             )
         except subprocess.TimeoutExpired as why:
@@ -206,10 +206,9 @@ def _number(value: object, usual: int) -> int:
     return value if isinstance(value, int) else usual
 
 
-def _seen(held: table.Held) -> tuple[tuple[str, Seen], ...]:
+def _seen(held: table.Held, *, stands: bool) -> tuple[tuple[str, Seen], ...]:
     needed = table.required(held.measures)
     lacking = {key for element, keys in needed.items() if element not in held.elements for key in keys}
-    stands = held.stands()
     seen = {key: Seen.IN_FORCE if stands and key not in lacking else Seen.DRIFT for key in held.measures}
     # An element of ours that no measure needs any more is still in force: named, so that it is lifted.
     for element, comment in held.elements.items():

@@ -171,7 +171,7 @@ def _converse(
 
 
 _LISTENER = """
-import json, select, socket, sys
+import errno, json, select, socket, sys
 socks, ports = {}, []
 for protocol, host, port in json.loads(sys.argv[1]):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -186,7 +186,7 @@ for protocol, host, port in json.loads(sys.argv[1]):
     except OSError as why:
         # Somebody who listens there already will do as well, if they answer.
         alive = None
-        if protocol == "tcp" and port:
+        if protocol == "tcp" and port and why.errno == errno.EADDRINUSE:
             with socket.socket(family, socket.SOCK_STREAM) as t:
                 t.settimeout(0.3)
                 try:

@@ -8,6 +8,7 @@ The table holds two sets of book-keeping beside the sets that rules look into:
   may need one element: it stays until the last of them is lifted.
 """
 
+import hashlib
 import json
 import math
 import re
@@ -27,6 +28,10 @@ KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 Network = IPv4Network | IPv6Network
 Element = tuple[str, str]
 """(set, element in words): `("block_flow_out4", "192.0.2.7,tcp,25")`."""
+
+_COMMENT = re.compile(r"fp=(\S+) in=(\S+) el=(\S+)")
+Rules = tuple[tuple[str, str], ...]
+"""(comment, text) of each rule of the chain."""
 
 _VERBS = {Degree.BLOCK: "block", Degree.RATE_LIMIT: "slow"}
 _KINDS = {Scope.FLOW: "flow", Scope.ADDRESS: "addr", Scope.PREFIX: "net"}
@@ -66,9 +71,9 @@ class Held:
     foreign: tuple[str, ...] = ()
     exists: bool = False
 
-    def stands(self) -> bool:
-        """Whether the rules that look into the sets are all there."""
-        return self.chain_stands and self.sets >= set(_SETS) and self.rule_comments == tuple(c for c, _ in _rules_of())
+    def stands(self, rules: "Rules") -> bool:
+        """Whether the rules that look into the sets are all there, as this version and these settings write them."""
+        return self.chain_stands and self.sets >= set(_SETS) and self.rule_comments == tuple(c for c, _ in rules)
 
 
 def supports(rule: Rule) -> bool:
@@ -103,15 +108,14 @@ def comment_of(rule: Rule) -> str:
 
 def needs_of(comment: str) -> tuple[Element, ...]:
     """The elements that a measure's comment names; none if it is not ours."""
-    told = _told(comment)
-    if not {"fp", "in", "el"} <= told.keys():
-        return ()
-    return tuple((name, told["el"]) for name in told["in"].split("+"))
+    told = _COMMENT.match(comment)
+    return tuple((name, told[3]) for name in told[2].split("+")) if told else ()
 
 
 def fingerprint_of(comment: str) -> str:
     """The fingerprint that a measure's comment carries."""
-    return _told(comment).get("fp", "")
+    told = _COMMENT.match(comment)
+    return told[1] if told else ""
 
 
 def required(measures: Mapping[str, str]) -> dict[Element, tuple[str, ...]]:
@@ -209,7 +213,7 @@ def read_listing(text: str) -> Held:
         elif "rule" in entry:
             one = entry["rule"]
             comment = one.get("comment", "")
-            if one["chain"] == "forward" and comment in _OWN_RULES:
+            if one["chain"] == "forward" and is_ours(comment):
                 comments.append(comment)
                 handles.append(one["handle"])
             else:
@@ -265,10 +269,6 @@ def _words(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _told(comment: str) -> dict[str, str]:
-    return {name: value for part in comment.split() for name, eq, value in [part.partition("=")] if eq}
-
-
 def _widest(words: str, nets: list[str]) -> str:
     narrow = ip_network(words)
     return str(min((n for n in map(ip_network, nets) if lies_within(narrow, n)), key=lambda n: n.prefixlen))
@@ -293,7 +293,7 @@ def covers(element: Element, address: str) -> bool:
 # What the table is built of.
 
 
-def skeleton(*, held: Held, rates: Rates, tcp_block: str) -> str:
+def skeleton(*, held: Held, rules: "Rules") -> str:
     """The commands that build the table, or complete it without touching what is foreign or in force."""
     lines = [] if held.exists else [f"create table inet {TABLE}"]
     lines += [f"delete rule inet {TABLE} forward handle {handle}" for handle in held.own_rule_handles]
@@ -304,7 +304,7 @@ def skeleton(*, held: Held, rates: Rates, tcp_block: str) -> str:
         lines.append(f"  set {name} {{ {kind} }}")
     lines.append("  chain forward {")
     lines.append("    type filter hook forward priority filter - 5; policy accept;")
-    for comment, text in _rules_of(rates, tcp_block):
+    for comment, text in rules:
         lines.append(f'    {text} comment "{comment}"')
     lines += ["  }", "}", ""]
     return "\n".join(lines)
@@ -325,9 +325,8 @@ def _set_kinds() -> dict[str, str]:
     return kinds
 
 
-def _rules_of(rates: Rates | None = None, tcp_block: str = "reset") -> list[tuple[str, str]]:
-    """(comment, rule) of the chain, in their order."""
-    rates = rates or Rates()
+def rules_of(*, rates: Rates, tcp_block: str) -> Rules:
+    """The rules of the chain, in their order. The comment changes with the text, so a changed setting is noticed."""
     connections = f"limit rate over {rates.connections_per_minute}/minute burst {rates.connections_per_minute} packets"
     packets = f"limit rate over {rates.packets_per_second}/second burst {rates.packets_per_second} packets"
     opening = "tcp flags & (syn | ack) == syn"
@@ -363,8 +362,7 @@ def _rules_of(rates: Rates | None = None, tcp_block: str = "reset") -> list[tupl
                     f"update @meter_addr_{tail} {{ {host} {packets} }} counter drop",
                 ),
             ]
-    return [(f"tipstaff {name}", text) for name, text in rules]
+    return tuple((f"tipstaff {name} {hashlib.sha256(text.encode()).hexdigest()[:8]}", text) for name, text in rules)
 
 
 _SETS = _set_kinds()
-_OWN_RULES = frozenset(comment for comment, _ in _rules_of())
