@@ -75,10 +75,14 @@ def may(user: User | AnonymousUser, ability: Ability) -> bool:
 
 
 def may_decide(user: User | AnonymousUser, case: Case) -> bool:
-    """True when the user may decide `case`: some clauses leave that to one role, such as counsel."""
+    """True when the user may decide `case`: some clauses leave that to one role, such as counsel.
+
+    A lead may decide whatever is left to an analyst.
+    """
     if not may(user, Ability.DECIDE):
         return False
-    return case.decides is None or case.decides in roles_of(user)
+    held = roles_of(user)
+    return case.decides is None or case.decides in held or (case.decides is Role.ANALYST and Role.LEAD in held)
 
 
 def give_roles(user: User, roles: frozenset[Role]) -> None:

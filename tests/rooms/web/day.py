@@ -1,6 +1,7 @@
 """The example day, played without processes: the rooms hold what a desk would see in the middle of it."""
 
 import dataclasses
+from collections.abc import Container
 from datetime import datetime, timedelta
 
 from tipstaff import wiring
@@ -14,7 +15,7 @@ from tipstaff.procedures import complaint, posting
 from tipstaff.procedures.answers import answer_case
 from tipstaff.procedures.casework import propose_urgent
 from tipstaff.procedures.desk import Desk
-from tipstaff.procedures.suspension import deadlines_pass
+from tipstaff.procedures.suspension import deadlines_pass, follow
 from tipstaff.registry import operations as registry
 from tipstaff.testing import story
 from tipstaff.words import Answer, CaseState, Ground
@@ -50,17 +51,18 @@ def lay_out_operator(*, at: datetime) -> datetime:
     return day
 
 
-def play(*, at: datetime, most: int = 200) -> None:
+def play(*, at: datetime, ids: Container[str] | None = None, answers: bool = True) -> None:
     """Take in the day's complaints, send the letters, let some customers answer and some deadlines pass."""
     own, day = desk(), lay_out_operator(at=at)
-    for told in story.complaints(day)[:most]:
+    for told in (t for t in story.complaints(day) if ids is None or t.id in ids):
         came_at = min(day + told.at, at - timedelta(minutes=1))
         key = complaint.accept(
             told.raw, sender=told.sender, recipients=(told.recipient,), channel=told.channel, desk=own, at=came_at
         )
         complaint.understand(key, desk=own, at=came_at)
         send_letters(at=came_at)
-    _answer_some(own, at=at)
+    if answers:
+        _answer_some(own, at=at)
     seal_entries()
 
 
@@ -89,6 +91,7 @@ def _answer_some(own: Desk, *, at: datetime) -> None:
         )  # fmt: skip
     deadlines_pass(desk=own, at=at)
     carry_out(at=at)
+    follow(desk=own, at=at)
     send_letters(at=at)
 
 

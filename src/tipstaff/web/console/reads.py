@@ -36,7 +36,7 @@ from tipstaff.words import (
 )
 
 from ..shown import stamp
-from .sentences import Step, tell
+from .sentences import Step, tell_all
 
 NEEDS_PERSON = frozenset({CaseState.WAITING_PERSON, CaseState.DISPUTED})
 
@@ -227,7 +227,8 @@ def peek(key: str) -> Peek | None:
 
 
 def steps_of(key: str) -> list[Step]:
-    return [tell(entry) for entry in ledger.trace(key)]
+    """The story of `key` without what only the record needs."""
+    return tell_all(ledger.trace(key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,7 +321,7 @@ def case_page(key: str) -> CasePage | None:
     edition = edition_of(case.edition)
     return CasePage(
         case=case,
-        steps=[tell(entry) for entry in entries],
+        steps=tell_all(entries),
         next_step=rules.WHAT_NEXT[case.state],
         reports=[
             InCase(report=r, evidence=ledger.get_evidence(r.evidence), incidents=r.incidents)

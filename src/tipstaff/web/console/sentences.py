@@ -1,7 +1,7 @@
 """An entry of the record as a plain sentence. Pure."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -20,6 +20,18 @@ class Step:
     actor: str
     tone: str
     entry: int
+    minor: bool
+    """True for what only the record needs: how a letter went from hand to hand, and the like."""
+
+
+def tell_all(entries: Sequence[Entry]) -> list[Step]:
+    """The story of some entries, without what only the record needs."""
+    kinds = {_about("L-", e): e.detail["kind"] for e in entries if e.what.startswith("letter.") and "kind" in e.detail}
+    whole = (
+        replace(e, detail={**e.detail, "kind": kinds.get(_about("L-", e), "")}) if e.what.startswith("letter.") else e
+        for e in entries
+    )
+    return [step for step in map(tell, whole) if not step.minor]
 
 
 def tell(entry: Entry) -> Step:
@@ -29,14 +41,31 @@ def tell(entry: Entry) -> Step:
         at=entry.at,
         title=title or entry.what.replace(".", ": ").replace("_", " ").capitalize(),
         text=words(entry).strip(),
-        actor=_PROGRAMS.get(entry.actor, entry.actor),
+        actor="" if entry.actor.partition("-")[0] in _PROGRAMS else entry.actor,
         tone=tone,
         entry=entry.id,
+        minor=entry.what in _MINOR,
     )
 
 
-_PROGRAMS: Mapping[str, str] = MappingProxyType({"intake": "", "worker": "", "enforcer": "", "system": "", "clock": ""})
+_PROGRAMS = frozenset({"intake", "worker", "enforcer", "system", "clock"})
 """Steps that the program took by itself need no name beside them."""
+
+_MINOR = frozenset(
+    {
+        "report.opened",
+        "incident.decided",
+        "letter.queued",
+        "letter.sending",
+        "letter.handing_over",
+        "letter.queued_again",
+        "device.intent",
+        "case.noted",
+        "case.measure_planned",
+        "case.measure_in_force",
+        "evidence.seen_again",
+    }
+)
 
 
 def _get(entry: Entry, key: str) -> str:
@@ -69,8 +98,9 @@ def _joined(entry: Entry) -> str:
 
 def _received(entry: Entry) -> str:
     digest = next((key for key in entry.about if len(key) == 64), "")
-    channel, size = _get(entry, "channel").upper(), _get(entry, "size")
-    return f"By {channel or 'mail'}{f', {size} octets' if size else ''}; SHA-256 {digest[:12]}… stored before anything read it."
+    channel, size = _get(entry, "channel").upper() or "mail", _get(entry, "size")
+    octets = f", {size} octets" if size else ""
+    return f"By {channel}{octets}; stored as {digest[:12]}… before anything read it."
 
 
 def _answered(entry: Entry) -> str:
@@ -106,13 +136,16 @@ def _judged(entry: Entry) -> str:
     if not holder:
         return f"Nobody is named ({label(_get(entry, 'attribution')).lower()}). {_get(entry, 'explanation')}"
     row = next((r for r in rows if isinstance(r, Mapping) and r.get("customer") == holder), None)
-    held = ""
-    if row is not None:
-        ports = row.get("ports")
-        some = isinstance(ports, list) and ports != [0, 65535]
-        until = _instant(str(row.get("until") or "")) or "now"
-        held = f" held {row.get('prefix')}{f' ports {ports[0]}–{ports[1]}' if some else ''} from {_instant(str(row.get('from') or ''))} until {until};"
-    return f"{holder}{held} {label(_get(entry, 'attribution')).lower()}. Clause {_get(entry, 'clause')}, edition {_get(entry, 'edition')}."
+    held = f" held {_span_held(row)};" if row is not None else ":"
+    clause = f"Clause {_get(entry, 'clause')}, edition {_get(entry, 'edition')}."
+    return f"{holder}{held} {label(_get(entry, 'attribution')).lower()}. {clause}"
+
+
+def _span_held(row: Mapping[str, object]) -> str:
+    ports = row.get("ports")
+    some = f" ports {ports[0]}–{ports[1]}" if isinstance(ports, list) and ports != [0, 65535] else ""
+    until = _instant(str(row.get("until") or "")) or "now"
+    return f"{row.get('prefix')}{some} from {_instant(str(row.get('from') or ''))} until {until}"
 
 
 def _decided(entry: Entry) -> str:
@@ -151,21 +184,19 @@ def _weighed(entry: Entry) -> str:
     candidates = entry.detail.get("candidates")
     rows = [c for c in candidates if isinstance(c, Mapping)] if isinstance(candidates, list) else []
     chosen = next((c for c in rows if c.get("chosen")), None)
+    weighed = f"{len(rows)} candidates for {_get(entry, 'resource')}"
     if chosen is None:
-        return f"{len(rows)} candidates for {_get(entry, 'resource')}; none suffices within reach."
-    return f"{len(rows)} candidates for {_get(entry, 'resource')}. Chosen: {label(str(chosen.get('degree', ''))).lower()} {chosen.get('selector')}. {chosen.get('why')}"
+        return f"{weighed}; none suffices within reach."
+    degree = label(str(chosen.get("degree", ""))).lower()
+    return f"{weighed}. Chosen: {degree} {chosen.get('selector')}. {chosen.get('why')}"
 
 
 def _measure(entry: Entry) -> str:
-    rest = "; ".join(
-        f"{k.replace('_', ' ')}: {v}"
-        for k, v in entry.detail.items()
-        if k in _MEASURE_TELLS and v not in (None, "", [])
-    )
-    return f"{_about('M-', entry)}{f' {rest}' if rest else ''}."
-
-
-_MEASURE_TELLS = ("selector", "degree", "device", "generation", "proof", "detail", "why", "until", "probe")
+    what = f"{label(_get(entry, 'degree')).lower()} {_get(entry, 'selector')}" if _get(entry, "selector") else ""
+    where = f"on {_get(entry, 'device')}" if _get(entry, "device") else ""
+    until = f"until {_instant(_get(entry, 'until'))}" if _get(entry, "until") else ""
+    said = _get(entry, "why") or _get(entry, "detail")
+    return f"{' '.join(filter(None, (_about('M-', entry), what, where, until)))}. {said}"
 
 
 _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType(
@@ -210,5 +241,8 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "measure.lifting": ("Measure being lifted", "blue", _measure),
         "measure.lifted": ("Measure lifted", "green", _measure),
         "measure.failed": ("Measure failed", "red", _measure),
+        "measure.refused": ("Measure refused", "red", _measure),
+        "measure.withdrawn": ("Measure withdrawn", "grey", _measure),
+        "measure.wanted_again": ("Measure wanted again", "amber", _measure),
     }
 )

@@ -37,7 +37,7 @@ from . import reads
 from .actions import ACTIONS, Asked, MissingWords
 from .corrections import BadCorrection, allegation_from
 from .evidence import show_mail
-from .sentences import tell
+from .sentences import tell, tell_all
 
 REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
@@ -337,7 +337,7 @@ def measure(request: StaffRequest, key: str) -> HttpResponse:
         "tipstaff/console/measure.html",
         here="console:measures",
         measure=found,
-        steps=[tell(entry) for entry in ledger.entries_about(key)],
+        steps=tell_all(ledger.entries_about(key)),
     )
 
 

@@ -83,6 +83,16 @@
     else location.assign(row.dataset.open);
   });
 
+  // Nobody's half-written words are swept away: a part of the page is not refreshed while a form in it is in use.
+  const inUse = (place) =>
+    place.querySelector("details[data-form][open]") ||
+    place.contains(document.activeElement?.closest("form")) ||
+    [...place.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue);
+  addEventListener("htmx:before:request", (event) => {
+    if (event.target.id === "live" && inUse(event.target)) event.preventDefault();
+    if (document.hidden) event.preventDefault();
+  });
+
   // A refreshed list keeps the row that the reader was on.
   addEventListener("htmx:after:swap", () => {
     const row = remembered && document.getElementById(remembered);
@@ -115,7 +125,13 @@
           tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
           scales: { y: { range: (_, low, high) => [0, Math.max(4, high)] } },
           axes: [
-            { stroke: ink, grid: { stroke: colour("--color-base-300"), width: 1 }, font: "11px Inter Variable" },
+            {
+              stroke: ink, grid: { stroke: colour("--color-base-300"), width: 1 }, font: "11px Inter Variable", space: 60,
+              values: (_, splits) => splits.map((ts) => {
+                const iso = new Date(ts * 1e3).toISOString();
+                return iso.slice(11, 16) === "00:00" ? iso.slice(5, 10) : iso.slice(11, 16);
+              }),
+            },
             { stroke: ink, grid: { stroke: colour("--color-base-300"), width: 1 }, font: "11px Inter Variable", size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] },
           ],
           series: [

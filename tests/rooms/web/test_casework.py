@@ -1,0 +1,131 @@
+"""Forms of the console move cases through the procedures."""
+
+from collections.abc import Callable
+
+from django.test import Client
+from django.urls import reverse
+
+from tipstaff.cases.queries import decisions_of, get_case, list_cases, notes_of
+from tipstaff.enforcement.queries import measures_of_case
+from tipstaff.intake.queries import get_report, list_reports
+from tipstaff.words import Case, CaseOutcome, CaseState, ReportOutcome, Role
+
+LogIn = Callable[..., Client]
+
+
+def running(*, but: str = "") -> Case:
+    return next(c for c in list_cases(states=frozenset({CaseState.NOTIFIED, CaseState.EXTENDED})) if c.key != but)
+
+
+def do(client: Client, case: Case, action: str, **form: object) -> str:
+    answer = client.post(
+        reverse("console:act", args=[case.key, action]), {"version": case.version, **form}, follow=True
+    )
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def fresh(case: Case) -> Case:
+    found = get_case(case.key)
+    assert found is not None
+    return found
+
+
+def test_a_note_stands_on_the_case_and_in_no_letter(day: object, log_in: LogIn) -> None:
+    case = running()
+    page = do(log_in(Role.ANALYST, name="lena"), case, "note", text="Called them; <b>they</b> look into it.")
+    assert [n.actor for n in notes_of(case.key)] == ["lena"]
+    assert "&lt;b&gt;they&lt;/b&gt;" in page
+
+
+def test_taking_a_case_puts_a_name_on_it(day: object, log_in: LogIn) -> None:
+    case = running()
+    assert "The case is yours." in do(log_in(Role.ANALYST, name="lena"), case, "take")
+    assert fresh(case).assignee == "lena"
+
+
+def test_a_stale_page_changes_nothing_and_says_so(day: object, log_in: LogIn) -> None:
+    case = running()
+    do(log_in(Role.ANALYST, name="lena"), case, "take")
+    page = do(log_in(Role.LEAD, name="mary"), case, "take")
+    assert "Somebody else changed this case meanwhile" in page
+    assert fresh(case).assignee == "lena"
+
+
+def test_a_case_is_closed_as_not_upheld_with_a_reason(day: object, log_in: LogIn) -> None:
+    case = running()
+    assert "Say why" in do(log_in(Role.LEAD), case, "not-upheld", why=" ")
+    do(log_in(Role.LEAD), case, "not-upheld", why="The log is of another network.")
+    assert (fresh(case).state, fresh(case).outcome) == (CaseState.CLOSED, CaseOutcome.NOT_UPHELD)
+
+
+def test_an_urgent_measure_takes_two_different_people(day: object, log_in: LogIn) -> None:
+    case = next(c for c in list_cases() if c.state is CaseState.NOTIFIED and c.measure_ports and c.decides is None)
+    mary = log_in(Role.LEAD, name="mary")
+    do(mary, case, "propose-urgent", ground="network_harm", shown_by="40,000 mails an hour")
+    page = do(mary, case, "second-urgent")
+    assert "cannot second" in page
+    assert measures_of_case(case.key) == []
+    do(log_in(Role.ENGINEER, name="eva"), case, "second-urgent")
+    (measure,) = measures_of_case(case.key)
+    assert measure.urgency is not None
+    assert {measure.urgency.decided_by, measure.urgency.seconded_by} == {"mary", "eva"}
+    assert decisions_of(case.key)[0].seconded_by == "eva"
+
+
+def test_a_dispute_is_reviewed_and_the_clock_runs_again(day: object, log_in: LogIn) -> None:
+    from tipstaff.procedures.answers import answer_case
+    from tipstaff.words import Answer
+
+    case = running()
+    answer_case(case.key, answer=Answer.DISPUTE, words="No.", via="portal", desk=day.desk(), at=day_now())  # type: ignore[attr-defined]  # the day's module
+    disputed = fresh(case)
+    do(log_in(Role.ANALYST, Role.LEAD), disputed, "review", decision="rejected", why="The port is theirs.")
+    assert fresh(case).state is CaseState.NOTIFIED
+
+
+def day_now():  # type: ignore[no-untyped-def]  # the instant that the fixture set
+    from tipstaff import wiring
+
+    return wiring.now()
+
+
+def test_a_report_nobody_could_read_is_read_by_a_person(day: object, log_in: LogIn) -> None:
+    report = list_reports(outcome=ReportOutcome.WITH_A_PERSON)
+    broken = next(r for r in report if not r.incidents)
+    client = log_in(Role.ANALYST)
+    form = {"type": "connection/port_scan", "source": "not an address"}
+    page = client.post(reverse("console:read_as", args=[broken.key]), form, follow=True).content.decode()
+    assert "is not an IP address" in page
+    form = {"type": "connection/port_scan", "source": "192.0.2.27", "at": "2026-05-04T08:00Z"}
+    client.post(reverse("console:read_as", args=[broken.key]), form, follow=True)
+    after = get_report(broken.key)
+    assert after is not None
+    assert [str(i.allegation.source) for i in after.incidents] == ["192.0.2.27"]
+
+
+def test_a_key_in_the_search_box_opens_its_page(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.ANALYST)
+    assert client.get("/console/search?q=c-000001")["Location"] == "/console/cases/C-000001"
+    assert client.get("/console/search?q=m-000001")["Location"] == "/console/measures/M-000001"
+
+
+def test_every_page_of_the_day_can_be_opened(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.LEAD, Role.COUNSEL, Role.ADMINISTRATOR)
+    for case in list_cases(limit=100):
+        assert client.get(reverse("console:case", args=[case.key])).status_code == 200
+        assert client.get(reverse("console:peek", args=[case.key])).status_code == 200
+        assert client.get(reverse("console:customer", args=[case.customer])).status_code == 200
+    for report in list_reports(limit=100):
+        assert client.get(reverse("console:report", args=[report.key])).status_code == 200
+    for view in ("open", "mine", "overdue", "person", "measure", "closed", "all"):
+        assert client.get(f"/console/cases?view={view}&find=example").status_code == 200
+    assert "Whole:" in client.get("/console/record?verify=1").content.decode()
+
+
+def test_raw_evidence_is_plain_text_that_nothing_runs(day: object, log_in: LogIn) -> None:
+    report = next(r for r in list_reports() if r.outcome is not ReportOutcome.SEALED)
+    answer = log_in(Role.ANALYST).get(reverse("console:raw_evidence", args=[report.evidence]))
+    assert answer["Content-Type"].startswith("text/plain")
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert answer["X-Content-Type-Options"] == "nosniff"

@@ -1,0 +1,124 @@
+"""The customer's page and the complainant's: what they show, and what they never do."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from tipstaff import wiring
+from tipstaff.cases.queries import get_case, list_cases
+from tipstaff.intake.queries import list_reports, reports_of_case
+from tipstaff.procedures.links import make_link, make_report_link
+from tipstaff.registry.queries import get_customer
+from tipstaff.words import Case, CaseState, ReportOutcome
+
+
+def told() -> Case:
+    return list_cases(states=frozenset({CaseState.NOTIFIED}))[0]
+
+
+def link(case: Case, at: datetime, *, days: int = 7) -> str:
+    return f"/p/{make_link(case.key, at=at, expires_at=at + timedelta(days=days))}"
+
+
+def now_is(case: Case) -> Case:
+    found = get_case(case.key)
+    assert found is not None
+    return found
+
+
+def test_the_portal_shows_the_case_and_never_who_complained(day: object, at: datetime) -> None:
+    for case in list_cases(states=frozenset({CaseState.NOTIFIED, CaseState.EXTENDED, CaseState.DISPUTED})):
+        page = Client().get(link(case, at)).content.decode()
+        assert case.key in page
+        assert case.resource in page
+        for report in reports_of_case(case.key):
+            assert report.key not in page
+            assert report.reading is not None
+            who = report.reading.reporter
+            for secret in filter(None, (report.sender, who.address, who.name, who.reference, who.message_id)):
+                assert secret not in page, secret
+
+
+def test_a_customer_says_that_it_is_fixed(day: object, at: datetime) -> None:
+    case = told()
+    answer = Client().post(link(case, at), {"answer": "fixed", "words": "We removed the plugin."}, follow=True)
+    assert "Thank you, we have your answer" in answer.content.decode()
+    assert now_is(case).state in (CaseState.FIXED, CaseState.CLOSED)
+    assert now_is(case).answer == "We removed the plugin."
+
+
+def test_more_time_is_given_once(day: object, at: datetime) -> None:
+    case = told()
+    client = Client()
+    client.post(link(case, at), {"answer": "need_time"})
+    due = now_is(case).due_at
+    assert now_is(case).state is CaseState.EXTENDED
+    assert client.post(link(case, at), {"answer": "need_time"}).status_code == 409
+    assert now_is(case).due_at == due
+
+
+def test_a_dispute_needs_words(day: object, at: datetime) -> None:
+    case = told()
+    answer = Client().post(link(case, at), {"answer": "dispute", "words": "  "})
+    assert answer.status_code == 400
+    assert "Please say why" in answer.content.decode()
+    assert now_is(case).state is case.state
+
+
+def test_the_answer_needs_no_cookie(day: object, at: datetime) -> None:
+    case = told()
+    strict = Client(enforce_csrf_checks=True, headers={"Origin": "null"})
+    assert strict.post(link(case, at), {"answer": "need_time"}).status_code == 303
+
+
+def test_an_expired_link_says_so_kindly_and_changes_nothing(
+    day: object, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, address = told(), link(told(), at)
+    monkeypatch.setattr(wiring, "now", lambda: at + timedelta(days=7))
+    page = Client().get(address)
+    assert page.status_code == 410
+    assert "This link has expired" in page.content.decode()
+    assert case.customer_name not in page.content.decode()
+    assert Client().post(address, {"answer": "fixed", "words": "x"}).status_code == 410
+    assert now_is(case) == case
+
+
+def test_a_changed_link_opens_nothing(day: object, at: datetime) -> None:
+    case = told()
+    good = link(case, at)
+    other = next(c for c in list_cases() if c.key != case.key)
+    for bad in (good[:-1], good[:-1] + "~", good.replace(case.key, other.key), "/p/x", "/p/C-000001.1.x"):
+        page = Client().get(bad)
+        assert page.status_code == 404, bad
+        assert other.customer_name not in page.content.decode()
+
+
+def test_a_complainants_link_opens_no_case_and_the_other_way_round(day: object, at: datetime) -> None:
+    report = list_reports()[0]
+    token = make_report_link(report.key, at=at, expires_at=at + timedelta(days=1))
+    assert Client().get(f"/p/{token}").status_code == 404
+    assert Client().get(link(told(), at).replace("/p/", "/r/")).status_code == 404
+
+
+def test_the_status_page_never_names_a_customer(day: object, at: datetime) -> None:
+    names = {c.customer for c in list_cases(limit=200)}
+    for report in list_reports(limit=200):
+        token = make_report_link(report.key, at=at, expires_at=at + timedelta(days=1))
+        page = Client().get(f"/r/{token}").content.decode()
+        assert report.key in page
+        assert "C-0" not in page
+        for key in names:
+            customer = get_customer(key)
+            assert customer is not None
+            assert customer.name not in page
+            assert key not in page
+
+
+def test_the_status_page_of_a_sealed_report_says_nothing_of_it(day: object, at: datetime) -> None:
+    (sealed,) = list_reports(outcome=ReportOutcome.SEALED)
+    token = make_report_link(sealed.key, at=at, expires_at=at + timedelta(days=1))
+    page = Client().get(f"/r/{token}").content.decode()
+    assert "child" not in page.lower()
+    assert "What we understood" not in page

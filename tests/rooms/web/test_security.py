@@ -1,0 +1,141 @@
+"""Headers, log-in, first log-in."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+import tipstaff.web
+from tipstaff import wiring
+from tipstaff.web.first import (
+    FirstLinkGone,
+    check_first_token,
+    make_first_token,
+    needs_first,
+    use_first_token,
+)
+from tipstaff.web.roles import roles_of
+from tipstaff.words import Role
+
+LogIn = Callable[..., Client]
+TEMPLATES = Path(tipstaff.web.__file__).parent / "templates"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/policy", "/login", "/health", "/nowhere", "/first/x", "/p/x", "/r/x"])
+def test_every_page_forbids_what_is_not_ours(at: object, path: str) -> None:
+    answer = Client().get(path)
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_no_template_has_inline_script_or_style() -> None:
+    for template in TEMPLATES.rglob("*.html"):
+        text = template.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text), template
+        assert "<style" not in text, template
+        assert not re.search(r"\s(style|on[a-z]+)=", text), template
+        assert not re.search(r"https?://(?!www\.w3\.org)", text), template
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/p/x", "/r/x", "/first/x"])
+def test_a_page_whose_address_is_a_key_tells_it_nobody(at: object, path: str) -> None:
+    answer = Client().get(path)
+    assert answer["Referrer-Policy"] == "no-referrer"
+    assert answer["Cache-Control"] == "no-store" or "no-store" in answer["Cache-Control"]
+    assert "noindex" in answer["X-Robots-Tag"]
+    assert not answer.cookies
+
+
+def test_a_name_waits_after_five_failures_at_one_address_only(
+    db: None, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_user("mary", password="correct horse battery")
+    client = Client()
+    for _ in range(5):
+        assert client.post("/login", {"username": "mary", "password": "wrong"}).status_code == 401
+    right = {"username": "Mary", "password": "correct horse battery"}
+    blocked = client.post("/login", right)
+    assert (blocked.status_code, blocked["Retry-After"]) == (429, "901")
+    assert Client(REMOTE_ADDR="198.51.100.7").post("/login", right | {"username": "mary"}).status_code == 302
+    monkeypatch.setattr(wiring, "now", lambda: at + timedelta(minutes=16))
+    assert client.post("/login", right | {"username": "mary"}).status_code == 302
+
+
+@pytest.mark.django_db
+def test_a_log_in_leads_only_to_our_own_pages(at: object) -> None:
+    User.objects.create_user("mary", password="correct horse battery")
+    form = {"username": "mary", "password": "correct horse battery", "next": "https://evil.example.com/"}
+    assert Client().post("/login", form)["Location"] == "/console/"
+
+
+@pytest.mark.django_db
+def test_the_first_link_works_once(at: datetime) -> None:
+    assert needs_first()
+    token = make_first_token(at=at)
+    client = Client()
+    weak = client.post(f"/first/{token}", {"password": "short", "again": "short"})
+    assert weak.status_code == 400
+    form = {"password": "correct horse battery", "again": "correct horse battery"}
+    assert client.post(f"/first/{token}", form)["Location"] == "/console/"
+    assert client.get("/console/", follow=True).status_code == 200
+    assert not needs_first()
+    assert Client().get(f"/first/{token}").status_code == 410
+    assert roles_of(User.objects.get(username="admin")) == {Role.ADMINISTRATOR, Role.LEAD}
+
+
+@pytest.mark.django_db
+def test_a_first_link_expires_and_a_newer_one_replaces_it(at: datetime) -> None:
+    old = make_first_token(at=at)
+    new = make_first_token(at=at)
+    with pytest.raises(FirstLinkGone):
+        check_first_token(old, at=at)
+    assert check_first_token(new, at=at) == "admin"
+    with pytest.raises(FirstLinkGone):
+        use_first_token(new, password="correct horse battery", at=at + timedelta(days=1))
+    with pytest.raises(ValidationError):
+        use_first_token(new, password="admin", at=at)
+    assert check_first_token(new, at=at) == "admin", "a weak password does not spend the link"
+
+
+def test_an_administrator_adds_a_colleague_who_sets_their_own_password(at: object, log_in: LogIn) -> None:
+    page = log_in(Role.ADMINISTRATOR, name="admin").post("/console/staff/add", {"name": "lena", "role": ["analyst"]})
+    (token,) = re.findall(r"/first/([\w-]+)", page.content.decode())
+    lena = Client()
+    lena.post(f"/first/{token}", {"password": "correct horse battery", "again": "correct horse battery"})
+    assert lena.get("/console/cases").status_code == 200
+    assert lena.get("/console/staff").status_code == 403
+
+
+def test_an_administrator_cannot_lock_themselves_out(at: object, log_in: LogIn) -> None:
+    admin = log_in(Role.ADMINISTRATOR, name="admin")
+    me = User.objects.get(username="admin")
+    admin.post(f"/console/staff/{me.pk}", {"do": "off"})
+    admin.post(f"/console/staff/{me.pk}", {"do": "roles", "role": ["analyst"]})
+    assert admin.get("/console/staff").status_code == 200
+
+
+def test_who_is_switched_off_is_out_at_once(at: object, log_in: LogIn) -> None:
+    lena = log_in(Role.ANALYST, name="lena")
+    person = User.objects.get(username="lena")
+    log_in(Role.ADMINISTRATOR).post(f"/console/staff/{person.pk}", {"do": "off"})
+    assert lena.get("/console/cases").status_code == 302
+
+
+@pytest.mark.django_db
+def test_the_public_pages_answer_without_a_log_in(at: object) -> None:
+    client = Client()
+    assert "abuse@operator.example.net" in client.get("/").content.decode()
+    assert client.get("/policy").status_code == 200
+    assert client.get("/policy.json").json()["clauses"]
+    assert client.get("/health").json()["status"] == "well"
+    lines = client.get("/.well-known/security.txt").content.decode().splitlines()
+    assert {line.partition(":")[0] for line in lines} >= {"Contact", "Expires"}
