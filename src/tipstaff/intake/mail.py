@@ -245,6 +245,10 @@ def _bound_embedding(raw: bytes, limits: Limits, exceeded: set[str]) -> bytes:
     return _EMBEDDING.sub(close, raw)
 
 
+class _HiddenBody(Exception):
+    """A container without a part: its text would be lost."""
+
+
 class _Budget:
     """Counts what has been unfolded, and remembers which bound was met."""
 
@@ -284,7 +288,10 @@ def _from_fast(node: Any, budget: _Budget, depth: int) -> Part:
     content = b""
     if node.children:
         children = tuple(_from_fast(x, budget, depth + 1) for x in node.children if budget.another_part(depth + 1))
-    elif not node.content_type.startswith("multipart/") and budget.afford(node.encoded_size or 0):
+    elif node.content_type.startswith("multipart/"):
+        # Its boundary never comes: the fast parser hides the body, the slow one shows it.
+        raise _HiddenBody(node.content_type)
+    elif budget.afford(node.encoded_size or 0):
         content = node.content or b""
     return _part(node.content_type, headers, node.filename, node.disposition, content, children, bool(node.is_message))
 
@@ -330,6 +337,8 @@ def _part(
     children: tuple[Part, ...],
     is_message: bool,
 ) -> Part:
+    if not children and content_type.startswith("multipart/"):
+        content_type = "text/plain"
     charset = _CHARSET.search(headers.get("content-type", ("",))[0][:2000])
     return Part(
         content_type.lower().strip()[:100],

@@ -2,6 +2,7 @@
 
 import hashlib
 import html
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -148,9 +149,10 @@ def _readable(content: bytes, charset: str, kind: str, limits: Limits, depth: in
     text = decode(content[:_LONGEST_SEARCHED], charset=charset)
     if "\\u00" in text or "\\u0" in text:
         text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda x: chr(int(x[1], 16)), text)
-    if "&#" in text:
+    page = kind == "text/html" or "<html" in text[:2000].lower()
+    if page or "&#" in text:
         text = html.unescape(text)
-    if kind == "text/html" or "<html" in text[:2000].lower():
+    if page:
         # Tags may stand between the letters of a phrase.
         yield re.sub(r"</?(?:b|i|em|strong|span|font|u|wbr|a)\b[^<>]{0,500}>", "", text)
     else:
@@ -203,7 +205,6 @@ def _is_aside(text: str, start: int, end: int) -> bool:
 # ---- What is kept of it -----------------------------------------------------------------------------------------
 
 _KEPT_HEADERS = ("from", "to", "cc", "reply-to", "subject", "date", "message-id", "received", "in-reply-to", "x-xarf")
-_RUN = 200
 _MOST_KEPT = 2_000_000
 
 
@@ -230,10 +231,15 @@ class _Keeper:
 
     def _headers(self, part: Part) -> list[str]:
         return [
-            f"{name.title()}: {self.scrub(one_line(value, longest=500))}"
+            f"{name.title()}: {self._header(value)}"
             for name in _KEPT_HEADERS
             for value in part.headers.get(name, ())[:20]
         ]
+
+    def _header(self, value: str) -> str:
+        if _BINARY_CHARACTERS.search(value[:2000]):
+            return self._take("header", value.encode("utf-8", "replace"))
+        return one_line(self.scrub(one_line(value, longest=500)), longest=1000)
 
     def _leaf(self, part: Part) -> str:
         kind = part.content_type
@@ -242,102 +248,150 @@ class _Keeper:
             return ""
         if not wordy or _looks_encoded(part.content):
             return self._take(kind, part.content)
-        if kind == "text/html":
-            source = decode(part.content, charset=part.charset)
-            text = html_to_text(self.scrub(source))[0]
-        else:
-            text = decode(part.content, charset=part.charset)
+        text = decode(part.content, charset=part.charset)
         if _is_binary(text):
             return self._take(kind, part.content)
-        return self.scrub(text)
+        if kind == "text/html":
+            # What stands in tags is looked at too: a picture may be written there.
+            return self.scrub(html_to_text(self._without_uris(text))[0])
+        return self.scrub(_told(text))
 
     def _take(self, kind: str, content: bytes) -> str:
         entry = (one_line(kind, longest=80), len(content), hashlib.sha256(content).hexdigest())
         self.stripped.append(entry)
         return f"[removed: {entry[0]}, {entry[1]} octets, sha256 {entry[2]}]"
 
+    def _without_uris(self, text: str) -> str:
+        return _DATA_URI.sub(lambda x: self._take("data URI", x[0].encode("utf-8", "replace")), text)
+
     def scrub(self, text: str) -> str:
-        """A text without runs that could be media in letters: base64, hex, uuencode, escapes, data URIs."""
+        """A text without runs that could be media in letters: any piece that does not read like words goes."""
         text = text[: self._room]
         self._room = max(0, self._room - len(text))
-        text = _DATA_URI.sub(lambda x: self._take("data URI", x[0].encode("utf-8", "replace")), text)
-        text = (
-            text.replace("\\r\\n", "\n")
-            .replace("\\n", "\n")
-            .replace("\\/", "/")
-            .replace("\r\n", "\n")
-            .replace("\r", "\n")
-        )
+        text = self._without_uris(text)
+        text = text.replace("\\r\\n", "\n").replace("\\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
         kept: list[str] = []
         run: list[str] = []
         for line in text.split("\n"):
-            if _is_coded(line):
-                run.append(line)
-                continue
-            if run:
+            for piece in _pieces(line):
+                coded = _coded_octets(piece)
+                if coded * 5 >= len(piece) * 2 and (coded >= 16 or (run and coded >= 2)):
+                    run.append(piece)
+                    continue
+                if run and not piece.strip(_MARKS):
+                    # Empty lines and quotation marks do not end a run.
+                    continue
                 kept += self._close(run)
                 run = []
-            kept.append(self._inline(line))
+                kept.append(self._inline(piece))
         kept += self._close(run)
         return "\n".join(kept)
 
     def _close(self, run: list[str]) -> list[str]:
-        """A run of coded lines is taken out whole; a single short one (a digest, a key) may stay."""
+        """A run of coded pieces is taken out whole; a single short one (a digest, a key) may stay."""
         if not run:
             return []
-        joined = "\n".join(run)
-        if len(joined) < _SHORT_RUN and len(run) == 1 and not _BINARY_CHARACTERS.search(joined):
-            return [self._inline(joined)]
-        return [self._take("encoded run", joined.encode("utf-8", "replace"))]
+        if len(run) == 1 and len(run[0].strip()) < _SHORT_RUN and not _BINARY_CHARACTERS.search(run[0]):
+            return [run[0]]
+        return [self._take("encoded run", "\n".join(run).encode("utf-8", "replace"))]
 
-    def _inline(self, line: str) -> str:
-        """Long words of code within a line of prose."""
-        if len(line) < _SHORT_RUN:
-            return line
-        return _CODE_WORD.sub(lambda x: self._take("encoded run", x[0].encode("utf-8", "replace")), line)
+    def _inline(self, piece: str) -> str:
+        """Long words of code within a piece of prose; a digest may stay."""
+
+        def take(found: re.Match[str]) -> str:
+            word = found[0]
+            if not _odd(word) or _DIGEST.fullmatch(word.strip(_MARKS)):
+                return word
+            return self._take("encoded run", word.encode("utf-8", "replace"))
+
+        return _LONG_WORD.sub(take, piece)
 
 
-_SHORT_RUN = 80
+_SHORT_RUN = 44
 _WORDY = frozenset(
-    ["application/json", "application/xml", "application/csv", "message/feedback-report", "message/delivery-status"]
+    ("application/json", "application/xml", "application/csv", "message/feedback-report", "message/delivery-status")
 )
 _DATA_URI = re.compile(r"data:[\w/+.;=-]{0,200},[^\s\"'<>)]{0,50000000}", re.IGNORECASE)
-_CODE_WORD = re.compile(r"[A-Za-z0-9+/=_\\%-]{64,}")
-_BINARY_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
-_CODED_LINE = re.compile(r"[>|\s\"',\[\](){}]{0,12}[A-Za-z0-9+/=_-]{16,}[\s\"',\])}=]{0,6}\Z")
-_ESCAPES = re.compile(r"(?:=|%|\\x|\\u00|0x|\\)[0-9A-Fa-f]{2,3}")
+_LONG_WORD = re.compile(r"[^\s,;|<>]{44,}")
+_DIGEST = re.compile(r"(?:(?:md5|sha1|sha256):)?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})", re.IGNORECASE)
+_BINARY_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]")
+_MARKS = "()[]{}\"'.!?:*#_-–—•·=~`/\\“”„’‘«»…> \t"
+_SPLIT = re.compile(r"[\s,;|<>]+")
+_WORD = re.compile(
+    r"[^\W\d_]{1,30}(?:[-'’./&+:][^\W\d_]{1,30}){0,4}"
+    r"|[+-]?[\d.,:/%x×T+Z-]{1,27}"
+    r"|\w{2,10}://\S{1,300}"
+    r"|[\w.+%-]{1,60}@[\w.-]{1,80}"
+    r"|[\w-]{1,30}(?:\.[\w-]{1,30}){1,8}(?::\d{1,5})?(?:/[\w./?=&%~#-]{0,100})?"
+    r"|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}"
+    r"|\w{1,24}[=:][\"']?[\w.:/@-]{0,40}"
+    r"|[\w-]{1,20}"
+)
+_CHANGES = re.compile(r"[a-z0-9][A-Z]|[A-Za-z][0-9]")
+_SHORT_NUMBERS = re.compile(r"(?<![\w.:/-])\d{1,3}(?![\w.:/-])")
 _HEX_WORDS = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2,8}(?![0-9A-Za-z])")
 
 
-def _is_coded(line: str) -> bool:
-    """True for a line that is letters standing for octets, not words."""
-    if not line.strip():
-        return False
-    if _BINARY_CHARACTERS.search(line):
-        return True
-    if _CODED_LINE.match(line) and "." not in line:
-        return True
-    stripped = line.strip("> \t|")
-    if _is_uu(stripped):
-        return True
-    if len(_ESCAPES.findall(line)) * 12 > len(line) and len(line) > 20:
-        return True
-    words = _HEX_WORDS.findall(line)
-    return len(words) >= 8 and sum(map(len, words)) * 3 > len(line)
+def _told(text: str) -> str:
+    """JSON as a list of its values, one a line, its escapes undone; any other text as it is."""
+    stripped = text.strip()
+    if stripped[:1] not in ("{", "["):
+        return text
+    try:
+        value = json.loads(stripped)
+    except (ValueError, RecursionError):
+        return text
+    lines: list[str] = []
+    stack: list[tuple[str, object]] = [("", value)]
+    while stack and len(lines) < 20_000:
+        name, this = stack.pop()
+        if isinstance(this, dict):
+            stack += [(f"{name}.{key}".strip("."), x) for key, x in reversed(this.items())]
+        elif isinstance(this, list):
+            stack += [(name, x) for x in reversed(this)]
+        else:
+            lines.append(f"{name}: {this}")
+    return "\n".join(lines)
 
 
-def _is_uu(line: str) -> bool:
-    """True for a line whose first character counts its octets in uuencode or xxencode."""
-    if len(line) < 5 or len(line) > 90:
-        return False
-    octets = (ord(line[0]) - 32) & 63
-    if (
-        octets
-        and len(line) - 1 in (-(-octets // 3) * 4, -(-octets // 3) * 4 + 1)
-        and all(32 <= ord(x) <= 96 for x in line)
-    ):
-        return sum(not x.isalpha() and x != " " for x in line) * 5 > len(line)
-    return False
+def _pieces(line: str) -> Iterator[str]:
+    """A line in pieces of some hundred characters, so that code in one place does not hide among words in another."""
+    while len(line) > 160:
+        cut = line.rfind(" ", 60, 120)
+        cut = cut if cut > 0 else 120
+        if not line[:cut].strip():
+            cut = 120
+        if cut == 120 and " " not in line[:160]:
+            # One long word stays whole: its length tells what it is.
+            end = line.find(" ", 160)
+            cut = end if end > 0 else len(line)
+        yield line[:cut]
+        line = line[cut:]
+    yield line
+
+
+def _coded_octets(piece: str) -> int:
+    """How many characters of a piece are not words, names, numbers or addresses."""
+    if _BINARY_CHARACTERS.search(piece):
+        return len(piece)
+    words = _HEX_WORDS.findall(piece)
+    if len(words) >= 8 and sum(map(len, words)) * 3 > len(piece):
+        return len(piece)
+    if len(_SHORT_NUMBERS.findall(piece)) >= 12:
+        return len(piece)
+    return sum(map(_odd, _SPLIT.split(piece)))
+
+
+def _odd(word: str) -> int:
+    """The length of a word that no language writes, else 0."""
+    core = word.strip(_MARKS)
+    if not core:
+        return 0
+    if sum(ord(x) >= 0x370 for x in core) * 2 >= len(core):
+        return 0
+    if len(_CHANGES.findall(core)) >= 3 and "://" not in core and "@" not in core:
+        return len(word)
+    return 0 if _WORD.fullmatch(core) else len(word)
 
 
 def _looks_encoded(content: bytes) -> bool:

@@ -1,0 +1,230 @@
+"""The sieve: what is sealed, what is not, and that no media of a sealed report is ever kept."""
+
+import base64
+import hashlib
+import json
+import random
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tipstaff.intake.sieve import sift
+
+from .mails import forms_of, letter, survives, with_files, zipped
+
+REPORTS = {
+    "English": "We found child sexual abuse material at https://example.com/x on 192.0.2.7. Please remove it.",
+    "abbreviation": "CSAM report: the URL https://example.com/x hosts illegal images.",
+    "German": "Auf https://example.com/x liegt kinderpornografisches Material (Kinderpornografie). Bitte sperren.",
+    "French": "Signalement de pédopornographie : https://example.com/x sur 192.0.2.7.",
+    "Spanish": "Denunciamos pornografía infantil en https://example.com/x.",
+    "Italian": "Segnalazione di pedopornografia all'indirizzo https://example.com/x.",
+    "Portuguese": "Denúncia de pornografia infantil em https://example.com/x.",
+    "Dutch": "Melding van kinderporno op https://example.com/x.",
+    "Polish": "Zgłaszamy pornografię dziecięcą pod adresem https://example.com/x.",
+    "Russian": "По адресу https://example.com/x размещена детская порнография.",
+    "Japanese": "https://example.com/x に児童ポルノが掲載されています。",
+    "Chinese": "https://example.com/x 存在儿童色情内容。",
+    "Korean": "https://example.com/x 에 아동 음란물이 있습니다.",
+    "Turkish": "https://example.com/x adresinde çocuk pornografisi bulunuyor.",
+    "broken over lines": "The page shows sexual images\nof children under ten: https://example.com/x",
+}
+
+
+@pytest.mark.parametrize("language", REPORTS)
+def test_a_report_about_child_abuse_material_is_sealed(language: str) -> None:
+    assert sift(letter(REPORTS[language])).sealed
+
+
+@pytest.mark.parametrize("language", REPORTS)
+def test_it_is_sealed_in_base64_in_html_and_inside_another_mail(language: str) -> None:
+    text = REPORTS[language]
+    inner = EmailMessage()
+    inner["From"], inner["Subject"] = "hotline@example.org", "Report"
+    inner.set_content(text, cte="base64")
+    outer = EmailMessage()
+    outer["From"], outer["Subject"] = "forwarder@example.org", "Fwd: Report"
+    outer.set_content("See below.")
+    outer.add_attachment(inner)
+    page = EmailMessage()
+    page["From"], page["Subject"] = "hotline@example.org", "Report"
+    page.set_content("<p>" + text.replace(" ", "&nbsp;") + "</p>", subtype="html", cte="quoted-printable")
+    for mail in (inner, outer, page):
+        assert sift(mail.as_bytes()).sealed
+
+
+@pytest.mark.parametrize("kind", ["csam", "csem"])
+def test_an_xarf_report_of_a_sealed_type_is_sealed_attached_inline_and_zipped(kind: str) -> None:
+    report = json.dumps({"xarf_version": "4.2.0", "category": "content", "type": kind, "url": "https://example.com/x"})
+    old = json.dumps(
+        {"Version": "3", "ReporterInfo": {}, "Report": {"ReportType": "Child-Abuse", "Url": "https://example.com"}}
+    )
+    for content in (report.encode(), old.encode(), report.replace("s", "\\u0073").encode()):
+        assert sift(with_files("See the attached report.", ("application/json", "xarf.json", content))).sealed
+        assert sift(with_files("See it.", ("application/zip", "r.zip", zipped(("xarf.json", content))))).sealed
+        assert sift(letter(content.decode())).sealed
+        assert sift(letter(base64.encodebytes(content).decode())).sealed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A phishing page runs at https://example.com/login on 192.0.2.7.\n\n-- \nExample Trust\n"
+        "We also fight child sexual abuse material.",
+        "Spam came from 192.0.2.7.\n\nTo report other types: spam, phishing, malware, copyright, child pornography,"
+        " terrorism, write to us.",
+        "Login attempts from 192.0.2.7 for user child, children's hospital of example.org, minors' sports club.",
+        "This torrent of the film 'Child of Glass' was shared by 192.0.2.7 port 6881.",
+        "Kindergarten e.V. meldet: Spam von 192.0.2.7, unsere Kinderseite ist betroffen.",
+        "Our acceptable use policy prohibits child pornography, and your customer 192.0.2.7 sent us malware.",
+    ],
+)
+def test_a_report_that_only_mentions_the_matter_is_kept_as_it_came(text: str) -> None:
+    raw = letter(text)
+    sifted = sift(raw)
+    assert not sifted.sealed
+    assert sifted.kept == raw
+    assert sifted.stripped == ()
+
+
+def test_the_digest_is_of_the_bytes_as_received() -> None:
+    raw = letter(REPORTS["English"])
+    sifted = sift(raw)
+    assert sifted.digest == hashlib.sha256(raw).hexdigest()
+    assert sifted.size == len(raw)
+    assert sifted.digest.encode() in sifted.kept
+
+
+def test_a_sealed_mail_keeps_its_words_and_names_what_was_taken_out() -> None:
+    picture = b"\xff\xd8\xff\xe0" + random.Random(1).randbytes(3000)
+    raw = with_files(REPORTS["English"], ("image/jpeg", "evidence.jpg", picture))
+    sifted = sift(raw)
+    assert b"child sexual abuse material" in sifted.kept
+    assert b"https://example.com/x" in sifted.kept
+    assert sifted.stripped == (("image/jpeg", len(picture), hashlib.sha256(picture).hexdigest()),)
+    assert hashlib.sha256(picture).hexdigest().encode() in sifted.kept
+    assert not survives(picture, sifted.kept)
+
+
+def test_what_is_kept_of_a_sealed_mail_is_sealed_again() -> None:
+    assert sift(sift(letter(REPORTS["French"])).kept).sealed
+
+
+MEDIA = [b"\xff\xd8\xff\xe0\x00\x10JFIF" + random.Random(n).randbytes(2400) for n in range(3)]
+MEDIA.append(b"\x89PNG\r\n\x1a\n" + random.Random(7).randbytes(2400))
+FORMS = list(forms_of(MEDIA[0]))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("media", MEDIA, ids=range(len(MEDIA)))
+def test_no_media_survives_whatever_the_form_and_the_place(form: str, media: bytes) -> None:
+    planted = forms_of(media)[form]
+    for place, raw in places(planted).items():
+        sifted = sift(raw)
+        assert sifted.sealed, place
+        assert not survives(media, sifted.kept), (form, place, survives(media, sifted.kept))
+
+
+def places(planted: bytes) -> dict[str, bytes]:
+    """Mails with the planted bytes in every place that a mail offers."""
+    words = REPORTS["English"].encode()
+    head = b"From: h@example.org\r\nSubject: report\r\nMIME-Version: 1.0\r\n"
+    text = planted.decode("latin-1")
+    found = {
+        "in the text": head + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + words + b"\r\n\r\n" + planted,
+        "between words": head + b"\r\n" + words + b"\r\nlook: " + planted + b" there\r\n" + words,
+        "before the first boundary": head
+        + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        + planted
+        + b"\r\n--b\r\n\r\n"
+        + words
+        + b"\r\n--b--\r\n"
+        + planted,
+        "in a part that calls itself text": head
+        + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+        + words
+        + b"\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
+        + planted
+        + b"\r\n--b--\r\n",
+        "in a part that calls itself nothing": head
+        + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+        + words
+        + b"\r\n--b\r\nContent-Type: x/y\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(planted)
+        + b"\r\n--b--\r\n",
+        "in HTML": with_html(words, b"<img src='" + planted.replace(b"'", b"") + b"'>"),
+        "in JSON": with_files(
+            "See the report.",
+            (
+                "application/json",
+                "xarf.json",
+                json.dumps({"category": "content", "type": "csam", "evidence": [{"payload": text}]}).encode(),
+            ),
+        ),
+        "in a mail inside": with_mail_inside(words, planted),
+        "in a header": head
+        + b"X-Picture: "
+        + planted.replace(b"\n", b"").replace(b"\r", b"")[:900]
+        + b"\r\nSubject: "
+        + planted.replace(b"\n", b"").replace(b"\r", b"")[:900]
+        + b"\r\n\r\n"
+        + words,
+        "as a file name": head
+        + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+        + words
+        + b'\r\n--b\r\nContent-Disposition: attachment; filename="'
+        + planted.replace(b"\n", b"").replace(b'"', b"")[:600]
+        + b'"\r\n\r\nx\r\n--b--\r\n',
+        "under a boundary that is never closed": head
+        + b"Content-Type: multipart/mixed; boundary=other\r\n\r\n--b\r\n"
+        + words
+        + b"\r\n--b\r\nContent-Type: image/jpeg\r\n\r\n"
+        + planted,
+    }
+    return found
+
+
+def with_html(words: bytes, tag: bytes) -> bytes:
+    return (
+        b"From: h@example.org\r\nSubject: report\r\nContent-Type: text/html; charset=latin-1\r\n\r\n<html><p>"
+        + words
+        + b"</p>"
+        + tag
+        + b"</html>"
+    )
+
+
+def with_mail_inside(words: bytes, planted: bytes) -> bytes:
+    return (
+        b"From: h@example.org\r\nSubject: fwd\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\n\r\nsee\r\n--b\r\n"
+        b"Content-Type: message/rfc822\r\n\r\nFrom: x@example.com\r\nSubject: y\r\n"
+        b"Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\n"
+        + words
+        + b"\r\n--c\r\nContent-Type: image/png\r\n\r\n"
+        + planted
+        + b"\r\n--c--\r\n--b--\r\n"
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10**6),
+    size=st.integers(200, 4000),
+    form=st.sampled_from(FORMS),
+    place=st.sampled_from(sorted(places(b"x"))),
+)
+def test_no_planted_media_survives_anywhere(seed: int, size: int, form: str, place: str) -> None:
+    media = b"\xff\xd8\xff\xe1" + random.Random(seed).randbytes(size)
+    sifted = sift(places(forms_of(media)[form])[place])
+    assert sifted.sealed
+    assert not survives(media, sifted.kept)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=3000))
+def test_any_bytes_can_be_sifted(raw: bytes) -> None:
+    sifted = sift(raw)
+    assert sifted.sealed or sifted.kept == raw
