@@ -213,7 +213,7 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
         "where": tongue.place(facts.resource, port=facts.port, protocol=facts.protocol),
         "place": defanged(clean(known_place)),
         "target": defanged(clean(facts.target)),
-        "when": tongue.interval(facts.first_seen, facts.last_seen) or tongue.moment(facts.moment),
+        "when": tongue.when(facts),
         "source": tongue.words("sources")[facts.source_kind.value],
         "report_count": str(facts.report_count),
         "several": "yes" if several else "",
@@ -248,14 +248,14 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
 
 
 def _complainant_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Value]:
-    groups = {
-        incident.outcome: tongue.places(facts.incidents, outcome=incident.outcome) for incident in facts.incidents
-    }
-    if len(groups) > 1:
+    outcomes = tuple(dict.fromkeys(incident.outcome for incident in facts.incidents))
+    if len(outcomes) > 1:
         said = tongue.words("outcomes")
         points = tuple(
-            tongue.say("point_outcome", outcome=said[outcome.value], places=places)
-            for outcome, places in groups.items()
+            tongue.say(
+                "point_outcome", outcome=said[outcome.value], places=tongue.places(facts.incidents, outcome=outcome)
+            )
+            for outcome in outcomes
         )
     else:
         points = tuple(tongue.point(incident) for incident in facts.incidents[:POINTS_MAX])
@@ -326,15 +326,15 @@ class _Tongue:
 
     def places(self, incidents: tuple[Incident, ...], *, outcome: ReportOutcome) -> str:
         """The offenders of one outcome, in a row."""
+        incidents = tuple(incident for incident in incidents if incident.outcome is outcome)
         places = [
             self.type(incident.allegation.type)
             if incident.allegation.type in SEALED_TYPES
             else defanged(clean(incident.allegation.offender))
-            for incident in incidents
-            if incident.outcome is outcome
+            for incident in incidents[:POINTS_MAX]
         ]
-        several = ", ".join(places[:POINTS_MAX])
-        more = len(places) - POINTS_MAX
+        more = len(incidents) - POINTS_MAX
+        several = ", ".join(places)
         return f"{several} {self.say('and_more', count=more)}" if more > 0 else several
 
     def day(self, at: datetime) -> str:
@@ -374,13 +374,11 @@ class _Tongue:
             return time
         return self.say("give_or_take", time=time, error=self._length(moment.error_seconds))
 
-    def interval(self, first: datetime | None, last: datetime | None) -> str:
-        if first is None or last is None or first == last:
-            return ""
-        first, last = first.astimezone(UTC), last.astimezone(UTC)
-        if first.date() == last.date():
-            return f"{self.day(first)}, " + self.say("from_to", first=f"{first:%H:%M:%S}", last=f"{last:%H:%M:%S}")
-        return self.say("first_to_last", first=self.instant(first), last=self.instant(last))
+    def when(self, facts: LetterFacts) -> str:
+        """The span of several events; of one, or when a zone is missing, the moment with its uncertainty."""
+        if facts.moment is not None and not facts.moment.zone_stated:
+            return self.moment(facts.moment)
+        return self._interval(facts.first_seen, facts.last_seen) or self.moment(facts.moment)
 
     def selector(self, selector: Selector) -> str:
         said, scope = self.words("selectors"), selector.scope
@@ -405,6 +403,14 @@ class _Tongue:
             return ""
         address = _network_text(selector) if selector.network is not None else ""
         return self.words("keeps_working")[selector.scope.name.lower()].format(address=address)
+
+    def _interval(self, first: datetime | None, last: datetime | None) -> str:
+        if first is None or last is None or first == last:
+            return ""
+        first, last = first.astimezone(UTC), last.astimezone(UTC)
+        if first.date() == last.date():
+            return f"{self.day(first)}, " + self.say("from_to", first=f"{first:%H:%M:%S}", last=f"{last:%H:%M:%S}")
+        return self.say("first_to_last", first=self.instant(first), last=self.instant(last))
 
     def _length(self, seconds: float) -> str:
         for unit, length in (("hours", 3600), ("minutes", 60), ("seconds", 1)):

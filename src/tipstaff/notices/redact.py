@@ -430,6 +430,7 @@ def _readable(text: str) -> str:
             break
     text = unicodedata.normalize("NFKC", text)
     text = _ENCODED_WORD.sub(LEFT_OUT, text).replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    text = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text)
     return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in _UNSEEN)
 
 

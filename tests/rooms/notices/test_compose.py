@@ -19,7 +19,7 @@ from tipstaff.notices.compose import (
     compose,
 )
 from tipstaff.notices.letters import languages, phrases
-from tipstaff.notices.prose import WIDTH, render
+from tipstaff.notices.prose import WIDTH, clean, render
 from tipstaff.words import (
     SEALED_TYPES,
     XARF_TYPES,
@@ -173,17 +173,15 @@ def test_times_come_in_utc_whatever_zone_they_came_in(facts: LetterFacts) -> Non
     )
 
 
-hostile = st.text(max_size=200) | st.sampled_from(
+hostile = st.text(max_size=40) | st.sampled_from(
     [PORTAL_LINK, "{case}", "[end]", "[if note]", "# Heading", "a :: b", "x\r\nBcc: trap@example.org", "\u202etxet"]
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(kind=st.sampled_from(sorted(LetterKind)), language=st.sampled_from(["en", "de"]), data=st.data())
-def test_no_fact_can_forge_a_header_a_heading_or_a_link(kind: LetterKind, language: str, data: st.DataObject) -> None:
-    texts = {
-        name: data.draw(hostile.filter(str.strip), label=name) for name in [*CUSTOMERS_TEXTS, "reporter_reference"]
-    }
+@settings(max_examples=100, deadline=None)
+@given(kind=st.sampled_from(sorted(LetterKind)), language=st.sampled_from(["en", "de"]), text=hostile.filter(clean))
+def test_no_fact_can_forge_a_header_a_heading_or_a_link(kind: LetterKind, language: str, text: str) -> None:
+    texts: dict[str, Any] = dict.fromkeys([*CUSTOMERS_TEXTS, "reporter_reference"], text)
     facts = LetterFacts(
         operator="Example Net",
         abuse_contact="abuse@example.net",
@@ -224,10 +222,14 @@ def test_a_link_to_a_bad_page_cannot_be_clicked(facts: LetterFacts) -> None:
 
 
 def test_many_incidents_are_counted_and_not_all_listed(facts: LetterFacts) -> None:
-    many = tuple(replace(facts.incidents[0], key=f"R-000301.{n}") for n in range(1, 401))
+    many = tuple(replace(facts.incidents[0], key=f"R-000301.{n}") for n in range(1, 10_001))
     body = compose(LetterKind.ACKNOWLEDGEMENT, facts=replace(facts, incidents=many)).body
     assert body.count("- Unsolicited mail: 192.0.2.7") == 10
-    assert "and 390 more" in body
+    assert "and 9990 more" in body
+    mixed = (replace(many[0], outcome=ReportOutcome.NOT_OURS), *many[1:])
+    body = " ".join(compose(LetterKind.OUTCOME, facts=replace(facts, incidents=mixed)).body.split())
+    assert body.count("192.0.2.7") == 11
+    assert "and 9989 more" in body
 
 
 def test_a_missing_fact_is_named() -> None:
