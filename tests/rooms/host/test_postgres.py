@@ -1,5 +1,6 @@
 """Our own PostgreSQL: private, never root's, gone with whoever started it, and what was committed stays."""
 
+import importlib.util
 import os
 import stat
 import tempfile
@@ -9,7 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tipstaff.host import postgres
 from tipstaff.host.postgres import BackupFailed, EmbeddedPostgres, NoPostgres, dump, find_binaries, is_owned, restore
 
 from .waiting import expecting_end, read_line, start_python
@@ -143,8 +143,8 @@ def test_a_long_path_gets_a_short_and_private_socket_folder(folder: Path, monkey
 
 
 def test_without_binaries_it_says_what_was_tried_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(postgres.Path, "glob", lambda self, pattern: iter(()))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(()))
     with pytest.raises(NoPostgres) as why:
         find_binaries()
     assert str(why.value) == (
@@ -196,6 +196,6 @@ def test_a_backup_that_fails_changes_nothing_and_says_why(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False) as server:
         tell(server, "CREATE TABLE kept AS SELECT 1 AS n")
         (folder / "no.backup").write_bytes(b"not a backup")
-        with pytest.raises(BackupFailed, match="pg_restore: .*input file does not appear to be a valid archive"):
+        with pytest.raises(BackupFailed, match=r"pg_restore: .*input file does not appear to be a valid archive"):
             restore(server.url, folder / "no.backup")
         assert ask(server, "SELECT count(*) FROM kept") == 1

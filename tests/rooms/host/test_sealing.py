@@ -14,6 +14,12 @@ from .waiting import start_python
 
 DESK = X25519PrivateKey.generate()
 PRIVATE, PUBLIC = DESK.private_bytes_raw(), DESK.public_key().public_bytes_raw()
+MAKE = """
+import sys
+from pathlib import Path
+from tipstaff.host.sealing import make_keys
+make_keys(Path(sys.argv[1]))
+"""
 CONTENT = b"Received: from mx.example.org\r\n\r\nThe media were taken out.\r\n"
 
 
@@ -61,8 +67,7 @@ def test_the_private_key_is_its_owners_only(tmp_path: Path) -> None:
 
 
 def test_keys_are_made_once_by_eight_processes_at_once(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from tipstaff.host.sealing import make_keys; make_keys(Path(sys.argv[1]))"
-    makers = [start_python(code, tmp_path / "keys") for _ in range(8)]
+    makers = [start_python(MAKE, tmp_path / "keys") for _ in range(8)]
     assert [maker.wait() for maker in makers] == [0] * 8
     private, public = ((tmp_path / "keys" / f"sealed.{half}").read_bytes() for half in ("private", "public"))
     assert unseal(seal(CONTENT, public=public), private=private) == CONTENT

@@ -156,8 +156,8 @@ def test_a_line_without_an_end_and_octets_that_are_no_text_are_passed_on_bounded
     supervisor, lines = supervise(
         program(
             "one",
-            "import sys, signal; out = sys.stdout.buffer; out.write(b'x' * 300_000); out.write(b'\\n\\xff\\xfe end\\n');"
-            "out.flush(); signal.pause()",
+            "import sys, signal; out = sys.stdout.buffer; out.write(b'x' * 300_000);"
+            "out.write(b'\\n\\xff\\xfe end\\n'); out.flush(); signal.pause()",
         )
     )
     supervisor.start()

@@ -1,0 +1,224 @@
+"""Settings: what is right is taken from file and environment; what is wrong is one sentence that says where."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tipstaff.config import BadSetting, load
+
+FILE = "tipstaff.toml"
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def refused(text: str | bytes = "", /, **environ: str) -> str:
+    """What is said about settings that cannot be used."""
+    Path(FILE).write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(BadSetting) as why:
+        load(Path(FILE), environ)
+    said = str(why.value)
+    assert "\n" not in said, "one sentence"
+    assert said.endswith("."), "one sentence"
+    return said
+
+
+def test_without_a_file_everything_has_a_default() -> None:
+    config = load(None, {})
+    assert config.path is None
+    assert (config.web.host, config.web.port) == ("127.0.0.1", 8080)
+    assert config.mail_out.host == "", "nothing is sent before somebody says where to"
+    assert config.devices == (), "nothing is touched before somebody names a device"
+
+
+def test_the_environment_lies_over_the_file() -> None:
+    Path(FILE).write_text('[web]\nport = 9000\nhost = "192.0.2.1"\n')
+    config = load(Path(FILE), {"TIPSTAFF_WEB_PORT": "9001"})
+    assert (config.web.host, config.web.port) == ("192.0.2.1", 9001)
+
+
+def test_the_environment_names_the_file_too() -> None:
+    Path(FILE).write_text("[web]\nport = 9000\n")
+    config = load(None, {"TIPSTAFF_CONFIG": FILE})
+    assert (config.web.port, config.path) == (9000, Path(FILE))
+
+
+def test_the_database_and_the_data_folder_have_short_names() -> None:
+    config = load(
+        None, {"TIPSTAFF_DATA": "/srv/tipstaff", "TIPSTAFF_DATABASE_URL": "postgresql://tipstaff@db/tipstaff"}
+    )
+    assert config.server.data_folder == Path("/srv/tipstaff")
+    assert config.server.database_url == "postgresql://tipstaff@db/tipstaff"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("true", True), ("1", True), ("on", True), ("no", False), ("0", False), ("", False)]
+)
+def test_the_environment_says_yes_and_no_in_several_words(text: str, meant: bool) -> None:
+    assert load(None, {"TIPSTAFF_MAIL_OUT_STARTTLS": text}).mail_out.starttls is meant
+
+
+def test_a_list_in_the_environment_is_parted_by_commas() -> None:
+    config = load(None, {"TIPSTAFF_MAIL_IN_RECIPIENTS": "postmaster@*, @reports.example.net,"})
+    assert config.mail_in.recipients == ("postmaster@*", "@reports.example.net")
+
+
+def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/desk")
+    Path(FILE).write_text('[server]\ndata_folder = "~/tipstaff"\n')
+    assert load(Path(FILE), {}).server.data_folder == Path("/home/desk/tipstaff")
+
+
+def test_other_programs_variables_are_left_alone() -> None:
+    load(None, {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_TEST_FOLDER": "x", "PATH": "/bin", "WEB_PORT": "none"})
+
+
+def test_a_device_keeps_its_drivers_own_keys_for_the_driver() -> None:
+    Path(FILE).write_text('[[devices]]\nname = "edge1"\ndriver = "memory"\nprotected = ["192.0.2.1/32"]\nfile = "x"\n')
+    (device,) = load(Path(FILE), {}).devices
+    assert (device.name, device.driver, device.protected) == ("edge1", "memory", ("192.0.2.1/32",))
+    assert device.options == {"file": "x"}
+
+
+def test_an_unknown_section_is_named_with_its_line_and_a_likely_one() -> None:
+    assert refused("[web]\nport = 1\n\n[mailin]\n") == f"{FILE}:4: unknown section [mailin]; did you mean mail_in."
+    assert refused("qqq = 1\n") == (
+        f"{FILE}:1: unknown section [qqq]; known are demo, devices, mail_in, mail_out, operator, server, web."
+    )
+
+
+def test_an_unknown_key_is_named_with_its_line_and_a_likely_one() -> None:
+    said = refused('[web]\nhost = "127.0.0.1"\nprot = 8081\n')
+    assert said == f"{FILE}:3: [web] prot is not a setting; did you mean port."
+    said = refused('[operator]\nqqqq = "x"\n')
+    assert said == (
+        f"{FILE}:2: [operator] qqqq is not a setting; known are abuse_address, name, own_domains, timezone."
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('port = "8080"', "[web] port is '8080', but it takes a whole number."),
+        ("port = true", "[web] port is True, but it takes a whole number."),
+        ("port = 80.5", "[web] port is 80.5, but it takes a whole number."),
+        ("host = 127", "[web] host is 127, but it takes a text in quotes."),
+        ("port = 65536", "[web] port is 65536, but a port is a number from 0 to 65535."),
+        ("port = -2", "[web] port is -2, but a port is a number from 0 to 65535."),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_with_its_line(line: str, said: str) -> None:
+    assert refused(f"# first\n[web]\n{line}\n") == f"{FILE}:3: {said}"
+
+
+def test_other_kinds_of_values_are_told_in_words_too() -> None:
+    said = refused("[mail_out]\nstarttls = 1\n")
+    assert said == f"{FILE}:2: [mail_out] starttls is 1, but it takes true or false."
+    said = refused("[server]\ndata_folder = 5\n")
+    assert said == f"{FILE}:2: [server] data_folder is 5, but it takes a path in quotes."
+    said = refused('[mail_in]\nrecipients = "a@example.net"\n')
+    assert said == (
+        f'{FILE}:2: [mail_in] recipients is \'a@example.net\', but it takes a list of texts, for example ["a", "b"].'
+    )
+
+
+def test_a_database_must_be_postgresql() -> None:
+    assert refused(TIPSTAFF_DATABASE_URL="mysql://db/tipstaff") == (
+        "TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name."
+    )
+
+
+def test_a_file_that_is_no_utf8_is_said_to_be_so() -> None:
+    said = refused(b'[operator]\nname = "Caf\xe9"\n')
+    assert said == f"{FILE}: the settings file is not UTF-8 text; save it as UTF-8."
+
+
+def test_a_file_that_is_no_toml_is_said_to_be_so_with_the_line() -> None:
+    said = refused("[web]\nport = \n")
+    assert said == f"{FILE}: the file is not valid TOML: Invalid value (at line 2, column 8)."
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason() -> None:
+    with pytest.raises(BadSetting) as why:
+        load(Path("missing.toml"), {})
+    assert str(why.value) == (
+        "missing.toml: the settings file cannot be read (No such file or directory); name another with --config."
+    )
+    with pytest.raises(BadSetting) as why:
+        load(Path("."), {})
+    assert str(why.value) == ".: the settings file cannot be read (Is a directory); name another with --config."
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_we_may_not_read_is_named_with_the_reason() -> None:
+    Path(FILE).write_text("")
+    Path(FILE).chmod(0)
+    with pytest.raises(BadSetting, match="Permission denied"):
+        load(Path(FILE), {})
+
+
+def test_a_device_lacks_its_name() -> None:
+    said = refused('[[devices]]\nname = "edge1"\ndriver = "memory"\n\n[[devices]]\ndriver = "memory"\n')
+    assert said == f"{FILE}:5: a [[devices]] table lacks its name, a text in quotes."
+    said = refused('[[devices]]\nname = "edge1"\n')
+    assert said == f"{FILE}:1: a [[devices]] table lacks its driver, a text in quotes."
+
+
+def test_two_devices_have_one_name() -> None:
+    device = '[[devices]]\nname = "edge1"\ndriver = "memory"\n'
+    assert refused(device + "\n" + device) == (f"{FILE}:5: the device 'edge1' is named twice; give each its own name.")
+
+
+def test_devices_are_written_as_a_table_by_accident() -> None:
+    said = refused('[web]\nport = 1\n[devices]\nname = "edge1"\n')
+    assert said == f"{FILE}:3: devices are written as [[devices]], one table a device."
+
+
+def test_a_protected_list_is_a_list() -> None:
+    said = refused('[[devices]]\nname = "edge1"\ndriver = "memory"\nprotected = "192.0.2.1"\n')
+    assert said == (
+        f'{FILE}:1: [[devices]] protected is \'192.0.2.1\', but it takes a list of texts, for example ["a", "b"].'
+    )
+
+
+def test_an_unknown_variable_is_named_with_a_likely_one() -> None:
+    assert refused(TIPSTAFF_WEB_PROT="1") == (
+        "environment: TIPSTAFF_WEB_PROT is not a setting; did you mean TIPSTAFF_WEB_PORT."
+    )
+    assert refused(TIPSTAFF_MAIL_IN_PORT="25") == (
+        "environment: TIPSTAFF_MAIL_IN_PORT is not a setting; did you mean TIPSTAFF_MAIL_IN_SMTP_PORT."
+    )
+
+
+def test_a_variable_of_the_wrong_kind_is_named() -> None:
+    assert refused(TIPSTAFF_WEB_PORT="http") == (
+        "environment: TIPSTAFF_WEB_PORT is 'http', but it takes a whole number."
+    )
+    assert refused(TIPSTAFF_MAIL_OUT_STARTTLS="maybe") == (
+        "environment: TIPSTAFF_MAIL_OUT_STARTTLS is 'maybe', but it takes true or false."
+    )
+
+
+def test_a_mail_password_that_others_can_read_is_refused() -> None:
+    password = Path("password")
+    password.write_text("secret")
+    password.chmod(0o644)
+    assert refused('[mail_out]\npassword_file = "password"\n') == (
+        "password: others can read the mail password; run chmod 600 on the file."
+    )
+    password.chmod(0o600)
+    assert load(Path(FILE), {}).mail_out.password_file == password
+
+
+def test_an_ipv6_address_is_written_into_a_url_in_brackets() -> None:
+    assert load(None, {"TIPSTAFF_WEB_HOST": "2001:db8::1"}).public_url_local == "http://[2001:db8::1]:8080"
+    assert load(None, {"TIPSTAFF_WEB_HOST": "::"}).public_url_local == "http://[::1]:8080"
+
+
+def test_letters_come_from_the_abuse_address_unless_said_otherwise() -> None:
+    assert load(None, {"TIPSTAFF_OPERATOR_ABUSE_ADDRESS": "abuse@example.net"}).from_address == "abuse@example.net"
+    named = load(None, {"TIPSTAFF_MAIL_OUT_FROM_ADDRESS": "desk@example.net"})
+    assert named.from_address == "desk@example.net"
