@@ -1,7 +1,7 @@
 """A device that is a file, or nothing but memory: for development, for tests, and where no packet filter is at hand.
 
 It stops no packet, says so (`Proof.STATE` of its own state, never PROBE), and passes the same contract as the real
-drivers. With `file` its state survives restarts and is shared by processes, under a lock and by atomic renames.
+drivers. With `state_file` its state survives restarts and is shared by processes, under a lock and by atomic renames.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ _EMPTY: dict[str, Any] = {"generation": 0, "rules": {}, "foreign": []}
 
 
 def make(device: str, options: Mapping[str, object]) -> "MemoryTwin":
-    """Make the twin that the settings describe; `file` is its only option."""
-    unknown = set(options) - {"file"}
+    """Make the twin that the settings describe; `state_file` is its only option."""
+    unknown = set(options) - {"state_file"}
     if unknown:
-        raise BadOption(f"device {device}: {min(unknown)} is not an option of the memory driver; known is file.")
-    file = options.get("file")
+        raise BadOption(f"device {device}: {min(unknown)} is not an option of the memory driver; known is state_file.")
+    file = options.get("state_file")
     if file is not None and not isinstance(file, str):
-        raise BadOption(f"device {device}: file is {file!r}, but it takes a path in quotes.")
+        raise BadOption(f"device {device}: state_file is {file!r}, but it takes a path in quotes.")
     return MemoryTwin(device, file=Path(file) if file else None)
 
 
