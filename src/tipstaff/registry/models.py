@@ -1,7 +1,7 @@
 """The registry's rows. Private to this room.
 
-A holding and a site have columns that only PostgreSQL knows: the ranges of addresses and names that the exclusion
-constraints compare, generated from `prefix`, `address` and `host_name` (`migrations/0002_holdings.py`).
+A holding and a site have columns that only PostgreSQL knows: the ranges that the exclusion constraints compare,
+generated from `prefix`, `address` and `host_name` (`migrations/0002_holdings.py`).
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network

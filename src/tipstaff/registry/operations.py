@@ -528,7 +528,7 @@ def _in_the_way(holding: Holding) -> list[Holding]:
         cursor.execute(
             f"""
             SELECT {HOLDING_COLUMNS} FROM registry_holdingrow h
-            WHERE {scope.format("h")} AND h.span && registry_span(%s::cidr) AND h.ports && int4range(%s, %s)
+            WHERE {scope.format("h")} AND h.prefix && %s::cidr AND h.ports && int4range(%s, %s)
                 AND h.during && tstzrange(%s, %s) AND h.id <> %s
             ORDER BY lower(h.during), h.id LIMIT {OVERLAPS_TOLD_MAX}
             """,

@@ -104,7 +104,8 @@ def overlaps(*, restating: bool, limit: int) -> list[tuple[Holding, Holding]]:
         SELECT s.ord, {_STAGED}, h.id, h.tier, h.kind, h.prefix, lower(h.ports), upper(h.ports), lower(h.during),
             upper(h.during), h.customer_id, h.service_id, h.source
         FROM registry_staging s JOIN registry_holdingrow h
-            ON h.span && registry_span(s.prefix) AND h.ports && s.ports AND h.during && s.during
+            ON h.span && registry_span(s.prefix) AND h.prefix && s.prefix AND h.ports && s.ports
+                AND h.during && s.during
         WHERE {scope.format("s")} AND {scope.format("h")} {known}
         """
         for scope in SCOPES.values()
@@ -112,7 +113,8 @@ def overlaps(*, restating: bool, limit: int) -> list[tuple[Holding, Holding]]:
     among_themselves = f"""
         SELECT s.ord, {_STAGED}, {_STAGED.replace("0, s.", "e.ord, e.").replace("s.", "e.")}
         FROM registry_staging s JOIN registry_staging e
-            ON registry_span(e.prefix) && registry_span(s.prefix) AND e.ports && s.ports AND e.during && s.during
+            ON registry_span(e.prefix) && registry_span(s.prefix) AND e.prefix && s.prefix AND e.ports && s.ports
+                AND e.during && s.during
         WHERE e.ord < s.ord AND e.tier = s.tier AND (e.kind = 'pool') = (s.kind = 'pool')
     """
     with connection.cursor() as cursor:

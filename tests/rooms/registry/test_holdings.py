@@ -23,6 +23,11 @@ pytestmark = pytest.mark.usefixtures("operator")
         ("2001:db8:0:4200::/56", "2001:db8:0:42aa::1/128"),
         ("2001:db8:0:42ff:ffff:ffff:ffff:ffff/128", "2001:db8:0:4200::/56"),
         ("2001:db8:0:4200::/56", "2001:db8::/40"),
+        ("2001:db8::42/128", "2001:db8::42/128"),
+        ("2001:db8::/64", "2001:db8::ffff:ffff:ffff:ffff/128"),
+        ("2001:db8:0:0:8000::/65", "2001:db8::ffff:ffff:ffff:ffff/128"),
+        ("::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"),
+        ("ff00::/8", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00/120"),
     ],
 )
 def test_the_same_space_is_not_held_twice_at_once(first, second):
@@ -46,6 +51,11 @@ def test_the_same_space_is_not_held_twice_at_once(first, second):
         ("198.51.100.15/32", "198.51.100.16/28"),
         ("2001:db8:0:4200::/56", "2001:db8:0:4300::/56"),
         ("0.0.0.0/0", "::/0"),
+        ("2001:db8::1/128", "2001:db8::2/128"),
+        ("2001:db8::/65", "2001:db8:0:0:8000::/65"),
+        ("2001:db8::/64", "2001:db8:0:1::/64"),
+        ("7fff:ffff:ffff:ffff::/64", "8000::/64"),
+        ("255.255.255.255/32", "0.0.0.0/32"),
     ],
 )
 def test_neighbours_in_space_are_no_overlap(first, second):
