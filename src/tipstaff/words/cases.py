@@ -25,27 +25,41 @@ class CaseState(enum.StrEnum):
     OVERDUE = "overdue"
     """The deadline passed without an answer."""
     MEASURE_PLANNED = "measure_planned"
+    """A measure was chosen; the device has not shown it yet."""
     MEASURE_IN_FORCE = "measure_in_force"
+    """A device has shown the measure."""
     FIXED = "fixed"
     """The holder says it is fixed; measures are being lifted."""
     CLOSED = "closed"
+    """Ended; its outcome says how."""
 
 
 class CaseOutcome(enum.StrEnum):
+    """How a case ended."""
+
     NONE = "none"
+    """It has not ended."""
     FIXED = "fixed"
+    """The holder ended it in time. It counts when the same happens again."""
     FIXED_AFTER_MEASURE = "fixed_after_measure"
+    """It ended after a measure. It counts when the same happens again."""
     NOT_UPHELD = "not_upheld"
+    """A person found no breach of the policy. It counts for nothing."""
     WITHDRAWN = "withdrawn"
+    """It was taken back, or was no case. It counts for nothing."""
 
 
 class Answer(enum.StrEnum):
     """What a customer may answer."""
 
     FIXED = "fixed"
+    """It is fixed; the case goes to its end and its measures are lifted."""
     NEED_TIME = "need_time"
+    """More time, once."""
     DISPUTE = "dispute"
+    """It is not so; the clock stands until another person has reviewed it."""
     WRONG_CUSTOMER = "wrong_customer"
+    """It is not ours; reviewed like a dispute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,32 +10,52 @@ class Tier(enum.StrEnum):
     """Whose holding a row is. Holdings of one tier never overlap in space and time."""
 
     OPERATOR = "operator"
+    """The operator's own space, and its pools."""
     RESELLER = "reseller"
+    """Space of a customer who has customers of their own."""
     CUSTOMER = "customer"
+    """Space of one customer."""
 
 
 class HoldingKind(enum.StrEnum):
+    """How a holder came to hold it."""
+
     STATIC = "static"
+    """Assigned until further notice."""
     LEASE = "lease"
+    """Given out for a time, as by DHCP or RADIUS."""
     PORT_BLOCK = "port_block"
     """A block of ports on a shared address (deterministic NAT, RFC 7422)."""
     DELEGATED = "delegated"
+    """An IPv6 prefix given to a customer's router (RFC 8415)."""
     POOL = "pool"
     """Space the operator shares out; a pool names no customer by itself."""
 
 
 class ServiceKind(enum.StrEnum):
+    """What a customer buys."""
+
     ACCESS = "access"
+    """A line to the internet."""
     HOSTING = "hosting"
+    """A server or space on one."""
     MAIL = "mail"
+    """Mailboxes or a relay."""
     TRANSIT = "transit"
+    """Routes to everywhere, by BGP."""
     COLOCATION = "colocation"
+    """Room, power and a port."""
 
 
 class Standing(enum.StrEnum):
+    """Whether a customer's contract runs."""
+
     GOOD = "good"
+    """It runs."""
     SUSPENDED = "suspended"
+    """It rests."""
     TERMINATED = "terminated"
+    """It has ended; nobody is written to without a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +70,8 @@ class Representative:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
+    """An account of the operator's, with whom to write to."""
+
     key: str
     """`acct-1001`: the operator's own account number."""
     name: str
@@ -63,6 +85,8 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
+    """One thing that a customer buys. Cases and measures name it, so that one fault does not touch all the others."""
+
     key: str
     """`svc-1001-1`."""
     customer: str
@@ -113,28 +137,42 @@ class Grade(enum.StrEnum):
     """How surely a holder is named, and so what the answer allows."""
 
     CONFIRMED = "confirmed"
+    """One holder over the whole window."""
     PROBABLE = "probable"
+    """One holder, but for part of the window nobody held it, or no time was stated."""
     AMBIGUOUS = "ambiguous"
+    """More than one may have held it; nobody is named."""
     CONTRADICTED = "contradicted"
+    """Sources of record disagree; nobody is named."""
     NO_DATA = "no_data"
+    """No records reach that time; nobody is named."""
     NONE = "none"
+    """Surely nobody's, or not ours."""
 
 
 class AttributionReason(enum.StrEnum):
+    """Why a holder is named, or why nobody is."""
+
     ONE_HOLDER = "ONE_HOLDER"
+    """The same customer held it at every instant of the window."""
     ONE_RESELLER = "ONE_RESELLER"
     """The end customer is the reseller's own; the answer stops at the reseller."""
     TIME_ASSUMED = "TIME_ASSUMED"
     """No time was stated; one holder held it over the whole look-back."""
     SHARED_WITHOUT_PORT = "SHARED_WITHOUT_PORT"
+    """Several share the address and no port was stated."""
     SEVERAL_HOLDERS_IN_WINDOW = "SEVERAL_HOLDERS_IN_WINDOW"
+    """It changed hands within the window."""
     EDGE_IN_WINDOW = "EDGE_IN_WINDOW"
     """A holding begins or ends within the window of uncertainty."""
     UNASSIGNED = "UNASSIGNED"
     """Our space, held by nobody at that moment."""
     NOT_OUR_SPACE = "NOT_OUR_SPACE"
+    """It was not the operator's space then."""
     NO_ADDRESS = "NO_ADDRESS"
+    """The report names no address."""
     BEFORE_RECORDS = "BEFORE_RECORDS"
+    """The window begins before the registry's records do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,27 +10,42 @@ class Degree(enum.IntEnum):
     """How hard a measure is. Smaller is preferred."""
 
     NOTIFY = 1
+    """A letter; nothing is touched."""
     RATE_LIMIT = 2
+    """Slowed down."""
     HOLD = 3
+    """Held back, as mail in a queue."""
     BLOCK = 4
+    """What the selector takes in is stopped."""
     WALLED_GARDEN = 5
+    """Everything leads to a page that says what to do."""
     DISCONNECT = 6
+    """The session is ended."""
     SUSPEND = 7
+    """A service stops until further notice."""
     TERMINATE = 8
+    """A service ends for good."""
 
 
 class Scope(enum.IntEnum):
     """How much of the customer's world a selector takes in. Smaller is preferred."""
 
     ITEM = 1
+    """One URL."""
     MAILBOX = 2
+    """One mailbox."""
     HOST_NAME = 3
+    """All pages of one host name."""
     FLOW = 4
     """Address, protocol and port."""
     ADDRESS = 5
+    """All traffic of one address."""
     PREFIX = 6
+    """All traffic of one prefix."""
     SERVICE = 7
+    """One service of the customer."""
     ACCOUNT = 8
+    """Everything the customer has."""
 
 
 class Direction(enum.StrEnum):
@@ -41,6 +56,7 @@ class Direction(enum.StrEnum):
     IN = "in"
     """Packets sent to the customer: the selector's port is the customer's own."""
     BOTH = "both"
+    """Either way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +127,13 @@ class Ground(enum.StrEnum):
     """Grounds on which a measure may come at once, its notice with it (clause row 64)."""
 
     LAW = "law"
+    """The law or an order demands it."""
     LIABILITY = "liability"
+    """The operator would be liable for waiting."""
     NETWORK_HARM = "network_harm"
+    """The network or others on it are being harmed now."""
     LISTING = "listing"
+    """A listing of the operator's addresses is imminent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,18 +154,24 @@ class MeasureState(enum.StrEnum):
     APPLYING = "applying"
     """The intent is on record; the wire may have been touched."""
     IN_FORCE = "in_force"
+    """The device has shown that it holds it."""
     LIFTING = "lifting"
     """No longer wanted; the device may still hold it."""
     LIFTED = "lifted"
+    """The device has shown that it is gone, or it was never sent."""
     FAILED = "failed"
+    """A guard refused it before anything was sent."""
 
 
 class Proof(enum.IntEnum):
     """How surely a state is known. 'In force' may be said from STATE up."""
 
     NONE = 0
+    """Nothing yet."""
     ACK = 1
+    """The device said that it did it."""
     CONFIG = 2
+    """It stands in the device's configuration."""
     STATE = 3
     """Read back from the device's forwarding or session state."""
     PROBE = 4
@@ -156,9 +182,13 @@ class Seen(enum.StrEnum):
     """What a read-back says of a rule. A failed read is UNKNOWN, never ABSENT."""
 
     IN_FORCE = "in_force"
+    """The device holds exactly this rule."""
     ABSENT = "absent"
+    """The device was read whole, and it is not there."""
     DRIFT = "drift"
+    """A part of it is missing, or something else stands under its name."""
     UNKNOWN = "unknown"
+    """The device could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

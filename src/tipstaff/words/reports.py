@@ -53,9 +53,13 @@ class Channel(enum.StrEnum):
     """The way by which evidence came in."""
 
     SMTP = "smtp"
+    """By mail, from a mail server or directly."""
     LMTP = "lmtp"
+    """By mail, from the operator's own mail server."""
     FILE = "file"
+    """From a file."""
     WEB = "web"
+    """By the operator's form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,29 +83,48 @@ class ReadingOutcome(enum.StrEnum):
     """What a reader makes of a mail."""
 
     COMPLAINT = "complaint"
+    """It alleges something; the allegations say what."""
     NOT_A_COMPLAINT = "not_a_complaint"
+    """Set aside with its reason; it can be found again."""
     UNREADABLE = "unreadable"
+    """A person must look."""
     SEALED = "sealed"
+    """It goes to the sealed queue; nothing more is read of it."""
 
 
 class ReadingReason(enum.StrEnum):
     """Why a mail was read as it was."""
 
     UNDERSTOOD = "UNDERSTOOD"
+    """Type and source were read surely."""
     UNSURE = "UNSURE"
+    """Something was read, but not surely enough to act on; a person confirms it."""
     AUTO_REPLY = "AUTO_REPLY"
+    """A program's answer to a letter."""
     BOUNCE = "BOUNCE"
+    """A mail server could not deliver something."""
     NEWSLETTER = "NEWSLETTER"
+    """Advertisement or a list's mail, about no abuse."""
     OWN_LETTER = "OWN_LETTER"
+    """One of our own letters on its way round."""
     NOT_ABUSE = "NOT_ABUSE"
+    """It speaks of no abuse, or belongs to a matter in hand."""
     EMPTY = "EMPTY"
+    """It holds no words."""
     NO_SOURCE = "NO_SOURCE"
+    """It names no address, URL or host that could have done it."""
     BROKEN_FORM = "BROKEN_FORM"
+    """It claims a form (XARF, ACNS ...) and does not keep to it."""
     HOSTILE_FORM = "HOSTILE_FORM"
+    """Its form attacks the reader, as XML with a document type does."""
     TOO_MANY_SOURCES = "TOO_MANY_SOURCES"
+    """It names more sources than one report may."""
     TOO_DEEP = "TOO_DEEP"
+    """Mails in mails or archives in archives beyond the bound."""
     TOO_LARGE = "TOO_LARGE"
+    """It unfolds to more than the bound."""
     CHILD_ABUSE = "CHILD_ABUSE"
+    """It is about child-abuse material."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,18 +194,29 @@ class ReportOutcome(enum.StrEnum):
     """What became of one report, as its complainant may be told (clause row 90)."""
 
     RECEIVED = "received"
+    """On record; not judged yet."""
     SET_ASIDE = "set_aside"
+    """No complaint."""
     WITH_A_PERSON = "with_a_person"
+    """A person reads or decides."""
     SEALED = "sealed"
+    """In the sealed queue."""
     NOT_OURS = "not_ours"
+    """Not in this network at that time."""
     NEEDS_DETAIL = "needs_detail"
+    """The complainant was asked for what is missing."""
     TOO_OLD = "too_old"
+    """Older than the records or the policy reach."""
     DUPLICATE = "duplicate"
+    """The same reporter told of the same event before."""
     FORWARDED = "forwarded"
     """The holder was told; the case is open."""
     FIXED = "fixed"
+    """The holder ended it."""
     MEASURE_TAKEN = "measure_taken"
+    """A measure stops it."""
     NOT_UPHELD = "not_upheld"
+    """A person found no breach of the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

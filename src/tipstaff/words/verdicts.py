@@ -16,7 +16,9 @@ class Disposition(enum.StrEnum):
     ASK_COMPLAINANT = "ask_complainant"
     """A port or a time is missing; nothing is sent to any customer."""
     NOT_OURS = "not_ours"
+    """The complainant learns that it is not ours."""
     TOO_OLD = "too_old"
+    """The complainant learns that it is too old."""
     UNASSIGNED = "unassigned"
     """Our space, held by nobody: a finding for an engineer."""
     PERSON = "person"
@@ -27,27 +29,42 @@ class Reason(enum.StrEnum):
     """Why a verdict is what it is."""
 
     FIRST_REPORT = "FIRST_REPORT"
+    """One holder, and no such case upheld within the edition's memory."""
     REPEATED = "REPEATED"
+    """One holder, and such a case before; less time to answer."""
     HARM_IN_PROGRESS = "HARM_IN_PROGRESS"
+    """A clause on urgent harm, and it surely goes on."""
     HOLDER_AMBIGUOUS = "HOLDER_AMBIGUOUS"
+    """More than one customer may have held it."""
     HOLDER_CONTRADICTED = "HOLDER_CONTRADICTED"
+    """Our sources disagree about the holder."""
     NO_HOLDER = "NO_HOLDER"
+    """Our space, held by nobody at that time."""
     NOT_OUR_SPACE = "NOT_OUR_SPACE"
+    """Outside our address space."""
     NO_ADDRESS = "NO_ADDRESS"
     """No address of ours can be tied to what is complained about."""
     BEYOND_LOOK_BACK = "BEYOND_LOOK_BACK"
+    """Surely older than the edition's look-back."""
     BEFORE_RECORDS = "BEFORE_RECORDS"
     """It happened before our records of who held what begin."""
     NO_EDITION_IN_FORCE = "NO_EDITION_IN_FORCE"
     """The edition was not in force yet when it happened, so the judge may not bind anybody to it."""
     NO_CLAUSE = "NO_CLAUSE"
+    """No clause covers it."""
     READER_UNSURE = "READER_UNSURE"
+    """The reading is less sure than the edition asks."""
     COUNSEL_MUST_DECIDE = "COUNSEL_MUST_DECIDE"
+    """A sealed type, or a clause that opens with counsel."""
     NO_REPRESENTATIVE = "NO_REPRESENTATIVE"
+    """The customer has named nobody to write to."""
     CUSTOMER_GONE = "CUSTOMER_GONE"
+    """The customer's contract has ended."""
 
 
 class Severity(enum.IntEnum):
+    """How much harm a clause's conduct does. It orders the desk's work."""
+
     LOW = 1
     MEDIUM = 2
     HIGH = 3
@@ -58,9 +75,13 @@ class NoticePosture(enum.StrEnum):
     """When a customer is told, relative to a measure."""
 
     BEFORE = "before"
+    """Told before any measure."""
     SIMULTANEOUS = "simultaneous"
+    """Told with the measure, on a recorded ground."""
     WITHHELD = "withheld"
+    """Not told, on counsel's decision."""
     NONE = "none"
+    """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tipstaff.host.sealing import WrongSealingKey, make_keys, seal, unseal
@@ -23,6 +23,7 @@ make_keys(Path(sys.argv[1]))
 CONTENT = b"Received: from mx.example.org\r\n\r\nThe media were taken out.\r\n"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=4096))
 def test_what_was_sealed_opens_as_it_was(content: bytes) -> None:
     assert unseal(seal(content, public=PUBLIC), private=PRIVATE) == content
