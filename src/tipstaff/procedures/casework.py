@@ -7,13 +7,14 @@ from django.db import transaction
 from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case
 from tipstaff.enforcement.operations import want_lifted
-from tipstaff.notices.operations import send_again
+from tipstaff.notices.operations import send_again, take_as_sent
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
 
 from .complaint import send_notice
 from .desk import Desk
 from .letters import tell_customer, warned_by
+from .posting import start_clock_of
 from .suspension import close, lift_all, plan_for
 
 URGENT = "urgent_measure"
@@ -115,6 +116,12 @@ def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) ->
 def send_letter_again(key: str, *, desk: Desk, at: datetime, actor: str) -> None:
     """A person decided that a doubtful letter is sent once more, under the same Message-ID."""
     send_again(key, at=at, actor=actor)
+    desk.enqueue("letters", "all")
+
+
+def take_letter_as_sent(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    """A person knows that a doubtful letter did arrive; if it is a notice, its case's clock starts."""
+    take_as_sent(key, at=at, actor=actor, why=why, on_sent=start_clock_of)
     desk.enqueue("letters", "all")
 
 

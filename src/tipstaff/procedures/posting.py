@@ -1,6 +1,7 @@
 """Letters go out, one at a time, each once; a notice that was handed over starts its case's clock."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
@@ -42,10 +43,12 @@ def start_clock(key: str) -> None:
             return
         for letter in letters_of_case(key):
             if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT and letter.sent_at is not None:
-                move_case(
-                    key, to=CaseState.NOTIFIED, at=letter.sent_at, actor="worker", why="The letter was handed over.",
-                    due_at=rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within), about=(letter.key,),
-                )  # fmt: skip
+                due = rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within)
+                with suppress(rules.IllegalMove):  # Somebody noted it, or the customer answered, a moment before us.
+                    move_case(
+                        key, to=CaseState.NOTIFIED, at=letter.sent_at, actor="worker",
+                        why="The letter was handed over.", due_at=due, about=(letter.key,),
+                    )  # fmt: skip
                 return
 
 

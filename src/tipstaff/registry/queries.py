@@ -82,14 +82,16 @@ def holdings_within(network: IPv4Network | IPv6Network, *, limit: int = 1000) ->
 
 
 def accounts_on(network: IPv4Network | IPv6Network, *, at: datetime) -> frozenset[str]:
-    """The customers, resellers included, who held anything inside `network` or over it at `at`."""
+    """The customers, resellers included, who held anything inside `network` or over it, or had a site in it, at `at`."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT customer_id FROM registry_holdingrow
-            WHERE prefix && %s::inet AND during @> %s::timestamptz AND customer_id IS NOT NULL
+            SELECT customer_id FROM registry_holdingrow
+            WHERE prefix && %(network)s::inet AND during @> %(at)s::timestamptz AND customer_id IS NOT NULL
+            UNION SELECT customer_id FROM registry_siterow
+            WHERE address <<= %(network)s::inet AND during @> %(at)s::timestamptz
             """,
-            [str(network), require_aware(at)],
+            {"network": str(network), "at": require_aware(at)},
         )
         return frozenset(key for (key,) in cursor.fetchall())
 

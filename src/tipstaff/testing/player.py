@@ -4,7 +4,6 @@ The day's clock is a file that says how far the example runs ahead of the real c
 event to the next and waits, each time, until everything that follows from it has happened.
 """
 
-import html
 import http.cookiejar
 import re
 import select
@@ -39,7 +38,6 @@ from tipstaff.words import (
 )
 
 _REFERENCE = re.compile(rb"R-\d{6,}")
-_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _LINK = re.compile(r"https?://\S+/p/\S+")
 SETTLE_SECONDS = 60.0
 
@@ -84,6 +82,7 @@ class Player:
         self._host, self._ports = host, {Channel.SMTP: smtp_port, Channel.LMTP: lmtp_port}
         self._look_round, self._progress = look_round, progress
         self._moves_left: list[tuple[Played, Move]] = []
+        self._case_keys: dict[tuple[str, str | None], str] = {}
 
     def play(self) -> list[Played]:
         """The whole day, then what still runs, until nothing is due any more."""
@@ -94,7 +93,7 @@ class Player:
             self._moves_left += [(self.played[told.id], move) for move in told.moves]
             self._progress(told.title)
         while (soon := self._next_event()) is not None:
-            self._run_until(soon)
+            self._run_until(soon + timedelta(seconds=1))
         for played in self.played.values():
             self._compare(played)
         return list(self.played.values())
@@ -156,12 +155,14 @@ class Player:
         return next((e.at for e in entries_about(case) if e.what == what), None)
 
     def _case_of_move(self, played: Played, move: Move) -> Case | None:
+        known = self._case_keys.get((played.told.id, move.customer))
+        if known is not None:
+            return get_case(known)
         report = get_report(played.report) if played.report else None
-        if report is None:
-            return None
-        for incident in report.incidents:
+        for incident in report.incidents if report is not None else ():
             case = get_case(incident.case) if incident.case else None
             if case is not None and move.customer in (None, case.customer):
+                self._case_keys[played.told.id, move.customer] = case.key
                 return case
         return None
 
@@ -194,9 +195,9 @@ class Player:
         )
         jar = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
         with jar.open(link, timeout=20) as page:
-            token = _TOKEN.search(page.read().decode())
-        assert token is not None, "the page has a form"
-        fields = {"csrfmiddlewaretoken": html.unescape(token.group(1)), "answer": answer, "words": words or "Done."}
+            shown = page.read().decode()
+        assert f'value="{answer}"' in shown, f"the page of {case.key} ({case.state}) does not offer {answer}"
+        fields = {"answer": answer, "words": words or "Done."}
         request = urllib.request.Request(  # noqa: S310 - our own portal on loopback
             link, data=urllib.parse.urlencode(fields).encode(), headers={"Referer": link}
         )
