@@ -64,6 +64,8 @@ class Answer(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
+    """What is alleged against one customer under one clause group and one service, its state and its clock."""
+
     key: str
     """`C-000123`."""
     customer: str
