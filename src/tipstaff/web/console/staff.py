@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.ledger.operations import record
+from tipstaff.procedures.staffing import note_staff_change
 from tipstaff.words import Role
 
 from ..first import make_first_token
@@ -106,8 +106,7 @@ def _link(name: str, roles: frozenset[Role]) -> OneTimeLink:
 
 
 def _on_record(request: StaffRequest, what: str, *, name: str, roles: frozenset[Role] | None = None) -> None:
-    detail = {} if roles is None else {"roles": sorted(role.value for role in roles)}
-    record(what, at=wiring.now(), actor=request.user.get_username(), about=[f"staff:{name}"], **detail)
+    note_staff_change(what, name=name, roles=roles or (), at=wiring.now(), actor=request.user.get_username())
 
 
 def _page(request: StaffRequest, *, link: OneTimeLink | None) -> HttpResponse:

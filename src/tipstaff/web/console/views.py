@@ -12,21 +12,28 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.cases.operations import NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.queries import get_case
 from tipstaff.cases.queries import list_cases as every_case
-from tipstaff.cases.rules import IllegalMove
 from tipstaff.enforcement import queries as enforcement
-from tipstaff.enforcement.operations import NoSuchMeasure
 from tipstaff.intake import queries as intake
-from tipstaff.intake.operations import NoSuchReport, SealedStaysSealed
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
-from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 from tipstaff.policy.editions import edition_in_force
 from tipstaff.procedures import casework, complaint
-from tipstaff.procedures.casework import OwnDecision
-from tipstaff.procedures.suspension import NotWarned
+from tipstaff.procedures.refusals import (
+    IllegalMove,
+    NoSuchCase,
+    NoSuchLetter,
+    NoSuchMeasure,
+    NoSuchReport,
+    NotForAPersonToDecide,
+    NothingProposed,
+    NotWarned,
+    OwnDecision,
+    SealedStaysSealed,
+    SecondMustBeAnother,
+    StaleCase,
+)
 from tipstaff.registry import queries as registry
 from tipstaff.words import SEALED_TYPES, XARF_TYPES, Ground, MeasureState, ReportOutcome
 

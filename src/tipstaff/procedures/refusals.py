@@ -1,0 +1,29 @@
+"""Every reason for which an act is refused, in one place for those who tell people about it."""
+
+from tipstaff.cases.operations import NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
+from tipstaff.cases.rules import AlreadyExtended, IllegalMove
+from tipstaff.enforcement.operations import NoSuchMeasure
+from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
+from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
+
+from .answers import AnswerTooLong
+from .casework import OwnDecision
+from .suspension import NotWarned
+
+__all__ = [
+    "AlreadyExtended",
+    "AlreadyInACase",
+    "AnswerTooLong",
+    "IllegalMove",
+    "NoSuchCase",
+    "NoSuchLetter",
+    "NoSuchMeasure",
+    "NoSuchReport",
+    "NotForAPersonToDecide",
+    "NotWarned",
+    "NothingProposed",
+    "OwnDecision",
+    "SealedStaysSealed",
+    "SecondMustBeAnother",
+    "StaleCase",
+]
