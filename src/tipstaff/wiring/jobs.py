@@ -5,9 +5,11 @@ whose worker was killed stays `doing` and procrastinate leaves it there, so `swe
 """
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
-from django.db import connection, transaction
-from procrastinate import exceptions, jobs
+from django.db import close_old_connections, connection, transaction
+from procrastinate import RetryStrategy, exceptions, jobs
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.manager import JobManager
@@ -23,11 +25,15 @@ log = logging.getLogger("tipstaff.worker")
 HEARTBEAT_SECONDS = 2.0
 STALLED_AFTER_SECONDS = 8.0
 """A worker whose heartbeat is older than this is taken for dead."""
+WORKERS_LOCK = 0x71_95_77_0B
+"""Advisory lock: each worker shares it while it lives, so whoever gets it alone knows that no other worker does."""
 ENFORCE_CHANNEL = "tipstaff_enforce"
 """The enforcer listens here; it takes no jobs, because what it does is found in the plans, not in a queue."""
 
 
-@app.task(name="understand", queue="reports")
+# A report is tried for half an hour: by then a database that went away is back. `letters` and the clocks come round
+# by themselves.
+@app.task(name="understand", queue="reports", retry=RetryStrategy(max_attempts=10, exponential_wait=2))
 def understand(key: str) -> None:
     complaint.understand(key, desk=wiring.desk(), at=wiring.now())
 
@@ -70,6 +76,12 @@ def seal_record(timestamp: int) -> None:
 async def sweep(timestamp: int) -> None:
     """Put back what dead workers left."""
     await put_back_stalled(STALLED_AFTER_SECONDS)
+
+
+def on_fresh_connection(run: Callable[[], Any], context: object, worker: object) -> Any:
+    """Around each job: a connection that broke or is too old is not used again."""
+    close_old_connections()
+    return run()
 
 
 async def put_back_stalled(seconds: float) -> int:

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
+import psycopg
 from django.conf import settings as django_settings
 from django.db import close_old_connections, connection
 
@@ -88,10 +89,16 @@ def run_worker() -> None:
 
     jobs.tick  # noqa: B018 - naming it is what registers the tasks
 
-    async def work() -> None:
+    async def work(life: psycopg.Connection) -> None:
         with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
             async with running.open_async():
-                await jobs.put_back_stalled(jobs.STALLED_AFTER_SECONDS)
+                # PostgreSQL gives the lock back the moment its holder is gone: no heartbeat need be waited for.
+                got = life.execute("SELECT pg_try_advisory_lock(%s)", [jobs.WORKERS_LOCK]).fetchone()
+                alone = got is not None and got[0]
+                await jobs.put_back_stalled(0.0 if alone else jobs.STALLED_AFTER_SECONDS)
+                life.execute("SELECT pg_advisory_lock_shared(%s)", [jobs.WORKERS_LOCK])
+                if alone:
+                    life.execute("SELECT pg_advisory_unlock(%s)", [jobs.WORKERS_LOCK])
                 await running.run_worker_async(
                     concurrency=4,
                     name="worker",
@@ -100,9 +107,11 @@ def run_worker() -> None:
                     stalled_worker_timeout=jobs.STALLED_AFTER_SECONDS,
                     delete_jobs="successful",
                     shutdown_graceful_timeout=10.0,
+                    task_middleware=[jobs.on_fresh_connection],
                 )
 
-    asyncio.run(work())
+    with psycopg.connect(database_url(), autocommit=True) as life:
+        asyncio.run(work(life))
 
 
 def run_enforcer() -> None:
