@@ -196,7 +196,7 @@ def test_no_fact_can_forge_a_header_a_heading_or_a_link(kind: LetterKind, langua
     )
     if kind in (LetterKind.MEASURE_TAKEN, LetterKind.MEASURE_LIFTED):
         return
-    plain = compose(kind, facts=replace(facts, **dict.fromkeys(("note", "explanation"), "x")))
+    plain = compose(kind, facts=replace(facts, note="x", explanation="x"))
     draft = compose(kind, facts=facts)
     assert "\n" not in draft.subject
     assert "\r" not in draft.subject + draft.body

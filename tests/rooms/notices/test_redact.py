@@ -4,6 +4,7 @@ import base64
 import html
 import quopri
 import re
+from collections.abc import Callable
 from urllib.parse import quote, unquote
 
 import pytest
@@ -118,7 +119,7 @@ def _encoded_word(value: str) -> str:
     return f"=?utf-8?b?{base64.b64encode(value.encode()).decode()}?="
 
 
-ENCODINGS = {
+ENCODINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "upper": str.upper,
     "title": str.title,
