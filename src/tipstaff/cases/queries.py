@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from tipstaff.words import (
     Case,
@@ -62,7 +62,9 @@ def count_cases(
     return _filtered(states, search, customer, assignee).count()
 
 
-def _filtered(states, search, customer, assignee):  # type: ignore[no-untyped-def]  # a QuerySet stays in this room
+def _filtered(
+    states: frozenset[CaseState] | None, search: str, customer: str | None, assignee: str | None
+) -> QuerySet[CaseRow]:
     rows = CaseRow.objects.all()
     if states is not None:
         rows = rows.filter(state__in=[str(s) for s in states])

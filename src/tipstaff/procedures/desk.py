@@ -20,8 +20,8 @@ class Desk:
     own_domains: frozenset[str]
     editions: tuple[Edition, ...]
     parsers: tuple[Parser, ...]
-    abilities: tuple[Ability, ...]
-    """What the configured devices can do."""
+    abilities: Callable[[datetime], tuple[Ability, ...]]
+    """What the configured devices can do at a moment, and what may not be sent to them."""
     mail_out_ready: bool
     """False while the operator has not said where letters go: they are written and held."""
     complainant_hourly_max: int

@@ -171,7 +171,7 @@ def weigh_case(case: Case, allegation: Allegation, *, desk: Desk, at: datetime) 
         account=case.customer,
         direction=case.measure_direction,
         footprint=_footprint(case, allegation, at=at),
-        devices=desk.abilities,
+        devices=desk.abilities(at),
     )
 
 

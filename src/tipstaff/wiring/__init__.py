@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from ipaddress import ip_network
@@ -11,6 +12,7 @@ from pathlib import Path
 from tipstaff import config
 from tipstaff.config import Config, DeviceConfig
 from tipstaff.enforcement.guards import Limits
+from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import sealing
 from tipstaff.intake.protocol import Parser, load_parsers
@@ -94,6 +96,12 @@ def drivers() -> tuple[Driver, ...]:
     return tuple(driver(d) for d in settings().devices)
 
 
+def abilities(at: datetime) -> tuple[Ability, ...]:
+    """What each device can do, within what may be sent to it at `at`."""
+    named = {d.name: d for d in settings().devices}
+    return tuple(replace(d.ability, limits=limits(named[d.device], at=at)) for d in drivers())
+
+
 def keys_folder() -> Path:
     return settings().server.data_folder / "keys"
 
@@ -135,7 +143,7 @@ def desk() -> Desk:
         own_domains=frozenset(d.lower() for d in own.operator.own_domains),
         editions=editions(),
         parsers=parsers(),
-        abilities=tuple(d.ability for d in drivers()),
+        abilities=abilities,
         mail_out_ready=bool(own.mail_out.host),
         complainant_hourly_max=own.mail_out.complainant_hourly_max,
         enqueue=enqueue,

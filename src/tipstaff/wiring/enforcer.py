@@ -8,10 +8,10 @@ import psycopg
 
 from tipstaff import wiring
 from tipstaff.config import DeviceConfig
-from tipstaff.enforcement.operations import AnotherWriter, Fence, Fenced, become_writer
+from tipstaff.enforcement.operations import CHANNEL, AnotherWriter, Fence, Fenced, become_writer
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.procedures import enforcing
-from tipstaff.wiring.jobs import ENFORCE_CHANNEL, defer
+from tipstaff.wiring.jobs import defer
 from tipstaff.words import Measure
 
 log = logging.getLogger("tipstaff.enforcer")
@@ -38,7 +38,7 @@ class Enforcer:
         if not self._devices:
             log.info("no device is configured; measures wait for one")
         with psycopg.connect(database_url(), autocommit=True) as ear:
-            ear.execute(f"LISTEN {ENFORCE_CHANNEL}")
+            ear.execute(f"LISTEN {CHANNEL}")
             log.info("devices: %s", ", ".join(d.name for d, _ in self._devices) or "none")
             while not stop.is_set():
                 self.converge()

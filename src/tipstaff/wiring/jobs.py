@@ -16,6 +16,7 @@ from procrastinate.manager import JobManager
 from procrastinate.tasks import configure_task
 
 from tipstaff import wiring
+from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.ledger.operations import seal_entries
 from tipstaff.procedures import complaint, posting, suspension
 from tipstaff.wiring import mail
@@ -27,8 +28,6 @@ STALLED_AFTER_SECONDS = 8.0
 """A worker whose heartbeat is older than this is taken for dead."""
 WORKERS_LOCK = 0x71_95_77_0B
 """Advisory lock: each worker shares it while it lives, so whoever gets it alone knows that no other worker does."""
-ENFORCE_CHANNEL = "tipstaff_enforce"
-"""The enforcer listens here; it takes no jobs, because what it does is found in the plans, not in a queue."""
 
 
 # A report is tried for half an hour: by then a database that went away is back. `letters` and the clocks come round
@@ -111,7 +110,8 @@ def defer(job: str, key: str) -> None:
     """Ask for `job` in the caller's transaction; it runs once that is committed."""
     if job == "enforce":
         with connection.cursor() as cursor:
-            cursor.execute(f"NOTIFY {ENFORCE_CHANNEL}")
+            # The enforcer takes no jobs: what it does is found in the plans, not in a queue.
+            cursor.execute(f"NOTIFY {CHANNEL}")
         return
     task = _TASKS[job]
     queueing_lock = job if job in _QUEUED_ONCE else None

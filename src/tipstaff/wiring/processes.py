@@ -63,8 +63,8 @@ def run_intake() -> None:
 
     server = MailServer(
         own.mail_in.host,
-        None if own.mail_in.smtp_port < 0 else own.mail_in.smtp_port,
-        None if own.mail_in.lmtp_port < 0 else own.mail_in.lmtp_port,
+        own.mail_in.smtp_port,
+        own.mail_in.lmtp_port,
         accept=accept,
         hostname=own.operator.own_domains[0] if own.operator.own_domains else socket.gethostname(),
         local_recipients=(own.operator.abuse_address, *own.mail_in.recipients),
