@@ -82,7 +82,7 @@ def holdings_within(network: IPv4Network | IPv6Network, *, limit: int = 1000) ->
 
 
 def accounts_on(network: IPv4Network | IPv6Network, *, at: datetime) -> frozenset[str]:
-    """The customers, resellers included, who held anything inside `network` or over it, or had a site in it, at `at`."""
+    """The customers, resellers included, who held anything in or over `network`, or had a site in it, at `at`."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
