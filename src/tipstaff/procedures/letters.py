@@ -21,6 +21,7 @@ from tipstaff.words import (
     Missing,
     Report,
     ReportOutcome,
+    SourceKind,
 )
 
 from .desk import Desk
@@ -46,7 +47,7 @@ def tell_customer(
     if to is None:
         record("letter.nobody_to_tell", at=at, actor=actor, about=[case.key, customer.key], kind=kind)
         return None
-    facts = _customer_facts(case, customer, desk=desk, at=at, measure=measure, more=more or {})
+    facts = _customer_facts(case, customer, desk=desk, at=at, actor=actor, measure=measure, more=more or {})
     draft = compose(kind, facts=facts)
     key = queue_letter(
         kind,
@@ -127,6 +128,7 @@ def _customer_facts(
     *,
     desk: Desk,
     at: datetime,
+    actor: str,
     measure: Measure | None,
     more: Mapping[str, Any],
 ) -> LetterFacts:
@@ -137,7 +139,7 @@ def _customer_facts(
     reports = reports_of_case(case.key)
     allegations = [i.allegation for r in reports for i in r.incidents]
     first = allegations[0] if allegations else None
-    moments = sorted((a.moment for a in allegations if a.moment is not None), key=lambda m: m.at)
+    moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
     facts: dict[str, Any] = {
         "operator": desk.operator,
         "abuse_contact": desk.abuse_address,
@@ -148,8 +150,8 @@ def _customer_facts(
         "timezone": representative.timezone,
         "reports": tuple(r.key for r in reports),
         "report_count": max(1, len(reports)),
-        "first_seen": moments[0].at if moments else None,
-        "last_seen": moments[-1].at if moments else None,
+        "first_seen": moments[0] if moments else None,
+        "last_seen": moments[-1] if moments else None,
         "type": case.type,
         "resource": case.resource,
         "explanation": case.explanation,
@@ -160,6 +162,8 @@ def _customer_facts(
         "what_to_do": clause.steps_for(case.type),
         "answer_by": case.due_at or at + case.answer_within,
         "measure": measure,
+        "source_kind": _source_kind(reports),
+        "automated": actor == "worker",
         "case_outcome": case.outcome,
     }
     if first is not None:
@@ -171,6 +175,20 @@ def _customer_facts(
             "evidence": redact(first.excerpt, hide=hide, keep=_kept(first)),
         }
     return LetterFacts(**{**facts, **more})
+
+
+_KINDS = {
+    "arf": SourceKind.FEEDBACK_LOOP,
+    "shadowserver": SourceKind.MEASUREMENT,
+    "acns": SourceKind.RIGHTS_HOLDER,
+}
+"""What kind of reporter stands behind a form; free text may come from anybody."""
+
+
+def _source_kind(reports: list[Report]) -> SourceKind:
+    """The kind of reporter, where all reports are of one kind; never which one."""
+    kinds = {_KINDS.get(r.reading.parser, SourceKind.UNKNOWN) for r in reports if r.reading is not None}
+    return kinds.pop() if len(kinds) == 1 else SourceKind.UNKNOWN
 
 
 def hidden_from_customer(reports: list[Report]) -> frozenset[str]:

@@ -4,7 +4,8 @@ from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from tipstaff.registry.queries import holdings_covering, sites_named
+from tipstaff.attribution import window_of
+from tipstaff.registry.queries import get_customer, holdings_covering, sites_named
 from tipstaff.words import Allegation, Attribution, AttributionReason, Grade, Site
 
 from .lookup import who_held
@@ -12,42 +13,49 @@ from .lookup import who_held
 
 def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
     """Attribute an allegation. A host name is looked up in our own registry only; nothing is ever resolved."""
-    moment = allegation.moment
-    at = min(moment.at, received_at) if moment is not None else received_at
     host = allegation.domain or _host_of(allegation.url)
-    sites = sites_named(host, at=at) if host else []
-    if allegation.source is not None:
-        sites = [s for s in sites if s.address == allegation.source]
-    if sites:
-        return _from_sites(sites, at=at)
+    if host:
+        earliest, latest = window_of(allegation.moment, received_at=received_at)
+        # A customer may come or go within the window of uncertainty: both its ends are asked.
+        sites = {edge: sites_named(host, at=edge) for edge in (earliest, latest)}
+        if allegation.source is not None:
+            sites = {at: [s for s in found if s.address == allegation.source] for at, found in sites.items()}
+        if any(sites.values()):
+            return _from_sites(sites, earliest=earliest, latest=latest)
     source = allegation.source or _literal(host)
     if source is None:
-        return Attribution(
-            grade=Grade.NONE,
-            reason=AttributionReason.NOT_OUR_SPACE if host else AttributionReason.NO_ADDRESS,
-        )
-    return who_held(source, port=allegation.source_port, moment=moment, received_at=received_at)
+        reason = AttributionReason.NOT_OUR_SPACE if host else AttributionReason.NO_ADDRESS
+        return Attribution(grade=Grade.NONE, reason=reason)
+    return who_held(source, port=allegation.source_port, moment=allegation.moment, received_at=received_at)
 
 
-def _from_sites(sites: list[Site], *, at: datetime) -> Attribution:
-    customers = {s.customer for s in sites}
-    proof = tuple(h for s in sites[:1] for h in holdings_covering(s.address, earliest=at, latest=at))
+def _from_sites(sites: dict[datetime, list[Site]], *, earliest: datetime, latest: datetime) -> Attribution:
+    """The customer whose site it was over the whole window; the answer stops at a reseller, as for addresses."""
+    known = [s for found in sites.values() for s in found]
+    first = known[0]
+    proof = tuple(holdings_covering(first.address, earliest=earliest, latest=latest))
+    customers = {s.customer for s in known}
     if len(customers) > 1:
         return Attribution(
             grade=Grade.AMBIGUOUS,
             reason=AttributionReason.SEVERAL_HOLDERS_IN_WINDOW,
             proof=proof,
-            earliest=at,
-            latest=at,
+            earliest=earliest,
+            latest=latest,
         )
+    customer = get_customer(first.customer)
+    reseller = customer.reseller if customer is not None else None
+    whole = all(sites.values())
+    reason = AttributionReason.ONE_RESELLER if reseller else AttributionReason.ONE_HOLDER
     return Attribution(
-        grade=Grade.CONFIRMED,
-        reason=AttributionReason.ONE_HOLDER,
-        customer=sites[0].customer,
-        service=sites[0].service,
+        grade=Grade.CONFIRMED if whole else Grade.PROBABLE,
+        reason=reason if whole else AttributionReason.EDGE_IN_WINDOW,
+        customer=reseller or first.customer,
+        service=None if reseller else first.service,
+        downstream=first.customer if reseller else None,
         proof=proof,
-        earliest=at,
-        latest=at,
+        earliest=earliest,
+        latest=latest,
     )
 
 

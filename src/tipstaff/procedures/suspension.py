@@ -256,8 +256,16 @@ def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: De
     if customer is not None:
         tell_customer(
             kind, case=case, customer=customer, desk=desk, at=at, actor="worker",
-            once=f"{kind}:{measure.key}", measure=measure, more={"measure_detail": measure.proof_detail},
+            once=f"{kind}:{measure.key}", measure=measure,
+            more={"measure_detail": measure.proof_detail, "measure_why": _why_for_customer(measure)},
         )  # fmt: skip
+
+
+def _why_for_customer(measure: Measure) -> str:
+    """Why it was taken, where it did not follow silence after a warning."""
+    if measure.urgency is None:
+        return ""
+    return f"It was taken at once, because of {measure.urgency.ground.replace('_', ' ')}: {measure.urgency.shown_by}"
 
 
 def lift_all(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
