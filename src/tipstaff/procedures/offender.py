@@ -4,7 +4,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from tipstaff.attribution import window_of
+from tipstaff.attribution.match import Window, window_of
 from tipstaff.registry.queries import get_customer, holdings_covering, sites_named
 from tipstaff.words import Allegation, Attribution, AttributionReason, Grade, Site
 
@@ -15,13 +15,13 @@ def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
     """Attribute an allegation. A host name is looked up in our own registry only; nothing is ever resolved."""
     host = allegation.domain or _host_of(allegation.url)
     if host:
-        earliest, latest = window_of(allegation.moment, received_at=received_at)
+        window = window_of(allegation.moment, received_at=received_at)
         # A customer may come or go within the window of uncertainty: both its ends are asked.
-        sites = {edge: sites_named(host, at=edge) for edge in (earliest, latest)}
+        sites = {edge: sites_named(host, at=edge) for edge in (window.earliest, window.latest)}
         if allegation.source is not None:
             sites = {at: [s for s in found if s.address == allegation.source] for at, found in sites.items()}
         if any(sites.values()):
-            return _from_sites(sites, earliest=earliest, latest=latest)
+            return _from_sites(sites, window=window)
     source = allegation.source or _literal(host)
     if source is None:
         reason = AttributionReason.NOT_OUR_SPACE if host else AttributionReason.NO_ADDRESS
@@ -29,33 +29,37 @@ def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
     return who_held(source, port=allegation.source_port, moment=allegation.moment, received_at=received_at)
 
 
-def _from_sites(sites: dict[datetime, list[Site]], *, earliest: datetime, latest: datetime) -> Attribution:
+def _from_sites(sites: dict[datetime, list[Site]], *, window: Window) -> Attribution:
     """The customer whose site it was over the whole window; the answer stops at a reseller, as for addresses."""
     known = [s for found in sites.values() for s in found]
     first = known[0]
-    proof = tuple(holdings_covering(first.address, earliest=earliest, latest=latest))
+    proof = tuple(holdings_covering(first.address, earliest=window.earliest, latest=window.latest))
     customers = {s.customer for s in known}
     if len(customers) > 1:
         return Attribution(
             grade=Grade.AMBIGUOUS,
             reason=AttributionReason.SEVERAL_HOLDERS_IN_WINDOW,
             proof=proof,
-            earliest=earliest,
-            latest=latest,
+            earliest=window.earliest,
+            latest=window.latest,
         )
     customer = get_customer(first.customer)
     reseller = customer.reseller if customer is not None else None
-    whole = all(sites.values())
     reason = AttributionReason.ONE_RESELLER if reseller else AttributionReason.ONE_HOLDER
+    if not all(sites.values()):
+        reason = AttributionReason.EDGE_IN_WINDOW
+    elif window.assumed:
+        reason = AttributionReason.TIME_ASSUMED
+    unsure = reason in (AttributionReason.EDGE_IN_WINDOW, AttributionReason.TIME_ASSUMED)
     return Attribution(
-        grade=Grade.CONFIRMED if whole else Grade.PROBABLE,
-        reason=reason if whole else AttributionReason.EDGE_IN_WINDOW,
+        grade=Grade.PROBABLE if unsure else Grade.CONFIRMED,
+        reason=reason,
         customer=reseller or first.customer,
         service=None if reseller else first.service,
         downstream=first.customer if reseller else None,
         proof=proof,
-        earliest=earliest,
-        latest=latest,
+        earliest=window.earliest,
+        latest=window.latest,
     )
 
 
