@@ -82,6 +82,7 @@ class Player:
         self._host, self._ports = host, {Channel.SMTP: smtp_port, Channel.LMTP: lmtp_port}
         self._look_round, self._progress = look_round, progress
         self._moves_left: list[tuple[Played, Move]] = []
+        self._known_times: dict[tuple[str, int], datetime] = {}
         self._case_keys: dict[tuple[str, str | None], str] = {}
 
     def play(self) -> list[Played]:
@@ -139,6 +140,9 @@ class Player:
     # What people do
 
     def _when(self, played: Played, move: Move) -> datetime | None:
+        key = (played.told.id, played.told.moves.index(move))
+        if key in self._known_times:
+            return self._known_times[key]
         case = self._case_of_move(played, move)
         if case is None:
             return None
@@ -149,7 +153,9 @@ class Player:
                 anchor = self._entry_time(case.key, "case.overdue")
             case Since.MEASURE_IN_FORCE:
                 anchor = self._entry_time(case.key, "case.measure_in_force")
-        return anchor + move.after if anchor is not None else None
+        if anchor is not None:
+            self._known_times[key] = anchor + move.after
+        return self._known_times.get(key)
 
     def _entry_time(self, case: str, what: str) -> datetime | None:
         return next((e.at for e in entries_about(case) if e.what == what), None)
