@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tipstaff.testing.mailbox import Mailbox
-
 from tests.live.running import Desk, clean_environment, database, run_python, url_of
+from tipstaff.testing.mailbox import Mailbox
 
 MakeDesk = Callable[..., Desk]
 

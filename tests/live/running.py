@@ -128,7 +128,9 @@ class Desk:
         self.clock = folder / "clock"
         self.clock.write_text("0")
         self.device_file = folder / "edge1.json"
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, int] = {}
+        """Name -> number of the process, which leads a session of its own."""
+        self._forking: subprocess.Popen[str] | None = None
         self._sql: psycopg.Connection | None = None
         self._jobs: App | None = None
         self._config = folder / "tipstaff.toml"
@@ -145,7 +147,7 @@ class Desk:
         shown = device or {"name": "edge1", "driver": "memory", "state_file": str(self.device_file)}
         self._config.write_text(_toml(sections, [shown]), encoding="utf-8")
 
-    def environment(self, name: str = "test") -> dict[str, str]:
+    def environment(self, name: str = "forking") -> dict[str, str]:
         """What a process of this desk runs with. Its sessions at the server carry its name."""
         return clean_environment(TIPSTAFF_CONFIG=str(self._config), TIPSTAFF_DATABASE_URL=self.url, PGAPPNAME=name)
 
@@ -155,26 +157,39 @@ class Desk:
         """Start processes; returns at once."""
         for name in names or PROCESSES:
             assert name not in self.processes, f"{name} runs already"
-            with (self.folder / f"{name}.log").open("ab") as log:
-                self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", "tipstaff", name], env=self.environment(name), cwd=self.folder,
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                )  # fmt: skip
+            forking = self._forking or self._start_forking()
+            assert forking.stdin is not None
+            assert forking.stdout is not None
+            print(name, self.folder / f"{name}.log", sep="\t", file=forking.stdin, flush=True)
+            self.processes[name] = int(forking.stdout.readline())
+
+    def _start_forking(self) -> "subprocess.Popen[str]":
+        self._forking = subprocess.Popen(
+            [sys.executable, "-m", "tests.live.forking"], env=self.environment(), cwd=ROOT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        assert self._forking.stdout is not None
+        assert self._forking.stdout.readline() == "ready\n"
+        return self._forking
 
     def kill(self, name: str) -> None:
-        """`kill -9`, and its children with it."""
-        process = self.processes.pop(name)
+        """`kill -9`, and its children with it; returns when they are gone."""
+        pid = self.processes.pop(name)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+            os.killpg(pid, signal.SIGKILL)
+        until(lambda: not _in_group(pid), what=f"{name} does not die")
 
     def alive(self, name: str) -> bool:
-        return name in self.processes and self.processes[name].poll() is None
+        return name in self.processes and Path(f"/proc/{self.processes[name]}").exists()
 
     def stop(self) -> None:
         """The end of the test: everything goes."""
         for name in list(self.processes):
             self.kill(name)
+        if self._forking is not None:
+            self._forking.kill()
+            self._forking.communicate()
+            self._forking = None
         if self._sql is not None:
             self._sql.close()
         if self._jobs is not None:
@@ -185,21 +200,15 @@ class Desk:
 
     def peak_mib(self, name: str) -> float:
         """The largest size that a process has had in memory (VmHWM), in MiB."""
-        status = Path(f"/proc/{self.processes[name].pid}/status").read_text()
+        status = Path(f"/proc/{self.processes[name]}/status").read_text()
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert found is not None, status
         return int(found.group(1)) / 1024
 
     def cpu_seconds(self, name: str) -> float:
         """Processor time of a process and of its children that still run."""
-        group = self.processes[name].pid
-        total = 0
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                fields = stat.read_text().rpartition(")")[2].split()
-                if int(fields[2]) == group:
-                    total += int(fields[11]) + int(fields[12])
-        return total / os.sysconf("SC_CLK_TCK")
+        ticks = sum(int(fields[11]) + int(fields[12]) for fields in _in_group(self.processes[name]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     # The database
 
@@ -329,6 +338,17 @@ class Desk:
 
         until(shown, what="the portal does not answer")
         return status
+
+
+def _in_group(group: int) -> list[list[str]]:
+    """What proc(5) says, from the third field on, of each living process of a group."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group and fields[0] != "Z":
+                found.append(fields)
+    return found
 
 
 def hand_over(smtp: smtplib.SMTP, raw: bytes, *, sender: str) -> str:

@@ -98,8 +98,9 @@ def _await_state(desk: Desk, ended: Ended, state: str) -> None:
 
     def stuck() -> str:
         entries = desk.ask("SELECT what, actor FROM ledger_entry ORDER BY id DESC LIMIT 12")
-        jobs = desk.ask("SELECT id, task_name, status, worker_id, args FROM procrastinate_jobs ORDER BY id DESC LIMIT 8")
-        return f"{ended.case} of {ended.customer} does not become {state}: {entries} {jobs} {desk.log('worker')[-1500:]}"
+        jobs = desk.ask("SELECT id, task_name, status, worker_id FROM procrastinate_jobs ORDER BY id DESC LIMIT 8")
+        log = desk.log("worker")[-1500:]
+        return f"{ended.case} of {ended.customer} does not become {state}: {entries} {jobs} {log}"
 
     until(arrived, what=stuck)
 
@@ -133,7 +134,8 @@ def _look_at(desk: Desk, ended: Ended, *, after: int) -> Ended:
     ended.report = reports[0][0]
     case = desk.ask("SELECT state, outcome, reports FROM cases_caserow WHERE key = %s", ended.case)[0]
     measures = desk.ask(
-        'SELECT key, state, degree, selector_key, in_force_at IS NOT NULL FROM enforcement_measurerow WHERE "case" = %s',
+        "SELECT key, state, degree, selector_key, in_force_at IS NOT NULL FROM enforcement_measurerow"
+        ' WHERE "case" = %s',
         ended.case,
     )
     held = json.loads(desk.device_file.read_text())["rules"] if desk.device_file.exists() else {}
