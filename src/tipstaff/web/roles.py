@@ -62,7 +62,7 @@ def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
     if cached is None:
         names = set(user.groups.values_list("name", flat=True))
         cached = frozenset(role for role in STAFF_ROLES if role.value in names)
-        user._tipstaff_roles = cached  # type: ignore[union-attr]  # remembered for this request only
+        user._tipstaff_roles = cached  # type: ignore[attr-defined]  # remembered for this request only
     return cached
 
 

@@ -31,7 +31,7 @@ def desk() -> Desk:
         enqueue=lambda job, key: None,
         mail_out_ready=True,
         seal=lambda kept: kept,
-        abilities=(EDGE.ability,),
+        abilities=lambda at: (EDGE.ability,),
     )
 
 

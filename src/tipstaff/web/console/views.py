@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -82,7 +83,7 @@ def cases(request: StaffRequest) -> HttpResponse:
     page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
     listed = reads.list_cases(view, me=request.user.get_username(), find=find, page=page)
     at = wiring.now()
-    context: dict[str, object] = {
+    context: dict[str, Any] = {
         "cases": listed.cases,
         "total": listed.total,
         "more": listed.more,
@@ -133,7 +134,7 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
     if page is None:
         raise Http404(key)
     able = abilities_of(request.user)
-    context: dict[str, object] = {
+    context: dict[str, Any] = {
         "page": page,
         "case": page.case,
         "steps": page.steps,
@@ -444,7 +445,7 @@ def search(request: StaffRequest) -> HttpResponse:
     )
 
 
-def _console(request: StaffRequest, template: str, *, here: str, **context: object) -> HttpResponse:
+def _console(request: StaffRequest, template: str, *, here: str, **context: Any) -> HttpResponse:
     return show_console(request, template, here=here, waiting=reads.count_waiting, **context)
 
 

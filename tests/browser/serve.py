@@ -1,0 +1,95 @@
+"""Serves a played example day from a database of its own, for a browser. It prints its port.
+
+A database of its own, because the record refuses to be emptied after a test.
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import django
+
+django.setup()
+
+from django.contrib.auth.models import User  # noqa: E402 - Django must be set up first
+from django.core.management import call_command  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+
+from tipstaff import wiring  # noqa: E402
+from tipstaff.web.roles import give_roles  # noqa: E402
+from tipstaff.words import Role  # noqa: E402
+
+FEWER = frozenset(
+    [
+        "scan-shared-before",
+        "spam-arf",
+        "ssh",
+        "ssh-same-bytes",
+        "phishing-shared",
+        "ssh-xarf",
+        "auto-reply",
+        "spam-arf-port",
+        "ssh-resent",
+        "spam-xarf",
+        "sealed-xarf",
+        "not-ours",
+        "ssh-joins",
+        "scan-japanese",
+        "broken-xarf",
+        "bounce",
+        "shared-without-port",
+        "spam-joins",
+        "years-ago",
+        "p2p-notice",
+        "ddos-xarf",
+        "flood-text",
+        "brand-xarf",
+        "no-source",
+        "open-memcached",
+        "table-resolvers",
+    ]
+)
+PASSWORD = "correct horse battery"
+STAFF = {
+    "mary.king": {Role.LEAD, Role.ANALYST, Role.COUNSEL, Role.ADMINISTRATOR},
+    "lena": {Role.ANALYST},
+    "eva": {Role.ENGINEER},
+}
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    """Several requests at once, as a browser makes them."""
+
+    daemon_threads = True
+
+
+class Quiet(WSGIRequestHandler):
+    """Says nothing for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+def main() -> None:
+    call_command("migrate", verbosity=0)
+    day = Path(__file__).parent.parent / "rooms" / "web" / "day.py"
+    spec = importlib.util.spec_from_file_location("web_day", day)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    # The pictures show the whole day; the tests do with its beginning and a few more.
+    whole = os.environ.get("TIPSTAFF_PICTURES") == "1"
+    module.play(at=wiring.now(), ids=None if whole else FEWER)
+    for name, roles in STAFF.items():
+        give_roles(User.objects.create_user(name, password=PASSWORD), frozenset(roles))
+    with make_server("127.0.0.1", 0, get_wsgi_application(), server_class=Server, handler_class=Quiet) as server:
+        print(server.server_port, flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

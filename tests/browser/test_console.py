@@ -1,0 +1,221 @@
+"""The console, the portal and the public pages in a real browser."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+Open = Callable[..., Page]
+HERE = Path(__file__).parent
+PICTURES = HERE.parent.parent / "docs" / "pictures"
+STAFF_PAGES = {
+    "cases": "/console/cases",
+    "inbox": "/console/inbox",
+    "reports": "/console/reports",
+    "report": "/console/reports/R-000001",
+    "case": "/console/cases/C-000001",
+    "customers": "/console/customers",
+    "customer": "/console/customers/acct-1002",
+    "measures": "/console/measures",
+    "measure": "/console/measures/M-000001",
+    "letter": "/console/letters/L-000001",
+    "policy": "/console/policy",
+    "record": "/console/record?verify=1",
+    "sealed": "/console/sealed",
+    "health": "/console/health",
+    "staff": "/console/staff",
+    "search": "/console/search?q=192.0.2.0/24",
+}
+OPEN_PAGES = {"landing": "/", "policy-public": "/policy", "log-in": "/login"}
+PICTURED = {"cases", "case", "inbox", "measure", "health", "landing", "policy", "record"}
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture for the documentation, when asked to."""
+    if os.environ.get("TIPSTAFF_PICTURES") == "1":
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(PICTURES / f"{name}.png"))
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 A and AA."""
+    page.evaluate((HERE / "axe.min.js").read_text())
+    found = page.evaluate(
+        "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then(r => JSON.stringify("
+        "r.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.target.join(' ') + ' '"
+        " + (n.any[0]?.message ?? n.failureSummary)).join('; '))))"
+    )
+    listed: list[str] = json.loads(found)
+    return listed
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_staff_pages_have_no_barriers_and_fit_a_phone(open_page: Open, scheme: str) -> None:
+    page, phone = open_page(scheme=scheme), open_page(scheme=scheme, width=390, height=844)
+    found: dict[str, list[str]] = {}
+    for name, address in STAFF_PAGES.items():
+        page.goto(address)
+        expect(page.locator("main")).to_be_visible()
+        if name in PICTURED:
+            picture(page, f"{name}-{scheme}")
+        found[name] = barriers(page)
+        phone.goto(address)
+        wide = phone.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if wide > 0:
+            found[name] = [*found[name], f"{wide} px too wide for a phone"]
+        if name in ("cases", "case"):
+            picture(phone, f"{name}-phone-{scheme}")
+            found[name] = [*found[name], *barriers(phone)]
+    assert "\n".join(f"{name}: {barrier}" for name, what in found.items() for barrier in what) == ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_open_pages_have_no_barriers_and_fit_a_phone(open_page: Open, scheme: str) -> None:
+    page = open_page(who="", scheme=scheme, width=390, height=844)
+    found: dict[str, list[str]] = {}
+    for name, address in OPEN_PAGES.items():
+        page.goto(address)
+        found[name] = barriers(page)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found[name] = [*found[name], "too wide for a phone"]
+    assert "\n".join(f"{name}: {barrier}" for name, what in found.items() for barrier in what) == ""
+
+
+def test_the_list_is_worked_by_keyboard(open_page: Open) -> None:
+    page = open_page()
+    page.goto("/console/cases?view=open")
+    rows = page.locator("[data-rows] tr[data-open]")
+    keys = [rows.nth(n).get_attribute("id") for n in range(3)]
+
+    page.keyboard.press("j")
+    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+    wanted = str(keys[1]).removeprefix("row-")
+    expect(page.locator("#peek h2")).to_contain_text(wanted)
+
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/console/cases/{wanted}")
+    page.keyboard.press("n")
+    expect(page.locator("#note-text")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    page.wait_for_url("**/console/cases")
+
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    page.wait_for_url("**/console/inbox")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type("C-000002")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/cases/C-000002")
+
+
+def test_typing_in_the_list_narrows_it(open_page: Open) -> None:
+    page = open_page()
+    page.goto("/console/cases?view=all")
+    page.get_by_label("Find in cases").fill("no-such-customer")
+    expect(page.locator("#rows")).to_contain_text("Nothing fits")
+
+
+def test_a_chosen_theme_is_remembered(open_page: Open) -> None:
+    page = open_page(scheme="light")
+    expect(page.locator("html")).to_have_attribute("data-theme", "day")
+    page.locator("details[data-menu] summary").click()
+    page.get_by_text("Light or dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "night")
+    page.goto("/console/inbox")
+    expect(page.locator("html")).to_have_attribute("data-theme", "night")
+
+
+def test_words_half_written_survive_the_refresh(open_page: Open) -> None:
+    page = open_page()
+    page.goto("/console/cases/C-000001")
+    page.locator("#note-text").fill("Half a thought")
+    page.evaluate("htmx.trigger('#live', 'every')")
+    page.evaluate("htmx.ajax('GET', '/console/numbers', {target: '#shortcuts', swap: 'none'})")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#note-text")).to_have_value("Half a thought")
+
+
+def test_the_console_can_be_read_without_scripts(open_page: Open, browser: object, site: str) -> None:
+    context = browser.new_context(base_url=site, java_script_enabled=False)  # type: ignore[attr-defined]  # Playwright's
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("Name").fill("lena")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Log in").click()
+    page.goto("/console/cases?view=all")
+    page.locator("#rows a").first.click()
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    page.goto("/console/health")
+    expect(page.locator("#hours")).to_be_visible()
+    context.close()
+
+
+def test_the_chart_is_drawn(open_page: Open) -> None:
+    page = open_page()
+    page.goto("/console/health")
+    expect(page.locator("[data-hours] canvas")).to_be_visible()
+
+
+def test_a_colleague_joins_a_customer_answers_and_the_desk_sees_it(open_page: Open) -> None:
+    desk = open_page()
+    desk.goto("/console/staff")
+    desk.get_by_label("Log-in name").fill("nina")
+    desk.locator("form[action$=add] input[value=analyst]").check()
+    desk.get_by_role("button", name="Add, and make").click()
+    link = desk.locator("[role=status] .mono").inner_text()
+
+    nina = open_page(who="")
+    nina.goto(link[link.index("/first/") :])
+    nina.get_by_label("Password").fill("another long password")
+    nina.get_by_label("The same again").fill("another long password")
+    nina.get_by_role("button", name="Set password").click()
+    nina.wait_for_url("**/console/cases")
+
+    nina.locator("tr", has_text="Customer told").first.get_by_role("link").click()
+    nina.keyboard.press("a")
+    expect(nina.get_by_text("The case is yours.")).to_be_visible()
+    nina.locator("#note-text").fill("Called the contact.")
+    nina.get_by_role("button", name="Add note").click()
+    expect(nina.get_by_text("Called the contact.")).to_be_visible()
+    expect(nina.get_by_role("button", name="Give it back")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_customer_reads_and_answers_on_a_phone(open_page: Open, site: str, scheme: str) -> None:
+    page = open_page(who="", scheme=scheme, width=390, height=844)
+    page.goto(portal_link(open_page, site))
+    picture(page, f"portal-phone-{scheme}")
+    assert barriers(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_text("More time, please").click()
+    page.get_by_role("button", name="Send the answer").click()
+    expect(page.get_by_text("Thank you, we have your answer.")).to_be_visible()
+    assert barriers(page) == []
+
+
+def portal_link(open_page: Open, site: str) -> str:
+    """A link to a case that still takes "more time", made with the site's own key."""
+    from datetime import timedelta
+
+    from tipstaff import wiring
+    from tipstaff.procedures.links import make_link
+
+    desk = open_page()
+    desk.goto("/console/cases?view=open")
+    row = desk.locator("tr", has_text="Customer told").first
+    key = str(row.get_attribute("id")).removeprefix("row-")
+    at = wiring.now()
+    return f"/p/{make_link(key, at=at, expires_at=at + timedelta(days=1))}"
