@@ -201,17 +201,26 @@ def read_mail(raw: bytes, *, limits: Limits | None = None) -> Mail:
     bounded = _bound_embedding(payload, limits, exceeded)
     try:
         tree = parse_email_tree(bounded, mode="lazy")
-        budget = _Budget(limits, exceeded)
+        budget = _Budget(limits, exceeded, size=len(payload))
         root = _from_fast(tree, budget, 0)
         return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), limits=limits)
     except Exception as why:  # noqa: BLE001 - the parser is another's compiled code; whatever it raises, the mail is read.
         return replace(read_mail_by_standard_library(payload, limits=limits), size=len(raw), broken=_says(why))
 
 
+_SLOW_OCTETS = 4_000_000
+_MANY_BOUNDARIES = 60
+
+
 def read_mail_by_standard_library(raw: bytes, *, limits: Limits | None = None) -> Mail:
     """The same by Python's own `email`: slower, and lenient where the fast parser gives up. The tests' oracle."""
     limits = limits or Limits()
     exceeded: set[str] = set()
+    # Its work grows with lines times open boundaries, so a large or many-walled mail is cut.
+    bound = _SLOW_OCTETS if raw.count(b"boundary") <= _MANY_BOUNDARIES else _SLOW_OCTETS // 16
+    if len(raw) > bound:
+        exceeded.add("size")
+        raw = raw[:bound]
     try:
         # compat32 keeps header values as they came, so no broken header can raise while it is looked at.
         message = email.message_from_bytes(raw, policy=email.policy.compat32)
@@ -252,8 +261,9 @@ class _HiddenBody(Exception):
 class _Budget:
     """Counts what has been unfolded, and remembers which bound was met."""
 
-    def __init__(self, limits: Limits, exceeded: set[str]) -> None:
+    def __init__(self, limits: Limits, exceeded: set[str], *, size: int = 0) -> None:
         self.limits = limits
+        self.size = size
         self.exceeded = exceeded
         self.parts = 0
         self.octets = 0
@@ -290,7 +300,9 @@ def _from_fast(node: Any, budget: _Budget, depth: int) -> Part:
         children = tuple(_from_fast(x, budget, depth + 1) for x in node.children if budget.another_part(depth + 1))
     elif node.content_type.startswith("multipart/"):
         # Its boundary never comes: the fast parser hides the body, the slow one shows it.
-        raise _HiddenBody(node.content_type)
+        if budget.size <= _SLOW_OCTETS:
+            raise _HiddenBody(node.content_type)
+        budget.exceeded.add("size")
     elif budget.afford(node.encoded_size or 0):
         content = node.content or b""
     return _part(node.content_type, headers, node.filename, node.disposition, content, children, bool(node.is_message))

@@ -146,7 +146,9 @@ def _readable(content: bytes, charset: str, kind: str, limits: Limits, depth: in
         return
     if not kind.startswith(("text/", "message/")) and not looks_like_text(content) and kind != "application/json":
         return
-    text = decode(content[:_LONGEST_SEARCHED], charset=charset)
+    if len(content) > _LONGEST_SEARCHED:
+        content = content[:_LONGEST_SEARCHED] + b"\n" + content[-_LONGEST_SEARCHED // 4 :]
+    text = decode(content, charset=charset)
     if "\\u00" in text or "\\u0" in text:
         text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda x: chr(int(x[1], 16)), text)
     page = kind == "text/html" or "<html" in text[:2000].lower()

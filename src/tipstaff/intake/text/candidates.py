@@ -68,6 +68,11 @@ _VICTIMS_BELOW = re.compile(
     r"(?:\w{1,12} ){0,2}(?:servers?|hosts?|systems?|ips?|networks?))\b[^:]{0,40}:\s{0,3}\Z",
     re.IGNORECASE,
 )
+_ATTACK_ON = re.compile(
+    r"\b(?:attack\w{0,3}|flood\w{0,3}|angriff\w{0,2}|attaque\w{0,2}|ataque\w{0,2}|attacc\w{1,3}|атак\w{1,3}|scan\w{0,5}|probes?|hits?)\b[^.:;]{0,30} "
+    r"(?:on|against|towards?|at|auf|gegen|contre|contra|contro|sur|на)\s{1,2}(?:our |the |host |server |ip |address ){0,3}[\[(<\"']{0,2}\Z",
+    re.IGNORECASE,
+)
 _TO = re.compile(
     r"(?:\b(?:to|against|on|at|into|auf|gegen|nach|an|vers|contre|sur|a|al|contra|su|contro|naar|"
     r"op|на|к)\b|->|=>|→)[ :\[(<\"']{0,4}(?:our |my |the |host |server |ip |port |\w{1,12} "
@@ -334,7 +339,9 @@ def _look_at_address(this: Candidate, x: Found, line: Line, *, order: int, of: i
             else:
                 yours = found.end()
     nearest = max(strong, our, yours)
-    if nearest >= 0:
+    if _ATTACK_ON.search(before):
+        see("near_ours")
+    elif nearest >= 0:
         see("near_ours" if nearest == our else "near_strong" if nearest == strong else "near_yours")
     if _IP_WORD.search(before):
         see("ip_word")

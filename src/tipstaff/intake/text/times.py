@@ -26,18 +26,13 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_ZONES = {
-    name: int(minutes)
-    for name, minutes in (
-        x.split("=")
-        for x in """
+_ZONE_TABLE = """
         UTC=0 GMT=0 Z=0 UT=0 WET=0 CET=60 MET=60 CEST=120 MEST=120 WEST=60 BST=60 EET=120 EEST=180 MSK=180
         EST=-300 EDT=-240 CST=-360 CDT=-300 MST=-420 MDT=-360 PST=-480 PDT=-420 JST=540 KST=540 HKT=480
         SGT=480 AEST=600 AEDT=660 AWST=480 ACST=570 NZST=720 NZDT=780 BRT=-180 BRST=-120 ART=-180 CLT=-240
         SAST=120 AKST=-540 AKDT=-480 HST=-600 TRT=180 PKT=300 WIB=420 ICT=420
-        """.split()
-    )
-}
+        """
+_ZONES = {name: int(minutes) for name, _, minutes in (x.partition("=") for x in _ZONE_TABLE.split())}
 """Minutes east of UTC. IST and a few others mean several zones and are left out: then no zone is stated."""
 
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?:\s?([AaPp]\.?[Mm]\b\.?))?"
@@ -77,10 +72,11 @@ _PATTERNS = (
         re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(Z|\s?[+-]\d{2}:?\d{2})?(?!\d)"),
     ),
 )
+_COMPACT = _PATTERNS[-1][1]
 _SYSLOG = re.compile(r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2})\b(?! ?20\d\d)")
 _DATE_ONLY = re.compile(r"(?<![\d.])(20\d\d)-(\d{2})-(\d{2})(?![\d-])")
 _STATED = re.compile(
-    r"(?:time ?zone|timezone|times?(?:\s?stamps?)?(?: (?:are|is|in|shown|given|included|listed|"
+    r"(?:\b(?:logs?|flows?|entries|events|lines|list|records?)\b[^\n()]{0,20}(?=\((?:UTC|GMT|[A-Z]{1,4}T)\b)|time ?zone|timezone|times?(?:\s?stamps?)?(?: (?:are|is|in|shown|given|included|listed|"
     r"stated)){0,3}|zeitzone|uhrzeiten?|TZ)"
     r"[^\n\w+-]{0,6}(?:(?:are|is|in|all|the) ){0,3}\(?((?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?\d{2})?|"
     r"[A-Z]{1,4}T\b|UTC\b|GMT\b|Z\b|[+-]\d{2}:?\d{2})",
@@ -103,7 +99,8 @@ def find_moment(line: str, *, zone: int | None = None, year_of: datetime | None 
     to log lines that have none.
     """
     if ":" not in line:
-        return None
+        compact = _COMPACT.search(line)
+        return _moment("compact", compact, zone) if compact else None
     earliest: tuple[int, Moment] | None = None
     for form, pattern in _PATTERNS:
         found = pattern.search(line)

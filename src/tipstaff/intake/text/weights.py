@@ -4,7 +4,7 @@ ADDRESS_BIAS = -2.0
 ADDRESS: dict[str, float] = {
     "is_first": 2.2,
     "only": 1.35,
-    "outside_hop": 1.5,
+    "outside_hop": 2.2,
     "log_first": 1.3,
     "alone": 1.2,
     "zone_subject": 1.1,

@@ -87,7 +87,7 @@ def forms_of(media: bytes) -> dict[str, bytes]:
 def survives(media: bytes, kept: bytes) -> str:
     """How a piece of the media can still be read from what is kept; empty when it cannot."""
     flat = kept.replace(b"\n", b"").replace(b"\r", b"").replace(b"> ", b"").replace(b"\\n", b"")
-    for start in range(0, max(1, len(media) - 48), 7):
+    for start in range(0, max(1, len(media) - 48), 31):
         piece = media[start : start + 48]
         if piece[:16] in kept or piece.decode("latin-1")[:16].encode() in kept:
             return "raw"
@@ -106,7 +106,7 @@ def survives(media: bytes, kept: bytes) -> str:
     for start in range(0, len(media) - 45, 45):
         if binascii.b2a_uu(media[start : start + 45]).strip() in kept:
             return "uuencode"
-    for start in range(0, len(media) - 40, 4):
+    for start in range(0, len(media) - 40, 20):
         if base64.b85encode(media[start : start + 40]) in flat or base64.a85encode(media[start : start + 40]) in flat:
             return "base85"
     return ""

@@ -112,7 +112,7 @@ def test_what_is_kept_of_a_sealed_mail_is_sealed_again() -> None:
     assert sift(sift(letter(REPORTS["French"])).kept).sealed
 
 
-MEDIA = [b"\xff\xd8\xff\xe0\x00\x10JFIF" + random.Random(n).randbytes(2400) for n in range(3)]
+MEDIA = [b"\xff\xd8\xff\xe0\x00\x10JFIF" + random.Random(n).randbytes(2400) for n in range(1)]
 MEDIA.append(b"\x89PNG\r\n\x1a\n" + random.Random(7).randbytes(2400))
 FORMS = list(forms_of(MEDIA[0]))
 

@@ -11,6 +11,7 @@ from tipstaff.words import Allegation, Moment, Reading, ReadingReason
 from ...mail import Mail
 from ...shaping import complaint, excerpt, moment_of_mail, unreadable
 from ...text.candidates import Candidate, gather
+from ...text.find import find_all
 from ...text.kinds import choose_kind, weigh_kinds
 from ...text.sections import Line, lay_out
 from ...text.times import find_date, find_moment, stated_zone
@@ -101,7 +102,8 @@ def _choose_addresses(ranked: list[Candidate]) -> tuple[list[Candidate], float]:
                 chosen.append(x)
                 taken.add(id(x))
     ids = set(map(id, chosen))
-    rest = next((x.score for x in ranked if id(x) not in ids), -9.0)
+    # A victim or a relay is no rival: it does not make the choice doubtful.
+    rest = next((x.score for x in ranked if id(x) not in ids and _CONTRARY.isdisjoint(x.features)), -9.0)
     return chosen, rest
 
 
@@ -205,7 +207,7 @@ _TARGET_PORT = re.compile(
     re.IGNORECASE,
 )
 _PROTOCOL = re.compile(
-    r"\b(?:PROTO=|proto(?:col)?[\s:=\"]{1,4}|)(tcp|udp|icmp|sctp|ssh|smtp|imap|pop3|sip|rdp|ftp|http)\b", re.IGNORECASE
+    r"\b(?:PROTO=|proto(?:col)?[\s:=\"]{1,4}|)(tcp|udp|icmp|sctp|ssh(?=2?\b|d\b)|smtp|imap|pop3|sip|rdp|ftp|http)\b", re.IGNORECASE
 )
 _SSH_PORT = re.compile(r"\bfrom (?:\S{3,60}) port (\d{1,5})\b")
 
@@ -231,7 +233,10 @@ def _facts(this: Candidate) -> _Facts:
             found = _PROTOCOL.search(text)
             if found:
                 facts.protocol = found[1].lower()
-        if facts.source_port and facts.target_port and facts.protocol:
+        if facts.target is None and at >= 0:
+            others = [x.value for x in find_all(text[at + len(this.value) :]) if x.kind == "ip" and x.value != this.value]
+            facts.target = others[0] if len(others) == 1 else None
+        if facts.source_port and facts.target_port and facts.protocol and facts.target:
             break
     if facts.source_port is None and this.ports:
         facts.source_port = this.ports.most_common(1)[0][0]

@@ -357,7 +357,10 @@ def _allegation(
         if not found:
             return None
         source = address_in(found[0].value)
-    sure = confidence / 100 if isinstance(confidence, int) and 0 <= confidence <= 100 else 0.98
+    sure = 0.98
+    if isinstance(confidence, (int, float)) and not isinstance(confidence, bool) and 0 < confidence <= 100:
+        # The specification says 0 to 1, its examples and many senders say per cent.
+        sure = float(confidence) if confidence <= 1 else confidence / 100
     return Allegation(
         type=kind,
         source=source,

@@ -1,0 +1,220 @@
+"""A mail is read whatever is broken in it, within bounds."""
+
+import resource
+import subprocess
+import sys
+import textwrap
+import zlib
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tipstaff.intake.mail import Limits, read_mail, read_mail_by_standard_library
+from tipstaff.intake.text.characters import decode, html_to_text
+
+from .mails import letter, with_files, zipped
+
+SHAPES = {
+    "plain": letter("Hello from 192.0.2.1"),
+    "Latin 1": b"Subject: =?iso-8859-1?Q?Gr=FC=DFe?=\nContent-Type: text/plain; charset=iso-8859-1\n\nGr\xfc\xdfe",
+    "KOI8": b"Subject: x\nContent-Type: text/plain; charset=koi8-r\n\n" + "привет".encode("koi8-r"),
+    "a charset that does not exist": b"Subject: x\nContent-Type: text/plain; charset=nonesuch-7\n\nGr\xc3\xbc\xc3\x9fe",
+    "a charset that lies": b"Subject: x\nContent-Type: text/plain; charset=us-ascii\n\nGr\xc3\xbc\xc3\x9fe",
+    "UTF-16": b"Subject: x\nContent-Type: text/plain; charset=utf-16\nContent-Transfer-Encoding: base64\n\n//5IAGkA",
+    "quoted-printable": b"Subject: x\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=C3=9Fe =\nweiter",
+    "broken base64": b"Subject: x\nContent-Transfer-Encoding: base64\n\nSGVsbG8gd29ybGQ!!!=",
+    "no header at all": b"just words\nand more",
+    "no body": b"Subject: only a header\n",
+    "nothing": b"",
+    "an mbox line": b"From someone Thu Jan  1 00:00:00 1970\nSubject: x\n\nHello",
+    "carriage returns": b"Subject: x\rFrom: a@example.org\r\rHello",
+    "nul bytes": b"Subject: x\0y\n\nHel\0lo",
+    "a boundary that is never closed": b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHello",
+    "a boundary that never comes": b"Content-Type: multipart/mixed; boundary=other\n\n--b\n\nHello\n--b--",
+    "no boundary": b"Content-Type: multipart/mixed\n\nHello",
+    "an empty boundary": b'Content-Type: multipart/mixed; boundary=""\n\n--\n\nHello\n----',
+    "a header of one long line": b"Subject: " + b"x" * 300_000 + b"\n\nHello",
+    "ten thousand headers": b"".join(b"X-%d: y\n" % n for n in range(10_000)) + b"\nHello",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_shape_gives_a_mail(shape: str) -> None:
+    mail = read_mail(SHAPES[shape])
+    assert isinstance(mail.subject, str)
+    assert isinstance(mail.body, str)
+    assert "\n" not in mail.subject
+
+
+@pytest.mark.parametrize(
+    "shape", ["plain", "Latin 1", "KOI8", "a charset that lies", "UTF-16", "quoted-printable", "a boundary that is never closed"]
+)
+def test_the_fast_parser_says_the_same_as_the_standard_library(shape: str) -> None:
+    fast, slow = read_mail(SHAPES[shape]), read_mail_by_standard_library(SHAPES[shape])
+    assert fast.subject == slow.subject
+    assert fast.body.strip() == slow.body.strip()
+    assert [(x.content_type, x.filename) for x in fast.leaves] == [(x.content_type, x.filename) for x in slow.leaves]
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=200)
+
+
+@settings(max_examples=80, deadline=None)
+@given(subject=words, text=words, name=st.from_regex(r"\A[a-z]{1,9}\.txt\Z"), content=st.binary(max_size=300))
+def test_the_two_parsers_agree_on_well_formed_mail(subject: str, text: str, name: str, content: bytes) -> None:
+    mail = EmailMessage()
+    mail["From"] = "reporter@example.org"
+    mail["Subject"] = subject
+    mail.set_content(text)
+    mail.add_attachment(content, maintype="application", subtype="x-test", filename=name)
+    raw = mail.as_bytes()
+    fast, slow = read_mail(raw), read_mail_by_standard_library(raw)
+    assert fast.broken == ""
+    assert fast.subject.split() == slow.subject.split()
+    assert fast.body.split() == slow.body.split()
+    assert [x.content for x in fast.attachments] == [x.content for x in slow.attachments]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=2000))
+def test_any_bytes_give_a_mail(raw: bytes) -> None:
+    for mail in (read_mail(raw), read_mail_by_standard_library(raw)):
+        assert isinstance(mail.body, str)
+        assert mail.attachments is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400), st.text(max_size=30))
+def test_any_bytes_and_any_charset_give_characters(content: bytes, charset: str) -> None:
+    assert isinstance(decode(content, charset=charset), str)
+
+
+@pytest.mark.parametrize("charset", ["base64", "zlib", "bz2", "hex", "rot13", "unicode_escape", "idna", "undefined", "x\0y"])
+def test_a_charset_that_is_none_does_no_harm(charset: str) -> None:
+    assert isinstance(decode(b"Gr\xc3\xbc\xc3\x9fe \\u0041", charset=charset), str)
+
+
+def test_html_becomes_lines_of_words() -> None:
+    page = (
+        "<html><head><style>p{color:red}</style><script>alert('192.0.2.9')</script></head><body><!-- 192.0.2.8 -->"
+        "<table><tr><td>Source&nbsp;IP:</td><td>192.0.2.7</td></tr></table><a href='https://example.com/x?a=1&amp;b=2'>here</a>"
+    )
+    text, links = html_to_text(page)
+    assert text.splitlines()[0].split() == ["Source", "IP:", "192.0.2.7"]
+    assert links == ["https://example.com/x?a=1&b=2"]
+    assert "192.0.2.9" not in text
+    assert "192.0.2.8" not in text
+
+
+@pytest.mark.parametrize("piece", ["<", "<!--", "<a href='", "<style>", "&lt;", "<p", "</", "<![CDATA["])
+def test_hostile_html_takes_work_in_proportion_to_its_length(piece: str) -> None:
+    text, _ = html_to_text(piece * 100_000)
+    assert len(text) <= 100_000 * len(piece)
+
+
+def test_a_stub_beside_a_page_does_not_hide_the_page() -> None:
+    mail = EmailMessage()
+    mail["From"] = "reporter@example.org"
+    mail.set_content("-- \nYou receive this because of a list.")
+    mail.add_alternative("<p>The address 192.0.2.7 attacked us. " + "Please act. " * 40 + "</p>", subtype="html")
+    assert "192.0.2.7" in read_mail(mail.as_bytes()).body
+
+
+def test_files_in_an_archive_are_read_and_archives_in_it_are_not() -> None:
+    inner = zipped(("secret.csv", b"x"))
+    raw = with_files("See.", ("application/zip", "r.zip", zipped(("report.csv", b"timestamp,ip"), ("inner.zip", inner), ("x", inner))))
+    assert [(x.name, x.content) for x in read_mail(raw).attachments] == [("report.csv", b"timestamp,ip")]
+
+
+def test_a_zip_bomb_is_left_closed() -> None:
+    bomb = zipped(("bomb.csv", b"0" * 60_000_000))
+    assert len(bomb) < 100_000
+    mail = read_mail(with_files("See.", ("application/zip", "r.zip", bomb)))
+    assert sum(len(x.content) for x in mail.attachments) < 1_000_000
+
+
+def test_a_gzip_bomb_is_cut_off() -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = packer.compress(b"0" * 60_000_000) + packer.flush()
+    mail = read_mail(with_files("See.", ("application/gzip", "r.csv.gz", bomb)))
+    assert sum(len(x.content) for x in mail.attachments) <= Limits().archive_octets
+
+
+def test_an_archive_with_a_lying_directory_gives_nothing_or_little() -> None:
+    archive = bytearray(zipped(("a.csv", b"timestamp,ip\n" * 100)))
+    for at in range(len(archive) - 60, len(archive), 7):
+        archive[at] ^= 0xFF
+    assert read_mail(with_files("See.", ("application/zip", "r.zip", bytes(archive)))).attachments is not None
+
+
+@pytest.mark.parametrize("depth", [20, 300, 5000])
+@pytest.mark.parametrize("kind", ["multipart/mixed; boundary=b%d", "message/rfc822"])
+def test_absurd_nesting_ends_with_a_mail_that_says_so(depth: int, kind: str) -> None:
+    raw = b"Subject: deep\n"
+    for n in range(depth):
+        boundary = b"--b%d\n" % n if "boundary" in kind else b""
+        raw += b"Content-Type: " + (kind % n if "%" in kind else kind).encode() + b"\n\n" + boundary
+    mail = read_mail(raw + b"\nthe end")
+    assert mail.subject == "deep"
+    assert mail.exceeded or mail.broken
+
+
+def test_ten_thousand_parts_are_not_all_unfolded() -> None:
+    part = b"--b\n\nHello 192.0.2.1\n"
+    mail = read_mail(b"Content-Type: multipart/mixed; boundary=b\n\n" + part * 10_000 + b"--b--")
+    assert "parts" in mail.exceeded
+    assert len(mail.leaves) <= Limits().parts
+
+
+PROBE = """
+import resource, sys
+from tipstaff.intake.protocol import load_parsers
+from tipstaff.intake.reading import read
+from tipstaff.intake.sieve import sift
+from pathlib import Path
+parsers = load_parsers()
+read(b"Subject: x\\n\\nBrute force from 192.0.2.1", parsers=parsers)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+raw = Path(sys.argv[1]).read_bytes()
+sift(raw)
+reading = read(raw, parsers=parsers)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) // 1024, reading.outcome.value, reading.reason.value)
+"""
+
+FORTY = 40_000_000
+LARGE = {
+    "an attachment": lambda: with_files("Brute force attack from 192.0.2.7.", ("application/x-core", "core", b"\1\2\3\4" * (FORTY // 5))),
+    "one text": lambda: letter("Brute force attack from 192.0.2.7.\n" + "word and more words\n" * (FORTY // 20)),
+    "one line": lambda: b"Subject: Brute force from 192.0.2.7\n\n" + b"x" * FORTY,
+    "one HTML page": lambda: b"Subject: Spam\nContent-Type: text/html\n\n<p>Spam from 192.0.2.7</p>" + b"<td>x" * (FORTY // 5),
+    "a mail in a mail a hundred times": lambda: b"Content-Type: message/rfc822\n\n" * 100 + b"Subject: x\n\n" + b"Spam\n" * (FORTY // 5),
+    "a container in a container": lambda: b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(200)
+    ) + b"\n" + b"Spam\n" * (FORTY // 5),
+    "a log": lambda: with_files(
+        "Brute force attack from 192.0.2.7.",
+        ("text/plain", "auth.log", b"Mar 10 09:14:58 gate sshd[411]: Failed password for root from 192.0.2.7 port 51022 ssh2\n" * (FORTY // 90)),
+    ),
+    "an opening brace": lambda: letter("{" * (FORTY // 2)),
+    "broken base64": lambda: b"Subject: x\nContent-Transfer-Encoding: base64\n\n" + b"QUJD!!\n" * (FORTY // 7),
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_a_mail_of_forty_megabytes_takes_bounded_memory(what: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "large.eml"
+    path.write_bytes(LARGE[what]())
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROBE), str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (120, 120)),
+    )
+    grown, outcome, reason = done.stdout.split()
+    assert int(grown) < 700, f"{grown} MB for 40 MB"
+    assert outcome
+    assert reason

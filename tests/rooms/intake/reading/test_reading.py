@@ -1,0 +1,238 @@
+"""What is set aside and what is not, what a person gets, and that every mail gets a reading."""
+
+import json
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tipstaff.intake.mail import Mail
+from tipstaff.intake.protocol import load_parsers
+from tipstaff.intake.reading import OWN_HEADER
+from tipstaff.intake.reading import read as read_with
+from tipstaff.words import Reading, ReadingOutcome, ReadingReason
+
+from .mails import letter, with_files
+
+NOT_A_COMPLAINT, COMPLAINT = ReadingOutcome.NOT_A_COMPLAINT, ReadingOutcome.COMPLAINT
+
+
+def read(raw: bytes, *, own: tuple[str, ...] = ()) -> Reading:
+    return read_with(raw, parsers=load_parsers(), own_addresses=frozenset(own))
+
+
+BRUTE_FORCE = "Brute force attack on our server 203.0.113.5 from 192.0.2.7 at 2026-03-10 10:00:00 UTC."
+
+
+def test_a_letter_of_ours_that_comes_back_is_set_aside() -> None:
+    ours = letter(BRUTE_FORCE, sender="Abuse Desk <Abuse@Example.NET>")
+    assert read(ours, own=("abuse@example.net",)).reason is ReadingReason.OWN_LETTER
+    marked = letter(BRUTE_FORCE, **{OWN_HEADER: "L-000001"})
+    assert read(marked).reason is ReadingReason.OWN_LETTER
+
+
+def test_a_complaint_that_quotes_our_letter_is_no_letter_of_ours() -> None:
+    quoting = letter(f"{BRUTE_FORCE}\n\n> X-Tipstaff-Letter: L-000001\n> From: abuse@example.net\n")
+    assert read(quoting, own=("abuse@example.net",)).outcome is COMPLAINT
+
+
+def bounce() -> bytes:
+    return (
+        b"From: MAILER-DAEMON@mx.example.org\nTo: abuse@example.net\nSubject: Undelivered Mail Returned to Sender\n"
+        b"Auto-Submitted: auto-replied\nMIME-Version: 1.0\n"
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\n"
+        b"I could not deliver your mail to someone@example.org (192.0.2.99).\n--b\n"
+        b"Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n"
+        b"Final-Recipient: rfc822; someone@example.org\nAction: failed\nStatus: 5.1.1\n--b\n"
+        b"Content-Type: message/rfc822\n\nSubject: Notice of abuse\n\nSpam from 192.0.2.7.\n--b--\n"
+    )
+
+
+AUTOMATIC = {
+    "a bounce": (bounce(), ReadingReason.BOUNCE),
+    "a bounce in words": (
+        letter(
+            "The message you sent to x@example.org could not be delivered: 550 5.1.1 user unknown",
+            subject="Delivery Status Notification (Failure)",
+            sender="postmaster@example.org",
+        ),
+        ReadingReason.BOUNCE,
+    ),
+    "a holiday note": (
+        letter("I am away until Monday.", subject="Automatic reply: Notice of abuse 192.0.2.7", Auto_Submitted="auto-replied"),
+        ReadingReason.AUTO_REPLY,
+    ),
+    "a German holiday note": (letter("Ich bin bis Montag nicht da.", subject="Abwesenheitsnotiz"), ReadingReason.AUTO_REPLY),
+    "a ticket system's receipt": (
+        letter(
+            "Thank you for your report. Your ticket has been created with the number 77.",
+            subject="[Ticket #77] Re: spam from 192.0.2.7",
+            Auto_Submitted="auto-replied",
+        ),
+        ReadingReason.AUTO_REPLY,
+    ),
+    "an answer about a matter in hand": (
+        letter(
+            "Hello,\n\nthe account has been suspended.\n\nOn Mon, you wrote:\n> Brute force from 192.0.2.7",
+            subject="Re: [C-000001] Notice",
+            In_Reply_To="<2@example.net>",
+        ),
+        ReadingReason.NOT_ABUSE,
+    ),
+    "an empty mail": (b"From: a@example.org\n\n\n", ReadingReason.EMPTY),
+    "a question about prices": (
+        letter("Hello, what do you ask for a rack in your building? See www.example.com/needs.html", subject="Prices"),
+        ReadingReason.NOT_ABUSE,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AUTOMATIC)
+def test_what_is_no_complaint_is_set_aside_with_its_reason(what: str) -> None:
+    raw, reason = AUTOMATIC[what]
+    reading = read(raw)
+    assert (reading.outcome, reading.reason) == (NOT_A_COMPLAINT, reason)
+    assert reading.allegations == ()
+    assert reading.detail
+
+
+def test_an_advertisement_is_set_aside() -> None:
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "News <news@example.org>", "Spring offers"
+    mail["List-Unsubscribe"] = "<https://news.example.org/u>"
+    links = "".join(f"<a href='https://shop.example.org/{n}'>chair {n}</a>" for n in range(9))
+    mail.set_content(f"<p>Chairs for spring</p>{links}<p>Unsubscribe</p>", subtype="html")
+    assert read(mail.as_bytes()).reason is ReadingReason.NEWSLETTER
+
+
+BULKY = {
+    "sent automatically": {"Auto_Submitted": "auto-generated"},
+    "even marked as a reply": {"Auto_Submitted": "auto-replied"},
+    "in bulk": {"Precedence": "bulk"},
+    "as junk": {"Precedence": "junk"},
+    "through a list": {"List_Id": "<abuse.example.net>", "List_Unsubscribe": "<https://lists.example.net/u>"},
+    "with no answer wanted": {"X_Auto_Response_Suppress": "All"},
+}
+
+
+@pytest.mark.parametrize("how", BULKY)
+def test_a_real_complaint_is_never_set_aside_because_it_looks_automatic(how: str) -> None:
+    reading = read(letter(BRUTE_FORCE, **BULKY[how]))
+    assert reading.outcome is COMPLAINT
+    assert str(reading.allegations[0].source) == "192.0.2.7"
+    assert reading.allegations[0].type == "connection/login_attack"
+
+
+def test_a_complaint_from_a_postmaster_about_bounces_is_a_complaint() -> None:
+    text = "Your server 192.0.2.7 sends us backscatter spam, please stop the abuse."
+    assert read(letter(text, sender="postmaster@example.org", subject="Spam from 192.0.2.7")).outcome is COMPLAINT
+
+
+def test_a_sealed_report_shows_no_address_and_no_url() -> None:
+    reading = read(letter("CSAM at https://example.com/x on 192.0.2.7", subject="Child sexual abuse material"))
+    assert reading.outcome is ReadingOutcome.SEALED
+    assert reading.reason is ReadingReason.CHILD_ABUSE
+    assert reading.allegations == ()
+    shown = repr(reading)
+    assert "192.0.2.7" not in shown
+    assert "example.com" not in shown
+    assert "Child sexual" not in shown
+
+
+def test_ten_thousand_addresses_go_to_a_person() -> None:
+    text = "These hosts attacked us (brute force):\n" + "\n".join(
+        f"198.51.{100 + n // 65536}.{n % 256} 192.{n // 256 % 256}.{n % 251}.{n % 256}" for n in range(10_000)
+    )
+    reading = read(letter(text))
+    assert (reading.outcome, reading.reason) == (ReadingOutcome.UNREADABLE, ReadingReason.TOO_MANY_SOURCES)
+
+
+def test_no_header_of_a_reporter_can_start_another_header() -> None:
+    raw = (
+        b"From: =?utf-8?Q?Eve=0D=0ABcc:_victim@example.org?= <eve@example.org>\n"
+        b"Reply-To: =?utf-8?Q?eve=40example.org=0D=0ABcc:_victim@example.org?=\n"
+        b"Message-ID: <1@example.org>\n"
+        b"Subject: =?utf-8?Q?Abuse=0D=0ABcc:_victim@example.org=0D=0A=0D=0ABody?= =?utf-8?B?DQpYLVk6IHo=?=\n\n"
+        b"Brute force from 192.0.2.7\n"
+    )
+    reporter = read(raw).reporter
+    for value in (reporter.address, reporter.name, reporter.subject, reporter.reference, reporter.message_id):
+        assert not set(value) & {"\r", "\n", "\0", "\x0b", "\x0c", "\x85", "\u2028"}
+        assert len(value) <= 300
+
+
+@pytest.mark.parametrize("sender", ["no-reply@example.org", "noreply@example.org", "MAILER-DAEMON@example.org", "x-noreply@example.org"])
+def test_nobody_is_answered_who_takes_no_answer(sender: str) -> None:
+    assert read(letter(BRUTE_FORCE, sender=sender)).reporter.address == ""
+
+
+def test_a_broken_form_does_not_hide_the_letter_around_it() -> None:
+    raw = with_files(BRUTE_FORCE, ("application/json", "xarf.json", b'{"xarf_version": "4.2.0", "type": '))
+    reading = read(raw)
+    assert (reading.outcome, reading.reason) == (COMPLAINT, ReadingReason.UNSURE)
+    assert str(reading.allegations[0].source) == "192.0.2.7"
+    assert "broken" in reading.detail
+
+
+def test_a_parser_that_breaks_loses_nothing() -> None:
+    class Broken:
+        name = "broken"
+        priority = 1
+
+        def read(self, mail: Mail) -> Reading | None:
+            raise ZeroDivisionError
+
+    reading = read_with(letter("Hello"), parsers=(Broken(),))
+    assert (reading.outcome, reading.reason) == (ReadingOutcome.UNREADABLE, ReadingReason.BROKEN_FORM)
+    assert "broken" in reading.detail
+
+
+def test_parsers_are_asked_in_the_order_of_their_priority() -> None:
+    assert [x.name for x in load_parsers()] == ["xarf", "arf", "acns", "shadowserver", "freetext"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=3000))
+def test_any_bytes_get_a_reading(raw: bytes) -> None:
+    reading = read(raw)
+    assert reading.outcome in ReadingOutcome
+    assert (reading.outcome is COMPLAINT) == bool(reading.allegations)
+
+
+hostile = st.one_of(
+    st.text(max_size=300),
+    st.sampled_from(
+        ["<Infringement>", "<!DOCTYPE x>", '{"xarf_version":', "timestamp,ip,port\n", "Feedback-Type: abuse\n", "Source-IP: ", "192.0.2.7",
+         "Received: from x by y", "http://", "[.]", "::1", "999.999.999.999", "\0", "\r", "=?utf-8?Q?", "Report-Type: x\nReported-From: y\n"]
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    pieces=st.lists(hostile, max_size=12),
+    kind=st.sampled_from(
+        ["text/plain", "text/html", "application/json", "message/feedback-report", "message/rfc822", "application/xml", "text/csv",
+         "multipart/report; report-type=feedback-report; boundary=b", "application/zip", "text/rfc822-headers"]
+    ),
+)  # fmt: skip
+def test_any_mixture_of_forms_gets_a_reading(pieces: list[str], kind: str) -> None:
+    body = "\n".join(pieces).encode("utf-8", "replace")
+    raw = b"From: a@example.org\nSubject: abuse\nContent-Type: multipart/mixed; boundary=q\n\n--q\nContent-Type: "
+    reading = read(raw + kind.encode() + b"\n\n" + body + b"\n--q--\n")
+    assert reading.outcome in ReadingOutcome
+
+
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=40))
+values = st.recursive(scalars, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=8), x, max_size=3), max_leaves=8)
+FIELDS = ["xarf_version", "category", "type", "source_identifier", "timestamp", "reporter", "evidence", "url", "Report", "ReporterInfo",
+          "Source", "ReportType", "Date", "reports", "confidence", "source_port", "Samples"]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(FIELDS), values, max_size=9))
+def test_any_json_that_looks_like_xarf_gets_a_reading(document: dict[str, object]) -> None:
+    reading = read(with_files("Report.", ("application/json", "xarf.json", json.dumps(document).encode())))
+    assert reading.reason in ReadingReason
+    assert not reading.detail.startswith("The parser")

@@ -1,0 +1,259 @@
+"""Characters to facts: addresses, times, kinds, the way of a mail. And no pattern that an attacker could make slow."""
+
+import re
+import re._parser as sre_parser  # type: ignore[import-not-found]
+from datetime import UTC, datetime
+
+import pytest
+
+from tipstaff.intake import reading, shaping, sieve
+from tipstaff.intake.parsers import acns, arf, freetext, shadowserver, xarf
+from tipstaff.intake.text import candidates, characters, find, hops, kinds, names, phrases, sections, times
+from tipstaff.intake.text.find import find_all, is_public, refang
+from tipstaff.intake.text.hops import outside_hop, received_lines
+from tipstaff.intake.text.kinds import choose_kind, known_kinds, weigh_kinds
+from tipstaff.intake.text.names import is_host_name, registered_part, to_ascii
+from tipstaff.intake.text.phrases import Phrases
+from tipstaff.intake.text.times import find_moment, stated_zone
+from tipstaff.words import XARF_TYPES
+
+
+def found(line: str) -> list[tuple[str, str]]:
+    return [(x.kind, x.value) for x in find_all(refang(line))]
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("from 192.0.2.1.", "192.0.2.1"),
+        ("192[.]0[.]2[.]1", "192.0.2.1"),
+        ("192(dot)0(dot)2(dot)1", "192.0.2.1"),
+        ("192.0.2.1:443", "192.0.2.1"),
+        ("src=192.0.2.1,dst=", "192.0.2.1"),
+        ("192.000.002.001", "192.0.2.1"),
+        ("192.0.2.1/32", "192.0.2.1"),
+        ("[2001:db8::1]:25", "2001:db8::1"),
+        ("2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+    ],
+)
+def test_an_address_is_found_in_any_dress(line: str, value: str) -> None:
+    assert ("ip", value) in found(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Chrome/99.0.4844.51", "version 1.2.3.4", "1.2.3.4.5.6", "12:30:45", "00:1a:2b:3c:4d:5e", "999.1.1.1", "1.2.3.4.static.example.com",
+     "a1.2.3.4", "std::string", "300.400.1.2"],
+)  # fmt: skip
+def test_what_is_no_address_is_not_taken_for_one(line: str) -> None:
+    assert not [x for x in found(line) if x[0] == "ip"]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "value"),
+    [
+        ("hxxps://evil[.]example[.]com/a.php", "url", "https://evil.example.com/a.php"),
+        ("(see http://evil.example.com/a)", "url", "http://evil.example.com/a"),
+        ("h**p://evil.example.com/", "url", "http://evil.example.com/"),
+        ("http://192.0.2.1:8080/x", "url", "http://192.0.2.1:8080/x"),
+        ("evil.example.com/a/b", "url", "http://evil.example.com/a/b"),
+        ("the domain evil.example.com, which", "name", "evil.example.com"),
+        ("https://bücher.example/", "url", "https://xn--bcher-kva.example/"),
+    ],
+)
+def test_an_item_is_found_in_any_dress(line: str, kind: str, value: str) -> None:
+    assert (kind, value) in found(line)
+
+
+@pytest.mark.parametrize("line", ["index.html", "file.txt and a.py", "someone@example.org", "e.g.", "v1.2"])
+def test_what_is_no_host_is_not_taken_for_one(line: str) -> None:
+    assert not [x for x in found(line) if x[0] in ("name", "url") and not x[1].endswith(".py")]
+
+
+def test_documentation_addresses_count_as_public_and_private_ones_do_not() -> None:
+    assert all(map(is_public, ("192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1")))
+    assert not any(map(is_public, ("10.0.0.1", "192.168.1.1", "127.0.0.1", "172.16.0.1", "100.64.0.1", "fe80::1", "fc00::1", "::1")))
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("2026-03-10T10:00:00Z", datetime(2026, 3, 10, 10, tzinfo=UTC)),
+        ("2026-03-10 10:00:00 +0100", datetime(2026, 3, 10, 9, tzinfo=UTC)),
+        ("2026-03-10 10:00:00.123 CET", datetime(2026, 3, 10, 9, tzinfo=UTC)),
+        ("10/Mar/2026:10:00:00 +0200", datetime(2026, 3, 10, 8, tzinfo=UTC)),
+        ("Tue, 10 Mar 2026 10:00:00 -0500", datetime(2026, 3, 10, 15, tzinfo=UTC)),
+        ("Mar 10, 2026 10:00:00 PM UTC", datetime(2026, 3, 10, 22, tzinfo=UTC)),
+        ("10.03.2026 10:00 MEZ", None),
+        ("10 de marzo de 2026 10:00 UTC", datetime(2026, 3, 10, 10, tzinfo=UTC)),
+        ("Tue Mar 10 10:00:00 UTC 2026", datetime(2026, 3, 10, 10, tzinfo=UTC)),
+        ("20260310T100000Z", datetime(2026, 3, 10, 10, tzinfo=UTC)),
+        ("2026-03-10 10:00:00 UTC+2", datetime(2026, 3, 10, 8, tzinfo=UTC)),
+    ],
+)
+def test_an_instant_is_read_with_its_zone(line: str, at: datetime | None) -> None:
+    moment = find_moment(line)
+    assert moment is not None
+    if at is None:
+        assert not moment.zone_stated
+    else:
+        assert moment.zone_stated
+        assert moment.at == at
+
+
+def test_a_missing_zone_stays_missing() -> None:
+    moment = find_moment("2026-03-10 10:00:00")
+    assert moment is not None
+    assert not moment.zone_stated
+    assert moment.error_seconds > 14 * 3600
+
+
+def test_a_zone_stated_once_holds_for_all_times() -> None:
+    zone = stated_zone("Please note: all timestamps are in CEST.")
+    assert zone == 120
+    moment = find_moment("Jun 10 10:00:00 gate sshd[1]:", zone=zone, year_of=datetime(2026, 6, 11, tzinfo=UTC))
+    assert moment is not None
+    assert moment.at == datetime(2026, 6, 10, 8, tzinfo=UTC)
+
+
+def test_a_log_line_of_december_in_a_mail_of_january_is_last_years() -> None:
+    moment = find_moment("Dec 31 23:00:00 gate x", zone=0, year_of=datetime(2026, 1, 2, tzinfo=UTC))
+    assert moment is not None
+    assert moment.at == datetime(2025, 12, 31, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("line", ["2026-13-45 25:61:61", "99:99:99", "Foo 10 2026 10:00", "2026-02-30 10:00:00 UTC"])
+def test_an_impossible_instant_is_none(line: str) -> None:
+    assert find_moment(line) is None
+
+
+RECEIVED = [
+    "from store.example.org (store.example.org [203.0.113.21]) by mail.example.org; Tue, 10 Mar 2026 08:00:03 +0000",
+    "from out.customer.example.com (out.customer.example.com [192.0.2.74]) by store.example.org; Tue, 10 Mar 2026",
+    "from forged.example.net (forged.example.net [198.51.100.1]) by out.customer.example.com; Tue, 10 Mar 2026",
+]
+
+
+def test_the_hop_from_outside_is_the_first_that_is_not_the_receivers_own() -> None:
+    assert outside_hop(RECEIVED) == "192.0.2.74"
+    assert outside_hop(RECEIVED[1:]) == "192.0.2.74"
+    assert outside_hop([]) is None
+    assert outside_hop(["from localhost (localhost [127.0.0.1]) by x.example.org"]) is None
+
+
+def test_folded_received_lines_are_joined() -> None:
+    lines = ["Received: from a.example.com (a.example.com [192.0.2.74])", " by b.example.org; Tue", "Subject: x"]
+    assert outside_hop(received_lines(lines)) == "192.0.2.74"
+
+
+KINDS = {
+    "connection/login_attack": "brute force ssh login attempts, failed password",
+    "connection/port_scan": "port scan of our network",
+    "connection/ddos": "your host took part in a DDoS attack, UDP flood",
+    "content/phishing": "a phishing page that steals credentials",
+    "content/malware": "malware download, trojan",
+    "content/brand_infringement": "infringes our trademark, counterfeit goods",
+    "copyright/copyright": "copyright infringement under the DMCA",
+    "copyright/p2p": "shared by BitTorrent, infohash, peer-to-peer",
+    "infrastructure/botnet": "botnet command and control server",
+    "messaging/spam": "unsolicited bulk email, spam from your network",
+    "vulnerability/open_service": "open DNS resolver that is publicly accessible",
+    "reputation/blocklist": "your address is blacklisted on our DNSBL",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_known_by_its_words(kind: str) -> None:
+    assert choose_kind(weigh_kinds(subject="", text=KINDS[kind]))[0] == kind
+
+
+def test_every_kind_is_one_of_xarf() -> None:
+    assert known_kinds() <= XARF_TYPES
+    assert set(arf._KINDS.values()) <= XARF_TYPES
+    assert set(xarf._OLD_KINDS.values()) | {x for _, x in xarf._PARTS} <= XARF_TYPES
+    assert {x for _, x in shadowserver._KINDS} <= XARF_TYPES
+
+
+def test_host_names_and_their_registered_part() -> None:
+    assert is_host_name("a.example.com")
+    assert not is_host_name("example")
+    assert not is_host_name("a..example.com")
+    assert not is_host_name("-a.example.com")
+    assert registered_part("www.shop.example.co.uk") == "example.co.uk"
+    assert registered_part("a.b.example.com") == "example.com"
+    assert to_ascii("Bücher.Example.") == "xn--bcher-kva.example"
+
+
+def test_phrases_find_what_their_pattern_finds() -> None:
+    pattern = r"ab[cd]e|(?:x|y)z+|longer phrase here?|a\w{1,3}b|[ab]|p(?:q|r) s"
+    for text in ("abce", "xz", "longer phrase her", "a12b", "b", "pq s", "none of them!", "", "zzz"):
+        assert Phrases(pattern).search(text) == bool(re.search(pattern, text)), text
+
+
+MODULES = (reading, shaping, sieve, acns, arf, freetext, shadowserver, xarf, candidates, characters, find, hops, kinds, names, phrases,
+           sections, times)  # fmt: skip
+
+
+def patterns() -> list[re.Pattern[str]]:
+    """Every compiled pattern of the reading part."""
+    found: list[re.Pattern[str]] = []
+
+    def collect(value: object) -> None:
+        if isinstance(value, re.Pattern):
+            found.append(value)
+        elif isinstance(value, Phrases):
+            found.extend(x for _, x in value._alternatives)
+        elif isinstance(value, dict):
+            for x in value.values():
+                collect(x)
+        elif isinstance(value, (tuple, list)):
+            for x in value:
+                collect(x)
+
+    for module in MODULES:
+        for value in vars(module).values():
+            collect(value)
+    return found
+
+
+def test_no_pattern_repeats_without_bound_what_itself_repeats() -> None:
+    assert len(patterns()) > 200
+    for pattern in patterns():
+        text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode()
+        assert not _nested(sre_parser.parse(text, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else 0)), text
+
+
+def _nested(tree: object, *, inside: bool = False) -> bool:
+    """True when an unbounded repetition holds, or is held by, another unbounded one."""
+    for operation, argument in tree:  # type: ignore[attr-defined]
+        name = str(operation)
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            _, most, below = argument
+            unbounded = most == sre_parser.MAXREPEAT or int(most) > 5000
+            if unbounded and inside:
+                return True
+            if _nested(below, inside=inside or unbounded):
+                return True
+        elif name == "SUBPATTERN":
+            if _nested(argument[3], inside=inside):
+                return True
+        elif name == "BRANCH":
+            if any(_nested(x, inside=inside) for x in argument[1]):
+                return True
+        elif name in ("ASSERT", "ASSERT_NOT") and _nested(argument[1], inside=inside):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("piece", ["1.", "a.", "ab:", "http://", "192.0.2.1 ", "src=", "from ", "x" * 10, "::", "=?", "2026-", "Mar 1 ", "<a", "[", "_._", "1:1:"])
+def test_a_long_line_is_cut_before_any_pattern_sees_it(piece: str) -> None:
+    from tipstaff.intake.mail import read_mail
+    from tipstaff.intake.text.sections import LONGEST_LINE, MOST_LINES, lay_out
+
+    lines = lay_out(read_mail(b"Subject: x\n\n" + (piece * 100_000).encode()))
+    assert all(len(x.text) <= LONGEST_LINE for x in lines)
+    assert len(lines) <= MOST_LINES
+    for line in lines:
+        find_all(line.plain)
+        find_moment(line.plain)
