@@ -1,0 +1,105 @@
+"""Every reason, state, plug-in, setting, command and option stands in docs/."""
+
+import enum
+import importlib
+import re
+from importlib.metadata import entry_points
+
+import pytest
+import typer
+
+from tipstaff import words
+from tipstaff.config import load
+
+from .documents import DOCS, documentation, quoted
+
+EXPLAINED: tuple[type[enum.Enum], ...] = (
+    words.ReadingReason,
+    words.ReadingOutcome,
+    words.ReportOutcome,
+    words.AttributionReason,
+    words.Grade,
+    words.Reason,
+    words.Disposition,
+    words.CaseState,
+    words.CaseOutcome,
+    words.Answer,
+    words.LetterKind,
+    words.LetterState,
+    words.MeasureState,
+    words.Proof,
+    words.Seen,
+    words.Scope,
+    words.Degree,
+)
+
+
+@pytest.mark.parametrize(
+    "member", [pytest.param(member, id=f"{kind.__name__}.{member.name}") for kind in EXPLAINED for member in kind]
+)
+def test_every_reason_and_state_is_explained(member: enum.Enum) -> None:
+    spellings = {member.name, str(member.value)} - {""}
+    rows = [word for word in spellings if re.search(rf"^\|[^|\n]*`{re.escape(word)}`", documentation(), re.M)]
+    assert rows, f"{type(member).__name__}.{member.name} needs a row in a table of docs/explain"
+
+
+@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers"])
+def test_every_plug_in_is_named(group: str) -> None:
+    names = [point.name for point in entry_points(group=group)]
+    assert names, "the package is installed"
+    assert [name for name in names if not quoted(name)] == []
+    assert quoted(group)
+
+
+def _commands() -> list[tuple[str, list[str]]]:
+    """(command, its options' names) for every command there is."""
+    main = importlib.import_module("tipstaff.cli.main")
+    found: list[tuple[str, list[str]]] = []
+
+    def walk(command: object, path: str) -> None:
+        options = [
+            name
+            for parameter in getattr(command, "params", ())
+            if parameter.param_type_name == "option"
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        ]
+        found.append((path, options))
+        for name, below in getattr(command, "commands", {}).items():
+            walk(below, f"{path} {name}")
+
+    walk(typer.main.get_command(main.app), "tipstaff")
+    return found
+
+
+@pytest.mark.parametrize(("command", "options"), [pytest.param(*each, id=each[0]) for each in _commands()])
+def test_every_command_is_explained_with_its_options(command: str, options: list[str]) -> None:
+    page = (DOCS / "operate" / "index.md").read_text(encoding="utf-8")
+    last = command.split()[-1]
+    assert re.search(rf"`[^`\n]*\b{re.escape(last)}\b[^`\n]*`", page), f"{command} needs a row in docs/operate/index.md"
+    everywhere = documentation()
+    missing = [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", everywhere)]
+    assert missing == [], f"{command}: not explained"
+
+
+def test_no_command_is_explained_that_does_not_exist() -> None:
+    known = {command.removeprefix("tipstaff").strip() for command, _ in _commands()}
+    tops = {name.split()[0] for name in known if name}
+    said = set(re.findall(r"`tipstaff (?:-c \S+ )?([a-z][a-z-]+)\b", documentation()))
+    said |= set(re.findall(r"^ +(?:\$ )?tipstaff (?:-c \S+ )?([a-z][a-z-]+)\b", documentation(), re.M))
+    assert said - tops == set()
+
+
+def test_the_variables_that_are_named_exist() -> None:
+    settings = {name for name in re.findall(r"\bTIPSTAFF_[A-Z_]+\b", documentation()) if not name.endswith("_")}
+    others = {
+        "TIPSTAFF_CONFIG",
+        "TIPSTAFF_LOG_LEVEL",
+        "TIPSTAFF_PYTHON",
+        "TIPSTAFF_NO_APT",
+        "TIPSTAFF_TEST_PROCESSES",
+        "TIPSTAFF_WEB_PROT",  # the example of a mistake
+    }
+    values = {"PORT": "1", "PROCESSES": "1", "MIB": "1", "MAX": "1", "URL": "postgresql:///x", "STARTTLS": "true"}
+    for name in settings - others:
+        # An unknown one is refused by name.
+        load(None, {name: values.get(name.rpartition("_")[2], "x")})
