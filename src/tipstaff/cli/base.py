@@ -8,6 +8,9 @@ from tipstaff import config
 from tipstaff.config import Config
 from tipstaff.host.postgres import EmbeddedPostgres
 
+SUPERVISED = "TIPSTAFF_SUPERVISED"
+"""Set for the processes of a supervisor, which has brought the database and the keys to this version already."""
+
 
 def read_settings() -> Config:
     """The settings of this command; raise BadSetting with one sentence."""
@@ -37,10 +40,11 @@ def database(*, quiet: bool = True) -> Iterator[Config]:
         os.environ["TIPSTAFF_DATABASE_URL"] = server.url
     try:
         start_django()
-        migrate()
         from tipstaff import wiring
 
-        wiring.make_keys()
+        if SUPERVISED not in os.environ:
+            migrate()
+            wiring.make_keys()
         yield wiring.settings()
     finally:
         if server is not None:

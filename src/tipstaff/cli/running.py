@@ -11,7 +11,7 @@ from rich.console import Console
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Program, Supervisor
 
-from .base import database
+from .base import SUPERVISED, database
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -21,7 +21,7 @@ _COLOURS = {"web": "cyan", "intake": "green", "worker": "yellow", "enforcer": "m
 def programs(settings: Config) -> list[Program]:
     """One program for each process, each run as the command that also runs it alone."""
     alone = [sys.executable, "-m", "tipstaff"]
-    environment = {"PYTHONUNBUFFERED": "1"}
+    environment = {"PYTHONUNBUFFERED": "1", SUPERVISED: "1"}
     if settings.path is not None:
         environment["TIPSTAFF_CONFIG"] = str(settings.path)
     return [
@@ -89,9 +89,9 @@ def _greet(settings: Config) -> None:
         f"LMTP on {mail.host}:{mail.lmtp_port}"
     )
     if not settings.mail_out.host:
-        out.print("[bold]Letters[/]      are written and held: set [mail_out] host to let them out")
+        out.print("[bold]Letters[/]      are written and held: set \\[mail_out] host to let them out")
     if not settings.devices:
-        out.print("[bold]Devices[/]      none: add [[devices]] to let measures reach one")
+        out.print("[bold]Devices[/]      none: add \\[\\[devices]] to let measures reach one")
     out.print("Ctrl-C stops everything.\n")
 
 

@@ -112,6 +112,7 @@ class EmbeddedPostgres:
         if not (self.data / "PG_VERSION").exists():
             self._init(binaries, prefix)
         self._check_version(binaries)
+        self._await_predecessor()
         command = [
             *prefix, "setpriv", "--pdeathsig", "INT", str(binaries / "postgres"), "-D", str(self.data),
             "-h", "", "-k", str(self.socket), "-c", "max_connections=60", "-c", "shared_buffers=128MB",
@@ -151,6 +152,20 @@ class EmbeddedPostgres:
                 f"{self.data} was made by PostgreSQL {ours}, but {printed.stdout.strip()} is installed; "
                 "restore a `tipstaff backup` into a new folder."
             )
+
+    def _await_predecessor(self) -> None:
+        """The server of a program that was just killed is still shutting down: wait until it is gone."""
+        for _ in _Ticks(seconds=0.05, most=1200):
+            try:
+                pid = int((self.data / "postmaster.pid").read_text().split()[0])
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except (OSError, ValueError, IndexError):
+                return
+            if os.fsencode(self.data) not in command:
+                return
+        raise NoPostgres(
+            f"An earlier PostgreSQL in {self.folder} does not stop (process {pid}); stop it, then try again."
+        )
 
     def _await_answer(self, server: "subprocess.Popen[bytes] | None") -> None:
         """Connect until the server answers; a server that is still recovering is waited for without limit."""
