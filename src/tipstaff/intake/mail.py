@@ -308,6 +308,9 @@ def _from_fast(node: Any, budget: _Budget, depth: int) -> Part:
     return _part(node.content_type, headers, node.filename, node.disposition, content, children, bool(node.is_message))
 
 
+_MAIL_TYPES = ("message/rfc822", "message/global")
+
+
 def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, depth: int) -> Part:
     headers: dict[str, tuple[str, ...]] = {}
     for name, value in message.raw_items() if hasattr(message, "raw_items") else message.items():
@@ -319,7 +322,13 @@ def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, 
     children: tuple[Part, ...] = ()
     content = b""
     payload = message.get_payload()
-    if isinstance(payload, list):
+    kind = message.get_content_type()
+    if isinstance(payload, list) and kind.startswith("message/") and kind not in _MAIL_TYPES:
+        # The library takes any message/* for a mail; a report's fields are a leaf here.
+        content = b"\n".join(x.as_bytes() for x in payload[:200] if isinstance(x, email.message.Message))
+        if not budget.afford(len(content)):
+            content = b""
+    elif isinstance(payload, list):
         children = tuple(
             _from_standard(x, budget, depth + 1)  # type: ignore[arg-type]  # the stubs allow text in a list; the parser never puts any there
             for x in payload
@@ -328,7 +337,6 @@ def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, 
     elif budget.afford(len(payload) if payload else 0):
         decoded = message.get_payload(decode=True)
         content = decoded if isinstance(decoded, bytes) else b""
-    kind = message.get_content_type()
     return _part(
         kind,
         headers,
@@ -336,7 +344,7 @@ def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, 
         message.get_content_disposition() or "",
         content,
         children,
-        kind == "message/rfc822",
+        kind in _MAIL_TYPES,
     )
 
 

@@ -38,10 +38,7 @@ class ArfParser:
         report = next((x for x in mail.leaves if x.content_type == "message/feedback-report"), None)
         fields = _fields(decode(report.content)) if report else _inline(mail)
         if fields is None:
-            report = next((x for x in mail.root.walk() if x.content_type == "message/feedback-report"), None)
-            if report is None:
-                return None
-            fields = _fields(headers_as_text(report)) or {}
+            return None
         kind = (fields.get("feedback-type") or [""])[0].strip().lower()
         if kind == "xarf":
             # Only the envelope of an XARF report; its own parser reads it.
