@@ -13,7 +13,21 @@
     const peek = document.getElementById("peek");
     if (peek && row.dataset.peek && peek.dataset.of !== row.dataset.peek && getComputedStyle(peek).display !== "none") {
       peek.dataset.of = row.dataset.peek;
-      htmx.ajax("GET", row.dataset.peek, { target: "#peek", swap: "innerHTML" });
+      fill(peek, row.dataset.peek);
+    }
+  }
+
+  // Whoever runs down the list sees the row they stopped at: an earlier answer that comes late is thrown away.
+  let filling = new AbortController();
+  async function fill(peek, address) {
+    filling.abort();
+    const mine = (filling = new AbortController());
+    try {
+      const answer = await fetch(address, { signal: mine.signal, headers: { "HX-Request": "true" } });
+      const page = await answer.text();
+      if (answer.status === 200 && filling === mine) peek.innerHTML = page;
+    } catch (trouble) {
+      if (trouble.name !== "AbortError") peek.dataset.of = "";
     }
   }
   let remembered = document.querySelector('[data-rows] [aria-selected="true"]')?.id ?? null;
