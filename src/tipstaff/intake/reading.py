@@ -11,6 +11,7 @@ from .protocol import Parser
 from .shaping import sealed, set_aside, unreadable
 from .sieve import speaks_of_child_abuse
 from .text.kinds import weigh_kinds
+from .text.phrases import Phrases
 
 OWN_HEADER = "x-tipstaff-letter"
 """Every letter of ours carries it, so that one that comes back is known."""
@@ -127,7 +128,7 @@ _AUTO_SUBJECT = re.compile(
     r"vacation|on (?:annual )?leave)",
     re.IGNORECASE,
 )
-_RECEIPT = re.compile(
+_RECEIPT = Phrases(
     r"(?:(?:we|i) (?:have |hereby )?(?:received|acknowledge|confirm(?:ed)? (?:the "
     r")?receipt)[^.\n]{0,60}(?:your )?(?:request|e-?mail|message|report|inquiry|enquiry|complaint|"
     r"ticket|query)|"
@@ -145,9 +146,8 @@ _RECEIPT = re.compile(
     r"nous avons bien re[çc]u|hemos recibido su|recebemos (?:a )?su[ao]|abbiamo ricevuto|we "
     r"hebben uw (?:bericht|e-?mail|melding) ontvangen|ваш\w{0,2} (?:запрос|обращени\w|письмо) "
     r"(?:был\w? )?(?:принят|получен|зарегистрирован))",
-    re.IGNORECASE,
 )
-_SETTLED = re.compile(
+_SETTLED = Phrases(
     r"(?:(?:account|service|server|site|website|content|url|domain|client|customer|"
     r"ip)s?[^.\n]{0,40} (?:has|have|was|were) (?:been |now been |already been )?(?:suspended|"
     r"terminated|removed|disabled|cleaned|resolved|blocked|null-?routed|taken down|contacted|"
@@ -158,7 +158,6 @@ _SETTLED = re.compile(
     r"appropriate )?action)|"
     r"no longer (?:online|available|accessible|resolves|active|hosted)|will (?:be )?(?:investigat|"
     r"review|look into|respond|get back)\w{0,3})",
-    re.IGNORECASE,
 )
 _REPLY = re.compile(
     r"\A\s{0,3}(?:(?:\[[^\]]{1,60}\]|\([^)]{1,60}\))\s{0,2}){0,3}(?:re|aw|sv|antw|rv|回复|答复|odp)\s?(?:\[\d{1,2}\])?:",
@@ -203,7 +202,7 @@ def _not_a_complaint(mail: Mail) -> Reading | None:
         return set_aside(mail, ReadingReason.BOUNCE, detail="A mail system says that a mail was not delivered.")
     if _AUTO_SUBJECT.match(mail.subject):
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="Its subject is an automatic reply's.")
-    receipt = _RECEIPT.search(own[:1500])
+    receipt = _RECEIPT.search(own[:1500].lower())
     reply = _REPLY.match(mail.subject) is not None or bool(mail.header("in-reply-to"))
     if auto.startswith("auto-replied") and (receipt or not _ABUSE_WORDS.search(own[:2000])):
         return set_aside(
@@ -222,7 +221,7 @@ def _not_a_complaint(mail: Mail) -> Reading | None:
         and not _names_offender(own)
     ):
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It confirms that a mail of somebody's was received.")
-    if reply and _SETTLED.search(own[:1500]) and len(own) < 1500:
+    if reply and _SETTLED.search(own[:1500].lower()) and len(own) < 1500:
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It answers an earlier letter about a matter in hand.")
     # A mailing list in between adds the header to every complaint; an advertisement offers its links by the dozen.
     if mail.header("list-unsubscribe") and _NEWS.search(own) and len(mail.links) >= 5 and not _speaks_of_abuse(mail):

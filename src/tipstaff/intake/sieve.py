@@ -43,12 +43,20 @@ def sift(raw: bytes, *, certain: bool = False) -> Sifted:
 # ---- What is sealed ---------------------------------------------------------------------------------------------
 
 _STEM_WORDS = """
-    csam csem child kinder kindes pedo pédo paedo pädo pedó minor infant enfant menor minori barn dziec dzieci
-    nieletni lapsi lapse дет несовершеннолет ребен ребён діт дит copii minorenn 児童 儿童 兒童 아동 çocuk
-    gyermek děts dětí detsk παιδ طفل أطفال ילד trẻ_em anak bambin underage lolita jugend niñ criança
-    crianca dječj дец
+    csam csem child kindes kinderporn pedo pédo paedo pädo pedó infant enfant дет несовершеннолет ребен ребён діт дит
+    児童 儿童 兒童 아동 παιδ طفل أطفال ילד trẻ_em underage lolita niñ criança crianca
+"""
+_WEAK_STEM_WORDS = """
+    kinder minor menor barn barne børne dziec nieletni małolet lapsi lasten copii çocuk gyermek děts dětí detsk anak
+    bambin jugend dječj дец
+"""
+_SECOND_STEM_WORDS = """
+    sex seks porn porno nud rape pedo abuso abus_ abuse missbrauch misbruik misshandlung exploit indecent obscene
+    wykorzyst treści övergrepp overgrep istismar sömür zneuž
 """
 _STEMS = tuple(x.replace("_", " ") for x in _STEM_WORDS.split())
+_WEAK_STEMS = tuple(_WEAK_STEM_WORDS.split())
+_SECOND_STEMS = tuple(x.replace("_", " ") for x in _SECOND_STEM_WORDS.split())
 _STRONG = Phrases(
     r"\bcs[ae]m\b|\bchild (?:sex(?:ual)?(?:ly)? )?(?:abuse|exploitation|porn\w{0,8})(?: "
     r"(?:material|image|content|video|media|imagery))?|"
@@ -182,7 +190,9 @@ def _unbase64(run: str) -> bytes:
 
 def _is_sealing(text: str, *, subject: bool) -> bool:
     lowered = text.lower()
-    if not any(x in lowered for x in _STEMS):
+    if not any(x in lowered for x in _STEMS) and not (
+        any(x in lowered for x in _WEAK_STEMS) and any(x in lowered for x in _SECOND_STEMS)
+    ):
         return False
     lowered = _SPACES.sub(" ", lowered)
     if any(x in lowered for x in _TYPED_STEMS) and _TYPED.search(lowered):

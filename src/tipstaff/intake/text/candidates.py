@@ -69,8 +69,10 @@ _VICTIMS_BELOW = re.compile(
     re.IGNORECASE,
 )
 _ATTACK_ON = re.compile(
-    r"\b(?:attack\w{0,3}|flood\w{0,3}|angriff\w{0,2}|attaque\w{0,2}|ataque\w{0,2}|attacc\w{1,3}|атак\w{1,3}|scan\w{0,5}|probes?|hits?)\b[^.:;]{0,30} "
-    r"(?:on|against|towards?|at|auf|gegen|contre|contra|contro|sur|на)\s{1,2}(?:our |the |host |server |ip |address ){0,3}[\[(<\"']{0,2}\Z",
+    r"\b(?:attack\w{0,3}|flood\w{0,3}|angriff\w{0,2}|attaque\w{0,2}|ataque\w{0,2}|attacc\w{1,3}|"
+    r"атак\w{1,3}|scan\w{0,5}|probes?|hits?)\b[^.:;]{0,30} "
+    r"(?:on|against|towards?|at|auf|gegen|contre|contra|contro|sur|на)\s{1,2}(?:our |the |host |"
+    r"server |ip |address ){0,3}[\[(<\"']{0,2}\Z",
     re.IGNORECASE,
 )
 _TO = re.compile(
@@ -137,6 +139,8 @@ _RIGHTFUL = re.compile(
 )
 _CONNECTED = re.compile(r"(?:\bclient-ip=|\bsender ip is |\bdesignates )\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
 _ORIGIN = re.compile(r"\Ax-(?:originating|source|sender|client|real)-ip:\s{0,4}\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
+_LINES_READ_CLOSELY = 300
+_DOTTED = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 _MAIL_ADDRESS = re.compile(r"[\w.+=%#-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})")
 
 
@@ -184,8 +188,17 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
     per_zone: Counter[tuple[str, str]] = Counter()
     for line in lines:
         text = line.plain
-        if "." not in text and ":" not in text:
+        if "." not in text and "::" not in text and text.count(":") < 6:
             continue
+        if line.number >= _LINES_READ_CLOSELY:
+            known = [addresses.get(x) for x in _DOTTED.findall(text)]
+            if known and None not in known:
+                # The thousandth line of a log says no more than the hundredth: it only counts.
+                for this in known:
+                    if this is not None:
+                        this.count += 1
+                        total_ip += 1
+                continue
         found = find_all(text)
         if not found:
             continue
@@ -205,7 +218,7 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
                 this.ports[x.port] += 1
             if len(this.shapes) < 12:
                 this.shapes.add(shapes[order])
-            if len(this.lines) < 12:
+            if len(this.lines) < 8:
                 this.lines.append(line)
                 _look_at_address(this, x, line, order=order, of=len(ips), is_log=is_log)
         for x in found:
@@ -225,7 +238,7 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
                 if line.defanged:
                     this.see("defanged")
                 this.urls.setdefault(x.value)
-                if len(this.lines) < 12:
+                if len(this.lines) < 8:
                     this.lines.append(line)
                 continue
             this = hosts.get(x.host)
@@ -237,7 +250,7 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
             this.count += 1
             if x.kind == "url" and len(this.urls) < 200:
                 this.urls.setdefault(x.value)
-            if len(this.lines) < 12:
+            if len(this.lines) < 8:
                 this.lines.append(line)
                 _look_at_host(this, x, line, own=own, alone=len(found) == 1)
         per_zone[(line.zone, "ip")] += len(ips)
@@ -411,9 +424,12 @@ def _look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str],
 
 def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate]) -> None:
     """Received lines: of a mail inside this one or pasted into it, the first hop from outside is the likely sender."""
+    by_zone: dict[str, list[str]] = {}
+    for line in lines:
+        by_zone.setdefault(line.zone, []).append(line.plain)
     for zone in ("headers", "file_headers", "file", "body", "quoted", "embedded"):
-        shown = [x.plain for x in lines if x.zone == zone]
-        if not any(x[:9].lower() == "received:" for x in shown):
+        shown = by_zone.get(zone, [])
+        if not any(x[:9] in _RECEIVED for x in shown):
             continue
         hop = _stated_hop(shown) or outside_hop(received_lines(shown))
         if hop and hop in addresses:
@@ -441,6 +457,7 @@ def _compare(candidates: list[Candidate], total: int) -> None:
         this.see("often", math.log1p(this.count) / math.log1p(most) if most > 1 else 0.0)
 
 
+_RECEIVED = frozenset(("Received:", "received:", "RECEIVED:"))
 _HOP_ZONES = frozenset({"headers", "file_headers"})
 
 

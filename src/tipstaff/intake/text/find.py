@@ -30,6 +30,7 @@ _DEFANGED = (
     ("．", "."),
     ("。", "."),
 )
+_FANGS = re.compile(r"[\[({](?:\.|dot|DOT|at|@|:|/)|\\\.| dot |．|。")
 _SCHEMES = re.compile(r"\b(?:h(?:xx|tt|\*\*|XX|__|tx|xt)p(s?)|mxxp|meow)(?=\s?:|\[)", re.IGNORECASE)
 _FTP = re.compile(r"\bfxps?(?=://)", re.IGNORECASE)
 _SPACED_DOT = re.compile(r"\s{0,2}_\._\s{0,2}")
@@ -38,7 +39,7 @@ _SPACED_COLON = re.compile(r"\b(https?|ftp)\s?:\s?//\s?", re.IGNORECASE)
 
 def refang(line: str) -> str:
     """The line with what was made harmless for show made readable again (hxxp, [.], (dot))."""
-    if "[" in line or "(" in line or "{" in line or "\\." in line or " dot " in line or "．" in line or "。" in line:
+    if _FANGS.search(line):
         for shown, meant in _DEFANGED:
             if shown == "[." and "[." in line:
                 # `example[.com` half-opened by careless tools; `[..]` is an ellipsis and stays.

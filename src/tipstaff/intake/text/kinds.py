@@ -254,7 +254,7 @@ _PRIOR = {
     "content/malware": 0.85,
     "vulnerability/misconfiguration": 0.6,
 }
-_LONGEST = 20_000
+_LONGEST = 12_000
 
 
 def weigh_kinds(*, subject: str, text: str) -> dict[str, float]:

@@ -8,19 +8,24 @@ class Phrases:
     """Alternatives of one pattern in lower case. The text must be in lower case too."""
 
     def __init__(self, pattern: str) -> None:
-        self._alternatives = tuple((tuple(_needed(x)), re.compile(x)) for x in _split(pattern))
+        self._alternatives = tuple((*_needed(x), re.compile(x)) for x in _split(pattern))
 
-    def search(self, text: str, start: int = 0) -> bool:
-        """True when any phrase occurs from `start` on."""
-        for needed, pattern in self._alternatives:
-            if all(x in text for x in needed) and pattern.search(text, start):
+    @property
+    def patterns(self) -> tuple[re.Pattern[str], ...]:
+        """The compiled alternatives."""
+        return tuple(x for _, _, x in self._alternatives)
+
+    def search(self, text: str) -> bool:
+        """True when any phrase occurs."""
+        for first, second, pattern in self._alternatives:
+            if first in text and second in text and pattern.search(text):
                 return True
         return False
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """Every occurrence, phrase by phrase."""
-        for needed, pattern in self._alternatives:
-            if all(x in text for x in needed):
+        for first, second, pattern in self._alternatives:
+            if first in text and second in text:
                 yield from pattern.finditer(text)
 
 
@@ -52,8 +57,8 @@ def _split(pattern: str) -> list[str]:
 _QUANTIFIERS = "?*{"
 
 
-def _needed(pattern: str) -> list[str]:
-    """Runs of plain letters that must stand in any text that the pattern matches; none when there is no such run."""
+def _needed(pattern: str) -> tuple[str, str]:
+    """The two longest runs of plain letters that a text needs for the pattern to match; empty when there is none."""
     runs: list[str] = []
     run = ""
     depth, i = 0, 0
@@ -89,4 +94,5 @@ def _needed(pattern: str) -> list[str]:
         i += 1
     runs.append(run)
     longest = sorted((x for x in runs if len(x.strip()) >= 2), key=len, reverse=True)
-    return longest[:2]
+    first, second = [*longest, "", ""][:2]
+    return first, second

@@ -9,8 +9,9 @@ from .characters import decode, html_to_text
 from .find import refang
 
 LONGEST_LINE = 2000
-MOST_LINES = 6000
+MOST_LINES = 3000
 _LONGEST_FILE = 200_000
+_LONGEST_QUOTED = 40_000
 _MOST_FILES = 12
 
 
@@ -70,7 +71,7 @@ def _texts(mail: Mail) -> Iterator[tuple[str, str]]:
         files += 1
     for message in mail.embedded[:_MOST_FILES]:
         yield "file_headers", headers_as_text(message)
-        yield "embedded", body_of(message)[:_LONGEST_FILE]
+        yield "embedded", body_of(message)[:_LONGEST_QUOTED]
 
 
 _HEADERS_FIRST = re.compile(

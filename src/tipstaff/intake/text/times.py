@@ -75,8 +75,11 @@ _PATTERNS = (
 _COMPACT = _PATTERNS[-1][1]
 _SYSLOG = re.compile(r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2})\b(?! ?20\d\d)")
 _DATE_ONLY = re.compile(r"(?<![\d.])(20\d\d)-(\d{2})-(\d{2})(?![\d-])")
+_ZONE_WORD = re.compile(r"UTC|GMT|\b[A-Z]{2,4}T\b|[+-]\d\d:?\d\d|utc|gmt")
 _STATED = re.compile(
-    r"(?:\b(?:logs?|flows?|entries|events|lines|list|records?)\b[^\n()]{0,20}(?=\((?:UTC|GMT|[A-Z]{1,4}T)\b)|time ?zone|timezone|times?(?:\s?stamps?)?(?: (?:are|is|in|shown|given|included|listed|"
+    r"(?:\b(?:logs?|flows?|entries|events|lines|list|records?)\b[^\n()]{0,20}(?=\((?:UTC|GMT|"
+    r"[A-Z]{1,4}T)\b)|time ?zone|timezone|times?(?:\s?stamps?)?(?: (?:are|is|in|shown|given|"
+    r"included|listed|"
     r"stated)){0,3}|zeitzone|uhrzeiten?|TZ)"
     r"[^\n\w+-]{0,6}(?:(?:are|is|in|all|the) ){0,3}\(?((?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?\d{2})?|"
     r"[A-Z]{1,4}T\b|UTC\b|GMT\b|Z\b|[+-]\d{2}:?\d{2})",
@@ -86,7 +89,9 @@ _STATED = re.compile(
 
 def stated_zone(text: str) -> int | None:
     """Minutes east of UTC that a mail states once for all its times (`all times are UTC`), or None."""
-    found = _STATED.search(text)
+    if not _ZONE_WORD.search(text, 0, 8000):
+        return None
+    found = _STATED.search(text[:8000])
     if not found:
         return None
     return _offset(found[1].upper())

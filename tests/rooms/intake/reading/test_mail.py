@@ -49,7 +49,16 @@ def test_any_shape_gives_a_mail(shape: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", ["plain", "Latin 1", "KOI8", "a charset that lies", "UTF-16", "quoted-printable", "a boundary that is never closed"]
+    "shape",
+    [
+        "plain",
+        "Latin 1",
+        "KOI8",
+        "a charset that lies",
+        "UTF-16",
+        "quoted-printable",
+        "a boundary that is never closed",
+    ],
 )
 def test_the_fast_parser_says_the_same_as_the_standard_library(shape: str) -> None:
     fast, slow = read_mail(SHAPES[shape]), read_mail_by_standard_library(SHAPES[shape])
@@ -91,7 +100,9 @@ def test_any_bytes_and_any_charset_give_characters(content: bytes, charset: str)
     assert isinstance(decode(content, charset=charset), str)
 
 
-@pytest.mark.parametrize("charset", ["base64", "zlib", "bz2", "hex", "rot13", "unicode_escape", "idna", "undefined", "x\0y"])
+@pytest.mark.parametrize(
+    "charset", ["base64", "zlib", "bz2", "hex", "rot13", "unicode_escape", "idna", "undefined", "x\0y"]
+)
 def test_a_charset_that_is_none_does_no_harm(charset: str) -> None:
     assert isinstance(decode(b"Gr\xc3\xbc\xc3\x9fe \\u0041", charset=charset), str)
 
@@ -124,7 +135,10 @@ def test_a_stub_beside_a_page_does_not_hide_the_page() -> None:
 
 def test_files_in_an_archive_are_read_and_archives_in_it_are_not() -> None:
     inner = zipped(("secret.csv", b"x"))
-    raw = with_files("See.", ("application/zip", "r.zip", zipped(("report.csv", b"timestamp,ip"), ("inner.zip", inner), ("x", inner))))
+    raw = with_files(
+        "See.",
+        ("application/zip", "r.zip", zipped(("report.csv", b"timestamp,ip"), ("inner.zip", inner), ("x", inner))),
+    )
     assert [(x.name, x.content) for x in read_mail(raw).attachments] == [("report.csv", b"timestamp,ip")]
 
 
@@ -186,17 +200,30 @@ print((after - before) // 1024, reading.outcome.value, reading.reason.value)
 
 FORTY = 40_000_000
 LARGE = {
-    "an attachment": lambda: with_files("Brute force attack from 192.0.2.7.", ("application/x-core", "core", b"\1\2\3\4" * (FORTY // 5))),
+    "an attachment": lambda: with_files(
+        "Brute force attack from 192.0.2.7.", ("application/x-core", "core", b"\1\2\3\4" * (FORTY // 5))
+    ),
     "one text": lambda: letter("Brute force attack from 192.0.2.7.\n" + "word and more words\n" * (FORTY // 20)),
     "one line": lambda: b"Subject: Brute force from 192.0.2.7\n\n" + b"x" * FORTY,
-    "one HTML page": lambda: b"Subject: Spam\nContent-Type: text/html\n\n<p>Spam from 192.0.2.7</p>" + b"<td>x" * (FORTY // 5),
-    "a mail in a mail a hundred times": lambda: b"Content-Type: message/rfc822\n\n" * 100 + b"Subject: x\n\n" + b"Spam\n" * (FORTY // 5),
-    "a container in a container": lambda: b"".join(
-        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(200)
-    ) + b"\n" + b"Spam\n" * (FORTY // 5),
+    "one HTML page": lambda: (
+        b"Subject: Spam\nContent-Type: text/html\n\n<p>Spam from 192.0.2.7</p>" + b"<td>x" * (FORTY // 5)
+    ),
+    "a mail in a mail a hundred times": lambda: (
+        b"Content-Type: message/rfc822\n\n" * 100 + b"Subject: x\n\n" + b"Spam\n" * (FORTY // 5)
+    ),
+    "a container in a container": lambda: (
+        b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(200))
+        + b"\n"
+        + b"Spam\n" * (FORTY // 5)
+    ),
     "a log": lambda: with_files(
         "Brute force attack from 192.0.2.7.",
-        ("text/plain", "auth.log", b"Mar 10 09:14:58 gate sshd[411]: Failed password for root from 192.0.2.7 port 51022 ssh2\n" * (FORTY // 90)),
+        (
+            "text/plain",
+            "auth.log",
+            b"Mar 10 09:14:58 gate sshd[411]: Failed password for root from 192.0.2.7 port 51022 ssh2\n"
+            * (FORTY // 90),
+        ),
     ),
     "an opening brace": lambda: letter("{" * (FORTY // 2)),
     "broken base64": lambda: b"Subject: x\nContent-Transfer-Encoding: base64\n\n" + b"QUJD!!\n" * (FORTY // 7),

@@ -80,19 +80,34 @@ def test_several_processes_keep_the_order(tmp_path: Path) -> None:
     for n in range(80):
         (tmp_path / f"{n:03}.eml").write_bytes(letter(f"Brute force from 192.0.2.{n}"))
     done = subprocess.run(
-        [sys.executable, "-c", "from tipstaff.cli.parse import parse; from pathlib import Path; import sys;"
-         " parse([Path(sys.argv[1])], json_=True, jobs=2)", str(tmp_path)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert [json.loads(x)["incidents"][0]["source"] for x in done.stdout.splitlines()] == [f"192.0.2.{n}" for n in range(80)]
+        [
+            sys.executable,
+            "-c",
+            "from tipstaff.cli.parse import parse; from pathlib import Path; import sys;"
+            " parse([Path(sys.argv[1])], json_=True, jobs=2)",
+            str(tmp_path),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [json.loads(x)["incidents"][0]["source"] for x in done.stdout.splitlines()] == [
+        f"192.0.2.{n}" for n in range(80)
+    ]
     assert done.stderr == ""
 
 
 def test_reading_needs_no_django_and_no_database(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from tipstaff.intake.protocol import load_parsers; from tipstaff.intake.reading import read;"
-         " from pathlib import Path; read(Path(sys.argv[1]).read_bytes(), parsers=load_parsers());"
-         " assert not [x for x in sys.modules if x.split('.')[0] in ('django', 'psycopg')]", str(folder / "a.eml")],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            "import sys; from tipstaff.intake.protocol import load_parsers; from tipstaff.intake.reading import read;"
+            " from pathlib import Path; read(Path(sys.argv[1]).read_bytes(), parsers=load_parsers());"
+            " assert not [x for x in sys.modules if x.split('.')[0] in ('django', 'psycopg')]",
+            str(folder / "a.eml"),
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr

@@ -60,10 +60,17 @@ AUTOMATIC = {
         ReadingReason.BOUNCE,
     ),
     "a holiday note": (
-        letter("I am away until Monday.", subject="Automatic reply: Notice of abuse 192.0.2.7", Auto_Submitted="auto-replied"),
+        letter(
+            "I am away until Monday.",
+            subject="Automatic reply: Notice of abuse 192.0.2.7",
+            Auto_Submitted="auto-replied",
+        ),
         ReadingReason.AUTO_REPLY,
     ),
-    "a German holiday note": (letter("Ich bin bis Montag nicht da.", subject="Abwesenheitsnotiz"), ReadingReason.AUTO_REPLY),
+    "a German holiday note": (
+        letter("Ich bin bis Montag nicht da.", subject="Abwesenheitsnotiz"),
+        ReadingReason.AUTO_REPLY,
+    ),
     "a ticket system's receipt": (
         letter(
             "Thank you for your report. Your ticket has been created with the number 77.",
@@ -162,7 +169,9 @@ def test_no_header_of_a_reporter_can_start_another_header() -> None:
         assert len(value) <= 300
 
 
-@pytest.mark.parametrize("sender", ["no-reply@example.org", "noreply@example.org", "MAILER-DAEMON@example.org", "x-noreply@example.org"])
+@pytest.mark.parametrize(
+    "sender", ["no-reply@example.org", "noreply@example.org", "MAILER-DAEMON@example.org", "x-noreply@example.org"]
+)
 def test_nobody_is_answered_who_takes_no_answer(sender: str) -> None:
     assert read(letter(BRUTE_FORCE, sender=sender)).reporter.address == ""
 
@@ -203,20 +212,46 @@ def test_any_bytes_get_a_reading(raw: bytes) -> None:
 hostile = st.one_of(
     st.text(max_size=300),
     st.sampled_from(
-        ["<Infringement>", "<!DOCTYPE x>", '{"xarf_version":', "timestamp,ip,port\n", "Feedback-Type: abuse\n", "Source-IP: ", "192.0.2.7",
-         "Received: from x by y", "http://", "[.]", "::1", "999.999.999.999", "\0", "\r", "=?utf-8?Q?", "Report-Type: x\nReported-From: y\n"]
+        [
+            "<Infringement>",
+            "<!DOCTYPE x>",
+            '{"xarf_version":',
+            "timestamp,ip,port\n",
+            "Feedback-Type: abuse\n",
+            "Source-IP: ",
+            "192.0.2.7",
+            "Received: from x by y",
+            "http://",
+            "[.]",
+            "::1",
+            "999.999.999.999",
+            "\0",
+            "\r",
+            "=?utf-8?Q?",
+            "Report-Type: x\nReported-From: y\n",
+        ]
     ),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
     pieces=st.lists(hostile, max_size=12),
     kind=st.sampled_from(
-        ["text/plain", "text/html", "application/json", "message/feedback-report", "message/rfc822", "application/xml", "text/csv",
-         "multipart/report; report-type=feedback-report; boundary=b", "application/zip", "text/rfc822-headers"]
+        [
+            "text/plain",
+            "text/html",
+            "application/json",
+            "message/feedback-report",
+            "message/rfc822",
+            "application/xml",
+            "text/csv",
+            "multipart/report; report-type=feedback-report; boundary=b",
+            "application/zip",
+            "text/rfc822-headers",
+        ]
     ),
-)  # fmt: skip
+)
 def test_any_mixture_of_forms_gets_a_reading(pieces: list[str], kind: str) -> None:
     body = "\n".join(pieces).encode("utf-8", "replace")
     raw = b"From: a@example.org\nSubject: abuse\nContent-Type: multipart/mixed; boundary=q\n\n--q\nContent-Type: "
@@ -225,9 +260,28 @@ def test_any_mixture_of_forms_gets_a_reading(pieces: list[str], kind: str) -> No
 
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=40))
-values = st.recursive(scalars, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=8), x, max_size=3), max_leaves=8)
-FIELDS = ["xarf_version", "category", "type", "source_identifier", "timestamp", "reporter", "evidence", "url", "Report", "ReporterInfo",
-          "Source", "ReportType", "Date", "reports", "confidence", "source_port", "Samples"]  # fmt: skip
+values = st.recursive(
+    scalars, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=8), x, max_size=3), max_leaves=8
+)
+FIELDS = [
+    "xarf_version",
+    "category",
+    "type",
+    "source_identifier",
+    "timestamp",
+    "reporter",
+    "evidence",
+    "url",
+    "Report",
+    "ReporterInfo",
+    "Source",
+    "ReportType",
+    "Date",
+    "reports",
+    "confidence",
+    "source_port",
+    "Samples",
+]
 
 
 @settings(max_examples=300, deadline=None)

@@ -43,9 +43,19 @@ def test_an_address_is_found_in_any_dress(line: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Chrome/99.0.4844.51", "version 1.2.3.4", "1.2.3.4.5.6", "12:30:45", "00:1a:2b:3c:4d:5e", "999.1.1.1", "1.2.3.4.static.example.com",
-     "a1.2.3.4", "std::string", "300.400.1.2"],
-)  # fmt: skip
+    [
+        "Chrome/99.0.4844.51",
+        "version 1.2.3.4",
+        "1.2.3.4.5.6",
+        "12:30:45",
+        "00:1a:2b:3c:4d:5e",
+        "999.1.1.1",
+        "1.2.3.4.static.example.com",
+        "a1.2.3.4",
+        "std::string",
+        "300.400.1.2",
+    ],
+)
 def test_what_is_no_address_is_not_taken_for_one(line: str) -> None:
     assert not [x for x in found(line) if x[0] == "ip"]
 
@@ -73,7 +83,11 @@ def test_what_is_no_host_is_not_taken_for_one(line: str) -> None:
 
 def test_documentation_addresses_count_as_public_and_private_ones_do_not() -> None:
     assert all(map(is_public, ("192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1")))
-    assert not any(map(is_public, ("10.0.0.1", "192.168.1.1", "127.0.0.1", "172.16.0.1", "100.64.0.1", "fe80::1", "fc00::1", "::1")))
+    assert not any(
+        map(
+            is_public, ("10.0.0.1", "192.168.1.1", "127.0.0.1", "172.16.0.1", "100.64.0.1", "fe80::1", "fc00::1", "::1")
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,8 +205,25 @@ def test_phrases_find_what_their_pattern_finds() -> None:
         assert Phrases(pattern).search(text) == bool(re.search(pattern, text)), text
 
 
-MODULES = (reading, shaping, sieve, acns, arf, freetext, shadowserver, xarf, candidates, characters, find, hops, kinds, names, phrases,
-           sections, times)  # fmt: skip
+MODULES = (
+    reading,
+    shaping,
+    sieve,
+    acns,
+    arf,
+    freetext,
+    shadowserver,
+    xarf,
+    candidates,
+    characters,
+    find,
+    hops,
+    kinds,
+    names,
+    phrases,
+    sections,
+    times,
+)
 
 
 def patterns() -> list[re.Pattern[str]]:
@@ -203,7 +234,7 @@ def patterns() -> list[re.Pattern[str]]:
         if isinstance(value, re.Pattern):
             found.append(value)
         elif isinstance(value, Phrases):
-            found.extend(x for _, x in value._alternatives)
+            found.extend(value.patterns)
         elif isinstance(value, dict):
             for x in value.values():
                 collect(x)
@@ -221,7 +252,9 @@ def test_no_pattern_repeats_without_bound_what_itself_repeats() -> None:
     assert len(patterns()) > 200
     for pattern in patterns():
         text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode()
-        assert not _nested(sre_parser.parse(text, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else 0)), text
+        assert not _nested(
+            sre_parser.parse(text, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else 0)
+        ), text
 
 
 def _nested(tree: object, *, inside: bool = False) -> bool:
@@ -246,7 +279,27 @@ def _nested(tree: object, *, inside: bool = False) -> bool:
     return False
 
 
-@pytest.mark.parametrize("piece", ["1.", "a.", "ab:", "http://", "192.0.2.1 ", "src=", "from ", "x" * 10, "::", "=?", "2026-", "Mar 1 ", "<a", "[", "_._", "1:1:"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "1.",
+        "a.",
+        "ab:",
+        "http://",
+        "192.0.2.1 ",
+        "src=",
+        "from ",
+        "x" * 10,
+        "::",
+        "=?",
+        "2026-",
+        "Mar 1 ",
+        "<a",
+        "[",
+        "_._",
+        "1:1:",
+    ],
+)
 def test_a_long_line_is_cut_before_any_pattern_sees_it(piece: str) -> None:
     from tipstaff.intake.mail import read_mail
     from tipstaff.intake.text.sections import LONGEST_LINE, MOST_LINES, lay_out

@@ -207,7 +207,8 @@ _TARGET_PORT = re.compile(
     re.IGNORECASE,
 )
 _PROTOCOL = re.compile(
-    r"\b(?:PROTO=|proto(?:col)?[\s:=\"]{1,4}|)(tcp|udp|icmp|sctp|ssh(?=2?\b|d\b)|smtp|imap|pop3|sip|rdp|ftp|http)\b", re.IGNORECASE
+    r"\b(?:PROTO=|proto(?:col)?[\s:=\"]{1,4}|)(tcp|udp|icmp|sctp|ssh(?=2?\b|d\b)|smtp|imap|pop3|sip|rdp|ftp|http)\b",
+    re.IGNORECASE,
 )
 _SSH_PORT = re.compile(r"\bfrom (?:\S{3,60}) port (\d{1,5})\b")
 
@@ -234,7 +235,9 @@ def _facts(this: Candidate) -> _Facts:
             if found:
                 facts.protocol = found[1].lower()
         if facts.target is None and at >= 0:
-            others = [x.value for x in find_all(text[at + len(this.value) :]) if x.kind == "ip" and x.value != this.value]
+            others = [
+                x.value for x in find_all(text[at + len(this.value) :]) if x.kind == "ip" and x.value != this.value
+            ]
             facts.target = others[0] if len(others) == 1 else None
         if facts.source_port and facts.target_port and facts.protocol and facts.target:
             break

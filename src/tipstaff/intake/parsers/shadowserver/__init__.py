@@ -98,8 +98,7 @@ def kind_of(name: str) -> str:
 def _tables(mail: Mail) -> Iterator[tuple[str, str]]:
     """CSV texts with their names: attached, unpacked, or in the body."""
     for attachment in mail.attachments:
-        head = attachment.content[:4000].lower()
-        if attachment.name.lower().endswith((".csv", ".csv.txt", ".txt", ".tsv")) or b"timestamp" in head:
+        if b"timestamp" in attachment.content[:4000].lower():
             yield attachment.name, decode(attachment.content)
     body = mail.body
     start = body.find("timestamp")
