@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tipstaff import config
 from tipstaff.config import Config
-from tipstaff.host.postgres import EmbeddedPostgres
+from tipstaff.host.postgres import EmbeddedPostgres, NoPostgres
 
 SUPERVISED = "TIPSTAFF_SUPERVISED"
 """Set for the processes of a supervisor, which has brought the database and the keys to this version already."""
@@ -37,6 +37,7 @@ def database(*, quiet: bool = True) -> Iterator[Config]:
         server = EmbeddedPostgres(settings.server.data_folder / "postgres")
         settings.server.data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         server.start()
+        _own.append(server)
         os.environ["TIPSTAFF_DATABASE_URL"] = server.url
     try:
         start_django()
@@ -51,7 +52,21 @@ def database(*, quiet: bool = True) -> Iterator[Config]:
             from django.db import connections
 
             connections.close_all()
+            _own.remove(server)
             server.stop()
+
+
+_own: list[EmbeddedPostgres] = []
+"""The server that this process started; none while another process runs it, or the settings name one."""
+
+
+def keep_database_up() -> str:
+    """Start our own PostgreSQL again if it was killed, and say so; empty when there was nothing to do."""
+    try:
+        revived = any(server.revive() for server in _own)
+    except NoPostgres as why:
+        return f"PostgreSQL was killed and does not start yet: {why}"
+    return "PostgreSQL was killed; it runs again, with all that was committed" if revived else ""
 
 
 def migrate() -> None:

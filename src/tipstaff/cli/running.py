@@ -11,7 +11,7 @@ from rich.console import Console
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Program, Supervisor
 
-from .base import SUPERVISED, database
+from .base import SUPERVISED, database, keep_database_up
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -63,10 +63,17 @@ def up() -> None:
         greeter = threading.Thread(target=_greet, args=(settings,), daemon=True)
         greeter.start()
         try:
-            supervisor.run()
+            supervisor.run(until=_keep_database_up)
         finally:
             out.print("[bold]tipstaff[/] is stopping")
             supervisor.stop()
+
+
+def _keep_database_up() -> bool:
+    """The supervisor asks at each turn; it is never over for this."""
+    if said := keep_database_up():
+        write_line("tipstaff", said)
+    return False
 
 
 def _greet(settings: Config) -> None:

@@ -8,6 +8,7 @@ wheel's own Python wrapper is not used.
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import os
@@ -20,6 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+
+from .dying import die_with_parent
+from .keys import private_folder
 
 _SOCKET_PATH_MAX = 90
 """sun_path holds 107 octets (unix(7)); PostgreSQL appends '/.s.PGSQL.5432.lock'."""
@@ -95,7 +99,7 @@ class EmbeddedPostgres:
     def start(self) -> bool:
         """Start the server and wait until it answers. False when another program already runs it on this folder."""
         for folder in (self.folder, self.socket):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(folder)
             if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
                 raise NoPostgres(
                     f"{folder} is open to others or not ours; run chmod 700 on it, or name another folder."
@@ -123,7 +127,13 @@ class EmbeddedPostgres:
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal is ours to pass on, after the processes have stopped.
             self._server = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                # Until setpriv(1) sets it for good: should we die in between, nothing is left behind.
+                preexec_fn=functools.partial(die_with_parent, os.getpid(), signal.SIGINT),
             )
         self._await_answer(self._server)
         return True
@@ -189,6 +199,18 @@ class EmbeddedPostgres:
 
     def running(self) -> bool:
         return self._server is not None and self._server.poll() is None
+
+    def revive(self) -> bool:
+        """Start our own server again if it ended without being asked to; whether it had. What was committed is there.
+
+        Raises NoPostgres while the killed one's last sessions are still ending: call it again then.
+        """
+        if self._server is None or self._server.poll() is None:
+            return False
+        self._release()
+        if not self.start():
+            self._server = None  # Another program runs it now.
+        return True
 
     def stop(self, *, timeout_seconds: float = 60) -> None:
         """Fast shutdown (SIGINT): sessions end, everything committed is on disk."""
