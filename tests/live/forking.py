@@ -20,6 +20,7 @@ def main() -> None:
     from tipstaff.cli.main import app
     from tipstaff.wiring import enforcer, jobs, processes  # noqa: F401 - imported for the forks to have
 
+    wiring.make_keys()
     wiring.parsers()
     wiring.editions()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel reaps who was killed.

@@ -149,7 +149,9 @@ class Desk:
 
     def environment(self, name: str = "forking") -> dict[str, str]:
         """What a process of this desk runs with. Its sessions at the server carry its name."""
-        return clean_environment(TIPSTAFF_CONFIG=str(self._config), TIPSTAFF_DATABASE_URL=self.url, PGAPPNAME=name)
+        return clean_environment(
+            TIPSTAFF_CONFIG=str(self._config), TIPSTAFF_DATABASE_URL=self.url, TIPSTAFF_SUPERVISED="1", PGAPPNAME=name
+        )
 
     # Processes
 
@@ -416,8 +418,9 @@ def install_stops(desk: Desk) -> None:
 class Killer:
     """Holds whoever comes to one step, kills it there, and starts it again."""
 
-    def __init__(self, desk: Desk, *, what: str, nth: int, at_commit: bool) -> None:
-        self._desk, self._step = desk, (what, nth, at_commit)
+    def __init__(self, desk: Desk, *, what: str, nth: int, at_commit: bool, session_only: bool = False) -> None:
+        """With `session_only` the process lives on, and PostgreSQL ends the session that it works on."""
+        self._desk, self._step, self._session_only = desk, (what, nth, at_commit), session_only
         self.killed = ""
         self._failure: BaseException | None = None
         self._done = threading.Event()
@@ -460,9 +463,10 @@ class Killer:
             ).fetchone()
             if held is None:
                 select.select([], [], [], 0.01)
-        if held is not None:
+        if held is not None and self._session_only:
+            sql.execute("SELECT pg_terminate_backend(%s)", [held[0]])
+        elif held is not None:
             self._desk.kill(held[1])
-            self.killed = held[1]
         sql.execute("DELETE FROM test_stop")
         sql.execute("SELECT pg_advisory_unlock(%s)", [_STOP_LOCK])
         if held is not None:
@@ -471,4 +475,6 @@ class Killer:
                 lambda: not sql.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [held[0]]).fetchone(),
                 what=f"the session of the killed {held[1]} stays",
             )
-            self._desk.start(held[1])
+            if not self._session_only:
+                self._desk.start(held[1])
+            self.killed = held[1]
