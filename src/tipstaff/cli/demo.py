@@ -324,9 +324,8 @@ def _show(rows: list[dict[str, Any]], summary: dict[str, Any], settings: Config,
         out.print(note)
     out.print(f"\n[bold]Console[/]  {settings.public_url}/console/   (log in as ana, lead, counsel, engineer or admin; "
               f"password {DEMO_PASSWORD})")  # fmt: skip
-    out.print(
-        f"[bold]Mailbox[/]  SMTP on {settings.mail_in.host}:{settings.mail_in.smtp_port}, for {settings.operator.abuse_address}"
-    )
+    mail = settings.mail_in
+    out.print(f"[bold]Mailbox[/]  SMTP on {mail.host}:{mail.smtp_port}, for {settings.operator.abuse_address}")
     out.print(f"[bold]Letters[/]  {folder / 'letters'}")
     out.print(f"[bold]Log[/]      {folder / 'tipstaff.log'}")
     if rows:

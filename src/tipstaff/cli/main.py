@@ -61,6 +61,7 @@ _COMMANDS = (
 _GROUPS = (
     ("tipstaff.cli.registry", "registry", "Customers and what they hold."),
     ("tipstaff.cli.policy", "policy", "Editions of the policy."),
+    ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
 )
 
 for _module, _attribute, _name in _COMMANDS:
@@ -71,19 +72,33 @@ for _module, _name, _help in _GROUPS:
 
 def main() -> None:
     """Run a command; what can be said in one sentence is said so, on stderr, with exit code 1."""
-    from tipstaff.config import BadSetting
-    from tipstaff.host.postgres import BackupFailed, NoPostgres
-
-    known: tuple[type[BaseException], ...] = (BadSetting, NoPostgres, BackupFailed)
     try:
         app()
-    except known as why:
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Nothing more may be written, not even by the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as why:
+        if not isinstance(why, _told_in_a_sentence()):
+            raise
         errors.print(f"tipstaff: {why}", markup=False)
         sys.exit(1)
-    except OSError as why:
-        if type(why).__module__.startswith("tipstaff."):
-            errors.print(f"tipstaff: {why}", markup=False)
-            sys.exit(1)
-        raise
-    except (BrokenPipeError, KeyboardInterrupt):
-        sys.exit(130)
+
+
+def _told_in_a_sentence() -> tuple[type[Exception], ...]:
+    """Failures whose message is written for the person at the terminal."""
+    from tipstaff.config import BadSetting
+    from tipstaff.enforcement.protocol import BadOption
+    from tipstaff.host.postgres import BackupFailed, NoPostgres
+    from tipstaff.intake.channels.mail_server import CannotListen
+    from tipstaff.intake.protocol import ParserIsBroken
+    from tipstaff.policy import BadEdition
+    from tipstaff.wiring import BadProtected, NoSuchDriver
+    from tipstaff.wiring.processes import PortTaken
+
+    return (
+        BadSetting, BadOption, BackupFailed, NoPostgres, CannotListen, ParserIsBroken, BadEdition, BadProtected,
+        NoSuchDriver, PortTaken,
+    )  # fmt: skip

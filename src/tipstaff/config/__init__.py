@@ -1,8 +1,8 @@
 """Settings: one TOML file and the environment, checked at start. It refuses what it does not know.
 
-`load()` reads the file named by `--config` or `TIPSTAFF_CONFIG` (or `tipstaff.toml` beside the data), lays
-the environment over it (`TIPSTAFF_WEB_PORT=8081` is `[web] port`), and returns a frozen `Config`, or raises
-`BadSetting`, whose message is one sentence with the file and the line.
+`load()` reads the file named by `--config` or `TIPSTAFF_CONFIG`, lays the environment over it (`TIPSTAFF_WEB_PORT=8081`
+is `[web] port`), and returns a frozen `Config`, or raises `BadSetting`, whose message is one sentence with the file and
+the line.
 """
 
 from .load import BadSetting, load

@@ -14,8 +14,8 @@ from .shape import Config, DeviceConfig
 
 _SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "demo")
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
-_NOT_SETTINGS = frozenset({"TIPSTAFF_CONFIG"})
-_LOOKS_UNKNOWN = re.compile(r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|DEMO)_[A-Z_]+$")
+_IS_SETTING = re.compile(r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|DEMO)_[A-Z_]+$")
+_NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 
 
 class BadSetting(ValueError):
@@ -58,7 +58,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     devices = _devices(tree.get("devices", []), path, text)
     built = {name: _type_of(name)(**values) for name, values in sections.items()}
     config = Config(**built, devices=devices, path=path)
-    _check(config, path, text)
+    _check(config, path, text, environ)
     return config
 
 
@@ -70,11 +70,12 @@ def _lay_environment_over(sections: dict[str, dict[str, Any]], environ: Mapping[
     for name, given in environ.items():
         if name in _SHORT:
             section, key = _SHORT[name]
-        elif _LOOKS_UNKNOWN.match(name) and name not in _NOT_SETTINGS:
+        elif _IS_SETTING.match(name):
             rest = name.removeprefix("TIPSTAFF_").lower()
             section = next(s for s in sorted(_SECTIONS, key=len, reverse=True) if rest.startswith(s + "_"))
             key = rest[len(section) + 1 :]
         else:
+            _refuse_near_miss(name)
             continue
         hints = typing.get_type_hints(_type_of(section))
         if key not in hints:
@@ -82,6 +83,17 @@ def _lay_environment_over(sections: dict[str, dict[str, Any]], environ: Mapping[
                 f"environment: {name} is not a setting{_did_you_mean(key, hints, f'TIPSTAFF_{section.upper()}_')}."
             )
         sections[section][key] = _convert(given, hints[key], f"environment: {name}", from_text=True)
+
+
+def _refuse_near_miss(name: str) -> None:
+    """A variable whose section is misspelt would be ignored in silence. Other TIPSTAFF_ variables are not settings."""
+    section = _NEARLY.match(name)
+    for candidate in {section.group(1), section.group(1).partition("_")[0]} if section else ():
+        near = difflib.get_close_matches(candidate.lower(), _SECTIONS, n=1, cutoff=0.8)
+        if near and candidate.lower() not in _SECTIONS:
+            raise BadSetting(
+                f"environment: {name} is not a setting; did you mean {name.replace(candidate, near[0].upper(), 1)}?"
+            )
 
 
 def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False) -> Any:
@@ -102,7 +114,7 @@ def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False) -> A
             raise BadSetting(f"{where} is {text!r}, but it takes true or false.")
         if typing.get_origin(hint) is tuple:
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        return Path(text) if hint is Path else text
+        return Path(text).expanduser() if hint is Path else text
     if hint is Path:
         if isinstance(given, str):
             return Path(given).expanduser()
@@ -124,6 +136,9 @@ def _devices(given: Any, path: Path | None, text: str) -> tuple[DeviceConfig, ..
         )
     devices: list[DeviceConfig] = []
     for n, table in enumerate(given):
+        if not isinstance(table, dict):
+            where = f"{path}:{_line_of(text, '', 'devices')}"
+            raise BadSetting(f"{where}: devices are written as [[devices]], one table a device.")
         line = _nth_line(text, "[[devices]]", n)
         for key in ("name", "driver"):
             if not isinstance(table.get(key), str) or not table[key]:
@@ -136,14 +151,29 @@ def _devices(given: Any, path: Path | None, text: str) -> tuple[DeviceConfig, ..
     return tuple(devices)
 
 
-def _check(config: Config, path: Path | None, text: str) -> None:
+def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, str]) -> None:
+    def where(section: str, key: str) -> str:
+        name = f"TIPSTAFF_{section.upper()}_{key.upper()}"
+        if name in environ:
+            return f"environment: {name}"
+        return f"{path}:{_line_of(text, section, key)}: [{section}] {key}"
+
     for section in ("web", "mail_in", "mail_out"):
         part = getattr(config, section)
         for f in dataclasses.fields(part):
             value = getattr(part, f.name)
-            if f.name.endswith("port") and not -1 <= value <= 65535:
-                where = f"{path}:{_line_of(text, section, f.name)}: " if path else ""
-                raise BadSetting(f"{where}[{section}] {f.name} is {value}, but a port is a number from 0 to 65535.")
+            lowest = -1 if section == "mail_in" else 0
+            if f.name.endswith("port") and not lowest <= value <= 65535:
+                raise BadSetting(f"{where(section, f.name)} is {value}, but a port is a number from {lowest} to 65535.")
+    mail_in = config.mail_in
+    if mail_in.memory_mib < mail_in.max_mib:
+        raise BadSetting(
+            f"{where('mail_in', 'memory_mib')} is {mail_in.memory_mib}, "
+            f"but it must hold one mail of the largest size ([mail_in] max_mib, {mail_in.max_mib})."
+        )
+    folder = config.server.editions_folder
+    if folder is not None and not folder.is_dir():
+        raise BadSetting(f"{where('server', 'editions_folder')} is {folder}, but there is no such folder.")
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
         raise BadSetting("TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name.")

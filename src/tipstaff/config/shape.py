@@ -28,8 +28,6 @@ class Operator:
     """The reporting mailbox; letters about complaints come from it unless `mail_out.from_address` says otherwise."""
     own_domains: tuple[str, ...] = ("operator.example.net",)
     """Domains of the operator's own: mail from them is never taken for a stranger's complaint loop."""
-    timezone: str = "UTC"
-    """The IANA zone of the desk."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,18 @@ import secrets
 from pathlib import Path
 
 
+def private_folder(folder: Path) -> Path:
+    """Make a folder, and what leads to it, for its owner only; one that is there stays as it is."""
+    for part in reversed((folder, *folder.parents)):
+        if not part.exists():
+            with contextlib.suppress(FileExistsError):
+                part.mkdir(mode=0o700)
+    return folder
+
+
 def read_or_make(path: Path, *, octets: int = 48) -> str:
     """The secret in `path`; a new one is made there, whole or not at all, if there is none yet."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     if not path.exists():
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:

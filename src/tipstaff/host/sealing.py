@@ -6,6 +6,7 @@ Each sealing makes a key pair of its own and throws the private half away: seale
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from .keys import private_folder
 
 _RAW, _RAW_PUBLIC = serialization.Encoding.Raw, serialization.PublicFormat.Raw
 _INFO = b"tipstaff sealed queue 1"
@@ -23,23 +26,31 @@ class WrongSealingKey(ValueError):
 
 
 def make_keys(folder: Path) -> None:
-    """Make `sealed.private` and `sealed.public` in `folder` unless they are there."""
+    """Make `sealed.private` and `sealed.public` in `folder`, both or neither; keys that are there stay.
+
+    A private key that was carried away to a safer place is not replaced: its public half goes on sealing for it.
+    """
     private, public = folder / "sealed.private", folder / "sealed.public"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if public.exists():
+        return
+    private_folder(folder)
     if not private.exists():
         key = X25519PrivateKey.generate()
-        octets = key.private_bytes(_RAW, serialization.PrivateFormat.Raw, serialization.NoEncryption())
-        fresh = folder / f".sealed.{os.getpid()}"
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(octets)
-            out.flush()
-            os.fsync(out.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, private)
-        fresh.unlink()
-    if not public.exists():
-        own = X25519PrivateKey.from_private_bytes(private.read_bytes()).public_key()
-        public.write_bytes(own.public_bytes(_RAW, _RAW_PUBLIC))
+        _write_once(private, key.private_bytes(_RAW, serialization.PrivateFormat.Raw, serialization.NoEncryption()))
+    own = X25519PrivateKey.from_private_bytes(private.read_bytes()).public_key()
+    _write_once(public, own.public_bytes(_RAW, _RAW_PUBLIC))
+
+
+def _write_once(path: Path, octets: bytes) -> None:
+    """Whole or not at all; if another process was first, its file stays."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(octets)
+        out.flush()
+        os.fsync(out.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(fresh, path)
+    fresh.unlink()
 
 
 def seal(content: bytes, *, public: bytes) -> bytes:

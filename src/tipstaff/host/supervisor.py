@@ -1,18 +1,17 @@
 """Starts the processes, keeps them running, and stops them. It knows their commands and nothing of their work."""
 
-import ctypes
 import functools
 import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-_PR_SET_PDEATHSIG = 1
+from .dying import die_with_parent
+
 _BACK_OFF_SECONDS = (0.2, 1.0, 3.0, 10.0, 30.0)
 _STEADY_SECONDS = 60.0
 """A process that ran this long starts anew with the shortest wait."""
@@ -80,7 +79,7 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches the supervisor only, which then stops them in order.
-            preexec_fn=functools.partial(_die_with_parent, os.getpid()),
+            preexec_fn=functools.partial(die_with_parent, os.getpid(), signal.SIGTERM),
         )
         program.started = time.monotonic()
         assert program.process.stdout is not None, "stdout is a pipe"
@@ -131,17 +130,10 @@ class Supervisor:
         self._selector.close()
 
 
-def _die_with_parent(parent: int) -> None:
-    """In the child, before exec: SIGTERM when the supervisor dies, however it dies (prctl(2))."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(1)  # It died between fork and prctl.
-
-
 def run_in_foreground(command: Sequence[str]) -> int:
     """Run one program to its end, our SIGTERM and SIGINT passed on to it; returns its exit code."""
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, preexec_fn=functools.partial(_die_with_parent, os.getpid())
+        command, stdin=subprocess.DEVNULL, preexec_fn=functools.partial(die_with_parent, os.getpid(), signal.SIGTERM)
     )
 
     def forward(number: int, frame: object) -> None:

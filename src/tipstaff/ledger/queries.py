@@ -33,6 +33,14 @@ def get_raw(digest: str) -> bytes:
     return zlib.decompress(bytes(row.content))
 
 
+def get_sealed(digest: str) -> bytes:
+    """The encrypted remainder of sealed evidence; raise KeyError for what is unknown or not sealed."""
+    row = EvidenceRow.objects.filter(digest=digest, sealed=True).first()
+    if row is None:
+        raise KeyError(digest)
+    return bytes(row.content)
+
+
 def list_sealed(*, limit: int = 200) -> list[Evidence]:
     """What waits in the sealed queue: digests and sizes only."""
     rows = EvidenceRow.objects.defer("content").filter(sealed=True).order_by("-received_at")[:limit]

@@ -10,7 +10,7 @@ from tipstaff.words import Answer, Case, LetterKind
 
 from .desk import Desk
 from .letters import tell_customer
-from .suspension import follow, lift_all
+from .suspension import lift_all
 
 WORDS_MAX = 10_000
 """Characters of an answer that are kept."""
@@ -40,6 +40,6 @@ def answer_case(key: str, *, answer: Answer, words: str, via: str, desk: Desk, a
                 kind, case=case, customer=customer, desk=desk, at=at, actor="worker",
                 once=f"{kind}:{key}:{case.version}",
             )  # fmt: skip
-    if answer is Answer.FIXED:
-        follow(desk=desk, at=at)
+        if answer is Answer.FIXED:
+            desk.enqueue("follow", key)
     return case

@@ -95,6 +95,20 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
         decide(report, desk=desk, at=at)
 
 
+def hand_to_person(key: str, *, why: str, at: datetime) -> None:
+    """The reader failed on this report again and again: it stays kept as it came, and a person reads it."""
+    report = get_report(key)
+    if report is None or report.outcome is not ReportOutcome.RECEIVED:
+        return
+    with transaction.atomic():
+        record("report.reader_failed", at=at, actor="worker", about=[key, report.evidence], why=why)
+        if report.reading is None:
+            reading = Reading(outcome=ReadingOutcome.UNREADABLE, reason=ReadingReason.BROKEN_FORM, detail=why)
+            store_reading(key, reading=reading, at=at, actor="worker")
+        else:
+            set_report(key, outcome=ReportOutcome.WITH_A_PERSON, reason="READER_FAILED", at=at, actor="worker")
+
+
 def decide(report: Report, *, desk: Desk, at: datetime) -> None:
     """Judge each incident that is still open, each in its own transaction, then answer the complainant once."""
     sure = report.reading is not None and report.reading.reason is not ReadingReason.UNSURE

@@ -65,7 +65,11 @@ def deadlines_pass(*, desk: Desk, at: datetime) -> list[str]:
                 continue  # Answered between our look and our lock: the answer counts.
     for key in list_in(CaseState.OVERDUE):
         with transaction.atomic():
-            plan_for(key, desk=desk, at=at, actor="worker")
+            try:
+                plan_for(key, desk=desk, at=at, actor="worker")
+            except NotWarned:
+                # It cannot be overdue without a warning; should it be, a person finds out why, and nothing is done.
+                move_case(key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why="No warning is on record.")
     return passed
 
 

@@ -115,6 +115,11 @@ def _seal(content: bytes) -> bytes:
     return sealing.seal(content, public=(keys_folder() / "sealed.public").read_bytes())
 
 
+def unseal(sealed: bytes) -> bytes:
+    """Open what was sealed, with the desk's private key; only `tipstaff sealed open` does."""
+    return sealing.unseal(sealed, private=(keys_folder() / "sealed.private").read_bytes())
+
+
 def portal_link(case: str, at: datetime) -> str:
     """Where a customer answers; made anew for each letter, never stored."""
     return f"{settings().public_url}/p/{links.make_link(case, at=at, expires_at=at + CASE_LINK_LASTS)}"

@@ -8,12 +8,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import close_old_connections, connection, transaction
-from procrastinate import RetryStrategy, exceptions, jobs
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from procrastinate import JobContext, RetryStrategy, exceptions, jobs
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.manager import JobManager
-from procrastinate.tasks import configure_task
+from procrastinate.tasks import Task, configure_task
 
 from tipstaff import wiring
 from tipstaff.enforcement.operations import CHANNEL
@@ -26,15 +26,28 @@ log = logging.getLogger("tipstaff.worker")
 HEARTBEAT_SECONDS = 2.0
 STALLED_AFTER_SECONDS = 8.0
 """A worker whose heartbeat is older than this is taken for dead."""
+ATTEMPTS_MAX = 10
 WORKERS_LOCK = 0x71_95_77_0B
 """Advisory lock: each worker shares it while it lives, so whoever gets it alone knows that no other worker does."""
 
 
 # A report is tried for half an hour: by then a database that went away is back. `letters` and the clocks come round
 # by themselves.
-@app.task(name="understand", queue="reports", retry=RetryStrategy(max_attempts=10, exponential_wait=2))
-def understand(key: str) -> None:
-    complaint.understand(key, desk=wiring.desk(), at=wiring.now())
+@app.task(
+    name="understand",
+    queue="reports",
+    retry=RetryStrategy(max_attempts=ATTEMPTS_MAX, exponential_wait=2),
+    pass_context=True,
+)
+def understand(context: JobContext, key: str) -> None:
+    """Read and judge a report; what fails to the last goes to a person, so that no report is lost in a queue."""
+    try:
+        complaint.understand(key, desk=wiring.desk(), at=wiring.now())
+    except Exception as why:  # - the job's door: the input is kept, and a person is told
+        if context.job.attempts + 1 < ATTEMPTS_MAX or isinstance(why, DatabaseError):
+            raise
+        log.exception("report %s could not be read in %s attempts; a person has it now", key, ATTEMPTS_MAX)
+        complaint.hand_to_person(key, why=f"The reader failed: {type(why).__name__}.", at=wiring.now())
 
 
 @app.task(name="letters", queue="letters", lock="letters")
@@ -97,7 +110,12 @@ async def put_back_stalled(seconds: float) -> int:
     return n
 
 
-_TASKS = {"understand": understand, "letters": letters, "follow": follow, "round": look_round}
+_TASKS: dict[str, Task[Any, Any, Any]] = {
+    "understand": understand,
+    "letters": letters,
+    "follow": follow,
+    "round": look_round,
+}
 _QUEUED_ONCE = frozenset({"letters", "follow", "round"})
 """Jobs that look at everything that waits: one in the queue is enough."""
 

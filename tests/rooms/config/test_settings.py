@@ -95,7 +95,7 @@ def test_an_unknown_key_is_named_with_its_line_and_a_likely_one() -> None:
     assert said == f"{FILE}:3: [web] prot is not a setting; did you mean port."
     said = refused('[operator]\nqqqq = "x"\n')
     assert said == (
-        f"{FILE}:2: [operator] qqqq is not a setting; known are abuse_address, name, own_domains, timezone."
+        f"{FILE}:2: [operator] qqqq is not a setting; known are abuse_address, name, own_domains."
     )
 
 
@@ -222,3 +222,39 @@ def test_letters_come_from_the_abuse_address_unless_said_otherwise() -> None:
     assert load(None, {"TIPSTAFF_OPERATOR_ABUSE_ADDRESS": "abuse@example.net"}).from_address == "abuse@example.net"
     named = load(None, {"TIPSTAFF_MAIL_OUT_FROM_ADDRESS": "desk@example.net"})
     assert named.from_address == "desk@example.net"
+
+
+def test_the_memory_for_mails_holds_at_least_one_of_the_largest() -> None:
+    said = refused("[mail_in]\nmax_mib = 60\nmemory_mib = 50\n")
+    assert said == (
+        f"{FILE}:3: [mail_in] memory_mib is 50, but it must hold one mail of the largest size ([mail_in] max_mib, 60)."
+    )
+
+
+def test_devices_that_are_no_tables_are_refused_in_a_sentence() -> None:
+    assert refused('devices = ["edge1"]\n').endswith("devices are written as [[devices]], one table a device.")
+
+
+def test_a_folder_of_editions_that_is_not_there_is_named() -> None:
+    said = refused('[server]\neditions_folder = "/nowhere/editions"\n')
+    assert said == f"{FILE}:2: [server] editions_folder is /nowhere/editions, but there is no such folder."
+
+
+def test_only_the_mailbox_can_be_turned_off_by_its_port() -> None:
+    said = refused("[web]\nport = -1\n")
+    assert said == f"{FILE}:2: [web] port is -1, but a port is a number from 0 to 65535."
+
+
+def test_a_misspelt_section_in_the_environment_is_not_ignored() -> None:
+    with pytest.raises(BadSetting, match=r"TIPSTAFF_WEBB_PORT is not a setting; did you mean TIPSTAFF_WEB_PORT\?"):
+        load(None, {"TIPSTAFF_WEBB_PORT": "8081"})
+
+
+def test_a_bad_port_in_the_environment_is_blamed_on_the_environment() -> None:
+    with pytest.raises(BadSetting, match=r"environment: TIPSTAFF_WEB_PORT is 70000, but a port is a number from 0"):
+        load(None, {"TIPSTAFF_WEB_PORT": "70000"})
+
+
+@pytest.mark.parametrize("name", ["TIPSTAFF_LOG_LEVEL", "TIPSTAFF_SUPERVISED", "TIPSTAFF_NO_APT", "TIPSTAFF_CONFIGX"])
+def test_other_variables_are_not_ours_to_judge(name: str) -> None:
+    assert load(None, {name: "x"}).path is None
