@@ -8,7 +8,7 @@ class Phrases:
     """Alternatives of one pattern in lower case. The text must be in lower case too."""
 
     def __init__(self, pattern: str) -> None:
-        self._alternatives = tuple((*_needed(x), re.compile(x)) for x in _split(pattern))
+        self._alternatives = tuple((*_needed(x), re.compile(x)) for x in _spread(pattern))
 
     @property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -27,6 +27,43 @@ class Phrases:
         for first, second, pattern in self._alternatives:
             if first in text and second in text:
                 yield from pattern.finditer(text)
+
+
+_LEADING_GROUP = re.compile(r"(\\b)?\(\?:")
+
+
+def _spread(pattern: str) -> Iterator[str]:
+    """The alternatives, those that need no plain letters spread over their first group so that each branch does."""
+    for alternative in _split(pattern):
+        opening = _LEADING_GROUP.match(alternative)
+        end = _closing(alternative, opening.end()) if opening else -1
+        if opening is None or _needed(alternative)[0] or end < 0 or alternative[end + 1 : end + 2] in _QUANTIFIERS:
+            yield alternative
+            continue
+        for branch in _split(alternative[opening.end() : end]):
+            yield f"{opening[1] or ''}{branch}{alternative[end + 1 :]}"
+
+
+def _closing(pattern: str, start: int) -> int:
+    """Where the group that opened before `start` closes, or -1."""
+    depth, i, in_class = 1, start, False
+    while i < len(pattern):
+        sign = pattern[i]
+        if sign == "\\":
+            i += 2
+            continue
+        if in_class:
+            in_class = sign != "]"
+        elif sign == "[":
+            in_class = True
+        elif sign == "(":
+            depth += 1
+        elif sign == ")":
+            depth -= 1
+            if not depth:
+                return i
+        i += 1
+    return -1
 
 
 def _split(pattern: str) -> list[str]:
@@ -54,7 +91,7 @@ def _split(pattern: str) -> list[str]:
     return parts
 
 
-_QUANTIFIERS = "?*{"
+_QUANTIFIERS = frozenset("?*{")
 
 
 def _needed(pattern: str) -> tuple[str, str]:

@@ -72,6 +72,7 @@ _PATTERNS = (
         re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(Z|\s?[+-]\d{2}:?\d{2})?(?!\d)"),
     ),
 )
+_CLOCK_FACE = re.compile(r"\d:\d\d")
 _COMPACT = _PATTERNS[-1][1]
 _SYSLOG = re.compile(r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2})\b(?! ?20\d\d)")
 _DATE_ONLY = re.compile(r"(?<![\d.])(20\d\d)-(\d{2})-(\d{2})(?![\d-])")
@@ -89,12 +90,12 @@ _STATED = re.compile(
 
 def stated_zone(text: str) -> int | None:
     """Minutes east of UTC that a mail states once for all its times (`all times are UTC`), or None."""
-    if not _ZONE_WORD.search(text, 0, 8000):
-        return None
-    found = _STATED.search(text[:8000])
-    if not found:
-        return None
-    return _offset(found[1].upper())
+    for line in text[:8000].split("\n"):
+        if _ZONE_WORD.search(line):
+            found = _STATED.search(line)
+            if found:
+                return _offset(found[1].upper())
+    return None
 
 
 def find_moment(line: str, *, zone: int | None = None, year_of: datetime | None = None) -> Moment | None:
@@ -106,6 +107,8 @@ def find_moment(line: str, *, zone: int | None = None, year_of: datetime | None 
     if ":" not in line:
         compact = _COMPACT.search(line)
         return _moment("compact", compact, zone) if compact else None
+    if not _CLOCK_FACE.search(line):
+        return None
     earliest: tuple[int, Moment] | None = None
     for form, pattern in _PATTERNS:
         found = pattern.search(line)
