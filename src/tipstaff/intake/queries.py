@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import TruncHour
 
 from tipstaff.words import Allegation, Incident, Report, ReportOutcome
 
@@ -66,6 +67,13 @@ def count_by_outcome() -> dict[ReportOutcome, int]:
     """How many reports have each outcome; outcomes that none has are left out."""
     counts = ReportRow.objects.order_by("outcome").values_list("outcome").annotate(n=Count("id"))
     return {ReportOutcome(outcome): n for outcome, n in counts}
+
+
+def count_by_hour(*, since: datetime, until: datetime) -> dict[datetime, int]:
+    """How many reports came in each hour (UTC, by its beginning) of [since, until); hours without any are left out."""
+    rows = ReportRow.objects.filter(received_at__gte=since, received_at__lt=until)
+    hours = rows.annotate(hour=TruncHour("received_at", tzinfo=UTC)).values_list("hour").order_by()
+    return dict(hours.annotate(n=Count("id")))
 
 
 def unread(*, limit: int) -> list[str]:

@@ -76,7 +76,7 @@ Please take it down before somebody loses money.
 
 Jamie
 """,
-        expected=forwarded(_site("content/phishing", url=url, account=1021, joins="phishing-shared")),
+        expected=forwarded(_site("content/phishing", url=url, account=1021, joins="phishing-shared", timed=False)),
     )
 
     url = "http://forum.games.example.com/files/verify/index.php?id=20"
@@ -462,7 +462,7 @@ The information in this notice is accurate, and under penalty of perjury I am au
 /Sam Sample/
 Sample Rights Agency, 1 Example Street, notices@rights.example.com, +1 555 0100
 """,
-        expected=forwarded(_site("copyright/copyright", url=url, account=1027)),
+        expected=forwarded(_site("copyright/copyright", url=url, account=1027, timed=False)),
     )
 
     url = "https://www.records.example.com/shop/first-album.zip"
@@ -503,9 +503,14 @@ def _site(
     account: int,
     domain: str | None = None,
     joins: str | None = None,
+    timed: bool = True,
 ) -> ExpectedIncident:
-    """An incident on a web site: the host name names the customer, even where the address is shared."""
-    return about(type, source, url=url, domain=domain, account=account, joins=joins)
+    """An incident on a web site: the host name names the customer, even where the address is shared.
+
+    Without a time, the customer is the one whose site it was all through the look-back.
+    """
+    assumed = None if timed else AttributionReason.TIME_ASSUMED
+    return about(type, source, url=url, domain=domain, account=account, joins=joins, attribution=assumed)
 
 
 def _acns(day: Day, *, by: Reporting, case: str, address: str, port: int | None, hours: float, title: str) -> Part:

@@ -1,6 +1,5 @@
 """What the console's pages are made of, gathered from the rooms' reading doors."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -169,11 +168,8 @@ def arrivals(at: datetime, *, hours: int) -> list[tuple[datetime, int]]:
     """Reports received in each of the last `hours` hours, oldest first; the last one is the hour under way."""
     this_hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     first = this_hour - timedelta(hours=hours - 1)
-    counts = Counter(
-        report.received_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        for report in intake.list_reports(limit=500)
-    )
-    return [(first + timedelta(hours=i), counts[first + timedelta(hours=i)]) for i in range(hours)]
+    counts = intake.count_by_hour(since=first, until=at + timedelta(hours=1))
+    return [(first + timedelta(hours=i), counts.get(first + timedelta(hours=i), 0)) for i in range(hours)]
 
 
 def sparkline(values: Sequence[int], *, height: int = 40, step: int = 10) -> tuple[str, str, int]:
