@@ -103,15 +103,17 @@ _TYPED = re.compile(
 )
 _TYPED_STEMS = ("csam", "csem", "child")
 _BYPASS = re.compile(
-    r"\b(?:we also|also fight|fight(?:s|ing)? (?:against )?|combat\w{0,4}|prevent\w{0,4}|"
-    r"committed to|mission|donat\w{2,4}|support(?:s|ing)? (?:the |our )?(?:fight|charit|work)|"
-    r"charit\w{1,4}|awareness|"
-    r"proud(?:ly)? (?:member|partner|support)|if you (?:see|encounter|find|come across)|to report|"
-    r"other types?|report (?:types?|categories)|zero.tolerance|never tolerate|not tolerate|policy "
-    r"prohibits|acceptable use|"
-    r"terms of (?:service|use)|does not (?:contain|concern|involve)|not related|kämpf\w{1,3}|"
-    r"engagier\w{1,3}|setzen uns|luttons|lutte contre|luchamos|lottiamo|combatiamo|unrelated)\b",
-    re.IGNORECASE,
+    r"\b(?:we also|also fight|fight(?:s|ing)? (?:against )?|combat(?:s|ing)?|prevent(?:s|ing|ion)?|"
+    r"committed to|mission|"
+    r"donat\w{2,4}|charit\w{1,4}|awareness|proud(?:ly)? (?:member|partner|support)|other types?|never tolerate|"
+    r"polic(?:y|ies) (?:also )?(?:prohibits?|forbids?)|does not (?:contain|concern|involve)|not related|unrelated|"
+    r"kämpf\w{1,3}|engagier\w{1,3}|setzen uns|luttons|lutte contre|luchamos|lottiamo|combatiamo)\b"
+)
+_POINTING = re.compile(r"h(?:tt|xx)ps?\b|\bwww\.|\burls?\b|(?<![\d.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.])")
+_ALLEGING = re.compile(
+    r"\b(?:host(?:ed|s|ing)?|contain(?:s|ing)?|remov(?:e|al)|take ?down|found|discovered|located|distribut\w{1,4}|"
+    r"upload\w{0,3}|shar(?:ed|es|ing)|available|serv(?:es|ed|ing)|depict\w{0,3}|your (?:server|"
+    r"network|customer|platform|service))\b"
 )
 _OTHER_EVIL = re.compile(
     r"spam|phishing|malware|copyright|trademark|ddos|terroris|hate speech|fraud|scam|violen|"
@@ -209,9 +211,12 @@ _SPACES = re.compile(r"[\s\u00a0\u200b-\u200d\u00ad_-]+")
 def _is_aside(text: str, start: int, end: int) -> bool:
     """True when the matter is only mentioned: in a mission statement, or in a list of all that one may report."""
     near = text[max(0, start - 160) : end + 160]
+    if _POINTING.search(near) and _ALLEGING.search(near):
+        # It says where the material is: whatever else is said beside it, this is a report.
+        return False
     if _BYPASS.search(near):
         return True
-    return len({x.group().lower() for x in _OTHER_EVIL.finditer(text[max(0, start - 250) : end + 250])}) >= 3
+    return len({x.group() for x in _OTHER_EVIL.finditer(text[max(0, start - 250) : end + 250])}) >= 3
 
 
 # ---- What is kept of it -----------------------------------------------------------------------------------------
@@ -340,6 +345,8 @@ _WORD = re.compile(
     r"|[\w-]{1,20}"
 )
 _CHANGES = re.compile(r"[a-z0-9][A-Z]|[A-Za-z][0-9]")
+_SIGN = re.compile(r"[!-/:-@\[-`{-~]")
+_LOWER = re.compile(r"[a-z]")
 _SHORT_NUMBERS = re.compile(r"(?<![\w.:/-])\d{1,3}(?![\w.:/-])")
 _HEX_WORDS = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2,8}(?![0-9A-Za-z])")
 
@@ -390,6 +397,10 @@ def _coded_octets(piece: str) -> int:
     if len(words) >= 8 and sum(map(len, words)) * 3 > len(piece):
         return len(piece)
     if len(_SHORT_NUMBERS.findall(piece)) >= 12:
+        return len(piece)
+    signs = _SIGN.findall(piece)
+    kinds = len(set(signs))
+    if len(piece) >= 16 and (kinds >= 10 or (kinds >= 5 and not _LOWER.search(piece))) and len(signs) * 6 >= len(piece):
         return len(piece)
     return sum(map(_odd, _SPLIT.split(piece)))
 

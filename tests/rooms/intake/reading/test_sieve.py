@@ -29,6 +29,10 @@ REPORTS = {
     "Chinese": "https://example.com/x 存在儿童色情内容。",
     "Korean": "https://example.com/x 에 아동 음란물이 있습니다.",
     "Turkish": "https://example.com/x adresinde çocuk pornografisi bulunuyor.",
+    "beside a policy": "This violates your acceptable use policy: child pornography is hosted on https://example.com/x",
+    "to report": "We are writing to report child sexual abuse material on your server 192.0.2.7. Zero tolerance!",
+    "beside other wrongs": "Phishing, malware, spam and child pornography are distributed from https://example.com/x",
+    "with a mission": "Our mission is to fight abuse. We found child sexual abuse imagery at https://example.com/x",
     "broken over lines": "The page shows sexual images\nof children under ten: https://example.com/x",
 }
 
@@ -78,7 +82,9 @@ def test_an_xarf_report_of_a_sealed_type_is_sealed_attached_inline_and_zipped(ki
         "Login attempts from 192.0.2.7 for user child, children's hospital of example.org, minors' sports club.",
         "This torrent of the film 'Child of Glass' was shared by 192.0.2.7 port 6881.",
         "Kindergarten e.V. meldet: Spam von 192.0.2.7, unsere Kinderseite ist betroffen.",
-        "Our acceptable use policy prohibits child pornography, and your customer 192.0.2.7 sent us malware.",
+        "Your customer 192.0.2.7 sent us malware.\n\n"
+        + "All this is confidential. " * 9
+        + "Our policy prohibits child porn.",
     ],
 )
 def test_a_report_that_only_mentions_the_matter_is_kept_as_it_came(text: str) -> None:
