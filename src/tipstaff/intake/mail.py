@@ -398,7 +398,13 @@ def _says(why: Exception) -> str:
     return one_line(f"{type(why).__name__}: {why}", longest=200)
 
 
+_BRACKETED = re.compile(r"([^<>]*)<([^<>\s@,]{1,64}@[^<>\s@,]{1,255})>\s*")
+
+
 def _mailbox(value: str) -> tuple[str, str]:
+    # The display name has been decoded already, so what it says must not be taken for an address (RFC 2047, 6.2).
+    if match := _BRACKETED.fullmatch(value):
+        return one_line(match[1].strip(' "'), longest=200), one_line(match[2], longest=254)
     try:
         name, address = parseaddr(value)
     except Exception:  # noqa: BLE001 - as for every header: what cannot be read is empty.

@@ -7,7 +7,14 @@ from django.db import transaction
 
 from tipstaff.cases.operations import join_or_open
 from tipstaff.cases.queries import count_earlier, open_case_of
-from tipstaff.intake.operations import open_report, replace_reading, set_incident, set_report, store_reading
+from tipstaff.intake.operations import (
+    open_report,
+    replace_reading,
+    set_incident,
+    set_incidents,
+    set_report,
+    store_reading,
+)
 from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, same_event
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
@@ -110,13 +117,20 @@ def hand_to_person(key: str, *, why: str, at: datetime) -> None:
 
 
 def decide(report: Report, *, desk: Desk, at: datetime) -> None:
-    """Judge each incident that is still open, each in its own transaction, then answer the complainant once."""
+    """Judge each incident that is still open, each in its own transaction, then answer the complainant once.
+
+    Where the reader was not sure, nothing is judged: a person says what the report alleges.
+    """
     sure = report.reading is not None and report.reading.reason is not ReadingReason.UNSURE
-    if sure:
-        for incident in report.incidents:
-            if incident.outcome is ReportOutcome.RECEIVED:
-                with transaction.atomic():
-                    _decide_incident(incident, report, desk=desk, at=at)
+    undecided = [i for i in report.incidents if i.outcome is ReportOutcome.RECEIVED]
+    if not sure:
+        set_incidents(
+            [i.key for i in undecided], outcome=ReportOutcome.WITH_A_PERSON, reason=Reason.READER_UNSURE,
+            at=at, actor="worker",
+        )  # fmt: skip
+    for incident in undecided if sure else ():
+        with transaction.atomic():
+            _decide_incident(incident, report, desk=desk, at=at)
     fresh = get_report(report.key)
     assert fresh is not None, "a report does not vanish"
     _answer(fresh, desk=desk, at=at)
