@@ -271,12 +271,36 @@ class _Keeper:
         if kind == "text/html":
             # What stands in tags is looked at too: a picture may be written there.
             return self.scrub(html_to_text(self._without_uris(text))[0])
-        return self.scrub(_told(text))
+        return self.scrub(self._told(text))
 
     def _take(self, kind: str, content: bytes) -> str:
         entry = (one_line(kind, longest=80), len(content), hashlib.sha256(content).hexdigest())
         self.stripped.append(entry)
         return f"[removed: {entry[0]}, {entry[1]} octets, sha256 {entry[2]}]"
+
+    def _told(self, text: str) -> str:
+        """JSON as a list of its values, one a line, its escapes undone; any other text as it is."""
+        stripped = text.strip()
+        if stripped[:1] not in ("{", "["):
+            return text
+        try:
+            value = json.loads(stripped)
+        except (ValueError, RecursionError):
+            return text
+        lines: list[str] = []
+        stack: list[tuple[str, object]] = [("", value)]
+        while stack and len(lines) < 20_000:
+            name, this = stack.pop()
+            if isinstance(this, dict):
+                stack += [(f"{name}.{key}".strip("."), x) for key, x in reversed(this.items())]
+            elif isinstance(this, list):
+                stack += [(name, x) for x in reversed(this)]
+            else:
+                told = str(this)
+                if _BINARY_CHARACTERS.search(told):
+                    told = self._take("JSON value", told.encode("utf-8", "replace"))
+                lines.append(f"{name}: {told}")
+        return "\n".join(lines)
 
     def _without_uris(self, text: str) -> str:
         return _DATA_URI.sub(lambda x: self._take("data URI", x[0].encode("utf-8", "replace")), text)
@@ -349,28 +373,6 @@ _SIGN = re.compile(r"[!-/:-@\[-`{-~]")
 _LOWER = re.compile(r"[a-z]")
 _SHORT_NUMBERS = re.compile(r"(?<![\w.:/-])\d{1,3}(?![\w.:/-])")
 _HEX_WORDS = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2,8}(?![0-9A-Za-z])")
-
-
-def _told(text: str) -> str:
-    """JSON as a list of its values, one a line, its escapes undone; any other text as it is."""
-    stripped = text.strip()
-    if stripped[:1] not in ("{", "["):
-        return text
-    try:
-        value = json.loads(stripped)
-    except (ValueError, RecursionError):
-        return text
-    lines: list[str] = []
-    stack: list[tuple[str, object]] = [("", value)]
-    while stack and len(lines) < 20_000:
-        name, this = stack.pop()
-        if isinstance(this, dict):
-            stack += [(f"{name}.{key}".strip("."), x) for key, x in reversed(this.items())]
-        elif isinstance(this, list):
-            stack += [(name, x) for x in reversed(this)]
-        else:
-            lines.append(f"{name}: {this}")
-    return "\n".join(lines)
 
 
 def _pieces(line: str) -> Iterator[str]:
