@@ -99,7 +99,7 @@ def test_the_variables_that_are_named_exist() -> None:
         "TIPSTAFF_TEST_PROCESSES",
         "TIPSTAFF_WEB_PROT",  # the example of a mistake
     }
-    values = {"PORT": "1", "PROCESSES": "1", "MIB": "1", "MAX": "1", "URL": "postgresql:///x", "STARTTLS": "true"}
+    values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "URL": "postgresql:///x", "STARTTLS": "true"}
     for name in settings - others:
         # An unknown one is refused by name.
         load(None, {name: values.get(name.rpartition("_")[2], "x")})

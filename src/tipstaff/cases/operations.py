@@ -10,7 +10,7 @@ from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Verdict
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, NoteRow
-from .queries import case_of, open_row
+from .rows import case_of, open_row
 
 
 class StaleCase(Exception):

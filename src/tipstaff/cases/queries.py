@@ -1,26 +1,19 @@
 """Reads of cases."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
 from tipstaff.words import (
     Case,
-    CaseOutcome,
     CaseState,
     Decision,
-    Degree,
-    Direction,
     Note,
-    NoticePosture,
-    Role,
-    Rung,
-    Scope,
-    Severity,
 )
 
 from . import rules
 from .models import CaseRow, DecisionRow, NoteRow
+from .rows import case_of, open_row
 
 _ORDERS = {
     "due": ("due_at", "-severity", "-opened_at", "key"),
@@ -89,14 +82,6 @@ def open_case_of(customer: str, *, group: str, service: str | None) -> Case | No
     return case_of(row) if row else None
 
 
-def open_row(customer: str, *, group: str, service: str | None, lock: bool) -> "CaseRow | None":
-    """The open row, for this room's own operations."""
-    rows = CaseRow.objects.filter(
-        customer=customer, group=group, service=service, state__in=[str(s) for s in rules.OPEN]
-    )
-    return (rows.select_for_update() if lock else rows).first()
-
-
 def count_earlier(customer: str, *, group: str, since: datetime) -> int:
     """Earlier cases of this customer under this group that were upheld and closed after `since`."""
     return CaseRow.objects.filter(
@@ -150,37 +135,3 @@ def decisions_of(case: str) -> list[Decision]:
         )
         for r in rows
     ]
-
-
-def case_of(row: CaseRow) -> Case:
-    """The row as a word."""
-    return Case(
-        key=row.key,
-        customer=row.customer,
-        customer_name=row.customer_name,
-        service=row.service,
-        clause=row.clause,
-        group=row.group,
-        edition=row.edition,
-        type=row.type,
-        severity=Severity(row.severity),
-        state=CaseState(row.state),
-        outcome=CaseOutcome(row.outcome),
-        resource=row.resource,
-        opened_at=row.opened_at,
-        due_at=row.due_at,
-        closed_at=row.closed_at,
-        extended=row.extended,
-        reports=row.reports,
-        explanation=row.explanation,
-        notice=NoticePosture(row.notice),
-        ladder=tuple(Rung(scope=Scope(s), degree=Degree(d)) for s, d in row.ladder),
-        measure_ports=tuple((p, n) for p, n in row.measure_ports),
-        measure_direction=Direction(row.measure_direction),
-        decides=Role(row.decides) if row.decides else None,
-        assignee=row.assignee,
-        answer=row.answer,
-        version=row.version,
-        answer_within=timedelta(seconds=row.answer_seconds),
-        repeats=row.repeats,
-    )

@@ -171,9 +171,6 @@ def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, s
             f"{where('mail_in', 'memory_mib')} is {mail_in.memory_mib}, "
             f"but it must hold one mail of the largest size ([mail_in] max_mib, {mail_in.max_mib})."
         )
-    folder = config.server.editions_folder
-    if folder is not None and not folder.is_dir():
-        raise BadSetting(f"{where('server', 'editions_folder')} is {folder}, but there is no such folder.")
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
         raise BadSetting("TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name.")

@@ -54,7 +54,12 @@ def editions() -> tuple[Edition, ...]:
     folder = settings().server.editions_folder
     if folder is None:
         return shipped_editions()
-    return tuple(load_edition(f) for f in sorted(folder.iterdir()) if f.is_dir())
+    folders = sorted(f for f in folder.iterdir() if f.is_dir()) if folder.is_dir() else []
+    if not folders:
+        raise config.BadSetting(
+            f"[server] editions_folder is {folder}, but no edition lies there: one folder for each."
+        )
+    return tuple(load_edition(f) for f in folders)
 
 
 class NoSuchDriver(LookupError):

@@ -235,11 +235,6 @@ def test_devices_that_are_no_tables_are_refused_in_a_sentence() -> None:
     assert refused('devices = ["edge1"]\n').endswith("devices are written as [[devices]], one table a device.")
 
 
-def test_a_folder_of_editions_that_is_not_there_is_named() -> None:
-    said = refused('[server]\neditions_folder = "/nowhere/editions"\n')
-    assert said == f"{FILE}:2: [server] editions_folder is /nowhere/editions, but there is no such folder."
-
-
 def test_only_the_mailbox_can_be_turned_off_by_its_port() -> None:
     said = refused("[web]\nport = -1\n")
     assert said == f"{FILE}:2: [web] port is -1, but a port is a number from 0 to 65535."

@@ -1,0 +1,50 @@
+"""Between rows and words, for this room's own two doors."""
+
+from datetime import timedelta
+
+from tipstaff.words import Case, CaseOutcome, CaseState, Degree, Direction, NoticePosture, Role, Rung, Scope, Severity
+
+from . import rules
+from .models import CaseRow
+
+
+def open_row(customer: str, *, group: str, service: str | None, lock: bool) -> CaseRow | None:
+    """The open row, for this room's own operations."""
+    rows = CaseRow.objects.filter(
+        customer=customer, group=group, service=service, state__in=[str(s) for s in rules.OPEN]
+    )
+    return (rows.select_for_update() if lock else rows).first()
+
+
+def case_of(row: CaseRow) -> Case:
+    """The row as a word."""
+    return Case(
+        key=row.key,
+        customer=row.customer,
+        customer_name=row.customer_name,
+        service=row.service,
+        clause=row.clause,
+        group=row.group,
+        edition=row.edition,
+        type=row.type,
+        severity=Severity(row.severity),
+        state=CaseState(row.state),
+        outcome=CaseOutcome(row.outcome),
+        resource=row.resource,
+        opened_at=row.opened_at,
+        due_at=row.due_at,
+        closed_at=row.closed_at,
+        extended=row.extended,
+        reports=row.reports,
+        explanation=row.explanation,
+        notice=NoticePosture(row.notice),
+        ladder=tuple(Rung(scope=Scope(s), degree=Degree(d)) for s, d in row.ladder),
+        measure_ports=tuple((p, n) for p, n in row.measure_ports),
+        measure_direction=Direction(row.measure_direction),
+        decides=Role(row.decides) if row.decides else None,
+        assignee=row.assignee,
+        answer=row.answer,
+        version=row.version,
+        answer_within=timedelta(seconds=row.answer_seconds),
+        repeats=row.repeats,
+    )
