@@ -515,6 +515,18 @@ def _attachments(root: Part, limits: Limits) -> Iterator[Attachment]:
 _OFFICE = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".jar", ".apk")
 
 
+def is_bomb(content: bytes, *, limits: Limits) -> bool:
+    """Whether a ZIP archive says itself that it unfolds to more than is unfolded here."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return False
+    bounds = (max(4096, e.compress_size) * limits.archive_ratio for e in entries)
+    beyond = any(e.file_size > bound for e, bound in zip(entries, bounds, strict=True))
+    return beyond or sum(e.file_size for e in entries) > limits.archive_octets
+
+
 def open_zip(content: bytes, *, limits: Limits) -> Iterator[Attachment]:
     """Files in a ZIP archive, within bounds: no archive inside it, no bomb, no locked file."""
     try:

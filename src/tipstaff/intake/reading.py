@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 
-from .mail import Mail, read_mail
+from .mail import Mail, is_bomb, read_mail
 from .protocol import Parser
 from .shaping import sealed, set_aside, unreadable
 from .sieve import speaks_of_child_abuse
@@ -76,15 +76,24 @@ def _ask(parser: Parser, mail: Mail) -> Reading | None:
 
 
 def _with_bounds(mail: Mail, reading: Reading) -> Reading:
-    """When a bound was met and nothing was found, the bound is the reason."""
-    if reading.outcome is not ReadingOutcome.UNREADABLE or not mail.exceeded:
+    """When a bound was met and nothing exact was found, the bound is the reason.
+
+    Of a letter nested too deep, what stands above the bound is only its carriers' words: it is not taken for the whole.
+    """
+    if "depth" in mail.exceeded and reading.parser == "freetext":
+        return unreadable(
+            mail, ReadingReason.TOO_DEEP, parser=reading.parser, detail="Not all of it was unfolded: too deep."
+        )
+    if reading.outcome is not ReadingOutcome.UNREADABLE or reading.reason is not ReadingReason.NO_SOURCE:
         return reading
-    if reading.reason is not ReadingReason.NO_SOURCE:
-        return reading
-    if "size" in mail.exceeded:
+    if "size" in mail.exceeded or any(
+        leaf.content[:4] == b"PK\x03\x04" and is_bomb(leaf.content, limits=mail.limits) for leaf in mail.leaves
+    ):
         return unreadable(
             mail, ReadingReason.TOO_LARGE, parser=reading.parser, detail="Not all of it was unfolded: too large."
         )
+    if not mail.exceeded:
+        return reading
     return unreadable(
         mail, ReadingReason.TOO_DEEP, parser=reading.parser, detail="Not all of it was unfolded: too deep."
     )
@@ -271,11 +280,29 @@ def _own_words(body: str) -> str:
 
 def _doubted(mail: Mail, reading: Reading) -> Reading:
     """A guess at a mail that speaks of no abuse is no complaint, unless somebody complains by forwarding."""
+    if reading.reason is ReadingReason.NO_SOURCE and not mail.exceeded:
+        return _aside_without_source(mail, reading)
     if reading.outcome is not ReadingOutcome.COMPLAINT or reading.reason is ReadingReason.UNDERSTOOD:
         return reading
     words = f"{mail.subject}\n{mail.body[:20_000]}"
     forwarded = bool(mail.embedded) or "received:" in words.lower() or bool(mail.attachments)
     if not forwarded and not _V4_NAMED.search(words) and not _speaks_of_abuse(mail):
+        return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It speaks of no abuse.", parser=reading.parser)
+    return reading
+
+
+def _aside_without_source(mail: Mail, reading: Reading) -> Reading:
+    """Nobody is named. A newsletter, or a letter in Latin script without one word of abuse, is no complaint.
+
+    In other scripts our list of words is short, so a person looks.
+    """
+    own = _own_words(mail.body)
+    if mail.header("list-unsubscribe") and mail.header("list-id") and _NEWS.search(own):
+        return set_aside(
+            mail, ReadingReason.NEWSLETTER, detail="It is a newsletter, and names nobody.", parser=reading.parser
+        )
+    latin = sum(c < "\u0250" for c in own)
+    if own.strip() and latin >= 0.95 * len(own) and not _speaks_of_abuse(mail) and len(mail.leaves) == 1:
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It speaks of no abuse.", parser=reading.parser)
     return reading
 

@@ -37,7 +37,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         (
             6,
             r"port[ -]?scan\w{0,5}|portscan|netscan|scan(?:ning|ned)? (?:of |for )?(?:open )?ports?|"
-            r"network scan\w{0,4}|escaneo|escaneamento|scansione|balayage",
+            r"network scan\w{0,4}|escaneo|escaneamento|scansione|balayage|ポートスキャン|端口扫描|포트 ?스캔",
         ),
         (
             4,
@@ -73,7 +73,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             5,
             r"vulnerability[ -]?scan\w{0,5}|web[ -]?(?:app\w{0,12} )?attack|exploit (?:attempt|"
             r"scan)\w{0,4}|attempt\w{0,3} to exploit|path traversal|directory traversal|shellshock|"
-            r"nmap|nikto|zgrab|phpunit",
+            r"nmap|nikto|zgrab|phpunit|varredura de vulnerabilidades|escaneo de vulnerabilidades|脆弱性スキャン",
         ),
         (
             3,
@@ -226,7 +226,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "vulnerability/cve": (
         (
             5,
-            r"\bcve-\d{4}-\d{4,7}\b|vulnerab(?:le|ility|ilities|ilità|ilidad)|verwundbar\w{0,3}|"
+            r"\bcve-\d{4}-\d{4,7}\b|vulnerab(?:le|ility(?![ -]?scan)|ilities|ilità|ilidad(?!es))|"
+            r"(?<!varredura de )vulnerabilidades|verwundbar\w{0,3}|"
             r"schwachstelle\w{0,2}|sicherheitsl[uü]cke\w{0,2}|unpatched|outdated (?:software|version)|"
             r"end[ -]of[ -]life|kwetsba\w{2,8}",
         ),
@@ -254,7 +255,7 @@ _PRIOR = {
     "content/malware": 0.85,
     "vulnerability/misconfiguration": 0.6,
 }
-_LONGEST = 12_000
+_LONGEST = 8_000
 
 
 def weigh_kinds(*, subject: str, text: str) -> dict[str, float]:

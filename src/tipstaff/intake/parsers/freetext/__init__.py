@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from tipstaff.words import Allegation, Moment, Reading, ReadingReason
 
@@ -141,15 +142,22 @@ def _choose_hosts(ranked: list[Candidate]) -> tuple[list[Candidate], float]:
     return chosen, rest
 
 
+def _telling(urls: Iterable[str]) -> list[str]:
+    """Without the bare host where a page on it is named: the page is what is meant."""
+    urls = list(urls)
+    pages = [url for url in urls if urlsplit(url).path.strip("/") or urlsplit(url).query]
+    return pages or urls
+
+
 def _allegations(
     chosen: list[Candidate], items: list[Candidate], kind: str, times: "_Times", confidence: float
 ) -> Iterable[Allegation]:
-    urls = [(url, item) for item in items for url in item.urls][:MOST_URLS]
+    urls = [(url, item) for item in items for url in _telling(item.urls)][:MOST_URLS]
     bare = [x for x in items if not x.urls]
     if len(chosen) <= 1 and (urls or bare):
         # One address and its items: each item is an allegation of its own, at that address.
         source = ip_address(chosen[0].value) if chosen else None
-        own_urls = [(url, chosen[0]) for url in chosen[0].urls][:MOST_URLS] if chosen else []
+        own_urls = [(url, chosen[0]) for url in _telling(chosen[0].urls)][:MOST_URLS] if chosen else []
         for url, item in own_urls + urls:
             yield Allegation(
                 type=kind,
@@ -312,9 +320,11 @@ class _Times:
 
     def _of_way(self) -> Moment | None:
         """The instant in the newest Received line of a mail that was forwarded."""
-        for line in self._lines:
+        for line, after in zip(self._lines, [*self._lines[1:], None], strict=True):
             if line.zone in ("headers", "file_headers") and ";" in line.plain:
-                moment = find_moment(line.plain.rpartition(";")[2], year_of=self._year_of)
+                # The field may be folded behind its semicolon (RFC 5322, 2.2.3).
+                folded = after.plain if after is not None else ""
+                moment = find_moment(f"{line.plain.rpartition(';')[2]} {folded}"[:600], year_of=self._year_of)
                 if moment:
                     return moment
         return None
