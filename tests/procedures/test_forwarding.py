@@ -1,0 +1,205 @@
+"""To whom a complaint is passed on, and to whom never."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.procedures.office import DAY, HOUR, NOON, Office, reporter, spam_report
+from tipstaff.intake.queries import get_report
+from tipstaff.ledger.queries import entries_about
+from tipstaff.testing import story
+from tipstaff.words import (
+    CaseState,
+    HoldingKind,
+    LetterKind,
+    Reason,
+    ReportOutcome,
+    Standing,
+)
+
+ADDRESS = "198.51.100.7"
+
+
+def test_a_complaint_is_passed_on_to_its_holder_with_clause_and_deadline(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    report = office.complain(ADDRESS, at=NOON)
+    assert report.outcome is ReportOutcome.FORWARDED
+    office.post(at=NOON + timedelta(minutes=3))
+    [notice] = office.letters_to("acct-1@customer.example.com")
+    case = office.case_of(report)
+    assert notice.kind is LetterKind.NOTICE
+    assert case.state is CaseState.NOTIFIED
+    assert case.due_at == NOON + timedelta(minutes=3) + DAY, "the clock runs from the handing over"
+    assert notice.sent_at is not None
+    assert ADDRESS in notice.body
+    assert case.key in notice.body
+    assert "Unsolicited bulk mail" in notice.body
+    assert "5 May 2026" in notice.body, "by when"
+
+
+def test_an_ambiguous_attribution_tells_no_customer_and_asks_the_complainant(office: Office) -> None:
+    office.admit("acct-1")
+    office.admit("acct-2")
+    office.hold(ADDRESS, customer="acct-1", kind=HoldingKind.PORT_BLOCK, ports=(1024, 32767))
+    office.hold(ADDRESS, customer="acct-2", kind=HoldingKind.PORT_BLOCK, ports=(32768, 65535))
+    report = office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    assert report.outcome is ReportOutcome.NEEDS_DETAIL
+    assert office.cases() == []
+    [asked] = office.letters
+    assert (asked.to, asked.kind) == (reporter().address, LetterKind.NEEDS_DETAIL)
+    assert "port" in asked.body
+    assert "acct-" not in asked.body
+
+    with_port = office.complain(ADDRESS, at=NOON + HOUR, port=40_000)
+    office.post(at=NOON + HOUR)
+    assert office.case_of(with_port).customer == "acct-2"
+    assert office.letters_to("acct-1@customer.example.com") == []
+
+
+def test_an_address_that_changed_hands_in_the_hours_that_are_possible_names_nobody(office: Office) -> None:
+    office.admit("acct-1")
+    office.admit("acct-2")
+    changed = NOON - 3 * HOUR
+    office.hold(ADDRESS, customer="acct-1", kind=HoldingKind.LEASE, until=changed)
+    office.hold(ADDRESS, customer="acct-2", kind=HoldingKind.LEASE, since=changed)
+    at_the_change = office.complain(ADDRESS, at=NOON, happened=changed)
+    office.post(at=NOON)
+    assert at_the_change.outcome is ReportOutcome.NEEDS_DETAIL
+    assert [letter.to for letter in office.letters] == [reporter().address]
+    before = office.complain(ADDRESS, at=NOON, happened=changed - HOUR)
+    assert office.case_of(before).customer == "acct-1"
+
+
+def test_a_reseller_gets_the_letter_for_its_customer(office: Office) -> None:
+    office.admit("acct-9", "198.51.100.0/28", is_reseller=True)
+    office.admit("acct-10", ADDRESS, reseller="acct-9")
+    report = office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    case = office.case_of(report)
+    assert case.customer == "acct-9"
+    assert office.kinds_to("acct-9@customer.example.com") == [LetterKind.NOTICE]
+    assert office.letters_to("acct-10@customer.example.com") == []
+    [judged] = [e for e in entries_about(report.key) if e.what == "incident.judged"]
+    assert judged.detail["downstream"] == "acct-10", "whose customer it is stands on record"
+
+
+@pytest.mark.parametrize(
+    ("standing", "representative", "reason"),
+    [(Standing.TERMINATED, True, Reason.CUSTOMER_GONE), (Standing.GOOD, False, Reason.NO_REPRESENTATIVE)],
+)
+def test_where_nobody_can_be_told_a_person_decides(
+    office: Office, standing: Standing, representative: bool, reason: Reason
+) -> None:
+    office.admit("acct-1", ADDRESS, standing=standing, representative=representative)
+    report = office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    assert (report.outcome, report.incidents[0].reason) == (ReportOutcome.WITH_A_PERSON, reason)
+    case = office.case_of(report)
+    assert case.state is CaseState.WAITING_PERSON
+    assert [letter.to for letter in office.letters] == [reporter().address]
+    office.deadlines(at=NOON + 90 * DAY)
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+    assert office.measures(case) == []
+
+
+def test_our_own_space_that_nobody_held_goes_to_an_engineer_and_tells_nobody_else(office: Office) -> None:
+    office.admit("acct-1", "198.51.100.8")
+    report = office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    assert report.outcome is ReportOutcome.WITH_A_PERSON
+    assert office.cases() == []
+    assert [letter.to for letter in office.letters] == [reporter().address]
+
+
+def test_sealed_reports_never_become_a_case_a_job_or_a_letter(office: Office) -> None:
+    for customer in story.customers():
+        office.admit(customer.key)
+    sealed = [t for t in story.complaints(NOON) if t.expected.report_outcome is ReportOutcome.SEALED]
+    assert sealed
+    for told in sealed:
+        report = office.take_in(told.raw, at=NOON + told.at, sender=told.sender)
+        assert report.outcome is ReportOutcome.SEALED
+        assert report.incidents == ()
+        assert report.sender == ""
+    office.post(at=NOON + DAY)
+    assert office.cases() == []
+    assert office.letters == []
+    assert office.asked == []
+
+
+def test_a_person_who_recognises_what_the_sieve_let_pass_seals_it(office: Office) -> None:
+    from tipstaff.procedures.complaint import correct_reading
+    from tipstaff.words import Allegation
+
+    office.admit("acct-1")
+    raw = spam_report("203.0.113.9", at=NOON, by=reporter(), happened=NOON - HOUR)
+    report = office.take_in(raw, at=NOON, sender=reporter().address)
+    assert report.outcome is ReportOutcome.NOT_OURS
+    correct_reading(
+        report.key, allegations=(Allegation(type="content/csam", domain="www.example.org"),), desk=office.desk,
+        at=NOON + HOUR, actor="ana",
+    )  # fmt: skip
+    fresh = get_report(report.key)
+    assert fresh is not None
+    assert (fresh.outcome, fresh.incidents, fresh.sender) == (ReportOutcome.SEALED, (), "")
+    assert office.cases() == []
+
+
+def test_four_hundred_reports_of_one_event_make_one_letter_to_the_customer(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    keys = set()
+    for n in range(400):
+        report = office.complain(
+            ADDRESS, at=NOON + timedelta(seconds=n), by=reporter(n), happened=NOON - HOUR + timedelta(seconds=n)
+        )
+        keys.add(report.key)
+    office.post(at=NOON + HOUR)
+    assert len(keys) == 400, "each keeps its own identity"
+    [case] = office.cases()
+    assert case.reports == 400
+    assert office.kinds_to("acct-1@customer.example.com") == [LetterKind.NOTICE]
+    assert len(office.letters) == 401, "and each complainant has an answer"
+
+
+def test_the_same_event_told_twice_by_one_reporter_is_a_duplicate_with_its_own_key(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    happened = NOON - HOUR
+    first = office.complain(ADDRESS, at=NOON, happened=happened)
+    again = office.complain(ADDRESS, at=NOON + HOUR, happened=happened, subject="Abuse report, second copy")
+    other = office.complain(ADDRESS, at=NOON + HOUR, happened=happened, by=reporter(2))
+    assert len({first.key, again.key, other.key}) == 3
+    assert (again.outcome, again.incidents[0].reason) == (ReportOutcome.DUPLICATE, f"SAME_AS {first.incidents[0].key}")
+    assert other.outcome is ReportOutcome.FORWARDED
+    assert {office.case_of(r).key for r in (first, again, other)} == {office.case_of(first).key}
+    assert office.case_of(first).reports == 2, "the second copy counts for nothing"
+
+
+def test_the_same_octets_again_are_the_same_report(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    raw = spam_report(ADDRESS, at=NOON, by=reporter(), happened=NOON - HOUR)
+    first = office.take_in(raw, at=NOON, sender=reporter().address)
+    again = office.take_in(raw, at=NOON + HOUR, sender=reporter().address)
+    assert again.key == first.key
+    office.post(at=NOON + HOUR)
+    assert len(office.letters_to(reporter().address)) == 1
+
+
+def test_every_report_gets_a_reference_and_an_answer_with_its_outcome(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.admit("acct-2")
+    office.hold("198.51.100.8", customer="acct-2", kind=HoldingKind.PORT_BLOCK, ports=(1024, 32767))
+    said = {
+        office.complain(ADDRESS, at=NOON, by=reporter(1)): LetterKind.ACKNOWLEDGEMENT,
+        office.complain("203.0.113.9", at=NOON, by=reporter(2)): LetterKind.NOT_OURS,
+        office.complain(ADDRESS, at=NOON, by=reporter(3), happened=NOON - 400 * DAY): LetterKind.TOO_OLD,
+        office.complain("198.51.100.8", at=NOON, by=reporter(4)): LetterKind.NEEDS_DETAIL,
+        office.complain("198.51.100.9", at=NOON, by=reporter(5)): LetterKind.ACKNOWLEDGEMENT,
+    }
+    office.post(at=NOON)
+    for n, (report, kind) in enumerate(said.items(), 1):
+        [letter] = office.letters_to(reporter(n).address)
+        assert (letter.kind, letter.report) == (kind, report.key)
+        assert report.key in letter.subject + letter.body
+        if kind is LetterKind.ACKNOWLEDGEMENT:
+            assert report.evidence in letter.body, "they can prove what they sent"
