@@ -169,12 +169,15 @@ def _readable(content: bytes, charset: str, kind: str, limits: Limits, depth: in
         yield re.sub(r"</?(?:b|i|em|strong|span|font|u|wbr|a)\b[^<>]{0,500}>", "", text)
     else:
         yield text
+    if not _MAY_BE_BASE64.search(text):
+        return
     for run in _BASE64_TEXT.findall(text)[:20]:
         inner = _unbase64(run)
         if inner and looks_like_text(inner) and depth < 3:
             yield from _readable(inner, "", "", limits, depth + 1)
 
 
+_MAY_BE_BASE64 = re.compile(r"(?:^|\")[A-Za-z0-9+/]{56}", re.MULTILINE)
 _BASE64_TEXT = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,2000}[\r\n]{0,2}){1,2000}={0,2}")
 
 
@@ -192,17 +195,48 @@ def _unbase64(run: str) -> bytes:
 
 def _is_sealing(text: str, *, subject: bool) -> bool:
     lowered = text.lower()
-    if not any(x in lowered for x in _STEMS) and not (
-        any(x in lowered for x in _WEAK_STEMS) and any(x in lowered for x in _SECOND_STEMS)
-    ):
-        return False
-    lowered = _SPACES.sub(" ", lowered)
-    if any(x in lowered for x in _TYPED_STEMS) and _TYPED.search(lowered):
-        return True
-    found = list(islice(_STRONG.finditer(lowered), 200))
-    if not found:
-        return False
-    return subject or not all(_is_aside(lowered, x.start(), x.end()) for x in found)
+    for window in _windows(lowered):
+        window = _SPACES.sub(" ", window)
+        if any(x in window for x in _TYPED_STEMS) and _TYPED.search(window):
+            return True
+        for found in islice(_STRONG.finditer(window), 200):
+            if subject or not _is_aside(window, found.start(), found.end()):
+                return True
+    return False
+
+
+_AROUND = 500
+_MOST_WINDOWS = 400
+
+
+def _windows(lowered: str) -> Iterator[str]:
+    """The surroundings of every word that the matter's phrases need; most mails have none."""
+    stems = [x for x in _STEMS if x in lowered]
+    if any(x in lowered for x in _SECOND_STEMS):
+        stems += [x for x in _WEAK_STEMS if x in lowered]
+    places: list[int] = []
+    for stem in stems:
+        at = lowered.find(stem)
+        while at >= 0 and len(places) < 20_000:
+            places.append(at)
+            # A phrase within the same surroundings is found with its neighbour.
+            at = lowered.find(stem, at + 40)
+    start = end = -1
+    shown = 0
+    for place in sorted(places):
+        if start >= 0 and place - _AROUND > end:
+            yield lowered[start:end]
+            shown += 1
+            start = -1
+            if shown >= _MOST_WINDOWS:
+                # So many mentions are no footer: the rest is looked at as one.
+                yield lowered[place:]
+                return
+        if start < 0:
+            start = max(0, place - _AROUND)
+        end = place + _AROUND
+    if start >= 0:
+        yield lowered[start:end]
 
 
 _SPACES = re.compile(r"[\s\u00a0\u200b-\u200d\u00ad_-]+")

@@ -92,10 +92,9 @@ _DO_AFTER = re.compile(
     r"distribut\w{0,3}|infring\w{0,3}|angegriffen|versucht)",
     re.IGNORECASE,
 )
-_LOG = re.compile(
-    r"\b\d{1,2}:\d{2}:\d{2}\b|\[\d{1,2}/[A-Z][a-z]{2}/\d{4}|\bsshd?\[|\"(?:GET|POST|HEAD) |PROTO=|"
-    r"\bSRC=|\bpostfix/|\bkernel:|,\d{1,5},|\t\d{1,5}\t"
-)
+_CLOCK = re.compile(r"\d:\d\d:\d\d")
+_LOG_WORDS = ("sshd[", '"GET ', '"POST ', '"HEAD ', "PROTO=", "SRC=", "postfix/", "kernel:")
+_CELL_NUMBER = re.compile(r"[,\t]\d{1,5}[,\t]")
 _MENTION = re.compile(
     r"\b(?:dns|name ?server|resolver|mx|relay(?:ed)?|gateway|netmask|range|netblock|inetnum|whois|"
     r"asn?|network|route|subnet|cidr|legitimate|official|original|genuine|authentic|for example|"
@@ -120,12 +119,13 @@ _REFERENCE = re.compile(
     r"ver|más|mehr|approfond|informa\w{2,6})\b",
     re.IGNORECASE,
 )
-_REFERENCE_PATH = re.compile(
-    r"(?:abuse|policy|polic|legal|law|terms|privacy|about|contact|help|faq|support|docs?|wiki|rfc|"
-    r"whois|rdap|lookup|scan|report|result|analysis|ticket|incident|case|unsubscribe|xarf|license|"
-    r"statut|directive|blog|news|check|search|query|info|share|view)",
-    re.IGNORECASE,
-)
+_REFERENCE_WORDS = """
+    abuse policy polic legal law terms privacy about contact help faq support docs wiki rfc whois rdap
+    lookup scan report result analysis ticket incident case unsubscribe xarf license statut directive
+    blog news check search query info share view
+"""
+_REFERENCE_PARTS = tuple(_REFERENCE_WORDS.split())
+_KEY_SIGNS = frozenset(("=", ":", ">"))
 _RIGHTFUL = re.compile(
     r"\b(?:legitimate|official|genuine|authentic|authori[sz]ed (?:site|copy|version|example|"
     r"source|web)|original (?:work|content|site|source|url|page|version|material)|actual (?:url|"
@@ -139,6 +139,8 @@ _RIGHTFUL = re.compile(
 )
 _CONNECTED = re.compile(r"(?:\bclient-ip=|\bsender ip is |\bdesignates )\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
 _ORIGIN = re.compile(r"\Ax-(?:originating|source|sender|client|real)-ip:\s{0,4}\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
+_LINES_KEPT = 8
+_LINES_LOOKED_AT = 6
 _LINES_READ_CLOSELY = 300
 _DOTTED = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 _MAIL_ADDRESS = re.compile(r"[\w.+=%#-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})")
@@ -199,11 +201,11 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
                         this.count += 1
                         total_ip += 1
                 continue
-        found = find_all(text)
+        found = find_all(text, names=line.zone not in _HOP_ZONES)
         if not found:
             continue
-        is_log = _LOG.search(text) is not None
         ips = [x for x in found if x.kind == "ip"]
+        is_log = bool(ips) and _is_log(text)
         shapes = _shapes(line, ips) if ips else []
         for order, x in enumerate(ips):
             total_ip += 1
@@ -216,11 +218,14 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
             this.count += 1
             if x.port:
                 this.ports[x.port] += 1
-            if len(this.shapes) < 12:
+            # A line built like an earlier one says the same of its address.
+            new = shapes[order] not in this.shapes
+            if new and len(this.shapes) < 12:
                 this.shapes.add(shapes[order])
-            if len(this.lines) < 8:
+            if len(this.lines) < _LINES_KEPT:
                 this.lines.append(line)
-                _look_at_address(this, x, line, order=order, of=len(ips), is_log=is_log)
+                if new and len(this.lines) <= _LINES_LOOKED_AT:
+                    _look_at_address(this, x, line, order=order, of=len(ips), is_log=is_log)
         for x in found:
             if x.kind not in ("url", "name"):
                 continue
@@ -238,7 +243,7 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
                 if line.defanged:
                     this.see("defanged")
                 this.urls.setdefault(x.value)
-                if len(this.lines) < 8:
+                if len(this.lines) < _LINES_KEPT:
                     this.lines.append(line)
                 continue
             this = hosts.get(x.host)
@@ -250,9 +255,10 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
             this.count += 1
             if x.kind == "url" and len(this.urls) < 200:
                 this.urls.setdefault(x.value)
-            if len(this.lines) < 8:
+            if len(this.lines) < _LINES_KEPT:
                 this.lines.append(line)
-                _look_at_host(this, x, line, own=own, alone=len(found) == 1)
+                if len(this.lines) <= _LINES_LOOKED_AT:
+                    _look_at_host(this, x, line, own=own, alone=len(found) == 1)
         per_zone[(line.zone, "ip")] += len(ips)
     _look_at_way(mail, lines, addresses)
     _compare(list(addresses.values()), total_ip)
@@ -261,6 +267,13 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
         if not is_public(this.value):
             this.see("unroutable")
     return Scene(list(addresses.values()), list(hosts.values()), overflow)
+
+
+def _is_log(text: str) -> bool:
+    """True for a line that a machine wrote: a clock, a log's own words, a table's cells."""
+    if _CLOCK.search(text) or any(x in text for x in _LOG_WORDS):
+        return True
+    return _CELL_NUMBER.search(text) is not None
 
 
 def _is_ip(host: str) -> bool:
@@ -330,14 +343,36 @@ def _look_at_address(this: Candidate, x: Found, line: Line, *, order: int, of: i
             see("log_start")
     elif of > 1:
         see("prose_first" if order == 0 else "prose_later")
-    if _SOURCE_KEY.search(before):
-        see("source_key")
-    elif _VICTIM_KEY.search(before):
-        see("victim_key")
+    said = before.strip(" \t*-•·>|[(\"'")
+    if before.rstrip(" \"'[(<")[-1:] in _KEY_SIGNS:
+        if _SOURCE_KEY.search(before):
+            see("source_key")
+        elif _VICTIM_KEY.search(before):
+            see("victim_key")
     if _ARROW_BEFORE.search(before):
         see("arrow_target")
     elif _ARROW_AFTER.match(after):
         see("arrow_source")
+    if len(said) > 1:
+        _look_at_words(this, before, after)
+    if (
+        line.zone in ("body", "quoted", "embedded", "file")
+        and not text[: x.start].strip(" \t*-•·>|[(\"'")
+        and not text[x.end :].strip(" \t.,;])\"'|")
+    ):
+        see("alone")
+        if line.before.rstrip().endswith(":"):
+            see("alone_labelled")
+    if line.before.endswith(":") and len(before.strip()) < 3:
+        if _VICTIMS_BELOW.search(line.before):
+            see("label_victims")
+        if _STRONG.search(line.before) or _YOURS.search(line.before):
+            see("label_strong")
+
+
+def _look_at_words(this: Candidate, before: str, after: str) -> None:
+    """What the words before an address say of it: the nearest cue decides."""
+    see = this.see
     if _FROM.search(before):
         see("from")
     elif _TO.search(before):
@@ -362,19 +397,6 @@ def _look_at_address(this: Candidate, x: Found, line: Line, *, order: int, of: i
         see("does")
     if _MENTION.search(before[-40:]):
         see("mention")
-    if (
-        line.zone in ("body", "quoted", "embedded", "file")
-        and not text[: x.start].strip(" \t*-•·>|[(\"'")
-        and not text[x.end :].strip(" \t.,;])\"'|")
-    ):
-        see("alone")
-        if line.before.rstrip().endswith(":"):
-            see("alone_labelled")
-    if line.before.endswith(":") and len(before.strip()) < 3:
-        if _VICTIMS_BELOW.search(line.before):
-            see("label_victims")
-        if _STRONG.search(line.before) or _YOURS.search(line.before):
-            see("label_strong")
 
 
 def _look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str], alone: bool) -> None:
@@ -385,6 +407,8 @@ def _look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str],
     if registered_part(x.host) in own:
         see("own_domain")
     see("as_url" if x.kind == "url" else "as_name")
+    if line.zone in _HOP_ZONES:
+        return
     path = ""
     if x.kind == "url":
         path = x.value.partition("://")[2].partition("/")[2]
@@ -392,9 +416,9 @@ def _look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str],
             see("deep")
         if "xx" in line.text[max(0, x.start - 4) : x.start + 8].lower():
             see("hxxp")
-        if _REFERENCE_PATH.search(path[:200]):
+        if _is_reference(path[:200]):
             see("reference_path")
-    if _REFERENCE_PATH.search(x.host):
+    if _is_reference(x.host):
         see("reference_host")
     if line.defanged:
         see("defanged")
@@ -422,6 +446,11 @@ def _look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str],
         see("bracketed")
 
 
+def _is_reference(text: str) -> bool:
+    lowered = text.lower()
+    return any(x in lowered for x in _REFERENCE_PARTS)
+
+
 def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate]) -> None:
     """Received lines: of a mail inside this one or pasted into it, the first hop from outside is the likely sender."""
     by_zone: dict[str, list[str]] = {}
@@ -438,10 +467,11 @@ def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate])
                 if other.value != hop and all(x.zone in _HOP_ZONES for x in other.lines):
                     other.see("other_hop")
             break
-    for value in mail.headers("received")[:10]:
-        for found in find_all(value[:1000]):
-            if found.kind == "ip" and found.value in addresses:
-                addresses[found.value].see("own_way")
+    if addresses:
+        way = " ".join(x[:1000] for x in mail.headers("received")[:10])
+        for value in {*_DOTTED.findall(way), *(x for x in addresses if ":" in x and x in way)}:
+            if value in addresses:
+                addresses[value].see("own_way")
 
 
 def _compare(candidates: list[Candidate], total: int) -> None:

@@ -1,9 +1,9 @@
 """Addresses, URLs and host names in one line of text, with their ports and places. Every pattern is bounded."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .names import is_host_name, to_ascii
@@ -51,6 +51,8 @@ def refang(line: str) -> str:
                 line = line.replace(shown, meant)
     if "_._" in line:
         line = _SPACED_DOT.sub(".", line)
+    if ":" not in line:
+        return line
     lowered = line.lower()
     if "p:" in lowered or "ps:" in lowered or "p :" in lowered or "s :" in lowered:
         line = _SCHEMES.sub(lambda x: "https" if x[1] else "http", line)
@@ -59,8 +61,7 @@ def refang(line: str) -> str:
     return line
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One thing found in a line: where it stands, what it says."""
 
     start: int
@@ -91,7 +92,7 @@ _NAME_NOT_AFTER = frozenset(".@%=/-")
 _TRAILING = ".,;:!?)]}>*'\"»”’…_"
 
 
-def find_all(line: str) -> list[Found]:
+def find_all(line: str, *, names: bool = True) -> list[Found]:
     """What one refanged line names, left to right, without overlaps. The caller bounds the line."""
     found: list[Found] = []
     taken: list[tuple[int, int]] = []
@@ -138,7 +139,7 @@ def find_all(line: str) -> list[Found]:
                 number = int(port6[1]) if port6 and 0 < int(port6[1]) < 65536 else None
                 mapped = six.ipv4_mapped if isinstance(six, IPv6Address) else None
                 found.append(Found(x.start(), x.end(), "ip", str(mapped or six), port=number))
-    if dots and _HAS_NAME.search(line):
+    if names and dots and _HAS_NAME.search(line):
         for x in _NAME.finditer(line):
             if "." not in x[0]:
                 continue

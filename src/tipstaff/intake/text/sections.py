@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..mail import Mail, Part, body_of
 from .characters import decode, html_to_text
@@ -15,8 +15,7 @@ _LONGEST_QUOTED = 40_000
 _MOST_FILES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line: as it came, made readable, and where it stands."""
 
     text: str
@@ -131,6 +130,10 @@ _REGISTER = re.compile(
 )
 
 
+_ANY_HEADER = re.compile(r"[A-Za-z][A-Za-z-]{1,40}:")
+_ANY_LABEL = re.compile(r"[A-Za-z][\w -]{1,30}:\s")
+
+
 def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
     """The lines of a text with their zones. A pasted header holds until an empty line or a line that is none."""
     in_headers = in_register = signed = False
@@ -141,26 +144,27 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
         if not bare:
             in_headers = in_register = False
             continue
-        quoted = bool(_QUOTE.match(line))
+        quoted = bare[0] in ">|" and bool(_QUOTE.match(line))
         if quoted:
             bare = _QUOTE.sub("", line)
             if not bare.strip():
                 in_headers = False
                 continue
-        if (zone == "body" and line in ("--", "-- ")) or bare == "-- ":
+        if zone == "body" and line == "--":
             signed = True
         if zone in ("subject", "file_headers"):
             yield zone, bare
             continue
-        if _HEADER.match(bare):
+        labelled = ":" in bare[:64]
+        if labelled and _HEADER.match(bare):
             in_headers, in_register = True, False
-        elif in_headers and not (line[:1] in " \t" or re.match(r"[A-Za-z][A-Za-z-]{1,40}:", bare)):
+        elif in_headers and not (line[:1] in " \t" or (labelled and _ANY_HEADER.match(bare))):
             in_headers = False
         if not in_headers:
-            if _REGISTER.match(bare):
+            if (labelled or bare[0] == "%") and _REGISTER.match(bare):
                 register_lines += 1
-                in_register = register_lines > 2 or bare.startswith("%")
-            elif not re.match(r"[A-Za-z][\w -]{1,30}:\s", bare):
+                in_register = register_lines > 2 or bare[0] == "%"
+            elif not (labelled and _ANY_LABEL.match(bare)):
                 in_register = False
                 if register_lines:
                     register_lines -= 1
