@@ -144,7 +144,7 @@ def _plan(
         candidates=candidates,
         chosen=chosen,
         until=at + (URGENT_MEASURE_LASTS if urgency else MEASURE_LASTS),
-        lifted_when="The customer says that the cause is fixed, or the case is closed.",
+        lifted_when="It is lifted as soon as the cause is reported fixed, or when the case is closed.",
         notice=notice,
         urgency=urgency,
         at=at,
