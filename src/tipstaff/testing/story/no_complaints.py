@@ -38,7 +38,7 @@ This is an automatic reply. Please do not answer it.
         "out-of-office",
         "Out of office, in French, without the header that says so",
         hours=2.6,
-        by=Reporting("Claude Exemple", "claude@hebergement.example.com", 1, reporters.HOSTER_FR.mx),
+        by=Reporting("Camille Exemple", "camille@hebergement.example.com", 1, reporters.HOSTER_FR.mx),
         subject="Absence du bureau : Re: [R-000003] Votre signalement",
         content="""
 Bonjour,
