@@ -25,7 +25,7 @@ bench: setup ## all benchmarks, one JSON file each in bench/out/
 golden: setup ## write the golden files anew; review the difference as prose
 	TIPSTAFF_UPDATE_GOLDEN=1 ./test tests/rooms/notices tests/rooms/intake -q
 pictures: setup ## take the screenshots that the docs show
-	TIPSTAFF_PICTURES=1 ./test tests/browser -q
+	TIPSTAFF_PICTURES=1 ./test tests/browser tests/live/test_whole_way.py -q -n 0
 assets: ## build CSS and scripts into the package (needs Node; its output is committed)
 	cd assets && npm install --no-package-lock --no-audit --no-fund && npm run build
 docs: setup ## the docs as tests
