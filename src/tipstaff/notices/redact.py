@@ -227,9 +227,8 @@ class _Hidden:
                 self._addresses.add(address)
                 address_forms.update(_address_spellings(address))
         # What is short is found only as a word by itself: "ann" is not hidden in "channel".
-        self._literal = _alternation({form for form in forms if len(form) >= 4}, "", "")
-        words = {form for form in forms if 2 <= len(form) < 4} | address_forms
-        self._bounded = _alternation(words, r"(?<![0-9a-z])", r"(?![0-9a-z])")
+        self._literal = tuple({form for form in forms if len(form) >= 4})
+        self._bounded = tuple({form for form in forms if 2 <= len(form) < 4} | address_forms)
 
     def spans(self, text: str, spared: list[_Span]) -> list[_Span]:
         """Return every reading of a hidden value, but for those that lie within something kept."""
@@ -240,14 +239,20 @@ class _Hidden:
 
     def _found(self, text: str) -> Iterator[_Span]:
         for view in _views(text):
-            for pattern in (self._literal, self._bounded):
-                for found in pattern.finditer(view.text):
-                    yield view.start[found.start()], view.end[found.end() - 1]
+            for found in self._readings(view.text):
+                yield view.start[found.start()], view.end[found.end() - 1]
         for found in (*_IPV4.finditer(text), *_IPV6.finditer(text)):
             plain = _ip_of(found[0])
             if plain is not None and ip_address(plain) in self._addresses:
                 yield found.span()
         yield from self._encoded(text)
+
+    def _readings(self, text: str) -> Iterator[re.Match[str]]:
+        # Looking for each form costs little; a pattern of hundreds of forms costs much, and is rarely needed.
+        if present := [form for form in self._literal if form in text]:
+            yield from _alternation(present, "", "").finditer(text)
+        if present := [form for form in self._bounded if form in text]:
+            yield from _alternation(present, r"(?<![0-9a-z])", r"(?![0-9a-z])").finditer(text)
 
     def _encoded(self, text: str) -> Iterator[_Span]:
         """Runs of base64 or hexadecimal digits that decode to something hidden, also over several lines."""
@@ -257,7 +262,7 @@ class _Hidden:
                     yield run.span()
 
     def _says(self, clear: str, depth: int = 0) -> bool:
-        if any(p.search(view.text) for view in _views(clear) for p in (self._literal, self._bounded)):
+        if any(True for view in _views(clear) for _ in self._readings(view.text)):
             return True
         return depth < 2 and any(
             self._says(again, depth + 1) for run in _BASE64_RUN.findall(clear) for again in _decoded(run)
@@ -266,7 +271,7 @@ class _Hidden:
 
 def _alternation(forms: Iterable[str], before: str, after: str) -> re.Pattern[str]:
     ordered = sorted(forms, key=len, reverse=True)
-    return re.compile(f"{before}(?:{'|'.join(map(re.escape, ordered))}){after}" if ordered else r"(?!)")
+    return re.compile(f"{before}(?:{'|'.join(map(re.escape, ordered))}){after}")
 
 
 def _spellings(value: str) -> Iterator[str]:
@@ -349,14 +354,13 @@ _UNITS = tuple(
 
 @lru_cache(maxsize=64)
 def _views(text: str) -> tuple[_View, ...]:
-    return tuple(_view(text, unit) for unit in _UNITS if unit is _UNITS[0] or unit.search(text))
+    """The text as it stands, and as it reads when units of one kind, or of all kinds, are undone; no two the same."""
+    units = [unit for unit in _UNITS[1:] if unit.search(text)] if _UNITS[-1].search(text) else []
+    return tuple(_view(text, unit) for unit in (_UNITS[0], *units))
 
 
 def _view(text: str, unit: re.Pattern[str]) -> _View:
     view, at = _View(), 0
-    if unit is _UNITS[0] and text.isascii():
-        view.text, view.start, view.end = text.lower(), range(len(text)), range(1, len(text) + 1)
-        return view
     parts: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -367,14 +371,20 @@ def _view(text: str, unit: re.Pattern[str]) -> _View:
             starts.append(start)
             ends.append(end)
 
-    while at < len(text):
-        found = unit.match(text, at)
-        if found and found.end() > at:
-            take(_unit_says(found[0]), at, found.end())
-            at = found.end()
+    def take_plain(start: int, end: int) -> None:
+        if text.isascii():
+            parts.append(text[start:end].lower())
+            starts.extend(range(start, end))
+            ends.extend(range(start + 1, end + 1))
         else:
-            take(text[at], at, at + 1)
-            at += 1
+            for n in range(start, end):
+                take(text[n], n, n + 1)
+
+    for found in unit.finditer(text):
+        take_plain(at, found.start())
+        take(_unit_says(found[0]), *found.span())
+        at = found.end()
+    take_plain(at, len(text))
     view.text, view.start, view.end = "".join(parts), starts, ends
     return view
 
