@@ -262,7 +262,7 @@ class _Hidden:
                     yield run.span()
 
     def _says(self, clear: str, depth: int = 0) -> bool:
-        if any(True for view in _views(clear) for _ in self._readings(view.text)):
+        if any(True for text in _texts(clear) for _ in self._readings(text)):
             return True
         return depth < 2 and any(
             self._says(again, depth + 1) for run in _BASE64_RUN.findall(clear) for again in _decoded(run)
@@ -352,6 +352,18 @@ _UNITS = tuple(
 )
 
 
+_PLAIN_RUN = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]")
+
+
+def _texts(text: str) -> Iterator[str]:
+    """How a text reads, as in `_views`, where it does not matter what stood where."""
+    yield _folded(text, strip=False)
+    for unit in _UNITS[1:] if _UNITS[-1].search(text) else ():
+        undone, count = unit.subn(lambda found: _unit_says(found[0]), text)
+        if count:
+            yield _folded(undone, strip=False)
+
+
 @lru_cache(maxsize=64)
 def _views(text: str) -> tuple[_View, ...]:
     """The text as it stands, and as it reads when units of one kind, or of all kinds, are undone; no two the same."""
@@ -372,13 +384,14 @@ def _view(text: str, unit: re.Pattern[str]) -> _View:
             ends.append(end)
 
     def take_plain(start: int, end: int) -> None:
-        if text.isascii():
-            parts.append(text[start:end].lower())
-            starts.extend(range(start, end))
-            ends.extend(range(start + 1, end + 1))
-        else:
-            for n in range(start, end):
-                take(text[n], n, n + 1)
+        for run in _PLAIN_RUN.finditer(text, start, end):
+            first, last = run.span()
+            if run[0].isascii():
+                parts.append(run[0].lower())
+                starts.extend(range(first, last))
+                ends.extend(range(first + 1, last + 1))
+            else:
+                take(run[0], first, last)
 
     for found in unit.finditer(text):
         take_plain(at, found.start())
