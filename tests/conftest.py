@@ -9,4 +9,5 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
     from django.db import connection
 
     with django_db_blocker.unblock(), connection.cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute("DROP TRIGGER IF EXISTS append_only_truncate ON ledger_entry")
+        for table in ("ledger_entry", "ledger_link", "ledger_evidencerow"):
+            cursor.execute(f"DROP TRIGGER IF EXISTS append_only_truncate ON {table}")

@@ -1,6 +1,7 @@
 # Makes .venv with everything pinned by hash. Sourced by ./run (with "run") and ./test (with "dev").
 # It touches nothing outside this folder, except that as root it installs pip where Debian left it out.
 set -euo pipefail
+export UV_CACHE_DIR="${UV_CACHE_DIR:-$PWD/.uv/cache}"
 kind=${1:?run or dev}
 uv_version=0.13.9
 say() { printf '%s\n' "$*" >&2; }

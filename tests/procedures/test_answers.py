@@ -32,10 +32,14 @@ def test_a_dispute_stops_the_clock_until_a_person_has_reviewed_it(office: Office
         case.key, upheld=False, why="Our flow records show it.", version=disputed.version, desk=office.desk,
         at=reviewed_at, actor="lena",
     )  # fmt: skip
-    assert (again.state, again.due_at) == (CaseState.NOTIFIED, reviewed_at + case.answer_within), "a whole new time"
-    office.post(at=reviewed_at)
+    assert (again.state, again.due_at) == (CaseState.NOTIFIED, None), "no clock before the reminder is handed over"
+    office.deadlines(at=reviewed_at + 60 * DAY)
+    assert office.measures(case) == []
+    handed_over_at = reviewed_at + 2 * DAY
+    office.post(at=handed_over_at)
     assert office.kinds_to(CUSTOMER) == [LetterKind.NOTICE, LetterKind.DISPUTE_RECEIVED, LetterKind.REMINDER]
-    office.deadlines(at=reviewed_at + case.answer_within)
+    assert office.fresh(case.key).due_at == handed_over_at + case.answer_within, "a whole new time"
+    office.deadlines(at=handed_over_at + case.answer_within)
     assert len(office.measures(case)) == 1
 
 

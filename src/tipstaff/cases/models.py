@@ -55,6 +55,8 @@ class MemberRow(models.Model):
 
     case = models.ForeignKey(CaseRow, on_delete=models.PROTECT, related_name="members")
     incident = models.CharField(max_length=24, unique=True)
+    told_by = models.CharField(max_length=16, null=True)
+    """The letter that named what this incident is about to the holder."""
 
 
 class NoteRow(models.Model):

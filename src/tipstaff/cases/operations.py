@@ -1,5 +1,6 @@
 """Writes of cases. Each is one transaction with its entry in the record."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -93,6 +94,33 @@ def join_or_open(
     raise StaleCase(f"{customer} {verdict.group} {service}")
 
 
+def lock_case(key: str, *, version: int | None = None) -> Case:
+    """Hold the case for the rest of the caller's transaction: what is decided on it now is decided once.
+
+    Cases are locked before devices, always. Raise StaleCase when `version` is no longer the case's.
+    """
+    return case_of(_locked(key, version))
+
+
+def mark_told(key: str, *, incidents: Sequence[str], letter: str) -> None:
+    """Note which letter named these incidents' addresses to the holder."""
+    MemberRow.objects.filter(case_id=key, incident__in=list(incidents)).update(told_by=letter)
+
+
+def start_due(key: str, *, due_at: datetime, at: datetime, actor: str, about: tuple[str, ...] = ()) -> None:
+    """Set the end of the time to answer of a case that had none yet, as after a reminder was handed over."""
+    with transaction.atomic():
+        row = _locked(key, None)
+        if row.due_at is None and CaseState(row.state) in rules.CLOCK_RUNS:
+            row.due_at = due_at
+            _save(row)
+            record("case.clock_started", at=at, actor=actor, about=[key, *about], due_at=due_at)
+
+
+class NotDue(Exception):
+    """The deadline has not passed: it was moved, or an answer came, a moment ago."""
+
+
 def move_case(
     key: str,
     *,
@@ -104,10 +132,16 @@ def move_case(
     due_at: datetime | None = None,
     outcome: CaseOutcome | None = None,
     about: tuple[str, ...] = (),
+    only_if_due: bool = False,
 ) -> Case:
-    """Move a case; raise IllegalMove where the rules forbid it, StaleCase when `version` is no longer the case's."""
+    """Move a case; raise IllegalMove where the rules forbid it, StaleCase when `version` is no longer the case's.
+
+    With `only_if_due`, raise NotDue unless the deadline has passed at `at`, as it stands under the lock.
+    """
     with transaction.atomic():
         row = _locked(key, version)
+        if only_if_due and (row.due_at is None or row.due_at > at):
+            raise NotDue(key)
         before = CaseState(row.state)
         row.state = rules.move(before, to)
         if to in rules.CLOCK_RUNS:
@@ -166,12 +200,17 @@ def write_note(key: str, *, text: str, at: datetime, actor: str) -> None:
 
 
 def propose(key: str, *, kind: str, ground: str, detail: str, at: datetime, actor: str) -> None:
-    """Propose what takes two people. A proposal that waits already is replaced."""
+    """Propose what takes two people; AlreadyProposed while one waits: nobody seconds what they did not read."""
     with transaction.atomic():
         row = _locked(key, None)
-        DecisionRow.objects.filter(case=row, kind=kind, seconded_by__isnull=True).delete()
+        if DecisionRow.objects.filter(case=row, kind=kind, seconded_by__isnull=True).exists():
+            raise AlreadyProposed(key)
         DecisionRow.objects.create(case=row, kind=kind, ground=ground, detail=detail, proposed_by=actor, proposed_at=at)
         record(f"case.{kind}_proposed", at=at, actor=actor, about=[key], ground=ground, shown_by=detail)
+
+
+class AlreadyProposed(ValueError):
+    """A proposal waits for a second person already; second that one."""
 
 
 class NothingProposed(LookupError):

@@ -12,7 +12,7 @@ from tipstaff.words import (
 )
 
 from . import rules
-from .models import CaseRow, DecisionRow, NoteRow
+from .models import CaseRow, DecisionRow, MemberRow, NoteRow
 from .rows import case_of, open_row
 
 _ORDERS = {
@@ -95,7 +95,13 @@ def list_due(at: datetime, *, limit: int = 200) -> list[str]:
     return list(rows.values_list("key", flat=True)[:limit])
 
 
-def list_in(state: CaseState, *, limit: int = 200) -> list[str]:
+def list_without_due(*, limit: int = 200) -> list[str]:
+    """Keys of cases whose time to answer has yet to begin again, as after a dispute that was not upheld."""
+    rows = CaseRow.objects.filter(state=str(CaseState.NOTIFIED), due_at=None).order_by("opened_at")
+    return list(rows.values_list("key", flat=True)[:limit])
+
+
+def list_in(state: CaseState, *, limit: int = 1000) -> list[str]:
     """Keys of cases in `state`, oldest first."""
     return list(CaseRow.objects.filter(state=str(state)).order_by("opened_at").values_list("key", flat=True)[:limit])
 
@@ -114,6 +120,11 @@ def count_overdue(at: datetime) -> int:
 
 def count_opened_since(at: datetime) -> int:
     return CaseRow.objects.filter(opened_at__gte=at).count()
+
+
+def told_incidents(case: str) -> dict[str, str | None]:
+    """Each incident of a case, and the letter that named what it is about to the holder; None while none has."""
+    return dict(MemberRow.objects.filter(case_id=case).order_by("id").values_list("incident", "told_by"))
 
 
 def notes_of(case: str) -> list[Note]:

@@ -24,7 +24,7 @@ from tipstaff.host.supervisor import Supervisor
 from .base import database, read_settings
 from .waiting import answers_http
 
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 notes = Console(stderr=True, highlight=False)
 
 DAY_START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -302,7 +302,7 @@ def _show(rows: list[dict[str, Any]], summary: dict[str, Any], settings: Config,
         title="What became of each complaint", header_style="bold", box=None, pad_edge=False, title_justify="left"
     )
     for column in ("", "report", "complaint", "outcome", "case", "clause", "customer", "measure"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=8 if column else 1)
     for row in rows:
         cases = row["cases"]
         table.add_row(
@@ -329,7 +329,10 @@ def _show(rows: list[dict[str, Any]], summary: dict[str, Any], settings: Config,
     out.print(f"[bold]Letters[/]  {folder / 'letters'}")
     out.print(f"[bold]Log[/]      {folder / 'tipstaff.log'}")
     if rows:
-        out.print(f"Try: tipstaff -c {folder / 'tipstaff.toml'} trace {rows[0]['report']}")
+        command = f"TIPSTAFF_DATA={folder / 'data'} .venv/bin/tipstaff -c {folder / 'tipstaff.toml'}"
+        out.print(f"[bold]Try[/]      {command} trace {rows[0]['report']}", soft_wrap=True)
+    ahead = float((folder / "clock").read_text()) / 86400
+    out.print(f"The example's clock is {ahead:.0f} days ahead of the real one: the day was played to its very end.")
     out.print("Ctrl-C stops everything." if sys.stdout.isatty() else "")
     if os.environ.get("DISPLAY") and sys.stdout.isatty():
         webbrowser.open(f"{settings.public_url}/console/")

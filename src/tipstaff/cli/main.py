@@ -81,24 +81,28 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as why:
-        if not isinstance(why, _told_in_a_sentence()):
+        if type(why).__module__.startswith("tipstaff.") and type(why).__name__ in _TOLD_IN_A_SENTENCE:
+            said = str(why)
+        elif isinstance(why, OSError) and why.filename and why.strerror:
+            said = f"{why.filename}: {why.strerror}."
+        else:
             raise
-        errors.print(f"tipstaff: {why}", markup=False)
+        errors.print(f"tipstaff: {said}", markup=False)
         sys.exit(1)
 
 
-def _told_in_a_sentence() -> tuple[type[Exception], ...]:
-    """Failures whose message is written for the person at the terminal."""
-    from tipstaff.config import BadSetting
-    from tipstaff.enforcement.protocol import BadOption
-    from tipstaff.host.postgres import BackupFailed, NoPostgres
-    from tipstaff.intake.channels.mail_server import CannotListen
-    from tipstaff.intake.protocol import ParserIsBroken
-    from tipstaff.policy import BadEdition
-    from tipstaff.wiring import BadProtected, NoSuchDriver
-    from tipstaff.wiring.processes import PortTaken
-
-    return (
-        BadSetting, BadOption, BackupFailed, NoPostgres, CannotListen, ParserIsBroken, BadEdition, BadProtected,
-        NoSuchDriver, PortTaken,
-    )  # fmt: skip
+_TOLD_IN_A_SENTENCE = frozenset(
+    {
+        "BackupFailed",
+        "BadEdition",
+        "BadOption",
+        "BadProtected",
+        "BadSetting",
+        "CannotListen",
+        "NoPostgres",
+        "NoSuchDriver",
+        "ParserIsBroken",
+        "PortTaken",
+    }
+)
+"""Failures whose message is written for the person at the terminal. By name: importing them would need a database."""

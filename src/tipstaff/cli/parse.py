@@ -50,11 +50,15 @@ def _files(paths: list[Path], failures: list[str]) -> Iterator[Path]:
                     path, onerror=lambda why: failures.append(_cannot(Path(why.filename), why))
                 ):
                     folders.sort()
-                    yield from (Path(folder, x) for x in sorted(names) if not x.startswith("."))
+                    found = (Path(folder, x) for x in sorted(names) if not x.startswith("."))
+                    # A pipe or a device would be waited for; a dangling link is told like any file that is not there.
+                    yield from (x for x in found if x.is_file() or x.is_symlink())
             except OSError as why:
                 failures.append(_cannot(path, why))
-        elif path.exists():
+        elif path.is_file():
             yield path
+        elif path.exists():
+            failures.append(f"Cannot read {path}: it is no file.")
         else:
             failures.append(f"Cannot read {path}: there is no such file.")
 

@@ -31,14 +31,14 @@ def import_files(
 
     A file comes in as a whole or, with one bad row, not at all, and then no later file either. The columns:
 
-    customers: key, name, [reseller], [is_reseller], [standing], [since], [representative_name],
-    [representative_email], [language], [timezone]
+    customers: key, name, \\[reseller], \\[is_reseller], \\[standing], \\[since], \\[representative_name],
+    \\[representative_email], \\[language], \\[timezone]
 
-    services: key, customer, kind, [label], [port]
+    services: key, customer, kind, \\[label], \\[port]
 
-    holdings: tier, kind, prefix, held_from, [held_until], [customer], [service], [port_first], [port_last]
+    holdings: tier, kind, prefix, held_from, \\[held_until], \\[customer], \\[service], \\[port_first], \\[port_last]
 
-    sites: host_name, address, customer, since, [service], [until]
+    sites: host_name, address, customer, since, \\[service], \\[until]
     """
     with database():
         from tipstaff import wiring

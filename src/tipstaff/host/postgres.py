@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from .dying import die_with_parent
 from .keys import private_folder
@@ -269,27 +270,34 @@ def is_owned(folder: Path) -> bool:
 
 def dump(url: str, target: Path) -> None:
     """Write a backup of the whole database to `target` (pg_dump, custom format)."""
-    _client("pg_dump", ["--format=custom", "--no-owner", f"--file={target}", url])
+    _client("pg_dump", ["--format=custom", "--no-owner", f"--file={target}"], url)
 
 
 def restore(url: str, source: Path) -> None:
     """Bring the database back as `source` has it, all or nothing."""
-    _client(
-        "pg_restore", ["--clean", "--if-exists", "--no-owner", "--single-transaction", f"--dbname={url}", str(source)]
-    )
+    _client("pg_restore", ["--clean", "--if-exists", "--no-owner", "--single-transaction", str(source)], url)
 
 
 class BackupFailed(Exception):
     """pg_dump or pg_restore failed; the message holds its own words."""
 
 
-def _client(program: str, arguments: list[str]) -> None:
+def _client(program: str, arguments: list[str], url: str) -> None:
+    """Run a client. The password goes by the environment: what stands on a command line, everybody can read."""
+    parts = conninfo_to_dict(url)
+    password = parts.pop("password", None)
+    environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
     done = subprocess.run(
-        [str(find_binaries() / program), *arguments],
+        [
+            str(find_binaries() / program),
+            f"--dbname={make_conninfo('', **{k: str(v) for k, v in parts.items()})}",
+            *arguments,
+        ],
         capture_output=True,
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
+        env=environment,
     )
     if done.returncode != 0:
         raise BackupFailed(f"{program}: {done.stderr.strip()}")

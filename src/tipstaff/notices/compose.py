@@ -106,6 +106,8 @@ class LetterFacts:
     """XARF `category/type`."""
     resource: str = ""
     """The address, URL or host name complained about."""
+    further: tuple[str, ...] = ()
+    """The other addresses, URLs and names of the case that this letter is about."""
     port: int | None = None
     protocol: str = ""
     target: str = ""
@@ -212,6 +214,7 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
         "Type": _capital(tongue.type(facts.type)),
         "where": tongue.place(facts.resource, port=facts.port, protocol=facts.protocol),
         "place": defanged(clean(known_place)),
+        "further": tuple(defanged(clean(place)) for place in facts.further),
         "target": defanged(clean(facts.target)),
         "when": tongue.when(facts),
         "source": tongue.words("sources")[facts.source_kind.value],

@@ -13,7 +13,7 @@ dies in HANDING_OVER may or may not have: the letter is in doubt, and only a per
 that holds a letter may say what became of it, so one that was wrongly taken for dead stops before the dot.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -206,6 +206,22 @@ def release_held(*, at: datetime) -> int:
         row.save()
         record("letter.queued", at=at, actor="worker", about=_about(row), released=True)
     return len(rows)
+
+
+@transaction.atomic
+def withdraw_unsent(case: str, *, why: str, at: datetime, actor: str, kinds: Collection[LetterKind]) -> list[str]:
+    """Withdraw a case's letters of these kinds that are still held or queued; their keys."""
+    rows = list(
+        LetterRow.objects.select_for_update()
+        .filter(case=case, kind__in=[k.value for k in kinds])
+        .filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
+        .order_by("id")
+    )
+    for row in rows:
+        row.state, row.due_at = LetterState.WITHDRAWN.value, None
+        row.save()
+        record("letter.withdrawn", at=require_aware(at), actor=actor, about=_about(row), why=why)
+    return [row.key for row in rows]
 
 
 @transaction.atomic

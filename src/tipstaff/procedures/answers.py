@@ -5,8 +5,10 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff.cases.operations import take_answer
+from tipstaff.enforcement.operations import want_lifted
+from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Answer, Case, LetterKind
+from tipstaff.words import Answer, Case, LetterKind, MeasureState
 
 from .desk import Desk
 from .letters import tell_customer
@@ -34,7 +36,12 @@ def answer_case(key: str, *, answer: Answer, words: str, via: str, desk: Desk, a
         customer = get_customer(case.customer)
         if answer is Answer.FIXED:
             lift_all(key, why="The customer says that the cause is fixed.", desk=desk, at=at, actor="worker")
-        elif customer is not None:
+        elif answer is not Answer.NEED_TIME:
+            # What has not reached a device yet waits for the review; what is in force stays, and they are told of it.
+            for measure in measures_of_case(key):
+                if measure.state is MeasureState.PLANNED:
+                    want_lifted(measure.key, why="The customer disputes it.", at=at, actor="worker")
+        if answer is not Answer.FIXED and customer is not None:
             kind = LetterKind.EXTENSION_GRANTED if answer is Answer.NEED_TIME else LetterKind.DISPUTE_RECEIVED
             tell_customer(
                 kind, case=case, customer=customer, desk=desk, at=at, actor="worker",

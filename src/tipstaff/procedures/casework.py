@@ -7,11 +7,12 @@ from django.db import transaction
 from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case
 from tipstaff.enforcement.operations import want_lifted
+from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
 
-from .complaint import send_notice
+from .complaint import tell_untold
 from .desk import Desk
 from .letters import tell_customer, warned_by
 from .posting import start_clock_of
@@ -39,7 +40,7 @@ def close_not_upheld(key: str, *, why: str, version: int, desk: Desk, at: dateti
 
 def _close(key: str, outcome: CaseOutcome, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
     with transaction.atomic():
-        _fresh(key, version)
+        cases.lock_case(key, version=version)
         lift_all(key, why=why, desk=desk, at=at, actor=actor)
         return close(key, outcome=outcome, why=why, desk=desk, at=at, actor=actor)
 
@@ -55,13 +56,17 @@ def confirm_fixed(key: str, *, why: str, version: int, desk: Desk, at: datetime,
 
 def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
     """Review what the customer disputes: upheld closes the case in their favour, else a new time to answer begins."""
+    if actor in _who_decided(key):
+        raise OwnDecision(actor)
     if upheld:
         return _close(key, CaseOutcome.NOT_UPHELD, why=why, version=version, desk=desk, at=at, actor=actor)
     with transaction.atomic():
-        case = _fresh(key, version)
-        due = at + case.answer_within
-        case = cases.move_case(key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, version=version, due_at=due)
+        case = cases.lock_case(key, version=version)
         customer = get_customer(case.customer)
+        # The new time to answer runs from the moment the reminder is handed over, as the first one did.
+        reachable = customer is not None and customer.representative is not None
+        due = None if reachable else at + case.answer_within
+        case = cases.move_case(key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, version=version, due_at=due)
         if customer is not None:
             tell_customer(
                 LetterKind.REMINDER, case=case, customer=customer, desk=desk, at=at, actor=actor,
@@ -70,19 +75,29 @@ def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk
         return case
 
 
+_DECISIONS = frozenset(
+    {"case.opened", "case.notified", "case.measure_planned", f"case.{URGENT}_proposed", f"case.{URGENT}_seconded"}
+)
+_NOBODY = ("worker", "intake", "enforcer", "customer")
+
+
+def _who_decided(key: str) -> set[str]:
+    """The people who decided something against the customer on this case."""
+    entries = entries_about(key)
+    return {e.actor for e in entries if e.what in _DECISIONS and not e.actor.startswith(_NOBODY)}
+
+
 def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
     """A case that waits for a person: go ahead (write to the customer, or plan the measure), or close it."""
     if not go_ahead:
         return _close(key, CaseOutcome.WITHDRAWN, why=why, version=version, desk=desk, at=at, actor=actor)
     with transaction.atomic():
-        case = _fresh(key, version)
+        cases.lock_case(key, version=version)
         if warned_by(key) is not None:
             plan_for(key, desk=desk, at=at, actor=actor)
         else:
-            customer = get_customer(case.customer)
             cases.move_case(key, to=CaseState.OPENED, at=at, actor=actor, why=why, version=version)
-            if customer is not None:
-                send_notice(case, customer=customer, desk=desk, at=at, actor=actor)
+            tell_untold(key, desk=desk, at=at, actor=actor)
         fresh = get_case(key)
         assert fresh is not None, key
         return fresh
@@ -98,12 +113,9 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
     with transaction.atomic():
         ground, shown_by, proposed_by = cases.second(key, kind=URGENT, at=at, actor=actor)
         urgency = Urgency(ground=Ground(ground), shown_by=shown_by, decided_by=proposed_by, seconded_by=actor)
-        case = get_case(key)
-        assert case is not None, key
-        customer = get_customer(case.customer)
         planned = plan_for(key, desk=desk, at=at, actor=actor, urgency=urgency)
-        if planned and customer is not None:
-            send_notice(case, customer=customer, desk=desk, at=at, actor=actor)
+        if planned:
+            tell_untold(key, desk=desk, at=at, actor=actor)
         return planned
 
 
@@ -128,12 +140,3 @@ def take_letter_as_sent(key: str, *, why: str, desk: Desk, at: datetime, actor: 
 def waits_for_second(key: str) -> bool:
     """Whether an urgent measure is proposed and waits for another person."""
     return any(d.kind == URGENT and d.seconded_by is None for d in decisions_of(key))
-
-
-def _fresh(key: str, version: int) -> Case:
-    case = get_case(key)
-    if case is None:
-        raise cases.NoSuchCase(key)
-    if case.version != version:
-        raise cases.StaleCase(key)
-    return case

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from tipstaff.cases.operations import join_or_open
-from tipstaff.cases.queries import count_earlier, open_case_of
+from tipstaff.cases.operations import join_or_open, lock_case, mark_told
+from tipstaff.cases.queries import count_earlier, open_case_of, told_incidents
+from tipstaff.cases.rules import OPEN
 from tipstaff.intake.operations import (
+    AlreadyInACase,
     open_report,
     replace_reading,
     set_incident,
@@ -15,7 +17,7 @@ from tipstaff.intake.operations import (
     set_report,
     store_reading,
 )
-from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, same_event
+from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, reports_of_case, same_event
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
@@ -27,8 +29,8 @@ from tipstaff.words import (
     Allegation,
     Attribution,
     Case,
+    CaseState,
     Channel,
-    Customer,
     Disposition,
     History,
     Incident,
@@ -46,6 +48,7 @@ from tipstaff.words import (
 from .desk import Desk
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
+from .suspension import what_would_follow
 
 SAME_EVENT_WITHIN = timedelta(hours=1)
 """The same type, source and port within an hour, told by the same reporter, is one event told twice."""
@@ -133,6 +136,8 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
             _decide_incident(incident, report, desk=desk, at=at)
     fresh = get_report(report.key)
     assert fresh is not None, "a report does not vanish"
+    for case in dict.fromkeys(i.case for i in fresh.incidents if i.case and i.outcome is ReportOutcome.FORWARDED):
+        tell_untold(case, desk=desk, at=at, actor="worker")
     _answer(fresh, desk=desk, at=at)
 
 
@@ -232,13 +237,39 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)
-    if opened and not to_person:
-        send_notice(opened_case, customer=customer, desk=desk, at=at, actor="worker")
 
 
-def send_notice(case: Case, *, customer: Customer, desk: Desk, at: datetime, actor: str) -> None:
-    """The first letter: what is alleged, what to do, by when, what follows. Written once for each case."""
-    tell_customer(LetterKind.NOTICE, case=case, customer=customer, desk=desk, at=at, actor=actor)
+def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None:
+    """Write to the holder about every address of the case that no letter has named yet; the letter's key, if any.
+
+    One letter for all of them: a report with fifty addresses is one letter, and so are 400 reports about one. What a
+    letter has named already is not told again, and nothing is measured that no letter named.
+    """
+    with transaction.atomic():
+        case = lock_case(key)
+        customer = get_customer(case.customer)
+        if case.state not in OPEN or case.state is CaseState.WAITING_PERSON or customer is None:
+            return None
+        told = told_incidents(key)
+        by_key = {i.key: i for r in reports_of_case(key) for i in r.incidents if i.key in told}
+        named = {by_key[k].allegation.offender: letter for k, letter in told.items() if letter and k in by_key}
+        untold = []
+        for incident in (k for k, letter in told.items() if letter is None and k in by_key):
+            known = named.get(by_key[incident].allegation.offender)
+            if known is None:
+                untold.append(incident)
+            else:
+                mark_told(key, incidents=[incident], letter=known)
+        if not untold:
+            return None
+        written = tell_customer(
+            LetterKind.NOTICE, case=case, customer=customer, desk=desk, at=at, actor=actor,
+            once=f"notice:{key}:{untold[0]}", incidents=frozenset(untold),
+            more=_next_step(case, by_key[untold[0]], desk, at),
+        )  # fmt: skip
+        if written is not None:
+            mark_told(key, incidents=untold, letter=written)
+        return written
 
 
 def _for_a_person(verdict: Verdict, reason: Reason) -> Verdict:
@@ -262,6 +293,12 @@ def _told_before(incident: Incident, report: Report) -> Incident | None:
 
 def _reporter(report: Report) -> str:
     return (report.reading.reporter.address if report.reading else "") or report.sender
+
+
+def _next_step(case: Case, incident: Incident, desk: Desk, at: datetime) -> dict[str, object]:
+    """What the letter says of silence: the exact measure, or, by leaving it out, that a person decides."""
+    follows = what_would_follow(case, incident.allegation, desk=desk, at=at)
+    return {} if follows is None else {"next_degree": follows.degree, "next_selector": follows.selector}
 
 
 _ANSWERS = {
@@ -323,5 +360,8 @@ def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk
 
 
 def set_aside(key: str, *, why: str, at: datetime, actor: str) -> None:
-    """A person says that a report is no complaint, or none that can be followed."""
+    """A person says that a report is no complaint, or none that can be followed; AlreadyInACase if it is in one."""
+    report = get_report(key)
+    if report is not None and any(i.case for i in report.incidents):
+        raise AlreadyInACase(key)
     set_report(key, outcome=ReportOutcome.SET_ASIDE, reason=why, at=at, actor=actor)

@@ -1,6 +1,6 @@
 """Letters in the stories: what is known of a case or a report becomes a letter's facts, and the letter is queued."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,10 @@ ANSWER_SHARE_WITHIN = timedelta(days=5)
 """By when a complainant is told that they will hear again."""
 
 
+class EditionGone(LookupError):
+    """An edition that cases are bound to was taken away."""
+
+
 def tell_customer(
     kind: LetterKind,
     *,
@@ -40,14 +44,20 @@ def tell_customer(
     actor: str,
     once: str = "",
     measure: Measure | None = None,
+    incidents: frozenset[str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> str | None:
-    """Queue a letter to the representative; its key, or None when there is nobody to write to."""
+    """Queue a letter to the representative; its key, or None when there is nobody to write to.
+
+    It is about all of the case, or only about these `incidents` of it.
+    """
     to = customer.representative
     if to is None:
         record("letter.nobody_to_tell", at=at, actor=actor, about=[case.key, customer.key], kind=kind)
         return None
-    facts = _customer_facts(case, customer, desk=desk, at=at, actor=actor, measure=measure, more=more or {})
+    facts = _customer_facts(
+        case, customer, desk=desk, at=at, actor=actor, measure=measure, only=incidents, more=more or {}
+    )
     draft = compose(kind, facts=facts)
     key = queue_letter(
         kind,
@@ -64,20 +74,26 @@ def tell_customer(
     return key
 
 
-def tell_complainant(kind: LetterKind, *, report: Report, once: str, desk: Desk, at: datetime) -> str | None:
-    """Queue a letter to who complained; None when no answer may be sent, with the reason on record."""
+def tell_complainant(
+    kind: LetterKind, *, report: Report, once: str, desk: Desk, at: datetime, also: Sequence[str] = ()
+) -> str | None:
+    """Queue a letter to who complained; None when no answer may be sent, with the reason on record.
+
+    `also` are further reports of the same reporter that the letter answers. A storm of reports is not answered one by
+    one, but an outcome is always told.
+    """
     reporter = report.reading.reporter if report.reading else None
     to = (reporter.address if reporter else "") or report.sender
     if not may_be_answered(to, desk.own_addresses):
         record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="NO_ANSWER_ADDRESS")
         return None
-    if too_many_to(to, at=at, hourly_max=desk.complainant_hourly_max):
+    if kind is not LetterKind.OUTCOME and too_many_to(to, at=at, hourly_max=desk.complainant_hourly_max):
         record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="TOO_MANY_TO_THEM")
         return None
     facts = LetterFacts(
         operator=desk.operator,
         abuse_contact=desk.abuse_address,
-        reports=(report.key,),
+        reports=(report.key, *also),
         reporter_reference=reporter.reference if reporter else "",
         received_at=report.received_at,
         digest=report.evidence,
@@ -104,16 +120,25 @@ def tell_complainant(kind: LetterKind, *, report: Report, once: str, desk: Desk,
 
 
 def warned_by(case: str) -> str | None:
-    """The letter that warned of a measure, if it was handed over: no measure without it (clause row 63)."""
-    for letter in letters_of_case(case):
-        if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT:
-            return letter.key
-    return None
+    """The first letter that warned of a measure, if it was handed over: no measure without it (clause row 63)."""
+    return next(iter(notices_sent(case)), None)
+
+
+def notices_sent(case: str) -> dict[str, datetime]:
+    """The case's notices that were handed over, and when; first one first."""
+    return {
+        letter.key: letter.sent_at
+        for letter in letters_of_case(case)
+        if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT and letter.sent_at is not None
+    }
 
 
 def edition_named(desk: Desk, id: str) -> Edition:
     """The edition that a case is bound to."""
-    return next(e for e in desk.editions if e.id == id)
+    for edition in desk.editions:
+        if edition.id == id:
+            return edition
+    raise EditionGone(f"edition {id}, to which a case is bound, is not there any more; put its folder back.")
 
 
 def main_allegation(case: Case) -> Allegation | None:
@@ -130,6 +155,7 @@ def _customer_facts(
     at: datetime,
     actor: str,
     measure: Measure | None,
+    only: frozenset[str] | None,
     more: Mapping[str, Any],
 ) -> LetterFacts:
     representative = customer.representative
@@ -137,7 +163,8 @@ def _customer_facts(
     edition = edition_named(desk, case.edition)
     clause = edition.clause(case.clause)
     reports = reports_of_case(case.key)
-    allegations = [i.allegation for r in reports for i in r.incidents]
+    allegations = [i.allegation for r in reports for i in r.incidents if only is None or i.key in only]
+    places = list(dict.fromkeys(a.offender for a in allegations)) or [case.resource]
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
     facts: dict[str, Any] = {
@@ -153,14 +180,15 @@ def _customer_facts(
         "first_seen": moments[0] if moments else None,
         "last_seen": moments[-1] if moments else None,
         "type": case.type,
-        "resource": case.resource,
+        "resource": places[0],
+        "further": tuple(places[1:]),
         "explanation": case.explanation,
         "clause": clause.id,
         "clause_title": clause.title,
         "clause_text": clause.text,
         "edition": case.edition,
         "what_to_do": clause.steps_for(case.type),
-        "answer_by": case.due_at or at + case.answer_within,
+        "answer_by": _answer_by(case, fresh=only is not None, at=at),
         "measure": measure,
         "source_kind": _source_kind(reports),
         "automated": actor == "worker",
@@ -175,6 +203,12 @@ def _customer_facts(
             "evidence": redact(first.excerpt, hide=hide, keep=_kept(first)),
         }
     return LetterFacts(**{**facts, **more})
+
+
+def _answer_by(case: Case, *, fresh: bool, at: datetime) -> datetime:
+    """When the time to answer ends; for what is named for the first time it begins now."""
+    within = at + case.answer_within
+    return within if fresh or case.due_at is None else case.due_at
 
 
 _KINDS = {

@@ -7,11 +7,11 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff.cases import rules
-from tipstaff.cases.operations import move_case
-from tipstaff.cases.queries import get_case, list_in
+from tipstaff.cases.operations import move_case, start_due
+from tipstaff.cases.queries import get_case, list_in, list_without_due
 from tipstaff.notices.operations import recover_interrupted, release_held
 from tipstaff.notices.queries import letters_of_case
-from tipstaff.words import CaseState, Letter, LetterKind, LetterState
+from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
 
 from .desk import Desk
 
@@ -30,8 +30,8 @@ def post_letters(*, desk: Desk, post_next: Callable[[], Letter | None], now: Cal
 
 
 def start_clock_of(letter: Letter) -> None:
-    """In the transaction that notes a letter's sending: if it is a case's notice, the time to answer begins."""
-    if letter.case is not None and letter.kind is LetterKind.NOTICE:
+    """In the transaction that notes a letter's sending: after a notice or a reminder the time to answer begins."""
+    if letter.case is not None and letter.kind in (LetterKind.NOTICE, LetterKind.REMINDER):
         start_clock(letter.case)
 
 
@@ -39,7 +39,11 @@ def start_clock(key: str) -> None:
     """If the notice of this case was handed over, its time to answer runs from that moment."""
     with transaction.atomic():
         case = get_case(key)
-        if case is None or case.state is not CaseState.OPENED:
+        if case is None:
+            return
+        if case.state is CaseState.NOTIFIED and case.due_at is None:
+            _start_again(case)
+        if case.state is not CaseState.OPENED:
             return
         for letter in letters_of_case(key):
             if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT and letter.sent_at is not None:
@@ -52,9 +56,18 @@ def start_clock(key: str) -> None:
                 return
 
 
+def _start_again(case: Case) -> None:
+    """After a dispute that was not upheld: the new time runs from the reminder's handing over."""
+    for letter in reversed(letters_of_case(case.key)):
+        if letter.kind is LetterKind.REMINDER and letter.state is LetterState.SENT and letter.sent_at is not None:
+            due = rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within)
+            start_due(case.key, due_at=due, at=letter.sent_at, actor="worker", about=(letter.key,))
+            return
+
+
 def start_clocks() -> None:
-    """For every case whose notice went out while nobody was there to note it, as after a kill."""
-    for key in list_in(CaseState.OPENED):
+    """For every case whose letter went out while nobody was there to note it, as after a kill."""
+    for key in (*list_in(CaseState.OPENED), *list_without_due()):
         start_clock(key)
 
 

@@ -1,6 +1,6 @@
 """Every reason for which an act is refused, in one place for those who tell people about it."""
 
-from tipstaff.cases.operations import NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
+from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.rules import AlreadyExtended, IllegalMove
 from tipstaff.enforcement.operations import NoSuchMeasure
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
@@ -13,6 +13,7 @@ from .suspension import NotWarned
 __all__ = [
     "AlreadyExtended",
     "AlreadyInACase",
+    "AlreadyProposed",
     "AnswerTooLong",
     "IllegalMove",
     "NoSuchCase",

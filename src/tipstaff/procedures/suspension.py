@@ -4,21 +4,25 @@ The order is the law of this file: a warning that was handed over, or a recorded
 measure (clause rows 63 and 64); the narrowest that suffices is taken (62); what was taken is given back (89).
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
-from tipstaff.cases.operations import move_case
-from tipstaff.cases.queries import get_case, list_due, list_in
+from tipstaff.cases.operations import NotDue, lock_case, move_case
+from tipstaff.cases.queries import get_case, list_due, list_in, told_incidents
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed
 from tipstaff.enforcement.operations import plan_measure, want_lifted
 from tipstaff.enforcement.planner import Footprint, weigh
-from tipstaff.enforcement.queries import measures_of_case
+from tipstaff.enforcement.queries import list_measures, measures_of_case
 from tipstaff.intake.operations import set_incident
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
+from tipstaff.notices.operations import withdraw_unsent
+from tipstaff.notices.queries import letter_written_for
 from tipstaff.registry.queries import accounts_on, customers_of_reseller, get_customer, holdings_of, services_of
 from tipstaff.words import (
     Allegation,
@@ -29,6 +33,7 @@ from tipstaff.words import (
     LetterKind,
     Measure,
     MeasureState,
+    Report,
     ReportOutcome,
     Role,
     Rung,
@@ -36,12 +41,18 @@ from tipstaff.words import (
 )
 
 from .desk import Desk
-from .letters import edition_named, tell_complainant, tell_customer, warned_by
+from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
+
+log = logging.getLogger("tipstaff.worker")
 
 MEASURE_LASTS = timedelta(days=7)
 """Every measure ends by itself: unless it is lifted earlier or a person renews it (operator's parameter)."""
 URGENT_MEASURE_LASTS = timedelta(hours=24)
 """A measure without a warning is reviewed within a day, or ends (clause row 64; operator's parameter)."""
+
+MEASURES_AT_A_TIME = 1000
+LIFTED_LOOKED_AT = 100
+"""The newest lifted measures; older ones were told long ago."""
 
 _STANDING = frozenset(
     {MeasureState.PLANNED, MeasureState.APPLYING, MeasureState.IN_FORCE, MeasureState.LIFTING, MeasureState.FAILED}
@@ -55,41 +66,79 @@ class NotWarned(PermissionError):
 def deadlines_pass(*, desk: Desk, at: datetime) -> list[str]:
     """Every case whose time to answer has ended: overdue, then the narrowest measure is planned."""
     passed = list_due(at)
-    for key in passed:
-        with transaction.atomic():
-            try:
-                move_case(
-                    key, to=CaseState.OVERDUE, at=at, actor="worker", why="The deadline passed without an answer."
-                )
-            except IllegalMove:
-                continue  # Answered between our look and our lock: the answer counts.
-    for key in list_in(CaseState.OVERDUE):
-        with transaction.atomic():
-            try:
-                plan_for(key, desk=desk, at=at, actor="worker")
-            except NotWarned:
-                # It cannot be overdue without a warning; should it be, a person finds out why, and nothing is done.
-                move_case(key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why="No warning is on record.")
+    _one_by_one(passed, lambda key: _become_overdue(key, at=at), at=at)
+    _one_by_one(list_in(CaseState.OVERDUE), lambda key: _plan_by_clock(key, desk=desk, at=at), at=at)
+    _one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _plan_what_came_later(key, desk=desk, at=at), at=at)
     return passed
+
+
+def _one_by_one(keys: Iterable[str], act: Callable[[str], None], *, at: datetime) -> None:
+    """Each case in a transaction of its own: one that cannot be followed goes to a person and stops no other."""
+    for key in keys:
+        try:
+            with transaction.atomic():
+                act(key)
+        except (OperationalError, InterfaceError):
+            raise  # The database itself: nothing else would go better now.
+        except Exception as why:
+            log.exception("%s cannot be followed", key)
+            with suppress(IllegalMove), transaction.atomic():
+                sentence = f"It could not be followed ({type(why).__name__}: {why}); look at it before anything else."
+                move_case(key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why=sentence)
+
+
+def _become_overdue(key: str, *, at: datetime) -> None:
+    with suppress(IllegalMove, NotDue):  # Answered, or given more time, between our look and our lock: that counts.
+        move_case(
+            key, to=CaseState.OVERDUE, at=at, actor="worker", why="The deadline passed without an answer.",
+            only_if_due=True,
+        )  # fmt: skip
+
+
+def _plan_by_clock(key: str, *, desk: Desk, at: datetime) -> None:
+    try:
+        plan_for(key, desk=desk, at=at, actor="worker")
+    except NotWarned:
+        # It cannot be overdue without a warning; should it be, a person finds out why, and nothing is done.
+        move_case(key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why="No warning is on record.")
+
+
+def _plan_what_came_later(key: str, *, desk: Desk, at: datetime) -> None:
+    """An address that was reported, and told, while a measure on another one was in force already."""
+    case = lock_case(key)
+    taken = {m.notice for m in measures_of_case(key)}
+    later = {n for n, sent in notices_sent(key).items() if n not in taken and sent + case.answer_within <= at}
+    if later & {letter for letter in told_incidents(key).values() if letter}:
+        plan_for(key, desk=desk, at=at, actor="worker")
 
 
 def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency | None = None) -> list[str]:
     """Weigh the ladder for each thing complained about and plan what is narrowest; keys of the measures planned.
 
-    Nothing is planned, and a person is asked, when no candidate suffices, when the clause wants a person to decide,
-    or when a candidate would hit somebody else. Raise NotWarned without a warning and without urgency.
+    Only what a notice has named to the holder, as long ago as they have time to answer, is weighed: a letter about one
+    address warns of no measure on another. Nothing is planned, and a person is asked, when no candidate suffices, when
+    the clause wants a person to decide, when the holder no longer holds the address, or when a candidate would hit
+    somebody else; the last takes two people. Raise NotWarned without a warning and without urgency.
     """
-    case = get_case(key)
-    assert case is not None, key
-    notice = warned_by(key)
-    if notice is None and urgency is None:
+    case = lock_case(key)
+    sent = notices_sent(key)
+    if not sent and urgency is None:
         raise NotWarned(key)
     by_clock = actor == "worker"
     planned: list[str] = []
     why_not: list[str] = []
-    for allegation in distinct_resources(case):
+    covered = {m.selector for m in measures_of_case(key) if m.state in _STANDING}
+    for allegation, letter in told_resources(case):
+        notice = letter if letter in sent and sent[letter] + case.answer_within <= at else None
+        if notice is None and urgency is None:
+            continue
+        if allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at):
+            why_not.append(f"{case.customer} no longer holds {allegation.source}.")
+            continue
         candidates = weigh_case(case, allegation, desk=desk, at=at)
         chosen = [c for c in candidates if c.chosen]
+        if chosen and all(c.selector in covered for c in chosen):
+            continue
         record(
             "measure.weighed", at=at, actor=actor, about=[key], resource=allegation.offender,
             candidates=[
@@ -102,16 +151,38 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
             why_not.append(f"No measure within reach suffices for {allegation.offender}.")
         elif by_clock and (decider := _decider(case, chosen, desk=desk)) is not None:
             why_not.append(f"Clause {case.clause} leaves this decision to the role {decider}.")
-        elif by_clock and any(c.others_hit for c in chosen):
-            why_not.append(f"The narrowest measure within reach would hit {chosen[0].others_hit} others.")
+        elif urgency is None and any(c.others_hit for c in chosen):
+            why_not.append(
+                f"The narrowest measure within reach would hit {chosen[0].others_hit} others: two people decide."
+            )
         else:
-            planned += [_plan(case, c, candidates, notice=notice, urgency=urgency, at=at, actor=actor) for c in chosen]
+            planned += [
+                _plan(
+                    case, c, candidates, notice=notice, urgency=urgency if notice is None else None, at=at, actor=actor
+                )
+                for c in chosen
+                if c.selector not in covered
+            ]
     if planned:
         move_case(key, to=CaseState.MEASURE_PLANNED, at=at, actor=actor, why=_why(urgency), about=tuple(planned))
         desk.enqueue("enforce", "all")
-    elif case.state is CaseState.OVERDUE:
-        move_case(key, to=CaseState.WAITING_PERSON, at=at, actor=actor, why=" ".join(why_not))
+    elif case.state is CaseState.OVERDUE or (why_not and case.state is CaseState.MEASURE_IN_FORCE):
+        why = " ".join(why_not) or "Nothing that a letter has named is left to act on."
+        move_case(key, to=CaseState.WAITING_PERSON, at=at, actor=actor, why=why)
     return planned
+
+
+def what_would_follow(case: Case, allegation: Allegation, *, desk: Desk, at: datetime) -> Candidate | None:
+    """The measure that silence would lead to by the clock alone, as things stand; None where a person would decide."""
+    chosen = [c for c in weigh_case(case, allegation, desk=desk, at=at) if c.chosen]
+    if not chosen or any(c.others_hit for c in chosen) or _decider(case, chosen, desk=desk) is not None:
+        return None
+    return chosen[0]
+
+
+def _still_theirs(case: Case, network: IPv4Network | IPv6Network, *, at: datetime) -> bool:
+    """Whether the holder of the case holds any of it now: what changed hands since is somebody else's."""
+    return case.customer in accounts_on(network, at=at)
 
 
 def _decider(case: Case, chosen: list[Candidate], *, desk: Desk) -> Role | None:
@@ -152,12 +223,15 @@ def _plan(
     )
 
 
-def distinct_resources(case: Case) -> Iterable[Allegation]:
-    """One allegation for each address, URL or name that the case's reports complain about."""
-    seen: dict[str, Allegation] = {}
+def told_resources(case: Case) -> list[tuple[Allegation, str | None]]:
+    """One allegation for each address, URL or name complained about, with the letter that named it, if one did."""
+    told = told_incidents(case.key)
+    seen: dict[str, tuple[Allegation, str | None]] = {}
     for report in reports_of_case(case.key):
         for incident in report.incidents:
-            seen.setdefault(incident.allegation.offender, incident.allegation)
+            offender = incident.allegation.offender
+            if offender not in seen or seen[offender][1] is None:
+                seen[offender] = (incident.allegation, told.get(incident.key))
     return list(seen.values())
 
 
@@ -207,36 +281,57 @@ def _footprint(case: Case, allegation: Allegation, *, at: datetime) -> Footprint
 
 def follow(*, desk: Desk, at: datetime) -> None:
     """Cases follow their measures: told when in force, closed when all are lifted. Safe to run at any time."""
-    for key in list_in(CaseState.MEASURE_PLANNED):
-        with transaction.atomic():
-            _follow_planned(key, desk=desk, at=at)
-    for key in list_in(CaseState.MEASURE_IN_FORCE):
-        with transaction.atomic():
-            _follow_in_force(key, at=at)
-    for key in list_in(CaseState.FIXED):
-        with transaction.atomic():
-            _follow_fixed(key, desk=desk, at=at)
+    for measure in list_measures(state=MeasureState.IN_FORCE, limit=MEASURES_AT_A_TIME):
+        _one_by_one([measure.case], lambda key, m=measure: _follow_measure(m, desk=desk, at=at), at=at)  # type: ignore[misc]
+    for measure in list_measures(state=MeasureState.LIFTED, limit=LIFTED_LOOKED_AT):
+        _one_by_one([measure.case], lambda key, m=measure: _follow_lifted(m, desk=desk, at=at), at=at)  # type: ignore[misc]
+    _one_by_one(list_in(CaseState.MEASURE_PLANNED), lambda key: _follow_planned(key, at=at), at=at)
+    _one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _follow_in_force(key, at=at), at=at)
+    _one_by_one(list_in(CaseState.FIXED), lambda key: _follow_fixed(key, desk=desk, at=at), at=at)
 
 
-def _follow_planned(key: str, *, desk: Desk, at: datetime) -> None:
-    measures = [m for m in measures_of_case(key) if m.state is not MeasureState.LIFTED]
-    if any(m.state is MeasureState.FAILED for m in measures):
-        move_case(key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why="A measure could not be carried out.")
-    elif measures and all(m.state is MeasureState.IN_FORCE for m in measures):
-        case = move_case(
-            key, to=CaseState.MEASURE_IN_FORCE, at=at, actor="worker", why="Read back from the device.",
-            about=tuple(m.key for m in measures),
-        )  # fmt: skip
-        for measure in measures:
-            _tell_of_measure(LetterKind.MEASURE_TAKEN, case, measure, desk=desk, at=at)
+def _follow_measure(measure: Measure, *, desk: Desk, at: datetime) -> None:
+    """Whoever is hit is told, whatever became of the case meanwhile; whoever no longer holds it is not hit."""
+    case = get_case(measure.case)
+    assert case is not None, measure.case
+    if letter_written_for(f"{LetterKind.MEASURE_TAKEN}:{measure.key}") is None:
+        _tell_of_measure(LetterKind.MEASURE_TAKEN, case, measure, desk=desk, at=at)
+    network = measure.selector.network
+    if case.state is CaseState.CLOSED:
+        want_lifted(measure.key, why="Its case is closed.", at=at, actor="worker")
+    elif network is not None and not _still_theirs(case, network, at=at):
+        want_lifted(measure.key, why=f"{case.customer} no longer holds {network}.", at=at, actor="worker")
+
+
+def _follow_lifted(measure: Measure, *, desk: Desk, at: datetime) -> None:
+    """However a measure ended, its customer hears of it."""
+    written = f"{LetterKind.MEASURE_LIFTED}:{measure.key}"
+    if measure.in_force_at is not None and letter_written_for(written) is None:
+        case = get_case(measure.case)
+        assert case is not None, measure.case
+        _tell_of_measure(LetterKind.MEASURE_LIFTED, case, measure, desk=desk, at=at)
+
+
+def _follow_planned(key: str, *, at: datetime) -> None:
+    measures = measures_of_case(key)
+    if any(m.state in (MeasureState.PLANNED, MeasureState.APPLYING, MeasureState.LIFTING) for m in measures):
+        return
+    standing = tuple(m.key for m in measures if m.state is MeasureState.IN_FORCE)
+    if standing:
+        failed = [m.key for m in measures if m.state is MeasureState.FAILED]
+        why = "Read back from the device." + (f" Refused: {', '.join(failed)}." if failed else "")
+        move_case(key, to=CaseState.MEASURE_IN_FORCE, at=at, actor="worker", why=why, about=standing)
+    else:
+        why = "No measure came into force: each was refused or withdrawn."
+        move_case(key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why=why)
 
 
 def _follow_in_force(key: str, *, at: datetime) -> None:
     measures = measures_of_case(key)
-    if measures and all(m.state is MeasureState.LIFTED for m in measures):
+    if measures and all(m.state in (MeasureState.LIFTED, MeasureState.FAILED) for m in measures):
         move_case(
             key, to=CaseState.WAITING_PERSON, at=at, actor="worker",
-            why="The measure ended by itself; a person decides whether the case is closed or a new one is needed.",
+            why="The measure has ended; a person decides whether the case is closed or another is needed.",
         )  # fmt: skip
 
 
@@ -280,6 +375,10 @@ def lift_all(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> Non
     desk.enqueue("enforce", "all")
 
 
+_ABOUT_AN_OPEN_CASE = frozenset(
+    {LetterKind.NOTICE, LetterKind.REMINDER, LetterKind.EXTENSION_GRANTED, LetterKind.DISPUTE_RECEIVED}
+)
+
 _TOLD = {
     CaseOutcome.FIXED: ReportOutcome.FIXED,
     CaseOutcome.FIXED_AFTER_MEASURE: ReportOutcome.MEASURE_TAKEN,
@@ -292,6 +391,7 @@ def close(key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime,
     """The end: the case is closed, the customer is told, and each complainant learns the outcome, never the name."""
     with transaction.atomic():
         case = move_case(key, to=CaseState.CLOSED, at=at, actor=actor, why=why, outcome=outcome)
+        withdraw_unsent(key, kinds=_ABOUT_AN_OPEN_CASE, why="The case was closed first.", at=at, actor=actor)
         customer = get_customer(case.customer)
         if customer is not None and letters_were_sent(key):
             tell_customer(LetterKind.CASE_CLOSED, case=case, customer=customer, desk=desk, at=at, actor=actor)
@@ -301,12 +401,22 @@ def close(key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime,
                     set_incident(
                         incident.key, outcome=_TOLD[outcome], reason=outcome.upper(), case=key, at=at, actor=actor
                     )
-        for report in reports_of_case(key):
-            if any(i.outcome is not ReportOutcome.DUPLICATE for i in report.incidents):
-                tell_complainant(
-                    LetterKind.OUTCOME, report=report, once=f"outcome:{key}:{report.key}", desk=desk, at=at
-                )
+        _tell_outcome(key, desk=desk, at=at)
         return case
+
+
+def _tell_outcome(key: str, *, desk: Desk, at: datetime) -> None:
+    """One letter to each complainant of the case, however many reports they sent."""
+    by_reporter: dict[str, list[Report]] = {}
+    for report in reports_of_case(key):
+        if any(i.outcome is not ReportOutcome.DUPLICATE for i in report.incidents):
+            reporter = report.reading.reporter.address if report.reading else ""
+            by_reporter.setdefault((reporter or report.sender).lower(), []).append(report)
+    for reporter, (first, *more) in by_reporter.items():
+        tell_complainant(
+            LetterKind.OUTCOME, report=first, once=f"outcome:{key}:{reporter}", also=[r.key for r in more],
+            desk=desk, at=at,
+        )  # fmt: skip
 
 
 def letters_were_sent(key: str) -> bool:

@@ -72,6 +72,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (LetterState.HANDING_OVER, "Handing over", "blue"),
     (LetterState.SENT, "Sent", "green"),
     (LetterState.IN_DOUBT, "In doubt", "violet"),
+    (LetterState.WITHDRAWN, "Withdrawn", "grey"),
     (LetterState.REFUSED, "Refused", "red"),
     (LetterKind.NOTICE, "Notice to the customer", "blue"),
     (LetterKind.REMINDER, "Reminder", "blue"),

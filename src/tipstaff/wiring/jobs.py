@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from procrastinate import JobContext, RetryStrategy, exceptions, jobs
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -44,7 +44,7 @@ def understand(context: JobContext, key: str) -> None:
     try:
         complaint.understand(key, desk=wiring.desk(), at=wiring.now())
     except Exception as why:  # - the job's door: the input is kept, and a person is told
-        if context.job.attempts + 1 < ATTEMPTS_MAX or isinstance(why, DatabaseError):
+        if context.job.attempts + 1 < ATTEMPTS_MAX or isinstance(why, (OperationalError, InterfaceError)):
             raise
         log.exception("report %s could not be read in %s attempts; a person has it now", key, ATTEMPTS_MAX)
         complaint.hand_to_person(key, why=f"The reader failed: {type(why).__name__}.", at=wiring.now())

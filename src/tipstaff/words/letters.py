@@ -83,6 +83,8 @@ class LetterState(enum.StrEnum):
     """The mail server took it; its words are on record."""
     IN_DOUBT = "in_doubt"
     """The process died while handing over: a person decides whether to send again."""
+    WITHDRAWN = "withdrawn"
+    """It was not sent, because what it says no longer holds."""
     REFUSED = "refused"
     """The mail server refused it for good."""
 

@@ -94,9 +94,7 @@ def test_an_unknown_key_is_named_with_its_line_and_a_likely_one() -> None:
     said = refused('[web]\nhost = "127.0.0.1"\nprot = 8081\n')
     assert said == f"{FILE}:3: [web] prot is not a setting; did you mean port."
     said = refused('[operator]\nqqqq = "x"\n')
-    assert said == (
-        f"{FILE}:2: [operator] qqqq is not a setting; known are abuse_address, name, own_domains."
-    )
+    assert said == (f"{FILE}:2: [operator] qqqq is not a setting; known are abuse_address, name, own_domains.")
 
 
 @pytest.mark.parametrize(
