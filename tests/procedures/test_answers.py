@@ -177,5 +177,5 @@ def test_a_case_that_is_not_upheld_lifts_everything_and_tells_both_sides(office:
     office.enforce(at=NOON + 2 * DAY)
     office.post(at=NOON + 2 * DAY)
     assert office.twin.rules() == []
-    assert office.kinds_to(CUSTOMER)[-1] is LetterKind.CASE_CLOSED
+    assert set(office.kinds_to(CUSTOMER)[-2:]) == {LetterKind.CASE_CLOSED, LetterKind.MEASURE_LIFTED}
     assert office.kinds_to(reporter().address)[-1] is LetterKind.OUTCOME
