@@ -92,7 +92,12 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
         raise BadProtected(f"device {device.name!r}: protected: {why}") from why
     # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
     total = count_customers()
-    return Limits(own=own_space(at=at), protected=protected, customers_total=total if total >= 100 else None)
+    return Limits(
+        own=own_space(at=at),
+        protected=protected,
+        customers_total=total if total >= 100 else None,
+        overridden_by=(device.let_pass_by[0], device.let_pass_by[1]) if device.let_pass_by else None,
+    )
 
 
 @functools.cache

@@ -251,3 +251,9 @@ def test_a_bad_port_in_the_environment_is_blamed_on_the_environment() -> None:
 @pytest.mark.parametrize("name", ["TIPSTAFF_LOG_LEVEL", "TIPSTAFF_SUPERVISED", "TIPSTAFF_NO_APT", "TIPSTAFF_CONFIGX"])
 def test_other_variables_are_not_ours_to_judge(name: str) -> None:
     assert load(None, {name: "x"}).path is None
+
+
+def test_a_mass_of_measures_is_let_pass_by_two_people_not_one() -> None:
+    table = '[[devices]]\nname = "edge1"\ndriver = "memory"\nlet_pass_by = {}\n'
+    said = refused(table.format('["ana", "Ana "]'))
+    assert said == f"{FILE}:1: [[devices]] let_pass_by takes the names of two different people."
