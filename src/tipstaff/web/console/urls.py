@@ -21,6 +21,7 @@ urlpatterns = [
     path("evidence/<str:digest>", views.raw_evidence, name="raw_evidence"),
     path("letters/<str:key>", views.letter, name="letter"),
     path("letters/<str:key>/again", views.send_again, name="send_again"),
+    path("letters/<str:key>/arrived", views.did_arrive, name="did_arrive"),
     path("customers", views.customers, name="customers"),
     path("customers/<str:key>", views.customer, name="customer"),
     path("measures", views.measures, name="measures"),

@@ -282,6 +282,20 @@ def send_again(request: StaffRequest, key: str) -> HttpResponse:
     return _tell(request, run, to=reverse("console:letter", args=[key]))
 
 
+@require_POST
+@needs(Ability.SEND_AGAIN)
+def did_arrive(request: StaffRequest, key: str) -> HttpResponse:
+    """Take a letter in doubt as sent: somebody has seen it arrive."""
+
+    def run() -> str:
+        who = request.user.get_username()
+        why = f"{who} knows that it arrived."
+        casework.take_letter_as_sent(key, why=why, desk=wiring.desk(), at=wiring.now(), actor=who)
+        return f"{key} is taken as sent."
+
+    return _tell(request, run, to=reverse("console:letter", args=[key]))
+
+
 @require_safe
 @needs(Ability.SEE_DESK)
 def customers(request: StaffRequest) -> HttpResponse:
