@@ -1,5 +1,6 @@
 """Never the wrong customer, never what no letter named, never unseen: what must hold when things happen at once."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from tipstaff.cases.queries import list_due
 from tipstaff.enforcement.operations import want_lifted
 from tipstaff.intake.operations import AlreadyInACase
 from tipstaff.ledger.queries import entries_about
-from tipstaff.procedures import casework, complaint
+from tipstaff.procedures import casework, complaint, posting
 from tipstaff.procedures.casework import OwnDecision
 from tipstaff.registry import operations as registry
 from tipstaff.registry.queries import holdings_of
@@ -174,3 +175,17 @@ def test_a_complainant_with_many_reports_has_one_letter_about_the_end(office: Of
     office.follow(at=NOON + 9 * HOUR)
     office.post(at=NOON + 9 * HOUR)
     assert office.kinds_to(reporter().address).count(LetterKind.OUTCOME) == 1
+
+
+def test_a_notice_that_was_held_for_long_is_written_anew_with_its_deadline(office: Office) -> None:
+    office.desk = dataclasses.replace(office.desk, mail_out_ready=False)
+    case = office.case_of(office.complain(FIRST, at=NOON))
+    office.desk = dataclasses.replace(office.desk, mail_out_ready=True)
+    much_later = NOON + 20 * DAY
+    posting.post_letters(desk=office.desk, post_next=lambda: None, now=lambda: much_later)
+    office.post(at=much_later)
+    notices = [letter for letter in office.letters_to(CUSTOMER) if letter.kind is LetterKind.NOTICE]
+    assert len(notices) == 1
+    due = office.fresh(case.key).due_at
+    assert due == much_later + case.answer_within
+    assert f"{due.day} {due:%B %Y}" in notices[0].body

@@ -102,8 +102,8 @@ def lock_case(key: str, *, version: int | None = None) -> Case:
     return case_of(_locked(key, version))
 
 
-def mark_told(key: str, *, incidents: Sequence[str], letter: str) -> None:
-    """Note which letter named these incidents' addresses to the holder."""
+def mark_told(key: str, *, incidents: Sequence[str], letter: str | None) -> None:
+    """Note which letter named these incidents' addresses to the holder; None when it was withdrawn."""
     MemberRow.objects.filter(case_id=key, incident__in=list(incidents)).update(told_by=letter)
 
 

@@ -22,6 +22,7 @@ from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
+from tipstaff.notices.queries import letters_of_case
 from tipstaff.policy import Edition, edition_in_force, judge
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
@@ -264,7 +265,7 @@ def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None
             return None
         written = tell_customer(
             LetterKind.NOTICE, case=case, customer=customer, desk=desk, at=at, actor=actor,
-            once=f"notice:{key}:{untold[0]}", incidents=frozenset(untold),
+            once=f"notice:{key}:{untold[0]}:{len(letters_of_case(key))}", incidents=frozenset(untold),
             more=_next_step(case, by_key[untold[0]], desk, at),
         )  # fmt: skip
         if written is not None:

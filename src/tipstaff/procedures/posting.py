@@ -2,31 +2,50 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from tipstaff.cases import rules
-from tipstaff.cases.operations import move_case, start_due
-from tipstaff.cases.queries import get_case, list_in, list_without_due
-from tipstaff.notices.operations import recover_interrupted, release_held
-from tipstaff.notices.queries import letters_of_case
+from tipstaff.cases.operations import lock_case, mark_told, move_case, start_due
+from tipstaff.cases.queries import get_case, list_in, list_without_due, told_incidents
+from tipstaff.notices.operations import recover_interrupted, release_held, withdraw_unsent
+from tipstaff.notices.queries import letters_of_case, list_letters
 from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
 
+from .complaint import tell_untold
 from .desk import Desk
 
 LETTERS_AT_A_TIME = 500
+HELD_FOR_LONG = timedelta(hours=1)
 
 
 def post_letters(*, desk: Desk, post_next: Callable[[], Letter | None], now: Callable[[], datetime]) -> int:
     """Send what is due; returns how many letters were tried. `post_next` carries one to the mail server."""
     if not desk.mail_out_ready:
         return 0
+    renew_held_notices(desk=desk, at=now())
     release_held(at=now())
     for tried in range(LETTERS_AT_A_TIME):
         if post_next() is None:
             return tried
     return LETTERS_AT_A_TIME
+
+
+def renew_held_notices(*, desk: Desk, at: datetime) -> None:
+    """Notices that were held for long name a deadline of the past: they are withdrawn and written anew."""
+    for held in list_letters(state=LetterState.HELD, limit=LETTERS_AT_A_TIME):
+        if held.kind is not LetterKind.NOTICE or held.case is None or at - held.created_at < HELD_FOR_LONG:
+            continue
+        with transaction.atomic():
+            lock_case(held.case)
+            withdraw_unsent(
+                held.case, kinds={LetterKind.NOTICE}, why="It was held, and its deadline is out of date.", at=at,
+                actor="worker",
+            )  # fmt: skip
+            waiting = [incident for incident, letter in told_incidents(held.case).items() if letter == held.key]
+            mark_told(held.case, incidents=waiting, letter=None)
+            tell_untold(held.case, desk=desk, at=at, actor="worker")
 
 
 def start_clock_of(letter: Letter) -> None:
