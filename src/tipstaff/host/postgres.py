@@ -120,7 +120,8 @@ class EmbeddedPostgres:
         self._await_predecessor()
         command = [
             *prefix, "setpriv", "--pdeathsig", "INT", str(binaries / "postgres"), "-D", str(self.data),
-            "-h", "", "-k", str(self.socket), "-c", f"max_connections={60 if self._durable else 400}", "-c", "shared_buffers=128MB",
+            "-h", "", "-k", str(self.socket), "-c", "shared_buffers=128MB",
+            "-c", f"max_connections={60 if self._durable else 400}",
             "-c", "timezone=UTC", "-c", "log_min_messages=warning", "-c", "jit=off",
         ]  # fmt: skip
         if not self._durable:
