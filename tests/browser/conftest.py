@@ -10,27 +10,15 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from psycopg import sql
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the played day is served; its database goes away afterwards."""
-    if not CHROMIUM.exists():
-        pytest.skip("there is no /usr/bin/chromium; `apt-get install chromium` brings it")
     url, name = os.environ["TIPSTAFF_DATABASE_URL"], f"tipstaff_browser_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -54,17 +42,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.terminate()
             process.wait(timeout=20)
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    if not CHROMIUM.exists():
-        pytest.skip("there is no /usr/bin/chromium; `apt-get install chromium` brings it")
-    with sync_playwright() as play:
-        running = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.live.conftest import MakeDesk
 from tests.live.moving_in import network_of
@@ -18,11 +17,6 @@ from tipstaff.testing.lab import Lab
 
 pytestmark = [pytest.mark.live, pytest.mark.browser, pytest.mark.xdist_group("whole-way")]
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
-    "--no-first-run --disable-quic"
-)
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 FAR = "203.0.113.250"
 N = 7
@@ -30,16 +24,6 @@ CUSTOMER = f"Placeholder Holder {N}"
 ADDRESS = str(network_of(N).network_address)
 SOON = 30_000
 """Milliseconds: pages look for news every ten to twenty seconds by themselves."""
-
-
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("there is no /usr/bin/chromium; `apt-get install chromium` brings it")
-    with sync_playwright() as play:
-        running = play.chromium.launch(executable_path=str(CHROMIUM), args=QUIET.split())
-        yield running
-        running.close()
 
 
 def picture(page: Page, name: str) -> None:
@@ -53,7 +37,7 @@ def first_link(desk: Desk) -> str:
 
 
 def test_a_person_watches_one_complaint_from_the_mailbox_to_a_lifted_measure(
-    open_desk: MakeDesk, chromium: Browser
+    open_desk: MakeDesk, browser: Browser
 ) -> None:
     without_packets = Lab.unavailable()
     with ExitStack() as stack:
@@ -68,7 +52,7 @@ def test_a_person_watches_one_complaint_from_the_mailbox_to_a_lifted_measure(
         desk = open_desk(device=device)
         desk.start()
         desk.await_doors()
-        console = _log_in(desk, chromium)
+        console = _log_in(desk, browser)
 
         # The mail, and the case that it becomes.
         desk.send(complaint_of(N, at=desk.now()), sender=f"loop-{N}@reporter.example.org")
@@ -101,7 +85,7 @@ def test_a_person_watches_one_complaint_from_the_mailbox_to_a_lifted_measure(
 
         # The customer opens the link of the letter on a phone and answers.
         link = _link(desk, case)
-        phone = chromium.new_page(viewport={"width": 390, "height": 844})
+        phone = browser.new_page(viewport={"width": 390, "height": 844})
         phone.goto(link)
         expect(phone.get_by_text(ADDRESS).first).to_be_visible()
         assert "reporter.example.org" not in phone.content()
@@ -129,8 +113,8 @@ def _site(desk: Desk) -> str:
     return f"http://127.0.0.1:{desk.web_port}"
 
 
-def _log_in(desk: Desk, chromium: Browser) -> Page:
-    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+def _log_in(desk: Desk, browser: Browser) -> Page:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(first_link(desk))
     page.get_by_label("Password").fill("a long enough password")
     page.get_by_label("The same again").fill("a long enough password")
