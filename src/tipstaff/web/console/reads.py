@@ -235,10 +235,11 @@ class Inbox:
     cases: list[Case]
     letters: list[Letter]
     measures: list[Measure]
+    still_stopped: list[Measure]
 
     @property
     def empty(self) -> bool:
-        return not (self.reports or self.cases or self.letters or self.measures)
+        return not (self.reports or self.cases or self.letters or self.measures or self.still_stopped)
 
 
 def inbox() -> Inbox:
@@ -247,6 +248,7 @@ def inbox() -> Inbox:
         cases=cases.list_cases(states=NEEDS_PERSON, order="severity", limit=100),
         letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
         measures=enforcement.list_measures(state=MeasureState.FAILED, limit=100),
+        still_stopped=enforcement.list_still_stopped(limit=100),
     )
 
 
