@@ -142,3 +142,12 @@ def test_the_public_pages_answer_without_a_log_in(at: object) -> None:
     assert client.get("/health").json()["status"] == "well"
     lines = client.get("/.well-known/security.txt").content.decode().splitlines()
     assert {line.partition(":")[0] for line in lines} >= {"Contact", "Expires"}
+
+
+@pytest.mark.django_db
+def test_a_slash_too_many_leads_to_the_page_and_to_no_other_host() -> None:
+    answer = Client().get("/policy/?edition=x")
+    assert (answer.status_code, answer["Location"]) == (301, "/policy?edition=x")
+    assert Client().get("/console").status_code == 301
+    assert Client().get("/x", PATH_INFO="//evil.example.com/").status_code == 404
+    assert Client().get("/nothing/").status_code == 404
