@@ -208,6 +208,9 @@ def _tell(settings: Config, example: Example, *, quiet: bool) -> list[dict[str, 
 
         def progress(title: str) -> None:
             bar.update(task, advance=1, description=title[:60], clock=f"{wiring.now():%a %H:%M}")
+            done = int(bar.tasks[task].completed)
+            if not notes.is_terminal and done % LINE_EVERY == 0:
+                notes.print(f"{wiring.now():%a %H:%M}  {done} of {len(told)} complaints have come in", soft_wrap=True)
 
         player = Player(
             told,
@@ -252,6 +255,8 @@ _PEOPLE = {
     "admin": ("administrator", "lead"),
 }
 _WHO = {Role.ANALYST: "ana", Role.LEAD: "lead", Role.COUNSEL: "counsel", Role.ENGINEER: "engineer"}
+LINE_EVERY = 15
+"""Without a terminal, where no bar can move, so many complaints are one line of progress."""
 DEMO_PASSWORD = "example-desk-1"  # noqa: S105 - of the example operator, whose data are made anew each time
 
 
