@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff.cases import operations as cases
-from tipstaff.cases.queries import decisions_of, get_case
+from tipstaff.cases.queries import get_case
 from tipstaff.enforcement.operations import take_as_lifted, want_lifted
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
@@ -142,8 +142,3 @@ def take_letter_as_sent(key: str, *, why: str, desk: Desk, at: datetime, actor: 
     """A person knows that a doubtful letter did arrive; if it is a notice, its case's clock starts."""
     take_as_sent(key, at=at, actor=actor, why=why, on_sent=start_clock_of)
     desk.enqueue("letters", "all")
-
-
-def waits_for_second(key: str) -> bool:
-    """Whether an urgent measure is proposed and waits for another person."""
-    return any(d.kind == URGENT and d.seconded_by is None for d in decisions_of(key))
