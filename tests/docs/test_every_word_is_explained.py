@@ -99,9 +99,11 @@ def test_the_variables_that_are_named_exist() -> None:
         "TIPSTAFF_TEST_PROCESSES",
         "TIPSTAFF_WEB_PROT",  # the example of a mistake
     }
-    values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "URL": "postgresql:///x", "STARTTLS": "true"}
+    values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "STARTTLS": "true", "ADDRESS": "x@example.net"}
+    values |= {"OVERRIDE": "x@example.net", "RECIPIENTS": "@example.net", "TIPSTAFF_DATABASE_URL": "postgresql:///x"}
+    values |= {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_WEB_PUBLIC_URL": "https://example.net"}
     together = {"TIPSTAFF_MAIL_OUT_DKIM_SELECTOR", "TIPSTAFF_MAIL_OUT_DKIM_KEY_FILE"}
     for name in settings - others:
         # An unknown one is refused by name.
         named = together if name in together else {name}
-        load(None, {each: values.get(each.rpartition("_")[2], "x") for each in named})
+        load(None, {each: values.get(each, values.get(each.rpartition("_")[2], "x")) for each in named})

@@ -84,6 +84,8 @@ def main() -> None:
     except Exception as why:
         if type(why).__module__.startswith("tipstaff.") and type(why).__name__ in _TOLD_IN_A_SENTENCE:
             said = str(why)
+        elif type(why).__name__ == "OperationalError":
+            said = f"The database does not answer: {str(why).strip().splitlines()[0]}"
         elif isinstance(why, OSError) and why.filename and why.strerror:
             said = f"{why.filename}: {why.strerror}."
         else:
@@ -101,9 +103,11 @@ _TOLD_IN_A_SENTENCE = frozenset(
         "BadSetting",
         "CannotListen",
         "NoPostgres",
+        "NameOfAProgram",
         "NoSuchDriver",
         "ParserIsBroken",
         "PortTaken",
+        "RunsAlready",
     }
 )
 """Failures whose message is written for the person at the terminal. By name: importing them would need a database."""

@@ -123,7 +123,7 @@ def claim_letter(*, at: datetime, worker: str, domain: str = "mail.invalid") -> 
         row.message_id = _message_id(row, domain)
         row.in_reply_to = row.in_reply_to or _thread_of(row)
     row.save()
-    record("letter.sending", at=at, actor=worker, about=_about(row), attempt=row.attempts)
+    record("letter.sending", at=at, actor="worker", about=_about(row), hand=worker, attempt=row.attempts)
     return letter_of(row)
 
 
@@ -133,7 +133,14 @@ def mark_handing_over(key: str, *, at: datetime, worker: str) -> None:
     row = _in_hand(key, worker, LetterState.SENDING)
     row.state = LetterState.HANDING_OVER.value
     row.save()
-    record("letter.handing_over", at=require_aware(at), actor=worker, about=_about(row), message_id=row.message_id)
+    record(
+        "letter.handing_over",
+        at=require_aware(at),
+        actor="worker",
+        about=_about(row),
+        hand=worker,
+        message_id=row.message_id,
+    )
 
 
 @transaction.atomic(durable=True)
@@ -157,7 +164,7 @@ def mark_sent(
     row.due_at = None
     row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(reply)
     row.save()
-    record("letter.sent", at=row.sent_at, actor=worker, about=_about(row), reply=row.detail)
+    record("letter.sent", at=row.sent_at, actor="worker", about=_about(row), hand=worker, reply=row.detail)
     if on_sent is not None:
         on_sent(letter_of(row))
 
@@ -173,15 +180,32 @@ def mark_failed(key: str, *, at: datetime, reply: str, permanent: bool, worker: 
     if _is_blank(row):
         row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()
-        record("letter.withdrawn", at=at, actor=worker, about=_about(row), why="Its matter was sealed meanwhile.")
+        record(
+            "letter.withdrawn",
+            at=at,
+            actor="worker",
+            about=_about(row),
+            hand=worker,
+            why="Its matter was sealed meanwhile.",
+        )
     elif permanent or given_up:
         row.state = LetterState.REFUSED.value
         row.save()
-        record("letter.refused", at=at, actor=worker, about=_about(row), reply=row.detail, given_up=given_up)
+        record(
+            "letter.refused", at=at, actor="worker", about=_about(row), hand=worker, reply=row.detail, given_up=given_up
+        )
     else:
         row.state, row.due_at, row.worker = LetterState.QUEUED.value, next_at, ""
         row.save()
-        record("letter.put_off", at=at, actor=worker, about=_about(row), reply=row.detail, until=next_at.isoformat())
+        record(
+            "letter.put_off",
+            at=at,
+            actor="worker",
+            about=_about(row),
+            hand=worker,
+            reply=row.detail,
+            until=next_at.isoformat(),
+        )
 
 
 @transaction.atomic(durable=True)
@@ -190,7 +214,7 @@ def mark_in_doubt(key: str, *, at: datetime, reply: str, worker: str) -> None:
     row = _in_hand(key, worker, LetterState.HANDING_OVER)
     row.state, row.detail = LetterState.IN_DOUBT.value, _storable(reply)
     row.save()
-    record("letter.in_doubt", at=require_aware(at), actor=worker, about=_about(row), reply=row.detail)
+    record("letter.in_doubt", at=require_aware(at), actor="worker", about=_about(row), hand=worker, reply=row.detail)
 
 
 @transaction.atomic

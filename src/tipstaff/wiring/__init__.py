@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from tipstaff import config
@@ -82,19 +82,23 @@ class BadProtected(ValueError):
     """A device's protected list holds what is no address or prefix; the message names it."""
 
 
+def protected(device: DeviceConfig) -> tuple[IPv4Network | IPv6Network, ...]:
+    """What no measure on this device may touch; raise BadProtected for what is no address or prefix."""
+    try:
+        return tuple(ip_network(p, strict=False) for p in device.protected)
+    except ValueError as why:
+        raise BadProtected(f"device {device.name!r}: protected: {why}") from why
+
+
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
     from tipstaff.registry.queries import count_customers, own_space
 
-    try:
-        protected = tuple(ip_network(p, strict=False) for p in device.protected)
-    except ValueError as why:
-        raise BadProtected(f"device {device.name!r}: protected: {why}") from why
     # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
     total = count_customers()
     return Limits(
         own=own_space(at=at),
-        protected=protected,
+        protected=protected(device),
         customers_total=total if total >= 100 else None,
         overridden_by=(device.let_pass_by[0], device.let_pass_by[1]) if device.let_pass_by else None,
     )

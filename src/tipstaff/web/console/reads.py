@@ -379,8 +379,8 @@ def clause_of(edition: Edition | None, id: str) -> Clause | None:
 
 
 def attribution_in(entries: Sequence[Entry]) -> Attributed | None:
-    """The newest judgement among the entries that named this case's holder."""
-    for entry in reversed(entries):
+    """The judgement that opened the case; later reports of it have their own."""
+    for entry in entries:
         if entry.what == "incident.judged" and entry.detail.get("customer"):
             proof, window = entry.detail.get("proof"), entry.detail.get("window")
             earliest, latest = window if isinstance(window, list) and len(window) == 2 else (None, None)
