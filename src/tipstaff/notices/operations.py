@@ -2,7 +2,7 @@
 
 A letter is sent once, and none is lost, whatever dies when:
 
-    HELD -> QUEUED -> SENDING -> HANDING_OVER -> SENT
+    HELD -> QUEUED -> SENDING -> HANDING_OVER -> SENT -> RETURNED (it reached nobody)
                  ^        |            |-> IN_DOUBT (the answer is lost: a person decides)
                  |        |            |
                  +--------+------------+-> REFUSED (a person sees it)
@@ -152,21 +152,37 @@ def mark_sent(
     worker: str,
     on_sent: Callable[[Letter], None] | None = None,
     first: Callable[[], object] = lambda: None,
+    diverted: bool = False,
 ) -> None:
     """Note that the mail server took it; `on_sent` joins the transaction, so that what follows cannot be forgotten.
 
-    `first` is called at its beginning: what `on_sent` will lock is locked before the letter is, as everywhere else.
+    A letter `diverted` to a recipient override told its reader nothing, and nothing follows from it. `first` is called
+    at its beginning: what `on_sent` will lock is locked before the letter is, as everywhere else.
     Also when this worker was thought dead meanwhile, and even when a person has queued the letter again: while nobody
     else has claimed it, it need not go out twice.
     """
     first()
     row = _in_hand(key, worker, LetterState.HANDING_OVER, LetterState.IN_DOUBT, LetterState.QUEUED)
-    row.due_at = None
+    row.due_at, row.diverted = None, diverted
     row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(reply)
     row.save()
     record("letter.sent", at=row.sent_at, actor="worker", about=_about(row), hand=worker, reply=row.detail)
-    if on_sent is not None:
+    if on_sent is not None and not diverted:
         on_sent(letter_of(row))
+
+
+@transaction.atomic
+def mark_returned(key: str, *, why: str, at: datetime, actor: str) -> bool:
+    """Note that a letter which the mail server had taken came back; False when it is not one that was sent."""
+    row = LetterRow.objects.select_for_update().filter(key=key).first()
+    if row is None:
+        raise NoSuchLetter(key)
+    if row.state != LetterState.SENT.value:
+        return False
+    row.state, row.detail = LetterState.RETURNED.value, _storable(why)
+    row.save()
+    record("letter.returned", at=require_aware(at), actor=actor, about=_about(row), why=row.detail)
+    return True
 
 
 @transaction.atomic(durable=True)

@@ -23,6 +23,12 @@ def letter_written_for(once: str) -> Letter | None:
     return letter_of(row) if row else None
 
 
+def letter_of_message_id(message_id: str) -> Letter | None:
+    """Return the letter that a delivery report names."""
+    row = LetterRow.objects.filter(message_id=message_id).first() if message_id else None
+    return letter_of(row) if row else None
+
+
 def letters_of_case(case: str) -> list[Letter]:
     """Return a case's letters in the order they were written."""
     return [letter_of(row) for row in LetterRow.objects.filter(case=case).order_by("id")]

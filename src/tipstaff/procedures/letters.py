@@ -135,7 +135,10 @@ def notices_sent(case: str) -> dict[str, datetime]:
     return {
         letter.key: letter.sent_at
         for letter in letters_of_case(case)
-        if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT and letter.sent_at is not None
+        if letter.kind is LetterKind.NOTICE
+        and letter.state is LetterState.SENT
+        and letter.sent_at is not None
+        and not letter.diverted
     }
 
 

@@ -71,7 +71,8 @@ def start_clock(key: str) -> None:
         if case.state is not CaseState.OPENED:
             return
         for letter in letters_of_case(key):
-            if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT and letter.sent_at is not None:
+            if letter.kind is LetterKind.NOTICE and _arrived(letter):
+                assert letter.sent_at is not None, "what was sent has its time"
                 due = rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within)
                 with suppress(rules.IllegalMove):  # Somebody noted it, or the customer answered, a moment before us.
                     move_case(
@@ -84,10 +85,16 @@ def start_clock(key: str) -> None:
 def _start_again(case: Case) -> None:
     """After a dispute that was not upheld: the new time runs from the reminder's handing over."""
     for letter in reversed(letters_of_case(case.key)):
-        if letter.kind is LetterKind.REMINDER and letter.state is LetterState.SENT and letter.sent_at is not None:
+        if letter.kind is LetterKind.REMINDER and _arrived(letter):
+            assert letter.sent_at is not None, "what was sent has its time"
             due = rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within)
             start_due(case.key, due_at=due, at=letter.sent_at, actor="worker", about=(letter.key,))
             return
+
+
+def _arrived(letter: Letter) -> bool:
+    """As far as anybody can tell: handed over, not come back, and not sent to a staging address instead."""
+    return letter.state is LetterState.SENT and not letter.diverted
 
 
 def start_clocks() -> None:

@@ -230,6 +230,8 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "letter.sending": ("Letter taken up", "grey", _letter("is being sent")),
         "letter.handing_over": ("Handing over", "grey", _letter("goes to the mail server")),
         "letter.sent": ("Letter sent", "green", _letter("was taken by the mail server")),
+        "letter.returned": ("Letter came back", "red", _letter("came back")),
+        "letter.not_written": ("No letter written", "violet", lambda _: "Its matter is sealed."),
         "letter.refused": ("Letter refused", "red", _letter("was refused for good")),
         "letter.put_off": ("Letter put off", "amber", _letter("was put off")),
         "letter.in_doubt": ("Letter in doubt", "violet", _letter("may or may not have arrived")),
