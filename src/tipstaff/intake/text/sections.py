@@ -10,6 +10,7 @@ from .find import refang
 
 LONGEST_LINE = 2000
 MOST_LINES = 3000
+_LONGEST_SIGNATURE = 25
 _LONGEST_FILE = 200_000
 _LONGEST_QUOTED = 40_000
 _MOST_FILES = 12
@@ -138,7 +139,8 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
     """The lines of a text with their zones. A pasted header holds until an empty line or a line that is none."""
     in_headers = in_register = signed = False
     register_lines = 0
-    for raw in text.split("\n"):
+    raws = text.split("\n")
+    for number, raw in enumerate(raws):
         line = raw.rstrip()
         bare = line.lstrip()
         if not bare:
@@ -151,7 +153,8 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
                 in_headers = False
                 continue
         if zone == "body" and line == "--":
-            signed = True
+            # What many lines follow is no signature, however it begins.
+            signed = len(raws) - number <= _LONGEST_SIGNATURE
         if zone in ("subject", "file_headers"):
             yield zone, bare
             continue

@@ -1,0 +1,54 @@
+"""Which kind of abuse is meant: words of the subject and the text, and what the rules of `text.kinds` found in them."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from .model import Classes
+
+LENGTH = 6.0
+"""To which length a mail's features are scaled."""
+_WORD = re.compile(r"[^\W\d_]{2,24}")
+_STEM = 9
+_SUBJECT_WORDS = 40
+_TEXT_WORDS = 1200
+_TEXT_LETTERS = 8000
+_EARLY = 60
+
+
+def facts(*, subject: str, text: str, rules: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Features of a mail with their strengths. Those that begin with `#` are no words of the mail."""
+    found: dict[str, float] = {}
+    for word in _WORD.findall(subject.lower())[:_SUBJECT_WORDS]:
+        found[f"s={word[:_STEM]}"] = 1.0
+    words = [x[:_STEM] for x in _WORD.findall(text[:_TEXT_LETTERS].lower())[:_TEXT_WORDS]]
+    for word, count in Counter(words).items():
+        found[f"w={word}"] = min(1.0, 0.4 + 0.2 * math.log1p(count))
+    for word in words[:_EARLY]:
+        found[f"f={word}"] = 0.7
+    whole = sum(rules.values())
+    for kind, points in rules.items():
+        found[f"#r={kind}"] = 0.3 * math.log1p(points)
+        found[f"#p={kind}"] = 6.0 * points / whole
+    found[f"#top={max(rules, key=lambda x: (rules[x], x))}" if rules else "#none"] = 3.0 if rules else 1.0
+    return list(found.items())
+
+
+def likeliest(features: list[tuple[str, float]], classes: Classes) -> tuple[str, float, float]:
+    """The likeliest kind, its likelihood, and that of the next."""
+    chances = classes.probabilities(features, length=LENGTH)
+    order = sorted(range(len(chances)), key=lambda i: -chances[i])
+    return classes.names[order[0]], chances[order[0]], chances[order[1]] if len(order) > 1 else 0.0
+
+
+def doubts(chance: float, following: float, kind: str, features: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Features from which it is told how sure the kind is."""
+    agrees = any(name == f"#top={kind}" for name, _ in features)
+    return [
+        ("chance", chance),
+        ("gap", chance - following),
+        ("clear", float(chance > 0.8)),
+        ("rules agree", float(agrees)),
+        ("both", float(agrees and chance > 0.6)),
+    ]
