@@ -3,14 +3,21 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..text.candidate import Candidate
+from ..text.candidate import Candidate, Shape
 from .model import Forest, Linear, sigmoid
-from .rivals import FEATURES, PLACE, rows
+from .rivals import FEATURES, PLACE, WAY, rows
 from .words import number
 
 _CHOSEN_FROM = 0.5
 _MEANT_FROM = 0.12
 _TELLING = 4
+_FELLOW = 0.95
+_LISTED = frozenset({"alone", "cell", "text", "start"})
+_LISTED_HOSTS = frozenset({"alone"})
+_CONTRARY = frozenset(
+    {"well_known", "rightful", "near_ours", "label_victims", "other_hop", "victim_key", "victim_column", "arrow_target", "unroutable", "own_way"}
+)
+"""Cues that part a candidate from a list of offenders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,26 @@ def likelihoods(candidates: Sequence[Candidate], linear: Linear, rivals: Forest)
     if not all("unroutable" in x.features for x in candidates):
         # Nobody can be found by an address that is no one's, as long as another is named.
         likely = [0.0 if "unroutable" in x.features else p for x, p in zip(candidates, likely, strict=True)]
-    return likely
+    return _with_fellows(candidates, likely)
+
+
+def _with_fellows(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:
+    """Where the likeliest is named in lists only and stands out by nothing but its place, its fellows are as likely."""
+    first = max(range(len(candidates)), key=lambda i: (likely[i], -candidates[i].first))
+    best = candidates[first]
+    told = {x for x in best.shapes if x[0] not in WAY}
+    # What the letter itself lists counts before what it quotes or comes with.
+    told = {x for x in told if x[0] == "body"} or told
+    fellows: dict[Shape, list[int]] = {x: [] for x in told}
+    for i, this in enumerate(candidates):
+        if i != first and _CONTRARY.isdisjoint(this.features):
+            for shape in told & this.shapes:
+                fellows[shape].append(i)
+    if not told or not all(fellows.values()):
+        return likely
+    listed = _LISTED if best.kind == "ip" else _LISTED_HOSTS
+    taken = {i for shape in told if shape[1] in listed for i in fellows[shape]}
+    return [max(p, likely[first] * _FELLOW) if i in taken else p for i, p in enumerate(likely)]
 
 
 def telling(this: Candidate, linear: Linear) -> list[str]:

@@ -15,7 +15,7 @@ CUES = (
     "near_strong", "near_yours", "ip_word", "prose_later", "mention", "defanged", "hxxp", "deep", "rightful",
     "reference", "reference_above", "item", "item_above", "as_url", "as_name", "bracketed", "well_known",
 )  # fmt: skip
-_WAY = frozenset({"subject", "headers", "file_headers", "register", "signature"})
+WAY = frozenset({"subject", "headers", "file_headers", "register", "signature"})
 _LISTS = frozenset({"alone", "cell"})
 _LOOKED_AT = 60
 _RIVALS_LOOKED_AT = 30
@@ -68,7 +68,7 @@ def rows(candidates: Sequence[Candidate], scores: Sequence[float], places: Seque
         for shape, inside in members.items()
     }
     loose_said = {shape: sum(said[j] for j in inside) / len(inside) for shape, inside in loose_members.items()}
-    best_lists = {x for x in best.shapes if x[0] not in _WAY}
+    best_lists = {x for x in best.shapes if x[0] not in WAY}
     best_loose = looser[order[0]]
     in_subject = sum("zone_subject" in x.features for x in candidates)
     found: dict[int, list[float]] = {}
@@ -124,4 +124,4 @@ def rows(candidates: Sequence[Candidate], scores: Sequence[float], places: Seque
 
 def _loose(this: Candidate) -> set[Shape]:
     """Its lists, less what leads to them."""
-    return {x[:2] for x in this.shapes if x[1] in _LISTS and x[0] not in _WAY}
+    return {x[:2] for x in this.shapes if x[1] in _LISTS and x[0] not in WAY}

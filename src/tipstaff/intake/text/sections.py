@@ -41,13 +41,16 @@ def lay_out(mail: Mail) -> list[Line]:
             shown = text_line[:LONGEST_LINE]
             plain = refang(shown)
             lines.append(Line(shown, plain, line_zone, len(lines), before, plain != shown))
-            if not _ITEM.match(plain):
+            if not _ITEM.match(plain) and not (" " not in plain.strip() and _REST_OF_URL.search(plain)):
                 # Items of a list keep the label above the list; a label broken over two lines is joined.
                 before = f"{before[-80:]} {plain}" if len(plain) < 25 and not before.endswith((":", ".")) else plain
     return lines
 
 
 _ITEM = re.compile(r"[\s*•·>|\[(<\"'-]{0,8}[^\s]{0,2000}[.:][^\s]{1,2000}\s{0,3}\Z")
+
+
+_REST_OF_URL = re.compile(r"[=&%/]|\d{4}")
 
 
 def _texts(mail: Mail) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ _DIGITS = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d_]{1,20}")
 _WIDE = re.compile(r" {2,}")
 _WORDS_KEPT = 3
+_LABEL_WORDS = 8
 
 
 def separator(text: str) -> str:
@@ -83,7 +84,7 @@ def shapes_of(line: Line, things: list[Found]) -> tuple[list[Shape], list[int], 
         before = text[: x.start]
         bare = not before[-40:].strip(_BULLETS) and not before.strip(_BULLETS)
         if bare and len(text) - x.end < 4:
-            shapes.append((line.zone, "alone", _told(line.before)))
+            shapes.append((line.zone, "alone", _told(line.before, _LABEL_WORDS)))
         elif sign:
             shapes.append((line.zone, "cell", cell_of(text, x.start, sign), sign))
         elif bare:
@@ -94,9 +95,9 @@ def shapes_of(line: Line, things: list[Found]) -> tuple[list[Shape], list[int], 
     return shapes, places, sign
 
 
-def _told(label: str) -> str:
+def _told(label: str, most: int = _WORDS_KEPT) -> str:
     """The last words of what leads to a thing."""
-    return " ".join(_WORD.findall(label[-40:].lower())[-_WORDS_KEPT:])
+    return " ".join(_WORD.findall(label[-12 * most :].lower())[-most:])
 
 
 def _signs(before: str) -> str:
