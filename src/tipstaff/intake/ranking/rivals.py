@@ -13,7 +13,7 @@ CUES = (
     "zone_quoted", "zone_embedded", "zone_register", "zone_signature", "unroutable", "own_way", "outside_hop",
     "other_hop", "own_domain", "in_url", "label_victims", "victim_key", "source_key", "arrow_target", "arrow_source",
     "near_strong", "near_yours", "ip_word", "prose_later", "mention", "defanged", "hxxp", "deep", "rightful",
-    "reference", "reference_above", "item", "item_above", "as_url", "as_name", "bracketed", "well_known",
+    "reference", "reference_above", "item", "item_above", "as_url", "as_name", "bracketed", "well_known", "sender_domain",
 )  # fmt: skip
 WAY = frozenset({"subject", "headers", "file_headers", "register", "signature"})
 _LISTS = frozenset({"alone", "cell"})

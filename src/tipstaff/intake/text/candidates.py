@@ -78,6 +78,10 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
             _see_addresses(line, found, addresses, columns)
             _see_hosts(line, found, addresses, hosts, own)
     _look_at_way(mail, lines, addresses.by_value)
+    writer = registered_part(mail.sender[1].rpartition("@")[2])
+    for this in hosts.by_value.values():
+        if registered_part(this.value) == writer:
+            this.see("sender_domain")
     _join_names(hosts)
     _drop_surroundings(addresses)
     _compare(list(addresses.by_value.values()), addresses.total)
