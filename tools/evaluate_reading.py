@@ -65,9 +65,9 @@ def named(reading: dict[str, Any]) -> tuple[set[str], set[str]]:
 def compared(mail: Told, reading: dict[str, Any]) -> tuple[set[str], set[str]]:
     """What should have been named and what was; hosts count only where no address is meant."""
     addresses, hosts = named(reading)
-    if mail.label["ips"]:
-        return set(mail.label["ips"]), addresses
-    wanted = set(mail.label["hosts"])
+    if mail.wanted["ip"]:
+        return mail.wanted["ip"], addresses
+    wanted = mail.wanted["host"]
     strangers = {x for x in hosts if not any(_related(x, y) for y in wanted)}
     return wanted, strangers | {y for y in wanted if any(_related(x, y) for x in hosts)}
 

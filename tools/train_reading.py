@@ -3,9 +3,9 @@
     python tools/train_reading.py CORPUS               writes src/tipstaff/intake/ranking/weights.json
     python tools/train_reading.py CORPUS --evaluate    prints figures on reporters held out, as one JSON object
 
-CORPUS holds `mails/*.eml` and `labels.jsonl`, one object a line: `file`, `rejected` (it is no complaint), `ips`, `hosts`
-(the offenders that stand in the mail), `class` (XARF v4 type, or null). A reporter is what stands before the first dot
-of a file's name. Nothing that fewer than five reporters wrote enters the weights, and words enter as numbers only.
+CORPUS holds `mails/*.eml` and `labels.jsonl`, one object a line: `file`, `rejected` (it is no complaint), `ips` and
+`hosts` (the offenders that stand in the mail), `class` (XARF v4 type, or null). A reporter is what stands before the
+first dot of a file's name. No word that fewer than five reporters wrote enters the weights, and words enter as numbers.
 
 It needs numpy, scipy, scikit-learn and lightgbm, which the program itself does not: install them beside it.
 """
@@ -29,17 +29,18 @@ from sklearn.linear_model import LogisticRegression
 from tipstaff.intake.mail import read_mail
 from tipstaff.intake.parsers.freetext import prose
 from tipstaff.intake.ranking import choose, kinds, rivals
-from tipstaff.intake.ranking.model import FILE, Weights, weights_from
+from tipstaff.intake.ranking.model import FILE, Linear, Weights, sigmoid, weights_from
 from tipstaff.intake.ranking.words import number
 from tipstaff.intake.text.candidate import Candidate
 from tipstaff.intake.text.candidates import gather
+from tipstaff.intake.text.find import is_address
 from tipstaff.intake.text.kinds import weigh_kinds
 from tipstaff.intake.text.sections import lay_out
 
 REPORTERS_MIN = 5
 """From how many reporters a word must be known."""
 PRECISION_WANTED = 0.99
-"""Share of readings that must be right where no person looks."""
+"""Share of readings whose sources must be right, all of them and no other, where no person looks."""
 OUTER, INNER = 10, 5
 TARGET = Path(__file__).resolve().parent.parent / "src" / "tipstaff" / "intake" / "ranking" / FILE
 _UNLABELLED = 0.2
@@ -56,27 +57,40 @@ class Told:
     label: dict[str, Any]
     addresses: list[Candidate]
     hosts: list[Candidate]
+    rules: dict[str, float]
     kind_facts: Facts
 
     @property
     def reporter(self) -> str:
         return self.file.split(".")[0]
 
+    def around(self, kind: str) -> rivals.Around:
+        """What stands beside the candidates of a kind."""
+        others = self.hosts if kind == "ip" else self.addresses
+        return rivals.Around(len(others), rivals.about_items(self.rules))
+
     def candidates(self, kind: str) -> list[Candidate]:
         return self.addresses if kind == "ip" else self.hosts
 
+    @property
+    def wanted(self) -> dict[str, set[str]]:
+        """The offenders by the kind of candidate; an address among the hosts of a label is an address."""
+        literal = {x for x in self.label["hosts"] if is_address(x)} if not self.label["ips"] else set()
+        return {"ip": set(self.label["ips"]) | literal, "host": {x for x in self.label["hosts"] if not is_address(x)}}
+
     def meant(self, kind: str) -> list[bool]:
         """Which candidates are right."""
+        wanted = self.wanted[kind]
         if kind == "ip":
-            return [x.value in self.label["ips"] for x in self.addresses]
-        return [any(_related(x.value, host) for host in self.label["hosts"]) for x in self.hosts]
+            return [x.value in wanted for x in self.addresses]
+        return [any(_related(x.value, host) for host in wanted) for x in self.hosts]
 
     def exact(self, kind: str, chosen: Iterable[Candidate]) -> bool:
         """Whether a choice is right as a whole; a host and the host above it count as one."""
         found = {x.value for x in chosen}
+        wanted = self.wanted[kind]
         if kind == "ip":
-            return found == set(self.label["ips"])
-        wanted = set(self.label["hosts"])
+            return found == wanted
         strangers = {x for x in found if not any(_related(x, y) for y in wanted)}
         return not strangers and all(any(_related(x, y) for x in found) for y in wanted)
 
@@ -95,8 +109,9 @@ def load(corpus: Path) -> list[Told]:
         lines = lay_out(mail)
         scene = gather(mail, lines)
         text = prose(lines)
-        facts = kinds.facts(subject=mail.subject, text=text, rules=weigh_kinds(subject=mail.subject, text=text))
-        told.append(Told(label["file"], raw, label, scene.addresses, scene.hosts, facts))
+        rules = weigh_kinds(subject=mail.subject, text=text)
+        facts = kinds.facts(subject=mail.subject, text=text, rules=rules)
+        told.append(Told(label["file"], raw, label, scene.addresses, scene.hosts, rules, facts))
     return told
 
 
@@ -132,7 +147,10 @@ class Vocabulary:
 
 def _linear(vocabulary: Vocabulary, model: LogisticRegression) -> dict[str, Any]:
     weights = {number(x): round(float(model.coef_[0][i]), 4) for x, i in vocabulary.places.items()}
-    return {"bias": round(float(model.intercept_[0]), 4), "weights": {str(x): w for x, w in weights.items() if abs(w) >= 0.002}}
+    return {
+        "bias": round(float(model.intercept_[0]), 4),
+        "weights": {str(x): w for x, w in weights.items() if abs(w) >= 0.002},
+    }
 
 
 def _mail_weights(mails: Sequence[Told], kind: str) -> list[float]:
@@ -153,8 +171,9 @@ def teaching(mails: Sequence[Told], kind: str) -> list[Told]:
     """The mails from which is learned who is meant: those whose offender is known, and those that mean nobody."""
     found = []
     for mail in mails:
-        known = mail.label["ips"] if kind == "ip" else mail.label["hosts"] or mail.label["ips"]
-        told = any(mail.meant(kind)) or (kind == "host" and not mail.label["hosts"])
+        wanted = mail.wanted
+        known = wanted["ip"] if kind == "ip" else wanted["host"] or wanted["ip"]
+        told = any(mail.meant(kind)) or (kind == "host" and not wanted["host"])
         if mail.candidates(kind) and (mail.label["rejected"] or (known and told)):
             found.append(mail)
     return found
@@ -182,7 +201,7 @@ def learn_rivals(mails: Sequence[Told], kind: str) -> list[Any]:
         for mail in (x for x in mails if fold_of(x.reporter, INNER, salt="inner") == fold):
             candidates = mail.candidates(kind)
             meant = mail.meant(kind)
-            looked_at = rivals.rows(candidates, *choose.weigh(candidates, linear))
+            looked_at = rivals.rows(candidates, *choose.weigh(candidates, linear), mail.around(kind))
             for i, row in looked_at.items():
                 rows.append(row)
                 right.append(meant[i])
@@ -245,9 +264,7 @@ def learn_kinds(mails: Sequence[Told], everybody: Sequence[Told]) -> dict[str, A
     }
 
 
-def weights_from_linear(stored: dict[str, Any]) -> Any:
-    from tipstaff.intake.ranking.model import Linear
-
+def weights_from_linear(stored: dict[str, Any]) -> Linear:
     return Linear(stored["bias"], {int(x): w for x, w in stored["weights"].items()})
 
 
@@ -275,7 +292,7 @@ def learn_parts(mails: Sequence[Told]) -> dict[str, Any]:
 def learn(mails: Sequence[Told]) -> dict[str, Any]:
     """All weights. How sure a reading is, is learned on reporters that the parts did not see."""
     judged: dict[str, list[tuple[Facts, bool]]] = {"sure_address": [], "sure_host": [], "sure_kind": []}
-    whole: list[tuple[str, Facts, str, Facts, bool]] = []
+    whole: list[tuple[str, Facts, Facts, bool]] = []
     for fold in range(INNER):
         parts = weights_from(learn_parts([x for x in mails if fold_of(x.reporter, INNER, salt="sure") != fold]))
         for mail in (x for x in mails if fold_of(x.reporter, INNER, salt="sure") == fold and not x.label["rejected"]):
@@ -285,8 +302,8 @@ def learn(mails: Sequence[Told]) -> dict[str, Any]:
                 judged[name].append((doubts, right))
             if kind_right is not None:
                 judged["sure_kind"].append((kind_doubts, kind_right))
-            if name and kind_right is not None:
-                whole.append((name, doubts, "sure_kind", kind_doubts, right and kind_right))
+            if name:
+                whole.append((name, doubts, kind_doubts, right))
     stored = learn_parts(mails)
     for name, cases in judged.items():
         vocabulary = Vocabulary((f"#{i}", [(f"#{x}", s) for x, s in facts]) for i, (facts, _) in enumerate(cases))
@@ -294,45 +311,41 @@ def learn(mails: Sequence[Told]) -> dict[str, Any]:
         model.fit(vocabulary.matrix([[(f"#{x}", s) for x, s in facts] for facts, _ in cases]), [x for _, x in cases])
         stored[name] = {
             "bias": round(float(model.intercept_[0]), 4),
-            "weights": {
-                str(number(x[1:])): round(float(model.coef_[0][i]), 4) for x, i in vocabulary.places.items()
-            },
+            "weights": {str(number(x[1:])): round(float(model.coef_[0][i]), 4) for x, i in vocabulary.places.items()},
         }
     trusted = weights_from(stored)
-    sure = []
-    for name, doubts, _, kind_doubts, right in whole:
-        sure.append((_sigmoid(getattr(trusted, name).score(doubts)) * _sigmoid(trusted.sure_kind.score(kind_doubts)), right))
+    sure = [
+        (sigmoid(getattr(trusted, name).score(doubts)) * sigmoid(trusted.sure_kind.score(kind_doubts)), right)
+        for name, doubts, kind_doubts, right in whole
+    ]
     stored["sure_from"] = round(threshold(sure), 4)
     return stored
 
 
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
-
-
 def _judge_choice(mail: Told, parts: Weights) -> tuple[str, Facts, bool]:
-    if mail.label["ips"] and mail.addresses:
-        choice = choose.choose(mail.addresses, parts.address, parts.address_rivals)
+    wanted = mail.wanted
+    if wanted["ip"] and mail.addresses:
+        choice = choose.choose(mail.addresses, parts.address, parts.address_rivals, mail.around("ip"))
         return "sure_address", list(choice.doubts), mail.exact("ip", choice.chosen)
-    if mail.label["hosts"] and not mail.label["ips"] and mail.hosts:
-        choice = choose.choose(mail.hosts, parts.host, parts.host_rivals)
+    if wanted["host"] and not wanted["ip"] and mail.hosts:
+        choice = choose.choose(mail.hosts, parts.host, parts.host_rivals, mail.around("host"))
         return "sure_host", list(choice.doubts), mail.exact("host", choice.chosen)
     return "", [], False
 
 
 def _judge_kind(mail: Told, parts: Weights) -> tuple[Facts, bool | None]:
-    kind, chance, following = kinds.likeliest(mail.kind_facts, parts.kinds)
+    kind, chance, following = kinds.likeliest(mail.kind_facts, parts.kinds, mail.rules)
     right = kind == mail.label["class"] if mail.label["class"] else None
     return list(kinds.doubts(chance, following, kind, mail.kind_facts)), right
 
 
 def threshold(cases: Sequence[tuple[float, bool]]) -> float:
-    """The confidence from which enough are right, however the rest goes."""
+    """The confidence from which enough are right, were the next one wrong."""
     ordered = sorted(cases, key=lambda x: -x[0])
     best, right = 1.0, 0
     for many, (confidence, ok) in enumerate(ordered, 1):
         right += ok
-        if right >= PRECISION_WANTED * many and many >= 20:
+        if many - right + 1 <= (1 - PRECISION_WANTED) * many:
             best = confidence
     return best
 

@@ -39,8 +39,10 @@ _AUTO_SUBJECT = re.compile(
     r"autom[aá]tica|fuera de (?:la )?oficina|risposta automatica|"
     r"resposta autom[aá]tica|automatisch antwoord|afwezig|autosvar|автоответ|自动回复|自動返信|自動応答|"
     r"vacation|on (?:annual )?leave|aus[êe]ncia|odpowiedź automatyczna|autoodpowiedź|automatick[áa] odpove[ďd]|"
-    r"automatická odpověď|autosvar|automatisk(?:t)? svar|fr[åa]nv|frav[æe]r|poissa|automaattinen vastaus|automatikus v[áa]lasz|"
-    r"otomatik (?:yan[ıi]t|cevap)|r[ăa]spuns automat|автоматичн\w{1,4} відповідь|автоматический ответ|αυτόματη απάντηση|"
+    r"automatická odpověď|autosvar|automatisk(?:t)? svar|fr[åa]nv|frav[æe]r|poissa|automaattinen vastaus|"
+    r"automatikus v[áa]lasz|"
+    r"otomatik (?:yan[ıi]t|cevap)|r[ăa]spuns automat|автоматичн\w{1,4} відповідь|автоматический ответ|"
+    r"αυτόματη απάντηση|"
     r"מענה אוטומטי|رد تلقائي|자동 ?(?:회신|응답)|부재중|自動回覆|外出|不在|trả lời tự động|balasan otomatis)",
     re.IGNORECASE,
 )
@@ -60,15 +62,22 @@ _RECEIPT = Phrases(
     r"(?:eingangsbest[äa]tigung|wir haben ihre (?:nachricht|anfrage|e-?mail|meldung) erhalten|"
     r"vielen dank f[üu]r ihre (?:nachricht|anfrage|e-?mail|meldung))|"
     r"nous avons bien re[çc]u|hemos recibido su|recebemos (?:a )?su[ao]|abbiamo ricevuto|we "
-    r"hebben (?:uw|je) (?:bericht|e-?mail|melding) (?:goed )?ontvangen|gracias por (?:contactar|su (?:mensaje|correo|reporte))|"
+    r"hebben (?:uw|je) (?:bericht|e-?mail|melding) (?:goed )?ontvangen|gracias por (?:contactar|su (?:mensaje|"
+    r"correo|reporte))|"
     r"recebemos (?:o |a )?(?:seu|sua)|obrigad[oa] (?:por|pelo) (?:seu |sua )?cont|grazie per averci contattat|"
-    r"merci (?:de nous avoir contact|pour votre (?:message|signalement|demande))|votre (?:demande|message|signalement) a (?:bien )?été|"
+    r"merci (?:de nous avoir contact|pour votre (?:message|signalement|demande))|votre (?:demande|message|"
+    r"signalement) a (?:bien )?été|"
     r"otrzymaliśmy (?:twoj|państwa|pana|pani)|potwierdzamy otrzymanie|dziękujemy za (?:wiadomo|zgłosz|kontakt)|"
-    r"(?:obdrželi|přijali) jsme v[áa][šs]|tack för (?:ditt|din|att du)|vi har (?:mottagit|modtaget|mottatt) (?:ditt|din|dit|deres|ert|er) |"
-    r"olemme vastaanottaneet (?:viesti|yhteydenot|ilmoituk)|talebiniz alınd|mesajınız alınd|am primit (?:mesajul|sesizarea)|"
-    r"megkaptuk (?:üzenet|level|bejelent)|ми отримали ваш|дякуємо за звернення|благодарим за обращ|λάβαμε το (?:μήνυμ|αίτημ)|"
-    r"お問い合わせいただき|お問い合わせを受け付け|접수되었습니다|문의해 주셔서|我们已收到您|我們已收到您|已收到您的|感谢您的来信|"
-    r"đã nhận được (?:yêu cầu|email|thư|phản hồi) của|kami telah menerima (?:pesan|laporan|email|permintaan)|terima kasih telah menghubungi|ваш\w{0,2} (?:запрос|обращени\w|письмо) "
+    r"(?:obdrželi|přijali) jsme v[áa][šs]|tack för (?:ditt|din|att du)|vi har (?:mottagit|modtaget|"
+    r"mottatt) (?:ditt|din|dit|deres|ert|er) |"
+    r"olemme vastaanottaneet (?:viesti|yhteydenot|ilmoituk)|talebiniz alınd|mesajınız alınd|"
+    r"am primit (?:mesajul|sesizarea)|"
+    r"megkaptuk (?:üzenet|level|bejelent)|ми отримали ваш|дякуємо за звернення|благодарим за обращ|"
+    r"λάβαμε το (?:μήνυμ|αίτημ)|"
+    r"お問い合わせいただき|お問い合わせを受け付け|접수되었습니다|문의해 주셔서|我们已收到您|我們已收到您|"
+    r"已收到您的|感谢您的来信|"
+    r"đã nhận được (?:yêu cầu|email|thư|phản hồi) của|kami telah menerima (?:pesan|laporan|email|permintaan)|"
+    r"terima kasih telah menghubungi|ваш\w{0,2} (?:запрос|обращени\w|письмо) "
     r"(?:был\w? )?(?:принят|получен|зарегистрирован))",
 )
 _SETTLED = Phrases(
@@ -84,7 +93,8 @@ _SETTLED = Phrases(
     r"review|look into|respond|get back)\w{0,3})",
 )
 _REPLY = re.compile(
-    r"\A\s{0,3}(?:(?:\[[^\]]{1,60}\]|\([^)]{1,60}\))\s{0,2}){0,3}(?:re|aw|sv|antw|rv|回复|答复|odp)\s?(?:\[\d{1,2}\])?:",
+    r"\A\s{0,3}(?:(?:\[[^\]]{1,60}\]|\([^)]{1,60}\))\s{0,2}){0,3}(?:re|aw|sv|antw|rv|回复|答复|"
+    r"odp)\s?(?:\[\d{1,2}\])?:",
     re.IGNORECASE,
 )
 _QUOTE_LEAD = re.compile(
@@ -113,8 +123,10 @@ _STATE = Phrases(
     r")?(?:entered|recorded|submitted|saved|registered|received)|"
     r"(?:ticket|case|request) (?:will|has|was) (?:now )?(?:be |been )?(?:now )?(?:manually )?"
     r"(?:checked|closed|reviewed|updated|merged|resolved|reopened|escalated|solved|completed|marked as)|"
-    r"have (?:not|n't) (?:yet )?received (?:the |any |your )?(?:requested |further )?(?:information|response|reply|answer|statement)|"
-    r"(?:requested|assigned|scheduled|planned) [^.\n]{0,60} (?:has (?:just |now )?been|was) (?:initiated|started|completed|carried out|"
+    r"have (?:not|n't) (?:yet )?received (?:the |any |your )?(?:requested |further )?(?:information|response|"
+    r"reply|answer|statement)|"
+    r"(?:requested|assigned|scheduled|planned) [^.\n]{0,60} (?:has (?:just |now )?been|was) (?:initiated|"
+    r"started|completed|carried out|"
     r"performed|scheduled|connected)|as requested,? we (?:have|are)|"
     r"(?:ticket|vorgang|anfrage) wurde (?:geschlossen|aktualisiert|gelöst|bearbeitet)|"
     r"(?:su|el) (?:ticket|caso|solicitud) ha sido (?:cerrad|actualizad|resuelt)|seu (?:chamado|ticket) foi|"
@@ -127,20 +139,26 @@ _UNATTENDED = Phrases(
     r"(?:postfach|adresse) wird nicht (?:mehr )?(?:gelesen|überwacht|bearbeitet|verwendet)|"
     r"(?:buz[óo]n|direcci[óo]n) no (?:est[áa]|es) (?:supervisad|monitorizad|atendid|revisad)|"
     r"(?:boîte|adresse)[^.\n]{0,30} n'est (?:pas|plus) (?:consultée|surveillée|utilisée)|"
-    r"casella[^.\n]{0,30} non è (?:più )?(?:monitorata|presidiata|attiva)|no longer (?:works|employed) (?:at|with|for|by)|"
+    r"casella[^.\n]{0,30} non è (?:più )?(?:monitorata|presidiata|attiva)|no longer (?:works|employed) (?:at|"
+    r"with|for|by)|"
     r"has left the (?:company|organi[sz]ation)|ist nicht mehr (?:im unternehmen|für uns tätig)",
 )
 _UNREACHED = re.compile(
-    r"(?:unable|not able|could ?n[o']t|cannot|failed|impossible) (?:to )?(?:inform|notify|contact|reach|deliver).{0,300}"
+    r"(?:unable|not able|could ?n[o']t|cannot|failed|impossible) (?:to )?(?:inform|notify|contact|reach|"
+    r"deliver).{0,300}"
     r"(?:\b55\d[ -]|recipient|address|mailbox)",
     re.IGNORECASE | re.DOTALL,
 )
 _SAID_NO = re.compile(r"\bsaid:? ?\(?5\d\d[ -]|\b5\d\d[ -]5\.\d{1,2}\.\d{1,2}\b", re.IGNORECASE)
 _ACCOUNT_THREAT = Phrases(
-    r"your (?:e-?mail )?(?:account|mail ?box|password|webmail|email|storage|quota|domain mail)[^.\n]{0,60} (?:will|has|is|was|have) (?:be |been |"
-    r"about to |going to |soon )?(?:be )?(?:suspend|expire|deactivat|disabl|lock|clos|terminat|block|delet|full|exceeded|"
-    r"limited|log)\w{0,4}|we will suspend your (?:e-?mail|account)|(?:verify|confirm|validate|upgrade|re-?activate) your "
-    r"(?:e-?mail|account|mail ?box|password|identity)|unusual sign-?in|keep (?:the )?same password|messages? (?:are )?(?:pending|held|on hold) "
+    r"your (?:e-?mail )?(?:account|mail ?box|password|webmail|email|storage|quota|"
+    r"domain mail)[^.\n]{0,60} (?:will|has|is|was|have) (?:be |been |"
+    r"about to |going to |soon )?(?:be )?(?:suspend|expire|deactivat|disabl|lock|clos|terminat|block|delet|full|"
+    r"exceeded|"
+    r"limited|log)\w{0,4}|we will suspend your (?:e-?mail|account)|(?:verify|confirm|validate|upgrade|"
+    r"re-?activate) your "
+    r"(?:e-?mail|account|mail ?box|password|identity)|unusual sign-?in|keep (?:the )?same password|"
+    r"messages? (?:are )?(?:pending|held|on hold) "
     r"(?:in|on|for|from)",
 )
 """Somebody fishes for our own password: no complaint, only mail like any mailbox gets it."""
@@ -195,9 +213,10 @@ def _automatic(mail: Mail, own: str) -> Reading | None:
 
 def _in_hand(mail: Mail, own: str) -> Reading | None:
     early = own[:_OWN_LETTERS].lower()
-    if _is_reply(mail) and len(own) < _OWN_LETTERS and _SETTLED.search(early):
+    evidence = _has_log(own) or _FORWARDED.search(own) is not None
+    if _is_reply(mail) and len(own) < _OWN_LETTERS and _SETTLED.search(early) and not evidence:
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It answers an earlier letter about a matter in hand.")
-    if _STATE.search(early[:800]) and len(own) < 2500 and not _names_stranger(mail, own) and not _has_log(own):
+    if _STATE.search(early[:800]) and len(own) < 2500 and not _names_stranger(mail, own) and not evidence:
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It tells how a matter in hand stands.")
     return None
 
@@ -208,9 +227,10 @@ def _unasked(mail: Mail, own: str) -> Reading | None:
         return set_aside(
             mail, ReadingReason.NEWSLETTER, detail="It is an advertisement or a newsletter, and complains of nothing."
         )
-    if _addresses_us(mail, own) and _ACCOUNT_THREAT.search(f"{mail.subject}\n{own[:_OWN_LETTERS]}".lower()):
-        if not mail.embedded and not _FORWARDED.search(f"{mail.subject}\n{mail.body[:30_000]}"):
-            return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It asks for the password of this very mailbox.")
+    threat = _ACCOUNT_THREAT.search(f"{mail.subject}\n{own[:_OWN_LETTERS]}".lower())
+    forwarded = bool(mail.embedded) or _FORWARDED.search(f"{mail.subject}\n{mail.body[:30_000]}") is not None
+    if threat and not forwarded and _addresses_us(mail, own):
+        return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It asks for the password of this very mailbox.")
     return None
 
 
@@ -286,11 +306,12 @@ def without_offender(mail: Mail, reading: Reading) -> Reading | None:
     In scripts for which our list of words is short, a person looks.
     """
     own = _own_words(mail.body)
-    if reading.reason is ReadingReason.NO_SOURCE and mail.header("list-unsubscribe") and mail.header("list-id"):
-        if _NEWS.search(own):
-            return set_aside(
-                mail, ReadingReason.NEWSLETTER, detail="It is a newsletter, and names nobody.", parser=reading.parser
-            )
+    listed = mail.header("list-unsubscribe") and mail.header("list-id") and _NEWS.search(own)
+    more = _V4_NAMED.search(mail.body) or mail.embedded or mail.attachments or len(reading.allegations) > 1
+    if listed and not more:
+        return set_aside(
+            mail, ReadingReason.NEWSLETTER, detail="It is a newsletter, and names nobody.", parser=reading.parser
+        )
     latin = sum(c < "\u0250" for c in own)
     if not own.strip() or latin < 0.95 * len(own) or _has_log(mail.body) or _speaks_of_abuse(mail):
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..text.candidate import Candidate, Shape
 from .model import Forest, Linear, sigmoid
-from .rivals import FEATURES, PLACE, WAY, rows
+from .rivals import FEATURES, NOTHING, PLACE, WAY, Around, rows
 from .words import number
 
 _CHOSEN_FROM = 0.5
@@ -15,7 +15,17 @@ _FELLOW = 0.95
 _LISTED = frozenset({"alone", "cell", "text", "start"})
 _LISTED_HOSTS = frozenset({"alone"})
 _CONTRARY = frozenset(
-    {"well_known", "rightful", "near_ours", "label_victims", "other_hop", "victim_key", "victim_column", "arrow_target", "unroutable", "own_way"}
+    {
+        "well_known",
+        "rightful",
+        "near_ours",
+        "label_victims",
+        "other_hop",
+        "victim_key",
+        "victim_column",
+        "arrow_target",
+        "own_way",
+    }
 )
 """Cues that part a candidate from a list of offenders."""
 
@@ -33,6 +43,7 @@ class Choice:
     """Likelihood of the likeliest that was not."""
     many: int
     """How many candidates there were."""
+    around: Around = NOTHING
 
     @property
     def doubts(self) -> Iterator[tuple[str, float]]:
@@ -45,6 +56,9 @@ class Choice:
         yield "one", float(len(self.chosen) == 1)
         yield "only", float(self.many == 1)
         yield "list", float(len(self.chosen) > 3)
+        yield "only one named", float(self.many == 1 and self.around.others == 0)
+        yield "no others", float(self.around.others == 0)
+        yield "about items", self.around.about_items
 
 
 NOBODY = Choice((), 0.0, 0.0, 0.0, 0)
@@ -65,17 +79,17 @@ def weigh(candidates: Sequence[Candidate], linear: Linear) -> tuple[list[float],
     return scores, [sum(w * this.features.get(x, 0.0) for x, w in places) for this in candidates]
 
 
-def choose(candidates: Sequence[Candidate], linear: Linear, rivals: Forest) -> Choice:
+def choose(candidates: Sequence[Candidate], linear: Linear, rivals: Forest, around: Around) -> Choice:
     """Those of `candidates` that are meant: the likeliest, if anything speaks for it, and all that are likely."""
     if not candidates:
         return NOBODY
-    likely = likelihoods(candidates, linear, rivals)
+    likely = likelihoods(candidates, linear, rivals, around)
     order = sorted(range(len(candidates)), key=lambda i: (-likely[i], candidates[i].first))
     for this, chance in zip(candidates, likely, strict=True):
         this.score = chance
     chosen = [i for i in order if likely[i] >= _CHOSEN_FROM] or order[:1]
     if likely[chosen[0]] < _MEANT_FROM:
-        return Choice((), 0.0, 0.0, likely[chosen[0]], len(candidates))
+        return Choice((), 0.0, 0.0, likely[chosen[0]], len(candidates), around)
     left = order[len(chosen)] if len(chosen) < len(order) else None
     return Choice(
         tuple(candidates[i] for i in chosen),
@@ -83,13 +97,14 @@ def choose(candidates: Sequence[Candidate], linear: Linear, rivals: Forest) -> C
         likely[chosen[-1]],
         likely[left] if left is not None else 0.0,
         len(candidates),
+        around,
     )
 
 
-def likelihoods(candidates: Sequence[Candidate], linear: Linear, rivals: Forest) -> list[float]:
+def likelihoods(candidates: Sequence[Candidate], linear: Linear, rivals: Forest, around: Around) -> list[float]:
     """How likely each candidate is meant. Beyond the likeliest ones a member of a list is as likely as its fellows."""
     scores, places = weigh(candidates, linear)
-    looked_at = rows(candidates, scores, places)
+    looked_at = rows(candidates, scores, places, around)
     likely = [0.0] * len(candidates)
     by_shape: dict[object, float] = {}
     for i, row in looked_at.items():
@@ -99,9 +114,6 @@ def likelihoods(candidates: Sequence[Candidate], linear: Linear, rivals: Forest)
     for i, this in enumerate(candidates):
         if i not in looked_at:
             likely[i] = max((by_shape.get(x, 0.0) for x in this.shapes), default=0.0)
-    if not all("unroutable" in x.features for x in candidates):
-        # Nobody can be found by an address that is no one's, as long as another is named.
-        likely = [0.0 if "unroutable" in x.features else p for x, p in zip(candidates, likely, strict=True)]
     return _with_fellows(candidates, likely)
 
 

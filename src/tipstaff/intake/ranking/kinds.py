@@ -9,6 +9,9 @@ from .model import Classes
 
 LENGTH = 6.0
 """To which length a mail's features are scaled."""
+_RULES = 0.6
+_FEW_POINTS = 4.0
+"""So many points speak for no kind: a single word that stands in any mail decides nothing."""
 _WORD = re.compile(r"[^\W\d_]{2,24}")
 _STEM = 9
 _SUBJECT_WORDS = 40
@@ -27,7 +30,7 @@ def facts(*, subject: str, text: str, rules: Mapping[str, float]) -> list[tuple[
         found[f"w={word}"] = min(1.0, 0.4 + 0.2 * math.log1p(count))
     for word in words[:_EARLY]:
         found[f"f={word}"] = 0.7
-    whole = sum(rules.values())
+    whole = sum(rules.values()) + _FEW_POINTS
     for kind, points in rules.items():
         found[f"#r={kind}"] = 0.3 * math.log1p(points)
         found[f"#p={kind}"] = 6.0 * points / whole
@@ -35,9 +38,18 @@ def facts(*, subject: str, text: str, rules: Mapping[str, float]) -> list[tuple[
     return list(found.items())
 
 
-def likeliest(features: list[tuple[str, float]], classes: Classes) -> tuple[str, float, float]:
-    """The likeliest kind, its likelihood, and that of the next."""
-    chances = classes.probabilities(features, length=LENGTH)
+def likeliest(
+    features: list[tuple[str, float]], classes: Classes, rules: Mapping[str, float]
+) -> tuple[str, float, float]:
+    """The likeliest learned kind, its likelihood, and that of the next.
+
+    Rules count beside what was learned: they know the kinds of which only few reporters complain.
+    """
+    whole = sum(rules.values()) + _FEW_POINTS
+    chances = [
+        (chance + _RULES * rules.get(name, 0.0) / whole) / (1 + _RULES)
+        for name, chance in zip(classes.names, classes.probabilities(features, length=LENGTH), strict=True)
+    ]
     order = sorted(range(len(chances)), key=lambda i: -chances[i])
     return classes.names[order[0]], chances[order[0]], chances[order[1]] if len(order) > 1 else 0.0
 
@@ -45,10 +57,12 @@ def likeliest(features: list[tuple[str, float]], classes: Classes) -> tuple[str,
 def doubts(chance: float, following: float, kind: str, features: list[tuple[str, float]]) -> list[tuple[str, float]]:
     """Features from which it is told how sure the kind is."""
     agrees = any(name == f"#top={kind}" for name, _ in features)
+    points = max((math.expm1(s / 0.3) for name, s in features if name.startswith("#r=")), default=0.0)
     return [
         ("chance", chance),
         ("gap", chance - following),
         ("clear", float(chance > 0.8)),
         ("rules agree", float(agrees)),
         ("both", float(agrees and chance > 0.6)),
+        ("many points", min(1.0, points / 15.0)),
     ]

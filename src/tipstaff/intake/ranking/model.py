@@ -61,7 +61,9 @@ class Classes:
 
     def probabilities(self, features: Sequence[tuple[str, float]], *, length: float) -> list[float]:
         """How likely each class is; features are scaled to one common `length` so that long mails count no more."""
-        known = [(self.weights[x], strength) for x, strength in ((number(n), s) for n, s in features) if x in self.weights]
+        known = [
+            (self.weights[x], strength) for x, strength in ((number(n), s) for n, s in features) if x in self.weights
+        ]
         squares = sum(strength * strength for _, strength in known)
         scale = length / math.sqrt(squares) if squares else 0.0
         sums = list(self.biases)

@@ -1,7 +1,7 @@
 """How a candidate stands among the others of its mail: alone at the top, one of a list, or one of many in the way."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..text.candidate import Candidate, Shape
@@ -13,10 +13,12 @@ CUES = (
     "zone_quoted", "zone_embedded", "zone_register", "zone_signature", "unroutable", "own_way", "outside_hop",
     "other_hop", "own_domain", "in_url", "label_victims", "victim_key", "source_key", "arrow_target", "arrow_source",
     "near_strong", "near_yours", "ip_word", "prose_later", "mention", "defanged", "hxxp", "deep", "rightful",
-    "reference", "reference_above", "item", "item_above", "as_url", "as_name", "bracketed", "well_known", "sender_domain",
+    "reference", "reference_above", "item", "item_above", "as_url", "as_name", "bracketed", "well_known",
+    "sender_domain",
 )  # fmt: skip
 WAY = frozenset({"subject", "headers", "file_headers", "register", "signature"})
 _LISTS = frozenset({"alone", "cell"})
+_ITEMS = ("content/", "copyright/copyright")
 _LOOKED_AT = 60
 _RIVALS_LOOKED_AT = 30
 
@@ -24,7 +26,7 @@ FEATURES = (
     "score", "said", "list_best", "list_said", "list_size", "list_first", "behind_best", "said_beside_list",
     "before_rival", "is_best_or_fellow", "is_fellow", "best_elsewhere", "shapes", "many", "in_subject",
     "subject_size", "best_in_subject", "count", "behind_count", "share", "network", "six", "loose_fellow",
-    "loose_size", "loose_said", "shape_alone", "shape_cell", "shape_text", "first", *CUES,
+    "loose_size", "loose_said", "others", "about_items", "shape_alone", "shape_cell", "shape_text", "first", *CUES,
 )  # fmt: skip
 
 
@@ -38,7 +40,28 @@ class _List:
     first: int
 
 
-def rows(candidates: Sequence[Candidate], scores: Sequence[float], places: Sequence[float]) -> dict[int, list[float]]:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a mail holds beside the candidates of one kind."""
+
+    others: int = 0
+    """How many candidates of the other kind it names."""
+    about_items: float = 0.0
+    """How far its words speak of pages and files rather than of what an address did, 0 to 1."""
+
+
+NOTHING = Around()
+
+
+def about_items(rules: Mapping[str, float]) -> float:
+    """The share of the rules' points for kinds that are about pages and files."""
+    whole = sum(rules.values())
+    return sum(x for kind, x in rules.items() if kind.startswith(_ITEMS)) / whole if whole else 0.0
+
+
+def rows(
+    candidates: Sequence[Candidate], scores: Sequence[float], places: Sequence[float], around: Around
+) -> dict[int, list[float]]:
     """For the likeliest candidates, by their number, the features named in `FEATURES`.
 
     `scores` are the candidates' sums of cues and words, `places` what the cues in `PLACE` added to them.
@@ -75,15 +98,13 @@ def rows(candidates: Sequence[Candidate], scores: Sequence[float], places: Seque
     for i in order[:_LOOKED_AT]:
         this = candidates[i]
         features = this.features
-        shape = max(this.shapes, key=lambda s: (lists[s].best, lists[s].size, str(s)), default=None)
+        shape: Shape | None = (
+            max(this.shapes, key=lambda s: (lists[s].best, lists[s].size, str(s))) if this.shapes else None
+        )
         own = lists[shape] if shape is not None else _List(scores[i], said[i], 1, this.first)
         kind = shape[1] if shape is not None else ""
         rival = next(
-            (
-                scores[j]
-                for j in order[:_RIVALS_LOOKED_AT]
-                if j != i and this.shapes.isdisjoint(candidates[j].shapes)
-            ),
+            (scores[j] for j in order[:_RIVALS_LOOKED_AT] if j != i and this.shapes.isdisjoint(candidates[j].shapes)),
             -9.0,
         )
         fellow = not best_lists.isdisjoint(this.shapes)
@@ -113,6 +134,9 @@ def rows(candidates: Sequence[Candidate], scores: Sequence[float], places: Seque
             float(not looser[i].isdisjoint(best_loose)),
             float(max((len(loose_members[x]) for x in looser[i]), default=1)),
             max((loose_said[x] for x in looser[i]), default=said[i]),
+            # What a mail speaks of tells whether a page is meant; of addresses it told nothing new.
+            math.log1p(around.others) if this.kind == "host" else 0.0,
+            around.about_items if this.kind == "host" else 0.0,
             float(kind == "alone"),
             float(kind == "cell"),
             float(kind == "text"),

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
@@ -84,14 +84,10 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
             this.see("sender_domain")
     _join_names(hosts)
     _drop_surroundings(addresses)
+    _drop_unroutable(addresses)
     _compare(list(addresses.by_value.values()), addresses.total)
     _compare(list(hosts.by_value.values()), hosts.total)
-    for this in addresses.by_value.values():
-        if not is_public(this.value):
-            this.see("unroutable")
-    return Scene(
-        list(addresses.by_value.values()), list(hosts.by_value.values()), addresses.overflow or hosts.overflow
-    )
+    return Scene(list(addresses.by_value.values()), list(hosts.by_value.values()), addresses.overflow or hosts.overflow)
 
 
 def _only_counts(text: str, addresses: _Heap) -> bool:
@@ -198,20 +194,36 @@ def _join_names(hosts: _Heap) -> None:
 
 def _drop_surroundings(addresses: _Heap) -> None:
     """A network that holds addresses which are named singly says only where those lie."""
-    networks = [x for x in addresses.by_value.values() if x.network][:200]
+    networks = [x for x in addresses.by_value.values() if x.network]
     if not networks:
         return
-    singles = [
-        ip_address(x.value)
-        for x in addresses.by_value.values()
-        if not x.network and any(line.zone not in HOP_ZONES for line in x.lines)
-    ]
+    singles: dict[int, list[int]] = {4: [], 6: []}
+    for this in addresses.by_value.values():
+        if not this.network and any(line.zone not in HOP_ZONES for line in this.lines):
+            single = ip_address(this.value)
+            singles[single.version].append(int(single))
+    for numbers in singles.values():
+        numbers.sort()
     for this in networks:
-        around_ = ip_network(this.network)
-        if any(x.version == around_.version and x in around_ for x in singles):
+        network = ip_network(this.network)
+        numbers = singles[network.version]
+        next_ = bisect_left(numbers, int(network.network_address))
+        if next_ < len(numbers) and numbers[next_] <= int(network.broadcast_address):
             del addresses.by_value[this.value]
     for place, this in enumerate(sorted(addresses.by_value.values(), key=lambda x: x.first)):
         this.first = place
+
+
+def _drop_unroutable(addresses: _Heap) -> None:
+    """Nobody can be found by an address that is everybody's, as long as another is named."""
+    for this in addresses.by_value.values():
+        if not is_public(this.value):
+            this.see("unroutable")
+    left = {value: x for value, x in addresses.by_value.items() if "unroutable" not in x.features}
+    if left and len(left) < len(addresses.by_value):
+        addresses.by_value = left
+        for place, this in enumerate(sorted(left.values(), key=lambda x: x.first)):
+            this.first = place
 
 
 def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate]) -> None:

@@ -122,18 +122,18 @@ _REFERENCE_WORDS = """
     blog news check search query info share view
 """
 _REFERENCE_PARTS = tuple(_REFERENCE_WORDS.split())
-_WELL_KNOWN = frozenset(
-    """
-    abuseipdb.com adobe.com amazon.com apple.com arin.net apnic.net afrinic.net lacnic.net ripe.net iana.org icann.org
-    archive.org bing.com cert.org cisa.gov cisco.com cloudflare.com cve.org debian.org dmarc.org dnsbl.info docs.rs
-    doi.org ebay.com europa.eu facebook.com first.org github.com gitlab.com gmail.com google.com hotmail.com iab.com
-    ietf.org imdb.com instagram.com iso.org linkedin.com live.com maxmind.com microsoft.com mitre.org mozilla.org
-    mxtoolbox.com netflix.com nist.gov nmap.org opendkim.org openssl.org outlook.com owasp.org paypal.com phishtank.com
-    pinterest.com postfix.org rfc-editor.org sans.org shadowserver.org shodan.io spamcop.net spamhaus.org telegram.org
-    t.me tiktok.com trusteddomain.org twitter.com ubuntu.com urlscan.io us-cert.gov vimeo.com virustotal.com w3.org
-    whatsapp.com who.is whois.com wikipedia.org wipo.int wordpress.org x.com yahoo.com youtube.com
-    """.split()
-)
+_WELL_KNOWN_SITES = """
+    abuseipdb.com adobe.com amazon.com apple.com arin.net apnic.net afrinic.net lacnic.net ripe.net iana.org
+    icann.org archive.org bing.com cert.org cisa.gov cisco.com cloudflare.com cve.org debian.org dmarc.org
+    dnsbl.info docs.rs doi.org ebay.com europa.eu facebook.com first.org github.com gitlab.com gmail.com
+    google.com hotmail.com iab.com ietf.org imdb.com instagram.com iso.org linkedin.com live.com maxmind.com
+    microsoft.com mitre.org mozilla.org mxtoolbox.com netflix.com nist.gov nmap.org opendkim.org openssl.org
+    outlook.com owasp.org paypal.com phishtank.com pinterest.com postfix.org rfc-editor.org sans.org
+    shadowserver.org shodan.io spamcop.net spamhaus.org telegram.org t.me tiktok.com trusteddomain.org
+    twitter.com ubuntu.com urlscan.io us-cert.gov vimeo.com virustotal.com w3.org whatsapp.com who.is whois.com
+    wikipedia.org wipo.int wordpress.org x.com yahoo.com youtube.com
+"""
+_WELL_KNOWN = frozenset(_WELL_KNOWN_SITES.split())
 """Sites to which complaints refer for whatever reason. They are meant as well at times: it is one cue among others."""
 _KEY_SIGNS = frozenset(("=", ":", ">"))
 _RIGHTFUL = re.compile(

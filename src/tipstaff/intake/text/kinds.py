@@ -84,9 +84,12 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "connection/infected_host": (
         (
             4,
-            r"infected (?:[\w.-]{2,20} ){0,2}(?:host|machine|computer|system|device|client|ip|node|pc)s?|infected (?:with|by)|"
-            r"infektion\w{0,2}|infiziert\w{0,3}|(?:schadprogramm|malware|virus|trojan\w{0,2}|bot)[ -]?infe[ck]t\w{2,5}|"
-            r"virus[ -]?infected|\bworm\b|infectad[oa]s?|infect[ée]e?s?\b|infett\w{1,2}\b|заражен\w{1,3}|zainfekowan\w{1,3}",
+            r"infected (?:[\w.-]{2,20} ){0,2}(?:host|machine|computer|system|device|client|ip|node|pc)s?|"
+            r"infected (?:with|by)|"
+            r"infektion\w{0,2}|infiziert\w{0,3}|(?:schadprogramm|malware|virus|trojan\w{0,2}|"
+            r"bot)[ -]?infe[ck]t\w{2,5}|"
+            r"virus[ -]?infected|\bworm\b|infectad[oa]s?|infect[ée]e?s?\b|infett\w{1,2}\b|заражен\w{1,3}|"
+            r"zainfekowan\w{1,3}",
         ),
     ),
     "content/phishing": (
@@ -104,7 +107,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             5,
             r"malware (?:distribution|hosting|site|url|download|sample|payload|binar\w{1,3})\w{0,2}|"
             r"malicious (?:software|file|payload|executable|code|binar\w{1,3}|download|script)s?|"
-            r"malicious (?:url|content|domain)s? |schadprogramm\w{0,3}|schadcode|malware (?:family|family:|name|feed)",
+            r"malicious (?:url|content|domain)s? |schadprogramm\w{0,3}|schadcode|malware (?:family|family:|name|"
+            r"feed)",
         ),
         (
             4,
@@ -201,7 +205,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         ),
         (
             2,
-            r"may (?:be|have been) compromised|possibl[ey] compromise\w{0,1}|backdoors?|hijacked (?:server|host|account)s?",
+            r"may (?:be|have been) compromised|possibl[ey] compromise\w{0,1}|backdoors?|hijacked (?:server|host|"
+            r"account)s?",
         ),
     ),
     "messaging/spam": (
@@ -236,7 +241,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             r"(?:exposed|reachable|visible) (?:on|to|from|via) the (?:public )?internet|"
             r"öffentlich (?:erreichbar|zug[äa]nglich)|aus dem internet erreichbar|frei (?:erreichbar|zug[äa]nglich)|"
             r"servicios? (?:expuesto|abierto)s?|serviços? expostos?|services? expos[ée]s?|servizi(?:o)? espost[oi]|"
-            r"dost[ęe]pn\w{1,4} us[łl]u\w{1,3}|открыт\w{2,3} (?:порт|сервис|служб)\w{0,2}|ohne authentifizierung erreichbar|"
+            r"dost[ęe]pn\w{1,4} us[łl]u\w{1,3}|открыт\w{2,3} (?:порт|сервис|служб)\w{0,2}|"
+            r"ohne authentifizierung erreichbar|"
             r"unverschl[üu]sselt\w{0,3} authentifizierung|without (?:any )?authentication",
         ),
         (

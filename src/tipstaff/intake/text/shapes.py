@@ -73,8 +73,11 @@ def shapes_of(line: Line, things: list[Found]) -> tuple[list[Shape], list[int], 
     shapes: list[Shape] = []
     places: list[int] = []
     sign = separator(text) if len(text) < 2000 else ""
+    # A row of nothing but addresses is a list, however they are parted.
+    row = sign if sign and len(things) <= text.count(sign) else ""
     for order, x in enumerate(things):
-        if order and _LIST_JOIN.match(text[things[order - 1].end : x.start][:60]):
+        between = text[things[order - 1].end : x.start][:60] if order else ""
+        if order and _LIST_JOIN.match(between) and not (row and row in between):
             # Addresses in a row, with nothing between them but commas: all of them stand or fall together.
             shapes.append(shapes[-1])
             places.append(places[-1])

@@ -10,6 +10,7 @@ from ...mail import Mail
 from ...ranking import kinds
 from ...ranking.choose import Choice, certainty, choose, telling
 from ...ranking.model import Linear, Weights, load_weights, sigmoid
+from ...ranking.rivals import Around, about_items
 from ...shaping import complaint, excerpt, unreadable
 from ...text.candidate import Candidate
 from ...text.candidates import gather
@@ -44,31 +45,34 @@ class FreetextParser:
         scene = gather(mail, lines)
         if scene.overflow or len(scene.addresses) > 40 * MOST_SOURCES:
             return self._too_many(mail, len(scene.addresses))
-        addresses = choose(scene.addresses, weights.address, weights.address_rivals)
-        hosts = choose(scene.hosts, weights.host, weights.host_rivals)
+        text = prose(lines)
+        rules = weigh_kinds(subject=mail.subject, text=text)
+        matter = about_items(rules)
+        beside_addresses, beside_hosts = Around(len(scene.hosts), matter), Around(len(scene.addresses), matter)
+        addresses = choose(scene.addresses, weights.address, weights.address_rivals, beside_addresses)
+        hosts = choose(scene.hosts, weights.host, weights.host_rivals, beside_hosts)
         if len(addresses.chosen) > MOST_SOURCES:
             return self._too_many(mail, len(addresses.chosen))
         if not addresses.chosen and not hosts.chosen:
             return unreadable(
                 mail, ReadingReason.NO_SOURCE, parser=self.name, detail="It names no address, no URL and no host."
             )
-        text = prose(lines)
-        rules = weigh_kinds(subject=mail.subject, text=text)
-        facts = kinds.facts(subject=mail.subject, text=text, rules=rules)
-        learned, chance, following = kinds.likeliest(facts, weights.kinds)
-        kind = _refined(learned, rules)
-        about_items = kind.startswith(_ABOUT_ITEMS) and kind != "copyright/p2p"
-        sure_of_kind = sigmoid(weights.sure_kind.score(kinds.doubts(chance, following, learned, facts)))
-        sure_of_source = _sure_of_source(addresses, hosts, weights, about_items=about_items)
+        kind, sure_of_kind = _kind(mail.subject, text, rules, weights)
+        with_items = kind.startswith(_ABOUT_ITEMS) and kind != "copyright/p2p"
+        sure_of_source = (
+            certainty(addresses, weights.sure_address) if addresses.chosen else certainty(hosts, weights.sure_host)
+        )
         confidence = round(sure_of_source * sure_of_kind, 3)
         sure = bool(rules) and confidence >= weights.sure_from and not any(x.network for x in addresses.chosen)
-        items = list(hosts.chosen) if about_items or not addresses.chosen else []
+        items = list(hosts.chosen) if with_items or not addresses.chosen else []
         return complaint(
             mail,
             list(_allegations(list(addresses.chosen), items, kind, Times(mail, lines), confidence)),
             parser=self.name,
             sure=sure,
-            marks=() if sure else (*_marks(scene.addresses, addresses, weights.address), *_marks(scene.hosts, hosts, weights.host)),
+            marks=()
+            if sure
+            else (*_marks(scene.addresses, addresses, weights.address), *_marks(scene.hosts, hosts, weights.host)),
             detail="" if sure else _doubt(bool(rules), sure_of_kind, sure_of_source, addresses),
         )
 
@@ -81,14 +85,20 @@ class FreetextParser:
         )
 
 
-def _refined(learned: str, rules: dict[str, float]) -> str:
-    """The learned kind, or a narrower one of its category that words speak of and that is not learned."""
-    if not rules:
-        return UNKNOWN_KIND
-    best = max(rules, key=lambda x: (rules[x], x))
+def _kind(subject: str, text: str, rules: dict[str, float], weights: Weights) -> tuple[str, float]:
+    """The kind of abuse, and how sure that is.
+
+    It is what was learned, or a narrower kind of the same category that words speak of and that is not learned.
+    """
+    facts = kinds.facts(subject=subject, text=text, rules=rules)
+    learned, chance, following = kinds.likeliest(facts, weights.kinds, rules)
+    kind = learned
+    best = max(rules, key=lambda x: (rules[x], x), default="")
     if best in _NARROWER and best.partition("/")[0] == learned.partition("/")[0] and rules[best] >= _RULES_OUTWEIGH:
-        return best
-    return learned
+        kind = best
+        chance, following = max(chance, rules[best] / (sum(rules.values()) + 1.0)), 0.0
+    sure = sigmoid(weights.sure_kind.score(kinds.doubts(chance, following, kind, facts)))
+    return (kind, sure) if rules else (UNKNOWN_KIND, 0.0)
 
 
 _NARROWER = frozenset(
@@ -101,13 +111,6 @@ _NARROWER = frozenset(
         "content/exposed_data",
     }
 )
-
-
-def _sure_of_source(addresses: Choice, hosts: Choice, weights: Weights, *, about_items: bool) -> float:
-    """How likely everything that would be alleged is what is meant."""
-    if not addresses.chosen:
-        return certainty(hosts, weights.sure_host)
-    return certainty(addresses, weights.sure_address)
 
 
 def _marks(candidates: list[Candidate], choice: Choice, linear: Linear) -> Iterable[Mark]:
