@@ -132,7 +132,7 @@ def describe(name: str, reading: Reading) -> dict[str, Any]:
         "detail": reading.detail,
         "confidence": min((x.confidence for x in reading.allegations), default=None),
         "needs_person": reading.outcome is ReadingOutcome.UNREADABLE or reading.reason is ReadingReason.UNSURE,
-        "candidates": [asdict(x) for x in reading.marks],
+        "candidates": [asdict(x) | {"why": list(x.why)} for x in reading.marks],
     }
 
 

@@ -213,10 +213,9 @@ def _automatic(mail: Mail, own: str) -> Reading | None:
 
 def _in_hand(mail: Mail, own: str) -> Reading | None:
     early = own[:_OWN_LETTERS].lower()
-    evidence = _has_log(own) or _FORWARDED.search(own) is not None
-    if _is_reply(mail) and len(own) < _OWN_LETTERS and _SETTLED.search(early) and not evidence:
+    if _is_reply(mail) and len(own) < _OWN_LETTERS and _SETTLED.search(early) and not _shows(own):
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It answers an earlier letter about a matter in hand.")
-    if _STATE.search(early[:800]) and len(own) < 2500 and not _names_stranger(mail, own) and not evidence:
+    if len(own) < 2500 and _STATE.search(early[:800]) and not _names_stranger(mail, own) and not _shows(own):
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It tells how a matter in hand stands.")
     return None
 
@@ -227,9 +226,12 @@ def _unasked(mail: Mail, own: str) -> Reading | None:
         return set_aside(
             mail, ReadingReason.NEWSLETTER, detail="It is an advertisement or a newsletter, and complains of nothing."
         )
-    threat = _ACCOUNT_THREAT.search(f"{mail.subject}\n{own[:_OWN_LETTERS]}".lower())
-    forwarded = bool(mail.embedded) or _FORWARDED.search(f"{mail.subject}\n{mail.body[:30_000]}") is not None
-    if threat and not forwarded and _addresses_us(mail, own):
+    if (
+        _addresses_us(mail, own)
+        and _ACCOUNT_THREAT.search(f"{mail.subject}\n{own[:_OWN_LETTERS]}".lower())
+        and not mail.embedded
+        and not _FORWARDED.search(f"{mail.subject}\n{mail.body[:30_000]}")
+    ):
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It asks for the password of this very mailbox.")
     return None
 
@@ -246,6 +248,11 @@ def _addresses_us(mail: Mail, own: str) -> bool:
 
 _ADDRESSES = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _LOG_LINE = re.compile(r"\d:\d\d:\d\d[^\n]{0,200}(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}|SRC=|sshd\[|\"(?:GET|POST) ")
+
+
+def _shows(own: str) -> bool:
+    """True when logs or mail headers are shown: then something new is alleged."""
+    return _has_log(own) or _FORWARDED.search(own) is not None
 
 
 def _has_log(text: str) -> bool:
@@ -312,12 +319,19 @@ def without_offender(mail: Mail, reading: Reading) -> Reading | None:
         return set_aside(
             mail, ReadingReason.NEWSLETTER, detail="It is a newsletter, and names nobody.", parser=reading.parser
         )
-    latin = sum(c < "\u0250" for c in own)
-    if not own.strip() or latin < 0.95 * len(own) or _has_log(mail.body) or _speaks_of_abuse(mail):
+    begin = own[:_LETTERS_LOOKED_AT]
+    if (
+        not begin.strip()
+        or len(_OTHER_SCRIPT.findall(begin)) > 0.05 * len(begin)
+        or _has_log(mail.body)
+        or _speaks_of_abuse(mail)
+    ):
         return None
     if reading.outcome is not ReadingOutcome.COMPLAINT and len(mail.leaves) > 1:
         return None
     return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It speaks of no abuse.", parser=reading.parser)
 
 
+_LETTERS_LOOKED_AT = 6000
+_OTHER_SCRIPT = re.compile("[^\x00-\u024f]")
 _V4_NAMED = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.])")

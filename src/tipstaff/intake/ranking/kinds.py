@@ -18,6 +18,8 @@ _SUBJECT_WORDS = 40
 _TEXT_WORDS = 1200
 _TEXT_LETTERS = 8000
 _EARLY = 60
+_STRENGTHS = tuple(min(1.0, 0.4 + 0.2 * math.log1p(x)) for x in range(20))
+"""What a word counts that occurs so many times."""
 
 
 def facts(*, subject: str, text: str, rules: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -27,7 +29,7 @@ def facts(*, subject: str, text: str, rules: Mapping[str, float]) -> list[tuple[
         found[f"s={word[:_STEM]}"] = 1.0
     words = [x[:_STEM] for x in _WORD.findall(text[:_TEXT_LETTERS].lower())[:_TEXT_WORDS]]
     for word, count in Counter(words).items():
-        found[f"w={word}"] = min(1.0, 0.4 + 0.2 * math.log1p(count))
+        found[f"w={word}"] = _STRENGTHS[count] if count < len(_STRENGTHS) else 1.0
     for word in words[:_EARLY]:
         found[f"f={word}"] = 0.7
     whole = sum(rules.values()) + _FEW_POINTS

@@ -26,7 +26,10 @@ class Linear:
     def score(self, features: Iterable[tuple[str, float]]) -> float:
         """The sum over features with their strengths; what is not known counts nothing."""
         weights = self.weights
-        return self.bias + sum(weights.get(number(name), 0.0) * strength for name, strength in features)
+        total = self.bias
+        for name, strength in features:
+            total += weights.get(number(name), 0.0) * strength
+        return total
 
     def reasons(self, features: Iterable[tuple[str, float]], *, most: int) -> list[tuple[str, float]]:
         """The features that spoke most for the score, the strongest first."""
@@ -61,10 +64,14 @@ class Classes:
 
     def probabilities(self, features: Sequence[tuple[str, float]], *, length: float) -> list[float]:
         """How likely each class is; features are scaled to one common `length` so that long mails count no more."""
-        known = [
-            (self.weights[x], strength) for x, strength in ((number(n), s) for n, s in features) if x in self.weights
-        ]
-        squares = sum(strength * strength for _, strength in known)
+        weights = self.weights
+        known = []
+        squares = 0.0
+        for name, strength in features:
+            pairs = weights.get(number(name))
+            if pairs is not None:
+                known.append((pairs, strength))
+                squares += strength * strength
         scale = length / math.sqrt(squares) if squares else 0.0
         sums = list(self.biases)
         for pairs, strength in known:

@@ -25,7 +25,7 @@ MOST_MARKS = 12
 UNKNOWN_KIND = "reputation/threat_intelligence"
 """The type of a complaint that names somebody and no kind of abuse: a person looks at it."""
 _LINE_SHOWN = 300
-_RULES_OUTWEIGH = 10.0
+_RULES_OUTWEIGH = 8.0
 _ABOUT_ITEMS = ("content/", "copyright/")
 
 
