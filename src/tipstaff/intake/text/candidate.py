@@ -21,7 +21,7 @@ class Candidate:
     """Place among all candidates of its kind, from 0."""
     features: dict[str, float] = field(default_factory=dict)
     """Cues by name, each with its strength."""
-    words: set[str] = field(default_factory=set)
+    words: dict[str, None] = field(default_factory=dict)
     """The words around it, with where they stand."""
     lines: list[Line] = field(default_factory=list)
     urls: dict[str, None] = field(default_factory=dict)

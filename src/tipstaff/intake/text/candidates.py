@@ -123,7 +123,7 @@ def _see_addresses(line: Line, found: list[Found], addresses: _Heap, columns: Co
             if new and len(this.lines) <= _LINES_LOOKED_AT:
                 title = columns.title(line, sign, cell_of(line.plain, x.start, sign)) if sign else ""
                 look_at_address(this, x, line, order=place, of=places[-1] + 1, is_log=log, column=title)
-                this.words.update(around(line.plain, x.start, x.end, label=line.before, title=title))
+                this.words.update(dict.fromkeys(around(line.plain, x.start, x.end, label=line.before, title=title)))
 
 
 def _see_hosts(line: Line, found: list[Found], addresses: _Heap, hosts: _Heap, own: frozenset[str]) -> None:
@@ -144,7 +144,7 @@ def _see_hosts(line: Line, found: list[Found], addresses: _Heap, hosts: _Heap, o
                 this.urls.setdefault(x.value)
             if len(this.lines) < _LINES_KEPT:
                 this.lines.append(line)
-                this.words.update(around(line.plain, x.start, x.end, label=line.before))
+                this.words.update(dict.fromkeys(around(line.plain, x.start, x.end, label=line.before)))
             _new_shape(this, shape)
             continue
         this = hosts.take(x.host)
@@ -157,7 +157,7 @@ def _see_hosts(line: Line, found: list[Found], addresses: _Heap, hosts: _Heap, o
             this.lines.append(line)
             if new and len(this.lines) <= _LINES_LOOKED_AT:
                 look_at_host(this, x, line, own=own, alone=len(found) == 1)
-                this.words.update(around(line.plain, x.start, x.end, label=line.before))
+                this.words.update(dict.fromkeys(around(line.plain, x.start, x.end, label=line.before)))
 
 
 def _new_shape(this: Candidate, shape: Shape) -> bool:
