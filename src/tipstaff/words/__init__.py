@@ -1,5 +1,17 @@
 """The vocabulary every room speaks: frozen values, no I/O, no Django, no clock."""
 
+from .accounts import Acceptance, AccountUser, Change, Origin, StandingPeriod, Version
+from .admission import (
+    Admission,
+    AdmissionState,
+    Concern,
+    ConcernKind,
+    LateUse,
+    LateUseReason,
+    ListKind,
+    Use,
+    UseKind,
+)
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .holders import (
     Attribution,
@@ -52,11 +64,16 @@ from .reports import (
     Reporter,
     ReportOutcome,
 )
+from .resources import LetterOfAuthority, Resource, ResourceKind
 from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severity, Verdict
 
 __all__ = [
     "SEALED_TYPES",
     "XARF_TYPES",
+    "Acceptance",
+    "AccountUser",
+    "Admission",
+    "AdmissionState",
     "Allegation",
     "Answer",
     "Attribution",
@@ -65,7 +82,10 @@ __all__ = [
     "Case",
     "CaseOutcome",
     "CaseState",
+    "Change",
     "Channel",
+    "Concern",
+    "ConcernKind",
     "Customer",
     "Decision",
     "Degree",
@@ -80,9 +100,13 @@ __all__ = [
     "HoldingKind",
     "ImportPreview",
     "Incident",
+    "LateUse",
+    "LateUseReason",
     "Letter",
     "LetterKind",
+    "LetterOfAuthority",
     "LetterState",
+    "ListKind",
     "Measure",
     "MeasureState",
     "Missing",
@@ -91,6 +115,7 @@ __all__ = [
     "Note",
     "NoticePosture",
     "Observation",
+    "Origin",
     "Plan",
     "ProbeResult",
     "Proof",
@@ -103,6 +128,8 @@ __all__ = [
     "ReportOutcome",
     "Reporter",
     "Representative",
+    "Resource",
+    "ResourceKind",
     "Role",
     "Rule",
     "Rung",
@@ -115,9 +142,13 @@ __all__ = [
     "Site",
     "SourceKind",
     "Standing",
+    "StandingPeriod",
     "Step",
     "Tier",
     "Urgency",
+    "Use",
+    "UseKind",
     "Verdict",
+    "Version",
     "require_aware",
 ]
