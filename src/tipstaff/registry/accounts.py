@@ -21,7 +21,17 @@ from tipstaff.words import (
 )
 
 from .changes import Draft, change
-from .models import AcceptanceRow, CustomerRow, RepresentativeRow, ServiceRow, StandingRow, UserRow
+from .models import (
+    AcceptanceRow,
+    CustomerRow,
+    HoldingRow,
+    RepresentativeRow,
+    ResourceRow,
+    ServiceRow,
+    SiteRow,
+    StandingRow,
+    UserRow,
+)
 from .refusals import NotAContact, NotTheCustomersService, ResellersInACircle, UnknownKey
 from .rows import stated_customer_of
 
@@ -105,14 +115,19 @@ def _weigh(
 def set_standing(
     customer: str, standing: Standing, *, since: datetime, why: str, at: datetime, actor: str,
     origin: Origin = Origin.PERSON,
-) -> None:  # fmt: skip
-    """A customer's contract runs, rests or has ended since a moment. The same again does nothing."""
+) -> tuple[str, ...]:  # fmt: skip
+    """A customer's contract runs, rests or has ended since a moment. The same again does nothing.
+
+    Returns what a person's word kept: an import does not let in again whom somebody sent away by hand.
+    """
     with change(at=at, actor=actor, origin=origin) as draft:
         row = CustomerRow.objects.select_for_update().filter(key=customer).first()
         if row is None:
             raise UnknownKey(f"there is no customer {customer}")
         if row.standing == standing:
-            return
+            return ()
+        if not draft.by_person and "standing" in row.by_person:
+            return (f'standing stays "{row.standing}", which a person has set, and not "{standing}"',)
         _state_standing(customer, standing, since=require_aware(since), why=why, draft=draft)
         row.standing = standing
         if draft.by_person:
@@ -123,6 +138,7 @@ def set_standing(
             "customer.standing", at=at, actor=actor, about=[customer], standing=standing, since=since, why=why,
             change=draft.key,
         )  # fmt: skip
+        return ()
 
 
 def _state_standing(customer: str, standing: Standing, *, since: datetime, why: str, draft: Draft) -> None:
@@ -372,3 +388,26 @@ def _refuse_circle(customer: Customer) -> None:
         raise ResellersInACircle(f"{' under '.join(climbed)} is a circle")
     if row is None:
         raise UnknownKey(f"there is no reseller {customer.reseller}")
+
+
+def end_service(key: str, *, held_until: datetime, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> int:
+    """A service has ended: so does all that is held by it and is still open. How many holdings that were."""
+    held_until = require_aware(held_until)
+    with change(at=at, actor=actor, origin=origin) as draft:
+        if not ServiceRow.objects.filter(key=key).exists():
+            raise UnknownKey(f"there is no service {key}")
+        ended = 0
+        for model in (HoldingRow, SiteRow, ResourceRow):
+            rows = model.objects.select_for_update().filter(service_id=key, during__endswith__isnull=True)
+            for row in rows:
+                if row.during.lower < held_until:
+                    row.during = Range(row.during.lower, held_until)
+                    row.save(update_fields=["during"])
+                    ended += 1
+        if ended:
+            draft.tell(f"the service {key} has ended, with {ended} holdings", key, count=ended)
+            record(
+                "service.ended", at=at, actor=actor, about=[key], held_until=held_until, holdings=ended,
+                change=draft.key,
+            )  # fmt: skip
+        return ended

@@ -63,7 +63,7 @@ def _customer(row: Mapping[str, str], source: str) -> Customer:
         reseller=row.get("reseller") or None,
         is_reseller=_yes(row.get("is_reseller", ""), "is_reseller"),
         standing=_one_of(Standing, row.get("standing", "") or "good", "standing"),
-        since=_time(row["since"], "since") if row.get("since") else None,
+        since=read_time(row["since"], "since") if row.get("since") else None,
         phone=row.get("phone", ""),
         email=row.get("email", ""),
         postal_address=row.get("postal_address", ""),
@@ -114,7 +114,7 @@ def _acceptance(row: Mapping[str, str], source: str) -> Acceptance:
         customer=row["customer"],
         contract=row["contract"],
         edition=row["edition"],
-        accepted_at=_time(row["accepted_at"], "accepted_at"),
+        accepted_at=read_time(row["accepted_at"], "accepted_at"),
         accepted_by=row.get("accepted_by", ""),
     )
 
@@ -122,8 +122,8 @@ def _acceptance(row: Mapping[str, str], source: str) -> Acceptance:
 def _resource(row: Mapping[str, str], source: str) -> Resource:
     kind = _one_of(ResourceKind, row["resource"], "resource")
     tier = _one_of(Tier, row.get("tier", "") or ("customer" if row.get("customer") else "operator"), "tier")
-    since = _time(row["held_from"], "held_from")
-    until = _time(row["held_until"], "held_until") if row.get("held_until") else None
+    since = read_time(row["held_from"], "held_from")
+    until = read_time(row["held_until"], "held_until") if row.get("held_until") else None
     customer = row.get("customer") or None
     if (tier is Tier.OPERATOR) != (customer is None):
         raise BadRow("A customer's resource names a customer, and the operator's own names none.")
@@ -167,8 +167,8 @@ def _holding(row: Mapping[str, str], source: str) -> Holding:
     customer = row.get("customer") or None
     first = _port(row.get("port_first", "") or "0", "port_first")
     last = _port(row.get("port_last", "") or "65535", "port_last")
-    since = _time(row["held_from"], "held_from")
-    until = _time(row["held_until"], "held_until") if row.get("held_until") else None
+    since = read_time(row["held_from"], "held_from")
+    until = read_time(row["held_until"], "held_until") if row.get("held_until") else None
     holding = Holding(
         key=0,
         tier=tier,
@@ -216,8 +216,8 @@ def _site(row: Mapping[str, str], source: str) -> Site:
     host_name = plain_host_name(row["host_name"])
     if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", host_name):
         raise BadRow(f'"{row["host_name"]}" is not a host name.')
-    since = _time(row["since"], "since")
-    until = _time(row["until"], "until") if row.get("until") else None
+    since = read_time(row["since"], "since")
+    until = read_time(row["until"], "until") if row.get("until") else None
     if until is not None and until <= since:
         raise BadRow("It ends before it begins.")
     return Site(
@@ -230,7 +230,7 @@ def _site(row: Mapping[str, str], source: str) -> Site:
     )
 
 
-def _time(text: str, name: str) -> datetime:
+def read_time(text: str, name: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -39,6 +39,8 @@ class Line:
 
     number: int
     value: Value
+    undated: bool = False
+    """True when the source does not say since when: one that we know already goes on as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,20 @@ from tipstaff.words import (
     require_aware,
 )
 
+from .admission_queries import (
+    count_waiting_admissions,
+    former_customers,
+    get_admission,
+    handle_holder,
+    latest_admissions,
+    list_admissions,
+    list_late_uses,
+    lists_loaded,
+    order_of,
+    periods_of_addresses,
+    periods_of_resources,
+    running_orders,
+)
 from .models import (
     AcceptanceRow,
     CustomerRow,
@@ -58,6 +72,7 @@ from .rows import (
     service_of,
     site_of,
     standing_of,
+    stated_customer_of,
     user_of,
 )
 
@@ -70,29 +85,43 @@ __all__ = [
     "changes_of",
     "collapsed",
     "count_customers",
+    "count_waiting_admissions",
+    "customers_changed_by",
     "customers_of_reseller",
     "edition_accepted",
+    "former_customers",
+    "get_admission",
     "get_change",
     "get_customer",
     "get_service",
+    "handle_holder",
     "holdings_as_known",
     "holdings_covering",
     "holdings_of",
     "holdings_within",
+    "latest_admissions",
     "letters_of_authority",
+    "list_admissions",
     "list_changes",
     "list_customers",
+    "list_late_uses",
+    "lists_loaded",
+    "order_of",
     "own_space",
+    "periods_of_addresses",
+    "periods_of_resources",
     "records_begin_at",
     "representatives_of",
     "resource_holders",
     "resources_of",
+    "running_orders",
     "service_of_site",
     "services_of",
     "sites_named",
     "sites_on",
     "standing_at",
     "standings_of",
+    "stated_representative",
     "users_of",
     "versions_of_addresses",
     "versions_of_customer",
@@ -325,3 +354,17 @@ def all_holdings_of(customer: str, *, limit: int = 1000) -> list[Holding]:
         """,
         [customer, limit],
     )
+
+
+def stated_representative(customer: str) -> Representative | None:
+    """The first contact as the customer's data state it, whether letters reach them or not."""
+    row = CustomerRow.objects.prefetch_related("representatives").filter(key=customer).first()
+    return None if row is None else stated_customer_of(row).representative
+
+
+def customers_changed_by(changes: Iterable[str]) -> list[str]:
+    """The customers whose own row or contacts these changes have written last, by key."""
+    ids = [int(key.removeprefix("CH-")) for key in changes]
+    own = CustomerRow.objects.filter(change__in=ids).values_list("key", flat=True)
+    contacts = RepresentativeRow.objects.filter(change__in=ids).values_list("customer_id", flat=True)
+    return sorted({*own, *contacts})

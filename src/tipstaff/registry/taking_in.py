@@ -33,6 +33,7 @@ from .models import (
     AcceptanceRow,
     ChangeRow,
     CustomerRow,
+    HoldingRow,
     RepresentativeRow,
     ResourceRow,
     ServiceRow,
@@ -126,6 +127,8 @@ def take_in(
     """Take in what was read from a file or another system."""
     tally = _Tally()
     key = None
+    if any(line.undated for line in sheet.lines):
+        sheet = replace(sheet, lines=tuple(_dated(line) if line.undated else line for line in sheet.lines))
     with transaction.atomic(), change(at=at, actor=actor, origin=origin, source=sheet.source) as draft:
         with transaction.atomic():
             _take_in_one_by_one(sheet, tally, at=at, actor=actor, origin=origin)
@@ -158,6 +161,26 @@ def take_in(
         applied=applied,
         change=key,
     )
+
+
+def _dated(line: Line) -> Line:
+    """A row whose source does not say since when: what we know already of the same holder goes on."""
+    value = line.value
+    known: HoldingRow | ResourceRow | None = None
+    if isinstance(value, Holding):
+        known = HoldingRow.objects.filter(
+            tier=value.tier, kind=value.kind, prefix=value.prefix, customer_id=value.customer,
+            during__endswith__isnull=True,
+        ).first()  # fmt: skip
+    elif isinstance(value, Resource):
+        known = ResourceRow.objects.filter(
+            kind=value.kind, name=value.name, scope=value.scope, tier=value.tier, customer_id=value.customer,
+            during__endswith__isnull=True,
+        ).first()  # fmt: skip
+    if known is None:
+        return line
+    assert isinstance(value, Holding | Resource)
+    return replace(line, value=replace(value, held_from=known.during.lower, service=known.service_id))
 
 
 @dataclass
