@@ -14,7 +14,7 @@ from tipstaff.registry.late_use import Period, late_use
 from tipstaff.registry.names import NotInItsForm, plain_name
 from tipstaff.registry.vetting import LISTED, vet, vet_against_lists, weightiest_first
 from tipstaff.registry.whois import looks_published, read_published
-from tipstaff.words import Admission, ImportPreview, LateUse, ListKind, Origin, ResourceKind, Tier, Use, UseKind
+from tipstaff.words import Admission, ImportPreview, LateUse, ListKind, Origin, ResourceKind, Tier, Usage, UsageKind
 
 
 def vet_customer(key: str, *, at: datetime, actor: str) -> Admission:
@@ -63,7 +63,7 @@ def decide(key: str, *, accept: bool, why: str, at: datetime, actor: str) -> Adm
     return registry.decide_admission(key, accept=accept, why=why, at=at, actor=actor)
 
 
-def note_use(use: Use, *, at: datetime, actor: str) -> LateUse | None:
+def note_use(use: Usage, *, at: datetime, actor: str) -> LateUse | None:
     """The door for sensors: what was seen in use becomes a finding if its holder's right to it had ended.
 
     `use` comes from `read_use`, or is in that form. None says that somebody had a right to it, or that nobody knows.
@@ -77,9 +77,9 @@ def note_use(use: Use, *, at: datetime, actor: str) -> LateUse | None:
     return None
 
 
-def _held(use: Use) -> Iterator[list[Period]]:
+def _held(use: Usage) -> Iterator[list[Period]]:
     """Who held what is in use, one list for each thing: an announcement uses a prefix and an AS number."""
-    if use.kind is UseKind.LOGIN:
+    if use.kind is UsageKind.LOGIN:
         yield queries.periods_of_resources([ResourceKind.LOGIN], use.what)
         yield queries.periods_of_resources([ResourceKind.MAILBOX], use.what.lower())
         return
@@ -136,13 +136,13 @@ class BadUse(ValueError):
     """What was seen is not in the form of its kind."""
 
 
-def read_use(kind: UseKind, what: str, *, seen_at: datetime, source: str) -> Use:
+def read_use(kind: UsageKind, what: str, *, seen_at: datetime, source: str) -> Usage:
     """A use in its plain form; raise BadUse with a sentence."""
     try:
-        if kind is UseKind.ANNOUNCEMENT:
+        if kind is UsageKind.ANNOUNCEMENT:
             what = plain_name(ResourceKind.ROUTE, what)
-        elif kind is UseKind.TRAFFIC:
+        elif kind is UsageKind.TRAFFIC:
             what = str(ip_network(what))
     except (ValueError, NotInItsForm) as why:
         raise BadUse(str(why)) from why
-    return Use(kind=kind, what=what, seen_at=seen_at, source=source)
+    return Usage(kind=kind, what=what, seen_at=seen_at, source=source)

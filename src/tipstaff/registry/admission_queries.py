@@ -14,8 +14,8 @@ from tipstaff.words import (
     ListKind,
     ResourceKind,
     Standing,
-    Use,
-    UseKind,
+    Usage,
+    UsageKind,
 )
 
 from .admissions import admission_of, entries_of
@@ -67,7 +67,7 @@ def list_late_uses(*, customer: str | None = None, limit: int = 200) -> list[tup
 
 def _late_use(row: LateUseRow) -> LateUse:
     return LateUse(
-        use=Use(kind=UseKind(row.kind), what=row.what, seen_at=row.last_seen_at, source=row.source),
+        use=Usage(kind=UsageKind(row.kind), what=row.what, seen_at=row.last_seen_at, source=row.source),
         customer=row.customer_key,
         reason=LateUseReason(row.reason),
         ended_at=row.ended_at,

@@ -1,14 +1,14 @@
 """What is still used after its holder's right to it has ended. Pure.
 
-A sensor says that something was seen (`Use`); the registry says who held it when, and each holder's standing then. Only
-fixed holdings count: a leased address that has just changed hands says nothing about anybody.
+A sensor says that something was seen (`Usage`); the registry says who held it when, and each holder's standing then.
+Only fixed holdings count: a leased address that has just changed hands says nothing about anybody.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tipstaff.words import LateUse, LateUseReason, Standing, StandingPeriod, Use
+from tipstaff.words import LateUse, LateUseReason, Standing, StandingPeriod, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Period:
 
 
 def late_use(
-    use: Use, *, periods: Sequence[Period], standings: Mapping[str, Sequence[StandingPeriod]]
+    use: Usage, *, periods: Sequence[Period], standings: Mapping[str, Sequence[StandingPeriod]]
 ) -> LateUse | None:
     """The finding, or None when somebody had a right to it, or nobody ever had, or it can't be said."""
     at = use.seen_at
@@ -49,7 +49,7 @@ def late_use(
     )
 
 
-def _after_termination(use: Use, customer: str, standings: Sequence[StandingPeriod]) -> LateUse | None:
+def _after_termination(use: Usage, customer: str, standings: Sequence[StandingPeriod]) -> LateUse | None:
     now = next((s for s in standings if s.since <= use.seen_at and (s.until is None or use.seen_at < s.until)), None)
     if now is None or now.standing is not Standing.TERMINATED:
         return None

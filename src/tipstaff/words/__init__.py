@@ -9,8 +9,8 @@ from .admission import (
     LateUse,
     LateUseReason,
     ListKind,
-    Use,
-    UseKind,
+    Usage,
+    UsageKind,
 )
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .holders import (
@@ -146,8 +146,8 @@ __all__ = [
     "Step",
     "Tier",
     "Urgency",
-    "Use",
-    "UseKind",
+    "Usage",
+    "UsageKind",
     "Verdict",
     "Version",
     "require_aware",

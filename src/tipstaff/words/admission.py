@@ -77,7 +77,7 @@ class Admission:
     why: str = ""
 
 
-class UseKind(enum.StrEnum):
+class UsageKind(enum.StrEnum):
     """How something shows itself in use."""
 
     TRAFFIC = "traffic"
@@ -89,10 +89,10 @@ class UseKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Usage:
     """A sensor saw that something was used."""
 
-    kind: UseKind
+    kind: UsageKind
     what: str
     """The address or prefix, the log-in, or the prefix and the AS number that originates it."""
     seen_at: datetime
@@ -113,7 +113,7 @@ class LateUseReason(enum.StrEnum):
 class LateUse:
     """A finding: something was used after its holder's right to it had ended."""
 
-    use: Use
+    use: Usage
     customer: str
     reason: LateUseReason
     ended_at: datetime

@@ -17,8 +17,8 @@ from tipstaff.words import (
     ResourceKind,
     Standing,
     StandingPeriod,
-    Use,
-    UseKind,
+    Usage,
+    UsageKind,
 )
 
 from .conftest import BY, day, hold
@@ -35,8 +35,8 @@ periods = st.lists(
 )  # fmt: skip
 
 
-def use(number: float, what: str = "198.51.100.7/32", kind: UseKind = UseKind.TRAFFIC) -> Use:
-    return Use(kind=kind, what=what, seen_at=day(number), source="flow sensor")
+def use(number: float, what: str = "198.51.100.7/32", kind: UsageKind = UsageKind.TRAFFIC) -> Usage:
+    return Usage(kind=kind, what=what, seen_at=day(number), source="flow sensor")
 
 
 @given(held=periods, at=st.integers(0, 30), sent_away=st.dictionaries(st.sampled_from(WHO), st.integers(0, 30)))
@@ -74,17 +74,17 @@ def test_a_finding_names_only_who_had_a_right_last_and_has_none_now(held, at, se
 
 @pytest.mark.usefixtures("operator")
 class TestTheDoor:
-    def note(self, kind: UseKind, what: str, number: float):
+    def note(self, kind: UsageKind, what: str, number: float):
         return note_use(read_use(kind, what, seen_at=day(number), source="sensor"), at=day(60), actor="sensor")
 
     def test_traffic_after_a_line_has_ended_is_found_once_and_counted(self):
         key = hold("198.51.100.0/29", "acct-1")
         operations.end_holding(key, held_until=day(20), **BY)
-        assert self.note(UseKind.TRAFFIC, "198.51.100.3", 19.9) is None
-        finding = self.note(UseKind.TRAFFIC, "198.51.100.3", 21)
+        assert self.note(UsageKind.TRAFFIC, "198.51.100.3", 19.9) is None
+        finding = self.note(UsageKind.TRAFFIC, "198.51.100.3", 21)
         assert finding is not None
         assert (finding.customer, finding.reason, finding.ended_at) == ("acct-1", LateUseReason.HOLDING_ENDED, day(20))
-        self.note(UseKind.TRAFFIC, "198.51.100.3", 22)
+        self.note(UsageKind.TRAFFIC, "198.51.100.3", 22)
         ((kept, count),) = queries.list_late_uses(customer="acct-1")
         assert (count, kept.use.seen_at) == (2, day(22))
         assert [e.what for e in entries_about("acct-1")].count("late_use.found") == 1
@@ -93,13 +93,13 @@ class TestTheDoor:
         key = hold("198.51.100.0/29", "acct-1")
         operations.end_holding(key, held_until=day(20), **BY)
         hold("198.51.100.3/32", "acct-2", held_from=day(25))
-        assert self.note(UseKind.TRAFFIC, "198.51.100.3", 26) is None
-        assert self.note(UseKind.TRAFFIC, "198.51.100.4", 26) is not None
+        assert self.note(UsageKind.TRAFFIC, "198.51.100.3", 26) is None
+        assert self.note(UsageKind.TRAFFIC, "198.51.100.4", 26) is not None
 
     def test_a_lease_that_ended_says_nothing(self):
         key = hold("198.51.100.9/32", "acct-1", kind=HoldingKind.LEASE)
         operations.end_holding(key, held_until=day(20), **BY)
-        assert self.note(UseKind.TRAFFIC, "198.51.100.9", 21) is None
+        assert self.note(UsageKind.TRAFFIC, "198.51.100.9", 21) is None
 
     def test_whoever_was_terminated_and_still_announces_or_logs_in_is_found(self):
         hold("198.51.100.0/29", "acct-2")
@@ -111,20 +111,20 @@ class TestTheDoor:
                 Resource(kind=kind, name=name, scope=scope, customer="acct-1", held_from=day(0)), **BY
             )
         route = "198.51.100.0/29 AS64500"
-        assert self.note(UseKind.ANNOUNCEMENT, route, 30) is None
+        assert self.note(UsageKind.ANNOUNCEMENT, route, 30) is None
         operations.set_standing("acct-1", Standing.TERMINATED, since=day(40), why="Spam.", **BY)
-        assert self.note(UseKind.ANNOUNCEMENT, route, 39) is None
+        assert self.note(UsageKind.ANNOUNCEMENT, route, 39) is None
         for kind, what in (
-            (UseKind.ANNOUNCEMENT, route), (UseKind.LOGIN, "line-7"), (UseKind.LOGIN, "Info@example.net"),
+            (UsageKind.ANNOUNCEMENT, route), (UsageKind.LOGIN, "line-7"), (UsageKind.LOGIN, "Info@example.net"),
         ):  # fmt: skip
             finding = self.note(kind, what, 41)
             assert finding is not None
             assert (finding.customer, finding.reason) == ("acct-1", LateUseReason.CUSTOMER_TERMINATED)
 
     def test_what_nobody_ever_held_is_no_finding(self):
-        assert self.note(UseKind.TRAFFIC, "203.0.113.9", 10) is None
-        assert self.note(UseKind.LOGIN, "nobody", 10) is None
+        assert self.note(UsageKind.TRAFFIC, "203.0.113.9", 10) is None
+        assert self.note(UsageKind.LOGIN, "nobody", 10) is None
         with pytest.raises(BadUse):
-            read_use(UseKind.TRAFFIC, "line-7", seen_at=day(0), source="")
+            read_use(UsageKind.TRAFFIC, "line-7", seen_at=day(0), source="")
         with pytest.raises(BadUse):
-            read_use(UseKind.ANNOUNCEMENT, "198.51.100.0/24", seen_at=day(0) + timedelta(), source="")
+            read_use(UsageKind.ANNOUNCEMENT, "198.51.100.0/24", seen_at=day(0) + timedelta(), source="")
