@@ -28,7 +28,7 @@ from .holders import (
     Tier,
 )
 from .imports import ImportPreview, RefusedRow
-from .letters import Letter, LetterKind, LetterState, Missing, SourceKind
+from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
     Candidate,
     Degree,
@@ -76,6 +76,7 @@ __all__ = [
     "AdmissionState",
     "Allegation",
     "Answer",
+    "Attachment",
     "Attribution",
     "AttributionReason",
     "Candidate",
