@@ -102,6 +102,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         services=registry.services_of(key),
         holdings=holdings,
         resources=resources,
+        held_count=len(holdings) + len(resources),
         timeline=timeline(holdings, resources, at=at),
         cases=every_case(customer=key, order="newest", limit=100),
         measures=enforcement.measures_on(key),
