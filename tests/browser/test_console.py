@@ -23,6 +23,7 @@ STAFF_PAGES = {
     "customer": "/console/customers/acct-1002",
     "reseller": "/console/customers/acct-1033",
     "changes": "/console/changes",
+    "import": "/console/import",
     "admission": "/console/admissions",
     "measures": "/console/measures",
     "measure": "/console/measures/M-000001",

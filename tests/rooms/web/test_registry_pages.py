@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from tipstaff.registry import queries
@@ -70,6 +71,7 @@ def test_an_admission_is_decided_with_a_reason(desk):
     load_list(ListKind.ALIASES, ["Spam Works; Sample Dental Practice\n"], file_name="a.txt", at=now(), actor="lena")
     shown = page(desk, "/console/admissions")
     assert "an alias of Spam Works" in shown
+    assert "Customers to admit" in page(desk, "/console/inbox")
     (asked,) = queries.list_admissions(customer="acct-1002")
     path = f"/console/admissions/{asked.key}/decide"
     assert "decided with the reason in words" in post(desk, path, do="refuse", why=" ")
@@ -99,6 +101,9 @@ def test_representatives_standing_services_and_holdings_are_changed_and_undone(d
     assert found is not None
     assert found.standing is Standing.GOOD
     assert "undone by" in page(desk, "/console/changes")
+    told = page(desk, "/console/record?about=acct-1002")
+    assert f"{last.key} was taken back by CH-" in told
+    assert "Suspended since" in told
     assert "svc-new is saved." in post(desk, f"{ACCOUNT}/service", key="svc-new", kind="hosting")
     assert "overlaps" in post(desk, f"{ACCOUNT}/hold", prefix="192.0.2.8/30", kind="static")
     assert "holds 192.0.2.4/30." in post(desk, f"{ACCOUNT}/hold", prefix="192.0.2.4/30", kind="static")
@@ -113,10 +118,41 @@ def test_representatives_standing_services_and_holdings_are_changed_and_undone(d
     assert "no such edition" in post(desk, f"{ACCOUNT}/accept", edition="1999-01", contract="K-7")
 
 
+def test_a_file_shows_what_it_would_change_before_it_does(desk):
+    text = "tier,kind,prefix,held_from,customer\ncustomer,static,192.0.2.4/30,2026-05-01,acct-1002\n"
+    text += "customer,static,192.0.2.8/30,2026-05-01,acct-1002\n"
+    text += "customer,static,192.0.2.0/30,2026-05-01,acct-404\n"
+    shown = page_of(desk.post("/console/import", {"file": SimpleUploadedFile("plan.csv", text.encode())}))
+    assert "What plan.csv would change" in shown
+    assert "Nothing is taken in while a row is refused" in shown
+    assert "There is no customer acct-404." in shown
+    sure = {"text": text, "name": "plan.csv", "do": "take"}
+    assert "Nothing is taken in" in page_of(desk.post("/console/import", sure))
+    assert not [h for h in queries.all_holdings_of("acct-1002") if str(h.prefix) == "192.0.2.4/30"]
+    good = desk.post("/console/import", {"text": text, "name": "plan.csv", "rest": "on"})
+    assert "A person has set these otherwise, and that stands" in page_of(good)
+    assert "1 new, 0 changed, 0 unchanged, 1 refused, 1 kept" in post(desk, "/console/import", **sure, rest="on")
+    assert [h for h in queries.all_holdings_of("acct-1002") if str(h.prefix) == "192.0.2.4/30"]
+    assert "Choose a file first." in page_of(desk.post("/console/import", {}))
+    wrong = SimpleUploadedFile("plan.csv", b"\xff\xfe")
+    assert "is not UTF-8 text" in page_of(desk.post("/console/import", {"file": wrong}))
+    large = SimpleUploadedFile("plan.csv", b"x" * 1_000_001)
+    assert "at most 1 MB" in page_of(desk.post("/console/import", {"file": large}))
+
+
+def page_of(answer) -> str:
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
 @pytest.mark.parametrize("role", [Role.COUNSEL, Role.ADMINISTRATOR])
 def test_who_may_not_keep_the_registry_changes_nothing(day, log_in, role):
     client, before = log_in(role), len(queries.list_changes())
-    paths = [f"{ACCOUNT}/{action}" for action in ACTIONS] + ["/console/customers/add", "/console/changes/CH-1/undo"]
+    paths = [f"{ACCOUNT}/{action}" for action in ACTIONS] + [
+        "/console/customers/add",
+        "/console/changes/CH-1/undo",
+        "/console/import",
+    ]
     assert {client.post(path).status_code for path in paths} == {403}
     assert len(queries.list_changes()) == before
 

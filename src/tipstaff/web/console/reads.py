@@ -16,6 +16,8 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.registry import queries as registry
 from tipstaff.words import (
+    Admission,
+    AdmissionState,
     Candidate,
     Case,
     CaseState,
@@ -158,7 +160,9 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
     by_state = cases.count_by_state() if by_state is None else by_state
     reports = intake.count_by_outcome().get(ReportOutcome.WITH_A_PERSON, 0)
     letters = notices.count_by_state()
-    return sum(by_state.get(s, 0) for s in NEEDS_PERSON) + reports + sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
+    troubled = sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
+    admissions = registry.count_waiting_admissions()
+    return sum(by_state.get(s, 0) for s in NEEDS_PERSON) + reports + troubled + admissions
 
 
 TROUBLED_LETTERS = (LetterState.IN_DOUBT, LetterState.REFUSED)
@@ -237,10 +241,13 @@ class Inbox:
     letters: list[Letter]
     measures: list[Measure]
     still_stopped: list[Measure]
+    admissions: list[Admission]
 
     @property
     def empty(self) -> bool:
-        return not (self.reports or self.cases or self.letters or self.measures or self.still_stopped)
+        return not (
+            self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
+        )
 
 
 def inbox() -> Inbox:
@@ -250,6 +257,7 @@ def inbox() -> Inbox:
         letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
         measures=enforcement.list_measures(state=MeasureState.FAILED, limit=100),
         still_stopped=enforcement.list_still_stopped(limit=100),
+        admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
     )
 
 

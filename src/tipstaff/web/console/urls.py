@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import registry, staff, views
+from . import importing, registry, staff, views
 
 app_name = "console"
 urlpatterns = [
@@ -27,6 +27,7 @@ urlpatterns = [
     path("customers/add", registry.add, name="customer_add"),
     path("customers/<str:key>", registry.customer, name="customer"),
     path("customers/<str:key>/<slug:action>", registry.act, name="customer_act"),
+    path("import", importing.import_file, name="import"),
     path("changes", registry.changes, name="changes"),
     path("changes/<str:key>/undo", registry.undo, name="undo"),
     path("admissions", registry.admissions, name="admissions"),
