@@ -90,7 +90,8 @@ def add_holdings(rows: Iterable[Holding], *, at: datetime, actor: str, origin: O
     The keys of `rows` are ignored; PostgreSQL gives new ones.
     """
     with change(at=at, actor=actor, origin=origin, source="many at once") as draft, staging.staged(_sound(rows)):
-        for why in foreign(staging.staged_pairs()).values():
+        pairs = staging.staged_pairs()
+        for why in foreign(pairs).values():
             raise UnknownKey(why)
         try:
             with refusals_told_apart(), transaction.atomic():
@@ -100,7 +101,7 @@ def add_holdings(rows: Iterable[Holding], *, at: datetime, actor: str, origin: O
         if added >= ANALYZE_FROM_ROWS:
             staging.analyze()
         if added:
-            draft.tell(f"new: {added} holdings", count=added)
+            draft.tell(f"new: {added} holdings", *sorted({c for c, _ in pairs if c is not None}), count=added)
             record("holdings.added", at=at, actor=actor, about=["registry"], count=added, change=draft.key)
         return added
 

@@ -14,7 +14,7 @@ from tipstaff.registry import operations, queries
 from tipstaff.registry.operations import AlreadyUndone, ChangedSince, HeldTwice, NoSuchChange, UndoingRefused
 from tipstaff.words import Origin, Representative, Standing
 
-from .conftest import BY, NOW, customer, day, hold
+from .conftest import BY, NOW, customer, day, hold, row
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -269,4 +269,48 @@ def test_any_acts_undone_backwards_lead_back_step_by_step(acts):
         for key, before in reversed(pictures):
             undo(key)
             assert picture() == before
+        transaction.set_rollback(True)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS)
+def test_what_is_asked_of_the_past_is_what_was_answered_then(acts):
+    """The oracle: the answers of each moment, written down when they were the present."""
+    addresses = [ip_address(f"198.51.100.{n}") for n in range(4)]
+    moments = [day(n) for n in range(0, 46, 5)]
+
+    def answers_now() -> list[set[tuple[str, str | None]]]:
+        return [
+            {(str(h.prefix), h.customer) for h in queries.holdings_covering(a, earliest=m, latest=m)}
+            for a in addresses
+            for m in moments
+        ]
+
+    with transaction.atomic():
+        written = []
+        for number, (kind, place, who, days) in enumerate(acts, 1):
+            at = NOW + timedelta(minutes=number)
+            try:
+                with transaction.atomic():
+                    if kind in ("hold", "rename"):
+                        operations.add_holdings(
+                            [row(f"198.51.100.{place}/32", who, held_from=day(days), held_until=day(days + 9))],
+                            at=at, actor="lena",
+                        )  # fmt: skip
+                    elif kind == "end" and (held := queries.all_holdings_of(who)):
+                        until = day(days + 2)
+                        operations.end_holding(held[place % len(held)].key, held_until=until, at=at, actor="lena")
+                    elif kind in ("standing", "contacts"):
+                        changes = queries.list_changes(limit=3)
+                        operations.undo(changes[place % len(changes)].key, why="", at=at, actor="lena")
+            except (HeldTwice, operations.NotAHolding, AlreadyUndone, ChangedSince, UndoingRefused):
+                pass
+            written.append((at, answers_now()))
+        for at, then in written:
+            asked = [
+                {(str(h.prefix), h.customer) for h in queries.holdings_as_known(a, at=m, known_at=at)}
+                for a in addresses
+                for m in moments
+            ]
+            assert asked == then
         transaction.set_rollback(True)
