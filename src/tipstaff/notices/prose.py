@@ -19,7 +19,7 @@ import html
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -182,7 +182,7 @@ def _lay_out(blocks: list[list[_Line]]) -> str:
     out = ""
     for block in blocks:
         if block[0].form is _Form.HEADING:
-            out += "".join(f"\n{line.text}\n{'-' * len(line.text)}\n" for line in block)
+            out += "".join(f"\n{line.text}\n{'-' * width_of(line.text)}\n" for line in block)
         else:
             out += _lay_out_block(block) + "\n\n"
     return out.strip("\n") + "\n"
@@ -201,15 +201,20 @@ def _lay_out_block(block: list[_Line]) -> str:
         case _Form.VERBATIM:
             return "\n".join(f"    {line.text}" for line in block)
         case _:
-            return _wrap(" ".join(line.text for line in block))
+            return _wrap(_joined(line.text for line in block))
 
 
 def _table(rows: list[list[str]]) -> str:
-    column = max(len(label) for label, _ in rows) + 2
-    return "\n".join(_wrap(text, first=f"  {label:<{column}}", then=" " * (column + 2)) for label, text in rows)
+    column = max(width_of(label) for label, _ in rows) + 2
+    return "\n".join(
+        _wrap(text, first=f"  {label}{' ' * (column - width_of(label))}", then=" " * (column + 2))
+        for label, text in rows
+    )
 
 
 def _wrap(text: str, *, first: str = "", then: str = "") -> str:
+    if any(map(_is_wide, text)):
+        return _wrap_wide(text, first=first, then=then)
     return textwrap.fill(
         text,
         WIDTH,
@@ -218,6 +223,51 @@ def _wrap(text: str, *, first: str = "", then: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+# Scripts whose characters are as wide as two others and that are written without spaces between words.
+
+_WIDE = "WF"
+_NEVER_FIRST = "、。，．：；！？」』）】〕々ー・"
+_NEVER_LAST = "「『（【〔"
+
+
+def width_of(text: str) -> int:
+    """Columns that a text takes on a screen (Unicode Standard Annex 11)."""
+    return sum(2 if _is_wide(character) else 1 for character in text)
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in _WIDE
+
+
+def _joined(lines: Iterable[str]) -> str:
+    """Lines of one paragraph as one: with a space between them, but none beside a wide character."""
+    whole = ""
+    for line in lines:
+        beside_wide = bool(whole) and bool(line) and (_is_wide(whole[-1]) or _is_wide(line[0]))
+        whole += line if beside_wide or not whole else f" {line}"
+    return whole
+
+
+def _wrap_wide(text: str, *, first: str, then: str) -> str:
+    """Between two wide characters a line may end anywhere, but not before a closing mark or after an opening one."""
+    units: list[str] = []
+    for unit in re.findall(r"\s+|[^\s]", text):
+        last = units[-1] if units else ""
+        narrow = bool(last) and not last.isspace() and not _is_wide(last[-1]) and not _is_wide(unit)
+        if last and not unit.isspace() and (narrow or unit in _NEVER_FIRST or last[-1] in _NEVER_LAST):
+            units[-1] += unit
+        else:
+            units.append(unit)
+    lines, line = [], first
+    for unit in units:
+        fits = width_of(line) + width_of(unit) <= WIDTH
+        if not fits and line.strip() and line not in (first, then):
+            lines.append(line.rstrip())
+            line = then
+        line += unit if line not in (first, then) or not unit.isspace() else ""
+    return "\n".join([*lines, line.rstrip()])
 
 
 _RULED = 'style="border-left:3px solid #c8cdd5;margin:0 0 1em;padding:0 0 0 1em"'
@@ -243,7 +293,7 @@ def _html_of(block: list[_Line]) -> str:
         case _Form.ALONE:
             return f"<p>{'<br>'.join(texts)}</p>"
         case _:
-            return f"<p>{' '.join(texts)}</p>"
+            return f"<p>{_joined(texts)}</p>"
 
 
 def _html_row(text: str) -> str:

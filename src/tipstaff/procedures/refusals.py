@@ -7,10 +7,11 @@ from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStays
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
-from .casework import OwnDecision
+from .casework import AlreadyEnding, NothingToPlan, OwnDecision
 from .suspension import NotWarned
 
 __all__ = [
+    "AlreadyEnding",
     "AlreadyExtended",
     "AlreadyInACase",
     "AlreadyProposed",
@@ -24,6 +25,7 @@ __all__ = [
     "NotStillStopped",
     "NotWarned",
     "NothingProposed",
+    "NothingToPlan",
     "OwnDecision",
     "SealedStaysSealed",
     "SecondMustBeAnother",

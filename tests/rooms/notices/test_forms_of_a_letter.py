@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,8 +17,9 @@ from tests.rooms.notices.test_outbound import AT, LETTER, LINK, send, server_of
 from tipstaff.notices import dkim_signing
 from tipstaff.notices.compose import LetterFacts, compose
 from tipstaff.notices.dkim_signing import CannotSign
+from tipstaff.notices.letters import languages
 from tipstaff.notices.outbound import RefusedForNow, as_mail
-from tipstaff.notices.prose import render
+from tipstaff.notices.prose import WIDTH, render, width_of
 from tipstaff.testing.mailbox import Mailbox
 from tipstaff.words import Attachment, LetterKind
 
@@ -43,10 +45,14 @@ class Seen(HTMLParser):
 
 
 @pytest.mark.parametrize("kind", list(LetterKind), ids=lambda kind: kind.value)
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", sorted(languages()))
 def test_html_says_the_same_words_and_loads_nothing(kind: LetterKind, language: str, facts: LetterFacts) -> None:
     draft = compose(kind, facts=replace(facts, language=language))
     seen = Seen(draft.html)
+    if language == "ja":  # Written without spaces: lines end within words.
+        plain = re.sub(r"(?m)^(-+|\d+\.)( |$)|\s", "", draft.body)
+        assert plain == re.sub(r"\s", "", seen.words)
+        return
     marks = [w for w in draft.body.split() if set(w) == {"-"} or w.rstrip(".").isdigit()]
     assert set(draft.body.split()) - set(marks) <= set(seen.words.split())
     assert set(seen.links) <= {"{{portal_link}}"}
@@ -59,6 +65,16 @@ def test_no_fact_becomes_an_element(words: str) -> None:
     fact = f"<script>{words}</script>\"'<img src=x onerror=y>&"
     seen = Seen(render(template, {"fact": " ".join(fact.split()) or "x"}).html)
     assert {"script", "img"} & set(seen.tags) == set()
+
+
+@given(st.text(alphabet="あ漢、。「」abc 12.", max_size=200))
+def test_wide_scripts_wrap_at_the_same_column_and_lose_no_character(words: str) -> None:
+    body = render("Subject: x\n\n{fact}", {"fact": words.strip() or "x"}).body
+    assert "".join(body.split()) == "".join((words.strip() or "x").split())
+    lines = body.splitlines()
+    assert all(width_of(line) <= WIDTH for line in lines if re.fullmatch("[あ漢 ]+", line))
+    assert not any(line[:1] in ("、", "。", "」") for line in lines[1:])
+    assert not any(line[-1:] == "「" for line in lines[:-1])
 
 
 def test_a_mail_carries_text_first_then_html_then_the_files() -> None:
