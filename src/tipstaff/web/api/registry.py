@@ -8,6 +8,7 @@ from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, TypeVar
 
+from django.db import DataError
 from django.http import HttpRequest
 from ninja import File, Header, Query, Router
 from ninja.errors import HttpError
@@ -17,7 +18,6 @@ from tipstaff import wiring
 from tipstaff.procedures import admission, registering
 from tipstaff.registry import queries
 from tipstaff.registry.crm import BadDelivery, NotSigned
-from tipstaff.registry.names import NotInItsForm
 from tipstaff.words import (
     Admission,
     AdmissionState,
@@ -70,7 +70,9 @@ def _said(act: Callable[[], _T]) -> _T:
     except registering.REFUSED as why:
         said = str(why)
         raise HttpError(409, f"{said[:1].upper()}{said[1:]}".removesuffix(".") + ".") from why
-    except (ValueError, NotInItsForm) as why:
+    except DataError as why:
+        raise HttpError(422, "A field holds a character that can't be kept, or is too long.") from why
+    except ValueError as why:
         raise HttpError(422, f"{str(why)[:300]}".removesuffix(".") + ".") from why
 
 
@@ -130,6 +132,7 @@ def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> Custome
 def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[ContactOut]:
     """Say who represents a customer, the foremost first."""
     by = _require(request, Ability.KEEP_REGISTRY)
+    key = key.replace("\x00", "")
     known = {person.email.lower(): person for person in queries.representatives_of(key)}
     people = [
         Representative(

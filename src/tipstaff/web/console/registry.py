@@ -80,7 +80,7 @@ def customers(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def customer(request: StaffRequest, key: str) -> HttpResponse:
     """One customer: who they are and were, what they hold and held, what was alleged, and what was changed."""
-    found = registry.get_customer(key)
+    found = registry.get_customer(key.replace("\x00", ""))
     if found is None:
         raise Http404(key)
     at = wiring.now()
@@ -206,7 +206,7 @@ def add(request: StaffRequest) -> HttpResponse:
 @needs(Ability.KEEP_REGISTRY)
 def act(request: StaffRequest, key: str, action: str) -> HttpResponse:
     """Do one thing to a customer and go back to the page."""
-    chosen, found = ACTIONS.get(action), registry.get_customer(key)
+    chosen, found = ACTIONS.get(action), registry.get_customer(key.replace("\x00", ""))
     if chosen is None or found is None:
         raise Http404(f"{key} {action}")
     return _tell(request, lambda: chosen(request, found), to=reverse("console:customer", args=[key]))
