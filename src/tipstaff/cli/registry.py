@@ -12,19 +12,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tipstaff.words import Attribution, AttributionReason, Holding, ImportPreview, Moment
+from tipstaff.words import Attribution, AttributionReason, Holding, Moment
 
 from .base import database
+from .registry_changes import AS_JSON, add_commands, import_in_words, shown_reading
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
-
-AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
 @app.command("import")
 def import_files(
     files: Annotated[list[Path], typer.Argument(help="CSV files; customers before what they hold.", metavar="FILE...")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    rest: Annotated[bool, typer.Option("--rest", help="Take in the good rows of a file with bad ones.")] = False,
     as_json: AS_JSON = False,
 ) -> None:
     """Take in customers, services, holdings or sites; each file's header says which.
@@ -32,7 +32,15 @@ def import_files(
     A file comes in as a whole or, with one bad row, not at all, and then no later file either. The columns:
 
     customers: key, name, \\[reseller], \\[is_reseller], \\[standing], \\[since], \\[representative_name],
-    \\[representative_email], \\[language], \\[timezone]
+    \\[representative_email], \\[language], \\[timezone], \\[phone], \\[email], \\[postal_address], \\[country]
+
+    representatives: customer, email, \\[place], \\[name], \\[language], \\[timezone], \\[phone]
+
+    users: key, customer, name, \\[email]
+
+    acceptances: customer, contract, edition, accepted_at, \\[accepted_by]
+
+    resources: resource, name, held_from, \\[scope], \\[tier], \\[customer], \\[service], \\[held_until]
 
     services: key, customer, kind, \\[label], \\[port]
 
@@ -46,15 +54,17 @@ def import_files(
 
         for file in files:
             try:
-                lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+                # With --rest the file is read as it goes in, and never held as a whole.
+                with open(file, encoding="utf-8-sig", newline="") as opened, shown_reading(file, rest) as read:
+                    preview = import_registry(
+                        read(opened) if rest else opened.read().splitlines(keepends=True), source_name=file.name,
+                        at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run, rest=rest,
+                    )  # fmt: skip
             except (OSError, UnicodeDecodeError) as why:
                 typer.echo(f"tipstaff: {file} can't be read as UTF-8 text: {why}", err=True)
                 raise typer.Exit(1) from why
-            preview = import_registry(
-                lines, source_name=file.name, at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run
-            )
-            typer.echo(json.dumps(asdict(preview)) if as_json else _in_words(preview, dry_run=dry_run))
-            if preview.refused:
+            typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
+            if preview.refused and not rest:
                 raise typer.Exit(1)
 
 
@@ -181,23 +191,6 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _in_words(preview: ImportPreview, *, dry_run: bool) -> str:
-    lines = [f"{preview.source}:{row.line}: {row.why}" for row in preview.refused]
-    counts = f"{preview.added} new, {preview.changed} changed, {preview.unchanged} unchanged"
-    if preview.refused:
-        lines.append(f"{preview.source}: nothing is taken in, because of {_many(len(preview.refused), 'bad row')}.")
-    elif dry_run:
-        lines += [f"  {change}" for change in preview.changes]
-        lines.append(f"{preview.source}: would be {_many(preview.rows, 'row')} of {preview.kind}: {counts}.")
-    else:
-        lines.append(f"{preview.source}: {_many(preview.rows, 'row')} of {preview.kind}: {counts}.")
-    return "\n".join(lines)
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def _plain(answer: Attribution) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps(asdict(answer), default=_json))
     return plain
@@ -207,3 +200,6 @@ def _json(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return str(value)
+
+
+add_commands(app)

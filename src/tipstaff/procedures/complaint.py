@@ -51,7 +51,6 @@ from tipstaff.words import (
     Verdict,
 )
 
-from .bounces import take_bounce
 from .desk import Desk
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
@@ -111,9 +110,7 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
     if report.reading is None:
         return
     reading = report.reading
-    if reading.reason is ReadingReason.BOUNCE:
-        take_bounce(get_raw(report.evidence), at=at, actor="worker")
-    elif reading.outcome is ReadingOutcome.COMPLAINT:
+    if reading.outcome is ReadingOutcome.COMPLAINT:
         decide(report, desk=desk, at=at)
     elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason is not ReadingReason.HOSTILE_FORM:
         # A person reads it now; whoever wrote it need not wonder whether it arrived.

@@ -14,7 +14,7 @@ from tipstaff.config import Config, DeviceConfig, MailOut
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
-from tipstaff.host import sealing
+from tipstaff.host import keys, sealing
 from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.policy import Edition, load_edition, shipped_editions
 from tipstaff.procedures import links
@@ -123,6 +123,12 @@ def keys_folder() -> Path:
 def make_keys() -> None:
     """Make what is missing of this installation's own keys."""
     sealing.make_keys(keys_folder())
+
+
+def delivery_key(*, make: bool = False) -> bytes | None:
+    """The key by which the customer system signs its deliveries; None, or with `make` a new one, if there is none."""
+    path = keys_folder() / "customer-system"
+    return keys.read_or_make(path).encode() if make or path.exists() else None
 
 
 def _seal(content: bytes) -> bytes:

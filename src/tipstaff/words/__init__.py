@@ -1,5 +1,17 @@
 """The vocabulary every room speaks: frozen values, no I/O, no Django, no clock."""
 
+from .accounts import Acceptance, AccountUser, Change, Origin, StandingPeriod, Version
+from .admission import (
+    Admission,
+    AdmissionState,
+    Concern,
+    ConcernKind,
+    LateUse,
+    LateUseReason,
+    ListKind,
+    Usage,
+    UsageKind,
+)
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .holders import (
     Attribution,
@@ -53,11 +65,16 @@ from .reports import (
     Reporter,
     ReportOutcome,
 )
+from .resources import LetterOfAuthority, Resource, ResourceKind
 from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severity, Verdict
 
 __all__ = [
     "SEALED_TYPES",
     "XARF_TYPES",
+    "Acceptance",
+    "AccountUser",
+    "Admission",
+    "AdmissionState",
     "Allegation",
     "Answer",
     "Attachment",
@@ -67,7 +84,10 @@ __all__ = [
     "Case",
     "CaseOutcome",
     "CaseState",
+    "Change",
     "Channel",
+    "Concern",
+    "ConcernKind",
     "Customer",
     "Decision",
     "Degree",
@@ -82,9 +102,13 @@ __all__ = [
     "HoldingKind",
     "ImportPreview",
     "Incident",
+    "LateUse",
+    "LateUseReason",
     "Letter",
     "LetterKind",
+    "LetterOfAuthority",
     "LetterState",
+    "ListKind",
     "Mark",
     "Measure",
     "MeasureState",
@@ -94,6 +118,7 @@ __all__ = [
     "Note",
     "NoticePosture",
     "Observation",
+    "Origin",
     "Plan",
     "ProbeResult",
     "Proof",
@@ -106,6 +131,8 @@ __all__ = [
     "ReportOutcome",
     "Reporter",
     "Representative",
+    "Resource",
+    "ResourceKind",
     "Role",
     "Rule",
     "Rung",
@@ -118,9 +145,13 @@ __all__ = [
     "Site",
     "SourceKind",
     "Standing",
+    "StandingPeriod",
     "Step",
     "Tier",
     "Urgency",
+    "Usage",
+    "UsageKind",
     "Verdict",
+    "Version",
     "require_aware",
 ]

@@ -66,6 +66,15 @@ class Representative:
     email: str
     language: str = "en"
     timezone: str = "UTC"
+    phone: str = ""
+    verified_at: datetime | None = None
+    """When it was last shown that the address reaches them."""
+    bounced_at: datetime | None = None
+    """Since when letters come back; the next contact of the chain is written to."""
+    openpgp_key: str = ""
+    """ASCII-armoured, where the customer gave one."""
+    smime_certificate: str = ""
+    """PEM, where the customer gave one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +85,18 @@ class Customer:
     """`acct-1001`: the operator's own account number."""
     name: str
     representative: Representative | None
+    """Whom to write to now: the first contact of the chain whose letters do not come back."""
     reseller: str | None = None
     """Key of the account above this one."""
     is_reseller: bool = False
     standing: Standing = Standing.GOOD
     since: datetime | None = None
+    phone: str = ""
+    email: str = ""
+    """The account's own address, as the order gave it."""
+    postal_address: str = ""
+    country: str = ""
+    """Two letters (ISO 3166-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
