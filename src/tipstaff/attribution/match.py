@@ -68,7 +68,7 @@ def attribute(
         port = None  # Port 0 is no port (RFC 6335 section 6): reporters write it for "unknown".
     if address is None:
         return _nobody(Grade.NONE, AttributionReason.NO_ADDRESS, window)
-    rows = _relevant(holdings, address=_unmapped(address), port=port, window=window)
+    rows = _relevant(holdings, address=plain_address(address), port=port, window=window)
     if records_begin_at is None and not rows:
         return _nobody(Grade.NO_DATA, AttributionReason.BEFORE_RECORDS, window)
     if records_begin_at is not None and window.earliest < require_aware(records_begin_at):
@@ -158,7 +158,7 @@ def _question(port: int | None, window: Window) -> _Rectangle:
     return _Rectangle(window.earliest, window.latest + _TICK, first, end)
 
 
-def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """An IPv4 address written as IPv6 (RFC 4291 2.5.5.2) is the IPv4 address."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped

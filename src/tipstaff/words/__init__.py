@@ -1,5 +1,6 @@
 """The vocabulary every room speaks: frozen values, no I/O, no Django, no clock."""
 
+from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, SubjectKind
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .holders import (
     Attribution,
@@ -14,6 +15,7 @@ from .holders import (
     Site,
     Standing,
     Tier,
+    Use,
 )
 from .imports import ImportPreview, RefusedRow
 from .letters import Letter, LetterKind, LetterState, Missing, SourceKind
@@ -55,12 +57,14 @@ from .reports import (
 from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severity, Verdict
 
 __all__ = [
+    "PUBLIC",
     "SEALED_TYPES",
     "XARF_TYPES",
     "Allegation",
     "Answer",
     "Attribution",
     "AttributionReason",
+    "Binding",
     "Candidate",
     "Case",
     "CaseOutcome",
@@ -71,13 +75,16 @@ __all__ = [
     "Degree",
     "Direction",
     "Disposition",
+    "Ending",
     "Entry",
     "Evidence",
+    "Gap",
     "Grade",
     "Ground",
     "History",
     "Holding",
     "HoldingKind",
+    "Identity",
     "ImportPreview",
     "Incident",
     "Letter",
@@ -98,6 +105,7 @@ __all__ = [
     "ReadingOutcome",
     "ReadingReason",
     "Reason",
+    "RefusedLine",
     "RefusedRow",
     "Report",
     "ReportOutcome",
@@ -114,10 +122,13 @@ __all__ = [
     "Severity",
     "Site",
     "SourceKind",
+    "SourceLoad",
     "Standing",
     "Step",
+    "SubjectKind",
     "Tier",
     "Urgency",
+    "Use",
     "Verdict",
     "require_aware",
 ]
