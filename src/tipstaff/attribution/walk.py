@@ -15,7 +15,7 @@ A row of a log has an inner span in which it is sure and an outer one in which i
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
@@ -25,6 +25,7 @@ from tipstaff.words import (
     Attribution,
     AttributionReason,
     Binding,
+    Ending,
     Gap,
     Grade,
     Holding,
@@ -144,6 +145,7 @@ class _Rows:
         bindings: Sequence[Binding],
     ) -> None:
         self.port, self.window = port, window
+        self.asked, self.one_flow = window, False
         self.over_address = [
             h for h in holdings if address in h.prefix and _overlaps(h.held_from, h.held_until, window)
         ]
@@ -156,6 +158,7 @@ class _Rows:
             and (port is None or b.port_first <= port <= b.port_last)
             and (protocol is None or b.protocol is None or b.protocol == protocol)
         ]
+        self._narrow()
         self.inner: dict[tuple[str, Address], list[Binding]] = {}
         self.inner_holdings: dict[Address, list[Holding]] = {}
         for outer in self.outer:
@@ -179,6 +182,23 @@ class _Rows:
                     and _overlaps(h.held_from, h.held_until, window)
                 ]
         self.pooled = any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in self.over_address)
+
+    def _narrow(self) -> None:
+        """A flow is one connection: if all flows of the port in the window lead to one inside address, the question is
+        about them, and it happened while they lasted."""
+        flows = [b for b in self.outer if b.momentary]
+        if not flows or self.port is None or len({(b.inside_realm, b.inside) for b in self.outer}) > 1:
+            return
+        earliest = max(self.window.earliest, min(b.possible_from for b in flows))
+        ends = [self.window.latest if b.possible_until is None else b.possible_until - _TICK for b in flows]
+        self.asked = replace(self.window, earliest=earliest, latest=min(self.window.latest, max(ends)))
+        self.one_flow = True
+
+    def span(self, binding: Binding) -> tuple[Binding, datetime, datetime | None]:
+        """When it is possible; the one flow that the question is about, always."""
+        if self.one_flow and binding.momentary:
+            return binding, self.asked.earliest, None
+        return binding, binding.possible_from, binding.possible_until
 
     def all_bindings(self) -> list[Binding]:
         """In the order of the walk, each once."""
@@ -262,7 +282,7 @@ def _points(
     rows: _Rows, *, known: dict[tuple[SubjectKind, str], list[Identity]], gaps: Sequence[Gap]
 ) -> Iterator[_Point]:
     """Every instant where something could change, times every port where something could."""
-    window = rows.window
+    window = rows.asked
     edges = {*rows.edges(), *(e for g in gaps for e in (g.since, g.until))}
     edges |= {e for b in rows.all_bindings() for i in _known_as(b, known) for e in (i.since, i.until)}
     instants = {window.earliest, window.latest}
@@ -271,7 +291,7 @@ def _points(
         instants |= {at for at in (edge, edge - _TICK) if window.earliest <= at <= window.latest}
     order = sorted(instants)
     held = _by_instant(order, [(h, h.held_from, h.held_until) for h in rows.over_address])
-    bound = _by_instant(order, [(b, b.possible_from, b.possible_until) for b in rows.outer])
+    bound = _by_instant(order, [rows.span(b) for b in rows.outer])
     for number, at in enumerate(order):
         here, spoken = held[number], bound[number]
         dynamic = bool(rows.outer) or any(h.kind is HoldingKind.POOL for h in here)
@@ -310,15 +330,20 @@ def _at(
     voices = [_registered(h) for h in held if h.tier is Tier.CUSTOMER]
     for binding in bound:
         if binding.inside is None:
-            voices += _session(binding, at=at, known=known)
+            voices += _session(binding, at=at, known=known, gap=gap)
             continue
-        inner = [v for b in rows.inner[binding.inside_realm, binding.inside] if _possible(b, at) for v in _session(b, at=at, known=known)]  # fmt: skip
+        inner = [
+            v
+            for b in rows.inner[binding.inside_realm, binding.inside]
+            if _possible(b, at)
+            for v in _session(b, at=at, known=known, gap=gap)
+        ]
         inner += [
             _registered(h)
             for h in rows.inner_holdings.get(binding.inside, ())
             if binding.inside_realm == PUBLIC and _covers(h.held_from, h.held_until, at)
         ]
-        sure = _sure(binding, at)
+        sure = rows.one_flow if binding.momentary else _sure(binding, at, gap=gap)
         voices += [
             _Voice(v.subject, v.downstream, v.service, v.sure and sure, v.strong and binding.strong, v.source, True)
             for v in inner or [_Voice(None, None, None, sure, False, binding.source)]
@@ -331,10 +356,10 @@ def _registered(holding: Holding) -> _Voice:
 
 
 def _session(
-    binding: Binding, *, at: datetime, known: dict[tuple[SubjectKind, str], list[Identity]]
+    binding: Binding, *, at: datetime, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool
 ) -> list[_Voice]:
     """The customers by whom the session's subscriber is known then; an unknown one if there is none."""
-    sure = _sure(binding, at)
+    sure = _sure(binding, at, gap=gap)
     found = [i for i in _known_as(binding, known) if _covers(i.since, i.until, at)]
     if not found:
         return [_Voice(None, None, None, sure, binding.strong, binding.source)]
@@ -360,9 +385,7 @@ def _used(rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]]) -> 
     return list(dict.fromkeys(i for i in found if _overlaps(i.since, i.until, rows.window)))
 
 
-def _by_instant(
-    order: Sequence[datetime], spans: Iterable[tuple[Row, datetime, datetime | None]]
-) -> list[list[Row]]:
+def _by_instant(order: Sequence[datetime], spans: Iterable[tuple[Row, datetime, datetime | None]]) -> list[list[Row]]:
     """For each instant the rows that cover it."""
     found: list[list[Row]] = [[] for _ in order]
     for row, since, until in spans:
@@ -383,8 +406,9 @@ def _possible(binding: Binding, at: datetime) -> bool:
     return _covers(binding.possible_from, binding.possible_until, at)
 
 
-def _sure(binding: Binding, at: datetime) -> bool:
-    return binding.sure_from <= at < binding.sure_until
+def _sure(binding: Binding, at: datetime, *, gap: bool) -> bool:
+    """A lease's promise is sure as long as the log was read: it may have been broken in a gap."""
+    return binding.sure_from <= at < binding.sure_until and not (gap and binding.ending is Ending.PROMISED)
 
 
 def _covers(since: datetime | None, until: datetime | None, at: datetime) -> bool:

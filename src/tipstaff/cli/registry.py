@@ -15,6 +15,7 @@ from rich.table import Table
 from tipstaff.words import Attribution, AttributionReason, Holding, ImportPreview, Moment
 
 from .base import database
+from .sources import import_logs, kind_of, options_of, told
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -23,11 +24,28 @@ AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")
 
 @app.command("import")
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="CSV files; customers before what they hold.", metavar="FILE...")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="CSV files; customers before what they hold. Or a KIND of log, and its files.",
+            metavar="[KIND] FILE...",
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change; not for logs.")] = False,
     as_json: AS_JSON = False,
+    source: Annotated[str, typer.Option("--source", help="The name of a log's source; left out: its kind.")] = "",
+    realm: Annotated[str, typer.Option("--realm", help="Where a log's addresses count; left out: the internet.")] = "",
+    inside_realm: Annotated[str, typer.Option("--inside-realm", help="Where a NAT's inside addresses count.")] = "",
+    zone: Annotated[str, typer.Option("--zone", help="Of a log's times that state none: Europe/Berlin.")] = "",
+    year: Annotated[int | None, typer.Option("--year", help="Of a log's times that state none.")] = None,
+    every: Annotated[
+        float | None, typer.Option("--every", help="Seconds between interim records or looks; dnsmasq's lease time.")
+    ] = None,
+    clock_error: Annotated[
+        float | None, typer.Option("--clock-error", min=0, help="Seconds; left out: estimated from arrival times.")
+    ] = None,
 ) -> None:
-    """Take in customers, services, holdings or sites; each file's header says which.
+    """Take in customers, services, holdings or sites; each file's header says which. Or logs, by their KIND.
 
     A file comes in as a whole or, with one bad row, not at all, and then no later file either. The columns:
 
@@ -39,9 +57,22 @@ def import_files(
     holdings: tier, kind, prefix, held_from, \\[held_until], \\[customer], \\[service], \\[port_first], \\[port_last]
 
     sites: host_name, address, customer, since, \\[service], \\[until]
+
+    Logs: `tipstaff registry sources` lists the kinds. A log goes on where its last reading ended; bad lines are said
+    and left out. The kind `subscribers` says whose the log-ins, circuits and MACs are: kind, value, service,
+    \\[customer], \\[since], \\[until]
     """
     with database():
         from tipstaff import wiring
+
+        kind = kind_of(files[0])
+        if kind is not None:
+            options = options_of(
+                kind, source=source, realm=realm, inside_realm=inside_realm, zone=zone, year=year, every=every,
+                clock_error=clock_error,
+            )  # fmt: skip
+            import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
+            return
         from tipstaff.procedures.admission import import_registry
 
         for file in files:
@@ -56,6 +87,18 @@ def import_files(
             typer.echo(json.dumps(asdict(preview)) if as_json else _in_words(preview, dry_run=dry_run))
             if preview.refused:
                 raise typer.Exit(1)
+
+
+@app.command("sources")
+def list_sources(as_json: AS_JSON = False) -> None:
+    """List the kinds of log that can be taken in: what each proves, its clock, and what it misses."""
+    from tipstaff import wiring
+
+    for kind in told(wiring.sources()):
+        if as_json:
+            typer.echo(json.dumps(kind))
+        else:
+            typer.echo(f"{kind['kind']}\n  proves {kind['proves']}\n  clock: {kind['clock']}\n  misses {kind['gaps']}")
 
 
 @app.command()
@@ -131,6 +174,10 @@ _REASONS = {
     AttributionReason.NOT_OUR_SPACE: "It was not our space.",
     AttributionReason.NO_ADDRESS: "No address was given.",
     AttributionReason.BEFORE_RECORDS: "The registry's records begin later.",
+    AttributionReason.ONE_SOURCE: "One holder, by the word of one source that does not prove a subscriber alone.",
+    AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
+    AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
+    AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",
 }
 
 

@@ -14,6 +14,8 @@ class Ending(enum.StrEnum):
 
     EXPLICIT = "explicit"
     """A Stop, a release, or the end that the log itself states."""
+    PROMISED = "promised"
+    """A lease's own term. It was not seen to end earlier, as far as the log was read."""
     SUPERSEDED = "superseded"
     """The same source gave the address to somebody else, or its device restarted."""
     INFERRED = "inferred"
@@ -59,6 +61,8 @@ class Binding:
     ending: Ending = Ending.OPEN
     strong: bool = True
     """True when the source alone proves the subscriber: an authenticated log-in, a wired circuit, the NAT's own map."""
+    momentary: bool = False
+    """True for one connection of a per-flow NAT log: before and after it the port was nobody's."""
     subject_kind: SubjectKind | None = None
     """None for a translation, which leads to `inside`."""
     subject: str = ""

@@ -249,3 +249,20 @@ def test_without_a_time_one_subscriber_of_many_never_stands_for_the_week():
 @pytest.mark.parametrize(("grade", "uses"), [(Grade.CONFIRMED, 2), (Grade.PROBABLE, 0), (Grade.AMBIGUOUS, 0)])
 def test_only_confirmed_reaches_suspension_and_disclosure(grade, uses):
     assert len(grade.allows & {Use.SUSPENSION, Use.DISCLOSURE}) == uses
+
+
+def test_the_one_flow_of_a_port_in_the_window_is_what_the_question_is_about():
+    flow = nat("198.51.100.9/32", 5000, 5000, "100.64.0.1", end=0.001, begin=0, momentary=True)
+    rows = [session("100.64.0.1/32", "alice", realm="cgn"), session("100.64.0.2/32", "bob", realm="cgn")]
+    answer = ask("198.51.100.9", flow, *rows, port=5000, error=60)
+    assert (answer.grade, answer.customer) == (Grade.CONFIRMED, "acct-1")
+    assert flow in answer.bindings
+    again = nat("198.51.100.9/32", 5000, 5000, "100.64.0.2", begin=0.002, end=0.003, momentary=True)
+    assert ask("198.51.100.9", flow, again, *rows, port=5000, error=60).grade is Grade.AMBIGUOUS
+    assert ask("198.51.100.9", flow, again, *rows, port=5000, error=0.5).customer == "acct-1"
+
+
+def test_a_leases_promise_is_not_sure_where_the_log_was_not_read():
+    lease = session("198.51.100.7/32", "alice", ending=Ending.PROMISED)
+    assert ask("198.51.100.7", lease).grade is Grade.CONFIRMED
+    assert ask("198.51.100.7", lease, gaps=[Gap(since=NOON, until=None)]).grade is Grade.NO_DATA
