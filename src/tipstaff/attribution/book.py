@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 import numpy as np
 
-from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, HoldingKind, Identity, Moment, Tier
+from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, HoldingKind, Identity, Tier
 
 from .codes import ENDINGS, KINDS, OPEN
-from .match import plain_address, window_of
+from .match import Question, plain_address, window_of
 from .snapshot import GRADES, NOBODY, REASONS, Answers, Bound, Gaps, Held, Known, Snapshot
 from .tables import Array, Questions
 from .walk import walk
@@ -22,16 +23,6 @@ Address = IPv4Address | IPv6Address
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIERS = (Tier.OPERATOR, Tier.RESELLER, Tier.CUSTOMER)
 _MICRO = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Who held it?"""
-
-    address: Address
-    port: int | None = None
-    protocol: int | None = None
-    moment: Moment | None = None
 
 
 @dataclass(kw_only=True)
@@ -187,7 +178,7 @@ def book_of(
             for b in bindings
         ),
         inside_realm=ints(realms[b.inside_realm] for b in bindings),
-        inside_version=ints((a.version for a in insides)),
+        inside_version=ints(a.version for a in insides),
         inside_hi=ints((int(a) >> 64 for a in insides), np.uint64),
         inside_lo=ints((int(a) & (2**64 - 1) for a in insides), np.uint64),
     )
@@ -199,7 +190,7 @@ def book_of(
         since=ints(micro(i.since, none=-OPEN) for i in identities),
         until=ints(micro(i.until) for i in identities),
     )
-    blocks = [_neighbourhood(a) for a, _ in gaps]
+    blocks = [neighbourhood(a) for a, _ in gaps]
     gap_rows = Gaps(
         version=ints((v for v, _, _ in blocks)),
         hi=ints((hi for _, hi, _ in blocks), np.uint64),
@@ -209,7 +200,7 @@ def book_of(
     )
 
     def gaps_of(address: Address, earliest: datetime, latest: datetime) -> list[Gap]:
-        return [g for (a, g), b in zip(gaps, blocks, strict=True) if b == _neighbourhood(address)]
+        return [g for (a, g), b in zip(gaps, blocks, strict=True) if b == neighbourhood(address)]
 
     begin = None if records_begin_at is None else micro(records_begin_at)
     return Book(
@@ -229,8 +220,8 @@ class _Codes(Sequence[str]):
     def __init__(self, names: dict[str, int]) -> None:
         self._names = list(names)
 
-    def __getitem__(self, place: object) -> str:  # type: ignore[override]  # only numbers are asked for
-        return self._names[int(place)]
+    def __getitem__(self, place: Any) -> Any:
+        return self._names[place]
 
     def __len__(self) -> int:
         return len(self._names)
@@ -246,7 +237,7 @@ def _prefixes(networks: Sequence[object]) -> dict[str, Array]:
     }
 
 
-def _neighbourhood(address: Address) -> tuple[int, int, int]:
+def neighbourhood(address: Address) -> tuple[int, int, int]:
     value = int(address)
     if address.version == 4:
         return 4, 0, value >> 8 << 8

@@ -27,6 +27,9 @@ FUTURE_CLOCK_ERROR = timedelta(minutes=10)
 PROOF_ROWS_MAX = 64
 """An answer that names nobody shows so many rows at most, of as many holders as it can."""
 
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132}
+"""IANA numbers of the names that reporters use."""
+
 _PORTS = (0, 65536)
 _TICK = timedelta(microseconds=1)
 _ORDER = {Tier.OPERATOR: 0, Tier.RESELLER: 1, Tier.CUSTOMER: 2}
@@ -40,6 +43,17 @@ class Window:
     latest: datetime
     assumed: bool
     """True when no usable time was stated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Who held this address and port then?"""
+
+    address: IPv4Address | IPv6Address
+    port: int | None = None
+    protocol: int | None = None
+    """IANA protocol number."""
+    moment: Moment | None = None
 
 
 def window_of(moment: Moment | None, *, received_at: datetime) -> Window:

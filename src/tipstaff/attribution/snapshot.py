@@ -27,7 +27,7 @@ _PROMISED = next(i for i, e in enumerate(ENDINGS) if e.value == "promised")
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """The registry's holdings, one element each. `customer` and `service` are places in the snapshot's names; -1: none."""
+    """The registry's holdings, an element each. `customer` and `service` are places in a list of names; -1: none."""
 
     key: Array
     tier: Array
@@ -259,7 +259,7 @@ class _Work:
 
     def decide(self) -> None:
         """Everything that is plain."""
-        s, asked, a = self.snapshot, self.asked, self.answers
+        s, asked = self.snapshot, self.asked
         number = len(asked.lo)
         if s.records_begin is None:
             return
@@ -453,7 +453,8 @@ class _Work:
                 if number == 0:
                     questions, found = s._holdings.pairs(CUSTOMER, inside)
                     held.append((who[questions], found))
-        return list(zip(_by_question(_together(held), len(places)), _by_question(_together(bound), len(places)), strict=True))  # fmt: skip
+        number = len(places)
+        return list(zip(_by_question(_together(held), number), _by_question(_together(bound), number), strict=True))
 
 
 SHARERS_MAX = 200

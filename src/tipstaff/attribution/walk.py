@@ -10,7 +10,8 @@ A row of a log has an inner span in which it is sure and an outer one in which i
   by two sources that are weak alone;
 * one subject at every point that has any: PROBABLE;
 * two subjects who are both sure at the same point: CONTRADICTED; otherwise two: AMBIGUOUS;
-* a point without a sure row in a gap of the sources: NO_DATA, whoever is possible there.
+* a point in a gap of the sources with nobody but a session that may have ended: NO_DATA. A lease within its term is
+  more than that, for its server promised it: PROBABLE.
 """
 
 from bisect import bisect_left
@@ -58,6 +59,10 @@ class _Voice:
     strong: bool
     source: str
     through_nat: bool = False
+    unseen_end: bool = False
+    """True where it was possible only because its end was not seen."""
+    promised: bool = False
+    """True for a lease within its term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +273,8 @@ def _graded(rows: _Rows, *, known: dict[tuple[SubjectKind, str], list[Identity]]
             reason = AttributionReason.ONE_RESELLER if through_reseller else AttributionReason.ONE_HOLDER
     elif not bare and all(p.sure for p in points):
         reason = AttributionReason.ONE_SOURCE
+    elif any(v.unseen_end for p in points for v in p.voices):
+        reason = AttributionReason.UNSEEN_END
     voices = [v for p in points for v in p.voices]
     return answer(
         grade,
@@ -345,10 +352,10 @@ def _at(
         ]
         sure = rows.one_flow if binding.momentary else _sure(binding, at, gap=gap)
         voices += [
-            _Voice(v.subject, v.downstream, v.service, v.sure and sure, v.strong and binding.strong, v.source, True)
+            replace(v, sure=v.sure and sure, strong=v.strong and binding.strong, through_nat=True)
             for v in inner or [_Voice(None, None, None, sure, False, binding.source)]
         ]
-    return _Point(ours=True, gap=gap, voices=tuple(voices))
+    return _Point(ours=True, gap=gap and not any(v.promised for v in voices), voices=tuple(voices))
 
 
 def _registered(holding: Holding) -> _Voice:
@@ -361,8 +368,10 @@ def _session(
     """The customers by whom the session's subscriber is known then; an unknown one if there is none."""
     sure = _sure(binding, at, gap=gap)
     found = [i for i in _known_as(binding, known) if _covers(i.since, i.until, at)]
+    promised = binding.ending is Ending.PROMISED
+    unseen_end = not sure and at >= binding.sure_from and binding.ending is not Ending.EXPLICIT
     if not found:
-        return [_Voice(None, None, None, sure, binding.strong, binding.source)]
+        return [_Voice(None, None, None, sure, binding.strong, binding.source, promised=promised)]
     return [
         _Voice(
             i.reseller or i.customer,
@@ -371,6 +380,8 @@ def _session(
             sure,
             binding.strong,
             binding.source,
+            unseen_end=unseen_end,
+            promised=promised,
         )
         for i in found
     ]

@@ -175,6 +175,7 @@ _REASONS = {
     AttributionReason.NO_ADDRESS: "No address was given.",
     AttributionReason.BEFORE_RECORDS: "The registry's records begin later.",
     AttributionReason.ONE_SOURCE: "One holder, by the word of one source that does not prove a subscriber alone.",
+    AttributionReason.UNSEEN_END: "One holder, whose end was not seen: it may have ended before.",
     AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
     AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
     AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",

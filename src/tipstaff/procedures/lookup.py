@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
-from tipstaff.attribution.match import Window, window_of
+from tipstaff.attribution.match import PROTOCOLS, Question, Window, window_of
 from tipstaff.attribution.queries import bindings_covering, gaps_for, identities_of, sources_read
 from tipstaff.attribution.walk import walk
 from tipstaff.registry.queries import (
@@ -20,9 +20,6 @@ from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, Identity,
 INSIDE_ADDRESSES_MAX = 64
 """Of a shared address without a port nobody is named, however many sharers are followed."""
 
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132}
-"""IANA numbers of the names that reporters use."""
-
 
 def who_held(
     address: IPv4Address | IPv6Address | None,
@@ -30,11 +27,11 @@ def who_held(
     port: int | None,
     moment: Moment | None,
     received_at: datetime,
-    protocol: str | None = None,
+    protocol: int | str | None = None,
 ) -> Attribution:
     """Name the holder, or say why nobody is named, with the rows that prove it."""
     window = window_of(moment, received_at=received_at)
-    number = PROTOCOLS.get((protocol or "").lower())
+    number = PROTOCOLS.get(protocol.lower()) if isinstance(protocol, str) else protocol
     held: list[Holding] = []
     bindings: list[Binding] = []
     gaps: list[Gap] = []
@@ -58,6 +55,17 @@ def who_held(
         identities=identities(bindings),
         gaps=gaps,
         records_begin_at=records_begin_at(),
+    )
+
+
+def answer_one(question: Question, *, received_at: datetime) -> Attribution:
+    """The answer to one question."""
+    return who_held(
+        question.address,
+        port=question.port,
+        protocol=question.protocol,
+        moment=question.moment,
+        received_at=received_at,
     )
 
 

@@ -209,6 +209,8 @@ class AttributionReason(enum.StrEnum):
     """The window begins before the registry's records do."""
     ONE_SOURCE = "ONE_SOURCE"
     """One holder, by the word of a single source that does not prove a subscriber alone."""
+    UNSEEN_END = "UNSEEN_END"
+    """One holder, whose end was not seen: no Stop came, or the log was not read so far."""
     SOURCES_DISAGREE = "SOURCES_DISAGREE"
     """At the same instant two rows surely name different holders."""
     UNKNOWN_SUBSCRIBER = "UNKNOWN_SUBSCRIBER"

@@ -6,8 +6,8 @@ from ipaddress import ip_address, ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tipstaff.attribution.book import Question, book_of
-from tipstaff.attribution.match import window_of
+from tipstaff.attribution.book import book_of
+from tipstaff.attribution.match import Question, window_of
 from tipstaff.attribution.walk import walk
 from tipstaff.words import (
     Binding,

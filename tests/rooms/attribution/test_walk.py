@@ -157,7 +157,7 @@ def test_a_missed_stop_leaves_the_subscriber_probable_until_the_address_is_given
     answer = ask("198.51.100.7", silent)
     assert (answer.grade, answer.reason, answer.customer) == (
         Grade.PROBABLE,
-        AttributionReason.EDGE_IN_WINDOW,
+        AttributionReason.UNSEEN_END,
         "acct-1",
     )
     assert ask("198.51.100.7", silent, at=NOON + 2 * HOUR).reason is AttributionReason.UNASSIGNED
@@ -262,7 +262,8 @@ def test_the_one_flow_of_a_port_in_the_window_is_what_the_question_is_about():
     assert ask("198.51.100.9", flow, again, *rows, port=5000, error=0.5).customer == "acct-1"
 
 
-def test_a_leases_promise_is_not_sure_where_the_log_was_not_read():
+def test_a_leases_promise_is_probable_where_the_log_was_not_read():
     lease = session("198.51.100.7/32", "alice", ending=Ending.PROMISED)
     assert ask("198.51.100.7", lease).grade is Grade.CONFIRMED
-    assert ask("198.51.100.7", lease, gaps=[Gap(since=NOON, until=None)]).grade is Grade.NO_DATA
+    answer = ask("198.51.100.7", lease, gaps=[Gap(since=NOON, until=None)])
+    assert (answer.grade, answer.reason) == (Grade.PROBABLE, AttributionReason.UNSEEN_END)
