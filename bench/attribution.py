@@ -397,9 +397,7 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    asked = [
-        (IPv4Address(POOL + int(made.address[s])), int(made.begin[s]) + 600) for s in stays
-    ]
+    asked = [(IPv4Address(POOL + int(made.address[s])), int(made.begin[s]) + 600) for s in stays]
     times, right = [], 0
     for place, (address, at) in enumerate(asked):
         begin = time.perf_counter()
@@ -423,7 +421,6 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
 def spread(times: list[float]) -> dict:
     ordered = sorted(t * 1000 for t in times)
     return {name: round(ordered[min(int(len(ordered) * q), len(ordered) - 1)], 3) for name, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}  # fmt: skip
-
 
 
 if __name__ == "__main__":

@@ -107,7 +107,9 @@ def server_seconds() -> float:
 def kea(file, number: int) -> None:
     """Leases of an hour on a tenth as many addresses, renewed now and then."""
     dice = np.random.default_rng(1)
-    file.write(b"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id\n")
+    file.write(
+        b"address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id\n"
+    )
     for start in range(0, number, 200_000):
         count = min(200_000, number - start)
         address = dice.integers(0, number // 10, count)
@@ -139,7 +141,9 @@ KINDS = ("Start", "Interim-Update", "Interim-Update", "Interim-Update", "Stop")
 
 
 def radius(file, number: int) -> None:
-    file.write(b"timestamp,acct_status_type,user_name,nas_ip_address,acct_session_id,framed_ip_address,acct_session_time\n")
+    file.write(
+        b"timestamp,acct_status_type,user_name,nas_ip_address,acct_session_id,framed_ip_address,acct_session_time\n"
+    )
     users = number // 10
     for lot in accounting(number):
         file.write("".join(

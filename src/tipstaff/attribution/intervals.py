@@ -189,7 +189,7 @@ def _next_restart(records: pl.DataFrame, restarts: pl.DataFrame) -> np.ndarray:
     """For each record the first restart of its NAS after it was last seen."""
     left = records.select("nas", pl.col("seen").alias("at")).with_row_index("_row").sort("at")
     right = restarts.select("nas", "at", pl.col("at").alias("restarted")).sort("at")
-    found = left.join_asof(right, on="at", by="nas", strategy="forward").sort("_row")
+    found = left.join_asof(right, on="at", by="nas", strategy="forward", check_sortedness=False).sort("_row")
     return found.select(
         pl.when(pl.col("nas") != "").then(pl.col("restarted")).fill_null(OPEN)
     ).to_series().to_numpy()  # fmt: skip

@@ -23,6 +23,18 @@ class Memfile(Lines):
     joins = Joins.LEASE
     has_header = True
 
+    def cut(self, data: bytes) -> int:
+        """After the last whole row that is no deletion: when a lease was deleted, only the row after it tells."""
+        end = data.rfind(b"\n") + 1
+        while end:
+            start = data.rfind(b"\n", 0, end - 1) + 1
+            fields = data[start:end].split(b",")
+            lifetime = 2 if b":" in fields[0] else 3
+            if len(fields) <= lifetime or fields[lifetime] != b"0":
+                return end
+            end = start
+        return 0
+
     def read(self, stretch: Stretch, options: Options) -> Parsed:
         named = header_of(stretch, needs=("address", "valid_lifetime", "expire", "state"), kind=self.kind)
         six = "duid" in named

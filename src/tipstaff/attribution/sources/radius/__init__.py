@@ -67,7 +67,12 @@ class Csv(Lines):
 def _records_of_detail(stretch: Stretch) -> pl.DataFrame:
     """A row for each record: attributes as text, with the offset of the record's first line."""
     text = pl.read_csv(
-        b"line\n" + stretch.data, separator="\x1f", quote_char=None, infer_schema=False, encoding="utf8-lossy"
+        b"line\n" + stretch.data,
+        separator="\x1f",
+        quote_char=None,
+        infer_schema=False,
+        encoding="utf8-lossy",
+        truncate_ragged_lines=True,
     ).to_series()
     starts = line_starts(stretch.data)
     first = np.frombuffer(stretch.data, np.uint8)[np.minimum(starts, len(stretch.data) - 1)]
