@@ -59,8 +59,10 @@ def run(options: argparse.Namespace) -> dict:
     FRAMES["bound"] = bound
     book = book_from(held, bound, known, records_begin_at=begin)
     opened = clock.lap("snapshot_opened")
-    questions = Questions(made, options)
+    questions = Questions(made, options, number=options.questions, seed=2)
     found, bulk = at_once(book, questions)
+    near = Questions(made, options, number=options.sample * 2, seed=3)
+    near_found, near_bulk = at_once(book, near)
     told = {
         "command": " ".join(["python", *sys.argv]),
         "python": platform.python_version(),
@@ -72,7 +74,9 @@ def run(options: argparse.Namespace) -> dict:
         "snapshot_opened_cpu_seconds": opened,
         "all_at_once": bulk,
         "truth": truth_of(found, questions, book),
-        "reference": reference(book, held, bound, known, questions, found, options.sample),
+        "near_edges": {**near_bulk, **truth_of(near_found, near, book)},
+        "reference": reference(book, questions, found, options.sample),
+        "reference_near_edges": reference(book, near, near_found, options.sample),
         "bisect_over_lists": by_bisect(made, questions),
         "pytricia": by_pytricia(made, questions),
     }
@@ -173,14 +177,13 @@ def subscribers(number: int):
 class Questions:
     """Four of ten about static addresses, five about sessions (half of those near an edge in an odd run), one NAT."""
 
-    def __init__(self, made, options: argparse.Namespace) -> None:
+    def __init__(self, made, options: argparse.Namespace, *, number: int, seed: int) -> None:
         from tipstaff.attribution.tables import Questions as Asked
         from tipstaff.testing.subscribers import BLOCK, PER_ADDRESS, POOL, ask
 
         dice = np.random.default_rng(7)
-        number = options.questions
         parts = number * 4 // 10, number - number * 4 // 10 - number // 10, number // 10
-        sessions = ask(made, number=parts[1], seed=2)
+        sessions = ask(made, number=parts[1], seed=seed)
         own = dice.integers(0, options.subscribers, parts[0])
         host = dice.integers(0, options.subscribers // 5, parts[2])
         at = np.concatenate([dice.choice(sessions.at, parts[0]), sessions.at, dice.choice(sessions.at, parts[2])])
@@ -258,6 +261,7 @@ def binding(book, row: int):
 def truth_of(answers, questions: Questions, book) -> dict:
     """How the answers stand to what really was."""
     from tipstaff.attribution.snapshot import GRADES
+    from tipstaff.testing.subscribers import POOL
     from tipstaff.words import Grade
 
     grade = answers.grade
@@ -270,24 +274,30 @@ def truth_of(answers, questions: Questions, book) -> dict:
     confirmed, probable = (grade == GRADES.index(g) for g in (Grade.CONFIRMED, Grade.PROBABLE))
     made = questions.made
     wrong_probable = 0
-    for place in np.flatnonzero(probable & (customer != questions.truth)):
-        # Nobody had it at the instant itself: wrong only if somebody else had it within the stated precision.
-        first, last = (questions.seconds[place] + s * questions.precision[place] for s in (-1, 1))
-        from tipstaff.testing.subscribers import POOL
-
+    several, several_said, ambiguous = 0, 0, GRADES.index(Grade.AMBIGUOUS)
+    for place in np.flatnonzero((questions.asked.lo >= POOL) & (questions.asked.lo < POOL + 2**24)):
+        # Who had it at some instant of the stated time and its precision.
         start = (int(questions.asked.lo[place]) - POOL) * 5
         stays = slice(start, start + 5)
+        first, last = (questions.seconds[place] + s * questions.precision[place] for s in (-1, 1))
         here = (made.begin[stays] <= last) & (made.end[stays] > first)
-        wrong_probable += bool(set(made.subscriber[stays][here].tolist()) - {int(customer[place])})
+        if here.sum() > 1 and len(set(made.subscriber[stays][here].tolist())) > 1:
+            several += 1
+            several_said += bool(grade[place] == ambiguous)
+        if probable[place] and customer[place] != questions.truth[place]:
+            # Nobody had it at the instant itself: wrong only if somebody else had it within the stated precision.
+            wrong_probable += bool(set(made.subscriber[stays][here].tolist()) - {int(customer[place])})
     return {
         "grades": {g.name: int((grade == i).sum()) for i, g in enumerate(GRADES)},
         "wrong_customer_at_confirmed": int((confirmed & (customer != questions.truth)).sum()),
         "wrong_customer_at_probable": wrong_probable,
+        "really_several": several,
+        "really_several_and_said_so": several_said,
         "sole_holder_confirmed_share": round(float((confirmed & questions.sole).sum() / questions.sole.sum()), 4),
     }
 
 
-def reference(book, held, bound, known, questions: Questions, answers, number: int) -> dict:
+def reference(book, questions: Questions, answers, number: int) -> dict:
     """A sample, answered by the walk with rows that plain look-ups in dictionaries find; it must agree in all."""
     from tipstaff.attribution.snapshot import GRADES, REASONS
 
