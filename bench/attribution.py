@@ -251,8 +251,9 @@ def binding(book, row: int):
 
     b = FRAMES["bound"].row(row, named=True)
     return binding_of((
-        str(b["source_id"]), "cgn" if b["realm"] else None, b["version"], b["length"], b["hi"], b["lo"], b["port_first"],
-        b["port_last"], b["protocol"], b["possible_from"], b["sure_from"], b["sure_until"], b["possible_until"],
+        str(b["source_id"]), "cgn" if b["realm"] else None, b["version"], b["length"], b["hi"], b["lo"],
+        b["port_first"], b["port_last"], b["protocol"], b["possible_from"], b["sure_from"], b["sure_until"],
+        b["possible_until"],
         b["ending"], bool(b["strong"]), False, b["kind"], b["subject"], "cgn" if b["inside_realm"] else None,
         b["inside_version"], b["inside_hi"], b["inside_lo"], "bench", b["byte_offset"], "", 0, 0, 0,
     ))  # fmt: skip
@@ -327,7 +328,8 @@ def reference(book, questions: Questions, answers, number: int) -> dict:
             GRADES[answers.grade[place]], REASONS[answers.reason[place]], name
         )  # fmt: skip
         different += not same
-    return {"questions": len(places), "different": different, "questions_per_cpu_second": round(len(places) / max(clock.lap(""), 0.01))}  # fmt: skip
+    speed = round(len(places) / max(clock.lap(""), 0.01))
+    return {"questions": len(places), "different": different, "questions_per_cpu_second": speed}
 
 
 def by_bisect(made, questions: Questions) -> dict:
@@ -383,7 +385,8 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
     from tipstaff.testing.subscribers import POOL
     from tipstaff.words import HoldingKind, Identity, Moment, SubjectKind, Tier
 
-    rows = bound.head(options.database_rows).with_columns(bound["strong"].head(options.database_rows) == 1, bound["momentary"].head(options.database_rows) == 1)  # fmt: skip
+    rows = bound.head(options.database_rows)
+    rows = rows.with_columns(rows["strong"] == 1, rows["momentary"] == 1)
     source = SourceRow.objects.create(name="bench", kind="radius-csv")
     load = LoadRow.objects.create(
         source=source, file="bench", head_sha256="", head_size=0, first_byte=0, end_byte=0, sha256="", records=0,
@@ -391,7 +394,9 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
     )  # fmt: skip
     import polars as pl
 
-    rows = rows.with_columns(pl.lit(source.pk).alias("source_id"), pl.lit(load.pk).alias("load_id"), pl.lit(load.pk).alias("end_load_id"))  # fmt: skip
+    rows = rows.with_columns(
+        pl.lit(source.pk).alias("source_id"), pl.lit(load.pk).alias("load_id"), pl.lit(load.pk).alias("end_load_id")
+    )
     clock, wall = Clock(), time.perf_counter()
     staging.put_in(rows)
     copied = {"cpu_seconds": clock.lap(""), "seconds": round(time.perf_counter() - wall, 2), "rows": rows.height}
@@ -402,7 +407,8 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
     dice = random.Random(5)
     stays = [dice.randrange(min(options.database_rows, len(made.address))) for _ in range(options.single)]
     add_identities(
-        (Identity(kind=SubjectKind.USERNAME, value=f"u{n}", customer=f"c{n}") for n in {int(made.subscriber[s]) for s in stays}),
+        (Identity(kind=SubjectKind.USERNAME, value=f"u{n}", customer=f"c{n}") for n in sorted(
+            {int(made.subscriber[s]) for s in stays})),
         source="bench", at=LATER, actor="bench",
     )  # fmt: skip
     with connection.cursor() as cursor:
@@ -425,12 +431,16 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
             )
             cursor.fetchall()
             plain.append(time.perf_counter() - begin)
-    return {"copied": copied, "questions": len(asked), "right": right, "whole_answer_ms": spread(times), "one_plain_query_ms": spread(plain)}  # fmt: skip
+    return {
+        "copied": copied, "questions": len(asked), "right": right,
+        "whole_answer_ms": spread(times), "one_plain_query_ms": spread(plain),
+    }  # fmt: skip
 
 
 def spread(times: list[float]) -> dict:
     ordered = sorted(t * 1000 for t in times)
-    return {name: round(ordered[min(int(len(ordered) * q), len(ordered) - 1)], 3) for name, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}  # fmt: skip
+    last = len(ordered) - 1
+    return {f"p{q}": round(ordered[min(len(ordered) * q // 100, last)], 3) for q in (50, 90, 99)}
 
 
 if __name__ == "__main__":

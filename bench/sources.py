@@ -71,11 +71,13 @@ def measure(kind: str, log: Path, number: int, *, into_database: bool) -> dict:
             if parsed.restarts is not None:
                 restarts.append(parsed.restarts)
     records = joined(pl.concat(parts), source.joins)
-    found = bindings(records, source.joins, clock=Clock(error=10**6), restarts=pl.concat(restarts) if restarts else None, covers_until=None)  # fmt: skip
+    ended = pl.concat(restarts) if restarts else None
+    found = bindings(records, source.joins, clock=Clock(error=10**6), restarts=ended, covers_until=None)
     cpu = time.process_time() - begin
     assert count == number, (count, number)
     told = {
-        "records": number, "bytes": log.stat().st_size, "bindings": found.height, "into_intervals_cpu_seconds": round(cpu, 2),
+        "records": number, "bytes": log.stat().st_size, "bindings": found.height,
+        "into_intervals_cpu_seconds": round(cpu, 2),
         "records_per_cpu_second": round(number / cpu),
     }  # fmt: skip
     del parts, records, found
@@ -113,11 +115,11 @@ def kea(file, number: int) -> None:
     for start in range(0, number, 200_000):
         count = min(200_000, number - start)
         address = dice.integers(0, number // 10, count)
-        at = 1_772_323_200 + (start + np.arange(count)) * (number // 10) // number * 3600 * 8 // max(number // 10, 1)
         at = 1_772_323_200 + (start + np.arange(count)) * 259_200 // number
         file.write("".join(
-            f"10.{a >> 16 & 255}.{a >> 8 & 255}.{a & 255},02:00:00:{a >> 16 & 255:02x}:{a >> 8 & 255:02x}:{a & 255:02x},"
-            f"01:02:00:00:00:00:01,43200,{t + 43200},1,0,0,host-{a},0,,0\n"
+            f"10.{a >> 16 & 255}.{a >> 8 & 255}.{a & 255},"
+            f"02:00:00:{a >> 16 & 255:02x}:{a >> 8 & 255:02x}:{a & 255:02x},01:02:00:00:00:00:01,"
+            f"43200,{t + 43200},1,0,0,host-{a},0,,0\n"
             for a, t in zip(address.tolist(), at.tolist(), strict=True)
         ).encode())  # fmt: skip
 
@@ -134,7 +136,8 @@ def accounting(number: int):
     order = np.argsort(at, kind="stable")
     for start in range(0, len(order), 200_000):
         places = order[start : start + 200_000]
-        yield zip(session[places].tolist(), step[places].tolist(), at[places].tolist(), (at - begin[session])[places].tolist(), strict=True)  # fmt: skip
+        passed = (at - begin[session])[places].tolist()
+        yield zip(session[places].tolist(), step[places].tolist(), at[places].tolist(), passed, strict=True)
 
 
 KINDS = ("Start", "Interim-Update", "Interim-Update", "Interim-Update", "Stop")

@@ -130,13 +130,6 @@ def holes(covered: Sequence[tuple[int, int]]) -> list[tuple[int | None, int | No
     return [*found, (reach, None)]
 
 
-def sources_read() -> bool:
-    """Whether any log has been taken in."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM attribution_loadrow)")
-        return bool(cursor.fetchone()[0])
-
-
 def binding_of(row: Sequence[Any]) -> Binding:
     """A row of _COLUMNS as a word."""
     (source, realm, version, length, hi, lo, first, last, protocol, possible_from, sure_from, sure_until,

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tipstaff.words import Attribution, AttributionReason, Holding, ImportPreview, Moment
+from tipstaff.words import Attribution, AttributionReason, Binding, Holding, ImportPreview, Moment
 
 from .base import database
 from .sources import import_logs, kind_of, options_of, told
@@ -132,6 +132,8 @@ def who(
         console.print(f"Asked of {answer.earliest:%Y-%m-%d %H:%M:%S} to {answer.latest:%Y-%m-%d %H:%M:%S} UTC.")
     if answer.proof:
         console.print(_proof(answer.proof))
+    if answer.bindings:
+        console.print(_logs(answer.bindings))
 
 
 @app.command()
@@ -218,6 +220,22 @@ def _proof(rows: tuple[Holding, ...]) -> Table:
             row.customer or "",
             row.service or "",
             row.source,
+        )
+    return table
+
+
+def _logs(rows: tuple[Binding, ...]) -> Table:
+    table = _table("log", "prefix", "ports", "led to", "possible from (UTC)", "until (UTC)", "end", "file and byte")
+    for row in rows:
+        table.add_row(
+            row.source,
+            str(row.prefix),
+            f"{row.port_first}-{row.port_last}" if row.shared else "all",
+            row.subject or str(row.inside),
+            f"{row.possible_from:%Y-%m-%d %H:%M:%S}",
+            f"{row.possible_until:%Y-%m-%d %H:%M:%S}" if row.possible_until else "",
+            row.ending,
+            f"{row.file}:{row.offset}",
         )
     return table
 

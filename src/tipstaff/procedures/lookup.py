@@ -6,7 +6,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
 from tipstaff.attribution.match import PROTOCOLS, Question, Window, window_of
-from tipstaff.attribution.queries import bindings_covering, gaps_for, identities_of, sources_read
+from tipstaff.attribution.queries import bindings_covering, gaps_for, identities_of
 from tipstaff.attribution.walk import walk
 from tipstaff.registry.queries import (
     get_customer,
@@ -37,13 +37,12 @@ def who_held(
     gaps: list[Gap] = []
     if address is not None:
         held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
-        if sources_read():
-            usable = port if port is not None and 0 < port < 65536 else None
-            bindings = bindings_covering(
-                address, earliest=window.earliest, latest=window.latest, port=usable, protocol=number
-            )
-            gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
-            held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
+        usable = port if port is not None and 0 < port < 65536 else None
+        bindings = bindings_covering(
+            address, earliest=window.earliest, latest=window.latest, port=usable, protocol=number
+        )
+        gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
+        held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
     return walk(
         address,
         port=port,
