@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from tipstaff.words import PUBLIC, Binding, Gap, Identity, SubjectKind, require_aware
@@ -20,15 +21,14 @@ QUIET = 3600 * 1_000_000
 """Two readings of a source that lie no farther apart, in microseconds, are taken for one: logs have quiet times."""
 
 _COLUMNS = """
-    s.name, r.name, b.version, b.length, b.hi, b.lo, b.port_first, b.port_last, b.protocol, b.possible_from,
-    b.sure_from, b.sure_until, b.possible_until, b.ending, b.strong, b.momentary, b.kind, b.subject, i.name,
-    b.inside_version, b.inside_hi, b.inside_lo, l.file, b.byte_offset, l.sha256, l.first_byte, l.end_byte, l.clock_error
+    b.source_id, b.realm, b.version, b.length, b.hi, b.lo, b.port_first, b.port_last, b.protocol, b.possible_from,
+    b.sure_from, b.sure_until, b.possible_until, b.ending, b.strong, b.momentary, b.kind, b.subject, b.inside_realm,
+    b.inside_version, b.inside_hi, b.inside_lo, b.load_id, b.byte_offset
 """
-_FROM = """
-    FROM attribution_bindingrow b JOIN attribution_sourcerow s ON s.id = b.source_id
-    JOIN attribution_loadrow l ON l.id = b.load_id
-    LEFT JOIN attribution_realmrow r ON r.id = b.realm LEFT JOIN attribution_realmrow i ON i.id = b.inside_realm
-"""
+_PLACE = (
+    f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.realm = %s AND b.version = %s AND b.length = %s "  # noqa: S608 - this room's own columns
+    "AND b.hi = %s AND b.lo = %s AND b.possible_from <= %s AND b.possible_until > %s"
+)
 
 
 def bindings_covering(
@@ -46,34 +46,26 @@ def bindings_covering(
     width = 32 if address.version == 4 else 128
     begin, end = micro(earliest), micro(latest)
     parts, parameters = [], []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.realm, s.length, s.ports_max FROM attribution_shaperow s "
-            "LEFT JOIN attribution_realmrow r ON r.id = s.realm WHERE s.version = %s AND coalesce(r.name, '') = %s",
-            [address.version, realm],
-        )
-        for number, length, ports_max in cursor.fetchall():
-            network = value >> (width - length) << (width - length)
-            hi, lo = signed(network >> 64), signed(network & (2**64 - 1))
-            where = (
-                f"SELECT {_COLUMNS} {_FROM} WHERE b.realm = %s AND b.version = %s AND b.length = %s AND b.hi = %s "
-                "AND b.lo = %s AND b.possible_from <= %s AND b.possible_until > %s"
-            )
-            asked: list[Any] = [number, address.version, length, hi, lo, end, begin]
-            parts.append(f"({where} AND b.port_first = 0)")
+    shapes = _fetch(
+        "SELECT s.realm, s.length, s.ports_max FROM attribution_shaperow s "
+        "LEFT JOIN attribution_realmrow r ON r.id = s.realm WHERE s.version = %s AND coalesce(r.name, '') = %s",
+        [address.version, realm],
+    )
+    for number, length, ports_max in shapes:
+        network = value >> (width - length) << (width - length)
+        hi, lo = signed(network >> 64), signed(network & (2**64 - 1))
+        asked: list[Any] = [number, address.version, length, hi, lo, end, begin]
+        parts.append(f"({_PLACE} AND b.port_first = 0)")
+        parameters += asked
+        if not ports_max:
+            continue
+        if port is None:
+            parts.append(f"({_PLACE} AND b.port_first > 0 LIMIT {SHARED_ROWS_MAX})")
             parameters += asked
-            if not ports_max:
-                continue
-            if port is None:
-                parts.append(f"({where} AND b.port_first > 0 LIMIT {SHARED_ROWS_MAX})")
-                parameters += asked
-            else:
-                parts.append(f"({where} AND b.port_first BETWEEN greatest(1, %s) AND %s AND b.port_last >= %s)")
-                parameters += [*asked, port - ports_max + 1, port, port]
-        if not parts:
-            return []
-        cursor.execute(" UNION ALL ".join(parts), parameters)
-        found = [binding_of(row) for row in cursor.fetchall()]
+        else:
+            parts.append(f"({_PLACE} AND b.port_first BETWEEN %s AND %s AND b.port_last >= %s)")
+            parameters += [*asked, max(1, port - ports_max + 1), port, port]
+    found = _in_words(_fetch(" UNION ALL ".join(parts), parameters)) if parts else []
     fitting = [b for b in found if protocol is None or b.protocol is None or b.protocol == protocol]
     return sorted(fitting, key=lambda b: (b.source, b.possible_from, b.port_first, b.subject, str(b.inside)))
 
@@ -83,16 +75,15 @@ def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]
     wanted = list(dict.fromkeys(subjects))
     if not wanted:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT i.kind, i.value, i.customer, i.service, i.since, i.until FROM attribution_identityrow i "
-            "JOIN unnest(%s::int[], %s::text[]) w(kind, value) ON w.kind = i.kind AND w.value = i.value ORDER BY i.id",
-            [[KINDS.index(k) for k, _ in wanted], [v for _, v in wanted]],
-        )
-        return [
-            Identity(kind=_kind(k), value=v, customer=c, service=s, since=instant(f), until=instant(u))
-            for k, v, c, s, f, u in cursor.fetchall()
-        ]
+    rows = _fetch(
+        "SELECT i.kind, i.value, i.customer, i.service, i.since, i.until FROM attribution_identityrow i "
+        "JOIN unnest(%s::int[], %s::text[]) w(kind, value) ON w.kind = i.kind AND w.value = i.value ORDER BY i.id",
+        [[KINDS.index(k) for k, _ in wanted], [v for _, v in wanted]],
+    )
+    return [
+        Identity(kind=_kind(k), value=v, customer=c, service=s, since=instant(f), until=instant(u))
+        for k, v, c, s, f, u in rows
+    ]
 
 
 def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[Gap]:
@@ -102,16 +93,14 @@ def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[
     block = value >> 8 if address.version == 4 else value >> 88
     begin, end = micro(earliest), micro(latest)
     gaps: list[Gap] = []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.source_id, l.covers_from, l.covers_until FROM attribution_scoperow c "
-            "JOIN attribution_loadrow l ON l.source_id = c.source_id AND l.covers_from IS NOT NULL "
-            "WHERE c.version = %s AND c.block = %s ORDER BY 1, 2",
-            [address.version, block],
-        )
-        loads: dict[int, list[tuple[int, int]]] = {}
-        for source, first, last in cursor.fetchall():
-            loads.setdefault(source, []).append((first, last))
+    loads: dict[int, list[tuple[int, int]]] = {}
+    for source, first, last in _fetch(
+        "SELECT c.source_id, l.covers_from, l.covers_until FROM attribution_scoperow c "
+        "JOIN attribution_loadrow l ON l.source_id = c.source_id AND l.covers_from IS NOT NULL "
+        "WHERE c.version = %s AND c.block = %s ORDER BY 1, 2",
+        [address.version, block],
+    ):
+        loads.setdefault(source, []).append((first, last))
     for covered in loads.values():
         for first, last in holes(covered):
             if (first is None or first <= end) and (last is None or last > begin):
@@ -130,8 +119,42 @@ def holes(covered: Sequence[tuple[int, int]]) -> list[tuple[int | None, int | No
     return [*found, (reach, None)]
 
 
+def _in_words(rows: Sequence[Sequence[Any]]) -> list[Binding]:
+    """Rows of _COLUMNS with the names of their sources and realms, and the files that prove them."""
+    if not rows:
+        return []
+    loads = {
+        row[0]: row[1:]
+        for row in _fetch(
+            "SELECT l.id, s.name, l.file, l.sha256, l.first_byte, l.end_byte, l.clock_error FROM attribution_loadrow l "
+            "JOIN attribution_sourcerow s ON s.id = l.source_id WHERE l.id = ANY(%s)",
+            [list({row[-2] for row in rows})],
+        )
+    }
+    realms: dict[int, str] = {}
+    if any(row[1] or row[18] for row in rows):
+        realms = dict(_fetch("SELECT id, name FROM attribution_realmrow", []))
+    found = []
+    for row in rows:
+        source, file, sha256, first, end, error = loads[row[-2]]
+        found.append(
+            binding_of(
+                (source, realms.get(row[1]), *row[2:18], realms.get(row[18]), *row[19:22], file, row[-1], sha256, first,
+                 end, error)
+            )
+        )  # fmt: skip
+    return found
+
+
+def _fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a query that is prepared once a connection: planning took longer than searching."""
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, parameters, prepare=True).fetchall()
+
+
 def binding_of(row: Sequence[Any]) -> Binding:
-    """A row of _COLUMNS as a word."""
+    """A binding from the names of its source and realms, its numbers, and its place in a file."""
     (source, realm, version, length, hi, lo, first, last, protocol, possible_from, sure_from, sure_until,
      possible_until, ending, strong, momentary, kind, subject, inside_realm, inside_version, inside_hi, inside_lo, file,
      offset, sha256, begin, end, error) = row  # fmt: skip
