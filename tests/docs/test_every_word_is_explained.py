@@ -19,6 +19,9 @@ EXPLAINED: tuple[type[enum.Enum], ...] = (
     words.ReportOutcome,
     words.AttributionReason,
     words.Grade,
+    words.Use,
+    words.Ending,
+    words.SubjectKind,
     words.Reason,
     words.Disposition,
     words.CaseState,
@@ -43,7 +46,7 @@ def test_every_reason_and_state_is_explained(member: enum.Enum) -> None:
     assert rows, f"{type(member).__name__}.{member.name} needs a row in a table of docs/explain"
 
 
-@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers"])
+@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers", "tipstaff.sources"])
 def test_every_plug_in_is_named(group: str) -> None:
     names = [point.name for point in entry_points(group=group)]
     assert names, "the package is installed"

@@ -51,6 +51,7 @@ _COMMANDS = (
     ("tipstaff.cli.running", "enforcer", "enforcer"),
     ("tipstaff.cli.demo", "demo", "demo"),
     ("tipstaff.cli.parse", "parse", "parse"),
+    ("tipstaff.cli.attribute", "attribute", "attribute"),
     ("tipstaff.cli.trace", "trace", "trace"),
     ("tipstaff.cli.record", "verify", "verify"),
     ("tipstaff.cli.record", "backup", "backup"),

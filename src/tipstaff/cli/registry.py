@@ -12,22 +12,40 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tipstaff.words import Attribution, AttributionReason, Holding, Moment
+from tipstaff.words import Attribution, AttributionReason, Binding, Holding, Moment
 
 from .base import database
 from .registry_changes import AS_JSON, add_commands, import_in_words, shown_reading
+from .sources import import_logs, kind_of, options_of, told
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
 
 @app.command("import")
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="CSV files; customers before what they hold.", metavar="FILE...")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="CSV files; customers before what they hold. Or a KIND of log, and its files.",
+            metavar="[KIND] FILE...",
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change; not for logs.")] = False,
     rest: Annotated[bool, typer.Option("--rest", help="Take in the good rows of a file with bad ones.")] = False,
     as_json: AS_JSON = False,
+    source: Annotated[str, typer.Option("--source", help="The name of a log's source; left out: its kind.")] = "",
+    realm: Annotated[str, typer.Option("--realm", help="Where a log's addresses count; left out: the internet.")] = "",
+    inside_realm: Annotated[str, typer.Option("--inside-realm", help="Where a NAT's inside addresses count.")] = "",
+    zone: Annotated[str, typer.Option("--zone", help="Of a log's times that state none: Europe/Berlin.")] = "",
+    year: Annotated[int | None, typer.Option("--year", help="Of a log's times that state none.")] = None,
+    every: Annotated[
+        float | None, typer.Option("--every", help="Seconds between interim records or looks; dnsmasq's lease time.")
+    ] = None,
+    clock_error: Annotated[
+        float | None, typer.Option("--clock-error", min=0, help="Seconds; left out: estimated from arrival times.")
+    ] = None,
 ) -> None:
-    """Take in customers, services, holdings or sites; each file's header says which.
+    """Take in customers, services, holdings or sites; each file's header says which. Or logs, by their KIND.
 
     A file comes in as a whole or, with one bad row, not at all, and then no later file either. The columns:
 
@@ -47,9 +65,22 @@ def import_files(
     holdings: tier, kind, prefix, held_from, \\[held_until], \\[customer], \\[service], \\[port_first], \\[port_last]
 
     sites: host_name, address, customer, since, \\[service], \\[until]
+
+    Logs: `tipstaff registry sources` lists the kinds. A log goes on where its last reading ended; bad lines are said
+    and left out. The kind `subscribers` says whose the log-ins, circuits and MACs are: kind, value, service,
+    \\[customer], \\[since], \\[until]
     """
     with database():
         from tipstaff import wiring
+
+        kind = kind_of(files[0])
+        if kind is not None:
+            options = options_of(
+                kind, source=source, realm=realm, inside_realm=inside_realm, zone=zone, year=year, every=every,
+                clock_error=clock_error,
+            )  # fmt: skip
+            import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
+            return
         from tipstaff.procedures.admission import import_registry
 
         for file in files:
@@ -66,6 +97,18 @@ def import_files(
             typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
             if preview.refused and not rest:
                 raise typer.Exit(1)
+
+
+@app.command("sources")
+def list_sources(as_json: AS_JSON = False) -> None:
+    """List the kinds of log that can be taken in: what each proves, its clock, and what it misses."""
+    from tipstaff import wiring
+
+    for kind in told(wiring.sources()):
+        if as_json:
+            typer.echo(json.dumps(kind))
+        else:
+            typer.echo(f"{kind['kind']}\n  proves {kind['proves']}\n  clock: {kind['clock']}\n  misses {kind['gaps']}")
 
 
 @app.command()
@@ -99,6 +142,8 @@ def who(
         console.print(f"Asked of {answer.earliest:%Y-%m-%d %H:%M:%S} to {answer.latest:%Y-%m-%d %H:%M:%S} UTC.")
     if answer.proof:
         console.print(_proof(answer.proof))
+    if answer.bindings:
+        console.print(_logs(answer.bindings))
 
 
 @app.command()
@@ -141,6 +186,11 @@ _REASONS = {
     AttributionReason.NOT_OUR_SPACE: "It was not our space.",
     AttributionReason.NO_ADDRESS: "No address was given.",
     AttributionReason.BEFORE_RECORDS: "The registry's records begin later.",
+    AttributionReason.ONE_SOURCE: "One holder, by the word of one source that does not prove a subscriber alone.",
+    AttributionReason.UNSEEN_END: "One holder, whose end was not seen: it may have ended before.",
+    AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
+    AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
+    AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",
 }
 
 
@@ -180,6 +230,22 @@ def _proof(rows: tuple[Holding, ...]) -> Table:
             row.customer or "",
             row.service or "",
             row.source,
+        )
+    return table
+
+
+def _logs(rows: tuple[Binding, ...]) -> Table:
+    table = _table("log", "prefix", "ports", "led to", "possible from (UTC)", "until (UTC)", "end", "file and byte")
+    for row in rows:
+        table.add_row(
+            row.source,
+            str(row.prefix),
+            f"{row.port_first}-{row.port_last}" if row.shared else "all",
+            row.subject or str(row.inside),
+            f"{row.possible_from:%Y-%m-%d %H:%M:%S}",
+            f"{row.possible_until:%Y-%m-%d %H:%M:%S}" if row.possible_until else "",
+            row.ending,
+            f"{row.file}:{row.offset}",
         )
     return table
 

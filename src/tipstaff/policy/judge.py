@@ -103,6 +103,8 @@ def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated
             return _without_case(edition, Reason.HOLDER_AMBIGUOUS)
         case Grade.CONTRADICTED:
             return _without_case(edition, Reason.HOLDER_CONTRADICTED)
+        case Grade.NO_DATA if attribution.reason is not AttributionReason.BEFORE_RECORDS:
+            return _without_case(edition, Reason.RECORDS_INCOMPLETE)
         case Grade.NO_DATA:
             # With a time, asking again would not help: our records do not reach back so far.
             return _without_case(edition, Reason.BEFORE_RECORDS, ask=not time_stated)
@@ -126,6 +128,7 @@ _DISPOSITIONS = {
     Reason.HOLDER_AMBIGUOUS: Disposition.ASK_COMPLAINANT,
     Reason.NO_ADDRESS: Disposition.ASK_COMPLAINANT,
     Reason.HOLDER_CONTRADICTED: Disposition.PERSON,
+    Reason.RECORDS_INCOMPLETE: Disposition.PERSON,
     Reason.NO_HOLDER: Disposition.UNASSIGNED,
     Reason.NOT_OUR_SPACE: Disposition.NOT_OURS,
     Reason.BEYOND_LOOK_BACK: Disposition.TOO_OLD,
@@ -138,6 +141,7 @@ _DISPOSITIONS = {
 
 _DECIDERS = {
     Reason.HOLDER_CONTRADICTED: Role.ANALYST,
+    Reason.RECORDS_INCOMPLETE: Role.ENGINEER,
     Reason.NO_HOLDER: Role.ENGINEER,
     Reason.NO_EDITION_IN_FORCE: Role.LEAD,
     Reason.NO_CLAUSE: Role.ANALYST,
@@ -256,6 +260,11 @@ def _why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, sea
             )
         case Reason.HOLDER_CONTRADICTED:
             return "Our sources disagree about who held the address at that time, so a person looks at it first."
+        case Reason.RECORDS_INCOMPLETE:
+            return (
+                "Our logs of that time have a gap, or name a subscriber whom the registry does not know. "
+                "An engineer looks at it first."
+            )
         case Reason.NO_HOLDER:
             return f"The address belongs to {edition.entity}, but no customer held it at the time in question."
         case Reason.NOT_OUR_SPACE:

@@ -34,6 +34,7 @@ from tipstaff.words import (
     SEALED_TYPES,
     Allegation,
     Attribution,
+    AttributionReason,
     Case,
     CaseState,
     Channel,
@@ -48,6 +49,7 @@ from tipstaff.words import (
     Report,
     ReportOutcome,
     Standing,
+    Use,
     Verdict,
 )
 
@@ -171,9 +173,26 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
             }
             for h in attribution.proof
         ],
+        logs=[
+            {
+                "source": b.source, "realm": b.realm, "prefix": b.prefix, "ports": [b.port_first, b.port_last],
+                "possible": [b.possible_from, b.possible_until], "sure": [b.sure_from, b.sure_until],
+                "ending": b.ending, "subject": b.subject, "inside": b.inside, "file": b.file, "offset": b.offset,
+                "stretch": b.stretch, "sha256": b.sha256, "clock_error_ms": round(b.clock_error_seconds * 1000),
+            }
+            for b in attribution.bindings
+        ],
         clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
         disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
     )  # fmt: skip
+
+    if Use.FINDING in attribution.grade.allows or attribution.reason is AttributionReason.UNASSIGNED:
+        # Somebody uses what nobody was given, or what our sources give to two: an engineer's matter, not a customer's.
+        record(
+            "finding.unassigned_use", at=at, actor="worker", about=[incident.key, report.key],
+            address=incident.allegation.offender, reason=attribution.reason,
+            window=[attribution.earliest, attribution.latest],
+        )  # fmt: skip
 
     def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:
         set_incident(incident.key, outcome=outcome, reason=reason, case=case, at=at, actor="worker")

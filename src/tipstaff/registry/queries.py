@@ -169,6 +169,31 @@ def get_service(key: str) -> Service | None:
     return service_of(row) if row else None
 
 
+def services_known_as(values: Iterable[str]) -> list[Service]:
+    """The services whose key, or circuit or port, is one of `values`."""
+    wanted = list(values)
+    rows = ServiceRow.objects.filter(Q(key__in=wanted) | (Q(port__in=wanted) & ~Q(port=""))).order_by("key")
+    return [service_of(row) for row in rows] if wanted else []
+
+
+def top_resellers(customers: Iterable[str]) -> dict[str, str]:
+    """For each customer who buys from a reseller, the account at the top: the one that has a contract with us."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE above AS (
+                SELECT key, reseller_id AS top, 1 AS step FROM registry_customerrow
+                WHERE key = ANY(%s) AND reseller_id IS NOT NULL
+                UNION SELECT a.key, c.reseller_id, a.step + 1 FROM above a JOIN registry_customerrow c ON c.key = a.top
+                WHERE c.reseller_id IS NOT NULL AND a.step < 100
+            )
+            SELECT DISTINCT ON (key) key, top FROM above ORDER BY key, step DESC
+            """,
+            [list(customers)],
+        )
+        return dict(cursor.fetchall())
+
+
 def holdings_covering(address: IPv4Address | IPv6Address, *, earliest: datetime, latest: datetime) -> list[Holding]:
     """Every holding, of any tier, that covered `address` at an instant of [earliest, latest]."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

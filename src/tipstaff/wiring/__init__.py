@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tipstaff import config
 from tipstaff.config import Config, DeviceConfig, MailOut
@@ -19,6 +20,9 @@ from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.policy import Edition, load_edition, shipped_editions
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
+
+if TYPE_CHECKING:
+    from tipstaff.attribution.protocol import Source  # It brings arrays along, which few processes need.
 
 CASE_LINK_LASTS = timedelta(days=45)
 REPORT_LINK_LASTS = timedelta(days=180)
@@ -60,6 +64,12 @@ def editions() -> tuple[Edition, ...]:
             f"[server] editions_folder is {folder}, but no edition lies there: one folder for each."
         )
     return tuple(load_edition(f) for f in folders)
+
+
+@functools.cache
+def sources() -> "Mapping[str, Source]":
+    """All kinds of identity source, by name."""
+    return {ep.name: ep.load()() for ep in sorted(entry_points(group="tipstaff.sources"), key=lambda ep: ep.name)}
 
 
 class NoSuchDriver(LookupError):

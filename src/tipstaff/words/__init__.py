@@ -12,6 +12,7 @@ from .admission import (
     Usage,
     UsageKind,
 )
+from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, SubjectKind
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .holders import (
     Attribution,
@@ -26,6 +27,7 @@ from .holders import (
     Site,
     Standing,
     Tier,
+    Use,
 )
 from .imports import ImportPreview, RefusedRow
 from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
@@ -69,6 +71,7 @@ from .resources import LetterOfAuthority, Resource, ResourceKind
 from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severity, Verdict
 
 __all__ = [
+    "PUBLIC",
     "SEALED_TYPES",
     "XARF_TYPES",
     "Acceptance",
@@ -80,6 +83,7 @@ __all__ = [
     "Attachment",
     "Attribution",
     "AttributionReason",
+    "Binding",
     "Candidate",
     "Case",
     "CaseOutcome",
@@ -93,13 +97,16 @@ __all__ = [
     "Degree",
     "Direction",
     "Disposition",
+    "Ending",
     "Entry",
     "Evidence",
+    "Gap",
     "Grade",
     "Ground",
     "History",
     "Holding",
     "HoldingKind",
+    "Identity",
     "ImportPreview",
     "Incident",
     "LateUse",
@@ -126,6 +133,7 @@ __all__ = [
     "ReadingOutcome",
     "ReadingReason",
     "Reason",
+    "RefusedLine",
     "RefusedRow",
     "Report",
     "ReportOutcome",
@@ -144,13 +152,16 @@ __all__ = [
     "Severity",
     "Site",
     "SourceKind",
+    "SourceLoad",
     "Standing",
     "StandingPeriod",
     "Step",
+    "SubjectKind",
     "Tier",
     "Urgency",
     "Usage",
     "UsageKind",
+    "Use",
     "Verdict",
     "Version",
     "require_aware",

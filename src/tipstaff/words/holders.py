@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from .bindings import Binding, Identity
+
 
 class Tier(enum.StrEnum):
     """Whose holding a row is. Holdings of one tier never overlap in space and time."""
@@ -149,13 +151,30 @@ class Site:
     until: datetime | None = None
 
 
+class Use(enum.StrEnum):
+    """What an answer may be used for."""
+
+    NOTICE = "notice"
+    """A letter to the holder."""
+    NARROW_MEASURE = "narrow_measure"
+    """A measure no wider than a block."""
+    SUSPENSION = "suspension"
+    """Any measure that the policy knows."""
+    DISCLOSURE = "disclosure"
+    """The holder's name to an authority that may ask for it."""
+    QUESTION = "question"
+    """The complainant is asked for the port or the time."""
+    FINDING = "finding"
+    """An engineer looks: somebody may use what was given to nobody, or to another."""
+
+
 class Grade(enum.StrEnum):
     """How surely a holder is named, and so what the answer allows."""
 
     CONFIRMED = "confirmed"
-    """One holder over the whole window."""
+    """One holder over the whole window, proven at every instant of it."""
     PROBABLE = "probable"
-    """One holder, but for part of the window nobody held it, or no time was stated."""
+    """One holder, but not proven at every instant, or by one weak source only, or no time was stated."""
     AMBIGUOUS = "ambiguous"
     """More than one may have held it; nobody is named."""
     CONTRADICTED = "contradicted"
@@ -164,6 +183,21 @@ class Grade(enum.StrEnum):
     """No records reach that time; nobody is named."""
     NONE = "none"
     """Surely nobody's, or not ours."""
+
+    @property
+    def allows(self) -> frozenset[Use]:
+        """What an answer of this grade may be used for, at most."""
+        return _ALLOWS[self]
+
+
+_ALLOWS = {
+    Grade.CONFIRMED: frozenset({Use.NOTICE, Use.NARROW_MEASURE, Use.SUSPENSION, Use.DISCLOSURE}),
+    Grade.PROBABLE: frozenset({Use.NOTICE, Use.NARROW_MEASURE}),
+    Grade.AMBIGUOUS: frozenset({Use.QUESTION}),
+    Grade.CONTRADICTED: frozenset({Use.FINDING}),
+    Grade.NO_DATA: frozenset(),
+    Grade.NONE: frozenset(),
+}
 
 
 class AttributionReason(enum.StrEnum):
@@ -189,6 +223,16 @@ class AttributionReason(enum.StrEnum):
     """The report names no address."""
     BEFORE_RECORDS = "BEFORE_RECORDS"
     """The window begins before the registry's records do."""
+    ONE_SOURCE = "ONE_SOURCE"
+    """One holder, by the word of a single source that does not prove a subscriber alone."""
+    UNSEEN_END = "UNSEEN_END"
+    """One holder, whose end was not seen: no Stop came, or the log was not read so far."""
+    SOURCES_DISAGREE = "SOURCES_DISAGREE"
+    """At the same instant two rows surely name different holders."""
+    UNKNOWN_SUBSCRIBER = "UNKNOWN_SUBSCRIBER"
+    """A log names a subscriber whom the registry does not know."""
+    SOURCE_GAP = "SOURCE_GAP"
+    """No source was read for a part of the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +247,10 @@ class Attribution:
     downstream: str | None = None
     """The reseller's customer, where the answer stops at a reseller."""
     proof: tuple[Holding, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    """The rows of logs that prove it, in the order of the walk."""
+    identities: tuple[Identity, ...] = ()
+    """By which entries of the registry their subscribers are known."""
     earliest: datetime | None = None
     latest: datetime | None = None
 
