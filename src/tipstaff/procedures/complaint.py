@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from tipstaff.cases.operations import join_or_open, lock_case, mark_told
-from tipstaff.cases.queries import count_earlier, open_case_of, told_incidents
+from tipstaff.cases.queries import open_case_of, strikes_of, told_incidents
 from tipstaff.cases.rules import OPEN
 from tipstaff.intake.operations import (
     AlreadyInACase,
@@ -24,6 +24,7 @@ from tipstaff.ledger.operations import record, seal_stored, store_evidence, stor
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.policy import Edition, edition_in_force, judge
+from tipstaff.policy.strikes import count as count_strikes
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
     SEALED_TYPES,
@@ -43,6 +44,7 @@ from tipstaff.words import (
     Report,
     ReportOutcome,
     Standing,
+    Trust,
     Verdict,
 )
 
@@ -185,20 +187,35 @@ class Weighed:
     verdict: Verdict
     edition: Edition
     history: History
+    trust: Trust | None = None
 
 
-def weigh_allegation(allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime) -> Weighed:
+def weigh_allegation(
+    allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime, trust: Trust | None = None
+) -> Weighed:
     """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
     attribution = who_did_it(allegation, received_at=received_at)
     happened_at = allegation.moment.at if allegation.moment is not None else received_at
     edition = _edition_at(desk.editions, happened_at, received_at)
-    clause, history = edition.clause_for(allegation), History()
-    if clause is not None and attribution.customer is not None:
-        earlier = count_earlier(attribution.customer, group=clause.group, since=at - edition.memory)
-        open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
-        history = History(cases_before=earlier, open_case=open_case.key if open_case else None)
-    verdict = judge(allegation, attribution=attribution, history=history, edition=edition, received_at=received_at)
-    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history)
+    history = _history(allegation, attribution, edition=edition, at=at)
+    verdict = judge(
+        allegation, attribution=attribution, history=history, edition=edition, received_at=received_at, trust=trust
+    )
+    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
+
+
+def _history(allegation: Allegation, attribution: Attribution, *, edition: Edition, at: datetime) -> History:
+    """The holder's strikes that count under `edition`, and the case that the report would join."""
+    clause = edition.clause_for(allegation)
+    if clause is None or attribution.customer is None:
+        return History()
+    lifetime = edition.repeats_of(clause.group).lifetime
+    strikes = strikes_of(attribution.customer, group=clause.group, since=at - lifetime)
+    open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
+    return History(
+        cases_before=count_strikes(strikes, group=clause.group, at=at, lifetime=lifetime),
+        open_case=open_case.key if open_case else None,
+    )
 
 
 def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:

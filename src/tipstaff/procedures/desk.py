@@ -7,6 +7,11 @@ from datetime import datetime
 from tipstaff.enforcement.planner import Ability
 from tipstaff.intake.protocol import Parser
 from tipstaff.policy import Edition
+from tipstaff.words import Role
+
+
+def _nobody(name: str) -> frozenset[Role]:
+    return frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +38,5 @@ class Desk:
     """(case, now) -> the address a customer answers at."""
     report_link: Callable[[str, datetime], str]
     """(report, now) -> the address at which a complainant sees what became of it."""
+    roles_of: Callable[[str], frozenset[Role]] = _nobody
+    """The roles that a member of staff holds now; none for a stranger, and none for the program itself."""

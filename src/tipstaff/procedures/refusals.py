@@ -7,8 +7,8 @@ from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStays
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
-from .casework import OwnDecision
-from .suspension import NotWarned
+from .casework import OwnDecision, ProposalLapsed
+from .suspension import NotWarned, NotYourDecision
 
 __all__ = [
     "AlreadyExtended",
@@ -22,8 +22,10 @@ __all__ = [
     "NoSuchReport",
     "NotForAPersonToDecide",
     "NotWarned",
+    "NotYourDecision",
     "NothingProposed",
     "OwnDecision",
+    "ProposalLapsed",
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",

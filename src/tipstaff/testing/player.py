@@ -12,7 +12,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -75,7 +75,9 @@ class Player:
         look_round: Callable[[], None],
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.day, self.desk, self.letters = day, desk, letters
+        self.day, self.letters = day, letters
+        # Who plays a role in the example day holds it, and no other.
+        self.desk = replace(desk, roles_of=lambda name: frozenset(r for r in Role if name == f"demo-{r}"))
         self.played = {t.id: Played(told=t) for t in story}
         self._story = sorted(story, key=lambda t: t.at)
         self._clock_file, self._now = clock_file, now

@@ -19,6 +19,7 @@ from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.policy import Edition, load_edition, shipped_editions
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
+from tipstaff.words import Role
 
 CASE_LINK_LASTS = timedelta(days=45)
 REPORT_LINK_LASTS = timedelta(days=180)
@@ -147,6 +148,12 @@ def enqueue(job: str, key: str) -> None:
     defer(job, key)
 
 
+def _roles_of(name: str) -> frozenset[Role]:
+    from tipstaff.procedures.staffing import roles_of
+
+    return roles_of(name)
+
+
 @functools.cache
 def desk() -> Desk:
     """What every procedure needs."""
@@ -161,6 +168,7 @@ def desk() -> Desk:
         abilities=abilities,
         mail_out_ready=bool(own.mail_out.host),
         complainant_hourly_max=own.mail_out.complainant_hourly_max,
+        roles_of=_roles_of,
         enqueue=enqueue,
         seal=_seal,
         portal_link=portal_link,

@@ -53,15 +53,29 @@ from .reports import (
     ReportOutcome,
 )
 from .trust import EvidenceGrade, Trust
-from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severity, Verdict
+from .verdicts import (
+    DOUBTS,
+    Basis,
+    Disposition,
+    Fact,
+    History,
+    NoticePosture,
+    Reason,
+    Rung,
+    Severity,
+    Strike,
+    Verdict,
+)
 
 __all__ = [
+    "DOUBTS",
     "SEALED_TYPES",
     "XARF_TYPES",
     "Allegation",
     "Answer",
     "Attribution",
     "AttributionReason",
+    "Basis",
     "Candidate",
     "Case",
     "CaseOutcome",
@@ -75,6 +89,7 @@ __all__ = [
     "Entry",
     "Evidence",
     "EvidenceGrade",
+    "Fact",
     "Grade",
     "Ground",
     "History",
@@ -118,6 +133,7 @@ __all__ = [
     "SourceKind",
     "Standing",
     "Step",
+    "Strike",
     "Tier",
     "Trust",
     "Urgency",

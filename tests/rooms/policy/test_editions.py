@@ -59,6 +59,13 @@ MISTAKES: list[tuple[str, str, str | re.Pattern[str], str]] = [
     ("a clock of no length", "edition.toml", "hours = 4\n", ""),
     ("an operator's clock with a statute's source", "edition.toml", '"statute"\nsource', '"operator"\nsource'),
     ("a window that ends before it begins", "edition.toml", "not_before = 10", "not_before = 15"),
+    (
+        "repeats of a group that no clause has",
+        "edition.toml",
+        "[repeats.mail]",
+        "[repeats.post]\ndays = 9\n\n[repeats.mail]",
+    ),
+    ("steps that do not rise", "edition.toml", "strikes = 3", "strikes = 3\n\n[[repeats.mail.step]]\nstrikes = 2"),
 ]
 
 

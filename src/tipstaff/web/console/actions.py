@@ -113,6 +113,7 @@ def _propose_urgent(asked: Asked) -> str:
         asked.case.key,
         ground=Ground(asked.form.get("ground", "")),
         shown_by=asked.text("shown_by"),
+        desk=asked.desk,
         at=asked.at,
         actor=asked.actor,
     )

@@ -22,6 +22,7 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.editions import edition_in_force
 from tipstaff.procedures import casework, complaint
 from tipstaff.procedures.refusals import (
+    AlreadyProposed,
     IllegalMove,
     NoSuchCase,
     NoSuchLetter,
@@ -30,7 +31,9 @@ from tipstaff.procedures.refusals import (
     NotForAPersonToDecide,
     NothingProposed,
     NotWarned,
+    NotYourDecision,
     OwnDecision,
+    ProposalLapsed,
     SealedStaysSealed,
     SecondMustBeAnother,
     StaleCase,
@@ -48,8 +51,9 @@ from .evidence import show_mail
 from .sentences import tell, tell_all
 
 REFUSED = (
-    StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
-    NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection,
+    StaleCase, IllegalMove, AlreadyProposed, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport,
+    NoSuchLetter, NoSuchMeasure, NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, NotYourDecision,
+    ProposalLapsed, MissingWords, BadCorrection,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
