@@ -50,6 +50,9 @@ class _Said:
     def __init__(self, verdict: Verdict, edition: Edition) -> None:
         self.verdict, self.edition = verdict, edition
         self.facts = {basis.fact: basis.value for basis in verdict.basis}
+        if not verdict.ladder:
+            # No measure is open, as where only a block may follow and the clause knows none: nothing is said of any.
+            self.facts.pop(Fact.PERSON_FROM, None)
         self.clause = edition.clause_named(verdict.clause) if verdict.clause else None
         self.told: list[Sentence] = []
 
