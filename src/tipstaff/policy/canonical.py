@@ -1,4 +1,4 @@
-"""A verdict in one form that is the same on every machine, so that two of them can be compared by a digest."""
+"""Values in one form that is the same on every machine, so that two verdicts can be compared by a digest."""
 
 import dataclasses
 import enum
@@ -27,7 +27,12 @@ def canonical(value: object) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def verdict_digest(verdict: Verdict) -> str:
-    """SHA-256 (hex) over a verdict as JSON with sorted keys and no spaces."""
-    text = json.dumps(canonical(verdict), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def digest(value: object) -> str:
+    """SHA-256 (hex) over a value as JSON with sorted keys and no spaces."""
+    text = json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def verdict_digest(verdict: Verdict) -> str:
+    """A digest of everything that a verdict says."""
+    return digest(verdict)

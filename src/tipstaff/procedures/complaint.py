@@ -24,6 +24,8 @@ from tipstaff.ledger.operations import record, seal_stored, store_evidence, stor
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.policy import Edition, edition_in_force, judge
+from tipstaff.policy.past import keep_question
+from tipstaff.policy.replay import treatment_digest, treatment_of
 from tipstaff.policy.strikes import count as count_strikes
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
@@ -161,6 +163,11 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
         ],
         clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
         disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
+        basis={basis.fact: basis.value for basis in verdict.basis},
+        asked=keep_question(
+            incident.allegation, history=weighed.history, received_at=report.received_at, trust=weighed.trust
+        ),
+        verdict=treatment_digest(treatment_of(verdict)),
     )  # fmt: skip
 
     def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:
