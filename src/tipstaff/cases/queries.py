@@ -119,10 +119,6 @@ def count_overdue(at: datetime) -> int:
     ).count()
 
 
-def count_opened_since(at: datetime) -> int:
-    return CaseRow.objects.filter(opened_at__gte=at).count()
-
-
 def told_incidents(case: str) -> dict[str, str | None]:
     """Each incident of a case, and the letter that named what it is about to the holder; None while none has."""
     return dict(MemberRow.objects.filter(case_id=case).order_by("id").values_list("incident", "told_by"))

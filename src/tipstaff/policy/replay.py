@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from tipstaff.words import Degree, Disposition, NoticePosture, Reason, Role, Rung, Verdict
+from tipstaff.words import Degree, Direction, Disposition, NoticePosture, Reason, Role, Rung, Verdict
 
 from .canonical import digest
 from .clauses import Edition
@@ -32,6 +32,7 @@ class Treatment(NamedTuple):
     decides: Role | None
     ladder: tuple[Rung, ...]
     measure_ports: tuple[tuple[str, int], ...]
+    measure_direction: Direction
 
 
 def treatment_of(verdict: Verdict) -> Treatment:
@@ -45,6 +46,7 @@ def treatment_of(verdict: Verdict) -> Treatment:
         verdict.decides,
         verdict.ladder,
         verdict.measure_ports,
+        verdict.measure_direction,
     )
 
 
@@ -65,6 +67,8 @@ def differences(before: Treatment, after: Treatment) -> tuple[str, ...]:
         said.append(f"remedies {_rungs(before.ladder)} → {_rungs(after.ladder)}")
     if before.measure_ports != after.measure_ports:
         said.append(f"ports {_ports(before.measure_ports)} → {_ports(after.measure_ports)}")
+    if before.measure_direction is not after.measure_direction:
+        said.append(f"way of the ports {before.measure_direction} → {after.measure_direction}")
     if not said and before.reason is not after.reason:
         said.append(f"reason {before.reason} → {after.reason}")
     return tuple(said)

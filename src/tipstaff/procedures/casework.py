@@ -6,7 +6,7 @@ from django.db import transaction
 
 from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case
-from tipstaff.enforcement.operations import want_lifted
+from tipstaff.enforcement.operations import take_as_lifted, want_lifted
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
 from tipstaff.policy.deciding import may_decide
@@ -164,6 +164,13 @@ def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) ->
     desk.enqueue("enforce", "all")
 
 
+def take_measure_as_lifted(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    """A person knows what else stops the traffic of a measure that its device holds no longer; its case goes on."""
+    with transaction.atomic():
+        take_as_lifted(key, why=why, at=at, actor=actor)
+        desk.enqueue("follow", key)
+
+
 def send_letter_again(key: str, *, desk: Desk, at: datetime, actor: str) -> None:
     """A person decided that a doubtful letter is sent once more, under the same Message-ID."""
     send_again(key, at=at, actor=actor)
@@ -174,8 +181,3 @@ def take_letter_as_sent(key: str, *, why: str, desk: Desk, at: datetime, actor: 
     """A person knows that a doubtful letter did arrive; if it is a notice, its case's clock starts."""
     take_as_sent(key, at=at, actor=actor, why=why, on_sent=start_clock_of)
     desk.enqueue("letters", "all")
-
-
-def waits_for_second(key: str) -> bool:
-    """Whether an urgent measure is proposed and waits for another person."""
-    return any(d.kind == URGENT and d.seconded_by is None for d in decisions_of(key))

@@ -141,12 +141,6 @@ def edition_named(desk: Desk, id: str) -> Edition:
     raise EditionGone(f"edition {id}, to which a case is bound, is not there any more; put its folder back.")
 
 
-def main_allegation(case: Case) -> Allegation | None:
-    """What the case's first report alleges."""
-    reports = reports_of_case(case.key)
-    return reports[0].incidents[0].allegation if reports and reports[0].incidents else None
-
-
 def _customer_facts(
     case: Case,
     customer: Customer,
@@ -164,7 +158,7 @@ def _customer_facts(
     clause = edition.clause(case.clause)
     reports = reports_of_case(case.key)
     allegations = [i.allegation for r in reports for i in r.incidents if only is None or i.key in only]
-    places = list(dict.fromkeys(a.offender for a in allegations)) or [case.resource]
+    places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
     facts: dict[str, Any] = {

@@ -6,7 +6,7 @@ It reads the record and writes nothing. What is compared is what the judge was a
 import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -168,7 +168,7 @@ def _chosen(
         service=difference.service or None,
         ladder=treatment.ladder,
         measure_ports=treatment.measure_ports,
-        direction=None,
+        direction=treatment.measure_direction,
         allegation=allegation,
         desk=desk,
         at=difference.received_at,

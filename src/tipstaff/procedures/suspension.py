@@ -12,11 +12,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from tipstaff.cases.operations import NotDue, lock_case, move_case
+from tipstaff.cases.operations import SEALED_MATTER, NotDue, lock_case, move_case
 from tipstaff.cases.queries import get_case, list_due, list_in, told_incidents
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed
 from tipstaff.enforcement.operations import plan_measure, want_lifted
-from tipstaff.enforcement.planner import Footprint, weigh
 from tipstaff.enforcement.queries import list_measures, measures_of_case
 from tipstaff.intake.operations import set_incident
 from tipstaff.intake.queries import reports_of_case
@@ -25,7 +24,7 @@ from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.notices.queries import letter_written_for
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
-from tipstaff.registry.queries import accounts_on, customers_of_reseller, get_customer, holdings_of, services_of
+from tipstaff.registry.queries import accounts_on, get_customer
 from tipstaff.words import (
     Allegation,
     Candidate,
@@ -44,6 +43,7 @@ from tipstaff.words import (
 
 from .desk import Desk
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
+from .weighing import weigh_for
 
 log = logging.getLogger("tipstaff.worker")
 
@@ -272,46 +272,9 @@ def weigh_case(
     case: Case, allegation: Allegation, *, desk: Desk, at: datetime, lasts: timedelta | None = None
 ) -> tuple[Candidate, ...]:
     """The candidates for one thing complained about, with what each would hit now."""
-    return weigh(
-        ladder=[Rung(scope=r.scope, degree=r.degree) for r in case.ladder],
-        measure_ports=case.measure_ports,
-        resource=allegation.source,
-        url=allegation.url,
-        host_name=allegation.domain,
-        source_port=allegation.source_port,
-        source_protocol=allegation.protocol,
-        service=case.service,
-        account=case.customer,
-        direction=case.measure_direction,
-        footprint=_footprint(case, allegation, at=at),
-        devices=desk.abilities(at),
-        lasts=lasts,
-    )
-
-
-def _footprint(case: Case, allegation: Allegation, *, at: datetime) -> Footprint:
-    """Who and what lies around an address at this moment, from the registry."""
-    services = frozenset(s.key for s in services_of(case.customer))
-    own = holdings_of(case.customer, at=at)
-    address = allegation.source
-    below = frozenset(c.key for c in customers_of_reseller(case.customer))
-    if address is None:
-        return Footprint(services_of_account=services, accounts_below=below)
-    around = [h for h in own if address in h.prefix]
-    prefix = max((h.prefix for h in around), key=lambda p: p.prefixlen, default=None)
-    self_and_below = {case.customer} | below
-    on_prefix = accounts_on(prefix, at=at) if prefix is not None else frozenset()
-    return Footprint(
-        prefix=prefix,
-        others_on_address=accounts_on(ip_network(address), at=at) - self_and_below,
-        others_on_prefix=on_prefix - self_and_below,
-        services_on_address=frozenset(h.service for h in around if h.service) - {case.service},
-        services_on_prefix=frozenset(
-            h.service for h in own if prefix is not None and h.service and h.prefix.version == prefix.version
-            and h.prefix.overlaps(prefix)
-        ) - {case.service},
-        services_of_account=services,
-        accounts_below=below,
+    return weigh_for(
+        customer=case.customer, service=case.service, ladder=case.ladder, measure_ports=case.measure_ports,
+        direction=case.measure_direction, allegation=allegation, desk=desk, at=at, lasts=lasts,
     )  # fmt: skip
 
 
@@ -388,7 +351,8 @@ def _follow_fixed(key: str, *, desk: Desk, at: datetime) -> None:
 
 def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: Desk, at: datetime) -> None:
     customer = get_customer(case.customer)
-    if customer is not None:
+    unspeakable = case.resource == SEALED_MATTER and measure.selector.network is None
+    if customer is not None and not unspeakable:
         tell_customer(
             kind, case=case, customer=customer, desk=desk, at=at, actor="worker",
             once=f"{kind}:{measure.key}", measure=measure,
@@ -432,7 +396,7 @@ def close(key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime,
         if customer is not None and letters_were_sent(key):
             tell_customer(LetterKind.CASE_CLOSED, case=case, customer=customer, desk=desk, at=at, actor=actor)
         for report in reports_of_case(key):
-            for incident in report.incidents:
+            for incident in report.incidents if report.outcome is not ReportOutcome.SEALED else ():
                 if incident.outcome is not ReportOutcome.DUPLICATE:
                     set_incident(
                         incident.key, outcome=_TOLD[outcome], reason=outcome.upper(), case=key, at=at, actor=actor
