@@ -56,6 +56,7 @@ from tipstaff.words import (
 from .desk import Desk
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
+from .shadow import ask_in_the_shadow
 from .suspension import close, lift_all, what_would_follow
 
 SAME_EVENT_WITHIN = timedelta(hours=1)
@@ -161,7 +162,8 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
     weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at)
     verdict, attribution = weighed.verdict, weighed.attribution
     record(
-        "incident.judged", at=at, actor="worker", about=[incident.key, report.key, report.evidence],
+        "incident.judged", at=at, actor="worker",
+        about=[incident.key, report.key, report.evidence, *([desk.shadow.key] if desk.shadow else [])],
         grade=attribution.grade, attribution=attribution.reason, customer=attribution.customer,
         service=attribution.service, downstream=attribution.downstream,
         window=[attribution.earliest, attribution.latest],
@@ -180,6 +182,13 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
         ),
         verdict=treatment_digest(treatment_of(verdict)),
     )  # fmt: skip
+    if desk.shadow is not None:
+        ask_in_the_shadow(
+            desk.shadow, incident.allegation, about=(incident.key, report.key), attribution=attribution,
+            applied=weighed.edition, verdict=verdict, trust=weighed.trust, received_at=report.received_at,
+            history_under=lambda edition: _history(incident.allegation, attribution, edition=edition, at=at),
+            at=at, actor="worker",
+        )  # fmt: skip
 
     def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:
         set_incident(incident.key, outcome=outcome, reason=reason, case=case, at=at, actor="worker")

@@ -7,6 +7,7 @@ from datetime import datetime
 from tipstaff.enforcement.planner import Ability
 from tipstaff.intake.protocol import Parser
 from tipstaff.policy import Edition
+from tipstaff.policy.shadow import Shadow
 from tipstaff.words import Role
 
 
@@ -40,3 +41,5 @@ class Desk:
     """(report, now) -> the address at which a complainant sees what became of it."""
     roles_of: Callable[[str], frozenset[Role]] = _nobody
     """The roles that a member of staff holds now; none for a stranger, and none for the program itself."""
+    shadow: Shadow | None = None
+    """An edition that is asked beside the one in force, and decides nothing."""

@@ -16,7 +16,8 @@ from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import sealing
 from tipstaff.intake.protocol import Parser, load_parsers
-from tipstaff.policy import Edition, load_edition, shipped_editions
+from tipstaff.policy import Edition, UnknownClause, load_edition, shipped_editions
+from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
 from tipstaff.words import Role
@@ -61,6 +62,22 @@ def editions() -> tuple[Edition, ...]:
             f"[server] editions_folder is {folder}, but no edition lies there: one folder for each."
         )
     return tuple(load_edition(f) for f in folders)
+
+
+@functools.cache
+def shadow() -> Shadow | None:
+    """The edition, or some clauses of one, that runs in the shadow, if the settings name one."""
+    own = settings().server
+    if own.shadow_folder is None:
+        if own.shadow_clauses:
+            raise config.BadSetting(
+                "[server] shadow_clauses names clauses, but no shadow_folder says of which edition."
+            )
+        return None
+    try:
+        return Shadow(edition=load_edition(own.shadow_folder), clauses=own.shadow_clauses)
+    except UnknownClause as why:
+        raise config.BadSetting(f"[server] shadow_clauses: {why}.") from why
 
 
 class NoSuchDriver(LookupError):
@@ -169,6 +186,7 @@ def desk() -> Desk:
         mail_out_ready=bool(own.mail_out.host),
         complainant_hourly_max=own.mail_out.complainant_hourly_max,
         roles_of=_roles_of,
+        shadow=shadow(),
         enqueue=enqueue,
         seal=_seal,
         portal_link=portal_link,
