@@ -16,7 +16,7 @@ from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures.replayed import as_document
 from tipstaff.procedures.replaying import remedies_of, replay_past
 from tipstaff.procedures.shadow import disagreements
-from tipstaff.words import CaseState, Rung, Scope, Service, ServiceKind
+from tipstaff.words import CaseState, Degree, Rung, Scope, Service, ServiceKind
 
 FIRST, SECOND = "192.0.2.7", "192.0.2.9"
 
@@ -60,7 +60,7 @@ def test_under_the_edition_that_was_applied_nothing_differs_and_every_verdict_co
 
 def test_who_would_be_treated_differently_is_counted_and_listed_with_the_measures(office: Office) -> None:
     complaints(office)
-    ladder = (Rung(scope=Scope.ADDRESS, degree=office.desk.editions[-1].person_from.BLOCK),)
+    ladder = (Rung(scope=Scope.ADDRESS, degree=Degree.BLOCK),)
     under = other(office.desk.editions[-1], answer_within=timedelta(hours=6), ladder=ladder)
     before = entries(office)
     tally = replayed(office, under)
@@ -90,10 +90,11 @@ def test_the_collateral_of_a_wider_measure_is_counted_from_the_registry(office: 
         at=NOON, actor="import",
     )  # fmt: skip
     office.complain("198.51.100.30", at=NOON)
-    tally = replayed(office, other(office.desk.editions[-1], answer_within=timedelta(hours=6)))
-    [difference] = tally.listed
+    only_ports = (Rung(scope=Scope.FLOW, degree=Degree.BLOCK),)
+    [difference] = replayed(office, other(office.desk.editions[-1], ladder=only_ports)).listed
     found = remedies_of(difference, desk=office.desk)
-    assert [c.others_hit for c in found.before] == [1]
+    assert [(str(c.selector), c.others_hit) for c in found.before] == [("acct-1", 0)], "their own before others'"
+    assert [(str(c.selector), c.others_hit) for c in found.after] == [("tcp/25 from 198.51.100.30", 1)]
 
 
 @pytest.mark.django_db(transaction=True)

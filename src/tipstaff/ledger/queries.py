@@ -115,16 +115,22 @@ def recent(*, before: int | None = None, limit: int = 100) -> list[EntryWord]:
 
 
 def stream(
-    what: str, *, since: datetime, until: datetime, details: Sequence[str], chunk_size: int = 5000
+    what: str,
+    *,
+    since: datetime,
+    until: datetime,
+    details: Sequence[str],
+    limit: int | None = None,
+    chunk_size: int = 5000,
 ) -> Iterator[list[tuple[str | None, ...]]]:
     """Every entry of one kind within [since, until), in order and in chunks: what it is foremost about, and some of its
     details as text (what is no text as JSON). Nothing more is held than a chunk."""
     columns = ", ".join(["about[1]", *("detail ->> %s" for _ in details)])
     # Only this function's own words are put into SQL text; every value is a parameter.
-    sql = f"SELECT {columns} FROM ledger_entry WHERE what = %s AND at >= %s AND at < %s ORDER BY id"  # noqa: S608
+    sql = f"SELECT {columns} FROM ledger_entry WHERE what = %s AND at >= %s AND at < %s ORDER BY id LIMIT %s"  # noqa: S608
     # A cursor that the server keeps lives in a transaction.
     with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(sql, [*details, what, since, until])
+        cursor.execute(sql, [*details, what, since, until, limit])
         while rows := cursor.fetchmany(chunk_size):
             yield rows
 

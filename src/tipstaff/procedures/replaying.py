@@ -86,18 +86,24 @@ def replay_past(
     desk: Desk,
     processes: int = 1,
     listed_max: int = LISTED_MAX,
+    judged_max: int | None = None,
     told: Callable[[int], None] = lambda judged: None,
 ) -> Tally:
     """Judge everything again that was judged within [since, until), as if `under` had been in force then.
 
-    `told` hears how many are done. With several processes each takes chunks of the record; the answer is the same.
+    With `judged_max`, only the first so many. `told` hears how many are done. With several processes each takes chunks
+    of the record; the answer is the same.
     """
-    chunks = stream("incident.judged", since=since, until=until, details=DETAILS)
+    chunks = stream("incident.judged", since=since, until=until, details=DETAILS, limit=judged_max)
     editions = {edition.id: edition for edition in desk.editions}
     of_service, of_customer = customer_classes()
     classes = Classes(of_service=of_service, of_customer=of_customer)
     tally = Tally(listed_max=listed_max)
-    for part in _parts(chunks, as_if_always(under), editions, classes, listed_max, processes):
+
+    def still_listed() -> int:
+        return listed_max - len(tally.listed)
+
+    for part in _parts(chunks, as_if_always(under), editions, classes, still_listed, processes):
         tally.add(part)
         told(tally.judged)
     return tally
@@ -108,20 +114,20 @@ def _parts(
     under: Edition,
     editions: Mapping[str, Edition],
     classes: Classes,
-    listed_max: int,
+    still_listed: Callable[[], int],
     processes: int,
 ) -> Iterator[Tally]:
-    """The chunks' tallies, in the chunks' order."""
+    """The chunks' tallies, in the chunks' order; what is beyond the list is not even sent from one to the other."""
     if processes <= 1:
         for rows in chunks:
-            yield replay_rows(rows, under=under, editions=editions, classes=classes, listed_max=listed_max)
+            yield replay_rows(rows, under=under, editions=editions, classes=classes, listed_max=still_listed())
         return
     # The editions are inherited, not sent: their caches of verdicts are filled in each process.
-    _inherited.update(under=under, editions=editions, classes=classes, listed_max=listed_max)
+    _inherited.update(under=under, editions=editions, classes=classes)
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
         waiting: list[Future[Tally]] = []
         for rows in chunks:
-            waiting.append(pool.submit(_replay_inherited, rows))
+            waiting.append(pool.submit(_replay_inherited, rows, still_listed()))
             if len(waiting) >= IN_FLIGHT_MAX:
                 yield waiting.pop(0).result()
         for future in waiting:
@@ -131,8 +137,8 @@ def _parts(
 _inherited: dict[str, object] = {}
 
 
-def _replay_inherited(rows: list[Row]) -> Tally:
-    return replay_rows(rows, **_inherited)  # type: ignore[arg-type]  # what `_parts` put there
+def _replay_inherited(rows: list[Row], listed_max: int) -> Tally:
+    return replay_rows(rows, **_inherited, listed_max=listed_max)  # type: ignore[arg-type]  # what `_parts` put there
 
 
 # Remedies, and whom they would hit.

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import staff, views
+from . import replays, staff, views
 
 app_name = "console"
 urlpatterns = [
@@ -30,6 +30,8 @@ urlpatterns = [
     path("measures/<str:key>/lift", views.lift, name="lift"),
     path("measures/<str:key>/taken-as-lifted", views.take_as_lifted, name="take_as_lifted"),
     path("policy", views.policy, name="policy"),
+    path("policy/replay", replays.replay, name="replay"),
+    path("policy/shadow", replays.shadow, name="shadow"),
     path("record", views.record, name="record"),
     path("sealed", views.sealed, name="sealed"),
     path("health", views.health, name="health"),
