@@ -25,6 +25,8 @@ STAFF_PAGES = {
     "measure": "/console/measures/M-000001",
     "letter": "/console/letters/L-000001",
     "policy": "/console/policy",
+    "replay": "/console/policy/replay?edition=2027-01",
+    "shadow": "/console/policy/shadow",
     "record": "/console/record?verify=1",
     "sealed": "/console/sealed",
     "health": "/console/health",
@@ -32,7 +34,7 @@ STAFF_PAGES = {
     "search": "/console/search?q=192.0.2.0/24",
 }
 OPEN_PAGES = {"landing": "/", "policy-public": "/policy", "log-in": "/login"}
-PICTURED = {"cases", "case", "inbox", "measure", "health"}
+PICTURED = {"cases", "case", "inbox", "measure", "health", "replay", "shadow"}
 
 
 def picture(page: Page, name: str) -> None:

@@ -19,6 +19,8 @@ class Pair:
     label: str
     before: int
     after: int
+    note: str = ""
+    """A few words under the label."""
     link: str = ""
     """Where the cases behind it are listed."""
 
@@ -30,14 +32,18 @@ def bars(pairs: Sequence[Pair], *, title: str, alone: bool = False) -> SafeStrin
     room = WIDTH - LABEL - 80
     rows = [_row(pair, HEAD + ROW * n, room / widest) for n, pair in enumerate(pairs)]
     return format_html(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {size} role="img" aria-label="{title}" '
-        'font-family="Inter Variable, system-ui, sans-serif" font-size="12" {colour}>{ground}<title>{title}</title>'
-        '<rect x="{label}" y="6" width="11" height="11" fill="{before}"/><text x="{first}" y="16" fill="currentColor">'
-        'as it was</text><rect x="{second}" y="6" width="11" height="11" fill="{after}"/><text x="{third}" y="16" '
-        'fill="currentColor">under the other edition</text>{rows}</svg>',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {size} role="{role}" '
+        'aria-label="{title}" font-family="Inter Variable, system-ui, sans-serif" font-size="12" {colour}>'
+        "{ground}<title>{title}</title>"
+        '<rect x="{label}" y="6" width="11" height="11" fill="{before}"/>'
+        '<text x="{first}" y="16" fill="currentColor">as it was</text>'
+        '<rect x="{second}" y="6" width="11" height="11" fill="{after}"/>'
+        '<text x="{third}" y="16" fill="currentColor">under the other edition</text>{rows}</svg>',
         width=WIDTH,
         height=height,
         size=mark_safe(f'width="{WIDTH}" height="{height}"' if alone else 'width="100%"'),  # noqa: S308 - own numbers
+        # What holds links is no image to a screen reader: it would hide them.
+        role="group" if any(pair.link for pair in pairs) else "img",
         title=title,
         colour=mark_safe('color="#18212c"' if alone else ""),  # noqa: S308 - own words
         ground=mark_safe('<rect width="100%" height="100%" fill="#ffffff"/>' if alone else ""),  # noqa: S308 - own words
@@ -53,10 +59,14 @@ def bars(pairs: Sequence[Pair], *, title: str, alone: bool = False) -> SafeStrin
 
 def _row(pair: Pair, y: int, scale: float) -> SafeString:
     drawn = format_html(
-        '<text x="{right}" y="{middle}" text-anchor="end" fill="currentColor">{label}</text>{before}{after}',
+        '<text x="{right}" y="{middle}" text-anchor="end" fill="currentColor">{label}</text>'
+        '<text x="{right}" y="{under}" text-anchor="end" font-size="11" fill="currentColor">{note}</text>'
+        "{before}{after}",
         right=LABEL - 8,
-        middle=y + 19,
+        middle=y + (14 if pair.note else 19),
+        under=y + 28,
         label=pair.label,
+        note=pair.note,
         before=_bar(pair.before, y + 3, BEFORE, scale),
         after=_bar(pair.after, y + 18, AFTER, scale),
     )

@@ -1,7 +1,7 @@
 """What another edition would have changed, as pages: bars with the cases behind each, and the edition in the shadow."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -154,9 +154,10 @@ def _by_clause(tally: Tally, asked: Asked) -> list[Pair]:
             label=clause or "no clause",
             before=before[clause],
             after=after[clause],
+            note=f"{n:,} differ",
             link=asked.link(behind=f"clause:{clause}") + "#cases",
         )
-        for clause, _ in changed.most_common(BARS_MAX)
+        for clause, n in changed.most_common(BARS_MAX)
     ]
 
 
@@ -167,6 +168,7 @@ def _by_class(tally: Tally, asked: Asked) -> list[Pair]:
             label=kind,
             before=sum(n for (k, was, _), n in tally.cases.items() if k == kind and was),
             after=sum(n for (k, _, now), n in tally.cases.items() if k == kind and now),
+            note=f"{tally.changed_classes[kind]:,} differ",
             link=asked.link(behind=f"class:{kind}") + "#cases",
         )
         for kind in sorted({kind for kind, _, _ in tally.cases})
@@ -200,7 +202,7 @@ def _disagreed(by_clause: tuple[tuple[str, str, int], ...]) -> list[Pair]:
 
 def _picture(pairs: list[Pair], asked: Asked) -> HttpResponse:
     title = f"Past complaints as they were judged, and under edition {asked.under.id}"
-    unlinked = [Pair(label=pair.label, before=pair.before, after=pair.after) for pair in pairs]
+    unlinked = [replace(pair, link="") for pair in pairs]
     return HttpResponse(
         bars(unlinked, title=title, alone=True),
         content_type="image/svg+xml",
