@@ -76,6 +76,10 @@ class MailOut:
     """A file that holds the password; the password itself is never a setting."""
     from_address: str = ""
     """Who letters come from; empty means the operator's abuse address."""
+    dkim_selector: str = ""
+    """The name under which the DKIM key is published; empty means that letters go out unsigned."""
+    dkim_key_file: Path | None = None
+    """The private key; `tipstaff letters dkim-key FILE` makes one and prints its DNS record."""
     recipient_override: str = ""
     """For staging: every letter goes to this address instead."""
     complainant_hourly_max: int = 20

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from tipstaff import config
-from tipstaff.config import Config, DeviceConfig
+from tipstaff.config import Config, DeviceConfig, MailOut
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
@@ -146,6 +146,11 @@ def _seal(content: bytes) -> bytes:
 def unseal(sealed: bytes) -> bytes:
     """Open what was sealed, with the desk's private key; only `tipstaff sealed open` does."""
     return sealing.unseal(sealed, private=(keys_folder() / "sealed.private").read_bytes())
+
+
+def mail_server() -> MailOut:
+    """The way out for letters, with the address that they come from."""
+    return replace(settings().mail_out, from_address=settings().from_address)
 
 
 def portal_link(case: str, at: datetime) -> str:

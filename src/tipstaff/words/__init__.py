@@ -16,7 +16,7 @@ from .holders import (
     Tier,
 )
 from .imports import ImportPreview, RefusedRow
-from .letters import Letter, LetterKind, LetterState, Missing, SourceKind
+from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
     Candidate,
     Degree,
@@ -73,6 +73,7 @@ __all__ = [
     "XARF_TYPES",
     "Allegation",
     "Answer",
+    "Attachment",
     "Attribution",
     "AttributionReason",
     "Basis",
