@@ -44,7 +44,7 @@ def check(
 ) -> None:
     """Check an edition: its form, and that every example has the verdict it promises."""
     try:
-        editions = _editions() if folder is None else (load_edition(folder),)
+        editions = _editions() if folder is None else (load_edition(folder, thorough=True),)
     except BadEdition as why:
         typer.echo(str(why), err=True)
         typer.echo(f"{_count(len(why.problems), 'mistake')} found.", err=True)
@@ -183,6 +183,7 @@ _NOTICES = {
     NoticePosture.BEFORE: "before any measure",
     NoticePosture.SIMULTANEOUS: "with the measure while harm goes on and a ground is recorded, else before it",
     NoticePosture.WITHHELD: "withheld, on counsel's decision",
+    NoticePosture.PUBLIC: "on a public page",
     NoticePosture.NONE: "none",
 }
 _DIRECTIONS = {Direction.OUT: "outwards", Direction.IN: "inwards", Direction.BOTH: "both ways"}

@@ -66,8 +66,11 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     return sha.hexdigest()
 
 
-def load_edition(folder: Path) -> Edition:
-    """Read and check the edition in `folder`; raises BadEdition with every mistake that it has."""
+def load_edition(folder: Path, *, thorough: bool = False) -> Edition:
+    """Read and check the edition in `folder`; raises BadEdition with every mistake that it has.
+
+    A `thorough` reading, for whoever writes one, also looks up whether the holidays of each region are known.
+    """
     problems: list[Problem] = []
     head = open_table(folder / "edition.toml", problems)
     files = [folder / "edition.toml", *sorted((folder / "clauses").glob("*.toml"))]
@@ -75,7 +78,7 @@ def load_edition(folder: Path) -> Edition:
     if head is None:
         raise BadEdition(problems)
     clauses = [read_clause(table) for table in tables]
-    edition = read_edition(head, clauses=tuple(clause for clause, _ in clauses))
+    edition = read_edition(head, clauses=tuple(clause for clause, _ in clauses), thorough=thorough)
     if not tables and not problems:
         head.report("the edition has no clauses; write each as a file in its folder clauses/.")
     # What one mistake entails is not reported as another: each check needs the ones before it to be clean.

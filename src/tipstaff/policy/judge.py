@@ -19,7 +19,7 @@ from tipstaff.words import (
     Verdict,
 )
 
-from .clauses import Actor, Clause, Edition, Opens, PortOf
+from .clauses import Clause, Edition, Opens, PortOf
 
 CLOCK_AHEAD_SECONDS_MAX = 600.0
 """A stated time may lie so far after receipt, as of a clock that runs ahead; beyond it no time was stated (attribution
@@ -65,7 +65,7 @@ def judge(
         return _holder_not_named(edition, attribution, time_stated=moment is not None)
 
     clause = edition.clause_for(allegation) if cited is None else edition.clause(cited)
-    if clause is None or clause.acts is not Actor.USER:
+    if clause is None or not clause.judged:
         return _without_case(edition, Reason.NO_CLAUSE)
     if attribution.customer is None:
         return _without_case(edition, Reason.HOLDER_CONTRADICTED, clause=clause)

@@ -23,7 +23,7 @@ from tipstaff.intake.sieve import Sifted, sift
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.queries import letters_of_case
-from tipstaff.policy import Edition, edition_in_force, judge
+from tipstaff.policy import Clause, Edition, UnknownClause, edition_in_force, judge
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
     SEALED_TYPES,
@@ -192,13 +192,34 @@ def weigh_allegation(allegation: Allegation, *, received_at: datetime, desk: Des
     attribution = who_did_it(allegation, received_at=received_at)
     happened_at = allegation.moment.at if allegation.moment is not None else received_at
     edition = _edition_at(desk.editions, happened_at, received_at)
-    clause, history = edition.clause_for(allegation), History()
+    clause, history = clause_of(edition, allegation), History()
     if clause is not None and attribution.customer is not None:
         earlier = count_earlier(attribution.customer, group=clause.group, since=at - edition.memory)
         open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
         history = History(cases_before=earlier, open_case=open_case.key if open_case else None)
-    verdict = judge(allegation, attribution=attribution, history=history, edition=edition, received_at=received_at)
+    verdict = judge(
+        allegation,
+        attribution=attribution,
+        history=history,
+        edition=edition,
+        received_at=received_at,
+        cited=clause.id if allegation.cited and clause is not None else None,
+    )
     return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history)
+
+
+def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:
+    """The clause that a person named, else the one to which the type leads; None when neither is in the edition.
+
+    A clause that a person named in today's edition may not stand in the one that was in force then: nobody is held to
+    words that were not.
+    """
+    if allegation.cited is None:
+        return edition.clause_for(allegation)
+    try:
+        return edition.clause(allegation.cited)
+    except UnknownClause:
+        return None
 
 
 def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:

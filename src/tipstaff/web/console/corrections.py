@@ -1,6 +1,6 @@
 """A person's own reading of a report that no reader understood, from a form. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -11,11 +11,21 @@ class BadCorrection(ValueError):
     """What was filled in does not name a type and a source."""
 
 
-def allegation_from(form: Mapping[str, str]) -> Allegation:
-    """The allegation as filled in; raise BadCorrection with a sentence about the first thing that does not fit."""
-    kind = form.get("type", "")
-    if kind not in XARF_TYPES - SEALED_TYPES:
-        raise BadCorrection("Choose what kind of complaint it is.")
+ANY_TYPE = "unknown/unknown"
+"""What no XARF type names; then a person says which clause was broken."""
+
+
+def allegation_from(form: Mapping[str, str], *, clauses: Collection[str]) -> Allegation:
+    """The allegation as filled in; raise BadCorrection with a sentence about the first thing that does not fit.
+
+    `clauses` are those of the edition in force that somebody can be judged under.
+    """
+    cited = form.get("clause", "") or None
+    if cited is not None and cited not in clauses:
+        raise BadCorrection("That clause does not stand in the edition in force.")
+    kind = form.get("type", "") or (ANY_TYPE if cited else "")
+    if kind not in (XARF_TYPES - SEALED_TYPES) | ({ANY_TYPE} if cited else set()):
+        raise BadCorrection("Choose what kind of complaint it is, or which clause was broken.")
     source, url = form.get("source", "").strip(), form.get("url", "").strip()[:2000]
     if not source and not url:
         raise BadCorrection("Give the address or the URL that is complained about.")
@@ -29,6 +39,7 @@ def allegation_from(form: Mapping[str, str]) -> Allegation:
         source_port=_port(form.get("source_port", "").strip()),
         url=url or None,
         moment=_moment(form.get("at", "").strip()),
+        cited=cited,
     )
 
 
