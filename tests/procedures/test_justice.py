@@ -164,7 +164,7 @@ def test_nobody_seconds_what_they_did_not_read(office: Office) -> None:
 def test_a_report_in_a_case_is_not_set_aside_behind_its_back(office: Office) -> None:
     report = office.complain(FIRST, at=NOON)
     with pytest.raises(AlreadyInACase):
-        complaint.set_aside(report.key, why="spam", at=NOON, actor="ana")
+        complaint.set_aside(report.key, why="spam", tell=False, desk=office.desk, at=NOON, actor="ana")
 
 
 def test_a_complainant_with_many_reports_has_one_letter_about_the_end(office: Office) -> None:

@@ -117,6 +117,19 @@ def start_due(key: str, *, due_at: datetime, at: datetime, actor: str, about: tu
             record("case.clock_started", at=at, actor=actor, about=[key, *about], due_at=due_at)
 
 
+def forget_matter(key: str, *, at: datetime, actor: str) -> None:
+    """Take out of sight what a case is about and what its customer wrote: a report of it went to the sealed queue."""
+    with transaction.atomic():
+        row = _locked(key, None)
+        row.resource, row.answer = SEALED_MATTER, ""
+        _save(row)
+        record("case.matter_sealed", at=at, actor=actor, about=[key])
+
+
+SEALED_MATTER = "sealed"
+"""What a case is about when that may not be said."""
+
+
 class NotDue(Exception):
     """The deadline has not passed: it was moved, or an answer came, a moment ago."""
 

@@ -9,9 +9,10 @@ import sys
 import threading
 import webbrowser
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,9 +21,13 @@ from rich.table import Table
 
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Supervisor
+from tipstaff.words import LetterState, MeasureState, Role
 
 from .base import database, read_settings
 from .waiting import answers_http
+
+if TYPE_CHECKING:
+    from tipstaff.testing.mailbox import Mailbox
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 notes = Console(stderr=True, highlight=False)
@@ -42,15 +47,25 @@ def demo(
     """
     folder = read_settings().server.data_folder / "demo"
     with ExitStack() as stack:
-        _prepare(folder, stack)
+        example = _prepare(folder, stack)
         settings = stack.enter_context(database())
-        played = _play(settings, folder, stack, quiet=as_json, stay=not leave)
+        played = _play(settings, example, stack, quiet=as_json, stay=not leave)
     if played is None:
         raise typer.Exit(1)
     raise typer.Exit(0 if all(not p["wrong"] for p in played) else 1)
 
 
-def _prepare(folder: Path, stack: ExitStack) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """What the day is played with."""
+
+    folder: Path
+    letters: "Mailbox"
+    notes: list[str]
+    """What a person should know of this playing: what was missing, which port was taken."""
+
+
+def _prepare(folder: Path, stack: ExitStack) -> Example:
     """A fresh data folder, a network if there can be one, a mail server for the letters, and settings for all of it."""
     from tipstaff.testing.lab import Lab
     from tipstaff.testing.mailbox import Mailbox
@@ -64,6 +79,7 @@ def _prepare(folder: Path, stack: ExitStack) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     marker.touch()
+    said: list[str] = []
     letters = stack.enter_context(Mailbox(folder=folder / "letters"))
     why_not = Lab.unavailable()
     if why_not is None:
@@ -71,20 +87,18 @@ def _prepare(folder: Path, stack: ExitStack) -> None:
 
         lab = stack.enter_context(Lab(customers=lab_addresses(DAY_START), outside=OUTSIDE))
         device: dict[str, Any] = {"name": "edge1", "driver": "nftables", **lab.device_options()}
-        _said.append("Packet filter: nftables, in network namespaces of this demo's own.")
+        said.append("Packet filter: nftables, in network namespaces of this demo's own.")
     else:
         device = {"name": "edge1", "driver": "memory", "state_file": str(folder / "edge1.json")}
-        _said.append(
-            f"Packet filter: none. {why_not} Measures go to a twin in memory, which proves nothing by packets."
-        )
+        said.append(f"Packet filter: none. {why_not} Measures go to a twin in memory, which proves nothing by packets.")
     taken: set[int] = set()
     sections: dict[str, dict[str, Any]] = {
         "server": {"data_folder": str(folder / "data")},
         "operator": {"name": NAME, "abuse_address": ABUSE_ADDRESS, "own_domains": [ABUSE_ADDRESS.rpartition("@")[2]]},
-        "web": {"port": _port("TIPSTAFF_WEB_PORT", 8080, taken)},
+        "web": {"port": _port("TIPSTAFF_WEB_PORT", 8080, taken, said)},
         "mail_in": {
-            "smtp_port": _port("TIPSTAFF_MAIL_IN_SMTP_PORT", 2525, taken),
-            "lmtp_port": _port("TIPSTAFF_MAIL_IN_LMTP_PORT", 2424, taken),
+            "smtp_port": _port("TIPSTAFF_MAIL_IN_SMTP_PORT", 2525, taken, said),
+            "lmtp_port": _port("TIPSTAFF_MAIL_IN_LMTP_PORT", 2424, taken, said),
             "recipients": [LMTP_ADDRESS],
         },
         "mail_out": {"host": letters.host, "port": letters.port},
@@ -96,11 +110,7 @@ def _prepare(folder: Path, stack: ExitStack) -> None:
         del os.environ[name]  # The example's settings are the file's alone.
     os.environ["TIPSTAFF_CONFIG"] = str(file)
     os.environ["TIPSTAFF_DATA"] = str(folder / "data")
-    _mailbox.append(letters)
-
-
-_said: list[str] = []
-_mailbox: list[Any] = []
+    return Example(folder=folder, letters=letters, notes=said)
 
 
 def _wait_for_earlier(folder: Path) -> None:
@@ -112,7 +122,7 @@ def _wait_for_earlier(folder: Path) -> None:
         raise typer.Exit(1)
 
 
-def _port(variable: str, usual: int, taken: set[int]) -> int:
+def _port(variable: str, usual: int, taken: set[int], said: list[str]) -> int:
     """The usual port, or the one that the environment names, or a free one if somebody has the usual one."""
     wanted = int(os.environ.get(variable, usual))
     for candidate in (wanted, 0):
@@ -121,7 +131,7 @@ def _port(variable: str, usual: int, taken: set[int]) -> int:
             try:
                 probe.bind(("127.0.0.1", candidate))
             except OSError:
-                _said.append(f"Port {wanted} is taken; another one is used instead ({variable} names one).")
+                said.append(f"Port {wanted} is taken; another one is used instead ({variable} names one).")
                 continue
             found: int = probe.getsockname()[1]
             if found not in taken:
@@ -139,9 +149,12 @@ def _toml(sections: dict[str, dict[str, Any]], devices: list[dict[str, Any]]) ->
     return "\n".join(lines)
 
 
-def _play(settings: Config, folder: Path, stack: ExitStack, *, quiet: bool, stay: bool) -> list[dict[str, Any]] | None:
+def _play(
+    settings: Config, example: Example, stack: ExitStack, *, quiet: bool, stay: bool
+) -> list[dict[str, Any]] | None:
     from .running import programs
 
+    folder = example.folder
     log = stack.enter_context((folder / "tipstaff.log").open("a", encoding="utf-8", buffering=1))
     supervisor = Supervisor(programs(settings), write=lambda name, line: print(f"{name:>8} {line}", file=log))
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -152,7 +165,7 @@ def _play(settings: Config, folder: Path, stack: ExitStack, *, quiet: bool, stay
 
     def story() -> None:
         try:
-            result.extend(_tell(settings, folder, quiet=quiet))
+            result.extend(_tell(settings, example, quiet=quiet))
         except BaseException as why:  # noqa: BLE001 - a thread's door: the main thread says it and stops
             failure.append(why)
         finally:
@@ -173,10 +186,11 @@ def _play(settings: Config, folder: Path, stack: ExitStack, *, quiet: bool, stay
     return result if over.is_set() else None
 
 
-def _tell(settings: Config, folder: Path, *, quiet: bool) -> list[dict[str, Any]]:
+def _tell(settings: Config, example: Example, *, quiet: bool) -> list[dict[str, Any]]:
     from tipstaff import wiring
     from tipstaff.testing import story
     from tipstaff.testing.player import Player, close_connections
+    from tipstaff.testing.staff import Colleague
     from tipstaff.testing.story.settling import settle_in
     from tipstaff.wiring import jobs
 
@@ -194,27 +208,30 @@ def _tell(settings: Config, folder: Path, *, quiet: bool) -> list[dict[str, Any]
 
         def progress(title: str) -> None:
             bar.update(task, advance=1, description=title[:60], clock=f"{wiring.now():%a %H:%M}")
+            done = int(bar.tasks[task].completed)
+            if not notes.is_terminal and done % LINE_EVERY == 0:
+                notes.print(f"{wiring.now():%a %H:%M}  {done} of {len(told)} complaints have come in", soft_wrap=True)
 
         player = Player(
             told,
             day=day,
-            clock_file=folder / "clock",
+            clock_file=example.folder / "clock",
             now=wiring.now,
             host=settings.mail_in.host,
             smtp_port=settings.mail_in.smtp_port,
             lmtp_port=settings.mail_in.lmtp_port,
-            desk=wiring.desk(),
-            letters=_mailbox[0],
+            colleague=lambda role: Colleague(settings.public_url_local, name=_WHO[role], password=DEMO_PASSWORD),
+            letters=example.letters,
             look_round=lambda: jobs.defer("round", "all"),
             progress=progress,
         )
         played = player.play()
     rows = [_row(p) for p in played]
-    summary = _summary(rows, folder, letters=_mailbox[0].mails)
+    summary = _summary(rows, example)
     if quiet:
         typer.echo(json.dumps({"complaints": rows, "summary": summary}, indent=2, ensure_ascii=False))
     else:
-        _show(rows, summary, settings, folder)
+        _show(rows, summary, settings, example.folder)
     close_connections()
     return [*rows, {"wrong": summary["wrong"]}]
 
@@ -224,7 +241,6 @@ def _make_people() -> None:
     from django.contrib.auth.models import User
 
     from tipstaff.web.roles import give_roles
-    from tipstaff.words import Role
 
     for name, roles in _PEOPLE.items():
         user = User.objects.create_user(name, password=DEMO_PASSWORD)
@@ -238,6 +254,9 @@ _PEOPLE = {
     "engineer": ("engineer",),
     "admin": ("administrator", "lead"),
 }
+_WHO = {Role.ANALYST: "ana", Role.LEAD: "lead", Role.COUNSEL: "counsel", Role.ENGINEER: "engineer"}
+LINE_EVERY = 15
+"""Without a terminal, where no bar can move, so many complaints are one line of progress."""
 DEMO_PASSWORD = "example-desk-1"  # noqa: S105 - of the example operator, whose data are made anew each time
 
 
@@ -260,28 +279,41 @@ def _row(played: Any) -> dict[str, Any]:
             for c in cases
         ],
         "measures": played.measures,
+        "letters": played.letters,
         "right": not played.wrong,
         "wrong": played.wrong,
     }  # fmt: skip
 
 
-def _summary(rows: list[dict[str, Any]], folder: Path, *, letters: Any) -> dict[str, Any]:
+def _summary(rows: list[dict[str, Any]], example: Example) -> dict[str, Any]:
     """What must hold of the whole day, besides each complaint's own end."""
+    from tipstaff import wiring
+    from tipstaff.enforcement.queries import count_by_measure_state
     from tipstaff.ledger.operations import seal_entries
     from tipstaff.ledger.queries import verify
+    from tipstaff.notices.queries import count_by_state
     from tipstaff.testing import story
     from tipstaff.testing.story.settling import leaks_of
 
     while seal_entries():
         pass
     record = verify()
+    letters = example.letters.mails
     ids = [mail.message["Message-ID"] for mail in letters]
     wrong = []
     if not record.whole:
         wrong.append(f"the record was touched: {record.why}")
     if len(ids) != len(set(ids)):
         wrong.append(f"{len(ids) - len(set(ids))} letters were sent twice")
-    wrong += leaks_of(letters, mark=story.PICTURE_MARK, folder=folder)
+    states = count_by_state()
+    if states[LetterState.SENT] != len(ids):
+        wrong.append(f"{states[LetterState.SENT]} letters are on record as sent, {len(ids)} arrived")
+    wrong += [f"{n} letters are {state}" for state, n in states.items() if n and state not in _SETTLED]
+    for driver in wiring.drivers():
+        held = {key for key, _ in driver.observe(at=wiring.now()).rules}
+        if len(held) != count_by_measure_state().get(MeasureState.IN_FORCE, 0):
+            wrong.append(f"{driver.device} holds {', '.join(sorted(held)) or 'nothing'}, which is not what is in force")
+    wrong += leaks_of(letters, mark=story.PICTURE_MARK, folder=example.folder)
     return {
         "complaints": len(rows),
         "right": sum(r["right"] for r in rows),
@@ -289,11 +321,12 @@ def _summary(rows: list[dict[str, Any]], folder: Path, *, letters: Any) -> dict[
         "measures": sorted({m for r in rows for m in r["measures"]}),
         "record_entries": record.entries,
         "record_head": record.head,
-        "notes": list(dict.fromkeys(_said)),
+        "notes": list(dict.fromkeys(example.notes)),
         "wrong": wrong,
     }
 
 
+_SETTLED = frozenset({LetterState.SENT, LetterState.WITHDRAWN})
 _DOTS = {True: "[green]✓[/]", False: "[red]✗[/]"}
 
 

@@ -88,7 +88,8 @@ def _greet(settings: Config) -> None:
     out.print()
     out.print(f"[bold]Console[/]      {settings.public_url}/console/")
     if needs_first():
-        out.print(f"[bold]First log-in[/] {settings.public_url}/first/{make_first_token(at=wiring.now())}")
+        token = make_first_token(at=wiring.now(), actor="command line")
+        out.print(f"[bold]First log-in[/] {settings.public_url}/first/{token}")
         out.print("             (opens once, within a day; `tipstaff login-link` makes another)")
     mail = settings.mail_in
     out.print(

@@ -15,7 +15,7 @@ def login_link(
         from tipstaff import wiring
         from tipstaff.web.first import make_first_token
 
-        typer.echo(f"{settings.public_url}/first/{make_first_token(name=name, at=wiring.now())}")
+        typer.echo(f"{settings.public_url}/first/{make_first_token(name=name, at=wiring.now(), actor='command line')}")
 
 
 def check() -> None:

@@ -5,10 +5,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from .base import database
+from .tables import print_rows
 
 
 def trace(
@@ -31,15 +30,17 @@ def trace(
             for entry in entries:
                 typer.echo(json.dumps({**asdict(entry), "at": entry.at.isoformat()}, default=str, sort_keys=True))
             return
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("when (UTC)", "what", "who", "about", ""):
-            table.add_column(column, overflow="fold")
-        for entry in entries:
-            table.add_row(
-                f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.what, entry.actor,
-                " ".join(k if len(k) < 64 else k[:12] + "…" for k in entry.about), _in_words(entry.detail),
-            )  # fmt: skip
-        Console(soft_wrap=False, highlight=False).print(table)
+        print_rows(
+            ("when (UTC)", "what", "who", "about", ""),
+            (
+                (
+                    f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.what, entry.actor,
+                    " ".join(k if len(k) < 64 else k[:12] + "…" for k in entry.about), _in_words(entry.detail),
+                )
+                for entry in entries
+            ),
+            head=3,
+        )  # fmt: skip
 
 
 _SHOWN = (
@@ -50,4 +51,12 @@ _SHOWN = (
 
 def _in_words(detail: object) -> str:
     assert isinstance(detail, dict), "an entry's detail is an object"
-    return ", ".join(f"{name} {detail[name]}" for name in _SHOWN if detail.get(name) not in (None, "", [], {}))
+    return ", ".join(f"{name} {_said(detail[name])}" for name in _SHOWN if detail.get(name) not in (None, "", [], {}))
+
+
+def _said(value: object) -> str:
+    """A value in a line; of the rows that prove an attribution, what was held and where that is written."""
+    if not isinstance(value, list):
+        return str(value)
+    rows = [row for row in value if isinstance(row, dict)]
+    return "; ".join(f"{row.get('kind')} {row.get('prefix')} ({row.get('source')})" for row in rows)

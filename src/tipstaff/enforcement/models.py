@@ -48,6 +48,8 @@ class MeasureRow(models.Model):
     urgency = models.JSONField(null=True)
     in_force_at = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
+    still_stopped = models.TextField(default="")
+    """While it is being lifted: what a probe found stopped although the device holds it no longer."""
     candidates = models.JSONField(default=list)
 
     class Meta:

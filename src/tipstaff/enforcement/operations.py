@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from ipaddress import ip_network
 from typing import Any
 
 from django.db import connection, transaction
@@ -144,10 +145,10 @@ def plan_measure(
         return known.key
     if known is not None:
         # It is still being lifted and is wanted again: the device keeps what it holds.
-        known.state = MeasureState.APPLYING
+        known.state, known.still_stopped = MeasureState.APPLYING, ""
         known.until = until
         known.lifted_when, known.notice, known.urgency = lifted_when, notice, _urgency_json(urgency)
-        known.save(update_fields=["state", "until", "lifted_when", "notice", "urgency"])
+        known.save(update_fields=["state", "still_stopped", "until", "lifted_when", "notice", "urgency"])
         record("measure.wanted_again", at=at, actor=actor, about=[known.key, case, customer, notice or ""])
         _notify(chosen.device)
         return known.key
@@ -223,6 +224,28 @@ def _want_lifted(row: MeasureRow, *, why: str, at: datetime, actor: str) -> None
         row.save(update_fields=["state"])
         record("measure.lifting", at=at, actor=actor, about=about, why=why)
     _notify(row.device)
+
+
+class NotStillStopped(ValueError):
+    """Nothing is in doubt about this measure: it is in force, or it was shown to be lifted."""
+
+
+@transaction.atomic
+def take_as_lifted(key: str, *, why: str, at: datetime, actor: str) -> None:
+    """A person knows what else stops the traffic: the device was read back without the measure, and that suffices."""
+    found = MeasureRow.objects.filter(key=key).values_list("device", flat=True).first()
+    if found is None:
+        raise NoSuchMeasure(key)
+    _lock_device(found)
+    row = MeasureRow.objects.select_for_update().get(key=key)
+    if row.state != MeasureState.LIFTING or not row.still_stopped:
+        raise NotStillStopped(key)
+    detail = f"Read back: it is gone. {actor} knows what stops the traffic besides: {why}"
+    row.state, row.lifted_at, row.proof, row.proof_detail = MeasureState.LIFTED, at, Proof.STATE, detail
+    row.still_stopped = ""
+    row.save(update_fields=["state", "lifted_at", "proof", "proof_detail", "still_stopped"])
+    about = [row.key, row.case, row.customer]
+    record("measure.taken_as_lifted", at=at, actor=actor, about=about, why=why, proof=Proof.STATE.name)
 
 
 # Who may write, and what.
@@ -319,18 +342,20 @@ def record_outcome(
     changed: list[MeasureRow] = []
     told: list[MeasureRow] = []
     held, read = dict(observation.fingerprints), dict(observation.rules)
-    for row in MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key"):
-        before = (row.state, row.proof, row.proof_detail)
+    open_rows = list(MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key"))
+    held_networks = [row.selector.get("network") for row in open_rows if read.get(row.key) is Seen.IN_FORCE]
+    for row in open_rows:
+        before = (row.state, row.proof, row.proof_detail, row.still_stopped)
         seen = read.get(row.key, Seen.ABSENT)
         if seen is Seen.IN_FORCE and held.get(row.key) != fingerprint(rule_of(row)):
             seen = Seen.DRIFT  # It holds another rule under this name.
-        turned = _settle(row, seen, probes.get(row.key), max_proof, plan, at)
+        turned = _settle(row, seen, probes.get(row.key), max_proof, plan, at, beside=held_networks)
         if turned:
             told.append(row)
-        if before != (row.state, row.proof, row.proof_detail):
+        if before != (row.state, row.proof, row.proof_detail, row.still_stopped):
             changed.append(row)
     MeasureRow.objects.bulk_update(
-        changed, ["state", "proof", "proof_detail", "in_force_at", "lifted_at"], batch_size=1000
+        changed, ["state", "proof", "proof_detail", "in_force_at", "lifted_at", "still_stopped"], batch_size=1000
     )
     measures = tuple(measure_of(row) for row in told)
     for measure in measures if tell is not None else ():
@@ -372,8 +397,20 @@ def hold_back(fence: Fence, *, why: str, at: datetime) -> None:
     record("device.held_back" if why else "device.let_pass", at=at, actor="enforcer", about=[fence.device], why=why)
 
 
-def _settle(row: MeasureRow, seen: Seen, probe: ProbeResult | None, max_proof: Proof, plan: Plan, at: datetime) -> bool:
-    """Move one measure to where the device showed it to be; whether it came into force or was lifted."""
+def _settle(
+    row: MeasureRow,
+    seen: Seen,
+    probe: ProbeResult | None,
+    max_proof: Proof,
+    plan: Plan,
+    at: datetime,
+    *,
+    beside: Sequence[str | None],
+) -> bool:
+    """Move one measure to where the device showed it to be; whether it came into force or was lifted.
+
+    `beside` are the networks of the other measures that the device holds: one of them may stop the same traffic.
+    """
     about = [row.key, row.case, row.customer]
 
     def say(what: str, **detail: object) -> None:
@@ -383,9 +420,17 @@ def _settle(row: MeasureRow, seen: Seen, probe: ProbeResult | None, max_proof: P
         if seen is not Seen.ABSENT:
             return False
         proven = probe is not None and probe.proves_lifted
-        row.state, row.lifted_at = MeasureState.LIFTED, at
-        row.proof = Proof.PROBE if proven else min(max_proof, Proof.STATE)
-        row.proof_detail = probe.detail if probe is not None else "Read back: it is gone."
+        detail = probe.detail if probe is not None else "Read back: it is gone."
+        if probe is not None and probe.target_stopped:
+            if not _overlaps(row.selector.get("network"), beside):
+                # Whoever was stopped is stopped still: nobody is told that it is over before it is.
+                if row.still_stopped != detail:
+                    say("measure.still_stopped", detail=detail)
+                row.still_stopped = detail
+                return False
+            detail = f"Read back: it is gone. Another measure stops the same: {detail}"
+        row.state, row.lifted_at, row.still_stopped = MeasureState.LIFTED, at, ""
+        row.proof, row.proof_detail = Proof.PROBE if proven else min(max_proof, Proof.STATE), detail
         say("measure.lifted", proof=Proof(row.proof).name, detail=row.proof_detail)
         return True
     if seen is not Seen.IN_FORCE:
@@ -423,6 +468,13 @@ def _settle(row: MeasureRow, seen: Seen, probe: ProbeResult | None, max_proof: P
     elif probe is not None and probe.neighbour_works is False:
         row.proof_detail = detail
     return False
+
+
+def _overlaps(network: str | None, others: Sequence[str | None]) -> bool:
+    if network is None:
+        return False
+    own = ip_network(network)
+    return any(o.version == own.version and o.overlaps(own) for o in map(ip_network, filter(None, others)))
 
 
 def _keep_health(row: DeviceRow, observation: Observation, *, at: datetime) -> None:

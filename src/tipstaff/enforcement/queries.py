@@ -73,6 +73,12 @@ def list_measures(
     return [measure_of(row) for row in rows[:limit]]
 
 
+def list_still_stopped(*, limit: int = 100) -> list[Measure]:
+    """Measures whose device has let go while their target stays stopped: a person finds out what stops it."""
+    rows = MeasureRow.objects.filter(state=MeasureState.LIFTING).exclude(still_stopped="").order_by("-key")
+    return [measure_of(row) for row in rows[:limit]]
+
+
 def count_by_measure_state() -> dict[MeasureState, int]:
     """How many measures stand in each state."""
     rows = MeasureRow.objects.values_list("state").annotate(Count("key")).order_by()
@@ -90,10 +96,15 @@ def list_health() -> list[DeviceHealth]:
     return [_health_of(row) for row in DeviceRow.objects.order_by("name")]
 
 
-def open_rules(device: str) -> list[tuple[Rule, Measure]]:
-    """Every measure on a device that has not ended, with its rule."""
-    rows = MeasureRow.objects.filter(device=device).exclude(state__in=ENDED).order_by("key")
-    return [(rule_of(row), measure_of(row)) for row in rows]
+def unproven_rules(device: str) -> list[tuple[Rule, MeasureState]]:
+    """What a probe has yet to prove on a device, in force or lifted, and what each measure is now."""
+    rows = (
+        MeasureRow.objects.filter(device=device)
+        .exclude(state__in=(*ENDED, MeasureState.PLANNED))
+        .exclude(state=MeasureState.IN_FORCE, proof__gte=Proof.PROBE)
+        .order_by("key")
+    )
+    return [(rule_of(row), MeasureState(row.state)) for row in rows.defer("candidates")]
 
 
 def planned_on(device: str) -> dict[str, str]:
@@ -141,6 +152,7 @@ def measure_of(row: MeasureRow) -> Measure:
         urgency=_urgency_of(row.urgency),
         in_force_at=row.in_force_at,
         lifted_at=row.lifted_at,
+        still_stopped=row.still_stopped,
         candidates=tuple(candidate_of(c) for c in row.candidates),
     )
 

@@ -59,6 +59,17 @@ def entries_about(key: str, *, limit: int = 1000) -> list[EntryWord]:
     return _words(rows)
 
 
+def latest_about(keys: Iterable[str], *, what: Iterable[str]) -> dict[str, EntryWord]:
+    """For each of `keys` the newest entry of these kinds that names it; keys without one are left out."""
+    wanted = sorted(set(keys))
+    rows = Entry.objects.filter(about__overlap=wanted, what__in=list(what)).select_related("link").order_by("id")
+    found: dict[str, EntryWord] = {}
+    for entry in _words(rows):
+        for key in entry.about:
+            found[key] = entry
+    return {key: found[key] for key in wanted if key in found}
+
+
 def trace(key: str, *, limit: int = 2000) -> list[EntryWord]:
     """The chain of `key` from either end, in order.
 

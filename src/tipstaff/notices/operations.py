@@ -195,12 +195,11 @@ def recover_interrupted(*, at: datetime, is_alive: Callable[[str], bool]) -> lis
 
 
 @transaction.atomic
-def release_held(*, at: datetime) -> int:
-    """Queue every held letter, now that outbound mail is set up; return how many."""
+def release_held(*, at: datetime, limit: int = 500) -> int:
+    """Queue held letters, oldest first, now that outbound mail is set up; return how many, 0 when none is left."""
     at = require_aware(at)
-    rows = list(
-        LetterRow.objects.select_for_update(skip_locked=True).filter(state=LetterState.HELD.value).order_by("id")
-    )
+    held = LetterRow.objects.select_for_update(skip_locked=True).filter(state=LetterState.HELD.value)
+    rows = list(held.order_by("id")[:limit])
     for row in rows:
         row.state, row.due_at = LetterState.QUEUED.value, at
         row.save()
@@ -222,6 +221,26 @@ def withdraw_unsent(case: str, *, why: str, at: datetime, actor: str, kinds: Col
         row.save()
         record("letter.withdrawn", at=require_aware(at), actor=actor, about=_about(row), why=why)
     return [row.key for row in rows]
+
+
+@transaction.atomic
+def blank_letters(*, reports: Collection[str], cases: Collection[str], at: datetime, actor: str) -> list[str]:
+    """Take subject and text from all letters about these reports or cases, and withdraw the unsent; their keys.
+
+    For matter that went to the sealed queue: that a letter was written, to whom and when stays on record.
+    """
+    about = Q(report__in=list(reports)) | Q(case__in=list(cases))
+    rows = list(LetterRow.objects.select_for_update().filter(about).order_by("id"))
+    for row in rows:
+        row.subject, row.body = SEALED_SUBJECT, ""
+        if row.state in (LetterState.HELD.value, LetterState.QUEUED.value):
+            row.state, row.due_at = LetterState.WITHDRAWN.value, None
+        row.save()
+        record("letter.blanked", at=require_aware(at), actor=actor, about=_about(row))
+    return [row.key for row in rows]
+
+
+SEALED_SUBJECT: Final = "Sealed"
 
 
 @transaction.atomic

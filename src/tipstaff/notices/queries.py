@@ -47,6 +47,11 @@ def list_letters(*, state: LetterState | None = None, limit: int = 100) -> list[
     return [letter_of(row) for row in rows[:limit]]
 
 
+def oldest_held(*, limit: int) -> list[Letter]:
+    """Return the letters that have been held longest."""
+    return [letter_of(row) for row in LetterRow.objects.filter(state=LetterState.HELD.value).order_by("id")[:limit]]
+
+
 def count_by_state() -> dict[LetterState, int]:
     """Return how many letters stand in each state, every state named."""
     counted = dict(LetterRow.objects.values_list("state").annotate(count=Count("id")))

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case
-from tipstaff.enforcement.operations import want_lifted
+from tipstaff.enforcement.operations import take_as_lifted, want_lifted
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
 from tipstaff.registry.queries import get_customer
@@ -123,6 +123,13 @@ def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) ->
     """Take one measure back; its case goes on."""
     want_lifted(key, why=why, at=at, actor=actor)
     desk.enqueue("enforce", "all")
+
+
+def take_measure_as_lifted(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    """A person knows what else stops the traffic of a measure that its device holds no longer; its case goes on."""
+    with transaction.atomic():
+        take_as_lifted(key, why=why, at=at, actor=actor)
+        desk.enqueue("follow", key)
 
 
 def send_letter_again(key: str, *, desk: Desk, at: datetime, actor: str) -> None:

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from tipstaff.cases.operations import join_or_open, lock_case, mark_told
+from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told
 from tipstaff.cases.queries import count_earlier, open_case_of, told_incidents
 from tipstaff.cases.rules import OPEN
 from tipstaff.intake.operations import (
     AlreadyInACase,
+    NoSuchReport,
     open_report,
     replace_reading,
     set_incident,
@@ -22,6 +23,7 @@ from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
+from tipstaff.notices.operations import blank_letters
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.policy import Clause, Edition, UnknownClause, edition_in_force, judge
 from tipstaff.registry.queries import get_customer
@@ -30,6 +32,7 @@ from tipstaff.words import (
     Allegation,
     Attribution,
     Case,
+    CaseOutcome,
     CaseState,
     Channel,
     Disposition,
@@ -49,7 +52,7 @@ from tipstaff.words import (
 from .desk import Desk
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
-from .suspension import what_would_follow
+from .suspension import close, lift_all, what_would_follow
 
 SAME_EVENT_WITHIN = timedelta(hours=1)
 """The same type, source and port within an hour, told by the same reporter, is one event told twice."""
@@ -102,11 +105,16 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
         store_reading(key, reading=reading, at=at, actor="worker")
         report = get_report(key)
         assert report is not None, "a report does not vanish"
-    if report.reading is not None and report.reading.outcome is ReadingOutcome.COMPLAINT:
+    if report.reading is None:
+        return
+    if report.reading.outcome is ReadingOutcome.COMPLAINT:
         decide(report, desk=desk, at=at)
+    elif report.reading.outcome is ReadingOutcome.UNREADABLE:
+        # A person reads it now; whoever wrote it need not wonder whether it arrived.
+        _answer(report, desk=desk, at=at)
 
 
-def hand_to_person(key: str, *, why: str, at: datetime) -> None:
+def hand_to_person(key: str, *, why: str, desk: Desk, at: datetime) -> None:
     """The reader failed on this report again and again: it stays kept as it came, and a person reads it."""
     report = get_report(key)
     if report is None or report.outcome is not ReportOutcome.RECEIVED:
@@ -118,6 +126,9 @@ def hand_to_person(key: str, *, why: str, at: datetime) -> None:
             store_reading(key, reading=reading, at=at, actor="worker")
         else:
             set_report(key, outcome=ReportOutcome.WITH_A_PERSON, reason="READER_FAILED", at=at, actor="worker")
+        fresh = get_report(key)
+        assert fresh is not None, "a report does not vanish"
+        _answer(fresh, desk=desk, at=at)
 
 
 def decide(report: Report, *, desk: Desk, at: datetime) -> None:
@@ -344,24 +355,20 @@ def _taken_out(sifted: Sifted) -> list[dict[str, object]]:
     return [{"type": type, "size": size, "sha256": digest} for type, size, digest in sifted.stripped]
 
 
-def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime) -> None:
-    """A parser found what the sieve had let pass: from now on only the sealed queue holds it."""
+def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime, actor: str = "worker") -> None:
+    """Somebody found what the sieve had let pass: from now on only the sealed queue holds it."""
     sifted = sift(raw, certain=True)
     with transaction.atomic():
         seal_stored(
-            report.evidence,
-            sealed=desk.seal(sifted.kept),
-            stripped=_taken_out(sifted),
-            at=at,
-            actor="worker",
-        )
+            report.evidence, sealed=desk.seal(sifted.kept), stripped=_taken_out(sifted), at=at, actor=actor
+        )  # fmt: skip
         store_reading(
             report.key,
             reading=Reading(outcome=ReadingOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE),
             at=at,
-            actor="worker",
+            actor=actor,
         )
-        set_report(report.key, outcome=ReportOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE, at=at, actor="worker")
+        set_report(report.key, outcome=ReportOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE, at=at, actor=actor)
 
 
 # What people do with reports that the reader was not sure of.
@@ -370,9 +377,7 @@ def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime) -> None:
 def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str) -> None:
     """A person says what a report alleges; it is then judged like any other."""
     if any(a.type in SEALED_TYPES for a in allegations):
-        found = get_report(key)
-        assert found is not None, key
-        _seal(found, get_raw(found.evidence), desk=desk, at=at)
+        seal_by_hand(key, desk=desk, at=at, actor=actor)
         return
     with transaction.atomic():
         replace_reading(key, allegations=allegations, at=at, actor=actor)
@@ -381,9 +386,43 @@ def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk
     decide(report, desk=desk, at=at)
 
 
-def set_aside(key: str, *, why: str, at: datetime, actor: str) -> None:
-    """A person says that a report is no complaint, or none that can be followed; AlreadyInACase if it is in one."""
+def set_aside(key: str, *, why: str, tell: bool, desk: Desk, at: datetime, actor: str) -> None:
+    """A person says that a report is no complaint, or none that can be followed; AlreadyInACase if it is in one.
+
+    With `tell` its sender learns that, once; advertising and auto-replies are better not answered.
+    """
     report = get_report(key)
     if report is not None and any(i.case for i in report.incidents):
         raise AlreadyInACase(key)
-    set_report(key, outcome=ReportOutcome.SET_ASIDE, reason=why, at=at, actor=actor)
+    with transaction.atomic():
+        set_report(key, outcome=ReportOutcome.SET_ASIDE, reason=why, at=at, actor=actor)
+        fresh = get_report(key)
+        assert fresh is not None, "a report does not vanish"
+        if tell:
+            tell_complainant(LetterKind.OUTCOME, report=fresh, once=f"set_aside:{key}", desk=desk, at=at)
+
+
+def seal_by_hand(key: str, *, desk: Desk, at: datetime, actor: str) -> None:
+    """A person sees that a report is about child abuse: it goes to the sealed queue, whatever became of it so far.
+
+    What was made of it goes out of sight too: letters about it lose their text, its cases no longer name what they
+    are about, and a case that stands on it alone is withdrawn. What the record says of it stays: who did what, when.
+    """
+    report = get_report(key)
+    if report is None:
+        raise NoSuchReport(key)
+    if report.outcome is ReportOutcome.SEALED:
+        return
+    cases = list(dict.fromkeys(i.case for i in report.incidents if i.case))
+    with transaction.atomic():
+        # Cases before all else: whoever locks both takes them in this order.
+        held = [lock_case(case) for case in sorted(cases)]
+        _seal(report, get_raw(report.evidence), desk=desk, at=at, actor=actor)
+        blank_letters(reports=[key], cases=cases, at=at, actor=actor)
+        for case in held:
+            forget_matter(case.key, at=at, actor=actor)
+            others = [r for r in reports_of_case(case.key) if r.outcome is not ReportOutcome.SEALED]
+            if case.state is not CaseState.CLOSED and not others:
+                why = "Its report is in the sealed queue."
+                lift_all(case.key, why=why, desk=desk, at=at, actor=actor)
+                close(case.key, outcome=CaseOutcome.WITHDRAWN, why=why, desk=desk, at=at, actor=actor)

@@ -133,18 +133,10 @@ def _probed(driver: Driver, seen: Observation) -> tuple[dict[str, ProbeResult], 
     read = dict(seen.rules)
     due = [
         rule
-        for rule, measure in queries.open_rules(driver.device)
-        if _wants_probe(measure, read.get(measure.key, Seen.ABSENT))
+        for rule, state in queries.unproven_rules(driver.device)
+        if read.get(rule.measure, Seen.ABSENT) is (Seen.ABSENT if state is MeasureState.LIFTING else Seen.IN_FORCE)
     ]
     return {rule.measure: driver.probe(rule) for rule in due[:PROBES_MAX]}, max(0, len(due) - PROBES_MAX)
-
-
-def _wants_probe(measure: Measure, seen: Seen) -> bool:
-    if measure.state is MeasureState.LIFTING:
-        return seen is Seen.ABSENT
-    if measure.state in (MeasureState.APPLYING, MeasureState.IN_FORCE):
-        return seen is Seen.IN_FORCE and measure.proof < Proof.PROBE
-    return False
 
 
 def _failed(plan: Plan, why: str, *, fence: Fence, at: datetime) -> Reconciled:

@@ -164,7 +164,7 @@ def _customer_facts(
     clause = edition.clause(case.clause)
     reports = reports_of_case(case.key)
     allegations = [i.allegation for r in reports for i in r.incidents if only is None or i.key in only]
-    places = list(dict.fromkeys(a.offender for a in allegations)) or [case.resource]
+    places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
     facts: dict[str, Any] = {

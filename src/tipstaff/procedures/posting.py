@@ -10,7 +10,7 @@ from tipstaff.cases import rules
 from tipstaff.cases.operations import lock_case, mark_told, move_case, start_due
 from tipstaff.cases.queries import get_case, list_in, list_without_due, told_incidents
 from tipstaff.notices.operations import recover_interrupted, release_held, withdraw_unsent
-from tipstaff.notices.queries import letters_of_case, list_letters
+from tipstaff.notices.queries import letters_of_case, oldest_held
 from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
 
 from .complaint import tell_untold
@@ -25,7 +25,7 @@ def post_letters(*, desk: Desk, post_next: Callable[[], Letter | None], now: Cal
     if not desk.mail_out_ready:
         return 0
     renew_held_notices(desk=desk, at=now())
-    release_held(at=now())
+    release_held(at=now(), limit=LETTERS_AT_A_TIME)
     for tried in range(LETTERS_AT_A_TIME):
         if post_next() is None:
             return tried
@@ -34,7 +34,7 @@ def post_letters(*, desk: Desk, post_next: Callable[[], Letter | None], now: Cal
 
 def renew_held_notices(*, desk: Desk, at: datetime) -> None:
     """Notices that were held for long name a deadline of the past: they are withdrawn and written anew."""
-    for held in list_letters(state=LetterState.HELD, limit=LETTERS_AT_A_TIME):
+    for held in oldest_held(limit=LETTERS_AT_A_TIME):
         if held.kind is not LetterKind.NOTICE or held.case is None or at - held.created_at < HELD_FOR_LONG:
             continue
         with transaction.atomic():

@@ -2,7 +2,7 @@
 
 from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.rules import AlreadyExtended, IllegalMove
-from tipstaff.enforcement.operations import NoSuchMeasure
+from tipstaff.enforcement.operations import NoSuchMeasure, NotStillStopped
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
@@ -21,6 +21,7 @@ __all__ = [
     "NoSuchMeasure",
     "NoSuchReport",
     "NotForAPersonToDecide",
+    "NotStillStopped",
     "NotWarned",
     "NothingProposed",
     "OwnDecision",

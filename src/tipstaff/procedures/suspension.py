@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from tipstaff.cases.operations import NotDue, lock_case, move_case
+from tipstaff.cases.operations import SEALED_MATTER, NotDue, lock_case, move_case
 from tipstaff.cases.queries import get_case, list_due, list_in, told_incidents
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed
 from tipstaff.enforcement.operations import plan_measure, want_lifted
@@ -352,7 +352,8 @@ def _follow_fixed(key: str, *, desk: Desk, at: datetime) -> None:
 
 def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: Desk, at: datetime) -> None:
     customer = get_customer(case.customer)
-    if customer is not None:
+    unspeakable = case.resource == SEALED_MATTER and measure.selector.network is None
+    if customer is not None and not unspeakable:
         tell_customer(
             kind, case=case, customer=customer, desk=desk, at=at, actor="worker",
             once=f"{kind}:{measure.key}", measure=measure,
@@ -396,7 +397,7 @@ def close(key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime,
         if customer is not None and letters_were_sent(key):
             tell_customer(LetterKind.CASE_CLOSED, case=case, customer=customer, desk=desk, at=at, actor=actor)
         for report in reports_of_case(key):
-            for incident in report.incidents:
+            for incident in report.incidents if report.outcome is not ReportOutcome.SEALED else ():
                 if incident.outcome is not ReportOutcome.DUPLICATE:
                     set_incident(
                         incident.key, outcome=_TOLD[outcome], reason=outcome.upper(), case=key, at=at, actor=actor

@@ -4,6 +4,7 @@ The day's clock is a file that says how far the example runs ahead of the real c
 event to the next and waits, each time, until everything that follows from it has happened.
 """
 
+import functools
 import http.cookiejar
 import re
 import select
@@ -12,30 +13,19 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.db import connection, connections
 
 from tipstaff.cases.queries import get_case
-from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.queries import entries_about
-from tipstaff.procedures import casework
-from tipstaff.procedures.desk import Desk
+from tipstaff.testing.compared import Played, compare
 from tipstaff.testing.mailbox import Mailbox
-from tipstaff.testing.story import Expected, ExpectedIncident, Move, Review, Since, Told
-from tipstaff.words import (
-    Answer,
-    Case,
-    Channel,
-    Incident,
-    ReadingReason,
-    Report,
-    ReportOutcome,
-    Role,
-)
+from tipstaff.testing.staff import Colleague
+from tipstaff.testing.story import Move, Review, Since, Told
+from tipstaff.words import Answer, Case, Channel, Role
 
 _REFERENCE = re.compile(rb"R-\d{6,}")
 _LINK = re.compile(r"https?://\S+/p/\S+")
@@ -44,17 +34,6 @@ SETTLE_SECONDS = 60.0
 
 class DayStuck(TimeoutError):
     """The example day does not go on; the message says what was waited for."""
-
-
-@dataclass(kw_only=True)
-class Played:
-    """What became of one complaint."""
-
-    told: Told
-    report: str = ""
-    wrong: list[str] = field(default_factory=list)
-    cases: dict[int, str] = field(default_factory=dict)
-    measures: list[str] = field(default_factory=list)
 
 
 class Player:
@@ -70,12 +49,14 @@ class Player:
         host: str,
         smtp_port: int,
         lmtp_port: int,
-        desk: Desk,
+        colleague: Callable[[Role], Colleague],
         letters: Mailbox,
         look_round: Callable[[], None],
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.day, self.desk, self.letters = day, desk, letters
+        """`colleague` logs somebody with that role in at the console."""
+        self.day, self.letters = day, letters
+        self._colleague = functools.cache(colleague)
         self.played = {t.id: Played(told=t) for t in story}
         self._story = sorted(story, key=lambda t: t.at)
         self._clock_file, self._now = clock_file, now
@@ -95,8 +76,7 @@ class Player:
             self._progress(told.title)
         while (soon := self._next_event()) is not None:
             self._run_until(soon + timedelta(seconds=1))
-        for played in self.played.values():
-            self._compare(played)
+        compare(self.played, mails=self.letters.mails)
         return list(self.played.values())
 
     # The clock
@@ -211,11 +191,12 @@ class Player:
             page.read()
 
     def _decide(self, case: Case, review: Review, words: str, *, who: Role) -> None:
-        more = {"version": case.version, "desk": self.desk, "at": self._now(), "actor": f"demo-{who}"}
+        """As the colleague would: through the page of the case."""
         if review is Review.TAKE_MEASURE:
-            casework.decide_waiting(case.key, go_ahead=True, why=words, **more)  # type: ignore[arg-type]  # as named
+            self._colleague(who).act(case.key, "decide", decision="go_ahead", why=words)
         else:
-            casework.review_dispute(case.key, upheld=review is Review.FOR_CUSTOMER, why=words, **more)  # type: ignore[arg-type]  # as named
+            decision = "upheld" if review is Review.FOR_CUSTOMER else "rejected"
+            self._colleague(who).act(case.key, "review", decision=decision, why=words)
 
     # What comes in
 
@@ -266,99 +247,6 @@ class Player:
                 [self._now()],
             )
             return ", ".join(sorted({row[0] for row in cursor.fetchall() if row[0]}))
-
-    # What became of it
-
-    def _compare(self, played: Played) -> None:
-        expected, wrong = played.told.expected, played.wrong
-        report = get_report(played.report) if played.report else None
-        if report is None:
-            wrong.append("no report is on record")
-            return
-        if expected.same_as and self.played[expected.same_as].report != played.report:
-            wrong.append(f"it is {played.report}, not the same report as {expected.same_as}")
-        _differ(wrong, "outcome", report.outcome, expected.report_outcome)
-        reading = report.reading
-        _differ(wrong, "reading", reading.outcome if reading else None, expected.reading)
-        if reading is not None and expected.reason is not ReadingReason.UNDERSTOOD:
-            _differ(wrong, "reason", reading.reason, expected.reason)
-        self._compare_incidents(played, report, expected)
-        found = sorted({f"{m.selector}" for m in self._measures(report) if m.in_force_at is not None})
-        played.measures = found
-        wanted = expected.measure
-        if wanted is not None and wanted not in found:
-            wrong.append(f"the measure in force was {', '.join(found) or 'none'}, not {wanted}")
-        if (
-            wanted is None
-            and expected.report_outcome is not ReportOutcome.MEASURE_TAKEN
-            and found
-            and not self._shared(report)
-        ):
-            wrong.append(f"a measure was in force: {', '.join(found)}")
-
-    def _shared(self, report: Report) -> bool:
-        """Whether the measure belongs to a case that another complaint opened too."""
-        return any((case := get_case(i.case)) is not None and case.reports > 1 for i in report.incidents if i.case)
-
-    def _measures(self, report: Report) -> list:  # type: ignore[type-arg]  # of Measure
-        cases = {i.case for i in report.incidents if i.case}
-        return [m for case in sorted(cases) for m in measures_of_case(case)]
-
-    def _compare_incidents(self, played: Played, report: Report, expected: Expected) -> None:
-        if len(report.incidents) != len(expected.incidents):
-            played.wrong.append(f"{len(report.incidents)} incidents, not {len(expected.incidents)}")
-            return
-        left = list(report.incidents)
-        for n, wanted in enumerate(expected.incidents):
-            match = next((i for i in left if _same_allegation(i, wanted)), None)
-            if match is None:
-                said = "; ".join(
-                    f"{i.allegation.type} {i.allegation.offender}:{i.allegation.source_port}" for i in left
-                )
-                played.wrong.append(f"no incident {wanted.type} {wanted.source or wanted.url or wanted.domain}: {said}")
-                continue
-            left.remove(match)
-            self._compare_one(played, n, match, wanted)
-
-    def _compare_one(self, played: Played, n: int, incident: Incident, wanted: ExpectedIncident) -> None:
-        wrong = played.wrong
-        _differ(wrong, f"outcome of incident {n + 1}", incident.outcome, wanted.outcome)
-        case = get_case(incident.case) if incident.case else None
-        if case is not None:
-            played.cases[n] = case.key
-            _differ(wrong, "clause", case.clause, wanted.clause)
-        if wanted.customer is not None or case is not None:
-            _differ(wrong, "customer", case.customer if case else self._judged(incident, "customer"), wanted.customer)
-        if wanted.attribution is not None:
-            _differ(wrong, "attribution", self._judged(incident, "attribution"), wanted.attribution)
-        if wanted.downstream is not None:
-            _differ(wrong, "downstream", self._judged(incident, "downstream"), wanted.downstream)
-        if wanted.joins is not None and case is not None:
-            other = set(self.played[wanted.joins].cases.values())
-            if case.key not in other:
-                wrong.append(f"it stands in {case.key}, not in the case of {wanted.joins}")
-        if wanted.repeats is not None and case is not None and case.repeats < 1:
-            wrong.append("it does not count as a repeat")
-
-    def _judged(self, incident: Incident, name: str) -> object:
-        judged = [e for e in entries_about(incident.key) if e.what == "incident.judged"]
-        return judged[-1].detail.get(name) if judged else None
-
-
-def _same_allegation(incident: Incident, wanted: ExpectedIncident) -> bool:
-    a = incident.allegation
-    return (
-        a.type == wanted.type
-        and (wanted.source is None or str(a.source) == wanted.source)
-        and (wanted.port is None or a.source_port == wanted.port)
-        and (wanted.url is None or a.url == wanted.url)
-        and (wanted.domain is None or a.domain == wanted.domain)
-    )
-
-
-def _differ(wrong: list[str], what: str, found: object, wanted: object) -> None:
-    if found != wanted:
-        wrong.append(f"{what} is {found}, not {wanted}")
 
 
 def close_connections() -> None:

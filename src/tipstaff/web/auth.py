@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from tipstaff import wiring
 
 from . import throttle
+from .asked import asked_text
 from .first import FirstLinkGone, check_first_token, use_first_token
 from .pages import show_page
 from .shown import span
@@ -34,7 +35,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
     page = "tipstaff/auth/log_in.html"
     if request.method != "POST":
         return show_page(request, page, onward=onward)
-    name, password = request.POST.get("username", "")[:150], request.POST.get("password", "")[:1000]
+    name, password = asked_text(request.POST, "username", characters_max=150), request.POST.get("password", "")[:1000]
     at, address = wiring.now(), request.META.get("REMOTE_ADDR") or None
     wait = throttle.seconds_to_wait(name, address=address, at=at)
     if wait:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
+from tipstaff.procedures.staffing import note_staff_change
 from tipstaff.words import Role
 
 from .models import FirstLink
@@ -30,18 +31,23 @@ def needs_first() -> bool:
 
 
 def make_first_token(
-    *, name: str = "admin", roles: Iterable[Role] = FIRST_ROLES, at: datetime, lasts: timedelta = LASTS
+    *, name: str = "admin", roles: Iterable[Role] = FIRST_ROLES, at: datetime, actor: str, lasts: timedelta = LASTS
 ) -> str:
-    """Make the user `name` if there is none, and a one-time token for `/first/<token>`. Older ones stop working."""
+    """Make the user `name` if there is none, and a one-time token for `/first/<token>`. Older ones stop working.
+
+    `actor` stands in the record as who made it: whoever holds the link can be that person once.
+    """
     with transaction.atomic():
         user, made = User.objects.get_or_create(username=name)
         if made:
             user.set_unusable_password()
             user.save()
             give_roles(user, frozenset(roles))
+            note_staff_change("staff.added", name=name, roles=roles, at=at, actor=actor)
         token = secrets.token_urlsafe(24)
         FirstLink.objects.filter(user=user, used_at=None).delete()
         FirstLink.objects.create(digest=_digest(token), user=user, made_at=at, expires_at=at + lasts)
+        note_staff_change("staff.link_made", name=name, at=at, actor=actor)
     return token
 
 
@@ -71,6 +77,8 @@ def use_first_token(token: str, *, password: str, at: datetime) -> User:
         found.user.save()
         found.used_at = at
         found.save()
+        name = found.user.username
+        note_staff_change("staff.password_set", name=name, at=at, actor=name)
         return found.user
 
 

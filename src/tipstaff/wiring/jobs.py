@@ -47,7 +47,8 @@ def understand(context: JobContext, key: str) -> None:
         if context.job.attempts + 1 < ATTEMPTS_MAX or isinstance(why, (OperationalError, InterfaceError)):
             raise
         log.exception("report %s could not be read in %s attempts; a person has it now", key, ATTEMPTS_MAX)
-        complaint.hand_to_person(key, why=f"The reader failed: {type(why).__name__}.", at=wiring.now())
+        words = f"The reader failed: {type(why).__name__}."
+        complaint.hand_to_person(key, why=words, desk=wiring.desk(), at=wiring.now())
 
 
 @app.task(name="letters", queue="letters", lock="letters")

@@ -285,4 +285,6 @@ class Measure:
     urgency: Urgency | None
     in_force_at: datetime | None = None
     lifted_at: datetime | None = None
+    still_stopped: str = ""
+    """The device holds it no longer, and yet its target is stopped: what the probe saw. Something else stops it."""
     candidates: tuple[Candidate, ...] = ()

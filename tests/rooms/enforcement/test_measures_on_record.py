@@ -24,7 +24,9 @@ from tipstaff.words import (
     Ground,
     Measure,
     MeasureState,
+    ProbeResult,
     Proof,
+    Rule,
     Seen,
     Selector,
     Urgency,
@@ -379,3 +381,69 @@ def test_what_follows_stands_or_falls_with_what_was_shown(fence: Fence) -> None:
     reconcile(driver, fence=fence, limits=OWN, at=NOON, tell=lambda m: told.append(m.key))
     assert told == [key]
     assert state_of(key) is MeasureState.IN_FORCE
+
+
+class Probed(MemoryTwin):
+    """A twin whose probe finds what the test says."""
+
+    max_proof = Proof.PROBE
+    stopped = True
+
+    def probe(self, rule: Rule) -> ProbeResult:
+        words = "gets no answer" if self.stopped else "gets through"
+        return ProbeResult(target_stopped=self.stopped, neighbour_works=True, detail=f"out: {rule.selector} {words}.")
+
+
+def let_go(driver: Probed, fence: Fence) -> str:
+    """A measure that was in force and that the device holds no longer."""
+    key = planned()
+    round_of(driver, fence)
+    operations.want_lifted(key, why="The customer fixed it.", at=NOON, actor="worker")
+    round_of(driver, fence)
+    assert driver.rules() == []
+    return key
+
+
+def test_what_is_stopped_still_is_not_called_lifted(fence: Fence) -> None:
+    driver = Probed("edge1")
+    key = let_go(driver, fence)
+    round_of(driver, fence, minutes=1)
+    assert state_of(key) is MeasureState.LIFTING
+    assert [m.key for m in queries.list_still_stopped()] == [key]
+    assert said(key).count("measure.still_stopped") == 1, "the same is said once"
+    driver.stopped = False
+    [turned] = round_of(driver, fence, minutes=2).turned
+    assert (turned.key, turned.state, turned.proof) == (key, MeasureState.LIFTED, Proof.PROBE)
+    assert queries.list_still_stopped() == []
+
+
+def test_a_person_who_knows_what_else_stops_it_may_take_it_as_lifted(fence: Fence) -> None:
+    driver = Probed("edge1")
+    key = let_go(driver, fence)
+    operations.take_as_lifted(key, why="Their own firewall.", at=NOON, actor="eva")
+    found = queries.get_measure(key)
+    assert found is not None
+    assert (found.state, found.proof, found.still_stopped) == (MeasureState.LIFTED, Proof.STATE, "")
+    assert "Their own firewall." in found.proof_detail
+    with pytest.raises(operations.NotStillStopped):
+        operations.take_as_lifted(key, why="Again.", at=NOON, actor="eva")
+
+
+def test_what_another_measure_stops_does_not_hold_a_lift_up(fence: Fence) -> None:
+    driver = Probed("edge1")
+    planned(case="C-000002")
+    round_of(driver, fence)
+    key = planned()
+    round_of(driver, fence)
+    operations.want_lifted(key, why="The customer fixed it.", at=NOON, actor="worker")
+    [turned] = round_of(driver, fence).turned
+    assert (turned.key, turned.state, turned.proof) == (key, MeasureState.LIFTED, Proof.STATE)
+    assert "Another measure stops the same" in turned.proof_detail
+
+
+def test_a_measure_wanted_again_is_no_longer_in_doubt(fence: Fence) -> None:
+    driver = Probed("edge1")
+    key = let_go(driver, fence)
+    assert planned() == key
+    assert queries.list_still_stopped() == []
+    assert state_of(key) is MeasureState.APPLYING

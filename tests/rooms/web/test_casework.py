@@ -8,7 +8,8 @@ from django.urls import reverse
 from tipstaff.cases.queries import decisions_of, get_case, list_cases, notes_of
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import get_report, list_reports
-from tipstaff.words import Case, CaseOutcome, CaseState, ReportOutcome, Role
+from tipstaff.notices.queries import letters_of_report
+from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
 
@@ -129,3 +130,32 @@ def test_raw_evidence_is_plain_text_that_nothing_runs(day: object, log_in: LogIn
     assert answer["Content-Type"].startswith("text/plain")
     assert "sandbox" in answer["Content-Security-Policy"]
     assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_whoever_comes_upon_child_abuse_seals_the_report_from_its_page(day: object, log_in: LogIn) -> None:
+    report = next(r for r in list_reports() if r.outcome is ReportOutcome.WITH_A_PERSON)
+    client = log_in(Role.ANALYST)
+    page = client.get(reverse("console:report", args=[report.key])).content.decode()
+    assert "Seal this report" in page
+    page = client.post(reverse("console:seal", args=[report.key]), follow=True).content.decode()
+    assert "never shown" in page
+    assert get_report(report.key).outcome is ReportOutcome.SEALED  # type: ignore[union-attr]  # it is there
+    assert client.get(reverse("console:raw_evidence", args=[report.evidence])).status_code == 403
+
+
+def test_setting_a_report_aside_takes_a_reason_and_says_whether_its_sender_hears(day: object, log_in: LogIn) -> None:
+    report = next(r for r in list_reports() if r.outcome is ReportOutcome.WITH_A_PERSON and not r.incidents)
+    client = log_in(Role.ANALYST)
+    aside = reverse("console:set_aside", args=[report.key])
+    assert "Say why" in client.post(aside, {"why": " \0"}, follow=True).content.decode()
+    client.post(aside, {"why": "Nothing in it.", "tell": "on"})
+    assert [x.kind for x in letters_of_report(report.key)][-1] is LetterKind.OUTCOME
+
+
+def test_what_no_browser_sends_is_no_failure(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.LEAD)
+    for path in ("reports?find=a%00b", "customers?find=%00", "record?about=%00", "cases?find=%00", "search?q=x%00"):
+        assert client.get(f"/console/{path}").status_code == 200
+    case = running()
+    assert "Choose one of the grounds" in do(client, case, "propose-urgent", ground="whim", shown_by="Because.")
+    assert "meanwhile" in do(client, case, "take", version="9" * 30)

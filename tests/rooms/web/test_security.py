@@ -12,6 +12,7 @@ from django.test import Client
 
 import tipstaff.web
 from tipstaff import wiring
+from tipstaff.ledger.queries import entries_about
 from tipstaff.web.first import (
     FirstLinkGone,
     check_first_token,
@@ -80,7 +81,7 @@ def test_a_log_in_leads_only_to_our_own_pages(at: object) -> None:
 @pytest.mark.django_db
 def test_the_first_link_works_once(at: datetime) -> None:
     assert needs_first()
-    token = make_first_token(at=at)
+    token = make_first_token(at=at, actor="tests")
     client = Client()
     weak = client.post(f"/first/{token}", {"password": "short", "again": "short"})
     assert weak.status_code == 400
@@ -94,8 +95,8 @@ def test_the_first_link_works_once(at: datetime) -> None:
 
 @pytest.mark.django_db
 def test_a_first_link_expires_and_a_newer_one_replaces_it(at: datetime) -> None:
-    old = make_first_token(at=at)
-    new = make_first_token(at=at)
+    old = make_first_token(at=at, actor="tests")
+    new = make_first_token(at=at, actor="tests")
     with pytest.raises(FirstLinkGone):
         check_first_token(old, at=at)
     assert check_first_token(new, at=at) == "admin"
@@ -113,6 +114,8 @@ def test_an_administrator_adds_a_colleague_who_sets_their_own_password(at: objec
     lena.post(f"/first/{token}", {"password": "correct horse battery", "again": "correct horse battery"})
     assert lena.get("/console/cases").status_code == 200
     assert lena.get("/console/staff").status_code == 403
+    said = [(e.what, e.actor) for e in entries_about("staff:lena")]
+    assert said == [("staff.added", "admin"), ("staff.link_made", "admin"), ("staff.password_set", "lena")]
 
 
 def test_an_administrator_cannot_lock_themselves_out(at: object, log_in: LogIn) -> None:
@@ -139,3 +142,12 @@ def test_the_public_pages_answer_without_a_log_in(at: object) -> None:
     assert client.get("/health").json()["status"] == "well"
     lines = client.get("/.well-known/security.txt").content.decode().splitlines()
     assert {line.partition(":")[0] for line in lines} >= {"Contact", "Expires"}
+
+
+@pytest.mark.django_db
+def test_a_slash_too_many_leads_to_the_page_and_to_no_other_host() -> None:
+    answer = Client().get("/policy/?edition=x")
+    assert (answer.status_code, answer["Location"]) == (301, "/policy?edition=x")
+    assert Client().get("/console").status_code == 301
+    assert Client().get("/x", PATH_INFO="//evil.example.com/").status_code == 404
+    assert Client().get("/nothing/").status_code == 404

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tipstaff.words import AttributionReason, ReportOutcome
+from tipstaff.words import AttributionReason, ReportOutcome, Role
 
 from . import reporters
 from .mail import Day, Part, multipart, plain, rfc3339, stamp, text, xarf, xarf_evidence, xarf_mail
@@ -490,7 +490,7 @@ Sample Rights Agency, 1 Example Street, notices@rights.example.com, +1 555 0100
         expected=ends(ReportOutcome.NOT_UPHELD, _site("copyright/copyright", "203.0.113.10", url=url, account=1023)),
         moves=(
             disputes(4, "We are the label. The contract with The Specimens is attached; page 3 has the licence."),
-            is_right(20, "The licence covers this shop. Not upheld; the agency is told."),
+            is_right(20, "The licence covers this shop. Not upheld; the agency is told.", who=Role.COUNSEL),
         ),
     )
 

@@ -201,9 +201,9 @@ def doubts_that_it_is_theirs(after_hours: float, words: str) -> Move:
     return _customer(Answer.WRONG_CUSTOMER, after_hours, words)
 
 
-def is_right(after_hours: float, words: str) -> Move:
-    """A lead reviews the dispute and finds for the customer."""
-    return Move(who=Role.LEAD, does=Review.FOR_CUSTOMER, after=timedelta(hours=after_hours), words=words)
+def is_right(after_hours: float, words: str, *, who: Role = Role.LEAD) -> Move:
+    """A lead, or whom the clause names, reviews the dispute and finds for the customer."""
+    return Move(who=who, does=Review.FOR_CUSTOMER, after=timedelta(hours=after_hours), words=words)
 
 
 def fixes_after_measure(after_hours: float, words: str) -> Move:

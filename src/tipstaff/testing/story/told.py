@@ -8,6 +8,7 @@ from tipstaff.words import (
     Answer,
     AttributionReason,
     Channel,
+    LetterKind,
     ReadingOutcome,
     ReadingReason,
     ReportOutcome,
@@ -85,6 +86,14 @@ class Expected:
     """The measure that is in force for a while, as `str(Selector)` prints it."""
     same_as: str | None = None
     """The id of the told complaint whose very bytes these are: it stays one report."""
+    answered: bool = True
+    """False where no answer may go: its sender is a program or a list, or has had too many within the hour."""
+
+    @property
+    def answers(self) -> tuple[LetterKind, ...]:
+        """What its sender is told at once; how it ended is told besides."""
+        kind = _ANSWERS.get(self.report_outcome)
+        return (kind,) if kind is not None and self.answered else ()
 
     @property
     def clause(self) -> str | None:
@@ -97,6 +106,25 @@ class Expected:
     @property
     def joins(self) -> str | None:
         return self.incidents[0].joins if self.incidents else None
+
+
+_ANSWERS = {
+    ReportOutcome.NOT_OURS: LetterKind.NOT_OURS,
+    ReportOutcome.NEEDS_DETAIL: LetterKind.NEEDS_DETAIL,
+    ReportOutcome.TOO_OLD: LetterKind.TOO_OLD,
+    **dict.fromkeys(
+        (
+            ReportOutcome.WITH_A_PERSON,
+            ReportOutcome.DUPLICATE,
+            ReportOutcome.FORWARDED,
+            ReportOutcome.FIXED,
+            ReportOutcome.MEASURE_TAKEN,
+            ReportOutcome.NOT_UPHELD,
+        ),
+        LetterKind.ACKNOWLEDGEMENT,
+    ),
+}
+"""What is set aside or sealed is not answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,16 @@ from tipstaff.procedures import casework
 from tipstaff.procedures.desk import Desk
 from tipstaff.words import Case, Ground
 
+from ..asked import asked_text
 from ..roles import Ability
 
 
 class MissingWords(ValueError):
     """Say why: the reason stands in the record and in the letter."""
+
+
+class NoSuchGround(ValueError):
+    """Choose one of the grounds: without one there is no measure before a warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,7 @@ class Asked:
     actor: str
 
     def text(self, name: str, *, required: bool = True) -> str:
-        text = self.form.get(name, "").replace("\x00", "").strip()[:8000]
+        text = asked_text(self.form, name, characters_max=8000)
         if required and not text:
             raise MissingWords
         return text
@@ -38,7 +43,7 @@ class Asked:
     def version(self) -> int:
         """The version that the person looked at; a stale one is refused."""
         given = self.form.get("version", "")
-        return int(given) if given.isdecimal() else -1
+        return int(given) if given.isdecimal() and len(given) < 10 else -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +116,19 @@ def _decide(asked: Asked) -> str:
 def _propose_urgent(asked: Asked) -> str:
     casework.propose_urgent(
         asked.case.key,
-        ground=Ground(asked.form.get("ground", "")),
+        ground=_ground(asked),
         shown_by=asked.text("shown_by"),
         at=asked.at,
         actor=asked.actor,
     )
     return "Proposed. It counts once a colleague has seconded it."
+
+
+def _ground(asked: Asked) -> Ground:
+    try:
+        return Ground(asked.form.get("ground", ""))
+    except ValueError as why:
+        raise NoSuchGround from why
 
 
 def _second_urgent(asked: Asked) -> str:

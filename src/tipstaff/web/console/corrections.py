@@ -6,6 +6,8 @@ from ipaddress import ip_address
 
 from tipstaff.words import SEALED_TYPES, XARF_TYPES, Allegation, Moment
 
+from ..asked import asked_text
+
 
 class BadCorrection(ValueError):
     """What was filled in does not name a type and a source."""
@@ -26,7 +28,7 @@ def allegation_from(form: Mapping[str, str], *, clauses: Collection[str]) -> All
     kind = form.get("type", "") or (ANY_TYPE if cited else "")
     if kind not in (XARF_TYPES - SEALED_TYPES) | ({ANY_TYPE} if cited else set()):
         raise BadCorrection("Choose what kind of complaint it is, or which clause was broken.")
-    source, url = form.get("source", "").strip(), form.get("url", "").strip()[:2000]
+    source, url = asked_text(form, "source"), asked_text(form, "url", characters_max=2000)
     if not source and not url:
         raise BadCorrection("Give the address or the URL that is complained about.")
     try:
@@ -36,9 +38,9 @@ def allegation_from(form: Mapping[str, str], *, clauses: Collection[str]) -> All
     return Allegation(
         type=kind,
         source=address,
-        source_port=_port(form.get("source_port", "").strip()),
+        source_port=_port(asked_text(form, "source_port")),
         url=url or None,
-        moment=_moment(form.get("at", "").strip()),
+        moment=_moment(asked_text(form, "at")),
         cited=cited,
     )
 

@@ -34,7 +34,7 @@ from tipstaff.words import (
     Service,
 )
 
-from ..shown import stamp
+from ..shown import label, stamp
 from .sentences import Step, tell_all
 
 NEEDS_PERSON = frozenset({CaseState.WAITING_PERSON, CaseState.DISPUTED})
@@ -232,22 +232,39 @@ class Inbox:
     """Everything that waits for a person."""
 
     reports: list[Report]
-    cases: list[Case]
+    cases: list[tuple[Case, str]]
+    """Each with why it waits, in a sentence."""
     letters: list[Letter]
     measures: list[Measure]
+    still_stopped: list[Measure]
 
     @property
     def empty(self) -> bool:
-        return not (self.reports or self.cases or self.letters or self.measures)
+        return not (self.reports or self.cases or self.letters or self.measures or self.still_stopped)
 
 
 def inbox() -> Inbox:
     return Inbox(
         reports=intake.list_reports(outcome=ReportOutcome.WITH_A_PERSON, limit=100),
-        cases=cases.list_cases(states=NEEDS_PERSON, order="severity", limit=100),
+        cases=_with_why(cases.list_cases(states=NEEDS_PERSON, order="severity", limit=100)),
         letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
         measures=enforcement.list_measures(state=MeasureState.FAILED, limit=100),
+        still_stopped=enforcement.list_still_stopped(limit=100),
     )
+
+
+def _with_why(waiting: list[Case]) -> list[tuple[Case, str]]:
+    entries = ledger.latest_about([c.key for c in waiting], what=("case.opened", "case.waiting_person"))
+
+    def why(case: Case) -> str:
+        if case.state is CaseState.DISPUTED:
+            return f"“{case.answer}”"
+        entry = entries.get(case.key)
+        if entry is None:
+            return case.explanation
+        return str(entry.detail.get("why") or "") or f"{label(str(entry.detail.get('reason', '')))}."
+
+    return [(case, why(case)) for case in waiting]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
@@ -14,6 +15,7 @@ from tipstaff import wiring
 from tipstaff.procedures.staffing import note_staff_change
 from tipstaff.words import Role
 
+from ..asked import asked_text
 from ..first import make_first_token
 from ..pages import show_console
 from ..roles import ABILITIES, STAFF_ROLES, Ability, StaffRequest, give_roles, needs
@@ -50,7 +52,7 @@ def staff(request: StaffRequest) -> HttpResponse:
 @needs(Ability.MANAGE_STAFF)
 def add(request: StaffRequest) -> HttpResponse:
     """Add a colleague and show a one-time link by which they set their password."""
-    name = request.POST.get("name", "").strip().lower()
+    name = asked_text(request.POST, "name").lower()
     if not _NAME.fullmatch(name):
         messages.error(request, "A log-in name has small letters, digits, dots and dashes, 2 to 41 of them.")
         return redirect("console:staff")
@@ -58,9 +60,7 @@ def add(request: StaffRequest) -> HttpResponse:
         messages.error(request, f"{name} is there already.")
         return redirect("console:staff")
     roles = _asked_roles(request)
-    link = _link(name, roles)
-    _on_record(request, "staff.added", name=name, roles=roles)
-    return _page(request, link=link)
+    return _page(request, link=_link(request, name, roles))
 
 
 @require_POST
@@ -73,24 +73,24 @@ def change(request: StaffRequest, id: int) -> HttpResponse:
     wanted = request.POST.get("do")
     self_change = person.pk == request.user.pk
     if wanted == "link":
-        link = _link(person.username, frozenset())
-        _on_record(request, "staff.link_made", name=person.username)
-        return _page(request, link=link)
+        return _page(request, link=_link(request, person.username, frozenset()))
     if wanted == "roles":
         roles = _asked_roles(request)
         if self_change and Role.ADMINISTRATOR not in roles:
             messages.error(request, "You cannot take the administrator's role from yourself.")
         else:
-            give_roles(person, roles)
-            _on_record(request, "staff.roles_changed", name=person.username, roles=roles)
+            with transaction.atomic():
+                give_roles(person, roles)
+                _on_record(request, "staff.roles_changed", name=person.username, roles=roles)
             messages.success(request, f"The roles of {person.username} are saved.")
     elif wanted in ("on", "off"):
         if self_change:
             messages.error(request, "You cannot switch yourself off.")
         else:
             person.is_active = wanted == "on"
-            person.save(update_fields=["is_active"])
-            _on_record(request, f"staff.switched_{wanted}", name=person.username)
+            with transaction.atomic():
+                person.save(update_fields=["is_active"])
+                _on_record(request, f"staff.switched_{wanted}", name=person.username)
             messages.success(request, f"{person.username} is switched {wanted}.")
     return redirect("console:staff")
 
@@ -100,8 +100,8 @@ def _asked_roles(request: HttpRequest) -> frozenset[Role]:
     return frozenset(role for role in STAFF_ROLES if role.value in asked)
 
 
-def _link(name: str, roles: frozenset[Role]) -> OneTimeLink:
-    token = make_first_token(name=name, roles=roles, at=wiring.now())
+def _link(request: StaffRequest, name: str, roles: frozenset[Role]) -> OneTimeLink:
+    token = make_first_token(name=name, roles=roles, at=wiring.now(), actor=request.user.get_username())
     return OneTimeLink(name=name, url=f"{wiring.settings().public_url}/first/{quote(token)}")
 
 

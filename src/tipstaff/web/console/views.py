@@ -22,6 +22,8 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy import Edition, edition_in_force
 from tipstaff.procedures import casework, complaint
 from tipstaff.procedures.refusals import (
+    AlreadyInACase,
+    AlreadyProposed,
     IllegalMove,
     NoSuchCase,
     NoSuchLetter,
@@ -29,6 +31,7 @@ from tipstaff.procedures.refusals import (
     NoSuchReport,
     NotForAPersonToDecide,
     NothingProposed,
+    NotStillStopped,
     NotWarned,
     OwnDecision,
     SealedStaysSealed,
@@ -38,18 +41,20 @@ from tipstaff.procedures.refusals import (
 from tipstaff.registry import queries as registry
 from tipstaff.words import SEALED_TYPES, XARF_TYPES, Ground, MeasureState, ReportOutcome
 
+from ..asked import asked_text
 from ..pages import show_console, show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
 from . import reads
-from .actions import ACTIONS, Asked, MissingWords
+from .actions import ACTIONS, Asked, MissingWords, NoSuchGround
 from .corrections import BadCorrection, allegation_from
 from .evidence import show_mail
 from .sentences import tell, tell_all
 
 REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
-    NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection,
+    NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
+    NotStillStopped, AlreadyInACase, AlreadyProposed,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
@@ -79,7 +84,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def cases(request: StaffRequest) -> HttpResponse:
     """The list of cases, most pressing first."""
     view = reads.VIEWS.get(request.GET.get("view", "open"), reads.VIEWS["open"])
-    find = request.GET.get("find", "").replace("\x00", "").strip()[:200]
+    find = asked_text(request.GET, "find")
     page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
     listed = reads.list_cases(view, me=request.user.get_username(), find=find, page=page)
     at = wiring.now()
@@ -176,7 +181,7 @@ def inbox(request: StaffRequest) -> HttpResponse:
 def reports(request: StaffRequest) -> HttpResponse:
     """Reports, newest first."""
     outcome = next((o for o in ReportOutcome if o.value == request.GET.get("outcome")), None)
-    find = request.GET.get("find", "").strip()[:200]
+    find = asked_text(request.GET, "find")
     counts = intake.count_by_outcome()
     return _console(
         request,
@@ -220,11 +225,23 @@ def set_aside(request: StaffRequest, key: str) -> HttpResponse:
     """Set a report aside, with the reason that its complainant may be told."""
 
     def run() -> str:
-        why = request.POST.get("why", "").strip()
-        if not why:
-            raise MissingWords
-        complaint.set_aside(key, why=why[:2000], at=wiring.now(), actor=request.user.get_username())
+        complaint.set_aside(
+            key, why=_reason(request), tell="tell" in request.POST, desk=wiring.desk(), at=wiring.now(),
+            actor=request.user.get_username(),
+        )  # fmt: skip
         return f"{key} is set aside."
+
+    return _tell(request, run, to=reverse("console:report", args=[key]))
+
+
+@require_POST
+@needs(Ability.NOTE)
+def seal(request: StaffRequest, key: str) -> HttpResponse:
+    """Send a report about child abuse to the sealed queue: whoever comes upon it may, and nobody sees it again here."""
+
+    def run() -> str:
+        complaint.seal_by_hand(key, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+        return f"{key} is in the sealed queue now."
 
     return _tell(request, run, to=reverse("console:report", args=[key]))
 
@@ -301,7 +318,7 @@ def did_arrive(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def customers(request: StaffRequest) -> HttpResponse:
     """Customers, and a search over them."""
-    find = request.GET.get("find", "").strip()[:200]
+    find = asked_text(request.GET, "find")
     return _console(
         request,
         "tipstaff/console/customers.html",
@@ -370,13 +387,24 @@ def lift(request: StaffRequest, key: str) -> HttpResponse:
     """Lift a measure before its time."""
 
     def run() -> str:
-        why = request.POST.get("why", "").strip()
-        if not why:
-            raise MissingWords
         casework.lift_measure(
-            key, why=why[:2000], desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
+            key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
         )
         return f"{key} is being lifted."
+
+    return _tell(request, run, to=reverse("console:measure", args=[key]))
+
+
+@require_POST
+@needs(Ability.LIFT)
+def take_as_lifted(request: StaffRequest, key: str) -> HttpResponse:
+    """Take a measure as lifted whose target something else stops."""
+
+    def run() -> str:
+        casework.take_measure_as_lifted(
+            key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
+        )
+        return f"{key} is taken as lifted."
 
     return _tell(request, run, to=reverse("console:measure", args=[key]))
 
@@ -403,7 +431,7 @@ def policy(request: StaffRequest) -> HttpResponse:
 def record(request: StaffRequest) -> HttpResponse:
     """The record, newest first; on demand it is verified from the first entry on."""
     before = int(b) if (b := request.GET.get("before", "")).isdecimal() and len(b) < 18 else None
-    key = request.GET.get("about", "").strip()[:80]
+    key = asked_text(request.GET, "about", characters_max=80)
     entries = list(reversed(ledger.entries_about(key))) if key else ledger.recent(before=before, limit=100)
     return _console(
         request,
@@ -445,7 +473,7 @@ def health(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def search(request: StaffRequest) -> HttpResponse:
     """A key goes straight to its page; anything else lists what fits."""
-    q = request.GET.get("q", "").replace("\x00", "").strip()[:200]
+    q = asked_text(request.GET, "q")
     name = {"C-": "case", "R-": "report", "M-": "measure", "L-": "letter"}.get(q[:2].upper())
     if name and q[2:].partition(".")[0].isdecimal():
         return HttpResponseRedirect(reverse(f"console:{name}", args=[q.upper().partition(".")[0]]))
@@ -466,6 +494,14 @@ def _in_force() -> Edition:
 
 def _console(request: StaffRequest, template: str, *, here: str, **context: Any) -> HttpResponse:
     return show_console(request, template, here=here, waiting=reads.count_waiting, **context)
+
+
+def _reason(request: StaffRequest) -> str:
+    """Why, in the person's words; raise MissingWords without any."""
+    why = asked_text(request.POST, "why", characters_max=2000)
+    if not why:
+        raise MissingWords
+    return why
 
 
 def _tell(request: StaffRequest, run: Callable[[], str], *, to: str) -> HttpResponse:

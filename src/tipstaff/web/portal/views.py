@@ -11,6 +11,7 @@ from tipstaff.procedures.answers import WORDS_MAX, AnswerTooLong, answer_case
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_link
 from tipstaff.words import Answer, CaseState
 
+from ..asked import asked_text
 from ..pages import show_page
 from .reads import PortalPage, portal_page
 
@@ -36,7 +37,7 @@ def case(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return _show(request, page, answered=request.GET.get("answered") == "1")
     answer = next((a for a in Answer if a.value == request.POST.get("answer")), None)
-    words = request.POST.get("words", "").replace("\x00", "").strip()
+    words = asked_text(request.POST, "words", characters_max=100_000)
     if answer is None or answer not in page.answers:
         return _show(
             request, page, trouble="This answer is not open any more; here is where the case stands now.", status=409
