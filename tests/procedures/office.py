@@ -43,6 +43,7 @@ NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 EDGE = "edge1"
+ADDRESS_OF_REPRESENTATIVE = "{}@customer.example.com"
 MOVED_IN = datetime(2024, 1, 1, tzinfo=UTC)
 OURS = ("192.0.2.0/24", "198.51.100.0/24")
 

@@ -45,6 +45,7 @@ __all__ = [
     "Subject",
     "Translation",
     "UnknownClause",
+    "Wording",
     "subject_of",
 ]
 
@@ -186,6 +187,20 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What a customer reads of a clause, in one language."""
+
+    title: str
+    text: str
+    what_to_do: tuple[str, ...] = ()
+    what_to_do_for: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def steps_for(self, type: str) -> tuple[str, ...]:
+        """What a customer should do about a report of `type`: what is particular to it first."""
+        return (*self.what_to_do_for.get(type, ()), *self.what_to_do)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
     """An edition's words in another language. Where they differ from the binding ones, those count."""
 
@@ -194,8 +209,7 @@ class Translation:
     introduction: str
     note: str
     """Which language binds, said in this one."""
-    clauses: Mapping[str, tuple[str, str, tuple[str, ...]]]
-    """By clause: title, text, and what to do; empty steps where they are not translated yet."""
+    clauses: Mapping[str, Wording]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -254,6 +268,16 @@ class Edition:
     def clause_for_event(self, kind: str, *, facts: Facts) -> Clause | None:
         """The duty or procedure that answers an event; None where it does not apply."""
         return self._holding(self._by_event.get(kind, ()), facts)
+
+    def wording(self, clause: str, *, language: str) -> Wording:
+        """What a reader of `language` is shown of a clause: the translation where there is one, else the binding words.
+
+        Raises UnknownClause.
+        """
+        own, said = self.clause(clause), self.said_in(language)
+        if said is not None:
+            return said.clauses[clause]
+        return Wording(title=own.title, text=own.text, what_to_do=own.what_to_do, what_to_do_for=own.what_to_do_for)
 
     def said_in(self, language: str) -> Translation | None:
         """The edition's translation into `language` (`de`, `de-AT`); None where there is none, or it is its own."""

@@ -36,6 +36,7 @@ from tipstaff.words import (
     CaseState,
     Channel,
     Disposition,
+    Grade,
     History,
     Incident,
     LetterKind,
@@ -50,6 +51,7 @@ from tipstaff.words import (
 )
 
 from .desk import Desk
+from .editions import note_use
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
 from .suspension import close, lift_all, what_would_follow
@@ -267,6 +269,10 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
         at=at,
         actor="worker",
     )
+    if opened and attribution.grade is Grade.CONFIRMED and incident.allegation.moment is not None:
+        # What was done over a service shows that it was used, whoever is to blame.
+        used_at = incident.allegation.moment.at
+        note_use(customer.key, edition=weighed.edition, shown_by=incident.key, at=used_at)
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)

@@ -81,6 +81,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (LetterKind.CASE_CLOSED, "Case closed", "green"),
     (LetterKind.DISPUTE_RECEIVED, "Dispute received", "violet"),
     (LetterKind.EXTENSION_GRANTED, "More time given", "blue"),
+    (LetterKind.POLICY_CHANGE, "Policy changes", "blue"),
     (LetterKind.ACKNOWLEDGEMENT, "Acknowledgement", "grey"),
     (LetterKind.NEEDS_DETAIL, "Detail asked for", "amber"),
     (LetterKind.NOT_OURS, "Not ours", "grey"),

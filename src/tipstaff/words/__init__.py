@@ -1,6 +1,7 @@
 """The vocabulary every room speaks: frozen values, no I/O, no Django, no clock."""
 
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
+from .editions import Acceptance, EditionOnRecord, EditionState
 from .holders import (
     Attribution,
     AttributionReason,
@@ -57,6 +58,7 @@ from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severit
 __all__ = [
     "SEALED_TYPES",
     "XARF_TYPES",
+    "Acceptance",
     "Allegation",
     "Answer",
     "Attribution",
@@ -71,6 +73,8 @@ __all__ = [
     "Degree",
     "Direction",
     "Disposition",
+    "EditionOnRecord",
+    "EditionState",
     "Entry",
     "Evidence",
     "Grade",
