@@ -2,12 +2,14 @@
 
 from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.rules import AlreadyExtended, IllegalMove
+from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NoSuchEdition, NotAnnounced, WrongStep
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStillStopped
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
 from .casework import OwnDecision
+from .editions import ExamplesDoNotHold
 from .suspension import NotWarned
 
 __all__ = [
@@ -15,11 +17,16 @@ __all__ = [
     "AlreadyInACase",
     "AlreadyProposed",
     "AnswerTooLong",
+    "ApproverMustBeAnother",
+    "ExamplesDoNotHold",
     "IllegalMove",
+    "NameTaken",
     "NoSuchCase",
+    "NoSuchEdition",
     "NoSuchLetter",
     "NoSuchMeasure",
     "NoSuchReport",
+    "NotAnnounced",
     "NotForAPersonToDecide",
     "NotStillStopped",
     "NotWarned",
@@ -28,4 +35,5 @@ __all__ = [
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",
+    "WrongStep",
 ]
