@@ -85,9 +85,11 @@ class Office:
         standing: Standing = Standing.GOOD,
         reseller: str | None = None,
         is_reseller: bool = False,
+        language: str = "en",
     ) -> Customer:
         """A customer with what it holds."""
-        named = Representative(name=f"Desk of {key}", email=f"{key}@customer.example.com") if representative else None
+        written_to = Representative(name=f"Desk of {key}", email=f"{key}@customer.example.com", language=language)
+        named = written_to if representative else None
         customer = Customer(
             key=key, name=f"Placeholder {key}", representative=named, standing=standing, reseller=reseller,
             is_reseller=is_reseller,

@@ -103,10 +103,13 @@ _PARTS = ("clauses", "locales")
 
 
 def read_files(files: Mapping[str, bytes], *, where: str = "", thorough: bool = False) -> Edition:
-    """An edition from its files, such as those kept on record; raises BadEdition. `where` leads their names in it."""
+    """An edition from its files, such as those kept on record; raises BadEdition. `where` leads their names in it.
+
+    Clauses stand in the order of their names, however the files come.
+    """
     problems: list[Problem] = []
     lead = f"{where}/" if where else ""
-    tables = {name: open_table(lead + name, content, problems) for name, content in files.items()}
+    tables = {name: open_table(lead + name, content, problems) for name, content in sorted(files.items())}
     head = tables.get("edition.toml")
     if head is None:
         raise BadEdition(

@@ -87,6 +87,16 @@ def test_earlier_editions_stay_and_the_difference_is_shown_word_by_word(adopted:
     assert "This is the first edition" in words_of(client, "/policy/2026-01/changes")
 
 
+def test_a_translation_is_shown_with_the_word_that_it_does_not_bind(adopted: datetime, client: Client) -> None:
+    page = words_of(client, "/policy?in=de")
+    assert "Unverlangte Massenpost" in page
+    assert "Verbindlich ist die englische Ausgabe" in page
+    assert "Unverlangte Massenpost" not in words_of(client, "/policy?in=fr")
+    told = client.get("/policy.json").json()
+    assert (told["binding_locale"], told["locales"]) == ("en", ["en", "de"])
+    assert told["clauses"][0]["translations"]["de"]["title"] == "Diebstahl von Zugängen"
+
+
 def test_nobody_outside_sees_a_draft_and_everybody_sees_what_is_announced(adopted: datetime, client: Client) -> None:
     editions.draft(written("2026-06", "or guessed. If", "or made up. If"), at=adopted, actor="anna")
     editions.approve("2026-06", significant=True, why="Read.", desk=own_desk(), at=adopted, actor="counsel")
