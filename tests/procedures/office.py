@@ -45,6 +45,7 @@ NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 EDGE = "edge1"
+ADDRESS_OF_REPRESENTATIVE = "{}@customer.example.com"
 MOVED_IN = datetime(2024, 1, 1, tzinfo=UTC)
 OURS = ("192.0.2.0/24", "198.51.100.0/24")
 
@@ -89,9 +90,11 @@ class Office:
         standing: Standing = Standing.GOOD,
         reseller: str | None = None,
         is_reseller: bool = False,
+        language: str = "en",
     ) -> Customer:
         """A customer with what it holds."""
-        named = Representative(name=f"Desk of {key}", email=f"{key}@customer.example.com") if representative else None
+        written_to = Representative(name=f"Desk of {key}", email=f"{key}@customer.example.com", language=language)
+        named = written_to if representative else None
         customer = Customer(
             key=key, name=f"Placeholder {key}", representative=named, standing=standing, reseller=reseller,
             is_reseller=is_reseller,

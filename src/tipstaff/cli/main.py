@@ -102,6 +102,7 @@ _TOLD_IN_A_SENTENCE = frozenset(
         "CannotListen",
         "NoPostgres",
         "NoSuchDriver",
+        "NotYours",
         "ParserIsBroken",
         "PortTaken",
     }

@@ -26,7 +26,7 @@ def check() -> None:
     start_django()
     from tipstaff import wiring
 
-    editions = wiring.editions()
+    editions = wiring.installed_editions()
     drivers = wiring.drivers()
     typer.echo(
         f"Settings are right ({settings.path or 'no file; defaults and environment'}): "

@@ -24,8 +24,8 @@ from tipstaff.words import (
     Verdict,
 )
 
-from .clauses import Actor, Clause, Edition, Opens, PortOf
-from .deciding import IDENTITY_ROWS, SPEECH_ROWS, decided_by, doubted, weighed_trust
+from .clauses import Clause, Edition, Opens, PortOf
+from .deciding import IDENTITY_ROWS, decided_by, doubted, is_speech, weighed_trust
 from .explain import why_case, why_no_case
 from .strikes import Escalation
 
@@ -75,7 +75,7 @@ def judge(
         return _holder_not_named(edition, attribution, time_stated=moment is not None)
 
     clause = edition.clause_for(allegation) if cited is None else edition.clause_named(cited)
-    if clause is None or clause.acts is not Actor.USER:
+    if clause is None or not clause.judged:
         identity = clause is not None and not IDENTITY_ROWS.isdisjoint(clause.rows)
         return _without_case(edition, Reason.NO_CLAUSE, decides=Role.COUNSEL if identity else None)
     if attribution.customer is None:
@@ -88,6 +88,7 @@ def judge(
             allegation,
             clause,
             edition=edition,
+            named_by_person=cited is not None,
             in_force_seconds=(received_at - edition.effective_at).total_seconds(),
             oldest_seconds=oldest_seconds,
         ),
@@ -102,7 +103,13 @@ def judge(
 
 
 def _why_person(
-    allegation: Allegation, clause: Clause, *, edition: Edition, in_force_seconds: float, oldest_seconds: float
+    allegation: Allegation,
+    clause: Clause,
+    *,
+    edition: Edition,
+    named_by_person: bool,
+    in_force_seconds: float,
+    oldest_seconds: float,
 ) -> Reason | None:
     """Why a person must decide although the holder and the clause are known; None where nothing speaks for it."""
     if oldest_seconds > in_force_seconds:
@@ -111,7 +118,8 @@ def _why_person(
         return Reason.READER_UNSURE
     if clause.opens is Opens.PERSON:
         return Reason.COUNSEL_MUST_DECIDE
-    return None if SPEECH_ROWS.isdisjoint(clause.rows) else Reason.SPEECH
+    # Who names such a clause has judged what was said; a type of report has not.
+    return Reason.SPEECH if is_speech(clause.rows) and not named_by_person else None
 
 
 def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated: bool) -> Verdict:
@@ -298,6 +306,8 @@ def _decides(
         return named
     if why_person is not None:
         return _DECIDERS[why_person]
+    if is_speech(clause.rows):
+        return Role.COUNSEL
     return Role.ANALYST if doubted(trusted) else None
 
 

@@ -57,6 +57,7 @@ def keep_question(
         "target_port": allegation.target_port,
         "protocol": allegation.protocol,
         "moment": None if moment is None else [moment.at.isoformat(), moment.error_seconds, moment.zone_stated],
+        "cited": allegation.cited,
         "confidence": None if allegation.confidence == 1.0 else allegation.confidence,
         "strikes": history.cases_before or None,
         "trust": None if trust is None else _kept_trust(trust),
@@ -94,6 +95,7 @@ def question_again(
             protocol=kept.get("protocol"),
             moment=None if moment is None else Moment(datetime.fromisoformat(moment[0]), moment[1], moment[2]),
             confidence=kept.get("confidence", 1.0),
+            cited=kept.get("cited"),
         ),
         attribution=Attribution(
             grade=Grade(grade), reason=AttributionReason(reason), customer=customer, service=service

@@ -25,7 +25,7 @@ from tipstaff.ledger.operations import record, seal_stored, store_evidence, stor
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.operations import blank_letters
 from tipstaff.notices.queries import letters_of_case
-from tipstaff.policy import Edition, edition_in_force, judge
+from tipstaff.policy import Clause, Edition, edition_in_force, judge
 from tipstaff.policy.past import keep_question
 from tipstaff.policy.replay import treatment_digest, treatment_of
 from tipstaff.policy.strikes import count as count_strikes
@@ -39,6 +39,7 @@ from tipstaff.words import (
     CaseState,
     Channel,
     Disposition,
+    Grade,
     History,
     Incident,
     LetterKind,
@@ -54,6 +55,7 @@ from tipstaff.words import (
 )
 
 from .desk import Desk
+from .editions import note_use
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
 from .shadow import ask_in_the_shadow
@@ -226,14 +228,20 @@ def weigh_allegation(
     edition = _edition_at(desk.editions, happened_at, received_at)
     history = _history(allegation, attribution, edition=edition, at=at)
     verdict = judge(
-        allegation, attribution=attribution, history=history, edition=edition, received_at=received_at, trust=trust
+        allegation,
+        attribution=attribution,
+        history=history,
+        edition=edition,
+        received_at=received_at,
+        cited=allegation.cited,
+        trust=trust,
     )
     return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
 
 
 def _history(allegation: Allegation, attribution: Attribution, *, edition: Edition, at: datetime) -> History:
     """The holder's strikes that count under `edition`, and the case that the report would join."""
-    clause = edition.clause_for(allegation)
+    clause = clause_of(edition, allegation)
     if clause is None or attribution.customer is None:
         return History()
     lifetime = edition.repeats_of(clause.group).lifetime
@@ -243,6 +251,15 @@ def _history(allegation: Allegation, attribution: Attribution, *, edition: Editi
         cases_before=count_strikes(strikes, group=clause.group, at=at, lifetime=lifetime),
         open_case=open_case.key if open_case else None,
     )
+
+
+def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:
+    """The clause that a person named, else the one to which the type leads; None when neither is in the edition.
+
+    A clause that a person named in today's edition may not stand in the one that was in force then: nobody is held to
+    words that were not.
+    """
+    return edition.clause_for(allegation) if allegation.cited is None else edition.clause_named(allegation.cited)
 
 
 def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:
@@ -279,6 +296,10 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
         at=at,
         actor="worker",
     )
+    if opened and attribution.grade is Grade.CONFIRMED and incident.allegation.moment is not None:
+        # What was done over a service shows that it was used, whoever is to blame.
+        used_at = incident.allegation.moment.at
+        note_use(customer.key, edition=weighed.edition, shown_by=incident.key, at=used_at)
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)

@@ -37,6 +37,8 @@ class Desk:
     """Encrypts for the sealed queue; whoever can seal cannot open."""
     portal_link: Callable[[str, datetime], str]
     """(case, now) -> the address a customer answers at."""
+    policy_link: Callable[[str], str]
+    """Where an edition is shown to everybody, with what it changes."""
     report_link: Callable[[str, datetime], str]
     """(report, now) -> the address at which a complainant sees what became of it."""
     roles_of: Callable[[str], frozenset[Role]] = _nobody

@@ -2,12 +2,14 @@
 
 from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.rules import AlreadyExtended, IllegalMove
+from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NoSuchEdition, NotAnnounced, WrongStep
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStillStopped
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
 from .casework import OwnDecision, ProposalLapsed
+from .editions import ExamplesDoNotHold
 from .suspension import NotWarned, NotYourDecision
 
 __all__ = [
@@ -15,11 +17,16 @@ __all__ = [
     "AlreadyInACase",
     "AlreadyProposed",
     "AnswerTooLong",
+    "ApproverMustBeAnother",
+    "ExamplesDoNotHold",
     "IllegalMove",
+    "NameTaken",
     "NoSuchCase",
+    "NoSuchEdition",
     "NoSuchLetter",
     "NoSuchMeasure",
     "NoSuchReport",
+    "NotAnnounced",
     "NotForAPersonToDecide",
     "NotStillStopped",
     "NotWarned",
@@ -30,4 +37,5 @@ __all__ = [
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",
+    "WrongStep",
 ]

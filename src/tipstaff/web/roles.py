@@ -33,6 +33,9 @@ class Ability(enum.StrEnum):
     SECOND_URGENT = "second an urgent measure that somebody else proposed"
     LIFT = "lift a measure"
     SEND_AGAIN = "send a letter again"
+    DRAFT_POLICY = "write a new edition of the policy"
+    APPROVE_POLICY = "approve an edition that somebody else wrote"
+    POST_POLICY = "announce and post an approved edition"
     MANAGE_STAFF = "add staff and change roles"
 
 
@@ -44,8 +47,10 @@ ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
         | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SEND_AGAIN},
         Role.LEAD: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}
-        | {Ability.LIFT, Ability.SEND_AGAIN},
-        Role.COUNSEL: _DESK | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED},
+        | {Ability.LIFT, Ability.SEND_AGAIN, Ability.DRAFT_POLICY, Ability.POST_POLICY},
+        Role.COUNSEL: _DESK
+        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED}
+        | {Ability.DRAFT_POLICY, Ability.APPROVE_POLICY, Ability.POST_POLICY},
         Role.ENGINEER: _DESK | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT},
         Role.ADMINISTRATOR: frozenset(
             {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.MANAGE_STAFF}

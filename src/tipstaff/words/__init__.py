@@ -1,6 +1,7 @@
 """The vocabulary every room speaks: frozen values, no I/O, no Django, no clock."""
 
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
+from .editions import Acceptance, EditionOnRecord, EditionState
 from .holders import (
     Attribution,
     AttributionReason,
@@ -71,6 +72,7 @@ __all__ = [
     "DOUBTS",
     "SEALED_TYPES",
     "XARF_TYPES",
+    "Acceptance",
     "Allegation",
     "Answer",
     "Attachment",
@@ -87,6 +89,8 @@ __all__ = [
     "Degree",
     "Direction",
     "Disposition",
+    "EditionOnRecord",
+    "EditionState",
     "Entry",
     "Evidence",
     "EvidenceGrade",

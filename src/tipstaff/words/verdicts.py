@@ -82,6 +82,8 @@ class NoticePosture(enum.StrEnum):
     """Told with the measure, on a recorded ground."""
     WITHHELD = "withheld"
     """Not told, on counsel's decision."""
+    PUBLIC = "public"
+    """Everybody can read it on a public page."""
     NONE = "none"
     """Nobody is told."""
 
