@@ -13,7 +13,11 @@ def login_link(
     """Print a link that opens once, within a day, and lets NAME set a new password."""
     with database() as settings:
         from tipstaff import wiring
+        from tipstaff.procedures.staffing import PROGRAMS
         from tipstaff.web.first import make_first_token
+
+        if name in PROGRAMS:
+            raise typer.BadParameter(f"{name} is what a program is called in the record; choose another name.")
 
         typer.echo(f"{settings.public_url}/first/{make_first_token(name=name, at=wiring.now(), actor='command line')}")
 

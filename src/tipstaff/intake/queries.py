@@ -76,9 +76,11 @@ def count_by_hour(*, since: datetime, until: datetime) -> dict[datetime, int]:
     return dict(hours.annotate(n=Count("id")))
 
 
-def unread(*, limit: int) -> list[str]:
+def unread(*, limit: int, before: datetime | None = None) -> list[str]:
     """Keys of reports that no reader has read yet, oldest first. A sealed report is never among them."""
     rows = ReportRow.objects.filter(read_at__isnull=True).order_by("id")
+    if before is not None:
+        rows = rows.filter(received_at__lt=before)
     return list(rows.values_list("key", flat=True)[:limit])
 
 

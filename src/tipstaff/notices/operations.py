@@ -138,13 +138,21 @@ def mark_handing_over(key: str, *, at: datetime, worker: str) -> None:
 
 @transaction.atomic(durable=True)
 def mark_sent(
-    key: str, *, at: datetime, reply: str, worker: str, on_sent: Callable[[Letter], None] | None = None
+    key: str,
+    *,
+    at: datetime,
+    reply: str,
+    worker: str,
+    on_sent: Callable[[Letter], None] | None = None,
+    first: Callable[[], object] = lambda: None,
 ) -> None:
     """Note that the mail server took it; `on_sent` joins the transaction, so that what follows cannot be forgotten.
 
+    `first` is called at its beginning: what `on_sent` will lock is locked before the letter is, as everywhere else.
     Also when this worker was thought dead meanwhile, and even when a person has queued the letter again: while nobody
     else has claimed it, it need not go out twice.
     """
+    first()
     row = _in_hand(key, worker, LetterState.HANDING_OVER, LetterState.IN_DOUBT, LetterState.QUEUED)
     row.due_at = None
     row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(reply)
@@ -162,7 +170,11 @@ def mark_failed(key: str, *, at: datetime, reply: str, permanent: bool, worker: 
     row.detail = _storable(reply)
     next_at = at + BACK_OFF[min(row.attempts, len(BACK_OFF)) - 1]
     given_up = row.try_until is not None and next_at > row.try_until
-    if permanent or given_up:
+    if _is_blank(row):
+        row.state, row.due_at = LetterState.WITHDRAWN.value, None
+        row.save()
+        record("letter.withdrawn", at=at, actor=worker, about=_about(row), why="Its matter was sealed meanwhile.")
+    elif permanent or given_up:
         row.state = LetterState.REFUSED.value
         row.save()
         record("letter.refused", at=at, actor=worker, about=_about(row), reply=row.detail, given_up=given_up)
@@ -210,14 +222,21 @@ def release_held(*, at: datetime, limit: int = 500) -> int:
 
 
 @transaction.atomic
-def withdraw_unsent(case: str, *, why: str, at: datetime, actor: str, kinds: Collection[LetterKind]) -> list[str]:
-    """Withdraw a case's letters of these kinds that are still held or queued; their keys."""
-    rows = list(
-        LetterRow.objects.select_for_update()
-        .filter(case=case, kind__in=[k.value for k in kinds])
-        .filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
-        .order_by("id")
-    )
+def withdraw_unsent(
+    case: str,
+    *,
+    why: str,
+    at: datetime,
+    actor: str,
+    kinds: Collection[LetterKind],
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """Withdraw a case's letters of these kinds, or `only` these of them, that are still held or queued; their keys."""
+    unsent = LetterRow.objects.filter(case=case, kind__in=[k.value for k in kinds])
+    unsent = unsent.filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
+    if only is not None:
+        unsent = unsent.filter(key__in=list(only))
+    rows = list(unsent.select_for_update().order_by("id"))
     for row in rows:
         row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()
@@ -227,15 +246,16 @@ def withdraw_unsent(case: str, *, why: str, at: datetime, actor: str, kinds: Col
 
 @transaction.atomic
 def blank_letters(*, reports: Collection[str], cases: Collection[str], at: datetime, actor: str) -> list[str]:
-    """Take subject and text from all letters about these reports or cases, and withdraw the unsent; their keys.
+    """Take subject and text from all letters about these reports or cases, and withdraw what is not sent; their keys.
 
-    For matter that went to the sealed queue: that a letter was written, to whom and when stays on record.
+    For matter that went to the sealed queue: that a letter was written, to whom and when stays on record. One whose
+    text the mail server has already is not called back; it is withdrawn if the server did not take it after all.
     """
     about = Q(report__in=list(reports)) | Q(case__in=list(cases))
     rows = list(LetterRow.objects.select_for_update().filter(about).order_by("id"))
     for row in rows:
         row.subject, row.body, row.html, row.attachments = SEALED_SUBJECT, "", "", []
-        if row.state in (LetterState.HELD.value, LetterState.QUEUED.value):
+        if row.state not in (LetterState.SENT.value, LetterState.HANDING_OVER.value):
             row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()
         record("letter.blanked", at=require_aware(at), actor=actor, about=_about(row))
@@ -243,6 +263,10 @@ def blank_letters(*, reports: Collection[str], cases: Collection[str], at: datet
 
 
 SEALED_SUBJECT: Final = "Sealed"
+
+
+def _is_blank(row: LetterRow) -> bool:
+    return row.subject == SEALED_SUBJECT and not row.body
 
 
 @transaction.atomic
@@ -286,7 +310,11 @@ def _in_any_hand() -> QuerySet[LetterRow]:
 def _settle(row: LetterRow, *, at: datetime) -> None:
     """Queue again what cannot have gone out, doubt what may have."""
     by = row.worker
-    if row.state == LetterState.SENDING.value:
+    if _is_blank(row):
+        row.state, row.due_at = LetterState.WITHDRAWN.value, None
+        row.save()
+        record("letter.withdrawn", at=at, actor="worker", about=_about(row), why="Its matter was sealed meanwhile.")
+    elif row.state == LetterState.SENDING.value:
         row.state, row.due_at, row.worker = LetterState.QUEUED.value, at, ""
         row.save()
         record("letter.queued_again", at=at, actor="worker", about=_about(row), left_by=by)
@@ -301,7 +329,7 @@ def _for_a_person(key: str) -> LetterRow:
     row = LetterRow.objects.select_for_update().filter(key=key).first()
     if row is None:
         raise NoSuchLetter(key)
-    if row.state not in (LetterState.REFUSED.value, LetterState.IN_DOUBT.value):
+    if row.state not in (LetterState.REFUSED.value, LetterState.IN_DOUBT.value) or _is_blank(row):
         raise NotForAPersonToDecide(f"{key} is {row.state}")
     return row
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from tipstaff.cases.operations import SEALED_MATTER
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.notices import LetterFacts, compose, may_be_answered, redact
@@ -51,6 +52,9 @@ def tell_customer(
 
     It is about all of the case, or only about these `incidents` of it.
     """
+    if case.resource == SEALED_MATTER:
+        record("letter.not_written", at=at, actor=actor, about=[case.key], kind=kind, why="SEALED_MATTER")
+        return None
     to = customer.representative
     if to is None:
         record("letter.nobody_to_tell", at=at, actor=actor, about=[case.key, customer.key], kind=kind)

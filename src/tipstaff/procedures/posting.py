@@ -34,18 +34,24 @@ def post_letters(*, desk: Desk, post_next: Callable[[], Letter | None], now: Cal
 
 def renew_held_notices(*, desk: Desk, at: datetime) -> None:
     """Notices that were held for long name a deadline of the past: they are withdrawn and written anew."""
+    stale: dict[str, set[str]] = {}
     for held in oldest_held(limit=LETTERS_AT_A_TIME):
-        if held.kind is not LetterKind.NOTICE or held.case is None or at - held.created_at < HELD_FOR_LONG:
-            continue
+        if held.kind is LetterKind.NOTICE and held.case is not None and at - held.created_at >= HELD_FOR_LONG:
+            stale.setdefault(held.case, set()).add(held.key)
+    for case, old in stale.items():
         with transaction.atomic():
-            lock_case(held.case)
-            withdraw_unsent(
-                held.case, kinds={LetterKind.NOTICE}, why="It was held, and its deadline is out of date.", at=at,
-                actor="worker",
-            )  # fmt: skip
-            waiting = [incident for incident, letter in told_incidents(held.case).items() if letter == held.key]
-            mark_told(held.case, incidents=waiting, letter=None)
-            tell_untold(held.case, desk=desk, at=at, actor="worker")
+            lock_case(case)
+            why = "It was held, and its deadline is out of date."
+            withdrawn = withdraw_unsent(case, kinds={LetterKind.NOTICE}, only=old, why=why, at=at, actor="worker")
+            waiting = [incident for incident, letter in told_incidents(case).items() if letter in withdrawn]
+            mark_told(case, incidents=waiting, letter=None)
+            tell_untold(case, desk=desk, at=at, actor="worker")
+
+
+def hold_case_of(letter: Letter) -> None:
+    """Lock the case of a letter before the letter itself: cases come first, then letters, then devices."""
+    if letter.case is not None and letter.kind in (LetterKind.NOTICE, LetterKind.REMINDER):
+        lock_case(letter.case)
 
 
 def start_clock_of(letter: Letter) -> None:

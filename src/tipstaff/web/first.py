@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
-from tipstaff.procedures.staffing import note_staff_change
+from tipstaff.procedures.staffing import PROGRAMS, note_staff_change
 from tipstaff.words import Role
 
 from .models import FirstLink
@@ -37,6 +37,8 @@ def make_first_token(
 
     `actor` stands in the record as who made it: whoever holds the link can be that person once.
     """
+    if name in PROGRAMS:
+        raise ValueError(f"{name} is a program's name in the record; choose another")
     with transaction.atomic():
         user, made = User.objects.get_or_create(username=name)
         if made:

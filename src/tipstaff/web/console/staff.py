@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.procedures.staffing import note_staff_change
+from tipstaff.procedures.staffing import PROGRAMS, note_staff_change
 from tipstaff.words import Role
 
 from ..asked import asked_text
@@ -55,6 +55,9 @@ def add(request: StaffRequest) -> HttpResponse:
     name = asked_text(request.POST, "name").lower()
     if not _NAME.fullmatch(name):
         messages.error(request, "A log-in name has small letters, digits, dots and dashes, 2 to 41 of them.")
+        return redirect("console:staff")
+    if name in PROGRAMS:
+        messages.error(request, f"{name} is what a program is called in the record; choose another name.")
         return redirect("console:staff")
     if User.objects.filter(username=name).exists():
         messages.error(request, f"{name} is there already.")

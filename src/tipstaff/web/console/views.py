@@ -22,6 +22,7 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy import Edition, edition_in_force
 from tipstaff.procedures import casework, complaint
 from tipstaff.procedures.refusals import (
+    AlreadyEnding,
     AlreadyInACase,
     AlreadyProposed,
     IllegalMove,
@@ -31,6 +32,7 @@ from tipstaff.procedures.refusals import (
     NoSuchReport,
     NotForAPersonToDecide,
     NothingProposed,
+    NothingToPlan,
     NotStillStopped,
     NotWarned,
     NotYourDecision,
@@ -56,7 +58,7 @@ from .sentences import tell, tell_all
 REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
     NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
-    NotStillStopped, AlreadyInACase, AlreadyProposed, NotYourDecision, ProposalLapsed,
+    NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
