@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from tipstaff import wiring
 from tipstaff.cases.queries import get_case
 from tipstaff.cases.queries import list_cases as every_case
+from tipstaff.editions.queries import acceptances_of
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
@@ -348,6 +349,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         reseller=registry.get_customer(found.reseller) if found.reseller else None,
         services=registry.services_of(key),
         holdings=registry.holdings_of(key, at=at),
+        accepted=acceptances_of(key),
         cases=every_case(customer=key, order="newest", limit=100),
         measures=enforcement.measures_on(key),
         at=at,
