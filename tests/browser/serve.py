@@ -19,6 +19,8 @@ from django.core.management import call_command  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 from tipstaff import wiring  # noqa: E402
+from tipstaff.policy import edition_files, edition_folders  # noqa: E402
+from tipstaff.procedures import editions  # noqa: E402
 from tipstaff.web.roles import give_roles  # noqa: E402
 from tipstaff.words import Role  # noqa: E402
 
@@ -73,6 +75,26 @@ class Quiet(WSGIRequestHandler):
         """Nothing."""
 
 
+def announce_an_edition() -> None:
+    """The shipped edition is in force, and one with a longer time to answer is announced."""
+    shipped = edition_files(edition_folders()[0])
+    editions.adopt_installed([shipped], at=wiring.now())
+    files = {name: text for name, text in shipped.items() if not name.startswith("locales/")}
+    for name, was, now in (
+        ("edition.toml", b'id = "2026-01"', b'id = "2026-07"'),
+        ("clauses/usenet.rules.toml", b"hours = 72\n", b"hours = 96\n"),
+        ("clauses/usenet.rules.toml", b"within_hours = 72", b"within_hours = 96"),
+        ("clauses/usenet.rules.toml", b"three days are left", b"four days are left"),
+        ("clauses/mail.unsolicited.toml", b"or guessed. If", b"or made up. If"),
+    ):
+        files[name] = files[name].replace(was, now)
+    at, desk = wiring.now(), wiring.desk()
+    drafted = editions.draft(files, at=at, actor="anna")
+    editions.approve(drafted.id, significant=True, why="Read.", desk=desk, at=at, actor="carla")
+    editions.compile(drafted.id, desk=desk, at=at, actor="carla")
+    editions.announce(drafted.id, desk=desk, at=at, actor="carla")
+
+
 def main() -> None:
     call_command("migrate", verbosity=0)
     day = Path(__file__).parent.parent / "rooms" / "web" / "day.py"
@@ -84,6 +106,7 @@ def main() -> None:
     # The pictures show the whole day; the tests do with its beginning and a few more.
     whole = os.environ.get("TIPSTAFF_PICTURES") == "1"
     module.play(at=wiring.now(), ids=None if whole else FEWER)
+    announce_an_edition()
     for name, roles in STAFF.items():
         give_roles(User.objects.create_user(name, password=PASSWORD), frozenset(roles))
     with make_server("127.0.0.1", 0, get_wsgi_application(), server_class=Server, handler_class=Quiet) as server:

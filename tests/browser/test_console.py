@@ -29,14 +29,23 @@ STAFF_PAGES = {
     "measure": "/console/measures/M-000001",
     "letter": "/console/letters/L-000001",
     "policy": "/console/policy",
+    "replay": "/console/policy/replay?edition=2027-01",
+    "shadow": "/console/policy/shadow",
+    "editions": "/console/editions",
     "record": "/console/record?verify=1",
     "sealed": "/console/sealed",
     "health": "/console/health",
     "staff": "/console/staff",
     "search": "/console/search?q=192.0.2.0/24",
 }
-OPEN_PAGES = {"landing": "/", "policy-public": "/policy", "log-in": "/login"}
-PICTURED = {"cases", "case", "inbox", "measure", "health"}
+OPEN_PAGES = {
+    "landing": "/",
+    "policy-public": "/policy",
+    "policy-german": "/policy?in=de",
+    "policy-changes": "/policy/2026-07/changes",
+    "log-in": "/login",
+}
+PICTURED = {"cases", "case", "inbox", "measure", "health", "editions", "replay", "shadow"}
 
 
 def picture(page: Page, name: str) -> None:

@@ -35,14 +35,17 @@ from tipstaff.words import (
     Measure,
     Report,
     Representative,
+    Role,
     Standing,
     Tier,
 )
 
+STAFF_ROLES = (Role.ANALYST, Role.LEAD, Role.COUNSEL, Role.ENGINEER)
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 EDGE = "edge1"
+ADDRESS_OF_REPRESENTATIVE = "{}@customer.example.com"
 MOVED_IN = datetime(2024, 1, 1, tzinfo=UTC)
 OURS = ("192.0.2.0/24", "198.51.100.0/24")
 
@@ -57,6 +60,8 @@ class Office:
 
     def __init__(self) -> None:
         self.twin = MemoryTwin(EDGE)
+        self.roles: dict[str, frozenset[Role]] = {}
+        """Who holds which role, where it matters: everybody else at the desk holds them all."""
         self.asked: list[tuple[str, str]] = []
         """Jobs that were asked for: (job, key)."""
         self.desk: Desk = dataclasses.replace(
@@ -68,6 +73,7 @@ class Office:
             complainant_hourly_max=1000,
             seal=lambda kept: b"sealed" + bytes(len(kept)),
             abilities=lambda at: (self.twin.ability,),
+            roles_of=lambda name: self.roles.get(name, frozenset(STAFF_ROLES)),
         )
         self.letters: list[Letter] = []
         """Everything that was handed over, in its order."""
@@ -84,9 +90,11 @@ class Office:
         standing: Standing = Standing.GOOD,
         reseller: str | None = None,
         is_reseller: bool = False,
+        language: str = "en",
     ) -> Customer:
         """A customer with what it holds."""
-        named = Representative(name=f"Desk of {key}", email=f"{key}@customer.example.com") if representative else None
+        written_to = Representative(name=f"Desk of {key}", email=f"{key}@customer.example.com", language=language)
+        named = written_to if representative else None
         customer = Customer(
             key=key, name=f"Placeholder {key}", representative=named, standing=standing, reseller=reseller,
             is_reseller=is_reseller,

@@ -204,3 +204,14 @@ def test_every_report_gets_a_reference_and_an_answer_with_its_outcome(office: Of
         assert report.key in letter.subject + letter.body
         if kind is LetterKind.ACKNOWLEDGEMENT:
             assert report.evidence in letter.body, "they can prove what they sent"
+
+
+def test_a_letter_quotes_the_clause_in_its_readers_language(office: Office) -> None:
+    office.admit("acct-1", ADDRESS, language="de")
+    office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    [notice] = office.letters_to("acct-1@customer.example.com")
+    assert "Unverlangte Massenpost" in notice.body
+    assert "Verschicken Sie keine Massenpost" in notice.body
+    assert "Leeren Sie" in notice.body or "leeren Sie" in notice.body, "what to do is told in German as well"
+    assert "Unsolicited" not in notice.body.replace("“Unsolicited bulk mail”", "")

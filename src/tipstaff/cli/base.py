@@ -77,6 +77,7 @@ def database(*, quiet: bool = True) -> Iterator[Config]:
         if SUPERVISED not in os.environ:
             migrate()
             wiring.make_keys()
+            wiring.adopt_editions()
         yield wiring.settings()
     finally:
         if server is not None:

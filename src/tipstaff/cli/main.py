@@ -107,6 +107,7 @@ _TOLD_IN_A_SENTENCE = frozenset(
         "NoPostgres",
         "NameOfAProgram",
         "NoSuchDriver",
+        "NotYours",
         "ParserIsBroken",
         "PortTaken",
         "RunsAlready",

@@ -1,22 +1,29 @@
-"""`tipstaff policy`: show an edition, check one that is being written, and say which rows of the policy it covers."""
+"""`tipstaff policy`: show an edition, check and test one that is being written, compare two, say what is covered."""
 
 import json
 import shutil
 import textwrap
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tipstaff.cli import editions, replay
 from tipstaff.cli.base import read_settings
-from tipstaff.policy.clauses import Actor, Clause, Edition, UnknownClause
-from tipstaff.policy.coverage import RowState, coverage
+from tipstaff.policy.clauses import Clause, Edition, UnknownClause
+from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline
+from tipstaff.policy.coverage import RowState, coverage, missing_tests
+from tipstaff.policy.difference import ChangeKind, differences, effects, marked
 from tipstaff.policy.editions import BadEdition, load_edition, policy_rows, shipped_editions
+from tipstaff.policy.examples import differences as example_differences
 from tipstaff.policy.examples import try_examples
 from tipstaff.words import Degree, Direction, NoticePosture
 
 app = typer.Typer(help="Show and check editions of the acceptable use policy.", no_args_is_help=True)
+
+app.command()(replay.replay)
+app.command()(replay.shadow)
 
 _EditionOption = Annotated[Path | None, typer.Option("--edition", help="An edition's folder; else the newest in use.")]
 
@@ -44,7 +51,7 @@ def check(
 ) -> None:
     """Check an edition: its form, and that every example has the verdict it promises."""
     try:
-        editions = _editions() if folder is None else (load_edition(folder),)
+        editions = _editions() if folder is None else (load_edition(folder, thorough=True),)
     except BadEdition as why:
         typer.echo(str(why), err=True)
         typer.echo(f"{_count(len(why.problems), 'mistake')} found.", err=True)
@@ -64,13 +71,109 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command("test")
+def run_examples(
+    folder: Annotated[Path | None, typer.Argument(help="The edition's folder; else all in use.")] = None,
+    clause: Annotated[str, typer.Option("--clause", help="Only this clause's examples.")] = "",
+) -> None:
+    """Run every example of an edition as a test, and say what each shows."""
+    failed = tried = 0
+    for edition in _editions() if folder is None else (_edition(folder),):
+        for owner, example in edition.examples():
+            if clause and owner.id != clause:
+                continue
+            tried += 1
+            wrong = example_differences(example, clause=owner, edition=edition)
+            failed += bool(wrong)
+            _say(f"{example.says}", first=f"{'FAIL' if wrong else 'ok':<5}{owner.id}/{example.id}: ", rest=" " * 5)
+            for difference in wrong:
+                _say(difference, first=" " * 7, rest=" " * 7)
+    if not tried:
+        typer.echo(f"No clause {clause!r} has examples; `tipstaff policy show` lists the clauses.", err=True)
+        raise typer.Exit(2)
+    typer.echo(f"{tried - failed} of {_count(tried, 'example')} hold.")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="The earlier edition's folder.", exists=True, file_okay=False)],
+    new: Annotated[Path, typer.Argument(help="The later edition's folder.", exists=True, file_okay=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
+) -> None:
+    """Show what is different between two editions: in words, in rules, and in what the judge says of their examples."""
+    before, after = _edition(old), _edition(new)
+    changes, otherwise = differences(before, after), effects(before, after)
+    if as_json:
+        typer.echo(json.dumps(difference_as_json(before, after), indent=2, ensure_ascii=False))
+        return
+    for change in changes:
+        _say(f"{change.title} ({change.what}): {_CHANGES[change.kind]}")
+        for key, was, now in change.rules:
+            _say(f"{key.replace('_', ' ')}: {was} → {now}", first="  ", rest="    ")
+        if change.was != change.now and change.was and change.now:
+            words = "".join(f"[-{w.rstrip()}-] " if k == "gone" else f"{{+{w.rstrip()}+}} " if k == "new" else w
+                            for k, w in marked(change.was, change.now))  # fmt: skip
+            for line in words.splitlines():
+                if "[-" in line or "{+" in line:
+                    _say(line, first="  ", rest="    ")
+    if otherwise:
+        typer.echo("\nExamples that would be judged otherwise")
+        for effect in otherwise:
+            _say(f"{effect.clause}/{effect.example}: {effect.was} → {effect.now}", first="  ", rest="    ")
+    significant = any(change.kind is not ChangeKind.WORDS for change in changes)
+    typer.echo(
+        f"\n{_count(len(changes), 'change')}, {_count(len(otherwise), 'example')} judged otherwise. "
+        + ("Customers are told of it." if significant else "Only words change." if changes else "Nothing differs.")
+    )
+
+
+@app.command()
+def clock(
+    name: Annotated[str | None, typer.Argument(help="A clock, such as copyright.restore; else all are listed.")] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"], help="When it began, with its zone."),
+    ] = None,
+    zone: Annotated[str, typer.Option("--zone", help="Where the party lives, such as Europe/Berlin.")] = "UTC",
+    region: Annotated[str, typer.Option("--region", help="Whose holidays count, such as DE-BE.")] = "",
+    edition: _EditionOption = None,
+) -> None:
+    """Show an edition's clocks, whose each is, and when one ends that began at a moment."""
+    shown = _edition(edition)
+    for each in shown.clocks:
+        if name is None:
+            whose = f"by {each.source}" if each.source else "set by the operator"
+            window = f"{each.not_before} to " if each.not_before else ""
+            typer.echo(f"{each.id:<40} {window}{each.amount} {each.unit.value.replace('_', ' ')}, {whose}")
+    if name is None:
+        return
+    if at is None:
+        typer.echo("Say with --at when it began, such as 2026-11-20T12:00-05:00.", err=True)
+        raise typer.Exit(2)
+    try:
+        ends = deadline(shown.clock(name), at=at, zone=zone, region=region)
+    except (UnknownClause, UnknownZone, UnknownRegion) as why:
+        typer.echo(str(why), err=True)
+        raise typer.Exit(2) from why
+    _say(shown.clock(name).says)
+    if ends.not_before is not None:
+        typer.echo(f"Not before {ends.not_before:%Y-%m-%d %H:%M} UTC.")
+    typer.echo(f"It ends at {ends.by:%Y-%m-%d %H:%M} UTC.")
+
+
 @app.command("coverage")
 def show_coverage(
+    tests: Annotated[
+        Path | None, typer.Option("--tests", help="The sources: fail where a named test is not there.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
     edition: _EditionOption = None,
 ) -> None:
     """List the rows of the policy: the clause that serves each, its state, and the tests that prove it."""
     shown = _edition(edition)
+    missing = list(missing_tests(shown, root=tests)) if tests is not None else []
     rows = coverage(shown, rows=policy_rows())
     counts = {state.value: sum(row.state is state for row in rows) for state in RowState}
     if as_json:
@@ -80,20 +183,50 @@ def show_coverage(
                 "title": row.title,
                 "state": row.state.value,
                 "clauses": row.clauses,
+                "served_by": row.served_by,
                 "tests": row.tests,
                 "limits": row.limits,
             }
             for row in rows
         ]
-        typer.echo(json.dumps({"edition": shown.id, "counts": counts, "rows": listed}, indent=2))
-        return
+        typer.echo(json.dumps({"edition": shown.id, "counts": counts, "rows": listed, "missing": missing}, indent=2))
+        raise typer.Exit(1 if missing else 0)
     for row in rows:
         typer.echo(f"{row.row:>2}  {row.state.value:<7}  {row.title:<30}  {', '.join(row.clauses)}".rstrip())
-        for test in row.tests:
-            typer.echo(f"{'':13}proved by {test}")
+        if row.served_by:
+            _say(f"served by {', '.join(row.served_by)}", first=" " * 13)
+        for each in row.tests:
+            typer.echo(f"{'':13}proved by {each}")
         for limit in row.limits:
             _say(limit, first=" " * 13)
     typer.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f" under edition {shown.id}.")
+    for sentence in missing:
+        typer.echo(sentence, err=True)
+    if missing:
+        raise typer.Exit(1)
+
+
+def difference_as_json(old: Edition, new: Edition) -> dict[str, object]:
+    """What is different between two editions, for programs."""
+    return {
+        "from": {"edition": old.id, "sha256": old.digest},
+        "to": {"edition": new.id, "sha256": new.digest},
+        "changes": [
+            {
+                "kind": change.kind.value,
+                "what": change.what,
+                "title": change.title,
+                "was": change.was,
+                "now": change.now,
+                "rules": [{"key": key, "was": was, "now": now} for key, was, now in change.rules],
+            }
+            for change in differences(old, new)
+        ],
+        "effects": [
+            {"clause": e.clause, "example": e.example, "says": e.says, "was": e.was, "now": e.now}
+            for e in effects(old, new)
+        ],
+    }
 
 
 def _edition(folder: Path | None) -> Edition:
@@ -153,36 +286,50 @@ def _say(text: str, *, first: str = "", rest: str | None = None) -> None:
 
 def _facts(clause: Clause, edition: Edition) -> list[tuple[str, str]]:
     facts = [("Rows of the policy", ", ".join(map(str, clause.rows))), ("Shown by", clause.proof)]
-    if clause.acts is Actor.USER:
+    if clause.judged:
         facts.append(("Reports", ", ".join(clause.applies_to) or "none by themselves; a person cites it"))
-        if clause.answer_within is not None:
-            again = clause.answer_within_repeated
-            shorter = f", {_length(again)} when repeated" if again is not None else ""
-            whose = f"by {clause.answer_source}" if clause.answer_source else "set by the operator"
-            facts.append(("Time to answer", f"{_length(clause.answer_within)}{shorter}, {whose}"))
-        facts.append(("Notice", _NOTICES[clause.notice]))
-        facts.append(
-            (
-                "Decided by",
-                clause.decides.value
-                if clause.decides
-                else f"the clock, a person from {_degree(edition.person_from)} up",
-            )
-        )
+    if clause.findings or clause.events:
+        facts.append(("Findings" if clause.judged else "Answers", ", ".join(clause.findings or clause.events)))
+    if clause.when is not None:
+        facts.append(("Only where", clause.when.text))
+    if clause.answer_within is not None:
+        again = clause.answer_within_repeated
+        shorter = f", {_length(again)} when repeated" if again is not None else ""
+        whose = f"by {clause.answer_source}" if clause.answer_source else "set by the operator"
+        facts.append(("Time to answer", f"{_length(clause.answer_within)}{shorter}, {whose}"))
+    if clause.judged or clause.notice is not NoticePosture.NONE:
+        withheld = f"; may be withheld for {_length(clause.withheld_until)}" if clause.withheld_until else ""
+        facts.append(("Notice", _NOTICES[clause.notice] + withheld))
+    if clause.judged or clause.decides:
+        decides = f"the clock, a person from {_degree(edition.person_from)} up"
+        second = ", and a second person" if clause.two_people else ""
+        facts.append(("Decided by", (clause.decides.value if clause.decides else decides) + second))
+    if clause.left_to_people:
+        facts.append(("Left to people", clause.left_to_people))
+    if clause.ladder:
         rungs = [f"{_degree(rung.degree)} ({rung.scope.name.lower().replace('_', ' ')})" for rung in clause.ladder]
         facts.append(("Remedies", ", ".join(rungs)))
     if clause.measure_ports:
         ports = ", ".join(f"{protocol}/{port}" for protocol, port in clause.measure_ports)
         facts.append(("Ports", f"{ports} {_DIRECTIONS[clause.measure_direction]}"))
-    if clause.limits:
-        facts.append(("Not yet", clause.limits))
+    if clause.served_by:
+        facts.append(("Served by", ", ".join(clause.served_by)))
+    for sentence in filter(None, (clause.awaits, clause.limits)):
+        facts.append(("Not yet", sentence))
     return facts
 
 
+_CHANGES = {
+    ChangeKind.ADDED: "new",
+    ChangeKind.REMOVED: "gone",
+    ChangeKind.RULES: "other rules",
+    ChangeKind.WORDS: "other words",
+}
 _NOTICES = {
     NoticePosture.BEFORE: "before any measure",
     NoticePosture.SIMULTANEOUS: "with the measure while harm goes on and a ground is recorded, else before it",
     NoticePosture.WITHHELD: "withheld, on counsel's decision",
+    NoticePosture.PUBLIC: "on a public page",
     NoticePosture.NONE: "none",
 }
 _DIRECTIONS = {Direction.OUT: "outwards", Direction.IN: "inwards", Direction.BOTH: "both ways"}
@@ -199,3 +346,6 @@ def _length(time: timedelta) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+editions.register(app)

@@ -45,7 +45,7 @@ def check_before_start(settings: Config) -> None:
     check_port(settings.mail_in.host, settings.mail_in.smtp_port, "[mail_in] smtp_port (TIPSTAFF_MAIL_IN_SMTP_PORT)")
     check_port(settings.mail_in.host, settings.mail_in.lmtp_port, "[mail_in] lmtp_port (TIPSTAFF_MAIL_IN_LMTP_PORT)")
     check_files(settings)
-    wiring.editions()
+    wiring.installed_editions()
     wiring.drivers()
     for device in settings.devices:
         wiring.protected(device)

@@ -41,7 +41,7 @@ def check() -> None:
     start_django()
     from tipstaff import wiring
 
-    editions = wiring.editions()
+    editions = wiring.installed_editions()
     drivers = wiring.drivers()
     for device in settings.devices:
         wiring.protected(device)

@@ -18,6 +18,10 @@ class Server:
     """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
     editions_folder: Path | None = None
     """Your own editions of the policy; without it the shipped one is in force."""
+    shadow_folder: Path | None = None
+    """An edition that is asked beside the one in force: it decides nothing, and its disagreements are on record."""
+    shadow_clauses: tuple[str, ...] = ()
+    """Only these clauses of it, beside all others of the edition in force; without it the whole edition."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,13 @@ def get_incident(key: str) -> Incident | None:
     return incident_of(row, report_key=report_key) if row else None
 
 
+def what_was_named(keys: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
+    """URL, host name and target of each of these incidents; those that are gone are left out."""
+    reports = {key.rpartition(".")[0] for key in keys}
+    rows = IncidentRow.objects.filter(report__key__in=reports).values_list("report__key", "n", "url", "domain", "rest")
+    return {f"{report}.{n}": (url, domain, rest.get("target")) for report, n, url, domain, rest in rows.iterator()}
+
+
 def reports_of_case(case: str) -> list[Report]:
     """Every report that joined the case, oldest first, each with those of its incidents that joined it, and no others.
 

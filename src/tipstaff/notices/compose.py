@@ -59,6 +59,10 @@ POINTS_MAX = 10
 """So many incidents of one report are listed one by one; the rest are counted."""
 
 
+CHANGES_MAX = 40
+"""So many changed clauses are named in a letter; all of them stand on the page that it names."""
+
+
 class SealedMatter(ValueError):
     """A matter of the sealed queue is never written about to a customer (clause row 41)."""
 
@@ -168,6 +172,12 @@ class LetterFacts:
     case_outcome: CaseOutcome | None = None
     note: str = ""
     """One paragraph from a person at the desk to the customer."""
+    counts_from: datetime | None = None
+    """From when a changed policy counts; `edition` names it."""
+    changes: tuple[str, ...] = ()
+    """The titles of the clauses that change for the customer."""
+    policy_link: str = ""
+    """Where the difference can be read."""
 
     # The complainant's own report. None of these reaches a customer.
     reporter_reference: str = ""
@@ -275,6 +285,10 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
         "ground": tongue.words("grounds")[measure.urgency.ground.value] if measure and measure.urgency else "",
         "case_outcome": tongue.words("case_outcomes")[facts.case_outcome.value] if facts.case_outcome else "",
         "note": clean(facts.note, characters_max=2000),
+        "counts_from": tongue.deadline(facts.counts_from, zone=facts.timezone),
+        "changes": tuple(clean(title, characters_max=200) for title in facts.changes[:CHANGES_MAX]),
+        "more_changes": str(max(0, len(facts.changes) - CHANGES_MAX) or ""),
+        "policy_link": clean(facts.policy_link, characters_max=400),
     }
 
 

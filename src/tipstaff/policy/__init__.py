@@ -4,6 +4,7 @@ It reads no clock, asks nobody and changes nothing; it refuses to judge where th
 acts on a verdict.
 """
 
+from .clocks import Deadline, deadline
 from .editions import (
     BadEdition,
     Clause,
@@ -11,8 +12,11 @@ from .editions import (
     Example,
     NoEditionInForce,
     UnknownClause,
+    edition_files,
+    edition_folders,
     edition_in_force,
     load_edition,
+    read_files,
     shipped_editions,
 )
 from .judge import judge
@@ -20,12 +24,17 @@ from .judge import judge
 __all__ = [
     "BadEdition",
     "Clause",
+    "Deadline",
     "Edition",
     "Example",
     "NoEditionInForce",
     "UnknownClause",
+    "deadline",
+    "edition_files",
+    "edition_folders",
     "edition_in_force",
     "judge",
     "load_edition",
+    "read_files",
     "shipped_editions",
 ]

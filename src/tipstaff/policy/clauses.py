@@ -1,7 +1,6 @@
 """An edition of the policy as frozen values: its clauses, remedies and clocks, and the examples that prove them."""
 
-import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -22,90 +21,39 @@ from tipstaff.words import (
     Verdict,
 )
 
+from .clocks import Clock, ClockKind, ClockUnit
+from .conditions import Condition, Fact, Facts, report_facts
+from .deciding import decided_by
+from .kinds import Actor, AutoStep, ClauseKind, ExampleKind, Opens, PortOf, RecordKind, Subject
+from .strikes import Repeats
+
+__all__ = [
+    "Actor",
+    "AutoStep",
+    "Clause",
+    "ClauseKind",
+    "Clock",
+    "ClockKind",
+    "ClockUnit",
+    "Edition",
+    "Example",
+    "ExampleKind",
+    "Expected",
+    "Fact",
+    "Given",
+    "Opens",
+    "PortOf",
+    "RecordKind",
+    "Subject",
+    "Translation",
+    "UnknownClause",
+    "Wording",
+    "subject_of",
+]
+
 
 class UnknownClause(LookupError):
     """The edition has no clause of that name."""
-
-
-class Actor(enum.StrEnum):
-    """Whose conduct a clause binds."""
-
-    USER = "user"
-    OPERATOR = "operator"
-    COMPLAINANT = "complainant"
-
-
-class ClockKind(enum.StrEnum):
-    """Who set a clock: the operator may change its own, never a statute's."""
-
-    OPERATOR = "operator"
-    STATUTE = "statute"
-
-
-class ClockUnit(enum.StrEnum):
-    """What a clock counts in. Business days need a calendar, so they have no fixed length."""
-
-    HOURS = "hours"
-    DAYS = "days"
-    BUSINESS_DAYS = "business_days"
-
-
-class Opens(enum.StrEnum):
-    """What a first report under a clause leads to."""
-
-    CASE = "case"
-    """The holder is told."""
-    PERSON = "person"
-    """Counsel decides before anything is sent."""
-
-
-class Subject(enum.StrEnum):
-    """What is complained about: an address, or a name or URL with no address stated."""
-
-    ADDRESS = "address"
-    NAME = "name"
-
-
-class PortOf(enum.StrEnum):
-    """Where the port comes from that stopping this conduct takes."""
-
-    TARGET = "target"
-    """The port that was attacked."""
-    SOURCE = "source"
-    """The port of the customer's own service."""
-
-
-class ExampleKind(enum.StrEnum):
-    """What an example shows of its clause."""
-
-    HIT = "hit"
-    NEAR_MISS = "near_miss"
-    EXEMPT = "exempt"
-    EXIGENT = "exigent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
-    """A time that the edition sets, or that a statute sets and the edition repeats."""
-
-    id: str
-    kind: ClockKind
-    clause: str
-    """The clause that it serves."""
-    unit: ClockUnit
-    amount: int
-    not_before: int = 0
-    """For a window: the earliest end, in the same unit."""
-    source: str = ""
-    """The statute, for a statute's clock; empty for the operator's own."""
-    says: str = ""
-
-    @property
-    def length(self) -> timedelta | None:
-        """How long it is; None in business days, which only a calendar can tell."""
-        if self.unit is ClockUnit.HOURS:
-            return timedelta(hours=self.amount)
-        return timedelta(days=self.amount) if self.unit is ClockUnit.DAYS else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +77,23 @@ class Given:
     """True when a person names this clause, whatever the type leads to."""
     edition_age: timedelta = timedelta(days=400)
     """How long the edition has been in force at receipt."""
+    finding: str = ""
+    """Not a report but what we found ourselves: `routes.origin_invalid`."""
+    event: str = ""
+    """Not about conduct at all but a step of the operator's: `contact.asked_for`."""
+    facts: Facts = field(default_factory=lambda: MappingProxyType({}))
+    """What is stated with a finding or an event; conditions ask for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What an example expects. A field that is None is not compared, except `clause`."""
+    """What an example expects. A field that is None is not compared, except `clause`.
 
-    disposition: Disposition
-    reason: Reason
+    Of a report or a finding a verdict is expected, of an event the clause that serves it, or none.
+    """
+
+    disposition: Disposition | None = None
+    reason: Reason | None = None
     clause: str | None = None
     """None: the verdict must name no clause."""
     answer_within: timedelta | None = None
@@ -168,10 +125,17 @@ class Clause:
     title: str
     text: str
     acts: Actor = Actor.USER
+    kind: ClauseKind = ClauseKind.CONDUCT
     applies_to: tuple[str, ...] = ()
     """XARF types that lead here; empty for a clause that only a person or a procedure cites."""
     subject: Subject | None = None
     """Only reports about this; None for any."""
+    findings: tuple[str, ...] = ()
+    """Findings of our own that lead here."""
+    events: tuple[str, ...] = ()
+    """For a duty or a procedure: the events that it answers."""
+    when: Condition | None = None
+    """A report, a finding or an event leads here only where this holds."""
     group: str = ""
     """Reports under clauses of one group join one case."""
     severity: Severity = Severity.LOW
@@ -180,8 +144,18 @@ class Clause:
     answer_kind: ClockKind = ClockKind.OPERATOR
     answer_source: str = ""
     notice: NoticePosture = NoticePosture.BEFORE
+    withheld_until: timedelta | None = None
+    """The notice may be withheld on a recorded ground; the ground is reviewed at the latest after this."""
+    tells_complainant: bool = True
+    """Whether who complained is told that it came and how it ended."""
     opens: Opens = Opens.CASE
     decides: Role | None = None
+    two_people: bool = False
+    """A second person answers for the decision as well."""
+    left_to_people: str = ""
+    """What no program decides, in a sentence."""
+    automatic: tuple[AutoStep, ...] = ()
+    record: RecordKind = RecordKind.CASE
     ladder: tuple[Rung, ...] = ()
     """Narrow to wide: by scope, then by degree."""
     measure_ports: tuple[tuple[str, int], ...] = ()
@@ -194,15 +168,50 @@ class Clause:
     proof: str = ""
     """What shows that it was broken."""
     examples: tuple[Example, ...] = ()
+    served_by: tuple[str, ...] = ()
+    """What carries it out: `procedure: complaint`, `page: policy`, `desk: reading`, `command: policy publish`."""
+    awaits: str = ""
+    """What must be built before it works at all, in a sentence; empty for a clause that is served."""
     proved_by: tuple[str, ...] = ()
     """Tests that prove it: `tests/...py::name`."""
     limits: str = ""
     """What this edition's software does not do for it yet, in a sentence."""
     file: str = ""
 
+    @property
+    def judged(self) -> bool:
+        """Whether anybody can be judged under it."""
+        return self.kind is ClauseKind.CONDUCT
+
     def steps_for(self, type: str) -> tuple[str, ...]:
         """What a customer should do about a report of `type`: what is particular to it first."""
         return (*self.what_to_do_for.get(type, ()), *self.what_to_do)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What a customer reads of a clause, in one language."""
+
+    title: str
+    text: str
+    what_to_do: tuple[str, ...] = ()
+    what_to_do_for: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def steps_for(self, type: str) -> tuple[str, ...]:
+        """What a customer should do about a report of `type`: what is particular to it first."""
+        return (*self.what_to_do_for.get(type, ()), *self.what_to_do)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """An edition's words in another language. Where they differ from the binding ones, those count."""
+
+    locale: str
+    title: str
+    introduction: str
+    note: str
+    """Which language binds, said in this one."""
+    clauses: Mapping[str, Wording]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -226,6 +235,9 @@ class Edition:
     introduction: str
     clauses: tuple[Clause, ...]
     clocks: tuple[Clock, ...] = ()
+    repeats: tuple[Repeats, ...] = ()
+    """How repetition is treated, for the clause groups that the edition names."""
+    translations: tuple[Translation, ...] = ()
     digest: str = ""
     """SHA-256 (hex) over the edition's files in canonical form."""
     verdicts: dict[tuple[object, ...], Verdict] = field(default_factory=dict, init=False, repr=False)
@@ -238,6 +250,10 @@ class Edition:
         except KeyError as why:
             raise UnknownClause(f"edition {self.id} has no clause {id!r}") from why
 
+    def clause_named(self, id: str) -> Clause | None:
+        """The clause named `id`; None when there is none."""
+        return self._by_id.get(id)
+
     def clock(self, id: str) -> Clock:
         """The clock named `id`; raises UnknownClause."""
         for clock in self.clocks:
@@ -247,12 +263,54 @@ class Edition:
 
     def clause_for(self, allegation: Allegation) -> Clause | None:
         """The clause that a report of this type and subject leads to; None when there is none."""
-        return self._by_type.get((allegation.type, subject_of(allegation)))
+        found = self._by_type.get((allegation.type, subject_of(allegation)))
+        if found is None or found[0].when is None:
+            return found[0] if found else None
+        stated = report_facts(allegation)
+        return next((clause for clause in found if clause.when is None or clause.when.holds(report=stated)), None)
+
+    def clause_for_finding(self, kind: str, *, facts: Facts) -> Clause | None:
+        """The clause that a finding of our own leads to; None where its facts do not amount to anything."""
+        return self._holding(self._by_finding.get(kind, ()), facts)
+
+    def clause_for_event(self, kind: str, *, facts: Facts) -> Clause | None:
+        """The duty or procedure that answers an event; None where it does not apply."""
+        return self._holding(self._by_event.get(kind, ()), facts)
+
+    def wording(self, clause: str, *, language: str) -> Wording:
+        """What a reader of `language` is shown of a clause: the translation where there is one, else the binding words.
+
+        Raises UnknownClause.
+        """
+        own, said = self.clause(clause), self.said_in(language)
+        if said is not None:
+            return said.clauses[clause]
+        return Wording(title=own.title, text=own.text, what_to_do=own.what_to_do, what_to_do_for=own.what_to_do_for)
+
+    def said_in(self, language: str) -> Translation | None:
+        """The edition's translation into `language` (`de`, `de-AT`); None where there is none, or it is its own."""
+        wanted = language.lower()
+        for known in (wanted, wanted.partition("-")[0]):
+            for translation in self.translations:
+                if translation.locale.lower() == known:
+                    return translation
+        return None
 
     def decider_of(self, rung: Rung, *, clause: str) -> Role | None:
         """Who must decide before this rung is taken; None where the clock may."""
-        decides = self.clause(clause).decides
-        return Role.ANALYST if decides is None and rung.degree >= self.person_from else decides
+        decides = decided_by(self.clause(clause).decides)
+        # Whatever an edition says, nobody is cut off for good by a clock.
+        by_degree = rung.degree >= min(self.person_from, Degree.TERMINATE)
+        return Role.ANALYST if decides is None and by_degree else decides
+
+    def repeats_of(self, group: str) -> Repeats:
+        """How repetition under a clause group is treated; the edition's memory where it says nothing of it."""
+        return self._by_group.get(group) or Repeats(group=group, lifetime=self.memory)
+
+    def length_of(self, clock: str, *, default: timedelta) -> timedelta:
+        """How long a clock of the operator's runs; `default` where the edition does not set it, or in business days."""
+        lengths = (each.length for each in self.clocks if each.id == clock)
+        return next((length for length in lengths if length is not None), default)
 
     def examples(self) -> Iterator[tuple[Clause, Example]]:
         """Every example with its clause."""
@@ -269,17 +327,45 @@ class Edition:
         return self.in_progress.total_seconds()
 
     @cached_property
+    def _by_group(self) -> dict[str, Repeats]:
+        return {repeats.group: repeats for repeats in self.repeats}
+
+    @cached_property
     def _by_id(self) -> dict[str, Clause]:
         return {clause.id: clause for clause in self.clauses}
 
     @cached_property
-    def _by_type(self) -> dict[tuple[str, Subject], Clause]:
-        found: dict[tuple[str, Subject], Clause] = {}
-        for clause in sorted(self.clauses, key=lambda clause: clause.subject is not None):
+    def _by_type(self) -> dict[tuple[str, Subject], tuple[Clause, ...]]:
+        found: dict[tuple[str, Subject], list[Clause]] = {}
+        for clause in sorted(self.clauses, key=_particular_first):
             for type in clause.applies_to:
                 for subject in (clause.subject,) if clause.subject else Subject:
-                    found[type, subject] = clause
-        return found
+                    found.setdefault((type, subject), []).append(clause)
+        return {key: tuple(clauses) for key, clauses in found.items()}
+
+    @cached_property
+    def _by_finding(self) -> dict[str, tuple[Clause, ...]]:
+        return _grouped((kind, clause) for clause in self.clauses for kind in clause.findings)
+
+    @cached_property
+    def _by_event(self) -> dict[str, tuple[Clause, ...]]:
+        return _grouped((kind, clause) for clause in self.clauses for kind in clause.events)
+
+    @staticmethod
+    def _holding(clauses: tuple[Clause, ...], facts: Facts) -> Clause | None:
+        return next((clause for clause in clauses if clause.when is None or clause.when.holds(facts=facts)), None)
+
+
+def _grouped(pairs: Iterable[tuple[str, Clause]]) -> dict[str, tuple[Clause, ...]]:
+    found: dict[str, list[Clause]] = {}
+    for key, clause in pairs:
+        found.setdefault(key, []).append(clause)
+    return {key: tuple(sorted(clauses, key=_particular_first)) for key, clauses in found.items()}
+
+
+def _particular_first(clause: Clause) -> tuple[bool, bool]:
+    """Clauses with a condition are asked before those without; those on one subject before those on any."""
+    return clause.when is None, clause.subject is None
 
 
 def subject_of(allegation: Allegation) -> Subject:

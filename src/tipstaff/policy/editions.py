@@ -1,16 +1,17 @@
 """Editions of the policy: those that are shipped, one from a folder, and the one in force at a moment.
 
-An edition is a folder: `edition.toml`, and one file a clause in `clauses/`.
+An edition is a folder: `edition.toml`, one file a clause in `clauses/`, and one file a translation in `locales/`.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from .clauses import Clause, Edition, Example, UnknownClause
 from .form import check_names, check_together, policy_rows, read_clause, read_edition
+from .locales import read_translation
 from .toml_tables import Problem, open_table
 
 __all__ = [
@@ -22,9 +23,12 @@ __all__ = [
     "Problem",
     "UnknownClause",
     "digest_of",
+    "edition_files",
+    "edition_folders",
     "edition_in_force",
     "load_edition",
     "policy_rows",
+    "read_files",
     "shipped_editions",
 ]
 
@@ -45,8 +49,13 @@ class NoEditionInForce(LookupError):
 
 def shipped_editions() -> tuple[Edition, ...]:
     """The editions that come with the program, the oldest first."""
-    editions = [load_edition(folder) for folder in sorted((_HERE / "editions").iterdir()) if folder.is_dir()]
+    editions = [load_edition(folder) for folder in edition_folders()]
     return tuple(sorted(editions, key=lambda edition: edition.effective_at))
+
+
+def edition_folders(above: Path = _HERE / "editions") -> list[Path]:
+    """The folders of the editions that lie in one; those that come with the program, unless told otherwise."""
+    return sorted(folder for folder in above.iterdir() if folder.is_dir()) if above.is_dir() else []
 
 
 def edition_in_force(editions: Iterable[Edition], *, at: datetime) -> Edition:
@@ -66,24 +75,58 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     return sha.hexdigest()
 
 
-def load_edition(folder: Path) -> Edition:
-    """Read and check the edition in `folder`; raises BadEdition with every mistake that it has."""
-    problems: list[Problem] = []
-    head = open_table(folder / "edition.toml", problems)
-    files = [folder / "edition.toml", *sorted((folder / "clauses").glob("*.toml"))]
-    tables = [table for file in files[1:] if (table := open_table(file, problems)) is not None]
-    if head is None:
+def load_edition(folder: Path, *, thorough: bool = False) -> Edition:
+    """Read and check the edition in `folder`; raises BadEdition with every mistake that it has.
+
+    A `thorough` reading, for whoever writes one, also looks up whether the holidays of each region are known.
+    """
+    return read_files(edition_files(folder), where=str(folder), thorough=thorough)
+
+
+def edition_files(folder: Path) -> dict[str, bytes]:
+    """The files of an edition by their names within its folder; raises BadEdition when one cannot be read."""
+    paths = [folder / "edition.toml", *(path for part in _PARTS for path in sorted((folder / part).glob("*.toml")))]
+    files: dict[str, bytes] = {}
+    problems = []
+    for path in paths:
+        try:
+            files[path.relative_to(folder).as_posix()] = path.read_bytes()
+        except OSError as why:
+            sentence = f"the file cannot be read ({why.strerror})."
+            problems.append(Problem(file=str(path), line=1, clause="", sentence=sentence))
+    if problems:
         raise BadEdition(problems)
-    clauses = [read_clause(table) for table in tables]
-    edition = read_edition(head, clauses=tuple(clause for clause, _ in clauses))
-    if not tables and not problems:
+    return files
+
+
+_PARTS = ("clauses", "locales")
+
+
+def read_files(files: Mapping[str, bytes], *, where: str = "", thorough: bool = False) -> Edition:
+    """An edition from its files, such as those kept on record; raises BadEdition. `where` leads their names in it.
+
+    Clauses stand in the order of their names, however the files come.
+    """
+    problems: list[Problem] = []
+    lead = f"{where}/" if where else ""
+    tables = {name: open_table(lead + name, content, problems) for name, content in sorted(files.items())}
+    head = tables.get("edition.toml")
+    if head is None:
+        raise BadEdition(
+            problems or [Problem(file=f"{lead}edition.toml", line=1, clause="", sentence="it is missing.")]
+        )
+    clauses = [read_clause(table) for name, table in tables.items() if name.startswith("clauses/") and table]
+    edition = read_edition(head, clauses=tuple(clause for clause, _ in clauses), thorough=thorough)
+    if not clauses and not problems:
         head.report("the edition has no clauses; write each as a file in its folder clauses/.")
     # What one mistake entails is not reported as another: each check needs the ones before it to be clean.
     if not problems:
         check_together(clauses)
     if not problems:
         check_names(edition, head, clauses)
+    translations = [
+        read_translation(table, edition) for name, table in tables.items() if name.startswith("locales/") and table
+    ]
     if problems:
         raise BadEdition(problems)
-    content = [(file.relative_to(folder).as_posix(), file.read_bytes()) for file in files]
-    return replace(edition, digest=digest_of(content))
+    return replace(edition, translations=tuple(translations), digest=digest_of(files.items()))

@@ -1,4 +1,7 @@
-"""Tries an edition's examples: what each supposes becomes a question to the judge, and its answer is compared."""
+"""Tries an edition's examples: what each supposes becomes a question, and its answer is compared.
+
+A report or a finding is put to the judge. An event is nobody's conduct: it is asked which clause answers it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,8 +46,12 @@ def try_examples(edition: Edition) -> tuple[Mismatch, ...]:
 
 
 def verdict_on(example: Example, *, clause: Clause, edition: Edition) -> Verdict:
-    """What the judge says of what `example` supposes."""
+    """What the judge says of what `example` supposes: a report, or a finding, which leads to its clause by itself."""
     given = example.given
+    cited = clause.id if given.cited else None
+    if given.finding:
+        found = edition.clause_for_finding(given.finding, facts=given.facts)
+        cited = found.id if found is not None else None
     received_at = edition.effective_at + given.edition_age
     return judge(
         _allegation(given, received_at=received_at),
@@ -52,12 +59,14 @@ def verdict_on(example: Example, *, clause: Clause, edition: Edition) -> Verdict
         history=History(cases_before=given.cases_before),
         edition=edition,
         received_at=received_at,
-        cited=clause.id if given.cited else None,
+        cited=cited,
     )
 
 
 def differences(example: Example, *, clause: Clause, edition: Edition) -> tuple[str, ...]:
-    """How the judge's answer differs from what `example` expects; empty when it holds."""
+    """How the answer differs from what `example` expects; empty when it holds."""
+    if example.given.event:
+        return _event_differences(example, edition=edition)
     verdict, expect = verdict_on(example, clause=clause, edition=edition), example.expect
     widest = max((rung.degree for rung in verdict.ladder), default=None)
     compared: list[tuple[str, object, object]] = [
@@ -77,6 +86,18 @@ def differences(example: Example, *, clause: Clause, edition: Edition) -> tuple[
     return tuple(
         f"{name} should be {_said(wanted)} and is {_said(found)}" for name, wanted, found in compared if wanted != found
     )
+
+
+def _event_differences(example: Example, *, edition: Edition) -> tuple[str, ...]:
+    given, wanted = example.given, example.expect.clause
+    answering = edition.clause_for_event(given.event, facts=given.facts)
+    found = answering.id if answering is not None else None
+    if found == wanted:
+        return ()
+    why = ""
+    if wanted is not None and found is None and (condition := edition.clause(wanted).when) is not None:
+        why = f", because of its condition {condition.why_not(facts=given.facts) or 'it holds, but not for this event'}"
+    return (f"clause should be {_said(wanted)} and is {_said(found)}{why}",)
 
 
 def _allegation(given: Given, *, received_at: datetime) -> Allegation:

@@ -1,6 +1,7 @@
 """What the files of an edition hold, key by key."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,41 +11,38 @@ from types import MappingProxyType
 from tipstaff.words import (
     SEALED_TYPES,
     XARF_TYPES,
-    AttributionReason,
     Degree,
     Direction,
-    Disposition,
-    Grade,
     NoticePosture,
-    Reason,
     Role,
-    Rung,
     Scope,
     Severity,
 )
 
 from .clauses import (
     Actor,
+    AutoStep,
     Clause,
+    ClauseKind,
     Clock,
     ClockKind,
     ClockUnit,
     Edition,
-    Example,
-    ExampleKind,
-    Expected,
-    Given,
     Opens,
     PortOf,
+    RecordKind,
     Subject,
 )
-from .toml_tables import Table, listed, names_of, perhaps
+from .clocks import is_region
+from .conditions import BadCondition, Condition, read_condition
+from .form_examples import OCCURRENCE, read_examples, read_ports
+from .ladder_form import read_repeats, read_rungs
+from .toml_tables import Table, listed, perhaps
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
-_EXAMPLE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PORT = re.compile(r"(tcp|udp)/(\d{1,5})")
+_REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+_SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_]+( [a-z_]+)*")
 _TEST = re.compile(r"tests/[\w/]+\.py::\w+(\[[^\]]+\])?")
-_EXAMPLES_MIN = 3
 
 
 @cache
@@ -55,7 +53,7 @@ def policy_rows() -> MappingProxyType[int, str]:
     return MappingProxyType(rows)
 
 
-def read_edition(head: Table, *, clauses: tuple[Clause, ...]) -> Edition:
+def read_edition(head: Table, *, clauses: tuple[Clause, ...], thorough: bool) -> Edition:
     """What `edition.toml` says, with the clauses that were read."""
     effective_at = head.take("effective_at", datetime, "an instant with its zone")
     if isinstance(effective_at, datetime) and effective_at.tzinfo is None:
@@ -80,14 +78,15 @@ def read_edition(head: Table, *, clauses: tuple[Clause, ...]) -> Edition:
         in_progress=timedelta(hours=parameters.whole("in_progress_hours", least=1)),
         person_from=parameters.word("person_from", Degree),
         clauses=clauses,
-        clocks=_read_clocks(clocks) if clocks else (),
+        clocks=_read_clocks(clocks, thorough=thorough) if clocks else (),
+        repeats=read_repeats(head),
     )
     parameters.done()
     head.done()
     return edition
 
 
-def _read_clocks(table: Table) -> tuple[Clock, ...]:
+def _read_clocks(table: Table, *, thorough: bool) -> tuple[Clock, ...]:
     clocks = []
     for id, value in table.table.items():
         if not isinstance(value, dict):
@@ -108,11 +107,21 @@ def _read_clocks(table: Table) -> tuple[Clock, ...]:
                 amount=amount,
                 not_before=not_before,
                 source=source,
+                region=_read_region(clock, unit, thorough=thorough),
                 says=clock.text("says"),
             )
         )
         clock.done()
     return tuple(clocks)
+
+
+def _read_region(table: Table, unit: ClockUnit, *, thorough: bool) -> str:
+    region = table.text("region", default="")
+    if unit is ClockUnit.BUSINESS_DAYS and not region:
+        table.report("a clock in business days names the region whose holidays count.", unit.value)
+    if region and not (_REGION.fullmatch(region) and (not thorough or is_region(region))):
+        table.report(f'no holidays are known of the region "{region}"; one is written as US or DE-BE.', "region")
+    return region
 
 
 def _read_length(table: Table, units: tuple[ClockUnit, ...]) -> tuple[ClockUnit, int]:
@@ -141,23 +150,50 @@ def read_clause(table: Table) -> tuple[Clause, Table]:
     if id and not _ID.fullmatch(id):
         table.report(f'the id "{id}" is not of the form topic.what_is_meant, in small letters.', "id")
     acts = table.word("acts", Actor)
+    usual = ClauseKind.CONDUCT if acts is Actor.USER else ClauseKind.PROCEDURE
+    kind = table.word("kind", ClauseKind, default=usual)
+    if kind is ClauseKind.CONDUCT and acts is not Actor.USER:
+        table.report('only what a "user" does is conduct; the operator\'s is a "duty" or a "procedure".', "kind")
+        kind = usual
     clause = Clause(
         id=id,
         rows=_read_rows(table),
         title=table.text("title"),
         text=" ".join(table.text("text").split()),
         acts=acts,
-        what_to_do=table.texts("what_to_do", default=... if acts is Actor.USER else []),
+        kind=kind,
+        when=_read_condition(table),
+        automatic=tuple(_each(table, "automatic", AutoStep)),
+        record=table.word("record", RecordKind, default=RecordKind.CASE),
+        two_people=table.take("two_people", bool, "true or false", default=False),
+        left_to_people=table.text("left_to_people", default=""),
+        tells_complainant=table.take("tells_complainant", bool, "true or false", default=True),
+        what_to_do=table.texts("what_to_do", default=... if kind is ClauseKind.CONDUCT else []),
         proof=table.text("proof"),
+        served_by=_read_services(table),
+        awaits=table.text("awaits", default=""),
         proved_by=_read_tests(table),
         limits=table.text("limits", default=""),
         file=table.file,
     )
-    if acts is Actor.USER:
-        clause = _read_conduct(table, clause)
-    clause = replace(clause, examples=_read_examples(table, id))
+    clause = _read_conduct(table, clause) if clause.judged else _read_procedure(table, clause)
+    if clause.awaits and clause.proved_by:
+        table.report("a clause that awaits something is not proved yet; leave out awaits or proved_by.", "awaits")
+    clause = replace(clause, examples=read_examples(table, id))
     table.done()
     return clause, table
+
+
+def _read_procedure(table: Table, clause: Clause) -> Clause:
+    """What a duty or a procedure has: the events that it answers, who decides, how it is told."""
+    return replace(
+        clause,
+        events=_read_occurrences(table, "events"),
+        notice=table.word("notice", NoticePosture, default=NoticePosture.NONE),
+        withheld_until=_read_withheld(table),
+        decides=table.word("decides", Role, default=None),
+        ladder=read_rungs(table) if "ladder" in table.table else (),
+    )
 
 
 def _read_conduct(table: Table, clause: Clause) -> Clause:
@@ -183,11 +219,13 @@ def _read_conduct(table: Table, clause: Clause) -> Clause:
         answer_within_repeated=repeated,
         answer_kind=kind,
         answer_source=source,
+        findings=_read_occurrences(table, "findings"),
         notice=table.word("notice", NoticePosture),
+        withheld_until=_read_withheld(table),
         opens=table.word("opens", Opens, default=Opens.CASE),
         decides=table.word("decides", Role, default=None),
-        ladder=_read_ladder(table),
-        measure_ports=_read_ports(table, "measure_ports"),
+        ladder=read_rungs(table),
+        measure_ports=read_ports(table, "measure_ports"),
         measure_direction=table.word("measure_direction", Direction, default=Direction.BOTH),
         measure_port_of=table.word("measure_port_of", PortOf, default=None),
         what_to_do_for=_read_steps(table),
@@ -203,6 +241,44 @@ def _read_conduct(table: Table, clause: Clause) -> Clause:
     ):
         table.report('a clause on sealed types opens with a "person" and its notice is "withheld".', "applies_to")
     return clause
+
+
+def _read_condition(table: Table) -> Condition | None:
+    text = table.text("when", default="")
+    try:
+        return read_condition(" ".join(text.split())) if text else None
+    except BadCondition as why:
+        table.report(str(why), "when")
+        return None
+
+
+def _read_withheld(table: Table) -> timedelta | None:
+    days = table.whole("withheld_days", default=None, least=1)
+    if days is None and table.table.get("notice") == NoticePosture.WITHHELD.value:
+        table.report("a notice that is withheld has withheld_days, after which its ground is reviewed.", "notice")
+    return timedelta(days=days) if days is not None else None
+
+
+def _read_occurrences(table: Table, key: str) -> tuple[str, ...]:
+    names = table.texts(key, default=[])
+    for name in names:
+        if not OCCURRENCE.fullmatch(name):
+            table.report(f'"{name}" names no {key[:-1]}; write it as routes.origin_invalid.', key, value=name)
+    return names
+
+
+def _read_services(table: Table) -> tuple[str, ...]:
+    services = table.texts("served_by", default=[])
+    for service in services:
+        if not _SERVICE.fullmatch(service):
+            table.report(f'{service!r} serves nothing; write it as "procedure: complaint".', "served_by", value=service)
+    return services
+
+
+def _each(table: Table, key: str, words: type[AutoStep]) -> Iterator[AutoStep]:
+    """Each member of an enum that a list names."""
+    for text in table.texts(key, default=[]):
+        yield table.member(key, words, text)
 
 
 def _read_rows(table: Table) -> tuple[int, ...]:
@@ -225,40 +301,6 @@ def _read_types(table: Table) -> tuple[str, ...]:
     return types
 
 
-def _read_ladder(table: Table) -> tuple[Rung, ...]:
-    rungs: list[Rung] = []
-    for text in table.texts("ladder"):
-        scope, colon, degree = (part.strip() for part in text.partition(":"))
-        if not colon:
-            table.report(f'a rung is written "scope: degree", not {text!r}.', "ladder", value=text)
-            continue
-        names, degrees = names_of(Scope), names_of(Degree)
-        if scope not in names or degree not in degrees:
-            unknown, known = (scope, names) if scope not in names else (degree, degrees)
-            what = "scope" if scope not in names else "degree"
-            sentence = f"{unknown!r} is no {what}; it is one of {listed(known)}{perhaps(unknown, known)}."
-            table.report(sentence, "ladder", value=text)
-            continue
-        rung = Rung(scope=Scope(names[scope]), degree=Degree(degrees[degree]))
-        if rungs and (rung.scope, rung.degree) <= (rungs[-1].scope, rungs[-1].degree):
-            table.report(f'the rung "{text}" is not wider than the one before it.', "ladder", value=text)
-        rungs.append(rung)
-    if not rungs and table.table.get("ladder") == []:
-        table.report("ladder is empty; name at least the narrowest remedy.", "ladder")
-    return tuple(rungs)
-
-
-def _read_ports(table: Table, key: str) -> tuple[tuple[str, int], ...]:
-    ports = []
-    for text in table.texts(key, default=[]):
-        match = _PORT.fullmatch(text)
-        if match is None or not 0 < int(match.group(2)) < 65536:
-            table.report(f'{text!r} is no port; write it as "tcp/25".', key, value=text)
-        else:
-            ports.append((match.group(1), int(match.group(2))))
-    return tuple(ports)
-
-
 def _read_steps(table: Table) -> MappingProxyType[str, tuple[str, ...]]:
     steps = table.inner("what_to_do_for", "the table what_to_do_for", default=None)
     if steps is None:
@@ -278,100 +320,27 @@ def _read_tests(table: Table) -> tuple[str, ...]:
     return tests
 
 
-def _read_examples(table: Table, clause: str) -> tuple[Example, ...]:
-    raw = table.take("example", list, "tables written as [[example]]", default=[])
-    examples: list[Example] = []
-    for number, value in enumerate(raw):
-        if not isinstance(value, dict):
-            table.report("an example is written as [[example]].", "example")
-            continue
-        example = table.under(value, "an example", "example", number)
-        id = example.text("id")
-        if id and not _EXAMPLE_ID.fullmatch(id):
-            example.report(f'the id "{id}" is not of the form some-small-words.', "id")
-        if id in {other.id for other in examples}:
-            example.report(f'the example "{id}" stands here twice.', "id")
-        given, expect = example.inner("given", "the table given"), example.inner("expect", "the table expect")
-        examples.append(
-            Example(
-                id=id,
-                kind=example.word("kind", ExampleKind),
-                says=example.text("says"),
-                given=_read_given(given) if given else Given(type=""),
-                expect=_read_expected(expect)
-                if expect
-                else Expected(disposition=Disposition.PERSON, reason=Reason.NO_CLAUSE),
-            )
-        )
-        example.done()
-    kinds = {example.kind for example in examples}
-    if len(examples) < _EXAMPLES_MIN:
-        table.report(f"the clause has {_few(len(examples))}; it needs at least {_EXAMPLES_MIN}.", "id")
-    elif ExampleKind.HIT not in kinds or ExampleKind.NEAR_MISS not in kinds or len(kinds) < _EXAMPLES_MIN:
-        table.report("the examples show no hit, no near miss, or neither an exempt nor an exigent case.", "example")
-    return tuple(examples)
-
-
-def _read_given(table: Table) -> Given:
-    given = Given(type=table.text("type"))
-    if given.type and given.type not in XARF_TYPES and given.type != "unknown/unknown":
-        table.report(f'"{given.type}" is no XARF type{perhaps(given.type, XARF_TYPES)}.', "type")
-    ages = [unit for unit in ("age_hours", "age_days") if unit in table.table]
-    no_time = table.take("no_time", bool, "true or false", default=False)
-    if len(ages) + no_time > 1:
-        table.report("an example states one of age_hours, age_days and no_time.")
-    age: timedelta | None = None if no_time else given.age
-    for unit in ages:
-        age = timedelta(**{unit.removeprefix("age_"): table.whole(unit)})
-    given = replace(
-        given,
-        age=age,
-        grade=table.word("grade", Grade, default=given.grade),
-        attribution=table.word("attribution", AttributionReason, default=None),
-        zone_stated=table.take("zone_stated", bool, "true or false", default=True),
-        cases_before=table.whole("cases_before", default=0),
-        confidence=table.take("confidence", float, "a number from 0.0 to 1.0", default=1.0),
-        subject=table.word("subject", Subject, default=given.subject),
-        protocol=table.text("protocol", default="") or None,
-        target_port=table.whole("target_port", default=None),
-        source_port=table.whole("source_port", default=None),
-        cited=table.take("cited", bool, "true or false", default=False),
-        edition_age=timedelta(days=table.whole("edition_age_days", default=given.edition_age.days)),
-    )
-    table.done()
-    return given
-
-
-def _read_expected(table: Table) -> Expected:
-    hours = table.whole("answer_within_hours", default=None)
-    expected = Expected(
-        disposition=table.word("disposition", Disposition),
-        reason=table.word("reason", Reason),
-        clause=table.text("clause", default="") or None,
-        answer_within=None if hours is None else timedelta(hours=hours),
-        notice=table.word("notice", NoticePosture, default=None),
-        decides=table.word("decides", Role, default=None),
-        widest_degree=table.word("widest_degree", Degree, default=None),
-        ports=_read_ports(table, "ports") if "ports" in table.table else None,
-    )
-    table.done()
-    return expected
-
-
 def check_together(clauses: list[tuple[Clause, Table]]) -> None:
     """What can be wrong between clauses: two of one name, or two to which one type leads."""
     by_id: dict[str, Table] = {}
-    by_type: dict[tuple[str, Subject | None], Clause] = {}
+    by_type: dict[tuple[str, Subject | None, Condition | None], Clause] = {}
     for clause, table in clauses:
         if clause.id in by_id:
             table.report(f'the id "{clause.id}" is taken by {by_id[clause.id].file}.', "id")
         by_id.setdefault(clause.id, table)
         for type in clause.applies_to:
-            other = by_type.setdefault((type, clause.subject), clause)
+            other = by_type.setdefault((type, clause.subject, clause.when), clause)
             if other is not clause:
                 table.report(
                     f'"{type}" leads to {other.id} already; one type leads to one clause.', "applies_to", value=type
                 )
+        for key, names in (("findings", clause.findings), ("events", clause.events)):
+            for name in names:
+                other = by_type.setdefault((name, None, clause.when), clause)
+                if other is not clause:
+                    table.report(
+                        f'"{name}" leads to {other.id} already; give one of them a condition.', key, value=name
+                    )
 
 
 def check_names(edition: Edition, head: Table, clauses: list[tuple[Clause, Table]]) -> None:
@@ -380,6 +349,10 @@ def check_names(edition: Edition, head: Table, clauses: list[tuple[Clause, Table
     for clock in edition.clocks:
         if clock.clause not in known:
             head.report(f'the clock "{clock.id}" serves no clause of this edition.', "clocks", clock.id, "clause")
+    groups = {clause.group for clause, _ in clauses}
+    for repeats in edition.repeats:
+        if repeats.group not in groups:
+            head.report(f'no clause of this edition belongs to the group "{repeats.group}".', "repeats", repeats.group)
     for clause, table in clauses:
         for number, example in enumerate(clause.examples):
             if example.expect.clause is not None and example.expect.clause not in known:
@@ -387,7 +360,3 @@ def check_names(edition: Edition, head: Table, clauses: list[tuple[Clause, Table
                     f'the example expects "{example.expect.clause}", which is no clause of this edition.',
                     *("example", number, "expect", "clause"),
                 )
-
-
-def _few(number: int) -> str:
-    return {0: "no examples", 1: "one example"}.get(number, f"{number} examples")

@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from .toml_lines import Lines, lines_of
@@ -128,17 +127,15 @@ class Table:
                 self.report(f'"{key}" is not a key of {self.what}{perhaps(key, self.asked)}.', key)
 
 
-def open_table(file: Path, problems: list[Problem]) -> Table | None:
-    """The whole file as a table; None with a mistake on record when it is none."""
+def open_table(file: str, content: bytes, problems: list[Problem]) -> Table | None:
+    """The whole of `file` as a table; None with a mistake on record when it is none."""
 
     def wrong(sentence: str, line: int = 1) -> None:
-        problems.append(Problem(file=str(file), line=line, clause="", sentence=sentence))
+        problems.append(Problem(file=file, line=line, clause="", sentence=sentence))
 
     try:
-        text = file.read_text(encoding="utf-8")
+        text = content.decode("utf-8")
         table = tomllib.loads(text)
-    except OSError as why:
-        wrong(f"the file cannot be read ({why.strerror}).")
     except UnicodeDecodeError:
         wrong("the file is not UTF-8 text; save it as UTF-8.")
     except tomllib.TOMLDecodeError as why:
@@ -146,8 +143,9 @@ def open_table(file: Path, problems: list[Problem]) -> Table | None:
         sentence = re.sub(r" \(at (line \d+, column \d+|end of document)\)", "", str(why))
         wrong(f"this is not TOML: {sentence}.", int(found.group(1)) if found else text.count("\n") + 1)
     else:
-        what = "an edition" if file.name == "edition.toml" else "a clause"
-        return Table(table, file=str(file), lines=lines_of(text), problems=problems, place=(), what=what)
+        name = file.rpartition("/")[2]
+        what = "an edition" if name == "edition.toml" else "a translation" if "/locales/" in file else "a clause"
+        return Table(table, file=file, lines=lines_of(text), problems=problems, place=(), what=what)
     return None
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told, move_case
-from tipstaff.cases.queries import count_earlier, open_case_of, told_incidents
+from tipstaff.cases.queries import open_case_of, strikes_of, told_incidents
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.intake.authors import Author, written_by_program
 from tipstaff.intake.operations import (
@@ -28,7 +28,10 @@ from tipstaff.ledger.operations import record, seal_stored, store_evidence, stor
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.operations import blank_letters
 from tipstaff.notices.queries import letters_of_case
-from tipstaff.policy import Edition, edition_in_force, judge
+from tipstaff.policy import Clause, Edition, edition_in_force, judge
+from tipstaff.policy.past import keep_question
+from tipstaff.policy.replay import treatment_digest, treatment_of
+from tipstaff.policy.strikes import count as count_strikes
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
     SEALED_TYPES,
@@ -39,6 +42,7 @@ from tipstaff.words import (
     CaseState,
     Channel,
     Disposition,
+    Grade,
     History,
     Incident,
     LetterKind,
@@ -49,13 +53,16 @@ from tipstaff.words import (
     Report,
     ReportOutcome,
     Standing,
+    Trust,
     Use,
     Verdict,
 )
 
 from .desk import Desk
+from .editions import note_use
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
+from .shadow import ask_in_the_shadow
 from .suspension import what_would_follow
 
 SAME_EVENT_WITHIN = timedelta(hours=1)
@@ -162,7 +169,8 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
     weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at)
     verdict, attribution = weighed.verdict, weighed.attribution
     record(
-        "incident.judged", at=at, actor="worker", about=[incident.key, report.key, report.evidence],
+        "incident.judged", at=at, actor="worker",
+        about=[incident.key, report.key, report.evidence, *([desk.shadow.key] if desk.shadow else [])],
         grade=attribution.grade, attribution=attribution.reason, customer=attribution.customer,
         service=attribution.service, downstream=attribution.downstream,
         window=[attribution.earliest, attribution.latest],
@@ -184,7 +192,19 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
         ],
         clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
         disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
+        basis={basis.fact: basis.value for basis in verdict.basis},
+        asked=keep_question(
+            incident.allegation, history=weighed.history, received_at=report.received_at, trust=weighed.trust
+        ),
+        verdict=treatment_digest(treatment_of(verdict)),
     )  # fmt: skip
+    if desk.shadow is not None:
+        ask_in_the_shadow(
+            desk.shadow, incident.allegation, about=(incident.key, report.key), attribution=attribution,
+            applied=weighed.edition, verdict=verdict, trust=weighed.trust, received_at=report.received_at,
+            history_under=lambda edition: _history(incident.allegation, attribution, edition=edition, at=at),
+            at=at, actor="worker",
+        )  # fmt: skip
 
     if Use.FINDING in attribution.grade.allows or attribution.reason is AttributionReason.UNASSIGNED:
         # Somebody uses what nobody was given, or what our sources give to two: an engineer's matter, not a customer's.
@@ -218,20 +238,50 @@ class Weighed:
     verdict: Verdict
     edition: Edition
     history: History
+    trust: Trust | None = None
 
 
-def weigh_allegation(allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime) -> Weighed:
+def weigh_allegation(
+    allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime, trust: Trust | None = None
+) -> Weighed:
     """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
     attribution = who_did_it(allegation, received_at=received_at)
     happened_at = allegation.moment.at if allegation.moment is not None else received_at
     edition = _edition_at(desk.editions, happened_at, received_at)
-    clause, history = edition.clause_for(allegation), History()
-    if clause is not None and attribution.customer is not None:
-        earlier = count_earlier(attribution.customer, group=clause.group, since=at - edition.memory)
-        open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
-        history = History(cases_before=earlier, open_case=open_case.key if open_case else None)
-    verdict = judge(allegation, attribution=attribution, history=history, edition=edition, received_at=received_at)
-    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history)
+    history = _history(allegation, attribution, edition=edition, at=at)
+    verdict = judge(
+        allegation,
+        attribution=attribution,
+        history=history,
+        edition=edition,
+        received_at=received_at,
+        cited=allegation.cited,
+        trust=trust,
+    )
+    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
+
+
+def _history(allegation: Allegation, attribution: Attribution, *, edition: Edition, at: datetime) -> History:
+    """The holder's strikes that count under `edition`, and the case that the report would join."""
+    clause = clause_of(edition, allegation)
+    if clause is None or attribution.customer is None:
+        return History()
+    lifetime = edition.repeats_of(clause.group).lifetime
+    strikes = strikes_of(attribution.customer, group=clause.group, since=at - lifetime)
+    open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
+    return History(
+        cases_before=count_strikes(strikes, group=clause.group, at=at, lifetime=lifetime),
+        open_case=open_case.key if open_case else None,
+    )
+
+
+def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:
+    """The clause that a person named, else the one to which the type leads; None when neither is in the edition.
+
+    A clause that a person named in today's edition may not stand in the one that was in force then: nobody is held to
+    words that were not.
+    """
+    return edition.clause_for(allegation) if allegation.cited is None else edition.clause_named(allegation.cited)
 
 
 def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:
@@ -268,6 +318,10 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
         at=at,
         actor="worker",
     )
+    if opened and attribution.grade is Grade.CONFIRMED and incident.allegation.moment is not None:
+        # What was done over a service shows that it was used, whoever is to blame.
+        used_at = incident.allegation.moment.at
+        note_use(customer.key, edition=weighed.edition, shown_by=incident.key, at=used_at)
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)

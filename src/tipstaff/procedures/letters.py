@@ -164,7 +164,7 @@ def _customer_facts(
     representative = customer.representative
     assert representative is not None, "checked by the caller"
     edition = edition_named(desk, case.edition)
-    clause = edition.clause(case.clause)
+    wording = edition.wording(case.clause, language=representative.language)
     reports = reports_of_case(case.key)
     allegations = [i.allegation for r in reports for i in r.incidents if only is None or i.key in only]
     places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
@@ -187,11 +187,11 @@ def _customer_facts(
         "further": tuple(places[1:]),
         "held": _held(case, [i.key for r in reports for i in r.incidents if only is None or i.key in only]),
         "explanation": case.explanation,
-        "clause": clause.id,
-        "clause_title": clause.title,
-        "clause_text": clause.text,
+        "clause": case.clause,
+        "clause_title": wording.title,
+        "clause_text": wording.text,
         "edition": case.edition,
-        "what_to_do": clause.steps_for(case.type),
+        "what_to_do": wording.steps_for(case.type),
         "answer_by": _answer_by(case, fresh=only is not None, at=at),
         "measure": measure,
         "source_kind": _source_kind(reports),

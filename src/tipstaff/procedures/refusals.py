@@ -2,13 +2,15 @@
 
 from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.rules import AlreadyExtended, IllegalMove
+from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NoSuchEdition, NotAnnounced, WrongStep
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStillStopped
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
-from .casework import AlreadyEnding, NothingToPlan, OwnDecision
-from .suspension import NotWarned
+from .casework import AlreadyEnding, NothingToPlan, OwnDecision, ProposalLapsed
+from .editions import ExamplesDoNotHold
+from .suspension import NotWarned, NotYourDecision
 
 __all__ = [
     "AlreadyEnding",
@@ -16,18 +18,26 @@ __all__ = [
     "AlreadyInACase",
     "AlreadyProposed",
     "AnswerTooLong",
+    "ApproverMustBeAnother",
+    "ExamplesDoNotHold",
     "IllegalMove",
+    "NameTaken",
     "NoSuchCase",
+    "NoSuchEdition",
     "NoSuchLetter",
     "NoSuchMeasure",
     "NoSuchReport",
+    "NotAnnounced",
     "NotForAPersonToDecide",
     "NotStillStopped",
     "NotWarned",
+    "NotYourDecision",
     "NothingProposed",
     "NothingToPlan",
     "OwnDecision",
+    "ProposalLapsed",
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",
+    "WrongStep",
 ]

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "tipstaff.ledger",
     "tipstaff.registry",
     "tipstaff.attribution",
+    "tipstaff.editions",
     "tipstaff.intake",
     "tipstaff.cases",
     "tipstaff.notices",

@@ -11,6 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from tipstaff.policy.deciding import may_decide as decides
 from tipstaff.words import Case, Role
 
 STAFF_ROLES = (Role.ANALYST, Role.LEAD, Role.COUNSEL, Role.ENGINEER, Role.ADMINISTRATOR)
@@ -34,6 +35,9 @@ class Ability(enum.StrEnum):
     SEND_AGAIN = "send a letter again"
     KEEP_REGISTRY = "change customers and what they hold, and undo changes"
     ADMIT = "accept or refuse new customers"
+    DRAFT_POLICY = "write a new edition of the policy"
+    APPROVE_POLICY = "approve an edition that somebody else wrote"
+    POST_POLICY = "announce and post an approved edition"
     MANAGE_STAFF = "add staff and change roles"
 
 
@@ -46,9 +50,11 @@ ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
         | {Ability.KEEP_REGISTRY, Ability.ADMIT},
         Role.LEAD: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}
-        | {Ability.LIFT, Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT},
+        | {Ability.LIFT, Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT}
+        | {Ability.DRAFT_POLICY, Ability.POST_POLICY},
         Role.COUNSEL: _DESK
-        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED, Ability.ADMIT},
+        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED, Ability.ADMIT}
+        | {Ability.DRAFT_POLICY, Ability.APPROVE_POLICY, Ability.POST_POLICY},
         Role.ENGINEER: _DESK
         | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT, Ability.KEEP_REGISTRY},
         Role.ADMINISTRATOR: frozenset(
@@ -80,14 +86,8 @@ def may(user: User | AnonymousUser, ability: Ability) -> bool:
 
 
 def may_decide(user: User | AnonymousUser, case: Case) -> bool:
-    """True when the user may decide `case`: some clauses leave that to one role, such as counsel.
-
-    A lead may decide whatever is left to an analyst.
-    """
-    if not may(user, Ability.DECIDE):
-        return False
-    held = roles_of(user)
-    return case.decides is None or case.decides in held or (case.decides is Role.ANALYST and Role.LEAD in held)
+    """True when the user may decide `case`: some clauses leave that to one role, such as counsel."""
+    return may(user, Ability.DECIDE) and decides(roles_of(user), needed=case.decides)
 
 
 def give_roles(user: User, roles: frozenset[Role]) -> None:

@@ -40,7 +40,7 @@ class Headers:
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if request.path.startswith("/static/"):
             return response
-        if request.path not in _PUBLIC:
+        if request.path not in _PUBLIC and not request.path.startswith("/policy/"):
             response.headers.setdefault("Cache-Control", "no-store")
             response.headers.setdefault("X-Robots-Tag", "noindex, nofollow, noarchive")
         return response

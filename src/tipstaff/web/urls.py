@@ -3,12 +3,16 @@
 from django.urls import include, path
 
 from .auth import first, log_in, log_out
+from .public import policy
 from .public import views as public
 
 urlpatterns = [
     path("", public.landing, name="landing"),
-    path("policy", public.policy, name="policy"),
-    path("policy.json", public.policy_json, name="policy_json"),
+    path("policy", policy.policy, name="policy"),
+    path("policy.json", policy.policy_json, name="policy_json"),
+    path("policy/<str:id>.json", policy.policy_json, name="policy_edition_json"),
+    path("policy/<str:id>/changes", policy.changes, name="policy_changes"),
+    path("policy/<str:id>", policy.policy, name="policy_edition"),
     path(".well-known/security.txt", public.security_txt, name="security_txt"),
     path("health", public.health, name="health"),
     path("r/<str:token>", public.report_status, name="report_status"),

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tipstaff import config
 from tipstaff.config import Config, DeviceConfig, MailOut
@@ -17,9 +18,11 @@ from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import keys, sealing
 from tipstaff.intake.protocol import Parser, load_parsers
-from tipstaff.policy import Edition, load_edition, shipped_editions
+from tipstaff.policy import Edition, UnknownClause, edition_files, edition_folders, load_edition, read_files
+from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
+from tipstaff.words import Role
 
 if TYPE_CHECKING:
     from tipstaff.attribution.protocol import Source  # It brings arrays along, which few processes need.
@@ -53,17 +56,62 @@ def parsers() -> tuple[Parser, ...]:
 
 
 @functools.cache
-def editions() -> tuple[Edition, ...]:
-    """The operator's own editions, or the shipped ones."""
-    folder = settings().server.editions_folder
-    if folder is None:
-        return shipped_editions()
-    folders = sorted(f for f in folder.iterdir() if f.is_dir()) if folder.is_dir() else []
+def installed_editions() -> tuple[Edition, ...]:
+    """What this installation came with: the editions in the operator's own folder, or the shipped one."""
+    return tuple(load_edition(folder) for folder in _installed_folders())
+
+
+def _installed_folders() -> list[Path]:
+    own = settings().server.editions_folder
+    folders = edition_folders() if own is None else edition_folders(own)
     if not folders:
-        raise config.BadSetting(
-            f"[server] editions_folder is {folder}, but no edition lies there: one folder for each."
-        )
-    return tuple(load_edition(f) for f in folders)
+        raise config.BadSetting(f"[server] editions_folder is {own}, but no edition lies there: one folder for each.")
+    return folders
+
+
+def editions() -> tuple[Edition, ...]:
+    """What may be judged by: every edition that was posted, each with the moment from which it counts.
+
+    Before the first start has adopted what the installation came with, that is all there is.
+    """
+    from tipstaff.editions.queries import posted_editions
+
+    posted = posted_editions()
+    return tuple(_posted(digest, effective_at) for digest, effective_at in posted) if posted else installed_editions()
+
+
+@functools.lru_cache(maxsize=64)
+def _posted(digest: str, effective_at: datetime) -> Edition:
+    """An edition as it was posted. Its folder may be gone: what counts is kept on record."""
+    from tipstaff.editions.queries import files_of
+
+    files = {name: text.encode() for name, text in files_of(digest).items()}
+    edition = read_files(files, where=f"edition {digest[:12]}")
+    assert edition.digest == digest, "what is kept is what was posted"
+    return replace(edition, effective_at=effective_at)
+
+
+def adopt_editions() -> None:
+    """At the first start: what the installation came with is posted, and the record says so."""
+    from tipstaff.procedures.editions import adopt_installed
+
+    adopt_installed([edition_files(folder) for folder in _installed_folders()], at=now())
+
+
+@functools.cache
+def shadow() -> Shadow | None:
+    """The edition, or some clauses of one, that runs in the shadow, if the settings name one."""
+    own = settings().server
+    if own.shadow_folder is None:
+        if own.shadow_clauses:
+            raise config.BadSetting(
+                "[server] shadow_clauses names clauses, but no shadow_folder says of which edition."
+            )
+        return None
+    try:
+        return Shadow(edition=load_edition(own.shadow_folder), clauses=own.shadow_clauses)
+    except UnknownClause as why:
+        raise config.BadSetting(f"[server] shadow_clauses: {why}.") from why
 
 
 @functools.cache
@@ -165,6 +213,11 @@ def report_link(report: str, at: datetime) -> str:
     return f"{settings().public_url}/r/{links.make_report_link(report, at=at, expires_at=at + REPORT_LINK_LASTS)}"
 
 
+def policy_link(edition: str) -> str:
+    """Where an edition of the policy is shown, and what it changes."""
+    return f"{settings().public_url}/policy/{quote(edition)}/changes"
+
+
 def enqueue(job: str, key: str) -> None:
     """Ask for background work in the caller's transaction."""
     from .jobs import defer
@@ -172,22 +225,35 @@ def enqueue(job: str, key: str) -> None:
     defer(job, key)
 
 
-@functools.cache
+def _roles_of(name: str) -> frozenset[Role]:
+    from tipstaff.procedures.staffing import roles_of
+
+    return roles_of(name)
+
+
 def desk() -> Desk:
-    """What every procedure needs."""
+    """What every procedure needs, with the editions that are posted by now."""
+    return _desk(editions())
+
+
+@functools.lru_cache(maxsize=2)
+def _desk(editions: tuple[Edition, ...]) -> Desk:
     own = settings()
     return Desk(
         operator=own.operator.name,
         abuse_address=own.operator.abuse_address,
         own_addresses=frozenset({own.operator.abuse_address.lower(), own.from_address.lower()}),
         own_domains=frozenset(d.lower() for d in own.operator.own_domains),
-        editions=editions(),
+        editions=editions,
         parsers=parsers(),
         abilities=abilities,
         mail_out_ready=bool(own.mail_out.host),
         complainant_hourly_max=own.mail_out.complainant_hourly_max,
+        roles_of=_roles_of,
+        shadow=shadow(),
         enqueue=enqueue,
         seal=_seal,
         portal_link=portal_link,
+        policy_link=policy_link,
         report_link=report_link,
     )

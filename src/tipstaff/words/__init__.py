@@ -14,6 +14,7 @@ from .admission import (
 )
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, SubjectKind
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
+from .editions import EditionOnRecord, EditionState, FirstUse
 from .holders import (
     Attribution,
     AttributionReason,
@@ -68,9 +69,23 @@ from .reports import (
     ReportOutcome,
 )
 from .resources import LetterOfAuthority, Resource, ResourceKind
-from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severity, Verdict
+from .trust import EvidenceGrade, Trust
+from .verdicts import (
+    DOUBTS,
+    Basis,
+    Disposition,
+    Fact,
+    History,
+    NoticePosture,
+    Reason,
+    Rung,
+    Severity,
+    Strike,
+    Verdict,
+)
 
 __all__ = [
+    "DOUBTS",
     "PUBLIC",
     "SEALED_TYPES",
     "XARF_TYPES",
@@ -83,6 +98,7 @@ __all__ = [
     "Attachment",
     "Attribution",
     "AttributionReason",
+    "Basis",
     "Binding",
     "Candidate",
     "Case",
@@ -97,9 +113,14 @@ __all__ = [
     "Degree",
     "Direction",
     "Disposition",
+    "EditionOnRecord",
+    "EditionState",
     "Ending",
     "Entry",
     "Evidence",
+    "EvidenceGrade",
+    "Fact",
+    "FirstUse",
     "Gap",
     "Grade",
     "Ground",
@@ -156,8 +177,10 @@ __all__ = [
     "Standing",
     "StandingPeriod",
     "Step",
+    "Strike",
     "SubjectKind",
     "Tier",
+    "Trust",
     "Urgency",
     "Usage",
     "UsageKind",

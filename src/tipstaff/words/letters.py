@@ -22,6 +22,8 @@ class LetterKind(enum.StrEnum):
     """To the representative: somebody else reviews it and the clock stands."""
     EXTENSION_GRANTED = "extension_granted"
     """To the representative: the new deadline."""
+    POLICY_CHANGE = "policy_change"
+    """To the representative: the acceptable use policy changes, from when, and what."""
     ACKNOWLEDGEMENT = "acknowledgement"
     """To the complainant: received, what we understood, the reference."""
     NEEDS_DETAIL = "needs_detail"

@@ -152,6 +152,8 @@ class Allegation:
     claimant: str | None = None
     confidence: float = 1.0
     """How sure the reader is of type and source, 0 to 1."""
+    cited: str | None = None
+    """The clause that a person names for it, whatever its type leads to; no reader sets it."""
 
     @property
     def category(self) -> str:

@@ -25,6 +25,8 @@ SHIPPED = Path(tipstaff.policy.__file__).parent / "editions" / "2026-01"
 GOLDEN = Path(__file__).parent / "golden" / "mistakes.txt"
 
 SPAM = "clauses/mail.unsolicited.toml"
+FORGED = "clauses/routes.forged.toml"
+BURST = 'findings = ["mail.burst"]\nwhen = "facts.messages_per_minute >= 500 && facts.recipients <= 5"'
 MISTAKES: list[tuple[str, str, str | re.Pattern[str], str]] = [
     # (what is wrong, file, text, what it becomes)
     ("an unknown key", SPAM, 'severity = "medium"', 'severty = "medium"'),
@@ -49,7 +51,23 @@ MISTAKES: list[tuple[str, str, str | re.Pattern[str], str]] = [
     ("an unknown word in an example", SPAM, 'grade = "ambiguous"', 'grade = "vague"'),
     ("an unknown key in an example", SPAM, "age_days = 200", "age_weeks = 30"),
     ("steps for what does not lead here", SPAM, '"messaging/bulk_messaging" = ', '"messaging/bulk" = '),
-    ("a name that is no test", SPAM, '"tests/rooms/policy/test_examples.py::', '"test_examples.py::'),
+    ("a name that is no test", SPAM, '"tests/procedures/', '"procedures/'),
+    ("something that serves nothing", SPAM, '"procedure: suspension"', '"suspension"'),
+    ("a clause that awaits something and is proved", SPAM, "served_by = ", 'awaits = "A thing."\nserved_by = '),
+    ("an unknown automatic step", SPAM, '"corroborate"', '"corroborat"'),
+    (
+        "an operator's clause that would judge",
+        "clauses/way.forward.toml",
+        'acts = "operator"',
+        'acts = "operator"\nkind = "conduct"',
+    ),
+    ("a condition that cannot be read", FORGED, "facts.seen_by >= 3", "facts.seen_by >="),
+    ("a condition about something else", FORGED, "facts.seen_by >= 3", "weather.rain >= 3"),
+    ("a condition that calls what is not there", FORGED, "facts.seen_by >= 3", "twice(3) > 1"),
+    ("a finding of no form", FORGED, 'findings = ["routes.', 'findings = ["Routes/'),
+    ("an example about nothing", FORGED, 'type = "unknown/unknown", ', ""),
+    ("an event that a clause of conduct answers", FORGED, "findings = ", 'events = ["a.b"]\nfindings = '),
+    ("two clauses for one finding", FORGED, re.compile(r"findings = .*\nwhen = .*"), BURST),
     ("a sealed kind that is told", "clauses/content.child_abuse.toml", '"withheld"', '"before"'),
     ("a file that is not TOML", SPAM, "rows = [18]", "rows = [18"),
     ("an instant without a zone", "edition.toml", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00"),
@@ -58,7 +76,17 @@ MISTAKES: list[tuple[str, str, str | re.Pattern[str], str]] = [
     ("a clock that serves nothing", "edition.toml", 'clause = "way.mailbox"', 'clause = "way.post"'),
     ("a clock of no length", "edition.toml", "hours = 4\n", ""),
     ("an operator's clock with a statute's source", "edition.toml", '"statute"\nsource', '"operator"\nsource'),
+    ("business days of nowhere", "edition.toml", 'region = "US"\n', ""),
+    ("holidays of a place that is not there", "edition.toml", 'region = "US"', 'region = "XX"'),
+    ("a notice that is withheld without end", "clauses/content.child_abuse.toml", "withheld_days = 30\n", ""),
     ("a window that ends before it begins", "edition.toml", "not_before = 10", "not_before = 15"),
+    (
+        "repeats of a group that no clause has",
+        "edition.toml",
+        "[repeats.mail]",
+        "[repeats.post]\ndays = 9\n\n[repeats.mail]",
+    ),
+    ("steps that do not rise", "edition.toml", "strikes = 3", "strikes = 3\n\n[[repeats.mail.step]]\nstrikes = 2"),
 ]
 
 
@@ -76,7 +104,7 @@ def mistaken(folder: Path, file: str, wrong: str | re.Pattern[str], instead: str
 def said_of(folder: Path, file: str, wrong: str | re.Pattern[str], instead: str) -> str:
     copy = mistaken(folder, file, wrong, instead)
     with pytest.raises(BadEdition) as caught:
-        load_edition(copy)
+        load_edition(copy, thorough=True)
     return str(caught.value).replace(str(folder) + os.sep, "")
 
 

@@ -38,6 +38,7 @@ DESK = Desk(
     complainant_hourly_max=20,
     enqueue=lambda job, key: None,
     seal=lambda raw: raw,
+    policy_link=lambda edition: f"https://operator.example.net/policy/{edition}/changes",
     portal_link=lambda case, at: "",
     report_link=lambda report, at: "",
 )

@@ -1,6 +1,6 @@
 """A person's own reading of a report that no reader understood, from a form. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -13,11 +13,21 @@ class BadCorrection(ValueError):
     """What was filled in does not name a type and a source."""
 
 
-def allegation_from(form: Mapping[str, str]) -> Allegation:
-    """The allegation as filled in; raise BadCorrection with a sentence about the first thing that does not fit."""
-    kind = form.get("type", "")
-    if kind not in XARF_TYPES - SEALED_TYPES:
-        raise BadCorrection("Choose what kind of complaint it is.")
+ANY_TYPE = "unknown/unknown"
+"""What no XARF type names; then a person says which clause was broken."""
+
+
+def allegation_from(form: Mapping[str, str], *, clauses: Collection[str]) -> Allegation:
+    """The allegation as filled in; raise BadCorrection with a sentence about the first thing that does not fit.
+
+    `clauses` are those of the edition in force that somebody can be judged under.
+    """
+    cited = form.get("clause", "") or None
+    if cited is not None and cited not in clauses:
+        raise BadCorrection("That clause does not stand in the edition in force.")
+    kind = form.get("type", "") or (ANY_TYPE if cited else "")
+    if kind not in (XARF_TYPES - SEALED_TYPES) | ({ANY_TYPE} if cited else set()):
+        raise BadCorrection("Choose what kind of complaint it is, or which clause was broken.")
     source, url = asked_text(form, "source"), asked_text(form, "url", characters_max=2000)
     if not source and not url:
         raise BadCorrection("Give the address or the URL that is complained about.")
@@ -31,6 +41,7 @@ def allegation_from(form: Mapping[str, str]) -> Allegation:
         source_port=_port(asked_text(form, "source_port")),
         url=url or None,
         moment=_moment(asked_text(form, "at")),
+        cited=cited,
     )
 
 

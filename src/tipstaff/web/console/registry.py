@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
 from tipstaff.cases.queries import list_cases as every_case
+from tipstaff.editions.queries import first_uses_of
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.procedures import admission, registering
 from tipstaff.registry import queries as registry
@@ -98,6 +99,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         users=registry.users_of(key),
         standings=registry.standings_of(key),
         acceptances=registry.acceptances_of(key),
+        first_uses=first_uses_of(key),
         letters=registry.letters_of_authority(key),
         services=registry.services_of(key),
         holdings=holdings,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import importing, registry, staff, views
+from . import editions, importing, registry, replays, staff, views
 
 app_name = "console"
 urlpatterns = [
@@ -37,6 +37,10 @@ urlpatterns = [
     path("measures/<str:key>/lift", views.lift, name="lift"),
     path("measures/<str:key>/taken-as-lifted", views.take_as_lifted, name="take_as_lifted"),
     path("policy", views.policy, name="policy"),
+    path("policy/replay", replays.replay, name="replay"),
+    path("policy/shadow", replays.shadow, name="shadow"),
+    path("editions", editions.editions, name="editions"),
+    path("editions/<str:id>/<slug:action>", editions.step, name="edition_step"),
     path("record", views.record, name="record"),
     path("sealed", views.sealed, name="sealed"),
     path("health", views.health, name="health"),

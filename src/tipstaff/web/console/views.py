@@ -19,7 +19,7 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
-from tipstaff.policy.editions import edition_in_force
+from tipstaff.policy import Edition, edition_in_force
 from tipstaff.procedures import casework, complaint
 from tipstaff.procedures.refusals import (
     AlreadyEnding,
@@ -35,7 +35,9 @@ from tipstaff.procedures.refusals import (
     NothingToPlan,
     NotStillStopped,
     NotWarned,
+    NotYourDecision,
     OwnDecision,
+    ProposalLapsed,
     SealedStaysSealed,
     SecondMustBeAnother,
     StaleCase,
@@ -56,7 +58,7 @@ from .sentences import tell, tell_all
 REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
     NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
-    NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding, NothingToPlan,
+    NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
@@ -217,6 +219,7 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         steps=reads.steps_of(key),
         letters=notices.letters_of_report(key),
         types=sorted(XARF_TYPES - SEALED_TYPES),
+        clauses=[c for c in _in_force().clauses if c.judged and not SEALED_TYPES & set(c.applies_to)],
     )
 
 
@@ -253,7 +256,7 @@ def read_as(request: StaffRequest, key: str) -> HttpResponse:
     """Say what a report alleges when no reader could."""
 
     def run() -> str:
-        allegation = allegation_from(request.POST)
+        allegation = allegation_from(request.POST, clauses={c.id for c in _in_force().clauses if c.judged})
         complaint.correct_reading(
             key, allegations=(allegation,), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
         )
@@ -451,6 +454,10 @@ def search(request: StaffRequest) -> HttpResponse:
         reports=intake.list_reports(search=q, limit=25) if q else [],
         customers=registry.list_customers(search=q, limit=25) if q else [],
     )
+
+
+def _in_force() -> Edition:
+    return edition_in_force(wiring.editions(), at=wiring.now())
 
 
 def _console(request: StaffRequest, template: str, *, here: str, **context: Any) -> HttpResponse:

@@ -9,8 +9,6 @@ from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
 from tipstaff.intake.queries import get_report
-from tipstaff.policy.clauses import Edition
-from tipstaff.policy.editions import edition_in_force
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_report_link
 from tipstaff.words import ReportOutcome
 
@@ -21,44 +19,6 @@ from ..pages import show_page
 def landing(request: HttpRequest) -> HttpResponse:
     """How to report, and where the policy is."""
     return show_page(request, "tipstaff/public/landing.html")
-
-
-@require_safe
-def policy(request: HttpRequest) -> HttpResponse:
-    """The edition in force, for people."""
-    return show_page(request, "tipstaff/public/policy.html", edition=_in_force())
-
-
-@require_safe
-def policy_json(request: HttpRequest) -> JsonResponse:
-    """The edition in force, for machines."""
-    edition = _in_force()
-    return JsonResponse(
-        {
-            "edition": edition.id,
-            "title": edition.title,
-            "entity": edition.entity,
-            "locale": edition.locale,
-            "effective_at": edition.effective_at.isoformat(),
-            "sha256": edition.digest,
-            "introduction": edition.introduction,
-            "clauses": [
-                {
-                    "id": clause.id,
-                    "title": clause.title,
-                    "text": clause.text,
-                    "types": list(clause.applies_to),
-                    "answer_within_hours": clause.answer_within.total_seconds() / 3600
-                    if clause.answer_within
-                    else None,
-                    "what_to_do": list(clause.what_to_do),
-                    "ladder": [{"scope": r.scope.name.lower(), "degree": r.degree.name.lower()} for r in clause.ladder],
-                    "examples": [{"id": x.id, "kind": x.kind.value, "says": x.says} for x in clause.examples],
-                }
-                for clause in edition.clauses
-            ],
-        }
-    )
 
 
 @require_safe
@@ -156,10 +116,6 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 def _trouble(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     return show_page(request, "tipstaff/public/trouble.html", status=status, trouble_title=title, trouble_text=text)
-
-
-def _in_force() -> Edition:
-    return edition_in_force(wiring.editions(), at=wiring.now())
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -1,0 +1,244 @@
+"""`tipstaff policy draft`, `approve`, `announce`, `publish` ...: the way of an edition, from the command line."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tipstaff.cli.base import database
+from tipstaff.words import EditionOnRecord, EditionState
+
+if TYPE_CHECKING:
+    pass
+
+_Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Its id, such as 2026-07.")]
+_By = Annotated[str, typer.Option("--by", metavar="LOGIN", help="Who does it: a log-in of the staff with that role.")]
+
+
+class NotYours(PermissionError):
+    """The log-in that was named may not do this."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `tipstaff policy`."""
+    for name, command in _COMMANDS.items():
+        app.command(name)(command)
+
+
+def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+    """List every edition on record: how far each has come, who did what, and from when it counts."""
+    from tipstaff.editions.queries import count_accepted, list_editions
+
+    with database():
+        rows = [(edition, count_accepted(edition.digest)) for edition in list_editions()]
+    if as_json:
+        typer.echo(json.dumps([_as_json(edition, accepted) for edition, accepted in rows], indent=2))
+        return
+    for edition, accepted in rows:
+        counts = f", counts from {_stamp(edition.effective_at)}" if edition.effective_at else ""
+        people = f"written by {edition.drafted_by}" + (
+            f", approved by {edition.approved_by}" if edition.approved_by else ""
+        )
+        typer.echo(f"{edition.id:<12} {edition.state.value:<10} {people}{counts}; {accepted} customers accepted it")
+        typer.echo(f"{'':23} SHA-256 {edition.digest}")
+
+
+def draft(
+    folder: Annotated[Path, typer.Argument(help="The edition's folder.", exists=True, file_okay=False)], by: _By
+) -> None:
+    """Keep what you wrote as a draft. Somebody else approves it."""
+    from tipstaff.policy import edition_files
+
+    with _acting(by, "DRAFT_POLICY") as at:
+        from tipstaff.procedures import editions
+
+        drafted = editions.draft(edition_files(folder), at=at, actor=by)
+    typer.echo(f"Edition {drafted.id} is a draft of {by}'s. SHA-256 {drafted.digest}")
+    typer.echo(f"Counsel reads it and says `tipstaff policy approve {drafted.id} --by ...`.")
+
+
+def approve(
+    edition: _Edition,
+    by: _By,
+    why: Annotated[str, typer.Option("--why", help="What was looked at, for the record.")] = "Read and found right.",
+    significant: Annotated[
+        bool, typer.Option("--significant", help="Customers are told, although only words change.")
+    ] = False,
+) -> None:
+    """Approve a draft that somebody else wrote. A change of more than words is significant whatever you say."""
+    with _acting(by, "APPROVE_POLICY") as at:
+        from tipstaff import wiring
+        from tipstaff.procedures import editions
+
+        done = editions.approve(edition, significant=significant, why=why, desk=wiring.desk(), at=at, actor=by)
+    told = "Customers are told before it counts." if done.significant else "Only words change; no letters are needed."
+    typer.echo(f"Edition {done.id}, written by {done.drafted_by}, is approved by {by}. {told}")
+
+
+def announce(edition: _Edition, by: _By) -> None:
+    """Compile an approved edition, and write to every customer about it."""
+    with _acting(by, "POST_POLICY") as at:
+        _compile(edition, by=by, at=at)
+        _announce(edition, by=by, at=at)
+
+
+def publish(edition: _Edition, by: _By) -> None:
+    """Take an approved edition the rest of its way: compile, announce if it matters to customers, and post it."""
+    with _acting(by, "POST_POLICY") as at:
+        from tipstaff import wiring
+        from tipstaff.procedures import editions
+
+        known = _compile(edition, by=by, at=at)
+        if known.significant and known.state is EditionState.COMPILED:
+            _announce(edition, by=by, at=at)
+        posted = editions.post(edition, desk=wiring.desk(), at=at, actor=by)
+    typer.echo(f"Posted: edition {posted.id} counts from {_stamp(posted.effective_at)}. SHA-256 {posted.digest}")
+
+
+def withdraw(
+    edition: _Edition, by: _By, why: Annotated[str, typer.Option("--why", help="Why it is given up.")]
+) -> None:
+    """Give up an edition that was not posted yet. It stays on record, and its name becomes free."""
+    with _acting(by, "DRAFT_POLICY") as at:
+        from tipstaff.procedures import editions
+
+        editions.withdraw(edition, why=why, at=at, actor=by)
+    typer.echo(f"Edition {edition} is given up.")
+
+
+def accepted(
+    customer: Annotated[str, typer.Argument(help="A customer's key.")],
+    used_at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--used-at", formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"], help="Note a use, with its zone."
+        ),
+    ] = None,
+    shown_by: Annotated[str, typer.Option("--shown-by", help="What shows the use.")] = "",
+) -> None:
+    """Show which editions a customer accepted by using a service, and when; or note a use that somebody saw."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.editions.queries import first_uses_of
+        from tipstaff.policy import edition_in_force
+        from tipstaff.procedures import editions
+        from tipstaff.registry.queries import get_customer
+
+        if get_customer(customer) is None:
+            typer.echo(f"There is no customer {customer}.", err=True)
+            raise typer.Exit(1)
+        if used_at is not None:
+            if not shown_by:
+                typer.echo("Say with --shown-by what shows the use.", err=True)
+                raise typer.Exit(2)
+            edition = edition_in_force(wiring.editions(), at=used_at)
+            new = editions.note_use(customer, edition=edition, shown_by=shown_by, at=used_at)
+            typer.echo("Noted." if new else f"An earlier use under edition {edition.id} is on record already.")
+        found = first_uses_of(customer)
+    for each in found:
+        typer.echo(f"{each.edition:<12} {_stamp(each.accepted_at)}  shown by {each.shown_by}")
+    if not found:
+        typer.echo(f"Nothing shows yet that {customer} used a service under any edition.")
+
+
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "list": list_all,
+    "draft": draft,
+    "approve": approve,
+    "announce": announce,
+    "publish": publish,
+    "withdraw": withdraw,
+    "accepted": accepted,
+}
+
+
+@contextmanager
+def _acting(by: str, ability: str) -> Iterator[datetime]:
+    """The database, the time, and the certainty that `by` may do it; a refusal is a sentence and exit code 1."""
+    with database():
+        from django.contrib.auth.models import User
+
+        from tipstaff import wiring
+        from tipstaff.editions import operations as refused
+        from tipstaff.procedures.editions import ExamplesDoNotHold
+        from tipstaff.web.roles import Ability, may
+
+        user = User.objects.filter(username=by).first()
+        wanted = Ability[ability]
+        if user is None or not may(user, wanted):
+            raise NotYours(f"{by} may not {wanted.value}; the console's staff page shows who may.")
+        try:
+            yield wiring.now()
+        except ExamplesDoNotHold as why:
+            for mismatch in why.mismatches:
+                typer.echo(str(mismatch), err=True)
+            typer.echo("It stays as it was: an edition is compiled only when its examples hold.", err=True)
+            raise typer.Exit(1) from why
+        except (
+            refused.ApproverMustBeAnother,
+            refused.NameTaken,
+            refused.NoSuchEdition,
+            refused.NotAnnounced,
+            refused.WrongStep,
+        ) as why:
+            typer.echo(f"{why}: {type(why).__doc__}", err=True)
+            raise typer.Exit(1) from why
+
+
+def _compile(id: str, *, by: str, at: datetime) -> EditionOnRecord:
+    """Compile an edition that is approved; one that is further stays as it is."""
+    from tipstaff import wiring
+    from tipstaff.editions.operations import NoSuchEdition
+    from tipstaff.editions.queries import get_edition
+    from tipstaff.procedures import editions
+
+    known = get_edition(id)
+    if known is None:
+        raise NoSuchEdition(id)
+    if known.state is not EditionState.APPROVED:
+        return known
+    known = editions.compile(id, desk=wiring.desk(), at=at, actor=by)
+    done = known.effects
+    typer.echo(
+        f"Compiled: {done['examples']} examples hold; of {done['past_judged']} past reports, "
+        f"{done['past_judged_otherwise']} would be judged otherwise than under edition {done['compared_with']}."
+    )
+    return known
+
+
+def _announce(id: str, *, by: str, at: datetime) -> None:
+    from tipstaff import wiring
+    from tipstaff.ledger.queries import entries_about
+    from tipstaff.procedures import editions
+
+    done = editions.announce(id, desk=wiring.desk(), at=at, actor=by)
+    noted = [entry for entry in entries_about(done.digest) if entry.what == "edition.announced"][-1].detail
+    typer.echo(f"Announced: {noted['letters']} letters; {noted['unreachable']} customers have named nobody.")
+
+
+def _stamp(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at is not None else ""
+
+
+def _as_json(edition: EditionOnRecord, accepted: int) -> dict[str, object]:
+    return {
+        "id": edition.id,
+        "sha256": edition.digest,
+        "state": edition.state.value,
+        "title": edition.title,
+        "drafted_by": edition.drafted_by,
+        "drafted_at": edition.drafted_at.isoformat(),
+        "approved_by": edition.approved_by or None,
+        "approved_at": edition.approved_at and edition.approved_at.isoformat(),
+        "significant": edition.significant,
+        "effects": dict(edition.effects),
+        "announced_at": edition.announced_at and edition.announced_at.isoformat(),
+        "posted_by": edition.posted_by or None,
+        "posted_at": edition.posted_at and edition.posted_at.isoformat(),
+        "effective_at": edition.effective_at and edition.effective_at.isoformat(),
+        "accepted_by_customers": accepted,
+    }

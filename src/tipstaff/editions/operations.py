@@ -1,0 +1,166 @@
+"""Writes of the editions' room. Each is one transaction with its entry in the record.
+
+DRAFT -> APPROVED -> COMPILED -> ANNOUNCED -> POSTED
+                             `-> POSTED, when nothing changes that matters to customers
+any but POSTED -> WITHDRAWN
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from tipstaff.ledger.operations import record
+from tipstaff.words import EditionOnRecord, EditionState, FirstUse, require_aware
+
+from .models import AcceptanceRow, EditionRow
+from .rows import acceptance_of, edition_of
+
+
+class NoSuchEdition(LookupError):
+    """No edition of that name is on record."""
+
+
+class NameTaken(ValueError):
+    """An edition of that name is on record already; give the draft another id."""
+
+
+class WrongStep(ValueError):
+    """An edition takes its steps in order: draft, approve, compile, announce, post."""
+
+
+class ApproverMustBeAnother(ValueError):
+    """Whoever wrote an edition does not approve it."""
+
+
+class NotAnnounced(ValueError):
+    """The change matters to customers, so they are told before it counts."""
+
+
+@transaction.atomic
+def draft(id: str, *, digest: str, title: str, files: Mapping[str, str], at: datetime, actor: str) -> EditionOnRecord:
+    """Keep a draft. The same files again are the same draft; raises NameTaken."""
+    known = EditionRow.objects.filter(digest=digest).first()
+    if known is not None and known.state != EditionState.WITHDRAWN:
+        return edition_of(known)
+    if known is not None or EditionRow.objects.filter(name=id).exclude(state=EditionState.WITHDRAWN).exists():
+        raise NameTaken(id)
+    row = EditionRow.objects.create(
+        name=id, digest=digest, title=title, files=dict(files), state=EditionState.DRAFT,
+        drafted_by=actor, drafted_at=require_aware(at),
+    )  # fmt: skip
+    record("edition.drafted", at=at, actor=actor, about=[_key(row), digest], title=title, files=len(files))
+    return edition_of(row)
+
+
+@transaction.atomic
+def approve(id: str, *, significant: bool, why: str, at: datetime, actor: str) -> EditionOnRecord:
+    """Counsel finds the words right; raises ApproverMustBeAnother, WrongStep."""
+    row = _lock(id, EditionState.DRAFT)
+    if actor == row.drafted_by:
+        raise ApproverMustBeAnother(id)
+    row.state, row.approved_by, row.approved_at = EditionState.APPROVED, actor, require_aware(at)
+    row.significant = significant
+    row.save()
+    record(
+        "edition.approved", at=at, actor=actor, about=[_key(row), row.digest], drafted_by=row.drafted_by,
+        significant=significant, why=why,
+    )  # fmt: skip
+    return edition_of(row)
+
+
+@transaction.atomic
+def note_compiled(id: str, *, effects: Mapping[str, object], at: datetime, actor: str) -> EditionOnRecord:
+    """All its examples hold, and what it would change is known; raises WrongStep."""
+    row = _lock(id, EditionState.APPROVED, EditionState.COMPILED)
+    row.state, row.compiled_at, row.effects = EditionState.COMPILED, require_aware(at), dict(effects)
+    row.save()
+    record("edition.compiled", at=at, actor=actor, about=[_key(row), row.digest], **dict(effects))
+    return edition_of(row)
+
+
+@transaction.atomic
+def note_announced(id: str, *, letters: int, unreachable: int, at: datetime, actor: str) -> EditionOnRecord:
+    """Customers were written to; raises WrongStep."""
+    row = _lock(id, EditionState.COMPILED)
+    row.state, row.announced_at = EditionState.ANNOUNCED, require_aware(at)
+    row.save()
+    record(
+        "edition.announced", at=at, actor=actor, about=[_key(row), row.digest], letters=letters, unreachable=unreachable
+    )
+    return edition_of(row)
+
+
+@transaction.atomic
+def post(id: str, *, effective_at: datetime, at: datetime, actor: str) -> EditionOnRecord:
+    """Fix digest and moment for good: from `effective_at` on it counts; raises WrongStep, NotAnnounced."""
+    row = _lock(id, EditionState.COMPILED, EditionState.ANNOUNCED)
+    if row.significant and row.announced_at is None:
+        raise NotAnnounced(id)
+    assert effective_at >= at, "nobody is bound to words that were not posted yet"
+    row.state, row.posted_by, row.posted_at = EditionState.POSTED, actor, require_aware(at)
+    row.effective_at = require_aware(effective_at)
+    row.save()
+    record(
+        "edition.posted", at=at, actor=actor, about=[_key(row), row.digest], effective_at=effective_at,
+        drafted_by=row.drafted_by, approved_by=row.approved_by, announced_at=row.announced_at,
+    )  # fmt: skip
+    return edition_of(row)
+
+
+@transaction.atomic
+def adopt(id: str, *, digest: str, title: str, files: Mapping[str, str], effective_at: datetime, at: datetime) -> bool:
+    """Take in an edition that came with the installation; False when anything is posted under that name already."""
+    if EditionRow.objects.filter(name=id, state=EditionState.POSTED).exists():
+        return False
+    row, new = EditionRow.objects.get_or_create(
+        digest=digest,
+        defaults={
+            "name": id, "title": title, "files": dict(files), "state": EditionState.POSTED, "adopted": True,
+            "drafted_by": "installation", "drafted_at": require_aware(at), "posted_by": "installation",
+            "posted_at": at, "effective_at": require_aware(effective_at),
+        },
+    )  # fmt: skip
+    if new:
+        record("edition.adopted", at=at, actor="installation", about=[_key(row), digest], effective_at=effective_at)
+    return new
+
+
+@transaction.atomic
+def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
+    """Give an edition up that was not posted; raises WrongStep."""
+    row = _lock(id, *(state for state in EditionState if state is not EditionState.POSTED))
+    row.state = EditionState.WITHDRAWN
+    row.save()
+    record("edition.withdrawn", at=at, actor=actor, about=[_key(row), row.digest], why=why)
+    return edition_of(row)
+
+
+@transaction.atomic
+def accept(customer: str, *, edition: str, digest: str, shown_by: str, at: datetime) -> tuple[FirstUse, bool]:
+    """Note a customer's use under an edition; (acceptance, False) when an earlier use is on record."""
+    row, new = AcceptanceRow.objects.get_or_create(
+        customer=customer,
+        digest=digest,
+        defaults={"edition": edition, "accepted_at": require_aware(at), "shown_by": shown_by},
+    )
+    if new:
+        record(
+            "edition.accepted", at=at, actor="customer", about=[customer, f"edition {edition}", digest],
+            shown_by=shown_by,
+        )  # fmt: skip
+    return acceptance_of(row), new
+
+
+def _lock(id: str, *states: EditionState) -> EditionRow:
+    """The edition of that name, locked, in one of these states."""
+    row = EditionRow.objects.select_for_update().filter(name=id).exclude(state=EditionState.WITHDRAWN).first()
+    if row is None:
+        raise NoSuchEdition(id)
+    if row.state not in states:
+        raise WrongStep(f"{id} is {row.state}")
+    return row
+
+
+def _key(row: EditionRow) -> str:
+    return f"edition {row.name}"

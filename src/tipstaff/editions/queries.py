@@ -1,0 +1,50 @@
+"""Reads of the editions' room."""
+
+from datetime import datetime
+
+from tipstaff.words import EditionOnRecord, EditionState, FirstUse
+
+from .models import AcceptanceRow, EditionRow
+from .rows import acceptance_of, edition_of
+
+
+def list_editions() -> list[EditionOnRecord]:
+    """Every edition, the newest draft first."""
+    return [edition_of(row) for row in EditionRow.objects.defer("files").order_by("-drafted_at", "-id")]
+
+
+def get_edition(id: str) -> EditionOnRecord | None:
+    """The edition of that name that was not given up, or else the one given up last."""
+    rows = list(EditionRow.objects.defer("files").filter(name=id).order_by("-id"))
+    kept = [row for row in rows if row.state != EditionState.WITHDRAWN]
+    return edition_of((kept or rows)[0]) if rows else None
+
+
+def files_of(digest: str) -> dict[str, str]:
+    """An edition's files; raises KeyError."""
+    row = EditionRow.objects.filter(digest=digest).first()
+    if row is None:
+        raise KeyError(digest)
+    return dict(row.files)
+
+
+def posted_editions() -> list[tuple[str, datetime]]:
+    """(digest, from when it counts) of everything that was posted: one small query, asked before each judgement."""
+    rows = EditionRow.objects.filter(state=EditionState.POSTED).order_by("effective_at", "id")
+    return [(digest, at) for digest, at in rows.values_list("digest", "effective_at") if at is not None]
+
+
+def first_uses_of(customer: str) -> list[FirstUse]:
+    """Which editions a customer accepted, and by what use, the latest first."""
+    return [acceptance_of(row) for row in AcceptanceRow.objects.filter(customer=customer).order_by("-accepted_at")]
+
+
+def accepted(customer: str, *, digest: str) -> FirstUse | None:
+    """When a customer accepted an edition; None when nothing shows it."""
+    row = AcceptanceRow.objects.filter(customer=customer, digest=digest).first()
+    return acceptance_of(row) if row else None
+
+
+def count_accepted(digest: str) -> int:
+    """How many customers have accepted an edition."""
+    return AcceptanceRow.objects.filter(digest=digest).count()

@@ -1,0 +1,36 @@
+"""Rows to words."""
+
+from tipstaff.words import EditionOnRecord, EditionState, FirstUse
+
+from .models import AcceptanceRow, EditionRow
+
+
+def edition_of(row: EditionRow) -> EditionOnRecord:
+    """The row as the word that leaves this room."""
+    return EditionOnRecord(
+        id=row.name,
+        digest=row.digest,
+        state=EditionState(row.state),
+        title=row.title,
+        drafted_by=row.drafted_by,
+        drafted_at=row.drafted_at,
+        approved_by=row.approved_by,
+        approved_at=row.approved_at,
+        significant=row.significant,
+        compiled_at=row.compiled_at,
+        effects=row.effects,
+        announced_at=row.announced_at,
+        posted_by=row.posted_by,
+        posted_at=row.posted_at,
+        effective_at=row.effective_at,
+    )
+
+
+def acceptance_of(row: AcceptanceRow) -> FirstUse:
+    return FirstUse(
+        customer=row.customer,
+        edition=row.edition,
+        digest=row.digest,
+        accepted_at=row.accepted_at,
+        shown_by=row.shown_by,
+    )

@@ -1,0 +1,189 @@
+"""What is different between two editions: in words, in rules, and in what the judge would say."""
+
+import difflib
+import enum
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import timedelta
+
+from tipstaff.words import Rung, Verdict
+
+from .clauses import Clause, Edition, Example
+from .examples import verdict_on
+
+
+class ChangeKind(enum.StrEnum):
+    """What kind of change a clause saw. All but WORDS matter to customers whatever anybody says."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    RULES = "rules"
+    """Times, remedies, notice, who decides, or what leads there."""
+    WORDS = "words"
+    """Only how it is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One clause, clock or parameter that is not what it was."""
+
+    kind: ChangeKind
+    what: str
+    """The clause's id, `clock complaint.forward`, or `look_back`."""
+    title: str
+    was: str = ""
+    """The text before; empty for what was added."""
+    now: str = ""
+    rules: tuple[tuple[str, str, str], ...] = ()
+    """(key, before, after) of each rule that changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Something supposed that is judged otherwise."""
+
+    clause: str
+    example: str
+    says: str
+    was: str
+    now: str
+
+
+_WORDS = frozenset({"title", "text", "proof", "what_to_do", "what_to_do_for", "limits", "left_to_people"})
+_NOT_COMPARED = frozenset({"id", "file", "examples", "proved_by", "served_by", "awaits", "rows", "automatic", "record"})
+"""What neither customers nor the judge see the policy by."""
+_PARAMETERS = ("look_back", "memory", "reader_confidence_min", "in_progress", "person_from")
+
+
+def differences(old: Edition, new: Edition) -> tuple[Change, ...]:
+    """Every clause, clock and parameter that differs, in the order of the new edition; removed ones last."""
+    return (*_parameters(old, new), *_clauses(old, new), *_clocks(old, new))
+
+
+def is_significant(old: Edition, new: Edition) -> bool:
+    """Whether anything changes but words: then customers are told (Regulation (EU) 2022/2065, Article 14(2))."""
+    return any(change.kind is not ChangeKind.WORDS for change in differences(old, new))
+
+
+def effects(old: Edition, new: Edition) -> tuple[Effect, ...]:
+    """Every example of either edition that the two judge differently."""
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for edition in (new, old):
+        for clause, example in edition.examples():
+            if (clause.id, example.id) in seen or example.given.event:
+                continue
+            seen.add((clause.id, example.id))
+            was, now = (in_short(_judged(example, clause, under)) for under in (old, new))
+            if was != now:
+                found.append(Effect(clause=clause.id, example=example.id, says=example.says, was=was, now=now))
+    return tuple(found)
+
+
+def marked(was: str, now: str) -> Iterator[tuple[str, str]]:
+    """(`same`, `gone` or `new`, words) in order: both texts word by word."""
+    old, new = re.findall(r"\S+\s*", was), re.findall(r"\S+\s*", now)
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield "same", "".join(old[a:b])
+            continue
+        if a < b:
+            yield "gone", "".join(old[a:b])
+        if c < d:
+            yield "new", "".join(new[c:d])
+
+
+def _judged(example: Example, clause: Clause, edition: Edition) -> Verdict | None:
+    """The verdict under `edition`; None where a person cites a clause that is not in it."""
+    there = any(known.id == clause.id for known in edition.clauses)
+    return verdict_on(example, clause=clause, edition=edition) if there or not example.given.cited else None
+
+
+def in_short(verdict: Verdict | None) -> str:
+    """A verdict in short, without what every new edition changes: its name."""
+    if verdict is None:
+        return "no such clause"
+    parts = [verdict.disposition.value.replace("_", " ")]
+    if verdict.clause:
+        parts.append(verdict.clause)
+    if verdict.answer_within is not None:
+        parts.append(f"{verdict.answer_within.total_seconds() / 3600:g} hours to answer")
+        parts.append(f"notice {verdict.notice.value}")
+    if verdict.decides is not None:
+        parts.append(f"{verdict.decides.value} decides")
+    if verdict.ladder:
+        parts.append(f"up to {_shown(verdict.ladder[-1])}")
+    return ", ".join(parts)
+
+
+def _parameters(old: Edition, new: Edition) -> Iterator[Change]:
+    for name in _PARAMETERS:
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now:
+            yield Change(
+                kind=ChangeKind.RULES, what=name, title=name.replace("_", " ").capitalize(),
+                rules=((name, _shown(was), _shown(now)),),
+            )  # fmt: skip
+    if old.introduction != new.introduction:
+        yield Change(
+            kind=ChangeKind.WORDS, what="introduction", title="Introduction", was=old.introduction, now=new.introduction
+        )
+
+
+def _clauses(old: Edition, new: Edition) -> Iterator[Change]:
+    before = {clause.id: clause for clause in old.clauses}
+    for clause in new.clauses:
+        was = before.pop(clause.id, None)
+        if was is None:
+            yield Change(kind=ChangeKind.ADDED, what=clause.id, title=clause.title, now=clause.text)
+            continue
+        rules = tuple(
+            (field.name, _shown(getattr(was, field.name)), _shown(getattr(clause, field.name)))
+            for field in fields(Clause)
+            if field.name not in _WORDS | _NOT_COMPARED and getattr(was, field.name) != getattr(clause, field.name)
+        )
+        if rules or _words_of(was) != _words_of(clause):
+            kind = ChangeKind.RULES if rules else ChangeKind.WORDS
+            yield Change(
+                kind=kind, what=clause.id, title=clause.title, was=_words_of(was), now=_words_of(clause), rules=rules
+            )
+    for gone in before.values():
+        yield Change(kind=ChangeKind.REMOVED, what=gone.id, title=gone.title, was=gone.text)
+
+
+def _words_of(clause: Clause) -> str:
+    steps = [*clause.what_to_do, *(step for steps in clause.what_to_do_for.values() for step in steps)]
+    return "\n".join((clause.title, clause.text, clause.proof, *steps))
+
+
+def _clocks(old: Edition, new: Edition) -> Iterator[Change]:
+    before = {clock.id: clock for clock in old.clocks}
+    for clock in new.clocks:
+        was = before.pop(clock.id, None)
+        if was is None:
+            yield Change(kind=ChangeKind.ADDED, what=f"clock {clock.id}", title=clock.id, now=clock.says)
+        elif was != clock:
+            rules = tuple(
+                (field.name, _shown(getattr(was, field.name)), _shown(getattr(clock, field.name)))
+                for field in fields(clock)
+                if getattr(was, field.name) != getattr(clock, field.name)
+            )
+            kind = ChangeKind.WORDS if all(key == "says" for key, _, _ in rules) else ChangeKind.RULES
+            yield Change(kind=kind, what=f"clock {clock.id}", title=clock.id, was=was.says, now=clock.says, rules=rules)
+    for gone in before.values():
+        yield Change(kind=ChangeKind.REMOVED, what=f"clock {gone.id}", title=gone.id, was=gone.says)
+
+
+def _shown(value: object) -> str:
+    if value is None or value == "" or value == ():
+        return "nothing"
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds() / 3600:g} hours"
+    if isinstance(value, Rung):
+        return f"{_shown(value.degree)} ({_shown(value.scope)})"
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, enum.IntEnum):
+        return value.name.lower().replace("_", " ")
+    return str(getattr(value, "text", value))

@@ -1,0 +1,104 @@
+"""The words in which a clause says what it is: whom it binds, what it is for, what is automatic, what is kept."""
+
+import enum
+
+
+class Actor(enum.StrEnum):
+    """Whose conduct a clause binds."""
+
+    USER = "user"
+    OPERATOR = "operator"
+    COMPLAINANT = "complainant"
+
+
+class ClauseKind(enum.StrEnum):
+    """What a clause is for. Only conduct is judged."""
+
+    CONDUCT = "conduct"
+    """What a user does or leaves undone; a report or a finding of it is judged."""
+    DUTY = "duty"
+    """What binds by agreement or by law; nobody is judged under it."""
+    PROCEDURE = "procedure"
+    """What the operator does, step by step."""
+
+
+class AutoStep(enum.StrEnum):
+    """What is done without a person. Whether the software does it yet is what coverage says, not this."""
+
+    TAKE_IN = "take_in"
+    """Reports are taken in, told from each other, and tied to who held the address then."""
+    CORROBORATE = "corroborate"
+    """A second, independent source is asked for."""
+    MEASURE = "measure"
+    """Our own measurement looks for it: traffic, mail, names, routes."""
+    RECONCILE = "reconcile"
+    """Records are compared: our plan of addresses, switches, registries, letters of authority."""
+    CHECK_FORM = "check_form"
+    """The form that the law asks for is checked, and its clock begins."""
+    VET = "vet"
+    """Whoever signs up or changes their order is looked up."""
+    SEAL = "seal"
+    """It goes to the sealed queue, and its content is shown to nobody."""
+    TELL = "tell"
+    """A letter is written, and its delivery shown."""
+    PLAN = "plan"
+    """Measures are weighed and tried out on paper, with an end and a way back."""
+    PUBLISH = "publish"
+    """A text is kept in versions, compared, signed and posted."""
+    PROBE = "probe"
+    """The customer's own set-up is asked, at set times and with its leave."""
+    ATTRIBUTE = "attribute"
+    """Who held an address is looked up, and no more is told than was asked."""
+
+
+class RecordKind(enum.StrEnum):
+    """What is kept of a case under a clause."""
+
+    CASE = "case"
+    """The report's digest, who held the address, the edition, the decision."""
+    MEASURE = "measure"
+    """The same, and what was done on which device, with its proof."""
+    LEGAL = "legal"
+    """A register that only counsel reads."""
+    SEALED = "sealed"
+    """A register without any media (row 41)."""
+    POLICY = "policy"
+    """The editions and who approved, announced and accepted them."""
+    ROUTES = "routes"
+    """The case, with what registries and routers said at that time."""
+    LETTERS = "letters"
+    """Who was written to, when, and what their server answered."""
+
+
+class Opens(enum.StrEnum):
+    """What a first report under a clause leads to."""
+
+    CASE = "case"
+    """The holder is told."""
+    PERSON = "person"
+    """Counsel decides before anything is sent."""
+
+
+class Subject(enum.StrEnum):
+    """What is complained about: an address, or a name or URL with no address stated."""
+
+    ADDRESS = "address"
+    NAME = "name"
+
+
+class PortOf(enum.StrEnum):
+    """Where the port comes from that stopping this conduct takes."""
+
+    TARGET = "target"
+    """The port that was attacked."""
+    SOURCE = "source"
+    """The port of the customer's own service."""
+
+
+class ExampleKind(enum.StrEnum):
+    """What an example shows of its clause."""
+
+    HIT = "hit"
+    NEAR_MISS = "near_miss"
+    EXEMPT = "exempt"
+    EXIGENT = "exigent"

@@ -1,0 +1,197 @@
+"""An edition of the policy goes its way: drafted, approved by somebody else, compiled, announced, posted, accepted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from tipstaff.editions import operations
+from tipstaff.editions.operations import NoSuchEdition
+from tipstaff.editions.queries import accepted, files_of, get_edition, posted_editions
+from tipstaff.notices import LetterFacts, compose
+from tipstaff.notices.operations import queue_letter
+from tipstaff.policy import Edition, deadline, edition_in_force, read_files
+from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
+from tipstaff.policy.examples import Mismatch, try_examples
+from tipstaff.registry.queries import list_customers
+from tipstaff.words import Customer, EditionOnRecord, LetterKind, Standing
+
+from .desk import Desk
+from .effects import judge_past
+
+ANNOUNCE_CLOCK = "policy.announce"
+"""The clock of an edition that says how long before it counts a change is announced."""
+
+
+class ExamplesDoNotHold(ValueError):
+    """An edition is compiled only when each of its examples has the verdict that it promises."""
+
+    def __init__(self, mismatches: Sequence[Mismatch]) -> None:
+        self.mismatches = tuple(mismatches)
+        super().__init__("; ".join(str(mismatch) for mismatch in mismatches[:5]))
+
+
+def adopt_installed(editions: Sequence[Mapping[str, bytes]], *, at: datetime) -> list[str]:
+    """At the first start what the installation came with is posted; afterwards only the whole way leads there.
+
+    Of several, those that count already are taken in, or else the one that counts first.
+    """
+    if posted_editions():
+        return []
+    read = sorted(((read_files(files), files) for files in editions), key=lambda pair: pair[0].effective_at)
+    counting = [pair for pair in read if pair[0].effective_at <= at] or read[:1]
+    return [
+        edition.id
+        for edition, files in counting
+        if operations.adopt(
+            edition.id, digest=edition.digest, title=edition.title, files=_texts(files),
+            effective_at=edition.effective_at, at=at,
+        )
+    ]  # fmt: skip
+
+
+def draft(files: Mapping[str, bytes], *, at: datetime, actor: str) -> EditionOnRecord:
+    """Keep what somebody wrote; raises BadEdition for what cannot be read, NameTaken."""
+    edition = read_files(files, thorough=True)
+    return operations.draft(
+        edition.id, digest=edition.digest, title=edition.title, files=_texts(files), at=at, actor=actor
+    )
+
+
+def approve(id: str, *, significant: bool, why: str, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
+    """Counsel approves. A change of rules matters to customers whatever counsel says; one of words may."""
+    matters = significant or is_significant(edition_in_force(desk.editions, at=at), edition_on_record(id))
+    return operations.approve(id, significant=matters, why=why, at=at, actor=actor)
+
+
+def compile(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
+    """Try every example, judge the past anew, and note what would change; raises ExamplesDoNotHold."""
+    edition = edition_on_record(id)
+    mismatches = try_examples(edition)
+    if mismatches:
+        raise ExamplesDoNotHold(mismatches)
+    in_force = edition_in_force(desk.editions, at=at)
+    changed, otherwise = compare(in_force, edition)
+    past = judge_past(in_force, edition)
+    return operations.note_compiled(
+        id,
+        effects={
+            "compared_with": in_force.id,
+            "examples": sum(1 for _ in edition.examples()),
+            "changes": len(changed),
+            "examples_judged_otherwise": len(otherwise),
+            "past_judged": past.judged,
+            "past_judged_otherwise": len(past.otherwise),
+            "first_of_them": [list(each) for each in past.otherwise[:50]],
+        },
+        at=at,
+        actor=actor,
+    )
+
+
+def announce(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
+    """Write to every customer who has named somebody; raises WrongStep. Twice writes no second letter."""
+    edition, in_force = edition_on_record(id), edition_in_force(desk.editions, at=at)
+    counts_from = _earliest(edition, in_force, announced_at=at, at=at)
+    changes = [change for change in differences(in_force, edition) if change.kind is not ChangeKind.WORDS]
+    letters = unreachable = 0
+    with transaction.atomic():
+        for customer in _customers():
+            if customer.representative is None:
+                unreachable += 1
+                continue
+            _write(customer, edition, changes=changes, counts_from=counts_from, desk=desk, at=at, actor=actor)
+            letters += 1
+        noted = operations.note_announced(id, letters=letters, unreachable=unreachable, at=at, actor=actor)
+        desk.enqueue("letters", "all")
+    return noted
+
+
+def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
+    """Fix digest and moment for good. It counts from what it says itself, but never before now or too soon after its
+    announcement; raises WrongStep, NotAnnounced."""
+    known = get_edition(id)
+    if known is None:
+        raise NoSuchEdition(id)
+    edition, in_force = edition_on_record(id), edition_in_force(desk.editions, at=at)
+    counts_from = _earliest(edition, in_force, announced_at=known.announced_at, at=at)
+    return operations.post(id, effective_at=counts_from, at=at, actor=actor)
+
+
+def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
+    """Give up an edition that was not posted; raises WrongStep."""
+    return operations.withdraw(id, why=why, at=at, actor=actor)
+
+
+def note_use(customer: str, *, edition: Edition, shown_by: str, at: datetime) -> bool:
+    """The first use of a service under an edition counts as accepting it; True when this was the first.
+
+    `at` is when the service was used. Before the edition counts nothing is accepted by using anything.
+    """
+    if at < edition.effective_at or accepted(customer, digest=edition.digest) is not None:
+        return False
+    _, new = operations.accept(customer, edition=edition.id, digest=edition.digest, shown_by=shown_by, at=at)
+    return new
+
+
+def compare(old: Edition, new: Edition) -> tuple[tuple[Change, ...], tuple[Effect, ...]]:
+    """The difference in words and rules, and the examples that would be judged otherwise."""
+    return differences(old, new), effects(old, new)
+
+
+def edition_on_record(id: str) -> Edition:
+    """An edition as its files on record say it; raises NoSuchEdition."""
+    known = get_edition(id)
+    if known is None:
+        raise NoSuchEdition(id)
+    return read_files({name: text.encode() for name, text in files_of(known.digest).items()}, where=f"edition {id}")
+
+
+def _earliest(edition: Edition, in_force: Edition, *, announced_at: datetime | None, at: datetime) -> datetime:
+    """From when an edition may count: what it says itself, not before now, and not too soon after its announcement."""
+    moments = [at, edition.effective_at]
+    if announced_at is not None:
+        moments += [deadline(c, at=announced_at).by for c in in_force.clocks if c.id == ANNOUNCE_CLOCK]
+    return max(moments)
+
+
+def _write(
+    customer: Customer,
+    edition: Edition,
+    *,
+    changes: Sequence[Change],
+    counts_from: datetime,
+    desk: Desk,
+    at: datetime,
+    actor: str,
+) -> None:
+    representative = customer.representative
+    assert representative is not None, "checked by the caller"
+    said = edition.said_in(representative.language)
+    titles = {id: wording.title for id, wording in said.clauses.items()} if said else {}
+    facts = LetterFacts(
+        operator=desk.operator,
+        abuse_contact=desk.abuse_address,
+        language=representative.language,
+        customer=customer.name,
+        representative=representative.name,
+        timezone=representative.timezone,
+        edition=edition.id,
+        counts_from=counts_from,
+        changes=tuple(titles.get(change.what, change.title) for change in changes),
+        policy_link=desk.policy_link(edition.id),
+    )
+    queue_letter(
+        LetterKind.POLICY_CHANGE, once=f"policy:{edition.digest}:{customer.key}", to=representative.email,
+        draft=compose(LetterKind.POLICY_CHANGE, facts=facts), case=None, report=None, at=at, actor=actor,
+        held=not desk.mail_out_ready,
+    )  # fmt: skip
+
+
+def _customers() -> list[Customer]:
+    """All customers whose contract runs."""
+    return [c for c in list_customers(limit=1_000_000) if c.standing is not Standing.TERMINATED]
+
+
+def _texts(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: content.decode() for name, content in files.items()}

@@ -1,0 +1,133 @@
+"""The way of an edition, for counsel: what was written, what it would change, and the next step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from tipstaff import wiring
+from tipstaff.editions.queries import count_accepted, get_edition, list_editions
+from tipstaff.policy import edition_in_force
+from tipstaff.policy.difference import Change, Effect, differences, effects, marked
+from tipstaff.procedures import editions as procedure
+from tipstaff.procedures.refusals import ApproverMustBeAnother, ExamplesDoNotHold, NotAnnounced, WrongStep
+from tipstaff.words import EditionOnRecord, EditionState
+
+from ..asked import asked_text
+from ..pages import show_console
+from ..roles import Ability, StaffRequest, may, needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One edition in the list."""
+
+    edition: EditionOnRecord
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A change with both texts marked word by word."""
+
+    change: Change
+    words: tuple[tuple[str, str], ...]
+
+
+@require_safe
+@needs(Ability.SEE_POLICY)
+def editions(request: StaffRequest) -> HttpResponse:
+    """Every edition on record, and one of them with what it changes against the one in force."""
+    rows = [Row(edition=each, accepted=count_accepted(each.digest)) for each in list_editions()]
+    chosen = request.GET.get("edition") or next((r.edition.id for r in rows if r.edition.state in _UNDER_WAY), "")
+    shown = get_edition(chosen) if chosen else None
+    changed: tuple[Marked, ...] = ()
+    otherwise: tuple[Effect, ...] = ()
+    if shown is not None and shown.state is not EditionState.POSTED:
+        before, after = edition_in_force(wiring.editions(), at=wiring.now()), procedure.edition_on_record(shown.id)
+        changed = tuple(
+            Marked(change=change, words=tuple(marked(change.was, change.now)) if change.was != change.now else ())
+            for change in differences(before, after)
+        )
+        otherwise = effects(before, after)
+    return show_console(
+        request,
+        "tipstaff/console/editions.html",
+        here="console:policy",
+        rows=rows,
+        shown=shown,
+        changed=changed,
+        otherwise=otherwise,
+        may_approve=may(request.user, Ability.APPROVE_POLICY),
+        may_post=may(request.user, Ability.POST_POLICY),
+        may_draft=may(request.user, Ability.DRAFT_POLICY),
+        own=shown is not None and shown.drafted_by == request.user.get_username(),
+    )
+
+
+_UNDER_WAY = frozenset({EditionState.DRAFT, EditionState.APPROVED, EditionState.COMPILED, EditionState.ANNOUNCED})
+
+
+@require_POST
+@needs(Ability.SEE_POLICY)
+def step(request: StaffRequest, id: str, action: str) -> HttpResponse:
+    """Take an edition's next step; each needs its own ability, and a refusal is one sentence."""
+    if action not in _STEPS:
+        raise Http404(action)
+    ability, take = _STEPS[action]
+    if not may(request.user, ability):
+        raise PermissionDenied(ability.value)
+    if get_edition(id) is None:
+        raise Http404(id)
+    try:
+        messages.success(request, take(request, id))
+    except ExamplesDoNotHold as why:
+        messages.error(request, f"Not every example holds: {why}")
+    except (ApproverMustBeAnother, NotAnnounced, WrongStep) as why:
+        messages.error(request, str(type(why).__doc__))
+    return HttpResponseRedirect(f"{reverse('console:editions')}?edition={id}")
+
+
+def _approve(request: StaffRequest, id: str) -> str:
+    done = procedure.approve(
+        id, significant="significant" in request.POST, why=asked_text(request.POST, "why", characters_max=2000),
+        desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username(),
+    )  # fmt: skip
+    return f"Edition {id} is approved." + (" Customers are told before it counts." if done.significant else "")
+
+
+def _compile(request: StaffRequest, id: str) -> str:
+    done = procedure.compile(id, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+    return (
+        f"{done.effects['examples']} examples hold; {done.effects['past_judged_otherwise']} of "
+        f"{done.effects['past_judged']} past reports would be judged otherwise."
+    )
+
+
+def _announce(request: StaffRequest, id: str) -> str:
+    procedure.announce(id, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+    return f"Edition {id} is announced; the letters are on their way."
+
+
+def _post(request: StaffRequest, id: str) -> str:
+    done = procedure.post(id, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+    return f"Edition {id} is posted and counts from {done.effective_at:%Y-%m-%d %H:%M} UTC."
+
+
+def _withdraw(request: StaffRequest, id: str) -> str:
+    why = asked_text(request.POST, "why", characters_max=2000) or "No reason was given."
+    procedure.withdraw(id, why=why, at=wiring.now(), actor=request.user.get_username())
+    return f"Edition {id} is given up."
+
+
+_STEPS: dict[str, tuple[Ability, Callable[[StaffRequest, str], str]]] = {
+    "approve": (Ability.APPROVE_POLICY, _approve),
+    "compile": (Ability.POST_POLICY, _compile),
+    "announce": (Ability.POST_POLICY, _announce),
+    "post": (Ability.POST_POLICY, _post),
+    "withdraw": (Ability.DRAFT_POLICY, _withdraw),
+}

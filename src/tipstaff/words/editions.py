@@ -1,0 +1,62 @@
+"""How an edition of the policy comes to count, and who has accepted it."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+class EditionState(enum.StrEnum):
+    """How far an edition has come. None is ever deleted."""
+
+    DRAFT = "draft"
+    """Somebody wrote it."""
+    APPROVED = "approved"
+    """Counsel, who is somebody else, found the words right."""
+    COMPILED = "compiled"
+    """Its examples hold, and the past was judged by it to see what would change."""
+    ANNOUNCED = "announced"
+    """Customers were written to."""
+    POSTED = "posted"
+    """Its digest and the moment from which it counts are on record for good."""
+    WITHDRAWN = "withdrawn"
+    """It was given up before it was posted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionOnRecord:
+    """One edition as it stands on record. Its files are kept with it, and never change under its digest."""
+
+    id: str
+    """`2026-07`."""
+    digest: str
+    """SHA-256 (hex) over its files."""
+    state: EditionState
+    title: str
+    drafted_by: str
+    drafted_at: datetime
+    approved_by: str = ""
+    approved_at: datetime | None = None
+    significant: bool = True
+    """Whether customers are told before it counts."""
+    compiled_at: datetime | None = None
+    effects: Mapping[str, object] = field(default_factory=dict)
+    """What compiling found: examples tried, past reports judged, and how many would be judged otherwise."""
+    announced_at: datetime | None = None
+    posted_by: str = ""
+    posted_at: datetime | None = None
+    effective_at: datetime | None = None
+    """From when it counts; fixed by its posting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstUse:
+    """A customer who used a service under an edition: by that they accepted it."""
+
+    customer: str
+    edition: str
+    digest: str
+    accepted_at: datetime
+    """The first use after it took effect that we know of."""
+    shown_by: str
+    """What shows the use: a report's key, or what somebody wrote."""

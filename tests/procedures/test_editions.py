@@ -1,0 +1,250 @@
+"""How an edition of the policy comes to count, and that nothing else ever judges anybody."""
+
+import dataclasses
+from datetime import UTC, datetime
+
+import pytest
+from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
+
+from tests.procedures.office import ADDRESS_OF_REPRESENTATIVE, DAY, HOUR, NOON, Office
+from tipstaff import wiring
+from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, WrongStep, accept
+from tipstaff.editions.queries import count_accepted, first_uses_of, get_edition, list_editions, posted_editions
+from tipstaff.ledger.queries import entries_about
+from tipstaff.notices.queries import list_letters
+from tipstaff.policy import BadEdition, deadline, edition_files, edition_folders
+from tipstaff.procedures import editions
+from tipstaff.procedures.desk import Desk
+from tipstaff.words import CaseState, EditionState, LetterKind, Standing
+
+SHIPPED = edition_folders()[0]
+SPAM = "clauses/mail.unsolicited.toml"
+ADDRESS = "198.51.100.7"
+
+
+def written(*changes: tuple[str, str, str], id: str = "2026-07") -> dict[str, bytes]:
+    """The shipped edition with its name and a few more things changed."""
+    files = {name: content for name, content in edition_files(SHIPPED).items() if not name.startswith("locales/")}
+    for name, was, now in (("edition.toml", 'id = "2026-01"', f'id = "{id}"'), *changes):
+        text = files[name].decode()
+        assert was in text, "the shipped edition has changed; so must this test"
+        files[name] = text.replace(was, now).encode()
+    return files
+
+
+LONGER = ((SPAM, "\nhours = 24\n", "\nhours = 48\n"), (SPAM, "within_hours = 24", "within_hours = 48"),
+          ("clauses/way.warn_first.toml", "within_hours = 24", "within_hours = 48"))  # fmt: skip
+OTHER_WORDS = ((SPAM, "or guessed. If", "or made up. If"),)
+
+
+@pytest.fixture
+def desk(office: Office) -> Desk:
+    """The desk after the first start, which adopts the shipped edition; a year and more of it is past."""
+    editions.adopt_installed([edition_files(SHIPPED)], at=NOON - 30 * DAY)
+    return fresh(office)
+
+
+def fresh(office: Office) -> Desk:
+    """The desk as it is built anew for each job, with what is posted by now."""
+    office.desk = dataclasses.replace(office.desk, editions=wiring.editions())
+    return office.desk
+
+
+def ready(desk: Desk, *changes: tuple[str, str, str], id: str = "2026-07", at: datetime = NOON) -> None:
+    """A draft that was approved and compiled."""
+    editions.draft(written(*changes, id=id), at=at, actor="anna")
+    editions.approve(id, significant=False, why="Read.", desk=desk, at=at, actor="counsel")
+    editions.compile(id, desk=desk, at=at, actor="counsel")
+
+
+def test_the_first_start_adopts_what_the_installation_came_with_once(office: Office) -> None:
+    files = edition_files(SHIPPED)
+    assert editions.adopt_installed([files], at=NOON) == ["2026-01"]
+    assert editions.adopt_installed([written(*LONGER)], at=NOON) == [], "afterwards only the whole way leads there"
+    [edition] = list_editions()
+    assert (edition.state, edition.effective_at) == (EditionState.POSTED, datetime(2026, 1, 1, tzinfo=UTC))
+    assert [entry.what for entry in entries_about(edition.digest)] == ["edition.adopted"]
+    [kept] = wiring.editions()
+    assert kept.digest == edition.digest
+    assert [clause.id for clause in kept.clauses] == sorted(clause.id for clause in kept.clauses)
+
+
+def test_drafting_and_approving_are_two_people(desk: Desk) -> None:
+    drafted = editions.draft(written(*LONGER), at=NOON, actor="anna")
+    with pytest.raises(ApproverMustBeAnother):
+        editions.approve("2026-07", significant=True, why="Mine.", desk=desk, at=NOON, actor="anna")
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE editions_editionrow SET approved_by = 'anna' WHERE digest = %s", [drafted.digest])
+    approved = editions.approve("2026-07", significant=False, why="Read.", desk=desk, at=NOON, actor="counsel")
+    assert (approved.state, approved.drafted_by, approved.approved_by) == (EditionState.APPROVED, "anna", "counsel")
+    assert [(e.what, e.actor) for e in entries_about(drafted.digest)] == [
+        ("edition.drafted", "anna"),
+        ("edition.approved", "counsel"),
+    ]
+
+
+def test_the_steps_are_taken_in_order(desk: Desk) -> None:
+    editions.draft(written(*OTHER_WORDS), at=NOON, actor="anna")
+    for step in (editions.compile, editions.announce, editions.post):
+        with pytest.raises(WrongStep):
+            step("2026-07", desk=desk, at=NOON, actor="counsel")
+    editions.approve("2026-07", significant=False, why="Read.", desk=desk, at=NOON, actor="counsel")
+    for step in (editions.announce, editions.post):
+        with pytest.raises(WrongStep):
+            step("2026-07", desk=desk, at=NOON, actor="counsel")
+    editions.compile("2026-07", desk=desk, at=NOON, actor="counsel")
+    editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    with pytest.raises(WrongStep):
+        editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    with pytest.raises(WrongStep):
+        editions.withdraw("2026-07", why="No.", at=NOON, actor="counsel")
+
+
+def test_an_edition_is_compiled_only_when_its_examples_hold(desk: Desk) -> None:
+    editions.draft(written(LONGER[0]), at=NOON, actor="anna")
+    editions.approve("2026-07", significant=True, why="Read.", desk=desk, at=NOON, actor="counsel")
+    with pytest.raises(editions.ExamplesDoNotHold, match=r"mail\.unsolicited/first-report"):
+        editions.compile("2026-07", desk=desk, at=NOON, actor="counsel")
+    found = get_edition("2026-07")
+    assert found is not None
+    assert found.state is EditionState.APPROVED
+
+
+def test_what_cannot_be_read_is_no_draft(desk: Desk) -> None:
+    with pytest.raises(BadEdition, match="is no severity"):
+        editions.draft(written((SPAM, '"medium"', '"middling"')), at=NOON, actor="anna")
+    with pytest.raises(NameTaken):
+        editions.draft(written(*LONGER, id="2026-01"), at=NOON, actor="anna")
+    assert len(list_editions()) == 1
+
+
+def test_a_significant_change_is_announced_to_every_customer_before_it_is_posted(office: Office, desk: Desk) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.admit("acct-2", representative=False)
+    office.admit("acct-3", standing=Standing.TERMINATED)
+    ready(desk, *LONGER)
+    found = get_edition("2026-07")
+    assert found is not None
+    assert found.significant, "a longer time to answer is no change of words"
+    with pytest.raises(NotAnnounced):
+        editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
+    assert ("letters", "all") in office.asked
+    [letter] = list_letters(limit=10)
+    assert (letter.kind, letter.to) == (LetterKind.POLICY_CHANGE, ADDRESS_OF_REPRESENTATIVE.format("acct-1"))
+    assert "Unsolicited bulk mail" in letter.body
+    assert "/policy/2026-07/changes" in letter.body
+    posted = editions.post("2026-07", desk=desk, at=NOON + HOUR, actor="counsel")
+    announced = deadline(desk.editions[-1].clock("policy.announce"), at=NOON).by
+    assert posted.effective_at == announced > NOON + 29 * DAY
+    [entry] = [e for e in entries_about("edition 2026-07") if e.what == "edition.announced"]
+    assert (entry.detail["letters"], entry.detail["unreachable"]) == (1, 1)
+
+
+def test_a_change_of_words_is_posted_without_letters_unless_counsel_says_that_it_matters(desk: Desk) -> None:
+    ready(desk, *OTHER_WORDS)
+    assert editions.post("2026-07", desk=desk, at=NOON + HOUR, actor="counsel").effective_at == NOON + HOUR
+    editions.draft(written(*OTHER_WORDS, id="2026-08"), at=NOON, actor="anna")
+    editions.approve("2026-08", significant=True, why="It reads otherwise.", desk=desk, at=NOON, actor="counsel")
+    editions.compile("2026-08", desk=desk, at=NOON, actor="counsel")
+    with pytest.raises(NotAnnounced):
+        editions.post("2026-08", desk=desk, at=NOON, actor="counsel")
+
+
+def test_posting_fixes_the_moment_from_which_an_edition_counts(office: Office, desk: Desk) -> None:
+    ready(desk, *OTHER_WORDS)
+    posted = editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    [entry] = [e for e in entries_about(posted.digest) if e.what == "edition.posted"]
+    assert (entry.at, entry.actor, entry.detail["effective_at"]) == (NOON, "counsel", NOON.isoformat())
+    assert (entry.detail["drafted_by"], entry.detail["approved_by"]) == ("anna", "counsel")
+    assert posted_editions()[-1] == (posted.digest, NOON)
+    for change in ("files = '{}'", "effective_at = now()", "state = 'draft'"):
+        with pytest.raises((InternalError, ProgrammingError)), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE editions_editionrow SET {change} WHERE digest = %s", [posted.digest])
+    with pytest.raises((InternalError, ProgrammingError)), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM editions_editionrow")
+    assert [edition.id for edition in fresh(office).editions] == ["2026-01", "2026-07"], "the earlier one stays"
+
+
+def test_a_draft_cannot_be_changed_under_its_digest(desk: Desk) -> None:
+    drafted = editions.draft(written(*LONGER), at=NOON, actor="anna")
+    for change in ("files = '{}'", "digest = repeat('0', 64)", "drafted_by = 'ben'"):
+        with pytest.raises((InternalError, ProgrammingError)), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE editions_editionrow SET {change} WHERE digest = %s", [drafted.digest])
+
+
+def test_an_edition_that_is_not_posted_judges_nobody(office: Office, desk: Desk) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.admit("acct-2", "198.51.100.8")
+    ready(desk, *LONGER)
+    fresh(office)
+    case = office.case_of(office.complain(ADDRESS, at=NOON + HOUR))
+    assert (case.edition, case.answer_within) == ("2026-01", DAY)
+    editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
+    posted = editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    assert posted.effective_at is not None
+    fresh(office)
+    before = office.case_of(office.complain("198.51.100.8", at=posted.effective_at - HOUR))
+    assert (before.edition, before.answer_within) == ("2026-01", DAY), "posted, and not in force yet"
+    after = office.complain("198.51.100.8", at=posted.effective_at + 2 * DAY)
+    [judged] = [e for e in entries_about(after.key) if e.what == "incident.judged"]
+    assert (judged.detail["edition"], judged.detail["edition_digest"]) == ("2026-07", posted.digest)
+
+
+def test_what_happened_before_a_new_edition_is_judged_by_the_old_one(office: Office, desk: Desk) -> None:
+    office.admit("acct-1", ADDRESS)
+    ready(desk, *OTHER_WORDS)
+    editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    fresh(office)
+    report = office.complain(ADDRESS, at=NOON + HOUR, happened=NOON - HOUR)
+    assert office.case_of(report).edition == "2026-01"
+
+
+def test_compiling_judges_the_past_anew_and_says_how_much_would_change(office: Office, desk: Desk) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.complain(ADDRESS, at=NOON - DAY)
+    ready(desk, *LONGER)
+    found = get_edition("2026-07")
+    assert found is not None
+    effects = found.effects
+    assert (effects["past_judged"], effects["past_judged_otherwise"]) == (1, 1)
+    assert effects["compared_with"] == "2026-01"
+    [[incident, was, now]] = effects["first_of_them"]  # type: ignore[misc,has-type]  # it came out of JSON
+    assert incident.startswith("R-")
+    assert "24 hours to answer" in was
+    assert "48 hours to answer" in now
+
+
+def test_a_draft_that_was_given_up_leaves_its_name_free_and_stays_on_record(desk: Desk) -> None:
+    first = editions.draft(written(*LONGER), at=NOON, actor="anna")
+    editions.withdraw("2026-07", why="Not now.", at=NOON, actor="anna")
+    second = editions.draft(written(*OTHER_WORDS), at=NOON + HOUR, actor="anna")
+    assert {e.digest for e in list_editions()} >= {first.digest, second.digest}
+    assert [e.what for e in entries_about(first.digest)] == ["edition.drafted", "edition.withdrawn"]
+
+
+def test_the_first_use_after_posting_counts_as_acceptance_and_is_on_record_once(office: Office, desk: Desk) -> None:
+    office.admit("acct-1", ADDRESS)
+    ready(desk, *OTHER_WORDS)
+    posted = editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    fresh(office)
+    [_, edition] = office.desk.editions
+    assert not editions.note_use("acct-1", edition=edition, shown_by="seen", at=NOON - HOUR), "it did not count yet"
+    report = office.complain(ADDRESS, at=NOON + 3 * HOUR, happened=NOON + HOUR)
+    assert office.case_of(report).state is CaseState.OPENED
+    [accepted] = first_uses_of("acct-1")
+    assert (accepted.edition, accepted.digest) == ("2026-07", posted.digest)
+    assert accepted.accepted_at == NOON + HOUR, "the use, not when we learned of it"
+    assert accepted.shown_by == report.incidents[0].key
+    assert not editions.note_use("acct-1", edition=edition, shown_by="seen", at=NOON + DAY)
+    assert [e.what for e in entries_about("acct-1") if e.what.startswith("edition.")] == ["edition.accepted"]
+    assert count_accepted(posted.digest) == 1
+    with pytest.raises((InternalError, ProgrammingError)), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM editions_acceptancerow")
+
+
+def test_two_who_note_one_use_at_once_leave_one_acceptance(desk: Desk) -> None:
+    one = accept("acct-1", edition="2026-01", digest="ab" * 32, shown_by="R-1.1", at=NOON)
+    other = accept("acct-1", edition="2026-01", digest="ab" * 32, shown_by="R-2.1", at=NOON + HOUR)
+    assert (one[1], other[1]) == (True, False)
+    assert one[0] == other[0]

@@ -1,0 +1,143 @@
+"""What a clause promises is kept on the real rooms: a report goes its clause's way, whether its type leads there or a
+person named the clause. Coverage calls a row served on the strength of these."""
+
+from datetime import timedelta
+from ipaddress import ip_address
+
+import pytest
+
+from tests.procedures.office import HOUR, MOVED_IN, NOON, Office, reporter
+from tipstaff.intake.operations import open_report, store_reading
+from tipstaff.intake.queries import get_report
+from tipstaff.ledger.operations import store_evidence
+from tipstaff.ledger.queries import entries_about
+from tipstaff.policy import Clause, shipped_editions
+from tipstaff.policy.clauses import Opens, Subject
+from tipstaff.procedures import complaint
+from tipstaff.registry.operations import add_site
+from tipstaff.words import (
+    SEALED_TYPES,
+    Allegation,
+    CaseState,
+    Channel,
+    LetterKind,
+    Moment,
+    NoticePosture,
+    Reading,
+    ReadingOutcome,
+    ReadingReason,
+    Report,
+    Reporter,
+    ReportOutcome,
+)
+
+ADDRESS = "198.51.100.7"
+NAME = "shop.example.net"
+EDITION = shipped_editions()[-1]
+BY_TYPE = [c for c in EDITION.clauses if c.applies_to and not SEALED_TYPES & set(c.applies_to)]
+BY_NAME = [
+    c for c in EDITION.clauses if any("::test_a_person_names_a_clause_and_the_report_" in test for test in c.proved_by)
+]
+
+
+def host(name: str) -> None:
+    add_site(
+        name, address=ip_address(ADDRESS), customer="acct-1", service=None, since=MOVED_IN, at=MOVED_IN, actor="import"
+    )
+
+
+def read_as(office: Office, allegation: Allegation, *, of_person: bool) -> Report:
+    """A report that its reader understood as `allegation`, or that a person has to read; then judged."""
+    evidence, _ = store_evidence(
+        b"A letter of words that no reader knows.", digest="ab" * 32, at=NOON, channel=Channel.SMTP,
+        sender=reporter().address, recipients=("abuse@operator.example.net",),
+    )  # fmt: skip
+    key = open_report(evidence, at=NOON, actor="intake")
+    reading = Reading(
+        outcome=ReadingOutcome.COMPLAINT, reason=ReadingReason.UNSURE if of_person else ReadingReason.UNDERSTOOD,
+        allegations=(allegation,), reporter=Reporter(address=reporter().address), parser="xarf",
+    )  # fmt: skip
+    store_reading(key, reading=reading, at=NOON, actor="worker")
+    found = get_report(key)
+    assert found is not None
+    complaint.decide(found, desk=office.desk, at=NOON)
+    return office.report(key)
+
+
+def alleged(clause: Clause, type: str, *, cited: str | None = None) -> Allegation:
+    by_name = clause.subject is Subject.NAME
+    return Allegation(
+        type=type,
+        source=None if by_name else ip_address(ADDRESS),
+        url=f"http://{NAME}/offer" if by_name else None,
+        domain=NAME if by_name else None,
+        moment=Moment(NOON - timedelta(days=3)),
+        excerpt="connect from " + ADDRESS,
+        cited=cited,
+    )
+
+
+def goes_its_way(office: Office, report: Report, clause: Clause) -> None:
+    """The case, its words, who is told and by when, and who may decide are the clause's."""
+    office.post(at=NOON + HOUR)
+    case = office.case_of(report)
+    told = [letter for letter in office.letters_to("acct-1@customer.example.com") if letter.kind is LetterKind.NOTICE]
+    assert (case.clause, case.group, case.edition) == (clause.id, clause.group, EDITION.id)
+    if clause.opens is Opens.PERSON:
+        assert case.state is CaseState.WAITING_PERSON
+        assert case.decides is clause.decides
+        assert told == [], "nobody is told before counsel has decided"
+        return
+    assert case.state is CaseState.NOTIFIED
+    [letter] = told
+    assert clause.title in letter.body
+    assert case.due_at == NOON + HOUR + (clause.answer_within or timedelta())
+    assert clause.notice is not NoticePosture.WITHHELD
+    assert reporter().address not in letter.body
+    [answer] = office.letters_to(reporter().address)
+    assert "acct-1" not in answer.body, "the complainant is answered and does not learn who it is"
+
+
+@pytest.mark.parametrize("clause", [pytest.param(clause, id=clause.id) for clause in BY_TYPE])
+def test_a_report_goes_its_clauses_way(office: Office, clause: Clause) -> None:
+    office.admit("acct-1", ADDRESS)
+    host(NAME)
+    goes_its_way(office, read_as(office, alleged(clause, clause.applies_to[0]), of_person=False), clause)
+
+
+def test_every_clause_to_which_no_report_leads_is_served_by_a_person_or_not_at_all() -> None:
+    assert len(BY_NAME) > 20
+    for clause in EDITION.clauses:
+        if clause.judged and not clause.applies_to:
+            assert (clause in BY_NAME) is not bool(clause.awaits), clause.id
+
+
+@pytest.mark.parametrize("clause", [pytest.param(clause, id=clause.id) for clause in BY_NAME])
+def test_a_person_names_a_clause_and_the_report_goes_its_way(office: Office, clause: Clause) -> None:
+    office.admit("acct-1", ADDRESS)
+    host(NAME)
+    report = read_as(office, alleged(clause, "messaging/spam"), of_person=True)
+    assert report.outcome is ReportOutcome.WITH_A_PERSON
+    assert office.cases() == []
+    named = alleged(clause, "unknown/unknown", cited=clause.id)
+    complaint.correct_reading(report.key, allegations=(named,), desk=office.desk, at=NOON, actor="anna")
+    goes_its_way(office, office.report(report.key), clause)
+    [judged] = [entry for entry in entries_about(report.key) if entry.what == "incident.judged"]
+    assert judged.detail["clause"] == clause.id
+
+
+def test_a_clause_that_was_not_in_force_then_opens_no_case(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    report = read_as(office, alleged(BY_NAME[0], "messaging/spam"), of_person=True)
+    named = alleged(BY_NAME[0], "unknown/unknown", cited="content.of_a_later_edition")
+    complaint.correct_reading(report.key, allegations=(named,), desk=office.desk, at=NOON, actor="anna")
+    assert office.report(report.key).outcome is ReportOutcome.WITH_A_PERSON
+    assert office.cases() == []
+
+
+def test_nobody_is_judged_under_a_duty_or_a_procedure(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    report = read_as(office, alleged(BY_NAME[0], "messaging/spam"), of_person=True)
+    named = alleged(BY_NAME[0], "unknown/unknown", cited="terms.use_is_consent")
+    complaint.correct_reading(report.key, allegations=(named,), desk=office.desk, at=NOON, actor="anna")
+    assert office.cases() == []

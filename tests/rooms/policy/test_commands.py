@@ -1,0 +1,129 @@
+"""`tipstaff policy test`, `diff` and `clock`: what an author of an edition sees."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.rooms.policy.test_editions import SHIPPED, SPAM, mistaken
+from tipstaff.cli.policy import app
+from tipstaff.policy import load_edition, shipped_editions
+from tipstaff.policy.difference import ChangeKind, differences, effects, is_significant, marked
+
+EDITION = shipped_editions()[-1]
+
+
+def said(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def changed(folder: Path, *changes: tuple[str, str, str]) -> Path:
+    """A copy of the shipped edition with some texts changed."""
+    copy = folder / "2026-07"
+    shutil.copytree(SHIPPED, copy)
+    for file, was, now in (("edition.toml", 'id = "2026-01"', 'id = "2026-07"'), *changes):
+        text = (copy / file).read_text(encoding="utf-8")
+        assert was in text, "the shipped edition has changed; so must this test"
+        (copy / file).write_text(text.replace(was, now), encoding="utf-8")
+    return copy
+
+
+def test_every_example_is_run_and_told() -> None:
+    told = said("test")
+    lines = [line for line in told.splitlines() if line.startswith("ok ")]
+    assert len(lines) == sum(1 for _ in EDITION.examples()) >= 3 * len(EDITION.clauses)
+    assert f"{len(lines)} of {len(lines)} examples hold." in told
+    assert "ok   mail.unsolicited/first-report: A first report of bulk mail" in told
+    assert said("test", "--clause", "routes.forged").endswith("3 of 3 examples hold.\n")
+
+
+def test_an_example_that_does_not_hold_fails_and_says_how(tmp_path: Path) -> None:
+    copy = changed(tmp_path, (SPAM, "\nhours = 24\n", "\nhours = 48\n"))
+    told = said("test", str(copy), code=1)
+    assert "FAIL mail.unsolicited/first-report" in told
+    assert "answer_within should be 24 hours and is 48 hours" in told
+    assert "No clause 'mail.spam' has examples" in said("test", "--clause", "mail.spam", code=2)
+
+
+def test_an_event_whose_condition_fails_says_why(tmp_path: Path) -> None:
+    copy = mistaken(tmp_path, "clauses/way.share_contact.toml", "facts.desk_address ||", "facts.desk_adress ||")
+    told = " ".join(said("test", str(copy), code=1).split())
+    assert "clause should be way.share_contact and is nothing, because of its condition nothing is stated about" in told
+
+
+def test_what_is_different_is_told_in_words_rules_and_verdicts(tmp_path: Path) -> None:
+    copy = changed(tmp_path, (SPAM, "\nhours = 24\n", "\nhours = 48\n"), (SPAM, "or guessed. If", "or made up. If"))
+    told = said("diff", str(SHIPPED), str(copy))
+    assert "Unsolicited bulk mail (mail.unsolicited): other rules" in told
+    assert "answer within: 24 hours → 48 hours" in told
+    assert "[-guessed.-] {+made up.+}" in told
+    assert "mail.unsolicited/first-report: open case, mail.unsolicited, 24 hours to answer" in told
+    assert "Customers are told of it." in told
+    for_programs = json.loads(said("diff", "--json", str(SHIPPED), str(copy)))
+    assert [change["what"] for change in for_programs["changes"]] == ["mail.unsolicited"]
+    assert for_programs["effects"]
+    assert "Nothing differs." in said("diff", str(SHIPPED), str(SHIPPED))
+
+
+def test_other_words_alone_are_not_significant_and_everything_else_is(tmp_path: Path) -> None:
+    words = load_edition(changed(tmp_path / "a", (SPAM, "or guessed. If", "or made up. If")))
+    assert [change.kind for change in differences(EDITION, words)] == [ChangeKind.WORDS]
+    assert not is_significant(EDITION, words)
+    assert effects(EDITION, words) == ()
+    for number, change in enumerate(
+        [
+            (SPAM, '"address: block", ', ""),
+            (SPAM, 'severity = "medium"', 'severity = "high"'),
+            ("edition.toml", "look_back_days = 180", "look_back_days = 181"),
+            ("edition.toml", "hours = 4\n", "hours = 5\n"),
+            ("clauses/routes.forged.toml", "facts.seen_by >= 3", "facts.seen_by >= 2"),
+        ]
+    ):
+        assert is_significant(EDITION, load_edition(changed(tmp_path / str(number), change))), change
+
+
+def test_a_clause_that_is_gone_or_new_is_significant(tmp_path: Path) -> None:
+    copy = changed(tmp_path)
+    (copy / "clauses" / "usenet.rules.toml").unlink()
+    shutil.rmtree(copy / "locales")
+    without = load_edition(copy)
+    assert [(c.kind, c.what) for c in differences(EDITION, without)] == [(ChangeKind.REMOVED, "usenet.rules")]
+    assert [(c.kind, c.what) for c in differences(without, EDITION)] == [(ChangeKind.ADDED, "usenet.rules")]
+    assert {effect.clause for effect in effects(EDITION, without)} == {"usenet.rules"}
+
+
+def test_both_texts_can_be_read_from_the_marked_one() -> None:
+    was, now = "Do not send bulk mail to people.", "Never send bulk letters to people at all."
+    parts = list(marked(was, now))
+    assert "".join(words for kind, words in parts if kind != "new") == was
+    assert "".join(words for kind, words in parts if kind != "gone") == now
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "code"),
+    [
+        (["clock"], "copyright.restore                        10 to 14 business days, by 17 U.S.C. 512", 0),
+        (
+            ["clock", "copyright.restore", "--at", "2026-11-20T12:00-0500", "--zone", "America/New_York"],
+            "Not before 2026-12-07 05:00 UTC.\nIt ends at 2026-12-12 05:00 UTC.",
+            0,
+        ),
+        (["clock", "copyright.restore"], "Say with --at when it began", 2),
+        (["clock", "tea", "--at", "2026-11-20T12:00Z"], "has no clock 'tea'", 2),
+        (["clock", "transit.correct_first", "--at", "2026-11-20T12:00Z", "--zone", "Mars"], "no time zone 'Mars'", 2),
+        (["coverage", "--tests", "."], " not yet under edition 2026-01.", 0),
+    ],
+)
+def test_the_commands_answer_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str, code: int
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[3])
+    assert sentence in said(*arguments, code=code)
+
+
+def test_coverage_fails_where_a_named_test_is_not_there(tmp_path: Path) -> None:
+    assert "which does not exist." in said("coverage", "--tests", str(tmp_path), code=1)

@@ -1,0 +1,81 @@
+"""An edition's way from the command line, with the roles that the staff have."""
+
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from typer.testing import CliRunner
+
+from tipstaff import wiring
+from tipstaff.cli.editions import NotYours
+from tipstaff.cli.policy import app
+from tipstaff.policy import edition_folders
+from tipstaff.registry.operations import add_customer
+from tipstaff.web.roles import give_roles
+from tipstaff.words import Customer, Representative, Role
+
+SPAM = "clauses/mail.unsolicited.toml"
+
+
+def run(*arguments: str, exit_code: int = 0) -> str:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
+    if exit_code == 0 and result.exception is not None:
+        raise result.exception
+    assert result.exit_code == exit_code, result.output
+    return result.output
+
+
+@pytest.fixture
+def staff(db: None, at: datetime) -> None:
+    for name, role in (("anna", Role.LEAD), ("carla", Role.COUNSEL), ("ole", Role.ANALYST)):
+        give_roles(User.objects.create_user(name), frozenset({role}))
+    named = Representative(name="Desk", email="desk@customer.example.com")
+    add_customer(Customer(key="acct-1", name="Placeholder 1", representative=named), at=at, actor="import")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copy = tmp_path / "2026-07"
+    shutil.copytree(edition_folders()[0], copy)
+    for file, was, now in (
+        ("edition.toml", 'id = "2026-01"', 'id = "2026-07"'),
+        (SPAM, 'severity = "medium"', 'severity = "high"'),
+    ):
+        text = (copy / file).read_text(encoding="utf-8")
+        (copy / file).write_text(text.replace(was, now), encoding="utf-8")
+    return copy
+
+
+def test_an_edition_goes_all_its_way(staff: None, folder: Path, at: datetime) -> None:
+    assert "Edition 2026-07 is a draft of anna's." in run("draft", str(folder), "--by", "anna")
+    assert "approved by carla. Customers are told before it counts." in run("approve", "2026-07", "--by", "carla")
+    told = run("publish", "2026-07", "--by", "anna")
+    assert "Compiled: 292 examples hold; of 0 past reports, 0 would be judged otherwise" in told
+    assert "Announced: 1 letters; 0 customers have named nobody." in told
+    assert "Posted: edition 2026-07 counts from 2026-06-04 00:00 UTC." in told
+    listed = json.loads(run("list", "--json"))
+    assert [(each["id"], each["state"]) for each in listed] == [("2026-07", "posted"), ("2026-01", "posted")]
+    assert [edition.id for edition in wiring.editions()] == ["2026-01", "2026-07"]
+
+
+def test_nobody_does_what_their_role_does_not_let_them(staff: None, folder: Path) -> None:
+    run("draft", str(folder), "--by", "carla")
+    for arguments in (("draft", str(folder), "--by", "ole"), ("approve", "2026-07", "--by", "anna"),
+                      ("publish", "2026-07", "--by", "ole"), ("publish", "2026-07", "--by", "nobody")):  # fmt: skip
+        with pytest.raises(NotYours, match="may not"):
+            run(*arguments)
+    assert "Whoever wrote an edition does not approve it." in run("approve", "2026-07", "--by", "carla", exit_code=1)
+    assert "takes its steps in order" in run("publish", "2026-07", "--by", "anna", exit_code=1)
+    assert "No edition of that name" in run("publish", "2027-01", "--by", "anna", exit_code=1)
+
+
+def test_an_acceptance_can_be_noted_and_is_shown(staff: None) -> None:
+    assert "Nothing shows yet" in run("accepted", "acct-1")
+    noted = run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", "--shown-by", "log-in to the portal")
+    assert "2026-01      2026-05-01 10:00 UTC  shown by log-in to the portal" in noted
+    assert "on record already" in run("accepted", "acct-1", "--used-at", "2026-05-02T10:00Z", "--shown-by", "x")
+    assert "There is no customer acct-9." in run("accepted", "acct-9", exit_code=1)
+    assert "Say with --shown-by" in run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", exit_code=2)
