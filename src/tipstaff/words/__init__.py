@@ -52,6 +52,7 @@ from .reports import (
     Reporter,
     ReportOutcome,
 )
+from .trust import EvidenceGrade, Trust
 from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severity, Verdict
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "Disposition",
     "Entry",
     "Evidence",
+    "EvidenceGrade",
     "Grade",
     "Ground",
     "History",
@@ -117,6 +119,7 @@ __all__ = [
     "Standing",
     "Step",
     "Tier",
+    "Trust",
     "Urgency",
     "Verdict",
     "require_aware",
