@@ -56,6 +56,8 @@ class MailIn:
     """All mails under way together, in MiB; beyond it senders are asked to come back."""
     recipients: tuple[str, ...] = ()
     """Addresses or @domains taken besides the operator's own abuse address; anything else is refused."""
+    archive_passwords_file: Path | None = None
+    """A file with passwords agreed with reporters, one a line, tried on locked ZIP archives."""
 
 
 @dataclass(frozen=True, kw_only=True)

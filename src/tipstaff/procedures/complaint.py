@@ -62,7 +62,7 @@ def accept(raw: bytes, *, sender: str, recipients: tuple[str, ...], channel: Cha
     after a lost 250, find the report that is already there. Nothing is read before it is kept, but for one thing:
     the sieve, because media of child abuse must never be kept at all (clause row 41).
     """
-    sifted = sift(raw)
+    sifted = sift(raw, passwords=desk.archive_passwords)
     with transaction.atomic():
         if sifted.sealed:
             evidence, _ = store_sealed(
@@ -95,7 +95,7 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
         return
     if report.reading is None:
         raw = get_raw(report.evidence)
-        reading = read(raw, parsers=desk.parsers, own_addresses=desk.own_addresses)
+        reading = read(raw, parsers=desk.parsers, own_addresses=desk.own_addresses, passwords=desk.archive_passwords)
         if reading.outcome is ReadingOutcome.SEALED or any(a.type in SEALED_TYPES for a in reading.allegations):
             _seal(report, raw, desk=desk, at=at)
             return

@@ -33,3 +33,5 @@ class Desk:
     """(case, now) -> the address a customer answers at."""
     report_link: Callable[[str, datetime], str]
     """(report, now) -> the address at which a complainant sees what became of it."""
+    archive_passwords: tuple[str, ...] = ()
+    """Passwords agreed with reporters, for locked archives."""

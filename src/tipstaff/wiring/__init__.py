@@ -49,6 +49,21 @@ def parsers() -> tuple[Parser, ...]:
 
 
 @functools.cache
+def archive_passwords() -> tuple[str, ...]:
+    """The passwords agreed with reporters; raise BadSetting when the file cannot be read or others can read it."""
+    path = settings().mail_in.archive_passwords_file
+    if path is None:
+        return ()
+    try:
+        text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as why:
+        raise config.BadSetting(f"[mail_in] archive_passwords_file: {path} cannot be read ({why}).") from why
+    if mode & 0o077:
+        raise config.BadSetting(f"{path}: others can read the archives' passwords; run chmod 600 on the file.")
+    return tuple(x for x in text.splitlines() if x.strip())[:50]
+
+
+@functools.cache
 def editions() -> tuple[Edition, ...]:
     """The operator's own editions, or the shipped ones."""
     folder = settings().server.editions_folder
@@ -165,4 +180,5 @@ def desk() -> Desk:
         seal=_seal,
         portal_link=portal_link,
         report_link=report_link,
+        archive_passwords=archive_passwords(),
     )

@@ -15,6 +15,7 @@ from ...text.characters import decode, one_line
 from ...text.find import find_all, refang
 from ...text.names import is_host_name, to_ascii
 from ...text.times import parse_timestamp
+from .first_form import first_form
 
 _MOST_OCTETS = 8_000_000
 _MOST_DOCUMENTS = 500
@@ -144,7 +145,7 @@ def _documents(mail: Mail) -> Iterator[dict[str, Any]]:
             elif isinstance(value, list):
                 yield from (x for x in value[:_MOST_DOCUMENTS] if isinstance(x, dict))
         if _OLD_FIELDS.search(text[:3000]) and len(_OLD_FIELDS.findall(text[:6000])) >= 2:
-            yield {"Legacy": _key_values(text)}
+            yield {"Legacy": first_form(text)}
     for attachment in mail.attachments:
         if attachment.name.lower().endswith(".json") and not any(attachment.content is x.content for x in mail.leaves):
             for value in _json_in(decode(attachment.content[:_MOST_OCTETS])):
@@ -186,15 +187,6 @@ def _json_in(text: str) -> Iterator[Any]:
             return
         value = {"Broken": True}
     yield value
-
-
-def _key_values(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in text[:20_000].splitlines():
-        name, colon, value = line.partition(":")
-        if colon and re.fullmatch(r"[A-Za-z][A-Za-z-]{1,40}", name.strip()):
-            found.setdefault(name.strip().lower(), value.strip().strip("\"'"))
-    return found
 
 
 def _reports(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
