@@ -14,6 +14,7 @@ from tipstaff.config import load
 from .documents import DOCS, documentation, quoted
 
 EXPLAINED: tuple[type[enum.Enum], ...] = (
+    words.EvidenceGrade,
     words.ReadingReason,
     words.ReadingOutcome,
     words.ReportOutcome,
@@ -99,7 +100,16 @@ def test_the_variables_that_are_named_exist() -> None:
         "TIPSTAFF_TEST_PROCESSES",
         "TIPSTAFF_WEB_PROT",  # the example of a mistake
     }
-    values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "URL": "postgresql:///x", "STARTTLS": "true"}
+    values = {
+        "PORT": "1",
+        "HOURLY": "1",
+        "PROCESSES": "1",
+        "MIB": "256",
+        "MAX": "1",
+        "URL": "postgresql:///x",
+        "STARTTLS": "true",
+        "RESOLVER": "192.0.2.53",
+    }
     for name in settings - others:
         # An unknown one is refused by name.
         load(None, {name: values.get(name.rpartition("_")[2], "x")})

@@ -7,14 +7,15 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from .shape import Config, DeviceConfig
 
-_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "demo")
+_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "trust", "demo")
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
-_IS_SETTING = re.compile(r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|DEMO)_[A-Z_]+$")
+_IS_SETTING = re.compile(r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|TRUST|DEMO)_[A-Z_]+$")
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 
 
@@ -178,6 +179,15 @@ def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, s
             f"{where('mail_in', 'memory_mib')} is {mail_in.memory_mib}, "
             f"but it must hold one mail of the largest size ([mail_in] max_mib, {mail_in.max_mib})."
         )
+    if config.trust.resolver:
+        try:
+            ip_address(config.trust.resolver)
+        except ValueError:
+            raise BadSetting(
+                f"{where('trust', 'resolver')} is {config.trust.resolver!r}, but it takes the address of a resolver."
+            ) from None
+    if config.trust.flood_hourly < 1:
+        raise BadSetting(f"{where('trust', 'flood_hourly')} is {config.trust.flood_hourly}, but it takes 1 or more.")
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
         raise BadSetting("TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name.")

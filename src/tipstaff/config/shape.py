@@ -81,6 +81,20 @@ class MailOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrustIn:
+    """How far reports are believed."""
+
+    resolver: str = ""
+    """The address of a DNS resolver, asked for DKIM, SPF and DMARC of complaints; empty: nothing is ever looked up."""
+    own_server: str = ""
+    """Your mail server's name in its `Authentication-Results`; its note on DMARC is then believed (RFC 8601)."""
+    arc_sealers: tuple[str, ...] = ()
+    """Domains whose ARC seal is believed, as of a mailing list that changes mail."""
+    flood_hourly: int = 100
+    """Reports in an hour against one customer, by senders without a record, that make a flood; a person looks then."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeviceConfig:
     name: str
     """The device's name in plans and pages."""
@@ -107,6 +121,7 @@ class Config:
     web: Web = field(default_factory=Web)
     mail_in: MailIn = field(default_factory=MailIn)
     mail_out: MailOut = field(default_factory=MailOut)
+    trust: TrustIn = field(default_factory=TrustIn)
     demo: Demo = field(default_factory=Demo)
     devices: tuple[DeviceConfig, ...] = ()
     path: Path | None = None

@@ -28,6 +28,11 @@ class ReportRow(models.Model):
     read_at = models.DateTimeField(null=True)
     reading_outcome = models.CharField(max_length=_CODE, blank=True)
     reading_reason = models.CharField(max_length=_CODE, blank=True)
+    peer = models.CharField(max_length=45, blank=True)
+    """The address that handed the mail over, where no server of ours was between."""
+    authenticated = models.BooleanField(null=True)
+    authentication = models.JSONField(default=dict)
+    """What was found of DKIM, SPF, ARC and DMARC; empty where nothing was checked."""
     parser = models.TextField(blank=True)
     detail = models.TextField(blank=True)
     reporter_address = models.TextField(blank=True)

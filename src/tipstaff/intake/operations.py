@@ -1,6 +1,7 @@
 """Writes of the intake room. Each is one transaction with its entry in the record, and does nothing the second time."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -24,6 +25,7 @@ from tipstaff.words import (
 from .models import IncidentRow, ReportRow
 from .outcome import first_outcome, overall
 from .rows import incident_of, incident_rows, storable
+from .trust.mail_auth import MailAuthentication
 
 BATCH = 500
 """Incidents written at a time: memory stays level however many a mail names."""
@@ -42,7 +44,7 @@ class SealedStaysSealed(ValueError):
 
 
 @transaction.atomic
-def open_report(evidence: Evidence, *, at: datetime, actor: str) -> str:
+def open_report(evidence: Evidence, *, at: datetime, actor: str, peer: str = "") -> str:
     """Give the evidence a report and return its key; the same key when the same bytes came before.
 
     Sealed evidence is born read: no parser may ever see it, so it never stands among the unread.
@@ -58,6 +60,7 @@ def open_report(evidence: Evidence, *, at: datetime, actor: str) -> str:
             "received_at": require_aware(evidence.received_at),
             "channel": evidence.channel,
             "sender": "" if sealed else storable(evidence.sender),
+            "peer": "" if sealed else peer[:45],
             "outcome": ReportOutcome.SEALED if sealed else ReportOutcome.RECEIVED,
             "outcome_reason": ReadingReason.CHILD_ABUSE if sealed else "",
             "read_at": require_aware(at) if sealed else None,
@@ -133,6 +136,20 @@ def replace_reading(key: str, *, allegations: Iterable[Allegation], at: datetime
         raise ValueError("a reading by a person alleges something; set the report aside instead")
     record("report.read", at=at, actor=actor, about=[key], parser="person", incidents=len(incidents), first=row.first_n)
     return incidents
+
+
+@transaction.atomic
+def store_authentication(key: str, *, found: MailAuthentication, at: datetime, actor: str) -> None:
+    """Put on record whether the sender's domain vouches for the mail. The second time changes nothing."""
+    row = _locked_report(key)
+    if row.outcome == ReportOutcome.SEALED or row.authentication:
+        return
+    row.authenticated, row.authentication = found.vouched, asdict(found)
+    row.save(update_fields=["authenticated", "authentication"])
+    record(
+        "report.authenticated", at=at, actor=actor, about=[key], vouched=found.vouched, domain=storable(found.domain),
+        spf=found.spf, arc=found.arc, dmarc=found.dmarc, by=storable(found.by),
+    )  # fmt: skip
 
 
 def set_incident(
@@ -235,7 +252,7 @@ def _write_reading(row: ReportRow, reading: Reading) -> None:
 def _forget_reading(row: ReportRow) -> None:
     """Keep outcome, reason and the incidents' places in their cases; the mail's words are for the sealed queue only."""
     _write_reading(row, Reading(outcome=ReadingOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE))
-    row.sender = ""
+    row.sender, row.peer, row.authenticated, row.authentication = "", "", None, {}
     row.reading_outcome, row.reading_reason = ReadingOutcome.SEALED, ReadingReason.CHILD_ABUSE
     row.incidents.filter(case__isnull=True).delete()
     nothing: dict[str, Any] = dict.fromkeys(

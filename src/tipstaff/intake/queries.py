@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
+from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncHour
 
@@ -139,6 +140,53 @@ def earlier_by_reporter(address: str, *, before: datetime, limit: int = 20) -> l
     return _listed(
         ReportRow.objects.filter(reporter_address=address, received_at__lt=before).order_by("-received_at")[:limit]
     )
+
+
+def origin_of(key: str) -> tuple[str, bool | None, bool]:
+    """(the address that handed a report over, whether its sender is vouched for, whether that was looked at)."""
+    row = ReportRow.objects.filter(key=key).values_list("peer", "authenticated", "authentication").first()
+    return (row[0], row[1], bool(row[2])) if row else ("", None, False)
+
+
+RECORD_LASTS = timedelta(days=400)
+"""What a reporter sent longer ago speaks neither for nor against them."""
+
+
+def reporter_record(address: str, *, before: datetime) -> tuple[int, int]:
+    """(upheld, overturned): reports of this reporter that led to an end or a measure, and that a person refused.
+
+    What somebody sent in their name, and their domain disowned, counts for neither.
+    """
+    if not address:
+        return 0, 0
+    rows = ReportRow.objects.filter(
+        reporter_address=address, received_at__range=(before - RECORD_LASTS, before), outcome__in=_UPHELD | _OVERTURNED
+    ).exclude(authenticated=False)
+    counts = dict(rows.order_by("outcome").values_list("outcome").annotate(n=Count("id")))
+    return sum(counts.get(x, 0) for x in _UPHELD), sum(counts.get(x, 0) for x in _OVERTURNED)
+
+
+_UPHELD = frozenset({ReportOutcome.FIXED, ReportOutcome.MEASURE_TAKEN})
+_OVERTURNED = frozenset({ReportOutcome.NOT_UPHELD})
+
+
+def count_unproven(*, cases: Sequence[str], since: datetime, until: datetime) -> tuple[int, int]:
+    """(reports, those disowned by their domain) that joined these cases in the time, by senders without a record."""
+    question = """
+        SELECT count(*), count(*) FILTER (WHERE r.authenticated IS FALSE)
+        FROM intake_reportrow r
+        WHERE r.id IN (SELECT report_id FROM intake_incidentrow WHERE "case" = ANY(%s) AND received_at >= %s)
+          AND r.received_at >= %s AND r.received_at <= %s AND r.authenticated IS NOT TRUE
+          AND (r.authenticated IS FALSE OR r.reporter_address = '' OR NOT EXISTS (
+            SELECT 1 FROM intake_reportrow u
+            WHERE u.reporter_address = r.reporter_address AND u.outcome = ANY(%s)
+              AND u.received_at < %s AND u.authenticated IS NOT FALSE))
+    """
+    upheld = [str(x) for x in sorted(_UPHELD)]
+    with connection.cursor() as cursor:
+        cursor.execute(question, [list(cases), since, since, until, upheld, since])
+        found = cursor.fetchone()
+    return (found[0], found[1]) if found else (0, 0)
 
 
 def _whole(row: ReportRow | None) -> Report | None:

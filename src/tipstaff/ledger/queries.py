@@ -59,6 +59,11 @@ def entries_about(key: str, *, limit: int = 1000) -> list[EntryWord]:
     return _words(rows)
 
 
+def has_entry(key: str, *, what: str) -> bool:
+    """Whether such an entry names `key`, however many others do."""
+    return Entry.objects.filter(about__contains=[key], what=what).exists()
+
+
 def trace(key: str, *, limit: int = 2000) -> list[EntryWord]:
     """The chain of `key` from either end, in order.
 

@@ -43,6 +43,7 @@ from tipstaff.words import (
     Report,
     ReportOutcome,
     Standing,
+    Trust,
     Verdict,
 )
 
@@ -50,12 +51,22 @@ from .desk import Desk
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
 from .suspension import what_would_follow
+from .trust import Belief, check_sender, raise_alarm
 
 SAME_EVENT_WITHIN = timedelta(hours=1)
 """The same type, source and port within an hour, told by the same reporter, is one event told twice."""
 
 
-def accept(raw: bytes, *, sender: str, recipients: tuple[str, ...], channel: Channel, desk: Desk, at: datetime) -> str:
+def accept(
+    raw: bytes,
+    *,
+    sender: str,
+    recipients: tuple[str, ...],
+    channel: Channel,
+    desk: Desk,
+    at: datetime,
+    peer: str = "",
+) -> str:
     """Keep what arrived and give it a report; the sender may be told 250 once this has returned.
 
     One transaction: evidence, report and the job that reads it stand or fall together. The same bytes again, as
@@ -82,7 +93,7 @@ def accept(raw: bytes, *, sender: str, recipients: tuple[str, ...], channel: Cha
         known = report_of_evidence(evidence.digest)
         if known is not None:
             return known.key
-        report = open_report(evidence, at=at, actor="intake")
+        report = open_report(evidence, at=at, actor="intake", peer=peer)
         if not evidence.sealed:
             desk.enqueue("understand", report)
     return report
@@ -99,6 +110,7 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
         if reading.outcome is ReadingOutcome.SEALED or any(a.type in SEALED_TYPES for a in reading.allegations):
             _seal(report, raw, desk=desk, at=at)
             return
+        check_sender(report, raw, desk=desk, at=at)
         store_reading(key, reading=reading, at=at, actor="worker")
         report = get_report(key)
         assert report is not None, "a report does not vanish"
@@ -132,9 +144,10 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
             [i.key for i in undecided], outcome=ReportOutcome.WITH_A_PERSON, reason=Reason.READER_UNSURE,
             at=at, actor="worker",
         )  # fmt: skip
+    belief = Belief(report, desk=desk)
     for incident in undecided if sure else ():
         with transaction.atomic():
-            _decide_incident(incident, report, desk=desk, at=at)
+            _decide_incident(incident, report, belief, desk=desk, at=at)
     fresh = get_report(report.key)
     assert fresh is not None, "a report does not vanish"
     for case in dict.fromkeys(i.case for i in fresh.incidents if i.case and i.outcome is ReportOutcome.FORWARDED):
@@ -142,8 +155,9 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
     _answer(fresh, desk=desk, at=at)
 
 
-def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: datetime) -> None:
-    weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at)
+def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk: Desk, at: datetime) -> None:
+    weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at, belief=belief)
+    trust = weighed.trust
     verdict, attribution = weighed.verdict, weighed.attribution
     record(
         "incident.judged", at=at, actor="worker", about=[incident.key, report.key, report.evidence],
@@ -159,6 +173,8 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
         ],
         clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
         disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
+        evidence=trust.evidence, authenticated=trust.authenticated, flooding=trust.flooding,
+        reporter=[trust.reporter_upheld, trust.reporter_overturned],
     )  # fmt: skip
 
     def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:
@@ -185,11 +201,15 @@ class Weighed:
     verdict: Verdict
     edition: Edition
     history: History
+    trust: Trust
 
 
-def weigh_allegation(allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime) -> Weighed:
+def weigh_allegation(
+    allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime, belief: Belief | None = None
+) -> Weighed:
     """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
     attribution = who_did_it(allegation, received_at=received_at)
+    trust = belief.trust(allegation, customer=attribution.customer) if belief is not None else Trust()
     happened_at = allegation.moment.at if allegation.moment is not None else received_at
     edition = _edition_at(desk.editions, happened_at, received_at)
     clause, history = edition.clause_for(allegation), History()
@@ -198,7 +218,7 @@ def weigh_allegation(allegation: Allegation, *, received_at: datetime, desk: Des
         open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
         history = History(cases_before=earlier, open_case=open_case.key if open_case else None)
     verdict = judge(allegation, attribution=attribution, history=history, edition=edition, received_at=received_at)
-    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history)
+    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
 
 
 def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:
@@ -238,6 +258,7 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)
+    raise_alarm(opened_case, desk=desk, at=at)
 
 
 def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None:

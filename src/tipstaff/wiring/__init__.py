@@ -16,6 +16,7 @@ from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import sealing
 from tipstaff.intake.protocol import Parser, load_parsers
+from tipstaff.intake.trust.mail_auth import MailAuthentication, Resolver
 from tipstaff.policy import Edition, load_edition, shipped_editions
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
@@ -46,6 +47,34 @@ def now() -> datetime:
 def parsers() -> tuple[Parser, ...]:
     """All parsers, built-in and plugged in, in the order in which they are asked."""
     return load_parsers()
+
+
+@functools.cache
+def _resolver() -> Resolver | None:
+    """The one way by which anything of a complaint may be looked up; None, unless the operator names a resolver."""
+    address = settings().trust.resolver
+    if not address:
+        return None
+    from tipstaff.intake.trust.dns import resolver_at
+
+    return resolver_at(address)
+
+
+def authenticate(raw: bytes, peer: str, sender: str) -> MailAuthentication | None:
+    """Who vouches for a mail, where a resolver or the operator's own mail server's notes are set up."""
+    trust = settings().trust
+    if not trust.resolver and not trust.own_server:
+        return None
+    from tipstaff.intake.trust import mail_auth
+
+    return mail_auth.authenticate(
+        raw,
+        resolver=_resolver(),
+        peer=peer,
+        sender=sender,
+        own_server=trust.own_server,
+        arc_sealers=frozenset(x.lower() for x in trust.arc_sealers),
+    )
 
 
 @functools.cache
@@ -181,4 +210,6 @@ def desk() -> Desk:
         portal_link=portal_link,
         report_link=report_link,
         archive_passwords=archive_passwords(),
+        authenticate=authenticate,
+        flood_hourly=own.trust.flood_hourly,
     )

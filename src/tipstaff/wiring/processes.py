@@ -55,11 +55,13 @@ def run_intake() -> None:
     own = wiring.settings()
     desk = wiring.desk()
 
-    def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel) -> str:
+    def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel, *, peer: str = "") -> str:
         if count_hops(raw) > HOPS_MAX:
             raise Refused(f"This mail has passed more than {HOPS_MAX} servers: it is in a loop.")
         close_old_connections()
-        return complaint.accept(raw, sender=sender, recipients=recipients, channel=channel, desk=desk, at=wiring.now())
+        return complaint.accept(
+            raw, sender=sender, recipients=recipients, channel=channel, desk=desk, at=wiring.now(), peer=peer
+        )
 
     server = MailServer(
         own.mail_in.host,

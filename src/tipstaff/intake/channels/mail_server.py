@@ -237,7 +237,7 @@ class _Conversation(SMTP):
         self.command_size_limits = collections.defaultdict(lambda: 2048)
         self._shared = shared
         self._refused = False
-        self._source = ""
+        self._source = self._address = ""
         self._putting_on_record = False
         self._half_closed = False
         super().__init__(
@@ -257,7 +257,7 @@ class _Conversation(SMTP):
         assert isinstance(transport, asyncio.Transport)
         shared, limits = self._shared, self._shared.limits
         peer = transport.get_extra_info("peername")
-        self._source = _source_of(peer)
+        self._source, self._address = _source_of(peer), str(peer[0]) if isinstance(peer, tuple) else ""
         full = len(shared.connections) >= limits.connections
         if full or shared.stopping or shared.per_source[self._source] >= limits.connections_per_source:
             self._refused = True
@@ -424,7 +424,10 @@ class _Conversation(SMTP):
         """Have the mail accepted in a thread; its share of the memory is given back when that thread is done."""
         sender = "" if envelope.mail_from == "<>" else envelope.mail_from or ""
         try:
-            work = self._shared.pool.submit(self._shared.accept, raw, sender, tuple(envelope.rcpt_tos), self.channel)
+            recipients = tuple(envelope.rcpt_tos)
+            # By LMTP the peer is the operator's own mail server, which says nothing about the sender.
+            peer = self._address if self.channel is Channel.SMTP else ""
+            work = self._shared.pool.submit(self._shared.accept, raw, sender, recipients, self.channel, peer=peer)
         except BaseException:
             share.give_back()
             raise
