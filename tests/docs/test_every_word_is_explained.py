@@ -44,7 +44,7 @@ def test_every_reason_and_state_is_explained(member: enum.Enum) -> None:
     assert rows, f"{type(member).__name__}.{member.name} needs a row in a table of docs/explain"
 
 
-@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers"])
+@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers", "tipstaff.feeds"])
 def test_every_plug_in_is_named(group: str) -> None:
     names = [point.name for point in entry_points(group=group)]
     assert names, "the package is installed"
@@ -109,6 +109,7 @@ def test_the_variables_that_are_named_exist() -> None:
         "URL": "postgresql:///x",
         "STARTTLS": "true",
         "RESOLVER": "192.0.2.53",
+        "FORM": "true",
     }
     for name in settings - others:
         # An unknown one is refused by name.

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.procedures.office import HOUR, NOON, Office, reporter
 from tipstaff.cases.queries import notes_of
 from tipstaff.intake.queries import origin_of, reporter_record
-from tipstaff.intake.trust.mail_auth import MailAuthentication
+from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import casework, complaint
 from tipstaff.procedures.trust import FLOOD, Belief

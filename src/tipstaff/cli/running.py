@@ -26,8 +26,13 @@ def programs(settings: Config) -> list[Program]:
         environment["TIPSTAFF_CONFIG"] = str(settings.path)
     return [
         Program(name=name, command=[*alone, name], environment=environment)
-        for name in ("intake", "worker", "enforcer", "web")
+        for name in ("intake", "worker", "enforcer", "web", *_fetchers(settings))
     ]
+
+
+def _fetchers(settings: Config) -> list[str]:
+    """The processes that fetch, where there is anything to fetch."""
+    return [name for name, wanted in (("feeds", settings.feeds), ("mailboxes", settings.mailboxes)) if wanted]
 
 
 def write_line(name: str, line: str) -> None:
@@ -39,6 +44,7 @@ def write_line(name: str, line: str) -> None:
 def check_before_start(settings: Config) -> None:
     """Find out in a sentence, before anything runs, what would stop a process from starting."""
     from tipstaff import wiring
+    from tipstaff.wiring.fetchers import check_feeds
     from tipstaff.wiring.processes import check_port
 
     check_port(settings.web.host, settings.web.port, "[web] port (TIPSTAFF_WEB_PORT)")
@@ -46,6 +52,7 @@ def check_before_start(settings: Config) -> None:
     check_port(settings.mail_in.host, settings.mail_in.lmtp_port, "[mail_in] lmtp_port (TIPSTAFF_MAIL_IN_LMTP_PORT)")
     wiring.editions()
     wiring.drivers()
+    check_feeds()
 
 
 def up() -> None:

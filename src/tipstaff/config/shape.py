@@ -81,6 +81,18 @@ class MailOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportsIn:
+    """Reports that do not come by mail: the REST endpoint and the public form."""
+
+    tokens_file: Path | None = None
+    """A file with a line `name token` for each program that may report over `/api/reports/in`; without it none may."""
+    queue_max: int = 5000
+    """Reports that may wait to be read; beyond it programs are asked to come back (429)."""
+    form: bool = True
+    """Whether the public page offers a form."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrustIn:
     """How far reports are believed."""
 
@@ -109,6 +121,48 @@ class DeviceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MailboxConfig:
+    name: str
+    """Its name in the log; what was taken is remembered under it."""
+    kind: str
+    """`maildir`, `mbox` or `imap`."""
+    path: Path | None = None
+    """The folder of a Maildir, or the mbox file."""
+    host: str = ""
+    """The mail server, for `imap`."""
+    port: int = 993
+    """Its port."""
+    tls: str = "tls"
+    """`tls`, `starttls`, or `none`, which is taken for this machine itself only."""
+    username: str = ""
+    """Log-in at the mail server."""
+    password_file: Path | None = None
+    """A file that holds the password."""
+    folder: str = "INBOX"
+    """The folder that complaints are in."""
+    every_seconds: int = 60
+    """How often it is looked into; an IMAP server that can tell of new mail (IDLE) is waited for instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedConfig:
+    name: str
+    """Its name in reports and in the log; what was seen is remembered under it."""
+    kind: str
+    """`shadowserver`, `spamhaus-drop`, `urlhaus`, `threatfox`, `scores`, or a plug-in's."""
+    url: str = ""
+    """Where it is fetched; empty means the publisher's own address."""
+    every_minutes: int = 60
+    """How often; never more often than the publisher's terms allow."""
+    key_file: Path | None = None
+    """A file with the key that the publisher gave."""
+    secret_file: Path | None = None
+    """A file with the secret that requests are signed with, where there is one."""
+    options: dict[str, object] = field(default_factory=dict)
+    """The kind's own keys."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Demo:
     clock_file: Path | None = None
     """Only in `tipstaff demo`: a file with the seconds that the example day is ahead of the real clock."""
@@ -121,9 +175,12 @@ class Config:
     web: Web = field(default_factory=Web)
     mail_in: MailIn = field(default_factory=MailIn)
     mail_out: MailOut = field(default_factory=MailOut)
+    reports_in: ReportsIn = field(default_factory=ReportsIn)
     trust: TrustIn = field(default_factory=TrustIn)
     demo: Demo = field(default_factory=Demo)
     devices: tuple[DeviceConfig, ...] = ()
+    mailboxes: tuple[MailboxConfig, ...] = ()
+    feeds: tuple[FeedConfig, ...] = ()
     path: Path | None = None
     """The file that was read, if one was."""
 

@@ -53,6 +53,30 @@ class ReportRow(models.Model):
         )
 
 
+class HandedInRow(models.Model):
+    """What a program or a form was answered under one of its own keys, so that asking again changes nothing."""
+
+    who = models.CharField(max_length=100)
+    key = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64)
+    answer = models.JSONField(default=dict)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["who", "key"], name="intake_handed_in_once"),)
+
+
+class FetchedRow(models.Model):
+    """What is known of a feed or mailbox: what was seen of it, when it was last looked at, and what went wrong."""
+
+    name = models.CharField(max_length=120, unique=True)
+    state = models.JSONField(default=dict)
+    looked_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    trouble = models.TextField(blank=True)
+    next_at = models.DateTimeField(null=True)
+
+
 class IncidentRow(models.Model):
     """One allegation of a report: the fields that are looked up as columns, all others in `rest`."""
 

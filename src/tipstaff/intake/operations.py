@@ -1,8 +1,8 @@
 """Writes of the intake room. Each is one transaction with its entry in the record, and does nothing the second time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -22,13 +22,21 @@ from tipstaff.words import (
     require_aware,
 )
 
-from .models import IncidentRow, ReportRow
+from .models import FetchedRow, HandedInRow, IncidentRow, ReportRow
 from .outcome import first_outcome, overall
 from .rows import incident_of, incident_rows, storable
-from .trust.mail_auth import MailAuthentication
+from .trust.found import MailAuthentication
 
 BATCH = 500
 """Incidents written at a time: memory stays level however many a mail names."""
+
+
+class KeyUsedOtherwise(ValueError):
+    """This key was used before for something else; use a new key for a new request."""
+
+
+KEYS_KEPT = timedelta(days=30)
+"""For how long a request may be repeated under its key."""
 
 
 class NoSuchReport(LookupError):
@@ -210,6 +218,41 @@ def set_report(key: str, *, outcome: ReportOutcome, reason: str, at: datetime, a
         _forget_reading(row)
     row.save()
     record("report.decided", at=at, actor=actor, about=[key], outcome=outcome, reason=reason)
+
+
+@transaction.atomic
+def once_for_key(
+    key: str, *, who: str, digest: str, make: Callable[[], dict[str, Any]], at: datetime
+) -> tuple[dict[str, Any], bool]:
+    """(`make()`, True) the first time, (its answer from then, False) after that; raise KeyUsedOtherwise.
+
+    Two at once: the second waits for the first one's transaction, and gets its answer or does the work itself.
+    """
+    HandedInRow.objects.filter(at__lt=at - KEYS_KEPT).delete()
+    row, new = HandedInRow.objects.get_or_create(who=who, key=key, defaults={"digest": digest, "at": at})
+    if not new:
+        if row.digest != digest:
+            raise KeyUsedOtherwise(key)
+        return row.answer, False
+    row.answer = make()
+    row.save(update_fields=["answer"])
+    return row.answer, True
+
+
+def remember_fetch(name: str, *, state: dict[str, Any], at: datetime, next_at: datetime | None) -> None:
+    """A feed or mailbox was looked at and all that it held is on record: this is what was seen of it."""
+    FetchedRow.objects.update_or_create(
+        name=name,
+        defaults={"state": state, "looked_at": at, "failures": 0, "trouble": "", "next_at": next_at},
+    )
+
+
+def remember_trouble(name: str, *, why: str, next_at: datetime) -> int:
+    """It could not be looked at; how many times in a row by now. What was seen before stays."""
+    row, _ = FetchedRow.objects.get_or_create(name=name)
+    row.failures, row.trouble, row.next_at = row.failures + 1, storable(why)[:500], next_at
+    row.save()
+    return row.failures
 
 
 def split_incident_key(key: str) -> tuple[str, int]:

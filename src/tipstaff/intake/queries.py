@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncHour
 
-from tipstaff.words import Allegation, Incident, Report, ReportOutcome
+from tipstaff.words import Allegation, Channel, Incident, Report, ReportOutcome
 
-from .models import IncidentRow, ReportRow
+from .models import FetchedRow, IncidentRow, ReportRow
 from .rows import incident_of, labels_from_the_right, plain_address, report_of, storable, storable_allegation
 
 SHOWN_IN_LISTS = 20
@@ -140,6 +142,36 @@ def earlier_by_reporter(address: str, *, before: datetime, limit: int = 20) -> l
     return _listed(
         ReportRow.objects.filter(reporter_address=address, received_at__lt=before).order_by("-received_at")[:limit]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How it stands with one feed or mailbox."""
+
+    name: str
+    state: dict[str, Any]
+    looked_at: datetime | None
+    failures: int
+    trouble: str
+    next_at: datetime | None
+
+
+def fetching(name: str) -> Fetching:
+    """What is known of a feed or mailbox; nothing seen where it was never looked at."""
+    row = FetchedRow.objects.filter(name=name).first()
+    if row is None:
+        return Fetching(name, {}, None, 0, "", None)
+    return Fetching(name, row.state, row.looked_at, row.failures, row.trouble, row.next_at)
+
+
+def count_unread(*, most: int) -> int:
+    """How many reports wait to be read; it counts no further than `most`."""
+    return ReportRow.objects.filter(read_at__isnull=True).values("id")[:most].count()
+
+
+def count_from_peer(peer: str, *, channel: Channel, since: datetime) -> int:
+    """How many reports came this way from one address since then."""
+    return ReportRow.objects.filter(received_at__gte=since, channel=channel, peer=peer).count()
 
 
 def origin_of(key: str) -> tuple[str, bool | None, bool]:

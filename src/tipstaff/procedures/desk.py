@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tipstaff.enforcement.planner import Ability
 from tipstaff.intake.protocol import Parser
-from tipstaff.intake.trust.mail_auth import MailAuthentication
+from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.policy import Edition
 from tipstaff.words import Allegation
 

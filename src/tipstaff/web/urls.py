@@ -2,11 +2,14 @@
 
 from django.urls import include, path
 
+from .api.reports_in import post_reports
 from .auth import first, log_in, log_out
 from .public import views as public
+from .public.report_form import report_form
 
 urlpatterns = [
     path("", public.landing, name="landing"),
+    path("report", report_form, name="report_form"),
     path("policy", public.policy, name="policy"),
     path("policy.json", public.policy_json, name="policy_json"),
     path(".well-known/security.txt", public.security_txt, name="security_txt"),
@@ -17,6 +20,7 @@ urlpatterns = [
     path("logout", log_out, name="log_out"),
     path("first/<str:token>", first, name="first"),
     path("console/", include("tipstaff.web.console.urls")),
+    path("api/reports/in", post_reports, name="post_reports"),
     path("api/", include("tipstaff.web.api.urls")),
 ]
 

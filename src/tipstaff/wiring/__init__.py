@@ -1,6 +1,7 @@
 """Builds everything from the settings; the only room that reads the clock or names a plug-in."""
 
 import functools
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +17,7 @@ from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import sealing
 from tipstaff.intake.protocol import Parser, load_parsers
-from tipstaff.intake.trust.mail_auth import MailAuthentication, Resolver
+from tipstaff.intake.trust.found import MailAuthentication, Resolver
 from tipstaff.policy import Edition, load_edition, shipped_editions
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
@@ -47,6 +48,29 @@ def now() -> datetime:
 def parsers() -> tuple[Parser, ...]:
     """All parsers, built-in and plugged in, in the order in which they are asked."""
     return load_parsers()
+
+
+@functools.cache
+def report_tokens() -> dict[str, str]:
+    """SHA-256 of each token -> the name of the program that has it; raise BadSetting for a file that cannot be used."""
+    path = settings().reports_in.tokens_file
+    if path is None:
+        return {}
+    try:
+        text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as why:
+        raise config.BadSetting(f"[reports_in] tokens_file: {path} cannot be read ({why}).") from why
+    if mode & 0o077:
+        raise config.BadSetting(f"{path}: others can read the tokens; run chmod 600 on the file.")
+    found: dict[str, str] = {}
+    for n, line in enumerate(text.splitlines(), 1):
+        name, _, token = line.strip().partition(" ")
+        if not name or name.startswith("#"):
+            continue
+        if len(token.strip()) < 20:
+            raise config.BadSetting(f"{path}:{n}: the token of {name} is shorter than 20 characters.")
+        found[hashlib.sha256(token.strip().encode()).hexdigest()] = name[:60]
+    return found
 
 
 @functools.cache

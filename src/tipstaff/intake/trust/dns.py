@@ -5,7 +5,7 @@ from typing import Any
 import dns.exception
 import dns.resolver
 
-from .mail_auth import LookupFailed, Resolver
+from .found import LookupFailed, Resolver
 
 _SECONDS = 5.0
 

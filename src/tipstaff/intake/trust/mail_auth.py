@@ -7,7 +7,6 @@ server has noted (RFC 8601) is believed, and only from the server that the setti
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
 
@@ -17,34 +16,7 @@ import spf  # type: ignore[import-untyped]  # as above
 from ..mail import Mail, read_mail
 from ..text.find import is_public
 from ..text.names import is_host_name, to_ascii
-
-Resolver = Callable[[str, str], list[Any]]
-"""(name, type) -> records: TXT as bytes, A and AAAA as text, MX as (preference, name), PTR as text; none is an empty
-list. Raises LookupFailed."""
-
-
-class LookupFailed(Exception):
-    """The DNS gave no answer; the question may be asked again later."""
-
-    permanent = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailAuthentication:
-    """What was found. `vouched` is the result in one word; None where it was not or could not be checked."""
-
-    vouched: bool | None = None
-    domain: str = ""
-    """The From domain."""
-    dkim: tuple[tuple[str, bool], ...] = ()
-    """(signing domain, whether the signature holds) of the first signatures."""
-    spf: str = "none"
-    arc: str = "none"
-    dmarc: str = "none"
-    """`pass`, `fail`, or `none` where the domain publishes no policy."""
-    by: str = ""
-    """`dns`, or the mail server whose note was believed."""
-
+from .found import LookupFailed, MailAuthentication, Resolver
 
 _MOST_SIGNATURES = 6
 _LONGEST_CHECKED = 10 * 1024 * 1024

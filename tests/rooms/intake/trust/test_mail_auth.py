@@ -8,8 +8,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tipstaff.intake.trust.mail_auth import LookupFailed, MailAuthentication, authenticate
-from tipstaff.intake.trust.mail_auth import Resolver as Asks
+from tipstaff.intake.trust.found import LookupFailed, MailAuthentication
+from tipstaff.intake.trust.found import Resolver as Asks
+from tipstaff.intake.trust.mail_auth import authenticate
 
 PEER, OTHER = "198.51.100.25", "203.0.113.66"
 
