@@ -63,6 +63,7 @@ _COMMANDS = (
 _GROUPS = (
     ("tipstaff.cli.registry", "registry", "Customers and what they hold."),
     ("tipstaff.cli.policy", "policy", "Editions of the policy."),
+    ("tipstaff.cli.profiles", "profiles", "Readers of known reporters, as data."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
 )
 

@@ -18,6 +18,8 @@ class Server:
     """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
     editions_folder: Path | None = None
     """Your own editions of the policy; without it the shipped one is in force."""
+    profiles_folder: Path | None = None
+    """Profiles of known reporters, one TOML file each with its samples beside it; a changed file counts at once."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -164,6 +164,47 @@ def fetching(name: str) -> Fetching:
     return Fetching(name, row.state, row.looked_at, row.failures, row.trouble, row.next_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """How much of a reporter's mail was understood, before and of late."""
+
+    reporter: str
+    """The domain that it came from."""
+    mails_before: int
+    understood_before: int
+    mails_lately: int
+    understood_lately: int
+
+
+YIELD_MAILS_MIN = 3
+"""Of late; fewer say nothing."""
+
+
+def yields_dropped(
+    *, at: datetime, lately: timedelta = timedelta(days=7), before: timedelta = timedelta(days=60)
+) -> list[Yield]:
+    """Reporters of whose mail four fifths were understood, and of late not even half: their form has changed."""
+    question = """
+        SELECT domain, count(*) FILTER (WHERE old), count(*) FILTER (WHERE old AND ok),
+               count(*) FILTER (WHERE NOT old), count(*) FILTER (WHERE NOT old AND ok)
+        FROM (
+            SELECT lower(split_part(coalesce(nullif(reporter_address, ''), sender), '@', 2)) AS domain,
+                   received_at < %s AS old,
+                   reading_outcome = 'complaint' AND reading_reason = 'UNDERSTOOD' AS ok
+            FROM intake_reportrow
+            WHERE received_at >= %s AND received_at <= %s AND read_at IS NOT NULL AND reading_outcome <> 'sealed'
+        ) AS mails
+        WHERE domain <> '' GROUP BY domain
+        HAVING count(*) FILTER (WHERE old) >= 5 AND count(*) FILTER (WHERE NOT old) >= %s
+           AND count(*) FILTER (WHERE old AND ok) >= 0.8 * count(*) FILTER (WHERE old)
+           AND count(*) FILTER (WHERE NOT old AND ok) < 0.5 * count(*) FILTER (WHERE NOT old)
+        ORDER BY domain
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(question, [at - lately, at - lately - before, at, YIELD_MAILS_MIN])
+        return [Yield(*row) for row in cursor.fetchall()]
+
+
 def count_unread(*, most: int) -> int:
     """How many reports wait to be read; it counts no further than `most`."""
     return ReportRow.objects.filter(read_at__isnull=True).values("id")[:most].count()

@@ -16,6 +16,7 @@ from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import sealing
+from tipstaff.intake.profiles.reader import ProfilesParser
 from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.intake.trust.found import MailAuthentication, Resolver
 from tipstaff.policy import Edition, load_edition, shipped_editions
@@ -46,8 +47,13 @@ def now() -> datetime:
 
 @functools.cache
 def parsers() -> tuple[Parser, ...]:
-    """All parsers, built-in and plugged in, in the order in which they are asked."""
-    return load_parsers()
+    """All parsers, built-in and plugged in, in the order in which they are asked; the operator's own profiles first."""
+    folder = settings().server.profiles_folder
+    if folder is None:
+        return load_parsers()
+    if not folder.is_dir():
+        raise config.BadSetting(f"[server] profiles_folder is {folder}, but there is no such folder.")
+    return (ProfilesParser(folder), *load_parsers())
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from procrastinate.tasks import Task, configure_task
 from tipstaff import wiring
 from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import complaint, posting, suspension
+from tipstaff.procedures import complaint, posting, reporters, suspension
 from tipstaff.wiring import mail
 
 log = logging.getLogger("tipstaff.worker")
@@ -74,6 +74,13 @@ def look_round(key: str) -> None:
     suspension.deadlines_pass(desk=wiring.desk(), at=wiring.now())
     suspension.follow(desk=wiring.desk(), at=wiring.now())
     defer("letters", "all")
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="yields", queue="clock", queueing_lock="yields")
+def yields(timestamp: int) -> None:
+    """Every hour: known reporters whose mail is understood no longer."""
+    reporters.watch_yields(at=wiring.now())
 
 
 @app.periodic(cron="*/10 * * * * *")
