@@ -45,7 +45,7 @@ def check_before_start(settings: Config) -> None:
     """Find out in a sentence, before anything runs, what would stop a process from starting."""
     from tipstaff import wiring
     from tipstaff.wiring.fetchers import check_feeds
-    from tipstaff.wiring.processes import check_port
+    from tipstaff.wiring.processes import check_port, tls_context
 
     check_port(settings.web.host, settings.web.port, "[web] port (TIPSTAFF_WEB_PORT)")
     check_port(settings.mail_in.host, settings.mail_in.smtp_port, "[mail_in] smtp_port (TIPSTAFF_MAIL_IN_SMTP_PORT)")
@@ -53,6 +53,7 @@ def check_before_start(settings: Config) -> None:
     wiring.editions()
     wiring.drivers()
     check_feeds()
+    tls_context(settings.mail_in)
 
 
 def up() -> None:

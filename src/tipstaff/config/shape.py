@@ -58,6 +58,12 @@ class MailIn:
     """All mails under way together, in MiB; beyond it senders are asked to come back."""
     recipients: tuple[str, ...] = ()
     """Addresses or @domains taken besides the operator's own abuse address; anything else is refused."""
+    tls_certificate: Path | None = None
+    """A certificate with its chain, in PEM: then SMTP offers STARTTLS."""
+    tls_key: Path | None = None
+    """Its private key, in PEM."""
+    mails_a_minute: int = 120
+    """From one source by SMTP, beyond which it is asked to come back; 0 is any number. LMTP is not counted."""
     archive_passwords_file: Path | None = None
     """A file with passwords agreed with reporters, one a line, tried on locked ZIP archives."""
 
