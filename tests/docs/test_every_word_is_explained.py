@@ -110,6 +110,7 @@ def test_the_variables_that_are_named_exist() -> None:
         "STARTTLS": "true",
         "RESOLVER": "192.0.2.53",
         "FORM": "true",
+        "MINUTE": "1",
     }
     for name in settings - others:
         # An unknown one is refused by name.

@@ -210,8 +210,6 @@ def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, s
             if f.name.endswith("port") and not lowest <= value <= 65535:
                 raise BadSetting(f"{where(section, f.name)} is {value}, but a port is a number from {lowest} to 65535.")
     mail_in = config.mail_in
-    if (mail_in.tls_certificate is None) != (mail_in.tls_key is None):
-        raise BadSetting(f"{path}: [mail_in] tls_certificate and tls_key go together; set both or none.")
     if mail_in.mails_a_minute < 0:
         raise BadSetting(f"{where('mail_in', 'mails_a_minute')} is {mail_in.mails_a_minute}, but it takes 0 or more.")
     if mail_in.memory_mib < mail_in.max_mib:

@@ -54,8 +54,10 @@ def check_port(host: str, port: int, setting: str) -> None:
 
 def tls_context(mail_in: MailIn) -> ssl.SSLContext | None:
     """What SMTP offers STARTTLS with; None without a certificate. Raise BadSetting for one that cannot be used."""
-    if mail_in.tls_certificate is None or mail_in.tls_key is None:
+    if mail_in.tls_certificate is None and mail_in.tls_key is None:
         return None
+    if mail_in.tls_certificate is None or mail_in.tls_key is None:
+        raise BadSetting("[mail_in] tls_certificate and tls_key go together; set both or none.")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(mail_in.tls_certificate, mail_in.tls_key)

@@ -77,10 +77,10 @@ class ProfilesParser:
                 self._by_sender.setdefault(sender, []).append(profile)
 
 
-def faults_of_sample(profile: Profile, sample: Sample) -> list[str]:
+def faults_of_sample(profile: Profile, sample: Sample, *, raw: bytes | None = None) -> list[str]:
     """What a profile reads otherwise than its sample says, in sentences; none when all is as expected."""
     try:
-        mail = read_mail(sample.file.read_bytes())
+        mail = read_mail(sample.file.read_bytes() if raw is None else raw)
     except OSError as why:
         return [f"{sample.file} cannot be read ({why.strerror})."]
     reading = read_by(profile, mail)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import staff, views
+from . import staff, studio, views
 
 app_name = "console"
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("reports/<str:key>", views.report, name="report"),
     path("reports/<str:key>/set-aside", views.set_aside, name="set_aside"),
     path("reports/<str:key>/read-as", views.read_as, name="read_as"),
+    path("reports/<str:key>/studio", studio.studio, name="studio"),
     path("evidence/<str:digest>", views.raw_evidence, name="raw_evidence"),
     path("letters/<str:key>", views.letter, name="letter"),
     path("letters/<str:key>/again", views.send_again, name="send_again"),

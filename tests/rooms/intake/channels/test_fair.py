@@ -120,13 +120,15 @@ def test_mail_comes_over_tls(certificate: tuple[Path, Path]) -> None:
     desk = Desk()
     trusted = ssl.create_default_context(cafile=str(certificate[0]))
     trusted.check_hostname = False
-    with serving(desk, tls=server_context(certificate)) as (smtp, _):
-        with smtplib.SMTP(HOST, smtp, timeout=PATIENCE_SECONDS) as client:
-            client.starttls(context=trusted)
-            client.ehlo()
-            assert not client.has_extn("starttls")
-            client.sendmail("a@example.org", ["abuse@example.net"], MAIL)
-            client.sendmail("a@example.org", ["abuse@example.net"], MAIL)
+    with (
+        serving(desk, tls=server_context(certificate)) as (smtp, _),
+        smtplib.SMTP(HOST, smtp, timeout=PATIENCE_SECONDS) as client,
+    ):
+        client.starttls(context=trusted)
+        client.ehlo()
+        assert not client.has_extn("starttls")
+        client.sendmail("a@example.org", ["abuse@example.net"], MAIL)
+        client.sendmail("a@example.org", ["abuse@example.net"], MAIL)
     assert [mail.raw.decode() for mail in desk.mails] == [MAIL, MAIL]
 
 
