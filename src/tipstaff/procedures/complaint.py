@@ -150,6 +150,9 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
             _decide_incident(incident, report, belief, desk=desk, at=at)
     fresh = get_report(report.key)
     assert fresh is not None, "a report does not vanish"
+    for case in dict.fromkeys(i.case for i in fresh.incidents if i.case):
+        with transaction.atomic():
+            raise_alarm(case, desk=desk, at=at)
     for case in dict.fromkeys(i.case for i in fresh.incidents if i.case and i.outcome is ReportOutcome.FORWARDED):
         tell_untold(case, desk=desk, at=at, actor="worker")
     _answer(fresh, desk=desk, at=at)
@@ -258,7 +261,6 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)
-    raise_alarm(opened_case, desk=desk, at=at)
 
 
 def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from tipstaff.cases.operations import write_note
+from tipstaff.cases.operations import lock_case, write_note
 from tipstaff.cases.queries import list_cases
 from tipstaff.cases.rules import OPEN
 from tipstaff.intake.operations import store_authentication
@@ -10,7 +10,7 @@ from tipstaff.intake.queries import count_unproven, origin_of, reporter_record
 from tipstaff.intake.trust.grade import grade
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import has_entry
-from tipstaff.words import Allegation, Case, Report, Trust
+from tipstaff.words import Allegation, Report, Trust
 
 from .desk import Desk
 
@@ -55,9 +55,10 @@ class Belief:
         )
 
 
-def raise_alarm(case: Case, *, desk: Desk, at: datetime) -> bool:
+def raise_alarm(key: str, *, desk: Desk, at: datetime) -> bool:
     """Put a flood against the case's customer on record, once for each case; True where one stands there now."""
-    if was_flooded(case.key):
+    case = lock_case(key)
+    if was_flooded(key):
         return True
     cases = _cases_of(case.customer)
     if not _floods(cases, until=at, desk=desk):

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-LARGEST_OCTETS = 256 * 1024 * 1024
+LARGEST_OCTETS = 64 * 1024 * 1024
+"""Of an answer: it is in memory, and as JSON in several times as much."""
 _SECONDS = 60.0
 _WHOLE_SECONDS = 600.0
 _AGENT = "tipstaff"

@@ -13,7 +13,7 @@ from .labels import meaning_of
 MOST_COLUMNS = 400
 MOST_ROWS = 20_001
 _LONGEST_HEADING = 20_000
-_SHEET_OCTETS = 64 * 1024 * 1024
+_SHEET_OCTETS = 24 * 1024 * 1024
 """What a spreadsheet may unfold to."""
 _RULE = re.compile(r"^[\s|+:=-]{3,}$")
 _GAP = re.compile(r"\s{2,}|\t+")

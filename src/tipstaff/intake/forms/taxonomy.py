@@ -5,7 +5,7 @@ from functools import lru_cache
 
 _NAMES = (
     # The Reference Incident Classification Taxonomy of ENISA's task force, and what feeds and CERTs write for it.
-    (r"child|csam|csem|paedo|pedo", "content/csam"),
+    (r"child.{0,3}(?:abuse|porn|sexual|exploit)|csam|csem|p[ae]{1,2}do(?:phil|porn)", "content/csam"),
     (
         r"c2|c&c|cnc|command.{0,5}control|botnet|\bbots?\b|zombie|sinkhole|\brat\b|drone|infected.?system",
         "infrastructure/botnet",
