@@ -10,7 +10,7 @@ from tests.procedures.office import HOUR, NOON, Office
 from tipstaff.intake.channels.mailbox import Maildir
 from tipstaff.intake.feeds.client import Answer, Http
 from tipstaff.intake.feeds.protocol import FORM, Document, FeedTrouble, Fetched, Own, Request
-from tipstaff.intake.queries import fetching
+from tipstaff.intake.queries import fetching, origin_of
 from tipstaff.procedures import complaint
 from tipstaff.procedures import fetching as procedure
 from tipstaff.words import Channel, Report, ReportOutcome
@@ -67,6 +67,7 @@ def test_a_feeds_row_is_kept_read_and_told_to_its_holder_like_any_report(office:
     [key] = look(Feed(), office, at=NOON)
     report = understood(office, key, at=NOON)
     assert (report.channel, report.incidents[0].allegation.source_port) == (Channel.FEED, 1)
+    assert origin_of(key) == ("", True, True), "who fetched it knows where from"
     assert report.outcome in (ReportOutcome.FORWARDED, ReportOutcome.WITH_A_PERSON)
 
 

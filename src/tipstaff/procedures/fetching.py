@@ -14,6 +14,7 @@ from tipstaff.words import Channel
 
 from .complaint import accept
 from .desk import Desk
+from .trust import vouch
 
 log = logging.getLogger("tipstaff.feeds")
 
@@ -67,6 +68,8 @@ def fetch_feed(
         )
         for x in found.documents
     ]  # fmt: skip
+    for reference in references:
+        vouch(reference, by=f"feed {name}", at=at)
     # After the reports: what is interrupted before this is fetched again, and found to be there.
     remember_fetch(f"feed:{name}", state=found.state, at=at, next_at=at + pause)
     log.info("the feed %s was fetched: %d reports", name, len(references))

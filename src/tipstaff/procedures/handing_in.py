@@ -13,6 +13,7 @@ from tipstaff.words import Channel
 
 from .complaint import accept
 from .desk import Desk
+from .trust import vouch
 
 __all__ = ["KeyUsedOtherwise", "QueueIsFull", "hand_in", "hand_in_form"]
 
@@ -57,6 +58,7 @@ def hand_in(
             reference = _accept(
                 report, who=who, subject="XARF report", channel=Channel.API, desk=desk, at=at, peer=peer
             )
+            vouch(reference, by=f"token {who}", at=at)
             taken.append({"index": n, "reference": reference, "status": desk.report_link(reference, at)})
         return {"reports": taken, "refused": refused}
 

@@ -7,10 +7,11 @@ from tipstaff.cases.queries import list_cases
 from tipstaff.cases.rules import OPEN
 from tipstaff.intake.operations import store_authentication
 from tipstaff.intake.queries import count_unproven, origin_of, reporter_record
+from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.intake.trust.grade import grade
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import has_entry
-from tipstaff.words import Allegation, Report, Trust
+from tipstaff.words import Allegation, Channel, Report, Trust
 
 from .desk import Desk
 
@@ -18,12 +19,19 @@ FLOOD_WITHIN = timedelta(hours=1)
 FORGED_WEIGHT = 5
 """A mail that its own domain disowns counts for as many as this: honest senders seldom fail."""
 FLOOD = "case.flood_suspected"
+_BY_MAIL = frozenset({Channel.SMTP, Channel.LMTP, Channel.IMAP, Channel.FILE})
+"""What did not come by mail has no signature that could be looked at."""
+
+
+def vouch(key: str, *, by: str, at: datetime) -> None:
+    """Whoever handed this report in is known to us by a token or as a feed that we fetch; put that on record."""
+    store_authentication(key, found=MailAuthentication(vouched=True, by=by), at=at, actor="intake")
 
 
 def check_sender(report: Report, raw: bytes, *, desk: Desk, at: datetime) -> None:
     """Put on record who vouches for the mail, where anything is set up to check it."""
     peer, _vouched, checked = origin_of(report.key)
-    if checked:
+    if checked or report.channel not in _BY_MAIL:
         return
     found = desk.authenticate(raw, peer, report.sender)
     if found is not None:

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 
 from tipstaff import wiring
-from tipstaff.intake.queries import get_report, list_reports
+from tipstaff.intake.queries import get_report, list_reports, origin_of
 from tipstaff.ledger.queries import get_raw
 from tipstaff.procedures import complaint
 from tipstaff.words import Channel, ReportOutcome
@@ -60,6 +60,7 @@ def test_a_report_by_a_program_is_kept_and_read_like_one_by_mail(api: Client, at
         Channel.API, "xarf", "203.0.113.77",
     )  # fmt: skip
     assert report.reading.reporter.address == "reports@example.org"
+    assert origin_of(report.key)[1] is True, "its token vouches for it"
     assert Client().get(taken["status"].removeprefix(wiring.settings().public_url)).status_code == 200
 
 
