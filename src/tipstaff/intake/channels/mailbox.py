@@ -255,9 +255,10 @@ class Imap:
         return link
 
     def _selected(self, link: imaplib.IMAP4) -> str:
-        done, _said = link.select(f'"{self._folder}"')
+        done, said = link.select(f'"{self._folder}"')
         if done != "OK":
-            raise MailboxTrouble(f"{self.name}: there is no folder {self._folder}.")
+            why = _plain(Exception((said or [b""])[0]))
+            raise MailboxTrouble(f"{self.name}: the folder {self._folder} cannot be opened: {why}.")
         return str((link.response("UIDVALIDITY")[1] or [b"0"])[-1] or b"0")
 
     def _uids_after(self, link: imaplib.IMAP4, last: int) -> list[int]:
