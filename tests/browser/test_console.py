@@ -18,6 +18,7 @@ STAFF_PAGES = {
     "inbox": "/console/inbox",
     "reports": "/console/reports",
     "report": "/console/reports/R-000001",
+    "studio": "/console/reports/R-000001/studio",
     "case": "/console/cases/C-000005",
     "customers": "/console/customers",
     "customer": "/console/customers/acct-1002",
@@ -31,7 +32,7 @@ STAFF_PAGES = {
     "staff": "/console/staff",
     "search": "/console/search?q=192.0.2.0/24",
 }
-OPEN_PAGES = {"landing": "/", "policy-public": "/policy", "log-in": "/login"}
+OPEN_PAGES = {"landing": "/", "report-form": "/report", "policy-public": "/policy", "log-in": "/login"}
 PICTURED = {"cases", "case", "inbox", "measure", "health"}
 
 
