@@ -16,6 +16,12 @@ from tipstaff.config import shape
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "operate" / "settings.md"
 BEGIN, END = "<!-- made by tools/settings_doc.py -->", "<!-- end of what is made -->"
+TABLES: dict[str, Any] = {
+    "devices": shape.DeviceConfig,
+    "mailboxes": shape.MailboxConfig,
+    "feeds": shape.FeedConfig,
+}
+"""Sections of which there may be many."""
 SHORT = {("server", "database_url"): "TIPSTAFF_DATABASE_URL", ("server", "data_folder"): "TIPSTAFF_DATA"}
 
 
@@ -40,7 +46,7 @@ def sections() -> dict[str, list[Setting]]:
     hints = typing.get_type_hints(shape.Config)
     own = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
     return {name: _settings(name, hint) for name, hint in own.items()} | {
-        "devices": _settings("devices", shape.DeviceConfig)
+        name: _settings(name, kind) for name, kind in TABLES.items()
     }
 
 
@@ -48,9 +54,9 @@ def made() -> str:
     """The tables."""
     lines: list[str] = []
     for name, settings in sections().items():
-        title = "`[[devices]]`" if name == "devices" else f"`[{name}]`"
+        title = f"`[[{name}]]`" if name in TABLES else f"`[{name}]`"
         lines += [f"### {title}", ""]
-        if name == "devices":
+        if name in TABLES:
             lines += ["| key | takes | unless set | meaning |", "|---|---|---|---|"]
             lines += [f"| `{s.key}` | {s.kind} | {s.default} | {s.meaning} |" for s in settings]
         else:
@@ -65,7 +71,7 @@ def _settings(section: str, kind: Any) -> list[Setting]:
     return [
         Setting(section, f.name, _kind(hints[f.name]), _default(section, f), said[f.name])
         for f in dataclasses.fields(kind)
-        if (section, f.name) != ("devices", "options")  # Not a key: what is left of a table is the driver's.
+        if f.name != "options"  # Not a key: what is left of a table is the plug-in's.
     ]
 
 

@@ -18,6 +18,7 @@ STAFF_PAGES = {
     "inbox": "/console/inbox",
     "reports": "/console/reports",
     "report": "/console/reports/R-000001",
+    "studio": "/console/reports/R-000001/studio",
     "case": "/console/cases/C-000005",
     "customers": "/console/customers",
     "customer": "/console/customers/acct-1002",
@@ -40,6 +41,7 @@ STAFF_PAGES = {
 }
 OPEN_PAGES = {
     "landing": "/",
+    "report-form": "/report",
     "policy-public": "/policy",
     "policy-german": "/policy?in=de",
     "policy-changes": "/policy/2026-07/changes",

@@ -14,6 +14,7 @@ from tipstaff.config import load
 from .documents import DOCS, documentation, quoted
 
 EXPLAINED: tuple[type[enum.Enum], ...] = (
+    words.EvidenceGrade,
     words.ReadingReason,
     words.ReadingOutcome,
     words.ReportOutcome,
@@ -46,7 +47,7 @@ def test_every_reason_and_state_is_explained(member: enum.Enum) -> None:
     assert rows, f"{type(member).__name__}.{member.name} needs a row in a table of docs/explain"
 
 
-@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers", "tipstaff.sources"])
+@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers", "tipstaff.sources", "tipstaff.feeds"])
 def test_every_plug_in_is_named(group: str) -> None:
     names = [point.name for point in entry_points(group=group)]
     assert names, "the package is installed"
@@ -104,7 +105,8 @@ def test_the_variables_that_are_named_exist() -> None:
     }
     values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "STARTTLS": "true", "ADDRESS": "x@example.net"}
     values |= {"OVERRIDE": "x@example.net", "RECIPIENTS": "@example.net", "TIPSTAFF_DATABASE_URL": "postgresql:///x"}
-    values |= {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_WEB_PUBLIC_URL": "https://example.net"}
+    values |= {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_WEB_PUBLIC_URL": "https://example.net", "HOURLY": "1"}
+    values |= {"RESOLVER": "192.0.2.53", "FORM": "true", "MINUTE": "1"}
     together = {"TIPSTAFF_MAIL_OUT_DKIM_SELECTOR", "TIPSTAFF_MAIL_OUT_DKIM_KEY_FILE"}
     for name in settings - others:
         # An unknown one is refused by name.

@@ -26,8 +26,13 @@ def programs(settings: Config) -> list[Program]:
         environment["TIPSTAFF_CONFIG"] = str(settings.path)
     return [
         Program(name=name, command=[*alone, name], environment=environment)
-        for name in ("intake", "worker", "enforcer", "web")
+        for name in ("intake", "worker", "enforcer", "web", *_fetchers(settings))
     ]
+
+
+def _fetchers(settings: Config) -> list[str]:
+    """The processes that fetch, where there is anything to fetch."""
+    return [name for name, wanted in (("feeds", settings.feeds), ("mailboxes", settings.mailboxes)) if wanted]
 
 
 def write_line(name: str, line: str) -> None:
@@ -39,7 +44,8 @@ def write_line(name: str, line: str) -> None:
 def check_before_start(settings: Config) -> None:
     """Find out in a sentence, before anything runs, what would stop a process from starting."""
     from tipstaff import wiring
-    from tipstaff.wiring.processes import check_port
+    from tipstaff.wiring.fetchers import check_feeds
+    from tipstaff.wiring.processes import check_port, tls_context
 
     check_port(settings.web.host, settings.web.port, "[web] port (TIPSTAFF_WEB_PORT)")
     check_port(settings.mail_in.host, settings.mail_in.smtp_port, "[mail_in] smtp_port (TIPSTAFF_MAIL_IN_SMTP_PORT)")
@@ -49,6 +55,8 @@ def check_before_start(settings: Config) -> None:
     wiring.drivers()
     for device in settings.devices:
         wiring.protected(device)
+    check_feeds()
+    tls_context(settings.mail_in)
 
 
 def up() -> None:

@@ -6,6 +6,19 @@ the line.
 """
 
 from .load import BadSetting, load
-from .shape import Config, Demo, DeviceConfig, MailIn, MailOut, Operator, Server, Web
+from .shape import Config, Demo, DeviceConfig, FeedConfig, MailboxConfig, MailIn, MailOut, Operator, Server, Web
 
-__all__ = ["BadSetting", "Config", "Demo", "DeviceConfig", "MailIn", "MailOut", "Operator", "Server", "Web", "load"]
+__all__ = [
+    "BadSetting",
+    "Config",
+    "Demo",
+    "DeviceConfig",
+    "FeedConfig",
+    "MailIn",
+    "MailOut",
+    "MailboxConfig",
+    "Operator",
+    "Server",
+    "Web",
+    "load",
+]

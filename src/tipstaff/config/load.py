@@ -7,16 +7,21 @@ import tomllib
 import types
 import typing
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .shape import Config, DeviceConfig
+from .shape import Config, DeviceConfig, FeedConfig, MailboxConfig
 
-_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "demo")
+_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "reports_in", "trust", "demo")
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
-_IS_SETTING = re.compile(r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|DEMO)_[A-Z_]+$")
+_IS_SETTING = re.compile(r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|REPORTS_IN|TRUST|DEMO)_[A-Z_]+$")
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
+
+
+_TABLES: dict[str, Any] = {"devices": DeviceConfig, "mailboxes": MailboxConfig, "feeds": FeedConfig}
+"""Sections of which there may be many, each `[[name]]`."""
 
 
 class BadSetting(ValueError):
@@ -44,10 +49,10 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
     sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
     for name, value in tree.items():
-        if name == "devices":
+        if name in _TABLES:
             continue
         if name not in _SECTIONS or not isinstance(value, dict):
-            hint = _did_you_mean(name, (*_SECTIONS, "devices"))
+            hint = _did_you_mean(name, (*_SECTIONS, *_TABLES))
             raise BadSetting(f"{path}:{_line_of(text, '', name)}: unknown section [{name}]{hint}.")
         hints = typing.get_type_hints(_type_of(name))
         for key, given in value.items():
@@ -58,7 +63,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     _lay_environment_over(sections, environ)
     devices = _devices(tree.get("devices", []), path, text)
     built = {name: _type_of(name)(**values) for name, values in sections.items()}
-    config = Config(**built, devices=devices, path=path)
+    tables: dict[str, Any] = {
+        name: _tables(tree.get(name, []), kind, name, path=path, text=text)
+        for name, kind in _TABLES.items()
+        if name != "devices"
+    }
+    config = Config(**built, devices=devices, **tables, path=path)
     _check(config, path, text, environ)
     return config
 
@@ -160,6 +170,33 @@ def _devices(given: Any, path: Path | None, text: str) -> tuple[DeviceConfig, ..
     return tuple(devices)
 
 
+def _tables(given: Any, kind: Any, section: str, *, path: Path | None, text: str) -> tuple[Any, ...]:
+    """Each `[[section]]` as a `kind`; keys that are no field of it are its `options`, where it has any."""
+    if not isinstance(given, list) or not all(isinstance(x, dict) for x in given):
+        raise BadSetting(
+            f"{path}:{_line_of(text, '', section)}: {section} are written as [[{section}]], one table for each."
+        )
+    hints = typing.get_type_hints(kind)
+    built: list[Any] = []
+    for n, table in enumerate(given):
+        where = f"{path}:{_nth_line(text, f'[[{section}]]', n)}: [[{section}]]"
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            if key in hints and key != "options":
+                values[key] = _convert(value, hints[key], f"{where} {key}")
+            elif "options" in hints:
+                values.setdefault("options", {})[key] = value
+            else:
+                raise BadSetting(f"{where} {key} is not a setting{_did_you_mean(key, hints)}.")
+        for needed in ("name", "kind"):
+            if not values.get(needed):
+                raise BadSetting(f"{where} lacks its {needed}, a text in quotes.")
+        if values["name"] in {x.name for x in built}:
+            raise BadSetting(f"{where}: the name {values['name']!r} is used twice; give each its own.")
+        built.append(kind(**values))
+    return tuple(built)
+
+
 def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, str]) -> None:
     def where(section: str, key: str) -> str:
         name = f"TIPSTAFF_{section.upper()}_{key.upper()}"
@@ -176,11 +213,26 @@ def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, s
                 raise BadSetting(f"{where(section, f.name)} is {value}, but a port is a number from {lowest} to 65535.")
     _check_values(config, where)
     mail_in = config.mail_in
+    if mail_in.mails_a_minute < 0:
+        raise BadSetting(f"{where('mail_in', 'mails_a_minute')} is {mail_in.mails_a_minute}, but it takes 0 or more.")
     if mail_in.memory_mib < mail_in.max_mib:
         raise BadSetting(
             f"{where('mail_in', 'memory_mib')} is {mail_in.memory_mib}, "
             f"but it must hold one mail of the largest size ([mail_in] max_mib, {mail_in.max_mib})."
         )
+    if config.trust.resolver:
+        try:
+            ip_address(config.trust.resolver)
+        except ValueError:
+            raise BadSetting(
+                f"{where('trust', 'resolver')} is {config.trust.resolver!r}, but it takes the address of a resolver."
+            ) from None
+    if config.reports_in.queue_max < 1:
+        raise BadSetting(
+            f"{where('reports_in', 'queue_max')} is {config.reports_in.queue_max}, but it takes 1 or more."
+        )
+    if config.trust.flood_hourly < 1:
+        raise BadSetting(f"{where('trust', 'flood_hourly')} is {config.trust.flood_hourly}, but it takes 1 or more.")
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
         named = "environment: TIPSTAFF_DATABASE_URL"

@@ -22,6 +22,8 @@ class Server:
     """An edition that is asked beside the one in force: it decides nothing, and its disagreements are on record."""
     shadow_clauses: tuple[str, ...] = ()
     """Only these clauses of it, beside all others of the edition in force; without it the whole edition."""
+    profiles_folder: Path | None = None
+    """Profiles of known reporters, one TOML file each with its samples beside it; a changed file counts at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,14 @@ class MailIn:
     """All mails under way together, in MiB; beyond it senders are asked to come back."""
     recipients: tuple[str, ...] = ()
     """Addresses or @domains taken besides the operator's own abuse address; anything else is refused."""
+    tls_certificate: Path | None = None
+    """A certificate with its chain, in PEM: then SMTP offers STARTTLS."""
+    tls_key: Path | None = None
+    """Its private key, in PEM."""
+    mails_a_minute: int = 120
+    """From one source by SMTP, beyond which it is asked to come back; 0 is any number. LMTP is not counted."""
+    archive_passwords_file: Path | None = None
+    """A file with passwords agreed with reporters, one a line, tried on locked ZIP archives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +97,32 @@ class MailOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportsIn:
+    """Reports that do not come by mail: the REST endpoint and the public form."""
+
+    tokens_file: Path | None = None
+    """A file with a line `name token` for each program that may report over `/api/reports/in`; without it none may."""
+    queue_max: int = 5000
+    """Reports that may wait to be read; beyond it programs are asked to come back (429)."""
+    form: bool = True
+    """Whether the public page offers a form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustIn:
+    """How far reports are believed."""
+
+    resolver: str = ""
+    """The address of a DNS resolver, asked for DKIM, SPF and DMARC of complaints; empty: nothing is ever looked up."""
+    own_server: str = ""
+    """Your mail server's name in its `Authentication-Results`; its note on DMARC is then believed (RFC 8601)."""
+    arc_sealers: tuple[str, ...] = ()
+    """Domains whose ARC seal is believed, as of a mailing list that changes mail."""
+    flood_hourly: int = 100
+    """Reports in an hour against one customer, by senders without a record, that make a flood; a person looks then."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeviceConfig:
     name: str
     """The device's name in plans and pages."""
@@ -98,6 +134,48 @@ class DeviceConfig:
     """Addresses and prefixes that no measure may ever touch."""
     let_pass_by: tuple[str, ...] = ()
     """Two people who let a mass of new measures pass that is held back; take them out again afterwards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailboxConfig:
+    name: str
+    """Its name in the log; what was taken is remembered under it."""
+    kind: str
+    """`maildir`, `mbox` or `imap`."""
+    path: Path | None = None
+    """The folder of a Maildir, or the mbox file."""
+    host: str = ""
+    """The mail server, for `imap`."""
+    port: int = 993
+    """Its port."""
+    tls: str = "tls"
+    """`tls`, `starttls`, or `none`, which is taken for this machine itself only."""
+    username: str = ""
+    """Log-in at the mail server."""
+    password_file: Path | None = None
+    """A file that holds the password."""
+    folder: str = "INBOX"
+    """The folder that complaints are in."""
+    every_seconds: int = 60
+    """How often it is looked into; an IMAP server that can tell of new mail (IDLE) is waited for instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedConfig:
+    name: str
+    """Its name in reports and in the log; what was seen is remembered under it."""
+    kind: str
+    """`shadowserver`, `spamhaus-drop`, `urlhaus`, `threatfox`, `scores`, or a plug-in's."""
+    url: str = ""
+    """Where it is fetched; empty means the publisher's own address."""
+    every_minutes: int = 60
+    """How often; never more often than the publisher's terms allow."""
+    key_file: Path | None = None
+    """A file with the key that the publisher gave."""
+    secret_file: Path | None = None
+    """A file with the secret that requests are signed with, where there is one."""
+    options: dict[str, object] = field(default_factory=dict)
+    """The kind's own keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +191,12 @@ class Config:
     web: Web = field(default_factory=Web)
     mail_in: MailIn = field(default_factory=MailIn)
     mail_out: MailOut = field(default_factory=MailOut)
+    reports_in: ReportsIn = field(default_factory=ReportsIn)
+    trust: TrustIn = field(default_factory=TrustIn)
     demo: Demo = field(default_factory=Demo)
     devices: tuple[DeviceConfig, ...] = ()
+    mailboxes: tuple[MailboxConfig, ...] = ()
+    feeds: tuple[FeedConfig, ...] = ()
     path: Path | None = None
     """The file that was read, if one was."""
 

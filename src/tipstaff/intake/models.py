@@ -28,6 +28,11 @@ class ReportRow(models.Model):
     read_at = models.DateTimeField(null=True)
     reading_outcome = models.CharField(max_length=_CODE, blank=True)
     reading_reason = models.CharField(max_length=_CODE, blank=True)
+    peer = models.CharField(max_length=45, blank=True)
+    """The address that handed the mail over, where no server of ours was between."""
+    authenticated = models.BooleanField(null=True)
+    authentication = models.JSONField(default=dict)
+    """What was found of DKIM, SPF, ARC and DMARC; empty where nothing was checked."""
     parser = models.TextField(blank=True)
     detail = models.TextField(blank=True)
     reporter_address = models.TextField(blank=True)
@@ -46,6 +51,30 @@ class ReportRow(models.Model):
             HashIndex(fields=["reporter_reference"], name="intake_report_reference"),
             HashIndex(fields=["reporter_message_id"], name="intake_report_message_id"),
         )
+
+
+class HandedInRow(models.Model):
+    """What a program or a form was answered under one of its own keys, so that asking again changes nothing."""
+
+    who = models.CharField(max_length=100)
+    key = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64)
+    answer = models.JSONField(default=dict)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["who", "key"], name="intake_handed_in_once"),)
+
+
+class FetchedRow(models.Model):
+    """What is known of a feed or mailbox: what was seen of it, when it was last looked at, and what went wrong."""
+
+    name = models.CharField(max_length=120, unique=True)
+    state = models.JSONField(default=dict)
+    looked_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    trouble = models.TextField(blank=True)
+    next_at = models.DateTimeField(null=True)
 
 
 class IncidentRow(models.Model):

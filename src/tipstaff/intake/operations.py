@@ -1,7 +1,8 @@
 """Writes of the intake room. Each is one transaction with its entry in the record, and does nothing the second time."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -22,12 +23,21 @@ from tipstaff.words import (
     require_aware,
 )
 
-from .models import IncidentRow, ReportRow
+from .models import FetchedRow, HandedInRow, IncidentRow, ReportRow
 from .outcome import first_outcome, overall
 from .rows import incident_of, incident_rows, report_of, storable
+from .trust.found import MailAuthentication
 
 BATCH = 500
 """Incidents written at a time: memory stays level however many a mail names."""
+
+
+class KeyUsedOtherwise(ValueError):
+    """This key was used before for something else; use a new key for a new request."""
+
+
+KEYS_KEPT = timedelta(days=30)
+"""For how long a request may be repeated under its key."""
 
 
 class NoSuchReport(LookupError):
@@ -43,7 +53,7 @@ class SealedStaysSealed(ValueError):
 
 
 @transaction.atomic
-def open_report(evidence: Evidence, *, at: datetime, actor: str) -> str:
+def open_report(evidence: Evidence, *, at: datetime, actor: str, peer: str = "") -> str:
     """Give the evidence a report and return its key; the same key when the same bytes came before.
 
     Sealed evidence is born read: no parser may ever see it, so it never stands among the unread.
@@ -59,6 +69,7 @@ def open_report(evidence: Evidence, *, at: datetime, actor: str) -> str:
             "received_at": require_aware(evidence.received_at),
             "channel": evidence.channel,
             "sender": "" if sealed else storable(evidence.sender),
+            "peer": "" if sealed else peer[:45],
             "outcome": ReportOutcome.SEALED if sealed else ReportOutcome.RECEIVED,
             "outcome_reason": ReadingReason.CHILD_ABUSE if sealed else "",
             "read_at": require_aware(at) if sealed else None,
@@ -143,6 +154,20 @@ def replace_reading(key: str, *, allegations: Iterable[Allegation], at: datetime
     return incidents
 
 
+@transaction.atomic
+def store_authentication(key: str, *, found: MailAuthentication, at: datetime, actor: str) -> None:
+    """Put on record whether the sender's domain vouches for the mail. The second time changes nothing."""
+    row = _locked_report(key)
+    if row.outcome == ReportOutcome.SEALED or row.authentication:
+        return
+    row.authenticated, row.authentication = found.vouched, asdict(found)
+    row.save(update_fields=["authenticated", "authentication"])
+    record(
+        "report.authenticated", at=at, actor=actor, about=[key], vouched=found.vouched, domain=storable(found.domain),
+        spf=found.spf, arc=found.arc, dmarc=found.dmarc, by=storable(found.by),
+    )  # fmt: skip
+
+
 def set_incident(
     key: str, *, outcome: ReportOutcome, reason: str, case: str | None = None, at: datetime, actor: str
 ) -> None:
@@ -203,6 +228,41 @@ def set_report(key: str, *, outcome: ReportOutcome, reason: str, at: datetime, a
     record("report.decided", at=at, actor=actor, about=[key], outcome=outcome, reason=reason)
 
 
+@transaction.atomic
+def once_for_key(
+    key: str, *, who: str, digest: str, make: Callable[[], dict[str, Any]], at: datetime
+) -> tuple[dict[str, Any], bool]:
+    """(`make()`, True) the first time, (its answer from then, False) after that; raise KeyUsedOtherwise.
+
+    Two at once: the second waits for the first one's transaction, and gets its answer or does the work itself.
+    """
+    HandedInRow.objects.filter(at__lt=at - KEYS_KEPT).delete()
+    row, new = HandedInRow.objects.get_or_create(who=who, key=key, defaults={"digest": digest, "at": at})
+    if not new:
+        if row.digest != digest:
+            raise KeyUsedOtherwise(key)
+        return row.answer, False
+    row.answer = make()
+    row.save(update_fields=["answer"])
+    return row.answer, True
+
+
+def remember_fetch(name: str, *, state: dict[str, Any], at: datetime, next_at: datetime | None) -> None:
+    """A feed or mailbox was looked at and all that it held is on record: this is what was seen of it."""
+    FetchedRow.objects.update_or_create(
+        name=name,
+        defaults={"state": state, "looked_at": at, "failures": 0, "trouble": "", "next_at": next_at},
+    )
+
+
+def remember_trouble(name: str, *, why: str, next_at: datetime) -> int:
+    """It could not be looked at; how many times in a row by now. What was seen before stays."""
+    row, _ = FetchedRow.objects.get_or_create(name=name)
+    row.failures, row.trouble, row.next_at = row.failures + 1, storable(why)[:500], next_at
+    row.save()
+    return row.failures
+
+
 def split_incident_key(key: str) -> tuple[str, int]:
     """(`R-000001`, 2) of `R-000001.2`."""
     report_key, dot, n = key.rpartition(".")
@@ -243,7 +303,7 @@ def _write_reading(row: ReportRow, reading: Reading) -> None:
 def _forget_reading(row: ReportRow) -> None:
     """Keep outcome, reason and the incidents' places in their cases; the mail's words are for the sealed queue only."""
     _write_reading(row, Reading(outcome=ReadingOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE))
-    row.sender = ""
+    row.sender, row.peer, row.authenticated, row.authentication = "", "", None, {}
     row.reading_outcome, row.reading_reason = ReadingOutcome.SEALED, ReadingReason.CHILD_ABUSE
     row.incidents.filter(case__isnull=True).delete()
     nothing: dict[str, Any] = dict.fromkeys(

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from typing import Any
 
+from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncHour
 
-from tipstaff.words import Allegation, Incident, Report, ReportOutcome
+from tipstaff.words import Allegation, Channel, Incident, Report, ReportOutcome
 
-from .models import IncidentRow, ReportRow
+from .models import FetchedRow, IncidentRow, ReportRow
 from .rows import incident_of, labels_from_the_right, plain_address, report_of, storable, storable_allegation
 
 SHOWN_IN_LISTS = 20
@@ -148,6 +151,124 @@ def earlier_by_reporter(address: str, *, before: datetime, limit: int = 20) -> l
     return _listed(
         ReportRow.objects.filter(reporter_address=address, received_at__lt=before).order_by("-received_at")[:limit]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How it stands with one feed or mailbox."""
+
+    name: str
+    state: dict[str, Any]
+    looked_at: datetime | None
+    failures: int
+    trouble: str
+    next_at: datetime | None
+
+
+def fetching(name: str) -> Fetching:
+    """What is known of a feed or mailbox; nothing seen where it was never looked at."""
+    row = FetchedRow.objects.filter(name=name).first()
+    if row is None:
+        return Fetching(name, {}, None, 0, "", None)
+    return Fetching(name, row.state, row.looked_at, row.failures, row.trouble, row.next_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """How much of a reporter's mail was understood, before and of late."""
+
+    reporter: str
+    """The domain that it came from."""
+    mails_before: int
+    understood_before: int
+    mails_lately: int
+    understood_lately: int
+
+
+YIELD_MAILS_MIN = 3
+"""Of late; fewer say nothing."""
+
+
+def yields_dropped(
+    *, at: datetime, lately: timedelta = timedelta(days=7), before: timedelta = timedelta(days=60)
+) -> list[Yield]:
+    """Reporters of whose mail four fifths were understood, and of late not even half: their form has changed."""
+    question = """
+        SELECT domain, count(*) FILTER (WHERE old), count(*) FILTER (WHERE old AND ok),
+               count(*) FILTER (WHERE NOT old), count(*) FILTER (WHERE NOT old AND ok)
+        FROM (
+            SELECT lower(split_part(coalesce(nullif(reporter_address, ''), sender), '@', 2)) AS domain,
+                   received_at < %s AS old,
+                   reading_outcome = 'complaint' AND reading_reason = 'UNDERSTOOD' AS ok
+            FROM intake_reportrow
+            WHERE received_at >= %s AND received_at <= %s AND read_at IS NOT NULL AND reading_outcome <> 'sealed'
+        ) AS mails
+        WHERE domain <> '' GROUP BY domain
+        HAVING count(*) FILTER (WHERE old) >= 5 AND count(*) FILTER (WHERE NOT old) >= %s
+           AND count(*) FILTER (WHERE old AND ok) >= 0.8 * count(*) FILTER (WHERE old)
+           AND count(*) FILTER (WHERE NOT old AND ok) < 0.5 * count(*) FILTER (WHERE NOT old)
+        ORDER BY domain
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(question, [at - lately, at - lately - before, at, YIELD_MAILS_MIN])
+        return [Yield(*row) for row in cursor.fetchall()]
+
+
+def count_unread(*, most: int) -> int:
+    """How many reports wait to be read; it counts no further than `most`."""
+    return ReportRow.objects.filter(read_at__isnull=True).values("id")[:most].count()
+
+
+def count_from_peer(peer: str, *, channel: Channel, since: datetime) -> int:
+    """How many reports came this way from one address since then."""
+    return ReportRow.objects.filter(received_at__gte=since, channel=channel, peer=peer).count()
+
+
+def origin_of(key: str) -> tuple[str, bool | None, bool]:
+    """(the address that handed a report over, whether its sender is vouched for, whether that was looked at)."""
+    row = ReportRow.objects.filter(key=key).values_list("peer", "authenticated", "authentication").first()
+    return (row[0], row[1], bool(row[2])) if row else ("", None, False)
+
+
+RECORD_LASTS = timedelta(days=400)
+"""What a reporter sent longer ago speaks neither for nor against them."""
+
+
+def reporter_record(address: str, *, before: datetime) -> tuple[int, int]:
+    """(upheld, overturned): reports of this reporter that led to an end or a measure, and that a person refused.
+
+    What somebody sent in their name, and their domain disowned, counts for neither.
+    """
+    if not address:
+        return 0, 0
+    rows = ReportRow.objects.filter(
+        reporter_address=address, received_at__range=(before - RECORD_LASTS, before), outcome__in=_UPHELD | _OVERTURNED
+    ).exclude(authenticated=False)
+    counts = dict(rows.order_by("outcome").values_list("outcome").annotate(n=Count("id")))
+    return sum(counts.get(x, 0) for x in _UPHELD), sum(counts.get(x, 0) for x in _OVERTURNED)
+
+
+_UPHELD = frozenset({ReportOutcome.FIXED, ReportOutcome.MEASURE_TAKEN})
+_OVERTURNED = frozenset({ReportOutcome.NOT_UPHELD})
+
+
+def count_unproven(*, cases: Sequence[str], since: datetime, until: datetime) -> tuple[int, int]:
+    """(reports, those disowned by their domain) that joined these cases in the time, by senders without a record."""
+    question = """
+        SELECT count(*), count(*) FILTER (WHERE r.authenticated IS FALSE)
+        FROM intake_reportrow r
+        WHERE r.id IN (SELECT report_id FROM intake_incidentrow WHERE "case" = ANY(%s) AND received_at >= %s)
+          AND r.received_at >= %s AND r.received_at <= %s AND r.authenticated IS NOT TRUE
+          AND (r.authenticated IS FALSE OR r.reporter_address = '' OR NOT EXISTS (
+            SELECT 1 FROM intake_reportrow u
+            WHERE u.reporter_address = r.reporter_address AND u.outcome = ANY(%s)
+              AND u.received_at < %s AND u.authenticated IS NOT FALSE))
+    """
+    upheld = [str(x) for x in sorted(_UPHELD)]
+    with connection.cursor() as cursor:
+        cursor.execute(question, [list(cases), since, since, until, upheld, since])
+        found = cursor.fetchone()
+    return (found[0], found[1]) if found else (0, 0)
 
 
 def _whole(row: ReportRow | None) -> Report | None:

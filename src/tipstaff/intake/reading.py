@@ -6,7 +6,7 @@ from dataclasses import replace
 from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 
 from .aside import not_a_complaint, without_offender
-from .mail import Mail, is_bomb, read_mail
+from .mail import Limits, Mail, is_bomb, read_mail
 from .protocol import Parser
 from .shaping import sealed, set_aside, unreadable
 from .sieve import speaks_of_child_abuse
@@ -18,9 +18,15 @@ _EXACT = 100
 """Parsers below this priority read an exact form; what they understand is a complaint, however automatic it looks."""
 
 
-def read(raw: bytes, *, parsers: Iterable[Parser], own_addresses: frozenset[str] = frozenset()) -> Reading:
-    """Read one mail. Whatever the bytes are, a Reading comes back, with a reason."""
-    mail = read_mail(raw)
+def read(
+    raw: bytes,
+    *,
+    parsers: Iterable[Parser],
+    own_addresses: frozenset[str] = frozenset(),
+    passwords: tuple[str, ...] = (),
+) -> Reading:
+    """Read one mail. Whatever the bytes are, a Reading comes back, with a reason. `passwords` open locked archives."""
+    mail = read_mail(raw, limits=Limits(archive_passwords=passwords) if passwords else None)
     ours = own_addresses_in_lower_case(own_addresses)
     if speaks_of_child_abuse(mail):
         return sealed(mail)

@@ -26,13 +26,13 @@ class Sifted:
     """(content type, octets, SHA-256) of everything that was taken out."""
 
 
-def sift(raw: bytes, *, certain: bool = False) -> Sifted:
+def sift(raw: bytes, *, certain: bool = False, passwords: tuple[str, ...] = ()) -> Sifted:
     """Decide before anything is stored. Only a sealed mail is changed: it loses every part and run that could be media.
 
     With `certain`, somebody knows already that it belongs there.
     """
     digest = hashlib.sha256(raw).hexdigest()
-    mail = read_mail(raw)
+    mail = read_mail(raw, limits=Limits(archive_passwords=passwords) if passwords else None)
     if not certain and not speaks_of_child_abuse(mail):
         return Sifted(digest, len(raw), sealed=False, kept=raw)
     keeper = _Keeper()

@@ -78,6 +78,11 @@ def latest_about(keys: Iterable[str], *, what: Iterable[str]) -> dict[str, Entry
     return {key: found[key] for key in wanted if key in found}
 
 
+def has_entry(key: str, *, what: str) -> bool:
+    """Whether such an entry names `key`, however many others do."""
+    return Entry.objects.filter(about__contains=[key], what=what).exists()
+
+
 def trace(key: str, *, limit: int = 2000) -> list[EntryWord]:
     """The chain of `key` from either end, in order.
 

@@ -64,19 +64,29 @@ from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
 from .shadow import ask_in_the_shadow
 from .suspension import what_would_follow
+from .trust import Belief, check_sender, raise_alarm
 
 SAME_EVENT_WITHIN = timedelta(hours=1)
 """The same type, source and port within an hour, told by the same reporter, is one event told twice."""
 
 
-def accept(raw: bytes, *, sender: str, recipients: tuple[str, ...], channel: Channel, desk: Desk, at: datetime) -> str:
+def accept(
+    raw: bytes,
+    *,
+    sender: str,
+    recipients: tuple[str, ...],
+    channel: Channel,
+    desk: Desk,
+    at: datetime,
+    peer: str = "",
+) -> str:
     """Keep what arrived and give it a report; the sender may be told 250 once this has returned.
 
     One transaction: evidence, report and the job that reads it stand or fall together. The same bytes again, as
     after a lost 250, find the report that is already there. Nothing is read before it is kept, but for one thing:
     the sieve, because media of child abuse must never be kept at all (clause row 41).
     """
-    sifted = sift(raw)
+    sifted = sift(raw, passwords=desk.archive_passwords)
     with transaction.atomic():
         if sifted.sealed:
             evidence, _ = store_sealed(
@@ -96,7 +106,7 @@ def accept(raw: bytes, *, sender: str, recipients: tuple[str, ...], channel: Cha
         known = report_of_evidence(evidence.digest)
         if known is not None:
             return known.key
-        report = open_report(evidence, at=at, actor="intake")
+        report = open_report(evidence, at=at, actor="intake", peer=peer)
         if not evidence.sealed:
             desk.enqueue("understand", report)
     return report
@@ -109,10 +119,11 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
         return
     if report.reading is None:
         raw = get_raw(report.evidence)
-        reading = read(raw, parsers=desk.parsers, own_addresses=desk.own_addresses)
+        reading = read(raw, parsers=desk.parsers, own_addresses=desk.own_addresses, passwords=desk.archive_passwords)
         if reading.outcome is ReadingOutcome.SEALED or any(a.type in SEALED_TYPES for a in reading.allegations):
             _seal(report, raw, desk=desk, at=at)
             return
+        check_sender(report, raw, desk=desk, at=at)
         store_reading(key, reading=reading, at=at, actor="worker")
         report = get_report(key)
         assert report is not None, "a report does not vanish"
@@ -155,18 +166,23 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
             [i.key for i in undecided], outcome=ReportOutcome.WITH_A_PERSON, reason=Reason.READER_UNSURE,
             at=at, actor="worker",
         )  # fmt: skip
+    belief = Belief(report, desk=desk)
     for incident in undecided if sure else ():
         with transaction.atomic():
-            _decide_incident(incident, report, desk=desk, at=at)
+            _decide_incident(incident, report, belief, desk=desk, at=at)
     fresh = get_report(report.key)
     assert fresh is not None, "a report does not vanish"
+    for case in dict.fromkeys(i.case for i in fresh.incidents if i.case):
+        with transaction.atomic():
+            raise_alarm(case, desk=desk, at=at)
     for case in dict.fromkeys(i.case for i in fresh.incidents if i.case and i.outcome is ReportOutcome.FORWARDED):
         tell_untold(case, desk=desk, at=at, actor="worker")
     _answer(fresh, desk=desk, at=at)
 
 
-def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: datetime) -> None:
-    weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at)
+def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk: Desk, at: datetime) -> None:
+    weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at, belief=belief)
+    trust = weighed.trust
     verdict, attribution = weighed.verdict, weighed.attribution
     record(
         "incident.judged", at=at, actor="worker",
@@ -197,6 +213,8 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
             incident.allegation, history=weighed.history, received_at=report.received_at, trust=weighed.trust
         ),
         verdict=treatment_digest(treatment_of(verdict)),
+        evidence=trust.evidence, authenticated=trust.authenticated, flooding=trust.flooding,
+        reporter=[trust.reporter_upheld, trust.reporter_overturned],
     )  # fmt: skip
     if desk.shadow is not None:
         ask_in_the_shadow(
@@ -238,14 +256,15 @@ class Weighed:
     verdict: Verdict
     edition: Edition
     history: History
-    trust: Trust | None = None
+    trust: Trust
 
 
 def weigh_allegation(
-    allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime, trust: Trust | None = None
+    allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime, belief: Belief | None = None
 ) -> Weighed:
     """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
     attribution = who_did_it(allegation, received_at=received_at)
+    trust = belief.trust(allegation, customer=attribution.customer) if belief is not None else Trust()
     happened_at = allegation.moment.at if allegation.moment is not None else received_at
     edition = _edition_at(desk.editions, happened_at, received_at)
     history = _history(allegation, attribution, edition=edition, at=at)

@@ -1,14 +1,15 @@
 """What every story needs besides the rooms: the operator's facts, the editions in force, and the ways out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tipstaff.enforcement.planner import Ability
 from tipstaff.intake.protocol import Parser
+from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.policy import Edition
 from tipstaff.policy.shadow import Shadow
-from tipstaff.words import Role
+from tipstaff.words import Allegation, Role
 
 
 def _nobody(name: str) -> frozenset[Role]:
@@ -45,3 +46,11 @@ class Desk:
     """The roles that a member of staff holds now; none for a stranger, and none for the program itself."""
     shadow: Shadow | None = None
     """An edition that is asked beside the one in force, and decides nothing."""
+    authenticate: Callable[[bytes, str, str], MailAuthentication | None] = field(default=lambda raw, peer, sender: None)
+    """(mail, the address that handed it over, envelope sender): who vouches for it; None where nothing is checked."""
+    saw_the_same: Callable[[Allegation], bool | None] = field(default=lambda allegation: None)
+    """What the operator's own telemetry says of an allegation; None where it cannot tell."""
+    flood_hourly: int = 100
+    """Reports in an hour against one customer, by senders without a record, that make a flood."""
+    archive_passwords: tuple[str, ...] = ()
+    """Passwords agreed with reporters, for locked archives."""

@@ -42,6 +42,7 @@ from tipstaff.words import (
 
 from .desk import Desk
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
+from .trust import was_flooded
 from .weighing import weigh_for
 
 log = logging.getLogger("tipstaff.worker")
@@ -150,6 +151,8 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
         )  # fmt: skip
         if not chosen:
             why_not.append(f"No measure within reach suffices for {allegation.offender}.")
+        elif by_clock and was_flooded(key):
+            why_not.append("Reports against this customer came in a flood and may be forged; a person looks first.")
         elif by_clock and (decider := _decider(case, chosen, desk=desk)) is not None:
             why_not.append(f"Clause {case.clause} leaves this decision to the role {decider}.")
         elif not by_clock and (left_to := _left_to_another(case, chosen, urgency, desk=desk, actor=actor)) is not None:

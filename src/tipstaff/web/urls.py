@@ -2,12 +2,15 @@
 
 from django.urls import include, path
 
+from .api.reports_in import post_reports
 from .auth import first, log_in, log_out
 from .public import policy
 from .public import views as public
+from .public.report_form import report_form
 
 urlpatterns = [
     path("", public.landing, name="landing"),
+    path("report", report_form, name="report_form"),
     path("policy", policy.policy, name="policy"),
     path("policy.json", policy.policy_json, name="policy_json"),
     path("policy/<str:id>.json", policy.policy_json, name="policy_edition_json"),
@@ -21,6 +24,7 @@ urlpatterns = [
     path("logout", log_out, name="log_out"),
     path("first/<str:token>", first, name="first"),
     path("console/", include("tipstaff.web.console.urls")),
+    path("api/reports/in", post_reports, name="post_reports"),
     path("api/", include("tipstaff.web.api.urls")),
 ]
 

@@ -1,6 +1,7 @@
 """Builds everything from the settings; the only room that reads the clock or names a plug-in."""
 
 import functools
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,9 @@ from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import keys, sealing
+from tipstaff.intake.profiles.reader import ProfilesParser
 from tipstaff.intake.protocol import Parser, load_parsers
+from tipstaff.intake.trust.found import MailAuthentication, Resolver
 from tipstaff.policy import Edition, UnknownClause, edition_files, edition_folders, load_edition, read_files
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
@@ -51,8 +54,79 @@ def now() -> datetime:
 
 @functools.cache
 def parsers() -> tuple[Parser, ...]:
-    """All parsers, built-in and plugged in, in the order in which they are asked."""
-    return load_parsers()
+    """All parsers, built-in and plugged in, in the order in which they are asked; the operator's own profiles first."""
+    folder = settings().server.profiles_folder
+    if folder is None:
+        return load_parsers()
+    if not folder.is_dir():
+        raise config.BadSetting(f"[server] profiles_folder is {folder}, but there is no such folder.")
+    return (ProfilesParser(folder), *load_parsers())
+
+
+@functools.cache
+def report_tokens() -> dict[str, str]:
+    """SHA-256 of each token -> the name of the program that has it; raise BadSetting for a file that cannot be used."""
+    path = settings().reports_in.tokens_file
+    if path is None:
+        return {}
+    try:
+        text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as why:
+        raise config.BadSetting(f"[reports_in] tokens_file: {path} cannot be read ({why}).") from why
+    if mode & 0o077:
+        raise config.BadSetting(f"{path}: others can read the tokens; run chmod 600 on the file.")
+    found: dict[str, str] = {}
+    for n, line in enumerate(text.splitlines(), 1):
+        name, _, token = line.strip().partition(" ")
+        if not name or name.startswith("#"):
+            continue
+        if len(token.strip()) < 20:
+            raise config.BadSetting(f"{path}:{n}: the token of {name} is shorter than 20 characters.")
+        found[hashlib.sha256(token.strip().encode()).hexdigest()] = name[:60]
+    return found
+
+
+@functools.cache
+def _resolver() -> Resolver | None:
+    """The one way by which anything of a complaint may be looked up; None, unless the operator names a resolver."""
+    address = settings().trust.resolver
+    if not address:
+        return None
+    from tipstaff.intake.trust.dns import resolver_at
+
+    return resolver_at(address)
+
+
+def authenticate(raw: bytes, peer: str, sender: str) -> MailAuthentication | None:
+    """Who vouches for a mail, where a resolver or the operator's own mail server's notes are set up."""
+    trust = settings().trust
+    if not trust.resolver and not trust.own_server:
+        return None
+    from tipstaff.intake.trust import mail_auth
+
+    return mail_auth.authenticate(
+        raw,
+        resolver=_resolver(),
+        peer=peer,
+        sender=sender,
+        own_server=trust.own_server,
+        arc_sealers=frozenset(x.lower() for x in trust.arc_sealers),
+    )
+
+
+@functools.cache
+def archive_passwords() -> tuple[str, ...]:
+    """The passwords agreed with reporters; raise BadSetting when the file cannot be read or others can read it."""
+    path = settings().mail_in.archive_passwords_file
+    if path is None:
+        return ()
+    try:
+        text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as why:
+        raise config.BadSetting(f"[mail_in] archive_passwords_file: {path} cannot be read ({why}).") from why
+    if mode & 0o077:
+        raise config.BadSetting(f"{path}: others can read the archives' passwords; run chmod 600 on the file.")
+    return tuple(x for x in text.splitlines() if x.strip())[:50]
 
 
 @functools.cache
@@ -256,4 +330,7 @@ def _desk(editions: tuple[Edition, ...]) -> Desk:
         portal_link=portal_link,
         policy_link=policy_link,
         report_link=report_link,
+        archive_passwords=archive_passwords(),
+        authenticate=authenticate,
+        flood_hourly=own.trust.flood_hourly,
     )

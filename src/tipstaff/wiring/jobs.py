@@ -20,7 +20,7 @@ from tipstaff import wiring
 from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import complaint, posting, returned, suspension
+from tipstaff.procedures import complaint, posting, reporters, returned, suspension
 from tipstaff.wiring import mail
 
 log = logging.getLogger("tipstaff.worker")
@@ -87,6 +87,13 @@ def look_round(key: str) -> None:
     for key in unread(limit=UNREAD_AT_A_TIME, before=wiring.now() - UNREAD_FOR_LONG):
         defer("understand", key)  # Queued already, as a rule; if its job is gone, it is not lost with it.
     defer("letters", "all")
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="yields", queue="clock", queueing_lock="yields")
+def yields(timestamp: int) -> None:
+    """Every hour: known reporters whose mail is understood no longer."""
+    reporters.watch_yields(at=wiring.now())
 
 
 @app.periodic(cron="*/10 * * * * *")

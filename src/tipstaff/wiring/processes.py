@@ -9,6 +9,7 @@ import contextlib
 import logging
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from django.conf import settings as django_settings
 from django.db import close_old_connections, connection
 
 from tipstaff import wiring
+from tipstaff.config import BadSetting, MailIn
 from tipstaff.intake.channels.mail_server import Limits, MailServer
 from tipstaff.intake.channels.protocol import Refused, count_hops
 from tipstaff.procedures import complaint, posting
@@ -50,16 +52,34 @@ def check_port(host: str, port: int, setting: str) -> None:
             ) from why
 
 
+def tls_context(mail_in: MailIn) -> ssl.SSLContext | None:
+    """What SMTP offers STARTTLS with; None without a certificate. Raise BadSetting for one that cannot be used."""
+    if mail_in.tls_certificate is None and mail_in.tls_key is None:
+        return None
+    if mail_in.tls_certificate is None or mail_in.tls_key is None:
+        raise BadSetting("[mail_in] tls_certificate and tls_key go together; set both or none.")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(mail_in.tls_certificate, mail_in.tls_key)
+    except (OSError, ssl.SSLError) as why:
+        raise BadSetting(
+            f"[mail_in] tls_certificate {mail_in.tls_certificate} and tls_key cannot be used: {why}."
+        ) from why
+    return context
+
+
 def run_intake() -> None:
     """The mailbox: SMTP and LMTP in, evidence and a job out."""
     own = wiring.settings()
     desk = wiring.desk()
 
-    def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel) -> str:
+    def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel, *, peer: str = "") -> str:
         if count_hops(raw) > HOPS_MAX:
             raise Refused(f"This mail has passed more than {HOPS_MAX} servers: it is in a loop.")
         close_old_connections()
-        return complaint.accept(raw, sender=sender, recipients=recipients, channel=channel, desk=desk, at=wiring.now())
+        return complaint.accept(
+            raw, sender=sender, recipients=recipients, channel=channel, desk=desk, at=wiring.now(), peer=peer
+        )
 
     server = MailServer(
         own.mail_in.host,
@@ -69,8 +89,11 @@ def run_intake() -> None:
         hostname=own.operator.own_domains[0] if own.operator.own_domains else socket.gethostname(),
         local_recipients=(own.operator.abuse_address, *own.mail_in.recipients),
         limits=Limits(
-            mail_octets=own.mail_in.max_mib * 1024 * 1024, memory_octets=own.mail_in.memory_mib * 1024 * 1024
+            mail_octets=own.mail_in.max_mib * 1024 * 1024,
+            memory_octets=own.mail_in.memory_mib * 1024 * 1024,
+            mails_a_minute=own.mail_in.mails_a_minute,
         ),
+        tls=tls_context(own.mail_in),
     )
     with _stopping() as stop:
         server.start()

@@ -60,6 +60,12 @@ class Channel(enum.StrEnum):
     """From a file."""
     WEB = "web"
     """By the operator's form."""
+    API = "api"
+    """By a program, over the REST endpoint."""
+    IMAP = "imap"
+    """Fetched from a mailbox at a mail server."""
+    FEED = "feed"
+    """Fetched from a feed on a schedule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

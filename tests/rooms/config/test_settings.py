@@ -86,7 +86,8 @@ def test_a_device_keeps_its_drivers_own_keys_for_the_driver() -> None:
 def test_an_unknown_section_is_named_with_its_line_and_a_likely_one() -> None:
     assert refused("[web]\nport = 1\n\n[mailin]\n") == f"{FILE}:4: unknown section [mailin]; did you mean mail_in."
     assert refused("qqq = 1\n") == (
-        f"{FILE}:1: unknown section [qqq]; known are demo, devices, mail_in, mail_out, operator, server, web."
+        f"{FILE}:1: unknown section [qqq]; known are demo, devices, feeds, mail_in, mail_out, "
+        "mailboxes, operator, reports_in, server, trust, web."
     )
 
 

@@ -12,10 +12,12 @@ import io
 import ipaddress
 import logging
 import re
+import ssl
 import threading
+import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -26,6 +28,7 @@ from tipstaff.words import Channel
 
 from .budget import Budget, Share
 from .dots import Undotter
+from .fair import FairPool, Pace
 from .protocol import Accept, Refused, TryAgain
 
 log = logging.getLogger(__name__)
@@ -63,7 +66,10 @@ class Limits:
     recipients: int = 100
     """Per mail; RFC 5321 (4.5.3.1.8) wants at least 100."""
     accepting: int = 4
-    """Mails put on record at the same time."""
+    """Mails put on record at the same time; each source's wait in a queue of their own."""
+    mails_a_minute: int = 0
+    """From one source by SMTP; 0 is any number. This machine itself is not counted unless `count_local` says so."""
+    count_local: bool = False
     idle_seconds: float = 300.0
     """Without a command; RFC 5321 (4.5.3.2.7) wants at least five minutes."""
     data_idle_seconds: float = 180.0
@@ -85,7 +91,9 @@ class _Shared:
     accept: Accept
     limits: Limits
     budget: Budget
-    pool: ThreadPoolExecutor
+    pool: FairPool
+    pace: Pace
+    tls: ssl.SSLContext | None
     is_local: Callable[[str], bool]
     connections: set["_Conversation"] = field(default_factory=set)
     per_source: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -113,8 +121,10 @@ class MailServer:
         max_connections: int | None = None,
         local_recipients: Iterable[str] = ("abuse@*",),
         limits: Limits | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._host = host
+        self._tls = tls
         self._wanted = {Channel.SMTP: smtp_port, Channel.LMTP: lmtp_port}
         self._accept = accept
         self._hostname = hostname
@@ -149,7 +159,9 @@ class MailServer:
             accept=self._accept,
             limits=limits,
             budget=Budget(limits.memory_octets),
-            pool=ThreadPoolExecutor(limits.accepting, thread_name_prefix="accept-mail"),
+            pool=FairPool(limits.accepting, name="accept-mail"),
+            pace=Pace(limits.mails_a_minute),
+            tls=self._tls,
             is_local=self._is_local,
         )
         self._loop = asyncio.new_event_loop()
@@ -166,7 +178,7 @@ class MailServer:
         if self._thread is None or self._loop is None or self._shared is None:
             return
         self._run(self._close(self._shared))
-        self._shared.pool.shutdown(wait=True)
+        self._shared.pool.shutdown()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -230,14 +242,14 @@ class _Conversation(SMTP):
     line_length_limit = 64 * 1024  # Of the stream's buffer; a mail's lines may be of any length.
     __ident__ = "ESMTP"
 
-    smtp_AUTH = smtp_STARTTLS = smtp_HELP = smtp_EXPN = None  # type: ignore[assignment]  # not spoken here
+    smtp_AUTH = smtp_HELP = smtp_EXPN = None  # type: ignore[assignment]  # not spoken here
 
     def __init__(self, shared: _Shared, *, hostname: str, loop: asyncio.AbstractEventLoop) -> None:
         # aiosmtpd keeps these limits on the class, where each EHLO of anybody raises them for all.
         self.command_size_limits = collections.defaultdict(lambda: 2048)
         self._shared = shared
         self._refused = False
-        self._source = ""
+        self._source = self._address = ""
         self._putting_on_record = False
         self._half_closed = False
         super().__init__(
@@ -246,6 +258,7 @@ class _Conversation(SMTP):
             enable_SMTPUTF8=True,
             hostname=hostname,
             ident=self.__ident__,
+            tls_context=shared.tls if self.channel is Channel.SMTP else None,
             timeout=shared.limits.idle_seconds,
             command_call_limit=_COMMANDS_MAX,
             loop=loop,
@@ -255,9 +268,12 @@ class _Conversation(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        if self._original_transport is not None:  # The same connection, with TLS from here on.
+            super().connection_made(transport)
+            return
         shared, limits = self._shared, self._shared.limits
         peer = transport.get_extra_info("peername")
-        self._source = _source_of(peer)
+        self._source, self._address = _source_of(peer), str(peer[0]) if isinstance(peer, tuple) else ""
         full = len(shared.connections) >= limits.connections
         if full or shared.stopping or shared.per_source[self._source] >= limits.connections_per_source:
             self._refused = True
@@ -341,6 +357,15 @@ class _Conversation(SMTP):
         log.error("A conversation with %s failed: %s", self._source, _described(error))
         return "451 4.3.0 Something failed here, try again later"
 
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        """Speak TLS from here on (RFC 3207). What was sent in clear after the command is thrown away unread."""
+        if self.tls_context is None or self._tls_protocol is not None:
+            await self.push(
+                "502 5.5.1 TLS is not offered here" if self._tls_protocol is None else "503 5.5.1 TLS is on"
+            )
+            return
+        await super().smtp_STARTTLS(arg)
+
     async def smtp_VRFY(self, arg: str) -> None:
         await self.push("252 2.1.5 Not verified; mail is accepted or refused by RCPT")
 
@@ -371,6 +396,10 @@ class _Conversation(SMTP):
         if arg:
             await self.push("501 5.5.4 Syntax: DATA")
             return
+        if not self._may_come():
+            log.info("A mail from %s must wait: too many came within a minute.", self._source)
+            await self.push("450 4.7.1 Too many mails from you in a minute, try again later")
+            return
         share = Share(self._shared.budget)
         if not share.cover(max(_declared_octets(envelope.mail_options), _UNDECLARED)):
             log.info("A mail from %s must wait: the memory for mails is full.", self._source)
@@ -395,6 +424,13 @@ class _Conversation(SMTP):
         await self._answer(await self._reply_to(work), recipients=envelope.rcpt_tos)
         if self._shared.stopping or self._half_closed:
             self._hang_up("421 4.3.2 Closing, try again later")
+
+    def _may_come(self) -> bool:
+        """Whether this source may send one more mail now. By LMTP there is one source, the operator's own."""
+        shared = self._shared
+        if self.channel is not Channel.SMTP or (_is_loopback(self._address) and not shared.limits.count_local):
+            return True
+        return shared.pace.allows(self._source, seconds=time.monotonic())
 
     async def _receive(self, share: Share) -> tuple[bytes | None, str]:
         """The mail's octets; or None and the refusal, when it is larger than allowed or than what memory is left."""
@@ -424,7 +460,12 @@ class _Conversation(SMTP):
         """Have the mail accepted in a thread; its share of the memory is given back when that thread is done."""
         sender = "" if envelope.mail_from == "<>" else envelope.mail_from or ""
         try:
-            work = self._shared.pool.submit(self._shared.accept, raw, sender, tuple(envelope.rcpt_tos), self.channel)
+            recipients = tuple(envelope.rcpt_tos)
+            # By LMTP the peer is the operator's own mail server, which says nothing about the sender.
+            peer = self._address if self.channel is Channel.SMTP else ""
+            work = self._shared.pool.submit(
+                self._source, self._shared.accept, raw, sender, recipients, self.channel, peer=peer
+            )
         except BaseException:
             share.give_back()
             raise
@@ -462,7 +503,7 @@ class _LocalConversation(_Conversation):
     channel = Channel.LMTP
     __ident__ = "LMTP"
 
-    smtp_HELO = smtp_EHLO = None  # type: ignore[assignment]  # not spoken by LMTP
+    smtp_HELO = smtp_EHLO = smtp_STARTTLS = None  # type: ignore[assignment]  # not spoken by LMTP
 
     async def smtp_LHLO(self, arg: str) -> None:
         await _Conversation.smtp_EHLO(self, arg)
@@ -501,6 +542,13 @@ def _source_of(peer: Any) -> str:
     if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
         return str(ipaddress.ip_network((int(address), 64), strict=False))
     return str(address)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _one_line(text: str) -> str:

@@ -20,7 +20,11 @@ class Accept(Protocol):
     that it raises means that the sender keeps the mail and sends it again.
     """
 
-    def __call__(self, raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel) -> str: ...
+    def __call__(
+        self, raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel, *, peer: str = ""
+    ) -> str:
+        """`peer` is the address that handed the mail over, where that says something about its sender."""
+        ...
 
 
 HEADER_OCTETS = 2**20

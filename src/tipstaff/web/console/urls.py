@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import editions, importing, registry, replays, staff, views
+from . import editions, importing, registry, replays, staff, studio, views
 
 app_name = "console"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("reports/<str:key>/set-aside", views.set_aside, name="set_aside"),
     path("reports/<str:key>/seal", views.seal, name="seal"),
     path("reports/<str:key>/read-as", views.read_as, name="read_as"),
+    path("reports/<str:key>/studio", studio.studio, name="studio"),
     path("evidence/<str:digest>", views.raw_evidence, name="raw_evidence"),
     path("letters/<str:key>", views.letter, name="letter"),
     path("letters/<str:key>/again", views.send_again, name="send_again"),

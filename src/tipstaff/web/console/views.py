@@ -213,6 +213,7 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         "tipstaff/console/report.html",
         here="console:reports",
         report=found,
+        vouched=None if sealed else intake.origin_of(key)[1],
         evidence=evidence,
         sealed=sealed,
         mail=None if sealed or evidence is None else show_mail(ledger.get_raw(found.evidence)),

@@ -18,7 +18,7 @@ from ..pages import show_page
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
     """How to report, and where the policy is."""
-    return show_page(request, "tipstaff/public/landing.html")
+    return show_page(request, "tipstaff/public/landing.html", form=wiring.settings().reports_in.form)
 
 
 @require_safe

@@ -41,7 +41,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.ready.set()
 
-    def accept(self, raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel) -> str:
+    def accept(self, raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel, *, peer: str = "") -> str:
         self.began.release()
         assert self.ready.wait(PATIENCE_SECONDS)
         if self.trouble is not None:
@@ -115,7 +115,7 @@ class Line:
 def keep_in_folder(folder: Path) -> None:
     """Serve until a line comes on standard input: `rss` is answered with the most memory ever held, in octets."""
 
-    def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel) -> str:
+    def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel, *, peer: str = "") -> str:
         name = hashlib.sha256(raw).hexdigest()
         with open(folder / f"{name}.new", "wb") as file:
             file.write(raw)

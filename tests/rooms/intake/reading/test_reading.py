@@ -198,7 +198,9 @@ def test_a_parser_that_breaks_loses_nothing() -> None:
 
 
 def test_parsers_are_asked_in_the_order_of_their_priority() -> None:
-    assert [x.name for x in load_parsers()] == ["xarf", "arf", "acns", "shadowserver", "freetext"]
+    names = [x.name for x in load_parsers()]
+    assert names[:7] == ["xarf", "feed", "arf", "dmarc", "acns", "iodef", "misp"]
+    assert names[7:] == ["stix", "shadowserver", "banlog", "blocklist", "certlist", "takedown", "freetext"]
 
 
 @settings(max_examples=300, deadline=None)

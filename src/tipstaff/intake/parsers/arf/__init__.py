@@ -1,4 +1,4 @@
-"""Reads abuse feedback reports (RFC 5965, 6591, 6692), also those without a Source-IP; it trusts no field of them."""
+"""Reads abuse feedback reports (RFC 5965, 6591, 6692; RFC 9477 loops), also without a Source-IP; it trusts no field."""
 
 import re
 
@@ -60,6 +60,7 @@ class ArfParser:
             )
         uri = next((refang(x.strip())[:2000] for x in fields.get("reported-uri", ()) if x.strip()), None)
         domain = next((x.strip().lower().rstrip(".") for x in fields.get("reported-domain", ()) if "." in x), None)
+        failure = (fields.get("auth-failure") or [""])[0].strip().lower() if kind == "auth-failure" else ""
         allegation = Allegation(
             type=_KINDS.get(kind, "messaging/spam"),
             source=address_in(source),
@@ -70,15 +71,28 @@ class ArfParser:
             target=one_line((fields.get("original-rcpt-to") or [""])[0].strip("<> "), longest=254) or None,
             moment=moment,
             excerpt=excerpt(_shown(fields, original)),
-            confidence=0.95 if how == "field" else 0.75,
+            # Mail that a forwarder or a list changed fails like forged mail does (RFC 7489, 7.3): it shows less.
+            confidence=0.75 if how != "field" else 0.8 if failure and not _was_stopped(fields) else 0.95,
         )
         return complaint(
             mail,
             [allegation],
             parser=self.name,
             sure=allegation.source is not None or uri is not None,
-            reporter=reporter_of(mail),
+            reporter=reporter_of(mail, reference=_loop_reference(mail, original)),
+            detail=f"Authentication failure: {one_line(failure, longest=40)}." if failure else "",
         )
+
+
+def _was_stopped(fields: dict[str, list[str]]) -> bool:
+    """Whether the receiver itself took the mail for forged (Delivery-Result, RFC 6591, 3.2.2)."""
+    return (fields.get("delivery-result") or [""])[0].strip().lower() in ("reject", "policy", "spam")
+
+
+def _loop_reference(mail: Mail, original: Part | None) -> str:
+    """The CFBL-Feedback-ID by which the sender of the reported mail knows it again (RFC 9477, 4.2)."""
+    of_report = mail.header("cfbl-feedback-id")
+    return one_line(of_report or (original.header("cfbl-feedback-id") if original else ""), longest=100)
 
 
 def _not_spam(mail: Mail) -> Reading:

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 
 from tipstaff.words import Allegation, Moment, Reading, ReadingReason
 
+from ...forms.taxonomy import kind_of_names
 from ...mail import Mail
 from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in, reporter_of, unreadable
 from ...text.characters import decode, one_line
@@ -60,19 +62,24 @@ class ShadowserverParser:
     def read(self, mail: Mail) -> Reading | None:
         """The events of a report, or None when the mail holds no such CSV."""
         allegations: list[Allegation] = []
+        drift: list[str] = []
         seen_form = False
         for name, text in _tables(mail):
-            rows = _rows(text)
-            if rows is None:
+            known = kind_named(name or mail.subject)
+            rows = rows_of_json(text) if text[:1] in "[{" else _rows(text)
+            if rows is None or (known is None and not _looks_like_one(text)):
                 continue
             seen_form = True
-            kind = kind_of(name or mail.subject)
+            unusable = 0
             for row in rows:
                 if len(allegations) > MOST_ALLEGATIONS:
                     break
-                allegation = _allegation(row, kind)
+                allegation = allegation_of(row, known)
                 if allegation:
                     allegations.append(allegation)
+                else:
+                    unusable += 1
+            drift += _drift(name or mail.subject, text, known=known, unusable=unusable)
         if not seen_form:
             return None
         if not allegations:
@@ -82,17 +89,45 @@ class ShadowserverParser:
                 parser=self.name,
                 detail="The report has the right columns and no row with an address.",
             )
-        return complaint(mail, allegations, parser=self.name, reporter=reporter_of(mail))
+        # A report that changed is read all the same; what changed is said, so that somebody can look.
+        detail = one_line(" ".join(drift), longest=300)
+        return complaint(mail, allegations, parser=self.name, reporter=reporter_of(mail), detail=detail)
 
 
-def kind_of(name: str) -> str:
-    """The XARF type for a report's name (`2026-01-31-scan_rdp-example-asn.csv`)."""
+def kind_named(name: str) -> str | None:
+    """The XARF type for a report's name (`2026-01-31-scan_rdp-example-asn.csv`), or None for an unknown one."""
     found = _FILE.search(name)
     report = found[1] if found else name
-    for pattern, kind in _COMPILED:
-        if pattern.search(report):
-            return kind
-    return "vulnerability/open_service"
+    return next((kind for pattern, kind in _COMPILED if pattern.search(report)), None)
+
+
+_OWN_COLUMNS = frozenset(["asn", "geo", "region", "city", "naics", "hostname", "tag", "severity", "sector"])
+"""Columns that nearly every report has; with three of them a table under an unknown name is taken for one."""
+
+
+def _heading(text: str) -> list[str]:
+    heading = text.lstrip("\ufeff \r\n").partition("\n")[0][:20_000]
+    return [x.strip().strip("\"'").lower() for x in heading.split(max(",;\t|", key=heading.count))]
+
+
+def _looks_like_one(text: str) -> bool:
+    if text[:1] in "[{":
+        return False
+    return len(_OWN_COLUMNS.intersection(_heading(text))) >= 3
+
+
+def _drift(name: str, text: str, *, known: str | None, unusable: int) -> list[str]:
+    """What is not as the reader knows it, in sentences: reported, and fatal to nothing."""
+    is_json = text[:1] in "[{"
+    names = _heading(text)
+    said = []
+    if known is None:
+        said.append(f"The report {one_line(name, longest=80)!r} is of a type that is not known yet.")
+    if not is_json and not any(x in names for x in _PORTS):
+        said.append("It has no column for the source's port.")
+    if unusable:
+        said.append(f"{unusable} of its rows name no address.")
+    return said
 
 
 def _tables(mail: Mail) -> Iterator[tuple[str, str]]:
@@ -137,10 +172,13 @@ def _first(row: dict[str, str], names: tuple[str, ...]) -> str:
     return next((row[x].strip() for x in names if row.get(x, "").strip()), "")
 
 
-def _allegation(row: dict[str, str], kind: str) -> Allegation | None:
+def allegation_of(row: dict[str, str], kind: str | None) -> Allegation | None:
+    """What one row says; `kind` is None where the report's name tells none, and the row's own words must."""
     source = address_in(_first(row, _SOURCES))
     if source is None:
         return None
+    words = (row.get(x, "") for x in ("infection", "family", "tag", "type", "application"))
+    kind = kind or kind_of_names(*words) or "vulnerability/open_service"
     url = row.get("url", "").strip()
     host = row.get("http_host", "").strip() or row.get("host", "").strip() or row.get("domain", "").strip()
     shown = [f"{name}: {one_line(value, longest=200)}" for name, value in row.items() if value.strip()]
@@ -157,6 +195,21 @@ def _allegation(row: dict[str, str], kind: str) -> Allegation | None:
         excerpt=excerpt(shown)[:1500],
         confidence=0.95,
     )
+
+
+def rows_of_json(text: str) -> Iterator[dict[str, str]]:
+    """Rows as the reports API gives them: a JSON list of flat objects (or one object with such a list)."""
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(tree, dict):
+        tree = next((x for x in tree.values() if isinstance(x, list)), [])
+    for row in tree if isinstance(tree, list) else ():
+        if isinstance(row, dict):
+            yield {
+                str(name).lower(): str(value) for name, value in list(row.items())[:_MOST_COLUMNS] if value is not None
+            }
 
 
 def _moment(value: str) -> Moment | None:

@@ -5,16 +5,19 @@ import binascii
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from tipstaff.words import XARF_TYPES, Allegation, Moment, Reading, ReadingReason
 
 from ...mail import Mail
 from ...shaping import address_in, complaint, excerpt, port_in, reporter_of, sealed, unreadable
 from ...text.characters import decode, one_line
-from ...text.find import find_all, refang
+from ...text.find import find_all, is_public, refang
 from ...text.names import is_host_name, to_ascii
 from ...text.times import parse_timestamp
+from .first_form import first_form
 
 _MOST_OCTETS = 8_000_000
 _MOST_DOCUMENTS = 500
@@ -112,7 +115,7 @@ class XarfParser:
                 if found is not None and found.type in ("content/csam", "content/csem"):
                     return sealed(mail, parser=self.name)
                 if found is not None:
-                    allegations.append(found)
+                    allegations.append(_with_address(found, mail))
                     contact = contact if contact[0] else who
                 if fault:
                     faults.append(fault)
@@ -127,6 +130,23 @@ class XarfParser:
             )
         reporter = reporter_of(mail, reference=contact[2], address=contact[0], name=contact[1])
         return complaint(mail, allegations, parser=self.name, reporter=reporter, detail=faults[0] if faults else "")
+
+
+def _with_address(allegation: Allegation, mail: Mail) -> Allegation:
+    """Where the form names only a URL or a host, the address that the letter writes beside the same host."""
+    try:
+        host = allegation.domain or urlsplit(allegation.url or "").hostname or ""
+    except ValueError:
+        return allegation
+    if allegation.source is not None or not host:
+        return allegation
+    for line in mail.body.splitlines()[:500]:
+        plain = refang(line[:2000])
+        if host in plain:
+            found = {x.value for x in find_all(plain) if x.kind == "ip" and is_public(x.value)}
+            if len(found) == 1:
+                return replace(allegation, source=address_in(found.pop()), confidence=min(allegation.confidence, 0.93))
+    return allegation
 
 
 def _documents(mail: Mail) -> Iterator[dict[str, Any]]:
@@ -144,7 +164,7 @@ def _documents(mail: Mail) -> Iterator[dict[str, Any]]:
             elif isinstance(value, list):
                 yield from (x for x in value[:_MOST_DOCUMENTS] if isinstance(x, dict))
         if _OLD_FIELDS.search(text[:3000]) and len(_OLD_FIELDS.findall(text[:6000])) >= 2:
-            yield {"Legacy": _key_values(text)}
+            yield {"Legacy": first_form(text)}
     for attachment in mail.attachments:
         if attachment.name.lower().endswith(".json") and not any(attachment.content is x.content for x in mail.leaves):
             for value in _json_in(decode(attachment.content[:_MOST_OCTETS])):
@@ -186,15 +206,6 @@ def _json_in(text: str) -> Iterator[Any]:
             return
         value = {"Broken": True}
     yield value
-
-
-def _key_values(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in text[:20_000].splitlines():
-        name, colon, value = line.partition(":")
-        if colon and re.fullmatch(r"[A-Za-z][A-Za-z-]{1,40}", name.strip()):
-            found.setdefault(name.strip().lower(), value.strip().strip("\"'"))
-    return found
 
 
 def _reports(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

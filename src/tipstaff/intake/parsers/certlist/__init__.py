@@ -1,0 +1,127 @@
+"""Reads lists of addresses as CERTs and networks send them: CSV, tables in the letter, spreadsheets, zipped too."""
+
+import re
+from collections.abc import Iterator
+
+from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+
+from ...forms.tables import Row, UnreadableSheet, meant, rows_of_sheet, shown, table_of_rows, tables_in
+from ...forms.taxonomy import kind_of_names
+from ...mail import Mail
+from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in, unreadable
+from ...text.characters import decode, one_line
+from ...text.find import is_public, refang
+from ...text.kinds import choose_kind, weigh_kinds
+from ...text.names import is_host_name, to_ascii
+from ...text.times import find_date, find_moment, parse_timestamp, stated_zone
+
+_SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+_TABLES = (".csv", ".tsv", ".txt", ".log", ".dat", ".psv")
+_PROTOCOLS = frozenset(["tcp", "udp", "icmp", "sctp", "gre", "http", "https", "smtp", "ssh", "ftp", "dns", "sip"])
+_NUMBERS = {"6": "tcp", "17": "udp", "1": "icmp"}
+_UTC = re.compile(r"\b(?:utc|gmt)\b", re.IGNORECASE)
+_AT_LEAST = 0.6
+"""The share of a table's rows that must name an offender; with less it is no list of offenders."""
+
+
+class CertListParser:
+    """Reads each table whose heading names an address, URL or host and one thing more."""
+
+    name = "certlist"
+    priority = 60
+
+    def read(self, mail: Mail) -> Reading | None:
+        """An allegation for each row of a list, or None when the mail holds no such list."""
+        allegations: list[Allegation] = []
+        faults: list[str] = []
+        about = f"{mail.subject}\n{mail.body[:8000]}"
+        zone = stated_zone(mail.body)
+        general: str | None = None
+        for name, table in _tables(mail, faults):
+            usable = [x for x in table if _offender(x) is not None]
+            if len(usable) < max(1, _AT_LEAST * len(table)):
+                continue
+            if general is None:
+                general = choose_kind(weigh_kinds(subject=mail.subject, text=mail.body))[0]
+            of_table = kind_of_names(name, mail.subject) or general
+            for row in usable:
+                allegation = _allegation(row, of_table, zone=zone)
+                if allegation is not None and len(allegations) <= MOST_ALLEGATIONS:
+                    allegations.append(allegation)
+        if allegations:
+            return complaint(mail, allegations, parser=self.name, detail=faults[0] if faults else "")
+        if faults and kind_of_names(about):
+            return unreadable(mail, ReadingReason.BROKEN_FORM, parser=self.name, detail=faults[0])
+        return None
+
+
+def _tables(mail: Mail, faults: list[str]) -> Iterator[tuple[str, list[Row]]]:
+    for attachment in mail.attachments:
+        name = attachment.name.lower()
+        if name.endswith(_SHEETS) or "spreadsheet" in attachment.content_type or "ms-excel" in attachment.content_type:
+            try:
+                yield attachment.name, table_of_rows(rows_of_sheet(attachment.content))
+            except UnreadableSheet as why:
+                faults.append(one_line(f"The spreadsheet {attachment.name or 'attached'} cannot be read: {why}."))
+        elif name.endswith(_TABLES) or attachment.content_type in (
+            "text/csv",
+            "text/plain",
+            "text/tab-separated-values",
+        ):
+            for table in tables_in(decode(attachment.content)):
+                yield attachment.name, table
+    body = mail.body
+    if "|" in body or "," in body or ";" in body or "\t" in body or "  " in body:
+        for table in tables_in(body):
+            yield "", table
+
+
+def _offender(row: Row) -> str | None:
+    source = meant(row, "source")
+    if source:
+        found = address_in(source)
+        return source if found is not None and is_public(str(found)) else None
+    url = refang(meant(row, "url"))
+    if "://" in url:
+        return url
+    name = refang(meant(row, "domain")).lower().rstrip(".")
+    return name if is_host_name(name) else None
+
+
+def _allegation(row: Row, kind: str | None, *, zone: int | None) -> Allegation | None:
+    own = kind_of_names(meant(row, "kind"), *(row.get(x, "") for x in ("malware", "infection", "tag", "description")))
+    kind = own or kind
+    if not kind:
+        return None
+    source = address_in(meant(row, "source"))
+    url = refang(meant(row, "url"))[:2000]
+    name = refang(meant(row, "domain")).lower().rstrip(".")
+    protocol = meant(row, "protocol").lower()
+    target = meant(row, "target")
+    return Allegation(
+        type=kind,
+        source=source,
+        source_port=port_in(meant(row, "source_port")),
+        url=url if url.startswith(("http://", "https://", "ftp://")) else None,
+        domain=to_ascii(name) if is_host_name(name) else None,
+        protocol=_NUMBERS.get(protocol, protocol if protocol in _PROTOCOLS else None),
+        target=one_line(target, longest=254) or None,
+        target_port=port_in(meant(row, "target_port")),
+        moment=_moment(row, zone),
+        excerpt=excerpt([one_line(x, longest=300) for x in shown(row)])[:1500],
+        confidence=0.92 if own else 0.85,
+    )
+
+
+def _moment(row: Row, zone: int | None) -> Moment | None:
+    """The row's time; its zone as the cell, a column beside, the column's own name, or the letter states it."""
+    value = meant(row, "time")
+    if row.get("date") and row.get("time") and ":" in row["time"]:
+        value = f"{row['date']} {row['time']}"
+    beside = next((row[x] for x in ("timezone", "time zone", "tz", "zone") if row.get(x)), "")
+    column = next((x for x, cell in row.items() if cell == value and not x.startswith("=")), "")
+    if _UTC.search(column) or _UTC.fullmatch(beside.strip()):
+        zone = 0
+    elif beside and (stated := find_moment(f"{value} {beside}")):
+        return stated
+    return find_moment(value, zone=zone) or parse_timestamp(value) or find_date(value)

@@ -1,0 +1,204 @@
+"""Reads IODEF incidents, version 2 (RFC 7970) and 1 (RFC 5070); XML with a document type is refused unread."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+
+from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+
+from ...forms.taxonomy import kind_of_names
+from ...forms.xml import MOST_OCTETS, BrokenXml, Element, HostileXml, read_xml
+from ...mail import Mail
+from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in, reporter_of, unreadable
+from ...text.characters import decode, one_line
+from ...text.find import refang
+from ...text.kinds import choose_kind, weigh_kinds
+from ...text.names import is_host_name, to_ascii
+from ...text.times import parse_timestamp
+
+_PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmp", "132": "sctp"}
+_IMPACTS = {
+    "dos": "connection/ddos",
+    "recon": "connection/port_scan",
+    "social-engineering": "content/phishing",
+    "extortion": "content/fraud",
+    "info-leak": "content/exposed_data",
+    "admin": "infrastructure/compromised_server",
+    "user": "infrastructure/compromised_server",
+    "takeover-account": "connection/login_attack",
+    "takeover-system": "infrastructure/compromised_server",
+    "integrity-data": "infrastructure/compromised_server",
+    "policy": "reputation/threat_intelligence",
+    "file": "content/malware",
+}
+"""Impact@type of RFC 5070 (3.10.1) and SystemImpact@type of RFC 7970 (3.12.1), where a name alone does not tell."""
+
+
+_UNTOLD = "reputation/threat_intelligence"
+
+
+class IodefParser:
+    """Reads an `<IODEF-Document>`, attached or alone in the letter."""
+
+    name = "iodef"
+    priority = 32
+
+    def read(self, mail: Mail) -> Reading | None:
+        """The sources of each incident, or None when the mail holds no such document."""
+        source = _document(mail)
+        if source is None:
+            return None
+        try:
+            root = read_xml(source)
+        except HostileXml:
+            return unreadable(
+                mail, ReadingReason.HOSTILE_FORM, parser=self.name,
+                detail="The IODEF document declares a document type or entities, which are refused unread.",
+            )  # fmt: skip
+        except BrokenXml as why:
+            return unreadable(
+                mail, ReadingReason.BROKEN_FORM, parser=self.name, detail=f"The IODEF document is broken: {why}."
+            )
+        incidents = list(root.below("Incident"))
+        allegations = [x for incident in incidents for x in _allegations(incident)][: MOST_ALLEGATIONS + 1]
+        if any(x.type == _UNTOLD for x in allegations):
+            # The document does not say what happened; the letter around it may.
+            words = kind_of_names(mail.subject) or choose_kind(weigh_kinds(subject=mail.subject, text=mail.body))[0]
+            allegations = [replace(x, type=words) if words and x.type == _UNTOLD else x for x in allegations]
+        if not allegations:
+            return unreadable(
+                mail, ReadingReason.NO_SOURCE, parser=self.name, detail="The IODEF document names no source."
+            )
+        reference = next((x.first("IncidentID") for x in incidents), "")
+        contact = next((_contact(x) for x in incidents), "")
+        return complaint(
+            mail, allegations, parser=self.name, reporter=reporter_of(mail, reference=reference, address=contact)
+        )
+
+
+def _document(mail: Mail) -> str | None:
+    for leaf in mail.leaves:
+        if b"IODEF-Document" in leaf.content[:4000] or b"I\0O\0D\0E\0F" in leaf.content[:4000]:
+            return _cut(decode(leaf.content[:MOST_OCTETS], charset=leaf.charset))
+    for attachment in mail.attachments:
+        if b"IODEF-Document" in attachment.content[:4000]:
+            return _cut(decode(attachment.content[:MOST_OCTETS]))
+    return None
+
+
+def _cut(text: str) -> str:
+    """From the declaration to the closing tag: words of a letter around it are left out, a document type is not."""
+    start = min((x for x in (text.find("<?xml"), text.find("<!DOCTYPE")) if x >= 0), default=-1)
+    if start < 0:
+        start = max(0, text.find("<", max(0, text.find("IODEF-Document") - 30)))
+    end = text.rfind("IODEF-Document>")
+    return text[start : end + len("IODEF-Document>")] if end > start else text[start:]
+
+
+def _contact(incident: Element) -> str:
+    for contact in incident.all("Contact"):
+        for email in contact.all("Email"):
+            text = email.text or email.first("EmailTo")
+            if "@" in text:
+                return one_line(text, longest=254)
+    return ""
+
+
+def _allegations(incident: Element) -> Iterator[Allegation]:
+    kind = _kind(incident)
+    about = one_line(incident.first("Description"), longest=300)
+    own = _moment(incident)
+    for event in incident.all("EventData"):
+        yield from _of_event(event, kind=kind, moment=own, about=about)
+
+
+def _of_event(event: Element, *, kind: str, moment: Moment | None, about: str) -> Iterator[Allegation]:
+    """An event inherits what it does not say itself, and may hold events (RFC 7970, 3.14)."""
+    moment = _moment(event) or moment
+    kind = _kind(event, default=kind)
+    about = one_line(event.first("Description"), longest=300) or about
+    for flow in event.all("Flow"):
+        systems = list(flow.all("System"))
+        target = next(
+            (x for x in systems if x.attributes.get("category") in ("target", "infrastructure", "sensor")), None
+        )
+        for system in systems:
+            if system.attributes.get("category", "source") in ("source", "watchlist-source"):
+                yield from _of_system(system, target, kind=kind, moment=moment, about=about)
+    for inner in event.all("EventData"):
+        yield from _of_event(inner, kind=kind, moment=moment, about=about)
+
+
+def _of_system(
+    system: Element, target: Element | None, *, kind: str, moment: Moment | None, about: str
+) -> Iterator[Allegation]:
+    protocol, port = _service(system)
+    target_protocol, target_port = _service(target) if target is not None else (None, None)
+    victim = next((x.text for x in target.below("Address")), "") if target is not None else ""
+    node_time = next((parse_timestamp(x.text) for x in system.below("DateTime")), None)
+    names = [x.text for node in system.all("Node") for x in (*node.all("NodeName"), *node.below("Name")) if x.text]
+    domain = next((to_ascii(x.rstrip(".")) for x in names if is_host_name(x.rstrip("."))), None)
+    found: list[tuple[IPv4Address | IPv6Address | None, str | None]] = []
+    for address in system.below("Address"):
+        category = address.attributes.get("category", "ipv4-addr")
+        text = refang(address.text)[:2000]
+        if category in ("ipv4-addr", "ipv6-addr") and (one := address_in(text)):
+            found.append((one, None))
+        elif category in ("site-uri", "ext-value") and "://" in text:
+            found.append((None, text))
+    if not found and domain:
+        found.append((None, None))
+    for source, url in found:
+        yield Allegation(
+            type=kind,
+            source=source,
+            source_port=port,
+            url=url,
+            domain=domain if source is None else None,
+            protocol=protocol or target_protocol,
+            target=one_line(victim, longest=254) or None,
+            target_port=target_port,
+            moment=node_time or moment,
+            excerpt=excerpt(_shown(system, target, about)),
+            confidence=0.95,
+        )
+
+
+def _service(system: Element) -> tuple[str | None, int | None]:
+    for service in system.all("Service"):
+        number = service.attributes.get("ip-protocol") or service.attributes.get("ip_protocol") or ""
+        return _PROTOCOLS.get(number.strip()), port_in(service.first("Port"))
+    return None, None
+
+
+def _moment(element: Element) -> Moment | None:
+    for name in ("StartTime", "DetectTime", "EndTime"):
+        if moment := parse_timestamp(element.first(name)):
+            return moment
+    return None
+
+
+def _kind(element: Element, *, default: str = "") -> str:
+    """By words first, then by what kind of impact is stated; an incident whose kind nobody states is a hint only."""
+    texts: list[str] = []
+    impacts: list[str] = []
+    for assessment in element.all("Assessment"):
+        for this in assessment.walk():
+            if this.name in ("IncidentCategory", "Impact", "SystemImpact", "Description") and this.text:
+                texts.append(this.text)
+            impacts += [this.attributes[x] for x in ("ext-type", "type") if this.attributes.get(x)]
+    texts += [x.text for method in element.all("Method") for x in method.walk() if x.text]
+    texts.append(element.first("Description"))
+    by_word = kind_of_names(*(re.sub(r"-", " ", x) for x in texts))
+    by_impact = next((_IMPACTS[key] for x in impacts for key in _IMPACTS if x.lower().endswith(key)), None)
+    return by_word or by_impact or default or _UNTOLD
+
+
+def _shown(system: Element, target: Element | None, about: str) -> list[str]:
+    lines = [f"Description: {about}"] if about else []
+    for role, one in (("Source", system), ("Target", target)):
+        for this in one.walk() if one is not None else ():
+            if this.text and this.name in ("Address", "Port", "NodeName", "Name", "DateTime", "Counter", "Description"):
+                lines.append(f"{role} {this.name}: {one_line(this.text, longest=300)}")
+    return lines[:60]

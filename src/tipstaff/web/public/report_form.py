@@ -1,0 +1,165 @@
+"""The public form: what happened, where, when, what shows it. No script is needed, no other site is asked."""
+
+import re
+import secrets
+from datetime import UTC
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from tipstaff import wiring
+from tipstaff.procedures.handing_in import QueueIsFull, hand_in_form
+
+from ..pages import show_page
+
+KINDS = (
+    ("messaging/spam", "Spam or unwanted mail"),
+    ("content/phishing", "Phishing page"),
+    ("content/malware", "Malware offered for download"),
+    ("connection/login_attack", "Attempts to log in"),
+    ("connection/port_scan", "Scanning of ports"),
+    ("connection/ddos", "Denial of service"),
+    ("infrastructure/compromised_server", "A server that was broken into"),
+    ("infrastructure/botnet", "A botnet's host"),
+    ("content/fraud", "Fraud"),
+    ("vulnerability/open_service", "A service that is open to misuse"),
+)
+ZONES = ("unknown", *(f"{sign}{n:02d}:00" for sign in "+-" for n in range(15) if (sign, n) != ("-", 0)))
+_SALT = "tipstaff.report-form"
+_OPEN_SECONDS = 6 * 3600
+_FASTEST_SECONDS = 3
+"""Nobody fills it in sooner; programs that post to every form do."""
+_LONGEST_EVIDENCE = 200_000
+_MAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,255}")
+
+
+# The signed ticket in the form is its protection: it opens once, and cookies play no part, so none is needed.
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def report_form(request: HttpRequest) -> HttpResponse:
+    """Show the form; take it, and lead to the page where one sees what becomes of the report."""
+    own = wiring.settings().reports_in
+    if not own.form:
+        raise Http404
+    if request.method != "POST":
+        return _show(request, {}, [])
+    given = {name: request.POST.get(name, "").strip() for name in _FIELDS}
+    nonce = _nonce(request.POST.get("ticket", ""))
+    if nonce is None or request.POST.get("website"):
+        # Not said which: a person reads one sentence, a program learns nothing.
+        return _show(request, given, [("", "The form was open too long or was sent too soon; send it once more.")])
+    report, troubles = _report(given)
+    if troubles:
+        return _show(request, given, troubles)
+    at = wiring.now()
+    try:
+        reference = hand_in_form(
+            report, nonce=nonce, desk=wiring.desk(), at=at, peer=request.META.get("REMOTE_ADDR") or "",
+            queue_max=own.queue_max,
+        )  # fmt: skip
+    except QueueIsFull as why:
+        page = _show(request, given, [("", "Too many reports came at once. Send it again later, or write us a mail.")])
+        page.status_code = 429
+        page["Retry-After"] = str(why.seconds)
+        return page
+    return HttpResponseRedirect(wiring.report_link(reference, at).removeprefix(wiring.settings().public_url))
+
+
+_FIELDS = ("kind", "offender", "port", "when", "zone", "evidence", "mail", "reference")
+
+
+def _show(request: HttpRequest, given: dict[str, str], troubles: list[tuple[str, str]]) -> HttpResponse:
+    ticket = signing.dumps({"n": secrets.token_hex(16), "at": wiring.now().timestamp()}, salt=_SALT)
+    return show_page(
+        request, "tipstaff/public/report_form.html", given=given, kinds=KINDS, zones=ZONES, ticket=ticket,
+        troubles=troubles, wrong={field for field, _ in troubles}, status=400 if troubles else 200,
+    )  # fmt: skip
+
+
+def _nonce(ticket: str) -> str | None:
+    """The form's own number, when it was made here and filled in neither too fast nor too slowly."""
+    try:
+        said = signing.loads(ticket[:500], salt=_SALT)
+        age = wiring.now().timestamp() - float(said["at"])
+        return str(said["n"]) if _FASTEST_SECONDS <= age <= _OPEN_SECONDS else None
+    except (signing.BadSignature, KeyError, TypeError, ValueError):
+        return None
+
+
+def _report(given: dict[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """An XARF report of what was filled in, or what is wrong with it: (field, sentence)."""
+    troubles: list[tuple[str, str]] = []
+    kind = given["kind"] if given["kind"] in dict(KINDS) else ""
+    if not kind:
+        troubles.append(("kind", "Say what happened."))
+    offender, url = given["offender"][:2000], ""
+    if "://" in offender:
+        url = offender
+        if not _has_host(url):
+            troubles.append(("offender", "This address of a page cannot be read."))
+    elif not _is_address(offender) and not re.fullmatch(r"[\w.-]{1,200}\.[\w-]{2,60}", offender):
+        troubles.append(("offender", "Give one IP address, or the whole address of the page."))
+    if given["port"] and not (given["port"].isdigit() and 0 < int(given["port"]) < 65536):
+        troubles.append(("port", "A port is a number from 1 to 65535."))
+    when = _instant(given["when"], given["zone"])
+    if given["when"] and when is None:
+        troubles.append(("when", "Write the time as year-month-day hour:minute."))
+    if given["mail"] and not _MAIL.fullmatch(given["mail"]):
+        troubles.append(("mail", "This is no mail address; leave it empty if you want no answer."))
+    if len(given["evidence"]) < 10:
+        troubles.append(("evidence", "Paste what shows it: log lines, or the mail with its headers."))
+    category, _, type_ = kind.partition("/")
+    report: dict[str, Any] = {
+        "xarf_version": "4.2.0",
+        "category": category,
+        "type": type_,
+        "source_identifier": offender,
+        "reporter": {"org": "Report form", "contact": given["mail"] or "no-reply@tipstaff.invalid", "domain": ""},
+        "report_id": given["reference"][:100],
+        "confidence": 0.9,
+        "evidence": [{"content_type": "text/plain", "payload": given["evidence"][:_LONGEST_EVIDENCE]}],
+        "description": given["evidence"][:1500],
+    }
+    if url:
+        report["url"] = url
+    if given["port"] and not troubles:
+        report["source_port"] = int(given["port"])
+    if when:
+        report["timestamp"] = when
+    return report, troubles
+
+
+def _instant(when: str, zone: str) -> str | None:
+    try:
+        naive = parse_datetime(when.replace(" ", "T", 1)) if when else None
+    except ValueError:
+        return None
+    if naive is None or naive.tzinfo is not None:
+        return None
+    text = naive.isoformat(timespec="seconds")
+    if zone == "+00:00":
+        return naive.replace(tzinfo=UTC).isoformat()
+    # Without a zone it is said to be without one; nobody guesses the reporter's country.
+    return f"{text}{zone}" if zone in ZONES and zone != "unknown" else text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url.replace("hxxp", "http", 1).replace("[.]", ".")).hostname)
+    except ValueError:
+        return False

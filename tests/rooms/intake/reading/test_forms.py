@@ -1,0 +1,238 @@
+"""Forms, what they share, and what they bear: tables, XML, locked archives, spreadsheets, labels, names of kinds."""
+
+import contextlib
+import csv
+import hashlib
+import hmac
+import io
+import random
+import struct
+import zipfile
+import zlib
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tipstaff.intake.forms.labels import meaning_of
+from tipstaff.intake.forms.tables import UnreadableSheet, meant, rows_of_sheet, tables_in
+from tipstaff.intake.forms.taxonomy import kind_of_names
+from tipstaff.intake.forms.xml import BrokenXml, HostileXml, read_xml
+from tipstaff.intake.mail import Limits, open_zip, read_mail
+from tipstaff.intake.parsers.xarf.first_form import first_form
+from tipstaff.intake.protocol import load_parsers
+from tipstaff.intake.reading import read
+from tipstaff.intake.sieve import sift
+from tipstaff.words import XARF_TYPES, ReadingOutcome, ReadingReason
+
+from .mails import letter, with_files, zipped
+
+ADDRESSES = st.integers(1, 254).map(lambda n: f"192.0.2.{n}")
+
+
+# ---- Tables
+
+
+@given(
+    st.lists(st.tuples(ADDRESSES, st.integers(1, 65535), st.text("abc ,;|\"'", max_size=12)), min_size=1, max_size=20),
+    st.sampled_from([",", ";", "\t"]),
+)
+def test_a_table_gives_back_what_was_written_whatever_its_separator(
+    rows: list[tuple[str, int, str]], separator: str
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=separator)
+    writer.writerow(["IP address", "Source port", "Comment"])
+    writer.writerows(rows)
+    (table,) = tables_in(f"Dear colleagues,\n\n{text.getvalue()}\n\nRegards\n")
+    assert [(meant(x, "source"), meant(x, "source_port")) for x in table] == [(a, str(p)) for a, p, _ in rows]
+
+
+@given(st.lists(st.tuples(ADDRESSES, st.booleans()), min_size=1, max_size=20))
+def test_in_a_table_of_blanks_a_missing_cell_never_makes_a_victim_the_offender(rows: list[tuple[str, bool]]) -> None:
+    lines = ["Time       Source IP       Port    Target IP"]
+    lines += [f"10:00:00   {a if whole else ''}       {'80     ' if whole else ''} 203.0.113.5" for a, whole in rows]
+    found = [meant(x, "source") for table in tables_in("\n".join(lines)) for x in table]
+    assert found == [a for a, whole in rows if whole]
+
+
+@settings(max_examples=150)
+@given(st.text(max_size=400))
+def test_any_text_gives_tables_or_none(text: str) -> None:
+    for table in tables_in(text):
+        assert all(table)
+
+
+def test_rows_that_name_no_offender_make_no_list() -> None:
+    table = "ip,time\nnone,2026-03-10 10:00:00\nnone,2026-03-10 10:00:00\n192.0.2.1,2026-03-10 10:00:00\n"
+    reading = read(
+        with_files("Port scan from 192.0.2.9 seen.", ("text/csv", "a.csv", table.encode())), parsers=load_parsers()
+    )
+    assert reading.parser != "certlist"
+
+
+def test_a_spreadsheet_that_unfolds_too_far_is_refused() -> None:
+    bomb = zipped(("xl/worksheets/sheet1.xml", b" " * (65 * 1024 * 1024)))
+    with pytest.raises(UnreadableSheet, match="bound"):
+        list(rows_of_sheet(bomb))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_octets_are_a_spreadsheet_or_refused(content: bytes) -> None:
+    for start in (b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        with contextlib.suppress(UnreadableSheet):
+            list(rows_of_sheet(start + content))
+
+
+# ---- XML
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+        '<!DOCTYPE a SYSTEM "http://198.51.100.1/x.dtd"><a/>',
+        "<a>" * 100 + "</a>" * 100,
+    ],
+)
+def test_xml_that_attacks_its_reader_is_refused(source: str) -> None:
+    with pytest.raises(HostileXml):
+        read_xml(source)
+
+
+@settings(max_examples=150)
+@given(st.text('<>/ab&;!"= x', max_size=120))
+def test_any_text_is_xml_or_refused(source: str) -> None:
+    with contextlib.suppress(BrokenXml, HostileXml):
+        assert read_xml(source).name
+
+
+# ---- The first form of X-ARF
+
+
+def test_yaml_that_refers_to_itself_is_not_unfolded() -> None:
+    bomb = "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b]\nSource: 192.0.2.1\n"
+    assert first_form(f"---\n{bomb}")["source"] == "192.0.2.1"
+
+
+def test_yaml_calls_nothing() -> None:
+    assert (
+        first_form("---\nSource: 192.0.2.1\nx: !!python/object/apply:os.system ['exit 1']\n")["source"] == "192.0.2.1"
+    )
+
+
+def test_a_date_keeps_the_zone_that_it_was_written_with() -> None:
+    assert first_form("---\nDate: 2026-03-10 09:15:00 +0100\nSource: 192.0.2.1\n")["date"].endswith("+0100")
+
+
+@settings(max_examples=150)
+@given(st.text(max_size=200))
+def test_any_text_has_fields_or_none(text: str) -> None:
+    assert all(isinstance(x, str) for x in first_form(text).values())
+
+
+# ---- Locked archives
+
+PASSWORD = "a word agreed"
+TABLE = b"ip,time,type\n192.0.2.31,2026-03-10 10:00:00 UTC,phishing\n"
+
+
+def locked_by_aes(content: bytes, *, password: str, strength: int = 3) -> bytes:
+    """A ZIP archive as WinZip's AE-2 has it, made by hand."""
+    key_octets, salt = 8 * (strength + 1), bytes(range(4 * (strength + 1)))
+    keys = hashlib.pbkdf2_hmac("sha1", password.encode(), salt, 1000, 2 * key_octets + 2)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(content) + packer.flush()
+    stream = b""
+    for n in range(1, len(packed) // 16 + 2):
+        stream += Cipher(algorithms.AES(keys[:key_octets]), modes.ECB()).encryptor().update(n.to_bytes(16, "little"))
+    sealed = bytes(a ^ b for a, b in zip(packed, stream, strict=False))
+    mark = hmac.new(keys[key_octets : 2 * key_octets], sealed, hashlib.sha1).digest()[:10]
+    body = salt + keys[-2:] + sealed + mark
+    extra = struct.pack("<HHHHBH", 0x9901, 7, 2, 0x4541, strength, zipfile.ZIP_DEFLATED)
+    name = b"list.csv"
+    common = struct.pack("<HHHHHIII", 51, 1, 99, 0, 0, 0, len(body), len(content))
+    local = b"PK\x03\x04" + common + struct.pack("<HH", len(name), len(extra)) + name + extra
+    central = b"PK\x01\x02" + struct.pack("<H", 51) + common
+    central += struct.pack("<HHHHHII", len(name), len(extra), 0, 0, 0, 0, 0) + name + extra
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(central), len(local) + len(body), 0)
+    return local + body + central + end
+
+
+@pytest.mark.parametrize("strength", [1, 2, 3])
+def test_an_archive_locked_with_a_known_password_is_read(strength: int) -> None:
+    archive = locked_by_aes(TABLE, password=PASSWORD, strength=strength)
+    raw = with_files("Phishing in your network.", ("application/zip", "list.zip", archive))
+    with_it = read(raw, parsers=load_parsers(), passwords=("another", PASSWORD))
+    assert [str(x.source) for x in with_it.allegations] == ["192.0.2.31"]
+    without = read(raw, parsers=load_parsers(), passwords=("another",))
+    assert not without.allegations
+
+
+def test_an_archive_that_was_changed_stays_locked() -> None:
+    archive = bytearray(locked_by_aes(TABLE, password=PASSWORD))
+    archive[70] ^= 1
+    assert list(open_zip(bytes(archive), limits=Limits(archive_passwords=(PASSWORD,)))) == []
+
+
+def test_the_sieve_looks_into_a_locked_archive_too() -> None:
+    archive = locked_by_aes(b"category: child pornography\nurl: http://192.0.2.1/x\n", password=PASSWORD)
+    raw = with_files("See the archive.", ("application/zip", "list.zip", archive))
+    assert sift(raw, passwords=(PASSWORD,)).sealed
+
+
+def test_a_password_is_never_said() -> None:
+    mail = read_mail(letter("x"), limits=Limits(archive_passwords=(PASSWORD,)))
+    assert PASSWORD not in repr(mail)
+
+
+# ---- Words
+
+
+def test_every_name_of_a_kind_leads_to_a_type_of_xarf() -> None:
+    names = ["Brute force", "scanner", "C2 server", "open-resolver", "Phishing", "spam", "ddos", "infected system"]
+    assert {kind_of_names(x) for x in names} <= XARF_TYPES
+    assert kind_of_names("", "nothing of the kind", "rsit:fraud=phishing") == "content/phishing"
+
+
+@pytest.mark.parametrize(
+    ("label", "meaning"),
+    [
+        ("IP-Adresse", "source"),
+        ("src_ip", "source"),
+        ("Dst IP", "target"),
+        ("Timestamp (UTC)", "time"),
+        ("Wetter", None),
+    ],
+)
+def test_a_label_means_the_same_however_it_is_spelled(label: str, meaning: str | None) -> None:
+    assert meaning_of(label) == meaning
+
+
+# ---- Every form bears everything
+
+
+FORMS = (
+    "<IODEF-Document><Incident><EventData><Flow><System><Node><Address>192.0.2.1</Address></Node></System></Flow></EventData></Incident></IODEF-Document>",
+    '{"type":"bundle","objects":[{"type":"indicator","id":"i","pattern":"[ipv4-addr:value = \'192.0.2.1\']"}]}',
+    '{"Event":{"info":"x","Attribute":[{"type":"ip-src","value":"192.0.2.1"}]}}',
+    "ip,time\n192.0.2.1,2026-03-10 10:00:00\n",
+    "The IP 192.0.2.1 has just been banned by Fail2Ban after 5 attempts against sshd.",
+    "<feedback><policy_published><domain>example.com</domain></policy_published><record/></feedback>",
+    "---\nReported-From: x@example.org\nReport-Type: spam\nSource: 192.0.2.1\n",
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(FORMS), st.integers(0, 2**32), st.integers(0, 12))
+def test_a_form_that_was_damaged_gets_a_reading_and_breaks_nothing(form: str, seed: int, blows: int) -> None:
+    chance = random.Random(seed)
+    content = bytearray(form.encode())
+    for _ in range(blows):
+        content[chance.randrange(len(content))] = chance.randrange(256)
+    reading = read(with_files("Attack.", ("application/octet-stream", "a.txt", bytes(content))), parsers=load_parsers())
+    assert "stopped at this mail" not in reading.detail
+    assert reading.outcome in ReadingOutcome
+    assert reading.reason in ReadingReason
