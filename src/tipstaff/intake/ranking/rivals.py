@@ -98,11 +98,9 @@ def rows(
     for i in order[:_LOOKED_AT]:
         this = candidates[i]
         features = this.features
-        shape: Shape | None = (
-            max(this.shapes, key=lambda s: (lists[s].best, lists[s].size, str(s))) if this.shapes else None
-        )
-        own = lists[shape] if shape is not None else _List(scores[i], said[i], 1, this.first)
-        kind = shape[1] if shape is not None else ""
+        foremost = max(this.shapes, key=lambda s: (lists[s].best, lists[s].size, str(s))) if this.shapes else None
+        own = lists[foremost] if foremost is not None else _List(scores[i], said[i], 1, this.first)
+        kind = foremost[1] if foremost is not None else ""
         rival = next(
             (scores[j] for j in order[:_RIVALS_LOOKED_AT] if j != i and this.shapes.isdisjoint(candidates[j].shapes)),
             -9.0,
