@@ -66,6 +66,11 @@ def editions() -> tuple[Edition, ...]:
     return tuple(load_edition(f) for f in folders)
 
 
+def source_kinds() -> frozenset[str]:
+    """The names of all kinds of identity source; none is loaded for it."""
+    return frozenset(ep.name for ep in entry_points(group="tipstaff.sources"))
+
+
 @functools.cache
 def sources() -> "Mapping[str, Source]":
     """All kinds of identity source, by name."""
