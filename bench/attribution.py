@@ -415,11 +415,13 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
         cursor.execute("ANALYZE")
     asked = [(IPv4Address(POOL + int(made.address[s])), int(made.begin[s]) + 600) for s in stays]
     times, right = [], 0
+    cpu, server = time.process_time(), server_seconds()
     for place, (address, at) in enumerate(asked):
         begin = time.perf_counter()
         told = who_held(address, port=None, moment=Moment(datetime.fromtimestamp(at, UTC)), received_at=LATER)
         times.append(time.perf_counter() - begin)
         right += told.customer == f"c{made.subscriber[stays[place]]}"
+    cpu, server = time.process_time() - cpu, server_seconds() - server
     plain = []
     with connection.cursor() as cursor:
         for address, at in asked:
@@ -433,8 +435,17 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
             plain.append(time.perf_counter() - begin)
     return {
         "copied": copied, "questions": len(asked), "right": right,
+        "whole_answer_cpu_ms_here_and_server": [round(x * 1000 / len(asked), 3) for x in (cpu, server)],
         "whole_answer_ms": spread(times), "one_plain_query_ms": spread(plain),
     }  # fmt: skip
+
+
+def server_seconds() -> float:
+    """Processor time of this connection's server process."""
+    from django.db import connection
+
+    stat = Path(f"/proc/{connection.connection.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def spread(times: list[float]) -> dict:

@@ -54,6 +54,7 @@ _COMMANDS = (
     ("tipstaff.cli.demo", "demo", "demo"),
     ("tipstaff.cli.parse", "parse", "parse"),
     ("tipstaff.cli.attribute", "attribute", "attribute"),
+    ("tipstaff.cli.radius", "radius", "radius"),
     ("tipstaff.cli.trace", "trace", "trace"),
     ("tipstaff.cli.record", "verify", "verify"),
     ("tipstaff.cli.record", "backup", "backup"),

@@ -24,10 +24,10 @@ SUBSCRIBERS = "subscribers"
 
 def kind_of(first: Path) -> str | None:
     """The kind that the first word names; None when it is a file like the others."""
-    from tipstaff.wiring import sources
+    from tipstaff.wiring import source_kinds
 
     name = str(first)
-    return name if (name in sources() or name == SUBSCRIBERS) and not first.exists() else None
+    return name if (name in source_kinds() or name == SUBSCRIBERS) and not first.exists() else None
 
 
 def options_of(

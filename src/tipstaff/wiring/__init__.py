@@ -188,6 +188,11 @@ def shadow() -> Shadow | None:
         raise config.BadSetting(f"[server] shadow_clauses: {why}.") from why
 
 
+def source_kinds() -> frozenset[str]:
+    """The names of all kinds of identity source; none is loaded for it."""
+    return frozenset(ep.name for ep in entry_points(group="tipstaff.sources"))
+
+
 @functools.cache
 def sources() -> "Mapping[str, Source]":
     """All kinds of identity source, by name."""

@@ -201,3 +201,42 @@ def neighbours(one, other) -> bool:
         return False
     shift = 8 if one.version == 4 else 88
     return int(one) >> shift == int(other) >> shift
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    blocks=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(INSIDE[:2]), st.booleans()), min_size=1, max_size=5,
+                    unique_by=lambda b: b[0]),
+    behind=st.lists(st.tuples(st.sampled_from(INSIDE[:2]), st.sampled_from(SUBJECTS), st.integers(0, 4)), max_size=3),
+    asked=st.lists(st.tuples(st.sampled_from((None, 1000, 1024, 1500, 2047, 2048, 4000, 7167)), st.integers(40, 390)),
+                   min_size=1, max_size=8),
+)  # fmt: skip
+def test_chains_through_nat_are_answered_as_each_alone(blocks, behind, asked):
+    steady = {"possible_from": hour(-10), "sure_from": hour(-10), "sure_until": hour(900), "ending": Ending.EXPLICIT}
+    bindings = [
+        Binding(
+            source="nat-1", prefix=ip_network("192.0.2.1/32"), port_first=1024 + 1024 * number,
+            port_last=2047 + 1024 * number, inside=ip_address(inside), inside_realm="cgn", strong=strong, **steady,
+        )
+        for number, inside, strong in blocks
+    ]  # fmt: skip
+    bindings += [
+        Binding(
+            source="radius-1", realm="cgn", prefix=ip_network(f"{inside}/32"), subject_kind=kind, subject=subject,
+            strong=weak != 0, **steady,
+        )
+        for inside, (kind, subject), weak in behind
+    ]  # fmt: skip
+    holdings = [
+        Holding(
+            key=1, tier=Tier.OPERATOR, kind=HoldingKind.POOL, prefix=ip_network("192.0.2.0/24"), held_from=hour(-900)
+        )
+    ]
+    book = book_of(holdings, bindings, EVERYBODY, records_begin_at=BEGIN)
+    questions = [Question(address=ip_address("192.0.2.1"), port=p, moment=Moment(hour(h))) for p, h in asked]
+    for question, answer in zip(questions, book.attribute(questions, received_at=RECEIVED), strict=True):
+        alone = walk(
+            question.address, port=question.port, protocol=None, moment=question.moment, received_at=RECEIVED,
+            holdings=holdings, bindings=bindings, identities=EVERYBODY, records_begin_at=BEGIN,
+        )  # fmt: skip
+        assert in_short(answer) == in_short(alone)

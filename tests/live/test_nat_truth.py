@@ -1,0 +1,92 @@
+"""Real connections through a real NAT: whoever made one is named by the address and port that the far end saw."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from tipstaff.attribution.match import Question
+from tipstaff.attribution.operations import take_in
+from tipstaff.attribution.protocol import Options
+from tipstaff.procedures.lookup import answer_one
+from tipstaff.registry import operations as registry
+from tipstaff.testing.lab import Lab
+from tipstaff.wiring import sources
+from tipstaff.words import Customer, Grade, HoldingKind, Moment, Service, ServiceKind, Tier
+
+pytestmark = [pytest.mark.live, pytest.mark.django_db]
+
+FAR, PUBLIC = "198.51.100.10", "198.51.100.1"
+BLOCK = 1000
+INSIDE = {"192.0.2.8": "acct-1", "192.0.2.9": "acct-2"}
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+BY = {"at": NOON + timedelta(days=1), "actor": "engineer"}
+
+HEAR = """
+import json, socket, sys
+with socket.create_server((sys.argv[1], 4000)) as server:
+    print("ready", flush=True)
+    for _ in range(int(sys.argv[2])):
+        one, peer = server.accept()
+        who = one.recv(100).decode()
+        print(json.dumps([who, *peer[:2]]), flush=True)
+        one.close()
+"""
+CALL = """
+import socket, sys
+with socket.create_connection((sys.argv[2], 4000), timeout=20, source_address=(sys.argv[1], 0)) as calling:
+    calling.sendall(sys.argv[1].encode())
+    calling.recv(1)
+"""
+
+
+def test_every_connection_through_deterministic_nat_is_its_makers(tmp_path):
+    if why := Lab.unavailable():
+        pytest.skip(why)
+    each = 5
+    rules = "".join(
+        f"ip saddr {inside} ip protocol tcp snat to {PUBLIC}:{1024 + n * BLOCK}-{1023 + (n + 1) * BLOCK}\n"
+        for n, inside in enumerate(INSIDE)
+    )
+    with Lab() as lab:
+        table = f"table ip cgn {{\n chain out {{\n type nat hook postrouting priority 100;\n{rules}}}\n}}\n"
+        lab.run("edge", "nft", "-f", "-", given=table)
+        heard: list[tuple[str, str, int]] = []
+        hearing = subprocess.Popen(
+            [*lab.prefix("outside"), sys.executable, "-c", HEAR, FAR, str(each * len(INSIDE))],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert hearing.stdout is not None
+            assert hearing.stdout.readline() == "ready\n"
+            for inside in list(INSIDE) * each:
+                lab.run("inside", sys.executable, "-c", CALL, inside, FAR)
+            heard = [tuple(json.loads(line)) for line in hearing.stdout]
+        finally:
+            hearing.kill()
+            hearing.communicate()
+    assert len(heard) == each * len(INSIDE)
+    assert {public for _, public, _ in heard} == {PUBLIC}
+
+    registry.hold(
+        tier=Tier.OPERATOR, kind=HoldingKind.POOL, prefix=ip_network("198.51.100.0/24"), source="plan",
+        held_from=NOON - timedelta(days=300), **BY,
+    )  # fmt: skip
+    plan = "prefix,service\n"
+    for inside, customer in INSIDE.items():
+        registry.add_customer(Customer(key=customer, name=customer, representative=None), **BY)
+        registry.add_service(Service(key=f"svc-{customer}", customer=customer, kind=ServiceKind.ACCESS), **BY)
+        plan += f"{inside}/32,svc-{customer}\n"
+    (tmp_path / "plan.csv").write_text(plan)
+    (tmp_path / "map.csv").write_text(
+        f"inside,outside,ports_per_host,since\n192.0.2.8/31,{PUBLIC}/32,{BLOCK},2026-01-01T00:00:00Z\n"
+    )
+    list(take_in(tmp_path / "map.csv", sources()["nat-deterministic"], Options(source="nat", inside_realm="cgn"), **BY))
+    list(take_in(tmp_path / "plan.csv", sources()["ipam"], Options(source="plan", realm="cgn"), **BY))
+    for inside, public, port in heard:
+        question = Question(address=ip_address(public), port=port, protocol=6, moment=Moment(NOON))
+        answer = answer_one(question, received_at=BY["at"])
+        assert (answer.grade, answer.customer) == (Grade.CONFIRMED, INSIDE[inside])

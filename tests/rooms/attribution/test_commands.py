@@ -1,0 +1,143 @@
+"""What people type: logs in, questions in, answers out with their proof."""
+
+import json
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import tipstaff.attribution.sources as built_in
+from tipstaff.cli.main import app
+from tipstaff.registry import operations as registry
+from tipstaff.words import Customer, HoldingKind, Service, ServiceKind, Tier
+
+BY = {"at": datetime(2026, 3, 11, tzinfo=UTC), "actor": "engineer"}
+SAMPLES = Path(built_in.__file__).parent
+DETAIL = SAMPLES / "radius" / "samples" / "detail.log"
+
+
+@pytest.fixture(autouse=True)
+def operator(db):
+    for kind in (HoldingKind.STATIC, HoldingKind.POOL):
+        registry.hold(
+            tier=Tier.OPERATOR, kind=kind, prefix=ip_network("198.51.100.0/24"), source="plan",
+            held_from=datetime(2025, 1, 1, tzinfo=UTC), **BY,
+        )  # fmt: skip
+    for number in (1, 2):
+        registry.add_customer(Customer(key=f"acct-{number}", name=f"Customer {number}", representative=None), **BY)
+        service = Service(key=f"svc-{number}", customer=f"acct-{number}", kind=ServiceKind.ACCESS, port=f"dla0{number}")
+        registry.add_service(service, **BY)
+
+
+def run(*arguments: object, exit_code: int = 0, text: str | None = None) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "200"}, input=text)
+    assert result.exit_code == exit_code, result.output
+    return result.output
+
+
+def subscribers(folder: Path) -> Path:
+    file = folder / "crm.csv"
+    file.write_text(
+        "kind,value,service,customer,since,until\n"
+        "username,alice,svc-1,,,\n"
+        "username,bob,,acct-2,,\n"
+        "username,carol,svc-9,,,\n"
+        "mac,02:00:00:00:00:01,svc-1,acct-2,,\n"
+        "username,dave,svc-1,,yesterday,\n"
+    )
+    return file
+
+
+def test_logs_come_in_by_their_kind_and_bad_lines_are_named(tmp_path):
+    said = run("registry", "import", "radius-detail", DETAIL)
+    assert f"{DETAIL}:71: no User-Name" in said
+    assert "2 refused, 5 bindings new; clock right to 1 s" in said
+    assert "nothing new" in run("registry", "import", "radius-detail", DETAIL)
+    told = json.loads(run("registry", "import", "radius-detail", "--source", "another", "--json", DETAIL))
+    assert (told["records"], told["refused_total"], told["bindings"]) == (8, 2, 5)
+    assert len(told["sha256"]) == 64
+
+
+def test_what_cannot_be_taken_in_is_said_in_a_sentence(tmp_path):
+    run("registry", "import", "radius-detail", DETAIL)
+    assert "is of kind radius-detail" in run(
+        "registry", "import", "kea-memfile", "--source", "radius-detail", DETAIL, exit_code=1
+    )
+    assert "its first line lacks" in run("registry", "import", "ipam", DETAIL, exit_code=1)
+    assert "is no time zone" in run("registry", "import", "nat-blocks", "--zone", "Nowhere", DETAIL, exit_code=2)
+    assert "give its lease time with --every" in run(
+        "registry", "import", "dnsmasq", SAMPLES / "dnsmasq" / "samples" / "dnsmasq.leases", exit_code=1
+    )
+    assert "crm.csv:4: there is no service svc-9" in run("registry", "import", "subscribers", subscribers(tmp_path))
+
+
+def test_the_kinds_say_what_they_prove():
+    kinds = [json.loads(line) for line in run("registry", "sources", "--json").splitlines()]
+    assert {"radius-detail", "kea-memfile", "nat-deterministic"} <= {k["kind"] for k in kinds}
+    assert "proves that an authenticated log-in" in run("registry", "sources")
+
+
+@pytest.mark.parametrize("times", [1, 60])
+def test_a_file_of_questions_is_answered_in_order_with_proof_and_errors(times, tmp_path):
+    run("registry", "import", "radius-detail", DETAIL)
+    run("registry", "import", "subscribers", subscribers(tmp_path))
+    lines = [
+        "198.51.100.7,,tcp,2026-03-10T13:00:00Z",
+        "198.51.100.7,,,2026-03-10T13:59:59Z,60",
+        "198.51.100.8,,,2026-03-10T17:30:00Z",
+        "198.51.100.77,1,udp,2026-03-10T13:00:00Z",
+        "198.51.100.9,,,2026-03-10T18:55:00Z",
+        "203.0.113.5,,,2026-03-10T13:00:00Z",
+        "nonsense",
+        "198.51.100.7,x,,",
+        "198.51.100.7,,,noon",
+        "198.51.100.7,,,,,,",
+    ]
+    said = run("attribute", "-", text="address,port,protocol,at\n" + "\n".join(lines * times) + "\n\n")
+    answers = [json.loads(line) for line in said.splitlines()]
+    assert [a["line"] for a in answers] == list(range(2, 2 + len(lines) * times))
+    assert [a.get("grade", "error") for a in answers] == [
+        "CONFIRMED", "PROBABLE", "PROBABLE", "NONE", "NO_DATA", "NONE", *["error"] * 4
+    ] * times  # fmt: skip
+    first = answers[0]
+    assert (first["customer"], first["service"]) == ("acct-1", "svc-1")
+    assert "suspension" in first["allows"]
+    (log,) = [row for row in first["proof"] if row["row"] == "log"]
+    assert (log["username"], log["file"], log["offset"]) == ("alice", str(DETAIL), 0)
+    assert log["sha256"] == answers[1]["proof"][-2]["sha256"]
+    assert (answers[2]["customer"], answers[2]["reason"]) == ("acct-2", "UNSEEN_END")
+    assert answers[4]["reason"] == "UNKNOWN_SUBSCRIBER"
+
+
+def test_who_shows_the_rows_of_logs(tmp_path):
+    run("registry", "import", "radius-detail", DETAIL)
+    run("registry", "import", "subscribers", subscribers(tmp_path))
+    shown = run("registry", "who", "198.51.100.7", "--at", "2026-03-10T13:00:00Z")
+    assert shown.startswith("CONFIRMED: acct-1, service svc-1")
+    assert "alice" in shown
+    assert "explicit" in shown
+
+
+def test_a_deterministic_map_leads_on_to_the_plan_behind_it(tmp_path):
+    map_file, plan, changed = tmp_path / "map.csv", tmp_path / "plan.csv", "svc-1"
+    map_file.write_text(
+        "inside,outside,ports_per_host,since\n100.64.0.0/30,198.51.100.200/32,1000,2026-01-01T00:00:00Z\n"
+    )
+    plan.write_text("prefix,service\n100.64.0.0/32,svc-1\n100.64.0.1/32,svc-2\n")
+    run("registry", "import", "nat-deterministic", "--inside-realm", "cgn", map_file)
+    run("registry", "import", "ipam", "--realm", "cgn", plan)
+
+    def ask(port: str) -> tuple[str, str | None]:
+        told = json.loads(run("attribute", "-", text=f"198.51.100.200,{port},tcp,2026-03-10T13:00:00Z\n"))
+        return told["grade"], told["service"]
+
+    assert ask("1500") == ("CONFIRMED", changed)
+    assert ask("2024") == ("CONFIRMED", "svc-2")
+    assert ask("3500") == ("NO_DATA", None)
+    assert ask("") == ("AMBIGUOUS", None)
+    plan.write_text("prefix,service\n100.64.0.0/32,svc-2\n")
+    run("registry", "import", "ipam", "--realm", "cgn", plan)
+    assert ask("1500") == ("CONFIRMED", "svc-2")
+    assert ask("2024") == ("NO_DATA", None)
