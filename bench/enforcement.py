@@ -120,10 +120,11 @@ def latency(lab, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  
         )
 
         def apply(chosen: Candidate = chosen, case: str = f"C-{i:06d}") -> str:
-            (key,) = operations.plan_measures(
+            key = operations.plan_measure(
                 case=case,
                 customer="acct-1",
                 candidates=[chosen],
+                chosen=chosen,
                 until=at + timedelta(days=1),
                 lifted_when="It is fixed.",
                 notice="L-000001",

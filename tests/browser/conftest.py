@@ -1,6 +1,7 @@
 """A served example day, and a real browser to look at it with."""
 
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -12,6 +13,8 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page
 from psycopg import sql
+
+import tipstaff.policy
 
 PASSWORD = "correct horse battery"
 
@@ -26,6 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tipstaff.site.settings",
             "TIPSTAFF_DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl(),
+            "TIPSTAFF_SERVER_SHADOW_FOLDER": str(_another_edition(tmp_path_factory.mktemp("shadow"))),
         }
         trouble = tmp_path_factory.mktemp("site") / "stderr"
         with trouble.open("w") as stderr:
@@ -42,6 +46,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.terminate()
             process.wait(timeout=20)
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _another_edition(folder: Path) -> Path:
+    """The shipped edition with less time to answer for bulk mail: it runs in the shadow."""
+    copy = folder / "2027-01"
+    shutil.copytree(Path(tipstaff.policy.__file__).parent / "editions" / "2026-01", copy)
+    for file, was, now in (
+        ("edition.toml", 'id = "2026-01"', 'id = "2027-01"'),
+        ("clauses/mail.unsolicited.toml", "hours = 24\nrepeated_hours = 12", "hours = 8\nrepeated_hours = 4"),
+    ):
+        text = (copy / file).read_text(encoding="utf-8")
+        assert was in text, "the shipped edition has changed; so must this"
+        (copy / file).write_text(text.replace(was, now, 1), encoding="utf-8")
+    return copy
 
 
 @pytest.fixture

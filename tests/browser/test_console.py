@@ -26,6 +26,8 @@ STAFF_PAGES = {
     "letter": "/console/letters/L-000001",
     "policy": "/console/policy",
     "editions": "/console/editions",
+    "replay": "/console/policy/replay?edition=2027-01",
+    "shadow": "/console/policy/shadow",
     "record": "/console/record?verify=1",
     "sealed": "/console/sealed",
     "health": "/console/health",
@@ -39,7 +41,7 @@ OPEN_PAGES = {
     "policy-changes": "/policy/2026-07/changes",
     "log-in": "/login",
 }
-PICTURED = {"cases", "case", "inbox", "measure", "health", "editions"}
+PICTURED = {"cases", "case", "inbox", "measure", "health", "editions", "replay", "shadow"}
 
 
 def picture(page: Page, name: str) -> None:

@@ -100,6 +100,8 @@ def test_the_variables_that_are_named_exist() -> None:
         "TIPSTAFF_WEB_PROT",  # the example of a mistake
     }
     values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "URL": "postgresql:///x", "STARTTLS": "true"}
+    together = {"TIPSTAFF_MAIL_OUT_DKIM_SELECTOR", "TIPSTAFF_MAIL_OUT_DKIM_KEY_FILE"}
     for name in settings - others:
         # An unknown one is refused by name.
-        load(None, {name: values.get(name.rpartition("_")[2], "x")})
+        named = together if name in together else {name}
+        load(None, {each: values.get(each.rpartition("_")[2], "x") for each in named})

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email import message_from_string
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,24 @@ def test_a_bad_setting_is_one_clear_sentence(home: Home, tmp_path: Path) -> None
 def test_an_unknown_id_is_one_clear_sentence(home: Home) -> None:
     done = home.run("trace", "C-999999", code=1)
     assert "nothing in the record is about 'C-999999'" in done.stderr
+
+
+def test_letters_are_read_before_the_first_one_may_go_out(home: Home, tmp_path: Path) -> None:
+    with home.up():
+        report = home.complain("a letter to read")
+        assert wait_until(lambda: "letter.held" in home.run("trace", report, "--json").stdout, seconds=60)
+    [line] = home.run("letters", "list", "--json").stdout.splitlines()
+    letter = json.loads(line)
+    assert (letter["state"], letter["report"]) == ("held", report)
+    assert letter["key"] in home.run("letters", "list", "--state", "held").stdout
+    assert letter["subject"] in home.run("letters", "show", letter["key"]).stdout
+    key = tmp_path / "dkim.pem"
+    said = home.run("letters", "dkim-key", str(key)).stdout
+    assert said.startswith("tipstaff._domainkey.operator.example.net. IN TXT (")
+    assert home.run("letters", "dkim-key", str(key)).stdout == said
+    file = tmp_path / "tipstaff.toml"
+    file.write_text(said[said.index("[mail_out]") :])
+    mail = message_from_string(home.run("-c", str(file), "letters", "show", "--raw", letter["key"]).stdout)
+    assert [part.get_content_type() for part in mail.walk()][1:] == ["text/plain", "text/html"]
+    assert "d=operator.example.net" in mail["DKIM-Signature"]
+    assert "there is no letter" in home.run("letters", "show", "L-999999", code=1).stderr

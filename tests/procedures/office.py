@@ -35,10 +35,12 @@ from tipstaff.words import (
     Measure,
     Report,
     Representative,
+    Role,
     Standing,
     Tier,
 )
 
+STAFF_ROLES = (Role.ANALYST, Role.LEAD, Role.COUNSEL, Role.ENGINEER)
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -58,6 +60,8 @@ class Office:
 
     def __init__(self) -> None:
         self.twin = MemoryTwin(EDGE)
+        self.roles: dict[str, frozenset[Role]] = {}
+        """Who holds which role, where it matters: everybody else at the desk holds them all."""
         self.asked: list[tuple[str, str]] = []
         """Jobs that were asked for: (job, key)."""
         self.desk: Desk = dataclasses.replace(
@@ -69,6 +73,7 @@ class Office:
             complainant_hourly_max=1000,
             seal=lambda kept: b"sealed" + bytes(len(kept)),
             abilities=lambda at: (self.twin.ability,),
+            roles_of=lambda name: self.roles.get(name, frozenset(STAFF_ROLES)),
         )
         self.letters: list[Letter] = []
         """Everything that was handed over, in its order."""

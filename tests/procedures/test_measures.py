@@ -12,8 +12,9 @@ from tipstaff.enforcement.operations import NoNotice, PlanOutdated
 from tipstaff.enforcement.planner import steps
 from tipstaff.enforcement.protocol import StalePlan
 from tipstaff.ledger.queries import entries_about
+from tipstaff.policy.remedies import URGENT_MEASURE_LASTS
 from tipstaff.procedures.casework import propose_urgent, second_urgent
-from tipstaff.procedures.suspension import URGENT_MEASURE_LASTS, NotWarned, plan_for
+from tipstaff.procedures.suspension import NotWarned, plan_for
 from tipstaff.words import (
     Answer,
     CaseOutcome,

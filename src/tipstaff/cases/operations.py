@@ -11,7 +11,7 @@ from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Verdict
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, NoteRow
-from .rows import case_of, open_row
+from .rows import case_of, ladder_json, open_row
 
 
 class StaleCase(Exception):
@@ -71,7 +71,7 @@ def join_or_open(
                         opened_at=at,
                         explanation=verdict.explanation,
                         notice=verdict.notice,
-                        ladder=[[int(r.scope), int(r.degree)] for r in verdict.ladder],
+                        ladder=ladder_json(verdict.ladder),
                         measure_ports=[list(p) for p in verdict.measure_ports],
                         measure_direction=verdict.measure_direction,
                         decides=verdict.decides,
@@ -212,11 +212,24 @@ def write_note(key: str, *, text: str, at: datetime, actor: str) -> None:
         record("case.noted", at=at, actor=actor, about=[key])
 
 
-def propose(key: str, *, kind: str, ground: str, detail: str, at: datetime, actor: str) -> None:
-    """Propose what takes two people; AlreadyProposed while one waits: nobody seconds what they did not read."""
+def propose(
+    key: str, *, kind: str, ground: str, detail: str, at: datetime, actor: str, lapsed_before: datetime | None = None
+) -> None:
+    """Propose what takes two people; AlreadyProposed while one waits: nobody seconds what they did not read.
+
+    One that was proposed before `lapsed_before` waits no longer: the record keeps it, and the new one takes its place.
+    """
     with transaction.atomic():
         row = _locked(key, None)
-        if DecisionRow.objects.filter(case=row, kind=kind, seconded_by__isnull=True).exists():
+        waiting = DecisionRow.objects.filter(case=row, kind=kind, seconded_by__isnull=True)
+        if lapsed_before is not None:
+            for lapsed in waiting.filter(proposed_at__lt=lapsed_before):
+                record(
+                    f"case.{kind}_lapsed", at=at, actor=actor, about=[key], ground=lapsed.ground,
+                    shown_by=lapsed.detail, proposed_by=lapsed.proposed_by, proposed_at=lapsed.proposed_at,
+                )  # fmt: skip
+                lapsed.delete()
+        if waiting.exists():
             raise AlreadyProposed(key)
         DecisionRow.objects.create(case=row, kind=kind, ground=ground, detail=detail, proposed_by=actor, proposed_at=at)
         record(f"case.{kind}_proposed", at=at, actor=actor, about=[key], ground=ground, shown_by=detail)

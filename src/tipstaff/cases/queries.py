@@ -4,12 +4,8 @@ from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
-from tipstaff.words import (
-    Case,
-    CaseState,
-    Decision,
-    Note,
-)
+from tipstaff.ledger.queries import entries_about
+from tipstaff.words import Case, CaseState, Decision, Note, Strike
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, NoteRow
@@ -82,11 +78,16 @@ def open_case_of(customer: str, *, group: str, service: str | None) -> Case | No
     return case_of(row) if row else None
 
 
-def count_earlier(customer: str, *, group: str, since: datetime) -> int:
-    """Earlier cases of this customer under this group that were upheld and closed after `since`."""
-    return CaseRow.objects.filter(
+def strikes_of(customer: str, *, group: str, since: datetime) -> list[Strike]:
+    """Cases of this customer and group that were upheld and closed since; the edition says which of them count."""
+    rows = CaseRow.objects.filter(
         customer=customer, group=group, closed_at__gte=since, outcome__in=[str(o) for o in rules.UPHELD]
-    ).count()
+    ).order_by("closed_at", "key")
+    return [
+        Strike(case=row.key, group=row.group, at=row.closed_at, contested=rules.contested(entries_about(row.key)))
+        for row in rows
+        if row.closed_at is not None
+    ]
 
 
 def list_due(at: datetime, *, limit: int = 200) -> list[str]:
@@ -116,10 +117,6 @@ def count_overdue(at: datetime) -> int:
     return CaseRow.objects.filter(
         Q(state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__lte=at) | Q(state=str(CaseState.OVERDUE))
     ).count()
-
-
-def count_opened_since(at: datetime) -> int:
-    return CaseRow.objects.filter(opened_at__gte=at).count()
 
 
 def told_incidents(case: str) -> dict[str, str | None]:

@@ -1,5 +1,6 @@
 """Between rows and words, for this room's own two doors."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from tipstaff.words import Case, CaseOutcome, CaseState, Degree, Direction, NoticePosture, Role, Rung, Scope, Severity
@@ -38,7 +39,7 @@ def case_of(row: CaseRow) -> Case:
         reports=row.reports,
         explanation=row.explanation,
         notice=NoticePosture(row.notice),
-        ladder=tuple(Rung(scope=Scope(s), degree=Degree(d)) for s, d in row.ladder),
+        ladder=_ladder_of(row.ladder),
         measure_ports=tuple((p, n) for p, n in row.measure_ports),
         measure_direction=Direction(row.measure_direction),
         decides=Role(row.decides) if row.decides else None,
@@ -47,4 +48,23 @@ def case_of(row: CaseRow) -> Case:
         version=row.version,
         answer_within=timedelta(seconds=row.answer_seconds),
         repeats=row.repeats,
+    )
+
+
+def ladder_json(ladder: Sequence[Rung]) -> list[list[str]]:
+    """A ladder as it is kept: by name, because a scope that is added moves the numbers of the wider ones."""
+    return [[rung.scope.name, rung.degree.name] for rung in ladder]
+
+
+_SCOPES_BY_NUMBER = ("ITEM", "MAILBOX", "HOST_NAME", "FLOW", "ADDRESS", "PREFIX", "SERVICE", "ACCOUNT")
+"""What 1 to 8 meant in cases that were kept before ladders were kept by name."""
+
+
+def _ladder_of(kept: Sequence[Sequence[str | int]]) -> tuple[Rung, ...]:
+    return tuple(
+        Rung(
+            scope=Scope[scope if isinstance(scope, str) else _SCOPES_BY_NUMBER[scope - 1]],
+            degree=Degree[degree] if isinstance(degree, str) else Degree(degree),
+        )
+        for scope, degree in kept
     )

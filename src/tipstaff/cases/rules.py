@@ -1,9 +1,9 @@
 """The moves a case may make, and what each means for its clock. Pure: no clock is read here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from tipstaff.words import Answer, CaseOutcome, CaseState
+from tipstaff.words import Answer, CaseOutcome, CaseState, Entry
 
 S = CaseState
 
@@ -68,6 +68,21 @@ def answers_open(state: CaseState, *, extended: bool) -> tuple[Answer, ...]:
     if extended and Answer.NEED_TIME in open_answers:
         open_answers.remove(Answer.NEED_TIME)
     return tuple(open_answers)
+
+
+def contested(entries: Iterable[Entry]) -> bool:
+    """Whether the holder's dispute was never reviewed, as the case's entries in the record tell it.
+
+    A dispute that a colleague reviewed and did not uphold sends the case back to its clock; one after which the case
+    merely ended has settled nothing.
+    """
+    open_dispute = False
+    for entry in entries:
+        if entry.what == "case.answered":
+            open_dispute = open_dispute or ANSWER_MOVES.get(Answer(str(entry.detail["answer"]))) is S.DISPUTED
+        elif entry.what == f"case.{S.NOTIFIED}" and entry.detail.get("before") == S.DISPUTED:
+            open_dispute = False
+    return open_dispute
 
 
 def outcome_when_fixed(*, measure_was_taken: bool) -> CaseOutcome:

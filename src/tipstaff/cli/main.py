@@ -61,6 +61,7 @@ _COMMANDS = (
 _GROUPS = (
     ("tipstaff.cli.registry", "registry", "Customers and what they hold."),
     ("tipstaff.cli.policy", "policy", "Editions of the policy."),
+    ("tipstaff.cli.letters", "letters", "Letters: what was written, and how it goes out."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
 )
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tipstaff.cli import editions
+from tipstaff.cli import editions, replay
 from tipstaff.cli.base import read_settings
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline
@@ -21,6 +21,9 @@ from tipstaff.policy.examples import try_examples
 from tipstaff.words import Degree, Direction, NoticePosture
 
 app = typer.Typer(help="Show and check editions of the acceptable use policy.", no_args_is_help=True)
+
+app.command()(replay.replay)
+app.command()(replay.shadow)
 
 _EditionOption = Annotated[Path | None, typer.Option("--edition", help="An edition's folder; else the newest in use.")]
 

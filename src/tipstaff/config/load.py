@@ -181,12 +181,12 @@ def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, s
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
         raise BadSetting("TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name.")
-    if config.mail_out.password_file and config.mail_out.password_file.exists():
-        mode = config.mail_out.password_file.stat().st_mode
-        if mode & 0o077:
-            raise BadSetting(
-                f"{config.mail_out.password_file}: others can read the mail password; run chmod 600 on the file."
-            )
+    if bool(config.mail_out.dkim_selector) != bool(config.mail_out.dkim_key_file):
+        raise BadSetting("[mail_out] dkim_selector and dkim_key_file go together: set both, or neither.")
+    secrets = {"mail password": config.mail_out.password_file, "DKIM key": config.mail_out.dkim_key_file}
+    for what, file in secrets.items():
+        if file and file.exists() and file.stat().st_mode & 0o077:
+            raise BadSetting(f"{file}: others can read the {what}; run chmod 600 on the file.")
 
 
 def _did_you_mean(name: str, known: Any, prefix: str = "") -> str:

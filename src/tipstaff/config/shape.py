@@ -18,6 +18,10 @@ class Server:
     """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
     editions_folder: Path | None = None
     """Your own editions of the policy; without it the shipped one is in force."""
+    shadow_folder: Path | None = None
+    """An edition that is asked beside the one in force: it decides nothing, and its disagreements are on record."""
+    shadow_clauses: tuple[str, ...] = ()
+    """Only these clauses of it, beside all others of the edition in force; without it the whole edition."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,10 @@ class MailOut:
     """A file that holds the password; the password itself is never a setting."""
     from_address: str = ""
     """Who letters come from; empty means the operator's abuse address."""
+    dkim_selector: str = ""
+    """The name under which the DKIM key is published; empty means that letters go out unsigned."""
+    dkim_key_file: Path | None = None
+    """The private key; `tipstaff letters dkim-key FILE` makes one and prints its DNS record."""
     recipient_override: str = ""
     """For staging: every letter goes to this address instead."""
     complainant_hourly_max: int = 20

@@ -77,40 +77,6 @@ class Fence:
 
 
 @transaction.atomic
-def plan_measures(
-    *,
-    case: str,
-    customer: str,
-    candidates: Sequence[Candidate],
-    until: datetime | None,
-    lifted_when: str,
-    notice: str | None,
-    urgency: Urgency | None,
-    at: datetime,
-    actor: str,
-) -> tuple[str, ...]:
-    """Plan every chosen candidate; their keys. Those that are wanted already keep theirs."""
-    chosen = [candidate for candidate in candidates if candidate.chosen]
-    if not chosen:
-        raise NothingChosen(case)
-    return tuple(
-        plan_measure(
-            case=case,
-            customer=customer,
-            candidates=candidates,
-            chosen=candidate,
-            until=until,
-            lifted_when=lifted_when,
-            notice=notice,
-            urgency=urgency,
-            at=at,
-            actor=actor,
-        )
-        for candidate in chosen
-    )
-
-
-@transaction.atomic
 def plan_measure(
     *,
     case: str,

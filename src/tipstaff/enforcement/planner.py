@@ -1,17 +1,19 @@
-"""Which measure is the narrowest that suffices, and what a device lacks of its plan. Pure: no I/O, no clock.
+"""Which remedies devices can carry out, and what a device lacks of its plan. Pure: no I/O, no clock.
 
-`weigh` turns the rungs of a clause's ladder into candidates, keeps those that stop the conduct and can be shown
-to be in force, and chooses the narrowest. Every other candidate keeps its sentence why not: together they are the
-proof that the most limited measure was taken.
+What is narrower than what, and whom it would hit, is the policy's (`policy/remedies.py`); here it is said what a device
+can do, whether it can show it, and what may never be sent to it.
 """
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NotRequired, TypedDict, Unpack
 
 from tipstaff.enforcement.guards import Limits, refusal
+from tipstaff.policy import remedies
+from tipstaff.policy.remedies import Footprint, Reached, does
 from tipstaff.words import (
     Candidate,
     Degree,
@@ -29,6 +31,28 @@ from tipstaff.words import (
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+
+__all__ = ["Ability", "Conduct", "Footprint", "digest_of", "fingerprint", "steps", "weigh"]
+
+
+class Conduct(TypedDict):
+    """What is weighed: the arguments of `policy.remedies.weigh` without the reach."""
+
+    ladder: Sequence[Rung]
+    measure_ports: Sequence[tuple[str, int]]
+    resource: Address | None
+    url: str | None
+    source_port: int | None
+    service: str | None
+    account: str | None
+    footprint: Footprint
+    host_name: NotRequired[str | None]
+    mailbox: NotRequired[str | None]
+    session: NotRequired[str | None]
+    source_protocol: NotRequired[str | None]
+    direction: NotRequired[Direction | None]
+    lasts: NotRequired[timedelta | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,84 +76,9 @@ class Ability:
         return any(network.version == n.version and network.overlaps(n) for n in self.networks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Footprint:
-    """What the inventory says lies around a resource, so that a measure's by-catch can be counted."""
-
-    prefix: Network | None = None
-    """The narrowest prefix of the holder's around the address."""
-    others_on_address: frozenset[str] = frozenset()
-    """Accounts other than the holder's that use the address (shared hosting, shared ports)."""
-    others_on_prefix: frozenset[str] = frozenset()
-    services_on_address: frozenset[str] = frozenset()
-    """The holder's other services that use the address."""
-    services_on_prefix: frozenset[str] = frozenset()
-    services_of_account: frozenset[str] = frozenset()
-    """All services of the holder."""
-    accounts_below: frozenset[str] = frozenset()
-    """Accounts that the holder serves in turn, as a reseller does."""
-
-
-def weigh(
-    *,
-    ladder: Sequence[Rung],
-    measure_ports: Sequence[tuple[str, int]],
-    resource: Address | None,
-    url: str | None,
-    source_port: int | None,
-    service: str | None,
-    account: str | None,
-    footprint: Footprint,
-    devices: Sequence[Ability],
-    host_name: str | None = None,
-    mailbox: str | None = None,
-    source_protocol: str | None = None,
-    direction: Direction | None = None,
-) -> tuple[Candidate, ...]:
-    """Weigh every rung of the ladder; the chosen candidates are all of one rung, or there is none.
-
-    A clause that names several ports takes one candidate per port, chosen together. `direction` says where the
-    conduct happens: OUT if the customer reaches out (mail, scans), IN if the customer serves it (pages, open
-    resolvers). Without it, a URL or host name means IN and anything else OUT; with OUT, a URL is what the conduct
-    points at and not where it happens. With IN, and no port named by the clause, `source_port` is the port that the
-    customer serves it on.
-    """
-    served = bool(url or host_name) and direction is not Direction.OUT
-    conduct = _Conduct(
-        resource=resource,
-        url=url if served else None,
-        host_name=(host_name or _host_name_of(url)) if served else None,
-        mailbox=mailbox,
-        service=service,
-        account=account,
-        direction=Direction.IN if served else direction or Direction.OUT,
-        ports=(),
-    )
-    conduct = replace(conduct, ports=_ports(conduct, measure_ports, source_port, source_protocol))
-    options = [
-        _option(rung, selectors, footprint, service, devices)
-        for rung in dict.fromkeys(ladder)
-        if rung.degree is not Degree.NOTIFY  # A letter is no measure: nothing is touched.
-        for selectors in [_selectors(rung.scope, conduct, footprint)]
-        if selectors
-    ]
-    sufficient = [option for option in options if not option.flaw]
-    narrowest = [a for a in sufficient if not any(_narrower(b, a, footprint) for b in sufficient)]
-    chosen = min(narrowest, key=_order, default=None)
-    return tuple(
-        Candidate(
-            selector=selector,
-            degree=option.degree,
-            device=option.device,
-            sufficient=not option.flaw,
-            others_hit=option.others_hit,
-            services_hit=option.services_hit,
-            chosen=option is chosen,
-            why=_why(option, chosen, selector),
-        )
-        for option in options
-        for selector in option.selectors
-    )
+def weigh(*, devices: Sequence[Ability], **conduct: Unpack[Conduct]) -> tuple[Candidate, ...]:
+    """Weigh every rung of a ladder (`policy.remedies.weigh`) with what these devices can carry out and show."""
+    return remedies.weigh(**conduct, reach=lambda rung, selectors: _reached(rung, selectors, devices))
 
 
 def steps(plan: Plan, observation: Observation) -> tuple[Step, ...]:
@@ -156,6 +105,8 @@ def fingerprint(rule: Rule) -> str:
     """Twelve characters that change when anything about a rule changes."""
     s = rule.selector
     told = (s.network, s.protocol, s.port, s.direction, s.url, s.host_name, s.mailbox, s.service, s.account)
+    if s.session is not None:
+        told = (*told, s.session)  # type: ignore[assignment]  # Only then: what devices hold keeps its fingerprint.
     text = "|".join("" if x is None else str(x) for x in (rule.measure, rule.case, int(rule.degree), rule.until, *told))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -165,232 +116,23 @@ def digest_of(rules: Sequence[Rule]) -> str:
     return hashlib.sha256("\n".join(sorted(fingerprint(rule) for rule in rules)).encode()).hexdigest()
 
 
-# How candidates come about.
+# What is within reach.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Conduct:
-    resource: Address | None
-    url: str | None
-    host_name: str | None
-    mailbox: str | None
-    service: str | None
-    account: str | None
-    direction: Direction
-    ports: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Option:
-    scope: Scope
-    degree: Degree
-    selectors: tuple[Selector, ...]
-    device: str | None
-    flaw: str
-    """Why it does not suffice; empty if it does."""
-    others_hit: int
-    services_hit: int
-
-
-def _host_name_of(url: str | None) -> str | None:
-    host = _split(url)[0]
-    if not host:
-        return None
-    try:
-        ip_address(host)
-    except ValueError:
-        return host
-    return None
-
-
-def _split(url: str | None) -> tuple[str, int | None]:
-    if not url:
-        return "", None
-    try:
-        parts = urlsplit(url)
-        default = {"http": 80, "https": 443, "ftp": 21}.get(parts.scheme)
-        return (parts.hostname or "").lower(), parts.port or default
-    except ValueError:
-        return "", None
-
-
-def _ports(
-    conduct: _Conduct, measure_ports: Sequence[tuple[str, int]], source_port: int | None, source_protocol: str | None
-) -> tuple[tuple[str, int], ...]:
-    known = tuple(dict.fromkeys(measure_ports))
-    if conduct.url is not None:
-        port = _split(conduct.url)[1]
-        # The clause presumes the usual ports; a URL that names another one knows better.
-        if port is not None and ("tcp", port) not in known:
-            return (("tcp", port),)
-        return known
-    if not known and conduct.direction is Direction.IN and source_port is not None and source_protocol:
-        return ((source_protocol, source_port),)
-    return known
-
-
-def _selectors(scope: Scope, conduct: _Conduct, footprint: Footprint) -> tuple[Selector, ...]:
-    """The selectors of one rung; none where the conduct does not name its subject."""
-    match scope:
-        case Scope.ITEM:
-            return (Selector(url=conduct.url),) if conduct.url else ()
-        case Scope.MAILBOX:
-            return (Selector(mailbox=conduct.mailbox),) if conduct.mailbox else ()
-        case Scope.HOST_NAME:
-            return (Selector(host_name=conduct.host_name),) if conduct.host_name else ()
-        case Scope.FLOW:
-            if conduct.resource is None:
-                return ()
-            host = ip_network(conduct.resource)
-            return tuple(
-                Selector(network=host, protocol=protocol, port=port, direction=conduct.direction)
-                for protocol, port in conduct.ports
-            )
-        case Scope.ADDRESS:
-            return (Selector(network=ip_network(conduct.resource)),) if conduct.resource is not None else ()
-        case Scope.PREFIX:
-            around = footprint.prefix
-            if conduct.resource is None or around is None or around.num_addresses == 1:
-                return ()
-            return (Selector(network=around),) if conduct.resource in around else ()
-        case Scope.SERVICE:
-            return (Selector(service=conduct.service),) if conduct.service else ()
-        case Scope.ACCOUNT:
-            return (Selector(account=conduct.account),) if conduct.account else ()
-
-
-def _option(
-    rung: Rung,
-    selectors: tuple[Selector, ...],
-    footprint: Footprint,
-    service: str | None,
-    devices: Sequence[Ability],
-) -> _Option:
-    others, services = _hit(rung.scope, footprint, service)
-    device, flaw = _device_for(rung, selectors, devices)
-    return _Option(
-        scope=rung.scope,
-        degree=rung.degree,
-        selectors=selectors,
-        device=device,
-        flaw=flaw,
-        others_hit=others,
-        services_hit=services,
-    )
-
-
-def _hit(scope: Scope, footprint: Footprint, service: str | None) -> tuple[int, int]:
-    """(other accounts, other services of the holder) that a measure of this scope would touch."""
-    match scope:
-        case Scope.FLOW | Scope.ADDRESS:
-            return len(footprint.others_on_address), len(footprint.services_on_address)
-        case Scope.PREFIX:
-            others = footprint.others_on_prefix | footprint.others_on_address
-            return len(others), len(footprint.services_on_prefix | footprint.services_on_address)
-        case Scope.ACCOUNT:
-            return len(footprint.accounts_below), len(footprint.services_of_account - {service})
-        case _:
-            return 0, 0
-
-
-def _device_for(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Ability]) -> tuple[str | None, str]:
-    """The device that can carry it out and an empty flaw, or what is wrong with it."""
+def _reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Ability]) -> Reached:
+    """The device that can carry it out and show it, or what is wrong with it."""
     capable = [d for d in devices if (rung.scope, rung.degree) in d.can and all(d.reaches(s) for s in selectors)]
     if not capable:
-        return None, f"No device can {_DOES[rung.degree]} {_SCOPES[rung.scope]}."
+        return Reached(device=None, flaw=f"No device can {does(rung)}.")
     provable = [d for d in capable if d.proof >= Proof.STATE]
     if not provable:
         best = max(capable, key=lambda d: d.proof)
-        return best.device, f"{best.device} cannot show that it is in force, only that it was told."
+        flaw = f"{best.device} cannot show that it is in force, only that it was told."
+        return Reached(device=best.device, flaw=flaw)
     flaw = ""
     for device in provable:
         flaws = [refusal(s, device.limits) for s in selectors] if device.limits is not None else []
         flaw = next((f for f in flaws if f), "")
         if not flaw:
-            return device.device, ""
-    return provable[0].device, flaw
-
-
-# Which of two sufficient options is narrower.
-
-_ON_THE_WIRE = (Scope.ITEM, Scope.HOST_NAME, Scope.FLOW, Scope.ADDRESS, Scope.PREFIX)
-"""Each of these is part of the next: an item of its host's pages, the pages of the address's web ports, ..."""
-
-
-def _narrower(a: _Option, b: _Option, footprint: Footprint) -> bool:
-    """Whether `a` touches strictly less than `b`; or the same, less hard."""
-    if a.scope is b.scope:
-        return a.degree < b.degree
-    return _within(a, b, footprint)
-
-
-def _within(a: _Option, b: _Option, footprint: Footprint) -> bool:
-    if a.scope in _ON_THE_WIRE and b.scope in _ON_THE_WIRE:
-        return a.scope < b.scope
-    if a.scope is Scope.MAILBOX:
-        return b.scope in (Scope.SERVICE, Scope.ACCOUNT)
-    if b.scope is Scope.ACCOUNT:
-        # An address that others share reaches beyond the account, and is no part of it.
-        return a.others_hit == 0
-    if b.scope is Scope.SERVICE:
-        return a.scope in _ON_THE_WIRE and a.others_hit == 0 and a.services_hit == 0
-    return False
-
-
-def _order(option: _Option) -> tuple[int, int, int, int, str]:
-    return option.others_hit, option.services_hit, option.scope, option.degree, str(option.selectors[0])
-
-
-# The sentences.
-
-_DOES = {
-    Degree.RATE_LIMIT: "slow down",
-    Degree.HOLD: "hold back",
-    Degree.BLOCK: "block",
-    Degree.WALLED_GARDEN: "wall in",
-    Degree.DISCONNECT: "disconnect",
-    Degree.SUSPEND: "suspend",
-    Degree.TERMINATE: "terminate",
-}
-_SCOPES = {
-    Scope.ITEM: "one URL",
-    Scope.MAILBOX: "one mailbox",
-    Scope.HOST_NAME: "one host name",
-    Scope.FLOW: "one port of one address",
-    Scope.ADDRESS: "one address",
-    Scope.PREFIX: "one prefix",
-    Scope.SERVICE: "one service",
-    Scope.ACCOUNT: "one account",
-}
-
-
-def _why(option: _Option, chosen: _Option | None, selector: Selector) -> str:
-    if option is chosen:
-        others = [str(s) for s in option.selectors if s is not selector]
-        with_others = f", together with {_listed(others)}" if others else ""
-        return f"The narrowest measure that stops it and can be shown to be in force{with_others}."
-    if option.flaw:
-        if chosen is None or option.scope >= chosen.scope:
-            return option.flaw
-        return f"{option.flaw.removesuffix('.')}; the narrowest within reach is {_named(chosen)}."
-    assert chosen is not None, "a sufficient candidate was rejected for nothing"
-    if option.scope is chosen.scope:
-        return f"Harsher than to {_DOES[chosen.degree]} {_named(chosen)}, which suffices."
-    if option.others_hit > chosen.others_hit:
-        return f"Would also hit {_count(option.others_hit, 'other account')}; {_named(chosen)} suffices."
-    if option.services_hit > chosen.services_hit:
-        more = _count(option.services_hit, "other service")
-        return f"Would also hit {more} of the customer; {_named(chosen)} suffices."
-    return f"Wider than needed: {_named(chosen)} suffices."
-
-
-def _named(option: _Option) -> str:
-    return _listed([str(s) for s in option.selectors])
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+            return Reached(device=device.device)
+    return Reached(device=provable[0].device, flaw=flaw)

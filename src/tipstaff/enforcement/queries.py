@@ -160,7 +160,8 @@ def measure_of(row: MeasureRow) -> Measure:
 def selector_of(kept: Mapping[str, Any]) -> Selector:
     """A selector out of its JSON."""
     network = kept.get("network")
-    rest = {name: kept.get(name) for name in ("protocol", "port", "url", "host_name", "mailbox", "service", "account")}
+    names = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account")
+    rest = {name: kept.get(name) for name in names}
     return Selector(
         network=ip_network(network) if network else None, direction=Direction(kept.get("direction", "both")), **rest
     )

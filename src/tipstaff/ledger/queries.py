@@ -1,9 +1,11 @@
 """Reads of the ledger."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from tipstaff.words import Entry as EntryWord
@@ -110,6 +112,38 @@ def recent(*, before: int | None = None, limit: int = 100) -> list[EntryWord]:
     if before is not None:
         rows = rows.filter(id__lt=before)
     return _words(rows[:limit])
+
+
+def stream(
+    what: str,
+    *,
+    since: datetime,
+    until: datetime,
+    details: Sequence[str],
+    limit: int | None = None,
+    chunk_size: int = 5000,
+) -> Iterator[list[tuple[str | None, ...]]]:
+    """Every entry of one kind within [since, until), in order and in chunks: what it is foremost about, and some of its
+    details as text (what is no text as JSON). Nothing more is held than a chunk."""
+    columns = ", ".join(["about[1]", *("detail ->> %s" for _ in details)])
+    # Only this function's own words are put into SQL text; every value is a parameter.
+    sql = f"SELECT {columns} FROM ledger_entry WHERE what = %s AND at >= %s AND at < %s ORDER BY id LIMIT %s"  # noqa: S608
+    # A cursor that the server keeps lives in a transaction.
+    with transaction.atomic(), connection.chunked_cursor() as cursor:
+        cursor.execute(sql, [*details, what, since, until, limit])
+        while rows := cursor.fetchmany(chunk_size):
+            yield rows
+
+
+def count_about(key: str, *, what: str) -> int:
+    """How many entries of one kind name `key`."""
+    return Entry.objects.filter(about__contains=[key], what=what).count()
+
+
+def newest_about(key: str, *, what: str, limit: int, before: int | None = None) -> list[EntryWord]:
+    """The newest entries of one kind that name `key`, newest first; `before` an id, for the next page."""
+    rows = Entry.objects.filter(about__contains=[key], what=what).select_related("link").order_by("-id")
+    return _words((rows if before is None else rows.filter(id__lt=before))[:limit])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

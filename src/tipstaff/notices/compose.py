@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from tipstaff.words import (
     SEALED_TYPES,
+    Attachment,
     CaseOutcome,
     Degree,
     Direction,
@@ -28,6 +29,7 @@ from tipstaff.words import (
 )
 
 from .letters import FALLBACK, has_letter, letter_text, phrases
+from .machine import xarf_reports
 from .prose import PORTAL_LINK, UNBROKEN_SPACE, LacksAFact, Value, clean, render
 
 __all__ = [
@@ -72,6 +74,10 @@ class Draft:
     body: str
     language: str = FALLBACK
     """The language it is really written in: English where the wanted one lacks this kind."""
+    html: str = ""
+    """The same words as HTML, the inside of its body."""
+    attachments: tuple[Attachment, ...] = ()
+    """The same for machines: XARF reports, one for each place that the letter names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +201,14 @@ def compose(kind: LetterKind, *, facts: LetterFacts) -> Draft:
         if facts.type in SEALED_TYPES:
             raise SealedMatter(facts.case)
         said = _customer_context(facts.for_customer(), _Tongue(phrases(language)))
-    subject, body = render(letter_text(language, kind.value), said)
-    return Draft(subject=subject, body=body, language=language)
+    written = render(letter_text(language, kind.value), said)
+    return Draft(
+        subject=written.subject,
+        body=written.body,
+        language=language,
+        html=written.html,
+        attachments=xarf_reports(facts) if kind is LetterKind.NOTICE else (),
+    )
 
 
 def language_for(kind: LetterKind, *, wanted: str) -> str:

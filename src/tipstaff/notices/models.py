@@ -18,6 +18,9 @@ class LetterRow(models.Model):
     """`to` in lower case, for counting."""
     subject = models.TextField()
     body = models.TextField()
+    html = models.TextField(default="")
+    attachments = models.JSONField(default=list)
+    """`[[name, text], ...]`."""
     language = models.CharField(max_length=16)
     case = models.CharField(max_length=32, null=True)
     report = models.CharField(max_length=32, null=True)

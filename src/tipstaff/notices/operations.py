@@ -80,6 +80,8 @@ def queue_letter(
             "to_folded": folded(_storable(to)),
             "subject": _storable(draft.subject),
             "body": _storable(draft.body),
+            "html": _storable(draft.html),
+            "attachments": [[a.name, _storable(a.text)] for a in draft.attachments],
             "language": language or draft.language,
             "case": case,
             "report": report,
@@ -232,7 +234,7 @@ def blank_letters(*, reports: Collection[str], cases: Collection[str], at: datet
     about = Q(report__in=list(reports)) | Q(case__in=list(cases))
     rows = list(LetterRow.objects.select_for_update().filter(about).order_by("id"))
     for row in rows:
-        row.subject, row.body = SEALED_SUBJECT, ""
+        row.subject, row.body, row.html, row.attachments = SEALED_SUBJECT, "", "", []
         if row.state in (LetterState.HELD.value, LetterState.QUEUED.value):
             row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()

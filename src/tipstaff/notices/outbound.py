@@ -5,6 +5,7 @@ fails before the dot has sent nothing (RFC 5321, section 4.1.1.4: an unfinished 
 to the dot is lost, nobody knows: `AnswerLost`.
 """
 
+import html
 import re
 import smtplib
 import ssl
@@ -23,6 +24,7 @@ from tipstaff.config import MailOut
 from tipstaff.words import Letter, LetterKind, require_aware
 
 from .addresses import mailable
+from .dkim_signing import CannotSign, signed
 from .prose import PORTAL_LINK
 
 LOOP_HEADER: Final = "X-Tipstaff-Letter"
@@ -89,7 +91,10 @@ def deliver(
         raise RefusedForGood(f"no mail can go to {letter.to!r}")
     if PORTAL_LINK in letter.body and not portal_link:
         raise RefusedForNow("the letter's portal link could not be made")
-    text = render(letter, to=to, sender=sender, sender_name=sender_name, at=at, portal_link=portal_link)
+    try:
+        text = as_mail(letter, server=server, at=at, sender_name=sender_name, portal_link=portal_link)
+    except CannotSign as why:
+        raise RefusedForNow(str(why)) from why
     reverse_path = "" if letter.kind in ANSWERS else sender
     try:
         smtp = _greet(server, name=sender.rpartition("@")[2], timeout_seconds=timeout_seconds)
@@ -103,6 +108,19 @@ def deliver(
     finally:
         smtp.close()
     return Delivered(reply=reply, to=to)
+
+
+def as_mail(
+    letter: Letter, *, server: MailOut, at: datetime, sender_name: str = "", portal_link: str | None = None
+) -> bytes:
+    """Return the letter as it goes out through `server`: to whom it goes, and signed where a key is set."""
+    sender = server.from_address
+    to = mailable(server.recipient_override or letter.to) or letter.to
+    text = render(letter, to=to, sender=sender, sender_name=sender_name, at=at, portal_link=portal_link)
+    if not server.dkim_selector or server.dkim_key_file is None:
+        return text
+    domain = sender.rpartition("@")[2]
+    return signed(text, selector=server.dkim_selector, domain=domain, key_file=server.dkim_key_file)
 
 
 def render(
@@ -129,10 +147,34 @@ def render(
     if portal_link is not None:
         assert re.fullmatch(r"https?://[!-~]+", portal_link), "a portal link is one ASCII word"
         body = body.replace(PORTAL_LINK, portal_link)
-    mail.set_content(body, cte="7bit" if body.isascii() and _longest_line(body) < 998 else "quoted-printable")
+    _put(mail.set_content, body, subtype="plain")
+    if letter.html:
+        inside = letter.html
+        if portal_link is not None:
+            inside = inside.replace(PORTAL_LINK, html.escape(portal_link, quote=True))
+        _put(mail.add_alternative, _page(inside, title=mail["Subject"], language=letter.language), subtype="html")
+    for each in letter.attachments:
+        mail.add_attachment(
+            each.text.encode(), maintype="application", subtype="json", filename=each.name, cte="base64"
+        )  # fmt: skip
     text = mail.as_bytes()
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", text), "a bare line end would let a server see two mails in one"
     return text
+
+
+def _put(add: Callable[..., None], content: str, *, subtype: str) -> None:
+    plain = content.isascii() and _longest_line(content) < 998
+    add(content, subtype=subtype, cte="7bit" if plain else "quoted-printable")
+
+
+def _page(inside: str, *, title: str, language: str) -> str:
+    """A letter as a whole HTML document that loads nothing."""
+    style = "font:15px/1.5 system-ui,sans-serif;color:#111827;max-width:42em;margin:0 auto;padding:1em"
+    return (
+        f'<!doctype html>\n<html lang="{html.escape(language, quote=True)}"><head><meta charset="utf-8">\n'
+        f"<title>{html.escape(title)}</title></head>\n"
+        f'<body style="{style}">\n{inside}\n</body></html>\n'
+    )
 
 
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,250}>")

@@ -23,12 +23,6 @@ def letter_written_for(once: str) -> Letter | None:
     return letter_of(row) if row else None
 
 
-def letter_of_message_id(message_id: str) -> Letter | None:
-    """Return the letter that a bounce or an answer names."""
-    row = LetterRow.objects.filter(message_id=message_id).first() if message_id else None
-    return letter_of(row) if row else None
-
-
 def letters_of_case(case: str) -> list[Letter]:
     """Return a case's letters in the order they were written."""
     return [letter_of(row) for row in LetterRow.objects.filter(case=case).order_by("id")]
@@ -56,16 +50,6 @@ def count_by_state() -> dict[LetterState, int]:
     """Return how many letters stand in each state, every state named."""
     counted = dict(LetterRow.objects.values_list("state").annotate(count=Count("id")))
     return {state: counted.get(state.value, 0) for state in LetterState}
-
-
-def next_due_at() -> datetime | None:
-    """Return when the next attempt is due, so that a worker knows how long it may rest."""
-    return (
-        LetterRow.objects.filter(state=LetterState.QUEUED.value)
-        .order_by("due_at")
-        .values_list("due_at", flat=True)
-        .first()
-    )
 
 
 def too_many_to(address: str, *, at: datetime, hourly_max: int) -> bool:

@@ -1,6 +1,6 @@
 """Rows to words."""
 
-from tipstaff.words import Letter, LetterKind, LetterState
+from tipstaff.words import Attachment, Letter, LetterKind, LetterState
 
 from .models import LetterRow
 
@@ -23,4 +23,6 @@ def letter_of(row: LetterRow) -> Letter:
         detail=row.detail,
         attempts=row.attempts,
         in_reply_to=row.in_reply_to,
+        html=row.html,
+        attachments=tuple(Attachment(name=name, text=text) for name, text in row.attachments),
     )

@@ -23,7 +23,9 @@ from tipstaff.words import (
 
 from .clocks import Clock, ClockKind, ClockUnit
 from .conditions import Condition, Fact, Facts, report_facts
+from .deciding import decided_by
 from .kinds import Actor, AutoStep, ClauseKind, ExampleKind, Opens, PortOf, RecordKind, Subject
+from .strikes import Repeats
 
 __all__ = [
     "Actor",
@@ -234,6 +236,8 @@ class Edition:
     clauses: tuple[Clause, ...]
     clocks: tuple[Clock, ...] = ()
     translations: tuple[Translation, ...] = ()
+    repeats: tuple[Repeats, ...] = ()
+    """How repetition is treated, for the clause groups that the edition names."""
     digest: str = ""
     """SHA-256 (hex) over the edition's files in canonical form."""
     verdicts: dict[tuple[object, ...], Verdict] = field(default_factory=dict, init=False, repr=False)
@@ -245,6 +249,10 @@ class Edition:
             return self._by_id[id]
         except KeyError as why:
             raise UnknownClause(f"edition {self.id} has no clause {id!r}") from why
+
+    def clause_named(self, id: str) -> Clause | None:
+        """The clause named `id`; None when there is none."""
+        return self._by_id.get(id)
 
     def clock(self, id: str) -> Clock:
         """The clock named `id`; raises UnknownClause."""
@@ -290,8 +298,19 @@ class Edition:
 
     def decider_of(self, rung: Rung, *, clause: str) -> Role | None:
         """Who must decide before this rung is taken; None where the clock may."""
-        decides = self.clause(clause).decides
-        return Role.ANALYST if decides is None and rung.degree >= self.person_from else decides
+        decides = decided_by(self.clause(clause).decides)
+        # Whatever an edition says, nobody is cut off for good by a clock.
+        by_degree = rung.degree >= min(self.person_from, Degree.TERMINATE)
+        return Role.ANALYST if decides is None and by_degree else decides
+
+    def repeats_of(self, group: str) -> Repeats:
+        """How repetition under a clause group is treated; the edition's memory where it says nothing of it."""
+        return self._by_group.get(group) or Repeats(group=group, lifetime=self.memory)
+
+    def length_of(self, clock: str, *, default: timedelta) -> timedelta:
+        """How long a clock of the operator's runs; `default` where the edition does not set it, or in business days."""
+        lengths = (each.length for each in self.clocks if each.id == clock)
+        return next((length for length in lengths if length is not None), default)
 
     def examples(self) -> Iterator[tuple[Clause, Example]]:
         """Every example with its clause."""
@@ -306,6 +325,10 @@ class Edition:
     def in_progress_seconds(self) -> float:
         """`in_progress` in seconds."""
         return self.in_progress.total_seconds()
+
+    @cached_property
+    def _by_group(self) -> dict[str, Repeats]:
+        return {repeats.group: repeats for repeats in self.repeats}
 
     @cached_property
     def _by_id(self) -> dict[str, Clause]:

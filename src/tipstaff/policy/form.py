@@ -15,7 +15,6 @@ from tipstaff.words import (
     Direction,
     NoticePosture,
     Role,
-    Rung,
     Scope,
     Severity,
 )
@@ -37,7 +36,8 @@ from .clauses import (
 from .clocks import is_region
 from .conditions import BadCondition, Condition, read_condition
 from .form_examples import OCCURRENCE, read_examples, read_ports
-from .toml_tables import Table, listed, names_of, perhaps
+from .ladder_form import read_repeats, read_rungs
+from .toml_tables import Table, listed, perhaps
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
@@ -79,6 +79,7 @@ def read_edition(head: Table, *, clauses: tuple[Clause, ...], thorough: bool) ->
         person_from=parameters.word("person_from", Degree),
         clauses=clauses,
         clocks=_read_clocks(clocks, thorough=thorough) if clocks else (),
+        repeats=read_repeats(head),
     )
     parameters.done()
     head.done()
@@ -191,7 +192,7 @@ def _read_procedure(table: Table, clause: Clause) -> Clause:
         notice=table.word("notice", NoticePosture, default=NoticePosture.NONE),
         withheld_until=_read_withheld(table),
         decides=table.word("decides", Role, default=None),
-        ladder=_read_ladder(table) if "ladder" in table.table else (),
+        ladder=read_rungs(table) if "ladder" in table.table else (),
     )
 
 
@@ -223,7 +224,7 @@ def _read_conduct(table: Table, clause: Clause) -> Clause:
         withheld_until=_read_withheld(table),
         opens=table.word("opens", Opens, default=Opens.CASE),
         decides=table.word("decides", Role, default=None),
-        ladder=_read_ladder(table),
+        ladder=read_rungs(table),
         measure_ports=read_ports(table, "measure_ports"),
         measure_direction=table.word("measure_direction", Direction, default=Direction.BOTH),
         measure_port_of=table.word("measure_port_of", PortOf, default=None),
@@ -300,29 +301,6 @@ def _read_types(table: Table) -> tuple[str, ...]:
     return types
 
 
-def _read_ladder(table: Table) -> tuple[Rung, ...]:
-    rungs: list[Rung] = []
-    for text in table.texts("ladder"):
-        scope, colon, degree = (part.strip() for part in text.partition(":"))
-        if not colon:
-            table.report(f'a rung is written "scope: degree", not {text!r}.', "ladder", value=text)
-            continue
-        names, degrees = names_of(Scope), names_of(Degree)
-        if scope not in names or degree not in degrees:
-            unknown, known = (scope, names) if scope not in names else (degree, degrees)
-            what = "scope" if scope not in names else "degree"
-            sentence = f"{unknown!r} is no {what}; it is one of {listed(known)}{perhaps(unknown, known)}."
-            table.report(sentence, "ladder", value=text)
-            continue
-        rung = Rung(scope=Scope(names[scope]), degree=Degree(degrees[degree]))
-        if rungs and (rung.scope, rung.degree) <= (rungs[-1].scope, rungs[-1].degree):
-            table.report(f'the rung "{text}" is not wider than the one before it.', "ladder", value=text)
-        rungs.append(rung)
-    if not rungs and table.table.get("ladder") == []:
-        table.report("ladder is empty; name at least the narrowest remedy.", "ladder")
-    return tuple(rungs)
-
-
 def _read_steps(table: Table) -> MappingProxyType[str, tuple[str, ...]]:
     steps = table.inner("what_to_do_for", "the table what_to_do_for", default=None)
     if steps is None:
@@ -371,6 +349,10 @@ def check_names(edition: Edition, head: Table, clauses: list[tuple[Clause, Table
     for clock in edition.clocks:
         if clock.clause not in known:
             head.report(f'the clock "{clock.id}" serves no clause of this edition.', "clocks", clock.id, "clause")
+    groups = {clause.group for clause, _ in clauses}
+    for repeats in edition.repeats:
+        if repeats.group not in groups:
+            head.report(f'no clause of this edition belongs to the group "{repeats.group}".', "repeats", repeats.group)
     for clause, table in clauses:
         for number, example in enumerate(clause.examples):
             if example.expect.clause is not None and example.expect.clause not in known:

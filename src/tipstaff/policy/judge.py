@@ -1,25 +1,33 @@
 """What the policy says of an allegation. Pure: the same question has the same answer on any machine, at any time."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from tipstaff.words import (
     SEALED_TYPES,
     Allegation,
     Attribution,
     AttributionReason,
+    Basis,
     Degree,
     Disposition,
+    Fact,
     Grade,
     History,
     NaiveInstant,
     NoticePosture,
     Reason,
     Role,
+    Rung,
     Severity,
+    Trust,
     Verdict,
 )
 
 from .clauses import Clause, Edition, Opens, PortOf
+from .deciding import IDENTITY_ROWS, SPEECH_ROWS, decided_by, doubted, weighed_trust
+from .explain import why_case, why_no_case
+from .strikes import Escalation
 
 CLOCK_AHEAD_SECONDS_MAX = 600.0
 """A stated time may lie so far after receipt, as of a clock that runs ahead; beyond it no time was stated (attribution
@@ -37,11 +45,13 @@ def judge(
     edition: Edition,
     received_at: datetime,
     cited: str | None = None,
+    trust: Trust | None = None,
 ) -> Verdict:
     """Say what follows from `allegation` under `edition`, and why.
 
-    `cited` is the clause that a person or a procedure names, whatever the type leads to. The order protects: sealed
-    matter first, then everything that keeps a case from being opened.
+    `cited` is the clause that a person or a procedure names, whatever the type leads to; `trust` how far the report may
+    be believed, None where that was not weighed. The order protects: sealed matter first, then everything that keeps a
+    case from being opened. There is an answer to every question; only an instant without a zone is none (NaiveInstant).
     """
     if received_at.tzinfo is None:
         raise NaiveInstant(str(received_at))
@@ -64,11 +74,13 @@ def judge(
     if grade is not Grade.CONFIRMED and grade is not Grade.PROBABLE:
         return _holder_not_named(edition, attribution, time_stated=moment is not None)
 
-    clause = edition.clause_for(allegation) if cited is None else edition.clause(cited)
+    clause = edition.clause_for(allegation) if cited is None else edition.clause_named(cited)
     if clause is None or not clause.judged:
-        return _without_case(edition, Reason.NO_CLAUSE)
+        identity = clause is not None and not IDENTITY_ROWS.isdisjoint(clause.rows)
+        return _without_case(edition, Reason.NO_CLAUSE, decides=Role.COUNSEL if identity else None)
     if attribution.customer is None:
         return _without_case(edition, Reason.HOLDER_CONTRADICTED, clause=clause)
+    trusted = weighed_trust(trust)
     return _on_clause(
         edition,
         clause,
@@ -82,7 +94,10 @@ def judge(
         ports=_ports(allegation, clause),
         confirmed=grade is Grade.CONFIRMED,
         repeated=history.cases_before > 0,
-        in_progress=in_progress and clause.notice is NoticePosture.SIMULTANEOUS,
+        # What may be forged, or comes from who is often wrong, is not taken for going on: the notice goes first.
+        in_progress=in_progress and clause.notice is NoticePosture.SIMULTANEOUS and not doubted(trusted),
+        trusted=trusted,
+        step=edition.repeats_of(clause.group).step(history.cases_before),
     )
 
 
@@ -94,7 +109,9 @@ def _why_person(
         return Reason.NO_EDITION_IN_FORCE
     if not allegation.confidence >= edition.reader_confidence_min:  # Not a number is not sure either.
         return Reason.READER_UNSURE
-    return Reason.COUNSEL_MUST_DECIDE if clause.opens is Opens.PERSON else None
+    if clause.opens is Opens.PERSON:
+        return Reason.COUNSEL_MUST_DECIDE
+    return None if SPEECH_ROWS.isdisjoint(clause.rows) else Reason.SPEECH
 
 
 def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated: bool) -> Verdict:
@@ -134,6 +151,7 @@ _DISPOSITIONS = {
     Reason.NO_CLAUSE: Disposition.PERSON,
     Reason.READER_UNSURE: Disposition.PERSON,
     Reason.COUNSEL_MUST_DECIDE: Disposition.PERSON,
+    Reason.SPEECH: Disposition.PERSON,
 }
 
 _DECIDERS = {
@@ -143,27 +161,39 @@ _DECIDERS = {
     Reason.NO_CLAUSE: Role.ANALYST,
     Reason.READER_UNSURE: Role.ANALYST,
     Reason.COUNSEL_MUST_DECIDE: Role.COUNSEL,
+    Reason.SPEECH: Role.COUNSEL,
 }
 
 
 def _without_case(
-    edition: Edition, reason: Reason, *, clause: Clause | None = None, sealed: bool = False, ask: bool = False
+    edition: Edition,
+    reason: Reason,
+    *,
+    clause: Clause | None = None,
+    sealed: bool = False,
+    ask: bool = False,
+    decides: Role | None = None,
 ) -> Verdict:
-    """A verdict by which nothing is sent to any customer."""
-    key = (reason, clause and clause.id, sealed, ask)
+    """A verdict by which nothing is sent to any customer. `decides` stands before the reason's own role."""
+    key = (reason, clause and clause.id, sealed, ask, decides)
     known = edition.verdicts.get(key)
     if known is not None:
         return known
     verdict = Verdict(
         disposition=Disposition.ASK_COMPLAINANT if ask else _DISPOSITIONS[reason],
         reason=reason,
-        explanation=_why_no_case(edition, reason, clause, sealed=sealed, ask=ask),
+        explanation=why_no_case(edition, reason, clause, sealed=sealed, ask=ask),
         edition=edition.id,
         clause=clause.id if clause else None,
         group=clause.group if clause else None,
         severity=Severity.CRITICAL if sealed else clause.severity if clause else Severity.LOW,
         notice=NoticePosture.WITHHELD if sealed else clause.notice if clause else NoticePosture.NONE,
-        decides=_DECIDERS.get(reason),
+        decides=decides or _DECIDERS.get(reason),
+        basis=(
+            *((Basis(fact=Fact.CLAUSE, value=clause.id),) if clause else ()),
+            Basis(fact=Fact.EDITION, value=edition.id),
+            *((Basis(fact=Fact.NOTICE_WITHHELD),) if sealed else ()),
+        ),
     )
     return edition.verdicts.setdefault(key, verdict)
 
@@ -177,20 +207,26 @@ def _on_clause(
     confirmed: bool,
     repeated: bool,
     in_progress: bool,
+    trusted: tuple[Fact, ...],
+    step: Escalation | None,
 ) -> Verdict:
     """A case, or a case in waiting: where a person decides first, the verdict says what follows from a yes."""
-    key = (clause.id, why_person, confirmed, repeated, in_progress)
+    key = (clause.id, why_person, confirmed, repeated, in_progress, trusted, step and step.strikes)
     known = edition.verdicts.get(key)
-    if known is not None and known.measure_ports == ports:
-        return known
     if known is not None:
-        explanation = known.explanation
-    elif why_person is not None:
-        explanation = _why_no_case(edition, why_person, clause, sealed=False, ask=False)
+        return known if known.measure_ports == ports else replace(known, measure_ports=ports)
+    answer_within = _answer_within(clause, repeated=repeated, step=step)
+    shorter = answer_within != clause.answer_within
+    if why_person is not None:
+        explanation = why_no_case(edition, why_person, clause, sealed=False, ask=False)
     else:
-        explanation = _why_case(edition, clause, confirmed=confirmed, repeated=repeated, in_progress=in_progress)
+        explanation = why_case(
+            edition, clause, confirmed=confirmed, repeated=repeated, in_progress=in_progress, shorter=shorter
+        )
     told_at_once = in_progress or clause.notice is not NoticePosture.SIMULTANEOUS
-    shorter = repeated and clause.answer_within_repeated is not None
+    notice = clause.notice if told_at_once else NoticePosture.BEFORE
+    decides = _decides(clause, why_person, trusted, step)
+    lifetime = edition.repeats_of(clause.group).lifetime
     verdict = Verdict(
         disposition=Disposition.OPEN_CASE if why_person is None else Disposition.PERSON,
         reason=why_person or _reason(repeated=repeated, in_progress=in_progress),
@@ -199,89 +235,81 @@ def _on_clause(
         clause=clause.id,
         group=clause.group,
         severity=clause.severity,
-        answer_within=clause.answer_within_repeated if shorter else clause.answer_within,
-        notice=clause.notice if told_at_once else NoticePosture.BEFORE,
-        ladder=tuple(rung for rung in clause.ladder if confirmed or rung.degree <= PROBABLE_DEGREE_MAX),
-        measure_ports=ports,
-        decides=clause.decides or (_DECIDERS[why_person] if why_person else None),
+        answer_within=answer_within,
+        notice=notice,
+        ladder=_ladder(clause, confirmed=confirmed, step=step),
+        measure_ports=clause.measure_ports,
+        decides=decides,
         measure_direction=clause.measure_direction,
+        basis=tuple(
+            Basis(fact=fact, value=value)
+            for fact, value, holds in (
+                (Fact.CLAUSE, clause.id, True),
+                (Fact.EDITION, edition.id, True),
+                (Fact.HOLDER_CONFIRMED if confirmed else Fact.HOLDER_PROBABLE, "", True),
+                (Fact.IN_PROGRESS, f"{edition.in_progress_seconds / 3600:.0f}", in_progress),
+                (Fact.STRIKES if repeated else Fact.NONE_BEFORE, str(lifetime.days), True),
+                (Fact.ESCALATED, str(step.strikes) if step else "", step is not None),
+                (Fact.SHORTER_TIME, "", shorter),
+                (Fact.TIME_TO_ANSWER, _hours(answer_within), answer_within is not None),
+                (Fact.STATUTE, clause.answer_source, bool(clause.answer_source)),
+                *((fact, "", True) for fact in trusted),
+                (Fact.PERSON_DECIDES, str(decides), decides is not None),
+                (Fact.PERSON_FROM, edition.person_from.name.lower(), decides is None),
+                (_NOTICES.get(notice, Fact.NOTICE_FIRST), "", notice in _NOTICES),
+            )
+            if holds
+        ),
     )
     edition.verdicts.setdefault(key, verdict)
-    return verdict
+    return verdict if verdict.measure_ports == ports else replace(verdict, measure_ports=ports)
+
+
+_NOTICES = {
+    NoticePosture.BEFORE: Fact.NOTICE_FIRST,
+    NoticePosture.SIMULTANEOUS: Fact.NOTICE_WITH,
+    NoticePosture.WITHHELD: Fact.NOTICE_WITHHELD,
+}
+
+
+def _hours(time: timedelta | None) -> str:
+    return "" if time is None else f"{time.total_seconds() / 3600:g}"
+
+
+def _answer_within(clause: Clause, *, repeated: bool, step: Escalation | None) -> timedelta | None:
+    """The shortest of the times that apply; a statute's time is nobody's to shorten."""
+    if clause.answer_within is None or clause.answer_source:
+        return clause.answer_within
+    times = [clause.answer_within]
+    if repeated and clause.answer_within_repeated is not None:
+        times.append(clause.answer_within_repeated)
+    if step is not None and step.answer_within is not None:
+        times.append(step.answer_within)
+    return min(times)
+
+
+def _decides(
+    clause: Clause, why_person: Reason | None, trusted: tuple[Fact, ...], step: Escalation | None
+) -> Role | None:
+    """Who must decide before a measure: the clause's role, else the edition's for this many strikes, else whoever sees
+    to the reason or the doubt."""
+    named = decided_by(clause.decides or (step.decides if step else None))
+    if named is not None:
+        return named
+    if why_person is not None:
+        return _DECIDERS[why_person]
+    return Role.ANALYST if doubted(trusted) else None
+
+
+def _ladder(clause: Clause, *, confirmed: bool, step: Escalation | None) -> tuple[Rung, ...]:
+    """The clause's rungs and those that repetition adds, narrow to wide, as far as the holder is sure."""
+    rungs = clause.ladder
+    if step is not None and step.adds:
+        rungs = tuple(sorted({*rungs, *step.adds}, key=lambda rung: (rung.scope, rung.degree)))
+    return tuple(rung for rung in rungs if confirmed or rung.degree <= PROBABLE_DEGREE_MAX)
 
 
 def _reason(*, repeated: bool, in_progress: bool) -> Reason:
     if in_progress:
         return Reason.HARM_IN_PROGRESS
     return Reason.REPEATED if repeated else Reason.FIRST_REPORT
-
-
-def _why_case(edition: Edition, clause: Clause, *, confirmed: bool, repeated: bool, in_progress: bool) -> str:
-    """At most two sentences for the customer, true for every case of this shape."""
-    rule = f"“{clause.title}” in edition {edition.id} of the acceptable use policy of {edition.entity}"
-    first = f"What was reported falls under {rule}"
-    if not confirmed:
-        first += ", and our records name you as the probable holder, so nothing wider than a block may follow"
-    days = edition.memory.days
-    if in_progress:
-        hours = edition.in_progress_seconds / 3600
-        return f"{first}. It happened within {hours:.0f} hours before the report reached us, so it counts as going on."
-    if repeated and clause.answer_within_repeated not in (None, clause.answer_within):
-        return f"{first}. A case of this kind was upheld within the last {days} days, so the time to answer is shorter."
-    if repeated:
-        return f"{first}. A case of this kind was upheld within the last {days} days."
-    return f"{first}. No case of this kind was upheld within the last {days} days."
-
-
-def _why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, sealed: bool, ask: bool) -> str:
-    """At most two sentences for whoever is answered or has to decide."""
-    policy = f"edition {edition.id} of the acceptable use policy"
-    rule = f"“{clause.title}” in {policy}" if clause else policy
-    match reason:
-        case Reason.COUNSEL_MUST_DECIDE if sealed:
-            return (
-                f"Reports of this kind are sealed on arrival under {rule}; counsel decides, and nobody else sees them."
-            )
-        case Reason.COUNSEL_MUST_DECIDE:
-            return f"What was reported falls under {rule}, where counsel decides before anybody is told."
-        case Reason.HOLDER_AMBIGUOUS:
-            return (
-                "More than one customer may have held the address at the time stated, so nobody is told. "
-                "The exact time with its zone and the source port would settle it."
-            )
-        case Reason.NO_ADDRESS:
-            return (
-                f"The report names no address that {edition.entity} can tie to a customer. "
-                "The address, the time with its zone and the source port would."
-            )
-        case Reason.HOLDER_CONTRADICTED:
-            return "Our sources disagree about who held the address at that time, so a person looks at it first."
-        case Reason.NO_HOLDER:
-            return f"The address belongs to {edition.entity}, but no customer held it at the time in question."
-        case Reason.NOT_OUR_SPACE:
-            return f"What was reported lay outside the address space of {edition.entity} at the time in question."
-        case Reason.BEYOND_LOOK_BACK:
-            days = edition.look_back.days
-            return (
-                f"It happened more than {days} days before the report came in, which is as far as {policy} looks back."
-            )
-        case Reason.BEFORE_RECORDS if ask:
-            return (
-                "No time was stated, and our records do not reach back far enough to do without one. "
-                "The exact time with its zone would settle it."
-            )
-        case Reason.BEFORE_RECORDS:
-            return f"It happened before the records of {edition.entity} begin, so nobody can be named."
-        case Reason.NO_EDITION_IN_FORCE:
-            posted = edition.effective_at.strftime("%Y-%m-%d %H:%M UTC")
-            return (
-                f"What was reported falls under {rule}. It may have happened before that took effect ({posted}), "
-                "so a person decides whether it binds."
-            )
-        case Reason.NO_CLAUSE:
-            return f"No clause of {policy} covers what was reported, so a person looks at it first."
-        case Reason.READER_UNSURE:
-            return (
-                f"What was reported seems to fall under {rule}. That reading is not sure enough, so a person reads it."
-            )
-    raise AssertionError(f"{reason} opens a case or is not the judge's to give")

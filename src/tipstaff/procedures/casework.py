@@ -9,20 +9,26 @@ from tipstaff.cases.queries import decisions_of, get_case
 from tipstaff.enforcement.operations import take_as_lifted, want_lifted
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
+from tipstaff.policy.deciding import may_decide
+from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
 
 from .complaint import tell_untold
 from .desk import Desk
-from .letters import tell_customer, warned_by
+from .letters import edition_named, tell_customer, warned_by
 from .posting import start_clock_of
-from .suspension import close, lift_all, plan_for
+from .suspension import NotYourDecision, close, lift_all, plan_for
 
 URGENT = "urgent_measure"
 
 
 class OwnDecision(PermissionError):
     """Whoever decided on this case before cannot review a dispute of it."""
+
+
+class ProposalLapsed(ValueError):
+    """Too much time has passed since it was proposed; propose it anew if it still holds."""
 
 
 def assign(key: str, *, to: str | None, version: int, at: datetime, actor: str) -> Case:
@@ -40,7 +46,7 @@ def close_not_upheld(key: str, *, why: str, version: int, desk: Desk, at: dateti
 
 def _close(key: str, outcome: CaseOutcome, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
     with transaction.atomic():
-        cases.lock_case(key, version=version)
+        _must_decide(cases.lock_case(key, version=version), desk=desk, actor=actor)
         lift_all(key, why=why, desk=desk, at=at, actor=actor)
         return close(key, outcome=outcome, why=why, desk=desk, at=at, actor=actor)
 
@@ -48,6 +54,7 @@ def _close(key: str, outcome: CaseOutcome, *, why: str, version: int, desk: Desk
 def confirm_fixed(key: str, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
     """A person has seen that it is fixed; the case closes when nothing is in force any more."""
     with transaction.atomic():
+        _must_decide(cases.lock_case(key, version=version), desk=desk, actor=actor)
         case = cases.move_case(key, to=CaseState.FIXED, at=at, actor=actor, why=why, version=version)
         lift_all(key, why=why, desk=desk, at=at, actor=actor)
         desk.enqueue("follow", key)
@@ -62,6 +69,7 @@ def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk
         return _close(key, CaseOutcome.NOT_UPHELD, why=why, version=version, desk=desk, at=at, actor=actor)
     with transaction.atomic():
         case = cases.lock_case(key, version=version)
+        _must_decide(case, desk=desk, actor=actor)
         customer = get_customer(case.customer)
         # The new time to answer runs from the moment the reminder is handed over, as the first one did.
         reachable = customer is not None and customer.representative is not None
@@ -92,7 +100,7 @@ def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: De
     if not go_ahead:
         return _close(key, CaseOutcome.WITHDRAWN, why=why, version=version, desk=desk, at=at, actor=actor)
     with transaction.atomic():
-        cases.lock_case(key, version=version)
+        _must_decide(cases.lock_case(key, version=version), desk=desk, actor=actor)
         if warned_by(key) is not None:
             plan_for(key, desk=desk, at=at, actor=actor)
         else:
@@ -103,20 +111,51 @@ def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: De
         return fresh
 
 
-def propose_urgent(key: str, *, ground: Ground, shown_by: str, at: datetime, actor: str) -> None:
-    """Propose a measure without waiting: it needs a ground, what shows it, and a second person (clause row 64)."""
-    cases.propose(key, kind=URGENT, ground=ground, detail=shown_by, at=at, actor=actor)
+def _must_decide(case: Case, *, desk: Desk, actor: str) -> None:
+    """Raise NotYourDecision unless `actor` holds the role that the case's clause leaves it to."""
+    if not may_decide(desk.roles_of(actor), needed=case.decides):
+        raise NotYourDecision(f"{case.key}: clause {case.clause} leaves this decision to the role {case.decides}.")
+
+
+def propose_urgent(
+    key: str, *, ground: Ground, shown_by: str, at: datetime, actor: str, desk: Desk | None = None
+) -> None:
+    """Propose a measure without waiting: it needs a ground, what shows it, and a second person (clause row 64).
+
+    With the desk, a proposal that nobody seconded in time gives way to the new one; the record keeps both.
+    """
+    case = get_case(key)
+    if case is None or desk is None:
+        lapsed_before = None
+    else:
+        edition = edition_named(desk, case.edition)
+        lapsed_before = at - edition.length_of("measure.countersign", default=COUNTERSIGN_WITHIN)
+    cases.propose(key, kind=URGENT, ground=ground, detail=shown_by, at=at, actor=actor, lapsed_before=lapsed_before)
 
 
 def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
-    """Second it: the measure is planned, and the customer is told in the same transaction."""
+    """Second it: the measure is planned, and the customer is told in the same transaction.
+
+    It ends by itself after the edition's time for a review, unless somebody reviews it. One of the two must hold the
+    role that the clause leaves such a decision to; raise NotYourDecision, or ProposalLapsed when it was proposed longer
+    ago than the edition lets a second person wait.
+    """
     with transaction.atomic():
+        case = cases.lock_case(key)
+        waiting = next((d for d in decisions_of(key) if d.kind == URGENT and d.seconded_by is None), None)
+        if waiting is not None and _lapsed(case, waiting.proposed_at, desk=desk, at=at):
+            raise ProposalLapsed(key)
         ground, shown_by, proposed_by = cases.second(key, kind=URGENT, at=at, actor=actor)
         urgency = Urgency(ground=Ground(ground), shown_by=shown_by, decided_by=proposed_by, seconded_by=actor)
         planned = plan_for(key, desk=desk, at=at, actor=actor, urgency=urgency)
         if planned:
             tell_untold(key, desk=desk, at=at, actor=actor)
         return planned
+
+
+def _lapsed(case: Case, proposed_at: datetime, *, desk: Desk, at: datetime) -> bool:
+    edition = edition_named(desk, case.edition)
+    return at - proposed_at > edition.length_of("measure.countersign", default=COUNTERSIGN_WITHIN)
 
 
 def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
@@ -142,8 +181,3 @@ def take_letter_as_sent(key: str, *, why: str, desk: Desk, at: datetime, actor: 
     """A person knows that a doubtful letter did arrive; if it is a notice, its case's clock starts."""
     take_as_sent(key, at=at, actor=actor, why=why, on_sent=start_clock_of)
     desk.enqueue("letters", "all")
-
-
-def waits_for_second(key: str) -> bool:
-    """Whether an urgent measure is proposed and waits for another person."""
-    return any(d.kind == URGENT and d.seconded_by is None for d in decisions_of(key))

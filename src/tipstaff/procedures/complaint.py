@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told
-from tipstaff.cases.queries import count_earlier, open_case_of, told_incidents
+from tipstaff.cases.queries import open_case_of, strikes_of, told_incidents
 from tipstaff.cases.rules import OPEN
 from tipstaff.intake.operations import (
     AlreadyInACase,
@@ -25,7 +25,10 @@ from tipstaff.ledger.operations import record, seal_stored, store_evidence, stor
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.operations import blank_letters
 from tipstaff.notices.queries import letters_of_case
-from tipstaff.policy import Clause, Edition, UnknownClause, edition_in_force, judge
+from tipstaff.policy import Clause, Edition, edition_in_force, judge
+from tipstaff.policy.past import keep_question
+from tipstaff.policy.replay import treatment_digest, treatment_of
+from tipstaff.policy.strikes import count as count_strikes
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
     SEALED_TYPES,
@@ -47,6 +50,7 @@ from tipstaff.words import (
     Report,
     ReportOutcome,
     Standing,
+    Trust,
     Verdict,
 )
 
@@ -54,6 +58,7 @@ from .desk import Desk
 from .editions import note_use
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
+from .shadow import ask_in_the_shadow
 from .suspension import close, lift_all, what_would_follow
 
 SAME_EVENT_WITHIN = timedelta(hours=1)
@@ -159,7 +164,8 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
     weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at)
     verdict, attribution = weighed.verdict, weighed.attribution
     record(
-        "incident.judged", at=at, actor="worker", about=[incident.key, report.key, report.evidence],
+        "incident.judged", at=at, actor="worker",
+        about=[incident.key, report.key, report.evidence, *([desk.shadow.key] if desk.shadow else [])],
         grade=attribution.grade, attribution=attribution.reason, customer=attribution.customer,
         service=attribution.service, downstream=attribution.downstream,
         window=[attribution.earliest, attribution.latest],
@@ -172,7 +178,19 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
         ],
         clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
         disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
+        basis={basis.fact: basis.value for basis in verdict.basis},
+        asked=keep_question(
+            incident.allegation, history=weighed.history, received_at=report.received_at, trust=weighed.trust
+        ),
+        verdict=treatment_digest(treatment_of(verdict)),
     )  # fmt: skip
+    if desk.shadow is not None:
+        ask_in_the_shadow(
+            desk.shadow, incident.allegation, about=(incident.key, report.key), attribution=attribution,
+            applied=weighed.edition, verdict=verdict, trust=weighed.trust, received_at=report.received_at,
+            history_under=lambda edition: _history(incident.allegation, attribution, edition=edition, at=at),
+            at=at, actor="worker",
+        )  # fmt: skip
 
     def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:
         set_incident(incident.key, outcome=outcome, reason=reason, case=case, at=at, actor="worker")
@@ -198,27 +216,41 @@ class Weighed:
     verdict: Verdict
     edition: Edition
     history: History
+    trust: Trust | None = None
 
 
-def weigh_allegation(allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime) -> Weighed:
+def weigh_allegation(
+    allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime, trust: Trust | None = None
+) -> Weighed:
     """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
     attribution = who_did_it(allegation, received_at=received_at)
     happened_at = allegation.moment.at if allegation.moment is not None else received_at
     edition = _edition_at(desk.editions, happened_at, received_at)
-    clause, history = clause_of(edition, allegation), History()
-    if clause is not None and attribution.customer is not None:
-        earlier = count_earlier(attribution.customer, group=clause.group, since=at - edition.memory)
-        open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
-        history = History(cases_before=earlier, open_case=open_case.key if open_case else None)
+    history = _history(allegation, attribution, edition=edition, at=at)
     verdict = judge(
         allegation,
         attribution=attribution,
         history=history,
         edition=edition,
         received_at=received_at,
-        cited=clause.id if allegation.cited and clause is not None else None,
+        trust=trust,
+        cited=allegation.cited,
     )
-    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history)
+    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
+
+
+def _history(allegation: Allegation, attribution: Attribution, *, edition: Edition, at: datetime) -> History:
+    """The holder's strikes that count under `edition`, and the case that the report would join."""
+    clause = clause_of(edition, allegation)
+    if clause is None or attribution.customer is None:
+        return History()
+    lifetime = edition.repeats_of(clause.group).lifetime
+    strikes = strikes_of(attribution.customer, group=clause.group, since=at - lifetime)
+    open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
+    return History(
+        cases_before=count_strikes(strikes, group=clause.group, at=at, lifetime=lifetime),
+        open_case=open_case.key if open_case else None,
+    )
 
 
 def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:
@@ -229,10 +261,7 @@ def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:
     """
     if allegation.cited is None:
         return edition.clause_for(allegation)
-    try:
-        return edition.clause(allegation.cited)
-    except UnknownClause:
-        return None
+    return edition.clause_named(allegation.cited)
 
 
 def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:

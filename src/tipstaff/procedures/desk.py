@@ -7,6 +7,12 @@ from datetime import datetime
 from tipstaff.enforcement.planner import Ability
 from tipstaff.intake.protocol import Parser
 from tipstaff.policy import Edition
+from tipstaff.policy.shadow import Shadow
+from tipstaff.words import Role
+
+
+def _nobody(name: str) -> frozenset[Role]:
+    return frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,3 +41,7 @@ class Desk:
     """Where an edition is shown to everybody, with what it changes."""
     report_link: Callable[[str, datetime], str]
     """(report, now) -> the address at which a complainant sees what became of it."""
+    roles_of: Callable[[str], frozenset[Role]] = _nobody
+    """The roles that a member of staff holds now; none for a stranger, and none for the program itself."""
+    shadow: Shadow | None = None
+    """An edition that is asked beside the one in force, and decides nothing."""

@@ -141,12 +141,6 @@ def edition_named(desk: Desk, id: str) -> Edition:
     raise EditionGone(f"edition {id}, to which a case is bound, is not there any more; put its folder back.")
 
 
-def main_allegation(case: Case) -> Allegation | None:
-    """What the case's first report alleges."""
-    reports = reports_of_case(case.key)
-    return reports[0].incidents[0].allegation if reports and reports[0].incidents else None
-
-
 def _customer_facts(
     case: Case,
     customer: Customer,

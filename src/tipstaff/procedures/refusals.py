@@ -8,9 +8,9 @@ from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStays
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
-from .casework import OwnDecision
+from .casework import OwnDecision, ProposalLapsed
 from .editions import ExamplesDoNotHold
-from .suspension import NotWarned
+from .suspension import NotWarned, NotYourDecision
 
 __all__ = [
     "AlreadyExtended",
@@ -30,8 +30,10 @@ __all__ = [
     "NotForAPersonToDecide",
     "NotStillStopped",
     "NotWarned",
+    "NotYourDecision",
     "NothingProposed",
     "OwnDecision",
+    "ProposalLapsed",
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",

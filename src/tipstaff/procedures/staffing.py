@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.contrib.auth.models import Group
+
 from tipstaff.ledger.operations import record
 from tipstaff.words import Role
 
@@ -10,3 +12,10 @@ from tipstaff.words import Role
 def note_staff_change(what: str, *, name: str, roles: Iterable[Role] = (), at: datetime, actor: str) -> None:
     """Put on record that an account was made or changed; `what` is `staff.added`, `staff.roles_changed`, ..."""
     record(what, at=at, actor=actor, about=[f"staff:{name}"], roles=sorted(role.value for role in roles))
+
+
+def roles_of(name: str) -> frozenset[Role]:
+    """The roles of an account that may log in; none for one that is switched off or that there is not."""
+    groups = Group.objects.filter(user__username=name, user__is_active=True).values_list("name", flat=True)
+    known = {role.value for role in Role} - {Role.SYSTEM, Role.CUSTOMER}
+    return frozenset(Role(group) for group in groups if group in known)

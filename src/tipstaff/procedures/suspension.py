@@ -16,14 +16,15 @@ from tipstaff.cases.operations import SEALED_MATTER, NotDue, lock_case, move_cas
 from tipstaff.cases.queries import get_case, list_due, list_in, told_incidents
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed
 from tipstaff.enforcement.operations import plan_measure, want_lifted
-from tipstaff.enforcement.planner import Footprint, weigh
 from tipstaff.enforcement.queries import list_measures, measures_of_case
 from tipstaff.intake.operations import set_incident
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.notices.queries import letter_written_for
-from tipstaff.registry.queries import accounts_on, customers_of_reseller, get_customer, holdings_of, services_of
+from tipstaff.policy.deciding import may_decide
+from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
+from tipstaff.registry.queries import accounts_on, get_customer
 from tipstaff.words import (
     Allegation,
     Candidate,
@@ -42,13 +43,9 @@ from tipstaff.words import (
 
 from .desk import Desk
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
+from .weighing import weigh_for
 
 log = logging.getLogger("tipstaff.worker")
-
-MEASURE_LASTS = timedelta(days=7)
-"""Every measure ends by itself: unless it is lifted earlier or a person renews it (operator's parameter)."""
-URGENT_MEASURE_LASTS = timedelta(hours=24)
-"""A measure without a warning is reviewed within a day, or ends (clause row 64; operator's parameter)."""
 
 MEASURES_AT_A_TIME = 1000
 LIFTED_LOOKED_AT = 100
@@ -61,6 +58,10 @@ _STANDING = frozenset(
 
 class NotWarned(PermissionError):
     """The customer has not been warned, and no ground for urgency is on record: no measure may be taken."""
+
+
+class NotYourDecision(PermissionError):
+    """The clause leaves this decision to a role that you do not hold."""
 
 
 def deadlines_pass(*, desk: Desk, at: datetime) -> list[str]:
@@ -135,7 +136,8 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
         if allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at):
             why_not.append(f"{case.customer} no longer holds {allegation.source}.")
             continue
-        candidates = weigh_case(case, allegation, desk=desk, at=at)
+        lasts = _lasts(case, desk=desk, urgent=notice is None)
+        candidates = weigh_case(case, allegation, desk=desk, at=at, lasts=lasts)
         chosen = [c for c in candidates if c.chosen]
         if chosen and all(c.selector in covered for c in chosen):
             continue
@@ -143,7 +145,8 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
             "measure.weighed", at=at, actor=actor, about=[key], resource=allegation.offender,
             candidates=[
                 {"selector": c.selector, "degree": c.degree.name, "device": c.device, "chosen": c.chosen,
-                 "sufficient": c.sufficient, "others_hit": c.others_hit, "services_hit": c.services_hit, "why": c.why}
+                 "sufficient": c.sufficient, "others_hit": c.others_hit, "services_hit": c.services_hit, "why": c.why,
+                 "lasts_hours": c.lasts_hours}
                 for c in candidates
             ],
         )  # fmt: skip
@@ -151,6 +154,8 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
             why_not.append(f"No measure within reach suffices for {allegation.offender}.")
         elif by_clock and (decider := _decider(case, chosen, desk=desk)) is not None:
             why_not.append(f"Clause {case.clause} leaves this decision to the role {decider}.")
+        elif not by_clock and (left_to := _left_to_another(case, chosen, urgency, desk=desk, actor=actor)) is not None:
+            raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {left_to}.")
         elif urgency is None and any(c.others_hit for c in chosen):
             why_not.append(
                 f"The narrowest measure within reach would hit {chosen[0].others_hit} others: two people decide."
@@ -158,7 +163,14 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
         else:
             planned += [
                 _plan(
-                    case, c, candidates, notice=notice, urgency=urgency if notice is None else None, at=at, actor=actor
+                    case,
+                    c,
+                    candidates,
+                    until=at + lasts,
+                    notice=notice,
+                    urgency=urgency if notice is None else None,
+                    at=at,
+                    actor=actor,
                 )
                 for c in chosen
                 if c.selector not in covered
@@ -193,6 +205,26 @@ def _decider(case: Case, chosen: list[Candidate], *, desk: Desk) -> Role | None:
     return next((role for role in named if role is not None), case.decides)
 
 
+def _left_to_another(
+    case: Case, chosen: list[Candidate], urgency: Urgency | None, *, desk: Desk, actor: str
+) -> Role | None:
+    """The role that must decide on these measures where none of those who answer for them holds it; else None."""
+    needed = _decider(case, chosen, desk=desk)
+    if needed is None:
+        return None
+    answer_for_it = (actor,) if urgency is None else (urgency.decided_by, urgency.seconded_by)
+    held = frozenset[Role]().union(*(desk.roles_of(who) for who in answer_for_it))
+    return None if may_decide(held, needed=needed) else needed
+
+
+def _lasts(case: Case, *, desk: Desk, urgent: bool) -> timedelta:
+    """After what time a measure ends by itself: soon where no warning came first, unless it is reviewed (row 64)."""
+    edition = edition_named(desk, case.edition)
+    if urgent:
+        return edition.length_of("measure.review", default=URGENT_MEASURE_LASTS)
+    return edition.length_of("measure.lifetime", default=MEASURE_LASTS)
+
+
 def _why(urgency: Urgency | None) -> str:
     if urgency is None:
         return "The narrowest sufficient measure was planned after a warning."
@@ -204,6 +236,7 @@ def _plan(
     chosen: Candidate,
     candidates: tuple[Candidate, ...],
     *,
+    until: datetime,
     notice: str | None,
     urgency: Urgency | None,
     at: datetime,
@@ -214,7 +247,7 @@ def _plan(
         customer=case.customer,
         candidates=candidates,
         chosen=chosen,
-        until=at + (URGENT_MEASURE_LASTS if urgency else MEASURE_LASTS),
+        until=until,
         lifted_when="It is lifted as soon as the cause is reported fixed, or when the case is closed.",
         notice=notice,
         urgency=urgency,
@@ -235,47 +268,13 @@ def told_resources(case: Case) -> list[tuple[Allegation, str | None]]:
     return list(seen.values())
 
 
-def weigh_case(case: Case, allegation: Allegation, *, desk: Desk, at: datetime) -> tuple[Candidate, ...]:
+def weigh_case(
+    case: Case, allegation: Allegation, *, desk: Desk, at: datetime, lasts: timedelta | None = None
+) -> tuple[Candidate, ...]:
     """The candidates for one thing complained about, with what each would hit now."""
-    return weigh(
-        ladder=[Rung(scope=r.scope, degree=r.degree) for r in case.ladder],
-        measure_ports=case.measure_ports,
-        resource=allegation.source,
-        url=allegation.url,
-        host_name=allegation.domain,
-        source_port=allegation.source_port,
-        source_protocol=allegation.protocol,
-        service=case.service,
-        account=case.customer,
-        direction=case.measure_direction,
-        footprint=_footprint(case, allegation, at=at),
-        devices=desk.abilities(at),
-    )
-
-
-def _footprint(case: Case, allegation: Allegation, *, at: datetime) -> Footprint:
-    """Who and what lies around an address at this moment, from the registry."""
-    services = frozenset(s.key for s in services_of(case.customer))
-    own = holdings_of(case.customer, at=at)
-    address = allegation.source
-    below = frozenset(c.key for c in customers_of_reseller(case.customer))
-    if address is None:
-        return Footprint(services_of_account=services, accounts_below=below)
-    around = [h for h in own if address in h.prefix]
-    prefix = max((h.prefix for h in around), key=lambda p: p.prefixlen, default=None)
-    self_and_below = {case.customer} | below
-    on_prefix = accounts_on(prefix, at=at) if prefix is not None else frozenset()
-    return Footprint(
-        prefix=prefix,
-        others_on_address=accounts_on(ip_network(address), at=at) - self_and_below,
-        others_on_prefix=on_prefix - self_and_below,
-        services_on_address=frozenset(h.service for h in around if h.service) - {case.service},
-        services_on_prefix=frozenset(
-            h.service for h in own if prefix is not None and h.service and h.prefix.version == prefix.version
-            and h.prefix.overlaps(prefix)
-        ) - {case.service},
-        services_of_account=services,
-        accounts_below=below,
+    return weigh_for(
+        customer=case.customer, service=case.service, ladder=case.ladder, measure_ports=case.measure_ports,
+        direction=case.measure_direction, allegation=allegation, desk=desk, at=at, lasts=lasts,
     )  # fmt: skip
 
 

@@ -130,6 +130,26 @@ def count_customers() -> int:
     return CustomerRow.objects.count()
 
 
+def customer_classes() -> tuple[dict[str, str], dict[str, str]]:
+    """What kind each service is, by its key; and each customer, by theirs: `reseller`, the one kind of what they buy,
+    `several kinds`, or `no service named`."""
+    of_service: dict[str, str] = {}
+    kinds: dict[str, set[str]] = {}
+    for key, customer, kind in ServiceRow.objects.values_list("key", "customer_id", "kind"):
+        of_service[key] = kind
+        kinds.setdefault(customer, set()).add(kind)
+    of_customer = {}
+    for key, is_reseller in CustomerRow.objects.values_list("key", "is_reseller"):
+        bought = kinds.get(key, set())
+        of_customer[key] = (
+            "reseller" if is_reseller
+            else "no service named" if not bought
+            else next(iter(bought)) if len(bought) == 1
+            else "several kinds"
+        )  # fmt: skip
+    return of_service, of_customer
+
+
 def records_begin_at() -> datetime | None:
     """Since when the registry knows who held what; None while it knows nothing.
 

@@ -11,6 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from tipstaff.policy.deciding import may_decide as decides
 from tipstaff.words import Case, Role
 
 STAFF_ROLES = (Role.ANALYST, Role.LEAD, Role.COUNSEL, Role.ENGINEER, Role.ADMINISTRATOR)
@@ -80,14 +81,8 @@ def may(user: User | AnonymousUser, ability: Ability) -> bool:
 
 
 def may_decide(user: User | AnonymousUser, case: Case) -> bool:
-    """True when the user may decide `case`: some clauses leave that to one role, such as counsel.
-
-    A lead may decide whatever is left to an analyst.
-    """
-    if not may(user, Ability.DECIDE):
-        return False
-    held = roles_of(user)
-    return case.decides is None or case.decides in held or (case.decides is Role.ANALYST and Role.LEAD in held)
+    """True when the user may decide `case`: some clauses leave that to one role, such as counsel."""
+    return may(user, Ability.DECIDE) and decides(roles_of(user), needed=case.decides)
 
 
 def give_roles(user: User, roles: frozenset[Role]) -> None:

@@ -114,6 +114,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (Scope.FLOW, "one port of one address", "grey"),
     (Scope.ADDRESS, "one address", "grey"),
     (Scope.PREFIX, "a prefix", "grey"),
+    (Scope.SESSION, "one session", "grey"),
     (Scope.SERVICE, "a service", "grey"),
     (Scope.ACCOUNT, "the account", "grey"),
     (Degree.NOTIFY, "Notify", "grey"),

@@ -11,15 +11,17 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tipstaff import config
-from tipstaff.config import Config, DeviceConfig
+from tipstaff.config import Config, DeviceConfig, MailOut
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.host import sealing
 from tipstaff.intake.protocol import Parser, load_parsers
-from tipstaff.policy import Edition, edition_files, edition_folders, load_edition, read_files
+from tipstaff.policy import Edition, UnknownClause, edition_files, edition_folders, load_edition, read_files
+from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
+from tipstaff.words import Role
 
 CASE_LINK_LASTS = timedelta(days=45)
 REPORT_LINK_LASTS = timedelta(days=180)
@@ -92,6 +94,22 @@ def adopt_editions() -> None:
     adopt_installed([edition_files(folder) for folder in _installed_folders()], at=now())
 
 
+@functools.cache
+def shadow() -> Shadow | None:
+    """The edition, or some clauses of one, that runs in the shadow, if the settings name one."""
+    own = settings().server
+    if own.shadow_folder is None:
+        if own.shadow_clauses:
+            raise config.BadSetting(
+                "[server] shadow_clauses names clauses, but no shadow_folder says of which edition."
+            )
+        return None
+    try:
+        return Shadow(edition=load_edition(own.shadow_folder), clauses=own.shadow_clauses)
+    except UnknownClause as why:
+        raise config.BadSetting(f"[server] shadow_clauses: {why}.") from why
+
+
 class NoSuchDriver(LookupError):
     """The settings name a driver that is not installed; the message lists those that are."""
 
@@ -160,6 +178,11 @@ def unseal(sealed: bytes) -> bytes:
     return sealing.unseal(sealed, private=(keys_folder() / "sealed.private").read_bytes())
 
 
+def mail_server() -> MailOut:
+    """The way out for letters, with the address that they come from."""
+    return replace(settings().mail_out, from_address=settings().from_address)
+
+
 def portal_link(case: str, at: datetime) -> str:
     """Where a customer answers; made anew for each letter, never stored."""
     return f"{settings().public_url}/p/{links.make_link(case, at=at, expires_at=at + CASE_LINK_LASTS)}"
@@ -182,6 +205,12 @@ def enqueue(job: str, key: str) -> None:
     defer(job, key)
 
 
+def _roles_of(name: str) -> frozenset[Role]:
+    from tipstaff.procedures.staffing import roles_of
+
+    return roles_of(name)
+
+
 def desk() -> Desk:
     """What every procedure needs, with the editions that are posted by now."""
     return _desk(editions())
@@ -200,6 +229,8 @@ def _desk(editions: tuple[Edition, ...]) -> Desk:
         abilities=abilities,
         mail_out_ready=bool(own.mail_out.host),
         complainant_hourly_max=own.mail_out.complainant_hourly_max,
+        roles_of=_roles_of,
+        shadow=shadow(),
         enqueue=enqueue,
         seal=_seal,
         portal_link=portal_link,

@@ -3,7 +3,6 @@
 import os
 import threading
 import uuid
-from dataclasses import replace
 
 from tipstaff import wiring
 from tipstaff.notices.posting import post_next as carry_next
@@ -42,7 +41,7 @@ def post_next() -> Letter | None:
     """Carry the next letter that is due."""
     own = wiring.settings()
     return carry_next(
-        replace(own.mail_out, from_address=own.from_address),
+        wiring.mail_server(),
         worker=worker_name(),
         now=wiring.now,
         link=wiring.portal_link,

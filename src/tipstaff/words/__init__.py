@@ -17,7 +17,7 @@ from .holders import (
     Tier,
 )
 from .imports import ImportPreview, RefusedRow
-from .letters import Letter, LetterKind, LetterState, Missing, SourceKind
+from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
     Candidate,
     Degree,
@@ -53,16 +53,32 @@ from .reports import (
     Reporter,
     ReportOutcome,
 )
-from .verdicts import Disposition, History, NoticePosture, Reason, Rung, Severity, Verdict
+from .trust import EvidenceGrade, Trust
+from .verdicts import (
+    DOUBTS,
+    Basis,
+    Disposition,
+    Fact,
+    History,
+    NoticePosture,
+    Reason,
+    Rung,
+    Severity,
+    Strike,
+    Verdict,
+)
 
 __all__ = [
+    "DOUBTS",
     "SEALED_TYPES",
     "XARF_TYPES",
     "Acceptance",
     "Allegation",
     "Answer",
+    "Attachment",
     "Attribution",
     "AttributionReason",
+    "Basis",
     "Candidate",
     "Case",
     "CaseOutcome",
@@ -77,6 +93,8 @@ __all__ = [
     "EditionState",
     "Entry",
     "Evidence",
+    "EvidenceGrade",
+    "Fact",
     "Grade",
     "Ground",
     "History",
@@ -120,7 +138,9 @@ __all__ = [
     "SourceKind",
     "Standing",
     "Step",
+    "Strike",
     "Tier",
+    "Trust",
     "Urgency",
     "Verdict",
     "require_aware",

@@ -92,6 +92,16 @@ class LetterState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that goes with a letter."""
+
+    name: str
+    """`C-000123-1.xarf.json`."""
+    text: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """A letter on record. The portal link is put in only when it is sent, and never stored."""
 
@@ -113,3 +123,6 @@ class Letter:
     attempts: int = 0
     in_reply_to: str = ""
     """Message-ID of the mail that this letter answers or follows, for threading."""
+    html: str = ""
+    """The same words as HTML."""
+    attachments: tuple[Attachment, ...] = ()

@@ -42,9 +42,11 @@ class Scope(enum.IntEnum):
     """All traffic of one address."""
     PREFIX = 6
     """All traffic of one prefix."""
-    SERVICE = 7
+    SESSION = 7
+    """One session of the customer's line."""
+    SERVICE = 8
     """One service of the customer."""
-    ACCOUNT = 8
+    ACCOUNT = 9
     """Everything the customer has."""
 
 
@@ -61,7 +63,7 @@ class Direction(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """What is touched. Exactly one of `network`, `url`, `host_name`, `mailbox`, `service`, `account` is set."""
+    """What is touched: exactly one network, URL, host name, mailbox, session, service or account."""
 
     network: IPv4Network | IPv6Network | None = None
     protocol: str | None = None
@@ -73,11 +75,13 @@ class Selector:
     mailbox: str | None = None
     service: str | None = None
     account: str | None = None
+    session: str | None = None
+    """A session of a customer's line, as the access network names it."""
 
     def __post_init__(self) -> None:
-        subjects = (self.network, self.url, self.host_name, self.mailbox, self.service, self.account)
+        subjects = (self.network, self.url, self.host_name, self.mailbox, self.session, self.service, self.account)
         if sum(x is not None for x in subjects) != 1:
-            raise ValueError("a selector names exactly one network, URL, host name, mailbox, service or account")
+            raise ValueError("a selector names exactly one network, URL, host name, mailbox, session, service, account")
         if self.port is not None and (self.network is None or self.protocol is None):
             raise ValueError("a port belongs to a network and a protocol")
 
@@ -93,11 +97,13 @@ class Selector:
             if self.port is not None:
                 return Scope.FLOW
             return Scope.ADDRESS if self.network.num_addresses == 1 else Scope.PREFIX
+        if self.session is not None:
+            return Scope.SESSION
         return Scope.SERVICE if self.service is not None else Scope.ACCOUNT
 
     def __str__(self) -> str:
         if self.network is None:
-            return self.url or self.host_name or self.mailbox or self.service or self.account or ""
+            return self.url or self.host_name or self.mailbox or self.session or self.service or self.account or ""
         host = str(self.network.network_address) if self.network.num_addresses == 1 else str(self.network)
         if self.port is None:
             return host
@@ -121,6 +127,8 @@ class Candidate:
     chosen: bool
     why: str
     """One sentence: why it was chosen or rejected."""
+    lasts_hours: int | None = None
+    """After this time it ends by itself; None where that was not weighed."""
 
 
 class Ground(enum.StrEnum):

@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from .measures import Degree, Direction, Scope
 from .people import Role
@@ -56,6 +56,8 @@ class Reason(enum.StrEnum):
     """The reading is less sure than the edition asks."""
     COUNSEL_MUST_DECIDE = "COUNSEL_MUST_DECIDE"
     """A sealed type, or a clause that opens with counsel."""
+    SPEECH = "SPEECH"
+    """It turns on what somebody said (defamation, hatred, indecency): always a person's."""
     NO_REPRESENTATIVE = "NO_REPRESENTATIVE"
     """The customer has named nobody to write to."""
     CUSTOMER_GONE = "CUSTOMER_GONE"
@@ -95,12 +97,83 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """An earlier case that was upheld against a holder. Whether it counts, the edition says."""
+
+    case: str
+    group: str
+    at: datetime
+    """When the case was closed."""
+    contested: bool = False
+    """The holder disputed it, and nobody has reviewed that: it does not count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What the holder has to their name when a verdict is made."""
 
     cases_before: int = 0
-    """Earlier upheld cases under the same group within the edition's memory."""
+    """Strikes that count: upheld, not contested, and not expired under the edition."""
     open_case: str | None = None
+
+
+class Fact(enum.StrEnum):
+    """What a verdict rests on, besides its reason. Each sentence of an explanation cites what backs it."""
+
+    CLAUSE = "clause"
+    """A clause covers what was reported; the value is its id."""
+    EDITION = "edition"
+    """The edition that was applied; the value is its id."""
+    HOLDER_CONFIRMED = "holder_confirmed"
+    """One holder over the whole window."""
+    HOLDER_PROBABLE = "holder_probable"
+    """One holder, but not for all of the window: nothing wider than a block may follow."""
+    IN_PROGRESS = "in_progress"
+    """It surely happened so many hours before the report at most; the value is the edition's bound in hours."""
+    NONE_BEFORE = "none_before"
+    """No strike counts; the value is for how many days one would."""
+    STRIKES = "strikes"
+    """At least one strike counts; the value is for how many days it does."""
+    ESCALATED = "escalated"
+    """So many strikes count that the edition goes further; the value is the step's number of strikes."""
+    SHORTER_TIME = "shorter_time"
+    """The time to answer is shorter than for a first report."""
+    TIME_TO_ANSWER = "time_to_answer"
+    """How long the holder has; the value is in hours."""
+    STATUTE = "statute"
+    """The time to answer is a statute's; the value is its source."""
+    PERSON_DECIDES = "person_decides"
+    """No measure by the clock; the value is the role that decides."""
+    PERSON_FROM = "person_from"
+    """The clock may take the narrow measures; the value is the degree from which a person decides."""
+    NOTICE_FIRST = "notice_first"
+    """No measure before a notice was handed over."""
+    NOTICE_WITH = "notice_with"
+    """A measure may come with its notice, on a recorded ground and with a second person."""
+    NOTICE_WITHHELD = "notice_withheld"
+    """Whether the holder is told at all, counsel decides."""
+    SPOOFABLE = "spoofable"
+    """Anybody could have sent these packets under the holder's address."""
+    SENDER_NOT_VOUCHED_FOR = "sender_not_vouched_for"
+    """The report's mail does not show that it comes from whom it names."""
+    REPORTER_OFTEN_WRONG = "reporter_often_wrong"
+    """More of the reporter's reports were overturned than upheld."""
+    REPORTER_FLOODS = "reporter_floods"
+    """The reporter sends far more than usual."""
+    CORROBORATED = "corroborated"
+    """The operator's own measurement saw the same."""
+
+
+DOUBTS = frozenset({Fact.SPOOFABLE, Fact.SENDER_NOT_VOUCHED_FOR, Fact.REPORTER_OFTEN_WRONG, Fact.REPORTER_FLOODS})
+"""Facts that leave every measure to a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """One fact that a verdict rests on."""
+
+    fact: Fact
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +199,5 @@ class Verdict:
     """Who must decide before a measure; None where the clock may."""
     measure_direction: Direction = Direction.BOTH
     """The way of those ports, seen from the customer."""
+    basis: tuple[Basis, ...] = ()
+    """The facts that it rests on, besides its reason."""

@@ -103,8 +103,10 @@ def test_a_report_after_the_end_opens_a_new_case_and_the_old_one_counts() -> Non
     operations.move_case(case.key, to=CaseState.FIXED, at=NOON, actor="customer", why="cleaned")
     operations.move_case(case.key, to=CaseState.CLOSED, at=NOON, actor="worker", why="done", outcome=CaseOutcome.FIXED)
     assert join("R-000002.1")[0].key != case.key
-    assert queries.count_earlier("acct-1", group="mail", since=NOON - timedelta(days=1)) == 1
-    assert queries.count_earlier("acct-1", group="mail", since=NOON + timedelta(days=1)) == 0
+    [strike] = queries.strikes_of("acct-1", group="mail", since=NOON - timedelta(days=1))
+    assert (strike.case, strike.at, strike.contested) == (case.key, NOON, False)
+    assert queries.strikes_of("acct-1", group="mail", since=NOON + timedelta(days=1)) == []
+    assert queries.strikes_of("acct-1", group="copyright", since=NOON - timedelta(days=1)) == []
 
 
 def test_an_edit_on_an_old_view_is_refused() -> None:

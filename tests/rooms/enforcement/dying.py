@@ -37,10 +37,11 @@ def plan(n: int) -> str:
         chosen=True,
         why="The narrowest.",
     )
-    (key,) = operations.plan_measures(
+    key = operations.plan_measure(
         case=f"C-{n:06d}",
         customer=f"acct-{n}",
         candidates=[chosen],
+        chosen=chosen,
         until=NOON + timedelta(days=1),
         lifted_when="The customer says that it is fixed.",
         notice=f"L-{n:06d}",

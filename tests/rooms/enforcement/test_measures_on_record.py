@@ -52,10 +52,11 @@ def candidate(n: int = 7, *, port: int = 25, chosen: bool = True) -> Candidate:
 
 
 def planned(n: int = 7, *, case: str = "C-000001", hours: int = 24, notice: str | None = "L-000001") -> str:
-    (key,) = operations.plan_measures(
+    key = operations.plan_measure(
         case=case,
         customer=f"acct-{n}",
         candidates=[candidate(n), candidate(n, port=26, chosen=False)],
+        chosen=candidate(n),
         until=NOON + timedelta(hours=hours),
         lifted_when="The customer says that it is fixed.",
         notice=notice,

@@ -200,6 +200,7 @@ def reach(scope: Scope, f: Footprint) -> frozenset[Point]:
         Scope.FLOW: lambda p: p[2] == "here" and p[3] in web,
         Scope.ADDRESS: lambda p: p[2] == "here",
         Scope.PREFIX: lambda p: p[2] in ("here", "nearby"),
+        Scope.SESSION: lambda p: p[:3] == ("acct-1", "svc-1", "here"),
         Scope.SERVICE: lambda p: p[0] == "acct-1" and p[1] == "svc-1",
         Scope.ACCOUNT: lambda p: p[0] == "acct-1" or p[0] in f.accounts_below,
     }
@@ -221,6 +222,7 @@ def test_nothing_is_chosen_while_something_strictly_narrower_suffices(
         footprint=footprint,
         url="http://shop.example.com/a.html",
         mailbox="someone@example.com",
+        session="line-7/4711",
         measure_ports=(("tcp", 80),),
         devices=(Ability(device="edge1", can=can, proof=proof),),
     )

@@ -23,7 +23,7 @@ from tipstaff.words import (
 )
 
 GOLDEN = Path(__file__).parent / "golden"
-LANGUAGES = ("en", "de")
+LANGUAGES = ("en", "de", "es", "fr", "ja", "pt")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

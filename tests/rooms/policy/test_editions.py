@@ -80,6 +80,13 @@ MISTAKES: list[tuple[str, str, str | re.Pattern[str], str]] = [
     ("holidays of a place that is not there", "edition.toml", 'region = "US"', 'region = "XX"'),
     ("a notice that is withheld without end", "clauses/content.child_abuse.toml", "withheld_days = 30\n", ""),
     ("a window that ends before it begins", "edition.toml", "not_before = 10", "not_before = 15"),
+    (
+        "repeats of a group that no clause has",
+        "edition.toml",
+        "[repeats.mail]",
+        "[repeats.post]\ndays = 9\n\n[repeats.mail]",
+    ),
+    ("steps that do not rise", "edition.toml", "strikes = 3", "strikes = 3\n\n[[repeats.mail.step]]\nstrikes = 2"),
 ]
 
 

@@ -21,6 +21,8 @@ PAGES = {
     "console:search": Ability.SEE_DESK,
     "console:measures": Ability.SEE_MEASURES,
     "console:policy": Ability.SEE_POLICY,
+    "console:replay": Ability.SEE_DESK,
+    "console:shadow": Ability.SEE_DESK,
     "console:record": Ability.SEE_RECORD,
     "console:sealed": Ability.SEE_SEALED,
     "console:health": Ability.SEE_HEALTH,

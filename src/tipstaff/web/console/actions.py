@@ -118,6 +118,7 @@ def _propose_urgent(asked: Asked) -> str:
         asked.case.key,
         ground=_ground(asked),
         shown_by=asked.text("shown_by"),
+        desk=asked.desk,
         at=asked.at,
         actor=asked.actor,
     )

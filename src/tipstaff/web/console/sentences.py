@@ -64,6 +64,7 @@ _MINOR = frozenset(
         "case.measure_planned",
         "case.measure_in_force",
         "evidence.seen_again",
+        "shadow.disagreed",
     }
 )
 
@@ -217,6 +218,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "case.assigned": ("Assigned", "grey", _assigned),
         "case.noted": ("Note written", "grey", lambda _: ""),
         "case.urgent_measure_proposed": ("Urgent measure proposed", "red", _says("shown_by")),
+        "case.urgent_measure_lapsed": ("Proposal lapsed", "grey", _says("shown_by")),
         "case.urgent_measure_seconded": ("Urgent measure seconded", "red", lambda _: "Two people answer for it."),
         "case.matter_sealed": ("Matter sealed", "violet", lambda _: "Its report is in the sealed queue."),
         "letter.blanked": ("Letter blanked", "violet", _letter("lost its text: its matter is sealed")),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import editions, staff, views
+from . import editions, replays, staff, views
 
 app_name = "console"
 urlpatterns = [
@@ -32,6 +32,8 @@ urlpatterns = [
     path("policy", views.policy, name="policy"),
     path("editions", editions.editions, name="editions"),
     path("editions/<str:id>/<slug:action>", editions.step, name="edition_step"),
+    path("policy/replay", replays.replay, name="replay"),
+    path("policy/shadow", replays.shadow, name="shadow"),
     path("record", views.record, name="record"),
     path("sealed", views.sealed, name="sealed"),
     path("health", views.health, name="health"),

@@ -34,7 +34,9 @@ from tipstaff.procedures.refusals import (
     NothingProposed,
     NotStillStopped,
     NotWarned,
+    NotYourDecision,
     OwnDecision,
+    ProposalLapsed,
     SealedStaysSealed,
     SecondMustBeAnother,
     StaleCase,
@@ -55,7 +57,7 @@ from .sentences import tell, tell_all
 REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
     NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
-    NotStillStopped, AlreadyInACase, AlreadyProposed,
+    NotStillStopped, AlreadyInACase, AlreadyProposed, NotYourDecision, ProposalLapsed,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notices', '0002_alter_letterrow_state'),
+        ('notices', '0003_html_and_attachments'),
     ]
 
     operations = [

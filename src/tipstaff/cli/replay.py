@@ -1,0 +1,169 @@
+"""`tipstaff policy replay` and `tipstaff policy shadow`: what another wording would have changed, and does change."""
+
+import json
+import os
+import shutil
+import textwrap
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from tipstaff.cli.base import database
+from tipstaff.policy.clauses import Edition
+from tipstaff.policy.editions import BadEdition, load_edition
+from tipstaff.policy.replay import Difference, Tally, differences
+
+LISTED = 20
+
+
+def replay(
+    edition: Annotated[str, typer.Argument(help="The edition to judge under: its folder, or its id.")],
+    since: Annotated[str, typer.Option("--from", help="The first day, as 2026-10-01; a year back without it.")] = "",
+    until: Annotated[str, typer.Option("--to", help="The day after the last one; now without it.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, every difference in it.")] = False,
+    listed: Annotated[int, typer.Option("--list", help="How many differences are listed one by one.")] = LISTED,
+    measures: Annotated[
+        int, typer.Option("--measures", help="For how many differences the remedies and whom they hit are weighed.")
+    ] = 200,
+    processes: Annotated[int, typer.Option("--processes", help="Processes that judge; 0 for one a core.")] = 0,
+) -> None:
+    """Judge past complaints again under another edition: who would be treated differently, and how. Changes nothing."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.replayed import as_document, count_measures
+        from tipstaff.procedures.replaying import Remedies, remedies_of, replay_past
+
+        at, desk = wiring.now(), wiring.desk()
+        under = _edition(edition, desk.editions)
+        begin, end = _day(since, at - timedelta(days=365)), _day(until, at)
+        with _progress() as told:
+            tally = replay_past(
+                under, since=begin, until=end, desk=desk, processes=processes or os.cpu_count() or 1, told=told
+            )
+        weighed: list[tuple[Difference, Remedies]] = [
+            (difference, remedies_of(difference, desk=desk)) for difference in tally.listed[:measures]
+        ]
+    if as_json:
+        typer.echo(json.dumps(as_document(tally, weighed, under=under, begin=begin, end=end), indent=2))
+        return
+    _print(tally, weighed, count_measures(weighed), under=under, begin=begin, end=end, listed=listed)
+    if not tally.judged:
+        raise typer.Exit(1)
+
+
+def shadow(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
+    listed: Annotated[int, typer.Option("--list", help="How many are listed, the newest first.")] = LISTED,
+) -> None:
+    """Show where the edition that runs in the shadow would have decided otherwise. It decides nothing."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.shadow import disagreements
+
+        shadowed = wiring.desk().shadow
+        if shadowed is None:
+            typer.echo("No edition runs in the shadow: `shadow_folder` under [server] names one.", err=True)
+            raise typer.Exit(1)
+        found = disagreements(shadowed, limit=listed)
+    if as_json:
+        typer.echo(json.dumps(found.as_document(), indent=2))
+        return
+    typer.echo(found.in_a_sentence())
+    for one in found.newest:
+        typer.echo(f"{one.at:%Y-%m-%d %H:%M}  {one.incident:<14}  {one.customer or '-':<12}  {'; '.join(one.how)}")
+
+
+def _edition(name: str, editions: tuple[Edition, ...]) -> Edition:
+    for edition in editions:
+        if edition.id == name:
+            return edition
+    folder = Path(name)
+    if not folder.is_dir():
+        known = ", ".join(edition.id for edition in editions)
+        raise typer.BadParameter(f"{name} is no folder, and no edition in use; in use: {known}.")
+    try:
+        return load_edition(folder)
+    except BadEdition as why:
+        typer.echo(str(why), err=True)
+        raise typer.Exit(1) from why
+
+
+def _day(text: str, otherwise: datetime) -> datetime:
+    if not text:
+        return otherwise
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as why:
+        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-10-01.") from why
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A counter on the terminal, where there is one."""
+
+    def __enter__(self) -> Any:
+        self.bar = Progress(
+            SpinnerColumn(), TextColumn("{task.completed:,.0f} judged again"), console=Console(stderr=True),
+            transient=True,
+        )  # fmt: skip
+        self.bar.__enter__()
+        task = self.bar.add_task("", total=None)
+        return lambda judged: self.bar.update(task, completed=judged)
+
+    def __exit__(self, *why: object) -> None:
+        self.bar.__exit__(*why)  # type: ignore[arg-type]  # handed through
+
+
+def _print(
+    tally: Tally, weighed: list[Any], counted: Any, *, under: Edition, begin: datetime, end: datetime, listed: int
+) -> None:
+    _say(
+        f"{tally.judged:,} past allegations from {begin:%Y-%m-%d} to {end:%Y-%m-%d}, judged again as if edition "
+        f"{under.id} had been in force: {tally.different:,} would have been treated differently."
+    )
+    if tally.not_kept:
+        _say(f"{tally.not_kept:,} more cannot be judged again: what was asked was not kept, or their edition is gone.")
+    if tally.not_reproduced:
+        _say(f"{tally.not_reproduced:,} have another verdict now under the edition that was applied: look into it.")
+    if tally.different:
+        typer.echo("\nIn what")
+        for phrase, n in tally.how.most_common(12):
+            _say(phrase, first=f"{n:>9,}  ", rest=" " * 11)
+        typer.echo("\nCases, by kind of customer          before      after")
+        for kind in sorted({kind for kind, _, _ in tally.cases}):
+            before = sum(n for (k, b, _), n in tally.cases.items() if k == kind and b)
+            after = sum(n for (k, _, a), n in tally.cases.items() if k == kind and a)
+            typer.echo(f"  {kind:<28}  {before:>9,}  {after:>9,}")
+    if weighed:
+        typer.echo(f"\nMeasures that silence would have led to, over {counted['weighed']:,} of the differences")
+        for name in ("before", "after"):
+            kinds = ", ".join(f"{n:,} x {kind}" for kind, n in counted[name]["measures"].items()) or "none"
+            _say(f"{kinds}; others hit: {counted[name]['others_hit']:,}", first=f"  {name:<7} ", rest=" " * 10)
+        typer.echo("")
+        for difference, found in weighed[:listed]:
+            _print_one(difference, found)
+    if tally.different > listed:
+        typer.echo(f"{tally.different - min(listed, len(weighed)):,} more; --list and --json show them.")
+
+
+def _print_one(difference: Difference, found: Any) -> None:
+    who = difference.customer or "nobody named"
+    _say(
+        f"{difference.key}  {who}: {'; '.join(differences(difference.before, difference.after))}. "
+        f"Measure {_chosen(found.before)} → {_chosen(found.after)}.",
+        rest="    ",
+    )
+
+
+def _chosen(chosen: tuple[Any, ...]) -> str:
+    named = [f"{c.degree.name.lower()} {c.selector}" for c in chosen]
+    return " and ".join(named) + (f" ({chosen[0].others_hit} others hit)" if chosen else "") if named else "none"
+
+
+def _say(text: str, *, first: str = "", rest: str = "") -> None:
+    width = min(shutil.get_terminal_size().columns, 100)
+    typer.echo(textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False))

@@ -1,0 +1,257 @@
+"""A verdict in plain words: for the customer, the complainant and a court, from the same facts.
+
+Every sentence names the facts that back it, and is left out where one of them does not hold, so that none can be
+false for this case.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from tipstaff.words import Disposition, Fact, Reason, Verdict
+
+from .clauses import Clause, Edition
+
+
+class Audience(enum.StrEnum):
+    """Whom an explanation is for."""
+
+    CUSTOMER = "customer"
+    COMPLAINANT = "complainant"
+    """Never learns who the customer is, nor what they did before."""
+    COURT = "court"
+    """Or anybody else who checks the decision: everything, with the names under which it is on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, and what backs it: facts of the verdict's basis, or its reason."""
+
+    text: str
+    rests_on: tuple[Fact | Reason, ...]
+
+
+def explain(verdict: Verdict, *, edition: Edition, to: Audience) -> tuple[Sentence, ...]:
+    """What a verdict says to somebody. Empty where they are told nothing.
+
+    `edition` is the one under which it was given; raise ValueError for another one, whose words it does not use.
+    """
+    if verdict.edition != edition.id:
+        raise ValueError(f"the verdict was given under edition {verdict.edition}, not {edition.id}")
+    said = _Said(verdict, edition)
+    match to:
+        case Audience.CUSTOMER:
+            return said.to_customer()
+        case Audience.COMPLAINANT:
+            return said.to_complainant()
+    return said.to_court()
+
+
+class _Said:
+    def __init__(self, verdict: Verdict, edition: Edition) -> None:
+        self.verdict, self.edition = verdict, edition
+        self.facts = {basis.fact: basis.value for basis in verdict.basis}
+        if not verdict.ladder:
+            # No measure is open, as where only a block may follow and the clause knows none: nothing is said of any.
+            self.facts.pop(Fact.PERSON_FROM, None)
+        self.clause = edition.clause_named(verdict.clause) if verdict.clause else None
+        self.told: list[Sentence] = []
+
+    def say(self, text: str, *rests_on: Fact | Reason) -> None:
+        """Add a sentence if everything that it rests on holds."""
+        held = {*self.facts, self.verdict.reason}
+        if held.issuperset(rests_on):
+            self.told.append(Sentence(text, rests_on))
+
+    @property
+    def on_clause(self) -> bool:
+        """Whether holder and clause are known, so that it is, or may become, a case."""
+        return self.clause is not None and (Fact.HOLDER_CONFIRMED in self.facts or Fact.HOLDER_PROBABLE in self.facts)
+
+    def to_customer(self) -> tuple[Sentence, ...]:
+        if not self.on_clause or Fact.NOTICE_WITHHELD in self.facts:
+            return ()
+        assert self.clause is not None
+        f, value = Fact, self.facts.get
+        seems = "seems to fall" if self.verdict.reason is Reason.READER_UNSURE else "falls"
+        self.say(f"What was reported {seems} under {rule_of(self.edition, self.clause)}.", f.CLAUSE, f.EDITION)
+        self.say("Our records name you as the holder over the whole time in question.", f.HOLDER_CONFIRMED)
+        self.say(
+            "Our records name you as the probable holder only, so nothing wider than a block may follow.",
+            f.HOLDER_PROBABLE,
+        )
+        self.say(
+            f"It happened at most {value(f.IN_PROGRESS)} hours before the report reached us, so it counts as going on.",
+            f.IN_PROGRESS,
+        )
+        self.say(f"No earlier case of this kind counts: none from the last {value(f.NONE_BEFORE)} days.", f.NONE_BEFORE)
+        self.say(f"An earlier case of this kind from the last {value(f.STRIKES)} days counts.", f.STRIKES)
+        self.say(f"At least {value(f.ESCALATED)} such cases count, so the policy goes further.", f.ESCALATED)
+        self.say(
+            f"You have {value(f.TIME_TO_ANSWER)} hours to answer once our letter is handed over.", f.TIME_TO_ANSWER
+        )
+        self.say("That is less than for a first report.", f.SHORTER_TIME, f.TIME_TO_ANSWER)
+        self.say(f"The time is set by {value(f.STATUTE)}.", f.STATUTE)
+        self.say("Anybody could have sent these packets under your address.", f.SPOOFABLE)
+        self.say("Our own measurement saw the same.", f.CORROBORATED)
+        self.say(f"No measure is taken by the clock: our {value(f.PERSON_DECIDES)} decides.", f.PERSON_DECIDES)
+        self.say(
+            "Without an answer in time the narrowest measure that suffices may follow; from "
+            f"“{value(f.PERSON_FROM, '').replace('_', ' ')}” up a person decides first.",
+            f.PERSON_FROM,
+        )
+        self.say("No measure is taken before a letter about it was handed over.", f.NOTICE_FIRST)
+        self.say(
+            "A measure may come together with its letter, on a recorded ground and if two people answer for it.",
+            f.NOTICE_WITH,
+        )
+        return tuple(self.told)
+
+    def to_complainant(self) -> tuple[Sentence, ...]:
+        f, verdict = Fact, self.verdict
+        if f.NOTICE_WITHHELD in self.facts:
+            self.say("What you reported is with our counsel, and nobody else sees it.", f.NOTICE_WITHHELD)
+            return tuple(self.told)
+        if not self.on_clause:
+            self.say(verdict.explanation, verdict.reason)
+            return tuple(self.told)
+        assert self.clause is not None
+        seems = "seems to fall" if verdict.reason is Reason.READER_UNSURE else "falls"
+        self.say(f"What you reported {seems} under {rule_of(self.edition, self.clause)}.", f.CLAUSE, f.EDITION)
+        if verdict.disposition is not Disposition.OPEN_CASE:
+            self.say("A person here decides before anybody is told.", verdict.reason)
+            return tuple(self.told)
+        self.say(
+            f"We tell whoever held it, and they have {self.facts.get(f.TIME_TO_ANSWER)} hours to answer from then on.",
+            f.TIME_TO_ANSWER,
+        )
+        self.say("If nothing is done, a person here decides on a measure.", f.PERSON_DECIDES)
+        self.say("If nothing is done, the narrowest measure that suffices may follow.", f.PERSON_FROM)
+        return tuple(self.told)
+
+    def to_court(self) -> tuple[Sentence, ...]:
+        f, verdict, edition, value = Fact, self.verdict, self.edition, self.facts.get
+        self.say(
+            f"Decided under edition {edition.id} of the acceptable use policy of {edition.entity}, in force from "
+            f"{edition.effective_at:%Y-%m-%d %H:%M} UTC, SHA-256 {edition.digest or 'not taken'}.",
+            f.EDITION,
+        )
+        if self.clause is not None:
+            rows = ", ".join(map(str, self.clause.rows))
+            self.say(f"Clause {self.clause.id} (“{self.clause.title}”), rows {rows} of the policy.", f.CLAUSE)
+        self.say(f"Disposition {verdict.disposition}, reason {verdict.reason}: {verdict.explanation}", verdict.reason)
+        self.say("One customer held it over the whole window of uncertainty.", f.HOLDER_CONFIRMED)
+        self.say(
+            "One customer is named, but not surely for the whole window: nothing above a block.", f.HOLDER_PROBABLE
+        )
+        self.say(f"It happened at most {value(f.IN_PROGRESS)} hours before receipt.", f.IN_PROGRESS)
+        self.say(f"No uncontested case of this group counts within {value(f.NONE_BEFORE)} days.", f.NONE_BEFORE)
+        self.say(f"At least one uncontested case of this group counts within {value(f.STRIKES)} days.", f.STRIKES)
+        self.say(f"The edition's step for {value(f.ESCALATED)} such cases was reached.", f.ESCALATED)
+        self.say(f"Time to answer: {value(f.TIME_TO_ANSWER)} hours from the letter's handing over.", f.TIME_TO_ANSWER)
+        self.say(f"That time is a statute's: {value(f.STATUTE)}.", f.STATUTE)
+        for fact, text in _TRUST_FOR_COURT.items():
+            self.say(text, fact)
+        self.say(f"A measure takes a decision by the role {value(f.PERSON_DECIDES)}.", f.PERSON_DECIDES)
+        self.say(f"The clock may take measures below the degree {value(f.PERSON_FROM)}.", f.PERSON_FROM)
+        if verdict.ladder:
+            rungs = ", ".join(f"{r.degree.name.lower()} {r.scope.name.lower()}" for r in verdict.ladder)
+            self.say(f"Remedies open, narrow to wide: {rungs}; the narrowest that suffices is taken.", f.CLAUSE)
+        self.say("No measure before a notice was handed over, except on a recorded ground.", f.NOTICE_FIRST)
+        self.say("A measure may come with its notice, on a recorded ground and with two people.", f.NOTICE_WITH)
+        self.say("Whether the holder is told, counsel decides.", f.NOTICE_WITHHELD)
+        return tuple(self.told)
+
+
+_TRUST_FOR_COURT = {
+    Fact.SPOOFABLE: "The evidence shows packets that anybody could have sent under this address.",
+    Fact.SENDER_NOT_VOUCHED_FOR: "The report's mail was not vouched for by its sender's domain, and nothing earlier "
+    "from this reporter was upheld.",
+    Fact.REPORTER_OFTEN_WRONG: "More of this reporter's earlier reports were overturned than upheld.",
+    Fact.REPORTER_FLOODS: "The reporter was sending far more than usual.",
+    Fact.CORROBORATED: "The operator's own measurement saw the same.",
+}
+
+
+# The two sentences that stand on the case and in the record.
+
+
+def rule_of(edition: Edition, clause: Clause) -> str:
+    """A clause as a sentence cites it."""
+    return f"“{clause.title}” in edition {edition.id} of the acceptable use policy of {edition.entity}"
+
+
+def why_case(
+    edition: Edition, clause: Clause, *, confirmed: bool, repeated: bool, in_progress: bool, shorter: bool
+) -> str:
+    """At most two sentences for the customer, true for every case of this shape."""
+    first = f"What was reported falls under {rule_of(edition, clause)}"
+    if not confirmed:
+        first += ", and our records name you as the probable holder, so nothing wider than a block may follow"
+    days = edition.repeats_of(clause.group).lifetime.days
+    if in_progress:
+        hours = edition.in_progress_seconds / 3600
+        return f"{first}. It happened within {hours:.0f} hours before the report reached us, so it counts as going on."
+    if repeated and shorter:
+        return f"{first}. A case of this kind was upheld within the last {days} days, so the time to answer is shorter."
+    if repeated:
+        return f"{first}. A case of this kind was upheld within the last {days} days."
+    return f"{first}. No earlier case of this kind counts: none from the last {days} days."
+
+
+def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, sealed: bool, ask: bool) -> str:
+    """At most two sentences for whoever is answered or has to decide."""
+    policy = f"edition {edition.id} of the acceptable use policy"
+    rule = f"“{clause.title}” in {policy}" if clause else policy
+    match reason:
+        case Reason.COUNSEL_MUST_DECIDE if sealed:
+            return (
+                f"Reports of this kind are sealed on arrival under {rule}; counsel decides, and nobody else sees them."
+            )
+        case Reason.COUNSEL_MUST_DECIDE:
+            return f"What was reported falls under {rule}, where counsel decides before anybody is told."
+        case Reason.HOLDER_AMBIGUOUS:
+            return (
+                "More than one customer may have held the address at the time stated, so nobody is told. "
+                "The exact time with its zone and the source port would settle it."
+            )
+        case Reason.NO_ADDRESS:
+            return (
+                f"The report names no address that {edition.entity} can tie to a customer. "
+                "The address, the time with its zone and the source port would."
+            )
+        case Reason.HOLDER_CONTRADICTED:
+            return "Our sources disagree about who held the address at that time, so a person looks at it first."
+        case Reason.NO_HOLDER:
+            return f"The address belongs to {edition.entity}, but no customer held it at the time in question."
+        case Reason.NOT_OUR_SPACE:
+            return f"What was reported lay outside the address space of {edition.entity} at the time in question."
+        case Reason.BEYOND_LOOK_BACK:
+            days = edition.look_back.days
+            return (
+                f"It happened more than {days} days before the report came in, which is as far as {policy} looks back."
+            )
+        case Reason.BEFORE_RECORDS if ask:
+            return (
+                "No time was stated, and our records do not reach back far enough to do without one. "
+                "The exact time with its zone would settle it."
+            )
+        case Reason.BEFORE_RECORDS:
+            return f"It happened before the records of {edition.entity} begin, so nobody can be named."
+        case Reason.NO_EDITION_IN_FORCE:
+            posted = edition.effective_at.strftime("%Y-%m-%d %H:%M UTC")
+            return (
+                f"What was reported falls under {rule}. It may have happened before that took effect ({posted}), "
+                "so a person decides whether it binds."
+            )
+        case Reason.NO_CLAUSE:
+            return f"No clause of {policy} covers what was reported, so a person looks at it first."
+        case Reason.SPEECH:
+            return (
+                f"What was reported falls under {rule}. It turns on what somebody said, so a person decides before "
+                "anybody is told."
+            )
+        case Reason.READER_UNSURE:
+            return (
+                f"What was reported seems to fall under {rule}. That reading is not sure enough, so a person reads it."
+            )
+    raise AssertionError(f"{reason} opens a case or is not the judge's to give")

@@ -1,0 +1,117 @@
+"""What a judge was asked, kept so that it can be asked again: small, exact, and without anybody's words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address
+from typing import Any
+
+from tipstaff.words import (
+    Allegation,
+    Attribution,
+    AttributionReason,
+    EvidenceGrade,
+    Grade,
+    History,
+    Moment,
+    Trust,
+)
+
+_SOME_ADDRESS = IPv4Address("192.0.2.1")
+"""Stands for the address in a question that is asked again: a verdict depends on whether one was stated, not which."""
+_SOME_URL = "http://www.example.net/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastQuestion:
+    """A question that was put to the judge, with what was answered."""
+
+    key: str
+    """The incident, `R-000123.1`."""
+    allegation: Allegation
+    """With what a verdict depends on only: no address, name or excerpt of the report."""
+    attribution: Attribution
+    history: History
+    trust: Trust | None
+    received_at: datetime
+    source: str
+    """The address that was complained about, or empty."""
+    edition: str
+    """The edition that was applied."""
+    verdict: str
+    """Digest of the treatment that was given (`replay.treatment_digest`), or empty."""
+
+
+def keep_question(
+    allegation: Allegation, *, history: History, received_at: datetime, trust: Trust | None
+) -> dict[str, object]:
+    """What a verdict depends on, as the record keeps it; whatever is usual is left out. The attribution stands beside
+    it in the entry. It may go into JSON and come back."""
+    moment = allegation.moment
+    kept: dict[str, object] = {
+        "type": allegation.type,
+        "received_at": received_at.isoformat(),
+        "source": str(allegation.source) if allegation.source else None,
+        "named": True if allegation.url or allegation.domain else None,
+        "source_port": allegation.source_port,
+        "target_port": allegation.target_port,
+        "protocol": allegation.protocol,
+        "moment": None if moment is None else [moment.at.isoformat(), moment.error_seconds, moment.zone_stated],
+        "confidence": None if allegation.confidence == 1.0 else allegation.confidence,
+        "strikes": history.cases_before or None,
+        "trust": None if trust is None else _kept_trust(trust),
+        "cited": allegation.cited,
+    }
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _kept_trust(trust: Trust) -> list[object]:
+    return [
+        trust.evidence.value, trust.reporter_upheld, trust.reporter_overturned, trust.flooding, trust.authenticated,
+    ]  # fmt: skip
+
+
+def question_again(
+    key: str,
+    kept: Mapping[str, Any],
+    *,
+    grade: str,
+    reason: str,
+    customer: str | None,
+    service: str | None,
+    edition: str,
+    verdict: str,
+) -> PastQuestion:
+    """The question as it was asked, out of what the record kept of it."""
+    moment, trust, source = kept.get("moment"), kept.get("trust"), kept.get("source", "")
+    return PastQuestion(
+        key=key,
+        allegation=Allegation(
+            type=kept["type"],
+            source=_SOME_ADDRESS if source else None,
+            url=_SOME_URL if kept.get("named") else None,
+            source_port=kept.get("source_port"),
+            target_port=kept.get("target_port"),
+            protocol=kept.get("protocol"),
+            moment=None if moment is None else Moment(datetime.fromisoformat(moment[0]), moment[1], moment[2]),
+            confidence=kept.get("confidence", 1.0),
+            cited=kept.get("cited"),
+        ),
+        attribution=Attribution(
+            grade=Grade(grade), reason=AttributionReason(reason), customer=customer, service=service
+        ),
+        history=History(cases_before=kept.get("strikes", 0)),
+        trust=None
+        if trust is None
+        else Trust(
+            evidence=EvidenceGrade(trust[0]),
+            reporter_upheld=trust[1],
+            reporter_overturned=trust[2],
+            flooding=trust[3],
+            authenticated=trust[4],
+        ),
+        received_at=datetime.fromisoformat(kept["received_at"]),
+        source=source,
+        edition=edition,
+        verdict=verdict,
+    )

@@ -1,0 +1,240 @@
+"""Past questions under another edition: who would be treated differently, and how. Pure; it decides nothing.
+
+The other edition is taken as if it had been in force all the time; whatever else was known then stays as it was: who
+held the address, how many strikes counted, how far the report was believed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeVar
+
+from tipstaff.words import Degree, Direction, Disposition, NoticePosture, Reason, Role, Rung, Verdict
+
+from .canonical import digest
+from .clauses import Edition
+from .judge import judge
+from .past import PastQuestion
+
+LISTED_MAX = 100_000
+"""Differences that are listed one by one; all are counted."""
+
+
+class Treatment(NamedTuple):
+    """What a verdict means for the holder: two verdicts of one treatment differ in their words only."""
+
+    disposition: Disposition
+    reason: Reason
+    clause: str | None
+    answer_within: timedelta | None
+    notice: NoticePosture
+    decides: Role | None
+    ladder: tuple[Rung, ...]
+    measure_ports: tuple[tuple[str, int], ...]
+    measure_direction: Direction
+
+
+def treatment_of(verdict: Verdict) -> Treatment:
+    """The treatment that a verdict means."""
+    return Treatment(
+        verdict.disposition,
+        verdict.reason,
+        verdict.clause,
+        verdict.answer_within,
+        verdict.notice,
+        verdict.decides,
+        verdict.ladder,
+        verdict.measure_ports,
+        verdict.measure_direction,
+    )
+
+
+def differences(before: Treatment, after: Treatment) -> tuple[str, ...]:
+    """In what two treatments differ, in phrases that a list can show; empty when in nothing but words."""
+    said = []
+    if before.disposition is not after.disposition:
+        said.append(f"{_named(before.disposition)} → {_named(after.disposition)}")
+    if before.clause != after.clause:
+        said.append(f"clause {before.clause or 'none'} → {after.clause or 'none'}")
+    if before.answer_within != after.answer_within:
+        said.append(f"time to answer {_hours(before.answer_within)} → {_hours(after.answer_within)}")
+    if before.notice is not after.notice:
+        said.append(f"notice {before.notice} → {after.notice}")
+    if before.decides is not after.decides:
+        said.append(f"decided by {before.decides or 'the clock'} → {after.decides or 'the clock'}")
+    if before.ladder != after.ladder:
+        said.append(f"remedies {_rungs(before.ladder)} → {_rungs(after.ladder)}")
+    if before.measure_ports != after.measure_ports:
+        said.append(f"ports {_ports(before.measure_ports)} → {_ports(after.measure_ports)}")
+    if before.measure_direction is not after.measure_direction:
+        said.append(f"way of the ports {before.measure_direction} → {after.measure_direction}")
+    if not said and before.reason is not after.reason:
+        said.append(f"reason {before.reason} → {after.reason}")
+    return tuple(said)
+
+
+def ask_again(question: PastQuestion, edition: Edition) -> Verdict:
+    """The verdict on a past question under `edition`."""
+    return judge(
+        question.allegation,
+        attribution=question.attribution,
+        history=question.history,
+        edition=edition,
+        received_at=question.received_at,
+        trust=question.trust,
+        cited=question.allegation.cited,
+    )
+
+
+def as_if_always(edition: Edition) -> Edition:
+    """`edition` as if it had been in force since the first day."""
+    return replace(edition, effective_at=datetime(1, 1, 2, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One past question that would have been answered differently."""
+
+    key: str
+    customer: str
+    """Empty where nobody was named."""
+    customer_class: str
+    service: str
+    source: str
+    received_at: datetime
+    before: Treatment
+    after: Treatment
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What a replay found, of all questions or of a part of them; parts are added up."""
+
+    listed_max: int = LISTED_MAX
+    judged: int = 0
+    not_kept: int = 0
+    """Judged before this version kept the questions, or under an edition that is gone: they cannot be asked again."""
+    not_reproduced: int = 0
+    """The edition that was applied then gives another verdict now: its folder, or the program, was changed."""
+    different: int = 0
+    clauses: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(clause before, clause after) of all questions; empty for none."""
+    cases: Counter[tuple[str, bool, bool]] = field(default_factory=Counter)
+    """(customer class, a case before, a case after) of all questions about a named holder."""
+    changed_clauses: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """As `clauses`, of the different ones only."""
+    changed_classes: Counter[str] = field(default_factory=Counter)
+    how: Counter[str] = field(default_factory=Counter)
+    """In what they differ, by phrase; one question may differ in several."""
+    listed: list[Difference] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        """Add what another part found, which comes after this one."""
+        self.judged += other.judged
+        self.not_kept += other.not_kept
+        self.not_reproduced += other.not_reproduced
+        self.different += other.different
+        self.clauses.update(other.clauses)
+        self.cases.update(other.cases)
+        self.changed_clauses.update(other.changed_clauses)
+        self.changed_classes.update(other.changed_classes)
+        self.how.update(other.how)
+        self.listed += other.listed[: max(0, self.listed_max - len(self.listed))]
+
+
+def replay(
+    questions: Iterable[PastQuestion],
+    *,
+    under: Edition,
+    editions: Mapping[str, Edition],
+    class_of: Callable[[PastQuestion], str],
+    listed_max: int = LISTED_MAX,
+) -> Tally:
+    """Ask each question again under the edition that was applied and `under` another one, and compare.
+
+    `under` is applied as it stands: use `as_if_always` to let it reach back. `editions` are those that were applied,
+    by id; `class_of` says what kind of customer was asked about.
+    """
+    tally = Tally(listed_max=listed_max)
+    # What follows from a treatment is worked out once: there are few, and they recur millions of times.
+    digests: dict[Treatment, str] = {}
+    phrases: dict[tuple[Treatment, Treatment], tuple[str, ...]] = {}
+    for question in questions:
+        applied = editions.get(question.edition)
+        if applied is None:
+            tally.not_kept += 1
+            continue
+        tally.judged += 1
+        before, after = treatment_of(ask_again(question, applied)), treatment_of(ask_again(question, under))
+        if question.verdict and _remembered(digests, before, treatment_digest) != question.verdict:
+            tally.not_reproduced += 1
+        clauses = (before.clause or "", after.clause or "")
+        tally.clauses[clauses] += 1
+        named = question.attribution.customer is not None
+        kind = class_of(question) if named else ""
+        if named:
+            opens = Disposition.OPEN_CASE
+            tally.cases[kind, before.disposition is opens, after.disposition is opens] += 1
+        if before == after:
+            continue
+        tally.different += 1
+        tally.changed_clauses[clauses] += 1
+        if named:
+            tally.changed_classes[kind] += 1
+        # Which ports, a report says: they may be anything, and are not counted one by one.
+        pair = (before._replace(measure_ports=()), after._replace(measure_ports=()))
+        for phrase in _remembered(phrases, pair, lambda pair: differences(*pair)):
+            tally.how[phrase] += 1
+        if before.measure_ports != after.measure_ports:
+            tally.how["other ports"] += 1
+        if len(tally.listed) < listed_max:
+            tally.listed.append(
+                Difference(
+                    key=question.key,
+                    customer=question.attribution.customer or "",
+                    customer_class=kind,
+                    service=question.attribution.service or "",
+                    source=question.source,
+                    received_at=question.received_at,
+                    before=before,
+                    after=after,
+                )
+            )
+    return tally
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_REMEMBERED_MAX = 10_000
+
+
+def _remembered(known: dict[_K, _V], key: _K, find: Callable[[_K], _V]) -> _V:
+    """`find(key)`, once for each of the first keys: reporters must not be able to fill the memory."""
+    found = known.get(key)
+    if found is None:
+        found = find(key)
+        if len(known) < _REMEMBERED_MAX:
+            known[key] = found
+    return found
+
+
+def treatment_digest(treatment: Treatment) -> str:
+    """SHA-256 (hex) over a treatment: it stands in the record beside what was asked."""
+    return digest(treatment)
+
+
+def _named(word: str) -> str:
+    return str(word).replace("_", " ")
+
+
+def _hours(time: timedelta | None) -> str:
+    return "none" if time is None else f"{time.total_seconds() / 3600:g} h"
+
+
+def _rungs(ladder: tuple[Rung, ...]) -> str:
+    return ", ".join(f"{Degree(r.degree).name.lower()} {r.scope.name.lower()}" for r in ladder) or "none"
+
+
+def _ports(ports: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(f"{protocol}/{port}" for protocol, port in ports) or "none"

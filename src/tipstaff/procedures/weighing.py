@@ -1,0 +1,68 @@
+"""Which remedies there are for one thing complained about, with what each would hit: reads only, decides nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from tipstaff.enforcement.planner import Footprint, weigh
+from tipstaff.registry.queries import accounts_on, customers_of_reseller, holdings_of, services_of
+from tipstaff.words import Allegation, Candidate, Direction, Rung
+
+from .desk import Desk
+
+
+def weigh_for(
+    *,
+    customer: str,
+    service: str | None,
+    ladder: Sequence[Rung],
+    measure_ports: Sequence[tuple[str, int]],
+    direction: Direction | None,
+    allegation: Allegation,
+    desk: Desk,
+    at: datetime,
+    lasts: timedelta | None = None,
+) -> tuple[Candidate, ...]:
+    """Every candidate of a ladder against a customer, with the devices and the registry's facts at that time."""
+    return weigh(
+        ladder=ladder,
+        measure_ports=measure_ports,
+        resource=allegation.source,
+        url=allegation.url,
+        host_name=allegation.domain,
+        source_port=allegation.source_port,
+        source_protocol=allegation.protocol,
+        service=service,
+        account=customer,
+        direction=direction,
+        footprint=footprint_of(customer=customer, service=service, address=allegation.source, at=at),
+        devices=desk.abilities(at),
+        lasts=lasts,
+    )
+
+
+def footprint_of(
+    *, customer: str, service: str | None, address: IPv4Address | IPv6Address | None, at: datetime
+) -> Footprint:
+    """Who and what lies around an address at this moment, from the registry."""
+    services = frozenset(s.key for s in services_of(customer))
+    own = holdings_of(customer, at=at)
+    below = frozenset(c.key for c in customers_of_reseller(customer))
+    if address is None:
+        return Footprint(services_of_account=services, accounts_below=below)
+    around = [h for h in own if address in h.prefix]
+    prefix = max((h.prefix for h in around), key=lambda p: p.prefixlen, default=None)
+    self_and_below = {customer} | below
+    on_prefix = accounts_on(prefix, at=at) if prefix is not None else frozenset()
+    return Footprint(
+        prefix=prefix,
+        others_on_address=accounts_on(ip_network(address), at=at) - self_and_below,
+        others_on_prefix=on_prefix - self_and_below,
+        services_on_address=frozenset(h.service for h in around if h.service) - {service},
+        services_on_prefix=frozenset(
+            h.service for h in own if prefix is not None and h.service and h.prefix.version == prefix.version
+            and h.prefix.overlaps(prefix)
+        ) - {service},
+        services_of_account=services,
+        accounts_below=below,
+    )  # fmt: skip

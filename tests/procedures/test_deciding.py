@@ -1,0 +1,261 @@
+"""Whose go-ahead counts, how long a proposal waits, and which earlier cases count against somebody."""
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
+from tipstaff.ledger.queries import entries_about
+from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, URGENT_MEASURE_LASTS
+from tipstaff.policy.strikes import Repeats
+from tipstaff.procedures import casework
+from tipstaff.procedures.casework import ProposalLapsed
+from tipstaff.procedures.complaint import weigh_allegation
+from tipstaff.procedures.suspension import NotYourDecision
+from tipstaff.words import (
+    Answer,
+    Case,
+    CaseOutcome,
+    CaseState,
+    Degree,
+    EvidenceGrade,
+    Fact,
+    Ground,
+    LetterKind,
+    MeasureState,
+    NoticePosture,
+    Role,
+    Trust,
+)
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "198.51.100.7"
+CUSTOMER = "acct-1@customer.example.com"
+
+
+@pytest.fixture
+def office(db: None) -> Office:
+    made = Office()
+    made.admit("acct-1", ADDRESS)
+    made.roles = {
+        "ana": frozenset({Role.ANALYST}),
+        "lena": frozenset({Role.LEAD}),
+        "carl": frozenset({Role.COUNSEL}),
+        "erik": frozenset({Role.ENGINEER}),
+        "adam": frozenset({Role.ADMINISTRATOR}),
+        "gone": frozenset(),
+    }
+    return made
+
+
+def leave_to(office: Office, role: Role | None, *, clause: str = "mail.unsolicited") -> None:
+    """The clause names this role for every measure."""
+    edition = office.desk.editions[-1]
+    clauses = tuple(dataclasses.replace(c, decides=role) if c.id == clause else c for c in edition.clauses)
+    office.desk = dataclasses.replace(office.desk, editions=(dataclasses.replace(edition, clauses=clauses),))
+
+
+def waiting(office: Office, role: Role) -> Case:
+    """A case that was warned of, not answered, and now waits for `role`."""
+    leave_to(office, role)
+    case = office.warned(ADDRESS, at=NOON)
+    office.deadlines(at=NOON + 2 * DAY)
+    case = office.fresh(case.key)
+    assert (case.state, case.decides) == (CaseState.WAITING_PERSON, role)
+    return case
+
+
+@pytest.mark.parametrize(
+    ("role", "may", "may_not"),
+    [
+        (Role.ANALYST, {"ana", "lena"}, {"carl", "erik", "adam", "gone", "nobody-known", "worker"}),
+        (Role.LEAD, {"lena"}, {"ana", "carl", "erik", "adam", "gone"}),
+        (Role.COUNSEL, {"carl"}, {"ana", "lena", "erik", "adam", "gone"}),
+    ],
+)
+def test_a_go_ahead_counts_only_from_the_role_that_the_clause_names(
+    office: Office, role: Role, may: set[str], may_not: set[str]
+) -> None:
+    office.roles |= {"nobody-known": frozenset(), "worker": frozenset()}
+    case = waiting(office, role)
+    for who in sorted(may_not):
+        with pytest.raises(NotYourDecision, match=role.value):
+            casework.decide_waiting(
+                case.key, go_ahead=True, why="Go.", version=case.version, desk=office.desk, at=NOON + 2 * DAY, actor=who
+            )
+        assert office.measures(case) == []
+    for who in sorted(may)[:1]:
+        casework.decide_waiting(
+            case.key, go_ahead=True, why="Go.", version=case.version, desk=office.desk, at=NOON + 2 * DAY, actor=who
+        )
+    [measure] = office.measures(case)
+    assert measure.notice is not None
+    assert measure.until == NOON + 2 * DAY + timedelta(days=7)
+
+
+def test_closing_confirming_and_reviewing_are_the_same_roles(office: Office) -> None:
+    case = waiting(office, Role.COUNSEL)
+    wish = {"why": "No.", "version": case.version, "desk": office.desk, "at": NOON + 2 * DAY, "actor": "lena"}
+    for act in (casework.close_not_upheld, casework.confirm_fixed):
+        with pytest.raises(NotYourDecision):
+            act(case.key, **wish)
+    disputed = office.answer(case, Answer.DISPUTE, at=NOON + 2 * DAY)
+    with pytest.raises(NotYourDecision):
+        casework.review_dispute(
+            case.key, upheld=True, why="Yes.", version=disputed.version, desk=office.desk, at=NOON + 2 * DAY,
+            actor="ana",
+        )  # fmt: skip
+    assert office.fresh(case.key).state is CaseState.DISPUTED
+    closed = casework.review_dispute(
+        case.key, upheld=True, why="Yes.", version=disputed.version, desk=office.desk, at=NOON + 2 * DAY, actor="carl"
+    )
+    assert closed.outcome is CaseOutcome.NOT_UPHELD
+
+
+def test_an_urgent_measure_takes_one_who_holds_the_clauses_role(office: Office) -> None:
+    leave_to(office, Role.COUNSEL)
+    case = office.case_of(office.complain(ADDRESS, at=NOON))
+    casework.propose_urgent(
+        case.key, ground=Ground.LISTING, shown_by="List entry 12", at=NOON, actor="ana", desk=office.desk
+    )
+    with pytest.raises(NotYourDecision):
+        casework.second_urgent(case.key, desk=office.desk, at=NOON, actor="lena")
+    assert office.measures(case) == []
+    casework.second_urgent(case.key, desk=office.desk, at=NOON, actor="carl")
+    assert [m.urgency and m.urgency.seconded_by for m in office.measures(case)] == ["carl"]
+
+
+def test_a_proposal_that_nobody_seconds_in_time_lapses_and_stays_on_record(office: Office) -> None:
+    case = office.case_of(office.complain(ADDRESS, at=NOON))
+    casework.propose_urgent(
+        case.key, ground=Ground.NETWORK_HARM, shown_by="Flow 1", at=NOON, actor="ana", desk=office.desk
+    )
+    late = NOON + COUNTERSIGN_WITHIN + timedelta(seconds=1)
+    with pytest.raises(ProposalLapsed):
+        casework.second_urgent(case.key, desk=office.desk, at=late, actor="lena")
+    assert office.measures(case) == []
+    casework.propose_urgent(
+        case.key, ground=Ground.NETWORK_HARM, shown_by="Flow 2", at=late, actor="ana", desk=office.desk
+    )
+    casework.second_urgent(case.key, desk=office.desk, at=late + HOUR, actor="lena")
+    [measure] = office.measures(case)
+    assert measure.urgency is not None
+    assert measure.urgency.shown_by == "Flow 2"
+    [lapsed] = [e for e in entries_about(case.key) if e.what == "case.urgent_measure_lapsed"]
+    assert (lapsed.detail["shown_by"], lapsed.detail["proposed_by"]) == ("Flow 1", "ana")
+
+
+def test_a_measure_without_warning_ends_by_itself_when_nobody_reviews_it_and_its_notice_went_with_it(
+    office: Office,
+) -> None:
+    case = office.case_of(office.complain(ADDRESS, at=NOON))
+    casework.propose_urgent(
+        case.key, ground=Ground.NETWORK_HARM, shown_by="Flow 1", at=NOON, actor="ana", desk=office.desk
+    )
+    casework.second_urgent(case.key, desk=office.desk, at=NOON, actor="lena")
+    [measure] = office.measures(case)
+    assert measure.notice is None
+    chosen = next(c for c in measure.candidates if c.chosen)
+    assert chosen.lasts_hours == URGENT_MEASURE_LASTS.total_seconds() / 3600
+    assert measure.until == NOON + URGENT_MEASURE_LASTS
+    office.post(at=NOON)
+    assert office.kinds_to(CUSTOMER) == [LetterKind.NOTICE], "with the measure, not after it"
+    office.enforce(at=NOON)
+    assert office.twin.rules() != []
+    office.enforce(at=NOON + URGENT_MEASURE_LASTS - timedelta(seconds=1))
+    assert office.twin.rules() != []
+    office.enforce(at=NOON + URGENT_MEASURE_LASTS)
+    assert office.twin.rules() == []
+    assert office.measures(case)[0].state is MeasureState.LIFTED
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+
+
+def test_the_edition_sets_how_long_a_measure_lasts(office: Office) -> None:
+    edition = office.desk.editions[-1]
+    clocks = tuple(
+        dataclasses.replace(clock, amount=3) if clock.id == "measure.lifetime" else clock for clock in edition.clocks
+    )
+    office.desk = dataclasses.replace(office.desk, editions=(dataclasses.replace(edition, clocks=clocks),))
+    case = office.measured(ADDRESS, at=NOON)
+    [measure] = office.measures(case)
+    assert measure.until == measure.planned_at + timedelta(days=3)
+
+
+# What counts when it happens again.
+
+
+def fixed_case(office: Office, *, at_day: int, dispute: str = "") -> Case:
+    """A case that the customer fixed; `dispute` says whether it was disputed before, and reviewed."""
+    at = NOON + at_day * DAY
+    case = office.warned(ADDRESS, at=at, by=reporter(at_day % 9 + 1))
+    if dispute:
+        case = office.answer(case, Answer.DISPUTE, at=at + HOUR)
+    if dispute == "reviewed":
+        case = casework.review_dispute(
+            case.key, upheld=False, why="It is so.", version=case.version, desk=office.desk, at=at + HOUR, actor="lena"
+        )
+        office.post(at=at + HOUR)
+    office.answer(office.fresh(case.key), Answer.FIXED, at=at + 2 * HOUR)
+    office.follow(at=at + 2 * HOUR)
+    assert office.fresh(case.key).outcome is CaseOutcome.FIXED
+    return case
+
+
+def repeats_after(office: Office, *, at_day: int) -> Case:
+    return office.case_of(office.complain(ADDRESS, at=NOON + at_day * DAY))
+
+
+@pytest.mark.parametrize(("dispute", "counts"), [("", 1), ("open", 0), ("reviewed", 1)])
+def test_a_contested_case_counts_only_once_a_colleague_has_reviewed_it(
+    office: Office, dispute: str, counts: int
+) -> None:
+    fixed_case(office, at_day=0, dispute=dispute)
+    again = repeats_after(office, at_day=10)
+    assert again.repeats == counts
+    assert again.answer_within == timedelta(hours=12 if counts else 24)
+
+
+def test_a_strike_expires_when_the_edition_says(office: Office) -> None:
+    edition = office.desk.editions[-1]
+    thirty = Repeats(group="mail", lifetime=timedelta(days=30))
+    office.desk = dataclasses.replace(office.desk, editions=(dataclasses.replace(edition, repeats=(thirty,)),))
+    fixed_case(office, at_day=0)
+    second = fixed_case(office, at_day=20)
+    assert office.fresh(second.key).repeats == 1
+    third = repeats_after(office, at_day=45)
+    assert third.repeats == 1, "the first has expired, the second counts"
+
+
+def test_from_the_third_strike_on_a_lead_decides_on_any_measure(office: Office) -> None:
+    for day in (0, 10, 20):
+        fixed_case(office, at_day=day)
+    case = office.warned(ADDRESS, at=NOON + 30 * DAY)
+    assert (case.repeats, case.decides) == (3, Role.LEAD)
+    office.deadlines(at=NOON + 33 * DAY)
+    assert office.measures(case) == []
+    case = office.fresh(case.key)
+    assert case.state is CaseState.WAITING_PERSON
+    with pytest.raises(NotYourDecision):
+        casework.decide_waiting(
+            case.key, go_ahead=True, why="Go.", version=case.version, desk=office.desk, at=NOON + 33 * DAY, actor="ana"
+        )
+    casework.decide_waiting(
+        case.key, go_ahead=True, why="Go.", version=case.version, desk=office.desk, at=NOON + 33 * DAY, actor="lena"
+    )
+    assert [m.degree for m in office.measures(case)] == [Degree.BLOCK]
+
+
+def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(office: Office) -> None:
+    report = office.complain(ADDRESS, at=NOON)
+    allegation = report.incidents[0].allegation
+    plain = weigh_allegation(allegation, received_at=NOON, desk=office.desk, at=NOON)
+    doubted = weigh_allegation(
+        allegation, received_at=NOON, desk=office.desk, at=NOON, trust=Trust(evidence=EvidenceGrade.SPOOFABLE)
+    )
+    assert plain.verdict.decides is None
+    assert doubted.verdict.decides is Role.ANALYST
+    assert doubted.verdict.disposition is plain.verdict.disposition
+    assert doubted.verdict.notice is NoticePosture.BEFORE
+    assert Fact.SPOOFABLE in {basis.fact for basis in doubted.verdict.basis}

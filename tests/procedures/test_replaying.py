@@ -1,0 +1,170 @@
+"""Past complaints under another edition, and an edition in the shadow: both change nothing for anybody."""
+
+import dataclasses
+import json
+from datetime import timedelta
+from ipaddress import ip_address
+
+import pytest
+from django.db import connection
+
+from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
+from tipstaff.ledger.queries import count_about, entries_about
+from tipstaff.policy import Edition
+from tipstaff.policy.replay import Tally
+from tipstaff.policy.shadow import Shadow
+from tipstaff.procedures.replayed import as_document
+from tipstaff.procedures.replaying import remedies_of, replay_past
+from tipstaff.procedures.shadow import disagreements
+from tipstaff.words import CaseState, Degree, Rung, Scope, Service, ServiceKind
+
+FIRST, SECOND = "192.0.2.7", "192.0.2.9"
+
+
+@pytest.fixture
+def office(db: None) -> Office:
+    from tipstaff.registry import operations as registry
+
+    made = Office()
+    made.admit("acct-1", FIRST)
+    made.admit("acct-2", SECOND)
+    registry.add_service(
+        Service(key="svc-2", customer="acct-2", kind=ServiceKind.HOSTING, label="A server"), at=NOON, actor="import"
+    )
+    return made
+
+
+def other(edition: Edition, **changes: object) -> Edition:
+    """The edition with another clause on bulk mail."""
+    clauses = tuple(
+        dataclasses.replace(c, **changes) if c.id == "mail.unsolicited" else c  # type: ignore[arg-type]  # by name
+        for c in edition.clauses
+    )
+    return dataclasses.replace(edition, id="2027-01", clauses=clauses)
+
+
+def complaints(office: Office) -> None:
+    for n, (address, days) in enumerate([(FIRST, 0), (SECOND, 1), (FIRST, 2), ("203.0.113.5", 3), (SECOND, 400)]):
+        office.complain(address, at=NOON + days * DAY, by=reporter(n + 1))
+
+
+def replayed(office: Office, under: Edition, **more: int) -> Tally:
+    return replay_past(under, since=NOON - DAY, until=NOON + 30 * DAY, desk=office.desk, **more)
+
+
+def test_under_the_edition_that_was_applied_nothing_differs_and_every_verdict_comes_out_again(office: Office) -> None:
+    complaints(office)
+    tally = replayed(office, office.desk.editions[-1])
+    assert (tally.judged, tally.different, tally.not_kept, tally.not_reproduced) == (4, 0, 0, 0)
+
+
+def test_who_would_be_treated_differently_is_counted_and_listed_with_the_measures(office: Office) -> None:
+    complaints(office)
+    ladder = (Rung(scope=Scope.ADDRESS, degree=Degree.BLOCK),)
+    under = other(office.desk.editions[-1], answer_within=timedelta(hours=6), ladder=ladder)
+    before = entries(office)
+    tally = replayed(office, under)
+    assert (tally.judged, tally.different) == (4, 3), "what is not ours stays so; what came later was not asked"
+    assert [(d.customer, d.customer_class) for d in tally.listed] == [
+        ("acct-1", "no service named"), ("acct-2", "hosting"), ("acct-1", "no service named"),
+    ]  # fmt: skip
+    assert tally.changed_clauses == {("mail.unsolicited", "mail.unsolicited"): 3}
+    assert tally.how["time to answer 24 h → 6 h"] == 3
+    weighed = [(d, remedies_of(d, desk=office.desk)) for d in tally.listed]
+    assert [str(c.selector) for c in weighed[0][1].before] == [f"tcp/25 from {FIRST}"]
+    assert [str(c.selector) for c in weighed[0][1].after] == [FIRST]
+    document = json.loads(json.dumps(as_document(tally, weighed, under=under, begin=NOON, end=NOON)))
+    assert document["measures"]["before"] == {"measures": {"block flow": 3}, "others_hit": 0}
+    assert document["measures"]["after"] == {"measures": {"block address": 3}, "others_hit": 0}
+    assert len(document["differences"]) == 3
+    assert entries(office) == before, "it reads only"
+
+
+def test_the_collateral_of_a_wider_measure_is_counted_from_the_registry(office: Office) -> None:
+    office.hold("198.51.100.30", customer="acct-1")
+    office.admit("acct-5")
+    from tipstaff.registry import operations as registry
+
+    registry.add_site(
+        "shop.example.com", address=ip_address("198.51.100.30"), customer="acct-5", service=None, since=NOON - DAY,
+        at=NOON, actor="import",
+    )  # fmt: skip
+    office.complain("198.51.100.30", at=NOON)
+    only_ports = (Rung(scope=Scope.FLOW, degree=Degree.BLOCK),)
+    [difference] = replayed(office, other(office.desk.editions[-1], ladder=only_ports)).listed
+    found = remedies_of(difference, desk=office.desk)
+    assert [(str(c.selector), c.others_hit) for c in found.before] == [("acct-1", 0)], "their own before others'"
+    assert [(str(c.selector), c.others_hit) for c in found.after] == [("tcp/25 from 198.51.100.30", 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_processes_find_what_one_finds(office: Office) -> None:
+    complaints(office)
+    under = other(office.desk.editions[-1], answer_within=timedelta(hours=6))
+    told: list[int] = []
+    alone = replay_past(under, since=NOON - DAY, until=NOON + 900 * DAY, desk=office.desk)
+    together = replay_past(
+        under, since=NOON - DAY, until=NOON + 900 * DAY, desk=office.desk, processes=2, told=told.append
+    )
+    assert dataclasses.asdict(alone) == dataclasses.asdict(together)
+    assert together.judged == told[-1] == 5
+
+
+def test_what_was_judged_before_questions_were_kept_is_counted_as_such(office: Office) -> None:
+    complaints(office)
+    with connection.cursor() as cursor:
+        # The record itself refuses to be changed: for this the guard is taken away inside the test's transaction.
+        cursor.execute("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
+        cursor.execute("UPDATE ledger_entry SET detail = detail - 'asked' WHERE what = 'incident.judged'")
+        cursor.execute("ALTER TABLE ledger_entry ENABLE TRIGGER USER")
+    tally = replayed(office, office.desk.editions[-1])
+    assert (tally.judged, tally.not_kept) == (0, 4)
+
+
+# In the shadow
+
+
+def test_an_edition_in_the_shadow_decides_nothing_and_its_disagreements_are_kept(office: Office) -> None:
+    strict = other(office.desk.editions[-1], answer_within=timedelta(hours=6))
+    shadow = Shadow(edition=strict, clauses=("mail.unsolicited",))
+    office.desk = dataclasses.replace(office.desk, shadow=shadow)
+    case = office.warned(FIRST, at=NOON)
+    office.complain("203.0.113.5", at=NOON + HOUR, by=reporter(2))
+    assert (case.edition, case.answer_within) == (office.desk.editions[-1].id, timedelta(hours=24))
+    assert office.fresh(case.key).state is CaseState.NOTIFIED
+
+    found = disagreements(shadow, limit=10)
+    assert (found.judged, found.different) == (2, 1)
+    assert found.by_clause == (("mail.unsolicited", "mail.unsolicited", 1),)
+    [one] = found.newest
+    assert (one.customer, one.how) == ("acct-1", ("time to answer 24 h → 6 h",))
+    assert "asked at 2 judgements and would have decided 1 otherwise" in found.in_a_sentence()
+    assert json.dumps(found.as_document())
+
+
+def test_strikes_are_counted_anew_for_the_shadow(office: Office) -> None:
+    from tests.procedures.test_deciding import fixed_case
+    from tipstaff.policy.strikes import Repeats
+
+    office.admit("acct-9", "198.51.100.7")
+    fixed_case(office, at_day=0)
+    short = dataclasses.replace(
+        office.desk.editions[-1], id="2027-01", repeats=(Repeats(group="mail", lifetime=timedelta(days=5)),)
+    )
+    office.desk = dataclasses.replace(office.desk, shadow=Shadow(edition=short))
+    again = office.case_of(office.complain("198.51.100.7", at=NOON + 10 * DAY))
+    assert again.repeats == 1
+    [one] = disagreements(office.desk.shadow, limit=5).newest  # type: ignore[arg-type]  # it was just set
+    assert one.how == ("time to answer 12 h → 24 h",)
+
+
+def test_without_a_shadow_nothing_is_kept_of_one(office: Office) -> None:
+    case = office.warned(FIRST, at=NOON)
+    assert not any(key.startswith("shadow:") for entry in entries_about(case.key) for key in entry.about)
+    assert count_about("shadow:2027-01", what="incident.judged") == 0
+
+
+def entries(office: Office) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM ledger_entry")
+        return int(cursor.fetchone()[0])
