@@ -4,13 +4,14 @@ import pytest
 
 from tests.procedures.office import DAY, HOUR, NOON, Office, reporter, spam_report
 from tipstaff.cases.operations import SEALED_MATTER
+from tipstaff.cases.queries import notes_of
 from tipstaff.intake.operations import NoSuchReport
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.queries import entries_about, get_evidence
 from tipstaff.notices.queries import letters_of_case
-from tipstaff.procedures import complaint
+from tipstaff.procedures import casework, complaint
 from tipstaff.testing.story.mail import mail
-from tipstaff.words import CaseOutcome, CaseState, LetterKind, LetterState, MeasureState, Report, ReportOutcome
+from tipstaff.words import CaseState, LetterKind, LetterState, Report, ReportOutcome
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,11 +75,11 @@ def test_a_person_who_sets_a_report_aside_says_whether_its_sender_is_told(office
     assert "Advertising." not in letter.body
 
 
-def test_a_report_sealed_by_hand_leaves_no_word_behind_and_its_case_is_withdrawn(office: Office) -> None:
+def test_a_report_sealed_by_hand_leaves_no_word_behind(office: Office) -> None:
     case = office.measured(ADDRESS, at=NOON)
-    [measure] = office.measures(case)
     [report] = reports_of_case(case.key)
     at = NOON + 2 * DAY
+    casework.note(case.key, text="They say that it is a picture.", at=at, actor="ana")
     complaint.seal_by_hand(report.key, desk=office.desk, at=at, actor="ana")
     complaint.seal_by_hand(report.key, desk=office.desk, at=at, actor="ana")
 
@@ -88,23 +89,21 @@ def test_a_report_sealed_by_hand_leaves_no_word_behind_and_its_case_is_withdrawn
     sealed = office.report(report.key)
     assert sealed.outcome is ReportOutcome.SEALED
     assert all(i.allegation.source is None and not i.allegation.excerpt for i in sealed.incidents)
-    closed = office.fresh(case.key)
-    assert (closed.state, closed.outcome, closed.resource) == (CaseState.CLOSED, CaseOutcome.WITHDRAWN, SEALED_MATTER)
-    office.enforce(at=at)
-    assert office.measures(case)[0].state is MeasureState.LIFTED
-    assert measure.key == office.measures(case)[0].key
-    for letter in letters_of_case(case.key):
-        assert ADDRESS not in letter.subject + letter.body or letter.kind is LetterKind.MEASURE_LIFTED
+    assert office.fresh(case.key).resource == SEALED_MATTER
+    assert [note.text for note in notes_of(case.key)] == [SEALED_MATTER]
+    assert [
+        letter for letter in letters_of_case(case.key) if ADDRESS in letter.subject + letter.body + letter.html
+    ] == []
     assert [e.what for e in entries_about(report.key)].count("report.decided") == 1
     assert any(e.actor == "ana" for e in entries_about(report.key))
 
 
-def test_a_case_with_other_reports_goes_on_when_one_of_them_is_sealed(office: Office) -> None:
+def test_a_case_with_other_reports_waits_for_counsel_too_when_one_of_them_is_sealed(office: Office) -> None:
     case = office.warned(ADDRESS, at=NOON)
     office.complain(ADDRESS, at=NOON + HOUR, by=reporter(2))
     [first, _] = reports_of_case(case.key)
     complaint.seal_by_hand(first.key, desk=office.desk, at=NOON + HOUR, actor="ana")
-    assert office.fresh(case.key).state is CaseState.NOTIFIED
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON
     assert all(x.body == "" for x in letters_of_case(case.key) if x.state is LetterState.SENT)
 
 

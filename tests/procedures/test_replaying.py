@@ -11,12 +11,14 @@ from django.db import connection
 from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
 from tipstaff.ledger.queries import count_about, entries_about
 from tipstaff.policy import Edition
+from tipstaff.policy.conditions import read_condition
 from tipstaff.policy.replay import Tally
 from tipstaff.policy.shadow import Shadow
+from tipstaff.procedures import complaint
 from tipstaff.procedures.replayed import as_document
 from tipstaff.procedures.replaying import remedies_of, replay_past
 from tipstaff.procedures.shadow import disagreements
-from tipstaff.words import CaseState, Degree, Rung, Scope, Service, ServiceKind
+from tipstaff.words import Allegation, CaseState, Degree, Rung, Scope, Service, ServiceKind
 
 FIRST, SECOND = "192.0.2.7", "192.0.2.9"
 
@@ -95,6 +97,22 @@ def test_the_collateral_of_a_wider_measure_is_counted_from_the_registry(office: 
     found = remedies_of(difference, desk=office.desk)
     assert [(str(c.selector), c.others_hit) for c in found.before] == [("acct-1", 0)], "their own before others'"
     assert [(str(c.selector), c.others_hit) for c in found.after] == [("tcp/25 from 198.51.100.30", 1)]
+
+
+@pytest.mark.parametrize(("asks_for", "different"), [("login", 0), ("no-such-word", 1)])
+def test_a_condition_asks_the_report_itself_for_what_it_names(office: Office, asks_for: str, different: int) -> None:
+    report = office.complain("203.0.113.5", at=NOON)
+    read_anew = Allegation(
+        type="content/phishing", source=ip_address(FIRST), url="http://www.example.com/login", domain="www.example.com"
+    )
+    complaint.correct_reading(report.key, allegations=(read_anew,), desk=office.desk, at=NOON + HOUR, actor="ana")
+    edition = office.desk.editions[-1]
+    condition = read_condition(f'report.url.contains("{asks_for}")')
+    clauses = tuple(
+        dataclasses.replace(c, when=condition) if c.id == "content.phishing" else c for c in edition.clauses
+    )
+    tally = replayed(office, dataclasses.replace(edition, id="2027-01", clauses=clauses))
+    assert (tally.judged, tally.different, tally.not_reproduced) == (2, different, 0)
 
 
 @pytest.mark.django_db(transaction=True)

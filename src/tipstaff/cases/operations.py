@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from tipstaff.ledger.operations import next_key, record
-from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Verdict
+from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Role, Verdict
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, NoteRow
@@ -118,11 +118,12 @@ def start_due(key: str, *, due_at: datetime, at: datetime, actor: str, about: tu
 
 
 def forget_matter(key: str, *, at: datetime, actor: str) -> None:
-    """Take out of sight what a case is about and what its customer wrote: a report of it went to the sealed queue."""
+    """Take out of sight what a case is about and what was written on it, and leave it to counsel."""
     with transaction.atomic():
         row = _locked(key, None)
-        row.resource, row.answer = SEALED_MATTER, ""
+        row.resource, row.answer, row.decides = SEALED_MATTER, "", Role.COUNSEL
         _save(row)
+        NoteRow.objects.filter(case=row).update(text=SEALED_MATTER)
         record("case.matter_sealed", at=at, actor=actor, about=[key])
 
 

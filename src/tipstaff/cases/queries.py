@@ -1,5 +1,6 @@
 """Reads of cases."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
@@ -117,6 +118,12 @@ def count_overdue(at: datetime) -> int:
     return CaseRow.objects.filter(
         Q(state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__lte=at) | Q(state=str(CaseState.OVERDUE))
     ).count()
+
+
+def states_of(keys: Collection[str]) -> dict[str, CaseState]:
+    """In which state each of these cases is."""
+    rows = CaseRow.objects.filter(pk__in=list(keys)).values_list("key", "state")
+    return {key: CaseState(state) for key, state in rows}
 
 
 def told_incidents(case: str) -> dict[str, str | None]:

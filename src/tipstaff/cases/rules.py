@@ -10,9 +10,9 @@ S = CaseState
 MOVES: Mapping[CaseState, frozenset[CaseState]] = {
     S.OPENED: frozenset({S.NOTIFIED, S.WAITING_PERSON, S.MEASURE_PLANNED, S.FIXED, S.DISPUTED, S.CLOSED}),
     S.WAITING_PERSON: frozenset({S.OPENED, S.NOTIFIED, S.MEASURE_PLANNED, S.FIXED, S.DISPUTED, S.CLOSED}),
-    S.NOTIFIED: frozenset({S.EXTENDED, S.DISPUTED, S.FIXED, S.OVERDUE, S.MEASURE_PLANNED, S.CLOSED}),
-    S.EXTENDED: frozenset({S.DISPUTED, S.FIXED, S.OVERDUE, S.MEASURE_PLANNED, S.CLOSED}),
-    S.DISPUTED: frozenset({S.NOTIFIED, S.FIXED, S.CLOSED}),
+    S.NOTIFIED: frozenset({S.EXTENDED, S.DISPUTED, S.FIXED, S.OVERDUE, S.MEASURE_PLANNED, S.WAITING_PERSON, S.CLOSED}),
+    S.EXTENDED: frozenset({S.DISPUTED, S.FIXED, S.OVERDUE, S.MEASURE_PLANNED, S.WAITING_PERSON, S.CLOSED}),
+    S.DISPUTED: frozenset({S.NOTIFIED, S.FIXED, S.WAITING_PERSON, S.CLOSED}),
     S.OVERDUE: frozenset({S.MEASURE_PLANNED, S.WAITING_PERSON, S.FIXED, S.DISPUTED, S.CLOSED}),
     S.MEASURE_PLANNED: frozenset({S.MEASURE_IN_FORCE, S.WAITING_PERSON, S.FIXED, S.DISPUTED, S.CLOSED}),
     S.MEASURE_IN_FORCE: frozenset({S.MEASURE_PLANNED, S.FIXED, S.DISPUTED, S.WAITING_PERSON, S.CLOSED}),
@@ -92,8 +92,8 @@ def outcome_when_fixed(*, measure_was_taken: bool) -> CaseOutcome:
 WHAT_NEXT: Mapping[CaseState, str] = {
     S.OPENED: "The first letter is on its way; the deadline starts when it has been handed over.",
     S.WAITING_PERSON: "A person decides what happens next; no clock acts.",
-    S.NOTIFIED: "The holder has until the deadline to answer; then the narrowest sufficient measure is planned.",
-    S.EXTENDED: "More time was given, once; then the narrowest sufficient measure is planned.",
+    S.NOTIFIED: "The holder has until the deadline; then the ladder is weighed, by the clock or by a person.",
+    S.EXTENDED: "More time was given, once; then the ladder is weighed, by the clock or by a person.",
     S.DISPUTED: "The clock stands still until a colleague has reviewed the dispute.",
     S.OVERDUE: "The deadline has passed; the narrowest sufficient measure is being weighed.",
     S.MEASURE_PLANNED: "The enforcer carries the measure out and reads it back.",

@@ -48,6 +48,8 @@ class MeasureRow(models.Model):
     urgency = models.JSONField(null=True)
     in_force_at = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
+    told = models.CharField(max_length=16, default="")
+    """How far its customer has heard of it: nothing, `in_force`, `lifted`."""
     still_stopped = models.TextField(default="")
     """While it is being lifted: what a probe found stopped although the device holds it no longer."""
     candidates = models.JSONField(default=list)
@@ -63,6 +65,10 @@ class MeasureRow(models.Model):
                 condition=models.Q(notice__isnull=False) | models.Q(urgency__isnull=False),
                 name="enforcement_no_measure_without_notice_or_ground",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(notice=""),
+                name="enforcement_notice_is_a_letter",
+            ),
         )
         indexes = (
             models.Index(
@@ -70,5 +76,6 @@ class MeasureRow(models.Model):
             ),
             models.Index(fields=["case"], name="enforcement_case"),
             models.Index(fields=["customer"], name="enforcement_customer"),
+            models.Index(fields=["state", "key"], condition=~models.Q(told="lifted"), name="enforcement_untold"),
             models.Index(fields=["until"], condition=~models.Q(state__in=ENDED), name="enforcement_until"),
         )

@@ -5,10 +5,9 @@ every write that changes what is wanted of it, so a plan and a change of mind ha
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from ipaddress import ip_network
 from typing import Any
 
 from django.db import connection, transaction
@@ -17,12 +16,15 @@ from django.db.models import Q
 from tipstaff.ledger.operations import next_key, record
 from tipstaff.words import (
     Candidate,
+    Degree,
+    Direction,
     Measure,
     MeasureState,
     Observation,
     Plan,
     ProbeResult,
     Proof,
+    Rule,
     Seen,
     Selector,
     Step,
@@ -153,13 +155,16 @@ def plan_measure(
 
 
 @transaction.atomic
-def want_lifted(key: str, *, why: str, at: datetime, actor: str) -> None:
-    """Want a measure no longer. It is lifted when the device has shown that it is gone; again changes nothing."""
+def want_lifted(key: str, *, why: str, at: datetime, actor: str) -> bool:
+    """Want a measure no longer; whether it was wanted until now. It is lifted when the device has shown it gone."""
     found = MeasureRow.objects.filter(key=key).first()
     if found is None:
         raise NoSuchMeasure(key)
     _lock_device(found.device)
-    _want_lifted(MeasureRow.objects.select_for_update().get(key=key), why=why, at=at, actor=actor)
+    row = MeasureRow.objects.select_for_update().get(key=key)
+    wanted = row.state in WANTED
+    _want_lifted(row, why=why, at=at, actor=actor)
+    return wanted
 
 
 @transaction.atomic
@@ -192,6 +197,11 @@ def _want_lifted(row: MeasureRow, *, why: str, at: datetime, actor: str) -> None
     _notify(row.device)
 
 
+def mark_told(key: str, *, state: MeasureState) -> None:
+    """Note that the customer was told that this measure is in force, or lifted; the letter has its own entries."""
+    MeasureRow.objects.filter(key=key).update(told=state)
+
+
 class NotStillStopped(ValueError):
     """Nothing is in doubt about this measure: it is in force, or it was shown to be lifted."""
 
@@ -206,7 +216,8 @@ def take_as_lifted(key: str, *, why: str, at: datetime, actor: str) -> None:
     row = MeasureRow.objects.select_for_update().get(key=key)
     if row.state != MeasureState.LIFTING or not row.still_stopped:
         raise NotStillStopped(key)
-    detail = f"Read back: it is gone. {actor} knows what stops the traffic besides: {why}"
+    # Who said so, and why, is for the record; this sentence may stand in a letter.
+    detail = "Read back: it is gone. What still stops the traffic is not a measure of ours."
     row.state, row.lifted_at, row.proof, row.proof_detail = MeasureState.LIFTED, at, Proof.STATE, detail
     row.still_stopped = ""
     row.save(update_fields=["state", "lifted_at", "proof", "proof_detail", "still_stopped"])
@@ -290,6 +301,7 @@ def record_outcome(
     observation: Observation,
     probes: Mapping[str, ProbeResult],
     *,
+    unprobed: Collection[str] = (),
     fence: Fence,
     max_proof: Proof,
     at: datetime,
@@ -297,7 +309,8 @@ def record_outcome(
 ) -> tuple[Measure, ...]:
     """Put on record what the device showed; the measures that came into force or were lifted by it.
 
-    An observation that is not complete changes no measure. `tell` is called within the transaction for each of the
+    An observation that is not complete changes no measure. What is in `unprobed` will be probed in a later round and is
+    not called lifted before. `tell` is called within the transaction for each of the
     measures returned, so that what follows from it stands or falls with it.
     """
     device = _lock_device(plan.device)
@@ -309,13 +322,15 @@ def record_outcome(
     told: list[MeasureRow] = []
     held, read = dict(observation.fingerprints), dict(observation.rules)
     open_rows = list(MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key"))
-    held_networks = [row.selector.get("network") for row in open_rows if read.get(row.key) is Seen.IN_FORCE]
+    beside = [rule_of(row) for row in open_rows if read.get(row.key) is Seen.IN_FORCE] if probes else []
     for row in open_rows:
         before = (row.state, row.proof, row.proof_detail, row.still_stopped)
         seen = read.get(row.key, Seen.ABSENT)
         if seen is Seen.IN_FORCE and held.get(row.key) != fingerprint(rule_of(row)):
             seen = Seen.DRIFT  # It holds another rule under this name.
-        turned = _settle(row, seen, probes.get(row.key), max_proof, plan, at, beside=held_networks)
+        if row.state == MeasureState.LIFTING and row.key in unprobed:
+            continue
+        turned = _settle(row, seen, probes.get(row.key), max_proof, plan, at, beside=beside)
         if turned:
             told.append(row)
         if before != (row.state, row.proof, row.proof_detail, row.still_stopped):
@@ -371,11 +386,11 @@ def _settle(
     plan: Plan,
     at: datetime,
     *,
-    beside: Sequence[str | None],
+    beside: Sequence[Rule],
 ) -> bool:
     """Move one measure to where the device showed it to be; whether it came into force or was lifted.
 
-    `beside` are the networks of the other measures that the device holds: one of them may stop the same traffic.
+    `beside` are the rules that the device holds: another one may stop the same traffic.
     """
     about = [row.key, row.case, row.customer]
 
@@ -387,10 +402,10 @@ def _settle(
             return False
         proven = probe is not None and probe.proves_lifted
         detail = probe.detail if probe is not None else "Read back: it is gone."
-        if probe is not None and probe.target_stopped:
-            if not _overlaps(row.selector.get("network"), beside):
+        if probe is not None and probe.contradicts_lift:
+            if not any(_stops_all_of(other.selector, rule_of(row).selector, other.degree) for other in beside):
                 # Whoever was stopped is stopped still: nobody is told that it is over before it is.
-                if row.still_stopped != detail:
+                if not row.still_stopped:
                     say("measure.still_stopped", detail=detail)
                 row.still_stopped = detail
                 return False
@@ -436,11 +451,16 @@ def _settle(
     return False
 
 
-def _overlaps(network: str | None, others: Sequence[str | None]) -> bool:
-    if network is None:
+def _stops_all_of(other: Selector, own: Selector, degree: Degree) -> bool:
+    """Whether a measure on `other` by itself stops everything that one on `own` would."""
+    if degree < Degree.BLOCK or other.network is None or own.network is None:
         return False
-    own = ip_network(network)
-    return any(o.version == own.version and o.overlaps(own) for o in map(ip_network, filter(None, others)))
+    if other.network.version != own.network.version or own.network[0] not in other.network:
+        return False
+    if other.port is not None and (other.protocol, other.port) != (own.protocol, own.port):
+        return False
+    whole = own.network.num_addresses <= other.network.num_addresses
+    return whole and other.direction in (Direction.BOTH, own.direction)
 
 
 def _keep_health(row: DeviceRow, observation: Observation, *, at: datetime) -> None:

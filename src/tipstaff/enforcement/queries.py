@@ -1,6 +1,6 @@
 """Reads of measures and devices. They hand out values, never rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
@@ -71,6 +71,23 @@ def list_measures(
     if after is not None:
         rows = rows.filter(key__lt=after)
     return [measure_of(row) for row in rows[:limit]]
+
+
+def untold_measures(state: MeasureState, *, limit: int = 500) -> list[Measure]:
+    """Measures that are in force, or were and are lifted, of which the customer has not heard; oldest first."""
+    rows = MeasureRow.objects.filter(state=state, in_force_at__isnull=False).exclude(told__in=(state, "lifted"))
+    return [measure_of(row) for row in rows.order_by("key")[:limit]]
+
+
+def all_in_force(*, at_a_time: int = 500) -> Iterator[list[Measure]]:
+    """Every measure in force, in batches, without what was weighed."""
+    after = ""
+    rows = MeasureRow.objects.filter(state=MeasureState.IN_FORCE).order_by("key").defer("candidates")
+    while batch := list(rows.filter(key__gt=after)[:at_a_time]):
+        after = batch[-1].key
+        for row in batch:
+            row.candidates = []
+        yield [measure_of(row) for row in batch]
 
 
 def list_still_stopped(*, limit: int = 100) -> list[Measure]:

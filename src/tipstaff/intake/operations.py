@@ -16,6 +16,7 @@ from tipstaff.words import (
     Reading,
     ReadingOutcome,
     ReadingReason,
+    Report,
     Reporter,
     ReportOutcome,
     require_aware,
@@ -23,7 +24,7 @@ from tipstaff.words import (
 
 from .models import IncidentRow, ReportRow
 from .outcome import first_outcome, overall
-from .rows import incident_of, incident_rows, storable
+from .rows import incident_of, incident_rows, report_of, storable
 
 BATCH = 500
 """Incidents written at a time: memory stays level however many a mail names."""
@@ -68,6 +69,13 @@ def open_report(evidence: Evidence, *, at: datetime, actor: str) -> str:
     if new:
         record("report.opened", at=at, actor=actor, about=[row.key, evidence.digest], outcome=row.outcome)
     return row.key
+
+
+def lock_report(key: str) -> Report:
+    """Hold the report for the rest of the caller's transaction; raise NoSuchReport."""
+    row = _locked_report(key)
+    incidents = list(row.incidents.order_by("n"))
+    return report_of(row, incidents=incidents, total=len(incidents))
 
 
 @transaction.atomic

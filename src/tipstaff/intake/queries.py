@@ -39,6 +39,13 @@ def get_incident(key: str) -> Incident | None:
     return incident_of(row, report_key=report_key) if row else None
 
 
+def what_was_named(keys: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
+    """URL, host name and target of each of these incidents; those that are gone are left out."""
+    reports = {key.rpartition(".")[0] for key in keys}
+    rows = IncidentRow.objects.filter(report__key__in=reports).values_list("report__key", "n", "url", "domain", "rest")
+    return {f"{report}.{n}": (url, domain, rest.get("target")) for report, n, url, domain, rest in rows.iterator()}
+
+
 def reports_of_case(case: str) -> list[Report]:
     """Every report that joined the case, oldest first, each with those of its incidents that joined it, and no others.
 
@@ -76,9 +83,11 @@ def count_by_hour(*, since: datetime, until: datetime) -> dict[datetime, int]:
     return dict(hours.annotate(n=Count("id")))
 
 
-def unread(*, limit: int) -> list[str]:
+def unread(*, limit: int, before: datetime | None = None) -> list[str]:
     """Keys of reports that no reader has read yet, oldest first. A sealed report is never among them."""
     rows = ReportRow.objects.filter(read_at__isnull=True).order_by("id")
+    if before is not None:
+        rows = rows.filter(received_at__lt=before)
     return list(rows.values_list("key", flat=True)[:limit])
 
 

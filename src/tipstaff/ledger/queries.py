@@ -25,6 +25,12 @@ def get_evidence(digest: str) -> Evidence | None:
     return evidence_of(row) if row else None
 
 
+def get_evidences(digests: Iterable[str]) -> dict[str, Evidence]:
+    """What is kept under these digests, without the bytes."""
+    rows = EvidenceRow.objects.defer("content").filter(digest__in=list(digests))
+    return {row.digest: evidence_of(row) for row in rows}
+
+
 def get_raw(digest: str) -> bytes:
     """The bytes as received; raise SealedEvidence for sealed ones, KeyError for unknown ones."""
     row = EvidenceRow.objects.filter(digest=digest).first()

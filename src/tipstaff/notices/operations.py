@@ -2,7 +2,7 @@
 
 A letter is sent once, and none is lost, whatever dies when:
 
-    HELD -> QUEUED -> SENDING -> HANDING_OVER -> SENT
+    HELD -> QUEUED -> SENDING -> HANDING_OVER -> SENT -> RETURNED (it reached nobody)
                  ^        |            |-> IN_DOUBT (the answer is lost: a person decides)
                  |        |            |
                  +--------+------------+-> REFUSED (a person sees it)
@@ -123,7 +123,7 @@ def claim_letter(*, at: datetime, worker: str, domain: str = "mail.invalid") -> 
         row.message_id = _message_id(row, domain)
         row.in_reply_to = row.in_reply_to or _thread_of(row)
     row.save()
-    record("letter.sending", at=at, actor=worker, about=_about(row), attempt=row.attempts)
+    record("letter.sending", at=at, actor="worker", about=_about(row), hand=worker, attempt=row.attempts)
     return letter_of(row)
 
 
@@ -133,25 +133,56 @@ def mark_handing_over(key: str, *, at: datetime, worker: str) -> None:
     row = _in_hand(key, worker, LetterState.SENDING)
     row.state = LetterState.HANDING_OVER.value
     row.save()
-    record("letter.handing_over", at=require_aware(at), actor=worker, about=_about(row), message_id=row.message_id)
+    record(
+        "letter.handing_over",
+        at=require_aware(at),
+        actor="worker",
+        about=_about(row),
+        hand=worker,
+        message_id=row.message_id,
+    )
 
 
 @transaction.atomic(durable=True)
 def mark_sent(
-    key: str, *, at: datetime, reply: str, worker: str, on_sent: Callable[[Letter], None] | None = None
+    key: str,
+    *,
+    at: datetime,
+    reply: str,
+    worker: str,
+    on_sent: Callable[[Letter], None] | None = None,
+    first: Callable[[], object] = lambda: None,
+    diverted: bool = False,
 ) -> None:
     """Note that the mail server took it; `on_sent` joins the transaction, so that what follows cannot be forgotten.
 
+    A letter `diverted` to a recipient override told its reader nothing, and nothing follows from it. `first` is called
+    at its beginning: what `on_sent` will lock is locked before the letter is, as everywhere else.
     Also when this worker was thought dead meanwhile, and even when a person has queued the letter again: while nobody
     else has claimed it, it need not go out twice.
     """
+    first()
     row = _in_hand(key, worker, LetterState.HANDING_OVER, LetterState.IN_DOUBT, LetterState.QUEUED)
-    row.due_at = None
+    row.due_at, row.diverted = None, diverted
     row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(reply)
     row.save()
-    record("letter.sent", at=row.sent_at, actor=worker, about=_about(row), reply=row.detail)
-    if on_sent is not None:
+    record("letter.sent", at=row.sent_at, actor="worker", about=_about(row), hand=worker, reply=row.detail)
+    if on_sent is not None and not diverted:
         on_sent(letter_of(row))
+
+
+@transaction.atomic
+def mark_returned(key: str, *, why: str, at: datetime, actor: str) -> bool:
+    """Note that a letter which the mail server had taken came back; False when it is not one that was sent."""
+    row = LetterRow.objects.select_for_update().filter(key=key).first()
+    if row is None:
+        raise NoSuchLetter(key)
+    if row.state != LetterState.SENT.value:
+        return False
+    row.state, row.detail = LetterState.RETURNED.value, _storable(why)
+    row.save()
+    record("letter.returned", at=require_aware(at), actor=actor, about=_about(row), why=row.detail)
+    return True
 
 
 @transaction.atomic(durable=True)
@@ -162,14 +193,35 @@ def mark_failed(key: str, *, at: datetime, reply: str, permanent: bool, worker: 
     row.detail = _storable(reply)
     next_at = at + BACK_OFF[min(row.attempts, len(BACK_OFF)) - 1]
     given_up = row.try_until is not None and next_at > row.try_until
-    if permanent or given_up:
+    if _is_blank(row):
+        row.state, row.due_at = LetterState.WITHDRAWN.value, None
+        row.save()
+        record(
+            "letter.withdrawn",
+            at=at,
+            actor="worker",
+            about=_about(row),
+            hand=worker,
+            why="Its matter was sealed meanwhile.",
+        )
+    elif permanent or given_up:
         row.state = LetterState.REFUSED.value
         row.save()
-        record("letter.refused", at=at, actor=worker, about=_about(row), reply=row.detail, given_up=given_up)
+        record(
+            "letter.refused", at=at, actor="worker", about=_about(row), hand=worker, reply=row.detail, given_up=given_up
+        )
     else:
         row.state, row.due_at, row.worker = LetterState.QUEUED.value, next_at, ""
         row.save()
-        record("letter.put_off", at=at, actor=worker, about=_about(row), reply=row.detail, until=next_at.isoformat())
+        record(
+            "letter.put_off",
+            at=at,
+            actor="worker",
+            about=_about(row),
+            hand=worker,
+            reply=row.detail,
+            until=next_at.isoformat(),
+        )
 
 
 @transaction.atomic(durable=True)
@@ -178,7 +230,7 @@ def mark_in_doubt(key: str, *, at: datetime, reply: str, worker: str) -> None:
     row = _in_hand(key, worker, LetterState.HANDING_OVER)
     row.state, row.detail = LetterState.IN_DOUBT.value, _storable(reply)
     row.save()
-    record("letter.in_doubt", at=require_aware(at), actor=worker, about=_about(row), reply=row.detail)
+    record("letter.in_doubt", at=require_aware(at), actor="worker", about=_about(row), hand=worker, reply=row.detail)
 
 
 @transaction.atomic
@@ -210,14 +262,21 @@ def release_held(*, at: datetime, limit: int = 500) -> int:
 
 
 @transaction.atomic
-def withdraw_unsent(case: str, *, why: str, at: datetime, actor: str, kinds: Collection[LetterKind]) -> list[str]:
-    """Withdraw a case's letters of these kinds that are still held or queued; their keys."""
-    rows = list(
-        LetterRow.objects.select_for_update()
-        .filter(case=case, kind__in=[k.value for k in kinds])
-        .filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
-        .order_by("id")
-    )
+def withdraw_unsent(
+    case: str,
+    *,
+    why: str,
+    at: datetime,
+    actor: str,
+    kinds: Collection[LetterKind],
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """Withdraw a case's letters of these kinds, or `only` these of them, that are still held or queued; their keys."""
+    unsent = LetterRow.objects.filter(case=case, kind__in=[k.value for k in kinds])
+    unsent = unsent.filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
+    if only is not None:
+        unsent = unsent.filter(key__in=list(only))
+    rows = list(unsent.select_for_update().order_by("id"))
     for row in rows:
         row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()
@@ -227,15 +286,16 @@ def withdraw_unsent(case: str, *, why: str, at: datetime, actor: str, kinds: Col
 
 @transaction.atomic
 def blank_letters(*, reports: Collection[str], cases: Collection[str], at: datetime, actor: str) -> list[str]:
-    """Take subject and text from all letters about these reports or cases, and withdraw the unsent; their keys.
+    """Take subject and text from all letters about these reports or cases, and withdraw what is not sent; their keys.
 
-    For matter that went to the sealed queue: that a letter was written, to whom and when stays on record.
+    For matter that went to the sealed queue: that a letter was written, to whom and when stays on record. One whose
+    text the mail server has already is not called back; it is withdrawn if the server did not take it after all.
     """
     about = Q(report__in=list(reports)) | Q(case__in=list(cases))
     rows = list(LetterRow.objects.select_for_update().filter(about).order_by("id"))
     for row in rows:
         row.subject, row.body, row.html, row.attachments = SEALED_SUBJECT, "", "", []
-        if row.state in (LetterState.HELD.value, LetterState.QUEUED.value):
+        if row.state not in (LetterState.SENT.value, LetterState.HANDING_OVER.value):
             row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()
         record("letter.blanked", at=require_aware(at), actor=actor, about=_about(row))
@@ -243,6 +303,10 @@ def blank_letters(*, reports: Collection[str], cases: Collection[str], at: datet
 
 
 SEALED_SUBJECT: Final = "Sealed"
+
+
+def _is_blank(row: LetterRow) -> bool:
+    return row.subject == SEALED_SUBJECT and not row.body
 
 
 @transaction.atomic
@@ -286,7 +350,11 @@ def _in_any_hand() -> QuerySet[LetterRow]:
 def _settle(row: LetterRow, *, at: datetime) -> None:
     """Queue again what cannot have gone out, doubt what may have."""
     by = row.worker
-    if row.state == LetterState.SENDING.value:
+    if _is_blank(row):
+        row.state, row.due_at = LetterState.WITHDRAWN.value, None
+        row.save()
+        record("letter.withdrawn", at=at, actor="worker", about=_about(row), why="Its matter was sealed meanwhile.")
+    elif row.state == LetterState.SENDING.value:
         row.state, row.due_at, row.worker = LetterState.QUEUED.value, at, ""
         row.save()
         record("letter.queued_again", at=at, actor="worker", about=_about(row), left_by=by)
@@ -301,7 +369,7 @@ def _for_a_person(key: str) -> LetterRow:
     row = LetterRow.objects.select_for_update().filter(key=key).first()
     if row is None:
         raise NoSuchLetter(key)
-    if row.state not in (LetterState.REFUSED.value, LetterState.IN_DOUBT.value):
+    if row.state not in (LetterState.REFUSED.value, LetterState.IN_DOUBT.value) or _is_blank(row):
         raise NotForAPersonToDecide(f"{key} is {row.state}")
     return row
 

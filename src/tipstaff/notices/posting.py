@@ -8,6 +8,7 @@ from tipstaff.config import MailOut
 from tipstaff.words import Letter
 
 from . import operations
+from .addresses import mailable
 from .outbound import DOT_TIMEOUT_SECONDS, TIMEOUT_SECONDS, AnswerLost, NotDelivered, deliver
 from .prose import PORTAL_LINK
 from .queries import get_letter
@@ -20,15 +21,16 @@ def post_next(
     now: Callable[[], datetime],
     link: Callable[[str, datetime], str],
     on_sent: Callable[[Letter], None] | None = None,
+    first: Callable[[Letter], object] = lambda letter: None,
     sender_name: str = "",
     timeout_seconds: float = TIMEOUT_SECONDS,
     dot_timeout_seconds: float = DOT_TIMEOUT_SECONDS,
 ) -> Letter | None:
     """Take the letter that is longest due to the mail server and return it as it then stands; None when none is due.
 
-    `link` makes a case's portal link. `on_sent` joins the transaction that notes the sending. Call this outside of any
-    transaction. An exception from here is a fault of this program or of the database; what the worker had in hand then
-    is settled when it asks for its next letter, or by `recover_interrupted` when it is gone.
+    `link` makes a case's portal link. `first` begins the transaction that notes the sending, `on_sent` ends it. Call
+    this outside of any transaction. An exception from here is a fault of this program or of the database; what the
+    worker had in hand then is settled when it asks for its next letter, or by `recover_interrupted` when it is gone.
     """
     assert server.host, "letters are held while there is no mail server"
     letter = operations.claim_letter(at=now(), worker=worker, domain=server.from_address.rpartition("@")[2])
@@ -52,7 +54,10 @@ def post_next(
         pass
     else:
         with suppress(operations.NotInYourHands):
-            operations.mark_sent(letter.key, at=now(), reply=delivered.reply, worker=worker, on_sent=on_sent)
+            operations.mark_sent(
+                letter.key, at=now(), reply=delivered.reply, worker=worker, on_sent=on_sent,
+                first=lambda: first(letter), diverted=delivered.to != mailable(letter.to),
+            )  # fmt: skip
     return get_letter(letter.key)
 
 

@@ -25,7 +25,7 @@ from tipstaff.words import (
 )
 
 from .clauses import Clause, Edition, Opens, PortOf
-from .deciding import IDENTITY_ROWS, SPEECH_ROWS, decided_by, doubted, weighed_trust
+from .deciding import IDENTITY_ROWS, decided_by, doubted, is_speech, weighed_trust
 from .explain import why_case, why_no_case
 from .strikes import Escalation
 
@@ -88,6 +88,7 @@ def judge(
             allegation,
             clause,
             edition=edition,
+            named_by_person=cited is not None,
             in_force_seconds=(received_at - edition.effective_at).total_seconds(),
             oldest_seconds=oldest_seconds,
         ),
@@ -102,7 +103,13 @@ def judge(
 
 
 def _why_person(
-    allegation: Allegation, clause: Clause, *, edition: Edition, in_force_seconds: float, oldest_seconds: float
+    allegation: Allegation,
+    clause: Clause,
+    *,
+    edition: Edition,
+    named_by_person: bool,
+    in_force_seconds: float,
+    oldest_seconds: float,
 ) -> Reason | None:
     """Why a person must decide although the holder and the clause are known; None where nothing speaks for it."""
     if oldest_seconds > in_force_seconds:
@@ -111,7 +118,8 @@ def _why_person(
         return Reason.READER_UNSURE
     if clause.opens is Opens.PERSON:
         return Reason.COUNSEL_MUST_DECIDE
-    return None if SPEECH_ROWS.isdisjoint(clause.rows) else Reason.SPEECH
+    # Who names such a clause has judged what was said; a type of report has not.
+    return Reason.SPEECH if is_speech(clause.rows) and not named_by_person else None
 
 
 def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated: bool) -> Verdict:
@@ -120,6 +128,8 @@ def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated
             return _without_case(edition, Reason.HOLDER_AMBIGUOUS)
         case Grade.CONTRADICTED:
             return _without_case(edition, Reason.HOLDER_CONTRADICTED)
+        case Grade.NO_DATA if attribution.reason is not AttributionReason.BEFORE_RECORDS:
+            return _without_case(edition, Reason.RECORDS_INCOMPLETE)
         case Grade.NO_DATA:
             # With a time, asking again would not help: our records do not reach back so far.
             return _without_case(edition, Reason.BEFORE_RECORDS, ask=not time_stated)
@@ -143,6 +153,7 @@ _DISPOSITIONS = {
     Reason.HOLDER_AMBIGUOUS: Disposition.ASK_COMPLAINANT,
     Reason.NO_ADDRESS: Disposition.ASK_COMPLAINANT,
     Reason.HOLDER_CONTRADICTED: Disposition.PERSON,
+    Reason.RECORDS_INCOMPLETE: Disposition.PERSON,
     Reason.NO_HOLDER: Disposition.UNASSIGNED,
     Reason.NOT_OUR_SPACE: Disposition.NOT_OURS,
     Reason.BEYOND_LOOK_BACK: Disposition.TOO_OLD,
@@ -156,6 +167,7 @@ _DISPOSITIONS = {
 
 _DECIDERS = {
     Reason.HOLDER_CONTRADICTED: Role.ANALYST,
+    Reason.RECORDS_INCOMPLETE: Role.ENGINEER,
     Reason.NO_HOLDER: Role.ENGINEER,
     Reason.NO_EDITION_IN_FORCE: Role.LEAD,
     Reason.NO_CLAUSE: Role.ANALYST,
@@ -298,6 +310,8 @@ def _decides(
         return named
     if why_person is not None:
         return _DECIDERS[why_person]
+    if is_speech(clause.rows):
+        return Role.COUNSEL
     return Role.ANALYST if doubted(trusted) else None
 
 

@@ -57,6 +57,8 @@ def keep_question(
         "target_port": allegation.target_port,
         "protocol": allegation.protocol,
         "moment": None if moment is None else [moment.at.isoformat(), moment.error_seconds, moment.zone_stated],
+        "target": True if allegation.target else None,
+        "cited": allegation.cited,
         "confidence": None if allegation.confidence == 1.0 else allegation.confidence,
         "strikes": history.cases_before or None,
         "trust": None if trust is None else _kept_trust(trust),
@@ -81,15 +83,23 @@ def question_again(
     service: str | None,
     edition: str,
     verdict: str,
+    named: tuple[str | None, str | None, str | None] | None = None,
 ) -> PastQuestion:
-    """The question as it was asked, out of what the record kept of it."""
+    """The question as it was asked, out of what the record kept of it.
+
+    `named` are the URL, the host name and the target of the report, for conditions of clauses that ask for them; what
+    stands for them otherwise says only that something was named.
+    """
     moment, trust, source = kept.get("moment"), kept.get("trust"), kept.get("source", "")
+    url, domain, target = named or (_SOME_URL if kept.get("named") else None, None, None)
     return PastQuestion(
         key=key,
         allegation=Allegation(
             type=kept["type"],
             source=_SOME_ADDRESS if source else None,
-            url=_SOME_URL if kept.get("named") else None,
+            url=url,
+            domain=domain,
+            target=target,
             source_port=kept.get("source_port"),
             target_port=kept.get("target_port"),
             protocol=kept.get("protocol"),

@@ -82,6 +82,7 @@ def ask_again(question: PastQuestion, edition: Edition) -> Verdict:
         history=question.history,
         edition=edition,
         received_at=question.received_at,
+        cited=question.allegation.cited,
         trust=question.trust,
         cited=question.allegation.cited,
     )

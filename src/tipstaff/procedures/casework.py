@@ -9,6 +9,7 @@ from tipstaff.cases.queries import decisions_of, get_case
 from tipstaff.enforcement.operations import take_as_lifted, want_lifted
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
+from tipstaff.notices.queries import get_letter
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
@@ -17,10 +18,19 @@ from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urg
 from .complaint import tell_untold
 from .desk import Desk
 from .letters import edition_named, tell_customer, warned_by
-from .posting import start_clock_of
+from .posting import hold_case_of, start_clock_of
+from .staffing import is_person
 from .suspension import NotYourDecision, close, lift_all, plan_for
 
 URGENT = "urgent_measure"
+
+
+class AlreadyEnding(ValueError):
+    """This measure is being lifted already, or has ended."""
+
+
+class NothingToPlan(ValueError):
+    """No measure can be taken now: no device within reach holds one that suffices, or the address changed hands."""
 
 
 class OwnDecision(PermissionError):
@@ -86,13 +96,12 @@ def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk
 _DECISIONS = frozenset(
     {"case.opened", "case.notified", "case.measure_planned", f"case.{URGENT}_proposed", f"case.{URGENT}_seconded"}
 )
-_NOBODY = ("worker", "intake", "enforcer", "customer")
 
 
 def _who_decided(key: str) -> set[str]:
     """The people who decided something against the customer on this case."""
     entries = entries_about(key)
-    return {e.actor for e in entries if e.what in _DECISIONS and not e.actor.startswith(_NOBODY)}
+    return {e.actor for e in entries if e.what in _DECISIONS and is_person(e.actor)}
 
 
 def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
@@ -148,8 +157,9 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
         ground, shown_by, proposed_by = cases.second(key, kind=URGENT, at=at, actor=actor)
         urgency = Urgency(ground=Ground(ground), shown_by=shown_by, decided_by=proposed_by, seconded_by=actor)
         planned = plan_for(key, desk=desk, at=at, actor=actor, urgency=urgency)
-        if planned:
-            tell_untold(key, desk=desk, at=at, actor=actor)
+        if not planned:
+            raise NothingToPlan(key)
+        tell_untold(key, desk=desk, at=at, actor=actor)
         return planned
 
 
@@ -160,7 +170,8 @@ def _lapsed(case: Case, proposed_at: datetime, *, desk: Desk, at: datetime) -> b
 
 def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
     """Take one measure back; its case goes on."""
-    want_lifted(key, why=why, at=at, actor=actor)
+    if not want_lifted(key, why=why, at=at, actor=actor):
+        raise AlreadyEnding(key)
     desk.enqueue("enforce", "all")
 
 
@@ -179,5 +190,9 @@ def send_letter_again(key: str, *, desk: Desk, at: datetime, actor: str) -> None
 
 def take_letter_as_sent(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
     """A person knows that a doubtful letter did arrive; if it is a notice, its case's clock starts."""
-    take_as_sent(key, at=at, actor=actor, why=why, on_sent=start_clock_of)
+    with transaction.atomic():
+        letter = get_letter(key)
+        if letter is not None:
+            hold_case_of(letter)
+        take_as_sent(key, at=at, actor=actor, why=why, on_sent=start_clock_of)
     desk.enqueue("letters", "all")

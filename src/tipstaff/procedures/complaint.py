@@ -1,16 +1,19 @@
 """A complaint arrives: it is kept, read, attributed, judged, and joins a case or is answered why not."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told
+from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told, move_case
 from tipstaff.cases.queries import open_case_of, strikes_of, told_incidents
-from tipstaff.cases.rules import OPEN
+from tipstaff.cases.rules import OPEN, IllegalMove
+from tipstaff.intake.authors import Author, written_by_program
 from tipstaff.intake.operations import (
     AlreadyInACase,
     NoSuchReport,
+    lock_report,
     open_report,
     replace_reading,
     set_incident,
@@ -34,8 +37,8 @@ from tipstaff.words import (
     SEALED_TYPES,
     Allegation,
     Attribution,
+    AttributionReason,
     Case,
-    CaseOutcome,
     CaseState,
     Channel,
     Disposition,
@@ -51,6 +54,7 @@ from tipstaff.words import (
     ReportOutcome,
     Standing,
     Trust,
+    Use,
     Verdict,
 )
 
@@ -59,7 +63,7 @@ from .editions import note_use
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
 from .shadow import ask_in_the_shadow
-from .suspension import close, lift_all, what_would_follow
+from .suspension import what_would_follow
 
 SAME_EVENT_WITHIN = timedelta(hours=1)
 """The same type, source and port within an hour, told by the same reporter, is one event told twice."""
@@ -114,9 +118,10 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
         assert report is not None, "a report does not vanish"
     if report.reading is None:
         return
-    if report.reading.outcome is ReadingOutcome.COMPLAINT:
+    reading = report.reading
+    if reading.outcome is ReadingOutcome.COMPLAINT:
         decide(report, desk=desk, at=at)
-    elif report.reading.outcome is ReadingOutcome.UNREADABLE:
+    elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason is not ReadingReason.HOSTILE_FORM:
         # A person reads it now; whoever wrote it need not wonder whether it arrived.
         _answer(report, desk=desk, at=at)
 
@@ -176,6 +181,15 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
             }
             for h in attribution.proof
         ],
+        logs=[
+            {
+                "source": b.source, "realm": b.realm, "prefix": b.prefix, "ports": [b.port_first, b.port_last],
+                "possible": [b.possible_from, b.possible_until], "sure": [b.sure_from, b.sure_until],
+                "ending": b.ending, "subject": b.subject, "inside": b.inside, "file": b.file, "offset": b.offset,
+                "stretch": b.stretch, "sha256": b.sha256, "clock_error_ms": round(b.clock_error_seconds * 1000),
+            }
+            for b in attribution.bindings
+        ],
         clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
         disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
         basis={basis.fact: basis.value for basis in verdict.basis},
@@ -190,6 +204,14 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
             applied=weighed.edition, verdict=verdict, trust=weighed.trust, received_at=report.received_at,
             history_under=lambda edition: _history(incident.allegation, attribution, edition=edition, at=at),
             at=at, actor="worker",
+        )  # fmt: skip
+
+    if Use.FINDING in attribution.grade.allows or attribution.reason is AttributionReason.UNASSIGNED:
+        # Somebody uses what nobody was given, or what our sources give to two: an engineer's matter, not a customer's.
+        record(
+            "finding.unassigned_use", at=at, actor="worker", about=[incident.key, report.key],
+            address=incident.allegation.offender, reason=attribution.reason,
+            window=[attribution.earliest, attribution.latest],
         )  # fmt: skip
 
     def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:
@@ -233,8 +255,8 @@ def weigh_allegation(
         history=history,
         edition=edition,
         received_at=received_at,
-        trust=trust,
         cited=allegation.cited,
+        trust=trust,
     )
     return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
 
@@ -259,9 +281,7 @@ def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:
     A clause that a person named in today's edition may not stand in the one that was in force then: nobody is held to
     words that were not.
     """
-    if allegation.cited is None:
-        return edition.clause_for(allegation)
-    return edition.clause_named(allegation.cited)
+    return edition.clause_for(allegation) if allegation.cited is None else edition.clause_named(allegation.cited)
 
 
 def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:
@@ -382,8 +402,14 @@ _ANSWERS = {
 
 def _answer(report: Report, *, desk: Desk, at: datetime) -> None:
     kind = _ANSWERS.get(report.outcome)
-    if kind is not None:
-        tell_complainant(kind, report=report, once=f"answer:{report.key}", desk=desk, at=at)
+    if kind is None:
+        return
+    written_by = written_by_program(get_raw(report.evidence))
+    if written_by is Author.ANSWERING or (written_by is Author.PROGRAM and kind is LetterKind.ACKNOWLEDGEMENT):
+        # RFC 3834, section 2: no program answers a program. Only a question that needs an answer is asked of one.
+        record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="WRITTEN_BY_A_PROGRAM")
+        return
+    tell_complainant(kind, report=report, once=f"answer:{report.key}", desk=desk, at=at)
 
 
 def _taken_out(sifted: Sifted) -> list[dict[str, object]]:
@@ -440,24 +466,33 @@ def set_aside(key: str, *, why: str, tell: bool, desk: Desk, at: datetime, actor
 def seal_by_hand(key: str, *, desk: Desk, at: datetime, actor: str) -> None:
     """A person sees that a report is about child abuse: it goes to the sealed queue, whatever became of it so far.
 
-    What was made of it goes out of sight too: letters about it lose their text, its cases no longer name what they
-    are about, and a case that stands on it alone is withdrawn. What the record says of it stays: who did what, when.
+    What was made of it goes out of sight at once, so anybody at the desk may do it: letters about it lose their text,
+    its cases no longer name what they are about. It decides nothing: those cases wait for counsel, measures stay, and
+    nobody is written to about them any more, so that nobody is warned.
     """
+    while not _sealed(key, desk=desk, at=at, actor=actor):
+        pass  # It joined another case between our look and our lock.
+
+
+@transaction.atomic
+def _sealed(key: str, *, desk: Desk, at: datetime, actor: str) -> bool:
+    """Seal it if all its cases could be locked first: cases come before reports, reports before letters."""
     report = get_report(key)
     if report is None:
         raise NoSuchReport(key)
     if report.outcome is ReportOutcome.SEALED:
-        return
-    cases = list(dict.fromkeys(i.case for i in report.incidents if i.case))
-    with transaction.atomic():
-        # Cases before all else: whoever locks both takes them in this order.
-        held = [lock_case(case) for case in sorted(cases)]
-        _seal(report, get_raw(report.evidence), desk=desk, at=at, actor=actor)
-        blank_letters(reports=[key], cases=cases, at=at, actor=actor)
-        for case in held:
-            forget_matter(case.key, at=at, actor=actor)
-            others = [r for r in reports_of_case(case.key) if r.outcome is not ReportOutcome.SEALED]
-            if case.state is not CaseState.CLOSED and not others:
-                why = "Its report is in the sealed queue."
-                lift_all(case.key, why=why, desk=desk, at=at, actor=actor)
-                close(case.key, outcome=CaseOutcome.WITHDRAWN, why=why, desk=desk, at=at, actor=actor)
+        return True
+    cases = {i.case for i in report.incidents if i.case}
+    held = [lock_case(case) for case in sorted(cases)]
+    report = lock_report(key)
+    if {i.case for i in report.incidents if i.case} != cases:
+        return False
+    _seal(report, get_raw(report.evidence), desk=desk, at=at, actor=actor)
+    blank_letters(reports=[key], cases=cases, at=at, actor=actor)
+    for case in held:
+        forget_matter(case.key, at=at, actor=actor)
+        if case.state not in (CaseState.CLOSED, CaseState.WAITING_PERSON):
+            why = "A report of it is in the sealed queue: counsel decides."
+            with suppress(IllegalMove):  # Fixed already: it closes by itself, without a word.
+                move_case(case.key, to=CaseState.WAITING_PERSON, at=at, actor=actor, why=why)
+    return True

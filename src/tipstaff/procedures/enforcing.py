@@ -13,10 +13,12 @@ from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.operations import Fence, PlanOutdated
 from tipstaff.enforcement.planner import steps
 from tipstaff.enforcement.protocol import Driver, DriverFailure
-from tipstaff.words import Measure, MeasureState, Observation, Plan, ProbeResult, Proof, Seen, Step
+from tipstaff.words import Measure, MeasureState, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 PROBES_MAX = 50
 """Probes in one round: each takes a moment, and a mass of measures must not wait for all of them."""
+ROUND_SECONDS = 5
+"""About as often a device is looked at."""
 BACK_OFF_MAX_SECONDS = 300
 
 
@@ -79,8 +81,10 @@ def reconcile(
             return _failed(plan, _sentence(why), fence=fence, at=at)
         after = driver.observe(at=at)
 
-    probes, unproven = _probed(driver, after)
-    turned = operations.record_outcome(plan, after, probes, fence=fence, max_proof=driver.max_proof, at=at, tell=tell)
+    probes, later = _probed(driver, after, at=at)
+    turned = operations.record_outcome(
+        plan, after, probes, unprobed=later, fence=fence, max_proof=driver.max_proof, at=at, tell=tell
+    )
     if not after.complete:
         return replace(_waiting(plan, after.detail, at=at), steps=todo)
     return Reconciled(
@@ -90,7 +94,7 @@ def reconcile(
         turned=turned,
         refused=refused,
         held_back=held_back,
-        unproven=unproven,
+        unproven=len(later),
     )
 
 
@@ -126,17 +130,32 @@ def _never_sent(plan: Plan, seen: Observation) -> dict[str, str]:
     return queries.planned_on(plan.device)
 
 
-def _probed(driver: Driver, seen: Observation) -> tuple[dict[str, ProbeResult], int]:
-    """Probe what is in force and not proven yet, and what is to be shown lifted; how many were left for later."""
+def _probed(driver: Driver, seen: Observation, *, at: datetime) -> tuple[dict[str, ProbeResult], frozenset[str]]:
+    """Probe what is to be shown lifted, then what is in force and not proven yet; and what is left for a later round.
+
+    Where there are more than one round can probe, another stretch of them has its turn each time: those that can never
+    be proven keep no others waiting.
+    """
     if not seen.complete or driver.max_proof < Proof.PROBE:
-        return {}, 0
+        return {}, frozenset()
     read = dict(seen.rules)
-    due = [
-        rule
-        for rule, state in queries.unproven_rules(driver.device)
-        if read.get(rule.measure, Seen.ABSENT) is (Seen.ABSENT if state is MeasureState.LIFTING else Seen.IN_FORCE)
-    ]
-    return {rule.measure: driver.probe(rule) for rule in due[:PROBES_MAX]}, max(0, len(due) - PROBES_MAX)
+    lifts: list[Rule] = []
+    others: list[Rule] = []
+    for rule, state in queries.unproven_rules(driver.device):
+        lifting = state is MeasureState.LIFTING
+        if read.get(rule.measure, Seen.ABSENT) is (Seen.ABSENT if lifting else Seen.IN_FORCE):
+            (lifts if lifting else others).append(rule)
+    due = [*_turned(lifts, at=at), *_turned(others, at=at)]
+    probes = {rule.measure: driver.probe(rule) for rule in due[:PROBES_MAX]}
+    return probes, frozenset(rule.measure for rule in due[PROBES_MAX:])
+
+
+def _turned(rules: list[Rule], *, at: datetime) -> list[Rule]:
+    """The same rules, beginning elsewhere in each round; nothing need be remembered for it."""
+    if len(rules) <= PROBES_MAX:
+        return rules
+    start = int(at.timestamp()) // ROUND_SECONDS * PROBES_MAX % len(rules)
+    return rules[start:] + rules[:start]
 
 
 def _failed(plan: Plan, why: str, *, fence: Fence, at: datetime) -> Reconciled:

@@ -8,11 +8,12 @@ from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStays
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
-from .casework import OwnDecision, ProposalLapsed
+from .casework import AlreadyEnding, NothingToPlan, OwnDecision, ProposalLapsed
 from .editions import ExamplesDoNotHold
 from .suspension import NotWarned, NotYourDecision
 
 __all__ = [
+    "AlreadyEnding",
     "AlreadyExtended",
     "AlreadyInACase",
     "AlreadyProposed",
@@ -32,6 +33,7 @@ __all__ = [
     "NotWarned",
     "NotYourDecision",
     "NothingProposed",
+    "NothingToPlan",
     "OwnDecision",
     "ProposalLapsed",
     "SealedStaysSealed",

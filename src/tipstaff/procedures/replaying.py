@@ -5,12 +5,13 @@ It reads the record and writes nothing. What is compared is what the judge was a
 
 import json
 import multiprocessing
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from tipstaff.intake.queries import get_incident
+from tipstaff.intake.queries import get_incident, what_was_named
 from tipstaff.ledger.queries import stream
 from tipstaff.policy import Edition
 from tipstaff.policy.past import PastQuestion, question_again
@@ -48,7 +49,21 @@ class Classes:
         return by_service or self.of_customer.get(question.attribution.customer or "", "unknown")
 
 
-def questions_in(rows: Iterable[Row]) -> Iterator[PastQuestion | None]:
+Named = Mapping[str, tuple[str | None, str | None, str | None]]
+"""What incidents name, by key: URL, host name, target."""
+
+
+def named_in(rows: Iterable[Row], editions: Iterable[Edition]) -> Named:
+    """What the rows' reports name, where a clause has a condition, which may ask for it; else nothing is looked up."""
+    if not any(clause.when is not None for edition in editions for clause in edition.clauses):
+        return {}
+    return what_was_named([row[0] for row in rows if row[0] and row[1] and _NAMES.search(row[1])])
+
+
+_NAMES = re.compile(r'"(named|target)"')
+
+
+def questions_in(rows: Iterable[Row], *, named: Named) -> Iterator[PastQuestion | None]:
     """The rows' questions; None for one that was judged before questions were kept."""
     for key, asked, grade, reason, customer, service, edition, verdict in rows:
         if asked is None or key is None or grade is None or reason is None:
@@ -63,14 +78,21 @@ def questions_in(rows: Iterable[Row]) -> Iterator[PastQuestion | None]:
             service=service,
             edition=edition or "",
             verdict=verdict or "",
+            named=named.get(key),
         )
 
 
 def replay_rows(
-    rows: Iterable[Row], *, under: Edition, editions: Mapping[str, Edition], classes: Classes, listed_max: int
+    rows: Iterable[Row],
+    *,
+    named: Named,
+    under: Edition,
+    editions: Mapping[str, Edition],
+    classes: Classes,
+    listed_max: int,
 ) -> Tally:
     """Replay some rows in this process."""
-    questions = list(questions_in(rows))
+    questions = list(questions_in(rows, named=named))
     tally = replay(
         (q for q in questions if q is not None), under=under, editions=editions, class_of=classes, listed_max=listed_max
     )
@@ -118,16 +140,20 @@ def _parts(
     processes: int,
 ) -> Iterator[Tally]:
     """The chunks' tallies, in the chunks' order; what is beyond the list is not even sent from one to the other."""
+    asked = (under, *editions.values())
     if processes <= 1:
         for rows in chunks:
-            yield replay_rows(rows, under=under, editions=editions, classes=classes, listed_max=still_listed())
+            named = named_in(rows, asked)
+            yield replay_rows(
+                rows, named=named, under=under, editions=editions, classes=classes, listed_max=still_listed()
+            )
         return
     # The editions are inherited, not sent: their caches of verdicts are filled in each process.
     _inherited.update(under=under, editions=editions, classes=classes)
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
         waiting: list[Future[Tally]] = []
         for rows in chunks:
-            waiting.append(pool.submit(_replay_inherited, rows, still_listed()))
+            waiting.append(pool.submit(_replay_inherited, rows, named_in(rows, asked), still_listed()))
             if len(waiting) >= IN_FLIGHT_MAX:
                 yield waiting.pop(0).result()
         for future in waiting:
@@ -137,8 +163,8 @@ def _parts(
 _inherited: dict[str, object] = {}
 
 
-def _replay_inherited(rows: list[Row], listed_max: int) -> Tally:
-    return replay_rows(rows, **_inherited, listed_max=listed_max)  # type: ignore[arg-type]  # what `_parts` put there
+def _replay_inherited(rows: list[Row], named: Named, listed_max: int) -> Tally:
+    return replay_rows(rows, named=named, **_inherited, listed_max=listed_max)  # type: ignore[arg-type]  # what `_parts` put there
 
 
 # Remedies, and whom they would hit.

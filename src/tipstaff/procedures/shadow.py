@@ -39,6 +39,7 @@ def ask_in_the_shadow(
         history=history_under(edition),
         edition=edition,
         received_at=received_at,
+        cited=allegation.cited,
         trust=trust,
         cited=allegation.cited,
     )

@@ -8,6 +8,14 @@ from django.contrib.auth.models import Group
 from tipstaff.ledger.operations import record
 from tipstaff.words import Role
 
+PROGRAMS = frozenset({"worker", "intake", "enforcer", "import", "command line"})
+"""Names under which programs act in the record; no person can have one."""
+
+
+def is_person(actor: str) -> bool:
+    """Whether an actor in the record is a member of staff: no program, and no customer (`customer (portal)`)."""
+    return actor not in PROGRAMS and not actor.startswith("customer (")
+
 
 def note_staff_change(what: str, *, name: str, roles: Iterable[Role] = (), at: datetime, actor: str) -> None:
     """Put on record that an account was made or changed; `what` is `staff.added`, `staff.roles_changed`, ..."""

@@ -12,16 +12,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from tipstaff.cases.operations import SEALED_MATTER, NotDue, lock_case, move_case
-from tipstaff.cases.queries import get_case, list_due, list_in, told_incidents
+from tipstaff.cases.operations import NotDue, lock_case, move_case
+from tipstaff.cases.queries import get_case, list_due, list_in, states_of, told_incidents
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed
-from tipstaff.enforcement.operations import plan_measure, want_lifted
-from tipstaff.enforcement.queries import list_measures, measures_of_case
-from tipstaff.intake.operations import set_incident
+from tipstaff.enforcement.operations import mark_told, plan_measure, want_lifted
+from tipstaff.enforcement.queries import all_in_force, count_by_measure_state, measures_of_case, untold_measures
+from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.notices.operations import withdraw_unsent
-from tipstaff.notices.queries import letter_written_for
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
 from tipstaff.registry.queries import accounts_on, get_customer
@@ -47,13 +46,12 @@ from .weighing import weigh_for
 
 log = logging.getLogger("tipstaff.worker")
 
-MEASURES_AT_A_TIME = 1000
-LIFTED_LOOKED_AT = 100
-"""The newest lifted measures; older ones were told long ago."""
+MEASURES_AT_A_TIME = 500
 
-_STANDING = frozenset(
-    {MeasureState.PLANNED, MeasureState.APPLYING, MeasureState.IN_FORCE, MeasureState.LIFTING, MeasureState.FAILED}
-)
+_STANDING = frozenset({MeasureState.PLANNED, MeasureState.APPLYING, MeasureState.IN_FORCE, MeasureState.LIFTING})
+"""On the device, or on its way there or back."""
+_TRIED = _STANDING | {MeasureState.FAILED}
+"""Not to be planned again: it stands, or a guard refused it for good."""
 
 
 class NotWarned(PermissionError):
@@ -128,7 +126,7 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
     by_clock = actor == "worker"
     planned: list[str] = []
     why_not: list[str] = []
-    covered = {m.selector for m in measures_of_case(key) if m.state in _STANDING}
+    covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED}
     for allegation, letter in told_resources(case):
         notice = letter if letter in sent and sent[letter] + case.answer_within <= at else None
         if notice is None and urgency is None:
@@ -198,11 +196,13 @@ def _still_theirs(case: Case, network: IPv4Network | IPv6Network, *, at: datetim
 
 
 def _decider(case: Case, chosen: list[Candidate], *, desk: Desk) -> Role | None:
-    """Who must decide before these measures: the clause's role, or the edition's for what is hard or wide."""
+    """Who must decide before these measures: the verdict's role, or the edition's for what is hard or wide."""
+    if case.decides is not None:
+        return case.decides
     edition = edition_named(desk, case.edition)
     rungs = [Rung(scope=c.selector.scope, degree=c.degree) for c in chosen]
     named = (edition.decider_of(rung, clause=case.clause) for rung in rungs)
-    return next((role for role in named if role is not None), case.decides)
+    return next((role for role in named if role is not None), None)
 
 
 def _left_to_another(
@@ -280,35 +280,55 @@ def weigh_case(
 
 def follow(*, desk: Desk, at: datetime) -> None:
     """Cases follow their measures: told when in force, closed when all are lifted. Safe to run at any time."""
-    for measure in list_measures(state=MeasureState.IN_FORCE, limit=MEASURES_AT_A_TIME):
-        _one_by_one([measure.case], lambda key, m=measure: _follow_measure(m, desk=desk, at=at), at=at)  # type: ignore[misc]
-    for measure in list_measures(state=MeasureState.LIFTED, limit=LIFTED_LOOKED_AT):
-        _one_by_one([measure.case], lambda key, m=measure: _follow_lifted(m, desk=desk, at=at), at=at)  # type: ignore[misc]
+    for state, tell in ((MeasureState.IN_FORCE, _tell_taken), (MeasureState.LIFTED, _tell_lifted)):
+        for measure in untold_measures(state):
+            _one_by_one([measure.case], lambda key, m=measure, t=tell: t(m, desk=desk, at=at), at=at)  # type: ignore[misc]
+    _watch(at=at)
     _one_by_one(list_in(CaseState.MEASURE_PLANNED), lambda key: _follow_planned(key, at=at), at=at)
     _one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _follow_in_force(key, at=at), at=at)
     _one_by_one(list_in(CaseState.FIXED), lambda key: _follow_fixed(key, desk=desk, at=at), at=at)
 
 
-def _follow_measure(measure: Measure, *, desk: Desk, at: datetime) -> None:
-    """Whoever is hit is told, whatever became of the case meanwhile; whoever no longer holds it is not hit."""
+def _tell_taken(measure: Measure, *, desk: Desk, at: datetime) -> None:
+    """Whoever is hit is told, whatever became of the case meanwhile."""
+    _tell_of_measure(LetterKind.MEASURE_TAKEN, _case_of(measure), measure, desk=desk, at=at)
+    mark_told(measure.key, state=MeasureState.IN_FORCE)
+
+
+def _tell_lifted(measure: Measure, *, desk: Desk, at: datetime) -> None:
+    """However a measure ended, its customer hears of it."""
+    _tell_of_measure(LetterKind.MEASURE_LIFTED, _case_of(measure), measure, desk=desk, at=at)
+    mark_told(measure.key, state=MeasureState.LIFTED)
+
+
+def _case_of(measure: Measure) -> Case:
     case = get_case(measure.case)
     assert case is not None, measure.case
-    if letter_written_for(f"{LetterKind.MEASURE_TAKEN}:{measure.key}") is None:
-        _tell_of_measure(LetterKind.MEASURE_TAKEN, case, measure, desk=desk, at=at)
+    return case
+
+
+def _watch(*, at: datetime) -> None:
+    """No measure outlives its case, and none stays on whoever holds the address next.
+
+    Where there are many, each is looked at once a minute: a twelfth of them in each round of five seconds.
+    """
+    few = count_by_measure_state().get(MeasureState.IN_FORCE, 0) <= MEASURES_AT_A_TIME
+    turn = int(at.timestamp()) // 5 % 12
+    for batch in all_in_force(at_a_time=MEASURES_AT_A_TIME):
+        mine = [m for m in batch if few or int(m.key.rpartition("-")[2]) % 12 == turn]
+        states = states_of({m.case for m in mine})
+        for measure in mine:
+            if states.get(measure.case) is CaseState.CLOSED:
+                want_lifted(measure.key, why="Its case is closed.", at=at, actor="worker")
+            elif measure.selector.network is not None:
+                _one_by_one([measure.case], lambda key, m=measure: _lift_if_not_theirs(m, at=at), at=at)  # type: ignore[misc]
+
+
+def _lift_if_not_theirs(measure: Measure, *, at: datetime) -> None:
     network = measure.selector.network
-    if case.state is CaseState.CLOSED:
-        want_lifted(measure.key, why="Its case is closed.", at=at, actor="worker")
-    elif network is not None and not _still_theirs(case, network, at=at):
-        want_lifted(measure.key, why=f"{case.customer} no longer holds {network}.", at=at, actor="worker")
-
-
-def _follow_lifted(measure: Measure, *, desk: Desk, at: datetime) -> None:
-    """However a measure ended, its customer hears of it."""
-    written = f"{LetterKind.MEASURE_LIFTED}:{measure.key}"
-    if measure.in_force_at is not None and letter_written_for(written) is None:
-        case = get_case(measure.case)
-        assert case is not None, measure.case
-        _tell_of_measure(LetterKind.MEASURE_LIFTED, case, measure, desk=desk, at=at)
+    assert network is not None, "asked of addresses only"
+    if measure.customer not in accounts_on(network, at=at):
+        want_lifted(measure.key, why=f"{measure.customer} no longer holds {network}.", at=at, actor="worker")
 
 
 def _follow_planned(key: str, *, at: datetime) -> None:
@@ -351,8 +371,7 @@ def _follow_fixed(key: str, *, desk: Desk, at: datetime) -> None:
 
 def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: Desk, at: datetime) -> None:
     customer = get_customer(case.customer)
-    unspeakable = case.resource == SEALED_MATTER and measure.selector.network is None
-    if customer is not None and not unspeakable:
+    if customer is not None:
         tell_customer(
             kind, case=case, customer=customer, desk=desk, at=at, actor="worker",
             once=f"{kind}:{measure.key}", measure=measure,
@@ -395,12 +414,14 @@ def close(key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime,
         customer = get_customer(case.customer)
         if customer is not None and letters_were_sent(key):
             tell_customer(LetterKind.CASE_CLOSED, case=case, customer=customer, desk=desk, at=at, actor=actor)
-        for report in reports_of_case(key):
-            for incident in report.incidents if report.outcome is not ReportOutcome.SEALED else ():
-                if incident.outcome is not ReportOutcome.DUPLICATE:
-                    set_incident(
-                        incident.key, outcome=_TOLD[outcome], reason=outcome.upper(), case=key, at=at, actor=actor
-                    )
+        told = [
+            incident.key
+            for report in reports_of_case(key)
+            if report.outcome is not ReportOutcome.SEALED
+            for incident in report.incidents
+            if incident.case == key and incident.outcome is not ReportOutcome.DUPLICATE
+        ]
+        set_incidents(told, outcome=_TOLD[outcome], reason=outcome.upper(), case=key, at=at, actor=actor)
         _tell_outcome(key, desk=desk, at=at)
         return case
 

@@ -197,7 +197,7 @@ def _compare_letters(
     wanted: Counter[LetterKind] = Counter()
     declared = [i for p in theirs for n, i in enumerate(p.told.expected.incidents) if p.cases.get(n) == case.key]
     told = any(i.outcome in _ENDED or i.outcome is ReportOutcome.FORWARDED for i in declared)
-    wanted[LetterKind.NOTICE] = max(1, sum(x.kind is LetterKind.NOTICE for x in sent)) if told else 0
+    wanted[LetterKind.NOTICE] = _notices(case, theirs) if told else 0
     wanted[LetterKind.EXTENSION_GRANTED] = int(Answer.NEED_TIME in did)
     wanted[LetterKind.DISPUTE_RECEIVED] = sum(m.does in (Answer.DISPUTE, Answer.WRONG_CUSTOMER) for m in moves)
     wanted[LetterKind.REMINDER] = int(Review.AGAINST_CUSTOMER in did)
@@ -210,6 +210,21 @@ def _compare_letters(
             played.wrong.append(f"letters to the customer of {case.key} were {said or 'none'}, not {meant or 'none'}")
         _delivered(played, sent, arrived, readers)
         played.letters += [str(x.kind) for x in sent]
+
+
+def _notices(case: Case, theirs: Sequence[Played]) -> int:
+    """One letter for each complaint that names something which no earlier complaint of the case has named."""
+    named: set[str | None] = set()
+    letters = 0
+    for played in sorted(theirs, key=lambda p: p.told.at):
+        places = {
+            i.source or i.url or i.domain
+            for n, i in enumerate(played.told.expected.incidents)
+            if played.cases.get(n) == case.key
+        }
+        letters += not places <= named
+        named |= places
+    return letters
 
 
 def _delivered(

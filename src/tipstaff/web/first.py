@@ -1,6 +1,7 @@
 """A first log-in without a password in any file: a one-time link by which a person sets their own."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
-from tipstaff.procedures.staffing import note_staff_change
+from tipstaff.procedures.staffing import PROGRAMS, note_staff_change
 from tipstaff.words import Role
 
 from .models import FirstLink
@@ -22,6 +23,18 @@ FIRST_ROLES = frozenset({Role.ADMINISTRATOR, Role.LEAD})
 
 class FirstLinkGone(Exception):
     """This link was used already, has expired or was never made; ask for a new one."""
+
+
+class NameOfAProgram(ValueError):
+    """No person is called what a program is called in the record; the message names it."""
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,40}")
+"""Log-in names that are given out here."""
+
+
+def has_account(name: str) -> bool:
+    return User.objects.filter(username=name).exists()
 
 
 def needs_first() -> bool:
@@ -37,6 +50,8 @@ def make_first_token(
 
     `actor` stands in the record as who made it: whoever holds the link can be that person once.
     """
+    if name in PROGRAMS:
+        raise NameOfAProgram(f"{name} is what a program is called in the record; choose another name.")
     with transaction.atomic():
         user, made = User.objects.get_or_create(username=name)
         if made:

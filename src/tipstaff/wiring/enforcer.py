@@ -2,9 +2,10 @@
 
 import logging
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
+from django.db import InterfaceError, OperationalError
 
 from tipstaff import wiring
 from tipstaff.config import DeviceConfig
@@ -16,6 +17,8 @@ from tipstaff.words import Measure
 
 log = logging.getLogger("tipstaff.enforcer")
 
+AGAIN_SECONDS = 30.0
+"""After a fault in a driver itself its device is left alone for so long."""
 ROUND_SECONDS = 5.0
 """A device is looked at this often even when nobody calls, so that drift does not last."""
 
@@ -65,6 +68,13 @@ class Enforcer:
             except Fenced:
                 self._fences.pop(device.name, None)
                 self._say(device.name, "another enforcer has taken over")
+                continue
+            except (OperationalError, InterfaceError):
+                raise  # The database itself: no device would go better now.
+            except Exception as why:  # - a driver's fault stops its own device only
+                log.exception("%s: its driver failed", device.name)
+                self._again_at[device.name] = now + timedelta(seconds=AGAIN_SECONDS)
+                self._say(device.name, f"its driver failed: {type(why).__name__}: {why}")
                 continue
             if done.again_at is not None:
                 self._again_at[device.name] = done.again_at

@@ -6,6 +6,7 @@ whose worker was killed stays `doing` and procrastinate leaves it there, so `swe
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
@@ -17,8 +18,9 @@ from procrastinate.tasks import Task, configure_task
 
 from tipstaff import wiring
 from tipstaff.enforcement.operations import CHANNEL
+from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import complaint, posting, suspension
+from tipstaff.procedures import complaint, posting, returned, suspension
 from tipstaff.wiring import mail
 
 log = logging.getLogger("tipstaff.worker")
@@ -27,6 +29,8 @@ HEARTBEAT_SECONDS = 2.0
 STALLED_AFTER_SECONDS = 8.0
 """A worker whose heartbeat is older than this is taken for dead."""
 ATTEMPTS_MAX = 10
+UNREAD_AT_A_TIME = 50
+UNREAD_FOR_LONG = timedelta(minutes=10)
 WORKERS_LOCK = 0x71_95_77_0B
 """Advisory lock: each worker shares it while it lives, so whoever gets it alone knows that no other worker does."""
 
@@ -41,8 +45,14 @@ WORKERS_LOCK = 0x71_95_77_0B
 )
 def understand(context: JobContext, key: str) -> None:
     """Read and judge a report; what fails to the last goes to a person, so that no report is lost in a queue."""
+    if context.job.attempts >= ATTEMPTS_MAX:
+        # Whatever it does to whoever reads it, it is not done once more: a mail may kill the process itself.
+        words = f"The reader was stopped {context.job.attempts} times while it read this."
+        complaint.hand_to_person(key, why=words, desk=wiring.desk(), at=wiring.now())
+        return
     try:
         complaint.understand(key, desk=wiring.desk(), at=wiring.now())
+        returned.take_back(key, desk=wiring.desk(), at=wiring.now())
     except Exception as why:  # - the job's door: the input is kept, and a person is told
         if context.job.attempts + 1 < ATTEMPTS_MAX or isinstance(why, (OperationalError, InterfaceError)):
             raise
@@ -74,6 +84,8 @@ def look_round(key: str) -> None:
     posting.start_clocks()
     suspension.deadlines_pass(desk=wiring.desk(), at=wiring.now())
     suspension.follow(desk=wiring.desk(), at=wiring.now())
+    for key in unread(limit=UNREAD_AT_A_TIME, before=wiring.now() - UNREAD_FOR_LONG):
+        defer("understand", key)  # Queued already, as a rule; if its job is gone, it is not lost with it.
     defer("letters", "all")
 
 
@@ -126,14 +138,23 @@ transaction."""
 
 
 def defer(job: str, key: str) -> None:
-    """Ask for `job` in the caller's transaction; it runs once that is committed."""
+    """Ask for `job`; it runs once the caller's transaction is committed, and not if it never is."""
     if job == "enforce":
         with connection.cursor() as cursor:
             # The enforcer takes no jobs: what it does is found in the plans, not in a queue.
             cursor.execute(f"NOTIFY {CHANNEL}")
         return
+    if job in _QUEUED_ONCE and connection.in_atomic_block:
+        # Its place in the queue is one row for everybody. Taken within the transaction it would be held as long as that
+        # lasts, across all other locks. A process that dies between the two is made good by the next tick.
+        transaction.on_commit(lambda: _ask(job, key))
+    else:
+        _ask(job, key)
+
+
+def _ask(job: str, key: str) -> None:
     task = _TASKS[job]
-    queueing_lock = job if job in _QUEUED_ONCE else None
+    queueing_lock = job if job in _QUEUED_ONCE else f"{job} {key}"
     asked = configure_task(
         name=job, job_manager=_manager, queue=task.queue, lock=task.lock, queueing_lock=queueing_lock
     )

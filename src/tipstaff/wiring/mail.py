@@ -45,6 +45,7 @@ def post_next() -> Letter | None:
         worker=worker_name(),
         now=wiring.now,
         link=wiring.portal_link,
+        first=posting.hold_case_of,
         on_sent=posting.start_clock_of,
         sender_name=f"{own.operator.name} abuse desk",
     )

@@ -257,8 +257,15 @@ class ProbeResult:
     """What real traffic showed. None means that it was not probed."""
 
     target_stopped: bool | None
+    """In every direction that the measure has."""
     neighbour_works: bool | None
     detail: str = ""
+    target_free: bool | None = None
+    """It gets through in every direction; left out, it is the opposite of `target_stopped`."""
+
+    def __post_init__(self) -> None:
+        if self.target_free is None and self.target_stopped is not None:
+            object.__setattr__(self, "target_free", not self.target_stopped)
 
     @property
     def proves_in_force(self) -> bool:
@@ -266,7 +273,12 @@ class ProbeResult:
 
     @property
     def proves_lifted(self) -> bool:
-        return self.target_stopped is False
+        return self.target_free is True
+
+    @property
+    def contradicts_lift(self) -> bool:
+        """The target is stopped somewhere while its neighbour works, so it is not the probe's own way that failed."""
+        return self.target_free is False and self.neighbour_works is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from hypothesis import strategies as st
 
-from tipstaff.policy.clauses import Actor, Clause, Clock, ClockKind, ClockUnit, Edition, Opens, PortOf, Subject
+from tipstaff.policy.clauses import Clause, ClauseKind, Clock, ClockKind, ClockUnit, Edition, Opens, PortOf, Subject
 from tipstaff.policy.remedies import Footprint
 from tipstaff.policy.strikes import Escalation, Repeats
 from tipstaff.words import (
@@ -55,7 +55,7 @@ def clauses(draw: st.DrawFn, number: int) -> Clause:
         rows=tuple(draw(st.sets(st.sampled_from([9, 40, 81, 18, 30, 34, 46, 79]), min_size=1, max_size=2))),
         title=f"Clause {number}",
         text="Do not.",
-        acts=draw(st.sampled_from([Actor.USER] * 4 + [Actor.OPERATOR])),
+        kind=draw(st.sampled_from([ClauseKind.CONDUCT] * 4 + [ClauseKind.PROCEDURE])),
         applies_to=tuple(draw(st.sets(st.sampled_from(TYPES), max_size=3))),
         subject=draw(st.none() | st.sampled_from(Subject)),
         group=draw(st.sampled_from(GROUPS)),

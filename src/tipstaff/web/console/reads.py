@@ -16,6 +16,8 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.registry import queries as registry
 from tipstaff.words import (
+    Admission,
+    AdmissionState,
     Candidate,
     Case,
     CaseState,
@@ -158,7 +160,9 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
     by_state = cases.count_by_state() if by_state is None else by_state
     reports = intake.count_by_outcome().get(ReportOutcome.WITH_A_PERSON, 0)
     letters = notices.count_by_state()
-    return sum(by_state.get(s, 0) for s in NEEDS_PERSON) + reports + sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
+    measures = len(refused_measures()) + len(enforcement.list_still_stopped(limit=100))
+    people = sum(by_state.get(s, 0) for s in NEEDS_PERSON) + registry.count_waiting_admissions()
+    return people + reports + measures + sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
 
 
 TROUBLED_LETTERS = (LetterState.IN_DOUBT, LetterState.REFUSED)
@@ -237,10 +241,13 @@ class Inbox:
     letters: list[Letter]
     measures: list[Measure]
     still_stopped: list[Measure]
+    admissions: list[Admission]
 
     @property
     def empty(self) -> bool:
-        return not (self.reports or self.cases or self.letters or self.measures or self.still_stopped)
+        return not (
+            self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
+        )
 
 
 def inbox() -> Inbox:
@@ -248,9 +255,17 @@ def inbox() -> Inbox:
         reports=intake.list_reports(outcome=ReportOutcome.WITH_A_PERSON, limit=100),
         cases=_with_why(cases.list_cases(states=NEEDS_PERSON, order="severity", limit=100)),
         letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
-        measures=enforcement.list_measures(state=MeasureState.FAILED, limit=100),
+        measures=refused_measures(),
         still_stopped=enforcement.list_still_stopped(limit=100),
+        admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
     )
+
+
+def refused_measures() -> list[Measure]:
+    """Measures that a guard refused, while their case is open: afterwards nobody need do anything about them."""
+    refused = enforcement.list_measures(state=MeasureState.FAILED, limit=100)
+    states = cases.states_of({m.case for m in refused})
+    return [m for m in refused if states.get(m.case) is not CaseState.CLOSED]
 
 
 def _with_why(waiting: list[Case]) -> list[tuple[Case, str]]:
@@ -336,10 +351,7 @@ def case_page(key: str) -> CasePage | None:
         case=case,
         steps=tell_all(entries),
         next_step=rules.WHAT_NEXT[case.state],
-        reports=[
-            InCase(report=r, evidence=ledger.get_evidence(r.evidence), incidents=r.incidents)
-            for r in intake.reports_of_case(key)
-        ],
+        reports=_in_case(intake.reports_of_case(key)),
         letters=notices.letters_of_case(key),
         measures=enforcement.measures_of_case(key),
         notes=cases.notes_of(key),
@@ -352,6 +364,11 @@ def case_page(key: str) -> CasePage | None:
         weighed=weighed_in(entries),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
     )
+
+
+def _in_case(reports: list[Report]) -> list[InCase]:
+    evidence = ledger.get_evidences(r.evidence for r in reports)
+    return [InCase(report=r, evidence=evidence.get(r.evidence), incidents=r.incidents) for r in reports]
 
 
 def edition_of(id: str) -> Edition | None:
@@ -368,8 +385,8 @@ def clause_of(edition: Edition | None, id: str) -> Clause | None:
 
 
 def attribution_in(entries: Sequence[Entry]) -> Attributed | None:
-    """The newest judgement among the entries that named this case's holder."""
-    for entry in reversed(entries):
+    """The judgement that opened the case; later reports of it have their own."""
+    for entry in entries:
         if entry.what == "incident.judged" and entry.detail.get("customer"):
             proof, window = entry.detail.get("proof"), entry.detail.get("window")
             earliest, latest = window if isinstance(window, list) and len(window) == 2 else (None, None)

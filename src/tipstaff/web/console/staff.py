@@ -1,6 +1,5 @@
 """Accounts of staff: who may log in, and in which roles."""
 
-import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -12,15 +11,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.procedures.staffing import note_staff_change
+from tipstaff.procedures.staffing import PROGRAMS, note_staff_change
 from tipstaff.words import Role
 
 from ..asked import asked_text
-from ..first import make_first_token
+from ..first import NAME, make_first_token
 from ..pages import show_console
 from ..roles import ABILITIES, STAFF_ROLES, Ability, StaffRequest, give_roles, needs
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +50,11 @@ def staff(request: StaffRequest) -> HttpResponse:
 def add(request: StaffRequest) -> HttpResponse:
     """Add a colleague and show a one-time link by which they set their password."""
     name = asked_text(request.POST, "name").lower()
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         messages.error(request, "A log-in name has small letters, digits, dots and dashes, 2 to 41 of them.")
+        return redirect("console:staff")
+    if name in PROGRAMS:
+        messages.error(request, f"{name} is what a program is called in the record; choose another name.")
         return redirect("console:staff")
     if User.objects.filter(username=name).exists():
         messages.error(request, f"{name} is there already.")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import editions, replays, staff, views
+from . import editions, importing, registry, replays, staff, views
 
 app_name = "console"
 urlpatterns = [
@@ -23,17 +23,24 @@ urlpatterns = [
     path("letters/<str:key>", views.letter, name="letter"),
     path("letters/<str:key>/again", views.send_again, name="send_again"),
     path("letters/<str:key>/arrived", views.did_arrive, name="did_arrive"),
-    path("customers", views.customers, name="customers"),
-    path("customers/<str:key>", views.customer, name="customer"),
+    path("customers", registry.customers, name="customers"),
+    path("customers/add", registry.add, name="customer_add"),
+    path("customers/<str:key>", registry.customer, name="customer"),
+    path("customers/<str:key>/<slug:action>", registry.act, name="customer_act"),
+    path("import", importing.import_file, name="import"),
+    path("changes", registry.changes, name="changes"),
+    path("changes/<str:key>/undo", registry.undo, name="undo"),
+    path("admissions", registry.admissions, name="admissions"),
+    path("admissions/<str:key>/decide", registry.decide, name="admission_decide"),
     path("measures", views.measures, name="measures"),
     path("measures/<str:key>", views.measure, name="measure"),
     path("measures/<str:key>/lift", views.lift, name="lift"),
     path("measures/<str:key>/taken-as-lifted", views.take_as_lifted, name="take_as_lifted"),
     path("policy", views.policy, name="policy"),
-    path("editions", editions.editions, name="editions"),
-    path("editions/<str:id>/<slug:action>", editions.step, name="edition_step"),
     path("policy/replay", replays.replay, name="replay"),
     path("policy/shadow", replays.shadow, name="shadow"),
+    path("editions", editions.editions, name="editions"),
+    path("editions/<str:id>/<slug:action>", editions.step, name="edition_step"),
     path("record", views.record, name="record"),
     path("sealed", views.sealed, name="sealed"),
     path("health", views.health, name="health"),

@@ -6,6 +6,7 @@ one. They run behind the prefixes of the settings and send nothing to anybody el
 """
 
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ Call = tuple[str, str, str, int]
 """(protocol, source address or empty, address, port)."""
 
 _WAIT_SECONDS = 0.5
+_LISTENS_WITHIN_SECONDS = 20.0
 _NEIGHBOURS = 6
 
 
@@ -55,6 +57,7 @@ def probe_rule(rule: Rule, *, vantage: Vantage, in_force: Sequence[table.Element
         target_stopped=_all_or_none([r.target_stopped for r in results]),
         neighbour_works=_all_or_none([r.neighbour_works for r in results]),
         detail=detail,
+        target_free=_all_or_none([r.target_free for r in results]),
     )
 
 
@@ -146,6 +149,8 @@ def _converse(
     ) as ear:
         try:
             assert ear.stdout is not None
+            if not select.select([ear.stdout], [], [], _LISTENS_WITHIN_SECONDS)[0]:
+                raise ValueError(f"the listener did not start within {_LISTENS_WITHIN_SECONDS:g} s")
             line = ear.stdout.readline()
             if not line:
                 assert ear.stderr is not None
