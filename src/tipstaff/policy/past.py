@@ -62,7 +62,6 @@ def keep_question(
         "confidence": None if allegation.confidence == 1.0 else allegation.confidence,
         "strikes": history.cases_before or None,
         "trust": None if trust is None else _kept_trust(trust),
-        "cited": allegation.cited,
     }
     return {name: value for name, value in kept.items() if value is not None}
 

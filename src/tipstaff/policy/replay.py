@@ -84,7 +84,6 @@ def ask_again(question: PastQuestion, edition: Edition) -> Verdict:
         received_at=question.received_at,
         cited=question.allegation.cited,
         trust=question.trust,
-        cited=question.allegation.cited,
     )
 
 

@@ -41,7 +41,6 @@ def ask_in_the_shadow(
         received_at=received_at,
         cited=allegation.cited,
         trust=trust,
-        cited=allegation.cited,
     )
     how = differences(treatment_of(verdict), treatment_of(other))
     if how:
