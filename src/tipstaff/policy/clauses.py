@@ -235,9 +235,9 @@ class Edition:
     introduction: str
     clauses: tuple[Clause, ...]
     clocks: tuple[Clock, ...] = ()
+    translations: tuple[Translation, ...] = ()
     repeats: tuple[Repeats, ...] = ()
     """How repetition is treated, for the clause groups that the edition names."""
-    translations: tuple[Translation, ...] = ()
     digest: str = ""
     """SHA-256 (hex) over the edition's files in canonical form."""
     verdicts: dict[tuple[object, ...], Verdict] = field(default_factory=dict, init=False, repr=False)

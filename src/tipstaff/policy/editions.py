@@ -124,9 +124,8 @@ def read_files(files: Mapping[str, bytes], *, where: str = "", thorough: bool = 
         check_together(clauses)
     if not problems:
         check_names(edition, head, clauses)
-    translations = [
-        read_translation(table, edition) for name, table in tables.items() if name.startswith("locales/") and table
-    ]
+    said = [] if problems else [table for name, table in tables.items() if name.startswith("locales/") and table]
+    translations = [read_translation(table, edition) for table in said]
     if problems:
         raise BadEdition(problems)
     return replace(edition, translations=tuple(translations), digest=digest_of(files.items()))

@@ -1,7 +1,7 @@
 """An edition of the policy goes its way: drafted, approved by somebody else, compiled, announced, posted, accepted."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -13,14 +13,20 @@ from tipstaff.notices.operations import queue_letter
 from tipstaff.policy import Edition, deadline, edition_in_force, read_files
 from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
 from tipstaff.policy.examples import Mismatch, try_examples
+from tipstaff.policy.replay import differences as how
 from tipstaff.registry.queries import list_customers
 from tipstaff.words import Customer, EditionOnRecord, LetterKind, Standing
 
 from .desk import Desk
-from .effects import judge_past
+from .replaying import replay_past
 
 ANNOUNCE_CLOCK = "policy.announce"
 """The clock of an edition that says how long before it counts a change is announced."""
+
+
+PAST = timedelta(days=180)
+"""So far back compiling goes to see what a draft would have changed; `tipstaff policy replay` goes further."""
+PAST_MAX = 1_000_000
 
 
 class ExamplesDoNotHold(ValueError):
@@ -72,7 +78,7 @@ def compile(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord
         raise ExamplesDoNotHold(mismatches)
     in_force = edition_in_force(desk.editions, at=at)
     changed, otherwise = compare(in_force, edition)
-    past = judge_past(in_force, edition)
+    past = replay_past(edition, since=at - PAST, until=at, desk=desk, listed_max=50, judged_max=PAST_MAX)
     return operations.note_compiled(
         id,
         effects={
@@ -81,8 +87,8 @@ def compile(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord
             "changes": len(changed),
             "examples_judged_otherwise": len(otherwise),
             "past_judged": past.judged,
-            "past_judged_otherwise": len(past.otherwise),
-            "first_of_them": [list(each) for each in past.otherwise[:50]],
+            "past_judged_otherwise": past.different,
+            "first_of_them": [[each.key, "; ".join(how(each.before, each.after))] for each in past.listed],
         },
         at=at,
         actor=actor,

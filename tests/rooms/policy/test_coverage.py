@@ -148,7 +148,8 @@ def test_an_unknown_clause_is_one_sentence() -> None:
 
 def test_an_edition_with_an_example_that_does_not_hold_is_refused(tmp_path: Path) -> None:
     copy = tmp_path / "mine"
-    (copy / "clauses").mkdir(parents=True)
+    for part in ("clauses", "locales"):
+        (copy / part).mkdir(parents=True)
     for file in SHIPPED.rglob("*.toml"):
         (copy / file.relative_to(SHIPPED)).write_bytes(file.read_bytes())
     spam = copy / "clauses" / "mail.unsolicited.toml"

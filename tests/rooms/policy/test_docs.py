@@ -20,7 +20,7 @@ def test_every_reason_and_disposition_has_its_row(word: Reason | Disposition) ->
 
 def test_every_key_of_an_edition_is_explained() -> None:
     keys: set[str] = set()
-    for file in SHIPPED.rglob("*.toml"):
+    for file in (f for f in SHIPPED.rglob("*.toml") if f.parent.name != "locales"):
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         keys |= table.keys() | table.get("parameters", {}).keys()
     for key in keys - {"id", "introduction", "example", "parameters", "clocks"}:
