@@ -19,6 +19,9 @@ EXPLAINED: tuple[type[enum.Enum], ...] = (
     words.ReportOutcome,
     words.AttributionReason,
     words.Grade,
+    words.Use,
+    words.Ending,
+    words.SubjectKind,
     words.Reason,
     words.Disposition,
     words.CaseState,
@@ -43,7 +46,7 @@ def test_every_reason_and_state_is_explained(member: enum.Enum) -> None:
     assert rows, f"{type(member).__name__}.{member.name} needs a row in a table of docs/explain"
 
 
-@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers"])
+@pytest.mark.parametrize("group", ["tipstaff.parsers", "tipstaff.drivers", "tipstaff.sources"])
 def test_every_plug_in_is_named(group: str) -> None:
     names = [point.name for point in entry_points(group=group)]
     assert names, "the package is installed"
@@ -99,9 +102,11 @@ def test_the_variables_that_are_named_exist() -> None:
         "TIPSTAFF_TEST_PROCESSES",
         "TIPSTAFF_WEB_PROT",  # the example of a mistake
     }
-    values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "URL": "postgresql:///x", "STARTTLS": "true"}
+    values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "STARTTLS": "true", "ADDRESS": "x@example.net"}
+    values |= {"OVERRIDE": "x@example.net", "RECIPIENTS": "@example.net", "TIPSTAFF_DATABASE_URL": "postgresql:///x"}
+    values |= {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_WEB_PUBLIC_URL": "https://example.net"}
     together = {"TIPSTAFF_MAIL_OUT_DKIM_SELECTOR", "TIPSTAFF_MAIL_OUT_DKIM_KEY_FILE"}
     for name in settings - others:
         # An unknown one is refused by name.
         named = together if name in together else {name}
-        load(None, {each: values.get(each.rpartition("_")[2], "x") for each in named})
+        load(None, {each: values.get(each, values.get(each.rpartition("_")[2], "x")) for each in named})

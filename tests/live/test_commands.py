@@ -170,3 +170,30 @@ def test_letters_are_read_before_the_first_one_may_go_out(home: Home, tmp_path: 
     assert [part.get_content_type() for part in mail.walk()][1:] == ["text/plain", "text/html"]
     assert "d=operator.example.net" in mail["DKIM-Signature"]
     assert "there is no letter" in home.run("letters", "show", "L-999999", code=1).stderr
+
+
+def test_one_folder_takes_one_tipstaff_and_is_not_replaced_under_it(home: Home, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.dump"
+    with home.up():
+        other = Home(home.data)
+        assert "runs on" in other.run("up", code=1).stderr
+        home.run("backup", str(kept))
+        assert "stop it first" in home.run("restore", "--yes", str(kept), code=1).stderr
+    home.run("restore", "--yes", str(kept))
+
+
+def test_a_log_in_link_is_for_somebody_who_is_there(home: Home) -> None:
+    assert "/first/" in home.run("login-link").stdout, "the first administrator"
+    assert "Nobody is called 'amin'" in home.run("login-link", "amin", code=2).stderr
+    assert "small letters" in home.run("login-link", "--new", "we ird", code=2).stderr
+    assert "what a program is called" in home.run("login-link", "--new", "worker", code=1).stderr
+    made = home.run("login-link", "--new", "lena")
+    assert "new account" in made.stderr
+    assert "/first/" in home.run("login-link", "lena").stdout
+
+
+def test_what_a_device_may_never_touch_is_read_before_anything_starts(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "tipstaff.toml"
+    file.write_text('[[devices]]\nname = "edge1"\ndriver = "memory"\nprotected = ["192.0.2.300"]\n')
+    for command in ("check", "up"):
+        assert "protected: '192.0.2.300'" in home.run("-c", str(file), command, code=1).stderr

@@ -9,7 +9,7 @@ from django.db import IntegrityError, InternalError, ProgrammingError, connectio
 from tests.procedures.office import ADDRESS_OF_REPRESENTATIVE, DAY, HOUR, NOON, Office
 from tipstaff import wiring
 from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, WrongStep, accept
-from tipstaff.editions.queries import acceptances_of, count_accepted, get_edition, list_editions, posted_editions
+from tipstaff.editions.queries import count_accepted, first_uses_of, get_edition, list_editions, posted_editions
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
 from tipstaff.policy import BadEdition, deadline, edition_files, edition_folders
@@ -231,7 +231,7 @@ def test_the_first_use_after_posting_counts_as_acceptance_and_is_on_record_once(
     assert not editions.note_use("acct-1", edition=edition, shown_by="seen", at=NOON - HOUR), "it did not count yet"
     report = office.complain(ADDRESS, at=NOON + 3 * HOUR, happened=NOON + HOUR)
     assert office.case_of(report).state is CaseState.OPENED
-    [accepted] = acceptances_of("acct-1")
+    [accepted] = first_uses_of("acct-1")
     assert (accepted.edition, accepted.digest) == ("2026-07", posted.digest)
     assert accepted.accepted_at == NOON + HOUR, "the use, not when we learned of it"
     assert accepted.shown_by == report.incidents[0].key

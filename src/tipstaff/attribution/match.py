@@ -27,6 +27,9 @@ FUTURE_CLOCK_ERROR = timedelta(minutes=10)
 PROOF_ROWS_MAX = 64
 """An answer that names nobody shows so many rows at most, of as many holders as it can."""
 
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132}
+"""IANA numbers of the names that reporters use."""
+
 _PORTS = (0, 65536)
 _TICK = timedelta(microseconds=1)
 _ORDER = {Tier.OPERATOR: 0, Tier.RESELLER: 1, Tier.CUSTOMER: 2}
@@ -40,6 +43,17 @@ class Window:
     latest: datetime
     assumed: bool
     """True when no usable time was stated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Who held this address and port then?"""
+
+    address: IPv4Address | IPv6Address
+    port: int | None = None
+    protocol: int | None = None
+    """IANA protocol number."""
+    moment: Moment | None = None
 
 
 def window_of(moment: Moment | None, *, received_at: datetime) -> Window:
@@ -68,7 +82,7 @@ def attribute(
         port = None  # Port 0 is no port (RFC 6335 section 6): reporters write it for "unknown".
     if address is None:
         return _nobody(Grade.NONE, AttributionReason.NO_ADDRESS, window)
-    rows = _relevant(holdings, address=_unmapped(address), port=port, window=window)
+    rows = _relevant(holdings, address=plain_address(address), port=port, window=window)
     if records_begin_at is None and not rows:
         return _nobody(Grade.NO_DATA, AttributionReason.BEFORE_RECORDS, window)
     if records_begin_at is not None and window.earliest < require_aware(records_begin_at):
@@ -158,7 +172,7 @@ def _question(port: int | None, window: Window) -> _Rectangle:
     return _Rectangle(window.earliest, window.latest + _TICK, first, end)
 
 
-def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """An IPv4 address written as IPv6 (RFC 4291 2.5.5.2) is the IPv4 address."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped

@@ -92,8 +92,8 @@ def outcome_when_fixed(*, measure_was_taken: bool) -> CaseOutcome:
 WHAT_NEXT: Mapping[CaseState, str] = {
     S.OPENED: "The first letter is on its way; the deadline starts when it has been handed over.",
     S.WAITING_PERSON: "A person decides what happens next; no clock acts.",
-    S.NOTIFIED: "The holder has until the deadline to answer; then the narrowest sufficient measure is planned.",
-    S.EXTENDED: "More time was given, once; then the narrowest sufficient measure is planned.",
+    S.NOTIFIED: "The holder has until the deadline; then the ladder is weighed, by the clock or by a person.",
+    S.EXTENDED: "More time was given, once; then the ladder is weighed, by the clock or by a person.",
     S.DISPUTED: "The clock stands still until a colleague has reviewed the dispute.",
     S.OVERDUE: "The deadline has passed; the narrowest sufficient measure is being weighed.",
     S.MEASURE_PLANNED: "The enforcer carries the measure out and reads it back.",

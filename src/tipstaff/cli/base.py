@@ -1,6 +1,7 @@
 """What commands share: settings, the database that they need, and Django."""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 
@@ -15,6 +16,36 @@ SUPERVISED = "TIPSTAFF_SUPERVISED"
 def read_settings() -> Config:
     """The settings of this command; raise BadSetting with one sentence."""
     return config.load(None, os.environ)
+
+
+class RunsAlready(RuntimeError):
+    """Tipstaff runs on this data folder already; the message names it and says what to do."""
+
+
+@contextlib.contextmanager
+def one_at_a_time(settings: Config) -> Iterator[None]:
+    """Hold the data folder for a program that nothing else may run beside; raise RunsAlready.
+
+    The lock goes with the process, however it ends (flock(2)).
+    """
+    folder = settings.server.data_folder
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "up.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as why:
+            raise RunsAlready(
+                f"tipstaff runs on {folder} already; stop it first, or set TIPSTAFF_DATA to another folder."
+            ) from why
+        yield
+
+
+def check_files(settings: Config) -> None:
+    """Raise BadSetting for a file that the settings name and that is not there."""
+    for key in ("password_file", "dkim_key_file"):
+        file = getattr(settings.mail_out, key)
+        if file is not None and not file.exists():
+            raise config.BadSetting(f"[mail_out] {key} is {file}, but there is no such file.")
 
 
 def start_django() -> None:

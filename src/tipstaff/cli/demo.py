@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column
 
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Supervisor
 from tipstaff.words import LetterState, MeasureState, Role
 
 from .base import database, read_settings
+from .tables import print_rows
 from .waiting import answers_http
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _play(
     log = stack.enter_context((folder / "tipstaff.log").open("a", encoding="utf-8", buffering=1))
     supervisor = Supervisor(programs(settings), write=lambda name, line: print(f"{name:>8} {line}", file=log))
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: supervisor.stop_soon())
+        signal.signal(number, lambda *_: _stop(supervisor))
     result: list[dict[str, Any]] = []
     failure: list[BaseException] = []
     over = threading.Event()
@@ -186,6 +187,11 @@ def _play(
     return result if over.is_set() else None
 
 
+def _stop(supervisor: Supervisor) -> None:
+    os.write(sys.stderr.fileno(), b"\ntipstaff: the demo is stopping\n")  # A signal handler may not print.
+    supervisor.stop_soon()
+
+
 def _tell(settings: Config, example: Example, *, quiet: bool) -> list[dict[str, Any]]:
     from tipstaff import wiring
     from tipstaff.testing import story
@@ -199,10 +205,13 @@ def _tell(settings: Config, example: Example, *, quiet: bool) -> list[dict[str, 
     day = max(DAY_START, wiring.now()).replace(microsecond=0)
     told = story.complaints(day)
     with Progress(
-        TextColumn("{task.fields[clock]}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.description}"), console=notes, transient=True, disable=quiet and not notes.is_terminal,
+        TextColumn("{task.fields[clock]}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        expand=True, console=notes, transient=True, disable=quiet and not notes.is_terminal,
     ) as bar:  # fmt: skip
         task = bar.add_task("settling in", total=len(told), clock="")
+        if not notes.is_terminal:
+            notes.print(f"Settling in; then {len(told)} complaints come in.")
         settle_in(day, at=wiring.now())
         _make_people()
 
@@ -328,23 +337,26 @@ def _summary(rows: list[dict[str, Any]], example: Example) -> dict[str, Any]:
 
 
 _SETTLED = frozenset({LetterState.SENT, LetterState.WITHDRAWN})
-_DOTS = {True: "[green]✓[/]", False: "[red]✗[/]"}
+WIDE_TABLE = 160
+"""Columns that the table of the day needs; in a narrower window each complaint is two lines."""
 
 
 def _show(rows: list[dict[str, Any]], summary: dict[str, Any], settings: Config, folder: Path) -> None:
-    table = Table(
-        title="What became of each complaint", header_style="bold", box=None, pad_edge=False, title_justify="left"
-    )
-    for column in ("", "report", "complaint", "outcome", "case", "clause", "customer", "measure"):
-        table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=8 if column else 1)
-    for row in rows:
-        cases = row["cases"]
-        table.add_row(
-            _DOTS[row["right"]], row["report"], row["title"], str(row["outcome"] or "–").replace("_", " "),
-            "\n".join(c["case"] for c in cases), "\n".join(dict.fromkeys(c["clause"] for c in cases)),
-            "\n".join(dict.fromkeys(c["customer"] for c in cases)), "\n".join(row["measures"]),
-        )  # fmt: skip
-    out.print(table)
+    out.print("[bold]What became of each complaint[/]")
+    print_rows(
+        ("", "report", "outcome", "complaint", "case", "clause", "customer", "measure"),
+        (
+            (
+                "✓" if row["right"] else "✗", row["report"], str(row["outcome"] or "–").replace("_", " "), row["title"],
+                ", ".join(c["case"] for c in row["cases"]),
+                ", ".join(dict.fromkeys(c["clause"] for c in row["cases"])),
+                ", ".join(dict.fromkeys(c["customer"] for c in row["cases"])), ", ".join(row["measures"]),
+            )
+            for row in rows
+        ),
+        head=4,
+        wide=WIDE_TABLE,
+    )  # fmt: skip
     for row in rows:
         for why in row["wrong"]:
             out.print(f"[red]✗[/] {row['id']}: {why}", markup=True)

@@ -123,7 +123,7 @@ def accepted(
     """Show which editions a customer accepted by using a service, and when; or note a use that somebody saw."""
     with database():
         from tipstaff import wiring
-        from tipstaff.editions.queries import acceptances_of
+        from tipstaff.editions.queries import first_uses_of
         from tipstaff.policy import edition_in_force
         from tipstaff.procedures import editions
         from tipstaff.registry.queries import get_customer
@@ -138,7 +138,7 @@ def accepted(
             edition = edition_in_force(wiring.editions(), at=used_at)
             new = editions.note_use(customer, edition=edition, shown_by=shown_by, at=used_at)
             typer.echo("Noted." if new else f"An earlier use under edition {edition.id} is on record already.")
-        found = acceptances_of(customer)
+        found = first_uses_of(customer)
     for each in found:
         typer.echo(f"{each.edition:<12} {_stamp(each.accepted_at)}  shown by {each.shown_by}")
     if not found:

@@ -51,6 +51,7 @@ _COMMANDS = (
     ("tipstaff.cli.running", "enforcer", "enforcer"),
     ("tipstaff.cli.demo", "demo", "demo"),
     ("tipstaff.cli.parse", "parse", "parse"),
+    ("tipstaff.cli.attribute", "attribute", "attribute"),
     ("tipstaff.cli.trace", "trace", "trace"),
     ("tipstaff.cli.record", "verify", "verify"),
     ("tipstaff.cli.record", "backup", "backup"),
@@ -60,6 +61,7 @@ _COMMANDS = (
 )
 _GROUPS = (
     ("tipstaff.cli.registry", "registry", "Customers and what they hold."),
+    ("tipstaff.cli.admission", "admission", "Who is let in, and what the terminated still use."),
     ("tipstaff.cli.policy", "policy", "Editions of the policy."),
     ("tipstaff.cli.letters", "letters", "Letters: what was written, and how it goes out."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
@@ -84,6 +86,8 @@ def main() -> None:
     except Exception as why:
         if type(why).__module__.startswith("tipstaff.") and type(why).__name__ in _TOLD_IN_A_SENTENCE:
             said = str(why)
+        elif type(why).__name__ == "OperationalError":
+            said = f"The database does not answer: {str(why).strip().splitlines()[0]}"
         elif isinstance(why, OSError) and why.filename and why.strerror:
             said = f"{why.filename}: {why.strerror}."
         else:
@@ -101,10 +105,12 @@ _TOLD_IN_A_SENTENCE = frozenset(
         "BadSetting",
         "CannotListen",
         "NoPostgres",
+        "NameOfAProgram",
         "NoSuchDriver",
         "NotYours",
         "ParserIsBroken",
         "PortTaken",
+        "RunsAlready",
     }
 )
 """Failures whose message is written for the person at the terminal. By name: importing them would need a database."""

@@ -5,16 +5,18 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
 from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.intake.reading import read
-from tipstaff.words import Allegation, Reading, ReadingOutcome
+from tipstaff.words import Allegation, Reading, ReadingOutcome, ReadingReason
 
 LARGEST_FILE_OCTETS = 100 * 1024 * 1024
 _MANY = 64
@@ -120,7 +122,7 @@ def describe(name: str, reading: Reading) -> dict[str, Any]:
     if reading.outcome is ReadingOutcome.SEALED:
         incidents: list[dict[str, Any]] = [{"type": "content/csam", "source": None, "port": None, "at": None}]
     else:
-        incidents = [_incident(x) for x in reading.allegations]
+        incidents = list(_incidents(reading))
     return {
         "file": name,
         "incidents": incidents,
@@ -128,14 +130,44 @@ def describe(name: str, reading: Reading) -> dict[str, Any]:
         "reason": reading.reason.value,
         "parser": reading.parser,
         "detail": reading.detail,
+        "confidence": min((x.confidence for x in reading.allegations), default=None),
+        "needs_person": reading.outcome is ReadingOutcome.UNREADABLE or reading.reason is ReadingReason.UNSURE,
+        "candidates": [asdict(x) | {"why": list(x.why)} for x in reading.marks],
     }
 
 
-def _incident(allegation: Allegation) -> dict[str, Any]:
+def _incidents(reading: Reading) -> Iterator[dict[str, Any]]:
+    """One object for each source that is named: of a page at an address, the address and the page.
+
+    Of an unsure reading also those of its candidates that the reader would take for a source of their own.
+    """
+    named: set[str] = set()
+    for this in reading.allegations:
+        address, item = str(this.source or ""), this.url or this.domain or ""
+        if address and (not item or address not in named):
+            yield _incident(this, address)
+        if item:
+            yield _incident(this, item)
+        named |= {address, this.domain or "", host_of(item)}
+    first = next(iter(reading.allegations), None)
+    for mark in reading.marks:
+        if first is not None and mark.chosen and mark.value not in named:
+            yield _incident(Allegation(type=first.type, moment=first.moment, confidence=mark.likelihood), mark.value)
+
+
+def host_of(url: str) -> str:
+    """The host that a URL names, or an empty text."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _incident(allegation: Allegation, source: str) -> dict[str, Any]:
     moment = allegation.moment
     return {
         "type": allegation.type,
-        "source": str(allegation.source) if allegation.source else allegation.url or allegation.domain,
+        "source": source,
         "port": allegation.source_port,
         "at": _rfc3339(moment.at) if moment else None,
         "at_error_seconds": moment.error_seconds if moment else None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .base import database
+from .base import database, one_at_a_time, read_settings
 
 
 def verify(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
@@ -51,7 +51,7 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Bring the database back as FILE has it, all or nothing. What is there now is replaced."""
-    with database():
+    with one_at_a_time(read_settings()), database():
         from django.db import connections
 
         from tipstaff.host.postgres import restore as restore_from

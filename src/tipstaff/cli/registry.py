@@ -12,50 +12,103 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tipstaff.words import Attribution, AttributionReason, Holding, ImportPreview, Moment
+from tipstaff.words import Attribution, AttributionReason, Binding, Holding, Moment
 
 from .base import database
+from .registry_changes import AS_JSON, add_commands, import_in_words, shown_reading
+from .sources import import_logs, kind_of, options_of, told
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
-
-AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
 @app.command("import")
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="CSV files; customers before what they hold.", metavar="FILE...")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="CSV files; customers before what they hold. Or a KIND of log, and its files.",
+            metavar="[KIND] FILE...",
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change; not for logs.")] = False,
+    rest: Annotated[bool, typer.Option("--rest", help="Take in the good rows of a file with bad ones.")] = False,
     as_json: AS_JSON = False,
+    source: Annotated[str, typer.Option("--source", help="The name of a log's source; left out: its kind.")] = "",
+    realm: Annotated[str, typer.Option("--realm", help="Where a log's addresses count; left out: the internet.")] = "",
+    inside_realm: Annotated[str, typer.Option("--inside-realm", help="Where a NAT's inside addresses count.")] = "",
+    zone: Annotated[str, typer.Option("--zone", help="Of a log's times that state none: Europe/Berlin.")] = "",
+    year: Annotated[int | None, typer.Option("--year", help="Of a log's times that state none.")] = None,
+    every: Annotated[
+        float | None, typer.Option("--every", help="Seconds between interim records or looks; dnsmasq's lease time.")
+    ] = None,
+    clock_error: Annotated[
+        float | None, typer.Option("--clock-error", min=0, help="Seconds; left out: estimated from arrival times.")
+    ] = None,
 ) -> None:
-    """Take in customers, services, holdings or sites; each file's header says which.
+    """Take in customers, services, holdings or sites; each file's header says which. Or logs, by their KIND.
 
     A file comes in as a whole or, with one bad row, not at all, and then no later file either. The columns:
 
     customers: key, name, \\[reseller], \\[is_reseller], \\[standing], \\[since], \\[representative_name],
-    \\[representative_email], \\[language], \\[timezone]
+    \\[representative_email], \\[language], \\[timezone], \\[phone], \\[email], \\[postal_address], \\[country]
+
+    representatives: customer, email, \\[place], \\[name], \\[language], \\[timezone], \\[phone]
+
+    users: key, customer, name, \\[email]
+
+    acceptances: customer, contract, edition, accepted_at, \\[accepted_by]
+
+    resources: resource, name, held_from, \\[scope], \\[tier], \\[customer], \\[service], \\[held_until]
 
     services: key, customer, kind, \\[label], \\[port]
 
     holdings: tier, kind, prefix, held_from, \\[held_until], \\[customer], \\[service], \\[port_first], \\[port_last]
 
     sites: host_name, address, customer, since, \\[service], \\[until]
+
+    Logs: `tipstaff registry sources` lists the kinds. A log goes on where its last reading ended; bad lines are said
+    and left out. The kind `subscribers` says whose the log-ins, circuits and MACs are: kind, value, service,
+    \\[customer], \\[since], \\[until]
     """
     with database():
         from tipstaff import wiring
+
+        kind = kind_of(files[0])
+        if kind is not None:
+            options = options_of(
+                kind, source=source, realm=realm, inside_realm=inside_realm, zone=zone, year=year, every=every,
+                clock_error=clock_error,
+            )  # fmt: skip
+            import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
+            return
         from tipstaff.procedures.admission import import_registry
 
         for file in files:
             try:
-                lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+                # With --rest the file is read as it goes in, and never held as a whole.
+                with open(file, encoding="utf-8-sig", newline="") as opened, shown_reading(file, rest) as read:
+                    preview = import_registry(
+                        read(opened) if rest else opened.read().splitlines(keepends=True), source_name=file.name,
+                        at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run, rest=rest,
+                    )  # fmt: skip
             except (OSError, UnicodeDecodeError) as why:
                 typer.echo(f"tipstaff: {file} can't be read as UTF-8 text: {why}", err=True)
                 raise typer.Exit(1) from why
-            preview = import_registry(
-                lines, source_name=file.name, at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run
-            )
-            typer.echo(json.dumps(asdict(preview)) if as_json else _in_words(preview, dry_run=dry_run))
-            if preview.refused:
+            typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
+            if preview.refused and not rest:
                 raise typer.Exit(1)
+
+
+@app.command("sources")
+def list_sources(as_json: AS_JSON = False) -> None:
+    """List the kinds of log that can be taken in: what each proves, its clock, and what it misses."""
+    from tipstaff import wiring
+
+    for kind in told(wiring.sources()):
+        if as_json:
+            typer.echo(json.dumps(kind))
+        else:
+            typer.echo(f"{kind['kind']}\n  proves {kind['proves']}\n  clock: {kind['clock']}\n  misses {kind['gaps']}")
 
 
 @app.command()
@@ -89,6 +142,8 @@ def who(
         console.print(f"Asked of {answer.earliest:%Y-%m-%d %H:%M:%S} to {answer.latest:%Y-%m-%d %H:%M:%S} UTC.")
     if answer.proof:
         console.print(_proof(answer.proof))
+    if answer.bindings:
+        console.print(_logs(answer.bindings))
 
 
 @app.command()
@@ -131,6 +186,11 @@ _REASONS = {
     AttributionReason.NOT_OUR_SPACE: "It was not our space.",
     AttributionReason.NO_ADDRESS: "No address was given.",
     AttributionReason.BEFORE_RECORDS: "The registry's records begin later.",
+    AttributionReason.ONE_SOURCE: "One holder, by the word of one source that does not prove a subscriber alone.",
+    AttributionReason.UNSEEN_END: "One holder, whose end was not seen: it may have ended before.",
+    AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
+    AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
+    AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",
 }
 
 
@@ -174,28 +234,27 @@ def _proof(rows: tuple[Holding, ...]) -> Table:
     return table
 
 
+def _logs(rows: tuple[Binding, ...]) -> Table:
+    table = _table("log", "prefix", "ports", "led to", "possible from (UTC)", "until (UTC)", "end", "file and byte")
+    for row in rows:
+        table.add_row(
+            row.source,
+            str(row.prefix),
+            f"{row.port_first}-{row.port_last}" if row.shared else "all",
+            row.subject or str(row.inside),
+            f"{row.possible_from:%Y-%m-%d %H:%M:%S}",
+            f"{row.possible_until:%Y-%m-%d %H:%M:%S}" if row.possible_until else "",
+            row.ending,
+            f"{row.file}:{row.offset}",
+        )
+    return table
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _in_words(preview: ImportPreview, *, dry_run: bool) -> str:
-    lines = [f"{preview.source}:{row.line}: {row.why}" for row in preview.refused]
-    counts = f"{preview.added} new, {preview.changed} changed, {preview.unchanged} unchanged"
-    if preview.refused:
-        lines.append(f"{preview.source}: nothing is taken in, because of {_many(len(preview.refused), 'bad row')}.")
-    elif dry_run:
-        lines += [f"  {change}" for change in preview.changes]
-        lines.append(f"{preview.source}: would be {_many(preview.rows, 'row')} of {preview.kind}: {counts}.")
-    else:
-        lines.append(f"{preview.source}: {_many(preview.rows, 'row')} of {preview.kind}: {counts}.")
-    return "\n".join(lines)
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _plain(answer: Attribution) -> dict[str, Any]:
@@ -207,3 +266,6 @@ def _json(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return str(value)
+
+
+add_commands(app)

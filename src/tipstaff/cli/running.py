@@ -11,7 +11,7 @@ from rich.console import Console
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Program, Supervisor
 
-from .base import SUPERVISED, database, keep_database_up
+from .base import SUPERVISED, check_files, database, keep_database_up, one_at_a_time, read_settings
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -44,13 +44,16 @@ def check_before_start(settings: Config) -> None:
     check_port(settings.web.host, settings.web.port, "[web] port (TIPSTAFF_WEB_PORT)")
     check_port(settings.mail_in.host, settings.mail_in.smtp_port, "[mail_in] smtp_port (TIPSTAFF_MAIL_IN_SMTP_PORT)")
     check_port(settings.mail_in.host, settings.mail_in.lmtp_port, "[mail_in] lmtp_port (TIPSTAFF_MAIL_IN_LMTP_PORT)")
+    check_files(settings)
     wiring.installed_editions()
     wiring.drivers()
+    for device in settings.devices:
+        wiring.protected(device)
 
 
 def up() -> None:
     """Start everything on this machine: database, web, intake, worker, enforcer. Ctrl-C stops it."""
-    with database() as settings:
+    with one_at_a_time(read_settings()), database() as settings:
         check_before_start(settings)
         supervisor = Supervisor(programs(settings), write=write_line)
 
@@ -98,7 +101,10 @@ def _greet(settings: Config) -> None:
     )
     if not settings.mail_out.host:
         out.print("[bold]Letters[/]      are written and held: set \\[mail_out] host to let them out")
-    if not settings.devices:
+    if settings.devices:
+        named = ", ".join(f"{device.name} ({device.driver})" for device in settings.devices)
+        out.print(f"[bold]Devices[/]      {named}")
+    else:
         out.print("[bold]Devices[/]      none: add \\[\\[devices]] to let measures reach one")
     out.print("Ctrl-C stops everything.\n")
 

@@ -10,13 +10,13 @@ WIDE = 120
 """Columns of a window in which a table can be read."""
 
 
-def print_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], *, head: int = 1) -> None:
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], *, head: int = 1, wide: int = WIDE) -> None:
     """Print `rows` under `columns`. In a narrow window each row is a paragraph whose first line is its `head` cells.
 
     Into a file or a pipe goes the narrow form, whose lines no width breaks.
     """
     console = Console(soft_wrap=False, highlight=False, markup=False)
-    if console.is_terminal and console.width >= WIDE:
+    if console.is_terminal and console.width >= wide:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             table.add_column(column, overflow="fold")

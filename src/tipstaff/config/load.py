@@ -6,9 +6,10 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .shape import Config, DeviceConfig
 
@@ -125,7 +126,8 @@ def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False) -> A
         raise BadSetting(f'{where} is {given!r}, but it takes a list of texts, for example ["a", "b"].')
     words = {int: "a whole number", bool: "true or false", str: "a text in quotes"}
     if hint in words and type(given) is not hint:
-        raise BadSetting(f"{where} is {given!r}, but it takes {words[hint]}.")
+        shown = str(given).lower() if isinstance(given, bool) else repr(given)
+        raise BadSetting(f"{where} is {shown}, but it takes {words[hint]}.")
     return given
 
 
@@ -172,6 +174,7 @@ def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, s
             lowest = -1 if section == "mail_in" else 0
             if f.name.endswith("port") and not lowest <= value <= 65535:
                 raise BadSetting(f"{where(section, f.name)} is {value}, but a port is a number from {lowest} to 65535.")
+    _check_values(config, where)
     mail_in = config.mail_in
     if mail_in.memory_mib < mail_in.max_mib:
         raise BadSetting(
@@ -180,13 +183,59 @@ def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, s
         )
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
-        raise BadSetting("TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name.")
+        named = "environment: TIPSTAFF_DATABASE_URL"
+        place = named if "TIPSTAFF_DATABASE_URL" in environ else where("server", "database_url")
+        raise BadSetting(f"{place} does not begin with postgresql://; write postgresql://user@host/name.")
+    level = environ.get("TIPSTAFF_LOG_LEVEL", "INFO")
+    if level not in _LEVELS:
+        raise BadSetting(f"environment: TIPSTAFF_LOG_LEVEL is {level!r}, but it takes one of {', '.join(_LEVELS)}.")
     if bool(config.mail_out.dkim_selector) != bool(config.mail_out.dkim_key_file):
         raise BadSetting("[mail_out] dkim_selector and dkim_key_file go together: set both, or neither.")
     secrets = {"mail password": config.mail_out.password_file, "DKIM key": config.mail_out.dkim_key_file}
     for what, file in secrets.items():
         if file and file.exists() and file.stat().st_mode & 0o077:
             raise BadSetting(f"{file}: others can read the {what}; run chmod 600 on the file.")
+
+
+def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
+    """What is of the right type and still cannot be meant."""
+
+    def refuse(section: str, key: str, wants: str) -> None:
+        value = getattr(getattr(config, section), key)
+        raise BadSetting(f"{where(section, key)} is {value!r}, but {wants}.")
+
+    if not config.operator.name.strip():
+        refuse("operator", "name", "letters are signed with it")
+    if not _ADDRESS.fullmatch(config.operator.abuse_address):
+        refuse("operator", "abuse_address", "it takes a mail address, for example abuse@example.net")
+    if config.web.processes < 1:
+        refuse("web", "processes", "at least one process serves the pages")
+    if config.web.public_url:
+        parts = urlsplit(config.web.public_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            refuse("web", "public_url", "it takes an address without a path, for example https://abuse.example.net")
+    for section in ("web", "mail_in"):
+        host = getattr(config, section).host
+        if not host or any(c.isspace() or c in "/@" for c in host):
+            refuse(section, "host", "it takes an address of this machine, for example 127.0.0.1")
+    ports: dict[tuple[str, int], str] = {}
+    for section, key in (("web", "port"), ("mail_in", "smtp_port"), ("mail_in", "lmtp_port")):
+        part = getattr(config, section)
+        place = (part.host, getattr(part, key))
+        if place[1] > 0 and place in ports:
+            refuse(section, key, f"{ports[place]} has that port already; give each its own")
+        ports[place] = f"[{section}] {key}"
+    for recipient in config.mail_in.recipients:
+        if "@" not in recipient:
+            refuse("mail_in", "recipients", "each is a mail address or a domain written as @example.net")
+    for key in ("from_address", "recipient_override"):
+        value = getattr(config.mail_out, key)
+        if value and not _ADDRESS.fullmatch(value):
+            refuse("mail_out", key, "it takes a mail address")
+
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
 
 def _did_you_mean(name: str, known: Any, prefix: str = "") -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff.ledger.operations import record
-from tipstaff.words import Acceptance, EditionOnRecord, EditionState, require_aware
+from tipstaff.words import EditionOnRecord, EditionState, FirstUse, require_aware
 
 from .models import AcceptanceRow, EditionRow
 from .rows import acceptance_of, edition_of
@@ -137,7 +137,7 @@ def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
 
 
 @transaction.atomic
-def accept(customer: str, *, edition: str, digest: str, shown_by: str, at: datetime) -> tuple[Acceptance, bool]:
+def accept(customer: str, *, edition: str, digest: str, shown_by: str, at: datetime) -> tuple[FirstUse, bool]:
     """Note a customer's use under an edition; (acceptance, False) when an earlier use is on record."""
     row, new = AcceptanceRow.objects.get_or_create(
         customer=customer,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tipstaff.words import Acceptance, EditionOnRecord, EditionState
+from tipstaff.words import EditionOnRecord, EditionState, FirstUse
 
 from .models import AcceptanceRow, EditionRow
 from .rows import acceptance_of, edition_of
@@ -34,12 +34,12 @@ def posted_editions() -> list[tuple[str, datetime]]:
     return [(digest, at) for digest, at in rows.values_list("digest", "effective_at") if at is not None]
 
 
-def acceptances_of(customer: str) -> list[Acceptance]:
+def first_uses_of(customer: str) -> list[FirstUse]:
     """Which editions a customer accepted, and by what use, the latest first."""
     return [acceptance_of(row) for row in AcceptanceRow.objects.filter(customer=customer).order_by("-accepted_at")]
 
 
-def accepted(customer: str, *, digest: str) -> Acceptance | None:
+def accepted(customer: str, *, digest: str) -> FirstUse | None:
     """When a customer accepted an edition; None when nothing shows it."""
     row = AcceptanceRow.objects.filter(customer=customer, digest=digest).first()
     return acceptance_of(row) if row else None

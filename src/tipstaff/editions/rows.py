@@ -1,6 +1,6 @@
 """Rows to words."""
 
-from tipstaff.words import Acceptance, EditionOnRecord, EditionState
+from tipstaff.words import EditionOnRecord, EditionState, FirstUse
 
 from .models import AcceptanceRow, EditionRow
 
@@ -26,8 +26,8 @@ def edition_of(row: EditionRow) -> EditionOnRecord:
     )
 
 
-def acceptance_of(row: AcceptanceRow) -> Acceptance:
-    return Acceptance(
+def acceptance_of(row: AcceptanceRow) -> FirstUse:
+    return FirstUse(
         customer=row.customer,
         edition=row.edition,
         digest=row.digest,

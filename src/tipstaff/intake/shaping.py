@@ -3,7 +3,7 @@
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from tipstaff.words import SEALED_TYPES, Allegation, Moment, Reading, ReadingOutcome, ReadingReason, Reporter
+from tipstaff.words import SEALED_TYPES, Allegation, Mark, Moment, Reading, ReadingOutcome, ReadingReason, Reporter
 
 from .mail import Mail
 from .text.characters import one_line
@@ -53,6 +53,7 @@ def complaint(
     sure: bool = True,
     reporter: Reporter | None = None,
     detail: str = "",
+    marks: tuple[Mark, ...] = (),
 ) -> Reading:
     """A reading with allegations, doubles taken out; sealed without a word when one of them is of a sealed type."""
     if any(x.type in SEALED_TYPES for x in allegations):
@@ -68,6 +69,7 @@ def complaint(
         reporter=reporter or reporter_of(mail),
         parser=parser,
         detail=detail,
+        marks=marks,
     )
 
 

@@ -5,12 +5,13 @@
 """
 
 from .addresses import may_be_answered
-from .compose import COMPLAINANT_KINDS, Draft, LacksAFact, LetterFacts, SealedMatter, compose
+from .compose import COMPLAINANT_KINDS, Draft, Held, LacksAFact, LetterFacts, SealedMatter, compose
 from .redact import redact
 
 __all__ = [
     "COMPLAINANT_KINDS",
     "Draft",
+    "Held",
     "LacksAFact",
     "LetterFacts",
     "SealedMatter",

@@ -36,6 +36,7 @@ __all__ = [
     "COMPLAINANT_KINDS",
     "PORTAL_LINK",
     "Draft",
+    "Held",
     "LacksAFact",
     "LetterFacts",
     "SealedMatter",
@@ -78,6 +79,18 @@ class Draft:
     """The same words as HTML, the inside of its body."""
     attachments: tuple[Attachment, ...] = ()
     """The same for machines: XARF reports, one for each place that the letter names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A row of the registry that names the customer."""
+
+    what: str
+    """A prefix or an address."""
+    since: datetime
+    until: datetime | None = None
+    ports: tuple[int, int] | None = None
+    """Where several share the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +141,10 @@ class LetterFacts:
     """What kind of reporter; never which."""
     evidence: str = ""
     """Lines of `redact(...)`: never the raw excerpt."""
+    held: tuple[Held, ...] = ()
+    """Why we think it is the customer's: what was assigned to them, and when."""
     explanation: str = ""
-    """Why we think it is the customer's, in a sentence or two."""
+    """How the policy applies, in a sentence or two."""
     automated: bool = True
     """True when no person has looked at it yet."""
     clause: str = ""
@@ -245,6 +260,7 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
         "one": "" if several else "yes",
         "reports": ", ".join(map(clean, facts.reports[:POINTS_MAX])),
         "evidence": tuple(_evidence_line(line) for line in facts.evidence.splitlines() if line.strip()),
+        "held": tuple(map(tongue.held, facts.held)),
         "explanation": clean(facts.explanation, characters_max=1000),
         "automated": "yes" if facts.automated else "",
         "clause": clean(facts.clause),
@@ -339,6 +355,14 @@ class _Tongue:
         if protocol:
             return self.say("address_and_port", address=address, protocol=clean(protocol).upper(), port=port)
         return self.say("address_and_port_only", address=address, port=port)
+
+    def held(self, held: "Held") -> str:
+        what = clean(held.what)
+        if held.ports is not None:
+            what = self.say("held_ports", first=held.ports[0], last=held.ports[1], address=what)
+        if held.until is None:
+            return self.say("held_since", what=what, since=self.instant(held.since))
+        return self.say("held_until", what=what, since=self.instant(held.since), until=self.instant(held.until))
 
     def clause(self, title: str, clause: str) -> str:
         return self.say("clause_with_title", title=clean(title), clause=clean(clause)) if title else clean(clause)

@@ -36,6 +36,7 @@ class LetterRow(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=128, default="")
     """Who has it in hand; only the one named here may say what became of it."""
+    diverted = models.BooleanField(default=False)
     sent_at = models.DateTimeField(null=True)
     detail = models.TextField(default="")
 

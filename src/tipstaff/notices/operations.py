@@ -2,7 +2,7 @@
 
 A letter is sent once, and none is lost, whatever dies when:
 
-    HELD -> QUEUED -> SENDING -> HANDING_OVER -> SENT
+    HELD -> QUEUED -> SENDING -> HANDING_OVER -> SENT -> RETURNED (it reached nobody)
                  ^        |            |-> IN_DOUBT (the answer is lost: a person decides)
                  |        |            |
                  +--------+------------+-> REFUSED (a person sees it)
@@ -123,7 +123,7 @@ def claim_letter(*, at: datetime, worker: str, domain: str = "mail.invalid") -> 
         row.message_id = _message_id(row, domain)
         row.in_reply_to = row.in_reply_to or _thread_of(row)
     row.save()
-    record("letter.sending", at=at, actor=worker, about=_about(row), attempt=row.attempts)
+    record("letter.sending", at=at, actor="worker", about=_about(row), hand=worker, attempt=row.attempts)
     return letter_of(row)
 
 
@@ -133,7 +133,14 @@ def mark_handing_over(key: str, *, at: datetime, worker: str) -> None:
     row = _in_hand(key, worker, LetterState.SENDING)
     row.state = LetterState.HANDING_OVER.value
     row.save()
-    record("letter.handing_over", at=require_aware(at), actor=worker, about=_about(row), message_id=row.message_id)
+    record(
+        "letter.handing_over",
+        at=require_aware(at),
+        actor="worker",
+        about=_about(row),
+        hand=worker,
+        message_id=row.message_id,
+    )
 
 
 @transaction.atomic(durable=True)
@@ -145,21 +152,37 @@ def mark_sent(
     worker: str,
     on_sent: Callable[[Letter], None] | None = None,
     first: Callable[[], object] = lambda: None,
+    diverted: bool = False,
 ) -> None:
     """Note that the mail server took it; `on_sent` joins the transaction, so that what follows cannot be forgotten.
 
-    `first` is called at its beginning: what `on_sent` will lock is locked before the letter is, as everywhere else.
+    A letter `diverted` to a recipient override told its reader nothing, and nothing follows from it. `first` is called
+    at its beginning: what `on_sent` will lock is locked before the letter is, as everywhere else.
     Also when this worker was thought dead meanwhile, and even when a person has queued the letter again: while nobody
     else has claimed it, it need not go out twice.
     """
     first()
     row = _in_hand(key, worker, LetterState.HANDING_OVER, LetterState.IN_DOUBT, LetterState.QUEUED)
-    row.due_at = None
+    row.due_at, row.diverted = None, diverted
     row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(reply)
     row.save()
-    record("letter.sent", at=row.sent_at, actor=worker, about=_about(row), reply=row.detail)
-    if on_sent is not None:
+    record("letter.sent", at=row.sent_at, actor="worker", about=_about(row), hand=worker, reply=row.detail)
+    if on_sent is not None and not diverted:
         on_sent(letter_of(row))
+
+
+@transaction.atomic
+def mark_returned(key: str, *, why: str, at: datetime, actor: str) -> bool:
+    """Note that a letter which the mail server had taken came back; False when it is not one that was sent."""
+    row = LetterRow.objects.select_for_update().filter(key=key).first()
+    if row is None:
+        raise NoSuchLetter(key)
+    if row.state != LetterState.SENT.value:
+        return False
+    row.state, row.detail = LetterState.RETURNED.value, _storable(why)
+    row.save()
+    record("letter.returned", at=require_aware(at), actor=actor, about=_about(row), why=row.detail)
+    return True
 
 
 @transaction.atomic(durable=True)
@@ -173,15 +196,32 @@ def mark_failed(key: str, *, at: datetime, reply: str, permanent: bool, worker: 
     if _is_blank(row):
         row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()
-        record("letter.withdrawn", at=at, actor=worker, about=_about(row), why="Its matter was sealed meanwhile.")
+        record(
+            "letter.withdrawn",
+            at=at,
+            actor="worker",
+            about=_about(row),
+            hand=worker,
+            why="Its matter was sealed meanwhile.",
+        )
     elif permanent or given_up:
         row.state = LetterState.REFUSED.value
         row.save()
-        record("letter.refused", at=at, actor=worker, about=_about(row), reply=row.detail, given_up=given_up)
+        record(
+            "letter.refused", at=at, actor="worker", about=_about(row), hand=worker, reply=row.detail, given_up=given_up
+        )
     else:
         row.state, row.due_at, row.worker = LetterState.QUEUED.value, next_at, ""
         row.save()
-        record("letter.put_off", at=at, actor=worker, about=_about(row), reply=row.detail, until=next_at.isoformat())
+        record(
+            "letter.put_off",
+            at=at,
+            actor="worker",
+            about=_about(row),
+            hand=worker,
+            reply=row.detail,
+            until=next_at.isoformat(),
+        )
 
 
 @transaction.atomic(durable=True)
@@ -190,7 +230,7 @@ def mark_in_doubt(key: str, *, at: datetime, reply: str, worker: str) -> None:
     row = _in_hand(key, worker, LetterState.HANDING_OVER)
     row.state, row.detail = LetterState.IN_DOUBT.value, _storable(reply)
     row.save()
-    record("letter.in_doubt", at=require_aware(at), actor=worker, about=_about(row), reply=row.detail)
+    record("letter.in_doubt", at=require_aware(at), actor="worker", about=_about(row), hand=worker, reply=row.detail)
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from tipstaff.config import MailOut
 from tipstaff.words import Letter
 
 from . import operations
+from .addresses import mailable
 from .outbound import DOT_TIMEOUT_SECONDS, TIMEOUT_SECONDS, AnswerLost, NotDelivered, deliver
 from .prose import PORTAL_LINK
 from .queries import get_letter
@@ -55,7 +56,7 @@ def post_next(
         with suppress(operations.NotInYourHands):
             operations.mark_sent(
                 letter.key, at=now(), reply=delivered.reply, worker=worker, on_sent=on_sent,
-                first=lambda: first(letter),
+                first=lambda: first(letter), diverted=delivered.to != mailable(letter.to),
             )  # fmt: skip
     return get_letter(letter.key)
 

@@ -23,6 +23,14 @@ def letter_written_for(once: str) -> Letter | None:
     return letter_of(row) if row else None
 
 
+def letter_of_message(message_id: str) -> Letter | None:
+    """The letter that carries this Message-ID; None when it is none of ours."""
+    # A letter's key stands in its Message-ID, so no index over all of them is needed.
+    key = message_id.removeprefix("<").partition(".")[0]
+    row = LetterRow.objects.filter(key=key[:64], message_id=message_id).first()
+    return letter_of(row) if row else None
+
+
 def letters_of_case(case: str) -> list[Letter]:
     """Return a case's letters in the order they were written."""
     return [letter_of(row) for row in LetterRow.objects.filter(case=case).order_by("id")]

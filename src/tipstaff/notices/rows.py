@@ -24,5 +24,6 @@ def letter_of(row: LetterRow) -> Letter:
         attempts=row.attempts,
         in_reply_to=row.in_reply_to,
         html=row.html,
+        diverted=row.diverted,
         attachments=tuple(Attachment(name=name, text=text) for name, text in row.attachments),
     )

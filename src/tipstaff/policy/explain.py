@@ -221,6 +221,11 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
             )
         case Reason.HOLDER_CONTRADICTED:
             return "Our sources disagree about who held the address at that time, so a person looks at it first."
+        case Reason.RECORDS_INCOMPLETE:
+            return (
+                "Our logs of that time have a gap, or name a subscriber whom the registry does not know. "
+                "An engineer looks at it first."
+            )
         case Reason.NO_HOLDER:
             return f"The address belongs to {edition.entity}, but no customer held it at the time in question."
         case Reason.NOT_OUR_SPACE:

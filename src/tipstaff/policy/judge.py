@@ -120,6 +120,8 @@ def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated
             return _without_case(edition, Reason.HOLDER_AMBIGUOUS)
         case Grade.CONTRADICTED:
             return _without_case(edition, Reason.HOLDER_CONTRADICTED)
+        case Grade.NO_DATA if attribution.reason is not AttributionReason.BEFORE_RECORDS:
+            return _without_case(edition, Reason.RECORDS_INCOMPLETE)
         case Grade.NO_DATA:
             # With a time, asking again would not help: our records do not reach back so far.
             return _without_case(edition, Reason.BEFORE_RECORDS, ask=not time_stated)
@@ -143,6 +145,7 @@ _DISPOSITIONS = {
     Reason.HOLDER_AMBIGUOUS: Disposition.ASK_COMPLAINANT,
     Reason.NO_ADDRESS: Disposition.ASK_COMPLAINANT,
     Reason.HOLDER_CONTRADICTED: Disposition.PERSON,
+    Reason.RECORDS_INCOMPLETE: Disposition.PERSON,
     Reason.NO_HOLDER: Disposition.UNASSIGNED,
     Reason.NOT_OUR_SPACE: Disposition.NOT_OURS,
     Reason.BEYOND_LOOK_BACK: Disposition.TOO_OLD,
@@ -156,6 +159,7 @@ _DISPOSITIONS = {
 
 _DECIDERS = {
     Reason.HOLDER_CONTRADICTED: Role.ANALYST,
+    Reason.RECORDS_INCOMPLETE: Role.ENGINEER,
     Reason.NO_HOLDER: Role.ENGINEER,
     Reason.NO_EDITION_IN_FORCE: Role.LEAD,
     Reason.NO_CLAUSE: Role.ANALYST,

@@ -1,14 +1,148 @@
-"""Customers and what they hold come into the registry: from a file, all of it or nothing."""
+"""Who is let in: a new or changed customer is vetted, a person decides, and what the terminated still use is found.
 
-from collections.abc import Iterable
+Nothing here decides about anybody. Vetting says what it saw and why it matters; a person accepts or refuses, in words.
+"""
+
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from ipaddress import ip_network
+from itertools import chain
 
 from tipstaff.registry import operations as registry
-from tipstaff.words import ImportPreview
+from tipstaff.registry import queries
+from tipstaff.registry.late_use import Period, late_use
+from tipstaff.registry.names import NotInItsForm, plain_name
+from tipstaff.registry.vetting import LISTED, vet, vet_against_lists, weightiest_first
+from tipstaff.registry.whois import looks_published, read_published
+from tipstaff.words import Admission, ImportPreview, LateUse, ListKind, Origin, ResourceKind, Tier, Usage, UsageKind
+
+
+def vet_customer(key: str, *, at: datetime, actor: str) -> Admission:
+    """Vet one customer; the admission waits for a person if there is anything to look at."""
+    (admission,) = vet_customers([key], at=at, actor=actor)
+    return admission
+
+
+def vet_all(*, at: datetime, actor: str) -> list[Admission]:
+    """Hold everybody who is not terminated against the lists anew, as after one has changed; those with concerns.
+
+    What else is known of a customer stays as it was: nobody is asked about an old order again.
+    """
+    lists, names = queries.lists_loaded()
+    latest = queries.latest_admissions()
+    found = []
+    for order in queries.running_orders():
+        before = latest.get(order.customer.key)
+        listed = vet_against_lists(order, lists)
+        rest = [c for c in before.concerns if c.kind not in LISTED] if before is not None else []
+        if not listed and (before is None or len(rest) == len(before.concerns)):
+            continue
+        concerns = weightiest_first([*listed, *rest])
+        admission = registry.open_admission(order.customer.key, concerns, lists=names, at=at, actor=actor)
+        if admission.concerns:
+            found.append(admission)
+    return found
+
+
+def vet_customers(keys: Iterable[str], *, at: datetime, actor: str) -> list[Admission]:
+    """Vet these customers against the lists as last loaded and against who was sent away before."""
+    lists, names = queries.lists_loaded()
+    former = queries.former_customers()
+    found = []
+    for key in keys:
+        order = queries.order_of(key)
+        if order is None:
+            raise registry.UnknownKey(f"there is no customer {key}")
+        concerns = vet(order, lists=lists, former=former, at=at)
+        found.append(registry.open_admission(key, concerns, lists=names, at=at, actor=actor))
+    return found
+
+
+def decide(key: str, *, accept: bool, why: str, at: datetime, actor: str) -> Admission:
+    """Accept or refuse. A refusal says who decided and why; what follows for services is decided apart from it."""
+    return registry.decide_admission(key, accept=accept, why=why, at=at, actor=actor)
+
+
+def note_use(use: Usage, *, at: datetime, actor: str) -> LateUse | None:
+    """The door for sensors: what was seen in use becomes a finding if its holder's right to it had ended.
+
+    `use` comes from `read_use`, or is in that form. None says that somebody had a right to it, or that nobody knows.
+    """
+    for periods in _held(use):
+        standings = {period.customer: queries.standings_of(period.customer) for period in periods}
+        finding = late_use(use, periods=periods, standings=standings)
+        if finding is not None:
+            registry.note_late_use(finding, at=at, actor=actor)
+            return finding
+    return None
+
+
+def _held(use: Usage) -> Iterator[list[Period]]:
+    """Who held what is in use, one list for each thing: an announcement uses a prefix and an AS number."""
+    if use.kind is UsageKind.LOGIN:
+        yield queries.periods_of_resources([ResourceKind.LOGIN], use.what)
+        yield queries.periods_of_resources([ResourceKind.MAILBOX], use.what.lower())
+        return
+    prefix, _, origin = use.what.partition(" ")
+    yield queries.periods_of_addresses(ip_network(prefix), at=use.seen_at)
+    if origin:
+        yield queries.periods_of_resources([ResourceKind.ASN], origin)
+
+
+def load_list(kind: ListKind, lines: Iterable[str], *, file_name: str, at: datetime, actor: str) -> tuple[int, int]:
+    """Take in a list's newest file and vet everybody anew; its entries, and how many customers now wait."""
+    entries = registry.load_list(kind, lines, file_name=file_name, at=at, actor=actor)
+    vet_all(at=at, actor=actor)
+    return entries, queries.count_waiting_admissions()
 
 
 def import_registry(
-    lines: Iterable[str], *, source_name: str, at: datetime, actor: str, dry_run: bool = False
+    lines: Iterable[str], *, source_name: str, at: datetime, actor: str, dry_run: bool = False, rest: bool = False
 ) -> ImportPreview:
-    """Take in a CSV file of customers, services, holdings or sites; with `dry_run`, only say what it would change."""
-    return registry.import_csv(lines, source_name=source_name, at=at, actor=actor, dry_run=dry_run)
+    """Take in a file; with `dry_run`, only say what it would change. New and changed customers are vetted.
+
+    It is a CSV file of the registry, or what a regional internet registry publishes: RPSL objects, ARIN's records or
+    delegated-extended statistics. With `rest`, bad rows are told by line and the good ones taken in.
+    """
+    lines = iter(lines)
+    begun, first = [], ""
+    for line in lines:
+        begun.append(line)
+        first = line.strip().lstrip("\ufeff")
+        if first:
+            break
+    whole = chain(begun, lines)
+    if looks_published(first):
+        sheet = read_published(whole, source_name=source_name, at=at, holder_of=_holder_of)
+        return registry.take_in(sheet, at=at, actor=actor, origin=Origin.WHOIS, dry_run=dry_run, rest=rest)
+    preview = registry.import_csv(whole, source_name=source_name, at=at, actor=actor, dry_run=dry_run, rest=rest)
+    vet_changed(preview, at=at, actor=actor)
+    return preview
+
+
+def vet_changed(preview: ImportPreview, *, at: datetime, actor: str) -> list[Admission]:
+    """Vet the customers that an import has added or changed."""
+    if preview.kind not in ("customers", "netbox") or not preview.applied:
+        return []
+    return vet_customers(queries.customers_changed_by((preview.change or "").split()), at=at, actor=actor)
+
+
+def _holder_of(handle: str) -> tuple[Tier, str | None] | None:
+    found = queries.handle_holder(handle)
+    return None if found is None else (Tier(found[0]), found[1])
+
+
+class BadUse(ValueError):
+    """What was seen is not in the form of its kind."""
+
+
+def read_use(kind: UsageKind, what: str, *, seen_at: datetime, source: str) -> Usage:
+    """A use in its plain form; raise BadUse with a sentence."""
+    try:
+        if kind is UsageKind.ANNOUNCEMENT:
+            what = plain_name(ResourceKind.ROUTE, what)
+        elif kind is UsageKind.TRAFFIC:
+            what = str(ip_network(what))
+    except (ValueError, NotInItsForm) as why:
+        raise BadUse(str(why)) from why
+    return Usage(kind=kind, what=what, seen_at=seen_at, source=source)

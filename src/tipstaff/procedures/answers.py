@@ -7,6 +7,7 @@ from django.db import transaction
 from tipstaff.cases.operations import take_answer
 from tipstaff.enforcement.operations import want_lifted
 from tipstaff.enforcement.queries import measures_of_case
+from tipstaff.registry.operations import note_reached
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Answer, Case, LetterKind, MeasureState
 
@@ -34,6 +35,9 @@ def answer_case(key: str, *, answer: Answer, words: str, via: str, desk: Desk, a
     with transaction.atomic():
         case = take_answer(key, answer=answer, words=words, at=at, actor=f"customer ({via})")
         customer = get_customer(case.customer)
+        if customer is not None and customer.representative is not None and customer.representative.verified_at is None:
+            # Only who got the letter has its link: the address reaches them.
+            note_reached(customer.representative.email, why=f"They answered {key}.", at=at, actor="worker")
         if answer is Answer.FIXED:
             lift_all(key, why="The customer says that the cause is fixed.", desk=desk, at=at, actor="worker")
         elif answer is not Answer.NEED_TIME:

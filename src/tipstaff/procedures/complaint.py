@@ -37,6 +37,7 @@ from tipstaff.words import (
     SEALED_TYPES,
     Allegation,
     Attribution,
+    AttributionReason,
     Case,
     CaseState,
     Channel,
@@ -53,6 +54,7 @@ from tipstaff.words import (
     ReportOutcome,
     Standing,
     Trust,
+    Use,
     Verdict,
 )
 
@@ -179,6 +181,15 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
             }
             for h in attribution.proof
         ],
+        logs=[
+            {
+                "source": b.source, "realm": b.realm, "prefix": b.prefix, "ports": [b.port_first, b.port_last],
+                "possible": [b.possible_from, b.possible_until], "sure": [b.sure_from, b.sure_until],
+                "ending": b.ending, "subject": b.subject, "inside": b.inside, "file": b.file, "offset": b.offset,
+                "stretch": b.stretch, "sha256": b.sha256, "clock_error_ms": round(b.clock_error_seconds * 1000),
+            }
+            for b in attribution.bindings
+        ],
         clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
         disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
         basis={basis.fact: basis.value for basis in verdict.basis},
@@ -193,6 +204,14 @@ def _decide_incident(incident: Incident, report: Report, *, desk: Desk, at: date
             applied=weighed.edition, verdict=verdict, trust=weighed.trust, received_at=report.received_at,
             history_under=lambda edition: _history(incident.allegation, attribution, edition=edition, at=at),
             at=at, actor="worker",
+        )  # fmt: skip
+
+    if Use.FINDING in attribution.grade.allows or attribution.reason is AttributionReason.UNASSIGNED:
+        # Somebody uses what nobody was given, or what our sources give to two: an engineer's matter, not a customer's.
+        record(
+            "finding.unassigned_use", at=at, actor="worker", about=[incident.key, report.key],
+            address=incident.allegation.offender, reason=attribution.reason,
+            window=[attribution.earliest, attribution.latest],
         )  # fmt: skip
 
     def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 from tipstaff.cases.operations import SEALED_MATTER
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
-from tipstaff.notices import LetterFacts, compose, may_be_answered, redact
+from tipstaff.ledger.queries import latest_about
+from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
 from tipstaff.policy import Edition
@@ -133,7 +135,10 @@ def notices_sent(case: str) -> dict[str, datetime]:
     return {
         letter.key: letter.sent_at
         for letter in letters_of_case(case)
-        if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT and letter.sent_at is not None
+        if letter.kind is LetterKind.NOTICE
+        and letter.state is LetterState.SENT
+        and letter.sent_at is not None
+        and not letter.diverted
     }
 
 
@@ -180,6 +185,7 @@ def _customer_facts(
         "type": case.type,
         "resource": places[0],
         "further": tuple(places[1:]),
+        "held": _held(case, [i.key for r in reports for i in r.incidents if only is None or i.key in only]),
         "explanation": case.explanation,
         "clause": case.clause,
         "clause_title": wording.title,
@@ -201,6 +207,31 @@ def _customer_facts(
             "evidence": redact(first.excerpt, hide=hide, keep=_kept(first)),
         }
     return LetterFacts(**{**facts, **more})
+
+
+def _held(case: Case, incidents: list[str]) -> tuple[Held, ...]:
+    """The registry's rows that named the customer when these incidents were judged, each once."""
+    judged = latest_about(incidents[:HELD_LOOKED_AT], what=["incident.judged"])
+    rows: dict[str, Held] = {}
+    for entry in judged.values():
+        proof = entry.detail.get("proof")
+        for row in proof if isinstance(proof, list) else ():
+            if row.get("customer") != case.customer:
+                continue
+            whole = row["ports"] == [0, 65535]
+            network = ip_network(row["prefix"])
+            what = str(network.network_address) if network.num_addresses == 1 else str(network)
+            until = row.get("until")
+            rows[str(row["holding"])] = Held(
+                what=what,
+                since=datetime.fromisoformat(row["from"]),
+                until=datetime.fromisoformat(until) if until else None,
+                ports=None if whole else (row["ports"][0], row["ports"][1]),
+            )
+    return tuple(rows.values())[:HELD_SHOWN]
+
+
+HELD_LOOKED_AT, HELD_SHOWN = 50, 5
 
 
 def _answer_by(case: Case, *, fresh: bool, at: datetime) -> datetime:

@@ -1,24 +1,110 @@
-"""Who held an address and port at a moment: the registry's rows, judged by the pure match."""
+"""Who held an address and port at a moment: the registry's rows and what logs said, judged by the pure walk."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
-from tipstaff.attribution.match import attribute, window_of
-from tipstaff.registry.queries import holdings_covering, records_begin_at
-from tipstaff.words import Attribution, Moment
+from tipstaff.attribution.match import PROTOCOLS, Question, Window, window_of
+from tipstaff.attribution.queries import bindings_covering, gaps_for, identities_of
+from tipstaff.attribution.walk import walk
+from tipstaff.registry.queries import (
+    get_customer,
+    holdings_covering,
+    records_begin_at,
+    services_known_as,
+    top_resellers,
+)
+from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, Identity, Moment, SubjectKind
+
+INSIDE_ADDRESSES_MAX = 64
+"""Of a shared address without a port nobody is named, however many sharers are followed."""
 
 
 def who_held(
-    address: IPv4Address | IPv6Address | None, *, port: int | None, moment: Moment | None, received_at: datetime
+    address: IPv4Address | IPv6Address | None,
+    *,
+    port: int | None,
+    moment: Moment | None,
+    received_at: datetime,
+    protocol: int | str | None = None,
 ) -> Attribution:
     """Name the holder, or say why nobody is named, with the rows that prove it."""
     window = window_of(moment, received_at=received_at)
-    found = [] if address is None else holdings_covering(address, earliest=window.earliest, latest=window.latest)
-    return attribute(
+    number = PROTOCOLS.get(protocol.lower()) if isinstance(protocol, str) else protocol
+    held: list[Holding] = []
+    bindings: list[Binding] = []
+    gaps: list[Gap] = []
+    if address is not None:
+        held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
+        usable = port if port is not None and 0 < port < 65536 else None
+        bindings = bindings_covering(
+            address, earliest=window.earliest, latest=window.latest, port=usable, protocol=number
+        )
+        gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
+        held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
+    return walk(
         address,
         port=port,
+        protocol=number,
         moment=moment,
         received_at=received_at,
-        holdings=found,
+        holdings=held,
+        bindings=bindings,
+        identities=identities(bindings),
+        gaps=gaps,
         records_begin_at=records_begin_at(),
     )
+
+
+def answer_one(question: Question, *, received_at: datetime) -> Attribution:
+    """The answer to one question."""
+    return who_held(
+        question.address,
+        port=question.port,
+        protocol=question.protocol,
+        moment=question.moment,
+        received_at=received_at,
+    )
+
+
+def _inside(
+    window: Window, *, held: list[Holding], bindings: list[Binding], gaps: list[Gap]
+) -> tuple[list[Holding], list[Binding], list[Gap]]:
+    """What is known of the inside addresses that the translations lead to."""
+    seen = {h.key for h in held}
+    held, followed, gaps = list(held), list(bindings), list(gaps)
+    insides = dict.fromkeys((b.inside_realm, b.inside) for b in bindings if b.inside is not None)
+    for realm, inside in list(insides)[:INSIDE_ADDRESSES_MAX]:
+        assert inside is not None, "only translations were asked"
+        earliest, latest = window.earliest, window.latest
+        sessions = bindings_covering(inside, realm=realm, earliest=earliest, latest=latest)
+        followed += [b for b in sessions if b.inside is None]
+        gaps += gaps_for(inside, earliest=earliest, latest=latest)
+        if realm == PUBLIC:
+            more = holdings_covering(inside, earliest=earliest, latest=latest)
+            held += [h for h in more if h.key not in seen]
+            seen |= {h.key for h in more}
+    return held, list(dict.fromkeys(followed)), gaps
+
+
+def identities(bindings: Iterable[Binding]) -> list[Identity]:
+    """By which services the subscribers of these rows are known, and whose customers' customers they are.
+
+    What the operator imported counts first. For a subscriber that it does not name, the registry's own words do: a
+    service's key or circuit, a customer's key.
+    """
+    subjects = list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None))
+    if not subjects:
+        return []
+    known = identities_of(subjects)
+    told = {(i.kind, i.value) for i in known}
+    open_ = [s for s in subjects if s not in told and s[0] is not SubjectKind.MAC]
+    services = services_known_as({value for _, value in open_})
+    for kind, value in open_:
+        found = [s for s in services if value == s.key or (value == s.port and kind is SubjectKind.CIRCUIT)]
+        known += [Identity(kind=kind, value=value, customer=s.customer, service=s.key) for s in found]
+        if not found and kind is SubjectKind.USERNAME and get_customer(value) is not None:
+            known.append(Identity(kind=kind, value=value, customer=value))
+    above = top_resellers({i.customer for i in known})
+    return [replace(i, reseller=above.get(i.customer)) for i in known]

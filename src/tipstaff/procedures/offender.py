@@ -26,7 +26,13 @@ def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
     if source is None:
         reason = AttributionReason.NOT_OUR_SPACE if host else AttributionReason.NO_ADDRESS
         return Attribution(grade=Grade.NONE, reason=reason)
-    return who_held(source, port=allegation.source_port, moment=allegation.moment, received_at=received_at)
+    return who_held(
+        source,
+        port=allegation.source_port,
+        moment=allegation.moment,
+        received_at=received_at,
+        protocol=allegation.protocol,
+    )
 
 
 def _from_sites(sites: dict[datetime, list[Site]], *, window: Window) -> Attribution:

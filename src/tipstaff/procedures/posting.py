@@ -1,5 +1,6 @@
 """Letters go out, one at a time, each once; a notice that was handed over starts its case's clock."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from tipstaff.cases.operations import lock_case, mark_told, move_case, start_due
 from tipstaff.cases.queries import get_case, list_in, list_without_due, told_incidents
 from tipstaff.notices.operations import recover_interrupted, release_held, withdraw_unsent
 from tipstaff.notices.queries import letters_of_case, oldest_held
+from tipstaff.registry.operations import note_bounce
+from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
 
 from .complaint import tell_untold
@@ -27,9 +30,35 @@ def post_letters(*, desk: Desk, post_next: Callable[[], Letter | None], now: Cal
     renew_held_notices(desk=desk, at=now())
     release_held(at=now(), limit=LETTERS_AT_A_TIME)
     for tried in range(LETTERS_AT_A_TIME):
-        if post_next() is None:
+        letter = post_next()
+        if letter is None:
             return tried
+        if letter.state is LetterState.REFUSED:
+            write_to_next_contact(letter, desk=desk, at=now())
     return LETTERS_AT_A_TIME
+
+
+_NO_SUCH_RECIPIENT = re.compile(r"\b5\.1\.[0-9]+\b|\b5\.2\.1\b|\b55[013]\b(?! 5\.)")
+"""A reply about the recipient and not about the letter: RFC 3463, classes 5.1 and 5.2.1; RFC 5321 without them."""
+
+
+def write_to_next_contact(letter: Letter, *, desk: Desk, at: datetime) -> str | None:
+    """A notice came back from a contact: it is noted there, and the next of the chain is written to.
+
+    Returns the new letter's key; None when the reply is not about the recipient, or there is nobody else. Then the
+    refused letter waits for a person, as it does anyway.
+    """
+    if letter.case is None or letter.kind is not LetterKind.NOTICE or not _NO_SUCH_RECIPIENT.search(letter.detail):
+        return None
+    with transaction.atomic():
+        case = lock_case(letter.case)
+        concerned = note_bounce(letter.to, why=f"{letter.key}: {letter.detail}"[:300], at=at, actor="worker")
+        customer = get_customer(case.customer)
+        if case.customer not in concerned or customer is None or customer.representative is None:
+            return None
+        waiting = [incident for incident, told in told_incidents(case.key).items() if told == letter.key]
+        mark_told(case.key, incidents=waiting, letter=None)
+        return tell_untold(case.key, desk=desk, at=at, actor="worker")
 
 
 def renew_held_notices(*, desk: Desk, at: datetime) -> None:
@@ -71,7 +100,8 @@ def start_clock(key: str) -> None:
         if case.state is not CaseState.OPENED:
             return
         for letter in letters_of_case(key):
-            if letter.kind is LetterKind.NOTICE and letter.state is LetterState.SENT and letter.sent_at is not None:
+            if letter.kind is LetterKind.NOTICE and _arrived(letter):
+                assert letter.sent_at is not None, "what was sent has its time"
                 due = rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within)
                 with suppress(rules.IllegalMove):  # Somebody noted it, or the customer answered, a moment before us.
                     move_case(
@@ -84,10 +114,16 @@ def start_clock(key: str) -> None:
 def _start_again(case: Case) -> None:
     """After a dispute that was not upheld: the new time runs from the reminder's handing over."""
     for letter in reversed(letters_of_case(case.key)):
-        if letter.kind is LetterKind.REMINDER and letter.state is LetterState.SENT and letter.sent_at is not None:
+        if letter.kind is LetterKind.REMINDER and _arrived(letter):
+            assert letter.sent_at is not None, "what was sent has its time"
             due = rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within)
             start_due(case.key, due_at=due, at=letter.sent_at, actor="worker", about=(letter.key,))
             return
+
+
+def _arrived(letter: Letter) -> bool:
+    """As far as anybody can tell: handed over, not come back, and not sent to a staging address instead."""
+    return letter.state is LetterState.SENT and not letter.diverted
 
 
 def start_clocks() -> None:

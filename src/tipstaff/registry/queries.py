@@ -10,10 +10,123 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
-from tipstaff.words import Customer, Holding, Service, Site, require_aware
+from tipstaff.words import (
+    Acceptance,
+    AccountUser,
+    Customer,
+    Holding,
+    LetterOfAuthority,
+    Representative,
+    Resource,
+    Service,
+    Site,
+    Standing,
+    StandingPeriod,
+    require_aware,
+)
 
-from .models import CustomerRow, ServiceRow, SiteRow
-from .rows import HOLDING_COLUMNS, customer_of, holding_of, plain_host_name, service_of, site_of
+from .admission_queries import (
+    count_waiting_admissions,
+    former_customers,
+    get_admission,
+    handle_holder,
+    latest_admissions,
+    list_admissions,
+    list_late_uses,
+    lists_loaded,
+    order_of,
+    periods_of_addresses,
+    periods_of_resources,
+    running_orders,
+)
+from .models import (
+    AcceptanceRow,
+    CustomerRow,
+    LetterRow,
+    RepresentativeRow,
+    ResourceRow,
+    ServiceRow,
+    SiteRow,
+    StandingRow,
+    UserRow,
+)
+from .past import (
+    changes_of,
+    get_change,
+    holdings_as_known,
+    list_changes,
+    resource_holders,
+    versions_of_addresses,
+    versions_of_customer,
+    versions_of_resource,
+)
+from .rows import (
+    HOLDING_COLUMNS,
+    acceptance_of,
+    customer_of,
+    holding_of,
+    letter_of,
+    plain_host_name,
+    representative_of,
+    resource_of,
+    service_of,
+    site_of,
+    standing_of,
+    stated_customer_of,
+    user_of,
+)
+
+__all__ = [
+    "acceptances_of",
+    "accounts_above",
+    "accounts_below",
+    "accounts_on",
+    "all_holdings_of",
+    "changes_of",
+    "collapsed",
+    "count_customers",
+    "count_waiting_admissions",
+    "customers_changed_by",
+    "customers_of_reseller",
+    "edition_accepted",
+    "former_customers",
+    "get_admission",
+    "get_change",
+    "get_customer",
+    "get_service",
+    "handle_holder",
+    "holdings_as_known",
+    "holdings_covering",
+    "holdings_of",
+    "holdings_within",
+    "latest_admissions",
+    "letters_of_authority",
+    "list_admissions",
+    "list_changes",
+    "list_customers",
+    "list_late_uses",
+    "lists_loaded",
+    "order_of",
+    "own_space",
+    "periods_of_addresses",
+    "periods_of_resources",
+    "records_begin_at",
+    "representatives_of",
+    "resource_holders",
+    "resources_of",
+    "running_orders",
+    "service_of_site",
+    "services_of",
+    "sites_named",
+    "sites_on",
+    "standing_at",
+    "standings_of",
+    "stated_representative",
+    "users_of",
+    "versions_of_addresses",
+    "versions_of_customer",
+    "versions_of_resource",
+]
 
 COVERING = f"""
 SELECT {HOLDING_COLUMNS} FROM registry_holdingrow h
@@ -27,14 +140,18 @@ def get_customer(key: str) -> Customer | None:
     return customer_of(row) if row else None
 
 
-def list_customers(*, search: str = "", limit: int = 200) -> list[Customer]:
+def list_customers(
+    *, search: str = "", standing: Standing | None = None, limit: int = 200, offset: int = 0
+) -> list[Customer]:
     """Customers whose key, name or representative's address contains `search`, by key."""
     rows = CustomerRow.objects.prefetch_related("representatives").order_by("key")
+    if standing is not None:
+        rows = rows.filter(standing=standing)
     if search:
         rows = rows.filter(
             Q(key__icontains=search) | Q(name__icontains=search) | Q(representatives__email__icontains=search)
         ).distinct()
-    return [customer_of(row) for row in rows[:limit]]
+    return [customer_of(row) for row in rows[offset : offset + limit]]
 
 
 def customers_of_reseller(reseller: str) -> list[Customer]:
@@ -50,6 +167,31 @@ def services_of(customer: str) -> list[Service]:
 def get_service(key: str) -> Service | None:
     row = ServiceRow.objects.filter(key=key).first()
     return service_of(row) if row else None
+
+
+def services_known_as(values: Iterable[str]) -> list[Service]:
+    """The services whose key, or circuit or port, is one of `values`."""
+    wanted = list(values)
+    rows = ServiceRow.objects.filter(Q(key__in=wanted) | (Q(port__in=wanted) & ~Q(port=""))).order_by("key")
+    return [service_of(row) for row in rows] if wanted else []
+
+
+def top_resellers(customers: Iterable[str]) -> dict[str, str]:
+    """For each customer who buys from a reseller, the account at the top: the one that has a contract with us."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE above AS (
+                SELECT key, reseller_id AS top, 1 AS step FROM registry_customerrow
+                WHERE key = ANY(%s) AND reseller_id IS NOT NULL
+                UNION SELECT a.key, c.reseller_id, a.step + 1 FROM above a JOIN registry_customerrow c ON c.key = a.top
+                WHERE c.reseller_id IS NOT NULL AND a.step < 100
+            )
+            SELECT DISTINCT ON (key) key, top FROM above ORDER BY key, step DESC
+            """,
+            [list(customers)],
+        )
+        return dict(cursor.fetchall())
 
 
 def holdings_covering(address: IPv4Address | IPv6Address, *, earliest: datetime, latest: datetime) -> list[Holding]:
@@ -175,3 +317,99 @@ def collapsed(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[IPv4Net
     networks = list(networks)
     yield from collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
     yield from collapse_addresses(n for n in networks if isinstance(n, IPv6Network))
+
+
+def representatives_of(customer: str) -> list[Representative]:
+    """The whole chain of a customer's contacts, the foremost first, whether letters reach them or not."""
+    return [representative_of(row) for row in RepresentativeRow.objects.filter(customer_id=customer).order_by("rank")]
+
+
+def users_of(customer: str) -> list[AccountUser]:
+    return [user_of(row) for row in UserRow.objects.filter(customer_id=customer).order_by("key")]
+
+
+def acceptances_of(customer: str) -> list[Acceptance]:
+    """Which editions a customer accepted, the newest first."""
+    return [
+        acceptance_of(row) for row in AcceptanceRow.objects.filter(customer_id=customer).order_by("-accepted_at", "-id")
+    ]
+
+
+def edition_accepted(customer: str, *, at: datetime) -> Acceptance | None:
+    """The edition that bound a customer at `at`: the last one accepted by then."""
+    rows = AcceptanceRow.objects.filter(customer_id=customer, accepted_at__lte=require_aware(at))
+    row = rows.order_by("-accepted_at", "-id").first()
+    return None if row is None else acceptance_of(row)
+
+
+def standings_of(customer: str) -> list[StandingPeriod]:
+    """A customer's standing over time, the newest first."""
+    return [standing_of(row) for row in StandingRow.objects.filter(customer_id=customer).order_by("-during")]
+
+
+def standing_at(customer: str, *, at: datetime) -> StandingPeriod | None:
+    row = StandingRow.objects.filter(customer_id=customer, during__contains=require_aware(at)).first()
+    return None if row is None else standing_of(row)
+
+
+def accounts_above(customer: str) -> list[Customer]:
+    """The resellers over an account, the nearest first."""
+    return _climbed(customer, "JOIN registry_customerrow r ON r.key = a.reseller_id")
+
+
+def accounts_below(customer: str) -> list[Customer]:
+    """All accounts below one, to any depth, the nearest first."""
+    return _climbed(customer, "JOIN registry_customerrow r ON r.reseller_id = a.key")
+
+
+def _climbed(customer: str, step: str) -> list[Customer]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH RECURSIVE a (key, reseller_id, depth) AS (
+                SELECT key, reseller_id, 0 FROM registry_customerrow WHERE key = %s
+                UNION ALL SELECT r.key, r.reseller_id, a.depth + 1 FROM a {step})
+            SELECT key FROM a WHERE depth > 0 ORDER BY depth, key
+            """,
+            [customer],
+        )
+        keys = [key for (key,) in cursor.fetchall()]
+    rows = CustomerRow.objects.prefetch_related("representatives").in_bulk(keys)
+    return [customer_of(rows[key]) for key in keys]
+
+
+def resources_of(customer: str, *, at: datetime | None = None) -> list[Resource]:
+    """What a customer holds beside addresses: at `at`, or ever."""
+    rows = ResourceRow.objects.filter(customer_id=customer)
+    if at is not None:
+        rows = rows.filter(during__contains=require_aware(at))
+    return [resource_of(row) for row in rows.order_by("kind", "scope", "name", "during")]
+
+
+def letters_of_authority(customer: str) -> list[LetterOfAuthority]:
+    return [letter_of(row) for row in LetterRow.objects.filter(customer_id=customer).order_by("-valid_from", "-id")]
+
+
+def all_holdings_of(customer: str, *, limit: int = 1000) -> list[Holding]:
+    """What a customer holds and held, as believed now, the newest first."""
+    return _holdings(
+        f"""
+        SELECT {HOLDING_COLUMNS} FROM registry_holdingrow h
+        WHERE h.customer_id = %s ORDER BY lower(h.during) DESC, h.prefix, h.id LIMIT %s
+        """,
+        [customer, limit],
+    )
+
+
+def stated_representative(customer: str) -> Representative | None:
+    """The first contact as the customer's data state it, whether letters reach them or not."""
+    row = CustomerRow.objects.prefetch_related("representatives").filter(key=customer).first()
+    return None if row is None else stated_customer_of(row).representative
+
+
+def customers_changed_by(changes: Iterable[str]) -> list[str]:
+    """The customers whose own row or contacts these changes have written last, by key."""
+    ids = [int(key.removeprefix("CH-")) for key in changes]
+    own = CustomerRow.objects.filter(change__in=ids).values_list("key", flat=True)
+    contacts = RepresentativeRow.objects.filter(change__in=ids).values_list("customer_id", flat=True)
+    return sorted({*own, *contacts})

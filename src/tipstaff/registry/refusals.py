@@ -46,3 +46,47 @@ class NotAHolding(Exception):
 
 class SiteHeldTwice(Exception):
     """The same host name would be answered at the same address for two at once."""
+
+
+class NoSuchChange(Exception):
+    """The registry knows no such change."""
+
+
+class AlreadyUndone(Exception):
+    """The change was undone before."""
+
+
+class ChangedSince(Exception):
+    """What the change wrote was changed again since; undo the later change first."""
+
+
+class UndoingRefused(Exception):
+    """What the change had ended can't come back: another holds it by now, or something refers to what it added."""
+
+
+class NotAResource(Exception):
+    """A resource's name is not in the form of its kind."""
+
+
+class ResourceHeldTwice(Exception):
+    """The same resource would be held by two at once; end the first holding before the second begins."""
+
+
+class TransferNeedsALetter(Exception):
+    """Addresses are the operator's: they move from one customer to another only by a letter of authority."""
+
+
+class NotALetter(Exception):
+    """A letter of authority names an issuer, at least one prefix, and from when it is valid."""
+
+
+class NotAContact(Exception):
+    """A contact needs a mail address, and a chain of contacts has no gap and no contact twice."""
+
+
+class NoSuchAdmission(Exception):
+    """There is no such admission, or it was decided already."""
+
+
+class DecisionNeedsAReason(Exception):
+    """An admission is decided by a person, with the reason in words."""

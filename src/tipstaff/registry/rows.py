@@ -5,9 +5,38 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
-from tipstaff.words import Customer, Holding, HoldingKind, Representative, Service, ServiceKind, Site, Standing, Tier
+from tipstaff.words import (
+    Acceptance,
+    AccountUser,
+    Customer,
+    Holding,
+    HoldingKind,
+    LetterOfAuthority,
+    Representative,
+    Resource,
+    ResourceKind,
+    Service,
+    ServiceKind,
+    Site,
+    Standing,
+    StandingPeriod,
+    Tier,
+)
 
-from .models import CustomerRow, ServiceRow, SiteRow
+from .models import (
+    AcceptanceRow,
+    CustomerRow,
+    LetterRow,
+    RepresentativeRow,
+    ResourceRow,
+    ServiceRow,
+    SiteRow,
+    StandingRow,
+    UserRow,
+)
+from .names import plain_host_name
+
+__all__ = ["plain_host_name"]
 
 HOLDING_COLUMNS = """
     h.id, h.tier, h.kind, h.prefix, lower(h.ports), upper(h.ports), lower(h.during), upper(h.during),
@@ -41,19 +70,117 @@ def holding_of(row: Sequence[Any]) -> Holding:
 
 
 def customer_of(row: CustomerRow) -> Customer:
-    """The row as a word; its representatives must be fetched with it."""
-    first = min(row.representatives.all(), key=lambda x: x.rank, default=None)
+    """The row as a word, with whom to write to now; its representatives must be fetched with it."""
+    reached = [person for person in row.representatives.all() if person.bounced_at is None]
+    first = min(reached, key=lambda x: x.rank, default=None)
+    return _customer(row, None if first is None else representative_of(first))
+
+
+def stated_customer_of(row: CustomerRow) -> Customer:
+    """The row as whoever keeps the customer's data would state it: with the first contact, letters or not."""
+    first = next((person for person in row.representatives.all() if person.rank == 0), None)
+    person = (
+        None
+        if first is None
+        else Representative(name=first.name, email=first.email, language=first.language, timezone=first.timezone)
+    )
+    return _customer(row, person)
+
+
+def _customer(row: CustomerRow, person: Representative | None) -> Customer:
     return Customer(
         key=row.key,
         name=row.name,
-        representative=None
-        if first is None
-        else Representative(name=first.name, email=first.email, language=first.language, timezone=first.timezone),
+        representative=person,
         reseller=row.reseller_id,
         is_reseller=row.is_reseller,
         standing=Standing(row.standing),
         since=row.since,
+        phone=row.phone,
+        email=row.email,
+        postal_address=row.postal_address,
+        country=row.country,
     )
+
+
+def representative_of(row: RepresentativeRow) -> Representative:
+    return Representative(
+        name=row.name,
+        email=row.email,
+        language=row.language,
+        timezone=row.timezone,
+        phone=row.phone,
+        verified_at=row.verified_at,
+        bounced_at=row.bounced_at,
+        openpgp_key=row.openpgp_key,
+        smime_certificate=row.smime_certificate,
+    )
+
+
+def user_of(row: UserRow) -> AccountUser:
+    return AccountUser(key=row.key, customer=row.customer_id, name=row.name, email=row.email)
+
+
+def acceptance_of(row: AcceptanceRow) -> Acceptance:
+    return Acceptance(
+        customer=row.customer_id,
+        contract=row.contract,
+        edition=row.edition,
+        accepted_at=row.accepted_at,
+        accepted_by=row.accepted_by,
+    )
+
+
+def standing_of(row: StandingRow) -> StandingPeriod:
+    return StandingPeriod(
+        customer=row.customer_id,
+        standing=Standing(row.standing),
+        since=_utc(row.during.lower),
+        until=None if row.during.upper is None else _utc(row.during.upper),
+        why=row.why,
+    )
+
+
+def letter_key(id: int) -> str:
+    """`LOA-7`."""
+    return f"LOA-{id}"
+
+
+def letter_of(row: LetterRow) -> LetterOfAuthority:
+    return LetterOfAuthority(
+        key=letter_key(row.pk),
+        issuer=row.issuer,
+        customer=row.customer_id,
+        prefixes=tuple(ip_network(p) for p in row.prefixes),
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        file_name=row.file_name,
+        digest=row.digest,
+    )
+
+
+def resource_of(row: ResourceRow) -> Resource:
+    return Resource(
+        kind=ResourceKind(row.kind),
+        name=row.name,
+        scope=row.scope,
+        tier=Tier(row.tier),
+        customer=row.customer_id,
+        service=row.service_id,
+        held_from=_utc(row.during.lower),
+        held_until=None if row.during.upper is None else _utc(row.during.upper),
+        source=row.source,
+        key=int(row.pk),
+    )
+
+
+def resource_in_words(resource: Resource) -> str:
+    """`vlan 100 on sw-1 for acct-1 from 2026-03-01 12:00 UTC (resources.csv:4)`."""
+    scope = f" on {resource.scope}" if resource.scope else ""
+    until = "" if resource.held_until is None else f" until {_stamp(resource.held_until)}"
+    whose = resource.customer or "the operator"
+    kind = resource.kind.replace("_", " ")
+    return f"{kind} {resource.name}{scope} for {whose} from {_stamp(resource.held_from)}{until} ({resource.source})"
 
 
 def service_of(row: ServiceRow) -> Service:
@@ -71,15 +198,6 @@ def site_of(row: SiteRow) -> Site:
     )
 
 
-def plain_host_name(name: str) -> str:
-    """Lower case, without the final dot, in ASCII (IDNA 2003, as Python's codec has it) where that can be."""
-    name = name.strip().rstrip(".").lower()
-    try:
-        return name.encode("idna").decode("ascii")
-    except UnicodeError:
-        return name
-
-
 def in_words(holding: Holding) -> str:
     """`192.0.2.1 ports 1024-2047 for acct-1 from 2026-03-01 12:00 UTC (customers.csv:4)`."""
     ports = f" ports {holding.port_first}-{holding.port_last}" if holding.shared else ""
@@ -90,7 +208,7 @@ def in_words(holding: Holding) -> str:
     return f"{what}{ports} for {whose} from {_stamp(holding.held_from)}{until} ({holding.source})"
 
 
-def value_in_words(value: Customer | Service | Holding | Site) -> str:
+def value_in_words(value: object) -> str:
     """One line for a preview."""
     if isinstance(value, Customer):
         return f"customer {value.key}, {value.name}"
@@ -98,7 +216,15 @@ def value_in_words(value: Customer | Service | Holding | Site) -> str:
         return f"service {value.key} of {value.customer}"
     if isinstance(value, Site):
         return f"{value.host_name} at {value.address} for {value.customer}"
-    return in_words(value)
+    if isinstance(value, Resource):
+        return resource_in_words(value)
+    if isinstance(value, AccountUser):
+        return f"user {value.key} of {value.customer}"
+    if isinstance(value, Acceptance):
+        return f"{value.customer} accepted edition {value.edition} by {value.contract}"
+    if isinstance(value, Holding):
+        return in_words(value)
+    return f"contact {getattr(value, 'place', '')} of {getattr(value, 'customer', '')}"
 
 
 def _stamp(at: datetime) -> str:

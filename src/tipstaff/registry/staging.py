@@ -4,13 +4,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 
 from tipstaff.words import Holding
 
-from .rows import SCOPES, holding_of
+from .rows import HOLDING_COLUMNS, SCOPES, holding_of
 
 _STAGE = """
 CREATE TEMPORARY TABLE registry_staging (
@@ -21,8 +22,8 @@ CREATE TEMPORARY TABLE registry_staging (
 _COPY = "COPY registry_staging FROM STDIN"
 _INSERT = """
 INSERT INTO registry_holdingrow
-    (tier, kind, prefix, ports, during, customer_id, service_id, source, known_from)
-SELECT tier, kind, prefix, ports, during, customer_id, service_id, source, %s
+    (tier, kind, prefix, ports, during, customer_id, service_id, source, known_from, change)
+SELECT tier, kind, prefix, ports, during, customer_id, service_id, source, %s, %s
 FROM registry_staging ORDER BY prefix, during, ports
 """
 _SAME_HOLDING = """
@@ -61,9 +62,9 @@ def staged_pairs() -> list[tuple[str | None, str | None]]:
         return [(customer, service) for customer, service in cursor.fetchall()]
 
 
-def insert_staged(*, known_from: datetime) -> int:
+def insert_staged(*, known_from: datetime, change: int) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [known_from])
+        cursor.execute(_INSERT, [known_from, change])
         return int(cursor.rowcount)
 
 
@@ -82,6 +83,90 @@ def change_restated() -> list[Holding]:
             f"DELETE FROM registry_staging s USING registry_holdingrow h WHERE {_SAME_IN_ALL} RETURNING {_STAGED}"
         )
         return [holding_of(row) for row in cursor.fetchall()]
+
+
+def drop_pairs(pairs: Iterable[tuple[str | None, str | None]]) -> None:
+    """Forget the staged rows of customers and services that do not exist or do not belong together."""
+    with connection.cursor() as cursor:
+        for customer, service in pairs:
+            cursor.execute(
+                "DELETE FROM registry_staging WHERE customer_id IS NOT DISTINCT FROM %s "
+                "AND service_id IS NOT DISTINCT FROM %s",
+                [customer, service],
+            )
+
+
+def drop_sources(sources: list[str]) -> None:
+    """Forget staged rows by the line that they came from."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM registry_staging WHERE source = ANY (%s)", [sources])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A staged row that gave way to what a person has set."""
+
+    new: Holding
+    why: str
+
+
+_BY_PERSON = """
+    registry_holdingrow h
+    JOIN registry_changerow c ON c.id = coalesce(h.restored_from, h.change) AND c.origin = 'person'
+"""
+
+
+def drop_what_persons_set() -> list[Kept]:
+    """Forget staged rows that state otherwise, or claim for another, what a person has set; they stand."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {_BY_PERSON})")
+        if not cursor.fetchone()[0]:
+            return []
+        cursor.execute("CREATE INDEX ON registry_staging USING gist ((registry_span(prefix)))")
+        cursor.execute("ANALYZE registry_staging")
+        scopes = " OR ".join(f"({scope.format('s')} AND {scope.format('h')})" for scope in SCOPES.values())
+        cursor.execute(
+            f"""
+            DELETE FROM registry_staging WHERE ord IN (
+                SELECT s.ord FROM {_BY_PERSON} JOIN registry_staging s ON registry_span(s.prefix) && h.span
+                    AND h.prefix && s.prefix AND h.ports && s.ports AND h.during && s.during AND ({scopes})
+                WHERE NOT ({_SAME_IN_ALL}))
+            RETURNING {_STAGED.replace("s.", "")}, ord
+            """
+        )
+        dropped = {row[-1]: holding_of(row[:-1]) for row in cursor.fetchall()}
+        why: dict[int, str] = {}
+        for number, holding in dropped.items():
+            cursor.execute(
+                f"""
+                SELECT c.actor, to_char(c.at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), h.customer_id FROM {_BY_PERSON}
+                WHERE h.prefix && %s::cidr AND h.tier = %s AND h.during && tstzrange(%s, %s) ORDER BY c.at DESC LIMIT 1
+                """,
+                [str(holding.prefix), holding.tier, holding.held_from, holding.held_until],
+            )
+            found = cursor.fetchone()
+            actor, day, whose = found if found else ("a person", "", None)
+            why[number] = (
+                f"{holding.prefix} for {holding.customer or 'the operator'}: {actor} has set it for "
+                f"{whose or 'the operator'} on {day}, and that stands"
+            )
+        return [Kept(holding, why[number]) for number, holding in sorted(dropped.items())]
+
+
+def transfers(change: int) -> list[tuple[Holding, Holding]]:
+    """Addresses that this change ends for one customer and, from the same moment, would give to another."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {_STAGED}, {HOLDING_COLUMNS} FROM registry_holdingrow h JOIN registry_staging s
+                ON h.prefix && s.prefix AND upper(h.during) = lower(s.during)
+            WHERE h.change = %s AND h.tier = 'customer' AND s.tier = 'customer' AND h.customer_id <> s.customer_id
+                AND h.kind IN ('static', 'delegated') AND s.kind IN ('static', 'delegated')
+            ORDER BY s.ord LIMIT 100
+            """,
+            [change],
+        )
+        return [(holding_of(row[:11]), holding_of(row[11:])) for row in cursor.fetchall()]
 
 
 def analyze() -> None:

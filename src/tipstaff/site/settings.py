@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "tipstaff.ledger",
     "tipstaff.registry",
+    "tipstaff.attribution",
     "tipstaff.editions",
     "tipstaff.intake",
     "tipstaff.cases",

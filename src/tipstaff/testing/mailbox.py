@@ -75,7 +75,7 @@ class Mailbox:
     """A mail server on loopback in a thread of its own."""
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, folder: Path | None = None) -> None:
-        """`folder` gets every mail as a file `000001.eml` besides."""
+        """`folder` gets every mail as a file `000001.eml` besides, and its text to read and copy as `000001.txt`."""
         self.host = host
         self.port = port
         self._folder = folder
@@ -196,7 +196,10 @@ class Mailbox:
         with self._changed:
             self._mails.append(mail)
             if self._folder is not None:
-                (self._folder / f"{len(self._mails):06d}.eml").write_bytes(mail.raw)
+                name = self._folder / f"{len(self._mails):06d}"
+                name.with_suffix(".eml").write_bytes(mail.raw)
+                head = f"To: {', '.join(mail.recipients)}\nSubject: {mail.subject}\n"
+                name.with_suffix(".txt").write_text(f"{head}\n{mail.text}", encoding="utf-8")
             self._changed.notify_all()
 
 

@@ -1,6 +1,7 @@
 """A first log-in without a password in any file: a one-time link by which a person sets their own."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -24,6 +25,18 @@ class FirstLinkGone(Exception):
     """This link was used already, has expired or was never made; ask for a new one."""
 
 
+class NameOfAProgram(ValueError):
+    """No person is called what a program is called in the record; the message names it."""
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,40}")
+"""Log-in names that are given out here."""
+
+
+def has_account(name: str) -> bool:
+    return User.objects.filter(username=name).exists()
+
+
 def needs_first() -> bool:
     """True while no administrator can log in."""
     heads = User.objects.filter(is_active=True, groups__name=Role.ADMINISTRATOR.value)
@@ -38,7 +51,7 @@ def make_first_token(
     `actor` stands in the record as who made it: whoever holds the link can be that person once.
     """
     if name in PROGRAMS:
-        raise ValueError(f"{name} is a program's name in the record; choose another")
+        raise NameOfAProgram(f"{name} is what a program is called in the record; choose another name.")
     with transaction.atomic():
         user, made = User.objects.get_or_create(username=name)
         if made:

@@ -33,6 +33,8 @@ class Ability(enum.StrEnum):
     SECOND_URGENT = "second an urgent measure that somebody else proposed"
     LIFT = "lift a measure"
     SEND_AGAIN = "send a letter again"
+    KEEP_REGISTRY = "change customers and what they hold, and undo changes"
+    ADMIT = "accept or refuse new customers"
     DRAFT_POLICY = "write a new edition of the policy"
     APPROVE_POLICY = "approve an edition that somebody else wrote"
     POST_POLICY = "announce and post an approved edition"
@@ -44,14 +46,17 @@ _DESK = frozenset({Ability.SEE_DESK, Ability.SEE_POLICY, Ability.SEE_MEASURES, A
 ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
     {
         Role.ANALYST: _DESK
-        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SEND_AGAIN},
+        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SEND_AGAIN}
+        | {Ability.KEEP_REGISTRY, Ability.ADMIT},
         Role.LEAD: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}
-        | {Ability.LIFT, Ability.SEND_AGAIN, Ability.DRAFT_POLICY, Ability.POST_POLICY},
+        | {Ability.LIFT, Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT}
+        | {Ability.DRAFT_POLICY, Ability.POST_POLICY},
         Role.COUNSEL: _DESK
-        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED}
+        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED, Ability.ADMIT}
         | {Ability.DRAFT_POLICY, Ability.APPROVE_POLICY, Ability.POST_POLICY},
-        Role.ENGINEER: _DESK | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT},
+        Role.ENGINEER: _DESK
+        | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT, Ability.KEEP_REGISTRY},
         Role.ADMINISTRATOR: frozenset(
             {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.MANAGE_STAFF}
         ),

@@ -1,10 +1,12 @@
-"""An address with a slash too many leads to the page that was meant; Django itself adds one that is missing."""
+"""An address that nobody meant: a slash too many leads to the page without it, a NUL to none. Django adds slashes."""
 
 from collections.abc import Callable
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import Resolver404, resolve
+
+from .public.views import not_found
 
 
 class Slashes:
@@ -14,8 +16,10 @@ class Slashes:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
         path = request.path_info
+        if "\0" in path:
+            return not_found(request, Resolver404(path))  # No key has a NUL, and PostgreSQL takes none.
+        response = self.get_response(request)
         if response.status_code != HTTPStatus.NOT_FOUND or not path.endswith("/") or request.method == "POST":
             return response
         meant = path.rstrip("/")

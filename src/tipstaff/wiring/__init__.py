@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tipstaff import config
@@ -15,13 +16,16 @@ from tipstaff.config import Config, DeviceConfig, MailOut
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import Driver
-from tipstaff.host import sealing
+from tipstaff.host import keys, sealing
 from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.policy import Edition, UnknownClause, edition_files, edition_folders, load_edition, read_files
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
 from tipstaff.words import Role
+
+if TYPE_CHECKING:
+    from tipstaff.attribution.protocol import Source  # It brings arrays along, which few processes need.
 
 CASE_LINK_LASTS = timedelta(days=45)
 REPORT_LINK_LASTS = timedelta(days=180)
@@ -110,6 +114,12 @@ def shadow() -> Shadow | None:
         raise config.BadSetting(f"[server] shadow_clauses: {why}.") from why
 
 
+@functools.cache
+def sources() -> "Mapping[str, Source]":
+    """All kinds of identity source, by name."""
+    return {ep.name: ep.load()() for ep in sorted(entry_points(group="tipstaff.sources"), key=lambda ep: ep.name)}
+
+
 class NoSuchDriver(LookupError):
     """The settings name a driver that is not installed; the message lists those that are."""
 
@@ -130,19 +140,23 @@ class BadProtected(ValueError):
     """A device's protected list holds what is no address or prefix; the message names it."""
 
 
+def protected(device: DeviceConfig) -> tuple[IPv4Network | IPv6Network, ...]:
+    """What no measure on this device may touch; raise BadProtected for what is no address or prefix."""
+    try:
+        return tuple(ip_network(p, strict=False) for p in device.protected)
+    except ValueError as why:
+        raise BadProtected(f"device {device.name!r}: protected: {why}") from why
+
+
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
     from tipstaff.registry.queries import count_customers, own_space
 
-    try:
-        protected = tuple(ip_network(p, strict=False) for p in device.protected)
-    except ValueError as why:
-        raise BadProtected(f"device {device.name!r}: protected: {why}") from why
     # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
     total = count_customers()
     return Limits(
         own=own_space(at=at),
-        protected=protected,
+        protected=protected(device),
         customers_total=total if total >= 100 else None,
         overridden_by=(device.let_pass_by[0], device.let_pass_by[1]) if device.let_pass_by else None,
     )
@@ -167,6 +181,12 @@ def keys_folder() -> Path:
 def make_keys() -> None:
     """Make what is missing of this installation's own keys."""
     sealing.make_keys(keys_folder())
+
+
+def delivery_key(*, make: bool = False) -> bytes | None:
+    """The key by which the customer system signs its deliveries; None, or with `make` a new one, if there is none."""
+    path = keys_folder() / "customer-system"
+    return keys.read_or_make(path).encode() if make or path.exists() else None
 
 
 def _seal(content: bytes) -> bytes:

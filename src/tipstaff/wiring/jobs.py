@@ -20,7 +20,7 @@ from tipstaff import wiring
 from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import complaint, posting, suspension
+from tipstaff.procedures import complaint, posting, returned, suspension
 from tipstaff.wiring import mail
 
 log = logging.getLogger("tipstaff.worker")
@@ -52,6 +52,7 @@ def understand(context: JobContext, key: str) -> None:
         return
     try:
         complaint.understand(key, desk=wiring.desk(), at=wiring.now())
+        returned.take_back(key, desk=wiring.desk(), at=wiring.now())
     except Exception as why:  # - the job's door: the input is kept, and a person is told
         if context.job.attempts + 1 < ATTEMPTS_MAX or isinstance(why, (OperationalError, InterfaceError)):
             raise

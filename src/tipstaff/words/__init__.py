@@ -1,7 +1,20 @@
 """The vocabulary every room speaks: frozen values, no I/O, no Django, no clock."""
 
+from .accounts import Acceptance, AccountUser, Change, Origin, StandingPeriod, Version
+from .admission import (
+    Admission,
+    AdmissionState,
+    Concern,
+    ConcernKind,
+    LateUse,
+    LateUseReason,
+    ListKind,
+    Usage,
+    UsageKind,
+)
+from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, SubjectKind
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
-from .editions import Acceptance, EditionOnRecord, EditionState
+from .editions import EditionOnRecord, EditionState, FirstUse
 from .holders import (
     Attribution,
     AttributionReason,
@@ -15,6 +28,7 @@ from .holders import (
     Site,
     Standing,
     Tier,
+    Use,
 )
 from .imports import ImportPreview, RefusedRow
 from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
@@ -46,6 +60,7 @@ from .reports import (
     Channel,
     Evidence,
     Incident,
+    Mark,
     Reading,
     ReadingOutcome,
     ReadingReason,
@@ -53,6 +68,7 @@ from .reports import (
     Reporter,
     ReportOutcome,
 )
+from .resources import LetterOfAuthority, Resource, ResourceKind
 from .trust import EvidenceGrade, Trust
 from .verdicts import (
     DOUBTS,
@@ -70,20 +86,28 @@ from .verdicts import (
 
 __all__ = [
     "DOUBTS",
+    "PUBLIC",
     "SEALED_TYPES",
     "XARF_TYPES",
     "Acceptance",
+    "AccountUser",
+    "Admission",
+    "AdmissionState",
     "Allegation",
     "Answer",
     "Attachment",
     "Attribution",
     "AttributionReason",
     "Basis",
+    "Binding",
     "Candidate",
     "Case",
     "CaseOutcome",
     "CaseState",
+    "Change",
     "Channel",
+    "Concern",
+    "ConcernKind",
     "Customer",
     "Decision",
     "Degree",
@@ -91,20 +115,29 @@ __all__ = [
     "Disposition",
     "EditionOnRecord",
     "EditionState",
+    "Ending",
     "Entry",
     "Evidence",
     "EvidenceGrade",
     "Fact",
+    "FirstUse",
+    "Gap",
     "Grade",
     "Ground",
     "History",
     "Holding",
     "HoldingKind",
+    "Identity",
     "ImportPreview",
     "Incident",
+    "LateUse",
+    "LateUseReason",
     "Letter",
     "LetterKind",
+    "LetterOfAuthority",
     "LetterState",
+    "ListKind",
+    "Mark",
     "Measure",
     "MeasureState",
     "Missing",
@@ -113,6 +146,7 @@ __all__ = [
     "Note",
     "NoticePosture",
     "Observation",
+    "Origin",
     "Plan",
     "ProbeResult",
     "Proof",
@@ -120,11 +154,14 @@ __all__ = [
     "ReadingOutcome",
     "ReadingReason",
     "Reason",
+    "RefusedLine",
     "RefusedRow",
     "Report",
     "ReportOutcome",
     "Reporter",
     "Representative",
+    "Resource",
+    "ResourceKind",
     "Role",
     "Rule",
     "Rung",
@@ -136,12 +173,19 @@ __all__ = [
     "Severity",
     "Site",
     "SourceKind",
+    "SourceLoad",
     "Standing",
+    "StandingPeriod",
     "Step",
     "Strike",
+    "SubjectKind",
     "Tier",
     "Trust",
     "Urgency",
+    "Usage",
+    "UsageKind",
+    "Use",
     "Verdict",
+    "Version",
     "require_aware",
 ]

@@ -50,7 +50,7 @@ class EditionOnRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acceptance:
+class FirstUse:
     """A customer who used a service under an edition: by that they accepted it."""
 
     customer: str

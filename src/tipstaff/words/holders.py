@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from .bindings import Binding, Identity
+
 
 class Tier(enum.StrEnum):
     """Whose holding a row is. Holdings of one tier never overlap in space and time."""
@@ -66,6 +68,15 @@ class Representative:
     email: str
     language: str = "en"
     timezone: str = "UTC"
+    phone: str = ""
+    verified_at: datetime | None = None
+    """When it was last shown that the address reaches them."""
+    bounced_at: datetime | None = None
+    """Since when letters come back; the next contact of the chain is written to."""
+    openpgp_key: str = ""
+    """ASCII-armoured, where the customer gave one."""
+    smime_certificate: str = ""
+    """PEM, where the customer gave one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +87,18 @@ class Customer:
     """`acct-1001`: the operator's own account number."""
     name: str
     representative: Representative | None
+    """Whom to write to now: the first contact of the chain whose letters do not come back."""
     reseller: str | None = None
     """Key of the account above this one."""
     is_reseller: bool = False
     standing: Standing = Standing.GOOD
     since: datetime | None = None
+    phone: str = ""
+    email: str = ""
+    """The account's own address, as the order gave it."""
+    postal_address: str = ""
+    country: str = ""
+    """Two letters (ISO 3166-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +151,30 @@ class Site:
     until: datetime | None = None
 
 
+class Use(enum.StrEnum):
+    """What an answer may be used for."""
+
+    NOTICE = "notice"
+    """A letter to the holder."""
+    NARROW_MEASURE = "narrow_measure"
+    """A measure no wider than a block."""
+    SUSPENSION = "suspension"
+    """Any measure that the policy knows."""
+    DISCLOSURE = "disclosure"
+    """The holder's name to an authority that may ask for it."""
+    QUESTION = "question"
+    """The complainant is asked for the port or the time."""
+    FINDING = "finding"
+    """An engineer looks: somebody may use what was given to nobody, or to another."""
+
+
 class Grade(enum.StrEnum):
     """How surely a holder is named, and so what the answer allows."""
 
     CONFIRMED = "confirmed"
-    """One holder over the whole window."""
+    """One holder over the whole window, proven at every instant of it."""
     PROBABLE = "probable"
-    """One holder, but for part of the window nobody held it, or no time was stated."""
+    """One holder, but not proven at every instant, or by one weak source only, or no time was stated."""
     AMBIGUOUS = "ambiguous"
     """More than one may have held it; nobody is named."""
     CONTRADICTED = "contradicted"
@@ -148,6 +183,21 @@ class Grade(enum.StrEnum):
     """No records reach that time; nobody is named."""
     NONE = "none"
     """Surely nobody's, or not ours."""
+
+    @property
+    def allows(self) -> frozenset[Use]:
+        """What an answer of this grade may be used for, at most."""
+        return _ALLOWS[self]
+
+
+_ALLOWS = {
+    Grade.CONFIRMED: frozenset({Use.NOTICE, Use.NARROW_MEASURE, Use.SUSPENSION, Use.DISCLOSURE}),
+    Grade.PROBABLE: frozenset({Use.NOTICE, Use.NARROW_MEASURE}),
+    Grade.AMBIGUOUS: frozenset({Use.QUESTION}),
+    Grade.CONTRADICTED: frozenset({Use.FINDING}),
+    Grade.NO_DATA: frozenset(),
+    Grade.NONE: frozenset(),
+}
 
 
 class AttributionReason(enum.StrEnum):
@@ -173,6 +223,16 @@ class AttributionReason(enum.StrEnum):
     """The report names no address."""
     BEFORE_RECORDS = "BEFORE_RECORDS"
     """The window begins before the registry's records do."""
+    ONE_SOURCE = "ONE_SOURCE"
+    """One holder, by the word of a single source that does not prove a subscriber alone."""
+    UNSEEN_END = "UNSEEN_END"
+    """One holder, whose end was not seen: no Stop came, or the log was not read so far."""
+    SOURCES_DISAGREE = "SOURCES_DISAGREE"
+    """At the same instant two rows surely name different holders."""
+    UNKNOWN_SUBSCRIBER = "UNKNOWN_SUBSCRIBER"
+    """A log names a subscriber whom the registry does not know."""
+    SOURCE_GAP = "SOURCE_GAP"
+    """No source was read for a part of the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +247,10 @@ class Attribution:
     downstream: str | None = None
     """The reseller's customer, where the answer stops at a reseller."""
     proof: tuple[Holding, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    """The rows of logs that prove it, in the order of the walk."""
+    identities: tuple[Identity, ...] = ()
+    """By which entries of the registry their subscribers are known."""
     earliest: datetime | None = None
     latest: datetime | None = None
 

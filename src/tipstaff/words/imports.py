@@ -19,7 +19,7 @@ class ImportPreview:
     source: str
     """The file's name, as its rows cite it."""
     kind: str
-    """`customers`, `services`, `holdings` or `sites`."""
+    """`customers`, `services`, `holdings`, `sites`, `resources` ..."""
     rows: int
     added: int = 0
     changed: int = 0
@@ -27,5 +27,9 @@ class ImportPreview:
     changes: tuple[str, ...] = ()
     """The first of the additions and changes, a sentence each."""
     refused: tuple[RefusedRow, ...] = ()
+    kept: tuple[RefusedRow, ...] = ()
+    """Rows that say otherwise than a person has set: the person's word stands, and why it does."""
+    change: str | None = None
+    """The change that it was, by which it can be undone; None when nothing was written."""
     applied: bool = False
     """True when it was carried out; False for a dry run and for a file with refused rows."""

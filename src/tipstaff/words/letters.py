@@ -83,6 +83,8 @@ class LetterState(enum.StrEnum):
     """The text is with the mail server; its answer is not on record yet."""
     SENT = "sent"
     """The mail server took it; its words are on record."""
+    RETURNED = "returned"
+    """The mail server took it, and it came back: it reached nobody."""
     IN_DOUBT = "in_doubt"
     """The process died while handing over: a person decides whether to send again."""
     WITHDRAWN = "withdrawn"
@@ -125,4 +127,6 @@ class Letter:
     """Message-ID of the mail that this letter answers or follows, for threading."""
     html: str = ""
     """The same words as HTML."""
+    diverted: bool = False
+    """It went to the recipient override of a staging set-up, and so told its reader nothing."""
     attachments: tuple[Attachment, ...] = ()

@@ -179,6 +179,23 @@ class Reporter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Something in a mail that could be what it means, for the person who decides."""
+
+    kind: str
+    """`address` or `host`."""
+    value: str
+    likelihood: float
+    """How likely it is meant, 0 to 1."""
+    chosen: bool
+    """Whether the reader would take it."""
+    why: tuple[str, ...] = ()
+    """The cues and words that spoke most for it."""
+    line: str = ""
+    """The first line that names it, verbatim and bounded; not redacted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What one mail says: allegations, or why there is none."""
 
@@ -190,6 +207,8 @@ class Reading:
     """The name of the parser that read it."""
     detail: str = ""
     """One sentence for a person, when the reason needs one."""
+    marks: tuple[Mark, ...] = field(default=(), compare=False)
+    """Of an unsure reading the candidates, the likeliest first. They are not kept: reading again gives them again."""
 
 
 class ReportOutcome(enum.StrEnum):

@@ -48,6 +48,8 @@ class Reason(enum.StrEnum):
     """Surely older than the edition's look-back."""
     BEFORE_RECORDS = "BEFORE_RECORDS"
     """It happened before our records of who held what begin."""
+    RECORDS_INCOMPLETE = "RECORDS_INCOMPLETE"
+    """Our logs have a gap then, or name a subscriber whom the registry does not know."""
     NO_EDITION_IN_FORCE = "NO_EDITION_IN_FORCE"
     """The edition was not in force yet when it happened, so the judge may not bind anybody to it."""
     NO_CLAUSE = "NO_CLAUSE"

@@ -101,7 +101,7 @@ def test_an_unknown_key_is_named_with_its_line_and_a_likely_one() -> None:
     ("line", "said"),
     [
         ('port = "8080"', "[web] port is '8080', but it takes a whole number."),
-        ("port = true", "[web] port is True, but it takes a whole number."),
+        ("port = true", "[web] port is true, but it takes a whole number."),
         ("port = 80.5", "[web] port is 80.5, but it takes a whole number."),
         ("host = 127", "[web] host is 127, but it takes a text in quotes."),
         ("port = 65536", "[web] port is 65536, but a port is a number from 0 to 65535."),
@@ -125,7 +125,7 @@ def test_other_kinds_of_values_are_told_in_words_too() -> None:
 
 def test_a_database_must_be_postgresql() -> None:
     assert refused(TIPSTAFF_DATABASE_URL="mysql://db/tipstaff") == (
-        "TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name."
+        "environment: TIPSTAFF_DATABASE_URL does not begin with postgresql://; write postgresql://user@host/name."
     )
 
 
@@ -248,9 +248,33 @@ def test_a_bad_port_in_the_environment_is_blamed_on_the_environment() -> None:
         load(None, {"TIPSTAFF_WEB_PORT": "70000"})
 
 
-@pytest.mark.parametrize("name", ["TIPSTAFF_LOG_LEVEL", "TIPSTAFF_SUPERVISED", "TIPSTAFF_NO_APT", "TIPSTAFF_CONFIGX"])
+@pytest.mark.parametrize("name", ["TIPSTAFF_SUPERVISED", "TIPSTAFF_NO_APT", "TIPSTAFF_CONFIGX"])
 def test_other_variables_are_not_ours_to_judge(name: str) -> None:
     assert load(None, {name: "x"}).path is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[operator]\nname = " "', "[operator] name is ' ', but letters are signed with it."),
+        ('[operator]\nabuse_address = "nobody"', "[operator] abuse_address is 'nobody', but it takes a mail address"),
+        ("[web]\nprocesses = 0", "[web] processes is 0, but at least one process serves the pages."),
+        ('[web]\npublic_url = "abuse.example.net"', "[web] public_url is 'abuse.example.net', but it takes an address"),
+        ('[web]\npublic_url = "https://example.net/abuse?x"', "[web] public_url is"),
+        ('[web]\nhost = "nonsense host"', "[web] host is 'nonsense host', but it takes an address of this machine"),
+        ("[mail_in]\nlmtp_port = 2525", "[mail_in] lmtp_port is 2525, but [mail_in] smtp_port has that port already"),
+        ("[mail_in]\nsmtp_port = 8080", "[mail_in] smtp_port is 8080, but [web] port has that port already"),
+        ('[mail_in]\nrecipients = ["abc"]', "[mail_in] recipients is ('abc',), but each is a mail address"),
+        ('[mail_out]\nfrom_address = "x"', "[mail_out] from_address is 'x', but it takes a mail address."),
+        ('[mail_out]\ndkim_selector = "x"', "[mail_out] dkim_selector and dkim_key_file go together"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence_with_its_line(text: str, said: str) -> None:
+    assert said in refused(text + "\n")
+
+
+def test_a_log_level_is_one_of_five() -> None:
+    assert "takes one of DEBUG, INFO" in refused(TIPSTAFF_LOG_LEVEL="loud")
 
 
 def test_a_mass_of_measures_is_let_pass_by_two_people_not_one() -> None:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from tipstaff.notices.compose import LetterFacts
+from tipstaff.notices.compose import Held, LetterFacts
 from tipstaff.words import (
     Allegation,
     CaseOutcome,
@@ -81,7 +81,16 @@ FACTS = LetterFacts(
         "From: […]\n"
         "Subject: Cheap watches"
     ),
-    explanation="192.0.2.0/28 has been assigned to your service svc-1001-1 since 3 February 2025, without a break.",
+    held=(
+        Held(what="192.0.2.0/28", since=datetime(2025, 2, 3, 9, 0, tzinfo=UTC)),
+        Held(
+            what="198.51.100.4",
+            since=datetime(2026, 3, 14, 9, 0, tzinfo=UTC),
+            until=datetime(2026, 3, 14, 11, 30, tzinfo=UTC),
+            ports=(1024, 9215),
+        ),
+    ),
+    explanation="No case of this kind was upheld within the last 365 days.",
     clause="mail.unsolicited",
     clause_title="Unsolicited mail",
     clause_text="You may not send bulk mail to people who have not asked for it, nor let others send it through you.",

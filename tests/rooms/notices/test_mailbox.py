@@ -19,7 +19,9 @@ def test_each_mail_is_kept_and_written_to_its_folder(tmp_path: Path) -> None:
         send(box, "second")
         first, second = box.wait_for(2)
     assert (first.subject, first.text.strip(), second.text.strip()) == ("a test", "first", "second")
-    assert [path.name for path in sorted((tmp_path / "sink").iterdir())] == ["000001.eml", "000002.eml"]
+    names = [path.name for path in sorted((tmp_path / "sink").iterdir())]
+    assert names == ["000001.eml", "000001.txt", "000002.eml", "000002.txt"]
+    assert (tmp_path / "sink" / "000001.txt").read_text().endswith("Subject: a test\n\nfirst\n")
     assert (tmp_path / "sink" / "000002.eml").read_bytes() == second.raw
 
 

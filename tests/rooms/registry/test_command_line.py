@@ -67,3 +67,91 @@ def test_customers_are_listed():
     assert "abuse@acct-3.example.net" in shown
     assert "acct-1" not in shown
     assert json.loads(run("customers", "acct-9", "--json"))["is_reseller"] is True
+
+
+def test_a_past_answer_can_be_asked_for_again_and_an_act_undone():
+    shown = run("hold", "198.51.100.7", "acct-1", "--since", "2026-01-01")
+    number = shown.split()[-1].removesuffix(".")
+    run("end", number, "--at", "2026-02-01T00:00:00Z")
+    shown = run("history", "198.51.100.7")
+    assert shown.count("198.51.100.7 for acct-1") == 2
+    assert run("history", "198.51.100.7", "--at", "2026-03-01").startswith(
+        "operator: 198.51.100.0/24 the operator from"
+    )
+    then = json.loads(run("history", "198.51.100.7", "--at", "2026-01-15", "--json").splitlines()[0])
+    assert (then["tier"], then["customer"]) == ("customer", "acct-1")
+    listed = [json.loads(line) for line in run("changes", "acct-1", "--json").splitlines()]
+    assert run("undo", listed[0]["key"], "--why", "Wrong line.").startswith(f"{listed[0]['key']} is undone by CH-")
+    assert len(queries.holdings_of("acct-1", at=day(300))) == 1
+    assert "undone by" in run("changes")
+    assert "was undone by" in run("undo", listed[0]["key"], exit_code=1)
+
+
+def test_contacts_standing_and_editions_are_set_by_hand():
+    run("contacts", "acct-1", "night@example.net", "owner@example.org", "--language", "de")
+    assert run("bounced", "night@example.net", "--why", "550") == "Noted for acct-1.\n"
+    assert "1. night@example.net <night@example.net> de letters come back since" in run("contacts", "acct-1")
+    assert run("reached", "night@example.net") == "Verified for acct-1.\n"
+    assert run("standing", "acct-1", "suspended", "--why", "Unpaid.") == "acct-1 is suspended.\n"
+    run("accept", "acct-1", "2026-01", "--contract", "K-7")
+    assert queries.acceptances_of("acct-1")[0].contract == "K-7"
+    assert "is not a mail address" in run("contacts", "acct-1", "nobody", exit_code=1)
+    assert "There is no customer acct-404." in run("standing", "acct-404", "good", exit_code=1)
+
+
+def test_addresses_are_transferred_by_a_letter_only(tmp_path):
+    number = run("hold", "198.51.100.8/29", "acct-1", "--since", "2026-01-01").split()[-1].removesuffix(".")
+    assert "only by a letter of authority" in run("transfer", number, "acct-2", exit_code=1)
+    paper = tmp_path / "loa.pdf"
+    paper.write_bytes(b"%PDF-1.7")
+    arguments = ("--customer", "acct-2", "--issuer", "Example Network", "--prefix", "198.51.100.0/24")
+    assert run("letter", str(paper), *arguments).startswith("LOA-")
+    assert run("transfer", number, "acct-2").startswith("acct-2 has it;")
+    run("resource", "vlan", "100", "acct-2", "--scope", "sw-1")
+    assert "vlan 100 on sw-1 for acct-2" in run("history", "100", "--kind", "vlan")
+
+
+def test_the_rest_of_a_file_comes_in_and_its_bad_rows_are_told(tmp_path):
+    file = tmp_path / "holdings.csv"
+    file.write_text(
+        "tier,kind,prefix,held_from,customer\ncustomer,static,198.51.100.7,2026-01-01,acct-404\n"
+        "customer,static,198.51.100.8,2026-01-01,acct-1\n"
+    )
+    assert run("import", "--rest", str(file)) == (
+        "holdings.csv:2: There is no customer acct-404.\n"
+        "holdings.csv: 2 rows of holdings: 1 new, 0 changed, 0 unchanged.\n"
+    )
+
+
+def test_netbox_that_does_not_answer_is_one_sentence(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("sesame")
+    shown = run("netbox", "http://127.0.0.1:9", "--token-file", str(token), exit_code=1)
+    assert "NetBox at http://127.0.0.1:9 did not answer as it should" in shown
+
+
+def test_admission_is_worked_from_the_command_line(tmp_path):
+    from tipstaff.cli import admission
+
+    def admit(*arguments: str, exit_code: int = 0) -> str:
+        result = CliRunner().invoke(admission.app, arguments)
+        assert result.exit_code == exit_code, result.output
+        return result.output
+
+    lists = tmp_path / "aliases.txt"
+    lists.write_text("Specimen Spam Works; Customer acct-1\n")
+    assert "aliases.txt: 1 entries." in admit("lists", "aliases", str(lists))
+    asked = admit("list")
+    key = asked.split()[0]
+    assert "ALIAS_MATCH 100" in asked
+    assert admit("accept", key, "--why", "I know them.") == f"{key}: Customer acct-1 is accepted.\n"
+    assert "waits for nobody" in admit("refuse", key, "--why", "No.", exit_code=1)
+    assert "I know them." in admit("list", "--state", "accepted")
+    assert "ORDER_INCOMPLETE" in admit("vet", "acct-1")
+    run("hold", "198.51.100.7", "acct-1", "--since", "2026-01-01")
+    run("standing", "acct-1", "terminated", "--since", "2026-02-01")
+    assert "acct-1, who holds 198.51.100.7/32, was terminated" in admit("seen", "traffic", "198.51.100.7")
+    assert "1 times" in admit("late-uses")
+    assert "No finding" in admit("seen", "traffic", "203.0.113.1")
+    lists.write_text("{\n")
+    assert "can't be read as a list of the kind aliases: line 1" in admit("lists", "aliases", str(lists), exit_code=1)

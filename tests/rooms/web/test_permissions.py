@@ -18,6 +18,8 @@ PAGES = {
     "console:inbox": Ability.SEE_DESK,
     "console:reports": Ability.SEE_DESK,
     "console:customers": Ability.SEE_DESK,
+    "console:changes": Ability.SEE_DESK,
+    "console:admissions": Ability.SEE_DESK,
     "console:search": Ability.SEE_DESK,
     "console:measures": Ability.SEE_MEASURES,
     "console:policy": Ability.SEE_POLICY,

@@ -151,3 +151,4 @@ def test_a_slash_too_many_leads_to_the_page_and_to_no_other_host() -> None:
     assert Client().get("/console").status_code == 301
     assert Client().get("/x", PATH_INFO="//evil.example.com/").status_code == 404
     assert Client().get("/nothing/").status_code == 404
+    assert Client().get("/console/cases/%00").status_code == 404

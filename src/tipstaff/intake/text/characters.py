@@ -96,6 +96,7 @@ _BLOCKS = frozenset(
 )
 _SILENT = ("style", "script", "head", "title")
 _BLANKS = re.compile(r"[ \t\xa0\u200b\u200c\u200d\ufeff]+")
+_CELL = re.compile("\x1e([^\x1e\x1f]{0,160})\x1f")
 _LINE_ENDS = re.compile(r" ?\n ?")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _HREF = re.compile(r"""\bhref\s{0,4}=\s{0,4}["']?([^"'\s<>]{4,2000})""", re.IGNORECASE)
@@ -119,16 +120,27 @@ def html_to_text(source: str) -> tuple[str, list[str]]:
         if name in _BLOCKS:
             pieces.append("\n")
         elif name in ("td", "th"):
-            pieces.append("\t")
+            pieces.append("\x1f" if tag[1] else "\t\x1e")
         elif name == "a" and not tag[1] and len(links) < 2000:
             found = _HREF.search(tag[3])
             if found:
                 links.append(html.unescape(found[1]))
     pieces.append(source[at:])
     text = html.unescape("".join(pieces))
-    text = _BLANKS.sub(" ", text)
+    if "\x1e" in text:
+        text = _CELL.sub(_one_cell, text).replace("\x1e", "").replace("\x1f", "")
+    text = _BLANKS.sub(_blank, text)
     text = _LINE_ENDS.sub("\n", text)
     return _EMPTY_LINES.sub("\n\n", text).strip(), links
+
+
+def _one_cell(found: re.Match[str]) -> str:
+    """A short cell of a table on one line, so that its row stays one."""
+    return " ".join(found[1].split())
+
+
+def _blank(found: re.Match[str]) -> str:
+    return "\t" if "\t" in found[0] else " "
 
 
 def _without(source: str, opening: str, closing: str) -> str:

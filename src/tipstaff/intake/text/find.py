@@ -27,10 +27,9 @@ _DEFANGED = (
     ("(at)", "@"),
     ("\\.", "."),
     ("[.", "."),
-    ("．", "."),
-    ("。", "."),
 )
-_FANGS = re.compile(r"[\[({](?:\.|dot|DOT|at|@|:|/)|\\\.| dot |．|。")
+_FANGS = re.compile(r"[\[({](?:\.|dot|DOT|at|@|:|/)|\\\.| dot ")
+_WIDE_DOT = re.compile(r"(?<=[A-Za-z0-9])[．。](?=[A-Za-z0-9])")
 _SCHEMES = re.compile(r"\b(?:h(?:xx|tt|\*\*|XX|__|tx|xt)p(s?)|mxxp|meow)(?=\s?:|\[)", re.IGNORECASE)
 _FTP = re.compile(r"\bfxps?(?=://)", re.IGNORECASE)
 _SPACED_DOT = re.compile(r"\s{0,2}_\._\s{0,2}")
@@ -49,6 +48,8 @@ def refang(line: str) -> str:
                     line = line.replace(shown, meant)
             else:
                 line = line.replace(shown, meant)
+    if "．" in line or "。" in line:
+        line = _WIDE_DOT.sub(".", line)
     if "_._" in line:
         line = _SPACED_DOT.sub(".", line)
     if ":" not in line:
@@ -261,3 +262,12 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, IPv4Address):
         return not any(parsed in x for x in _UNROUTABLE)
     return not any(parsed in x for x in _UNROUTABLE6)
+
+
+def is_address(text: str) -> bool:
+    """True when `text` is an address and nothing else."""
+    try:
+        is_public(text)
+    except ValueError:
+        return False
+    return True

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable
 
-from .find import is_public
+from .find import is_address, is_public
 from .names import registered_part
 
 _FROM = re.compile(r"\bfrom\s{1,4}(\S{1,255})", re.IGNORECASE)
 _BY = re.compile(r"\bby\s{1,4}(\S{1,255})", re.IGNORECASE)
 _ADDRESS = re.compile(r"[\[(](?:IPv6:)?((?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:]{6,39})[\])]", re.IGNORECASE)
 _BARE = re.compile(r"(?<![\w.])((?:\d{1,3}\.){3}\d{1,3})(?![\w.])")
+_CONNECTED = re.compile(r"(?:\bclient-ip=|\bsender ip is |\bdesignates )\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
+_ORIGIN = re.compile(r"\Ax-(?:originating|source|sender|client|real)-ip:\s{0,4}\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
 _MOST_HOPS = 30
 
 
@@ -61,16 +63,20 @@ def outside_hop(received: Iterable[str]) -> str | None:
     return candidate
 
 
+def stated_hop(shown: list[str]) -> str | None:
+    """The connecting address as the receiving server itself put it down (RFC 7208 9.1, RFC 8601)."""
+    for line in shown[:120]:
+        found = _CONNECTED.search(line) or _ORIGIN.match(line)
+        if found:
+            address = found[1].rstrip(".:")
+            if is_address(address) and is_public(address):
+                return address
+    return None
+
+
 def _address(text: str) -> str | None:
     for found in _ADDRESS.findall(text):
-        if _valid(found):
+        if is_address(found):
             return str(found)
     bare = _BARE.search(text)
-    return bare[1] if bare and _valid(bare[1]) else None
-
-
-def _valid(address: str) -> bool:
-    try:
-        return is_public(address) or True
-    except ValueError:
-        return False
+    return bare[1] if bare and is_address(bare[1]) else None

@@ -83,9 +83,13 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     ),
     "connection/infected_host": (
         (
-            3,
-            r"infected (?:host|machine|computer|system|device|with|by)s?|infektion|infiziert\w{0,3}|"
-            r"malware infection|virus[ -]?infected|trojan[ -]?infect\w{0,4}|worm",
+            4,
+            r"infected (?:[\w.-]{2,20} ){0,2}(?:host|machine|computer|system|device|client|ip|node|pc)s?|"
+            r"infected (?:with|by)|"
+            r"infektion\w{0,2}|infiziert\w{0,3}|(?:schadprogramm|malware|virus|trojan\w{0,2}|"
+            r"bot)[ -]?infe[ck]t\w{2,5}|"
+            r"virus[ -]?infected|\bworm\b|infectad[oa]s?|infect[ée]e?s?\b|infett\w{1,2}\b|заражен\w{1,3}|"
+            r"zainfekowan\w{1,3}",
         ),
     ),
     "content/phishing": (
@@ -103,7 +107,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             5,
             r"malware (?:distribution|hosting|site|url|download|sample|payload|binar\w{1,3})\w{0,2}|"
             r"malicious (?:software|file|payload|executable|code|binar\w{1,3}|download|script)s?|"
-            r"malicious (?:url|content|domain)s? ",
+            r"malicious (?:url|content|domain)s? |schadprogramm\w{0,3}|schadcode|malware (?:family|family:|name|"
+            r"feed)",
         ),
         (
             4,
@@ -182,6 +187,11 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         ),
     ),
     "infrastructure/botnet": (
+        (
+            4,
+            r"(?:command|kontroll|steuerungs)[ -]?server|c2 ?(?:servers?|hosts?|nodes?|panel)|bot infect\w{2,4}|"
+            r"part of a bot|servidor de comando|serveur de commande",
+        ),
         (6, r"\bbotnets?\b|command[ -](?:and|&)[ -]control|\bc ?& ?c\b|\bc2\b(?: server)?|\bcnc\b|\bmirai\b|zombie"),
         (3, r"\bbots?\b|sinkhole\w{0,2}|drone"),
     ),
@@ -189,8 +199,14 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         (
             4,
             r"compromised (?:server|host|machine|system|device|account|computer|node|hardware)s?|"
-            r"kompromittiert\w{0,3}|servidor comprometido|serveur compromis|has been (?:hacked|"
-            r"compromised)|hacked server",
+            r"kompromittiert\w{0,3}|kompromittierung\w{0,2}|servidor(?:es)? comprometid\w{1,2}|serveurs? compromis|"
+            r"sistem\w{1,2} compromess[oi]|has been (?:hacked|compromised)|(?:is|are|was|were|been) compromised|"
+            r"(?:hacked|backdoored) (?:server|host|system)s?|account compromise\w{0,1}|compromiso de",
+        ),
+        (
+            2,
+            r"may (?:be|have been) compromised|possibl[ey] compromise\w{0,1}|backdoors?|hijacked (?:server|host|"
+            r"account)s?",
         ),
     ),
     "messaging/spam": (
@@ -218,8 +234,25 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             r"port)\w{0,2}",
         ),
         (
+            5,
+            r"(?:exposed|accessible|reachable|unprotected|insecure) (?:[\w.-]{2,20} ){0,3}(?:device|instance|"
+            r"service|server|system|interface|console|panel|database|product|installation|host|port)s?\b|"
+            r"(?:publicly|freely|openly) (?:exposed|available|reachable|accessible)|directory listing|"
+            r"(?:exposed|reachable|visible) (?:on|to|from|via) the (?:public )?internet|"
+            r"öffentlich (?:erreichbar|zug[äa]nglich)|aus dem internet erreichbar|frei (?:erreichbar|zug[äa]nglich)|"
+            r"servicios? (?:expuesto|abierto)s?|serviços? expostos?|services? expos[ée]s?|servizi(?:o)? espost[oi]|"
+            r"dost[ęe]pn\w{1,4} us[łl]u\w{1,3}|открыт\w{2,3} (?:порт|сервис|служб)\w{0,2}|"
+            r"ohne authentifizierung erreichbar|"
+            r"unverschl[üu]sselt\w{0,3} authentifizierung|without (?:any )?authentication",
+        ),
+        (
+            4,
+            r"vulnerable (?:[\w.-]{2,20} ){0,3}(?:device|instance|service|server|system|product|installation|host|"
+            r"version|appliance|router|software)s?\b|verwundbar\w{0,3} [\w.-]{2,30}",
+        ),
+        (
             3,
-            r"misconfigured|openresolver|exposed (?:service|server|port|interface)s?|amplifier|weak "
+            r"misconfigured|openresolver|amplifier|weak "
             r"security configuration|mdns|portmap|netbios|chargen|tftp|ipmi",
         ),
     ),

@@ -42,6 +42,15 @@ example test invalid onion
 TOP_LEVEL = frozenset((_COUNTRIES + _GENERIC).split())
 """Top-level domains in common use, and the reserved ones (RFC 2606). A missing one costs a bare name only."""
 
+_SCRIPTS = """
+рф рус укр бел срб мкд бг мон қаз москва сайт онлайн орг дети ею ελ ευ հայ გე 中国 中國 香港 台湾
+台灣 澳門 新加坡 公司 网络 網絡 网址 网站 中文网 在线 商城 商店 我爱你 集团 政务 公益 한국 닷컴
+みんな コム ไทย भारत ভারত বাংলা இந்தியா இலங்கை భారత్ ලංකා امارات السعودية مصر ایران ایران الاردن
+المغرب تونس الجزائر قطر عمان سورية فلسطين بھارت پاکستان شبكة موقع קום ישראל
+"""
+_OTHER_SCRIPTS = frozenset(_SCRIPTS.split())
+"""Top-level domains in other scripts: elsewhere a full stop without a blank is only careless writing."""
+
 _SECOND_LEVEL = frozenset(
     [
         "ac",
@@ -79,7 +88,7 @@ def is_host_name(name: str) -> bool:
     labels = name.lower().rstrip(".").split(".")
     if len(labels) < 2 or len(name) > 253:
         return False
-    if labels[-1] not in TOP_LEVEL and not labels[-1].startswith("xn--") and labels[-1].isascii():
+    if labels[-1] not in TOP_LEVEL and not labels[-1].startswith("xn--") and labels[-1] not in _OTHER_SCRIPTS:
         return False
     return all(0 < len(x) <= 63 and not x.startswith("-") and not x.endswith("-") for x in labels)
 

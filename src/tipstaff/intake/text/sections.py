@@ -10,6 +10,7 @@ from .find import refang
 
 LONGEST_LINE = 2000
 MOST_LINES = 3000
+_LONGEST_SIGNATURE = 25
 _LONGEST_FILE = 200_000
 _LONGEST_QUOTED = 40_000
 _MOST_FILES = 12
@@ -40,13 +41,16 @@ def lay_out(mail: Mail) -> list[Line]:
             shown = text_line[:LONGEST_LINE]
             plain = refang(shown)
             lines.append(Line(shown, plain, line_zone, len(lines), before, plain != shown))
-            if not _ITEM.match(plain):
+            if not _ITEM.match(plain) and not (" " not in plain.strip() and _REST_OF_URL.search(plain)):
                 # Items of a list keep the label above the list; a label broken over two lines is joined.
                 before = f"{before[-80:]} {plain}" if len(plain) < 25 and not before.endswith((":", ".")) else plain
     return lines
 
 
 _ITEM = re.compile(r"[\s*•·>|\[(<\"'-]{0,8}[^\s]{0,2000}[.:][^\s]{1,2000}\s{0,3}\Z")
+
+
+_REST_OF_URL = re.compile(r"[=&%/]|\d{4}")
 
 
 def _texts(mail: Mail) -> Iterator[tuple[str, str]]:
@@ -138,7 +142,8 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
     """The lines of a text with their zones. A pasted header holds until an empty line or a line that is none."""
     in_headers = in_register = signed = False
     register_lines = 0
-    for raw in text.split("\n"):
+    raws = text.split("\n")
+    for number, raw in enumerate(raws):
         line = raw.rstrip()
         bare = line.lstrip()
         if not bare:
@@ -151,7 +156,8 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
                 in_headers = False
                 continue
         if zone == "body" and line == "--":
-            signed = True
+            # What many lines follow is no signature, however it begins.
+            signed = len(raws) - number <= _LONGEST_SIGNATURE
         if zone in ("subject", "file_headers"):
             yield zone, bare
             continue

@@ -2,7 +2,7 @@
 
 import django.contrib.postgres.fields.ranges
 import django.db.models.deletion
-import tipstaff.registry.models
+import tipstaff.registry.fields
 import tipstaff.words.holders
 from django.db import migrations, models
 
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('tier', models.CharField(choices=[('operator', 'operator'), ('reseller', 'reseller'), ('customer', 'customer')], max_length=10)),
                 ('kind', models.CharField(choices=[('static', 'static'), ('lease', 'lease'), ('port_block', 'port_block'), ('delegated', 'delegated'), ('pool', 'pool')], max_length=12)),
-                ('prefix', tipstaff.registry.models.PrefixField()),
+                ('prefix', tipstaff.registry.fields.PrefixField()),
                 ('ports', django.contrib.postgres.fields.ranges.IntegerRangeField()),
                 ('during', django.contrib.postgres.fields.ranges.DateTimeRangeField()),
                 ('source', models.TextField()),
@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('host_name', models.TextField()),
-                ('address', tipstaff.registry.models.AddressField()),
+                ('address', tipstaff.registry.fields.AddressField()),
                 ('during', django.contrib.postgres.fields.ranges.DateTimeRangeField()),
                 ('known_from', models.DateTimeField()),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sites', to='registry.customerrow')),

@@ -9,6 +9,7 @@ from django.db import connection
 
 from tipstaff.registry import operations as registry
 from tipstaff.testing.mailbox import Mail
+from tipstaff.words import Origin
 
 from .mail import picture_traces, shows_picture
 from .operator import customers, holdings, services, sites
@@ -17,10 +18,10 @@ from .operator import customers, holdings, services, sites
 def settle_in(day: datetime, *, at: datetime) -> None:
     """Put the example operator's customers and what they hold into the registry."""
     for customer in customers():
-        registry.add_customer(customer, at=at, actor="demo")
+        registry.add_customer(customer, at=at, actor="demo", origin=Origin.IMPORT)
     for service in services():
-        registry.add_service(service, at=at, actor="demo")
-    registry.add_holdings(holdings(day), at=at, actor="demo")
+        registry.add_service(service, at=at, actor="demo", origin=Origin.IMPORT)
+    registry.add_holdings(holdings(day), at=at, actor="demo", origin=Origin.IMPORT)
     for site in sites(day):
         registry.add_site(
             site.host_name,
@@ -31,6 +32,7 @@ def settle_in(day: datetime, *, at: datetime) -> None:
             until=site.until,
             at=at,
             actor="demo",
+            origin=Origin.IMPORT,
         )
 
 

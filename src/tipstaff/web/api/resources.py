@@ -1,16 +1,19 @@
-"""Cases, reports and measures to read, under the same permissions as the console."""
+"""Cases, reports and measures to read, and who held what, under the same permissions as the console."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import HttpError
 from ninja.security import SessionAuth
 
+from tipstaff import wiring
 from tipstaff.cases import queries as cases
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
+from tipstaff.procedures.lookup import answer_one
+from tipstaff.procedures.questions import NoQuestion, answer_json, question_of
 from tipstaff.words import Case, CaseState, Measure, MeasureState, Report, ReportOutcome
 
 from ..roles import Ability, may
@@ -25,6 +28,7 @@ api = NinjaAPI(
 )  # The documentation page would need inline scripts; /api/openapi.json is what tools read.
 
 Limit = Annotated[int, Query(ge=1, le=200)]
+QUESTIONS_MAX = 500
 
 
 class CaseOut(Schema):
@@ -149,6 +153,35 @@ def get_measure(request: HttpRequest, key: str) -> MeasureOut:
     if found is None:
         raise HttpError(404, f"There is no measure {key}.")
     return _measure(found)
+
+
+class QuestionIn(Schema):
+    """Who held it? Leave out what is not known."""
+
+    address: str
+    port: int | None = None
+    protocol: str = ""
+    at: str = ""
+    precision_seconds: float | None = None
+
+
+@api.post("/attribute", response=list[dict[str, Any]])
+def attribute(request: HttpRequest, questions: list[QuestionIn]) -> list[dict[str, Any]]:
+    """Who held each, in order: grade, customer, service and proof, or an error. At most 500 at once."""
+    _require(request, Ability.SEE_DESK)
+    if len(questions) > QUESTIONS_MAX:
+        raise HttpError(413, f"At most {QUESTIONS_MAX} questions at once; for more there is `tipstaff attribute`.")
+    at = wiring.now()
+    return [_answered(question, at) for question in questions]
+
+
+def _answered(asked: QuestionIn, at: datetime) -> dict[str, Any]:
+    fields = [asked.address, asked.port, asked.protocol, asked.at, asked.precision_seconds]
+    try:
+        question = question_of(["" if f is None else _plain(str(f)) for f in fields])
+    except NoQuestion as why:
+        return {"error": str(why)}
+    return answer_json(answer_one(question, received_at=at))
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,9 @@
 
 from django.urls import path
 
+from .registry import router
 from .resources import api
+
+api.add_router("/registry", router)
 
 urlpatterns = [path("", api.urls)]

@@ -16,6 +16,8 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.registry import queries as registry
 from tipstaff.words import (
+    Admission,
+    AdmissionState,
     Candidate,
     Case,
     CaseState,
@@ -159,7 +161,7 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
     reports = intake.count_by_outcome().get(ReportOutcome.WITH_A_PERSON, 0)
     letters = notices.count_by_state()
     measures = len(refused_measures()) + len(enforcement.list_still_stopped(limit=100))
-    people = sum(by_state.get(s, 0) for s in NEEDS_PERSON)
+    people = sum(by_state.get(s, 0) for s in NEEDS_PERSON) + registry.count_waiting_admissions()
     return people + reports + measures + sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
 
 
@@ -239,10 +241,13 @@ class Inbox:
     letters: list[Letter]
     measures: list[Measure]
     still_stopped: list[Measure]
+    admissions: list[Admission]
 
     @property
     def empty(self) -> bool:
-        return not (self.reports or self.cases or self.letters or self.measures or self.still_stopped)
+        return not (
+            self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
+        )
 
 
 def inbox() -> Inbox:
@@ -252,6 +257,7 @@ def inbox() -> Inbox:
         letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
         measures=refused_measures(),
         still_stopped=enforcement.list_still_stopped(limit=100),
+        admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
     )
 
 
@@ -379,8 +385,8 @@ def clause_of(edition: Edition | None, id: str) -> Clause | None:
 
 
 def attribution_in(entries: Sequence[Entry]) -> Attributed | None:
-    """The newest judgement among the entries that named this case's holder."""
-    for entry in reversed(entries):
+    """The judgement that opened the case; later reports of it have their own."""
+    for entry in entries:
         if entry.what == "incident.judged" and entry.detail.get("customer"):
             proof, window = entry.detail.get("proof"), entry.detail.get("window")
             earliest, latest = window if isinstance(window, list) and len(window) == 2 else (None, None)

@@ -200,6 +200,23 @@ def _measure(entry: Entry) -> str:
     return f"{' '.join(filter(None, (_about('M-', entry), what, where, until)))}. {said}"
 
 
+def _standing(entry: Entry) -> str:
+    since = _instant(_get(entry, "since"))
+    return f"{label(_get(entry, 'standing'))} since {since}. {_get(entry, 'why')}"
+
+
+def _concerns(entry: Entry) -> str:
+    said = entry.detail.get("concerns")
+    return " ".join(map(str, said)) if isinstance(said, list) else ""
+
+
+def _undone(entry: Entry) -> str:
+    keys = [key for key in entry.about if key.startswith("CH-")]
+    return (
+        f"{keys[-1] if keys else 'A change'} was taken back by {keys[0] if keys else 'another'}. {_get(entry, 'why')}"
+    )
+
+
 _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType(
     {
         "evidence.stored": ("Complaint received", "blue", _received),
@@ -232,6 +249,8 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "letter.sending": ("Letter taken up", "grey", _letter("is being sent")),
         "letter.handing_over": ("Handing over", "grey", _letter("goes to the mail server")),
         "letter.sent": ("Letter sent", "green", _letter("was taken by the mail server")),
+        "letter.returned": ("Letter came back", "red", _letter("came back")),
+        "letter.not_written": ("No letter written", "violet", lambda _: "Its matter is sealed."),
         "letter.refused": ("Letter refused", "red", _letter("was refused for good")),
         "letter.put_off": ("Letter put off", "amber", _letter("was put off")),
         "letter.in_doubt": ("Letter in doubt", "violet", _letter("may or may not have arrived")),
@@ -250,5 +269,13 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "measure.refused": ("Measure refused", "red", _measure),
         "measure.withdrawn": ("Measure withdrawn", "grey", _measure),
         "measure.wanted_again": ("Measure wanted again", "amber", _measure),
+        "customer.standing": ("Standing changed", "amber", _standing),
+        "contact.bounced": ("Letters come back", "red", _says("why")),
+        "contact.verified": ("Contact verified", "green", _says("why")),
+        "admission.opened": ("Admission waits for a person", "violet", _concerns),
+        "admission.accepted": ("Customer accepted", "green", _says("why")),
+        "admission.refused": ("Customer refused", "red", _says("why")),
+        "late_use.found": ("Used after the end", "red", _says("explanation")),
+        "registry.undone": ("Change undone", "blue", _undone),
     }
 )

@@ -1,6 +1,5 @@
 """Accounts of staff: who may log in, and in which roles."""
 
-import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -16,11 +15,9 @@ from tipstaff.procedures.staffing import PROGRAMS, note_staff_change
 from tipstaff.words import Role
 
 from ..asked import asked_text
-from ..first import make_first_token
+from ..first import NAME, make_first_token
 from ..pages import show_console
 from ..roles import ABILITIES, STAFF_ROLES, Ability, StaffRequest, give_roles, needs
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +50,7 @@ def staff(request: StaffRequest) -> HttpResponse:
 def add(request: StaffRequest) -> HttpResponse:
     """Add a colleague and show a one-time link by which they set their password."""
     name = asked_text(request.POST, "name").lower()
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         messages.error(request, "A log-in name has small letters, digits, dots and dashes, 2 to 41 of them.")
         return redirect("console:staff")
     if name in PROGRAMS:

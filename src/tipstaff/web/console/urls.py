@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import editions, replays, staff, views
+from . import editions, importing, registry, replays, staff, views
 
 app_name = "console"
 urlpatterns = [
@@ -23,8 +23,15 @@ urlpatterns = [
     path("letters/<str:key>", views.letter, name="letter"),
     path("letters/<str:key>/again", views.send_again, name="send_again"),
     path("letters/<str:key>/arrived", views.did_arrive, name="did_arrive"),
-    path("customers", views.customers, name="customers"),
-    path("customers/<str:key>", views.customer, name="customer"),
+    path("customers", registry.customers, name="customers"),
+    path("customers/add", registry.add, name="customer_add"),
+    path("customers/<str:key>", registry.customer, name="customer"),
+    path("customers/<str:key>/<slug:action>", registry.act, name="customer_act"),
+    path("import", importing.import_file, name="import"),
+    path("changes", registry.changes, name="changes"),
+    path("changes/<str:key>/undo", registry.undo, name="undo"),
+    path("admissions", registry.admissions, name="admissions"),
+    path("admissions/<str:key>/decide", registry.decide, name="admission_decide"),
     path("measures", views.measures, name="measures"),
     path("measures/<str:key>", views.measure, name="measure"),
     path("measures/<str:key>/lift", views.lift, name="lift"),

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from tipstaff import wiring
 from tipstaff.cases.queries import get_case
 from tipstaff.cases.queries import list_cases as every_case
-from tipstaff.editions.queries import acceptances_of
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
@@ -317,43 +316,6 @@ def did_arrive(request: StaffRequest, key: str) -> HttpResponse:
         return f"{key} is taken as sent."
 
     return _tell(request, run, to=reverse("console:letter", args=[key]))
-
-
-@require_safe
-@needs(Ability.SEE_DESK)
-def customers(request: StaffRequest) -> HttpResponse:
-    """Customers, and a search over them."""
-    find = asked_text(request.GET, "find")
-    return _console(
-        request,
-        "tipstaff/console/customers.html",
-        here="console:customers",
-        customers=registry.list_customers(search=find, limit=200),
-        find=find,
-    )
-
-
-@require_safe
-@needs(Ability.SEE_DESK)
-def customer(request: StaffRequest, key: str) -> HttpResponse:
-    """One customer: what they hold, and what was alleged."""
-    found = registry.get_customer(key)
-    if found is None:
-        raise Http404(key)
-    at = wiring.now()
-    return _console(
-        request,
-        "tipstaff/console/customer.html",
-        here="console:customers",
-        customer=found,
-        reseller=registry.get_customer(found.reseller) if found.reseller else None,
-        services=registry.services_of(key),
-        holdings=registry.holdings_of(key, at=at),
-        accepted=acceptances_of(key),
-        cases=every_case(customer=key, order="newest", limit=100),
-        measures=enforcement.measures_on(key),
-        at=at,
-    )
 
 
 @require_safe

@@ -5,14 +5,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tipstaff import wiring
 from tipstaff.cases.queries import get_case
-from tipstaff.cases.rules import answers_open
+from tipstaff.cases.rules import CLOCK_RUNS, answers_open
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.redact import redact
 from tipstaff.policy.clauses import Clause, UnknownClause
 from tipstaff.procedures.letters import hidden_from_customer
+from tipstaff.procedures.suspension import what_would_follow
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Allegation, Answer, Case, CaseState, Measure, MeasureState, Moment
+from tipstaff.words import Allegation, Answer, Candidate, Case, CaseState, Measure, MeasureState, Moment
 
 EVENTS_SHOWN = 12
 
@@ -40,6 +41,8 @@ class PortalPage:
     events_more: int
     measures: tuple[Measure, ...]
     answers: tuple[Answer, ...]
+    follows: Candidate | None
+    """What silence leads to as things stand; None where a person decides."""
 
 
 def portal_page(key: str) -> PortalPage | None:
@@ -59,7 +62,15 @@ def portal_page(key: str) -> PortalPage | None:
         events_more=max(0, len(allegations) - EVENTS_SHOWN),
         measures=tuple(m for m in measures_of_case(key) if m.state is not MeasureState.FAILED),
         answers=answers_open(case.state, extended=case.extended) if case.state is not CaseState.CLOSED else (),
+        follows=_follows(case, allegations),
     )
+
+
+def _follows(case: Case, allegations: list[Allegation]) -> Candidate | None:
+    """As the letter says it: weighed by the same rules, now."""
+    if case.state not in CLOCK_RUNS or not allegations:
+        return None
+    return what_would_follow(case, allegations[0], desk=wiring.desk(), at=wiring.now())
 
 
 def _event(allegation: Allegation, hide: frozenset[str]) -> Event:

@@ -6,9 +6,24 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tipstaff.intake import reading, shaping, sieve
+from tipstaff.intake import aside, reading, shaping, sieve
 from tipstaff.intake.parsers import acns, arf, freetext, shadowserver, xarf
-from tipstaff.intake.text import candidates, characters, find, hops, kinds, names, phrases, sections, times
+from tipstaff.intake.parsers.freetext import events
+from tipstaff.intake.ranking import kinds as learned_kinds
+from tipstaff.intake.ranking import words as learned_words
+from tipstaff.intake.text import (
+    candidates,
+    characters,
+    cues,
+    find,
+    hops,
+    kinds,
+    names,
+    phrases,
+    sections,
+    shapes,
+    times,
+)
 from tipstaff.intake.text.find import find_all, is_public, refang
 from tipstaff.intake.text.hops import outside_hop, received_lines
 from tipstaff.intake.text.kinds import choose_kind, known_kinds, weigh_kinds
@@ -206,6 +221,7 @@ def test_phrases_find_what_their_pattern_finds() -> None:
 
 
 MODULES = (
+    aside,
     reading,
     shaping,
     sieve,
@@ -214,14 +230,19 @@ MODULES = (
     freetext,
     shadowserver,
     xarf,
+    events,
+    learned_kinds,
+    learned_words,
     candidates,
     characters,
+    cues,
     find,
     hops,
     kinds,
     names,
     phrases,
     sections,
+    shapes,
     times,
 )
 

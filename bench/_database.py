@@ -1,0 +1,35 @@
+"""What benchmarks that need PostgreSQL share: an embedded one of their own, with the tables of this version."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def database() -> Iterator[Path]:
+    """A server in a folder that goes with it; yields the folder."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+    from tipstaff.host.postgres import EmbeddedPostgres
+
+    with tempfile.TemporaryDirectory(prefix="tipstaff-bench-") as name:
+        folder = Path(name)
+        os.environ["TIPSTAFF_DATA"] = str(folder)
+        server = EmbeddedPostgres(folder / "postgres", durable=False)
+        server.start()
+        os.environ["TIPSTAFF_DATABASE_URL"] = server.url
+        os.environ["DJANGO_SETTINGS_MODULE"] = "tipstaff.site.settings"
+        try:
+            import django
+
+            django.setup()
+            from django.core.management import call_command
+            from django.db import connections
+
+            call_command("migrate", verbosity=0)
+            yield folder
+            connections.close_all()
+        finally:
+            server.stop()

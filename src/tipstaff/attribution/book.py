@@ -1,0 +1,244 @@
+"""A snapshot with its words: questions in, attributions out, many at a time.
+
+Where the rows come from is the caller's matter: `bulk.py` reads them from the database, tests make them from words.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import numpy as np
+
+from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, HoldingKind, Identity, Tier
+
+from .codes import ENDINGS, KINDS, OPEN
+from .match import Question, plain_address, window_of
+from .snapshot import GRADES, NOBODY, REASONS, Answers, Bound, Gaps, Held, Known, Snapshot
+from .tables import Array, Questions
+from .walk import walk
+
+Address = IPv4Address | IPv6Address
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIERS = (Tier.OPERATOR, Tier.RESELLER, Tier.CUSTOMER)
+_MICRO = timedelta(microseconds=1)
+
+
+@dataclass(kw_only=True)
+class Book:
+    """Rows as arrays, and what turns a row's number into words."""
+
+    snapshot: Snapshot
+    names: Sequence[str]
+    holding: Callable[[int], Holding]
+    binding: Callable[[int], Binding]
+    identity: Callable[[int], Identity]
+    gaps: Callable[[Address, datetime, datetime], list[Gap]]
+    records_begin_at: datetime | None
+
+    def attribute(self, questions: Sequence[Question], *, received_at: datetime) -> list[Attribution]:
+        """An answer for each question, in their order."""
+        found: list[Attribution | None] = [None] * len(questions)
+        for version in (4, 6):
+            places = [i for i, q in enumerate(questions) if plain_address(q.address).version == version]
+            if not places:
+                continue
+            lot = [questions[i] for i in places]
+            for place, answer in zip(places, self._lot(version, lot, received_at=received_at), strict=True):
+                found[place] = answer
+        return [a for a in found if a is not None]
+
+    def _lot(self, version: int, questions: list[Question], *, received_at: datetime) -> Iterator[Attribution]:
+        windows = [window_of(q.moment, received_at=received_at) for q in questions]
+        values = [int(plain_address(q.address)) for q in questions]
+        usable = [q.port if q.port is not None and 0 < q.port < 65536 else -1 for q in questions]
+        asked = Questions(
+            version,
+            np.array([v >> 64 for v in values], np.uint64),
+            np.array([v & (2**64 - 1) for v in values], np.uint64),
+            np.array([micro(w.earliest) for w in windows], np.int64),
+            np.array([micro(w.latest) for w in windows], np.int64),
+            np.array(usable, np.int64),
+        )
+
+        def reference(place: int, held: Array, bound: Array) -> Attribution:
+            question, window = questions[place], windows[place]
+            bindings = [self.binding(int(r)) for r in bound]
+            subjects = np.unique(self.snapshot.bound.subject[bound])
+            first, end = self.snapshot.known_as(subjects[subjects >= 0])
+            entries = [self.snapshot.known_order[i] for f, e in zip(first, end, strict=True) for i in range(f, e)]
+            insides = dict.fromkeys(b.inside for b in bindings if b.inside is not None)
+            gaps = [
+                gap
+                for address in (plain_address(question.address), *insides)
+                for gap in self.gaps(address, window.earliest, window.latest)
+            ]
+            return walk(
+                question.address,
+                port=question.port,
+                protocol=question.protocol,
+                moment=question.moment,
+                received_at=received_at,
+                holdings=[self.holding(int(r)) for r in held],
+                bindings=bindings,
+                identities=[self.identity(int(e)) for e in sorted(entries)],
+                gaps=gaps,
+                records_begin_at=self.records_begin_at,
+            )
+
+        answers = self.snapshot.answer(
+            asked,
+            assumed=np.array([w.assumed for w in windows], bool),
+            protocol=np.array([-1 if q.protocol is None else q.protocol for q in questions], np.int64),
+            reference=reference,
+        )
+        for place, window in enumerate(windows):
+            yield self.in_words(answers, place, window.earliest, window.latest)
+
+    def in_words(self, answers: Answers, place: int, earliest: datetime, latest: datetime) -> Attribution:
+        """One answer with the rows that prove it."""
+        if place in answers.referred:
+            return answers.referred[place]
+        rows = [int(r) for r in (answers.outer[place], answers.inner[place]) if r != NOBODY]
+        return Attribution(
+            grade=GRADES[answers.grade[place]],
+            reason=REASONS[answers.reason[place]],
+            customer=self._name(answers.customer[place]),
+            service=self._name(answers.service[place]),
+            downstream=self._name(answers.downstream[place]),
+            proof=tuple(self.holding(int(r)) for r in [answers.holding[place]] if r != NOBODY),
+            bindings=tuple(self.binding(r) for r in rows),
+            identities=tuple(self.identity(int(e)) for e in [answers.known[place]] if e != NOBODY),
+            earliest=earliest,
+            latest=latest,
+        )
+
+    def _name(self, code: int) -> str | None:
+        return None if code == NOBODY else self.names[code]
+
+
+def micro(at: datetime | None, *, none: int = OPEN) -> int:
+    """Microseconds since 1970; `none` for no instant."""
+    return none if at is None else (at - EPOCH) // _MICRO
+
+
+def book_of(
+    holdings: Sequence[Holding],
+    bindings: Sequence[Binding],
+    identities: Sequence[Identity],
+    gaps: Sequence[tuple[Address, Gap]] = (),
+    *,
+    records_begin_at: datetime | None,
+) -> Book:
+    """A book of words. Each gap comes with an address of the neighbourhood that it is about."""
+    names: dict[str, int] = {}
+
+    def code(name: str | None) -> int:
+        return NOBODY if name is None else names.setdefault(name, len(names))
+
+    def ints(values: Iterable[int], kind: type = np.int64) -> Array:
+        return np.array(list(values), kind)
+
+    realms = {PUBLIC: 0}
+    subjects: dict[tuple[object, str], int] = {}
+    for b in bindings:
+        realms.setdefault(b.realm, len(realms))
+        realms.setdefault(b.inside_realm, len(realms))
+    held = Held(
+        key=ints(h.key for h in holdings),
+        tier=ints(TIERS.index(h.tier) for h in holdings),
+        pool=np.array([h.kind is HoldingKind.POOL for h in holdings], bool),
+        **_prefixes([h.prefix for h in holdings]),
+        since=ints(micro(h.held_from) for h in holdings),
+        until=ints(micro(h.held_until) for h in holdings),
+        port_first=ints(h.port_first for h in holdings),
+        port_last=ints(h.port_last for h in holdings),
+        customer=ints(code(h.customer) for h in holdings),
+        service=ints(code(h.service) for h in holdings),
+    )
+    insides = [b.inside if b.inside is not None else IPv4Address(0) for b in bindings]
+    bound = Bound(
+        realm=ints(realms[b.realm] for b in bindings),
+        **_prefixes([b.prefix for b in bindings]),
+        port_first=ints(b.port_first for b in bindings),
+        port_last=ints(b.port_last for b in bindings),
+        protocol=ints(-1 if b.protocol is None else b.protocol for b in bindings),
+        possible_from=ints(micro(b.possible_from) for b in bindings),
+        sure_from=ints(micro(b.sure_from) for b in bindings),
+        sure_until=ints(micro(b.sure_until) for b in bindings),
+        possible_until=ints(micro(b.possible_until) for b in bindings),
+        ending=ints(ENDINGS.index(b.ending) for b in bindings),
+        strong=np.array([b.strong for b in bindings], bool),
+        momentary=np.array([b.momentary for b in bindings], bool),
+        subject=ints(
+            NOBODY
+            if b.inside is not None
+            else subjects.setdefault((KINDS.index(b.subject_kind), b.subject), len(subjects))
+            for b in bindings
+        ),
+        inside_realm=ints(realms[b.inside_realm] for b in bindings),
+        inside_version=ints(a.version for a in insides),
+        inside_hi=ints((int(a) >> 64 for a in insides), np.uint64),
+        inside_lo=ints((int(a) & (2**64 - 1) for a in insides), np.uint64),
+    )
+    known = Known(
+        subject=ints(subjects.setdefault((KINDS.index(i.kind), i.value), len(subjects)) for i in identities),
+        customer=ints(code(i.customer) for i in identities),
+        service=ints(code(i.service) for i in identities),
+        reseller=ints(code(i.reseller) for i in identities),
+        since=ints(micro(i.since, none=-OPEN) for i in identities),
+        until=ints(micro(i.until) for i in identities),
+    )
+    blocks = [neighbourhood(a) for a, _ in gaps]
+    gap_rows = Gaps(
+        version=ints((v for v, _, _ in blocks)),
+        hi=ints((hi for _, hi, _ in blocks), np.uint64),
+        lo=ints((lo for _, _, lo in blocks), np.uint64),
+        since=ints(micro(g.since, none=-OPEN) for _, g in gaps),
+        until=ints(micro(g.until) for _, g in gaps),
+    )
+
+    def gaps_of(address: Address, earliest: datetime, latest: datetime) -> list[Gap]:
+        return [g for (a, g), b in zip(gaps, blocks, strict=True) if b == neighbourhood(address)]
+
+    begin = None if records_begin_at is None else micro(records_begin_at)
+    return Book(
+        snapshot=Snapshot(held, bound, known, gap_rows, records_begin=begin),
+        names=_Codes(names),
+        holding=holdings.__getitem__,
+        binding=bindings.__getitem__,
+        identity=identities.__getitem__,
+        gaps=gaps_of,
+        records_begin_at=records_begin_at,
+    )
+
+
+class _Codes(Sequence[str]):
+    """Names by their numbers."""
+
+    def __init__(self, names: dict[str, int]) -> None:
+        self._names = list(names)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._names[place]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _prefixes(networks: Sequence[object]) -> dict[str, Array]:
+    first = [int(n.network_address) for n in networks]  # type: ignore[attr-defined]  # networks of either family
+    return {
+        "version": np.array([n.version for n in networks], np.int64),  # type: ignore[attr-defined]
+        "length": np.array([n.prefixlen for n in networks], np.int64),  # type: ignore[attr-defined]
+        "hi": np.array([f >> 64 for f in first], np.uint64),
+        "lo": np.array([f & (2**64 - 1) for f in first], np.uint64),
+    }
+
+
+def neighbourhood(address: Address) -> tuple[int, int, int]:
+    value = int(address)
+    if address.version == 4:
+        return 4, 0, value >> 8 << 8
+    return 6, value >> 88 << 24, 0

@@ -1,0 +1,234 @@
+"""A book of everything that the database knows: holdings, bindings and subscribers as arrays.
+
+It takes a few seconds and about 150 bytes a row, and then answers hundreds of thousands of questions a second. It is
+the database of the moment in which it was read.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+import numpy as np
+import polars as pl
+from django.db import connection
+
+from tipstaff.words import Binding, Gap, Holding, HoldingKind, Identity, Tier
+
+from .book import TIERS, Address, Book, neighbourhood
+from .codes import KINDS, OPEN
+from .queries import binding_of, holes, instant, micro
+from .reading import prefixes
+from .snapshot import NOBODY, Bound, Gaps, Held, Known, Snapshot
+
+_BOUND = """
+COPY (
+    SELECT source_id, load_id, byte_offset, realm, version, length, hi, lo, port_first, port_last, protocol,
+        possible_from, sure_from, sure_until, possible_until, ending, strong::int AS strong,
+        momentary::int AS momentary, kind, subject, inside_realm, inside_version, inside_hi, inside_lo
+    FROM attribution_bindingrow
+) TO STDOUT (FORMAT csv, HEADER)
+"""
+_IDENTITIES = """
+COPY (SELECT kind, value AS subject, customer, service, since, until FROM attribution_identityrow ORDER BY id)
+TO STDOUT (FORMAT csv, HEADER)
+"""
+
+
+def bound_frame() -> pl.DataFrame:
+    """All bindings, as the table has them."""
+    return _frame(_BOUND, text=("subject",))
+
+
+def identities_frame() -> pl.DataFrame:
+    """What was imported of which subscriber is which service's."""
+    return _frame(_IDENTITIES, text=("subject", "customer", "service"))
+
+
+def held_frame(csv: bytes) -> pl.DataFrame:
+    """The registry's export of holdings, with addresses as numbers."""
+    text = ("tier", "kind", "address", "customer", "service", "source")
+    frame = read_csv(csv, text=text)
+    return prefixes(frame.rename({"length": "bits", "version": "family"}), "address").with_columns(
+        pl.col("bits").alias("length")
+    )
+
+
+def read_csv(csv: bytes, *, text: Sequence[str]) -> pl.DataFrame:
+    """CSV of PostgreSQL; whole numbers but for the columns of text."""
+    names = csv[: csv.index(b"\n")].decode().split(",")
+    schema: dict[str, Any] = {n: pl.String if n in text else pl.Int64 for n in names}
+    return pl.read_csv(csv, schema=schema)
+
+
+def book_from(
+    held: pl.DataFrame, bound: pl.DataFrame, known: pl.DataFrame, *, records_begin_at: datetime | None
+) -> Book:
+    """A book of frames. `known` has kind, subject, customer, service, reseller, since and until."""
+    names, coded = _coded(held, known)
+    subjects = pl.concat([bound.select("kind", "subject"), known.select("kind", "subject")]).unique(maintain_order=True)
+    subjects = subjects.filter(pl.col("kind") > 0).with_row_index("code")
+    bound = bound.join(subjects, on=["kind", "subject"], how="left", maintain_order="left")
+    known = known.join(subjects, on=["kind", "subject"], how="left", maintain_order="left")
+    gap_frame, gaps_of = _gaps()
+    snapshot = Snapshot(
+        Held(
+            key=_array(held, "id"),
+            tier=held.get_column("tier").replace_strict([t.value for t in TIERS], [0, 1, 2]).to_numpy(),
+            pool=(held.get_column("kind") == HoldingKind.POOL.value).to_numpy(),
+            **{c: _array(held, c) for c in ("version", "hi", "lo", "length", "since", "port_first", "port_last")},
+            until=_array(held, "until", none=OPEN),
+            customer=coded[0],
+            service=coded[1],
+        ),
+        Bound(
+            **{c: _array(bound, c) for c in ("realm", "version", "length", "port_first", "port_last", "protocol",
+               "possible_from", "sure_from", "sure_until", "possible_until", "ending", "inside_realm",
+               "inside_version")},
+            **{c: _array(bound, c).view(np.uint64) for c in ("hi", "lo", "inside_hi", "inside_lo")},
+            strong=_array(bound, "strong").astype(bool),
+            momentary=_array(bound, "momentary").astype(bool),
+            subject=_array(bound, "code", none=NOBODY).astype(np.int64),
+        ),
+        Known(
+            subject=_array(known, "code").astype(np.int64),
+            customer=coded[2],
+            service=coded[3],
+            reseller=coded[4],
+            since=_array(known, "since", none=-OPEN),
+            until=_array(known, "until", none=OPEN),
+        ),
+        gap_frame,
+        records_begin=None if records_begin_at is None else micro(records_begin_at),
+    )  # fmt: skip
+    return Book(
+        snapshot=snapshot,
+        names=names,
+        holding=lru_cache(100_000)(lambda row: _holding(held.row(row, named=True))),
+        binding=lru_cache(100_000)(_binding_maker(bound)),
+        identity=lru_cache(100_000)(lambda row: _identity(known.row(row, named=True))),
+        gaps=gaps_of,
+        records_begin_at=records_begin_at,
+    )
+
+
+def _coded(held: pl.DataFrame, known: pl.DataFrame) -> tuple[list[str], list[np.ndarray]]:
+    """Names of customers and services, and the columns as places in them."""
+    columns = [held["customer"], held["service"], known["customer"], known["service"], known["reseller"]]
+    every = pl.concat([c.cast(pl.String).alias("name") for c in columns]).drop_nulls().unique(maintain_order=True)
+    codes = pl.DataFrame({"name": every}).with_row_index("code")
+    found = [
+        c.cast(pl.String).alias("name").to_frame().join(codes, on="name", how="left", maintain_order="left")["code"]
+        .cast(pl.Int64).fill_null(NOBODY).to_numpy()
+        for c in columns
+    ]  # fmt: skip
+    return every.to_list(), found
+
+
+def _binding_maker(bound: pl.DataFrame) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, name FROM attribution_sourcerow")
+        sources = dict(cursor.fetchall())
+        cursor.execute("SELECT id, name FROM attribution_realmrow")
+        realms = dict(cursor.fetchall())
+        cursor.execute("SELECT id, file, sha256, first_byte, end_byte, clock_error FROM attribution_loadrow")
+        loads = {row[0]: row[1:] for row in cursor.fetchall()}
+
+    def binding(row: int) -> Binding:
+        b = bound.row(row, named=True)
+        file, sha256, first, end, error = loads[b["load_id"]]
+        return binding_of(
+            (sources[b["source_id"]], realms.get(b["realm"]), b["version"], b["length"], b["hi"], b["lo"],
+             b["port_first"], b["port_last"], b["protocol"], b["possible_from"], b["sure_from"], b["sure_until"],
+             b["possible_until"], b["ending"], bool(b["strong"]), bool(b["momentary"]), b["kind"], b["subject"] or "",
+             realms.get(b["inside_realm"]), b["inside_version"], b["inside_hi"], b["inside_lo"], file,
+             b["byte_offset"], sha256, first, end, error)
+        )  # fmt: skip
+
+    return binding
+
+
+def _holding(row: dict[str, Any]) -> Holding:
+    number = row["lo"] if row["version"] == 4 else row["hi"] << 64 | row["lo"]
+    network = (number, row["length"])
+    since = instant(row["since"])
+    assert since is not None, "a holding has a beginning"
+    return Holding(
+        key=row["id"],
+        tier=Tier(row["tier"]),
+        kind=HoldingKind(row["kind"]),
+        prefix=IPv4Network(network) if row["version"] == 4 else IPv6Network(network),
+        held_from=since,
+        held_until=instant(row["until"]),
+        customer=row["customer"],
+        service=row["service"],
+        port_first=row["port_first"],
+        port_last=row["port_last"],
+        source=row["source"],
+    )
+
+
+def _identity(row: dict[str, Any]) -> Identity:
+    kind = KINDS[row["kind"]]
+    assert kind is not None, "a subscriber has a kind"
+    return Identity(
+        kind=kind,
+        value=row["subject"],
+        customer=row["customer"],
+        service=row["service"],
+        reseller=row["reseller"],
+        since=instant(row["since"]),
+        until=instant(row["until"]),
+    )
+
+
+def _gaps() -> tuple[Gaps, Any]:
+    """When the sources of each neighbourhood were not read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_id, covers_from, covers_until FROM attribution_loadrow "
+            "WHERE covers_from IS NOT NULL ORDER BY 1, 2"
+        )
+        loads: dict[int, list[tuple[int, int]]] = {}
+        for source, first, last in cursor.fetchall():
+            loads.setdefault(source, []).append((first, last))
+        cursor.execute("SELECT source_id, version, block FROM attribution_scoperow ORDER BY 1, 2, 3")
+        scopes = cursor.fetchall()
+    gaps = {source: holes(covered) for source, covered in loads.items()}
+    rows = [
+        (version, block, -OPEN if first is None else first, OPEN if last is None else last)
+        for source, version, block in scopes
+        for first, last in gaps.get(source, [])
+    ]
+    by_place: dict[tuple[int, int, int], list[Gap]] = {}
+    for version, block, first, last in rows:
+        place = (4, 0, block << 8) if version == 4 else (6, block << 24, 0)
+        gap = Gap(since=None if first == -OPEN else instant(first), until=instant(last))
+        by_place.setdefault(place, []).append(gap)
+
+    def gaps_of(address: Address, earliest: datetime, latest: datetime) -> list[Gap]:
+        return [
+            g for g in by_place.get(neighbourhood(address), [])
+            if (g.since is None or g.since <= latest) and (g.until is None or g.until > earliest)
+        ]  # fmt: skip
+
+    version = np.array([r[0] for r in rows], np.int64)
+    block = np.array([r[1] for r in rows], np.uint64)
+    frame = Gaps(
+        version=version,
+        hi=np.where(version == 6, block << np.uint64(24), np.uint64(0)),
+        lo=np.where(version == 4, block << np.uint64(8), np.uint64(0)),
+        since=np.array([r[2] for r in rows], np.int64),
+        until=np.array([r[3] for r in rows], np.int64),
+    )
+    return frame, gaps_of
+
+
+def _frame(sql: str, *, text: Sequence[str]) -> pl.DataFrame:
+    with connection.cursor() as cursor, cursor.copy(sql) as copy:
+        return read_csv(b"".join(bytes(block) for block in copy), text=text)
+
+
+def _array(frame: pl.DataFrame, column: str, *, none: int = 0) -> np.ndarray:
+    return frame.get_column(column).fill_null(none).to_numpy()

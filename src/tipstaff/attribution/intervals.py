@@ -1,0 +1,223 @@
+"""Records become bindings: what belongs together is joined, what was superseded ends, clocks widen the edges.
+
+Everything is whole columns; a record costs about half a microsecond. Joining is associative: records of one stretch
+are joined first, and what came out of several stretches is joined again.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tipstaff.words import Ending
+
+from .codes import ENDINGS, OPEN
+from .protocol import RECORD, Joins
+
+SAME_START = 60_000_000
+"""Records of one session whose beginnings differ by less than this many microseconds mean the same beginning."""
+
+SUBJECT = ("version", "hi", "lo", "length", "port_first", "port_last", "protocol", "kind", "subject", "inside_version",
+           "inside_hi", "inside_lo", "session")  # fmt: skip
+PLACE = ("version", "hi", "lo", "length", "port_first", "protocol")
+
+
+def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) -> pl.DataFrame:
+    """Records that say the same subscriber on the same address, as one each; in order of place and beginning.
+
+    `records` has some columns of RECORD. `look_seconds` is the time between two looks of a sighting.
+    """
+    records = _with_offsets(records)
+    if joins is Joins.ALONE or not records.height:
+        return records
+    order = "seen" if joins is Joins.SESSION else "since"
+    if not records.get_column(order).is_sorted():
+        records = records.sort(order, maintain_order=True)
+    key = _key(records, SUBJECT)
+    rows = np.argsort(key, kind="stable")
+    records, key = records[rows], key[rows]
+    starts_key = np.append(True, key[1:] != key[:-1])
+    since, seen = (records.get_column(c).to_numpy().copy() for c in ("since", "seen"))
+    until = records.get_column("until").to_numpy() if "until" in records.columns else np.full(len(since), OPEN)
+    final = records.get_column("final").to_numpy() if "final" in records.columns else np.zeros(len(since), bool)
+    begun = records.get_column("begun").to_numpy().copy() if "begun" in records.columns else np.ones(len(since), bool)
+    if joins is Joins.SESSION:
+        _give_beginnings(since, begun, starts_key, final)
+        # In order of beginning within each subscriber; they nearly are.
+        again = np.lexsort((seen, since, np.cumsum(starts_key)))
+        if not np.array_equal(again, np.arange(len(again))):
+            records = records[again]
+            since, seen, until, final, begun = (a[again] for a in (since, seen, until, final, begun))
+    before = np.empty_like(since)
+    if joins is Joins.SESSION:
+        before[1:] = since[:-1] + SAME_START
+    elif joins is Joins.LEASE:
+        before[1:] = np.where(final[:-1], since[:-1] - 1, until[:-1])
+    else:
+        before[1:] = seen[:-1] + int(look_seconds * 1e6)
+    starts = starts_key.copy()
+    starts[1:] |= since[1:] > before[1:]
+    return _one_each(records, starts, joins, since=since, seen=seen, until=until, final=final, begun=begun)
+
+
+def _give_beginnings(since: np.ndarray, begun: np.ndarray, starts_key: np.ndarray, final: np.ndarray) -> None:
+    """A record that does not say when its session began takes the latest beginning before it, if that has not ended."""
+    if begun.all():
+        return
+    place = np.arange(len(since))
+    last = np.maximum.accumulate(np.where(begun | starts_key, place, 0))
+    ended = np.cumsum(final)
+    ended_before = np.append(0, ended[:-1])
+    can = ~begun & begun[last] & (ended_before == np.append(0, ended)[last])
+    since[can] = since[last[can]]
+    begun[can] = True
+
+
+def _one_each(
+    records: pl.DataFrame,
+    starts: np.ndarray,
+    joins: Joins,
+    *,
+    since: np.ndarray,
+    seen: np.ndarray,
+    until: np.ndarray,
+    final: np.ndarray,
+    begun: np.ndarray,
+) -> pl.DataFrame:
+    first = np.flatnonzero(starts)
+    last = np.append(first[1:], len(starts)) - 1
+    offsets = records.get_column("end_offset").to_numpy()
+    if joins is Joins.SESSION:
+        final_end = np.maximum.reduceat(np.where(final, until, np.iinfo(np.int64).min), first)
+        seen_last = np.maximum.reduceat(seen, first)
+        # Something was heard of it long after its Stop: then that Stop was not its end.
+        ended = np.logical_or.reduceat(final, first) & (seen_last <= final_end + SAME_START)
+        until_joined = np.where(ended, final_end, OPEN)
+        closing = np.maximum.reduceat(np.where(seen == np.repeat(seen_last, last - first + 1), offsets, -1), first)
+    else:
+        seen_last = np.maximum.reduceat(seen, first) if joins is Joins.SIGHTING else seen[last]
+        until_joined, ended, closing = until[last], final[last], offsets[last]
+    return records[first].with_columns(
+        pl.Series("since", np.minimum.reduceat(since, first)),
+        pl.Series("seen", np.where(ended, np.minimum(seen_last, until_joined), seen_last)),
+        pl.Series("until", until_joined),
+        pl.Series("final", ended),
+        pl.Series("begun", np.logical_or.reduceat(begun, first)),
+        pl.Series("end_offset", closing),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """How wrong a source's instants may be, in microseconds, and how often it speaks of what lasts."""
+
+    error: int
+    interim: int | None = None
+
+
+def bindings(
+    records: pl.DataFrame, joins: Joins, *, clock: Clock, restarts: pl.DataFrame | None, covers_until: int | None
+) -> pl.DataFrame:
+    """Joined records with the spans in which they are possible and sure, and how each end is known.
+
+    Adds `possible_from`, `sure_from`, `sure_until`, `possible_until` (microseconds) and `ending`.
+    """
+    records = _with_defaults(records)
+    if not records.height:
+        return records.with_columns(
+            *(pl.lit(None, pl.Int64).alias(c) for c in ("possible_from", "sure_from", "sure_until", "possible_until")),
+            pl.lit(None, pl.UInt8).alias("ending"),
+        )
+    records, same_place = _by_place(records)
+    since = records.get_column("since").to_numpy()
+    seen, until, final, begun = (records.get_column(c).to_numpy() for c in ("seen", "until", "final", "begun"))
+    lease = joins is Joins.LEASE
+    # A lease that was released was sure until the last row before that; any other is, until its term is over.
+    sure_end = np.where(final, seen if lease else until, until if lease or joins is Joins.ALONE else seen)
+    end = until.copy()
+    ending = np.where(
+        final, ENDINGS.index(Ending.EXPLICIT), np.where(until < OPEN, ENDINGS.index(Ending.PROMISED), len(ENDINGS) - 1)
+    )
+    if joins is Joins.ALONE:
+        ending = np.where(until < OPEN, ENDINGS.index(Ending.EXPLICIT), len(ENDINGS) - 1)
+    if joins is Joins.SIGHTING:
+        look = clock.interim or 0
+        end = np.where(final, end, seen + look)
+        ending = np.full(len(end), ENDINGS.index(Ending.INFERRED))
+    elif clock.interim is not None and joins is Joins.SESSION and covers_until is not None:
+        due = seen + clock.interim
+        silent = ~final & (due + clock.error < covers_until)
+        end, ending = np.where(silent, due, end), np.where(silent, ENDINGS.index(Ending.INFERRED), ending)
+    if restarts is not None and restarts.height:
+        restarted = _next_restart(records, restarts)
+        cut = ~final & (restarted < end)
+        end = np.where(cut, restarted, end)
+        sure_end = np.where(cut, np.minimum(sure_end, restarted), sure_end)
+        ending = np.where(cut, ENDINGS.index(Ending.SUPERSEDED), ending)
+    if joins is not Joins.ALONE:
+        # Whoever is given the address next ends the one before, unless that one's own end was seen.
+        following = np.append(np.where(same_place, since[1:], OPEN), OPEN)
+        cut = (~final | lease) & (following < end) & (joins is not Joins.SIGHTING)
+        end = np.where(cut, following, end)
+        sure_end = np.where(cut, np.minimum(sure_end, following), sure_end)
+        ending = np.where(cut, ENDINGS.index(Ending.SUPERSEDED), ending)
+    error = clock.error
+    begins = since - (clock.interim or 0) if joins is Joins.SIGHTING else since
+    return records.with_columns(
+        pl.Series("possible_from", begins - error),
+        # One whose beginning was never told is sure of nothing but what it was seen to be.
+        pl.Series("sure_from", np.where(begun, since, seen) + error),
+        pl.Series("sure_until", np.where(sure_end == OPEN, OPEN, sure_end - error)),
+        pl.Series("possible_until", np.where(end == OPEN, OPEN, np.minimum(end, OPEN - error) + error)),
+        pl.Series("ending", ending.astype(np.uint8)),
+    )
+
+
+def _by_place(records: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
+    """In order of place and then of beginning, and which rows lie in the same place as the next."""
+    place = [c for c in PLACE if records.get_column(c).min() != records.get_column(c).max()]
+    order = [records.get_column("since").to_numpy(), *(records.get_column(c).to_numpy() for c in reversed(place))]
+    records = records[np.lexsort(order)]
+    same = np.ones(records.height - 1, bool)
+    for column in place:
+        values = records.get_column(column).to_numpy()
+        same &= values[1:] == values[:-1]
+    return records, same
+
+
+def _next_restart(records: pl.DataFrame, restarts: pl.DataFrame) -> np.ndarray:
+    """For each record the first restart of its NAS after it was last seen."""
+    left = records.select("nas", pl.col("seen").alias("at")).with_row_index("_row").sort("at")
+    right = restarts.select("nas", "at", pl.col("at").alias("restarted")).sort("at")
+    found = left.join_asof(right, on="at", by="nas", strategy="forward", check_sortedness=False).sort("_row")
+    return found.select(
+        pl.when(pl.col("nas") != "").then(pl.col("restarted")).fill_null(OPEN)
+    ).to_series().to_numpy()  # fmt: skip
+
+
+def _with_offsets(records: pl.DataFrame) -> pl.DataFrame:
+    missing = [c for c in ("end_offset", "seen") if c not in records.columns]
+    stands = {"end_offset": "offset", "seen": "since"}
+    return records.with_columns(pl.col(stands[c]).alias(c) for c in missing)
+
+
+def _with_defaults(records: pl.DataFrame) -> pl.DataFrame:
+    """All columns of RECORD, in its order."""
+    records = _with_offsets(records)
+    return records.select(
+        pl.col(name).cast(kind) if name in records.columns else pl.lit(value, kind).alias(name)
+        for name, (kind, value) in RECORD.items()
+    )
+
+
+def _key(records: pl.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
+    """A number for each row that is equal exactly where all of `columns` are; columns that are missing are constant.
+
+    It is a hash of 64 bits that was checked: where two different rows meet in one number, exact numbers are given.
+    """
+    there = [c for c in columns if c in records.columns]
+    hashed = records.select(pl.struct(there).hash()).to_series()
+    exact = records.select(there).n_unique() if records.height else 0
+    if exact != hashed.n_unique():
+        hashed = records.select(pl.struct(there).rank("dense")).to_series().cast(pl.UInt64)
+    return hashed.to_numpy()

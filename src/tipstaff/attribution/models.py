@@ -1,0 +1,122 @@
+"""What logs said. Private to this room.
+
+A binding is all numbers but for its subject: instants are microseconds since 1970 (UTC), addresses two signed halves
+of 64 bits, so that millions of rows go in by COPY and come out into arrays without being read one by one.
+`queries.py` turns them back into words.
+"""
+
+from django.db import models
+
+
+class SourceRow(models.Model):
+    """A source of identity, by the name that the operator gave it."""
+
+    name = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(max_length=32)
+
+
+class RealmRow(models.Model):
+    """A space in which an address means one thing; 0 is the internet."""
+
+    id = models.IntegerField(primary_key=True)
+    name = models.CharField(max_length=64, unique=True)
+
+
+class LoadRow(models.Model):
+    """One reading of a file: which stretch of it, its digest, and what it brought."""
+
+    source = models.ForeignKey(SourceRow, models.PROTECT, related_name="loads")
+    file = models.TextField()
+    head_sha256 = models.CharField(max_length=64)
+    """Of the file's first bytes: a file that was rotated has another head, and is read from its beginning."""
+    head_size = models.IntegerField()
+    first_byte = models.BigIntegerField()
+    end_byte = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    records = models.BigIntegerField()
+    refused = models.BigIntegerField(default=0)
+    clock_error = models.BigIntegerField()
+    covers_from = models.BigIntegerField(null=True)
+    covers_until = models.BigIntegerField(null=True)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["source", "covers_from"], name="attribution_load_covers"),)
+
+
+class BindingRow(models.Model):
+    """A source's word that an address was given to a subscriber, or to an inside address."""
+
+    source = models.ForeignKey(SourceRow, models.PROTECT, db_index=False, db_constraint=False, related_name="+")
+    load = models.ForeignKey(LoadRow, models.PROTECT, db_index=False, db_constraint=False, related_name="+")
+    byte_offset = models.BigIntegerField()
+    end_load = models.ForeignKey(LoadRow, models.PROTECT, db_index=False, db_constraint=False, related_name="+")
+    end_offset = models.BigIntegerField()
+    realm = models.IntegerField()
+    version = models.SmallIntegerField()
+    length = models.SmallIntegerField()
+    hi = models.BigIntegerField()
+    lo = models.BigIntegerField()
+    port_first = models.IntegerField()
+    port_last = models.IntegerField()
+    protocol = models.SmallIntegerField()
+    possible_from = models.BigIntegerField()
+    sure_from = models.BigIntegerField()
+    sure_until = models.BigIntegerField()
+    possible_until = models.BigIntegerField()
+    ending = models.SmallIntegerField()
+    strong = models.BooleanField()
+    momentary = models.BooleanField()
+    kind = models.SmallIntegerField()
+    subject = models.TextField()
+    nas = models.TextField()
+    inside_realm = models.IntegerField()
+    inside_version = models.SmallIntegerField()
+    inside_hi = models.BigIntegerField()
+    inside_lo = models.BigIntegerField()
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["realm", "version", "length", "hi", "lo", "port_first", "possible_from"],
+                name="attribution_binding_place",
+            ),
+        )
+
+
+class ShapeRow(models.Model):
+    """Which prefix lengths there are in a realm, and the widest block of ports: where a look-up has to look."""
+
+    realm = models.IntegerField()
+    version = models.SmallIntegerField()
+    length = models.SmallIntegerField()
+    ports_max = models.IntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["realm", "version", "length"], name="attribution_one_shape"),)
+
+
+class ScopeRow(models.Model):
+    """The neighbourhood (/24, or /40 of IPv6) of addresses that a source has spoken of: where its silence tells."""
+
+    source = models.ForeignKey(SourceRow, models.CASCADE, related_name="+")
+    version = models.SmallIntegerField()
+    block = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["version", "block", "source"], name="attribution_one_scope"),)
+
+
+class IdentityRow(models.Model):
+    """By which service a subscriber that logs name is known."""
+
+    kind = models.SmallIntegerField()
+    value = models.TextField()
+    customer = models.CharField(max_length=64)
+    service = models.CharField(max_length=64, null=True)
+    since = models.BigIntegerField(null=True)
+    until = models.BigIntegerField(null=True)
+    source = models.TextField()
+
+    class Meta:
+        indexes = (models.Index(fields=["kind", "value"], name="attribution_identity_value"),)

@@ -1,0 +1,286 @@
+"""Writes of attribution: files of logs are taken in, in stretches, each with its digest and its entry in the record."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+from django.db import connection, transaction
+
+from tipstaff.ledger.operations import record
+from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aware
+
+from . import staging
+from .clocks import clock_error
+from .intervals import Clock, bindings, joined
+from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
+from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Options, Parsed, Source, Stretch, UnusableFile
+
+CHUNK = 32 << 20
+"""A file is read in pieces of so many bytes; a record may be as long."""
+BATCH_RECORDS = 6_000_000
+"""So many joined records are kept before they are written; one commit each."""
+HEAD = 4096
+_SAVED = "source.read"
+
+Progress = Callable[[int], None]
+"""Called with how many bytes more have been read."""
+
+
+class AnotherKind(ValueError):
+    """A source of this name is of another kind; the message says which."""
+
+
+def take_in(
+    path: Path, source: Source, options: Options, *, at: datetime, actor: str, progress: Progress = lambda _: None
+) -> Iterator[SourceLoad]:
+    """Read what is new in a file and write the bindings that it proves, one SourceLoad a commit.
+
+    A file that was read before goes on where it ended, as long as its head is the same; a killed import goes on after
+    its last commit. Only whole records are read: a tail without its end is left for the next time.
+    """
+    at = require_aware(at)
+    row = _source(options.source, source.kind)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        begin = _resume(row, path, file, source)
+        header = file.readline() if source.has_header else b""
+        place = max(begin, len(header))
+        progress(place)
+        file.seek(place)
+        if place >= size:
+            return
+        if not source.whole:
+            yield from _batches(file, source, options, row, path, header, place, at=at, actor=actor, progress=progress)
+            return
+        with transaction.atomic():
+            # The whole file stands for all it ever said.
+            BindingRow.objects.filter(source=row, load__file=str(path.resolve())).delete()
+            told = list(
+                _batches(file, source, options, row, path, header, place, at=at, actor=actor, progress=progress)
+            )
+        yield from told
+
+
+@dataclass
+class _Batch:
+    """What was read and is not written yet."""
+
+    first_byte: int
+    end_byte: int
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    parts: list[pl.DataFrame] = field(default_factory=list)
+    restarts: list[pl.DataFrame] = field(default_factory=list)
+    lateness: list[object] = field(default_factory=list)
+    refused: list[RefusedLine] = field(default_factory=list)
+    refused_total: int = 0
+    records: int = 0
+    covers: tuple[int, int] | None = None
+
+    def add(self, parsed: Parsed, data: bytes, source: Source, options: Options) -> None:
+        self.digest.update(data)
+        self.end_byte += len(data)
+        if parsed.records.height:
+            self.parts.append(joined(parsed.records, source.joins, look_seconds=options.interim_seconds or 0.0))
+        if parsed.restarts is not None and parsed.restarts.height:
+            self.restarts.append(parsed.restarts)
+        if parsed.lateness is not None:
+            self.lateness.append(parsed.lateness)
+        self.refused += parsed.refused[: max(0, REFUSED_TOLD_MAX - len(self.refused))]
+        self.refused_total += parsed.refused_total
+        self.records += parsed.count
+        if parsed.covers is not None:
+            first, last = parsed.covers
+            before = self.covers or parsed.covers
+            self.covers = (min(first, before[0]), max(last, before[1]))
+
+
+def _batches(
+    file: BinaryIO, source: Source, options: Options, row: SourceRow, path: Path, header: bytes, place: int,
+    *, at: datetime, actor: str, progress: Progress,
+) -> Iterator[SourceLoad]:  # fmt: skip
+    batch = _Batch(place, place)
+    held = b""
+    while True:
+        piece = file.read(CHUNK)
+        held += piece
+        end = source.cut(held) if not (source.whole and not piece) else len(held)
+        if not piece and end == 0:
+            break
+        if end == 0:
+            if len(held) > 8 * CHUNK:
+                raise UnusableFile(f"{path} has no whole {source.kind} record in {len(held)} bytes")
+            continue
+        data, held = held[:end], held[end:]
+        parsed = source.read(Stretch(data, batch.end_byte, header), options)
+        batch.add(parsed, data, source, options)
+        progress(len(data))
+        if sum(p.height for p in batch.parts) >= BATCH_RECORDS:
+            yield _write(batch, source, options, row, path, at=at, actor=actor)
+            batch = _Batch(batch.end_byte, batch.end_byte)
+    if batch.end_byte > batch.first_byte:
+        yield _write(batch, source, options, row, path, at=at, actor=actor)
+
+
+@transaction.atomic
+def _write(
+    batch: _Batch, source: Source, options: Options, row: SourceRow, path: Path, *, at: datetime, actor: str
+) -> SourceLoad:
+    error = (
+        clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)  # type: ignore[arg-type]  # arrays
+        if options.clock_error_seconds is None
+        else round(options.clock_error_seconds * 1e6)
+    )
+    restarts = pl.concat(batch.restarts) if batch.restarts else None
+    records = pl.concat(batch.parts, how="diagonal") if batch.parts else None
+    if records is not None and len(batch.parts) > 1:
+        records = joined(records, source.joins, look_seconds=options.interim_seconds or 0.0)
+    head, head_size = _head(path)
+    load = LoadRow.objects.create(
+        source=row,
+        file=str(path.resolve()),
+        head_sha256=head,
+        head_size=head_size,
+        first_byte=batch.first_byte,
+        end_byte=batch.end_byte,
+        sha256=batch.digest.hexdigest(),
+        records=batch.records,
+        refused=batch.refused_total,
+        clock_error=error,
+        covers_from=batch.covers[0] if batch.covers else None,
+        covers_until=batch.covers[1] if batch.covers else None,
+        read_at=at,
+    )
+    added = 0
+    if records is not None and records.height:
+        interim = None if options.interim_seconds is None else round(options.interim_seconds * 1e6)
+        found = bindings(
+            records,
+            source.joins,
+            clock=Clock(error=error, interim=interim),
+            restarts=restarts,
+            covers_until=batch.covers[1] if batch.covers else None,
+        )
+        rows = staging.rows_of(
+            found,
+            source=row.pk,
+            load=load.pk,
+            realm=_realm(options.realm),
+            inside_realm=_realm(options.inside_realm),
+            momentary=source.momentary,
+        )
+        new = not BindingRow.objects.filter(source=row).exists()
+        fresh = new or source.joins is Joins.ALONE
+        added = staging.put_in(rows) if fresh else staging.join_in(rows, source.joins, restarts=restarts, source=row.pk)
+        staging.note_shapes(rows)
+        if batch.covers is not None:
+            staging.note_scope(rows, source=row.pk)
+        if added > 1000:
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE attribution_bindingrow")
+    told = SourceLoad(
+        source=options.source,
+        kind=source.kind,
+        file=str(path),
+        first_byte=batch.first_byte,
+        end_byte=batch.end_byte,
+        sha256=load.sha256,
+        records=batch.records,
+        bindings=added,
+        refused=tuple(_numbered(path, batch.refused)),
+        refused_total=batch.refused_total,
+        clock_error_seconds=error / 1e6,
+        covers_from=_instant(load.covers_from),
+        covers_until=_instant(load.covers_until),
+    )
+    record(
+        _SAVED, at=at, actor=actor, about=[options.source], kind=source.kind, file=told.file, sha256=told.sha256,
+        bytes=[told.first_byte, told.end_byte], records=told.records, bindings=added, refused=told.refused_total,
+    )  # fmt: skip
+    return told
+
+
+def _source(name: str, kind: str) -> SourceRow:
+    row, _ = SourceRow.objects.get_or_create(name=name, defaults={"kind": kind})
+    if row.kind != kind:
+        raise AnotherKind(f"the source {name} is of kind {row.kind}; give this one another name with --source")
+    return row
+
+
+def _realm(name: str) -> int:
+    if name == PUBLIC:
+        return 0
+    found = RealmRow.objects.filter(name=name).first()
+    if found is None:
+        last = RealmRow.objects.order_by("-id").first()
+        found = RealmRow.objects.create(id=1 if last is None else last.pk + 1, name=name)
+    return int(found.pk)
+
+
+def _resume(row: SourceRow, path: Path, file: BinaryIO, source: Source) -> int:
+    """Where the last reading of this very file ended; 0 for a new or rotated one."""
+    last = LoadRow.objects.filter(source=row, file=str(path.resolve())).order_by("-id").first()
+    if last is None or source.whole:
+        return 0
+    head = hashlib.sha256(file.read(last.head_size)).hexdigest()
+    file.seek(0)
+    same = head == last.head_sha256 and os.fstat(file.fileno()).st_size >= last.end_byte
+    return last.end_byte if same else 0
+
+
+def _head(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return hashlib.sha256(head).hexdigest(), len(head)
+
+
+def _numbered(path: Path, refused: Sequence[RefusedLine]) -> Iterator[RefusedLine]:
+    """With their line numbers, counted only now that somebody is told of them."""
+    line, place = 1, 0
+    with path.open("rb") as file:
+        for bad in refused:
+            left = bad.offset - place
+            while left > 0:
+                piece = file.read(min(left, CHUNK))
+                if not piece:
+                    break
+                line += piece.count(b"\n")
+                left -= len(piece)
+            place = bad.offset
+            yield replace(bad, line=line)
+
+
+@transaction.atomic
+def add_identities(identities: Iterable[Identity], *, source: str, at: datetime, actor: str) -> int:
+    """Replace what `source` said of which subscriber is which service's; returns how many there are now."""
+    IdentityRow.objects.filter(source=source).delete()
+    rows = [
+        IdentityRow(
+            kind=KINDS.index(i.kind),
+            value=i.value,
+            customer=i.customer,
+            service=i.service,
+            since=_micro(i.since),
+            until=_micro(i.until),
+            source=source,
+        )
+        for i in identities
+    ]
+    IdentityRow.objects.bulk_create(rows, batch_size=5000)
+    record("identities.read", at=require_aware(at), actor=actor, about=[source], count=len(rows))
+    return len(rows)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _micro(at: datetime | None) -> int | None:
+    return None if at is None else (require_aware(at) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _instant(micro: int | None) -> datetime | None:
+    return None if micro is None else _EPOCH + timedelta(microseconds=micro)

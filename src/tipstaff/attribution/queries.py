@@ -1,0 +1,217 @@
+"""Reads of attribution: what logs say of an address, and when nothing was read."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+from tipstaff.words import PUBLIC, Binding, Gap, Identity, SubjectKind, require_aware
+
+from .codes import ENDINGS, KINDS, OPEN, signed, unsigned
+from .match import plain_address
+
+Address = IPv4Address | IPv6Address
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SHARED_ROWS_MAX = 200
+"""Of a question without a port: that many sharers show that only a port can tell."""
+QUIET = 3600 * 1_000_000
+"""Two readings of a source that lie no farther apart, in microseconds, are taken for one: logs have quiet times."""
+
+_COLUMNS = """
+    b.source_id, b.realm, b.version, b.length, b.hi, b.lo, b.port_first, b.port_last, b.protocol, b.possible_from,
+    b.sure_from, b.sure_until, b.possible_until, b.ending, b.strong, b.momentary, b.kind, b.subject, b.inside_realm,
+    b.inside_version, b.inside_hi, b.inside_lo, b.load_id, b.byte_offset
+"""
+_PLACE = (
+    f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.realm = %s AND b.version = %s AND b.length = %s "  # noqa: S608 - this room's own columns
+    "AND b.hi = %s AND b.lo = %s AND b.possible_from <= %s AND b.possible_until > %s"
+)
+
+
+def bindings_covering(
+    address: Address,
+    *,
+    earliest: datetime,
+    latest: datetime,
+    port: int | None = None,
+    protocol: int | None = None,
+    realm: str = PUBLIC,
+) -> list[Binding]:
+    """What logs say of `address` at some instant of [earliest, latest], by source and beginning."""
+    address = plain_address(address)
+    value = int(address)
+    width = 32 if address.version == 4 else 128
+    begin, end = micro(earliest), micro(latest)
+    parts, parameters = [], []
+    shapes = _fetch(
+        "SELECT s.realm, s.length, s.ports_max FROM attribution_shaperow s "
+        "LEFT JOIN attribution_realmrow r ON r.id = s.realm WHERE s.version = %s AND coalesce(r.name, '') = %s",
+        [address.version, realm],
+    )
+    for number, length, ports_max in shapes:
+        network = value >> (width - length) << (width - length)
+        hi, lo = signed(network >> 64), signed(network & (2**64 - 1))
+        asked: list[Any] = [number, address.version, length, hi, lo, end, begin]
+        parts.append(f"({_PLACE} AND b.port_first = 0)")
+        parameters += asked
+        if not ports_max:
+            continue
+        if port is None:
+            parts.append(f"({_PLACE} AND b.port_first > 0 LIMIT {SHARED_ROWS_MAX})")
+            parameters += asked
+        else:
+            parts.append(f"({_PLACE} AND b.port_first BETWEEN %s AND %s AND b.port_last >= %s)")
+            parameters += [*asked, max(1, port - ports_max + 1), port, port]
+    found = _in_words(_fetch(" UNION ALL ".join(parts), parameters)) if parts else []
+    fitting = [b for b in found if protocol is None or b.protocol is None or b.protocol == protocol]
+    return sorted(fitting, key=lambda b: (b.source, b.possible_from, b.port_first, b.subject, str(b.inside)))
+
+
+def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
+    """By which services these subscribers are known, as far as this room was told."""
+    wanted = list(dict.fromkeys(subjects))
+    if not wanted:
+        return []
+    rows = _fetch(
+        "SELECT i.kind, i.value, i.customer, i.service, i.since, i.until FROM attribution_identityrow i "
+        "JOIN unnest(%s::int[], %s::text[]) w(kind, value) ON w.kind = i.kind AND w.value = i.value ORDER BY i.id",
+        [[KINDS.index(k) for k, _ in wanted], [v for _, v in wanted]],
+    )
+    return [
+        Identity(kind=_kind(k), value=v, customer=c, service=s, since=instant(f), until=instant(u))
+        for k, v, c, s, f, u in rows
+    ]
+
+
+def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[Gap]:
+    """When sources that speak of this neighbourhood were not read, within [earliest, latest]."""
+    address = plain_address(address)
+    value = int(address)
+    block = value >> 8 if address.version == 4 else value >> 88
+    begin, end = micro(earliest), micro(latest)
+    gaps: list[Gap] = []
+    loads: dict[int, list[tuple[int, int]]] = {}
+    for source, first, last in _fetch(
+        "SELECT c.source_id, l.covers_from, l.covers_until FROM attribution_scoperow c "
+        "JOIN attribution_loadrow l ON l.source_id = c.source_id AND l.covers_from IS NOT NULL "
+        "WHERE c.version = %s AND c.block = %s ORDER BY 1, 2",
+        [address.version, block],
+    ):
+        loads.setdefault(source, []).append((first, last))
+    for covered in loads.values():
+        for first, last in holes(covered):
+            if (first is None or first <= end) and (last is None or last > begin):
+                gaps.append(Gap(since=None if first is None else instant(first), until=instant(last)))
+    return gaps
+
+
+def holes(covered: Sequence[tuple[int, int]]) -> list[tuple[int | None, int | None]]:
+    """What the readings leave out, in microseconds: before the first, between those far apart, after the last."""
+    found: list[tuple[int | None, int | None]] = [(None, covered[0][0])]
+    reach = covered[0][1]
+    for first, last in covered[1:]:
+        if first > reach + QUIET:
+            found.append((reach, first))
+        reach = max(reach, last)
+    return [*found, (reach, None)]
+
+
+def _in_words(rows: Sequence[Sequence[Any]]) -> list[Binding]:
+    """Rows of _COLUMNS with the names of their sources and realms, and the files that prove them."""
+    if not rows:
+        return []
+    loads = {
+        row[0]: row[1:]
+        for row in _fetch(
+            "SELECT l.id, s.name, l.file, l.sha256, l.first_byte, l.end_byte, l.clock_error FROM attribution_loadrow l "
+            "JOIN attribution_sourcerow s ON s.id = l.source_id WHERE l.id = ANY(%s)",
+            [list({row[-2] for row in rows})],
+        )
+    }
+    realms: dict[int, str] = {}
+    if any(row[1] or row[18] for row in rows):
+        realms = dict(_fetch("SELECT id, name FROM attribution_realmrow", []))
+    found = []
+    for row in rows:
+        source, file, sha256, first, end, error = loads[row[-2]]
+        found.append(
+            binding_of(
+                (source, realms.get(row[1]), *row[2:18], realms.get(row[18]), *row[19:22], file, row[-1], sha256, first,
+                 end, error)
+            )
+        )  # fmt: skip
+    return found
+
+
+def _fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a query that is prepared once a connection: planning took longer than searching."""
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, parameters, prepare=True).fetchall()
+
+
+def binding_of(row: Sequence[Any]) -> Binding:
+    """A binding from the names of its source and realms, its numbers, and its place in a file."""
+    (source, realm, version, length, hi, lo, first, last, protocol, possible_from, sure_from, sure_until,
+     possible_until, ending, strong, momentary, kind, subject, inside_realm, inside_version, inside_hi, inside_lo, file,
+     offset, sha256, begin, end, error) = row  # fmt: skip
+    network = (_number(version, hi, lo), length)
+    return Binding(
+        source=source,
+        realm=realm or PUBLIC,
+        prefix=IPv4Network(network) if version == 4 else IPv6Network(network),
+        port_first=first,
+        port_last=last,
+        protocol=None if protocol < 0 else protocol,
+        possible_from=_at(possible_from),
+        sure_from=_at(sure_from),
+        sure_until=_at(sure_until),
+        possible_until=instant(possible_until),
+        ending=ENDINGS[ending],
+        strong=strong,
+        momentary=momentary,
+        subject_kind=KINDS[kind],
+        subject=subject,
+        inside=None if kind else _address(inside_version, inside_hi, inside_lo),
+        inside_realm=PUBLIC if kind else inside_realm or PUBLIC,
+        file=file,
+        offset=offset,
+        sha256=sha256,
+        stretch=(begin, end),
+        clock_error_seconds=error / 1e6,
+    )
+
+
+def micro(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (require_aware(at) - EPOCH) // timedelta(microseconds=1)
+
+
+def instant(value: int | None) -> datetime | None:
+    """The instant of so many microseconds; None for what is open."""
+    return None if value is None or value >= _LAST else EPOCH + timedelta(microseconds=value)
+
+
+_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+assert _LAST < OPEN
+
+
+def _at(value: int) -> datetime:
+    return instant(value) or datetime.max.replace(tzinfo=UTC)
+
+
+def _number(version: int, hi: int, lo: int) -> int:
+    return unsigned(lo) if version == 4 else unsigned(hi) << 64 | unsigned(lo)
+
+
+def _address(version: int, hi: int, lo: int) -> Address:
+    return IPv4Address(_number(4, hi, lo)) if version == 4 else IPv6Address(_number(6, hi, lo))
+
+
+def _kind(number: int) -> SubjectKind:
+    kind = KINDS[number]
+    assert kind is not None, "a subscriber has a kind"
+    return kind

@@ -1,0 +1,196 @@
+"""Kea's memfile (`kea-leases4.csv`, `kea-leases6.csv`) and its forensic log."""
+
+import polars as pl
+
+from ...protocol import CIRCUIT, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
+from ...reading import MICRO, Sieve, header_of, local_instants, prefixes, table
+
+GAPS = "what the server did not serve: static and stolen addresses"
+_FOREVER = 4294967295
+_PREFIX_DELEGATION = "2"
+
+
+class Memfile(Lines):
+    """Rows as Kea appends them. Its clean-up writes the file anew without the past: tail it, or keep copies."""
+
+    kind = "kea-memfile"
+    proves = (
+        "that the server gave an address or prefix to a hardware address, or to a circuit where relay data is kept "
+        "(store-extended-info)"
+    )
+    clock = "the DHCP server's own, one for all rows"
+    gaps = f"{GAPS}; what the clean-up had removed before it was read; a release is only known to lie between two rows"
+    joins = Joins.LEASE
+    has_header = True
+
+    def cut(self, data: bytes) -> int:
+        """After the last whole row that is no deletion: when a lease was deleted, only the row after it tells."""
+        end = data.rfind(b"\n") + 1
+        while end:
+            start = data.rfind(b"\n", 0, end - 1) + 1
+            fields = data[start:end].split(b",")
+            lifetime = 2 if b":" in fields[0] else 3
+            if len(fields) <= lifetime or fields[lifetime] != b"0":
+                return end
+            end = start
+        return 0
+
+    def read(self, stretch: Stretch, options: Options) -> Parsed:
+        named = header_of(stretch, needs=("address", "valid_lifetime", "expire", "state"), kind=self.kind)
+        six = "duid" in named
+        who = "duid" if six else "hwaddr"
+        wanted = ["address", who, "valid_lifetime", "expire", "state"]
+        wanted += [c for c in ("lease_type", "prefix_len", "hwaddr", "user_context") if c in named and c not in wanted]
+        frame = table(stretch, named, wanted=wanted)
+        frame = prefixes(frame, "address")
+        term = pl.col("valid_lifetime").cast(pl.Int64, strict=False)
+        end = pl.col("expire").cast(pl.Int64, strict=False)
+        frame = frame.with_columns(term.alias("term"), end.alias("end"))
+        sieve = Sieve(frame)
+        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names")
+        sieve.refuse(pl.col("lo").is_null(), "no address")
+        sieve.refuse(pl.col("term").is_null() | pl.col("end").is_null(), "no lifetime or expiry in whole seconds")
+        sieve.refuse(
+            ~pl.col("end").is_between(0, 4_102_444_800 + _FOREVER)
+            | (pl.col("term") < 0)
+            | (pl.col("end") < pl.col("term")),
+            "an expiry that cannot be",
+        )
+        sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
+        sieve.refuse(pl.col("state") == "1", "declined: the client found the address in use")
+        frame = sieve.frame
+        subject = pl.col("hwaddr") if "hwaddr" in frame.columns else pl.col(who)
+        if six:
+            subject = pl.when(pl.col("hwaddr").fill_null("") != "").then("hwaddr").otherwise(who)
+            frame = frame.with_columns(
+                pl.when(pl.col("lease_type") == _PREFIX_DELEGATION)
+                .then(pl.col("prefix_len").cast(pl.UInt8, strict=False))
+                .otherwise("length")
+                .alias("length")
+            )
+        frame = frame.with_columns(subject.str.to_lowercase().alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
+        frame = _circuits(frame)
+        sieve.frame = frame
+        sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
+        return sieve.parsed(_leases(sieve.frame))
+
+
+def _leases(frame: pl.DataFrame) -> pl.DataFrame:
+    """Each row as a lease; a deleted one (lifetime 0) ended between the rows that stand around it."""
+    since = (pl.col("end") - pl.col("term")) * MICRO
+    gone = (pl.col("term") == 0) | (pl.col("state") == "3")
+    reclaimed = pl.col("state") == "2"
+    frame = frame.with_columns(since.alias("since"), gone.alias("gone"))
+    until = pl.when(pl.col("term") == _FOREVER).then(OPEN).otherwise(pl.col("end") * MICRO)
+    alive = pl.when(~pl.col("gone")).then("since")
+    before = pl.max_horizontal("since", alive.cum_max().forward_fill())
+    after = pl.max_horizontal(before, alive.backward_fill())
+    return frame.select(
+        "offset",
+        "version",
+        "hi",
+        "lo",
+        "length",
+        "since",
+        pl.when("gone").then(before).otherwise(until).alias("seen"),
+        pl.when("gone").then(after).otherwise(until).alias("until"),
+        (pl.col("gone") | reclaimed).alias("final"),
+        "kind",
+        "subject",
+        (pl.col("kind") == CIRCUIT).alias("strong"),
+    )
+
+
+def _circuits(frame: pl.DataFrame) -> pl.DataFrame:
+    """Where relay data was kept, the circuit is the subscriber (RFC 3046: sub-option 1 of option 82)."""
+    if "user_context" not in frame.columns:
+        return frame
+    hexed = pl.col("user_context").str.extract(r"sub-options\"?:\s*\"?0x([0-9A-Fa-f]+)")
+    if not frame.get_column("user_context").str.contains("sub-options", literal=True).any():
+        return frame
+    known = frame.select(hexed.alias("_hex")).drop_nulls().unique()
+    known = known.with_columns(
+        pl.col("_hex").map_elements(circuit_of, return_dtype=pl.String, skip_nulls=True).alias("_circuit")
+    )
+    frame = frame.with_columns(hexed.alias("_hex")).join(known, on="_hex", how="left", maintain_order="left")
+    named = pl.col("_circuit").is_not_null()
+    return frame.with_columns(
+        pl.coalesce("_circuit", "subject").alias("subject"),
+        pl.when(named).then(pl.lit(CIRCUIT, pl.UInt8)).otherwise("kind").alias("kind"),
+    ).drop("_hex", "_circuit")
+
+
+def circuit_of(hexed: str) -> str | None:
+    """Sub-option 1 as text where it is printable, as hexadecimal otherwise; None where there is none."""
+    try:
+        raw = bytes.fromhex(hexed)
+    except ValueError:
+        return None
+    place = 0
+    while place + 2 <= len(raw):
+        code, size = raw[place], raw[place + 1]
+        value = raw[place + 2 : place + 2 + size]
+        if code == 1 and value:
+            return value.decode() if value.isascii() and value.decode().isprintable() else value.hex()
+        place += 2 + size
+    return None
+
+
+class Forensic(Lines):
+    """The forensic log (hook `legal_log`): one sentence an event, nothing of the past is ever removed."""
+
+    kind = "kea-forensic"
+    proves = "that the server gave an address or prefix to a hardware address, and behind which circuit of which relay"
+    clock = "the DHCP server's own; its zone is written as a name, so the file's zone must be given unless it is UTC"
+    gaps = GAPS
+    joins = Joins.LEASE
+
+    def read(self, stretch: Stretch, options: Options) -> Parsed:
+        frame = table(Stretch(stretch.data.replace(b",", b";"), stretch.offset), ["line"], wanted=["line"])
+        line = pl.col("line")
+        clock = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)? (\S+) "
+        frame = frame.with_columns(
+            line.str.extract(clock, 1).alias("stamp"),
+            line.str.extract(clock, 2).alias("zone"),
+            line.str.extract(r"(?:Address|Prefix): (\S+) has been", 1).alias("address"),
+            line.str.extract(r"has been (assigned|renewed|rebound|released)", 1).alias("event"),
+            line.str.extract(r"for (\d+) hrs? ", 1).cast(pl.Int64, strict=False).alias("hours"),
+            line.str.extract(r" (\d+) mins? ", 1).cast(pl.Int64, strict=False).alias("minutes"),
+            line.str.extract(r" (\d+) secs? ", 1).cast(pl.Int64, strict=False).alias("secs"),
+            line.str.extract(r"hardware address: hwtype=\d+ ([0-9a-fA-F:]+)", 1).str.to_lowercase().alias("mac"),
+            line.str.extract(r"DUID: ([0-9a-fA-F:]+)", 1).str.to_lowercase().alias("duid"),
+            line.str.extract(r"circuit-id: ([0-9a-fA-F:]+)", 1).str.replace_all(":", "", literal=True).alias("circuit"),
+        )
+        frame = frame.with_columns(
+            pl.col("circuit").map_elements(_readable, return_dtype=pl.String, skip_nulls=True).alias("circuit")
+        )
+        naive = frame.get_column("stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+        utc = naive.dt.replace_time_zone("UTC").dt.timestamp("us")
+        local = local_instants(naive, options.zone)
+        frame = prefixes(frame, "address").with_columns(
+            pl.when(pl.col("zone").is_in(["UTC", "GMT"])).then(utc).otherwise(local).alias("since")
+        )
+        sieve = Sieve(frame)
+        sieve.refuse(
+            pl.col("event").is_null() | pl.col("lo").is_null(), "not a sentence that gives, renews or releases"
+        )
+        sieve.refuse(pl.col("since").is_null(), "a time whose zone is not known; name it with --zone")
+        sieve.refuse(pl.coalesce("circuit", "mac", "duid").is_null(), "no circuit, hardware address or DUID")
+        gone, wired = pl.col("event") == "released", pl.col("circuit").is_not_null()
+        term = pl.sum_horizontal(pl.col("hours") * 3600, pl.col("minutes") * 60, "secs")
+        sieve.refuse(~gone & (term <= 0), "no lifetime")
+        records = sieve.frame.select(
+            "offset", "version", "hi", "lo", "length", "since",
+            pl.when(gone).then("since").otherwise(pl.col("since") + term * MICRO).alias("seen"),
+            pl.when(gone).then("since").otherwise(pl.col("since") + term * MICRO).alias("until"),
+            gone.alias("final"),
+            pl.when(wired).then(pl.lit(CIRCUIT, pl.UInt8)).otherwise(pl.lit(MAC, pl.UInt8)).alias("kind"),
+            pl.coalesce("circuit", "mac", "duid").alias("subject"),
+            wired.alias("strong"),
+        )  # fmt: skip
+        return sieve.parsed(records)
+
+
+def _readable(hexed: str) -> str:
+    raw = bytes.fromhex(hexed) if len(hexed) % 2 == 0 else b""
+    return raw.decode() if raw and raw.isascii() and raw.decode().isprintable() else hexed.lower()

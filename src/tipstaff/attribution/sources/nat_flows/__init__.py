@@ -1,0 +1,53 @@
+"""Per-flow NAT logs: Linux's `conntrack -E -o timestamp`."""
+
+import polars as pl
+
+from ...protocol import OPEN, Joins, Lines, Options, Parsed, Stretch
+from ...reading import MICRO, Sieve, prefixes, table
+
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132, "udplite": 136}
+
+
+class Conntrack(Lines):
+    """One line for a new flow, one when it is destroyed; the first addresses are inside, the reply's are outside."""
+
+    kind = "nat-flows"
+    proves = "which inside address made a connection from a public address and port"
+    clock = "the NAT's own, to the microsecond"
+    gaps = "events that the kernel's buffer lost; a flow whose end was lost is open until its port is used again"
+    joins = Joins.SESSION
+    momentary = True
+
+    def read(self, stretch: Stretch, options: Options) -> Parsed:
+        frame = table(Stretch(stretch.data.replace(b",", b";"), stretch.offset), ["line"], wanted=["line"])
+        line = pl.col("line")
+        frame = frame.with_columns(
+            line.str.extract(r"^\[(\d+\.\d+)\]", 1).cast(pl.Float64, strict=False).alias("stamp"),
+            line.str.extract(r"\[(NEW|UPDATE|DESTROY)\]", 1).alias("event"),
+            line.str.extract(r"\] +(\w+) ", 1)
+            .replace_strict(PROTOCOLS, default=None, return_dtype=pl.Int16).alias("protocol"),
+            line.str.extract(r" src=(\S+) ", 1).alias("inside"),
+            line.str.extract(r" src=.* src=\S+ dst=(\S+)", 1).alias("outside"),
+            line.str.extract(r" src=.* src=.* dport=(\d+)", 1).cast(pl.Int32, strict=False).alias("port_first"),
+            line.str.extract(r" src=(\S+ dst=\S+ sport=\d+ dport=\d+)", 1).alias("session"),
+        )  # fmt: skip
+        frame = prefixes(frame, "inside").rename({"version": "inside_version", "hi": "inside_hi", "lo": "inside_lo"})
+        frame = prefixes(frame.drop("length"), "outside").with_columns(
+            (pl.col("stamp") * MICRO).round().cast(pl.Int64).alias("at")
+        )
+        sieve = Sieve(frame)
+        sieve.refuse(pl.col("event").is_null() | pl.col("protocol").is_null(), "no event of a protocol with a name")
+        sieve.refuse(pl.col("at").is_null(), "no time; run conntrack with -o timestamp")
+        sieve.refuse(pl.col("lo").is_null() | pl.col("inside_lo").is_null(), "no addresses of both directions")
+        sieve.refuse(~pl.col("port_first").is_between(1, 65535), "no port of the reply's direction")
+        # Not translated: the registry and the sessions of that address speak for it.
+        kept = sieve.frame.filter((pl.col("lo") != pl.col("inside_lo")) | (pl.col("hi") != pl.col("inside_hi")))
+        gone = pl.col("event") == "DESTROY"
+        records = kept.select(
+            "offset", "version", "hi", "lo", "length", "port_first", pl.col("port_first").alias("port_last"),
+            "protocol", "inside_version", "inside_hi", "inside_lo", "session", pl.lit(0, pl.UInt8).alias("kind"),
+            pl.col("at").alias("since"), pl.col("at").alias("seen"),
+            pl.when(gone).then("at").otherwise(OPEN).alias("until"), gone.alias("final"),
+            (pl.col("event") == "NEW").alias("begun"),
+        )  # fmt: skip
+        return sieve.parsed(records)

@@ -1,0 +1,184 @@
+"""RADIUS accounting (RFC 2866, RFC 2869, RFC 3162, RFC 4818): FreeRADIUS detail files, and the same as CSV.
+
+What happened when: a record arrived at `Timestamp` and its event is `Acct-Delay-Time` older. That is the server's
+clock, one for all NASes. `Event-Timestamp` is the NAS's own and only shows how far the two are apart.
+"""
+
+import numpy as np
+import polars as pl
+
+from ...protocol import OPEN, RECORD, USERNAME, Joins, Kind, Lines, Options, Parsed, Stretch
+from ...reading import MICRO, Sieve, header_of, instants, line_starts, prefixes, table
+
+PROVES = "that an authenticated log-in had an address or a delegated prefix, from its Start to its Stop"
+CLOCK = "the RADIUS server's, less the delay that the NAS states; the error is estimated from Event-Timestamp"
+GAPS = (
+    "a lost Stop leaves the end open until the address is given on or the NAS restarts; a lost Start is made good by "
+    "the session time that later records state"
+)
+
+WANTED = {
+    # attribute: column
+    "acct_status_type": "status", "user_name": "user", "nas_ip_address": "nas_ip", "nas_ipv6_address": "nas_ip6",
+    "nas_identifier": "nas_id", "acct_session_id": "session", "acct_session_time": "lasted",
+    "acct_delay_time": "delay", "framed_ip_address": "framed4", "framed_ipv6_prefix": "framed6",
+    "framed_ipv6_address": "address6", "delegated_ipv6_prefix": "delegated6", "event_timestamp": "event",
+    "timestamp": "arrived",
+}  # fmt: skip
+STATUS = {
+    "start": "start", "1": "start", "stop": "stop", "2": "stop", "interim-update": "interim", "alive": "interim",
+    "3": "interim", "interim": "interim", "accounting-on": "restart", "7": "restart", "accounting-off": "restart",
+    "8": "restart",
+}  # fmt: skip
+ADDRESSES = ("framed4", "framed6", "address6", "delegated6")
+
+
+class Detail(Kind):
+    """FreeRADIUS' detail files."""
+
+    kind = "radius-detail"
+    proves, clock, gaps = PROVES, CLOCK, GAPS
+    joins = Joins.SESSION
+
+    def cut(self, data: bytes) -> int:
+        end = data.rfind(b"\n\n")
+        return 0 if end < 0 else end + 2
+
+    def read(self, stretch: Stretch, options: Options) -> Parsed:
+        return _parsed(_records_of_detail(stretch), options)
+
+
+class Csv(Lines):
+    """One record a line; the header names the attributes, as RADIUS or with underscores."""
+
+    kind = "radius-csv"
+    proves, clock, gaps = PROVES, CLOCK, GAPS
+    joins = Joins.SESSION
+    has_header = True
+
+    def read(self, stretch: Stretch, options: Options) -> Parsed:
+        named = header_of(stretch, needs=("acct_status_type", "timestamp"), kind=self.kind)
+        named = ["user_name" if n == "username" else n for n in named]
+        there = [n for n in named if n in WANTED]
+        frame = table(stretch, named, wanted=there, quoted=b'"' in stretch.data)
+        return _parsed(frame.rename({n: WANTED[n] for n in there}), options, lines=True)
+
+
+def _records_of_detail(stretch: Stretch) -> pl.DataFrame:
+    """A row for each record: attributes as text, with the offset of the record's first line."""
+    text = pl.read_csv(
+        b"line\n" + stretch.data,
+        separator="\x1f",
+        quote_char=None,
+        infer_schema=False,
+        encoding="utf8-lossy",
+        truncate_ragged_lines=True,
+    ).to_series()
+    starts = line_starts(stretch.data)
+    first = np.frombuffer(stretch.data, np.uint8)[np.minimum(starts, len(stretch.data) - 1)]
+    header = (first != 9) & (first != 10) & (first != 32)
+    number = np.cumsum(header) - 1
+    frame = pl.DataFrame({"record": pl.Series(number, dtype=pl.Int64), "line": text})
+    parts = (
+        frame.filter(pl.Series(first == 9))
+        .with_columns(pl.col("line").str.strip_prefix("\t").str.splitn(" = ", 2).struct.unnest())
+        .with_columns(pl.col("field_0").str.to_lowercase().str.replace_all("-", "_", literal=True))
+        .filter(pl.col("field_0").is_in(list(WANTED)) & (pl.col("record") >= 0))
+    )
+    records = pl.DataFrame({"record": np.arange(int(header.sum())), "offset": starts[header] + stretch.offset})
+    for attribute, column in WANTED.items():
+        values = parts.filter(pl.col("field_0") == attribute).select(
+            "record", pl.col("field_1").str.strip_chars('" \r').alias(column)
+        )
+        # An attribute that is there twice (RFC 2865 allows it for few) counts once.
+        records = records.join(values.unique("record", keep="first"), on="record", how="left", maintain_order="left")
+    return records
+
+
+def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Parsed:
+    """Rows of attributes become records; On and Off become restarts."""
+    missing = [c for c in WANTED.values() if c not in frame.columns]
+    frame = frame.with_columns(pl.lit(None, pl.String).alias(c) for c in missing)
+    if frame.get_column("user").str.contains("\ufffd", literal=True).any():
+        frame = frame.with_columns(pl.when(~pl.col("user").str.contains("\ufffd", literal=True)).then("user"))
+    arrived = instants(frame, "arrived", zone=options.zone)
+    delay = pl.coalesce(pl.col("delay").cast(pl.Int64, strict=False), 0)
+    frame = frame.with_columns(
+        (arrived - frame.select(delay).to_series() * MICRO).alias("at"),
+        _event(frame, options).alias("event_at"),
+        pl.col("status").str.to_lowercase().replace_strict(STATUS, default=None, return_dtype=pl.String),
+        pl.coalesce("nas_ip", "nas_ip6", "nas_id", pl.lit("")).alias("nas"),
+        pl.col("lasted").cast(pl.Int64, strict=False),
+    )
+    sieve = Sieve(frame)
+    if lines:
+        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names")
+    sieve.refuse(pl.col("status").is_null(), "no Acct-Status-Type that this reader knows")
+    sieve.refuse(pl.col("at").is_null(), "no Timestamp, or one without a zone")
+    lateness = sieve.frame.select((pl.col("at") - pl.col("event_at")).drop_nulls()).to_series().to_numpy()
+    restarts = sieve.frame.filter(pl.col("status") == "restart").select("nas", "at")
+    kept = sieve.frame.height
+    covers = None if not kept else (int(sieve.frame["at"].min()), int(sieve.frame["at"].max()))  # type: ignore[arg-type]  # no nulls
+    sieve.frame = sieve.frame.filter(pl.col("status") != "restart")
+    sieve.refuse(pl.col("user").is_null() | (pl.col("user") == ""), "no User-Name")
+    sieve.refuse(
+        ~pl.any_horizontal(pl.col(a).is_not_null() & (pl.col(a) != "") for a in ADDRESSES),
+        "no Framed-IP-Address, IPv6 address or prefix",
+    )
+    sieve.refuse(
+        pl.col("lasted").is_not_null() & ~pl.col("lasted").is_between(0, 10 * 366 * 86400),
+        "an Acct-Session-Time that cannot be",
+    )
+    each = [
+        _with_prefix(sieve, address) for address in ADDRESSES if sieve.frame.get_column(address).null_count() < kept
+    ]
+    records = pl.concat([r for r in each if r is not None]) if any(r is not None for r in each) else _nothing()
+    told = sieve.parsed(records, restarts=restarts, lateness=lateness)
+    told.count, told.covers = sieve.frame.height + restarts.height, covers
+    return told
+
+
+def _with_prefix(sieve: Sieve, address: str) -> pl.DataFrame | None:
+    """The records that have this kind of address, as records of an identity source."""
+    rows = sieve.frame.filter(pl.col(address).is_not_null() & (pl.col(address) != ""))
+    if not rows.height:
+        return None
+    here = Sieve(prefixes(rows, address)).refuse(pl.col("lo").is_null(), f"an address that is none ({address})")
+    sieve.told += here.told
+    sieve.total += here.total
+    stop = pl.col("status") == "stop"
+    start = pl.col("status") == "start"
+    return here.frame.select(
+        "offset",
+        "version",
+        "hi",
+        "lo",
+        "length",
+        pl.when(start).then("at").otherwise(pl.col("at") - pl.col("lasted").fill_null(0) * MICRO).alias("since"),
+        pl.col("at").alias("seen"),
+        pl.when(stop).then("at").otherwise(OPEN).alias("until"),
+        stop.alias("final"),
+        (start | pl.col("lasted").is_not_null()).alias("begun"),
+        pl.concat_str(pl.col("nas"), pl.lit("|"), pl.col("session").fill_null("")).alias("session"),
+        "nas",
+        pl.lit(USERNAME, pl.UInt8).alias("kind"),
+        pl.col("user").alias("subject"),
+    )
+
+
+def _nothing() -> pl.DataFrame:
+    return pl.DataFrame(schema={c: RECORD[c][0] for c in _COLUMNS})
+
+
+_COLUMNS = ("offset", "version", "hi", "lo", "length", "since", "seen", "until", "final", "begun", "session", "nas",
+            "kind", "subject")  # fmt: skip
+
+
+def _event(frame: pl.DataFrame, options: Options) -> pl.Series:
+    """Event-Timestamp, where it states seconds or UTC: only the clock's error is read from it."""
+    event = frame.get_column("event")
+    if event.null_count() == len(event):
+        return pl.Series([None] * len(event), dtype=pl.Int64)
+    printed = event.str.extract(r"^([A-Z][a-z]{2} +\d+ \d{4} \d\d:\d\d:\d\d) (?:UTC|GMT)$")
+    parsed = printed.str.to_datetime("%b %e %Y %H:%M:%S", strict=False, time_unit="us").dt.timestamp("us")
+    return frame.select(pl.coalesce(parsed, instants(frame, "event", zone=options.zone))).to_series()

@@ -1,0 +1,442 @@
+"""Who held it, when logs speak too: public address -> NAT -> inside address -> session -> subscriber -> customer.
+
+The slow and obviously right way: every instant (and, where no port was stated, every port) at which anything could
+change is visited, and each row says who it was there. `snapshot.py` answers many questions at once, and a test holds
+the two equal on random histories.
+
+A row of a log has an inner span in which it is sure and an outer one in which it is possible. So
+
+* one subject at every point, each time proven: CONFIRMED. Proven is a point by the registry, by one strong source, or
+  by two sources that are weak alone;
+* one subject at every point that has any: PROBABLE;
+* two subjects who are both sure at the same point: CONTRADICTED; otherwise two: AMBIGUOUS;
+* a point in a gap of the sources with nobody but a session that may have ended: NO_DATA. A lease within its term is
+  more than that, for its server promised it: PROBABLE.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeVar
+
+from tipstaff.words import (
+    PUBLIC,
+    Attribution,
+    AttributionReason,
+    Binding,
+    Ending,
+    Gap,
+    Grade,
+    Holding,
+    HoldingKind,
+    Identity,
+    Moment,
+    SubjectKind,
+    Tier,
+    require_aware,
+)
+
+from .match import PROOF_ROWS_MAX, Window, attribute, plain_address, window_of
+
+Address = IPv4Address | IPv6Address
+Row = TypeVar("Row", Holding, Binding)
+REGISTRY = "registry"
+_TICK = timedelta(microseconds=1)
+_GREATEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """What the rows say at one point."""
+
+    subject: str | None
+    """None for a subscriber whom the registry does not know."""
+    downstream: str | None
+    service: str | None
+    sure: bool
+    strong: bool
+    source: str
+    through_nat: bool = False
+    unseen_end: bool = False
+    """True where it was possible only because its end was not seen."""
+    promised: bool = False
+    """True for a lease within its term."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """One instant and one port: whose space it is, and what the rows say."""
+
+    ours: bool
+    gap: bool
+    voices: tuple[_Voice, ...]
+
+    @property
+    def subjects(self) -> frozenset[str | None]:
+        return frozenset(v.subject for v in self.voices)
+
+    @property
+    def contradicted(self) -> bool:
+        return len({v.subject for v in self.voices if v.sure and v.subject is not None}) > 1
+
+    @property
+    def sure(self) -> bool:
+        return any(v.sure for v in self.voices)
+
+    @property
+    def proven(self) -> bool:
+        sure = [v for v in self.voices if v.sure]
+        return any(v.strong for v in sure) or len({v.source for v in sure}) > 1
+
+
+def walk(
+    address: Address | None,
+    *,
+    port: int | None,
+    protocol: int | None,
+    moment: Moment | None,
+    received_at: datetime,
+    holdings: Iterable[Holding],
+    bindings: Iterable[Binding],
+    identities: Iterable[Identity],
+    gaps: Sequence[Gap] = (),
+    records_begin_at: datetime | None,
+) -> Attribution:
+    """Name the holder, or say why nobody is named. Rows that do not touch the question do no harm.
+
+    `holdings` are those over the address and over the inside addresses that its translations lead to; `bindings` those
+    of the address and, for translations, of the inside addresses; `gaps` when no source was read.
+    """
+    window = window_of(moment, received_at=received_at)
+    if port is not None and not 0 < port <= _GREATEST_PORT:
+        port = None
+    if address is None:
+        return attribute(
+            None, port=port, moment=moment, received_at=received_at, holdings=(), records_begin_at=records_begin_at
+        )
+    address = plain_address(address)
+    holdings, bindings = tuple(holdings), tuple(bindings)
+    rows = _Rows(address, port=port, protocol=protocol, window=window, holdings=holdings, bindings=bindings)
+    dynamic = rows.pooled and any(_overlaps(g.since, g.until, window) for g in gaps)
+    early = records_begin_at is not None and window.earliest < require_aware(records_begin_at)
+    if early or not (rows.outer or dynamic):
+        return attribute(
+            address,
+            port=port,
+            moment=moment,
+            received_at=received_at,
+            holdings=rows.over_address,
+            records_begin_at=records_begin_at,
+        )
+    known: dict[tuple[SubjectKind, str], list[Identity]] = {}
+    for identity in identities:
+        known.setdefault((identity.kind, identity.value), []).append(identity)
+    return _graded(rows, known=known, gaps=[g for g in gaps if _overlaps(g.since, g.until, window)])
+
+
+class _Rows:
+    """The rows that touch the question."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        port: int | None,
+        protocol: int | None,
+        window: Window,
+        holdings: Sequence[Holding],
+        bindings: Sequence[Binding],
+    ) -> None:
+        self.port, self.window = port, window
+        self.asked, self.one_flow = window, False
+        self.over_address = [
+            h for h in holdings if address in h.prefix and _overlaps(h.held_from, h.held_until, window)
+        ]
+        self.outer = [
+            b
+            for b in bindings
+            if b.realm == PUBLIC
+            and address in b.prefix
+            and _overlaps(b.possible_from, b.possible_until, window)
+            and (port is None or b.port_first <= port <= b.port_last)
+            and (protocol is None or b.protocol is None or b.protocol == protocol)
+        ]
+        self._narrow()
+        self.inner: dict[tuple[str, Address], list[Binding]] = {}
+        self.inner_holdings: dict[Address, list[Holding]] = {}
+        for outer in self.outer:
+            if outer.inside is None:
+                continue
+            key = (outer.inside_realm, outer.inside)
+            self.inner[key] = [
+                b
+                for b in bindings
+                if b.inside is None
+                and b.realm == outer.inside_realm
+                and outer.inside in b.prefix
+                and _overlaps(b.possible_from, b.possible_until, window)
+            ]
+            if outer.inside_realm == PUBLIC:
+                self.inner_holdings[outer.inside] = [
+                    h
+                    for h in holdings
+                    if h.tier is Tier.CUSTOMER
+                    and outer.inside in h.prefix
+                    and _overlaps(h.held_from, h.held_until, window)
+                ]
+        self.pooled = any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in self.over_address)
+
+    def _narrow(self) -> None:
+        """A flow is one connection: if all flows of the port in the window lead to one inside address, the question is
+        about them, and it happened while they lasted."""
+        flows = [b for b in self.outer if b.momentary]
+        if not flows or self.port is None or len({(b.inside_realm, b.inside) for b in self.outer}) > 1:
+            return
+        earliest = max(self.window.earliest, min(b.possible_from for b in flows))
+        ends = [self.window.latest if b.possible_until is None else b.possible_until - _TICK for b in flows]
+        self.asked = replace(self.window, earliest=earliest, latest=min(self.window.latest, max(ends)))
+        self.one_flow = True
+
+    def span(self, binding: Binding) -> tuple[Binding, datetime, datetime | None]:
+        """When it is possible; the one flow that the question is about, always."""
+        if self.one_flow and binding.momentary:
+            return binding, self.asked.earliest, None
+        return binding, binding.possible_from, binding.possible_until
+
+    def all_bindings(self) -> list[Binding]:
+        """In the order of the walk, each once."""
+        return list(dict.fromkeys([*self.outer, *(b for found in self.inner.values() for b in found)]))
+
+    def edges(self) -> Iterator[datetime | None]:
+        for held in (self.over_address, *self.inner_holdings.values()):
+            for h in held:
+                yield from (h.held_from, h.held_until)
+        for b in self.all_bindings():
+            yield from (b.possible_from, b.sure_from, b.sure_until, b.possible_until)
+
+
+def _graded(rows: _Rows, *, known: dict[tuple[SubjectKind, str], list[Identity]], gaps: Sequence[Gap]) -> Attribution:
+    window, used = rows.window, _used(rows, known)
+    reseller_rows = [h for h in rows.over_address if h.tier is Tier.RESELLER]
+    shared = any(b.shared for b in rows.outer)
+    several_without_port = rows.port is None and shared
+
+    def answer(grade: Grade, reason: AttributionReason, **named: str | None) -> Attribution:
+        return Attribution(
+            grade=grade,
+            reason=reason,
+            proof=tuple(_in_order([*rows.over_address, *(h for f in rows.inner_holdings.values() for h in f)])),
+            bindings=tuple(rows.all_bindings() if named else rows.all_bindings()[:PROOF_ROWS_MAX]),
+            identities=tuple(used if named else used[:PROOF_ROWS_MAX]),
+            earliest=window.earliest,
+            latest=window.latest,
+            **named,
+        )
+
+    if several_without_port and not reseller_rows and any(h.tier is Tier.OPERATOR for h in rows.over_address):
+        # Which of the sharers it was, only the port can tell; it need not be asked of every instant.
+        return answer(Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT)
+
+    points = list(_points(rows, known=known, gaps=gaps))
+    if not any(p.ours for p in points):
+        return answer(Grade.NONE, AttributionReason.NOT_OUR_SPACE)
+    subjects = frozenset().union(*(p.subjects for p in points))
+    if any(p.contradicted for p in points):
+        return answer(Grade.CONTRADICTED, AttributionReason.SOURCES_DISAGREE)
+    if len(subjects) > 1:
+        reason = AttributionReason.SEVERAL_HOLDERS_IN_WINDOW
+        return answer(Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT if several_without_port else reason)
+    if any(p.gap and not p.sure for p in points):
+        return answer(Grade.NO_DATA, AttributionReason.SOURCE_GAP)
+    if not subjects:
+        return answer(Grade.NONE, AttributionReason.UNASSIGNED)
+    (subject,) = subjects
+    if subject is None:
+        return answer(Grade.NO_DATA, AttributionReason.UNKNOWN_SUBSCRIBER)
+    bare = any(not p.voices for p in points)
+    if several_without_port and any(v.through_nat or v.source != REGISTRY for p in points for v in p.voices):
+        return answer(Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT)
+    if bare and window.assumed:
+        return answer(Grade.AMBIGUOUS, AttributionReason.EDGE_IN_WINDOW)
+
+    grade, reason = Grade.PROBABLE, AttributionReason.EDGE_IN_WINDOW
+    through_reseller = any(v.downstream is not None for p in points for v in p.voices) or any(
+        h.customer == subject for h in reseller_rows
+    )
+    if not bare and all(p.proven for p in points):
+        if window.assumed:
+            reason = AttributionReason.TIME_ASSUMED
+        else:
+            grade = Grade.CONFIRMED
+            reason = AttributionReason.ONE_RESELLER if through_reseller else AttributionReason.ONE_HOLDER
+    elif not bare and all(p.sure for p in points):
+        reason = AttributionReason.ONE_SOURCE
+    elif any(v.unseen_end for p in points for v in p.voices):
+        reason = AttributionReason.UNSEEN_END
+    voices = [v for p in points for v in p.voices]
+    return answer(
+        grade,
+        reason,
+        customer=subject,
+        service=_only(v.service for v in voices),
+        downstream=_only(v.downstream for v in voices) if through_reseller else None,
+    )
+
+
+def _points(
+    rows: _Rows, *, known: dict[tuple[SubjectKind, str], list[Identity]], gaps: Sequence[Gap]
+) -> Iterator[_Point]:
+    """Every instant where something could change, times every port where something could."""
+    window = rows.asked
+    edges = {*rows.edges(), *(e for g in gaps for e in (g.since, g.until))}
+    edges |= {e for b in rows.all_bindings() for i in _known_as(b, known) for e in (i.since, i.until)}
+    instants = {window.earliest, window.latest}
+    for edge in edges - {None}:
+        assert edge is not None
+        instants |= {at for at in (edge, edge - _TICK) if window.earliest <= at <= window.latest}
+    order = sorted(instants)
+    held = _by_instant(order, [(h, h.held_from, h.held_until) for h in rows.over_address])
+    bound = _by_instant(order, [rows.span(b) for b in rows.outer])
+    for number, at in enumerate(order):
+        here, spoken = held[number], bound[number]
+        dynamic = bool(rows.outer) or any(h.kind is HoldingKind.POOL for h in here)
+        gap = dynamic and any(_covers(g.since, g.until, at) for g in gaps)
+        ports = {rows.port} if rows.port is not None else _rims([*here, *spoken])
+        for port in sorted(p for p in ports if p is not None):
+            yield _at(
+                at,
+                held=[h for h in here if h.port_first <= port <= h.port_last],
+                bound=[b for b in spoken if b.port_first <= port <= b.port_last],
+                rows=rows,
+                known=known,
+                gap=gap,
+            )
+
+
+def _at(
+    at: datetime,
+    *,
+    held: Sequence[Holding],
+    bound: Sequence[Binding],
+    rows: _Rows,
+    known: dict[tuple[SubjectKind, str], list[Identity]],
+    gap: bool,
+) -> _Point:
+    if not any(h.tier is Tier.OPERATOR for h in held):
+        return _Point(ours=False, gap=False, voices=())
+    resold = [h for h in held if h.tier is Tier.RESELLER]
+    if resold:
+        below = _only(h.customer for h in held if h.tier is Tier.CUSTOMER)
+        return _Point(
+            ours=True,
+            gap=False,
+            voices=tuple(_Voice(h.customer, below, h.service, True, True, REGISTRY) for h in resold),
+        )
+    voices = [_registered(h) for h in held if h.tier is Tier.CUSTOMER]
+    for binding in bound:
+        if binding.inside is None:
+            voices += _session(binding, at=at, known=known, gap=gap)
+            continue
+        inner = [
+            v
+            for b in rows.inner[binding.inside_realm, binding.inside]
+            if _possible(b, at)
+            for v in _session(b, at=at, known=known, gap=gap)
+        ]
+        inner += [
+            _registered(h)
+            for h in rows.inner_holdings.get(binding.inside, ())
+            if binding.inside_realm == PUBLIC and _covers(h.held_from, h.held_until, at)
+        ]
+        sure = rows.one_flow if binding.momentary else _sure(binding, at, gap=gap)
+        voices += [
+            replace(v, sure=v.sure and sure, strong=v.strong and binding.strong, through_nat=True)
+            for v in inner or [_Voice(None, None, None, sure, False, binding.source)]
+        ]
+    return _Point(ours=True, gap=gap and not any(v.promised for v in voices), voices=tuple(voices))
+
+
+def _registered(holding: Holding) -> _Voice:
+    return _Voice(holding.customer, None, holding.service, True, True, REGISTRY)
+
+
+def _session(
+    binding: Binding, *, at: datetime, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool
+) -> list[_Voice]:
+    """The customers by whom the session's subscriber is known then; an unknown one if there is none."""
+    sure = _sure(binding, at, gap=gap)
+    found = [i for i in _known_as(binding, known) if _covers(i.since, i.until, at)]
+    promised = binding.ending is Ending.PROMISED
+    unseen_end = not sure and at >= binding.sure_from and binding.ending is not Ending.EXPLICIT
+    if not found:
+        return [_Voice(None, None, None, sure, binding.strong, binding.source, promised=promised)]
+    return [
+        _Voice(
+            i.reseller or i.customer,
+            i.customer if i.reseller else None,
+            None if i.reseller else i.service,
+            sure,
+            binding.strong,
+            binding.source,
+            unseen_end=unseen_end,
+            promised=promised,
+        )
+        for i in found
+    ]
+
+
+def _known_as(binding: Binding, known: dict[tuple[SubjectKind, str], list[Identity]]) -> list[Identity]:
+    return [] if binding.subject_kind is None else known.get((binding.subject_kind, binding.subject), [])
+
+
+def _used(rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]]) -> list[Identity]:
+    found = [i for b in rows.all_bindings() for i in _known_as(b, known)]
+    return list(dict.fromkeys(i for i in found if _overlaps(i.since, i.until, rows.window)))
+
+
+def _by_instant(order: Sequence[datetime], spans: Iterable[tuple[Row, datetime, datetime | None]]) -> list[list[Row]]:
+    """For each instant the rows that cover it."""
+    found: list[list[Row]] = [[] for _ in order]
+    for row, since, until in spans:
+        end = len(order) if until is None else bisect_left(order, until)
+        for number in range(bisect_left(order, since), end):
+            found[number].append(row)
+    return found
+
+
+def _rims(rows: Iterable[Holding | Binding]) -> set[int | None]:
+    ports = {0, _GREATEST_PORT}
+    for row in rows:
+        ports |= {row.port_first - 1, row.port_first, row.port_last, row.port_last + 1}
+    return {p for p in ports if 0 <= p <= _GREATEST_PORT}
+
+
+def _possible(binding: Binding, at: datetime) -> bool:
+    return _covers(binding.possible_from, binding.possible_until, at)
+
+
+def _sure(binding: Binding, at: datetime, *, gap: bool) -> bool:
+    """A lease's promise is sure as long as the log was read: it may have been broken in a gap."""
+    return binding.sure_from <= at < binding.sure_until and not (gap and binding.ending is Ending.PROMISED)
+
+
+def _covers(since: datetime | None, until: datetime | None, at: datetime) -> bool:
+    return (since is None or since <= at) and (until is None or at < until)
+
+
+def _overlaps(since: datetime | None, until: datetime | None, window: Window) -> bool:
+    return (since is None or since <= window.latest) and (until is None or until > window.earliest)
+
+
+_ORDER = {Tier.OPERATOR: 0, Tier.RESELLER: 1, Tier.CUSTOMER: 2}
+
+
+def _in_order(rows: Iterable[Holding]) -> list[Holding]:
+    return sorted(dict.fromkeys(rows), key=lambda h: (_ORDER[h.tier], h.held_from, h.port_first, h.key))
+
+
+def _only(values: Iterable[str | None]) -> str | None:
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None

@@ -1,0 +1,123 @@
+"""`tipstaff admission`: who is let in, and what the terminated still use."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tipstaff.words import Admission, AdmissionState, ListKind, UsageKind
+
+from .registry_changes import AS_JSON, WHY, by, in_sentences, instant, plain_json
+
+app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+def _command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    def hang(function: Callable[..., None]) -> Callable[..., None]:
+        return app.command(name)(in_sentences(function))
+
+    return hang
+
+
+@_command("lists")
+def load(
+    kind: Annotated[ListKind, typer.Argument(help="aliases, drop or asn-drop")],
+    file: Annotated[Path, typer.Argument(help="JSON lines, or text with the reference behind a semicolon.")],
+) -> None:
+    """Take in a list's newest file and hold everybody against it."""
+    from tipstaff.procedures import admission
+    from tipstaff.registry.vetting import BadList
+
+    try:
+        with open(file, encoding="utf-8-sig") as opened:
+            entries, waiting = admission.load_list(kind, opened, file_name=file.name, **by())
+    except (OSError, UnicodeDecodeError, BadList) as why:
+        typer.echo(f"tipstaff: {file} can't be read as a list of the kind {kind}: {why}", err=True)
+        raise typer.Exit(1) from why
+    typer.echo(f"{file.name}: {entries} entries. {waiting} customers wait for a person.")
+
+
+@_command("vet")
+def vet(customer: str, as_json: AS_JSON = False) -> None:
+    """Vet a customer now: say what a person should look at."""
+    from tipstaff.procedures import admission
+
+    _tell([admission.vet_customer(customer, **by())], as_json=as_json)
+
+
+@_command("list")
+def show(
+    state: Annotated[AdmissionState, typer.Option("--state", help="waiting, clear, accepted or refused")] = (
+        AdmissionState.WAITING
+    ),
+    as_json: AS_JSON = False,
+) -> None:
+    """List admissions, by default those that wait for a person."""
+    from tipstaff.registry import queries
+
+    _tell(queries.list_admissions(state=state), as_json=as_json)
+
+
+@_command("accept")
+def accept(key: str, why: WHY) -> None:
+    """Let a customer in, with the reason."""
+    _decide(key, accept=True, why=why)
+
+
+@_command("refuse")
+def refuse(key: str, why: WHY) -> None:
+    """Refuse a customer, with the reason. Services are ended apart from it."""
+    _decide(key, accept=False, why=why)
+
+
+@_command("seen")
+def seen(
+    kind: Annotated[UsageKind, typer.Argument(help="traffic, login or announcement")],
+    what: Annotated[str, typer.Argument(help='An address, a log-in, or a route: "198.51.100.0/24 AS64500".')],
+    at: Annotated[str, typer.Option("--at", help="When it was seen; left out: now.")] = "",
+    source: Annotated[str, typer.Option("--source", help="Who saw it.")] = "by hand",
+) -> None:
+    """Say that something was seen in use: it is a finding if its holder's right to it had ended."""
+    from tipstaff.procedures import admission
+
+    who = by()
+    try:
+        usage = admission.read_use(kind, what, seen_at=instant(at) or who["at"], source=source)
+    except admission.BadUse as why:
+        raise typer.BadParameter(str(why)) from None
+    finding = admission.note_use(usage, **who)
+    typer.echo(finding.explanation if finding else "No finding: somebody has a right to it, or nobody ever had.")
+
+
+@_command("late-uses")
+def late_uses(as_json: AS_JSON = False) -> None:
+    """List what was used after the right to it had ended, the latest first."""
+    from tipstaff.registry import queries
+
+    for finding, count in queries.list_late_uses():
+        if as_json:
+            typer.echo(json.dumps({**asdict(finding), "count": count}, default=plain_json))
+        else:
+            typer.echo(f"{finding.customer}: {finding.explanation} ({count} times)")
+
+
+def _decide(key: str, *, accept: bool, why: str) -> None:
+    from tipstaff.procedures import admission
+
+    decided = admission.decide(key, accept=accept, why=why, **by())
+    typer.echo(f"{decided.key}: {decided.customer_name} is {decided.state}.")
+
+
+def _tell(admissions: list[Admission], *, as_json: bool) -> None:
+    for one in admissions:
+        if as_json:
+            typer.echo(json.dumps(asdict(one), default=plain_json))
+            continue
+        typer.echo(f"{one.key} {one.customer} {one.customer_name}: {one.state}")
+        for concern in one.concerns:
+            typer.echo(f"  {concern.kind} {concern.score}: {concern.explanation}")
+        if one.why:
+            typer.echo(f"  {one.decided_by}: {one.why}")

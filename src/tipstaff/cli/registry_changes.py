@@ -1,0 +1,426 @@
+"""`tipstaff registry`: its past, its changes, and what people do to it. `registry.py` hangs these on its commands."""
+
+import contextlib
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from functools import wraps
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tipstaff.words import ImportPreview, ResourceKind, Standing, Version
+
+from .base import database
+
+AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+WHY = Annotated[str, typer.Option("--why", help="The reason; it stands in the record.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Hang this module's commands on `tipstaff registry`."""
+    for command in (
+        history, changes, undo, standing, contacts, bounced, reached, letter, hold, end, transfer, resource, accept,
+        netbox, delivery_key,
+    ):  # fmt: skip
+        app.command(command.__name__.replace("_", "-"))(in_sentences(command))
+
+
+def in_sentences(command: Callable[..., None]) -> Callable[..., None]:
+    """A refusal of the registry as one sentence on standard error."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with database():
+            from tipstaff.procedures.registering import REFUSED
+
+            try:
+                command(*args, **kwargs)
+            except REFUSED as why:
+                said = str(why)
+                typer.echo(f"tipstaff: {said[:1].upper()}{said[1:].removesuffix('.')}.", err=True)
+                raise typer.Exit(1) from why
+
+    return run
+
+
+def by() -> dict[str, Any]:
+    """Now, and who types."""
+    from tipstaff import wiring
+
+    return {"at": wiring.now(), "actor": getpass.getuser()}
+
+
+def instant(text: str, *, name: str = "The time") -> datetime | None:
+    """A time as it was typed; None when nothing was."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{name} {text!r} is none; write one like 2026-03-01T12:00:00Z.") from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def history(
+    what: Annotated[str, typer.Argument(help="An address, a prefix, or with --kind the name of a resource.")],
+    kind: Annotated[
+        ResourceKind | None, typer.Option("--kind", help="What kind of resource: asn, vlan, domain, mac ...")
+    ] = None,
+    at: Annotated[str, typer.Option("--at", help="Who held it at this time.")] = "",
+    known_at: Annotated[str, typer.Option("--known-at", help="As the registry believed at this time.")] = "",
+    as_json: AS_JSON = False,
+) -> None:
+    """Show every version of who held WHAT; or who was believed to hold it then."""
+    from tipstaff import wiring
+    from tipstaff.registry import queries
+    from tipstaff.registry.names import NotInItsForm
+
+    when, known = instant(at, name="--at"), instant(known_at, name="--known-at")
+    try:
+        if when is None and known is None:
+            versions = (
+                queries.versions_of_resource(kind, what) if kind else queries.versions_of_addresses(ip_network(what))
+            )
+            _tell_versions(versions, as_json=as_json)
+            return
+        now = wiring.now()
+        then: list[Any] = (
+            list(queries.resource_holders(kind, what, at=when or now, known_at=known or now))
+            if kind
+            else list(queries.holdings_as_known(ip_address(what), at=when or now, known_at=known or now))
+        )
+    except (ValueError, NotInItsForm) as why:
+        raise typer.BadParameter(str(why)) from None
+    for held in then:
+        if as_json:
+            typer.echo(json.dumps(asdict(held), default=plain_json))
+        else:
+            until = f" until {held.held_until:%Y-%m-%d %H:%M}" if held.held_until else ""
+            named = getattr(held, "prefix", None) or held.name
+            typer.echo(
+                f"{held.tier}: {named} {held.customer or 'the operator'} from {held.held_from:%Y-%m-%d %H:%M}{until}"
+            )
+    if not then and not as_json:
+        typer.echo("Nobody was believed to hold it then.")
+
+
+def _tell_versions(versions: list[Version], *, as_json: bool) -> None:
+    if as_json:
+        for version in versions:
+            typer.echo(json.dumps(asdict(version), default=plain_json))
+        return
+    table = _table("what was believed", "known from (UTC)", "until", "by", "ended by")
+    for version in versions:
+        until = f"{version.known_until:%Y-%m-%d %H:%M}" if version.known_until else "now"
+        table.add_row(
+            version.says, f"{version.known_from:%Y-%m-%d %H:%M}", until, version.change or "", version.ended_by or ""
+        )
+    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+
+
+def changes(
+    about: Annotated[str, typer.Argument(help="The key of a customer or a service; left out: all.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1)] = 50,
+    as_json: AS_JSON = False,
+) -> None:
+    """List changes of the registry, the latest first. Each can be undone."""
+    from tipstaff.registry import queries
+
+    found = queries.changes_of(about, limit=limit) if about else queries.list_changes(limit=limit)
+    if as_json:
+        for change in found:
+            typer.echo(json.dumps(asdict(change), default=plain_json))
+        return
+    table = _table("change", "when (UTC)", "by", "from", "what")
+    for change in found:
+        gone = f" [undone by {change.undone_by}]" if change.undone_by else ""
+        said = change.says[0] if change.says else ""
+        more = f" and {change.count - 1} more" if change.count > 1 else ""
+        table.add_row(change.key, f"{change.at:%Y-%m-%d %H:%M}", change.actor, change.origin, f"{said}{more}{gone}")
+    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+
+
+def undo(
+    keys: Annotated[list[str], typer.Argument(help="Changes, the latest first.", metavar="CHANGE...")],
+    why: WHY = "",
+) -> None:
+    """Bring back what stood before a change. The undoing is a change itself."""
+    from tipstaff.procedures import registering
+
+    for key in keys:
+        typer.echo(f"{key} is undone by {registering.undo(key, why=why, **by())}.")
+
+
+def standing(
+    customer: str,
+    standing: Annotated[Standing, typer.Argument(help="good, suspended or terminated")],
+    since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
+    why: WHY = "",
+) -> None:
+    """Say that a contract runs, rests or has ended."""
+    from tipstaff.procedures import registering
+
+    who = by()
+    registering.set_standing(customer, standing, since=instant(since) or who["at"], why=why, **who)
+    typer.echo(f"{customer} is {standing}.")
+
+
+def contacts(
+    customer: str,
+    emails: Annotated[list[str] | None, typer.Argument(help="The chain, foremost first; left out: show it.")] = None,
+    language: Annotated[str, typer.Option("--language", help="Of contacts that are new.")] = "en",
+    zone: Annotated[str, typer.Option("--timezone", help="Of contacts that are new.")] = "UTC",
+    pgp: Annotated[Path | None, typer.Option("--openpgp-key", help="The first contact's key, ASCII-armoured.")] = None,
+    smime: Annotated[Path | None, typer.Option("--smime", help="The first contact's certificate, PEM.")] = None,
+) -> None:
+    """Show or set whom a customer designates for complaints; the next is written to when letters come back."""
+    from tipstaff.procedures import registering
+    from tipstaff.registry import queries
+    from tipstaff.words import Representative
+
+    known = {person.email.lower(): person for person in queries.representatives_of(customer)}
+    if emails:
+        chain = [
+            known.get(email.lower()) or Representative(name=email, email=email, language=language, timezone=zone)
+            for email in emails
+        ]
+        if pgp is not None:
+            chain[0] = replace(chain[0], openpgp_key=pgp.read_text(encoding="ascii"))
+        if smime is not None:
+            chain[0] = replace(chain[0], smime_certificate=smime.read_text(encoding="ascii"))
+        registering.designate(customer, chain, **by())
+    for place, person in enumerate(queries.representatives_of(customer), 1):
+        marks = [
+            f"letters come back since {person.bounced_at:%Y-%m-%d}" if person.bounced_at else "",
+            f"verified {person.verified_at:%Y-%m-%d}" if person.verified_at else "",
+            "OpenPGP" if person.openpgp_key else "",
+            "S/MIME" if person.smime_certificate else "",
+        ]
+        typer.echo(
+            f"{place}. {person.name} <{person.email}> {person.language} {', '.join(filter(None, marks))}".rstrip()
+        )
+
+
+def bounced(email: str, why: WHY = "") -> None:
+    """Note that letters to EMAIL come back: the next contact is written to."""
+    from tipstaff.procedures import registering
+
+    found = registering.note_bounce(email, why=why, **by())
+    typer.echo(f"Noted for {', '.join(found)}." if found else f"No contact has the address {email}, or it was noted.")
+
+
+def reached(email: str, why: WHY = "") -> None:
+    """Note that EMAIL was shown to reach its representative, who counts as verified."""
+    from tipstaff.procedures import registering
+
+    found = registering.note_reached(email, why=why, **by())
+    typer.echo(f"Verified for {', '.join(found)}." if found else f"No contact has the address {email}.")
+
+
+def letter(
+    file: Annotated[Path, typer.Argument(help="The letter itself; only its SHA-256 and name are kept.")],
+    customer: Annotated[str, typer.Option("--customer", help="Who may use the prefixes.")],
+    issuer: Annotated[str, typer.Option("--issuer", help="Who grants it.")],
+    prefixes: Annotated[list[str], typer.Option("--prefix", help="Once for each prefix.")],
+    since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
+    until: Annotated[str, typer.Option("--until", help="Left out: without end.")] = "",
+) -> None:
+    """File a letter of authority, by which addresses may move to another customer."""
+    from tipstaff.procedures import registering
+
+    who = by()
+    try:
+        networks = [ip_network(prefix) for prefix in prefixes]
+        content = file.read_bytes()
+    except (ValueError, OSError) as why:
+        raise typer.BadParameter(str(why)) from None
+    filed = registering.file_letter(
+        issuer=issuer, customer=customer, prefixes=networks, valid_from=instant(since) or who["at"],
+        valid_until=instant(until), file_name=file.name, content=content, **who,
+    )  # fmt: skip
+    typer.echo(f"{filed.key} is filed: {filed.digest}")
+
+
+def hold(
+    prefix: str,
+    customer: str,
+    kind: Annotated[str, typer.Option("--kind", help="static, lease, port_block or delegated")] = "static",
+    service: Annotated[str, typer.Option("--service")] = "",
+    since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
+) -> None:
+    """Give addresses to a customer."""
+    from tipstaff.procedures import registering
+    from tipstaff.words import Holding, HoldingKind, Tier
+
+    who = by()
+    try:
+        network, how = ip_network(prefix), HoldingKind(kind)
+    except ValueError as why:
+        raise typer.BadParameter(str(why)) from None
+    key = registering.hold(
+        Holding(
+            key=0, tier=Tier.CUSTOMER, kind=how, prefix=network, held_from=instant(since) or who["at"],
+            customer=customer, service=service or None, source="command line",
+        ),
+        **who,
+    )  # fmt: skip
+    typer.echo(f"{customer} holds {prefix}; the holding's number is {key}.")
+
+
+def end(
+    key: Annotated[int, typer.Argument(help="The number of a holding, or with --resource of a resource.")],
+    is_resource: Annotated[bool, typer.Option("--resource")] = False,
+    at: Annotated[str, typer.Option("--at", help="Left out: now.")] = "",
+) -> None:
+    """Set when a holding ends."""
+    from tipstaff.procedures import registering
+
+    who = by()
+    act = registering.end_resource if is_resource else registering.end_holding
+    act(key, held_until=instant(at) or who["at"], **who)
+    typer.echo(f"{key} has its end.")
+
+
+def transfer(
+    key: Annotated[int, typer.Argument(help="The number of the holding.")],
+    customer: Annotated[str, typer.Argument(help="To whom.")],
+    since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
+) -> None:
+    """Move addresses to another customer: refused without a letter of authority."""
+    from tipstaff.procedures import registering
+
+    who = by()
+    new = registering.transfer_holding(key, to=customer, since=instant(since) or who["at"], **who)
+    typer.echo(f"{customer} has it; the new holding's number is {new}.")
+
+
+def resource(
+    kind: ResourceKind,
+    name: str,
+    customer: str,
+    scope: Annotated[str, typer.Option("--scope", help="The switch, router or service within which it counts.")] = "",
+    service: Annotated[str, typer.Option("--service")] = "",
+    since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
+) -> None:
+    """Give a customer something beside addresses: an AS number, a VLAN, a domain ..."""
+    from tipstaff.procedures import registering
+    from tipstaff.words import Resource
+
+    who = by()
+    key = registering.hold_resource(
+        Resource(
+            kind=kind, name=name, scope=scope, customer=customer, service=service or None,
+            held_from=instant(since) or who["at"], source="command line",
+        ),
+        **who,
+    )  # fmt: skip
+    typer.echo(f"{customer} holds {kind} {name}; its number is {key}.")
+
+
+def accept(
+    customer: str,
+    edition: str,
+    contract: Annotated[str, typer.Option("--contract", help="Its number or file.")],
+    accepted_by: Annotated[str, typer.Option("--by", help="Who signed.")] = "",
+    at: Annotated[str, typer.Option("--at", help="Left out: now.")] = "",
+) -> None:
+    """Note that a customer accepted an edition of the policy."""
+    from tipstaff.procedures import registering
+    from tipstaff.words import Acceptance
+
+    who = by()
+    registering.accept_policy(
+        Acceptance(
+            customer=customer, contract=contract, edition=edition, accepted_at=instant(at) or who["at"],
+            accepted_by=accepted_by,
+        ),
+        **who,
+    )  # fmt: skip
+    typer.echo(f"{customer} accepted edition {edition}.")
+
+
+def netbox(
+    url: Annotated[str, typer.Argument(help="NetBox' own address: https://netbox.example.net")],
+    token_file: Annotated[Path, typer.Option("--token-file", help="A file with an API token that may only read.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    as_json: AS_JSON = False,
+) -> None:
+    """Take in tenants, prefixes, addresses, AS numbers, VLANs and circuits from NetBox."""
+    import pynetbox
+    import requests
+
+    from tipstaff.procedures.registering import import_netbox
+
+    try:
+        api = pynetbox.api(url, token=token_file.read_text(encoding="ascii").strip())
+        preview = import_netbox(api, source_name="netbox", dry_run=dry_run, **by())
+    except (OSError, requests.RequestException, pynetbox.RequestError, pynetbox.ContentError) as why:
+        typer.echo(f"tipstaff: NetBox at {url} did not answer as it should: {str(why)[:300]}", err=True)
+        raise typer.Exit(1) from why
+    typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
+
+
+def delivery_key() -> None:
+    """Print the key by which the customer system signs its deliveries; a first one is made."""
+    from tipstaff import wiring
+
+    key = wiring.delivery_key(make=True)
+    assert key is not None
+    typer.echo(key.decode())
+
+
+def import_in_words(preview: ImportPreview, *, dry_run: bool) -> str:
+    """What a file would change, or did, as lines to read."""
+    lines = [f"{preview.source}:{row.line}: {row.why}" for row in preview.refused]
+    lines += [f"{preview.source}:{row.line}: kept: {row.why}" for row in preview.kept]
+    counts = f"{preview.added} new, {preview.changed} changed, {preview.unchanged} unchanged"
+    if preview.refused and (dry_run or not preview.applied):
+        lines.append(f"{preview.source}: nothing is taken in, because of {_many(len(preview.refused), 'bad row')}.")
+    elif dry_run:
+        lines += [f"  {change}" for change in preview.changes]
+        lines.append(f"{preview.source}: would be {_many(preview.rows, 'row')} of {preview.kind}: {counts}.")
+    else:
+        lines.append(f"{preview.source}: {_many(preview.rows, 'row')} of {preview.kind}: {counts}.")
+        if preview.change and sys.stdout.isatty():
+            lines.append(f"To take it back: tipstaff registry undo {preview.change}")
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def shown_reading(file: Path, shown: bool) -> Iterator[Callable[[Iterable[str]], Iterator[str]]]:
+    """A wrapper for a file's lines that shows on a terminal how much of it has been read."""
+    columns = (TextColumn(file.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as progress:
+        task = progress.add_task(file.name, total=file.stat().st_size)
+
+        def read(lines: Iterable[str]) -> Iterator[str]:
+            for line in lines:
+                progress.advance(task, len(line))
+                yield line
+
+        yield read
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def plain_json(value: object) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)

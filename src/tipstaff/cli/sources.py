@@ -1,0 +1,140 @@
+"""What `tipstaff registry import KIND FILE...` does for logs, and `tipstaff registry sources`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tipstaff.words import SourceLoad
+
+if TYPE_CHECKING:
+    from tipstaff.attribution.protocol import Options
+
+SUBSCRIBERS = "subscribers"
+"""The kind of file that says which subscriber of the logs is which service's."""
+
+
+def kind_of(first: Path) -> str | None:
+    """The kind that the first word names; None when it is a file like the others."""
+    from tipstaff.wiring import sources
+
+    name = str(first)
+    return name if (name in sources() or name == SUBSCRIBERS) and not first.exists() else None
+
+
+def options_of(
+    kind: str,
+    *,
+    source: str,
+    realm: str,
+    inside_realm: str,
+    zone: str,
+    year: int | None,
+    every: float | None,
+    clock_error: float | None,
+) -> "Options":
+    """The words of the command line as a source's options; BadParameter for a zone that there is not."""
+    from tipstaff.attribution.protocol import Options
+
+    try:
+        found = ZoneInfo(zone) if zone else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise typer.BadParameter(f"{zone!r} is no time zone; write one like Europe/Berlin.") from None
+    return Options(
+        source=source or kind,
+        realm=realm,
+        inside_realm=inside_realm,
+        zone=found,
+        year=year,
+        interim_seconds=every,
+        clock_error_seconds=clock_error,
+    )
+
+
+def import_logs(kind: str, files: list[Path], options: "Options", *, actor: str, as_json: bool) -> None:
+    """Take logs in; refused lines are said, the rest is taken in, and the exit code is 0 as long as each file is of
+    its kind."""
+    from tipstaff import wiring
+
+    if not files:
+        raise typer.BadParameter(f"Name the {kind} files to take in.")
+    at = wiring.now()
+    if kind == SUBSCRIBERS:
+        for file in files:
+            _import_subscribers(file, actor=actor, at=at, as_json=as_json)
+        return
+    from tipstaff.attribution.operations import AnotherKind, take_in
+    from tipstaff.attribution.protocol import UnusableFile
+
+    source = wiring.sources()[kind]
+    with _bar() as bar:
+        for file in files:
+            task = bar.add_task(file.name, total=file.stat().st_size if file.exists() else None)
+            nothing_new = True
+            try:
+                advance = partial(bar.advance, task)
+                for load in take_in(file, source, options, at=at, actor=actor, progress=advance):
+                    nothing_new = False
+                    typer.echo(json.dumps(asdict(load), default=_json) if as_json else in_words(load))
+            except (UnusableFile, AnotherKind, OSError, UnicodeError) as why:
+                typer.echo(f"tipstaff: {file}: {why}", err=True)
+                raise typer.Exit(1) from why
+            if nothing_new and not as_json:
+                typer.echo(f"{file}: nothing new")
+
+
+def in_words(load: SourceLoad) -> str:
+    """`detail: 5 records, 2 bindings, 1 line refused ...`."""
+    lines = [f"{load.file}:{bad.line}: {bad.why}" for bad in load.refused]
+    if load.refused_total > len(load.refused):
+        lines.append(f"{load.file}: and {load.refused_total - len(load.refused)} more bad lines")
+    refused = "" if not load.refused_total else f", {load.refused_total} refused"
+    lines.append(
+        f"{load.file}: bytes {load.first_byte} to {load.end_byte}: {load.records} records{refused}, "
+        f"{load.bindings} bindings new; clock right to {load.clock_error_seconds:g} s"
+    )
+    return "\n".join(lines)
+
+
+def told(sources: Mapping[str, object]) -> list[dict[str, str]]:
+    """What each kind proves, how wrong its clock may be, and what it misses."""
+    return [
+        {"kind": name, **{part: str(getattr(source, part)) for part in ("proves", "clock", "gaps")}}
+        for name, source in sources.items()
+    ]
+
+
+def _import_subscribers(file: Path, *, actor: str, at: datetime, as_json: bool) -> None:
+    from tipstaff.procedures.subscribers import NotSubscribers, import_subscribers
+
+    try:
+        known, refused = import_subscribers(
+            file.read_text(encoding="utf-8-sig").splitlines(), source=file.name, at=at, actor=actor
+        )
+    except (OSError, UnicodeDecodeError, NotSubscribers) as why:
+        typer.echo(f"tipstaff: {file}: {why}", err=True)
+        raise typer.Exit(1) from why
+    if as_json:
+        typer.echo(json.dumps({"file": str(file), "known": known, "refused": [asdict(r) for r in refused]}))
+        return
+    for bad in refused:
+        typer.echo(f"{file}:{bad.line}: {bad.why}")
+    typer.echo(f"{file}: {known} subscribers are known by it")
+
+
+def _bar() -> Progress:
+    """A bar on standard error, gone at the end; what is said goes to standard output."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+
+
+def _json(value: object) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)

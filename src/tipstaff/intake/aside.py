@@ -1,0 +1,337 @@
+"""What is no complaint, however it comes: bounces, automatic answers, receipts, tickets' states, advertisements."""
+
+import re
+
+from tipstaff.words import Reading, ReadingOutcome, ReadingReason
+
+from .mail import Mail
+from .shaping import set_aside
+from .text.kinds import weigh_kinds
+from .text.phrases import Phrases
+
+_OWN_LETTERS = 1500
+"""An answer says early and briefly what it is; a complaint of that length names somebody."""
+_REPORT_TYPE = re.compile(r"report-type\s{0,4}=\s{0,4}\"?([\w-]{1,40})", re.IGNORECASE)
+_FAILURE_SUBJECT = re.compile(
+    r"\A(?:\W{0,3}(?:re|fwd?|aw|wg): ?){0,3}\W{0,4}(?:undeliver(?:ed|able)|delivery (?:status "
+    r"notification|failure|has failed|failed|incomplete)|"
+    r"returned mail|mail delivery (?:failed|failure|system|subsystem)|failure notice|mail system "
+    r"error|message not delivered|"
+    r"unzustellbar|nicht zugestellt|non remis|échec de|no se puede entregar|mancata consegna|"
+    r"your message (?:could not|couldn.t|wasn.t|was not) be? ?(?:delivered|sent)|delayed mail|"
+    r"warning: message .{0,40} delayed|gelesen:|read:|not read:|"
+    r"message (?:delivery|undeliverable|blocked)|warning: could not send|avviso di mancata)",
+    re.IGNORECASE,
+)
+_FAILURE_BODY = re.compile(
+    r"(?:could ?n(?:o|')t be delivered|couldn.t be delivered|delivery to the following "
+    r"recipients? (?:has )?failed|address rejected|recipient rejected|"
+    r"does not exist|mailbox (?:is )?(?:full|unavailable)|user unknown|permanent (?:fatal )?error|"
+    r"message you sent to|550[ -]5\.\d\.\d|554[ -]5\.\d\.\d)",
+    re.IGNORECASE,
+)
+_DAEMON = re.compile(r"\A(?:mailer-daemon|postmaster|mail-daemon|mdaemon|bounces?)(?:@|\Z)", re.IGNORECASE)
+_AUTO_SUBJECT = re.compile(
+    r"\A(?:\W{0,3}(?:re|fwd?|aw|wg|sv|antw): ?){0,2}\W{0,4}(?:auto(?:matic(?:ally)?|mated|"
+    r"matische)?[ -]?(?:re(?:ply|sponse)|antwort|generated (?:reply|response))|automatische "
+    r"antwort|out of (?:the )?office|"
+    r"abwesenheits\w{0,12}|abwesend|r[ée]ponse automatique|absence du bureau|respuesta "
+    r"autom[aá]tica|fuera de (?:la )?oficina|risposta automatica|"
+    r"resposta autom[aá]tica|automatisch antwoord|afwezig|autosvar|автоответ|自动回复|自動返信|自動応答|"
+    r"vacation|on (?:annual )?leave|aus[êe]ncia|odpowiedź automatyczna|autoodpowiedź|automatick[áa] odpove[ďd]|"
+    r"automatická odpověď|autosvar|automatisk(?:t)? svar|fr[åa]nv|frav[æe]r|poissa|automaattinen vastaus|"
+    r"automatikus v[áa]lasz|"
+    r"otomatik (?:yan[ıi]t|cevap)|r[ăa]spuns automat|автоматичн\w{1,4} відповідь|автоматический ответ|"
+    r"αυτόματη απάντηση|"
+    r"מענה אוטומטי|رد تلقائي|자동 ?(?:회신|응답)|부재중|自動回覆|外出|不在|trả lời tự động|balasan otomatis)",
+    re.IGNORECASE,
+)
+_RECEIPT = Phrases(
+    r"(?:(?:we|i) (?:have |hereby )?(?:received|acknowledge|confirm(?:ed)? (?:the "
+    r")?receipt)[^.\n]{0,60}(?:your )?(?:request|e-?mail|message|report|inquiry|enquiry|complaint|"
+    r"ticket|query)|"
+    r"(?:this is an )?auto(?:matic(?:ally)?|mated)[ -](?:reply|response|acknowledge\w{0,4}|"
+    r"confirmation)|automatically generated in response|"
+    r"(?:a )?(?:new )?(?:support |trouble |help ?desk )?(?:ticket|case|request)[^.\n]{0,40}(?:has "
+    r"been|was) (?:created|opened|logged|received|registered|assigned|generated)|"
+    r"your (?:ticket|request|case|message|email|e-mail|report|complaint)[^.\n]{0,40} (?:has been|"
+    r"was) (?:received|created|assigned|forwarded|registered|opened|logged)|"
+    r"your ticket has been assigned an id|thank you for (?:contacting|your (?:report|email|e-mail|"
+    r"message|request|notification|notice|complaint|submission|inquiry|patience))|thanks for "
+    r"(?:contacting|your report|reaching out)|"
+    r"(?:eingangsbest[äa]tigung|wir haben ihre (?:nachricht|anfrage|e-?mail|meldung) erhalten|"
+    r"vielen dank f[üu]r ihre (?:nachricht|anfrage|e-?mail|meldung))|"
+    r"nous avons bien re[çc]u|hemos recibido su|recebemos (?:a )?su[ao]|abbiamo ricevuto|we "
+    r"hebben (?:uw|je) (?:bericht|e-?mail|melding) (?:goed )?ontvangen|gracias por (?:contactar|su (?:mensaje|"
+    r"correo|reporte))|"
+    r"recebemos (?:o |a )?(?:seu|sua)|obrigad[oa] (?:por|pelo) (?:seu |sua )?cont|grazie per averci contattat|"
+    r"merci (?:de nous avoir contact|pour votre (?:message|signalement|demande))|votre (?:demande|message|"
+    r"signalement) a (?:bien )?été|"
+    r"otrzymaliśmy (?:twoj|państwa|pana|pani)|potwierdzamy otrzymanie|dziękujemy za (?:wiadomo|zgłosz|kontakt)|"
+    r"(?:obdrželi|přijali) jsme v[áa][šs]|tack för (?:ditt|din|att du)|vi har (?:mottagit|modtaget|"
+    r"mottatt) (?:ditt|din|dit|deres|ert|er) |"
+    r"olemme vastaanottaneet (?:viesti|yhteydenot|ilmoituk)|talebiniz alınd|mesajınız alınd|"
+    r"am primit (?:mesajul|sesizarea)|"
+    r"megkaptuk (?:üzenet|level|bejelent)|ми отримали ваш|дякуємо за звернення|благодарим за обращ|"
+    r"λάβαμε το (?:μήνυμ|αίτημ)|"
+    r"お問い合わせいただき|お問い合わせを受け付け|접수되었습니다|문의해 주셔서|我们已收到您|我們已收到您|"
+    r"已收到您的|感谢您的来信|"
+    r"đã nhận được (?:yêu cầu|email|thư|phản hồi) của|kami telah menerima (?:pesan|laporan|email|permintaan)|"
+    r"terima kasih telah menghubungi|ваш\w{0,2} (?:запрос|обращени\w|письмо) "
+    r"(?:был\w? )?(?:принят|получен|зарегистрирован))",
+)
+_SETTLED = Phrases(
+    r"(?:(?:account|service|server|site|website|content|url|domain|client|customer|"
+    r"ip)s?[^.\n]{0,40} (?:has|have|was|were) (?:been |now been |already been )?(?:suspended|"
+    r"terminated|removed|disabled|cleaned|resolved|blocked|null-?routed|taken down|contacted|"
+    r"notified|shut ?down)|"
+    r"(?:issue|matter|problem|case|ticket|incident) (?:has been|is|was|seems)(?: now)? "
+    r"(?:resolved|closed|fixed|solved)|(?:we|i) (?:have |'ve )?(?:contacted|notified|forwarded "
+    r"(?:this|your|it)|suspended|opened a case|resolved|removed|taken (?:the )?(?:necessary |"
+    r"appropriate )?action)|"
+    r"no longer (?:online|available|accessible|resolves|active|hosted)|will (?:be )?(?:investigat|"
+    r"review|look into|respond|get back)\w{0,3})",
+)
+_REPLY = re.compile(
+    r"\A\s{0,3}(?:(?:\[[^\]]{1,60}\]|\([^)]{1,60}\))\s{0,2}){0,3}(?:re|aw|sv|antw|rv|回复|答复|"
+    r"odp)\s?(?:\[\d{1,2}\])?:",
+    re.IGNORECASE,
+)
+_QUOTE_LEAD = re.compile(
+    r"^(?:\s?[>|]|-{2,}\s?original(?:e|es)? (?:message|nachricht)|-{2,}\s?(?:urspr|message d'orig|"
+    r"mensaje orig|messaggio orig)|on .{5,120} wrote:|am .{5,120} schrieb|le .{5,120} a écrit|el "
+    r".{5,120} escribi|il .{5,120} ha scritto|_{10,}|from: .{3,200}$|von: .{3,200}$|de: .{3,200}$|"
+    r"da: .{3,200}$|от: .{3,200}$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ABUSE_WORDS = re.compile(
+    r"abus|attack|angriff|ataque|attaque|attacco|атак|spam|phish|malware|virus|infring|copyright|"
+    r"dmca|hack|scan|brute|intrus|fraud|betrug|botnet|ddos|"
+    r"compromis|exploit|malicious|blacklist|blocklist|takedown|take down|illegal|unauthori|"
+    r"vulnerab|scam|complain|beschwerde|denunci|plainte|жалоб|suspicious|"
+    r"trademark|piracy|pirat|login attempt|spoof|threat|violat|unsolicited|open resolver|"
+    r"неправомерн|segnalaz|missbrauch|misbruik|nadużyci|report(?:ed|ing)? (?:ip|url|domain)",
+    re.IGNORECASE,
+)
+_NEWS = re.compile(
+    r"\b(?:unsubscribe(?! from this group)|newsletter|view (?:this|it) in your browser|abmelden|"
+    r"se désinscrire|darse de baja|cancella iscrizione|отписаться)\b",
+    re.IGNORECASE,
+)
+_STATE = Phrases(
+    r"(?:statement|answer|response|reply|request|information|feedback)s? (?:has|have) been (?:successfully "
+    r")?(?:entered|recorded|submitted|saved|registered|received)|"
+    r"(?:ticket|case|request) (?:will|has|was) (?:now )?(?:be |been )?(?:now )?(?:manually )?"
+    r"(?:checked|closed|reviewed|updated|merged|resolved|reopened|escalated|solved|completed|marked as)|"
+    r"have (?:not|n't) (?:yet )?received (?:the |any |your )?(?:requested |further )?(?:information|response|"
+    r"reply|answer|statement)|"
+    r"(?:requested|assigned|scheduled|planned) [^.\n]{0,60} (?:has (?:just |now )?been|was) (?:initiated|"
+    r"started|completed|carried out|"
+    r"performed|scheduled|connected)|as requested,? we (?:have|are)|"
+    r"(?:ticket|vorgang|anfrage) wurde (?:geschlossen|aktualisiert|gelöst|bearbeitet)|"
+    r"(?:su|el) (?:ticket|caso|solicitud) ha sido (?:cerrad|actualizad|resuelt)|seu (?:chamado|ticket) foi|"
+    r"votre ticket a été (?:clôturé|mis à jour|résolu)|il (?:suo )?ticket è stato (?:chiuso|aggiornato)",
+)
+"""A matter in hand goes on: nothing new is alleged."""
+_UNATTENDED = Phrases(
+    r"(?:mail ?box|inbox|address|e-?mail account)[^.\n]{0,40} (?:is|are) (?:currently |no longer |not )(?:being )?"
+    r"(?:not )?(?:actively )?(?:monitored|in use|active|attended|used|checked|read)|"
+    r"(?:postfach|adresse) wird nicht (?:mehr )?(?:gelesen|überwacht|bearbeitet|verwendet)|"
+    r"(?:buz[óo]n|direcci[óo]n) no (?:est[áa]|es) (?:supervisad|monitorizad|atendid|revisad)|"
+    r"(?:boîte|adresse)[^.\n]{0,30} n'est (?:pas|plus) (?:consultée|surveillée|utilisée)|"
+    r"casella[^.\n]{0,30} non è (?:più )?(?:monitorata|presidiata|attiva)|no longer (?:works|employed) (?:at|"
+    r"with|for|by)|"
+    r"has left the (?:company|organi[sz]ation)|ist nicht mehr (?:im unternehmen|für uns tätig)",
+)
+_UNREACHED = re.compile(
+    r"(?:unable|not able|could ?n[o']t|cannot|failed|impossible) (?:to )?(?:inform|notify|contact|reach|"
+    r"deliver).{0,300}"
+    r"(?:\b55\d[ -]|recipient|address|mailbox)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SAID_NO = re.compile(r"\bsaid:? ?\(?5\d\d[ -]|\b5\d\d[ -]5\.\d{1,2}\.\d{1,2}\b", re.IGNORECASE)
+_ACCOUNT_THREAT = Phrases(
+    r"your (?:e-?mail )?(?:account|mail ?box|password|webmail|email|storage|quota|"
+    r"domain mail)[^.\n]{0,60} (?:will|has|is|was|have) (?:be |been |"
+    r"about to |going to |soon )?(?:be )?(?:suspend|expire|deactivat|disabl|lock|clos|terminat|block|delet|full|"
+    r"exceeded|"
+    r"limited|log)\w{0,4}|we will suspend your (?:e-?mail|account)|(?:verify|confirm|validate|upgrade|"
+    r"re-?activate) your "
+    r"(?:e-?mail|account|mail ?box|password|identity)|unusual sign-?in|keep (?:the )?same password|"
+    r"messages? (?:are )?(?:pending|held|on hold) "
+    r"(?:in|on|for|from)",
+)
+"""Somebody fishes for our own password: no complaint, only mail like any mailbox gets it."""
+
+
+def not_a_complaint(mail: Mail) -> Reading | None:
+    """Why a mail in no exact form is no complaint, or None. Bulk and automatic mail may be one: most reports are."""
+    own = _own_words(mail.body)
+    return _bounce(mail, own) or _automatic(mail, own) or _in_hand(mail, own) or _unasked(mail, own)
+
+
+def _bounce(mail: Mail, own: str) -> Reading | None:
+    report_type = _REPORT_TYPE.search(mail.header("content-type"))
+    if report_type and report_type[1].lower() in ("delivery-status", "disposition-notification"):
+        return set_aside(mail, ReadingReason.BOUNCE, detail="It is a delivery report of a mail system (RFC 3464).")
+    daemon = _DAEMON.match(mail.sender[1]) is not None
+    nobody = daemon or mail.header("return-path").strip() == "<>"
+    if _FAILURE_SUBJECT.match(mail.subject) and (nobody or _FAILURE_BODY.search(mail.body[:4000])):
+        return set_aside(mail, ReadingReason.BOUNCE, detail="It says that a mail was not delivered.")
+    if daemon and _FAILURE_BODY.search(mail.body[:2000]) and not _ABUSE_WORDS.search(own[:3000]):
+        return set_aside(mail, ReadingReason.BOUNCE, detail="A mail system says that a mail was not delivered.")
+    if _SAID_NO.search(own[:_OWN_LETTERS]) and _UNREACHED.search(own[:_OWN_LETTERS]) and not _has_log(own):
+        return set_aside(mail, ReadingReason.BOUNCE, detail="It says that somebody could not be reached.")
+    return None
+
+
+def _automatic(mail: Mail, own: str) -> Reading | None:
+    auto = mail.header("auto-submitted").lower().lstrip(": ")
+    early = own[:_OWN_LETTERS].lower()
+    if _AUTO_SUBJECT.match(mail.subject):
+        return set_aside(mail, ReadingReason.AUTO_REPLY, detail="Its subject is an automatic reply's.")
+    receipt = _RECEIPT.search(early)
+    reply = _is_reply(mail)
+    if auto.startswith("auto-replied") and (receipt or not _ABUSE_WORDS.search(own[:2000])):
+        return set_aside(
+            mail, ReadingReason.AUTO_REPLY, detail="It was sent automatically in answer to a mail (RFC 3834)."
+        )
+    if (
+        mail.header("x-autoreply")
+        or mail.header("x-autorespond")
+        or (mail.header("x-auto-response-suppress").lower() == "all" and receipt and reply)
+    ):
+        return set_aside(mail, ReadingReason.AUTO_REPLY, detail="Its headers are an automatic reply's.")
+    brief = len(own) < _OWN_LETTERS and not _names_offender(own)
+    new_matter = not reply and _NAMED.search(mail.subject) is not None
+    if receipt and brief and not new_matter and (auto.startswith("auto") or reply or _TICKET.search(mail.subject)):
+        return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It confirms that a mail of somebody's was received.")
+    if brief and _UNATTENDED.search(early) and not mail.embedded and not _NAMED.search(mail.subject):
+        return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It says that nobody reads what is sent there.")
+    return None
+
+
+def _in_hand(mail: Mail, own: str) -> Reading | None:
+    early = own[:_OWN_LETTERS].lower()
+    if _is_reply(mail) and len(own) < _OWN_LETTERS and _SETTLED.search(early) and not _shows(own):
+        return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It answers an earlier letter about a matter in hand.")
+    if len(own) < 2500 and _STATE.search(early[:800]) and not _names_stranger(mail, own) and not _shows(own):
+        return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It tells how a matter in hand stands.")
+    return None
+
+
+def _unasked(mail: Mail, own: str) -> Reading | None:
+    # A mailing list in between adds the header to every complaint; an advertisement offers its links by the dozen.
+    if mail.header("list-unsubscribe") and _NEWS.search(own) and len(mail.links) >= 5 and not _speaks_of_abuse(mail):
+        return set_aside(
+            mail, ReadingReason.NEWSLETTER, detail="It is an advertisement or a newsletter, and complains of nothing."
+        )
+    if (
+        _addresses_us(mail, own)
+        and _ACCOUNT_THREAT.search(f"{mail.subject}\n{own[:_OWN_LETTERS]}".lower())
+        and not mail.embedded
+        and not _FORWARDED.search(f"{mail.subject}\n{mail.body[:30_000]}")
+    ):
+        return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It asks for the password of this very mailbox.")
+    return None
+
+
+def _is_reply(mail: Mail) -> bool:
+    return _REPLY.match(mail.subject) is not None or bool(mail.header("in-reply-to"))
+
+
+def _addresses_us(mail: Mail, own: str) -> bool:
+    """True when the mailbox to which it was sent is greeted by its address, as no complaint does."""
+    said = f"{mail.subject}\n{own[:500]}".lower()
+    return any(x.lower() in said for value in mail.headers("to")[:3] for x in _ADDRESSES.findall(value[:1000])[:3])
+
+
+_ADDRESSES = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_LOG_LINE = re.compile(r"\d:\d\d:\d\d[^\n]{0,200}(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}|SRC=|sshd\[|\"(?:GET|POST) ")
+
+
+def _shows(own: str) -> bool:
+    """True when logs or mail headers are shown: then something new is alleged."""
+    return _has_log(own) or _FORWARDED.search(own) is not None
+
+
+def _has_log(text: str) -> bool:
+    return _LOG_LINE.search(text[:20_000]) is not None
+
+
+def _names_stranger(mail: Mail, own: str) -> bool:
+    """True when the writer names an address or a page that is not their own."""
+    domain = mail.sender[1].rpartition("@")[2].lower()
+    ends = ".".join(domain.split(".")[-2:])
+    return any(not ends or ends not in x.lower() for x in _PLACES.findall(own[:3000]))
+
+
+_PLACES = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|h(?:tt|xx)ps?://[^\s>\"'<)]{3,200}", re.IGNORECASE)
+
+
+def _speaks_of_abuse(mail: Mail) -> bool:
+    """True when anything hints at a complaint: words, logs, a forwarded mail, or files beside the letter."""
+    body = mail.body
+    text = f"{mail.subject}\n{body[:30_000]}"
+    if (
+        mail.embedded
+        or mail.attachments
+        or _V4_NAMED.search(text)
+        or _FORWARDED.search(text)
+        or _ABUSE_WORDS.search(text)
+    ):
+        return True
+    points = weigh_kinds(subject=mail.subject, text=body)
+    return max(points.values(), default=0.0) >= 6
+
+
+_FORWARDED = re.compile(
+    r"^(?:received|return-path|delivered-to|x-[a-z-]{2,30}):|\A(?:fwd?|wg|tr|rv|i|enc)\s?:|"
+    r"forwarded message|weitergeleitete nachricht|message transféré|mensaje reenviado|messaggio "
+    r"inoltrato",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TICKET = re.compile(r"(?:ticket|case|request)[^a-z]{0,4}(?:#|received|\d)|\[[#\w .-]{0,20}#\d{3,12}\]", re.IGNORECASE)
+_NAMED = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|h(?:tt|xx)ps?://", re.IGNORECASE)
+
+
+def _names_offender(own: str) -> bool:
+    return len(_NAMED.findall(own[:3000])) >= 2
+
+
+def _own_words(body: str) -> str:
+    """What the sender wrote above whatever is quoted below it."""
+    lead = _QUOTE_LEAD.search(body, 1)
+    if lead and len(body[: lead.start()].strip()) > 15:
+        return body[: lead.start()]
+    return body
+
+
+def without_offender(mail: Mail, reading: Reading) -> Reading | None:
+    """Why a mail that named nobody for certain is no complaint, or None where somebody could complain in it.
+
+    In scripts for which our list of words is short, a person looks.
+    """
+    own = _own_words(mail.body)
+    listed = mail.header("list-unsubscribe") and mail.header("list-id") and _NEWS.search(own)
+    more = _V4_NAMED.search(mail.body) or mail.embedded or mail.attachments or len(reading.allegations) > 1
+    if listed and not more:
+        return set_aside(
+            mail, ReadingReason.NEWSLETTER, detail="It is a newsletter, and names nobody.", parser=reading.parser
+        )
+    begin = own[:_LETTERS_LOOKED_AT]
+    if (
+        not begin.strip()
+        or len(_OTHER_SCRIPT.findall(begin)) > 0.05 * len(begin)
+        or _has_log(mail.body)
+        or _speaks_of_abuse(mail)
+    ):
+        return None
+    if reading.outcome is not ReadingOutcome.COMPLAINT and len(mail.leaves) > 1:
+        return None
+    return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It speaks of no abuse.", parser=reading.parser)
+
+
+_LETTERS_LOOKED_AT = 6000
+_OTHER_SCRIPT = re.compile("[^\x00-\u024f]")
+_V4_NAMED = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.])")

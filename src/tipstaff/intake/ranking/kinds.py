@@ -1,0 +1,70 @@
+"""Which kind of abuse is meant: words of the subject and the text, and what the rules of `text.kinds` found in them."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from .model import Classes
+
+LENGTH = 6.0
+"""To which length a mail's features are scaled."""
+_RULES = 0.6
+_FEW_POINTS = 4.0
+"""So many points speak for no kind: a single word that stands in any mail decides nothing."""
+_WORD = re.compile(r"[^\W\d_]{2,24}")
+_STEM = 9
+_SUBJECT_WORDS = 40
+_TEXT_WORDS = 1200
+_TEXT_LETTERS = 8000
+_EARLY = 60
+_STRENGTHS = tuple(min(1.0, 0.4 + 0.2 * math.log1p(x)) for x in range(20))
+"""What a word counts that occurs so many times."""
+
+
+def facts(*, subject: str, text: str, rules: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Features of a mail with their strengths. Those that begin with `#` are no words of the mail."""
+    found: dict[str, float] = {}
+    for word in _WORD.findall(subject.lower())[:_SUBJECT_WORDS]:
+        found[f"s={word[:_STEM]}"] = 1.0
+    words = [x[:_STEM] for x in _WORD.findall(text[:_TEXT_LETTERS].lower())[:_TEXT_WORDS]]
+    for word, count in Counter(words).items():
+        found[f"w={word}"] = _STRENGTHS[count] if count < len(_STRENGTHS) else 1.0
+    for word in words[:_EARLY]:
+        found[f"f={word}"] = 0.7
+    whole = sum(rules.values()) + _FEW_POINTS
+    for kind, points in rules.items():
+        found[f"#r={kind}"] = 0.3 * math.log1p(points)
+        found[f"#p={kind}"] = 6.0 * points / whole
+    found[f"#top={max(rules, key=lambda x: (rules[x], x))}" if rules else "#none"] = 3.0 if rules else 1.0
+    return list(found.items())
+
+
+def likeliest(
+    features: list[tuple[str, float]], classes: Classes, rules: Mapping[str, float]
+) -> tuple[str, float, float]:
+    """The likeliest learned kind, its likelihood, and that of the next.
+
+    Rules count beside what was learned: they know the kinds of which only few reporters complain.
+    """
+    whole = sum(rules.values()) + _FEW_POINTS
+    chances = [
+        (chance + _RULES * rules.get(name, 0.0) / whole) / (1 + _RULES)
+        for name, chance in zip(classes.names, classes.probabilities(features, length=LENGTH), strict=True)
+    ]
+    order = sorted(range(len(chances)), key=lambda i: -chances[i])
+    return classes.names[order[0]], chances[order[0]], chances[order[1]] if len(order) > 1 else 0.0
+
+
+def doubts(chance: float, following: float, kind: str, features: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Features from which it is told how sure the kind is."""
+    agrees = any(name == f"#top={kind}" for name, _ in features)
+    points = max((math.expm1(s / 0.3) for name, s in features if name.startswith("#r=")), default=0.0)
+    return [
+        ("chance", chance),
+        ("gap", chance - following),
+        ("clear", float(chance > 0.8)),
+        ("rules agree", float(agrees)),
+        ("both", float(agrees and chance > 0.6)),
+        ("many points", min(1.0, points / 15.0)),
+    ]

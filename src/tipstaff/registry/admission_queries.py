@@ -1,0 +1,195 @@
+"""Reads of admission. Private to this room but for `queries.py`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from ipaddress import ip_network
+
+from django.db.models import Q, QuerySet
+
+from tipstaff.words import (
+    Admission,
+    AdmissionState,
+    LateUse,
+    LateUseReason,
+    ListKind,
+    ResourceKind,
+    Standing,
+    Usage,
+    UsageKind,
+)
+
+from .admissions import admission_of, entries_of
+from .late_use import Period
+from .models import (
+    AdmissionRow,
+    CustomerRow,
+    HoldingRow,
+    LateUseRow,
+    LetterRow,
+    ListRow,
+    RepresentativeRow,
+    ResourceRow,
+    StandingRow,
+)
+from .rows import customer_of
+from .vetting import Entry, Former, Network, Order
+
+
+def get_admission(key: str) -> Admission | None:
+    digits = key.upper().removeprefix("AD-")
+    row = AdmissionRow.objects.filter(pk=int(digits)).first() if digits.isdecimal() and len(digits) < 18 else None
+    return None if row is None else admission_of(row)
+
+
+def list_admissions(
+    *, state: AdmissionState | None = None, customer: str | None = None, limit: int = 200
+) -> list[Admission]:
+    """Vettings, those that wait the longest first; of one state or customer."""
+    rows = AdmissionRow.objects.order_by("id" if state is AdmissionState.WAITING else "-id")
+    if state is not None:
+        rows = rows.filter(state=state)
+    if customer is not None:
+        rows = rows.filter(customer_key=customer)
+    return [admission_of(row) for row in rows[:limit]]
+
+
+def count_waiting_admissions() -> int:
+    return AdmissionRow.objects.filter(state=AdmissionState.WAITING).count()
+
+
+def list_late_uses(*, customer: str | None = None, limit: int = 200) -> list[tuple[LateUse, int]]:
+    """Findings with how often each was seen, the latest first."""
+    rows = LateUseRow.objects.order_by("-last_seen_at", "-id")
+    if customer is not None:
+        rows = rows.filter(customer_key=customer)
+    return [(_late_use(row), row.count) for row in rows[:limit]]
+
+
+def _late_use(row: LateUseRow) -> LateUse:
+    return LateUse(
+        use=Usage(kind=UsageKind(row.kind), what=row.what, seen_at=row.last_seen_at, source=row.source),
+        customer=row.customer_key,
+        reason=LateUseReason(row.reason),
+        ended_at=row.ended_at,
+        explanation=row.explanation,
+    )
+
+
+def lists_loaded() -> tuple[Mapping[ListKind, tuple[Entry, ...]], tuple[str, ...]]:
+    """The lists as last given, and what to call them: `drop of 2026-03-01`."""
+    rows = list(ListRow.objects.order_by("kind"))
+    return (
+        {ListKind(row.kind): entries_of(row) for row in rows},
+        tuple(f"{row.kind} of {row.loaded_at:%Y-%m-%d}" for row in rows),
+    )
+
+
+def former_customers() -> list[Former]:
+    """Everybody who was terminated, or refused at admission, with what they may be known by."""
+    refused = dict(AdmissionRow.objects.filter(state=AdmissionState.REFUSED).values_list("customer_key", "decided_at"))
+    rows = CustomerRow.objects.prefetch_related("representatives").filter(
+        Q(standing=Standing.TERMINATED) | Q(key__in=list(refused))
+    )
+    ended = {
+        row.customer_id: row.during.lower
+        for row in StandingRow.objects.filter(standing=Standing.TERMINATED, during__endswith__isnull=True)
+    }
+    found = []
+    for row in rows:
+        when = ended.get(row.key)
+        how = f"terminated on {when:%Y-%m-%d}" if when else f"refused on {refused[row.key]:%Y-%m-%d}"
+        found.append(
+            Former(
+                key=row.key,
+                name=row.name,
+                emails=_emails(row),
+                phones=_phones(row),
+                postal_address=row.postal_address,
+                ended=how,
+            )
+        )
+    return found
+
+
+def order_of(customer: str) -> Order | None:
+    """A customer as an order, with what they bring along: prefixes of letters and holdings, and AS numbers."""
+    return next(_orders(CustomerRow.objects.filter(key=customer)), None)
+
+
+def running_orders() -> Iterator[Order]:
+    """Everybody whose contract has not been ended, as an order, by key."""
+    rows = CustomerRow.objects.exclude(standing=Standing.TERMINATED)
+    after = ""
+    while keys := list(rows.filter(key__gt=after).order_by("key").values_list("key", flat=True)[:1000]):
+        yield from _orders(CustomerRow.objects.filter(key__in=keys).order_by("key"))
+        after = keys[-1]
+
+
+def latest_admissions() -> dict[str, Admission]:
+    """The last vetting of each customer."""
+    rows = AdmissionRow.objects.order_by("customer_key", "-id").distinct("customer_key")
+    return {row.customer_key: admission_of(row) for row in rows.iterator(2000)}
+
+
+def _orders(customers: QuerySet[CustomerRow]) -> Iterator[Order]:
+    rows = list(customers.prefetch_related("representatives"))
+    keys = [row.key for row in rows]
+    prefixes: dict[str, list[Network]] = {key: [] for key in keys}
+    asns: dict[str, list[int]] = {key: [] for key in keys}
+    for letter in LetterRow.objects.filter(customer_id__in=keys):
+        prefixes[letter.customer_id] += [ip_network(str(prefix)) for prefix in letter.prefixes]
+    held = HoldingRow.objects.filter(customer_id__in=keys, during__endswith__isnull=True, kind="static")
+    for holder, prefix in held.values_list("customer_id", "prefix"):
+        prefixes[str(holder)].append(prefix)
+    numbers = ResourceRow.objects.filter(customer_id__in=keys, kind=ResourceKind.ASN, during__endswith__isnull=True)
+    for holder, name in numbers.values_list("customer_id", "name"):
+        asns[str(holder)].append(int(name.removeprefix("AS")))
+    for row in rows:
+        yield Order(
+            customer=customer_of(row),
+            emails=_emails(row),
+            phones=_phones(row),
+            prefixes=tuple(dict.fromkeys(prefixes[row.key])),
+            asns=tuple(asns[row.key]),
+        )
+
+
+def periods_of_addresses(network: Network, *, at: datetime) -> list[Period]:
+    """Who held all of a network, and when: the customers' own tier."""
+    rows = HoldingRow.objects.extra(
+        where=["prefix >>= %s::inet AND tier = 'customer' AND lower(during) <= %s"], params=[str(network), at]
+    )
+    return [
+        Period(
+            customer=str(row.customer_id),
+            held_from=row.during.lower,
+            held_until=row.during.upper,
+            fixed=row.kind in ("static", "delegated"),
+        )
+        for row in rows
+    ]
+
+
+def periods_of_resources(kinds: Iterable[ResourceKind], name: str) -> list[Period]:
+    """Who held a resource of one of these kinds under this name, and when."""
+    rows = ResourceRow.objects.filter(kind__in=list(kinds), name=name, customer_id__isnull=False)
+    return [
+        Period(customer=str(row.customer_id), held_from=row.during.lower, held_until=row.during.upper) for row in rows
+    ]
+
+
+def handle_holder(handle: str) -> tuple[str, str | None] | None:
+    """(tier, customer) of a public registry's handle that is held now; None when nobody holds it."""
+    row = ResourceRow.objects.filter(kind=ResourceKind.HANDLE, name=handle.upper(), during__endswith__isnull=True)
+    found = row.first()
+    return None if found is None else (found.tier, found.customer_id)
+
+
+def _emails(row: CustomerRow) -> frozenset[str]:
+    people: Iterable[RepresentativeRow] = row.representatives.all()
+    return frozenset(filter(None, (row.email.lower(), *(person.email.lower() for person in people))))
+
+
+def _phones(row: CustomerRow) -> frozenset[str]:
+    people: Iterable[RepresentativeRow] = row.representatives.all()
+    return frozenset(filter(None, (row.phone, *(person.phone for person in people))))

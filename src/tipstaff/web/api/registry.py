@@ -1,0 +1,358 @@
+"""The registry by API: customers, what they hold, as it is believed now or was then; changes and their undoing.
+
+People act here as at the console, with the same abilities. The customer system's webhook is signed instead.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+from typing import Annotated, Any, TypeVar
+
+from django.db import DataError
+from django.http import HttpRequest
+from ninja import File, Header, Query, Router
+from ninja.errors import HttpError
+from ninja.files import UploadedFile
+
+from tipstaff import wiring
+from tipstaff.procedures import admission, registering
+from tipstaff.registry import queries
+from tipstaff.registry.crm import BadDelivery, NotSigned
+from tipstaff.words import (
+    Admission,
+    AdmissionState,
+    Change,
+    Customer,
+    Holding,
+    Representative,
+    Resource,
+    ResourceKind,
+    Service,
+    Standing,
+)
+
+from ..roles import Ability, may
+from .registry_shapes import (
+    ContactIn,
+    ContactOut,
+    CustomerIn,
+    CustomerOut,
+    CustomerPageOut,
+    DecisionIn,
+    EndIn,
+    HoldingIn,
+    HoldingOut,
+    ImportOut,
+    ResourceIn,
+    ResourceOut,
+    ServiceIn,
+    StandingIn,
+    WhyIn,
+)
+
+router = Router(tags=["registry"])
+_T = TypeVar("_T")
+
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+def _require(request: HttpRequest, ability: Ability) -> dict[str, Any]:
+    if not may(request.user, ability):
+        raise HttpError(403, f"Your roles do not let you {ability.value}.")
+    return {"at": wiring.now(), "actor": request.user.get_username()}
+
+
+def _said(act: Callable[[], _T]) -> _T:
+    """Run it; a refusal is a sentence with the status of a conflict."""
+    try:
+        return act()
+    except registering.REFUSED as why:
+        said = str(why)
+        raise HttpError(409, f"{said[:1].upper()}{said[1:]}".removesuffix(".") + ".") from why
+    except DataError as why:
+        raise HttpError(422, "A field holds a character that can't be kept, or is too long.") from why
+    except ValueError as why:
+        raise HttpError(422, f"{str(why)[:300]}".removesuffix(".") + ".") from why
+
+
+@router.get("/customers", response=list[CustomerOut])
+def list_customers(
+    request: HttpRequest,
+    search: str = "",
+    standing: Standing | None = None,
+    limit: Limit = 100,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> list[CustomerOut]:
+    """Customers, by key."""
+    _require(request, Ability.SEE_DESK)
+    text = search.replace("\x00", "")[:200]
+    return [_customer(c) for c in queries.list_customers(search=text, standing=standing, limit=limit, offset=offset)]
+
+
+@router.get("/customers/{key}", response=CustomerPageOut)
+def get_customer(request: HttpRequest, key: str, at: datetime | None = None) -> dict[str, Any]:
+    """One customer with what they hold now, or held at `at`."""
+    _require(request, Ability.SEE_DESK)
+    found = queries.get_customer(key.replace("\x00", ""))
+    if found is None:
+        raise HttpError(404, f"There is no customer {key[:64]}.")
+    when = _aware(at) or wiring.now()
+    return {
+        **_customer(found).dict(),
+        "representatives": [_contact(p) for p in queries.representatives_of(found.key)],
+        "services": [
+            {"key": s.key, "kind": s.kind.value, "label": s.label, "port": s.port}
+            for s in queries.services_of(found.key)
+        ],
+        "holdings": [_holding(h) for h in queries.holdings_of(found.key, at=when)],
+        "resources": [_resource(r) for r in queries.resources_of(found.key, at=when)],
+    }
+
+
+@router.put("/customers/{key}", response=CustomerOut)
+def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> CustomerOut:
+    """Add a customer or change one; they are vetted."""
+    by = _require(request, Ability.KEEP_REGISTRY)
+    if not 0 < len(key) <= 64 or not key.isprintable():
+        raise HttpError(422, "A customer's key has 1 to 64 printable characters.")
+    before = queries.get_customer(key)
+    customer = Customer(
+        key=key,
+        representative=queries.stated_representative(key),
+        standing=before.standing if before else Standing.GOOD,
+        since=before.since if before else by["at"],
+        **stated.dict(),
+    )
+    _said(lambda: registering.save_customer(customer, **by))
+    return _customer(customer)
+
+
+@router.put("/customers/{key}/representatives", response=list[ContactOut])
+def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[ContactOut]:
+    """Say who represents a customer, the foremost first."""
+    by = _require(request, Ability.KEEP_REGISTRY)
+    key = key.replace("\x00", "")
+    known = {person.email.lower(): person for person in queries.representatives_of(key)}
+    people = [
+        Representative(
+            **one.dict(),
+            verified_at=known[one.email.lower()].verified_at if one.email.lower() in known else None,
+            bounced_at=known[one.email.lower()].bounced_at if one.email.lower() in known else None,
+        )
+        for one in chain
+    ]
+    _said(lambda: registering.designate(key, people, **by))
+    return [_contact(person) for person in queries.representatives_of(key)]
+
+
+@router.post("/customers/{key}/standing", response=CustomerOut)
+def set_standing(request: HttpRequest, key: str, stated: StandingIn) -> CustomerOut:
+    """A contract runs, rests or has ended."""
+    by = _require(request, Ability.KEEP_REGISTRY)
+    since = _aware(stated.since) or by["at"]
+    _said(lambda: registering.set_standing(key, stated.standing, since=since, why=stated.why, **by))
+    found = queries.get_customer(key)
+    assert found is not None
+    return _customer(found)
+
+
+@router.put("/services/{key}", response=dict[str, str])
+def save_service(request: HttpRequest, key: str, stated: ServiceIn) -> dict[str, str]:
+    by = _require(request, Ability.KEEP_REGISTRY)
+    _said(lambda: registering.save_service(Service(key=key, **stated.dict()), **by))
+    return {"key": key}
+
+
+@router.post("/holdings", response=dict[str, int])
+def hold(request: HttpRequest, stated: HoldingIn) -> dict[str, int]:
+    """Give addresses to a customer; 409 when somebody holds them then."""
+    by = _require(request, Ability.KEEP_REGISTRY)
+
+    def act() -> int:
+        told = {**stated.dict(), "prefix": ip_network(stated.prefix)}
+        told["held_from"], told["held_until"] = _aware(stated.held_from), _aware(stated.held_until)
+        return registering.hold(Holding(key=0, source="API", **told), **by)
+
+    return {"number": _said(act)}
+
+
+@router.post("/holdings/{number}/end", response=dict[str, int])
+def end_holding(request: HttpRequest, number: int, stated: EndIn) -> dict[str, int]:
+    by = _require(request, Ability.KEEP_REGISTRY)
+    until = _aware(stated.held_until)
+    assert until is not None
+    _said(lambda: registering.end_holding(number, held_until=until, **by))
+    return {"number": number}
+
+
+@router.get("/holdings", response=list[HoldingOut])
+def holdings_then(
+    request: HttpRequest, address: str, at: datetime, known_at: datetime | None = None
+) -> list[HoldingOut]:
+    """Who held an address at a time, as believed now or at `known_at`."""
+    _require(request, Ability.SEE_DESK)
+    now = wiring.now()
+
+    def act() -> list[Holding]:
+        when = _aware(at)
+        assert when is not None
+        return queries.holdings_as_known(ip_address(address), at=when, known_at=_aware(known_at) or now)
+
+    return [_holding(held) for held in _said(act)]
+
+
+@router.post("/resources", response=dict[str, int])
+def hold_resource(request: HttpRequest, stated: ResourceIn) -> dict[str, int]:
+    """Give a customer something beside addresses; 409 when somebody holds it then."""
+    by = _require(request, Ability.KEEP_REGISTRY)
+    told = {**stated.dict(), "held_from": _aware(stated.held_from), "held_until": _aware(stated.held_until)}
+    return {"number": _said(lambda: registering.hold_resource(Resource(source="API", **told), **by))}
+
+
+@router.post("/resources/{number}/end", response=dict[str, int])
+def end_resource(request: HttpRequest, number: int, stated: EndIn) -> dict[str, int]:
+    by = _require(request, Ability.KEEP_REGISTRY)
+    until = _aware(stated.held_until)
+    assert until is not None
+    _said(lambda: registering.end_resource(number, held_until=until, **by))
+    return {"number": number}
+
+
+@router.get("/resources", response=list[ResourceOut])
+def resources_then(
+    request: HttpRequest, kind: ResourceKind, name: str, at: datetime, known_at: datetime | None = None
+) -> list[ResourceOut]:
+    """Who held a resource at a time, as believed now or at `known_at`."""
+    _require(request, Ability.SEE_DESK)
+    when = _aware(at)
+    assert when is not None
+    found = _said(lambda: queries.resource_holders(kind, name, at=when, known_at=_aware(known_at)))
+    return [_resource(one) for one in found]
+
+
+@router.get("/changes", response=list[dict[str, Any]])
+def list_changes(request: HttpRequest, about: str = "", limit: Limit = 100) -> list[dict[str, Any]]:
+    """Changes of the registry, the latest first."""
+    _require(request, Ability.SEE_DESK)
+    about = about.replace("\x00", "")[:128]
+    found = queries.changes_of(about, limit=limit) if about else queries.list_changes(limit=limit)
+    return [_change(change) for change in found]
+
+
+@router.post("/changes/{key}/undo", response=dict[str, str])
+def undo(request: HttpRequest, key: str, stated: WhyIn) -> dict[str, str]:
+    """Bring back what stood before a change; the undoing's own key."""
+    by = _require(request, Ability.KEEP_REGISTRY)
+    return {"change": _said(lambda: registering.undo(key, why=stated.why[:2000], **by))}
+
+
+@router.post("/import", response=ImportOut)
+def import_file(
+    request: HttpRequest, file: File[UploadedFile], dry_run: bool = False, rest: bool = False
+) -> dict[str, Any]:
+    """Take in a CSV file or published objects, or only say what would change. 10 MB at most."""
+    by = _require(request, Ability.KEEP_REGISTRY)
+    content = file.read(10_000_001)
+    if len(content) > 10_000_000:
+        raise HttpError(413, "A file by this way is at most 10 MB; use tipstaff registry import for larger ones.")
+    try:
+        lines = content.decode("utf-8-sig").splitlines(keepends=True)
+    except UnicodeDecodeError:
+        raise HttpError(422, "The file is not UTF-8 text.") from None
+    name = (file.name or "upload")[:100]
+    preview = admission.import_registry(lines, source_name=name, dry_run=dry_run, rest=rest, **by)
+    return {
+        **{f: getattr(preview, f) for f in ("kind", "rows", "added", "changed", "unchanged", "applied", "change")},
+        "changes": list(preview.changes),
+        "refused": [{"line": r.line, "why": r.why} for r in preview.refused],
+        "kept": [{"line": r.line, "why": r.why} for r in preview.kept],
+    }
+
+
+@router.get("/admissions", response=list[dict[str, Any]])
+def list_admissions(
+    request: HttpRequest, state: AdmissionState = AdmissionState.WAITING, limit: Limit = 100
+) -> list[dict[str, Any]]:
+    """Vettings of one state; those that wait, the longest first."""
+    _require(request, Ability.SEE_DESK)
+    return [_admission(one) for one in queries.list_admissions(state=state, limit=limit)]
+
+
+@router.post("/admissions/{key}/decide", response=dict[str, Any])
+def decide(request: HttpRequest, key: str, stated: DecisionIn) -> dict[str, Any]:
+    """Accept or refuse, with the reason."""
+    by = _require(request, Ability.ADMIT)
+    return _admission(_said(lambda: admission.decide(key, accept=stated.accept, why=stated.why[:2000], **by)))
+
+
+@router.post("/deliveries", auth=None, response=dict[str, Any])
+def take_delivery(
+    request: HttpRequest,
+    x_tipstaff_delivery: Annotated[str, Header()] = "",
+    x_tipstaff_time: Annotated[str, Header()] = "",
+    x_tipstaff_signature: Annotated[str, Header()] = "",
+) -> dict[str, Any]:
+    """The customer system's webhook: an event signed with the key of `tipstaff registry delivery-key`."""
+    key = wiring.delivery_key()
+    if key is None:
+        raise HttpError(404, "No key was made for deliveries: tipstaff registry delivery-key makes one.")
+    try:
+        return registering.take_delivery(
+            request.body, delivery=x_tipstaff_delivery, timestamp=x_tipstaff_time, signature=x_tipstaff_signature,
+            key=key, at=wiring.now(),
+        )  # fmt: skip
+    except NotSigned as why:
+        raise HttpError(401, str(why)) from why
+    except BadDelivery as why:
+        raise HttpError(422, str(why)) from why
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    if at is not None and at.tzinfo is None:
+        raise HttpError(422, "A time needs its zone: 2026-03-01T12:00:00Z.")
+    return at
+
+
+def _customer(customer: Customer) -> CustomerOut:
+    return CustomerOut(
+        key=customer.key, name=customer.name, standing=customer.standing, reseller=customer.reseller,
+        is_reseller=customer.is_reseller, since=customer.since,
+        letters_to=customer.representative.email if customer.representative else None,
+    )  # fmt: skip
+
+
+def _contact(person: Representative) -> ContactOut:
+    return ContactOut(**{name: getattr(person, name) for name in ContactOut.model_fields})
+
+
+def _holding(held: Holding) -> HoldingOut:
+    return HoldingOut(
+        number=held.key, tier=held.tier, kind=held.kind, prefix=str(held.prefix), port_first=held.port_first,
+        port_last=held.port_last, customer=held.customer, service=held.service, held_from=held.held_from,
+        held_until=held.held_until, source=held.source,
+    )  # fmt: skip
+
+
+def _resource(held: Resource) -> ResourceOut:
+    own = {name: getattr(held, name) for name in ResourceOut.model_fields if name != "number"}
+    return ResourceOut(number=held.key, **own)
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "key": change.key, "at": change.at, "actor": change.actor, "origin": change.origin.value,
+        "source": change.source, "says": list(change.says), "count": change.count, "undoes": change.undoes,
+        "undone_by": change.undone_by,
+    }  # fmt: skip
+
+
+def _admission(one: Admission) -> dict[str, Any]:
+    return {
+        "key": one.key, "customer": one.customer, "name": one.customer_name, "state": one.state.value,
+        "opened_at": one.opened_at, "why": one.why, "decided_by": one.decided_by,
+        "concerns": [
+            {"kind": c.kind.value, "score": c.score, "explanation": c.explanation, "against": c.against}
+            for c in one.concerns
+        ],
+    }  # fmt: skip

@@ -1,0 +1,158 @@
+"""What goes in and out of the registry's API."""
+
+from datetime import datetime
+from typing import Any
+
+from ninja import Schema
+
+from tipstaff.words import HoldingKind, ResourceKind, ServiceKind, Standing, Tier
+
+
+class ContactIn(Schema):
+    """One contact of a chain."""
+
+    name: str
+    email: str
+    language: str = "en"
+    timezone: str = "UTC"
+    phone: str = ""
+    openpgp_key: str = ""
+    smime_certificate: str = ""
+
+
+class CustomerIn(Schema):
+    """A customer as a person states it."""
+
+    name: str
+    reseller: str | None = None
+    is_reseller: bool = False
+    phone: str = ""
+    email: str = ""
+    postal_address: str = ""
+    country: str = ""
+
+
+class ContactOut(ContactIn):
+    """One contact of a chain, and whether letters reach it."""
+
+    verified_at: datetime | None
+    bounced_at: datetime | None
+
+
+class HoldingOut(Schema):
+    """Addresses, and when they were held."""
+
+    number: int
+    tier: Tier
+    kind: HoldingKind
+    prefix: str
+    port_first: int
+    port_last: int
+    customer: str | None
+    service: str | None
+    held_from: datetime
+    held_until: datetime | None
+    source: str
+
+
+class ResourceOut(Schema):
+    """Something beside addresses, and when it was held."""
+
+    number: int
+    kind: ResourceKind
+    name: str
+    scope: str
+    tier: Tier
+    customer: str | None
+    service: str | None
+    held_from: datetime
+    held_until: datetime | None
+    source: str
+
+
+class CustomerOut(Schema):
+    """A customer with what they hold now."""
+
+    key: str
+    name: str
+    standing: Standing
+    reseller: str | None
+    is_reseller: bool
+    since: datetime | None
+    letters_to: str | None
+
+
+class CustomerPageOut(CustomerOut):
+    """One customer, with everything that belongs to them."""
+
+    representatives: list[ContactOut]
+    services: list[dict[str, str]]
+    holdings: list[HoldingOut]
+    resources: list[ResourceOut]
+
+
+class StandingIn(Schema):
+    standing: Standing
+    why: str
+    since: datetime | None = None
+
+
+class ServiceIn(Schema):
+    customer: str
+    kind: ServiceKind
+    label: str = ""
+    port: str = ""
+
+
+class HoldingIn(Schema):
+    """Addresses to be given to a customer."""
+
+    prefix: str
+    customer: str
+    kind: HoldingKind = HoldingKind.STATIC
+    tier: Tier = Tier.CUSTOMER
+    service: str | None = None
+    held_from: datetime
+    held_until: datetime | None = None
+    port_first: int = 0
+    port_last: int = 65535
+
+
+class ResourceIn(Schema):
+    """Something else to be given to a customer."""
+
+    kind: ResourceKind
+    name: str
+    scope: str = ""
+    customer: str
+    service: str | None = None
+    held_from: datetime
+    held_until: datetime | None = None
+
+
+class EndIn(Schema):
+    held_until: datetime
+
+
+class WhyIn(Schema):
+    why: str
+
+
+class DecisionIn(Schema):
+    accept: bool
+    why: str
+
+
+class ImportOut(Schema):
+    """What a file changed, or would."""
+
+    kind: str
+    rows: int
+    added: int
+    changed: int
+    unchanged: int
+    changes: list[str]
+    refused: list[dict[str, Any]]
+    kept: list[dict[str, Any]]
+    applied: bool
+    change: str | None

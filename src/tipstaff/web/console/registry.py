@@ -1,0 +1,401 @@
+"""The registry's pages: customers, what they hold over time, changes and their undoing, admission."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from ipaddress import ip_network
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from tipstaff import wiring
+from tipstaff.cases.queries import list_cases as every_case
+from tipstaff.editions.queries import first_uses_of
+from tipstaff.enforcement import queries as enforcement
+from tipstaff.procedures import admission, registering
+from tipstaff.registry import queries as registry
+from tipstaff.words import (
+    Acceptance,
+    AdmissionState,
+    Customer,
+    Holding,
+    HoldingKind,
+    Representative,
+    Resource,
+    ResourceKind,
+    Service,
+    ServiceKind,
+    Standing,
+    Tier,
+)
+
+from ..asked import asked_text
+from ..pages import show_console
+from ..roles import Ability, StaffRequest, needs
+from . import reads
+from .timeline import timeline
+
+PAGE = 100
+CONTACTS_MAX = 5
+
+
+class BadField(ValueError):
+    """A field of a form is not as it should be; the message says which and why."""
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def customers(request: StaffRequest) -> HttpResponse:
+    """Customers, and a search over them."""
+    find = asked_text(request.GET, "find")
+    standing = next((s for s in Standing if s.value == request.GET.get("standing")), None)
+    page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
+    found = registry.list_customers(search=find, standing=standing, limit=PAGE + 1, offset=(page - 1) * PAGE)
+    keep = {"find": find} if find else {}
+    return _console(
+        request,
+        "tipstaff/console/customers.html",
+        customers=found[:PAGE],
+        find=find,
+        standing=standing,
+        filters=[
+            {
+                "label": label,
+                "query": urlencode({**keep, **({"standing": s.value} if s else {})}),
+                "current": s is standing,
+            }
+            for label, s in (("All", None), *((s.value.capitalize(), s) for s in Standing))
+        ],
+        more=urlencode({**keep, **({"standing": standing.value} if standing else {}), "page": page + 1})
+        if len(found) > PAGE
+        else "",
+        to_admit=registry.count_waiting_admissions(),
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def customer(request: StaffRequest, key: str) -> HttpResponse:
+    """One customer: who they are and were, what they hold and held, what was alleged, and what was changed."""
+    found = registry.get_customer(key.replace("\x00", ""))
+    if found is None:
+        raise Http404(key)
+    at = wiring.now()
+    holdings = registry.all_holdings_of(key, limit=500)
+    resources = registry.resources_of(key)
+    chain = registry.representatives_of(key)
+    return _console(
+        request,
+        "tipstaff/console/customer.html",
+        customer=found,
+        above=registry.accounts_above(key),
+        below=registry.accounts_below(key)[:50],
+        contacts=chain,
+        contact_rows=[*chain, *[None] * (min(CONTACTS_MAX, len(chain) + 1) - len(chain))][:CONTACTS_MAX],
+        users=registry.users_of(key),
+        standings=registry.standings_of(key),
+        acceptances=registry.acceptances_of(key),
+        first_uses=first_uses_of(key),
+        letters=registry.letters_of_authority(key),
+        services=registry.services_of(key),
+        holdings=holdings,
+        resources=resources,
+        held_count=len(holdings) + len(resources),
+        timeline=timeline(holdings, resources, at=at),
+        cases=every_case(customer=key, order="newest", limit=100),
+        measures=enforcement.measures_on(key),
+        admissions=registry.list_admissions(customer=key, limit=5),
+        late_uses=registry.list_late_uses(customer=key, limit=20),
+        changes=registry.changes_of(key, limit=30),
+        past=registry.versions_of_customer(key, limit=50),
+        service_kinds=list(ServiceKind),
+        resource_kinds=list(ResourceKind),
+        holding_kinds=[HoldingKind.STATIC, HoldingKind.DELEGATED, HoldingKind.LEASE],
+        standing_choices=list(Standing),
+        editions=wiring.editions(),
+        at=at,
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def changes(request: StaffRequest) -> HttpResponse:
+    """What was changed in the registry, the latest first."""
+    before = int(b) if (b := request.GET.get("before", "")).isdecimal() and len(b) < 18 else None
+    found = registry.list_changes(limit=PAGE, before=before)
+    return _console(
+        request,
+        "tipstaff/console/changes.html",
+        changes=found,
+        more=found[-1].key.removeprefix("CH-") if len(found) == PAGE else "",
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def admissions(request: StaffRequest) -> HttpResponse:
+    """Who waits to be let in, and what was decided lately."""
+    return _console(
+        request,
+        "tipstaff/console/admissions.html",
+        to_admit=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
+        decided=[
+            one
+            for state in (AdmissionState.ACCEPTED, AdmissionState.REFUSED)
+            for one in registry.list_admissions(state=state, limit=25)
+        ],
+        lists=registry.lists_loaded()[1],
+        late_uses=registry.list_late_uses(limit=50),
+    )
+
+
+@require_POST
+@needs(Ability.ADMIT)
+def decide(request: StaffRequest, key: str) -> HttpResponse:
+    """Let a customer in, or refuse them, with the reason."""
+
+    def run() -> str:
+        choice = request.POST.get("do", "")
+        if choice not in ("accept", "refuse"):
+            raise BadField("Say whether the customer is accepted or refused.")
+        decided = admission.decide(
+            key, accept=choice == "accept", why=asked_text(request.POST, "why", characters_max=2000), **_by(request)
+        )
+        return f"{decided.customer_name} is {decided.state}."
+
+    return _tell(request, run, to=reverse("console:admissions"))
+
+
+@require_POST
+@needs(Ability.KEEP_REGISTRY)
+def undo(request: StaffRequest, key: str) -> HttpResponse:
+    """Bring back what stood before a change."""
+
+    def run() -> str:
+        why = asked_text(request.POST, "why", characters_max=2000)
+        if not why:
+            raise BadField("An undoing needs its reason; it stands in the record.")
+        return f"{key} is undone by {registering.undo(key, why=why, **_by(request))}."
+
+    about = asked_text(request.POST, "about")
+    back = reverse("console:customer", args=[about]) if about and registry.get_customer(about) else None
+    return _tell(request, run, to=back or reverse("console:changes"))
+
+
+@require_POST
+@needs(Ability.KEEP_REGISTRY)
+def add(request: StaffRequest) -> HttpResponse:
+    """Add a customer."""
+    key = asked_text(request.POST, "key", characters_max=64)
+
+    def run() -> str:
+        if not key or "/" in key or not key.isprintable():
+            raise BadField("An account number has 1 to 64 printable characters and no slash.")
+        if registry.get_customer(key) is not None:
+            raise BadField(f"{key} is there already.")
+        registering.save_customer(_customer(request, key, None), **_by(request))
+        return f"{key} is added."
+
+    back = reverse("console:customers")
+    return _tell(request, run, to=reverse("console:customer", args=[key]) if key and "/" not in key else back, bad=back)
+
+
+@require_POST
+@needs(Ability.KEEP_REGISTRY)
+def act(request: StaffRequest, key: str, action: str) -> HttpResponse:
+    """Do one thing to a customer and go back to the page."""
+    chosen, found = ACTIONS.get(action), registry.get_customer(key.replace("\x00", ""))
+    if chosen is None or found is None:
+        raise Http404(f"{key} {action}")
+    return _tell(request, lambda: chosen(request, found), to=reverse("console:customer", args=[key]))
+
+
+def _save(request: StaffRequest, customer: Customer) -> str:
+    registering.save_customer(_customer(request, customer.key, customer), **_by(request))
+    return f"{customer.key} is saved."
+
+
+def _customer(request: HttpRequest, key: str, before: Customer | None) -> Customer:
+    name = asked_text(request.POST, "name")
+    if not name:
+        raise BadField("A customer has a name.")
+    country = asked_text(request.POST, "country").upper()
+    if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
+        raise BadField("A country is two letters, like DE.")
+    return Customer(
+        key=key,
+        name=name,
+        representative=registry.stated_representative(key) if before else None,
+        reseller=asked_text(request.POST, "reseller", characters_max=64) or None,
+        is_reseller="is_reseller" in request.POST,
+        standing=before.standing if before else Standing.GOOD,
+        since=before.since if before else wiring.now(),
+        phone=asked_text(request.POST, "phone"),
+        email=asked_text(request.POST, "email"),
+        postal_address=asked_text(request.POST, "postal_address"),
+        country=country,
+    )
+
+
+def _standing(request: StaffRequest, customer: Customer) -> str:
+    standing = _one_of(Standing, request, "standing")
+    why = asked_text(request.POST, "why", characters_max=2000)
+    if not why:
+        raise BadField("A change of standing needs its reason.")
+    by = _by(request)
+    registering.set_standing(customer.key, standing, since=_when(request, "since") or by["at"], why=why, **by)
+    return f"{customer.name} is {standing}."
+
+
+def _contacts(request: StaffRequest, customer: Customer) -> str:
+    known = {person.email.lower(): person for person in registry.representatives_of(customer.key)}
+    chain = []
+    for number in range(1, CONTACTS_MAX + 1):
+        email = asked_text(request.POST, f"email_{number}")
+        if not email:
+            continue
+        old = known.get(email.lower())
+        chain.append(
+            Representative(
+                name=asked_text(request.POST, f"name_{number}") or email,
+                email=email,
+                language=asked_text(request.POST, f"language_{number}") or "en",
+                timezone=asked_text(request.POST, f"timezone_{number}") or "UTC",
+                phone=old.phone if old else "",
+                verified_at=old.verified_at if old else None,
+                bounced_at=old.bounced_at if old else None,
+                openpgp_key=old.openpgp_key if old else "",
+                smime_certificate=old.smime_certificate if old else "",
+            )
+        )
+    registering.designate(customer.key, chain, **_by(request))
+    return "The representatives are saved."
+
+
+def _reached(request: StaffRequest, customer: Customer) -> str:
+    email = asked_text(request.POST, "email")
+    bounces = request.POST.get("do") == "bounced"
+    note = registering.note_bounce if bounces else registering.note_reached
+    note(email, why="Noted at the desk.", **_by(request))
+    return f"Letters to {email} come back." if bounces else f"{email} is verified."
+
+
+def _service(request: StaffRequest, customer: Customer) -> str:
+    key = asked_text(request.POST, "key", characters_max=64)
+    if not key:
+        raise BadField("A service has a key of its own.")
+    service = Service(
+        key=key, customer=customer.key, kind=_one_of(ServiceKind, request, "kind"),
+        label=asked_text(request.POST, "label"), port=asked_text(request.POST, "port"),
+    )  # fmt: skip
+    registering.save_service(service, **_by(request))
+    return f"{key} is saved."
+
+
+def _hold(request: StaffRequest, customer: Customer) -> str:
+    try:
+        prefix = ip_network(asked_text(request.POST, "prefix"))
+    except ValueError as why:
+        raise BadField(f"{why}.") from None
+    by = _by(request)
+    registering.hold(
+        Holding(
+            key=0, tier=Tier.RESELLER if "as_reseller" in request.POST else Tier.CUSTOMER,
+            kind=_one_of(HoldingKind, request, "kind"), prefix=prefix, held_from=_when(request, "since") or by["at"],
+            customer=customer.key, service=asked_text(request.POST, "service") or None, source="console",
+        ),
+        **by,
+    )  # fmt: skip
+    return f"{customer.name} holds {prefix}."
+
+
+def _resource(request: StaffRequest, customer: Customer) -> str:
+    by = _by(request)
+    kind = _one_of(ResourceKind, request, "kind")
+    resource = Resource(
+        kind=kind, name=asked_text(request.POST, "name"), scope=asked_text(request.POST, "scope"),
+        customer=customer.key, service=asked_text(request.POST, "service") or None,
+        held_from=_when(request, "since") or by["at"], source="console",
+    )  # fmt: skip
+    registering.hold_resource(resource, **by)
+    return f"{customer.name} holds {kind} {resource.name}."
+
+
+def _end(request: StaffRequest, customer: Customer) -> str:
+    by = _by(request)
+    number, what = request.POST.get("number", ""), request.POST.get("what", "")
+    until = _when(request, "until") or by["at"]
+    own = registry.all_holdings_of(customer.key) if what == "holding" else registry.resources_of(customer.key)
+    if not number.isdecimal() or int(number) not in {one.key for one in own}:
+        raise BadField("That is not held by this customer.")
+    end = registering.end_holding if what == "holding" else registering.end_resource
+    end(int(number), held_until=until, **by)
+    return "It has its end."
+
+
+def _accept(request: StaffRequest, customer: Customer) -> str:
+    by = _by(request)
+    edition = asked_text(request.POST, "edition", characters_max=64)
+    if edition not in {one.id for one in wiring.editions()}:
+        raise BadField("There is no such edition of the policy.")
+    acceptance = Acceptance(
+        customer=customer.key, contract=asked_text(request.POST, "contract"), edition=edition,
+        accepted_at=_when(request, "accepted_at") or by["at"], accepted_by=asked_text(request.POST, "accepted_by"),
+    )  # fmt: skip
+    registering.accept_policy(acceptance, **by)
+    return f"{customer.name} accepted edition {edition}."
+
+
+ACTIONS: dict[str, Callable[[StaffRequest, Customer], str]] = {
+    "save": _save,
+    "standing": _standing,
+    "contacts": _contacts,
+    "reached": _reached,
+    "service": _service,
+    "hold": _hold,
+    "resource": _resource,
+    "end": _end,
+    "accept": _accept,
+}
+"""What may be done on a customer's page, by the last part of its address."""
+
+
+def _by(request: StaffRequest) -> dict[str, Any]:
+    return {"at": wiring.now(), "actor": request.user.get_username()}
+
+
+def _when(request: HttpRequest, name: str) -> datetime | None:
+    text = asked_text(request.POST, name)
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadField(f'"{text}" is not a time; write one like 2026-03-01 12:00, in UTC.') from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _one_of(words: Any, request: HttpRequest, name: str) -> Any:
+    try:
+        return words(request.POST.get(name, ""))
+    except ValueError:
+        raise BadField(f"{name} may be {', '.join(words)}.") from None
+
+
+def _tell(request: StaffRequest, run: Callable[[], str], *, to: str, bad: str = "") -> HttpResponse:
+    """Run it, keep the sentence for the next page, and go there; a refusal is a sentence too."""
+    try:
+        messages.success(request, run())
+    except (*registering.REFUSED, BadField) as refusal:
+        said = str(refusal)
+        messages.error(request, f"{said[:1].upper()}{said[1:]}".removesuffix(".") + ".")
+        to = bad or to
+    return HttpResponseRedirect(to, status=HTTPStatus.SEE_OTHER)
+
+
+def _console(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
+    return show_console(request, template, here="console:customers", waiting=reads.count_waiting, **context)

@@ -1,0 +1,71 @@
+"""What customers hold beside addresses, and the letters that let addresses move."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+
+from .holders import Tier
+
+
+class ResourceKind(enum.StrEnum):
+    """A kind of thing that one customer at a time holds."""
+
+    ASN = "asn"
+    """An autonomous system number: `AS64500`."""
+    VLAN = "vlan"
+    """A VLAN of a switch or a site, which is its scope."""
+    PORT = "port"
+    """A port of a switch or router, which is its scope."""
+    BGP_SESSION = "bgp_session"
+    """The address of a neighbour on a router, which is its scope."""
+    ROUTE = "route"
+    """A prefix and the number that may originate it: `198.51.100.0/24 AS64500`."""
+    DOMAIN = "domain"
+    """A domain with all that is below it."""
+    MAILBOX = "mailbox"
+    """A mail address."""
+    LOGIN = "login"
+    """A log-in name of a service, which is its scope."""
+    CIRCUIT = "circuit"
+    """A line, as the operator or its supplier numbers it."""
+    MAC = "mac"
+    """A hardware address."""
+    HANDLE = "handle"
+    """How the public registries name an organisation: `ORG-EX1-EXAMPLE`, a net name, an opaque id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Somebody held a thing in [held_from, held_until)."""
+
+    kind: ResourceKind
+    name: str
+    """In its plain form: `AS64500`, `100`, `shop.example.net`, `02:00:5e:10:00:00`."""
+    scope: str = ""
+    """Within what the name is unique, where it is not so by itself: a switch, a router, a service."""
+    tier: Tier = Tier.CUSTOMER
+    customer: str | None = None
+    """None for the operator's own."""
+    service: str | None = None
+    held_from: datetime
+    held_until: datetime | None = None
+    source: str = "registry"
+    key: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterOfAuthority:
+    """A paper by which who may grant it lets a customer use prefixes."""
+
+    key: str
+    """`LOA-7`."""
+    issuer: str
+    customer: str
+    """Who may use the prefixes by it."""
+    prefixes: tuple[IPv4Network | IPv6Network, ...]
+    valid_from: datetime
+    valid_until: datetime | None
+    file_name: str
+    digest: str
+    """SHA-256 of the file; the file itself stays where the operator keeps such papers."""

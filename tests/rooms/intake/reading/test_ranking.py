@@ -1,0 +1,285 @@
+"""Who is meant: the learned choice, how sure it says it is, and what may never be in its weights."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tipstaff.cli.parse import describe
+from tipstaff.intake.mail import read_mail
+from tipstaff.intake.parsers.freetext import FreetextParser, prose
+from tipstaff.intake.protocol import load_parsers
+from tipstaff.intake.ranking import choose, kinds, rivals
+from tipstaff.intake.ranking.model import FILE, Forest, Linear, load_weights
+from tipstaff.intake.ranking.words import around, number
+from tipstaff.intake.reading import read
+from tipstaff.intake.text.candidate import Candidate
+from tipstaff.intake.text.candidates import gather
+from tipstaff.intake.text.kinds import weigh_kinds
+from tipstaff.intake.text.sections import lay_out
+from tipstaff.words import XARF_TYPES, Reading, ReadingOutcome, ReadingReason
+
+from .mails import letter, with_files
+
+CORPUS = Path(__file__).resolve().parents[5] / "shared" / "corpus"
+STORED = json.loads(files("tipstaff.intake.ranking").joinpath(FILE).read_text(encoding="utf-8"))
+
+
+def reading_of(raw: bytes) -> Reading:
+    return read(raw, parsers=load_parsers())
+
+
+def sources(reading: Reading) -> set[str]:
+    return {str(x.source) for x in reading.allegations if x.source}
+
+
+# What the shipped weights may hold.
+
+
+def test_no_word_stands_in_the_weights_only_numbers() -> None:
+    for part in ("address", "host", "kinds"):
+        assert all(x.isdigit() for x in STORED[part]["weights"])
+    assert all(x in rivals.FEATURES for x in rivals.CUES)
+    assert set(STORED["kinds"]["names"]) <= XARF_TYPES
+    assert STORED["reporters_min"] >= 5
+
+
+def test_the_weights_are_small_enough_to_ship() -> None:
+    assert len(files("tipstaff.intake.ranking").joinpath(FILE).read_bytes()) < 1_000_000
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the complaints that it learned from are not here")
+def test_every_word_in_the_weights_is_known_from_five_reporters() -> None:
+    writers: dict[str, dict[int, set[str]]] = {x: defaultdict(set) for x in ("address", "host", "kinds")}
+    for path in sorted((CORPUS / "mails").glob("*.eml")):
+        reporter = path.name.split(".")[0]
+        mail = read_mail(path.read_bytes())
+        lines = lay_out(mail)
+        scene = gather(mail, lines)
+        for part, found in (("address", scene.addresses), ("host", scene.hosts)):
+            for this in found:
+                for name, _ in choose.facts(this):
+                    writers[part][number(name)].add(reporter)
+        text = prose(lines)
+        for name, _ in kinds.facts(subject=mail.subject, text=text, rules=weigh_kinds(subject=mail.subject, text=text)):
+            writers["kinds"][number(name)].add("*" if name.startswith("#") else reporter)
+    for part, who in writers.items():
+        for stored in STORED[part]["weights"]:
+            known = who[int(stored)]
+            assert len(known) >= 5 or "*" in known, f"{part} {stored} is known from {len(known)} reporters"
+
+
+# The choice.
+
+
+@given(st.lists(st.integers(1, 250), min_size=2, max_size=30, unique=True))
+@settings(max_examples=25, deadline=None)
+def test_all_members_of_a_list_are_taken_wherever_they_stand_in_it(last: list[int]) -> None:
+    addresses = [f"198.51.100.{x}" for x in last]
+    text = "The following addresses of your network attacked our servers:\n\n" + "\n".join(addresses) + "\n\nRegards\n"
+    assert sources(reading_of(letter(text, subject="Attacks from your network"))) == set(addresses)
+
+
+def test_a_network_in_the_subject_only_says_where_the_addresses_lie() -> None:
+    text = (
+        '"asn","ip","seen","port"\n'
+        '"64496","198.51.100.7","2026-03-09 10:00:00","3389"\n'
+        '"64496","198.51.100.9","2026-03-09 10:05:00","3389"\n'
+    )
+    reading = reading_of(letter(text, subject="Exposed RDP servers in 198.51.100.0/24"))
+    assert sources(reading) == {"198.51.100.7", "198.51.100.9"}
+
+
+def test_a_whole_network_is_always_for_a_person() -> None:
+    reading = reading_of(letter("We get spam from your network 198.51.100.0/24 all the time.", subject="Spam"))
+    assert reading.reason is ReadingReason.UNSURE
+    assert any(mark.value == "198.51.100.0/24" and mark.chosen for mark in reading.marks)
+
+
+def test_of_source_and_destination_the_source_is_meant() -> None:
+    text = "Port scan detected.\nSource IP address: 198.51.100.4\nDestination IP address: 203.0.113.8\n"
+    assert sources(reading_of(letter(text, subject="Port scan"))) == {"198.51.100.4"}
+
+
+def test_a_private_address_is_never_preferred_to_a_public_one() -> None:
+    text = "SSH brute force: sshd[1]: Failed password for root from 198.51.100.4 port 2222, forwarded by 10.0.0.1"
+    assert sources(reading_of(letter(text))) == {"198.51.100.4"}
+
+
+def test_an_unsure_reading_marks_what_could_be_meant_and_says_why() -> None:
+    text = "Something odd happened with 198.51.100.4 and with 203.0.113.8 too, and with https://shop.example.org/x"
+    reading = reading_of(letter(text, subject="Abuse"))
+    assert reading.reason is ReadingReason.UNSURE
+    assert {x.value for x in reading.marks} >= {"198.51.100.4", "203.0.113.8", "shop.example.org"}
+    assert all(0.0 <= x.likelihood <= 1.0 for x in reading.marks)
+    assert any(x.why for x in reading.marks)
+    assert all(x.line in text or x.line == "Abuse" for x in reading.marks)
+
+
+def test_a_sure_reading_needs_no_marks() -> None:
+    reading = reading_of(letter("Brute force from 192.0.2.7 port 4711 at 2026-03-10 10:00:00 UTC"))
+    assert (reading.reason, reading.marks) == (ReadingReason.UNDERSTOOD, ())
+
+
+def test_json_says_whether_a_person_is_needed_and_shows_the_best_incidents_all_the_same() -> None:
+    told = describe(
+        "a.eml", reading_of(letter("Something odd came from 198.51.100.4 and 203.0.113.8.", subject="Abuse"))
+    )
+    assert told["needs_person"] is True
+    assert 0.0 <= told["confidence"] < load_weights().sure_from
+    assert {x["source"] for x in told["incidents"]} & {"198.51.100.4", "203.0.113.8"}
+    assert {x["value"] for x in told["candidates"]} == {"198.51.100.4", "203.0.113.8"}
+
+
+def test_a_page_at_an_address_is_told_as_page_and_as_address() -> None:
+    text = "Phishing page: https://bank.example.com/login\nIP address: 198.51.100.4\nPlease take it down."
+    told = describe("a.eml", reading_of(letter(text, subject="Phishing")))
+    assert {x["source"] for x in told["incidents"]} == {"198.51.100.4", "https://bank.example.com/login"}
+
+
+# The arithmetic, against the obvious form.
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 3)), max_size=8), st.floats(-2, 2))
+@settings(deadline=None)
+def test_a_score_is_the_bias_and_all_known_weights(facts: list[tuple[str, float]], bias: float) -> None:
+    weights = {"a": 1.5, "c": -0.5, "e": 0.25}
+    linear = Linear(bias, {number(x): w for x, w in weights.items()})
+    assert math.isclose(linear.score(facts), bias + sum(weights.get(x, 0.0) * s for x, s in facts), abs_tol=1e-9)
+
+
+@given(st.floats(-5, 5), st.floats(-5, 5))
+@settings(deadline=None)
+def test_a_tree_takes_the_way_that_its_thresholds_say(first: float, second: float) -> None:
+    tree = ((0, 1), (0.5, -1.0), (1, -1), (-3, -2), (0.1, 0.2, 0.3))
+    expected = (0.1 if second <= -1.0 else 0.2) if first <= 0.5 else 0.3
+    assert math.isclose(Forest((tree,)).probability([first, second]), 1 / (1 + math.exp(-expected)))
+
+
+def test_words_around_keep_their_places_and_name_nobody_whole() -> None:
+    found = around("the attacker used 198.51.100.4 against us", 18, 30, label="")
+    assert {"b1=used", "b=attacker", "b2=attacker used", "a1=against"} <= set(found)
+    assert all(len(x.split("=")[1].split()[0]) <= 8 for x in found)
+    assert "l=followin" in around("198.51.100.4", 0, 12, label="these are the following:")
+
+
+def test_rows_are_as_long_as_their_titles() -> None:
+    several = [Candidate("ip", f"198.51.100.{x}", x, count=1) for x in range(3)]
+    found = rivals.rows(several, [0.5, 0.2, 0.1], [0.0, 0.0, 0.0], rivals.NOTHING)
+    assert [len(x) for x in found.values()] == [len(rivals.FEATURES)] * 3
+
+
+# Hostile input.
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["198.51.100.0/24 ", "https://a.example.org/ ", "a.example.org, ", "1.2.3.4,", "\t198.51.100.7", '","1.2.3.4'],
+)
+def test_thousands_of_things_on_every_line_are_read_to_an_end(piece: str) -> None:
+    reading = reading_of(letter("\n".join([piece * 150] * 400), subject="attack"))
+    assert reading.outcome in (ReadingOutcome.COMPLAINT, ReadingOutcome.UNREADABLE)
+
+
+def test_more_candidates_than_are_weighed_singly_still_all_count() -> None:
+    rows = "\n".join(f"198.18.{x // 250}.{x % 250 + 1}" for x in range(400))
+    reading = reading_of(letter("These addresses attacked us:\n\n" + rows, subject="Attack"))
+    assert len(sources(reading)) == 400
+
+
+# No complaint.
+
+
+ANSWERS = {
+    "settled": ("Re: Abuse from 198.51.100.4", "Thank you for your report. The account has been suspended."),
+    "receipt": ("[Ticket#4711] Phishing", "Dear team,\n\nwe have received your complaint and opened a case."),
+    "german": ("Ihre Anfrage [Ticket#99]", "Wir haben Ihre Nachricht erhalten und melden uns bald."),
+    "spanish": ("Ticket#12: complaint", "Hemos recibido su correo. Un agente le responderá."),
+    "state": ("Abuse case [#4711]", "A statement has been successfully entered for this issue.\nIt will be checked."),
+    "unread": ("This mailbox", "This mailbox is no longer monitored. Please use our form."),
+    "unreached": (
+        "Delivery problem",
+        "We are unable to notify you: host mx.example.net[198.51.100.4] said: 550 5.1.1 recipient rejected",
+    ),
+    "fishing": (
+        "abuse@example.net: action needed",
+        "Hello abuse@example.net,\nyour mailbox will be suspended.\nhttps://x.example.org/login",
+    ),
+    "czech": ("Automatická odpověď: dovolená", "Jsem mimo kancelář."),
+    "japanese": ("自動返信", "ただいま不在にしております。"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_answers_and_notices_are_set_aside(answer: str) -> None:
+    subject, text = ANSWERS[answer]
+    headers = {"In-Reply-To": "<2@example.net>"} if subject.startswith("Re:") else {}
+    reading = reading_of(letter(text, subject=subject, **headers))
+    assert reading.outcome is ReadingOutcome.NOT_A_COMPLAINT, reading
+
+
+COMPLAINTS = {
+    "new ticket": (
+        "[Ticket: 4711] DDoS attack: 198.51.100.4",
+        "A new ticket has been opened for you: your server attacks us.",
+    ),
+    "still": (
+        "Re: still spamming",
+        "Your customer has been contacted, but spam still comes from 198.51.100.4:\n"
+        "Received: from x.example.org ([198.51.100.4]) by mx.example.net",
+    ),
+    "polish": (
+        "Phishing",
+        "Otrzymaliśmy zgłoszenie o stronie phishing https://bank.example.com/login pod adresem 198.51.100.4",
+    ),
+    "japanese": ("違反サイトの削除依頼", "以下のサイトは法律に違反しています。\nhttps://shop.example.com/item/1"),
+    "threat": ("Abuse", "Please note that we will suspend your account if the attacks from 198.51.100.4 go on."),
+}
+
+
+@pytest.mark.parametrize("complaint", COMPLAINTS)
+def test_a_complaint_that_sounds_like_an_answer_is_not_lost(complaint: str) -> None:
+    subject, text = COMPLAINTS[complaint]
+    assert reading_of(letter(text, subject=subject)).outcome is not ReadingOutcome.NOT_A_COMPLAINT
+
+
+def test_a_table_in_html_with_paragraphs_in_its_cells_keeps_its_rows() -> None:
+    rows = "".join(
+        f"<tr><td><p>2026-03-09 10:0{x}:00</p></td><td><p>198.51.100.{x}</p></td><td><p>203.0.113.9</p></td></tr>"
+        for x in range(1, 4)
+    )
+    page = f"<table><tr><td>Time</td><td>Source IP</td><td>Target IP</td></tr>{rows}</table>"
+    raw = with_files(
+        "", ("text/html", "table.html", f"<html><body>Attacks: {page}</body></html>".encode()), subject="Attack"
+    )
+    assert sources(reading_of(raw)) == {"198.51.100.1", "198.51.100.2", "198.51.100.3"}
+
+
+def test_the_reader_takes_other_weights_than_the_shipped_ones() -> None:
+    parser = FreetextParser(load_weights())
+    mail = read_mail(letter("Brute force from 192.0.2.7 port 4711 at 2026-03-10 10:00:00 UTC"))
+    assert parser.read(mail) == FreetextParser().read(mail)
+
+
+def test_a_reading_does_not_depend_on_the_order_in_which_python_keeps_sets() -> None:
+    folder = str(files("tipstaff.intake.parsers.freetext").joinpath("samples"))
+    program = "import sys; from tipstaff.cli import main; sys.argv[1:1] = ['parse', '--json', '-j', '1']; main()"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program, folder],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=False,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
+    assert b"incidents" in told.pop()

@@ -1,0 +1,188 @@
+"""Representatives, standing, contracts, users, and accounts below accounts."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tipstaff.ledger.queries import entries_about
+from tipstaff.registry import operations, queries
+from tipstaff.registry.operations import NotAContact, UnknownKey
+from tipstaff.words import Acceptance, AccountUser, Representative, Standing
+
+from .conftest import BY, NOW, customer, day
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+FIRST = Representative(name="Night desk", email="night@example.net", language="de", timezone="Europe/Berlin")
+SECOND = Representative(name="Owner", email="owner@example.org", phone="+49 30 0000")
+
+
+def reached() -> str | None:
+    found = queries.get_customer("acct-1")
+    assert found is not None
+    return found.representative.email if found.representative else None
+
+
+def test_the_next_contact_is_written_to_when_letters_come_back():
+    operations.designate("acct-1", [FIRST, SECOND], **BY)
+    assert reached() == "night@example.net"
+    assert operations.note_bounce("Night@Example.net", why="550 no such user", **BY) == ("acct-1",)
+    assert operations.note_bounce("night@example.net", why="again", **BY) == ()
+    assert reached() == "owner@example.org"
+    operations.note_bounce("owner@example.org", why="550", **BY)
+    assert reached() is None
+    operations.note_reached("night@example.net", why="They answered.", **BY)
+    assert reached() == "night@example.net"
+    assert queries.representatives_of("acct-1")[0].verified_at == NOW
+    told = [e.what for e in entries_about("acct-1") if e.what.startswith("contact.")]
+    assert told == ["contact.bounced", "contact.bounced", "contact.verified"]
+
+
+def test_a_chain_is_kept_in_order_with_keys_and_languages():
+    keyed = replace(FIRST, openpgp_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n...", smime_certificate="")
+    operations.designate("acct-1", [keyed, SECOND], **BY)
+    assert queries.representatives_of("acct-1") == [keyed, SECOND]
+    operations.designate("acct-1", [SECOND, keyed], **BY)
+    assert queries.representatives_of("acct-1") == [SECOND, keyed]
+    operations.designate("acct-1", [], **BY)
+    assert reached() is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(FIRST, email="nobody"),
+        replace(FIRST, language="klingon language"),
+        replace(FIRST, timezone="Mars/Olympus"),
+        replace(FIRST, openpgp_key="my key"),
+        replace(FIRST, smime_certificate="my certificate"),
+    ],
+)
+def test_a_contact_that_can_not_work_is_refused(wrong):
+    with pytest.raises(NotAContact):
+        operations.designate("acct-1", [wrong], **BY)
+    with pytest.raises(NotAContact, match="twice"):
+        operations.designate("acct-1", [FIRST, replace(FIRST, name="The same")], **BY)
+
+
+def test_a_chain_comes_in_by_csv_and_keeps_what_only_we_know():
+    operations.import_csv(["key,name\n", "acct-5,Example\n"], source_name="c.csv", **BY)
+    text = "customer,email,place,name,language\nacct-5,b@example.net,2,B,en\nacct-5,a@example.net,1,A,de\n"
+    preview = operations.import_csv(text.splitlines(True), source_name="contacts.csv", **BY)
+    assert (preview.kind, preview.applied) == ("representatives", True)
+    assert [p.email for p in queries.representatives_of("acct-5")] == ["a@example.net", "b@example.net"]
+    operations.note_bounce("a@example.net", why="550", at=NOW, actor="worker")
+    again = operations.import_csv(text.splitlines(True), source_name="contacts.csv", **BY)
+    assert (again.changed, again.unchanged) == (0, 2)
+    found = queries.get_customer("acct-5")
+    assert found is not None
+    assert found.representative is not None
+    assert found.representative.email == "b@example.net"
+    bad = operations.import_csv(["customer,email\n", "acct-404,a@example.net\n"], source_name="x.csv", **BY)
+    assert bad.refused[0].why == "There is no customer acct-404."
+
+
+def test_a_customer_whose_letters_come_back_is_not_changed_by_the_same_file():
+    text = "key,name,representative_email\nacct-5,Example,a@example.net\n"
+    operations.import_csv(text.splitlines(True), source_name="c.csv", **BY)
+    operations.note_bounce("a@example.net", why="550", at=NOW, actor="worker")
+    again = operations.import_csv(text.splitlines(True), source_name="c.csv", **BY)
+    assert (again.unchanged, again.change) == (1, None)
+    assert queries.representatives_of("acct-5")[0].bounced_at == NOW
+
+
+def test_standing_is_known_at_every_time():
+    operations.set_standing("acct-1", Standing.SUSPENDED, since=day(10), why="Unpaid.", **BY)
+    operations.set_standing("acct-1", Standing.GOOD, since=day(12), why="Paid.", **BY)
+    operations.set_standing("acct-1", Standing.TERMINATED, since=day(40), why="Spam.", **BY)
+    operations.set_standing("acct-1", Standing.TERMINATED, since=day(50), why="Again.", **BY)
+
+    def then(number: float) -> str:
+        found = queries.standing_at("acct-1", at=day(number))
+        return found.standing if found else "unknown"
+
+    assert [then(n) for n in (-1, 0, 9.9, 10, 11.9, 12, 39, 40, 60)] == [
+        "unknown", "good", "good", "suspended", "suspended", "good", "good", "terminated", "terminated",
+    ]  # fmt: skip
+    found = queries.get_customer("acct-1")
+    assert found is not None
+    assert found.standing is Standing.TERMINATED
+    with pytest.raises(UnknownKey):
+        operations.set_standing("acct-404", Standing.GOOD, since=day(0), why="", **BY)
+
+
+def test_an_edition_accepted_is_the_last_one_by_then():
+    for edition, number in (("2025-01", 1), ("2026-01", 20)):
+        accepted = Acceptance(customer="acct-1", contract="K-7", edition=edition, accepted_at=day(number))
+        operations.accept_policy(accepted, **BY)
+        operations.accept_policy(accepted, **BY)
+    assert len(queries.acceptances_of("acct-1")) == 2
+    before, after = queries.edition_accepted("acct-1", at=day(10)), queries.edition_accepted("acct-1", at=day(30))
+    assert before is not None
+    assert after is not None
+    assert (before.edition, after.edition) == ("2025-01", "2026-01")
+    assert queries.edition_accepted("acct-1", at=day(0)) is None
+    text = ["customer,contract,edition,accepted_at\n", "acct-2,K-8,2026-01,2026-01-05\n"]
+    assert operations.import_csv(text, source_name="a.csv", **BY).added == 1
+    assert operations.import_csv(text, source_name="a.csv", **BY).unchanged == 1
+
+
+def test_those_who_use_an_account_are_its_users_and_hold_nothing():
+    operations.add_user(AccountUser(key="u-1", customer="acct-1", name="Robin"), **BY)
+    operations.add_user(AccountUser(key="u-1", customer="acct-1", name="Robin", email="r@example.net"), **BY)
+    assert [(u.key, u.email) for u in queries.users_of("acct-1")] == [("u-1", "r@example.net")]
+    text = ["key,customer,name\n", "u-2,acct-1,Sam\n", "u-3,acct-404,Kim\n"]
+    preview = operations.import_csv(text, source_name="u.csv", rest=True, **BY)
+    assert (preview.added, [r.line for r in preview.refused]) == (1, [3])
+
+
+def test_accounts_stand_below_accounts_to_any_depth():
+    above = "acct-9"
+    for depth in range(12):
+        key = f"deep-{depth}"
+        operations.add_customer(customer(key, reseller=above, is_reseller=True), **BY)
+        above = key
+    assert [c.key for c in queries.accounts_above("deep-3")] == ["deep-2", "deep-1", "deep-0", "acct-9"]
+    assert {c.key for c in queries.accounts_below("acct-9")} == {"acct-3", *(f"deep-{n}" for n in range(12))}
+    assert queries.accounts_below("deep-11") == []
+
+
+# --- the good rows of a file with bad ones
+
+
+def test_the_rest_of_a_file_is_taken_in_and_it_can_be_begun_again():
+    text = "tier,kind,prefix,held_from,customer\n" + "".join(
+        f"customer,static,198.51.100.{n},2026-01-01,acct-{'404' if n == 7 else '1'}\n" for n in range(20)
+    )
+    text += "customer,static,198.51.100.3,2026-02-01,acct-2\ncustomer,static,198.51.100.999,2026-01-01,acct-1\n"
+    preview = operations.import_csv(text.splitlines(True), source_name="h.csv", rest=True, **BY)
+    assert (preview.applied, preview.added) == (True, 19)
+    assert [r.line for r in preview.refused] == [9, 22, 23]
+    assert len(queries.holdings_of("acct-1", at=NOW)) == 19
+    again = operations.import_csv(text.splitlines(True), source_name="h.csv", rest=True, **BY)
+    assert (again.added, again.unchanged, len(again.refused), again.change) == (0, 19, 3, None)
+
+
+def test_a_long_file_goes_in_piece_by_piece_and_a_crash_loses_no_piece(monkeypatch):
+    from tipstaff.registry import taking_in
+
+    monkeypatch.setattr(taking_in, "PIECE_ROWS", 10)
+    header = "tier,kind,prefix,held_from,customer\n"
+    rows = [f"customer,static,198.51.100.{n},2026-01-01,acct-1\n" for n in range(35)]
+
+    def cut_off():
+        yield header
+        yield from rows[:25]
+        raise OSError("the file went away")
+
+    with pytest.raises(OSError, match="went away"):
+        operations.import_csv(cut_off(), source_name="h.csv", rest=True, **BY)
+    assert len(queries.holdings_of("acct-1", at=NOW)) == 20
+    whole = operations.import_csv([header, *rows], source_name="h.csv", rest=True, **BY)
+    assert (whole.rows, whole.added, whole.unchanged) == (35, 15, 20)
+    assert [r.line for r in whole.refused] == []
+    later = {"at": NOW + timedelta(hours=1), "actor": "lena"}
+    for key in reversed((whole.change or "").split()):
+        operations.undo(key, why="", **later)
+    assert len(queries.holdings_of("acct-1", at=NOW)) == 20

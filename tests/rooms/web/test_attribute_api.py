@@ -1,0 +1,29 @@
+"""Who held what, asked by a program."""
+
+from django.test import Client
+
+from tipstaff.words import Role
+
+ASKED = [
+    {"address": "203.0.113.77", "at": "2026-05-03T12:00:00Z"},
+    {"address": "nonsense"},
+    {"address": "198.51.100.20", "port": 70000},
+]
+
+
+def test_many_are_answered_in_order_and_bad_ones_have_their_error(day, log_in):
+    answer = log_in(Role.ANALYST).post("/api/attribute", ASKED, content_type="application/json")
+    assert answer.status_code == 200
+    first, second, third = answer.json()
+    assert first["grade"] in ("CONFIRMED", "NONE")
+    assert isinstance(first["proof"], list)
+    assert second == {"error": "'nonsense' is not an IPv4 or IPv6 address"}
+    assert "70000" in third["error"]
+
+
+def test_only_the_desk_may_ask_and_not_for_too_many(day, log_in):
+    assert Client().post("/api/attribute", ASKED, content_type="application/json").status_code == 401
+    administrator = log_in(Role.ADMINISTRATOR)
+    assert administrator.post("/api/attribute", ASKED, content_type="application/json").status_code == 403
+    many = [{"address": "192.0.2.1"}] * 501
+    assert log_in(Role.ANALYST).post("/api/attribute", many, content_type="application/json").status_code == 413

@@ -1,0 +1,170 @@
+"""The registry's pages: what people see, do and undo there, and who may."""
+
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from tipstaff.registry import queries
+from tipstaff.web.console.registry import ACTIONS
+from tipstaff.words import ListKind, Role, Standing
+
+LogIn = Callable[..., Client]
+
+
+@pytest.fixture
+def desk(day: ModuleType, log_in: LogIn) -> Client:
+    return log_in(Role.LEAD, name="lena")
+
+
+def page(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def post(client: Client, path: str, **form: str) -> str:
+    answer = client.post(path, form, follow=True)
+    assert answer.status_code == 200, path
+    return answer.content.decode()
+
+
+ACCOUNT = "/console/customers/acct-1002"
+
+
+def test_customers_are_found_by_standing_and_by_word(desk):
+    shown = page(desk, "/console/customers?standing=terminated")
+    assert "Specimen Architects" in shown
+    assert "Example Bakery" not in shown
+    assert "Example Bakery" in page(desk, "/console/customers?find=bakery")
+    assert "Nobody fits" in page(desk, "/console/customers?find=no%20such")
+
+
+def test_a_page_shows_what_was_held_as_a_picture_and_as_a_table(desk):
+    shown = page(desk, ACCOUNT)
+    assert "<svg" in shown
+    assert "192.0.2.16/29" in shown
+    assert "Letters go to" in shown
+
+
+def test_a_customer_is_added_vetted_and_changed(desk):
+    form = {"key": "new-1", "name": "Specimen Architects Ltd", "phone": "+49 30 000000", "country": "DE"}
+    shown = post(desk, "/console/customers/add", **form)
+    assert "new-1 is added." in shown
+    assert "admission waits" in shown
+    assert "acct-1005, Specimen Architects, was terminated on" in shown
+    assert "is there already." in post(desk, "/console/customers/add", **form)
+    shown = post(desk, "/console/customers/new-1/save", name="Renamed Ltd", country="Germany")
+    assert "A country is two letters" in shown
+    assert "new-1 is saved." in post(desk, "/console/customers/new-1/save", name="Renamed Ltd")
+    found = queries.get_customer("new-1")
+    assert found is not None
+    assert found.name == "Renamed Ltd"
+
+
+def test_an_admission_is_decided_with_a_reason(desk):
+    from tipstaff.procedures.admission import load_list
+    from tipstaff.wiring import now
+
+    load_list(ListKind.ALIASES, ["Spam Works; Sample Dental Practice\n"], file_name="a.txt", at=now(), actor="lena")
+    shown = page(desk, "/console/admissions")
+    assert "an alias of Spam Works" in shown
+    assert "Customers to admit" in page(desk, "/console/inbox")
+    (asked,) = queries.list_admissions(customer="acct-1002")
+    path = f"/console/admissions/{asked.key}/decide"
+    assert "decided with the reason in words" in post(desk, path, do="refuse", why=" ")
+    assert "is accepted" in post(desk, path, do="accept", why="A dentist; I called them.")
+    assert "A dentist; I called them." in page(desk, ACCOUNT)
+
+
+def test_representatives_standing_services_and_holdings_are_changed_and_undone(desk):
+    shown = post(
+        desk, f"{ACCOUNT}/contacts", email_1="night@example.net", name_1="Night", language_1="de",
+        email_2="owner@example.org",
+    )  # fmt: skip
+    assert "The representatives are saved." in shown
+    assert "letters come back since" in post(desk, f"{ACCOUNT}/reached", email="night@example.net", do="bounced")
+    found = queries.get_customer("acct-1002")
+    assert found is not None
+    assert found.representative is not None
+    assert found.representative.email == "owner@example.org"
+    assert "is verified" in post(desk, f"{ACCOUNT}/reached", email="night@example.net", do="reached")
+    assert "needs its reason" in post(desk, f"{ACCOUNT}/standing", standing="suspended")
+    assert "is suspended." in post(desk, f"{ACCOUNT}/standing", standing="suspended", why="Unpaid.")
+    last = queries.changes_of("acct-1002")[0]
+    assert "needs its reason" in post(desk, f"/console/changes/{last.key}/undo")
+    shown = post(desk, f"/console/changes/{last.key}/undo", why="The wrong one.", about="acct-1002")
+    assert f"{last.key} is undone by" in shown
+    found = queries.get_customer("acct-1002")
+    assert found is not None
+    assert found.standing is Standing.GOOD
+    assert "undone by" in page(desk, "/console/changes")
+    told = page(desk, "/console/record?about=acct-1002")
+    assert f"{last.key} was taken back by CH-" in told
+    assert "Suspended since" in told
+    assert "svc-new is saved." in post(desk, f"{ACCOUNT}/service", key="svc-new", kind="hosting")
+    assert "overlaps" in post(desk, f"{ACCOUNT}/hold", prefix="192.0.2.8/30", kind="static")
+    assert "holds 192.0.2.4/30." in post(desk, f"{ACCOUNT}/hold", prefix="192.0.2.4/30", kind="static")
+    assert "holds vlan 100." in post(desk, f"{ACCOUNT}/resource", kind="vlan", name="100", scope="sw-1")
+    (vlan,) = queries.resources_of("acct-1002")
+    assert "It has its end." in post(
+        desk, f"{ACCOUNT}/end", what="resource", number=str(vlan.key), until="2099-01-01 12:00"
+    )
+    assert "not held by this customer" in post(desk, f"{ACCOUNT}/end", what="holding", number="1")
+    edition = page(desk, ACCOUNT).partition("<option>")[2].partition("<")[0]
+    assert "accepted edition" in post(desk, f"{ACCOUNT}/accept", edition=edition, contract="K-7")
+    assert "no such edition" in post(desk, f"{ACCOUNT}/accept", edition="1999-01", contract="K-7")
+
+
+def test_a_file_shows_what_it_would_change_before_it_does(desk):
+    text = "tier,kind,prefix,held_from,customer\ncustomer,static,192.0.2.4/30,2026-05-01,acct-1002\n"
+    text += "customer,static,192.0.2.8/30,2026-05-01,acct-1002\n"
+    text += "customer,static,192.0.2.0/30,2026-05-01,acct-404\n"
+    shown = page_of(desk.post("/console/import", {"file": SimpleUploadedFile("plan.csv", text.encode())}))
+    assert "What plan.csv would change" in shown
+    assert "Nothing is taken in while a row is refused" in shown
+    assert "There is no customer acct-404." in shown
+    sure = {"text": text, "name": "plan.csv", "do": "take"}
+    assert "Nothing is taken in" in page_of(desk.post("/console/import", sure))
+    assert not [h for h in queries.all_holdings_of("acct-1002") if str(h.prefix) == "192.0.2.4/30"]
+    good = desk.post("/console/import", {"text": text, "name": "plan.csv", "rest": "on"})
+    assert "A person has set these otherwise, and that stands" in page_of(good)
+    assert "1 new, 0 changed, 0 unchanged, 1 refused, 1 kept" in post(desk, "/console/import", **sure, rest="on")
+    assert [h for h in queries.all_holdings_of("acct-1002") if str(h.prefix) == "192.0.2.4/30"]
+    assert "Choose a file first." in page_of(desk.post("/console/import", {}))
+    wrong = SimpleUploadedFile("plan.csv", b"\xff\xfe")
+    assert "is not UTF-8 text" in page_of(desk.post("/console/import", {"file": wrong}))
+    large = SimpleUploadedFile("plan.csv", b"x" * 1_000_001)
+    assert "at most 1 MB" in page_of(desk.post("/console/import", {"file": large}))
+
+
+def page_of(answer) -> str:
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("role", [Role.COUNSEL, Role.ADMINISTRATOR])
+def test_who_may_not_keep_the_registry_changes_nothing(day, log_in, role):
+    client, before = log_in(role), len(queries.list_changes())
+    paths = [f"{ACCOUNT}/{action}" for action in ACTIONS] + [
+        "/console/customers/add",
+        "/console/changes/CH-1/undo",
+        "/console/import",
+    ]
+    assert {client.post(path).status_code for path in paths} == {403}
+    assert len(queries.list_changes()) == before
+
+
+def test_what_does_not_exist_is_not_found(desk):
+    assert desk.get("/console/customers/nobody").status_code == 404
+    assert desk.get("/console/customers/%00").status_code == 404
+    assert desk.post("/console/customers/%00/save").status_code == 404
+    assert desk.get("/console/customers?find=%00&page=99999999").status_code == 200
+    assert desk.get("/console/changes?before=abc").status_code == 200
+    assert "decided" in post(desk, "/console/admissions/AD-%00/decide", do="accept", why="x")
+    assert desk.post("/console/changes/%00/undo", {"why": "x"}).status_code == 303
+    assert desk.post("/console/customers/nobody/save").status_code == 404
+    assert desk.post(f"{ACCOUNT}/explode").status_code == 404
+    assert "there is no change" in post(desk, "/console/changes/CH-999999/undo", why="x").lower()
