@@ -1,6 +1,5 @@
 """What is always a person's, and whose go-ahead counts. No edition can give these to a clock."""
 
-from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from tipstaff.words import DOUBTS, EvidenceGrade, Fact, Role, Trust
@@ -18,11 +17,6 @@ _NOBODY = frozenset({Role.SYSTEM, Role.CUSTOMER, Role.ADMINISTRATOR})
 
 OVERTURNED_MIN = 3
 """Fewer reports that turned out wrong say nothing about a reporter."""
-
-
-def is_speech(rows: Iterable[int]) -> bool:
-    """Whether a clause on these rows of the policy turns on what somebody said."""
-    return not SPEECH_ROWS.isdisjoint(rows)
 
 
 def decided_by(role: Role | None) -> Role | None:

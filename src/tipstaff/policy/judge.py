@@ -25,7 +25,7 @@ from tipstaff.words import (
 )
 
 from .clauses import Clause, Edition, Opens, PortOf
-from .deciding import IDENTITY_ROWS, decided_by, doubted, is_speech, weighed_trust
+from .deciding import IDENTITY_ROWS, SPEECH_ROWS, decided_by, doubted, weighed_trust
 from .explain import why_case, why_no_case
 from .strikes import Escalation
 
@@ -88,7 +88,6 @@ def judge(
             allegation,
             clause,
             edition=edition,
-            named_by_person=cited is not None,
             in_force_seconds=(received_at - edition.effective_at).total_seconds(),
             oldest_seconds=oldest_seconds,
         ),
@@ -103,13 +102,7 @@ def judge(
 
 
 def _why_person(
-    allegation: Allegation,
-    clause: Clause,
-    *,
-    edition: Edition,
-    named_by_person: bool,
-    in_force_seconds: float,
-    oldest_seconds: float,
+    allegation: Allegation, clause: Clause, *, edition: Edition, in_force_seconds: float, oldest_seconds: float
 ) -> Reason | None:
     """Why a person must decide although the holder and the clause are known; None where nothing speaks for it."""
     if oldest_seconds > in_force_seconds:
@@ -118,8 +111,7 @@ def _why_person(
         return Reason.READER_UNSURE
     if clause.opens is Opens.PERSON:
         return Reason.COUNSEL_MUST_DECIDE
-    # Who names such a clause has judged what was said; a type of report has not.
-    return Reason.SPEECH if is_speech(clause.rows) and not named_by_person else None
+    return None if SPEECH_ROWS.isdisjoint(clause.rows) else Reason.SPEECH
 
 
 def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated: bool) -> Verdict:
@@ -310,8 +302,6 @@ def _decides(
         return named
     if why_person is not None:
         return _DECIDERS[why_person]
-    if is_speech(clause.rows):
-        return Role.COUNSEL
     return Role.ANALYST if doubted(trusted) else None
 
 

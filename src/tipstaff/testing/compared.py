@@ -218,7 +218,7 @@ def _notices(case: Case, theirs: Sequence[Played]) -> int:
     letters = 0
     for played in sorted(theirs, key=lambda p: p.told.at):
         places = {
-            i.source or i.url or i.domain
+            i.url or i.source or i.domain
             for n, i in enumerate(played.told.expected.incidents)
             if played.cases.get(n) == case.key
         }

@@ -1,5 +1,6 @@
 """Conditions of clauses: compiled once, true or not, and never a surprise."""
 
+import shutil
 import threading
 from ipaddress import ip_address
 from pathlib import Path
@@ -66,6 +67,7 @@ def test_a_report_leads_to_a_clause_with_a_condition_only_where_it_holds(tmp_pat
     (copy / SPAM).rename(other)
     (copy / SPAM).write_bytes((Path(__file__).parents[3] / SHIPPED_SPAM).read_bytes())
     other.rename(copy / "clauses" / other.name)
+    shutil.rmtree(copy / "locales")  # The clause is new: no translation has it.
     edition = load_edition(copy)
     spam = Allegation(type="messaging/spam", source=ip_address("192.0.2.10"))
     with_port = Allegation(type="messaging/spam", source=ip_address("192.0.2.10"), target_port=587)

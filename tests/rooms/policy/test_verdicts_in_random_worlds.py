@@ -14,7 +14,7 @@ from tests.rooms.policy import worlds
 from tests.rooms.policy.worlds import NOW, Asked
 from tipstaff.policy.canonical import verdict_digest
 from tipstaff.policy.clauses import ClauseKind, Opens
-from tipstaff.policy.deciding import DESK, IDENTITY_ROWS, is_speech, may_decide, weighed_trust
+from tipstaff.policy.deciding import DESK, IDENTITY_ROWS, SPEECH_ROWS, may_decide, weighed_trust
 from tipstaff.policy.judge import PROBABLE_DEGREE_MAX, judge
 from tipstaff.policy.strikes import count
 from tipstaff.words import (
@@ -92,17 +92,17 @@ def test_no_case_opens_under_an_edition_that_was_not_surely_in_force(asked: Aske
             assert since >= moment.error_seconds - 1e-3
 
 
-@given(worlds.questions(attributed=worlds.named, on_clause=True), st.booleans())
+@given(worlds.questions(attributed=worlds.named, on_clause=True))
 @whatever
-def test_what_is_said_is_judged_by_a_person_and_so_is_who_somebody_is(asked: Asked, named: bool) -> None:
-    verdict = answered(asked) if named else answered(asked, cited=None)
-    clause = asked.edition.clause_named(verdict.clause or (asked.cited if named else None) or "")
+def test_what_is_said_is_judged_by_a_person_and_so_is_who_somebody_is(asked: Asked) -> None:
+    verdict = answered(asked)
+    clause = asked.edition.clause_named(verdict.clause or asked.cited or "")
     if clause is None:
         return
-    if is_speech(clause.rows) and verdict.ladder:
-        assert verdict.decides is not None, "no clock takes a measure on what was said"
-        if not named:
-            assert verdict.disposition is Disposition.PERSON
+    if not SPEECH_ROWS.isdisjoint(clause.rows):
+        assert verdict.disposition is not Disposition.OPEN_CASE
+        if verdict.ladder:
+            assert verdict.decides is not None, "no clock takes a measure on what was said"
     if not clause.judged:
         assert verdict.disposition is not Disposition.OPEN_CASE
         if verdict.reason is Reason.NO_CLAUSE and not IDENTITY_ROWS.isdisjoint(clause.rows):

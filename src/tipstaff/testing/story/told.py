@@ -93,7 +93,8 @@ class Expected:
     def answers(self) -> tuple[LetterKind, ...]:
         """What its sender is told at once; how it ended is told besides."""
         kind = _ANSWERS.get(self.report_outcome)
-        return (kind,) if kind is not None and self.answered else ()
+        hostile = self.reason is ReadingReason.HOSTILE_FORM
+        return (kind,) if kind is not None and self.answered and not hostile else ()
 
     @property
     def clause(self) -> str | None:
