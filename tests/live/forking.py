@@ -16,13 +16,16 @@ def main() -> None:
     from tipstaff.cli.base import start_django
 
     start_django()
+    from django.db import connections
+
     from tipstaff import wiring
     from tipstaff.cli.main import app
     from tipstaff.wiring import enforcer, jobs, processes  # noqa: F401 - imported for the forks to have
 
     wiring.make_keys()
     wiring.parsers()
-    wiring.editions()
+    wiring.installed_editions()
+    connections.close_all()  # No two processes may speak over one connection.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel reaps who was killed.
     own = os.getpid()
     print("ready", flush=True)

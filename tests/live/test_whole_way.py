@@ -32,8 +32,8 @@ def picture(page: Page, name: str) -> None:
 
 
 def first_link(desk: Desk) -> str:
-    """What `tipstaff login-link` prints."""
-    return run_python("-m", "tipstaff", "login-link", "ana", environment=desk.environment("person")).strip()
+    """What `tipstaff login-link --new` prints."""
+    return run_python("-m", "tipstaff", "login-link", "--new", "ana", environment=desk.environment("person")).strip()
 
 
 def test_a_person_watches_one_complaint_from_the_mailbox_to_a_lifted_measure(

@@ -13,6 +13,7 @@ from tipstaff.procedures import casework
 from tipstaff.procedures.casework import ProposalLapsed
 from tipstaff.procedures.complaint import weigh_allegation
 from tipstaff.procedures.suspension import NotYourDecision
+from tipstaff.procedures.trust import Belief
 from tipstaff.words import (
     Answer,
     Case,
@@ -26,7 +27,6 @@ from tipstaff.words import (
     MeasureState,
     NoticePosture,
     Role,
-    Trust,
 )
 
 pytestmark = pytest.mark.django_db
@@ -251,9 +251,10 @@ def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(office:
     report = office.complain(ADDRESS, at=NOON)
     allegation = report.incidents[0].allegation
     plain = weigh_allegation(allegation, received_at=NOON, desk=office.desk, at=NOON)
-    doubted = weigh_allegation(
-        allegation, received_at=NOON, desk=office.desk, at=NOON, trust=Trust(evidence=EvidenceGrade.SPOOFABLE)
-    )
+    belief = Belief(report, desk=office.desk)
+    datagrams = dataclasses.replace(allegation, protocol="udp")
+    doubted = weigh_allegation(datagrams, received_at=NOON, desk=office.desk, at=NOON, belief=belief)
+    assert doubted.trust.evidence is EvidenceGrade.SPOOFABLE
     assert plain.verdict.decides is None
     assert doubted.verdict.decides is Role.ANALYST
     assert doubted.verdict.disposition is plain.verdict.disposition

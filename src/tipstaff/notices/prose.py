@@ -255,8 +255,11 @@ def _wrap_wide(text: str, *, first: str, then: str) -> str:
     units: list[str] = []
     for unit in re.findall(r"\s+|[^\s]", text):
         last = units[-1] if units else ""
-        narrow = bool(last) and not last.isspace() and not _is_wide(last[-1]) and not _is_wide(unit)
-        if last and not unit.isspace() and (narrow or unit in _NEVER_FIRST or last[-1] in _NEVER_LAST):
+        if not last or unit.isspace():
+            units.append(unit)
+            continue
+        narrow = not last.isspace() and not _is_wide(last[-1]) and not _is_wide(unit)
+        if narrow or unit in _NEVER_FIRST or last[-1] in _NEVER_LAST:
             units[-1] += unit
         else:
             units.append(unit)

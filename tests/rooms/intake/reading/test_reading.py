@@ -32,6 +32,26 @@ def test_a_letter_of_ours_that_comes_back_is_set_aside() -> None:
     assert read(marked).reason is ReadingReason.OWN_LETTER
 
 
+def test_a_form_of_ours_that_comes_back_accuses_nobody() -> None:
+    """A notice carries the report as XARF; a delivery report returns it, and a customer's answer may."""
+    facts = {
+        "xarf_version": "4.2.0",
+        "report_id": "5d0b0a39-3a1c-4b0e-9a55-3f5f1e2c7a11",
+        "timestamp": "2026-03-10T10:00:00Z",
+        "reporter": {"org": "Operator", "contact": "abuse@example.net", "domain": "example.net"},
+        "sender": {"org": "Operator", "contact": "abuse@example.net", "domain": "example.net"},
+        "source_identifier": "192.0.2.7",
+        "category": "connection",
+        "type": "login_attack",
+        "evidence_source": "third_party_report",
+    }
+    kind, name = "application/json", "C-000001-1.xarf.json"
+    answer = with_files("Please see the file.", (kind, name, json.dumps(facts).encode()))
+    assert read(answer, own=("ABUSE@example.net",)).parser != "xarf"
+    theirs = json.dumps(facts).replace("example.net", "example.org").encode()
+    assert read(with_files("Please see the file.", (kind, name, theirs)), own=("abuse@example.net",)).parser == "xarf"
+
+
 def test_a_complaint_that_quotes_our_letter_is_no_letter_of_ours() -> None:
     quoting = letter(f"{BRUTE_FORCE}\n\n> X-Tipstaff-Letter: L-000001\n> From: abuse@example.net\n")
     assert read(quoting, own=("abuse@example.net",)).outcome is COMPLAINT
