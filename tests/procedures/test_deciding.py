@@ -13,6 +13,7 @@ from tipstaff.procedures import casework
 from tipstaff.procedures.casework import ProposalLapsed
 from tipstaff.procedures.complaint import weigh_allegation
 from tipstaff.procedures.suspension import NotYourDecision
+from tipstaff.procedures.trust import Belief
 from tipstaff.words import (
     Answer,
     Case,
@@ -247,13 +248,15 @@ def test_from_the_third_strike_on_a_lead_decides_on_any_measure(office: Office) 
     assert [m.degree for m in office.measures(case)] == [Degree.BLOCK]
 
 
-def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(office: Office) -> None:
+def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     report = office.complain(ADDRESS, at=NOON)
     allegation = report.incidents[0].allegation
     plain = weigh_allegation(allegation, received_at=NOON, desk=office.desk, at=NOON)
-    doubted = weigh_allegation(
-        allegation, received_at=NOON, desk=office.desk, at=NOON, trust=Trust(evidence=EvidenceGrade.SPOOFABLE)
-    )
+    monkeypatch.setattr(Belief, "trust", lambda self, allegation, *, customer: Trust(evidence=EvidenceGrade.SPOOFABLE))
+    belief = Belief(report, desk=office.desk)
+    doubted = weigh_allegation(allegation, received_at=NOON, desk=office.desk, at=NOON, belief=belief)
     assert plain.verdict.decides is None
     assert doubted.verdict.decides is Role.ANALYST
     assert doubted.verdict.disposition is plain.verdict.disposition

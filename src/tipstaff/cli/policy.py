@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tipstaff.cli import editions, replay
+from tipstaff.cli import editions, explain, replay
 from tipstaff.cli.base import read_settings
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline
@@ -24,6 +24,7 @@ app = typer.Typer(help="Show and check editions of the acceptable use policy.", 
 
 app.command()(replay.replay)
 app.command()(replay.shadow)
+app.command()(explain.explain)
 
 _EditionOption = Annotated[Path | None, typer.Option("--edition", help="An edition's folder; else the newest in use.")]
 

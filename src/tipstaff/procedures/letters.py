@@ -10,6 +10,8 @@ from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
 from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
+from tipstaff.notices.compose import language_for
+from tipstaff.notices.letters import FALLBACK
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
 from tipstaff.policy import Edition
@@ -18,6 +20,7 @@ from tipstaff.words import (
     AttributionReason,
     Case,
     Customer,
+    Incident,
     LetterKind,
     LetterState,
     Measure,
@@ -28,6 +31,7 @@ from tipstaff.words import (
 )
 
 from .desk import Desk
+from .reasons import reasons_for_customer
 
 ANSWER_SHARE_WITHIN = timedelta(days=5)
 """By when a complainant is told that they will hear again."""
@@ -62,7 +66,7 @@ def tell_customer(
         record("letter.nobody_to_tell", at=at, actor=actor, about=[case.key, customer.key], kind=kind)
         return None
     facts = _customer_facts(
-        case, customer, desk=desk, at=at, actor=actor, measure=measure, only=incidents, more=more or {}
+        kind, case, customer, desk=desk, at=at, actor=actor, measure=measure, only=incidents, more=more or {}
     )
     draft = compose(kind, facts=facts)
     key = queue_letter(
@@ -151,6 +155,7 @@ def edition_named(desk: Desk, id: str) -> Edition:
 
 
 def _customer_facts(
+    kind: LetterKind,
     case: Case,
     customer: Customer,
     *,
@@ -166,7 +171,8 @@ def _customer_facts(
     edition = edition_named(desk, case.edition)
     wording = edition.wording(case.clause, language=representative.language)
     reports = reports_of_case(case.key)
-    allegations = [i.allegation for r in reports for i in r.incidents if only is None or i.key in only]
+    incidents = [i for r in reports for i in r.incidents if only is None or i.key in only]
+    allegations = [i.allegation for i in incidents]
     places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
@@ -185,8 +191,9 @@ def _customer_facts(
         "type": case.type,
         "resource": places[0],
         "further": tuple(places[1:]),
-        "held": _held(case, [i.key for r in reports for i in r.incidents if only is None or i.key in only]),
+        "held": _held(case, [i.key for i in incidents]),
         "explanation": case.explanation,
+        "reasons": _reasons(kind, case, incidents, language=representative.language, desk=desk),
         "clause": case.clause,
         "clause_title": wording.title,
         "clause_text": wording.text,
@@ -207,6 +214,14 @@ def _customer_facts(
             "evidence": redact(first.excerpt, hide=hide, keep=_kept(first)),
         }
     return LetterFacts(**{**facts, **more})
+
+
+def _reasons(kind: LetterKind, case: Case, incidents: list[Incident], *, language: str, desk: Desk) -> tuple[str, ...]:
+    """Why it was decided so, for the letter that says it. The sentences are English; where a letter is written in
+    another language, the case's one sentence stands."""
+    if kind is not LetterKind.NOTICE or language_for(kind, wanted=language) != FALLBACK:
+        return ()
+    return reasons_for_customer(case, incidents=incidents, desk=desk)
 
 
 def _held(case: Case, incidents: list[str]) -> tuple[Held, ...]:
