@@ -255,7 +255,7 @@ def _on_clause(
                 (Fact.STRIKES if repeated else Fact.NONE_BEFORE, str(lifetime.days), True),
                 (Fact.ESCALATED, str(step.strikes) if step else "", step is not None),
                 (Fact.SHORTER_TIME, "", shorter),
-                (Fact.TIME_TO_ANSWER, _hours(answer_within), answer_within is not None),
+                (Fact.TIME_TO_ANSWER, _time(clause, answer_within), answer_within is not None),
                 (Fact.STATUTE, clause.answer_source, bool(clause.answer_source)),
                 *((fact, "", True) for fact in trusted),
                 (Fact.PERSON_DECIDES, str(decides), decides is not None),
@@ -276,8 +276,8 @@ _NOTICES = {
 }
 
 
-def _hours(time: timedelta | None) -> str:
-    return "" if time is None else f"{time.total_seconds() / 3600:g}"
+def _time(clause: Clause, within: timedelta | None) -> str:
+    return "" if within is None else clause.time_said(within).removesuffix(" hours")
 
 
 def _answer_within(clause: Clause, *, repeated: bool, step: Escalation | None) -> timedelta | None:

@@ -1,6 +1,7 @@
 """What people at the desk decide. Each act names who did it, and a view that is out of date is refused."""
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
@@ -15,6 +16,7 @@ from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
 
+from .answer_clock import answer_due
 from .complaint import tell_untold
 from .desk import Desk
 from .letters import edition_named, tell_customer, warned_by
@@ -83,7 +85,7 @@ def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk
         customer = get_customer(case.customer)
         # The new time to answer runs from the moment the reminder is handed over, as the first one did.
         reachable = customer is not None and customer.representative is not None
-        due = None if reachable else at + case.answer_within
+        due = None if reachable else answer_due(case, told_at=at, desk=desk)
         case = cases.move_case(key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, version=version, due_at=due)
         if customer is not None:
             tell_customer(
@@ -194,5 +196,5 @@ def take_letter_as_sent(key: str, *, why: str, desk: Desk, at: datetime, actor: 
         letter = get_letter(key)
         if letter is not None:
             hold_case_of(letter)
-        take_as_sent(key, at=at, actor=actor, why=why, on_sent=start_clock_of)
+        take_as_sent(key, at=at, actor=actor, why=why, on_sent=partial(start_clock_of, desk=desk))
     desk.enqueue("letters", "all")

@@ -30,6 +30,7 @@ from tipstaff.words import (
     SourceKind,
 )
 
+from .answer_clock import answer_due
 from .desk import Desk
 from .reasons import reasons_for_customer
 
@@ -199,7 +200,7 @@ def _customer_facts(
         "clause_text": wording.text,
         "edition": case.edition,
         "what_to_do": wording.steps_for(case.type),
-        "answer_by": _answer_by(case, fresh=only is not None, at=at),
+        "answer_by": _answer_by(case, fresh=only is not None, desk=desk, at=at),
         "measure": measure,
         "source_kind": _source_kind(reports),
         "automated": actor == "worker",
@@ -249,10 +250,9 @@ def _held(case: Case, incidents: list[str]) -> tuple[Held, ...]:
 HELD_LOOKED_AT, HELD_SHOWN = 50, 5
 
 
-def _answer_by(case: Case, *, fresh: bool, at: datetime) -> datetime:
+def _answer_by(case: Case, *, fresh: bool, desk: Desk, at: datetime) -> datetime:
     """When the time to answer ends; for what is named for the first time it begins now."""
-    within = at + case.answer_within
-    return within if fresh or case.due_at is None else case.due_at
+    return answer_due(case, told_at=at, desk=desk) if fresh or case.due_at is None else case.due_at
 
 
 _KINDS = {

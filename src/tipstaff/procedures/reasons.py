@@ -10,7 +10,7 @@ from tipstaff.cases.queries import get_case
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.ledger.queries import latest_about
 from tipstaff.policy import Edition
-from tipstaff.policy.explain import Audience, explain
+from tipstaff.policy.explain import Audience, explain, time_of
 from tipstaff.policy.past import question_again
 from tipstaff.policy.replay import ask_again, treatment_digest, treatment_of
 from tipstaff.words import (
@@ -59,7 +59,7 @@ def reasons_for_customer(case: Case, *, incidents: Sequence[Incident], desk: Des
         if found is None or (found[0].clause, found[0].edition) != (case.clause, case.edition):
             return ()
         verdict, edition = found
-        said.append(_texts(_as_it_stands(verdict, case), edition, to=Audience.CUSTOMER))
+        said.append(_texts(_as_it_stands(verdict, case, edition), edition, to=Audience.CUSTOMER))
     return tuple(text for text in said[0] if all(text in each for each in said))
 
 
@@ -76,7 +76,7 @@ def reasons_for_complainant(report: Report, *, desk: Desk) -> dict[str, tuple[st
             continue
         verdict, edition = found
         if case is not None:
-            verdict = _as_it_stands(verdict, case)
+            verdict = _as_it_stands(verdict, case, edition)
         waits = incident.outcome is ReportOutcome.WITH_A_PERSON or (case and case.state is CaseState.WAITING_PERSON)
         if waits and verdict.disposition is Disposition.OPEN_CASE:
             # The judge opened a case; the registry, or a colleague, left it to a person.
@@ -163,13 +163,13 @@ def _ladder(detail: Mapping[str, Any], incident: Incident, edition: Edition) -> 
     return again.ladder if treatment_digest(treatment_of(again)) == question.verdict else ()
 
 
-def _as_it_stands(verdict: Verdict, case: Case) -> Verdict:
+def _as_it_stands(verdict: Verdict, case: Case, edition: Edition) -> Verdict:
     """Without what the case has left behind since, or never took from this verdict."""
     gone: set[Fact] = set()
     facts = {basis.fact: basis.value for basis in verdict.basis}
-    hours = facts.get(Fact.TIME_TO_ANSWER)
-    same_time = hours is not None and float(hours) * 3600 == case.answer_within.total_seconds()
-    if not same_time or case.state not in _BEFORE_AN_ANSWER:
+    clause = edition.clause_named(verdict.clause or "")
+    time = clause.time_said(case.answer_within) if clause is not None else ""
+    if time_of(facts.get(Fact.TIME_TO_ANSWER, "")) != time or case.state not in _BEFORE_AN_ANSWER:
         gone |= {Fact.TIME_TO_ANSWER, Fact.SHORTER_TIME, Fact.STATUTE}
     if case.decides is not None:
         gone.add(Fact.PERSON_FROM)

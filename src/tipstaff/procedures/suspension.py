@@ -40,6 +40,7 @@ from tipstaff.words import (
     Urgency,
 )
 
+from .answer_clock import answer_due
 from .desk import Desk
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
 from .trust import was_flooded
@@ -107,7 +108,9 @@ def _plan_what_came_later(key: str, *, desk: Desk, at: datetime) -> None:
     """An address that was reported, and told, while a measure on another one was in force already."""
     case = lock_case(key)
     taken = {m.notice for m in measures_of_case(key)}
-    later = {n for n, sent in notices_sent(key).items() if n not in taken and sent + case.answer_within <= at}
+    later = {
+        n for n, sent in notices_sent(key).items() if n not in taken and answer_due(case, told_at=sent, desk=desk) <= at
+    }
     if later & {letter for letter in told_incidents(key).values() if letter}:
         plan_for(key, desk=desk, at=at, actor="worker")
 
@@ -129,7 +132,8 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
     why_not: list[str] = []
     covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED}
     for allegation, letter in told_resources(case):
-        notice = letter if letter in sent and sent[letter] + case.answer_within <= at else None
+        answered_by = answer_due(case, told_at=sent[letter], desk=desk) if letter in sent else None
+        notice = letter if answered_by is not None and answered_by <= at else None
         if notice is None and urgency is None:
             continue
         if allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at):

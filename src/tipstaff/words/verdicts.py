@@ -141,7 +141,7 @@ class Fact(enum.StrEnum):
     SHORTER_TIME = "shorter_time"
     """The time to answer is shorter than for a first report."""
     TIME_TO_ANSWER = "time_to_answer"
-    """How long the holder has; the value is in hours."""
+    """How long the holder has; the value is in hours where it is a number alone, else such as `3 business days`."""
     STATUTE = "statute"
     """The time to answer is a statute's; the value is its source."""
     PERSON_DECIDES = "person_decides"
