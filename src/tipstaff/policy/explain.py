@@ -239,6 +239,11 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
             return (
                 f"It happened more than {days} days before the report came in, which is as far as {policy} looks back."
             )
+        case Reason.TIME_AHEAD:
+            return (
+                "The time stated lies after the report came in, so it does not tell who held the address when it "
+                "happened, and nobody is told. The exact time with its zone would settle it."
+            )
         case Reason.BEFORE_RECORDS if ask:
             return (
                 "No time was stated, and our records do not reach back far enough to do without one. "

@@ -25,6 +25,7 @@ from tipstaff.words import (
     LetterState,
     Measure,
     Missing,
+    Reason,
     Report,
     ReportOutcome,
     SourceKind,
@@ -296,7 +297,9 @@ def _missing(report: Report) -> frozenset[Missing]:
         if incident.outcome is not ReportOutcome.NEEDS_DETAIL:
             continue
         moment = incident.allegation.moment
-        if moment is None:
+        if incident.reason == Reason.TIME_AHEAD:
+            missing.add(Missing.TIME_AHEAD)
+        elif moment is None:
             missing.add(Missing.TIME)
         elif not moment.zone_stated:
             missing.add(Missing.ZONE)
