@@ -13,6 +13,7 @@ from tipstaff.ledger.operations import store_evidence
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import Clause, shipped_editions
 from tipstaff.policy.clauses import Opens, Subject
+from tipstaff.policy.deciding import SPEECH_ROWS
 from tipstaff.procedures import complaint
 from tipstaff.registry.operations import add_site
 from tipstaff.words import (
@@ -83,10 +84,10 @@ def goes_its_way(office: Office, report: Report, clause: Clause) -> None:
     case = office.case_of(report)
     told = [letter for letter in office.letters_to("acct-1@customer.example.com") if letter.kind is LetterKind.NOTICE]
     assert (case.clause, case.group, case.edition) == (clause.id, clause.group, EDITION.id)
-    if clause.opens is Opens.PERSON:
+    if clause.opens is Opens.PERSON or not SPEECH_ROWS.isdisjoint(clause.rows):
         assert case.state is CaseState.WAITING_PERSON
         assert case.decides is clause.decides
-        assert told == [], "nobody is told before counsel has decided"
+        assert told == [], "nobody is told before a person has decided"
         return
     assert case.state is CaseState.NOTIFIED
     [letter] = told
