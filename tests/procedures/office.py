@@ -91,9 +91,12 @@ class Office:
         reseller: str | None = None,
         is_reseller: bool = False,
         language: str = "en",
+        timezone: str = "UTC",
     ) -> Customer:
         """A customer with what it holds."""
-        written_to = Representative(name=f"Desk of {key}", email=f"{key}@customer.example.com", language=language)
+        written_to = Representative(
+            name=f"Desk of {key}", email=f"{key}@customer.example.com", language=language, timezone=timezone
+        )
         named = written_to if representative else None
         customer = Customer(
             key=key, name=f"Placeholder {key}", representative=named, standing=standing, reseller=reseller,
@@ -156,12 +159,15 @@ class Office:
         taken = []
         while (letter := claim_letter(at=at, worker="tests", domain="operator.example.net")) is not None:
             mark_handing_over(letter.key, at=at, worker="tests")
-            mark_sent(letter.key, at=at, reply="250 kept", worker="tests", on_sent=posting.start_clock_of)
+            mark_sent(letter.key, at=at, reply="250 kept", worker="tests", on_sent=self.start_clock_of)
             fresh = get_letter(letter.key)
             assert fresh is not None
             taken.append(fresh)
         self.letters += taken
         return taken
+
+    def start_clock_of(self, letter: Letter) -> None:
+        posting.start_clock_of(letter, desk=self.desk)
 
     def letters_to(self, address: str) -> list[Letter]:
         return [letter for letter in self.letters if letter.to == address]

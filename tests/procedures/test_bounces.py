@@ -100,9 +100,9 @@ def test_a_letter_to_a_staging_address_starts_no_clock(office: Office) -> None:
     while (letter := claim_letter(at=NOON, worker="w", domain="operator.example.net")) is not None:
         mark_handing_over(letter.key, at=NOON, worker="w")
         mark_sent(
-            letter.key, at=NOON, reply="250", worker="w", on_sent=posting.start_clock_of, diverted=True
+            letter.key, at=NOON, reply="250", worker="w", on_sent=office.start_clock_of, diverted=True
         )  # fmt: skip
-    posting.start_clocks()
+    posting.start_clocks(desk=office.desk)
     [case] = office.cases()
     assert (case.state, case.due_at, warned_by(case.key)) == (CaseState.OPENED, None, None)
 

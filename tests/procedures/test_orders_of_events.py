@@ -194,7 +194,7 @@ def test_a_letter_is_noted_as_sent_while_its_report_is_sealed_and_neither_waits_
     def on_sent(sent: Letter) -> None:
         has_letter.set()
         may_end.wait(2)
-        posting.start_clock_of(sent)
+        office.start_clock_of(sent)
 
     def worker() -> None:
         try:

@@ -7,8 +7,11 @@ from ipaddress import ip_address
 
 import pytest
 from django.db import connection
+from typer.testing import CliRunner
 
 from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
+from tipstaff import wiring
+from tipstaff.cli.policy import app
 from tipstaff.ledger.queries import count_about, entries_about
 from tipstaff.policy import Edition
 from tipstaff.policy.conditions import read_condition
@@ -186,3 +189,70 @@ def entries(office: Office) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM ledger_entry")
         return int(cursor.fetchone()[0])
+
+
+# On the command line
+
+
+def run(*arguments: str, exit_code: int = 0) -> str:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "100"})
+    if exit_code == 0 and result.exception is not None:
+        raise result.exception
+    assert result.exit_code == exit_code, result.output
+    return result.stdout if exit_code == 0 else result.output
+
+
+@pytest.fixture
+def commanded(office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """An office whose desk is the one that commands find, a month later."""
+    monkeypatch.setattr(wiring, "desk", lambda: office.desk)
+    monkeypatch.setattr(wiring, "now", lambda: NOON + 30 * DAY)
+    return office
+
+
+def test_the_command_says_who_would_be_treated_differently_and_lists_them(commanded: Office) -> None:
+    complaints(commanded)
+    lenient = other(commanded.desk.editions[-1], answer_within=timedelta(hours=48))
+    commanded.desk = dataclasses.replace(commanded.desk, editions=(*commanded.desk.editions, lenient))
+    told = run("replay", "2027-01", "--from", "2026-05-03", "--processes", "1")
+    assert "4 past allegations from 2026-05-03 to 2026-06-03" in told
+    assert "3 would have been treated differently." in " ".join(told.split())
+    assert "time to answer 24 h → 48 h" in told
+    document = json.loads(run("replay", "2027-01", "--from", "2026-05-03", "--processes", "1", "--json"))
+    assert (document["judged"], document["different"], document["not_reproduced"]) == (4, 3, 0)
+    assert {each["customer"] for each in document["differences"]} == {"acct-1", "acct-2"}
+    assert all("time to answer 24 h → 48 h" in each["how"] for each in document["differences"])
+    [first] = json.loads(
+        run("replay", "2027-01", "--from", "2026-05-05", "--to", "2026-05-06", "--processes", "1", "--json")
+    )["differences"]
+    assert first["customer"] == "acct-2", "only what was judged within the time that was asked for"
+
+
+def test_the_command_changes_nothing(commanded: Office) -> None:
+    complaints(commanded)
+    before = [(case.key, case.version, case.due_at) for case in commanded.cases()]
+    entries = entries_about("acct-1")
+    run("replay", commanded.desk.editions[-1].id, "--processes", "1")
+    assert [(case.key, case.version, case.due_at) for case in commanded.cases()] == before
+    assert entries_about("acct-1") == entries
+
+
+def test_the_command_says_what_is_wrong_with_a_question(commanded: Office) -> None:
+    used = commanded.desk.editions[-1].id
+    assert "no edition in use" in run("replay", "2031-01", exit_code=2)
+    assert "is no day" in run("replay", used, "--from", "last week", exit_code=2)
+    assert "0 past allegations" in run("replay", used, "--processes", "1", exit_code=1), (
+        "nothing to judge is no success"
+    )
+
+
+def test_the_shadow_s_command_shows_where_it_disagrees(commanded: Office) -> None:
+    assert "`shadow_folder` under [server] names one" in run("shadow", exit_code=1)
+    strict = other(commanded.desk.editions[-1], answer_within=timedelta(hours=2))
+    commanded.desk = dataclasses.replace(commanded.desk, shadow=Shadow(edition=strict))
+    report = commanded.complain(FIRST, at=NOON)
+    told = run("shadow")
+    assert f"{report.key}.1" in told
+    assert "time to answer 24 h → 2 h" in told
+    document = json.loads(run("shadow", "--json"))
+    assert document == disagreements(commanded.desk.shadow, limit=20).as_document()  # type: ignore[arg-type]  # set above

@@ -174,8 +174,13 @@ def move_case(
         return case_of(row)
 
 
-def take_answer(key: str, *, answer: Answer, words: str, at: datetime, actor: str) -> Case:
-    """The customer's answer: it moves the case, and is kept in their own words."""
+def take_answer(
+    key: str, *, answer: Answer, words: str, at: datetime, actor: str, extended_due: datetime | None = None
+) -> Case:
+    """The customer's answer: it moves the case, and is kept in their own words.
+
+    `extended_due` is when the time ends that they are given more of; without it, it is counted in plain hours.
+    """
     with transaction.atomic():
         row = _locked(key, None)
         if answer is Answer.NEED_TIME and row.extended:
@@ -184,7 +189,8 @@ def take_answer(key: str, *, answer: Answer, words: str, at: datetime, actor: st
         row.state = rules.move(before, rules.ANSWER_MOVES[answer])
         if answer is Answer.NEED_TIME:
             row.extended = True
-            row.due_at = rules.extended_due(due=row.due_at or at, answer_within=timedelta(seconds=row.answer_seconds))
+            within = timedelta(seconds=row.answer_seconds)
+            row.due_at = extended_due or rules.extended_due(due=row.due_at or at, answer_within=within)
         else:
             row.due_at = None
         row.answer = words

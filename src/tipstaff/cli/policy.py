@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tipstaff.cli import editions, replay
+from tipstaff.cli import editions, explain, replay
 from tipstaff.cli.base import read_settings
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline
@@ -24,6 +24,7 @@ app = typer.Typer(help="Show and check editions of the acceptable use policy.", 
 
 app.command()(replay.replay)
 app.command()(replay.shadow)
+app.command()(explain.explain)
 
 _EditionOption = Annotated[Path | None, typer.Option("--edition", help="An edition's folder; else the newest in use.")]
 
@@ -294,9 +295,9 @@ def _facts(clause: Clause, edition: Edition) -> list[tuple[str, str]]:
         facts.append(("Only where", clause.when.text))
     if clause.answer_within is not None:
         again = clause.answer_within_repeated
-        shorter = f", {_length(again)} when repeated" if again is not None else ""
+        shorter = f", {_time(clause, again)} when repeated" if again is not None else ""
         whose = f"by {clause.answer_source}" if clause.answer_source else "set by the operator"
-        facts.append(("Time to answer", f"{_length(clause.answer_within)}{shorter}, {whose}"))
+        facts.append(("Time to answer", f"{_time(clause, clause.answer_within)}{shorter}, {whose}"))
     if clause.judged or clause.notice is not NoticePosture.NONE:
         withheld = f"; may be withheld for {_length(clause.withheld_until)}" if clause.withheld_until else ""
         facts.append(("Notice", _NOTICES[clause.notice] + withheld))
@@ -337,6 +338,10 @@ _DIRECTIONS = {Direction.OUT: "outwards", Direction.IN: "inwards", Direction.BOT
 
 def _degree(degree: Degree) -> str:
     return degree.name.lower().replace("_", " ")
+
+
+def _time(clause: Clause, within: timedelta) -> str:
+    return clause.time_said(within) if clause.clock_for(within) is not None else _length(within)
 
 
 def _length(time: timedelta) -> str:

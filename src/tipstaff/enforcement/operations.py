@@ -55,6 +55,10 @@ class NoSuchMeasure(KeyError):
     """There is no measure with this key."""
 
 
+class NotStanding(ValueError):
+    """This measure ends, or has ended: it cannot be prolonged; plan another one if it is still needed."""
+
+
 class AnotherWriter(Exception):
     """Another process writes to this device; only one may."""
 
@@ -165,6 +169,30 @@ def want_lifted(key: str, *, why: str, at: datetime, actor: str) -> bool:
     wanted = row.state in WANTED
     _want_lifted(row, why=why, at=at, actor=actor)
     return wanted
+
+
+@transaction.atomic
+def prolong(key: str, *, until: datetime, why: str, at: datetime, actor: str) -> Measure:
+    """Let a measure that stands end later than it would; raise NotStanding for one that ends, or has ended.
+
+    The device is told the new end under the same name, so it holds the measure all the while.
+    """
+    found = MeasureRow.objects.filter(key=key).first()
+    if found is None:
+        raise NoSuchMeasure(key)
+    _lock_device(found.device)
+    row = MeasureRow.objects.select_for_update().get(key=key)
+    if row.state not in WANTED or row.until is None or row.until <= at:
+        raise NotStanding(key)
+    if until > row.until:
+        before, row.until = row.until, until
+        row.save(update_fields=["until"])
+        record(
+            "measure.prolonged", at=at, actor=actor, about=[row.key, row.case, row.customer],
+            why=why, before=before, until=until,
+        )  # fmt: skip
+        _notify(row.device)
+    return measure_of(row)
 
 
 @transaction.atomic

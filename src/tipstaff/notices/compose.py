@@ -145,6 +145,8 @@ class LetterFacts:
     """Why we think it is the customer's: what was assigned to them, and when."""
     explanation: str = ""
     """How the policy applies, in a sentence or two."""
+    reasons: tuple[str, ...] = ()
+    """In place of the explanation: why it was decided so, a sentence each."""
     automated: bool = True
     """True when no person has looked at it yet."""
     clause: str = ""
@@ -261,7 +263,8 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
         "reports": ", ".join(map(clean, facts.reports[:POINTS_MAX])),
         "evidence": tuple(_evidence_line(line) for line in facts.evidence.splitlines() if line.strip()),
         "held": tuple(map(tongue.held, facts.held)),
-        "explanation": clean(facts.explanation, characters_max=1000),
+        "explanation": "" if facts.reasons else clean(facts.explanation, characters_max=1000),
+        "reasons": tuple(clean(reason, characters_max=600) for reason in facts.reasons),
         "automated": "yes" if facts.automated else "",
         "clause": clean(facts.clause),
         "clause_title": tongue.clause(facts.clause_title, facts.clause),

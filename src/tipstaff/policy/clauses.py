@@ -1,7 +1,7 @@
 """An edition of the policy as frozen values: its clauses, remedies and clocks, and the examples that prove them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
@@ -141,6 +141,8 @@ class Clause:
     severity: Severity = Severity.LOW
     answer_within: timedelta | None = None
     answer_within_repeated: timedelta | None = None
+    answer_clock: Clock | None = None
+    """Where the time to answer is counted as people count days; `answer_within` is the least that it can be then."""
     answer_kind: ClockKind = ClockKind.OPERATOR
     answer_source: str = ""
     notice: NoticePosture = NoticePosture.BEFORE
@@ -186,6 +188,28 @@ class Clause:
     def steps_for(self, type: str) -> tuple[str, ...]:
         """What a customer should do about a report of `type`: what is particular to it first."""
         return (*self.what_to_do_for.get(type, ()), *self.what_to_do)
+
+    def clock_for(self, within: timedelta) -> Clock | None:
+        """The clause's own clock, where `within` is its time to answer or the one after a repeated report."""
+        clock = self.answer_clock
+        if clock is None or within == self.answer_within:
+            return clock
+        if within != self.answer_within_repeated:
+            return None
+        return replace(clock, amount=within // clock.shortest_unit)
+
+    @property
+    def own_time(self) -> str:
+        """The time to answer by the clause's own clock, as a page says it; empty where it is plain hours or days."""
+        return self.time_said(self.answer_within) if self.answer_clock is not None and self.answer_within else ""
+
+    def time_said(self, within: timedelta) -> str:
+        """A time to answer as a sentence says it: `24 hours`, `3 business days`."""
+        clock = self.clock_for(within)
+        if clock is None:
+            return f"{within.total_seconds() / 3600:g} hours"
+        unit = clock.unit.value.replace("_", " ")
+        return f"{clock.amount} {unit if clock.amount != 1 else unit[:-1]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

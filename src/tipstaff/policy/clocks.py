@@ -60,6 +60,19 @@ class Clock:
             return timedelta(hours=self.amount)
         return timedelta(days=self.amount) if self.unit is ClockUnit.DAYS else None
 
+    @property
+    def shortest_unit(self) -> timedelta:
+        """What one of its unit lasts at the least; business days and months are never shorter than that."""
+        return _SHORTEST[self.unit]
+
+
+_SHORTEST = {
+    ClockUnit.HOURS: timedelta(hours=1),
+    ClockUnit.DAYS: _DAY,
+    ClockUnit.BUSINESS_DAYS: _DAY,
+    ClockUnit.MONTHS: 28 * _DAY,
+}
+
 
 class UnknownZone(LookupError):
     """There is no time zone of that name."""

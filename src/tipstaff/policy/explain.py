@@ -53,6 +53,7 @@ class _Said:
         if not verdict.ladder:
             # No measure is open, as where only a block may follow and the clause knows none: nothing is said of any.
             self.facts.pop(Fact.PERSON_FROM, None)
+        self.time = time_of(self.facts.get(Fact.TIME_TO_ANSWER, ""))
         self.clause = edition.clause_named(verdict.clause) if verdict.clause else None
         self.told: list[Sentence] = []
 
@@ -86,9 +87,7 @@ class _Said:
         self.say(f"No earlier case of this kind counts: none from the last {value(f.NONE_BEFORE)} days.", f.NONE_BEFORE)
         self.say(f"An earlier case of this kind from the last {value(f.STRIKES)} days counts.", f.STRIKES)
         self.say(f"At least {value(f.ESCALATED)} such cases count, so the policy goes further.", f.ESCALATED)
-        self.say(
-            f"You have {value(f.TIME_TO_ANSWER)} hours to answer once our letter is handed over.", f.TIME_TO_ANSWER
-        )
+        self.say(f"You have {self.time} to answer once our letter is handed over.", f.TIME_TO_ANSWER)
         self.say("That is less than for a first report.", f.SHORTER_TIME, f.TIME_TO_ANSWER)
         self.say(f"The time is set by {value(f.STATUTE)}.", f.STATUTE)
         self.say("Anybody could have sent these packets under your address.", f.SPOOFABLE)
@@ -121,7 +120,7 @@ class _Said:
             self.say("A person here decides before anybody is told.", verdict.reason)
             return tuple(self.told)
         self.say(
-            f"We tell whoever held it, and they have {self.facts.get(f.TIME_TO_ANSWER)} hours to answer from then on.",
+            f"We tell whoever held it, and they have {self.time} to answer from then on.",
             f.TIME_TO_ANSWER,
         )
         self.say("If nothing is done, a person here decides on a measure.", f.PERSON_DECIDES)
@@ -147,7 +146,7 @@ class _Said:
         self.say(f"No uncontested case of this group counts within {value(f.NONE_BEFORE)} days.", f.NONE_BEFORE)
         self.say(f"At least one uncontested case of this group counts within {value(f.STRIKES)} days.", f.STRIKES)
         self.say(f"The edition's step for {value(f.ESCALATED)} such cases was reached.", f.ESCALATED)
-        self.say(f"Time to answer: {value(f.TIME_TO_ANSWER)} hours from the letter's handing over.", f.TIME_TO_ANSWER)
+        self.say(f"Time to answer: {self.time} from the letter's handing over.", f.TIME_TO_ANSWER)
         self.say(f"That time is a statute's: {value(f.STATUTE)}.", f.STATUTE)
         for fact, text in _TRUST_FOR_COURT.items():
             self.say(text, fact)
@@ -178,6 +177,11 @@ _TRUST_FOR_COURT = {
 def rule_of(edition: Edition, clause: Clause) -> str:
     """A clause as a sentence cites it."""
     return f"“{clause.title}” in edition {edition.id} of the acceptable use policy of {edition.entity}"
+
+
+def time_of(value: str) -> str:
+    """A time to answer as a verdict's facts keep it: hours, where the number stands alone."""
+    return f"{value} hours" if value.replace(".", "", 1).isdigit() else value
 
 
 def why_case(
@@ -234,6 +238,11 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
             days = edition.look_back.days
             return (
                 f"It happened more than {days} days before the report came in, which is as far as {policy} looks back."
+            )
+        case Reason.TIME_AHEAD:
+            return (
+                "The time stated lies after the report came in, so it does not tell who held the address when it "
+                "happened, and nobody is told. The exact time with its zone would settle it."
             )
         case Reason.BEFORE_RECORDS if ask:
             return (

@@ -199,15 +199,21 @@ def _read_procedure(table: Table, clause: Clause) -> Clause:
 def _read_conduct(table: Table, clause: Clause) -> Clause:
     """What only a clause about the user's conduct has: types, group, clock, notice and remedies."""
     answer = table.inner("answer_within", "the time to answer")
-    first, repeated, kind, source = timedelta(), None, ClockKind.OPERATOR, ""
+    first, repeated, kind, source, clock = timedelta(), None, ClockKind.OPERATOR, "", None
     if answer is not None and answer.table:
-        unit, amount = _read_length(answer, (ClockUnit.HOURS, ClockUnit.DAYS))
+        unit, amount = _read_length(answer, tuple(ClockUnit))
+        region = _read_region(answer, unit, thorough=True)
         again = answer.whole(f"repeated_{unit.value}", default=None, least=1)
         kind, source = _read_kind(answer)
         if again is not None and answer.holds(unit.value, int) and again > amount:
             answer.report("a repeated report leaves more time than the first one.", f"repeated_{unit.value}")
-        first = timedelta(**{unit.value: amount})
-        repeated = timedelta(**{unit.value: again}) if again is not None else None
+        counted = Clock(
+            id="answer", kind=kind, clause=clause.id, unit=unit, amount=amount, source=source, region=region
+        )
+        first = amount * counted.shortest_unit
+        repeated = again * counted.shortest_unit if again is not None else None
+        if region or unit in (ClockUnit.BUSINESS_DAYS, ClockUnit.MONTHS):
+            clock = counted  # Hours, and days that name no region, are as long wherever the customer lives.
         answer.done()
     clause = replace(
         clause,
@@ -217,6 +223,7 @@ def _read_conduct(table: Table, clause: Clause) -> Clause:
         severity=table.word("severity", Severity),
         answer_within=first,
         answer_within_repeated=repeated,
+        answer_clock=clock,
         answer_kind=kind,
         answer_source=source,
         findings=_read_occurrences(table, "findings"),

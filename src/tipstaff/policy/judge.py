@@ -30,8 +30,8 @@ from .explain import why_case, why_no_case
 from .strikes import Escalation
 
 CLOCK_AHEAD_SECONDS_MAX = 600.0
-"""A stated time may lie so far after receipt, as of a clock that runs ahead; beyond it no time was stated (attribution
-reads it the same way)."""
+"""A stated time may lie so far after receipt, as of a clock that runs ahead. One beyond it says nothing of when it
+happened (attribution reads it the same way), and whoever holds the address now is not accused by it."""
 
 PROBABLE_DEGREE_MAX = Degree.BLOCK
 """A holder who is only probable is never walled in, disconnected or suspended."""
@@ -62,17 +62,20 @@ def judge(
         return _without_case(edition, Reason.NOT_OUR_SPACE)
 
     # Ages are differences in seconds, not instants: they cannot leave the calendar, whatever a reporter states.
-    oldest_seconds, in_progress = 0.0, False
+    oldest_seconds, in_progress, ahead = 0.0, False, False
     moment = allegation.moment
     if moment is not None:
         age, error = (received_at - moment.at).total_seconds(), moment.error_seconds
-        if age + error >= -CLOCK_AHEAD_SECONDS_MAX:
+        ahead = age + error < -CLOCK_AHEAD_SECONDS_MAX
+        if not ahead:
             if age - error > edition.look_back_seconds:
                 return _without_case(edition, Reason.BEYOND_LOOK_BACK)
             oldest_seconds = max(age + error, 0.0)
             in_progress = oldest_seconds <= edition.in_progress_seconds
     if grade is not Grade.CONFIRMED and grade is not Grade.PROBABLE:
         return _holder_not_named(edition, attribution, time_stated=moment is not None)
+    if ahead:
+        return _without_case(edition, Reason.TIME_AHEAD, ask=True)
 
     clause = edition.clause_for(allegation) if cited is None else edition.clause_named(cited)
     if clause is None or not clause.judged:
@@ -255,7 +258,7 @@ def _on_clause(
                 (Fact.STRIKES if repeated else Fact.NONE_BEFORE, str(lifetime.days), True),
                 (Fact.ESCALATED, str(step.strikes) if step else "", step is not None),
                 (Fact.SHORTER_TIME, "", shorter),
-                (Fact.TIME_TO_ANSWER, _hours(answer_within), answer_within is not None),
+                (Fact.TIME_TO_ANSWER, _time(clause, answer_within), answer_within is not None),
                 (Fact.STATUTE, clause.answer_source, bool(clause.answer_source)),
                 *((fact, "", True) for fact in trusted),
                 (Fact.PERSON_DECIDES, str(decides), decides is not None),
@@ -276,8 +279,8 @@ _NOTICES = {
 }
 
 
-def _hours(time: timedelta | None) -> str:
-    return "" if time is None else f"{time.total_seconds() / 3600:g}"
+def _time(clause: Clause, within: timedelta | None) -> str:
+    return "" if within is None else clause.time_said(within).removesuffix(" hours")
 
 
 def _answer_within(clause: Clause, *, repeated: bool, step: Escalation | None) -> timedelta | None:

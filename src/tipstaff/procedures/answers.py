@@ -4,13 +4,14 @@ from datetime import datetime
 
 from django.db import transaction
 
-from tipstaff.cases.operations import take_answer
+from tipstaff.cases.operations import lock_case, take_answer
 from tipstaff.enforcement.operations import want_lifted
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.registry.operations import note_reached
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Answer, Case, LetterKind, MeasureState
 
+from .answer_clock import extended_due
 from .desk import Desk
 from .letters import tell_customer
 from .suspension import lift_all
@@ -33,7 +34,8 @@ def answer_case(key: str, *, answer: Answer, words: str, via: str, desk: Desk, a
     if len(words) > WORDS_MAX:
         raise AnswerTooLong(str(len(words)))
     with transaction.atomic():
-        case = take_answer(key, answer=answer, words=words, at=at, actor=f"customer ({via})")
+        extended = extended_due(lock_case(key), at=at, desk=desk) if answer is Answer.NEED_TIME else None
+        case = take_answer(key, answer=answer, words=words, at=at, actor=f"customer ({via})", extended_due=extended)
         customer = get_customer(case.customer)
         if customer is not None and customer.representative is not None and customer.representative.verified_at is None:
             # Only who got the letter has its link: the address reaches them.

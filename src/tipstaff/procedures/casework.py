@@ -1,12 +1,14 @@
 """What people at the desk decide. Each act names who did it, and a view that is out of date is refused."""
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
 from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case
-from tipstaff.enforcement.operations import take_as_lifted, want_lifted
+from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
+from tipstaff.enforcement.queries import get_measure
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
 from tipstaff.notices.queries import get_letter
@@ -15,12 +17,21 @@ from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
 
+from .answer_clock import answer_due
 from .complaint import tell_untold
 from .desk import Desk
 from .letters import edition_named, tell_customer, warned_by
 from .posting import hold_case_of, start_clock_of
 from .staffing import is_person
-from .suspension import NotYourDecision, close, lift_all, plan_for
+from .suspension import (
+    NotYourDecision,
+    close,
+    decider_of_measure,
+    is_still_theirs,
+    lasts_for,
+    lift_all,
+    plan_for,
+)
 
 URGENT = "urgent_measure"
 
@@ -83,7 +94,7 @@ def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk
         customer = get_customer(case.customer)
         # The new time to answer runs from the moment the reminder is handed over, as the first one did.
         reachable = customer is not None and customer.representative is not None
-        due = None if reachable else at + case.answer_within
+        due = None if reachable else answer_due(case, told_at=at, desk=desk)
         case = cases.move_case(key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, version=version, due_at=due)
         if customer is not None:
             tell_customer(
@@ -175,6 +186,41 @@ def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) ->
     desk.enqueue("enforce", "all")
 
 
+def prolong_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> datetime:
+    """A person has reviewed a measure and it goes on without a gap; the moment at which it ends by itself now.
+
+    Once the customer was written to it lasts as long as any other from now on, else as long again as an unreviewed one.
+    Raise OwnDecision for whoever proposed it, NotYourDecision without the role that its clause leaves it to,
+    NotStanding when it ends already, NothingToPlan when the customer no longer holds what it stops.
+    """
+    found = get_measure(key)
+    if found is None:
+        raise NoSuchMeasure(key)
+    with transaction.atomic():
+        case = cases.lock_case(found.case)
+        if found.urgency is not None and actor == found.urgency.decided_by:
+            raise OwnDecision(actor)
+        needed = decider_of_measure(case, found, desk=desk)
+        if not may_decide(desk.roles_of(actor), needed=needed):
+            raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {needed}.")
+        if case.state in (CaseState.FIXED, CaseState.CLOSED):
+            raise NotStanding(key)
+        if not is_still_theirs(case, found, at=at):
+            raise NothingToPlan(key)
+        lasts = lasts_for(case, desk=desk, urgent=warned_by(case.key) is None)
+        measure = prolong(key, until=at + lasts, why=why, at=at, actor=actor)
+        assert measure.until is not None, "it has just been set"
+        customer = get_customer(case.customer)
+        if customer is not None and measure.in_force_at is not None:
+            # One that is not in force yet has its letter before it, with the new end.
+            tell_customer(
+                LetterKind.MEASURE_TAKEN, case=case, customer=customer, desk=desk, at=at, actor=actor,
+                once=f"prolonged:{key}:{measure.until.isoformat()}", measure=measure, more={"note": why},
+            )  # fmt: skip
+        desk.enqueue("enforce", "all")
+        return measure.until
+
+
 def take_measure_as_lifted(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
     """A person knows what else stops the traffic of a measure that its device holds no longer; its case goes on."""
     with transaction.atomic():
@@ -194,5 +240,5 @@ def take_letter_as_sent(key: str, *, why: str, desk: Desk, at: datetime, actor: 
         letter = get_letter(key)
         if letter is not None:
             hold_case_of(letter)
-        take_as_sent(key, at=at, actor=actor, why=why, on_sent=start_clock_of)
+        take_as_sent(key, at=at, actor=actor, why=why, on_sent=partial(start_clock_of, desk=desk))
     desk.enqueue("letters", "all")

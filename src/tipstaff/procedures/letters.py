@@ -10,6 +10,8 @@ from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
 from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
+from tipstaff.notices.compose import language_for
+from tipstaff.notices.letters import FALLBACK
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
 from tipstaff.policy import Edition
@@ -18,16 +20,20 @@ from tipstaff.words import (
     AttributionReason,
     Case,
     Customer,
+    Incident,
     LetterKind,
     LetterState,
     Measure,
     Missing,
+    Reason,
     Report,
     ReportOutcome,
     SourceKind,
 )
 
+from .answer_clock import answer_due
 from .desk import Desk
+from .reasons import reasons_for_customer
 
 ANSWER_SHARE_WITHIN = timedelta(days=5)
 """By when a complainant is told that they will hear again."""
@@ -62,7 +68,7 @@ def tell_customer(
         record("letter.nobody_to_tell", at=at, actor=actor, about=[case.key, customer.key], kind=kind)
         return None
     facts = _customer_facts(
-        case, customer, desk=desk, at=at, actor=actor, measure=measure, only=incidents, more=more or {}
+        kind, case, customer, desk=desk, at=at, actor=actor, measure=measure, only=incidents, more=more or {}
     )
     draft = compose(kind, facts=facts)
     key = queue_letter(
@@ -151,6 +157,7 @@ def edition_named(desk: Desk, id: str) -> Edition:
 
 
 def _customer_facts(
+    kind: LetterKind,
     case: Case,
     customer: Customer,
     *,
@@ -166,7 +173,8 @@ def _customer_facts(
     edition = edition_named(desk, case.edition)
     wording = edition.wording(case.clause, language=representative.language)
     reports = reports_of_case(case.key)
-    allegations = [i.allegation for r in reports for i in r.incidents if only is None or i.key in only]
+    incidents = [i for r in reports for i in r.incidents if only is None or i.key in only]
+    allegations = [i.allegation for i in incidents]
     places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
@@ -185,14 +193,15 @@ def _customer_facts(
         "type": case.type,
         "resource": places[0],
         "further": tuple(places[1:]),
-        "held": _held(case, [i.key for r in reports for i in r.incidents if only is None or i.key in only]),
+        "held": _held(case, [i.key for i in incidents]),
         "explanation": case.explanation,
+        "reasons": _reasons(kind, case, incidents, language=representative.language, desk=desk),
         "clause": case.clause,
         "clause_title": wording.title,
         "clause_text": wording.text,
         "edition": case.edition,
         "what_to_do": wording.steps_for(case.type),
-        "answer_by": _answer_by(case, fresh=only is not None, at=at),
+        "answer_by": _answer_by(case, fresh=only is not None, desk=desk, at=at),
         "measure": measure,
         "source_kind": _source_kind(reports),
         "automated": actor == "worker",
@@ -207,6 +216,14 @@ def _customer_facts(
             "evidence": redact(first.excerpt, hide=hide, keep=_kept(first)),
         }
     return LetterFacts(**{**facts, **more})
+
+
+def _reasons(kind: LetterKind, case: Case, incidents: list[Incident], *, language: str, desk: Desk) -> tuple[str, ...]:
+    """Why it was decided so, for the letter that says it. The sentences are English; where a letter is written in
+    another language, the case's one sentence stands."""
+    if kind is not LetterKind.NOTICE or language_for(kind, wanted=language) != FALLBACK:
+        return ()
+    return reasons_for_customer(case, incidents=incidents, desk=desk)
 
 
 def _held(case: Case, incidents: list[str]) -> tuple[Held, ...]:
@@ -234,10 +251,9 @@ def _held(case: Case, incidents: list[str]) -> tuple[Held, ...]:
 HELD_LOOKED_AT, HELD_SHOWN = 50, 5
 
 
-def _answer_by(case: Case, *, fresh: bool, at: datetime) -> datetime:
+def _answer_by(case: Case, *, fresh: bool, desk: Desk, at: datetime) -> datetime:
     """When the time to answer ends; for what is named for the first time it begins now."""
-    within = at + case.answer_within
-    return within if fresh or case.due_at is None else case.due_at
+    return answer_due(case, told_at=at, desk=desk) if fresh or case.due_at is None else case.due_at
 
 
 _KINDS = {
@@ -281,7 +297,9 @@ def _missing(report: Report) -> frozenset[Missing]:
         if incident.outcome is not ReportOutcome.NEEDS_DETAIL:
             continue
         moment = incident.allegation.moment
-        if moment is None:
+        if incident.reason == Reason.TIME_AHEAD:
+            missing.add(Missing.TIME_AHEAD)
+        elif moment is None:
             missing.add(Missing.TIME)
         elif not moment.zone_stated:
             missing.add(Missing.ZONE)

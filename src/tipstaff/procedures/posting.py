@@ -16,6 +16,7 @@ from tipstaff.registry.operations import note_bounce
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
 
+from .answer_clock import answer_due
 from .complaint import tell_untold
 from .desk import Desk
 
@@ -83,26 +84,26 @@ def hold_case_of(letter: Letter) -> None:
         lock_case(letter.case)
 
 
-def start_clock_of(letter: Letter) -> None:
+def start_clock_of(letter: Letter, *, desk: Desk) -> None:
     """In the transaction that notes a letter's sending: after a notice or a reminder the time to answer begins."""
     if letter.case is not None and letter.kind in (LetterKind.NOTICE, LetterKind.REMINDER):
-        start_clock(letter.case)
+        start_clock(letter.case, desk=desk)
 
 
-def start_clock(key: str) -> None:
+def start_clock(key: str, *, desk: Desk) -> None:
     """If the notice of this case was handed over, its time to answer runs from that moment."""
     with transaction.atomic():
         case = get_case(key)
         if case is None:
             return
         if case.state is CaseState.NOTIFIED and case.due_at is None:
-            _start_again(case)
+            _start_again(case, desk=desk)
         if case.state is not CaseState.OPENED:
             return
         for letter in letters_of_case(key):
             if letter.kind is LetterKind.NOTICE and _arrived(letter):
                 assert letter.sent_at is not None, "what was sent has its time"
-                due = rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within)
+                due = answer_due(case, told_at=letter.sent_at, desk=desk)
                 with suppress(rules.IllegalMove):  # Somebody noted it, or the customer answered, a moment before us.
                     move_case(
                         key, to=CaseState.NOTIFIED, at=letter.sent_at, actor="worker",
@@ -111,12 +112,12 @@ def start_clock(key: str) -> None:
                 return
 
 
-def _start_again(case: Case) -> None:
+def _start_again(case: Case, *, desk: Desk) -> None:
     """After a dispute that was not upheld: the new time runs from the reminder's handing over."""
     for letter in reversed(letters_of_case(case.key)):
         if letter.kind is LetterKind.REMINDER and _arrived(letter):
             assert letter.sent_at is not None, "what was sent has its time"
-            due = rules.due_at(told_at=letter.sent_at, answer_within=case.answer_within)
+            due = answer_due(case, told_at=letter.sent_at, desk=desk)
             start_due(case.key, due_at=due, at=letter.sent_at, actor="worker", about=(letter.key,))
             return
 
@@ -126,10 +127,10 @@ def _arrived(letter: Letter) -> bool:
     return letter.state is LetterState.SENT and not letter.diverted
 
 
-def start_clocks() -> None:
+def start_clocks(*, desk: Desk) -> None:
     """For every case whose letter went out while nobody was there to note it, as after a kill."""
     for key in (*list_in(CaseState.OPENED), *list_without_due()):
-        start_clock(key)
+        start_clock(key, desk=desk)
 
 
 def recover(*, at: datetime, is_alive: Callable[[str], bool]) -> list[str]:

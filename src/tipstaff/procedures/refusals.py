@@ -3,7 +3,7 @@
 from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.rules import AlreadyExtended, IllegalMove
 from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NoSuchEdition, NotAnnounced, WrongStep
-from tipstaff.enforcement.operations import NoSuchMeasure, NotStillStopped
+from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, NotStillStopped
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
@@ -29,6 +29,7 @@ __all__ = [
     "NoSuchReport",
     "NotAnnounced",
     "NotForAPersonToDecide",
+    "NotStanding",
     "NotStillStopped",
     "NotWarned",
     "NotYourDecision",

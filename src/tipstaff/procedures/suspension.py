@@ -5,7 +5,7 @@ measure (clause rows 63 and 64); the narrowest that suffices is taken (62); what
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -40,6 +40,7 @@ from tipstaff.words import (
     Urgency,
 )
 
+from .answer_clock import answer_due
 from .desk import Desk
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
 from .trust import was_flooded
@@ -107,7 +108,9 @@ def _plan_what_came_later(key: str, *, desk: Desk, at: datetime) -> None:
     """An address that was reported, and told, while a measure on another one was in force already."""
     case = lock_case(key)
     taken = {m.notice for m in measures_of_case(key)}
-    later = {n for n, sent in notices_sent(key).items() if n not in taken and sent + case.answer_within <= at}
+    later = {
+        n for n, sent in notices_sent(key).items() if n not in taken and answer_due(case, told_at=sent, desk=desk) <= at
+    }
     if later & {letter for letter in told_incidents(key).values() if letter}:
         plan_for(key, desk=desk, at=at, actor="worker")
 
@@ -129,13 +132,14 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
     why_not: list[str] = []
     covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED}
     for allegation, letter in told_resources(case):
-        notice = letter if letter in sent and sent[letter] + case.answer_within <= at else None
+        answered_by = answer_due(case, told_at=sent[letter], desk=desk) if letter in sent else None
+        notice = letter if answered_by is not None and answered_by <= at else None
         if notice is None and urgency is None:
             continue
         if allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at):
             why_not.append(f"{case.customer} no longer holds {allegation.source}.")
             continue
-        lasts = _lasts(case, desk=desk, urgent=notice is None)
+        lasts = lasts_for(case, desk=desk, urgent=notice is None)
         candidates = weigh_case(case, allegation, desk=desk, at=at, lasts=lasts)
         chosen = [c for c in candidates if c.chosen]
         if chosen and all(c.selector in covered for c in chosen):
@@ -198,7 +202,17 @@ def _still_theirs(case: Case, network: IPv4Network | IPv6Network, *, at: datetim
     return case.customer in accounts_on(network, at=at)
 
 
-def _decider(case: Case, chosen: list[Candidate], *, desk: Desk) -> Role | None:
+def is_still_theirs(case: Case, measure: Measure, *, at: datetime) -> bool:
+    """Whether what a measure stops is the case's customer's now."""
+    return measure.selector.network is None or _still_theirs(case, measure.selector.network, at=at)
+
+
+def decider_of_measure(case: Case, measure: Measure, *, desk: Desk) -> Role | None:
+    """Who must decide that a measure goes on: whoever would have to decide on it now."""
+    return _decider(case, [measure], desk=desk)
+
+
+def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk) -> Role | None:
     """Who must decide before these measures: the verdict's role, or the edition's for what is hard or wide."""
     if case.decides is not None:
         return case.decides
@@ -220,7 +234,7 @@ def _left_to_another(
     return None if may_decide(held, needed=needed) else needed
 
 
-def _lasts(case: Case, *, desk: Desk, urgent: bool) -> timedelta:
+def lasts_for(case: Case, *, desk: Desk, urgent: bool) -> timedelta:
     """After what time a measure ends by itself: soon where no warning came first, unless it is reviewed (row 64)."""
     edition = edition_named(desk, case.edition)
     if urgent:

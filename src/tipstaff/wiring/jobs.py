@@ -81,7 +81,7 @@ def tick(timestamp: int) -> None:
 @app.task(name="round", queue="clock", lock="clock")
 def look_round(key: str) -> None:
     """Clocks that should run, deadlines, cases that follow their measures, letters whose next attempt is due."""
-    posting.start_clocks()
+    posting.start_clocks(desk=wiring.desk())
     suspension.deadlines_pass(desk=wiring.desk(), at=wiring.now())
     suspension.follow(desk=wiring.desk(), at=wiring.now())
     for key in unread(limit=UNREAD_AT_A_TIME, before=wiring.now() - UNREAD_FOR_LONG):

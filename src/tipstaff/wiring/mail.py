@@ -3,6 +3,7 @@
 import os
 import threading
 import uuid
+from functools import partial
 
 from tipstaff import wiring
 from tipstaff.notices.posting import post_next as carry_next
@@ -46,6 +47,6 @@ def post_next() -> Letter | None:
         now=wiring.now,
         link=wiring.portal_link,
         first=posting.hold_case_of,
-        on_sent=posting.start_clock_of,
+        on_sent=partial(posting.start_clock_of, desk=wiring.desk()),
         sender_name=f"{own.operator.name} abuse desk",
     )

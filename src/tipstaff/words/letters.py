@@ -45,6 +45,8 @@ class Missing(enum.StrEnum):
     """Many customers share the address; the port at that second tells them apart."""
     TIME = "time"
     """When it happened."""
+    TIME_AHEAD = "time_ahead"
+    """When it happened: the time that was stated lies after the report came in."""
     ZONE = "zone"
     """A time came without a zone, and the zone decides who held the address."""
     EVIDENCE = "evidence"

@@ -5,15 +5,22 @@
 
 import os
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from tipstaff.notices.compose import Draft, LetterFacts, compose
+from tipstaff.policy.editions import shipped_editions
+from tipstaff.policy.explain import Audience, explain
+from tipstaff.policy.judge import judge
 from tipstaff.words import (
     Allegation,
+    Attribution,
+    AttributionReason,
+    Grade,
+    History,
     Incident,
     LetterKind,
     Measure,
@@ -22,6 +29,7 @@ from tipstaff.words import (
     SourceKind,
 )
 
+EDITION = shipped_editions()[-1]
 GOLDEN = Path(__file__).parent / "golden"
 LANGUAGES = ("en", "de", "es", "fr", "ja", "pt")
 
@@ -76,6 +84,21 @@ def test_an_outcome_of_a_report_with_several_incidents_reads_as_reviewed(languag
     must_read_as_reviewed(f"outcome-several.{language}", compose(LetterKind.OUTCOME, facts=several))
 
 
+def test_a_notice_that_says_why_it_was_decided_so_reads_as_reviewed(facts: LetterFacts) -> None:
+    verdict = judge(
+        replace(facts.incidents[0].allegation, moment=None),
+        attribution=Attribution(
+            grade=Grade.CONFIRMED, reason=AttributionReason.ONE_HOLDER, customer="acct-1001", service=None
+        ),
+        history=History(cases_before=1),
+        edition=EDITION,
+        received_at=EDITION.effective_at + timedelta(days=200),
+    )
+    said = tuple(sentence.text for sentence in explain(verdict, edition=EDITION, to=Audience.CUSTOMER))
+    assert len(said) > 4
+    must_read_as_reviewed("notice-reasons.en", compose(LetterKind.NOTICE, facts=replace(facts, reasons=said)))
+
+
 def test_every_golden_letter_is_one_that_a_test_composes() -> None:
     names = {f"{kind.value}.{language}.txt" for kind in LetterKind for language in LANGUAGES}
     names |= {
@@ -83,6 +106,7 @@ def test_every_golden_letter_is_one_that_a_test_composes() -> None:
         for name in ("notice-page", "measure_taken-urgent", "outcome-several")
         for language in LANGUAGES
     }
+    names.add("notice-reasons.en.txt")
     assert {path.name for path in GOLDEN.iterdir()} == names
 
 

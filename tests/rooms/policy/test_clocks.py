@@ -1,13 +1,15 @@
 """When a clock ends: as a court would count it, in the party's own zone, with the holidays of one place."""
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tipstaff.policy import shipped_editions
+from tipstaff.policy import BadEdition, edition_folders, load_edition, shipped_editions
 from tipstaff.policy.clocks import (
     Clock,
     ClockKind,
@@ -182,3 +184,23 @@ def test_every_clock_of_the_edition_ends() -> None:
     for edition in shipped_editions():
         for each in edition.clocks:
             assert deadline(each, at=at, zone="Europe/Berlin", region="DE").by > at
+
+
+def test_a_clause_may_count_its_time_to_answer_in_business_days(tmp_path: Path) -> None:
+    folder = tmp_path / "2027-01"
+    shutil.copytree(edition_folders()[0], folder)
+    file = folder / "clauses" / "mail.unsolicited.toml"
+    written = file.read_text("utf-8")
+    head, _, rest = written.partition("[answer_within]\n")
+    _, blank, after = rest.partition("\n\n")
+    assert blank
+    own = 'business_days = 5\nrepeated_business_days = 1\nregion = "DE-BE"\nkind = "operator"'
+    file.write_text(f"{head}[answer_within]\n{own}\n\n{after}", "utf-8")
+    clause = load_edition(folder).clause("mail.unsolicited")
+    assert clause.answer_within == timedelta(days=5), "the least that it can be"
+    assert clause.clock_for(timedelta(days=5)) == clause.answer_clock
+    assert (clause.own_time, clause.time_said(timedelta(days=1))) == ("5 business days", "1 business day")
+    assert clause.time_said(timedelta(hours=12)) == "12 hours", "a step's own"
+    file.write_text(f'{head}[answer_within]\nbusiness_days = 5\nkind = "operator"\n\n{after}', "utf-8")
+    with pytest.raises(BadEdition, match="names the region whose holidays count"):
+        load_edition(folder)

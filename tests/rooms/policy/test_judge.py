@@ -234,9 +234,11 @@ def test_what_is_not_ours_is_said_to_be_so_however_old_and_unsure_it_is() -> Non
     assert verdict.disposition is Disposition.NOT_OURS
 
 
-def test_a_time_in_the_future_counts_as_no_time() -> None:
-    verdict = asked(reported("connection/ddos", age=timedelta(days=-2)), held(Grade.PROBABLE))
-    assert (verdict.reason, verdict.notice) == (Reason.FIRST_REPORT, NoticePosture.BEFORE)
+def test_a_time_in_the_future_accuses_nobody_and_the_complainant_is_asked_for_another() -> None:
+    for grade in (Grade.PROBABLE, Grade.CONFIRMED):
+        verdict = asked(reported("connection/ddos", age=timedelta(days=-2)), held(grade))
+        assert (verdict.reason, verdict.disposition) == (Reason.TIME_AHEAD, Disposition.ASK_COMPLAINANT)
+        assert (verdict.clause, verdict.ladder, verdict.decides) == (None, (), None)
     ahead = asked(reported("connection/ddos", age=timedelta(minutes=-5)), held())
     assert ahead.reason is Reason.HARM_IN_PROGRESS
 

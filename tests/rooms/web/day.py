@@ -71,7 +71,7 @@ def send_letters(*, at: datetime) -> None:
     while (letter := claim_letter(at=at, worker=WORKER, domain="operator.example.net")) is not None:
         mark_handing_over(letter.key, at=at, worker=WORKER)
         mark_sent(letter.key, at=at, reply="250 2.0.0 kept", worker=WORKER)
-    posting.start_clocks()
+    posting.start_clocks(desk=desk())
 
 
 def _answer_some(own: Desk, *, at: datetime) -> None:

@@ -72,6 +72,15 @@ def test_an_urgent_measure_takes_two_different_people(day: object, log_in: LogIn
     assert measure.urgency is not None
     assert {measure.urgency.decided_by, measure.urgency.seconded_by} == {"mary", "eva"}
     assert decisions_of(case.key)[0].seconded_by == "eva"
+    page_of_it, goes_on = reverse("console:measure", args=[measure.key]), reverse("console:prolong", args=[measure.key])
+    assert "Let it go on" in mary.get(page_of_it).content.decode()
+    mary.post(goes_on, {"why": "It goes on."})
+    assert measures_of_case(case.key)[0].until == measure.until, "who proposed it does not review it"
+    log_in(Role.LEAD, name="nora").post(goes_on, {"why": "It goes on."})
+    (later,) = measures_of_case(case.key)
+    assert later.until is not None
+    assert measure.until is not None
+    assert later.until > measure.until
 
 
 def test_a_dispute_is_reviewed_and_the_clock_runs_again(day: object, log_in: LogIn) -> None:

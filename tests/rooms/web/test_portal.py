@@ -1,5 +1,6 @@
 """The customer's page and the complainant's: what they show, and what they never do."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +11,9 @@ from tipstaff.cases.queries import get_case, list_cases
 from tipstaff.intake.queries import list_reports, reports_of_case
 from tipstaff.procedures.links import make_link, make_report_link
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Case, CaseState, ReportOutcome
+from tipstaff.words import Case, CaseState, ReportOutcome, Role
+
+LogIn = Callable[..., Client]
 
 
 def told() -> Case:
@@ -114,6 +117,20 @@ def test_the_status_page_never_names_a_customer(day: object, at: datetime) -> No
             assert customer is not None
             assert customer.name not in page
             assert key not in page
+
+
+def test_each_page_says_why_to_whom_it_is_for(day: object, at: datetime, log_in: LogIn) -> None:
+    case = told()
+    [sentence, *_] = (e for e in Client().get(link(case, at)).content.decode().split("<li>") if "Our records name" in e)
+    assert "you as the holder" in sentence
+    report = reports_of_case(case.key)[0]
+    token = make_report_link(report.key, at=at, expires_at=at + timedelta(days=1))
+    status = Client().get(f"/r/{token}").content.decode()
+    assert "We tell whoever held it" in status
+    assert "Our records name" not in status
+    console = log_in(Role.ANALYST).get(f"/console/cases/{case.key}").content.decode()
+    assert "Why, with everything that it rests on" in console
+    assert "One customer held it over the whole window of uncertainty." in console
 
 
 def test_the_status_page_of_a_sealed_report_says_nothing_of_it(day: object, at: datetime) -> None:

@@ -14,6 +14,7 @@ from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
+from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.registry import queries as registry
 from tipstaff.words import (
     Admission,
@@ -320,6 +321,8 @@ class CasePage:
     edition: Edition | None
     attribution: Attributed | None
     weighed: tuple[Mapping[str, object], ...]
+    reasons: tuple[Reasons, ...]
+    """Why each incident was judged so, as the record says it to a court."""
     others: list[Case]
 
     @property
@@ -346,12 +349,13 @@ def case_page(key: str) -> CasePage | None:
     if case is None:
         return None
     entries = ledger.trace(key)
+    reports = intake.reports_of_case(key)
     edition = edition_of(case.edition)
     return CasePage(
         case=case,
         steps=tell_all(entries),
         next_step=rules.WHAT_NEXT[case.state],
-        reports=_in_case(intake.reports_of_case(key)),
+        reports=_in_case(reports),
         letters=notices.letters_of_case(key),
         measures=enforcement.measures_of_case(key),
         notes=cases.notes_of(key),
@@ -362,6 +366,7 @@ def case_page(key: str) -> CasePage | None:
         edition=edition,
         attribution=attribution_in(entries),
         weighed=weighed_in(entries),
+        reasons=reasons_for_court([i for r in reports for i in r.incidents if i.case == key], desk=wiring.desk()),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
     )
 

@@ -262,6 +262,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "measure.applying": ("Measure being applied", "amber", _measure),
         "measure.in_force": ("Measure in force", "amber", _measure),
         "measure.lifting": ("Measure being lifted", "blue", _measure),
+        "measure.prolonged": ("Measure prolonged", "amber", _says("why")),
         "measure.still_stopped": ("Lifted, yet still stopped", "red", _measure),
         "measure.taken_as_lifted": ("Taken as lifted", "blue", _measure),
         "measure.lifted": ("Measure lifted", "green", _measure),

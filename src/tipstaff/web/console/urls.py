@@ -36,6 +36,7 @@ urlpatterns = [
     path("measures", views.measures, name="measures"),
     path("measures/<str:key>", views.measure, name="measure"),
     path("measures/<str:key>/lift", views.lift, name="lift"),
+    path("measures/<str:key>/prolong", views.prolong, name="prolong"),
     path("measures/<str:key>/taken-as-lifted", views.take_as_lifted, name="take_as_lifted"),
     path("policy", views.policy, name="policy"),
     path("policy/replay", replays.replay, name="replay"),

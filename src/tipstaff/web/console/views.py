@@ -33,6 +33,7 @@ from tipstaff.procedures.refusals import (
     NotForAPersonToDecide,
     NothingProposed,
     NothingToPlan,
+    NotStanding,
     NotStillStopped,
     NotWarned,
     NotYourDecision,
@@ -49,6 +50,7 @@ from ..asked import asked_text
 from ..pages import show_console, show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
+from ..shown import stamp
 from . import reads
 from .actions import ACTIONS, Asked, MissingWords, NoSuchGround
 from .corrections import BadCorrection, allegation_from
@@ -59,6 +61,7 @@ REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
     NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
     NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed,
+    NotStanding,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
@@ -360,6 +363,20 @@ def lift(request: StaffRequest, key: str) -> HttpResponse:
             key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
         )
         return f"{key} is being lifted."
+
+    return _tell(request, run, to=reverse("console:measure", args=[key]))
+
+
+@require_POST
+@needs(Ability.DECIDE)
+def prolong(request: StaffRequest, key: str) -> HttpResponse:
+    """Let a measure go on that was reviewed."""
+
+    def run() -> str:
+        until = casework.prolong_measure(
+            key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
+        )
+        return f"{key} goes on until {stamp(until)}."
 
     return _tell(request, run, to=reverse("console:measure", args=[key]))
 

@@ -11,6 +11,7 @@ from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.redact import redact
 from tipstaff.policy.clauses import Clause, UnknownClause
 from tipstaff.procedures.letters import hidden_from_customer
+from tipstaff.procedures.reasons import reasons_for_customer
 from tipstaff.procedures.suspension import what_would_follow
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Allegation, Answer, Candidate, Case, CaseState, Measure, MeasureState, Moment
@@ -36,6 +37,8 @@ class PortalPage:
     zone: ZoneInfo | None
     """The representative's own zone, where it is not UTC."""
     clause: Clause | None
+    reasons: tuple[str, ...]
+    """Why it is a case, a sentence each; empty where the case's own explanation says all that is known."""
     steps: tuple[str, ...]
     events: tuple[Event, ...]
     events_more: int
@@ -51,12 +54,14 @@ def portal_page(key: str) -> PortalPage | None:
         return None
     reports = reports_of_case(key)
     hide = hidden_from_customer(reports)
-    allegations = [incident.allegation for report in reports for incident in report.incidents]
+    incidents = [incident for report in reports for incident in report.incidents]
+    allegations = [incident.allegation for incident in incidents]
     clause = _clause(case)
     return PortalPage(
         case=case,
         zone=_zone(case),
         clause=clause,
+        reasons=reasons_for_customer(case, incidents=incidents, desk=wiring.desk()),
         steps=clause.steps_for(case.type) if clause else (),
         events=tuple(_event(a, hide) for a in allegations[:EVENTS_SHOWN]),
         events_more=max(0, len(allegations) - EVENTS_SHOWN),

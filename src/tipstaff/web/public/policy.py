@@ -197,6 +197,7 @@ def _clause_json(clause: Clause, edition: Edition) -> dict[str, object]:
         "condition": clause.when.text if clause.when else None,
         "severity": clause.severity.name.lower() if clause.judged else None,
         "answer_within_hours": clause.answer_within.total_seconds() / 3600 if clause.answer_within else None,
+        "answer_within": clause.time_said(clause.answer_within) if clause.answer_within else None,
         "notice": clause.notice.value,
         "decides": clause.decides.value if clause.decides else None,
         "two_people": clause.two_people,

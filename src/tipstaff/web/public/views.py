@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from tipstaff import wiring
 from tipstaff.intake.queries import get_report
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_report_link
+from tipstaff.procedures.reasons import reasons_for_complainant
 from tipstaff.words import ReportOutcome
 
 from ..pages import show_page
@@ -84,7 +85,9 @@ def report_status(request: HttpRequest, token: str) -> HttpResponse:
     if report is None:
         return _private(show_page(request, "tipstaff/public/report_gone.html", key="", status=404))
     sealed = report.outcome is ReportOutcome.SEALED
-    lines = [] if sealed else [(i.allegation, _OUTCOMES[i.outcome]) for i in report.incidents[:50]]
+    reasons = reasons_for_complainant(report, desk=wiring.desk())
+    shown = () if sealed else report.incidents[:50]
+    lines = [(i.allegation, _OUTCOMES[i.outcome], reasons.get(i.key, ())) for i in shown]
     page = show_page(
         request,
         "tipstaff/public/report_status.html",

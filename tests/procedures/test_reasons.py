@@ -1,0 +1,133 @@
+"""Why it was decided so: the customer, the complainant and a court are told what the record of the verdict backs."""
+
+import dataclasses
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.procedures.office import HOUR, NOON, Office
+from tipstaff import wiring
+from tipstaff.cli.policy import app
+from tipstaff.intake.queries import reports_of_case
+from tipstaff.policy.explain import Audience, explain
+from tipstaff.procedures import casework
+from tipstaff.procedures.answers import answer_case
+from tipstaff.procedures.complaint import weigh_allegation
+from tipstaff.procedures.reasons import reasons_for_complainant, reasons_for_court, reasons_for_customer
+from tipstaff.words import Answer, Case, Ground, Incident, ReportOutcome
+
+ADDRESS, ANOTHER = "198.51.100.7", "198.51.100.8"
+BEFORE_A_LETTER = "No measure is taken before a letter about it was handed over."
+WE_TELL = "We tell whoever held it"
+
+
+def incidents(case: Case) -> list[Incident]:
+    return [incident for report in reports_of_case(case.key) for incident in report.incidents]
+
+
+def in_a_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_notice_says_exactly_what_the_verdict_backs(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    report = office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    [incident] = report.incidents
+    weighed = weigh_allegation(incident.allegation, received_at=NOON, desk=office.desk, at=NOON)
+    said = [s.text for s in explain(weighed.verdict, edition=weighed.edition, to=Audience.CUSTOMER)]
+    [notice] = office.letters_to("acct-1@customer.example.com")
+    assert len(said) >= 5
+    for sentence in said:
+        assert sentence in in_a_line(notice.body)
+    assert office.case_of(report).explanation not in in_a_line(notice.body), "it would say the same twice"
+
+
+def test_a_notice_in_another_language_keeps_to_the_cases_one_sentence(office: Office) -> None:
+    office.admit("acct-1", ADDRESS, language="de")
+    case = office.warned(ADDRESS, at=NOON)
+    [notice] = office.letters_to("acct-1@customer.example.com")
+    assert case.explanation in in_a_line(notice.body)
+    assert BEFORE_A_LETTER not in in_a_line(notice.body)
+
+
+def test_only_what_holds_for_every_address_of_a_letter_is_said_of_them(office: Office) -> None:
+    office.admit("acct-1", ADDRESS, ANOTHER)
+    case = office.case_of(office.complain(ADDRESS, at=NOON))
+    office.complain(ANOTHER, at=NOON)
+    one, two = incidents(case)
+    of_both = reasons_for_customer(case, incidents=[one, two], desk=office.desk)
+    assert set(of_both) <= set(reasons_for_customer(case, incidents=[one], desk=office.desk))
+    assert of_both[0].startswith("What was reported falls under")
+    stranger = dataclasses.replace(two, key="R-999999.1")
+    assert reasons_for_customer(case, incidents=[one, stranger], desk=office.desk) == (), "nothing is on record of it"
+
+
+def test_a_measure_before_a_letter_is_not_denied_in_its_letter(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    case = office.case_of(office.complain(ADDRESS, at=NOON))
+    assert BEFORE_A_LETTER in reasons_for_customer(case, incidents=incidents(case), desk=office.desk)
+    casework.propose_urgent(case.key, ground=Ground.NETWORK_HARM, shown_by="Flow export 17", at=NOON, actor="ana")
+    casework.second_urgent(case.key, desk=office.desk, at=NOON, actor="lena")
+    assert BEFORE_A_LETTER not in reasons_for_customer(case, incidents=incidents(case), desk=office.desk)
+
+
+def test_no_time_to_answer_is_promised_once_the_answer_is_there(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    case = office.warned(ADDRESS, at=NOON)
+    promised = [s for s in reasons_for_customer(case, incidents=incidents(case), desk=office.desk) if "to answer" in s]
+    assert promised
+    case = answer_case(case.key, answer=Answer.NEED_TIME, words="", via="portal", desk=office.desk, at=NOON + HOUR)
+    after = reasons_for_customer(case, incidents=incidents(case), desk=office.desk)
+    assert not [s for s in after if "hours to answer" in s]
+
+
+def test_a_complainant_is_never_told_that_somebody_was_told_while_a_person_decides(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.admit("acct-2", ANOTHER, representative=False)
+    told = office.complain(ADDRESS, at=NOON)
+    waits = office.complain(ANOTHER, at=NOON)
+    assert waits.outcome is ReportOutcome.WITH_A_PERSON
+    [said] = reasons_for_complainant(told, desk=office.desk).values()
+    assert any(WE_TELL in s for s in said)
+    [said] = reasons_for_complainant(waits, desk=office.desk).values()
+    assert "A person here decides before anybody is told." in said
+    assert not any(WE_TELL in s for s in said)
+    for sentence in said:
+        assert "acct-" not in sentence
+
+
+def test_a_court_reads_the_verdict_even_when_the_editions_words_are_gone(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    case = office.case_of(office.complain(ADDRESS, at=NOON))
+    edition = office.desk.editions[-1]
+    [one] = reasons_for_court(incidents(case), desk=office.desk)
+    assert edition.digest in one.sentences[0]
+    assert any("Remedies open, narrow to wide" in s for s in one.sentences), "the ladder is the verdict's"
+    changed = dataclasses.replace(office.desk, editions=(dataclasses.replace(edition, digest="0" * 64),))
+    [gone] = reasons_for_court(incidents(case), desk=changed)
+    assert "not in use in those words any more" in gone.sentences[0]
+    assert reasons_for_customer(case, incidents=incidents(case), desk=changed) == ()
+
+
+def run(*arguments: str, exit_code: int = 0) -> str:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "100"})
+    if exit_code == 0 and result.exception is not None:
+        raise result.exception
+    assert result.exit_code == exit_code, result.output
+    return result.output
+
+
+def test_the_command_says_it_to_each(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "desk", lambda: office.desk)
+    office.admit("acct-1", ADDRESS)
+    report = office.complain(ADDRESS, at=NOON)
+    case = office.case_of(report)
+    assert "SHA-256" in run("explain", case.key)
+    document = json.loads(run("explain", case.key, "--to", "customer", "--json"))
+    assert document["reasons"][0]["incidents"] == [f"{report.key}.1"]
+    assert BEFORE_A_LETTER in document["reasons"][0]["sentences"]
+    assert WE_TELL in run("explain", report.key, "--to", "complainant")
+    assert "is not a report, R-000123." in run("explain", case.key, "--to", "complainant", exit_code=1)
+    assert "is not a case or a report on record" in run("explain", "C-999999", exit_code=1)
