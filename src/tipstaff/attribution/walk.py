@@ -388,7 +388,10 @@ def _session(
 
 
 def _known_as(binding: Binding, known: dict[tuple[SubjectKind, str], list[Identity]]) -> list[Identity]:
-    return [] if binding.subject_kind is None else known.get((binding.subject_kind, binding.subject), [])
+    if binding.subject_kind is None:
+        return []
+    found = known.get((binding.subject_kind, binding.subject), [])
+    return [i for i in found if i.in_logs_of(binding.source)]
 
 
 def _used(rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]]) -> list[Identity]:

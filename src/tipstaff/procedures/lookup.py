@@ -12,10 +12,11 @@ from tipstaff.registry.queries import (
     get_customer,
     holdings_covering,
     records_begin_at,
+    resources_known_as,
     services_known_as,
     top_resellers,
 )
-from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, Identity, Moment, SubjectKind
+from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, Identity, Moment, ResourceKind, SubjectKind
 
 INSIDE_ADDRESSES_MAX = 64
 """Of a shared address without a port nobody is named, however many sharers are followed."""
@@ -88,16 +89,26 @@ def _inside(
     return held, list(dict.fromkeys(followed)), gaps
 
 
+RESOURCE_KINDS = {
+    SubjectKind.USERNAME: ResourceKind.LOGIN,
+    SubjectKind.CIRCUIT: ResourceKind.CIRCUIT,
+    SubjectKind.MAC: ResourceKind.MAC,
+}
+"""What the registry calls that by which a log names a subscriber."""
+
+
 def identities(bindings: Iterable[Binding]) -> list[Identity]:
     """By which services the subscribers of these rows are known, and whose customers' customers they are.
 
-    What the operator imported counts first. For a subscriber that it does not name, the registry's own words do: a
-    service's key or circuit, a customer's key.
+    Two lists say so: what the operator imported of subscribers, and the registry's log-ins, circuits and MACs, which
+    have one holder at a time. Where they differ both stand, and nobody is named. For a subscriber in neither, the
+    registry's own words do: a service's key or circuit, a customer's key.
     """
     subjects = list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None))
     if not subjects:
         return []
     known = identities_of(subjects)
+    known += [i for i in _held(subjects) if not any(_says_as_much(told, i) for told in known)]
     told = {(i.kind, i.value) for i in known}
     open_ = [s for s in subjects if s not in told and s[0] is not SubjectKind.MAC]
     services = services_known_as({value for _, value in open_})
@@ -108,3 +119,32 @@ def identities(bindings: Iterable[Binding]) -> list[Identity]:
             known.append(Identity(kind=kind, value=value, customer=value))
     above = top_resellers({i.customer for i in known})
     return [replace(i, reseller=above.get(i.customer)) for i in known]
+
+
+def _held(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
+    """Who held these log-ins, circuits and MACs, and when. A scope is the name of the source whose logs name it so."""
+    kinds = {resource: subject for subject, resource in RESOURCE_KINDS.items()}
+    rows = resources_known_as([(RESOURCE_KINDS[kind], value) for kind, value in subjects if kind in RESOURCE_KINDS])
+    return [
+        Identity(
+            kind=kinds[row.kind],
+            value=row.name,
+            customer=row.customer,
+            service=row.service,
+            since=row.held_from,
+            until=row.held_until,
+            source=row.scope or None,
+        )
+        for row in rows
+        if row.customer is not None
+    ]
+
+
+def _says_as_much(told: Identity, held: Identity) -> bool:
+    """True when an entry of the imported list says all that a holding says: the same customer, at least as long."""
+    return (
+        (told.kind, told.value, told.customer) == (held.kind, held.value, held.customer)
+        and (held.service is None or told.service == held.service)
+        and (told.since is None or (held.since is not None and told.since <= held.since))
+        and (told.until is None or (held.until is not None and held.until <= told.until))
+    )

@@ -93,7 +93,7 @@ def _binding(b: Binding) -> dict[str, Any]:
 def _identity(i: Identity) -> dict[str, Any]:
     return {
         "row": "subscriber", i.kind: i.value, "customer": i.customer, "service": i.service, "reseller": i.reseller,
-        "known": [_stamp(i.since), _stamp(i.until)],
+        "known": [_stamp(i.since), _stamp(i.until)], "source": i.source,
     }  # fmt: skip
 
 
