@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from tipstaff.attribution.match import PROTOCOLS, Question
-from tipstaff.words import Attribution, Binding, Holding, Identity, Moment
+from tipstaff.words import Attribution, Binding, Holding, Identity, Moment, Site
 
 COLUMNS = ("address", "port", "protocol", "at", "precision_seconds")
 
@@ -61,11 +61,19 @@ def answer_json(answer: Attribution) -> dict[str, Any]:
         "allows": sorted(answer.grade.allows),
         "window": [_stamp(answer.earliest), _stamp(answer.latest)],
         "proof": [
+            *(_site(s) for s in answer.sites),
             *(_holding(h) for h in answer.proof),
             *(_binding(b) for b in answer.bindings),
             *(_identity(i) for i in answer.identities),
         ],
     }
+
+
+def _site(s: Site) -> dict[str, Any]:
+    return {
+        "row": "site", "host_name": s.host_name, "address": str(s.address), "customer": s.customer,
+        "service": s.service, "held": [_stamp(s.since), _stamp(s.until)],
+    }  # fmt: skip
 
 
 def _holding(h: Holding) -> dict[str, Any]:
