@@ -14,7 +14,8 @@ import typer
 from tipstaff.words import Allegation, Attribution, AttributionReason, Binding, Holding, Moment
 
 from .base import database
-from .registry_changes import AS_JSON, add_commands, import_in_words, shown_reading
+from .registry_changes import AS_JSON, add_commands
+from .registry_files import import_files_in_order
 from .sources import import_logs, kind_of, options_of, told
 from .tables import print_rows
 
@@ -26,7 +27,7 @@ def import_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="CSV files; customers before what they hold. Or a KIND of log, and its files.",
+            help="CSV files, in any order. Or a KIND of log, and its files.",
             metavar="[KIND] FILE...",
         ),
     ],
@@ -47,7 +48,8 @@ def import_files(
 ) -> None:
     """Take in customers, services, holdings or sites; each file's header says which. Or logs, by their KIND.
 
-    A file comes in as a whole or, with one bad row, not at all, and then no later file either. The columns:
+    Several files are taken in by their kinds: customers before what they hold. A file comes in as a whole or, with one
+    bad row, not at all, and then no later file either. The columns:
 
     customers: key, name, \\[reseller], \\[is_reseller], \\[standing], \\[since], \\[representative_name],
     \\[representative_email], \\[language], \\[timezone], \\[phone], \\[email], \\[postal_address], \\[country]
@@ -71,8 +73,6 @@ def import_files(
     \\[customer], \\[since], \\[until]
     """
     with database():
-        from tipstaff import wiring
-
         kind = kind_of(files[0])
         if kind is not None:
             options = options_of(
@@ -81,22 +81,7 @@ def import_files(
             )  # fmt: skip
             import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
             return
-        from tipstaff.procedures.admission import import_registry
-
-        for file in files:
-            try:
-                # With --rest the file is read as it goes in, and never held as a whole.
-                with open(file, encoding="utf-8-sig", newline="") as opened, shown_reading(file, rest) as read:
-                    preview = import_registry(
-                        read(opened) if rest else opened.read().splitlines(keepends=True), source_name=file.name,
-                        at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run, rest=rest,
-                    )  # fmt: skip
-            except (OSError, UnicodeDecodeError) as why:
-                typer.echo(f"tipstaff: {file} can't be read as UTF-8 text: {why}", err=True)
-                raise typer.Exit(1) from why
-            typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
-            if preview.refused and not rest:
-                raise typer.Exit(1)
+        import_files_in_order(files, dry_run=dry_run, rest=rest, as_json=as_json)
 
 
 @app.command("sources")
