@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tipstaff.words import Allegation, Attribution, AttributionReason, Binding, Holding, Moment
+from tipstaff.words import Allegation, Attribution, Binding, Holding, Moment
 
 from .base import database
 from .registry_changes import AS_JSON, add_commands
@@ -112,6 +112,7 @@ def who(
     with database():
         from tipstaff import wiring
         from tipstaff.procedures.offender import who_did_it
+        from tipstaff.procedures.questions import REASONS
 
         asked = Allegation(
             type="any/any", source=source, source_port=port, domain=None if source else address, moment=moment
@@ -161,25 +162,6 @@ def customers(
         ],
         head=2,
     )  # fmt: skip
-
-
-REASONS = {
-    AttributionReason.ONE_HOLDER: "One holder over the whole window.",
-    AttributionReason.ONE_RESELLER: "A reseller holds it; the answer stops there, and its own customer is its to name.",
-    AttributionReason.TIME_ASSUMED: "No time was stated; the same one held it over all of the last seven days.",
-    AttributionReason.SHARED_WITHOUT_PORT: "Several share this address; only the source port can tell them apart.",
-    AttributionReason.SEVERAL_HOLDERS_IN_WINDOW: "More than one held it in the window; a more exact time would tell.",
-    AttributionReason.EDGE_IN_WINDOW: "A holding begins or ends within the window.",
-    AttributionReason.UNASSIGNED: "It is our space, and nobody held it.",
-    AttributionReason.NOT_OUR_SPACE: "It was not our space.",
-    AttributionReason.NO_ADDRESS: "No address was given.",
-    AttributionReason.BEFORE_RECORDS: "The registry's records begin later.",
-    AttributionReason.ONE_SOURCE: "One holder, by the word of one source that does not prove a subscriber alone.",
-    AttributionReason.UNSEEN_END: "One holder, whose end was not seen: it may have ended before.",
-    AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
-    AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
-    AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",
-}
 
 
 def _moment(text: str, precision: float) -> Moment | None:

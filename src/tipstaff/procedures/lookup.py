@@ -1,7 +1,7 @@
 """Who held an address and port at a moment: the registry's rows and what logs said, judged by the pure walk."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
@@ -32,29 +32,50 @@ def who_held(
 ) -> Attribution:
     """Name the holder, or say why nobody is named, with the rows that prove it."""
     window = window_of(moment, received_at=received_at)
-    number = PROTOCOLS.get(protocol.lower()) if isinstance(protocol, str) else protocol
-    held: list[Holding] = []
-    bindings: list[Binding] = []
-    gaps: list[Gap] = []
-    if address is not None:
-        held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
-        usable = port if port is not None and 0 < port < 65536 else None
-        bindings = bindings_covering(
-            address, earliest=window.earliest, latest=window.latest, port=usable, protocol=number
-        )
-        gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
-        held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
+    number = _protocol(protocol)
+    known = Known() if address is None else known_of(address, port=port, protocol=number, window=window)
     return walk(
         address,
         port=port,
         protocol=number,
         moment=moment,
         received_at=received_at,
-        holdings=held,
-        bindings=bindings,
-        identities=identities(bindings),
-        gaps=gaps,
+        holdings=known.holdings,
+        bindings=known.bindings,
+        identities=known.identities,
+        gaps=known.gaps,
         records_begin_at=records_begin_at(),
+    )
+
+
+def _protocol(protocol: int | str | None) -> int | None:
+    """The IANA number of a protocol that is stated by name or number."""
+    if not isinstance(protocol, str):
+        return protocol
+    return int(protocol) if protocol.isascii() and protocol.isdigit() else PROTOCOLS.get(protocol.lower())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """All rows about an address in a stretch of time, those of inside addresses included."""
+
+    holdings: tuple[Holding, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: int | None, window: Window) -> Known:
+    """What the registry and the logs say of an address at some instant of the window."""
+    held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
+    usable = port if port is not None and 0 < port < 65536 else None
+    bindings = bindings_covering(
+        address, earliest=window.earliest, latest=window.latest, port=usable, protocol=protocol
+    )
+    gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
+    held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
+    return Known(
+        holdings=tuple(held), bindings=tuple(bindings), identities=tuple(identities(bindings)), gaps=tuple(gaps)
     )
 
 
