@@ -26,7 +26,7 @@ STAFF_PAGES = {
     "changes": "/console/changes",
     "import": "/console/import",
     "held": "/console/held",
-    "held-answer": "/console/held?address=192.0.2.131&at=2026-03-01T02:10&precision=1800",
+    "held-answer": "/console/held?address=192.0.2.131&around=year",
     "admission": "/console/admissions",
     "measures": "/console/measures",
     "measure": "/console/measures/M-000001",
