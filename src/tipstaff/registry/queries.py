@@ -19,7 +19,6 @@ from tipstaff.words import (
     LetterOfAuthority,
     Representative,
     Resource,
-    ResourceKind,
     Service,
     Site,
     Standing,
@@ -58,6 +57,7 @@ from .past import (
     holdings_as_known,
     list_changes,
     resource_holders,
+    resources_known_as,
     versions_of_addresses,
     versions_of_customer,
     versions_of_resource,
@@ -178,18 +178,6 @@ def services_known_as(values: Iterable[str]) -> list[Service]:
     wanted = list(values)
     rows = ServiceRow.objects.filter(Q(key__in=wanted) | (Q(port__in=wanted) & ~Q(port=""))).order_by("key")
     return [service_of(row) for row in rows] if wanted else []
-
-
-def resources_known_as(wanted: Iterable[tuple[ResourceKind, str]]) -> list[Resource]:
-    """Every customer's holding, now and before, of a resource of these kinds and names, by its beginning."""
-    asked = list(wanted)
-    if not asked:
-        return []
-    rows = ResourceRow.objects.filter(customer_id__isnull=False).extra(
-        where=["(name, kind) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"],
-        params=[[name for _, name in asked], [kind.value for kind, _ in asked]],
-    )
-    return sorted((resource_of(row) for row in rows), key=lambda r: (r.kind, r.name, r.held_from, r.scope, r.key))
 
 
 def top_resellers(customers: Iterable[str]) -> dict[str, str]:
