@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from tipstaff.words import Change, Holding, Resource, ResourceKind, Tier, Version, require_aware
@@ -94,7 +95,9 @@ def resources_known_as(wanted: Iterable[tuple[ResourceKind, str]]) -> list[Resou
     asked = list(wanted)
     if not asked:
         return []
-    with connection.cursor() as cursor:
+    connection.ensure_connection()
+    # Each answer to who held an address asks this, so it is planned once a connection.
+    with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(
             f"""
             SELECT {_RESOURCE_COLUMNS} FROM registry_resourcerow h
@@ -102,6 +105,7 @@ def resources_known_as(wanted: Iterable[tuple[ResourceKind, str]]) -> list[Resou
             WHERE h.customer_id IS NOT NULL ORDER BY h.kind, h.name, lower(h.during), h.scope, h.id
             """,
             [[kind.value for kind, _ in asked], [name for _, name in asked]],
+            prepare=True,
         )
         return [_resource(row) for row in cursor.fetchall()]
 
