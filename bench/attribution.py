@@ -170,6 +170,7 @@ def subscribers(number: int):
     return pl.DataFrame({"kind": np.ones(number, np.int64)}).with_columns(
         pl.format("u{}", n).alias("subject"), pl.format("c{}", n).alias("customer"),
         pl.format("s{}", n).alias("service"), pl.lit(None, pl.String).alias("reseller"),
+        pl.lit(None, pl.String).alias("source"),
         pl.lit(None, pl.Int64).alias("since"), pl.lit(None, pl.Int64).alias("until"),
     )  # fmt: skip
 

@@ -25,6 +25,8 @@ STAFF_PAGES = {
     "reseller": "/console/customers/acct-1033",
     "changes": "/console/changes",
     "import": "/console/import",
+    "held": "/console/held",
+    "held-answer": "/console/held?address=192.0.2.131&around=year",
     "admission": "/console/admissions",
     "measures": "/console/measures",
     "measure": "/console/measures/M-000001",

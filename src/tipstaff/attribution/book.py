@@ -141,7 +141,8 @@ def book_of(
         return np.array(list(values), kind)
 
     realms = {PUBLIC: 0}
-    subjects: dict[tuple[object, str], int] = {}
+    subjects: dict[tuple[object, str, str], int] = {}
+    sources = dict.fromkeys(b.source.lower() for b in bindings)
     for b in bindings:
         realms.setdefault(b.realm, len(realms))
         realms.setdefault(b.inside_realm, len(realms))
@@ -174,7 +175,7 @@ def book_of(
         subject=ints(
             NOBODY
             if b.inside is not None
-            else subjects.setdefault((KINDS.index(b.subject_kind), b.subject), len(subjects))
+            else subjects.setdefault((KINDS.index(b.subject_kind), b.subject, b.source.lower()), len(subjects))
             for b in bindings
         ),
         inside_realm=ints(realms[b.inside_realm] for b in bindings),
@@ -182,8 +183,10 @@ def book_of(
         inside_hi=ints((int(a) >> 64 for a in insides), np.uint64),
         inside_lo=ints((int(a) & (2**64 - 1) for a in insides), np.uint64),
     )
+    spoken = [(i, s) for i in identities for s in sources if i.in_logs_of(s)]
+    identities = [i for i, _ in spoken]
     known = Known(
-        subject=ints(subjects.setdefault((KINDS.index(i.kind), i.value), len(subjects)) for i in identities),
+        subject=ints(subjects.setdefault((KINDS.index(i.kind), i.value, s), len(subjects)) for i, s in spoken),
         customer=ints(code(i.customer) for i in identities),
         service=ints(code(i.service) for i in identities),
         reseller=ints(code(i.reseller) for i in identities),

@@ -65,12 +65,12 @@ def read_csv(csv: bytes, *, text: Sequence[str]) -> pl.DataFrame:
 def book_from(
     held: pl.DataFrame, bound: pl.DataFrame, known: pl.DataFrame, *, records_begin_at: datetime | None
 ) -> Book:
-    """A book of frames. `known` has kind, subject, customer, service, reseller, since and until."""
+    """A book of frames. `known` has kind, subject, customer, service, reseller, since, until and source."""
+    by = ["kind", "subject", "source_id"]
+    subjects = bound.select(by).unique(maintain_order=True).filter(pl.col("kind") > 0).with_row_index("code")
+    bound = bound.join(subjects, on=by, how="left", maintain_order="left")
+    known = _by_source(known, subjects)
     names, coded = _coded(held, known)
-    subjects = pl.concat([bound.select("kind", "subject"), known.select("kind", "subject")]).unique(maintain_order=True)
-    subjects = subjects.filter(pl.col("kind") > 0).with_row_index("code")
-    bound = bound.join(subjects, on=["kind", "subject"], how="left", maintain_order="left")
-    known = known.join(subjects, on=["kind", "subject"], how="left", maintain_order="left")
     gap_frame, gaps_of = _gaps()
     snapshot = Snapshot(
         Held(
@@ -111,6 +111,19 @@ def book_from(
         gaps=gaps_of,
         records_begin_at=records_begin_at,
     )
+
+
+def _by_source(known: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
+    """An entry for each source's subscriber that it is about. One name in the logs of two sources may be two people."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, lower(name) FROM attribution_sourcerow")
+        names = pl.DataFrame(cursor.fetchall(), schema={"source_id": pl.Int64, "spoken_by": pl.String}, orient="row")
+    spoken = subjects.join(names, on="source_id", how="left")
+    every = known.join(spoken, on=["kind", "subject"], how="inner", maintain_order="left")
+    # The rule of `Identity.in_logs_of`.
+    mine = pl.col("source").str.to_lowercase()
+    said = (mine == pl.col("spoken_by")) | pl.col("spoken_by").str.starts_with(mine + "-")
+    return every.filter(pl.col("source").is_null() | said)
 
 
 def _coded(held: pl.DataFrame, known: pl.DataFrame) -> tuple[list[str], list[np.ndarray]]:
@@ -180,6 +193,7 @@ def _identity(row: dict[str, Any]) -> Identity:
         reseller=row["reseller"],
         since=instant(row["since"]),
         until=instant(row["until"]),
+        source=row["source"],
     )
 
 

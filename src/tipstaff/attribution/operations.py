@@ -18,7 +18,7 @@ from . import staging
 from .clocks import clock_error
 from .intervals import Clock, bindings, joined
 from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
-from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Options, Parsed, Source, Stretch, UnusableFile
+from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
 
 CHUNK = 32 << 20
 """A file is read in pieces of so many bytes; a record may be as long."""
@@ -51,6 +51,7 @@ def take_in(
         header = file.readline() if source.has_header else b""
         place = max(begin, len(header))
         progress(place)
+        header = _carried(file, source, header, place)
         file.seek(place)
         if place >= size:
             return
@@ -64,6 +65,20 @@ def take_in(
                 _batches(file, source, options, row, path, header, place, at=at, actor=actor, progress=progress)
             )
         yield from told
+
+
+def _carried(file: BinaryIO, source: Source, header: bytes, place: int) -> bytes:
+    """What the records before `place` left for those after it, for kinds whose later records lean on earlier ones."""
+    if source.has_header or isinstance(source, Lines):
+        return header
+    file.seek(0)
+    held, left = b"", place
+    while left > 0 and (piece := file.read(min(CHUNK, left))):
+        left -= len(piece)
+        held += piece
+        end = source.cut(held)
+        header, held = source.carry(header, held[:end]), held[end:]
+    return header
 
 
 @dataclass
@@ -118,6 +133,7 @@ def _batches(
         data, held = held[:end], held[end:]
         parsed = source.read(Stretch(data, batch.end_byte, header), options)
         batch.add(parsed, data, source, options)
+        header = source.carry(header, data)
         progress(len(data))
         if sum(p.height for p in batch.parts) >= BATCH_RECORDS:
             yield _write(batch, source, options, row, path, at=at, actor=actor)

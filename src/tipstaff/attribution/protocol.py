@@ -67,7 +67,7 @@ class Stretch:
     offset: int
     """Where they begin in the file."""
     header: bytes = b""
-    """The file's first line, for kinds that have one; `data` never holds it."""
+    """The file's first line, for kinds that have one, or what the kind carries on; `data` never holds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +125,9 @@ class Source(Protocol):
     def cut(self, data: bytes) -> int:
         """After how many bytes the last whole record ends; 0 when there is none."""
 
+    def carry(self, header: bytes, data: bytes) -> bytes:
+        """The header for the stretch that comes after `data`: what it needs to know of all that came before."""
+
     def read(self, stretch: Stretch, options: Options) -> Parsed:
         """The records of a stretch, with bad ones refused."""
 
@@ -140,6 +143,9 @@ class Kind:
     whole = False
     momentary = False
     clock_error_seconds = 1.0
+
+    def carry(self, header: bytes, data: bytes) -> bytes:
+        return header
 
 
 class Lines(Kind):

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tipstaff.words import (
     PUBLIC,
@@ -223,7 +223,7 @@ def _graded(rows: _Rows, *, known: dict[tuple[SubjectKind, str], list[Identity]]
     shared = any(b.shared for b in rows.outer)
     several_without_port = rows.port is None and shared
 
-    def answer(grade: Grade, reason: AttributionReason, **named: str | None) -> Attribution:
+    def answer(grade: Grade, reason: AttributionReason, **named: Any) -> Attribution:
         return Attribution(
             grade=grade,
             reason=reason,
@@ -388,7 +388,10 @@ def _session(
 
 
 def _known_as(binding: Binding, known: dict[tuple[SubjectKind, str], list[Identity]]) -> list[Identity]:
-    return [] if binding.subject_kind is None else known.get((binding.subject_kind, binding.subject), [])
+    if binding.subject_kind is None:
+        return []
+    found = known.get((binding.subject_kind, binding.subject), [])
+    return [i for i in found if i.in_logs_of(binding.source)]
 
 
 def _used(rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]]) -> list[Identity]:

@@ -2,21 +2,22 @@
 
 import getpass
 import json
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from tipstaff.words import Attribution, AttributionReason, Binding, Holding, Moment
+from tipstaff.words import Allegation, Attribution, Binding, Holding, Moment
 
 from .base import database
-from .registry_changes import AS_JSON, add_commands, import_in_words, shown_reading
+from .registry_changes import AS_JSON, add_commands
+from .registry_files import import_files_in_order
 from .sources import import_logs, kind_of, options_of, told
+from .tables import print_rows
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -26,7 +27,7 @@ def import_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="CSV files; customers before what they hold. Or a KIND of log, and its files.",
+            help="CSV files, in any order. Or a KIND of log, and its files.",
             metavar="[KIND] FILE...",
         ),
     ],
@@ -47,7 +48,8 @@ def import_files(
 ) -> None:
     """Take in customers, services, holdings or sites; each file's header says which. Or logs, by their KIND.
 
-    A file comes in as a whole or, with one bad row, not at all, and then no later file either. The columns:
+    Several files are taken in by their kinds: customers before what they hold. A file comes in as a whole or, with one
+    bad row, not at all, and then no later file either. The columns:
 
     customers: key, name, \\[reseller], \\[is_reseller], \\[standing], \\[since], \\[representative_name],
     \\[representative_email], \\[language], \\[timezone], \\[phone], \\[email], \\[postal_address], \\[country]
@@ -71,8 +73,6 @@ def import_files(
     \\[customer], \\[since], \\[until]
     """
     with database():
-        from tipstaff import wiring
-
         kind = kind_of(files[0])
         if kind is not None:
             options = options_of(
@@ -81,22 +81,7 @@ def import_files(
             )  # fmt: skip
             import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
             return
-        from tipstaff.procedures.admission import import_registry
-
-        for file in files:
-            try:
-                # With --rest the file is read as it goes in, and never held as a whole.
-                with open(file, encoding="utf-8-sig", newline="") as opened, shown_reading(file, rest) as read:
-                    preview = import_registry(
-                        read(opened) if rest else opened.read().splitlines(keepends=True), source_name=file.name,
-                        at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run, rest=rest,
-                    )  # fmt: skip
-            except (OSError, UnicodeDecodeError) as why:
-                typer.echo(f"tipstaff: {file} can't be read as UTF-8 text: {why}", err=True)
-                raise typer.Exit(1) from why
-            typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
-            if preview.refused and not rest:
-                raise typer.Exit(1)
+        import_files_in_order(files, dry_run=dry_run, rest=rest, as_json=as_json)
 
 
 @app.command("sources")
@@ -113,7 +98,7 @@ def list_sources(as_json: AS_JSON = False) -> None:
 
 @app.command()
 def who(
-    address: Annotated[str, typer.Argument(help="An IPv4 or IPv6 address.")],
+    address: Annotated[str, typer.Argument(help="An IPv4 or IPv6 address, or the host name of a site.")],
     at: Annotated[
         str, typer.Option("--at", help="When, RFC 3339 with a zone: 2026-03-01T12:00:00Z. Left out: unknown.")
     ] = "",
@@ -121,29 +106,36 @@ def who(
     precision: Annotated[float, typer.Option("--precision", help="The time is right to so many seconds.")] = 1.0,
     as_json: AS_JSON = False,
 ) -> None:
-    """Say who held ADDRESS then, how surely, and by which rows."""
-    try:
-        source = ip_address(address)
-    except ValueError:
-        raise typer.BadParameter(f"{address!r} is not an IPv4 or IPv6 address.") from None
+    """Say who held ADDRESS then, or whose site it was, how surely, and by which rows."""
+    source = _address(address)
+    moment = _moment(at, precision)
     with database():
         from tipstaff import wiring
-        from tipstaff.procedures.lookup import who_held
+        from tipstaff.procedures.offender import who_did_it
+        from tipstaff.procedures.questions import REASONS
 
-        now = wiring.now()
-        answer = who_held(source, port=port, moment=_moment(at, precision), received_at=now)
+        asked = Allegation(
+            type="any/any", source=source, source_port=port, domain=None if source else address, moment=moment
+        )
+        answer = who_did_it(asked, received_at=wiring.now())
     if as_json:
         typer.echo(json.dumps({"address": address, "port": port, **_plain(answer)}))
         return
-    console = Console(soft_wrap=False, highlight=False, markup=False)
-    console.print(_verdict(answer), style="bold")
-    console.print(_REASONS[answer.reason])
+    typer.secho(_verdict(answer), bold=True)
+    typer.echo(REASONS[answer.reason])
     if answer.earliest and answer.latest:
-        console.print(f"Asked of {answer.earliest:%Y-%m-%d %H:%M:%S} to {answer.latest:%Y-%m-%d %H:%M:%S} UTC.")
-    if answer.proof:
-        console.print(_proof(answer.proof))
-    if answer.bindings:
-        console.print(_logs(answer.bindings))
+        typer.echo(f"Asked of {answer.earliest:%Y-%m-%d %H:%M:%S} to {answer.latest:%Y-%m-%d %H:%M:%S} UTC.")
+    _print_proof(answer)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address, or None for a host name."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        if re.fullmatch(r"(?!.*\.[0-9]+\.?$)[^\s:/@]+\.[^\s:/@]+", text):
+            return None
+        raise typer.BadParameter(f"{text!r} is not an IPv4 or IPv6 address, and no host name.") from None
 
 
 @app.command()
@@ -161,37 +153,15 @@ def customers(
         for customer in found:
             typer.echo(json.dumps(asdict(customer), default=_json))
         return
-    table = _table("key", "name", "representative", "language", "under", "standing")
-    for one in found:
-        person = one.representative
-        table.add_row(
-            one.key,
-            one.name,
-            person.email if person else "none",
-            person.language if person else "",
-            one.reseller or "",
-            one.standing,
-        )
-    Console(soft_wrap=False, highlight=False, markup=False).print(table)
-
-
-_REASONS = {
-    AttributionReason.ONE_HOLDER: "One holder over the whole window.",
-    AttributionReason.ONE_RESELLER: "A reseller holds it; the answer stops there, and its own customer is its to name.",
-    AttributionReason.TIME_ASSUMED: "No time was stated; the same one held it over all of the last seven days.",
-    AttributionReason.SHARED_WITHOUT_PORT: "Several share this address; only the source port can tell them apart.",
-    AttributionReason.SEVERAL_HOLDERS_IN_WINDOW: "More than one held it in the window; a more exact time would tell.",
-    AttributionReason.EDGE_IN_WINDOW: "A holding begins or ends within the window.",
-    AttributionReason.UNASSIGNED: "It is our space, and nobody held it.",
-    AttributionReason.NOT_OUR_SPACE: "It was not our space.",
-    AttributionReason.NO_ADDRESS: "No address was given.",
-    AttributionReason.BEFORE_RECORDS: "The registry's records begin later.",
-    AttributionReason.ONE_SOURCE: "One holder, by the word of one source that does not prove a subscriber alone.",
-    AttributionReason.UNSEEN_END: "One holder, whose end was not seen: it may have ended before.",
-    AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
-    AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
-    AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",
-}
+    print_rows(
+        ("key", "name", "representative", "language", "under", "standing"),
+        [
+            (c.key, c.name, c.representative.email if c.representative else "none",
+             c.representative.language if c.representative else "", c.reseller or "", c.standing)
+            for c in found
+        ],
+        head=2,
+    )  # fmt: skip
 
 
 def _moment(text: str, precision: float) -> Moment | None:
@@ -217,44 +187,52 @@ def _verdict(answer: Attribution) -> str:
     return f"{grade}: {answer.customer}{service}{downstream}"
 
 
-def _proof(rows: tuple[Holding, ...]) -> Table:
-    table = _table("tier", "kind", "prefix", "ports", "from (UTC)", "until (UTC)", "customer", "service", "source")
-    for row in rows:
-        table.add_row(
-            row.tier,
-            row.kind,
-            str(row.prefix),
-            f"{row.port_first}-{row.port_last}" if row.shared else "all",
-            f"{row.held_from:%Y-%m-%d %H:%M:%S}",
-            f"{row.held_until:%Y-%m-%d %H:%M:%S}" if row.held_until else "",
-            row.customer or "",
-            row.service or "",
-            row.source,
+def _print_proof(answer: Attribution) -> None:
+    if answer.sites:
+        print_rows(
+            ("site", "address", "from (UTC)", "until (UTC)", "customer", "service"),
+            [
+                (s.host_name, str(s.address), _stamp(s.since), _stamp(s.until), s.customer, s.service or "")
+                for s in answer.sites
+            ],
         )
-    return table
-
-
-def _logs(rows: tuple[Binding, ...]) -> Table:
-    table = _table("log", "prefix", "ports", "led to", "possible from (UTC)", "until (UTC)", "end", "file and byte")
-    for row in rows:
-        table.add_row(
-            row.source,
-            str(row.prefix),
-            f"{row.port_first}-{row.port_last}" if row.shared else "all",
-            row.subject or str(row.inside),
-            f"{row.possible_from:%Y-%m-%d %H:%M:%S}",
-            f"{row.possible_until:%Y-%m-%d %H:%M:%S}" if row.possible_until else "",
-            row.ending,
-            f"{row.file}:{row.offset}",
+    if answer.proof:
+        print_rows(
+            ("prefix", "tier", "kind", "ports", "from (UTC)", "until (UTC)", "customer", "service", "source"),
+            [
+                (str(h.prefix), h.tier, h.kind, _ports(h), _stamp(h.held_from), _stamp(h.held_until), h.customer or "",
+                 h.service or "", h.source)
+                for h in answer.proof
+            ],
+            head=3,
+        )  # fmt: skip
+    if answer.bindings:
+        print_rows(
+            ("log", "prefix", "ports", "led to", "possible from (UTC)", "until (UTC)", "end", "file and byte"),
+            [
+                (b.source, str(b.prefix), _ports(b), b.subject or str(b.inside), _stamp(b.possible_from),
+                 _stamp(b.possible_until), b.ending, f"{b.file}:{b.offset}")
+                for b in answer.bindings
+            ],
+            head=2,
+        )  # fmt: skip
+    if answer.identities:
+        print_rows(
+            ("subscriber", "is", "customer", "service", "from (UTC)", "until (UTC)", "in logs of"),
+            [
+                (i.value, i.kind, i.customer, i.service or "", _stamp(i.since), _stamp(i.until), i.source or "")
+                for i in answer.identities
+            ],
+            head=2,
         )
-    return table
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _ports(row: Holding | Binding) -> str:
+    return f"{row.port_first}-{row.port_last}" if row.shared else "all"
+
+
+def _stamp(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
 
 
 def _plain(answer: Attribution) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """`tipstaff registry`: its past, its changes, and what people do to it. `registry.py` hangs these on its commands."""
 
-import contextlib
 import getpass
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import wraps
@@ -14,12 +12,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tipstaff.words import ImportPreview, ResourceKind, Standing, Version
+from tipstaff.words import ResourceKind, Standing, Version
 
 from .base import database
+from .registry_files import import_in_words
 
 AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 WHY = Annotated[str, typer.Option("--why", help="The reason; it stands in the record.")]
@@ -376,43 +374,6 @@ def delivery_key() -> None:
     key = wiring.delivery_key(make=True)
     assert key is not None
     typer.echo(key.decode())
-
-
-def import_in_words(preview: ImportPreview, *, dry_run: bool) -> str:
-    """What a file would change, or did, as lines to read."""
-    lines = [f"{preview.source}:{row.line}: {row.why}" for row in preview.refused]
-    lines += [f"{preview.source}:{row.line}: kept: {row.why}" for row in preview.kept]
-    counts = f"{preview.added} new, {preview.changed} changed, {preview.unchanged} unchanged"
-    if preview.refused and (dry_run or not preview.applied):
-        lines.append(f"{preview.source}: nothing is taken in, because of {_many(len(preview.refused), 'bad row')}.")
-    elif dry_run:
-        lines += [f"  {change}" for change in preview.changes]
-        lines.append(f"{preview.source}: would be {_many(preview.rows, 'row')} of {preview.kind}: {counts}.")
-    else:
-        lines.append(f"{preview.source}: {_many(preview.rows, 'row')} of {preview.kind}: {counts}.")
-        if preview.change and sys.stdout.isatty():
-            lines.append(f"To take it back: tipstaff registry undo {preview.change}")
-    return "\n".join(lines)
-
-
-@contextlib.contextmanager
-def shown_reading(file: Path, shown: bool) -> Iterator[Callable[[Iterable[str]], Iterator[str]]]:
-    """A wrapper for a file's lines that shows on a terminal how much of it has been read."""
-    columns = (TextColumn(file.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as progress:
-        task = progress.add_task(file.name, total=file.stat().st_size)
-
-        def read(lines: Iterable[str]) -> Iterator[str]:
-            for line in lines:
-                progress.advance(task, len(line))
-                yield line
-
-        yield read
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _table(*columns: str) -> Table:

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from tipstaff.words import SourceLoad
 
+from .registry_files import refuse
+
 if TYPE_CHECKING:
     from tipstaff.attribution.protocol import Options
 
@@ -84,7 +86,9 @@ def import_logs(kind: str, files: list[Path], options: "Options", *, actor: str,
                 for load in take_in(file, source, options, at=at, actor=actor, progress=advance):
                     nothing_new = False
                     typer.echo(json.dumps(asdict(load), default=_json) if as_json else in_words(load))
-            except (UnusableFile, AnotherKind, OSError, UnicodeError) as why:
+            except OSError as why:
+                refuse(file, why)
+            except (UnusableFile, AnotherKind, UnicodeError) as why:
                 typer.echo(f"tipstaff: {file}: {why}", err=True)
                 raise typer.Exit(1) from why
             if nothing_new and not as_json:
@@ -119,7 +123,9 @@ def _import_subscribers(file: Path, *, actor: str, at: datetime, as_json: bool) 
         known, refused = import_subscribers(
             file.read_text(encoding="utf-8-sig").splitlines(), source=file.name, at=at, actor=actor
         )
-    except (OSError, UnicodeDecodeError, NotSubscribers) as why:
+    except (OSError, UnicodeDecodeError) as why:
+        refuse(file, why)
+    except NotSubscribers as why:
         typer.echo(f"tipstaff: {file}: {why}", err=True)
         raise typer.Exit(1) from why
     if as_json:

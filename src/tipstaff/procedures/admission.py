@@ -10,11 +10,17 @@ from itertools import chain
 
 from tipstaff.registry import operations as registry
 from tipstaff.registry import queries
+from tipstaff.registry.imports import place_in_order
 from tipstaff.registry.late_use import Period, late_use
 from tipstaff.registry.names import NotInItsForm, plain_name
 from tipstaff.registry.vetting import LISTED, vet, vet_against_lists, weightiest_first
 from tipstaff.registry.whois import looks_published, read_published
 from tipstaff.words import Admission, ImportPreview, LateUse, ListKind, Origin, ResourceKind, Tier, Usage, UsageKind
+
+__all__ = [
+    "BadUse", "decide", "import_registry", "load_list", "note_use", "place_in_order", "read_use", "vet_all",
+    "vet_changed", "vet_customer", "vet_customers",
+]  # fmt: skip
 
 
 def vet_customer(key: str, *, at: datetime, actor: str) -> Admission:

@@ -197,6 +197,13 @@ def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk
             }
             for h in attribution.proof
         ],
+        sites=[
+            {
+                "host_name": s.host_name, "address": s.address, "customer": s.customer, "service": s.service,
+                "from": s.since, "until": s.until,
+            }
+            for s in attribution.sites
+        ],
         logs=[
             {
                 "source": b.source, "realm": b.realm, "prefix": b.prefix, "ports": [b.port_first, b.port_last],

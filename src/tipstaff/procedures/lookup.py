@@ -1,7 +1,7 @@
 """Who held an address and port at a moment: the registry's rows and what logs said, judged by the pure walk."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
@@ -12,10 +12,11 @@ from tipstaff.registry.queries import (
     get_customer,
     holdings_covering,
     records_begin_at,
+    resources_known_as,
     services_known_as,
     top_resellers,
 )
-from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, Identity, Moment, SubjectKind
+from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, Identity, Moment, ResourceKind, SubjectKind
 
 INSIDE_ADDRESSES_MAX = 64
 """Of a shared address without a port nobody is named, however many sharers are followed."""
@@ -31,29 +32,50 @@ def who_held(
 ) -> Attribution:
     """Name the holder, or say why nobody is named, with the rows that prove it."""
     window = window_of(moment, received_at=received_at)
-    number = PROTOCOLS.get(protocol.lower()) if isinstance(protocol, str) else protocol
-    held: list[Holding] = []
-    bindings: list[Binding] = []
-    gaps: list[Gap] = []
-    if address is not None:
-        held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
-        usable = port if port is not None and 0 < port < 65536 else None
-        bindings = bindings_covering(
-            address, earliest=window.earliest, latest=window.latest, port=usable, protocol=number
-        )
-        gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
-        held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
+    number = _protocol(protocol)
+    known = Known() if address is None else known_of(address, port=port, protocol=number, window=window)
     return walk(
         address,
         port=port,
         protocol=number,
         moment=moment,
         received_at=received_at,
-        holdings=held,
-        bindings=bindings,
-        identities=identities(bindings),
-        gaps=gaps,
+        holdings=known.holdings,
+        bindings=known.bindings,
+        identities=known.identities,
+        gaps=known.gaps,
         records_begin_at=records_begin_at(),
+    )
+
+
+def _protocol(protocol: int | str | None) -> int | None:
+    """The IANA number of a protocol that is stated by name or number."""
+    if not isinstance(protocol, str):
+        return protocol
+    return int(protocol) if protocol.isascii() and protocol.isdigit() else PROTOCOLS.get(protocol.lower())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """All rows about an address in a stretch of time, those of inside addresses included."""
+
+    holdings: tuple[Holding, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: int | None, window: Window) -> Known:
+    """What the registry and the logs say of an address at some instant of the window."""
+    held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
+    usable = port if port is not None and 0 < port < 65536 else None
+    bindings = bindings_covering(
+        address, earliest=window.earliest, latest=window.latest, port=usable, protocol=protocol
+    )
+    gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
+    held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
+    return Known(
+        holdings=tuple(held), bindings=tuple(bindings), identities=tuple(identities(bindings)), gaps=tuple(gaps)
     )
 
 
@@ -88,16 +110,26 @@ def _inside(
     return held, list(dict.fromkeys(followed)), gaps
 
 
+RESOURCE_KINDS = {
+    SubjectKind.USERNAME: ResourceKind.LOGIN,
+    SubjectKind.CIRCUIT: ResourceKind.CIRCUIT,
+    SubjectKind.MAC: ResourceKind.MAC,
+}
+"""What the registry calls that by which a log names a subscriber."""
+
+
 def identities(bindings: Iterable[Binding]) -> list[Identity]:
     """By which services the subscribers of these rows are known, and whose customers' customers they are.
 
-    What the operator imported counts first. For a subscriber that it does not name, the registry's own words do: a
-    service's key or circuit, a customer's key.
+    Two lists say so: what the operator imported of subscribers, and the registry's log-ins, circuits and MACs, which
+    have one holder at a time. Where they differ both stand, and nobody is named. For a subscriber in neither, the
+    registry's own words do: a service's key or circuit, a customer's key.
     """
     subjects = list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None))
     if not subjects:
         return []
     known = identities_of(subjects)
+    known += [i for i in _held(subjects) if not any(_says_as_much(told, i) for told in known)]
     told = {(i.kind, i.value) for i in known}
     open_ = [s for s in subjects if s not in told and s[0] is not SubjectKind.MAC]
     services = services_known_as({value for _, value in open_})
@@ -108,3 +140,32 @@ def identities(bindings: Iterable[Binding]) -> list[Identity]:
             known.append(Identity(kind=kind, value=value, customer=value))
     above = top_resellers({i.customer for i in known})
     return [replace(i, reseller=above.get(i.customer)) for i in known]
+
+
+def _held(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
+    """Who held these log-ins, circuits and MACs, and when. A scope is the name of the source whose logs name it so."""
+    kinds = {resource: subject for subject, resource in RESOURCE_KINDS.items()}
+    rows = resources_known_as([(RESOURCE_KINDS[kind], value) for kind, value in subjects if kind in RESOURCE_KINDS])
+    return [
+        Identity(
+            kind=kinds[row.kind],
+            value=row.name,
+            customer=row.customer,
+            service=row.service,
+            since=row.held_from,
+            until=row.held_until,
+            source=row.scope or None,
+        )
+        for row in rows
+        if row.customer is not None
+    ]
+
+
+def _says_as_much(told: Identity, held: Identity) -> bool:
+    """True when an entry of the imported list says all that a holding says: the same customer, at least as long."""
+    return (
+        (told.kind, told.value, told.customer) == (held.kind, held.value, held.customer)
+        and (held.service is None or told.service == held.service)
+        and (told.since is None or (held.since is not None and told.since <= held.since))
+        and (told.until is None or (held.until is not None and held.until <= told.until))
+    )

@@ -6,9 +6,11 @@ import polars as pl
 
 from tipstaff.attribution.book import Book
 from tipstaff.attribution.bulk import book_from, bound_frame, held_frame, identities_frame, read_csv
-from tipstaff.attribution.codes import CIRCUIT, MAC, USERNAME
-from tipstaff.registry.export import customers_csv, holdings_csv, services_csv
+from tipstaff.attribution.codes import CIRCUIT, KINDS, MAC, USERNAME
+from tipstaff.registry.export import customers_csv, holdings_csv, services_csv, subscribers_csv
 from tipstaff.registry.queries import records_begin_at, top_resellers
+
+from .lookup import RESOURCE_KINDS
 
 
 def open_book(*, at: datetime) -> Book:
@@ -21,6 +23,7 @@ def _known(bound: pl.DataFrame) -> pl.DataFrame:
     """By which customer and service each subscriber of the bindings is known; the rules are those of `lookup.py`."""
     told = identities_frame()
     subjects = bound.filter((pl.col("kind") > 0) & (pl.col("kind") != MAC)).select("kind", "subject").unique()
+    told = pl.concat([told, _held(told)], how="diagonal")
     left = subjects.join(told, on=["kind", "subject"], how="anti").sort("kind", "subject")
     services = read_csv(services_csv(), text=("key", "customer", "port"))
     by_key = left.join(services, left_on="subject", right_on="key", how="inner").with_columns(
@@ -43,3 +46,21 @@ def _known(bound: pl.DataFrame) -> pl.DataFrame:
         schema={"customer": pl.String, "reseller": pl.String},
     )
     return known.join(resellers, on="customer", how="left", maintain_order="left")
+
+
+def _held(told: pl.DataFrame) -> pl.DataFrame:
+    """Who held each log-in, circuit and MAC when, but for what an entry of the imported list `told` says in full."""
+    kinds = {resource.value: KINDS.index(subject) for subject, resource in RESOURCE_KINDS.items()}
+    held = read_csv(subscribers_csv(), text=("kind", "name", "scope", "customer", "service"))
+    held = held.with_columns(pl.col("kind").replace_strict(kinds, return_dtype=pl.Int64)).with_row_index("row")
+    alike = held.join(told, left_on=["kind", "name", "customer"], right_on=["kind", "subject", "customer"], how="inner")
+    service, since, until = (pl.col(f"{c}_right") for c in ("service", "since", "until"))
+    said = alike.filter(
+        (pl.col("service").is_null() | (pl.col("service") == service).fill_null(value=False))
+        & (since.is_null() | (since <= pl.col("since")))
+        & (until.is_null() | (pl.col("until") <= until).fill_null(value=False))
+    )
+    source = pl.when(pl.col("scope") != "").then(pl.col("scope")).alias("source")
+    return held.join(said, on="row", how="anti").select(
+        "kind", pl.col("name").alias("subject"), "customer", "service", "since", "until", source
+    )

@@ -1,12 +1,13 @@
 """Who is behind what a complaint names: the site at that time where it names one we host, else the address."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from tipstaff.attribution.match import Window, window_of
-from tipstaff.registry.queries import get_customer, holdings_covering, sites_named
-from tipstaff.words import Allegation, Attribution, AttributionReason, Grade, Site
+from tipstaff.registry.queries import holdings_covering, sites_named_within, top_resellers
+from tipstaff.words import Allegation, Attribution, AttributionReason, Grade, Moment, Site
 
 from .lookup import who_held
 
@@ -15,13 +16,9 @@ def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
     """Attribute an allegation. A host name is looked up in our own registry only; nothing is ever resolved."""
     host = allegation.domain or _host_of(allegation.url)
     if host:
-        window = window_of(allegation.moment, received_at=received_at)
-        # A customer may come or go within the window of uncertainty: both its ends are asked.
-        sites = {edge: sites_named(host, at=edge) for edge in (window.earliest, window.latest)}
-        if allegation.source is not None:
-            sites = {at: [s for s in found if s.address == allegation.source] for at, found in sites.items()}
-        if any(sites.values()):
-            return _from_sites(sites, window=window)
+        found = who_answered(host, at=allegation.source, moment=allegation.moment, received_at=received_at)
+        if found is not None:
+            return found
     source = allegation.source or _literal(host)
     if source is None:
         reason = AttributionReason.NOT_OUR_SPACE if host else AttributionReason.NO_ADDRESS
@@ -35,38 +32,59 @@ def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
     )
 
 
-def _from_sites(sites: dict[datetime, list[Site]], *, window: Window) -> Attribution:
-    """The customer whose site it was over the whole window; the answer stops at a reseller, as for addresses."""
-    known = [s for found in sites.values() for s in found]
-    first = known[0]
-    proof = tuple(holdings_covering(first.address, earliest=window.earliest, latest=window.latest))
-    customers = {s.customer for s in known}
-    if len(customers) > 1:
-        return Attribution(
-            grade=Grade.AMBIGUOUS,
-            reason=AttributionReason.SEVERAL_HOLDERS_IN_WINDOW,
-            proof=proof,
-            earliest=window.earliest,
-            latest=window.latest,
-        )
-    customer = get_customer(first.customer)
-    reseller = customer.reseller if customer is not None else None
-    reason = AttributionReason.ONE_RESELLER if reseller else AttributionReason.ONE_HOLDER
-    if not all(sites.values()):
-        reason = AttributionReason.EDGE_IN_WINDOW
+def who_answered(
+    host: str, *, at: IPv4Address | IPv6Address | None = None, moment: Moment | None, received_at: datetime
+) -> Attribution | None:
+    """Whose site a host name was over the whole window, at one address or at any; None when it was no site of ours."""
+    window = window_of(moment, received_at=received_at)
+    sites = sites_named_within(host, earliest=window.earliest, latest=window.latest)
+    sites = [s for s in sites if at is None or s.address == at]
+    return _from_sites(sites, window=window) if sites else None
+
+
+def _from_sites(sites: list[Site], *, window: Window) -> Attribution:
+    """The one whose site it was at every instant of the window; the answer stops at a reseller, as for addresses."""
+    above = top_resellers({s.customer for s in sites})
+    subjects = {above.get(s.customer, s.customer) for s in sites}
+    holdings = {
+        h.key: h
+        for address in dict.fromkeys(s.address for s in sites)
+        for h in holdings_covering(address, earliest=window.earliest, latest=window.latest)
+    }
+    grade, reason = Grade.CONFIRMED, AttributionReason.ONE_RESELLER if above else AttributionReason.ONE_HOLDER
+    if len(subjects) > 1:
+        grade, reason = Grade.AMBIGUOUS, AttributionReason.SEVERAL_HOLDERS_IN_WINDOW
+    elif not _without_a_break(sites, window=window):
+        grade, reason = Grade.PROBABLE, AttributionReason.EDGE_IN_WINDOW
     elif window.assumed:
-        reason = AttributionReason.TIME_ASSUMED
-    unsure = reason in (AttributionReason.EDGE_IN_WINDOW, AttributionReason.TIME_ASSUMED)
+        grade, reason = Grade.PROBABLE, AttributionReason.TIME_ASSUMED
+    named = grade is not Grade.AMBIGUOUS
     return Attribution(
-        grade=Grade.PROBABLE if unsure else Grade.CONFIRMED,
+        grade=grade,
         reason=reason,
-        customer=reseller or first.customer,
-        service=None if reseller else first.service,
-        downstream=first.customer if reseller else None,
-        proof=proof,
+        customer=subjects.pop() if named else None,
+        service=_only(s.service for s in sites) if named and not above else None,
+        downstream=_only(s.customer for s in sites) if named and above else None,
+        proof=tuple(holdings.values()),
+        sites=tuple(sites),
         earliest=window.earliest,
         latest=window.latest,
     )
+
+
+def _without_a_break(sites: list[Site], *, window: Window) -> bool:
+    """True when at every instant of the window one of them stood; `sites` come by their beginning."""
+    reach: datetime | None = window.earliest
+    for site in sites:
+        if reach is None or site.since > reach:
+            break
+        reach = None if site.until is None else max(reach, site.until)
+    return reach is None or reach > window.latest
+
+
+def _only(values: Iterable[str | None]) -> str | None:
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 def _host_of(url: str | None) -> str | None:

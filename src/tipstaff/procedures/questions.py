@@ -5,7 +5,26 @@ from ipaddress import ip_address
 from typing import Any
 
 from tipstaff.attribution.match import PROTOCOLS, Question
-from tipstaff.words import Attribution, Binding, Holding, Identity, Moment
+from tipstaff.words import Attribution, AttributionReason, Binding, Holding, Identity, Moment, Site
+
+REASONS = {
+    AttributionReason.ONE_HOLDER: "One holder over the whole window.",
+    AttributionReason.ONE_RESELLER: "A reseller holds it; the answer stops there, and its own customer is its to name.",
+    AttributionReason.TIME_ASSUMED: "No time was stated; the same one held it over all of the last seven days.",
+    AttributionReason.SHARED_WITHOUT_PORT: "Several share this address; only the source port can tell them apart.",
+    AttributionReason.SEVERAL_HOLDERS_IN_WINDOW: "More than one held it in the window; a more exact time would tell.",
+    AttributionReason.EDGE_IN_WINDOW: "A holding begins or ends within the window.",
+    AttributionReason.UNASSIGNED: "It is our space, and nobody held it.",
+    AttributionReason.NOT_OUR_SPACE: "It was not our space.",
+    AttributionReason.NO_ADDRESS: "No address was given.",
+    AttributionReason.BEFORE_RECORDS: "The registry's records begin later.",
+    AttributionReason.ONE_SOURCE: "One holder, by the word of one source that does not prove a subscriber alone.",
+    AttributionReason.UNSEEN_END: "One holder, whose end was not seen: it may have ended before.",
+    AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
+    AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
+    AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",
+}
+"""Each reason as a sentence."""
 
 COLUMNS = ("address", "port", "protocol", "at", "precision_seconds")
 
@@ -45,7 +64,11 @@ def _moment(at: str, precision: str) -> Moment | None:
         return None
     try:
         instant = datetime.fromisoformat(at)
+        if not 1970 <= instant.year < 9000:
+            raise NoQuestion(f"{at!r} is no time that a log could have; write one like 2026-03-01T12:00:00Z")
         return Moment.without_zone(instant, error_seconds=error) if instant.tzinfo is None else Moment(instant, error)
+    except NoQuestion:
+        raise
     except (ValueError, OverflowError):
         raise NoQuestion(f"{at!r} is not a time; write one like 2026-03-01T12:00:00Z") from None
 
@@ -61,11 +84,19 @@ def answer_json(answer: Attribution) -> dict[str, Any]:
         "allows": sorted(answer.grade.allows),
         "window": [_stamp(answer.earliest), _stamp(answer.latest)],
         "proof": [
+            *(_site(s) for s in answer.sites),
             *(_holding(h) for h in answer.proof),
             *(_binding(b) for b in answer.bindings),
             *(_identity(i) for i in answer.identities),
         ],
     }
+
+
+def _site(s: Site) -> dict[str, Any]:
+    return {
+        "row": "site", "host_name": s.host_name, "address": str(s.address), "customer": s.customer,
+        "service": s.service, "held": [_stamp(s.since), _stamp(s.until)],
+    }  # fmt: skip
 
 
 def _holding(h: Holding) -> dict[str, Any]:
@@ -93,7 +124,7 @@ def _binding(b: Binding) -> dict[str, Any]:
 def _identity(i: Identity) -> dict[str, Any]:
     return {
         "row": "subscriber", i.kind: i.value, "customer": i.customer, "service": i.service, "reseller": i.reseller,
-        "known": [_stamp(i.since), _stamp(i.until)],
+        "known": [_stamp(i.since), _stamp(i.until)], "source": i.source,
     }  # fmt: skip
 
 

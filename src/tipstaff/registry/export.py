@@ -14,6 +14,15 @@ COPY (
 """
 SERVICES = "COPY (SELECT key, customer_id AS customer, port FROM registry_servicerow) TO STDOUT (FORMAT csv, HEADER)"
 CUSTOMERS = "COPY (SELECT key FROM registry_customerrow) TO STDOUT (FORMAT csv, HEADER)"
+RESOURCES = """
+COPY (
+    SELECT kind, name, scope, customer_id AS customer, service_id AS service,
+        (extract(epoch FROM lower(during)) * 1000000)::bigint AS since,
+        (extract(epoch FROM upper(during)) * 1000000)::bigint AS until
+    FROM registry_resourcerow WHERE customer_id IS NOT NULL AND kind IN ('login', 'circuit', 'mac')
+    ORDER BY kind, name, lower(during), scope, id
+) TO STDOUT (FORMAT csv, HEADER)
+"""
 
 
 def holdings_csv() -> bytes:
@@ -24,6 +33,11 @@ def holdings_csv() -> bytes:
 def services_csv() -> bytes:
     """Every service's key, customer and circuit."""
     return _copied(SERVICES)
+
+
+def subscribers_csv() -> bytes:
+    """Which customer held each log-in, circuit and MAC when; instants in microseconds since 1970."""
+    return _copied(RESOURCES)
 
 
 def customers_csv() -> bytes:

@@ -27,7 +27,7 @@ from tipstaff.words import RefusedRow
 
 from .columns import KINDS, BadRow, Value, why_no_holding
 
-__all__ = ["KINDS", "BadRow", "Line", "Sheet", "Value", "read_sheet", "read_sheets", "why_no_holding"]
+__all__ = ["KINDS", "BadRow", "Line", "Sheet", "Value", "place_in_order", "read_sheet", "read_sheets", "why_no_holding"]
 
 _FIELD_CHARACTERS_MAX = 500
 _KEYS = ("key", "customer", "reseller", "service")
@@ -66,12 +66,7 @@ def read_sheet(lines: Iterable[str], *, source_name: str) -> Sheet:
 def read_sheets(lines: Iterable[str], *, source_name: str, rows_max: int | None) -> Iterator[Sheet]:
     """A file in pieces of so many rows, so that a long one needs no more memory than a short one."""
     numbered = _Counted(lines)
-    header = next((line for line in numbered if line.strip()), "").lstrip("\ufeff")
-    delimiter = ";" if ";" in header and "," not in header else ","
-    try:
-        names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter, strict=True), [])]
-    except csv.Error:
-        names = []
+    names, delimiter = _columns(next((line for line in numbered if line.strip()), ""))
     kind, why = _kind_of(names)
     if why:
         first = RefusedRow(line=max(numbered.number, 1), why=why)
@@ -91,6 +86,27 @@ def read_sheets(lines: Iterable[str], *, source_name: str, rows_max: int | None)
         piece = list(islice(records, rows_max)) if rows_max is not None else []
         if not piece:
             return
+
+
+ORDER = ("customers", "representatives", "users", "acceptances", "services", "holdings", "sites", "resources")
+"""What is named stands before what names it."""
+
+
+def place_in_order(header: str) -> int:
+    """When a file that begins with this line is to be taken in, beside others; the last place for an unknown kind."""
+    kind, _ = _kind_of(_columns(header)[0])
+    return ORDER.index(kind) if kind else len(ORDER)
+
+
+def _columns(header: str) -> tuple[list[str], str]:
+    """The names of the columns and what divides them."""
+    header = header.lstrip("\ufeff")
+    delimiter = ";" if ";" in header and "," not in header else ","
+    try:
+        names = next(csv.reader([header], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        names = []
+    return [name.strip().lower() for name in names], delimiter
 
 
 class _Counted:

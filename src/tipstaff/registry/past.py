@@ -3,11 +3,12 @@
 # ruff: noqa: S608 - only this room's own constants are put into SQL text; every value is a parameter.
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from tipstaff.words import Change, Holding, Resource, ResourceKind, Tier, Version, require_aware
@@ -85,6 +86,26 @@ def resource_holders(
                 "at": require_aware(at),
                 "known_at": None if known_at is None else require_aware(known_at),
             },
+        )
+        return [_resource(row) for row in cursor.fetchall()]
+
+
+def resources_known_as(wanted: Iterable[tuple[ResourceKind, str]]) -> list[Resource]:
+    """Every customer's holding, now and before, of a resource of these kinds and names, by its beginning."""
+    asked = list(wanted)
+    if not asked:
+        return []
+    connection.ensure_connection()
+    # Each answer to who held an address asks this, so it is planned once a connection.
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(
+            f"""
+            SELECT {_RESOURCE_COLUMNS} FROM registry_resourcerow h
+            JOIN unnest(%s::text[], %s::text[]) w(kind, name) ON w.kind = h.kind AND w.name = h.name
+            WHERE h.customer_id IS NOT NULL ORDER BY h.kind, h.name, lower(h.during), h.scope, h.id
+            """,
+            [[kind.value for kind, _ in asked], [name for _, name in asked]],
+            prepare=True,
         )
         return [_resource(row) for row in cursor.fetchall()]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q
+from psycopg.types.range import Range
 
 from tipstaff.words import (
     Acceptance,
@@ -56,6 +57,7 @@ from .past import (
     holdings_as_known,
     list_changes,
     resource_holders,
+    resources_known_as,
     versions_of_addresses,
     versions_of_customer,
     versions_of_resource,
@@ -113,11 +115,13 @@ __all__ = [
     "records_begin_at",
     "representatives_of",
     "resource_holders",
+    "resources_known_as",
     "resources_of",
     "running_orders",
     "service_of_site",
     "services_of",
     "sites_named",
+    "sites_named_within",
     "sites_on",
     "standing_at",
     "standings_of",
@@ -248,6 +252,15 @@ def sites_named(host_name: str, *, at: datetime) -> list[Site]:
     """Where a host name was answered at `at`, and for whom."""
     rows = SiteRow.objects.filter(host_name=plain_host_name(host_name), during__contains=require_aware(at))
     return [site_of(row) for row in rows.order_by("address", "id")]
+
+
+def sites_named_within(host_name: str, *, earliest: datetime, latest: datetime) -> list[Site]:
+    """Where a host name was answered, and for whom, at some instant of [earliest, latest], by its beginning."""
+    rows = SiteRow.objects.filter(
+        host_name=plain_host_name(host_name),
+        during__overlap=Range(require_aware(earliest), require_aware(latest), "[]"),
+    )
+    return sorted((site_of(row) for row in rows), key=lambda s: (s.since, str(s.address), s.customer))
 
 
 def service_of_site(host_name: str, *, at: datetime) -> Service | None:

@@ -59,14 +59,15 @@ class SourceContract:
             return
         for seed in range(3):
             dice, place, parts = random.Random(seed), len(header), []  # noqa: S311 - where a test cuts
-            held, end = b"", place
+            held, end, carried = b"", place, header
             while end < len(self.sample) or held:
                 step = dice.randrange(1, 400)
                 held += self.sample[end : end + step]
                 end += step
                 whole_bytes = self.source.cut(held)
                 if whole_bytes:
-                    parts.append(self.source.read(Stretch(held[:whole_bytes], place, header), self.options).records)
+                    parts.append(self.source.read(Stretch(held[:whole_bytes], place, carried), self.options).records)
+                    carried = self.source.carry(carried, held[:whole_bytes])
                     place, held = place + whole_bytes, held[whole_bytes:]
                 elif end >= len(self.sample):
                     break

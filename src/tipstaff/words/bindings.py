@@ -96,6 +96,14 @@ class Identity:
     """The account above the customer that answers to the operator; an answer stops there."""
     since: datetime | None = None
     until: datetime | None = None
+    source: str | None = None
+    """Whose logs name the subscriber so: `radius-east`, or `radius` for all whose names begin with `radius-`; None for
+    all logs. Two log-in servers may each have an `alice`."""
+
+    def in_logs_of(self, source: str) -> bool:
+        """True when it is about a subscriber whom the logs of `source` name."""
+        mine, theirs = (self.source or "").lower(), source.lower()
+        return not mine or theirs == mine or theirs.startswith(f"{mine}-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

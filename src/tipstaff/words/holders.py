@@ -251,6 +251,8 @@ class Attribution:
     """The rows of logs that prove it, in the order of the walk."""
     identities: tuple[Identity, ...] = ()
     """By which entries of the registry their subscribers are known."""
+    sites: tuple[Site, ...] = ()
+    """The virtual hosts that were named, where the question was about a host name."""
     earliest: datetime | None = None
     latest: datetime | None = None
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import tipstaff.attribution.sources as built_in
 from tipstaff.cli.main import app
 from tipstaff.registry import operations as registry
-from tipstaff.words import Customer, HoldingKind, Service, ServiceKind, Tier
+from tipstaff.words import Customer, HoldingKind, Resource, ResourceKind, Service, ServiceKind, Tier
 
 BY = {"at": datetime(2026, 3, 11, tzinfo=UTC), "actor": "engineer"}
 SAMPLES = Path(built_in.__file__).parent
@@ -109,6 +109,50 @@ def test_a_file_of_questions_is_answered_in_order_with_proof_and_errors(times, t
     assert log["sha256"] == answers[1]["proof"][-2]["sha256"]
     assert (answers[2]["customer"], answers[2]["reason"]) == ("acct-2", "UNSEEN_END")
     assert answers[4]["reason"] == "UNKNOWN_SUBSCRIBER"
+
+
+def holds(kind: ResourceKind, name: str, *, scope: str, changes_at: datetime) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    for number, since, until in ((1, begin, changes_at), (2, changes_at, None)):
+        registry.hold_resource(
+            Resource(kind=kind, name=name, scope=scope, customer=f"acct-{number}", service=f"svc-{number}",
+                     held_from=since, held_until=until), **BY,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 110])
+def test_a_log_in_leads_to_the_customer_who_held_it_then(times, tmp_path):
+    run("registry", "import", "radius-detail", DETAIL)
+    holds(ResourceKind.LOGIN, "alice", scope="radius", changes_at=datetime(2026, 3, 10, 13, tzinfo=UTC))
+    holds(ResourceKind.LOGIN, "bob", scope="webmail", changes_at=datetime(2026, 3, 1, tzinfo=UTC))
+    lines = [f"198.51.100.7,,,2026-03-10T{clock}Z" for clock in ("12:30:00", "13:30:00", "13:00:00")]
+    text = "\n".join([*lines, "198.51.100.8,,,2026-03-10T17:30:00Z"] * times)
+    answers = [json.loads(line) for line in run("attribute", "-", text=text).splitlines()]
+    assert [(a["grade"], a["customer"], a["service"]) for a in answers] == [
+        ("CONFIRMED", "acct-1", "svc-1"), ("CONFIRMED", "acct-2", "svc-2"), ("AMBIGUOUS", None, None),
+        ("NO_DATA", None, None),
+    ] * times  # fmt: skip
+    (subscriber,) = [row for row in answers[0]["proof"] if row["row"] == "subscriber"]
+    assert subscriber["known"] == ["2026-01-01T00:00:00Z", "2026-03-10T13:00:00Z"]
+    run("registry", "import", "subscribers", subscribers(tmp_path))
+    answers = [json.loads(line) for line in run("attribute", "-", text=text).splitlines()]
+    # The imported list says acct-1 for ever, and acct-2 of bob.
+    assert [(a["grade"], a["customer"]) for a in answers] == [
+        ("CONFIRMED", "acct-1"), ("CONTRADICTED", None), ("CONTRADICTED", None), ("PROBABLE", "acct-2"),
+    ] * times  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 110])
+def test_a_circuit_and_a_mac_lead_to_who_held_them_then(times):
+    run("registry", "import", "kea-memfile", SAMPLES / "kea" / "samples" / "kea-leases4.csv")
+    changes_at = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
+    holds(ResourceKind.MAC, "02-00-00-00-00-01", scope="", changes_at=changes_at)
+    holds(ResourceKind.CIRCUIT, "dla07", scope="", changes_at=changes_at)
+    asked = [f"198.51.100.{host},,,2026-03-10T12:{minute}:00Z" for host in (7, 8) for minute in (10, 40)]
+    answers = [json.loads(line) for line in run("attribute", "-", text="\n".join(asked * times)).splitlines()]
+    assert [(a["grade"], a["customer"]) for a in answers] == [
+        ("PROBABLE", "acct-1"), ("PROBABLE", "acct-2"), ("CONFIRMED", "acct-1"), ("CONFIRMED", "acct-2")
+    ] * times  # fmt: skip
 
 
 def test_who_shows_the_rows_of_logs(tmp_path):

@@ -103,6 +103,7 @@ def identities(draw: st.DrawFn) -> Identity:
         reseller=reseller,
         since=since,
         until=until,
+        source=draw(st.sampled_from((None, None, "radius-1", "RADIUS", "dhcp"))),
     )
 
 

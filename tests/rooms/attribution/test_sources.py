@@ -1,6 +1,6 @@
 """Each kind of log, by its own sample: the bindings that it makes, and the lines that it refuses."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,10 +10,13 @@ import pytest
 import tipstaff.attribution.sources as built_in
 from tipstaff.attribution.codes import ENDINGS, OPEN
 from tipstaff.attribution.intervals import Clock, bindings, joined
+from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
+from tipstaff.attribution.queries import bindings_covering
 from tipstaff.testing.sources import SourceContract, read
 from tipstaff.wiring import sources
 
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SAMPLES = Path(built_in.__file__).parent
 CASES = {
     "radius-detail": ("radius/samples/detail.log", {}),
@@ -25,6 +28,7 @@ CASES = {
     "nat-blocks": ("nat_blocks/samples/cgn.log", {}),
     "nat-deterministic": ("nat_deterministic/samples/map.csv", {}),
     "nat-flows": ("nat_flows/samples/conntrack.log", {}),
+    "nat-ipfix": ("nat_ipfix/samples/flows.ipfix", {}),
     "neighbours": ("neighbours/samples/looks.jsonl", {"interim_seconds": 600.0}),
     "ipam": ("ipam/samples/plan.csv", {}),
 }
@@ -180,6 +184,35 @@ def test_flows_of_conntrack():
         "198.51.100.1/32 :1500-1500 100.64.0.2 03-10T12:01:01-open open (sure 03-10T12:01:01-03-10T12:01:01)",
     ]
     assert refused == ["no time; run conntrack with -o timestamp"]
+
+
+def test_flows_of_ipfix():
+    found, refused = told("nat-ipfix")
+    assert found == [
+        "198.51.100.1/32 :1500-1500 100.64.0.1 12:00-12:01 explicit",
+        "198.51.100.1/32 :1500-1500 100.64.0.2 03-10T12:01:01-open open (sure 03-10T12:01:01-03-10T12:01:01)",
+        "198.51.100.1/32 :1600-1600 100.64.0.4 03-10T12:01:37-open open (sure 03-10T12:01:37-03-10T12:01:37)",
+        "198.51.100.2/32 :2000-2000 2001:db8:0:42::9 03-10T12:01:30-open open (sure 03-10T12:01:30-03-10T12:01:30)",
+    ]
+    assert refused == [
+        "no event of a session of NAT", "data of the template 300, which was not stated before",
+        "data of the template 258, which has fields of variable length",
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_template_is_known_when_the_file_has_grown(tmp_path):
+    whole = (SAMPLES / CASES["nat-ipfix"][0]).read_bytes()
+    file, source, by = tmp_path / "flows.ipfix", sources()["nat-ipfix"], {"at": NOON, "actor": "engineer"}
+    refused = records = 0
+    for size in (140, 200, len(whole)):
+        file.write_bytes(whole[:size])
+        for load in take_in(file, source, Options(source="cgn-1", inside_realm="cgn"), **by):
+            refused, records = refused + load.refused_total, records + load.records
+    assert (records, refused) == (5, 3)
+    asked = {"earliest": NOON, "latest": NOON + timedelta(seconds=120), "port": 1500}
+    found = bindings_covering(ip_address("198.51.100.1"), **asked)
+    assert [str(b.inside) for b in found] == ["100.64.0.1", "100.64.0.2"]
 
 
 def test_neighbours_are_sure_between_looks_that_are_close_together():

@@ -1,18 +1,20 @@
 import json
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from tipstaff.cli.registry import app
-from tipstaff.registry import queries
+from tipstaff.registry import operations, queries
 
-from .conftest import day, hold
+from .conftest import BY, day, hold
 
 pytestmark = pytest.mark.usefixtures("operator")
 
 
-def run(*arguments: str, exit_code: int = 0) -> str:
-    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
+def run(*arguments: str, exit_code: int = 0, columns: int = 160) -> str:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": str(columns)})
     assert result.exit_code == exit_code, result.output
     return result.output
 
@@ -50,6 +52,42 @@ def test_import_shows_a_preview_then_takes_the_file_in(tmp_path):
     assert queries.holdings_of("acct-1", at=day(1)) == []
     assert run("import", str(file)) == "holdings.csv: 1 row of holdings: 1 new, 0 changed, 0 unchanged.\n"
     assert len(queries.holdings_of("acct-1", at=day(1))) == 1
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_files_are_taken_in_by_their_kinds(order, tmp_path):
+    example = Path(__file__).parents[3] / "docs" / "operate" / "example"
+    contacts, lines = tmp_path / "a.csv", tmp_path / "b.csv"
+    contacts.write_text("customer,email,place\nacct-1001,night@example.net,2\n")
+    lines.write_text("resource;name;held_from;customer\ncircuit;line-7;2026-01-01;acct-1001\n")
+    files = sorted(map(str, [*example.glob("*.csv"), contacts, lines]))
+    shown = run("import", *files[::order])
+    kinds = [line.split(" of ")[1].split(":")[0] for line in shown.splitlines() if " row" in line]
+    assert kinds == ["customers", "representatives", "services", "holdings", "sites", "resources"]
+    assert [p.email for p in queries.representatives_of("acct-1001")] == ["night@example.net"]
+
+
+def test_nothing_is_taken_in_beside_a_file_that_cannot_be(tmp_path):
+    good, empty, gone, latin = (tmp_path / name for name in ("good.csv", "empty.csv", "gone.csv", "latin.csv"))
+    good.write_text("key,name\nacct-77,Example\n")
+    empty.write_text("\n \n")
+    latin.write_bytes(b"key,name\nacct-78,Caf\xe9\n")
+    assert run("import", str(good), str(gone), exit_code=1) == f"tipstaff: {gone} cannot be read: no such file.\n"
+    said = run("import", str(good), str(empty), exit_code=1)
+    assert said == f"tipstaff: {empty} is empty; its first line should name the columns.\n"
+    assert "byte 21 is not UTF-8 text" in run("import", str(latin), exit_code=1)
+    assert "it is a folder" in run("import", str(tmp_path), exit_code=1)
+    assert f"{gone} cannot be read: no such file." in run("import", "ipam", str(gone), exit_code=1)
+    assert f"{gone} cannot be read: no such file." in run("import", "subscribers", str(gone), exit_code=1)
+    assert queries.get_customer("acct-77") is None
+
+
+def test_nothing_is_folded_in_a_pipe():
+    long = ".".join(["a" * 60] * 3) + ".example.net"
+    operations.add_site(long, address=ip_address("198.51.100.9"), customer="acct-1", service=None, since=day(1), **BY)
+    shown = run("who", long, "--at", "2026-02-01T12:00:00Z", columns=40)
+    assert long in shown.splitlines()
+    assert "2026-01-02 00:00:00" in shown
 
 
 def test_import_tells_bad_rows_by_line_and_fails(tmp_path):

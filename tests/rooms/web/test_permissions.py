@@ -20,6 +20,7 @@ PAGES = {
     "console:customers": Ability.SEE_DESK,
     "console:changes": Ability.SEE_DESK,
     "console:admissions": Ability.SEE_DESK,
+    "console:held": Ability.SEE_DESK,
     "console:search": Ability.SEE_DESK,
     "console:measures": Ability.SEE_MEASURES,
     "console:policy": Ability.SEE_POLICY,

@@ -299,6 +299,7 @@ class Attributed:
     grade: str
     reason: str
     rows: tuple[Mapping[str, object], ...]
+    sites: tuple[Mapping[str, object], ...]
     earliest: str
     latest: str
 
@@ -393,16 +394,22 @@ def attribution_in(entries: Sequence[Entry]) -> Attributed | None:
     """The judgement that opened the case; later reports of it have their own."""
     for entry in entries:
         if entry.what == "incident.judged" and entry.detail.get("customer"):
-            proof, window = entry.detail.get("proof"), entry.detail.get("window")
+            window = entry.detail.get("window")
             earliest, latest = window if isinstance(window, list) and len(window) == 2 else (None, None)
             return Attributed(
                 grade=str(entry.detail.get("grade", "")),
                 reason=str(entry.detail.get("attribution", "")),
-                rows=tuple(dict(row) for row in proof if isinstance(row, Mapping)) if isinstance(proof, list) else (),
+                rows=_rows(entry.detail.get("proof")),
+                sites=_rows(entry.detail.get("sites")),
                 earliest=str(earliest or ""),
                 latest=str(latest or ""),
             )
     return None
+
+
+def _rows(proof: object) -> tuple[Mapping[str, object], ...]:
+    """The rows of a proof; none in entries older than that kind of row."""
+    return tuple(dict(row) for row in proof if isinstance(row, Mapping)) if isinstance(proof, list) else ()
 
 
 def weighed_in(entries: Sequence[Entry]) -> tuple[Mapping[str, object], ...]:

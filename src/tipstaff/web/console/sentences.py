@@ -137,7 +137,11 @@ def _judged(entry: Entry) -> str:
     if not holder:
         return f"Nobody is named ({label(_get(entry, 'attribution')).lower()}). {_get(entry, 'explanation')}"
     row = next((r for r in rows if isinstance(r, Mapping) and r.get("customer") == holder), None)
+    sites = entry.detail.get("sites")
+    site = next((s for s in sites if isinstance(s, Mapping)), None) if isinstance(sites, list) else None
     held = f" held {_span_held(row)};" if row is not None else ":"
+    if site is not None:
+        held = f" had the site {site.get('host_name')} at {_span_held({**site, 'prefix': site.get('address')})};"
     clause = f"Clause {_get(entry, 'clause')}, edition {_get(entry, 'edition')}."
     return f"{holder}{held} {label(_get(entry, 'attribution')).lower()}. {clause}"
 

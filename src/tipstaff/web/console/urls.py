@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import editions, importing, registry, replays, staff, studio, views
+from . import editions, held, importing, registry, replays, staff, studio, views
 
 app_name = "console"
 urlpatterns = [
@@ -28,6 +28,7 @@ urlpatterns = [
     path("customers/add", registry.add, name="customer_add"),
     path("customers/<str:key>", registry.customer, name="customer"),
     path("customers/<str:key>/<slug:action>", registry.act, name="customer_act"),
+    path("held", held.held, name="held"),
     path("import", importing.import_file, name="import"),
     path("changes", registry.changes, name="changes"),
     path("changes/<str:key>/undo", registry.undo, name="undo"),

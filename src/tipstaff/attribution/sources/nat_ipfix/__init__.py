@@ -1,0 +1,229 @@
+"""Per-flow NAT logs as IPFIX files: NAT session events (RFC 8158) in messages (RFC 7011) one after another (RFC 5655).
+
+A template says where the fields of a data set lie; all data sets of one template are then read by the column.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from ...protocol import OPEN, Joins, Kind, Options, Parsed, Stretch
+from ...reading import Sieve
+
+VERSION, HEADER = 10, 16
+TEMPLATES, OPTIONS_TEMPLATES, DATA = 2, 3, 256
+"""Set ids (RFC 7011, section 3.3.2)."""
+VARIABLE = 65535
+CREATED, DELETED = (1, 4, 6), (2, 5, 7)
+"""natEvent of sessions: the historic ones, NAT44 and NAT64 (RFC 8158, section 4.3)."""
+_INSIDE4, _INSIDE6, _OUTSIDE4, _OUTSIDE6, _PORT, _OUTSIDE_PORT = 8, 27, 225, 281, 7, 227
+_THERE4, _THERE6, _THERE_PORT, _PROTOCOL, _EVENT, _MILLISECONDS = 12, 28, 11, 4, 230, 323
+"""Numbers of information elements in IANA's registry of them."""
+_WIDTH = {_INSIDE4: 4, _OUTSIDE4: 4, _THERE4: 4, _INSIDE6: 16, _OUTSIDE6: 16, _THERE6: 16}
+
+Template = tuple[tuple[int, int], ...]
+"""(element, octets) of each field; an element of an enterprise of its own is -1."""
+
+
+@dataclass
+class _Read:
+    """What the sets of a stretch hold."""
+
+    blocks: dict[Template, list[tuple[int, bytes]]] = field(default_factory=dict)
+    """Data sets by their template: the place in the file, and the octets."""
+    bad: list[tuple[int, str]] = field(default_factory=list)
+
+
+class Ipfix(Kind):
+    """A session is created, and deleted; both events name the addresses and ports on either side."""
+
+    kind = "nat-ipfix"
+    proves = "which inside address made a connection from a public address and port"
+    clock = "the NAT's own, to the millisecond"
+    gaps = "messages that UDP lost; a flow whose end was lost is open until its port is used again"
+    joins = Joins.SESSION
+    momentary = True
+
+    def cut(self, data: bytes) -> int:
+        return _messages(data)[1]
+
+    def carry(self, header: bytes, data: bytes) -> bytes:
+        """The templates that were stated so far, as messages: a later stretch may use them."""
+        known: dict[tuple[int, int], bytes] = {}
+        for piece in (header, data):
+            for domain, _, number, body in _sets(piece):
+                if number == TEMPLATES:
+                    for id, _, record in _templates(body):
+                        known[domain, id] = record
+        return b"".join(
+            struct.pack(">HHIIIHH", VERSION, HEADER + 4 + len(record), 0, 0, domain, TEMPLATES, 4 + len(record))
+            + record
+            for (domain, _), record in known.items()
+        )
+
+    def read(self, stretch: Stretch, options: Options) -> Parsed:
+        found = _read(stretch)
+        frames = [_frame(template, blocks) for template, blocks in found.blocks.items()]
+        frame = pl.concat([f for f in frames if f is not None and f.height] or [_nothing()], how="vertical")
+        sieve = Sieve(frame.sort("offset"))
+        sieve.refuse(~pl.col("event").is_in([*CREATED, *DELETED]), "no event of a session of NAT")
+        sieve.refuse(pl.col("since") <= 0, "no time")
+        sieve.refuse(pl.col("since") > _LATEST, "a time beyond the calendar")
+        sieve.refuse(~pl.col("port_first").is_between(1, 65535), "no port on the outside")
+        # Not translated: the registry and the sessions of that address speak for it.
+        kept = sieve.frame.filter((pl.col("lo") != pl.col("inside_lo")) | (pl.col("hi") != pl.col("inside_hi")))
+        gone = pl.col("event").is_in(DELETED)
+        records = kept.with_columns(
+            pl.col("port_first").alias("port_last"),
+            pl.lit(0, pl.UInt8).alias("kind"),
+            pl.col("since").alias("seen"),
+            pl.when(gone).then("since").otherwise(OPEN).alias("until"),
+            gone.alias("final"),
+            (~gone).alias("begun"),
+        ).drop("event")
+        sieve.told += found.bad[:50]
+        sieve.total += len(found.bad)
+        return sieve.parsed(records)
+
+
+_LATEST = 253_402_300_799 * 10**6
+"""The last second of the year 9999."""
+
+
+def _messages(data: bytes) -> tuple[list[tuple[int, int]], int]:
+    """(begin, end) of the whole messages, and where the rest begins. What is no message is passed over."""
+    found, place = [], 0
+    while place + HEADER <= len(data):
+        version, length = struct.unpack_from(">HH", data, place)
+        if version != VERSION or length < HEADER:
+            after = data.find(b"\x00\x0a", place + 1)
+            place = after if after >= 0 else max(place + 1, len(data) - HEADER + 1)
+            continue
+        if place + length > len(data):
+            break
+        found.append((place, place + length))
+        place += length
+    return found, place
+
+
+def _sets(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """(domain, place, id, octets) of each set."""
+    for begin, end in _messages(data)[0]:
+        (domain,) = struct.unpack_from(">I", data, begin + 12)
+        place = begin + HEADER
+        while place + 4 <= end:
+            number, length = struct.unpack_from(">HH", data, place)
+            if length < 4 or place + length > end:
+                break
+            yield domain, place + 4, number, data[place + 4 : place + length]
+            place += length
+
+
+def _templates(body: bytes) -> Iterator[tuple[int, Template, bytes]]:
+    """(id, fields, the record itself) of a set of templates; no fields take a template back."""
+    place = 0
+    while place + 4 <= len(body):
+        begin = place
+        id, count = struct.unpack_from(">HH", body, place)
+        place += 4
+        fields = []
+        for _ in range(count):
+            if place + 4 > len(body):
+                return
+            element, length = struct.unpack_from(">HH", body, place)
+            place += 4
+            if element & 0x8000:
+                element, place = -1, place + 4
+            fields.append((element, length))
+        if id < DATA or place > len(body):
+            return
+        yield id, tuple(fields), body[begin:place]
+
+
+def _read(stretch: Stretch) -> _Read:
+    """The data sets of a stretch by their templates, those of `header` known before it."""
+    found, known = _Read(), dict[tuple[int, int], Template]()
+    for data, offset in ((stretch.header, None), (stretch.data, stretch.offset)):
+        for domain, place, number, body in _sets(data):
+            if number == TEMPLATES:
+                known.update({(domain, id): fields for id, fields, _ in _templates(body)})
+            elif number >= DATA and offset is not None:
+                template = known.get((domain, number), ())
+                if not template:
+                    found.bad.append((offset + place, f"data of the template {number}, which was not stated before"))
+                elif why := _why_not(template):
+                    found.bad.append((offset + place, f"data of the template {number}, which {why}"))
+                else:
+                    found.blocks.setdefault(template, []).append((offset + place, body))
+    return found
+
+
+def _why_not(template: Template) -> str:
+    """Why the data of a template can't be read; empty when they can."""
+    elements = dict(template)
+    if VARIABLE in elements.values():
+        return "has fields of variable length"
+    if not {_EVENT, _MILLISECONDS, _PROTOCOL, _PORT, _OUTSIDE_PORT} <= elements.keys():
+        return "has no natEvent, time, protocol or ports on both sides"
+    if not {_INSIDE4, _INSIDE6} & elements.keys() or not {_OUTSIDE4, _OUTSIDE6} & elements.keys():
+        return "has no addresses on both sides"
+    if any(elements[e] != width for e, width in _WIDTH.items() if e in elements) or elements[_MILLISECONDS] != 8:
+        return "has an address or time of another length"
+    if max(elements[e] for e in (_EVENT, _PROTOCOL, _PORT, _OUTSIDE_PORT)) > 4:
+        return "has a number of more than four octets"
+    return ""
+
+
+def _frame(template: Template, blocks: list[tuple[int, bytes]]) -> pl.DataFrame | None:
+    """All records of a template. A set may end in padding that is shorter than a record (RFC 7011, section 3.3.1)."""
+    size = sum(length for _, length in template)
+    counts = np.array([len(body) // size for _, body in blocks], np.int64)
+    whole = b"".join(body[: len(body) // size * size] for _, body in blocks)
+    if not whole:
+        return None
+    table = np.frombuffer(whole, np.uint8).reshape(-1, size)
+    starts = {element: sum(n for _, n in template[:i]) for i, (element, _) in reversed([*enumerate(template)])}
+    lengths = dict(reversed(template))
+
+    def number(element: int, first: int = 0, octets: int | None = None) -> np.ndarray:
+        value = np.zeros(len(table), np.uint64)
+        if element in starts:
+            begin = starts[element] + first
+            for column in range(begin, begin + (octets or lengths[element])):
+                value = value << np.uint64(8) | table[:, column]
+        return value
+
+    def address(four: int, six: int) -> tuple[int, np.ndarray, np.ndarray]:
+        if four in starts:
+            return 4, np.zeros(len(table), np.uint64), number(four)
+        return 6, number(six, 0, 8), number(six, 8, 8)
+
+    places = np.array([place for place, _ in blocks], np.int64)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    version, hi, lo = address(_OUTSIDE4, _OUTSIDE6)
+    inside_version, inside_hi, inside_lo = address(_INSIDE4, _INSIDE6)
+    _, there_hi, there_lo = address(_THERE4, _THERE6)
+    milliseconds = np.minimum(number(_MILLISECONDS), np.uint64(2**53)).astype(np.int64)
+    frame = pl.DataFrame({
+        "offset": np.repeat(places, counts) + within * size, "event": number(_EVENT).astype(np.int64),
+        "since": milliseconds * 1000, "version": np.full(len(table), version, np.uint8), "hi": hi, "lo": lo,
+        "length": np.full(len(table), 32 if version == 4 else 128, np.uint8),
+        "port_first": number(_OUTSIDE_PORT).astype(np.int32), "protocol": number(_PROTOCOL).astype(np.int16),
+        "inside_version": np.full(len(table), inside_version, np.uint8), "inside_hi": inside_hi,
+        "inside_lo": inside_lo, "port": number(_PORT), "there_hi": there_hi, "there_lo": there_lo,
+        "there_port": number(_THERE_PORT),
+    })  # fmt: skip
+    session = pl.format("{}.{}:{} {}.{}:{}", "inside_hi", "inside_lo", "port", "there_hi", "there_lo", "there_port")
+    return frame.with_columns(session.alias("session")).drop("port", "there_hi", "there_lo", "there_port")
+
+
+def _nothing() -> pl.DataFrame:
+    """No records, with the columns of some."""
+    template = ((_EVENT, 1), (_MILLISECONDS, 8), (_PROTOCOL, 1), (_PORT, 2), (_OUTSIDE_PORT, 2), (_INSIDE4, 4),
+                (_OUTSIDE4, 4))  # fmt: skip
+    frame = _frame(template, [(0, bytes(sum(n for _, n in template)))])
+    assert frame is not None
+    return frame.clear()

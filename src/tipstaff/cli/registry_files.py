@@ -1,0 +1,114 @@
+"""What `tipstaff registry import FILE...` does for the registry's own files: in their order."""
+
+import contextlib
+import errno
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tipstaff.words import ImportPreview
+
+
+def import_files_in_order(files: list[Path], *, dry_run: bool, rest: bool, as_json: bool) -> None:
+    """Take files in, what is named before what names it. If one can't be read or is empty, none is taken in."""
+    from tipstaff import wiring
+    from tipstaff.procedures.admission import import_registry
+
+    for file in _in_order(files):
+        try:
+            # With --rest the file is read as it goes in, and never held as a whole.
+            with open(file, encoding="utf-8-sig", newline="") as opened, shown_reading(file, rest) as read:
+                preview = import_registry(
+                    read(opened) if rest else opened.read().splitlines(keepends=True), source_name=file.name,
+                    at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run, rest=rest,
+                )  # fmt: skip
+        except (OSError, UnicodeDecodeError) as why:
+            refuse(file, why)
+        typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
+        if preview.refused and not rest:
+            raise typer.Exit(1)
+
+
+def refuse(file: Path, why: OSError | UnicodeDecodeError | str) -> NoReturn:
+    """Say in one sentence why a file is not taken in, and end."""
+    if isinstance(why, UnicodeDecodeError):
+        why = f"cannot be read: byte {why.start + 1} is not UTF-8 text"
+    elif isinstance(why, OSError):
+        why = f"cannot be read: {_WHY.get(why.errno or 0, (why.strerror or str(why)).lower())}"
+    typer.echo(f"tipstaff: {file} {why}.", err=True)
+    raise typer.Exit(1)
+
+
+_WHY = {
+    errno.ENOENT: "no such file",
+    errno.EISDIR: "it is a folder; name the files in it",
+    errno.EACCES: "you may not read it",
+}
+
+
+def _in_order(files: list[Path]) -> list[Path]:
+    from tipstaff.procedures.admission import place_in_order
+
+    places = {}
+    for file in files:
+        try:
+            # A pipe can be read only once, so its kind is not asked beforehand.
+            places[file] = place_in_order(_first_line(file)) if file.is_file() or not file.exists() else -1
+            if file.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "")
+        except (OSError, UnicodeDecodeError) as why:
+            refuse(file, why)
+    return sorted(files, key=lambda file: places[file])
+
+
+def _first_line(file: Path) -> str:
+    with open(file, encoding="utf-8-sig") as opened:
+        for line in opened:
+            if line.strip():
+                return line
+    refuse(file, "is empty; its first line should name the columns")
+
+
+def import_in_words(preview: ImportPreview, *, dry_run: bool) -> str:
+    """What a file would change, or did, as lines to read."""
+    lines = [f"{preview.source}:{row.line}: {row.why}" for row in preview.refused]
+    lines += [f"{preview.source}:{row.line}: kept: {row.why}" for row in preview.kept]
+    counts = f"{preview.added} new, {preview.changed} changed, {preview.unchanged} unchanged"
+    if preview.refused and (dry_run or not preview.applied):
+        lines.append(f"{preview.source}: nothing is taken in, because of {many(len(preview.refused), 'bad row')}.")
+    elif dry_run:
+        lines += [f"  {change}" for change in preview.changes]
+        lines.append(f"{preview.source}: would be {many(preview.rows, 'row')} of {preview.kind}: {counts}.")
+    else:
+        lines.append(f"{preview.source}: {many(preview.rows, 'row')} of {preview.kind}: {counts}.")
+        if preview.change and sys.stdout.isatty():
+            lines.append(f"To take it back: tipstaff registry undo {preview.change}")
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def shown_reading(file: Path, shown: bool) -> Iterator[Callable[[Iterable[str]], Iterator[str]]]:
+    """A wrapper for a file's lines that shows on a terminal how much of it has been read."""
+    columns = (TextColumn(file.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as progress:
+        task = progress.add_task(file.name, total=file.stat().st_size)
+
+        def read(lines: Iterable[str]) -> Iterator[str]:
+            for line in lines:
+                progress.advance(task, len(line))
+                yield line
+
+        yield read
+
+
+def many(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,111 @@
+"""Whose site it was: the rows that name the customer stand in the proof, and the whole window is asked."""
+
+import json
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+from django.contrib.auth.models import User
+from typer.testing import CliRunner
+
+from tipstaff.cli.main import app
+from tipstaff.ledger.queries import entries_about
+from tipstaff.procedures.offender import who_answered, who_did_it
+from tipstaff.registry.operations import add_site
+from tipstaff.web.console import reads
+from tipstaff.web.console.sentences import tell_all
+from tipstaff.web.roles import give_roles
+from tipstaff.words import Allegation, AttributionReason, Grade, Moment, Role
+
+from .office import HOUR, MOVED_IN, NOON, Office
+from .test_every_clause import read_as
+
+ADDRESS, NAME = ip_address("198.51.100.7"), "shop.example.net"
+BEGIN = NOON - timedelta(days=100)
+
+
+def host(customer: str, since: datetime = MOVED_IN, until: datetime | None = None, *, name: str = NAME) -> None:
+    more = {"since": since, "until": until, "at": MOVED_IN, "actor": "import"}
+    add_site(name, address=ADDRESS, customer=customer, service=None, **more)
+
+
+def ask(at: datetime, *, error: float = 1.0, url: str = f"http://{NAME}/offer"):
+    alleged = Allegation(type="content/phishing", url=url, moment=Moment(at, error))
+    return who_did_it(alleged, received_at=NOON)
+
+
+@pytest.fixture
+def shop(office: Office) -> Office:
+    office.admit("acct-1")
+    office.admit("acct-2")
+    return office
+
+
+def test_a_site_that_went_and_came_back_within_the_window_names_nobody(shop):
+    host("acct-1", until=BEGIN)
+    host("acct-2", BEGIN, BEGIN + HOUR)
+    host("acct-1", BEGIN + HOUR)
+    answer = ask(BEGIN + HOUR / 2, error=2 * 3600)
+    assert (answer.grade, answer.reason) == (Grade.AMBIGUOUS, AttributionReason.SEVERAL_HOLDERS_IN_WINDOW)
+    assert answer.customer is None
+    assert [s.customer for s in answer.sites] == ["acct-1", "acct-2", "acct-1"]
+    assert ask(BEGIN + HOUR / 2, error=60).customer == "acct-2"
+    assert ask(BEGIN + 2 * HOUR, error=60).customer == "acct-1"
+
+
+def test_a_pause_in_the_midst_of_the_window_is_probable(shop):
+    host("acct-1", until=BEGIN)
+    host("acct-1", BEGIN + HOUR)
+    answer = ask(BEGIN + HOUR / 2, error=2 * 3600)
+    assert (answer.grade, answer.reason) == (Grade.PROBABLE, AttributionReason.EDGE_IN_WINDOW)
+    assert answer.customer == "acct-1"
+    assert ask(BEGIN + HOUR / 2, error=60).reason is AttributionReason.NOT_OUR_SPACE
+    host("acct-1", BEGIN, BEGIN + HOUR)
+    assert ask(BEGIN + HOUR / 2, error=2 * 3600).grade is Grade.CONFIRMED
+
+
+def test_the_answer_stops_at_the_reseller_at_the_top(office):
+    office.admit("acct-9", is_reseller=True)
+    office.admit("acct-8", is_reseller=True, reseller="acct-9")
+    office.admit("acct-3", reseller="acct-8")
+    host("acct-3")
+    answer = ask(BEGIN)
+    assert (answer.reason, answer.customer, answer.downstream) == (
+        AttributionReason.ONE_RESELLER, "acct-9", "acct-3"
+    )  # fmt: skip
+
+
+def test_the_row_of_the_site_stands_in_the_record_and_on_the_cases_page(shop, client):
+    host("acct-1")
+    answer = who_answered(NAME, moment=Moment(BEGIN), received_at=NOON)
+    assert answer is not None
+    assert [str(h.prefix) for h in answer.proof] == ["198.51.100.0/24"]
+    alleged = Allegation(type="content/phishing", url=f"http://{NAME}/offer", moment=Moment(NOON - HOUR))
+    report = read_as(shop, alleged, of_person=False)
+    case = shop.case_of(report)
+    (judged,) = [e for e in entries_about(report.key) if e.what == "incident.judged"]
+    (row,) = judged.detail["sites"]
+    assert (row["host_name"], row["address"], row["customer"], row["until"]) == (NAME, str(ADDRESS), "acct-1", None)
+    page = reads.case_page(case.key)
+    assert page is not None
+    assert page.attribution is not None
+    assert page.attribution.sites == (row,)
+    [step] = tell_all([judged])
+    assert step.text.startswith(f"acct-1 had the site {NAME} at {ADDRESS} from 2024-01-01 00:00 UTC until now;")
+    lena = User.objects.create_user("lena")
+    give_roles(lena, frozenset({Role.LEAD}))
+    client.force_login(lena)
+    shown = client.get(f"/console/cases/{case.key}").content.decode()
+    held = shown[shown.index('id="held-h"') :]
+    assert f'<span class="mono">{NAME}</span>' in held[: held.index("</section>")]
+
+
+def test_who_takes_a_host_name_and_shows_its_row(shop):
+    host("acct-1")
+    shown = CliRunner().invoke(app, ["registry", "who", NAME, "--at", "2026-02-01T12:00:00Z"]).output
+    assert shown.startswith("CONFIRMED: acct-1\n")
+    row = [NAME, f"    address: {ADDRESS}", "    from (UTC): 2024-01-01 00:00:00", "    customer: acct-1"]
+    assert "\n".join(row) in shown
+    told = json.loads(CliRunner().invoke(app, ["registry", "who", NAME, "--json"]).output)
+    assert told["sites"][0]["host_name"] == NAME
+    assert "NONE: nobody is named" in CliRunner().invoke(app, ["registry", "who", "other.example.org"]).output

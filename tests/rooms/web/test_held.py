@@ -1,0 +1,116 @@
+"""The page on which an analyst asks who held an address."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+import tipstaff.attribution.sources as built_in
+from tipstaff import wiring
+from tipstaff.attribution.operations import take_in
+from tipstaff.attribution.protocol import Options
+from tipstaff.registry import operations as registry
+from tipstaff.web.console.lanes import Row, picture
+from tipstaff.words import Customer, HoldingKind, Resource, ResourceKind, Role, Service, ServiceKind, Tier
+
+BEGIN, NOON = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
+BY = {"at": datetime(2026, 3, 11, tzinfo=UTC), "actor": "engineer"}
+SAMPLES = Path(built_in.__file__).parent
+
+
+@pytest.fixture
+def desk(at: object, log_in) -> Client:
+    """An operator with a pool, two subscribers, and the accounting of one day."""
+    for kind in (HoldingKind.STATIC, HoldingKind.POOL):
+        registry.hold(
+            tier=Tier.OPERATOR, kind=kind, prefix=ip_network("198.51.100.0/24"), held_from=BEGIN, source="plan", **BY
+        )
+    for number, login in ((1, "alice"), (2, "bob")):
+        registry.add_customer(Customer(key=f"acct-{number}", name=f"Customer {number}", representative=None), **BY)
+        registry.add_service(Service(key=f"svc-{number}", customer=f"acct-{number}", kind=ServiceKind.ACCESS), **BY)
+        registry.hold_resource(
+            Resource(kind=ResourceKind.LOGIN, name=login, scope="radius", customer=f"acct-{number}",
+                     service=f"svc-{number}", held_from=BEGIN), **BY,
+        )  # fmt: skip
+    detail = SAMPLES / "radius" / "samples" / "detail.log"
+    list(take_in(detail, wiring.sources()["radius-detail"], Options(source="radius-detail"), **BY))
+    return log_in(Role.ANALYST)
+
+
+def ask(desk: Client, **question: str) -> str:
+    answer = desk.get("/console/held", question)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_answer_names_its_customer_with_proof_and_a_picture(desk):
+    shown = ask(desk, address="198.51.100.7", at="2026-03-10 13:00")
+    assert '<span class="chip tone-green">Confirmed</span>' in shown
+    assert 'href="/console/customers/acct-1"' in shown
+    assert "radius-detail: 198.51.100.7/32 → alice · acct-1" in shown
+    assert "registry: 198.51.100.0/24 → the operator" in shown
+    assert "detail.log:0" in shown
+    assert "2026-03-10 12:59:59 – 2026-03-10 13:00:01" in shown
+    assert shown.count(">asked</text>") == 2, "one picture for a wide page, one for a phone"
+    # The later session of the same log-in is in the picture, and proves nothing about this question.
+    assert shown.count(">proof</span>") == 3
+
+
+def test_a_time_with_a_zone_is_taken_at_its_word(desk):
+    assert "12:59:59 – 2026-03-10 13:00:01" in ask(desk, address="198.51.100.7", at="2026-03-10T14:00:00+01:00")
+
+
+def test_where_nobody_is_named_the_page_says_why(desk):
+    assert "Nobody is named" in ask(desk, address="198.51.100.77", at="2026-03-10 13:00")
+    assert "It was not our space." in ask(desk, address="203.0.113.1", at="2026-03-10 13:00")
+    assert "A log names a subscriber whom the registry does not know." in ask(
+        desk, address="198.51.100.9", at="2026-03-10 18:55"
+    )
+
+
+def test_a_host_name_is_asked_of_the_registrys_sites(desk):
+    registry.add_site(
+        "shop.example.net", address=ip_address("198.51.100.9"), customer="acct-2", service=None, since=BEGIN, **BY
+    )
+    shown = ask(desk, address="Shop.Example.net.", at="2026-03-10 13:00")
+    assert "site: shop.example.net → 198.51.100.9 · acct-2" in shown
+    assert 'href="/console/customers/acct-2"' in shown
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ({"address": "198.51.100.777"}, "is not an IPv4 or IPv6 address."),
+        ({"address": "198.51.100.7", "port": "http"}, "is not a port from 0 to 65535."),
+        ({"address": "198.51.100.7", "at": "noon"}, "is not a time; write one like 2026-03-01T12:00:00Z."),
+        ({"address": "198.51.100.7", "at": "0001-01-01"}, "is no time that a log could have;"),
+        ({"address": "198.51.100.7", "at": "2031-01-01"}, "lies in the future, so it was not used."),
+        ({"address": "198.51.100.7", "precision": "-1"}, "The precision is between 0 seconds and a year."),
+        ({"address": "<b>.example", "protocol": "x"}, "is no protocol; write tcp, udp, or its IANA number."),
+    ],
+)
+def test_a_question_that_is_none_gets_a_sentence(desk, question, sentence):
+    shown = ask(desk, **question)
+    assert sentence in shown
+    assert "<b>.example" not in shown
+
+
+def test_lanes_keep_to_the_picture_and_group_what_is_alike():
+    def row(since: datetime | None, until: datetime | None, **more) -> Row:
+        more = {"sure": (since or BEGIN, until), "named": "alice", **more}
+        return Row(word="radius-1", what="198.51.100.7/32", ports="all", since=since, until=until, shown_by="x:0",
+                   proves=False, tone="blue", **more)  # fmt: skip
+
+    hour = timedelta(hours=1)
+    rows = [row(None, NOON), row(NOON + hour, None), row(NOON, NOON + hour, sure=None, named="bob")]
+    drawn = picture(
+        rows, begin=NOON - 10 * hour, end=NOON + 10 * hour, earliest=NOON, latest=NOON + hour, width=1000
+    )  # fmt: skip
+    first, second = drawn.lanes
+    assert [(b.x, b.width, b.sure) for b in first.bars] == [(0, 500, False), (0, 500, True), (550, 450, True)]
+    assert [(b.x, b.width, b.sure) for b in second.bars] == [(500, 50, False)]
+    assert (drawn.asked_x, drawn.asked_width) == (500, 50)
+    assert all(0 < x < 1000 for x, _ in drawn.ticks)
+    assert 3 <= len(drawn.ticks) <= 9
