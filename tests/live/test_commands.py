@@ -182,6 +182,29 @@ def test_one_folder_takes_one_tipstaff_and_is_not_replaced_under_it(home: Home, 
     home.run("restore", "--yes", str(kept))
 
 
+def test_editions_on_record_are_listed_by_a_fresh_process(home: Home) -> None:
+    assert "posted" in home.run("policy", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ('[[feeds]]\nname = "a"\nkind = "shadowservr"\nurl = "https://feeds.example.net/"', "'shadowservr'"),
+        ('[[mailboxes]]\nname = "m"\nkind = "pop3"', "it takes maildir, mbox or imap"),
+        ('[mail_in]\narchive_passwords_file = "/is/not/there"', "archive_passwords_file"),
+        ('[reports_in]\ntokens_file = "/is/not/there"', "tokens_file"),
+        ('[server]\nprofiles_folder = "/is/not/there"', "profiles_folder"),
+        ('[server]\nshadow_folder = "/is/not/there"', "/is/not/there"),
+    ],
+)
+def test_a_setting_that_no_process_could_use_is_found_by_check(
+    home: Home, tmp_path: Path, settings: str, said: str
+) -> None:
+    file = tmp_path / "tipstaff.toml"
+    file.write_text(settings)
+    assert said in home.run("-c", str(file), "check", code=1).stderr
+
+
 def test_a_log_in_link_is_for_somebody_who_is_there(home: Home) -> None:
     assert "/first/" in home.run("login-link").stdout, "the first administrator"
     assert "Nobody is called 'amin'" in home.run("login-link", "amin", code=2).stderr

@@ -48,6 +48,25 @@ def check_files(settings: Config) -> None:
             raise config.BadSetting(f"[mail_out] {key} is {file}, but there is no such file.")
 
 
+def check_parts(settings: Config) -> None:
+    """Raise BadSetting, in a sentence, for whatever the settings name and no process could use. Needs no database."""
+    from tipstaff import wiring
+    from tipstaff.wiring.fetchers import check_feeds
+    from tipstaff.wiring.processes import tls_context
+
+    check_files(settings)
+    wiring.installed_editions()
+    wiring.shadow()
+    wiring.parsers()
+    wiring.report_tokens()
+    wiring.archive_passwords()
+    wiring.drivers()
+    for device in settings.devices:
+        wiring.protected(device)
+    check_feeds()
+    tls_context(settings.mail_in)
+
+
 def start_django() -> None:
     """Set Django up on the database that TIPSTAFF_DATABASE_URL names."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")

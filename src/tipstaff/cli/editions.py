@@ -5,15 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tipstaff.cli.base import database
 from tipstaff.words import EditionOnRecord, EditionState
-
-if TYPE_CHECKING:
-    pass
 
 _Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Its id, such as 2026-07.")]
 _By = Annotated[str, typer.Option("--by", metavar="LOGIN", help="Who does it: a log-in of the staff with that role.")]
@@ -31,9 +28,9 @@ def register(app: typer.Typer) -> None:
 
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """List every edition on record: how far each has come, who did what, and from when it counts."""
-    from tipstaff.editions.queries import count_accepted, list_editions
-
     with database():
+        from tipstaff.editions.queries import count_accepted, list_editions
+
         rows = [(edition, count_accepted(edition.digest)) for edition in list_editions()]
     if as_json:
         typer.echo(json.dumps([_as_json(edition, accepted) for edition, accepted in rows], indent=2))

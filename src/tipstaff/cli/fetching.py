@@ -16,7 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def feeds(
     once: Once = False,
-    now: Annotated[bool, typer.Option("--now", help="With --once: also what is not due yet. Mind the terms.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Look once, also at what is not due yet. Mind the terms.")] = False,
     json_: Json = False,
 ) -> None:
     """Fetch the feeds that the settings name, each when it is due."""
@@ -24,7 +24,7 @@ def feeds(
         from tipstaff.wiring import fetchers
 
         fetchers.check_feeds()
-        if not once:
+        if not (once or now):
             fetchers.run_feeds(_stop())
             return
         done = fetchers.look_at_feeds(even_early=now)

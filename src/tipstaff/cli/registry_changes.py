@@ -332,9 +332,12 @@ def accept(
     at: Annotated[str, typer.Option("--at", help="Left out: now.")] = "",
 ) -> None:
     """Note that a customer accepted an edition of the policy."""
+    from tipstaff import wiring
     from tipstaff.procedures import registering
     from tipstaff.words import Acceptance
 
+    if edition not in (known := sorted({one.id for one in wiring.editions()})):
+        raise typer.BadParameter(f"There is no edition {edition!r} of the policy in use; there is {', '.join(known)}.")
     who = by()
     registering.accept_policy(
         Acceptance(

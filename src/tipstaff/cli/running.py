@@ -11,7 +11,7 @@ from rich.console import Console
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Program, Supervisor
 
-from .base import SUPERVISED, check_files, database, keep_database_up, one_at_a_time, read_settings
+from .base import SUPERVISED, check_parts, database, keep_database_up, one_at_a_time, read_settings
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -43,20 +43,12 @@ def write_line(name: str, line: str) -> None:
 
 def check_before_start(settings: Config) -> None:
     """Find out in a sentence, before anything runs, what would stop a process from starting."""
-    from tipstaff import wiring
-    from tipstaff.wiring.fetchers import check_feeds
-    from tipstaff.wiring.processes import check_port, tls_context
+    from tipstaff.wiring.processes import check_port
 
     check_port(settings.web.host, settings.web.port, "[web] port (TIPSTAFF_WEB_PORT)")
     check_port(settings.mail_in.host, settings.mail_in.smtp_port, "[mail_in] smtp_port (TIPSTAFF_MAIL_IN_SMTP_PORT)")
     check_port(settings.mail_in.host, settings.mail_in.lmtp_port, "[mail_in] lmtp_port (TIPSTAFF_MAIL_IN_LMTP_PORT)")
-    check_files(settings)
-    wiring.installed_editions()
-    wiring.drivers()
-    for device in settings.devices:
-        wiring.protected(device)
-    check_feeds()
-    tls_context(settings.mail_in)
+    check_parts(settings)
 
 
 def up() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .base import check_files, database, read_settings
+from .base import check_parts, database, read_settings
 
 
 def login_link(
@@ -35,7 +35,6 @@ def login_link(
 def check() -> None:
     """Check the settings, the editions and the devices' options without starting anything."""
     settings = read_settings()
-    check_files(settings)
     from .base import start_django
 
     start_django()
@@ -43,8 +42,7 @@ def check() -> None:
 
     editions = wiring.installed_editions()
     drivers = wiring.drivers()
-    for device in settings.devices:
-        wiring.protected(device)
+    check_parts(settings)
     typer.echo(
         f"Settings are right ({settings.path or 'no file; defaults and environment'}): "
         f"{len(editions)} edition(s) of the policy, {len(drivers)} device(s)."

@@ -15,7 +15,18 @@ from tipstaff.registry.late_use import Period, late_use
 from tipstaff.registry.names import NotInItsForm, plain_name
 from tipstaff.registry.vetting import LISTED, vet, vet_against_lists, weightiest_first
 from tipstaff.registry.whois import looks_published, read_published
-from tipstaff.words import Admission, ImportPreview, LateUse, ListKind, Origin, ResourceKind, Tier, Usage, UsageKind
+from tipstaff.words import (
+    Admission,
+    ConcernKind,
+    ImportPreview,
+    LateUse,
+    ListKind,
+    Origin,
+    ResourceKind,
+    Tier,
+    Usage,
+    UsageKind,
+)
 
 __all__ = [
     "BadUse", "decide", "import_registry", "load_list", "note_use", "place_in_order", "read_use", "vet_all",
@@ -50,8 +61,11 @@ def vet_all(*, at: datetime, actor: str) -> list[Admission]:
     return found
 
 
-def vet_customers(keys: Iterable[str], *, at: datetime, actor: str) -> list[Admission]:
-    """Vet these customers against the lists as last loaded and against who was sent away before."""
+def vet_customers(keys: Iterable[str], *, at: datetime, actor: str, ordering: bool = True) -> list[Admission]:
+    """Vet these customers against the lists as last loaded and against who was sent away before.
+
+    Without `ordering` nobody is asked about what their order lacks.
+    """
     lists, names = queries.lists_loaded()
     former = queries.former_customers()
     found = []
@@ -60,6 +74,8 @@ def vet_customers(keys: Iterable[str], *, at: datetime, actor: str) -> list[Admi
         if order is None:
             raise registry.UnknownKey(f"there is no customer {key}")
         concerns = vet(order, lists=lists, former=former, at=at)
+        if not ordering:
+            concerns = tuple(c for c in concerns if c.kind is not ConcernKind.ORDER_INCOMPLETE)
         found.append(registry.open_admission(key, concerns, lists=names, at=at, actor=actor))
     return found
 
@@ -127,10 +143,15 @@ def import_registry(
 
 
 def vet_changed(preview: ImportPreview, *, at: datetime, actor: str) -> list[Admission]:
-    """Vet the customers that an import has added or changed."""
+    """Vet the customers that an import has added or changed.
+
+    They are customers already: what a file does not say of their orders is no reason to look at each of them.
+    """
     if preview.kind not in ("customers", "netbox") or not preview.applied:
         return []
-    return vet_customers(queries.customers_changed_by((preview.change or "").split()), at=at, actor=actor)
+    return vet_customers(
+        queries.customers_changed_by((preview.change or "").split()), at=at, actor=actor, ordering=False
+    )
 
 
 def _holder_of(handle: str) -> tuple[Tier, str | None] | None:

@@ -273,7 +273,7 @@ def _mark_contacts(
     email: str, marks: dict[str, datetime | None], what: str, *, why: str, at: datetime, actor: str
 ) -> tuple[str, ...]:
     with change(at=at, actor=actor) as draft:
-        rows = RepresentativeRow.objects.select_for_update().filter(email__iexact=email.strip())
+        rows = RepresentativeRow.objects.select_for_update().filter(email__iexact=email.strip()).order_by("pk")
         if what == "contact.bounced":
             rows = rows.filter(bounced_at__isnull=True)
         customers = []
@@ -398,7 +398,9 @@ def end_service(key: str, *, held_until: datetime, at: datetime, actor: str, ori
             raise UnknownKey(f"there is no service {key}")
         ended = 0
         for model in (HoldingRow, SiteRow, ResourceRow):
-            rows = model.objects.select_for_update().filter(service_id=key, during__endswith__isnull=True)
+            rows = (
+                model.objects.select_for_update().filter(service_id=key, during__endswith__isnull=True).order_by("pk")
+            )
             for row in rows:
                 if row.during.lower < held_until:
                     row.during = Range(row.during.lower, held_until)

@@ -27,8 +27,3 @@ urlpatterns = [
     path("api/reports/in", post_reports, name="post_reports"),
     path("api/", include("tipstaff.web.api.urls")),
 ]
-
-handler400 = "tipstaff.web.public.views.bad_request"
-handler403 = "tipstaff.web.public.views.forbidden"
-handler404 = "tipstaff.web.public.views.not_found"
-handler500 = "tipstaff.web.public.views.failed"

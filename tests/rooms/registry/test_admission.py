@@ -141,3 +141,12 @@ def test_customers_of_a_file_are_vetted_when_they_come_in():
     assert waiting() == ["imp-1"]
     assert [a.state for a in queries.list_admissions(customer="imp-2")] == [AdmissionState.CLEAR]
     assert queries.count_waiting_admissions() == 1
+
+
+def test_a_file_of_those_who_are_customers_already_asks_nobody_about_their_orders() -> None:
+    text = "key,name,representative_name,representative_email\nnew-7,Sample Choir,Ada,it@choir.example.com\n"
+    assert admission.import_registry(text.splitlines(True), source_name="customers.csv", **BY).applied
+    assert queries.get_customer("new-7") is not None
+    assert waiting() == []
+    alone = admission.vet_customer("new-7", **BY)
+    assert ConcernKind.ORDER_INCOMPLETE in {c.kind for c in alone.concerns}

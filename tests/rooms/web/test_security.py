@@ -37,6 +37,18 @@ def test_every_page_forbids_what_is_not_ours(at: object, path: str) -> None:
     assert "frame-ancestors 'none'" in policy
 
 
+@pytest.mark.django_db
+def test_what_is_refused_or_not_there_is_said_on_a_page_with_a_way_back(at: object, log_in: LogIn) -> None:
+    for answer, status, title in (
+        (Client().get("/nowhere"), 404, "There is nothing here"),
+        (Client().get("/policy/2027-09"), 404, "There is nothing here"),
+        (log_in(Role.ANALYST).get("/console/staff"), 403, "Not for your roles"),
+    ):
+        assert answer.status_code == status
+        assert title in answer.content.decode()
+        assert 'href="/' in answer.content.decode()
+
+
 def test_no_template_has_inline_script_or_style() -> None:
     for template in TEMPLATES.rglob("*.html"):
         text = template.read_text()

@@ -1,5 +1,6 @@
 """An entry of the record as a plain sentence. Pure."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -76,8 +77,25 @@ def _get(entry: Entry, key: str) -> str:
 
 def _plain(entry: Entry) -> str:
     return "; ".join(
-        f"{key.replace('_', ' ')}: {value}" for key, value in entry.detail.items() if value not in (None, "", [])
+        f"{key.replace('_', ' ')}: {_shown(value)}"
+        for key, value in entry.detail.items()
+        if value not in (None, "", [], {})
     )
+
+
+def _shown(value: object) -> str:
+    """A detail as a person reads it: lists without brackets, instants to the second in UTC."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_shown(one)}" for key, one in value.items())
+    if isinstance(value, str) and (stamp := _STAMP.fullmatch(value)):
+        return f"{stamp[1]} {stamp[2]} UTC"
+    return value.lower().replace("_", " ") if isinstance(value, str) and _WORD.fullmatch(value) else str(value)
+
+
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|Z)")
+_WORD = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 
 
 def _says(*keys: str) -> Callable[[Entry], str]:
@@ -223,6 +241,23 @@ def _undone(entry: Entry) -> str:
 
 _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType(
     {
+        "case.flood_suspected": ("Many reports at once", "amber", _plain),
+        "customer.accepted_policy": ("Policy accepted by contract", "green", _plain),
+        "edition.accepted": ("Policy in use with this customer", "green", _plain),
+        "edition.adopted": ("Edition adopted at the first start", "blue", _plain),
+        "edition.announced": ("Edition announced to all customers", "blue", _plain),
+        "edition.approved": ("Edition approved", "green", _plain),
+        "edition.compiled": ("Edition compiled: its examples hold", "green", _plain),
+        "edition.drafted": ("Edition drafted", "grey", _plain),
+        "edition.posted": ("Edition posted", "green", _plain),
+        "edition.withdrawn": ("Edition withdrawn", "amber", _plain),
+        "finding.unassigned_use": ("Used, but assigned to nobody", "amber", _plain),
+        "identities.read": ("Names of identities read", "violet", _plain),
+        "letter.taken_as_sent": ("Letter taken as sent", "amber", _says("why")),
+        "letter.withdrawn": ("Letter withdrawn", "grey", _says("why")),
+        "list.loaded": ("List loaded", "grey", _plain),
+        "report.authenticated": ("Sender checked", "grey", _plain),
+        "report.reader_failed": ("A reader failed at it", "amber", _plain),
         "evidence.stored": ("Complaint received", "blue", _received),
         "case.opened": ("Policy matched, case opened", "blue", _opened),
         "case.joined": ("Another report joined", "grey", _joined),
