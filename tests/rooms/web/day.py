@@ -75,7 +75,8 @@ def send_letters(*, at: datetime) -> None:
 
 
 def _answer_some(own: Desk, *, at: datetime) -> None:
-    told = list_cases(states=frozenset({CaseState.NOTIFIED}), order="oldest")
+    notified = list_cases(states=frozenset({CaseState.NOTIFIED}), order="oldest")
+    told = [case for case in notified if case.answer_within >= timedelta(days=1)]  # The urgent ones run out in silence.
     answers = (
         (Answer.FIXED, "The mail plugin was taken over; we removed it and changed every password."),
         (Answer.NEED_TIME, "Our administrator is back tomorrow."),
