@@ -77,7 +77,8 @@ def test_staff_pages_have_no_barriers_and_fit_a_phone(open_page: Open, scheme: s
     found: dict[str, list[str]] = {}
     for name, address in STAFF_PAGES.items():
         answer = page.goto(address)
-        assert answer is not None and answer.ok, f"{name}: {address} is not shown"
+        assert answer is not None
+        assert answer.ok, f"{name}: {address} is not shown"
         expect(page.locator("main")).to_be_visible()
         if name in PICTURED:
             picture(page, f"{name}-{scheme}")

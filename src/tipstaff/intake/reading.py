@@ -38,7 +38,7 @@ def read(
     unusable: Reading | None = None
     for parser in (x for x in ordered if x.priority < _EXACT):
         reading = _ask(parser, mail)
-        if reading is None or _is_ours(reading, ours):
+        if reading is None or _is_ours(mail, reading, ours):
             continue
         if reading.outcome is not ReadingOutcome.UNREADABLE or reading.reason is ReadingReason.HOSTILE_FORM:
             return _with_bounds(mail, reading)
@@ -111,9 +111,12 @@ def _is_own_letter(mail: Mail, ours: frozenset[str]) -> bool:
     return bool(mail.header(OWN_HEADER)) or mail.sender[1].lower() in ours
 
 
-def _is_ours(reading: Reading, ours: frozenset[str]) -> bool:
-    """A form that we filled in ourselves: our notices carry one, and whoever answers them may send it back."""
-    return reading.reporter.address.lower() in ours
+def _is_ours(mail: Mail, reading: Reading, ours: frozenset[str]) -> bool:
+    """A form that we filled in ourselves: our notices carry one, and a delivery report or an answer may return it."""
+    if reading.reporter.address.lower() in ours:
+        return True
+    forms = [leaf.content.lower() for leaf in mail.leaves if leaf.filename.endswith(".xarf.json")]
+    return any(f'"{address}"'.encode() in form for form in forms for address in ours)
 
 
 def _doubted(mail: Mail, reading: Reading) -> Reading:
