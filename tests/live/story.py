@@ -74,6 +74,7 @@ def tell(desk: Desk, n: int) -> Ended:
     desk.set_clock(desk.one("SELECT due_at FROM cases_caserow WHERE key = %s", ended.case) + timedelta(seconds=1))
     desk.look_round()
     _await_state(desk, ended, "measure_in_force")
+    desk.look_round()  # As every five seconds: who was killed in a COMMIT could ask for no job after it.
     desk.settle()
     assert desk.letters is not None
     link = next(
@@ -83,6 +84,7 @@ def tell(desk: Desk, n: int) -> Ended:
     )
     assert desk.answer(link, answer="fixed", words="The machine was cleaned.") in (200, 409)
     _await_state(desk, ended, "closed")
+    desk.look_round()
     desk.settle()
     return _look_at(desk, ended, after=after)
 
