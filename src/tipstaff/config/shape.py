@@ -17,7 +17,7 @@ class Server:
     database_url: str | None = None
     """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
     editions_folder: Path | None = None
-    """Your own editions of the policy; without it the shipped one is in force."""
+    """Your own editions of the policy, adopted at the first start in place of the shipped one."""
     shadow_folder: Path | None = None
     """An edition that is asked beside the one in force: it decides nothing, and its disagreements are on record."""
     shadow_clauses: tuple[str, ...] = ()
