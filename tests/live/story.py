@@ -74,7 +74,9 @@ def tell(desk: Desk, n: int) -> Ended:
     desk.set_clock(desk.one("SELECT due_at FROM cases_caserow WHERE key = %s", ended.case) + timedelta(seconds=1))
     desk.look_round()
     _await_state(desk, ended, "measure_in_force")
-    desk.look_round()  # As every five seconds: who was killed in a COMMIT could ask for no job after it.
+    # A stopgap: without it a letter stays unsent for a minute after one kill in a COMMIT, although the tick runs here
+    # too. Why the tick does not heal it is not known; take both calls out when it is.
+    desk.look_round()
     desk.settle()
     assert desk.letters is not None
     link = next(
