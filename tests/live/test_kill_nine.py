@@ -93,6 +93,11 @@ def test_an_undisturbed_story_goes_all_its_way(scene: Scene) -> None:
     assert len(scene.steps) > 25, scene.steps
 
 
+def test_the_clock_comes_round_without_being_asked(scene: Scene) -> None:
+    """Deadlines, letters and lifts of a story in which nobody but the desk itself looks round."""
+    assert differences(tell(scene.desk, scene.next_number(), hurried=False), scene.undisturbed) == []
+
+
 @pytest.mark.parametrize("share", range(SHARES))
 def test_killed_at_any_step_a_story_ends_as_if_nothing_had_been(
     scene: Scene, share: int, subtests: pytest.Subtests

@@ -33,6 +33,15 @@ UNREAD_AT_A_TIME = 50
 UNREAD_FOR_LONG = timedelta(minutes=10)
 WORKERS_LOCK = 0x71_95_77_0B
 """Advisory lock: each worker shares it while it lives, so whoever gets it alone knows that no other worker does."""
+TICK_SECONDS, SWEEP_SECONDS, SEAL_SECONDS = 5, 4, 10
+SOON = 10
+"""Priority of whatever must not wait behind a queue of mails: deadlines, letters, dead workers' jobs."""
+
+
+def _every(seconds: int) -> str:
+    """As croniter has it: seconds are the sixth field, the last one, not the first."""
+    assert 60 % seconds == 0, "each minute begins anew"
+    return f"* * * * * */{seconds}"
 
 
 # A report is tried for half an hour: by then a database that went away is back. `letters` and the clocks come round
@@ -61,24 +70,23 @@ def understand(context: JobContext, key: str) -> None:
         complaint.hand_to_person(key, why=words, desk=wiring.desk(), at=wiring.now())
 
 
-@app.task(name="letters", queue="letters", lock="letters")
+@app.task(name="letters", queue="letters", priority=SOON, lock="letters")
 def letters(key: str) -> None:
     posting.post_letters(desk=wiring.desk(), post_next=mail.post_next, now=wiring.now)
 
 
-@app.task(name="follow", queue="clock", lock="clock")
+@app.task(name="follow", queue="clock", priority=SOON, lock="clock")
 def follow(key: str) -> None:
     suspension.follow(desk=wiring.desk(), at=wiring.now())
 
 
-@app.periodic(cron="*/5 * * * * *")
-@app.task(name="tick", queue="clock", queueing_lock="tick", lock="clock")
+@app.periodic(cron=_every(TICK_SECONDS))
+@app.task(name="tick", queue="clock", priority=SOON, queueing_lock="tick", lock="clock")
 def tick(timestamp: int) -> None:
-    """Every five seconds."""
     look_round("all")
 
 
-@app.task(name="round", queue="clock", lock="clock")
+@app.task(name="round", queue="clock", priority=SOON, lock="clock")
 def look_round(key: str) -> None:
     """Clocks that should run, deadlines, cases that follow their measures, letters whose next attempt is due."""
     posting.start_clocks(desk=wiring.desk())
@@ -96,15 +104,15 @@ def yields(timestamp: int) -> None:
     reporters.watch_yields(at=wiring.now())
 
 
-@app.periodic(cron="*/10 * * * * *")
+@app.periodic(cron=_every(SEAL_SECONDS))
 @app.task(name="seal_record", queue="clock", queueing_lock="seal_record")
 def seal_record(timestamp: int) -> None:
     while seal_entries() == 10_000:
         pass
 
 
-@app.periodic(cron="*/4 * * * * *")
-@app.task(name="sweep", queue="sweep", queueing_lock="sweep")
+@app.periodic(cron=_every(SWEEP_SECONDS))
+@app.task(name="sweep", queue="sweep", priority=SOON, queueing_lock="sweep")
 async def sweep(timestamp: int) -> None:
     """Put back what dead workers left."""
     await put_back_stalled(STALLED_AFTER_SECONDS)
@@ -163,7 +171,12 @@ def _ask(job: str, key: str) -> None:
     task = _TASKS[job]
     queueing_lock = job if job in _QUEUED_ONCE else f"{job} {key}"
     asked = configure_task(
-        name=job, job_manager=_manager, queue=task.queue, lock=task.lock, queueing_lock=queueing_lock
+        name=job,
+        job_manager=_manager,
+        queue=task.queue,
+        lock=task.lock,
+        queueing_lock=queueing_lock,
+        priority=task.priority,
     )
     try:
         with transaction.atomic():
