@@ -64,7 +64,7 @@ def measure(server: EmbeddedPostgres, *, rows: int) -> dict[str, object]:
     with connection.cursor() as cursor:
         cursor.execute('SELECT count(*), count(*) FILTER (WHERE "case" IS NOT NULL) FROM intake_incidentrow')
         incidents, joined = cursor.fetchone() or (0, 0)
-    connection.close()
+
     database = database_seconds(server) - before
     assert incidents == rows
     return {

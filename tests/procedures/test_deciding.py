@@ -11,7 +11,7 @@ from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, URGENT_MEASURE_LASTS
 from tipstaff.policy.strikes import Repeats
 from tipstaff.procedures import casework
 from tipstaff.procedures.casework import ProposalLapsed
-from tipstaff.procedures.complaint import weigh_allegation
+from tipstaff.procedures.judging import weigh_allegation
 from tipstaff.procedures.suspension import NotYourDecision
 from tipstaff.procedures.trust import Belief
 from tipstaff.words import (

@@ -13,7 +13,7 @@ from tipstaff.intake.queries import reports_of_case
 from tipstaff.policy.explain import Audience, explain
 from tipstaff.procedures import casework
 from tipstaff.procedures.answers import answer_case
-from tipstaff.procedures.complaint import weigh_allegation
+from tipstaff.procedures.judging import weigh_allegation
 from tipstaff.procedures.reasons import reasons_for_complainant, reasons_for_court, reasons_for_customer
 from tipstaff.words import Answer, Case, Ground, Incident, ReportOutcome
 

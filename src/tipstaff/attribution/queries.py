@@ -108,6 +108,50 @@ def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[
     return gaps
 
 
+def spoken_of(addresses: Sequence[Address]) -> frozenset[Address]:
+    """Those of the addresses in whose neighbourhood any source of logs speaks, or that any log binds to somebody.
+
+    For all others `bindings_covering` and `gaps_for` find nothing, at whatever time.
+    """
+    blocks: dict[tuple[int, int], list[Address]] = {}
+    places: dict[tuple[int, int, int, int, int], list[Address]] = {}
+    shapes: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+    for version, realm, length in _fetch(
+        "SELECT s.version, s.realm, s.length FROM attribution_shaperow s "
+        "LEFT JOIN attribution_realmrow r ON r.id = s.realm WHERE coalesce(r.name, '') = %s",
+        [PUBLIC],
+    ):
+        shapes[version].append((realm, length))
+    for address in addresses:
+        plain = plain_address(address)
+        value, version = int(plain), plain.version
+        blocks.setdefault((version, value >> 8 if version == 4 else value >> 88), []).append(address)
+        for realm, length in shapes[version]:
+            width = 32 if version == 4 else 128
+            network = value >> (width - length) << (width - length)
+            place = (realm, version, length, signed(network >> 64), signed(network & (2**64 - 1)))
+            places.setdefault(place, []).append(address)
+    found: set[Address] = set()
+    asked: list[list[int]] = [[v for v, _ in blocks], [b for _, b in blocks]]
+    for version, block in _fetch(
+        "SELECT DISTINCT c.version, c.block FROM unnest(%s::int[], %s::bigint[]) w(version, block) "
+        "JOIN attribution_scoperow c ON c.version = w.version AND c.block = w.block",
+        asked,
+    ):
+        found.update(blocks[version, block])
+    if places:
+        columns = [list(column) for column in zip(*places, strict=True)]
+        for place in _fetch(
+            "SELECT w.realm, w.version, w.length, w.hi, w.lo FROM "
+            "unnest(%s::int[], %s::int[], %s::int[], %s::bigint[], %s::bigint[]) w(realm, version, length, hi, lo) "
+            "WHERE EXISTS (SELECT 1 FROM attribution_bindingrow b WHERE b.realm = w.realm AND b.version = w.version "
+            "AND b.length = w.length AND b.hi = w.hi AND b.lo = w.lo)",
+            columns,
+        ):
+            found.update(places[place])
+    return frozenset(found)
+
+
 def holes(covered: Sequence[tuple[int, int]]) -> list[tuple[int | None, int | None]]:
     """What the readings leave out, in microseconds: before the first, between those far apart, after the last."""
     found: list[tuple[int | None, int | None]] = [(None, covered[0][0])]

@@ -1,13 +1,14 @@
 """Writes of cases. Each is one transaction with its entry in the record."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
-from tipstaff.ledger.operations import next_key, record
-from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Role, Verdict
+from tipstaff.ledger.operations import Step, next_key, next_keys, record, record_all
+from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Role, Verdict, ranges
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, NoteRow
@@ -56,33 +57,13 @@ def join_or_open(
                 row = open_row(customer, group=verdict.group, service=service, lock=True)
                 opened = row is None
                 if row is None:
-                    row = CaseRow.objects.create(
-                        key=next_key("C"),
-                        customer=customer,
-                        customer_name=customer_name,
-                        service=service,
-                        clause=verdict.clause,
-                        group=verdict.group,
-                        edition=verdict.edition,
-                        type=type,
-                        severity=verdict.severity,
-                        state=CaseState.WAITING_PERSON if verdict.disposition == "person" else CaseState.OPENED,
-                        resource=resource,
-                        opened_at=at,
-                        explanation=verdict.explanation,
-                        notice=verdict.notice,
-                        ladder=ladder_json(verdict.ladder),
-                        measure_ports=[list(p) for p in verdict.measure_ports],
-                        measure_direction=verdict.measure_direction,
-                        decides=verdict.decides,
-                        answer_seconds=int((verdict.answer_within or timedelta(hours=72)).total_seconds()),
-                        repeats=repeats,
-                    )
-                    record(
-                        "case.opened", at=at, actor=actor, about=[row.key, report, incident, evidence, customer],
-                        clause=verdict.clause, edition=verdict.edition, reason=verdict.reason,
-                        severity=verdict.severity, service=service, explanation=verdict.explanation,
+                    joining = Joining(
+                        verdict=verdict, customer=customer, customer_name=customer_name, service=service,
+                        incident=incident, type=type, resource=resource, repeats=repeats,
                     )  # fmt: skip
+                    row = _new_row(next_key("C"), joining, at=at)
+                    row.save(force_insert=True)
+                    record_all([_opened(row.key, joining, evidence=evidence)], at=at, actor=actor)
                 MemberRow.objects.create(case=row, incident=incident)
                 CaseRow.objects.filter(pk=row.pk).update(reports=F("reports") + 1, version=F("version") + 1)
                 if not opened:
@@ -92,6 +73,140 @@ def join_or_open(
         except IntegrityError:
             continue  # Another process opened the case, or took the incident, between our look and our write.
     raise StaleCase(f"{customer} {verdict.group} {service}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """An incident on its way into a case: the arguments of `join_or_open`."""
+
+    verdict: Verdict
+    customer: str
+    customer_name: str
+    service: str | None
+    incident: str
+    type: str
+    resource: str
+    repeats: int
+
+    @property
+    def place(self) -> tuple[str, str, str | None]:
+        """Customer x clause group x service: one case is open there at a time."""
+        if self.verdict.clause is None or self.verdict.group is None:
+            raise ValueError("a verdict without a clause opens no case")
+        return self.customer, self.verdict.group, self.service
+
+
+class Contended(Exception):
+    """Somebody else was at the same cases or incidents; roll back and try again."""
+
+
+def join_or_open_all(joinings: Sequence[Joining], *, evidence: str, at: datetime, actor: str) -> list[tuple[str, bool]]:
+    """`join_or_open` for incidents of one report, in their order: (case, opened) of each; in the caller's transaction.
+
+    The cases that are open already are locked in the order of their keys, new ones are made in the order of their
+    places; Contended is raised where that was not the whole of it. What joins a case stands in one entry a case.
+    """
+    known = dict(MemberRow.objects.filter(incident__in=[j.incident for j in joinings]).values_list("incident", "case"))
+    fresh = [j for j in joinings if j.incident not in known]
+    open_ = _lock_open({j.place for j in fresh})
+    first: dict[tuple[str, str, str | None], Joining] = {}
+    for joining in fresh:
+        if joining.place not in open_:
+            first.setdefault(joining.place, joining)
+    new = dict(zip(first, next_keys("C", len(first)), strict=True)) if first else {}
+    case_at = open_ | new
+    joined: dict[str, list[str]] = {}
+    for joining in fresh:
+        joined.setdefault(case_at[joining.place], []).append(joining.incident)
+    rows = [_new_row(new[place], first[place], at=at) for place in sorted(new, key=_ordered)]
+    for row in rows:
+        row.reports = len(joined[row.key])
+        row.version += row.reports
+    try:
+        with transaction.atomic():
+            CaseRow.objects.bulk_create(rows)
+            with connection.cursor() as cursor:
+                with cursor.copy("COPY cases_memberrow (case_id, incident) FROM STDIN") as copy:
+                    for joining in fresh:
+                        copy.write_row((case_at[joining.place], joining.incident))
+                old = [key for key in joined if key in open_.values()]
+                cursor.execute(
+                    "UPDATE cases_caserow c SET reports = c.reports + w.n, version = c.version + w.n "
+                    "FROM unnest(%s::text[], %s::int[]) w(key, n) WHERE c.key = w.key",
+                    [old, [len(joined[key]) for key in old]],
+                )
+    except IntegrityError as why:
+        raise Contended("a case was opened, or an incident taken, meanwhile") from why
+    opened_by = {joining.incident for joining in first.values()}
+    steps: list[Step] = [_opened(new[place], joining, evidence=evidence) for place, joining in first.items()]
+    for case, incidents in joined.items():
+        further = [incident for incident in incidents if incident not in opened_by]
+        if further:
+            report = further[0].partition(".")[0]
+            numbers = ranges([int(incident.partition(".")[2]) for incident in further])
+            steps.append(("case.joined", [case, report, further[0], evidence], {"incidents": numbers}))
+    record_all(steps, at=at, actor=actor)
+    return [
+        (known[j.incident], False) if j.incident in known else (case_at[j.place], j.incident in opened_by)
+        for j in joinings
+    ]
+
+
+def _ordered(place: tuple[str, str, str | None]) -> tuple[str, str, str]:
+    return place[0], place[1], place[2] or ""
+
+
+def _lock_open(places: set[tuple[str, str, str | None]]) -> dict[tuple[str, str, str | None], str]:
+    """The case that is open at each of these places, locked in the order of keys."""
+    wanted = sorted(places, key=_ordered)
+    question = """
+        SELECT c.customer, c."group", c.service, c.key FROM cases_caserow c
+        JOIN unnest(%s::text[], %s::text[], %s::text[]) w(customer, grp, service)
+          ON c.customer = w.customer AND c."group" = w.grp AND c.service IS NOT DISTINCT FROM w.service
+        WHERE c.state <> ALL(%s) ORDER BY c.key FOR UPDATE OF c
+    """
+    with connection.cursor() as cursor:
+        ended = [str(state) for state in CaseState if state not in rules.OPEN]
+        cursor.execute(question, [*map(list, zip(*wanted, strict=True)), ended] if wanted else [[], [], [], ended])
+        return {(customer, group, service): key for customer, group, service, key in cursor.fetchall()}
+
+
+def _new_row(key: str, joining: Joining, *, at: datetime) -> CaseRow:
+    """A case as its first incident opens it."""
+    verdict = joining.verdict
+    if verdict.clause is None or verdict.group is None:
+        raise ValueError("a verdict without a clause opens no case")
+    return CaseRow(
+        key=key,
+        customer=joining.customer,
+        customer_name=joining.customer_name,
+        service=joining.service,
+        clause=verdict.clause,
+        group=verdict.group,
+        edition=verdict.edition,
+        type=joining.type,
+        severity=verdict.severity,
+        state=CaseState.WAITING_PERSON if verdict.disposition == "person" else CaseState.OPENED,
+        resource=joining.resource,
+        opened_at=at,
+        explanation=verdict.explanation,
+        notice=verdict.notice,
+        ladder=ladder_json(verdict.ladder),
+        measure_ports=[list(p) for p in verdict.measure_ports],
+        measure_direction=verdict.measure_direction,
+        decides=verdict.decides,
+        answer_seconds=int((verdict.answer_within or timedelta(hours=72)).total_seconds()),
+        repeats=joining.repeats,
+    )
+
+
+def _opened(key: str, joining: Joining, *, evidence: str) -> Step:
+    verdict, report = joining.verdict, joining.incident.partition(".")[0]
+    detail = {
+        "clause": verdict.clause, "edition": verdict.edition, "reason": verdict.reason, "severity": verdict.severity,
+        "service": joining.service, "explanation": verdict.explanation,
+    }  # fmt: skip
+    return "case.opened", [key, report, joining.incident, evidence, joining.customer], detail
 
 
 def lock_case(key: str, *, version: int | None = None) -> Case:

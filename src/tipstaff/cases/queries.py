@@ -74,6 +74,16 @@ def _filtered(
     return rows
 
 
+def keys_of_customers(customers: Collection[str], *, states: frozenset[CaseState], limit: int) -> dict[str, list[str]]:
+    """Keys of each customer's cases in these states, the `limit` most pressing; empty for one without any."""
+    found: dict[str, list[str]] = {customer: [] for customer in customers}
+    rows = CaseRow.objects.filter(customer__in=list(customers), state__in=[str(s) for s in states])
+    for customer, key in rows.order_by("customer", *_ORDERS["due"]).values_list("customer", "key"):
+        if len(found[customer]) < limit:
+            found[customer].append(key)
+    return found
+
+
 def open_case_of(customer: str, *, group: str, service: str | None) -> Case | None:
     row = open_row(customer, group=group, service=service, lock=False)
     return case_of(row) if row else None

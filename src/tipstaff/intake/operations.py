@@ -1,15 +1,14 @@
 """Writes of the intake room. Each is one transaction with its entry in the record, and does nothing the second time."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
 
-from tipstaff.ledger.operations import next_key, record
+from tipstaff.ledger.operations import Step, next_key, record, record_all
 from tipstaff.words import (
     Allegation,
     Evidence,
@@ -20,12 +19,13 @@ from tipstaff.words import (
     Report,
     Reporter,
     ReportOutcome,
+    ranges,
     require_aware,
 )
 
 from .models import FetchedRow, HandedInRow, IncidentRow, ReportRow
 from .outcome import first_outcome, overall
-from .rows import incident_of, incident_rows, report_of, storable
+from .rows import COPIED, copied, incident_of, incident_rows, report_of, storable
 from .trust.found import MailAuthentication
 
 BATCH = 500
@@ -211,6 +211,59 @@ def set_incidents(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one incident of a report, by its number there."""
+
+    n: int
+    outcome: ReportOutcome
+    reason: str
+    case: str | None = None
+
+
+class DecidedMeanwhile(Exception):
+    """Somebody else said what became of an incident; roll back and look again."""
+
+
+@transaction.atomic
+def settle_incidents(key: str, settled: Sequence[Settled], *, at: datetime, actor: str) -> None:
+    """`set_incidents` for incidents of one report that nobody has decided yet, each with its own outcome.
+
+    One entry for those of which the same is said. Raise DecidedMeanwhile where one is no longer undecided.
+    """
+    row = _locked_report(key)
+    if row.outcome == ReportOutcome.SEALED:
+        raise SealedStaysSealed(key)
+    update = """
+        UPDATE intake_incidentrow i SET outcome = w.outcome, reason = w.reason, "case" = w.joined
+        FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[]) w(n, outcome, reason, joined)
+        WHERE i.report_id = %s AND i.n = w.n AND i.outcome = %s
+    """
+    alike: dict[tuple[ReportOutcome, str, str | None], list[int]] = {}
+    for x in settled:
+        alike.setdefault((x.outcome, storable(x.reason), x.case), []).append(x.n)
+    columns: list[list[object]] = [[], [], [], []]
+    for (outcome, reason, case), numbers in alike.items():
+        columns[0] += numbers
+        columns[1] += [str(outcome)] * len(numbers)
+        columns[2] += [reason] * len(numbers)
+        columns[3] += [case] * len(numbers)
+    with connection.cursor() as cursor:
+        cursor.execute(update, [*columns, row.id, str(ReportOutcome.RECEIVED)])
+        if cursor.rowcount != len(settled):
+            raise DecidedMeanwhile(key)
+    _derive_outcome(row)
+    steps: list[Step] = [
+        (
+            "incident.decided",
+            [f"{key}.{min(numbers)}", key, *([case] if case else [])],
+            {"outcome": outcome, "reason": reason, "incidents": ranges(sorted(numbers))},
+        )
+        for (outcome, reason, case), numbers in alike.items()
+    ]
+    record_all(steps, at=at, actor=actor)
+
+
 @transaction.atomic
 def set_report(key: str, *, outcome: ReportOutcome, reason: str, at: datetime, actor: str) -> None:
     """Set a report's outcome itself; from now on its incidents do not change it. Sealing forgets what was read."""
@@ -271,17 +324,6 @@ def split_incident_key(key: str) -> tuple[str, int]:
     return report_key, int(n)
 
 
-def ranges(numbers: Sequence[int]) -> str:
-    """`1-3 7` for sorted 1, 2, 3, 7: ten thousand incidents decided at once stay one short line of the record."""
-    parts: list[list[int]] = []
-    for n in numbers:
-        if parts and n == parts[-1][1] + 1:
-            parts[-1][1] = n
-        else:
-            parts.append([n, n])
-    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
-
-
 def _locked_report(key: str) -> ReportRow:
     row = ReportRow.objects.select_for_update().filter(key=key).first()
     if row is None:
@@ -314,10 +356,11 @@ def _forget_reading(row: ReportRow) -> None:
 
 def _create_incidents(report: ReportRow, rows: Iterable[IncidentRow]) -> tuple[Incident, ...]:
     incidents: list[Incident] = []
-    unsaved = iter(rows)
-    while batch := list(islice(unsaved, BATCH)):
-        IncidentRow.objects.bulk_create(batch)
-        incidents.extend(incident_of(row, report_key=report.key) for row in batch)
+    into = f"COPY intake_incidentrow ({', '.join(COPIED)}) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(into) as copy:
+        for row in rows:
+            copy.write_row(copied(row))
+            incidents.append(incident_of(row, report_key=report.key))
     return tuple(incidents)
 
 

@@ -19,6 +19,9 @@ from .rows import incident_of, labels_from_the_right, plain_address, report_of, 
 SHOWN_IN_LISTS = 20
 """Incidents that a list carries with each report; `incident_total` tells how many there are."""
 
+SAME_EVENT_WITHIN = timedelta(hours=1)
+"""The same type, source and port within an hour, told by the same reporter, is one event told twice."""
+
 _REPORT_KEY = re.compile(r"(R-\d{6,})(?:\.\d+)?", re.IGNORECASE)
 _CASE_KEY = re.compile(r"C-\d{6,}", re.IGNORECASE)
 
@@ -142,6 +145,94 @@ def same_event(
         return None
     _, _, earlier_report, earlier_n = min(found)
     return f"{earlier_report}.{earlier_n}"
+
+
+def undecided(report: str, *, numbers: Sequence[int]) -> set[int]:
+    """Which of these incidents of a report nobody has said anything of yet."""
+    rows = IncidentRow.objects.filter(report__key=report, n__in=list(numbers), outcome=str(ReportOutcome.RECEIVED))
+    return set(rows.values_list("n", flat=True))
+
+
+def places_of(report: str) -> dict[int, int]:
+    """The place on record of each incident of a report, by its number: what came earlier has a lower one."""
+    return dict(IncidentRow.objects.filter(report__key=report).values_list("n", "id").iterator())
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """An incident that is in a case."""
+
+    key: str
+    case: str
+    received_at: datetime
+    place: int
+
+
+def told_elsewhere(
+    report: str, incidents: Sequence[Incident], *, received_at: datetime, reporter: str
+) -> dict[int, Telling]:
+    """`same_event` by that reporter and in a case, for many incidents of one report, by their numbers.
+
+    Only what other reports told is looked at.
+    """
+    if not incidents:
+        return {}
+    columns: list[list[Any]] = [[] for _ in range(8)]
+    for incident in incidents:
+        allegation = storable_allegation(incident.allegation)
+        at = allegation.moment.at if allegation.moment else None
+        row = (
+            int(incident.key.rpartition(".")[2]),
+            allegation.type,
+            plain_address(allegation.source) if allegation.source else None,
+            allegation.source_port,
+            allegation.url,
+            allegation.domain,
+            _shift(at, -SAME_EVENT_WITHIN) if at else None,
+            _shift(at, SAME_EVENT_WITHIN) if at else None,
+        )
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    # Each way of being the same and near has its own index; an OR of them would have none.
+    same = ["i.source = w.source AND i.url IS NOT DISTINCT FROM w.url AND i.domain IS NOT DISTINCT FROM w.domain"]
+    if None in columns[2]:
+        no_source = "w.source IS NULL AND i.source IS NULL AND"
+        same.append(f"{no_source} i.url = w.url AND i.domain IS NOT DISTINCT FROM w.domain")
+        same.append(f"{no_source} w.url IS NULL AND i.url IS NULL AND i.domain = w.domain")
+    received = "i.received_at BETWEEN %s AND %s"
+    near = ["i.moment_at BETWEEN w.since AND w.until", f"w.since IS NOT NULL AND i.moment_at IS NULL AND {received}"]
+    if None in columns[6]:
+        near.append(f"w.since IS NULL AND {received}")
+    found = " UNION ALL ".join(
+        f"""
+        SELECT w.n AS asked, i.received_at, i.id, i.n, i."case", i.report_id FROM w
+        JOIN intake_incidentrow i ON {how} AND {when} AND i.type = w.type
+            AND i.source_port IS NOT DISTINCT FROM w.port
+        WHERE i."case" IS NOT NULL
+        """  # noqa: S608 - only this function's own words; every value is a parameter
+        for how in same
+        for when in near
+    )
+    within = [received_at - SAME_EVENT_WITHIN, received_at + SAME_EVENT_WITHIN]
+    question = f"""
+        WITH w AS MATERIALIZED (
+            SELECT * FROM unnest(%s::int[], %s::text[], %s::inet[], %s::int[], %s::text[], %s::text[],
+                %s::timestamptz[], %s::timestamptz[]) w(n, type, source, port, url, domain, since, until)
+        )
+        SELECT DISTINCT ON (f.asked) f.asked, r.key, f.n, f."case", f.received_at, f.id FROM ({found}) f
+        JOIN intake_reportrow r ON r.id = f.report_id
+        JOIN intake_reportrow own ON own.key = %s
+        JOIN intake_incidentrow o ON o.report_id = own.id AND o.n = f.asked
+        WHERE f.id < o.id AND r.id <> own.id
+            AND (r.reporter_address = %s OR (r.reporter_address = '' AND r.sender = %s))
+        ORDER BY f.asked, f.received_at, f.id
+    """  # noqa: S608 - as above
+    with connection.cursor() as cursor:
+        cursor.execute(question, [*columns, *within * found.count(received), report, reporter, reporter])
+        return {
+            asked: Telling(f"{key}.{n}", case, received, place)
+            for asked, key, n, case, received, place in cursor.fetchall()
+        }
 
 
 def earlier_by_reporter(address: str, *, before: datetime, limit: int = 20) -> list[Report]:

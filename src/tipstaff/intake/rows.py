@@ -4,10 +4,12 @@ NUL and lone surrogates become U+FFFD; an address loses its zone (`fe80::1%eth0`
 The bytes as they came stay in the ledger's vault, so nothing is lost by that.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from operator import attrgetter
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -80,6 +82,20 @@ def incident_rows(
             site=site_of(allegation),
             outcome=outcome,
         )
+
+
+_FIELDS = (
+    "report_id", "n", "received_at", "type", "source", "source_port", "url", "domain", "moment_at",
+    "moment_error_seconds", "moment_zone_stated", "excerpt", "confidence", "site", "outcome", "reason", "case",
+)  # fmt: skip
+_values = attrgetter(*_FIELDS)
+COPIED = (*(f'"{name}"' for name in _FIELDS), "rest")
+"""Columns that a new incident has, for COPY."""
+
+
+def copied(row: IncidentRow) -> tuple[Any, ...]:
+    """The values of an unsaved row for COPIED."""
+    return (*_values(row), json.dumps(row.rest))
 
 
 def allegation_of(row: IncidentRow) -> Allegation:

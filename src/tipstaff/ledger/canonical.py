@@ -17,6 +17,17 @@ def digest_of(*, at: datetime, what: str, actor: str, about: Sequence[str], deta
     return sha256(json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 
+def text_of(detail: Mapping[str, object]) -> str:
+    """`plain(detail)` as the text that `digest_of` takes its digest over, in one pass."""
+    return _CANONICAL.encode(detail)
+
+
+def digest_of_text(*, at: datetime, what: str, actor: str, about: Sequence[str], text: str) -> str:
+    """`digest_of` for a detail that is canonical text already."""
+    head = _CANONICAL.encode([at.astimezone(UTC).isoformat(), what, actor, list(about)])
+    return sha256(f"{head[:-1]},{text}]".encode()).hexdigest()
+
+
 def chained(before: str, digest: str) -> str:
     """The chain's next value."""
     return sha256(bytes.fromhex(before) + bytes.fromhex(digest)).hexdigest()
@@ -31,3 +42,6 @@ def _text(value: object) -> object:
     if isinstance(value, frozenset | set):
         return sorted(str(v) for v in value)
     return str(value)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_text)

@@ -1,14 +1,14 @@
 """Writes of the ledger. `record` joins the caller's transaction: a step and its entry stand or fall together."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
 
 from tipstaff.words import Channel, Evidence, require_aware
 
-from .canonical import GENESIS, chained, digest_of, plain
+from .canonical import GENESIS, chained, digest_of, digest_of_text, plain, text_of
 from .models import Entry, EvidenceRow, Link
 
 _KEY_SEQUENCES = {"R": "report_number", "C": "case_number", "M": "measure_number", "L": "letter_number"}
@@ -31,11 +31,32 @@ def record(what: str, *, at: datetime, actor: str, about: Sequence[str], **detai
     )
 
 
+Step = tuple[str, Sequence[str], Mapping[str, object]]
+"""(what, about, detail) of an entry."""
+
+
+def record_all(steps: Iterable[Step], *, at: datetime, actor: str) -> None:
+    """`record` for many steps of one moment, in their order and in one statement."""
+    at = require_aware(at)
+    into = "COPY ledger_entry (at, what, actor, about, detail, digest) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(into) as copy:
+        for what, about, detail in steps:
+            keys = list(dict.fromkeys(key for key in about if key))
+            text = text_of(detail)
+            digest = digest_of_text(at=at, what=what, actor=actor, about=keys, text=text)
+            copy.write_row((at, what, actor, keys, text, digest))
+
+
 def next_key(prefix: str) -> str:
     """A new key, `C-000123`; never given twice, also not after a rollback."""
+    return next_keys(prefix, 1)[0]
+
+
+def next_keys(prefix: str, number: int) -> list[str]:
+    """So many new keys, in their order."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT nextval('{_KEY_SEQUENCES[prefix]}')")
-        return f"{prefix}-{cursor.fetchone()[0]:06d}"
+        cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [_KEY_SEQUENCES[prefix], number])
+        return [f"{prefix}-{n:06d}" for (n,) in cursor.fetchall()]
 
 
 @transaction.atomic

@@ -54,11 +54,13 @@ def tell_customer(
     once: str = "",
     measure: Measure | None = None,
     incidents: frozenset[str] | None = None,
+    reports: list[Report] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> str | None:
     """Queue a letter to the representative; its key, or None when there is nobody to write to.
 
-    It is about all of the case, or only about these `incidents` of it.
+    It is about all of the case, or only about these `incidents` of it. `reports` are the case's, where they were read
+    already.
     """
     if case.resource == SEALED_MATTER:
         record("letter.not_written", at=at, actor=actor, about=[case.key], kind=kind, why="SEALED_MATTER")
@@ -68,8 +70,9 @@ def tell_customer(
         record("letter.nobody_to_tell", at=at, actor=actor, about=[case.key, customer.key], kind=kind)
         return None
     facts = _customer_facts(
-        kind, case, customer, desk=desk, at=at, actor=actor, measure=measure, only=incidents, more=more or {}
-    )
+        kind, case, customer, desk=desk, at=at, actor=actor, measure=measure, only=incidents, more=more or {},
+        reports=reports_of_case(case.key) if reports is None else reports,
+    )  # fmt: skip
     draft = compose(kind, facts=facts)
     key = queue_letter(
         kind,
@@ -166,13 +169,13 @@ def _customer_facts(
     actor: str,
     measure: Measure | None,
     only: frozenset[str] | None,
+    reports: list[Report],
     more: Mapping[str, Any],
 ) -> LetterFacts:
     representative = customer.representative
     assert representative is not None, "checked by the caller"
     edition = edition_named(desk, case.edition)
     wording = edition.wording(case.clause, language=representative.language)
-    reports = reports_of_case(case.key)
     incidents = [i for r in reports for i in r.incidents if only is None or i.key in only]
     allegations = [i.allegation for i in incidents]
     places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]

@@ -1,16 +1,18 @@
 """Who held an address and port at a moment: the registry's rows and what logs said, judged by the pure walk."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
 
-from tipstaff.attribution.match import PROTOCOLS, Question, Window, window_of
-from tipstaff.attribution.queries import bindings_covering, gaps_for, identities_of
+from tipstaff.attribution.match import PROTOCOLS, Question, Window, attribute, plain_address, window_of
+from tipstaff.attribution.queries import bindings_covering, gaps_for, identities_of, spoken_of
 from tipstaff.attribution.walk import walk
 from tipstaff.registry.queries import (
     get_customer,
     holdings_covering,
+    holdings_covering_all,
     records_begin_at,
     resources_known_as,
     services_known_as,
@@ -46,6 +48,59 @@ def who_held(
         gaps=known.gaps,
         records_begin_at=records_begin_at(),
     )
+
+
+class Asked(NamedTuple):
+    """Who held this address and port then?"""
+
+    address: IPv4Address | IPv6Address
+    port: int | None
+    protocol: int | str | None
+    moment: Moment | None
+
+
+def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attribution]:
+    """`who_held` for many. Holdings are fetched together; whatever logs may speak of is asked for one by one."""
+    plain = [plain_address(q.address) for q in asked]
+    addresses = list(dict.fromkeys(plain))
+    if not addresses:
+        return []
+    spoken = spoken_of(addresses)
+    windows = [window_of(q.moment, received_at=received_at) for q in asked]
+    held = holdings_covering_all(
+        [a for a in addresses if a not in spoken],
+        earliest=min(w.earliest for w in windows),
+        latest=max(w.latest for w in windows),
+    )
+    begin = records_begin_at()
+    alike: dict[object, Attribution] = {}
+    found = []
+    for question, address, window in zip(asked, plain, windows, strict=True):
+        port, moment = question.port, question.moment
+        if address in spoken:
+            found.append(
+                who_held(address, port=port, moment=moment, received_at=received_at, protocol=question.protocol)
+            )
+            continue
+        # Rows that hold all of the address over all of the window answer every such question alike.
+        rows = [h for h in held[address] if h.held_from <= window.latest and not _ended(h, window.earliest)]
+        plainly = all(h.held_from <= window.earliest and not _ended(h, window.latest) and not h.shared for h in rows)
+        kind = (address, tuple(h.key for h in rows), window.assumed, begin is None or window.earliest < begin)
+        answer = alike.get(kind) if plainly else None
+        if answer is None:
+            answer = attribute(
+                address, port=port, moment=moment, received_at=received_at, holdings=rows, records_begin_at=begin
+            )
+            if plainly:
+                alike[kind] = answer
+        else:
+            answer = replace(answer, earliest=window.earliest, latest=window.latest)
+        found.append(answer)
+    return found
+
+
+def _ended(holding: Holding, at: datetime) -> bool:
+    return holding.held_until is not None and holding.held_until <= at
 
 
 def _protocol(protocol: int | str | None) -> int | None:

@@ -1,15 +1,15 @@
 """Who is behind what a complaint names: the site at that time where it names one we host, else the address."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from tipstaff.attribution.match import Window, window_of
-from tipstaff.registry.queries import holdings_covering, sites_named_within, top_resellers
+from tipstaff.registry.queries import holdings_covering, site_names, sites_named_within, top_resellers
 from tipstaff.words import Allegation, Attribution, AttributionReason, Grade, Moment, Site
 
-from .lookup import who_held
+from .lookup import Asked, who_held, who_held_them
 
 
 def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
@@ -30,6 +30,23 @@ def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
         received_at=received_at,
         protocol=allegation.protocol,
     )
+
+
+def who_did_them(allegations: Sequence[Allegation], *, received_at: datetime) -> list[Attribution]:
+    """`who_did_it` for many; only what names a site of ours is asked for one by one."""
+    hosts = [a.domain or _host_of(a.url) for a in allegations]
+    ours = site_names({host for host in hosts if host})
+    found: dict[int, Attribution] = {}
+    asked: list[tuple[int, Asked]] = []
+    for place, (allegation, host) in enumerate(zip(allegations, hosts, strict=True)):
+        source = allegation.source or _literal(host)
+        if host in ours or source is None:
+            found[place] = who_did_it(allegation, received_at=received_at)
+        else:
+            asked.append((place, Asked(source, allegation.source_port, allegation.protocol, allegation.moment)))
+    answers = who_held_them([question for _, question in asked], received_at=received_at)
+    found |= {place: answer for (place, _), answer in zip(asked, answers, strict=True)}
+    return [found[place] for place in range(len(allegations))]
 
 
 def who_answered(

@@ -53,14 +53,16 @@ def reasons_for_customer(case: Case, *, incidents: Sequence[Incident], desk: Des
     judged = _judged(incidents)
     if len(judged) < len(incidents):
         return ()
-    said: list[tuple[str, ...]] = []
+    said: dict[tuple[str, ...], None] = {}
+    urgent = _was_urgent(case)
     for incident in incidents:
         found = _verdict(judged[incident.key], incident, desk=desk)
         if found is None or (found[0].clause, found[0].edition) != (case.clause, case.edition):
             return ()
         verdict, edition = found
-        said.append(_texts(_as_it_stands(verdict, case, edition), edition, to=Audience.CUSTOMER))
-    return tuple(text for text in said[0] if all(text in each for each in said))
+        said[_texts(_as_it_stands(verdict, case, edition, urgent=urgent), edition, to=Audience.CUSTOMER)] = None
+    first, *others = said
+    return tuple(text for text in first if all(text in each for each in others))
 
 
 def reasons_for_complainant(report: Report, *, desk: Desk) -> dict[str, tuple[str, ...]]:
@@ -76,7 +78,7 @@ def reasons_for_complainant(report: Report, *, desk: Desk) -> dict[str, tuple[st
             continue
         verdict, edition = found
         if case is not None:
-            verdict = _as_it_stands(verdict, case, edition)
+            verdict = _as_it_stands(verdict, case, edition, urgent=_was_urgent(case))
         waits = incident.outcome is ReportOutcome.WITH_A_PERSON or (case and case.state is CaseState.WAITING_PERSON)
         if waits and verdict.disposition is Disposition.OPEN_CASE:
             # The judge opened a case; the registry, or a colleague, left it to a person.
@@ -163,7 +165,12 @@ def _ladder(detail: Mapping[str, Any], incident: Incident, edition: Edition) -> 
     return again.ladder if treatment_digest(treatment_of(again)) == question.verdict else ()
 
 
-def _as_it_stands(verdict: Verdict, case: Case, edition: Edition) -> Verdict:
+def _was_urgent(case: Case) -> bool:
+    """Whether a measure of the case came before its notice."""
+    return any(m.urgency is not None for m in measures_of_case(case.key))
+
+
+def _as_it_stands(verdict: Verdict, case: Case, edition: Edition, *, urgent: bool) -> Verdict:
     """Without what the case has left behind since, or never took from this verdict."""
     gone: set[Fact] = set()
     facts = {basis.fact: basis.value for basis in verdict.basis}
@@ -177,7 +184,7 @@ def _as_it_stands(verdict: Verdict, case: Case, edition: Edition) -> Verdict:
         gone.add(Fact.PERSON_DECIDES)
     if case.notice is not _NOTICES.get(Fact.NOTICE_FIRST if Fact.NOTICE_FIRST in facts else Fact.NOTICE_WITH):
         gone |= {Fact.NOTICE_FIRST, Fact.NOTICE_WITH}
-    if Fact.NOTICE_FIRST in facts and any(m.urgency is not None for m in measures_of_case(case.key)):
+    if Fact.NOTICE_FIRST in facts and urgent:
         gone.add(Fact.NOTICE_FIRST)
     if case.state in (CaseState.FIXED, CaseState.CLOSED):
         gone |= {Fact.PERSON_FROM, Fact.PERSON_DECIDES, Fact.NOTICE_FIRST, Fact.NOTICE_WITH}

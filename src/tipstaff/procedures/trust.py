@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from tipstaff.cases.operations import lock_case, write_note
-from tipstaff.cases.queries import list_cases
+from tipstaff.cases.queries import keys_of_customers
 from tipstaff.cases.rules import OPEN
 from tipstaff.intake.operations import store_authentication
 from tipstaff.intake.queries import count_unproven, origin_of, reporter_record
@@ -18,6 +18,8 @@ from .desk import Desk
 FLOOD_WITHIN = timedelta(hours=1)
 FORGED_WEIGHT = 5
 """A mail that its own domain disowns counts for as many as this: honest senders seldom fail."""
+CASES_MAX = 200
+"""Of a customer's open cases so many are looked at, the most pressing."""
 FLOOD = "case.flood_suspected"
 _BY_MAIL = frozenset({Channel.SMTP, Channel.LMTP, Channel.IMAP, Channel.FILE})
 """What did not come by mail has no signature that could be looked at."""
@@ -38,17 +40,29 @@ def check_sender(report: Report, raw: bytes, *, desk: Desk, at: datetime) -> Non
         store_authentication(report.key, found=found, at=at, actor="worker")
 
 
+def reporter_of(report: Report) -> str:
+    """By which address whoever complains is known."""
+    return (report.reading.reporter.address if report.reading else "") or report.sender
+
+
 class Belief:
     """What is known of one report's worth, looked up once however many things it alleges."""
 
     def __init__(self, report: Report, *, desk: Desk) -> None:
         self._report, self._desk = report, desk
         _peer, self._vouched, _checked = origin_of(report.key)
-        address = (report.reading.reporter.address if report.reading else "") or report.sender
         # A name that its own domain disowns lends nobody its good record.
         known = self._vouched is not False
-        self._upheld, self._overturned = reporter_record(address, before=report.received_at) if known else (0, 0)
+        self._upheld, self._overturned = (
+            reporter_record(reporter_of(report), before=report.received_at) if known else (0, 0)
+        )
         self._floods: dict[str, bool] = {}
+
+    def look_at(self, customers: set[str]) -> None:
+        """Look up at once which of these customers are flooded."""
+        new = customers - self._floods.keys()
+        for customer, cases in keys_of_customers(new, states=OPEN, limit=CASES_MAX).items():
+            self._floods[customer] = _floods(cases, until=self._report.received_at, desk=self._desk)
 
     def trust(self, allegation: Allegation, *, customer: str | None) -> Trust:
         """The evidence's grade, the reporter's record, and whether the customer is flooded with reports."""
@@ -87,7 +101,7 @@ def was_flooded(case: str) -> bool:
 
 
 def _cases_of(customer: str) -> list[str]:
-    return [x.key for x in list_cases(customer=customer, states=OPEN, limit=200)]
+    return keys_of_customers([customer], states=OPEN, limit=CASES_MAX)[customer]
 
 
 def _floods(cases: list[str], *, until: datetime, desk: Desk) -> bool:

@@ -144,6 +144,12 @@ def get_customer(key: str) -> Customer | None:
     return customer_of(row) if row else None
 
 
+def get_customers(keys: Iterable[str]) -> dict[str, Customer]:
+    """These customers by their keys; those whom nobody knows are left out."""
+    rows = CustomerRow.objects.prefetch_related("representatives").filter(key__in=list(keys))
+    return {row.key: customer_of(row) for row in rows}
+
+
 def list_customers(
     *, search: str = "", standing: Standing | None = None, limit: int = 200, offset: int = 0
 ) -> list[Customer]:
@@ -205,6 +211,28 @@ def holdings_covering(address: IPv4Address | IPv6Address, *, earliest: datetime,
     return _holdings(COVERING, [str(address), require_aware(earliest), require_aware(latest)])
 
 
+def holdings_covering_all(
+    addresses: Iterable[IPv4Address | IPv6Address], *, earliest: datetime, latest: datetime
+) -> dict[IPv4Address | IPv6Address, list[Holding]]:
+    """`holdings_covering` for many addresses, each as PostgreSQL knows it (no mapped one)."""
+    wanted = list(dict.fromkeys(addresses))
+    found: dict[IPv4Address | IPv6Address, list[Holding]] = {address: [] for address in wanted}
+    words: dict[int, Holding] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT w.n, {HOLDING_COLUMNS} FROM unnest(%s::inet[]) WITH ORDINALITY w(address, n)
+            JOIN registry_holdingrow h ON h.prefix >>= w.address AND h.during && tstzrange(%s, %s, '[]')
+            ORDER BY w.n, h.tier, lower(h.during), lower(h.ports), h.id
+            """,
+            [[str(a) for a in wanted], require_aware(earliest), require_aware(latest)],
+        )
+        for n, *row in cursor.fetchall():
+            holding = words.get(row[0]) or words.setdefault(row[0], holding_of(row))
+            found[wanted[n - 1]].append(holding)
+    return found
+
+
 def holdings_of(customer: str, *, at: datetime) -> list[Holding]:
     """What a customer held at `at`, by prefix."""
     return _holdings(
@@ -261,6 +289,13 @@ def sites_named_within(host_name: str, *, earliest: datetime, latest: datetime) 
         during__overlap=Range(require_aware(earliest), require_aware(latest), "[]"),
     )
     return sorted((site_of(row) for row in rows), key=lambda s: (s.since, str(s.address), s.customer))
+
+
+def site_names(host_names: Iterable[str]) -> frozenset[str]:
+    """Those of the host names that were ever a site of ours, as they were given."""
+    plain = {name: plain_host_name(name) for name in host_names}
+    known = set(SiteRow.objects.filter(host_name__in=set(plain.values())).values_list("host_name", flat=True))
+    return frozenset(name for name, said in plain.items() if said in known)
 
 
 def service_of_site(host_name: str, *, at: datetime) -> Service | None:

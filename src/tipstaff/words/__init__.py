@@ -52,7 +52,7 @@ from .measures import (
 )
 from .moments import Moment, NaiveInstant, require_aware
 from .people import Role
-from .records import Entry
+from .records import Entry, ranges
 from .reports import (
     SEALED_TYPES,
     XARF_TYPES,
@@ -187,5 +187,6 @@ __all__ = [
     "Use",
     "Verdict",
     "Version",
+    "ranges",
     "require_aware",
 ]

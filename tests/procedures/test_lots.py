@@ -1,0 +1,323 @@
+"""Many rows of one report are decided in lots: the outcome is that of one by one, which is the reference."""
+
+import dataclasses
+import random
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from tests.procedures.office import HOUR, NOON, Office, reporter
+from tipstaff.cases.models import CaseRow, MemberRow
+from tipstaff.intake.models import IncidentRow, ReportRow
+from tipstaff.ledger.models import Entry
+from tipstaff.ledger.operations import seal_entries
+from tipstaff.ledger.queries import verify
+from tipstaff.notices.models import LetterRow
+from tipstaff.policy.shadow import Shadow
+from tipstaff.procedures import complaint, lots
+from tipstaff.registry import operations as registry
+from tipstaff.words import HoldingKind, ReportOutcome, Service, ServiceKind, Standing, Tier
+
+HEADING = '"timestamp","ip","protocol","port","http_host","tag","asn","geo"'
+KINDS = ("scan_rdp", "event4_sinkhole", "event4_honeypot_brute_force", "event4_ddos_participant", "scan_http")
+ADDRESSES = (
+    *(f"192.0.2.{n}" for n in range(1, 9)),  # single holders
+    "192.0.2.20",  # changes hands at NOON - 3 h
+    "192.0.2.21",  # shared by ports
+    "192.0.2.22",  # a reseller's
+    "192.0.2.23",  # of somebody who cannot be written to
+    "192.0.2.24",  # of somebody who left
+    "192.0.2.200",  # ours, nobody's
+    "198.51.100.9",  # ours, in a pool
+    "203.0.113.9",  # not ours
+    "2001:db8::9",  # not ours
+)
+
+
+@pytest.fixture
+def street(office: Office) -> Office:
+    """Customers of all sorts."""
+    for n in range(1, 9):
+        office.admit(f"acct-{n}", f"192.0.2.{n}")
+        service = Service(key=f"svc-{n}", customer=f"acct-{n}", kind=ServiceKind.HOSTING)
+        registry.add_service(service, at=NOON, actor="import")
+    for name in ("before", "after", "low", "high"):
+        office.admit(name)
+    office.hold("192.0.2.20/32", customer="before", until=NOON - 3 * HOUR)
+    office.hold("192.0.2.20/32", customer="after", since=NOON - 3 * HOUR)
+    office.hold("192.0.2.21/32", customer="low", ports=(0, 1999), kind=HoldingKind.PORT_BLOCK)
+    office.hold("192.0.2.21/32", customer="high", ports=(2000, 65535), kind=HoldingKind.PORT_BLOCK)
+    office.admit("resold", "192.0.2.22", is_reseller=True)
+    office.admit("silent", "192.0.2.23", representative=False)
+    office.admit("gone", "192.0.2.24", standing=Standing.TERMINATED)
+    office.hold("198.51.100.0/28", customer=None, tier=Tier.OPERATOR, kind=HoldingKind.POOL)
+    registry.add_site(
+        "shop.example.com", address=ip_address("192.0.2.8"), customer="acct-8", service="svc-8",
+        since=NOON - timedelta(days=90), at=NOON, actor="import",
+    )  # fmt: skip
+    return office
+
+
+def rows(seed: int, *, number: int) -> list[str]:
+    """Rows of a feed, many of them alike, some beyond what can be judged."""
+    dice = random.Random(seed)
+    found = []
+    for _ in range(number):
+        hours = dice.choice([0.5, 1, 1.5, 2.9, 3.1, 5, 5.5, 24 * 300, -48])
+        when = (NOON - timedelta(hours=hours, minutes=dice.choice([0, 20, 40]))).strftime("%Y-%m-%d %H:%M:%S")
+        stated = dice.choice([when, when, when, when, when, ""])
+        port = dice.choice(["", "443", "443", "3389", "1999", "2000"])
+        host = dice.choice([""] * 8 + ["shop.example.com", "other.example.org"])
+        found.append(
+            f'"{stated}","{dice.choice(ADDRESSES)}","{dice.choice(["tcp", "udp"])}",{port},"{host}","x",0,"ZZ"'
+        )
+    return found
+
+
+def feed(lines: list[str], *, kind: str, at: datetime) -> bytes:
+    """A mail with a report, as the publisher attaches it."""
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = f"Reports <{reporter().address}>", f"Report {at.isoformat()}"
+    mail.set_content("The report follows.\n")
+    text = "\n".join([HEADING, *lines])
+    mail.add_attachment(text.encode(), maintype="text", subtype="csv", filename=f"2026-05-04-{kind}-example-asn.csv")
+    mail.set_boundary("the-same-each-time")
+    return mail.as_bytes()
+
+
+class Undone(Exception):
+    """Takes a world back."""
+
+
+@contextmanager
+def world() -> Iterator[None]:
+    """What happens inside is undone at the end."""
+    try:
+        with transaction.atomic():
+            yield
+            raise Undone
+    except Undone:
+        pass
+
+
+KEYS = re.compile(r"[RCLM]-\d{6,}")
+
+
+def told() -> dict[str, list[Any]]:
+    """Everything that came of it, with keys by the order in which they were given."""
+    reports = list(ReportRow.objects.order_by("id").values_list("key", "outcome", "outcome_reason"))
+    incidents = list(
+        IncidentRow.objects.order_by("report_id", "n").values_list("report__key", "n", "outcome", "reason", "case")
+    )
+    cases = [
+        {k: v for k, v in row.items() if k not in ("opened_at", "closed_at")}
+        for row in CaseRow.objects.order_by("key").values()
+    ]
+    members = sorted(MemberRow.objects.values_list("case_id", "incident", "told_by"))
+    letters = list(LetterRow.objects.order_by("id").values_list("kind", "to", "subject", "body", "case", "report"))
+    entries = []
+    for entry in Entry.objects.order_by("id"):
+        detail = {k: v for k, v in entry.detail.items() if k != "incidents"}
+        if entry.what not in ("case.joined", "incident.decided"):
+            entries.append((entry.what, entry.about, entry.detail))
+            continue
+        # One entry may speak of several incidents that came to the same.
+        report = next(key for key in entry.about if re.fullmatch(r"R-\d+", key))
+        others = [key for key in entry.about if not key.startswith(f"{report}.")]
+        for n in numbers_of(entry):
+            entries.append((entry.what, [f"{report}.{n}", *sorted(others)], detail))
+    known: dict[str, str] = {}
+
+    def plain(value: object) -> Any:
+        for key in KEYS.findall(repr(value)):
+            known.setdefault(key, f"{key[0]}#{sum(k[0] == key[0] for k in known)}")
+        return KEYS.sub(lambda found: known[found[0]], repr(value))
+
+    return {
+        "reports": [plain(x) for x in reports],
+        "incidents": [plain(x) for x in incidents],
+        "cases": [plain(x) for x in cases],
+        "members": sorted(plain(x) for x in members),
+        "letters": [plain(x) for x in letters],
+        "entries": sorted(plain(x) for x in entries),
+    }
+
+
+def numbers_of(entry: Entry) -> list[int]:
+    said = entry.detail.get("incidents")
+    if said is None:
+        return [int(key.rpartition(".")[2]) for key in entry.about if re.fullmatch(r"R-\d+\.\d+", key)]
+    spans = [span.partition("-") for span in said.split()]
+    return [n for first, _, last in spans for n in range(int(first), int(last or first) + 1)]
+
+
+def take_both_in(office: Office, seed: int, *, number: int = 120) -> None:
+    """Two reports by one reporter; the second tells much of the first once more."""
+    first = rows(seed, number=number)
+    second = [*rows(seed + 1000, number=number // 2), *first[: number // 2]]
+    kind = KINDS[seed % len(KINDS)]
+    office.take_in(feed(first, kind=kind, at=NOON), at=NOON, sender=reporter().address)
+    at = NOON + HOUR / 2
+    office.take_in(feed(second, kind=kind, at=at), at=at, sender=reporter().address)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seed", range(6))
+def test_lots_come_to_what_one_by_one_comes_to(street: Office, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(complaint, "MANY", 10**9)
+    with world():
+        take_both_in(street, seed)
+        one_by_one = told()
+    monkeypatch.setattr(complaint, "MANY", 1)
+    monkeypatch.setattr(lots, "LOT", 7 + 10 * seed)
+    with world():
+        take_both_in(street, seed)
+        in_lots = told()
+    assert len(one_by_one["incidents"]) > 100
+    for name, expected in one_by_one.items():
+        differing = [pair for pair in zip(in_lots[name], expected, strict=True) if pair[0] != pair[1]]
+        assert not differing, (name, differing[:2])
+
+
+@pytest.mark.django_db
+def test_the_palette_reaches_every_outcome(street: Office) -> None:
+    """Or the comparison would show little."""
+    for seed in range(5):
+        take_both_in(street, seed)
+    outcomes = set(IncidentRow.objects.values_list("outcome", flat=True).distinct())
+    expected = {
+        ReportOutcome.NOT_OURS, ReportOutcome.NEEDS_DETAIL, ReportOutcome.TOO_OLD, ReportOutcome.DUPLICATE,
+        ReportOutcome.FORWARDED, ReportOutcome.WITH_A_PERSON,
+    }  # fmt: skip
+    assert {str(o) for o in expected} <= outcomes
+    reasons = set(IncidentRow.objects.values_list("reason", flat=True).distinct())
+    assert {"CUSTOMER_GONE", "NO_REPRESENTATIVE", "NO_HOLDER", "JOINED", "SHARED_WITHOUT_PORT"} <= reasons
+
+
+@pytest.mark.django_db
+def test_an_edition_in_the_shadow_is_asked_of_each_row(street: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    edition = street.desk.editions[-1]
+    stricter = dataclasses.replace(edition, id="2027-01", look_back=timedelta(hours=2))
+    street.desk = dataclasses.replace(street.desk, shadow=Shadow(edition=stricter))
+    monkeypatch.setattr(complaint, "MANY", 10**9)
+    with world():
+        take_both_in(street, 3)
+        one_by_one = told()
+    monkeypatch.setattr(complaint, "MANY", 1)
+    with world():
+        take_both_in(street, 3)
+        assert told()["entries"] == one_by_one["entries"]
+        assert Entry.objects.filter(what="shadow.disagreed").exists()
+
+
+class Killed(BaseException):
+    """The worker dies."""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("place", ["judged", "joined", "settled"])
+def test_a_worker_that_dies_in_a_lot_loses_and_doubles_nothing(
+    street: Office, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(complaint, "MANY", 1)
+    monkeypatch.setattr(lots, "LOT", 25)
+    with world():
+        take_both_in(street, 4)
+        undisturbed = told()
+    name = {"judged": "record_all", "joined": "join_or_open_all", "settled": "settle_incidents"}[place]
+    real: Callable[..., Any] = getattr(lots, name)
+    calls = iter(range(1000))
+
+    def dies_at_the_third(*args: Any, **named: Any) -> Any:
+        done = real(*args, **named)
+        if next(calls) == 2:
+            raise Killed
+        return done
+
+    with world():
+        monkeypatch.setattr(lots, name, dies_at_the_third)
+        with pytest.raises(Killed):
+            take_both_in(street, 4)
+        monkeypatch.setattr(lots, name, real)
+        key = ReportRow.objects.get().key
+        assert IncidentRow.objects.filter(outcome=str(ReportOutcome.RECEIVED)).exists()
+        complaint.understand(key, desk=street.desk, at=NOON)
+        complaint.understand(key, desk=street.desk, at=NOON)
+        take_both_in(street, 4)
+        again = told()
+    for found in (undisturbed, again):
+        # The first report's bytes come once more: that alone is another entry.
+        found["entries"] = [e for e in found["entries"] if "evidence.seen_again" not in e]
+    assert again == undisturbed
+
+
+@pytest.mark.django_db
+def test_the_record_of_lots_is_whole(street: Office) -> None:
+    take_both_in(street, 5)
+    seal_entries()
+    assert verify().whole
+
+
+@pytest.mark.django_db
+def test_a_customer_of_hundreds_of_rows_gets_one_letter(street: Office) -> None:
+    lines = [
+        f'"{(NOON - timedelta(minutes=n)).strftime("%Y-%m-%d %H:%M:%S")}","192.0.2.1","tcp",{2000 + n},"","x",0,"ZZ"'
+        for n in range(300)
+    ]
+    report = street.take_in(feed(lines, kind="scan_rdp", at=NOON), at=NOON, sender=reporter().address)
+    assert {i.outcome for i in report.incidents} == {ReportOutcome.FORWARDED}
+    assert len({i.case for i in report.incidents}) == 1
+    street.post(at=NOON)
+    assert len(street.letters_to("acct-1@customer.example.com")) == 1
+    (case,) = street.cases()
+    assert case.reports == 300
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_reports_about_the_same_customers_at_once_open_one_case_for_each(
+    street: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lots, "LOT", 10)
+    keys = []
+    for n in range(2):
+        lines = [
+            f'"{(NOON - HOUR).strftime("%Y-%m-%d %H:%M:%S")}","192.0.2.{1 + (m * (1, 7)[n]) % 8}","tcp",{3000 + 1000 * n + m},"","x",0,"ZZ"'
+            for m in range(80)
+        ]
+        raw = feed(lines, kind="scan_rdp", at=NOON + n * HOUR / 60)
+        keys.append(
+            complaint.accept(
+                raw, sender=reporter(n + 1).address, recipients=(), channel=complaint.Channel.SMTP, desk=street.desk,
+                at=NOON,
+            )
+        )  # fmt: skip
+    failed: list[BaseException] = []
+    start = threading.Barrier(2)
+
+    def work(key: str) -> None:
+        try:
+            start.wait(30)
+            complaint.understand(key, desk=street.desk, at=NOON)
+        except BaseException as why:  # noqa: BLE001 - shown by the assertion below
+            failed.append(why)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(key,)) for key in keys]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert failed == []
+    assert CaseRow.objects.count() == 8
+    assert sum(CaseRow.objects.values_list("reports", flat=True)) == MemberRow.objects.count() == 160
+    assert LetterRow.objects.filter(kind="notice").values("case").distinct().count() == 8
+    assert not IncidentRow.objects.filter(outcome=str(ReportOutcome.RECEIVED)).exists()
