@@ -288,10 +288,8 @@ def test_two_reports_about_the_same_customers_at_once_open_one_case_for_each(
     monkeypatch.setattr(lots, "LOT", 10)
     keys = []
     for n in range(2):
-        lines = [
-            f'"{(NOON - HOUR).strftime("%Y-%m-%d %H:%M:%S")}","192.0.2.{1 + (m * (1, 7)[n]) % 8}","tcp",{3000 + 1000 * n + m},"","x",0,"ZZ"'
-            for m in range(80)
-        ]
+        when, step = (NOON - HOUR).strftime("%Y-%m-%d %H:%M:%S"), (1, 7)[n]
+        lines = [f'"{when}","192.0.2.{1 + m * step % 8}","tcp",{3000 + 1000 * n + m},"","x",0,"ZZ"' for m in range(80)]
         raw = feed(lines, kind="scan_rdp", at=NOON + n * HOUR / 60)
         keys.append(
             complaint.accept(

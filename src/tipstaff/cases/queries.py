@@ -91,14 +91,20 @@ def open_case_of(customer: str, *, group: str, service: str | None) -> Case | No
 
 def strikes_of(customer: str, *, group: str, since: datetime) -> list[Strike]:
     """Cases of this customer and group that were upheld and closed since; the edition says which of them count."""
+    return [strike for strike in strikes_of_all([customer], since=since)[customer] if strike.group == group]
+
+
+def strikes_of_all(customers: Collection[str], *, since: datetime) -> dict[str, list[Strike]]:
+    """Cases of each of these customers that were upheld and closed since, of whatever group."""
+    found: dict[str, list[Strike]] = {customer: [] for customer in customers}
     rows = CaseRow.objects.filter(
-        customer=customer, group=group, closed_at__gte=since, outcome__in=[str(o) for o in rules.UPHELD]
+        customer__in=list(customers), closed_at__gte=since, outcome__in=[str(o) for o in rules.UPHELD]
     ).order_by("closed_at", "key")
-    return [
-        Strike(case=row.key, group=row.group, at=row.closed_at, contested=rules.contested(entries_about(row.key)))
-        for row in rows
-        if row.closed_at is not None
-    ]
+    for row in rows:
+        assert row.closed_at is not None, "asked for"
+        contested = rules.contested(entries_about(row.key))
+        found[row.customer].append(Strike(case=row.key, group=row.group, at=row.closed_at, contested=contested))
+    return found
 
 
 def list_due(at: datetime, *, limit: int = 200) -> list[str]:

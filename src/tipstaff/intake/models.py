@@ -80,7 +80,7 @@ class FetchedRow(models.Model):
 class IncidentRow(models.Model):
     """One allegation of a report: the fields that are looked up as columns, all others in `rest`."""
 
-    report = models.ForeignKey(ReportRow, on_delete=models.PROTECT, related_name="incidents")
+    report = models.ForeignKey(ReportRow, on_delete=models.PROTECT, related_name="incidents", db_index=False)
     n = models.PositiveIntegerField()
     received_at = models.DateTimeField()
     """The report's, repeated here so that one index finds earlier reports of the same event."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -14,7 +14,15 @@ from django.db.models.functions import TruncHour
 from tipstaff.words import Allegation, Channel, Incident, Report, ReportOutcome
 
 from .models import FetchedRow, IncidentRow, ReportRow
-from .rows import incident_of, labels_from_the_right, plain_address, report_of, storable, storable_allegation
+from .rows import (
+    incident_of,
+    labels_from_the_right,
+    plain_address,
+    report_of,
+    report_with,
+    storable,
+    storable_allegation,
+)
 
 SHOWN_IN_LISTS = 20
 """Incidents that a list carries with each report; `incident_total` tells how many there are."""
@@ -26,9 +34,12 @@ _REPORT_KEY = re.compile(r"(R-\d{6,})(?:\.\d+)?", re.IGNORECASE)
 _CASE_KEY = re.compile(r"C-\d{6,}", re.IGNORECASE)
 
 
-def get_report(key: str) -> Report | None:
-    """The report with all its incidents."""
-    return _whole(ReportRow.objects.filter(key=key).first())
+def get_report(key: str, *, incidents: Sequence[Incident] | None = None) -> Report | None:
+    """The report with all its incidents, or with these where the caller holds them already."""
+    row = ReportRow.objects.filter(key=key).first()
+    if row is None or incidents is None:
+        return _whole(row)
+    return report_with(row, incidents=tuple(incidents))
 
 
 def report_of_evidence(digest: str) -> Report | None:
@@ -151,6 +162,21 @@ def undecided(report: str, *, numbers: Sequence[int]) -> set[int]:
     """Which of these incidents of a report nobody has said anything of yet."""
     rows = IncidentRow.objects.filter(report__key=report, n__in=list(numbers), outcome=str(ReportOutcome.RECEIVED))
     return set(rows.values_list("n", flat=True))
+
+
+def as_they_stand(report: Report) -> Report | None:
+    """The report with what became of its incidents since it was read; nothing else of them ever changes."""
+    rows = IncidentRow.objects.filter(report__key=report.key).values_list("n", "outcome", "reason", "case")
+    now = {f"{report.key}.{n}": (outcome, reason, case) for n, outcome, reason, case in rows.iterator()}
+    if now.keys() != {i.key for i in report.incidents}:
+        return get_report(report.key)  # A person replaced the reading.
+    fresh = []
+    for incident in report.incidents:
+        outcome, reason, case = now[incident.key]
+        if (incident.outcome, incident.reason, incident.case) != (outcome, reason, case):
+            incident = replace(incident, outcome=ReportOutcome(outcome), reason=reason, case=case)
+        fresh.append(incident)
+    return get_report(report.key, incidents=fresh)
 
 
 def places_of(report: str) -> dict[int, int]:

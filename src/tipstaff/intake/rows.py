@@ -130,6 +130,11 @@ def incident_of(row: IncidentRow, *, report_key: str) -> Incident:
 def report_of(row: ReportRow, *, incidents: Sequence[IncidentRow], total: int) -> Report:
     """The row and some of its `total` incidents as a word; the reading tells only of the incidents given."""
     words = tuple(incident_of(incident, report_key=row.key) for incident in incidents)
+    return replace(report_with(row, incidents=words), incident_total=total)
+
+
+def report_with(row: ReportRow, *, incidents: tuple[Incident, ...]) -> Report:
+    """The row and all its incidents as a word."""
     return Report(
         key=row.key,
         evidence=row.evidence,
@@ -138,9 +143,9 @@ def report_of(row: ReportRow, *, incidents: Sequence[IncidentRow], total: int) -
         sender=row.sender,
         outcome=ReportOutcome(row.outcome),
         outcome_reason=row.outcome_reason,
-        reading=_reading_of(row, tuple(word.allegation for word in words)),
-        incidents=words,
-        incident_total=total,
+        reading=_reading_of(row, tuple(incident.allegation for incident in incidents)),
+        incidents=incidents,
+        incident_total=len(incidents),
     )
 
 

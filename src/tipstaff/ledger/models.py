@@ -14,7 +14,7 @@ class Entry(models.Model):
     digest = models.CharField(max_length=64)
 
     class Meta:
-        indexes = (GinIndex(fields=["about"], name="ledger_entry_about"),)
+        indexes = (GinIndex(fields=["about"], name="ledger_entry_about", fastupdate=False),)
 
 
 class Link(models.Model):

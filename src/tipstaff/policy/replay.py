@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from tipstaff.words import Degree, Direction, Disposition, NoticePosture, Reason, Role, Rung, Verdict
 
-from .canonical import digest
+from .canonical import digest_of_parts
 from .clauses import Edition
 from .judge import judge
 from .past import PastQuestion
@@ -220,10 +219,9 @@ def _remembered(known: dict[_K, _V], key: _K, find: Callable[[_K], _V]) -> _V:
     return found
 
 
-@lru_cache(4096)
 def treatment_digest(treatment: Treatment) -> str:
     """SHA-256 (hex) over a treatment: it stands in the record beside what was asked."""
-    return digest(treatment)
+    return digest_of_parts(treatment)
 
 
 def _named(word: str) -> str:

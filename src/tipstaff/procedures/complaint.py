@@ -23,6 +23,7 @@ from tipstaff.intake.operations import (
 )
 from tipstaff.intake.queries import (
     SAME_EVENT_WITHIN,
+    as_they_stand,
     get_incident,
     get_report,
     report_of_evidence,
@@ -126,8 +127,8 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
             _seal(report, raw, desk=desk, at=at)
             return
         check_sender(report, raw, desk=desk, at=at)
-        store_reading(key, reading=reading, at=at, actor="worker")
-        report = get_report(key)
+        incidents = store_reading(key, reading=reading, at=at, actor="worker")
+        report = get_report(key, incidents=incidents)
         assert report is not None, "a report does not vanish"
     if report.reading is None:
         return
@@ -157,7 +158,20 @@ def hand_to_person(key: str, *, why: str, desk: Desk, at: datetime) -> None:
 
 
 def decide(report: Report, *, desk: Desk, at: datetime) -> None:
-    """Judge each incident that is still open, each in its own transaction, then answer the complainant once.
+    """Judge what is still open, write to whoever holds what it names, then answer the complainant once."""
+    group(report, desk=desk, at=at)
+    fresh = as_they_stand(report)
+    assert fresh is not None, "a report does not vanish"
+    for case in dict.fromkeys(i.case for i in fresh.incidents if i.case):
+        with transaction.atomic():
+            raise_alarm(case, desk=desk, at=at)
+    for case in dict.fromkeys(i.case for i in fresh.incidents if i.case and i.outcome is ReportOutcome.FORWARDED):
+        tell_untold(case, desk=desk, at=at, actor="worker")
+    _answer(fresh, desk=desk, at=at)
+
+
+def group(report: Report, *, desk: Desk, at: datetime) -> None:
+    """Judge each incident that is still open and put it into its case, one by one or, where there are many, in lots.
 
     Where the reader was not sure, nothing is judged: a person says what the report alleges.
     """
@@ -173,14 +187,6 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
         Lots(report, belief=belief, desk=desk).decide(undecided, at=at)
     elif sure:
         decide_one_by_one(undecided, report, belief, desk=desk, at=at)
-    fresh = get_report(report.key)
-    assert fresh is not None, "a report does not vanish"
-    for case in dict.fromkeys(i.case for i in fresh.incidents if i.case):
-        with transaction.atomic():
-            raise_alarm(case, desk=desk, at=at)
-    for case in dict.fromkeys(i.case for i in fresh.incidents if i.case and i.outcome is ReportOutcome.FORWARDED):
-        tell_untold(case, desk=desk, at=at, actor="worker")
-    _answer(fresh, desk=desk, at=at)
 
 
 def decide_one_by_one(

@@ -1,9 +1,10 @@
 """An allegation with its holder and the verdict on it, and how the record says so."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tipstaff.cases.queries import open_case_of, strikes_of
+from tipstaff.cases.queries import strikes_of
 from tipstaff.ledger.operations import Step
 from tipstaff.policy import Clause, Edition, edition_in_force, judge
 from tipstaff.policy.past import keep_question
@@ -22,6 +23,7 @@ from tipstaff.words import (
     Report,
     ReportOutcome,
     Standing,
+    Strike,
     Trust,
     Use,
     Verdict,
@@ -64,18 +66,22 @@ def weigh_allegation(
     return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
 
 
-def history_of(allegation: Allegation, attribution: Attribution, *, edition: Edition, at: datetime) -> History:
-    """The holder's strikes that count under `edition`, and the case that the report would join."""
+def history_of(
+    allegation: Allegation,
+    attribution: Attribution,
+    *,
+    edition: Edition,
+    at: datetime,
+    strikes: Sequence[Strike] | None = None,
+) -> History:
+    """The holder's strikes that count under `edition`. `strikes` are all that may, where they were looked up."""
     clause = clause_of(edition, allegation)
     if clause is None or attribution.customer is None:
         return History()
     lifetime = edition.repeats_of(clause.group).lifetime
-    strikes = strikes_of(attribution.customer, group=clause.group, since=at - lifetime)
-    open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
-    return History(
-        cases_before=count_strikes(strikes, group=clause.group, at=at, lifetime=lifetime),
-        open_case=open_case.key if open_case else None,
-    )
+    if strikes is None:
+        strikes = strikes_of(attribution.customer, group=clause.group, since=at - lifetime)
+    return History(cases_before=count_strikes(strikes, group=clause.group, at=at, lifetime=lifetime))
 
 
 def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:

@@ -20,6 +20,7 @@ from tipstaff.words import (
     AttributionReason,
     Case,
     Customer,
+    Entry,
     Incident,
     LetterKind,
     LetterState,
@@ -33,7 +34,7 @@ from tipstaff.words import (
 
 from .answer_clock import answer_due
 from .desk import Desk
-from .reasons import reasons_for_customer
+from .reasons import INCIDENTS_MAX, reasons_for_customer
 
 ANSWER_SHARE_WITHIN = timedelta(days=5)
 """By when a complainant is told that they will hear again."""
@@ -178,6 +179,8 @@ def _customer_facts(
     wording = edition.wording(case.clause, language=representative.language)
     incidents = [i for r in reports for i in r.incidents if only is None or i.key in only]
     allegations = [i.allegation for i in incidents]
+    read = incidents if len(incidents) <= INCIDENTS_MAX else incidents[:HELD_LOOKED_AT]
+    judged = latest_about([i.key for i in read], what=["incident.judged"])
     places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
@@ -196,9 +199,9 @@ def _customer_facts(
         "type": case.type,
         "resource": places[0],
         "further": tuple(places[1:]),
-        "held": _held(case, [i.key for i in incidents]),
+        "held": _held(case, [judged[i.key] for i in incidents[:HELD_LOOKED_AT] if i.key in judged]),
         "explanation": case.explanation,
-        "reasons": _reasons(kind, case, incidents, language=representative.language, desk=desk),
+        "reasons": _reasons(kind, case, incidents, judged, language=representative.language, desk=desk),
         "clause": case.clause,
         "clause_title": wording.title,
         "clause_text": wording.text,
@@ -221,19 +224,26 @@ def _customer_facts(
     return LetterFacts(**{**facts, **more})
 
 
-def _reasons(kind: LetterKind, case: Case, incidents: list[Incident], *, language: str, desk: Desk) -> tuple[str, ...]:
+def _reasons(
+    kind: LetterKind,
+    case: Case,
+    incidents: list[Incident],
+    judged: Mapping[str, Entry],
+    *,
+    language: str,
+    desk: Desk,
+) -> tuple[str, ...]:
     """Why it was decided so, for the letter that says it. The sentences are English; where a letter is written in
     another language, the case's one sentence stands."""
     if kind is not LetterKind.NOTICE or language_for(kind, wanted=language) != FALLBACK:
         return ()
-    return reasons_for_customer(case, incidents=incidents, desk=desk)
+    return reasons_for_customer(case, incidents=incidents, desk=desk, judged=judged)
 
 
-def _held(case: Case, incidents: list[str]) -> tuple[Held, ...]:
+def _held(case: Case, judged: list[Entry]) -> tuple[Held, ...]:
     """The registry's rows that named the customer when these incidents were judged, each once."""
-    judged = latest_about(incidents[:HELD_LOOKED_AT], what=["incident.judged"])
     rows: dict[str, Held] = {}
-    for entry in judged.values():
+    for entry in judged:
         proof = entry.detail.get("proof")
         for row in proof if isinstance(proof, list) else ():
             if row.get("customer") != case.customer:

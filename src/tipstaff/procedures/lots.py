@@ -13,12 +13,13 @@ from typing import NamedTuple
 from django.db import transaction
 
 from tipstaff.cases.operations import Contended, Joining, join_or_open_all
+from tipstaff.cases.queries import strikes_of_all
 from tipstaff.intake.operations import DecidedMeanwhile, Settled, settle_incidents, split_incident_key
 from tipstaff.intake.queries import SAME_EVENT_WITHIN, Telling, places_of, told_elsewhere, undecided
 from tipstaff.ledger.operations import Step, record_all
 from tipstaff.policy import Edition, judge
 from tipstaff.registry.queries import get_customers
-from tipstaff.words import Allegation, Attribution, Disposition, History, Incident, Report, ReportOutcome
+from tipstaff.words import Allegation, Attribution, Disposition, History, Incident, Report, ReportOutcome, Strike
 
 from .desk import Desk
 from .editions import note_use
@@ -66,7 +67,11 @@ class Lots:
     def __init__(self, report: Report, *, belief: Belief, desk: Desk) -> None:
         self._report, self._belief, self._desk = report, belief, desk
         self._places = places_of(report.key)
+        editions = {e.digest: e for e in (*desk.editions, *([desk.shadow.edition] if desk.shadow else []))}.values()
+        self._longest = max(e.repeats_of(clause.group).lifetime for e in editions for clause in e.clauses)
+        """How long ago a strike may lie that counts."""
         self._histories: dict[tuple[str | None, ...], History] = {}
+        self._strikes: dict[str, list[Strike]] = {}
         self._told: dict[Event, list[Incident]] = {}
         """What this report told before, and is in a case."""
         for incident in report.incidents:
@@ -99,7 +104,6 @@ class Lots:
         incidents = [i for i in lot if _n(i) in open_]
         if not incidents:
             return []
-        self._histories.clear()
         weighed = self._weigh([i.allegation for i in incidents], at=at)
         steps: list[Step] = []
         for incident, each in zip(incidents, weighed, strict=True):
@@ -121,11 +125,13 @@ class Lots:
         received_at, editions = self._report.received_at, self._desk.editions
         attributions = who_did_them(allegations, received_at=received_at)
         self._belief.look_at({a.customer for a in attributions if a.customer is not None})
+        happened_at = [a.moment.at if a.moment is not None else received_at for a in allegations]
+        applied = [edition_at(editions, at_, received_at) for at_ in happened_at]
+        self._histories.clear()
+        self._strikes = strikes_of_all({a.customer for a in attributions if a.customer}, since=at - self._longest)
         weighed = []
-        for allegation, attribution in zip(allegations, attributions, strict=True):
+        for allegation, attribution, edition in zip(allegations, attributions, applied, strict=True):
             trust = self._belief.trust(allegation, customer=attribution.customer)
-            happened_at = allegation.moment.at if allegation.moment is not None else received_at
-            edition = edition_at(editions, happened_at, received_at)
             history = self._history(allegation, attribution, edition=edition, at=at)
             verdict = judge(
                 allegation, attribution=attribution, history=history, edition=edition, received_at=received_at,
@@ -141,10 +147,12 @@ class Lots:
         clause = clause_of(edition, allegation)
         if clause is None or attribution.customer is None:
             return History()
-        key = (attribution.customer, attribution.service, clause.group, edition.digest)
+        key = (attribution.customer, clause.group, edition.digest)
         known = self._histories.get(key)
         if known is None:
-            known = self._histories[key] = history_of(allegation, attribution, edition=edition, at=at)
+            strikes = self._strikes.get(attribution.customer)
+            known = history_of(allegation, attribution, edition=edition, at=at, strikes=strikes)
+            self._histories[key] = known
         return known
 
     def _ask_in_the_shadow(self, incident: Incident, weighed: Weighed, *, at: datetime) -> None:

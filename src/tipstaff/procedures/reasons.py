@@ -43,14 +43,17 @@ class Reasons:
     sentences: tuple[str, ...]
 
 
-def reasons_for_customer(case: Case, *, incidents: Sequence[Incident], desk: Desk) -> tuple[str, ...]:
-    """What holds for each of these incidents of a case as it stands now.
+def reasons_for_customer(
+    case: Case, *, incidents: Sequence[Incident], desk: Desk, judged: Mapping[str, Entry] | None = None
+) -> tuple[str, ...]:
+    """What holds for each of these incidents of a case as it stands now. `judged` is what the record says of them,
+    where it was read already.
 
     Empty where the record does not show why they fall under the case's clause; the case's own explanation stands then.
     """
     if _is_sealed(case) or not 0 < len(incidents) <= INCIDENTS_MAX:
         return ()
-    judged = _judged(incidents)
+    judged = _judged(incidents) if judged is None else judged
     if len(judged) < len(incidents):
         return ()
     said: dict[tuple[str, ...], None] = {}

@@ -118,7 +118,6 @@ class History:
 
     cases_before: int = 0
     """Strikes that count: upheld, not contested, and not expired under the edition."""
-    open_case: str | None = None
 
 
 class Fact(enum.StrEnum):
