@@ -4,7 +4,9 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import psycopg
 from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
 from tipstaff.words import Channel, Evidence, require_aware
 
@@ -96,19 +98,17 @@ def _store(
     sealed: bool,
     stripped: list[dict[str, object]],
 ) -> tuple[Evidence, bool]:
-    row, new = EvidenceRow.objects.get_or_create(
-        digest=digest,
-        defaults={
-            "size": size,
-            "received_at": require_aware(at),
-            "channel": channel,
-            "sender": sender,
-            "recipients": list(recipients),
-            "sealed": sealed,
-            "content": content,
-            "stripped": stripped,
-        },
+    # In binary form: as text, a mail is in memory several times over while it is put on record.
+    sql = (
+        "INSERT INTO ledger_evidencerow "
+        "(digest, size, received_at, channel, sender, recipients, sealed, content, stripped) "
+        "VALUES (%s, %s, %s, %s, %s, %s::text[], %s, %b, %s) ON CONFLICT (digest) DO NOTHING"
     )
+    kept = [digest, size, require_aware(at), str(channel), sender, list(recipients), sealed, content, Jsonb(stripped)]
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        new = cursor.execute(sql, kept).rowcount == 1
+    row = EvidenceRow.objects.defer("content").get(digest=digest)
     evidence = evidence_of(row)
     if new:
         what = "evidence.sealed" if sealed else "evidence.stored"
