@@ -51,7 +51,7 @@ from .measures import (
     Urgency,
 )
 from .moments import Moment, NaiveInstant, require_aware
-from .people import Role
+from .people import STAFF_ROLES, Role
 from .records import Entry
 from .reports import (
     SEALED_TYPES,
@@ -88,6 +88,7 @@ __all__ = [
     "DOUBTS",
     "PUBLIC",
     "SEALED_TYPES",
+    "STAFF_ROLES",
     "XARF_TYPES",
     "Acceptance",
     "AccountUser",
