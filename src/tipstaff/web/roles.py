@@ -129,3 +129,7 @@ def needs(
         return guarded
 
     return wrap
+
+
+def roles_in_words(user: User | AnonymousUser) -> str:
+    return ", ".join(sorted(role.value for role in roles_of(user)))

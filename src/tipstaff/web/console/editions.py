@@ -18,8 +18,8 @@ from tipstaff.procedures.refusals import ApproverMustBeAnother, ExamplesDoNotHol
 from tipstaff.words import EditionOnRecord, EditionState
 
 from ..asked import asked_text
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, may, needs
+from .page import show_console
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,9 +34,8 @@ from tipstaff.words import (
 )
 
 from ..asked import asked_text
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, needs
-from . import reads
+from .page import show_console
 from .timeline import timeline
 
 PAGE = 100
@@ -398,4 +397,4 @@ def _tell(request: StaffRequest, run: Callable[[], str], *, to: str, bad: str = 
 
 
 def _console(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
-    return show_console(request, template, here="console:customers", waiting=reads.count_waiting, **context)
+    return show_console(request, template, here="console:customers", **context)

@@ -18,9 +18,8 @@ from tipstaff.procedures.replayed import as_document, count_measures
 from tipstaff.procedures.replaying import Remedies, remedies_of, replay_past
 from tipstaff.procedures.shadow import disagreements
 
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, needs
-from . import reads
+from .page import show_console
 from .pictures import Pair, bars
 
 JUDGED_MAX = 20_000
@@ -215,4 +214,4 @@ def _as_file(name: str) -> dict[str, str]:
 
 
 def _console(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
-    return show_console(request, template, here="console:policy", waiting=reads.count_waiting, **context)
+    return show_console(request, template, here="console:policy", **context)

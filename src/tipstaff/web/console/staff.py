@@ -16,8 +16,8 @@ from tipstaff.words import STAFF_ROLES, Role
 
 from ..asked import asked_text
 from ..first import NAME, make_first_token
-from ..pages import show_console
 from ..roles import ABILITIES, Ability, StaffRequest, give_roles, needs
+from .page import show_console
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

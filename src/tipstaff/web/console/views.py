@@ -47,7 +47,7 @@ from tipstaff.registry import queries as registry
 from tipstaff.words import SEALED_TYPES, XARF_TYPES, Ground, MeasureState, ReportOutcome
 
 from ..asked import asked_text
-from ..pages import show_console, show_page
+from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
 from ..shown import stamp
@@ -55,6 +55,7 @@ from . import reads
 from .actions import ACTIONS, Asked, MissingWords, NoSuchGround
 from .corrections import BadCorrection, allegation_from
 from .evidence import show_mail
+from .page import show_console
 from .sentences import tell, tell_all
 
 REFUSED = (
@@ -479,7 +480,7 @@ def _in_force() -> Edition:
 
 
 def _console(request: StaffRequest, template: str, *, here: str, **context: Any) -> HttpResponse:
-    return show_console(request, template, here=here, waiting=reads.count_waiting, **context)
+    return show_console(request, template, here=here, **context)
 
 
 def _reason(request: StaffRequest) -> str:
