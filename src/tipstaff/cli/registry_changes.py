@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from tipstaff.words import ResourceKind, Standing, Version
 
 from .base import database
 from .registry_files import import_in_words
+from .tables import print_rows
 
 AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 WHY = Annotated[str, typer.Option("--why", help="The reason; it stands in the record.")]
@@ -116,13 +115,19 @@ def _tell_versions(versions: list[Version], *, as_json: bool) -> None:
         for version in versions:
             typer.echo(json.dumps(asdict(version), default=plain_json))
         return
-    table = _table("what was believed", "known from (UTC)", "until", "by", "ended by")
-    for version in versions:
-        until = f"{version.known_until:%Y-%m-%d %H:%M}" if version.known_until else "now"
-        table.add_row(
-            version.says, f"{version.known_from:%Y-%m-%d %H:%M}", until, version.change or "", version.ended_by or ""
-        )
-    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+    print_rows(
+        ("what was believed", "known from (UTC)", "until", "by", "ended by"),
+        [
+            (
+                version.says,
+                f"{version.known_from:%Y-%m-%d %H:%M}",
+                f"{version.known_until:%Y-%m-%d %H:%M}" if version.known_until else "now",
+                version.change or "",
+                version.ended_by or "",
+            )
+            for version in versions
+        ],
+    )
 
 
 def changes(
@@ -138,13 +143,13 @@ def changes(
         for change in found:
             typer.echo(json.dumps(asdict(change), default=plain_json))
         return
-    table = _table("change", "when (UTC)", "by", "from", "what")
+    rows = []
     for change in found:
         gone = f" [undone by {change.undone_by}]" if change.undone_by else ""
         said = change.says[0] if change.says else ""
         more = f" and {change.count - 1} more" if change.count > 1 else ""
-        table.add_row(change.key, f"{change.at:%Y-%m-%d %H:%M}", change.actor, change.origin, f"{said}{more}{gone}")
-    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+        rows.append((change.key, f"{change.at:%Y-%m-%d %H:%M}", change.actor, change.origin, f"{said}{more}{gone}"))
+    print_rows(("change", "when (UTC)", "by", "from", "what"), rows, head=2)
 
 
 def undo(
@@ -377,13 +382,6 @@ def delivery_key() -> None:
     key = wiring.delivery_key(make=True)
     assert key is not None
     typer.echo(key.decode())
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
 
 
 def plain_json(value: object) -> str:
