@@ -32,10 +32,6 @@ WEIGHED_MAX = 2_000
 """Differences whose remedies are weighed with what they would hit; each takes some questions to the registry."""
 
 
-class NothingKept(LookupError):
-    """Nothing that was judged in that time can be judged again."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classes:
     """What kind of customer somebody is."""
