@@ -5,7 +5,7 @@ measure (clause rows 63 and 64); the narrowest that suffices is taken (62); what
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -112,16 +112,26 @@ def _plan_what_came_later(key: str, *, desk: Desk, at: datetime) -> None:
         n for n, sent in notices_sent(key).items() if n not in taken and answer_due(case, told_at=sent, desk=desk) <= at
     }
     if later & {letter for letter in told_incidents(key).values() if letter}:
-        plan_for(key, desk=desk, at=at, actor="worker")
+        plan_for(key, desk=desk, at=at, actor="worker", only=later)
 
 
-def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency | None = None) -> list[str]:
+def plan_for(
+    key: str,
+    *,
+    desk: Desk,
+    at: datetime,
+    actor: str,
+    urgency: Urgency | None = None,
+    only: Collection[str] | None = None,
+) -> list[str]:
     """Weigh the ladder for each thing complained about and plan what is narrowest; keys of the measures planned.
 
     Only what a notice has named to the holder, as long ago as they have time to answer, is weighed: a letter about one
     address warns of no measure on another. Nothing is planned, and a person is asked, when no candidate suffices, when
     the clause wants a person to decide, when the holder no longer holds the address, or when a candidate would hit
-    somebody else; the last takes two people. Raise NotWarned without a warning and without urgency.
+    somebody else; the last takes two people. With `only`, nothing is weighed but what these letters have named. The
+    clock never brings back what was in force and was lifted: whoever lifted it knew why, so a person decides on more.
+    Raise NotWarned without a warning and without urgency.
     """
     case = lock_case(key)
     sent = notices_sent(key)
@@ -130,8 +140,10 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
     by_clock = actor == "worker"
     planned: list[str] = []
     why_not: list[str] = []
-    covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED}
+    covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED or (by_clock and _was_lifted(m))}
     for allegation, letter in told_resources(case):
+        if only is not None and letter not in only:
+            continue
         answered_by = answer_due(case, told_at=sent[letter], desk=desk) if letter in sent else None
         notice = letter if answered_by is not None and answered_by <= at else None
         if notice is None and urgency is None:
@@ -187,6 +199,10 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
         why = " ".join(why_not) or "Nothing that a letter has named is left to act on."
         move_case(key, to=CaseState.WAITING_PERSON, at=at, actor=actor, why=why)
     return planned
+
+
+def _was_lifted(measure: Measure) -> bool:
+    return measure.in_force_at is not None and measure.lifted_at is not None
 
 
 def what_would_follow(case: Case, allegation: Allegation, *, desk: Desk, at: datetime) -> Candidate | None:
