@@ -9,15 +9,17 @@ from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
 from tipstaff.enforcement.queries import get_measure
+from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
 from tipstaff.notices.queries import get_letter
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
+from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
 
 from .answer_clock import answer_due
+from .answers import answer_case
 from .complaint import tell_untold
 from .desk import Desk
 from .letters import edition_named, tell_customer, warned_by
@@ -41,7 +43,12 @@ class AlreadyEnding(ValueError):
 
 
 class NothingToPlan(ValueError):
-    """No measure can be taken now: no device within reach holds one that suffices, or the address changed hands."""
+    """No measure can be taken now, and the case waits on: the time to answer has not passed, no device within reach
+    holds one that suffices, the address changed hands, or it would hit others, which takes two people."""
+
+
+class NothingWasSaid(ValueError):
+    """They have not written to us on this case: there is nothing to answer."""
 
 
 class OwnDecision(PermissionError):
@@ -91,22 +98,60 @@ def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk
     with transaction.atomic():
         case = cases.lock_case(key, version=version)
         _must_decide(case, desk=desk, actor=actor)
-        customer = get_customer(case.customer)
-        # The new time to answer runs from the moment the reminder is handed over, as the first one did.
-        reachable = customer is not None and customer.representative is not None
-        due = None if reachable else answer_due(case, told_at=at, desk=desk)
-        case = cases.move_case(key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, version=version, due_at=due)
-        if customer is not None:
-            tell_customer(
-                LetterKind.REMINDER, case=case, customer=customer, desk=desk, at=at, actor=actor,
-                once=f"reminder:{key}:{case.version}", more={"note": why},
-            )  # fmt: skip
-        return case
+        return _tell_again(case, why=why, desk=desk, at=at, actor=actor)
+
+
+def answer_back(key: str, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """A case that waits because they wrote to us: tell them why it stands; their time to answer begins anew.
+
+    Raise NothingWasSaid when they did not write.
+    """
+    with transaction.atomic():
+        case = cases.lock_case(key, version=version)
+        _must_decide(case, desk=desk, actor=actor)
+        if case.state is not CaseState.WAITING_PERSON or not _has_written(case):
+            raise NothingWasSaid(key)
+        return _tell_again(case, why=why, desk=desk, at=at, actor=actor)
+
+
+def _has_written(case: Case) -> bool:
+    return bool(case.answer) or any(e.what == "letter.replied" for e in entries_about(case.key))
+
+
+def _tell_again(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> Case:
+    customer = get_customer(case.customer)
+    # The new time to answer runs from the moment the reminder is handed over, as the first one did.
+    reachable = customer is not None and customer.representative is not None
+    due = None if reachable else answer_due(case, told_at=at, desk=desk)
+    case = cases.move_case(case.key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, due_at=due)
+    if customer is not None:
+        tell_customer(
+            LetterKind.REMINDER, case=case, customer=customer, desk=desk, at=at, actor=actor,
+            once=f"reminder:{case.key}:{case.version}", more={"note": why},
+        )  # fmt: skip
+    return case
+
+
+def note_answer(key: str, *, answer: Answer, words: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """What the customer answered by mail or telephone, in the words of whoever took it; it counts as if by the portal.
+
+    Raise IllegalMove when the case no longer takes this answer.
+    """
+    with transaction.atomic():
+        _must_decide(cases.lock_case(key, version=version), desk=desk, actor=actor)
+        return answer_case(key, answer=answer, words=words, via=f"noted by {actor}", desk=desk, at=at)
 
 
 _DECISIONS = frozenset(
-    {"case.opened", "case.notified", "case.measure_planned", f"case.{URGENT}_proposed", f"case.{URGENT}_seconded"}
-)
+    {
+        "case.opened",
+        "case.notified",
+        "case.measure_planned",
+        "case.decided",
+        f"case.{URGENT}_proposed",
+        f"case.{URGENT}_seconded",
+    }
+)  # fmt: skip
 
 
 def _who_decided(key: str) -> set[str]:
@@ -116,13 +161,19 @@ def _who_decided(key: str) -> set[str]:
 
 
 def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
-    """A case that waits for a person: go ahead (write to the customer, or plan the measure), or close it."""
+    """A case that waits for a person: go ahead (write to the customer, or plan the measure), or close it.
+
+    Raise NothingToPlan when it should go ahead and no measure can be planned; the case is as it was.
+    """
     if not go_ahead:
         return _close(key, CaseOutcome.WITHDRAWN, why=why, version=version, desk=desk, at=at, actor=actor)
     with transaction.atomic():
         _must_decide(cases.lock_case(key, version=version), desk=desk, actor=actor)
         if warned_by(key) is not None:
-            plan_for(key, desk=desk, at=at, actor=actor)
+            planned = plan_for(key, desk=desk, at=at, actor=actor)
+            if not planned:
+                raise NothingToPlan(key)
+            record("case.decided", at=at, actor=actor, about=[key, *planned], why=why)
         else:
             cases.move_case(key, to=CaseState.OPENED, at=at, actor=actor, why=why, version=version)
             tell_untold(key, desk=desk, at=at, actor=actor)

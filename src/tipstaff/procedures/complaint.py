@@ -62,10 +62,13 @@ from .desk import Desk
 from .editions import note_use
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
+from .replies import letter_answered, take_reply
 from .shadow import ask_in_the_shadow
 from .suspension import what_would_follow
 from .trust import Belief, check_sender, raise_alarm
 
+_UNANSWERED = frozenset({ReadingReason.HOSTILE_FORM, ReadingReason.REPLY})
+"""An attack is not answered, and neither is an answer: a person does that."""
 SAME_EVENT_WITHIN = timedelta(hours=1)
 """The same type, source and port within an hour, told by the same reporter, is one event told twice."""
 
@@ -124,7 +127,11 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
             _seal(report, raw, desk=desk, at=at)
             return
         check_sender(report, raw, desk=desk, at=at)
-        store_reading(key, reading=reading, at=at, actor="worker")
+        answered = letter_answered(raw, reading)
+        if answered is None:
+            store_reading(key, reading=reading, at=at, actor="worker")
+        else:
+            take_reply(report, answered, reading, at=at)
         report = get_report(key)
         assert report is not None, "a report does not vanish"
     if report.reading is None:
@@ -132,7 +139,7 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
     reading = report.reading
     if reading.outcome is ReadingOutcome.COMPLAINT:
         decide(report, desk=desk, at=at)
-    elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason is not ReadingReason.HOSTILE_FORM:
+    elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason not in _UNANSWERED:
         # A person reads it now; whoever wrote it need not wonder whether it arrived.
         _answer(report, desk=desk, at=at)
 

@@ -8,7 +8,7 @@ from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStays
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
-from .casework import AlreadyEnding, NothingToPlan, OwnDecision, ProposalLapsed
+from .casework import AlreadyEnding, NothingToPlan, NothingWasSaid, OwnDecision, ProposalLapsed
 from .editions import ExamplesDoNotHold
 from .suspension import NotWarned, NotYourDecision
 
@@ -35,6 +35,7 @@ __all__ = [
     "NotYourDecision",
     "NothingProposed",
     "NothingToPlan",
+    "NothingWasSaid",
     "OwnDecision",
     "ProposalLapsed",
     "SealedStaysSealed",

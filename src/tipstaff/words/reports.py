@@ -113,6 +113,8 @@ class ReadingReason(enum.StrEnum):
     """Advertisement or a list's mail, about no abuse."""
     OWN_LETTER = "OWN_LETTER"
     """One of our own letters on its way round."""
+    REPLY = "REPLY"
+    """Somebody answers a letter of ours; a person reads it."""
     NOT_ABUSE = "NOT_ABUSE"
     """It speaks of no abuse, or belongs to a matter in hand."""
     EMPTY = "EMPTY"

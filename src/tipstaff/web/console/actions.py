@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from tipstaff.procedures import casework
 from tipstaff.procedures.desk import Desk
-from tipstaff.words import Case, Ground
+from tipstaff.words import Answer, Case, Ground
 
 from ..asked import asked_text
 from ..roles import Ability
@@ -17,6 +17,10 @@ from ..roles import Ability
 
 class MissingWords(ValueError):
     """Say why: the reason stands in the record and in the letter."""
+
+
+class NoSuchAnswer(ValueError):
+    """Choose what they answered."""
 
 
 class NoSuchGround(ValueError):
@@ -113,6 +117,30 @@ def _decide(asked: Asked) -> str:
     return "It goes ahead." if go_ahead else "Closed as not upheld."
 
 
+def _answer_back(asked: Asked) -> str:
+    casework.answer_back(
+        asked.case.key, why=asked.text("why"), version=asked.version, desk=asked.desk, at=asked.at, actor=asked.actor
+    )
+    return "They are told why the case stands; their time to answer begins anew."
+
+
+def _note_answer(asked: Asked) -> str:
+    try:
+        answer = Answer(asked.form.get("answer", ""))
+    except ValueError as why:
+        raise NoSuchAnswer from why
+    casework.note_answer(
+        asked.case.key,
+        answer=answer,
+        words=asked.text("words"),
+        version=asked.version,
+        desk=asked.desk,
+        at=asked.at,
+        actor=asked.actor,
+    )
+    return "Their answer is on the case, and counts as if they had given it by the link."
+
+
 def _propose_urgent(asked: Asked) -> str:
     casework.propose_urgent(
         asked.case.key,
@@ -146,6 +174,8 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "fixed": Action(ability=Ability.DECIDE, run=_fixed, decides=True),
         "review": Action(ability=Ability.REVIEW, run=_review, decides=True),
         "decide": Action(ability=Ability.DECIDE, run=_decide, decides=True),
+        "answer-back": Action(ability=Ability.DECIDE, run=_answer_back, decides=True),
+        "note-answer": Action(ability=Ability.DECIDE, run=_note_answer, decides=True),
         "propose-urgent": Action(ability=Ability.PROPOSE_URGENT, run=_propose_urgent),
         "second-urgent": Action(ability=Ability.SECOND_URGENT, run=_second_urgent),
     }

@@ -19,6 +19,7 @@ from tipstaff.registry import queries as registry
 from tipstaff.words import (
     Admission,
     AdmissionState,
+    Answer,
     Candidate,
     Case,
     CaseState,
@@ -325,6 +326,8 @@ class CasePage:
     reasons: tuple[Reasons, ...]
     """Why each incident was judged so, as the record says it to a court."""
     others: list[Case]
+    has_written: bool
+    """Whether the customer has answered, by the link or by mail."""
 
     @property
     def waiting_second(self) -> Decision | None:
@@ -334,6 +337,11 @@ class CasePage:
     @property
     def open(self) -> bool:
         return self.case.state in rules.OPEN
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What the customer may answer now, whichever way they do."""
+        return rules.answers_open(self.case.state, extended=self.case.extended)
 
     @property
     def candidates(self) -> "tuple[Candidate | Mapping[str, object], ...]":
@@ -369,6 +377,7 @@ def case_page(key: str) -> CasePage | None:
         weighed=weighed_in(entries),
         reasons=reasons_for_court([i for r in reports for i in r.incidents if i.case == key], desk=wiring.desk()),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
+        has_written=bool(case.answer) or any(e.what == "letter.replied" for e in entries),
     )
 
 

@@ -239,6 +239,10 @@ def _undone(entry: Entry) -> str:
     )
 
 
+def _replied(entry: Entry) -> str:
+    return f"{_about('R-', entry)} answers {_about('L-', entry)}."
+
+
 _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType(
     {
         "case.flood_suspected": ("Many reports at once", "amber", _plain),
@@ -271,6 +275,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "case.measure_in_force": ("Measure in force", "amber", _says("why")),
         "case.fixed": ("Fixed", "green", _says("why")),
         "case.closed": ("Case closed", "green", _says("why")),
+        "case.decided": ("A person decided", "violet", _says("why")),
         "case.assigned": ("Assigned", "grey", _assigned),
         "case.noted": ("Note written", "grey", lambda _: ""),
         "case.urgent_measure_proposed": ("Urgent measure proposed", "red", _says("shown_by")),
@@ -290,6 +295,11 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "letter.sent": ("Letter sent", "green", _letter("was taken by the mail server")),
         "letter.returned": ("Letter came back", "red", _letter("came back")),
         "letter.not_written": ("No letter written", "violet", lambda _: "Its matter is sealed."),
+        "letter.replied": (
+            "Answered by mail",
+            "green",
+            _replied,
+        ),
         "letter.refused": ("Letter refused", "red", _letter("was refused for good")),
         "letter.put_off": ("Letter put off", "amber", _letter("was put off")),
         "letter.in_doubt": ("Letter in doubt", "violet", _letter("may or may not have arrived")),

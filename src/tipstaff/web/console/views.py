@@ -25,6 +25,7 @@ from tipstaff.procedures.refusals import (
     AlreadyEnding,
     AlreadyInACase,
     AlreadyProposed,
+    AnswerTooLong,
     IllegalMove,
     NoSuchCase,
     NoSuchLetter,
@@ -33,6 +34,7 @@ from tipstaff.procedures.refusals import (
     NotForAPersonToDecide,
     NothingProposed,
     NothingToPlan,
+    NothingWasSaid,
     NotStanding,
     NotStillStopped,
     NotWarned,
@@ -52,7 +54,7 @@ from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
 from ..shown import stamp
 from . import reads
-from .actions import ACTIONS, Asked, MissingWords, NoSuchGround
+from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround
 from .corrections import BadCorrection, allegation_from
 from .evidence import show_mail
 from .page import show_console
@@ -61,8 +63,8 @@ from .sentences import tell, tell_all
 REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
     NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
-    NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed,
-    NotStanding,
+    NoSuchAnswer, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding,
+    NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
