@@ -60,6 +60,10 @@ class NotWarned(PermissionError):
     """The customer has not been warned, and no ground for urgency is on record: no measure may be taken."""
 
 
+class HitsOthers(Exception):
+    """The narrowest measure within reach would hit others as well: it takes a second person."""
+
+
 class NotYourDecision(PermissionError):
     """The clause leaves this decision to a role that you do not hold."""
 
@@ -123,13 +127,15 @@ def plan_for(
     actor: str,
     urgency: Urgency | None = None,
     only: Collection[str] | None = None,
+    agreed_by: str | None = None,
 ) -> list[str]:
     """Weigh the ladder for each thing complained about and plan what is narrowest; keys of the measures planned.
 
     Only what a notice has named to the holder, as long ago as they have time to answer, is weighed: a letter about one
     address warns of no measure on another. Nothing is planned, and a person is asked, when no candidate suffices, when
     the clause wants a person to decide, when the holder no longer holds the address, or when a candidate would hit
-    somebody else; the last takes two people. With `only`, nothing is weighed but what these letters have named. The
+    somebody else: the last takes a second person, who is `agreed_by`; without one, whoever asks for it gets HitsOthers
+    with a sentence. With `only`, nothing is weighed but what these letters have named. The
     clock never brings back what was in force and was lifted: whoever lifted it knew why, so a person decides on more.
     Raise NotWarned without a warning and without urgency.
     """
@@ -171,12 +177,18 @@ def plan_for(
             why_not.append("Reports against this customer came in a flood and may be forged; a person looks first.")
         elif by_clock and (decider := _decider(case, chosen, desk=desk)) is not None:
             why_not.append(f"Clause {case.clause} leaves this decision to the role {decider}.")
-        elif not by_clock and (left_to := _left_to_another(case, chosen, urgency, desk=desk, actor=actor)) is not None:
+        elif (
+            not by_clock
+            and (left_to := _left_to_another(case, chosen, urgency, desk=desk, actors=(actor, agreed_by or actor)))
+            is not None
+        ):
             raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {left_to}.")
-        elif urgency is None and any(c.others_hit for c in chosen):
-            why_not.append(
-                f"The narrowest measure within reach would hit {chosen[0].others_hit} others: two people decide."
-            )
+        elif urgency is None and agreed_by is None and any(c.others_hit for c in chosen):
+            n = chosen[0].others_hit
+            hit = f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
+            if not by_clock:
+                raise HitsOthers(hit)
+            why_not.append(hit)
         else:
             planned += [
                 _plan(
@@ -239,13 +251,13 @@ def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk) -
 
 
 def _left_to_another(
-    case: Case, chosen: list[Candidate], urgency: Urgency | None, *, desk: Desk, actor: str
+    case: Case, chosen: list[Candidate], urgency: Urgency | None, *, desk: Desk, actors: tuple[str, ...]
 ) -> Role | None:
     """The role that must decide on these measures where none of those who answer for them holds it; else None."""
     needed = _decider(case, chosen, desk=desk)
     if needed is None:
         return None
-    answer_for_it = (actor,) if urgency is None else (urgency.decided_by, urgency.seconded_by)
+    answer_for_it = actors if urgency is None else (urgency.decided_by, urgency.seconded_by)
     held = frozenset[Role]().union(*(desk.roles_of(who) for who in answer_for_it))
     return None if may_decide(held, needed=needed) else needed
 

@@ -29,6 +29,7 @@ from tipstaff.words import (
     Evidence,
     Incident,
     Letter,
+    LetterKind,
     LetterState,
     Measure,
     MeasureState,
@@ -329,6 +330,25 @@ class CasePage:
     has_written: bool
     """Whether the customer has answered, by the link or by mail."""
 
+    waits_for: str
+    """Why the case waits for a person, as the record says it; empty when it does not."""
+
+    @property
+    def go_ahead(self) -> str:
+        """What the button does: a letter before a warning, the narrowest measure after one."""
+        if not any(letter.kind is LetterKind.NOTICE and letter.sent_at for letter in self.letters):
+            return "Write to the customer"
+        chosen = [c for c in self.candidates if (c.chosen if isinstance(c, Candidate) else c.get("chosen"))]
+        if not chosen:
+            return "Take the narrowest measure"
+        first = chosen[0]
+        if isinstance(first, Candidate):
+            selector, degree = str(first.selector), first.degree.name
+        else:
+            selector, degree = str(first.get("selector")), str(first.get("degree"))
+        more = f" and {len(chosen) - 1} more" if len(chosen) > 1 else ""
+        return f"{label(degree.lower()).capitalize()} {selector}{more}"
+
     @property
     def waiting_second(self) -> Decision | None:
         """The proposal that waits for a second person."""
@@ -377,6 +397,7 @@ def case_page(key: str) -> CasePage | None:
         weighed=weighed_in(entries),
         reasons=reasons_for_court([i for r in reports for i in r.incidents if i.case == key], desk=wiring.desk()),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
+        waits_for=_with_why([case])[0][1] if case.state is CaseState.WAITING_PERSON else "",
         has_written=bool(case.answer) or any(e.what == "letter.replied" for e in entries),
     )
 

@@ -155,8 +155,8 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
         "steps": page.steps,
         "grounds": list(Ground),
         "may_decide": may_decide(request.user, page.case),
-        "may_second": Ability.SECOND_URGENT in able
-        and page.waiting_second is not None
+        "may_second": page.waiting_second is not None
+        and (Ability.SECOND_URGENT if page.waiting_second.kind == casework.URGENT else Ability.DECIDE) in able
         and page.waiting_second.proposed_by != request.user.get_username(),
     }
     if request.headers.get("HX-Request"):
