@@ -113,7 +113,7 @@ def tell_complainant(
         missing=_missing(report),
         expect_by=at + ANSWER_SHARE_WITHIN,
         outcome=report.outcome,
-        look_back_days=max(e.look_back.days for e in desk.editions),
+        look_back_days=_look_back_days(report, desk=desk),
     )
     key = queue_letter(
         kind,
@@ -129,6 +129,13 @@ def tell_complainant(
     )
     desk.enqueue("letters", "all")
     return key
+
+
+def _look_back_days(report: Report, *, desk: Desk) -> int | None:
+    """How far back anything is looked into, where that is why this report is not."""
+    if report.outcome_reason != Reason.BEYOND_LOOK_BACK:
+        return None
+    return max(e.look_back.days for e in desk.editions)
 
 
 def warned_by(case: str) -> str | None:

@@ -22,7 +22,7 @@ REASONS = {
     AttributionReason.UNSEEN_END: "One holder, whose end was not seen: it may have ended before.",
     AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
     AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
-    AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",
+    AttributionReason.SOURCE_GAP: "No log was read for a part of the window, or the registry is empty.",
 }
 """Each reason as a sentence."""
 
