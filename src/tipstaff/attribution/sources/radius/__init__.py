@@ -40,6 +40,7 @@ STATUS = {
 SCANNER = Scanner(
     {name: WANTED[name.lower().replace("-", "_")] for name in NAMES},
     numbers=frozenset({"lasted", "delay", "arrived"}),
+    few=frozenset({"status", "nas_ip", "nas_ip6", "nas_id"}),
 )
 ADDRESSES = ("framed4", "framed6", "address6", "delegated6")
 

@@ -24,11 +24,11 @@ _ODD = (b"\0", b"\r", b"\x1f")
 class Scanner:
     """Finds the attributes `wanted`: their names as FreeRADIUS writes them, and what their columns are called.
 
-    `numbers` are the columns in which only the number counts, so that 007 may be 7.
+    `numbers` are the columns in which only the number counts, so that 007 may be 7; `few` those with few values.
     """
 
-    def __init__(self, wanted: Mapping[str, str], *, numbers: frozenset[str]) -> None:
-        self.columns, self._numbers = tuple(wanted.values()), numbers
+    def __init__(self, wanted: Mapping[str, str], *, numbers: frozenset[str], few: frozenset[str]) -> None:
+        self.columns, self._numbers, self._few = tuple(wanted.values()), numbers, few
         groups: dict[bytes, list[str]] = {}
         for name in wanted:
             groups.setdefault(name.lower()[:8].encode(), []).append(name)
@@ -98,7 +98,7 @@ class Scanner:
                 if again.any():
                     mine, rows = mine[~again], rows[~again]
                 begun = starts[mine] + 1 + len(name)
-                values = _values(padded, begun, ends[mine], number=column in self._numbers)
+                values = _values(padded, begun, ends[mine], number=column in self._numbers, few=column in self._few)
                 columns[column] = values if len(rows) == number else _spread(values, rows, number)
             if len(begins) and _odd(padded, begins, self._odd_names[group - 1]):
                 return None
@@ -162,7 +162,7 @@ def _begins_with(words: Array, first: Array, begins: Array, name: bytes) -> Arra
     return here
 
 
-def _values(padded: Array, begins: Array, ends: Array, *, number: bool) -> pl.Series:
+def _values(padded: Array, begins: Array, ends: Array, *, number: bool, few: bool) -> pl.Series:
     """What stands between, without quotes and spaces around it; for a `number` as such, where all are digits."""
     begins, ends = begins.copy(), ends.copy()
     while True:
@@ -179,27 +179,54 @@ def _values(padded: Array, begins: Array, ends: Array, *, number: bool) -> pl.Se
         ends -= more
     lengths = ends - begins
     longest = int(lengths.max())
-    if number and 0 < longest <= 10 and lengths.min() > 0 and (padded[begins] - 48 <= 9).all():
-        total, digits_only = np.zeros(len(begins), np.int64), True
-        for place in range(longest):
-            digit = padded[begins + place] - np.uint8(48)
-            within = place < lengths
-            digits_only = bool(((digit <= 9) | ~within).all())
-            if not digits_only:
-                break
-            total = np.where(within, total * 10 + digit, total)
-        if digits_only:
-            return pl.Series(total)
+    if number and 0 < longest <= _POWERS.size and lengths.min() > 0:
+        # The octets before a shorter value are blanked; a dot product of floats is exact below 2**53.
+        digits = _windows(padded, ends - longest, longest) - np.uint8(48)
+        if lengths.min() < longest:
+            digits *= np.arange(longest, 0, -1) <= lengths[:, None]
+        if (digits <= 9).all():
+            return pl.Series((digits.astype(np.float64) @ _POWERS[-longest:]).astype(np.int64))
     # Fixed widths are gathered at once; what lies beyond a value's end is blanked, and NumPy strips it.
     width = max(longest, 1)
     if width > len(_PAD):
         texts = [bytes(padded[b:e]) for b, e in zip(begins.tolist(), ends.tolist(), strict=True)]
         return pl.Series(texts, dtype=pl.Binary).cast(pl.String)
-    window = np.ndarray(shape=(len(padded) - width + 1,), dtype=f"S{width}", buffer=padded.data, strides=(1,))
-    cut = window[begins].view(np.uint8).reshape(-1, width)
+    cut = _windows(padded, begins, width)
     if lengths.min() < width:
         cut *= np.arange(width) < lengths[:, None]
+    return _texts(cut, few=few)
+
+
+_POWERS = 10.0 ** np.arange(9, -1, -1)
+
+
+def _windows(padded: Array, begins: Array, width: int) -> Array:
+    """So many octets from each place on, a row each."""
+    whole = np.ndarray(shape=(len(padded) - width + 1,), dtype=f"S{width}", buffer=padded.data, strides=(1,))
+    rows: Array = whole[begins].view(np.uint8).reshape(-1, width)
+    return rows
+
+
+def _texts(cut: Array, *, few: bool) -> pl.Series:
+    """Rows of octets as text. Of a column of `few` values each is made once, if a small table holds all of them."""
+    width = cut.shape[1]
+    if few and width <= 16:
+        both = np.zeros((len(cut), 16), np.uint8)
+        both[:, :width] = cut
+        first, second = both.view("<u8").T
+        slot = ((first * _MIX) ^ (second * (_MIX + np.uint64(2)))) >> np.uint64(64 - _SLOT_BITS)
+        holder = np.empty(1 << _SLOT_BITS, np.int64)  # Only slots that were just written are read.
+        holder[slot] = np.arange(len(cut))
+        same_as = holder[slot]
+        if (first[same_as] == first).all() and (second[same_as] == second).all():
+            distinct = np.flatnonzero(same_as == np.arange(len(cut)))
+            number = np.zeros(len(cut), np.int64)
+            number[distinct] = np.arange(len(distinct))
+            return _texts(cut[distinct], few=False).gather(number[same_as])
     return pl.Series(cut.reshape(-1).view(f"S{width}")).cast(pl.String)
+
+
+_MIX, _SLOT_BITS = np.uint64(0x9E3779B97F4A7C15), 18
 
 
 def _spread(values: pl.Series, rows: Array, number: int) -> pl.Series:
