@@ -206,11 +206,12 @@ def write_file(folder: Path, name: str, rows: pl.DataFrame) -> tuple[int, str]:
     """Octets and digest of a file that is whole and on the disk when its name is there."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = folder / f"{name}.part"
-    rows.write_parquet(beside, compression="zstd", row_group_size=GROUP_ROWS, statistics=True)
-    with beside.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        rows.write_parquet(file, compression="zstd", row_group_size=GROUP_ROWS, statistics=True)
+        file.flush()
         os.fsync(file.fileno())
         octets = os.fstat(file.fileno()).st_size
+    sha256 = digest_of(beside)
     beside.replace(folder / name)
     sync_folder(folder)
     return octets, sha256
