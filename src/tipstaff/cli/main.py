@@ -55,6 +55,7 @@ _COMMANDS = (
     ("tipstaff.cli.parse", "parse", "parse"),
     ("tipstaff.cli.attribute", "attribute", "attribute"),
     ("tipstaff.cli.radius", "radius", "radius"),
+    ("tipstaff.cli.leases", "leases", "leases"),
     ("tipstaff.cli.trace", "trace", "trace"),
     ("tipstaff.cli.record", "verify", "verify"),
     ("tipstaff.cli.record", "backup", "backup"),

@@ -358,9 +358,15 @@ def netbox(
     url: Annotated[str, typer.Argument(help="NetBox' own address: https://netbox.example.net")],
     token_file: Annotated[Path, typer.Option("--token-file", help="A file with an API token that may only read.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    end_gone: Annotated[
+        str, typer.Option("--end-gone", help="End what was shown as gone there; the token that stood beneath it.")
+    ] = "",
     as_json: AS_JSON = False,
 ) -> None:
-    """Take in tenants, prefixes, addresses, AS numbers, VLANs and circuits from NetBox."""
+    """Take in tenants, prefixes, addresses, AS numbers, VLANs and circuits from NetBox.
+
+    What is gone there is shown and goes on here, until you accept its end with --end-gone.
+    """
     import pynetbox
     import requests
 
@@ -368,7 +374,7 @@ def netbox(
 
     try:
         api = pynetbox.api(url, token=token_file.read_text(encoding="ascii").strip())
-        preview = import_netbox(api, source_name="netbox", dry_run=dry_run, **by())
+        preview = import_netbox(api, source_name="netbox", dry_run=dry_run, end_gone=end_gone, **by())
     except (OSError, requests.RequestException, pynetbox.RequestError, pynetbox.ContentError) as why:
         typer.echo(f"tipstaff: NetBox at {url} did not answer as it should: {str(why)[:300]}", err=True)
         raise typer.Exit(1) from why

@@ -14,6 +14,10 @@ def _default_data_folder() -> Path:
 class Server:
     data_folder: Path = field(default_factory=_default_data_folder)
     """Where the embedded database, keys and logs live; private to the user who runs Tipstaff."""
+    flows_folder: Path | None = None
+    """Where flows of per-flow NAT logs are kept; empty: `flows` in the data folder."""
+    flows_days_max: int = 0
+    """So many days after its end a flow is forgotten, at the next import of a NAT log; 0 keeps all."""
     database_url: str | None = None
     """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
     editions_folder: Path | None = None

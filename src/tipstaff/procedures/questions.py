@@ -118,6 +118,7 @@ def _binding(b: Binding) -> dict[str, Any]:
         "sure": [_stamp(b.sure_from), _stamp(b.sure_until)] if b.sure_from < b.sure_until else None,
         "ending": b.ending, "clock_error_seconds": b.clock_error_seconds,
         "file": b.file, "offset": b.offset, "stretch": list(b.stretch), "sha256": b.sha256,
+        **({"part": b.part, "part_row": b.part_row, "part_sha256": b.part_sha256} if b.part else {}),
     }  # fmt: skip
 
 

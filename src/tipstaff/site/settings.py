@@ -89,6 +89,7 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
+FLOWS_FOLDER = TIPSTAFF.server.flows_folder or TIPSTAFF.server.data_folder / "flows"
 DATABASES = {"default": _database(TIPSTAFF.server.database_url or "postgresql:///tipstaff")}
 
 PASSWORD_HASHERS = [

@@ -257,6 +257,8 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "edition.withdrawn": ("Edition withdrawn", "amber", _plain),
         "finding.unassigned_use": ("Used, but assigned to nobody", "amber", _plain),
         "identities.read": ("Names of identities read", "violet", _plain),
+        "flows.merged": ("Files of flows merged", "grey", _plain),
+        "flows.forgotten": ("Old flows forgotten", "violet", _plain),
         "letter.taken_as_sent": ("Letter taken as sent", "amber", _says("why")),
         "letter.withdrawn": ("Letter withdrawn", "grey", _says("why")),
         "list.loaded": ("List loaded", "grey", _plain),
