@@ -122,6 +122,7 @@ class LetterFacts:
     timezone: str = "UTC"
     """The representative's IANA zone: deadlines are given in it beside UTC."""
     report_count: int = 1
+    """None (0) where nobody complained: the operator measured it."""
     first_seen: datetime | None = None
     last_seen: datetime | None = None
     """With several reports: the earliest and the latest event."""
@@ -242,7 +243,7 @@ def _only(facts: LetterFacts, kept: frozenset[str]) -> LetterFacts:
 def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Value]:
     measure = facts.measure
     selector = measure.selector if measure else facts.next_selector
-    several = facts.report_count > 1
+    several, measured = facts.report_count > 1, facts.report_count == 0
     known_place = facts.resource or (str(selector) if selector else "")
     return {
         **_everyone_context(facts, tongue),
@@ -256,10 +257,11 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
         "further": tuple(defanged(clean(place)) for place in facts.further),
         "target": defanged(clean(facts.target)),
         "when": tongue.when(facts),
-        "source": tongue.words("sources")[facts.source_kind.value],
+        "source": "" if measured else tongue.words("sources")[facts.source_kind.value],
         "report_count": str(facts.report_count),
         "several": "yes" if several else "",
-        "one": "" if several else "yes",
+        "one": "" if several or measured else "yes",
+        "measured": "yes" if measured else "",
         "reports": ", ".join(map(clean, facts.reports[:POINTS_MAX])),
         "evidence": tuple(_evidence_line(line) for line in facts.evidence.splitlines() if line.strip()),
         "held": tuple(map(tongue.held, facts.held)),

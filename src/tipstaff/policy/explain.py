@@ -74,21 +74,26 @@ class _Said:
         assert self.clause is not None
         f, value = Fact, self.facts.get
         seems = "seems to fall" if self.verdict.reason is Reason.READER_UNSURE else "falls"
-        self.say(f"What was reported {seems} under {rule_of(self.edition, self.clause)}.", f.CLAUSE, f.EDITION)
+        rule = rule_of(self.edition, self.clause)
+        if f.MEASURED in self.facts:
+            self.say(f"What we measured falls under {rule}.", f.CLAUSE, f.EDITION, f.MEASURED)
+        else:
+            self.say(f"What was reported {seems} under {rule}.", f.CLAUSE, f.EDITION)
         self.say("Our records name you as the holder over the whole time in question.", f.HOLDER_CONFIRMED)
         self.say(
             "Our records name you as the probable holder only, so nothing wider than a block may follow.",
             f.HOLDER_PROBABLE,
         )
         self.say(
-            f"It happened at most {value(f.IN_PROGRESS)} hours before the report reached us, so it counts as going on.",
+            f"It happened at most {value(f.IN_PROGRESS)} hours before "
+            f"{'our measurement' if f.MEASURED in self.facts else 'the report'} reached us, so it counts as going on.",
             f.IN_PROGRESS,
         )
         self.say(f"No earlier case of this kind counts: none from the last {value(f.NONE_BEFORE)} days.", f.NONE_BEFORE)
         self.say(f"An earlier case of this kind from the last {value(f.STRIKES)} days counts.", f.STRIKES)
         self.say(f"At least {value(f.ESCALATED)} such cases count, so the policy goes further.", f.ESCALATED)
         self.say(f"You have {self.time} to answer once our letter is handed over.", f.TIME_TO_ANSWER)
-        self.say("That is less than for a first report.", f.SHORTER_TIME, f.TIME_TO_ANSWER)
+        self.say("That is less than for a first case.", f.SHORTER_TIME, f.TIME_TO_ANSWER)
         self.say(f"The time is set by {value(f.STATUTE)}.", f.STATUTE)
         self.say("Anybody could have sent these packets under your address.", f.SPOOFABLE)
         self.say("Our own measurement saw the same.", f.CORROBORATED)
@@ -168,6 +173,7 @@ _TRUST_FOR_COURT = {
     Fact.REPORTER_OFTEN_WRONG: "More of this reporter's earlier reports were overturned than upheld.",
     Fact.REPORTER_FLOODS: "The reporter was sending far more than usual.",
     Fact.CORROBORATED: "The operator's own measurement saw the same.",
+    Fact.MEASURED: "The operator measured it; it rests on no report.",
 }
 
 
@@ -185,16 +191,24 @@ def time_of(value: str) -> str:
 
 
 def why_case(
-    edition: Edition, clause: Clause, *, confirmed: bool, repeated: bool, in_progress: bool, shorter: bool
+    edition: Edition,
+    clause: Clause,
+    *,
+    confirmed: bool,
+    repeated: bool,
+    in_progress: bool,
+    shorter: bool,
+    measured: bool = False,
 ) -> str:
     """At most two sentences for the customer, true for every case of this shape."""
-    first = f"What was reported falls under {rule_of(edition, clause)}"
+    first = f"{_what(measured)} falls under {rule_of(edition, clause)}"
     if not confirmed:
         first += ", and our records name you as the probable holder, so nothing wider than a block may follow"
     days = edition.repeats_of(clause.group).lifetime.days
     if in_progress:
         hours = edition.in_progress_seconds / 3600
-        return f"{first}. It happened within {hours:.0f} hours before the report reached us, so it counts as going on."
+        came = "our measurement" if measured else "the report"
+        return f"{first}. It happened within {hours:.0f} hours before {came} reached us, so it counts as going on."
     if repeated and shorter:
         return f"{first}. A case of this kind was upheld within the last {days} days, so the time to answer is shorter."
     if repeated:
@@ -202,8 +216,15 @@ def why_case(
     return f"{first}. No earlier case of this kind counts: none from the last {days} days."
 
 
-def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, sealed: bool, ask: bool) -> str:
+def _what(measured: bool) -> str:
+    return "What we measured" if measured else "What was reported"
+
+
+def why_no_case(
+    edition: Edition, reason: Reason, clause: Clause | None, *, sealed: bool, ask: bool, measured: bool = False
+) -> str:
     """At most two sentences for whoever is answered or has to decide."""
+    what = _what(measured)
     policy = f"edition {edition.id} of the acceptable use policy"
     rule = f"“{clause.title}” in {policy}" if clause else policy
     match reason:
@@ -212,15 +233,16 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
                 f"Reports of this kind are sealed on arrival under {rule}; counsel decides, and nobody else sees them."
             )
         case Reason.COUNSEL_MUST_DECIDE:
-            return f"What was reported falls under {rule}, where counsel decides before anybody is told."
+            return f"{what} falls under {rule}, where counsel decides before anybody is told."
         case Reason.HOLDER_AMBIGUOUS:
             return (
                 "More than one customer may have held the address at the time stated, so nobody is told. "
                 "The exact time with its zone and the source port would settle it."
             )
         case Reason.NO_ADDRESS:
+            named = "The sighting" if measured else "The report"
             return (
-                f"The report names no address that {edition.entity} can tie to a customer. "
+                f"{named} names no address that {edition.entity} can tie to a customer. "
                 "The address, the time with its zone and the source port would."
             )
         case Reason.HOLDER_CONTRADICTED:
@@ -233,11 +255,14 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
         case Reason.NO_HOLDER:
             return f"The address belongs to {edition.entity}, but no customer held it at the time in question."
         case Reason.NOT_OUR_SPACE:
-            return f"What was reported lay outside the address space of {edition.entity} at the time in question."
+            return f"{what} lay outside the address space of {edition.entity} at the time in question."
         case Reason.BEYOND_LOOK_BACK:
-            days = edition.look_back.days
+            came = f"{edition.look_back.days} days before {'it' if measured else 'the report'} came in"
+            return f"It happened more than {came}, which is as far as {policy} looks back."
+        case Reason.TIME_AHEAD if measured:
             return (
-                f"It happened more than {days} days before the report came in, which is as far as {policy} looks back."
+                "The sensor's time lies after the sighting came in, so it does not tell who held the address when it "
+                "happened, and nobody is told. Its clock runs ahead."
             )
         case Reason.TIME_AHEAD:
             return (
@@ -254,14 +279,18 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
         case Reason.NO_EDITION_IN_FORCE:
             posted = edition.effective_at.strftime("%Y-%m-%d %H:%M UTC")
             return (
-                f"What was reported falls under {rule}. It may have happened before that took effect ({posted}), "
+                f"{what} falls under {rule}. It may have happened before that took effect ({posted}), "
                 "so a person decides whether it binds."
             )
         case Reason.NO_CLAUSE:
-            return f"No clause of {policy} covers what was reported, so a person looks at it first."
+            return f"No clause of {policy} covers {what[0].lower()}{what[1:]}, so a person looks at it first."
+        case Reason.BELOW_THRESHOLD:
+            return (
+                f"What we measured does not amount to what a clause of {policy} asks for, so nothing follows from it."
+            )
         case Reason.SPEECH:
             return (
-                f"What was reported falls under {rule}. It turns on what somebody said, so a person decides before "
+                f"{what} falls under {rule}. It turns on what somebody said, so a person decides before "
                 "anybody is told."
             )
         case Reason.READER_UNSURE:

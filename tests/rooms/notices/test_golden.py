@@ -62,6 +62,26 @@ def test_a_notice_of_one_report_about_a_page_at_a_time_without_a_zone_reads_as_r
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_notice_of_what_we_measured_ourselves_reads_as_reviewed(language: str, facts: LetterFacts) -> None:
+    measured = replace(
+        facts, language=language, type="connection/port_scan", report_count=0, reports=(), reasons=(),
+        explanation="What we measured falls under a rule.", source_kind=SourceKind.OWN_SENSOR, target="",
+        evidence="300 targets in 30 minutes, first 203.0.113.7",
+    )  # fmt: skip
+    draft = compose(LetterKind.NOTICE, facts=measured)
+    must_read_as_reviewed(f"notice-measured.{language}", draft)
+    about_a_report = {
+        "en": "report of",
+        "de": "Meldung",
+        "es": "una denuncia",
+        "fr": "signalement",
+        "ja": "報告者",
+        "pt": "denúncia",
+    }
+    assert about_a_report[language] not in draft.body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_measure_taken_at_once_reads_as_reviewed(language: str, facts: LetterFacts, urgent_measure: Measure) -> None:
     urgent = replace(facts, language=language, measure=urgent_measure)
     must_read_as_reviewed(f"measure_taken-urgent.{language}", compose(LetterKind.MEASURE_TAKEN, facts=urgent))
@@ -103,7 +123,7 @@ def test_every_golden_letter_is_one_that_a_test_composes() -> None:
     names = {f"{kind.value}.{language}.txt" for kind in LetterKind for language in LANGUAGES}
     names |= {
         f"{name}.{language}.txt"
-        for name in ("notice-page", "measure_taken-urgent", "outcome-several")
+        for name in ("notice-page", "notice-measured", "measure_taken-urgent", "outcome-several")
         for language in LANGUAGES
     }
     names.add("notice-reasons.en.txt")

@@ -10,11 +10,12 @@ from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.redact import redact
 from tipstaff.policy.clauses import Clause, UnknownClause
+from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.letters import hidden_from_customer
 from tipstaff.procedures.reasons import reasons_for_customer
 from tipstaff.procedures.suspension import what_would_follow
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Allegation, Answer, Candidate, Case, CaseState, Measure, MeasureState, Moment
+from tipstaff.words import Answer, Candidate, Case, CaseState, Conduct, Measure, MeasureState, Moment
 
 EVENTS_SHOWN = 12
 
@@ -34,6 +35,8 @@ class PortalPage:
     """All that the page shows."""
 
     case: Case
+    measured_only: bool
+    """Nobody reported it: we measured it ourselves."""
     zone: ZoneInfo | None
     """The representative's own zone, where it is not UTC."""
     clause: Clause | None
@@ -54,11 +57,13 @@ def portal_page(key: str) -> PortalPage | None:
         return None
     reports = reports_of_case(key)
     hide = hidden_from_customer(reports)
-    incidents = [incident for report in reports for incident in report.incidents]
-    allegations = [incident.allegation for incident in incidents]
+    incidents = matters_of_case(key)
+    allegations = [matter.conduct for matter in incidents]
+    hide |= {c.target for c in allegations if c.target}
     clause = _clause(case)
     return PortalPage(
         case=case,
+        measured_only=not reports,
         zone=_zone(case),
         clause=clause,
         reasons=reasons_for_customer(case, incidents=incidents, desk=wiring.desk()),
@@ -71,14 +76,14 @@ def portal_page(key: str) -> PortalPage | None:
     )
 
 
-def _follows(case: Case, allegations: list[Allegation]) -> Candidate | None:
+def _follows(case: Case, allegations: list[Conduct]) -> Candidate | None:
     """As the letter says it: weighed by the same rules, now."""
     if case.state not in CLOCK_RUNS or not allegations:
         return None
     return what_would_follow(case, allegations[0], desk=wiring.desk(), at=wiring.now())
 
 
-def _event(allegation: Allegation, hide: frozenset[str]) -> Event:
+def _event(allegation: Conduct, hide: frozenset[str]) -> Event:
     own = frozenset(filter(None, (str(allegation.source or ""), allegation.url, allegation.domain)))
     return Event(
         what=allegation.offender,
