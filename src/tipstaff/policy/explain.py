@@ -5,11 +5,14 @@ false for this case.
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tipstaff.words import Disposition, Fact, Reason, Verdict
 
 from .clauses import Clause, Edition
+from .sentences import FALLBACK, sentences
 
 
 class Audience(enum.StrEnum):
@@ -30,24 +33,25 @@ class Sentence:
     rests_on: tuple[Fact | Reason, ...]
 
 
-def explain(verdict: Verdict, *, edition: Edition, to: Audience) -> tuple[Sentence, ...]:
-    """What a verdict says to somebody. Empty where they are told nothing.
+def explain(verdict: Verdict, *, edition: Edition, to: Audience, language: str = FALLBACK) -> tuple[Sentence, ...]:
+    """What a verdict says to somebody. Empty where they are told nothing. A customer is told in their `language`, in
+    English where it is not written; the others in English.
 
     `edition` is the one under which it was given; raise ValueError for another one, whose words it does not use.
     """
     if verdict.edition != edition.id:
         raise ValueError(f"the verdict was given under edition {verdict.edition}, not {edition.id}")
-    said = _Said(verdict, edition)
+    said = _Said(verdict, edition, language)
     match to:
         case Audience.CUSTOMER:
-            return said.to_customer()
+            return said.to_customer(sentences(language))
         case Audience.COMPLAINANT:
             return said.to_complainant()
     return said.to_court()
 
 
 class _Said:
-    def __init__(self, verdict: Verdict, edition: Edition) -> None:
+    def __init__(self, verdict: Verdict, edition: Edition, language: str) -> None:
         self.verdict, self.edition = verdict, edition
         self.facts = {basis.fact: basis.value for basis in verdict.basis}
         if not verdict.ladder:
@@ -55,6 +59,7 @@ class _Said:
             self.facts.pop(Fact.PERSON_FROM, None)
         self.time = time_of(self.facts.get(Fact.TIME_TO_ANSWER, ""))
         self.clause = edition.clause_named(verdict.clause) if verdict.clause else None
+        self.title = edition.wording(self.clause.id, language=language).title if self.clause else ""
         self.told: list[Sentence] = []
 
     def say(self, text: str, *rests_on: Fact | Reason) -> None:
@@ -68,46 +73,38 @@ class _Said:
         """Whether holder and clause are known, so that it is, or may become, a case."""
         return self.clause is not None and (Fact.HOLDER_CONFIRMED in self.facts or Fact.HOLDER_PROBABLE in self.facts)
 
-    def to_customer(self) -> tuple[Sentence, ...]:
+    def to_customer(self, said: Mapping[str, Any]) -> tuple[Sentence, ...]:
+        """In the words of a language, `sentences(language)`."""
         if not self.on_clause or Fact.NOTICE_WITHHELD in self.facts:
             return ()
         assert self.clause is not None
         f, value = Fact, self.facts.get
-        seems = "seems to fall" if self.verdict.reason is Reason.READER_UNSURE else "falls"
-        rule = rule_of(self.edition, self.clause)
-        if f.MEASURED in self.facts:
-            self.say(f"What we measured falls under {rule}.", f.CLAUSE, f.EDITION, f.MEASURED)
+        measured, unsure = f.MEASURED in self.facts, self.verdict.reason is Reason.READER_UNSURE
+
+        def tell(key: str, *rests_on: Fact, **more: str) -> None:
+            self.say(said[key].format(value=value(rests_on[0], ""), **more), *rests_on)
+
+        rule = said["rule"].format(title=self.title, edition=self.edition.id, entity=self.edition.entity)
+        if measured:
+            tell("measured_falls", f.CLAUSE, f.EDITION, f.MEASURED, rule=rule)
         else:
-            self.say(f"What was reported {seems} under {rule}.", f.CLAUSE, f.EDITION)
-        self.say("Our records name you as the holder over the whole time in question.", f.HOLDER_CONFIRMED)
-        self.say(
-            "Our records name you as the probable holder only, so nothing wider than a block may follow.",
-            f.HOLDER_PROBABLE,
-        )
-        self.say(
-            f"It happened at most {value(f.IN_PROGRESS)} hours before "
-            f"{'our measurement' if f.MEASURED in self.facts else 'the report'} reached us, so it counts as going on.",
-            f.IN_PROGRESS,
-        )
-        self.say(f"No earlier case of this kind counts: none from the last {value(f.NONE_BEFORE)} days.", f.NONE_BEFORE)
-        self.say(f"An earlier case of this kind from the last {value(f.STRIKES)} days counts.", f.STRIKES)
-        self.say(f"At least {value(f.ESCALATED)} such cases count, so the policy goes further.", f.ESCALATED)
-        self.say(f"You have {self.time} to answer once our letter is handed over.", f.TIME_TO_ANSWER)
-        self.say("That is less than for a first case.", f.SHORTER_TIME, f.TIME_TO_ANSWER)
-        self.say(f"The time is set by {value(f.STATUTE)}.", f.STATUTE)
-        self.say("Anybody could have sent these packets under your address.", f.SPOOFABLE)
-        self.say("Our own measurement saw the same.", f.CORROBORATED)
-        self.say(f"No measure is taken by the clock: our {value(f.PERSON_DECIDES)} decides.", f.PERSON_DECIDES)
-        self.say(
-            "Without an answer in time the narrowest measure that suffices may follow; from "
-            f"“{value(f.PERSON_FROM, '').replace('_', ' ')}” up a person decides first.",
-            f.PERSON_FROM,
-        )
-        self.say("No measure is taken before a letter about it was handed over.", f.NOTICE_FIRST)
-        self.say(
-            "A measure may come together with its letter, on a recorded ground and if two people answer for it.",
-            f.NOTICE_WITH,
-        )
+            tell("seems_to_fall" if unsure else "falls", f.CLAUSE, f.EDITION, rule=rule)
+        tell("holder_confirmed", f.HOLDER_CONFIRMED)
+        tell("holder_probable", f.HOLDER_PROBABLE)
+        tell("measured_in_progress" if measured else "in_progress", f.IN_PROGRESS)
+        tell("none_before", f.NONE_BEFORE)
+        tell("strikes", f.STRIKES)
+        tell("escalated", f.ESCALATED)
+        tell("time_to_answer", f.TIME_TO_ANSWER, time=_time_in(said, value(f.TIME_TO_ANSWER, "")))
+        tell("shorter_time", f.SHORTER_TIME, f.TIME_TO_ANSWER)
+        tell("statute", f.STATUTE)
+        tell("spoofable", f.SPOOFABLE)
+        tell("corroborated", f.CORROBORATED)
+        role, degree = value(f.PERSON_DECIDES, ""), value(f.PERSON_FROM, "")
+        tell("person_decides", f.PERSON_DECIDES, role=said["roles"].get(role, role))
+        tell("person_from", f.PERSON_FROM, degree=said["degrees"].get(degree, degree))
+        tell("notice_first", f.NOTICE_FIRST)
+        tell("notice_with", f.NOTICE_WITH)
         return tuple(self.told)
 
     def to_complainant(self) -> tuple[Sentence, ...]:
@@ -188,6 +185,14 @@ def rule_of(edition: Edition, clause: Clause) -> str:
 def time_of(value: str) -> str:
     """A time to answer as a verdict's facts keep it: hours, where the number stands alone."""
     return f"{value} hours" if value.replace(".", "", 1).isdigit() else value
+
+
+def _time_in(said: Mapping[str, Any], value: str) -> str:
+    """A time to answer as `said` puts it; what is kept is a number of hours, or `3 business days`."""
+    number, _, unit = value.partition(" ")
+    name = (unit or "hours").replace(" ", "_")
+    one, many = said["units"].get(name if name in said["units"] else f"{name}s", (value, value))
+    return str(one if number == "1" else many.format(n=number))
 
 
 def why_case(

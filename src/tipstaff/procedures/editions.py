@@ -18,6 +18,7 @@ from tipstaff.registry.queries import list_customers
 from tipstaff.words import Customer, EditionOnRecord, LetterKind, Standing
 
 from .desk import Desk
+from .letters import quoted_in
 from .replaying import replay_past
 
 ANNOUNCE_CLOCK = "policy.announce"
@@ -183,6 +184,7 @@ def _write(
         representative=representative.name,
         timezone=representative.timezone,
         edition=edition.id,
+        quoted_in=quoted_in(edition, language=representative.language),
         counts_from=counts_from,
         changes=tuple(titles.get(change.what, change.title) for change in changes),
         policy_link=desk.policy_link(edition.id),

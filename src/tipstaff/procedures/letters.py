@@ -11,7 +11,6 @@ from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
 from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
 from tipstaff.notices.compose import language_for
-from tipstaff.notices.letters import FALLBACK
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
 from tipstaff.policy import Edition
@@ -209,6 +208,7 @@ def _customer_facts(
         "clause_text": wording.text,
         "edition": case.edition,
         "what_to_do": wording.steps_for(case.type),
+        "quoted_in": quoted_in(edition, language=representative.language),
         "answer_by": _answer_by(case, fresh=only is not None, desk=desk, at=at),
         "measure": measure,
         "source_kind": _source_kind(reports),
@@ -227,11 +227,18 @@ def _customer_facts(
 
 
 def _reasons(kind: LetterKind, case: Case, incidents: list[Matter], *, language: str, desk: Desk) -> tuple[str, ...]:
-    """Why it was decided so, for the letter that says it. The sentences are English; where a letter is written in
-    another language, the case's one sentence stands."""
-    if kind is not LetterKind.NOTICE or language_for(kind, wanted=language) != FALLBACK:
+    """Why it was decided so, for the letter that says it, in the language that the letter is written in."""
+    if kind is not LetterKind.NOTICE:
         return ()
-    return reasons_for_customer(case, incidents=incidents, desk=desk)
+    written_in = language_for(kind, wanted=language)
+    return reasons_for_customer(case, incidents=incidents, desk=desk, language=written_in)
+
+
+def quoted_in(edition: Edition, *, language: str) -> str:
+    """The language in which a letter in `language` quotes the policy: its own where it is translated, else the binding
+    one."""
+    said = edition.said_in(language)
+    return (said.locale if said is not None else edition.locale).partition("-")[0].lower()
 
 
 def _held(case: Case, incidents: list[str]) -> tuple[Held, ...]:

@@ -43,8 +43,10 @@ class Reasons:
     sentences: tuple[str, ...]
 
 
-def reasons_for_customer(case: Case, *, incidents: Sequence[Matter], desk: Desk) -> tuple[str, ...]:
-    """What holds for each of these incidents of a case as it stands now.
+def reasons_for_customer(
+    case: Case, *, incidents: Sequence[Matter], desk: Desk, language: str = "en"
+) -> tuple[str, ...]:
+    """What holds for each of these incidents of a case as it stands now, in the customer's language.
 
     Empty where the record does not show why they fall under the case's clause; the case's own explanation stands then.
     """
@@ -59,7 +61,7 @@ def reasons_for_customer(case: Case, *, incidents: Sequence[Matter], desk: Desk)
         if found is None or (found[0].clause, found[0].edition) != (case.clause, case.edition):
             return ()
         verdict, edition = found
-        said.append(_texts(_as_it_stands(verdict, case, edition), edition, to=Audience.CUSTOMER))
+        said.append(_texts(_as_it_stands(verdict, case, edition), edition, to=Audience.CUSTOMER, language=language))
     return tuple(text for text in said[0] if all(text in each for each in said))
 
 
@@ -124,8 +126,8 @@ def _judged(incidents: Iterable[Matter]) -> dict[str, Entry]:
     return latest_about(keys, what=["incident.judged"]) if keys else {}
 
 
-def _texts(verdict: Verdict, edition: Edition, *, to: Audience) -> tuple[str, ...]:
-    return tuple(sentence.text for sentence in explain(verdict, edition=edition, to=to))
+def _texts(verdict: Verdict, edition: Edition, *, to: Audience, language: str = "en") -> tuple[str, ...]:
+    return tuple(sentence.text for sentence in explain(verdict, edition=edition, to=to, language=language))
 
 
 def _verdict(entry: Entry, incident: Matter, *, desk: Desk) -> tuple[Verdict, Edition] | None:

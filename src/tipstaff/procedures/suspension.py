@@ -25,6 +25,7 @@ from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
 from tipstaff.registry.queries import accounts_on, get_customer
 from tipstaff.words import (
+    LIFTED_WHEN,
     Candidate,
     Case,
     CaseOutcome,
@@ -294,7 +295,7 @@ def _plan(
         candidates=candidates,
         chosen=chosen,
         until=until,
-        lifted_when="It is lifted as soon as the cause is reported fixed, or when the case is closed.",
+        lifted_when=LIFTED_WHEN,
         notice=notice,
         urgency=urgency,
         at=at,

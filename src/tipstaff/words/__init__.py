@@ -33,6 +33,7 @@ from .holders import (
 from .imports import ImportPreview, RefusedRow
 from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
+    LIFTED_WHEN,
     Candidate,
     Degree,
     Direction,
@@ -96,6 +97,7 @@ from .verdicts import (
 
 __all__ = [
     "DOUBTS",
+    "LIFTED_WHEN",
     "PUBLIC",
     "SEALED_TYPES",
     "STAFF_ROLES",

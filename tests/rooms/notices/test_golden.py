@@ -104,7 +104,8 @@ def test_an_outcome_of_a_report_with_several_incidents_reads_as_reviewed(languag
     must_read_as_reviewed(f"outcome-several.{language}", compose(LetterKind.OUTCOME, facts=several))
 
 
-def test_a_notice_that_says_why_it_was_decided_so_reads_as_reviewed(facts: LetterFacts) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_notice_that_says_why_it_was_decided_so_reads_as_reviewed(language: str, facts: LetterFacts) -> None:
     verdict = judge(
         replace(facts.incidents[0].allegation, moment=None),
         attribution=Attribution(
@@ -114,19 +115,24 @@ def test_a_notice_that_says_why_it_was_decided_so_reads_as_reviewed(facts: Lette
         edition=EDITION,
         received_at=EDITION.effective_at + timedelta(days=200),
     )
-    said = tuple(sentence.text for sentence in explain(verdict, edition=EDITION, to=Audience.CUSTOMER))
+    explained = explain(verdict, edition=EDITION, to=Audience.CUSTOMER, language=language)
+    said = tuple(sentence.text for sentence in explained)
     assert len(said) > 4
-    must_read_as_reviewed("notice-reasons.en", compose(LetterKind.NOTICE, facts=replace(facts, reasons=said)))
+    wording = EDITION.wording("mail.unsolicited", language=language)
+    told = replace(
+        facts, language=language, reasons=said, clause_title=wording.title, clause_text=wording.text,
+        what_to_do=wording.steps_for("messaging/spam"), quoted_in="de" if language == "de" else "en",
+    )  # fmt: skip
+    must_read_as_reviewed(f"notice-reasons.{language}", compose(LetterKind.NOTICE, facts=told))
 
 
 def test_every_golden_letter_is_one_that_a_test_composes() -> None:
     names = {f"{kind.value}.{language}.txt" for kind in LetterKind for language in LANGUAGES}
     names |= {
         f"{name}.{language}.txt"
-        for name in ("notice-page", "notice-measured", "measure_taken-urgent", "outcome-several")
+        for name in ("notice-page", "notice-measured", "notice-reasons", "measure_taken-urgent", "outcome-several")
         for language in LANGUAGES
     }
-    names.add("notice-reasons.en.txt")
     assert {path.name for path in GOLDEN.iterdir()} == names
 
 
