@@ -159,6 +159,8 @@ def clock(
         typer.echo(str(why), err=True)
         raise typer.Exit(2) from why
     _say(shown.clock(name).says)
+    if shown.clock(name).text_at:
+        typer.echo(f"{shown.clock(name).source}: {shown.clock(name).text_at}")
     if ends.not_before is not None:
         typer.echo(f"Not before {ends.not_before:%Y-%m-%d %H:%M} UTC.")
     typer.echo(f"It ends at {ends.by:%Y-%m-%d %H:%M} UTC.")

@@ -107,12 +107,22 @@ def _read_clocks(table: Table, *, thorough: bool) -> tuple[Clock, ...]:
                 amount=amount,
                 not_before=not_before,
                 source=source,
+                text_at=_read_text_at(clock, source),
                 region=_read_region(clock, unit, thorough=thorough),
                 says=clock.text("says"),
             )
         )
         clock.done()
     return tuple(clocks)
+
+
+def _read_text_at(table: Table, source: str) -> str:
+    text_at: str = table.text("text_at", default="")
+    if text_at and not source:
+        table.report("text_at says where a statute can be read; this clock names none.", "text_at")
+    if text_at and not text_at.startswith("https://"):
+        table.report("text_at is an address that begins with https://.", "text_at", value=text_at)
+    return text_at
 
 
 def _read_region(table: Table, unit: ClockUnit, *, thorough: bool) -> str:

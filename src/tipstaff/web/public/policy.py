@@ -89,6 +89,7 @@ def policy_json(request: HttpRequest, id: str | None = None) -> JsonResponse:
                     "clause": clock.clause,
                     "kind": clock.kind.value,
                     "source": clock.source or None,
+                    "text_at": clock.text_at or None,
                     "amount": clock.amount,
                     "not_before": clock.not_before or None,
                     "unit": clock.unit.value,
