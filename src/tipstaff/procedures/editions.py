@@ -1,7 +1,7 @@
 """An edition of the policy goes its way: drafted, approved by somebody else, compiled, announced, posted, accepted."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
@@ -19,14 +19,12 @@ from tipstaff.words import Customer, EditionOnRecord, LetterKind, Standing
 
 from .desk import Desk
 from .letters import quoted_in
-from .replaying import replay_past
+from .replaying import PAST, replay_past
 
 ANNOUNCE_CLOCK = "policy.announce"
 """The clock of an edition that says how long before it counts a change is announced."""
 
 
-PAST = timedelta(days=180)
-"""So far back compiling goes to see what a draft would have changed; `tipstaff policy replay` goes further."""
 PAST_MAX = 1_000_000
 
 
@@ -152,6 +150,12 @@ def edition_on_record(id: str) -> Edition:
     if known is None:
         raise NoSuchEdition(id)
     return read_files({name: text.encode() for name, text in files_of(known.digest).items()}, where=f"edition {id}")
+
+
+def edition_to_read(id: str, *, posted: Sequence[Edition]) -> Edition:
+    """An edition on record, however far it has come: a posted one with the moment from which it counts, else as its
+    draft says; raises NoSuchEdition."""
+    return next((edition for edition in posted if edition.id == id), None) or edition_on_record(id)
 
 
 def _earliest(edition: Edition, in_force: Edition, *, announced_at: datetime | None, at: datetime) -> datetime:

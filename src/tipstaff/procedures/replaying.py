@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tipstaff.intake.queries import get_incident, what_was_named
 from tipstaff.ledger.queries import stream
@@ -27,6 +27,9 @@ DETAILS = ("asked", "grade", "attribution", "customer", "service", "edition", "v
 Row = tuple[str | None, ...]
 """The incident, and DETAILS, as `ledger.queries.stream` gives them."""
 
+PAST = timedelta(days=180)
+"""So far back a replay goes where nobody says how far: at the console, on the command line and when an edition is
+compiled."""
 IN_FLIGHT_MAX = 8
 """Chunks that wait for a process: the record is read no faster than it is judged."""
 WEIGHED_MAX = 2_000
