@@ -62,6 +62,11 @@ class AcceptanceRow(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["customer", "digest"], name="editions_acceptance_once_a_customer"),
+            # What a report showed once counts no more (0003), and stands in no real use's way.
+            models.UniqueConstraint(
+                fields=["customer", "digest"],
+                condition=~Q(shown_by__startswith="R-"),
+                name="editions_acceptance_once_a_customer",
+            ),
         )
         indexes = (models.Index(fields=["digest", "customer"], name="editions_acceptance_digest"),)

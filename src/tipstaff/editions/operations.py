@@ -5,6 +5,7 @@ DRAFT -> APPROVED -> COMPILED -> ANNOUNCED -> POSTED
 any but POSTED -> WITHDRAWN
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -15,6 +16,12 @@ from tipstaff.words import EditionOnRecord, EditionState, FirstUse, require_awar
 
 from .models import AcceptanceRow, EditionRow
 from .rows import acceptance_of, edition_of
+
+_REPORT = re.compile(r"R-\d")
+
+
+class ShowsNoUse(ValueError):
+    """A report about a customer is somebody's claim; it shows no use of theirs."""
 
 
 class NoSuchEdition(LookupError):
@@ -138,8 +145,10 @@ def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
 
 @transaction.atomic
 def accept(customer: str, *, edition: str, digest: str, shown_by: str, at: datetime) -> tuple[FirstUse, bool]:
-    """Note a customer's use under an edition; (acceptance, False) when an earlier use is on record."""
-    row, new = AcceptanceRow.objects.get_or_create(
+    """Note a customer's use under an edition; (acceptance, False) when an earlier is on record. Raise ShowsNoUse."""
+    if _REPORT.match(shown_by):
+        raise ShowsNoUse(shown_by)
+    row, new = AcceptanceRow.objects.exclude(shown_by__startswith="R-").get_or_create(
         customer=customer,
         digest=digest,
         defaults={"edition": edition, "accepted_at": require_aware(at), "shown_by": shown_by},

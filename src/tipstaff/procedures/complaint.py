@@ -37,7 +37,6 @@ from tipstaff.words import (
     Channel,
     Disposition,
     EvidenceGrade,
-    Grade,
     Incident,
     LetterKind,
     Matter,
@@ -54,7 +53,6 @@ from tipstaff.words import (
 
 from .corroboration import seen_by_us
 from .desk import Desk
-from .editions import note_use
 from .judging import Weighed, edition_at, matters_of_case, record_judgement, weigh
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
@@ -253,10 +251,6 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
         at=at,
         actor="worker",
     )
-    if opened and attribution.grade is Grade.CONFIRMED and incident.allegation.moment is not None:
-        # What was done over a service shows that it was used, whoever is to blame.
-        used_at = incident.allegation.moment.at
-        note_use(customer.key, edition=weighed.edition, shown_by=incident.key, at=used_at)
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from tipstaff.editions import operations
 from tipstaff.editions.operations import NoSuchEdition
-from tipstaff.editions.queries import accepted, files_of, get_edition, posted_editions
+from tipstaff.editions.queries import files_of, get_edition, posted_editions
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
 from tipstaff.policy import Edition, deadline, edition_in_force, read_files
@@ -126,17 +126,6 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
 def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
     """Give up an edition that was not posted; raises WrongStep."""
     return operations.withdraw(id, why=why, at=at, actor=actor)
-
-
-def note_use(customer: str, *, edition: Edition, shown_by: str, at: datetime) -> bool:
-    """The first use of a service under an edition counts as accepting it; True when this was the first.
-
-    `at` is when the service was used. Before the edition counts nothing is accepted by using anything.
-    """
-    if at < edition.effective_at or accepted(customer, digest=edition.digest) is not None:
-        return False
-    _, new = operations.accept(customer, edition=edition.id, digest=edition.digest, shown_by=shown_by, at=at)
-    return new
 
 
 def compare(old: Edition, new: Edition) -> tuple[tuple[Change, ...], tuple[Effect, ...]]:

@@ -14,7 +14,7 @@ from .admission import (
 )
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, SubjectKind
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
-from .editions import EditionOnRecord, EditionState, FirstUse
+from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, FirstUse
 from .holders import (
     Attribution,
     AttributionReason,
@@ -103,6 +103,8 @@ __all__ = [
     "STAFF_ROLES",
     "XARF_TYPES",
     "Acceptance",
+    "Accepted",
+    "AcceptedHow",
     "AccountUser",
     "Admission",
     "AdmissionState",

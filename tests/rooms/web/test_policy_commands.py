@@ -81,7 +81,7 @@ def test_nobody_does_what_their_role_does_not_let_them(staff: None, folder: Path
 def test_an_acceptance_can_be_noted_and_is_shown(staff: None) -> None:
     assert "Nothing shows yet" in run("accepted", "acct-1")
     noted = run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", "--shown-by", "log-in to the portal")
-    assert "2026-01      2026-05-01 10:00 UTC  shown by log-in to the portal" in noted
+    assert "2026-01      2026-05-01 10:00 UTC  by use, shown by log-in to the portal" in noted
     assert "on record already" in run("accepted", "acct-1", "--used-at", "2026-05-02T10:00Z", "--shown-by", "x")
     assert "There is no customer acct-9." in run("accepted", "acct-9", exit_code=1)
     assert "Say with --shown-by" in run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", exit_code=2)

@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.editions.queries import count_accepted, get_edition, list_editions
+from tipstaff.editions.queries import get_edition, list_editions
 from tipstaff.policy import edition_in_force
 from tipstaff.policy.difference import Change, Effect, differences, effects, marked
 from tipstaff.procedures import editions as procedure
+from tipstaff.procedures.acceptance import count_accepted
 from tipstaff.procedures.refusals import ApproverMustBeAnother, ExamplesDoNotHold, NotAnnounced, WrongStep
 from tipstaff.words import EditionOnRecord, EditionState
 
@@ -42,7 +43,7 @@ class Marked:
 @needs(Ability.SEE_POLICY)
 def editions(request: StaffRequest) -> HttpResponse:
     """Every edition on record, and one of them with what it changes against the one in force."""
-    rows = [Row(edition=each, accepted=count_accepted(each.digest)) for each in list_editions()]
+    rows = [Row(edition=each, accepted=count_accepted(each.id, digest=each.digest)) for each in list_editions()]
     chosen = request.GET.get("edition") or next((r.edition.id for r in rows if r.edition.state in _UNDER_WAY), "")
     shown = get_edition(chosen) if chosen else None
     changed: tuple[Marked, ...] = ()
