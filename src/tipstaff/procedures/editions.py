@@ -1,5 +1,6 @@
 """An edition of the policy goes its way: drafted, approved by somebody else, compiled, announced, posted, accepted."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -129,8 +130,20 @@ def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
 
 
 def compare(old: Edition, new: Edition) -> tuple[tuple[Change, ...], tuple[Effect, ...]]:
-    """The difference in words and rules, and the examples that would be judged otherwise."""
-    return differences(old, new), effects(old, new)
+    """The difference in words and rules, and the examples that would be judged otherwise.
+
+    It follows from the two digests alone, so it is worked out once for each pair that pages ask for again and again.
+    """
+    pair = (old.digest, new.digest)
+    if pair not in _compared:
+        if len(_compared) >= COMPARED_MAX:
+            _compared.clear()
+        _compared[pair] = differences(old, new), effects(old, new)
+    return _compared[pair]
+
+
+COMPARED_MAX = 32
+_compared: dict[tuple[str, str], tuple[tuple[Change, ...], tuple[Effect, ...]]] = {}
 
 
 def edition_on_record(id: str) -> Edition:
@@ -138,7 +151,13 @@ def edition_on_record(id: str) -> Edition:
     known = get_edition(id)
     if known is None:
         raise NoSuchEdition(id)
-    return read_files({name: text.encode() for name, text in files_of(known.digest).items()}, where=f"edition {id}")
+    return _read(known.digest, id)
+
+
+@functools.lru_cache(maxsize=32)
+def _read(digest: str, id: str) -> Edition:
+    """What stands on record under a digest never changes."""
+    return read_files({name: text.encode() for name, text in files_of(digest).items()}, where=f"edition {id}")
 
 
 def edition_to_read(id: str, *, posted: Sequence[Edition]) -> Edition:

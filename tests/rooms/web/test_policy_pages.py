@@ -14,6 +14,7 @@ from tipstaff.editions.queries import get_edition
 from tipstaff.policy import edition_files, edition_folders
 from tipstaff.procedures import editions
 from tipstaff.procedures.desk import Desk
+from tipstaff.web.public.said import said_in
 from tipstaff.words import EditionState, Role
 
 LogIn = Callable[..., Client]
@@ -107,6 +108,45 @@ def test_nobody_outside_sees_a_draft_and_everybody_sees_what_is_announced(adopte
     assert "announced; it does not count yet" in words_of(client, "/policy/2026-06")
     assert "is announced and does not count yet" in words_of(client, "/policy/2026-06/changes")
     assert "Edition 2026-01" in words_of(client, "/policy"), "the one in force is still the earlier one"
+
+
+def test_around_a_translated_policy_the_page_speaks_its_language(adopted: datetime, client: Client) -> None:
+    german, english = client.get("/policy?in=de").content.decode(), client.get("/policy").content.decode()
+    assert '<html lang="de">' in german
+    assert '<html lang="en">' in english
+    words = words_of(client, "/policy?in=de")
+    assert "Ausgabe 2026-01 von Example Network Operator, in Kraft seit" in words
+    for said in ("Alle Ausgaben", "Für Maschinen", "Beispiele", "Nutzungsregeln", "Hell oder dunkel"):
+        assert said in words
+    for said in ("All editions", "in force", "For machines", "Light or dark", "Skip"):
+        assert said not in words
+    [edition] = wiring.editions()
+    assert german.count('<ul lang="en"') == sum(bool(clause.examples) for clause in edition.clauses), "not translated"
+
+
+def test_a_language_that_is_not_written_is_english_and_all_say_the_same_things() -> None:
+    assert said_in("xx-YY") == said_in("en")
+    for language in ("de", "es", "fr", "pt", "ja"):
+        spoken, said = said_in(f"{language}-XX")
+        assert spoken == language
+        for key, words in said_in("en")[1].items():
+            assert re.findall(r"{\w+}", said[key]) == re.findall(r"{\w+}", words) or sorted(
+                re.findall(r"{\w+}", said[key])
+            ) == sorted(re.findall(r"{\w+}", words)), (language, key)
+
+
+def test_the_editions_page_judges_the_examples_once(
+    adopted: datetime, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editions.draft(written("2026-06", "or guessed. If", "or made up. If"), at=adopted, actor="anna")
+    asked: list[str] = []
+    judged = editions.effects
+    monkeypatch.setattr(editions, "effects", lambda old, new: asked.append(new.id) or judged(old, new))
+    editions._compared.clear()
+    counsel = log_in(Role.COUNSEL)
+    for _ in range(3):
+        assert "made up." in words_of(counsel, reverse("console:editions"))
+    assert asked == ["2026-06"]
 
 
 @pytest.mark.parametrize("address", ["/policy/nothing", "/policy/nothing.json", "/policy/2026-01/changes?from=nothing"])

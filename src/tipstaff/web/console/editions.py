@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from tipstaff import wiring
 from tipstaff.editions.queries import get_edition, list_editions
 from tipstaff.policy import edition_in_force
-from tipstaff.policy.difference import Change, Effect, differences, effects, marked
+from tipstaff.policy.difference import Change, Effect, marked
 from tipstaff.procedures import editions as procedure
 from tipstaff.procedures.acceptance import count_accepted
 from tipstaff.procedures.refusals import ApproverMustBeAnother, ExamplesDoNotHold, NotAnnounced, WrongStep
@@ -50,11 +50,11 @@ def editions(request: StaffRequest) -> HttpResponse:
     otherwise: tuple[Effect, ...] = ()
     if shown is not None and shown.state is not EditionState.POSTED:
         before, after = edition_in_force(wiring.editions(), at=wiring.now()), procedure.edition_on_record(shown.id)
+        changes, otherwise = procedure.compare(before, after)
         changed = tuple(
             Marked(change=change, words=tuple(marked(change.was, change.now)) if change.was != change.now else ())
-            for change in differences(before, after)
+            for change in changes
         )
-        otherwise = effects(before, after)
     return show_console(
         request,
         "tipstaff/console/editions.html",
