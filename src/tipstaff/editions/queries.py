@@ -4,10 +4,10 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from tipstaff.words import EditionOnRecord, EditionState, FirstUse
+from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse
 
-from .models import AcceptanceRow, EditionRow
-from .rows import acceptance_of, edition_of
+from .models import AcceptanceRow, EditionRow, WorkRow
+from .rows import acceptance_of, edition_of, work_of_row
 
 
 def list_editions() -> list[EditionOnRecord]:
@@ -55,3 +55,9 @@ def customers_who_used(digest: str) -> frozenset[str]:
 def _counting() -> "QuerySet[AcceptanceRow]":
     """Without what earlier versions noted because of a report about the customer: that was no use of theirs."""
     return AcceptanceRow.objects.exclude(shown_by__startswith="R-")
+
+
+def work_of(id: str) -> EditionWork | None:
+    """What is being done on an edition, or was done last; None where nothing was asked for."""
+    row = WorkRow.objects.filter(name=id).first()
+    return work_of_row(row) if row else None

@@ -1,14 +1,15 @@
 """An edition of the policy goes its way: drafted, approved by somebody else, compiled, announced, posted, accepted."""
 
 import functools
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from tipstaff.editions import operations
-from tipstaff.editions.operations import NoSuchEdition
-from tipstaff.editions.queries import files_of, get_edition, posted_editions
+from tipstaff.editions.operations import NoSuchEdition, WrongStep
+from tipstaff.editions.queries import files_of, get_edition, posted_editions, work_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
 from tipstaff.policy import Edition, deadline, edition_in_force, read_files
@@ -16,11 +17,21 @@ from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, 
 from tipstaff.policy.examples import Mismatch, try_examples
 from tipstaff.policy.replay import differences as how
 from tipstaff.registry.queries import list_customers
-from tipstaff.words import Customer, EditionOnRecord, LetterKind, Standing
+from tipstaff.words import (
+    Customer,
+    EditionOnRecord,
+    EditionState,
+    EditionWork,
+    LetterKind,
+    Standing,
+    WorkStep,
+)
 
 from .desk import Desk
 from .letters import quoted_in
 from .replaying import PAST, replay_past
+
+log = logging.getLogger("tipstaff.worker")
 
 ANNOUNCE_CLOCK = "policy.announce"
 """The clock of an edition that says how long before it counts a change is announced."""
@@ -70,15 +81,66 @@ def approve(id: str, *, significant: bool, why: str, desk: Desk, at: datetime, a
     return operations.approve(id, significant=matters, why=why, at=at, actor=actor)
 
 
-def compile(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
-    """Try every example, judge the past anew, and note what would change; raises ExamplesDoNotHold."""
+def ask_for(id: str, *, step: WorkStep, desk: Desk, at: datetime, actor: str) -> EditionWork:
+    """Have a step carried out by the worker, so that no page waits for it; raises WrongStep, StillWorking."""
+    known = get_edition(id)
+    if known is None:
+        raise NoSuchEdition(id)
+    if known.state not in _READY[step]:
+        raise WrongStep(f"{id} is {known.state}")
+    with transaction.atomic():
+        work = operations.ask_for_work(id, step=step, at=at, actor=actor)
+        desk.enqueue("edition", id)
+        return work
+
+
+_READY = {
+    WorkStep.COMPILE: (EditionState.APPROVED, EditionState.COMPILED),
+    WorkStep.ANNOUNCE: (EditionState.COMPILED,),
+}
+
+
+def carry_out(id: str, *, desk: Desk, now: Callable[[], datetime]) -> None:
+    """Carry out the step that was asked for. Doing it again, as after a worker was killed, does nothing twice."""
+    work, known = work_of(id), get_edition(id)
+    if work is None or work.finished_at is not None or known is None:
+        return
+    trouble = ""
+    try:
+        if work.step is WorkStep.ANNOUNCE:
+            if known.announced_at is None:
+                announce(id, desk=desk, at=now(), actor=work.asked_by)
+        elif known.compiled_at is None or known.compiled_at < work.asked_at:
+            compile(
+                id, desk=desk, at=now(), actor=work.asked_by,
+                told=lambda done: operations.tell_progress(id, done=done),
+            )  # fmt: skip
+    except ExamplesDoNotHold as why:
+        trouble = f"Not every example holds: {why}"
+    except WrongStep as why:
+        trouble = f"It could not be done any more: {why}."
+    except (OperationalError, InterfaceError):
+        raise  # The database itself: it is tried again.
+    except Exception as why:
+        log.exception("edition %s: %s failed", id, work.step)
+        trouble = f"It failed: {type(why).__name__}. Nothing was changed; the log of the worker says more."
+    operations.end_work(id, trouble=trouble, at=now())
+
+
+def compile(
+    id: str, *, desk: Desk, at: datetime, actor: str, told: Callable[[int], None] = lambda done: None
+) -> EditionOnRecord:
+    """Try every example, judge the past anew, and note what would change; raises ExamplesDoNotHold. `told` hears how
+    much of the past is judged."""
     edition = edition_on_record(id)
     mismatches = try_examples(edition)
     if mismatches:
         raise ExamplesDoNotHold(mismatches)
     in_force = edition_in_force(desk.editions, at=at)
     changed, otherwise = compare(in_force, edition)
-    past = replay_past(edition, since=at - PAST, until=at, desk=desk, listed_max=50, judged_max=PAST_MAX)
+    past = replay_past(
+        edition, since=at - PAST, until=at, desk=desk, listed_max=50, judged_max=PAST_MAX, told=told
+    )  # fmt: skip
     return operations.note_compiled(
         id,
         effects={

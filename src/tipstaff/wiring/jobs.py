@@ -21,7 +21,7 @@ from tipstaff.cases.queries import untold_cases
 from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import complaint, posting, reporters, returned, sighting, suspension
+from tipstaff.procedures import complaint, editions, posting, reporters, returned, sighting, suspension
 from tipstaff.sensors.queries import unjudged
 from tipstaff.wiring import mail
 
@@ -75,6 +75,12 @@ def understand(context: JobContext, key: str) -> None:
 @app.task(name="sightings", queue="reports", lock="sightings")
 def sightings(key: str) -> None:
     sighting.judge_waiting(desk=wiring.desk(), at=wiring.now())
+
+
+@app.task(name="edition", queue="editions", retry=RetryStrategy(max_attempts=ATTEMPTS_MAX, exponential_wait=2))
+def edition(key: str) -> None:
+    """A step of an edition that somebody asked for on a page."""
+    editions.carry_out(key, desk=wiring.desk(), now=wiring.now)
 
 
 @app.task(name="letters", queue="letters", priority=SOON, lock="letters")
@@ -150,6 +156,7 @@ async def put_back_stalled(seconds: float) -> int:
 _TASKS: dict[str, Task[Any, Any, Any]] = {
     "understand": understand,
     "sightings": sightings,
+    "edition": edition,
     "letters": letters,
     "follow": follow,
     "round": look_round,

@@ -14,7 +14,7 @@ from .admission import (
 )
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, SubjectKind
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
-from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, FirstUse
+from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
 from .holders import (
     Attribution,
     AttributionReason,
@@ -131,6 +131,7 @@ __all__ = [
     "Disposition",
     "EditionOnRecord",
     "EditionState",
+    "EditionWork",
     "Ending",
     "Entry",
     "Evidence",
@@ -210,5 +211,6 @@ __all__ = [
     "Use",
     "Verdict",
     "Version",
+    "WorkStep",
     "require_aware",
 ]

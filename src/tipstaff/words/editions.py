@@ -49,6 +49,31 @@ class EditionOnRecord:
     """From when it counts; fixed by its posting."""
 
 
+class WorkStep(enum.StrEnum):
+    """A step of an edition that takes too long for a page to wait for."""
+
+    COMPILE = "compile"
+    """Its examples are tried, and the past is judged by it."""
+    ANNOUNCE = "announce"
+    """Every customer is written to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionWork:
+    """A step that somebody asked for and that a program carries out."""
+
+    edition: str
+    step: WorkStep
+    asked_by: str
+    asked_at: datetime
+    done: int
+    """So many past judgements were judged again so far."""
+    finished_at: datetime | None
+    """None while it goes on."""
+    trouble: str
+    """Why it could not be done, in a sentence; empty where it was."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstUse:
     """A customer who used a service under an edition: by that they accepted it."""

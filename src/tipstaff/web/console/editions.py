@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.editions.queries import get_edition, list_editions
+from tipstaff.editions.queries import get_edition, list_editions, work_of
 from tipstaff.policy import edition_in_force
 from tipstaff.policy.difference import Change, Effect, marked
 from tipstaff.procedures import editions as procedure
 from tipstaff.procedures.acceptance import count_accepted
-from tipstaff.procedures.refusals import ApproverMustBeAnother, ExamplesDoNotHold, NotAnnounced, WrongStep
-from tipstaff.words import EditionOnRecord, EditionState
+from tipstaff.procedures.refusals import ApproverMustBeAnother, NotAnnounced, StillWorking, WrongStep
+from tipstaff.words import EditionOnRecord, EditionState, WorkStep
 
 from ..asked import asked_text
 from ..roles import Ability, StaffRequest, may, needs
@@ -61,6 +61,7 @@ def editions(request: StaffRequest) -> HttpResponse:
         here="console:policy",
         rows=rows,
         shown=shown,
+        work=work_of(shown.id) if shown is not None else None,
         changed=changed,
         otherwise=otherwise,
         may_approve=may(request.user, Ability.APPROVE_POLICY),
@@ -86,9 +87,7 @@ def step(request: StaffRequest, id: str, action: str) -> HttpResponse:
         raise Http404(id)
     try:
         messages.success(request, take(request, id))
-    except ExamplesDoNotHold as why:
-        messages.error(request, f"Not every example holds: {why}")
-    except (ApproverMustBeAnother, NotAnnounced, WrongStep) as why:
+    except (ApproverMustBeAnother, NotAnnounced, StillWorking, WrongStep) as why:
         messages.error(request, str(type(why).__doc__))
     return HttpResponseRedirect(f"{reverse('console:editions')}?edition={id}")
 
@@ -102,16 +101,17 @@ def _approve(request: StaffRequest, id: str) -> str:
 
 
 def _compile(request: StaffRequest, id: str) -> str:
-    done = procedure.compile(id, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-    return (
-        f"{done.effects['examples']} examples hold; {done.effects['past_judged_otherwise']} of "
-        f"{done.effects['past_judged']} past reports would be judged otherwise."
-    )
+    _ask_for(request, id, WorkStep.COMPILE)
+    return "Its examples are tried and the past is judged by it; this page shows how far it is."
 
 
 def _announce(request: StaffRequest, id: str) -> str:
-    procedure.announce(id, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-    return f"Edition {id} is announced; the letters are on their way."
+    _ask_for(request, id, WorkStep.ANNOUNCE)
+    return "Letters to every customer are being written; this page shows when they are."
+
+
+def _ask_for(request: StaffRequest, id: str, step: WorkStep) -> None:
+    procedure.ask_for(id, step=step, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
 
 
 def _post(request: StaffRequest, id: str) -> str:
