@@ -69,6 +69,7 @@ _GROUPS = (
     ("tipstaff.cli.policy", "policy", "Editions of the policy."),
     ("tipstaff.cli.letters", "letters", "Letters: what was written, and how it goes out."),
     ("tipstaff.cli.profiles", "profiles", "Readers of known reporters, as data."),
+    ("tipstaff.cli.sightings", "sightings", "What your own sensors measured."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
 )
 

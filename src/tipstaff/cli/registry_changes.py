@@ -338,13 +338,13 @@ def accept(
 ) -> None:
     """Note that a customer accepted an edition of the policy."""
     from tipstaff import wiring
-    from tipstaff.procedures import registering
+    from tipstaff.procedures.acceptance import accept_by_contract
     from tipstaff.words import Acceptance
 
     if edition not in (known := sorted({one.id for one in wiring.editions()})):
         raise typer.BadParameter(f"There is no edition {edition!r} of the policy in use; there is {', '.join(known)}.")
     who = by()
-    registering.accept_policy(
+    accept_by_contract(
         Acceptance(
             customer=customer, contract=contract, edition=edition, accepted_at=instant(at) or who["at"],
             accepted_by=accepted_by,

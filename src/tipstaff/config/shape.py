@@ -113,6 +113,14 @@ class ReportsIn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SightingsIn:
+    """What your own sensors hand in."""
+
+    tokens_file: Path | None = None
+    """A file with a line `name token` for each sensor that may hand in over `/api/sightings/in`; none may without."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrustIn:
     """How far reports are believed."""
 
@@ -196,6 +204,7 @@ class Config:
     mail_in: MailIn = field(default_factory=MailIn)
     mail_out: MailOut = field(default_factory=MailOut)
     reports_in: ReportsIn = field(default_factory=ReportsIn)
+    sightings_in: SightingsIn = field(default_factory=SightingsIn)
     trust: TrustIn = field(default_factory=TrustIn)
     demo: Demo = field(default_factory=Demo)
     devices: tuple[DeviceConfig, ...] = ()

@@ -2,7 +2,14 @@
 
 from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.rules import AlreadyExtended, IllegalMove
-from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NoSuchEdition, NotAnnounced, WrongStep
+from tipstaff.editions.operations import (
+    ApproverMustBeAnother,
+    NameTaken,
+    NoSuchEdition,
+    NotAnnounced,
+    StillWorking,
+    WrongStep,
+)
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, NotStillStopped
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
@@ -41,5 +48,6 @@ __all__ = [
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",
+    "StillWorking",
     "WrongStep",
 ]

@@ -29,6 +29,7 @@ from tipstaff.words import (
     Standing,
 )
 
+from .acceptance import accept_by_contract
 from .admission import vet_changed, vet_customer
 
 REFUSED = (
@@ -63,10 +64,6 @@ def save_service(service: Service, *, at: datetime, actor: str) -> None:
 def set_standing(customer: str, standing: Standing, *, since: datetime, why: str, at: datetime, actor: str) -> None:
     """A contract runs, rests or has ended."""
     registry.set_standing(customer, standing, since=since, why=why, at=at, actor=actor)
-
-
-def accept_policy(acceptance: Acceptance, *, at: datetime, actor: str) -> None:
-    registry.accept_policy(acceptance, at=at, actor=actor)
 
 
 def hold(holding: Holding, *, at: datetime, actor: str) -> int:
@@ -196,7 +193,7 @@ def _carry_out(event: crm.Event, *, at: datetime) -> dict[str, Any]:
             elif isinstance(value, Service):
                 kept += registry.add_service(value, **by)
             elif isinstance(value, Acceptance):
-                registry.accept_policy(value, **by)
+                accept_by_contract(value, **by)
         if event.standing is not None:
             customer, standing, since, why = event.standing
             kept += registry.set_standing(customer, standing, since=since, why=why, **by)

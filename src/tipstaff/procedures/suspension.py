@@ -25,11 +25,12 @@ from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
 from tipstaff.registry.queries import accounts_on, get_customer
 from tipstaff.words import (
-    Allegation,
+    LIFTED_WHEN,
     Candidate,
     Case,
     CaseOutcome,
     CaseState,
+    Conduct,
     LetterKind,
     Measure,
     MeasureState,
@@ -42,6 +43,7 @@ from tipstaff.words import (
 
 from .answer_clock import answer_due
 from .desk import Desk
+from .judging import matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
 from .trust import was_flooded
 from .weighing import weigh_for
@@ -217,7 +219,7 @@ def _was_lifted(measure: Measure) -> bool:
     return measure.in_force_at is not None and measure.lifted_at is not None
 
 
-def what_would_follow(case: Case, allegation: Allegation, *, desk: Desk, at: datetime) -> Candidate | None:
+def what_would_follow(case: Case, allegation: Conduct, *, desk: Desk, at: datetime) -> Candidate | None:
     """The measure that silence would lead to by the clock alone, as things stand; None where a person would decide."""
     chosen = [c for c in weigh_case(case, allegation, desk=desk, at=at) if c.chosen]
     if not chosen or any(c.others_hit for c in chosen) or _decider(case, chosen, desk=desk) is not None:
@@ -293,7 +295,7 @@ def _plan(
         candidates=candidates,
         chosen=chosen,
         until=until,
-        lifted_when="It is lifted as soon as the cause is reported fixed, or when the case is closed.",
+        lifted_when=LIFTED_WHEN,
         notice=notice,
         urgency=urgency,
         at=at,
@@ -301,20 +303,19 @@ def _plan(
     )
 
 
-def told_resources(case: Case) -> list[tuple[Allegation, str | None]]:
-    """One allegation for each address, URL or name complained about, with the letter that named it, if one did."""
+def told_resources(case: Case) -> list[tuple[Conduct, str | None]]:
+    """One allegation or sighting for each address, URL or name of the case, with the letter that named it, if any."""
     told = told_incidents(case.key)
-    seen: dict[str, tuple[Allegation, str | None]] = {}
-    for report in reports_of_case(case.key):
-        for incident in report.incidents:
-            offender = incident.allegation.offender
-            if offender not in seen or seen[offender][1] is None:
-                seen[offender] = (incident.allegation, told.get(incident.key))
+    seen: dict[str, tuple[Conduct, str | None]] = {}
+    for matter in matters_of_case(case.key):
+        offender = matter.conduct.offender
+        if offender not in seen or seen[offender][1] is None:
+            seen[offender] = (matter.conduct, told.get(matter.key))
     return list(seen.values())
 
 
 def weigh_case(
-    case: Case, allegation: Allegation, *, desk: Desk, at: datetime, lasts: timedelta | None = None
+    case: Case, allegation: Conduct, *, desk: Desk, at: datetime, lasts: timedelta | None = None
 ) -> tuple[Candidate, ...]:
     """The candidates for one thing complained about, with what each would hit now."""
     return weigh_for(

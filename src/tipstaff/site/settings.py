@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "tipstaff.attribution",
     "tipstaff.editions",
     "tipstaff.intake",
+    "tipstaff.sensors",
     "tipstaff.cases",
     "tipstaff.notices",
     "tipstaff.enforcement",

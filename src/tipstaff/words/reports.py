@@ -66,6 +66,8 @@ class Channel(enum.StrEnum):
     """Fetched from a mailbox at a mail server."""
     FEED = "feed"
     """Fetched from a feed on a schedule."""
+    SENSOR = "sensor"
+    """Handed in by a sensor of the operator's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,3 +279,8 @@ class Incident:
     outcome: ReportOutcome
     reason: str
     case: str | None
+
+    @property
+    def conduct(self) -> Allegation:
+        """What is judged."""
+        return self.allegation

@@ -14,8 +14,10 @@ from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
+from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.registry import queries as registry
+from tipstaff.sensors import queries as sensors
 from tipstaff.words import (
     Admission,
     AdmissionState,
@@ -32,6 +34,7 @@ from tipstaff.words import (
     LetterKind,
     LetterState,
     Measure,
+    Measured,
     MeasureState,
     Note,
     Report,
@@ -327,6 +330,8 @@ class CasePage:
     reasons: tuple[Reasons, ...]
     """Why each incident was judged so, as the record says it to a court."""
     others: list[Case]
+    measured: list[Measured]
+    """What we measured ourselves."""
     has_written: bool
     """Whether the customer has answered, by the link or by mail."""
 
@@ -395,7 +400,8 @@ def case_page(key: str) -> CasePage | None:
         edition=edition,
         attribution=attribution_in(entries),
         weighed=weighed_in(entries),
-        reasons=reasons_for_court([i for r in reports for i in r.incidents if i.case == key], desk=wiring.desk()),
+        reasons=reasons_for_court([m for m in matters_of_case(key) if m.case == key], desk=wiring.desk()),
+        measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
         waits_for=_with_why([case])[0][1] if case.state is CaseState.WAITING_PERSON else "",
         has_written=bool(case.answer) or any(e.what == "letter.replied" for e in entries),

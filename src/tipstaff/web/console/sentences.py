@@ -65,6 +65,7 @@ _MINOR = frozenset(
         "case.measure_planned",
         "case.measure_in_force",
         "evidence.seen_again",
+        "sighting.decided",
         "shadow.disagreed",
     }
 )
@@ -112,12 +113,20 @@ def _about(prefix: str, entry: Entry) -> str:
 
 
 def _joined(entry: Entry) -> str:
+    if sighting := _about("S-", entry):
+        return f"{sighting}: our own measurement is about the same thing."
     return f"{_about('R-', entry)} is about the same thing and keeps its own outcome."
+
+
+def _agrees(entry: Entry) -> str:
+    reports = ", ".join(key for key in entry.about if key.startswith("R-"))
+    return f"{_about('S-', entry)} saw the same as {reports}."
 
 
 def _received(entry: Entry) -> str:
     digest = next((key for key in entry.about if len(key) == 64), "")
     channel, size = _get(entry, "channel").upper() or "mail", _get(entry, "size")
+    channel = "a sensor of ours" if channel == "SENSOR" else channel
     octets = f", {size} octets" if size else ""
     return f"By {channel}{octets}; stored as {digest[:12]}… before anything read it."
 
@@ -255,6 +264,9 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "edition.drafted": ("Edition drafted", "grey", _plain),
         "edition.posted": ("Edition posted", "green", _plain),
         "edition.withdrawn": ("Edition withdrawn", "amber", _plain),
+        "incident.corroborated": ("Our own measurement agrees", "blue", _agrees),
+        "sightings.taken": ("Sightings taken in", "blue", _plain),
+        "sighting.failed": ("A sighting could not be judged", "red", _says("why")),
         "finding.unassigned_use": ("Used, but assigned to nobody", "amber", _plain),
         "identities.read": ("Names of identities read", "violet", _plain),
         "flows.merged": ("Files of flows merged", "grey", _plain),
@@ -264,9 +276,9 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "list.loaded": ("List loaded", "grey", _plain),
         "report.authenticated": ("Sender checked", "grey", _plain),
         "report.reader_failed": ("A reader failed at it", "amber", _plain),
-        "evidence.stored": ("Complaint received", "blue", _received),
+        "evidence.stored": ("Evidence received", "blue", _received),
         "case.opened": ("Policy matched, case opened", "blue", _opened),
-        "case.joined": ("Another report joined", "grey", _joined),
+        "case.joined": ("More of the same joined", "grey", _joined),
         "case.notified": ("Customer told", "blue", _due),
         "case.extended": ("More time given", "blue", _due),
         "case.answered": ("Customer answered", "green", _answered),

@@ -46,7 +46,8 @@ from tipstaff.procedures.refusals import (
     StaleCase,
 )
 from tipstaff.registry import queries as registry
-from tipstaff.words import SEALED_TYPES, XARF_TYPES, Ground, MeasureState, ReportOutcome
+from tipstaff.sensors import queries as sensors
+from tipstaff.words import SEALED_TYPES, XARF_TYPES, Disposition, Ground, MeasureState, ReportOutcome
 
 from ..asked import asked_text
 from ..pages import show_page
@@ -200,6 +201,26 @@ def reports(request: StaffRequest) -> HttpResponse:
         reports=intake.list_reports(outcome=outcome, search=find, limit=200),
         outcome=outcome,
         outcomes=[(o, counts[o]) for o in ReportOutcome if counts.get(o)],
+        total=sum(counts.values()),
+        find=find,
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def sightings(request: StaffRequest) -> HttpResponse:
+    """What our own sensors measured, newest first, and what became of it."""
+    became = next((d for d in Disposition if d.value == request.GET.get("became")), None)
+    find = asked_text(request.GET, "find")
+    counts = sensors.count_by_disposition()
+    return _console(
+        request,
+        "tipstaff/console/sightings.html",
+        here="console:reports",
+        sightings=sensors.list_measured(dispositions=(became,) if became else (), search=find, limit=200),
+        became=became,
+        dispositions=[(d, counts[d]) for d in Disposition if counts.get(d)],
+        unjudged=counts.get(None, 0),
         total=sum(counts.values()),
         find=find,
     )
