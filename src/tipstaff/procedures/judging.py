@@ -1,24 +1,26 @@
-"""An allegation with its holder and the verdict on it, and how the record says so."""
+"""What was alleged or measured is attributed at its time and judged; the question and the answer go on record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tipstaff.cases.queries import strikes_of
-from tipstaff.ledger.operations import Step
+from tipstaff.intake.queries import reports_of_case
+from tipstaff.ledger.operations import Step, record_all
 from tipstaff.policy import Clause, Edition, edition_in_force, judge
 from tipstaff.policy.past import keep_question
 from tipstaff.policy.replay import treatment_digest, treatment_of
 from tipstaff.policy.strikes import count as count_strikes
+from tipstaff.sensors.queries import measured_of_case
 from tipstaff.words import (
     Allegation,
     Attribution,
     AttributionReason,
+    Conduct,
     Customer,
     Disposition,
-    Grade,
     History,
-    Incident,
+    Matter,
     Reason,
     Report,
     ReportOutcome,
@@ -30,44 +32,61 @@ from tipstaff.words import (
 )
 
 from .desk import Desk
-from .offender import who_did_it
-from .trust import Belief
+from .shadow import ask_in_the_shadow
+
+
+def matters_of_case(case: str, *, reports: Sequence[Report] | None = None) -> list[Matter]:
+    """Everything that a case is about: the incidents of its reports, then what we measured ourselves. `reports` are
+    the case's, where they were read already."""
+    reports = reports_of_case(case) if reports is None else reports
+    reported = (incident for report in reports for incident in report.incidents)
+    return [*reported, *measured_of_case(case)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weighed:
-    """An allegation with its holder and the verdict on it."""
+    """Something alleged or measured with its holder and the verdict on it."""
 
+    conduct: Conduct
     attribution: Attribution
     verdict: Verdict
     edition: Edition
     history: History
-    trust: Trust
+    trust: Trust | None
+    """None for what we measured: nobody has to be believed."""
+    received_at: datetime
 
 
-def weigh_allegation(
-    allegation: Allegation, *, received_at: datetime, desk: Desk, at: datetime, belief: Belief | None = None
+def weigh(
+    conduct: Conduct,
+    *,
+    attribution: Attribution,
+    edition: Edition,
+    trust: Trust | None,
+    received_at: datetime,
+    at: datetime,
+    history: History | None = None,
 ) -> Weighed:
-    """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
-    attribution = who_did_it(allegation, received_at=received_at)
-    trust = belief.trust(allegation, customer=attribution.customer) if belief is not None else Trust()
-    happened_at = allegation.moment.at if allegation.moment is not None else received_at
-    edition = edition_at(desk.editions, happened_at, received_at)
-    history = history_of(allegation, attribution, edition=edition, at=at)
+    """What the policy says of it: reads only, decides nothing. `history` is the holder's, where it is known already."""
+    if history is None:
+        history = history_of(conduct, attribution, edition=edition, at=at)
     verdict = judge(
-        allegation,
+        conduct,
         attribution=attribution,
         history=history,
         edition=edition,
         received_at=received_at,
-        cited=allegation.cited,
+        cited=_cited(conduct),
         trust=trust,
     )
-    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
+    return Weighed(
+        conduct=conduct, attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust,
+        received_at=received_at,
+    )  # fmt: skip
 
 
 def history_of(
-    allegation: Allegation,
+    conduct: Conduct,
     attribution: Attribution,
     *,
     edition: Edition,
@@ -75,7 +94,7 @@ def history_of(
     strikes: Sequence[Strike] | None = None,
 ) -> History:
     """The holder's strikes that count under `edition`. `strikes` are all that may, where they were looked up."""
-    clause = clause_of(edition, allegation)
+    clause = clause_of(edition, conduct)
     if clause is None or attribution.customer is None:
         return History()
     lifetime = edition.repeats_of(clause.group).lifetime
@@ -84,77 +103,47 @@ def history_of(
     return History(cases_before=count_strikes(strikes, group=clause.group, at=at, lifetime=lifetime))
 
 
-def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:
-    """The clause that a person named, else the one to which the type leads; None when neither is in the edition.
+def clause_of(edition: Edition, conduct: Conduct) -> Clause | None:
+    """The clause that a person named, else the one to which it leads; None when neither is in the edition.
 
     A clause that a person named in today's edition may not stand in the one that was in force then: nobody is held to
     words that were not.
     """
-    return edition.clause_for(allegation) if allegation.cited is None else edition.clause_named(allegation.cited)
+    cited = _cited(conduct)
+    return edition.clause_of(conduct) if cited is None else edition.clause_named(cited)
 
 
-def edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:
+def edition_at(editions: tuple[Edition, ...], *, conduct: Conduct, received_at: datetime) -> Edition:
     """The edition in force when the conduct happened; before the first one, today's, whose judge says so."""
+    happened_at = conduct.moment.at if conduct.moment is not None else received_at
     in_force = [e for e in editions if e.effective_at <= happened_at]
     return max(in_force, key=lambda e: e.effective_at) if in_force else edition_in_force(editions, at=received_at)
 
 
-def outcome_without_case(weighed: Weighed) -> tuple[ReportOutcome, str] | None:
-    """What becomes of an incident that belongs into no case, and why; None for one that does."""
-    verdict, attribution = weighed.verdict, weighed.attribution
-    match verdict.disposition:
-        case Disposition.NOT_OURS:
-            return ReportOutcome.NOT_OURS, verdict.reason
-        case Disposition.TOO_OLD:
-            return ReportOutcome.TOO_OLD, verdict.reason
-        case Disposition.ASK_COMPLAINANT:
-            ahead = verdict.reason is Reason.TIME_AHEAD
-            return ReportOutcome.NEEDS_DETAIL, verdict.reason if ahead else attribution.reason
-        case Disposition.UNASSIGNED:
-            return ReportOutcome.WITH_A_PERSON, verdict.reason
-    if verdict.clause is None or attribution.customer is None or verdict.reason is Reason.READER_UNSURE:
-        return ReportOutcome.WITH_A_PERSON, verdict.reason
-    return None
+def _cited(conduct: Conduct) -> str | None:
+    return conduct.cited if isinstance(conduct, Allegation) else None
 
 
-def as_reachable(verdict: Verdict, customer: Customer) -> Verdict:
-    """The verdict; a person decides where it opens a case against somebody who cannot be written to."""
-    gone = customer.standing is Standing.TERMINATED
-    if verdict.disposition is not Disposition.OPEN_CASE or (customer.representative is not None and not gone):
-        return verdict
-    reason = Reason.CUSTOMER_GONE if gone else Reason.NO_REPRESENTATIVE
-    return replace(verdict, disposition=Disposition.PERSON, reason=reason)
+def record_judgement(weighed: Weighed, *, about: tuple[str, ...], desk: Desk, at: datetime, **detail: object) -> None:
+    """Put on record what was asked and answered, what the edition in the shadow would have said, and whether somebody
+    uses what nobody was given. `about` names the incident or sighting first."""
+    steps = [judged_entry(weighed, about=about, desk=desk, **detail), *unassigned_use(weighed, about=about[:2])]
+    record_all(steps, at=at, actor="worker")
+    if desk.shadow is not None:
+        ask_in_the_shadow(
+            desk.shadow, weighed.conduct, about=about[:2], attribution=weighed.attribution,
+            applied=weighed.edition, verdict=weighed.verdict, trust=weighed.trust, received_at=weighed.received_at,
+            history_under=lambda edition: history_of(weighed.conduct, weighed.attribution, edition=edition, at=at),
+            at=at, actor="worker",
+        )  # fmt: skip
 
 
-def used_at(incident: Incident, weighed: Weighed) -> datetime | None:
-    """When it shows that the customer used their service: what was done over it does, whoever is to blame."""
-    moment = incident.allegation.moment
-    return moment.at if weighed.attribution.grade is Grade.CONFIRMED and moment is not None else None
-
-
-def unassigned_use(incident: Incident, report: Report, weighed: Weighed) -> list[Step]:
-    """An entry where somebody uses what nobody was given, or what our sources give to two: an engineer's matter."""
-    attribution = weighed.attribution
-    if Use.FINDING not in attribution.grade.allows and attribution.reason is not AttributionReason.UNASSIGNED:
-        return []
-    detail = {
-        "address": incident.allegation.offender,
-        "reason": attribution.reason,
-        "window": [attribution.earliest, attribution.latest],
-    }
-    return [("finding.unassigned_use", [incident.key, report.key], detail)]
-
-
-def judged_entry(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk) -> Step:
+def judged_entry(weighed: Weighed, *, about: tuple[str, ...], desk: Desk, **detail: object) -> Step:
     """How the record says what was judged, and on what."""
-    attribution, verdict, trust = weighed.attribution, weighed.verdict, weighed.trust
-    about = [incident.key, report.key, report.evidence, *([desk.shadow.key] if desk.shadow else [])]
-    return "incident.judged", about, {
-        "grade": attribution.grade,
-        "attribution": attribution.reason,
-        "customer": attribution.customer,
-        "service": attribution.service,
-        "downstream": attribution.downstream,
+    verdict, attribution, conduct = weighed.verdict, weighed.attribution, weighed.conduct
+    return "incident.judged", [*about, *([desk.shadow.key] if desk.shadow else [])], {
+        "grade": attribution.grade, "attribution": attribution.reason, "customer": attribution.customer,
+        "service": attribution.service, "downstream": attribution.downstream,
         "window": [attribution.earliest, attribution.latest],
         "proof": [
             {
@@ -179,19 +168,73 @@ def judged_entry(incident: Incident, report: Report, weighed: Weighed, *, desk: 
             }
             for b in attribution.bindings
         ],
-        "clause": verdict.clause,
-        "edition": verdict.edition,
-        "edition_digest": weighed.edition.digest,
-        "disposition": verdict.disposition,
-        "reason": verdict.reason,
-        "explanation": verdict.explanation,
+        "clause": verdict.clause, "edition": verdict.edition, "edition_digest": weighed.edition.digest,
+        "disposition": verdict.disposition, "reason": verdict.reason, "explanation": verdict.explanation,
         "basis": {basis.fact: basis.value for basis in verdict.basis},
         "asked": keep_question(
-            incident.allegation, history=weighed.history, received_at=report.received_at, trust=trust
+            conduct, history=weighed.history, received_at=weighed.received_at, trust=weighed.trust
         ),
         "verdict": treatment_digest(treatment_of(verdict)),
+        **detail,
+    }  # fmt: skip
+
+
+def trust_in_words(trust: Trust | None) -> dict[str, object]:
+    """How the record says how far whoever complained was believed."""
+    trust = trust or Trust()
+    return {
         "evidence": trust.evidence,
         "authenticated": trust.authenticated,
         "flooding": trust.flooding,
         "reporter": [trust.reporter_upheld, trust.reporter_overturned],
-    }  # fmt: skip
+    }
+
+
+def unassigned_use(weighed: Weighed, *, about: tuple[str, ...]) -> list[Step]:
+    """An entry where somebody uses what nobody was given, or what our sources give to two: an engineer's matter, not a
+    customer's."""
+    attribution = weighed.attribution
+    if nothing_follows(weighed.verdict):
+        return []
+    if Use.FINDING not in attribution.grade.allows and attribution.reason is not AttributionReason.UNASSIGNED:
+        return []
+    detail = {
+        "address": weighed.conduct.offender,
+        "reason": attribution.reason,
+        "window": [attribution.earliest, attribution.latest],
+    }
+    return [("finding.unassigned_use", list(about), detail)]
+
+
+def outcome_without_case(weighed: Weighed) -> tuple[ReportOutcome, str] | None:
+    """What becomes of an incident that belongs into no case, and why; None for one that does."""
+    verdict, attribution = weighed.verdict, weighed.attribution
+    match verdict.disposition:
+        case Disposition.NOT_OURS:
+            return ReportOutcome.NOT_OURS, verdict.reason
+        case Disposition.TOO_OLD:
+            return ReportOutcome.TOO_OLD, verdict.reason
+        case Disposition.ASK_COMPLAINANT:
+            ahead = verdict.reason is Reason.TIME_AHEAD
+            return ReportOutcome.NEEDS_DETAIL, verdict.reason if ahead else attribution.reason
+        case Disposition.UNASSIGNED:
+            return ReportOutcome.WITH_A_PERSON, verdict.reason
+        case Disposition.NOTHING:
+            raise AssertionError("whoever complained can be asked")
+    if verdict.clause is None or attribution.customer is None or verdict.reason is Reason.READER_UNSURE:
+        return ReportOutcome.WITH_A_PERSON, verdict.reason
+    return None
+
+
+def as_reachable(verdict: Verdict, customer: Customer) -> Verdict:
+    """The verdict; a person decides where it opens a case against somebody who cannot be written to."""
+    gone = customer.standing is Standing.TERMINATED
+    if verdict.disposition is not Disposition.OPEN_CASE or (customer.representative is not None and not gone):
+        return verdict
+    reason = Reason.CUSTOMER_GONE if gone else Reason.NO_REPRESENTATIVE
+    return replace(verdict, disposition=Disposition.PERSON, reason=reason)
+
+
+def nothing_follows(verdict: Verdict) -> bool:
+    """Whether what was measured does not even amount to what a clause asks for."""
+    return verdict.disposition is Disposition.NOTHING and verdict.reason is Reason.BELOW_THRESHOLD

@@ -11,19 +11,18 @@ from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
 from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
 from tipstaff.notices.compose import language_for
-from tipstaff.notices.letters import FALLBACK
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
 from tipstaff.policy import Edition
 from tipstaff.words import (
-    Allegation,
     AttributionReason,
     Case,
+    Conduct,
     Customer,
     Entry,
-    Incident,
     LetterKind,
     LetterState,
+    Matter,
     Measure,
     Missing,
     Reason,
@@ -34,6 +33,7 @@ from tipstaff.words import (
 
 from .answer_clock import answer_due
 from .desk import Desk
+from .judging import matters_of_case
 from .reasons import INCIDENTS_MAX, reasons_for_customer
 
 ANSWER_SHARE_WITHIN = timedelta(days=5)
@@ -117,7 +117,7 @@ def tell_complainant(
         missing=_missing(report),
         expect_by=at + ANSWER_SHARE_WITHIN,
         outcome=report.outcome,
-        look_back_days=max(e.look_back.days for e in desk.editions),
+        look_back_days=_look_back_days(report, desk=desk),
     )
     key = queue_letter(
         kind,
@@ -133,6 +133,13 @@ def tell_complainant(
     )
     desk.enqueue("letters", "all")
     return key
+
+
+def _look_back_days(report: Report, *, desk: Desk) -> int | None:
+    """How far back anything is looked into, where that is why this report is not."""
+    if report.outcome_reason != Reason.BEYOND_LOOK_BACK:
+        return None
+    return max(e.look_back.days for e in desk.editions)
 
 
 def warned_by(case: str) -> str | None:
@@ -177,10 +184,10 @@ def _customer_facts(
     assert representative is not None, "checked by the caller"
     edition = edition_named(desk, case.edition)
     wording = edition.wording(case.clause, language=representative.language)
-    incidents = [i for r in reports for i in r.incidents if only is None or i.key in only]
-    allegations = [i.allegation for i in incidents]
+    incidents = [m for m in matters_of_case(case.key, reports=reports) if only is None or m.key in only]
+    allegations = [m.conduct for m in incidents]
     read = incidents if len(incidents) <= INCIDENTS_MAX else incidents[:HELD_LOOKED_AT]
-    judged = latest_about([i.key for i in read], what=["incident.judged"])
+    judged = latest_about([m.key for m in read], what=["incident.judged"])
     places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
@@ -193,7 +200,7 @@ def _customer_facts(
         "representative": representative.name,
         "timezone": representative.timezone,
         "reports": tuple(r.key for r in reports),
-        "report_count": max(1, len(reports)),
+        "report_count": len(reports),
         "first_seen": moments[0] if moments else None,
         "last_seen": moments[-1] if moments else None,
         "type": case.type,
@@ -207,6 +214,7 @@ def _customer_facts(
         "clause_text": wording.text,
         "edition": case.edition,
         "what_to_do": wording.steps_for(case.type),
+        "quoted_in": quoted_in(edition, language=representative.language),
         "answer_by": _answer_by(case, fresh=only is not None, desk=desk, at=at),
         "measure": measure,
         "source_kind": _source_kind(reports),
@@ -214,7 +222,7 @@ def _customer_facts(
         "case_outcome": case.outcome,
     }
     if first is not None:
-        hide = hidden_from_customer(reports)
+        hide = hidden_from_customer(reports) | {c.target for c in allegations if c.target and len(c.target) >= 3}
         facts |= {
             "port": first.source_port,
             "protocol": first.protocol or "",
@@ -225,19 +233,20 @@ def _customer_facts(
 
 
 def _reasons(
-    kind: LetterKind,
-    case: Case,
-    incidents: list[Incident],
-    judged: Mapping[str, Entry],
-    *,
-    language: str,
-    desk: Desk,
+    kind: LetterKind, case: Case, incidents: list[Matter], judged: Mapping[str, Entry], *, language: str, desk: Desk
 ) -> tuple[str, ...]:
-    """Why it was decided so, for the letter that says it. The sentences are English; where a letter is written in
-    another language, the case's one sentence stands."""
-    if kind is not LetterKind.NOTICE or language_for(kind, wanted=language) != FALLBACK:
+    """Why it was decided so, for the letter that says it, in the language that the letter is written in."""
+    if kind is not LetterKind.NOTICE:
         return ()
-    return reasons_for_customer(case, incidents=incidents, desk=desk, judged=judged)
+    written_in = language_for(kind, wanted=language)
+    return reasons_for_customer(case, incidents=incidents, desk=desk, judged=judged, language=written_in)
+
+
+def quoted_in(edition: Edition, *, language: str) -> str:
+    """The language in which a letter in `language` quotes the policy: its own where it is translated, else the binding
+    one."""
+    said = edition.said_in(language)
+    return (said.locale if said is not None else edition.locale).partition("-")[0].lower()
 
 
 def _held(case: Case, judged: list[Entry]) -> tuple[Held, ...]:
@@ -278,7 +287,9 @@ _KINDS = {
 
 
 def _source_kind(reports: list[Report]) -> SourceKind:
-    """The kind of reporter, where all reports are of one kind; never which one."""
+    """The kind of reporter, where all reports are of one kind; never which one. Without any, we measured it."""
+    if not reports:
+        return SourceKind.OWN_SENSOR
     kinds = {_KINDS.get(r.reading.parser, SourceKind.UNKNOWN) for r in reports if r.reading is not None}
     return kinds.pop() if len(kinds) == 1 else SourceKind.UNKNOWN
 
@@ -296,7 +307,7 @@ def hidden_from_customer(reports: list[Report]) -> frozenset[str]:
     return frozenset(h for h in hide if len(h) >= 3)
 
 
-def _kept(allegation: Allegation) -> frozenset[str]:
+def _kept(allegation: Conduct) -> frozenset[str]:
     """The customer's own address and item stay legible: they are what the letter is about."""
     return frozenset(filter(None, (str(allegation.source or ""), allegation.url, allegation.domain)))
 

@@ -7,6 +7,7 @@ Locks are taken in the order of all procedures: cases before reports, cases in t
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,12 +18,23 @@ from tipstaff.cases.queries import strikes_of_all
 from tipstaff.intake.operations import DecidedMeanwhile, Settled, settle_incidents, split_incident_key
 from tipstaff.intake.queries import SAME_EVENT_WITHIN, Telling, places_of, told_elsewhere, undecided
 from tipstaff.ledger.operations import Step, record_all
-from tipstaff.policy import Edition, judge
+from tipstaff.policy import Edition
 from tipstaff.registry.queries import get_customers
-from tipstaff.words import Allegation, Attribution, Disposition, History, Incident, Report, ReportOutcome, Strike
+from tipstaff.sensors.queries import measured_of_any
+from tipstaff.words import (
+    Allegation,
+    Attribution,
+    Disposition,
+    EvidenceGrade,
+    History,
+    Incident,
+    Report,
+    ReportOutcome,
+    Strike,
+)
 
+from .corroboration import seen_by_us
 from .desk import Desk
-from .editions import note_use
 from .judging import (
     Weighed,
     as_reachable,
@@ -31,8 +43,9 @@ from .judging import (
     history_of,
     judged_entry,
     outcome_without_case,
+    trust_in_words,
     unassigned_use,
-    used_at,
+    weigh,
 )
 from .offender import who_did_them
 from .shadow import ask_in_the_shadow
@@ -107,8 +120,9 @@ class Lots:
         weighed = self._weigh([i.allegation for i in incidents], at=at)
         steps: list[Step] = []
         for incident, each in zip(incidents, weighed, strict=True):
-            steps.append(judged_entry(incident, report, each, desk=desk))
-            steps += unassigned_use(incident, report, each)
+            about, trusted = (incident.key, report.key, report.evidence), trust_in_words(each.trust)
+            steps.append(judged_entry(each, about=about, desk=desk, **trusted))
+            steps += unassigned_use(each, about=about[:2])
         record_all(steps, at=at, actor="worker")
         if desk.shadow is not None:
             for incident, each in zip(incidents, weighed, strict=True):
@@ -125,21 +139,23 @@ class Lots:
         received_at, editions = self._report.received_at, self._desk.editions
         attributions = who_did_them(allegations, received_at=received_at)
         self._belief.look_at({a.customer for a in attributions if a.customer is not None})
-        happened_at = [a.moment.at if a.moment is not None else received_at for a in allegations]
-        applied = [edition_at(editions, at_, received_at) for at_ in happened_at]
+        applied = [edition_at(editions, conduct=a, received_at=received_at) for a in allegations]
+        named = zip(allegations, attributions, strict=True)
+        measured = measured_of_any({a.source for a, who in named if a.source is not None and who.customer is not None})
         self._histories.clear()
         self._strikes = strikes_of_all({a.customer for a in attributions if a.customer}, since=at - self._longest)
         weighed = []
         for allegation, attribution, edition in zip(allegations, attributions, applied, strict=True):
             trust = self._belief.trust(allegation, customer=attribution.customer)
-            history = self._history(allegation, attribution, edition=edition, at=at)
-            verdict = judge(
-                allegation, attribution=attribution, history=history, edition=edition, received_at=received_at,
-                cited=allegation.cited, trust=trust,
-            )  # fmt: skip
+            customer = attribution.customer
+            if allegation.source in measured and seen_by_us(allegation, customer=customer, edition=edition):
+                trust = replace(trust, evidence=EvidenceGrade.CORROBORATED)
             weighed.append(
-                Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
-            )
+                weigh(
+                    allegation, attribution=attribution, edition=edition, trust=trust, received_at=received_at, at=at,
+                    history=self._history(allegation, attribution, edition=edition, at=at),
+                )
+            )  # fmt: skip
         return weighed
 
     def _history(self, allegation: Allegation, attribution: Attribution, *, edition: Edition, at: datetime) -> History:
@@ -202,20 +218,11 @@ class Lots:
             )
         joined = join_or_open_all(list(joining.values()), evidence=self._report.evidence, at=at, actor="worker")
         settled: dict[str, Settled] = {}
-        opened_by: list[int] = []
         for (place, into), (case, opened) in zip(joining.items(), joined, strict=True):
             incident = incidents[place]
             to_person = into.verdict.disposition is Disposition.PERSON
             outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
             settled[incident.key] = Settled(_n(incident), outcome, into.verdict.reason if opened else "JOINED", case)
-            opened_by += [place] if opened else []
-        # In the order of customers, so that two reports cannot lock each other out.
-        for place in sorted(opened_by, key=lambda p: joining[p].customer):
-            at_use = used_at(incidents[place], weighed[place])
-            if at_use is not None:
-                note_use(
-                    joining[place].customer, edition=weighed[place].edition, shown_by=incidents[place].key, at=at_use
-                )
         for place, incident in enumerate(incidents):
             alone, before = apart[place], twice.get(place)
             if alone is not None:

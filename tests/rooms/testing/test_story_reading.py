@@ -15,8 +15,8 @@ from tipstaff.intake.protocol import Parser
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import sift
 from tipstaff.policy.editions import shipped_editions
+from tipstaff.procedures.complaint import weigh_allegation
 from tipstaff.procedures.desk import Desk
-from tipstaff.procedures.judging import weigh_allegation
 from tipstaff.testing.story import ABUSE_ADDRESS, PICTURE_MARK, ExpectedIncident, Told, complaints
 from tipstaff.testing.story.settling import settle_in
 from tipstaff.words import Allegation, Disposition, Reading, ReadingOutcome, ReportOutcome

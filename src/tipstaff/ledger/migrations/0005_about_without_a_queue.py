@@ -15,7 +15,7 @@ BACK = "ALTER INDEX ledger_entry_about SET (fastupdate = on)"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0003_no_truncate")]
+    dependencies = [("ledger", "0004_sighting_number")]
     operations = [
         migrations.SeparateDatabaseAndState(
             database_operations=[migrations.RunSQL(FORWARD, BACK)],
