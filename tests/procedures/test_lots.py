@@ -1,6 +1,7 @@
 """Many rows of one report are decided in lots: the outcome is that of one by one, which is the reference."""
 
 import dataclasses
+import json
 import random
 import re
 import threading
@@ -9,22 +10,29 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
 from tests.procedures.office import HOUR, NOON, Office, reporter
+from tipstaff.attribution.operations import take_in as read_log
+from tipstaff.attribution.protocol import Options
 from tipstaff.cases.models import CaseRow, MemberRow
 from tipstaff.intake.models import IncidentRow, ReportRow
 from tipstaff.ledger.models import Entry
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.ledger.queries import verify
+from tipstaff.ledger.queries import entries_about, verify
 from tipstaff.notices.models import LetterRow
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import complaint, lots
+from tipstaff.procedures.sighting import judge_waiting, take
+from tipstaff.procedures.trust import FLOOD
 from tipstaff.registry import operations as registry
-from tipstaff.words import HoldingKind, ReportOutcome, Service, ServiceKind, Standing, Tier
+from tipstaff.web.console.sentences import tell_all
+from tipstaff.wiring import sources
+from tipstaff.words import HoldingKind, LetterKind, ReadingReason, ReportOutcome, Service, ServiceKind, Standing, Tier
 
 HEADING = '"timestamp","ip","protocol","port","http_host","tag","asn","geo"'
 KINDS = ("scan_rdp", "event4_sinkhole", "event4_honeypot_brute_force", "event4_ddos_participant", "scan_http")
@@ -108,7 +116,7 @@ def world() -> Iterator[None]:
         pass
 
 
-KEYS = re.compile(r"[RCLM]-\d{6,}")
+KEYS = re.compile(r"[RCLMS]-\d{6,}")
 
 
 def told() -> dict[str, list[Any]]:
@@ -126,7 +134,8 @@ def told() -> dict[str, list[Any]]:
     entries = []
     for entry in Entry.objects.order_by("id"):
         detail = {k: v for k, v in entry.detail.items() if k != "incidents"}
-        if entry.what not in ("case.joined", "incident.decided"):
+        measured = any(key.startswith("S-") for key in entry.about)
+        if measured or entry.what not in ("case.joined", "incident.decided"):
             entries.append((entry.what, entry.about, entry.detail))
             continue
         # One entry may speak of several incidents that came to the same.
@@ -169,22 +178,144 @@ def take_both_in(office: Office, seed: int, *, number: int = 120) -> None:
     office.take_in(feed(second, kind=kind, at=at), at=at, sender=reporter().address)
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("seed", range(6))
-def test_lots_come_to_what_one_by_one_comes_to(street: Office, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def both_ways(
+    take_in: Callable[[], object], monkeypatch: pytest.MonkeyPatch, *, lot: int
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """What comes of it one by one and in lots of that size; neither way leaves anything behind."""
     monkeypatch.setattr(complaint, "MANY", 10**9)
     with world():
-        take_both_in(street, seed)
+        take_in()
         one_by_one = told()
     monkeypatch.setattr(complaint, "MANY", 1)
-    monkeypatch.setattr(lots, "LOT", 7 + 10 * seed)
+    monkeypatch.setattr(lots, "LOT", lot)
     with world():
-        take_both_in(street, seed)
-        in_lots = told()
-    assert len(one_by_one["incidents"]) > 100
+        take_in()
+        return one_by_one, told()
+
+
+def check_that_they_agree(one_by_one: dict[str, list[Any]], in_lots: dict[str, list[Any]]) -> None:
     for name, expected in one_by_one.items():
         differing = [pair for pair in zip(in_lots[name], expected, strict=True) if pair[0] != pair[1]]
         assert not differing, (name, differing[:2])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seed", range(6))
+def test_lots_come_to_what_one_by_one_comes_to(street: Office, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_by_one, in_lots = both_ways(lambda: take_both_in(street, seed), monkeypatch, lot=7 + 10 * seed)
+    assert len(one_by_one["incidents"]) > 100
+    check_that_they_agree(one_by_one, in_lots)
+
+
+def read_flows(folder: Path) -> None:
+    """NAT spoke for two addresses: for one of the pool, and for one that the registry says is acct-2's alone."""
+    lines = []
+    for public in ("198.51.100.9", "192.0.2.2"):
+        for name, number in (("tcp", 6), ("udp", 17)):
+            for port in (443, 3389):
+                for inside, since, until in (("100.64.0.1", 8, 4), ("100.64.0.3", 4, -1)):
+                    words = (
+                        f"{name} {number} src={inside} dst=203.0.113.7 sport=20000 dport=443 "
+                        f"src=203.0.113.7 dst={public} sport=443 dport={port}\n"
+                    )
+                    for hours, what in ((since, "NEW"), (until, "DESTROY")):
+                        at = (NOON - hours * HOUR).timestamp() + (what == "NEW")
+                        lines.append((at, f"[{at:.6f}]\t [{what}] {words}"))
+    (folder / "plan.csv").write_text("prefix,service\n100.64.0.1/32,svc-1\n100.64.0.3/32,svc-3\n")
+    (folder / "nat.log").write_text("".join(line for _, line in sorted(lines)))
+    by: dict[str, Any] = {"at": NOON + 2 * HOUR, "actor": "engineer"}
+    list(read_log(folder / "plan.csv", sources()["ipam"], Options(source="plan", realm="cgn"), **by))
+    list(read_log(folder / "nat.log", sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **by))
+
+
+@pytest.mark.django_db
+def test_whom_flows_in_files_name_is_named_and_nobody_else(
+    street: Office, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No table says of which addresses such flows speak: only their files do."""
+    settings.FLOWS_FOLDER = tmp_path / "flows"
+    read_flows(tmp_path)
+
+    def take_in() -> None:
+        lines = [
+            f'"{NOON - hours * HOUR:%Y-%m-%d %H:%M:%S}","{address}","{protocol}",{port},"","x",0,"ZZ"'
+            for hours in (1, 5)
+            for address in ("198.51.100.9", "192.0.2.2", "192.0.2.5")
+            for protocol in ("tcp", "udp")
+            for port in (443, 3389)
+        ]
+        street.take_in(feed(lines, kind=KINDS[3], at=NOON), at=NOON, sender=reporter().address)
+        take_both_in(street, 2)
+
+    one_by_one, in_lots = both_ways(take_in, monkeypatch, lot=23)
+    judged = [e for e in one_by_one["entries"] if "incident.judged" in e and "cgn-1" in e]
+    for customer in ("acct-1", "acct-3"):
+        assert any(f"'customer': '{customer}'" in e for e in judged), "flows name somebody of the pool"
+    assert any("CONTRADICTED" in e and "acct-2" in e for e in judged), "flows speak against the registry"
+    check_that_they_agree(one_by_one, in_lots)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("lot", [11, 1000])
+def test_what_we_measured_bears_out_rows_in_lots_as_well(
+    street: Office, lot: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hand_in(*addresses: str, at: datetime) -> None:
+        facts = {"packets_per_second": 90_000, "seconds": 120, "agreed_test": False}
+        floods = [
+            {
+                "id": f"{address}-{hours}", "kind": "flows.flood", "type": "connection/ddos", "source": address,
+                "at": (NOON - hours * HOUR).isoformat(), "facts": facts,
+            }
+            for address in addresses
+            for hours in (1, 1.5, 5)
+        ]  # fmt: skip
+        raw = "\n".join(map(json.dumps, floods)).encode()
+        assert take(raw, sensor="flows-1", desk=street.desk, at=at, actor="tests").taken
+        judge_waiting(desk=street.desk, at=at)
+
+    def take_in() -> None:
+        hand_in("192.0.2.1", "192.0.2.2", "192.0.2.20", "192.0.2.23", "198.51.100.9", at=NOON)
+        take_both_in(street, 3)
+        hand_in("192.0.2.3", "192.0.2.4", at=NOON + HOUR)
+        take_both_in(street, 8)
+
+    assert KINDS[3] == KINDS[8 % len(KINDS)] == "event4_ddos_participant"
+    one_by_one, in_lots = both_ways(take_in, monkeypatch, lot=lot)
+    judged = [e for e in one_by_one["entries"] if "incident.judged" in e and "'evidence'" in e]
+    borne_out = [e for e in judged if "'evidence': 'corroborated'" in e]
+    assert 10 < len(borne_out) < len(judged) / 2
+    assert any("incident.corroborated" in e for e in one_by_one["entries"])
+    check_that_they_agree(one_by_one, in_lots)
+
+
+@pytest.mark.django_db
+def test_a_flood_of_reports_is_noticed_in_lots_as_well(street: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    street.desk = dataclasses.replace(street.desk, flood_hourly=1)
+    one_by_one, in_lots = both_ways(lambda: take_both_in(street, 3), monkeypatch, lot=17)
+    assert any(FLOOD in e for e in one_by_one["entries"])
+    judged = [e for e in one_by_one["entries"] if "incident.judged" in e]
+    assert 0 < sum("'flooding': True" in e for e in judged) < len(judged)
+    check_that_they_agree(one_by_one, in_lots)
+
+
+@pytest.mark.django_db
+def test_who_answers_a_letter_with_rows_of_a_feed_accuses_nobody(
+    street: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_both_in(street, 3)
+    street.post(at=NOON + HOUR)
+    notice = next(x for x in street.letters_to("acct-1@customer.example.com") if x.kind is LetterKind.NOTICE)
+    raw = f"In-Reply-To: {notice.message_id}\n".encode() + feed(rows(77, number=60), kind=KINDS[3], at=NOON + HOUR)
+
+    def take_in() -> None:
+        report = street.take_in(raw, at=NOON + 2 * HOUR, sender=notice.to)
+        assert report.reading is not None
+        assert (report.reading.reason, report.incidents) == (ReadingReason.REPLY, ())
+
+    one_by_one, in_lots = both_ways(take_in, monkeypatch, lot=1000)
+    assert any("letter.replied" in e for e in one_by_one["entries"])
+    check_that_they_agree(one_by_one, in_lots)
 
 
 @pytest.mark.django_db
@@ -279,6 +410,9 @@ def test_a_customer_of_hundreds_of_rows_gets_one_letter(street: Office) -> None:
     assert len(street.letters_to("acct-1@customer.example.com")) == 1
     (case,) = street.cases()
     assert case.reports == 300
+    steps = tell_all(entries_about(case.key))
+    joined = [step.text for step in steps if step.title == "More of the same joined"]
+    assert joined == [f"299 incidents of {report.key} are about the same thing and keep their own outcomes."]
 
 
 @pytest.mark.django_db(transaction=True)
