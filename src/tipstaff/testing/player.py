@@ -25,7 +25,7 @@ from tipstaff.testing.compared import Played, compare
 from tipstaff.testing.mailbox import Mailbox
 from tipstaff.testing.staff import Colleague
 from tipstaff.testing.story import Move, Review, Since, Told
-from tipstaff.words import Answer, Case, Channel, Role
+from tipstaff.words import Answer, Case, Channel, Proof, Role
 
 _REFERENCE = re.compile(rb"R-\d{6,}")
 _LINK = re.compile(r"https?://\S+/p/\S+")
@@ -52,9 +52,10 @@ class Player:
         colleague: Callable[[Role], Colleague],
         letters: Mailbox,
         look_round: Callable[[], None],
+        proof: Proof,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`colleague` logs somebody with that role in at the console."""
+        """`colleague` logs somebody with that role in at the console, `proof` is the surest that the device gives."""
         self.day, self.letters = day, letters
         self._colleague = functools.cache(colleague)
         self.played = {t.id: Played(told=t) for t in story}
@@ -62,6 +63,7 @@ class Player:
         self._clock_file, self._now = clock_file, now
         self._host, self._ports = host, {Channel.SMTP: smtp_port, Channel.LMTP: lmtp_port}
         self._look_round, self._progress = look_round, progress
+        self._proof = proof
         self._moves_left: list[tuple[Played, Move]] = []
         self._known_times: dict[tuple[str, int], datetime] = {}
         self._case_keys: dict[tuple[str, str | None], str] = {}
@@ -76,7 +78,7 @@ class Player:
             self._progress(told.title)
         while (soon := self._next_event()) is not None:
             self._run_until(soon + timedelta(seconds=1))
-        compare(self.played, mails=self.letters.mails)
+        compare(self.played, mails=self.letters.mails, proof=self._proof)
         return list(self.played.values())
 
     # The clock
