@@ -172,14 +172,43 @@ def test_a_chosen_theme_is_remembered(open_page: Open) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "night")
 
 
-def test_words_half_written_survive_the_refresh(open_page: Open) -> None:
+def test_a_form_in_use_is_not_refreshed_and_the_page_is_again_afterwards(open_page: Open) -> None:
     page = open_page()
-    page.goto("/console/cases/C-000001")
-    page.locator("#note-text").fill("Half a thought")
-    page.evaluate("htmx.trigger('#live', 'every')")
-    page.evaluate("htmx.ajax('GET', '/console/numbers', {target: '#shortcuts', swap: 'none'})")
-    page.wait_for_load_state("networkidle")
-    expect(page.locator("#note-text")).to_have_value("Half a thought")
+    refreshes: list[str] = []
+    page.on("request", lambda asked: refreshes.append(asked.url) if "hx-request" in asked.headers else None)
+    page.clock.install()
+    page.goto("/console/cases?view=open")
+    told = page.locator("tr", has_text="Customer told").first
+    case = f"/console/cases/{str(told.get_attribute('id')).removeprefix('row-')}"
+    page.goto(case)
+
+    def refreshed() -> int:
+        """How often the page asked for itself in half a minute of its own time."""
+        refreshes.clear()
+        page.clock.run_for(30_000)
+        # What was asked for before this has been sent when this is answered.
+        page.evaluate("fetch('/console/numbers').then(answer => answer.text())")
+        return sum(url.endswith(case) for url in refreshes)
+
+    form = page.locator("details[data-form]", has=page.locator("#not-why"))
+    assert refreshed() > 0, "with nothing in use it looks for news"
+
+    form.locator("summary").click()
+    assert refreshed() == 0, "a form is open"
+    expect(page.locator("#not-why")).to_be_visible()
+
+    page.locator("#not-why").fill("Half a reason")
+    page.locator("#not-why").blur()
+    form.evaluate("one => { one.open = false; }")
+    assert refreshed() == 0, "words are half written, though folded away"
+    expect(page.locator("#not-why")).to_have_value("Half a reason")
+
+    page.locator("#not-why").evaluate("field => { field.value = ''; }")
+    page.locator("#note-text").focus()
+    assert refreshed() == 0, "somebody is about to write"
+
+    page.locator("#note-text").blur()
+    assert refreshed() > 0, "nothing is in use any more"
 
 
 def test_the_console_can_be_read_without_scripts(open_page: Open, browser: object, site: str) -> None:
