@@ -21,7 +21,7 @@ from rich.table import Column
 
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Supervisor
-from tipstaff.words import LetterState, MeasureState, Role
+from tipstaff.words import LetterState, MeasureState, Proof, Role
 
 from .base import database, read_settings
 from .tables import print_rows
@@ -62,6 +62,8 @@ class Example:
 
     folder: Path
     letters: "Mailbox"
+    proof: Proof
+    """The surest that its device can give: by packets, where a network can be made."""
     notes: list[str]
     """What a person should know of this playing: what was missing, which port was taken."""
 
@@ -111,7 +113,8 @@ def _prepare(folder: Path, stack: ExitStack) -> Example:
         del os.environ[name]  # The example's settings are the file's alone.
     os.environ["TIPSTAFF_CONFIG"] = str(file)
     os.environ["TIPSTAFF_DATA"] = str(folder / "data")
-    return Example(folder=folder, letters=letters, notes=said)
+    proof = Proof.PROBE if why_not is None else Proof.STATE
+    return Example(folder=folder, letters=letters, proof=proof, notes=said)
 
 
 def _wait_for_earlier(folder: Path) -> None:
@@ -231,6 +234,7 @@ def _tell(settings: Config, example: Example, *, quiet: bool) -> list[dict[str, 
             lmtp_port=settings.mail_in.lmtp_port,
             colleague=lambda role: Colleague(settings.public_url_local, name=_WHO[role], password=DEMO_PASSWORD),
             letters=example.letters,
+            proof=example.proof,
             look_round=lambda: jobs.defer("round", "all"),
             progress=progress,
         )
