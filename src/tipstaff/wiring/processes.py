@@ -122,16 +122,7 @@ def run_worker() -> None:
                 life.execute("SELECT pg_advisory_lock_shared(%s)", [jobs.WORKERS_LOCK])
                 if alone:
                     life.execute("SELECT pg_advisory_unlock(%s)", [jobs.WORKERS_LOCK])
-                await running.run_worker_async(
-                    concurrency=4,
-                    name="worker",
-                    fetch_job_polling_interval=5.0,
-                    update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=jobs.STALLED_AFTER_SECONDS,
-                    delete_jobs="successful",
-                    shutdown_graceful_timeout=10.0,
-                    task_middleware=[jobs.on_fresh_connection],
-                )
+                await jobs.work(running)
 
     with psycopg.connect(database_url(), autocommit=True) as life:
         asyncio.run(work(life))

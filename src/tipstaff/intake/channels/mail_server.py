@@ -26,6 +26,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from tipstaff.words import Channel
 
+from ..weight import is_heavy
 from .budget import Budget, Share
 from .dots import Undotter
 from .fair import FairPool, Pace
@@ -66,7 +67,7 @@ class Limits:
     recipients: int = 100
     """Per mail; RFC 5321 (4.5.3.1.8) wants at least 100."""
     accepting: int = 4
-    """Mails put on record at the same time; each source's wait in a queue of their own."""
+    """Mails put on record at the same time, beside one heavy one; each source's wait in a queue of their own."""
     mails_a_minute: int = 0
     """From one source by SMTP; 0 is any number. This machine itself is not counted unless `count_local` says so."""
     count_local: bool = False
@@ -91,7 +92,9 @@ class _Shared:
     accept: Accept
     limits: Limits
     budget: Budget
-    pool: FairPool
+    light: FairPool
+    heavy: FairPool
+    """Of one thread: a heavy mail takes several times its size, and no light one waits behind it."""
     pace: Pace
     tls: ssl.SSLContext | None
     is_local: Callable[[str], bool]
@@ -159,7 +162,8 @@ class MailServer:
             accept=self._accept,
             limits=limits,
             budget=Budget(limits.memory_octets),
-            pool=FairPool(limits.accepting, name="accept-mail"),
+            light=FairPool(limits.accepting, name="accept-mail"),
+            heavy=FairPool(1, name="accept-heavy-mail"),
             pace=Pace(limits.mails_a_minute),
             tls=self._tls,
             is_local=self._is_local,
@@ -178,7 +182,8 @@ class MailServer:
         if self._thread is None or self._loop is None or self._shared is None:
             return
         self._run(self._close(self._shared))
-        self._shared.pool.shutdown()
+        self._shared.light.shutdown()
+        self._shared.heavy.shutdown()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -463,9 +468,8 @@ class _Conversation(SMTP):
             recipients = tuple(envelope.rcpt_tos)
             # By LMTP the peer is the operator's own mail server, which says nothing about the sender.
             peer = self._address if self.channel is Channel.SMTP else ""
-            work = self._shared.pool.submit(
-                self._source, self._shared.accept, raw, sender, recipients, self.channel, peer=peer
-            )
+            pool = self._shared.heavy if is_heavy(raw) else self._shared.light
+            work = pool.submit(self._source, self._shared.accept, raw, sender, recipients, self.channel, peer=peer)
         except BaseException:
             share.give_back()
             raise
