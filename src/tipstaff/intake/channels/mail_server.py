@@ -15,7 +15,6 @@ import re
 import ssl
 import threading
 import time
-import traceback
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from typing import Any, Final, NoReturn
 
 from aiosmtpd.smtp import SMTP, Envelope
 
+from tipstaff.host.faults import described, one_line
 from tipstaff.words import Channel
 
 from ..weight import is_heavy
@@ -359,7 +359,7 @@ class _Conversation(SMTP):
         return "250 2.1.5 OK"
 
     async def handle_exception(self, error: Exception) -> str:
-        log.error("A conversation with %s failed: %s", self._source, _described(error))
+        log.error("A conversation with %s failed: %s", self._source, described(error))
         return "451 4.3.0 Something failed here, try again later"
 
     async def smtp_STARTTLS(self, arg: str) -> None:
@@ -484,18 +484,18 @@ class _Conversation(SMTP):
         try:
             reference = await asyncio.wrap_future(work)
         except Refused as why:
-            return f"554 5.6.0 {_one_line(str(why))}"
+            return f"554 5.6.0 {one_line(str(why))}"
         except TryAgain as why:
-            log.warning("A mail from %s must come again: %s", self._source, _described(why.__cause__ or why))
+            log.warning("A mail from %s must come again: %s", self._source, described(why.__cause__ or why))
             return "451 4.3.0 Not put on record, try again later"
         except Exception as why:  # noqa: BLE001 - a process door: the sender keeps the mail and hears so.
-            log.error("A mail from %s was not put on record: %s", self._source, _described(why))
+            log.error("A mail from %s was not put on record: %s", self._source, described(why))
             return "451 4.3.0 Not put on record, try again later"
         finally:
             self._putting_on_record = False
             if self.transport is not None:
                 self._reset_timeout()
-        return f"250 2.0.0 On record as {_one_line(reference)}"
+        return f"250 2.0.0 On record as {one_line(reference)}"
 
     async def _answer(self, reply: str, *, recipients: list[str]) -> None:
         await self.push(reply)
@@ -553,15 +553,3 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
-
-
-def _one_line(text: str) -> str:
-    """Printable ASCII of bounded length: it goes into a reply, where a line break would be a second one."""
-    return re.sub(r"[^\x20-\x7e]+", " ", text)[:300].strip()
-
-
-def _described(error: BaseException) -> str:
-    """Kind, first words and place of an error. Not all of its message, which may repeat what a mail says."""
-    frames = traceback.extract_tb(error.__traceback__)[-1:]
-    place = ", ".join(f"{frame.name} line {frame.lineno}" for frame in frames)
-    return f"{type(error).__name__}: {_one_line(str(error))[:160]} ({place})"
