@@ -189,11 +189,33 @@ def test_editions_on_record_are_listed_by_a_fresh_process(home: Home) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ('[[feeds]]\nname = "a"\nkind = "shadowservr"\nurl = "https://feeds.example.net/"', "'shadowservr'"),
-        ('[[mailboxes]]\nname = "m"\nkind = "pop3"', "it takes maildir, mbox or imap"),
-        ('[mail_in]\narchive_passwords_file = "/is/not/there"', "archive_passwords_file"),
-        ('[reports_in]\ntokens_file = "/is/not/there"', "tokens_file"),
-        ('[server]\nprofiles_folder = "/is/not/there"', "profiles_folder"),
+        (
+            '[[feeds]]\nname = "a"\nkind = "shadowservr"\nurl = "https://feeds.example.net/"',
+            ":2: [[feeds]] there is no kind of feed 'shadowservr'",
+        ),
+        ('[[mailboxes]]\nname = "m"\nkind = "pop3"', ":2: [[mailboxes]] 'm': kind is 'pop3'"),
+        ('[mail_in]\nmax_mib = 9\narchive_passwords_file = "/is/not/there"', ":4: [mail_in] archive_passwords_file"),
+        ('[reports_in]\ntokens_file = "/is/not/there"', ":3: [reports_in] tokens_file"),
+        ('[server]\nprofiles_folder = "/is/not/there"', ":3: [server] profiles_folder"),
+        ('[mail_out]\npassword_file = "/is/not/there"', ":3: [mail_out] password_file"),
+        ('[mail_in]\ntls_key = "/is/not/there"', ":3: [mail_in] tls_key and tls_certificate go together"),
+        (
+            '[[devices]]\nname = "a"\ndriver = "memory"\n\n[[devices]]\nname = "b"\ndriver = "nftabels"',
+            ":6: [[devices]] device 'b' names the driver 'nftabels'; installed are memory, nftables.",
+        ),
+        (
+            '[[devices]]\nname = "a"\ndriver = "memory"\nstatefile = "x"',
+            ":2: [[devices]] device a: statefile is not an option of the memory driver; known is state_file.",
+        ),
+        (
+            '[[devices]]\nname = "a"\ndriver = "memory"\n[[devices]]\nname = "b"\ndriver = "nftables"\nnftt = "x"',
+            ":5: [[devices]] device b: nftt is not an option of the nftables driver",
+        ),
+        (
+            '[[devices]]\nname = "edge1"\ndriver = "memory"\nprotected = ["192.0.2.300"]',
+            ":2: [[devices]] device 'edge1': protected: '192.0.2.300'",
+        ),
+        ('[web]\nport = 8080\n[operator]\nown_domains = ["example.net",\n', ":5: the file is not valid TOML"),
         ('[server]\nshadow_folder = "/is/not/there"', "/is/not/there"),
     ],
 )
@@ -201,8 +223,10 @@ def test_a_setting_that_no_process_could_use_is_found_by_check(
     home: Home, tmp_path: Path, settings: str, said: str
 ) -> None:
     file = tmp_path / "tipstaff.toml"
-    file.write_text(settings)
-    assert said in home.run("-c", str(file), "check", code=1).stderr
+    file.write_text("# Settings\n" + settings)
+    told = home.run("-c", str(file), "check", code=1).stderr
+    assert (f"{file}{said}" if said.startswith(":") else said) in told
+    assert told.count("\n") == 1, "one sentence"
 
 
 def test_a_log_in_link_is_for_somebody_who_is_there(home: Home) -> None:

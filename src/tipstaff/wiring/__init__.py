@@ -16,7 +16,7 @@ from tipstaff import config
 from tipstaff.config import Config, DeviceConfig, MailOut
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
-from tipstaff.enforcement.protocol import Driver
+from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.host import keys, sealing
 from tipstaff.intake.profiles.reader import ProfilesParser
 from tipstaff.intake.protocol import Parser, load_parsers
@@ -59,8 +59,12 @@ def parsers() -> tuple[Parser, ...]:
     if folder is None:
         return load_parsers()
     if not folder.is_dir():
-        raise config.BadSetting(f"[server] profiles_folder is {folder}, but there is no such folder.")
+        raise config.BadSetting(f"{_where('server', 'profiles_folder')} is {folder}, but there is no such folder.")
     return (ProfilesParser(folder), *load_parsers())
+
+
+def _where(section: str, key: str) -> str:
+    return settings().where(section, key)
 
 
 @functools.cache
@@ -72,7 +76,7 @@ def report_tokens() -> dict[str, str]:
     try:
         text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
     except (OSError, UnicodeDecodeError) as why:
-        raise config.BadSetting(f"[reports_in] tokens_file: {path} cannot be read ({why}).") from why
+        raise config.BadSetting(f"{_where('reports_in', 'tokens_file')}: {path} cannot be read ({why}).") from why
     if mode & 0o077:
         raise config.BadSetting(f"{path}: others can read the tokens; run chmod 600 on the file.")
     found: dict[str, str] = {}
@@ -123,7 +127,9 @@ def archive_passwords() -> tuple[str, ...]:
     try:
         text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
     except (OSError, UnicodeDecodeError) as why:
-        raise config.BadSetting(f"[mail_in] archive_passwords_file: {path} cannot be read ({why}).") from why
+        raise config.BadSetting(
+            f"{_where('mail_in', 'archive_passwords_file')}: {path} cannot be read ({why})."
+        ) from why
     if mode & 0o077:
         raise config.BadSetting(f"{path}: others can read the archives' passwords; run chmod 600 on the file.")
     return tuple(x for x in text.splitlines() if x.strip())[:50]
@@ -139,7 +145,9 @@ def _installed_folders() -> list[Path]:
     own = settings().server.editions_folder
     folders = edition_folders() if own is None else edition_folders(own)
     if not folders:
-        raise config.BadSetting(f"[server] editions_folder is {own}, but no edition lies there: one folder for each.")
+        raise config.BadSetting(
+            f"{_where('server', 'editions_folder')} is {own}, but no edition lies there: one folder for each."
+        )
     return folders
 
 
@@ -179,13 +187,13 @@ def shadow() -> Shadow | None:
     if own.shadow_folder is None:
         if own.shadow_clauses:
             raise config.BadSetting(
-                "[server] shadow_clauses names clauses, but no shadow_folder says of which edition."
+                f"{_where('server', 'shadow_clauses')} names clauses, but no shadow_folder says of which edition."
             )
         return None
     try:
         return Shadow(edition=load_edition(own.shadow_folder), clauses=own.shadow_clauses)
     except UnknownClause as why:
-        raise config.BadSetting(f"[server] shadow_clauses: {why}.") from why
+        raise config.BadSetting(f"{_where('server', 'shadow_clauses')}: {why}.") from why
 
 
 def source_kinds() -> frozenset[str]:
@@ -243,8 +251,16 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
 
 @functools.cache
 def drivers() -> tuple[Driver, ...]:
-    """The drivers of all configured devices. Making one touches nothing yet."""
-    return tuple(driver(d) for d in settings().devices)
+    """The drivers of all configured devices; raise BadSetting for one that cannot be made. It touches nothing yet."""
+    made = []
+    for device in settings().devices:
+        try:
+            made.append(driver(device))
+            protected(device)
+        except (NoSuchDriver, BadOption, BadProtected) as why:
+            where = settings().where_table("devices", device.name)
+            raise config.BadSetting(f"{where} {str(why).rstrip('.')}.") from why
+    return tuple(made)
 
 
 def abilities(at: datetime) -> tuple[Ability, ...]:
