@@ -45,7 +45,7 @@ def check_files(settings: Config) -> None:
     for key in ("password_file", "dkim_key_file"):
         file = getattr(settings.mail_out, key)
         if file is not None and not file.exists():
-            raise config.BadSetting(f"[mail_out] {key} is {file}, but there is no such file.")
+            raise config.BadSetting(f"{settings.where('mail_out', key)} is {file}, but there is no such file.")
 
 
 def check_parts(settings: Config) -> None:
@@ -61,8 +61,6 @@ def check_parts(settings: Config) -> None:
     wiring.report_tokens()
     wiring.archive_passwords()
     wiring.drivers()
-    for device in settings.devices:
-        wiring.protected(device)
     check_feeds()
     tls_context(settings.mail_in)
 

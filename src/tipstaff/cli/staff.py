@@ -54,9 +54,8 @@ def check() -> None:
     start_django()
     from tipstaff import wiring
 
-    editions = wiring.installed_editions()
-    drivers = wiring.drivers()
     check_parts(settings)
+    editions, drivers = wiring.installed_editions(), wiring.drivers()
     typer.echo(
         f"Settings are right ({settings.path or 'no file; defaults and environment'}): "
         f"{len(editions)} edition(s) of the policy, {len(drivers)} device(s)."

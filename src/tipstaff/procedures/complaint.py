@@ -9,7 +9,7 @@ from django.db import transaction
 from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told, move_case
 from tipstaff.cases.queries import told_incidents
 from tipstaff.cases.rules import OPEN, IllegalMove
-from tipstaff.intake.authors import Author, written_by_program
+from tipstaff.intake.authors import HEADER_OCTETS_MAX, Author, written_by_program
 from tipstaff.intake.operations import (
     AlreadyInACase,
     NoSuchReport,
@@ -24,6 +24,7 @@ from tipstaff.intake.operations import (
 from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, same_event
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
+from tipstaff.intake.weight import is_heavy
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.operations import blank_letters
@@ -104,7 +105,7 @@ def accept(
             return known.key
         report = open_report(evidence, at=at, actor="intake", peer=peer)
         if not evidence.sealed:
-            desk.enqueue("understand", report)
+            desk.enqueue("understand_heavy" if is_heavy(raw) else "understand", report)
     return report
 
 
@@ -331,7 +332,7 @@ def _answer(report: Report, *, desk: Desk, at: datetime) -> None:
     kind = _ANSWERS.get(report.outcome)
     if kind is None:
         return
-    written_by = written_by_program(get_raw(report.evidence))
+    written_by = written_by_program(get_raw(report.evidence, octets=HEADER_OCTETS_MAX))
     if written_by is Author.ANSWERING or (written_by is Author.PROGRAM and kind is LetterKind.ACKNOWLEDGEMENT):
         # RFC 3834, section 2: no program answers a program. Only a question that needs an answer is asked of one.
         record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="WRITTEN_BY_A_PROGRAM")

@@ -16,7 +16,7 @@ from tipstaff import config
 from tipstaff.config import Config, DeviceConfig, MailOut
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
-from tipstaff.enforcement.protocol import Driver
+from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.host import keys, sealing
 from tipstaff.intake.profiles.reader import ProfilesParser
 from tipstaff.intake.protocol import Parser, load_parsers
@@ -59,23 +59,29 @@ def parsers() -> tuple[Parser, ...]:
     if folder is None:
         return load_parsers()
     if not folder.is_dir():
-        raise config.BadSetting(f"[server] profiles_folder is {folder}, but there is no such folder.")
+        raise config.BadSetting(f"{_where('server', 'profiles_folder')} is {folder}, but there is no such folder.")
     return (ProfilesParser(folder), *load_parsers())
+
+
+def _where(section: str, key: str) -> str:
+    return settings().where(section, key)
 
 
 @functools.cache
 def report_tokens() -> dict[str, str]:
     """SHA-256 of each token -> the name of the program that has it; raise BadSetting for a file that cannot be used."""
-    return _tokens_in(settings().reports_in.tokens_file, setting="[reports_in] tokens_file")
+    return _tokens_in(settings().reports_in.tokens_file, setting=_where("reports_in", "tokens_file"))
 
 
 @functools.cache
 def sensor_tokens() -> dict[str, str]:
     """The same for sensors. What they hand in is believed without a reporter, so no reporter's token is among them."""
-    found = _tokens_in(settings().sightings_in.tokens_file, setting="[sightings_in] tokens_file")
+    found = _tokens_in(settings().sightings_in.tokens_file, setting=_where("sightings_in", "tokens_file"))
     if shared := set(found) & set(report_tokens()):
         name = found[shared.pop()]
-        raise config.BadSetting(f"[sightings_in] tokens_file: {name} has a reporter's token; give it one of its own.")
+        raise config.BadSetting(
+            f"{_where('sightings_in', 'tokens_file')}: {name} has a reporter's token; give it one of its own."
+        )
     return found
 
 
@@ -136,7 +142,9 @@ def archive_passwords() -> tuple[str, ...]:
     try:
         text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
     except (OSError, UnicodeDecodeError) as why:
-        raise config.BadSetting(f"[mail_in] archive_passwords_file: {path} cannot be read ({why}).") from why
+        raise config.BadSetting(
+            f"{_where('mail_in', 'archive_passwords_file')}: {path} cannot be read ({why})."
+        ) from why
     if mode & 0o077:
         raise config.BadSetting(f"{path}: others can read the archives' passwords; run chmod 600 on the file.")
     return tuple(x for x in text.splitlines() if x.strip())[:50]
@@ -152,7 +160,9 @@ def _installed_folders() -> list[Path]:
     own = settings().server.editions_folder
     folders = edition_folders() if own is None else edition_folders(own)
     if not folders:
-        raise config.BadSetting(f"[server] editions_folder is {own}, but no edition lies there: one folder for each.")
+        raise config.BadSetting(
+            f"{_where('server', 'editions_folder')} is {own}, but no edition lies there: one folder for each."
+        )
     return folders
 
 
@@ -192,13 +202,13 @@ def shadow() -> Shadow | None:
     if own.shadow_folder is None:
         if own.shadow_clauses:
             raise config.BadSetting(
-                "[server] shadow_clauses names clauses, but no shadow_folder says of which edition."
+                f"{_where('server', 'shadow_clauses')} names clauses, but no shadow_folder says of which edition."
             )
         return None
     try:
         return Shadow(edition=load_edition(own.shadow_folder), clauses=own.shadow_clauses)
     except UnknownClause as why:
-        raise config.BadSetting(f"[server] shadow_clauses: {why}.") from why
+        raise config.BadSetting(f"{_where('server', 'shadow_clauses')}: {why}.") from why
 
 
 def source_kinds() -> frozenset[str]:
@@ -256,8 +266,16 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
 
 @functools.cache
 def drivers() -> tuple[Driver, ...]:
-    """The drivers of all configured devices. Making one touches nothing yet."""
-    return tuple(driver(d) for d in settings().devices)
+    """The drivers of all configured devices; raise BadSetting for one that cannot be made. It touches nothing yet."""
+    made = []
+    for device in settings().devices:
+        try:
+            made.append(driver(device))
+            protected(device)
+        except (NoSuchDriver, BadOption, BadProtected) as why:
+            where = settings().where_table("devices", device.name)
+            raise config.BadSetting(f"{where} {str(why).rstrip('.')}.") from why
+    return tuple(made)
 
 
 def abilities(at: datetime) -> tuple[Ability, ...]:

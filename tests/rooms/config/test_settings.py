@@ -137,7 +137,7 @@ def test_a_file_that_is_no_utf8_is_said_to_be_so() -> None:
 
 def test_a_file_that_is_no_toml_is_said_to_be_so_with_the_line() -> None:
     said = refused("[web]\nport = \n")
-    assert said == f"{FILE}: the file is not valid TOML: Invalid value (at line 2, column 8)."
+    assert said == f"{FILE}:2: the file is not valid TOML: Invalid value (at line 2, column 8)."
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_reason() -> None:
@@ -282,3 +282,32 @@ def test_a_mass_of_measures_is_let_pass_by_two_people_not_one() -> None:
     table = '[[devices]]\nname = "edge1"\ndriver = "memory"\nlet_pass_by = {}\n'
     said = refused(table.format('["ana", "Ana "]'))
     assert said == f"{FILE}:1: [[devices]] let_pass_by takes the names of two different people."
+
+
+@pytest.mark.parametrize(
+    ("broken", "line"),
+    [
+        ("[web]\nport = 80\n[mail_in]\nrecipients = [\n  'a@example.net',\n", 4),
+        ('[web]\nport = 80\n\n# A comment\n[operator]\nname = """A\nB\n', 6),
+        ("[web\n", 1),
+        ("[web]\nport = 80\n[mail_in\n", 3),
+        ("[web]\nport = \n", 2),
+        ("[web]\nport", 2),
+    ],
+)
+def test_toml_that_is_never_closed_is_found_where_it_begins(broken: str, line: int) -> None:
+    assert refused(broken).startswith(f"{FILE}:{line}: the file is not valid TOML: ")
+
+
+def test_it_is_known_where_each_setting_and_table_stands() -> None:
+    Path(FILE).write_text(
+        '# Ours\n[web]\nport = 9000\n\n[[devices]]\nname = "a"\ndriver = "memory"\n'
+        '[[devices]]\nname = "b"\ndriver = "x"\n'
+    )
+    config = load(Path(FILE), {"TIPSTAFF_WEB_HOST": "192.0.2.1", "TIPSTAFF_DATA": "/srv/tipstaff"})
+    assert config.where("web", "port") == f"{FILE}:3: [web] port"
+    assert config.where("web", "host") == "environment: TIPSTAFF_WEB_HOST"
+    assert config.where("server", "data_folder") == "environment: TIPSTAFF_DATA"
+    assert config.where("mail_in", "max_mib") == "unless set otherwise: [mail_in] max_mib"
+    assert config.where_table("devices", "a") == f"{FILE}:5: [[devices]]"
+    assert config.where_table("devices", "b") == f"{FILE}:8: [[devices]]"
