@@ -262,6 +262,7 @@ def hold(
 ) -> None:
     """Give addresses to a customer."""
     from tipstaff.procedures import registering
+    from tipstaff.registry import queries
     from tipstaff.words import Holding, HoldingKind, Tier
 
     who = by()
@@ -277,6 +278,8 @@ def hold(
         **who,
     )  # fmt: skip
     typer.echo(f"{customer} holds {prefix}; the holding's number is {key}.")
+    if outside := queries.held_outside(at=who["at"], prefix=network):
+        typer.echo(f"tipstaff: {outside}", err=True)
 
 
 def end(
@@ -379,6 +382,8 @@ def netbox(
         typer.echo(f"tipstaff: NetBox at {url} did not answer as it should: {str(why)[:300]}", err=True)
         raise typer.Exit(1) from why
     typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
+    if preview.outside:
+        typer.echo(f"tipstaff: {preview.outside}", err=True)
 
 
 def delivery_key() -> None:
