@@ -15,7 +15,7 @@ from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline
 from tipstaff.policy.coverage import RowState, coverage, missing_tests
 from tipstaff.policy.difference import ChangeKind, differences, effects, marked
-from tipstaff.policy.editions import BadEdition, load_edition, policy_rows, shipped_editions
+from tipstaff.policy.editions import BadEdition, in_the_name_of, load_edition, policy_rows, shipped_editions
 from tipstaff.policy.examples import differences as example_differences
 from tipstaff.policy.examples import try_examples
 from tipstaff.words import Degree, Direction, NoticePosture
@@ -301,7 +301,7 @@ def _editions() -> tuple[Edition, ...]:
 
 
 def _show_edition(edition: Edition) -> None:
-    _say(f"{edition.title}, of {edition.entity}")
+    _say(f"{edition.title}, of {in_the_name_of(edition, read_settings().operator.name).entity}")
     _say(f"It says that it counts from {edition.effective_at:%Y-%m-%d %H:%M} UTC. SHA-256 {edition.digest}")
     typer.echo()
     _say(edition.introduction)

@@ -106,6 +106,8 @@ def _greet(settings: Config) -> None:
         out.print(f"[bold]Devices[/]      {named}")
     else:
         out.print("[bold]Devices[/]      none: add \\[\\[devices]] to let measures reach one")
+    for said in wiring.editions_of_others(wiring.editions()):
+        out.print(f"[bold]Policy[/]       {said}")
     out.print("Ctrl-C stops everything.\n")
 
 

@@ -61,3 +61,5 @@ def check() -> None:
         f"Settings are right ({settings.path or 'no file; defaults and environment'}): "
         f"{len(editions)} edition(s) of the policy, {len(drivers)} device(s)."
     )
+    for said in wiring.editions_of_others(editions):
+        typer.echo(f"tipstaff: {said}", err=True)

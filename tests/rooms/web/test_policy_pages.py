@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from html import unescape
 
@@ -14,6 +15,7 @@ from tipstaff import wiring
 from tipstaff.editions.queries import get_edition, work_of
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import edition_files, edition_folders
+from tipstaff.policy.editions import digest_of
 from tipstaff.procedures import editions
 from tipstaff.procedures.desk import Desk
 from tipstaff.web.public.said import said_in
@@ -75,6 +77,17 @@ def test_the_public_page_says_all_of_it_to_machines(adopted: datetime, client: C
     restore = next(clock for clock in told["clocks"] if clock["id"] == "copyright.restore")
     assert (restore["kind"], restore["source"]) == ("statute", "17 U.S.C. 512(g)(2)(C)")
     assert client.get("/policy/2026-01.json").json()["sha256"] == edition.digest
+
+
+def test_the_shipped_edition_is_the_operators_own_and_no_other_firms(adopted: datetime, client: Client) -> None:
+    name = wiring.settings().operator.name
+    [edition] = wiring.editions()
+    assert (edition.entity, edition.digest) == (name, digest_of(edition_files(edition_folders()[0]).items()))
+    assert f"Edition 2026-01 of {name}, in force since" in words_of(client, "/policy")
+    assert wiring.editions_of_others([edition]) == []
+    [said] = wiring.editions_of_others([replace(edition, entity="Sample Carrier")])
+    assert "'Sample Carrier'" in said
+    assert name in said
 
 
 def test_earlier_editions_stay_and_the_difference_is_shown_word_by_word(adopted: datetime, client: Client) -> None:
