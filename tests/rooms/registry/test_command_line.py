@@ -144,6 +144,9 @@ def test_contacts_standing_and_editions_are_set_by_hand():
     assert run("standing", "acct-1", "suspended", "--why", "Unpaid.") == "acct-1 is suspended.\n"
     run("accept", "acct-1", "2026-01", "--contract", "K-7")
     assert queries.acceptances_of("acct-1")[0].contract == "K-7"
+    assert "There is no customer acct-404." in run("contacts", "acct-404", exit_code=1)
+    operations.designate("acct-2", [], **BY)
+    assert run("contacts", "acct-2") == "acct-2 has designated nobody: its cases wait for a person.\n"
     assert "is not a mail address" in run("contacts", "acct-1", "nobody", exit_code=1)
     assert "There is no customer acct-404." in run("standing", "acct-404", "good", exit_code=1)
 
@@ -189,7 +192,7 @@ def test_admission_is_worked_from_the_command_line(tmp_path):
 
     lists = tmp_path / "aliases.txt"
     lists.write_text("Specimen Spam Works; Customer acct-1\n")
-    assert "aliases.txt: 1 entries." in admit("lists", "aliases", str(lists))
+    assert "aliases.txt: 1 entry. 4 customers wait for a person." in admit("lists", "aliases", str(lists))
     asked = admit("list")
     key = asked.split()[0]
     assert "ALIAS_MATCH 100" in asked
@@ -200,8 +203,10 @@ def test_admission_is_worked_from_the_command_line(tmp_path):
     run("hold", "198.51.100.7", "acct-1", "--since", "2026-01-01")
     run("standing", "acct-1", "terminated", "--since", "2026-02-01")
     assert "acct-1, who holds 198.51.100.7/32, was terminated" in admit("seen", "traffic", "198.51.100.7")
-    assert "1 times" in admit("late-uses")
+    assert "(once)" in admit("late-uses")
     assert "No finding" in admit("seen", "traffic", "203.0.113.1")
+    lists.write_bytes(b"\x00\xff")
+    assert "byte 2 is not UTF-8 text." in admit("lists", "aliases", str(lists), exit_code=1)
     lists.write_text("{\n")
     assert "can't be read as a list of the kind aliases: line 1" in admit("lists", "aliases", str(lists), exit_code=1)
 
