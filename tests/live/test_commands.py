@@ -133,7 +133,9 @@ def test_a_port_that_is_taken_is_one_clear_sentence(home: Home) -> None:
         other.bind(("127.0.0.1", home.web))
         other.listen()
         done = home.run("up", code=1)
+        alone = home.run("web", code=1)
     assert f"127.0.0.1 port {home.web} cannot be listened on" in done.stderr
+    assert alone.stderr.splitlines() == done.stderr.splitlines(), "one process alone says the same"
     assert "TIPSTAFF_WEB_PORT" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -191,6 +193,10 @@ def test_editions_on_record_are_listed_by_a_fresh_process(home: Home) -> None:
     [
         ('[[feeds]]\nname = "a"\nkind = "shadowservr"\nurl = "https://feeds.example.net/"', "'shadowservr'"),
         ('[[mailboxes]]\nname = "m"\nkind = "pop3"', "it takes maildir, mbox or imap"),
+        ('[[feeds]]\nname = "a"\nkind = "shadowserver"', "needs its key_file and secret_file"),
+        ('[[mailboxes]]\nname = "m"\nkind = "imap"\nhost = "mail.example.net"', "needs its username and password_file"),
+        ('[[mailboxes]]\nname = "m"\nkind = "maildir"\npath = "/is/not/there"', "there is no such folder"),
+        ('[[devices]]\nname = "e"\ndriver = "nftables"\nnft = "/is/not/there/nft"', "no program that can be run"),
         ('[mail_in]\narchive_passwords_file = "/is/not/there"', "archive_passwords_file"),
         ('[reports_in]\ntokens_file = "/is/not/there"', "tokens_file"),
         ('[server]\nprofiles_folder = "/is/not/there"', "profiles_folder"),
@@ -203,6 +209,38 @@ def test_a_setting_that_no_process_could_use_is_found_by_check(
     file = tmp_path / "tipstaff.toml"
     file.write_text(settings)
     assert said in home.run("-c", str(file), "check", code=1).stderr
+
+
+def test_check_says_what_may_be_meant_and_what_can_not(home: Home, tmp_path: Path) -> None:
+    home.environment |= {"TIPSTAFF_MAIL_IN_SMTP_PORT": "-1", "TIPSTAFF_MAIL_IN_LMTP_PORT": "-1"}
+    assert "no mail comes in by SMTP or LMTP" in home.run("check").stderr
+    home.environment["TIPSTAFF_DATA"] = "/proc/tipstaff"
+    assert "nothing can be written there" in home.run("check", code=1).stderr
+
+
+def test_a_relative_data_folder_is_meant_from_where_the_caller_is(home: Home, tmp_path: Path) -> None:
+    home.environment["TIPSTAFF_DATA"] = "made/here"
+    done = subprocess.run(
+        [*TIPSTAFF, "verify"],
+        env=home.environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "made" / "here" / "postgres" / "data" / "PG_VERSION").exists()
+
+
+def test_ctrl_c_while_it_loads_ends_it_without_a_word(home: Home) -> None:
+    for seconds in (0.15, 0.4, 0.8):
+        process = subprocess.Popen([*TIPSTAFF, "--help"], env=home.environment | {"PYTHONUNBUFFERED": "1"},
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+        wait_until(lambda process=process: process.poll() is not None, seconds=seconds)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert "Traceback" not in said
 
 
 def test_a_log_in_link_is_for_somebody_who_is_there(home: Home) -> None:
