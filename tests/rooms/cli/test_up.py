@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tipstaff.cli import demo, running, waiting
-from tipstaff.config import Config
+from tipstaff.config import Config, MailOut
 from tipstaff.wiring import processes
 
 
@@ -23,6 +23,13 @@ def test_who_stops_it_while_it_starts_is_not_greeted(greeted: None, capsys: pyte
     stopping.set()
     running._greet(Config(), stopping)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.django_db
+def test_the_greeting_says_by_which_server_letters_go_out() -> None:
+    out = MailOut(host="mail.example.net", port=587, from_address="desk@example.net")
+    lines = [line for line in running._greeting(Config(mail_out=out)) if "Letters" in line]
+    assert lines == ["[bold]Letters[/]      go out by mail.example.net:587, from desk@example.net"]
 
 
 def test_a_port_that_takes_a_permission_is_not_said_to_be_another_programs(monkeypatch: pytest.MonkeyPatch) -> None:
