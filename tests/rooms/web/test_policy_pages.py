@@ -130,7 +130,7 @@ def test_around_a_translated_policy_the_page_speaks_its_language(adopted: dateti
     assert '<html lang="de">' in german
     assert '<html lang="en">' in english
     words = words_of(client, "/policy?in=de")
-    assert "Ausgabe 2026-01 von Example Network Operator, in Kraft seit" in words
+    assert "Ausgabe 2026-01 von Example Network, in Kraft seit" in words
     for said in ("Alle Ausgaben", "Für Maschinen", "Beispiele", "Nutzungsregeln", "Hell oder dunkel"):
         assert said in words
     for said in ("All editions", "in force", "For machines", "Light or dark", "Skip"):
