@@ -2,14 +2,17 @@
 
 import json
 import re
+import signal
 import socket
+import subprocess
+import sys
 import urllib.request
 from email import message_from_string
 from pathlib import Path
 
 import pytest
 
-from tests.live.home import KEPT, Home, family, press_ctrl_c
+from tests.live.home import KEPT, TIPSTAFF, Home, family, press_ctrl_c
 from tipstaff.cli.waiting import wait_until
 from tipstaff.host.postgres import is_owned
 
@@ -87,7 +90,9 @@ def test_a_port_that_is_taken_is_one_clear_sentence(home: Home) -> None:
         other.bind(("127.0.0.1", home.web))
         other.listen()
         done = home.run("up", code=1)
+        alone = home.run("web", code=1)
     assert f"127.0.0.1 port {home.web} cannot be listened on" in done.stderr
+    assert alone.stderr.splitlines() == done.stderr.splitlines(), "one process alone says the same"
     assert "TIPSTAFF_WEB_PORT" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -170,6 +175,19 @@ def test_editions_on_record_are_listed_by_a_fresh_process(home: Home) -> None:
             ":2: [[devices]] device 'edge1': protected: '192.0.2.300'",
         ),
         ('[web]\nport = 8080\n[operator]\nown_domains = ["example.net",\n', ":5: the file is not valid TOML"),
+        (
+            '[[feeds]]\nname = "a"\nkind = "shadowserver"',
+            ":2: [[feeds]] 'a': a feed of shadowserver needs its key_file and secret_file.",
+        ),
+        (
+            '[[mailboxes]]\nname = "m"\nkind = "imap"\nhost = "mail.example.net"',
+            ":2: [[mailboxes]] 'm': an imap mailbox needs its username and password_file.",
+        ),
+        (
+            '[[mailboxes]]\nname = "m"\nkind = "maildir"\npath = "/is/not/there"',
+            ":2: [[mailboxes]] 'm': path is /is/not/there, but there is no such folder.",
+        ),
+        ('[[devices]]\nname = "e"\ndriver = "nftables"\nnft = "/is/not/there/nft"', "no program that can be run"),
         ('[server]\nshadow_folder = "/is/not/there"', "/is/not/there"),
     ],
 )
@@ -181,6 +199,42 @@ def test_a_setting_that_no_process_could_use_is_found_by_check(
     told = home.run("-c", str(file), "check", code=1).stderr
     assert (f"{file}{said}" if said.startswith(":") else said) in told
     assert told.count("\n") == 1, "one sentence"
+
+
+def test_check_says_what_may_be_meant_and_what_can_not(home: Home, tmp_path: Path) -> None:
+    home.environment |= {"TIPSTAFF_MAIL_IN_SMTP_PORT": "-1", "TIPSTAFF_MAIL_IN_LMTP_PORT": "-1"}
+    assert "no mail comes in by SMTP or LMTP" in home.run("check").stderr
+    home.environment["TIPSTAFF_DATA"] = "/proc/tipstaff"
+    assert "nothing can be written there" in home.run("check", code=1).stderr
+
+
+def test_a_relative_data_folder_is_meant_from_where_the_caller_is(home: Home, tmp_path: Path) -> None:
+    home.environment["TIPSTAFF_DATA"] = "made/here"
+    done = subprocess.run(
+        [*TIPSTAFF, "verify"],
+        env=home.environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "made" / "here" / "postgres" / "data" / "PG_VERSION").exists()
+
+
+def test_ctrl_c_while_it_loads_ends_it_without_a_word(home: Home) -> None:
+    loading = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "tipstaff", "--help"],
+        env=home.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # Ignored in a shell's background.
+    )  # fmt: skip
+    assert loading.stderr is not None
+    assert any(line.split("|")[-1].strip() == "typer.exceptions" for line in loading.stderr), "it is loading"
+    loading.send_signal(signal.SIGINT)
+    said, rest = loading.communicate(timeout=60)
+    assert (loading.returncode, said) == (130, "")
+    assert "Traceback" not in rest
 
 
 def test_a_log_in_link_is_for_somebody_who_is_there(home: Home) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 
 from tipstaff import config
@@ -48,12 +49,26 @@ def check_files(settings: Config) -> None:
             raise config.BadSetting(f"{settings.where('mail_out', key)} is {file}, but there is no such file.")
 
 
+def check_folder(settings: Config) -> None:
+    """Raise BadSetting for a data folder that can neither be made nor written to. Nothing is left behind."""
+    folder = settings.server.data_folder
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".tipstaff-", dir=there):
+            pass
+    except OSError as why:
+        raise config.BadSetting(
+            f"[server] data_folder (TIPSTAFF_DATA) is {folder}, but nothing can be written there ({why.strerror})."
+        ) from why
+
+
 def check_parts(settings: Config) -> None:
     """Raise BadSetting, in a sentence, for whatever the settings name and no process could use. Needs no database."""
     from tipstaff import wiring
     from tipstaff.wiring.fetchers import check_feeds
     from tipstaff.wiring.processes import tls_context
 
+    check_folder(settings)
     check_files(settings)
     wiring.installed_editions()
     wiring.shadow()

@@ -68,6 +68,8 @@ def import_files(
 
     sites: host_name, address, customer, since, \\[service], \\[until]
 
+    Beside CSV: RPSL objects, ARIN's records and delegated-extended statistics, known by their first line.
+
     Logs: `tipstaff registry sources` lists the kinds. A log goes on where its last reading ended; bad lines are said
     and left out. The kind `subscribers` says whose the log-ins, circuits and MACs are: kind, value, service,
     \\[customer], \\[since], \\[until]
@@ -144,7 +146,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 @app.command()
 def customers(
     search: Annotated[str, typer.Argument(help="Part of a key, a name or a mail address.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1)] = 200,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="So many at most.")] = 200,
     as_json: AS_JSON = False,
 ) -> None:
     """List customers."""

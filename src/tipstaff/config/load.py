@@ -34,8 +34,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read settings from `path` (or `TIPSTAFF_CONFIG`) and `environ`; raise BadSetting with one clear sentence."""
     if path is None and environ.get("TIPSTAFF_CONFIG"):
         path = Path(environ["TIPSTAFF_CONFIG"])
-    text = ""
+    text, folder = "", Path()
     if path is not None:
+        folder = path.absolute().parent
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as why:
@@ -56,14 +57,18 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             continue
         if name not in _SECTIONS or not isinstance(value, dict):
             hint = _did_you_mean(name, (*_SECTIONS, *_TABLES))
-            raise BadSetting(f"{path}:{_line_of(text, '', name)}: unknown section [{name}]{hint}.")
+            where = f"{path}:{_line_of(text, '', name)}"
+            below = [section for section in _SECTIONS if name in typing.get_type_hints(_type_of(section))]
+            if below and not isinstance(value, dict):
+                raise BadSetting(f"{where}: {name} stands in no section; write it below [{'] or ['.join(below)}].")
+            raise BadSetting(f"{where}: unknown section [{name}]{hint}.")
         hints = typing.get_type_hints(_type_of(name))
         for key, given in value.items():
             places[name, key] = f"{path}:{_line_of(text, name, key)}"
             where = f"{places[name, key]}: [{name}] {key}"
             if key not in hints:
                 raise BadSetting(f"{where} is not a setting{_did_you_mean(key, hints)}.")
-            sections[name][key] = _convert(given, hints[key], where)
+            sections[name][key] = _convert(given, hints[key], where, folder=folder)
     _lay_environment_over(sections, environ, places)
     devices = _devices(tree.get("devices", []), path, text)
     built = {name: _type_of(name)(**values) for name, values in sections.items()}
@@ -117,7 +122,8 @@ def _refuse_near_miss(name: str) -> None:
             )
 
 
-def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False) -> Any:
+def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False, folder: Path = Path()) -> Any:
+    """A value as its setting takes it; a path of the file is meant from the file's `folder`."""
     if isinstance(hint, types.UnionType):
         hint = next(h for h in typing.get_args(hint) if h is not type(None))
     if from_text:
@@ -135,10 +141,11 @@ def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False) -> A
             raise BadSetting(f"{where} is {text!r}, but it takes true or false.")
         if typing.get_origin(hint) is tuple:
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        return Path(text).expanduser() if hint is Path else text
+        # Whoever sets a variable means the folder that they are in; no process may be in another when it is used.
+        return Path(text).expanduser().absolute() if hint is Path else text
     if hint is Path:
         if isinstance(given, str):
-            return Path(given).expanduser()
+            return folder / Path(given).expanduser()
         raise BadSetting(f"{where} is {given!r}, but it takes a path in quotes.")
     if typing.get_origin(hint) is tuple:
         if isinstance(given, list) and all(isinstance(x, str) for x in given):
@@ -190,10 +197,11 @@ def _tables(given: Any, kind: Any, section: str, *, path: Path | None, text: str
     built: list[Any] = []
     for n, table in enumerate(given):
         where = f"{path}:{_nth_line(text, f'[[{section}]]', n)}: [[{section}]]"
+        folder = Path() if path is None else path.absolute().parent
         values: dict[str, Any] = {}
         for key, value in table.items():
             if key in hints and key != "options":
-                values[key] = _convert(value, hints[key], f"{where} {key}")
+                values[key] = _convert(value, hints[key], f"{where} {key}", folder=folder)
             elif "options" in hints:
                 values.setdefault("options", {})[key] = value
             else:
@@ -261,7 +269,8 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
 
     def refuse(section: str, key: str, wants: str) -> None:
         value = getattr(getattr(config, section), key)
-        raise BadSetting(f"{where(section, key)} is {value!r}, but {wants}.")
+        shown = ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
+        raise BadSetting(f"{where(section, key)} is {shown}, but {wants}.")
 
     if not config.operator.name.strip():
         refuse("operator", "name", "letters are signed with it")

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -21,7 +21,15 @@ from tipstaff.host import keys, sealing
 from tipstaff.intake.profiles.reader import ProfilesParser
 from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.intake.trust.found import MailAuthentication, Resolver
-from tipstaff.policy import Edition, UnknownClause, edition_files, edition_folders, load_edition, read_files
+from tipstaff.policy import (
+    Edition,
+    UnknownClause,
+    edition_files,
+    edition_folders,
+    in_the_name_of,
+    load_edition,
+    read_files,
+)
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
@@ -153,7 +161,23 @@ def archive_passwords() -> tuple[str, ...]:
 @functools.cache
 def installed_editions() -> tuple[Edition, ...]:
     """What this installation came with: the editions in the operator's own folder, or the shipped one."""
-    return tuple(load_edition(folder) for folder in _installed_folders())
+    return tuple(_in_our_name(load_edition(folder)) for folder in _installed_folders())
+
+
+def _in_our_name(edition: Edition) -> Edition:
+    return in_the_name_of(edition, settings().operator.name)
+
+
+def editions_of_others(editions: Iterable[Edition]) -> list[str]:
+    """A sentence for each edition of the operator's own that names another than the settings do."""
+    name = settings().operator.name
+    return [
+        f"Edition {edition.id} says that it is the policy of {edition.entity!r} (entity in its edition.toml), but "
+        f"[operator] name is {name!r}, and customers read both. If that is not meant, set the name, or publish an "
+        "edition with another entity."
+        for edition in editions
+        if edition.entity != name
+    ]
 
 
 def _installed_folders() -> list[Path]:
@@ -185,7 +209,7 @@ def _posted(digest: str, effective_at: datetime) -> Edition:
     files = {name: text.encode() for name, text in files_of(digest).items()}
     edition = read_files(files, where=f"edition {digest[:12]}")
     assert edition.digest == digest, "what is kept is what was posted"
-    return replace(edition, effective_at=effective_at)
+    return _in_our_name(replace(edition, effective_at=effective_at))
 
 
 def adopt_editions() -> None:

@@ -43,11 +43,24 @@ def check_feeds() -> None:
     own = wiring.settings()
     for feed in own.feeds:
         with _placed(own.where_table("feeds", feed.name)):
-            source_of(feed.kind)
+            needed = getattr(source_of(feed.kind), "needs", ())
+            if missing := [name for name in needed if getattr(feed, name) is None]:
+                raise config.BadSetting(f"{feed.name!r}: a feed of {feed.kind} needs its {' and '.join(missing)}.")
             _secret(feed.key_file), _secret(feed.secret_file)
     for mailbox in own.mailboxes:
         with _placed(own.where_table("mailboxes", mailbox.name)):
             make_mailbox(mailbox)
+            _check_mailbox(mailbox)
+
+
+def _check_mailbox(mailbox: MailboxConfig) -> None:
+    where = repr(mailbox.name)
+    if mailbox.kind == "imap" and (not mailbox.username or mailbox.password_file is None):
+        raise config.BadSetting(f"{where}: an imap mailbox needs its username and password_file.")
+    if mailbox.kind == "maildir" and mailbox.path is not None and not mailbox.path.is_dir():
+        raise config.BadSetting(f"{where}: path is {mailbox.path}, but there is no such folder.")
+    if mailbox.kind == "mbox" and mailbox.path is not None and not mailbox.path.parent.is_dir():
+        raise config.BadSetting(f"{where}: path is {mailbox.path}, but there is no folder {mailbox.path.parent}.")
 
 
 @contextlib.contextmanager
@@ -130,7 +143,7 @@ def _keep_looking(mailbox: Mailbox, every_seconds: int, stop: threading.Event) -
         try:
             taken = empty_mailbox(mailbox, desk=wiring.desk(), at=wiring.now())
             if taken:
-                log.info("%d mails came from the mailbox %s", taken, mailbox.name)
+                log.info("%d %s came from the mailbox %s", taken, "mail" if taken == 1 else "mails", mailbox.name)
         except MailboxTrouble as why:
             log.warning("the mailbox %s cannot be read: %s", mailbox.name, why)
             stop.wait(_AFTER_TROUBLE_SECONDS)

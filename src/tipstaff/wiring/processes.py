@@ -45,6 +45,11 @@ def check_port(host: str, port: int, setting: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except PermissionError as why:
+            raise PortTaken(
+                f"{host} port {port} cannot be listened on: a port below 1024 takes a permission that this user does "
+                f"not have (CAP_NET_BIND_SERVICE); set {setting} to a higher port, or give it."
+            ) from why
         except OSError as why:
             raise PortTaken(
                 f"{host} port {port} cannot be listened on ({why.strerror}); set {setting} to another port, "

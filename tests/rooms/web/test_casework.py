@@ -112,6 +112,20 @@ def test_a_report_nobody_could_read_is_read_by_a_person(day: object, log_in: Log
     after = get_report(broken.key)
     assert after is not None
     assert [str(i.allegation.source) for i in after.incidents] == ["192.0.2.27"]
+    assert "By hand: 1 incident." in client.get(reverse("console:report", args=[broken.key])).content.decode()
+
+
+def test_the_form_to_read_a_report_begins_with_what_was_understood(day: object, log_in: LogIn) -> None:
+    waits = next(r for r in list_reports(outcome=ReportOutcome.WITH_A_PERSON) if r.incidents)
+    first = waits.incidents[0].allegation
+    page = log_in(Role.ANALYST).get(reverse("console:report", args=[waits.key])).content.decode()
+    assert f'<option value="{first.type}" selected>' in page
+    assert f'name="source" class="input mono" spellcheck="false" value="{first.source or ""}"' in page
+    assert "None" not in page.partition("Read it yourself")[2].partition("</section>")[0].replace("None of these", "")
+    assert "It is none: set it aside</h3>" in page
+    assert "text/plain</b> text/plain" not in page
+    cases = log_in(Role.ANALYST, name="ola").get("/console/cases").content.decode()
+    assert '<span class="label-caps">An hour, last day</span>' in cases
 
 
 def test_a_key_in_the_search_box_opens_its_page(day: object, log_in: LogIn) -> None:

@@ -261,6 +261,7 @@ def import_file(
         "changes": list(preview.changes),
         "refused": [{"line": r.line, "why": r.why} for r in preview.refused],
         "kept": [{"line": r.line, "why": r.why} for r in preview.kept],
+        "outside": {"count": preview.outside.count, "says": str(preview.outside)} if preview.outside else None,
     }
 
 

@@ -148,9 +148,12 @@ def _due(entry: Entry) -> str:
 
 
 def _report_read(entry: Entry) -> str:
+    count = _get(entry, "incidents")
+    found = f"{count} {'incident' if count == '1' else 'incidents'}"
+    if _get(entry, "parser") == "person":
+        return f"By hand: {found}."
     if _get(entry, "outcome") == "complaint":
-        count = _get(entry, "incidents")
-        return f"By the {_get(entry, 'parser')} reader: {count} {'incident' if count == '1' else 'incidents'}."
+        return f"By the {_get(entry, 'parser')} reader: {found}."
     return f"{label(_get(entry, 'outcome'))}: {label(_get(entry, 'reason')).lower()}."
 
 
