@@ -200,8 +200,8 @@ def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk
         case Disposition.TOO_OLD:
             settle(ReportOutcome.TOO_OLD, verdict.reason)
         case Disposition.ASK_COMPLAINANT:
-            ahead = verdict.reason is Reason.TIME_AHEAD
-            settle(ReportOutcome.NEEDS_DETAIL, verdict.reason if ahead else attribution.reason)
+            of_time = verdict.reason in (Reason.TIME_AHEAD, Reason.TIME_UNREAD)
+            settle(ReportOutcome.NEEDS_DETAIL, verdict.reason if of_time else attribution.reason)
         case Disposition.UNASSIGNED:
             settle(ReportOutcome.WITH_A_PERSON, verdict.reason)
         case Disposition.NOTHING:

@@ -11,6 +11,7 @@ REASONS = {
     AttributionReason.ONE_HOLDER: "One holder over the whole window.",
     AttributionReason.ONE_RESELLER: "A reseller holds it; the answer stops there, and its own customer is its to name.",
     AttributionReason.TIME_ASSUMED: "No time was stated; the same one held it over all of the last seven days.",
+    AttributionReason.TIME_UNREAD: "A time was stated that could not be read; the exact one would tell.",
     AttributionReason.SHARED_WITHOUT_PORT: "Several share this address; only the source port can tell them apart.",
     AttributionReason.SEVERAL_HOLDERS_IN_WINDOW: "More than one held it in the window; a more exact time would tell.",
     AttributionReason.EDGE_IN_WINDOW: "A holding begins or ends within the window.",
