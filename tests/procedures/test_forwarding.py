@@ -282,3 +282,17 @@ def test_without_any_time_the_holder_of_the_last_seven_days_is_told(office: Offi
     report = office.take_in(raw, at=NOON, sender=reporter().address)
     assert report.outcome is ReportOutcome.FORWARDED
     assert office.case_of(report).customer == "acct-1"
+
+
+def test_a_correction_that_leaves_the_time_out_does_not_make_an_unread_one_none(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    raw = mail(PROSE.format("Last month"), sender=reporter(), subject="SSH attack", at=NOON)
+    report = office.take_in(raw, at=NOON, sender=reporter().address)
+    [incident] = report.incidents
+    as_typed = dataclasses.replace(incident.allegation, unread_time=None)
+    complaint.correct_reading(report.key, allegations=(as_typed,), desk=office.desk, at=NOON, actor="ana")
+    assert office.report(report.key).outcome is ReportOutcome.NEEDS_DETAIL
+    assert office.cases() == []
+    dated = dataclasses.replace(as_typed, moment=Moment(NOON - HOUR))
+    complaint.correct_reading(report.key, allegations=(dated,), desk=office.desk, at=NOON, actor="ana")
+    assert office.case_of(report).customer == "acct-1", "a person learned the time"
