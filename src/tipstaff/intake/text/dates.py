@@ -206,14 +206,23 @@ _CLOCK = re.compile(r"(?<![\w:./-])(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?![\w
 _NO_YEAR = re.compile(
     rf"(?<![\w:./-])(?!24/7)(?:{_DAY_OR_MONTH}/{_DAY_OR_MONTH}|{_DAY_OR_MONTH}\.(?:0?[1-9]|1[0-2])\.)(?![\w/-]|\.\d)"
 )
+_NUMBERED = re.compile(
+    r"(?<![\w:./-])@?(?:20\d\d-\d{3}|20\d\d[01]\d[0-3]\d|[0-3]\d[01]\d20\d\d|"
+    r"1[4-9]\d{8}(?:\.\d+|\d{3})?)(?![\w-]|\.\d)|"
+    r"\b(?:q[1-4]|week|quarter|kw|semaine|semana|settimana)\s\d{1,2}\b|\bq[1-4]\b|"
+    r"\b(?:the|am|au|le|over|this|at) week-?ends?\b|\bwochenende\b|"
+    r"\b(?:on|since|by|from) (?:the )?(?:[1-9]|[12]\d|3[01])(?:st|nd|rd|th)\b",
+    re.IGNORECASE,
+)
+"""Days of the year, days without separators, seconds since 1970, weeks, quarters, and the 25th."""
 _BARE_NAME = re.compile(rf"\b{_NAME}\b")
 
 
 def unplaced_beside(line: str) -> str:
-    """As `unplaced`; and weekdays, hours and months alone, which count on the offender's own lines."""
+    """As `unplaced`; and weekdays, hours, months and numbers alone, which count on the offender's own lines."""
     if said := unplaced(line):
         return said
-    if found := _WEEKDAY.search(line) or _CLOCK.search(line) or _NO_YEAR.search(line):
+    if found := _WEEKDAY.search(line) or _CLOCK.search(line) or _NO_YEAR.search(line) or _NUMBERED.search(line):
         return found[0]
     names = (x[0] for x in _BARE_NAME.finditer(line))
     return next((x for x in names if len(x) > 4 and x.lower() in MONTHS and x.lower() not in _NO_MONTHS_ALONE), "")

@@ -1,7 +1,7 @@
 """Times in running text and in fields, with the zone as stated or the lack of it kept; what nobody can read, too."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from tipstaff.words import Moment
@@ -127,6 +127,9 @@ def parse_timestamp(value: str, *, zone: int | None = None, year_of: datetime | 
     value = value.strip()[:100]
     if _COUNTED.fullmatch(value):
         return _since_1970(value) or find_date(f"{value[:4]}-{value[4:6]}-{value[6:]}" if len(value) == 8 else "")
+    if _DAY_OF_YEAR.fullmatch(value):
+        day = date(int(value[:4]), 1, 1) + timedelta(days=int(value[5:]) - 1)
+        return find_date(str(day) if day.year == int(value[:4]) else "")
     return find_stated(value, zone=zone, year_of=year_of).moment
 
 
@@ -139,6 +142,8 @@ def read_time(*values: str, zone: int | None = None, year_of: datetime | None = 
     return Stated(None, next(filled, ""))
 
 
+_DAY_OF_YEAR = re.compile(r"20\d\d-\d{3}")
+"""An ordinal date (ISO 8601). In prose it may as well be the number of a ticket."""
 _COUNTED = re.compile(r"\d{8,10}(?:\.\d{1,9})?|\d{13}|\d{16}|\d{19}")
 _SINCE, _UNTIL = 946_684_800, 4_102_444_800
 """The years 2000 to 2099: a number beyond them is no time of an event."""

@@ -134,7 +134,9 @@ def test_day_and_month_in_either_order_are_both_possible() -> None:
         "Last month {}", "Yesterday {}", "Sunday 25 Oct {}", "On Monday {}", "At 10:32 {}", "2026-13-45 {}",
         "31.02.2026 {}", "25/10/26 {}", "In October {}", "Letzten Monat {}", "Gestern {}", "Hier soir {}",
         "Le mois dernier {}", "El mes pasado {}", "Ayer {}", "Ontem {}", "Ieri {}", "Gisteren {}", "Vorige maand {}",
-        "Three weeks ago {}", "Vor drei Wochen {}", "{}\nTime: garbled", "{}\nDate: 2026-13-45",
+        "Three weeks ago {}", "Vor drei Wochen {}",
+        "On the 25th {}", "During Q3 {}", "Over the weekend {}", "On 2026-298 {}", "20261025 {}", "ts=1792929600 {}",
+        "{}\nTime: garbled", "{}\nDate: 2026-13-45",
         "Last month we saw this.\n\n\n\nThe offender is this one: {}",
     ],
 )  # fmt: skip
@@ -173,6 +175,7 @@ def test_two_times_that_cannot_both_be_meant_are_none() -> None:
         ("1792929600.25", datetime(2026, 10, 25, 12, tzinfo=UTC)),
         ("1792929600000000", datetime(2026, 10, 25, 12, tzinfo=UTC)),
         ("20261025", datetime(2026, 10, 25, 12, tzinfo=UTC)),
+        ("2026-298", datetime(2026, 10, 25, 12, tzinfo=UTC)),
         ("2026-10-25T25:00:00Z", datetime(2026, 10, 25, 12, tzinfo=UTC)),
         ("2026年10月25日", datetime(2026, 10, 25, 12, tzinfo=UTC)),
     ],
@@ -187,7 +190,7 @@ def test_a_field_is_read_as_programs_write_it(value: str, at: datetime) -> None:
 
 
 def test_a_number_that_no_clock_shows_is_unread() -> None:
-    for value in ("12", "123456789", "99999999999999"):
+    for value in ("12", "123456789", "99999999999999", "2026-366", "2026-000"):
         assert read_time(value) == (None, value)
     assert read_time("unknown", "-", "") == (None, "")
     assert read_time("garbled", "2026-10-25").moment == find_date("2026-10-25")
