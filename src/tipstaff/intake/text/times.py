@@ -116,10 +116,17 @@ def find_stated(line: str, *, zone: int | None = None, year_of: datetime | None 
     if instant is None:
         return Stated(find_date(line))
     start, moment = instant
+    years = [x.start() for x in _YEAR.finditer(line)]
+    if len(years) < 2 and all(start <= x < start + _INSTANT_LONGEST for x in years):
+        return Stated(moment)  # The only year is its own: no other day stands here.
     for day in days_in(line):
         if day.start != start and not clock_follows(line, day) and not Stated(day.moment).agrees(moment):
             return Stated(None, line[day.start : day.end])
     return Stated(moment)
+
+
+_YEAR = re.compile(r"20\d\d")
+_INSTANT_LONGEST = 40
 
 
 def parse_timestamp(value: str, *, zone: int | None = None, year_of: datetime | None = None) -> Moment | None:
