@@ -62,11 +62,36 @@ _SAID = {
 }
 """What says when, in each language, and is no day that could be looked up."""
 _RELATIVE = re.compile(rf"\b(?:{'|'.join(_SAID.values())})\b", re.IGNORECASE)
-_RELATIVE_PART = re.compile(
-    r"yesterd|last |previous |past |\bago\b|other day|earlier|gestern|letzte|vorige|vergang|\bvor |hier|derni|pas[sa]|"
-    r"\bil y a|ayer|noche|\bhace |ontem|\bhá |ieri|scors|\bfa\b|geled|afgel|gister",
-    re.IGNORECASE,
-)
+_RELATIVE_PARTS = [
+    "yesterd",
+    "last ",
+    "previous ",
+    "past ",
+    "ago",
+    "other day",
+    "earlier",
+    "gestern",
+    "letzte",
+    "vorige",
+    "vergang",
+    "vor ",
+    "hier",
+    "derni",
+    "pass",
+    "pasad",
+    "il y a",
+    "ayer",
+    "noche",
+    "hace ",
+    "ontem",
+    "há ",
+    "ieri",
+    "scors",
+    " fa",
+    "geled",
+    "afgel",
+    "gister",
+]
 """A part of each of those words, looked for first because it is sooner found to be absent."""
 
 _NAME = r"([^\W\d_]{3,12})"
@@ -182,20 +207,26 @@ _IN_MONTH = re.compile(
 _DIGIT = re.compile(r"\d")
 
 
+_WORD = re.compile(r"[^\W\d_]{3,12}")
+_MONTHS_ALONE = frozenset(MONTHS) - _NO_MONTHS_ALONE
+
+
 def unplaced(line: str) -> str:
     """The first words of a line that state a time and name no day that could be looked up, or an empty text.
 
-    It is asked of lines of which no time could be read.
+    It is asked of lines of which no time could be read. Several lines in one are asked whether one of them may say so.
     """
+    lowered = line.lower()
+    named = not MONTHS.keys().isdisjoint(_WORD.findall(lowered))
     if _DIGIT.search(line):
         if found := _PARTIAL.search(line):
             return found[0]
-        for x in (x for pattern in _WORDED for x in pattern.finditer(line)):
-            if x[1].lower() in MONTHS and x[1].lower() not in _NO_MONTHS_ALONE:
+        for x in (x for pattern in _WORDED for x in pattern.finditer(line)) if named else ():
+            if x[1].lower() in _MONTHS_ALONE:
                 return x[0]
-    if _RELATIVE_PART.search(line) and (found := _RELATIVE.search(line)):
+    if any(x in lowered for x in _RELATIVE_PARTS) and (found := _RELATIVE.search(line)):
         return found[0]
-    for x in _IN_MONTH.finditer(line):
+    for x in _IN_MONTH.finditer(line) if named else ():
         if len(x[1]) > 3 and x[1][0].isupper() and x[1].lower() in MONTHS:
             return x[0]
     return ""

@@ -173,9 +173,11 @@ def stated_in(subject: str, body: str, *, year_of: datetime | None = None) -> St
     """
     zone = stated_zone(body)
     first = Stated()
-    for line in [subject, *body[:_PROSE_LONGEST].splitlines()]:
-        found = find_stated(line[:600], zone=zone, year_of=year_of)
-        unread = found.unread or ("" if found.moment else unplaced(line[:600]))
+    lines = [x[:600] for x in (subject, *body[:_PROSE_LONGEST].splitlines())]
+    may_be_unread = bool(unplaced("\n".join(lines)))
+    for line in lines:
+        found = find_stated(line, zone=zone, year_of=year_of)
+        unread = found.unread or ("" if found.moment or not may_be_unread else unplaced(line))
         if found.moment is not None:
             if first.moment is not None and not first.agrees(found.moment):
                 unread = line.strip()

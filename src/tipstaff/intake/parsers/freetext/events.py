@@ -98,6 +98,7 @@ _TIME_FIELD = re.compile(
 """A line that is a field for the time, whatever stands in it."""
 _DIGIT = re.compile(r"\d")
 _OTHERS_WORDS = ("headers", "file_headers", "register")
+_SENDERS_WORDS = ("subject", "body", "quoted", "file", "embedded")
 
 
 class Times:
@@ -117,10 +118,19 @@ class Times:
         self._fallback = Stated()
         self._labelled = False
         self._looked = False
+        self._read: dict[int, Stated] = {}
+        self._told: dict[tuple[int, ...], Stated] = {}
+        self._vague: str | None = None
 
     def of(self, this: Candidate) -> Stated:
         """The first-stated instant for one offender, else the day, else what could not be understood."""
         own = [x for x in this.lines[:12] if x.zone not in _OTHERS_WORDS]
+        key = tuple(x.number for x in own)
+        if key not in self._told:
+            self._told[key] = self._of(own)
+        return self._told[key]
+
+    def _of(self, own: list[Line]) -> Stated:
         day, of_subject, unread = Stated(), Stated(), ""
         for line in own:
             found = self._on(line)
@@ -150,12 +160,20 @@ class Times:
         if general.moment is not None or of_subject.moment is not None:
             return general if general.moment is not None else of_subject
         vague = next((said for x in around if (said := unplaced_beside(x))), "")
-        return Stated(
-            None, shown(vague or next((said for x in self._prose() if (said := unplaced(x.plain[:600]))), ""))
-        )
+        return Stated(None, shown(vague or self._vaguely()))
+
+    def _vaguely(self) -> str:
+        """The first words anywhere in the letter that state a time which cannot be placed."""
+        if self._vague is None:
+            prose = [x.plain[:600] for x in self._lines[:400] if x.zone in _SENDERS_WORDS]
+            may_be = unplaced("\n".join(prose))
+            self._vague = next((said for x in prose if (said := unplaced(x))), "") if may_be else ""
+        return self._vague
 
     def _on(self, line: Line) -> Stated:
-        return find_stated(line.plain[:600], zone=self._zone, year_of=self._year_of)
+        if line.number not in self._read:
+            self._read[line.number] = find_stated(line.plain[:600], zone=self._zone, year_of=self._year_of)
+        return self._read[line.number]
 
     def _around(self, own: list[Line]) -> Iterator[Line]:
         """The offender's lines and those that touch them, but for those whose time was read."""
@@ -163,9 +181,6 @@ class Times:
         for line in (self._lines[n] for n in sorted(numbers) if 0 <= n < len(self._lines)):
             if line.zone not in (*_OTHERS_WORDS, "signature") and self._on(line).moment is None:
                 yield line
-
-    def _prose(self) -> Iterator[Line]:
-        return (x for x in self._lines[:400] if x.zone in ("subject", "body", "quoted", "file", "embedded"))
 
     def _general(self) -> Stated:
         """What the mail says of the time of all offenders: in a labelled line, else anywhere, else on its way."""
