@@ -199,10 +199,12 @@ def test_a_time_that_was_not_understood_is_kept_without_its_words_and_older_entr
     assert "last month" not in json.dumps(kept)
 
     def again(kept: dict[str, object]) -> Allegation:
-        return question_again(
+        conduct = question_again(
             "R-000001.1", kept, grade="probable", reason="TIME_ASSUMED", customer="acct-1", service=None, edition="e",
             verdict="",
-        ).allegation  # fmt: skip
+        ).conduct  # fmt: skip
+        assert isinstance(conduct, Allegation)
+        return conduct
 
     assert again(kept).unread_time is not None
     del kept["unread_time"]
