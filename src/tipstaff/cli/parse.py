@@ -210,7 +210,12 @@ def _incidents(reading: Reading) -> Iterator[dict[str, Any]]:
     first = next(iter(reading.allegations), None)
     for mark in reading.marks:
         if first is not None and mark.chosen and mark.value not in named:
-            yield _incident(Allegation(type=first.type, moment=first.moment, confidence=mark.likelihood), mark.value)
+            yield _incident(
+                Allegation(
+                    type=first.type, moment=first.moment, unread_time=first.unread_time, confidence=mark.likelihood
+                ),
+                mark.value,
+            )
 
 
 def host_of(url: str) -> str:
@@ -230,6 +235,7 @@ def _incident(allegation: Allegation, source: str) -> dict[str, Any]:
         "at": _rfc3339(moment.at) if moment else None,
         "at_error_seconds": moment.error_seconds if moment else None,
         "zone_stated": moment.zone_stated if moment else None,
+        **({"unread_time": allegation.unread_time} if allegation.unread_time is not None else {}),
         "protocol": allegation.protocol,
         "target": allegation.target,
         "target_port": allegation.target_port,
@@ -280,7 +286,10 @@ _VERDICTS = {
 
 def _when(allegation: Allegation) -> str:
     if allegation.moment is None:
-        return "no time stated"
+        said = allegation.unread_time
+        return f"time not understood: {said}" if said else "no time stated"
+    if allegation.moment.of_days:
+        return f"{allegation.moment.days_said}, no hour stated"
     return allegation.moment.at.strftime("%Y-%m-%d %H:%M:%S") + (
         " UTC" if allegation.moment.zone_stated else ", no zone stated"
     )

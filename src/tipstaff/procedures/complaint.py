@@ -200,8 +200,8 @@ def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk
         case Disposition.TOO_OLD:
             settle(ReportOutcome.TOO_OLD, verdict.reason)
         case Disposition.ASK_COMPLAINANT:
-            ahead = verdict.reason is Reason.TIME_AHEAD
-            settle(ReportOutcome.NEEDS_DETAIL, verdict.reason if ahead else attribution.reason)
+            of_time = verdict.reason in (Reason.TIME_AHEAD, Reason.TIME_UNREAD)
+            settle(ReportOutcome.NEEDS_DETAIL, verdict.reason if of_time else attribution.reason)
         case Disposition.UNASSIGNED:
             settle(ReportOutcome.WITH_A_PERSON, verdict.reason)
         case Disposition.NOTHING:
@@ -364,10 +364,18 @@ def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime, actor: str = 
 
 
 def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str) -> None:
-    """A person says what a report alleges; it is then judged like any other."""
+    """A person says what a report alleges; it is then judged like any other. Left without a time, it keeps the words of
+    one that was not understood."""
     if any(a.type in SEALED_TYPES for a in allegations):
         seal_by_hand(key, desk=desk, at=at, actor=actor)
         return
+    before = get_report(key)
+    unread = [i.allegation.unread_time for i in before.incidents if i.allegation.moment is None] if before else []
+    said = next((x for x in unread if x is not None), None)
+    # What the report says of a time and nobody understood is not made none by leaving the time out.
+    allegations = tuple(
+        a if a.moment is not None or said is None else replace(a, unread_time=said) for a in allegations
+    )
     with transaction.atomic():
         replace_reading(key, allegations=allegations, at=at, actor=actor)
     report = get_report(key)

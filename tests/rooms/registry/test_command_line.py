@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -234,3 +235,29 @@ def test_addresses_given_by_hand_outside_the_own_space_are_said():
     assert "1 holding lies outside the operator's own space" in run("hold", "203.0.113.7", "acct-1")
     assert "outside" not in run("hold", "198.51.100.9", "acct-1")
     assert "1 holding lies outside" in run("hold", "192.0.2.0/24", "acct-1")
+
+
+def test_a_day_is_all_of_it_and_never_its_midnight():
+    hold("198.51.100.7/32", "acct-1", held_from=day(1), held_until=datetime(2026, 2, 3, 16, tzinfo=UTC))
+    hold("198.51.100.7/32", "acct-2", held_from=datetime(2026, 2, 3, 16, tzinfo=UTC))
+    shown = run("who", "198.51.100.7", "--at", "2026-02-03")
+    assert shown.startswith("AMBIGUOUS: nobody is named\n")
+    assert "Asked of 2026-02-02 10:00:00 to 2026-02-04 14:00:00 UTC." in shown
+    assert run("who", "198.51.100.7", "--at", "2026-01-20").startswith("CONFIRMED: acct-1")
+    assert run("who", "198.51.100.7", "--at", "2026-02-03T10:00").startswith("AMBIGUOUS"), "no zone was stated"
+    assert run("who", "198.51.100.7", "--at", "2026-02-03T10:00Z").startswith("CONFIRMED: acct-1")
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (("--port", "99999"), "'99999' is not a port from 0 to 65535."),
+        (("--port", "-1"), "'-1' is not a port from 0 to 65535."),
+        (("--precision", "-5"), "The precision is between 0 seconds and a year."),
+        (("--precision", "nan"), "The precision is between 0 seconds and a year."),
+        (("--at", "2026-02-03T10:00Z", "--precision", "99999999"), "The precision is between 0 seconds and a year."),
+    ],
+)
+def test_a_port_or_precision_that_cannot_be_is_refused_in_one_sentence(option, sentence):
+    hold("198.51.100.7/32", "acct-1")
+    assert sentence in run("who", "198.51.100.7", *option, exit_code=2, columns=200)

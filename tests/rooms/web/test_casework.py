@@ -1,7 +1,9 @@
 """Forms of the console move cases through the procedures."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -9,7 +11,8 @@ from tipstaff.cases.queries import decisions_of, get_case, list_cases, notes_of
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import get_report, list_reports
 from tipstaff.notices.queries import letters_of_report
-from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, ReportOutcome, Role
+from tipstaff.web.console.corrections import allegation_from
+from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, Moment, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
 
@@ -107,6 +110,9 @@ def test_a_report_nobody_could_read_is_read_by_a_person(day: object, log_in: Log
     form = {"type": "connection/port_scan", "source": "not an address"}
     page = client.post(reverse("console:read_as", args=[broken.key]), form, follow=True).content.decode()
     assert "is not an IP address" in page
+    form = {"type": "connection/port_scan", "source": "192.0.2.27", "source_port": "99999"}
+    page = client.post(reverse("console:read_as", args=[broken.key]), form, follow=True).content.decode()
+    assert "is not a port from 0 to 65535." in page
     form = {"type": "connection/port_scan", "source": "192.0.2.27", "at": "2026-05-04T08:00Z"}
     client.post(reverse("console:read_as", args=[broken.key]), form, follow=True)
     after = get_report(broken.key)
@@ -126,6 +132,22 @@ def test_the_form_to_read_a_report_begins_with_what_was_understood(day: object, 
     assert "text/plain</b> text/plain" not in page
     cases = log_in(Role.ANALYST, name="ola").get("/console/cases").content.decode()
     assert '<span class="label-caps">An hour, last day</span>' in cases
+
+
+@pytest.mark.parametrize(
+    ("typed", "moment"),
+    [
+        ("2026-05-03", Moment(datetime(2026, 5, 3, 12, tzinfo=UTC), 26 * 3600, zone_stated=False)),
+        ("2026-05-03 08:00", Moment(datetime(2026, 5, 3, 8, tzinfo=UTC), 60)),
+        ("2026-05-03T08:00+02:00", Moment(datetime(2026, 5, 3, 6, tzinfo=UTC), 60)),
+        ("", None),
+    ],
+)
+def test_a_day_that_a_person_types_is_all_of_it_and_an_hour_is_utc_as_the_form_says(
+    typed: str, moment: Moment | None
+) -> None:
+    form = {"type": "connection/port_scan", "source": "192.0.2.27", "at": typed}
+    assert allegation_from(form, clauses=()).moment == moment
 
 
 def test_a_key_in_the_search_box_opens_its_page(day: object, log_in: LogIn) -> None:
