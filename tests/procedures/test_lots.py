@@ -81,7 +81,7 @@ def rows(seed: int, *, number: int) -> list[str]:
     for _ in range(number):
         hours = dice.choice([0.5, 1, 1.5, 2.9, 3.1, 5, 5.5, 24 * 300, -48])
         when = (NOON - timedelta(hours=hours, minutes=dice.choice([0, 20, 40]))).strftime("%Y-%m-%d %H:%M:%S")
-        stated = dice.choice([when, when, when, when, when, ""])
+        stated = dice.choice([when, when, when, when, when, "", "the other evening"])
         port = dice.choice(["", "443", "443", "3389", "1999", "2000"])
         host = dice.choice([""] * 8 + ["shop.example.com", "other.example.org"])
         found.append(
@@ -330,7 +330,14 @@ def test_the_palette_reaches_every_outcome(street: Office) -> None:
     }  # fmt: skip
     assert {str(o) for o in expected} <= outcomes
     reasons = set(IncidentRow.objects.values_list("reason", flat=True).distinct())
-    assert {"CUSTOMER_GONE", "NO_REPRESENTATIVE", "NO_HOLDER", "JOINED", "SHARED_WITHOUT_PORT"} <= reasons
+    assert {
+        "CUSTOMER_GONE",
+        "NO_REPRESENTATIVE",
+        "NO_HOLDER",
+        "JOINED",
+        "SHARED_WITHOUT_PORT",
+        "TIME_UNREAD",
+    } <= reasons
 
 
 @pytest.mark.django_db

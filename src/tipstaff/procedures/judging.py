@@ -215,8 +215,8 @@ def outcome_without_case(weighed: Weighed) -> tuple[ReportOutcome, str] | None:
         case Disposition.TOO_OLD:
             return ReportOutcome.TOO_OLD, verdict.reason
         case Disposition.ASK_COMPLAINANT:
-            ahead = verdict.reason is Reason.TIME_AHEAD
-            return ReportOutcome.NEEDS_DETAIL, verdict.reason if ahead else attribution.reason
+            of_time = verdict.reason in (Reason.TIME_AHEAD, Reason.TIME_UNREAD)
+            return ReportOutcome.NEEDS_DETAIL, verdict.reason if of_time else attribution.reason
         case Disposition.UNASSIGNED:
             return ReportOutcome.WITH_A_PERSON, verdict.reason
         case Disposition.NOTHING:

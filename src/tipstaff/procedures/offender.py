@@ -1,6 +1,7 @@
 """Who is behind what a complaint names: the site at that time where it names one we host, else the address."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
@@ -13,7 +14,25 @@ from .lookup import Asked, who_held, who_held_them
 
 
 def who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
-    """Attribute what was alleged or measured. A host name is looked up in our registry; nothing is ever resolved."""
+    """Attribute what was alleged or measured. A host name is looked up in our registry; nothing is ever resolved.
+
+    A time that was stated and not understood is not the lack of one: the last days say nothing of it, so who held it
+    then is not named.
+    """
+    return _unless_unread(allegation, _who_did_it(allegation, received_at=received_at))
+
+
+def _unless_unread(allegation: Conduct, answer: Attribution) -> Attribution:
+    unread = isinstance(allegation, Allegation) and allegation.moment is None and allegation.unread_time is not None
+    if unread and (answer.named or answer.reason is AttributionReason.UNASSIGNED):
+        return replace(
+            answer, grade=Grade.AMBIGUOUS, reason=AttributionReason.TIME_UNREAD,
+            customer=None, service=None, downstream=None,
+        )  # fmt: skip
+    return answer
+
+
+def _who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
     host = allegation.domain or _host_of(allegation.url)
     if host:
         found = who_answered(host, at=allegation.source, moment=allegation.moment, received_at=received_at)
@@ -45,7 +64,8 @@ def who_did_them(allegations: Sequence[Allegation], *, received_at: datetime) ->
         else:
             asked.append((place, Asked(source, allegation.source_port, allegation.protocol, allegation.moment)))
     answers = who_held_them([question for _, question in asked], received_at=received_at)
-    found |= {place: answer for (place, _), answer in zip(asked, answers, strict=True)}
+    for (place, _), answer in zip(asked, answers, strict=True):
+        found[place] = _unless_unread(allegations[place], answer)
     return [found[place] for place in range(len(allegations))]
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingReason
 
 from ...forms.tables import Row, UnreadableSheet, meant, rows_of_sheet, shown, table_of_rows, tables_in
 from ...forms.taxonomy import kind_of_names
@@ -13,7 +13,7 @@ from ...text.characters import decode, one_line
 from ...text.find import is_public, refang
 from ...text.kinds import choose_kind, weigh_kinds
 from ...text.names import is_host_name, to_ascii
-from ...text.times import find_date, find_moment, parse_timestamp, stated_zone
+from ...text.times import Stated, find_moment, read_time, stated_zone
 
 _SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 _TABLES = (".csv", ".tsv", ".txt", ".log", ".dat", ".psv")
@@ -98,6 +98,7 @@ def _allegation(row: Row, kind: str | None, *, zone: int | None) -> Allegation |
     name = refang(meant(row, "domain")).lower().rstrip(".")
     protocol = meant(row, "protocol").lower()
     target = meant(row, "target")
+    when = _when(row, zone)
     return Allegation(
         type=kind,
         source=source,
@@ -107,13 +108,14 @@ def _allegation(row: Row, kind: str | None, *, zone: int | None) -> Allegation |
         protocol=_NUMBERS.get(protocol, protocol if protocol in _PROTOCOLS else None),
         target=one_line(target, longest=254) or None,
         target_port=port_in(meant(row, "target_port")),
-        moment=_moment(row, zone),
+        moment=when.moment,
+        unread_time=when.unread or None,
         excerpt=excerpt([one_line(x, longest=300) for x in shown(row)])[:1500],
         confidence=0.92 if own else 0.85,
     )
 
 
-def _moment(row: Row, zone: int | None) -> Moment | None:
+def _when(row: Row, zone: int | None) -> Stated:
     """The row's time; its zone as the cell, a column beside, the column's own name, or the letter states it."""
     value = meant(row, "time")
     if row.get("date") and row.get("time") and ":" in row["time"]:
@@ -123,5 +125,5 @@ def _moment(row: Row, zone: int | None) -> Moment | None:
     if _UTC.search(column) or _UTC.fullmatch(beside.strip()):
         zone = 0
     elif beside and (stated := find_moment(f"{value} {beside}")):
-        return stated
-    return find_moment(value, zone=zone) or parse_timestamp(value) or find_date(value)
+        return Stated(stated)
+    return read_time(value, zone=zone)
