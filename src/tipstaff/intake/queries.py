@@ -164,6 +164,11 @@ def undecided(report: str, *, numbers: Sequence[int]) -> set[int]:
     return set(rows.values_list("n", flat=True))
 
 
+def report_just_read(key: str, *, incidents: Sequence[Incident]) -> Report | None:
+    """A report with the incidents that were stored a moment ago, which are not read again."""
+    return get_report(key, incidents=incidents)
+
+
 def as_they_stand(report: Report) -> Report | None:
     """The report with what became of its incidents since it was read; nothing else of them ever changes."""
     rows = IncidentRow.objects.filter(report__key=report.key).values_list("n", "outcome", "reason", "case")

@@ -27,6 +27,7 @@ from tipstaff.intake.queries import (
     as_they_stand,
     get_incident,
     get_report,
+    report_just_read,
     report_of_evidence,
     reports_of_case,
     same_event,
@@ -139,7 +140,7 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
         answered = letter_answered(raw, reading)
         if answered is None:
             incidents = store_reading(key, reading=reading, at=at, actor="worker")
-            report = get_report(key, incidents=incidents)
+            report = report_just_read(key, incidents=incidents)
         else:
             take_reply(report, answered, reading, at=at)
             report = get_report(key)
