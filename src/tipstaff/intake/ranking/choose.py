@@ -18,7 +18,7 @@ _SOURCE_CUES = frozenset(
     {"source_key", "source_column", "arrow_source", "zone_subject", "near_strong", "label_strong", "near_yours"}
 )
 _LISTED = frozenset({"alone", "cell", "text", "start"})
-_LISTED_HOSTS = frozenset({"alone"})
+_LISTED_HOSTS = frozenset({"alone", "text"})
 _CONTRARY = frozenset(
     {
         "well_known",
@@ -119,7 +119,17 @@ def likelihoods(candidates: Sequence[Candidate], linear: Linear, rivals: Forest,
     for i, this in enumerate(candidates):
         if i not in looked_at:
             likely[i] = max((by_shape.get(x, 0.0) for x in this.shapes), default=0.0)
-    return _with_fellows(candidates, _without_victims(candidates, likely))
+    return _with_fellows(candidates, _without_victims(candidates, _without_relays(candidates, likely)))
+
+
+def _without_relays(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:
+    """Of hosts that are named only as hops of one mail, none is likelier meant than the one from outside."""
+    outside = max((p for x, p in zip(candidates, likely, strict=True) if "outside_hop" in x.features), default=None)
+    if outside is None:
+        return likely
+    return [
+        min(p, outside * _FELLOW) if "other_hop" in x.features else p for x, p in zip(candidates, likely, strict=True)
+    ]
 
 
 def _without_victims(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:
