@@ -123,12 +123,14 @@ def likelihoods(candidates: Sequence[Candidate], linear: Linear, rivals: Forest,
 
 
 def _without_relays(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:
-    """Of hosts that are named only as hops of one mail, none is likelier meant than the one from outside."""
-    outside = max((p for x, p in zip(candidates, likely, strict=True) if "outside_hop" in x.features), default=None)
-    if outside is None:
+    """Where somebody among the hops of one mail is meant, it is the one from outside rather than any relay."""
+    if not any("outside_hop" in x.features for x in candidates):
         return likely
+    pairs = list(zip(candidates, likely, strict=True))
+    best = max(p for x, p in pairs if "outside_hop" in x.features or "other_hop" in x.features)
     return [
-        min(p, outside * _FELLOW) if "other_hop" in x.features else p for x, p in zip(candidates, likely, strict=True)
+        max(p, best) if "outside_hop" in x.features else min(p, best * _FELLOW) if "other_hop" in x.features else p
+        for x, p in pairs
     ]
 
 
