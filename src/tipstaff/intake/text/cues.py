@@ -235,7 +235,9 @@ def _look_at_words(this: Candidate, before: str, after: str) -> None:
                 yours = found.end()
     nearest = max(strong, our, yours)
     if _ATTACK_ON.search(before):
+        # Whom an attack was on is a target, as what an arrow points at is.
         see("near_ours")
+        see("arrow_target")
     elif nearest >= 0:
         see("near_ours" if nearest == our else "near_strong" if nearest == strong else "near_yours")
     if _IP_WORD.search(before):

@@ -219,7 +219,7 @@ def _v6(text: str) -> str | None:
 
 
 _VERSION_WORDS = re.compile(
-    r"\b(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|Version|CriOS|Gecko|Trident|AppleWebKit|Build|"
+    r"(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|Version|CriOS|Gecko|Trident|AppleWebKit|Build|"
     r"[Vv]er(?:sion)?\.?|rev|Core|firmware|release|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
 )
 

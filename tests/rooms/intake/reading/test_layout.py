@@ -54,11 +54,6 @@ def test_a_programs_version_in_a_received_line_is_no_address() -> None:
     ]
 
 
-def test_a_servers_address_is_no_version_of_it() -> None:
-    assert [x.value for x in find_all("sent from your server 192.0.2.7, please stop")] == ["192.0.2.7"]
-    assert find_all("nginx ver 1.2.3.4 and Chrome/10.0.1.2") == []
-
-
 def test_addresses_that_were_attacked_are_victims_even_when_your_network_did_it() -> None:
     found = candidates(
         "The following addresses were attacked from your network:\n203.0.113.5\n203.0.113.6\n\n"

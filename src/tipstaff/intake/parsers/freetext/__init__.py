@@ -54,7 +54,8 @@ class FreetextParser:
             return unreadable(
                 mail, ReadingReason.NO_SOURCE, parser=self.name, detail="It names no address, no URL and no host."
             )
-        if not addresses.chosen and all("sender_domain" in x.features for x in hosts.chosen):
+        writer = mail.sender[1].rpartition("@")[2].lower()
+        if not addresses.chosen and all(f".{x.value}".endswith(f".{writer}") for x in hosts.chosen):
             return unreadable(
                 mail, ReadingReason.NO_SOURCE, parser=self.name, detail="It names nobody but pages of its own writer."
             )
@@ -63,8 +64,9 @@ class FreetextParser:
         sure_of_source = (
             certainty(addresses, weights.sure_address) if addresses.chosen else certainty(hosts, weights.sure_host)
         )
-        confidence = round(sure_of_source * sure_of_kind, 3)
-        sure = bool(rules) and confidence >= weights.sure_from and not any(x.network for x in addresses.chosen)
+        likelihood = sure_of_source * sure_of_kind
+        confidence = round(likelihood, 3)
+        sure = bool(rules) and likelihood >= weights.sure_from and not any(x.network for x in addresses.chosen)
         items = list(hosts.chosen) if with_items or not addresses.chosen else []
         return complaint(
             mail,
