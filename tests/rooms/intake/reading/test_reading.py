@@ -379,7 +379,7 @@ def test_an_answer_to_the_mailboxs_own_letter_is_for_the_person_who_has_the_matt
 
 def test_an_answer_to_a_spammer_with_a_copy_to_us_is_a_complaint() -> None:
     text = (
-        "This spam was sent from your server 192.0.2.7, please stop it.\n\n"
+        "We got this spam from 192.0.2.7, please stop it.\n\n"
         "On Mon, 9 Mar 2026, Chairs <chairs@example.com> wrote:\n> Buy chairs"
     )
     raw = letter(text, subject="Re: Chairs").replace(
