@@ -68,7 +68,8 @@ def _phishing(day: Day) -> Iterator[Told]:
         content="""
 Hi,
 
-I got a text message with a link to a phishing page, a fake login page of Example Bank that steals passwords. It is on your network. URL of the phishing page:
+I got a text message with a link to a phishing page, a fake login page of Example Bank that steals passwords.
+It is on your network. URL of the phishing page:
 
 hxxps://shop[.]garden[.]example[.]com/wp-content/cache/secure/login.html
 
