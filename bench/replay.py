@@ -19,6 +19,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tipstaff.policy.clauses import Edition
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CUSTOMERS = 200
@@ -136,7 +140,7 @@ def move_in() -> None:
     registry.add_holdings(rows, at=since, actor="import")
 
 
-def fill(edition, wanted: int) -> int:  # type: ignore[no-untyped-def]  # Edition is imported late
+def fill(edition: "Edition", wanted: int) -> int:
     """Write judgements as `procedures.complaint` records them; returns how many."""
     from django.db import connection
 
@@ -151,7 +155,7 @@ def fill(edition, wanted: int) -> int:  # type: ignore[no-untyped-def]  # Editio
         return int(cursor.fetchone()[0])
 
 
-def judgements(edition) -> Iterator[dict[str, object]]:  # type: ignore[no-untyped-def]  # Edition is imported late
+def judgements(edition: "Edition") -> Iterator[dict[str, object]]:
     """The details of entries, over and over: a mixed world."""
     from tipstaff.policy.judge import judge
     from tipstaff.policy.past import keep_question

@@ -38,7 +38,7 @@ def main() -> None:
             "records": options.records,
         }
         for kind, write in (("kea-memfile", kea), ("radius-csv", radius), ("radius-detail", detail)):
-            number = options.records if kind != "radius-detail" else options.records // 10
+            number = options.records
             log = folder / kind
             with log.open("wb") as file:
                 write(file, number)

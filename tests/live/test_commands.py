@@ -213,6 +213,11 @@ def test_a_log_in_link_is_for_somebody_who_is_there(home: Home) -> None:
     made = home.run("login-link", "--new", "lena")
     assert "new account" in made.stderr
     assert "/first/" in home.run("login-link", "lena").stdout
+    made = home.run("login-link", "--new", "--role", "engineer", "--role", "analyst", "otto")
+    assert "otto is a new account: analyst and engineer." in made.stderr
+    assert "There is no role system" in home.run("login-link", "--new", "--role", "system", "eve", code=2).stderr
+    assert "with --new" in home.run("login-link", "--role", "lead", "otto", code=2).stderr
+    assert "has an account already" in home.run("login-link", "--new", "--role", "lead", "otto", code=2).stderr
 
 
 def test_what_a_device_may_never_touch_is_read_before_anything_starts(home: Home, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Real connections through a real NAT: whoever made one is named by the address and port that the far end saw."""
 
 import json
+import os
+import select
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -8,6 +11,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from tipstaff import wiring
 from tipstaff.attribution.match import Question
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
@@ -43,6 +47,38 @@ with socket.create_connection((sys.argv[2], 4000), timeout=20, source_address=(s
 """
 
 
+def heard_outside(lab: Lab, *, each: int) -> list[tuple[str, str, int]]:
+    """Every inside address connects `each` times; (who it said it was, address, port) as the far end saw it."""
+    hearing = subprocess.Popen(
+        [*lab.prefix("outside"), sys.executable, "-c", HEAR, FAR, str(each * len(INSIDE))],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert hearing.stdout is not None
+        assert hearing.stdout.readline() == "ready\n"
+        for inside in list(INSIDE) * each:
+            lab.run("inside", sys.executable, "-c", CALL, inside, FAR)
+        return [tuple(json.loads(line)) for line in hearing.stdout]
+    finally:
+        hearing.kill()
+        hearing.communicate()
+
+
+def plan(tmp_path) -> None:
+    """Who is behind each inside address."""
+    registry.hold(
+        tier=Tier.OPERATOR, kind=HoldingKind.POOL, prefix=ip_network("198.51.100.0/24"), source="plan",
+        held_from=NOON - timedelta(days=300), **BY,
+    )  # fmt: skip
+    lines = "prefix,service\n"
+    for inside, customer in INSIDE.items():
+        registry.add_customer(Customer(key=customer, name=customer, representative=None), **BY)
+        registry.add_service(Service(key=f"svc-{customer}", customer=customer, kind=ServiceKind.ACCESS), **BY)
+        lines += f"{inside}/32,svc-{customer}\n"
+    (tmp_path / "plan.csv").write_text(lines)
+    list(take_in(tmp_path / "plan.csv", sources()["ipam"], Options(source="plan", realm="cgn"), **BY))
+
+
 def test_every_connection_through_deterministic_nat_is_its_makers(tmp_path):
     if why := Lab.unavailable():
         pytest.skip(why)
@@ -54,39 +90,65 @@ def test_every_connection_through_deterministic_nat_is_its_makers(tmp_path):
     with Lab() as lab:
         table = f"table ip cgn {{\n chain out {{\n type nat hook postrouting priority 100;\n{rules}}}\n}}\n"
         lab.run("edge", "nft", "-f", "-", given=table)
-        heard: list[tuple[str, str, int]] = []
-        hearing = subprocess.Popen(
-            [*lab.prefix("outside"), sys.executable, "-c", HEAR, FAR, str(each * len(INSIDE))],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        try:
-            assert hearing.stdout is not None
-            assert hearing.stdout.readline() == "ready\n"
-            for inside in list(INSIDE) * each:
-                lab.run("inside", sys.executable, "-c", CALL, inside, FAR)
-            heard = [tuple(json.loads(line)) for line in hearing.stdout]
-        finally:
-            hearing.kill()
-            hearing.communicate()
+        heard = heard_outside(lab, each=each)
     assert len(heard) == each * len(INSIDE)
     assert {public for _, public, _ in heard} == {PUBLIC}
 
-    registry.hold(
-        tier=Tier.OPERATOR, kind=HoldingKind.POOL, prefix=ip_network("198.51.100.0/24"), source="plan",
-        held_from=NOON - timedelta(days=300), **BY,
-    )  # fmt: skip
-    plan = "prefix,service\n"
-    for inside, customer in INSIDE.items():
-        registry.add_customer(Customer(key=customer, name=customer, representative=None), **BY)
-        registry.add_service(Service(key=f"svc-{customer}", customer=customer, kind=ServiceKind.ACCESS), **BY)
-        plan += f"{inside}/32,svc-{customer}\n"
-    (tmp_path / "plan.csv").write_text(plan)
+    plan(tmp_path)
     (tmp_path / "map.csv").write_text(
         f"inside,outside,ports_per_host,since\n192.0.2.8/31,{PUBLIC}/32,{BLOCK},2026-01-01T00:00:00Z\n"
     )
     list(take_in(tmp_path / "map.csv", sources()["nat-deterministic"], Options(source="nat", inside_realm="cgn"), **BY))
-    list(take_in(tmp_path / "plan.csv", sources()["ipam"], Options(source="plan", realm="cgn"), **BY))
     for inside, public, port in heard:
         question = Question(address=ip_address(public), port=port, protocol=6, moment=Moment(NOON))
         answer = answer_one(question, received_at=BY["at"])
         assert (answer.grade, answer.customer) == (Grade.CONFIRMED, INSIDE[inside])
+
+
+def until_it_tells(lab: Lab, logging: subprocess.Popen[bytes]) -> list[bytes]:
+    """conntrack does not say that it listens: connections to a closed port are made until it tells of one."""
+    assert logging.stdout is not None
+    for _ in range(60):
+        lab.knock("inside", FAR, 5000, source="192.0.2.8")
+        if select.select([logging.stdout], [], [], 1)[0]:
+            return [logging.stdout.readline()]
+    pytest.fail("conntrack tells of no connection")
+
+
+def test_every_connection_through_a_nat_that_logs_flows_is_its_makers(tmp_path, settings):
+    conntrack = shutil.which("conntrack", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if conntrack is None:
+        pytest.skip("there is no conntrack; `apt-get install conntrack` brings it")
+    if why := Lab.unavailable():
+        pytest.skip(why)
+    settings.FLOWS_FOLDER = tmp_path / "flows"
+    each, log = 5, tmp_path / "nat.log"
+    with Lab() as lab, log.open("wb") as into:
+        table = f"table ip cgn {{\n chain out {{\n type nat hook postrouting priority 100;\n" \
+                f"ip saddr 192.0.2.8/31 ip protocol tcp snat to {PUBLIC}:1024-65535 random\n}}\n}}\n"  # fmt: skip
+        lab.run("edge", "nft", "-f", "-", given=table)
+        events = [conntrack, "-E", "-p", "tcp", "-o", "timestamp", "-e", "NEW,DESTROY", "--buffer-size", "1048576"]
+        logging = subprocess.Popen([*lab.prefix("edge"), *events], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            began = wiring.now()
+            assert logging.stdout is not None
+            lines = until_it_tells(lab, logging)
+            heard = heard_outside(lab, each=each)
+            while sum(b"[NEW]" in line and b" dport=4000 " in line for line in lines) < len(heard):
+                lines.append(logging.stdout.readline())
+            into.write(b"".join(lines))
+        finally:
+            logging.kill()
+            logging.communicate()
+    ended = wiring.now()
+    assert len({port for _, _, port in heard}) > len(INSIDE)
+    plan(tmp_path)
+    by = {"at": ended, "actor": "engineer"}
+    list(take_in(log, sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **by))
+    for inside, public, port in heard:
+        moment = Moment(began + (ended - began) / 2, error_seconds=(ended - began).total_seconds())
+        question = Question(address=ip_address(public), port=port, protocol=6, moment=moment)
+        answer = answer_one(question, received_at=ended + timedelta(minutes=1))
+        # It happened while the flow lasted: all of the port's flows lead to one inside address.
+        assert (answer.grade, answer.customer) == (Grade.CONFIRMED, INSIDE[inside])
+        assert any(b.part for b in answer.bindings)

@@ -1,11 +1,14 @@
 """Whose go-ahead counts, how long a proposal waits, and which earlier cases count against somebody."""
 
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
+from tests.procedures.office import DAY, EDGE, HOUR, NOON, Office, reporter
+from tipstaff.cases.operations import AlreadyProposed, SecondMustBeAnother
+from tipstaff.cases.rules import IllegalMove
+from tipstaff.enforcement.planner import Ability
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, URGENT_MEASURE_LASTS
 from tipstaff.policy.strikes import Repeats
@@ -23,10 +26,13 @@ from tipstaff.words import (
     EvidenceGrade,
     Fact,
     Ground,
+    HoldingKind,
     LetterKind,
     MeasureState,
     NoticePosture,
+    Proof,
     Role,
+    Scope,
     Trust,
 )
 
@@ -262,3 +268,67 @@ def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(
     assert doubted.verdict.disposition is plain.verdict.disposition
     assert doubted.verdict.notice is NoticePosture.BEFORE
     assert Fact.SPOOFABLE in {basis.fact for basis in doubted.verdict.basis}
+
+
+def shared(office: Office) -> Case:
+    """A case about a shared address: the device within reach can stop the whole address only, with two who use it."""
+    office.admit("acct-2")
+    office.admit("acct-3")
+    address = "192.0.2.77"
+    office.hold(address, customer="acct-2", kind=HoldingKind.PORT_BLOCK, ports=(1024, 2047))
+    office.hold(address, customer="acct-3", kind=HoldingKind.PORT_BLOCK, ports=(2048, 4095))
+    only = Ability(device=EDGE, can=frozenset({(Scope.ADDRESS, Degree.BLOCK)}), proof=Proof.PROBE)
+    office.desk = dataclasses.replace(office.desk, abilities=lambda at: (only,))
+    report = office.complain(address, at=NOON, port=1500)
+    office.post(at=NOON)
+    case = office.case_of(report)
+    assert case.due_at is not None
+    office.deadlines(at=case.due_at)
+    return office.fresh(case.key)
+
+
+def go_ahead(office: Office, case: Case, *, actor: str, at: datetime) -> Case:
+    version = office.fresh(case.key).version
+    return casework.decide_waiting(
+        case.key, go_ahead=True, why="It goes on and on.", version=version, desk=office.desk, at=at, actor=actor
+    )
+
+
+def test_what_hits_others_takes_two_people_and_both_stand_in_the_record(office: Office) -> None:
+    case = shared(office)
+    assert case.state is CaseState.WAITING_PERSON
+    entries = [e for e in entries_about(case.key) if e.what == "case.waiting_person"]
+    assert "would hit 1 other: two people decide" in str(entries[-1].detail["why"])
+    at = NOON + 3 * DAY
+    assert go_ahead(office, case, actor="ana", at=at).state is CaseState.WAITING_PERSON
+    assert office.measures(case) == []
+    with pytest.raises(SecondMustBeAnother):
+        casework.second_wide(case.key, desk=office.desk, at=at, actor="ana")
+    with pytest.raises(AlreadyProposed):
+        go_ahead(office, case, actor="lena", at=at)
+    [key] = casework.second_wide(case.key, desk=office.desk, at=at + HOUR, actor="lena")
+    [measure] = office.measures(case)
+    assert (measure.key, measure.selector.scope) == (key, Scope.ADDRESS)
+    assert measure.notice is not None
+    [decided] = [e for e in entries_about(case.key) if e.what == "case.decided"]
+    assert (decided.actor, decided.detail["proposed_by"]) == ("lena", "ana")
+    assert "It goes on and on." in str(decided.detail["why"])
+
+
+def test_a_measure_that_hits_others_is_not_agreed_to_when_it_is_too_late(office: Office) -> None:
+    case = shared(office)
+    at = NOON + 3 * DAY
+    go_ahead(office, case, actor="ana", at=at)
+    with pytest.raises(ProposalLapsed):
+        casework.second_wide(case.key, desk=office.desk, at=at + COUNTERSIGN_WITHIN + HOUR, actor="lena")
+    office.answer(case, Answer.DISPUTE, at=at + HOUR)
+    with pytest.raises(IllegalMove):
+        casework.second_wide(case.key, desk=office.desk, at=at + HOUR, actor="lena")
+    assert office.measures(case) == []
+
+
+def test_nobody_goes_ahead_while_the_customer_still_has_time(office: Office) -> None:
+    case = office.warned(ADDRESS, at=NOON)
+    with pytest.raises(IllegalMove):
+        go_ahead(office, case, actor="lena", at=NOON + HOUR)
+    assert office.measures(case) == []

@@ -8,14 +8,21 @@ from django.db import IntegrityError, InternalError, ProgrammingError, connectio
 
 from tests.procedures.office import ADDRESS_OF_REPRESENTATIVE, DAY, HOUR, NOON, Office
 from tipstaff import wiring
-from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, WrongStep, accept
-from tipstaff.editions.queries import count_accepted, first_uses_of, get_edition, list_editions, posted_editions
+from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, ShowsNoUse, WrongStep, accept
+from tipstaff.editions.queries import get_edition, list_editions, posted_editions
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
 from tipstaff.policy import BadEdition, deadline, edition_files, edition_folders
 from tipstaff.procedures import editions
+from tipstaff.procedures.acceptance import (
+    accept_by_contract,
+    acceptances_of,
+    count_accepted,
+    note_first_use,
+    when_accepted,
+)
 from tipstaff.procedures.desk import Desk
-from tipstaff.words import CaseState, EditionState, LetterKind, Standing
+from tipstaff.words import Acceptance, AcceptedHow, CaseState, EditionState, LetterKind, Standing
 
 SHIPPED = edition_folders()[0]
 SPAM = "clauses/mail.unsolicited.toml"
@@ -228,22 +235,71 @@ def test_the_first_use_after_posting_counts_as_acceptance_and_is_on_record_once(
     posted = editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
     fresh(office)
     [_, edition] = office.desk.editions
-    assert not editions.note_use("acct-1", edition=edition, shown_by="seen", at=NOON - HOUR), "it did not count yet"
-    report = office.complain(ADDRESS, at=NOON + 3 * HOUR, happened=NOON + HOUR)
-    assert office.case_of(report).state is CaseState.OPENED
-    [accepted] = first_uses_of("acct-1")
-    assert (accepted.edition, accepted.digest) == ("2026-07", posted.digest)
+    assert not note_first_use("acct-1", edition=edition, shown_by="seen", at=NOON - HOUR), "it did not count yet"
+    assert note_first_use("acct-1", edition=edition, shown_by="log-in to the portal", at=NOON + HOUR)
+    [accepted] = acceptances_of("acct-1")
+    assert (accepted.edition, accepted.digest, accepted.how) == ("2026-07", posted.digest, AcceptedHow.USE)
     assert accepted.accepted_at == NOON + HOUR, "the use, not when we learned of it"
-    assert accepted.shown_by == report.incidents[0].key
-    assert not editions.note_use("acct-1", edition=edition, shown_by="seen", at=NOON + DAY)
+    assert accepted.shown_by == "log-in to the portal"
+    assert not note_first_use("acct-1", edition=edition, shown_by="seen", at=NOON + DAY)
     assert [e.what for e in entries_about("acct-1") if e.what.startswith("edition.")] == ["edition.accepted"]
-    assert count_accepted(posted.digest) == 1
+    assert count_accepted("2026-07", digest=posted.digest) == 1
     with pytest.raises((InternalError, ProgrammingError)), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM editions_acceptancerow")
 
 
+def test_a_complaint_about_a_customer_is_no_acceptance_of_theirs(office: Office, desk: Desk) -> None:
+    office.admit("acct-1", ADDRESS)
+    ready(desk, *OTHER_WORDS)
+    posted = editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    fresh(office)
+    [_, edition] = office.desk.editions
+    report = office.complain(ADDRESS, at=NOON + 3 * HOUR, happened=NOON + HOUR)
+    assert office.case_of(report).state is CaseState.OPENED
+    assert acceptances_of("acct-1") == []
+    shown_by = report.incidents[0].key
+    with pytest.raises(ShowsNoUse):
+        note_first_use("acct-1", edition=edition, shown_by=shown_by, at=NOON + HOUR)
+    with connection.cursor() as cursor:  # As an earlier version left it.
+        cursor.execute(
+            "INSERT INTO editions_acceptancerow (customer, edition, digest, accepted_at, shown_by)"
+            " VALUES ('acct-1', '2026-07', %s, %s, %s)",
+            [posted.digest, NOON + HOUR, shown_by],
+        )
+    assert acceptances_of("acct-1") == []
+    assert count_accepted("2026-07", digest=posted.digest) == 0
+    assert note_first_use("acct-1", edition=edition, shown_by="log-in to the portal", at=NOON + DAY)
+    assert [each.accepted_at for each in acceptances_of("acct-1")] == [NOON + DAY]
+
+
+def test_one_answer_has_acceptance_by_contract_and_by_use(office: Office, desk: Desk) -> None:
+    office.admit("acct-1", ADDRESS)
+    ready(desk, *OTHER_WORDS)
+    posted = editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    fresh(office)
+    [_, edition] = office.desk.editions
+    note_first_use("acct-1", edition=edition, shown_by="log-in to the portal", at=NOON + DAY)
+    signed = Acceptance(
+        customer="acct-1", contract="K-7", edition="2026-07", accepted_at=NOON + HOUR, accepted_by="Placeholder"
+    )
+    accept_by_contract(signed, at=NOON + 2 * DAY, actor="ada")
+    accept_by_contract(
+        dataclasses.replace(signed, edition="2019-01", accepted_at=NOON - DAY), at=NOON + 2 * DAY, actor="ada"
+    )
+    assert [(a.edition, a.how, a.shown_by, bool(a.digest)) for a in acceptances_of("acct-1")] == [
+        ("2026-07", AcceptedHow.USE, "log-in to the portal", True),
+        ("2026-07", AcceptedHow.CONTRACT, "K-7", True),
+        ("2019-01", AcceptedHow.CONTRACT, "K-7", False),
+    ]
+    first = when_accepted("acct-1", edition="2026-07")
+    assert first is not None
+    assert (first.how, first.accepted_at) == (AcceptedHow.CONTRACT, NOON + HOUR)
+    assert when_accepted("acct-1", edition="2027-01") is None
+    assert count_accepted("2026-07", digest=posted.digest) == 1, "one customer, however often"
+
+
 def test_two_who_note_one_use_at_once_leave_one_acceptance(desk: Desk) -> None:
-    one = accept("acct-1", edition="2026-01", digest="ab" * 32, shown_by="R-1.1", at=NOON)
-    other = accept("acct-1", edition="2026-01", digest="ab" * 32, shown_by="R-2.1", at=NOON + HOUR)
+    one = accept("acct-1", edition="2026-01", digest="ab" * 32, shown_by="log-in 1", at=NOON)
+    other = accept("acct-1", edition="2026-01", digest="ab" * 32, shown_by="log-in 2", at=NOON + HOUR)
     assert (one[1], other[1]) == (True, False)
     assert one[0] == other[0]

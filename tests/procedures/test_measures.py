@@ -13,6 +13,7 @@ from tipstaff.enforcement.planner import steps
 from tipstaff.enforcement.protocol import StalePlan
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy.remedies import URGENT_MEASURE_LASTS
+from tipstaff.procedures import casework
 from tipstaff.procedures.casework import propose_urgent, second_urgent
 from tipstaff.procedures.suspension import NotWarned, plan_for
 from tipstaff.words import (
@@ -159,6 +160,33 @@ def test_a_late_plan_cannot_bring_back_a_lifted_measure(office: Office) -> None:
     assert [m.state for m in office.measures(case)] == [MeasureState.LIFTED]
     office.enforce(at=at + HOUR)
     assert office.twin.rules() == []
+
+
+def test_the_clock_does_not_bring_back_what_a_person_lifted(office: Office) -> None:
+    """A and B are measured, a colleague lifts A, then C is reported and its time passes: C follows, A stays free."""
+    first, second, third = ADDRESS, "198.51.100.8", "198.51.100.9"
+    for address in (second, third):
+        office.hold(address, customer="acct-1")
+    office.complain(first, at=NOON)
+    case = office.case_of(office.complain(second, at=NOON, by=reporter(2)))
+    office.post(at=NOON)
+    due = office.fresh(case.key).due_at
+    assert due is not None
+    office.deadlines(at=due)
+    office.enforce(at=due)
+    on = {str(m.selector.network): m.key for m in office.measures(case)}
+    assert on.keys() == {f"{first}/32", f"{second}/32"}
+    casework.lift_measure(on[f"{first}/32"], why="This one is clean.", desk=office.desk, at=due + HOUR, actor="lena")
+    office.enforce(at=due + HOUR)
+
+    office.complain(third, at=due + 2 * HOUR, by=reporter(3))
+    office.post(at=due + 2 * HOUR)
+    later = due + 2 * HOUR + case.answer_within
+    office.deadlines(at=later)
+    office.enforce(at=later)
+    standing = [str(m.selector.network) for m in office.measures(case) if m.state is MeasureState.IN_FORCE]
+    assert sorted(standing) == [f"{second}/32", f"{third}/32"]
+    assert len(office.measures(case)) == 3
 
 
 def test_an_answer_at_the_very_moment_of_the_deadline_counts(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

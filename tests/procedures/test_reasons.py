@@ -10,12 +10,15 @@ from tests.procedures.office import HOUR, NOON, Office
 from tipstaff import wiring
 from tipstaff.cli.policy import app
 from tipstaff.intake.queries import reports_of_case
+from tipstaff.notices.queries import letters_of_case
 from tipstaff.policy.explain import Audience, explain
 from tipstaff.procedures import casework
 from tipstaff.procedures.answers import answer_case
 from tipstaff.procedures.complaint import weigh_allegation
+from tipstaff.procedures.letters import tell_customer
 from tipstaff.procedures.reasons import reasons_for_complainant, reasons_for_court, reasons_for_customer
-from tipstaff.words import Answer, Case, Ground, Incident, ReportOutcome
+from tipstaff.registry.queries import get_customer
+from tipstaff.words import Answer, Case, Ground, Incident, LetterKind, ReportOutcome
 
 ADDRESS, ANOTHER = "198.51.100.7", "198.51.100.8"
 BEFORE_A_LETTER = "No measure is taken before a letter about it was handed over."
@@ -44,12 +47,22 @@ def test_the_notice_says_exactly_what_the_verdict_backs(office: Office) -> None:
     assert office.case_of(report).explanation not in in_a_line(notice.body), "it would say the same twice"
 
 
-def test_a_notice_in_another_language_keeps_to_the_cases_one_sentence(office: Office) -> None:
+def test_a_notice_in_another_language_says_that_its_one_english_sentence_is_english(office: Office) -> None:
+    """Where the record does not back the reasons, as after an edition's folder was changed."""
     office.admit("acct-1", ADDRESS, language="de")
-    case = office.warned(ADDRESS, at=NOON)
-    [notice] = office.letters_to("acct-1@customer.example.com")
-    assert case.explanation in in_a_line(notice.body)
-    assert BEFORE_A_LETTER not in in_a_line(notice.body)
+    [edition] = office.desk.editions
+    changed = dataclasses.replace(office.desk, editions=(dataclasses.replace(edition, digest="0" * 64),))
+    report = office.complain(ADDRESS, at=NOON)
+    case = office.case_of(report)
+    customer = get_customer("acct-1")
+    assert customer is not None
+    key = tell_customer(
+        LetterKind.NOTICE, case=case, customer=customer, desk=changed, at=NOON, actor="tests", once="again"
+    )
+    notice = next(letter for letter in letters_of_case(case.key) if letter.key == key)
+    said = in_a_line(notice.body)
+    assert f"Die Begründung liegt nur auf Englisch vor: {case.explanation}" in said
+    assert BEFORE_A_LETTER not in said
 
 
 def test_only_what_holds_for_every_address_of_a_letter_is_said_of_them(office: Office) -> None:
@@ -131,3 +144,25 @@ def test_the_command_says_it_to_each(office: Office, monkeypatch: pytest.MonkeyP
     assert WE_TELL in run("explain", report.key, "--to", "complainant")
     assert "is not a report, R-000123." in run("explain", case.key, "--to", "complainant", exit_code=1)
     assert "is not a case or a report on record" in run("explain", "C-999999", exit_code=1)
+
+
+@pytest.mark.parametrize(
+    ("language", "falls", "quoted"),
+    [
+        ("de", "Was gemeldet wurde, fällt unter", ""),
+        ("fr-CA", "Ce qui a été signalé relève de", "citée en anglais"),
+        ("es", "Lo denunciado corresponde a", "se cita en inglés"),
+        ("pt", "O que foi denunciado enquadra-se em", "citada em inglês"),
+        ("ja", "報告された内容は、", "正文である英語"),
+    ],
+)
+def test_a_customer_is_told_why_in_their_own_language(office: Office, language: str, falls: str, quoted: str) -> None:
+    office.admit("acct-1", ADDRESS, language=language)
+    office.complain(ADDRESS, at=NOON)
+    [letter] = [letter for letter in office.post(at=NOON) if letter.case and letter.report is None]
+    said = " ".join(letter.body.split())
+    assert falls in said
+    assert quoted in said
+    assert ("Do not send bulk mail" in said) == bool(quoted), "what is not translated is quoted, and says so"
+    assert "What was reported falls under" not in said
+    assert "No measure is taken before" not in said

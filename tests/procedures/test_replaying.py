@@ -239,7 +239,7 @@ def test_the_command_changes_nothing(commanded: Office) -> None:
 
 def test_the_command_says_what_is_wrong_with_a_question(commanded: Office) -> None:
     used = commanded.desk.editions[-1].id
-    assert "no edition in use" in run("replay", "2031-01", exit_code=2)
+    assert "no edition on record" in run("replay", "2031-01", exit_code=2)
     assert "is no day" in run("replay", used, "--from", "last week", exit_code=2)
     assert "0 past allegations" in run("replay", used, "--processes", "1", exit_code=1), (
         "nothing to judge is no success"

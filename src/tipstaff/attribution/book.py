@@ -3,8 +3,8 @@
 Where the rows come from is the caller's matter: `bulk.py` reads them from the database, tests make them from words.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -25,6 +25,10 @@ TIERS = (Tier.OPERATOR, Tier.RESELLER, Tier.CUSTOMER)
 _MICRO = timedelta(microseconds=1)
 
 
+Alone = Callable[[Question, datetime], Attribution]
+"""Answers one question that was received at an instant."""
+
+
 @dataclass(kw_only=True)
 class Book:
     """Rows as arrays, and what turns a row's number into words."""
@@ -36,18 +40,37 @@ class Book:
     identity: Callable[[int], Identity]
     gaps: Callable[[Address, datetime, datetime], list[Gap]]
     records_begin_at: datetime | None
+    flow_places: Mapping[int, tuple[Array, Array]] = field(default_factory=dict)
+    """By IP version the stretches of addresses of which flows in files speak (`bulk.flow_places`)."""
+    alone: Alone | None = None
+    """Answers the questions about those: the flows themselves are too many to be here."""
 
     def attribute(self, questions: Sequence[Question], *, received_at: datetime) -> list[Attribution]:
         """An answer for each question, in their order."""
         found: list[Attribution | None] = [None] * len(questions)
         for version in (4, 6):
             places = [i for i, q in enumerate(questions) if plain_address(q.address).version == version]
+            if self.alone is not None:
+                with_flows = self._with_flows(version, [questions[i].address for i in places])
+                for i in (i for i, flows in zip(places, with_flows, strict=True) if flows):
+                    found[i] = self.alone(questions[i], received_at)
+                places = [i for i in places if found[i] is None]
             if not places:
                 continue
             lot = [questions[i] for i in places]
             for place, answer in zip(places, self._lot(version, lot, received_at=received_at), strict=True):
                 found[place] = answer
         return [a for a in found if a is not None]
+
+    def _with_flows(self, version: int, addresses: Sequence[Address]) -> Array:
+        """Which addresses lie in a stretch that flows speak of."""
+        firsts, lasts = self.flow_places[version]
+        if not len(firsts):
+            return np.zeros(len(addresses), bool)
+        places = np.array([int(plain_address(a)) >> (0 if version == 4 else 65) for a in addresses], np.int64)
+        stretch = np.searchsorted(firsts, places, side="right") - 1
+        within: Array = (stretch >= 0) & (places <= lasts[stretch])
+        return within
 
     def _lot(self, version: int, questions: list[Question], *, received_at: datetime) -> Iterator[Attribution]:
         windows = [window_of(q.moment, received_at=received_at) for q in questions]

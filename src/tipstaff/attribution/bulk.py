@@ -16,9 +16,11 @@ from django.db import connection
 
 from tipstaff.words import Binding, Gap, Holding, HoldingKind, Identity, Tier
 
-from .book import TIERS, Address, Book, neighbourhood
+from .book import TIERS, Address, Alone, Book, neighbourhood
 from .codes import KINDS, OPEN
-from .queries import binding_of, holes, instant, micro
+from .covers import holes
+from .flow_parts import extent
+from .queries import binding_of, instant, micro
 from .reading import prefixes
 from .snapshot import NOBODY, Bound, Gaps, Held, Known, Snapshot
 
@@ -39,6 +41,22 @@ TO STDOUT (FORMAT csv, HEADER)
 def bound_frame() -> pl.DataFrame:
     """All bindings, as the table has them."""
     return _frame(_BOUND, text=("subject",))
+
+
+def flow_places() -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """By IP version the stretches of places (`flow_files.place_of`) that flows in files speak of, apart and in order:
+    their first and their last places."""
+    found = {}
+    for version in (4, 6):
+        stretches: list[list[int]] = []
+        for _, first, last in sorted(e for e in extent() if e[0] == version):
+            if stretches and first <= stretches[-1][1]:
+                stretches[-1][1] = max(stretches[-1][1], last)
+            else:
+                stretches.append([first, last])
+        firsts, lasts = (np.array([s[i] for s in stretches], np.int64) for i in (0, 1))
+        found[version] = firsts, lasts
+    return found
 
 
 def identities_frame() -> pl.DataFrame:
@@ -63,9 +81,17 @@ def read_csv(csv: bytes, *, text: Sequence[str]) -> pl.DataFrame:
 
 
 def book_from(
-    held: pl.DataFrame, bound: pl.DataFrame, known: pl.DataFrame, *, records_begin_at: datetime | None
+    held: pl.DataFrame,
+    bound: pl.DataFrame,
+    known: pl.DataFrame,
+    *,
+    records_begin_at: datetime | None,
+    alone: Alone | None = None,
 ) -> Book:
-    """A book of frames. `known` has kind, subject, customer, service, reseller, since, until and source."""
+    """A book of frames. `known` has kind, subject, customer, service, reseller, since, until and source.
+
+    `alone` answers what is about an address of which flows in files speak: they are not in the book.
+    """
     by = ["kind", "subject", "source_id"]
     subjects = bound.select(by).unique(maintain_order=True).filter(pl.col("kind") > 0).with_row_index("code")
     bound = bound.join(subjects, on=by, how="left", maintain_order="left")
@@ -110,6 +136,8 @@ def book_from(
         identity=lru_cache(100_000)(lambda row: _identity(known.row(row, named=True))),
         gaps=gaps_of,
         records_begin_at=records_begin_at,
+        flow_places=flow_places() if alone else {},
+        alone=alone,
     )
 
 
@@ -200,10 +228,7 @@ def _identity(row: dict[str, Any]) -> Identity:
 def _gaps() -> tuple[Gaps, Any]:
     """When the sources of each neighbourhood were not read."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT source_id, covers_from, covers_until FROM attribution_loadrow "
-            "WHERE covers_from IS NOT NULL ORDER BY 1, 2"
-        )
+        cursor.execute("SELECT source_id, since, until FROM attribution_coverrow ORDER BY 1, 2")
         loads: dict[int, list[tuple[int, int]]] = {}
         for source, first, last in cursor.fetchall():
             loads.setdefault(source, []).append((first, last))

@@ -122,7 +122,7 @@ def bindings(
 
     Adds `possible_from`, `sure_from`, `sure_until`, `possible_until` (microseconds) and `ending`.
     """
-    records = _with_defaults(records)
+    records = with_defaults(records)
     if not records.height:
         return records.with_columns(
             *(pl.lit(None, pl.Int64).alias(c) for c in ("possible_from", "sure_from", "sure_until", "possible_until")),
@@ -201,7 +201,7 @@ def _with_offsets(records: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(pl.col(stands[c]).alias(c) for c in missing)
 
 
-def _with_defaults(records: pl.DataFrame) -> pl.DataFrame:
+def with_defaults(records: pl.DataFrame) -> pl.DataFrame:
     """All columns of RECORD, in its order."""
     records = _with_offsets(records)
     return records.select(

@@ -84,7 +84,8 @@ def attribute(
         return _nobody(Grade.NONE, AttributionReason.NO_ADDRESS, window)
     rows = _relevant(holdings, address=plain_address(address), port=port, window=window)
     if records_begin_at is None and not rows:
-        return _nobody(Grade.NO_DATA, AttributionReason.BEFORE_RECORDS, window)
+        # Nothing was ever entered: that says nothing about the event, so a person looks, and nobody is sent away.
+        return _nobody(Grade.NO_DATA, AttributionReason.SOURCE_GAP, window)
     if records_begin_at is not None and window.earliest < require_aware(records_begin_at):
         return _nobody(Grade.NO_DATA, AttributionReason.BEFORE_RECORDS, window, rows)
 

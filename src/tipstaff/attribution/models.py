@@ -120,3 +120,42 @@ class IdentityRow(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["kind", "value"], name="attribution_identity_value"),)
+
+
+class CoverRow(models.Model):
+    """A stretch that a source was read of without a gap; those of one source never touch. Made of LoadRow."""
+
+    source = models.ForeignKey(SourceRow, models.CASCADE, related_name="+")
+    since = models.BigIntegerField()
+    until = models.BigIntegerField()
+
+    class Meta:
+        indexes = (models.Index(fields=["source", "since"], name="attribution_cover_since"),)
+
+
+class FlowPartRow(models.Model):
+    """A file of flows that counts, and between what its rows lie. A file that no row names does not count."""
+
+    source = models.ForeignKey(SourceRow, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=200, unique=True)
+    realm = models.IntegerField()
+    inside_realm = models.IntegerField()
+    version = models.SmallIntegerField()
+    span = models.SmallIntegerField()
+    slot = models.BigIntegerField()
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
+    since = models.BigIntegerField()
+    until = models.BigIntegerField()
+    error = models.BigIntegerField()
+    """Of the clock, in microseconds: the instants of the rows are to be widened by it."""
+    rows = models.BigIntegerField()
+    octets = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["realm", "version", "until"], name="attribution_flow_part_until"),
+            models.Index(fields=["source", "span", "slot"], name="attribution_flow_part_slot"),
+        )

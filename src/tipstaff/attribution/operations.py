@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,11 +14,13 @@ from django.db import connection, transaction
 from tipstaff.ledger.operations import record
 from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aware
 
-from . import staging
+from . import flow_parts, staging
 from .clocks import clock_error
+from .covers import note_cover
 from .intervals import Clock, bindings, joined
 from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
 from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
+from .queries import instant, micro
 
 CHUNK = 32 << 20
 """A file is read in pieces of so many bytes; a record may be as long."""
@@ -65,6 +67,17 @@ def take_in(
                 _batches(file, source, options, row, path, header, place, at=at, actor=actor, progress=progress)
             )
         yield from told
+
+
+def merge_flows(source: str, *, at: datetime, actor: str, parts_min: int = flow_parts.MERGE_FROM) -> int:
+    """Make fewer parts of the many that a source's flows lie in, slot by slot; how many fewer there are."""
+    row = SourceRow.objects.filter(name=source).first()
+    return 0 if row is None else flow_parts.merge(row, at=require_aware(at), actor=actor, parts_min=parts_min)
+
+
+def forget_flows(*, before: datetime, at: datetime, actor: str) -> int:
+    """Take away the flows that were over before an instant, for every source; how many."""
+    return flow_parts.forget(before=micro(before), at=require_aware(at), actor=actor)
 
 
 def _carried(file: BinaryIO, source: Source, header: bytes, place: int) -> bytes:
@@ -151,7 +164,6 @@ def _write(
         if options.clock_error_seconds is None
         else round(options.clock_error_seconds * 1e6)
     )
-    restarts = pl.concat(batch.restarts) if batch.restarts else None
     records = pl.concat(batch.parts, how="diagonal") if batch.parts else None
     if records is not None and len(batch.parts) > 1:
         records = joined(records, source.joins, look_seconds=options.interim_seconds or 0.0)
@@ -171,33 +183,18 @@ def _write(
         covers_until=batch.covers[1] if batch.covers else None,
         read_at=at,
     )
+    note_cover(row.pk, batch.covers)
     added = 0
     if records is not None and records.height:
-        interim = None if options.interim_seconds is None else round(options.interim_seconds * 1e6)
-        found = bindings(
-            records,
-            source.joins,
-            clock=Clock(error=error, interim=interim),
-            restarts=restarts,
-            covers_until=batch.covers[1] if batch.covers else None,
-        )
-        rows = staging.rows_of(
-            found,
-            source=row.pk,
-            load=load.pk,
-            realm=_realm(options.realm),
-            inside_realm=_realm(options.inside_realm),
-            momentary=source.momentary,
-        )
-        new = not BindingRow.objects.filter(source=row).exists()
-        fresh = new or source.joins is Joins.ALONE
-        added = staging.put_in(rows) if fresh else staging.join_in(rows, source.joins, restarts=restarts, source=row.pk)
-        staging.note_shapes(rows)
-        if batch.covers is not None:
-            staging.note_scope(rows, source=row.pk)
-        if added > 1000:
-            with connection.cursor() as cursor:
-                cursor.execute("ANALYZE attribution_bindingrow")
+        realm, inside_realm = _realm(options.realm), _realm(options.inside_realm)
+        if source.momentary:
+            assert batch.covers is not None, "there are records"
+            added = flow_parts.keep(
+                records, source=row, load=load.pk, realm=realm, inside_realm=inside_realm, error=error,
+                covers_until=batch.covers[1], at=at,
+            )  # fmt: skip
+        else:
+            added = _bind(records, batch, source, options, row, load.pk, error, realm, inside_realm)
     told = SourceLoad(
         source=options.source,
         kind=source.kind,
@@ -210,14 +207,43 @@ def _write(
         refused=tuple(_numbered(path, batch.refused)),
         refused_total=batch.refused_total,
         clock_error_seconds=error / 1e6,
-        covers_from=_instant(load.covers_from),
-        covers_until=_instant(load.covers_until),
+        covers_from=instant(load.covers_from),
+        covers_until=instant(load.covers_until),
     )
     record(
         _SAVED, at=at, actor=actor, about=[options.source], kind=source.kind, file=told.file, sha256=told.sha256,
         bytes=[told.first_byte, told.end_byte], records=told.records, bindings=added, refused=told.refused_total,
     )  # fmt: skip
     return told
+
+
+def _bind(
+    records: pl.DataFrame, batch: _Batch, source: Source, options: Options, row: SourceRow, load: int, error: int,
+    realm: int, inside_realm: int,
+) -> int:  # fmt: skip
+    """Into the database; how many bindings are new."""
+    restarts = pl.concat(batch.restarts) if batch.restarts else None
+    interim = None if options.interim_seconds is None else round(options.interim_seconds * 1e6)
+    found = bindings(
+        records,
+        source.joins,
+        clock=Clock(error=error, interim=interim),
+        restarts=restarts,
+        covers_until=batch.covers[1] if batch.covers else None,
+    )
+    rows = staging.rows_of(
+        found, source=row.pk, load=load, realm=realm, inside_realm=inside_realm, momentary=source.momentary
+    )
+    new = not BindingRow.objects.filter(source=row).exists()
+    fresh = new or source.joins is Joins.ALONE
+    added = staging.put_in(rows) if fresh else staging.join_in(rows, source.joins, restarts=restarts, source=row.pk)
+    staging.note_shapes(rows)
+    if batch.covers is not None:
+        staging.note_scope(rows, source=row.pk)
+    if added > 1000:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE attribution_bindingrow")
+    return added
 
 
 def _source(name: str, kind: str) -> SourceRow:
@@ -280,8 +306,8 @@ def add_identities(identities: Iterable[Identity], *, source: str, at: datetime,
             value=i.value,
             customer=i.customer,
             service=i.service,
-            since=_micro(i.since),
-            until=_micro(i.until),
+            since=None if i.since is None else micro(i.since),
+            until=None if i.until is None else micro(i.until),
             source=source,
         )
         for i in identities
@@ -289,14 +315,3 @@ def add_identities(identities: Iterable[Identity], *, source: str, at: datetime,
     IdentityRow.objects.bulk_create(rows, batch_size=5000)
     record("identities.read", at=require_aware(at), actor=actor, about=[source], count=len(rows))
     return len(rows)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _micro(at: datetime | None) -> int | None:
-    return None if at is None else (require_aware(at) - _EPOCH) // timedelta(microseconds=1)
-
-
-def _instant(micro: int | None) -> datetime | None:
-    return None if micro is None else _EPOCH + timedelta(microseconds=micro)

@@ -1,6 +1,7 @@
 """Reads of attribution: what logs say of an address, and when nothing was read."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
@@ -11,14 +12,14 @@ from django.db import connection
 from tipstaff.words import PUBLIC, Binding, Gap, Identity, SubjectKind, require_aware
 
 from .codes import ENDINGS, KINDS, OPEN, signed, unsigned
+from .covers import holes
+from .flow_parts import flows_touching, spoilt
 from .match import plain_address
 
 Address = IPv4Address | IPv6Address
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHARED_ROWS_MAX = 200
 """Of a question without a port: that many sharers show that only a port can tell."""
-QUIET = 3600 * 1_000_000
-"""Two readings of a source that lie no farther apart, in microseconds, are taken for one: logs have quiet times."""
 
 _COLUMNS = """
     b.source_id, b.realm, b.version, b.length, b.hi, b.lo, b.port_first, b.port_last, b.protocol, b.possible_from,
@@ -40,7 +41,10 @@ def bindings_covering(
     protocol: int | None = None,
     realm: str = PUBLIC,
 ) -> list[Binding]:
-    """What logs say of `address` at some instant of [earliest, latest], by source and beginning."""
+    """What logs say of `address` at some instant of [earliest, latest], by source and beginning.
+
+    FlowsCannotBeRead when a part of the flows about it is not there.
+    """
     address = plain_address(address)
     value = int(address)
     width = 32 if address.version == 4 else 128
@@ -66,6 +70,7 @@ def bindings_covering(
             parts.append(f"({_PLACE} AND b.port_first BETWEEN %s AND %s AND b.port_last >= %s)")
             parameters += [*asked, max(1, port - ports_max + 1), port, port]
     found = _in_words(_fetch(" UNION ALL ".join(parts), parameters)) if parts else []
+    found += _flows(address, begin=begin, end=end, port=port, protocol=protocol, realm=realm)
     fitting = [b for b in found if protocol is None or b.protocol is None or b.protocol == protocol]
     return sorted(fitting, key=lambda b: (b.source, b.possible_from, b.port_first, b.subject, str(b.inside)))
 
@@ -86,51 +91,45 @@ def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]
     ]
 
 
+# The stretches of a source lie apart: the last that begins by the window's begin, those that begin within it, and the
+# first after it are all that can bound a gap in it.
+COVERED = """
+SELECT c.source_id, v.since, v.until FROM attribution_scoperow c CROSS JOIN LATERAL (
+    (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since <= %s
+     ORDER BY since DESC LIMIT 1)
+    UNION ALL
+    (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since > %s AND since <= %s)
+    UNION ALL
+    (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since > %s
+     ORDER BY since LIMIT 1)
+) v WHERE c.version = %s AND c.block = %s ORDER BY 1, 2
+"""
+
+
 def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[Gap]:
     """When sources that speak of this neighbourhood were not read, within [earliest, latest]."""
     address = plain_address(address)
     value = int(address)
     block = value >> 8 if address.version == 4 else value >> 88
     begin, end = micro(earliest), micro(latest)
-    gaps: list[Gap] = []
-    loads: dict[int, list[tuple[int, int]]] = {}
+    covered: dict[int, list[tuple[int, int]]] = {}
     for source, first, last in _fetch(
-        "SELECT c.source_id, l.covers_from, l.covers_until FROM attribution_scoperow c "
-        "JOIN attribution_loadrow l ON l.source_id = c.source_id AND l.covers_from IS NOT NULL "
-        "WHERE c.version = %s AND c.block = %s ORDER BY 1, 2",
-        [address.version, block],
+        COVERED,
+        [begin, begin, end, end, address.version, block],
     ):
-        loads.setdefault(source, []).append((first, last))
-    for covered in loads.values():
-        for first, last in holes(covered):
-            if (first is None or first <= end) and (last is None or last > begin):
-                gaps.append(Gap(since=None if first is None else instant(first), until=instant(last)))
-    return gaps
-
-
-def holes(covered: Sequence[tuple[int, int]]) -> list[tuple[int | None, int | None]]:
-    """What the readings leave out, in microseconds: before the first, between those far apart, after the last."""
-    found: list[tuple[int | None, int | None]] = [(None, covered[0][0])]
-    reach = covered[0][1]
-    for first, last in covered[1:]:
-        if first > reach + QUIET:
-            found.append((reach, first))
-        reach = max(reach, last)
-    return [*found, (reach, None)]
+        covered.setdefault(source, []).append((first, last))
+    return [
+        Gap(since=None if first is None else instant(first), until=instant(last))
+        for stretches in covered.values()
+        for first, last in holes(stretches, begin=begin, end=end)
+    ]
 
 
 def _in_words(rows: Sequence[Sequence[Any]]) -> list[Binding]:
     """Rows of _COLUMNS with the names of their sources and realms, and the files that prove them."""
     if not rows:
         return []
-    loads = {
-        row[0]: row[1:]
-        for row in _fetch(
-            "SELECT l.id, s.name, l.file, l.sha256, l.first_byte, l.end_byte, l.clock_error FROM attribution_loadrow l "
-            "JOIN attribution_sourcerow s ON s.id = l.source_id WHERE l.id = ANY(%s)",
-            [list({row[-2] for row in rows})],
-        )
-    }
+    loads = _loads({row[-2] for row in rows})
     realms: dict[int, str] = {}
     if any(row[1] or row[18] for row in rows):
         realms = dict(_fetch("SELECT id, name FROM attribution_realmrow", []))
@@ -151,6 +150,87 @@ def _fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
         return cursor.execute(sql, parameters, prepare=True).fetchall()
+
+
+class FlowsCannotBeRead(LookupError):
+    """A file that keeps flows of this address is not where it should be; the message names it."""
+
+
+def _flows(
+    address: Address, *, begin: int, end: int, port: int | None, protocol: int | None, realm: str
+) -> list[Binding]:
+    """The flows of the address that are kept in files."""
+    try:
+        rows = flows_touching(
+            address, earliest=begin, latest=end, port=port, protocol=protocol, realm=realm, rows_max=SHARED_ROWS_MAX
+        )
+    except FileNotFoundError as why:
+        raise FlowsCannotBeRead(str(why)) from why
+    if not rows:
+        return []
+    from .flow_files import edges
+
+    loads = _loads({found.row["load"] for found in rows})
+    realms = dict(_fetch("SELECT id, name FROM attribution_realmrow", []))
+    words = []
+    for part, row in ((found.part, found.row) for found in rows):
+        source, file, sha256, first, last, _ = loads[row["load"]]
+        words.append(
+            replace(
+                binding_of(
+                    (source, realms.get(part.realm), address.version, address.max_prefixlen, row["hi"], row["lo"],
+                     row["port"], row["port"], row["protocol"], *edges(row, error=part.error), row["ending"], True,
+                     True, 0, "", realms.get(part.inside_realm), row["inside_version"], row["inside_hi"],
+                     row["inside_lo"], file, row["offset"], sha256, first, last, part.error)
+                ),
+                part=part.name, part_row=row["row"], part_sha256=part.sha256,
+            )
+        )  # fmt: skip
+    return words
+
+
+def _loads(numbers: Iterable[int]) -> dict[int, tuple[Any, ...]]:
+    """The source, file, digest, stretch and clock error of each reading."""
+    return {
+        row[0]: row[1:]
+        for row in _fetch(
+            "SELECT l.id, s.name, l.file, l.sha256, l.first_byte, l.end_byte, l.clock_error FROM attribution_loadrow l "
+            "JOIN attribution_sourcerow s ON s.id = l.source_id WHERE l.id = ANY(%s)",
+            [list(numbers)],
+        )
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowsKept:
+    """How much of a source's flows is kept in files."""
+
+    source: str
+    parts: int
+    rows: int
+    octets: int
+    since: datetime | None
+    until: datetime | None
+    """The last end that was read; flows that may go on are left out."""
+
+
+def flows_kept() -> list[FlowsKept]:
+    """A line for each source that has flows in files."""
+    rows = _fetch(
+        "SELECT s.name, count(*) FILTER (WHERE p.version > 0), coalesce(sum(p.rows) FILTER (WHERE p.version > 0), 0), "
+        "sum(p.octets), min(p.since) FILTER (WHERE p.version > 0), max(p.until) FILTER (WHERE p.span < 8) "
+        "FROM attribution_flowpartrow p JOIN attribution_sourcerow s ON s.id = p.source_id GROUP BY s.name ORDER BY 1",
+        [],
+    )
+    return [
+        FlowsKept(source=n, parts=p, rows=int(r), octets=int(o), since=instant(f), until=instant(u))
+        for n, p, r, o, f, u in rows
+    ]
+
+
+def flows_spoilt() -> list[str]:
+    """What is wrong with the files of flows, a sentence each: reads all of them."""
+    return list(spoilt())
 
 
 def binding_of(row: Sequence[Any]) -> Binding:

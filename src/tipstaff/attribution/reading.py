@@ -115,6 +115,8 @@ def instants(frame: pl.DataFrame, column: str, *, zone: ZoneInfo | None) -> pl.S
     Without `zone` a time that states none is null: nobody may be punished by a guess. A second 60 (a leap second) is
     the second after 59, as POSIX clocks repeat it.
     """
+    if frame.schema[column] == pl.Int64:
+        return frame.select(seconds(column)).to_series()
     text = frame.get_column(column).str.strip_chars()
     epoch = (text.cast(pl.Float64, strict=False) * MICRO).round().cast(pl.Int64, strict=False)
     epoch = frame.select(pl.when(epoch.is_between(0, 4_102_444_800 * MICRO)).then(epoch)).to_series()

@@ -76,7 +76,8 @@ def join_in(rows: pl.DataFrame, joins: Joins, *, restarts: pl.DataFrame | None, 
         _copy(rows.select(*COLUMNS, "begun"), "attribution_staging", (*COLUMNS, "begun"))
         cursor.execute("ANALYZE attribution_staging")
         if joins is not Joins.ALONE:
-            cursor.execute(_GO_ON.format(same=_SAME_SUBJECT, when=_GOES_ON[joins]))
+            which = _THE_FIRST if joins is Joins.LEASE else _ALL_OF_THEM
+            cursor.execute(_GO_ON.format(same=_SAME_SUBJECT, when=_GOES_ON[joins], which=which))
             cursor.execute(_SUPERSEDE_OLD)
             cursor.execute(_SUPERSEDE_NEW)
         if restarts is not None:
@@ -108,8 +109,10 @@ WITH found AS (
     SELECT DISTINCT ON (s.ctid) s.ctid AS staged, b.id
     FROM attribution_staging s JOIN {_TABLE} b ON {{same}} AND {{when}}
     ORDER BY s.ctid, b.possible_from DESC
+), going AS (
+    {{which}}
 ), gone AS (
-    DELETE FROM attribution_staging s USING found WHERE s.ctid = found.staged
+    DELETE FROM attribution_staging s USING going found WHERE s.ctid = found.staged
     RETURNING found.id, s.sure_from, s.sure_until, s.possible_until, s.ending, s.end_load_id, s.end_offset
 ), last AS (
     SELECT DISTINCT ON (id) *, max(sure_until) OVER (PARTITION BY id) AS surest
@@ -122,6 +125,12 @@ UPDATE {_TABLE} b SET
     ending = CASE WHEN last.ending = {_EXPLICIT} OR b.ending <> {_SUPERSEDED} THEN last.ending ELSE b.ending END,
     end_load_id = last.end_load_id, end_offset = last.end_offset
 FROM last WHERE b.id = last.id
+"""
+_ALL_OF_THEM = "SELECT staged, id FROM found"
+# The staged leases of one subscriber are apart already: if the first goes on with what is there, the others do not.
+_THE_FIRST = """
+    SELECT DISTINCT ON (found.id) found.staged, found.id
+    FROM found JOIN attribution_staging s ON s.ctid = found.staged ORDER BY found.id, s.possible_from
 """
 _NOT_ENDED = f"({_STILL}, {_PROMISED}, {_INFERRED})"
 _SUPERSEDE_OLD = f"""

@@ -47,6 +47,7 @@ def join_or_open(
     if verdict.clause is None or verdict.group is None:
         raise ValueError("a verdict without a clause opens no case")
     report = incident.partition(".")[0]
+    is_report = int(report != incident)  # A sighting is no report: nobody complained.
     for _ in range(2):
         try:
             with transaction.atomic():
@@ -84,7 +85,7 @@ def join_or_open(
                         severity=verdict.severity, service=service, explanation=verdict.explanation,
                     )  # fmt: skip
                 MemberRow.objects.create(case=row, incident=incident)
-                CaseRow.objects.filter(pk=row.pk).update(reports=F("reports") + 1, version=F("version") + 1)
+                CaseRow.objects.filter(pk=row.pk).update(reports=F("reports") + is_report, version=F("version") + 1)
                 if not opened:
                     record("case.joined", at=at, actor=actor, about=[row.key, report, incident, evidence])
                 row.refresh_from_db()

@@ -131,6 +131,13 @@ def told_incidents(case: str) -> dict[str, str | None]:
     return dict(MemberRow.objects.filter(case_id=case).order_by("id").values_list("incident", "told_by"))
 
 
+def untold_cases(*, prefix: str, limit: int) -> list[str]:
+    """Open cases, past a person's first look, in which something whose key begins so was named in no letter yet."""
+    waiting = [str(s) for s in rules.OPEN if s is not CaseState.WAITING_PERSON]
+    rows = MemberRow.objects.filter(told_by=None, incident__startswith=prefix, case__state__in=waiting)
+    return sorted(set(rows.values_list("case_id", flat=True)))[:limit]
+
+
 def notes_of(case: str) -> list[Note]:
     rows = NoteRow.objects.filter(case_id=case).order_by("at", "id")
     return [Note(case=case, at=r.at, actor=r.actor, text=r.text) for r in rows]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tipstaff.cli.base import database
-from tipstaff.words import EditionOnRecord, EditionState
+from tipstaff.words import AcceptedHow, EditionOnRecord, EditionState
 
 _Edition = Annotated[str, typer.Argument(metavar="EDITION", help="Its id, such as 2026-07.")]
 _By = Annotated[str, typer.Option("--by", metavar="LOGIN", help="Who does it: a log-in of the staff with that role.")]
@@ -29,9 +29,10 @@ def register(app: typer.Typer) -> None:
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """List every edition on record: how far each has come, who did what, and from when it counts."""
     with database():
-        from tipstaff.editions.queries import count_accepted, list_editions
+        from tipstaff.editions.queries import list_editions
+        from tipstaff.procedures.acceptance import count_accepted
 
-        rows = [(edition, count_accepted(edition.digest)) for edition in list_editions()]
+        rows = [(edition, count_accepted(edition.id, digest=edition.digest)) for edition in list_editions()]
     if as_json:
         typer.echo(json.dumps([_as_json(edition, accepted) for edition, accepted in rows], indent=2))
         return
@@ -117,12 +118,12 @@ def accepted(
     ] = None,
     shown_by: Annotated[str, typer.Option("--shown-by", help="What shows the use.")] = "",
 ) -> None:
-    """Show which editions a customer accepted by using a service, and when; or note a use that somebody saw."""
+    """Show which editions a customer accepted, when and how; or note a use that somebody saw."""
     with database():
         from tipstaff import wiring
-        from tipstaff.editions.queries import first_uses_of
+        from tipstaff.editions.operations import ShowsNoUse
         from tipstaff.policy import edition_in_force
-        from tipstaff.procedures import editions
+        from tipstaff.procedures.acceptance import acceptances_of, note_first_use
         from tipstaff.registry.queries import get_customer
 
         if get_customer(customer) is None:
@@ -133,13 +134,23 @@ def accepted(
                 typer.echo("Say with --shown-by what shows the use.", err=True)
                 raise typer.Exit(2)
             edition = edition_in_force(wiring.editions(), at=used_at)
-            new = editions.note_use(customer, edition=edition, shown_by=shown_by, at=used_at)
+            try:
+                new = note_first_use(customer, edition=edition, shown_by=shown_by, at=used_at)
+            except ShowsNoUse as why:
+                typer.echo(
+                    f"{shown_by} is a report about them, and somebody's claim; it shows no use of theirs.", err=True
+                )
+                raise typer.Exit(2) from why
             typer.echo("Noted." if new else f"An earlier use under edition {edition.id} is on record already.")
-        found = first_uses_of(customer)
+        found = acceptances_of(customer)
     for each in found:
-        typer.echo(f"{each.edition:<12} {_stamp(each.accepted_at)}  shown by {each.shown_by}")
+        how = (
+            f"by contract {each.shown_by}" if each.how is AcceptedHow.CONTRACT else f"by use, shown by {each.shown_by}"
+        )
+        signed = f", signed by {each.accepted_by}" if each.accepted_by else ""
+        typer.echo(f"{each.edition:<12} {_stamp(each.accepted_at)}  {how}{signed}")
     if not found:
-        typer.echo(f"Nothing shows yet that {customer} used a service under any edition.")
+        typer.echo(f"Nothing shows yet that {customer} accepted any edition, by contract or by use.")
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {

@@ -10,10 +10,11 @@ import typer
 
 from tipstaff.cli.base import database
 from tipstaff.policy.explain import Audience
+from tipstaff.words import Matter
 
 
 def explain(
-    key: Annotated[str, typer.Argument(metavar="ID", help="A case, C-000123, or a report, R-000123.")],
+    key: Annotated[str, typer.Argument(metavar="ID", help="A case, report or sighting: C-000123, R-000123, S-000123.")],
     to: Annotated[
         Audience, typer.Option("--to", help="Whom it is for: what they are shown is what is printed.")
     ] = Audience.COURT,
@@ -24,23 +25,28 @@ def explain(
     with database():
         from tipstaff import wiring
         from tipstaff.cases.queries import get_case
-        from tipstaff.intake.queries import get_report, reports_of_case
+        from tipstaff.intake.queries import get_report
+        from tipstaff.procedures.judging import matters_of_case
         from tipstaff.procedures.reasons import (
             Reasons,
             reasons_for_complainant,
             reasons_for_court,
             reasons_for_customer,
         )
+        from tipstaff.sensors.queries import get_measured
 
-        desk, case, report = wiring.desk(), get_case(key), get_report(key)
+        desk, case, report, measured = wiring.desk(), get_case(key), get_report(key), get_measured(key)
         if (to is Audience.CUSTOMER and case is None) or (to is Audience.COMPLAINANT and report is None) or not (
-            case or report
+            case or report or measured
         ):  # fmt: skip
             wanted = {Audience.CUSTOMER: "a case, C-000123", Audience.COMPLAINANT: "a report, R-000123"}
-            typer.echo(f"tipstaff: {key!r} is not {wanted.get(to, 'a case or a report on record')}.", err=True)
+            typer.echo(
+                f"tipstaff: {key!r} is not {wanted.get(to, 'a case or a report on record, nor a sighting')}.", err=True
+            )
             raise typer.Exit(1)
-        reports = reports_of_case(key) if case else [report] if report else []
-        incidents = [incident for each in reports for incident in each.incidents]
+        incidents: list[Matter] = [measured] if measured else list(report.incidents) if report else []
+        if case:
+            incidents = matters_of_case(key)
         found: tuple[Reasons, ...]
         if to is Audience.COURT:
             found = reasons_for_court(incidents, desk=desk)

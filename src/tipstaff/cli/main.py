@@ -55,6 +55,7 @@ _COMMANDS = (
     ("tipstaff.cli.parse", "parse", "parse"),
     ("tipstaff.cli.attribute", "attribute", "attribute"),
     ("tipstaff.cli.radius", "radius", "radius"),
+    ("tipstaff.cli.leases", "leases", "leases"),
     ("tipstaff.cli.trace", "trace", "trace"),
     ("tipstaff.cli.record", "verify", "verify"),
     ("tipstaff.cli.record", "backup", "backup"),
@@ -68,6 +69,7 @@ _GROUPS = (
     ("tipstaff.cli.policy", "policy", "Editions of the policy."),
     ("tipstaff.cli.letters", "letters", "Letters: what was written, and how it goes out."),
     ("tipstaff.cli.profiles", "profiles", "Readers of known reporters, as data."),
+    ("tipstaff.cli.sightings", "sightings", "What your own sensors measured."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
 )
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tipstaff.cli import editions, explain, replay
-from tipstaff.cli.base import read_settings
+from tipstaff.cli.base import database, read_settings
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline
 from tipstaff.policy.coverage import RowState, coverage, missing_tests
@@ -26,16 +26,21 @@ app.command()(replay.replay)
 app.command()(replay.shadow)
 app.command()(explain.explain)
 
-_EditionOption = Annotated[Path | None, typer.Option("--edition", help="An edition's folder; else the newest in use.")]
+_EditionOption = Annotated[
+    str, typer.Option("--edition", help="An edition's folder, or its id on record; else the newest one installed.")
+]
+_InForce = Annotated[bool, typer.Option("--in-force", help="The edition that is in force now, by the record.")]
 
 
 @app.command()
 def show(
     clause: Annotated[str | None, typer.Argument(help="A clause, such as mail.unsolicited.")] = None,
-    edition: _EditionOption = None,
+    edition: _EditionOption = "",
+    in_force: _InForce = False,
 ) -> None:
     """Show an edition's clauses, or one of them as a customer reads it."""
-    shown = _edition(edition)
+    shown, standing = _named(edition, in_force=in_force)
+    _say(standing)
     if clause is None:
         _show_edition(shown)
         return
@@ -139,10 +144,12 @@ def clock(
     ] = None,
     zone: Annotated[str, typer.Option("--zone", help="Where the party lives, such as Europe/Berlin.")] = "UTC",
     region: Annotated[str, typer.Option("--region", help="Whose holidays count, such as DE-BE.")] = "",
-    edition: _EditionOption = None,
+    edition: _EditionOption = "",
+    in_force: _InForce = False,
 ) -> None:
     """Show an edition's clocks, whose each is, and when one ends that began at a moment."""
-    shown = _edition(edition)
+    shown, standing = _named(edition, in_force=in_force)
+    _say(standing)
     for each in shown.clocks:
         if name is None:
             whose = f"by {each.source}" if each.source else "set by the operator"
@@ -159,6 +166,8 @@ def clock(
         typer.echo(str(why), err=True)
         raise typer.Exit(2) from why
     _say(shown.clock(name).says)
+    if shown.clock(name).text_at:
+        typer.echo(f"{shown.clock(name).source}: {shown.clock(name).text_at}")
     if ends.not_before is not None:
         typer.echo(f"Not before {ends.not_before:%Y-%m-%d %H:%M} UTC.")
     typer.echo(f"It ends at {ends.by:%Y-%m-%d %H:%M} UTC.")
@@ -170,10 +179,11 @@ def show_coverage(
         Path | None, typer.Option("--tests", help="The sources: fail where a named test is not there.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
-    edition: _EditionOption = None,
+    edition: _EditionOption = "",
+    in_force: _InForce = False,
 ) -> None:
     """List the rows of the policy: the clause that serves each, its state, and the tests that prove it."""
-    shown = _edition(edition)
+    shown, standing = _named(edition, in_force=in_force)
     missing = list(missing_tests(shown, root=tests)) if tests is not None else []
     rows = coverage(shown, rows=policy_rows())
     counts = {state.value: sum(row.state is state for row in rows) for state in RowState}
@@ -190,7 +200,12 @@ def show_coverage(
             }
             for row in rows
         ]
-        typer.echo(json.dumps({"edition": shown.id, "counts": counts, "rows": listed, "missing": missing}, indent=2))
+        typer.echo(
+            json.dumps(
+                {"edition": shown.id, "standing": standing, "counts": counts, "rows": listed, "missing": missing},
+                indent=2,
+            )
+        )
         raise typer.Exit(1 if missing else 0)
     for row in rows:
         typer.echo(f"{row.row:>2}  {row.state.value:<7}  {row.title:<30}  {', '.join(row.clauses)}".rstrip())
@@ -201,6 +216,7 @@ def show_coverage(
         for limit in row.limits:
             _say(limit, first=" " * 13)
     typer.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f" under edition {shown.id}.")
+    _say(standing)
     for sentence in missing:
         typer.echo(sentence, err=True)
     if missing:
@@ -230,11 +246,47 @@ def difference_as_json(old: Edition, new: Edition) -> dict[str, object]:
     }
 
 
-def _edition(folder: Path | None) -> Edition:
+def _named(name: str, *, in_force: bool) -> tuple[Edition, str]:
+    """(the edition that was asked for, how it stands, in a sentence): the record is asked only where it has to be."""
+    if in_force and name:
+        raise typer.BadParameter("Say either --edition or --in-force.")
+    if in_force or (name and not Path(name).is_dir()):
+        return _on_record(name)
+    if name:
+        return _edition(Path(name)), f"Read from {name}; whether it was posted, only the record says."
+    edition = max(_editions(), key=lambda each: each.effective_at)
+    return edition, (
+        f"Edition {edition.id} as installed; which one is in force, only the record says (--in-force shows that one)."
+    )
+
+
+def _on_record(id: str) -> tuple[Edition, str]:
+    with database():
+        from tipstaff import wiring
+        from tipstaff.editions.queries import get_edition
+        from tipstaff.policy import edition_in_force
+        from tipstaff.procedures.editions import edition_to_read
+
+        at = wiring.now()
+        now = edition_in_force(wiring.editions(), at=at)
+        if not id or id == now.id:
+            return now, f"Edition {now.id}, in force by the record since {now.effective_at:%Y-%m-%d %H:%M} UTC."
+        known = get_edition(id)
+        if known is None:
+            raise typer.BadParameter(f"{id} is no folder, and no edition on record; `tipstaff policy list` lists them.")
+        edition = edition_to_read(id, posted=wiring.editions())
+    stands = f"Edition {id}, on record as {known.state.value}; in force now is {now.id}."
+    if known.effective_at is not None:
+        verb = "counted" if known.effective_at <= at else "counts"
+        stands = (
+            f"Edition {id}, posted; it {verb} from {known.effective_at:%Y-%m-%d %H:%M} UTC. In force now is {now.id}."
+        )
+    return edition, stands
+
+
+def _edition(folder: Path) -> Edition:
     try:
-        if folder is not None:
-            return load_edition(folder)
-        return max(_editions(), key=lambda edition: edition.effective_at)
+        return load_edition(folder)
     except BadEdition as why:
         typer.echo(str(why), err=True)
         raise typer.Exit(1) from why
@@ -250,7 +302,7 @@ def _editions() -> tuple[Edition, ...]:
 
 def _show_edition(edition: Edition) -> None:
     _say(f"{edition.title}, of {edition.entity}")
-    _say(f"In force from {edition.effective_at:%Y-%m-%d %H:%M} UTC, SHA-256 {edition.digest}")
+    _say(f"It says that it counts from {edition.effective_at:%Y-%m-%d %H:%M} UTC. SHA-256 {edition.digest}")
     typer.echo()
     _say(edition.introduction)
     typer.echo()

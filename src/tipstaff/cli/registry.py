@@ -16,7 +16,7 @@ from tipstaff.words import Allegation, Attribution, Binding, Holding, Moment
 from .base import database
 from .registry_changes import AS_JSON, add_commands
 from .registry_files import import_files_in_order
-from .sources import import_logs, kind_of, options_of, told
+from .sources import flows, import_logs, kind_of, options_of, told
 from .tables import print_rows
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -94,6 +94,9 @@ def list_sources(as_json: AS_JSON = False) -> None:
             typer.echo(json.dumps(kind))
         else:
             typer.echo(f"{kind['kind']}\n  proves {kind['proves']}\n  clock: {kind['clock']}\n  misses {kind['gaps']}")
+
+
+app.command("flows")(flows)
 
 
 @app.command()

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from tipstaff.words import ResourceKind, Standing, Version
 
 from .base import database
 from .registry_files import import_in_words
+from .tables import print_rows
 
 AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 WHY = Annotated[str, typer.Option("--why", help="The reason; it stands in the record.")]
@@ -116,13 +115,19 @@ def _tell_versions(versions: list[Version], *, as_json: bool) -> None:
         for version in versions:
             typer.echo(json.dumps(asdict(version), default=plain_json))
         return
-    table = _table("what was believed", "known from (UTC)", "until", "by", "ended by")
-    for version in versions:
-        until = f"{version.known_until:%Y-%m-%d %H:%M}" if version.known_until else "now"
-        table.add_row(
-            version.says, f"{version.known_from:%Y-%m-%d %H:%M}", until, version.change or "", version.ended_by or ""
-        )
-    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+    print_rows(
+        ("what was believed", "known from (UTC)", "until", "by", "ended by"),
+        [
+            (
+                version.says,
+                f"{version.known_from:%Y-%m-%d %H:%M}",
+                f"{version.known_until:%Y-%m-%d %H:%M}" if version.known_until else "now",
+                version.change or "",
+                version.ended_by or "",
+            )
+            for version in versions
+        ],
+    )
 
 
 def changes(
@@ -138,13 +143,13 @@ def changes(
         for change in found:
             typer.echo(json.dumps(asdict(change), default=plain_json))
         return
-    table = _table("change", "when (UTC)", "by", "from", "what")
+    rows = []
     for change in found:
         gone = f" [undone by {change.undone_by}]" if change.undone_by else ""
         said = change.says[0] if change.says else ""
         more = f" and {change.count - 1} more" if change.count > 1 else ""
-        table.add_row(change.key, f"{change.at:%Y-%m-%d %H:%M}", change.actor, change.origin, f"{said}{more}{gone}")
-    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+        rows.append((change.key, f"{change.at:%Y-%m-%d %H:%M}", change.actor, change.origin, f"{said}{more}{gone}"))
+    print_rows(("change", "when (UTC)", "by", "from", "what"), rows, head=2)
 
 
 def undo(
@@ -333,13 +338,13 @@ def accept(
 ) -> None:
     """Note that a customer accepted an edition of the policy."""
     from tipstaff import wiring
-    from tipstaff.procedures import registering
+    from tipstaff.procedures.acceptance import accept_by_contract
     from tipstaff.words import Acceptance
 
     if edition not in (known := sorted({one.id for one in wiring.editions()})):
         raise typer.BadParameter(f"There is no edition {edition!r} of the policy in use; there is {', '.join(known)}.")
     who = by()
-    registering.accept_policy(
+    accept_by_contract(
         Acceptance(
             customer=customer, contract=contract, edition=edition, accepted_at=instant(at) or who["at"],
             accepted_by=accepted_by,
@@ -353,9 +358,15 @@ def netbox(
     url: Annotated[str, typer.Argument(help="NetBox' own address: https://netbox.example.net")],
     token_file: Annotated[Path, typer.Option("--token-file", help="A file with an API token that may only read.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    end_gone: Annotated[
+        str, typer.Option("--end-gone", help="End what was shown as gone there; the token that stood beneath it.")
+    ] = "",
     as_json: AS_JSON = False,
 ) -> None:
-    """Take in tenants, prefixes, addresses, AS numbers, VLANs and circuits from NetBox."""
+    """Take in tenants, prefixes, addresses, AS numbers, VLANs and circuits from NetBox.
+
+    What is gone there is shown and goes on here, until you accept its end with --end-gone.
+    """
     import pynetbox
     import requests
 
@@ -363,7 +374,7 @@ def netbox(
 
     try:
         api = pynetbox.api(url, token=token_file.read_text(encoding="ascii").strip())
-        preview = import_netbox(api, source_name="netbox", dry_run=dry_run, **by())
+        preview = import_netbox(api, source_name="netbox", dry_run=dry_run, end_gone=end_gone, **by())
     except (OSError, requests.RequestException, pynetbox.RequestError, pynetbox.ContentError) as why:
         typer.echo(f"tipstaff: NetBox at {url} did not answer as it should: {str(why)[:300]}", err=True)
         raise typer.Exit(1) from why
@@ -377,13 +388,6 @@ def delivery_key() -> None:
     key = wiring.delivery_key(make=True)
     assert key is not None
     typer.echo(key.decode())
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
 
 
 def plain_json(value: object) -> str:

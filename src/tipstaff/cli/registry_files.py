@@ -81,6 +81,11 @@ def import_in_words(preview: ImportPreview, *, dry_run: bool) -> str:
     """What a file would change, or did, as lines to read."""
     lines = [f"{preview.source}:{row.line}: {row.why}" for row in preview.refused]
     lines += [f"{preview.source}:{row.line}: kept: {row.why}" for row in preview.kept]
+    if preview.gone:
+        lines += [f"{preview.source}: gone there: {row}" for row in preview.gone]
+        ended = f"{many(preview.ended, 'row')} ended here."
+        ask = f"Nothing of it has ended here. To end all of it now: --end-gone {preview.gone_token}"
+        lines.append(f"{preview.source}: {ended if preview.ended else ask}")
     counts = f"{preview.added} new, {preview.changed} changed, {preview.unchanged} unchanged"
     if preview.refused and (dry_run or not preview.applied):
         lines.append(f"{preview.source}: nothing is taken in, because of {many(len(preview.refused), 'bad row')}.")

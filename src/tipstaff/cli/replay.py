@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import textwrap
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,8 +21,10 @@ LISTED = 20
 
 
 def replay(
-    edition: Annotated[str, typer.Argument(help="The edition to judge under: its folder, or its id.")],
-    since: Annotated[str, typer.Option("--from", help="The first day, as 2026-10-01; a year back without it.")] = "",
+    edition: Annotated[
+        str, typer.Argument(help="The edition to judge under: its folder, or its id on record, draft or posted.")
+    ],
+    since: Annotated[str, typer.Option("--from", help="The first day, as 2026-10-01; 180 days back without it.")] = "",
     until: Annotated[str, typer.Option("--to", help="The day after the last one; now without it.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, every difference in it.")] = False,
     listed: Annotated[int, typer.Option("--list", help="How many differences are listed one by one.")] = LISTED,
@@ -35,11 +37,11 @@ def replay(
     with database():
         from tipstaff import wiring
         from tipstaff.procedures.replayed import as_document, count_measures
-        from tipstaff.procedures.replaying import Remedies, remedies_of, replay_past
+        from tipstaff.procedures.replaying import PAST, Remedies, remedies_of, replay_past
 
         at, desk = wiring.now(), wiring.desk()
         under = _edition(edition, desk.editions)
-        begin, end = _day(since, at - timedelta(days=365)), _day(until, at)
+        begin, end = _day(since, at - PAST), _day(until, at)
         with _progress() as told:
             tally = replay_past(
                 under, since=begin, until=end, desk=desk, processes=processes or os.cpu_count() or 1, told=told
@@ -83,8 +85,15 @@ def _edition(name: str, editions: tuple[Edition, ...]) -> Edition:
             return edition
     folder = Path(name)
     if not folder.is_dir():
-        known = ", ".join(edition.id for edition in editions)
-        raise typer.BadParameter(f"{name} is no folder, and no edition in use; in use: {known}.")
+        from tipstaff.editions.operations import NoSuchEdition
+        from tipstaff.editions.queries import list_editions
+        from tipstaff.procedures.editions import edition_on_record
+
+        try:
+            return edition_on_record(name)
+        except NoSuchEdition as why:
+            known = ", ".join(dict.fromkeys(edition.id for edition in list_editions())) or "none"
+            raise typer.BadParameter(f"{name} is no folder, and no edition on record; on record: {known}.") from why
     try:
         return load_edition(folder)
     except BadEdition as why:

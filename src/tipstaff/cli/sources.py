@@ -1,12 +1,13 @@
 """What `tipstaff registry import KIND FILE...` does for logs, and `tipstaff registry sources`."""
 
+import getpass
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -15,7 +16,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from tipstaff.words import SourceLoad
 
+from .base import database
+from .registry_changes import instant
 from .registry_files import refuse
+from .tables import print_rows
 
 if TYPE_CHECKING:
     from tipstaff.attribution.protocol import Options
@@ -73,7 +77,7 @@ def import_logs(kind: str, files: list[Path], options: "Options", *, actor: str,
         for file in files:
             _import_subscribers(file, actor=actor, at=at, as_json=as_json)
         return
-    from tipstaff.attribution.operations import AnotherKind, take_in
+    from tipstaff.attribution.operations import AnotherKind, forget_flows, merge_flows, take_in
     from tipstaff.attribution.protocol import UnusableFile
 
     source = wiring.sources()[kind]
@@ -93,6 +97,52 @@ def import_logs(kind: str, files: list[Path], options: "Options", *, actor: str,
                 raise typer.Exit(1) from why
             if nothing_new and not as_json:
                 typer.echo(f"{file}: nothing new")
+    if source.momentary:
+        merge_flows(options.source, at=at, actor=actor)
+        if days := wiring.settings().server.flows_days_max:
+            forget_flows(before=at - timedelta(days=days), at=at, actor=actor)
+
+
+def flows(
+    check: Annotated[bool, typer.Option("--check", help="Read all files and compare their digests.")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="Make one part of many, wherever a slot has two.")] = False,
+    forget_before: Annotated[
+        str, typer.Option("--forget-before", help="Take away what was over before: 2026-03-01T00:00:00Z.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show how many flows of per-flow NAT logs are kept in files; check, merge or forget them."""
+    before = instant(forget_before, name="--forget-before") if forget_before else None
+    with database():
+        from tipstaff import wiring
+        from tipstaff.attribution.operations import forget_flows, merge_flows
+        from tipstaff.attribution.queries import flows_kept, flows_spoilt
+
+        at, actor = wiring.now(), getpass.getuser()
+        if before is not None:
+            typer.echo(f"{forget_flows(before=before, at=at, actor=actor)} flows are forgotten", err=as_json)
+        kept = flows_kept()
+        if merge:
+            fewer = sum(merge_flows(k.source, parts_min=2, at=at, actor=actor) for k in kept)
+            typer.echo(f"{fewer} parts fewer", err=as_json)
+            kept = flows_kept()
+        if as_json:
+            for line in kept:
+                typer.echo(json.dumps(asdict(line), default=_json))
+        else:
+            print_rows(
+                ("source", "parts", "flows", "MiB", "from (UTC)", "last end (UTC)"),
+                [
+                    (k.source, str(k.parts), str(k.rows), f"{k.octets / 2**20:.1f}",
+                     *(f"{edge:%Y-%m-%d %H:%M:%S}" if edge else "" for edge in (k.since, k.until)))
+                    for k in kept
+                ],
+            )  # fmt: skip
+        wrong = flows_spoilt() if check else []
+        for sentence in wrong:
+            typer.echo(f"tipstaff: {sentence}", err=True)
+        if wrong:
+            raise typer.Exit(1)
 
 
 def in_words(load: SourceLoad) -> str:

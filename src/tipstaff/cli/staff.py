@@ -4,31 +4,45 @@ from typing import Annotated
 
 import typer
 
+from tipstaff.words import STAFF_ROLES, Role
+
 from .base import check_parts, database, read_settings
 
 
 def login_link(
     name: Annotated[str, typer.Argument(help="Log-in name of somebody who has an account.")] = "admin",
     new: Annotated[
-        bool, typer.Option("--new", help="Make the account: an administrator who may also decide as a lead.")
+        bool, typer.Option("--new", help="Make the account: an administrator and lead, or what --role says.")
     ] = False,
+    roles: Annotated[
+        list[str] | None,
+        typer.Option("--role", metavar="|".join(STAFF_ROLES), help="With --new: a role of it; may be repeated."),
+    ] = None,
 ) -> None:
     """Print a link that opens once, within a day, and lets NAME set a new password.
 
-    `admin` is made by itself while nobody administers this desk; any other new name takes --new.
+    `admin` is made by itself while nobody administers this desk; any other new name takes --new. Roles of an account
+    that exists are changed on the console's page "Staff".
     """
+    if unknown := ", ".join(sorted(set(roles or ()) - set(STAFF_ROLES))):
+        raise typer.BadParameter(f"There is no role {unknown}; roles are {', '.join(STAFF_ROLES)}.")
+    if roles and not new:
+        raise typer.BadParameter("--role is for a new account, with --new; the console's page Staff changes another's.")
     with database() as settings:
         from tipstaff import wiring
-        from tipstaff.web.first import NAME, has_account, make_first_token, needs_first
+        from tipstaff.web.first import FIRST_ROLES, NAME, has_account, make_first_token, needs_first
 
         known = has_account(name)
         if not known and not NAME.fullmatch(name):
             raise typer.BadParameter("A log-in name has small letters, digits, dots and dashes, 2 to 41 of them.")
         if not known and not new and not (name == "admin" and needs_first()):
-            raise typer.BadParameter(f"Nobody is called {name!r} here; --new makes an administrator of that name.")
-        token = make_first_token(name=name, at=wiring.now(), actor="command line")
+            raise typer.BadParameter(f"Nobody is called {name!r} here; --new makes an account of that name.")
+        if known and roles:
+            raise typer.BadParameter(f"{name} has an account already; the console's page Staff changes its roles.")
+        given = frozenset(map(Role, roles)) if roles else FIRST_ROLES
+        token = make_first_token(name=name, roles=given, at=wiring.now(), actor="command line")
         if not known:
-            typer.echo(f"{name} is a new account: administrator and lead.", err=True)
+            typer.echo(f"{name} is a new account: {' and '.join(sorted(given))}.", err=True)
         typer.echo(f"{settings.public_url}/first/{token}")
 
 

@@ -11,7 +11,7 @@ from .tables import print_rows
 
 
 def trace(
-    key: Annotated[str, typer.Argument(metavar="ID", help="R-000123, C-000123, M-000123, L-000123 or a SHA-256.")],
+    key: Annotated[str, typer.Argument(metavar="ID", help="R-, S-, C-, M- or L-000123, or a SHA-256.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print everything that led to ID and followed from it."""
@@ -22,7 +22,7 @@ def trace(
         if not entries:
             typer.echo(
                 f"tipstaff: nothing in the record is about {key!r}; "
-                "an ID looks like R-000123, C-000123, M-000123, L-000123, or is a SHA-256.",
+                "an ID looks like R-000123, S-000123, C-000123, M-000123, L-000123, or is a SHA-256.",
                 err=True,
             )
             raise typer.Exit(1)

@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 
 from .shape import Config, DeviceConfig, FeedConfig, MailboxConfig
 
-_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "reports_in", "trust", "demo")
+_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "reports_in", "sightings_in", "trust", "demo")
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
-_IS_SETTING = re.compile(r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|REPORTS_IN|TRUST|DEMO)_[A-Z_]+$")
+_IS_SETTING = re.compile(
+    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|DEMO)_[A-Z_]+$"
+)
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 
 

@@ -14,6 +14,10 @@ def _default_data_folder() -> Path:
 class Server:
     data_folder: Path = field(default_factory=_default_data_folder)
     """Where the embedded database, keys and logs live; private to the user who runs Tipstaff."""
+    flows_folder: Path | None = None
+    """Where flows of per-flow NAT logs are kept; empty: `flows` in the data folder."""
+    flows_days_max: int = 0
+    """So many days after its end a flow is forgotten, at the next import of a NAT log; 0 keeps all."""
     database_url: str | None = None
     """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
     editions_folder: Path | None = None
@@ -109,6 +113,14 @@ class ReportsIn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SightingsIn:
+    """What your own sensors hand in."""
+
+    tokens_file: Path | None = None
+    """A file with a line `name token` for each sensor that may hand in over `/api/sightings/in`; none may without."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrustIn:
     """How far reports are believed."""
 
@@ -192,6 +204,7 @@ class Config:
     mail_in: MailIn = field(default_factory=MailIn)
     mail_out: MailOut = field(default_factory=MailOut)
     reports_in: ReportsIn = field(default_factory=ReportsIn)
+    sightings_in: SightingsIn = field(default_factory=SightingsIn)
     trust: TrustIn = field(default_factory=TrustIn)
     demo: Demo = field(default_factory=Demo)
     devices: tuple[DeviceConfig, ...] = ()

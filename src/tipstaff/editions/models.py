@@ -62,6 +62,23 @@ class AcceptanceRow(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["customer", "digest"], name="editions_acceptance_once_a_customer"),
+            # What a report showed once counts no more (0003), and stands in no real use's way.
+            models.UniqueConstraint(
+                fields=["customer", "digest"],
+                condition=~Q(shown_by__startswith="R-"),
+                name="editions_acceptance_once_a_customer",
+            ),
         )
         indexes = (models.Index(fields=["digest", "customer"], name="editions_acceptance_digest"),)
+
+
+class WorkRow(models.Model):
+    """The step of an edition that is being carried out, or was last. What it did stands in the record."""
+
+    name = models.CharField(max_length=32, unique=True)
+    step = models.CharField(max_length=16)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    done = models.BigIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+    trouble = models.TextField(blank=True)

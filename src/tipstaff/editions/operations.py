@@ -5,16 +5,27 @@ DRAFT -> APPROVED -> COMPILED -> ANNOUNCED -> POSTED
 any but POSTED -> WITHDRAWN
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from tipstaff.ledger.operations import record
-from tipstaff.words import EditionOnRecord, EditionState, FirstUse, require_aware
+from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep, require_aware
 
-from .models import AcceptanceRow, EditionRow
-from .rows import acceptance_of, edition_of
+from .models import AcceptanceRow, EditionRow, WorkRow
+from .rows import acceptance_of, edition_of, work_of_row
+
+_REPORT = re.compile(r"R-\d")
+
+
+class ShowsNoUse(ValueError):
+    """A report about a customer is somebody's claim; it shows no use of theirs."""
+
+
+class StillWorking(Exception):
+    """A step of this edition is being carried out; wait until it has ended."""
 
 
 class NoSuchEdition(LookupError):
@@ -138,8 +149,10 @@ def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
 
 @transaction.atomic
 def accept(customer: str, *, edition: str, digest: str, shown_by: str, at: datetime) -> tuple[FirstUse, bool]:
-    """Note a customer's use under an edition; (acceptance, False) when an earlier use is on record."""
-    row, new = AcceptanceRow.objects.get_or_create(
+    """Note a customer's use under an edition; (acceptance, False) when an earlier is on record. Raise ShowsNoUse."""
+    if _REPORT.match(shown_by):
+        raise ShowsNoUse(shown_by)
+    row, new = AcceptanceRow.objects.exclude(shown_by__startswith="R-").get_or_create(
         customer=customer,
         digest=digest,
         defaults={"edition": edition, "accepted_at": require_aware(at), "shown_by": shown_by},
@@ -150,6 +163,38 @@ def accept(customer: str, *, edition: str, digest: str, shown_by: str, at: datet
             shown_by=shown_by,
         )  # fmt: skip
     return acceptance_of(row), new
+
+
+@transaction.atomic
+def ask_for_work(id: str, *, step: WorkStep, at: datetime, actor: str) -> EditionWork:
+    """Note that a step is to be carried out; raises StillWorking while another is."""
+    row = WorkRow.objects.select_for_update().filter(name=id).first()
+    if row is not None and row.finished_at is None:
+        raise StillWorking(id)
+    row, _ = WorkRow.objects.update_or_create(
+        name=id,
+        defaults={
+            "step": step, "asked_by": actor, "asked_at": require_aware(at), "done": 0, "finished_at": None,
+            "trouble": "",
+        },
+    )  # fmt: skip
+    return work_of_row(row)
+
+
+def tell_progress(id: str, *, done: int) -> None:
+    """How far a step has come, for whoever looks: said on a connection of its own, because the work may stand in a
+    transaction of which nobody sees anything before its end."""
+    beside = connection.copy()
+    try:
+        with beside.cursor() as cursor:
+            cursor.execute("UPDATE editions_workrow SET done = %s WHERE name = %s AND finished_at IS NULL", [done, id])
+    finally:
+        beside.close()
+
+
+def end_work(id: str, *, trouble: str, at: datetime) -> None:
+    """A step was carried out, or could not be."""
+    WorkRow.objects.filter(name=id, finished_at=None).update(finished_at=require_aware(at), trouble=trouble)
 
 
 def _lock(id: str, *states: EditionState) -> EditionRow:

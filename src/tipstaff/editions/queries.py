@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from tipstaff.words import EditionOnRecord, EditionState, FirstUse
+from django.db.models import QuerySet
 
-from .models import AcceptanceRow, EditionRow
-from .rows import acceptance_of, edition_of
+from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse
+
+from .models import AcceptanceRow, EditionRow, WorkRow
+from .rows import acceptance_of, edition_of, work_of_row
 
 
 def list_editions() -> list[EditionOnRecord]:
@@ -36,15 +38,26 @@ def posted_editions() -> list[tuple[str, datetime]]:
 
 def first_uses_of(customer: str) -> list[FirstUse]:
     """Which editions a customer accepted, and by what use, the latest first."""
-    return [acceptance_of(row) for row in AcceptanceRow.objects.filter(customer=customer).order_by("-accepted_at")]
+    return [acceptance_of(row) for row in _counting().filter(customer=customer).order_by("-accepted_at")]
 
 
-def accepted(customer: str, *, digest: str) -> FirstUse | None:
-    """When a customer accepted an edition; None when nothing shows it."""
-    row = AcceptanceRow.objects.filter(customer=customer, digest=digest).first()
+def first_use(customer: str, *, digest: str) -> FirstUse | None:
+    """A customer's first use under an edition; None when nothing shows one."""
+    row = _counting().filter(customer=customer, digest=digest).first()
     return acceptance_of(row) if row else None
 
 
-def count_accepted(digest: str) -> int:
-    """How many customers have accepted an edition."""
-    return AcceptanceRow.objects.filter(digest=digest).count()
+def customers_who_used(digest: str) -> frozenset[str]:
+    """Who has used a service under an edition."""
+    return frozenset(_counting().filter(digest=digest).values_list("customer", flat=True))
+
+
+def _counting() -> "QuerySet[AcceptanceRow]":
+    """Without what earlier versions noted because of a report about the customer: that was no use of theirs."""
+    return AcceptanceRow.objects.exclude(shown_by__startswith="R-")
+
+
+def work_of(id: str) -> EditionWork | None:
+    """What is being done on an edition, or was done last; None where nothing was asked for."""
+    row = WorkRow.objects.filter(name=id).first()
+    return work_of_row(row) if row else None

@@ -1,8 +1,8 @@
 """Rows to words."""
 
-from tipstaff.words import EditionOnRecord, EditionState, FirstUse
+from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
 
-from .models import AcceptanceRow, EditionRow
+from .models import AcceptanceRow, EditionRow, WorkRow
 
 
 def edition_of(row: EditionRow) -> EditionOnRecord:
@@ -33,4 +33,16 @@ def acceptance_of(row: AcceptanceRow) -> FirstUse:
         digest=row.digest,
         accepted_at=row.accepted_at,
         shown_by=row.shown_by,
+    )
+
+
+def work_of_row(row: WorkRow) -> EditionWork:
+    return EditionWork(
+        edition=row.name,
+        step=WorkStep(row.step),
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+        done=row.done,
+        finished_at=row.finished_at,
+        trouble=row.trouble,
     )

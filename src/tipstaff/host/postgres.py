@@ -20,9 +20,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
 from .dying import die_with_parent
 from .keys import private_folder
 
@@ -181,6 +178,8 @@ class EmbeddedPostgres:
 
     def _await_answer(self, server: "subprocess.Popen[bytes] | None") -> None:
         """Connect until the server answers; a server that is still recovering is waited for without limit."""
+        import psycopg  # Here and below, so that `tipstaff --help` need not load it.
+
         admin = self.url.replace("/tipstaff?", "/postgres?")
         waiter = _Ticks(seconds=0.05, most=2400)
         for _ in waiter:
@@ -285,6 +284,8 @@ class BackupFailed(Exception):
 
 def _client(program: str, arguments: list[str], url: str) -> None:
     """Run a client. The password goes by the environment: what stands on a command line, everybody can read."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
     parts = conninfo_to_dict(url)
     password = parts.pop("password", None)
     environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}

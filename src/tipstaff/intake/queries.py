@@ -144,15 +144,6 @@ def same_event(
     return f"{earlier_report}.{earlier_n}"
 
 
-def earlier_by_reporter(address: str, *, before: datetime, limit: int = 20) -> list[Report]:
-    """What this reporter sent earlier, newest first; none for an unknown reporter."""
-    if not address:
-        return []
-    return _listed(
-        ReportRow.objects.filter(reporter_address=address, received_at__lt=before).order_by("-received_at")[:limit]
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Fetching:
     """How it stands with one feed or mailbox."""

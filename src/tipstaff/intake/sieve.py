@@ -45,14 +45,17 @@ def sift(raw: bytes, *, certain: bool = False, passwords: tuple[str, ...] = ()) 
 _STEM_WORDS = """
     csam csem child kindes kinderporn pedo pédo paedo pädo pedó infant enfant дет несовершеннолет ребен ребён діт дит
     児童 儿童 兒童 아동 παιδ طفل أطفال ילד trẻ_em underage lolita niñ criança crianca
+    pthc inhope iccam iwf
 """
 _WEAK_STEM_WORDS = """
     kinder minor menor barn barne børne dziec nieletni małolet lapsi lasten copii çocuk gyermek děts dětí detsk anak
-    bambin jugend dječj дец
+    bambin jugend dječj дец kind girl boy mädchen maedchen junge fillette fille garçon
+    garcon nina nino menin ragazz meisje jongen девоч мальч toddler preteen pre-teen kids
 """
 _SECOND_STEM_WORDS = """
     sex seks porn porno nud rape pedo abuso abus_ abuse missbrauch misbruik misshandlung exploit indecent obscene
-    wykorzyst treści övergrepp overgrep istismar sömür zneuž
+    wykorzyst treści övergrepp overgrep istismar sömür zneuž naked nackt desnud naakt nago голы обнаж undress unclothed
+    секс
 """
 _STEMS = tuple(x.replace("_", " ") for x in _STEM_WORDS.split())
 _WEAK_STEMS = tuple(_WEAK_STEM_WORDS.split())
@@ -94,6 +97,35 @@ _STRONG = Phrases(
     r"児童ポルノ|児童の?性的(?:虐待|搾取)|儿童(?:色情|性虐待|性剥削)|兒童(?:色情|性虐待|性剝削|性剥削)|아동\s?(?:음란물|성착취|포르노|성학대)|"
     r"khiêu dâm trẻ em|pornografi anak|استغلال (?:جنسي )?(?:ل)?لأطفال|إباحية الأطفال|"
     r"פורנוגרפי\w{1,3} ילדים|חומרי התעללות",
+)
+_BARE = re.compile(
+    r"\b(?:naked|nud(?:e|es|ity)|undressed|unclothed|nackt\w{0,2}|unbekleidet\w{0,2}|desnud[oa]s?|nues?|nud[oaei]|nuas?|"
+    r"enfants? nus?|"
+    r"naakte?|nag(?:a|ie|iego)|голы\w{1,2}|голая|обнаж\w{3,8}|"
+    r"(?:sexual|sexuel|sexuell|sessual|seksuel|seksualn|сексуальн)\w{0,4} (?:\w{1,12} ){0,2}"
+    r"(?:pos[ea]|act|akt|image|imagen|imágene|photo|foto|video|vídeo|scen|поз)\w{0,3}|"
+    r"(?:pos[ea]|image|imagen|imágene|photo|foto|video|vídeo)\w{0,3} (?:sexual|sexuel|sessual)\w{0,3})\b"
+)
+_A_CHILD = re.compile(
+    r"\b(?:child|children|kids|toddlers?|infants?|pre-?teens?|prepubescent|niñ[oa]s?|kleinkind\w{0,3}|enfants?|fillettes?|"
+    r"bambin[oiae]|crianças?|criancas?|ребен\w{1,3}|ребён\w{1,3}|детей|dziec\w{1,4}|çocuk\w{0,5})\b"
+)
+_A_GERMAN_CHILD = re.compile(r"\bkind(?:er|ern|es)?\b")
+"""Counts near a German word only: English has it as well."""
+_YOUNG = re.compile(
+    r"\b(?:girls?|boys?|females?|males?|child|kids?|daughters?|sons?|mädchen|maedchen|jungen?|niñ[oa]s?|"
+    r"nin[oa]s?|filles?|fillettes?|garçons?|garcons?|enfants?|ragazz\w{1,3}|bambin[oiae]|menin[oa]s?|criança|crianca|"
+    r"meisjes?|jongens?|девоч\w{1,3}|мальч\w{1,4}|dziewczyn\w{1,4}|chłop\w{1,4})\b"
+)
+_AGE = re.compile(
+    r"\b(?:[1-9]|1[0-5])[ -]?(?:years?|yrs?|yo|y/o|jahre?n?|jährig\w{0,3}|años|anos|ans|anni|лет|года|jaar|jarige?|lat|"
+    r"let)\b"
+)
+_HOTLINE = re.compile(
+    r"\bpthc\b|\bcp (?:hosted|images?|videos?|pics?|pictures?|content|material|links?|forums?)\b|"
+    r"\b(?:inhope|iccam)\b.{0,100}\b(?:baseline|nationally illegal)\b|"
+    r"\b(?:baseline|nationally illegal)\b.{0,100}\b(?:inhope|iccam)\b|"
+    r"\biwf\b.{0,100}\bcategory [abc]\b|\bcategory [abc]\b.{0,100}\biwf\b"
 )
 _TYPED = re.compile(
     r"[\"']?(?:type|report_?type|reporttype|report-type|category|classification|class|subtype|"
@@ -199,13 +231,34 @@ def _is_sealing(text: str, *, subject: bool) -> bool:
         window = _SPACES.sub(" ", window)
         if any(x in window for x in _TYPED_STEMS) and _TYPED.search(window):
             return True
-        for found in islice(_STRONG.finditer(window), 200):
-            if subject or not _is_aside(window, found.start(), found.end()):
+        for start, end in _named(window):
+            if subject or not _is_aside(window, start, end):
                 return True
     return False
 
 
+def _named(window: str) -> Iterator[tuple[int, int]]:
+    """Where the matter is named, or described: a child and its nakedness, a child's age, a hotline's own words."""
+    for found in islice(_STRONG.finditer(window), 200):
+        yield found.span()
+    for found in islice(_HOTLINE.finditer(window), 200):
+        yield found.span()
+    for found in islice(_BARE.finditer(window), 200):
+        start, end = found.span()
+        near = window[max(0, start - 50) : end + 50]
+        german = found[0].startswith(("nackt", "unbekleidet", "sexuell"))
+        if _A_CHILD.search(near) or (german and _A_GERMAN_CHILD.search(near)):
+            yield start, end
+    for found in islice(_AGE.finditer(window), 200):
+        start, end = found.span()
+        near = window[max(0, start - 80) : end + 80]
+        young = _YOUNG.search(near) or ("hr" in found[0] and _A_GERMAN_CHILD.search(near))
+        if young and _BARE.search(near):
+            yield start, end
+
+
 _AROUND = 500
+_TWO_LETTERS = re.compile(r"(?<![a-z0-9])cp(?![a-z0-9])")
 _MOST_WINDOWS = 400
 
 
@@ -214,7 +267,7 @@ def _windows(lowered: str) -> Iterator[str]:
     stems = [x for x in _STEMS if x in lowered]
     if any(x in lowered for x in _SECOND_STEMS):
         stems += [x for x in _WEAK_STEMS if x in lowered]
-    places: list[int] = []
+    places = [found.start() for found in islice(_TWO_LETTERS.finditer(lowered), 200)]
     for stem in stems:
         at = lowered.find(stem)
         while at >= 0 and len(places) < 20_000:

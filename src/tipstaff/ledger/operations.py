@@ -11,7 +11,13 @@ from tipstaff.words import Channel, Evidence, require_aware
 from .canonical import GENESIS, chained, digest_of, plain
 from .models import Entry, EvidenceRow, Link
 
-_KEY_SEQUENCES = {"R": "report_number", "C": "case_number", "M": "measure_number", "L": "letter_number"}
+_KEY_SEQUENCES = {
+    "R": "report_number",
+    "C": "case_number",
+    "M": "measure_number",
+    "L": "letter_number",
+    "S": "sighting_number",
+}
 _SEALING_LOCK = 0x71_95_7A_FF
 """Advisory lock: one sealer at a time, or the chain would fork."""
 

@@ -86,8 +86,8 @@ def has_entry(key: str, *, what: str) -> bool:
 def trace(key: str, *, limit: int = 2000) -> list[EntryWord]:
     """The chain of `key` from either end, in order.
 
-    From a report or its evidence it leads to the cases it joined, with their letters and measures, but never
-    to the other reports in them; from a case, letter or measure to everything about the case.
+    From a report, its evidence or a sighting it leads to the cases it joined, with their letters and measures, but
+    never to the other reports in them; from a case, letter or measure to everything about the case.
     """
     named = {k for entry in entries_about(key, limit=limit) for k in entry.about}
     if _is_report(key):
@@ -98,7 +98,7 @@ def trace(key: str, *, limit: int = 2000) -> list[EntryWord]:
         return [e for e in _ordered(rows, limit) if _is_about(e, reports) or not any(map(_is_report, e.about))]
     cases = {k for k in named if k.startswith("C-")}
     around = {k for case in cases for e in entries_about(case, limit=limit) for k in e.about}
-    linked = {k for k in around if k[:2] in ("R-", "L-", "M-") or len(k) == _SHA256_HEX}
+    linked = {k for k in around if k[:2] in ("R-", "S-", "L-", "M-") or len(k) == _SHA256_HEX}
     return _ordered(Entry.objects.filter(about__overlap=sorted({key} | cases | linked)), limit)
 
 
@@ -106,7 +106,7 @@ _SHA256_HEX = 64
 
 
 def _is_report(key: str) -> bool:
-    return key.startswith("R-") or len(key) == _SHA256_HEX
+    return key.startswith(("R-", "S-")) or len(key) == _SHA256_HEX
 
 
 def _is_about(entry: EntryWord, keys: set[str]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from tipstaff.words import (
+    LIFTED_WHEN,
     SEALED_TYPES,
     Attachment,
     CaseOutcome,
@@ -122,6 +123,7 @@ class LetterFacts:
     timezone: str = "UTC"
     """The representative's IANA zone: deadlines are given in it beside UTC."""
     report_count: int = 1
+    """None (0) where nobody complained: the operator measured it."""
     first_seen: datetime | None = None
     last_seen: datetime | None = None
     """With several reports: the earliest and the latest event."""
@@ -157,6 +159,8 @@ class LetterFacts:
     """`2026-01`."""
     what_to_do: tuple[str, ...] = ()
     """Steps that end the problem."""
+    quoted_in: str = ""
+    """The language of the clause's words and steps; empty where it is the letter's."""
     answer_by: datetime | None = None
     next_degree: Degree | None = None
     next_selector: Selector | None = None
@@ -217,7 +221,7 @@ def compose(kind: LetterKind, *, facts: LetterFacts) -> Draft:
     else:
         if facts.type in SEALED_TYPES:
             raise SealedMatter(facts.case)
-        said = _customer_context(facts.for_customer(), _Tongue(phrases(language)))
+        said = _customer_context(facts.for_customer(), _Tongue(phrases(language)), language=language)
     written = render(letter_text(language, kind.value), said)
     return Draft(
         subject=written.subject,
@@ -239,10 +243,10 @@ def _only(facts: LetterFacts, kept: frozenset[str]) -> LetterFacts:
     return replace(bare, **{name: getattr(facts, name) for name in kept})
 
 
-def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Value]:
+def _customer_context(facts: LetterFacts, tongue: "_Tongue", *, language: str) -> Mapping[str, Value]:
     measure = facts.measure
     selector = measure.selector if measure else facts.next_selector
-    several = facts.report_count > 1
+    several, measured = facts.report_count > 1, facts.report_count == 0
     known_place = facts.resource or (str(selector) if selector else "")
     return {
         **_everyone_context(facts, tongue),
@@ -256,14 +260,19 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
         "further": tuple(defanged(clean(place)) for place in facts.further),
         "target": defanged(clean(facts.target)),
         "when": tongue.when(facts),
-        "source": tongue.words("sources")[facts.source_kind.value],
+        "source": "" if measured else tongue.words("sources")[facts.source_kind.value],
         "report_count": str(facts.report_count),
         "several": "yes" if several else "",
-        "one": "" if several else "yes",
+        "one": "" if several or measured else "yes",
+        "measured": "yes" if measured else "",
         "reports": ", ".join(map(clean, facts.reports[:POINTS_MAX])),
         "evidence": tuple(_evidence_line(line) for line in facts.evidence.splitlines() if line.strip()),
         "held": tuple(map(tongue.held, facts.held)),
         "explanation": "" if facts.reasons else clean(facts.explanation, characters_max=1000),
+        "quoted": tongue.quoted(facts.quoted_in, language=language),
+        "in_english": ""
+        if language == FALLBACK or not facts.explanation or facts.reasons
+        else tongue.say("in_english"),
         "reasons": tuple(clean(reason, characters_max=600) for reason in facts.reasons),
         "automated": "yes" if facts.automated else "",
         "clause": clean(facts.clause),
@@ -283,8 +292,8 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, Val
         "measure_until": tongue.deadline(measure.until, zone=facts.timezone) if measure else "",
         "measure_lifted": tongue.instant(measure.lifted_at) if measure else "",
         "measure_why": clean(facts.measure_why, characters_max=1000),
-        "measure_detail": clean(facts.measure_detail, characters_max=1000),
-        "lifted_when": clean(measure.lifted_when, characters_max=600) if measure else "",
+        "measure_detail": tongue.technical(clean(facts.measure_detail, characters_max=1000)),
+        "lifted_when": tongue.lifted_when(clean(measure.lifted_when, characters_max=600)) if measure else "",
         "ground": tongue.words("grounds")[measure.urgency.ground.value] if measure and measure.urgency else "",
         "case_outcome": tongue.words("case_outcomes")[facts.case_outcome.value] if facts.case_outcome else "",
         "note": clean(facts.note, characters_max=2000),
@@ -392,6 +401,19 @@ class _Tongue:
         more = len(incidents) - POINTS_MAX
         several = ", ".join(places)
         return f"{several} {self.say('and_more', count=more)}" if more > 0 else several
+
+    def quoted(self, quoted_in: str, *, language: str) -> str:
+        """That rule and steps are quoted in the language that binds, where that is not the letter's."""
+        if quoted_in in ("", language):
+            return ""
+        return self.say("quoted_in", language=self.words("languages").get(quoted_in, quoted_in))
+
+    def lifted_when(self, said: str) -> str:
+        return self.say("lifted_when") if said == LIFTED_WHEN else self.technical(said)
+
+    def technical(self, said: str) -> str:
+        """What a program or a person noted in English, marked as such in another language."""
+        return self.say("technical", said=said) if said else ""
 
     def day(self, at: datetime) -> str:
         return _unbroken(

@@ -13,9 +13,9 @@ dies in HANDING_OVER may or may not have: the letter is in doubt, and only a per
 that holds a letter may say what became of it, so one that was wrongly taken for dead stops before the dot.
 """
 
+import secrets
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final
 
 from django.db import transaction
@@ -375,7 +375,8 @@ def _for_a_person(key: str) -> LetterRow:
 
 
 def _message_id(row: LetterRow, domain: str) -> str:
-    return f"<{row.key}.{sha256(f'{row.key} {row.once}'.encode()).hexdigest()[:12]}@{domain}>"
+    """One that nobody can work out: who returns it has seen the letter (`returned.py`, `replies.py`)."""
+    return f"<{row.key}.{secrets.token_hex(8)}@{domain}>"
 
 
 def _thread_of(row: LetterRow) -> str:

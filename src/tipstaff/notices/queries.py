@@ -31,6 +31,13 @@ def letter_of_message(message_id: str) -> Letter | None:
     return letter_of(row) if row else None
 
 
+def newest_letter(about: str, *, to: str) -> Letter | None:
+    """The latest letter about a case or a report that was written to this address; None without one."""
+    of = {"case": about} if about.startswith("C-") else {"report": about}
+    row = LetterRow.objects.filter(**of, to_folded=folded(to)).order_by("-id").first()
+    return letter_of(row) if row else None
+
+
 def letters_of_case(case: str) -> list[Letter]:
     """Return a case's letters in the order they were written."""
     return [letter_of(row) for row in LetterRow.objects.filter(case=case).order_by("id")]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from tipstaff.words import (
     Allegation,
     AttributionReason,
+    Conduct,
     Degree,
     Direction,
     Disposition,
@@ -18,11 +19,13 @@ from tipstaff.words import (
     Role,
     Rung,
     Severity,
+    Sighting,
+    StatedFacts,
     Verdict,
 )
 
 from .clocks import Clock, ClockKind, ClockUnit
-from .conditions import Condition, Fact, Facts, report_facts
+from .conditions import Condition, report_facts
 from .deciding import decided_by
 from .kinds import Actor, AutoStep, ClauseKind, ExampleKind, Opens, PortOf, RecordKind, Subject
 from .strikes import Repeats
@@ -39,7 +42,6 @@ __all__ = [
     "Example",
     "ExampleKind",
     "Expected",
-    "Fact",
     "Given",
     "Opens",
     "PortOf",
@@ -81,7 +83,7 @@ class Given:
     """Not a report but what we found ourselves: `routes.origin_invalid`."""
     event: str = ""
     """Not about conduct at all but a step of the operator's: `contact.asked_for`."""
-    facts: Facts = field(default_factory=lambda: MappingProxyType({}))
+    facts: StatedFacts = field(default_factory=lambda: MappingProxyType({}))
     """What is stated with a finding or an event; conditions ask for it."""
 
 
@@ -136,6 +138,8 @@ class Clause:
     """For a duty or a procedure: the events that it answers."""
     when: Condition | None = None
     """A report, a finding or an event leads here only where this holds."""
+    found_when: Condition | None = None
+    """A finding leads here only where this holds as well: the threshold of a clause that takes reports without one."""
     group: str = ""
     """Reports under clauses of one group join one case."""
     severity: Severity = Severity.LOW
@@ -293,11 +297,25 @@ class Edition:
         stated = report_facts(allegation)
         return next((clause for clause in found if clause.when is None or clause.when.holds(report=stated)), None)
 
-    def clause_for_finding(self, kind: str, *, facts: Facts) -> Clause | None:
+    def clause_for_finding(self, kind: str, *, facts: StatedFacts) -> Clause | None:
         """The clause that a finding of our own leads to; None where its facts do not amount to anything."""
-        return self._holding(self._by_finding.get(kind, ()), facts)
+        for clause in self._by_finding.get(kind, ()):
+            conditions = (clause.when, clause.found_when)
+            if all(condition is None or condition.holds(facts=facts) for condition in conditions):
+                return clause
+        return None
 
-    def clause_for_event(self, kind: str, *, facts: Facts) -> Clause | None:
+    def clause_of(self, conduct: Conduct) -> Clause | None:
+        """The clause that a report or a sighting leads to; None when there is none."""
+        if isinstance(conduct, Sighting):
+            return self.clause_for_finding(conduct.kind, facts=conduct.facts)
+        return self.clause_for(conduct)
+
+    def takes(self, kind: str) -> bool:
+        """Whether any clause takes findings of this kind."""
+        return kind in self._by_finding
+
+    def clause_for_event(self, kind: str, *, facts: StatedFacts) -> Clause | None:
         """The duty or procedure that answers an event; None where it does not apply."""
         return self._holding(self._by_event.get(kind, ()), facts)
 
@@ -376,7 +394,7 @@ class Edition:
         return _grouped((kind, clause) for clause in self.clauses for kind in clause.events)
 
     @staticmethod
-    def _holding(clauses: tuple[Clause, ...], facts: Facts) -> Clause | None:
+    def _holding(clauses: tuple[Clause, ...], facts: StatedFacts) -> Clause | None:
         return next((clause for clause in clauses if clause.when is None or clause.when.holds(facts=facts)), None)
 
 

@@ -48,6 +48,8 @@ class Clock:
     """For a window: the earliest end, in the same unit."""
     source: str = ""
     """The statute, for a statute's clock; empty for the operator's own."""
+    text_at: str = ""
+    """Where the statute's words can be read, so that the clock can be held against them."""
     region: str = ""
     """Whose holidays count, as ISO 3166: `US`, `DE-BE`. Business days need one; a last day that falls on a day of
     rest there moves to the next business day."""

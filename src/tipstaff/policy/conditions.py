@@ -8,19 +8,15 @@ stated does not hold.
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from tipstaff.words import Allegation
+from tipstaff.words import Allegation, Stated, StatedFacts
 
 if TYPE_CHECKING:
     import cel
-
-Fact: TypeAlias = bool | int | float | str | tuple[str, ...]
-Facts: TypeAlias = Mapping[str, Fact]
 
 NAMES = frozenset({"report", "facts"})
 REPORT_FACTS = ("type", "protocol", "source_port", "target_port", "url", "domain", "target", "confidence")
@@ -38,11 +34,11 @@ class Condition:
     text: str
     program: "cel.Program" = field(compare=False, repr=False)
 
-    def holds(self, *, report: Facts | None = None, facts: Facts | None = None) -> bool:
+    def holds(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> bool:
         """Whether it is true of what is stated; an expression that cannot be worked out is not."""
         return self.why_not(report=report, facts=facts) is None
 
-    def why_not(self, *, report: Facts | None = None, facts: Facts | None = None) -> str | None:
+    def why_not(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> str | None:
         """None where it holds; else why not, for somebody who writes an edition."""
         try:
             value = self.program.execute({"report": dict(report or {}), "facts": _plain(facts or {})})
@@ -73,13 +69,13 @@ def read_condition(text: str) -> Condition:
     return condition
 
 
-def report_facts(allegation: Allegation) -> dict[str, Fact]:
+def report_facts(allegation: Allegation) -> dict[str, Stated]:
     """What a condition may ask of a report: only what is stated is there."""
     stated = {name: getattr(allegation, name) for name in REPORT_FACTS}
     return {name: value for name, value in stated.items() if value is not None}
 
 
-def _plain(facts: Facts) -> dict[str, object]:
+def _plain(facts: StatedFacts) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
 
 

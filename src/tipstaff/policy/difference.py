@@ -169,7 +169,7 @@ def _clocks(old: Edition, new: Edition) -> Iterator[Change]:
                 for field in fields(clock)
                 if getattr(was, field.name) != getattr(clock, field.name)
             )
-            kind = ChangeKind.WORDS if all(key == "says" for key, _, _ in rules) else ChangeKind.RULES
+            kind = ChangeKind.WORDS if all(key in ("says", "text_at") for key, _, _ in rules) else ChangeKind.RULES
             yield Change(kind=kind, what=f"clock {clock.id}", title=clock.id, was=was.says, now=clock.says, rules=rules)
     for gone in before.values():
         yield Change(kind=ChangeKind.REMOVED, what=f"clock {gone.id}", title=gone.id, was=gone.says)

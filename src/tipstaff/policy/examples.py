@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
-from tipstaff.words import Allegation, Attribution, AttributionReason, Grade, History, Moment, Verdict
+from tipstaff.words import (
+    Allegation,
+    Attribution,
+    AttributionReason,
+    Conduct,
+    Grade,
+    History,
+    Moment,
+    Sighting,
+    Verdict,
+)
 
 from .clauses import Clause, Edition, Example, Given, Subject
 from .judge import judge
@@ -49,12 +59,9 @@ def verdict_on(example: Example, *, clause: Clause, edition: Edition) -> Verdict
     """What the judge says of what `example` supposes: a report, or a finding, which leads to its clause by itself."""
     given = example.given
     cited = clause.id if given.cited else None
-    if given.finding:
-        found = edition.clause_for_finding(given.finding, facts=given.facts)
-        cited = found.id if found is not None else None
     received_at = edition.effective_at + given.edition_age
     return judge(
-        _allegation(given, received_at=received_at),
+        _conduct(given, received_at=received_at),
         attribution=_attribution(given),
         history=History(cases_before=given.cases_before),
         edition=edition,
@@ -100,8 +107,20 @@ def _event_differences(example: Example, *, edition: Edition) -> tuple[str, ...]
     return (f"clause should be {_said(wanted)} and is {_said(found)}{why}",)
 
 
-def _allegation(given: Given, *, received_at: datetime) -> Allegation:
+def _conduct(given: Given, *, received_at: datetime) -> Conduct:
     by_name = given.subject is Subject.NAME
+    if given.finding:
+        return Sighting(
+            kind=given.finding,
+            facts=given.facts,
+            # A sensor knows when it measured.
+            moment=_moment(given.age, received_at=received_at, zone_stated=given.zone_stated) or Moment(received_at),
+            source=None if by_name else IPv4Address("192.0.2.10"),
+            source_port=given.source_port,
+            url="http://shop.example.net/offer" if by_name else None,
+            protocol=given.protocol,
+            target_port=given.target_port,
+        )
     return Allegation(
         type=given.type,
         source=None if by_name else IPv4Address("192.0.2.10"),

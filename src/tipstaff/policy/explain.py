@@ -5,11 +5,14 @@ false for this case.
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tipstaff.words import Disposition, Fact, Reason, Verdict
 
 from .clauses import Clause, Edition
+from .sentences import FALLBACK, sentences
 
 
 class Audience(enum.StrEnum):
@@ -30,24 +33,25 @@ class Sentence:
     rests_on: tuple[Fact | Reason, ...]
 
 
-def explain(verdict: Verdict, *, edition: Edition, to: Audience) -> tuple[Sentence, ...]:
-    """What a verdict says to somebody. Empty where they are told nothing.
+def explain(verdict: Verdict, *, edition: Edition, to: Audience, language: str = FALLBACK) -> tuple[Sentence, ...]:
+    """What a verdict says to somebody. Empty where they are told nothing. A customer is told in their `language`, in
+    English where it is not written; the others in English.
 
     `edition` is the one under which it was given; raise ValueError for another one, whose words it does not use.
     """
     if verdict.edition != edition.id:
         raise ValueError(f"the verdict was given under edition {verdict.edition}, not {edition.id}")
-    said = _Said(verdict, edition)
+    said = _Said(verdict, edition, language)
     match to:
         case Audience.CUSTOMER:
-            return said.to_customer()
+            return said.to_customer(sentences(language))
         case Audience.COMPLAINANT:
             return said.to_complainant()
     return said.to_court()
 
 
 class _Said:
-    def __init__(self, verdict: Verdict, edition: Edition) -> None:
+    def __init__(self, verdict: Verdict, edition: Edition, language: str) -> None:
         self.verdict, self.edition = verdict, edition
         self.facts = {basis.fact: basis.value for basis in verdict.basis}
         if not verdict.ladder:
@@ -55,6 +59,7 @@ class _Said:
             self.facts.pop(Fact.PERSON_FROM, None)
         self.time = time_of(self.facts.get(Fact.TIME_TO_ANSWER, ""))
         self.clause = edition.clause_named(verdict.clause) if verdict.clause else None
+        self.title = edition.wording(self.clause.id, language=language).title if self.clause else ""
         self.told: list[Sentence] = []
 
     def say(self, text: str, *rests_on: Fact | Reason) -> None:
@@ -68,41 +73,38 @@ class _Said:
         """Whether holder and clause are known, so that it is, or may become, a case."""
         return self.clause is not None and (Fact.HOLDER_CONFIRMED in self.facts or Fact.HOLDER_PROBABLE in self.facts)
 
-    def to_customer(self) -> tuple[Sentence, ...]:
+    def to_customer(self, said: Mapping[str, Any]) -> tuple[Sentence, ...]:
+        """In the words of a language, `sentences(language)`."""
         if not self.on_clause or Fact.NOTICE_WITHHELD in self.facts:
             return ()
         assert self.clause is not None
         f, value = Fact, self.facts.get
-        seems = "seems to fall" if self.verdict.reason is Reason.READER_UNSURE else "falls"
-        self.say(f"What was reported {seems} under {rule_of(self.edition, self.clause)}.", f.CLAUSE, f.EDITION)
-        self.say("Our records name you as the holder over the whole time in question.", f.HOLDER_CONFIRMED)
-        self.say(
-            "Our records name you as the probable holder only, so nothing wider than a block may follow.",
-            f.HOLDER_PROBABLE,
-        )
-        self.say(
-            f"It happened at most {value(f.IN_PROGRESS)} hours before the report reached us, so it counts as going on.",
-            f.IN_PROGRESS,
-        )
-        self.say(f"No earlier case of this kind counts: none from the last {value(f.NONE_BEFORE)} days.", f.NONE_BEFORE)
-        self.say(f"An earlier case of this kind from the last {value(f.STRIKES)} days counts.", f.STRIKES)
-        self.say(f"At least {value(f.ESCALATED)} such cases count, so the policy goes further.", f.ESCALATED)
-        self.say(f"You have {self.time} to answer once our letter is handed over.", f.TIME_TO_ANSWER)
-        self.say("That is less than for a first report.", f.SHORTER_TIME, f.TIME_TO_ANSWER)
-        self.say(f"The time is set by {value(f.STATUTE)}.", f.STATUTE)
-        self.say("Anybody could have sent these packets under your address.", f.SPOOFABLE)
-        self.say("Our own measurement saw the same.", f.CORROBORATED)
-        self.say(f"No measure is taken by the clock: our {value(f.PERSON_DECIDES)} decides.", f.PERSON_DECIDES)
-        self.say(
-            "Without an answer in time the narrowest measure that suffices may follow; from "
-            f"“{value(f.PERSON_FROM, '').replace('_', ' ')}” up a person decides first.",
-            f.PERSON_FROM,
-        )
-        self.say("No measure is taken before a letter about it was handed over.", f.NOTICE_FIRST)
-        self.say(
-            "A measure may come together with its letter, on a recorded ground and if two people answer for it.",
-            f.NOTICE_WITH,
-        )
+        measured, unsure = f.MEASURED in self.facts, self.verdict.reason is Reason.READER_UNSURE
+
+        def tell(key: str, *rests_on: Fact, **more: str) -> None:
+            self.say(said[key].format(value=value(rests_on[0], ""), **more), *rests_on)
+
+        rule = said["rule"].format(title=self.title, edition=self.edition.id, entity=self.edition.entity)
+        if measured:
+            tell("measured_falls", f.CLAUSE, f.EDITION, f.MEASURED, rule=rule)
+        else:
+            tell("seems_to_fall" if unsure else "falls", f.CLAUSE, f.EDITION, rule=rule)
+        tell("holder_confirmed", f.HOLDER_CONFIRMED)
+        tell("holder_probable", f.HOLDER_PROBABLE)
+        tell("measured_in_progress" if measured else "in_progress", f.IN_PROGRESS)
+        tell("none_before", f.NONE_BEFORE)
+        tell("strikes", f.STRIKES)
+        tell("escalated", f.ESCALATED)
+        tell("time_to_answer", f.TIME_TO_ANSWER, time=_time_in(said, value(f.TIME_TO_ANSWER, "")))
+        tell("shorter_time", f.SHORTER_TIME, f.TIME_TO_ANSWER)
+        tell("statute", f.STATUTE)
+        tell("spoofable", f.SPOOFABLE)
+        tell("corroborated", f.CORROBORATED)
+        role, degree = value(f.PERSON_DECIDES, ""), value(f.PERSON_FROM, "")
+        tell("person_decides", f.PERSON_DECIDES, role=said["roles"].get(role, role))
+        tell("person_from", f.PERSON_FROM, degree=said["degrees"].get(degree, degree))
+        tell("notice_first", f.NOTICE_FIRST)
+        tell("notice_with", f.NOTICE_WITH)
         return tuple(self.told)
 
     def to_complainant(self) -> tuple[Sentence, ...]:
@@ -168,6 +170,7 @@ _TRUST_FOR_COURT = {
     Fact.REPORTER_OFTEN_WRONG: "More of this reporter's earlier reports were overturned than upheld.",
     Fact.REPORTER_FLOODS: "The reporter was sending far more than usual.",
     Fact.CORROBORATED: "The operator's own measurement saw the same.",
+    Fact.MEASURED: "The operator measured it; it rests on no report.",
 }
 
 
@@ -184,17 +187,33 @@ def time_of(value: str) -> str:
     return f"{value} hours" if value.replace(".", "", 1).isdigit() else value
 
 
+def _time_in(said: Mapping[str, Any], value: str) -> str:
+    """A time to answer as `said` puts it; what is kept is a number of hours, or `3 business days`."""
+    number, _, unit = value.partition(" ")
+    name = (unit or "hours").replace(" ", "_")
+    one, many = said["units"].get(name if name in said["units"] else f"{name}s", (value, value))
+    return str(one if number == "1" else many.format(n=number))
+
+
 def why_case(
-    edition: Edition, clause: Clause, *, confirmed: bool, repeated: bool, in_progress: bool, shorter: bool
+    edition: Edition,
+    clause: Clause,
+    *,
+    confirmed: bool,
+    repeated: bool,
+    in_progress: bool,
+    shorter: bool,
+    measured: bool = False,
 ) -> str:
     """At most two sentences for the customer, true for every case of this shape."""
-    first = f"What was reported falls under {rule_of(edition, clause)}"
+    first = f"{_what(measured)} falls under {rule_of(edition, clause)}"
     if not confirmed:
         first += ", and our records name you as the probable holder, so nothing wider than a block may follow"
     days = edition.repeats_of(clause.group).lifetime.days
     if in_progress:
         hours = edition.in_progress_seconds / 3600
-        return f"{first}. It happened within {hours:.0f} hours before the report reached us, so it counts as going on."
+        came = "our measurement" if measured else "the report"
+        return f"{first}. It happened within {hours:.0f} hours before {came} reached us, so it counts as going on."
     if repeated and shorter:
         return f"{first}. A case of this kind was upheld within the last {days} days, so the time to answer is shorter."
     if repeated:
@@ -202,8 +221,15 @@ def why_case(
     return f"{first}. No earlier case of this kind counts: none from the last {days} days."
 
 
-def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, sealed: bool, ask: bool) -> str:
+def _what(measured: bool) -> str:
+    return "What we measured" if measured else "What was reported"
+
+
+def why_no_case(
+    edition: Edition, reason: Reason, clause: Clause | None, *, sealed: bool, ask: bool, measured: bool = False
+) -> str:
     """At most two sentences for whoever is answered or has to decide."""
+    what = _what(measured)
     policy = f"edition {edition.id} of the acceptable use policy"
     rule = f"“{clause.title}” in {policy}" if clause else policy
     match reason:
@@ -212,15 +238,16 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
                 f"Reports of this kind are sealed on arrival under {rule}; counsel decides, and nobody else sees them."
             )
         case Reason.COUNSEL_MUST_DECIDE:
-            return f"What was reported falls under {rule}, where counsel decides before anybody is told."
+            return f"{what} falls under {rule}, where counsel decides before anybody is told."
         case Reason.HOLDER_AMBIGUOUS:
             return (
                 "More than one customer may have held the address at the time stated, so nobody is told. "
                 "The exact time with its zone and the source port would settle it."
             )
         case Reason.NO_ADDRESS:
+            named = "The sighting" if measured else "The report"
             return (
-                f"The report names no address that {edition.entity} can tie to a customer. "
+                f"{named} names no address that {edition.entity} can tie to a customer. "
                 "The address, the time with its zone and the source port would."
             )
         case Reason.HOLDER_CONTRADICTED:
@@ -233,11 +260,14 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
         case Reason.NO_HOLDER:
             return f"The address belongs to {edition.entity}, but no customer held it at the time in question."
         case Reason.NOT_OUR_SPACE:
-            return f"What was reported lay outside the address space of {edition.entity} at the time in question."
+            return f"{what} lay outside the address space of {edition.entity} at the time in question."
         case Reason.BEYOND_LOOK_BACK:
-            days = edition.look_back.days
+            came = f"{edition.look_back.days} days before {'it' if measured else 'the report'} came in"
+            return f"It happened more than {came}, which is as far as {policy} looks back."
+        case Reason.TIME_AHEAD if measured:
             return (
-                f"It happened more than {days} days before the report came in, which is as far as {policy} looks back."
+                "The sensor's time lies after the sighting came in, so it does not tell who held the address when it "
+                "happened, and nobody is told. Its clock runs ahead."
             )
         case Reason.TIME_AHEAD:
             return (
@@ -254,14 +284,18 @@ def why_no_case(edition: Edition, reason: Reason, clause: Clause | None, *, seal
         case Reason.NO_EDITION_IN_FORCE:
             posted = edition.effective_at.strftime("%Y-%m-%d %H:%M UTC")
             return (
-                f"What was reported falls under {rule}. It may have happened before that took effect ({posted}), "
+                f"{what} falls under {rule}. It may have happened before that took effect ({posted}), "
                 "so a person decides whether it binds."
             )
         case Reason.NO_CLAUSE:
-            return f"No clause of {policy} covers what was reported, so a person looks at it first."
+            return f"No clause of {policy} covers {what[0].lower()}{what[1:]}, so a person looks at it first."
+        case Reason.BELOW_THRESHOLD:
+            return (
+                f"What we measured does not amount to what a clause of {policy} asks for, so nothing follows from it."
+            )
         case Reason.SPEECH:
             return (
-                f"What was reported falls under {rule}. It turns on what somebody said, so a person decides before "
+                f"{what} falls under {rule}. It turns on what somebody said, so a person decides before "
                 "anybody is told."
             )
         case Reason.READER_UNSURE:

@@ -107,12 +107,22 @@ def _read_clocks(table: Table, *, thorough: bool) -> tuple[Clock, ...]:
                 amount=amount,
                 not_before=not_before,
                 source=source,
+                text_at=_read_text_at(clock, source),
                 region=_read_region(clock, unit, thorough=thorough),
                 says=clock.text("says"),
             )
         )
         clock.done()
     return tuple(clocks)
+
+
+def _read_text_at(table: Table, source: str) -> str:
+    text_at: str = table.text("text_at", default="")
+    if text_at and not source:
+        table.report("text_at says where a statute can be read; this clock names none.", "text_at")
+    if text_at and not text_at.startswith("https://"):
+        table.report("text_at is an address that begins with https://.", "text_at", value=text_at)
+    return text_at
 
 
 def _read_region(table: Table, unit: ClockUnit, *, thorough: bool) -> str:
@@ -162,7 +172,7 @@ def read_clause(table: Table) -> tuple[Clause, Table]:
         text=" ".join(table.text("text").split()),
         acts=acts,
         kind=kind,
-        when=_read_condition(table),
+        when=_read_condition(table, "when"),
         automatic=tuple(_each(table, "automatic", AutoStep)),
         record=table.word("record", RecordKind, default=RecordKind.CASE),
         two_people=table.take("two_people", bool, "true or false", default=False),
@@ -227,6 +237,7 @@ def _read_conduct(table: Table, clause: Clause) -> Clause:
         answer_kind=kind,
         answer_source=source,
         findings=_read_occurrences(table, "findings"),
+        found_when=_read_condition(table, "found_when"),
         notice=table.word("notice", NoticePosture),
         withheld_until=_read_withheld(table),
         opens=table.word("opens", Opens, default=Opens.CASE),
@@ -242,6 +253,8 @@ def _read_conduct(table: Table, clause: Clause) -> Clause:
         table.report('a measure on ports needs a measure_direction, "in" or "out".', "ladder")
     if clause.opens is Opens.PERSON and clause.decides is not Role.COUNSEL:
         table.report('a clause that opens with a person is decided by "counsel".', "opens")
+    if clause.found_when is not None and not clause.findings:
+        table.report("found_when is a condition on findings; name the findings.", "found_when")
     if SEALED_TYPES & set(clause.applies_to) and (clause.opens, clause.notice) != (
         Opens.PERSON,
         NoticePosture.WITHHELD,
@@ -250,12 +263,12 @@ def _read_conduct(table: Table, clause: Clause) -> Clause:
     return clause
 
 
-def _read_condition(table: Table) -> Condition | None:
-    text = table.text("when", default="")
+def _read_condition(table: Table, key: str) -> Condition | None:
+    text = table.text(key, default="")
     try:
         return read_condition(" ".join(text.split())) if text else None
     except BadCondition as why:
-        table.report(str(why), "when")
+        table.report(str(why), key)
         return None
 
 
@@ -330,7 +343,7 @@ def _read_tests(table: Table) -> tuple[str, ...]:
 def check_together(clauses: list[tuple[Clause, Table]]) -> None:
     """What can be wrong between clauses: two of one name, or two to which one type leads."""
     by_id: dict[str, Table] = {}
-    by_type: dict[tuple[str, Subject | None, Condition | None], Clause] = {}
+    by_type: dict[tuple[object, ...], Clause] = {}
     for clause, table in clauses:
         if clause.id in by_id:
             table.report(f'the id "{clause.id}" is taken by {by_id[clause.id].file}.', "id")
@@ -343,7 +356,7 @@ def check_together(clauses: list[tuple[Clause, Table]]) -> None:
                 )
         for key, names in (("findings", clause.findings), ("events", clause.events)):
             for name in names:
-                other = by_type.setdefault((name, None, clause.when), clause)
+                other = by_type.setdefault((name, None, clause.when, clause.found_when), clause)
                 if other is not clause:
                     table.report(
                         f'"{name}" leads to {other.id} already; give one of them a condition.', key, value=name

@@ -5,9 +5,19 @@ from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
-from tipstaff.words import XARF_TYPES, AttributionReason, Degree, Disposition, Grade, NoticePosture, Reason, Role
+from tipstaff.words import (
+    XARF_TYPES,
+    AttributionReason,
+    Degree,
+    Disposition,
+    Grade,
+    NoticePosture,
+    Reason,
+    Role,
+    Stated,
+)
 
-from .clauses import Example, ExampleKind, Expected, Fact, Given, Subject
+from .clauses import Example, ExampleKind, Expected, Given, Subject
 from .toml_tables import Table, perhaps
 
 _EXAMPLE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -96,8 +106,8 @@ def read_occurrence(table: Table, key: str) -> str:
     return name
 
 
-def _read_facts(table: Table) -> MappingProxyType[str, Fact]:
-    facts: dict[str, Fact] = {}
+def _read_facts(table: Table) -> MappingProxyType[str, Stated]:
+    facts: dict[str, Stated] = {}
     stated = table.inner("facts", "the table facts", default=None)
     for name, value in stated.table.items() if stated else ():
         if isinstance(value, list) and all(isinstance(part, str) for part in value):

@@ -1,14 +1,15 @@
-"""What the policy says of an allegation. Pure: the same question has the same answer on any machine, at any time."""
+"""What the policy says of an allegation or a sighting. Pure: the same question has the same answer on any machine."""
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tipstaff.words import (
     SEALED_TYPES,
-    Allegation,
     Attribution,
     AttributionReason,
     Basis,
+    Conduct,
     Degree,
     Disposition,
     Fact,
@@ -20,6 +21,7 @@ from tipstaff.words import (
     Role,
     Rung,
     Severity,
+    Sighting,
     Trust,
     Verdict,
 )
@@ -38,7 +40,7 @@ PROBABLE_DEGREE_MAX = Degree.BLOCK
 
 
 def judge(
-    allegation: Allegation,
+    conduct: Conduct,
     *,
     attribution: Attribution,
     history: History,
@@ -47,54 +49,61 @@ def judge(
     cited: str | None = None,
     trust: Trust | None = None,
 ) -> Verdict:
-    """Say what follows from `allegation` under `edition`, and why.
+    """Say what follows from `conduct`, alleged or measured, under `edition`, and why.
 
     `cited` is the clause that a person or a procedure names, whatever the type leads to; `trust` how far the report may
-    be believed, None where that was not weighed. The order protects: sealed matter first, then everything that keeps a
-    case from being opened. There is an answer to every question; only an instant without a zone is none (NaiveInstant).
+    be believed, None where that was not weighed. What we measured ourselves needs no reporter's word, so `trust` is not
+    asked for; nobody can be asked about it either, so where nobody is named it only stays on record. The order
+    protects: sealed matter first, then everything that keeps a case from being opened. There is an answer to every
+    question; only an instant without a zone is none (NaiveInstant).
     """
     if received_at.tzinfo is None:
         raise NaiveInstant(str(received_at))
-    if allegation.type in SEALED_TYPES:
-        return _without_case(edition, Reason.COUNSEL_MUST_DECIDE, clause=edition.clause_for(allegation), sealed=True)
+    measured = isinstance(conduct, Sighting)
+    if not measured and conduct.type in SEALED_TYPES:
+        return _without_case(edition, Reason.COUNSEL_MUST_DECIDE, clause=edition.clause_of(conduct), sealed=True)
     grade = attribution.grade
     if grade is Grade.NONE and attribution.reason is AttributionReason.NOT_OUR_SPACE:
-        return _without_case(edition, Reason.NOT_OUR_SPACE)
+        return _without_case(edition, Reason.NOT_OUR_SPACE, measured=measured)
 
     # Ages are differences in seconds, not instants: they cannot leave the calendar, whatever a reporter states.
     oldest_seconds, in_progress, ahead = 0.0, False, False
-    moment = allegation.moment
+    moment = conduct.moment
     if moment is not None:
         age, error = (received_at - moment.at).total_seconds(), moment.error_seconds
+        if error != error:  # Not a number bounds nothing.
+            error = math.inf
         ahead = age + error < -CLOCK_AHEAD_SECONDS_MAX
         if not ahead:
             if age - error > edition.look_back_seconds:
-                return _without_case(edition, Reason.BEYOND_LOOK_BACK)
+                return _without_case(edition, Reason.BEYOND_LOOK_BACK, measured=measured)
             oldest_seconds = max(age + error, 0.0)
             in_progress = oldest_seconds <= edition.in_progress_seconds
     if grade is not Grade.CONFIRMED and grade is not Grade.PROBABLE:
-        return _holder_not_named(edition, attribution, time_stated=moment is not None)
+        return _holder_not_named(edition, attribution, time_stated=moment is not None, measured=measured)
     if ahead:
-        return _without_case(edition, Reason.TIME_AHEAD, ask=True)
+        return _without_case(edition, Reason.TIME_AHEAD, ask=True, measured=measured)
 
-    clause = edition.clause_for(allegation) if cited is None else edition.clause_named(cited)
+    clause = edition.clause_of(conduct) if cited is None else edition.clause_named(cited)
+    if clause is None and isinstance(conduct, Sighting) and cited is None and edition.takes(conduct.kind):
+        return _without_case(edition, Reason.BELOW_THRESHOLD, measured=True)
     if clause is None or not clause.judged:
         identity = clause is not None and not IDENTITY_ROWS.isdisjoint(clause.rows)
-        return _without_case(edition, Reason.NO_CLAUSE, decides=Role.COUNSEL if identity else None)
+        return _without_case(edition, Reason.NO_CLAUSE, decides=Role.COUNSEL if identity else None, measured=measured)
     if attribution.customer is None:
-        return _without_case(edition, Reason.HOLDER_CONTRADICTED, clause=clause)
-    trusted = weighed_trust(trust)
+        return _without_case(edition, Reason.HOLDER_CONTRADICTED, clause=clause, measured=measured)
+    trusted = (Fact.MEASURED,) if measured else weighed_trust(trust)
     return _on_clause(
         edition,
         clause,
         why_person=_why_person(
-            allegation,
             clause,
+            confidence=1.0 if isinstance(conduct, Sighting) else conduct.confidence,
             edition=edition,
             in_force_seconds=(received_at - edition.effective_at).total_seconds(),
             oldest_seconds=oldest_seconds,
         ),
-        ports=_ports(allegation, clause),
+        ports=_ports(conduct, clause),
         confirmed=grade is Grade.CONFIRMED,
         repeated=history.cases_before > 0,
         # What may be forged, or comes from who is often wrong, is not taken for going on: the notice goes first.
@@ -105,35 +114,36 @@ def judge(
 
 
 def _why_person(
-    allegation: Allegation, clause: Clause, *, edition: Edition, in_force_seconds: float, oldest_seconds: float
+    clause: Clause, *, confidence: float, edition: Edition, in_force_seconds: float, oldest_seconds: float
 ) -> Reason | None:
     """Why a person must decide although the holder and the clause are known; None where nothing speaks for it."""
     if oldest_seconds > in_force_seconds:
         return Reason.NO_EDITION_IN_FORCE
-    if not allegation.confidence >= edition.reader_confidence_min:  # Not a number is not sure either.
+    if not confidence >= edition.reader_confidence_min:  # Not a number is not sure either.
         return Reason.READER_UNSURE
     if clause.opens is Opens.PERSON:
         return Reason.COUNSEL_MUST_DECIDE
     return None if SPEECH_ROWS.isdisjoint(clause.rows) else Reason.SPEECH
 
 
-def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated: bool) -> Verdict:
+def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated: bool, measured: bool) -> Verdict:
+    ask, reason = False, Reason.NO_ADDRESS
     match attribution.grade:
         case Grade.AMBIGUOUS:
-            return _without_case(edition, Reason.HOLDER_AMBIGUOUS)
+            reason = Reason.HOLDER_AMBIGUOUS
         case Grade.CONTRADICTED:
-            return _without_case(edition, Reason.HOLDER_CONTRADICTED)
+            reason = Reason.HOLDER_CONTRADICTED
         case Grade.NO_DATA if attribution.reason is not AttributionReason.BEFORE_RECORDS:
-            return _without_case(edition, Reason.RECORDS_INCOMPLETE)
+            reason = Reason.RECORDS_INCOMPLETE
         case Grade.NO_DATA:
             # With a time, asking again would not help: our records do not reach back so far.
-            return _without_case(edition, Reason.BEFORE_RECORDS, ask=not time_stated)
-    if attribution.reason is AttributionReason.UNASSIGNED:
-        return _without_case(edition, Reason.NO_HOLDER)
-    return _without_case(edition, Reason.NO_ADDRESS)
+            ask, reason = not time_stated, Reason.BEFORE_RECORDS
+        case _ if attribution.reason is AttributionReason.UNASSIGNED:
+            reason = Reason.NO_HOLDER
+    return _without_case(edition, reason, ask=ask, measured=measured)
 
 
-def _ports(allegation: Allegation, clause: Clause) -> tuple[tuple[str, int], ...]:
+def _ports(allegation: Conduct, clause: Clause) -> tuple[tuple[str, int], ...]:
     """The ports that stopping it takes: the report's own where the clause says so and it states one."""
     if clause.measure_port_of is None:
         return clause.measure_ports
@@ -155,6 +165,7 @@ _DISPOSITIONS = {
     Reason.BEFORE_RECORDS: Disposition.TOO_OLD,
     Reason.NO_EDITION_IN_FORCE: Disposition.PERSON,
     Reason.NO_CLAUSE: Disposition.PERSON,
+    Reason.BELOW_THRESHOLD: Disposition.NOTHING,
     Reason.READER_UNSURE: Disposition.PERSON,
     Reason.COUNSEL_MUST_DECIDE: Disposition.PERSON,
     Reason.SPEECH: Disposition.PERSON,
@@ -180,16 +191,17 @@ def _without_case(
     sealed: bool = False,
     ask: bool = False,
     decides: Role | None = None,
+    measured: bool = False,
 ) -> Verdict:
     """A verdict by which nothing is sent to any customer. `decides` stands before the reason's own role."""
-    key = (reason, clause and clause.id, sealed, ask, decides)
+    key = (reason, clause and clause.id, sealed, ask, decides, measured)
     known = edition.verdicts.get(key)
     if known is not None:
         return known
     verdict = Verdict(
-        disposition=Disposition.ASK_COMPLAINANT if ask else _DISPOSITIONS[reason],
+        disposition=_unmet(reason, ask=ask, measured=measured),
         reason=reason,
-        explanation=why_no_case(edition, reason, clause, sealed=sealed, ask=ask),
+        explanation=why_no_case(edition, reason, clause, sealed=sealed, ask=ask, measured=measured),
         edition=edition.id,
         clause=clause.id if clause else None,
         group=clause.group if clause else None,
@@ -200,9 +212,15 @@ def _without_case(
             *((Basis(fact=Fact.CLAUSE, value=clause.id),) if clause else ()),
             Basis(fact=Fact.EDITION, value=edition.id),
             *((Basis(fact=Fact.NOTICE_WITHHELD),) if sealed else ()),
+            *((Basis(fact=Fact.MEASURED),) if measured else ()),
         ),
     )
     return edition.verdicts.setdefault(key, verdict)
+
+
+def _unmet(reason: Reason, *, ask: bool, measured: bool) -> Disposition:
+    found = Disposition.ASK_COMPLAINANT if ask else _DISPOSITIONS[reason]
+    return Disposition.NOTHING if measured and found is Disposition.ASK_COMPLAINANT else found
 
 
 def _on_clause(
@@ -225,11 +243,14 @@ def _on_clause(
     answer_within = _answer_within(clause, repeated=repeated, step=step)
     shorter = answer_within != clause.answer_within
     if why_person is not None:
-        explanation = why_no_case(edition, why_person, clause, sealed=False, ask=False)
+        explanation = why_no_case(
+            edition, why_person, clause, sealed=False, ask=False, measured=Fact.MEASURED in trusted
+        )
     else:
         explanation = why_case(
-            edition, clause, confirmed=confirmed, repeated=repeated, in_progress=in_progress, shorter=shorter
-        )
+            edition, clause, confirmed=confirmed, repeated=repeated, in_progress=in_progress, shorter=shorter,
+            measured=Fact.MEASURED in trusted,
+        )  # fmt: skip
     told_at_once = in_progress or clause.notice is not NoticePosture.SIMULTANEOUS
     notice = clause.notice if told_at_once else NoticePosture.BEFORE
     decides = _decides(clause, why_person, trusted, step)

@@ -10,10 +10,12 @@ from tipstaff.words import (
     Allegation,
     Attribution,
     AttributionReason,
+    Conduct,
     EvidenceGrade,
     Grade,
     History,
     Moment,
+    Sighting,
     Trust,
 )
 
@@ -28,8 +30,8 @@ class PastQuestion:
 
     key: str
     """The incident, `R-000123.1`."""
-    allegation: Allegation
-    """With what a verdict depends on only: no address, name or excerpt of the report."""
+    conduct: Conduct
+    """With what a verdict depends on only: no address, name or excerpt."""
     attribution: Attribution
     history: History
     trust: Trust | None
@@ -41,28 +43,38 @@ class PastQuestion:
     verdict: str
     """Digest of the treatment that was given (`replay.treatment_digest`), or empty."""
 
+    @property
+    def cited(self) -> str | None:
+        """The clause that a person named."""
+        return self.conduct.cited if isinstance(self.conduct, Allegation) else None
+
 
 def keep_question(
-    allegation: Allegation, *, history: History, received_at: datetime, trust: Trust | None
+    conduct: Conduct, *, history: History, received_at: datetime, trust: Trust | None
 ) -> dict[str, object]:
     """What a verdict depends on, as the record keeps it; whatever is usual is left out. The attribution stands beside
     it in the entry. It may go into JSON and come back."""
-    moment = allegation.moment
+    moment = conduct.moment
     kept: dict[str, object] = {
-        "type": allegation.type,
         "received_at": received_at.isoformat(),
-        "source": str(allegation.source) if allegation.source else None,
-        "named": True if allegation.url or allegation.domain else None,
-        "source_port": allegation.source_port,
-        "target_port": allegation.target_port,
-        "protocol": allegation.protocol,
+        "source": str(conduct.source) if conduct.source else None,
+        "named": True if conduct.url or conduct.domain else None,
+        "source_port": conduct.source_port,
+        "target_port": conduct.target_port,
+        "protocol": conduct.protocol,
         "moment": None if moment is None else [moment.at.isoformat(), moment.error_seconds, moment.zone_stated],
-        "target": True if allegation.target else None,
-        "cited": allegation.cited,
-        "confidence": None if allegation.confidence == 1.0 else allegation.confidence,
+        "target": True if conduct.target else None,
         "strikes": history.cases_before or None,
         "trust": None if trust is None else _kept_trust(trust),
     }
+    if isinstance(conduct, Sighting):
+        kept |= {"finding": conduct.kind, "facts": dict(conduct.facts) or None}
+    else:
+        kept |= {
+            "type": conduct.type,
+            "cited": conduct.cited,
+            "confidence": None if conduct.confidence == 1.0 else conduct.confidence,
+        }
     return {name: value for name, value in kept.items() if value is not None}
 
 
@@ -89,23 +101,10 @@ def question_again(
     `named` are the URL, the host name and the target of the report, for conditions of clauses that ask for them; what
     stands for them otherwise says only that something was named.
     """
-    moment, trust, source = kept.get("moment"), kept.get("trust"), kept.get("source", "")
-    url, domain, target = named or (_SOME_URL if kept.get("named") else None, None, None)
+    trust, source = kept.get("trust"), kept.get("source", "")
     return PastQuestion(
         key=key,
-        allegation=Allegation(
-            type=kept["type"],
-            source=_SOME_ADDRESS if source else None,
-            url=url,
-            domain=domain,
-            target=target,
-            source_port=kept.get("source_port"),
-            target_port=kept.get("target_port"),
-            protocol=kept.get("protocol"),
-            moment=None if moment is None else Moment(datetime.fromisoformat(moment[0]), moment[1], moment[2]),
-            confidence=kept.get("confidence", 1.0),
-            cited=kept.get("cited"),
-        ),
+        conduct=_conduct_again(kept, named=named or (_SOME_URL if kept.get("named") else None, None, None)),
         attribution=Attribution(
             grade=Grade(grade), reason=AttributionReason(reason), customer=customer, service=service
         ),
@@ -124,3 +123,22 @@ def question_again(
         edition=edition,
         verdict=verdict,
     )
+
+
+def _conduct_again(kept: Mapping[str, Any], *, named: tuple[str | None, str | None, str | None]) -> Conduct:
+    url, domain, target = named
+    source = _SOME_ADDRESS if kept.get("source") else None
+    given = kept.get("moment")
+    moment = None if given is None else Moment(datetime.fromisoformat(given[0]), given[1], given[2])
+    ports = (kept.get("source_port"), kept.get("target_port"), kept.get("protocol"))
+    if "finding" in kept:
+        assert moment is not None, "a sighting has its time"
+        facts = {name: tuple(v) if isinstance(v, list) else v for name, v in kept.get("facts", {}).items()}
+        return Sighting(
+            kind=kept["finding"], facts=facts, moment=moment, source=source, url=url, domain=domain, target=target,
+            source_port=ports[0], target_port=ports[1], protocol=ports[2],
+        )  # fmt: skip
+    return Allegation(
+        type=kept["type"], source=source, url=url, domain=domain, target=target, moment=moment, source_port=ports[0],
+        target_port=ports[1], protocol=ports[2], confidence=kept.get("confidence", 1.0), cited=kept.get("cited"),
+    )  # fmt: skip

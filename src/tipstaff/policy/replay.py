@@ -77,12 +77,12 @@ def differences(before: Treatment, after: Treatment) -> tuple[str, ...]:
 def ask_again(question: PastQuestion, edition: Edition) -> Verdict:
     """The verdict on a past question under `edition`."""
     return judge(
-        question.allegation,
+        question.conduct,
         attribution=question.attribution,
         history=question.history,
         edition=edition,
         received_at=question.received_at,
-        cited=question.allegation.cited,
+        cited=question.cited,
         trust=question.trust,
     )
 

@@ -16,6 +16,8 @@ from .desk import Desk
 from .letters import tell_customer
 from .suspension import lift_all
 
+PORTAL = "portal"
+"""The way of who opened a letter's link; other ways say how, and who noted it."""
 WORDS_MAX = 10_000
 """Characters of an answer that are kept."""
 
@@ -25,7 +27,7 @@ class AnswerTooLong(ValueError):
 
 
 def answer_case(key: str, *, answer: Answer, words: str, via: str, desk: Desk, at: datetime) -> Case:
-    """Take a customer's answer. `via` names the way: `portal`.
+    """Take a customer's answer. `via` names the way: PORTAL, or `mail, noted by ana`.
 
     Fixed: measures are lifted and, once they are shown to be lifted, the case is closed. More time: once. Disputed or
     not theirs: the clock stands still, and what is in force stays, until a colleague has looked at it.
@@ -37,9 +39,10 @@ def answer_case(key: str, *, answer: Answer, words: str, via: str, desk: Desk, a
         extended = extended_due(lock_case(key), at=at, desk=desk) if answer is Answer.NEED_TIME else None
         case = take_answer(key, answer=answer, words=words, at=at, actor=f"customer ({via})", extended_due=extended)
         customer = get_customer(case.customer)
-        if customer is not None and customer.representative is not None and customer.representative.verified_at is None:
+        written_to = customer.representative if customer is not None and via == PORTAL else None
+        if written_to is not None and written_to.verified_at is None:
             # Only who got the letter has its link: the address reaches them.
-            note_reached(customer.representative.email, why=f"They answered {key}.", at=at, actor="worker")
+            note_reached(written_to.email, why=f"They answered {key}.", at=at, actor="worker")
         if answer is Answer.FIXED:
             lift_all(key, why="The customer says that the cause is fixed.", desk=desk, at=at, actor="worker")
         elif answer is not Answer.NEED_TIME:

@@ -7,23 +7,27 @@ from django.db import transaction
 
 from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case
+from tipstaff.cases.rules import IllegalMove
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
 from tipstaff.enforcement.queries import get_measure
+from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
 from tipstaff.notices.queries import get_letter
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Case, CaseOutcome, CaseState, Ground, LetterKind, Urgency
+from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Decision, Ground, LetterKind, Urgency
 
 from .answer_clock import answer_due
+from .answers import answer_case
 from .complaint import tell_untold
 from .desk import Desk
 from .letters import edition_named, tell_customer, warned_by
 from .posting import hold_case_of, start_clock_of
 from .staffing import is_person
 from .suspension import (
+    HitsOthers,
     NotYourDecision,
     close,
     decider_of_measure,
@@ -34,6 +38,8 @@ from .suspension import (
 )
 
 URGENT = "urgent_measure"
+WIDE = "wide_measure"
+"""A measure after a warning that hits others as well: the one who goes ahead proposes it, another seconds it."""
 
 
 class AlreadyEnding(ValueError):
@@ -41,7 +47,12 @@ class AlreadyEnding(ValueError):
 
 
 class NothingToPlan(ValueError):
-    """No measure can be taken now: no device within reach holds one that suffices, or the address changed hands."""
+    """No measure can be taken now, and the case waits on: the time to answer has not passed, no device within reach
+    holds one that suffices, the address changed hands, or it would hit others, which takes two people."""
+
+
+class NothingWasSaid(ValueError):
+    """They have not written to us on this case: there is nothing to answer."""
 
 
 class OwnDecision(PermissionError):
@@ -91,22 +102,60 @@ def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk
     with transaction.atomic():
         case = cases.lock_case(key, version=version)
         _must_decide(case, desk=desk, actor=actor)
-        customer = get_customer(case.customer)
-        # The new time to answer runs from the moment the reminder is handed over, as the first one did.
-        reachable = customer is not None and customer.representative is not None
-        due = None if reachable else answer_due(case, told_at=at, desk=desk)
-        case = cases.move_case(key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, version=version, due_at=due)
-        if customer is not None:
-            tell_customer(
-                LetterKind.REMINDER, case=case, customer=customer, desk=desk, at=at, actor=actor,
-                once=f"reminder:{key}:{case.version}", more={"note": why},
-            )  # fmt: skip
-        return case
+        return _tell_again(case, why=why, desk=desk, at=at, actor=actor)
+
+
+def answer_back(key: str, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """A case that waits because they wrote to us: tell them why it stands; their time to answer begins anew.
+
+    Raise NothingWasSaid when they did not write.
+    """
+    with transaction.atomic():
+        case = cases.lock_case(key, version=version)
+        _must_decide(case, desk=desk, actor=actor)
+        if case.state is not CaseState.WAITING_PERSON or not _has_written(case):
+            raise NothingWasSaid(key)
+        return _tell_again(case, why=why, desk=desk, at=at, actor=actor)
+
+
+def _has_written(case: Case) -> bool:
+    return bool(case.answer) or any(e.what == "letter.replied" for e in entries_about(case.key))
+
+
+def _tell_again(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> Case:
+    customer = get_customer(case.customer)
+    # The new time to answer runs from the moment the reminder is handed over, as the first one did.
+    reachable = customer is not None and customer.representative is not None
+    due = None if reachable else answer_due(case, told_at=at, desk=desk)
+    case = cases.move_case(case.key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why, due_at=due)
+    if customer is not None:
+        tell_customer(
+            LetterKind.REMINDER, case=case, customer=customer, desk=desk, at=at, actor=actor,
+            once=f"reminder:{case.key}:{case.version}", more={"note": why},
+        )  # fmt: skip
+    return case
+
+
+def note_answer(key: str, *, answer: Answer, words: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """What the customer answered by mail or telephone, in the words of whoever took it; it counts as if by the portal.
+
+    Raise IllegalMove when the case no longer takes this answer.
+    """
+    with transaction.atomic():
+        _must_decide(cases.lock_case(key, version=version), desk=desk, actor=actor)
+        return answer_case(key, answer=answer, words=words, via=f"noted by {actor}", desk=desk, at=at)
 
 
 _DECISIONS = frozenset(
-    {"case.opened", "case.notified", "case.measure_planned", f"case.{URGENT}_proposed", f"case.{URGENT}_seconded"}
-)
+    {
+        "case.opened",
+        "case.notified",
+        "case.measure_planned",
+        "case.decided",
+        f"case.{URGENT}_proposed",
+        f"case.{URGENT}_seconded", f"case.{WIDE}_proposed", f"case.{WIDE}_seconded",
+    }
+)  # fmt: skip
 
 
 def _who_decided(key: str) -> set[str]:
@@ -116,19 +165,66 @@ def _who_decided(key: str) -> set[str]:
 
 
 def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
-    """A case that waits for a person: go ahead (write to the customer, or plan the measure), or close it."""
+    """A case that waits for a person: go ahead (write to the customer, or plan the measure), or close it.
+
+    Where the narrowest measure within reach hits others, to go ahead is to propose it: a second person must agree.
+    Raise NothingToPlan when it should go ahead and no measure can be planned; the case is as it was.
+    """
     if not go_ahead:
         return _close(key, CaseOutcome.WITHDRAWN, why=why, version=version, desk=desk, at=at, actor=actor)
     with transaction.atomic():
-        _must_decide(cases.lock_case(key, version=version), desk=desk, actor=actor)
+        case = cases.lock_case(key, version=version)
+        _must_decide(case, desk=desk, actor=actor)
+        if case.state is not CaseState.WAITING_PERSON:
+            raise IllegalMove(f"{key} does not wait for a person.")
         if warned_by(key) is not None:
-            plan_for(key, desk=desk, at=at, actor=actor)
+            _go_ahead(case, why=why, desk=desk, at=at, actor=actor)
         else:
             cases.move_case(key, to=CaseState.OPENED, at=at, actor=actor, why=why, version=version)
             tell_untold(key, desk=desk, at=at, actor=actor)
         fresh = get_case(key)
         assert fresh is not None, key
         return fresh
+
+
+def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    try:
+        with transaction.atomic():
+            planned = plan_for(case.key, desk=desk, at=at, actor=actor)
+    except HitsOthers as hit:
+        cases.propose(
+            case.key, kind=WIDE, ground="", detail=f"{hit} {why}", at=at, actor=actor,
+            lapsed_before=_lapsed_before(case, desk=desk, at=at),
+        )  # fmt: skip
+        return
+    if not planned:
+        raise NothingToPlan(case.key)
+    record("case.decided", at=at, actor=actor, about=[case.key, *planned], why=why)
+
+
+def second_wide(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
+    """Agree to a measure that hits others as well; it is planned now, and both answer for it.
+
+    Raise ProposalLapsed when it was proposed too long ago, NothingToPlan when nothing can be taken any more, and
+    IllegalMove when the case no longer waits: they have answered, or have their time again.
+    """
+    with transaction.atomic():
+        case = cases.lock_case(key)
+        waiting = _proposal(key, WIDE)
+        if waiting is not None and waiting.proposed_at < _lapsed_before(case, desk=desk, at=at):
+            raise ProposalLapsed(key)
+        if case.state is not CaseState.WAITING_PERSON:
+            raise IllegalMove(f"{key} does not wait for a person.")
+        _, why, proposed_by = cases.second(key, kind=WIDE, at=at, actor=actor)
+        planned = plan_for(key, desk=desk, at=at, actor=actor, agreed_by=proposed_by)
+        if not planned:
+            raise NothingToPlan(key)
+        record("case.decided", at=at, actor=actor, about=[key, *planned], why=why, proposed_by=proposed_by)
+        return planned
+
+
+def _proposal(key: str, kind: str) -> Decision | None:
+    return next((d for d in decisions_of(key) if d.kind == kind and d.seconded_by is None), None)
 
 
 def _must_decide(case: Case, *, desk: Desk, actor: str) -> None:
@@ -145,11 +241,7 @@ def propose_urgent(
     With the desk, a proposal that nobody seconded in time gives way to the new one; the record keeps both.
     """
     case = get_case(key)
-    if case is None or desk is None:
-        lapsed_before = None
-    else:
-        edition = edition_named(desk, case.edition)
-        lapsed_before = at - edition.length_of("measure.countersign", default=COUNTERSIGN_WITHIN)
+    lapsed_before = None if case is None or desk is None else _lapsed_before(case, desk=desk, at=at)
     cases.propose(key, kind=URGENT, ground=ground, detail=shown_by, at=at, actor=actor, lapsed_before=lapsed_before)
 
 
@@ -162,8 +254,8 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
     """
     with transaction.atomic():
         case = cases.lock_case(key)
-        waiting = next((d for d in decisions_of(key) if d.kind == URGENT and d.seconded_by is None), None)
-        if waiting is not None and _lapsed(case, waiting.proposed_at, desk=desk, at=at):
+        waiting = _proposal(key, URGENT)
+        if waiting is not None and waiting.proposed_at < _lapsed_before(case, desk=desk, at=at):
             raise ProposalLapsed(key)
         ground, shown_by, proposed_by = cases.second(key, kind=URGENT, at=at, actor=actor)
         urgency = Urgency(ground=Ground(ground), shown_by=shown_by, decided_by=proposed_by, seconded_by=actor)
@@ -174,9 +266,10 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
         return planned
 
 
-def _lapsed(case: Case, proposed_at: datetime, *, desk: Desk, at: datetime) -> bool:
+def _lapsed_before(case: Case, *, desk: Desk, at: datetime) -> datetime:
+    """What was proposed before then, and nobody has seconded, counts no longer."""
     edition = edition_named(desk, case.edition)
-    return at - proposed_at > edition.length_of("measure.countersign", default=COUNTERSIGN_WITHIN)
+    return at - edition.length_of("measure.countersign", default=COUNTERSIGN_WITHIN)
 
 
 def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:

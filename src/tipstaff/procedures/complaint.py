@@ -1,13 +1,13 @@
 """A complaint arrives: it is kept, read, attributed, judged, and joins a case or is answered why not."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told, move_case
-from tipstaff.cases.queries import open_case_of, strikes_of, told_incidents
+from tipstaff.cases.queries import told_incidents
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.intake.authors import Author, written_by_program
 from tipstaff.intake.operations import (
@@ -21,31 +21,25 @@ from tipstaff.intake.operations import (
     set_report,
     store_reading,
 )
-from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, reports_of_case, same_event
+from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, same_event
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.operations import blank_letters
 from tipstaff.notices.queries import letters_of_case
-from tipstaff.policy import Clause, Edition, edition_in_force, judge
-from tipstaff.policy.past import keep_question
-from tipstaff.policy.replay import treatment_digest, treatment_of
-from tipstaff.policy.strikes import count as count_strikes
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
     SEALED_TYPES,
     Allegation,
-    Attribution,
-    AttributionReason,
     Case,
     CaseState,
     Channel,
     Disposition,
-    Grade,
-    History,
+    EvidenceGrade,
     Incident,
     LetterKind,
+    Matter,
     Reading,
     ReadingOutcome,
     ReadingReason,
@@ -54,18 +48,20 @@ from tipstaff.words import (
     ReportOutcome,
     Standing,
     Trust,
-    Use,
     Verdict,
 )
 
+from .corroboration import seen_by_us
 from .desk import Desk
-from .editions import note_use
+from .judging import Weighed, edition_at, matters_of_case, record_judgement, weigh
 from .letters import tell_complainant, tell_customer
 from .offender import who_did_it
-from .shadow import ask_in_the_shadow
+from .replies import letter_answered, take_reply
 from .suspension import what_would_follow
 from .trust import Belief, check_sender, raise_alarm
 
+_UNANSWERED = frozenset({ReadingReason.HOSTILE_FORM, ReadingReason.REPLY})
+"""An attack is not answered, and neither is an answer: a person does that."""
 SAME_EVENT_WITHIN = timedelta(hours=1)
 """The same type, source and port within an hour, told by the same reporter, is one event told twice."""
 
@@ -124,7 +120,11 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
             _seal(report, raw, desk=desk, at=at)
             return
         check_sender(report, raw, desk=desk, at=at)
-        store_reading(key, reading=reading, at=at, actor="worker")
+        answered = letter_answered(raw, reading)
+        if answered is None:
+            store_reading(key, reading=reading, at=at, actor="worker")
+        else:
+            take_reply(report, answered, reading, at=at)
         report = get_report(key)
         assert report is not None, "a report does not vanish"
     if report.reading is None:
@@ -132,7 +132,7 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
     reading = report.reading
     if reading.outcome is ReadingOutcome.COMPLAINT:
         decide(report, desk=desk, at=at)
-    elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason is not ReadingReason.HOSTILE_FORM:
+    elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason not in _UNANSWERED:
         # A person reads it now; whoever wrote it need not wonder whether it arrived.
         _answer(report, desk=desk, at=at)
 
@@ -182,62 +182,13 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
 
 def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk: Desk, at: datetime) -> None:
     weighed = weigh_allegation(incident.allegation, received_at=report.received_at, desk=desk, at=at, belief=belief)
-    trust = weighed.trust
+    trust = weighed.trust or Trust()
     verdict, attribution = weighed.verdict, weighed.attribution
-    record(
-        "incident.judged", at=at, actor="worker",
-        about=[incident.key, report.key, report.evidence, *([desk.shadow.key] if desk.shadow else [])],
-        grade=attribution.grade, attribution=attribution.reason, customer=attribution.customer,
-        service=attribution.service, downstream=attribution.downstream,
-        window=[attribution.earliest, attribution.latest],
-        proof=[
-            {
-                "holding": h.key, "tier": h.tier, "kind": h.kind, "prefix": h.prefix, "customer": h.customer,
-                "ports": [h.port_first, h.port_last], "from": h.held_from, "until": h.held_until, "source": h.source,
-            }
-            for h in attribution.proof
-        ],
-        sites=[
-            {
-                "host_name": s.host_name, "address": s.address, "customer": s.customer, "service": s.service,
-                "from": s.since, "until": s.until,
-            }
-            for s in attribution.sites
-        ],
-        logs=[
-            {
-                "source": b.source, "realm": b.realm, "prefix": b.prefix, "ports": [b.port_first, b.port_last],
-                "possible": [b.possible_from, b.possible_until], "sure": [b.sure_from, b.sure_until],
-                "ending": b.ending, "subject": b.subject, "inside": b.inside, "file": b.file, "offset": b.offset,
-                "stretch": b.stretch, "sha256": b.sha256, "clock_error_ms": round(b.clock_error_seconds * 1000),
-            }
-            for b in attribution.bindings
-        ],
-        clause=verdict.clause, edition=verdict.edition, edition_digest=weighed.edition.digest,
-        disposition=verdict.disposition, reason=verdict.reason, explanation=verdict.explanation,
-        basis={basis.fact: basis.value for basis in verdict.basis},
-        asked=keep_question(
-            incident.allegation, history=weighed.history, received_at=report.received_at, trust=weighed.trust
-        ),
-        verdict=treatment_digest(treatment_of(verdict)),
+    record_judgement(
+        weighed, about=(incident.key, report.key, report.evidence), desk=desk, at=at,
         evidence=trust.evidence, authenticated=trust.authenticated, flooding=trust.flooding,
         reporter=[trust.reporter_upheld, trust.reporter_overturned],
     )  # fmt: skip
-    if desk.shadow is not None:
-        ask_in_the_shadow(
-            desk.shadow, incident.allegation, about=(incident.key, report.key), attribution=attribution,
-            applied=weighed.edition, verdict=verdict, trust=weighed.trust, received_at=report.received_at,
-            history_under=lambda edition: _history(incident.allegation, attribution, edition=edition, at=at),
-            at=at, actor="worker",
-        )  # fmt: skip
-
-    if Use.FINDING in attribution.grade.allows or attribution.reason is AttributionReason.UNASSIGNED:
-        # Somebody uses what nobody was given, or what our sources give to two: an engineer's matter, not a customer's.
-        record(
-            "finding.unassigned_use", at=at, actor="worker", about=[incident.key, report.key],
-            address=incident.allegation.offender, reason=attribution.reason,
-            window=[attribution.earliest, attribution.latest],
-        )  # fmt: skip
 
     def settle(outcome: ReportOutcome, reason: str, case: str | None = None) -> None:
         set_incident(incident.key, outcome=outcome, reason=reason, case=case, at=at, actor="worker")
@@ -252,19 +203,10 @@ def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk
             settle(ReportOutcome.NEEDS_DETAIL, verdict.reason if ahead else attribution.reason)
         case Disposition.UNASSIGNED:
             settle(ReportOutcome.WITH_A_PERSON, verdict.reason)
+        case Disposition.NOTHING:
+            raise AssertionError("whoever complained can be asked")
         case Disposition.PERSON | Disposition.OPEN_CASE:
             _join(incident, report, weighed, desk=desk, at=at, settle=settle)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weighed:
-    """An allegation with its holder and the verdict on it."""
-
-    attribution: Attribution
-    verdict: Verdict
-    edition: Edition
-    history: History
-    trust: Trust
 
 
 def weigh_allegation(
@@ -272,49 +214,13 @@ def weigh_allegation(
 ) -> Weighed:
     """Who did it, under which edition, and what the policy says: reads only, decides nothing."""
     attribution = who_did_it(allegation, received_at=received_at)
+    edition = edition_at(desk.editions, conduct=allegation, received_at=received_at)
     trust = belief.trust(allegation, customer=attribution.customer) if belief is not None else Trust()
-    happened_at = allegation.moment.at if allegation.moment is not None else received_at
-    edition = _edition_at(desk.editions, happened_at, received_at)
-    history = _history(allegation, attribution, edition=edition, at=at)
-    verdict = judge(
-        allegation,
-        attribution=attribution,
-        history=history,
-        edition=edition,
-        received_at=received_at,
-        cited=allegation.cited,
-        trust=trust,
-    )
-    return Weighed(attribution=attribution, verdict=verdict, edition=edition, history=history, trust=trust)
-
-
-def _history(allegation: Allegation, attribution: Attribution, *, edition: Edition, at: datetime) -> History:
-    """The holder's strikes that count under `edition`, and the case that the report would join."""
-    clause = clause_of(edition, allegation)
-    if clause is None or attribution.customer is None:
-        return History()
-    lifetime = edition.repeats_of(clause.group).lifetime
-    strikes = strikes_of(attribution.customer, group=clause.group, since=at - lifetime)
-    open_case = open_case_of(attribution.customer, group=clause.group, service=attribution.service)
-    return History(
-        cases_before=count_strikes(strikes, group=clause.group, at=at, lifetime=lifetime),
-        open_case=open_case.key if open_case else None,
-    )
-
-
-def clause_of(edition: Edition, allegation: Allegation) -> Clause | None:
-    """The clause that a person named, else the one to which the type leads; None when neither is in the edition.
-
-    A clause that a person named in today's edition may not stand in the one that was in force then: nobody is held to
-    words that were not.
-    """
-    return edition.clause_for(allegation) if allegation.cited is None else edition.clause_named(allegation.cited)
-
-
-def _edition_at(editions: tuple[Edition, ...], happened_at: datetime, received_at: datetime) -> Edition:
-    """The edition in force when the conduct happened; before the first one, today's, whose judge says so."""
-    in_force = [e for e in editions if e.effective_at <= happened_at]
-    return max(in_force, key=lambda e: e.effective_at) if in_force else edition_in_force(editions, at=received_at)
+    if seen_by_us(allegation, customer=attribution.customer, edition=edition):
+        trust = replace(trust, evidence=EvidenceGrade.CORROBORATED)
+    return weigh(
+        allegation, attribution=attribution, edition=edition, trust=trust, received_at=received_at, at=at
+    )  # fmt: skip
 
 
 def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, at: datetime, settle) -> None:  # type: ignore[no-untyped-def]  # a closure of the caller
@@ -331,7 +237,7 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
     reachable = customer.representative is not None and customer.standing is not Standing.TERMINATED
     if verdict.disposition is Disposition.OPEN_CASE and not reachable:
         gone = customer.standing is Standing.TERMINATED
-        verdict = _for_a_person(verdict, Reason.CUSTOMER_GONE if gone else Reason.NO_REPRESENTATIVE)
+        verdict = for_a_person(verdict, Reason.CUSTOMER_GONE if gone else Reason.NO_REPRESENTATIVE)
     opened_case, opened = join_or_open(
         verdict=verdict,
         customer=customer.key,
@@ -345,10 +251,6 @@ def _join(incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, a
         at=at,
         actor="worker",
     )
-    if opened and attribution.grade is Grade.CONFIRMED and incident.allegation.moment is not None:
-        # What was done over a service shows that it was used, whoever is to blame.
-        used_at = incident.allegation.moment.at
-        note_use(customer.key, edition=weighed.edition, shown_by=incident.key, at=used_at)
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     settle(outcome, verdict.reason if opened else "JOINED", opened_case.key)
@@ -366,11 +268,11 @@ def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None
         if case.state not in OPEN or case.state is CaseState.WAITING_PERSON or customer is None:
             return None
         told = told_incidents(key)
-        by_key = {i.key: i for r in reports_of_case(key) for i in r.incidents if i.key in told}
-        named = {by_key[k].allegation.offender: letter for k, letter in told.items() if letter and k in by_key}
+        by_key = {matter.key: matter for matter in matters_of_case(key) if matter.key in told}
+        named = {by_key[k].conduct.offender: letter for k, letter in told.items() if letter and k in by_key}
         untold = []
         for incident in (k for k, letter in told.items() if letter is None and k in by_key):
-            known = named.get(by_key[incident].allegation.offender)
+            known = named.get(by_key[incident].conduct.offender)
             if known is None:
                 untold.append(incident)
             else:
@@ -387,9 +289,7 @@ def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None
         return written
 
 
-def _for_a_person(verdict: Verdict, reason: Reason) -> Verdict:
-    from dataclasses import replace
-
+def for_a_person(verdict: Verdict, reason: Reason) -> Verdict:
     return replace(verdict, disposition=Disposition.PERSON, reason=reason)
 
 
@@ -410,9 +310,9 @@ def _reporter(report: Report) -> str:
     return (report.reading.reporter.address if report.reading else "") or report.sender
 
 
-def _next_step(case: Case, incident: Incident, desk: Desk, at: datetime) -> dict[str, object]:
+def _next_step(case: Case, matter: Matter, desk: Desk, at: datetime) -> dict[str, object]:
     """What the letter says of silence: the exact measure, or, by leaving it out, that a person decides."""
-    follows = what_would_follow(case, incident.allegation, desk=desk, at=at)
+    follows = what_would_follow(case, matter.conduct, desk=desk, at=at)
     return {} if follows is None else {"next_degree": follows.degree, "next_selector": follows.selector}
 
 

@@ -1,13 +1,15 @@
 """An edition of the policy goes its way: drafted, approved by somebody else, compiled, announced, posted, accepted."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+import functools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from tipstaff.editions import operations
-from tipstaff.editions.operations import NoSuchEdition
-from tipstaff.editions.queries import accepted, files_of, get_edition, posted_editions
+from tipstaff.editions.operations import NoSuchEdition, WrongStep
+from tipstaff.editions.queries import files_of, get_edition, posted_editions, work_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
 from tipstaff.policy import Edition, deadline, edition_in_force, read_files
@@ -15,17 +17,26 @@ from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, 
 from tipstaff.policy.examples import Mismatch, try_examples
 from tipstaff.policy.replay import differences as how
 from tipstaff.registry.queries import list_customers
-from tipstaff.words import Customer, EditionOnRecord, LetterKind, Standing
+from tipstaff.words import (
+    Customer,
+    EditionOnRecord,
+    EditionState,
+    EditionWork,
+    LetterKind,
+    Standing,
+    WorkStep,
+)
 
 from .desk import Desk
-from .replaying import replay_past
+from .letters import quoted_in
+from .replaying import PAST, replay_past
+
+log = logging.getLogger("tipstaff.worker")
 
 ANNOUNCE_CLOCK = "policy.announce"
 """The clock of an edition that says how long before it counts a change is announced."""
 
 
-PAST = timedelta(days=180)
-"""So far back compiling goes to see what a draft would have changed; `tipstaff policy replay` goes further."""
 PAST_MAX = 1_000_000
 
 
@@ -70,15 +81,66 @@ def approve(id: str, *, significant: bool, why: str, desk: Desk, at: datetime, a
     return operations.approve(id, significant=matters, why=why, at=at, actor=actor)
 
 
-def compile(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
-    """Try every example, judge the past anew, and note what would change; raises ExamplesDoNotHold."""
+def ask_for(id: str, *, step: WorkStep, desk: Desk, at: datetime, actor: str) -> EditionWork:
+    """Have a step carried out by the worker, so that no page waits for it; raises WrongStep, StillWorking."""
+    known = get_edition(id)
+    if known is None:
+        raise NoSuchEdition(id)
+    if known.state not in _READY[step]:
+        raise WrongStep(f"{id} is {known.state}")
+    with transaction.atomic():
+        work = operations.ask_for_work(id, step=step, at=at, actor=actor)
+        desk.enqueue("edition", id)
+        return work
+
+
+_READY = {
+    WorkStep.COMPILE: (EditionState.APPROVED, EditionState.COMPILED),
+    WorkStep.ANNOUNCE: (EditionState.COMPILED,),
+}
+
+
+def carry_out(id: str, *, desk: Desk, now: Callable[[], datetime]) -> None:
+    """Carry out the step that was asked for. Doing it again, as after a worker was killed, does nothing twice."""
+    work, known = work_of(id), get_edition(id)
+    if work is None or work.finished_at is not None or known is None:
+        return
+    trouble = ""
+    try:
+        if work.step is WorkStep.ANNOUNCE:
+            if known.announced_at is None:
+                announce(id, desk=desk, at=now(), actor=work.asked_by)
+        elif known.compiled_at is None or known.compiled_at < work.asked_at:
+            compile(
+                id, desk=desk, at=now(), actor=work.asked_by,
+                told=lambda done: operations.tell_progress(id, done=done),
+            )  # fmt: skip
+    except ExamplesDoNotHold as why:
+        trouble = f"Not every example holds: {why}"
+    except WrongStep as why:
+        trouble = f"It could not be done any more: {why}."
+    except (OperationalError, InterfaceError):
+        raise  # The database itself: it is tried again.
+    except Exception as why:
+        log.exception("edition %s: %s failed", id, work.step)
+        trouble = f"It failed: {type(why).__name__}. Nothing was changed; the log of the worker says more."
+    operations.end_work(id, trouble=trouble, at=now())
+
+
+def compile(
+    id: str, *, desk: Desk, at: datetime, actor: str, told: Callable[[int], None] = lambda done: None
+) -> EditionOnRecord:
+    """Try every example, judge the past anew, and note what would change; raises ExamplesDoNotHold. `told` hears how
+    much of the past is judged."""
     edition = edition_on_record(id)
     mismatches = try_examples(edition)
     if mismatches:
         raise ExamplesDoNotHold(mismatches)
     in_force = edition_in_force(desk.editions, at=at)
     changed, otherwise = compare(in_force, edition)
-    past = replay_past(edition, since=at - PAST, until=at, desk=desk, listed_max=50, judged_max=PAST_MAX)
+    past = replay_past(
+        edition, since=at - PAST, until=at, desk=desk, listed_max=50, judged_max=PAST_MAX, told=told
+    )  # fmt: skip
     return operations.note_compiled(
         id,
         effects={
@@ -129,20 +191,21 @@ def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
     return operations.withdraw(id, why=why, at=at, actor=actor)
 
 
-def note_use(customer: str, *, edition: Edition, shown_by: str, at: datetime) -> bool:
-    """The first use of a service under an edition counts as accepting it; True when this was the first.
-
-    `at` is when the service was used. Before the edition counts nothing is accepted by using anything.
-    """
-    if at < edition.effective_at or accepted(customer, digest=edition.digest) is not None:
-        return False
-    _, new = operations.accept(customer, edition=edition.id, digest=edition.digest, shown_by=shown_by, at=at)
-    return new
-
-
 def compare(old: Edition, new: Edition) -> tuple[tuple[Change, ...], tuple[Effect, ...]]:
-    """The difference in words and rules, and the examples that would be judged otherwise."""
-    return differences(old, new), effects(old, new)
+    """The difference in words and rules, and the examples that would be judged otherwise.
+
+    It follows from the two digests alone, so it is worked out once for each pair that pages ask for again and again.
+    """
+    pair = (old.digest, new.digest)
+    if pair not in _compared:
+        if len(_compared) >= COMPARED_MAX:
+            _compared.clear()
+        _compared[pair] = differences(old, new), effects(old, new)
+    return _compared[pair]
+
+
+COMPARED_MAX = 32
+_compared: dict[tuple[str, str], tuple[tuple[Change, ...], tuple[Effect, ...]]] = {}
 
 
 def edition_on_record(id: str) -> Edition:
@@ -150,7 +213,19 @@ def edition_on_record(id: str) -> Edition:
     known = get_edition(id)
     if known is None:
         raise NoSuchEdition(id)
-    return read_files({name: text.encode() for name, text in files_of(known.digest).items()}, where=f"edition {id}")
+    return _read(known.digest, id)
+
+
+@functools.lru_cache(maxsize=32)
+def _read(digest: str, id: str) -> Edition:
+    """What stands on record under a digest never changes."""
+    return read_files({name: text.encode() for name, text in files_of(digest).items()}, where=f"edition {id}")
+
+
+def edition_to_read(id: str, *, posted: Sequence[Edition]) -> Edition:
+    """An edition on record, however far it has come: a posted one with the moment from which it counts, else as its
+    draft says; raises NoSuchEdition."""
+    return next((edition for edition in posted if edition.id == id), None) or edition_on_record(id)
 
 
 def _earliest(edition: Edition, in_force: Edition, *, announced_at: datetime | None, at: datetime) -> datetime:
@@ -183,6 +258,7 @@ def _write(
         representative=representative.name,
         timezone=representative.timezone,
         edition=edition.id,
+        quoted_in=quoted_in(edition, language=representative.language),
         counts_from=counts_from,
         changes=tuple(titles.get(change.what, change.title) for change in changes),
         policy_link=desk.policy_link(edition.id),

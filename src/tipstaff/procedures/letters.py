@@ -11,18 +11,17 @@ from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
 from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
 from tipstaff.notices.compose import language_for
-from tipstaff.notices.letters import FALLBACK
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
 from tipstaff.policy import Edition
 from tipstaff.words import (
-    Allegation,
     AttributionReason,
     Case,
+    Conduct,
     Customer,
-    Incident,
     LetterKind,
     LetterState,
+    Matter,
     Measure,
     Missing,
     Reason,
@@ -33,6 +32,7 @@ from tipstaff.words import (
 
 from .answer_clock import answer_due
 from .desk import Desk
+from .judging import matters_of_case
 from .reasons import reasons_for_customer
 
 ANSWER_SHARE_WITHIN = timedelta(days=5)
@@ -113,7 +113,7 @@ def tell_complainant(
         missing=_missing(report),
         expect_by=at + ANSWER_SHARE_WITHIN,
         outcome=report.outcome,
-        look_back_days=max(e.look_back.days for e in desk.editions),
+        look_back_days=_look_back_days(report, desk=desk),
     )
     key = queue_letter(
         kind,
@@ -129,6 +129,13 @@ def tell_complainant(
     )
     desk.enqueue("letters", "all")
     return key
+
+
+def _look_back_days(report: Report, *, desk: Desk) -> int | None:
+    """How far back anything is looked into, where that is why this report is not."""
+    if report.outcome_reason != Reason.BEYOND_LOOK_BACK:
+        return None
+    return max(e.look_back.days for e in desk.editions)
 
 
 def warned_by(case: str) -> str | None:
@@ -173,8 +180,8 @@ def _customer_facts(
     edition = edition_named(desk, case.edition)
     wording = edition.wording(case.clause, language=representative.language)
     reports = reports_of_case(case.key)
-    incidents = [i for r in reports for i in r.incidents if only is None or i.key in only]
-    allegations = [i.allegation for i in incidents]
+    incidents = [m for m in matters_of_case(case.key) if only is None or m.key in only]
+    allegations = [m.conduct for m in incidents]
     places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
@@ -187,7 +194,7 @@ def _customer_facts(
         "representative": representative.name,
         "timezone": representative.timezone,
         "reports": tuple(r.key for r in reports),
-        "report_count": max(1, len(reports)),
+        "report_count": len(reports),
         "first_seen": moments[0] if moments else None,
         "last_seen": moments[-1] if moments else None,
         "type": case.type,
@@ -201,6 +208,7 @@ def _customer_facts(
         "clause_text": wording.text,
         "edition": case.edition,
         "what_to_do": wording.steps_for(case.type),
+        "quoted_in": quoted_in(edition, language=representative.language),
         "answer_by": _answer_by(case, fresh=only is not None, desk=desk, at=at),
         "measure": measure,
         "source_kind": _source_kind(reports),
@@ -208,7 +216,7 @@ def _customer_facts(
         "case_outcome": case.outcome,
     }
     if first is not None:
-        hide = hidden_from_customer(reports)
+        hide = hidden_from_customer(reports) | {c.target for c in allegations if c.target and len(c.target) >= 3}
         facts |= {
             "port": first.source_port,
             "protocol": first.protocol or "",
@@ -218,12 +226,19 @@ def _customer_facts(
     return LetterFacts(**{**facts, **more})
 
 
-def _reasons(kind: LetterKind, case: Case, incidents: list[Incident], *, language: str, desk: Desk) -> tuple[str, ...]:
-    """Why it was decided so, for the letter that says it. The sentences are English; where a letter is written in
-    another language, the case's one sentence stands."""
-    if kind is not LetterKind.NOTICE or language_for(kind, wanted=language) != FALLBACK:
+def _reasons(kind: LetterKind, case: Case, incidents: list[Matter], *, language: str, desk: Desk) -> tuple[str, ...]:
+    """Why it was decided so, for the letter that says it, in the language that the letter is written in."""
+    if kind is not LetterKind.NOTICE:
         return ()
-    return reasons_for_customer(case, incidents=incidents, desk=desk)
+    written_in = language_for(kind, wanted=language)
+    return reasons_for_customer(case, incidents=incidents, desk=desk, language=written_in)
+
+
+def quoted_in(edition: Edition, *, language: str) -> str:
+    """The language in which a letter in `language` quotes the policy: its own where it is translated, else the binding
+    one."""
+    said = edition.said_in(language)
+    return (said.locale if said is not None else edition.locale).partition("-")[0].lower()
 
 
 def _held(case: Case, incidents: list[str]) -> tuple[Held, ...]:
@@ -265,7 +280,9 @@ _KINDS = {
 
 
 def _source_kind(reports: list[Report]) -> SourceKind:
-    """The kind of reporter, where all reports are of one kind; never which one."""
+    """The kind of reporter, where all reports are of one kind; never which one. Without any, we measured it."""
+    if not reports:
+        return SourceKind.OWN_SENSOR
     kinds = {_KINDS.get(r.reading.parser, SourceKind.UNKNOWN) for r in reports if r.reading is not None}
     return kinds.pop() if len(kinds) == 1 else SourceKind.UNKNOWN
 
@@ -283,7 +300,7 @@ def hidden_from_customer(reports: list[Report]) -> frozenset[str]:
     return frozenset(h for h in hide if len(h) >= 3)
 
 
-def _kept(allegation: Allegation) -> frozenset[str]:
+def _kept(allegation: Conduct) -> frozenset[str]:
     """The customer's own address and item stay legible: they are what the letter is about."""
     return frozenset(filter(None, (str(allegation.source or ""), allegation.url, allegation.domain)))
 

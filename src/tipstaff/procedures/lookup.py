@@ -6,7 +6,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
 from tipstaff.attribution.match import PROTOCOLS, Question, Window, window_of
-from tipstaff.attribution.queries import bindings_covering, gaps_for, identities_of
+from tipstaff.attribution.queries import FlowsCannotBeRead, bindings_covering, gaps_for, identities_of
 from tipstaff.attribution.walk import walk
 from tipstaff.registry.queries import (
     get_customer,
@@ -69,10 +69,14 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
     """What the registry and the logs say of an address at some instant of the window."""
     held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
     usable = port if port is not None and 0 < port < 65536 else None
-    bindings = bindings_covering(
-        address, earliest=window.earliest, latest=window.latest, port=usable, protocol=protocol
-    )
     gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
+    try:
+        bindings = bindings_covering(
+            address, earliest=window.earliest, latest=window.latest, port=usable, protocol=protocol
+        )
+    except FlowsCannotBeRead:
+        # Flows speak of it, and they are not here: no other source may speak for all of it meanwhile.
+        bindings, gaps = [], [Gap(since=None, until=None)]
     held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
     return Known(
         holdings=tuple(held), bindings=tuple(bindings), identities=tuple(identities(bindings)), gaps=tuple(gaps)

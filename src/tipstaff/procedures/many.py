@@ -10,13 +10,16 @@ from tipstaff.attribution.codes import CIRCUIT, KINDS, MAC, USERNAME
 from tipstaff.registry.export import customers_csv, holdings_csv, services_csv, subscribers_csv
 from tipstaff.registry.queries import records_begin_at, top_resellers
 
-from .lookup import RESOURCE_KINDS
+from .lookup import RESOURCE_KINDS, answer_one
 
 
 def open_book(*, at: datetime) -> Book:
-    """Everything that is known at `at`, in memory."""
+    """Everything that is known at `at`, in memory; but flows are looked up in their files, question by question."""
     bound = bound_frame()
-    return book_from(held_frame(holdings_csv()), bound, _known(bound), records_begin_at=records_begin_at())
+    return book_from(
+        held_frame(holdings_csv()), bound, _known(bound), records_begin_at=records_begin_at(),
+        alone=lambda question, received_at: answer_one(question, received_at=received_at),
+    )  # fmt: skip
 
 
 def _known(bound: pl.DataFrame) -> pl.DataFrame:

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 from tipstaff.attribution.match import Window, window_of
 from tipstaff.registry.queries import holdings_covering, sites_named_within, top_resellers
-from tipstaff.words import Allegation, Attribution, AttributionReason, Grade, Moment, Site
+from tipstaff.words import Attribution, AttributionReason, Conduct, Grade, Moment, Site
 
 from .lookup import who_held
 
 
-def who_did_it(allegation: Allegation, *, received_at: datetime) -> Attribution:
-    """Attribute an allegation. A host name is looked up in our own registry only; nothing is ever resolved."""
+def who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
+    """Attribute what was alleged or measured. A host name is looked up in our registry; nothing is ever resolved."""
     host = allegation.domain or _host_of(allegation.url)
     if host:
         found = who_answered(host, at=allegation.source, moment=allegation.moment, received_at=received_at)

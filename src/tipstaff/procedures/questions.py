@@ -22,7 +22,7 @@ REASONS = {
     AttributionReason.UNSEEN_END: "One holder, whose end was not seen: it may have ended before.",
     AttributionReason.SOURCES_DISAGREE: "At the same instant two rows surely name different holders.",
     AttributionReason.UNKNOWN_SUBSCRIBER: "A log names a subscriber whom the registry does not know.",
-    AttributionReason.SOURCE_GAP: "No log was read for a part of the window.",
+    AttributionReason.SOURCE_GAP: "No log was read for a part of the window, or the registry is empty.",
 }
 """Each reason as a sentence."""
 
@@ -118,6 +118,7 @@ def _binding(b: Binding) -> dict[str, Any]:
         "sure": [_stamp(b.sure_from), _stamp(b.sure_until)] if b.sure_from < b.sure_until else None,
         "ending": b.ending, "clock_error_seconds": b.clock_error_seconds,
         "file": b.file, "offset": b.offset, "stretch": list(b.stretch), "sha256": b.sha256,
+        **({"part": b.part, "part_row": b.part_row, "part_sha256": b.part_sha256} if b.part else {}),
     }  # fmt: skip
 
 

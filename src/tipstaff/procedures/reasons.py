@@ -20,7 +20,7 @@ from tipstaff.words import (
     Disposition,
     Entry,
     Fact,
-    Incident,
+    Matter,
     NoticePosture,
     Reason,
     Report,
@@ -43,8 +43,10 @@ class Reasons:
     sentences: tuple[str, ...]
 
 
-def reasons_for_customer(case: Case, *, incidents: Sequence[Incident], desk: Desk) -> tuple[str, ...]:
-    """What holds for each of these incidents of a case as it stands now.
+def reasons_for_customer(
+    case: Case, *, incidents: Sequence[Matter], desk: Desk, language: str = "en"
+) -> tuple[str, ...]:
+    """What holds for each of these incidents of a case as it stands now, in the customer's language.
 
     Empty where the record does not show why they fall under the case's clause; the case's own explanation stands then.
     """
@@ -59,7 +61,7 @@ def reasons_for_customer(case: Case, *, incidents: Sequence[Incident], desk: Des
         if found is None or (found[0].clause, found[0].edition) != (case.clause, case.edition):
             return ()
         verdict, edition = found
-        said.append(_texts(_as_it_stands(verdict, case, edition), edition, to=Audience.CUSTOMER))
+        said.append(_texts(_as_it_stands(verdict, case, edition), edition, to=Audience.CUSTOMER, language=language))
     return tuple(text for text in said[0] if all(text in each for each in said))
 
 
@@ -93,7 +95,7 @@ _TOLD_WHY = frozenset(
 )  # fmt: skip
 
 
-def reasons_for_court(incidents: Sequence[Incident], *, desk: Desk) -> tuple[Reasons, ...]:
+def reasons_for_court(incidents: Sequence[Matter], *, desk: Desk) -> tuple[Reasons, ...]:
     """Everything that the record says about why these were judged so, those judged alike together."""
     sealed = {key for key in {i.case for i in incidents if i.case} if _is_sealed(get_case(key))}
     incidents = [i for i in incidents if i.case not in sealed][:INCIDENTS_MAX]
@@ -119,16 +121,16 @@ def _is_sealed(case: Case | None) -> bool:
     return case is not None and case.resource == SEALED_MATTER
 
 
-def _judged(incidents: Iterable[Incident]) -> dict[str, Entry]:
+def _judged(incidents: Iterable[Matter]) -> dict[str, Entry]:
     keys = [incident.key for incident in incidents]
     return latest_about(keys, what=["incident.judged"]) if keys else {}
 
 
-def _texts(verdict: Verdict, edition: Edition, *, to: Audience) -> tuple[str, ...]:
-    return tuple(sentence.text for sentence in explain(verdict, edition=edition, to=to))
+def _texts(verdict: Verdict, edition: Edition, *, to: Audience, language: str = "en") -> tuple[str, ...]:
+    return tuple(sentence.text for sentence in explain(verdict, edition=edition, to=to, language=language))
 
 
-def _verdict(entry: Entry, incident: Incident, *, desk: Desk) -> tuple[Verdict, Edition] | None:
+def _verdict(entry: Entry, incident: Matter, *, desk: Desk) -> tuple[Verdict, Edition] | None:
     """The verdict on record with the edition that it was given under; None where that edition's words are gone."""
     detail: Mapping[str, Any] = entry.detail
     edition = next(
@@ -148,16 +150,16 @@ def _verdict(entry: Entry, incident: Incident, *, desk: Desk) -> tuple[Verdict, 
     return verdict, edition
 
 
-def _ladder(detail: Mapping[str, Any], incident: Incident, edition: Edition) -> tuple[Rung, ...]:
+def _ladder(detail: Mapping[str, Any], incident: Matter, edition: Edition) -> tuple[Rung, ...]:
     """The remedies that were open, by asking again what was asked; none where another answer comes now."""
     if not detail.get("asked"):
         return ()
     asked = detail["asked"] if isinstance(detail["asked"], dict) else json.loads(detail["asked"])
-    allegation = incident.allegation
+    conduct = incident.conduct
     question = question_again(
         incident.key, asked, grade=detail["grade"], reason=detail["attribution"], customer=detail.get("customer"),
         service=detail.get("service"), edition=edition.id, verdict=detail.get("verdict") or "",
-        named=(allegation.url, allegation.domain, allegation.target),
+        named=(conduct.url, conduct.domain, conduct.target),
     )  # fmt: skip
     again = ask_again(question, edition)
     return again.ladder if treatment_digest(treatment_of(again)) == question.verdict else ()

@@ -2,13 +2,20 @@
 
 from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
 from tipstaff.cases.rules import AlreadyExtended, IllegalMove
-from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NoSuchEdition, NotAnnounced, WrongStep
+from tipstaff.editions.operations import (
+    ApproverMustBeAnother,
+    NameTaken,
+    NoSuchEdition,
+    NotAnnounced,
+    StillWorking,
+    WrongStep,
+)
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, NotStillStopped
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
-from .casework import AlreadyEnding, NothingToPlan, OwnDecision, ProposalLapsed
+from .casework import AlreadyEnding, NothingToPlan, NothingWasSaid, OwnDecision, ProposalLapsed
 from .editions import ExamplesDoNotHold
 from .suspension import NotWarned, NotYourDecision
 
@@ -35,10 +42,12 @@ __all__ = [
     "NotYourDecision",
     "NothingProposed",
     "NothingToPlan",
+    "NothingWasSaid",
     "OwnDecision",
     "ProposalLapsed",
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",
+    "StillWorking",
     "WrongStep",
 ]

@@ -29,12 +29,14 @@ from tipstaff.words import (
     Standing,
 )
 
+from .acceptance import accept_by_contract
 from .admission import vet_changed, vet_customer
 
 REFUSED = (
     registry.AlreadyUndone, registry.ChangedSince, registry.HeldTwice, registry.HeldAtThisMomentByAnother,
     registry.NoSuchChange, registry.NotAContact, registry.NotAHolding, registry.NotALetter, registry.NotAResource,
-    registry.NotTheCustomersService, registry.ResellersInACircle, registry.ResourceHeldTwice, registry.SiteHeldTwice,
+    registry.NotTheCustomersService, registry.NotWhatWasShown, registry.ResellersInACircle, registry.ResourceHeldTwice,
+    registry.SiteHeldTwice,
     registry.TransferNeedsALetter, registry.UndoingRefused, registry.UnknownKey, registry.NoSuchAdmission,
     registry.DecisionNeedsAReason,
 )  # fmt: skip
@@ -62,10 +64,6 @@ def save_service(service: Service, *, at: datetime, actor: str) -> None:
 def set_standing(customer: str, standing: Standing, *, since: datetime, why: str, at: datetime, actor: str) -> None:
     """A contract runs, rests or has ended."""
     registry.set_standing(customer, standing, since=since, why=why, at=at, actor=actor)
-
-
-def accept_policy(acceptance: Acceptance, *, at: datetime, actor: str) -> None:
-    registry.accept_policy(acceptance, at=at, actor=actor)
 
 
 def hold(holding: Holding, *, at: datetime, actor: str) -> int:
@@ -139,14 +137,17 @@ def undo(key: str, *, why: str, at: datetime, actor: str) -> str:
 
 
 def import_netbox(
-    netbox: NetBox, *, source_name: str, at: datetime, actor: str, dry_run: bool = False
+    netbox: NetBox, *, source_name: str, at: datetime, actor: str, dry_run: bool = False, end_gone: str = ""
 ) -> ImportPreview:
-    """Take in what NetBox knows; bad objects are told and the others taken. A customer we know stays as they are."""
+    """Take in what NetBox knows; bad objects are told and the others taken. A customer we know stays as they are.
+
+    What NetBox says no more is shown and goes on, unless `end_gone` is the token of exactly what was shown.
+    """
     sheet = read_netbox(netbox, source_name=source_name, at=at, is_reseller=_is_reseller)
     known = {key for key in _customer_keys(sheet) if queries.get_customer(key) is not None}
     lines = tuple(line for line in sheet.lines if not (isinstance(line.value, Customer) and line.value.key in known))
-    preview = registry.take_in(
-        replace(sheet, lines=lines), at=at, actor=actor, origin=Origin.NETBOX, dry_run=dry_run, rest=True
+    preview = registry.take_in_all_there_is(
+        replace(sheet, lines=lines), end_gone=end_gone, at=at, actor=actor, origin=Origin.NETBOX, dry_run=dry_run
     )
     vet_changed(preview, at=at, actor=actor)
     return replace(preview, unchanged=preview.unchanged + len(known))
@@ -192,7 +193,7 @@ def _carry_out(event: crm.Event, *, at: datetime) -> dict[str, Any]:
             elif isinstance(value, Service):
                 kept += registry.add_service(value, **by)
             elif isinstance(value, Acceptance):
-                registry.accept_policy(value, **by)
+                accept_by_contract(value, **by)
         if event.standing is not None:
             customer, standing, since, why = event.standing
             kept += registry.set_standing(customer, standing, since=since, why=why, **by)

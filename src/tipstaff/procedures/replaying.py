@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tipstaff.intake.queries import get_incident, what_was_named
 from tipstaff.ledger.queries import stream
@@ -17,7 +17,8 @@ from tipstaff.policy import Edition
 from tipstaff.policy.past import PastQuestion, question_again
 from tipstaff.policy.replay import LISTED_MAX, Difference, Tally, Treatment, as_if_always, replay
 from tipstaff.registry.queries import customer_classes
-from tipstaff.words import Allegation, Candidate
+from tipstaff.sensors.queries import get_measured
+from tipstaff.words import Candidate, Conduct
 
 from .desk import Desk
 from .weighing import weigh_for
@@ -26,14 +27,13 @@ DETAILS = ("asked", "grade", "attribution", "customer", "service", "edition", "v
 Row = tuple[str | None, ...]
 """The incident, and DETAILS, as `ledger.queries.stream` gives them."""
 
+PAST = timedelta(days=180)
+"""So far back a replay goes where nobody says how far: at the console, on the command line and when an edition is
+compiled."""
 IN_FLIGHT_MAX = 8
 """Chunks that wait for a process: the record is read no faster than it is judged."""
 WEIGHED_MAX = 2_000
 """Differences whose remedies are weighed with what they would hit; each takes some questions to the registry."""
-
-
-class NothingKept(LookupError):
-    """Nothing that was judged in that time can be judged again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,19 +180,17 @@ class Remedies:
 
 def remedies_of(difference: Difference, *, desk: Desk) -> Remedies:
     """What would have been chosen on the registry's facts at that time, with the devices of today."""
-    incident = get_incident(difference.key)
+    incident = get_incident(difference.key) or get_measured(difference.key)
     if incident is None or not difference.customer:
         return Remedies(before=(), after=())
     weighed = [
-        _chosen(treatment, incident.allegation, difference, desk=desk)
+        _chosen(treatment, incident.conduct, difference, desk=desk)
         for treatment in (difference.before, difference.after)
     ]
     return Remedies(before=weighed[0], after=weighed[1])
 
 
-def _chosen(
-    treatment: Treatment, allegation: Allegation, difference: Difference, *, desk: Desk
-) -> tuple[Candidate, ...]:
+def _chosen(treatment: Treatment, allegation: Conduct, difference: Difference, *, desk: Desk) -> tuple[Candidate, ...]:
     if not treatment.ladder:
         return ()
     candidates = weigh_for(

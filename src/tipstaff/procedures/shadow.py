@@ -10,7 +10,7 @@ from tipstaff.ledger.queries import count_about, newest_about
 from tipstaff.policy import Edition, judge
 from tipstaff.policy.replay import differences, treatment_of
 from tipstaff.policy.shadow import Shadow
-from tipstaff.words import Allegation, Attribution, History, Trust, Verdict
+from tipstaff.words import Allegation, Attribution, Conduct, History, Trust, Verdict
 
 DISAGREED = "shadow.disagreed"
 COUNTED_MAX = 5_000
@@ -19,7 +19,7 @@ COUNTED_MAX = 5_000
 
 def ask_in_the_shadow(
     shadow: Shadow,
-    allegation: Allegation,
+    conduct: Conduct,
     *,
     about: tuple[str, ...],
     attribution: Attribution,
@@ -34,12 +34,12 @@ def ask_in_the_shadow(
     """Put on record where the edition in the shadow would have decided otherwise than `applied` did."""
     edition = shadow.beside(applied)
     other = judge(
-        allegation,
+        conduct,
         attribution=attribution,
         history=history_under(edition),
         edition=edition,
         received_at=received_at,
-        cited=allegation.cited,
+        cited=conduct.cited if isinstance(conduct, Allegation) else None,
         trust=trust,
     )
     how = differences(treatment_of(verdict), treatment_of(other))

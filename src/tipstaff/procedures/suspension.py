@@ -5,7 +5,7 @@ measure (clause rows 63 and 64); the narrowest that suffices is taken (62); what
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -25,11 +25,12 @@ from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
 from tipstaff.registry.queries import accounts_on, get_customer
 from tipstaff.words import (
-    Allegation,
+    LIFTED_WHEN,
     Candidate,
     Case,
     CaseOutcome,
     CaseState,
+    Conduct,
     LetterKind,
     Measure,
     MeasureState,
@@ -42,6 +43,7 @@ from tipstaff.words import (
 
 from .answer_clock import answer_due
 from .desk import Desk
+from .judging import matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
 from .trust import was_flooded
 from .weighing import weigh_for
@@ -58,6 +60,10 @@ _TRIED = _STANDING | {MeasureState.FAILED}
 
 class NotWarned(PermissionError):
     """The customer has not been warned, and no ground for urgency is on record: no measure may be taken."""
+
+
+class HitsOthers(Exception):
+    """The narrowest measure within reach would hit others as well: it takes a second person."""
 
 
 class NotYourDecision(PermissionError):
@@ -112,16 +118,28 @@ def _plan_what_came_later(key: str, *, desk: Desk, at: datetime) -> None:
         n for n, sent in notices_sent(key).items() if n not in taken and answer_due(case, told_at=sent, desk=desk) <= at
     }
     if later & {letter for letter in told_incidents(key).values() if letter}:
-        plan_for(key, desk=desk, at=at, actor="worker")
+        plan_for(key, desk=desk, at=at, actor="worker", only=later)
 
 
-def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency | None = None) -> list[str]:
+def plan_for(
+    key: str,
+    *,
+    desk: Desk,
+    at: datetime,
+    actor: str,
+    urgency: Urgency | None = None,
+    only: Collection[str] | None = None,
+    agreed_by: str | None = None,
+) -> list[str]:
     """Weigh the ladder for each thing complained about and plan what is narrowest; keys of the measures planned.
 
     Only what a notice has named to the holder, as long ago as they have time to answer, is weighed: a letter about one
     address warns of no measure on another. Nothing is planned, and a person is asked, when no candidate suffices, when
     the clause wants a person to decide, when the holder no longer holds the address, or when a candidate would hit
-    somebody else; the last takes two people. Raise NotWarned without a warning and without urgency.
+    somebody else: the last takes a second person, who is `agreed_by`; without one, whoever asks for it gets HitsOthers
+    with a sentence. With `only`, nothing is weighed but what these letters have named. The
+    clock never brings back what was in force and was lifted: whoever lifted it knew why, so a person decides on more.
+    Raise NotWarned without a warning and without urgency.
     """
     case = lock_case(key)
     sent = notices_sent(key)
@@ -130,8 +148,10 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
     by_clock = actor == "worker"
     planned: list[str] = []
     why_not: list[str] = []
-    covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED}
+    covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED or (by_clock and _was_lifted(m))}
     for allegation, letter in told_resources(case):
+        if only is not None and letter not in only:
+            continue
         answered_by = answer_due(case, told_at=sent[letter], desk=desk) if letter in sent else None
         notice = letter if answered_by is not None and answered_by <= at else None
         if notice is None and urgency is None:
@@ -159,12 +179,18 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
             why_not.append("Reports against this customer came in a flood and may be forged; a person looks first.")
         elif by_clock and (decider := _decider(case, chosen, desk=desk)) is not None:
             why_not.append(f"Clause {case.clause} leaves this decision to the role {decider}.")
-        elif not by_clock and (left_to := _left_to_another(case, chosen, urgency, desk=desk, actor=actor)) is not None:
+        elif (
+            not by_clock
+            and (left_to := _left_to_another(case, chosen, urgency, desk=desk, actors=(actor, agreed_by or actor)))
+            is not None
+        ):
             raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {left_to}.")
-        elif urgency is None and any(c.others_hit for c in chosen):
-            why_not.append(
-                f"The narrowest measure within reach would hit {chosen[0].others_hit} others: two people decide."
-            )
+        elif urgency is None and agreed_by is None and any(c.others_hit for c in chosen):
+            n = chosen[0].others_hit
+            hit = f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
+            if not by_clock:
+                raise HitsOthers(hit)
+            why_not.append(hit)
         else:
             planned += [
                 _plan(
@@ -189,7 +215,11 @@ def plan_for(key: str, *, desk: Desk, at: datetime, actor: str, urgency: Urgency
     return planned
 
 
-def what_would_follow(case: Case, allegation: Allegation, *, desk: Desk, at: datetime) -> Candidate | None:
+def _was_lifted(measure: Measure) -> bool:
+    return measure.in_force_at is not None and measure.lifted_at is not None
+
+
+def what_would_follow(case: Case, allegation: Conduct, *, desk: Desk, at: datetime) -> Candidate | None:
     """The measure that silence would lead to by the clock alone, as things stand; None where a person would decide."""
     chosen = [c for c in weigh_case(case, allegation, desk=desk, at=at) if c.chosen]
     if not chosen or any(c.others_hit for c in chosen) or _decider(case, chosen, desk=desk) is not None:
@@ -223,13 +253,13 @@ def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk) -
 
 
 def _left_to_another(
-    case: Case, chosen: list[Candidate], urgency: Urgency | None, *, desk: Desk, actor: str
+    case: Case, chosen: list[Candidate], urgency: Urgency | None, *, desk: Desk, actors: tuple[str, ...]
 ) -> Role | None:
     """The role that must decide on these measures where none of those who answer for them holds it; else None."""
     needed = _decider(case, chosen, desk=desk)
     if needed is None:
         return None
-    answer_for_it = (actor,) if urgency is None else (urgency.decided_by, urgency.seconded_by)
+    answer_for_it = actors if urgency is None else (urgency.decided_by, urgency.seconded_by)
     held = frozenset[Role]().union(*(desk.roles_of(who) for who in answer_for_it))
     return None if may_decide(held, needed=needed) else needed
 
@@ -265,7 +295,7 @@ def _plan(
         candidates=candidates,
         chosen=chosen,
         until=until,
-        lifted_when="It is lifted as soon as the cause is reported fixed, or when the case is closed.",
+        lifted_when=LIFTED_WHEN,
         notice=notice,
         urgency=urgency,
         at=at,
@@ -273,20 +303,19 @@ def _plan(
     )
 
 
-def told_resources(case: Case) -> list[tuple[Allegation, str | None]]:
-    """One allegation for each address, URL or name complained about, with the letter that named it, if one did."""
+def told_resources(case: Case) -> list[tuple[Conduct, str | None]]:
+    """One allegation or sighting for each address, URL or name of the case, with the letter that named it, if any."""
     told = told_incidents(case.key)
-    seen: dict[str, tuple[Allegation, str | None]] = {}
-    for report in reports_of_case(case.key):
-        for incident in report.incidents:
-            offender = incident.allegation.offender
-            if offender not in seen or seen[offender][1] is None:
-                seen[offender] = (incident.allegation, told.get(incident.key))
+    seen: dict[str, tuple[Conduct, str | None]] = {}
+    for matter in matters_of_case(case.key):
+        offender = matter.conduct.offender
+        if offender not in seen or seen[offender][1] is None:
+            seen[offender] = (matter.conduct, told.get(matter.key))
     return list(seen.values())
 
 
 def weigh_case(
-    case: Case, allegation: Allegation, *, desk: Desk, at: datetime, lasts: timedelta | None = None
+    case: Case, allegation: Conduct, *, desk: Desk, at: datetime, lasts: timedelta | None = None
 ) -> tuple[Candidate, ...]:
     """The candidates for one thing complained about, with what each would hit now."""
     return weigh_for(

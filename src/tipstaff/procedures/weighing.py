@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from tipstaff.enforcement.planner import Footprint, weigh
 from tipstaff.registry.queries import accounts_on, customers_of_reseller, holdings_of, services_of
-from tipstaff.words import Allegation, Candidate, Direction, Rung
+from tipstaff.words import Candidate, Conduct, Direction, Rung
 
 from .desk import Desk
 
@@ -18,7 +18,7 @@ def weigh_for(
     ladder: Sequence[Rung],
     measure_ports: Sequence[tuple[str, int]],
     direction: Direction | None,
-    allegation: Allegation,
+    allegation: Conduct,
     desk: Desk,
     at: datetime,
     lasts: timedelta | None = None,

@@ -52,6 +52,10 @@ class Sheet:
     """`customers`, `services`, `holdings` ...; empty when the header says none of them."""
     lines: tuple[Line, ...]
     refused: tuple[RefusedRow, ...]
+    said_by_wider: tuple[Value, ...] = ()
+    """What was left out because a wider row of the same holder says it."""
+    unread: frozenset[str] = frozenset()
+    """The sources of what could not be read: whether it is still said is not known."""
 
     @property
     def rows(self) -> int:

@@ -46,6 +46,7 @@ def read_netbox(
     """
     lines: list[Line] = []
     refused: list[RefusedRow] = []
+    unread: list[str] = []
     keys: dict[int, str] = {}
     number = 0
     for kind, records in _endpoints(netbox):
@@ -58,11 +59,17 @@ def read_netbox(
                 values = list(_values(kind, told, keys, source_name, at, is_reseller))
             except (ValueError, KeyError, TypeError, NotInItsForm) as why:
                 name = f"{kind} {told.get('id', '?')}"
+                unread.append(f"{source_name} {name}")
                 refused.append(RefusedRow(line=number, why=f"NetBox' {name} can't be read: {str(why)[:200]}."))
                 continue
             undated = not told.get("created")
             lines += [Line(number=number, value=value, undated=undated) for value in values]
-    return Sheet(source=source_name, kind="netbox", lines=tuple(_widest(lines)), refused=tuple(refused))
+    wide = list(_widest(lines))
+    kept = {id(line) for line in wide}
+    return Sheet(
+        source=source_name, kind="netbox", lines=tuple(wide), refused=tuple(refused),
+        said_by_wider=tuple(line.value for line in lines if id(line) not in kept), unread=frozenset(unread),
+    )  # fmt: skip
 
 
 def _widest(lines: list[Line]) -> Iterator[Line]:

@@ -13,6 +13,7 @@ from .accounts import (
 )
 from .admissions import begin_delivery, decide_admission, end_delivery, load_list, note_late_use, open_admission
 from .changes import undo
+from .gone import take_in_all_there_is
 from .holdings import OVERLAPS_TOLD_MAX, add_holdings, add_letter, add_site, end_holding, hold, transfer_holding
 from .refusals import (
     AlreadyUndone,
@@ -27,6 +28,7 @@ from .refusals import (
     NotALetter,
     NotAResource,
     NotTheCustomersService,
+    NotWhatWasShown,
     ResellersInACircle,
     ResourceHeldTwice,
     SiteHeldTwice,
@@ -51,6 +53,7 @@ __all__ = [
     "NotALetter",
     "NotAResource",
     "NotTheCustomersService",
+    "NotWhatWasShown",
     "ResellersInACircle",
     "ResourceHeldTwice",
     "SiteHeldTwice",
@@ -83,6 +86,7 @@ __all__ = [
     "open_admission",
     "set_standing",
     "take_in",
+    "take_in_all_there_is",
     "transfer_holding",
     "undo",
 ]

@@ -90,6 +90,7 @@ __all__ = [
     "count_waiting_admissions",
     "customers_changed_by",
     "customers_of_reseller",
+    "customers_who_agreed",
     "edition_accepted",
     "former_customers",
     "get_admission",
@@ -346,6 +347,11 @@ def acceptances_of(customer: str) -> list[Acceptance]:
     return [
         acceptance_of(row) for row in AcceptanceRow.objects.filter(customer_id=customer).order_by("-accepted_at", "-id")
     ]
+
+
+def customers_who_agreed(edition: str) -> frozenset[str]:
+    """Who accepted an edition by contract."""
+    return frozenset(AcceptanceRow.objects.filter(edition=edition).values_list("customer_id", flat=True))
 
 
 def edition_accepted(customer: str, *, at: datetime) -> Acceptance | None:

@@ -28,6 +28,10 @@ class HeldAtThisMomentByAnother(Exception):
         return super().__str__() or str(self.__doc__)
 
 
+class NotWhatWasShown(Exception):
+    """A person accepted what a preview had shown, and by now it would be something else; look at it again."""
+
+
 class UnknownKey(Exception):
     """The registry knows no such customer, service or holding."""
 

@@ -149,7 +149,10 @@ _FOLDED = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "æ": "ae"
 @lru_cache(maxsize=100_000)
 def plain_words(name: str) -> str:
     """A name without case, accents, punctuation and legal forms: `exämple Bakery, Ltd.` is `example bakery`."""
-    text = unicodedata.normalize("NFKD", name.casefold().translate(_FOLDED))
+    text = name
+    for _ in range(2):  # A letter may be written in another form (a bold A), which is not a small a until it is plain.
+        text = unicodedata.normalize("NFKD", text).casefold()
+    text = unicodedata.normalize("NFKD", text.translate(_FOLDED))
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     text = re.sub(r"\b([a-z])\.(?=[a-z]\b)", r"\1", re.sub(r"\.(?=\s|$)", " ", text))
     words = [word for word in re.split(r"[^\w]+", text.replace("_", " ")) if word]

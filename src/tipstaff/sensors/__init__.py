@@ -1,4 +1,4 @@
-"""Our own measurements of flows, routes, mail and the local network; it measures and refuses to judge. Empty so far.
+"""Our own measurements, kept as they were handed in; it measures and refuses to judge.
 
-Nothing is in it yet. What is known of abuse comes from reports only.
+A sensor hands in what it counted at a time and a place (`words.Sighting`). What that amounts to, a clause says.
 """

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "tipstaff.attribution",
     "tipstaff.editions",
     "tipstaff.intake",
+    "tipstaff.sensors",
     "tipstaff.cases",
     "tipstaff.notices",
     "tipstaff.enforcement",
@@ -89,6 +90,7 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
+FLOWS_FOLDER = TIPSTAFF.server.flows_folder or TIPSTAFF.server.data_folder / "flows"
 DATABASES = {"default": _database(TIPSTAFF.server.database_url or "postgresql:///tipstaff")}
 
 PASSWORD_HASHERS = [

@@ -12,9 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 from tipstaff.policy.deciding import may_decide as decides
-from tipstaff.words import Case, Role
-
-STAFF_ROLES = (Role.ANALYST, Role.LEAD, Role.COUNSEL, Role.ENGINEER, Role.ADMINISTRATOR)
+from tipstaff.words import STAFF_ROLES, Case, Role
 
 
 class Ability(enum.StrEnum):
@@ -131,3 +129,7 @@ def needs(
         return guarded
 
     return wrap
+
+
+def roles_in_words(user: User | AnonymousUser) -> str:
+    return ", ".join(sorted(role.value for role in roles_of(user)))

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from .api.reports_in import post_reports
+from .api.sightings_in import post_sightings
 from .auth import first, log_in, log_out
 from .public import policy
 from .public import views as public
@@ -25,5 +26,6 @@ urlpatterns = [
     path("first/<str:token>", first, name="first"),
     path("console/", include("tipstaff.web.console.urls")),
     path("api/reports/in", post_reports, name="post_reports"),
+    path("api/sightings/in", post_sightings, name="post_sightings"),
     path("api/", include("tipstaff.web.api.urls")),
 ]

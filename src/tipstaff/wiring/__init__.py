@@ -66,13 +66,26 @@ def parsers() -> tuple[Parser, ...]:
 @functools.cache
 def report_tokens() -> dict[str, str]:
     """SHA-256 of each token -> the name of the program that has it; raise BadSetting for a file that cannot be used."""
-    path = settings().reports_in.tokens_file
+    return _tokens_in(settings().reports_in.tokens_file, setting="[reports_in] tokens_file")
+
+
+@functools.cache
+def sensor_tokens() -> dict[str, str]:
+    """The same for sensors. What they hand in is believed without a reporter, so no reporter's token is among them."""
+    found = _tokens_in(settings().sightings_in.tokens_file, setting="[sightings_in] tokens_file")
+    if shared := set(found) & set(report_tokens()):
+        name = found[shared.pop()]
+        raise config.BadSetting(f"[sightings_in] tokens_file: {name} has a reporter's token; give it one of its own.")
+    return found
+
+
+def _tokens_in(path: Path | None, *, setting: str) -> dict[str, str]:
     if path is None:
         return {}
     try:
         text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
     except (OSError, UnicodeDecodeError) as why:
-        raise config.BadSetting(f"[reports_in] tokens_file: {path} cannot be read ({why}).") from why
+        raise config.BadSetting(f"{setting}: {path} cannot be read ({why}).") from why
     if mode & 0o077:
         raise config.BadSetting(f"{path}: others can read the tokens; run chmod 600 on the file.")
     found: dict[str, str] = {}

@@ -17,10 +17,12 @@ from procrastinate.manager import JobManager
 from procrastinate.tasks import Task, configure_task
 
 from tipstaff import wiring
+from tipstaff.cases.queries import untold_cases
 from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import complaint, posting, reporters, returned, suspension
+from tipstaff.procedures import complaint, editions, posting, reporters, returned, sighting, suspension
+from tipstaff.sensors.queries import unjudged
 from tipstaff.wiring import mail
 
 log = logging.getLogger("tipstaff.worker")
@@ -70,6 +72,17 @@ def understand(context: JobContext, key: str) -> None:
         complaint.hand_to_person(key, why=words, desk=wiring.desk(), at=wiring.now())
 
 
+@app.task(name="sightings", queue="reports", lock="sightings")
+def sightings(key: str) -> None:
+    sighting.judge_waiting(desk=wiring.desk(), at=wiring.now())
+
+
+@app.task(name="edition", queue="editions", retry=RetryStrategy(max_attempts=ATTEMPTS_MAX, exponential_wait=2))
+def edition(key: str) -> None:
+    """A step of an edition that somebody asked for on a page."""
+    editions.carry_out(key, desk=wiring.desk(), now=wiring.now)
+
+
 @app.task(name="letters", queue="letters", priority=SOON, lock="letters")
 def letters(key: str) -> None:
     posting.post_letters(desk=wiring.desk(), post_next=mail.post_next, now=wiring.now)
@@ -94,6 +107,8 @@ def look_round(key: str) -> None:
     suspension.follow(desk=wiring.desk(), at=wiring.now())
     for key in unread(limit=UNREAD_AT_A_TIME, before=wiring.now() - UNREAD_FOR_LONG):
         defer("understand", key)  # Queued already, as a rule; if its job is gone, it is not lost with it.
+    if unjudged(limit=1) or untold_cases(prefix="S-", limit=1):
+        defer("sightings", "all")
     defer("letters", "all")
 
 
@@ -140,11 +155,13 @@ async def put_back_stalled(seconds: float) -> int:
 
 _TASKS: dict[str, Task[Any, Any, Any]] = {
     "understand": understand,
+    "sightings": sightings,
+    "edition": edition,
     "letters": letters,
     "follow": follow,
     "round": look_round,
 }
-_QUEUED_ONCE = frozenset({"letters", "follow", "round"})
+_QUEUED_ONCE = frozenset({"sightings", "letters", "follow", "round"})
 """Jobs that look at everything that waits: one in the queue is enough."""
 
 _manager = JobManager(DjangoConnector(alias="default"))

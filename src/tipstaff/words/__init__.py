@@ -14,7 +14,7 @@ from .admission import (
 )
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, SubjectKind
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
-from .editions import EditionOnRecord, EditionState, FirstUse
+from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
 from .holders import (
     Attribution,
     AttributionReason,
@@ -33,6 +33,7 @@ from .holders import (
 from .imports import ImportPreview, RefusedRow
 from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
+    LIFTED_WHEN,
     Candidate,
     Degree,
     Direction,
@@ -51,7 +52,7 @@ from .measures import (
     Urgency,
 )
 from .moments import Moment, NaiveInstant, require_aware
-from .people import Role
+from .people import STAFF_ROLES, Role
 from .records import Entry
 from .reports import (
     SEALED_TYPES,
@@ -69,6 +70,16 @@ from .reports import (
     ReportOutcome,
 )
 from .resources import LetterOfAuthority, Resource, ResourceKind
+from .sightings import (
+    Conduct,
+    Matter,
+    Measured,
+    RefusedSighting,
+    Sighting,
+    Stated,
+    StatedFacts,
+    TakenSightings,
+)
 from .trust import EvidenceGrade, Trust
 from .verdicts import (
     DOUBTS,
@@ -86,10 +97,14 @@ from .verdicts import (
 
 __all__ = [
     "DOUBTS",
+    "LIFTED_WHEN",
     "PUBLIC",
     "SEALED_TYPES",
+    "STAFF_ROLES",
     "XARF_TYPES",
     "Acceptance",
+    "Accepted",
+    "AcceptedHow",
     "AccountUser",
     "Admission",
     "AdmissionState",
@@ -108,6 +123,7 @@ __all__ = [
     "Channel",
     "Concern",
     "ConcernKind",
+    "Conduct",
     "Customer",
     "Decision",
     "Degree",
@@ -115,6 +131,7 @@ __all__ = [
     "Disposition",
     "EditionOnRecord",
     "EditionState",
+    "EditionWork",
     "Ending",
     "Entry",
     "Evidence",
@@ -138,8 +155,10 @@ __all__ = [
     "LetterState",
     "ListKind",
     "Mark",
+    "Matter",
     "Measure",
     "MeasureState",
+    "Measured",
     "Missing",
     "Moment",
     "NaiveInstant",
@@ -156,6 +175,7 @@ __all__ = [
     "Reason",
     "RefusedLine",
     "RefusedRow",
+    "RefusedSighting",
     "Report",
     "ReportOutcome",
     "Reporter",
@@ -171,14 +191,18 @@ __all__ = [
     "Service",
     "ServiceKind",
     "Severity",
+    "Sighting",
     "Site",
     "SourceKind",
     "SourceLoad",
     "Standing",
     "StandingPeriod",
+    "Stated",
+    "StatedFacts",
     "Step",
     "Strike",
     "SubjectKind",
+    "TakenSightings",
     "Tier",
     "Trust",
     "Urgency",
@@ -187,5 +211,6 @@ __all__ = [
     "Use",
     "Verdict",
     "Version",
+    "WorkStep",
     "require_aware",
 ]

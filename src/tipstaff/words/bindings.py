@@ -77,6 +77,10 @@ class Binding:
     """That stretch: first byte, and the byte after its last."""
     clock_error_seconds: float = 0.0
     """The bound of the source's clock that the edges were widened by."""
+    part: str = ""
+    """The file of flows that keeps the row, where it is not in the database; `part_row` is its number there, from 0."""
+    part_row: int = 0
+    part_sha256: str = ""
 
     @property
     def shared(self) -> bool:

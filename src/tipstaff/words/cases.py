@@ -121,7 +121,7 @@ class Decision:
 
     case: str
     kind: str
-    """`urgent_measure`."""
+    """`urgent_measure`, before a warning; `wide_measure`, after one, that hits others as well."""
     detail: str
     ground: str
     proposed_by: str

@@ -49,6 +49,31 @@ class EditionOnRecord:
     """From when it counts; fixed by its posting."""
 
 
+class WorkStep(enum.StrEnum):
+    """A step of an edition that takes too long for a page to wait for."""
+
+    COMPILE = "compile"
+    """Its examples are tried, and the past is judged by it."""
+    ANNOUNCE = "announce"
+    """Every customer is written to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionWork:
+    """A step that somebody asked for and that a program carries out."""
+
+    edition: str
+    step: WorkStep
+    asked_by: str
+    asked_at: datetime
+    done: int
+    """So many past judgements were judged again so far."""
+    finished_at: datetime | None
+    """None while it goes on."""
+    trouble: str
+    """Why it could not be done, in a sentence; empty where it was."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstUse:
     """A customer who used a service under an edition: by that they accepted it."""
@@ -59,4 +84,29 @@ class FirstUse:
     accepted_at: datetime
     """The first use after it took effect that we know of."""
     shown_by: str
-    """What shows the use: a report's key, or what somebody wrote."""
+    """What shows the use, as somebody wrote it. Never a report about the customer."""
+
+
+class AcceptedHow(enum.StrEnum):
+    """How an edition was accepted."""
+
+    CONTRACT = "contract"
+    """A contract names it, or whoever signed said so."""
+    USE = "use"
+    """A service was used after it took effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A customer accepted an edition at a moment, in one way or the other."""
+
+    customer: str
+    edition: str
+    digest: str
+    """Of the edition as posted; empty where a contract names one that was never posted here."""
+    accepted_at: datetime
+    how: AcceptedHow
+    shown_by: str
+    """The contract's number or file, or what shows the use."""
+    accepted_by: str = ""
+    """Who signed, where that is known."""

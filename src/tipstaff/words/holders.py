@@ -232,7 +232,7 @@ class AttributionReason(enum.StrEnum):
     UNKNOWN_SUBSCRIBER = "UNKNOWN_SUBSCRIBER"
     """A log names a subscriber whom the registry does not know."""
     SOURCE_GAP = "SOURCE_GAP"
-    """No source was read for a part of the window."""
+    """No source was read for a part of the window, or the registry is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,5 +31,10 @@ class ImportPreview:
     """Rows that say otherwise than a person has set: the person's word stands, and why it does."""
     change: str | None = None
     """The change that it was, by which it can be undone; None when nothing was written."""
+    gone: tuple[str, ...] = ()
+    """What the source said before and says no more. It ends only when a person accepts it, by `gone_token`."""
+    gone_token: str = ""
+    ended: int = 0
+    """How many of them were ended by this import, because a person accepted it."""
     applied: bool = False
     """True when it was carried out; False for a dry run and for a file with refused rows."""

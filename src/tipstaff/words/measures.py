@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
+LIFTED_WHEN = "It is lifted as soon as the cause is reported fixed, or when the case is closed."
+"""When a measure ends, as the record says it; letters say it in their reader's language."""
+
 
 class Degree(enum.IntEnum):
     """How hard a measure is. Smaller is preferred."""

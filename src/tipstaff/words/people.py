@@ -20,3 +20,7 @@ class Role(enum.StrEnum):
     """The program's own clock."""
     CUSTOMER = "customer"
     """Answers by the link in a letter."""
+
+
+STAFF_ROLES = (Role.ANALYST, Role.LEAD, Role.COUNSEL, Role.ENGINEER, Role.ADMINISTRATOR)
+"""What a person of the operator's may be; the program and the customers have roles of their own."""

@@ -66,6 +66,8 @@ class Channel(enum.StrEnum):
     """Fetched from a mailbox at a mail server."""
     FEED = "feed"
     """Fetched from a feed on a schedule."""
+    SENSOR = "sensor"
+    """Handed in by a sensor of the operator's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,8 @@ class ReadingReason(enum.StrEnum):
     """Advertisement or a list's mail, about no abuse."""
     OWN_LETTER = "OWN_LETTER"
     """One of our own letters on its way round."""
+    REPLY = "REPLY"
+    """Somebody answers a letter of ours; a person reads it."""
     NOT_ABUSE = "NOT_ABUSE"
     """It speaks of no abuse, or belongs to a matter in hand."""
     IN_HAND = "IN_HAND"
@@ -277,3 +281,8 @@ class Incident:
     outcome: ReportOutcome
     reason: str
     case: str | None
+
+    @property
+    def conduct(self) -> Allegation:
+        """What is judged."""
+        return self.allegation

@@ -23,6 +23,8 @@ class Disposition(enum.StrEnum):
     """Our space, held by nobody: a finding for an engineer."""
     PERSON = "person"
     """A person must decide before anything is sent."""
+    NOTHING = "nothing"
+    """What we measured ourselves stays on record: nobody is told, and nobody can be asked."""
 
 
 class Reason(enum.StrEnum):
@@ -56,6 +58,8 @@ class Reason(enum.StrEnum):
     """The edition was not in force yet when it happened, so the judge may not bind anybody to it."""
     NO_CLAUSE = "NO_CLAUSE"
     """No clause covers it."""
+    BELOW_THRESHOLD = "BELOW_THRESHOLD"
+    """A clause takes what we measured, but its facts do not amount to what the clause asks for."""
     READER_UNSURE = "READER_UNSURE"
     """The reading is less sure than the edition asks."""
     COUNSEL_MUST_DECIDE = "COUNSEL_MUST_DECIDE"
@@ -166,6 +170,8 @@ class Fact(enum.StrEnum):
     """The reporter sends far more than usual."""
     CORROBORATED = "corroborated"
     """The operator's own measurement saw the same."""
+    MEASURED = "measured"
+    """The operator measured it; no report is needed to show it."""
 
 
 DOUBTS = frozenset({Fact.SPOOFABLE, Fact.SENDER_NOT_VOUCHED_FOR, Fact.REPORTER_OFTEN_WRONG, Fact.REPORTER_FLOODS})

@@ -173,7 +173,11 @@ def test_a_time_without_a_zone_names_nobody_where_the_zone_matters():
 def test_an_event_before_the_records_is_no_data_rather_than_nobody():
     answer = ask("198.51.100.20", *OURS, records_begin_at=NOON)
     assert (answer.grade, answer.reason) == (Grade.NO_DATA, AttributionReason.BEFORE_RECORDS)
-    assert ask("198.51.100.20", records_begin_at=None).grade is Grade.NO_DATA
+
+
+def test_an_empty_registry_says_nothing_about_when_it_happened():
+    answer = ask("198.51.100.20", records_begin_at=None)
+    assert (answer.grade, answer.reason) == (Grade.NO_DATA, AttributionReason.SOURCE_GAP)
 
 
 def test_without_an_address_nobody_is_named():

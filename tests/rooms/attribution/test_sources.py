@@ -22,6 +22,7 @@ CASES = {
     "radius-detail": ("radius/samples/detail.log", {}),
     "radius-csv": ("radius/samples/accounting.csv", {}),
     "kea-memfile": ("kea/samples/kea-leases4.csv", {}),
+    "kea-postgresql": ("kea/samples/looks.csv", {}),
     "kea-forensic": ("kea/samples/legal.log", {}),
     "isc-dhcpd": ("isc_dhcpd/samples/dhcpd.leases", {}),
     "dnsmasq": ("dnsmasq/samples/dnsmasq.leases", {"interim_seconds": 3600.0}),
@@ -134,6 +135,18 @@ def test_kea_delegates_prefixes():
         "2001:db8:0:4200::/56 02:00:00:00:00:01 12:00-14:00 promised",
         "2001:db8:ffff::5/128 00:01:00:01:03 12:00-14:00 promised",
     ]
+
+
+def test_looks_at_keas_tables_bound_what_is_gone_by_the_look_before_and_this_one():
+    found, refused = told("kea-postgresql")
+    assert found == [
+        "198.51.100.7/32 02:00:00:00:00:01 12:00-13:30 promised",
+        "198.51.100.8/32 dla07 12:01-12:25 explicit (sure 12:01-12:01)",
+        "198.51.100.8/32 02:00:00:00:00:04 12:25-13:25 promised",
+        "198.51.100.9/32 02:00:00:00:00:03 12:01-12:31 explicit (sure 12:01-12:01)",
+        "2001:db8:0:4200::/56 00:01:00:01:01 12:00-open open",
+    ]
+    assert refused == ["declined: the client found the address in use", "no address"]
 
 
 def test_keas_forensic_log_names_circuits():

@@ -62,6 +62,26 @@ def test_a_notice_of_one_report_about_a_page_at_a_time_without_a_zone_reads_as_r
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_notice_of_what_we_measured_ourselves_reads_as_reviewed(language: str, facts: LetterFacts) -> None:
+    measured = replace(
+        facts, language=language, type="connection/port_scan", report_count=0, reports=(), reasons=(),
+        explanation="What we measured falls under a rule.", source_kind=SourceKind.OWN_SENSOR, target="",
+        evidence="300 targets in 30 minutes, first 203.0.113.7",
+    )  # fmt: skip
+    draft = compose(LetterKind.NOTICE, facts=measured)
+    must_read_as_reviewed(f"notice-measured.{language}", draft)
+    about_a_report = {
+        "en": "report of",
+        "de": "Meldung",
+        "es": "una denuncia",
+        "fr": "signalement",
+        "ja": "報告者",
+        "pt": "denúncia",
+    }
+    assert about_a_report[language] not in draft.body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_measure_taken_at_once_reads_as_reviewed(language: str, facts: LetterFacts, urgent_measure: Measure) -> None:
     urgent = replace(facts, language=language, measure=urgent_measure)
     must_read_as_reviewed(f"measure_taken-urgent.{language}", compose(LetterKind.MEASURE_TAKEN, facts=urgent))
@@ -84,7 +104,8 @@ def test_an_outcome_of_a_report_with_several_incidents_reads_as_reviewed(languag
     must_read_as_reviewed(f"outcome-several.{language}", compose(LetterKind.OUTCOME, facts=several))
 
 
-def test_a_notice_that_says_why_it_was_decided_so_reads_as_reviewed(facts: LetterFacts) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_notice_that_says_why_it_was_decided_so_reads_as_reviewed(language: str, facts: LetterFacts) -> None:
     verdict = judge(
         replace(facts.incidents[0].allegation, moment=None),
         attribution=Attribution(
@@ -94,19 +115,24 @@ def test_a_notice_that_says_why_it_was_decided_so_reads_as_reviewed(facts: Lette
         edition=EDITION,
         received_at=EDITION.effective_at + timedelta(days=200),
     )
-    said = tuple(sentence.text for sentence in explain(verdict, edition=EDITION, to=Audience.CUSTOMER))
+    explained = explain(verdict, edition=EDITION, to=Audience.CUSTOMER, language=language)
+    said = tuple(sentence.text for sentence in explained)
     assert len(said) > 4
-    must_read_as_reviewed("notice-reasons.en", compose(LetterKind.NOTICE, facts=replace(facts, reasons=said)))
+    wording = EDITION.wording("mail.unsolicited", language=language)
+    told = replace(
+        facts, language=language, reasons=said, clause_title=wording.title, clause_text=wording.text,
+        what_to_do=wording.steps_for("messaging/spam"), quoted_in="de" if language == "de" else "en",
+    )  # fmt: skip
+    must_read_as_reviewed(f"notice-reasons.{language}", compose(LetterKind.NOTICE, facts=told))
 
 
 def test_every_golden_letter_is_one_that_a_test_composes() -> None:
     names = {f"{kind.value}.{language}.txt" for kind in LetterKind for language in LANGUAGES}
     names |= {
         f"{name}.{language}.txt"
-        for name in ("notice-page", "measure_taken-urgent", "outcome-several")
+        for name in ("notice-page", "notice-measured", "notice-reasons", "measure_taken-urgent", "outcome-several")
         for language in LANGUAGES
     }
-    names.add("notice-reasons.en.txt")
     assert {path.name for path in GOLDEN.iterdir()} == names
 
 

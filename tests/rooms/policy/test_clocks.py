@@ -204,3 +204,24 @@ def test_a_clause_may_count_its_time_to_answer_in_business_days(tmp_path: Path) 
     file.write_text(f'{head}[answer_within]\nbusiness_days = 5\nkind = "operator"\n\n{after}', "utf-8")
     with pytest.raises(BadEdition, match="names the region whose holidays count"):
         load_edition(folder)
+
+
+def test_every_statutes_clock_of_the_shipped_edition_says_where_its_words_can_be_read() -> None:
+    statutes = [clock for clock in shipped_editions()[-1].clocks if clock.kind is ClockKind.STATUTE]
+    assert {clock.source for clock in statutes} == {
+        "17 U.S.C. 512(g)(2)(C)",
+        "37 CFR 201.38(c)(4)",
+        "Regulation (EU) 2021/784, Article 3(3)",
+        "Regulation (EU) 2021/784, Article 6(2)",
+        "Regulation (EU) 2023/1543, Article 10(3)",
+        "Regulation (EU) 2023/1543, Article 10(4)",
+        "18 U.S.C. 2703(f)(2)",
+        "18 U.S.C. 2258A(h)(1)",
+    }
+    assert all(clock.text_at.startswith("https://") for clock in statutes)
+
+
+def test_a_year_is_a_year_in_a_leap_year_too() -> None:
+    clock = shipped_editions()[-1].clock("child_abuse.preserve")
+    ends = deadline(clock, at=datetime(2027, 6, 1, 12, tzinfo=UTC)).by
+    assert ends == datetime(2028, 6, 2, tzinfo=UTC), "to the end of the day, a year later"

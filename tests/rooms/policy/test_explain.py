@@ -13,6 +13,7 @@ from tests.rooms.policy.worlds import NOW, Asked
 from tipstaff.policy.editions import shipped_editions
 from tipstaff.policy.explain import Audience, explain
 from tipstaff.policy.judge import judge
+from tipstaff.policy.sentences import sentences, spoken
 from tipstaff.words import (
     DOUBTS,
     Allegation,
@@ -220,3 +221,34 @@ def test_a_forgeable_flood_by_somebody_who_did_it_before_reads_so() -> None:
     assert "An earlier case of this kind from the last 365 days counts." in told
     assert "counts as going on" not in told
     assert Reason.HARM_IN_PROGRESS is judged("connection/ddos").reason
+
+
+@given(any_question, st.sampled_from(sorted(spoken())))
+@often
+def test_every_language_says_what_english_says(asked: Asked, language: str) -> None:
+    verdict = answered(asked)
+    english = explain(verdict, edition=asked.edition, to=Audience.CUSTOMER)
+    said = explain(verdict, edition=asked.edition, to=Audience.CUSTOMER, language=f"{language}-XX")
+    assert [sentence.rests_on for sentence in said] == [sentence.rests_on for sentence in english]
+    for sentence, other in zip(said, english, strict=True):
+        assert re.findall(r"\d+", sentence.text) == re.findall(r"\d+", other.text) or language == "ja", sentence
+        assert "{" not in sentence.text
+        assert sentence.text != other.text or language == "en"
+    if Fact.STATUTE not in {basis.fact for basis in verdict.basis}:
+        values = [re.findall(r"\d+", sentence.text) for sentence in said]
+        assert [sorted(each) for each in values] == [sorted(re.findall(r"\d+", each.text)) for each in english]
+
+
+def test_every_language_has_every_sentence_with_the_same_places() -> None:
+    def shape(said: object) -> object:
+        if isinstance(said, dict):
+            return {key: shape(value) for key, value in said.items()}
+        if isinstance(said, list):
+            return len(said)
+        return sorted(re.findall(r"{(\w+)}", str(said)))
+
+    assert spoken() >= {"en", "de", "es", "fr", "pt", "ja"}
+    english = sentences("en")
+    for language in spoken():
+        assert shape(dict(sentences(language))) == shape(dict(english)), language
+    assert sentences("xx") == english

@@ -138,6 +138,108 @@ def test_what_a_person_has_given_stands_against_netbox(netbox):
     assert [str(h.prefix) for h in queries.holdings_of("acct-2", at=NOW)] == ["203.0.113.0/28"]
 
 
+@pytest.fixture
+def changed(monkeypatch):
+    """NetBox after a prefix, an AS number and an address went, and a VLAN became somebody else's."""
+
+    def change() -> None:
+        left = {name: list(objects) for name, objects in STOCK.items()}
+        left["ipam/prefixes"] = [p for p in STOCK["ipam/prefixes"] if p["id"] not in (2, 3)]
+        left["ipam/asns"] = []
+        left["ipam/vlans"] = [{**STOCK["ipam/vlans"][0], "tenant": BRIEF[2]}]
+        left["ipam/ip-addresses"] = [a for a in STOCK["ipam/ip-addresses"] if a["id"] not in (4, 50)]
+        for name, objects in left.items():
+            monkeypatch.setitem(STOCK, name, objects)
+
+    return change
+
+
+GONE = ["203.0.113.16/28 for library", "203.0.113.64/26 for the operator's pools", "203.0.113.50 for acct-1",
+        "asn AS64500 for acct-1", "vlan 100 on north for acct-1"]  # fmt: skip
+
+
+def told_gone(preview) -> list[str]:
+    return sorted(sentence.partition(" from ")[0] for sentence in preview.gone)
+
+
+def open_now() -> set[str]:
+    held = {str(h.prefix) for key in ("acct-1", "library") for h in queries.holdings_of(key, at=day(250))}
+    return held | {r.name for key in ("acct-1", "library") for r in queries.resources_of(key, at=day(250))}
+
+
+def test_what_is_gone_from_netbox_is_shown_and_does_not_end(netbox, changed):
+    take_in(netbox)
+    assert take_in(netbox, dry_run=True).gone == ()
+    before = open_now()
+    changed()
+    for preview in (take_in(netbox, dry_run=True, at=day(200)), take_in(netbox, at=day(200))):
+        assert told_gone(preview) == sorted(GONE)
+        assert preview.gone_token
+        assert preview.ended == 0
+    assert open_now() == before
+
+
+def test_what_was_shown_as_gone_ends_when_it_is_accepted_and_is_undone_at_once(netbox, changed):
+    take_in(netbox)
+    before = open_now()
+    changed()
+    shown = take_in(netbox, dry_run=True, at=day(200))
+    done = take_in(netbox, at=day(201), end_gone=shown.gone_token)
+    assert (done.ended, told_gone(done)) == (5, sorted(GONE))
+    assert open_now() == {"203.0.113.0/28", "C-4711"}
+    assert {str(h.prefix) for h in queries.holdings_of("library", at=day(200))} == {"203.0.113.16/28"}, "until then"
+    assert take_in(netbox, at=day(202)).gone == ()
+    operations.undo(done.change, why="NetBox was wrong", at=day(203), actor="engineer")
+    assert open_now() == before
+    # By undoing it a person has said that they go on; NetBox is not asked about them any more.
+    assert take_in(netbox, at=day(204)).gone == ()
+
+
+def test_only_what_was_shown_is_accepted(netbox, changed):
+    take_in(netbox)
+    with pytest.raises(operations.NotWhatWasShown):
+        take_in(netbox, at=day(200), end_gone="0123456789ab")
+    changed()
+    shown = take_in(netbox, dry_run=True, at=day(200))
+    STOCK["circuits/circuits"], circuits = [], STOCK["circuits/circuits"]
+    try:
+        with pytest.raises(operations.NotWhatWasShown):
+            take_in(netbox, at=day(201), end_gone=shown.gone_token)
+    finally:
+        STOCK["circuits/circuits"] = circuits
+    assert "C-4711" in open_now()
+    assert "203.0.113.16/28" in open_now()
+
+
+def test_what_a_person_has_given_is_never_shown_as_gone(netbox, changed):
+    hold("203.0.113.200/32", "acct-2", source="netbox address 99")
+    take_in(netbox)
+    changed()
+    assert told_gone(take_in(netbox, at=day(200))) == sorted(GONE)
+
+
+def test_what_can_not_be_read_is_not_taken_for_gone(netbox, monkeypatch):
+    take_in(netbox)
+    spoilt = [{**one, "asn": None} for one in STOCK["ipam/asns"]]
+    monkeypatch.setitem(STOCK, "ipam/asns", spoilt)
+    preview = take_in(netbox, at=day(200))
+    assert any("asn 1" in refused.why for refused in preview.refused)
+    assert preview.gone == ()
+
+
+def test_what_is_gone_is_shown_on_the_command_line_with_its_token(netbox, changed):
+    from tipstaff.cli.registry_files import import_in_words
+
+    take_in(netbox)
+    changed()
+    shown = take_in(netbox, dry_run=True, at=day(200))
+    text = import_in_words(shown, dry_run=True)
+    assert "netbox: gone there: asn AS64500 for acct-1 from 2026-01-04 00:00 UTC (netbox asn 1)" in text
+    assert f"Nothing of it has ended here. To end all of it now: --end-gone {shown.gone_token}" in text
+    done = take_in(netbox, at=day(201), end_gone=shown.gone_token)
+    assert "netbox: 5 rows ended here." in import_in_words(done, dry_run=False)
+
+
 def test_all_of_it_is_undone_at_once(netbox):
     preview = take_in(netbox)
     assert preview.change is not None

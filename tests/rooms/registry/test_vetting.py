@@ -51,6 +51,7 @@ def found(one: Order, **more) -> list[tuple[ConcernKind, str]]:
         ("The Sample Hosting Company", "Sample Hosting Co."),
         ("Straße Beispiel AG", "Strasse Beispiel"),
         ("Beispiel S.A.R.L.", "Beispiel"),
+        ("\U0001d404xample \uff22akery", "Example Bakery"),
     ],
 )
 def test_names_that_a_person_would_call_alike_are_alike(one, other):

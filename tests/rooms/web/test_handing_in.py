@@ -176,6 +176,20 @@ def test_a_time_whose_zone_is_unknown_is_kept_without_one(
     assert not moment.zone_stated
 
 
+def test_a_clock_that_is_not_whole_hours_from_utc_can_be_named(
+    api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = ticket(api)
+    assert b"UTC+05:45" in api.get("/report").content
+    later(monkeypatch, at, seconds=20)
+    api.post("/report", FILLED | {"ticket": opened, "zone": "+05:45"})
+    [report] = list_reports()
+    complaint.understand(report.key, desk=wiring.desk(), at=wiring.now())
+    moment = list_reports()[0].incidents[0].allegation.moment
+    assert moment is not None
+    assert moment.at.isoformat() == "2026-05-04T04:15:00+00:00"
+
+
 def test_a_form_sent_twice_is_one_report(api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = ticket(api)
     later(monkeypatch, at, seconds=20)

@@ -1,5 +1,6 @@
 """An edition's way from the command line, with the roles that the staff have."""
 
+import contextlib
 import json
 import shutil
 from datetime import datetime
@@ -13,6 +14,7 @@ from tipstaff import wiring
 from tipstaff.cli.editions import NotYours
 from tipstaff.cli.policy import app
 from tipstaff.policy import edition_folders
+from tipstaff.procedures.replaying import PAST
 from tipstaff.registry.operations import add_customer
 from tipstaff.web.roles import give_roles
 from tipstaff.words import Customer, Representative, Role
@@ -26,6 +28,10 @@ def run(*arguments: str, exit_code: int = 0) -> str:
         raise result.exception
     assert result.exit_code == exit_code, result.output
     return result.output
+
+
+def said(*arguments: str, exit_code: int = 0) -> str:
+    return " ".join(run(*arguments, exit_code=exit_code).split())
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ def test_an_edition_goes_all_its_way(staff: None, folder: Path, at: datetime) ->
     assert "Edition 2026-07 is a draft of anna's." in run("draft", str(folder), "--by", "anna")
     assert "approved by carla. Customers are told before it counts." in run("approve", "2026-07", "--by", "carla")
     told = run("publish", "2026-07", "--by", "anna")
-    assert "Compiled: 292 examples hold; of 0 past reports, 0 would be judged otherwise" in told
+    assert "Compiled: 299 examples hold; of 0 past reports, 0 would be judged otherwise" in told
     assert "Announced: 1 letters; 0 customers have named nobody." in told
     assert "Posted: edition 2026-07 counts from 2026-06-04 00:00 UTC." in told
     listed = json.loads(run("list", "--json"))
@@ -75,7 +81,43 @@ def test_nobody_does_what_their_role_does_not_let_them(staff: None, folder: Path
 def test_an_acceptance_can_be_noted_and_is_shown(staff: None) -> None:
     assert "Nothing shows yet" in run("accepted", "acct-1")
     noted = run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", "--shown-by", "log-in to the portal")
-    assert "2026-01      2026-05-01 10:00 UTC  shown by log-in to the portal" in noted
+    assert "2026-01      2026-05-01 10:00 UTC  by use, shown by log-in to the portal" in noted
     assert "on record already" in run("accepted", "acct-1", "--used-at", "2026-05-02T10:00Z", "--shown-by", "x")
     assert "There is no customer acct-9." in run("accepted", "acct-9", exit_code=1)
     assert "Say with --shown-by" in run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", exit_code=2)
+
+
+def test_a_command_says_how_the_edition_that_it_shows_stands(
+    staff: None, folder: Path, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tipstaff.cli.policy.database", contextlib.nullcontext)
+    monkeypatch.setattr("tipstaff.cli.replay.database", contextlib.nullcontext)
+    wiring.adopt_editions()
+    run("draft", str(folder), "--by", "anna")
+    for command in ("show", "clock", "coverage"):
+        installed = said(command)
+        assert "Edition 2026-01 as installed; which one is in force, only the record says" in installed
+        assert "In force" not in installed
+        assert "Edition 2026-01, in force by the record since 2026-01-01 00:00 UTC." in said(command, "--in-force")
+        assert "Edition 2026-07, on record as draft; in force now is 2026-01." in said(command, "--edition", "2026-07")
+        assert f"Read from {folder}; whether it was posted" in said(command, "--edition", str(folder))
+    run("approve", "2026-07", "--by", "carla")
+    run("publish", "2026-07", "--by", "anna")
+    posted = said("show", "--edition", "2026-07")
+    assert "posted; it counts from 2026-06-04 00:00 UTC. In force now is 2026-01." in posted
+    assert "is no folder, and no edition on record" in said("show", "--edition", "2031-01", exit_code=2)
+    assert "Say either" in said("show", "--edition", "2026-07", "--in-force", exit_code=2)
+
+
+def test_a_draft_is_replayed_by_its_id(
+    staff: None, folder: Path, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tipstaff.cli.replay.database", contextlib.nullcontext)
+    wiring.adopt_editions()
+    run("draft", str(folder), "--by", "anna")
+    told = said("replay", "2026-07", exit_code=1)
+    assert "as if edition 2026-07 had been in force" in told
+    assert f"from {at - PAST:%Y-%m-%d}" in told, "one span for the command, the page and a draft's compiling"
+    assert "no edition on record; on record: 2026-07, 2026-01" in " ".join(
+        run("replay", "2031-01", exit_code=2).split()
+    )

@@ -6,15 +6,18 @@ from datetime import datetime, timedelta
 from html import unescape
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
 from tipstaff import wiring
-from tipstaff.editions.queries import get_edition
+from tipstaff.editions.queries import get_edition, work_of
+from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import edition_files, edition_folders
 from tipstaff.procedures import editions
 from tipstaff.procedures.desk import Desk
-from tipstaff.words import EditionState, Role
+from tipstaff.web.public.said import said_in
+from tipstaff.words import EditionState, Role, WorkStep
 
 LogIn = Callable[..., Client]
 SPAM = "clauses/mail.unsolicited.toml"
@@ -109,6 +112,45 @@ def test_nobody_outside_sees_a_draft_and_everybody_sees_what_is_announced(adopte
     assert "Edition 2026-01" in words_of(client, "/policy"), "the one in force is still the earlier one"
 
 
+def test_around_a_translated_policy_the_page_speaks_its_language(adopted: datetime, client: Client) -> None:
+    german, english = client.get("/policy?in=de").content.decode(), client.get("/policy").content.decode()
+    assert '<html lang="de">' in german
+    assert '<html lang="en">' in english
+    words = words_of(client, "/policy?in=de")
+    assert "Ausgabe 2026-01 von Example Network Operator, in Kraft seit" in words
+    for said in ("Alle Ausgaben", "Für Maschinen", "Beispiele", "Nutzungsregeln", "Hell oder dunkel"):
+        assert said in words
+    for said in ("All editions", "in force", "For machines", "Light or dark", "Skip"):
+        assert said not in words
+    [edition] = wiring.editions()
+    assert german.count('<ul lang="en"') == sum(bool(clause.examples) for clause in edition.clauses), "not translated"
+
+
+def test_a_language_that_is_not_written_is_english_and_all_say_the_same_things() -> None:
+    assert said_in("xx-YY") == said_in("en")
+    for language in ("de", "es", "fr", "pt", "ja"):
+        spoken, said = said_in(f"{language}-XX")
+        assert spoken == language
+        for key, words in said_in("en")[1].items():
+            assert re.findall(r"{\w+}", said[key]) == re.findall(r"{\w+}", words) or sorted(
+                re.findall(r"{\w+}", said[key])
+            ) == sorted(re.findall(r"{\w+}", words)), (language, key)
+
+
+def test_the_editions_page_judges_the_examples_once(
+    adopted: datetime, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editions.draft(written("2026-06", "or guessed. If", "or made up. If"), at=adopted, actor="anna")
+    asked: list[str] = []
+    judged = editions.effects
+    monkeypatch.setattr(editions, "effects", lambda old, new: asked.append(new.id) or judged(old, new))
+    editions._compared.clear()
+    counsel = log_in(Role.COUNSEL)
+    for _ in range(3):
+        assert "made up." in words_of(counsel, reverse("console:editions"))
+    assert asked == ["2026-06"]
+
+
 @pytest.mark.parametrize("address", ["/policy/nothing", "/policy/nothing.json", "/policy/2026-01/changes?from=nothing"])
 def test_what_is_not_there_is_not_found(adopted: datetime, client: Client, address: str) -> None:
     assert client.get(address).status_code == 404
@@ -128,12 +170,104 @@ def test_counsel_takes_an_edition_its_way_in_the_console(adopted: datetime, log_
     ):
         answer = counsel.post(reverse("console:edition_step", args=["2026-06", action]), {"why": "Read."}, follow=True)
         assert answer.status_code == 200
+        editions.carry_out("2026-06", desk=own_desk(), now=lambda: adopted)
         found = get_edition("2026-06")
         assert found is not None
         assert found.state is state, action
     again = counsel.post(reverse("console:edition_step", args=["2026-06", "post"]), follow=True)
     assert "An edition takes its steps in order" in again.content.decode()
     assert "in force" in words_of(counsel, "/policy/2026-06")
+
+
+def approved(at: datetime, *, examples_hold: bool = True) -> None:
+    files = written("2026-06", "or guessed. If", "or made up. If")
+    if not examples_hold:
+        was, now = (
+            b'reason = "FIRST_REPORT", clause = "mail.unsolicited"',
+            b'reason = "SPEECH", clause = "mail.unsolicited"',
+        )
+        assert was in files[SPAM], "the shipped edition has changed; so must this test"
+        files[SPAM] = files[SPAM].replace(was, now)
+    editions.draft(files, at=at, actor="anna")
+    editions.approve("2026-06", significant=True, why="Read.", desk=own_desk(), at=at, actor="counsel")
+
+
+def test_no_page_waits_for_a_step_that_takes_long(adopted: datetime, log_in: LogIn) -> None:
+    approved(adopted)
+    counsel = log_in(Role.COUNSEL)
+    address = reverse("console:edition_step", args=["2026-06", "compile"])
+    page = counsel.post(address, follow=True).content.decode()
+    assert "0 past judgements so far" in page
+    assert 'hx-trigger="every 2s"' in page
+    assert "Try its examples" not in page, "not twice at once"
+    assert get_edition("2026-06").state is EditionState.APPROVED, "nothing is done in the request"  # type: ignore[union-attr]  # it is there
+    assert "wait until it has ended" in counsel.post(address, follow=True).content.decode()
+    editions.carry_out("2026-06", desk=own_desk(), now=lambda: adopted)
+    again = own_desk()
+    editions.carry_out("2026-06", desk=again, now=lambda: adopted)
+    assert [e.what for e in entries_about("edition 2026-06")].count("edition.compiled") == 1
+    page = counsel.get(reverse("console:editions") + "?edition=2026-06").content.decode()
+    assert "past judgements so far" not in page
+    assert "Write to every customer" in page
+
+
+def test_a_step_that_cannot_be_done_says_why_and_can_be_asked_for_again(adopted: datetime, log_in: LogIn) -> None:
+    approved(adopted, examples_hold=False)
+    counsel = log_in(Role.COUNSEL)
+    address = reverse("console:edition_step", args=["2026-06", "compile"])
+    counsel.post(address)
+    editions.carry_out("2026-06", desk=own_desk(), now=lambda: adopted)
+    page = words_of(counsel, reverse("console:editions") + "?edition=2026-06")
+    assert "Not every example holds: mail.unsolicited/" in page
+    assert "Try its examples" in page
+    assert get_edition("2026-06").state is EditionState.APPROVED  # type: ignore[union-attr]  # it is there
+    assert "An edition takes its steps in order" in words_of_post(counsel, "2026-06", "announce")
+
+
+def words_of_post(client: Client, id: str, action: str) -> str:
+    return client.post(reverse("console:edition_step", args=[id, action]), follow=True).content.decode()
+
+
+def test_a_worker_that_dies_while_it_writes_letters_writes_none_twice(
+    adopted: datetime, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approved(adopted)
+    editions.compile("2026-06", desk=own_desk(), at=adopted, actor="counsel")
+    words_of_post(log_in(Role.COUNSEL), "2026-06", "announce")
+    with monkeypatch.context() as dying:
+        dying.setattr(editions.operations, "end_work", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            editions.carry_out("2026-06", desk=own_desk(), now=lambda: adopted)
+    assert work_of("2026-06").finished_at is None  # type: ignore[union-attr]  # it was asked for
+    editions.carry_out("2026-06", desk=own_desk(), now=lambda: adopted)
+    work = work_of("2026-06")
+    assert work is not None
+    assert (work.finished_at, work.trouble) == (adopted, "")
+    assert [e.what for e in entries_about("edition 2026-06")].count("edition.announced") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_looks_sees_how_far_a_step_is_before_it_ends(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    editions.adopt_installed([edition_files(edition_folders()[0])], at=at - timedelta(days=60))
+    approved(at)
+    editions.ask_for("2026-06", step=WorkStep.COMPILE, desk=own_desk(), at=at, actor="counsel")
+    replay, seen = editions.replay_past, []
+
+    def slowly(*asked: object, told: Callable[[int], None], **more: object) -> object:
+        with transaction.atomic():
+            told(5000)
+            beside = connection.copy()
+            with beside.cursor() as cursor:
+                cursor.execute("SELECT done FROM editions_workrow")
+                seen.append(cursor.fetchone()[0])
+            beside.close()
+        return replay(*asked, **more)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(editions, "replay_past", slowly)
+    editions.carry_out("2026-06", desk=own_desk(), now=lambda: at)
+    work = work_of("2026-06")
+    assert work is not None
+    assert (seen, work.done, work.finished_at) == ([5000], 5000, at)
 
 
 def test_who_may_not_approve_or_post_is_refused(adopted: datetime, log_in: LogIn) -> None:

@@ -94,7 +94,6 @@ _BLOCKS = frozenset(
         "head",
     ]
 )
-_SILENT = ("style", "script", "head", "title")
 _BLANKS = re.compile(r"[ \t\xa0\u200b\u200c\u200d\ufeff]+")
 _CELL = re.compile("\x1e([^\x1e\x1f]{0,160})\x1f")
 _LINE_ENDS = re.compile(r" ?\n ?")

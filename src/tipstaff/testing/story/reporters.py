@@ -40,7 +40,6 @@ FIREWALL = Reporting("Sample Firewall Service", "alerts@firewall.example.com", m
 HOTLINE = Reporting("Example Child Protection Hotline", "reports@hotline.example.org", mx="203.0.113.221")
 CITIZEN = Reporting("Jamie Sample", "jamie@mailbox.example.com", mx="203.0.113.222")
 MALWARE_WATCH = Reporting("Example Malware Watch", "reports@malwarewatch.example.org", mx="203.0.113.223")
-BLOCK_LIST = Reporting("Example Block List", "listings@blocklist.example.org", mx="203.0.113.224")
 BRAND_DESK = Reporting("Placeholder Brand Protection", "takedown@brands.example.com", mx="203.0.113.225")
 HOSPITAL = Reporting("Sample Hospital IT", "security@hospital.example.org", mx="203.0.113.226")
 CONFERENCE = Reporting("Example Network Conference", "newsletter@conference.example.com", mx="203.0.113.227")

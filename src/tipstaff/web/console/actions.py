@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from tipstaff.procedures import casework
 from tipstaff.procedures.desk import Desk
-from tipstaff.words import Case, Ground
+from tipstaff.words import Answer, Case, CaseState, Ground
 
 from ..asked import asked_text
 from ..roles import Ability
@@ -17,6 +17,10 @@ from ..roles import Ability
 
 class MissingWords(ValueError):
     """Say why: the reason stands in the record and in the letter."""
+
+
+class NoSuchAnswer(ValueError):
+    """Choose what they answered."""
 
 
 class NoSuchGround(ValueError):
@@ -101,7 +105,7 @@ def _review(asked: Asked) -> str:
 
 def _decide(asked: Asked) -> str:
     go_ahead = asked.form.get("decision") == "go_ahead"
-    casework.decide_waiting(
+    case = casework.decide_waiting(
         asked.case.key,
         go_ahead=go_ahead,
         why=asked.text("why"),
@@ -110,7 +114,37 @@ def _decide(asked: Asked) -> str:
         at=asked.at,
         actor=asked.actor,
     )
-    return "It goes ahead." if go_ahead else "Closed as not upheld."
+    if not go_ahead:
+        return "Closed as not upheld; the complainants will be told."
+    if case.state is CaseState.WAITING_PERSON:
+        return "Proposed, because it hits others as well. It goes ahead once a colleague has agreed."
+    if case.state is CaseState.MEASURE_PLANNED:
+        return "It goes ahead: the measure is planned now."
+    return "It goes ahead: the customer is written to."
+
+
+def _answer_back(asked: Asked) -> str:
+    casework.answer_back(
+        asked.case.key, why=asked.text("why"), version=asked.version, desk=asked.desk, at=asked.at, actor=asked.actor
+    )
+    return "They are told why the case stands; their time to answer begins anew."
+
+
+def _note_answer(asked: Asked) -> str:
+    try:
+        answer = Answer(asked.form.get("answer", ""))
+    except ValueError as why:
+        raise NoSuchAnswer from why
+    casework.note_answer(
+        asked.case.key,
+        answer=answer,
+        words=asked.text("words"),
+        version=asked.version,
+        desk=asked.desk,
+        at=asked.at,
+        actor=asked.actor,
+    )
+    return "Their answer is on the case, and counts as if they had given it by the link."
 
 
 def _propose_urgent(asked: Asked) -> str:
@@ -137,6 +171,11 @@ def _second_urgent(asked: Asked) -> str:
     return "Seconded: the measure is planned now, and the letter goes with it."
 
 
+def _second_wide(asked: Asked) -> str:
+    casework.second_wide(asked.case.key, desk=asked.desk, at=asked.at, actor=asked.actor)
+    return "Agreed: the measure is planned now, and two people answer for it."
+
+
 ACTIONS: Mapping[str, Action] = MappingProxyType(
     {
         "note": Action(ability=Ability.NOTE, run=_note),
@@ -146,7 +185,10 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "fixed": Action(ability=Ability.DECIDE, run=_fixed, decides=True),
         "review": Action(ability=Ability.REVIEW, run=_review, decides=True),
         "decide": Action(ability=Ability.DECIDE, run=_decide, decides=True),
+        "answer-back": Action(ability=Ability.DECIDE, run=_answer_back, decides=True),
+        "note-answer": Action(ability=Ability.DECIDE, run=_note_answer, decides=True),
         "propose-urgent": Action(ability=Ability.PROPOSE_URGENT, run=_propose_urgent),
         "second-urgent": Action(ability=Ability.SECOND_URGENT, run=_second_urgent),
+        "second-wide": Action(ability=Ability.DECIDE, run=_second_wide),
     }
 )

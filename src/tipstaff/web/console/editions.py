@@ -10,16 +10,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.editions.queries import count_accepted, get_edition, list_editions
+from tipstaff.editions.queries import get_edition, list_editions, work_of
 from tipstaff.policy import edition_in_force
-from tipstaff.policy.difference import Change, Effect, differences, effects, marked
+from tipstaff.policy.difference import Change, Effect, marked
 from tipstaff.procedures import editions as procedure
-from tipstaff.procedures.refusals import ApproverMustBeAnother, ExamplesDoNotHold, NotAnnounced, WrongStep
-from tipstaff.words import EditionOnRecord, EditionState
+from tipstaff.procedures.acceptance import count_accepted
+from tipstaff.procedures.refusals import ApproverMustBeAnother, NotAnnounced, StillWorking, WrongStep
+from tipstaff.words import EditionOnRecord, EditionState, WorkStep
 
 from ..asked import asked_text
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, may, needs
+from .page import show_console
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,24 +43,25 @@ class Marked:
 @needs(Ability.SEE_POLICY)
 def editions(request: StaffRequest) -> HttpResponse:
     """Every edition on record, and one of them with what it changes against the one in force."""
-    rows = [Row(edition=each, accepted=count_accepted(each.digest)) for each in list_editions()]
+    rows = [Row(edition=each, accepted=count_accepted(each.id, digest=each.digest)) for each in list_editions()]
     chosen = request.GET.get("edition") or next((r.edition.id for r in rows if r.edition.state in _UNDER_WAY), "")
     shown = get_edition(chosen) if chosen else None
     changed: tuple[Marked, ...] = ()
     otherwise: tuple[Effect, ...] = ()
     if shown is not None and shown.state is not EditionState.POSTED:
         before, after = edition_in_force(wiring.editions(), at=wiring.now()), procedure.edition_on_record(shown.id)
+        changes, otherwise = procedure.compare(before, after)
         changed = tuple(
             Marked(change=change, words=tuple(marked(change.was, change.now)) if change.was != change.now else ())
-            for change in differences(before, after)
+            for change in changes
         )
-        otherwise = effects(before, after)
     return show_console(
         request,
         "tipstaff/console/editions.html",
         here="console:policy",
         rows=rows,
         shown=shown,
+        work=work_of(shown.id) if shown is not None else None,
         changed=changed,
         otherwise=otherwise,
         may_approve=may(request.user, Ability.APPROVE_POLICY),
@@ -85,9 +87,7 @@ def step(request: StaffRequest, id: str, action: str) -> HttpResponse:
         raise Http404(id)
     try:
         messages.success(request, take(request, id))
-    except ExamplesDoNotHold as why:
-        messages.error(request, f"Not every example holds: {why}")
-    except (ApproverMustBeAnother, NotAnnounced, WrongStep) as why:
+    except (ApproverMustBeAnother, NotAnnounced, StillWorking, WrongStep) as why:
         messages.error(request, str(type(why).__doc__))
     return HttpResponseRedirect(f"{reverse('console:editions')}?edition={id}")
 
@@ -101,16 +101,17 @@ def _approve(request: StaffRequest, id: str) -> str:
 
 
 def _compile(request: StaffRequest, id: str) -> str:
-    done = procedure.compile(id, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-    return (
-        f"{done.effects['examples']} examples hold; {done.effects['past_judged_otherwise']} of "
-        f"{done.effects['past_judged']} past reports would be judged otherwise."
-    )
+    _ask_for(request, id, WorkStep.COMPILE)
+    return "Its examples are tried and the past is judged by it; this page shows how far it is."
 
 
 def _announce(request: StaffRequest, id: str) -> str:
-    procedure.announce(id, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-    return f"Edition {id} is announced; the letters are on their way."
+    _ask_for(request, id, WorkStep.ANNOUNCE)
+    return "Letters to every customer are being written; this page shows when they are."
+
+
+def _ask_for(request: StaffRequest, id: str, step: WorkStep) -> None:
+    procedure.ask_for(id, step=step, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
 
 
 def _post(request: StaffRequest, id: str) -> str:

@@ -17,10 +17,9 @@ from tipstaff.registry.queries import sites_named_within
 from tipstaff.words import Allegation, Attribution
 
 from ..asked import asked_text
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, needs
-from . import reads
 from .lanes import LANES_MAX, picture, rows_of
+from .page import show_console
 
 AROUND = {
     "hour": ("an hour", timedelta(hours=1)),
@@ -50,9 +49,7 @@ def held(request: StaffRequest) -> HttpResponse:
         except NoQuestion as why:
             said = str(why)
             context["refused"] = f"{said[:1].upper()}{said[1:]}."
-    return show_console(
-        request, "tipstaff/console/held.html", here="console:customers", waiting=reads.count_waiting, **context
-    )
+    return show_console(request, "tipstaff/console/held.html", here="console:customers", **context)
 
 
 def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:

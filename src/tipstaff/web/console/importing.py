@@ -10,9 +10,8 @@ from tipstaff.procedures.admission import import_registry
 from tipstaff.words import ImportPreview
 
 from ..asked import asked_text
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, needs
-from . import reads
+from .page import show_console
 
 OCTETS_MAX = 1_000_000
 """Larger files come by the command line or the API."""
@@ -64,6 +63,6 @@ def _page(
     request: StaffRequest, *, preview: ImportPreview | None = None, text: str = "", rest: bool = False
 ) -> HttpResponse:
     return show_console(
-        request, "tipstaff/console/import.html", here="console:customers", waiting=reads.count_waiting, preview=preview,
+        request, "tipstaff/console/import.html", here="console:customers", preview=preview,
         text=text, rest=rest,
     )  # fmt: skip

@@ -14,11 +14,14 @@ from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
+from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.registry import queries as registry
+from tipstaff.sensors import queries as sensors
 from tipstaff.words import (
     Admission,
     AdmissionState,
+    Answer,
     Candidate,
     Case,
     CaseState,
@@ -28,8 +31,10 @@ from tipstaff.words import (
     Evidence,
     Incident,
     Letter,
+    LetterKind,
     LetterState,
     Measure,
+    Measured,
     MeasureState,
     Note,
     Report,
@@ -325,6 +330,29 @@ class CasePage:
     reasons: tuple[Reasons, ...]
     """Why each incident was judged so, as the record says it to a court."""
     others: list[Case]
+    measured: list[Measured]
+    """What we measured ourselves."""
+    has_written: bool
+    """Whether the customer has answered, by the link or by mail."""
+
+    waits_for: str
+    """Why the case waits for a person, as the record says it; empty when it does not."""
+
+    @property
+    def go_ahead(self) -> str:
+        """What the button does: a letter before a warning, the narrowest measure after one."""
+        if not any(letter.kind is LetterKind.NOTICE and letter.sent_at for letter in self.letters):
+            return "Write to the customer"
+        chosen = [c for c in self.candidates if (c.chosen if isinstance(c, Candidate) else c.get("chosen"))]
+        if not chosen:
+            return "Take the narrowest measure"
+        first = chosen[0]
+        if isinstance(first, Candidate):
+            selector, degree = str(first.selector), first.degree.name
+        else:
+            selector, degree = str(first.get("selector")), str(first.get("degree"))
+        more = f" and {len(chosen) - 1} more" if len(chosen) > 1 else ""
+        return f"{label(degree.lower()).capitalize()} {selector}{more}"
 
     @property
     def waiting_second(self) -> Decision | None:
@@ -334,6 +362,11 @@ class CasePage:
     @property
     def open(self) -> bool:
         return self.case.state in rules.OPEN
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What the customer may answer now, whichever way they do."""
+        return rules.answers_open(self.case.state, extended=self.case.extended)
 
     @property
     def candidates(self) -> "tuple[Candidate | Mapping[str, object], ...]":
@@ -367,8 +400,11 @@ def case_page(key: str) -> CasePage | None:
         edition=edition,
         attribution=attribution_in(entries),
         weighed=weighed_in(entries),
-        reasons=reasons_for_court([i for r in reports for i in r.incidents if i.case == key], desk=wiring.desk()),
+        reasons=reasons_for_court([m for m in matters_of_case(key) if m.case == key], desk=wiring.desk()),
+        measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
+        waits_for=_with_why([case])[0][1] if case.state is CaseState.WAITING_PERSON else "",
+        has_written=bool(case.answer) or any(e.what == "letter.replied" for e in entries),
     )
 
 

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
 from tipstaff.cases.queries import list_cases as every_case
-from tipstaff.editions.queries import first_uses_of
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.procedures import admission, registering
+from tipstaff.procedures.acceptance import accept_by_contract, acceptances_of
 from tipstaff.registry import queries as registry
 from tipstaff.words import (
     Acceptance,
@@ -34,9 +34,8 @@ from tipstaff.words import (
 )
 
 from ..asked import asked_text
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, needs
-from . import reads
+from .page import show_console
 from .timeline import timeline
 
 PAGE = 100
@@ -98,8 +97,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         contact_rows=[*chain, *[None] * (min(CONTACTS_MAX, len(chain) + 1) - len(chain))][:CONTACTS_MAX],
         users=registry.users_of(key),
         standings=registry.standings_of(key),
-        acceptances=registry.acceptances_of(key),
-        first_uses=first_uses_of(key),
+        acceptances=acceptances_of(key),
         letters=registry.letters_of_authority(key),
         services=registry.services_of(key),
         holdings=holdings,
@@ -346,7 +344,7 @@ def _accept(request: StaffRequest, customer: Customer) -> str:
         customer=customer.key, contract=asked_text(request.POST, "contract"), edition=edition,
         accepted_at=_when(request, "accepted_at") or by["at"], accepted_by=asked_text(request.POST, "accepted_by"),
     )  # fmt: skip
-    registering.accept_policy(acceptance, **by)
+    accept_by_contract(acceptance, **by)
     return f"{customer.name} accepted edition {edition}."
 
 
@@ -398,4 +396,4 @@ def _tell(request: StaffRequest, run: Callable[[], str], *, to: str, bad: str = 
 
 
 def _console(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
-    return show_console(request, template, here="console:customers", waiting=reads.count_waiting, **context)
+    return show_console(request, template, here="console:customers", **context)

@@ -12,15 +12,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
+from tipstaff.editions.queries import list_editions
 from tipstaff.policy import Edition
 from tipstaff.policy.replay import Difference, Tally, differences
+from tipstaff.procedures.editions import edition_on_record
 from tipstaff.procedures.replayed import as_document, count_measures
-from tipstaff.procedures.replaying import Remedies, remedies_of, replay_past
+from tipstaff.procedures.replaying import PAST, Remedies, remedies_of, replay_past
 from tipstaff.procedures.shadow import disagreements
+from tipstaff.words import EditionState
 
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, needs
-from . import reads
+from .page import show_console
 from .pictures import Pair, bars
 
 JUDGED_MAX = 20_000
@@ -56,8 +58,7 @@ def replay(request: StaffRequest) -> HttpResponse:
     asked = _asked(request, choices, at=at)
     context: dict[str, object] = {"choices": list(choices.values()), "asked": asked, "judged_max": JUDGED_MAX}
     if asked is None:
-        week = at - timedelta(days=30)
-        context |= {"since": week, "until": at + timedelta(days=1)}
+        context |= {"since": at - PAST, "until": at + timedelta(days=1)}
         return _console(request, "tipstaff/console/replay.html", **context)
     desk = wiring.desk()
     tally = replay_past(asked.under, since=asked.since, until=asked.until, desk=desk, judged_max=JUDGED_MAX)
@@ -110,9 +111,12 @@ def shadow(request: StaffRequest) -> HttpResponse:
 
 
 def _choices() -> dict[str, Edition]:
-    """The editions that a page may judge under: those in use, and the one in the shadow."""
+    """The editions that a page may judge under: those in use, those on their way, and the one in the shadow."""
     running = wiring.shadow()
-    editions = [*wiring.editions(), *([running.edition] if running else [])]
+    coming = [e.id for e in list_editions() if e.state not in (EditionState.POSTED, EditionState.WITHDRAWN)]
+    editions = [
+        *map(edition_on_record, coming), *wiring.editions(), *([running.edition] if running else []),
+    ]  # fmt: skip
     return {edition.id: edition for edition in editions}
 
 
@@ -124,7 +128,7 @@ def _asked(request: StaffRequest, choices: dict[str, Edition], *, at: datetime) 
         raise Http404(name)
     return Asked(
         under=choices[name],
-        since=_day(request, "from", at - timedelta(days=30)),
+        since=_day(request, "from", at - PAST),
         until=_day(request, "to", at + timedelta(days=1)),
         behind=request.GET.get("behind", "")[:200],
     )
@@ -215,4 +219,4 @@ def _as_file(name: str) -> dict[str, str]:
 
 
 def _console(request: StaffRequest, template: str, **context: Any) -> HttpResponse:
-    return show_console(request, template, here="console:policy", waiting=reads.count_waiting, **context)
+    return show_console(request, template, here="console:policy", **context)

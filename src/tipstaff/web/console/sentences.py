@@ -65,6 +65,7 @@ _MINOR = frozenset(
         "case.measure_planned",
         "case.measure_in_force",
         "evidence.seen_again",
+        "sighting.decided",
         "shadow.disagreed",
     }
 )
@@ -112,12 +113,20 @@ def _about(prefix: str, entry: Entry) -> str:
 
 
 def _joined(entry: Entry) -> str:
+    if sighting := _about("S-", entry):
+        return f"{sighting}: our own measurement is about the same thing."
     return f"{_about('R-', entry)} is about the same thing and keeps its own outcome."
+
+
+def _agrees(entry: Entry) -> str:
+    reports = ", ".join(key for key in entry.about if key.startswith("R-"))
+    return f"{_about('S-', entry)} saw the same as {reports}."
 
 
 def _received(entry: Entry) -> str:
     digest = next((key for key in entry.about if len(key) == 64), "")
     channel, size = _get(entry, "channel").upper() or "mail", _get(entry, "size")
+    channel = "a sensor of ours" if channel == "SENSOR" else channel
     octets = f", {size} octets" if size else ""
     return f"By {channel}{octets}; stored as {digest[:12]}… before anything read it."
 
@@ -239,6 +248,10 @@ def _undone(entry: Entry) -> str:
     )
 
 
+def _replied(entry: Entry) -> str:
+    return f"{_about('R-', entry)} answers {_about('L-', entry)}."
+
+
 _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType(
     {
         "case.flood_suspected": ("Many reports at once", "amber", _plain),
@@ -251,16 +264,21 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "edition.drafted": ("Edition drafted", "grey", _plain),
         "edition.posted": ("Edition posted", "green", _plain),
         "edition.withdrawn": ("Edition withdrawn", "amber", _plain),
+        "incident.corroborated": ("Our own measurement agrees", "blue", _agrees),
+        "sightings.taken": ("Sightings taken in", "blue", _plain),
+        "sighting.failed": ("A sighting could not be judged", "red", _says("why")),
         "finding.unassigned_use": ("Used, but assigned to nobody", "amber", _plain),
         "identities.read": ("Names of identities read", "violet", _plain),
+        "flows.merged": ("Files of flows merged", "grey", _plain),
+        "flows.forgotten": ("Old flows forgotten", "violet", _plain),
         "letter.taken_as_sent": ("Letter taken as sent", "amber", _says("why")),
         "letter.withdrawn": ("Letter withdrawn", "grey", _says("why")),
         "list.loaded": ("List loaded", "grey", _plain),
         "report.authenticated": ("Sender checked", "grey", _plain),
         "report.reader_failed": ("A reader failed at it", "amber", _plain),
-        "evidence.stored": ("Complaint received", "blue", _received),
+        "evidence.stored": ("Evidence received", "blue", _received),
         "case.opened": ("Policy matched, case opened", "blue", _opened),
-        "case.joined": ("Another report joined", "grey", _joined),
+        "case.joined": ("More of the same joined", "grey", _joined),
         "case.notified": ("Customer told", "blue", _due),
         "case.extended": ("More time given", "blue", _due),
         "case.answered": ("Customer answered", "green", _answered),
@@ -271,11 +289,15 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "case.measure_in_force": ("Measure in force", "amber", _says("why")),
         "case.fixed": ("Fixed", "green", _says("why")),
         "case.closed": ("Case closed", "green", _says("why")),
+        "case.decided": ("A person decided", "violet", _says("why")),
         "case.assigned": ("Assigned", "grey", _assigned),
         "case.noted": ("Note written", "grey", lambda _: ""),
         "case.urgent_measure_proposed": ("Urgent measure proposed", "red", _says("shown_by")),
         "case.urgent_measure_lapsed": ("Proposal lapsed", "grey", _says("shown_by")),
         "case.urgent_measure_seconded": ("Urgent measure seconded", "red", lambda _: "Two people answer for it."),
+        "case.wide_measure_proposed": ("Measure that hits others proposed", "red", _says("shown_by")),
+        "case.wide_measure_lapsed": ("Proposal lapsed", "grey", _says("shown_by")),
+        "case.wide_measure_seconded": ("Measure that hits others agreed", "red", lambda _: "Two people answer for it."),
         "case.matter_sealed": ("Matter sealed", "violet", lambda _: "Its report is in the sealed queue."),
         "letter.blanked": ("Letter blanked", "violet", _letter("lost its text: its matter is sealed")),
         "report.opened": ("Report opened", "blue", lambda entry: f"{_about('R-', entry)}."),
@@ -290,6 +312,11 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "letter.sent": ("Letter sent", "green", _letter("was taken by the mail server")),
         "letter.returned": ("Letter came back", "red", _letter("came back")),
         "letter.not_written": ("No letter written", "violet", lambda _: "Its matter is sealed."),
+        "letter.replied": (
+            "Answered by mail",
+            "green",
+            _replied,
+        ),
         "letter.refused": ("Letter refused", "red", _letter("was refused for good")),
         "letter.put_off": ("Letter put off", "amber", _letter("was put off")),
         "letter.in_doubt": ("Letter in doubt", "violet", _letter("may or may not have arrived")),

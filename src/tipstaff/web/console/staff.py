@@ -12,12 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
 from tipstaff.procedures.staffing import PROGRAMS, note_staff_change
-from tipstaff.words import Role
+from tipstaff.words import STAFF_ROLES, Role
 
 from ..asked import asked_text
 from ..first import NAME, make_first_token
-from ..pages import show_console
-from ..roles import ABILITIES, STAFF_ROLES, Ability, StaffRequest, give_roles, needs
+from ..roles import ABILITIES, Ability, StaffRequest, give_roles, needs
+from .page import show_console
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

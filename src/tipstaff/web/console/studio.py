@@ -13,8 +13,8 @@ from tipstaff.intake.profiles.proposing import Proposal
 from tipstaff.procedures import studio as procedure
 from tipstaff.words import Report, ReportOutcome
 
-from ..pages import show_console
 from ..roles import Ability, StaffRequest, needs
+from .page import show_console
 
 _SHOWN_LINES = 400
 _LONGEST = 200_000

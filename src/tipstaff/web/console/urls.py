@@ -15,6 +15,7 @@ urlpatterns = [
     path("cases/<str:key>/peek", views.peek, name="peek"),
     path("cases/<str:key>/<slug:action>", views.act, name="act"),
     path("reports", views.reports, name="reports"),
+    path("sightings", views.sightings, name="sightings"),
     path("reports/<str:key>", views.report, name="report"),
     path("reports/<str:key>/set-aside", views.set_aside, name="set_aside"),
     path("reports/<str:key>/seal", views.seal, name="seal"),

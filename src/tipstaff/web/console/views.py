@@ -25,6 +25,7 @@ from tipstaff.procedures.refusals import (
     AlreadyEnding,
     AlreadyInACase,
     AlreadyProposed,
+    AnswerTooLong,
     IllegalMove,
     NoSuchCase,
     NoSuchLetter,
@@ -33,6 +34,7 @@ from tipstaff.procedures.refusals import (
     NotForAPersonToDecide,
     NothingProposed,
     NothingToPlan,
+    NothingWasSaid,
     NotStanding,
     NotStillStopped,
     NotWarned,
@@ -44,24 +46,26 @@ from tipstaff.procedures.refusals import (
     StaleCase,
 )
 from tipstaff.registry import queries as registry
-from tipstaff.words import SEALED_TYPES, XARF_TYPES, Ground, MeasureState, ReportOutcome
+from tipstaff.sensors import queries as sensors
+from tipstaff.words import SEALED_TYPES, XARF_TYPES, Disposition, Ground, MeasureState, ReportOutcome
 
 from ..asked import asked_text
-from ..pages import show_console, show_page
+from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
 from ..shown import stamp
 from . import reads
-from .actions import ACTIONS, Asked, MissingWords, NoSuchGround
+from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround
 from .corrections import BadCorrection, allegation_from
 from .evidence import show_mail
+from .page import show_console
 from .sentences import tell, tell_all
 
 REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
     NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
-    NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed,
-    NotStanding,
+    NoSuchAnswer, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding,
+    NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
@@ -152,8 +156,8 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
         "steps": page.steps,
         "grounds": list(Ground),
         "may_decide": may_decide(request.user, page.case),
-        "may_second": Ability.SECOND_URGENT in able
-        and page.waiting_second is not None
+        "may_second": page.waiting_second is not None
+        and (Ability.SECOND_URGENT if page.waiting_second.kind == casework.URGENT else Ability.DECIDE) in able
         and page.waiting_second.proposed_by != request.user.get_username(),
     }
     if request.headers.get("HX-Request"):
@@ -197,6 +201,26 @@ def reports(request: StaffRequest) -> HttpResponse:
         reports=intake.list_reports(outcome=outcome, search=find, limit=200),
         outcome=outcome,
         outcomes=[(o, counts[o]) for o in ReportOutcome if counts.get(o)],
+        total=sum(counts.values()),
+        find=find,
+    )
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def sightings(request: StaffRequest) -> HttpResponse:
+    """What our own sensors measured, newest first, and what became of it."""
+    became = next((d for d in Disposition if d.value == request.GET.get("became")), None)
+    find = asked_text(request.GET, "find")
+    counts = sensors.count_by_disposition()
+    return _console(
+        request,
+        "tipstaff/console/sightings.html",
+        here="console:reports",
+        sightings=sensors.list_measured(dispositions=(became,) if became else (), search=find, limit=200),
+        became=became,
+        dispositions=[(d, counts[d]) for d in Disposition if counts.get(d)],
+        unjudged=counts.get(None, 0),
         total=sum(counts.values()),
         find=find,
     )
@@ -479,7 +503,7 @@ def _in_force() -> Edition:
 
 
 def _console(request: StaffRequest, template: str, *, here: str, **context: Any) -> HttpResponse:
-    return show_console(request, template, here=here, waiting=reads.count_waiting, **context)
+    return show_console(request, template, here=here, **context)
 
 
 def _reason(request: StaffRequest) -> str:

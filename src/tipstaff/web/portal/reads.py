@@ -9,12 +9,14 @@ from tipstaff.cases.rules import CLOCK_RUNS, answers_open
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.redact import redact
-from tipstaff.policy.clauses import Clause, UnknownClause
-from tipstaff.procedures.letters import hidden_from_customer
+from tipstaff.policy.clauses import Clause, Edition, Wording
+from tipstaff.policy.sentences import spoken
+from tipstaff.procedures.judging import matters_of_case
+from tipstaff.procedures.letters import hidden_from_customer, quoted_in
 from tipstaff.procedures.reasons import reasons_for_customer
 from tipstaff.procedures.suspension import what_would_follow
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Allegation, Answer, Candidate, Case, CaseState, Measure, MeasureState, Moment
+from tipstaff.words import Answer, Candidate, Case, CaseState, Conduct, Measure, MeasureState, Moment
 
 EVENTS_SHOWN = 12
 
@@ -34,9 +36,17 @@ class PortalPage:
     """All that the page shows."""
 
     case: Case
+    measured_only: bool
+    """Nobody reported it: we measured it ourselves."""
     zone: ZoneInfo | None
     """The representative's own zone, where it is not UTC."""
     clause: Clause | None
+    wording: Wording | None
+    """What the customer is shown of the clause: in their language, where the edition is translated."""
+    language: str
+    """The language of `reasons`."""
+    quoted_in: str
+    """The language of `wording`."""
     reasons: tuple[str, ...]
     """Why it is a case, a sentence each; empty where the case's own explanation says all that is known."""
     steps: tuple[str, ...]
@@ -54,15 +64,23 @@ def portal_page(key: str) -> PortalPage | None:
         return None
     reports = reports_of_case(key)
     hide = hidden_from_customer(reports)
-    incidents = [incident for report in reports for incident in report.incidents]
-    allegations = [incident.allegation for incident in incidents]
-    clause = _clause(case)
+    incidents = matters_of_case(key)
+    allegations = [matter.conduct for matter in incidents]
+    hide |= {c.target for c in allegations if c.target}
+    customer = get_customer(case.customer)
+    language = customer.representative.language if customer and customer.representative else "en"
+    edition, clause = _clause(case)
+    spoken_in = language.partition("-")[0].lower()
     return PortalPage(
         case=case,
+        measured_only=not reports,
         zone=_zone(case),
         clause=clause,
-        reasons=reasons_for_customer(case, incidents=incidents, desk=wiring.desk()),
-        steps=clause.steps_for(case.type) if clause else (),
+        wording=(wording := edition.wording(clause.id, language=language) if edition and clause else None),
+        language=spoken_in if spoken_in in spoken() else "en",
+        quoted_in=quoted_in(edition, language=language) if edition else "en",
+        reasons=reasons_for_customer(case, incidents=incidents, desk=wiring.desk(), language=language),
+        steps=wording.steps_for(case.type) if wording else (),
         events=tuple(_event(a, hide) for a in allegations[:EVENTS_SHOWN]),
         events_more=max(0, len(allegations) - EVENTS_SHOWN),
         measures=tuple(m for m in measures_of_case(key) if m.state is not MeasureState.FAILED),
@@ -71,14 +89,14 @@ def portal_page(key: str) -> PortalPage | None:
     )
 
 
-def _follows(case: Case, allegations: list[Allegation]) -> Candidate | None:
+def _follows(case: Case, allegations: list[Conduct]) -> Candidate | None:
     """As the letter says it: weighed by the same rules, now."""
     if case.state not in CLOCK_RUNS or not allegations:
         return None
     return what_would_follow(case, allegations[0], desk=wiring.desk(), at=wiring.now())
 
 
-def _event(allegation: Allegation, hide: frozenset[str]) -> Event:
+def _event(allegation: Conduct, hide: frozenset[str]) -> Event:
     own = frozenset(filter(None, (str(allegation.source or ""), allegation.url, allegation.domain)))
     return Event(
         what=allegation.offender,
@@ -88,14 +106,9 @@ def _event(allegation: Allegation, hide: frozenset[str]) -> Event:
     )
 
 
-def _clause(case: Case) -> Clause | None:
-    for edition in wiring.editions():
-        if edition.id == case.edition:
-            try:
-                return edition.clause(case.clause)
-            except UnknownClause:
-                return None
-    return None
+def _clause(case: Case) -> tuple[Edition | None, Clause | None]:
+    edition = next((e for e in wiring.editions() if e.id == case.edition), None)
+    return edition, edition.clause_named(case.clause) if edition is not None else None
 
 
 def _zone(case: Case) -> ZoneInfo | None:

@@ -3,6 +3,7 @@
 Each page can be had for machines as well (Regulation (EU) 2022/2065, Article 14). None of them names a customer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,11 +15,13 @@ from tipstaff import wiring
 from tipstaff.editions.queries import list_editions
 from tipstaff.policy import Edition, edition_in_force
 from tipstaff.policy.clauses import Clause, Wording
-from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, marked
-from tipstaff.procedures.editions import edition_on_record
+from tipstaff.policy.difference import Change, ChangeKind, Effect, marked
+from tipstaff.procedures.editions import compare, edition_on_record
 from tipstaff.words import EditionState
 
 from ..pages import show_page
+from ..shown import stamp
+from .said import said_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ def policy(request: HttpRequest, id: str | None = None) -> HttpResponse:
     shown = _find(editions, id)
     edition, language = shown.edition, request.GET.get("in", shown.edition.locale)[:10]
     translation = edition.said_in(language)
+    page_language, said = said_in(translation.locale if translation else edition.locale)
     return show_page(
         request,
         "tipstaff/public/policy.html",
@@ -59,9 +63,24 @@ def policy(request: HttpRequest, id: str | None = None) -> HttpResponse:
         languages=[edition.locale, *(each.locale for each in edition.translations)],
         language=translation.locale if translation else edition.locale,
         clauses=[(clause, edition.wording(clause.id, language=language)) for clause in edition.clauses],
-        editions=editions,
         earlier=_before(editions, shown),
+        page_language=page_language,
+        said=said,
+        standing=_standing(shown, said),
+        listed=[(each, _in_the_list(each, said)) for each in editions],
     )
+
+
+def _standing(shown: Shown, said: Mapping[str, str]) -> str:
+    """Which edition it is and how it stands, in the page's language."""
+    which = said["edition_of"].format(id=shown.edition.id, entity=shown.edition.entity)
+    at = stamp(shown.effective_at) if shown.effective_at else ""
+    return f"{which}, {said[shown.state.replace(' ', '_')].format(at=at)}"
+
+
+def _in_the_list(shown: Shown, said: Mapping[str, str]) -> str:
+    stands = said[f"state_{shown.state.replace(' ', '_')}"]
+    return f"{stands}, {said['from'].format(at=stamp(shown.effective_at))}" if shown.effective_at else stands
 
 
 @require_safe
@@ -89,6 +108,7 @@ def policy_json(request: HttpRequest, id: str | None = None) -> JsonResponse:
                     "clause": clock.clause,
                     "kind": clock.kind.value,
                     "source": clock.source or None,
+                    "text_at": clock.text_at or None,
                     "amount": clock.amount,
                     "not_before": clock.not_before or None,
                     "unit": clock.unit.value,
@@ -121,8 +141,8 @@ def changes(request: HttpRequest, id: str) -> HttpResponse:
     changed: list[Changed] = []
     otherwise: tuple[Effect, ...] = ()
     if before is not None:
-        changed = [_marked(change) for change in differences(before.edition, shown.edition)]
-        otherwise = effects(before.edition, shown.edition)
+        changes, otherwise = compare(before.edition, shown.edition)
+        changed = [_marked(change) for change in changes]
     if request.GET.get("as") == "json":
         return JsonResponse(_changes_json(before, shown, changed, otherwise))
     return show_page(

@@ -31,7 +31,10 @@ KINDS = (
     ("content/fraud", "Fraud"),
     ("vulnerability/open_service", "A service that is open to misuse"),
 )
-ZONES = ("unknown", *(f"{sign}{n:02d}:00" for sign in "+-" for n in range(15) if (sign, n) != ("-", 0)))
+_UNEVEN = "-09:30 -03:30 -02:30 +03:30 +04:30 +05:30 +05:45 +06:30 +08:45 +09:30 +10:30 +12:45 +13:45"
+_EVEN = [f"{sign}{n:02d}:00" for sign in "+-" for n in range(15) if (sign, n) != ("-", 0)]
+ZONES = ("unknown", *sorted([*_EVEN, *_UNEVEN.split()], key=lambda zone: (zone[0] == "-", zone)))
+"""Offsets from UTC that clocks somewhere have, by the IANA time zone database; the uneven ones with summer time."""
 _SALT = "tipstaff.report-form"
 _OPEN_SECONDS = 6 * 3600
 _FASTEST_SECONDS = 3

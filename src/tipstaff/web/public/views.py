@@ -58,7 +58,7 @@ _OUTCOMES: dict[ReportOutcome, tuple[str, str]] = {
         "We asked you for detail",
         "With what was stated we cannot say who used the address; our letter says what is missing.",
     ),
-    ReportOutcome.TOO_OLD: ("Too long ago", "We no longer hold the records that would show who used the address then."),
+    ReportOutcome.TOO_OLD: ("Too long ago", "Our records do not reach back to what you reported."),
     ReportOutcome.DUPLICATE: ("Received", "We know of this already; your report is kept with it."),
     ReportOutcome.FORWARDED: (
         "Being dealt with",

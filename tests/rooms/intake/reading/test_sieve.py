@@ -33,6 +33,14 @@ REPORTS = {
     "to report": "We are writing to report child sexual abuse material on your server 192.0.2.7. Zero tolerance!",
     "beside other wrongs": "Phishing, malware, spam and child pornography are distributed from https://example.com/x",
     "with a mission": "Our mission is to fight abuse. We found child sexual abuse imagery at https://example.com/x",
+    "described": "The image at https://example.com/x shows a girl of about 8 years, naked.",
+    "described in German": "Auf https://example.com/x: nacktes Kind in sexueller Pose.",
+    "described in Spanish": "Imagenes sexuales de una nina de 6 anos en https://example.com/x",
+    "described in French": "La page https://example.com/x montre un enfant nu.",
+    "described without an age": "Photos of naked children are on https://example.com/x.",
+    "in two letters": "CP hosted at https://example.com/x, please remove it.",
+    "in a hotline's words": "INHOPE report. Classification: baseline. https://example.com/x",
+    "in a hotline's categories": "The IWF assessed https://example.com/x as Category A.",
     "broken over lines": "The page shows sexual images\nof children under ten: https://example.com/x",
 }
 
@@ -81,6 +89,10 @@ def test_an_xarf_report_of_a_sealed_type_is_sealed_attached_inline_and_zipped(ki
         " terrorism, write to us.",
         "Login attempts from 192.0.2.7 for user child, children's hospital of example.org, minors' sports club.",
         "This torrent of the film 'Child of Glass' was shared by 192.0.2.7 port 6881.",
+        "Spam from 192.0.2.7 advertises: naked girls over 18, free pictures, boys welcome.",
+        "This kind of nude photo spam comes from 192.0.2.7; our spam trap is 12 years old.",
+        "Our boys' school has used 192.0.2.9 for 14 years; 192.0.2.7 scans it.",
+        "Spam from 192.0.2.7 for the cPanel of example.org (cp.example.org), category A of our list.",
         "Kindergarten e.V. meldet: Spam von 192.0.2.7, unsere Kinderseite ist betroffen.",
         "Your customer 192.0.2.7 sent us malware.\n\n"
         + "All this is confidential. " * 9

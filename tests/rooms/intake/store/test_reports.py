@@ -470,17 +470,6 @@ def test_a_time_at_the_end_of_the_calendar_is_no_error() -> None:
     assert queries.same_event(replace(scan(), moment=late), received_at=NOON, within=HOUR) == first.key
 
 
-def test_what_a_reporter_sent_before_is_known() -> None:
-    reporter = Reporter(address="desk@example.com")
-    first, _ = read("one", scan(), at=NOON, reporter=reporter)
-    second, _ = read("two", scan(), at=NOON + HOUR, reporter=reporter)
-    read("three", scan(), at=NOON, reporter=Reporter(address="other@example.com"))
-    earlier = queries.earlier_by_reporter("desk@example.com", before=NOON + 2 * HOUR)
-    assert [report.key for report in earlier] == [second, first]
-    assert [report.key for report in queries.earlier_by_reporter("desk@example.com", before=NOON + HOUR)] == [first]
-    assert queries.earlier_by_reporter("", before=NOON + HOUR) == []
-
-
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_who_read_one_report_at_once_put_one_reading_on_record() -> None:
     key = opened("raced")

@@ -1,9 +1,9 @@
-"""Kea's memfile (`kea-leases4.csv`, `kea-leases6.csv`) and its forensic log."""
+"""Kea's memfile (`kea-leases4.csv`, `kea-leases6.csv`), looks at its PostgreSQL database, and its forensic log."""
 
 import polars as pl
 
 from ...protocol import CIRCUIT, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
-from ...reading import MICRO, Sieve, header_of, local_instants, prefixes, table
+from ...reading import MICRO, Sieve, header_of, local_instants, prefixes, seconds, table
 
 GAPS = "what the server did not serve: static and stolen addresses"
 _FOREVER = 4294967295
@@ -73,6 +73,55 @@ class Memfile(Lines):
         sieve.frame = frame
         sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
         return sieve.parsed(_leases(sieve.frame))
+
+
+class Looks(Lines):
+    """What `tipstaff leases` wrote of the tables `lease4` and `lease6`: leases that are new or changed since the look
+    before, and those that are gone."""
+
+    kind = "kea-postgresql"
+    proves = Memfile.proves
+    clock = "the DHCP server's own for what was given, the database's for what is gone"
+    gaps = f"{GAPS}; what came and went between two looks, so that it never proves a subscriber alone"
+    joins = Joins.LEASE
+    has_header = True
+
+    def read(self, stretch: Stretch, options: Options) -> Parsed:
+        named = header_of(stretch, needs=("looked_at", "gone", "address", "cltt", "lifetime", "state"), kind=self.kind)
+        wanted = ("looked_at", "before", "gone", "address", "prefix_len", "hwaddr", "duid", "cltt", "lifetime", "state",
+                  "user_context")  # fmt: skip
+        frame = prefixes(table(stretch, named, wanted=[c for c in wanted if c in named]), "address")
+        frame = frame.with_columns(
+            pl.coalesce(pl.col("prefix_len").cast(pl.UInt8, strict=False), "length").alias("length"),
+            pl.col("lifetime").cast(pl.Int64, strict=False).alias("term"),
+            seconds("cltt").alias("since"),
+            *((pl.col(c).cast(pl.Float64, strict=False) * MICRO).round().cast(pl.Int64).alias(c)
+              for c in ("looked_at", "before")),
+        )  # fmt: skip
+        sieve = Sieve(frame)
+        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names")
+        sieve.refuse(pl.col("lo").is_null(), "no address")
+        sieve.refuse(~pl.col("term").is_between(0, _FOREVER) | pl.col("since").is_null(), "no lifetime or beginning")
+        sieve.refuse(~pl.col("gone").is_in(["0", "1"]) | pl.col("looked_at").is_null(), "no look")
+        sieve.refuse((pl.col("gone") == "1") & pl.col("before").is_null(), "gone, but never there before")
+        sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
+        sieve.refuse(pl.col("state") == "1", "declined: the client found the address in use")
+        subject = pl.when(pl.col("hwaddr").fill_null("") != "").then("hwaddr").otherwise("duid").str.to_lowercase()
+        sieve.frame = _circuits(sieve.frame.with_columns(subject.alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind")))
+        sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
+        gone, ended = pl.col("gone") == "1", pl.col("state").is_in(["2", "3"])
+        promised = pl.when(pl.col("term") == _FOREVER).then(OPEN).otherwise(pl.col("since") + pl.col("term") * MICRO)
+        # It was there at the look before, and it is not at this one; what was expired by then ended by its own term.
+        until = pl.when(gone).then(pl.min_horizontal(promised, "looked_at")).otherwise(promised)
+        seen = pl.when(gone).then(pl.min_horizontal(until, pl.max_horizontal("since", "before"))).otherwise(promised)
+        return sieve.parsed(
+            sieve.frame.select(
+                "offset", "version", "hi", "lo", "length", "since", seen.alias("seen"), until.alias("until"),
+                (gone | ended).alias("final"), "kind", "subject",
+                # Looks may miss one who had it for a while, so they never prove a subscriber alone.
+                pl.lit(value=False).alias("strong"),
+            )
+        )  # fmt: skip
 
 
 def _leases(frame: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import polars as pl
 
 from ...protocol import OPEN, RECORD, USERNAME, Joins, Kind, Lines, Options, Parsed, Stretch
 from ...reading import MICRO, Sieve, header_of, instants, line_starts, prefixes, table
+from .scan import Scanner
 
 PROVES = "that an authenticated log-in had an address or a delegated prefix, from its Start to its Stop"
 CLOCK = "the RADIUS server's, less the delay that the NAS states; the error is estimated from Event-Timestamp"
@@ -17,6 +18,12 @@ GAPS = (
     "the session time that later records state"
 )
 
+NAMES = (
+    "Acct-Status-Type", "User-Name", "NAS-IP-Address", "NAS-IPv6-Address", "NAS-Identifier", "Acct-Session-Id",
+    "Acct-Session-Time", "Acct-Delay-Time", "Framed-IP-Address", "Framed-IPv6-Prefix", "Framed-IPv6-Address",
+    "Delegated-IPv6-Prefix", "Event-Timestamp", "Timestamp",
+)  # fmt: skip
+"""As FreeRADIUS' dictionaries spell them."""
 WANTED = {
     # attribute: column
     "acct_status_type": "status", "user_name": "user", "nas_ip_address": "nas_ip", "nas_ipv6_address": "nas_ip6",
@@ -30,6 +37,11 @@ STATUS = {
     "3": "interim", "interim": "interim", "accounting-on": "restart", "7": "restart", "accounting-off": "restart",
     "8": "restart",
 }  # fmt: skip
+SCANNER = Scanner(
+    {name: WANTED[name.lower().replace("-", "_")] for name in NAMES},
+    numbers=frozenset({"lasted", "delay", "arrived"}),
+    few=frozenset({"status", "nas_ip", "nas_ip6", "nas_id"}),
+)
 ADDRESSES = ("framed4", "framed6", "address6", "delegated6")
 
 
@@ -45,7 +57,8 @@ class Detail(Kind):
         return 0 if end < 0 else end + 2
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:
-        return _parsed(_records_of_detail(stretch), options)
+        frame = SCANNER.records(stretch.data, stretch.offset)
+        return _parsed(records_of_detail(stretch) if frame is None else frame, options)
 
 
 class Csv(Lines):
@@ -64,8 +77,9 @@ class Csv(Lines):
         return _parsed(frame.rename({n: WANTED[n] for n in there}), options, lines=True)
 
 
-def _records_of_detail(stretch: Stretch) -> pl.DataFrame:
-    """A row for each record: attributes as text, with the offset of the record's first line."""
+def records_of_detail(stretch: Stretch) -> pl.DataFrame:
+    """A row for each record: attributes as text, with the offset of the record's first line. Slow, and says what is
+    right; `scan.py` must find the same."""
     text = pl.read_csv(
         b"line\n" + stretch.data,
         separator="\x1f",

@@ -1,10 +1,10 @@
 """Reads copyright notices in the ACNS form, versions 1.2 and 2.0; XML with a DTD or entities is refused unread."""
 
 import re
-from xml.parsers import expat
 
 from tipstaff.words import Allegation, Reading, ReadingReason
 
+from ...forms.xml import BrokenXml, HostileXml, read_xml
 from ...mail import Mail
 from ...shaping import address_in, complaint, excerpt, port_in, reporter_of, unreadable
 from ...text.characters import decode, one_line
@@ -12,13 +12,6 @@ from ...text.times import find_moment
 
 _OPENING = re.compile(r"<(?:\?xml[^<>]{0,200}\?>\s{0,20}<)?(?:[\w-]{1,20}:)?Infringement[\s>]")
 _MOST_OCTETS = 2_000_000
-_MOST_ELEMENTS = 20_000
-
-
-class HostileXml(Exception):
-    """The XML declares a DTD or entities, which no copyright notice needs."""
-
-    permanent = True
 
 
 class AcnsParser:
@@ -41,7 +34,7 @@ class AcnsParser:
                 parser=self.name,
                 detail="The notice's XML declares a DTD or entities, which are refused unread.",
             )
-        except expat.ExpatError as why:
+        except BrokenXml as why:
             elements = _by_pattern(source)
             if not elements.get("IP_Address"):
                 return unreadable(
@@ -124,44 +117,16 @@ def _document(mail: Mail) -> str | None:
 
 def _elements(source: str) -> dict[str, list[str]]:
     """Texts of all elements by local name; within Complainant also as `Complainant/Name`."""
-    parser = expat.ParserCreate()
     found: dict[str, list[str]] = {}
-    path: list[str] = []
-    texts: list[list[str]] = []
-    count = 0
-
-    def refuse(*_: object) -> int:
-        raise HostileXml
-
-    def start(name: str, _attributes: dict[str, str]) -> None:
-        nonlocal count
-        count += 1
-        if count > _MOST_ELEMENTS or len(path) > 40:
-            raise HostileXml
-        path.append(name.rpartition(":")[2])
-        texts.append([])
-
-    def end(_name: str) -> None:
-        text = "".join(texts.pop()).strip()
-        name = path.pop()
-        if text:
-            found.setdefault(name, []).append(text[:4000])
-            if "Complainant" in path:
-                found.setdefault(f"Complainant/{name}", []).append(text[:4000])
-
-    def characters(data: str) -> None:
-        if texts and len(texts[-1]) < 1000:
-            texts[-1].append(data)
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.UnparsedEntityDeclHandler = refuse
-    parser.ExternalEntityRefHandler = refuse
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = characters
-    # The text is decoded already: a declaration of another charset would only mislead.
-    parser.Parse(re.sub(r"\A\s{0,50}<\?xml[^<>]{0,300}\?>", "", source).encode("utf-8", "replace"), True)
+    waiting = [(read_xml(source), "")]
+    while waiting:
+        this, within = waiting.pop()
+        if this.text:
+            found.setdefault(this.name, []).append(this.text)
+            if within:
+                found.setdefault(f"{within}/{this.name}", []).append(this.text)
+        below = this.name if this.name == "Complainant" else within
+        waiting.extend((child, below) for child in reversed(this.children))
     return found
 
 

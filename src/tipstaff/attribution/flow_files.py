@@ -1,0 +1,288 @@
+"""Flows of NAT in files: many rows that never change again, sorted by address and port, found without a database.
+
+A part is one Parquet file. It is written beside its place, made safe on the disk, and moved there whole, so that a file
+under its own name is always a whole one. Which parts count is said elsewhere (`flow_parts.py`); a file that nobody
+names is what a killed import left.
+
+Flows that are over are laid by how long they lasted: those of up to an hour into a slot for each hour in which they
+began, those of up to a day into slots of a day, and so on. So what lasted long is never in the way of what did not,
+and an instant touches two slots of each span, however long the history is.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tipstaff.words import Ending
+
+from .codes import ENDINGS, OPEN
+from .intervals import Clock, bindings, joined, with_defaults
+from .protocol import RECORD, Joins
+
+_HOUR = 3600 * 1_000_000
+SPANS = (_HOUR, 24 * _HOUR, 30 * 24 * _HOUR)
+"""The slots' widths in microseconds; a flow lies in the narrowest that it fits. One beyond all lies in the only slot
+of the span after them."""
+OPEN_SPAN, CARRIED = 8, 9
+"""Spans of two parts that every batch replaces: flows that may go on, to be found, and the same to be gone on with."""
+CARRY = 24 * _HOUR
+"""So long a flow whose port was used again waits for its own end to be read. One whose port was not waits for ever."""
+GROUP_ROWS = 16_384
+PART_ROWS_MAX = 8_000_000
+_OFFSET_BITS = 40
+"""A record's place is one number: its load, and in these bits its offset in the file. Later loads have greater ones."""
+
+PART: dict[str, pl.DataType] = {
+    "hi": pl.UInt64(), "lo": pl.UInt64(), "port": pl.UInt16(), "protocol": pl.Int16(),
+    "since": pl.Int64(),  # microseconds since 1970, the clock's error left out
+    "known": pl.Int64(),  # how long after that it was surely there
+    "lasts": pl.Int64(),  # -1: it may go on
+    "unsure": pl.Int64(),  # `lasts` less how long it was surely there
+    "ending": pl.UInt8(), "inside_version": pl.UInt8(), "inside_hi": pl.UInt64(), "inside_lo": pl.UInt64(),
+    "load": pl.Int32(), "offset": pl.Int64(),
+}  # fmt: skip
+_ORDER = ("hi", "lo", "port", "since")
+_SUPERSEDED = ENDINGS.index(Ending.SUPERSEDED)
+
+
+class PartIsMissing(FileNotFoundError):
+    """A part that counts is not in the folder; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A part that lies in the folder, and what is said of it."""
+
+    name: str
+    version: int
+    span: int
+    slot: int
+    first: int
+    last: int
+    """The least and the greatest place (`place_of`)."""
+    since: int
+    until: int
+    """Whatever is in it lies between these instants, the clock's error left out."""
+    rows: int
+    octets: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a batch makes of the flows so far."""
+
+    ended: pl.DataFrame
+    going_on: pl.DataFrame
+    carried: pl.DataFrame
+
+
+def place_of(version: int, hi: int, lo: int) -> int:
+    """A number of 63 bits that grows with the address: parts are told apart by it."""
+    return lo if version == 4 else hi >> 1
+
+
+def placed(records: pl.DataFrame, *, load: int) -> pl.DataFrame:
+    """Records with the load in their offsets."""
+    base = load << _OFFSET_BITS
+    offsets = [c for c in ("offset", "end_offset") if c in records.columns]
+    return records.with_columns(pl.col(c).cast(pl.Int64) + base for c in offsets)
+
+
+def step(carried: pl.DataFrame | None, records: pl.DataFrame, *, covers_until: int) -> Step:
+    """Flows that are over and flows that may go on, when `records` come after what was `carried`.
+
+    Taking a log in by pieces makes the same flows as taking it in at once, as long as its records are in order.
+    """
+    if carried is not None:
+        records = pl.concat([carried, with_defaults(records)], how="diagonal")
+    records = joined(records, Joins.SESSION)
+    found = bindings(records, Joins.SESSION, clock=Clock(error=0), restarts=None, covers_until=None)
+    if "cut" in records.columns:
+        # Who used the port next may have been read, and put away, in an earlier batch.
+        cut = records.filter(pl.col("cut") < OPEN).select("offset", "cut")
+        found = found.join(cut, on="offset", how="left", maintain_order="left")
+        by = ~pl.col("final") & (pl.col("cut") < pl.col("possible_until"))
+        found = found.with_columns(
+            pl.when(by).then("cut").otherwise("possible_until").alias("possible_until"),
+            pl.when(by).then(pl.min_horizontal("sure_until", "cut")).otherwise("sure_until").alias("sure_until"),
+            pl.when(by).then(pl.lit(_SUPERSEDED, pl.UInt8)).otherwise("ending").alias("ending"),
+        ).drop("cut")
+    over = pl.col("final") | ((pl.col("possible_until") < OPEN) & (pl.col("seen") < covers_until - CARRY))
+    going_on = found.filter(~over)
+    return Step(
+        ended=_rows(found.filter(over)),
+        going_on=_rows(going_on),
+        carried=going_on.select(*RECORD, pl.col("possible_until").alias("cut")),
+    )
+
+
+def _rows(found: pl.DataFrame) -> pl.DataFrame:
+    """Bindings as rows of a part, and their version."""
+    open_ = pl.col("possible_until") == OPEN
+    lasts = pl.when(open_).then(-1).otherwise(pl.col("possible_until") - pl.col("possible_from"))
+    surely = pl.col("sure_until") - pl.col("possible_from")
+    rows = found.select(
+        "version", "hi", "lo", pl.col("port_first").alias("port"), "protocol", pl.col("possible_from").alias("since"),
+        (pl.col("sure_from") - pl.col("possible_from")).alias("known"), lasts.alias("lasts"),
+        (lasts - surely).alias("unsure"), "ending", "inside_version", "inside_hi", "inside_lo",
+        (pl.col("offset") // 2**_OFFSET_BITS).alias("load"), (pl.col("offset") % 2**_OFFSET_BITS).alias("offset"),
+    )  # fmt: skip
+    return rows.select(pl.col("version").cast(pl.UInt8), *(pl.col(c).cast(kind) for c, kind in PART.items()))
+
+
+def write_ended(folder: Path, rows: pl.DataFrame, *, prefix: str) -> list[Written]:
+    """Flows that are over, in parts by version, span and slot."""
+    lasts = rows.get_column("lasts").to_numpy()
+    span = np.searchsorted(SPANS, lasts)
+    width = np.array([*SPANS, OPEN])[span]
+    cell = rows.select("version").with_columns(
+        pl.Series("span", span, pl.Int64), pl.Series("slot", rows.get_column("since").to_numpy() // width, pl.Int64)
+    )
+    split = rows.with_columns(cell.get_column("span"), cell.get_column("slot"))
+    written: list[Written] = []
+    for (version, of_span, slot), part in sorted(split.partition_by("version", "span", "slot", as_dict=True).items()):
+        written += write_sorted(
+            folder, part.drop("span", "slot"), prefix=prefix, version=int(version), span=int(of_span), slot=int(slot)
+        )
+    return written
+
+
+def write_sorted(folder: Path, rows: pl.DataFrame, *, prefix: str, version: int, span: int, slot: int) -> list[Written]:
+    """Rows of one slot in parts of at most PART_ROWS_MAX, cut between addresses."""
+    rows = rows.select(*PART)
+    order = [rows.get_column(c).to_numpy() for c in _ORDER if c != "hi" or version == 6]
+    rows = rows[np.lexsort(order[::-1])]
+    return [
+        _write(folder, piece, prefix=prefix, version=version, span=span, slot=slot)
+        for piece in _cut(rows)
+        if len(piece)
+    ]
+
+
+def _cut(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    lo, hi = rows.get_column("lo").to_numpy(), rows.get_column("hi").to_numpy()
+    begin = 0
+    while begin < len(rows):
+        end = min(begin + PART_ROWS_MAX, len(rows))
+        while end < len(rows) and (lo[end], hi[end]) == (lo[end - 1], hi[end - 1]):
+            end += 1
+        yield rows[begin:end]
+        begin = end
+
+
+def _write(folder: Path, rows: pl.DataFrame, *, prefix: str, version: int, span: int, slot: int) -> Written:
+    first, last = (place_of(version, *rows.select("hi", "lo").row(n)) for n in (0, -1))
+    since = rows.get_column("since").to_numpy()
+    lasts = rows.get_column("lasts").to_numpy()
+    until = OPEN if (lasts < 0).any() else int((since + lasts).max())
+    kind = {OPEN_SPAN: "open"}.get(span, f"{span}-{slot}")
+    name = f"{prefix}-v{version}-{kind}-{first:x}-{last:x}-{secrets.token_hex(6)}.parquet"
+    octets, sha256 = write_file(folder, name, rows)
+    return Written(
+        name=name, version=version, span=span, slot=slot, first=first, last=last, since=int(since.min()), until=until,
+        rows=rows.height, octets=octets, sha256=sha256,
+    )  # fmt: skip
+
+
+def write_carried(folder: Path, records: pl.DataFrame, *, prefix: str) -> Written:
+    """What the next batch goes on with; it is never searched."""
+    name = f"{prefix}-carried-{secrets.token_hex(6)}.parquet"
+    octets, sha256 = write_file(folder, name, records)
+    return Written(
+        name=name, version=0, span=CARRIED, slot=0, first=0, last=0, since=0, until=0, rows=records.height,
+        octets=octets, sha256=sha256,
+    )  # fmt: skip
+
+
+def write_file(folder: Path, name: str, rows: pl.DataFrame) -> tuple[int, str]:
+    """Octets and digest of a file that is whole and on the disk when its name is there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = folder / f"{name}.part"
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        rows.write_parquet(file, compression="zstd", row_group_size=GROUP_ROWS, statistics=True)
+        file.flush()
+        os.fsync(file.fileno())
+        octets = os.fstat(file.fileno()).st_size
+    sha256 = digest_of(beside)
+    beside.replace(folder / name)
+    sync_folder(folder)
+    return octets, sha256
+
+
+def sync_folder(folder: Path) -> None:
+    """Names that were given or taken away are on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def digest_of(path: Path) -> str:
+    """Raises PartIsMissing."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as why:
+        raise PartIsMissing(f"{path} is missing") from why
+
+
+def read_rows(path: Path) -> pl.DataFrame:
+    """All of a part. Raises PartIsMissing."""
+    if not path.exists():
+        raise PartIsMissing(f"{path} is missing")
+    return pl.read_parquet(path, memory_map=False)
+
+
+def search(
+    path: Path, *, hi: int, lo: int, port: int | None, protocol: int | None, earliest: int, latest: int, rows_max: int
+) -> list[dict[str, Any]]:
+    """Rows of an address that touch [earliest, latest], each with its number in the file as `row`.
+
+    Parquet says of each group of rows what it lies between, so only a few groups are read. Raises PartIsMissing.
+    """
+    here = (pl.col("hi") == pl.lit(hi, pl.UInt64)) & (pl.col("lo") == pl.lit(lo, pl.UInt64))
+    if port is not None:
+        here &= pl.col("port") == pl.lit(port, pl.UInt16)
+    if protocol is not None:
+        here &= (pl.col("protocol") == protocol) | (pl.col("protocol") < 0)
+    lasts = pl.col("lasts")
+    here &= (pl.col("since") <= latest) & ((lasts < 0) | (pl.col("since") + lasts > earliest))
+    if not path.exists():
+        raise PartIsMissing(f"{path} is missing")
+    found = pl.scan_parquet(path, row_index_name="row").filter(here).head(rows_max)
+    return found.collect().to_dicts()
+
+
+def edges(row: dict[str, Any], *, error: int) -> tuple[int, int, int, int]:
+    """possible_from, sure_from, sure_until and possible_until of a row, in microseconds."""
+    since, lasts = row["since"], row["lasts"]
+    surely = since + lasts - row["unsure"]
+    until = OPEN if lasts < 0 else since + lasts + error
+    return since - error, since + row["known"] + error, surely - error, until
+
+
+def younger(rows: pl.DataFrame, *, before: int) -> pl.DataFrame:
+    """The rows, of a part or carried, that were not over before an instant; of one that may go on, what was heard
+    last counts."""
+    if "cut" in rows.columns:
+        end = pl.when(pl.col("cut") < OPEN).then("cut").otherwise("seen")
+    else:
+        end = pl.col("since") + pl.col("lasts") - pl.when(pl.col("lasts") < 0).then("unsure").otherwise(0)
+    return rows.filter(end >= before)
+
+
+def unnamed(folder: Path, *, prefix: str, named: Sequence[str]) -> list[Path]:
+    """Files of this prefix that nobody names."""
+    if not folder.is_dir():
+        return []
+    known = set(named)
+    return [f for f in folder.iterdir() if f.name.startswith(f"{prefix}-") and f.name not in known]

@@ -1,0 +1,68 @@
+"""Which customer accepted which edition, when and how: by a contract, or by the first use of a service under it.
+
+Everything that asks or notes it comes here. A complaint about a customer shows no use of theirs: it is somebody's
+claim, and it may be wrong about who it was (rows 3 and 95 of the policy ask for the first use, with the version shown).
+"""
+
+from datetime import datetime
+
+from tipstaff.editions import operations
+from tipstaff.editions.queries import customers_who_used, first_use, first_uses_of, get_edition
+from tipstaff.policy import Edition
+from tipstaff.registry.operations import accept_policy
+from tipstaff.registry.queries import acceptances_of as contracts_of
+from tipstaff.registry.queries import customers_who_agreed
+from tipstaff.words import Acceptance, Accepted, AcceptedHow, EditionState, Origin
+
+
+def acceptances_of(customer: str) -> list[Accepted]:
+    """Every acceptance of a customer that is on record, the latest first."""
+    by_contract = [
+        Accepted(
+            customer=customer, edition=each.edition, digest=_digest_of(each.edition), accepted_at=each.accepted_at,
+            how=AcceptedHow.CONTRACT, shown_by=each.contract, accepted_by=each.accepted_by,
+        )
+        for each in contracts_of(customer)
+    ]  # fmt: skip
+    by_use = [
+        Accepted(
+            customer=customer, edition=each.edition, digest=each.digest, accepted_at=each.accepted_at,
+            how=AcceptedHow.USE, shown_by=each.shown_by,
+        )
+        for each in first_uses_of(customer)
+    ]  # fmt: skip
+    return sorted((*by_contract, *by_use), key=lambda each: each.accepted_at, reverse=True)
+
+
+def when_accepted(customer: str, *, edition: str) -> Accepted | None:
+    """When and how a customer first accepted an edition; None when nothing shows that they did."""
+    found = [each for each in acceptances_of(customer) if each.edition == edition]
+    return found[-1] if found else None
+
+
+def count_accepted(edition: str, *, digest: str) -> int:
+    """How many customers accepted an edition in one way or the other."""
+    return len(customers_who_used(digest) | customers_who_agreed(edition))
+
+
+def accept_by_contract(acceptance: Acceptance, *, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> None:
+    """A contract, or whoever signed it, says that a customer accepted an edition. The same again does nothing."""
+    accept_policy(acceptance, at=at, actor=actor, origin=origin)
+
+
+def note_first_use(customer: str, *, edition: Edition, shown_by: str, at: datetime) -> bool:
+    """The first use of a service under an edition counts as accepting it; True when this was the first.
+
+    `at` is when the service was used. Before the edition counts nothing is accepted by using anything. Raise
+    operations.ShowsNoUse for a report about the customer.
+    """
+    if at < edition.effective_at or first_use(customer, digest=edition.digest) is not None:
+        return False
+    _, new = operations.accept(customer, edition=edition.id, digest=edition.digest, shown_by=shown_by, at=at)
+    return new
+
+
+def _digest_of(edition: str) -> str:
+    """The digest of the posted edition of that name; empty where none was posted here."""
+    known = get_edition(edition)
+    return known.digest if known is not None and known.state is EditionState.POSTED else ""

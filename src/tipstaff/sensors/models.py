@@ -1,0 +1,43 @@
+"""Rows of sightings. Private to this room."""
+
+from django.db import models
+
+
+class SightingRow(models.Model):
+    """One sighting. What was handed in never changes; what became of it is said once it is judged."""
+
+    key = models.CharField(max_length=24, unique=True)
+    sensor = models.CharField(max_length=100)
+    name = models.CharField(max_length=200)
+    """The sensor's own name for it."""
+    digest = models.CharField(max_length=64)
+    """SHA-256 (hex) over its content: the same name with another content is refused."""
+    evidence = models.CharField(max_length=64)
+    line = models.PositiveIntegerField()
+    received_at = models.DateTimeField()
+    kind = models.CharField(max_length=100)
+    type = models.CharField(max_length=64, blank=True)
+    moment_at = models.DateTimeField()
+    moment_error_seconds = models.FloatField()
+    source = models.GenericIPAddressField(null=True)
+    source_port = models.IntegerField(null=True)
+    url = models.TextField(null=True)
+    domain = models.TextField(null=True)
+    protocol = models.CharField(max_length=16, null=True)
+    target = models.TextField(null=True)
+    target_port = models.IntegerField(null=True)
+    facts = models.JSONField(default=dict)
+    excerpt = models.TextField(blank=True)
+
+    disposition = models.CharField(max_length=32, null=True)
+    reason = models.CharField(max_length=64, blank=True)
+    case = models.CharField(max_length=24, null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["sensor", "name"], name="sensors_sighting_once"),)
+        indexes = (
+            models.Index(fields=["source", "moment_at"], name="sensors_sighting_source"),
+            models.Index(fields=["case"], name="sensors_sighting_case", condition=models.Q(case__isnull=False)),
+            models.Index(fields=["id"], name="sensors_sighting_waits", condition=models.Q(disposition__isnull=True)),
+            models.Index(fields=["disposition", "-id"], name="sensors_sighting_became"),
+        )

@@ -1,0 +1,112 @@
+"""Writes of sightings. Each is one transaction with its entry in the record."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from tipstaff.ledger.operations import next_key, record
+from tipstaff.words import Disposition, Measured, RefusedSighting, Sighting, TakenSightings, require_aware
+
+from .form import digest_of
+from .models import SightingRow
+from .rows import measured_of
+
+
+class NoSuchSighting(KeyError):
+    """There is no sighting with this key."""
+
+
+def keep_sightings(
+    sightings: Sequence[tuple[int, Sighting]], *, evidence: str, at: datetime, actor: str
+) -> TakenSightings:
+    """Put (line, sighting) pairs on record. What a sensor named before is known and changes nothing; what it names
+    again with another content is refused."""
+    for _ in range(3):
+        try:
+            with transaction.atomic():
+                return _keep(sightings, evidence=evidence, at=require_aware(at), actor=actor)
+        except IntegrityError:
+            continue  # Another delivery put some of them on record between our look and our write.
+    raise AssertionError("the same sightings are handed in by very many at once")
+
+
+def _keep(sightings: Sequence[tuple[int, Sighting]], *, evidence: str, at: datetime, actor: str) -> TakenSightings:
+    ids: dict[str, list[str]] = {}
+    for _, sighting in sightings:
+        ids.setdefault(sighting.sensor, []).append(sighting.id)
+    standing = {
+        (sensor, name): digest
+        for sensor, names in ids.items()
+        for name, digest in SightingRow.objects.filter(sensor=sensor, name__in=names).values_list("name", "digest")
+    }
+    rows: list[SightingRow] = []
+    refused: list[RefusedSighting] = []
+    known = 0
+    for line, sighting in sightings:
+        named, digest = (sighting.sensor, sighting.id), digest_of(sighting)
+        before = standing.setdefault(named, "")
+        if before == digest:
+            known += 1
+        elif before:
+            why = f"{sighting.sensor} gave the id {sighting.id!r} to something else before."
+            refused.append(RefusedSighting(line=line, why=why))
+        else:
+            standing[named] = digest
+            rows.append(_row(sighting, digest=digest, evidence=evidence, line=line, at=at))
+    SightingRow.objects.bulk_create(rows, batch_size=1000)
+    taken = tuple(row.key for row in rows)
+    if taken or refused:
+        record(
+            "sightings.taken", at=at, actor=actor, about=[evidence], taken=len(taken), known=known,
+            refused=len(refused), first=taken[0] if taken else None, sensors=sorted(ids),
+        )  # fmt: skip
+    return TakenSightings(evidence=evidence, taken=taken, known=known, refused=tuple(refused))
+
+
+def _row(sighting: Sighting, *, digest: str, evidence: str, line: int, at: datetime) -> SightingRow:
+    return SightingRow(
+        key=next_key("S"),
+        sensor=sighting.sensor,
+        name=sighting.id,
+        digest=digest,
+        evidence=evidence,
+        line=line,
+        received_at=at,
+        kind=sighting.kind,
+        type=sighting.type,
+        moment_at=sighting.moment.at,
+        moment_error_seconds=sighting.moment.error_seconds,
+        source=str(sighting.source) if sighting.source else None,
+        source_port=sighting.source_port,
+        url=sighting.url,
+        domain=sighting.domain,
+        protocol=sighting.protocol,
+        target=sighting.target,
+        target_port=sighting.target_port,
+        facts=dict(sighting.facts),
+        excerpt=sighting.excerpt,
+    )
+
+
+def lock_measured(key: str) -> Measured:
+    """Hold a sighting for the rest of the caller's transaction; raise NoSuchSighting."""
+    row = SightingRow.objects.select_for_update().filter(key=key).first()
+    if row is None:
+        raise NoSuchSighting(key)
+    return measured_of(row)
+
+
+def set_measured(
+    key: str, *, disposition: Disposition, reason: str, case: str | None, at: datetime, actor: str
+) -> None:
+    """Say what became of a sighting. Saying the same again changes nothing."""
+    with transaction.atomic():
+        measured = lock_measured(key)
+        if (measured.disposition, measured.reason, measured.case) == (disposition, reason, case):
+            return
+        SightingRow.objects.filter(key=key).update(disposition=disposition, reason=reason, case=case)
+        record(
+            "sighting.decided", at=at, actor=actor, about=[key, *([case] if case else [])], disposition=disposition,
+            reason=reason,
+        )  # fmt: skip

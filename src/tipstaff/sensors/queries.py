@@ -1,0 +1,71 @@
+"""Reads of sightings."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+
+from django.db.models import Count
+
+from tipstaff.words import Disposition, Measured
+
+from .models import SightingRow
+from .rows import measured_of
+
+
+def get_measured(key: str) -> Measured | None:
+    """One sighting by its key, `S-000123`."""
+    row = SightingRow.objects.filter(key=key).first()
+    return measured_of(row) if row else None
+
+
+def measured_of_case(case: str) -> list[Measured]:
+    """Every sighting that joined the case, oldest first."""
+    return [measured_of(row) for row in SightingRow.objects.filter(case=case).order_by("id")]
+
+
+def unjudged(*, limit: int) -> list[str]:
+    """Keys of sightings that wait for the judge, oldest first."""
+    return list(SightingRow.objects.filter(disposition=None).order_by("id").values_list("key", flat=True)[:limit])
+
+
+def measured_at(
+    source: IPv4Address | IPv6Address, *, earliest: datetime, latest: datetime, limit: int = 200
+) -> list[Measured]:
+    """What was measured of an address within [earliest, latest], the newest `limit`; a sighting's own error is left to
+    the caller."""
+    rows = SightingRow.objects.filter(source=str(source), moment_at__gte=earliest, moment_at__lte=latest)
+    return [measured_of(row) for row in rows.order_by("-moment_at")[:limit]]
+
+
+def list_measured(
+    *, dispositions: Sequence[Disposition] = (), waiting: bool = False, search: str = "", limit: int = 100
+) -> list[Measured]:
+    """Newest first; with `waiting` those that wait for the judge. `search` is a key, an address, a kind or a sensor."""
+    rows = SightingRow.objects.order_by("-id")
+    if waiting:
+        rows = rows.filter(disposition=None)
+    elif dispositions:
+        rows = rows.filter(disposition__in=[str(each) for each in dispositions])
+    if search := search.replace("\x00", "").strip():
+        found = rows.none()
+        for column in ("key", "source", "kind", "sensor", "case"):
+            if column != "source" or _is_address(search):
+                found |= rows.filter(**{column: search})
+        rows = found
+    return [measured_of(row) for row in rows[:limit]]
+
+
+def count_by_disposition() -> dict[Disposition | None, int]:
+    """How many sightings became what; None for those that wait."""
+    counts = SightingRow.objects.order_by("disposition").values_list("disposition").annotate(n=Count("id"))
+    return {Disposition(became) if became else None: n for became, n in counts}
+
+
+def _is_address(text: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""A page of the console: its menu, with how much waits in the inbox, around a template."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from ..pages import show_page
+from ..roles import Ability, may, roles_in_words
+from .reads import count_waiting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavItem:
+    """One entry of the console's main menu."""
+
+    label: str
+    url: str
+    key: str
+    current: bool
+    count: int = 0
+
+
+_NAV: tuple[tuple[str, str, str, Ability], ...] = (
+    ("Inbox", "console:inbox", "i", Ability.SEE_DESK),
+    ("Cases", "console:cases", "c", Ability.SEE_DESK),
+    ("Reports", "console:reports", "r", Ability.SEE_DESK),
+    ("Customers", "console:customers", "u", Ability.SEE_DESK),
+    ("Measures", "console:measures", "m", Ability.SEE_MEASURES),
+    ("Policy", "console:policy", "p", Ability.SEE_POLICY),
+    ("Record", "console:record", "l", Ability.SEE_RECORD),
+    ("Sealed", "console:sealed", "s", Ability.SEE_SEALED),
+    ("Health", "console:health", "h", Ability.SEE_HEALTH),
+)
+
+
+def show_console(
+    request: HttpRequest,
+    template: str,
+    *,
+    here: str,
+    status: int = 200,
+    **context: object,
+) -> HttpResponse:
+    """A page of the console. `here` is the menu entry that it belongs to."""
+    nav = [
+        NavItem(
+            label=label,
+            url=reverse(name),
+            key=key,
+            current=name == here,
+            count=count_waiting() if name == "console:inbox" else 0,
+        )
+        for label, name, key, ability in _NAV
+        if may(request.user, ability)
+    ]
+    return show_page(request, template, status=status, nav=nav, my_roles=roles_in_words(request.user), **context)

@@ -1,0 +1,99 @@
+"""What the operator's own telemetry measured. A sighting judges nothing: thresholds and entitlements are policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+from types import MappingProxyType
+from typing import TypeAlias
+
+from .moments import Moment
+from .reports import Allegation, Incident
+from .verdicts import Disposition
+
+Stated: TypeAlias = bool | int | float | str | tuple[str, ...]
+"""What is stated with a sighting or an event: a condition of a clause may ask for it."""
+StatedFacts: TypeAlias = Mapping[str, Stated]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What we measured ourselves, at its time. Nobody complained of it."""
+
+    kind: str
+    """What was measured, by the name under which clauses take it: `flows.scan`."""
+    moment: Moment
+    sensor: str = ""
+    """What measured it."""
+    id: str = ""
+    """The sensor's own name for it; the same sensor names two things never alike."""
+    facts: StatedFacts = field(default_factory=lambda: MappingProxyType({}))
+    """What was counted and compared: `targets`, `packets_per_second` ..."""
+    type: str = ""
+    """The XARF type that it is like. It chooses words for a letter and nothing else; the clause follows from `kind`."""
+    source: IPv4Address | IPv6Address | None = None
+    """The address that was seen to do it."""
+    source_port: int | None = None
+    url: str | None = None
+    domain: str | None = None
+    protocol: str | None = None
+    target: str | None = None
+    target_port: int | None = None
+    excerpt: str = ""
+    """Lines that show it, bounded."""
+
+    @property
+    def offender(self) -> str:
+        """Where it was seen, in words: a URL, else an address, else a host name."""
+        return self.url or (str(self.source) if self.source else None) or self.domain or ""
+
+
+Conduct: TypeAlias = Allegation | Sighting
+"""What somebody says was done, or what we measured: the question that is put to the judge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A sighting on record, and what became of it."""
+
+    key: str
+    """`S-000123`."""
+    sighting: Sighting
+    evidence: str
+    """SHA-256 of the bytes in which it came."""
+    line: int
+    """Its line in them, from 1."""
+    received_at: datetime
+    disposition: Disposition | None = None
+    """None while it waits for the judge."""
+    reason: str = ""
+    case: str | None = None
+
+    @property
+    def conduct(self) -> Sighting:
+        """What is judged."""
+        return self.sighting
+
+
+Matter: TypeAlias = Incident | Measured
+"""One thing that a case may be about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedSighting:
+    """A line that is no sighting, and why; the others of its file stand."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenSightings:
+    """What became of one delivery of a sensor."""
+
+    evidence: str
+    taken: tuple[str, ...]
+    """Keys of those that are new."""
+    known: int
+    """That were on record before, word for word."""
+    refused: tuple[RefusedSighting, ...]

@@ -1,0 +1,137 @@
+"""Sightings over the REST endpoint, on the command line, on the console's pages and on the customer's."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from typer.testing import CliRunner
+
+from tipstaff import config, wiring
+from tipstaff.cases.queries import list_cases
+from tipstaff.cli import sightings as command
+from tipstaff.procedures.sighting import judge_waiting
+from tipstaff.registry import operations as registry
+from tipstaff.web.roles import give_roles
+from tipstaff.words import Customer, Holding, HoldingKind, Representative, Role, Tier
+
+TOKEN = "a sensor's token, long enough"
+SCAN: dict[str, Any] = {
+    "id": "scan-1", "kind": "flows.scan", "type": "connection/port_scan", "source": "192.0.2.77",
+    "at": "2026-05-04T11:00:00Z", "facts": {"targets": 300, "minutes": 30, "announced": False},
+    "target": "203.0.113.7", "excerpt": "192.0.2.77 > 203.0.113.7 tcp/22",
+}  # fmt: skip
+
+
+@pytest.fixture
+def api(db: None, at: datetime, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A desk that gave one sensor a token, and one customer."""
+    monkeypatch.setattr(wiring, "sensor_tokens", lambda: {hashlib.sha256(TOKEN.encode()).hexdigest(): "flows-1"})
+    then = at - timedelta(days=500)
+    written_to = Representative(name="Desk", email="acct-1@customer.example.com", language="en", timezone="UTC")
+    registry.add_customer(Customer(key="acct-1", name="Placeholder", representative=written_to), at=then, actor="tests")
+    for tier, prefix, customer in ((Tier.OPERATOR, "192.0.2.0/24", None), (Tier.CUSTOMER, "192.0.2.77/32", "acct-1")):
+        row = Holding(
+            key=0, tier=tier, kind=HoldingKind.STATIC, prefix=ip_network(prefix), held_from=then, customer=customer
+        )
+        registry.add_holdings([row], at=then, actor="tests")
+    return Client()
+
+
+def post(api: Client, *sightings: Any, token: str = TOKEN) -> Any:
+    body = "\n".join(json.dumps(each) for each in sightings)
+    return api.post(
+        "/api/sightings/in",
+        data=body,
+        content_type="application/x-ndjson",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+
+def test_a_sensor_hands_in_many_at_once_and_each_line_stands_for_itself(api: Client) -> None:
+    answer = post(api, SCAN, {**SCAN, "id": "scan-2", "source": "nowhere"}, {**SCAN, "id": "scan-3", "sensor": "other"})
+    assert answer.status_code == 202
+    said = answer.json()
+    assert (len(said["taken"]), said["known"]) == (1, 0)
+    assert [refused["line"] for refused in said["refused"]] == [2, 3]
+    again = post(api, SCAN)
+    assert (again.status_code, again.json()["taken"], again.json()["known"]) == (202, [], 1)
+
+
+def test_no_reporters_token_and_no_stranger_hands_in_sightings(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    reporters = "a reporter's token, long enough"
+    monkeypatch.setattr(wiring, "report_tokens", lambda: {hashlib.sha256(reporters.encode()).hexdigest(): "example"})
+    for token in (reporters, "nobody's token", ""):
+        assert post(api, SCAN, token=token).status_code == 401
+    assert post(api, {"id": "x"}).status_code == 422
+
+
+def test_a_token_that_is_a_reporters_too_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(f"flows-1 {TOKEN}\n")
+    file.chmod(0o600)
+    settings = config.load(
+        None, {"TIPSTAFF_REPORTS_IN_TOKENS_FILE": str(file), "TIPSTAFF_SIGHTINGS_IN_TOKENS_FILE": str(file)}
+    )
+    monkeypatch.setattr(wiring, "settings", lambda: settings)
+    wiring.report_tokens.cache_clear()
+    wiring.sensor_tokens.cache_clear()
+    try:
+        with pytest.raises(config.BadSetting, match=r"flows-1 has a reporter's token"):
+            wiring.sensor_tokens()
+    finally:
+        wiring.report_tokens.cache_clear()
+        wiring.sensor_tokens.cache_clear()
+
+
+def test_the_desk_and_the_customer_see_that_we_measured_it(api: Client, at: datetime) -> None:
+    post(api, SCAN)
+    judge_waiting(desk=wiring.desk(), at=at)
+    [case] = list_cases()
+    ada = User.objects.create_user("ada", password="x")
+    give_roles(ada, frozenset({Role.ANALYST}))
+    api.force_login(ada)
+    page = api.get(f"/console/cases/{case.key}").content.decode()
+    assert "Measured by us" in page
+    assert "S-0" in page
+    assert "targets 300" in page
+    assert "Nobody complained." in page
+    listed = api.get("/console/sightings?became=open_case").content.decode()
+    assert case.key in listed
+    assert case.key not in api.get("/console/sightings?became=nothing").content.decode()
+    portal = Client().get(wiring.portal_link(case.key, at).removeprefix(wiring.settings().public_url))
+    said = portal.content.decode()
+    assert "was measured by ourselves at" in said
+    assert "What we measured falls under" in said
+    assert "was reported from" not in said
+    assert "203.0.113.7" not in said
+
+
+def test_the_command_takes_in_a_file_and_says_what_became_of_each(
+    api: Client, at: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import contextlib
+
+    monkeypatch.setattr(command, "database", contextlib.nullcontext)
+    file = tmp_path / "scans.jsonl"
+    file.write_text(json.dumps(SCAN) + "\nnot json\n")
+    result = CliRunner().invoke(command.app, ["import", "--sensor", "flows-1", str(file)], env={"COLUMNS": "200"})
+    assert result.exit_code == 1
+    assert f"{file}:2: It is no JSON." in result.output
+    assert "1 new sighting (S-" in result.output
+    assert "0 known before, 1 refused." in result.output
+    again = CliRunner().invoke(command.app, ["import", "--sensor", "flows-1", "-", "--json"], input=json.dumps(SCAN))
+    assert (again.exit_code, json.loads(again.output)["known"]) == (0, 1)
+    waiting = CliRunner().invoke(command.app, ["list", "--waiting"], env={"COLUMNS": "200"}).output
+    assert "waits" in waiting
+    judge_waiting(desk=wiring.desk(), at=at)
+    [document] = CliRunner().invoke(command.app, ["list", "--became", "open_case", "--json"]).output.splitlines()
+    assert json.loads(document)["case"] == list_cases()[0].key
+    assert "scans" not in CliRunner().invoke(command.app, ["list", "198.51.100.1"]).output
