@@ -13,10 +13,6 @@ _MEANT_FROM = 0.12
 _TELLING = 4
 _FELLOW = 0.95
 _TARGET = 0.1
-_TARGET_CUES = frozenset({"label_victims", "victim_key", "victim_column", "arrow_target"})
-_SOURCE_CUES = frozenset(
-    {"source_key", "source_column", "arrow_source", "zone_subject", "near_strong", "label_strong", "near_yours"}
-)
 _LISTED = frozenset({"alone", "cell", "text", "start"})
 _LISTED_HOSTS = frozenset({"alone", "text"})
 _CONTRARY = frozenset(
@@ -136,14 +132,10 @@ def _without_relays(candidates: Sequence[Candidate], likely: list[float]) -> lis
 
 def _without_victims(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:
     """Who is only named as somebody's target is not meant, as long as another is named who is not."""
-    targets = [_is_target(x) for x in candidates]
+    targets = [x.is_target for x in candidates]
     if all(targets):
         return likely
     return [min(p, _TARGET) if target else p for p, target in zip(likely, targets, strict=True)]
-
-
-def _is_target(this: Candidate) -> bool:
-    return not _TARGET_CUES.isdisjoint(this.features) and _SOURCE_CUES.isdisjoint(this.features)
 
 
 def _with_fellows(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:

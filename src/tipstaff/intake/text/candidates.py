@@ -262,8 +262,6 @@ def _join_names(hosts: _Heap) -> None:
         fuller.count += this.count
         fuller.first = min(this.first, fuller.first)
         del hosts.by_value[value]
-    for place, this in enumerate(sorted(hosts.by_value.values(), key=lambda x: x.first)):
-        this.first = place
 
 
 def _drop_surroundings(addresses: _Heap) -> None:
@@ -284,8 +282,6 @@ def _drop_surroundings(addresses: _Heap) -> None:
         next_ = bisect_left(numbers, int(network.network_address))
         if next_ < len(numbers) and numbers[next_] <= int(network.broadcast_address):
             del addresses.by_value[this.value]
-    for place, this in enumerate(sorted(addresses.by_value.values(), key=lambda x: x.first)):
-        this.first = place
 
 
 def _drop_unroutable(addresses: _Heap) -> None:
@@ -296,8 +292,6 @@ def _drop_unroutable(addresses: _Heap) -> None:
     left = {value: x for value, x in addresses.by_value.items() if "unroutable" not in x.features}
     if left and len(left) < len(addresses.by_value):
         addresses.by_value = left
-        for place, this in enumerate(sorted(left.values(), key=lambda x: x.first)):
-            this.first = place
 
 
 def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate]) -> None:
@@ -326,7 +320,7 @@ def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate])
 def _look_at_reversed(lines: list[Line], addresses: dict[str, Candidate]) -> None:
     """A blocklist's name, or one of the reverse tree, holds its address with octets reversed (RFC 5782, RFC 1035)."""
     for line in lines:
-        if line.zone not in HOP_ZONES and line.number < _LINES_READ_CLOSELY:
+        if line.number < _LINES_READ_CLOSELY and line.plain.count(".") >= 4 and line.zone not in HOP_ZONES:
             for found in _REVERSED.findall(line.plain)[:8]:
                 this = addresses.get(".".join(reversed(found.split("."))))
                 if this is not None and found not in addresses:
@@ -335,6 +329,9 @@ def _look_at_reversed(lines: list[Line], addresses: dict[str, Candidate]) -> Non
 
 
 def _compare(candidates: list[Candidate], total: int) -> None:
+    """Number the candidates that are left, whoever is only somebody's target after all others, and set them beside."""
+    for place, this in enumerate(sorted(candidates, key=lambda x: (x.is_target, x.first))):
+        this.first = place
     many = len(candidates)
     most = max((x.count for x in candidates), default=1)
     for this in candidates:

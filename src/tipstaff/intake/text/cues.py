@@ -73,6 +73,19 @@ _ATTACK_ON = re.compile(
     r"server |ip |address ){0,3}[\[(<\"']{0,2}\Z",
     re.IGNORECASE,
 )
+_OWN_MACHINE = re.compile(
+    r"\b(?:our|my|unser\w{0,3}|mein\w{0,3}|notre|nos|nuestr\w{1,2}|nosso|nossa|nostr\w|onze|mijn|наш\w{0,3}) "
+    r"(?:own |\w{1,12}[ -]){0,2}(?:\w{0,12}server|host|machine|system|receiver|resolver|relay|router|firewall|"
+    r"gateway|sensor|honeypot|website|ip|address|serveur|servidor|сервер\w{0,2})s?"
+    r"(?:,? (?:at|with|on|having|the|ip|address|v4|v6)){0,4} ?[\[(<\"']{0,2}\Z",
+    re.IGNORECASE,
+)
+_DONE_TO = re.compile(
+    r"\A[\])\"'>]{0,3},?\s{1,2}(?:(?:in|at|of|on) (?:our|my) (?:\w{1,15} ){1,3})?"
+    r"(?:(?:is|was|were|are|has|have|had|gets?|got|wurde|wird) )(?:(?:now|again|also|being|been|just) ){0,2}"
+    r"(?:attacked|flooded|targeted|hit|probed|scanned|brute[ -]?forced|hammered|angegriffen)\b",
+    re.IGNORECASE,
+)
 _TO = re.compile(
     r"(?:\b(?:to|against|on|at|into|auf|gegen|nach|an|vers|contre|sur|a|al|contra|su|contro|naar|"
     r"op|на|к)\b|->|=>|→)[ :\[(<\"']{0,4}(?:our |my |the |host |server |ip |port |\w{1,12} "
@@ -234,15 +247,16 @@ def _look_at_words(this: Candidate, before: str, after: str) -> None:
             else:
                 yours = found.end()
     nearest = max(strong, our, yours)
-    if _ATTACK_ON.search(before):
-        # Whom an attack was on is a target, as what an arrow points at is.
+    done_to = _DONE_TO.match(after) is not None
+    if done_to or _ATTACK_ON.search(before) or _OWN_MACHINE.search(before):
+        # Whom an attack was on is a target, as what an arrow points at is; so is a machine of the writer's own.
         see("near_ours")
         see("arrow_target")
     elif nearest >= 0:
         see("near_ours" if nearest == our else "near_strong" if nearest == strong else "near_yours")
     if _IP_WORD.search(before):
         see("ip_word")
-    if _DO_AFTER.match(after):
+    if not done_to and _DO_AFTER.match(after):
         see("does")
     if _MENTION.search(before[-40:]):
         see("mention")

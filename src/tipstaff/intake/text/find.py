@@ -219,8 +219,8 @@ def _v6(text: str) -> str | None:
 
 
 _VERSION_WORDS = re.compile(
-    r"(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|Version|CriOS|Gecko|Trident|AppleWebKit|Build|"
-    r"[Vv]er(?:sion)?\.?|rev|Core|firmware|release|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
+    r"(?:\b(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|CriOS|Gecko|Trident|AppleWebKit|"
+    r"[Vv]er(?:sion)?\.?|rev|Core|firmware|release)|Version|Build|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
 )
 
 

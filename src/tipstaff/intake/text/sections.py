@@ -164,6 +164,7 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
     """The lines of a text with their zones. A pasted header holds until an empty line or a line that is none."""
     in_headers = in_register = in_trace = signed = False
     register_lines = 0
+    traced = "trac" in text.lower()
     raws = text.split("\n")
     for number, raw in enumerate(raws):
         line = raw.rstrip()
@@ -188,7 +189,7 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
             in_headers, in_register = True, False
         elif in_headers and not (line[:1] in " \t" or (labelled and _ANY_HEADER.match(bare))):
             in_headers = _goes_on(bare, raws[number + 1 : number + 1 + _FOLDED_LINES])
-        if _TRACE.search(bare[:200]):
+        if traced and _TRACE.search(bare[:200]):
             in_trace = True
         elif in_trace:
             in_trace = bool(_HOP.match(bare)) or " " not in bare.strip()

@@ -35,7 +35,7 @@ def separator(text: str) -> str:
             return sign
     if text.count(",") - text.count(", ") >= 2:
         return ","
-    return "  " if len(_WIDE.findall(text.strip())) >= 2 else ""
+    return "  " if "  " in text and len(_WIDE.findall(text.strip())) >= 2 else ""
 
 
 def cell_of(text: str, start: int, sign: str) -> int:

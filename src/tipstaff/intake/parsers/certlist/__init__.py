@@ -43,9 +43,9 @@ class CertListParser:
         allegations: list[Allegation] = []
         faults: list[str] = []
         about = f"{mail.subject}\n{mail.body[:8000]}"
-        zone = stated_zone(mail.body)
         weights = self.weights or load_weights()
         general: tuple[str, float] | None = None
+        zone: int | None = None
         least = 1.0
         for name, table in _tables(mail, faults):
             usable = [x for x in table if _offender(x) is not None]
@@ -53,6 +53,7 @@ class CertListParser:
                 continue
             if general is None:
                 general = kind_of_letter(mail, weights)
+                zone = stated_zone(mail.body)
             named = kind_of_names(name)
             kind, confidence = (named, _STATED) if named else (general[0], round(_TABLE * general[1], 3))
             for row in usable:
