@@ -59,6 +59,7 @@ class Choice:
         yield "list", float(len(self.chosen) > 3)
         yield "only one named", float(self.many == 1 and self.around.others == 0)
         yield "no others", float(self.around.others == 0)
+        yield "only item", self.around.about_items if self.many == 1 and self.around.others == 0 else 0.0
         yield "about items", self.around.about_items
 
 

@@ -404,3 +404,25 @@ def test_a_letter_that_names_only_its_writers_own_pages_accuses_nobody() -> None
     )
     reading = read(letter(text, subject="Spoofing report"))
     assert (reading.reason, reading.allegations) == (ReadingReason.NO_SOURCE, ())
+
+
+ON_WHOM = {
+    "on our server": "We saw an attack on our server 192.0.2.7 from 198.51.100.9 today: ssh brute force.",
+    "passive": "Server 192.0.2.7 in our data centre was flooded (DDoS) by your server 198.51.100.9.",
+    "being attacked": "our server (192.0.2.7) is being attacked by 198.51.100.9, a DDoS UDP flood.",
+    "ours first": "Our mail server 192.0.2.7 received spam from your customer 198.51.100.9.",
+    "ours last": "Your server 198.51.100.9 attacked our server 192.0.2.7 with ssh brute force logins.",
+    "named by its work": "Our receiver 192.0.2.7 got a DDoS flood from the server 198.51.100.9.",
+    "from your network": "SSH brute force attacks against my server 192.0.2.7 come from your network: 198.51.100.9",
+}
+
+
+@pytest.mark.parametrize("how", ON_WHOM)
+def test_whoever_attacks_is_meant_and_not_whom_they_attack(how: str) -> None:
+    reading = read(letter(f"Hello,\n\n{ON_WHOM[how]} Please stop it.\n", subject="Abuse"))
+    assert [str(x.source) for x in reading.allegations] == ["198.51.100.9"]
+
+
+def test_a_server_that_is_named_is_no_version() -> None:
+    reading = read(letter("Your server 192.0.2.7 attacks us with ssh brute force logins.\n", subject="Abuse"))
+    assert [str(x.source) for x in reading.allegations] == ["192.0.2.7"]
