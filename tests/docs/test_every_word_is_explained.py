@@ -85,6 +85,26 @@ def test_every_command_is_explained_with_its_options(command: str, options: list
     assert missing == [], f"{command}: not explained"
 
 
+def _without_help() -> list[str]:
+    """What `--help` names and says nothing of: a command, an argument or an option."""
+    main = importlib.import_module("tipstaff.cli.main")
+    found: list[str] = []
+
+    def walk(command: object, path: str) -> None:
+        if not getattr(command, "help", None):
+            found.append(path)
+        found.extend(f"{path}: {p.name}" for p in getattr(command, "params", ()) if not getattr(p, "help", None))
+        for name, below in getattr(command, "commands", {}).items():
+            walk(below, f"{path} {name}")
+
+    walk(typer.main.get_command(main.app), "tipstaff")
+    return found
+
+
+def test_nothing_that_can_be_typed_is_without_help() -> None:
+    assert _without_help() == []
+
+
 def test_no_command_is_explained_that_does_not_exist() -> None:
     known = {command.removeprefix("tipstaff").strip() for command, _ in _commands()}
     tops = {name.split()[0] for name in known if name}

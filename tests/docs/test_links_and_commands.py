@@ -26,6 +26,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ALL)
+def test_no_table_tells_the_same_thing_twice(page: Path) -> None:
+    """Two rows that begin alike are one row and its earlier wording, and one of them is not true any more."""
+    for table in re.findall(r"^(?:\|.*\n)+", pages()[page], re.M):
+        begin = [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in table.splitlines()[2:]]
+        assert {row for row in begin if begin.count(row) > 1} == set()
+
+
+@pytest.mark.parametrize("page", ALL)
 def test_only_example_names_and_addresses_are_shown(page: Path) -> None:
     text = re.sub(r"RFC \d+, (?:section )?[\d.]+", "", pages()[page])
     strange = {

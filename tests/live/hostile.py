@@ -98,6 +98,36 @@ def large(at: datetime, *, mib: int) -> bytes:
     )
 
 
+def large_ones(at: datetime, *, mib: int, count: int) -> list[bytes]:
+    """Complaints of that size, no two the same: noise, plain words, a page, a table, and mails within mails."""
+    size = mib * 2**20 - 4096
+    row = f'"198.51.100.7","{rfc3339(at)}","scan"\r\n'
+    shapes = [
+        lambda: large(at, mib=mib),
+        lambda: head("words", at=at) + _plain(words(at) + _filled("A line of a log that goes on.\r\n", size)),
+        lambda: head("page", at=at) + _plain(
+            "<html><body>" + words(at).replace("\r\n", "<br>") + _filled("<p>the <b>same</b> again</p>\r\n", size),
+            "text/html",
+        ),
+        lambda: multipart(
+            "table", [text_part(words(at)), _plain('"ip","timestamp","type"\r\n' + _filled(row, size), "text/csv",
+             b'Content-Disposition: attachment; filename="report.csv"\r\n')], at=at,
+        ),
+        lambda: multipart(
+            "within", [text_part(words(at)), b"Content-Type: message/rfc822\r\n\r\n" + large(at, mib=mib - 1)], at=at
+        ),
+    ]  # fmt: skip
+    return [b"X-Number: %d\r\n" % n + shapes[n % len(shapes)]() for n in range(count)]
+
+
+def _plain(text: str, kind: str = "text/plain", more: bytes = b"") -> bytes:
+    return f"Content-Type: {kind}; charset=utf-8\r\n".encode() + more + b"\r\n" + text.encode()
+
+
+def _filled(line: str, size: int) -> str:
+    return line * (size // len(line))
+
+
 def bombs(at: datetime) -> dict[str, bytes]:
     """Archives that would fill the memory: half a GiB of one line, squeezed by ZIP, by gzip, and ZIP within ZIP."""
     line = b'"198.51.100.7","2026-01-01 00:00:00"\n' * 28_000

@@ -29,7 +29,9 @@ from procrastinate import App, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 from psycopg.conninfo import conninfo_to_dict
 
+from tipstaff.enforcement.drivers import memory, nftables
 from tipstaff.testing.mailbox import Mailbox
+from tipstaff.words import Seen
 
 ROOT = Path(__file__).parents[2]
 ABUSE = "abuse@operator.example.net"
@@ -127,7 +129,6 @@ class Desk:
         self.smtp_port, self.lmtp_port, self.web_port = free_ports(3)
         self.clock = folder / "clock"
         self.clock.write_text("0")
-        self.device_file = folder / "edge1.json"
         self.processes: dict[str, int] = {}
         """Name -> number of the process, which leads a session of its own."""
         self._forking: subprocess.Popen[str] | None = None
@@ -144,8 +145,8 @@ class Desk:
         }
         for name, values in (settings or {}).items():
             sections[name] |= values
-        shown = device or {"name": "edge1", "driver": "memory", "state_file": str(self.device_file)}
-        self._config.write_text(_toml(sections, [shown]), encoding="utf-8")
+        self._device = device or {"name": "edge1", "driver": "memory", "state_file": str(folder / "edge1.json")}
+        self._config.write_text(_toml(sections, [self._device]), encoding="utf-8")
 
     def environment(self, name: str = "forking") -> dict[str, str]:
         """What a process of this desk runs with. Its sessions at the server carry its name."""
@@ -258,6 +259,16 @@ class Desk:
             what=lambda: f"it does not settle: {self.ask('SELECT task_name, status, args FROM procrastinate_jobs')}",
             seconds=seconds,
         )
+
+    # The device
+
+    def held(self) -> frozenset[str]:
+        """Keys of the measures that the device itself shows, asked beside the enforcer."""
+        options = {k: v for k, v in self._device.items() if k not in ("name", "driver")}
+        make = {"memory": memory.make, "nftables": nftables.make}[str(self._device["driver"])]
+        seen = make(str(self._device["name"]), options).observe(at=self.now())
+        assert seen.complete, seen.detail
+        return frozenset(key for key, how in seen.rules if how is not Seen.ABSENT)
 
     # The clock
 
@@ -422,6 +433,8 @@ class Killer:
         """With `session_only` the process lives on, and PostgreSQL ends the session that it works on."""
         self._desk, self._step, self._session_only = desk, (what, nth, at_commit), session_only
         self.killed = ""
+        self.in_hand: frozenset[str] = frozenset()
+        """Keys of the letters that a killed worker was handing over."""
         self._failure: BaseException | None = None
         self._done = threading.Event()
         self._armed = threading.Event()
@@ -476,5 +489,8 @@ class Killer:
                 what=f"the session of the killed {held[1]} stays",
             )
             if not self._session_only:
+                if held[1] == "worker":
+                    rows = sql.execute("SELECT key FROM notices_letterrow WHERE state = 'handing_over'").fetchall()
+                    self.in_hand = frozenset(key for (key,) in rows)
                 self._desk.start(held[1])
             self.killed = held[1]

@@ -4,9 +4,9 @@ It is driven as the world drives it: a mail without its 250 is sent again, a pag
 and a person looks at a letter that is in doubt.
 """
 
-import json
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -39,6 +39,8 @@ class Ended:
     """Kind -> state."""
     arrived: dict[str, int] = field(default_factory=dict)
     """Kind -> how often it is at the mailbox."""
+    doubted: dict[str, str] = field(default_factory=dict)
+    """Kind -> key of each letter that was in doubt, even if a person has looked at it since."""
     steps: Counter[str] = field(default_factory=Counter)
 
 
@@ -98,7 +100,7 @@ def _await_state(desk: Desk, ended: Ended, state: str) -> None:
         assert len(rows) <= 1, f"{len(rows)} cases of {ended.customer}"
         if rows:
             ended.case = rows[0][0]
-            _look_at_doubtful(desk, ended.case)
+            _look_at_doubtful(desk, ended)
         return bool(rows) and rows[0][1] == state
 
     def stuck() -> str:
@@ -110,13 +112,14 @@ def _await_state(desk: Desk, ended: Ended, state: str) -> None:
     until(arrived, what=stuck)
 
 
-def _look_at_doubtful(desk: Desk, case: str) -> None:
+def _look_at_doubtful(desk: Desk, ended: Ended) -> None:
     """What a person does with a notice in doubt: see whether it arrived, and say so or send it again."""
     doubtful = desk.ask(
         "SELECT key, message_id FROM notices_letterrow WHERE \"case\" = %s AND kind = 'notice' AND state = 'in_doubt'",
-        case,
+        ended.case,
     )
     for key, message_id in doubtful:
+        ended.doubted["notice"] = key
         call = "take_letter_as_sent" if _times_arrived(desk, message_id) else "send_letter_again"
         why = ", why='It is in the mailbox.'" if call == "take_letter_as_sent" else ""
         run_python(
@@ -139,23 +142,25 @@ def _look_at(desk: Desk, ended: Ended, *, after: int) -> Ended:
     ended.report = reports[0][0]
     case = desk.ask("SELECT state, outcome, reports FROM cases_caserow WHERE key = %s", ended.case)[0]
     measures = desk.ask(
-        "SELECT key, state, degree, selector_key, in_force_at IS NOT NULL FROM enforcement_measurerow"
+        "SELECT key, state, degree, selector_key, in_force_at IS NOT NULL, proof FROM enforcement_measurerow"
         ' WHERE "case" = %s',
         ended.case,
     )
-    held = json.loads(desk.device_file.read_text())["rules"] if desk.device_file.exists() else {}
+    held = desk.held()
     ended.state = {
         "report": reports[0][1],
         "case": case,
         "measures": [row[1:3] + row[4:] for row in measures],
         "held": [key for key, *_ in measures if key in held],
     }
-    for kind, state, message_id in desk.ask(
-        'SELECT kind, state, message_id FROM notices_letterrow WHERE "case" = %s OR report = %s ORDER BY id',
+    for key, kind, state, message_id in desk.ask(
+        'SELECT key, kind, state, message_id FROM notices_letterrow WHERE "case" = %s OR report = %s ORDER BY id',
         ended.case, ended.report,
     ):  # fmt: skip
         assert kind not in ended.letters, f"two letters of the kind {kind}"
         ended.letters[kind] = state
+        if state == "in_doubt":
+            ended.doubted[kind] = key
         ended.arrived[kind] = _times_arrived(desk, message_id)
     ours = desk.ask(
         "SELECT what FROM ledger_entry WHERE id > %s AND about && %s",
@@ -169,8 +174,11 @@ def _sender_of(customer: str) -> str:
     return f"loop-{customer.removeprefix('acct-')}@reporter.example.org"
 
 
-def differences(ended: Ended, undisturbed: Ended) -> list[str]:
-    """How a story with a kill in it ended otherwise than one without, in sentences; none if nothing was lost."""
+def differences(ended: Ended, undisturbed: Ended, *, in_hand: Collection[str] = ()) -> list[str]:
+    """How a story with a kill in it ended otherwise than one without, in sentences; none if nothing was lost.
+
+    `in_hand` names the letters that the killed worker was handing over: those, and no others, may be in doubt.
+    """
     wrong = []
     if ended.state != undisturbed.state:
         wrong.append(f"it ended as {ended.state}, not as {undisturbed.state}")
@@ -179,6 +187,9 @@ def differences(ended: Ended, undisturbed: Ended) -> list[str]:
         wrong.append(f"on record: missing {dict(less)}, too many {dict(more)}")
     if ended.letters.keys() != undisturbed.letters.keys():
         wrong.append(f"letters {sorted(ended.letters)}, not {sorted(undisturbed.letters)}")
+    for kind, key in ended.doubted.items():
+        if key not in in_hand:
+            wrong.append(f"the letter {kind} was in doubt although nobody was killed while handing it over")
     for kind, state in ended.letters.items():
         times = ended.arrived[kind]
         if not ((state == "sent" and times == 1) or (state == "in_doubt" and times <= 1)):

@@ -1,90 +1,22 @@
 """The commands as a person runs them, each a process of its own on a data folder of its own."""
 
-import contextlib
 import json
-import os
+import re
 import signal
-import smtplib
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import urllib.request
 from email import message_from_string
 from pathlib import Path
 
 import pytest
 
-from tipstaff.cli.waiting import answers_http, wait_until
+from tests.live.home import KEPT, TIPSTAFF, Home, family, press_ctrl_c
+from tipstaff.cli.waiting import wait_until
 from tipstaff.host.postgres import is_owned
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("commands")]
-NOW = datetime.now(UTC).isoformat(timespec="seconds")  # noqa: TID251 - real processes run on the real clock
-TIPSTAFF = [sys.executable, "-m", "tipstaff"]
-
-
-def free_ports(n: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-class Home:
-    """A data folder, ports, and the environment of whoever runs Tipstaff on them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder
-        self.web, self.smtp, self.lmtp = free_ports(3)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("TIPSTAFF_", "DJANGO_"))}
-        self.environment = kept | {
-            "TIPSTAFF_DATA": str(folder),
-            "TIPSTAFF_WEB_PORT": str(self.web),
-            "TIPSTAFF_MAIL_IN_SMTP_PORT": str(self.smtp),
-            "TIPSTAFF_MAIL_IN_LMTP_PORT": str(self.lmtp),
-        }
-
-    def run(self, *words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [*TIPSTAFF, *words], env=self.environment, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    @contextlib.contextmanager
-    def up(self) -> "Iterator[subprocess.Popen[str]]":
-        process = subprocess.Popen(
-            [*TIPSTAFF, "up"], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        try:
-            assert answers_http(f"http://127.0.0.1:{self.web}/health", seconds=120)
-            assert wait_until(self._takes_mail, seconds=60)
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
-
-    def _takes_mail(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.smtp), timeout=1):
-                return True
-        except OSError:
-            return False
-
-    def complain(self, subject: str) -> str:
-        with smtplib.SMTP("127.0.0.1", self.smtp, timeout=60) as smtp:
-            smtp.ehlo()
-            smtp.mail("ana@reporter.example.org")
-            smtp.rcpt("abuse@operator.example.net")
-            code, reply = smtp.data(
-                f"From: ana@reporter.example.org\r\nTo: abuse@operator.example.net\r\nSubject: {subject}\r\n"
-                f"Message-ID: <{subject.replace(' ', '-')}@reporter.example.org>\r\n\r\n"
-                f"{NOW} sshd: Failed password for root from 192.0.2.10 port 40123\r\n"
-            )
-        assert code == 250, reply
-        return reply.decode().split()[-1].rstrip(".")
 
 
 @pytest.fixture
@@ -99,7 +31,7 @@ def test_what_was_acknowledged_survives_a_kill_of_the_whole_program(home: Home) 
         first.wait()
         # Everything goes with it: the processes, and PostgreSQL cleanly, so that the folder is free again.
         assert wait_until(lambda: not is_owned(home.data / "postgres"), seconds=60)
-        assert wait_until(lambda: not home._takes_mail(), seconds=60)
+        assert wait_until(lambda: not home.takes_mail(), seconds=60)
     traced = home.run("trace", key, "--json")
     whats = [json.loads(line)["what"] for line in traced.stdout.splitlines()]
     assert whats[:2] == ["evidence.stored", "report.opened"]
@@ -109,23 +41,48 @@ def test_what_was_acknowledged_survives_a_kill_of_the_whole_program(home: Home) 
     assert "is whole" in home.run("verify").stdout
 
 
+def test_up_says_where_the_console_is_and_ctrl_c_leaves_nothing_behind(home: Home) -> None:
+    with home.up() as process:
+        assert process.stdout is not None
+        said = ""
+        while "Ctrl-C stops everything" not in said:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        assert f"Console      http://127.0.0.1:{home.web}/console/\n" in said
+        [link] = re.findall(r"First log-in (\S+)", said)
+        assert link.startswith(f"http://127.0.0.1:{home.web}/first/")
+        with urllib.request.urlopen(link, timeout=60) as page:
+            assert page.status == 200
+            assert "password" in page.read().decode()
+        assert f"Mailbox      abuse@operator.example.net by SMTP on 127.0.0.1:{home.smtp}, LMTP on" in said
+        everything = family(process.pid)
+        for part in ("tipstaff intake", "tipstaff worker", "tipstaff enforcer", "gunicorn", "postgres -D"):
+            assert any(part in command for command in everything.values()), (part, everything)
+        press_ctrl_c(process)
+        rest, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, rest
+    assert "tipstaff is stopping" in rest
+    assert "Traceback" not in said + rest
+    left = {pid: command for pid, command in everything.items() if command and family(pid).get(pid) == command}
+    assert left == {}
+    assert not is_owned(home.data / "postgres")
+    assert not (home.data / "postgres" / "data" / "postmaster.pid").exists(), "it was shut down cleanly"
+
+
 def test_a_backup_brings_everything_back(home: Home, tmp_path: Path) -> None:
-    home.run("registry", "import", str(customers_file(tmp_path)))
-    before = home.run("registry", "customers", "--json").stdout
+    report, case = home.open_case()
+    before = home.contents()
     kept = tmp_path / "kept.dump"
     home.run("backup", str(kept))
     assert "exists already" in home.run("backup", str(kept), code=1).stderr
     other = Home(tmp_path / "other")
     other.run("restore", "--yes", str(kept))
-    assert other.run("registry", "customers", "--json").stdout == before
-    assert "acct-1001" in before
-
-
-def customers_file(folder: Path) -> Path:
-    example = Path(__file__).resolve().parents[2] / "docs" / "operate" / "example" / "customers.csv"
-    copy = folder / "customers.csv"
-    copy.write_bytes(example.read_bytes())
-    return copy
+    assert other.contents() == before
+    for table in KEPT:
+        assert not before[table].startswith("0 rows"), f"nothing is in {table} that could be lost"
+    assert other.run("trace", case, "--json").stdout == home.run("trace", case, "--json").stdout
+    assert report in other.run("trace", report).stdout
 
 
 def test_a_port_that_is_taken_is_one_clear_sentence(home: Home) -> None:
@@ -133,7 +90,9 @@ def test_a_port_that_is_taken_is_one_clear_sentence(home: Home) -> None:
         other.bind(("127.0.0.1", home.web))
         other.listen()
         done = home.run("up", code=1)
+        alone = home.run("web", code=1)
     assert f"127.0.0.1 port {home.web} cannot be listened on" in done.stderr
+    assert alone.stderr.splitlines() == done.stderr.splitlines(), "one process alone says the same"
     assert "TIPSTAFF_WEB_PORT" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -189,11 +148,46 @@ def test_editions_on_record_are_listed_by_a_fresh_process(home: Home) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ('[[feeds]]\nname = "a"\nkind = "shadowservr"\nurl = "https://feeds.example.net/"', "'shadowservr'"),
-        ('[[mailboxes]]\nname = "m"\nkind = "pop3"', "it takes maildir, mbox or imap"),
-        ('[mail_in]\narchive_passwords_file = "/is/not/there"', "archive_passwords_file"),
-        ('[reports_in]\ntokens_file = "/is/not/there"', "tokens_file"),
-        ('[server]\nprofiles_folder = "/is/not/there"', "profiles_folder"),
+        (
+            '[[feeds]]\nname = "a"\nkind = "shadowservr"\nurl = "https://feeds.example.net/"',
+            ":2: [[feeds]] there is no kind of feed 'shadowservr'",
+        ),
+        ('[[mailboxes]]\nname = "m"\nkind = "pop3"', ":2: [[mailboxes]] 'm': kind is 'pop3'"),
+        ('[mail_in]\nmax_mib = 9\narchive_passwords_file = "/is/not/there"', ":4: [mail_in] archive_passwords_file"),
+        ('[reports_in]\ntokens_file = "/is/not/there"', ":3: [reports_in] tokens_file"),
+        ('[server]\nprofiles_folder = "/is/not/there"', ":3: [server] profiles_folder"),
+        ('[mail_out]\npassword_file = "/is/not/there"', ":3: [mail_out] password_file"),
+        ('[mail_in]\ntls_key = "/is/not/there"', ":3: [mail_in] tls_key and tls_certificate go together"),
+        (
+            '[[devices]]\nname = "a"\ndriver = "memory"\n\n[[devices]]\nname = "b"\ndriver = "nftabels"',
+            ":6: [[devices]] device 'b' names the driver 'nftabels'; installed are memory, nftables.",
+        ),
+        (
+            '[[devices]]\nname = "a"\ndriver = "memory"\nstatefile = "x"',
+            ":2: [[devices]] device a: statefile is not an option of the memory driver; known is state_file.",
+        ),
+        (
+            '[[devices]]\nname = "a"\ndriver = "memory"\n[[devices]]\nname = "b"\ndriver = "nftables"\nnftt = "x"',
+            ":5: [[devices]] device b: nftt is not an option of the nftables driver",
+        ),
+        (
+            '[[devices]]\nname = "edge1"\ndriver = "memory"\nprotected = ["192.0.2.300"]',
+            ":2: [[devices]] device 'edge1': protected: '192.0.2.300'",
+        ),
+        ('[web]\nport = 8080\n[operator]\nown_domains = ["example.net",\n', ":5: the file is not valid TOML"),
+        (
+            '[[feeds]]\nname = "a"\nkind = "shadowserver"',
+            ":2: [[feeds]] 'a': a feed of shadowserver needs its key_file and secret_file.",
+        ),
+        (
+            '[[mailboxes]]\nname = "m"\nkind = "imap"\nhost = "mail.example.net"',
+            ":2: [[mailboxes]] 'm': an imap mailbox needs its username and password_file.",
+        ),
+        (
+            '[[mailboxes]]\nname = "m"\nkind = "maildir"\npath = "/is/not/there"',
+            ":2: [[mailboxes]] 'm': path is /is/not/there, but there is no such folder.",
+        ),
+        ('[[devices]]\nname = "e"\ndriver = "nftables"\nnft = "/is/not/there/nft"', "no program that can be run"),
         ('[server]\nshadow_folder = "/is/not/there"', "/is/not/there"),
     ],
 )
@@ -201,8 +195,46 @@ def test_a_setting_that_no_process_could_use_is_found_by_check(
     home: Home, tmp_path: Path, settings: str, said: str
 ) -> None:
     file = tmp_path / "tipstaff.toml"
-    file.write_text(settings)
-    assert said in home.run("-c", str(file), "check", code=1).stderr
+    file.write_text("# Settings\n" + settings)
+    told = home.run("-c", str(file), "check", code=1).stderr
+    assert (f"{file}{said}" if said.startswith(":") else said) in told
+    assert told.count("\n") == 1, "one sentence"
+
+
+def test_check_says_what_may_be_meant_and_what_can_not(home: Home, tmp_path: Path) -> None:
+    home.environment |= {"TIPSTAFF_MAIL_IN_SMTP_PORT": "-1", "TIPSTAFF_MAIL_IN_LMTP_PORT": "-1"}
+    assert "no mail comes in by SMTP or LMTP" in home.run("check").stderr
+    home.environment["TIPSTAFF_DATA"] = "/proc/tipstaff"
+    assert "nothing can be written there" in home.run("check", code=1).stderr
+
+
+def test_a_relative_data_folder_is_meant_from_where_the_caller_is(home: Home, tmp_path: Path) -> None:
+    home.environment["TIPSTAFF_DATA"] = "made/here"
+    done = subprocess.run(
+        [*TIPSTAFF, "verify"],
+        env=home.environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "made" / "here" / "postgres" / "data" / "PG_VERSION").exists()
+
+
+def test_ctrl_c_while_it_loads_ends_it_without_a_word(home: Home) -> None:
+    loading = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "tipstaff", "--help"],
+        env=home.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # Ignored in a shell's background.
+    )  # fmt: skip
+    assert loading.stderr is not None
+    assert any(line.split("|")[-1].strip() == "typer.exceptions" for line in loading.stderr), "it is loading"
+    loading.send_signal(signal.SIGINT)
+    said, rest = loading.communicate(timeout=60)
+    assert (loading.returncode, said) == (130, "")
+    assert "Traceback" not in rest
 
 
 def test_a_log_in_link_is_for_somebody_who_is_there(home: Home) -> None:

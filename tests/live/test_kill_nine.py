@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import MakeDesk
+from tests.live.moving_in import network_of
 from tests.live.running import (
     ABUSE,
     ROOT,
@@ -34,7 +36,9 @@ from tests.live.running import (
 )
 from tests.live.story import Ended, complaint_of, differences, tell
 from tipstaff.host.postgres import EmbeddedPostgres
+from tipstaff.testing.lab import Lab
 from tipstaff.testing.mailbox import Trouble
+from tipstaff.words import Proof
 
 pytestmark = pytest.mark.live
 
@@ -83,7 +87,8 @@ def test_an_undisturbed_story_goes_all_its_way(scene: Scene) -> None:
     told = scene.undisturbed
     assert told.state["report"] == "measure_taken"
     assert told.state["case"] == ("closed", "fixed_after_measure", 1)
-    assert told.state["measures"] == [("lifted", told.state["measures"][0][1], True)]  # type: ignore[index]  # a list
+    degree = told.state["measures"][0][1]  # type: ignore[index]  # a list
+    assert told.state["measures"] == [("lifted", degree, True, Proof.STATE)]
     assert told.state["held"] == []
     assert set(told.letters) == {
         "notice", "acknowledgement", "measure_taken", "measure_lifted", "case_closed", "outcome",
@@ -91,6 +96,23 @@ def test_an_undisturbed_story_goes_all_its_way(scene: Scene) -> None:
     assert set(told.letters.values()) == {"sent"}
     assert set(told.arrived.values()) == {1}
     assert len(scene.steps) > 25, scene.steps
+
+
+def test_only_the_letter_that_was_in_hand_may_be_in_doubt() -> None:
+    """The comparison that all of the kills rest on."""
+    whole = Ended(customer="acct-1", letters={"notice": "sent", "outcome": "sent"}, arrived={"notice": 1, "outcome": 1})
+    for arrived in (0, 1):
+        doubtful = replace(
+            whole, letters={**whole.letters, "outcome": "in_doubt"}, arrived={"notice": 1, "outcome": arrived},
+            doubted={"outcome": "L-000002"},
+        )  # fmt: skip
+        assert differences(doubtful, whole, in_hand={"L-000002"}) == []
+        assert len(differences(doubtful, whole)) == len(differences(doubtful, whole, in_hand={"L-000001"})) == 1
+    looked_at = replace(whole, doubted={"notice": "L-000001"})
+    assert differences(looked_at, whole, in_hand={"L-000001"}) == []
+    assert len(differences(looked_at, whole)) == 1
+    twice = replace(whole, arrived={"notice": 1, "outcome": 2})
+    assert len(differences(twice, whole, in_hand={"L-000002"})) == 1
 
 
 def test_the_clock_comes_round_without_being_asked(scene: Scene) -> None:
@@ -108,7 +130,38 @@ def test_killed_at_any_step_a_story_ends_as_if_nothing_had_been(
                 with Killer(scene.desk, what=what, nth=nth, at_commit=at_commit) as killer:
                     ended = scene.tell_next()
                 assert killer.killed, "nobody came to this step"
-                assert differences(ended, scene.undisturbed) == []
+                assert differences(ended, scene.undisturbed, in_hand=killer.in_hand) == []
+
+
+# The same on a real packet filter
+
+
+@pytest.fixture(scope="module")
+def filtered(open_desk: MakeDesk) -> Iterator[Scene]:
+    """A desk whose device is nftables in a network namespace, which shows each measure by packets."""
+    if why := Lab.unavailable():
+        pytest.skip(why)
+    customers = [str(network_of(n).network_address) for n in range(2 * len(ON_THE_DEVICE) + 6)]
+    with Lab(customers=customers, outside=("203.0.113.250",)) as lab:
+        yield Scene(open_desk(device={"name": "edge1", "driver": "nftables", **lab.device_options()}))
+
+
+ON_THE_DEVICE = (("device.intent", 0), ("measure.in_force", 0), ("device.intent", 1), ("measure.lifted", 0))
+
+
+def test_killed_at_the_devices_steps_a_packet_filter_holds_and_gives_back_the_same(
+    filtered: Scene, subtests: pytest.Subtests
+) -> None:
+    degree = filtered.undisturbed.state["measures"][0][1]  # type: ignore[index]  # a list
+    assert filtered.undisturbed.state["measures"] == [("lifted", degree, True, Proof.PROBE)]
+    for what, nth in ON_THE_DEVICE:
+        for at_commit in (False, True):
+            with subtests.test(step=f"{what} ({nth + 1})", killed="in its COMMIT" if at_commit else "before it"):
+                with Killer(filtered.desk, what=what, nth=nth, at_commit=at_commit) as killer:
+                    ended = filtered.tell_next()
+                assert killer.killed == "enforcer"
+                assert differences(ended, filtered.undisturbed) == []
+    assert filtered.desk.held() == frozenset()
 
 
 def test_the_record_is_whole_after_all_of_it(scene: Scene) -> None:

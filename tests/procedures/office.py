@@ -148,7 +148,7 @@ class Office:
         key = complaint.accept(
             raw, sender=sender, recipients=("abuse@operator.example.net",), channel=Channel.SMTP, desk=self.desk, at=at
         )
-        if ("understand", key) in self.asked[before:]:
+        if {("understand", key), ("understand_heavy", key)} & set(self.asked[before:]):
             complaint.understand(key, desk=self.desk, at=at)
         return self.report(key)
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from tests.procedures.office import DAY, NOON, Office, reporter, spam_report
-from tipstaff.intake.queries import reports_of_case
+from tipstaff.intake.queries import get_report, reports_of_case
 from tipstaff.notices.models import LetterRow
 from tipstaff.testing.compared import Played, compare
 from tipstaff.testing.mailbox import Mail
 from tipstaff.testing.story import Expected, ExpectedIncident, Move, Since, Told
-from tipstaff.words import Answer, ReportOutcome, Role
+from tipstaff.words import Answer, Proof, ReadingReason, ReportOutcome, Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,9 +54,9 @@ def lived_through(office: Office) -> tuple[Played, list[Mail]]:
     return Played(told=story, report=report.key), mails_of(office)
 
 
-def wrong(played: Played, mails: list[Mail]) -> list[str]:
+def wrong(played: Played, mails: list[Mail], *, proof: Proof = Proof.STATE) -> list[str]:
     played.wrong.clear()
-    compare({"spam": played}, mails=mails)
+    compare({"spam": played}, mails=mails, proof=proof)
     return played.wrong
 
 
@@ -89,6 +89,24 @@ def test_a_measure_that_was_not_declared_is_seen(office: Office, measure: str | 
     played, mails = lived_through(office)
     played.told = replace(played.told, expected=replace(played.told.expected, measure=measure))
     assert "the measures of" in " ".join(wrong(played, mails))
+
+
+def test_where_packets_pass_a_measure_that_was_only_read_back_is_seen(office: Office) -> None:
+    played, mails = lived_through(office)
+    said = " ".join(wrong(played, mails, proof=Proof.PROBE))
+    assert "was proven in force and lifted by STATE and STATE, not by PROBE" in said
+
+
+def test_a_complaint_that_was_understood_for_another_reason_is_seen(office: Office) -> None:
+    played, mails = lived_through(office)
+    report = get_report(played.report)
+    assert report is not None
+    assert report.reading is not None
+    assert report.reading.reason is ReadingReason.UNDERSTOOD
+    odd = replace(report, reading=replace(report.reading, reason=ReadingReason.NO_SOURCE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tipstaff.testing.compared.get_report", lambda key: odd)
+        assert "reason is NO_SOURCE, not UNDERSTOOD" in " ".join(wrong(played, mails))
 
 
 def test_a_measure_that_stays_is_seen(office: Office) -> None:

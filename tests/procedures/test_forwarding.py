@@ -11,6 +11,7 @@ from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
 from tipstaff.procedures import complaint
 from tipstaff.testing import story
+from tipstaff.testing.story.mail import mail
 from tipstaff.words import (
     CaseState,
     HoldingKind,
@@ -243,3 +244,55 @@ def test_a_letter_quotes_the_clause_in_its_readers_language(office: Office) -> N
     assert "Verschicken Sie keine Massenpost" in notice.body
     assert "Leeren Sie" in notice.body or "leeren Sie" in notice.body, "what to do is told in German as well"
     assert "Unsolicited" not in notice.body.replace("“Unsolicited bulk mail”", "")
+
+
+PROSE = "{}, host 198.51.100.7 attempted SSH brute force logins against our server."
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ("On {:%Y-%m-%d}", "exact time"), ("On {:%d.%m.%Y}", "exact time"), ("On {:%d %B %Y}", "exact time"),
+        ("Last month", "in UTC if you can"), ("Sunday 25 Oct", "in UTC if you can"),
+        ("Time: garbled\n", "in UTC if you can"),
+    ],
+)  # fmt: skip
+def test_a_stated_day_is_not_thrown_away_for_the_last_seven(office: Office, said: str, missing: str) -> None:
+    office.admit("acct-1")
+    office.admit("acct-2")
+    changed = NOON - 26 * DAY
+    office.hold(ADDRESS, customer="acct-1", kind=HoldingKind.LEASE, until=changed)
+    office.hold(ADDRESS, customer="acct-2", kind=HoldingKind.LEASE, since=changed)
+    raw = mail(PROSE.format(said.format(changed)), sender=reporter(), subject="SSH attack", at=NOON)
+    report = office.take_in(raw, at=NOON, sender=reporter().address)
+    office.post(at=NOON)
+    assert report.outcome is ReportOutcome.NEEDS_DETAIL
+    [judged] = [e for e in entries_about(report.key) if e.what == "incident.judged"]
+    assert (judged.detail["grade"], judged.detail["customer"]) == ("ambiguous", None)
+    assert office.cases() == []
+    [asked] = office.letters
+    assert (asked.to, asked.kind) == (reporter().address, LetterKind.NEEDS_DETAIL)
+    assert missing in " ".join(asked.body.split())
+    assert "acct-" not in asked.body
+
+
+def test_without_any_time_the_holder_of_the_last_seven_days_is_told(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    raw = mail(PROSE.format("Again"), sender=reporter(), subject="SSH attack", at=NOON)
+    report = office.take_in(raw, at=NOON, sender=reporter().address)
+    assert report.outcome is ReportOutcome.FORWARDED
+    assert office.case_of(report).customer == "acct-1"
+
+
+def test_a_correction_that_leaves_the_time_out_does_not_make_an_unread_one_none(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    raw = mail(PROSE.format("Last month"), sender=reporter(), subject="SSH attack", at=NOON)
+    report = office.take_in(raw, at=NOON, sender=reporter().address)
+    [incident] = report.incidents
+    as_typed = dataclasses.replace(incident.allegation, unread_time=None)
+    complaint.correct_reading(report.key, allegations=(as_typed,), desk=office.desk, at=NOON, actor="ana")
+    assert office.report(report.key).outcome is ReportOutcome.NEEDS_DETAIL
+    assert office.cases() == []
+    dated = dataclasses.replace(as_typed, moment=Moment(NOON - HOUR))
+    complaint.correct_reading(report.key, allegations=(dated,), desk=office.desk, at=NOON, actor="ana")
+    assert office.case_of(report).customer == "acct-1", "a person learned the time"

@@ -8,8 +8,9 @@ from django.db import IntegrityError, connection, transaction
 from tests.procedures.office import DAY, EDGE, HOUR, NOON, Office, reporter
 from tipstaff.cases.operations import SecondMustBeAnother
 from tipstaff.enforcement import operations
+from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.operations import NoNotice, PlanOutdated
-from tipstaff.enforcement.planner import steps
+from tipstaff.enforcement.planner import Ability, steps
 from tipstaff.enforcement.protocol import StalePlan
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy.remedies import URGENT_MEASURE_LASTS
@@ -25,6 +26,7 @@ from tipstaff.words import (
     HoldingKind,
     LetterKind,
     MeasureState,
+    Proof,
     ReportOutcome,
     Scope,
 )
@@ -237,7 +239,12 @@ def test_a_measure_that_ended_by_itself_leaves_the_case_to_a_person(office: Offi
     assert office.fresh(case.key).state is CaseState.WAITING_PERSON
 
 
-def test_a_measure_that_would_hit_somebody_else_waits_for_a_person(office: Office) -> None:
+def test_a_measure_that_would_hit_somebody_else_waits_for_two_people(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device can block addresses alone, and another customer is behind this one too."""
+    only = Ability(device=EDGE, can=frozenset({(Scope.ADDRESS, Degree.BLOCK)}), proof=Proof.STATE)
+    monkeypatch.setattr(MemoryTwin, "ability", only)
     office.admit("acct-2")
     shared = "198.51.100.20"
     office.hold(shared, customer="acct-1", kind=HoldingKind.PORT_BLOCK, ports=(1024, 32767))
@@ -245,10 +252,32 @@ def test_a_measure_that_would_hit_somebody_else_waits_for_a_person(office: Offic
     report = office.complain(shared, at=NOON, port=2000)
     office.post(at=NOON)
     case = office.case_of(report)
-    office.deadlines(at=NOON + 2 * DAY)
-    assert office.measures(case) == []
-    assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+    assert case.due_at is not None
+    office.deadlines(at=case.due_at)
+
+    def waits() -> str:
+        assert office.measures(case) == []
+        assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+        *_, weighed = [e for e in entries_about(case.key) if e.what == "measure.weighed"]
+        [chosen] = [c for c in weighed.detail["candidates"] if c["chosen"]]  # type: ignore[union-attr]  # a list
+        assert (chosen["selector"], chosen["others_hit"]) == (shared, 1)
+        *_, waiting = [e for e in entries_about(case.key) if e.what == "case.waiting_person"]
+        return str(waiting.detail["why"])
+
+    assert "would hit 1 other" in waits()
+    assert "two people decide" in waits()
     assert office.report(report.key).outcome is ReportOutcome.FORWARDED
+
+    # One person alone does not make it pass; a second one does.
+    at = case.due_at + HOUR
+    casework.decide_waiting(
+        case.key, go_ahead=True, why="Go on.", version=office.fresh(case.key).version, desk=office.desk, at=at,
+        actor="ana",
+    )  # fmt: skip
+    assert "two people decide" in waits()
+    casework.second_wide(case.key, desk=office.desk, at=at, actor="lena")
+    [measure] = office.measures(case)
+    assert (str(measure.selector), [c.others_hit for c in measure.candidates if c.chosen]) == (shared, [1])
 
 
 def test_a_device_is_written_to_by_one_enforcer_and_its_name_is_on_record(office: Office) -> None:

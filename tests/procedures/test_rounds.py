@@ -49,3 +49,13 @@ def test_a_round_does_not_wait_behind_a_queue_of_mails(job: str) -> None:
         [worker] = cursor.fetchone()
         cursor.execute("SELECT task_name FROM procrastinate_fetch_job_v2(NULL, %s)", [worker])
         assert cursor.fetchone() == (job,)
+
+
+@pytest.mark.django_db
+def test_a_heavy_report_waits_in_a_queue_of_its_own_and_the_same_one_only_once() -> None:
+    jobs.defer("understand_heavy", "R-000001")
+    jobs.defer("understand", "R-000001")
+    jobs.defer("understand", "R-000002")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT args ->> 'key', task_name, queue_name FROM procrastinate_jobs ORDER BY id")
+        assert cursor.fetchall() == [("R-000001", "understand", jobs.HEAVY), ("R-000002", "understand", "reports")]

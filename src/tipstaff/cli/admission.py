@@ -10,7 +10,9 @@ import typer
 
 from tipstaff.words import Admission, AdmissionState, ListKind, UsageKind
 
-from .registry_changes import AS_JSON, WHY, by, in_sentences, instant, plain_json
+from .registry_changes import AS_JSON, CUSTOMER, WHY, by, in_sentences, instant, plain_json
+
+ADMISSION = Annotated[str, typer.Argument(help="An admission that waits: AD-4.")]
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -35,13 +37,15 @@ def load(
         with open(file, encoding="utf-8-sig") as opened:
             entries, waiting = admission.load_list(kind, opened, file_name=file.name, **by())
     except (OSError, UnicodeDecodeError, BadList) as why:
-        typer.echo(f"tipstaff: {file} can't be read as a list of the kind {kind}: {why}", err=True)
+        said = f"byte {why.start + 1} is not UTF-8 text." if isinstance(why, UnicodeDecodeError) else str(why)
+        typer.echo(f"tipstaff: {file} can't be read as a list of the kind {kind}: {said}", err=True)
         raise typer.Exit(1) from why
-    typer.echo(f"{file.name}: {entries} entries. {waiting} customers wait for a person.")
+    wait = "1 customer waits" if waiting == 1 else f"{waiting} customers wait"
+    typer.echo(f"{file.name}: {entries} {'entry' if entries == 1 else 'entries'}. {wait} for a person.")
 
 
 @_command("vet")
-def vet(customer: str, as_json: AS_JSON = False) -> None:
+def vet(customer: CUSTOMER, as_json: AS_JSON = False) -> None:
     """Vet a customer now: say what a person should look at."""
     from tipstaff.procedures import admission
 
@@ -62,13 +66,13 @@ def show(
 
 
 @_command("accept")
-def accept(key: str, why: WHY) -> None:
+def accept(key: ADMISSION, why: WHY) -> None:
     """Let a customer in, with the reason."""
     _decide(key, accept=True, why=why)
 
 
 @_command("refuse")
-def refuse(key: str, why: WHY) -> None:
+def refuse(key: ADMISSION, why: WHY) -> None:
     """Refuse a customer, with the reason. Services are ended apart from it."""
     _decide(key, accept=False, why=why)
 
@@ -101,7 +105,7 @@ def late_uses(as_json: AS_JSON = False) -> None:
         if as_json:
             typer.echo(json.dumps({**asdict(finding), "count": count}, default=plain_json))
         else:
-            typer.echo(f"{finding.customer}: {finding.explanation} ({count} times)")
+            typer.echo(f"{finding.customer}: {finding.explanation} ({'once' if count == 1 else f'{count} times'})")
 
 
 def _decide(key: str, *, accept: bool, why: str) -> None:

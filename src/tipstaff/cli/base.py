@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 
 from tipstaff import config
@@ -45,7 +46,20 @@ def check_files(settings: Config) -> None:
     for key in ("password_file", "dkim_key_file"):
         file = getattr(settings.mail_out, key)
         if file is not None and not file.exists():
-            raise config.BadSetting(f"[mail_out] {key} is {file}, but there is no such file.")
+            raise config.BadSetting(f"{settings.where('mail_out', key)} is {file}, but there is no such file.")
+
+
+def check_folder(settings: Config) -> None:
+    """Raise BadSetting for a data folder that can neither be made nor written to. Nothing is left behind."""
+    folder = settings.server.data_folder
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".tipstaff-", dir=there):
+            pass
+    except OSError as why:
+        raise config.BadSetting(
+            f"[server] data_folder (TIPSTAFF_DATA) is {folder}, but nothing can be written there ({why.strerror})."
+        ) from why
 
 
 def check_parts(settings: Config) -> None:
@@ -54,6 +68,7 @@ def check_parts(settings: Config) -> None:
     from tipstaff.wiring.fetchers import check_feeds
     from tipstaff.wiring.processes import tls_context
 
+    check_folder(settings)
     check_files(settings)
     wiring.installed_editions()
     wiring.shadow()
@@ -61,8 +76,6 @@ def check_parts(settings: Config) -> None:
     wiring.report_tokens()
     wiring.archive_passwords()
     wiring.drivers()
-    for device in settings.devices:
-        wiring.protected(device)
     check_feeds()
     tls_context(settings.mail_in)
 

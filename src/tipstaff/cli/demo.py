@@ -8,7 +8,8 @@ import socket
 import sys
 import threading
 import webbrowser
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from rich.table import Column
 
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Supervisor
-from tipstaff.words import LetterState, MeasureState, Role
+from tipstaff.words import LetterState, MeasureState, Proof, Role
 
 from .base import database, read_settings
 from .tables import print_rows
@@ -62,6 +63,8 @@ class Example:
 
     folder: Path
     letters: "Mailbox"
+    proof: Proof
+    """The surest that its device can give: by packets, where a network can be made."""
     notes: list[str]
     """What a person should know of this playing: what was missing, which port was taken."""
 
@@ -111,7 +114,8 @@ def _prepare(folder: Path, stack: ExitStack) -> Example:
         del os.environ[name]  # The example's settings are the file's alone.
     os.environ["TIPSTAFF_CONFIG"] = str(file)
     os.environ["TIPSTAFF_DATA"] = str(folder / "data")
-    return Example(folder=folder, letters=letters, notes=said)
+    proof = Proof.PROBE if why_not is None else Proof.STATE
+    return Example(folder=folder, letters=letters, proof=proof, notes=said)
 
 
 def _wait_for_earlier(folder: Path) -> None:
@@ -208,16 +212,23 @@ def _tell(settings: Config, example: Example, *, quiet: bool) -> list[dict[str, 
         TextColumn("{task.fields[clock]}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         expand=True, console=notes, transient=True, disable=quiet and not notes.is_terminal,
-    ) as bar:  # fmt: skip
+    ) as bar, ExitStack() as live:  # fmt: skip
         task = bar.add_task("settling in", total=len(told), clock="")
+        at_work = "settling in"
         if not notes.is_terminal:
             notes.print(f"Settling in; then {len(told)} complaints come in.")
+            live.enter_context(_signs_of_life(lambda: f"{wiring.now():%a %H:%M}  {at_work}"))
         settle_in(day, at=wiring.now())
         _make_people()
+        at_work = "the first complaints are on their way"
 
         def progress(title: str) -> None:
+            nonlocal at_work
             bar.update(task, advance=1, description=title[:60], clock=f"{wiring.now():%a %H:%M}")
             done = int(bar.tasks[task].completed)
+            at_work = f"{done} of {len(told)} complaints have come in"
+            if done == len(told):
+                at_work += "; deadlines pass, measures are taken and lifted, the last letters go out"
             if not notes.is_terminal and done % LINE_EVERY == 0:
                 notes.print(f"{wiring.now():%a %H:%M}  {done} of {len(told)} complaints have come in", soft_wrap=True)
 
@@ -231,6 +242,7 @@ def _tell(settings: Config, example: Example, *, quiet: bool) -> list[dict[str, 
             lmtp_port=settings.mail_in.lmtp_port,
             colleague=lambda role: Colleague(settings.public_url_local, name=_WHO[role], password=DEMO_PASSWORD),
             letters=example.letters,
+            proof=example.proof,
             look_round=lambda: jobs.defer("round", "all"),
             progress=progress,
         )
@@ -243,6 +255,24 @@ def _tell(settings: Config, example: Example, *, quiet: bool) -> list[dict[str, 
         _show(rows, summary, settings, example.folder)
     close_connections()
     return [*rows, {"wrong": summary["wrong"]}]
+
+
+@contextmanager
+def _signs_of_life(say: Callable[[], str]) -> Iterator[None]:
+    """A line now and then, where no bar can move: the day has stretches in which nothing else is told."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(SIGN_OF_LIFE_SECONDS):
+            notes.print(say(), soft_wrap=True)
+
+    teller = threading.Thread(target=tell, name="signs of life", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 def _make_people() -> None:
@@ -264,6 +294,7 @@ _PEOPLE = {
     "admin": ("administrator", "lead"),
 }
 _WHO = {Role.ANALYST: "ana", Role.LEAD: "lead", Role.COUNSEL: "counsel", Role.ENGINEER: "engineer"}
+SIGN_OF_LIFE_SECONDS = 20.0
 LINE_EVERY = 15
 """Without a terminal, where no bar can move, so many complaints are one line of progress."""
 DEMO_PASSWORD = "example-desk-1"  # noqa: S105 - of the example operator, whose data are made anew each time

@@ -78,7 +78,7 @@ def approve(
 
 
 def announce(edition: _Edition, by: _By) -> None:
-    """Compile an approved edition, and write to every customer about it."""
+    """Compile an approved edition, and write to every customer who has named a representative."""
     with _acting(by, "POST_POLICY") as at:
         _compile(edition, by=by, at=at)
         _announce(edition, by=by, at=at)
@@ -113,7 +113,10 @@ def accepted(
     used_at: Annotated[
         datetime | None,
         typer.Option(
-            "--used-at", formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"], help="Note a use, with its zone."
+            "--used-at",
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"],
+            metavar="TIME",
+            help="Note a use at this time, with its zone: 2026-11-20T12:00-05:00.",
         ),
     ] = None,
     shown_by: Annotated[str, typer.Option("--shown-by", help="What shows the use.")] = "",
@@ -178,7 +181,8 @@ def _acting(by: str, ability: str) -> Iterator[datetime]:
         user = User.objects.filter(username=by).first()
         wanted = Ability[ability]
         if user is None or not may(user, wanted):
-            raise NotYours(f"{by} may not {wanted.value}; the console's staff page shows who may.")
+            who = f"{by} has no account here, and" if user is None else f"{by} has no role that"
+            raise NotYours(f"{who} may not {wanted.value}; the console's staff page shows who may.")
         try:
             yield wiring.now()
         except ExamplesDoNotHold as why:

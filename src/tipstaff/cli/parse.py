@@ -1,15 +1,21 @@
 """`tipstaff parse`: what the reader understands of mails in files, without a database."""
 
+import contextlib
+import gzip
+import io
 import json
 import multiprocessing
 import os
+import re
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -19,12 +25,20 @@ from tipstaff.intake.reading import read
 from tipstaff.words import Allegation, Reading, ReadingOutcome, ReadingReason
 
 LARGEST_FILE_OCTETS = 100 * 1024 * 1024
+STANDARD_INPUT = Path("-")
+_GZIP = b"\x1f\x8b"
+_FROM_LINE = re.compile(rb"(?:\A|\n\r?\n)(?=From \S+ [^\n]*\d\d:\d\d[^\n]*\n)")
+"""What parts an mbox: an empty line, then `From`, a sender and a time (RFC 4155). A sentence may begin with "From "."""
+_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _MANY = 64
 """From this many files on, more than one process pays."""
 
 
 def parse(
-    paths: Annotated[list[Path], typer.Argument(help="Mails: files, or folders with mails in them, any number.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Mails: files, mboxes, or folders with such in them, any number; - is standard input."),
+    ],
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes to use; 0 for one per core.")] = 0,
 ) -> None:
@@ -32,8 +46,8 @@ def parse(
     failures: list[str] = []
     files = _files(paths, failures)
     if json_:
-        for line in _results(files, _as_json, jobs, failures):
-            sys.stdout.write(line + "\n")
+        for lines in _results(files, _as_json, jobs, failures):
+            sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
     else:
         _print_tables(_results(files, _as_rows, jobs, failures))
@@ -47,22 +61,41 @@ def _files(paths: list[Path], failures: list[str]) -> Iterator[Path]:
     """Every file named, and every file below a folder named, in the order of their names."""
     for path in paths:
         if path.is_dir():
-            try:
-                for folder, folders, names in os.walk(
-                    path, onerror=lambda why: failures.append(_cannot(Path(why.filename), why))
-                ):
-                    folders.sort()
-                    found = (Path(folder, x) for x in sorted(names) if not x.startswith("."))
-                    # A pipe or a device would be waited for; a dangling link is told like any file that is not there.
-                    yield from (x for x in found if x.is_file() or x.is_symlink())
-            except OSError as why:
-                failures.append(_cannot(path, why))
-        elif path.is_file():
+            found = 0
+            for file in _below(path, failures):
+                found += 1
+                yield file
+            if not found:
+                typer.echo(f"There is no file in {path}.", err=True)
+        elif path.is_file() or path == STANDARD_INPUT:
             yield path
         elif path.exists():
             failures.append(f"Cannot read {path}: it is no file.")
         else:
             failures.append(f"Cannot read {path}: there is no such file.")
+
+
+def _below(path: Path, failures: list[str]) -> Iterator[Path]:
+    """The files in a folder and its folders. What is none is left out with a sentence: it would be waited for."""
+    walk = os.walk(path, onerror=lambda why: failures.append(_cannot(Path(why.filename), why)))
+    try:
+        for folder, folders, names in walk:
+            folders.sort()
+            links = [name for name in folders if Path(folder, name).is_symlink()]
+            for name in sorted((*links, *(x for x in names if not x.startswith(".")))):
+                file = Path(folder, name)
+                if file.is_file():
+                    yield file
+                else:
+                    typer.echo(f"Left out {file}: it is {_what(file)}.", err=True)
+    except OSError as why:
+        failures.append(_cannot(path, why))
+
+
+def _what(path: Path) -> str:
+    if path.is_symlink():
+        return "a link to a folder" if path.is_dir() else "a link to no file"
+    return "a pipe" if path.is_fifo() else "no file"
 
 
 def _results(files: Iterator[Path], work: Callable[[Path], Any], jobs: int, failures: list[str]) -> Iterator[Any]:
@@ -105,16 +138,41 @@ def _cannot(path: Path, why: OSError) -> str:
     return f"Cannot read {path}: {(why.strerror or str(why)).lower()}."
 
 
-def _reading(path: Path) -> Reading:
-    if path.stat().st_size > LARGEST_FILE_OCTETS:
-        raise OSError(27, f"it is larger than {LARGEST_FILE_OCTETS // 1024 // 1024} MB")
+def _readings(path: Path) -> Iterator[tuple[str, Reading]]:
+    """Each mail of a file with its name: the file's own, and in an mbox of several its number behind a colon."""
     parsers: tuple[Parser, ...] = load_parsers()
-    return read(path.read_bytes(), parsers=parsers)
+    mails = _mails(_octets(path))
+    name = "-" if path == STANDARD_INPUT else path.name
+    for number, mail in enumerate(mails, 1):
+        yield (name if len(mails) == 1 else f"{name}:{number}"), read(mail, parsers=parsers)
 
 
-def _as_json(path: Path) -> str:
-    reading = _reading(path)
-    return json.dumps(describe(path.name, reading), ensure_ascii=False)
+def _octets(path: Path) -> bytes:
+    """What a file holds, unpacked if gzip packed it."""
+    with contextlib.ExitStack() as stack:
+        file: IO[bytes] = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(path.open("rb"))
+        octets = file.read(LARGEST_FILE_OCTETS + 1)
+        if octets[:2] == _GZIP:
+            try:
+                octets = gzip.GzipFile(fileobj=io.BytesIO(octets)).read(LARGEST_FILE_OCTETS + 1)
+            except (EOFError, zlib.error) as why:
+                raise OSError(22, f"it is packed by gzip and broken ({why})") from why
+    if len(octets) > LARGEST_FILE_OCTETS:
+        raise OSError(27, f"it is larger than {LARGEST_FILE_OCTETS // 1024 // 1024} MB")
+    return octets
+
+
+def _mails(octets: bytes) -> list[bytes]:
+    """The mails of an mbox of several; anything else is one mail."""
+    begins = [found.end() for found in _FROM_LINE.finditer(octets)] if octets[:5] == b"From " else []
+    if len(begins) < 2:
+        return [octets]
+    pieces = (octets[begin:end] for begin, end in pairwise([*begins, len(octets)]))
+    return [_QUOTED_FROM.sub(rb"\1", piece.split(b"\n", 1)[-1]) for piece in pieces]
+
+
+def _as_json(path: Path) -> list[str]:
+    return [json.dumps(describe(name, reading), ensure_ascii=False) for name, reading in _readings(path)]
 
 
 def describe(name: str, reading: Reading) -> dict[str, Any]:
@@ -152,7 +210,12 @@ def _incidents(reading: Reading) -> Iterator[dict[str, Any]]:
     first = next(iter(reading.allegations), None)
     for mark in reading.marks:
         if first is not None and mark.chosen and mark.value not in named:
-            yield _incident(Allegation(type=first.type, moment=first.moment, confidence=mark.likelihood), mark.value)
+            yield _incident(
+                Allegation(
+                    type=first.type, moment=first.moment, unread_time=first.unread_time, confidence=mark.likelihood
+                ),
+                mark.value,
+            )
 
 
 def host_of(url: str) -> str:
@@ -172,6 +235,7 @@ def _incident(allegation: Allegation, source: str) -> dict[str, Any]:
         "at": _rfc3339(moment.at) if moment else None,
         "at_error_seconds": moment.error_seconds if moment else None,
         "zone_stated": moment.zone_stated if moment else None,
+        **({"unread_time": allegation.unread_time} if allegation.unread_time is not None else {}),
         "protocol": allegation.protocol,
         "target": allegation.target,
         "target_port": allegation.target_port,
@@ -193,16 +257,19 @@ _Row = tuple[str, str, str, str, str]
 
 def _as_rows(path: Path) -> list[_Row]:
     """Rows for a person: file, verdict, type, source, when."""
-    reading = _reading(path)
+    return [row for name, reading in _readings(path) for row in _rows_of(name, reading)]
+
+
+def _rows_of(name: str, reading: Reading) -> list[_Row]:
     verdict = f"{_VERDICTS[reading.outcome]} ({reading.reason.value})"
     if reading.outcome is ReadingOutcome.SEALED or not reading.allegations:
-        return [(path.name, verdict, "", "", reading.detail)]
+        return [(name, verdict, "", "", reading.detail)]
     rows: list[_Row] = []
     for this in reading.allegations[:_MOST_ROWS]:
         source = str(this.source) if this.source else (this.url or this.domain or "")
         port = f" port {this.source_port}" if this.source_port else ""
         when = _when(this)
-        rows.append((path.name if not rows else "", verdict if not rows else "", this.type, source + port, when))
+        rows.append((name if not rows else "", verdict if not rows else "", this.type, source + port, when))
     left = len(reading.allegations) - _MOST_ROWS
     if left > 0:
         rows.append(("", "", f"and {left} more", "", ""))
@@ -219,7 +286,10 @@ _VERDICTS = {
 
 def _when(allegation: Allegation) -> str:
     if allegation.moment is None:
-        return "no time stated"
+        said = allegation.unread_time
+        return f"time not understood: {said}" if said else "no time stated"
+    if allegation.moment.of_days:
+        return f"{allegation.moment.days_said}, no hour stated"
     return allegation.moment.at.strftime("%Y-%m-%d %H:%M:%S") + (
         " UTC" if allegation.moment.zone_stated else ", no zone stated"
     )

@@ -12,10 +12,10 @@ import typer
 from tipstaff.cli import editions, explain, replay
 from tipstaff.cli.base import database, read_settings
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
-from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline
+from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline, is_region
 from tipstaff.policy.coverage import RowState, coverage, missing_tests
 from tipstaff.policy.difference import ChangeKind, differences, effects, marked
-from tipstaff.policy.editions import BadEdition, load_edition, policy_rows, shipped_editions
+from tipstaff.policy.editions import BadEdition, in_the_name_of, load_edition, policy_rows, shipped_editions
 from tipstaff.policy.examples import differences as example_differences
 from tipstaff.policy.examples import try_examples
 from tipstaff.words import Degree, Direction, NoticePosture
@@ -140,7 +140,12 @@ def clock(
     name: Annotated[str | None, typer.Argument(help="A clock, such as copyright.restore; else all are listed.")] = None,
     at: Annotated[
         datetime | None,
-        typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"], help="When it began, with its zone."),
+        typer.Option(
+            "--at",
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"],
+            metavar="TIME",
+            help="When it began, with its zone: 2026-11-20T12:00-05:00.",
+        ),
     ] = None,
     zone: Annotated[str, typer.Option("--zone", help="Where the party lives, such as Europe/Berlin.")] = "UTC",
     region: Annotated[str, typer.Option("--region", help="Whose holidays count, such as DE-BE.")] = "",
@@ -161,6 +166,8 @@ def clock(
         typer.echo("Say with --at when it began, such as 2026-11-20T12:00-05:00.", err=True)
         raise typer.Exit(2)
     try:
+        if region and not is_region(region):
+            raise UnknownRegion(f"no holidays are known of {region!r}; a region is written as US or DE-BE.")
         ends = deadline(shown.clock(name), at=at, zone=zone, region=region)
     except (UnknownClause, UnknownZone, UnknownRegion) as why:
         typer.echo(str(why), err=True)
@@ -301,7 +308,7 @@ def _editions() -> tuple[Edition, ...]:
 
 
 def _show_edition(edition: Edition) -> None:
-    _say(f"{edition.title}, of {edition.entity}")
+    _say(f"{edition.title}, of {in_the_name_of(edition, read_settings().operator.name).entity}")
     _say(f"It says that it counts from {edition.effective_at:%Y-%m-%d %H:%M} UTC. SHA-256 {edition.digest}")
     typer.echo()
     _say(edition.introduction)

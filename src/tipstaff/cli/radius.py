@@ -21,7 +21,9 @@ def radius(
     clients: Annotated[Path, typer.Option("--clients", help="A file of lines ADDRESS SECRET, readable by you only.")],
     into: Annotated[Path, typer.Option("--into", help="The detail file that records are added to.")],
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="The UDP port; 0 lets the system choose.")] = 1813,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="The UDP port; 0 lets the system choose.")
+    ] = 1813,
 ) -> None:
     """Hear RADIUS accounting (RFC 2866) and keep it as a detail file for `registry import radius-detail`.
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tipstaff.words import Allegation, Attribution, Binding, Holding, Moment
+from tipstaff.words import Allegation, Attribution, Binding, Holding
 
 from .base import database
 from .registry_changes import AS_JSON, add_commands
@@ -68,6 +68,8 @@ def import_files(
 
     sites: host_name, address, customer, since, \\[service], \\[until]
 
+    Beside CSV: RPSL objects, ARIN's records and delegated-extended statistics, known by their first line.
+
     Logs: `tipstaff registry sources` lists the kinds. A log goes on where its last reading ended; bad lines are said
     and left out. The kind `subscribers` says whose the log-ins, circuits and MACs are: kind, value, service,
     \\[customer], \\[since], \\[until]
@@ -103,7 +105,10 @@ app.command("flows")(flows)
 def who(
     address: Annotated[str, typer.Argument(help="An IPv4 or IPv6 address, or the host name of a site.")],
     at: Annotated[
-        str, typer.Option("--at", help="When, RFC 3339 with a zone: 2026-03-01T12:00:00Z. Left out: unknown.")
+        str,
+        typer.Option(
+            "--at", help="When, RFC 3339 with a zone: 2026-03-01T12:00:00Z. A day alone: all of it. Left out: unknown."
+        ),
     ] = "",
     port: Annotated[int | None, typer.Option("--port", help="The source port, for a shared address.")] = None,
     precision: Annotated[float, typer.Option("--precision", help="The time is right to so many seconds.")] = 1.0,
@@ -111,12 +116,16 @@ def who(
 ) -> None:
     """Say who held ADDRESS then, or whose site it was, how surely, and by which rows."""
     source = _address(address)
-    moment = _moment(at, precision)
     with database():
         from tipstaff import wiring
         from tipstaff.procedures.offender import who_did_it
-        from tipstaff.procedures.questions import REASONS
+        from tipstaff.procedures.questions import REASONS, NoQuestion, moment_of, port_of
 
+        try:
+            moment = moment_of(at, precision_seconds=str(precision))
+            port_of("" if port is None else str(port))
+        except NoQuestion as why:
+            raise typer.BadParameter(f"{str(why)[:1].upper()}{str(why)[1:]}.") from None
         asked = Allegation(
             type="any/any", source=source, source_port=port, domain=None if source else address, moment=moment
         )
@@ -144,7 +153,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 @app.command()
 def customers(
     search: Annotated[str, typer.Argument(help="Part of a key, a name or a mail address.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1)] = 200,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="So many at most.")] = 200,
     as_json: AS_JSON = False,
 ) -> None:
     """List customers."""
@@ -165,20 +174,6 @@ def customers(
         ],
         head=2,
     )  # fmt: skip
-
-
-def _moment(text: str, precision: float) -> Moment | None:
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a time; write one like 2026-03-01T12:00:00Z.") from None
-    if precision < 0 or precision > 366 * 86400:
-        raise typer.BadParameter("The precision is between 0 seconds and a year.")
-    if at.tzinfo is None:
-        return Moment.without_zone(at, error_seconds=precision)
-    return Moment(at, precision)
 
 
 def _verdict(answer: Attribution) -> str:

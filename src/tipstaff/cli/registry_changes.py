@@ -19,6 +19,9 @@ from .registry_files import import_in_words
 from .tables import print_rows
 
 AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+CUSTOMER = Annotated[str, typer.Argument(help="The key of a customer: acct-1.")]
+SERVICE = Annotated[str, typer.Option("--service", help="The key of the customer's service that it belongs to.")]
+EMAIL = Annotated[str, typer.Argument(help="A mail address that customers have designated.")]
 WHY = Annotated[str, typer.Option("--why", help="The reason; it stands in the record.")]
 
 
@@ -132,7 +135,7 @@ def _tell_versions(versions: list[Version], *, as_json: bool) -> None:
 
 def changes(
     about: Annotated[str, typer.Argument(help="The key of a customer or a service; left out: all.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1)] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="So many at most.")] = 50,
     as_json: AS_JSON = False,
 ) -> None:
     """List changes of the registry, the latest first. Each can be undone."""
@@ -164,7 +167,7 @@ def undo(
 
 
 def standing(
-    customer: str,
+    customer: CUSTOMER,
     standing: Annotated[Standing, typer.Argument(help="good, suspended or terminated")],
     since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
     why: WHY = "",
@@ -178,7 +181,7 @@ def standing(
 
 
 def contacts(
-    customer: str,
+    customer: CUSTOMER,
     emails: Annotated[list[str] | None, typer.Argument(help="The chain, foremost first; left out: show it.")] = None,
     language: Annotated[str, typer.Option("--language", help="Of contacts that are new.")] = "en",
     zone: Annotated[str, typer.Option("--timezone", help="Of contacts that are new.")] = "UTC",
@@ -188,8 +191,11 @@ def contacts(
     """Show or set whom a customer designates for complaints; the next is written to when letters come back."""
     from tipstaff.procedures import registering
     from tipstaff.registry import queries
+    from tipstaff.registry.operations import UnknownKey
     from tipstaff.words import Representative
 
+    if queries.get_customer(customer) is None:
+        raise UnknownKey(f"there is no customer {customer}")
     known = {person.email.lower(): person for person in queries.representatives_of(customer)}
     if emails:
         chain = [
@@ -201,7 +207,10 @@ def contacts(
         if smime is not None:
             chain[0] = replace(chain[0], smime_certificate=smime.read_text(encoding="ascii"))
         registering.designate(customer, chain, **by())
-    for place, person in enumerate(queries.representatives_of(customer), 1):
+    chain_now = queries.representatives_of(customer)
+    if not chain_now:
+        typer.echo(f"{customer} has designated nobody: its cases wait for a person.")
+    for place, person in enumerate(chain_now, 1):
         marks = [
             f"letters come back since {person.bounced_at:%Y-%m-%d}" if person.bounced_at else "",
             f"verified {person.verified_at:%Y-%m-%d}" if person.verified_at else "",
@@ -213,7 +222,7 @@ def contacts(
         )
 
 
-def bounced(email: str, why: WHY = "") -> None:
+def bounced(email: EMAIL, why: WHY = "") -> None:
     """Note that letters to EMAIL come back: the next contact is written to."""
     from tipstaff.procedures import registering
 
@@ -221,7 +230,7 @@ def bounced(email: str, why: WHY = "") -> None:
     typer.echo(f"Noted for {', '.join(found)}." if found else f"No contact has the address {email}, or it was noted.")
 
 
-def reached(email: str, why: WHY = "") -> None:
+def reached(email: EMAIL, why: WHY = "") -> None:
     """Note that EMAIL was shown to reach its representative, who counts as verified."""
     from tipstaff.procedures import registering
 
@@ -254,14 +263,15 @@ def letter(
 
 
 def hold(
-    prefix: str,
-    customer: str,
+    prefix: Annotated[str, typer.Argument(help="An address or a prefix: 198.51.100.16/29.")],
+    customer: CUSTOMER,
     kind: Annotated[str, typer.Option("--kind", help="static, lease, port_block or delegated")] = "static",
-    service: Annotated[str, typer.Option("--service")] = "",
+    service: SERVICE = "",
     since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
 ) -> None:
     """Give addresses to a customer."""
     from tipstaff.procedures import registering
+    from tipstaff.registry import queries
     from tipstaff.words import Holding, HoldingKind, Tier
 
     who = by()
@@ -277,11 +287,13 @@ def hold(
         **who,
     )  # fmt: skip
     typer.echo(f"{customer} holds {prefix}; the holding's number is {key}.")
+    if outside := queries.held_outside(at=who["at"], prefix=network):
+        typer.echo(f"tipstaff: {outside}", err=True)
 
 
 def end(
     key: Annotated[int, typer.Argument(help="The number of a holding, or with --resource of a resource.")],
-    is_resource: Annotated[bool, typer.Option("--resource")] = False,
+    is_resource: Annotated[bool, typer.Option("--resource", help="KEY is the number of a resource.")] = False,
     at: Annotated[str, typer.Option("--at", help="Left out: now.")] = "",
 ) -> None:
     """Set when a holding ends."""
@@ -307,11 +319,11 @@ def transfer(
 
 
 def resource(
-    kind: ResourceKind,
-    name: str,
-    customer: str,
+    kind: Annotated[ResourceKind, typer.Argument(help="What it is.")],
+    name: Annotated[str, typer.Argument(help="Its name in the form of its kind: AS64500, 100, shop.example.net.")],
+    customer: CUSTOMER,
     scope: Annotated[str, typer.Option("--scope", help="The switch, router or service within which it counts.")] = "",
-    service: Annotated[str, typer.Option("--service")] = "",
+    service: SERVICE = "",
     since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
 ) -> None:
     """Give a customer something beside addresses: an AS number, a VLAN, a domain ..."""
@@ -330,8 +342,8 @@ def resource(
 
 
 def accept(
-    customer: str,
-    edition: str,
+    customer: CUSTOMER,
+    edition: Annotated[str, typer.Argument(help="The id of an edition that is posted: 2026-01.")],
     contract: Annotated[str, typer.Option("--contract", help="Its number or file.")],
     accepted_by: Annotated[str, typer.Option("--by", help="Who signed.")] = "",
     at: Annotated[str, typer.Option("--at", help="Left out: now.")] = "",
@@ -379,6 +391,8 @@ def netbox(
         typer.echo(f"tipstaff: NetBox at {url} did not answer as it should: {str(why)[:300]}", err=True)
         raise typer.Exit(1) from why
     typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
+    if preview.outside:
+        typer.echo(f"tipstaff: {preview.outside}", err=True)
 
 
 def delivery_key() -> None:

@@ -6,7 +6,7 @@ import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,27 +14,43 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tipstaff.words import ImportPreview
+from tipstaff.words import ImportPreview, Outside
 
 
 def import_files_in_order(files: list[Path], *, dry_run: bool, rest: bool, as_json: bool) -> None:
-    """Take files in, what is named before what names it. If one can't be read or is empty, none is taken in."""
+    """Take files in, what is named before what names it. If one can't be read or is empty, none is taken in.
+
+    With `dry_run` all files together are tried: what one would bring, the next may name.
+    """
+    from tipstaff.procedures.admission import tried_out
+
+    outside: Outside | None = None
+    with tried_out() if dry_run else contextlib.nullcontext():
+        for file in _in_order(files):
+            preview = _import_one(file, rest=rest)
+            if dry_run:
+                preview = replace(preview, applied=False, change=None)
+            typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
+            if preview.refused and not rest:
+                raise typer.Exit(1)
+            outside = outside if preview.outside is None else preview.outside
+    if outside:
+        typer.echo(f"tipstaff: {outside}", err=True)
+
+
+def _import_one(file: Path, *, rest: bool) -> ImportPreview:
     from tipstaff import wiring
     from tipstaff.procedures.admission import import_registry
 
-    for file in _in_order(files):
-        try:
-            # With --rest the file is read as it goes in, and never held as a whole.
-            with open(file, encoding="utf-8-sig", newline="") as opened, shown_reading(file, rest) as read:
-                preview = import_registry(
-                    read(opened) if rest else opened.read().splitlines(keepends=True), source_name=file.name,
-                    at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run, rest=rest,
-                )  # fmt: skip
-        except (OSError, UnicodeDecodeError) as why:
-            refuse(file, why)
-        typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
-        if preview.refused and not rest:
-            raise typer.Exit(1)
+    try:
+        # With --rest the file is read as it goes in, and never held as a whole.
+        with open(file, encoding="utf-8-sig", newline="") as opened, shown_reading(file, rest) as read:
+            return import_registry(
+                read(opened) if rest else opened.read().splitlines(keepends=True), source_name=file.name,
+                at=wiring.now(), actor=getpass.getuser(), rest=rest,
+            )  # fmt: skip
+    except (OSError, UnicodeDecodeError) as why:
+        refuse(file, why)
 
 
 def refuse(file: Path, why: OSError | UnicodeDecodeError | str) -> NoReturn:

@@ -3,10 +3,12 @@
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from types import FrameType
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Program, Supervisor
@@ -16,6 +18,9 @@ from .base import SUPERVISED, check_parts, database, keep_database_up, one_at_a_
 out = Console(highlight=False, soft_wrap=True)
 
 _COLOURS = {"web": "cyan", "intake": "green", "worker": "yellow", "enforcer": "magenta", "tipstaff": "bold"}
+
+
+WEB_PORT = "[web] port (TIPSTAFF_WEB_PORT)"
 
 
 def programs(settings: Config) -> list[Program]:
@@ -45,7 +50,7 @@ def check_before_start(settings: Config) -> None:
     """Find out in a sentence, before anything runs, what would stop a process from starting."""
     from tipstaff.wiring.processes import check_port
 
-    check_port(settings.web.host, settings.web.port, "[web] port (TIPSTAFF_WEB_PORT)")
+    check_port(settings.web.host, settings.web.port, WEB_PORT)
     check_port(settings.mail_in.host, settings.mail_in.smtp_port, "[mail_in] smtp_port (TIPSTAFF_MAIL_IN_SMTP_PORT)")
     check_port(settings.mail_in.host, settings.mail_in.lmtp_port, "[mail_in] lmtp_port (TIPSTAFF_MAIL_IN_LMTP_PORT)")
     check_parts(settings)
@@ -57,13 +62,16 @@ def up() -> None:
         check_before_start(settings)
         supervisor = Supervisor(programs(settings), write=write_line)
 
+        stopping = threading.Event()
+
         def stop(number: int, frame: FrameType | None) -> None:
+            stopping.set()
             supervisor.stop_soon()
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         supervisor.start()
-        greeter = threading.Thread(target=_greet, args=(settings,), daemon=True)
+        greeter = threading.Thread(target=_greet, args=(settings, stopping), daemon=True)
         greeter.start()
         try:
             supervisor.run(until=_keep_database_up)
@@ -79,41 +87,51 @@ def _keep_database_up() -> bool:
     return False
 
 
-def _greet(settings: Config) -> None:
-    """Once the console answers: where it is, and how to log in the first time."""
+def _greet(settings: Config, stopping: threading.Event) -> None:
+    """Once the console answers: where it is, and how to log in the first time. Nothing, if it is to stop by then."""
     from tipstaff.cli.waiting import answers_http
 
     if not answers_http(f"{settings.public_url_local}/health", seconds=60):
         return
+    said = "\n".join(_greeting(settings))
+    if not stopping.is_set():
+        out.print(f"\n{said}\n")
+
+
+def _greeting(settings: Config) -> Iterator[str]:
     from tipstaff import wiring
     from tipstaff.web.first import make_first_token, needs_first
 
-    out.print()
-    out.print(f"[bold]Console[/]      {settings.public_url}/console/")
+    yield f"[bold]Console[/]      {settings.public_url}/console/"
     if needs_first():
         token = make_first_token(at=wiring.now(), actor="command line")
-        out.print(f"[bold]First log-in[/] {settings.public_url}/first/{token}")
-        out.print("             (opens once, within a day; `tipstaff login-link` makes another)")
-    mail = settings.mail_in
-    out.print(
+        yield f"[bold]First log-in[/] {settings.public_url}/first/{token}"
+        yield "             (opens once, within a day; `tipstaff login-link` makes another)"
+    mail, way_out = settings.mail_in, settings.mail_out
+    yield (
         f"[bold]Mailbox[/]      {settings.operator.abuse_address} by SMTP on {mail.host}:{mail.smtp_port}, "
         f"LMTP on {mail.host}:{mail.lmtp_port}"
     )
-    if not settings.mail_out.host:
-        out.print("[bold]Letters[/]      are written and held: set \\[mail_out] host to let them out")
+    if way_out.host:
+        yield f"[bold]Letters[/]      go out by {way_out.host}:{way_out.port}, from {settings.from_address}"
+    else:
+        yield "[bold]Letters[/]      are written and held: set \\[mail_out] host to let them out"
     if settings.devices:
         named = ", ".join(f"{device.name} ({device.driver})" for device in settings.devices)
-        out.print(f"[bold]Devices[/]      {named}")
+        yield f"[bold]Devices[/]      {named}"
     else:
-        out.print("[bold]Devices[/]      none: add \\[\\[devices]] to let measures reach one")
-    out.print("Ctrl-C stops everything.\n")
+        yield "[bold]Devices[/]      none: add \\[\\[devices]] to let measures reach one"
+    for said in wiring.editions_of_others(wiring.editions()):
+        yield f"[bold]Policy[/]       {escape(said)}"
+    yield "Ctrl-C stops everything."
 
 
 def web() -> None:
     """Serve console, portal and API only."""
-    with database():
-        from tipstaff.wiring.processes import web_command
+    with database() as settings:
+        from tipstaff.wiring.processes import check_port, web_command
 
+        check_port(settings.web.host, settings.web.port, WEB_PORT)
         _run_child(web_command())
 
 

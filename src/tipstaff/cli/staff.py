@@ -6,7 +6,7 @@ import typer
 
 from tipstaff.words import STAFF_ROLES, Role
 
-from .base import check_parts, database, read_settings
+from .base import check_folder, check_parts, database, read_settings
 
 
 def login_link(
@@ -49,15 +49,23 @@ def login_link(
 def check() -> None:
     """Check the settings, the editions and the devices' options without starting anything."""
     settings = read_settings()
+    check_folder(settings)
     from .base import start_django
 
     start_django()
     from tipstaff import wiring
 
-    editions = wiring.installed_editions()
-    drivers = wiring.drivers()
     check_parts(settings)
+    editions, drivers = wiring.installed_editions(), wiring.drivers()
     typer.echo(
         f"Settings are right ({settings.path or 'no file; defaults and environment'}): "
         f"{len(editions)} edition(s) of the policy, {len(drivers)} device(s)."
     )
+    if settings.mail_in.smtp_port < 0 and settings.mail_in.lmtp_port < 0:
+        typer.echo(
+            "tipstaff: no mail comes in by SMTP or LMTP: [mail_in] smtp_port and lmtp_port are both off. "
+            "Complaints come by mailboxes, feeds, HTTP and the form only.",
+            err=True,
+        )
+    for said in wiring.editions_of_others(editions):
+        typer.echo(f"tipstaff: {said}", err=True)

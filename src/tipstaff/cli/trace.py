@@ -11,7 +11,14 @@ from .tables import print_rows
 
 
 def trace(
-    key: Annotated[str, typer.Argument(metavar="ID", help="R-, S-, C-, M- or L-000123, or a SHA-256.")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="R-, S-, C-, M- or L-000123; an admission AD-4, a change CH-12, "
+            'a customer\'s key, "edition 2026-01", or a SHA-256.',
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print everything that led to ID and followed from it."""

@@ -34,8 +34,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read settings from `path` (or `TIPSTAFF_CONFIG`) and `environ`; raise BadSetting with one clear sentence."""
     if path is None and environ.get("TIPSTAFF_CONFIG"):
         path = Path(environ["TIPSTAFF_CONFIG"])
-    text = ""
+    text, folder = "", Path()
     if path is not None:
+        folder = path.absolute().parent
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as why:
@@ -47,22 +48,28 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as why:
-        raise BadSetting(f"{path}: the file is not valid TOML: {why}.") from why
+        raise BadSetting(f"{path}:{_broken_line(text, why)}: the file is not valid TOML: {why}.") from why
 
     sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
+    places: dict[tuple[str, str], str] = {}
     for name, value in tree.items():
         if name in _TABLES:
             continue
         if name not in _SECTIONS or not isinstance(value, dict):
             hint = _did_you_mean(name, (*_SECTIONS, *_TABLES))
-            raise BadSetting(f"{path}:{_line_of(text, '', name)}: unknown section [{name}]{hint}.")
+            where = f"{path}:{_line_of(text, '', name)}"
+            below = [section for section in _SECTIONS if name in typing.get_type_hints(_type_of(section))]
+            if below and not isinstance(value, dict):
+                raise BadSetting(f"{where}: {name} stands in no section; write it below [{'] or ['.join(below)}].")
+            raise BadSetting(f"{where}: unknown section [{name}]{hint}.")
         hints = typing.get_type_hints(_type_of(name))
         for key, given in value.items():
-            where = f"{path}:{_line_of(text, name, key)}: [{name}] {key}"
+            places[name, key] = f"{path}:{_line_of(text, name, key)}"
+            where = f"{places[name, key]}: [{name}] {key}"
             if key not in hints:
                 raise BadSetting(f"{where} is not a setting{_did_you_mean(key, hints)}.")
-            sections[name][key] = _convert(given, hints[key], where)
-    _lay_environment_over(sections, environ)
+            sections[name][key] = _convert(given, hints[key], where, folder=folder)
+    _lay_environment_over(sections, environ, places)
     devices = _devices(tree.get("devices", []), path, text)
     built = {name: _type_of(name)(**values) for name, values in sections.items()}
     tables: dict[str, Any] = {
@@ -70,8 +77,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         for name, kind in _TABLES.items()
         if name != "devices"
     }
-    config = Config(**built, devices=devices, **tables, path=path)
-    _check(config, path, text, environ)
+    for name in _TABLES:
+        for n, table in enumerate(tree.get(name, [])):
+            places[name, table["name"]] = f"{path}:{_nth_line(text, f'[[{name}]]', n)}"
+    config = Config(**built, devices=devices, **tables, path=path, places=places)
+    _check(config, environ)
     return config
 
 
@@ -79,7 +89,9 @@ def _type_of(section: str) -> Any:
     return typing.get_type_hints(Config)[section]
 
 
-def _lay_environment_over(sections: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
+def _lay_environment_over(
+    sections: dict[str, dict[str, Any]], environ: Mapping[str, str], places: dict[tuple[str, str], str]
+) -> None:
     for name, given in environ.items():
         if name in _SHORT:
             section, key = _SHORT[name]
@@ -95,7 +107,8 @@ def _lay_environment_over(sections: dict[str, dict[str, Any]], environ: Mapping[
             raise BadSetting(
                 f"environment: {name} is not a setting{_did_you_mean(key, hints, f'TIPSTAFF_{section.upper()}_')}."
             )
-        sections[section][key] = _convert(given, hints[key], f"environment: {name}", from_text=True)
+        places[section, key] = f"environment: {name}"
+        sections[section][key] = _convert(given, hints[key], places[section, key], from_text=True)
 
 
 def _refuse_near_miss(name: str) -> None:
@@ -109,7 +122,8 @@ def _refuse_near_miss(name: str) -> None:
             )
 
 
-def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False) -> Any:
+def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False, folder: Path = Path()) -> Any:
+    """A value as its setting takes it; a path of the file is meant from the file's `folder`."""
     if isinstance(hint, types.UnionType):
         hint = next(h for h in typing.get_args(hint) if h is not type(None))
     if from_text:
@@ -127,10 +141,11 @@ def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False) -> A
             raise BadSetting(f"{where} is {text!r}, but it takes true or false.")
         if typing.get_origin(hint) is tuple:
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        return Path(text).expanduser() if hint is Path else text
+        # Whoever sets a variable means the folder that they are in; no process may be in another when it is used.
+        return Path(text).expanduser().absolute() if hint is Path else text
     if hint is Path:
         if isinstance(given, str):
-            return Path(given).expanduser()
+            return folder / Path(given).expanduser()
         raise BadSetting(f"{where} is {given!r}, but it takes a path in quotes.")
     if typing.get_origin(hint) is tuple:
         if isinstance(given, list) and all(isinstance(x, str) for x in given):
@@ -182,10 +197,11 @@ def _tables(given: Any, kind: Any, section: str, *, path: Path | None, text: str
     built: list[Any] = []
     for n, table in enumerate(given):
         where = f"{path}:{_nth_line(text, f'[[{section}]]', n)}: [[{section}]]"
+        folder = Path() if path is None else path.absolute().parent
         values: dict[str, Any] = {}
         for key, value in table.items():
             if key in hints and key != "options":
-                values[key] = _convert(value, hints[key], f"{where} {key}")
+                values[key] = _convert(value, hints[key], f"{where} {key}", folder=folder)
             elif "options" in hints:
                 values.setdefault("options", {})[key] = value
             else:
@@ -199,13 +215,8 @@ def _tables(given: Any, kind: Any, section: str, *, path: Path | None, text: str
     return tuple(built)
 
 
-def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, str]) -> None:
-    def where(section: str, key: str) -> str:
-        name = f"TIPSTAFF_{section.upper()}_{key.upper()}"
-        if name in environ:
-            return f"environment: {name}"
-        return f"{path}:{_line_of(text, section, key)}: [{section}] {key}"
-
+def _check(config: Config, environ: Mapping[str, str]) -> None:
+    where = config.where
     for section in ("web", "mail_in", "mail_out"):
         part = getattr(config, section)
         for f in dataclasses.fields(part):
@@ -237,14 +248,16 @@ def _check(config: Config, path: Path | None, text: str, environ: Mapping[str, s
         raise BadSetting(f"{where('trust', 'flood_hourly')} is {config.trust.flood_hourly}, but it takes 1 or more.")
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
-        named = "environment: TIPSTAFF_DATABASE_URL"
-        place = named if "TIPSTAFF_DATABASE_URL" in environ else where("server", "database_url")
-        raise BadSetting(f"{place} does not begin with postgresql://; write postgresql://user@host/name.")
+        raise BadSetting(
+            f"{where('server', 'database_url')} does not begin with postgresql://; write postgresql://user@host/name."
+        )
     level = environ.get("TIPSTAFF_LOG_LEVEL", "INFO")
     if level not in _LEVELS:
         raise BadSetting(f"environment: TIPSTAFF_LOG_LEVEL is {level!r}, but it takes one of {', '.join(_LEVELS)}.")
     if bool(config.mail_out.dkim_selector) != bool(config.mail_out.dkim_key_file):
-        raise BadSetting("[mail_out] dkim_selector and dkim_key_file go together: set both, or neither.")
+        keys = ("dkim_selector", "dkim_key_file")
+        given, other = keys if config.mail_out.dkim_selector else reversed(keys)
+        raise BadSetting(f"{where('mail_out', given)} and {other} go together: set both, or neither.")
     secrets = {"mail password": config.mail_out.password_file, "DKIM key": config.mail_out.dkim_key_file}
     for what, file in secrets.items():
         if file and file.exists() and file.stat().st_mode & 0o077:
@@ -256,7 +269,8 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
 
     def refuse(section: str, key: str, wants: str) -> None:
         value = getattr(getattr(config, section), key)
-        raise BadSetting(f"{where(section, key)} is {value!r}, but {wants}.")
+        shown = ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
+        raise BadSetting(f"{where(section, key)} is {shown}, but {wants}.")
 
     if not config.operator.name.strip():
         refuse("operator", "name", "letters are signed with it")
@@ -297,6 +311,21 @@ def _did_you_mean(name: str, known: Any, prefix: str = "") -> str:
     if near:
         return f"; did you mean {prefix}{near[0].upper() if prefix else near[0]}"
     return "; known are " + ", ".join(sorted(known))
+
+
+def _broken_line(text: str, why: tomllib.TOMLDecodeError) -> int:
+    """The line on which the file stops being TOML; of what is never closed, the one on which it begins."""
+    said = re.search(r"\(at line (\d+),", str(why))
+    if said:
+        return int(said[1])
+    lines = text.splitlines()
+    for whole in range(len(lines) - 1, 0, -1):
+        try:
+            tomllib.loads("\n".join(lines[:whole]))
+        except tomllib.TOMLDecodeError:
+            continue
+        return whole + 1
+    return 1
 
 
 def _line_of(text: str, section: str, key: str) -> int:

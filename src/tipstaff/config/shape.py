@@ -1,6 +1,7 @@
 """What can be set. Each field's docstring is its documentation; `docs/operate/settings.md` is held to it by a test."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -212,6 +213,19 @@ class Config:
     feeds: tuple[FeedConfig, ...] = ()
     path: Path | None = None
     """The file that was read, if one was."""
+    places: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)
+    """(section, key) or (section, name of a table) -> where it is set: file and line, or a variable's name."""
+
+    def where(self, section: str, key: str) -> str:
+        """The beginning of a sentence about a setting: where it is set, and its name."""
+        place = self.places.get((section, key), "")
+        if place.startswith("environment"):
+            return place
+        return f"{place or 'unless set otherwise'}: [{section}] {key}"
+
+    def where_table(self, section: str, name: str) -> str:
+        """The same about one of many tables."""
+        return f"{self.places.get((section, name), '')}: [[{section}]]".removeprefix(": ")
 
     @property
     def public_url(self) -> str:

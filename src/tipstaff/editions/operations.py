@@ -50,9 +50,9 @@ class NotAnnounced(ValueError):
 
 @transaction.atomic
 def draft(id: str, *, digest: str, title: str, files: Mapping[str, str], at: datetime, actor: str) -> EditionOnRecord:
-    """Keep a draft. The same files again are the same draft; raises NameTaken."""
+    """Keep a draft. The same files again by the same writer are the same draft; raises NameTaken."""
     known = EditionRow.objects.filter(digest=digest).first()
-    if known is not None and known.state != EditionState.WITHDRAWN:
+    if known is not None and known.state == EditionState.DRAFT and known.drafted_by == actor:
         return edition_of(known)
     if known is not None or EditionRow.objects.filter(name=id).exclude(state=EditionState.WITHDRAWN).exists():
         raise NameTaken(id)

@@ -120,6 +120,8 @@ class EmbeddedPostgres:
             "-h", "", "-k", str(self.socket), "-c", "shared_buffers=128MB",
             "-c", f"max_connections={60 if self._durable else 400}",
             "-c", "timezone=UTC", "-c", "log_min_messages=warning", "-c", "jit=off",
+            # A statement that fails has a mail's words in it.
+            "-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse",
         ]  # fmt: skip
         if not self._durable:
             command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]

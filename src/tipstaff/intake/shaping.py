@@ -1,6 +1,7 @@
 """Helps parsers to build Readings: who complains, what may be quoted, and the bounds that hold for all of them."""
 
 import re
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from tipstaff.words import SEALED_TYPES, Allegation, Mark, Moment, Reading, ReadingOutcome, ReadingReason, Reporter
@@ -8,7 +9,7 @@ from tipstaff.words import SEALED_TYPES, Allegation, Mark, Moment, Reading, Read
 from .mail import Mail
 from .text.characters import one_line
 from .text.find import refang
-from .text.times import find_moment
+from .text.times import find_moment, stated_in
 
 MOST_ALLEGATIONS = 20_000
 """Of a machine's feed. More in one mail is cut off, and the reading says so."""
@@ -54,10 +55,24 @@ def complaint(
     reporter: Reporter | None = None,
     detail: str = "",
     marks: tuple[Mark, ...] = (),
+    prose_read: bool = False,
 ) -> Reading:
-    """A reading with allegations, doubles taken out; sealed without a word when one of them is of a sealed type."""
+    """A reading with allegations, doubles taken out; sealed without a word when one of them is of a sealed type.
+
+    Unless the parser has `prose_read` itself, an allegation without a time gets the one that the letter states.
+    """
     if any(x.type in SEALED_TYPES for x in allegations):
         return sealed(mail, parser=parser)
+    if not prose_read and any(x.moment is None and x.unread_time is None for x in allegations):
+        of_mail = moment_of_mail(mail)
+        said = stated_in(mail.subject, mail.body, year_of=of_mail.at if of_mail else None)
+        if said.moment is not None or said.unread:
+            allegations = [
+                x
+                if x.moment is not None or x.unread_time is not None
+                else replace(x, moment=said.moment, unread_time=said.unread or None)
+                for x in allegations
+            ]
     unique = list(dict.fromkeys(allegations))
     if len(unique) > MOST_ALLEGATIONS:
         detail = f"It holds {len(unique)} events; the first {MOST_ALLEGATIONS} were read."

@@ -1,10 +1,12 @@
 """Writes of the ledger. `record` joins the caller's transaction: a step and its entry stand or fall together."""
 
+import io
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from psycopg.types.json import Jsonb
 
 from tipstaff.words import Channel, Evidence, require_aware
 
@@ -18,6 +20,8 @@ _KEY_SEQUENCES = {
     "L": "letter_number",
     "S": "sighting_number",
 }
+PIECE_OCTETS = 2**20
+"""Evidence is folded, fetched and unfolded in pieces of this size."""
 _SEALING_LOCK = 0x71_95_7A_FF
 """Advisory lock: one sealer at a time, or the chain would fork."""
 
@@ -49,8 +53,7 @@ def store_evidence(
     raw: bytes, *, digest: str, at: datetime, channel: Channel, sender: str, recipients: Sequence[str]
 ) -> tuple[Evidence, bool]:
     """Keep `raw` as it came; (evidence, False) when the same bytes are already there."""
-    content = zlib.compress(raw, 1)
-    return _store(content, digest, len(raw), at, channel, sender, recipients, sealed=False, stripped=[])
+    return _store(_folded(raw), digest, len(raw), at, channel, sender, recipients, sealed=False, stripped=[])
 
 
 @transaction.atomic
@@ -81,19 +84,18 @@ def _store(
     sealed: bool,
     stripped: list[dict[str, object]],
 ) -> tuple[Evidence, bool]:
-    row, new = EvidenceRow.objects.get_or_create(
-        digest=digest,
-        defaults={
-            "size": size,
-            "received_at": require_aware(at),
-            "channel": channel,
-            "sender": sender,
-            "recipients": list(recipients),
-            "sealed": sealed,
-            "content": content,
-            "stripped": stripped,
-        },
-    )
+    rows = EvidenceRow.objects.defer("content").filter(digest=digest)
+    row = rows.first()
+    new = row is None
+    if row is None:
+        row = EvidenceRow(
+            digest=digest, size=size, received_at=require_aware(at), channel=channel, sender=sender,
+            recipients=list(recipients), sealed=sealed, stripped=stripped,
+        )  # fmt: skip
+        try:
+            _insert(row, content)
+        except IntegrityError:  # The same bytes came twice at the same moment, and the other one was first.
+            row, new = rows.get(), False
     evidence = evidence_of(row)
     if new:
         what = "evidence.sealed" if sealed else "evidence.stored"
@@ -101,6 +103,35 @@ def _store(
     else:
         record("evidence.seen_again", at=at, actor="intake", about=[digest], channel=channel)
     return evidence, new
+
+
+@transaction.atomic
+def _insert(row: EvidenceRow, content: bytes) -> None:
+    """Django writes values into the statement's text, which takes many times their size; COPY takes it once more."""
+    values = {
+        "digest": ("text", row.digest),
+        "size": ("int8", row.size),
+        "received_at": ("timestamptz", row.received_at),
+        "channel": ("text", str(row.channel)),
+        "sender": ("text", row.sender),
+        "recipients": ("text[]", row.recipients),
+        "sealed": ("bool", row.sealed),
+        "content": ("bytea", content),
+        "stripped": ("jsonb", Jsonb(row.stripped)),
+    }
+    statement = f"COPY ledger_evidencerow ({', '.join(values)}) FROM STDIN (FORMAT BINARY)"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        copy.set_types([kind for kind, _ in values.values()])
+        copy.write_row([value for _, value in values.values()])
+
+
+def _folded(raw: bytes) -> bytes:
+    """Compressed, piece by piece: all at once would take the result's size twice."""
+    folding, folded = zlib.compressobj(1), io.BytesIO()
+    for at in range(0, len(raw), PIECE_OCTETS):
+        folded.write(folding.compress(memoryview(raw)[at : at + PIECE_OCTETS]))
+    folded.write(folding.flush())
+    return folded.getvalue()
 
 
 def evidence_of(row: EvidenceRow) -> Evidence:

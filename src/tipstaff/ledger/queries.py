@@ -1,19 +1,21 @@
 """Reads of the ledger."""
 
+import io
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import BinaryField, QuerySet
+from django.db.models.functions import Substr
 
 from tipstaff.words import Entry as EntryWord
 from tipstaff.words import Evidence
 
 from .canonical import GENESIS, chained, digest_of
 from .models import Entry, EvidenceRow, Link
-from .operations import evidence_of
+from .operations import PIECE_OCTETS, evidence_of
 
 
 class SealedEvidence(PermissionError):
@@ -31,14 +33,34 @@ def get_evidences(digests: Iterable[str]) -> dict[str, Evidence]:
     return {row.digest: evidence_of(row) for row in rows}
 
 
-def get_raw(digest: str) -> bytes:
-    """The bytes as received; raise SealedEvidence for sealed ones, KeyError for unknown ones."""
-    row = EvidenceRow.objects.filter(digest=digest).first()
+def get_raw(digest: str, *, octets: int | None = None) -> bytes:
+    """The bytes as received, or only the first `octets`; raise SealedEvidence for sealed ones, KeyError for unknown.
+
+    Fetched and unfolded piece by piece: a large mail takes its own size of memory once, and a piece.
+    """
+    unfolding, found = zlib.decompressobj(), io.BytesIO()
+    fetched = 0
+    while not unfolding.eof and (octets is None or found.tell() < octets):
+        folded: bytes = unfolding.unconsumed_tail
+        if not folded:
+            folded = _piece(digest, first=fetched + 1)
+            fetched += len(folded)
+        unfolded = unfolding.decompress(folded, PIECE_OCTETS)
+        assert folded or unfolded, "what is kept is whole"
+        found.write(unfolded)
+    # getvalue() hands out the buffer itself, where a copy would need the mail's size once more.
+    return found.getvalue() if octets is None else found.getvalue()[:octets]
+
+
+def _piece(digest: str, *, first: int) -> bytes:
+    """What is kept under a digest, from its octet number `first` on: a piece of it, empty past the end."""
+    piece = Substr("content", first, PIECE_OCTETS, output_field=BinaryField())
+    row = EvidenceRow.objects.filter(digest=digest).values_list("sealed", piece).first()
     if row is None:
         raise KeyError(digest)
-    if row.sealed:
+    if row[0]:
         raise SealedEvidence(digest)
-    return zlib.decompress(bytes(row.content))
+    return bytes(row[1])
 
 
 def get_sealed(digest: str) -> bytes:

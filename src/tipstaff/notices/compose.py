@@ -385,6 +385,8 @@ class _Tongue:
         if allegation.type in SEALED_TYPES:
             return self.say("point_sealed", type=kind)
         where = self.place(allegation.offender, port=allegation.source_port, protocol=allegation.protocol or "")
+        if allegation.moment is None and allegation.unread_time is not None:
+            return f"{kind}: {where}"
         if allegation.moment is None:
             return self.say("point_without_time", type=kind, where=where)
         return self.say("point", type=kind, where=where, when=self.moment(allegation.moment))
@@ -445,6 +447,9 @@ class _Tongue:
     def moment(self, moment: Moment | None) -> str:
         if moment is None:
             return self.say("time_not_stated")
+        if moment.of_days:
+            first, last = (datetime(d.year, d.month, d.day, tzinfo=UTC) for d in moment.days)
+            return self.day(first) if first == last else f"{self.day(first)} – {self.day(last)}"
         if not moment.zone_stated:
             return self.say("zone_not_stated", time=f"{self.day(moment.at)}, {moment.at:%H:%M:%S}")
         time = self.instant(moment.at)
@@ -454,7 +459,7 @@ class _Tongue:
 
     def when(self, facts: LetterFacts) -> str:
         """The span of several events; of one, or when a zone is missing, the moment with its uncertainty."""
-        if facts.moment is not None and not facts.moment.zone_stated:
+        if facts.moment is not None and (facts.moment.of_days or not facts.moment.zone_stated):
             return self.moment(facts.moment)
         return self._interval(facts.first_seen, facts.last_seen) or self.moment(facts.moment)
 

@@ -26,7 +26,9 @@ _NAMESPACE: Final = uuid.UUID("3f0a1c52-6f0e-5c0f-9d0c-1b7a4f7d2a10")
 
 def xarf_reports(facts: "LetterFacts") -> tuple[Attachment, ...]:
     """One file for each place that the notice names; none where no time is known, which every report must state."""
-    at = facts.first_seen or (facts.moment.at if facts.moment is not None and facts.moment.zone_stated else None)
+    at = facts.first_seen or (
+        facts.moment.at if facts.moment is not None and facts.moment.zone_stated and not facts.moment.of_days else None
+    )
     category, _, kind = facts.type.partition("/")
     if at is None or not kind or not facts.resource:
         return ()

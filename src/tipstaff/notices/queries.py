@@ -67,6 +67,13 @@ def count_by_state() -> dict[LetterState, int]:
     return {state: counted.get(state.value, 0) for state in LetterState}
 
 
+def not_taken_yet() -> tuple[int, str]:
+    """How many letters wait because the mail server did not take them, and what became of the latest attempt."""
+    rows = LetterRow.objects.filter(state=LetterState.QUEUED.value, attempts__gt=0)
+    latest = rows.order_by("-due_at", "-id").values_list("detail", flat=True).first()
+    return rows.count(), latest or ""
+
+
 def too_many_to(address: str, *, at: datetime, hourly_max: int) -> bool:
     """Say whether one more letter to this complainant would be too many within an hour: a storm is not answered."""
     since = require_aware(at) - timedelta(hours=1)

@@ -3,6 +3,7 @@
 An edition is a folder: `edition.toml`, one file a clause in `clauses/`, and one file a translation in `locales/`.
 """
 
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -26,6 +27,7 @@ __all__ = [
     "edition_files",
     "edition_folders",
     "edition_in_force",
+    "in_the_name_of",
     "load_edition",
     "policy_rows",
     "read_files",
@@ -51,6 +53,16 @@ def shipped_editions() -> tuple[Edition, ...]:
     """The editions that come with the program, the oldest first."""
     editions = [load_edition(folder) for folder in edition_folders()]
     return tuple(sorted(editions, key=lambda edition: edition.effective_at))
+
+
+def in_the_name_of(edition: Edition, operator: str) -> Edition:
+    """A shipped edition cannot know whose it becomes: people read it as the operator's. Its digest is of its files."""
+    return replace(edition, entity=operator) if edition.digest in _shipped_digests() else edition
+
+
+@functools.cache
+def _shipped_digests() -> frozenset[str]:
+    return frozenset(edition.digest for edition in shipped_editions())
 
 
 def edition_folders(above: Path = _HERE / "editions") -> list[Path]:

@@ -274,6 +274,11 @@ def why_no_case(
                 "The time stated lies after the report came in, so it does not tell who held the address when it "
                 "happened, and nobody is told. The exact time with its zone would settle it."
             )
+        case Reason.TIME_UNREAD:
+            return (
+                "A time was stated that could not be read, so it does not tell who held the address when it happened, "
+                "and nobody is told. The exact time with its zone would settle it."
+            )
         case Reason.BEFORE_RECORDS if ask:
             return (
                 "No time was stated, and our records do not reach back far enough to do without one. "

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from tipstaff.words import (
     SEALED_TYPES,
+    Allegation,
     Attribution,
     AttributionReason,
     Basis,
@@ -79,6 +80,9 @@ def judge(
                 return _without_case(edition, Reason.BEYOND_LOOK_BACK, measured=measured)
             oldest_seconds = max(age + error, 0.0)
             in_progress = oldest_seconds <= edition.in_progress_seconds
+    unread = isinstance(conduct, Allegation) and moment is None and conduct.unread_time is not None
+    if unread and (attribution.reason is AttributionReason.TIME_UNREAD or attribution.customer is not None):
+        return _without_case(edition, Reason.TIME_UNREAD, ask=True)
     if grade is not Grade.CONFIRMED and grade is not Grade.PROBABLE:
         return _holder_not_named(edition, attribution, time_stated=moment is not None, measured=measured)
     if ahead:

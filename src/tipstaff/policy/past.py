@@ -63,6 +63,7 @@ def keep_question(
         "target_port": conduct.target_port,
         "protocol": conduct.protocol,
         "moment": None if moment is None else [moment.at.isoformat(), moment.error_seconds, moment.zone_stated],
+        "unread_time": True if isinstance(conduct, Allegation) and conduct.unread_time is not None else None,
         "target": True if conduct.target else None,
         "strikes": history.cases_before or None,
         "trust": None if trust is None else _kept_trust(trust),
@@ -141,4 +142,5 @@ def _conduct_again(kept: Mapping[str, Any], *, named: tuple[str | None, str | No
     return Allegation(
         type=kept["type"], source=source, url=url, domain=domain, target=target, moment=moment, source_port=ports[0],
         target_port=ports[1], protocol=ports[2], confidence=kept.get("confidence", 1.0), cited=kept.get("cited"),
+        unread_time="" if kept.get("unread_time") else None,
     )  # fmt: skip

@@ -4,9 +4,12 @@ Nothing here decides about anybody. Vetting says what it saw and why it matters;
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from ipaddress import ip_network
 from itertools import chain
+
+from django.db import transaction
 
 from tipstaff.registry import operations as registry
 from tipstaff.registry import queries
@@ -29,8 +32,8 @@ from tipstaff.words import (
 )
 
 __all__ = [
-    "BadUse", "decide", "import_registry", "load_list", "note_use", "place_in_order", "read_use", "vet_all",
-    "vet_changed", "vet_customer", "vet_customers",
+    "BadUse", "decide", "import_registry", "load_list", "note_use", "place_in_order", "read_use", "tried_out",
+    "vet_all", "vet_changed", "vet_customer", "vet_customers",
 ]  # fmt: skip
 
 
@@ -140,6 +143,14 @@ def import_registry(
     preview = registry.import_csv(whole, source_name=source_name, at=at, actor=actor, dry_run=dry_run, rest=rest)
     vet_changed(preview, at=at, actor=actor)
     return preview
+
+
+@contextmanager
+def tried_out() -> Iterator[None]:
+    """What is taken in inside stands for whatever follows inside, and is forgotten at the end."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def vet_changed(preview: ImportPreview, *, at: datetime, actor: str) -> list[Admission]:

@@ -9,7 +9,7 @@ from django.db import transaction
 from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told, move_case
 from tipstaff.cases.queries import told_incidents
 from tipstaff.cases.rules import OPEN, IllegalMove
-from tipstaff.intake.authors import Author, written_by_program
+from tipstaff.intake.authors import HEADER_OCTETS_MAX, Author, written_by_program
 from tipstaff.intake.operations import (
     AlreadyInACase,
     NoSuchReport,
@@ -24,6 +24,7 @@ from tipstaff.intake.operations import (
 from tipstaff.intake.queries import get_incident, get_report, report_of_evidence, same_event
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
+from tipstaff.intake.weight import is_heavy
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.operations import blank_letters
@@ -104,7 +105,7 @@ def accept(
             return known.key
         report = open_report(evidence, at=at, actor="intake", peer=peer)
         if not evidence.sealed:
-            desk.enqueue("understand", report)
+            desk.enqueue("understand_heavy" if is_heavy(raw) else "understand", report)
     return report
 
 
@@ -199,8 +200,8 @@ def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk
         case Disposition.TOO_OLD:
             settle(ReportOutcome.TOO_OLD, verdict.reason)
         case Disposition.ASK_COMPLAINANT:
-            ahead = verdict.reason is Reason.TIME_AHEAD
-            settle(ReportOutcome.NEEDS_DETAIL, verdict.reason if ahead else attribution.reason)
+            of_time = verdict.reason in (Reason.TIME_AHEAD, Reason.TIME_UNREAD)
+            settle(ReportOutcome.NEEDS_DETAIL, verdict.reason if of_time else attribution.reason)
         case Disposition.UNASSIGNED:
             settle(ReportOutcome.WITH_A_PERSON, verdict.reason)
         case Disposition.NOTHING:
@@ -331,7 +332,7 @@ def _answer(report: Report, *, desk: Desk, at: datetime) -> None:
     kind = _ANSWERS.get(report.outcome)
     if kind is None:
         return
-    written_by = written_by_program(get_raw(report.evidence))
+    written_by = written_by_program(get_raw(report.evidence, octets=HEADER_OCTETS_MAX))
     if written_by is Author.ANSWERING or (written_by is Author.PROGRAM and kind is LetterKind.ACKNOWLEDGEMENT):
         # RFC 3834, section 2: no program answers a program. Only a question that needs an answer is asked of one.
         record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="WRITTEN_BY_A_PROGRAM")
@@ -363,10 +364,18 @@ def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime, actor: str = 
 
 
 def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str) -> None:
-    """A person says what a report alleges; it is then judged like any other."""
+    """A person says what a report alleges; it is then judged like any other. Left without a time, it keeps the words of
+    one that was not understood."""
     if any(a.type in SEALED_TYPES for a in allegations):
         seal_by_hand(key, desk=desk, at=at, actor=actor)
         return
+    before = get_report(key)
+    unread = [i.allegation.unread_time for i in before.incidents if i.allegation.moment is None] if before else []
+    said = next((x for x in unread if x is not None), None)
+    # What the report says of a time and nobody understood is not made none by leaving the time out.
+    allegations = tuple(
+        a if a.moment is not None or said is None else replace(a, unread_time=said) for a in allegations
+    )
     with transaction.atomic():
         replace_reading(key, allegations=allegations, at=at, actor=actor)
     report = get_report(key)

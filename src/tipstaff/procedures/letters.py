@@ -24,6 +24,7 @@ from tipstaff.words import (
     Matter,
     Measure,
     Missing,
+    Moment,
     Reason,
     Report,
     ReportOutcome,
@@ -184,7 +185,7 @@ def _customer_facts(
     allegations = [m.conduct for m in incidents]
     places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
     first = allegations[0] if allegations else None
-    moments = sorted(a.moment.at for a in allegations if a.moment is not None and a.moment.zone_stated)
+    moments = sorted(a.moment.at for a in allegations if a.moment is not None and _is_instant(a.moment))
     facts: dict[str, Any] = {
         "operator": desk.operator,
         "abuse_contact": desk.abuse_address,
@@ -224,6 +225,11 @@ def _customer_facts(
             "evidence": redact(first.excerpt, hide=hide, keep=_kept(first)),
         }
     return LetterFacts(**{**facts, **more})
+
+
+def _is_instant(moment: Moment) -> bool:
+    """Whether it can be told as an instant in UTC."""
+    return moment.zone_stated and not moment.of_days
 
 
 def _reasons(kind: LetterKind, case: Case, incidents: list[Matter], *, language: str, desk: Desk) -> tuple[str, ...]:
@@ -317,6 +323,8 @@ def _missing(report: Report) -> frozenset[Missing]:
         if incident.reason == Reason.TIME_AHEAD:
             missing.add(Missing.TIME_AHEAD)
         elif moment is None:
+            missing.add(Missing.TIME if incident.allegation.unread_time is None else Missing.TIME_UNREAD)
+        elif moment.of_days:
             missing.add(Missing.TIME)
         elif not moment.zone_stated:
             missing.add(Missing.ZONE)

@@ -1,19 +1,35 @@
 """Who is behind what a complaint names: the site at that time where it names one we host, else the address."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from tipstaff.attribution.match import Window, window_of
 from tipstaff.registry.queries import holdings_covering, sites_named_within, top_resellers
-from tipstaff.words import Attribution, AttributionReason, Conduct, Grade, Moment, Site
+from tipstaff.words import Allegation, Attribution, AttributionReason, Conduct, Grade, Moment, Site
 
 from .lookup import who_held
 
 
 def who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
-    """Attribute what was alleged or measured. A host name is looked up in our registry; nothing is ever resolved."""
+    """Attribute what was alleged or measured. A host name is looked up in our registry; nothing is ever resolved.
+
+    A time that was stated and not understood is not the lack of one: the last days say nothing of it, so who held it
+    then is not named.
+    """
+    answer = _who_did_it(allegation, received_at=received_at)
+    unread = isinstance(allegation, Allegation) and allegation.moment is None and allegation.unread_time is not None
+    if unread and (answer.named or answer.reason is AttributionReason.UNASSIGNED):
+        return replace(
+            answer, grade=Grade.AMBIGUOUS, reason=AttributionReason.TIME_UNREAD,
+            customer=None, service=None, downstream=None,
+        )  # fmt: skip
+    return answer
+
+
+def _who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
     host = allegation.domain or _host_of(allegation.url)
     if host:
         found = who_answered(host, at=allegation.source, moment=allegation.moment, received_at=received_at)

@@ -1,6 +1,6 @@
 """Questions about who held what as people and programs write them, and answers as JSON with their proof."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from ipaddress import ip_address
 from typing import Any
 
@@ -11,6 +11,7 @@ REASONS = {
     AttributionReason.ONE_HOLDER: "One holder over the whole window.",
     AttributionReason.ONE_RESELLER: "A reseller holds it; the answer stops there, and its own customer is its to name.",
     AttributionReason.TIME_ASSUMED: "No time was stated; the same one held it over all of the last seven days.",
+    AttributionReason.TIME_UNREAD: "A time was stated that could not be read; the exact one would tell.",
     AttributionReason.SHARED_WITHOUT_PORT: "Several share this address; only the source port can tell them apart.",
     AttributionReason.SEVERAL_HOLDERS_IN_WINDOW: "More than one held it in the window; a more exact time would tell.",
     AttributionReason.EDGE_IN_WINDOW: "A holding begins or ends within the window.",
@@ -26,6 +27,7 @@ REASONS = {
 }
 """Each reason as a sentence."""
 
+PRECISION_SECONDS_MAX = 366 * 86400
 COLUMNS = ("address", "port", "protocol", "at", "precision_seconds")
 
 
@@ -33,8 +35,11 @@ class NoQuestion(ValueError):
     """What was written is no question; the message says why."""
 
 
-def question_of(row: list[str]) -> Question:
-    """The question that the fields of COLUMNS ask, empty ones for what is not known; NoQuestion says why it is none."""
+def question_of(row: list[str], *, zone: tzinfo | None = None) -> Question:
+    """The question that the fields of COLUMNS ask, empty ones for what is not known; NoQuestion says why it is none.
+
+    `zone` is that of a time without one, where the form says so.
+    """
     if len(row) > len(COLUMNS):
         raise NoQuestion(f"{len(row)} fields, but there are {len(COLUMNS)}: {', '.join(COLUMNS)}")
     address, port, protocol, at, precision = [*row, "", "", "", "", ""][:5]
@@ -42,35 +47,73 @@ def question_of(row: list[str]) -> Question:
         source = ip_address(address)
     except ValueError:
         raise NoQuestion(f"{address!r} is not an IPv4 or IPv6 address") from None
-    if port and not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise NoQuestion(f"{port!r} is not a port from 0 to 65535")
     number: int | None = None
     if protocol:
         number = int(protocol) if protocol.isascii() and protocol.isdigit() else PROTOCOLS.get(protocol.lower())
         if number is None or number > 255:
             raise NoQuestion(f"{protocol!r} is no protocol; write tcp, udp, or its IANA number")
-    moment = _moment(at, precision)
-    return Question(address=source, port=int(port) if port else None, protocol=number, moment=moment)
+    return Question(
+        address=source,
+        port=port_of(port),
+        protocol=number,
+        moment=moment_of(at, precision_seconds=precision, zone=zone),
+    )
 
 
-def _moment(at: str, precision: str) -> Moment | None:
-    try:
-        error = float(precision) if precision else 1.0
-    except ValueError:
-        raise NoQuestion(f"{precision!r} is not a number of seconds") from None
-    if not 0 <= error <= 366 * 86400:
-        raise NoQuestion("the precision is between 0 seconds and a year")
+def port_of(text: str) -> int | None:
+    """The port that somebody typed, None where nothing was; NoQuestion says what is wrong with another."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text[:6]) < 65536):
+        raise NoQuestion(f"{text[:20]!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def moment_of(
+    at: str, *, precision_seconds: str = "", usual_seconds: float = 1.0, zone: tzinfo | None = None
+) -> Moment | None:
+    """The time that somebody typed, right to `precision_seconds`, and to `usual_seconds` where that is left out.
+
+    A day without a clock is that day, in any zone of the world, as in a complaint: midnight was never said. A time
+    without a zone is in `zone` where the form says so, else in any. None where nothing was typed; NoQuestion says what
+    is wrong.
+    """
+    error = seconds_of(precision_seconds, usual=usual_seconds)
     if not at:
         return None
     try:
         instant = datetime.fromisoformat(at)
-        if not 1970 <= instant.year < 9000:
-            raise NoQuestion(f"{at!r} is no time that a log could have; write one like 2026-03-01T12:00:00Z")
-        return Moment.without_zone(instant, error_seconds=error) if instant.tzinfo is None else Moment(instant, error)
-    except NoQuestion:
-        raise
+    except ValueError:
+        raise NoQuestion(f"{at[:40]!r} is not a time; write one like 2026-03-01T12:00:00Z") from None
+    if not 1970 <= instant.year < 9000:
+        raise NoQuestion(f"{at[:40]!r} is no time that a log could have; write one like 2026-03-01T12:00:00Z")
+    try:
+        if _is_day(at):
+            return Moment.without_zone(instant + timedelta(hours=12), error_seconds=max(error, 12 * 3600.0))
+        if instant.tzinfo is None and zone is None:
+            return Moment.without_zone(instant, error_seconds=error)
+        return Moment(instant if instant.tzinfo is not None else instant.replace(tzinfo=zone), error)
     except (ValueError, OverflowError):
-        raise NoQuestion(f"{at!r} is not a time; write one like 2026-03-01T12:00:00Z") from None
+        raise NoQuestion(f"{at[:40]!r} is not a time; write one like 2026-03-01T12:00:00Z") from None
+
+
+def _is_day(at: str) -> bool:
+    try:
+        date.fromisoformat(at)
+    except ValueError:
+        return False
+    return True
+
+
+def seconds_of(text: str, *, usual: float = 1.0) -> float:
+    """To how many seconds a time is right, as somebody typed it; `usual` where nothing was."""
+    try:
+        error = float(text) if text else usual
+    except ValueError:
+        raise NoQuestion(f"{text[:20]!r} is not a number of seconds") from None
+    if not 0 <= error <= PRECISION_SECONDS_MAX:
+        raise NoQuestion("the precision is between 0 seconds and a year")
+    return error
 
 
 def answer_json(answer: Attribution) -> dict[str, Any]:

@@ -385,7 +385,7 @@ def _refuse_circle(customer: Customer) -> None:
         row = cursor.fetchone()
     if customer.reseller == customer.key or (row is not None and customer.key in row[0]):
         climbed = [customer.key, *(row[0] if row else [customer.key])]
-        raise ResellersInACircle(f"{' under '.join(climbed)} is a circle")
+        raise ResellersInACircle(f"no account stands below itself: {' under '.join(climbed)} is a circle")
     if row is None:
         raise UnknownKey(f"there is no reseller {customer.reseller}")
 

@@ -165,7 +165,8 @@ def _row(kind: str, names: list[str], fields: list[str] | None, source: str) -> 
     if fields is None:
         raise BadRow("This is not well-formed CSV; look for a quotation mark that is not closed.")
     if len(fields) != len(names):
-        raise BadRow(f"There are {len(fields)} fields where the header has {len(names)}.")
+        are = "is 1 field" if len(fields) == 1 else f"are {len(fields)} fields"
+        raise BadRow(f"There {are} where the header has {len(names)}.")
     needed, _, build = KINDS[kind]
     row = dict(zip(names, fields, strict=True))
     for name in needed:

@@ -17,6 +17,7 @@ from tipstaff.words import (
     Customer,
     Holding,
     LetterOfAuthority,
+    Outside,
     Representative,
     Resource,
     Service,
@@ -279,6 +280,31 @@ def own_space(*, at: datetime) -> tuple[IPv4Network | IPv6Network, ...]:
             [require_aware(at)],
         )
         return tuple(collapsed(ip_network(row[0]) for row in cursor.fetchall()))
+
+
+def held_outside(*, at: datetime, prefix: IPv4Network | IPv6Network | None = None) -> Outside:
+    """What somebody holds at `at` or will, and is no part of the operator's own space then, in all or of `prefix`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH own AS (
+                SELECT family(prefix) AS family, range_agg(span) AS spans FROM registry_holdingrow
+                WHERE tier = 'operator' AND (upper(during) IS NULL OR upper(during) > %(at)s) GROUP BY 1
+            )
+            SELECT {HOLDING_COLUMNS}, count(*) OVER () FROM registry_holdingrow h
+            LEFT JOIN own ON own.family = family(h.prefix)
+            WHERE h.tier <> 'operator' AND (upper(h.during) IS NULL OR upper(h.during) > %(at)s)
+                AND (own.spans IS NULL OR NOT own.spans @> h.span)
+                AND (%(prefix)s::cidr IS NULL OR h.prefix = %(prefix)s::cidr)
+            ORDER BY h.prefix, h.id LIMIT 1
+            """,
+            {"at": require_aware(at), "prefix": None if prefix is None else str(prefix)},
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return Outside()
+    first = holding_of(row[:-1])
+    return Outside(count=row[-1], first=f"{first.prefix} of {first.customer}")
 
 
 def count_customers() -> int:

@@ -31,6 +31,7 @@ from .models import (
     ResourceRow,
 )
 from .one_row import REFUSALS, Outcome, write, write_chain
+from .queries import held_outside
 from .refusals import (
     HeldAtThisMomentByAnother,
 )
@@ -88,6 +89,7 @@ def joined(pieces: list[ImportPreview]) -> ImportPreview:
         changes=tuple(c for p in pieces for c in p.changes)[:CHANGES_TOLD_MAX],
         refused=tuple(r for p in pieces for r in p.refused),
         kept=tuple(k for p in pieces for k in p.kept),
+        outside=pieces[-1].outside,
         applied=all(p.applied for p in pieces),
         change=" ".join(p.change for p in pieces if p.change) or None,
     )
@@ -107,6 +109,7 @@ def take_in(
             held = [line for line in sheet.lines if isinstance(line.value, Holding)]
             if held and (rest or not tally.refused):
                 _take_in_holdings(held, tally, draft, rest=rest)
+            outside = held_outside(at=at) if held else None
             refused = sorted((*sheet.refused, *tally.refused), key=lambda row: row.line)
             applied = not dry_run and bool(sheet.kind) and (rest or not refused)
             if not applied:
@@ -130,6 +133,7 @@ def take_in(
         changes=tuple(tally.changes),
         refused=tuple(refused),
         kept=tuple(tally.kept),
+        outside=outside,
         applied=applied,
         change=key,
     )

@@ -1,7 +1,9 @@
-"""What logs must not say: a link's token is its key."""
+"""What logs must not say: a link's token is its key, and what a mail says is no business of a log."""
 
 import logging
 import re
+
+from tipstaff.host.faults import traced
 
 _TOKEN = re.compile(r"/(p|r|first)/[^\s/?'\"]+")
 
@@ -19,4 +21,13 @@ class HideLinks(logging.Filter):
         hidden = without_tokens(said)
         if hidden != said:
             record.msg, record.args = hidden, ()
+        return True
+
+
+class HideMessages(logging.Filter):
+    """Of an error, kinds and places are logged. Its message stays out: it may repeat what a mail or an address says."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1] is not None:
+            record.exc_text = traced(record.exc_info[1])  # Taken by every formatter in place of its own.
         return True

@@ -127,8 +127,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
-    "filters": {"links": {"()": "tipstaff.site.quiet.HideLinks"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["links"]}},
+    "filters": {
+        "links": {"()": "tipstaff.site.quiet.HideLinks"},
+        "messages": {"()": "tipstaff.site.quiet.HideMessages"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["links", "messages"]}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("TIPSTAFF_LOG_LEVEL", "INFO")},
     "loggers": {
         "procrastinate": {"level": "WARNING"},

@@ -22,7 +22,7 @@ from tipstaff.words import (
     LetterKind,
     LetterState,
     MeasureState,
-    ReadingReason,
+    Proof,
     Report,
     ReportOutcome,
 )
@@ -42,8 +42,11 @@ class Played:
     """Kinds of the letters about its report and its cases that the mail server has."""
 
 
-def compare(played: Mapping[str, Played], *, mails: Sequence[Mail]) -> None:
-    """Note in `wrong` of each complaint whatever differs; `mails` is all that really went out."""
+def compare(played: Mapping[str, Played], *, mails: Sequence[Mail], proof: Proof) -> None:
+    """Note in `wrong` of each complaint whatever differs.
+
+    `mails` is all that really went out, `proof` how surely the device can show a block: PROBE where packets pass it.
+    """
     for each in played.values():
         _compare_report(each, played)
     of_case: dict[str, list[Played]] = {}
@@ -57,7 +60,7 @@ def compare(played: Mapping[str, Played], *, mails: Sequence[Mail]) -> None:
     for key, theirs in of_case.items():
         case = get_case(key)
         assert case is not None, key
-        _compare_measures(case, theirs)
+        _compare_measures(case, theirs, proof=proof)
         _compare_letters(case, theirs, arrived, readers)
 
 
@@ -72,7 +75,7 @@ def _compare_report(played: Played, others: Mapping[str, Played]) -> None:
     _differ(wrong, "outcome", report.outcome, expected.report_outcome)
     reading = report.reading
     _differ(wrong, "reading", reading.outcome if reading else None, expected.reading)
-    if reading is not None and expected.reason is not ReadingReason.UNDERSTOOD:
+    if reading is not None:
         _differ(wrong, "reason", reading.reason, expected.reason)
     _compare_incidents(played, report, expected, others)
 
@@ -132,7 +135,7 @@ def _same_allegation(incident: Incident, wanted: ExpectedIncident) -> bool:
 # Measures
 
 
-def _compare_measures(case: Case, theirs: Iterable[Played]) -> None:
+def _compare_measures(case: Case, theirs: Iterable[Played], *, proof: Proof) -> None:
     """A case has exactly the measures that its complaints declare, and each was lifted and shown to be."""
     wanted = {p.told.expected.measure for p in theirs} - {None}
     taken = [m for m in measures_of_case(case.key) if m.in_force_at is not None]
@@ -148,9 +151,9 @@ def _compare_measures(case: Case, theirs: Iterable[Played]) -> None:
             shown = [e for e in entries_about(measure.key) if e.what in ("measure.in_force", "measure.lifted")]
             if [e.what for e in shown] != ["measure.in_force", "measure.lifted"]:
                 played.wrong.append(f"{measure.key} was not shown in force once and lifted once")
-            elif measure.degree is Degree.BLOCK and len({e.detail.get("proof") for e in shown}) != 1:
+            elif measure.degree is Degree.BLOCK and {e.detail.get("proof") for e in shown} != {proof.name}:
                 proofs = " and ".join(str(e.detail.get("proof")) for e in shown)
-                played.wrong.append(f"{measure.key} was proven in force and lifted by unlike means: {proofs}")
+                played.wrong.append(f"{measure.key} was proven in force and lifted by {proofs}, not by {proof.name}")
 
 
 # Letters

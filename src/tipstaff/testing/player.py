@@ -25,11 +25,13 @@ from tipstaff.testing.compared import Played, compare
 from tipstaff.testing.mailbox import Mailbox
 from tipstaff.testing.staff import Colleague
 from tipstaff.testing.story import Move, Review, Since, Told
-from tipstaff.words import Answer, Case, Channel, Role
+from tipstaff.words import Answer, Case, Channel, Proof, Role
 
 _REFERENCE = re.compile(rb"R-\d{6,}")
 _LINK = re.compile(r"https?://\S+/p/\S+")
 SETTLE_SECONDS = 60.0
+OWN_ROUNDS = 3
+"""So many deadlines wait for the desk's own look, every five seconds; the others are looked at at once."""
 
 
 class DayStuck(TimeoutError):
@@ -52,9 +54,10 @@ class Player:
         colleague: Callable[[Role], Colleague],
         letters: Mailbox,
         look_round: Callable[[], None],
+        proof: Proof,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`colleague` logs somebody with that role in at the console."""
+        """`colleague` logs somebody with that role in at the console, `proof` is the surest that the device gives."""
         self.day, self.letters = day, letters
         self._colleague = functools.cache(colleague)
         self.played = {t.id: Played(told=t) for t in story}
@@ -62,6 +65,8 @@ class Player:
         self._clock_file, self._now = clock_file, now
         self._host, self._ports = host, {Channel.SMTP: smtp_port, Channel.LMTP: lmtp_port}
         self._look_round, self._progress = look_round, progress
+        self._proof = proof
+        self._own_rounds = OWN_ROUNDS
         self._moves_left: list[tuple[Played, Move]] = []
         self._known_times: dict[tuple[str, int], datetime] = {}
         self._case_keys: dict[tuple[str, str | None], str] = {}
@@ -76,7 +81,7 @@ class Player:
             self._progress(told.title)
         while (soon := self._next_event()) is not None:
             self._run_until(soon + timedelta(seconds=1))
-        compare(self.played, mails=self.letters.mails)
+        compare(self.played, mails=self.letters.mails, proof=self._proof)
         return list(self.played.values())
 
     # The clock
@@ -219,7 +224,25 @@ class Player:
     # Waiting
 
     def _let_deadlines_pass(self) -> None:
-        self._look_round()
+        """The first ones pass by the desk's own clock, which shows that it runs; to wait for all would take minutes."""
+        if self._own_rounds == 0 or not self._is_due():
+            self._look_round()
+            return
+        self._own_rounds -= 1
+        end = time.monotonic() + SETTLE_SECONDS
+        while self._is_due():
+            if time.monotonic() > end:
+                raise DayStuck(f"the desk's own clock did not come round for {SETTLE_SECONDS:g} s")
+            select.select([], [], [], 0.02)
+
+    def _is_due(self) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT 1 FROM cases_caserow WHERE state IN ('notified', 'extended') AND due_at <= %s)",
+                [self._now()],
+            )
+            due: bool = cursor.fetchone()[0]
+        return due
 
     def _settle(self) -> None:
         """Wait until nothing is left to do at this moment of the example day."""

@@ -229,9 +229,13 @@ def due_words(case: Case, *, at: datetime) -> tuple[str, str]:
     return f"in {span(left)}", "amber" if left < SOON.total_seconds() else "grey"
 
 
-def instant(text: object) -> str:
-    """An instant as the record keeps it (`2026-11-23T05:48:00Z`) as a person reads it."""
-    return f"{str(text)[:16].replace('T', ' ')} UTC" if text else ""
+def instant(text: object, beside: object = None) -> str:
+    """An instant as the record keeps it (`2026-11-23T05:48:00Z`) as a person reads it.
+
+    To the minute; to the second where `beside`, the other end of its span, lies in the same minute.
+    """
+    length = 19 if text and str(text)[:16] == str(beside)[:16] else 16
+    return f"{str(text)[:length].replace('T', ' ')} UTC" if text else ""
 
 
 def length_words(length: timedelta | None) -> str:

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -16,12 +16,20 @@ from tipstaff import config
 from tipstaff.config import Config, DeviceConfig, MailOut
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
-from tipstaff.enforcement.protocol import Driver
+from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.host import keys, sealing
 from tipstaff.intake.profiles.reader import ProfilesParser
 from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.intake.trust.found import MailAuthentication, Resolver
-from tipstaff.policy import Edition, UnknownClause, edition_files, edition_folders, load_edition, read_files
+from tipstaff.policy import (
+    Edition,
+    UnknownClause,
+    edition_files,
+    edition_folders,
+    in_the_name_of,
+    load_edition,
+    read_files,
+)
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
@@ -59,23 +67,29 @@ def parsers() -> tuple[Parser, ...]:
     if folder is None:
         return load_parsers()
     if not folder.is_dir():
-        raise config.BadSetting(f"[server] profiles_folder is {folder}, but there is no such folder.")
+        raise config.BadSetting(f"{_where('server', 'profiles_folder')} is {folder}, but there is no such folder.")
     return (ProfilesParser(folder), *load_parsers())
+
+
+def _where(section: str, key: str) -> str:
+    return settings().where(section, key)
 
 
 @functools.cache
 def report_tokens() -> dict[str, str]:
     """SHA-256 of each token -> the name of the program that has it; raise BadSetting for a file that cannot be used."""
-    return _tokens_in(settings().reports_in.tokens_file, setting="[reports_in] tokens_file")
+    return _tokens_in(settings().reports_in.tokens_file, setting=_where("reports_in", "tokens_file"))
 
 
 @functools.cache
 def sensor_tokens() -> dict[str, str]:
     """The same for sensors. What they hand in is believed without a reporter, so no reporter's token is among them."""
-    found = _tokens_in(settings().sightings_in.tokens_file, setting="[sightings_in] tokens_file")
+    found = _tokens_in(settings().sightings_in.tokens_file, setting=_where("sightings_in", "tokens_file"))
     if shared := set(found) & set(report_tokens()):
         name = found[shared.pop()]
-        raise config.BadSetting(f"[sightings_in] tokens_file: {name} has a reporter's token; give it one of its own.")
+        raise config.BadSetting(
+            f"{_where('sightings_in', 'tokens_file')}: {name} has a reporter's token; give it one of its own."
+        )
     return found
 
 
@@ -136,7 +150,9 @@ def archive_passwords() -> tuple[str, ...]:
     try:
         text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
     except (OSError, UnicodeDecodeError) as why:
-        raise config.BadSetting(f"[mail_in] archive_passwords_file: {path} cannot be read ({why}).") from why
+        raise config.BadSetting(
+            f"{_where('mail_in', 'archive_passwords_file')}: {path} cannot be read ({why})."
+        ) from why
     if mode & 0o077:
         raise config.BadSetting(f"{path}: others can read the archives' passwords; run chmod 600 on the file.")
     return tuple(x for x in text.splitlines() if x.strip())[:50]
@@ -145,14 +161,32 @@ def archive_passwords() -> tuple[str, ...]:
 @functools.cache
 def installed_editions() -> tuple[Edition, ...]:
     """What this installation came with: the editions in the operator's own folder, or the shipped one."""
-    return tuple(load_edition(folder) for folder in _installed_folders())
+    return tuple(_in_our_name(load_edition(folder)) for folder in _installed_folders())
+
+
+def _in_our_name(edition: Edition) -> Edition:
+    return in_the_name_of(edition, settings().operator.name)
+
+
+def editions_of_others(editions: Iterable[Edition]) -> list[str]:
+    """A sentence for each edition of the operator's own that names another than the settings do."""
+    name = settings().operator.name
+    return [
+        f"Edition {edition.id} says that it is the policy of {edition.entity!r} (entity in its edition.toml), but "
+        f"[operator] name is {name!r}, and customers read both. If that is not meant, set the name, or publish an "
+        "edition with another entity."
+        for edition in editions
+        if edition.entity != name
+    ]
 
 
 def _installed_folders() -> list[Path]:
     own = settings().server.editions_folder
     folders = edition_folders() if own is None else edition_folders(own)
     if not folders:
-        raise config.BadSetting(f"[server] editions_folder is {own}, but no edition lies there: one folder for each.")
+        raise config.BadSetting(
+            f"{_where('server', 'editions_folder')} is {own}, but no edition lies there: one folder for each."
+        )
     return folders
 
 
@@ -175,7 +209,7 @@ def _posted(digest: str, effective_at: datetime) -> Edition:
     files = {name: text.encode() for name, text in files_of(digest).items()}
     edition = read_files(files, where=f"edition {digest[:12]}")
     assert edition.digest == digest, "what is kept is what was posted"
-    return replace(edition, effective_at=effective_at)
+    return _in_our_name(replace(edition, effective_at=effective_at))
 
 
 def adopt_editions() -> None:
@@ -192,13 +226,13 @@ def shadow() -> Shadow | None:
     if own.shadow_folder is None:
         if own.shadow_clauses:
             raise config.BadSetting(
-                "[server] shadow_clauses names clauses, but no shadow_folder says of which edition."
+                f"{_where('server', 'shadow_clauses')} names clauses, but no shadow_folder says of which edition."
             )
         return None
     try:
         return Shadow(edition=load_edition(own.shadow_folder), clauses=own.shadow_clauses)
     except UnknownClause as why:
-        raise config.BadSetting(f"[server] shadow_clauses: {why}.") from why
+        raise config.BadSetting(f"{_where('server', 'shadow_clauses')}: {why}.") from why
 
 
 def source_kinds() -> frozenset[str]:
@@ -256,8 +290,16 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
 
 @functools.cache
 def drivers() -> tuple[Driver, ...]:
-    """The drivers of all configured devices. Making one touches nothing yet."""
-    return tuple(driver(d) for d in settings().devices)
+    """The drivers of all configured devices; raise BadSetting for one that cannot be made. It touches nothing yet."""
+    made = []
+    for device in settings().devices:
+        try:
+            made.append(driver(device))
+            protected(device)
+        except (NoSuchDriver, BadOption, BadProtected) as why:
+            where = settings().where_table("devices", device.name)
+            raise config.BadSetting(f"{where} {str(why).rstrip('.')}.") from why
+    return tuple(made)
 
 
 def abilities(at: datetime) -> tuple[Ability, ...]:

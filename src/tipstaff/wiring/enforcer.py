@@ -28,7 +28,7 @@ class Enforcer:
 
     def __init__(self) -> None:
         self._devices: tuple[tuple[DeviceConfig, Driver], ...] = tuple(
-            (device, wiring.driver(device)) for device in wiring.settings().devices
+            zip(wiring.settings().devices, wiring.drivers(), strict=True)
         )
         self._fences: dict[str, Fence] = {}
         self._again_at: dict[str, datetime] = {}

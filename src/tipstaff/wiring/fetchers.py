@@ -1,7 +1,9 @@
 """The processes that fetch: `feeds` asks publishers, `mailboxes` looks into mailboxes. Neither reads what came."""
 
+import contextlib
 import logging
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import entry_points
@@ -31,24 +33,49 @@ def source_of(kind: str) -> Source:
     """The source that reads feeds of a kind."""
     known = {x.name: x for x in entry_points(group=GROUP)}
     if kind not in known:
-        raise NoSuchFeed(f"[[feeds]] names the kind {kind!r}; installed are {', '.join(sorted(known))}")
+        raise NoSuchFeed(f"there is no kind of feed {kind!r}; installed are {', '.join(sorted(known))}")
     made: Source = known[kind].load()()
     return made
 
 
 def check_feeds() -> None:
     """Raise what would stop a feed or mailbox from being fetched: an unknown kind, a secret that cannot be read."""
-    for feed in wiring.settings().feeds:
-        source_of(feed.kind)
-        _secret(feed.key_file), _secret(feed.secret_file)
-    for mailbox in wiring.settings().mailboxes:
-        make_mailbox(mailbox)
+    own = wiring.settings()
+    for feed in own.feeds:
+        with _placed(own.where_table("feeds", feed.name)):
+            needed = getattr(source_of(feed.kind), "needs", ())
+            if missing := [name for name in needed if getattr(feed, name) is None]:
+                raise config.BadSetting(f"{feed.name!r}: a feed of {feed.kind} needs its {' and '.join(missing)}.")
+            _secret(feed.key_file), _secret(feed.secret_file)
+    for mailbox in own.mailboxes:
+        with _placed(own.where_table("mailboxes", mailbox.name)):
+            make_mailbox(mailbox)
+            _check_mailbox(mailbox)
+
+
+def _check_mailbox(mailbox: MailboxConfig) -> None:
+    where = repr(mailbox.name)
+    if mailbox.kind == "imap" and (not mailbox.username or mailbox.password_file is None):
+        raise config.BadSetting(f"{where}: an imap mailbox needs its username and password_file.")
+    if mailbox.kind == "maildir" and mailbox.path is not None and not mailbox.path.is_dir():
+        raise config.BadSetting(f"{where}: path is {mailbox.path}, but there is no such folder.")
+    if mailbox.kind == "mbox" and mailbox.path is not None and not mailbox.path.parent.is_dir():
+        raise config.BadSetting(f"{where}: path is {mailbox.path}, but there is no folder {mailbox.path.parent}.")
+
+
+@contextlib.contextmanager
+def _placed(where: str) -> Iterator[None]:
+    """Say where the setting is that cannot be used."""
+    try:
+        yield
+    except (NoSuchFeed, config.BadSetting) as why:
+        raise config.BadSetting(f"{where} {str(why).rstrip('.')}.") from why
 
 
 def make_mailbox(one: MailboxConfig) -> Mailbox:
     """The mailbox that the settings describe; raise BadSetting for what cannot be one."""
     largest = wiring.settings().mail_in.max_mib * 1024 * 1024
-    where = f"[[mailboxes]] {one.name!r}"
+    where = repr(one.name)
     if one.kind in ("maildir", "mbox"):
         if one.path is None:
             raise config.BadSetting(f"{where}: a {one.kind} needs its path.")
@@ -116,7 +143,7 @@ def _keep_looking(mailbox: Mailbox, every_seconds: int, stop: threading.Event) -
         try:
             taken = empty_mailbox(mailbox, desk=wiring.desk(), at=wiring.now())
             if taken:
-                log.info("%d mails came from the mailbox %s", taken, mailbox.name)
+                log.info("%d %s came from the mailbox %s", taken, "mail" if taken == 1 else "mails", mailbox.name)
         except MailboxTrouble as why:
             log.warning("the mailbox %s cannot be read: %s", mailbox.name, why)
             stop.wait(_AFTER_TROUBLE_SECONDS)

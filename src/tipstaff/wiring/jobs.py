@@ -4,13 +4,15 @@ Jobs are asked for in the transaction that needs them. Every one may run twice: 
 whose worker was killed stays `doing` and procrastinate leaves it there, so `sweep` puts it back.
 """
 
+import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
-from procrastinate import JobContext, RetryStrategy, exceptions, jobs
+from procrastinate import App, JobContext, RetryStrategy, exceptions, jobs
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.manager import JobManager
@@ -36,6 +38,8 @@ UNREAD_FOR_LONG = timedelta(minutes=10)
 WORKERS_LOCK = 0x71_95_77_0B
 """Advisory lock: each worker shares it while it lives, so whoever gets it alone knows that no other worker does."""
 TICK_SECONDS, SWEEP_SECONDS, SEAL_SECONDS = 5, 4, 10
+HEAVY = "heavy"
+"""The queue of reports that take much memory to read: one of them at a time, beside all other jobs."""
 SOON = 10
 """Priority of whatever must not wait behind a queue of mails: deadlines, letters, dead workers' jobs."""
 
@@ -106,7 +110,8 @@ def look_round(key: str) -> None:
     suspension.deadlines_pass(desk=wiring.desk(), at=wiring.now())
     suspension.follow(desk=wiring.desk(), at=wiring.now())
     for key in unread(limit=UNREAD_AT_A_TIME, before=wiring.now() - UNREAD_FOR_LONG):
-        defer("understand", key)  # Queued already, as a rule; if its job is gone, it is not lost with it.
+        # Queued already, as a rule; if its job is gone, it is not lost with it. What it weighs is not known here.
+        defer("understand_heavy", key)
     if unjudged(limit=1) or untold_cases(prefix="S-", limit=1):
         defer("sightings", "all")
     defer("letters", "all")
@@ -133,6 +138,43 @@ async def sweep(timestamp: int) -> None:
     await put_back_stalled(STALLED_AFTER_SECONDS)
 
 
+async def work(running: App) -> None:
+    """Do what is queued until a signal comes: one heavy report at a time, and four other jobs beside it.
+
+    Two workers, because a heavy job that waited in a worker's only queue would hold the place of a light one.
+    """
+    light = sorted({task.queue for task in running.tasks.values()} - {HEAVY})
+    workers = [
+        asyncio.create_task(
+            running.run_worker_async(
+                queues=queues,
+                concurrency=concurrency,
+                name="worker",
+                fetch_job_polling_interval=5.0,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_AFTER_SECONDS,
+                delete_jobs="successful",
+                shutdown_graceful_timeout=10.0,
+                task_middleware=[on_fresh_connection],
+                install_signal_handlers=False,
+            )
+        )
+        for queues, concurrency in ((light, 4), ([HEAVY], 1))
+    ]
+    # One that ends, or is asked to, takes the other with it: each finishes what it has begun.
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    asked = asyncio.create_task(stopped.wait())
+    await asyncio.wait([asked, *workers], return_when=asyncio.FIRST_COMPLETED)
+    for task in (asked, *workers):
+        task.cancel()
+    await asyncio.wait([asked, *workers])
+    for each in workers:
+        if not each.cancelled():
+            each.result()
+
+
 def on_fresh_connection(run: Callable[[], Any], context: object, worker: object) -> Any:
     """Around each job: a connection that broke or is too old is not used again."""
     close_old_connections()
@@ -157,6 +199,7 @@ _TASKS: dict[str, Task[Any, Any, Any]] = {
     "understand": understand,
     "sightings": sightings,
     "edition": edition,
+    "understand_heavy": understand,
     "letters": letters,
     "follow": follow,
     "round": look_round,
@@ -186,11 +229,11 @@ def defer(job: str, key: str) -> None:
 
 def _ask(job: str, key: str) -> None:
     task = _TASKS[job]
-    queueing_lock = job if job in _QUEUED_ONCE else f"{job} {key}"
+    queueing_lock = job if job in _QUEUED_ONCE else f"{task.name} {key}"
     asked = configure_task(
-        name=job,
+        name=task.name,
         job_manager=_manager,
-        queue=task.queue,
+        queue=HEAVY if job == "understand_heavy" else task.queue,
         lock=task.lock,
         queueing_lock=queueing_lock,
         priority=task.priority,

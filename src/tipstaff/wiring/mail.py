@@ -1,14 +1,22 @@
 """The way out for letters, and the names of the threads that carry them."""
 
+import logging
 import os
 import threading
 import uuid
+from datetime import datetime, timedelta
 from functools import partial
 
 from tipstaff import wiring
 from tipstaff.notices.posting import post_next as carry_next
 from tipstaff.procedures import posting
-from tipstaff.words import Letter
+from tipstaff.words import Letter, LetterState
+
+log = logging.getLogger("tipstaff")
+
+TOLD_AGAIN_AFTER = timedelta(minutes=10)
+_told_at: dict[str, datetime] = {}
+"""When this process last said that a mail server takes nothing."""
 
 _LIFE = uuid.uuid4().hex[:8]
 """Never the same twice: a process that got a dead one's number is not taken for it."""
@@ -40,9 +48,9 @@ def _start_of(pid: int) -> str:
 
 def post_next() -> Letter | None:
     """Carry the next letter that is due."""
-    own = wiring.settings()
-    return carry_next(
-        wiring.mail_server(),
+    own, server = wiring.settings(), wiring.mail_server()
+    letter = carry_next(
+        server,
         worker=worker_name(),
         now=wiring.now,
         link=wiring.portal_link,
@@ -50,3 +58,18 @@ def post_next() -> Letter | None:
         on_sent=partial(posting.start_clock_of, desk=wiring.desk()),
         sender_name=f"{own.operator.name} abuse desk",
     )
+    if letter is not None and letter.state is LetterState.QUEUED:
+        _tell_of_trouble(f"{server.host}:{server.port}", letter)
+    return letter
+
+
+def _tell_of_trouble(server: str, letter: Letter) -> None:
+    """One line, not one a letter: while a mail server is away, every letter fails alike."""
+    at = wiring.now()
+    told = _told_at.get(server)
+    if told is None or not timedelta() <= at - told < TOLD_AGAIN_AFTER:
+        _told_at[server] = at
+        log.warning(
+            "the mail server %s did not take letter %s (%s); letters that wait are tried again by themselves",
+            server, letter.key, letter.detail,
+        )  # fmt: skip

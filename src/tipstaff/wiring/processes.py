@@ -45,6 +45,11 @@ def check_port(host: str, port: int, setting: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except PermissionError as why:
+            raise PortTaken(
+                f"{host} port {port} cannot be listened on: a port below 1024 takes a permission that this user does "
+                f"not have (CAP_NET_BIND_SERVICE); set {setting} to a higher port, or give it."
+            ) from why
         except OSError as why:
             raise PortTaken(
                 f"{host} port {port} cannot be listened on ({why.strerror}); set {setting} to another port, "
@@ -56,14 +61,17 @@ def tls_context(mail_in: MailIn) -> ssl.SSLContext | None:
     """What SMTP offers STARTTLS with; None without a certificate. Raise BadSetting for one that cannot be used."""
     if mail_in.tls_certificate is None and mail_in.tls_key is None:
         return None
+    where = wiring.settings().where
     if mail_in.tls_certificate is None or mail_in.tls_key is None:
-        raise BadSetting("[mail_in] tls_certificate and tls_key go together; set both or none.")
+        keys = ("tls_certificate", "tls_key")
+        given, other = keys if mail_in.tls_certificate is not None else reversed(keys)
+        raise BadSetting(f"{where('mail_in', given)} and {other} go together; set both or none.")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(mail_in.tls_certificate, mail_in.tls_key)
     except (OSError, ssl.SSLError) as why:
         raise BadSetting(
-            f"[mail_in] tls_certificate {mail_in.tls_certificate} and tls_key cannot be used: {why}."
+            f"{where('mail_in', 'tls_certificate')} {mail_in.tls_certificate} and tls_key cannot be used: {why}."
         ) from why
     return context
 
@@ -122,16 +130,7 @@ def run_worker() -> None:
                 life.execute("SELECT pg_advisory_lock_shared(%s)", [jobs.WORKERS_LOCK])
                 if alone:
                     life.execute("SELECT pg_advisory_unlock(%s)", [jobs.WORKERS_LOCK])
-                await running.run_worker_async(
-                    concurrency=4,
-                    name="worker",
-                    fetch_job_polling_interval=5.0,
-                    update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=jobs.STALLED_AFTER_SECONDS,
-                    delete_jobs="successful",
-                    shutdown_graceful_timeout=10.0,
-                    task_middleware=[jobs.on_fresh_connection],
-                )
+                await jobs.work(running)
 
     with psycopg.connect(database_url(), autocommit=True) as life:
         asyncio.run(work(life))

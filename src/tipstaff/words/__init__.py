@@ -30,7 +30,7 @@ from .holders import (
     Tier,
     Use,
 )
-from .imports import ImportPreview, RefusedRow
+from .imports import ImportPreview, Outside, RefusedRow
 from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
     LIFTED_WHEN,
@@ -166,6 +166,7 @@ __all__ = [
     "NoticePosture",
     "Observation",
     "Origin",
+    "Outside",
     "Plan",
     "ProbeResult",
     "Proof",

@@ -209,6 +209,8 @@ class AttributionReason(enum.StrEnum):
     """The end customer is the reseller's own; the answer stops at the reseller."""
     TIME_ASSUMED = "TIME_ASSUMED"
     """No time was stated; one holder held it over the whole look-back."""
+    TIME_UNREAD = "TIME_UNREAD"
+    """A time was stated and not understood, so it is not known who held it then."""
     SHARED_WITHOUT_PORT = "SHARED_WITHOUT_PORT"
     """Several share the address and no port was stated."""
     SEVERAL_HOLDERS_IN_WINDOW = "SEVERAL_HOLDERS_IN_WINDOW"

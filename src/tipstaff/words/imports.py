@@ -13,6 +13,26 @@ class RefusedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Holdings of customers that are no part of the operator's own space: complaints about them name nobody."""
+
+    count: int = 0
+    first: str = ""
+    """`203.0.113.7/32 of acct-1`."""
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def __str__(self) -> str:
+        many = "1 holding lies" if self.count == 1 else f"{self.count} holdings lie"
+        return (
+            f"{many} outside the operator's own space ({self.first}{' and more' if self.count > 1 else ''}), so "
+            "complaints about them are answered that it is not your network. Import your own space too, as rows of the "
+            "tier operator in a file of holdings."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPreview:
     """What a file changes. Nothing at all is taken in while one of its rows is refused."""
 
@@ -36,5 +56,7 @@ class ImportPreview:
     gone_token: str = ""
     ended: int = 0
     """How many of them were ended by this import, because a person accepted it."""
+    outside: Outside | None = None
+    """What is held outside the operator's own space after this; None for a file without addresses."""
     applied: bool = False
     """True when it was carried out; False for a dry run and for a file with refused rows."""

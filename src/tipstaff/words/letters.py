@@ -47,6 +47,8 @@ class Missing(enum.StrEnum):
     """When it happened."""
     TIME_AHEAD = "time_ahead"
     """When it happened: the time that was stated lies after the report came in."""
+    TIME_UNREAD = "time_unread"
+    """When it happened: a time was stated, in a way that could not be understood."""
     ZONE = "zone"
     """A time came without a zone, and the zone decides who held the address."""
     EVIDENCE = "evidence"

@@ -1,7 +1,7 @@
 """When something happened, and how surely that is known."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 UNKNOWN_ZONE_SECONDS = 14 * 3600
 """Civil time differs from UTC by at most 14 hours (the IANA zones span UTC-12 to UTC+14)."""
@@ -36,6 +36,27 @@ class Moment:
     @classmethod
     def without_zone(cls, naive: datetime, *, error_seconds: float = 1.0) -> "Moment":
         return cls(naive.replace(tzinfo=UTC), error_seconds + UNKNOWN_ZONE_SECONDS, zone_stated=False)
+
+    @property
+    def of_days(self) -> bool:
+        """Whether it is a day or more: no hour was stated, or one of two days."""
+        return self._as_written_seconds >= 12 * 3600
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day that may be meant, in the zone in which it was stated."""
+        around = timedelta(seconds=self._as_written_seconds)
+        return (self.at - around).date(), (self.at + around - timedelta(microseconds=1)).date()
+
+    @property
+    def days_said(self) -> str:
+        """Those days as ISO 8601 writes them: `2026-10-25`, or `2026-10-11 to 2026-11-10`."""
+        first, last = self.days
+        return str(first) if first == last else f"{first} to {last}"
+
+    @property
+    def _as_written_seconds(self) -> float:
+        return self.error_seconds - (0 if self.zone_stated else UNKNOWN_ZONE_SECONDS)
 
     @property
     def earliest(self) -> datetime:

@@ -157,6 +157,8 @@ class Allegation:
     """The victim as stated: an address, a network or a name."""
     target_port: int | None = None
     moment: Moment | None = None
+    unread_time: str | None = None
+    """The words of a time that was stated and not understood; then `moment` is None, and nobody is named by it."""
     excerpt: str = ""
     """The lines that show it, verbatim and bounded; not yet redacted."""
     work: str | None = None

@@ -52,6 +52,8 @@ class Reason(enum.StrEnum):
     """It happened before our records of who held what begin."""
     TIME_AHEAD = "TIME_AHEAD"
     """The stated time lies after receipt, so it does not tell who held the address when it happened."""
+    TIME_UNREAD = "TIME_UNREAD"
+    """A time was stated and could not be understood, so it does not tell who held the address when it happened."""
     RECORDS_INCOMPLETE = "RECORDS_INCOMPLETE"
     """Our logs have a gap then, or name a subscriber whom the registry does not know."""
     NO_EDITION_IN_FORCE = "NO_EDITION_IN_FORCE"

@@ -185,3 +185,21 @@ def test_a_deterministic_map_leads_on_to_the_plan_behind_it(tmp_path):
     run("registry", "import", "ipam", "--realm", "cgn", plan)
     assert ask("1500") == ("CONFIRMED", "svc-2")
     assert ask("2024") == ("NO_DATA", None)
+
+
+def test_a_day_in_a_file_of_questions_is_all_of_it():
+    began, changed = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, 16, tzinfo=UTC)
+    for customer, since, until in (("acct-1", began, changed), ("acct-2", changed, None)):
+        registry.hold(
+            tier=Tier.CUSTOMER, kind=HoldingKind.STATIC, prefix=ip_network("198.51.100.17"), source="crm",
+            customer=customer, held_from=since, held_until=until, **BY,
+        )  # fmt: skip
+    rows = ("2026-03-01,", "2026-02-01,", "2026-02-01,", ",-5")
+    ports = ("", "", "99999", "")
+    asked = "".join(f"198.51.100.17,{port},,{row}\n" for port, row in zip(ports, rows, strict=True))
+    day, earlier, port, precision = (json.loads(x) for x in run("attribute", "-", text=asked).splitlines())
+    assert (day["grade"], day["customer"], day["allows"]) == ("AMBIGUOUS", None, ["question"])
+    assert day["window"] == ["2026-02-28T10:00:00Z", "2026-03-02T14:00:00Z"]
+    assert (earlier["grade"], earlier["customer"]) == ("CONFIRMED", "acct-1")
+    assert "99999" in port["error"]
+    assert "precision" in precision["error"]

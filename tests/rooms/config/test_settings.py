@@ -72,6 +72,21 @@ def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -
     assert load(Path(FILE), {}).server.data_folder == Path("/home/desk/tipstaff")
 
 
+def test_a_path_is_meant_from_where_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    file = Path("etc") / FILE
+    file.write_text(
+        '[server]\ndata_folder = "data"\n[mail_out]\npassword_file = "/run/password"\n'
+        '[[mailboxes]]\nname = "m"\nkind = "maildir"\npath = "../mail"\n'
+    )
+    config = load(file, {"TIPSTAFF_SERVER_PROFILES_FOLDER": "profiles"})
+    assert config.server.data_folder == tmp_path / "etc" / "data", "the file's own folder"
+    assert config.mailboxes[0].path == tmp_path / "etc" / ".." / "mail"
+    assert config.mail_out.password_file == Path("/run/password")
+    assert config.server.profiles_folder == tmp_path / "profiles", "a variable's is the current folder"
+    assert load(file, {"TIPSTAFF_DATA": "here"}).server.data_folder == tmp_path / "here"
+
+
 def test_other_programs_variables_are_left_alone() -> None:
     load(None, {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_TEST_FOLDER": "x", "PATH": "/bin", "WEB_PORT": "none"})
 
@@ -84,6 +99,7 @@ def test_a_device_keeps_its_drivers_own_keys_for_the_driver() -> None:
 
 
 def test_an_unknown_section_is_named_with_its_line_and_a_likely_one() -> None:
+    assert refused("port = 1\n") == f"{FILE}:1: port stands in no section; write it below [web] or [mail_out]."
     assert refused("[web]\nport = 1\n\n[mailin]\n") == f"{FILE}:4: unknown section [mailin]; did you mean mail_in."
     assert refused("qqq = 1\n") == (
         f"{FILE}:1: unknown section [qqq]; known are demo, devices, feeds, mail_in, mail_out, "
@@ -137,7 +153,7 @@ def test_a_file_that_is_no_utf8_is_said_to_be_so() -> None:
 
 def test_a_file_that_is_no_toml_is_said_to_be_so_with_the_line() -> None:
     said = refused("[web]\nport = \n")
-    assert said == f"{FILE}: the file is not valid TOML: Invalid value (at line 2, column 8)."
+    assert said == f"{FILE}:2: the file is not valid TOML: Invalid value (at line 2, column 8)."
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_reason() -> None:
@@ -202,11 +218,11 @@ def test_a_variable_of_the_wrong_kind_is_named() -> None:
 
 
 def test_a_mail_password_that_others_can_read_is_refused() -> None:
-    password = Path("password")
+    password = Path("password").absolute()
     password.write_text("secret")
     password.chmod(0o644)
     assert refused('[mail_out]\npassword_file = "password"\n') == (
-        "password: others can read the mail password; run chmod 600 on the file."
+        f"{password}: others can read the mail password; run chmod 600 on the file."
     )
     password.chmod(0o600)
     assert load(Path(FILE), {}).mail_out.password_file == password
@@ -265,7 +281,7 @@ def test_other_variables_are_not_ours_to_judge(name: str) -> None:
         ('[web]\nhost = "nonsense host"', "[web] host is 'nonsense host', but it takes an address of this machine"),
         ("[mail_in]\nlmtp_port = 2525", "[mail_in] lmtp_port is 2525, but [mail_in] smtp_port has that port already"),
         ("[mail_in]\nsmtp_port = 8080", "[mail_in] smtp_port is 8080, but [web] port has that port already"),
-        ('[mail_in]\nrecipients = ["abc"]', "[mail_in] recipients is ('abc',), but each is a mail address"),
+        ('[mail_in]\nrecipients = ["abc"]', "[mail_in] recipients is 'abc', but each is a mail address"),
         ('[mail_out]\nfrom_address = "x"', "[mail_out] from_address is 'x', but it takes a mail address."),
         ('[mail_out]\ndkim_selector = "x"', "[mail_out] dkim_selector and dkim_key_file go together"),
     ],
@@ -282,3 +298,32 @@ def test_a_mass_of_measures_is_let_pass_by_two_people_not_one() -> None:
     table = '[[devices]]\nname = "edge1"\ndriver = "memory"\nlet_pass_by = {}\n'
     said = refused(table.format('["ana", "Ana "]'))
     assert said == f"{FILE}:1: [[devices]] let_pass_by takes the names of two different people."
+
+
+@pytest.mark.parametrize(
+    ("broken", "line"),
+    [
+        ("[web]\nport = 80\n[mail_in]\nrecipients = [\n  'a@example.net',\n", 4),
+        ('[web]\nport = 80\n\n# A comment\n[operator]\nname = """A\nB\n', 6),
+        ("[web\n", 1),
+        ("[web]\nport = 80\n[mail_in\n", 3),
+        ("[web]\nport = \n", 2),
+        ("[web]\nport", 2),
+    ],
+)
+def test_toml_that_is_never_closed_is_found_where_it_begins(broken: str, line: int) -> None:
+    assert refused(broken).startswith(f"{FILE}:{line}: the file is not valid TOML: ")
+
+
+def test_it_is_known_where_each_setting_and_table_stands() -> None:
+    Path(FILE).write_text(
+        '# Ours\n[web]\nport = 9000\n\n[[devices]]\nname = "a"\ndriver = "memory"\n'
+        '[[devices]]\nname = "b"\ndriver = "x"\n'
+    )
+    config = load(Path(FILE), {"TIPSTAFF_WEB_HOST": "192.0.2.1", "TIPSTAFF_DATA": "/srv/tipstaff"})
+    assert config.where("web", "port") == f"{FILE}:3: [web] port"
+    assert config.where("web", "host") == "environment: TIPSTAFF_WEB_HOST"
+    assert config.where("server", "data_folder") == "environment: TIPSTAFF_DATA"
+    assert config.where("mail_in", "max_mib") == "unless set otherwise: [mail_in] max_mib"
+    assert config.where_table("devices", "a") == f"{FILE}:5: [[devices]]"
+    assert config.where_table("devices", "b") == f"{FILE}:8: [[devices]]"

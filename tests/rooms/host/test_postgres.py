@@ -1,5 +1,6 @@
 """Our own PostgreSQL: private, never root's, gone with whoever started it, and what was committed stays."""
 
+import contextlib
 import importlib.util
 import os
 import stat
@@ -61,6 +62,17 @@ def test_it_answers_once_started_and_is_gone_once_stopped(folder: Path) -> None:
     assert not (server.data / "postmaster.pid").exists(), "it was shut down cleanly"
     with pytest.raises(psycopg.OperationalError):
         ask(server, "SELECT 1")
+
+
+def test_its_log_has_what_failed_but_not_the_statement_with_its_values(folder: Path) -> None:
+    with EmbeddedPostgres(folder, durable=False) as server:
+        tell(server, "CREATE TABLE kept (words text PRIMARY KEY)")
+        for _ in range(2):
+            with contextlib.suppress(psycopg.errors.UniqueViolation):
+                tell(server, "INSERT INTO kept VALUES ('what a mail says')")
+        said = server.log.read_text()
+    assert "duplicate key value" in said
+    assert "what a mail says" not in said
 
 
 def test_what_was_written_is_there_after_a_restart(folder: Path) -> None:

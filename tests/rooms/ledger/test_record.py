@@ -1,12 +1,16 @@
 """The record keeps everything, in order, and shows when it was touched."""
 
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
+from random import Random
 
 import pytest
 from django.db import InternalError, ProgrammingError, connection, transaction
 
 from tipstaff.ledger import operations, queries
+from tipstaff.ledger.models import EvidenceRow
 from tipstaff.words import Channel
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -85,6 +89,75 @@ def test_evidence_is_kept_byte_for_byte_and_once() -> None:
         assert (new, evidence.digest) == (expected, digest)
     assert queries.get_raw(digest) == raw
     assert [e.what for e in queries.entries_about(digest)] == ["evidence.stored", "evidence.seen_again"]
+
+
+def keep(raw: bytes) -> str:
+    digest = sha256(raw).hexdigest()
+    operations.store_evidence(
+        raw, digest=digest, at=NOON, channel=Channel.SMTP, sender='a"\\b@example.org',
+        recipients=["x@example.net", 'a,{"b\\@example.net'],
+    )  # fmt: skip
+    return digest
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"x" * operations.PIECE_OCTETS,
+        Random(3).randbytes(3 * operations.PIECE_OCTETS + 17),
+        b"0" * (20 * operations.PIECE_OCTETS + 3),
+        Random(4).randbytes(2 * operations.PIECE_OCTETS) + b"0" * (5 * operations.PIECE_OCTETS) + b"end",
+    ],
+    ids=["nothing", "one-piece", "noise", "unfolds-far", "both"],
+)
+def test_evidence_of_many_pieces_comes_back_whole(raw: bytes) -> None:
+    digest = keep(raw)
+    assert queries.get_raw(digest) == raw
+    assert queries.get_raw(digest, octets=100) == raw[:100]
+    assert queries.get_raw(digest, octets=2 * operations.PIECE_OCTETS + 5) == raw[: 2 * operations.PIECE_OCTETS + 5]
+    evidence = queries.get_evidence(digest)
+    assert evidence is not None
+    assert (evidence.size, evidence.received_at, evidence.channel) == (len(raw), NOON, Channel.SMTP)
+    assert (evidence.sender, evidence.recipients) == ('a"\\b@example.org', ("x@example.net", 'a,{"b\\@example.net'))
+
+
+def test_large_evidence_is_fetched_with_its_own_size_of_memory_and_little_more() -> None:
+    size = 24 * operations.PIECE_OCTETS
+    digest = keep(Random(5).randbytes(size))
+    tracemalloc.start()
+    try:
+        assert len(queries.get_raw(digest)) == size
+        fetching = tracemalloc.get_traced_memory()[1]
+        raw = queries.get_raw(digest)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        operations._folded(raw)
+        folding = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert fetching < 1.5 * size
+    assert folding < 1.5 * size
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_evidence_at_the_same_moment_is_kept_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both looked before either wrote: the second finds out when it writes."""
+    insert = operations._insert
+
+    def elsewhere(row: EvidenceRow, content: bytes) -> None:
+        insert(row, content)
+        connection.close()
+
+    def second(row: EvidenceRow, content: bytes) -> None:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(elsewhere, row, content).result()
+        insert(row, content)
+
+    monkeypatch.setattr(operations, "_insert", second)
+    digest = keep(b"twice")
+    assert queries.get_raw(digest) == b"twice"
+    assert [e.what for e in queries.entries_about(digest)] == ["evidence.seen_again"]
 
 
 def test_sealed_evidence_is_never_handed_out() -> None:

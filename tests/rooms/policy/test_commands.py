@@ -114,6 +114,7 @@ def test_both_texts_can_be_read_from_the_marked_one() -> None:
         ),
         (["clock", "copyright.restore"], "Say with --at when it began", 2),
         (["clock", "tea", "--at", "2026-11-20T12:00Z"], "has no clock 'tea'", 2),
+        (["clock", "copyright.restore", "--at", "2026-11-20T12:00Z", "--region", "XX"], "known of 'XX'", 2),
         (["clock", "transit.correct_first", "--at", "2026-11-20T12:00Z", "--zone", "Mars"], "no time zone 'Mars'", 2),
         (["coverage", "--tests", "."], " not yet under edition 2026-01.", 0),
     ],

@@ -243,6 +243,18 @@ def test_a_time_in_the_future_accuses_nobody_and_the_complainant_is_asked_for_an
     assert ahead.reason is Reason.HARM_IN_PROGRESS
 
 
+def test_a_time_that_was_not_understood_accuses_nobody_and_the_complainant_is_asked_for_it() -> None:
+    for grade, why in (
+        (Grade.PROBABLE, AttributionReason.TIME_ASSUMED),
+        (Grade.CONFIRMED, AttributionReason.ONE_HOLDER),
+        (Grade.AMBIGUOUS, AttributionReason.TIME_UNREAD),
+    ):
+        unread = dataclasses.replace(reported("connection/ddos", age=None), unread_time="last month")
+        verdict = asked(unread, held(grade, why))
+        assert (verdict.reason, verdict.disposition) == (Reason.TIME_UNREAD, Disposition.ASK_COMPLAINANT)
+        assert (verdict.clause, verdict.ladder, verdict.decides) == (None, (), None)
+
+
 def test_the_attacked_port_is_the_one_that_a_measure_would_close() -> None:
     allegation = Allegation(type="connection/login_attack", target_port=5900, protocol="TCP")
     verdict = asked(allegation, held())

@@ -22,7 +22,7 @@ from tipstaff.policy.replay import (
     treatment_of,
 )
 from tipstaff.policy.shadow import Shadow
-from tipstaff.words import Disposition, Role
+from tipstaff.words import Allegation, Disposition, History, Role
 
 EDITION = shipped_editions()[-1]
 STRICTER = as_if_always(
@@ -190,3 +190,22 @@ def test_a_clause_in_the_shadow_stands_beside_all_others_of_the_edition_in_force
     assert beside.look_back == EDITION.look_back
     assert shadow.beside(EDITION) is beside
     assert {c.id for c in Shadow(edition=STRICTER).beside(EDITION).clauses} == {c.id for c in STRICTER.clauses}
+
+
+def test_a_time_that_was_not_understood_is_kept_without_its_words_and_older_entries_are_still_read() -> None:
+    kept = keep_question(
+        Allegation(type="messaging/spam", unread_time="last month"), history=History(), received_at=NOW, trust=None
+    )
+    assert "last month" not in json.dumps(kept)
+
+    def again(kept: dict[str, object]) -> Allegation:
+        conduct = question_again(
+            "R-000001.1", kept, grade="probable", reason="TIME_ASSUMED", customer="acct-1", service=None, edition="e",
+            verdict="",
+        ).conduct  # fmt: skip
+        assert isinstance(conduct, Allegation)
+        return conduct
+
+    assert again(kept).unread_time is not None
+    del kept["unread_time"]
+    assert again(kept).unread_time is None

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_files_are_taken_in_by_their_kinds(order, tmp_path):
     assert [p.email for p in queries.representatives_of("acct-1001")] == ["night@example.net"]
 
 
+def test_a_dry_run_tries_all_files_together_and_leaves_nothing():
+    example = Path(__file__).parents[3] / "docs" / "operate" / "example"
+    files = sorted(map(str, example.glob("*.csv")))
+    before = len(queries.list_customers(limit=1000)), queries.list_changes(limit=9)
+    shown = run("import", "--dry-run", *files)
+    assert shown.count(": would be ") == len(files)
+    told = [json.loads(line) for line in run("import", "--dry-run", "--json", *files).splitlines()]
+    assert not any(file["refused"] or file["applied"] or file["change"] for file in told)
+    assert (len(queries.list_customers(limit=1000)), queries.list_changes(limit=9)) == before
+
+
 def test_nothing_is_taken_in_beside_a_file_that_cannot_be(tmp_path):
     good, empty, gone, latin = (tmp_path / name for name in ("good.csv", "empty.csv", "gone.csv", "latin.csv"))
     good.write_text("key,name\nacct-77,Example\n")
@@ -133,6 +145,9 @@ def test_contacts_standing_and_editions_are_set_by_hand():
     assert run("standing", "acct-1", "suspended", "--why", "Unpaid.") == "acct-1 is suspended.\n"
     run("accept", "acct-1", "2026-01", "--contract", "K-7")
     assert queries.acceptances_of("acct-1")[0].contract == "K-7"
+    assert "There is no customer acct-404." in run("contacts", "acct-404", exit_code=1)
+    operations.designate("acct-2", [], **BY)
+    assert run("contacts", "acct-2") == "acct-2 has designated nobody: its cases wait for a person.\n"
     assert "is not a mail address" in run("contacts", "acct-1", "nobody", exit_code=1)
     assert "There is no customer acct-404." in run("standing", "acct-404", "good", exit_code=1)
 
@@ -178,7 +193,7 @@ def test_admission_is_worked_from_the_command_line(tmp_path):
 
     lists = tmp_path / "aliases.txt"
     lists.write_text("Specimen Spam Works; Customer acct-1\n")
-    assert "aliases.txt: 1 entries." in admit("lists", "aliases", str(lists))
+    assert "aliases.txt: 1 entry. 4 customers wait for a person." in admit("lists", "aliases", str(lists))
     asked = admit("list")
     key = asked.split()[0]
     assert "ALIAS_MATCH 100" in asked
@@ -189,7 +204,60 @@ def test_admission_is_worked_from_the_command_line(tmp_path):
     run("hold", "198.51.100.7", "acct-1", "--since", "2026-01-01")
     run("standing", "acct-1", "terminated", "--since", "2026-02-01")
     assert "acct-1, who holds 198.51.100.7/32, was terminated" in admit("seen", "traffic", "198.51.100.7")
-    assert "1 times" in admit("late-uses")
+    assert "(once)" in admit("late-uses")
     assert "No finding" in admit("seen", "traffic", "203.0.113.1")
+    lists.write_bytes(b"\x00\xff")
+    assert "byte 2 is not UTF-8 text." in admit("lists", "aliases", str(lists), exit_code=1)
     lists.write_text("{\n")
     assert "can't be read as a list of the kind aliases: line 1" in admit("lists", "aliases", str(lists), exit_code=1)
+
+
+def test_what_lies_outside_the_operators_own_space_is_said(tmp_path):
+    rows, own = tmp_path / "rows.csv", tmp_path / "own.csv"
+    rows.write_text(
+        "tier,kind,prefix,held_from,customer\ncustomer,static,203.0.113.7,2026-01-01,acct-1\n"
+        "customer,static,203.0.113.128/25,2026-01-01,acct-1\ncustomer,static,198.51.100.7,2026-01-01,acct-1\n"
+    )
+    own.write_text("tier,kind,prefix,held_from\noperator,static,203.0.113.0/25,2026-01-01\n")
+    said = "2 holdings lie outside the operator's own space (203.0.113.7/32 of acct-1 and more)"
+    assert said in run("import", "--dry-run", str(rows))
+    assert "203.0.113.128/25 of acct-1)" in run("import", "--dry-run", str(rows), str(own))
+    told = run("import", str(rows), "--json").splitlines()
+    assert json.loads(told[0])["outside"] == {"count": 2, "first": "203.0.113.7/32 of acct-1"}
+    assert said in told[1]
+    own.write_text(
+        "tier,kind,prefix,held_from\noperator,static,203.0.113.0/25,2026-01-01\noperator,pool,203.0.113.128/25,2026-01-01\n"
+    )
+    assert "outside" not in run("import", str(own))
+
+
+def test_addresses_given_by_hand_outside_the_own_space_are_said():
+    assert "1 holding lies outside the operator's own space" in run("hold", "203.0.113.7", "acct-1")
+    assert "outside" not in run("hold", "198.51.100.9", "acct-1")
+    assert "1 holding lies outside" in run("hold", "192.0.2.0/24", "acct-1")
+
+
+def test_a_day_is_all_of_it_and_never_its_midnight():
+    hold("198.51.100.7/32", "acct-1", held_from=day(1), held_until=datetime(2026, 2, 3, 16, tzinfo=UTC))
+    hold("198.51.100.7/32", "acct-2", held_from=datetime(2026, 2, 3, 16, tzinfo=UTC))
+    shown = run("who", "198.51.100.7", "--at", "2026-02-03")
+    assert shown.startswith("AMBIGUOUS: nobody is named\n")
+    assert "Asked of 2026-02-02 10:00:00 to 2026-02-04 14:00:00 UTC." in shown
+    assert run("who", "198.51.100.7", "--at", "2026-01-20").startswith("CONFIRMED: acct-1")
+    assert run("who", "198.51.100.7", "--at", "2026-02-03T10:00").startswith("AMBIGUOUS"), "no zone was stated"
+    assert run("who", "198.51.100.7", "--at", "2026-02-03T10:00Z").startswith("CONFIRMED: acct-1")
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (("--port", "99999"), "'99999' is not a port from 0 to 65535."),
+        (("--port", "-1"), "'-1' is not a port from 0 to 65535."),
+        (("--precision", "-5"), "The precision is between 0 seconds and a year."),
+        (("--precision", "nan"), "The precision is between 0 seconds and a year."),
+        (("--at", "2026-02-03T10:00Z", "--precision", "99999999"), "The precision is between 0 seconds and a year."),
+    ],
+)
+def test_a_port_or_precision_that_cannot_be_is_refused_in_one_sentence(option, sentence):
+    hold("198.51.100.7/32", "acct-1")
+    assert sentence in run("who", "198.51.100.7", *option, exit_code=2, columns=200)

@@ -8,17 +8,25 @@ ASKED = [
     {"address": "203.0.113.77", "at": "2026-05-03T12:00:00Z"},
     {"address": "nonsense"},
     {"address": "198.51.100.20", "port": 70000},
+    {"address": "198.51.100.20", "precision_seconds": -5},
 ]
 
 
 def test_many_are_answered_in_order_and_bad_ones_have_their_error(day, log_in):
     answer = log_in(Role.ANALYST).post("/api/attribute", ASKED, content_type="application/json")
     assert answer.status_code == 200
-    first, second, third = answer.json()
+    first, second, third, fourth = answer.json()
     assert first["grade"] in ("CONFIRMED", "NONE")
     assert isinstance(first["proof"], list)
     assert second == {"error": "'nonsense' is not an IPv4 or IPv6 address"}
     assert "70000" in third["error"]
+    assert fourth == {"error": "the precision is between 0 seconds and a year"}
+
+
+def test_a_day_is_asked_of_all_its_hours_in_any_zone(day, log_in):
+    asked = [{"address": "198.51.100.20", "at": "2026-05-03"}]
+    [answer] = log_in(Role.ANALYST).post("/api/attribute", asked, content_type="application/json").json()
+    assert answer["window"] == ["2026-05-02T10:00:00Z", "2026-05-04T14:00:00Z"]
 
 
 def test_only_the_desk_may_ask_and_not_for_too_many(day, log_in):

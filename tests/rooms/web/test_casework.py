@@ -1,7 +1,9 @@
 """Forms of the console move cases through the procedures."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -9,7 +11,8 @@ from tipstaff.cases.queries import decisions_of, get_case, list_cases, notes_of
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import get_report, list_reports
 from tipstaff.notices.queries import letters_of_report
-from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, ReportOutcome, Role
+from tipstaff.web.console.corrections import allegation_from
+from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, Moment, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
 
@@ -107,11 +110,44 @@ def test_a_report_nobody_could_read_is_read_by_a_person(day: object, log_in: Log
     form = {"type": "connection/port_scan", "source": "not an address"}
     page = client.post(reverse("console:read_as", args=[broken.key]), form, follow=True).content.decode()
     assert "is not an IP address" in page
+    form = {"type": "connection/port_scan", "source": "192.0.2.27", "source_port": "99999"}
+    page = client.post(reverse("console:read_as", args=[broken.key]), form, follow=True).content.decode()
+    assert "is not a port from 0 to 65535." in page
     form = {"type": "connection/port_scan", "source": "192.0.2.27", "at": "2026-05-04T08:00Z"}
     client.post(reverse("console:read_as", args=[broken.key]), form, follow=True)
     after = get_report(broken.key)
     assert after is not None
     assert [str(i.allegation.source) for i in after.incidents] == ["192.0.2.27"]
+    assert "By hand: 1 incident." in client.get(reverse("console:report", args=[broken.key])).content.decode()
+
+
+def test_the_form_to_read_a_report_begins_with_what_was_understood(day: object, log_in: LogIn) -> None:
+    waits = next(r for r in list_reports(outcome=ReportOutcome.WITH_A_PERSON) if r.incidents)
+    first = waits.incidents[0].allegation
+    page = log_in(Role.ANALYST).get(reverse("console:report", args=[waits.key])).content.decode()
+    assert f'<option value="{first.type}" selected>' in page
+    assert f'name="source" class="input mono" spellcheck="false" value="{first.source or ""}"' in page
+    assert "None" not in page.partition("Read it yourself")[2].partition("</section>")[0].replace("None of these", "")
+    assert "It is none: set it aside</h3>" in page
+    assert "text/plain</b> text/plain" not in page
+    cases = log_in(Role.ANALYST, name="ola").get("/console/cases").content.decode()
+    assert '<span class="label-caps">An hour, last day</span>' in cases
+
+
+@pytest.mark.parametrize(
+    ("typed", "moment"),
+    [
+        ("2026-05-03", Moment(datetime(2026, 5, 3, 12, tzinfo=UTC), 26 * 3600, zone_stated=False)),
+        ("2026-05-03 08:00", Moment(datetime(2026, 5, 3, 8, tzinfo=UTC), 60)),
+        ("2026-05-03T08:00+02:00", Moment(datetime(2026, 5, 3, 6, tzinfo=UTC), 60)),
+        ("", None),
+    ],
+)
+def test_a_day_that_a_person_types_is_all_of_it_and_an_hour_is_utc_as_the_form_says(
+    typed: str, moment: Moment | None
+) -> None:
+    form = {"type": "connection/port_scan", "source": "192.0.2.27", "at": typed}
+    assert allegation_from(form, clauses=()).moment == moment
 
 
 def test_a_key_in_the_search_box_opens_its_page(day: object, log_in: LogIn) -> None:

@@ -62,6 +62,10 @@ def test_a_time_with_a_zone_is_taken_at_its_word(desk):
     assert "12:59:59 – 2026-03-10 13:00:01" in ask(desk, address="198.51.100.7", at="2026-03-10T14:00:00+01:00")
 
 
+def test_a_day_alone_is_all_of_it(desk):
+    assert "2026-03-09 10:00:00 – 2026-03-11 14:00:00" in ask(desk, address="198.51.100.7", at="2026-03-10")
+
+
 def test_where_nobody_is_named_the_page_says_why(desk):
     assert "Nobody is named" in ask(desk, address="198.51.100.77", at="2026-03-10 13:00")
     assert "It was not our space." in ask(desk, address="203.0.113.1", at="2026-03-10 13:00")
@@ -84,6 +88,7 @@ def test_a_host_name_is_asked_of_the_registrys_sites(desk):
     [
         ({"address": "198.51.100.777"}, "is not an IPv4 or IPv6 address."),
         ({"address": "198.51.100.7", "port": "http"}, "is not a port from 0 to 65535."),
+        ({"address": "198.51.100.7", "port": "99999"}, "is not a port from 0 to 65535."),
         ({"address": "198.51.100.7", "at": "noon"}, "is not a time; write one like 2026-03-01T12:00:00Z."),
         ({"address": "198.51.100.7", "at": "0001-01-01"}, "is no time that a log could have;"),
         ({"address": "198.51.100.7", "at": "2031-01-01"}, "lies in the future, so it was not used."),

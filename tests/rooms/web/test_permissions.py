@@ -3,49 +3,253 @@
 from collections.abc import Callable
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
 from tipstaff.cases.queries import get_case, list_cases
+from tipstaff.intake.queries import list_reports
+from tipstaff.web.api.auth import Able
+from tipstaff.web.api.urls import api
+from tipstaff.web.console.actions import ACTIONS
+from tipstaff.web.console.editions import _STEPS
 from tipstaff.web.console.urls import urlpatterns
 from tipstaff.web.roles import ABILITIES, STAFF_ROLES, Ability
-from tipstaff.words import CaseState, Role
+from tipstaff.words import CaseState, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
-PAGES = {
-    "console:cases": Ability.SEE_DESK,
-    "console:numbers": Ability.SEE_DESK,
-    "console:inbox": Ability.SEE_DESK,
-    "console:reports": Ability.SEE_DESK,
-    "console:customers": Ability.SEE_DESK,
-    "console:changes": Ability.SEE_DESK,
-    "console:admissions": Ability.SEE_DESK,
-    "console:held": Ability.SEE_DESK,
-    "console:search": Ability.SEE_DESK,
-    "console:measures": Ability.SEE_MEASURES,
-    "console:policy": Ability.SEE_POLICY,
-    "console:replay": Ability.SEE_DESK,
-    "console:shadow": Ability.SEE_DESK,
-    "console:record": Ability.SEE_RECORD,
-    "console:sealed": Ability.SEE_SEALED,
-    "console:health": Ability.SEE_HEALTH,
-    "console:staff": Ability.MANAGE_STAFF,
+READ, ACT, BOTH = ("GET",), ("POST",), ("GET", "POST")
+DOORS = {
+    "numbers": (READ, Ability.SEE_DESK),
+    "search": (READ, Ability.SEE_DESK),
+    "inbox": (READ, Ability.SEE_DESK),
+    "cases": (READ, Ability.SEE_DESK),
+    "case": (READ, Ability.SEE_DESK),
+    "peek": (READ, Ability.SEE_DESK),
+    "act": (ACT, Ability.SEE_DESK),
+    "reports": (READ, Ability.SEE_DESK),
+    "report": (READ, Ability.SEE_DESK),
+    "set_aside": (ACT, Ability.DECIDE),
+    "seal": (ACT, Ability.NOTE),
+    "read_as": (ACT, Ability.DECIDE),
+    "studio": (BOTH, Ability.DECIDE),
+    "raw_evidence": (READ, Ability.SEE_DESK),
+    "letter": (READ, Ability.SEE_DESK),
+    "send_again": (ACT, Ability.SEND_AGAIN),
+    "did_arrive": (ACT, Ability.SEND_AGAIN),
+    "customers": (READ, Ability.SEE_DESK),
+    "customer_add": (ACT, Ability.KEEP_REGISTRY),
+    "customer": (READ, Ability.SEE_DESK),
+    "customer_act": (ACT, Ability.KEEP_REGISTRY),
+    "held": (READ, Ability.SEE_DESK),
+    "import": (BOTH, Ability.KEEP_REGISTRY),
+    "changes": (READ, Ability.SEE_DESK),
+    "undo": (ACT, Ability.KEEP_REGISTRY),
+    "admissions": (READ, Ability.SEE_DESK),
+    "admission_decide": (ACT, Ability.ADMIT),
+    "measures": (READ, Ability.SEE_MEASURES),
+    "measure": (READ, Ability.SEE_MEASURES),
+    "lift": (ACT, Ability.LIFT),
+    "prolong": (ACT, Ability.DECIDE),
+    "take_as_lifted": (ACT, Ability.LIFT),
+    "policy": (READ, Ability.SEE_POLICY),
+    "replay": (READ, Ability.SEE_DESK),
+    "shadow": (READ, Ability.SEE_DESK),
+    "editions": (READ, Ability.SEE_POLICY),
+    "edition_step": (ACT, Ability.SEE_POLICY),
+    "record": (READ, Ability.SEE_RECORD),
+    "sightings": (READ, Ability.SEE_DESK),
+    "sealed": (READ, Ability.SEE_SEALED),
+    "health": (READ, Ability.SEE_HEALTH),
+    "staff": (READ, Ability.MANAGE_STAFF),
+    "staff_add": (ACT, Ability.MANAGE_STAFF),
+    "staff_change": (ACT, Ability.MANAGE_STAFF),
 }
+"""Every address of the console but the first, which only sends on: how it may be asked, and what that takes."""
+ON_A_CASE = {
+    "note": Ability.NOTE,
+    "take": Ability.NOTE,
+    "release": Ability.NOTE,
+    "not-upheld": Ability.DECIDE,
+    "fixed": Ability.DECIDE,
+    "review": Ability.REVIEW,
+    "decide": Ability.DECIDE,
+    "answer-back": Ability.DECIDE,
+    "note-answer": Ability.DECIDE,
+    "propose-urgent": Ability.PROPOSE_URGENT,
+    "second-urgent": Ability.SECOND_URGENT,
+    "second-wide": Ability.DECIDE,
+}
+LEFT_TO_THE_DECIDER = {"not-upheld", "fixed", "review", "decide", "answer-back", "note-answer"}
+ON_AN_EDITION = {
+    "approve": Ability.APPROVE_POLICY,
+    "compile": Ability.POST_POLICY,
+    "announce": Ability.POST_POLICY,
+    "post": Ability.POST_POLICY,
+    "withdraw": Ability.DRAFT_POLICY,
+}
+OPERATIONS = {
+    "GET /cases": Ability.SEE_DESK,
+    "GET /cases/{key}": Ability.SEE_DESK,
+    "GET /reports": Ability.SEE_DESK,
+    "GET /reports/{key}": Ability.SEE_DESK,
+    "GET /measures": Ability.SEE_MEASURES,
+    "GET /measures/{key}": Ability.SEE_MEASURES,
+    "POST /attribute": Ability.SEE_DESK,
+    "GET /registry/customers": Ability.SEE_DESK,
+    "GET /registry/customers/{key}": Ability.SEE_DESK,
+    "PUT /registry/customers/{key}": Ability.KEEP_REGISTRY,
+    "PUT /registry/customers/{key}/representatives": Ability.KEEP_REGISTRY,
+    "POST /registry/customers/{key}/standing": Ability.KEEP_REGISTRY,
+    "PUT /registry/services/{key}": Ability.KEEP_REGISTRY,
+    "POST /registry/holdings": Ability.KEEP_REGISTRY,
+    "GET /registry/holdings": Ability.SEE_DESK,
+    "POST /registry/holdings/{number}/end": Ability.KEEP_REGISTRY,
+    "POST /registry/resources": Ability.KEEP_REGISTRY,
+    "GET /registry/resources": Ability.SEE_DESK,
+    "POST /registry/resources/{number}/end": Ability.KEEP_REGISTRY,
+    "GET /registry/changes": Ability.SEE_DESK,
+    "POST /registry/changes/{key}/undo": Ability.KEEP_REGISTRY,
+    "POST /registry/import": Ability.KEEP_REGISTRY,
+    "GET /registry/admissions": Ability.SEE_DESK,
+    "POST /registry/admissions/{key}/decide": Ability.ADMIT,
+}
+SIGNED = {"POST /registry/deliveries"}
+"""For whoever holds the customer system's key, and not for people."""
+
+EVERYBODY = pytest.mark.parametrize(
+    "who", [None, (), *((role,) for role in STAFF_ROLES)],
+    ids=["not logged in", "without a role", *(role.value for role in STAFF_ROLES)],
+)  # fmt: skip
+Who = tuple[Role, ...] | None
 
 
-@pytest.mark.parametrize("role", STAFF_ROLES)
-@pytest.mark.parametrize("page", PAGES)
-def test_a_role_sees_what_the_table_says_and_nothing_else(at: object, log_in: LogIn, page: str, role: Role) -> None:
-    answer = log_in(role).get(reverse(page))
-    assert answer.status_code == (200 if PAGES[page] in ABILITIES[role] else 403)
+def can(who: Who, ability: Ability) -> bool:
+    return any(ability in ABILITIES[role] for role in who or ())
+
+
+def came_in(answer: HttpResponse) -> str:
+    """How a door of the console answered, whatever was behind it."""
+    if answer.status_code == 302 and answer["Location"].startswith("/login"):
+        return "log in"
+    said = {401: "log in", 403: "refused", 405: "not so"}
+    assert answer.status_code < 500
+    return said.get(answer.status_code, "in")
+
+
+def expected(who: Who, *, allowed: bool) -> str:
+    return "log in" if who is None else "in" if allowed else "refused"
+
+
+def person(who: Who, log_in: LogIn) -> Client:
+    return Client() if who is None else log_in(*who)
+
+
+def test_every_door_says_what_it_takes_and_stands_in_these_tables() -> None:
+    views = {pattern.name: pattern.callback for pattern in urlpatterns}
+    said = {name: getattr(view, "needs_ability", None) for name, view in views.items() if name != "home"}
+    assert said == {name: ability for name, (_, ability) in DOORS.items()}
+    assert {name: action.ability for name, action in ACTIONS.items()} == ON_A_CASE
+    assert {name for name, action in ACTIONS.items() if action.decides} == LEFT_TO_THE_DECIDER
+    assert {name: ability for name, (ability, _) in _STEPS.items()} == ON_AN_EDITION
+
+
+def operations() -> dict[str, list[object]]:
+    """Every operation of the API, as "GET /cases", with what guards it."""
+    return {
+        f"{method} {prefix}{path}": list(operation.auth_callbacks)
+        for prefix, router in api._routers
+        for path, view in router.path_operations.items()
+        for operation in view.operations
+        for method in operation.methods
+    }
+
+
+def test_every_operation_of_the_api_says_what_it_takes() -> None:
+    found = operations()
+    declared = {
+        name: guard.ability for name, guards in found.items() for guard in guards[:1] if isinstance(guard, Able)
+    }
+    assert declared == OPERATIONS
+    assert set(found) - set(declared) == SIGNED
+
+
+@EVERYBODY
+def test_every_door_of_the_console_opens_to_its_ability_alone(day: object, log_in: LogIn, who: Who) -> None:
+    client, report = person(who, log_in), list_reports(limit=1)[0]
+    real = {
+        "case": list_cases()[0].key, "peek": list_cases()[0].key, "report": report.key, "studio": report.key,
+        "raw_evidence": report.evidence, "letter": "L-000001", "customer": list_cases()[0].customer,
+    }  # fmt: skip
+    found, wanted = {}, {}
+    for name, (methods, ability) in DOORS.items():
+        pattern = next(p.pattern for p in urlpatterns if p.name == name)
+        filled = {
+            argument: 0 if argument == "id" and "int" in str(pattern) else "X-0" for argument in pattern.converters
+        }
+        for method in BOTH:
+            # Pages are real ones; what is done is done to something that is not there.
+            given = {k: real.get(name, v) if method == "GET" else v for k, v in filled.items()}
+            given |= {"action": "note"} if name == "act" else {"action": "approve"} if name == "edition_step" else {}
+            answer = client.generic(method, reverse(f"console:{name}", kwargs=given))
+            found[method, name] = came_in(answer)
+            wanted[method, name] = "not so" if method not in methods else expected(who, allowed=can(who, ability))
+            if method == "GET" and (name in real or not filled) and wanted[method, name] == "in":
+                assert answer.status_code == 200, name
+    steps = wanted["POST", "edition_step"]  # Steps differ; see below.
+    wanted["POST", "edition_step"] = "refused" if steps == "in" and not can(who, Ability.APPROVE_POLICY) else steps
+    assert found == wanted
+
+
+@EVERYBODY
+def test_every_act_on_a_case_takes_its_ability_and_the_clauses_decider(day: object, log_in: LogIn, who: Who) -> None:
+    client = person(who, log_in)
+    deciders: tuple[Role | None, ...] = (None, Role.COUNSEL)
+    found, wanted = {}, {}
+    for decides in deciders:
+        case = next(c for c in list_cases() if c.decides is decides)
+        for action, ability in ON_A_CASE.items():
+            answer = client.post(reverse("console:act", args=[case.key, action]))
+            found[decides, action] = came_in(answer)
+            theirs = action not in LEFT_TO_THE_DECIDER or decides in (None, *(who or ()))
+            wanted[decides, action] = expected(who, allowed=can(who, ability) and theirs)
+        assert get_case(case.key) == case, "an empty form changes nothing"
+    assert found == wanted
+
+
+@EVERYBODY
+def test_every_step_of_an_edition_takes_its_ability(at: object, log_in: LogIn, who: Who) -> None:
+    client = person(who, log_in)
+    for action, ability in ON_AN_EDITION.items():
+        answer = client.post(reverse("console:edition_step", args=["1999-01", action]))
+        assert came_in(answer) == expected(who, allowed=can(who, ability)), action
+
+
+@EVERYBODY
+def test_every_operation_of_the_api_takes_its_ability(at: object, log_in: LogIn, who: Who) -> None:
+    client, known = person(who, log_in), operations()
+    found, wanted = {}, {}
+    for path in {name.partition(" ")[2] for name in known}:
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            name = f"{method} {path}"
+            answer = client.generic(method, f"/api{path.format(key='X-0', number=0)}", "{}", "application/json")
+            found[name] = came_in(answer)
+            if name in OPERATIONS:
+                wanted[name] = expected(who, allowed=can(who, OPERATIONS[name]))
+            else:
+                # Without a key for the customer system there is nothing there, for nobody.
+                wanted[name] = "in" if name in SIGNED else "not so"
+    assert found == wanted
+
+
+@EVERYBODY
+def test_reports_are_handed_in_with_a_token_whoever_is_logged_in(at: object, log_in: LogIn, who: Who) -> None:
+    assert person(who, log_in).post("/api/reports/in", "{}", "application/json").status_code == 401
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("page", PAGES)
-def test_who_is_not_logged_in_is_asked_to(page: str) -> None:
-    answer = Client().get(reverse(page))
-    assert answer.status_code == 302
-    assert answer["Location"].startswith("/login?next=")
+def test_the_way_to_the_log_in_leads_back() -> None:
+    assert Client().get(reverse("console:inbox"))["Location"] == "/login?next=/console/inbox"
 
 
 @pytest.mark.django_db
@@ -54,16 +258,8 @@ def test_a_fragment_sends_the_whole_page_to_the_log_in() -> None:
     assert (answer.status_code, answer["HX-Redirect"]) == (204, "/login")
 
 
-def test_somebody_without_a_role_sees_nothing(at: object, log_in: LogIn) -> None:
-    client = log_in()
-    assert {client.get(reverse(page)).status_code for page in PAGES} == {403}
-    assert client.get("/console/").status_code == 403
-
-
-def test_no_view_of_the_console_lacks_its_ability() -> None:
-    views = {pattern.name: pattern.callback for pattern in urlpatterns}
-    unguarded = {name for name, view in views.items() if not hasattr(view, "needs_ability")}
-    assert unguarded == {"home"}, "home only sends on"
+def test_somebody_without_a_role_is_sent_nowhere(at: object, log_in: LogIn) -> None:
+    assert log_in().get("/console/").status_code == 403
 
 
 def test_only_counsel_sees_the_sealed_queue_and_it_shows_no_content(day: object, log_in: LogIn) -> None:
@@ -74,9 +270,6 @@ def test_only_counsel_sees_the_sealed_queue_and_it_shows_no_content(day: object,
 
 
 def test_sealed_bytes_leave_by_no_door(day: object, log_in: LogIn) -> None:
-    from tipstaff.intake.queries import list_reports
-    from tipstaff.words import ReportOutcome
-
     (sealed,) = list_reports(outcome=ReportOutcome.SEALED)
     client = log_in(Role.COUNSEL, Role.LEAD)
     assert client.get(reverse("console:raw_evidence", args=[sealed.evidence])).status_code == 403

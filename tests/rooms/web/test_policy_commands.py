@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from tipstaff import wiring
 from tipstaff.cli.editions import NotYours
 from tipstaff.cli.policy import app
-from tipstaff.policy import edition_folders
+from tipstaff.policy import edition_files, edition_folders
+from tipstaff.procedures.editions import adopt_installed
 from tipstaff.procedures.replaying import PAST
 from tipstaff.registry.operations import add_customer
 from tipstaff.web.roles import give_roles
@@ -65,6 +66,15 @@ def test_an_edition_goes_all_its_way(staff: None, folder: Path, at: datetime) ->
     listed = json.loads(run("list", "--json"))
     assert [(each["id"], each["state"]) for each in listed] == [("2026-07", "posted"), ("2026-01", "posted")]
     assert [edition.id for edition in wiring.editions()] == ["2026-01", "2026-07"]
+
+
+def test_what_is_posted_is_no_draft_of_anybody(staff: None, folder: Path, at: datetime) -> None:
+    adopt_installed([edition_files(edition_folders()[0])], at=at)
+    refused = run("draft", str(edition_folders()[0]), "--by", "anna", exit_code=1)
+    assert "2026-01: An edition of that name is on record already" in refused
+    run("draft", str(folder), "--by", "anna")
+    assert "a draft of anna's" in run("draft", str(folder), "--by", "anna"), "the same again is the same draft"
+    assert "on record already" in run("draft", str(folder), "--by", "carla", exit_code=1)
 
 
 def test_nobody_does_what_their_role_does_not_let_them(staff: None, folder: Path) -> None:

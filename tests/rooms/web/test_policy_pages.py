@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from html import unescape
 
@@ -14,6 +15,7 @@ from tipstaff import wiring
 from tipstaff.editions.queries import get_edition, work_of
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import edition_files, edition_folders
+from tipstaff.policy.editions import digest_of
 from tipstaff.procedures import editions
 from tipstaff.procedures.desk import Desk
 from tipstaff.web.public.said import said_in
@@ -77,6 +79,17 @@ def test_the_public_page_says_all_of_it_to_machines(adopted: datetime, client: C
     assert client.get("/policy/2026-01.json").json()["sha256"] == edition.digest
 
 
+def test_the_shipped_edition_is_the_operators_own_and_no_other_firms(adopted: datetime, client: Client) -> None:
+    name = wiring.settings().operator.name
+    [edition] = wiring.editions()
+    assert (edition.entity, edition.digest) == (name, digest_of(edition_files(edition_folders()[0]).items()))
+    assert f"Edition 2026-01 of {name}, in force since" in words_of(client, "/policy")
+    assert wiring.editions_of_others([edition]) == []
+    [said] = wiring.editions_of_others([replace(edition, entity="Sample Carrier")])
+    assert "'Sample Carrier'" in said
+    assert name in said
+
+
 def test_earlier_editions_stay_and_the_difference_is_shown_word_by_word(adopted: datetime, client: Client) -> None:
     post("2026-05", "or guessed. If", "or made up. If", at=adopted - timedelta(days=1))
     assert "Edition 2026-05 of Example Network Operator, in force since" in words_of(client, "/policy")
@@ -117,7 +130,7 @@ def test_around_a_translated_policy_the_page_speaks_its_language(adopted: dateti
     assert '<html lang="de">' in german
     assert '<html lang="en">' in english
     words = words_of(client, "/policy?in=de")
-    assert "Ausgabe 2026-01 von Example Network Operator, in Kraft seit" in words
+    assert "Ausgabe 2026-01 von Example Network, in Kraft seit" in words
     for said in ("Alle Ausgaben", "Für Maschinen", "Beispiele", "Nutzungsregeln", "Hell oder dunkel"):
         assert said in words
     for said in ("All editions", "in force", "For machines", "Light or dark", "Skip"):

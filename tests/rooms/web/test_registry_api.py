@@ -84,6 +84,14 @@ def test_a_file_is_previewed_and_taken_in(desk):
     assert (decided["state"], decided["decided_by"]) == ("refused", "lena")
 
 
+def test_a_file_says_what_lies_outside_the_operators_own_space(desk):
+    text = b"tier,kind,prefix,held_from,customer\ncustomer,static,2001:db8:ffff::/48,2026-05-01,acct-1002\n"
+    form = {"file": SimpleUploadedFile("holdings.csv", text)}
+    outside = desk.post(f"{API}/import?dry_run=true", form).json()["outside"]
+    assert outside["count"] == 1
+    assert "2001:db8:ffff::/48 of acct-1002" in outside["says"]
+
+
 def test_what_no_program_sends_is_no_failure(desk):
     for method, path in (
         ("put", "/customers/a%00b"),

@@ -133,6 +133,10 @@ def test_a_file_shows_what_it_would_change_before_it_does(desk):
     assert "A person has set these otherwise, and that stands" in page_of(good)
     assert "1 new, 0 changed, 0 unchanged, 1 refused, 1 kept" in post(desk, "/console/import", **sure, rest="on")
     assert [h for h in queries.all_holdings_of("acct-1002") if str(h.prefix) == "192.0.2.4/30"]
+    away_text = text.splitlines()[0] + "\ncustomer,static,2001:db8:ffff::/48,2026-05-01,acct-1002"
+    away = {"name": "away.csv", "text": away_text}
+    assert "After this, 1 holding lies outside" in page_of(desk.post("/console/import", away))
+    assert "Now 1 holding lies outside" in post(desk, "/console/import", **away, do="take")
     assert "Choose a file first." in page_of(desk.post("/console/import", {}))
     wrong = SimpleUploadedFile("plan.csv", b"\xff\xfe")
     assert "is not UTF-8 text" in page_of(desk.post("/console/import", {"file": wrong}))

@@ -15,7 +15,6 @@ import re
 import ssl
 import threading
 import time
-import traceback
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -24,8 +23,10 @@ from typing import Any, Final, NoReturn
 
 from aiosmtpd.smtp import SMTP, Envelope
 
+from tipstaff.host.faults import described, one_line
 from tipstaff.words import Channel
 
+from ..weight import is_heavy
 from .budget import Budget, Share
 from .dots import Undotter
 from .fair import FairPool, Pace
@@ -66,7 +67,7 @@ class Limits:
     recipients: int = 100
     """Per mail; RFC 5321 (4.5.3.1.8) wants at least 100."""
     accepting: int = 4
-    """Mails put on record at the same time; each source's wait in a queue of their own."""
+    """Mails put on record at the same time, beside one heavy one; each source's wait in a queue of their own."""
     mails_a_minute: int = 0
     """From one source by SMTP; 0 is any number. This machine itself is not counted unless `count_local` says so."""
     count_local: bool = False
@@ -91,7 +92,9 @@ class _Shared:
     accept: Accept
     limits: Limits
     budget: Budget
-    pool: FairPool
+    light: FairPool
+    heavy: FairPool
+    """Of one thread: a heavy mail takes several times its size, and no light one waits behind it."""
     pace: Pace
     tls: ssl.SSLContext | None
     is_local: Callable[[str], bool]
@@ -159,7 +162,8 @@ class MailServer:
             accept=self._accept,
             limits=limits,
             budget=Budget(limits.memory_octets),
-            pool=FairPool(limits.accepting, name="accept-mail"),
+            light=FairPool(limits.accepting, name="accept-mail"),
+            heavy=FairPool(1, name="accept-heavy-mail"),
             pace=Pace(limits.mails_a_minute),
             tls=self._tls,
             is_local=self._is_local,
@@ -178,7 +182,8 @@ class MailServer:
         if self._thread is None or self._loop is None or self._shared is None:
             return
         self._run(self._close(self._shared))
-        self._shared.pool.shutdown()
+        self._shared.light.shutdown()
+        self._shared.heavy.shutdown()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -354,7 +359,7 @@ class _Conversation(SMTP):
         return "250 2.1.5 OK"
 
     async def handle_exception(self, error: Exception) -> str:
-        log.error("A conversation with %s failed: %s", self._source, _described(error))
+        log.error("A conversation with %s failed: %s", self._source, described(error))
         return "451 4.3.0 Something failed here, try again later"
 
     async def smtp_STARTTLS(self, arg: str) -> None:
@@ -463,9 +468,8 @@ class _Conversation(SMTP):
             recipients = tuple(envelope.rcpt_tos)
             # By LMTP the peer is the operator's own mail server, which says nothing about the sender.
             peer = self._address if self.channel is Channel.SMTP else ""
-            work = self._shared.pool.submit(
-                self._source, self._shared.accept, raw, sender, recipients, self.channel, peer=peer
-            )
+            pool = self._shared.heavy if is_heavy(raw) else self._shared.light
+            work = pool.submit(self._source, self._shared.accept, raw, sender, recipients, self.channel, peer=peer)
         except BaseException:
             share.give_back()
             raise
@@ -480,18 +484,18 @@ class _Conversation(SMTP):
         try:
             reference = await asyncio.wrap_future(work)
         except Refused as why:
-            return f"554 5.6.0 {_one_line(str(why))}"
+            return f"554 5.6.0 {one_line(str(why))}"
         except TryAgain as why:
-            log.warning("A mail from %s must come again: %s", self._source, _described(why.__cause__ or why))
+            log.warning("A mail from %s must come again: %s", self._source, described(why.__cause__ or why))
             return "451 4.3.0 Not put on record, try again later"
         except Exception as why:  # noqa: BLE001 - a process door: the sender keeps the mail and hears so.
-            log.error("A mail from %s was not put on record: %s", self._source, _described(why))
+            log.error("A mail from %s was not put on record: %s", self._source, described(why))
             return "451 4.3.0 Not put on record, try again later"
         finally:
             self._putting_on_record = False
             if self.transport is not None:
                 self._reset_timeout()
-        return f"250 2.0.0 On record as {_one_line(reference)}"
+        return f"250 2.0.0 On record as {one_line(reference)}"
 
     async def _answer(self, reply: str, *, recipients: list[str]) -> None:
         await self.push(reply)
@@ -549,15 +553,3 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
-
-
-def _one_line(text: str) -> str:
-    """Printable ASCII of bounded length: it goes into a reply, where a line break would be a second one."""
-    return re.sub(r"[^\x20-\x7e]+", " ", text)[:300].strip()
-
-
-def _described(error: BaseException) -> str:
-    """Kind, first words and place of an error. Not all of its message, which may repeat what a mail says."""
-    frames = traceback.extract_tb(error.__traceback__)[-1:]
-    place = ", ".join(f"{frame.name} line {frame.lineno}" for frame in frames)
-    return f"{type(error).__name__}: {_one_line(str(error))[:160]} ({place})"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tipstaff.words import Allegation, Moment, Reading
+from tipstaff.words import Allegation, Reading
 
 from ..forms.tables import UnreadableSheet, rows_of_sheet
 from ..forms.taxonomy import kind_of_names
@@ -17,7 +17,7 @@ from ..shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, moment_o
 from ..text.characters import decode, one_line
 from ..text.find import refang
 from ..text.names import is_host_name, to_ascii
-from ..text.times import find_date, find_moment, parse_timestamp
+from ..text.times import Stated, read_time
 from .form import BadProfile, Profile, Sample, load_profile
 
 log = logging.getLogger("tipstaff.profiles")
@@ -242,6 +242,7 @@ def _allegation(profile: Profile, values: Values, line: str, mail: Mail) -> Alle
     type_ = profile.types.get(kind) or (kind_of_names(kind) if kind and not profile.type else None) or profile.type
     if not type_ or (source is None and "://" not in url and not is_host_name(name)):
         return None
+    when = _when(values.get("time", ""), profile.zone, mail)
     return Allegation(
         type=type_,
         source=source,
@@ -251,7 +252,8 @@ def _allegation(profile: Profile, values: Values, line: str, mail: Mail) -> Alle
         protocol=one_line(values.get("protocol", "").lower(), longest=30) or None,
         target=one_line(values.get("target", ""), longest=254) or None,
         target_port=port_in(values.get("target_port")),
-        moment=_moment(values.get("time", ""), profile.zone, mail),
+        moment=when.moment,
+        unread_time=when.unread or None,
         excerpt=excerpt([one_line(x, longest=600) for x in line.splitlines()]),
         work=one_line(values.get("work", ""), longest=300) or None,
         claimant=one_line(values.get("claimant", ""), longest=300) or None,
@@ -259,7 +261,6 @@ def _allegation(profile: Profile, values: Values, line: str, mail: Mail) -> Alle
     )
 
 
-def _moment(text: str, zone: int | None, mail: Mail) -> Moment | None:
+def _when(text: str, zone: int | None, mail: Mail) -> Stated:
     of_mail = moment_of_mail(mail)
-    found = find_moment(text, zone=zone, year_of=of_mail.at if of_mail else None)
-    return found or parse_timestamp(text) or find_date(text)
+    return read_time(text, zone=zone, year_of=of_mail.at if of_mail else None)

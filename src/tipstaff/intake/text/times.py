@@ -1,31 +1,13 @@
-"""Instants in running text, with the zone as stated or the lack of it kept."""
+"""Times in running text and in fields, with the zone as stated or the lack of it kept; what nobody can read, too."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import NamedTuple
 
 from tipstaff.words import Moment
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "jan january januar janvier enero gennaio janeiro januari stycznia",
-            "feb february februar fevrier février febrero febbraio fevereiro februari fev fév lutego",
-            "mar march märz mrz mars marzo março maart maa marca",
-            "apr april avril avr abril aprile abr kwietnia",
-            "may mai mayo maggio maio mei mag maja",
-            "jun june juni juin junio giugno junho giu czerwca",
-            "jul july juli juillet julio luglio julho lug lipca",
-            "aug august août aout agosto augustus ago sierpnia",
-            "sep sept september septembre septiembre settembre setembro set września",
-            "oct october oktober octobre octubre ottobre outubro okt ott out października",
-            "nov november novembre noviembre novembro listopada",
-            "dec december dezember dez décembre decembre diciembre dicembre dezembro dic dez grudnia",
-        ),
-        1,
-    )
-    for name in names.split()
-}
+from .dates import MONTHS, clock_follows, days_in, either_order, find_date, span, unplaced
+
 _ZONE_TABLE = """
         UTC=0 GMT=0 Z=0 UT=0 WET=0 CET=60 MET=60 CEST=120 MEST=120 WEST=60 BST=60 EET=120 EEST=180 MSK=180
         EST=-300 EDT=-240 CST=-360 CDT=-300 MST=-420 MDT=-360 PST=-480 PDT=-420 JST=540 KST=540 HKT=480
@@ -75,7 +57,6 @@ _PATTERNS = (
 _CLOCK_FACE = re.compile(r"\d:\d\d")
 _COMPACT = _PATTERNS[-1][1]
 _SYSLOG = re.compile(r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2})\b(?! ?20\d\d)")
-_DATE_ONLY = re.compile(r"(?<![\d.])(20\d\d)-(\d{2})-(\d{2})(?![\d-])")
 _ZONE_WORD = re.compile(r"UTC|GMT|\b[A-Z]{2,4}T\b|[+-]\d\d:?\d\d|utc|gmt")
 _STATED = re.compile(
     r"(?:\b(?:logs?|flows?|entries|events|lines|list|records?)\b[^\n()]{0,20}(?=\((?:UTC|GMT|"
@@ -104,9 +85,123 @@ def find_moment(line: str, *, zone: int | None = None, year_of: datetime | None 
     `zone` (minutes) is what the mail states for all times; `year_of` is the mail's own date, which lends its year
     to log lines that have none.
     """
+    found = _instant(line, zone, year_of)
+    return found[1] if found else None
+
+
+class Stated(NamedTuple):
+    """A time as a text states it. One that is stated and cannot be placed is not the same as none."""
+
+    moment: Moment | None = None
+    unread: str = ""
+    """The words of a time that was stated and not understood; nobody may be named by the lack of it."""
+
+    @property
+    def is_day(self) -> bool:
+        """Whether it is a day, or more, rather than an instant."""
+        return self.moment is not None and self.moment.of_days
+
+    def agrees(self, other: Moment) -> bool:
+        """Whether both may mean the same instant."""
+        mine = self.moment
+        return mine is not None and mine.earliest <= other.latest and other.earliest <= mine.latest
+
+
+def find_stated(line: str, *, zone: int | None = None, year_of: datetime | None = None) -> Stated:
+    """The first instant that a line states, else the first day; two that cannot both be meant are understood by nobody.
+
+    `zone` and `year_of` as for `find_moment`.
+    """
+    instant = _instant(line, zone, year_of)
+    if instant is None:
+        return Stated(find_date(line))
+    start, moment = instant
+    years = [x.start() for x in _YEAR.finditer(line)]
+    if len(years) < 2 and all(start <= x < start + _INSTANT_LONGEST for x in years):
+        return Stated(moment)  # The only year is its own: no other day stands here.
+    for day in days_in(line):
+        if day.start != start and not clock_follows(line, day) and not Stated(day.moment).agrees(moment):
+            return Stated(None, line[day.start : day.end])
+    return Stated(moment)
+
+
+_YEAR = re.compile(r"20\d\d")
+_INSTANT_LONGEST = 40
+
+
+def parse_timestamp(value: str, *, zone: int | None = None, year_of: datetime | None = None) -> Moment | None:
+    """A time stamp that stands alone in a field: ISO 8601, RFC 5322, seconds or milliseconds since 1970, or a day."""
+    value = value.strip()[:100]
+    if _COUNTED.fullmatch(value):
+        return _since_1970(value) or find_date(f"{value[:4]}-{value[4:6]}-{value[6:]}" if len(value) == 8 else "")
+    if _DAY_OF_YEAR.fullmatch(value):
+        day = date(int(value[:4]), 1, 1) + timedelta(days=int(value[5:]) - 1)
+        return find_date(str(day) if day.year == int(value[:4]) else "")
+    return find_stated(value, zone=zone, year_of=year_of).moment
+
+
+def read_time(*values: str, zone: int | None = None, year_of: datetime | None = None) -> Stated:
+    """The time in the first of a form's fields that can be read; else what the first one that is filled in says."""
+    for value in values:
+        if moment := parse_timestamp(value, zone=zone, year_of=year_of):
+            return Stated(moment)
+    filled = (shown(x) for x in values if x.strip().lower() not in _NOT_STATED)
+    return Stated(None, next(filled, ""))
+
+
+_DAY_OF_YEAR = re.compile(r"20\d\d-\d{3}")
+"""An ordinal date (ISO 8601). In prose it may as well be the number of a ticket."""
+_COUNTED = re.compile(r"\d{8,10}(?:\.\d{1,9})?|\d{13}|\d{16}|\d{19}")
+_SINCE, _UNTIL = 946_684_800, 4_102_444_800
+"""The years 2000 to 2099: a number beyond them is no time of an event."""
+_UNREAD_SHOWN = 60
+_NOT_STATED = frozenset(["", "-", "--", "?", "n/a", "na", "none", "null", "nil", "unknown", "not available"])
+"""What fills a field and says that no time is known."""
+
+
+def _since_1970(value: str) -> Moment | None:
+    """Seconds since 1970, or milli-, micro- and nanoseconds by their number of digits."""
+    whole, _, _ = value.partition(".")
+    seconds = int(whole) // {13: 10**3, 16: 10**6, 19: 10**9}.get(len(whole), 1)
+    return Moment(datetime.fromtimestamp(seconds, tz=UTC)) if _SINCE <= seconds < _UNTIL else None
+
+
+def stated_in(subject: str, body: str, *, year_of: datetime | None = None) -> Stated:
+    """What a letter says of the time, for a form that has no field for it or an empty one.
+
+    That is the time that it names, where it names no other; else the words of the first that cannot be placed.
+    """
+    zone = stated_zone(body)
+    first = Stated()
+    lines = [x[:600] for x in (subject, *body[:_PROSE_LONGEST].splitlines())]
+    may_be_unread = bool(unplaced("\n".join(lines)))
+    for line in lines:
+        found = find_stated(line, zone=zone, year_of=year_of)
+        unread = found.unread or ("" if found.moment or not may_be_unread else unplaced(line))
+        if found.moment is not None:
+            if first.moment is not None and not first.agrees(found.moment):
+                unread = line.strip()
+            elif first.moment is None or found.moment.error_seconds < first.moment.error_seconds:
+                first = found
+        if unread:
+            return Stated(None, shown(unread))
+    return first
+
+
+def shown(unread: str) -> str:
+    """Words of a time, for a person."""
+    return " ".join(unread.split())[:_UNREAD_SHOWN]
+
+
+_PROSE_LONGEST = 20_000
+
+
+def _instant(line: str, zone: int | None, year_of: datetime | None) -> tuple[int, Moment] | None:
+    """The first instant of a line and where it begins."""
     if ":" not in line:
         compact = _COMPACT.search(line)
-        return _moment("compact", compact, zone) if compact else None
+        moment = _moment("compact", compact, zone) if compact else None
+        return (compact.start(), moment) if compact and moment else None
     if not _CLOCK_FACE.search(line):
         return None
     earliest: tuple[int, Moment] | None = None
@@ -117,31 +212,12 @@ def find_moment(line: str, *, zone: int | None = None, year_of: datetime | None 
             if moment:
                 earliest = (found.start(), moment)
     if earliest:
-        return earliest[1]
+        return earliest
     found = _SYSLOG.search(line)
     if found and year_of is not None:
-        return _from_syslog(found, zone, year_of)
+        moment = _from_syslog(found, zone, year_of)
+        return (found.start(), moment) if moment else None
     return None
-
-
-def find_date(line: str) -> Moment | None:
-    """A day without a time of day: known to within twelve hours, in an unknown zone."""
-    found = _DATE_ONLY.search(line)
-    if not found:
-        return None
-    try:
-        noon = datetime(int(found[1]), int(found[2]), int(found[3]), 12)  # noqa: DTZ001 - the zone is unknown, and kept so.
-    except ValueError:
-        return None
-    return Moment.without_zone(noon, error_seconds=12 * 3600)
-
-
-def parse_timestamp(value: str) -> Moment | None:
-    """A time stamp that stands alone in a field: ISO 8601, RFC 5322, or seconds since 1970."""
-    value = value.strip()[:100]
-    if value.isdigit() and 9 <= len(value) <= 10:
-        return Moment(datetime.fromtimestamp(int(value), tz=UTC))
-    return find_moment(value)
 
 
 def _moment(form: str, x: re.Match[str], zone: int | None) -> Moment | None:
@@ -149,22 +225,31 @@ def _moment(form: str, x: re.Match[str], zone: int | None) -> Moment | None:
         if form == "iso":
             year, month, day, rest = int(x[1]), int(x[2]), int(x[3]), 4
         elif form == "clf" or form == "rfc":
-            year, month, day, rest = int(x[3]), _MONTHS[x[2].lower()], int(x[1]), 4
+            year, month, day, rest = int(x[3]), MONTHS[x[2].lower()], int(x[1]), 4
         elif form == "us":
-            year, month, day, rest = int(x[3]), _MONTHS[x[1].lower()], int(x[2]), 4
+            year, month, day, rest = int(x[3]), MONTHS[x[1].lower()], int(x[2]), 4
         elif form == "ctime":
-            year, month, day = int(x[8]), _MONTHS[x[1].lower()], int(x[2])
+            year, month, day = int(x[8]), MONTHS[x[1].lower()], int(x[2])
             return _at(year, month, day, x[3], x[4], x[5], x[6], x[7], zone)
         elif form == "compact":
             return _at(int(x[1]), int(x[2]), int(x[3]), x[4], x[5], x[6], None, x[7], zone)
         else:
-            first, second, year, rest = int(x[1]), int(x[3]), int(x[4]), 5
-            # A day above 12 settles the order; else slashes are read as month first, dots as day first.
-            month_first = second > 12 or (x[2] == "/" and first <= 12)
-            month, day = (first, second) if month_first else (second, first)
+            ways = [
+                _at(year, month, day, x[5], x[6], x[7], x[8], x[9], zone)
+                for year, month, day in either_order(int(x[1]), int(x[3]), int(x[4]), x[2])
+            ]
+            return _covering([x for x in ways if x is not None])
         return _at(year, month, day, x[rest], x[rest + 1], x[rest + 2], x[rest + 3], x[rest + 4], zone)
     except (KeyError, ValueError):
         return None
+
+
+def _covering(ways: list[Moment]) -> Moment | None:
+    """One moment that covers all that may be meant."""
+    if len(ways) < 2:
+        return ways[0] if ways else None
+    middle, error = span([x.at for x in ways], error_seconds=max(x.error_seconds for x in ways))
+    return Moment(middle, error, zone_stated=all(x.zone_stated for x in ways))
 
 
 def _at(
@@ -207,7 +292,7 @@ def _offset(zone: str) -> int | None:
 
 
 def _from_syslog(x: re.Match[str], zone: int | None, year_of: datetime) -> Moment | None:
-    month = _MONTHS.get(x[1].lower())
+    month = MONTHS.get(x[1].lower())
     if month is None:
         return None
     # A log line of December in a mail of January is last year's.

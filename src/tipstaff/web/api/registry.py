@@ -31,7 +31,8 @@ from tipstaff.words import (
     Standing,
 )
 
-from ..roles import Ability, may
+from ..roles import Ability
+from .auth import Able
 from .registry_shapes import (
     ContactIn,
     ContactOut,
@@ -57,9 +58,7 @@ _T = TypeVar("_T")
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-def _require(request: HttpRequest, ability: Ability) -> dict[str, Any]:
-    if not may(request.user, ability):
-        raise HttpError(403, f"Your roles do not let you {ability.value}.")
+def _by(request: HttpRequest) -> dict[str, Any]:
     return {"at": wiring.now(), "actor": request.user.get_username()}
 
 
@@ -76,7 +75,7 @@ def _said(act: Callable[[], _T]) -> _T:
         raise HttpError(422, f"{str(why)[:300]}".removesuffix(".") + ".") from why
 
 
-@router.get("/customers", response=list[CustomerOut])
+@router.get("/customers", auth=Able(Ability.SEE_DESK), response=list[CustomerOut])
 def list_customers(
     request: HttpRequest,
     search: str = "",
@@ -85,15 +84,13 @@ def list_customers(
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> list[CustomerOut]:
     """Customers, by key."""
-    _require(request, Ability.SEE_DESK)
     text = search.replace("\x00", "")[:200]
     return [_customer(c) for c in queries.list_customers(search=text, standing=standing, limit=limit, offset=offset)]
 
 
-@router.get("/customers/{key}", response=CustomerPageOut)
+@router.get("/customers/{key}", auth=Able(Ability.SEE_DESK), response=CustomerPageOut)
 def get_customer(request: HttpRequest, key: str, at: datetime | None = None) -> dict[str, Any]:
     """One customer with what they hold now, or held at `at`."""
-    _require(request, Ability.SEE_DESK)
     found = queries.get_customer(key.replace("\x00", ""))
     if found is None:
         raise HttpError(404, f"There is no customer {key[:64]}.")
@@ -110,10 +107,10 @@ def get_customer(request: HttpRequest, key: str, at: datetime | None = None) -> 
     }
 
 
-@router.put("/customers/{key}", response=CustomerOut)
+@router.put("/customers/{key}", auth=Able(Ability.KEEP_REGISTRY), response=CustomerOut)
 def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> CustomerOut:
     """Add a customer or change one; they are vetted."""
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     if not 0 < len(key) <= 64 or not key.isprintable():
         raise HttpError(422, "A customer's key has 1 to 64 printable characters.")
     before = queries.get_customer(key)
@@ -128,10 +125,10 @@ def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> Custome
     return _customer(customer)
 
 
-@router.put("/customers/{key}/representatives", response=list[ContactOut])
+@router.put("/customers/{key}/representatives", auth=Able(Ability.KEEP_REGISTRY), response=list[ContactOut])
 def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[ContactOut]:
     """Say who represents a customer, the foremost first."""
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     key = key.replace("\x00", "")
     known = {person.email.lower(): person for person in queries.representatives_of(key)}
     people = [
@@ -146,10 +143,10 @@ def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[Co
     return [_contact(person) for person in queries.representatives_of(key)]
 
 
-@router.post("/customers/{key}/standing", response=CustomerOut)
+@router.post("/customers/{key}/standing", auth=Able(Ability.KEEP_REGISTRY), response=CustomerOut)
 def set_standing(request: HttpRequest, key: str, stated: StandingIn) -> CustomerOut:
     """A contract runs, rests or has ended."""
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     since = _aware(stated.since) or by["at"]
     _said(lambda: registering.set_standing(key, stated.standing, since=since, why=stated.why, **by))
     found = queries.get_customer(key)
@@ -157,17 +154,17 @@ def set_standing(request: HttpRequest, key: str, stated: StandingIn) -> Customer
     return _customer(found)
 
 
-@router.put("/services/{key}", response=dict[str, str])
+@router.put("/services/{key}", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, str])
 def save_service(request: HttpRequest, key: str, stated: ServiceIn) -> dict[str, str]:
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     _said(lambda: registering.save_service(Service(key=key, **stated.dict()), **by))
     return {"key": key}
 
 
-@router.post("/holdings", response=dict[str, int])
+@router.post("/holdings", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
 def hold(request: HttpRequest, stated: HoldingIn) -> dict[str, int]:
     """Give addresses to a customer; 409 when somebody holds them then."""
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
 
     def act() -> int:
         told = {**stated.dict(), "prefix": ip_network(stated.prefix)}
@@ -177,21 +174,20 @@ def hold(request: HttpRequest, stated: HoldingIn) -> dict[str, int]:
     return {"number": _said(act)}
 
 
-@router.post("/holdings/{number}/end", response=dict[str, int])
+@router.post("/holdings/{number}/end", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
 def end_holding(request: HttpRequest, number: int, stated: EndIn) -> dict[str, int]:
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     until = _aware(stated.held_until)
     assert until is not None
     _said(lambda: registering.end_holding(number, held_until=until, **by))
     return {"number": number}
 
 
-@router.get("/holdings", response=list[HoldingOut])
+@router.get("/holdings", auth=Able(Ability.SEE_DESK), response=list[HoldingOut])
 def holdings_then(
     request: HttpRequest, address: str, at: datetime, known_at: datetime | None = None
 ) -> list[HoldingOut]:
     """Who held an address at a time, as believed now or at `known_at`."""
-    _require(request, Ability.SEE_DESK)
     now = wiring.now()
 
     def act() -> list[Holding]:
@@ -202,57 +198,55 @@ def holdings_then(
     return [_holding(held) for held in _said(act)]
 
 
-@router.post("/resources", response=dict[str, int])
+@router.post("/resources", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
 def hold_resource(request: HttpRequest, stated: ResourceIn) -> dict[str, int]:
     """Give a customer something beside addresses; 409 when somebody holds it then."""
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     told = {**stated.dict(), "held_from": _aware(stated.held_from), "held_until": _aware(stated.held_until)}
     return {"number": _said(lambda: registering.hold_resource(Resource(source="API", **told), **by))}
 
 
-@router.post("/resources/{number}/end", response=dict[str, int])
+@router.post("/resources/{number}/end", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
 def end_resource(request: HttpRequest, number: int, stated: EndIn) -> dict[str, int]:
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     until = _aware(stated.held_until)
     assert until is not None
     _said(lambda: registering.end_resource(number, held_until=until, **by))
     return {"number": number}
 
 
-@router.get("/resources", response=list[ResourceOut])
+@router.get("/resources", auth=Able(Ability.SEE_DESK), response=list[ResourceOut])
 def resources_then(
     request: HttpRequest, kind: ResourceKind, name: str, at: datetime, known_at: datetime | None = None
 ) -> list[ResourceOut]:
     """Who held a resource at a time, as believed now or at `known_at`."""
-    _require(request, Ability.SEE_DESK)
     when = _aware(at)
     assert when is not None
     found = _said(lambda: queries.resource_holders(kind, name, at=when, known_at=_aware(known_at)))
     return [_resource(one) for one in found]
 
 
-@router.get("/changes", response=list[dict[str, Any]])
+@router.get("/changes", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
 def list_changes(request: HttpRequest, about: str = "", limit: Limit = 100) -> list[dict[str, Any]]:
     """Changes of the registry, the latest first."""
-    _require(request, Ability.SEE_DESK)
     about = about.replace("\x00", "")[:128]
     found = queries.changes_of(about, limit=limit) if about else queries.list_changes(limit=limit)
     return [_change(change) for change in found]
 
 
-@router.post("/changes/{key}/undo", response=dict[str, str])
+@router.post("/changes/{key}/undo", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, str])
 def undo(request: HttpRequest, key: str, stated: WhyIn) -> dict[str, str]:
     """Bring back what stood before a change; the undoing's own key."""
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     return {"change": _said(lambda: registering.undo(key, why=stated.why[:2000], **by))}
 
 
-@router.post("/import", response=ImportOut)
+@router.post("/import", auth=Able(Ability.KEEP_REGISTRY), response=ImportOut)
 def import_file(
     request: HttpRequest, file: File[UploadedFile], dry_run: bool = False, rest: bool = False
 ) -> dict[str, Any]:
     """Take in a CSV file or published objects, or only say what would change. 10 MB at most."""
-    by = _require(request, Ability.KEEP_REGISTRY)
+    by = _by(request)
     content = file.read(10_000_001)
     if len(content) > 10_000_000:
         raise HttpError(413, "A file by this way is at most 10 MB; use tipstaff registry import for larger ones.")
@@ -267,22 +261,22 @@ def import_file(
         "changes": list(preview.changes),
         "refused": [{"line": r.line, "why": r.why} for r in preview.refused],
         "kept": [{"line": r.line, "why": r.why} for r in preview.kept],
+        "outside": {"count": preview.outside.count, "says": str(preview.outside)} if preview.outside else None,
     }
 
 
-@router.get("/admissions", response=list[dict[str, Any]])
+@router.get("/admissions", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
 def list_admissions(
     request: HttpRequest, state: AdmissionState = AdmissionState.WAITING, limit: Limit = 100
 ) -> list[dict[str, Any]]:
     """Vettings of one state; those that wait, the longest first."""
-    _require(request, Ability.SEE_DESK)
     return [_admission(one) for one in queries.list_admissions(state=state, limit=limit)]
 
 
-@router.post("/admissions/{key}/decide", response=dict[str, Any])
+@router.post("/admissions/{key}/decide", auth=Able(Ability.ADMIT), response=dict[str, Any])
 def decide(request: HttpRequest, key: str, stated: DecisionIn) -> dict[str, Any]:
     """Accept or refuse, with the reason."""
-    by = _require(request, Ability.ADMIT)
+    by = _by(request)
     return _admission(_said(lambda: admission.decide(key, accept=stated.accept, why=stated.why[:2000], **by)))
 
 

@@ -154,5 +154,6 @@ class ImportOut(Schema):
     changes: list[str]
     refused: list[dict[str, Any]]
     kept: list[dict[str, Any]]
+    outside: dict[str, Any] | None
     applied: bool
     change: str | None

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import HttpError
-from ninja.security import SessionAuth
 
 from tipstaff import wiring
 from tipstaff.cases import queries as cases
@@ -16,15 +15,11 @@ from tipstaff.procedures.lookup import answer_one
 from tipstaff.procedures.questions import NoQuestion, answer_json, question_of
 from tipstaff.words import Case, CaseState, Measure, MeasureState, Report, ReportOutcome
 
-from ..roles import Ability, may
-
-
-class _LoggedIn(SessionAuth):
-    """A session of the console; one that may not see the desk is refused by each resource."""
-
+from ..roles import Ability
+from .auth import Able, nobody
 
 api = NinjaAPI(
-    title="Tipstaff", version="1", docs_url=None, urls_namespace="api", auth=_LoggedIn(csrf=True)
+    title="Tipstaff", version="1", docs_url=None, urls_namespace="api", auth=nobody
 )  # The documentation page would need inline scripts; /api/openapi.json is what tools read.
 
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -93,12 +88,7 @@ class MeasureOut(Schema):
     lifted_when: str
 
 
-def _require(request: HttpRequest, ability: Ability) -> None:
-    if not may(request.user, ability):
-        raise HttpError(403, f"Your roles do not let you {ability.value}.")
-
-
-@api.get("/cases", response=list[CaseOut])
+@api.get("/cases", auth=Able(Ability.SEE_DESK), response=list[CaseOut])
 def list_cases(
     request: HttpRequest,
     state: CaseState | None = None,
@@ -107,48 +97,42 @@ def list_cases(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> list[CaseOut]:
     """Cases, most pressing first."""
-    _require(request, Ability.SEE_DESK)
     states = frozenset({state}) if state else None
     return [_case(c) for c in cases.list_cases(states=states, search=_plain(search), limit=limit, offset=offset)]
 
 
-@api.get("/cases/{key}", response=CaseOut)
+@api.get("/cases/{key}", auth=Able(Ability.SEE_DESK), response=CaseOut)
 def get_case(request: HttpRequest, key: str) -> CaseOut:
-    _require(request, Ability.SEE_DESK)
     found = cases.get_case(_plain(key))
     if found is None:
         raise HttpError(404, f"There is no case {key}.")
     return _case(found)
 
 
-@api.get("/reports", response=list[ReportOut])
+@api.get("/reports", auth=Able(Ability.SEE_DESK), response=list[ReportOut])
 def list_reports(
     request: HttpRequest, outcome: ReportOutcome | None = None, search: str = "", limit: Limit = 50
 ) -> list[ReportOut]:
     """Reports, newest first."""
-    _require(request, Ability.SEE_DESK)
     return [_report(r) for r in intake.list_reports(outcome=outcome, search=_plain(search), limit=limit)]
 
 
-@api.get("/reports/{key}", response=ReportOut)
+@api.get("/reports/{key}", auth=Able(Ability.SEE_DESK), response=ReportOut)
 def get_report(request: HttpRequest, key: str) -> ReportOut:
-    _require(request, Ability.SEE_DESK)
     found = intake.get_report(_plain(key))
     if found is None:
         raise HttpError(404, f"There is no report {key}.")
     return _report(found)
 
 
-@api.get("/measures", response=list[MeasureOut])
+@api.get("/measures", auth=Able(Ability.SEE_MEASURES), response=list[MeasureOut])
 def list_measures(request: HttpRequest, state: MeasureState | None = None, limit: Limit = 50) -> list[MeasureOut]:
     """Measures, newest first."""
-    _require(request, Ability.SEE_MEASURES)
     return [_measure(m) for m in enforcement.list_measures(state=state, limit=limit)]
 
 
-@api.get("/measures/{key}", response=MeasureOut)
+@api.get("/measures/{key}", auth=Able(Ability.SEE_MEASURES), response=MeasureOut)
 def get_measure(request: HttpRequest, key: str) -> MeasureOut:
-    _require(request, Ability.SEE_MEASURES)
     found = enforcement.get_measure(_plain(key))
     if found is None:
         raise HttpError(404, f"There is no measure {key}.")
@@ -165,10 +149,9 @@ class QuestionIn(Schema):
     precision_seconds: float | None = None
 
 
-@api.post("/attribute", response=list[dict[str, Any]])
+@api.post("/attribute", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
 def attribute(request: HttpRequest, questions: list[QuestionIn]) -> list[dict[str, Any]]:
     """Who held each, in order: grade, customer, service and proof, or an error. At most 500 at once."""
-    _require(request, Ability.SEE_DESK)
     if len(questions) > QUESTIONS_MAX:
         raise HttpError(413, f"At most {QUESTIONS_MAX} questions at once; for more there is `tipstaff attribute`.")
     at = wiring.now()

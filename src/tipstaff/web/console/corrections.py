@@ -1,10 +1,11 @@
 """A person's own reading of a report that no reader understood, from a form. Pure."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from ipaddress import ip_address
 
-from tipstaff.words import SEALED_TYPES, XARF_TYPES, Allegation, Moment
+from tipstaff.procedures.questions import NoQuestion, moment_of, port_of
+from tipstaff.words import SEALED_TYPES, XARF_TYPES, Allegation
 
 from ..asked import asked_text
 
@@ -35,29 +36,16 @@ def allegation_from(form: Mapping[str, str], *, clauses: Collection[str]) -> All
         address = ip_address(source) if source else None
     except ValueError as why:
         raise BadCorrection(f"“{source[:60]}” is not an IP address.") from why
+    try:
+        port = port_of(asked_text(form, "source_port"))
+        moment = moment_of(asked_text(form, "at"), usual_seconds=60, zone=UTC)
+    except NoQuestion as why:
+        raise BadCorrection(f"{str(why)[:1].upper()}{str(why)[1:]}.") from why
     return Allegation(
         type=kind,
         source=address,
-        source_port=_port(asked_text(form, "source_port")),
+        source_port=port or None,
         url=url or None,
-        moment=_moment(asked_text(form, "at")),
+        moment=moment,
         cited=cited,
     )
-
-
-def _port(text: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal() or not 0 < int(text[:6]) < 65536:
-        raise BadCorrection(f"“{text[:20]}” is not a port.")
-    return int(text)
-
-
-def _moment(text: str) -> Moment | None:
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as why:
-        raise BadCorrection(f"“{text[:40]}” is not a time; write it as 2026-11-23T05:48Z.") from why
-    return Moment(at if at.tzinfo else at.replace(tzinfo=UTC), error_seconds=60)

@@ -57,9 +57,9 @@ def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:
     host = _host(asked["address"])
     # A name is asked for by itself; the rest of the question is read in the same way.
     question = question_of([
-        "192.0.2.0" if host else asked["address"], asked["port"], asked["protocol"], _in_utc(asked["at"]),
+        "192.0.2.0" if host else asked["address"], asked["port"], asked["protocol"], asked["at"],
         asked["precision"],
-    ])  # fmt: skip
+    ], zone=UTC)  # fmt: skip
     answer = who_did_it(
         Allegation(
             type="any/any", source=None if host else question.address, domain=host or None,
@@ -109,15 +109,6 @@ def _host(text: str) -> str:
         last = name.rpartition(".")[2]
         return name if "." in name and not last.isdecimal() and not set(name) & set(" /:@") else ""
     return ""
-
-
-def _in_utc(text: str) -> str:
-    """A time as the form asks for it is UTC where it states no zone."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return text if at.tzinfo is not None else at.replace(tzinfo=UTC).isoformat()
 
 
 def _moved(at: datetime, by: timedelta) -> datetime:

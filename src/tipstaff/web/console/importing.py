@@ -39,6 +39,8 @@ def import_file(request: StaffRequest) -> HttpResponse:
             f"{len(preview.refused)} refused, {len(preview.kept)} kept."
             + (f" It is {preview.change}, and can be undone." if preview.change else ""),
         )
+        if preview.outside:
+            messages.warning(request, f"Now {preview.outside}")
         return redirect("console:changes")
     return _page(request, preview=preview, text=text, rest=rest)
 

@@ -476,17 +476,22 @@ def programs(at: datetime) -> list[Program]:
     """What can be told from the database: a program that stands still leaves its work lying."""
     unread, due = len(intake.unread(limit=1000)), len(cases.list_due(at, limit=1000))
     letters = notices.count_by_state()
-    held = letters.get(LetterState.HELD, 0)
     return [
         Program(name="Reading", well=unread < 50, detail=f"{unread} reports not read yet"),
         Program(name="Deadlines", well=due == 0, detail=f"{due} passed and not acted on"),
-        Program(
-            name="Letters",
-            well=not held,
-            detail=f"{held} held: no mail server is set" if held else f"{letters.get(LetterState.QUEUED, 0)} waiting",
-        ),
+        _of_letters(letters),
         *(_of_device(device) for device in enforcement.list_health()),
     ]
+
+
+def _of_letters(letters: Mapping[LetterState, int]) -> Program:
+    if held := letters.get(LetterState.HELD, 0):
+        return Program(name="Letters", well=False, detail=f"{held} held: no mail server is set")
+    refused, why = notices.not_taken_yet()
+    said = f"{letters.get(LetterState.QUEUED, 0)} waiting"
+    if refused:
+        said += f", {refused} of them not taken by the mail server yet: {why}"
+    return Program(name="Letters", well=not refused, detail=said)
 
 
 def _of_device(device: enforcement.DeviceHealth) -> Program:

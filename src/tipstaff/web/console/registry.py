@@ -308,7 +308,8 @@ def _hold(request: StaffRequest, customer: Customer) -> str:
         ),
         **by,
     )  # fmt: skip
-    return f"{customer.name} holds {prefix}."
+    outside = registry.held_outside(at=by["at"], prefix=prefix)
+    return f"{customer.name} holds {prefix}." + (f" But {outside}" if outside else "")
 
 
 def _resource(request: StaffRequest, customer: Customer) -> str:

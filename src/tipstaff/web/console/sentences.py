@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from tipstaff.words import Entry
 
-from ..shown import label
+from ..shown import instant, label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,18 +143,17 @@ def _assigned(entry: Entry) -> str:
 
 
 def _due(entry: Entry) -> str:
-    due = _instant(_get(entry, "due_at"))
+    due = instant(_get(entry, "due_at"))
     return f"The answer is due by {due}." if due else _get(entry, "why")
 
 
-def _instant(text: str) -> str:
-    return f"{text[:16].replace('T', ' ')} UTC" if text else ""
-
-
 def _report_read(entry: Entry) -> str:
+    count = _get(entry, "incidents")
+    found = f"{count} {'incident' if count == '1' else 'incidents'}"
+    if _get(entry, "parser") == "person":
+        return f"By hand: {found}."
     if _get(entry, "outcome") == "complaint":
-        count = _get(entry, "incidents")
-        return f"By the {_get(entry, 'parser')} reader: {count} {'incident' if count == '1' else 'incidents'}."
+        return f"By the {_get(entry, 'parser')} reader: {found}."
     return f"{label(_get(entry, 'outcome'))}: {label(_get(entry, 'reason')).lower()}."
 
 
@@ -176,8 +175,8 @@ def _judged(entry: Entry) -> str:
 def _span_held(row: Mapping[str, object]) -> str:
     ports = row.get("ports")
     some = f" ports {ports[0]}–{ports[1]}" if isinstance(ports, list) and ports != [0, 65535] else ""
-    until = _instant(str(row.get("until") or "")) or "now"
-    return f"{row.get('prefix')}{some} from {_instant(str(row.get('from') or ''))} until {until}"
+    since, until = row.get("from"), row.get("until")
+    return f"{row.get('prefix')}{some} from {instant(since, until)} until {instant(until, since) or 'now'}"
 
 
 def _decided(entry: Entry) -> str:
@@ -226,13 +225,13 @@ def _weighed(entry: Entry) -> str:
 def _measure(entry: Entry) -> str:
     what = f"{label(_get(entry, 'degree')).lower()} {_get(entry, 'selector')}" if _get(entry, "selector") else ""
     where = f"on {_get(entry, 'device')}" if _get(entry, "device") else ""
-    until = f"until {_instant(_get(entry, 'until'))}" if _get(entry, "until") else ""
+    until = f"until {instant(_get(entry, 'until'))}" if _get(entry, "until") else ""
     said = _get(entry, "why") or _get(entry, "detail")
     return f"{' '.join(filter(None, (_about('M-', entry), what, where, until)))}. {said}"
 
 
 def _standing(entry: Entry) -> str:
-    since = _instant(_get(entry, "since"))
+    since = instant(_get(entry, "since"))
     return f"{label(_get(entry, 'standing'))} since {since}. {_get(entry, 'why')}"
 
 

@@ -246,6 +246,7 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         mail=None if sealed or evidence is None else show_mail(ledger.get_raw(found.evidence)),
         steps=reads.steps_of(key),
         letters=notices.letters_of_report(key),
+        understood=next((one.allegation for one in found.incidents), None),
         types=sorted(XARF_TYPES - SEALED_TYPES),
         clauses=[c for c in _in_force().clauses if c.judged and not SEALED_TYPES & set(c.applies_to)],
     )

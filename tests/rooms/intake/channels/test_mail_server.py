@@ -6,6 +6,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -378,6 +379,44 @@ def test_thirty_mails_at_once_are_each_taken_once_or_asked_to_wait() -> None:
                 assert desk.began.acquire(timeout=PATIENCE_SECONDS)
             desk.ready.set()
             assert {reply.result()[:3] for reply in again} == {"250"}
+
+
+@pytest.mark.parametrize("sign", [b"", b"\r\n\r\nUEsDBBQAAAAI", b"\x1f\x8b\x08", b"\r\nH4sIAAAA"])
+def test_one_heavy_mail_is_put_on_record_at_a_time_and_light_ones_pass_it(sign: bytes) -> None:
+    """An archive weighs as much as a large mail: it may be one once it is unfolded."""
+    heavy = [b"%d: " % n + (sign or b"x" * MIB) + b"\r\n" for n in range(6)]
+    gate, going, most, light = threading.Event(), 0, 0, []
+    lock, began = threading.Lock(), threading.Event()
+
+    def accept(raw: bytes, sender: str, recipients: tuple[str, ...], channel: Channel, *, peer: str = "") -> str:
+        nonlocal going, most
+        if raw == MAIL:
+            light.append(raw)
+            return "R-000001"
+        with lock:
+            going += 1
+            most = max(most, going)
+        began.set()
+        assert gate.wait(PATIENCE_SECONDS)
+        with lock:
+            going -= 1
+        return "R-000002"
+
+    server = MailServer(HOST, 0, -1, accept=accept, hostname="mx.example.net")
+    server.start()
+    try:
+        with ThreadPoolExecutor(6) as senders:
+            replies = [senders.submit(sent, server.ports[Channel.SMTP], raw) for raw in heavy]
+            assert began.wait(PATIENCE_SECONDS)
+            for _ in range(6):
+                assert sent(server.ports[Channel.SMTP]).startswith("250 ")
+            assert not any(reply.done() for reply in replies), "the heavy ones still wait"
+            gate.set()
+            assert {reply.result()[:3] for reply in replies} == {"250"}
+    finally:
+        gate.set()
+        server.stop()
+    assert (most, len(light)) == (1, 6)
 
 
 def test_a_full_budget_is_told_before_the_mail_is_sent_and_mid_way_where_no_size_was_declared() -> None:

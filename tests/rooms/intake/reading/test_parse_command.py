@@ -1,6 +1,8 @@
 """`tipstaff parse`, as somebody at a terminal or a script sees it."""
 
+import gzip
 import json
+import os
 import re
 import subprocess
 import sys
@@ -67,6 +69,37 @@ def test_a_path_that_cannot_be_read_is_one_sentence_and_the_others_are_read(fold
     assert len(done.stdout.splitlines()) == 1
     assert "missing.eml: there is no such file." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_no_mail_in_a_folder_is_left_out_with_a_sentence(folder: Path) -> None:
+    (folder / "gone.eml").symlink_to(folder / "nowhere")
+    (folder / "round").symlink_to(folder)
+    os.mkfifo(folder / "pipe")
+    (folder / "empty").mkdir()
+    done = run("--json", folder)
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 3)
+    assert [line.rpartition(": ")[2] for line in done.stderr.splitlines()] == [
+        "it is a link to no file.", "it is a pipe.", "it is a link to a folder."
+    ]  # fmt: skip
+    assert "There is no file in" in run(folder / "empty").stderr
+
+
+def test_each_mail_of_an_mbox_is_read(tmp_path: Path) -> None:
+    mails = [letter(f"Brute force from 192.0.2.{n}\n\nFrom the desk\n") for n in (7, 8)]
+    box = b"".join(b"From ana@example.org Tue Mar 10 10:00:00 2026\n" + mail + b"\n\n" for mail in mails)
+    (tmp_path / "box").write_bytes(box)
+    (tmp_path / "one.eml.gz").write_bytes(gzip.compress(mails[0]))
+    lines = [json.loads(x) for x in run("--json", tmp_path).stdout.splitlines()]
+    assert [(x["file"], x["incidents"][0]["source"]) for x in lines] == [
+        ("box:1", "192.0.2.7"), ("box:2", "192.0.2.8"), ("one.eml.gz", "192.0.2.7"),
+    ]  # fmt: skip
+    assert re.search(r"box:2\s+complaint", run(tmp_path / "box").stdout)
+
+
+def test_a_mail_comes_by_standard_input(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["--json", "-"], input=(folder / "a.eml").read_bytes())
+    told = json.loads(done.stdout)
+    assert (told["file"], told["incidents"][0]["source"]) == ("-", "192.0.2.7")
 
 
 def test_what_a_mail_says_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ def make(device: str, options: Mapping[str, object]) -> "NftDriver":
             raise BadOption(f"{where} is {value!r}, but it takes a whole number from 1 up.")
     if options.get("tcp_block", "reset") not in ("reset", "drop"):
         raise BadOption(f'device {device}: tcp_block is {options["tcp_block"]!r}, but it takes "reset" or "drop".')
+    # Behind a prefix it may lie on another machine; a bare name is looked for when it is run.
+    nft = str(options.get("nft", "nft"))
+    if "/" in nft and not options.get("command_prefix") and not os.access(nft, os.X_OK):
+        raise BadOption(f"device {device}: nft is {nft!r}, but no program that can be run is there.")
     lists = {name: _texts(options.get(name)) for name in _LISTS}
     try:
         outside = tuple(ip_address(x) for x in lists["probe_outside_addresses"])
@@ -58,7 +62,7 @@ def make(device: str, options: Mapping[str, object]) -> "NftDriver":
     return NftDriver(
         device,
         command_prefix=lists["command_prefix"],
-        nft=str(options.get("nft", "nft")),
+        nft=nft,
         tcp_block=str(options.get("tcp_block", "reset")),
         rates=rates,
         timeout_seconds=_number(options.get("timeout_seconds"), 20),

@@ -17,6 +17,7 @@ class Shadowserver:
     """`options`: `days` to look back (2), `reports` to take only these names of subscriptions."""
 
     seconds_between_min = 15 * 60
+    needs = ("key_file", "secret_file")
 
     def fetch(self, request: Request) -> Fetched:
         if not request.key or not request.secret:

@@ -8,7 +8,7 @@ from ...forms.xml import BrokenXml, HostileXml, read_xml
 from ...mail import Mail
 from ...shaping import address_in, complaint, excerpt, port_in, reporter_of, unreadable
 from ...text.characters import decode, one_line
-from ...text.times import find_moment
+from ...text.times import read_time
 
 _OPENING = re.compile(r"<(?:\?xml[^<>]{0,200}\?>\s{0,20}<)?(?:[\w-]{1,20}:)?Infringement[\s>]")
 _MOST_OCTETS = 2_000_000
@@ -58,7 +58,7 @@ def _reading(mail: Mail, elements: dict[str, list[str]], source: str) -> Reading
         return unreadable(
             mail, ReadingReason.NO_SOURCE, parser="acns", detail="The notice's XML names no address and no URL."
         )
-    stamp = first("TimeStamp", "Timestamp", "Time_Stamp")
+    when = read_time(first("TimeStamp", "Timestamp", "Time_Stamp"))
     allegations = [
         Allegation(
             type="copyright/p2p" if peer else "copyright/copyright",
@@ -67,7 +67,8 @@ def _reading(mail: Mail, elements: dict[str, list[str]], source: str) -> Reading
             url=url[:2000] if url and "://" in url else None,
             domain=first("DNS_Name").lower()[:253] or None,
             protocol=one_line(first("Type", "Protocol").lower(), longest=30) or None,
-            moment=find_moment(stamp),
+            moment=when.moment,
+            unread_time=when.unread or None,
             excerpt=excerpt(_shown(elements)),
             work=one_line(first("Title", "Work"), longest=300) or None,
             claimant=one_line(first("Rights_Holder", "Copyright_Owner", "Owner", "Entity"), longest=300) or None,

@@ -2,7 +2,7 @@
 
 import re
 
-from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingReason
 
 from ...mail import Mail, Part
 from ...shaping import address_in, complaint, excerpt, port_in, reporter_of, unreadable
@@ -10,7 +10,7 @@ from ...text.characters import decode, one_line
 from ...text.find import find_all, is_public, refang
 from ...text.hops import outside_hop, stated_hop
 from ...text.sections import headers_as_text
-from ...text.times import parse_timestamp
+from ...text.times import read_time
 
 _KINDS = {
     "abuse": "messaging/spam",
@@ -47,10 +47,8 @@ class ArfParser:
             return _not_spam(mail, fields)
         original = _original(mail)
         source, how = _source(fields, original)
-        times = [parse_timestamp(x) for x in (*fields.get("arrival-date", ()), *fields.get("received-date", ()))]
-        moment: Moment | None = next((x for x in times if x), None)
-        if moment is None and original is not None:
-            moment = parse_timestamp(original.header("received").rpartition(";")[2])
+        by_way = original.header("received").rpartition(";")[2] if original is not None else ""
+        when = read_time(*fields.get("arrival-date", ()), *fields.get("received-date", ()), by_way)
         if source is None and not fields.get("reported-domain") and not fields.get("reported-uri"):
             return unreadable(
                 mail,
@@ -69,7 +67,8 @@ class ArfParser:
             domain=one_line(domain, longest=253) if domain else None,
             protocol="smtp",
             target=one_line((fields.get("original-rcpt-to") or [""])[0].strip("<> "), longest=254) or None,
-            moment=moment,
+            moment=when.moment,
+            unread_time=when.unread or None,
             excerpt=excerpt(_shown(fields, original)),
             # Mail that a forwarder or a list changed fails like forged mail does (RFC 7489, 7.3): it shows less.
             confidence=0.75 if how != "field" else 0.8 if failure and not _was_stopped(fields) else 0.95,

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from tipstaff.words import Allegation, Moment, Reading
+from tipstaff.words import Allegation, Reading
 
 from ...mail import Mail
 from ...shaping import address_in, complaint, excerpt, moment_of_mail, port_in
 from ...text.characters import one_line
 from ...text.find import is_public
-from ...text.times import find_moment, stated_zone
+from ...text.times import Stated, find_stated, read_time, stated_zone
 
 _FAIL2BAN = re.compile(
     r"\bThe IP:? (\S{3,60}) has (?:just )?been banned by Fail2Ban after\s{1,4}(\d{1,6}) attempts against "
@@ -24,6 +24,7 @@ _DENYHOSTS = re.compile(r"^Added the following hosts to \S{3,60}:?\s{0,3}$", re.
 _DENIED = re.compile(r"^\s{0,4}([0-9A-Fa-f:.]{3,45})(?:\s{1,3}\([^()\n]{0,200}\))?\s{0,3}$")
 _FROM = re.compile(r"\bfrom \S{3,45} port (\d{1,5})\b(?: on (\S{3,45}) port (\d{1,5})\b)?")
 _MOST = 2000
+_NO_TIME = Stated()
 
 _JAILS = (
     (re.compile(r"badbot|scrap|crawl", re.I), "connection/scraping"),
@@ -77,12 +78,10 @@ def _lfd(mail: Mail, body: str) -> Iterator[Allegation]:
     what = re.search(r"\(([\w.-]{2,40})\)", fields.get("failures", "") or fields.get("hits", ""))
     jail = what[1] if what else ("ct_limit" if "connections" in fields else mail.subject)
     stated = _LFD_TIME.search(fields.get("time", ""))
-    moment = (
-        find_moment(f"{stated[2]} {stated[1]} {stated[4]} {stated[3]} {stated[5] or ''}".strip()) if stated else None
-    )
+    said = f"{stated[2]} {stated[1]} {stated[4]} {stated[3]} {stated[5] or ''}" if stated else fields.get("time", "")
     lines = _lines_of(str(address), body)
     head = [f"{name.title()}: {value}" for name, value in fields.items()]
-    yield _allegation(mail, str(address), jail, lines=lines, body=body, moment=moment, head=head)
+    yield _allegation(mail, str(address), jail, lines=lines, body=body, when=read_time(said), head=head)
 
 
 def _denyhosts(body: str) -> Iterator[Allegation]:
@@ -106,13 +105,15 @@ def _allegation(
     *,
     lines: list[str],
     body: str,
-    moment: Moment | None = None,
+    when: Stated = _NO_TIME,
     head: list[str] | None = None,
 ) -> Allegation:
     kind = next((kind for pattern, kind in _JAILS if pattern.search(jail)), "connection/login_attack")
     of_mail = moment_of_mail(mail)
     zone = stated_zone(body)
-    times = (find_moment(x, zone=zone, year_of=of_mail.at if of_mail else None) for x in lines)
+    if when.moment is None:
+        times = (find_stated(x, zone=zone, year_of=of_mail.at if of_mail else None) for x in lines)
+        when = next((x for x in times if x.moment or x.unread), when)
     way = next((x for line in lines if (x := _FROM.search(line))), None)
     service = re.match(r"[a-z]+", jail.lower())
     return Allegation(
@@ -124,7 +125,8 @@ def _allegation(
         protocol="ssh"
         if jail.lower().startswith("ssh")
         else (service[0][:20] if service and kind == "connection/login_attack" else None),
-        moment=moment or next((x for x in times if x), None),
+        moment=when.moment,
+        unread_time=when.unread or None,
         excerpt=excerpt([*(head or []), *lines[:40]]),
         confidence=0.96,
     )

@@ -9,7 +9,7 @@ from ...mail import Mail
 from ...shaping import address_in, complaint, excerpt, reporter_of, set_aside
 from ...text.characters import one_line
 from ...text.find import find_all, is_public, refang
-from ...text.times import find_moment, stated_zone
+from ...text.times import find_stated, stated_zone
 
 _LIST = (
     r"(?:SBL|XBL|CSS|CBL|PBL|DROP|EDROP|DNSBL|RBL|DBL|ZEN|BCL|"
@@ -63,6 +63,7 @@ class BlocklistParser:
         sure = True
         for line in [subject, *mail.body.splitlines()[:400]]:
             plain = refang(line[:500])
+            when = find_stated(line, zone=zone)
             for found in find_all(plain, names=False):
                 if found.kind == "net":
                     network = ip_network(found.value, strict=False)
@@ -80,7 +81,8 @@ class BlocklistParser:
                     Allegation(
                         type="reputation/blocklist",
                         source=source,
-                        moment=find_moment(line, zone=zone),
+                        moment=when.moment,
+                        unread_time=when.unread or None,
                         excerpt=excerpt([one_line(subject), line.strip()[:500]]),
                         confidence=0.9,
                     )

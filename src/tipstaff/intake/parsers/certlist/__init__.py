@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingReason
 
 from ...forms.tables import Row, UnreadableSheet, meant, rows_of_sheet, shown, table_of_rows, tables_in
 from ...forms.taxonomy import kind_of_names
@@ -14,7 +14,7 @@ from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in
 from ...text.characters import decode, one_line
 from ...text.find import is_public, refang
 from ...text.names import is_host_name, to_ascii
-from ...text.times import find_date, find_moment, parse_timestamp, stated_zone
+from ...text.times import Stated, find_moment, read_time, stated_zone
 
 _SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 _TABLES = (".csv", ".tsv", ".txt", ".log", ".dat", ".psv")
@@ -113,6 +113,7 @@ def _allegation(row: Row, kind: str, confidence: float, *, zone: int | None) -> 
     name = refang(meant(row, "domain")).lower().rstrip(".")
     protocol = meant(row, "protocol").lower()
     target = meant(row, "target")
+    when = _when(row, zone)
     return Allegation(
         type=kind,
         source=source,
@@ -122,13 +123,14 @@ def _allegation(row: Row, kind: str, confidence: float, *, zone: int | None) -> 
         protocol=_NUMBERS.get(protocol, protocol if protocol in _PROTOCOLS else None),
         target=one_line(target, longest=254) or None,
         target_port=port_in(meant(row, "target_port")),
-        moment=_moment(row, zone),
+        moment=when.moment,
+        unread_time=when.unread or None,
         excerpt=excerpt([one_line(x, longest=300) for x in shown(row)])[:1500],
         confidence=_STATED if own else confidence,
     )
 
 
-def _moment(row: Row, zone: int | None) -> Moment | None:
+def _when(row: Row, zone: int | None) -> Stated:
     """The row's time; its zone as the cell, a column beside, the column's own name, or the letter states it."""
     value = meant(row, "time")
     if row.get("date") and row.get("time") and ":" in row["time"]:
@@ -138,5 +140,5 @@ def _moment(row: Row, zone: int | None) -> Moment | None:
     if _UTC.search(column) or _UTC.fullmatch(beside.strip()):
         zone = 0
     elif beside and (stated := find_moment(f"{value} {beside}")):
-        return stated
-    return find_moment(value, zone=zone) or parse_timestamp(value) or find_date(value)
+        return Stated(stated)
+    return read_time(value, zone=zone)

@@ -13,7 +13,7 @@ from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, set_asi
 from ...text.characters import decode, one_line
 from ...text.find import find_all, refang
 from ...text.names import is_host_name, to_ascii
-from ...text.times import find_moment
+from ...text.times import Stated, read_time
 
 _FORM = "application/vnd.tipstaff.feed+json"
 _TIMES = ("first_seen", "last_seen", "date_added", "dateadded", "timestamp")
@@ -66,11 +66,13 @@ def _urls(row: Row) -> Iterator[Allegation]:
     url = refang(_text(row, "url"))[:2000]
     if not url.startswith(("http://", "https://", "ftp://")):
         return
+    when = _when(row)
     yield Allegation(
         type=kind_of_names(_text(row, "threat"), _text(row, "tags")) or "content/malware",
         source=address_in(_text(row, "ip")),
         url=url,
-        moment=_moment(row),
+        moment=when.moment,
+        unread_time=when.unread or None,
         excerpt=_excerpt(row),
         confidence=0.9 if _text(row, "url_status") in ("", "online") else 0.6,
     )
@@ -81,13 +83,15 @@ def _indicators(row: Row) -> Iterator[Allegation]:
         name = found.value if found.kind == "name" else ""
         sure = _text(row, "confidence_level")
         kind = kind_of_names(_text(row, "threat_type").replace("_cc", " c2"), _text(row, "malware_printable"))
+        when = _when(row)
         yield Allegation(
             type=kind or "reputation/threat_intelligence",
             source=address_in(found.value) if found.kind == "ip" else address_in(found.host),
             source_port=found.port if found.kind == "ip" else None,
             url=found.value if found.kind == "url" else None,
             domain=to_ascii(name) if is_host_name(name) else None,
-            moment=_moment(row),
+            moment=when.moment,
+            unread_time=when.unread or None,
             excerpt=_excerpt(row),
             confidence=min(0.95, int(sure) / 100) if sure.isdigit() and 0 < int(sure) <= 100 else 0.8,
         )
@@ -96,10 +100,12 @@ def _indicators(row: Row) -> Iterator[Allegation]:
 def _scores(row: Row) -> Iterator[Allegation]:
     source = address_in(_text(row, "ip"))
     if source is not None:
+        when = _when(row)
         yield Allegation(
             type="reputation/threat_intelligence",
             source=source,
-            moment=_moment(row),
+            moment=when.moment,
+            unread_time=when.unread or None,
             excerpt=_excerpt(row),
             confidence=0.7,
         )
@@ -108,9 +114,9 @@ def _scores(row: Row) -> Iterator[Allegation]:
 _READERS = {"spamhaus-drop": _listings, "urlhaus": _urls, "threatfox": _indicators, "scores": _scores}
 
 
-def _moment(row: Row) -> Any:
+def _when(row: Row) -> Stated:
     # "2026-03-10 04:00:00 UTC", or without the zone that the publishers' documentation says they all are in.
-    return next((x for name in _TIMES if (x := find_moment(_text(row, name), zone=0))), None)
+    return read_time(*(_text(row, name) for name in _TIMES), zone=0)
 
 
 def _excerpt(row: Row) -> str:

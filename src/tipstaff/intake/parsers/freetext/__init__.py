@@ -73,6 +73,7 @@ class FreetextParser:
             list(_allegations(list(addresses.chosen), items, kind, Times(mail, lines), confidence)),
             parser=self.name,
             sure=sure,
+            prose_read=True,
             marks=()
             if sure
             else (*_marks(scene.addresses, addresses, weights.address), *_marks(scene.hosts, hosts, weights.host)),
@@ -119,27 +120,31 @@ def _allegations(
         source = ip_address(chosen[0].value) if chosen else None
         own_urls = [(url, chosen[0]) for url in _telling(chosen[0].urls)][:MOST_URLS] if chosen else []
         for url, item in own_urls + urls:
+            when = times.of(chosen[0] if chosen else item)
             yield Allegation(
                 type=kind,
                 source=source,
                 url=url,
                 domain=item.value if item.kind == "host" else None,
-                moment=times.of(chosen[0] if chosen else item),
+                moment=when.moment,
+                unread_time=when.unread or None,
                 excerpt=excerpt([x.text for x in item.lines[:10]]),
                 confidence=confidence,
             )
         for item in bare[:MOST_URLS]:
+            when = times.of(chosen[0] if chosen else item)
             yield Allegation(
                 type=kind,
                 source=source,
                 domain=item.value,
-                moment=times.of(chosen[0] if chosen else item),
+                moment=when.moment,
+                unread_time=when.unread or None,
                 excerpt=excerpt([x.text for x in item.lines[:10]]),
                 confidence=confidence,
             )
         return
     for this in chosen:
-        facts = facts_of(this)
+        facts, when = facts_of(this), times.of(this)
         yield Allegation(
             type=kind,
             source=ip_address(this.value),
@@ -148,7 +153,8 @@ def _allegations(
             protocol=facts.protocol,
             target=facts.target,
             target_port=facts.target_port,
-            moment=times.of(this),
+            moment=when.moment,
+            unread_time=when.unread or None,
             excerpt=excerpt([x.text for x in this.lines[:20]]),
             confidence=confidence,
         )

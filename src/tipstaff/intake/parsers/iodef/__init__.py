@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
-from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingReason
 
 from ...forms.taxonomy import kind_of_names
 from ...forms.xml import MOST_OCTETS, BrokenXml, Element, HostileXml, read_xml
@@ -16,7 +16,7 @@ from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in
 from ...text.characters import decode, one_line
 from ...text.find import refang
 from ...text.names import is_host_name, to_ascii
-from ...text.times import parse_timestamp
+from ...text.times import Stated, read_time
 
 _PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmp", "132": "sctp"}
 _IMPACTS = {
@@ -132,14 +132,15 @@ def _contact(incident: Element) -> str:
 def _allegations(incident: Element) -> Iterator[Allegation]:
     kind = _kind(incident)
     about = one_line(incident.first("Description"), longest=300)
-    own = _moment(incident)
+    own = _when(incident)
     for event in incident.all("EventData"):
-        yield from _of_event(event, kind=kind, moment=own, about=about)
+        yield from _of_event(event, kind=kind, when=own, about=about)
 
 
-def _of_event(event: Element, *, kind: _Kind, moment: Moment | None, about: str) -> Iterator[Allegation]:
+def _of_event(event: Element, *, kind: _Kind, when: Stated, about: str) -> Iterator[Allegation]:
     """An event inherits what it does not say itself, and may hold events (RFC 7970, 3.14)."""
-    moment = _moment(event) or moment
+    own = _when(event)
+    when = own if own.moment or own.unread else when
     kind = _kind(event, default=kind)
     about = one_line(event.first("Description"), longest=300) or about
     for flow in event.all("Flow"):
@@ -149,18 +150,19 @@ def _of_event(event: Element, *, kind: _Kind, moment: Moment | None, about: str)
         )
         for system in systems:
             if system.attributes.get("category", "source") in ("source", "watchlist-source"):
-                yield from _of_system(system, target, kind=kind, moment=moment, about=about)
+                yield from _of_system(system, target, kind=kind, when=when, about=about)
     for inner in event.all("EventData"):
-        yield from _of_event(inner, kind=kind, moment=moment, about=about)
+        yield from _of_event(inner, kind=kind, when=when, about=about)
 
 
 def _of_system(
-    system: Element, target: Element | None, *, kind: _Kind, moment: Moment | None, about: str
+    system: Element, target: Element | None, *, kind: _Kind, when: Stated, about: str
 ) -> Iterator[Allegation]:
     protocol, port = _service(system)
     target_protocol, target_port = _service(target) if target is not None else (None, None)
     victim = next((x.text for x in target.below("Address")), "") if target is not None else ""
-    node_time = next((parse_timestamp(x.text) for x in system.below("DateTime")), None)
+    of_node = read_time(*(x.text for x in system.below("DateTime")))
+    when = of_node if of_node.moment or (of_node.unread and not when.moment) else when
     names = [x.text for node in system.all("Node") for x in (*node.all("NodeName"), *node.below("Name")) if x.text]
     domain = next((to_ascii(x.rstrip(".")) for x in names if is_host_name(x.rstrip("."))), None)
     found: list[tuple[IPv4Address | IPv6Address | None, str | None]] = []
@@ -183,7 +185,8 @@ def _of_system(
             protocol=protocol or target_protocol,
             target=one_line(victim, longest=254) or None,
             target_port=target_port,
-            moment=node_time or moment,
+            moment=when.moment,
+            unread_time=when.unread or None,
             excerpt=excerpt(_shown(system, target, about)),
             confidence=kind[1],
         )
@@ -196,11 +199,8 @@ def _service(system: Element) -> tuple[str | None, int | None]:
     return None, None
 
 
-def _moment(element: Element) -> Moment | None:
-    for name in ("StartTime", "DetectTime", "EndTime"):
-        if moment := parse_timestamp(element.first(name)):
-            return moment
-    return None
+def _when(element: Element) -> Stated:
+    return read_time(*(element.first(name) for name in ("StartTime", "DetectTime", "EndTime")))
 
 
 def _kind(element: Element, *, default: _Kind = _UNTOLD) -> _Kind:

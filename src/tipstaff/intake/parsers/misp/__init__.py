@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
-from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingReason
 
 from ...forms.taxonomy import kind_of_names
 from ...mail import Mail
@@ -13,7 +12,7 @@ from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in
 from ...text.characters import decode, one_line
 from ...text.find import refang
 from ...text.names import is_host_name, to_ascii
-from ...text.times import find_date, parse_timestamp
+from ...text.times import Stated, read_time
 
 _MOST_OCTETS = 16_000_000
 _ADDRESSES = frozenset(["ip-src", "ip-dst", "ip-src|port", "ip-dst|port", "domain|ip"])
@@ -82,7 +81,7 @@ def _events(text: str) -> Iterator[dict[str, Any]]:
 def _allegations(event: dict[str, Any]) -> Iterator[Allegation]:
     tags = _tags(event)
     info = _text(event, "info")
-    day = find_date(_text(event, "date"))
+    day = read_time(_text(event, "date"))
     for attribute, words in _attributes(event):
         form = _text(attribute, "type")
         if form not in _ADDRESSES and form not in _OTHERS:
@@ -104,13 +103,16 @@ def _allegations(event: dict[str, Any]) -> Iterator[Allegation]:
         domain = refang(name).strip().rstrip(".").lower() if form not in ("url", "uri") and source is None else ""
         if source is None and not (url and "://" in url) and not is_host_name(domain):
             continue
+        own = _when(attribute)
+        when = own if own.moment or own.unread else day
         yield Allegation(
             type=kind,
             source=source,
             source_port=port_in(port),
             url=url if url and "://" in url else None,
             domain=to_ascii(domain) if is_host_name(domain) else None,
-            moment=_moment(attribute) or day,
+            moment=when.moment,
+            unread_time=when.unread or None,
             excerpt=excerpt([one_line(f"{info}: {form} {value} {comment}".strip(), longest=600)]),
             confidence=0.85,
         )
@@ -130,13 +132,9 @@ def _attributes(event: dict[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[s
             yield attribute, (_text(thing, "name"), _text(thing, "comment"))
 
 
-def _moment(attribute: dict[str, Any]) -> Moment | None:
+def _when(attribute: dict[str, Any]) -> Stated:
     """When it was seen. `timestamp` is when somebody last edited the attribute, which is no time of an event."""
-    stated = _text(attribute, "first_seen") or _text(attribute, "last_seen")
-    if stated.isdigit() and len(stated) == 16:
-        # Microseconds since 1970, as some versions write them.
-        return Moment(datetime.fromtimestamp(int(stated) // 1_000_000, tz=UTC))
-    return parse_timestamp(stated) if stated else None
+    return read_time(_text(attribute, "first_seen"), _text(attribute, "last_seen"))
 
 
 def _tags(thing: dict[str, Any]) -> list[str]:

@@ -6,14 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 
-from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingReason
 
 from ...forms.taxonomy import kind_of_names
 from ...mail import Mail
 from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in, reporter_of, unreadable
 from ...text.characters import decode, one_line
 from ...text.names import is_host_name, to_ascii
-from ...text.times import find_moment
+from ...text.times import read_time
 
 _KINDS = (
     (r"honeypot_brute_force|brute_force", "connection/login_attack"),
@@ -184,6 +184,8 @@ def allegation_of(row: dict[str, str], kind: str | None) -> Allegation | None:
     url = row.get("url", "").strip()
     host = row.get("http_host", "").strip() or row.get("host", "").strip() or row.get("domain", "").strip()
     shown = [f"{name}: {one_line(value, longest=200)}" for name, value in row.items() if value.strip()]
+    # The reports' time stamps are UTC, by the publisher's description of its formats.
+    when = read_time(_first(row, _TIMES), zone=0)
     return Allegation(
         type=kind,
         source=source,
@@ -193,7 +195,8 @@ def allegation_of(row: dict[str, str], kind: str | None) -> Allegation | None:
         protocol=one_line(row.get("protocol", "").lower(), longest=20) or None,
         target=one_line(_first(row, _TARGETS), longest=100) or None,
         target_port=port_in(_first(row, ("dst_port", "target_port"))),
-        moment=_moment(_first(row, _TIMES)),
+        moment=when.moment,
+        unread_time=when.unread or None,
         excerpt=excerpt(shown)[:1500],
         confidence=0.95,
     )
@@ -212,8 +215,3 @@ def rows_of_json(text: str) -> Iterator[dict[str, str]]:
             yield {
                 str(name).lower(): str(value) for name, value in list(row.items())[:_MOST_COLUMNS] if value is not None
             }
-
-
-def _moment(value: str) -> Moment | None:
-    # The reports' time stamps are UTC, by the publisher's description of its formats.
-    return find_moment(value, zone=0)

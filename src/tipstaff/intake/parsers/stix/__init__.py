@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tipstaff.words import Allegation, Moment, Reading, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingReason
 
 from ...forms.taxonomy import kind_of_names
 from ...mail import Mail
@@ -13,7 +13,7 @@ from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in
 from ...text.characters import decode, one_line
 from ...text.find import refang
 from ...text.names import is_host_name, to_ascii
-from ...text.times import parse_timestamp
+from ...text.times import Stated, read_time
 
 _MOST_OCTETS = 16_000_000
 _MOST_OBJECTS = 60_000
@@ -93,15 +93,15 @@ class _Bundle:
             for sighting in self.sightings:
                 if data.get("id") in _list(sighting.get("observed_data_refs")):
                     words += _names(self.by_id.get(str(sighting.get("sighting_of_ref")), {}))
-            moment = _time(data, "first_observed")
+            when = read_time(_text(data, "first_observed"), _text(data, "last_observed"))
             traffic = [x for x in seen if x.get("type") == "network-traffic"]
             for flow in traffic:
-                yield from self._flow(flow, resolve, words, moment)
+                yield from self._flow(flow, resolve, words, when)
             if not traffic:
                 for thing in seen:
-                    yield from _claims(thing, [*words, *self.words.get(str(thing.get("id")), ())], moment, sure=0.8)
+                    yield from _claims(thing, [*words, *self.words.get(str(thing.get("id")), ())], when, sure=0.8)
 
-    def _flow(self, flow: Thing, resolve: Thing, words: list[str], moment: Moment | None) -> Iterator[Allegation]:
+    def _flow(self, flow: Thing, resolve: Thing, words: list[str], when: Stated) -> Iterator[Allegation]:
         source = resolve.get(str(flow.get("src_ref")), {})
         target = resolve.get(str(flow.get("dst_ref")), {})
         address = address_in(source.get("value")) if isinstance(source, dict) else None
@@ -109,6 +109,8 @@ class _Bundle:
             return
         protocols = [str(x).lower() for x in _list(flow.get("protocols"))]
         told = [x for x in ("start", "end", "src_port", "dst_port", "src_packets", "src_byte_count") if x in flow]
+        own = read_time(_text(flow, "start"), _text(flow, "end"))
+        when = own if own.moment or (own.unread and not when.moment) else when
         lines = [f"{name}: {one_line(str(flow[name]), longest=200)}" for name in told]
         yield Allegation(
             type=kind_of_names(*words, *protocols) or "reputation/threat_intelligence",
@@ -117,7 +119,8 @@ class _Bundle:
             protocol=next((x for x in reversed(protocols) if x not in ("ipv4", "ipv6")), None),
             target=one_line(str(target.get("value", "")), longest=254) or None if isinstance(target, dict) else None,
             target_port=port_in(flow.get("dst_port")),
-            moment=_time(flow, "start") or moment,
+            moment=when.moment,
+            unread_time=when.unread or None,
             excerpt=excerpt([f"src: {address}", f"protocols: {' '.join(protocols)}"[:200], *lines]),
             confidence=0.95,
         )
@@ -133,12 +136,12 @@ class _Bundle:
             found += [("ipv4-addr", x[1]) for x in _SOURCE_REF.finditer(pattern)]
             # `valid_from` says since when the pattern is good, which is no time of an event; a sighting's times are.
             seen = [x for x in self.sightings if x.get("sighting_of_ref") == indicator.get("id")]
-            moment = next((m for x in seen for m in (_time(x, "first_seen"), _time(x, "last_seen")) if m), None)
+            when = read_time(*(_text(x, name) for x in seen for name in ("first_seen", "last_seen")))
             for form, value in found:
-                yield from _claims({"type": form, "value": value}, words, moment, sure=0.8)
+                yield from _claims({"type": form, "value": value}, words, when, sure=0.8)
 
 
-def _claims(thing: Thing, words: list[str], moment: Moment | None, *, sure: float) -> Iterator[Allegation]:
+def _claims(thing: Thing, words: list[str], when: Stated, *, sure: float) -> Iterator[Allegation]:
     form, value = str(thing.get("type")), refang(_text(thing, "value"))
     source = address_in(value) if form in ("ipv4-addr", "ipv6-addr") else None
     url = value[:2000] if form == "url" and "://" in value else None
@@ -151,7 +154,8 @@ def _claims(thing: Thing, words: list[str], moment: Moment | None, *, sure: floa
         source=source,
         url=url,
         domain=domain,
-        moment=moment,
+        moment=when.moment,
+        unread_time=when.unread or None,
         excerpt=excerpt([one_line(f"{form}: {value}", longest=500), *(one_line(x, longest=300) for x in words[:6])]),
         confidence=sure,
     )
@@ -162,10 +166,6 @@ def _names(thing: Thing) -> list[str]:
     lists = ("indicator_types", "malware_types", "infrastructure_types", "labels", "threat_actor_types")
     words = [str(x) for name in lists for x in _list(thing.get(name))]
     return [x for x in (_text(thing, "name"), *words, _text(thing, "description")) if x][:20]
-
-
-def _time(thing: Thing, name: str) -> Moment | None:
-    return parse_timestamp(_text(thing, name))
 
 
 def _list(value: Any) -> list[Any]:

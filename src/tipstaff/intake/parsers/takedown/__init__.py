@@ -14,7 +14,7 @@ from ...shaping import address_in, complaint, excerpt, port_in, reporter_of
 from ...text.characters import one_line
 from ...text.find import find_all, is_public, refang
 from ...text.names import is_host_name, to_ascii
-from ...text.times import find_moment, parse_timestamp, stated_zone
+from ...text.times import read_time, stated_zone
 
 _ASKS = re.compile(
     r"take.?down|take (?:it|this|the .{0,30}) (?:down|offline)|phish|fraudulent|impersonat|malicious (?:site|"
@@ -64,8 +64,7 @@ class TakedownParser:
             return None
         sure = named is not None or _STATED * chance >= weights.sure_from
         zone = stated_zone(body)
-        times = (find_moment(x, zone=zone) or parse_timestamp(x) for x in fields.get("time", ()))
-        moment = next((x for x in times if x), None)
+        when = read_time(*fields.get("time", ()), zone=zone)
         # An address beside several pages is theirs only when it is the only one.
         source = sources[0] if len(set(sources)) == 1 else None
         names = [refang(x).lower().strip(".") for x in fields.get("domain", ())]
@@ -78,7 +77,8 @@ class TakedownParser:
                 url=url,
                 domain=domain,
                 target=one_line(next(iter(fields.get("brand", ())), ""), longest=254) or None,
-                moment=moment,
+                moment=when.moment,
+                unread_time=when.unread or None,
                 excerpt=excerpt(lines),
                 confidence=_STATED if named else round(_STATED * chance, 3),
             )

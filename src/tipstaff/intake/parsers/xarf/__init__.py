@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from tipstaff.words import XARF_TYPES, Allegation, Moment, Reading, ReadingReason
+from tipstaff.words import XARF_TYPES, Allegation, Reading, ReadingReason
 
 from ...mail import Mail
 from ...shaping import address_in, complaint, excerpt, port_in, reporter_of, sealed, unreadable
 from ...text.characters import decode, one_line
 from ...text.find import find_all, is_public, refang
 from ...text.names import is_host_name, to_ascii
-from ...text.times import parse_timestamp
+from ...text.times import Stated, read_time
 from .first_form import first_form
 
 _MOST_OCTETS = 8_000_000
@@ -267,7 +267,7 @@ def _read_four(report: dict[str, Any]) -> _Result:
         protocol=_text(report, "protocol") or _text(report, "service"),
         target=_text(report, "destination_ip") or _text(report, "target_brand") or _text(report, "smtp_to"),
         target_port=report.get("destination_port"),
-        moment=parse_timestamp(_text(report, "timestamp")) or parse_timestamp(_text(report, "first_seen")),
+        when=read_time(_text(report, "timestamp"), _text(report, "first_seen")),
         shown=_shown(report),
         work=_text(report, "work_title"),
         claimant=_text(report, "rights_holder") or _text(report, "brand_owner"),
@@ -307,7 +307,7 @@ def _read_three(document: dict[str, Any]) -> _Result:
         protocol=_text(report, "Protocol") or _text(extra, "Protocol"),
         target=_text(report, "DestinationIp") or _text(report, "DestinationIP") or _text(report, "SmtpRcptToAddress"),
         target_port=report.get("DestinationPort"),
-        moment=parse_timestamp(_text(report, "Date")) or parse_timestamp(_text(report, "FirstSeen")),
+        when=read_time(_text(report, "Date"), _text(report, "FirstSeen")),
         shown=_shown(report),
         work=_text(report, "Title") or _text(extra, "Title"),
         claimant=_text(report, "CopyrightOwner"),
@@ -331,7 +331,7 @@ def _read_first_form(fields: dict[str, str]) -> _Result:
         protocol=fields.get("service", "") or fields.get("protocol", ""),
         target=fields.get("destination", "") or fields.get("target", ""),
         target_port=fields.get("destination-port") or fields.get("port"),
-        moment=parse_timestamp(fields.get("date", "")),
+        when=read_time(fields.get("date", "")),
         shown=[f"{name}: {value}" for name, value in fields.items()],
         work="",
         claimant="",
@@ -350,7 +350,7 @@ def _allegation(
     protocol: str,
     target: str,
     target_port: object,
-    moment: Moment | None,
+    when: Stated,
     shown: list[str],
     work: str,
     claimant: str,
@@ -381,7 +381,8 @@ def _allegation(
         protocol=one_line(protocol.lower(), longest=30) or None,
         target=one_line(target, longest=254) or None,
         target_port=port_in(target_port),
-        moment=moment,
+        moment=when.moment,
+        unread_time=when.unread or None,
         excerpt=excerpt(shown),
         work=one_line(work, longest=300) or None,
         claimant=one_line(claimant, longest=300) or None,

@@ -1,0 +1,55 @@
+"""What `up` and the demo say while they start, and when a port cannot be had."""
+
+import socket
+import threading
+
+import pytest
+
+from tipstaff.cli import demo, running, waiting
+from tipstaff.config import Config, MailOut
+from tipstaff.wiring import processes
+
+
+@pytest.fixture
+def greeted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "answers_http", lambda *_, **__: True)
+    monkeypatch.setattr(running, "_greeting", lambda _: iter(["Console", "Ctrl-C stops everything."]))
+
+
+def test_who_stops_it_while_it_starts_is_not_greeted(greeted: None, capsys: pytest.CaptureFixture[str]) -> None:
+    stopping = threading.Event()
+    running._greet(Config(), stopping)
+    assert capsys.readouterr().out == "\nConsole\nCtrl-C stops everything.\n\n"
+    stopping.set()
+    running._greet(Config(), stopping)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.django_db
+def test_the_greeting_says_by_which_server_letters_go_out() -> None:
+    out = MailOut(host="mail.example.net", port=587, from_address="desk@example.net")
+    lines = [line for line in running._greeting(Config(mail_out=out)) if "Letters" in line]
+    assert lines == ["[bold]Letters[/]      go out by mail.example.net:587, from desk@example.net"]
+
+
+def test_a_port_that_takes_a_permission_is_not_said_to_be_another_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forbidden(socket.socket):
+        def bind(self, address: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(processes.socket, "socket", Forbidden)
+    with pytest.raises(processes.PortTaken, match=r"takes a permission.*\[web\] port to a higher") as why:
+        processes.check_port("127.0.0.1", 80, "[web] port")
+    assert "stop the program" not in str(why.value)
+
+
+def test_the_demo_gives_signs_of_life_where_no_bar_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, thrice = [], threading.Event()
+    monkeypatch.setattr(demo, "SIGN_OF_LIFE_SECONDS", 0.01)
+    monkeypatch.setattr(demo.notes, "print", lambda line, **_: (said.append(line), len(said) >= 3 and thrice.set()))
+    with demo._signs_of_life(lambda: "Mon 12:00  settling in"):
+        assert thrice.wait(60)
+    told = len(said)
+    assert set(said) == {"Mon 12:00  settling in"}
+    assert not any(thread.name == "signs of life" for thread in threading.enumerate())
+    assert len(said) == told, "and none when it is over"

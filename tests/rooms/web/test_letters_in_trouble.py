@@ -1,0 +1,43 @@
+"""A mail server that is away: one line in the log, and the health page says it."""
+
+import logging
+import socket
+from datetime import datetime, timedelta
+
+import pytest
+
+from tipstaff import wiring
+from tipstaff.config import MailOut
+from tipstaff.notices.compose import Draft
+from tipstaff.notices.operations import queue_letter
+from tipstaff.web.console.reads import programs
+from tipstaff.wiring import mail
+from tipstaff.words import LetterKind, LetterState
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_server_that_is_away_is_told_once_and_shown(
+    at: datetime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # Bound and not listened on: refused.
+        way_out = MailOut(host="127.0.0.1", port=closed.getsockname()[1], from_address="abuse@operator.example.net")
+        monkeypatch.setattr(wiring, "mail_server", lambda: way_out)
+        monkeypatch.setattr(mail, "_told_at", {})
+        for number in range(3):
+            queue_letter(
+                LetterKind.ACKNOWLEDGEMENT, once=f"ack:{number}", at=at, actor="worker", to="ana@example.org",
+                case=None, report=None, held=False, draft=Draft(subject="Yours", body="Hello"),
+            )  # fmt: skip
+        caplog.set_level(logging.WARNING, logger="tipstaff")
+        assert [mail.post_next().state for _ in range(3)] == [LetterState.QUEUED] * 3  # type: ignore[union-attr]
+        told = [record.getMessage() for record in caplog.records]
+        assert len(told) == 1
+        assert f"127.0.0.1:{way_out.port} did not take letter L-" in told[0]
+        assert "Connection refused" in told[0]
+        letters = next(program for program in programs(at) if program.name == "Letters")
+        assert not letters.well
+        assert "3 waiting, 3 of them not taken by the mail server yet" in letters.detail
+        monkeypatch.setattr(wiring, "now", lambda: at + mail.TOLD_AGAIN_AFTER + timedelta(minutes=5))
+        mail.post_next()
+        assert len(caplog.records) == 2, "and again after a while"
