@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Any
 
@@ -152,7 +152,7 @@ def _can_be_kept(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _address(given: Mapping[str, Any]):  # type: ignore[no-untyped-def]  # an address of either family, or None
+def _address(given: Mapping[str, Any]) -> IPv4Address | IPv6Address | None:
     text = _text(given, "source", most=64, needed=False)
     if not text:
         return None
