@@ -27,8 +27,8 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from tipstaff.intake.mail import read_mail
-from tipstaff.intake.parsers.freetext import prose
 from tipstaff.intake.ranking import choose, kinds, rivals
+from tipstaff.intake.ranking.letter import prose
 from tipstaff.intake.ranking.model import FILE, Linear, Weights, sigmoid, weights_from
 from tipstaff.intake.ranking.words import number
 from tipstaff.intake.text.candidate import Candidate
@@ -303,7 +303,7 @@ def learn(mails: Sequence[Told]) -> dict[str, Any]:
             if kind_right is not None:
                 judged["sure_kind"].append((kind_doubts, kind_right))
             if name:
-                whole.append((name, doubts, kind_doubts, right))
+                whole.append((name, doubts, kind_doubts, right and kind_right is not False))
     stored = learn_parts(mails)
     for name, cases in judged.items():
         vocabulary = Vocabulary((f"#{i}", [(f"#{x}", s) for x, s in facts]) for i, (facts, _) in enumerate(cases))

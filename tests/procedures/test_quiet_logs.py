@@ -34,7 +34,7 @@ def test_a_mail_that_defeats_its_reader_is_not_quoted_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(complaint, "understand", lambda key, **_: read_the_number(WORDS))
-    last = SimpleNamespace(job=SimpleNamespace(attempts=jobs.ATTEMPTS_MAX - 1))
+    last = SimpleNamespace(job=SimpleNamespace(attempts=jobs.ATTEMPTS_MAX - 1, queue="reports"))
     jobs.understand.func(last, "R-000001")
     [record] = caplog.records
     assert record.exc_info is not None

@@ -258,7 +258,10 @@ def search(
     here &= (pl.col("since") <= latest) & ((lasts < 0) | (pl.col("since") + lasts > earliest))
     if not path.exists():
         raise PartIsMissing(f"{path} is missing")
-    found = pl.scan_parquet(path, row_index_name="row").filter(here).head(rows_max)
+    found = pl.scan_parquet(path, row_index_name="row").filter(here)
+    if port is None:
+        # So many users of an address are several whoever else there is; of a stated port every user counts.
+        found = found.head(rows_max)
     return found.collect().to_dicts()
 
 

@@ -55,7 +55,7 @@ LEASES6 = rf"""
 SELECT host(address::inet), CASE WHEN lease_type = 2 THEN prefix_len::text ELSE '' END, {_COLONS.format("hwaddr")},
     {_COLONS.format("duid")}, {_CLTT}, valid_lifetime, state, user_context
 FROM lease6 ORDER BY address
-"""  # noqa: S608
+"""  # noqa: S608 - this module's own columns
 
 
 class Cursor(Protocol):

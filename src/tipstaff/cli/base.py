@@ -74,6 +74,7 @@ def check_parts(settings: Config) -> None:
     wiring.shadow()
     wiring.parsers()
     wiring.report_tokens()
+    wiring.sensor_tokens()
     wiring.archive_passwords()
     wiring.drivers()
     check_feeds()

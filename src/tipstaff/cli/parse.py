@@ -27,7 +27,7 @@ from tipstaff.words import Allegation, Reading, ReadingOutcome, ReadingReason
 LARGEST_FILE_OCTETS = 100 * 1024 * 1024
 STANDARD_INPUT = Path("-")
 _GZIP = b"\x1f\x8b"
-_FROM_LINE = re.compile(rb"(?:\A|\n\r?\n)(?=From \S+ [^\n]*\d\d:\d\d[^\n]*\n)")
+_FROM_LINE = re.compile(rb"(?:\A|\n\r?\n)(?=From \S+ [^\n]{0,200}\d\d:\d\d)")
 """What parts an mbox: an empty line, then `From`, a sender and a time (RFC 4155). A sentence may begin with "From "."""
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _MANY = 64

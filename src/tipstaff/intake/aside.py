@@ -5,7 +5,8 @@ import re
 from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 
 from .mail import Mail
-from .shaping import set_aside
+from .resent import is_role
+from .shaping import set_aside, unreadable
 from .text.kinds import weigh_kinds
 from .text.phrases import Phrases
 
@@ -98,7 +99,7 @@ _REPLY = re.compile(
     re.IGNORECASE,
 )
 _QUOTE_LEAD = re.compile(
-    r"^(?:\s?[>|]|-{2,}\s?original(?:e|es)? (?:message|nachricht)|-{2,}\s?(?:urspr|message d'orig|"
+    r"^[ \t]{0,4}(?:[>|]|-{2,}\s?original(?:e|es)? (?:message|nachricht)|-{2,}\s?(?:urspr|message d'orig|"
     r"mensaje orig|messaggio orig)|on .{5,120} wrote:|am .{5,120} schrieb|le .{5,120} a écrit|el "
     r".{5,120} escribi|il .{5,120} ha scritto|_{10,}|from: .{3,200}$|von: .{3,200}$|de: .{3,200}$|"
     r"da: .{3,200}$|от: .{3,200}$)",
@@ -109,6 +110,7 @@ _ABUSE_WORDS = re.compile(
     r"dmca|hack|scan|brute|intrus|fraud|betrug|botnet|ddos|"
     r"compromis|exploit|malicious|blacklist|blocklist|takedown|take down|illegal|unauthori|"
     r"vulnerab|scam|complain|beschwerde|denunci|plainte|жалоб|suspicious|"
+    r"unwanted|misus|malici|unerw[uü]nscht|no deseado|indesider|ind[ée]sirable|нежелат|"
     r"trademark|piracy|pirat|login attempt|spoof|threat|violat|unsolicited|open resolver|"
     r"неправомерн|segnalaz|missbrauch|misbruik|nadużyci|report(?:ed|ing)? (?:ip|url|domain)",
     re.IGNORECASE,
@@ -167,7 +169,9 @@ _ACCOUNT_THREAT = Phrases(
 def not_a_complaint(mail: Mail) -> Reading | None:
     """Why a mail in no exact form is no complaint, or None. Bulk and automatic mail may be one: most reports are."""
     own = _own_words(mail.body)
-    return _bounce(mail, own) or _automatic(mail, own) or _in_hand(mail, own) or _unasked(mail, own)
+    return (
+        _bounce(mail, own) or _automatic(mail, own) or _in_hand(mail, own) or _answer(mail, own) or _unasked(mail, own)
+    )
 
 
 def _bounce(mail: Mail, own: str) -> Reading | None:
@@ -220,6 +224,33 @@ def _in_hand(mail: Mail, own: str) -> Reading | None:
     return None
 
 
+def _answer(mail: Mail, own: str) -> Reading | None:
+    """An answer to what the mailbox itself wrote: whatever it adds belongs to a matter that a person has in hand."""
+    if not _REPLY.match(mail.subject) or mail.embedded:
+        return None
+    quoted = mail.body[len(own) : len(own) + _QUOTED_LETTERS].lower()
+    for value in mail.headers("to")[:5]:
+        for shown, address in _MAILBOX.findall(value[:2000].lower()):
+            if not is_role(address):
+                continue
+            names = "|".join(re.escape(x) for x in (address, shown.strip(" \"'")) if len(x) > 4)
+            if re.search(rf"{_WROTE[0]}(?:{names}){_WROTE[1]}|{_WROTE[2]}(?:{names})(?!\w)", quoted, re.MULTILINE):
+                return unreadable(
+                    mail, ReadingReason.IN_HAND, parser="", detail="It answers a letter that this mailbox wrote."
+                )
+    return None
+
+
+_QUOTED_LETTERS = 6000
+_WROTE = (
+    r"(?:^|[\s<\"',:;\[(])",
+    r"[>)\]\"']{0,3}\s{0,4}(?:\w{2,12}\s{0,2}){0,2}:\s{0,3}$",
+    r"^[>\s]{0,6}(?:from|von|de|da|van|od|fra|från|от|发件人|寄件者|差出人)\s?:[^\n]{0,80}[\s<:(]",
+)
+"""How mail programs lead in what somebody wrote: the name and a verb, or a line of the quoted header."""
+_MAILBOX = re.compile(r"([^<>,;]{0,80}?)<?([\w.+=%#-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6})")
+
+
 def _unasked(mail: Mail, own: str) -> Reading | None:
     # A mailing list in between adds the header to every complaint; an advertisement offers its links by the dozen.
     if mail.header("list-unsubscribe") and _NEWS.search(own) and len(mail.links) >= 5 and not _speaks_of_abuse(mail):
@@ -270,21 +301,21 @@ _PLACES = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|h(?:tt|xx)ps?:
 
 
 def _speaks_of_abuse(mail: Mail) -> bool:
-    """True when anything hints at a complaint: words, logs, a forwarded mail, or files beside the letter."""
+    """True when anything hints at a complaint, or an address is named."""
+    return _V4_NAMED.search(f"{mail.subject}\n{mail.body[:30_000]}") is not None or _hints_at_abuse(mail)
+
+
+def _hints_at_abuse(mail: Mail) -> bool:
+    """True for words of abuse, a forwarded mail, or files beside the letter."""
     body = mail.body
     text = f"{mail.subject}\n{body[:30_000]}"
-    if (
-        mail.embedded
-        or mail.attachments
-        or _V4_NAMED.search(text)
-        or _FORWARDED.search(text)
-        or _ABUSE_WORDS.search(text)
-    ):
+    if mail.embedded or mail.attachments or _FORWARDED.search(text) or _ABUSE_WORDS.search(text):
         return True
     points = weigh_kinds(subject=mail.subject, text=body)
-    return max(points.values(), default=0.0) >= 6
+    return max(points.values(), default=0.0) >= _ENOUGH_POINTS
 
 
+_ENOUGH_POINTS = 4.0
 _FORWARDED = re.compile(
     r"^(?:received|return-path|delivered-to|x-[a-z-]{2,30}):|\A(?:fwd?|wg|tr|rv|i|enc)\s?:|"
     r"forwarded message|weitergeleitete nachricht|message transféré|mensaje reenviado|messaggio "
@@ -324,9 +355,14 @@ def without_offender(mail: Mail, reading: Reading) -> Reading | None:
         not begin.strip()
         or len(_OTHER_SCRIPT.findall(begin)) > 0.05 * len(begin)
         or _has_log(mail.body)
-        or _speaks_of_abuse(mail)
+        or _hints_at_abuse(mail)
     ):
         return None
+    if _V4_NAMED.search(f"{mail.subject}\n{mail.body[:30_000]}"):
+        # It names addresses and alleges nothing against them: a person sees it before anybody is accused.
+        return unreadable(
+            mail, ReadingReason.NO_SOURCE, detail="It names addresses and alleges nothing.", parser=reading.parser
+        )
     if reading.outcome is not ReadingOutcome.COMPLAINT and len(mail.leaves) > 1:
         return None
     return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It speaks of no abuse.", parser=reading.parser)

@@ -8,6 +8,7 @@ from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 from .aside import not_a_complaint, without_offender
 from .mail import Limits, Mail, is_bomb, read_mail
 from .protocol import Parser
+from .resent import resent
 from .shaping import sealed, set_aside, unreadable
 from .sieve import speaks_of_child_abuse
 
@@ -44,7 +45,7 @@ def read(
             return _with_bounds(mail, reading)
         unusable = unusable or reading
     if unusable is None:
-        aside = not_a_complaint(mail)
+        aside = resent(mail) or not_a_complaint(mail)
         if aside is not None:
             return aside
     for parser in (x for x in ordered if x.priority >= _EXACT):

@@ -267,7 +267,7 @@ def _windows(lowered: str) -> Iterator[str]:
     stems = [x for x in _STEMS if x in lowered]
     if any(x in lowered for x in _SECOND_STEMS):
         stems += [x for x in _WEAK_STEMS if x in lowered]
-    places = [found.start() for found in islice(_TWO_LETTERS.finditer(lowered), 200)]
+    places = [x.start() for x in islice(_TWO_LETTERS.finditer(lowered), 200)] if "cp" in lowered else []
     for stem in stems:
         at = lowered.find(stem)
         while at >= 0 and len(places) < 20_000:

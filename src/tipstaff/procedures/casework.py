@@ -119,7 +119,9 @@ def answer_back(key: str, *, why: str, version: int, desk: Desk, at: datetime, a
 
 
 def _has_written(case: Case) -> bool:
-    return bool(case.answer) or any(e.what == "letter.replied" for e in entries_about(case.key))
+    return bool(case.answer) or any(
+        e.what == "letter.replied" and e.detail.get("by") == "customer" for e in entries_about(case.key)
+    )
 
 
 def _tell_again(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> Case:
@@ -188,18 +190,32 @@ def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: De
 
 
 def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    promised = _promised_until(case.key)
+    if promised is not None and promised > at:
+        raise NothingToPlan(case.key)
     try:
         with transaction.atomic():
             planned = plan_for(case.key, desk=desk, at=at, actor=actor)
     except HitsOthers as hit:
         cases.propose(
-            case.key, kind=WIDE, ground="", detail=f"{hit} {why}", at=at, actor=actor,
+            case.key, kind=WIDE, ground=hit.measures, detail=f"{hit} {why}", at=at, actor=actor,
             lapsed_before=_lapsed_before(case, desk=desk, at=at),
         )  # fmt: skip
         return
     if not planned:
         raise NothingToPlan(case.key)
     record("case.decided", at=at, actor=actor, about=[case.key, *planned], why=why)
+
+
+def _promised_until(key: str) -> datetime | None:
+    """The end of the time to answer that they were last given, whatever has stopped its clock since."""
+    for entry in reversed(entries_about(key)):
+        if entry.what in _GIVE_TIME and entry.detail.get("due_at"):
+            return datetime.fromisoformat(str(entry.detail["due_at"]))
+    return None
+
+
+_GIVE_TIME = frozenset({"case.notified", "case.answered", "case.extended", "case.clock_started"})
 
 
 def second_wide(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
@@ -215,12 +231,28 @@ def second_wide(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
             raise ProposalLapsed(key)
         if case.state is not CaseState.WAITING_PERSON:
             raise IllegalMove(f"{key} does not wait for a person.")
-        _, why, proposed_by = cases.second(key, kind=WIDE, at=at, actor=actor)
+        measures, why, proposed_by = cases.second(key, kind=WIDE, at=at, actor=actor)
+        if _hits_now(case, desk=desk, at=at, actor=actor, agreed_by=proposed_by) != measures:
+            raise ProposalLapsed(key)  # It is another measure by now, or hits more: nobody has read that.
         planned = plan_for(key, desk=desk, at=at, actor=actor, agreed_by=proposed_by)
         if not planned:
             raise NothingToPlan(key)
         record("case.decided", at=at, actor=actor, about=[key, *planned], why=why, proposed_by=proposed_by)
         return planned
+
+
+def _hits_now(case: Case, *, desk: Desk, at: datetime, actor: str, agreed_by: str) -> str:
+    """What would be taken now and whom it hits, weighed again without taking it."""
+    for who in (agreed_by, actor):  # Either may hold the role that the clause names.
+        try:
+            with transaction.atomic():
+                plan_for(case.key, desk=desk, at=at, actor=who)
+                raise NothingToPlan(case.key)  # It hits nobody else any more: it is not what was agreed to.
+        except HitsOthers as hit:
+            return hit.measures
+        except NotYourDecision:
+            continue
+    raise NotYourDecision(case.key)
 
 
 def _proposal(key: str, kind: str) -> Decision | None:

@@ -1,6 +1,6 @@
 """A complaint arrives: it is kept, read, attributed, judged, and joins a case or is answered why not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -266,11 +266,14 @@ def _join(
     return outcome, verdict.reason if opened else "JOINED", opened_case.key
 
 
-def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None:
+def tell_untold(
+    key: str, *, desk: Desk, at: datetime, actor: str, without: Collection[str] = frozenset()
+) -> str | None:
     """Write to the holder about every address of the case that no letter has named yet; the letter's key, if any.
 
     One letter for all of them: a report with fifty addresses is one letter, and so are 400 reports about one. What a
-    letter has named already is not told again, and nothing is measured that no letter named.
+    letter has named already is not told again, and nothing is measured that no letter named. What is in `without` waits
+    for a person and is left out.
     """
     with transaction.atomic():
         case = lock_case(key)
@@ -282,7 +285,7 @@ def tell_untold(key: str, *, desk: Desk, at: datetime, actor: str) -> str | None
         by_key = {matter.key: matter for matter in matters_of_case(key, reports=reports) if matter.key in told}
         named = {by_key[k].conduct.offender: letter for k, letter in told.items() if letter and k in by_key}
         untold = []
-        for incident in (k for k, letter in told.items() if letter is None and k in by_key):
+        for incident in (k for k, letter in told.items() if letter is None and k in by_key and k not in without):
             known = named.get(by_key[incident].conduct.offender)
             if known is None:
                 untold.append(incident)
@@ -366,18 +369,18 @@ def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime, actor: str = 
 
 
 def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str) -> None:
-    """A person says what a report alleges; it is then judged like any other. Left without a time, it keeps the words of
-    one that was not understood."""
+    """A person says what a report alleges; it is then judged like any other. Left without a time, it keeps the one that
+    the report states, or the words of one that was not understood."""
     if any(a.type in SEALED_TYPES for a in allegations):
         seal_by_hand(key, desk=desk, at=at, actor=actor)
         return
     before = get_report(key)
-    unread = [i.allegation.unread_time for i in before.incidents if i.allegation.moment is None] if before else []
-    said = next((x for x in unread if x is not None), None)
-    # What the report says of a time and nobody understood is not made none by leaving the time out.
-    allegations = tuple(
-        a if a.moment is not None or said is None else replace(a, unread_time=said) for a in allegations
-    )
+    stated = [i.allegation for i in before.incidents] if before else []
+    moment = next((x.moment for x in stated if x.moment is not None), None)
+    said = next((x.unread_time for x in stated if x.moment is None and x.unread_time is not None), None)
+    # What the report says of a time is not made none by leaving the time out, whether it was understood or not.
+    kept = {"moment": moment} if moment is not None else {"unread_time": said} if said is not None else {}
+    allegations = tuple(a if a.moment is not None else replace(a, **kept) for a in allegations)
     with transaction.atomic():
         replace_reading(key, allegations=allegations, at=at, actor=actor)
     report = get_report(key)

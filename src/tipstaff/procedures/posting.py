@@ -114,12 +114,12 @@ def start_clock(key: str, *, desk: Desk) -> None:
 
 def _start_again(case: Case, *, desk: Desk) -> None:
     """After a dispute that was not upheld: the new time runs from the reminder's handing over."""
-    for letter in reversed(letters_of_case(case.key)):
-        if letter.kind is LetterKind.REMINDER and _arrived(letter):
-            assert letter.sent_at is not None, "what was sent has its time"
-            due = answer_due(case, told_at=letter.sent_at, desk=desk)
-            start_due(case.key, due_at=due, at=letter.sent_at, actor="worker", about=(letter.key,))
-            return
+    newest = next((x for x in reversed(letters_of_case(case.key)) if x.kind is LetterKind.REMINDER), None)
+    if newest is None or not _arrived(newest):
+        return  # An older one promised a time that is over; the new one begins when this letter has arrived.
+    assert newest.sent_at is not None, "what was sent has its time"
+    due = answer_due(case, told_at=newest.sent_at, desk=desk)
+    start_due(case.key, due_at=due, at=newest.sent_at, actor="worker", about=(newest.key,))
 
 
 def _arrived(letter: Letter) -> bool:

@@ -61,7 +61,8 @@ def take_reply(report: Report, letter: Letter, reading: Reading, *, at: datetime
         case = lock_case(letter.case) if letter.case is not None and customers else None
         store_reading(report.key, reading=reply, at=at, actor="worker")
         linked = [key for key in (letter.key, letter.case, letter.report) if key]
-        record("letter.replied", at=at, actor="worker", about=[report.key, *linked])
+        by = "customer" if customers else "complainant"
+        record("letter.replied", at=at, actor="worker", about=[report.key, *linked], by=by)
         if case is not None and case.state in _WAITS_FROM:
             why = f"They answered {letter.key} by mail with {report.key}; read it first."
             move_case(

@@ -6,20 +6,23 @@ nobody it only stays on record. Whoever it does name is told before anything is 
 
 import hashlib
 import logging
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from tipstaff.cases.operations import join_or_open, write_note
-from tipstaff.cases.queries import untold_cases
+from tipstaff.cases.operations import join_or_open, lock_case, move_case, write_note
+from tipstaff.cases.queries import told_incidents, untold_cases
+from tipstaff.cases.rules import IllegalMove
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.intake.sieve import sift
 from tipstaff.ledger.operations import record, store_evidence
 from tipstaff.registry.queries import get_customer
 from tipstaff.sensors.form import LINES_MAX, OCTETS_MAX, NotASighting, read_lines
 from tipstaff.sensors.operations import keep_sightings, lock_measured, set_measured
-from tipstaff.sensors.queries import unjudged
+from tipstaff.sensors.queries import measured_of_case, unjudged
 from tipstaff.words import (
+    CaseState,
     Channel,
     Disposition,
     Grade,
@@ -34,6 +37,7 @@ from .corroboration import is_same_event
 from .desk import Desk
 from .judging import Weighed, as_reachable, edition_at, record_judgement, weigh
 from .offender import who_did_it
+from .suspension import one_by_one
 
 log = logging.getLogger("tipstaff.worker")
 
@@ -103,14 +107,27 @@ def judge_waiting(*, desk: Desk, at: datetime) -> int:
             except Exception as why:
                 log.exception("%s cannot be judged", key)
                 with transaction.atomic():
-                    record("sighting.failed", at=at, actor="worker", about=[key], why=f"{type(why).__name__}: {why}")
+                    record("sighting.failed", at=at, actor="worker", about=[key], why=type(why).__name__)
                     set_measured(
                         key, disposition=Disposition.PERSON, reason=NOT_JUDGED, case=None, at=at, actor="worker"
                     )
             judged += 1
-    for case in untold_cases(prefix="S-", limit=10_000):
-        tell_untold(case, desk=desk, at=at, actor="worker")
+    one_by_one(untold_cases(prefix="S-", limit=10_000), lambda case: _tell(case, desk=desk, at=at), at=at)
     return judged
+
+
+def _tell(key: str, *, desk: Desk, at: datetime) -> None:
+    """Tell a case's holder of what came to it without a person; where nobody can be told, a person looks."""
+    left = {m.key for m in measured_of_case(key) if m.disposition is not Disposition.OPEN_CASE}
+    if not any(letter is None and k.startswith("S-") and k not in left for k, letter in told_incidents(key).items()):
+        return
+    customer = get_customer(lock_case(key).customer)
+    if customer is None or customer.representative is None:
+        with suppress(IllegalMove):
+            why = "There is nobody to write to about what was measured."
+            move_case(key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why=why)
+        return
+    tell_untold(key, desk=desk, at=at, actor="worker", without=left)
 
 
 def _decide(key: str, *, desk: Desk, at: datetime) -> None:

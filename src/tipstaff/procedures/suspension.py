@@ -65,6 +65,11 @@ class NotWarned(PermissionError):
 class HitsOthers(Exception):
     """The narrowest measure within reach would hit others as well: it takes a second person."""
 
+    def __init__(self, said: str, *, measures: str) -> None:
+        super().__init__(said)
+        self.measures = measures
+        """What would be taken, and how many others it hits: whoever agrees, agrees to this."""
+
 
 class NotYourDecision(PermissionError):
     """The clause leaves this decision to a role that you do not hold."""
@@ -73,13 +78,13 @@ class NotYourDecision(PermissionError):
 def deadlines_pass(*, desk: Desk, at: datetime) -> list[str]:
     """Every case whose time to answer has ended: overdue, then the narrowest measure is planned."""
     passed = list_due(at)
-    _one_by_one(passed, lambda key: _become_overdue(key, at=at), at=at)
-    _one_by_one(list_in(CaseState.OVERDUE), lambda key: _plan_by_clock(key, desk=desk, at=at), at=at)
-    _one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _plan_what_came_later(key, desk=desk, at=at), at=at)
+    one_by_one(passed, lambda key: _become_overdue(key, at=at), at=at)
+    one_by_one(list_in(CaseState.OVERDUE), lambda key: _plan_by_clock(key, desk=desk, at=at), at=at)
+    one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _plan_what_came_later(key, desk=desk, at=at), at=at)
     return passed
 
 
-def _one_by_one(keys: Iterable[str], act: Callable[[str], None], *, at: datetime) -> None:
+def one_by_one(keys: Iterable[str], act: Callable[[str], None], *, at: datetime) -> None:
     """Each case in a transaction of its own: one that cannot be followed goes to a person and stops no other."""
     for key in keys:
         try:
@@ -189,7 +194,8 @@ def plan_for(
             n = chosen[0].others_hit
             hit = f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
             if not by_clock:
-                raise HitsOthers(hit)
+                wide = ", ".join(f"{c.degree} {c.selector} on {c.device} hits {c.others_hit}" for c in chosen)
+                raise HitsOthers(hit, measures=wide)
             why_not.append(hit)
         else:
             planned += [
@@ -328,11 +334,11 @@ def follow(*, desk: Desk, at: datetime) -> None:
     """Cases follow their measures: told when in force, closed when all are lifted. Safe to run at any time."""
     for state, tell in ((MeasureState.IN_FORCE, _tell_taken), (MeasureState.LIFTED, _tell_lifted)):
         for measure in untold_measures(state):
-            _one_by_one([measure.case], lambda key, m=measure, t=tell: t(m, desk=desk, at=at), at=at)  # type: ignore[misc]
+            one_by_one([measure.case], lambda key, m=measure, t=tell: t(m, desk=desk, at=at), at=at)  # type: ignore[misc]
     _watch(at=at)
-    _one_by_one(list_in(CaseState.MEASURE_PLANNED), lambda key: _follow_planned(key, at=at), at=at)
-    _one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _follow_in_force(key, at=at), at=at)
-    _one_by_one(list_in(CaseState.FIXED), lambda key: _follow_fixed(key, desk=desk, at=at), at=at)
+    one_by_one(list_in(CaseState.MEASURE_PLANNED), lambda key: _follow_planned(key, at=at), at=at)
+    one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _follow_in_force(key, at=at), at=at)
+    one_by_one(list_in(CaseState.FIXED), lambda key: _follow_fixed(key, desk=desk, at=at), at=at)
 
 
 def _tell_taken(measure: Measure, *, desk: Desk, at: datetime) -> None:
@@ -367,7 +373,7 @@ def _watch(*, at: datetime) -> None:
             if states.get(measure.case) is CaseState.CLOSED:
                 want_lifted(measure.key, why="Its case is closed.", at=at, actor="worker")
             elif measure.selector.network is not None:
-                _one_by_one([measure.case], lambda key, m=measure: _lift_if_not_theirs(m, at=at), at=at)  # type: ignore[misc]
+                one_by_one([measure.case], lambda key, m=measure: _lift_if_not_theirs(m, at=at), at=at)  # type: ignore[misc]
 
 
 def _lift_if_not_theirs(measure: Measure, *, at: datetime) -> None:

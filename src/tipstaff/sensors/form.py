@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Any
 
@@ -136,17 +136,23 @@ def _facts(value: object) -> Mapping[str, Stated]:
         elif (
             isinstance(fact, bool)
             or (isinstance(fact, str) and len(fact) <= 500)
-            or (isinstance(fact, int | float) and math.isfinite(fact) and abs(fact) < 2**63)
+            or (isinstance(fact, int | float) and abs(fact) < 2**63 and math.isfinite(fact))
         ):
             facts[name] = fact
         else:
             raise NotASighting(f"the fact {name} is neither a truth, a number, a text nor a list of texts.")
-    if any("\x00" in text for fact in facts.values() for text in (fact if isinstance(fact, tuple) else (str(fact),))):
+    texts = [text for fact in facts.values() for text in (fact if isinstance(fact, tuple) else (str(fact),))]
+    if not all(map(_can_be_kept, texts)):
         raise NotASighting("a fact holds a character that cannot be kept.")
     return MappingProxyType(facts)
 
 
-def _address(given: Mapping[str, Any]):  # type: ignore[no-untyped-def]  # an address of either family, or None
+def _can_be_kept(text: str) -> bool:
+    """PostgreSQL keeps no NUL, and no half of a surrogate pair."""
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _address(given: Mapping[str, Any]) -> IPv4Address | IPv6Address | None:
     text = _text(given, "source", most=64, needed=False)
     if not text:
         return None

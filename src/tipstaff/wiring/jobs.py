@@ -5,6 +5,7 @@ whose worker was killed stays `doing` and procrastinate leaves it there, so `swe
 """
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -74,6 +75,9 @@ def understand(context: JobContext, key: str) -> None:
         log.exception("report %s could not be read in %s attempts; a person has it now", key, ATTEMPTS_MAX)
         words = f"The reader failed: {type(why).__name__}."
         complaint.hand_to_person(key, why=words, desk=wiring.desk(), at=wiring.now())
+    finally:
+        if context.job.queue == HEAVY:
+            gc.collect()  # What was unfolded hangs together in rings: the next one is not unfolded beside it.
 
 
 @app.task(name="sightings", queue="reports", lock="sightings")

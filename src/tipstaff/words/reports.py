@@ -119,6 +119,8 @@ class ReadingReason(enum.StrEnum):
     """Somebody answers a letter of ours; a person reads it."""
     NOT_ABUSE = "NOT_ABUSE"
     """It speaks of no abuse, or belongs to a matter in hand."""
+    IN_HAND = "IN_HAND"
+    """It answers a letter of the desk's; a person reads on in the matter."""
     EMPTY = "EMPTY"
     """It holds no words."""
     NO_SOURCE = "NO_SOURCE"

@@ -43,6 +43,11 @@ class Sighting:
     """Lines that show it, bounded."""
 
     @property
+    def counted(self) -> tuple[tuple[str, Stated], ...]:
+        """The facts as pairs: a template would take one that is named `items` for the method."""
+        return tuple(self.facts.items())
+
+    @property
     def offender(self) -> str:
         """Where it was seen, in words: a URL, else an address, else a host name."""
         return self.url or (str(self.source) if self.source else None) or self.domain or ""

@@ -131,7 +131,7 @@ def test_the_form_to_read_a_report_begins_with_what_was_understood(day: object, 
     assert "It is none: set it aside</h3>" in page
     assert "text/plain</b> text/plain" not in page
     cases = log_in(Role.ANALYST, name="ola").get("/console/cases").content.decode()
-    assert '<span class="label-caps">An hour, last day</span>' in cases
+    assert '<span class="label-caps">Complaints an hour</span>' in cases
 
 
 @pytest.mark.parametrize(

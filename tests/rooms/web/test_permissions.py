@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from tipstaff.cases.queries import get_case, list_cases
 from tipstaff.intake.queries import list_reports
+from tipstaff.notices.queries import list_letters
 from tipstaff.web.api.auth import Able
 from tipstaff.web.api.urls import api
 from tipstaff.web.console.actions import ACTIONS
@@ -179,7 +180,7 @@ def test_every_door_of_the_console_opens_to_its_ability_alone(day: object, log_i
     client, report = person(who, log_in), list_reports(limit=1)[0]
     real = {
         "case": list_cases()[0].key, "peek": list_cases()[0].key, "report": report.key, "studio": report.key,
-        "raw_evidence": report.evidence, "letter": "L-000001", "customer": list_cases()[0].customer,
+        "raw_evidence": report.evidence, "letter": list_letters(limit=1)[0].key, "customer": list_cases()[0].customer,
     }  # fmt: skip
     found, wanted = {}, {}
     for name, (methods, ability) in DOORS.items():

@@ -55,8 +55,10 @@ _LINE = re.compile(
 
 def meaning_of(name: str) -> str | None:
     """What a label means, or None when it is none of ours."""
-    plain = " ".join(x for x in _WORDS.split(name.strip().strip("\"'*").lower()) if x)
-    return MEANING.get(plain) or MEANING.get(plain.replace("(", "").replace(")", "").strip())
+    plain = _WORDS.sub(" ", name.lower()).strip()
+    if plain in MEANING or ("(" not in plain and ")" not in plain):
+        return MEANING.get(plain)
+    return MEANING.get(plain.replace("(", "").replace(")", "").strip())
 
 
 def labelled(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:

@@ -116,8 +116,12 @@ def table_of_rows(rows: Iterator[list[str]]) -> list[Row]:
     return found
 
 
+_VALUE = re.compile(r"\d\.\d{1,3}\.\d|\d\d:\d\d")
+"""An address or a clock: it stands in rows, never in their heading."""
+
+
 def _heading(line: str) -> tuple[str, list[str]] | None:
-    if len(line) > _LONGEST_HEADING or len(line) < 5:
+    if len(line) > _LONGEST_HEADING or len(line) < 5 or _VALUE.search(line):
         return None
     stripped = line.strip().lstrip("#").strip()
     for separator in (",", ";", "\t", "|"):
@@ -138,11 +142,7 @@ def _is_heading(cells: list[str]) -> bool:
     if not 2 <= len(cells) <= MOST_COLUMNS:
         return False
     meanings = {meaning_of(x) for x in cells} - {None}
-    return (
-        len(meanings) >= 2
-        and bool(meanings & {"source", "url", "domain"})
-        and not any(re.search(r"\d{1,3}\.\d{1,3}\.\d{1,3}|\d\d:\d\d", x) for x in cells)
-    )
+    return len(meanings) >= 2 and bool(meanings & {"source", "url", "domain"}) and not any(map(_VALUE.search, cells))
 
 
 def _split(line: str, separator: str) -> list[str]:

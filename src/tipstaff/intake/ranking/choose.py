@@ -13,12 +13,8 @@ _MEANT_FROM = 0.12
 _TELLING = 4
 _FELLOW = 0.95
 _TARGET = 0.1
-_TARGET_CUES = frozenset({"label_victims", "victim_key", "victim_column", "arrow_target"})
-_SOURCE_CUES = frozenset(
-    {"source_key", "source_column", "arrow_source", "zone_subject", "near_strong", "label_strong", "near_yours"}
-)
 _LISTED = frozenset({"alone", "cell", "text", "start"})
-_LISTED_HOSTS = frozenset({"alone"})
+_LISTED_HOSTS = frozenset({"alone", "text"})
 _CONTRARY = frozenset(
     {
         "well_known",
@@ -63,6 +59,7 @@ class Choice:
         yield "list", float(len(self.chosen) > 3)
         yield "only one named", float(self.many == 1 and self.around.others == 0)
         yield "no others", float(self.around.others == 0)
+        yield "only item", self.around.about_items if self.many == 1 and self.around.others == 0 else 0.0
         yield "about items", self.around.about_items
 
 
@@ -119,19 +116,27 @@ def likelihoods(candidates: Sequence[Candidate], linear: Linear, rivals: Forest,
     for i, this in enumerate(candidates):
         if i not in looked_at:
             likely[i] = max((by_shape.get(x, 0.0) for x in this.shapes), default=0.0)
-    return _with_fellows(candidates, _without_victims(candidates, likely))
+    return _with_fellows(candidates, _without_victims(candidates, _without_relays(candidates, likely)))
+
+
+def _without_relays(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:
+    """Where somebody among the hops of one mail is meant, it is the one from outside rather than any relay."""
+    if not any("outside_hop" in x.features for x in candidates):
+        return likely
+    pairs = list(zip(candidates, likely, strict=True))
+    best = max(p for x, p in pairs if "outside_hop" in x.features or "other_hop" in x.features)
+    return [
+        max(p, best) if "outside_hop" in x.features else min(p, best * _FELLOW) if "other_hop" in x.features else p
+        for x, p in pairs
+    ]
 
 
 def _without_victims(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:
     """Who is only named as somebody's target is not meant, as long as another is named who is not."""
-    targets = [_is_target(x) for x in candidates]
+    targets = [x.is_target for x in candidates]
     if all(targets):
         return likely
     return [min(p, _TARGET) if target else p for p, target in zip(likely, targets, strict=True)]
-
-
-def _is_target(this: Candidate) -> bool:
-    return not _TARGET_CUES.isdisjoint(this.features) and _SOURCE_CUES.isdisjoint(this.features)
 
 
 def _with_fellows(candidates: Sequence[Candidate], likely: list[float]) -> list[float]:

@@ -58,8 +58,10 @@ def likeliest(
 
 def doubts(chance: float, following: float, kind: str, features: list[tuple[str, float]]) -> list[tuple[str, float]]:
     """Features from which it is told how sure the kind is."""
-    agrees = any(name == f"#top={kind}" for name, _ in features)
-    points = max((math.expm1(s / 0.3) for name, s in features if name.startswith("#r=")), default=0.0)
+    by_rules = [x for x in features if x[0][0] == "#"]
+    top = f"#top={kind}"
+    agrees = any(name == top for name, _ in by_rules)
+    points = max((math.expm1(s / 0.3) for name, s in by_rules if name.startswith("#r=")), default=0.0)
     return [
         ("chance", chance),
         ("gap", chance - following),

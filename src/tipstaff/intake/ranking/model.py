@@ -25,10 +25,10 @@ class Linear:
 
     def score(self, features: Iterable[tuple[str, float]]) -> float:
         """The sum over features with their strengths; what is not known counts nothing."""
-        weights = self.weights
+        look_up = self.weights.get
         total = self.bias
         for name, strength in features:
-            total += weights.get(number(name), 0.0) * strength
+            total += look_up(number(name), 0.0) * strength
         return total
 
     def reasons(self, features: Iterable[tuple[str, float]], *, most: int) -> list[tuple[str, float]]:
@@ -64,14 +64,9 @@ class Classes:
 
     def probabilities(self, features: Sequence[tuple[str, float]], *, length: float) -> list[float]:
         """How likely each class is; features are scaled to one common `length` so that long mails count no more."""
-        weights = self.weights
-        known = []
-        squares = 0.0
-        for name, strength in features:
-            pairs = weights.get(number(name))
-            if pairs is not None:
-                known.append((pairs, strength))
-                squares += strength * strength
+        look_up = self.weights.get
+        known = [(pairs, strength) for name, strength in features if (pairs := look_up(number(name)))]
+        squares = sum(strength * strength for _, strength in known)
         scale = length / math.sqrt(squares) if squares else 0.0
         sums = list(self.biases)
         for pairs, strength in known:

@@ -139,7 +139,7 @@ def rows(
             float(kind == "cell"),
             float(kind == "text"),
             float(min(this.first if own.size == 1 else own.first, 20)),
-            *(features.get(x, 0.0) for x in CUES),
+            *[features.get(x, 0.0) for x in CUES],
         ]
     return found
 

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 
 from .sections import Line
 
+_TARGET_CUES = frozenset({"label_victims", "victim_key", "victim_column", "arrow_target"})
+_SOURCE_CUES = frozenset(
+    {"source_key", "source_column", "arrow_source", "zone_subject", "near_strong", "label_strong", "near_yours"}
+)
+
 Shape = tuple[object, ...]
 """How a line leads to what it names; the members of one list or column share it."""
 
@@ -36,3 +41,8 @@ class Candidate:
         """Note a cue; of several the strongest counts."""
         if value > self.features.get(feature, 0.0):
             self.features[feature] = value
+
+    @property
+    def is_target(self) -> bool:
+        """Whether it is named as somebody's target and as nothing else."""
+        return not _TARGET_CUES.isdisjoint(self.features) and _SOURCE_CUES.isdisjoint(self.features)

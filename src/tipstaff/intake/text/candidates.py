@@ -25,6 +25,7 @@ _URLS_KEPT = 200
 _LINES_READ_CLOSELY = 300
 _DOTTED = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 _MAIL_ADDRESS = re.compile(r"[\w.+=%#-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})")
+_REVERSED = re.compile(r"(?<![\w.-])((?:\d{1,3}\.){3}\d{1,3})\.[A-Za-z]")
 _RECEIVED = frozenset(("Received:", "received:", "RECEIVED:"))
 
 
@@ -65,7 +66,8 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
     own = _own_domains(mail, lines)
     addresses, hosts = _Heap("ip"), _Heap("host")
     columns = Columns()
-    for line in lines:
+    listed = _Listed()
+    for place, line in enumerate(lines):
         text = line.plain
         if "." not in text and "::" not in text and text.count(":") < 6:
             columns.see(line, names_something=False)
@@ -75,9 +77,11 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
         found = find_all(text, names=line.zone not in HOP_ZONES)
         columns.see(line, names_something=any(x.kind != "name" for x in found))
         if found:
-            _see_addresses(line, found, addresses, columns)
-            _see_hosts(line, found, addresses, hosts, own)
+            beside = (lines[place - 1] if place else None, lines[place + 1] if place + 1 < len(lines) else None)
+            _see_addresses(line, found, addresses, columns, listed, beside)
+            _see_hosts(line, found, addresses, hosts, own, columns.sign_of(line), beside)
     _look_at_way(mail, lines, addresses.by_value)
+    _look_at_reversed(lines, addresses.by_value)
     writer = registered_part(mail.sender[1].rpartition("@")[2])
     for this in hosts.by_value.values():
         if registered_part(this.value) == writer:
@@ -102,41 +106,111 @@ def _only_counts(text: str, addresses: _Heap) -> bool:
     return True
 
 
-def _see_addresses(line: Line, found: list[Found], addresses: _Heap, columns: Columns) -> None:
+_Beside = tuple[Line | None, Line | None]
+"""The lines above and below."""
+
+
+@dataclass(slots=True)
+class _Listed:
+    """The list of addresses that the last line left open: it goes on where nothing else stands before its items."""
+
+    number: int = -2
+    zone: str = ""
+    last: Candidate | None = None
+    shape: Shape = ()
+
+    def goes_on(self, line: Line, things: list[Found]) -> Candidate | None:
+        """The last item above, when the first thing of this line follows it in one list."""
+        if self.last is None or line.number != self.number + 1 or line.zone != self.zone:
+            return None
+        return self.last if len(_LABEL.findall(line.plain[: things[0].start])) <= 1 else None
+
+    def leave(self, line: Line, things: list[Found], last: Candidate | None, shape: Shape, *, went_on: bool) -> None:
+        """Note how a line ends: in a comma, or in the items that began beside their label."""
+        after = line.plain[things[-1].end :].strip(_AROUND)
+        before = line.plain[: things[0].start].rstrip(_AROUND)
+        open_ = after == "," or (not after and (before.endswith(":") or (not before and went_on)))
+        self.number, self.zone, self.last, self.shape = line.number, line.zone, last if open_ else None, shape
+
+
+_KEYS = frozenset({"source_key", "victim_key"})
+_AROUND = " \t[](){}<>\"'"
+_LABEL = re.compile(r"[^\W\d_]{2,}")
+
+
+def _see_addresses(
+    line: Line, found: list[Found], addresses: _Heap, columns: Columns, listed: _Listed, beside: _Beside
+) -> None:
     things = [_as_address(x) if x.kind == "net" else x for x in found if x.kind in ("ip", "net")]
     if not things:
         return
     log = is_log(line.plain)
-    shapes, places, sign = shapes_of(line, things)
+    sign = columns.sign_of(line)
+    shapes, places = shapes_of(line, things, sign, *beside)
+    before = listed.goes_on(line, things)
+    this: Candidate | None = None
+    last_place, keys = -1, frozenset[str]()
     for x, shape, place in zip(things, shapes, places, strict=True):
+        if place != last_place:
+            last_place, keys = place, frozenset()
         this = addresses.take(x.value)
         if this is None:
             continue
+        had = _KEYS.intersection(this.features)
         if x.port:
             this.ports[x.port] += 1
         if x.kind == "net":
             this.network = x.host
+        if before is not None and place == 0:
+            # What was said of the list's first items is said of those that were wrapped to this line.
+            shape = listed.shape
+            for cue in before.features:
+                if not cue.startswith("zone_"):
+                    this.see(cue, before.features[cue])
+            this.see(f"zone_{line.zone}")
+            this.words.update(before.words)
         # A line built like an earlier one says the same of its address.
         new = _new_shape(this, shape)
-        if len(this.lines) < _LINES_KEPT:
+        if before is not None and place == 0:
+            if len(this.lines) < _LINES_KEPT:
+                this.lines.append(line)
+        elif len(this.lines) < _LINES_KEPT:
             this.lines.append(line)
             if new and len(this.lines) <= _LINES_LOOKED_AT:
                 title = columns.title(line, sign, cell_of(line.plain, x.start, sign)) if sign else ""
                 look_at_address(this, x, line, order=place, of=places[-1] + 1, is_log=log, column=title)
                 this.words.update(dict.fromkeys(around(line.plain, x.start, x.end, label=line.before, title=title)))
+        # The key before a list holds for all of it.
+        for key in keys:
+            this.see(key)
+        keys |= _KEYS.intersection(this.features) - had
+    went_on = before is not None and not places[-1]
+    listed.leave(line, things, this, listed.shape if went_on else shapes[-1], went_on=went_on)
 
 
-def _see_hosts(line: Line, found: list[Found], addresses: _Heap, hosts: _Heap, own: frozenset[str]) -> None:
+def _see_hosts(
+    line: Line,
+    found: list[Found],
+    addresses: _Heap,
+    hosts: _Heap,
+    own: frozenset[str],
+    sign: str,
+    beside: _Beside,
+) -> None:
     things = [x for x in found if x.kind in ("url", "name")]
     if not things:
         return
-    shapes = shapes_of(line, things)[0]
+    shapes = shapes_of(line, things, sign, *beside)[0]
+    log = is_log(line.plain)
     for x, shape in zip(things, shapes, strict=True):
         if x.kind == "url" and (x.host[:1].isdigit() or ":" in x.host) and is_address(x.host):
             this = addresses.take(x.host)
             if this is None:
                 continue
             this.see("in_url")
+            if log and x.start:
+                # A request's target or its Referer.
+                this.see("log_later")
             this.see(f"zone_{line.zone}")
             if line.defanged:
                 this.see("defanged")
@@ -188,8 +262,6 @@ def _join_names(hosts: _Heap) -> None:
         fuller.count += this.count
         fuller.first = min(this.first, fuller.first)
         del hosts.by_value[value]
-    for place, this in enumerate(sorted(hosts.by_value.values(), key=lambda x: x.first)):
-        this.first = place
 
 
 def _drop_surroundings(addresses: _Heap) -> None:
@@ -210,8 +282,6 @@ def _drop_surroundings(addresses: _Heap) -> None:
         next_ = bisect_left(numbers, int(network.network_address))
         if next_ < len(numbers) and numbers[next_] <= int(network.broadcast_address):
             del addresses.by_value[this.value]
-    for place, this in enumerate(sorted(addresses.by_value.values(), key=lambda x: x.first)):
-        this.first = place
 
 
 def _drop_unroutable(addresses: _Heap) -> None:
@@ -222,8 +292,6 @@ def _drop_unroutable(addresses: _Heap) -> None:
     left = {value: x for value, x in addresses.by_value.items() if "unroutable" not in x.features}
     if left and len(left) < len(addresses.by_value):
         addresses.by_value = left
-        for place, this in enumerate(sorted(left.values(), key=lambda x: x.first)):
-            this.first = place
 
 
 def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate]) -> None:
@@ -249,7 +317,21 @@ def _look_at_way(mail: Mail, lines: list[Line], addresses: dict[str, Candidate])
                 addresses[value].see("own_way")
 
 
+def _look_at_reversed(lines: list[Line], addresses: dict[str, Candidate]) -> None:
+    """A blocklist's name, or one of the reverse tree, holds its address with octets reversed (RFC 5782, RFC 1035)."""
+    for line in lines:
+        if line.number < _LINES_READ_CLOSELY and line.plain.count(".") >= 4 and line.zone not in HOP_ZONES:
+            for found in _REVERSED.findall(line.plain)[:8]:
+                this = addresses.get(".".join(reversed(found.split("."))))
+                if this is not None and found not in addresses:
+                    for cue in ("near_strong", "ip_word", f"zone_{line.zone}"):
+                        this.see(cue)
+
+
 def _compare(candidates: list[Candidate], total: int) -> None:
+    """Number the candidates that are left, whoever is only somebody's target after all others, and set them beside."""
+    for place, this in enumerate(sorted(candidates, key=lambda x: (x.is_target, x.first))):
+        this.first = place
     many = len(candidates)
     most = max((x.count for x in candidates), default=1)
     for this in candidates:

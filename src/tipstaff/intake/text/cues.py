@@ -33,7 +33,8 @@ _STRONG = re.compile(
     re.IGNORECASE,
 )
 _YOURS = re.compile(
-    r"\b(?:(?:your|you are|you're) ?(?:\w{1,20} ){0,3}(?:ip|client|customer|server|network|host|"
+    r"\b(?:(?:your|you are|you're) ?(?:(?!our |my |against |on |to |at )\w{1,20} ){0,3}"
+    r"(?:ip|client|customer|server|network|host|"
     r"user|machine|system|subscriber|range|address|responsib\w{2,6})\w{0,3}|(?:ihre?[mnrs]?|"
     r"eure?[mnrs]?) \w{2,20}|(?:votre|vos) \w{2,20}|"
     r"(?:su|sus|seu|sua|vostr[aeio]|uw|jouw) \w{2,20}|ваш\w{0,4} \w{2,20})\b",
@@ -72,6 +73,19 @@ _ATTACK_ON = re.compile(
     r"server |ip |address ){0,3}[\[(<\"']{0,2}\Z",
     re.IGNORECASE,
 )
+_OWN_MACHINE = re.compile(
+    r"\b(?:our|my|unser\w{0,3}|mein\w{0,3}|notre|nos|nuestr\w{1,2}|nosso|nossa|nostr\w|onze|mijn|наш\w{0,3}) "
+    r"(?:own |\w{1,12}[ -]){0,2}(?:\w{0,12}server|host|machine|system|receiver|resolver|relay|router|firewall|"
+    r"gateway|sensor|honeypot|website|ip|address|serveur|servidor|сервер\w{0,2})s?"
+    r"(?:,? (?:at|with|on|having|the|ip|address|v4|v6)){0,4} ?[\[(<\"']{0,2}\Z",
+    re.IGNORECASE,
+)
+_DONE_TO = re.compile(
+    r"\A[\])\"'>]{0,3},?\s{1,2}(?:(?:in|at|of|on) (?:our|my) (?:\w{1,15} ){1,3})?"
+    r"(?:(?:is|was|were|are|has|have|had|gets?|got|wurde|wird) )(?:(?:now|again|also|being|been|just) ){0,2}"
+    r"(?:attacked|flooded|targeted|hit|probed|scanned|brute[ -]?forced|hammered|angegriffen)\b",
+    re.IGNORECASE,
+)
 _TO = re.compile(
     r"(?:\b(?:to|against|on|at|into|auf|gegen|nach|an|vers|contre|sur|a|al|contra|su|contro|naar|"
     r"op|на|к)\b|->|=>|→)[ :\[(<\"']{0,4}(?:our |my |the |host |server |ip |port |\w{1,12} "
@@ -103,7 +117,8 @@ _ITEM = re.compile(
     r"hosted|hosting|host ?names?|fqdn|infring\w{2,8}|phish\w{0,6}|malicious|malware|fraud\w{0,6}|"
     r"offend\w{2,4}|reported|remove|removal|"
     r"take ?down|disable|suspend|block|fake|illegal|unauthori[sz]ed|content|following|below|"
-    r"webseite|sito|sitio|enlace|lien|ссылк\w{1,3}|сайт\w{0,3}|страниц\w{1,3}|домен\w{0,3})\b",
+    r"webseite|sito|sitio|enlace|lien|ссылк\w{1,3}|сайт\w{0,3}|страниц\w{1,3}|домен\w{0,3})\b|"
+    r"違反|侵害|不正|偽|詐欺|違法|削除|钓鱼|仿冒|侵权|违规|诈骗|釣魚|침해|피싱|불법|위반|삭제",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(
@@ -113,7 +128,7 @@ _REFERENCE = re.compile(
     r"authori[sz]ed|rights? owner|owner|trade ?mark|copyrighted work|brand|belong\w{0,3}|"
     r"represent\w{0,6}|behalf|client|screenshot|scan result|analysis|evidence|proof|whois|lookup|"
     r"check|view|verify|database|tool|law|directive|regulation|weitere|siehe|infos?|voir|plus d'|"
-    r"ver|más|mehr|approfond|informa\w{2,6})\b",
+    r"ver|más|mehr|approfond|informa\w{2,6})\b|参考|参照|詳細|詳しく|关于|參考|참고|자세",
     re.IGNORECASE,
 )
 _REFERENCE_WORDS = """
@@ -144,7 +159,14 @@ _RIGHTFUL = re.compile(
     r"to (?:have been|be) infringed|infringed (?:work|material)|rights? ?(?:owner|holder)|our "
     r"(?:client|brand|web ?site|site|own)|my (?:own|original|web ?site)|"
     r"owner of|owned by|brand(?:'s)? (?:site|website|url)|target(?:ed)? brand|oficial|ufficiale|"
-    r"officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b",
+    r"officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b|正規|公式|権利者|官方|正版|권리자|공식",
+    re.IGNORECASE,
+)
+
+_SENTENCE = 200
+_ACCUSES = re.compile(
+    r"infring(?!ed\b)|phish|malicious|malware|fraud|offend|fake|illegal|unauthori|pirat|counterfeit|abus|scam|spam|"
+    r"cop(?:y|ies|ied)\b|imitat|impersonat|clon|violat|stolen|hosted|hosting",
     re.IGNORECASE,
 )
 
@@ -204,7 +226,7 @@ def look_at_address(
     if line.before.endswith(":") and len(before.strip()) < 3:
         if _VICTIMS_BELOW.search(line.before) and not _ATTACKERS_BELOW.search(line.before):
             see("label_victims")
-        if _STRONG.search(line.before) or _YOURS.search(line.before):
+        elif _STRONG.search(line.before) or _YOURS.search(line.before):
             see("label_strong")
 
 
@@ -225,13 +247,16 @@ def _look_at_words(this: Candidate, before: str, after: str) -> None:
             else:
                 yours = found.end()
     nearest = max(strong, our, yours)
-    if _ATTACK_ON.search(before):
+    done_to = _DONE_TO.match(after) is not None
+    if done_to or _ATTACK_ON.search(before) or _OWN_MACHINE.search(before):
+        # Whom an attack was on is a target, as what an arrow points at is; so is a machine of the writer's own.
         see("near_ours")
+        see("arrow_target")
     elif nearest >= 0:
         see("near_ours" if nearest == our else "near_strong" if nearest == strong else "near_yours")
     if _IP_WORD.search(before):
         see("ip_word")
-    if _DO_AFTER.match(after):
+    if not done_to and _DO_AFTER.match(after):
         see("does")
     if _MENTION.search(before[-40:]):
         see("mention")
@@ -264,7 +289,7 @@ def look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str], 
         see("reference_host")
     if line.defanged:
         see("defanged")
-    label = before if before.strip(" \t*-•>|<([\"'") else line.before[-90:]
+    label = before if before.strip(" \t*-•>|<([\"'") else line.before[-_SENTENCE:]
     direct = label is before
     item = reference = -1
     for found in _ITEM.finditer(label):
@@ -272,9 +297,11 @@ def look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str], 
     for found in _REFERENCE.finditer(label):
         reference = found.end()
     rightful = -1
-    for found in _RIGHTFUL.finditer(label):
+    # What is said of an owner holds to the end of the sentence, unless the other side is named after it.
+    sentence = text[max(0, x.start - _SENTENCE) : x.start].rpartition(". ")[2] if direct else label
+    for found in _RIGHTFUL.finditer(sentence):
         rightful = found.end()
-    if rightful >= 0 and rightful >= item - 12:
+    if rightful >= 0 and not _ACCUSES.search(sentence, rightful):
         see("rightful")
     if item > reference:
         see("item" if direct else "item_above")

@@ -113,7 +113,7 @@ def find_all(line: str, *, names: bool = True) -> list[Found]:
                 continue
             after = _V4_AFTER.match(line, x.end())
             address = _v4(x[0])
-            if after is None or address is None or _is_version(line, start):
+            if after is None or address is None or _is_version(line, start, x.end()):
                 continue
             end = after.end()
             taken.append((start, end))
@@ -219,17 +219,25 @@ def _v6(text: str) -> str | None:
 
 
 _VERSION_WORDS = re.compile(
-    r"(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|Version|CriOS|Gecko|Trident|AppleWebKit|Build|"
-    r"[Vv]er(?:sion)?\.?|rev|firmware|release|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
+    r"(?:\b(?:Chrome|Firefox|Safari|Edg[eA]?|OPR|CriOS|Gecko|Trident|AppleWebKit|"
+    r"[Vv]er(?:sion)?\.?|rev|Core|firmware|release)|Version|Build|[A-Za-z]{2,30}/)[/ :=]{0,2}v?\Z"
 )
 
 
-_VERSION_SIGNS = frozenset("/ :=.v")
+_VERSION_SIGNS = frozenset("/ :=.v(")
 
 
-def _is_version(line: str, start: int) -> bool:
+def _is_version(line: str, start: int, end: int) -> bool:
+    """Four numbers of a program, not an address: after its name, doubled as mail servers do, or with a release."""
     before = line[max(0, start - 40) : start]
-    return before[-1:] in _VERSION_SIGNS and _VERSION_WORDS.search(before) is not None
+    if before[-1:] not in _VERSION_SIGNS:
+        return False
+    text, after = line[start:end], line[end : end + 20]
+    if before[-1:] == "(":
+        return after.startswith(f"/{text}")
+    if before[-1:] == "/" and line[max(0, start - 1 - len(text)) : start - 1] == text:
+        return True
+    return after.startswith(" r(") or _VERSION_WORDS.search(before) is not None
 
 
 def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:

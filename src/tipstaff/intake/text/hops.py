@@ -12,6 +12,7 @@ _ADDRESS = re.compile(r"[\[(](?:IPv6:)?((?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:]{6,3
 _BARE = re.compile(r"(?<![\w.])((?:\d{1,3}\.){3}\d{1,3})(?![\w.])")
 _CONNECTED = re.compile(r"(?:\bclient-ip=|\bsender ip is |\bdesignates )\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
 _ORIGIN = re.compile(r"\Ax-(?:originating|source|sender|client|real)-ip:\s{0,4}\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
+_FETCHED = re.compile(r"\bwith\s{1,4}(?:IMAP4?|POP3?)(?:S|rev1)?\b", re.IGNORECASE)
 _MOST_HOPS = 30
 
 
@@ -40,6 +41,9 @@ def outside_hop(received: Iterable[str]) -> str | None:
     candidate: str | None = None
     for hop in list(received)[:_MOST_HOPS]:
         origin = hop.partition(" by ")[0]
+        if _FETCHED.search(hop):
+            # Somebody fetched the mail from a mailbox; nobody handed it over there.
+            continue
         address = _address(origin)
         by = _BY.search(hop)
         by_name = registered_part(by[1].strip("()[];,")) if by and "." in by[1] else ""
@@ -61,6 +65,11 @@ def outside_hop(received: Iterable[str]) -> str | None:
             continue
         return address
     return candidate
+
+
+def sender_of(hop: str) -> str | None:
+    """The address from which one Received line says that its server was reached."""
+    return _address(hop.partition(" by ")[0])
 
 
 def stated_hop(shown: list[str]) -> str | None:

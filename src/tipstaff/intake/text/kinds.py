@@ -37,7 +37,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         (
             6,
             r"port[ -]?scan\w{0,5}|portscan|netscan|scan(?:ning|ned)? (?:of |for )?(?:open )?ports?|"
-            r"network scan\w{0,4}|escaneo|escaneamento|scansione|balayage|ポートスキャン|端口扫描|포트 ?스캔",
+            r"network scan\w{0,4}|netzwerk-?scans?\b|"
+            r"escaneo|escaneamento|scansione|balayage|ポートスキャン|端口扫描|포트 ?스캔",
         ),
         (
             4,
@@ -133,7 +134,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "content/brand_infringement": (
         (
             6,
-            r"trade ?mark\w{0,3}|\bmarks?\b (?:registr|infring)\w{0,8}|counterfeit\w{0,4}|"
+            r"trade ?mark\w{0,3}|brand (?:misuse|usurp\w{2,6})|misus\w{1,3} (?:[\w'-]{2,20} ){0,3}brand|"
+            r"\bmarks?\b (?:registr|infring)\w{0,8}|counterfeit\w{0,4}|"
             r"markenrecht\w{0,6}|marque déposée|marca registrada|marchi\w{0,2} registrat\w|brand "
             r"(?:abuse|infring\w{0,7}|protection)|товарн\w{2,4} знак\w{0,3}",
         ),
@@ -181,6 +183,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         ),
         (
             3,
+            r"original work|cop(?:y|ied|ies) (?:of )?(?:my|our) (?:web ?)?(?:site|page|content|work|photo|image|"
+            r"article)\w{0,2}|"
             r"infring(?:ing|ement|ements|es|ed)\b|pirat(?:ed|ing|ación|aria|erie)|\bpiracy\b|"
             r"unauthori[sz]ed (?:copy|copies|copying|distribution|stream\w{0,4}|broadcast\w{0,3})|"
             r"penalty of perjury|rights ?holder|iptv",
@@ -277,7 +281,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
 
 _COMPILED = {kind: tuple((weight, Phrases(pattern)) for weight, pattern in rules) for kind, rules in _RULES.items()}
 _PRIOR = {
-    "reputation/blocklist": 0.55,
+    "reputation/blocklist": 0.7,
     "infrastructure/compromised_server": 0.7,
     "content/fraud": 0.7,
     "content/remote_compromise": 0.8,

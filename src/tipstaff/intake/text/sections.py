@@ -134,14 +134,37 @@ _REGISTER = re.compile(
 )
 
 
+_FOLDED = re.compile(
+    r"(?:by|with|for|from|id|via|tls|Server id|envelope-from|helo=)\s|[\[(;]|"
+    r"(?:spf|dkim|dmarc|arc|smtp|header|client-ip)\b[.\w]{0,20}=",
+)
+_FOLDED_LINES = 6
+_TRACE = re.compile(r"\b(?:trace ?route|tracert|tracing route)\b.{0,80}\bto\b", re.IGNORECASE)
+"""The head of a table of hops: it says on which way an address lies, not who did anything."""
+_HOP = re.compile(r"\s{0,8}(?:\d{1,2}[\s.:|)]|hop\b|host\b|\*)", re.IGNORECASE)
+
+
+def _goes_on(bare: str, after: list[str]) -> bool:
+    """Whether a line that lost its indentation still belongs to the header above (RFC 5322, 2.2.3)."""
+    if _FOLDED.match(bare):
+        return True
+    for line in after:
+        if not line.strip():
+            return False
+        if _HEADER.match(_QUOTE.sub("", line).lstrip()):
+            return True
+    return False
+
+
 _ANY_HEADER = re.compile(r"[A-Za-z][A-Za-z-]{1,40}:")
 _ANY_LABEL = re.compile(r"[A-Za-z][\w -]{1,30}:\s")
 
 
 def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
     """The lines of a text with their zones. A pasted header holds until an empty line or a line that is none."""
-    in_headers = in_register = signed = False
+    in_headers = in_register = in_trace = signed = False
     register_lines = 0
+    traced = "trac" in text.lower()
     raws = text.split("\n")
     for number, raw in enumerate(raws):
         line = raw.rstrip()
@@ -165,7 +188,11 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
         if labelled and _HEADER.match(bare):
             in_headers, in_register = True, False
         elif in_headers and not (line[:1] in " \t" or (labelled and _ANY_HEADER.match(bare))):
-            in_headers = False
+            in_headers = _goes_on(bare, raws[number + 1 : number + 1 + _FOLDED_LINES])
+        if traced and _TRACE.search(bare[:200]):
+            in_trace = True
+        elif in_trace:
+            in_trace = bool(_HOP.match(bare)) or " " not in bare.strip()
         if not in_headers:
             if (labelled or bare[0] == "%") and _REGISTER.match(bare):
                 register_lines += 1
@@ -176,7 +203,7 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
                     register_lines -= 1
         if in_headers:
             yield "headers", bare
-        elif in_register:
+        elif in_register or in_trace:
             yield "register", bare
         elif signed and zone == "body" and not quoted:
             yield "signature", bare

@@ -64,11 +64,12 @@ def _phishing(day: Day) -> Iterator[Told]:
         "A private person about the same page, the link written so that nobody clicks it",
         hours=4.6,
         by=reporters.CITIZEN,
-        subject="Fake bank page on your server",
+        subject="Phishing: fake bank page on your server",
         content="""
 Hi,
 
-I got a text message with a link to a fake Example Bank page (phishing). It is on your network:
+I got a text message with a link to a phishing page, a fake login page of Example Bank that steals passwords.
+It is on your network. URL of the phishing page:
 
 hxxps://shop[.]garden[.]example[.]com/wp-content/cache/secure/login.html
 

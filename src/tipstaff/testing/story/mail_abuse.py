@@ -515,7 +515,7 @@ Subject: Genuine copies
         "Forwarded twice as an attachment; the address is a reseller's customer's",
         hours=6.5,
         by=reporters.SCHOOL,
-        subject="Fwd: Fwd: Money within the hour",
+        subject="Spam from your network: Fwd: Fwd: Money within the hour",
         content=multipart(
             (
                 text("Our head teacher got this spam and forwarded it to me. It comes from your network. Please act."),

@@ -404,7 +404,8 @@ def case_page(key: str) -> CasePage | None:
         measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
         waits_for=_with_why([case])[0][1] if case.state is CaseState.WAITING_PERSON else "",
-        has_written=bool(case.answer) or any(e.what == "letter.replied" for e in entries),
+        has_written=bool(case.answer)
+        or any(e.what == "letter.replied" and e.detail.get("by") == "customer" for e in entries),
     )
 
 

@@ -236,3 +236,55 @@ def test_a_form_that_was_damaged_gets_a_reading_and_breaks_nothing(form: str, se
     assert "stopped at this mail" not in reading.detail
     assert reading.outcome in ReadingOutcome
     assert reading.reason in ReadingReason
+
+
+# ---- The kind of abuse, where a form does not say it
+
+
+def test_an_impact_that_a_program_fills_in_for_everything_is_believed_less_than_the_letter() -> None:
+    document = (
+        b'<IODEF-Document version="1.00"><Incident purpose="reporting"><IncidentID name="x">1</IncidentID>'
+        b'<Assessment><Impact type="dos"/></Assessment><EventData><Flow><System category="source"><Node>'
+        b'<Address category="ipv4-addr">192.0.2.9</Address></Node></System></Flow></EventData></Incident>'
+        b"</IODEF-Document>"
+    )
+    file = ("text/xml", "incident.xml", document)
+    told = with_files(
+        "We saw failed ssh login attempts, a brute force attack on the passwords of our server, from 192.0.2.9.",
+        file,
+        subject="SSH brute force attack, login attempts from 192.0.2.9",
+    )
+    by_letter = read(told, parsers=load_parsers())
+    assert {(x.type, str(x.source)) for x in by_letter.allegations} == {("connection/login_attack", "192.0.2.9")}
+    silent = read(with_files("Attached.", file, subject="Incident 1"), parsers=load_parsers())
+    assert [x.type for x in silent.allegations] == ["connection/ddos"]
+    assert silent.reason is ReadingReason.UNSURE
+
+
+def test_a_table_of_another_sender_is_no_report_of_shadowservers() -> None:
+    rows = '"asn","ip","timestamp","port"\n"64496","192.0.2.9","2026-03-10 08:00:00","443"\n'
+    ours = letter(f"Vulnerable VPN servers in your network:\n\n{rows}", subject="Vulnerable SSL VPN servers")
+    assert read(ours, parsers=load_parsers()).parser != "shadowserver"
+    theirs = with_files("Attached.", ("text/csv", "2026-03-10-scan_ssl-example-asn.csv", rows.encode()))
+    assert read(theirs, parsers=load_parsers()).parser == "shadowserver"
+
+
+def test_who_fetched_a_reported_mail_from_a_mailbox_did_not_send_it() -> None:
+    original = (
+        "Received: from mail.example.org (203.0.113.6:143) by box with IMAP4 fetcher; 10 Mar 2026 04:44:08 -0000\n"
+        "Received: from mx.example.org (mx.example.org [203.0.113.3]) by box with LMTPA; Tue, 10 Mar 2026 01:42:16 "
+        "+0000\n"
+        "Received-SPF: Pass (mailfrom) identity=mailfrom; client-ip=192.0.2.9; helo=mail.example.com\n"
+        "Received: from mail.example.com ([192.0.2.9]) by mx.example.org with ESMTP; Tue, 10 Mar 2026 01:42:11 +0000\n"
+        "From: offer@example.com\nSubject: Offer\n\nBuy.\n"
+    )
+    raw = (
+        "From: loop@example.org\nTo: abuse@example.net\nSubject: report\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\n\nAn abuse report.\n--b\n"
+        "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: Loop/1\nVersion: 1\n\n--b\n"
+        f"Content-Type: message/rfc822\n\n{original}\n--b--\n"
+    )
+    for way in (raw, raw.replace("Received-SPF", "X-Nothing")):
+        found = read(way.encode(), parsers=load_parsers()).allegations
+        assert str(found[0].source) != "203.0.113.6"
+    assert str(read(raw.encode(), parsers=load_parsers()).allegations[0].source) == "192.0.2.9"

@@ -313,3 +313,116 @@ def test_any_json_that_looks_like_xarf_gets_a_reading(document: dict[str, object
     reading = read(with_files("Report.", ("application/json", "xarf.json", json.dumps(document).encode())))
     assert reading.reason in ReadingReason
     assert not reading.detail.startswith("The parser")
+
+
+# What answers us, what somebody else was sent, and what accuses nobody, goes to a person and names nobody.
+
+
+def handed_on(*, to: str, above: str = "", taken_for: str = "") -> bytes:
+    """Mail as a trap got it: by `for`, its server took it for `taken_for`; `above` stands what was written later."""
+    return (
+        f"{above}Received: from mail.example.com ([192.0.2.7])\n by mx.trap.example (8.14.9/8.14.9) with ESMTP id 20I\n"
+        f" for <{taken_for or to}>; Mon, 9 Mar 2026 23:06:40 +0000\n"
+        f"Received: from [198.51.100.9] by mail.example.com for <someone@example.com>; Mon, 9 Mar 2026 23:06:00 +0000\n"
+        f"From: Cheap Chairs <chairs@example.com>\nTo: {to}\nSubject: Chairs\nDate: Mon, 9 Mar 2026 23:06:00 +0000\n\n"
+        "Chairs for spring, at www.example.com, for a small price.\n"
+    ).encode()
+
+
+RELAY = (
+    "Received: from mx.trap.example (mx.trap.example [203.0.113.9])\n by desk.example.net with ESMTPS id 7\n"
+    " for <abuse@example.net>; Tue, 10 Mar 2026 00:00:00 +0000\n"
+)
+
+
+def test_mail_that_a_trap_hands_on_accuses_whoever_sent_it_to_the_trap() -> None:
+    reading = read(handed_on(to="k4@trap.example", above=RELAY))
+    assert (reading.outcome, reading.reason) == (COMPLAINT, ReadingReason.UNSURE)
+    [allegation] = reading.allegations
+    assert (str(allegation.source), allegation.type) == ("192.0.2.7", "messaging/spam")
+    assert allegation.moment is not None
+    assert allegation.moment.at.isoformat() == "2026-03-09T23:06:40+00:00"
+
+
+NOT_HANDED_ON = {
+    "nobody handed it on": handed_on(to="k4@trap.example"),
+    "a desk was its addressee": handed_on(to="abuse@trap.example", above=RELAY),
+    "no server took it for its addressee": handed_on(to="k4@trap.example", above=RELAY, taken_for="x@trap.example"),
+    "it was handed on within one house": handed_on(
+        to="k4@trap.example", above=RELAY.replace("desk.example.net", "desk.trap.example")
+    ),
+}
+
+
+@pytest.mark.parametrize("why", NOT_HANDED_ON)
+def test_other_mail_is_not_taken_for_a_traps(why: str) -> None:
+    assert read(NOT_HANDED_ON[why]).parser != "resent"
+
+
+ANSWERS = {
+    "English": "On 9 Mar 2026 15:28, Abuse Desk wrote:\n> Could you send us the logs?",
+    "German": "Am 09.03.2026 um 15:28 schrieb Abuse Desk:\n> Bitte senden Sie uns die Protokolle.",
+    "with the address only": "On Mon, 9 Mar 2026, abuse@example.net <abuse@example.net> wrote:\n> Please send logs.",
+    "with a quoted header": "-----Original message-----\nFrom: Abuse Desk <abuse@example.net>\nSent: Monday\n\nLogs?",
+}
+
+
+@pytest.mark.parametrize("how", ANSWERS)
+def test_an_answer_to_the_mailboxs_own_letter_is_for_the_person_who_has_the_matter(how: str) -> None:
+    text = f"Hello, it was 192.0.2.7 that attacked us by ssh, brute force.\n\n{ANSWERS[how]}\n"
+    raw = letter(text, subject="Re: your report").replace(
+        b"To: abuse@example.net", b"To: Abuse Desk <abuse@example.net>"
+    )
+    reading = read(raw)
+    assert (reading.outcome, reading.reason) == (ReadingOutcome.UNREADABLE, ReadingReason.IN_HAND)
+
+
+def test_an_answer_to_a_spammer_with_a_copy_to_us_is_a_complaint() -> None:
+    text = (
+        "We got this spam from 192.0.2.7, please stop it.\n\n"
+        "On Mon, 9 Mar 2026, Chairs <chairs@example.com> wrote:\n> Buy chairs"
+    )
+    raw = letter(text, subject="Re: Chairs").replace(
+        b"To: abuse@example.net", b"To: Chairs <chairs@example.com>, abuse@example.net"
+    )
+    assert [str(x.source) for x in read(raw).allegations] == ["192.0.2.7"]
+
+
+def test_a_letter_that_names_addresses_and_alleges_nothing_accuses_nobody() -> None:
+    text = (
+        "Dear customer,\n\nthe power button of your server AX (192.0.2.7) has just been pressed as you asked us.\n\n"
+        "Kind regards\nYour host\n"
+    )
+    reading = read(letter(text, subject="Power button of your server (192.0.2.7)"))
+    assert (reading.outcome, reading.allegations) == (ReadingOutcome.UNREADABLE, ())
+
+
+def test_a_letter_that_names_only_its_writers_own_pages_accuses_nobody() -> None:
+    text = (
+        "Dear colleagues, an address in your network spoofs our mail; please look at the picture below.\n\n"
+        "This abuse notice is a service; see https://www.example.org/monitoring for more.\n"
+    )
+    reading = read(letter(text, subject="Spoofing report"))
+    assert (reading.reason, reading.allegations) == (ReadingReason.NO_SOURCE, ())
+
+
+ON_WHOM = {
+    "on our server": "We saw an attack on our server 192.0.2.7 from 198.51.100.9 today: ssh brute force.",
+    "passive": "Server 192.0.2.7 in our data centre was flooded (DDoS) by your server 198.51.100.9.",
+    "being attacked": "our server (192.0.2.7) is being attacked by 198.51.100.9, a DDoS UDP flood.",
+    "ours first": "Our mail server 192.0.2.7 received spam from your customer 198.51.100.9.",
+    "ours last": "Your server 198.51.100.9 attacked our server 192.0.2.7 with ssh brute force logins.",
+    "named by its work": "Our receiver 192.0.2.7 got a DDoS flood from the server 198.51.100.9.",
+    "from your network": "SSH brute force attacks against my server 192.0.2.7 come from your network: 198.51.100.9",
+}
+
+
+@pytest.mark.parametrize("how", ON_WHOM)
+def test_whoever_attacks_is_meant_and_not_whom_they_attack(how: str) -> None:
+    reading = read(letter(f"Hello,\n\n{ON_WHOM[how]} Please stop it.\n", subject="Abuse"))
+    assert [str(x.source) for x in reading.allegations] == ["198.51.100.9"]
+
+
+def test_a_server_that_is_named_is_no_version() -> None:
+    reading = read(letter("Your server 192.0.2.7 attacks us with ssh brute force logins.\n", subject="Abuse"))
+    assert [str(x.source) for x in reading.allegations] == ["192.0.2.7"]

@@ -8,7 +8,7 @@ from ...mail import Mail, Part
 from ...shaping import address_in, complaint, excerpt, port_in, reporter_of, unreadable
 from ...text.characters import decode, one_line
 from ...text.find import find_all, is_public, refang
-from ...text.hops import outside_hop
+from ...text.hops import outside_hop, stated_hop
 from ...text.sections import headers_as_text
 from ...text.times import read_time
 
@@ -44,7 +44,7 @@ class ArfParser:
             # Only the envelope of an XARF report; its own parser reads it.
             return None
         if kind == "not-spam":
-            return _not_spam(mail)
+            return _not_spam(mail, fields)
         original = _original(mail)
         source, how = _source(fields, original)
         by_way = original.header("received").rpartition(";")[2] if original is not None else ""
@@ -94,9 +94,8 @@ def _loop_reference(mail: Mail, original: Part | None) -> str:
     return one_line(of_report or (original.header("cfbl-feedback-id") if original else ""), longest=100)
 
 
-def _not_spam(mail: Mail) -> Reading:
-    original = _original(mail)
-    source = _by_way(original)
+def _not_spam(mail: Mail, fields: dict[str, list[str]]) -> Reading:
+    source, _ = _source(fields, _original(mail))
     if source is None:
         return unreadable(
             mail, ReadingReason.NO_SOURCE, parser="arf", detail="It withdraws an earlier report and names no source."
@@ -177,7 +176,8 @@ def _by_way(original: Part | None) -> str | None:
         address = address_in(original.header(name))
         if name == "x-source-ip" and address and is_public(str(address)):
             return str(address)
-    return outside_hop(original.headers.get("received", ())[:30])
+    checked = stated_hop([f"Received-SPF: {x[:1000]}" for x in original.headers.get("received-spf", ())[:1]])
+    return checked or outside_hop(original.headers.get("received", ())[:30])
 
 
 def _shown(fields: dict[str, list[str]], original: Part | None) -> list[str]:

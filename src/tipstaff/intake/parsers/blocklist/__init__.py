@@ -48,7 +48,7 @@ class BlocklistParser:
         """The addresses listed, or None when the mail is no listing notice."""
         subject = mail.subject
         early = mail.body[:_EARLY]
-        if not _NAMED.search(subject) and not (_ZONE.search(early) and "list" in subject.lower()):
+        if not _NAMED.search(subject) and not ("list" in subject.lower() and _ZONE.search(early)):
             return None
         head = f"{subject}\n{early}"
         listed, removed = _LISTED.search(head), _REMOVED.search(head)

@@ -8,10 +8,11 @@ from tipstaff.words import Allegation, Reading, ReadingReason
 from ...forms.tables import Row, UnreadableSheet, meant, rows_of_sheet, shown, table_of_rows, tables_in
 from ...forms.taxonomy import kind_of_names
 from ...mail import Mail
+from ...ranking.letter import UNKNOWN_KIND, kind_of_letter
+from ...ranking.model import Weights, load_weights
 from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in, unreadable
 from ...text.characters import decode, one_line
 from ...text.find import is_public, refang
-from ...text.kinds import choose_kind, weigh_kinds
 from ...text.names import is_host_name, to_ascii
 from ...text.times import Stated, find_moment, read_time, stated_zone
 
@@ -20,6 +21,10 @@ _TABLES = (".csv", ".tsv", ".txt", ".log", ".dat", ".psv")
 _PROTOCOLS = frozenset(["tcp", "udp", "icmp", "sctp", "gre", "http", "https", "smtp", "ssh", "ftp", "dns", "sip"])
 _NUMBERS = {"6": "tcp", "17": "udp", "1": "icmp"}
 _UTC = re.compile(r"\b(?:utc|gmt)\b", re.IGNORECASE)
+_STATED = 0.92
+"""Confidence where the row, or the name of its file, says the kind of abuse."""
+_TABLE = 0.97
+"""Confidence that a table's rows are the offenders; that its kind is what the letter speaks of is another question."""
 _AT_LEAST = 0.6
 """The share of a table's rows that must name an offender; with less it is no list of offenders."""
 
@@ -30,26 +35,36 @@ class CertListParser:
     name = "certlist"
     priority = 60
 
+    def __init__(self, weights: Weights | None = None) -> None:
+        self.weights = weights
+
     def read(self, mail: Mail) -> Reading | None:
         """An allegation for each row of a list, or None when the mail holds no such list."""
         allegations: list[Allegation] = []
         faults: list[str] = []
         about = f"{mail.subject}\n{mail.body[:8000]}"
-        zone = stated_zone(mail.body)
-        general: str | None = None
+        weights = self.weights or load_weights()
+        general: tuple[str, float] | None = None
+        zone: int | None = None
+        least = 1.0
         for name, table in _tables(mail, faults):
             usable = [x for x in table if _offender(x) is not None]
             if len(usable) < max(1, _AT_LEAST * len(table)):
                 continue
             if general is None:
-                general = choose_kind(weigh_kinds(subject=mail.subject, text=mail.body))[0]
-            of_table = kind_of_names(name, mail.subject) or general
+                general = kind_of_letter(mail, weights)
+                zone = stated_zone(mail.body)
+            named = kind_of_names(name)
+            kind, confidence = (named, _STATED) if named else (general[0], round(_TABLE * general[1], 3))
             for row in usable:
-                allegation = _allegation(row, of_table, zone=zone)
+                allegation = _allegation(row, kind, confidence, zone=zone)
                 if allegation is not None and len(allegations) <= MOST_ALLEGATIONS:
                     allegations.append(allegation)
+                    least = min(least, allegation.confidence)
         if allegations:
-            return complaint(mail, allegations, parser=self.name, detail=faults[0] if faults else "")
+            sure = least >= min(_STATED, weights.sure_from)
+            why = faults[0] if faults else "" if sure else "The list does not say which kind of abuse it is about."
+            return complaint(mail, allegations, parser=self.name, sure=sure, detail=why)
         if faults and kind_of_names(about):
             return unreadable(mail, ReadingReason.BROKEN_FORM, parser=self.name, detail=faults[0])
         return None
@@ -88,10 +103,10 @@ def _offender(row: Row) -> str | None:
     return name if is_host_name(name) else None
 
 
-def _allegation(row: Row, kind: str | None, *, zone: int | None) -> Allegation | None:
+def _allegation(row: Row, kind: str, confidence: float, *, zone: int | None) -> Allegation | None:
     own = kind_of_names(meant(row, "kind"), *(row.get(x, "") for x in ("malware", "infection", "tag", "description")))
     kind = own or kind
-    if not kind:
+    if kind == UNKNOWN_KIND:
         return None
     source = address_in(meant(row, "source"))
     url = refang(meant(row, "url"))[:2000]
@@ -111,7 +126,7 @@ def _allegation(row: Row, kind: str | None, *, zone: int | None) -> Allegation |
         moment=when.moment,
         unread_time=when.unread or None,
         excerpt=excerpt([one_line(x, longest=300) for x in shown(row)])[:1500],
-        confidence=0.92 if own else 0.85,
+        confidence=_STATED if own else confidence,
     )
 
 

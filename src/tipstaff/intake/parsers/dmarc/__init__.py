@@ -22,7 +22,7 @@ class DmarcParser:
     priority = 25
 
     def read(self, mail: Mail) -> Reading | None:
-        """What fails under the domain, for a person; set aside where nothing fails; None for other mail."""
+        """What fails under the domain, also by half, for a person; set aside where all passes; None for other mail."""
         for attachment in mail.attachments:
             if b"<feedback" not in attachment.content[:3000]:
                 continue
@@ -47,7 +47,7 @@ class DmarcParser:
 def _reading(mail: Mail, root: Element) -> Reading:
     domain = next((x.first("domain") for x in root.below("policy_published")), "").lower().rstrip(".")
     rows = list(root.below("record"))
-    failing = [x for x in rows if _fails(x)]
+    failing = [x for x in rows if _fails(x)] or [x for x in rows if _half_fails(x)]
     if not failing or not is_host_name(domain):
         return set_aside(
             mail, ReadingReason.NOT_ABUSE, parser="dmarc",
@@ -63,22 +63,38 @@ def _reading(mail: Mail, root: Element) -> Reading:
     return complaint(
         mail, [allegation], parser="dmarc", sure=False,
         reporter=reporter_of(mail, reference=next((x.first("report_id") for x in root.below("report_metadata")), "")),
-        detail=f"It is a DMARC aggregate report: {len(failing)} of {len(rows)} rows fail under {one_line(domain)}.",
+        detail=(
+            f"It is a DMARC aggregate report: {len(failing)} of {len(rows)} rows "
+            f"{'fail' if _fails(failing[0]) else 'pass by one of DKIM and SPF only'} under {one_line(domain)}."
+        ),
     )  # fmt: skip
 
 
 def _fails(record: Element) -> bool:
     """Neither DKIM nor SPF passed in alignment (RFC 7489, 6.6.2)."""
+    return _passed(record) == []
+
+
+def _half_fails(record: Element) -> bool:
+    """One of the two passed, the other did not: the domain's holder has something to mend (RFC 7489, 7)."""
+    return len(_passed(record) or ()) == 1
+
+
+def _passed(record: Element) -> list[str] | None:
+    """Which of the two passed in alignment, or None for a record that does not say it."""
     evaluated = next(record.below("policy_evaluated"), None)
-    return evaluated is not None and "pass" not in (evaluated.first("dkim").lower(), evaluated.first("spf").lower())
+    if evaluated is None:
+        return None
+    return [x for x in ("dkim", "spf") if evaluated.first(x).lower() == "pass"]
 
 
 def _shown(records: list[Element]) -> Iterator[str]:
     for record in records[:_MOST_SHOWN]:
         row = next(record.all("row"), record)
         names = next(record.all("identifiers"), record)
+        failed = " and ".join(x.upper() for x in ("dkim", "spf") if x not in (_passed(record) or ()))
         yield one_line(
-            f"{row.first('source_ip')} sent {row.first('count') or '?'} as {names.first('header_from')}; DKIM "
-            f"and SPF failed",
+            f"{row.first('source_ip')} sent {row.first('count') or '?'} as {names.first('header_from')}; "
+            f"{failed} failed",
             longest=300,
         )

@@ -7,25 +7,22 @@ from urllib.parse import urlsplit
 from tipstaff.words import Allegation, Mark, Reading, ReadingReason
 
 from ...mail import Mail
-from ...ranking import kinds
 from ...ranking.choose import Choice, certainty, choose, telling
-from ...ranking.model import Linear, Weights, load_weights, sigmoid
+from ...ranking.letter import kind_of, prose
+from ...ranking.model import Linear, Weights, load_weights
 from ...ranking.rivals import Around, about_items
 from ...shaping import complaint, excerpt, unreadable
 from ...text.candidate import Candidate
 from ...text.candidates import gather
 from ...text.kinds import weigh_kinds
-from ...text.sections import Line, lay_out
+from ...text.sections import lay_out
 from .events import Times, facts_of
 
 MOST_SOURCES = 500
 """More offenders in one letter are a matter for a person."""
 MOST_URLS = 200
 MOST_MARKS = 12
-UNKNOWN_KIND = "reputation/threat_intelligence"
-"""The type of a complaint that names somebody and no kind of abuse: a person looks at it."""
 _LINE_SHOWN = 300
-_RULES_OUTWEIGH = 8.0
 _ABOUT_ITEMS = ("content/", "copyright/")
 
 
@@ -36,11 +33,11 @@ class FreetextParser:
     priority = 1000
 
     def __init__(self, weights: Weights | None = None) -> None:
-        self._weights = weights
+        self.weights = weights
 
     def read(self, mail: Mail) -> Reading | None:
         """What the letter alleges, or why that is left to a person."""
-        weights = self._weights or load_weights()
+        weights = self.weights or load_weights()
         lines = lay_out(mail)
         scene = gather(mail, lines)
         if scene.overflow or len(scene.addresses) > 40 * MOST_SOURCES:
@@ -57,13 +54,19 @@ class FreetextParser:
             return unreadable(
                 mail, ReadingReason.NO_SOURCE, parser=self.name, detail="It names no address, no URL and no host."
             )
-        kind, sure_of_kind = _kind(mail.subject, text, rules, weights)
+        writer = mail.sender[1].rpartition("@")[2].lower()
+        if not addresses.chosen and all(f".{x.value}".endswith(f".{writer}") for x in hosts.chosen):
+            return unreadable(
+                mail, ReadingReason.NO_SOURCE, parser=self.name, detail="It names nobody but pages of its own writer."
+            )
+        kind, sure_of_kind = kind_of(mail.subject, text, rules, weights)
         with_items = kind.startswith(_ABOUT_ITEMS) and kind != "copyright/p2p"
         sure_of_source = (
             certainty(addresses, weights.sure_address) if addresses.chosen else certainty(hosts, weights.sure_host)
         )
-        confidence = round(sure_of_source * sure_of_kind, 3)
-        sure = bool(rules) and confidence >= weights.sure_from and not any(x.network for x in addresses.chosen)
+        likelihood = sure_of_source * sure_of_kind
+        confidence = round(likelihood, 3)
+        sure = bool(rules) and likelihood >= weights.sure_from and not any(x.network for x in addresses.chosen)
         items = list(hosts.chosen) if with_items or not addresses.chosen else []
         return complaint(
             mail,
@@ -84,34 +87,6 @@ class FreetextParser:
             parser=self.name,
             detail=f"It names {many} addresses; a letter may name {MOST_SOURCES} sources.",
         )
-
-
-def _kind(subject: str, text: str, rules: dict[str, float], weights: Weights) -> tuple[str, float]:
-    """The kind of abuse, and how sure that is.
-
-    It is what was learned, or a narrower kind of the same category that words speak of and that is not learned.
-    """
-    facts = kinds.facts(subject=subject, text=text, rules=rules)
-    learned, chance, following = kinds.likeliest(facts, weights.kinds, rules)
-    kind = learned
-    best = max(rules, key=lambda x: (rules[x], x), default="")
-    if best in _NARROWER and best.partition("/")[0] == learned.partition("/")[0] and rules[best] >= _RULES_OUTWEIGH:
-        kind = best
-        chance, following = max(chance, rules[best] / (sum(rules.values()) + 1.0)), 0.0
-    sure = sigmoid(weights.sure_kind.score(kinds.doubts(chance, following, kind, facts)))
-    return (kind, sure) if rules else (UNKNOWN_KIND, 0.0)
-
-
-_NARROWER = frozenset(
-    {
-        "copyright/p2p",
-        "connection/sql_injection",
-        "connection/vulnerability_scan",
-        "connection/scraping",
-        "content/remote_compromise",
-        "content/exposed_data",
-    }
-)
 
 
 def _marks(candidates: list[Candidate], choice: Choice, linear: Linear) -> Iterable[Mark]:
@@ -183,13 +158,6 @@ def _allegations(
             excerpt=excerpt([x.text for x in this.lines[:20]]),
             confidence=confidence,
         )
-
-
-def prose(lines: list[Line]) -> str:
-    """The words to judge the kind of abuse by: what the reporter wrote, and the logs; not register entries."""
-    own = [x.plain for x in lines if x.zone in ("body", "quoted", "signature")]
-    other = [x.plain for x in lines if x.zone in ("file", "embedded", "headers", "file_headers")][:120]
-    return "\n".join(own)[:14_000] + "\n" + "\n".join(other)[:5000]
 
 
 def _doubt(rules: bool, sure_of_kind: float, sure_of_source: float, addresses: Choice) -> str:

@@ -10,10 +10,11 @@ from tipstaff.words import Allegation, Reading, ReadingReason
 from ...forms.taxonomy import kind_of_names
 from ...forms.xml import MOST_OCTETS, BrokenXml, Element, HostileXml, read_xml
 from ...mail import Mail
+from ...ranking.letter import UNKNOWN_KIND, kind_of_letter
+from ...ranking.model import Weights, load_weights
 from ...shaping import MOST_ALLEGATIONS, address_in, complaint, excerpt, port_in, reporter_of, unreadable
 from ...text.characters import decode, one_line
 from ...text.find import refang
-from ...text.kinds import choose_kind, weigh_kinds
 from ...text.names import is_host_name, to_ascii
 from ...text.times import Stated, read_time
 
@@ -34,8 +35,13 @@ _IMPACTS = {
 }
 """Impact@type of RFC 5070 (3.10.1) and SystemImpact@type of RFC 7970 (3.12.1), where a name alone does not tell."""
 
+_STATED = 0.95
+_HINTED = 0.5
+"""Confidence where no words of the document say the kind: many programs fill in one impact for all that they send."""
 
-_UNTOLD = "reputation/threat_intelligence"
+_Kind = tuple[str, float]
+"""A type, and how sure it is."""
+_UNTOLD: _Kind = (UNKNOWN_KIND, 0.0)
 
 
 class IodefParser:
@@ -43,6 +49,9 @@ class IodefParser:
 
     name = "iodef"
     priority = 32
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        self.weights = weights
 
     def read(self, mail: Mail) -> Reading | None:
         """The sources of each incident, or None when the mail holds no such document."""
@@ -62,10 +71,13 @@ class IodefParser:
             )
         incidents = list(root.below("Incident"))
         allegations = [x for incident in incidents for x in _allegations(incident)][: MOST_ALLEGATIONS + 1]
-        if any(x.type == _UNTOLD for x in allegations):
-            # The document does not say what happened; the letter around it may.
-            words = kind_of_names(mail.subject) or choose_kind(weigh_kinds(subject=mail.subject, text=mail.body))[0]
-            allegations = [replace(x, type=words) if words and x.type == _UNTOLD else x for x in allegations]
+        weights = self.weights or load_weights()
+        sure = True
+        if any(x.confidence < _STATED for x in allegations):
+            # The document does not say what happened in words; the letter around it may.
+            kind, chance = kind_of_letter(mail, weights)
+            sure = _STATED * chance >= weights.sure_from
+            allegations = [_by_letter(x, kind, round(_STATED * chance, 3)) for x in allegations]
         if not allegations:
             return unreadable(
                 mail, ReadingReason.NO_SOURCE, parser=self.name, detail="The IODEF document names no source."
@@ -73,8 +85,20 @@ class IodefParser:
         reference = next((x.first("IncidentID") for x in incidents), "")
         contact = next((_contact(x) for x in incidents), "")
         return complaint(
-            mail, allegations, parser=self.name, reporter=reporter_of(mail, reference=reference, address=contact)
+            mail,
+            allegations,
+            parser=self.name,
+            sure=sure,
+            reporter=reporter_of(mail, reference=reference, address=contact),
+            detail="" if sure else "The document does not say in words which kind of abuse it is about.",
         )
+
+
+def _by_letter(this: Allegation, kind: str, confidence: float) -> Allegation:
+    """The allegation with what the letter says of its kind, unless the document's own words said it."""
+    if this.confidence >= _STATED:
+        return this
+    return replace(this, type=this.type if kind == UNKNOWN_KIND else kind, confidence=confidence)
 
 
 def _document(mail: Mail) -> str | None:
@@ -113,7 +137,7 @@ def _allegations(incident: Element) -> Iterator[Allegation]:
         yield from _of_event(event, kind=kind, when=own, about=about)
 
 
-def _of_event(event: Element, *, kind: str, when: Stated, about: str) -> Iterator[Allegation]:
+def _of_event(event: Element, *, kind: _Kind, when: Stated, about: str) -> Iterator[Allegation]:
     """An event inherits what it does not say itself, and may hold events (RFC 7970, 3.14)."""
     own = _when(event)
     when = own if own.moment or own.unread else when
@@ -131,7 +155,9 @@ def _of_event(event: Element, *, kind: str, when: Stated, about: str) -> Iterato
         yield from _of_event(inner, kind=kind, when=when, about=about)
 
 
-def _of_system(system: Element, target: Element | None, *, kind: str, when: Stated, about: str) -> Iterator[Allegation]:
+def _of_system(
+    system: Element, target: Element | None, *, kind: _Kind, when: Stated, about: str
+) -> Iterator[Allegation]:
     protocol, port = _service(system)
     target_protocol, target_port = _service(target) if target is not None else (None, None)
     victim = next((x.text for x in target.below("Address")), "") if target is not None else ""
@@ -151,7 +177,7 @@ def _of_system(system: Element, target: Element | None, *, kind: str, when: Stat
         found.append((None, None))
     for source, url in found:
         yield Allegation(
-            type=kind,
+            type=kind[0],
             source=source,
             source_port=port,
             url=url,
@@ -162,7 +188,7 @@ def _of_system(system: Element, target: Element | None, *, kind: str, when: Stat
             moment=when.moment,
             unread_time=when.unread or None,
             excerpt=excerpt(_shown(system, target, about)),
-            confidence=0.95,
+            confidence=kind[1],
         )
 
 
@@ -177,7 +203,7 @@ def _when(element: Element) -> Stated:
     return read_time(*(element.first(name) for name in ("StartTime", "DetectTime", "EndTime")))
 
 
-def _kind(element: Element, *, default: str = "") -> str:
+def _kind(element: Element, *, default: _Kind = _UNTOLD) -> _Kind:
     """By words first, then by what kind of impact is stated; an incident whose kind nobody states is a hint only."""
     texts: list[str] = []
     impacts: list[str] = []
@@ -190,7 +216,9 @@ def _kind(element: Element, *, default: str = "") -> str:
     texts.append(element.first("Description"))
     by_word = kind_of_names(*(re.sub(r"-", " ", x) for x in texts))
     by_impact = next((_IMPACTS[key] for x in impacts for key in _IMPACTS if x.lower().endswith(key)), None)
-    return by_word or by_impact or default or _UNTOLD
+    if by_word:
+        return by_word, _STATED
+    return (by_impact, _HINTED) if by_impact and default[1] < _STATED else default
 
 
 def _shown(system: Element, target: Element | None, about: str) -> list[str]:

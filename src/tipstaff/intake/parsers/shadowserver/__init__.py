@@ -64,10 +64,12 @@ class ShadowserverParser:
         allegations: list[Allegation] = []
         drift: list[str] = []
         seen_form = False
+        # Others send tables with the same columns; what a report's name means, it means in these reports only.
+        ours = "shadowserver" in f"{mail.subject} {mail.sender[1]} {mail.body[:3000]}".lower()
         for name, text in _tables(mail):
             known = kind_named(name or mail.subject)
             rows = rows_of_json(text) if text[:1] in "[{" else _rows(text)
-            if rows is None or (known is None and not _looks_like_one(text)):
+            if rows is None or not ((known and (ours or name)) or _looks_like_one(text)):
                 continue
             seen_form = True
             unusable = 0

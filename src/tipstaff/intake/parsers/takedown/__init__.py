@@ -8,6 +8,8 @@ from tipstaff.words import Allegation, Reading
 from ...forms.labels import labelled
 from ...forms.taxonomy import kind_of_names
 from ...mail import Mail
+from ...ranking.letter import kind_of_letter
+from ...ranking.model import Weights, load_weights
 from ...shaping import address_in, complaint, excerpt, port_in, reporter_of
 from ...text.characters import one_line
 from ...text.find import find_all, is_public, refang
@@ -24,6 +26,7 @@ _ASKS = re.compile(
 _CONTENT = frozenset(
     ["content/phishing", "content/malware", "content/fraud", "content/brand_infringement", "content/remote_compromise"]
 )
+_STATED = 0.93
 _MOST_LINES = 300
 _MOST = 500
 
@@ -33,6 +36,9 @@ class TakedownParser:
 
     name = "takedown"
     priority = 70
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        self.weights = weights
 
     def read(self, mail: Mail) -> Reading | None:
         """One allegation for each labelled URL, or None when the letter is not laid out so."""
@@ -51,9 +57,12 @@ class TakedownParser:
         sources = [x for x in map(_address, fields.get("source", ())) if x is not None]
         if not urls or not (sources or fields.get("brand") or fields.get("reference") or fields.get("domain")):
             return None
-        kind = kind_of_names(*fields.get("kind", ()), mail.subject, body[:3000])
+        weights = self.weights or load_weights()
+        named = kind_of_names(*fields.get("kind", ()))
+        kind, chance = (named, _STATED) if named else kind_of_letter(mail, weights)
         if kind not in _CONTENT:
             return None
+        sure = named is not None or _STATED * chance >= weights.sure_from
         zone = stated_zone(body)
         when = read_time(*fields.get("time", ()), zone=zone)
         # An address beside several pages is theirs only when it is the only one.
@@ -71,12 +80,19 @@ class TakedownParser:
                 moment=when.moment,
                 unread_time=when.unread or None,
                 excerpt=excerpt(lines),
-                confidence=0.93,
+                confidence=_STATED if named else round(_STATED * chance, 3),
             )
             for url in dict.fromkeys(urls)
         ]
         reference = one_line(next(iter(fields.get("reference", ())), ""), longest=100)
-        return complaint(mail, allegations, parser=self.name, reporter=reporter_of(mail, reference=reference))
+        return complaint(
+            mail,
+            allegations,
+            parser=self.name,
+            sure=sure,
+            reporter=reporter_of(mail, reference=reference),
+            detail="" if sure else "Its words could mean several kinds of abuse.",
+        )
 
 
 def _url(value: str) -> str | None:

@@ -1,0 +1,53 @@
+"""Which kind of abuse a letter as a whole speaks of, and how sure that is; forms that do not say it ask here too."""
+
+from ..mail import Mail
+from ..text.kinds import weigh_kinds
+from ..text.sections import Line, lay_out
+from . import kinds
+from .model import Weights, sigmoid
+
+UNKNOWN_KIND = "reputation/threat_intelligence"
+"""The type of a complaint that names somebody and no kind of abuse: a person looks at it."""
+_RULES_OUTWEIGH = 8.0
+_HARDLY_LEARNED = 0.3
+_NARROWER = frozenset(
+    {
+        "copyright/p2p",
+        "connection/sql_injection",
+        "connection/vulnerability_scan",
+        "connection/scraping",
+        "content/remote_compromise",
+        "content/exposed_data",
+    }
+)
+"""Kinds of which few reporters complain, so that they are known by rules only."""
+
+
+def kind_of_letter(mail: Mail, weights: Weights) -> tuple[str, float]:
+    """The kind of abuse that the mail's words mean, and how sure that is, 0 to 1."""
+    text = prose(lay_out(mail))
+    return kind_of(mail.subject, text, weigh_kinds(subject=mail.subject, text=text), weights)
+
+
+def kind_of(subject: str, text: str, rules: dict[str, float], weights: Weights) -> tuple[str, float]:
+    """The kind of abuse, and how sure that is, 0 to 1; `rules` are the points of `weigh_kinds`.
+
+    It is what was learned, or a narrower kind of the same category that words speak of and that is not learned.
+    """
+    facts = kinds.facts(subject=subject, text=text, rules=rules)
+    learned, chance, following = kinds.likeliest(facts, weights.kinds, rules)
+    kind = learned
+    best = max(rules, key=lambda x: (rules[x], x), default="")
+    same = best.partition("/")[0] == learned.partition("/")[0] or chance < _HARDLY_LEARNED
+    if best in _NARROWER and same and rules[best] >= _RULES_OUTWEIGH:
+        kind = best
+        chance, following = max(chance, rules[best] / (sum(rules.values()) + 1.0)), 0.0
+    sure = sigmoid(weights.sure_kind.score(kinds.doubts(chance, following, kind, facts)))
+    return (kind, sure) if rules else (UNKNOWN_KIND, 0.0)
+
+
+def prose(lines: list[Line]) -> str:
+    """The words to judge the kind of abuse by: what the reporter wrote, and the logs; not register entries."""
+    own = [x.plain for x in lines if x.zone in ("body", "quoted", "signature")]
+    other = [x.plain for x in lines if x.zone in ("file", "embedded", "headers", "file_headers")][:120]
+    return "\n".join(own)[:14_000] + "\n" + "\n".join(other)[:5000]

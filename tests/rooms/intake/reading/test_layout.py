@@ -1,0 +1,137 @@
+"""How lines lead to what they name: wrapped lists, tables, hops of a traceroute, headers that lost their form."""
+
+from tipstaff.intake.mail import read_mail
+from tipstaff.intake.text.candidate import Candidate
+from tipstaff.intake.text.candidates import gather
+from tipstaff.intake.text.find import find_all
+from tipstaff.intake.text.sections import lay_out
+
+from .mails import letter
+
+
+def candidates(text: str) -> dict[str, Candidate]:
+    mail = read_mail(letter(text))
+    scene = gather(mail, lay_out(mail))
+    return {x.value: x for x in (*scene.addresses, *scene.hosts)}
+
+
+def zones(text: str) -> dict[str, str]:
+    return {x.plain.strip(): x.zone for x in lay_out(read_mail(letter(text)))}
+
+
+def test_hops_of_a_traceroute_only_say_where_an_address_lies() -> None:
+    found = zones(
+        "Traceroute to 192.0.2.7 [host.example.com]\nHop (ms) IP Address\n1  3 2 2  198.51.100.1\n"
+        "2  9 9 8  198.51.100.9\ncore.example.net\n3  * * *\nTrace complete\nPlease act on 192.0.2.7."
+    )
+    assert found["1  3 2 2  198.51.100.1"] == found["2  9 9 8  198.51.100.9"] == "register"
+    assert found["Please act on 192.0.2.7."] == "body"
+
+
+def test_a_pasted_header_that_lost_its_indentation_is_still_a_header() -> None:
+    found = zones(
+        "Your server sent this:\n\nReceived: from mail.example.com (192.0.2.7)\nby mx.example.org (203.0.113.5) with "
+        "ESMTP\n"
+        "id 77; Tue, 10 Mar 2026 12:00:00 +0000\nAuthentication-Results: mx.example.org;\nspf=fail\n"
+        "permitted nowhere\nX-Spam-Flag: YES\nPlease stop it."
+    )
+    assert found["by mx.example.org (203.0.113.5) with ESMTP"] == "headers"
+    assert found["permitted nowhere"] == "headers"
+    assert found["Please stop it."] == "body"
+
+
+def test_a_programs_version_in_a_received_line_is_no_address() -> None:
+    for line in (
+        "by mx.example.org (8.16.0.43/8.16.0.43) with SMTP",
+        "(gate 3.6.6.45 r(Core:3.6.6.0)) with ESMTP",
+        "(gate 2.2.2.40 r(29895/29896)) with ESMTP",
+    ):
+        assert [x for x in find_all(line) if x.kind == "ip"] == []
+    assert [x.value for x in find_all("from a.example.com (a.example.com 192.0.2.7)")][-1] == "192.0.2.7"
+    assert [x.value for x in find_all("between 192.0.2.7/198.51.100.7 only") if x.kind == "ip"] == [
+        "192.0.2.7",
+        "198.51.100.7",
+    ]
+
+
+def test_addresses_that_were_attacked_are_victims_even_when_your_network_did_it() -> None:
+    found = candidates(
+        "The following addresses were attacked from your network:\n203.0.113.5\n203.0.113.6\n\n"
+        "The following addresses have attacked us:\n192.0.2.7\n"
+    )
+    assert "label_victims" in found["203.0.113.6"].features
+    assert "label_strong" not in found["203.0.113.6"].features
+    assert "label_victims" not in found["192.0.2.7"].features
+
+
+def test_a_list_of_targets_that_is_wrapped_stays_a_list_of_targets() -> None:
+    found = candidates(
+        "Source IP: 192.0.2.7\nTarget IP: 203.0.113.1, 203.0.113.2,\nsystems: 203.0.113.3, 203.0.113.4\nThank you."
+    )
+    for value in ("203.0.113.2", "203.0.113.3", "203.0.113.4"):
+        assert "victim_key" in found[value].features, value
+    assert found["203.0.113.1"].shapes == found["203.0.113.4"].shapes
+    assert "victim_key" not in found["192.0.2.7"].features
+
+
+def test_a_list_that_begins_beside_its_label_goes_on_below() -> None:
+    found = candidates("Related IP address: 192.0.2.7\n192.0.2.8\n192.0.2.9\n\nBest regards")
+    assert found["192.0.2.7"].shapes & found["192.0.2.8"].shapes & found["192.0.2.9"].shapes
+
+
+def test_rows_that_other_signs_stand_in_are_still_rows_of_their_table() -> None:
+    found = candidates(
+        "Time                 Source IP      Rule    Target IP     Request\n"
+        "2026-03-10 10:00:00  192.0.2.7      333145  203.0.113.5   GET /a\n"
+        "2026-03-10 10:00:09  192.0.2.8      27      203.0.113.5   GET /a?b=1;c=2;d=3|e|f\n"
+    )
+    assert found["192.0.2.7"].shapes == found["192.0.2.8"].shapes
+    assert "source_column" in found["192.0.2.8"].features
+
+
+def test_a_log_line_leads_to_its_address_whatever_site_it_names_first() -> None:
+    line = '{} {} - - [10/Mar/2026:10:00:00 +0000] "POST /wp-login.php HTTP/1.1" 200 1'
+    found = candidates(
+        line.format("shop.example.org", "192.0.2.7") + "\n" + line.format("blog.example.net", "192.0.2.8")
+    )
+    assert found["192.0.2.7"].shapes == found["192.0.2.8"].shapes
+
+
+def test_items_that_head_a_record_each_are_fellows() -> None:
+    found = candidates(
+        "We saw https://example.com/bad here:\n192.0.2.7\nis announced by EXAMPLE (64496).\n"
+        "192.0.2.8\nis announced by EXAMPLE (64496).\n"
+    )
+    assert found["192.0.2.7"].shapes == found["192.0.2.8"].shapes
+
+
+def test_a_page_in_a_logged_request_is_no_source() -> None:
+    found = candidates(
+        '192.0.2.7 - - [10/Mar/2026:10:00:00 +0000] "GET /x HTTP/1.1" 404 1 "http://203.0.113.5/x" "Mozilla/5.0"'
+    )
+    assert "log_later" in found["203.0.113.5"].features
+    assert "log_later" not in found["192.0.2.7"].features
+
+
+def test_a_listing_by_its_reversed_name_is_about_that_address() -> None:
+    found = candidates(
+        "Mail was refused:\n7.2.0.192.list.example.org\n\nReceived: from x ([192.0.2.7]) by mx.example.org"
+    )
+    assert {"near_strong", "zone_body"} <= set(found["192.0.2.7"].features)
+
+
+def test_the_owners_own_page_is_told_from_the_other_sides() -> None:
+    found = candidates(
+        "Example Corp. is the owner of all trade marks, names and logos of any kind that appear on the page "
+        "(https://www.example.org/).\nThe original material is located on my website at:\nhttps://mine.example.net/a\n"
+        "The original is ours and the infringing copy is at https://other.example.com/copy\n"
+    )
+    assert "rightful" in found["www.example.org"].features
+    assert "rightful" in found["mine.example.net"].features
+    assert "rightful" not in found["other.example.com"].features
+
+
+def test_labels_in_japanese_say_what_is_meant_and_what_is_a_reference() -> None:
+    found = candidates("違反ページURL: https://shop.example.com/item\n参考\nhttps://www.example.org/law\n")
+    assert "item" in found["shop.example.com"].features
+    assert "reference_above" in found["www.example.org"].features
