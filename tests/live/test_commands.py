@@ -157,6 +157,7 @@ def test_editions_on_record_are_listed_by_a_fresh_process(home: Home) -> None:
         ('[reports_in]\ntokens_file = "/is/not/there"', ":3: [reports_in] tokens_file"),
         ('[server]\nprofiles_folder = "/is/not/there"', ":3: [server] profiles_folder"),
         ('[mail_out]\npassword_file = "/is/not/there"', ":3: [mail_out] password_file"),
+        ('[mail_out]\nannouncements_file = "/is/not/there"', ":3: [mail_out] announcements_file"),
         ('[mail_in]\ntls_key = "/is/not/there"', ":3: [mail_in] tls_key and tls_certificate go together"),
         (
             '[[devices]]\nname = "a"\ndriver = "memory"\n\n[[devices]]\nname = "b"\ndriver = "nftabels"',

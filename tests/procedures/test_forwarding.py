@@ -1,7 +1,7 @@
 """To whom a complaint is passed on, and to whom never."""
 
 import dataclasses
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -10,16 +10,21 @@ from tipstaff.intake.queries import get_report
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
 from tipstaff.procedures import complaint
+from tipstaff.registry.resources import hold_resource
 from tipstaff.testing import story
 from tipstaff.testing.story.mail import mail
 from tipstaff.words import (
+    Announcer,
     CaseState,
     HoldingKind,
     LetterKind,
     Moment,
     Reason,
     ReportOutcome,
+    Resource,
+    ResourceKind,
     Standing,
+    Tier,
 )
 
 ADDRESS = "198.51.100.7"
@@ -140,6 +145,23 @@ def test_our_own_space_that_nobody_held_goes_to_an_engineer_and_tells_nobody_els
     assert report.outcome is ReportOutcome.WITH_A_PERSON
     assert office.cases() == []
     assert [letter.to for letter in office.letters] == [reporter().address]
+
+
+def test_a_complainant_at_the_wrong_door_hears_who_likely_holds_it(office: Office) -> None:
+    likely = Announcer(64500, "SE", "EXAMPLE-TRANSIT", date(2026, 5, 1))
+    office.desk = dataclasses.replace(office.desk, announcer_of=lambda address: likely)
+    office.complain("203.0.113.9", at=NOON, by=reporter())
+    office.post(at=NOON + HOUR)
+    assert "203.0.113.9: AS64500 EXAMPLE-TRANSIT (SE), by routes of 2026-05-01" in " ".join(
+        office.letters[-1].body.split()
+    )
+    # Routes that are ours or a customer's: then it is the registry that lacks something, and nobody is sent on.
+    ours = Resource(kind=ResourceKind.ASN, name="AS64500", held_from=NOON - DAY, tier=Tier.OPERATOR)
+    hold_resource(ours, at=NOON, actor="import")
+    office.complain("203.0.113.10", at=NOON + HOUR, by=reporter(2))
+    office.post(at=NOON + 2 * HOUR)
+    assert (office.letters[-1].kind, office.letters[-1].to) == (LetterKind.NOT_OURS, reporter(2).address)
+    assert "AS64500" not in office.letters[-1].body
 
 
 def test_sealed_reports_never_become_a_case_a_job_or_a_letter(office: Office) -> None:

@@ -76,6 +76,7 @@ def check_parts(settings: Config) -> None:
     wiring.report_tokens()
     wiring.sensor_tokens()
     wiring.archive_passwords()
+    wiring.check_announcements()
     wiring.drivers()
     check_feeds()
     tls_context(settings.mail_in)

@@ -99,6 +99,8 @@ class MailOut:
     """For staging: every letter goes to this address instead."""
     complainant_hourly_max: int = 20
     """Letters to one complainant in an hour; a storm beyond it is not answered; outcomes are always told."""
+    announcements_file: Path | None = None
+    """A table of who announces which addresses, to name the likely holder of what is not ours."""
 
 
 @dataclass(frozen=True, kw_only=True)

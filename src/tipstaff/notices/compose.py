@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from tipstaff.words import (
     LIFTED_WHEN,
     SEALED_TYPES,
+    Announcer,
     Attachment,
     CaseOutcome,
     Degree,
@@ -197,6 +198,8 @@ class LetterFacts:
     outcome: ReportOutcome | None = None
     look_back_days: int | None = None
     """How far our records reach back."""
+    elsewhere: tuple[tuple[str, Announcer], ...] = ()
+    """Addresses that are not ours, and who likely holds each."""
 
     def for_complainant(self) -> "LetterFacts":
         """Return these facts without any of the customer's or the case's."""
@@ -209,7 +212,7 @@ class LetterFacts:
 
 _EVERYBODY: Final = frozenset({"operator", "abuse_contact", "language", "reports", "expect_by"})
 _COMPLAINANT: Final = frozenset(
-    {"reporter_reference", "received_at", "digest", "incidents", "missing", "outcome", "look_back_days"}
+    {"reporter_reference", "received_at", "digest", "incidents", "missing", "outcome", "look_back_days", "elsewhere"}
 )
 
 
@@ -330,6 +333,7 @@ def _complainant_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, 
         "outcome": tongue.words("outcomes")[facts.outcome.value] if facts.outcome else "",
         "forwarded": "yes" if facts.outcome in (ReportOutcome.FORWARDED, ReportOutcome.MEASURE_TAKEN) else "",
         "look_back_days": str(facts.look_back_days) if facts.look_back_days else "",
+        "elsewhere": tongue.elsewhere(facts.elsewhere),
     }
 
 
@@ -403,6 +407,22 @@ class _Tongue:
         more = len(incidents) - POINTS_MAX
         several = ", ".join(places)
         return f"{several} {self.say('and_more', count=more)}" if more > 0 else several
+
+    def elsewhere(self, held: tuple[tuple[str, Announcer], ...]) -> tuple[str, ...]:
+        """The likely holders, each with what it holds."""
+        by_announcer: dict[Announcer, list[str]] = {}
+        for address, announcer in held:
+            by_announcer.setdefault(announcer, []).append(defanged(clean(address)))
+        return tuple(
+            self.say(
+                "elsewhere",
+                places=", ".join(dict.fromkeys(places)),
+                network=defanged(clean(f"AS{announcer.number} {announcer.name}", characters_max=100)),
+                country=f" ({clean(announcer.country, characters_max=10)})" if announcer.country else "",
+                day=f"{announcer.as_of:%Y-%m-%d}",
+            )
+            for announcer, places in by_announcer.items()
+        )
 
     def quoted(self, quoted_in: str, *, language: str) -> str:
         """That rule and steps are quoted in the language that binds, where that is not the letter's."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
 
 from tipstaff.enforcement.planner import Ability
 from tipstaff.intake.protocol import Parser
 from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.policy import Edition
 from tipstaff.policy.shadow import Shadow
-from tipstaff.words import Allegation, Role
+from tipstaff.words import Allegation, Announcer, Role
 
 
 def _nobody(name: str) -> frozenset[Role]:
@@ -42,6 +43,8 @@ class Desk:
     """Where an edition is shown to everybody, with what it changes."""
     report_link: Callable[[str, datetime], str]
     """(report, now) -> the address at which a complainant sees what became of it."""
+    announcer_of: Callable[[IPv4Address | IPv6Address], Announcer | None] = field(default=lambda address: None)
+    """Who likely holds an address that is not ours."""
     roles_of: Callable[[str], frozenset[Role]] = _nobody
     """The roles that a member of staff holds now; none for a stranger, and none for the program itself."""
     shadow: Shadow | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from itertools import islice
 from typing import Any
 
 from tipstaff.cases.operations import SEALED_MATTER
@@ -14,7 +15,10 @@ from tipstaff.notices.compose import language_for
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
 from tipstaff.policy import Edition
+from tipstaff.registry.queries import is_network_of_ours
 from tipstaff.words import (
+    SEALED_TYPES,
+    Announcer,
     AttributionReason,
     Case,
     Conduct,
@@ -119,6 +123,7 @@ def tell_complainant(
         expect_by=at + ANSWER_SHARE_WITHIN,
         outcome=report.outcome,
         look_back_days=_look_back_days(report, desk=desk),
+        elsewhere=_elsewhere(report, desk=desk, at=at) if kind is LetterKind.NOT_OURS else (),
     )
     key = queue_letter(
         kind,
@@ -134,6 +139,22 @@ def tell_complainant(
     )
     desk.enqueue("letters", "all")
     return key
+
+
+def _elsewhere(report: Report, *, desk: Desk, at: datetime) -> tuple[tuple[str, Announcer], ...]:
+    """Who likely holds what is not ours. Nothing is said of what must not be shown (clause row 41), nor where the
+    likely holder would be ourselves or a customer: then it is our registry that lacks something."""
+    meant = dict.fromkeys(
+        i.allegation.source
+        for i in report.incidents
+        if i.outcome is ReportOutcome.NOT_OURS and i.allegation.source and i.allegation.type not in SEALED_TYPES
+    )
+    named = ((address, desk.announcer_of(address)) for address in islice(meant, INCIDENTS_MAX) if address is not None)
+    return tuple(
+        (str(address), announcer)
+        for address, announcer in named
+        if announcer is not None and not is_network_of_ours(announcer.number, at=at)
+    )
 
 
 def _look_back_days(report: Report, *, desk: Desk) -> int | None:

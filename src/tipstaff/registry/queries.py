@@ -20,6 +20,7 @@ from tipstaff.words import (
     Outside,
     Representative,
     Resource,
+    ResourceKind,
     Service,
     Site,
     Standing,
@@ -315,6 +316,14 @@ def own_space(*, at: datetime) -> tuple[IPv4Network | IPv6Network, ...]:
             [require_aware(at)],
         )
         return tuple(collapsed(ip_network(row[0]) for row in cursor.fetchall()))
+
+
+def is_network_of_ours(number: int, *, at: datetime) -> bool:
+    """Whether the autonomous system is the operator's own or one of its customers' at `at`."""
+    rows = ResourceRow.objects.filter(
+        kind=ResourceKind.ASN.value, name=f"AS{number}", during__contains=require_aware(at)
+    )
+    return rows.exists()
 
 
 def held_outside(*, at: datetime, prefix: IPv4Network | IPv6Network | None = None) -> Outside:

@@ -2,12 +2,13 @@
 
 import functools
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -33,11 +34,13 @@ from tipstaff.policy import (
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
-from tipstaff.words import Role
+from tipstaff.registry.elsewhere import NotATable, announcer_of, check_table
+from tipstaff.words import Announcer, Role
 
 if TYPE_CHECKING:
     from tipstaff.attribution.protocol import Source  # It brings arrays along, which few processes need.
 
+log = logging.getLogger("tipstaff.worker")
 CASE_LINK_LASTS = timedelta(days=45)
 REPORT_LINK_LASTS = timedelta(days=180)
 
@@ -156,6 +159,29 @@ def archive_passwords() -> tuple[str, ...]:
     if mode & 0o077:
         raise config.BadSetting(f"{path}: others can read the archives' passwords; run chmod 600 on the file.")
     return tuple(x for x in text.splitlines() if x.strip())[:50]
+
+
+def check_announcements() -> None:
+    """Raise BadSetting for a table of announcements that cannot be used."""
+    path = settings().mail_out.announcements_file
+    if path is None:
+        return
+    try:
+        check_table(path)
+    except (OSError, NotATable) as why:
+        raise config.BadSetting(f"{_where('mail_out', 'announcements_file')}: {path} cannot be used ({why}).") from why
+
+
+def _announcer_of(address: IPv4Address | IPv6Address) -> Announcer | None:
+    """Who likely holds what is not ours. A hint: where the table cannot be read, the letter goes without one."""
+    path = settings().mail_out.announcements_file
+    if path is None:
+        return None
+    try:
+        return announcer_of(address, path)
+    except (OSError, NotATable) as why:
+        log.warning("[mail_out] announcements_file %s cannot be used (%s); letters name no likely holder.", path, why)
+        return None
 
 
 @functools.cache
@@ -390,6 +416,7 @@ def _desk(editions: tuple[Edition, ...]) -> Desk:
         portal_link=portal_link,
         policy_link=policy_link,
         report_link=report_link,
+        announcer_of=_announcer_of,
         archive_passwords=archive_passwords(),
         authenticate=authenticate,
         flood_hourly=own.trust.flood_hourly,

@@ -16,6 +16,7 @@ from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, Sourc
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
 from .holders import (
+    Announcer,
     Attribution,
     AttributionReason,
     Customer,
@@ -109,6 +110,7 @@ __all__ = [
     "Admission",
     "AdmissionState",
     "Allegation",
+    "Announcer",
     "Answer",
     "Attachment",
     "Attribution",

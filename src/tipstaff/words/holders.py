@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from .bindings import Binding, Identity
@@ -32,6 +32,20 @@ class HoldingKind(enum.StrEnum):
     """An IPv6 prefix given to a customer's router (RFC 8415)."""
     POOL = "pool"
     """Space the operator shares out; a pool names no customer by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Who announces an address: its likely holder, where it is not ours."""
+
+    number: int
+    """Of the autonomous system."""
+    country: str
+    """Two letters; empty where the table does not say."""
+    name: str
+    """The network's, as the table has it: nobody's word but the table's."""
+    as_of: date
+    """How old the table is."""
 
 
 class ServiceKind(enum.StrEnum):

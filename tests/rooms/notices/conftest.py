@@ -1,7 +1,7 @@
 """Facts for the golden letters: one story, as the procedures would tell it; and what the posting tests need."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from tipstaff.notices.compose import Held, LetterFacts
 from tipstaff.words import (
     Allegation,
+    Announcer,
     CaseOutcome,
     Degree,
     Direction,
@@ -120,6 +121,11 @@ FACTS = LetterFacts(
     missing=frozenset({Missing.SOURCE_PORT, Missing.TIME}),
     outcome=ReportOutcome.FIXED,
     look_back_days=180,
+    elsewhere=(
+        ("192.0.2.7", Announcer(64501, "SE", "EXAMPLE-TRANSIT Example Transit AB", date(2026, 3, 9))),
+        ("192.0.2.8", Announcer(64501, "SE", "EXAMPLE-TRANSIT Example Transit AB", date(2026, 3, 9))),
+        ("2001:db8::7", Announcer(64502, "", "EXAMPLE-HOSTING", date(2026, 3, 9))),
+    ),
 )
 
 
