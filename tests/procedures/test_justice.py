@@ -14,20 +14,36 @@ from tipstaff.intake.operations import AlreadyInACase
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import casework, complaint, posting
 from tipstaff.procedures.casework import OwnDecision
+from tipstaff.procedures.trust import Belief
 from tipstaff.registry import operations as registry
 from tipstaff.registry.queries import holdings_of
-from tipstaff.words import Answer, CaseState, Ground, LetterKind, MeasureState
+from tipstaff.web.portal.reads import portal_page
+from tipstaff.words import (
+    Answer,
+    Case,
+    CaseOutcome,
+    CaseState,
+    EvidenceGrade,
+    Ground,
+    LetterKind,
+    MeasureState,
+    Reason,
+    Report,
+    ReportOutcome,
+    Role,
+    Trust,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FIRST, SECOND = "192.0.2.7", "192.0.2.9"
+FIRST, SECOND, THIRD = "192.0.2.7", "192.0.2.9", "192.0.2.11"
 CUSTOMER = "acct-1@customer.example.com"
 
 
 @pytest.fixture
 def office() -> Office:
     made = Office()
-    made.admit("acct-1", FIRST + "/32", SECOND + "/32")
+    made.admit("acct-1", FIRST + "/32", SECOND + "/32", THIRD + "/32")
     return made
 
 
@@ -189,3 +205,126 @@ def test_a_notice_that_was_held_for_long_is_written_anew_with_its_deadline(offic
     due = office.fresh(case.key).due_at
     assert due == much_later + case.answer_within
     assert f"{due.day} {due:%B %Y}" in notices[0].body
+
+
+def doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on anybody could have forged what is reported."""
+    monkeypatch.setattr(Belief, "trust", lambda self, allegation, *, customer: Trust(evidence=EvidenceGrade.SPOOFABLE))
+
+
+def test_what_joins_a_case_and_could_be_forged_is_not_measured_by_the_clock(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = office.warned(FIRST, at=NOON)
+    with monkeypatch.context() as patch:
+        doubtful(patch)
+        assert office.case_of(office.complain(SECOND, at=NOON + HOUR, by=reporter(2))).key == case.key
+    office.post(at=NOON + HOUR)
+    assert office.fresh(case.key).decides is Role.ANALYST, "a person looks at the case"
+    [left] = [e for e in entries_about(case.key) if e.what == "case.left_to"]
+    assert left.detail == {"role": "analyst"}
+
+    office.deadlines(at=NOON + 3 * DAY)
+    office.enforce(at=NOON + 3 * DAY)
+    office.deadlines(at=NOON + 3 * DAY + HOUR)
+    [measure] = office.measures(case)
+    assert str(measure.selector.network) == f"{FIRST}/32", "what is believed is measured, and nothing else"
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON, "and a person is asked about the rest"
+
+
+def test_a_report_that_nobody_vouches_for_takes_nothing_from_one_that_is_believed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = office.warned(FIRST, at=NOON)
+    with monkeypatch.context() as patch:
+        doubtful(patch)
+        office.complain(SECOND, at=NOON + HOUR, by=reporter(2))
+        office.complain(FIRST, at=NOON + HOUR, by=reporter(4))
+    office.complain(SECOND, at=NOON + 2 * HOUR, by=reporter(3))
+    office.post(at=NOON + 2 * HOUR)
+    office.deadlines(at=NOON + 3 * DAY)
+    assert {str(m.selector.network) for m in office.measures(case)} == {f"{FIRST}/32", f"{SECOND}/32"}
+
+
+def waiting_in_a_case(office: Office) -> tuple[Case, Report]:
+    """A case that runs, and a report in it about what happened before any edition was in force."""
+    case = office.warned(FIRST, at=NOON)
+    before = min(e.effective_at for e in office.desk.editions) - HOUR
+    report = office.complain(SECOND, at=NOON + HOUR, by=reporter(2), happened=before)
+    assert office.case_of(report).key == case.key
+    return case, report
+
+
+def test_what_waits_for_a_person_is_not_told_or_measured_along_with_the_next_report(office: Office) -> None:
+    case, report = waiting_in_a_case(office)
+    [incident] = report.incidents
+    assert (incident.outcome, incident.reason) == (ReportOutcome.WITH_A_PERSON, Reason.NO_EDITION_IN_FORCE)
+    office.complain(THIRD, at=NOON + 2 * HOUR, by=reporter(3))
+    office.post(at=NOON + 2 * HOUR)
+    letters = [letter.body for letter in office.letters_to(CUSTOMER)]
+    assert any(THIRD in body for body in letters)
+    assert not any(SECOND in body for body in letters)
+    page = portal_page(case.key)
+    assert page is not None
+    assert SECOND not in {event.what for event in page.events}
+    office.deadlines(at=NOON + 3 * DAY)
+    office.enforce(at=NOON + 3 * DAY)
+    assert {str(m.selector.network) for m in office.measures(case)} == {f"{FIRST}/32", f"{THIRD}/32"}
+
+
+def test_a_person_has_it_told_and_its_time_to_answer_begins_then(office: Office) -> None:
+    case, report = waiting_in_a_case(office)
+    version = office.fresh(case.key).version
+    casework.decide_joined(
+        case.key, tell=True, why="It goes on today.", version=version, desk=office.desk, at=NOON + DAY, actor="ana"
+    )
+    [letter] = [x for x in office.post(at=NOON + DAY) if x.to == CUSTOMER]
+    assert SECOND in letter.body
+    assert office.report(report.key).incidents[0].outcome is ReportOutcome.FORWARDED
+    assert casework.waiting_incidents(case.key) == []
+    with pytest.raises(casework.NothingWaits):
+        casework.decide_joined(
+            case.key, tell=True, why="Again.", version=office.fresh(case.key).version, desk=office.desk,
+            at=NOON + DAY, actor="ana",
+        )  # fmt: skip
+    office.answer(case, Answer.DISPUTE, at=NOON + DAY)
+    with pytest.raises(OwnDecision):
+        casework.review_dispute(
+            case.key, upheld=False, why="It stands.", version=office.fresh(case.key).version, desk=office.desk,
+            at=NOON + 2 * DAY, actor="ana",
+        )  # fmt: skip
+
+
+def test_what_a_person_leaves_aside_counts_for_nothing(office: Office) -> None:
+    case, report = waiting_in_a_case(office)
+    version = office.fresh(case.key).version
+    casework.decide_joined(
+        case.key, tell=False, why="Too long ago.", version=version, desk=office.desk, at=NOON + HOUR, actor="ana"
+    )
+    assert office.report(report.key).incidents[0].outcome is ReportOutcome.NOT_UPHELD
+    office.complain(THIRD, at=NOON + 2 * HOUR, by=reporter(3))
+    office.post(at=NOON + 2 * HOUR)
+    office.answer(case, Answer.FIXED, at=NOON + 3 * HOUR)
+    office.follow(at=NOON + 3 * HOUR)
+    assert office.fresh(case.key).outcome is CaseOutcome.FIXED
+    assert office.report(report.key).incidents[0].outcome is ReportOutcome.NOT_UPHELD
+    assert not any(SECOND in letter.body for letter in office.letters_to(CUSTOMER))
+
+
+def test_the_clock_does_not_bring_back_what_a_person_lifted(office: Office) -> None:
+    case = office.measured(FIRST, at=NOON)
+    at = NOON + 4 * DAY
+    [measure] = office.measures(case)
+    casework.lift_measure(measure.key, why="It hit their shop.", desk=office.desk, at=at, actor="lena")
+    office.enforce(at=at)
+    office.answer(case, Answer.DISPUTE, at=at)
+    casework.review_dispute(
+        case.key, upheld=False, why="It stands.", version=office.fresh(case.key).version, desk=office.desk, at=at,
+        actor="ben",
+    )  # fmt: skip
+    office.post(at=at)
+    due = office.fresh(case.key).due_at
+    assert due is not None
+    office.deadlines(at=due)
+    assert [m.key for m in office.measures(case)] == [measure.key]
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON

@@ -57,6 +57,10 @@ class MemberRow(models.Model):
     incident = models.CharField(max_length=24, unique=True)
     told_by = models.CharField(max_length=16, null=True)
     """The letter that named what this incident is about to the holder."""
+    decides = models.CharField(max_length=16, null=True)
+    """Who must decide on a measure against what this incident is about; null leaves it to the clock."""
+    waits = models.BooleanField(default=False, db_default=False)
+    """A person decides whether the holder is told of it at all."""
 
 
 class NoteRow(models.Model):

@@ -1,6 +1,6 @@
 """Writes of cases. Each is one transaction with its entry in the record."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from tipstaff.ledger.operations import Step, next_key, next_keys, record, record_all
-from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Role, Verdict, ranges
+from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Disposition, Role, Verdict, ranges
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, NoteRow
@@ -65,15 +65,34 @@ def join_or_open(
                     row = _new_row(next_key("C"), joining, at=at)
                     row.save(force_insert=True)
                     record_all([_opened(row.key, joining, evidence=evidence)], at=at, actor=actor)
-                MemberRow.objects.create(case=row, incident=incident)
+                MemberRow.objects.create(case=row, incident=incident, decides=verdict.decides, waits=_waits(verdict))
                 CaseRow.objects.filter(pk=row.pk).update(reports=F("reports") + is_report, version=F("version") + 1)
                 if not opened:
                     record("case.joined", at=at, actor=actor, about=[row.key, report, incident, evidence])
+                    record_all(_leave_to_stricter(row, [(incident, verdict)]), at=at, actor=actor)
                 row.refresh_from_db()
                 return case_of(row), opened
         except IntegrityError:
             continue  # Another process opened the case, or took the incident, between our look and our write.
     raise StaleCase(f"{customer} {verdict.group} {service}")
+
+
+def _waits(verdict: Verdict) -> bool:
+    return verdict.disposition is Disposition.PERSON
+
+
+def _leave_to_stricter(row: CaseRow, joining: Iterable[tuple[str, Verdict]]) -> list[Step]:
+    """Leave the case to whoever may decide on all of it, what joins it now as well; what to put on record of that."""
+    before = role = Role(row.decides) if row.decides else None
+    steps: list[Step] = []
+    for incident, verdict in joining:
+        if (now := rules.stricter(role, verdict.decides)) is not role:
+            role = now
+            steps.append(("case.left_to", [row.key, incident], {"role": role}))
+    if role is not before:
+        row.decides = role
+        CaseRow.objects.filter(pk=row.pk).update(decides=role)
+    return steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +146,10 @@ def join_or_open_all(joinings: Sequence[Joining], *, evidence: str, at: datetime
         with transaction.atomic():
             CaseRow.objects.bulk_create(rows)
             with connection.cursor() as cursor:
-                with cursor.copy("COPY cases_memberrow (case_id, incident) FROM STDIN") as copy:
+                with cursor.copy("COPY cases_memberrow (case_id, incident, decides, waits) FROM STDIN") as copy:
                     for joining in fresh:
-                        copy.write_row((case_at[joining.place], joining.incident))
+                        verdict = joining.verdict
+                        copy.write_row((case_at[joining.place], joining.incident, verdict.decides, _waits(verdict)))
                 old = [key for key in joined if key in open_.values()]
                 cursor.execute(
                     "UPDATE cases_caserow c SET reports = c.reports + w.n, version = c.version + w.n "
@@ -139,6 +159,11 @@ def join_or_open_all(joinings: Sequence[Joining], *, evidence: str, at: datetime
     except IntegrityError as why:
         raise Contended("a case was opened, or an incident taken, meanwhile") from why
     opened_by = {joining.incident for joining in first.values()}
+    rows_at = {row.key: row for row in [*rows, *CaseRow.objects.filter(key__in=old)]}
+    further_in: dict[str, list[tuple[str, Verdict]]] = {}
+    for joining in fresh:
+        if joining.incident not in opened_by:
+            further_in.setdefault(case_at[joining.place], []).append((joining.incident, joining.verdict))
     steps: list[Step] = [_opened(new[place], joining, evidence=evidence) for place, joining in first.items()]
     for case, incidents in joined.items():
         further = [incident for incident in incidents if incident not in opened_by]
@@ -146,6 +171,7 @@ def join_or_open_all(joinings: Sequence[Joining], *, evidence: str, at: datetime
             report = further[0].partition(".")[0]
             numbers = ranges([int(incident.partition(".")[2]) for incident in further])
             steps.append(("case.joined", [case, report, further[0], evidence], {"incidents": numbers}))
+            steps += _leave_to_stricter(rows_at[case], further_in[case])
     record_all(steps, at=at, actor=actor)
     return [
         (known[j.incident], False) if j.incident in known else (case_at[j.place], j.incident in opened_by)
@@ -223,6 +249,16 @@ def mark_told(key: str, *, incidents: Sequence[str], letter: str | None) -> None
     MemberRow.objects.filter(case_id=key, incident__in=list(incidents)).update(told_by=letter)
 
 
+def take_up(key: str, *, incidents: Collection[str], why: str, at: datetime, actor: str) -> None:
+    """A person has decided that the holder is told of these incidents."""
+    MemberRow.objects.filter(case_id=key, incident__in=list(incidents)).update(waits=False)
+    record("case.taken_up", at=at, actor=actor, about=[key, *sorted(incidents)[:ABOUT_MAX]], why=why)
+
+
+ABOUT_MAX = 100
+"""So many incidents are named in one entry; the rest are in the same case."""
+
+
 def start_due(key: str, *, due_at: datetime, at: datetime, actor: str, about: tuple[str, ...] = ()) -> None:
     """Set the end of the time to answer of a case that had none yet, as after a reminder was handed over."""
     with transaction.atomic():
@@ -240,6 +276,7 @@ def forget_matter(key: str, *, at: datetime, actor: str) -> None:
         row.resource, row.answer, row.decides = SEALED_MATTER, "", Role.COUNSEL
         _save(row)
         NoteRow.objects.filter(case=row).update(text=SEALED_MATTER)
+        MemberRow.objects.filter(case=row).update(decides=Role.COUNSEL)
         record("case.matter_sealed", at=at, actor=actor, about=[key])
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 
 from tipstaff.ledger.queries import entries_about
-from tipstaff.words import Case, CaseState, Decision, Note, Strike
+from tipstaff.words import Case, CaseState, Decision, Note, Role, Strike
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, NoteRow
@@ -147,10 +148,27 @@ def told_incidents(case: str) -> dict[str, str | None]:
     return dict(MemberRow.objects.filter(case_id=case).order_by("id").values_list("incident", "told_by"))
 
 
+class Member(NamedTuple):
+    """How an incident stands in its case."""
+
+    told_by: str | None
+    """The letter that named what it is about to the holder."""
+    decides: Role | None
+    """Who must decide on a measure against what it is about; None leaves it to the clock."""
+    waits: bool
+    """A person has yet to decide whether the holder is told of it at all."""
+
+
+def members_of(case: str) -> dict[str, Member]:
+    """Each incident of a case, and how it stands in it, in the order in which they came."""
+    rows = MemberRow.objects.filter(case_id=case).order_by("id").values_list("incident", "told_by", "decides", "waits")
+    return {i: Member(told_by, Role(decides) if decides else None, waits) for i, told_by, decides, waits in rows}
+
+
 def untold_cases(*, prefix: str, limit: int) -> list[str]:
     """Open cases, past a person's first look, in which something whose key begins so was named in no letter yet."""
     waiting = [str(s) for s in rules.OPEN if s is not CaseState.WAITING_PERSON]
-    rows = MemberRow.objects.filter(told_by=None, incident__startswith=prefix, case__state__in=waiting)
+    rows = MemberRow.objects.filter(told_by=None, waits=False, incident__startswith=prefix, case__state__in=waiting)
     return sorted(set(rows.values_list("case_id", flat=True)))[:limit]
 
 

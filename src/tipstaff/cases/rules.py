@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from tipstaff.words import Answer, CaseOutcome, CaseState, Entry
+from tipstaff.words import Answer, CaseOutcome, CaseState, Entry, Role
 
 S = CaseState
 
@@ -83,6 +83,15 @@ def contested(entries: Iterable[Entry]) -> bool:
         elif entry.what == f"case.{S.NOTIFIED}" and entry.detail.get("before") == S.DISPUTED:
             open_dispute = False
     return open_dispute
+
+
+_STRICTNESS = {Role.LEAD: 2, Role.ENGINEER: 3, Role.COUNSEL: 4}
+"""An analyst's, which is the desk's, is 1."""
+
+
+def stricter(one: Role | None, other: Role | None) -> Role | None:
+    """Who decides on what one would leave to `one` and the other to `other`; None leaves it to the whole desk."""
+    return max(one, other, key=lambda role: 0 if role is None else _STRICTNESS.get(role, 1))
 
 
 def outcome_when_fixed(*, measure_was_taken: bool) -> CaseOutcome:

@@ -6,10 +6,12 @@ from functools import partial
 from django.db import transaction
 
 from tipstaff.cases import operations as cases
-from tipstaff.cases.queries import decisions_of, get_case
-from tipstaff.cases.rules import IllegalMove
+from tipstaff.cases.queries import decisions_of, get_case, members_of
+from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
 from tipstaff.enforcement.queries import get_measure
+from tipstaff.intake.operations import set_incidents
+from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.operations import send_again, take_as_sent
@@ -17,7 +19,7 @@ from tipstaff.notices.queries import get_letter
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Decision, Ground, LetterKind, Urgency
+from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Decision, Ground, LetterKind, ReportOutcome, Urgency
 
 from .answer_clock import answer_due
 from .answers import answer_case
@@ -49,6 +51,10 @@ class AlreadyEnding(ValueError):
 class NothingToPlan(ValueError):
     """No measure can be taken now, and the case waits on: the time to answer has not passed, no device within reach
     holds one that suffices, the address changed hands, or it would hit others, which takes two people."""
+
+
+class NothingWaits(ValueError):
+    """No incident of this case waits for a person's word."""
 
 
 class NothingWasSaid(ValueError):
@@ -154,6 +160,7 @@ _DECISIONS = frozenset(
         "case.notified",
         "case.measure_planned",
         "case.decided",
+        "case.taken_up",
         f"case.{URGENT}_proposed",
         f"case.{URGENT}_seconded", f"case.{WIDE}_proposed", f"case.{WIDE}_seconded",
     }
@@ -183,10 +190,60 @@ def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: De
             _go_ahead(case, why=why, desk=desk, at=at, actor=actor)
         else:
             cases.move_case(key, to=CaseState.OPENED, at=at, actor=actor, why=why, version=version)
+            _take_up(key, why=why, at=at, actor=actor)
             tell_untold(key, desk=desk, at=at, actor=actor)
         fresh = get_case(key)
         assert fresh is not None, key
         return fresh
+
+
+def decide_joined(key: str, *, tell: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """What joined a running case and was left to a person: the holder is told of it as well, or it is left aside.
+
+    What is left aside counts for nothing: it is not told, nothing is measured for it, and whoever reported it hears
+    that it was not upheld. Raise NothingWaits when nothing of the case waits so, and IllegalMove while all of it does.
+    """
+    with transaction.atomic():
+        case = cases.lock_case(key, version=version)
+        _must_decide(case, desk=desk, actor=actor)
+        if case.state is CaseState.WAITING_PERSON:
+            raise IllegalMove(f"{key} as a whole waits for a person: decide on that first.")
+        if case.state not in OPEN:
+            raise IllegalMove(f"{key} has ended.")
+        if tell:
+            if not _take_up(key, why=why, at=at, actor=actor):
+                raise NothingWaits(key)
+            tell_untold(key, desk=desk, at=at, actor=actor)
+        else:
+            left = waiting_incidents(key)
+            if not left:
+                raise NothingWaits(key)
+            set_incidents(
+                left, outcome=ReportOutcome.NOT_UPHELD, reason=CaseOutcome.NOT_UPHELD.upper(), case=key, at=at,
+                actor=actor,
+            )  # fmt: skip
+            record("case.left_aside", at=at, actor=actor, about=[key, *left[: cases.ABOUT_MAX]], why=why)
+        return cases.lock_case(key)
+
+
+def waiting_incidents(key: str) -> list[str]:
+    """The reported incidents of a case that wait for a person's word, in their order."""
+    waits = {incident for incident, member in members_of(key).items() if member.waits}
+    if not waits:
+        return []
+    said = (incident for report in reports_of_case(key) for incident in report.incidents if incident.key in waits)
+    return [i.key for i in said if i.outcome is ReportOutcome.WITH_A_PERSON]
+
+
+def _take_up(key: str, *, why: str, at: datetime, actor: str) -> list[str]:
+    """Whoever decides has read all of it: nothing of the case waits for a person any more."""
+    reported = waiting_incidents(key)
+    waits = [*reported, *(k for k, m in members_of(key).items() if m.waits and k.startswith("S-"))]
+    if waits:
+        cases.take_up(key, incidents=waits, why=why, at=at, actor=actor)
+    if reported:
+        set_incidents(reported, outcome=ReportOutcome.FORWARDED, reason="JOINED", case=key, at=at, actor=actor)
+    return waits
 
 
 def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
@@ -290,6 +347,8 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
         if waiting is not None and waiting.proposed_at < _lapsed_before(case, desk=desk, at=at):
             raise ProposalLapsed(key)
         ground, shown_by, proposed_by = cases.second(key, kind=URGENT, at=at, actor=actor)
+        if warned_by(key) is None:
+            _take_up(key, why=shown_by, at=at, actor=actor)  # Both have read what nobody was told of yet.
         urgency = Urgency(ground=Ground(ground), shown_by=shown_by, decided_by=proposed_by, seconded_by=actor)
         planned = plan_for(key, desk=desk, at=at, actor=actor, urgency=urgency)
         if not planned:

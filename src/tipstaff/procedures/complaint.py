@@ -1,6 +1,6 @@
 """A complaint arrives: it is kept, read, attributed, judged, and joins a case or is answered why not."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told, move_case
-from tipstaff.cases.queries import told_incidents
+from tipstaff.cases.queries import Member, members_of
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.intake.authors import HEADER_OCTETS_MAX, Author, written_by_program
 from tipstaff.intake.operations import (
@@ -76,7 +76,7 @@ from .letters import tell_complainant, tell_customer
 from .lots import MANY, Lots
 from .offender import who_did_it
 from .replies import letter_answered, take_reply
-from .suspension import what_would_follow
+from .suspension import left_to_of, what_would_follow
 from .trust import Belief, check_sender, raise_alarm, reporter_of
 
 _UNANSWERED = frozenset({ReadingReason.HOSTILE_FORM, ReadingReason.REPLY})
@@ -263,7 +263,7 @@ def _join(
     )
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
-    return outcome, verdict.reason if opened else "JOINED", opened_case.key
+    return outcome, verdict.reason if opened or to_person else "JOINED", opened_case.key
 
 
 def tell_untold(
@@ -272,20 +272,21 @@ def tell_untold(
     """Write to the holder about every address of the case that no letter has named yet; the letter's key, if any.
 
     One letter for all of them: a report with fifty addresses is one letter, and so are 400 reports about one. What a
-    letter has named already is not told again, and nothing is measured that no letter named. What is in `without` waits
-    for a person and is left out.
+    letter has named already is not told again, and nothing is measured that no letter named. What waits for a person is
+    left out, and so is what is in `without`.
     """
     with transaction.atomic():
         case = lock_case(key)
         customer = get_customer(case.customer)
         if case.state not in OPEN or case.state is CaseState.WAITING_PERSON or customer is None:
             return None
-        told = told_incidents(key)
+        members = members_of(key)
         reports = reports_of_case(key)
-        by_key = {matter.key: matter for matter in matters_of_case(key, reports=reports) if matter.key in told}
-        named = {by_key[k].conduct.offender: letter for k, letter in told.items() if letter and k in by_key}
+        by_key = {matter.key: matter for matter in matters_of_case(key, reports=reports) if matter.key in members}
+        named = {by_key[k].conduct.offender: m.told_by for k, m in members.items() if m.told_by and k in by_key}
+        left = {k for k, m in members.items() if m.waits or m.told_by is not None or k not in by_key or k in without}
         untold = []
-        for incident in (k for k, letter in told.items() if letter is None and k in by_key and k not in without):
+        for incident in (k for k in members if k not in left):
             known = named.get(by_key[incident].conduct.offender)
             if known is None:
                 untold.append(incident)
@@ -296,7 +297,7 @@ def tell_untold(
         written = tell_customer(
             LetterKind.NOTICE, case=case, customer=customer, reports=reports, desk=desk, at=at, actor=actor,
             once=f"notice:{key}:{untold[0]}:{len(letters_of_case(key))}", incidents=frozenset(untold),
-            more=_next_step(case, by_key[untold[0]], desk, at),
+            more=_next_step(case, by_key[untold[0]], list(by_key.values()), members, desk, at),
         )  # fmt: skip
         if written is not None:
             mark_told(key, incidents=untold, letter=written)
@@ -316,9 +317,12 @@ def _told_before(incident: Incident, report: Report) -> Incident | None:
     return get_incident(key) if key is not None else None
 
 
-def _next_step(case: Case, matter: Matter, desk: Desk, at: datetime) -> dict[str, object]:
+def _next_step(
+    case: Case, matter: Matter, matters: Sequence[Matter], members: Mapping[str, Member], desk: Desk, at: datetime
+) -> dict[str, object]:
     """What the letter says of silence: the exact measure, or, by leaving it out, that a person decides."""
-    follows = what_would_follow(case, matter.conduct, desk=desk, at=at)
+    left_to = left_to_of(matter.conduct, matters=matters, members=members)
+    follows = what_would_follow(case, matter.conduct, left_to=left_to, desk=desk, at=at)
     return {} if follows is None else {"next_degree": follows.degree, "next_selector": follows.selector}
 
 

@@ -222,7 +222,9 @@ class Lots:
             incident = incidents[place]
             to_person = into.verdict.disposition is Disposition.PERSON
             outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
-            settled[incident.key] = Settled(_n(incident), outcome, into.verdict.reason if opened else "JOINED", case)
+            settled[incident.key] = Settled(
+                _n(incident), outcome, into.verdict.reason if opened or to_person else "JOINED", case
+            )
         for place, incident in enumerate(incidents):
             alone, before = apart[place], twice.get(place)
             if alone is not None:

@@ -15,7 +15,7 @@ from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStays
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 
 from .answers import AnswerTooLong
-from .casework import AlreadyEnding, NothingToPlan, NothingWasSaid, OwnDecision, ProposalLapsed
+from .casework import AlreadyEnding, NothingToPlan, NothingWaits, NothingWasSaid, OwnDecision, ProposalLapsed
 from .editions import ExamplesDoNotHold
 from .suspension import NotWarned, NotYourDecision
 
@@ -42,6 +42,7 @@ __all__ = [
     "NotYourDecision",
     "NothingProposed",
     "NothingToPlan",
+    "NothingWaits",
     "NothingWasSaid",
     "OwnDecision",
     "ProposalLapsed",

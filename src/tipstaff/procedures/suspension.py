@@ -5,7 +5,7 @@ measure (clause rows 63 and 64); the narrowest that suffices is taken (62); what
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -13,8 +13,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from django.db import InterfaceError, OperationalError, transaction
 
 from tipstaff.cases.operations import NotDue, lock_case, move_case
-from tipstaff.cases.queries import get_case, list_due, list_in, states_of, told_incidents
-from tipstaff.cases.rules import IllegalMove, outcome_when_fixed
+from tipstaff.cases.queries import Member, get_case, list_due, list_in, members_of, states_of, told_incidents
+from tipstaff.cases.rules import IllegalMove, outcome_when_fixed, stricter
 from tipstaff.enforcement.operations import mark_told, plan_measure, want_lifted
 from tipstaff.enforcement.queries import all_in_force, count_by_measure_state, measures_of_case, untold_measures
 from tipstaff.intake.operations import set_incidents
@@ -32,6 +32,7 @@ from tipstaff.words import (
     CaseState,
     Conduct,
     LetterKind,
+    Matter,
     Measure,
     MeasureState,
     Report,
@@ -154,7 +155,7 @@ def plan_for(
     planned: list[str] = []
     why_not: list[str] = []
     covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED or (by_clock and _was_lifted(m))}
-    for allegation, letter in told_resources(case):
+    for allegation, letter, left_to in resources_of(case):
         if only is not None and letter not in only:
             continue
         answered_by = answer_due(case, told_at=sent[letter], desk=desk) if letter in sent else None
@@ -182,14 +183,18 @@ def plan_for(
             why_not.append(f"No measure within reach suffices for {allegation.offender}.")
         elif by_clock and was_flooded(key):
             why_not.append("Reports against this customer came in a flood and may be forged; a person looks first.")
-        elif by_clock and (decider := _decider(case, chosen, desk=desk)) is not None:
-            why_not.append(f"Clause {case.clause} leaves this decision to the role {decider}.")
+        elif by_clock and (decider := _decider(case, chosen, desk=desk, left_to=left_to)) is not None:
+            why_not.append(f"The measure against {allegation.offender} is left to the role {decider}.")
         elif (
             not by_clock
-            and (left_to := _left_to_another(case, chosen, urgency, desk=desk, actors=(actor, agreed_by or actor)))
+            and (
+                missing := _left_to_another(
+                    case, chosen, urgency, desk=desk, left_to=left_to, actors=(actor, agreed_by or actor)
+                )
+            )
             is not None
         ):
-            raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {left_to}.")
+            raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {missing}.")
         elif urgency is None and agreed_by is None and any(c.others_hit for c in chosen):
             n = chosen[0].others_hit
             hit = f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
@@ -225,10 +230,15 @@ def _was_lifted(measure: Measure) -> bool:
     return measure.in_force_at is not None and measure.lifted_at is not None
 
 
-def what_would_follow(case: Case, allegation: Conduct, *, desk: Desk, at: datetime) -> Candidate | None:
-    """The measure that silence would lead to by the clock alone, as things stand; None where a person would decide."""
+def what_would_follow(
+    case: Case, allegation: Conduct, *, left_to: Role | None, desk: Desk, at: datetime
+) -> Candidate | None:
+    """The measure that silence would lead to by the clock alone, as things stand; None where a person would decide.
+
+    `left_to` is who decides on what the allegation is about, as `left_to_of` says.
+    """
     chosen = [c for c in weigh_case(case, allegation, desk=desk, at=at) if c.chosen]
-    if not chosen or any(c.others_hit for c in chosen) or _decider(case, chosen, desk=desk) is not None:
+    if not chosen or any(c.others_hit for c in chosen) or _decider(case, chosen, desk=desk, left_to=left_to):
         return None
     return chosen[0]
 
@@ -245,13 +255,13 @@ def is_still_theirs(case: Case, measure: Measure, *, at: datetime) -> bool:
 
 def decider_of_measure(case: Case, measure: Measure, *, desk: Desk) -> Role | None:
     """Who must decide that a measure goes on: whoever would have to decide on it now."""
-    return _decider(case, [measure], desk=desk)
+    return _decider(case, [measure], desk=desk, left_to=case.decides)
 
 
-def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk) -> Role | None:
+def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk, left_to: Role | None) -> Role | None:
     """Who must decide before these measures: the verdict's role, or the edition's for what is hard or wide."""
-    if case.decides is not None:
-        return case.decides
+    if left_to is not None:
+        return left_to
     edition = edition_named(desk, case.edition)
     rungs = [Rung(scope=c.selector.scope, degree=c.degree) for c in chosen]
     named = (edition.decider_of(rung, clause=case.clause) for rung in rungs)
@@ -259,10 +269,16 @@ def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk) -
 
 
 def _left_to_another(
-    case: Case, chosen: list[Candidate], urgency: Urgency | None, *, desk: Desk, actors: tuple[str, ...]
+    case: Case,
+    chosen: list[Candidate],
+    urgency: Urgency | None,
+    *,
+    desk: Desk,
+    left_to: Role | None,
+    actors: tuple[str, ...],
 ) -> Role | None:
     """The role that must decide on these measures where none of those who answer for them holds it; else None."""
-    needed = _decider(case, chosen, desk=desk)
+    needed = _decider(case, chosen, desk=desk, left_to=left_to)
     if needed is None:
         return None
     answer_for_it = actors if urgency is None else (urgency.decided_by, urgency.seconded_by)
@@ -309,15 +325,41 @@ def _plan(
     )
 
 
-def told_resources(case: Case) -> list[tuple[Conduct, str | None]]:
-    """One allegation or sighting for each address, URL or name of the case, with the letter that named it, if any."""
-    told = told_incidents(case.key)
-    seen: dict[str, tuple[Conduct, str | None]] = {}
+def resources_of(case: Case) -> list[tuple[Conduct, str | None, Role | None]]:
+    """One allegation or sighting for each address, URL or name of the case, the letter that named it, if any, and who
+    must decide on a measure against it.
+
+    What waits for a person's word is left out. Of several about one thing, what was told counts before what was not,
+    then what is left to the clock: a report that nobody vouches for takes nothing from one that is believed.
+    """
+    members = members_of(case.key)
+    seen: dict[str, tuple[Conduct, str | None, Role | None]] = {}
     for matter in matters_of_case(case.key):
+        member = members.get(matter.key)
+        if member is None or member.waits:
+            continue
         offender = matter.conduct.offender
-        if offender not in seen or seen[offender][1] is None:
-            seen[offender] = (matter.conduct, told.get(matter.key))
+        known = seen.get(offender)
+        if known is None or _counts_before(member, known[1], known[2]):
+            seen[offender] = (matter.conduct, member.told_by, member.decides)
     return list(seen.values())
+
+
+def _counts_before(member: Member, letter: str | None, left_to: Role | None) -> bool:
+    if (member.told_by is None) is not (letter is None):
+        return letter is None
+    return member.decides is not left_to and stricter(member.decides, left_to) is left_to
+
+
+def left_to_of(conduct: Conduct, *, matters: Iterable[Matter], members: Mapping[str, Member]) -> Role | None:
+    """Who must decide on a measure against what `conduct` is about: whoever the most trusted report of it leaves it
+    to."""
+    about = [members[m.key] for m in matters if m.key in members and m.conduct.offender == conduct.offender]
+    told = [member.decides for member in about if not member.waits]
+    least = told[0] if told else Role.ANALYST
+    for role in told[1:]:
+        least = least if stricter(role, least) is role else role
+    return least
 
 
 def weigh_case(
@@ -471,7 +513,7 @@ def close(key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime,
             for report in reports_of_case(key)
             if report.outcome is not ReportOutcome.SEALED
             for incident in report.incidents
-            if incident.case == key and incident.outcome is not ReportOutcome.DUPLICATE
+            if incident.case == key and incident.outcome not in (ReportOutcome.DUPLICATE, ReportOutcome.NOT_UPHELD)
         ]
         set_incidents(told, outcome=_TOLD[outcome], reason=outcome.upper(), case=key, at=at, actor=actor)
         _tell_outcome(key, desk=desk, at=at)

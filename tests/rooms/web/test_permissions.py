@@ -76,12 +76,13 @@ ON_A_CASE = {
     "review": Ability.REVIEW,
     "decide": Ability.DECIDE,
     "answer-back": Ability.DECIDE,
+    "joined": Ability.DECIDE,
     "note-answer": Ability.DECIDE,
     "propose-urgent": Ability.PROPOSE_URGENT,
     "second-urgent": Ability.SECOND_URGENT,
     "second-wide": Ability.DECIDE,
 }
-LEFT_TO_THE_DECIDER = {"not-upheld", "fixed", "review", "decide", "answer-back", "note-answer"}
+LEFT_TO_THE_DECIDER = {"not-upheld", "fixed", "review", "decide", "joined", "answer-back", "note-answer"}
 ON_AN_EDITION = {
     "approve": Ability.APPROVE_POLICY,
     "compile": Ability.POST_POLICY,

@@ -123,6 +123,20 @@ def _decide(asked: Asked) -> str:
     return "It goes ahead: the customer is written to."
 
 
+def _joined(asked: Asked) -> str:
+    tell = asked.form.get("decision") == "tell"
+    casework.decide_joined(
+        asked.case.key,
+        tell=tell,
+        why=asked.text("why"),
+        version=asked.version,
+        desk=asked.desk,
+        at=asked.at,
+        actor=asked.actor,
+    )
+    return "They are told of it as well." if tell else "It is left aside; whoever reported it hears so at the end."
+
+
 def _answer_back(asked: Asked) -> str:
     casework.answer_back(
         asked.case.key, why=asked.text("why"), version=asked.version, desk=asked.desk, at=asked.at, actor=asked.actor
@@ -185,6 +199,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "fixed": Action(ability=Ability.DECIDE, run=_fixed, decides=True),
         "review": Action(ability=Ability.REVIEW, run=_review, decides=True),
         "decide": Action(ability=Ability.DECIDE, run=_decide, decides=True),
+        "joined": Action(ability=Ability.DECIDE, run=_joined, decides=True),
         "answer-back": Action(ability=Ability.DECIDE, run=_answer_back, decides=True),
         "note-answer": Action(ability=Ability.DECIDE, run=_note_answer, decides=True),
         "propose-urgent": Action(ability=Ability.PROPOSE_URGENT, run=_propose_urgent),

@@ -14,6 +14,7 @@ from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
+from tipstaff.procedures.casework import waiting_incidents
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.registry import queries as registry
@@ -335,6 +336,8 @@ class CasePage:
     has_written: bool
     """Whether the customer has answered, by the link or by mail."""
 
+    joined_waits: list[str]
+    """What joined while the case ran, and waits for a person's word; empty where the case as a whole does."""
     waits_for: str
     """Why the case waits for a person, as the record says it; empty when it does not."""
 
@@ -403,6 +406,9 @@ def case_page(key: str) -> CasePage | None:
         reasons=reasons_for_court([m for m in matters_of_case(key) if m.case == key], desk=wiring.desk()),
         measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
+        joined_waits=[]
+        if case.state is CaseState.WAITING_PERSON or case.state not in rules.OPEN
+        else waiting_incidents(key),
         waits_for=_with_why([case])[0][1] if case.state is CaseState.WAITING_PERSON else "",
         has_written=bool(case.answer)
         or any(e.what == "letter.replied" and e.detail.get("by") == "customer" for e in entries),

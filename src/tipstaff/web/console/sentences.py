@@ -294,6 +294,13 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "case.fixed": ("Fixed", "green", _says("why")),
         "case.closed": ("Case closed", "green", _says("why")),
         "case.decided": ("A person decided", "violet", _says("why")),
+        "case.left_to": (
+            "Left to a person",
+            "violet",
+            lambda entry: f"For {_get(entry, 'role')}.",
+        ),
+        "case.taken_up": ("A person took it up", "violet", _says("why")),
+        "case.left_aside": ("Left aside", "grey", _says("why")),
         "case.assigned": ("Assigned", "grey", _assigned),
         "case.noted": ("Note written", "grey", lambda _: ""),
         "case.urgent_measure_proposed": ("Urgent measure proposed", "red", _says("shown_by")),

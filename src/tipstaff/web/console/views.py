@@ -34,6 +34,7 @@ from tipstaff.procedures.refusals import (
     NotForAPersonToDecide,
     NothingProposed,
     NothingToPlan,
+    NothingWaits,
     NothingWasSaid,
     NotStanding,
     NotStillStopped,
@@ -64,8 +65,8 @@ from .sentences import tell, tell_all
 REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
     NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
-    NoSuchAnswer, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed, AlreadyEnding,
-    NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding,
+    NoSuchAnswer, NothingWaits, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed,
+    AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 

@@ -1,10 +1,11 @@
 """What a customer may see of a case: facts about themselves, and nothing by which a complainant could be known."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tipstaff import wiring
-from tipstaff.cases.queries import get_case
+from tipstaff.cases.queries import Member, get_case, members_of
 from tipstaff.cases.rules import CLOCK_RUNS, answers_open
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import reports_of_case
@@ -14,9 +15,9 @@ from tipstaff.policy.sentences import spoken
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.letters import hidden_from_customer, quoted_in
 from tipstaff.procedures.reasons import reasons_for_customer
-from tipstaff.procedures.suspension import what_would_follow
+from tipstaff.procedures.suspension import left_to_of, what_would_follow
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Answer, Candidate, Case, CaseState, Conduct, Measure, MeasureState, Moment
+from tipstaff.words import Answer, Candidate, Case, CaseState, Conduct, Matter, Measure, MeasureState, Moment
 
 EVENTS_SHOWN = 12
 
@@ -64,7 +65,9 @@ def portal_page(key: str) -> PortalPage | None:
         return None
     reports = reports_of_case(key)
     hide = hidden_from_customer(reports)
-    incidents = matters_of_case(key)
+    members = members_of(key)
+    # What waits for a person's word is nothing that anybody holds against them yet.
+    incidents = [m for m in matters_of_case(key) if m.key in members and not members[m.key].waits]
     allegations = [matter.conduct for matter in incidents]
     hide |= {c.target for c in allegations if c.target}
     customer = get_customer(case.customer)
@@ -85,15 +88,17 @@ def portal_page(key: str) -> PortalPage | None:
         events_more=max(0, len(allegations) - EVENTS_SHOWN),
         measures=tuple(m for m in measures_of_case(key) if m.state is not MeasureState.FAILED),
         answers=answers_open(case.state, extended=case.extended) if case.state is not CaseState.CLOSED else (),
-        follows=_follows(case, allegations),
+        follows=_follows(case, incidents, members),
     )
 
 
-def _follows(case: Case, allegations: list[Conduct]) -> Candidate | None:
+def _follows(case: Case, incidents: Sequence[Matter], members: Mapping[str, Member]) -> Candidate | None:
     """As the letter says it: weighed by the same rules, now."""
-    if case.state not in CLOCK_RUNS or not allegations:
+    if case.state not in CLOCK_RUNS or not incidents:
         return None
-    return what_would_follow(case, allegations[0], desk=wiring.desk(), at=wiring.now())
+    first = incidents[0].conduct
+    left_to = left_to_of(first, matters=incidents, members=members)
+    return what_would_follow(case, first, left_to=left_to, desk=wiring.desk(), at=wiring.now())
 
 
 def _event(allegation: Conduct, hide: frozenset[str]) -> Event:
