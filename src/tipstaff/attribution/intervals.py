@@ -163,11 +163,16 @@ def bindings(
         ending = np.where(cut, ENDINGS.index(Ending.SUPERSEDED), ending)
     error = clock.error
     begins = since - (clock.interim or 0) if joins is Joins.SIGHTING else since
+    # One whose beginning was never told is sure of nothing but what it was seen to be; a sighting that only says who
+    # was possible is sure of nothing, whatever it is joined with later.
+    sure_from = np.where(begun, since, seen) + error
+    sure_until = np.where(sure_end == OPEN, OPEN, sure_end - error)
+    if joins is Joins.SIGHTING:
+        sure_from, sure_until = np.where(begun, sure_from, OPEN), np.where(begun, sure_until, 0)
     return records.with_columns(
         pl.Series("possible_from", begins - error),
-        # One whose beginning was never told is sure of nothing but what it was seen to be.
-        pl.Series("sure_from", np.where(begun, since, seen) + error),
-        pl.Series("sure_until", np.where(sure_end == OPEN, OPEN, sure_end - error)),
+        pl.Series("sure_from", sure_from),
+        pl.Series("sure_until", sure_until),
         pl.Series("possible_until", np.where(end == OPEN, OPEN, np.minimum(end, OPEN - error) + error)),
         pl.Series("ending", ending.astype(np.uint8)),
     )

@@ -56,6 +56,7 @@ _COMMANDS = (
     ("tipstaff.cli.attribute", "attribute", "attribute"),
     ("tipstaff.cli.radius", "radius", "radius"),
     ("tipstaff.cli.leases", "leases", "leases"),
+    ("tipstaff.cli.neighbours", "neighbours", "neighbours"),
     ("tipstaff.cli.trace", "trace", "trace"),
     ("tipstaff.cli.record", "verify", "verify"),
     ("tipstaff.cli.record", "backup", "backup"),
