@@ -28,7 +28,8 @@ MERGE_FROM = 8
 """So many parts of one slot are made into one."""
 MERGE_ROWS_MAX = 24_000_000
 """Rows that are held in memory to be merged."""
-_ONE_WRITER = 7_421_001
+ONE_WRITER = 7_421_001
+"""The number of the advisory lock for which writers wait."""
 
 
 def folder() -> Path:
@@ -88,7 +89,7 @@ def _take_away(paths: Iterable[Path]) -> None:
 
 def _wait_for_writers() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_WRITER])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_WRITER])
 
 
 def _sweep() -> None:
@@ -255,3 +256,9 @@ def spoilt() -> Iterator[str]:
                 yield f"{path} is not what was written"
         except flow_files.PartIsMissing as why:
             yield str(why)
+
+
+def missing() -> list[Path]:
+    """Parts that count and are not in the folder."""
+    names = FlowPartRow.objects.order_by("id").values_list("name", flat=True)
+    return [path for path in map(folder().joinpath, names) if not path.exists()]

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from django.db import connection, transaction
 from tipstaff.ledger.operations import record
 from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aware
 
-from . import flow_parts, staging
+from . import flow_copies, flow_parts, staging
 from .clocks import clock_error
 from .covers import note_cover
 from .intervals import Clock, bindings, joined
@@ -78,6 +79,22 @@ def merge_flows(source: str, *, at: datetime, actor: str, parts_min: int = flow_
 def forget_flows(*, before: datetime, at: datetime, actor: str) -> int:
     """Take away the flows that were over before an instant, for every source; how many."""
     return flow_parts.forget(before=micro(before), at=require_aware(at), actor=actor)
+
+
+def hold_flows() -> AbstractContextManager[flow_copies.Held]:
+    """Keep the files of flows that count now for as long as the block lasts, with the database's snapshot that names
+    them. `copy` of what it gives writes them into a folder. BackupRunsAlready where somebody holds them."""
+    return flow_copies.held()
+
+
+def flow_writers_wait(url: str) -> AbstractContextManager[None]:
+    """Nobody writes flows into the database at `url` for as long as the block lasts; its tables may be replaced."""
+    return flow_copies.writers_wait(url)
+
+
+def bring_flows(source: Path) -> tuple[list[Path], list[str]]:
+    """The files of flows of a backup into their folder: those that are new there, and what is wrong, in sentences."""
+    return flow_copies.bring(source)
 
 
 def _carried(file: BinaryIO, source: Source, header: bytes, place: int) -> bytes:

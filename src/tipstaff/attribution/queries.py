@@ -13,7 +13,7 @@ from tipstaff.words import PUBLIC, Binding, Gap, Identity, SubjectKind, require_
 
 from .codes import ENDINGS, KINDS, OPEN, signed, unsigned
 from .covers import holes
-from .flow_parts import flows_touching, spoilt
+from .flow_parts import flows_touching, missing, spoilt
 from .match import plain_address
 from .models import FlowPartRow
 
@@ -279,6 +279,11 @@ def flows_kept() -> list[FlowsKept]:
 def flows_spoilt() -> list[str]:
     """What is wrong with the files of flows, a sentence each: reads all of them."""
     return list(spoilt())
+
+
+def flows_missing() -> list[str]:
+    """A sentence for each file of flows that counts and is not there: reads none of them."""
+    return [f"{path} is missing" for path in missing()]
 
 
 def binding_of(row: Sequence[Any]) -> Binding:

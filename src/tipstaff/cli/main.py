@@ -106,6 +106,7 @@ def main() -> None:
 _TOLD_IN_A_SENTENCE = frozenset(
     {
         "BackupFailed",
+        "BackupRunsAlready",
         "BadEdition",
         "BadOption",
         "BadProtected",

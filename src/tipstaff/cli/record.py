@@ -30,30 +30,53 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="As one JSON obj
 
 def backup(
     target: Annotated[Path, typer.Argument(help="The file to write; it must not exist yet.", metavar="FILE")],
+    without_flows: Annotated[
+        bool, typer.Option("--without-flows", help="Leave out the flows of NAT logs, which lie in files.")
+    ] = False,
 ) -> None:
-    """Write the whole database to FILE (pg_dump's custom format). The keys folder is not in it: keep it apart."""
-    if target.exists():
-        typer.echo(f"tipstaff: {target} exists already; name another file.", err=True)
-        raise typer.Exit(1)
+    """Write the whole database to FILE (pg_dump's custom format), and the flows of NAT logs to the folder FILE.flows.
+
+    The keys folder is not in it: keep it apart.
+    """
+    flows = _flows_of(target)
+    for place in (target, flows):
+        if place.exists():
+            typer.echo(f"tipstaff: {place} exists already; name another file.", err=True)
+            raise typer.Exit(1)
     with database() as settings:
+        from tipstaff.attribution.operations import hold_flows
         from tipstaff.host.postgres import dump
         from tipstaff.wiring.processes import database_url
 
         part = target.with_name(target.name + ".part")
         part.touch(mode=0o600)
-        dump(database_url(), part)
+        with hold_flows() as held:
+            dump(database_url(), part, snapshot=held.snapshot)
+            wrong = [] if without_flows or not held.digests else list(held.copy(flows))
         part.rename(target)
         typer.echo(f"{target}: {target.stat().st_size:,} octets. Keep {settings.server.data_folder / 'keys'} too.")
+        if flows.exists():
+            octets = sum(f.stat().st_size for f in flows.iterdir())
+            typer.echo(f"{flows}: {len(held.digests) - len(wrong):,} files of flows, {octets:,} octets.")
+        elif held.digests:
+            typer.echo(f"{len(held.digests):,} files of flows are not in it.")
+        _tell(wrong)
 
 
 def restore(
     source: Annotated[Path, typer.Argument(help="A file that `tipstaff backup` wrote.", metavar="FILE", exists=True)],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Bring the database back as FILE has it, all or nothing. What is there now is replaced."""
+    """Bring the database back as FILE has it, all or nothing, and the flows in FILE.flows.
+
+    What is there now is replaced.
+    """
     with one_at_a_time(read_settings()), database():
         from django.db import connections
 
+        from tipstaff.attribution.operations import bring_flows, flow_writers_wait
+        from tipstaff.attribution.queries import flows_missing
+        from tipstaff.host.postgres import BackupFailed
         from tipstaff.host.postgres import restore as restore_from
         from tipstaff.wiring.processes import database_url
 
@@ -61,5 +84,29 @@ def restore(
             typer.confirm("This replaces everything in the database. Go on?", abort=True)
         url = database_url()
         connections.close_all()
-        restore_from(url, source)
+        # A file that is there and not named yet does no harm; one that is named and not there yet would.
+        with flow_writers_wait(url):
+            flows = _flows_of(source)
+            brought, wrong = bring_flows(flows) if flows.exists() else ([], [])
+            try:
+                restore_from(url, source)
+            except BackupFailed:
+                for path in brought:
+                    path.unlink(missing_ok=True)
+                raise
         typer.echo(f"The database is as {source} has it.")
+        _tell(wrong)
+        missing = flows_missing()
+        _tell(missing)
+        if missing:
+            typer.echo("Questions about their addresses and times name nobody until these files are there.", err=True)
+            raise typer.Exit(1)
+
+
+def _flows_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.flows")
+
+
+def _tell(sentences: list[str]) -> None:
+    for sentence in sentences:
+        typer.echo(f"tipstaff: {sentence}", err=True)

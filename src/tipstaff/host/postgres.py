@@ -270,9 +270,10 @@ def is_owned(folder: Path) -> bool:
     return False
 
 
-def dump(url: str, target: Path) -> None:
-    """Write a backup of the whole database to `target` (pg_dump, custom format)."""
-    _client("pg_dump", ["--format=custom", "--no-owner", f"--file={target}"], url)
+def dump(url: str, target: Path, *, snapshot: str = "") -> None:
+    """Write a backup of the whole database to `target` (pg_dump, custom format), as an exported snapshot has it."""
+    as_of = [f"--snapshot={snapshot}"] if snapshot else []
+    _client("pg_dump", ["--format=custom", "--no-owner", f"--file={target}", *as_of], url)
 
 
 def restore(url: str, source: Path) -> None:
