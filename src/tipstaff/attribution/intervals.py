@@ -30,24 +30,20 @@ def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) ->
     records = _with_offsets(records)
     if joins is Joins.ALONE or not records.height:
         return records
-    order = "seen" if joins is Joins.SESSION else "since"
-    if not records.get_column(order).is_sorted():
-        records = records.sort(order, maintain_order=True)
-    key = _key(records, SUBJECT)
-    rows = np.argsort(key, kind="stable")
-    records, key = records[rows], key[rows]
-    starts_key = np.append(True, key[1:] != key[:-1])
-    since, seen = (records.get_column(c).to_numpy().copy() for c in ("since", "seen"))
-    until = records.get_column("until").to_numpy() if "until" in records.columns else np.full(len(since), OPEN)
-    final = records.get_column("final").to_numpy() if "final" in records.columns else np.zeros(len(since), bool)
-    begun = records.get_column("begun").to_numpy().copy() if "begun" in records.columns else np.ones(len(since), bool)
+    # Only numbers are put in order; of all the columns no more than the first row of each is taken in the end.
+    order = records.get_column("seen" if joins is Joins.SESSION else "since")
+    rows = np.arange(len(order)) if order.is_sorted() else np.argsort(order.to_numpy(), kind="stable")
+    rows, starts_key = _by_subject(records, rows)
+    since, seen = (records.get_column(c).to_numpy()[rows] for c in ("since", "seen"))
+    until = records.get_column("until").to_numpy()[rows] if "until" in records.columns else np.full(len(rows), OPEN)
+    final = records.get_column("final").to_numpy()[rows] if "final" in records.columns else np.zeros(len(rows), bool)
+    begun = records.get_column("begun").to_numpy()[rows] if "begun" in records.columns else np.ones(len(rows), bool)
     if joins is Joins.SESSION:
         _give_beginnings(since, begun, starts_key, final)
         # In order of beginning within each subscriber; they nearly are.
         again = np.lexsort((seen, since, np.cumsum(starts_key)))
         if not np.array_equal(again, np.arange(len(again))):
-            records = records[again]
-            since, seen, until, final, begun = (a[again] for a in (since, seen, until, final, begun))
+            rows, since, seen, until, final, begun = (a[again] for a in (rows, since, seen, until, final, begun))
     before = np.empty_like(since)
     if joins is Joins.SESSION:
         before[1:] = since[:-1] + SAME_START
@@ -57,7 +53,7 @@ def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) ->
         before[1:] = seen[:-1] + int(look_seconds * 1e6)
     starts = starts_key.copy()
     starts[1:] |= since[1:] > before[1:]
-    return _one_each(records, starts, joins, since=since, seen=seen, until=until, final=final, begun=begun)
+    return _one_each(records, rows, starts, joins, since=since, seen=seen, until=until, final=final, begun=begun)
 
 
 def _give_beginnings(since: np.ndarray, begun: np.ndarray, starts_key: np.ndarray, final: np.ndarray) -> None:
@@ -75,6 +71,7 @@ def _give_beginnings(since: np.ndarray, begun: np.ndarray, starts_key: np.ndarra
 
 def _one_each(
     records: pl.DataFrame,
+    rows: np.ndarray,
     starts: np.ndarray,
     joins: Joins,
     *,
@@ -86,7 +83,7 @@ def _one_each(
 ) -> pl.DataFrame:
     first = np.flatnonzero(starts)
     last = np.append(first[1:], len(starts)) - 1
-    offsets = records.get_column("end_offset").to_numpy()
+    offsets = records.get_column("end_offset").to_numpy()[rows]
     if joins is Joins.SESSION:
         final_end = np.maximum.reduceat(np.where(final, until, np.iinfo(np.int64).min), first)
         seen_last = np.maximum.reduceat(seen, first)
@@ -97,7 +94,7 @@ def _one_each(
     else:
         seen_last = np.maximum.reduceat(seen, first) if joins is Joins.SIGHTING else seen[last]
         until_joined, ended, closing = until[last], final[last], offsets[last]
-    return records[first].with_columns(
+    return records[rows[first]].with_columns(
         pl.Series("since", np.minimum.reduceat(since, first)),
         pl.Series("seen", np.where(ended, np.minimum(seen_last, until_joined), seen_last)),
         pl.Series("until", until_joined),
@@ -215,14 +212,31 @@ def with_defaults(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _key(records: pl.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
-    """A number for each row that is equal exactly where all of `columns` are; columns that are missing are constant.
+def _by_subject(records: pl.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`rows` with those of one subject together, in their order, and where each subject's first one is.
 
-    It is a hash of 64 bits that was checked: where two different rows meet in one number, exact numbers are given.
+    Subjects are told apart by a hash of 64 bits, and rows that it has put together are compared: where two subjects
+    have met in one number, exact numbers are given. Columns that are missing are constant.
     """
-    there = [c for c in columns if c in records.columns]
-    hashed = records.select(pl.struct(there).hash()).to_series()
-    exact = records.select(there).n_unique() if records.height else 0
-    if exact != hashed.n_unique():
-        hashed = records.select(pl.struct(there).rank("dense")).to_series().cast(pl.UInt64)
-    return hashed.to_numpy()
+    there = [c for c in SUBJECT if c in records.columns]
+    key = _hashed(records, there)[rows]
+    order = np.argsort(key, kind="stable")
+    same = key[order[1:]] == key[order[:-1]]
+    if not _are_equal(records.select(there), rows[order], where=same):
+        key = records.select(pl.struct(there).rank("dense")).to_series().to_numpy()[rows]
+        order = np.argsort(key, kind="stable")
+        same = key[order[1:]] == key[order[:-1]]
+    return rows[order], np.append(True, ~same)
+
+
+def _hashed(records: pl.DataFrame, columns: list[str]) -> np.ndarray:
+    return records.select(pl.struct(columns).hash()).to_series().to_numpy()
+
+
+def _are_equal(records: pl.DataFrame, rows: np.ndarray, *, where: np.ndarray) -> bool:
+    """Whether each row equals the one before it, in every place that counts."""
+    for column in records.iter_columns():
+        values = column.gather(rows)
+        if (values[1:].ne_missing(values[:-1]).to_numpy() & where).any():
+            return False
+    return True

@@ -189,6 +189,11 @@ def test_whoever_is_named_by_entries_without_states_is_the_only_one_possible(tmp
     }  # fmt: skip
     assert {a.grade for a in told.values() if a.named} == {Grade.PROBABLE}
     assert {told[m].grade for m in range(8, 13)} == {Grade.AMBIGUOUS}
+    # Many at once, from arrays, are told the same.
+    asked = [f"198.51.100.7,,,{(NOON + m * MINUTE).isoformat()},1" for m in told]
+    said = CliRunner().invoke(app, ["attribute", "-"], input="\n".join(asked * 20) + "\n").stdout.splitlines()
+    answers = [(json.loads(line)["grade"], json.loads(line).get("customer")) for line in said]
+    assert answers == [(a.grade.name, a.customer) for a in told.values()] * 20
 
 
 @pytest.mark.django_db
