@@ -17,6 +17,7 @@ from tipstaff.procedures.casework import OwnDecision
 from tipstaff.procedures.trust import Belief
 from tipstaff.registry import operations as registry
 from tipstaff.registry.queries import holdings_of
+from tipstaff.testing.story.mail import mail, text
 from tipstaff.web.portal.reads import portal_page
 from tipstaff.words import (
     Answer,
@@ -328,3 +329,31 @@ def test_the_clock_does_not_bring_back_what_a_person_lifted(office: Office) -> N
     office.deadlines(at=due)
     assert [m.key for m in office.measures(case)] == [measure.key]
     assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+
+
+def test_a_sentence_without_anything_shown_leads_to_a_letter_and_to_a_person(office: Office) -> None:
+    raw = mail(text(f"Spam from {FIRST} now"), sender=reporter(), subject="spam", at=NOON)
+    report = office.take_in(raw, at=NOON, sender=reporter().address)
+    case = office.case_of(report)
+    office.post(at=NOON)
+    assert [x.kind for x in office.letters_to(CUSTOMER)] == [LetterKind.NOTICE]
+    office.deadlines(at=NOON + 5 * DAY)
+    assert office.measures(case) == []
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+
+
+def test_whoever_answered_is_not_told_that_they_did_not(office: Office) -> None:
+    case = office.warned(FIRST, at=NOON)
+    office.answer(case, Answer.DISPUTE, at=NOON + HOUR, words="Not us.")
+    casework.review_dispute(
+        case.key, upheld=False, why="It stands.", version=office.fresh(case.key).version, desk=office.desk,
+        at=NOON + HOUR, actor="ben",
+    )  # fmt: skip
+    office.post(at=NOON + HOUR)
+    due = office.fresh(case.key).due_at
+    assert due is not None
+    office.deadlines(at=due)
+    office.enforce(at=due)
+    [letter] = [x for x in office.post(at=due) if x.kind is LetterKind.MEASURE_TAKEN]
+    assert "no answer" not in letter.body
+    assert "You answered us" in letter.body

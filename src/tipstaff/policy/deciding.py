@@ -48,6 +48,7 @@ def weighed_trust(trust: Trust | None) -> tuple[Fact, ...]:
         return (Fact.CORROBORATED,)
     found = (
         (Fact.SPOOFABLE, trust.evidence is EvidenceGrade.SPOOFABLE),
+        (Fact.NOTHING_SHOWN, trust.evidence is EvidenceGrade.STATED),
         (Fact.SENDER_NOT_VOUCHED_FOR, trust.authenticated is False and trust.reporter_upheld <= 0),
         (
             Fact.REPORTER_OFTEN_WRONG,

@@ -99,6 +99,7 @@ class _Said:
         tell("shorter_time", f.SHORTER_TIME, f.TIME_TO_ANSWER)
         tell("statute", f.STATUTE)
         tell("spoofable", f.SPOOFABLE)
+        tell("nothing_shown", f.NOTHING_SHOWN)
         tell("corroborated", f.CORROBORATED)
         role, degree = value(f.PERSON_DECIDES, ""), value(f.PERSON_FROM, "")
         tell("person_decides", f.PERSON_DECIDES, role=said["roles"].get(role, role))
@@ -165,6 +166,7 @@ class _Said:
 
 _TRUST_FOR_COURT = {
     Fact.SPOOFABLE: "The evidence shows packets that anybody could have sent under this address.",
+    Fact.NOTHING_SHOWN: "The report names an address and says what it did; it states no time and shows nothing of it.",
     Fact.SENDER_NOT_VOUCHED_FOR: "The report's mail was not vouched for by its sender's domain, and nothing earlier "
     "from this reporter was upheld.",
     Fact.REPORTER_OFTEN_WRONG: "More of this reporter's earlier reports were overturned than upheld.",

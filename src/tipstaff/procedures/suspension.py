@@ -469,7 +469,10 @@ def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: De
         tell_customer(
             kind, case=case, customer=customer, desk=desk, at=at, actor="worker",
             once=f"{kind}:{measure.key}", measure=measure,
-            more={"measure_detail": measure.proof_detail, "measure_why": _why_for_customer(measure)},
+            more={
+                "measure_detail": measure.proof_detail, "measure_why": _why_for_customer(measure),
+                "answered": bool(case.answer),
+            },
         )  # fmt: skip
 
 

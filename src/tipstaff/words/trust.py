@@ -13,6 +13,8 @@ class EvidenceGrade(StrEnum):
     """A connection was established, so the source address cannot have been forged by a third party."""
     SPOOFABLE = "spoofable"
     """Only packets that anybody could have sent under this address."""
+    STATED = "stated"
+    """Somebody says so of an address, without a time, a log or a header that shows anything."""
     UNKNOWN = "unknown"
     """The report does not say enough to tell."""
 

@@ -163,6 +163,8 @@ class Fact(enum.StrEnum):
     """Whether the holder is told at all, counsel decides."""
     SPOOFABLE = "spoofable"
     """Anybody could have sent these packets under the holder's address."""
+    NOTHING_SHOWN = "nothing_shown"
+    """The report names an address and says what it did; it shows neither when nor anything of it."""
     SENDER_NOT_VOUCHED_FOR = "sender_not_vouched_for"
     """The report's mail does not show that it comes from whom it names."""
     REPORTER_OFTEN_WRONG = "reporter_often_wrong"
@@ -175,7 +177,12 @@ class Fact(enum.StrEnum):
     """The operator measured it; no report is needed to show it."""
 
 
-DOUBTS = frozenset({Fact.SPOOFABLE, Fact.SENDER_NOT_VOUCHED_FOR, Fact.REPORTER_OFTEN_WRONG, Fact.REPORTER_FLOODS})
+DOUBTS = frozenset(
+    {
+        Fact.SPOOFABLE, Fact.NOTHING_SHOWN, Fact.SENDER_NOT_VOUCHED_FOR, Fact.REPORTER_OFTEN_WRONG,
+        Fact.REPORTER_FLOODS,
+    }
+)  # fmt: skip
 """Facts that leave every measure to a person."""
 
 

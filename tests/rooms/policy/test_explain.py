@@ -92,6 +92,7 @@ def holds(fact: Fact, value: str, asked: Asked, verdict: Verdict) -> bool:
     assert trust is not None
     return {
         Fact.SPOOFABLE: trust.evidence is EvidenceGrade.SPOOFABLE,
+        Fact.NOTHING_SHOWN: trust.evidence is EvidenceGrade.STATED,
         Fact.SENDER_NOT_VOUCHED_FOR: trust.authenticated is False and trust.reporter_upheld <= 0,
         Fact.REPORTER_OFTEN_WRONG: trust.reporter_overturned > max(trust.reporter_upheld, 2),
         Fact.REPORTER_FLOODS: trust.flooding,

@@ -38,9 +38,28 @@ def grade(allegation: Allegation, *, saw_the_same: bool | None = None) -> Eviden
     if protocol in _DATAGRAMS and allegation.type not in _ANSWERS:
         # One datagram carries whatever source its sender wrote; nothing shows that an answer arrived there.
         return EvidenceGrade.SPOOFABLE
+    if _shows_nothing(allegation):
+        return EvidenceGrade.STATED
     if allegation.type in _ESTABLISHED:
         return EvidenceGrade.ESTABLISHED
     shown = _HANDSHAKE.search(allegation.excerpt[:4000]) is not None
     if allegation.type in _SPOOFABLE:
         return EvidenceGrade.ESTABLISHED if shown else EvidenceGrade.SPOOFABLE
     return EvidenceGrade.ESTABLISHED if shown else EvidenceGrade.UNKNOWN
+
+
+_LINE = re.compile(
+    r"\d{1,2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}|(?im:^(?:received|from|date|message-id|subject|return-path): ?\S)|"
+    r"\b(?:SRC|DST|SPT|DPT|proto)=|\[\d+\]: |\S+@\S+ |\b[A-Z]{3,5} /\S"
+)
+"""What stands in a log's line or in a header, and in no plain sentence: a time of day or a day, a field, a process."""
+
+
+def _shows_nothing(allegation: Allegation) -> bool:
+    """Whether there is nothing but a sentence about what an address did. What can be looked at, a page, a name, an open
+    service, needs no log: anybody can see it for themselves."""
+    if not allegation.type.startswith(("messaging/", "connection/")):
+        return False
+    if allegation.moment is not None or allegation.unread_time is not None or allegation.url or allegation.domain:
+        return False
+    return _LINE.search(allegation.excerpt[:4000]) is None

@@ -56,19 +56,20 @@ _OUTCOMES: dict[ReportOutcome, tuple[str, str]] = {
     ReportOutcome.NOT_OURS: ("Not our network", "What you reported was not in our network at that time."),
     ReportOutcome.NEEDS_DETAIL: (
         "We asked you for detail",
-        "With what was stated we cannot say who used the address; our letter says what is missing.",
+        "With what was stated we cannot say who used the address. Mostly it is the source port, or the exact time with "
+        "its zone, that is missing; write to us again with it.",
     ),
     ReportOutcome.TOO_OLD: ("Too long ago", "Our records do not reach back to what you reported."),
     ReportOutcome.DUPLICATE: ("Received", "We know of this already; your report is kept with it."),
     ReportOutcome.FORWARDED: (
         "Being dealt with",
-        "Whoever is responsible has been told and has a deadline to stop it.",
+        "We know who is responsible. They are told what happened, and get a deadline to stop it.",
     ),
     ReportOutcome.FIXED: (
         "Fixed",
         "We were told that the cause is fixed, and have closed the matter. Write again if it goes on.",
     ),
-    ReportOutcome.MEASURE_TAKEN: ("Stopped", "We have taken a measure that stops it."),
+    ReportOutcome.MEASURE_TAKEN: ("Fixed", "It was fixed after we had taken a measure, which is lifted again."),
     ReportOutcome.NOT_UPHELD: ("Not upheld", "We looked into it and found no breach of our policy."),
 }
 
