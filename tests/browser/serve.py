@@ -4,6 +4,7 @@ A database of its own, because the record refuses to be emptied after a test.
 """
 
 import importlib.util
+import json
 import os
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 from tipstaff import wiring  # noqa: E402
 from tipstaff.policy import edition_files, edition_folders  # noqa: E402
-from tipstaff.procedures import editions  # noqa: E402
+from tipstaff.procedures import editions, sighting  # noqa: E402
 from tipstaff.web.roles import give_roles  # noqa: E402
 from tipstaff.words import Role  # noqa: E402
 
@@ -95,6 +96,16 @@ def announce_an_edition() -> None:
     editions.announce(drafted.id, desk=desk, at=at, actor="carla")
 
 
+def leave_a_sighting_to_a_person() -> None:
+    """A sensor of ours saw a scan from an address that nobody holds."""
+    seen = {
+        "id": "scan-1", "kind": "flows.scan", "at": wiring.now().isoformat(), "source": "192.0.2.251",
+        "type": "connection/port_scan", "facts": {"targets": 300, "minutes": 30, "announced": False},
+    }  # fmt: skip
+    sighting.take(json.dumps(seen).encode(), sensor="flows-1", desk=wiring.desk(), at=wiring.now(), actor="flows-1")
+    sighting.judge_waiting(desk=wiring.desk(), at=wiring.now())
+
+
 def main() -> None:
     call_command("migrate", verbosity=0)
     day = Path(__file__).parent.parent / "rooms" / "web" / "day.py"
@@ -107,6 +118,7 @@ def main() -> None:
     whole = os.environ.get("TIPSTAFF_PICTURES") == "1"
     module.play(at=wiring.now(), ids=None if whole else FEWER)
     announce_an_edition()
+    leave_a_sighting_to_a_person()
     for name, roles in STAFF.items():
         give_roles(User.objects.create_user(name, password=PASSWORD), frozenset(roles))
     with make_server("127.0.0.1", 0, get_wsgi_application(), server_class=Server, handler_class=Quiet) as server:

@@ -213,6 +213,36 @@ def test_a_form_in_use_is_not_refreshed_and_the_page_is_again_afterwards(open_pa
     assert refreshed() > 0, "nothing is in use any more"
 
 
+def test_a_choice_in_the_inbox_is_not_swept_away_and_an_engineer_closes_a_sighting(open_page: Open) -> None:
+    page = open_page(who="eva")
+    refreshes: list[str] = []
+    page.on("request", lambda asked: refreshes.append(asked.url) if "hx-request" in asked.headers else None)
+    page.clock.install()
+    page.goto("/console/inbox")
+    form = page.locator("form", has=page.locator("#left-why"))
+
+    def refreshed() -> int:
+        """How often the inbox asked for itself in a minute of the page's own time."""
+        refreshes.clear()
+        page.clock.run_for(60_000)
+        page.evaluate("fetch('/console/numbers').then(answer => answer.text())")
+        expect(page.locator(".htmx-request")).to_have_count(0)
+        return sum(url.endswith("/console/inbox") for url in refreshes)
+
+    assert refreshed() > 0, "with nothing in use it looks for news"
+    box = form.get_by_role("checkbox").first
+    box.set_checked(not box.is_checked())
+    box.blur()
+    assert refreshed() == 0, "something is chosen"
+    box.set_checked(True)
+    page.locator("#left-why").fill("A router of our own.")
+    page.locator("#left-why").blur()
+    assert refreshed() == 0, "words are half written"
+    form.get_by_role("button", name="Close: nothing more follows").click()
+    expect(page.get_by_text(": closed.")).to_be_visible()
+    expect(page.locator("#left-why")).to_have_count(0)
+
+
 def test_the_console_can_be_read_without_scripts(open_page: Open, browser: object, site: str) -> None:
     context = browser.new_context(base_url=site, java_script_enabled=False)  # type: ignore[attr-defined]  # Playwright's
     page = context.new_page()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
 
-from tests.procedures.office import ADDRESS_OF_REPRESENTATIVE, DAY, HOUR, NOON, Office
+from tests.procedures.office import ADDRESS_OF_REPRESENTATIVE, DAY, HOUR, MOVED_IN, NOON, Office
 from tipstaff import wiring
 from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, ShowsNoUse, WrongStep, accept
 from tipstaff.editions.queries import get_edition, list_editions, posted_editions
@@ -21,8 +21,20 @@ from tipstaff.procedures.acceptance import (
     note_first_use,
     when_accepted,
 )
+from tipstaff.procedures.admission import note_use, read_use
 from tipstaff.procedures.desk import Desk
-from tipstaff.words import Acceptance, AcceptedHow, CaseState, EditionState, LetterKind, Standing
+from tipstaff.registry import operations as registry
+from tipstaff.words import (
+    Acceptance,
+    AcceptedHow,
+    CaseState,
+    EditionState,
+    LetterKind,
+    Resource,
+    ResourceKind,
+    Standing,
+    UsageKind,
+)
 
 SHIPPED = edition_folders()[0]
 SPAM = "clauses/mail.unsolicited.toml"
@@ -246,6 +258,42 @@ def test_the_first_use_after_posting_counts_as_acceptance_and_is_on_record_once(
     assert count_accepted("2026-07", digest=posted.digest) == 1
     with pytest.raises((InternalError, ProgrammingError)), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM editions_acceptancerow")
+
+
+def test_a_log_in_that_is_seen_accepts_the_edition_in_force_for_its_one_holder_whose_contract_runs(
+    office: Office, desk: Desk
+) -> None:
+    for customer in ("acct-1", "acct-2"):
+        office.admit(customer)
+    for name, scope, customer in (
+        ("line-7", "radius", "acct-1"), ("late", "radius", "acct-2"),
+        ("twice", "radius", "acct-1"), ("twice", "web", "acct-2"),
+    ):  # fmt: skip
+        login = Resource(kind=ResourceKind.LOGIN, name=name, scope=scope, customer=customer, held_from=MOVED_IN)
+        registry.hold_resource(login, at=MOVED_IN, actor="tests")
+    registry.set_standing("acct-2", Standing.TERMINATED, since=NOON, why="Spam.", at=NOON, actor="tests")
+    ready(desk, *OTHER_WORDS)
+    posted = editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    fresh(office)
+
+    def seen(what: str, *, kind: UsageKind = UsageKind.LOGIN, at: datetime = NOON + HOUR) -> None:
+        use = read_use(kind, what, seen_at=at, source="portal")
+        note_use(use, at=NOON + DAY, actor="tests", editions=office.desk.editions)
+
+    office.hold(f"{ADDRESS}/32", customer="acct-1")
+    seen(ADDRESS, kind=UsageKind.TRAFFIC)
+    for what in ("twice", "nobody", "late"):
+        seen(what)
+    assert acceptances_of("acct-1") == acceptances_of("acct-2") == []
+    seen("line-7", at=NOON - HOUR)
+    [before] = acceptances_of("acct-1")
+    assert before.edition == office.desk.editions[0].id, "then the earlier edition was in force"
+    seen("line-7")
+    seen("line-7", at=NOON + 2 * HOUR)
+    now, _ = acceptances_of("acct-1")
+    assert (now.edition, now.digest, now.how) == ("2026-07", posted.digest, AcceptedHow.USE)
+    assert (now.accepted_at, now.shown_by) == (NOON + HOUR, "log-in line-7, seen by portal")
+    assert acceptances_of("acct-2") == []
 
 
 def test_a_complaint_about_a_customer_is_no_acceptance_of_theirs(office: Office, desk: Desk) -> None:

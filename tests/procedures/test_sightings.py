@@ -15,10 +15,11 @@ from tipstaff.ledger.queries import entries_about, get_raw, trace
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures.reasons import reasons_for_court
+from tipstaff.procedures.refusals import NoSuchSighting, NotLeftToAPerson, NotYourDecision
 from tipstaff.procedures.replaying import replay_past
 from tipstaff.procedures.shadow import disagreements
-from tipstaff.procedures.sighting import NotTelemetry, judge_waiting, take
-from tipstaff.sensors.queries import count_by_disposition, get_measured, unjudged
+from tipstaff.procedures.sighting import NotTelemetry, close_left, judge_again, judge_waiting, role_for, take
+from tipstaff.sensors.queries import count_by_disposition, count_left, get_measured, left_to_people, unjudged
 from tipstaff.words import (
     Case,
     CaseState,
@@ -27,6 +28,7 @@ from tipstaff.words import (
     LetterKind,
     Measured,
     Reason,
+    Role,
     TakenSightings,
 )
 
@@ -152,6 +154,83 @@ def test_use_of_what_nobody_was_given_is_an_engineers_matter(office: Office) -> 
     assert (nobody.disposition, elsewhere.disposition) == (Disposition.UNASSIGNED, Disposition.NOT_OURS)
     assert "finding.unassigned_use" in [e.what for e in entries_about(nobody.key)]
     assert office.cases() == []
+
+
+# What is left to a person
+
+
+def engineer(office: Office) -> str:
+    office.roles["eve"] = frozenset({Role.ENGINEER})
+    return "eve"
+
+
+def test_what_is_left_to_a_person_waits_until_the_right_one_closes_it_in_words(office: Office) -> None:
+    [nobody, far] = measured(office, scan(1), scan(2, source="203.0.113.5"))
+    assert (nobody.left_to_person, far.left_to_person) == (True, False)
+    assert ([m.key for m in left_to_people()], count_left()) == ([nobody.key], 1)
+    office.roles |= {"ann": frozenset({Role.ANALYST, Role.LEAD}), "nobody": frozenset()}
+    why = "An old router of our own; it is off."
+    for stranger in ("ann", "nobody"):
+        with pytest.raises(NotYourDecision):
+            close_left([nobody.key], why=why, desk=office.desk, at=NOON + HOUR, actor=stranger)
+    close_left([nobody.key], why=why, desk=office.desk, at=NOON + HOUR, actor=engineer(office))
+    done = get_measured(nobody.key)
+    assert done is not None
+    assert (done.done_at, done.done_by, done.done_why) == (NOON + HOUR, "eve", why)
+    assert (done.disposition, done.reason) == (Disposition.UNASSIGNED, Reason.NO_HOLDER), "what was judged stays"
+    assert (left_to_people(), count_left(), done.left_to_person) == ([], 0, False)
+    entry = next(e for e in entries_about(nobody.key) if e.what == "sighting.done")
+    assert (entry.actor, entry.detail["why"]) == ("eve", why)
+    with pytest.raises(NotLeftToAPerson):
+        close_left([nobody.key], why="again", desk=office.desk, at=NOON + HOUR, actor="eve")
+    assert (office.cases(), office.post(at=NOON + HOUR)) == ([], [])
+
+
+def test_several_are_closed_together_or_none_is(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    one, other, with_case = measured(
+        office, scan(1, source="192.0.2.80"), scan(2, source="192.0.2.81"), scan(3)
+    )  # fmt: skip
+    eve = engineer(office)
+    for wrong in (with_case.key, "S-999999"):
+        with pytest.raises((NotLeftToAPerson, NoSuchSighting)):
+            close_left([one.key, wrong], why="seen", desk=office.desk, at=NOON, actor=eve)
+        assert count_left() == 2
+    close_left([one.key, other.key], why="seen", desk=office.desk, at=NOON, actor=eve)
+    assert count_left() == 0
+
+
+def test_once_the_registry_is_mended_the_judge_is_asked_again_and_the_holder_of_then_is_told(office: Office) -> None:
+    [seen] = measured(office, scan(at=NOON - HOUR))
+    assert seen.disposition is Disposition.UNASSIGNED
+    office.admit("acct-1", ADDRESS)
+    judge_again([seen.key], why="The row was missing.", desk=office.desk, at=NOON + HOUR, actor=engineer(office))
+    assert unjudged(limit=9) == [seen.key]
+    assert office.asked[-1] == ("sightings", "all")
+    judge_waiting(desk=office.desk, at=NOON + HOUR)
+    again = get_measured(seen.key)
+    assert again is not None
+    assert (again.disposition, case_of(office, again).customer) == (Disposition.OPEN_CASE, "acct-1")
+    assert [letter.to for letter in office.post(at=NOON + HOUR)] == ["acct-1@customer.example.com"]
+    with pytest.raises(NotLeftToAPerson):
+        judge_again([seen.key], why="once more", desk=office.desk, at=NOON + HOUR, actor="eve")
+
+
+def test_one_that_the_judge_could_not_take_is_an_engineers(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.admit("acct-1", ADDRESS)
+
+    def breaks(*_: object, **__: object) -> None:
+        raise ValueError("a defect")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tipstaff.procedures.sighting.weigh_sighting", breaks)
+        [seen] = measured(office, scan())
+    assert (seen.left_to_person, role_for(seen)) == (True, Role.ENGINEER)
+    judge_again([seen.key], why="mended", desk=office.desk, at=NOON, actor=engineer(office))
+    judge_waiting(desk=office.desk, at=NOON)
+    again = get_measured(seen.key)
+    assert again is not None
+    assert again.disposition is Disposition.OPEN_CASE
 
 
 def test_without_a_representative_a_person_decides_and_nobody_is_written_to(office: Office) -> None:

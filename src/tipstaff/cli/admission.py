@@ -84,7 +84,8 @@ def seen(
     at: Annotated[str, typer.Option("--at", help="When it was seen; left out: now.")] = "",
     source: Annotated[str, typer.Option("--source", help="Who saw it.")] = "by hand",
 ) -> None:
-    """Say that something was seen in use: it is a finding if its holder's right to it had ended."""
+    """Say that something was seen in use: a finding if its holder's right had ended, else a log-in accepts a policy."""
+    from tipstaff import wiring
     from tipstaff.procedures import admission
 
     who = by()
@@ -92,7 +93,7 @@ def seen(
         usage = admission.read_use(kind, what, seen_at=instant(at) or who["at"], source=source)
     except admission.BadUse as why:
         raise typer.BadParameter(str(why)) from None
-    finding = admission.note_use(usage, **who)
+    finding = admission.note_use(usage, editions=wiring.editions(), **who)
     typer.echo(finding.explanation if finding else "No finding: somebody has a right to it, or nobody ever had.")
 
 

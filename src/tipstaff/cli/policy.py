@@ -13,7 +13,7 @@ from tipstaff.cli import editions, explain, replay
 from tipstaff.cli.base import database, read_settings
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline, is_region
-from tipstaff.policy.coverage import RowState, coverage, missing_tests
+from tipstaff.policy.coverage import NotResults, RowState, coverage, missing_tests, read_results, results_of
 from tipstaff.policy.difference import ChangeKind, differences, effects, marked
 from tipstaff.policy.editions import BadEdition, in_the_name_of, load_edition, policy_rows, shipped_editions
 from tipstaff.policy.examples import differences as example_differences
@@ -185,6 +185,10 @@ def show_coverage(
     tests: Annotated[
         Path | None, typer.Option("--tests", help="The sources: fail where a named test is not there.")
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", help="What `pytest --junit-xml FILE` wrote: only tests that passed in it prove."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
     edition: _EditionOption = "",
     in_force: _InForce = False,
@@ -192,7 +196,19 @@ def show_coverage(
     """List the rows of the policy: the clause that serves each, its state, and the tests that prove it."""
     shown, standing = _named(edition, in_force=in_force)
     missing = list(missing_tests(shown, root=tests)) if tests is not None else []
-    rows = coverage(shown, rows=policy_rows())
+    try:
+        ran = read_results(results.read_bytes()) if results is not None else None
+    except (OSError, NotResults) as why:
+        typer.echo(f"{results} cannot be read: {why}", err=True)
+        raise typer.Exit(2) from why
+    if ran is not None:
+        missing += [
+            f"{clause.id} names {named}, which {'failed' if 'failed' in found else 'was not run'}."
+            for clause in shown.clauses
+            for named in clause.proved_by
+            if "failed" in (found := results_of(named, ran)) or not found
+        ]
+    rows = coverage(shown, rows=policy_rows(), results=ran)
     counts = {state.value: sum(row.state is state for row in rows) for state in RowState}
     if as_json:
         listed = [

@@ -40,6 +40,7 @@ class ReportRow(models.Model):
     reporter_reference = models.TextField(blank=True)
     reporter_message_id = models.TextField(blank=True)
     reporter_subject = models.TextField(blank=True)
+    reporter_language = models.CharField(max_length=8, blank=True)
 
     class Meta:
         indexes = (

@@ -340,6 +340,7 @@ def _write_reading(row: ReportRow, reading: Reading) -> None:
     row.reporter_reference = storable(reporter.reference)
     row.reporter_message_id = storable(reporter.message_id)
     row.reporter_subject = storable(reporter.subject)
+    row.reporter_language = reporter.language
 
 
 def _forget_reading(row: ReportRow) -> None:

@@ -11,6 +11,7 @@ from .protocol import Parser
 from .resent import resent
 from .shaping import sealed, set_aside, unreadable
 from .sieve import speaks_of_child_abuse
+from .text.languages import language_of
 
 OWN_HEADER = "x-tipstaff-letter"
 """Every letter of ours carries it, so that one that comes back is known."""
@@ -28,7 +29,13 @@ def read(
 ) -> Reading:
     """Read one mail. Whatever the bytes are, a Reading comes back, with a reason. `passwords` open locked archives."""
     mail = read_mail(raw, limits=Limits(archive_passwords=passwords) if passwords else None)
-    ours = own_addresses_in_lower_case(own_addresses)
+    reading = _read(mail, parsers=parsers, ours=own_addresses_in_lower_case(own_addresses))
+    if reading.outcome is ReadingOutcome.SEALED:
+        return reading
+    return replace(reading, reporter=replace(reading.reporter, language=language_of(mail)))
+
+
+def _read(mail: Mail, *, parsers: Iterable[Parser], ours: frozenset[str]) -> Reading:
     if speaks_of_child_abuse(mail):
         return sealed(mail)
     if _is_empty(mail):

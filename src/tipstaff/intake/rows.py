@@ -195,6 +195,7 @@ def _reading_of(row: ReportRow, allegations: tuple[Allegation, ...]) -> Reading 
             reference=row.reporter_reference,
             message_id=row.reporter_message_id,
             subject=row.reporter_subject,
+            language=row.reporter_language,
         ),
         parser=row.parser,
         detail=row.detail,

@@ -202,6 +202,8 @@ class LetterFacts:
     """How far our records reach back."""
     elsewhere: tuple[tuple[str, Announcer], ...] = ()
     """Addresses that are not ours, and who likely holds each."""
+    why: tuple[str, ...] = ()
+    """Why it was decided so, a sentence each, in the letter's language: what holds for all of the report."""
 
     def for_complainant(self) -> "LetterFacts":
         """Return these facts without any of the customer's or the case's."""
@@ -214,8 +216,11 @@ class LetterFacts:
 
 _EVERYBODY: Final = frozenset({"operator", "abuse_contact", "language", "reports", "expect_by"})
 _COMPLAINANT: Final = frozenset(
-    {"reporter_reference", "received_at", "digest", "incidents", "missing", "outcome", "look_back_days", "elsewhere"}
-)
+    {
+        "reporter_reference", "received_at", "digest", "incidents", "missing", "outcome", "look_back_days", "elsewhere",
+        "why",
+    }
+)  # fmt: skip
 
 
 def compose(kind: LetterKind, *, facts: LetterFacts) -> Draft:
@@ -335,6 +340,7 @@ def _complainant_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, 
         "missing": tuple(tongue.words("missing")[each.value] for each in Missing if each in facts.missing),
         "outcome": tongue.words("outcomes")[facts.outcome.value] if facts.outcome else "",
         "forwarded": "yes" if facts.outcome in (ReportOutcome.FORWARDED, ReportOutcome.MEASURE_TAKEN) else "",
+        "why": tuple(clean(reason, characters_max=600) for reason in facts.why),
         "look_back_days": str(facts.look_back_days) if facts.look_back_days else "",
         "elsewhere": tongue.elsewhere(facts.elsewhere),
     }

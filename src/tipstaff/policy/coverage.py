@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
+from xml.etree import ElementTree
 
 from .clauses import Clause, Edition, Opens
 
@@ -39,13 +41,20 @@ class RowCoverage:
     """What is missing, in sentences."""
 
 
-def coverage(edition: Edition, *, rows: Mapping[int, str]) -> tuple[RowCoverage, ...]:
-    """The state of every row under `edition`."""
-    return tuple(_of_row(row, title, [c for c in edition.clauses if row in c.rows]) for row, title in rows.items())
+Results: TypeAlias = Mapping[str, str]
+"""What became of each test that was run, `tests/x.py::test_y[z]`: `passed`, `failed` or `skipped`."""
 
 
-def _of_row(row: int, title: str, clauses: list[Clause]) -> RowCoverage:
-    states = {state_of(clause) for clause in clauses} or {RowState.NOT_YET}
+def coverage(edition: Edition, *, rows: Mapping[int, str], results: Results | None = None) -> tuple[RowCoverage, ...]:
+    """The state of every row under `edition`; with the results of a run, only tests that passed in it prove it."""
+    return tuple(
+        _of_row(row, title, [c for c in edition.clauses if row in c.rows], results) for row, title in rows.items()
+    )
+
+
+def _of_row(row: int, title: str, clauses: list[Clause], results: Results | None) -> RowCoverage:
+    states = {state_of(clause, results=results) for clause in clauses} or {RowState.NOT_YET}
+    unproved = () if results is None else tuple(s for clause in clauses for s in unproved_by(clause, results=results))
     return RowCoverage(
         row=row,
         title=title,
@@ -53,19 +62,61 @@ def _of_row(row: int, title: str, clauses: list[Clause]) -> RowCoverage:
         clauses=tuple(clause.id for clause in clauses),
         served_by=tuple(dict.fromkeys(service for clause in clauses for service in clause.served_by)),
         tests=tuple(dict.fromkeys(test for clause in clauses for test in clause.proved_by)),
-        limits=tuple(sentence for clause in clauses for sentence in (clause.awaits, clause.limits) if sentence),
+        limits=(
+            *(sentence for clause in clauses for sentence in (clause.awaits, clause.limits) if sentence),
+            *dict.fromkeys(unproved),
+        ),
     )
 
 
-def state_of(clause: Clause) -> RowState:
-    """How far one clause has come."""
+def state_of(clause: Clause, *, results: Results | None = None) -> RowState:
+    """How far one clause has come; with the results of a run, as far as that run proved it."""
     if not clause.proved_by or not clause.served_by or clause.awaits:
+        return RowState.NOT_YET
+    if results is not None and any(unproved_by(clause, results=results)):
         return RowState.NOT_YET
     if clause.judged:
         needs_person = clause.opens is Opens.PERSON or not clause.applies_to
     else:
         needs_person = clause.decides is not None
     return RowState.PERSON if needs_person else RowState.WORKS
+
+
+def unproved_by(clause: Clause, *, results: Results) -> Iterator[str]:
+    """A sentence for each test that the clause names and that did not pass in a run."""
+    for named in clause.proved_by:
+        found = results_of(named, results)
+        if not found:
+            yield f"{named} was not run."
+        elif worst := next((said for said in ("failed", "skipped") if said in found), ""):
+            yield f"{named} {'was skipped' if worst == 'skipped' else worst}."
+
+
+def results_of(named: str, results: Results) -> frozenset[str]:
+    """What became of a named test; of one that runs for several parameters and is named without, of all of them."""
+    return frozenset(said for test, said in results.items() if test == named or test.startswith(f"{named}["))
+
+
+def read_results(xml: bytes) -> Results:
+    """The results of a run as pytest writes them (`--junit-xml`); raise NotResults."""
+    try:
+        cases = list(ElementTree.fromstring(xml).iter("testcase"))  # noqa: S314 - the operator's own file
+    except ElementTree.ParseError as why:
+        raise NotResults(f"it is no XML: {why}") from why
+    results: dict[str, str] = {}
+    for case in cases:
+        folder, _, last = case.get("classname", "").rpartition(".")
+        # A test in a class has the class behind the module; modules of tests are named test_*.
+        file = folder if last.startswith("Test") else f"{folder}.{last}" if folder else last
+        name = f"{file.replace('.', '/')}.py::{case.get('name', '')}"
+        children = {child.tag for child in case}
+        said = "failed" if children & {"failure", "error"} else "skipped" if "skipped" in children else "passed"
+        results[name] = max(said, results.get(name, ""), key=["", "passed", "skipped", "failed"].index)
+    return results
+
+
+class NotResults(ValueError):
+    """The file holds no results of a run of pytest."""
 
 
 def missing_tests(edition: Edition, *, root: Path) -> Iterator[str]:

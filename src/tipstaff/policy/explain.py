@@ -34,8 +34,8 @@ class Sentence:
 
 
 def explain(verdict: Verdict, *, edition: Edition, to: Audience, language: str = FALLBACK) -> tuple[Sentence, ...]:
-    """What a verdict says to somebody. Empty where they are told nothing. A customer is told in their `language`, in
-    English where it is not written; the others in English.
+    """What a verdict says to somebody. Empty where they are told nothing. Customer and complainant are told in their
+    `language`, in English where it is not written; a court in English.
 
     `edition` is the one under which it was given; raise ValueError for another one, whose words it does not use.
     """
@@ -46,7 +46,7 @@ def explain(verdict: Verdict, *, edition: Edition, to: Audience, language: str =
         case Audience.CUSTOMER:
             return said.to_customer(sentences(language))
         case Audience.COMPLAINANT:
-            return said.to_complainant()
+            return said.to_complainant(sentences(language))
     return said.to_court()
 
 
@@ -108,26 +108,27 @@ class _Said:
         tell("notice_with", f.NOTICE_WITH)
         return tuple(self.told)
 
-    def to_complainant(self) -> tuple[Sentence, ...]:
-        f, verdict = Fact, self.verdict
+    def to_complainant(self, said: Mapping[str, Any]) -> tuple[Sentence, ...]:
+        """In the words of a language, `sentences(language)`."""
+        f, verdict, to_them = Fact, self.verdict, said["complainant"]
         if f.NOTICE_WITHHELD in self.facts:
-            self.say("What you reported is with our counsel, and nobody else sees it.", f.NOTICE_WITHHELD)
+            self.say(to_them["with_counsel"], f.NOTICE_WITHHELD)
             return tuple(self.told)
         if not self.on_clause:
-            self.say(verdict.explanation, verdict.reason)
+            ask = verdict.disposition is Disposition.ASK_COMPLAINANT
+            why = _without_clause(self.edition, verdict.reason, ask=ask, said=said)
+            self.say(why or verdict.explanation, verdict.reason)
             return tuple(self.told)
-        assert self.clause is not None
-        seems = "seems to fall" if verdict.reason is Reason.READER_UNSURE else "falls"
-        self.say(f"What you reported {seems} under {rule_of(self.edition, self.clause)}.", f.CLAUSE, f.EDITION)
+        rule = said["rule"].format(title=self.title, edition=self.edition.id, entity=self.edition.entity)
+        falls = "seems_to_fall" if verdict.reason is Reason.READER_UNSURE else "falls"
+        self.say(to_them[falls].format(rule=rule), f.CLAUSE, f.EDITION)
         if verdict.disposition is not Disposition.OPEN_CASE:
-            self.say("A person here decides before anybody is told.", verdict.reason)
+            self.say(to_them["person_first"], verdict.reason)
             return tuple(self.told)
-        self.say(
-            f"We tell whoever held it, and they have {self.time} to answer from then on.",
-            f.TIME_TO_ANSWER,
-        )
-        self.say("If nothing is done, a person here decides on a measure.", f.PERSON_DECIDES)
-        self.say("If nothing is done, the narrowest measure that suffices may follow.", f.PERSON_FROM)
+        time = _time_in(said, self.facts.get(f.TIME_TO_ANSWER, ""))
+        self.say(to_them["told"].format(time=time), f.TIME_TO_ANSWER)
+        self.say(to_them["person_decides"], f.PERSON_DECIDES)
+        self.say(to_them["measure_may_follow"], f.PERSON_FROM)
         return tuple(self.told)
 
     def to_court(self) -> tuple[Sentence, ...]:
@@ -241,64 +242,11 @@ def why_no_case(
             )
         case Reason.COUNSEL_MUST_DECIDE:
             return f"{what} falls under {rule}, where counsel decides before anybody is told."
-        case Reason.HOLDER_AMBIGUOUS:
-            return (
-                "More than one customer may have held the address at the time stated, so nobody is told. "
-                "The exact time with its zone and the source port would settle it."
-            )
-        case Reason.NO_ADDRESS:
-            named = "The sighting" if measured else "The report"
-            return (
-                f"{named} names no address that {edition.entity} can tie to a customer. "
-                "The address, the time with its zone and the source port would."
-            )
-        case Reason.HOLDER_CONTRADICTED:
-            return "Our sources disagree about who held the address at that time, so a person looks at it first."
-        case Reason.RECORDS_INCOMPLETE:
-            return (
-                "Our logs of that time have a gap, or name a subscriber whom the registry does not know. "
-                "An engineer looks at it first."
-            )
-        case Reason.NO_HOLDER:
-            return f"The address belongs to {edition.entity}, but no customer held it at the time in question."
-        case Reason.NOT_OUR_SPACE:
-            return f"{what} lay outside the address space of {edition.entity} at the time in question."
-        case Reason.BEYOND_LOOK_BACK:
-            came = f"{edition.look_back.days} days before {'it' if measured else 'the report'} came in"
-            return f"It happened more than {came}, which is as far as {policy} looks back."
-        case Reason.TIME_AHEAD if measured:
-            return (
-                "The sensor's time lies after the sighting came in, so it does not tell who held the address when it "
-                "happened, and nobody is told. Its clock runs ahead."
-            )
-        case Reason.TIME_AHEAD:
-            return (
-                "The time stated lies after the report came in, so it does not tell who held the address when it "
-                "happened, and nobody is told. The exact time with its zone would settle it."
-            )
-        case Reason.TIME_UNREAD:
-            return (
-                "A time was stated that could not be read, so it does not tell who held the address when it happened, "
-                "and nobody is told. The exact time with its zone would settle it."
-            )
-        case Reason.BEFORE_RECORDS if ask:
-            return (
-                "No time was stated, and our records do not reach back far enough to do without one. "
-                "The exact time with its zone would settle it."
-            )
-        case Reason.BEFORE_RECORDS:
-            return f"It happened before the records of {edition.entity} begin, so nobody can be named."
         case Reason.NO_EDITION_IN_FORCE:
             posted = edition.effective_at.strftime("%Y-%m-%d %H:%M UTC")
             return (
                 f"{what} falls under {rule}. It may have happened before that took effect ({posted}), "
                 "so a person decides whether it binds."
-            )
-        case Reason.NO_CLAUSE:
-            return f"No clause of {policy} covers {what[0].lower()}{what[1:]}, so a person looks at it first."
-        case Reason.BELOW_THRESHOLD:
-            return (
-                f"What we measured does not amount to what a clause of {policy} asks for, so nothing follows from it."
             )
         case Reason.SPEECH:
             return (
@@ -309,4 +257,34 @@ def why_no_case(
             return (
                 f"What was reported seems to fall under {rule}. That reading is not sure enough, so a person reads it."
             )
-    raise AssertionError(f"{reason} opens a case or is not the judge's to give")
+        case Reason.BELOW_THRESHOLD:
+            return (
+                f"What we measured does not amount to what a clause of {policy} asks for, so nothing follows from it."
+            )
+        case Reason.NO_ADDRESS if measured:
+            return (
+                f"The sighting names no address that {edition.entity} can tie to a customer. "
+                "The address, the time with its zone and the source port would."
+            )
+        case Reason.NOT_OUR_SPACE if measured:
+            return f"What we measured lay outside the address space of {edition.entity} at the time in question."
+        case Reason.BEYOND_LOOK_BACK if measured:
+            days = edition.look_back.days
+            return f"It happened more than {days} days before it came in, which is as far as {policy} looks back."
+        case Reason.TIME_AHEAD if measured:
+            return (
+                "The sensor's time lies after the sighting came in, so it does not tell who held the address when it "
+                "happened, and nobody is told. Its clock runs ahead."
+            )
+        case Reason.NO_CLAUSE if measured:
+            return f"No clause of {policy} covers what we measured, so a person looks at it first."
+    told = _without_clause(edition, reason, ask=ask, said=sentences(FALLBACK))
+    assert told, f"{reason} opens a case or is not the judge's to give"
+    return told
+
+
+def _without_clause(edition: Edition, reason: Reason, *, ask: bool, said: Mapping[str, Any]) -> str:
+    """Why nobody is told yet although no clause was looked at, in the words of a language; empty for other reasons."""
+    key = "BEFORE_RECORDS_ASK" if ask and reason is Reason.BEFORE_RECORDS else reason.value
+    why: str = said["complainant"]["no_case"].get(key, "")
+    return why.format(entity=edition.entity, days=edition.look_back.days, edition=edition.id)

@@ -187,6 +187,11 @@ _DECIDERS = {
 }
 
 
+def left_to(reason: Reason) -> Role | None:
+    """The role that sees to what the judge leaves to a person for this reason; None leaves it to the whole desk."""
+    return _DECIDERS.get(reason)
+
+
 def _without_case(
     edition: Edition,
     reason: Reason,

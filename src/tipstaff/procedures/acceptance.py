@@ -4,6 +4,7 @@ Everything that asks or notes it comes here. A complaint about a customer shows 
 claim, and it may be wrong about who it was (rows 3 and 95 of the policy ask for the first use, with the version shown).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from tipstaff.editions import operations
@@ -11,8 +12,18 @@ from tipstaff.editions.queries import customers_who_used, first_use, first_uses_
 from tipstaff.policy import Edition
 from tipstaff.registry.operations import accept_policy
 from tipstaff.registry.queries import acceptances_of as contracts_of
-from tipstaff.registry.queries import customers_who_agreed
-from tipstaff.words import Acceptance, Accepted, AcceptedHow, EditionState, Origin
+from tipstaff.registry.queries import customers_who_agreed, periods_of_resources, standings_of
+from tipstaff.words import (
+    Acceptance,
+    Accepted,
+    AcceptedHow,
+    EditionState,
+    Origin,
+    ResourceKind,
+    Standing,
+    Usage,
+    UsageKind,
+)
 
 
 def acceptances_of(customer: str) -> list[Accepted]:
@@ -60,6 +71,32 @@ def note_first_use(customer: str, *, edition: Edition, shown_by: str, at: dateti
         return False
     _, new = operations.accept(customer, edition=edition.id, digest=edition.digest, shown_by=shown_by, at=at)
     return new
+
+
+def note_log_in(use: Usage, *, editions: Sequence[Edition]) -> str | None:
+    """A log-in that was seen is a use of the service, by whoever holds its name: their key if it was the first one
+    under the edition in force then. None where several hold the name, nobody does, or their contract had ended.
+
+    Whoever logs in has shown a secret that the customer was given; traffic from an address shows no such thing.
+    """
+    at = use.seen_at
+    if use.kind is not UsageKind.LOGIN:
+        return None
+    named = periods_of_resources([ResourceKind.LOGIN], use.what)
+    named += periods_of_resources([ResourceKind.MAILBOX], use.what.lower())
+    holders = {p.customer for p in named if p.held_from <= at and (p.held_until is None or at < p.held_until)}
+    in_force = [edition for edition in editions if edition.effective_at <= at]
+    if len(holders) != 1 or not in_force:
+        return None
+    [customer] = holders
+    if any(
+        s.standing is Standing.TERMINATED and s.since <= at and (s.until is None or at < s.until)
+        for s in standings_of(customer)
+    ):
+        return None
+    edition = max(in_force, key=lambda each: each.effective_at)
+    shown_by = f"log-in {use.what}, seen by {use.source}"
+    return customer if note_first_use(customer, edition=edition, shown_by=shown_by, at=at) else None
 
 
 def _digest_of(edition: str) -> str:

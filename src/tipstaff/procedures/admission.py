@@ -3,7 +3,7 @@
 Nothing here decides about anybody. Vetting says what it saw and why it matters; a person accepts or refuses, in words.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from ipaddress import ip_network
@@ -11,6 +11,7 @@ from itertools import chain
 
 from django.db import transaction
 
+from tipstaff.policy import Edition
 from tipstaff.registry import operations as registry
 from tipstaff.registry import queries
 from tipstaff.registry.imports import place_in_order
@@ -30,6 +31,8 @@ from tipstaff.words import (
     Usage,
     UsageKind,
 )
+
+from .acceptance import note_log_in
 
 __all__ = [
     "BadUse", "decide", "import_registry", "load_list", "note_use", "place_in_order", "read_use", "tried_out",
@@ -88,10 +91,11 @@ def decide(key: str, *, accept: bool, why: str, at: datetime, actor: str) -> Adm
     return registry.decide_admission(key, accept=accept, why=why, at=at, actor=actor)
 
 
-def note_use(use: Usage, *, at: datetime, actor: str) -> LateUse | None:
+def note_use(use: Usage, *, at: datetime, actor: str, editions: Sequence[Edition] = ()) -> LateUse | None:
     """The door for sensors: what was seen in use becomes a finding if its holder's right to it had ended.
 
-    `use` comes from `read_use`, or is in that form. None says that somebody had a right to it, or that nobody knows.
+    `use` comes from `read_use`, or is in that form. None says that somebody had a right to it, or that nobody knows; a
+    log-in of theirs then counts as accepting the one of `editions` that was in force.
     """
     for periods in _held(use):
         standings = {period.customer: queries.standings_of(period.customer) for period in periods}
@@ -99,6 +103,7 @@ def note_use(use: Usage, *, at: datetime, actor: str) -> LateUse | None:
         if finding is not None:
             registry.note_late_use(finding, at=at, actor=actor)
             return finding
+    note_log_in(use, editions=editions)
     return None
 
 

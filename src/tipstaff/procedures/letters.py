@@ -14,7 +14,7 @@ from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
 from tipstaff.notices.compose import language_for
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
-from tipstaff.policy import Edition
+from tipstaff.policy import Edition, edition_in_force
 from tipstaff.registry.queries import is_network_of_ours
 from tipstaff.words import (
     SEALED_TYPES,
@@ -39,7 +39,7 @@ from tipstaff.words import (
 from .answer_clock import answer_due
 from .desk import Desk
 from .judging import matters_of_case
-from .reasons import INCIDENTS_MAX, reasons_for_customer
+from .reasons import INCIDENTS_MAX, reasons_for_complainant, reasons_for_customer
 
 ANSWER_SHARE_WITHIN = timedelta(days=5)
 """By when a complainant is told that they will hear again."""
@@ -111,9 +111,11 @@ def tell_complainant(
     if kind is not LetterKind.OUTCOME and too_many_to(to, at=at, hourly_max=desk.complainant_hourly_max):
         record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="TOO_MANY_TO_THEM")
         return None
+    language = language_for(kind, wanted=language_of_complainant(report, desk=desk, at=at))
     facts = LetterFacts(
         operator=desk.operator,
         abuse_contact=desk.abuse_address,
+        language=language,
         reports=(report.key, *also),
         reporter_reference=reporter.reference if reporter else "",
         received_at=report.received_at,
@@ -124,6 +126,7 @@ def tell_complainant(
         outcome=report.outcome,
         look_back_days=_look_back_days(report, desk=desk),
         elsewhere=_elsewhere(report, desk=desk, at=at) if kind is LetterKind.NOT_OURS else (),
+        why=() if kind is LetterKind.OUTCOME else _why_of_all(report, desk=desk, language=language),
     )
     key = queue_letter(
         kind,
@@ -155,6 +158,21 @@ def _elsewhere(report: Report, *, desk: Desk, at: datetime) -> tuple[tuple[str, 
         for address, announcer in named
         if announcer is not None and not is_network_of_ours(announcer.number, at=at)
     )
+
+
+def language_of_complainant(report: Report, *, desk: Desk, at: datetime) -> str:
+    """The language in which they wrote, where the reader knows it; else the one of the operator's policy."""
+    written_in = report.reading.reporter.language if report.reading else ""
+    return written_in or edition_in_force(desk.editions, at=at).locale
+
+
+def _why_of_all(report: Report, *, desk: Desk, language: str) -> tuple[str, ...]:
+    """Why it was decided so: the sentences that hold for everything in the report, so that none is read of another."""
+    told = reasons_for_complainant(report, desk=desk, language=language)
+    if not told or len(told) < max(report.incident_total, len(report.incidents)):
+        return ()
+    first, *others = told.values()
+    return tuple(reason for reason in first if all(reason in each for each in others))
 
 
 def _look_back_days(report: Report, *, desk: Desk) -> int | None:

@@ -74,7 +74,7 @@ def reasons_for_customer(
     return tuple(text for text in first if all(text in each for each in others))
 
 
-def reasons_for_complainant(report: Report, *, desk: Desk) -> dict[str, tuple[str, ...]]:
+def reasons_for_complainant(report: Report, *, desk: Desk, language: str = "en") -> dict[str, tuple[str, ...]]:
     """What a complainant is told about each incident of their report that is still open, or that opened nothing."""
     if report.outcome is ReportOutcome.SEALED:
         return {}
@@ -92,7 +92,7 @@ def reasons_for_complainant(report: Report, *, desk: Desk) -> dict[str, tuple[st
         if waits and verdict.disposition is Disposition.OPEN_CASE:
             # The judge opened a case; the registry, or a colleague, left it to a person.
             verdict = replace(verdict, disposition=Disposition.PERSON)
-        told[incident.key] = _texts(verdict, edition, to=Audience.COMPLAINANT)
+        told[incident.key] = _texts(verdict, edition, to=Audience.COMPLAINANT, language=language)
     return told
 
 

@@ -13,6 +13,7 @@ from tipstaff.editions.operations import (
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, NotStillStopped
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
+from tipstaff.sensors.operations import NoSuchSighting, NotLeftToAPerson
 
 from .answers import AnswerTooLong
 from .casework import AlreadyEnding, NothingToPlan, NothingWaits, NothingWasSaid, OwnDecision, ProposalLapsed
@@ -34,8 +35,10 @@ __all__ = [
     "NoSuchLetter",
     "NoSuchMeasure",
     "NoSuchReport",
+    "NoSuchSighting",
     "NotAnnounced",
     "NotForAPersonToDecide",
+    "NotLeftToAPerson",
     "NotStanding",
     "NotStillStopped",
     "NotWarned",

@@ -6,6 +6,7 @@ nobody it only stays on record. Whoever it does name is told before anything is 
 
 import hashlib
 import logging
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -17,9 +18,11 @@ from tipstaff.cases.rules import IllegalMove
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.intake.sieve import sift
 from tipstaff.ledger.operations import record, store_evidence
+from tipstaff.policy.deciding import may_decide
+from tipstaff.policy.judge import left_to
 from tipstaff.registry.queries import get_customer
 from tipstaff.sensors.form import LINES_MAX, OCTETS_MAX, NotASighting, read_lines
-from tipstaff.sensors.operations import keep_sightings, lock_measured, set_measured
+from tipstaff.sensors.operations import finish, keep_sightings, lock_measured, put_back, set_measured
 from tipstaff.sensors.queries import measured_of_case, unjudged
 from tipstaff.words import (
     CaseState,
@@ -27,7 +30,9 @@ from tipstaff.words import (
     Disposition,
     Grade,
     Measured,
+    Reason,
     RefusedSighting,
+    Role,
     Sighting,
     TakenSightings,
 )
@@ -37,7 +42,7 @@ from .corroboration import is_same_event
 from .desk import Desk
 from .judging import Weighed, as_reachable, edition_at, record_judgement, weigh
 from .offender import who_did_it
-from .suspension import one_by_one
+from .suspension import NotYourDecision, one_by_one
 
 log = logging.getLogger("tipstaff.worker")
 
@@ -145,6 +150,41 @@ def _decide(key: str, *, desk: Desk, at: datetime) -> None:
     if disposition in (Disposition.OPEN_CASE, Disposition.PERSON):
         disposition, reason, case = _join(measured, weighed, at=at)
     set_measured(key, disposition=disposition, reason=reason, case=case, at=at, actor="worker")
+
+
+def close_left(keys: Sequence[str], *, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    """A person has seen to what the judge left to a person, and says in words why nothing more follows: all or none.
+
+    Raise NoSuchSighting, NotLeftToAPerson, or NotYourDecision for whoever lacks the role that each one is left to.
+    """
+    _for_each_left(keys, finish, why=why, desk=desk, at=at, actor=actor)
+
+
+def judge_again(keys: Sequence[str], *, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    """What kept the judge from these is mended (late logs, a wrong row of the registry): ask once more, all or none.
+
+    Raise as `close_left` does. Nobody is told anything that the judge does not say.
+    """
+    _for_each_left(keys, put_back, why=why, desk=desk, at=at, actor=actor)
+    desk.enqueue("sightings", "all")
+
+
+def role_for(measured: Measured) -> Role | None:
+    """Who sees to a sighting that is left to a person; None leaves it to the whole desk."""
+    return Role.ENGINEER if measured.reason == NOT_JUDGED else left_to(Reason(measured.reason))
+
+
+def _for_each_left(
+    keys: Sequence[str], act: Callable[..., None], *, why: str, desk: Desk, at: datetime, actor: str
+) -> None:
+    with transaction.atomic():
+        for key in sorted(set(keys)):  # One order for all, so that two callers cannot lock each other out.
+            measured = lock_measured(key)
+            if measured.left_to_person and not may_decide(desk.roles_of(actor), needed=role_for(measured)):
+                raise NotYourDecision(
+                    f"{key}: {measured.reason} leaves this decision to the role {role_for(measured)}."
+                )
+            act(key, why=why, at=at, actor=actor)
 
 
 def weigh_sighting(measured: Measured, *, desk: Desk, at: datetime) -> Weighed:

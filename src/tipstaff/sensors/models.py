@@ -2,6 +2,13 @@
 
 from django.db import models
 
+from tipstaff.words.sightings import LEFT_TO_PERSON
+
+LEFT = models.Q(
+    disposition__in=[str(each) for each in LEFT_TO_PERSON], case__isnull=True, done_at__isnull=True
+)  # fmt: skip
+"""Rows that wait for a person."""
+
 
 class SightingRow(models.Model):
     """One sighting. What was handed in never changes; what became of it is said once it is judged."""
@@ -32,6 +39,9 @@ class SightingRow(models.Model):
     disposition = models.CharField(max_length=32, null=True)
     reason = models.CharField(max_length=64, blank=True)
     case = models.CharField(max_length=24, null=True)
+    done_at = models.DateTimeField(null=True)
+    done_by = models.TextField(blank=True)
+    done_why = models.TextField(blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["sensor", "name"], name="sensors_sighting_once"),)
@@ -40,4 +50,5 @@ class SightingRow(models.Model):
             models.Index(fields=["case"], name="sensors_sighting_case", condition=models.Q(case__isnull=False)),
             models.Index(fields=["id"], name="sensors_sighting_waits", condition=models.Q(disposition__isnull=True)),
             models.Index(fields=["disposition", "-id"], name="sensors_sighting_became"),
+            models.Index(fields=["id"], name="sensors_sighting_left", condition=LEFT),
         )

@@ -13,8 +13,12 @@ from .models import SightingRow
 from .rows import measured_of
 
 
-class NoSuchSighting(KeyError):
+class NoSuchSighting(LookupError):
     """There is no sighting with this key."""
+
+
+class NotLeftToAPerson(ValueError):
+    """This sighting does not wait for a person: it is done, or is decided with its case."""
 
 
 def keep_sightings(
@@ -110,3 +114,24 @@ def set_measured(
             "sighting.decided", at=at, actor=actor, about=[key, *([case] if case else [])], disposition=disposition,
             reason=reason,
         )  # fmt: skip
+
+
+def finish(key: str, *, why: str, at: datetime, actor: str) -> None:
+    """A person has seen to it and nothing more follows; raise NotLeftToAPerson. What the judge said of it stays."""
+    with transaction.atomic():
+        _lock_left(key)
+        SightingRow.objects.filter(key=key).update(done_at=require_aware(at), done_by=actor, done_why=why)
+        record("sighting.done", at=at, actor=actor, about=[key], why=why)
+
+
+def put_back(key: str, *, why: str, at: datetime, actor: str) -> None:
+    """A person has mended what kept the judge from it, and it waits for the judge again; raise NotLeftToAPerson."""
+    with transaction.atomic():
+        _lock_left(key)
+        SightingRow.objects.filter(key=key).update(disposition=None, reason="")
+        record("sighting.put_back", at=at, actor=actor, about=[key], why=why)
+
+
+def _lock_left(key: str) -> None:
+    if not lock_measured(key).left_to_person:
+        raise NotLeftToAPerson(f"{key} does not wait for a person: it is done, or is decided with its case.")

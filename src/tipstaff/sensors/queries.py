@@ -8,7 +8,7 @@ from django.db.models import Count
 
 from tipstaff.words import Disposition, Measured
 
-from .models import SightingRow
+from .models import LEFT, SightingRow
 from .rows import measured_of
 
 
@@ -26,6 +26,16 @@ def measured_of_case(case: str) -> list[Measured]:
 def unjudged(*, limit: int) -> list[str]:
     """Keys of sightings that wait for the judge, oldest first."""
     return list(SightingRow.objects.filter(disposition=None).order_by("id").values_list("key", flat=True)[:limit])
+
+
+def left_to_people(*, limit: int = 100) -> list[Measured]:
+    """Sightings that wait for a person's decision and have no case to wait in, oldest first."""
+    return [measured_of(row) for row in SightingRow.objects.filter(LEFT).order_by("id")[:limit]]
+
+
+def count_left() -> int:
+    """How many of those there are."""
+    return SightingRow.objects.filter(LEFT).count()
 
 
 def measured_at(

@@ -34,4 +34,7 @@ def measured_of(row: SightingRow) -> Measured:
         disposition=Disposition(row.disposition) if row.disposition else None,
         reason=row.reason,
         case=row.case,
+        done_at=row.done_at,
+        done_by=row.done_by,
+        done_why=row.done_why,
     )

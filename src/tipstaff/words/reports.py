@@ -190,6 +190,9 @@ class Reporter:
     """The reporter's own reference for this report."""
     message_id: str = ""
     subject: str = ""
+    language: str = ""
+    """The language in which they wrote, as a tag (RFC 5646), `de`; `und` for one that is surely none of those that we
+    write; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

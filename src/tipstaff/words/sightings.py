@@ -11,6 +11,10 @@ from .moments import Moment
 from .reports import Allegation, Incident
 from .verdicts import Disposition
 
+LEFT_TO_PERSON = (Disposition.PERSON, Disposition.UNASSIGNED)
+"""What becomes of a sighting that the judge leaves to a person: to decide, or, where nobody holds the address, to find
+out why it is used."""
+
 Stated: TypeAlias = bool | int | float | str | tuple[str, ...]
 """What is stated with a sighting or an event: a condition of a clause may ask for it."""
 StatedFacts: TypeAlias = Mapping[str, Stated]
@@ -73,11 +77,20 @@ class Measured:
     """None while it waits for the judge."""
     reason: str = ""
     case: str | None = None
+    done_at: datetime | None = None
+    """When a person closed it; what the judge made of it stands beside."""
+    done_by: str = ""
+    done_why: str = ""
 
     @property
     def conduct(self) -> Sighting:
         """What is judged."""
         return self.sighting
+
+    @property
+    def left_to_person(self) -> bool:
+        """Whether a person has to see to it; one that has a case is decided there."""
+        return self.disposition in LEFT_TO_PERSON and self.case is None and self.done_at is None
 
 
 Matter: TypeAlias = Incident | Measured

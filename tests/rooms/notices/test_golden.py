@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tipstaff.notices.compose import Draft, LetterFacts, compose
+from tipstaff.notices.compose import COMPLAINANT_KINDS, Draft, LetterFacts, compose
 from tipstaff.policy.editions import shipped_editions
 from tipstaff.policy.explain import Audience, explain
 from tipstaff.policy.judge import judge
@@ -126,11 +126,44 @@ def test_a_notice_that_says_why_it_was_decided_so_reads_as_reviewed(language: st
     must_read_as_reviewed(f"notice-reasons.{language}", compose(LetterKind.NOTICE, facts=told))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", [LetterKind.ACKNOWLEDGEMENT, LetterKind.NEEDS_DETAIL], ids=lambda kind: kind.value)
+def test_what_a_complainant_is_told_of_why_reads_as_reviewed(
+    kind: LetterKind, language: str, facts: LetterFacts
+) -> None:
+    named = Attribution(grade=Grade.CONFIRMED, reason=AttributionReason.ONE_HOLDER, customer="acct-1001")
+    shared = Attribution(grade=Grade.AMBIGUOUS, reason=AttributionReason.SHARED_WITHOUT_PORT)
+    verdict = judge(
+        replace(facts.incidents[0].allegation, moment=None),
+        attribution=named if kind is LetterKind.ACKNOWLEDGEMENT else shared,
+        history=History(),
+        edition=EDITION,
+        received_at=EDITION.effective_at + timedelta(days=200),
+    )
+    explained = explain(verdict, edition=EDITION, to=Audience.COMPLAINANT, language=language)
+    told = replace(facts, language=language, why=tuple(sentence.text for sentence in explained))
+    must_read_as_reviewed(f"{kind.value}-why.{language}", compose(kind, facts=told))
+
+
+def test_why_a_complainants_report_was_decided_so_reaches_no_customer(facts: LetterFacts) -> None:
+    marked = replace(facts, why=("What you reported is marked.",))
+    for kind in set(LetterKind) - COMPLAINANT_KINDS:
+        assert "is marked" not in compose(kind, facts=marked).body, kind
+
+
 def test_every_golden_letter_is_one_that_a_test_composes() -> None:
     names = {f"{kind.value}.{language}.txt" for kind in LetterKind for language in LANGUAGES}
     names |= {
         f"{name}.{language}.txt"
-        for name in ("notice-page", "notice-measured", "notice-reasons", "measure_taken-urgent", "outcome-several")
+        for name in (
+            "notice-page",
+            "notice-measured",
+            "notice-reasons",
+            "measure_taken-urgent",
+            "outcome-several",
+            "acknowledgement-why",
+            "needs_detail-why",
+        )
         for language in LANGUAGES
     }
     assert {path.name for path in GOLDEN.iterdir()} == names

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import tipstaff.policy
-from tipstaff.policy.coverage import RowState, coverage, missing_tests, state_of
+from tipstaff.policy.coverage import RowState, coverage, missing_tests, read_results, state_of
 from tipstaff.policy.editions import policy_rows, shipped_editions
 
 ROOT = Path(__file__).parents[3]
@@ -59,6 +59,69 @@ def test_without_its_test_or_what_serves_it_a_clause_does_not_work() -> None:
     assert state_of(replace(clause, proved_by=())) is RowState.NOT_YET
     assert state_of(replace(clause, served_by=())) is RowState.NOT_YET
     assert state_of(replace(clause, awaits="A thing.")) is RowState.NOT_YET
+
+
+RUN = """<testsuites><testsuite>
+<testcase classname="tests.rooms.a.test_x" name="test_good"/>
+<testcase classname="tests.rooms.a.test_x" name="test_bad"><failure message="no"/></testcase>
+<testcase classname="tests.rooms.a.test_x" name="test_broken"><error message="no"/></testcase>
+<testcase classname="tests.rooms.a.test_x.TestIt" name="test_inside"/>
+<testcase classname="tests.rooms.a.test_x" name="test_away"><skipped message="no nft"/></testcase>
+<testcase classname="tests.rooms.a.test_x" name="test_each[mail.unsolicited]"/>
+<testcase classname="tests.rooms.a.test_x" name="test_each[mail.storage]"><failure message="no"/></testcase>
+</testsuite></testsuites>"""
+FILE = "tests/rooms/a/test_x.py"
+
+
+@pytest.mark.parametrize(
+    ("named", "state", "why"),
+    [
+        ("test_good", RowState.WORKS, ""),
+        ("test_inside", RowState.WORKS, ""),
+        ("test_each[mail.unsolicited]", RowState.WORKS, ""),
+        ("test_each[mail.storage]", RowState.NOT_YET, "failed."),
+        ("test_each", RowState.NOT_YET, "failed."),
+        ("test_bad", RowState.NOT_YET, "failed."),
+        ("test_broken", RowState.NOT_YET, "failed."),
+        ("test_away", RowState.NOT_YET, "was skipped."),
+        ("test_goo", RowState.NOT_YET, "was not run."),
+        ("test_nowhere", RowState.NOT_YET, "was not run."),
+    ],
+)
+def test_of_a_run_only_a_test_that_passed_proves_anything(named: str, state: RowState, why: str) -> None:
+    clause = replace(EDITION.clause("mail.unsolicited"), proved_by=(f"{FILE}::{named}",))
+    results = read_results(RUN.encode())
+    assert state_of(clause, results=results) is state
+    assert state_of(clause) is RowState.WORKS
+    [row] = coverage(replace(EDITION, clauses=(clause,)), rows={18: "Unsolicited bulk mail"}, results=results)
+    assert row.state is state
+    assert [limit for limit in row.limits if FILE in limit] == ([f"{FILE}::{named} {why}"] if why else [])
+
+
+def test_the_command_takes_the_results_of_a_run(tmp_path: Path) -> None:
+    """Made from what the edition names itself: all of it passed, then one of them did not."""
+    named = sorted({test for clause in EDITION.clauses for test in clause.proved_by})
+
+    def run(*, but: str = "", child: str = "") -> list[str]:
+        cases = []
+        for test in named:
+            file, _, name = test.partition("::")
+            inside = child if test == but else ""
+            place = file.removesuffix(".py").replace("/", ".")
+            cases.append(f'<testcase classname="{place}" name="{name}">{inside}</testcase>')
+        (tmp_path / "run.xml").write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
+        return ["coverage", "--json", "--results", str(tmp_path / "run.xml")]
+
+    whole = json.loads(said("coverage", "--json"))["counts"]
+    assert json.loads(said(*run()))["counts"] == whole
+    proof = EDITION.clause("mail.unsolicited").proved_by[0]
+    skipped = json.loads(said(*run(but=proof, child="<skipped/>")))
+    assert skipped["rows"][17]["state"] == "not yet"
+    assert skipped["counts"]["works"] < whole["works"]
+    failed = json.loads(said(*run(but=proof, child="<failure/>"), code=1))
+    assert any(f"names {proof}, which failed." in sentence for sentence in failed["missing"])
+    (tmp_path / "run.xml").write_text("no results")
+    assert "run.xml cannot be read: it is no XML" in said("coverage", "--results", str(tmp_path / "run.xml"), code=2)
 
 
 def test_a_row_has_come_only_as_far_as_its_last_clause() -> None:

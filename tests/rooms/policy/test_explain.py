@@ -224,12 +224,12 @@ def test_a_forgeable_flood_by_somebody_who_did_it_before_reads_so() -> None:
     assert Reason.HARM_IN_PROGRESS is judged("connection/ddos").reason
 
 
-@given(any_question, st.sampled_from(sorted(spoken())))
+@given(any_question, st.sampled_from([Audience.CUSTOMER, Audience.COMPLAINANT]), st.sampled_from(sorted(spoken())))
 @often
-def test_every_language_says_what_english_says(asked: Asked, language: str) -> None:
+def test_every_language_says_what_english_says(asked: Asked, audience: Audience, language: str) -> None:
     verdict = answered(asked)
-    english = explain(verdict, edition=asked.edition, to=Audience.CUSTOMER)
-    said = explain(verdict, edition=asked.edition, to=Audience.CUSTOMER, language=f"{language}-XX")
+    english = explain(verdict, edition=asked.edition, to=audience)
+    said = explain(verdict, edition=asked.edition, to=audience, language=f"{language}-XX")
     assert [sentence.rests_on for sentence in said] == [sentence.rests_on for sentence in english]
     for sentence, other in zip(said, english, strict=True):
         assert re.findall(r"\d+", sentence.text) == re.findall(r"\d+", other.text) or language == "ja", sentence
@@ -238,6 +238,21 @@ def test_every_language_says_what_english_says(asked: Asked, language: str) -> N
     if Fact.STATUTE not in {basis.fact for basis in verdict.basis}:
         values = [re.findall(r"\d+", sentence.text) for sentence in said]
         assert [sorted(each) for each in values] == [sorted(re.findall(r"\d+", each.text)) for each in english]
+
+
+def test_a_complainant_is_told_in_english_what_the_record_says_where_no_clause_was_looked_at() -> None:
+    """The record's one sentence and the complainant's come from the same place; other languages follow the reason."""
+    outside = judge(
+        Allegation(type="messaging/spam", moment=Moment(NOW - timedelta(hours=5))),
+        attribution=Attribution(grade=Grade.NONE, reason=AttributionReason.NOT_OUR_SPACE),
+        history=History(), edition=EDITION, received_at=NOW,
+    )  # fmt: skip
+    assert read(outside, Audience.COMPLAINANT) == outside.explanation
+    [german] = explain(outside, edition=EDITION, to=Audience.COMPLAINANT, language="de")
+    assert german.text == (
+        "Was gemeldet wurde, lag zur fraglichen Zeit außerhalb des Adressraums von Example Network Operator."
+    )
+    assert german.rests_on == (Reason.NOT_OUR_SPACE,)
 
 
 def test_every_language_has_every_sentence_with_the_same_places() -> None:

@@ -139,3 +139,17 @@ def test_the_status_page_of_a_sealed_report_says_nothing_of_it(day: object, at: 
     page = Client().get(f"/r/{token}").content.decode()
     assert "child" not in page.lower()
     assert "What we understood" not in page
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said", "lang"),
+    [("de-AT", "Wir benachrichtigen, wer es innehatte", "de"), ("nl", "We tell whoever held it", "en")],
+)
+def test_the_status_page_says_why_in_the_language_in_which_they_wrote(
+    day: object, at: datetime, monkeypatch: pytest.MonkeyPatch, theirs: str, said: str, lang: str
+) -> None:
+    monkeypatch.setattr("tipstaff.web.public.views.language_of_complainant", lambda *_, **__: theirs)
+    token = make_report_link(reports_of_case(told().key)[0].key, at=at, expires_at=at + timedelta(days=1))
+    page = Client().get(f"/r/{token}").content.decode()
+    reasons = next(part for part in page.split("<ul ") if f'lang="{lang}"' in part.partition(">")[0])
+    assert said in reasons

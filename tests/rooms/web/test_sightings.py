@@ -135,3 +135,115 @@ def test_the_command_takes_in_a_file_and_says_what_became_of_each(
     [document] = CliRunner().invoke(command.app, ["list", "--became", "open_case", "--json"]).output.splitlines()
     assert json.loads(document)["case"] == list_cases()[0].key
     assert "scans" not in CliRunner().invoke(command.app, ["list", "198.51.100.1"]).output
+
+
+NOBODYS = {**SCAN, "id": "scan-8", "source": "192.0.2.78"}
+
+
+def left_one(api: Client, at: datetime) -> str:
+    """A sighting of an address that nobody holds, judged."""
+    [key] = post(api, NOBODYS).json()["taken"]
+    judge_waiting(desk=wiring.desk(), at=at)
+    return str(key)
+
+
+def sign_in(api: Client, name: str, role: Role) -> None:
+    user = User.objects.create_user(name, password="x")
+    give_roles(user, frozenset({role}))
+    api.force_login(user)
+
+
+def test_what_is_left_to_a_person_waits_in_the_inbox_until_an_engineer_closes_it(api: Client, at: datetime) -> None:
+    key = left_one(api, at)
+    sign_in(api, "ada", Role.ANALYST)
+    inbox = api.get("/console/inbox").content.decode()
+    assert "Sightings to decide" in inbox
+    assert key in inbox
+    assert "engineer" in inbox
+    form = {"key": key, "why": "A router of ours.", "decision": "done"}
+    said = api.post("/console/sightings/decide", form, follow=True).content.decode()
+    assert "leaves this decision to the role engineer" in said
+    assert key in said, "an analyst cannot close it"
+    sign_in(api, "eve", Role.ENGINEER)
+    said = api.post("/console/sightings/decide", {**form, "why": " "}, follow=True).content.decode()
+    assert "say why" in said
+    assert "Sightings to decide" in said
+    said = api.post("/console/sightings/decide", form, follow=True).content.decode()
+    assert f"{key}: closed." in said
+    assert "Sightings to decide" not in said
+    assert "closed by eve: A router of ours." in api.get("/console/sightings").content.decode()
+
+
+def test_the_inbox_counts_it_and_the_judge_can_be_asked_again_there(api: Client, at: datetime) -> None:
+    from tipstaff.web.console.reads import count_waiting
+
+    before = count_waiting()
+    key = left_one(api, at)
+    assert count_waiting() == before + 1
+    sign_in(api, "eve", Role.ENGINEER)
+    row = Holding(
+        key=0, tier=Tier.CUSTOMER, kind=HoldingKind.STATIC, prefix=ip_network("192.0.2.78/32"),
+        held_from=at - timedelta(days=9), customer="acct-1",
+    )  # fmt: skip
+    registry.add_holdings([row], at=at, actor="tests")
+    form = {"key": key, "why": "The row was missing.", "decision": "again"}
+    said = api.post("/console/sightings/decide", form, follow=True).content.decode()
+    assert f"{key}: the judge is asked again." in said
+    judge_waiting(desk=wiring.desk(), at=at)
+    assert api.get(f"/api/sightings/{key}").json()["became"] == "open_case"
+
+
+def test_programs_read_sightings_and_close_them_over_the_api(api: Client, at: datetime) -> None:
+    key = left_one(api, at)
+    sign_in(api, "eve", Role.ENGINEER)
+    assert [s["key"] for s in api.get("/api/sightings?left=true").json()] == [key]
+    asked = {"keys": [key], "decision": "done", "why": "A router of ours."}
+
+    def decide(**changed: object) -> Any:
+        body = json.dumps({**asked, **changed})
+        return api.post("/api/sightings/decide", data=body, content_type="application/json")
+
+    assert decide(keys=["S-999999"]).status_code == 404
+    assert decide(why="").status_code == 422
+    assert decide(why=" ").status_code == 422
+    assert decide(decision="forget").status_code == 422
+    answer = decide()
+    assert answer.status_code == 200
+    assert [(s["key"], s["done_by"], s["left_to_person"]) for s in answer.json()] == [(key, "eve", False)]
+    assert decide().status_code == 409
+    assert api.get("/api/sightings?left=true").json() == []
+
+
+def test_an_analyst_is_refused_over_the_api_what_is_an_engineers(api: Client, at: datetime) -> None:
+    key = left_one(api, at)
+    sign_in(api, "ada", Role.ANALYST)
+    body = json.dumps({"keys": [key], "decision": "done", "why": "seen"})
+    answer = api.post("/api/sightings/decide", data=body, content_type="application/json")
+    assert answer.status_code == 403
+    assert api.get(f"/api/sightings/{key}").json()["left_to_person"] is True
+
+
+def test_the_commands_close_sightings_and_put_them_to_the_judge_again(
+    api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import contextlib
+
+    monkeypatch.setattr(command, "database", contextlib.nullcontext)
+    key = left_one(api, at)
+    for name, role in (("eve", Role.ENGINEER), ("ada", Role.ANALYST)):
+        sign_in(api, name, role)
+    run = CliRunner().invoke
+    refused = run(command.app, ["done", key, "--by", "ada", "--why", "seen"])
+    assert refused.exit_code == 1
+    assert "to the role engineer" in refused.output
+    assert run(command.app, ["done", "S-999999", "--by", "eve", "--why", "seen"]).exit_code == 1
+    [left] = run(command.app, ["list", "--left", "--json"]).output.splitlines()
+    assert (json.loads(left)["key"], json.loads(left)["done"]) == (key, None)
+    again = run(command.app, ["again", key, "--by", "eve", "--why", "logs came late"])
+    assert (again.exit_code, again.output) == (0, f"{key}: the judge is asked again.\n")
+    judge_waiting(desk=wiring.desk(), at=at)
+    closed = run(command.app, ["done", key, "--by", "eve", "--why", "a router of ours"])
+    assert (closed.exit_code, closed.output) == (0, f"{key}: closed by eve.\n")
+    assert run(command.app, ["list", "--left", "--json"]).output == ""
+    [document] = run(command.app, ["list", key, "--json"]).output.splitlines()
+    assert json.loads(document)["done"]["why"] == "a router of ours"

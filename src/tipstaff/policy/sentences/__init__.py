@@ -1,4 +1,4 @@
-"""The sentences of an explanation to a customer: one file a language, each with the same sentences."""
+"""The sentences of an explanation to a customer or a complainant: one file a language, each with the same sentences."""
 
 import tomllib
 from collections.abc import Mapping

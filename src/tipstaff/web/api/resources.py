@@ -1,19 +1,32 @@
 """Cases, reports and measures to read, and who held what, under the same permissions as the console."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import NinjaAPI, Query, Schema
 from ninja.errors import HttpError
+from pydantic import Field
 
 from tipstaff import wiring
 from tipstaff.cases import queries as cases
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
+from tipstaff.procedures import sighting
 from tipstaff.procedures.lookup import answer_one
 from tipstaff.procedures.questions import NoQuestion, answer_json, question_of
-from tipstaff.words import Case, CaseState, Measure, MeasureState, Report, ReportOutcome
+from tipstaff.procedures.refusals import NoSuchSighting, NotLeftToAPerson, NotYourDecision
+from tipstaff.sensors import queries as sensors
+from tipstaff.words import (
+    Case,
+    CaseState,
+    Disposition,
+    Measure,
+    Measured,
+    MeasureState,
+    Report,
+    ReportOutcome,
+)
 
 from ..roles import Ability
 from .auth import Able, nobody
@@ -139,6 +152,75 @@ def get_measure(request: HttpRequest, key: str) -> MeasureOut:
     return _measure(found)
 
 
+class SightingOut(Schema):
+    """What a sensor of our own measured, and what became of it."""
+
+    key: str
+    sensor: str
+    id: str
+    kind: str
+    at: datetime
+    offender: str
+    became: Disposition | None
+    reason: str
+    case: str | None
+    left_to_person: bool
+    done_at: datetime | None
+    done_by: str
+    done_why: str
+
+
+class SightingsDecision(Schema):
+    """What a person decides on sightings that the judge left to a person: all of them, or none."""
+
+    keys: Annotated[list[str], Field(min_length=1, max_length=QUESTIONS_MAX)]
+    decision: Literal["done", "again"]
+    why: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+@api.post("/sightings/decide", auth=Able(Ability.NOTE), response=list[SightingOut])
+def decide_sightings(request: HttpRequest, decided: SightingsDecision) -> list[SightingOut]:
+    """Close sightings that wait for a person (`done`), or put them to the judge again (`again`)."""
+    keys, why = [_plain(key) for key in decided.keys], decided.why.replace("\x00", "").strip()
+    if not why:
+        raise HttpError(422, "Say why: the reason stands in the record.")
+    act = sighting.judge_again if decided.decision == "again" else sighting.close_left
+    try:
+        act(keys, why=why, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+    except NoSuchSighting as gone:
+        raise HttpError(404, f"There is no sighting {gone}.") from gone
+    except NotYourDecision as refusal:
+        raise HttpError(403, str(refusal)) from refusal
+    except NotLeftToAPerson as refusal:
+        raise HttpError(409, str(refusal)) from refusal
+    return [_sighting(found) for found in map(sensors.get_measured, keys) if found is not None]
+
+
+@api.get("/sightings", auth=Able(Ability.SEE_DESK), response=list[SightingOut])
+def list_sightings(
+    request: HttpRequest,
+    became: Disposition | None = None,
+    left: bool = False,
+    search: str = "",
+    limit: Limit = 50,
+) -> list[SightingOut]:
+    """Sightings, newest first; with `left` those that wait for a person, oldest first."""
+    if left:
+        return [_sighting(measured) for measured in sensors.left_to_people(limit=limit)]
+    dispositions = (became,) if became else ()
+    return [
+        _sighting(m) for m in sensors.list_measured(dispositions=dispositions, search=_plain(search), limit=limit)
+    ]  # fmt: skip
+
+
+@api.get("/sightings/{key}", auth=Able(Ability.SEE_DESK), response=SightingOut)
+def get_sighting(request: HttpRequest, key: str) -> SightingOut:
+    found = sensors.get_measured(_plain(key))
+    if found is None:
+        raise HttpError(404, f"There is no sighting {key}.")
+    return _sighting(found)
+
+
 class QuestionIn(Schema):
     """Who held it? Leave out what is not known."""
 
@@ -165,6 +247,25 @@ def _answered(asked: QuestionIn, at: datetime) -> dict[str, Any]:
     except NoQuestion as why:
         return {"error": str(why)}
     return answer_json(answer_one(question, received_at=at))
+
+
+def _sighting(measured: Measured) -> SightingOut:
+    seen = measured.sighting
+    return SightingOut(
+        key=measured.key,
+        sensor=seen.sensor,
+        id=seen.id,
+        kind=seen.kind,
+        at=seen.moment.at,
+        offender=seen.offender,
+        became=measured.disposition,
+        reason=measured.reason,
+        case=measured.case,
+        left_to_person=measured.left_to_person,
+        done_at=measured.done_at,
+        done_by=measured.done_by,
+        done_why=measured.done_why,
+    )
 
 
 def _plain(text: str) -> str:

@@ -17,6 +17,7 @@ from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import waiting_incidents
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
+from tipstaff.procedures.sighting import role_for
 from tipstaff.registry import queries as registry
 from tipstaff.sensors import queries as sensors
 from tipstaff.words import (
@@ -40,6 +41,7 @@ from tipstaff.words import (
     Note,
     Report,
     ReportOutcome,
+    Role,
     Service,
 )
 
@@ -169,6 +171,7 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
     letters = notices.count_by_state()
     measures = len(refused_measures()) + len(enforcement.list_still_stopped(limit=100))
     people = sum(by_state.get(s, 0) for s in NEEDS_PERSON) + registry.count_waiting_admissions()
+    people += sensors.count_left()
     return people + reports + measures + sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
 
 
@@ -249,12 +252,16 @@ class Inbox:
     measures: list[Measure]
     still_stopped: list[Measure]
     admissions: list[Admission]
+    sightings: list[tuple[Measured, Role | None]]
+    """Each with the role that sees to it."""
+    sightings_total: int
 
     @property
     def empty(self) -> bool:
         return not (
             self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
-        )
+            or self.sightings
+        )  # fmt: skip
 
 
 def inbox() -> Inbox:
@@ -265,6 +272,8 @@ def inbox() -> Inbox:
         measures=refused_measures(),
         still_stopped=enforcement.list_still_stopped(limit=100),
         admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
+        sightings=[(measured, role_for(measured)) for measured in sensors.left_to_people(limit=100)],
+        sightings_total=sensors.count_left(),
     )
 
 

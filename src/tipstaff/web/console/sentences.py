@@ -270,6 +270,8 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "edition.withdrawn": ("Edition withdrawn", "amber", _plain),
         "incident.corroborated": ("Our own measurement agrees", "blue", _agrees),
         "sightings.taken": ("Sightings taken in", "blue", _plain),
+        "sighting.done": ("A sighting closed by a person", "violet", _says("why")),
+        "sighting.put_back": ("A sighting goes to the judge again", "violet", _says("why")),
         "sighting.failed": ("A sighting could not be judged", "red", _says("why")),
         "finding.unassigned_use": ("Used, but assigned to nobody", "amber", _plain),
         "identities.read": ("Names of identities read", "violet", _plain),

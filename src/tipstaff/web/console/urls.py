@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import editions, held, importing, registry, replays, staff, studio, views
+from . import editions, held, importing, left, registry, replays, staff, studio, views
 
 app_name = "console"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("cases/<str:key>/<slug:action>", views.act, name="act"),
     path("reports", views.reports, name="reports"),
     path("sightings", views.sightings, name="sightings"),
+    path("sightings/decide", left.decide, name="sightings_decide"),
     path("reports/<str:key>", views.report, name="report"),
     path("reports/<str:key>/set-aside", views.set_aside, name="set_aside"),
     path("reports/<str:key>/seal", views.seal, name="seal"),

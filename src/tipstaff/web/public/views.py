@@ -9,6 +9,8 @@ from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
 from tipstaff.intake.queries import get_report
+from tipstaff.policy.sentences import spoken
+from tipstaff.procedures.letters import language_of_complainant
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_report_link
 from tipstaff.procedures.reasons import reasons_for_complainant
 from tipstaff.words import ReportOutcome
@@ -86,7 +88,10 @@ def report_status(request: HttpRequest, token: str) -> HttpResponse:
     if report is None:
         return _private(show_page(request, "tipstaff/public/report_gone.html", key="", status=404))
     sealed = report.outcome is ReportOutcome.SEALED
-    reasons = reasons_for_complainant(report, desk=wiring.desk())
+    desk, at = wiring.desk(), wiring.now()
+    wanted = language_of_complainant(report, desk=desk, at=at).partition("-")[0].lower()
+    language = wanted if wanted in spoken() else "en"
+    reasons = reasons_for_complainant(report, desk=desk, language=language)
     shown = () if sealed else report.incidents[:50]
     lines = [(i.allegation, _OUTCOMES[i.outcome], reasons.get(i.key, ())) for i in shown]
     page = show_page(
@@ -96,6 +101,7 @@ def report_status(request: HttpRequest, token: str) -> HttpResponse:
         reference="" if sealed or report.reading is None else report.reading.reporter.reference,
         outcome=_OUTCOMES[report.outcome],
         lines=lines,
+        language=language,
     )
     return _private(page)
 

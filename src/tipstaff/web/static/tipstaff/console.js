@@ -101,9 +101,10 @@
   const inUse = (place) =>
     place.querySelector("details[data-form][open]") ||
     place.contains(document.activeElement?.closest("form")) ||
-    [...place.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue);
+    [...place.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue) ||
+    [...place.querySelectorAll("form input[type=checkbox]")].some((box) => box.checked !== box.defaultChecked);
   addEventListener("htmx:before:request", (event) => {
-    if (event.target.id === "live" && inUse(event.target)) event.preventDefault();
+    if (["live", "inbox"].includes(event.target.id) && inUse(event.target)) event.preventDefault();
     if (document.hidden) event.preventDefault();
   });
 
