@@ -43,7 +43,8 @@ def join_or_open(
 ) -> tuple[Case, bool]:
     """Put an incident into the open case of customer x clause group x service, or open one. (case, opened).
 
-    Doing it again for the same incident changes nothing. Two at once make one case: the database holds it.
+    Doing it again for the same incident changes nothing, but that one which waited for a person waits no more when the
+    verdict no longer says so. Two at once make one case: the database holds it.
     """
     if verdict.clause is None or verdict.group is None:
         raise ValueError("a verdict without a clause opens no case")
@@ -54,6 +55,10 @@ def join_or_open(
             with transaction.atomic():
                 member = MemberRow.objects.select_related("case").filter(incident=incident).first()
                 if member is not None:
+                    if member.waits and not _waits(verdict):
+                        # Judged again once what kept the judge from it was mended: nobody need look at it first.
+                        member.waits, member.decides = False, verdict.decides
+                        member.save(update_fields=["waits", "decides"])
                     return case_of(member.case), False
                 row = open_row(customer, group=verdict.group, service=service, lock=True)
                 opened = row is None

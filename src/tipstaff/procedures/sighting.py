@@ -224,7 +224,8 @@ def _join(measured: Measured, weighed: Weighed, *, at: datetime) -> tuple[Dispos
     )
     if not opened:
         _corroborate(case.key, measured, at=at)
-    return verdict.disposition, str(verdict.reason) if opened else "JOINED", case.key
+    to_person = verdict.disposition is Disposition.PERSON
+    return verdict.disposition, str(verdict.reason) if opened or to_person else "JOINED", case.key
 
 
 def _corroborate(case: str, measured: Measured, *, at: datetime) -> None:

@@ -1,6 +1,7 @@
 """Reports join cases; nobody's edit is lost; the database holds what must not be."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from tipstaff.words import (
     Degree,
     Disposition,
     Reason,
+    Role,
     Rung,
     Scope,
     Severity,
@@ -39,9 +41,14 @@ VERDICT = Verdict(
 )
 
 
-def join(incident: str = "R-000001.1", customer: str = "acct-1", service: str | None = "svc-1") -> tuple[Case, bool]:
+def join(
+    incident: str = "R-000001.1",
+    customer: str = "acct-1",
+    service: str | None = "svc-1",
+    verdict: Verdict = VERDICT,
+) -> tuple[Case, bool]:
     return operations.join_or_open(
-        verdict=VERDICT,
+        verdict=verdict,
         customer=customer,
         customer_name="Example Bakery",
         service=service,
@@ -68,6 +75,25 @@ def test_the_same_incident_twice_counts_once() -> None:
     case, _ = join()
     again, opened = join()
     assert (again.key, again.reports, opened) == (case.key, 1, False)
+
+
+def test_each_incident_keeps_its_decider_and_the_case_the_strictest() -> None:
+    case, _ = join()
+    join("R-000002.1", verdict=replace(VERDICT, decides=Role.COUNSEL))
+    joined, _ = join("R-000003.1", verdict=replace(VERDICT, decides=Role.ANALYST))
+    assert [m.decides for m in queries.members_of(case.key).values()] == [None, Role.COUNSEL, Role.ANALYST]
+    assert joined.decides is Role.COUNSEL
+
+
+def test_what_waits_for_a_person_waits_until_the_verdict_says_otherwise_and_never_again() -> None:
+    case, _ = join()
+    person = replace(VERDICT, disposition=Disposition.PERSON, decides=Role.ANALYST)
+    join("S-000002", verdict=person)
+    assert queries.members_of(case.key)["S-000002"] == queries.Member(None, Role.ANALYST, True)
+    join("S-000002", verdict=VERDICT)
+    assert queries.members_of(case.key)["S-000002"] == queries.Member(None, None, False)
+    join("S-000002", verdict=person)
+    assert queries.members_of(case.key)["S-000002"] == queries.Member(None, None, False)
 
 
 @pytest.mark.parametrize(("customer", "service"), [("acct-2", "svc-1"), ("acct-1", "svc-2"), ("acct-1", None)])
