@@ -160,6 +160,128 @@ def test_the_same_evidence_at_the_same_moment_is_kept_once(monkeypatch: pytest.M
     assert [e.what for e in queries.entries_about(digest)] == ["evidence.seen_again"]
 
 
+def seal(digest: str, *, sealed: bytes = b"ciphertext") -> None:
+    operations.seal_stored(digest, sealed=sealed, stripped=[], at=NOON, actor="ana")
+
+
+TOUCHES = {
+    "sealed": "sealed = true",
+    "content": "content = 'other', sealed = true",
+    "sender": "sender = 'other@example.org', sealed = true",
+    "no sender": "sender = '', sealed = true",
+    "size": "size = 1, sender = '', sealed = true",
+    "channel": "channel = 'form', sender = '', sealed = true",
+    "recipients": "recipients = '{}', sender = '', sealed = true",
+    "time": "received_at = received_at + interval '1 second', sender = '', sealed = true",
+    "digest": "digest = repeat('0', 64), sender = '', sealed = true",
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHES)
+@pytest.mark.parametrize("noted", [False, True], ids=["without an entry", "with an entry of a sealing"])
+def test_the_database_itself_refuses_to_change_evidence(touch: str, noted: bool) -> None:
+    """With the program's own role, and also when somebody wrote an entry that speaks of other bytes."""
+    digest = keep(b"as it came")
+    if noted:
+        write("evidence.sealed", digest, sealed_as=sha256(b"other bytes").hexdigest())
+    statement = f"UPDATE ledger_evidencerow SET {TOUCHES[touch]} WHERE digest = %s"
+    with pytest.raises(REFUSED, match="as it came"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, [digest])
+    assert queries.get_raw(digest) == b"as it came"
+
+
+@pytest.mark.parametrize("touch", [t for t in TOUCHES if t not in ("sealed", "content", "no sender")])
+def test_a_sealing_on_record_changes_nothing_but_the_bytes_and_the_sender(touch: str) -> None:
+    digest = keep(b"as it came")
+    write("evidence.sealed", digest, sealed_as=sha256(b"ciphertext").hexdigest())
+    statement = f"UPDATE ledger_evidencerow SET content = 'ciphertext', {TOUCHES[touch]} WHERE digest = %s"
+    with pytest.raises(REFUSED, match="as it came"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, [digest])
+
+
+def test_evidence_is_sealed_by_hand_once_and_never_opened_in_place() -> None:
+    digest = keep(b"as it came")
+    seal(digest)
+    assert queries.get_sealed(digest) == b"ciphertext"
+    seal(digest, sealed=b"again")
+    assert queries.get_sealed(digest) == b"ciphertext"
+    for statement in ("sealed = false", "content = 'other'"):
+        with pytest.raises(REFUSED, match="as it came"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE ledger_evidencerow SET {statement}")
+
+
+def test_a_vault_that_nobody_touched_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "_AT_A_TIME", 2)
+    noise = Random(6).randbytes(2 * operations.PIECE_OCTETS)
+    for raw in (b"", b"one", b"two", noise):
+        keep(raw)
+    seal(keep(b"sealed by hand"))
+    operations.store_sealed(
+        b"sealed", digest="a" * 64, size=9, at=NOON, channel=Channel.SMTP, sender="", recipients=[], stripped=[]
+    )
+    keep(b"one")
+    heard: list[int] = []
+    found = queries.verify_evidence(on_each=heard.append)
+    assert (found.whole, found.kept, found.sealed, found.unfit, found.first) == (True, 6, 2, 0, ())
+    assert found.octets == len(noise) + 6
+    assert sum(heard) == queries.count_evidence() == 6
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("UPDATE ledger_evidencerow SET content = %(other)s WHERE digest = %(digest)s", "not those"),
+        ("UPDATE ledger_evidencerow SET content = %(longer)s WHERE digest = %(digest)s", "longer"),
+        ("UPDATE ledger_evidencerow SET content = 'no zlib' WHERE digest = %(digest)s", "unfolded"),
+        (
+            "UPDATE ledger_evidencerow SET content = substr(content, 1, length(content) - 5) WHERE digest = %(digest)s",
+            "unfolded",
+        ),
+        ("UPDATE ledger_evidencerow SET sealed = true WHERE digest = %(digest)s", "no entry says so"),
+        ("UPDATE ledger_evidencerow SET size = size + 1 WHERE digest = %(digest)s", "size, channel or time"),
+        ("UPDATE ledger_evidencerow SET channel = 'form' WHERE digest = %(digest)s", "size, channel or time"),
+        (
+            "UPDATE ledger_evidencerow SET received_at = received_at + interval '1s' WHERE digest = %(digest)s",
+            "size, channel or time",
+        ),
+        ("DELETE FROM ledger_evidencerow WHERE digest = %(digest)s", "is gone"),
+        ("UPDATE ledger_evidencerow SET digest = %(stranger)s WHERE digest = %(digest)s", "no entry says that it"),
+        ("UPDATE ledger_evidencerow SET content = 'x' WHERE digest = %(sealed)s", "remainder"),
+        ("UPDATE ledger_evidencerow SET sealed = false WHERE digest = %(sealed)s", "is in clear"),
+    ],
+)
+def test_touched_evidence_is_found_out_though_the_record_is_whole(statement: str, why: str) -> None:
+    digest, sealed = keep(b"as it came"), keep(b"sealed by hand")
+    keep(b"untouched")
+    seal(sealed)
+    named = {
+        "digest": digest, "sealed": sealed, "stranger": sha256(b"stranger").hexdigest(),
+        "other": operations._folded(b"as it cane"), "longer": operations._folded(b"as it came, and more"),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE ledger_evidencerow DISABLE TRIGGER append_only")
+        cursor.execute(statement, named)
+    found = queries.verify_evidence()
+    assert not found.whole
+    assert {digest, sealed, named["stranger"]} >= {unfit for unfit, _ in found.first}
+    assert any(why in said for _, said in found.first), found.first
+    assert queries.verify().whole
+
+
+def test_no_more_of_the_vault_is_held_than_pieces() -> None:
+    size = 24 * operations.PIECE_OCTETS
+    for seed in (7, 8):
+        keep(Random(seed).randbytes(size))
+    tracemalloc.start()
+    try:
+        assert queries.verify_evidence().octets == 2 * size
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 2
+
+
 def test_sealed_evidence_is_never_handed_out() -> None:
     operations.store_sealed(
         b"ciphertext", digest="a" * 64, size=10, at=NOON, channel=Channel.SMTP, sender="", recipients=[], stripped=[]
