@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from django.db import connection, transaction
-from django.db.models import BinaryField, QuerySet
+from django.db.models import BinaryField, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
 from tipstaff.words import Entry as EntryWord
@@ -94,10 +94,15 @@ def get_stripped(digest: str) -> list[dict[str, object]]:
     return list(row.stripped) if row else []
 
 
-def entries_about(key: str, *, limit: int = 1000) -> list[EntryWord]:
-    """Every entry that names `key`, in order."""
-    rows = Entry.objects.filter(about__contains=[key]).select_related("link").order_by("id")[:limit]
-    return _words(rows)
+def entries_about(key: str) -> list[EntryWord]:
+    """Every entry that names `key`, in order, however many they are: ask for kinds of them where kinds will do."""
+    return _words(Entry.objects.filter(about__contains=[key]).select_related("link").order_by("id"))
+
+
+def entries_of(key: str, *, what: Iterable[str]) -> list[EntryWord]:
+    """Every entry of these kinds that names `key`, in order, however many others do."""
+    rows = Entry.objects.filter(about__contains=[key], what__in=list(what))
+    return _words(rows.select_related("link").order_by("id"))
 
 
 def latest_about(keys: Iterable[str], *, what: Iterable[str]) -> dict[str, EntryWord]:
@@ -118,48 +123,79 @@ def latest_about(keys: Iterable[str], *, what: Iterable[str]) -> dict[str, Entry
     return {key: found[id] for key, id in newest.items()}
 
 
-def has_entry(key: str, *, what: str) -> bool:
-    """Whether such an entry names `key`, however many others do."""
-    return Entry.objects.filter(about__contains=[key], what=what).exists()
+def has_entry(key: str, *, what: str, **detail: str) -> bool:
+    """Whether such an entry names `key`, however many others do; one with these details where they are given."""
+    said = {f"detail__{name}": value for name, value in detail.items()}
+    return Entry.objects.filter(about__contains=[key], what=what, **said).exists()
 
 
-def trace(key: str, *, limit: int = 2000) -> list[EntryWord]:
-    """The chain of `key` from either end, in order.
+TRACE_SHOWN = 2000
+"""So much of a chain is shown at once."""
+
+
+def trace(key: str, *, limit: int = TRACE_SHOWN) -> list[EntryWord]:
+    """The chain of `key` from either end, in order; of a longer one its beginning and its end, half of `limit` each.
 
     From a report, its evidence or a sighting it leads to the cases it joined, with their letters and measures, but
     never to the other reports in them; from a case, letter or measure to everything about the case.
     """
-    named = {k for entry in entries_about(key, limit=limit) for k in entry.about}
+    rows = _chain(key)
+    shown = list(rows[: limit + 1])
+    if len(shown) > limit:
+        shown = [*shown[: limit // 2], *reversed(rows.reverse()[: limit - limit // 2])]
+    return _words(shown)
+
+
+def trace_all(key: str) -> Iterator[EntryWord]:
+    """All of what `trace` is about, however long; no more is held than some of it."""
+    for row in _chain(key).iterator(chunk_size=TRACE_SHOWN):
+        yield from _words([row])
+
+
+def left_out_of_trace(key: str) -> int:
+    """How many entries of the chain `trace` leaves out."""
+    return max(0, _chain(key).count() - TRACE_SHOWN)
+
+
+def _chain(key: str) -> "QuerySet[Entry]":
+    entries = Entry.objects.select_related("link").order_by("id")
+    named = _named_with({key})
     if _is_report(key):
         reports = {k for k in named if _is_report(k)} | {key}
-        about_reports = Entry.objects.filter(about__overlap=sorted(reports))
-        cases = {k for e in _ordered(about_reports, limit) for k in e.about if k.startswith("C-")}
-        rows = Entry.objects.filter(about__overlap=sorted(reports | cases))
-        return [e for e in _ordered(rows, limit) if _is_about(e, reports) or not any(map(_is_report, e.about))]
+        cases = {k for k in _named_with(reports) if k.startswith("C-")}
+        joined = Func(F("about"), Value("\n"), function="array_to_string", output_field=TextField())
+        own = Q(about__overlap=sorted(reports)) | ~Q(joined__regex=_NAMES_A_REPORT)
+        return entries.annotate(joined=joined).filter(own, about__overlap=sorted(reports | cases))
     cases = {k for k in named if k.startswith("C-")}
-    around = {k for case in cases for e in entries_about(case, limit=limit) for k in e.about}
+    around = _named_with(cases)
     linked = {k for k in around if k[:2] in ("R-", "S-", "L-", "M-") or len(k) == _SHA256_HEX}
-    return _ordered(Entry.objects.filter(about__overlap=sorted({key} | cases | linked)), limit)
+    return entries.filter(about__overlap=sorted({key} | cases | linked))
+
+
+def _named_with(keys: set[str]) -> set[str]:
+    """Whatever is named by an entry that names one of `keys`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT unnest(about) FROM ledger_entry WHERE about && %s::varchar[]",
+            [sorted(keys)],
+        )
+        return {name for (name,) in cursor.fetchall()}
 
 
 _SHA256_HEX = 64
+_NAMES_A_REPORT = r"(^|\n)([RS]-|[^\n]{64}(\n|$))"
 
 
 def _is_report(key: str) -> bool:
     return key.startswith(("R-", "S-")) or len(key) == _SHA256_HEX
 
 
-def _is_about(entry: EntryWord, keys: set[str]) -> bool:
-    return not keys.isdisjoint(entry.about)
-
-
-def _ordered(rows: "QuerySet[Entry]", limit: int) -> list[EntryWord]:
-    return _words(rows.select_related("link").order_by("id")[:limit])
-
-
-def recent(*, before: int | None = None, limit: int = 100) -> list[EntryWord]:
-    """The newest entries, newest first; `before` an id, for the next page."""
+def recent(*, about: str | None = None, before: int | None = None, limit: int = 100) -> list[EntryWord]:
+    """The newest entries, or those that name a key, newest first; `before` an id, for the next page."""
     rows = Entry.objects.select_related("link").order_by("-id")
+    if about is not None:
+        # In the index of keys, not from the newest entry back: most of them name others.
+        rows = rows.filter(about__contains=[about]).order_by((F("id") + 0).desc())
     if before is not None:
         rows = rows.filter(id__lt=before)
     return _words(rows[:limit])

@@ -1,7 +1,9 @@
 """The record keeps everything, in order, and shows when it was touched."""
 
+import json
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
@@ -9,6 +11,7 @@ from random import Random
 import pytest
 from django.db import InternalError, ProgrammingError, connection, transaction
 
+from tipstaff.cli.trace import trace
 from tipstaff.ledger import operations, queries
 from tipstaff.ledger.models import EvidenceRow
 from tipstaff.words import Channel
@@ -302,6 +305,63 @@ def test_a_trace_from_a_report_leads_to_its_case_but_not_to_its_siblings() -> No
     assert not any("R-000002" in e.about for e in from_report)
     assert queries.trace("1" * 64) == from_report
     assert len(queries.trace("C-000001")) == len(queries.trace("M-000001")) == 7
+
+
+def crowded(number: int) -> None:
+    """A case that so many reports joined, a decision after them, and another report's business between them."""
+    write("report.opened", "R-000001", "1" * 64)
+    write("case.opened", "C-000001", "R-000001")
+    joins = (("case.joined", ["C-000001", f"R-9{n:05}"], {}) for n in range(number))
+    operations.record_all(joins, at=NOON, actor="worker")
+    write("case.decided", "C-000001", "M-000001")
+
+
+def test_a_decision_is_found_behind_a_thousand_other_entries() -> None:
+    crowded(1500)
+    assert [e.what for e in queries.entries_of("C-000001", what=["case.decided", "case.opened"])] == [
+        "case.opened",
+        "case.decided",
+    ]
+    assert len(queries.entries_about("C-000001")) == 1502
+    assert queries.has_entry("C-000001", what="case.decided")
+    write("letter.replied", "C-000001", by="customer")
+    assert queries.has_entry("C-000001", what="letter.replied", by="customer")
+    assert not queries.has_entry("C-000001", what="letter.replied", by="reporter")
+
+
+def test_a_long_chain_is_there_to_its_end_and_what_is_shown_of_it_says_what_it_leaves_out() -> None:
+    crowded(queries.TRACE_SHOWN + 500)
+    whole = list(queries.trace_all("C-000001"))
+    assert [e.what for e in (whole[0], whole[1], whole[-1])] == ["report.opened", "case.opened", "case.decided"]
+    assert len(whole) == queries.TRACE_SHOWN + 503
+    shown = queries.trace("C-000001")
+    assert shown == whole[: queries.TRACE_SHOWN // 2] + whole[-queries.TRACE_SHOWN // 2 :]
+    assert queries.left_out_of_trace("C-000001") == len(whole) - len(shown) == 503
+    assert queries.trace("C-000001", limit=len(whole)) == whole
+    assert [e.what for e in queries.trace("R-000001")] == ["report.opened", "case.opened", "case.decided"]
+    assert queries.left_out_of_trace("R-000001") == 0
+
+
+def test_the_command_prints_a_long_chain_to_its_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tipstaff.cli.trace.database", nullcontext)
+    crowded(queries.TRACE_SHOWN + 500)
+    trace("C-000001", as_json=True)
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["what"] == "case.decided"
+    trace("C-000001")
+    assert "case.decided" in capsys.readouterr().out
+
+
+def test_what_names_a_key_is_read_back_page_by_page() -> None:
+    crowded(250)
+    pages: list[list[int]] = []
+    before = None
+    while page := queries.recent(about="C-000001", before=before, limit=100):
+        pages.append([entry.id for entry in page])
+        before = page[-1].id
+    assert [len(page) for page in pages] == [100, 100, 52]
+    assert [id for page in pages for id in page] == [e.id for e in reversed(queries.entries_about("C-000001"))]
 
 
 def test_keys_are_never_given_twice() -> None:
