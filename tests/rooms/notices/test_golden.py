@@ -150,7 +150,7 @@ def test_what_a_complainant_is_told_of_why_reads_as_reviewed(
 
 
 def test_why_a_complainants_report_was_decided_so_reaches_no_customer(facts: LetterFacts) -> None:
-    marked = replace(facts, why=("What you reported is marked.",))
+    marked = replace(facts, why=("What you reported is marked.",), note=WHY_IT_STANDS)
     for kind in set(LetterKind) - COMPLAINANT_KINDS:
         assert "is marked" not in compose(kind, facts=marked).body, kind
 
