@@ -39,6 +39,9 @@ def test_what_was_acknowledged_survives_a_kill_of_the_whole_program(home: Home) 
         second = home.complain("after the kill")
     assert second > key
     assert "is whole" in home.run("verify").stdout
+    assert "The vault is whole: 2 kept, 0 of them sealed" in home.run("verify", "--evidence").stdout
+    found = json.loads(home.run("verify", "--evidence", "--json").stdout)
+    assert (found["whole"], found["evidence"]["whole"], found["evidence"]["kept"]) == (True, True, 2)
 
 
 def test_up_says_where_the_console_is_and_ctrl_c_leaves_nothing_behind(home: Home) -> None:

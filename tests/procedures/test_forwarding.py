@@ -10,9 +10,10 @@ from tipstaff.intake.queries import get_report
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
 from tipstaff.procedures import complaint
+from tipstaff.procedures.letters import hidden_from_customer
 from tipstaff.registry.resources import hold_resource
 from tipstaff.testing import story
-from tipstaff.testing.story.mail import mail
+from tipstaff.testing.story.mail import arf, mail, spam_sample
 from tipstaff.words import (
     Announcer,
     CaseState,
@@ -45,6 +46,26 @@ def test_a_complaint_is_passed_on_to_its_holder_with_clause_and_deadline(office:
     assert case.key in notice.body
     assert "Unsolicited bulk mail" in notice.body
     assert "5 May 2026" in notice.body, "by when"
+
+
+def test_the_domain_of_who_complained_is_hidden_from_the_customer_also_without_their_address(office: Office) -> None:
+    """Written backwards it is no host name, and the address that it belongs to is nowhere beside it."""
+    office.admit("acct-1", ADDRESS)
+    by = reporter()
+    backwards = by.domain[::-1]
+    sample = spam_sample(
+        source=ADDRESS, helo="host.customer.example.com", received_by=f"mx.{by.domain}", at=NOON - HOUR,
+        sender="prizes@sender.example.com", to="victim@victim.example.net", subject=f"You have won {backwards}",
+        body="Answer today.",
+    )  # fmt: skip
+    fields = {"Feedback-Type": "abuse", "User-Agent": "SampleFBL/1", "Version": "1", "Source-IP": ADDRESS}
+    raw = mail(arf(fields, sample=sample, words="A report."), sender=by, subject="Abuse report", at=NOON)
+    report = office.take_in(raw, at=NOON, sender="relay@relay.example.net")
+    assert by.domain in hidden_from_customer([report])
+    office.post(at=NOON)
+    [notice] = office.letters_to("acct-1@customer.example.com")
+    assert "You have won" in notice.body, "the evidence is in the letter"
+    assert not any(part in notice.body for part in (by.domain, backwards, "retroper", "reporter-1"))
 
 
 def test_a_time_in_the_future_accuses_nobody_and_its_complainant_is_asked_for_another(office: Office) -> None:

@@ -1,16 +1,17 @@
 """Never the wrong customer, never what no letter named, never unseen: what must hold when things happen at once."""
 
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
 from tipstaff.cases import operations as cases
 from tipstaff.cases.operations import AlreadyProposed, StaleCase
-from tipstaff.cases.queries import list_due
+from tipstaff.cases.queries import list_due, strikes_of
 from tipstaff.enforcement.operations import want_lifted
 from tipstaff.intake.operations import AlreadyInACase
+from tipstaff.ledger.operations import record, record_all
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import casework, complaint, posting
 from tipstaff.procedures.casework import OwnDecision
@@ -169,6 +170,52 @@ def test_whoever_decided_does_not_review_the_dispute(office: Office) -> None:
         casework.review_dispute(
             case.key, upheld=False, why="No.", version=disputed.version, desk=office.desk, at=NOON, actor="ana"
         )
+
+
+def crowd(case: str, *, at: datetime, number: int = 1200) -> None:
+    """So many reports join a case, as after a feed that names one sender again and again."""
+    record_all((("case.joined", [case, f"R-9{n:05}"], {}) for n in range(number)), at=at, actor="worker")
+
+
+def test_whoever_decided_does_not_review_the_dispute_however_many_reports_joined(office: Office) -> None:
+    case = office.warned(FIRST, at=NOON)
+    crowd(case.key, at=NOON)
+    cases.propose(case.key, kind="urgent_measure", ground=Ground.NETWORK_HARM, detail="flows", at=NOON, actor="ana")
+    disputed = office.answer(office.fresh(case.key), Answer.DISPUTE, at=NOON + HOUR)
+    with pytest.raises(OwnDecision):
+        casework.review_dispute(
+            case.key, upheld=False, why="No.", version=disputed.version, desk=office.desk, at=NOON, actor="ana"
+        )
+
+
+def test_the_time_they_were_last_given_holds_however_many_reports_joined(office: Office) -> None:
+    case = office.warned(FIRST, at=NOON)
+    crowd(case.key, at=NOON)
+    extended = office.answer(office.fresh(case.key), Answer.NEED_TIME, at=NOON + HOUR)
+    assert extended.due_at is not None
+    assert case.due_at is not None
+    assert extended.due_at > case.due_at
+    assert casework._promised_until(case.key) == extended.due_at
+
+
+def test_what_they_wrote_is_answered_however_many_reports_joined(office: Office) -> None:
+    case = office.warned(FIRST, at=NOON)
+    crowd(case.key, at=NOON)
+    assert not casework._has_written(case)
+    record("letter.replied", at=NOON, actor="worker", about=["L-000001", case.key], by="reporter")
+    assert not casework._has_written(case)
+    record("letter.replied", at=NOON, actor="worker", about=["L-000001", case.key], by="customer")
+    assert casework._has_written(case)
+
+
+def test_a_disputed_case_counts_as_contested_however_many_reports_joined(office: Office) -> None:
+    case = office.warned(FIRST, at=NOON)
+    crowd(case.key, at=NOON)
+    office.answer(office.fresh(case.key), Answer.DISPUTE, at=NOON + HOUR)
+    office.answer(office.fresh(case.key), Answer.FIXED, at=NOON + 2 * HOUR)
+    office.follow(at=NOON + 2 * HOUR)
+    assert office.fresh(case.key).state is CaseState.CLOSED
+    assert [strike.contested for strike in strikes_of("acct-1", group=case.group, since=NOON)] == [True]
 
 
 def test_nobody_seconds_what_they_did_not_read(office: Office) -> None:

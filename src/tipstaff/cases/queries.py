@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 
-from tipstaff.ledger.queries import entries_about
+from tipstaff.ledger.queries import entries_of
 from tipstaff.words import Case, CaseState, Decision, Note, Role, Strike
 
 from . import rules
@@ -103,7 +103,7 @@ def strikes_of_all(customers: Collection[str], *, since: datetime) -> dict[str, 
     ).order_by("closed_at", "key")
     for row in rows:
         assert row.closed_at is not None, "asked for"
-        contested = rules.contested(entries_about(row.key))
+        contested = rules.contested(entries_of(row.key, what=rules.TELL_OF_DISPUTES))
         found[row.customer].append(Strike(case=row.key, group=row.group, at=row.closed_at, contested=contested))
     return found
 

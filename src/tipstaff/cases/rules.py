@@ -70,8 +70,12 @@ def answers_open(state: CaseState, *, extended: bool) -> tuple[Answer, ...]:
     return tuple(open_answers)
 
 
+TELL_OF_DISPUTES = frozenset({"case.answered", f"case.{S.NOTIFIED}"})
+"""The entries that say whether a case was disputed, and whether that was reviewed."""
+
+
 def contested(entries: Iterable[Entry]) -> bool:
-    """Whether the holder's dispute was never reviewed, as the case's entries in the record tell it.
+    """Whether the holder's dispute was never reviewed, as the case's entries (`TELL_OF_DISPUTES`) tell it.
 
     A dispute that a colleague reviewed and did not uphold sends the case back to its clock; one after which the case
     merely ended has settled nothing.

@@ -224,11 +224,11 @@ def _compile(id: str, *, by: str, at: datetime) -> EditionOnRecord:
 
 def _announce(id: str, *, by: str, at: datetime) -> None:
     from tipstaff import wiring
-    from tipstaff.ledger.queries import entries_about
+    from tipstaff.ledger.queries import newest_about
     from tipstaff.procedures import editions
 
     done = editions.announce(id, desk=wiring.desk(), at=at, actor=by)
-    noted = [entry for entry in entries_about(done.digest) if entry.what == "edition.announced"][-1].detail
+    noted = newest_about(done.digest, what="edition.announced", limit=1)[0].detail
     typer.echo(f"Announced: {noted['letters']} letters; {noted['unreachable']} customers have named nobody.")
 
 

@@ -1,31 +1,64 @@
 """`tipstaff verify`, `backup` and `restore`: the record proves itself, and can be carried away."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .base import database, one_at_a_time, read_settings
 
+if TYPE_CHECKING:
+    from tipstaff.ledger.queries import VaultVerification
 
-def verify(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
-    """Take every digest of the record anew; exit 1 and name the first entry that does not fit."""
+
+def verify(
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Unfold all kept evidence too, and compare it with its digests.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Take every digest of the record anew; exit 1 and name the first entry, or the evidence, that does not fit."""
     with database():
         from tipstaff.ledger.operations import seal_entries
+        from tipstaff.ledger.queries import count_evidence, verify_evidence
         from tipstaff.ledger.queries import verify as verify_record
 
         while seal_entries():
             pass
         found = verify_record()
+        vault = None
+        if evidence:
+            with typer.progressbar(length=count_evidence(), label="evidence", file=sys.stderr) as bar:
+                vault = verify_evidence(on_each=bar.update)
         if as_json:
-            typer.echo(json.dumps({**asdict(found), "whole": found.whole}))
-        elif found.whole:
-            typer.echo(f"The record is whole: {found.entries} entries, {found.sealed} in the chain, head {found.head}.")
+            kept = {} if vault is None else {"evidence": {**asdict(vault), "whole": vault.whole}}
+            typer.echo(json.dumps({**asdict(found), "whole": found.whole, **kept}))
         else:
-            typer.echo(f"The record was touched: entry {found.broken_at}: {found.why}.")
-        raise typer.Exit(0 if found.whole else 1)
+            typer.echo(
+                f"The record is whole: {found.entries} entries, {found.sealed} in the chain, head {found.head}."
+                if found.whole
+                else f"The record was touched: entry {found.broken_at}: {found.why}."
+            )
+            if vault is not None:
+                _say_vault(vault)
+        raise typer.Exit(0 if found.whole and (vault is None or vault.whole) else 1)
+
+
+def _say_vault(vault: "VaultVerification") -> None:
+    if vault.whole:
+        typer.echo(
+            f"The vault is whole: {vault.kept} kept, {vault.sealed} of them sealed; "
+            f"{vault.octets:,} octets are what their digests name."
+        )
+        return
+    typer.echo(f"The vault was touched: {vault.unfit} do not fit.")
+    for digest, why in vault.first:
+        typer.echo(f"  {digest}: {why}")
+    if vault.unfit > len(vault.first):
+        typer.echo(f"  ... and {vault.unfit - len(vault.first)} more")
 
 
 def backup(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -23,16 +24,18 @@ def trace(
 ) -> None:
     """Print everything that led to ID and followed from it."""
     with database():
-        from tipstaff.ledger.queries import trace as trace_of
+        from tipstaff.ledger.queries import trace_all
 
-        entries = trace_of(key.strip())
-        if not entries:
+        entries = trace_all(key.strip())
+        first = next(entries, None)
+        if first is None:
             typer.echo(
                 f"tipstaff: nothing in the record is about {key!r}; "
                 "an ID looks like R-000123, S-000123, C-000123, M-000123, L-000123, or is a SHA-256.",
                 err=True,
             )
             raise typer.Exit(1)
+        entries = chain([first], entries)
         if as_json:
             for entry in entries:
                 typer.echo(json.dumps({**asdict(entry), "at": entry.at.isoformat()}, default=str, sort_keys=True))

@@ -4,6 +4,7 @@ import io
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 
 from django.db import IntegrityError, connection, transaction
 from psycopg.types.json import Jsonb
@@ -120,7 +121,11 @@ def _store(
     evidence = evidence_of(row)
     if new:
         what = "evidence.sealed" if sealed else "evidence.stored"
-        record(what, at=at, actor="intake", about=[digest], size=size, channel=channel, parts_stripped=len(stripped))
+        as_what = {"sealed_as": sha256(content).hexdigest()} if sealed else {}
+        record(
+            what, at=at, actor="intake", about=[digest], size=size, channel=channel, parts_stripped=len(stripped),
+            **as_what,
+        )  # fmt: skip
     else:
         record("evidence.seen_again", at=at, actor="intake", about=[digest], channel=channel)
     return evidence, new
@@ -192,6 +197,10 @@ def seal_stored(digest: str, *, sealed: bytes, stripped: Sequence[dict[str, obje
     row = EvidenceRow.objects.select_for_update().get(digest=digest)
     if row.sealed:
         return
+    # The entry first: PostgreSQL takes no other bytes than those that it names.
+    record(
+        "evidence.sealed", at=at, actor=actor, about=[digest], parts_stripped=len(stripped),
+        sealed_as=sha256(sealed).hexdigest(),
+    )  # fmt: skip
     row.sealed, row.content, row.stripped, row.sender = True, sealed, list(stripped), ""
     row.save(update_fields=["sealed", "content", "stripped", "sender"])
-    record("evidence.sealed", at=at, actor=actor, about=[digest], parts_stripped=len(stripped))

@@ -2,12 +2,13 @@
 
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from django.db import connection, transaction
-from django.db.models import BinaryField, QuerySet
+from django.db.models import BinaryField, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
 from tipstaff.words import Entry as EntryWord
@@ -38,27 +39,37 @@ def get_raw(digest: str, *, octets: int | None = None) -> bytes:
 
     Fetched and unfolded piece by piece: a large mail takes its own size of memory once, and a piece.
     """
-    unfolding, found = zlib.decompressobj(), io.BytesIO()
+    found = io.BytesIO()
+    for unfolded in _unfolded(digest):
+        found.write(unfolded)
+        if octets is not None and found.tell() >= octets:
+            break
+    # getvalue() hands out the buffer itself, where a copy would need the mail's size once more.
+    return found.getvalue() if octets is None else found.getvalue()[:octets]
+
+
+def _unfolded(digest: str) -> Iterator[bytes]:
+    """The bytes as received, piece by piece; raises as `get_raw` does, and zlib.error where no bytes unfold."""
+    unfolding = zlib.decompressobj()
     fetched = 0
-    while not unfolding.eof and (octets is None or found.tell() < octets):
+    while not unfolding.eof:
         folded: bytes = unfolding.unconsumed_tail
         if not folded:
             folded = _piece(digest, first=fetched + 1)
             fetched += len(folded)
         unfolded = unfolding.decompress(folded, PIECE_OCTETS)
-        assert folded or unfolded, "what is kept is whole"
-        found.write(unfolded)
-    # getvalue() hands out the buffer itself, where a copy would need the mail's size once more.
-    return found.getvalue() if octets is None else found.getvalue()[:octets]
+        if not folded and not unfolded:
+            raise zlib.error("what is kept ends too early")
+        yield unfolded
 
 
-def _piece(digest: str, *, first: int) -> bytes:
+def _piece(digest: str, *, first: int, sealed: bool = False) -> bytes:
     """What is kept under a digest, from its octet number `first` on: a piece of it, empty past the end."""
     piece = Substr("content", first, PIECE_OCTETS, output_field=BinaryField())
     row = EvidenceRow.objects.filter(digest=digest).values_list("sealed", piece).first()
     if row is None:
         raise KeyError(digest)
-    if row[0]:
+    if row[0] and not sealed:
         raise SealedEvidence(digest)
     return bytes(row[1])
 
@@ -83,10 +94,15 @@ def get_stripped(digest: str) -> list[dict[str, object]]:
     return list(row.stripped) if row else []
 
 
-def entries_about(key: str, *, limit: int = 1000) -> list[EntryWord]:
-    """Every entry that names `key`, in order."""
-    rows = Entry.objects.filter(about__contains=[key]).select_related("link").order_by("id")[:limit]
-    return _words(rows)
+def entries_about(key: str) -> list[EntryWord]:
+    """Every entry that names `key`, in order, however many they are: ask for kinds of them where kinds will do."""
+    return _words(Entry.objects.filter(about__contains=[key]).select_related("link").order_by("id"))
+
+
+def entries_of(key: str, *, what: Iterable[str]) -> list[EntryWord]:
+    """Every entry of these kinds that names `key`, in order, however many others do."""
+    rows = Entry.objects.filter(about__contains=[key], what__in=list(what))
+    return _words(rows.select_related("link").order_by("id"))
 
 
 def latest_about(keys: Iterable[str], *, what: Iterable[str]) -> dict[str, EntryWord]:
@@ -107,48 +123,79 @@ def latest_about(keys: Iterable[str], *, what: Iterable[str]) -> dict[str, Entry
     return {key: found[id] for key, id in newest.items()}
 
 
-def has_entry(key: str, *, what: str) -> bool:
-    """Whether such an entry names `key`, however many others do."""
-    return Entry.objects.filter(about__contains=[key], what=what).exists()
+def has_entry(key: str, *, what: str, **detail: str) -> bool:
+    """Whether such an entry names `key`, however many others do; one with these details where they are given."""
+    said = {f"detail__{name}": value for name, value in detail.items()}
+    return Entry.objects.filter(about__contains=[key], what=what, **said).exists()
 
 
-def trace(key: str, *, limit: int = 2000) -> list[EntryWord]:
-    """The chain of `key` from either end, in order.
+TRACE_SHOWN = 2000
+"""So much of a chain is shown at once."""
+
+
+def trace(key: str, *, limit: int = TRACE_SHOWN) -> list[EntryWord]:
+    """The chain of `key` from either end, in order; of a longer one its beginning and its end, half of `limit` each.
 
     From a report, its evidence or a sighting it leads to the cases it joined, with their letters and measures, but
     never to the other reports in them; from a case, letter or measure to everything about the case.
     """
-    named = {k for entry in entries_about(key, limit=limit) for k in entry.about}
+    rows = _chain(key)
+    shown = list(rows[: limit + 1])
+    if len(shown) > limit:
+        shown = [*shown[: limit // 2], *reversed(rows.reverse()[: limit - limit // 2])]
+    return _words(shown)
+
+
+def trace_all(key: str) -> Iterator[EntryWord]:
+    """All of what `trace` is about, however long; no more is held than some of it."""
+    for row in _chain(key).iterator(chunk_size=TRACE_SHOWN):
+        yield from _words([row])
+
+
+def left_out_of_trace(key: str) -> int:
+    """How many entries of the chain `trace` leaves out."""
+    return max(0, _chain(key).count() - TRACE_SHOWN)
+
+
+def _chain(key: str) -> "QuerySet[Entry]":
+    entries = Entry.objects.select_related("link").order_by("id")
+    named = _named_with({key})
     if _is_report(key):
         reports = {k for k in named if _is_report(k)} | {key}
-        about_reports = Entry.objects.filter(about__overlap=sorted(reports))
-        cases = {k for e in _ordered(about_reports, limit) for k in e.about if k.startswith("C-")}
-        rows = Entry.objects.filter(about__overlap=sorted(reports | cases))
-        return [e for e in _ordered(rows, limit) if _is_about(e, reports) or not any(map(_is_report, e.about))]
+        cases = {k for k in _named_with(reports) if k.startswith("C-")}
+        joined = Func(F("about"), Value("\n"), function="array_to_string", output_field=TextField())
+        own = Q(about__overlap=sorted(reports)) | ~Q(joined__regex=_NAMES_A_REPORT)
+        return entries.annotate(joined=joined).filter(own, about__overlap=sorted(reports | cases))
     cases = {k for k in named if k.startswith("C-")}
-    around = {k for case in cases for e in entries_about(case, limit=limit) for k in e.about}
+    around = _named_with(cases)
     linked = {k for k in around if k[:2] in ("R-", "S-", "L-", "M-") or len(k) == _SHA256_HEX}
-    return _ordered(Entry.objects.filter(about__overlap=sorted({key} | cases | linked)), limit)
+    return entries.filter(about__overlap=sorted({key} | cases | linked))
+
+
+def _named_with(keys: set[str]) -> set[str]:
+    """Whatever is named by an entry that names one of `keys`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT unnest(about) FROM ledger_entry WHERE about && %s::varchar[]",
+            [sorted(keys)],
+        )
+        return {name for (name,) in cursor.fetchall()}
 
 
 _SHA256_HEX = 64
+_NAMES_A_REPORT = r"(^|\n)([RS]-|[^\n]{64}(\n|$))"
 
 
 def _is_report(key: str) -> bool:
     return key.startswith(("R-", "S-")) or len(key) == _SHA256_HEX
 
 
-def _is_about(entry: EntryWord, keys: set[str]) -> bool:
-    return not keys.isdisjoint(entry.about)
-
-
-def _ordered(rows: "QuerySet[Entry]", limit: int) -> list[EntryWord]:
-    return _words(rows.select_related("link").order_by("id")[:limit])
-
-
-def recent(*, before: int | None = None, limit: int = 100) -> list[EntryWord]:
-    """The newest entries, newest first; `before` an id, for the next page."""
+def recent(*, about: str | None = None, before: int | None = None, limit: int = 100) -> list[EntryWord]:
+    """The newest entries, or those that name a key, newest first; `before` an id, for the next page."""
     rows = Entry.objects.select_related("link").order_by("-id")
+    if about is not None:
+        # In the index of keys, not from the newest entry back: most of them name others.
+        rows = rows.filter(about__contains=[about]).order_by((F("id") + 0).desc())
     if before is not None:
         rows = rows.filter(id__lt=before)
     return _words(rows[:limit])
@@ -227,6 +274,113 @@ def verify() -> Verification:
             why = "the entry is not what its digest says"
             return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain)
     return Verification(entries=entries, sealed=sealed, broken_at=None, why="", head=chain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultVerification:
+    """What a check of all kept evidence against the record found."""
+
+    kept: int
+    sealed: int
+    octets: int
+    """Of what is kept in clear, unfolded and compared."""
+    unfit: int
+    """How many do not fit."""
+    first: tuple[tuple[str, str], ...]
+    """The digests of the first of them, and why."""
+
+    @property
+    def whole(self) -> bool:
+        return self.unfit == 0
+
+
+UNFIT_NAMED = 100
+_AT_A_TIME = 200
+
+
+def count_evidence() -> int:
+    return EvidenceRow.objects.count()
+
+
+def verify_evidence(*, on_each: Callable[[int], object] = lambda checked: None) -> VaultVerification:
+    """Unfold all that is kept in clear and take its digest anew; ask the record for what was kept and what was sealed.
+
+    Holds a piece of evidence at a time. `on_each` hears how many more were checked. Whether the record itself is whole
+    is for `verify` to say.
+    """
+    kept = sealed = octets = 0
+    last, unfit = "", 0
+    first: list[tuple[str, str]] = []
+    while rows := list(EvidenceRow.objects.defer("content").filter(digest__gt=last).order_by("digest")[:_AT_A_TIME]):
+        entries = _kept_by([row.digest for row in rows])
+        for row in rows:
+            why = _why_unfit(row, entries.get(row.digest, []))
+            if why:  # It may have been sealed while it was looked at.
+                row = EvidenceRow.objects.defer("content").get(digest=row.digest)
+                why = _why_unfit(row, _kept_by([row.digest]).get(row.digest, []))
+            if why:
+                unfit += 1
+                first += [(row.digest, why)] if len(first) < UNFIT_NAMED else []
+            kept, sealed, octets = kept + 1, sealed + row.sealed, octets + (0 if row.sealed else row.size)
+            on_each(1)
+        last = rows[-1].digest
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT about[1], count(*) OVER () FROM ledger_entry e WHERE what IN ('evidence.stored', 'evidence.sealed')"
+            " AND NOT EXISTS (SELECT FROM ledger_evidencerow WHERE digest = e.about[1]) ORDER BY id LIMIT %s",
+            [UNFIT_NAMED],
+        )
+        gone = cursor.fetchall()
+    unfit += gone[0][1] if gone else 0
+    first += [(digest, "it was kept, and is gone") for digest, _ in gone]
+    return VaultVerification(kept=kept, sealed=sealed, octets=octets, unfit=unfit, first=tuple(first[:UNFIT_NAMED]))
+
+
+def _kept_by(digests: list[str]) -> dict[str, list[EntryWord]]:
+    """The entries by which these came into the vault, and became sealed, in order."""
+    found: dict[str, list[EntryWord]] = {}
+    for entry in _words(
+        Entry.objects.filter(about__overlap=digests, what__in=["evidence.stored", "evidence.sealed"])
+        .select_related("link")
+        .order_by("id")
+    ):
+        found.setdefault(entry.about[0], []).append(entry)
+    return found
+
+
+def _why_unfit(row: EvidenceRow, entries: list[EntryWord]) -> str:
+    if not entries:
+        return "no entry says that it was kept"
+    came = entries[0]
+    if (row.size, row.channel, row.received_at) != (came.detail.get("size"), came.detail.get("channel"), came.at):
+        return "its size, channel or time is not what its entry says"
+    sealings = [entry for entry in entries if entry.what == "evidence.sealed"]
+    if row.sealed:
+        if not sealings:
+            return "it is sealed, and no entry says so"
+        sealed_as = sealings[-1].detail.get("sealed_as")
+        fits = sealed_as in (None, _digest_as_kept(row.digest))  # Older versions noted no digest of the remainder.
+        return "" if fits else "its encrypted remainder is not what its entry says"
+    if sealings:
+        return "it was sealed, and is in clear"
+    digest, octets = sha256(), 0
+    try:
+        for unfolded in _unfolded(row.digest):
+            digest.update(unfolded)
+            octets += len(unfolded)
+            if octets > row.size:
+                return "it is longer than its entry says"
+    except (zlib.error, SealedEvidence):
+        return "it cannot be unfolded"
+    return "" if digest.hexdigest() == row.digest else "its bytes are not those that its digest names"
+
+
+def _digest_as_kept(digest: str) -> str:
+    kept, fetched = sha256(), 0
+    while piece := _piece(digest, first=fetched + 1, sealed=True):
+        kept.update(piece)
+        fetched += len(piece)
+    return kept.hexdigest()
 
 
 def _words(rows: Iterable[Entry]) -> list[EntryWord]:

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from threading import Event
+from typing import Final
+
+from django.db import InterfaceError, OperationalError, connection
 
 from tipstaff.config import MailOut
 from tipstaff.words import Letter
@@ -12,6 +16,10 @@ from .addresses import mailable
 from .outbound import DOT_TIMEOUT_SECONDS, TIMEOUT_SECONDS, AnswerLost, NotDelivered, deliver
 from .prose import PORTAL_LINK
 from .queries import get_letter
+
+LOST_SESSION_WAITS_SECONDS: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Rests before what became of a letter is written again, on a new session: long enough for a server's restart."""
+_NEVER: Final = Event()
 
 
 def post_next(
@@ -25,12 +33,15 @@ def post_next(
     sender_name: str = "",
     timeout_seconds: float = TIMEOUT_SECONDS,
     dot_timeout_seconds: float = DOT_TIMEOUT_SECONDS,
+    rest: Callable[[float], object] = _NEVER.wait,
 ) -> Letter | None:
     """Take the letter that is longest due to the mail server and return it as it then stands; None when none is due.
 
     `link` makes a case's portal link. `first` begins the transaction that notes the sending, `on_sent` ends it. Call
-    this outside of any transaction. An exception from here is a fault of this program or of the database; what the
-    worker had in hand then is settled when it asks for its next letter, or by `recover_interrupted` when it is gone.
+    this outside of any transaction. What became of a letter is written again when the database's session was lost
+    meanwhile, after `rest` of some seconds. An exception from here is a fault of this program or of a database that
+    stays away; what the worker had in hand then is settled when it asks for its next letter, or by
+    `recover_interrupted` when it is gone.
     """
     assert server.host, "letters are held while there is no mail server"
     letter = operations.claim_letter(at=now(), worker=worker, domain=server.from_address.rpartition("@")[2])
@@ -48,22 +59,40 @@ def post_next(
             dot_timeout_seconds=dot_timeout_seconds,
         )
     except NotDelivered as why:
-        _settle(letter, why, at=now(), worker=worker)
+        failed, at = why, now()
+        _despite_lost_sessions(lambda: _settle(letter, failed, at=at, worker=worker), rest=rest)
     except operations.NotInYourHands:
         # Somebody took this worker for dead and settled the letter: it stopped before the dot.
         pass
     else:
-        with suppress(operations.NotInYourHands):
-            operations.mark_sent(
-                letter.key, at=now(), reply=delivered.reply, worker=worker, on_sent=on_sent,
+        at = now()
+        _despite_lost_sessions(
+            lambda: operations.mark_sent(
+                letter.key, at=at, reply=delivered.reply, worker=worker, on_sent=on_sent,
                 first=lambda: first(letter), diverted=delivered.to != mailable(letter.to),
-            )  # fmt: skip
+            ),
+            rest=rest,
+        )  # fmt: skip
     return get_letter(letter.key)
 
 
-def _settle(letter: Letter, why: NotDelivered, *, at: datetime, worker: str) -> None:
+def _despite_lost_sessions(write: Callable[[], None], *, rest: Callable[[float], object]) -> None:
+    """Write what only this worker knows, again on a new session each time that one is lost; raise when none comes back.
+
+    One that was lost after its commit has written: the letter is in nobody's hands then, and nothing follows twice.
+    """
     with suppress(operations.NotInYourHands):
-        if isinstance(why, AnswerLost):
-            operations.mark_in_doubt(letter.key, at=at, reply=str(why), worker=worker)
-        else:
-            operations.mark_failed(letter.key, at=at, reply=str(why), permanent=why.permanent, worker=worker)
+        for seconds in LOST_SESSION_WAITS_SECONDS:
+            try:
+                return write()
+            except (OperationalError, InterfaceError):
+                connection.close()
+                rest(seconds)
+        write()
+
+
+def _settle(letter: Letter, why: NotDelivered, *, at: datetime, worker: str) -> None:
+    if isinstance(why, AnswerLost):
+        operations.mark_in_doubt(letter.key, at=at, reply=str(why), worker=worker)
+    else:
+        operations.mark_failed(letter.key, at=at, reply=str(why), permanent=why.permanent, worker=worker)

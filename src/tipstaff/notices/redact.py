@@ -1,9 +1,10 @@
 """Take out of evidence what would tell a customer who complained, and leave what helps to fix the problem. Pure.
 
 Two nets, one behind the other. The general one knows no name: mail addresses, addresses and host names that are not
-the customer's own, message ids, long tokens, and whole headers that exist to name recipients. The particular one knows
-whom to hide (`hide`), and finds them in any spelling: other case, defanged, quoted-printable, percent- or
-entity-encoded, base64, reversed, `user=host` as bounce addresses have it. What is left out reads `[…]`.
+the customer's own, message ids, long tokens, telephone numbers, and whole headers that exist to name recipients. The
+particular one knows whom to hide (`hide`), and finds them in any spelling: other case, defanged, quoted-printable,
+percent- or entity-encoded, base64, reversed, `user=host` as bounce addresses have it, a name's parts in any order and
+with any marks between them, a reference without its marks. What is left out reads `[…]`.
 """
 
 import base64
@@ -16,6 +17,7 @@ from contextlib import suppress
 from email.header import decode_header
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import pairwise, permutations
 from urllib.parse import unquote_to_bytes
 
 LEFT_OUT = "[…]"
@@ -77,6 +79,20 @@ _HARDWARE = re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{2}[:-]){5,}[0-9a-f]{2}(?![\w:
 _HOST = re.compile(
     r"(?i)(?<![\w@/.-])(?:[\w](?:[\w-]{0,61}[\w])?(?:\.|\[\.\]|\(\.\)))+(?:[a-z]{2,24}|xn--[a-z0-9-]+)(?![\w-])"
 )
+_NO_TELEPHONE = (
+    r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:|\d{1,2}:\d\d|\d{4}-\d\d-\d\d|\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d)\b"
+)
+"""Addresses, times and dates, which may follow a telephone number."""
+_MORE_DIGITS = rf"(?:[ ]?[-/.(]{{0,2}}[)]?[ ]?(?!{_NO_TELEPHONE})\d{{1,14}})*"
+_TELEPHONE = re.compile(rf"(?<![\w+.:/-])\+(?!1[0-4](?:00|15|30|45)(?!\d))[1-9]\d{{0,14}}{_MORE_DIGITS}")
+"""An international number (ITU-T E.123): no country's code begins with 0, so no zone east of Greenwich before +10:00 is
+one; the others are told apart by their quarters of an hour."""
+_TELEPHONE_NAMED = re.compile(
+    r"(?i)\b(?:tel|telephone|telefon|phone|fon|fax|mobile|mobil)\b[.:]{0,2}[ ]{0,3}"
+    rf"(?!{_NO_TELEPHONE})[(]?\d+{_MORE_DIGITS}"
+)
+_TELEPHONE_DIGITS = range(8, 16)
+"""As ITU-T E.164 has it, with the country's code; eight at least, or any number of a log would be one."""
 _NO_HOST = _words(
     """
     asp aspx bak bin bmp bz2 cgi class conf config css csv db dll doc docx env exe gif gz htm html ico ini iso jar jpeg
@@ -127,10 +143,25 @@ def _strangers(text: str, kept: "_Kept", spared: list[_Span]) -> Iterator[_Span]
     for url in _URL.finditer(text):
         if not _within(url.span(), spared):
             yield url.start() + _readable_part(url[0], kept), url.end()
+    yield from (
+        span for span in _telephones(text) if not any(span[0] < end and start < span[1] for start, end in spared)
+    )
     for pattern, names in _NAMES:
         for found in pattern.finditer(text):
             if names(found[0]) and not _within(found.span(), spared):
                 yield found.span()
+
+
+def _telephones(text: str) -> Iterator[_Span]:
+    for named, pattern in ((False, _TELEPHONE), (True, _TELEPHONE_NAMED)):
+        for found in pattern.finditer(text):
+            groups = list(re.finditer(r"\d+", found[0]))
+            while sum(len(group[0]) for group in groups) >= _TELEPHONE_DIGITS.stop:
+                groups.pop()  # What follows it is another number.
+            digits = sum(len(group[0]) for group in groups)
+            fraction = re.fullmatch(r"\+\d+\.\d+", found[0])
+            if digits >= (6 if named else _TELEPHONE_DIGITS.start) and not fraction:
+                yield found.start(), found.start() + groups[-1].end()
 
 
 def _within(span: _Span, spared: list[_Span]) -> bool:
@@ -216,6 +247,7 @@ class _Hidden:
         forms: set[str] = set()
         address_forms: set[str] = set()
         self._addresses: set[IPv4Address | IPv6Address] = set()
+        self._turned: list[tuple[str, ...]] = []
         for value in {each.strip().strip("<>").strip() for each in hide}:
             if len(value) < 2 or _folded(value) in kept:
                 continue
@@ -223,6 +255,7 @@ class _Hidden:
                 address = ip_address(value)
             except ValueError:
                 forms.update(_spellings(value))
+                self._turned += _turned(value)
             else:
                 self._addresses.add(address)
                 address_forms.update(_address_spellings(address))
@@ -253,6 +286,9 @@ class _Hidden:
             yield from _alternation(present, "", "").finditer(text)
         if present := [form for form in self._bounded if form in text]:
             yield from _alternation(present, r"(?<![0-9a-z])", r"(?![0-9a-z])").finditer(text)
+        for parts in self._turned:
+            if all(part in text for part in parts):
+                yield from _in_a_row(parts).finditer(text)
 
     def _encoded(self, text: str) -> Iterator[_Span]:
         """Runs of base64 or hexadecimal digits that decode to something hidden, also over several lines."""
@@ -298,10 +334,44 @@ def _spellings(value: str) -> Iterator[str]:
             yield host.encode("idna").decode("ascii")
 
 
+def _turned(value: str) -> Iterator[tuple[str, ...]]:
+    """The parts of a name in each order, of a local part likewise, and of a reference as they stand.
+
+    Never one part alone, which may be any word, nor two that name no person.
+    """
+    plain = _folded(value)
+    local, _, host = plain.rpartition("@")
+    if not local and (("." in host and " " not in host) or "://" in host):
+        return
+    parts = re.findall(r"[^\W\d_]{2,}", local or host)[:_PARTS_MAX]
+    orders = set(permutations(parts)) if len(parts) <= 3 else {tuple(parts), tuple(reversed(parts))}
+    pairs = set(permutations(parts, 2)) if len(parts) <= 3 else {*pairwise(parts), (parts[0], parts[-1])}
+    for order in orders | pairs | {(last, first) for first, last in pairs}:
+        if len(order) >= 2 and not _ROLES.issuperset(order):
+            yield order
+    runs = re.findall(r"[^\W\d_]+|\d+", "" if local else host)
+    lettered = 2 <= len(runs) <= 5 and any(map(str.isalpha, runs)) and any(map(str.isdigit, runs))
+    if (lettered and sum(map(len, runs)) >= 5) or (re.fullmatch(r"\d+[^\d:.]\d+", host) and len(host) >= 9):
+        yield tuple(runs)
+
+
+_PARTS_MAX = 6
+
+
+@lru_cache(maxsize=256)
+def _in_a_row(parts: tuple[str, ...]) -> re.Pattern[str]:
+    """These parts with up to three marks or none between them, and nothing beside them that makes it another word."""
+    row = r"[\W_]{0,3}".join(map(re.escape, parts))
+    before = r"(?<!\d)" if parts[0].isdigit() else r"(?<![^\W\d_])"
+    after = r"(?!\d)" if parts[-1].isdigit() else r"(?![^\W\d_])"
+    return re.compile(f"{before}{row}{after}")
+
+
 _ROLES = _words(
     """
-    abuse admin administrator contact hostmaster marketing office postmaster report reports root sales security
-    service spam support webmaster
+    abuse admin administrator center centre cert complaints contact desk hostmaster marketing network no office
+    postmaster noreply reply report reporter reports root sales security service services spam support team the
+    webmaster
     """
 )
 

@@ -13,7 +13,7 @@ from tipstaff.enforcement.queries import get_measure
 from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
-from tipstaff.ledger.queries import entries_about
+from tipstaff.ledger.queries import entries_of, has_entry
 from tipstaff.notices.operations import send_again, take_as_sent
 from tipstaff.notices.queries import get_letter
 from tipstaff.policy.deciding import may_decide
@@ -125,9 +125,7 @@ def answer_back(key: str, *, why: str, version: int, desk: Desk, at: datetime, a
 
 
 def _has_written(case: Case) -> bool:
-    return bool(case.answer) or any(
-        e.what == "letter.replied" and e.detail.get("by") == "customer" for e in entries_about(case.key)
-    )
+    return bool(case.answer) or has_entry(case.key, what="letter.replied", by="customer")
 
 
 def _tell_again(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> Case:
@@ -169,8 +167,7 @@ _DECISIONS = frozenset(
 
 def _who_decided(key: str) -> set[str]:
     """The people who decided something against the customer on this case."""
-    entries = entries_about(key)
-    return {e.actor for e in entries if e.what in _DECISIONS and is_person(e.actor)}
+    return {e.actor for e in entries_of(key, what=_DECISIONS) if is_person(e.actor)}
 
 
 def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
@@ -266,8 +263,8 @@ def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> 
 
 def _promised_until(key: str) -> datetime | None:
     """The end of the time to answer that they were last given, whatever has stopped its clock since."""
-    for entry in reversed(entries_about(key)):
-        if entry.what in _GIVE_TIME and entry.detail.get("due_at"):
+    for entry in reversed(entries_of(key, what=_GIVE_TIME)):
+        if entry.detail.get("due_at"):
             return datetime.fromisoformat(str(entry.detail["due_at"]))
     return None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tipstaff.cases.queries import get_case
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import get_report
-from tipstaff.ledger.queries import entries_about
+from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import COMPLAINANT_KINDS
 from tipstaff.notices.queries import letter_written_for, letters_of_case, letters_of_report
 from tipstaff.testing.mailbox import Mail
@@ -117,7 +117,7 @@ def _compare_one(
 
 
 def _judged(incident: Incident, name: str) -> object:
-    judged = [e for e in entries_about(incident.key) if e.what == "incident.judged"]
+    judged = entries_of(incident.key, what=["incident.judged"])
     return judged[-1].detail.get(name) if judged else None
 
 
@@ -148,7 +148,7 @@ def _compare_measures(case: Case, theirs: Iterable[Played], *, proof: Proof) -> 
         for measure in taken:
             if case.state is CaseState.CLOSED and measure.state is not MeasureState.LIFTED:
                 played.wrong.append(f"{measure.key} is {measure.state} although {case.key} is closed")
-            shown = [e for e in entries_about(measure.key) if e.what in ("measure.in_force", "measure.lifted")]
+            shown = entries_of(measure.key, what=["measure.in_force", "measure.lifted"])
             if [e.what for e in shown] != ["measure.in_force", "measure.lifted"]:
                 played.wrong.append(f"{measure.key} was not shown in force once and lifted once")
             elif measure.degree is Degree.BLOCK and {e.detail.get("proof") for e in shown} != {proof.name}:

@@ -20,7 +20,7 @@ from django.db import connection, connections
 
 from tipstaff.cases.queries import get_case
 from tipstaff.intake.queries import get_report
-from tipstaff.ledger.queries import entries_about
+from tipstaff.ledger.queries import entries_of
 from tipstaff.testing.compared import Played, compare
 from tipstaff.testing.mailbox import Mailbox
 from tipstaff.testing.staff import Colleague
@@ -143,7 +143,7 @@ class Player:
         return self._known_times.get(key)
 
     def _entry_time(self, case: str, what: str) -> datetime | None:
-        return next((e.at for e in entries_about(case) if e.what == what), None)
+        return next((e.at for e in entries_of(case, what=[what])), None)
 
     def _case_of_move(self, played: Played, move: Move) -> Case | None:
         known = self._case_keys.get((played.told.id, move.customer))

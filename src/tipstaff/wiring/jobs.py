@@ -93,6 +93,7 @@ def edition(key: str) -> None:
 
 @app.task(name="letters", queue="letters", priority=SOON, lock="letters")
 def letters(key: str) -> None:
+    mail.settle_left_behind()
     posting.post_letters(desk=wiring.desk(), post_next=mail.post_next, now=wiring.now)
 
 

@@ -27,6 +27,15 @@ def worker_name() -> str:
     return f"worker-{os.getpid()}-{_start_of(os.getpid())}-{_LIFE}-{threading.get_ident()}"
 
 
+_carrying: set[str] = set()
+"""The threads of this process that have a letter in hand, or are about to take one."""
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether this name was given to a thread of this very process that carries nothing any more."""
+    return name.split("-")[3:4] == [_LIFE] and name not in _carrying
+
+
 def is_alive(name: str) -> bool:
     """Whether the process that this name was given to still runs: same number, same start."""
     parts = name.split("-")
@@ -48,19 +57,29 @@ def _start_of(pid: int) -> str:
 
 def post_next() -> Letter | None:
     """Carry the next letter that is due."""
-    own, server = wiring.settings(), wiring.mail_server()
-    letter = carry_next(
-        server,
-        worker=worker_name(),
-        now=wiring.now,
-        link=wiring.portal_link,
-        first=posting.hold_case_of,
-        on_sent=partial(posting.start_clock_of, desk=wiring.desk()),
-        sender_name=f"{own.operator.name} abuse desk",
-    )
+    own, server, worker = wiring.settings(), wiring.mail_server(), worker_name()
+    _carrying.add(worker)
+    try:
+        letter = carry_next(
+            server,
+            worker=worker,
+            now=wiring.now,
+            link=wiring.portal_link,
+            first=posting.hold_case_of,
+            on_sent=partial(posting.start_clock_of, desk=wiring.desk()),
+            sender_name=f"{own.operator.name} abuse desk",
+        )
+    finally:
+        _carrying.discard(worker)
     if letter is not None and letter.state is LetterState.QUEUED:
         _tell_of_trouble(f"{server.host}:{server.port}", letter)
     return letter
+
+
+def settle_left_behind() -> None:
+    """Settle what threads of this process let go of by an error: another thread may run every later job."""
+    for key in posting.recover(at=wiring.now(), is_alive=lambda name: not is_left_behind(name)):
+        log.warning("letter %s was let go of while it was handed over; see its state", key)
 
 
 def _tell_of_trouble(server: str, letter: Letter) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -12,7 +12,7 @@ from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.operations import Fence, Fenced
-from tipstaff.enforcement.planner import steps
+from tipstaff.enforcement.planner import fingerprint, steps
 from tipstaff.enforcement.protocol import StalePlan
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures.enforcing import Reconciled, reconcile
@@ -24,6 +24,7 @@ from tipstaff.words import (
     Ground,
     Measure,
     MeasureState,
+    Observation,
     ProbeResult,
     Proof,
     Rule,
@@ -225,6 +226,43 @@ def test_drift_is_mended_and_told(fence: Fence) -> None:
     driver.tamper(key)
     round_of(driver, fence)
     assert driver.observe(at=NOON).of(key) is Seen.IN_FORCE
+
+
+class Holding(MemoryTwin):
+    """Says that it holds a measure's name, and under that name the rule of another port."""
+
+    port = 26
+
+    def observe(self, *, at: datetime) -> Observation:
+        seen = super().observe(at=at)
+        held = tuple(
+            (rule.measure, fingerprint(replace(rule, selector=replace(rule.selector, port=self.port))))
+            for rule in queries.wanted_rules("edge1", at=at)
+        )
+        return replace(seen, fingerprints=held) if seen.fingerprints else seen
+
+
+def test_another_rule_under_a_measures_name_is_not_that_measure_in_force(fence: Fence) -> None:
+    driver = Holding("edge1")
+    key = planned()
+    assert round_of(driver, fence).turned == ()
+    assert driver.observe(at=NOON).of(key) is Seen.IN_FORCE, "as the device says"
+    assert state_of(key) is not MeasureState.IN_FORCE
+    assert "measure.in_force" not in said(key)
+    driver.port = 25
+    assert [m.key for m in round_of(driver, fence, minutes=1).turned] == [key], "once it holds what was planned"
+
+
+def test_a_measure_whose_name_holds_another_rule_by_now_has_drifted(fence: Fence) -> None:
+    driver = Holding("edge1")
+    driver.port = 25
+    key = planned()
+    round_of(driver, fence)
+    assert state_of(key) is MeasureState.IN_FORCE
+    driver.port = 26
+    round_of(driver, fence, minutes=1)
+    assert state_of(key) is MeasureState.APPLYING
+    assert said(key)[-1] == "measure.drifted"
 
 
 def test_what_nobody_wants_is_taken_away_and_what_is_foreign_is_only_told(fence: Fence) -> None:

@@ -1,7 +1,9 @@
 """The record keeps everything, in order, and shows when it was touched."""
 
+import json
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
@@ -9,6 +11,7 @@ from random import Random
 import pytest
 from django.db import InternalError, ProgrammingError, connection, transaction
 
+from tipstaff.cli.trace import trace
 from tipstaff.ledger import operations, queries
 from tipstaff.ledger.models import EvidenceRow
 from tipstaff.words import Channel
@@ -160,6 +163,128 @@ def test_the_same_evidence_at_the_same_moment_is_kept_once(monkeypatch: pytest.M
     assert [e.what for e in queries.entries_about(digest)] == ["evidence.seen_again"]
 
 
+def seal(digest: str, *, sealed: bytes = b"ciphertext") -> None:
+    operations.seal_stored(digest, sealed=sealed, stripped=[], at=NOON, actor="ana")
+
+
+TOUCHES = {
+    "sealed": "sealed = true",
+    "content": "content = 'other', sealed = true",
+    "sender": "sender = 'other@example.org', sealed = true",
+    "no sender": "sender = '', sealed = true",
+    "size": "size = 1, sender = '', sealed = true",
+    "channel": "channel = 'form', sender = '', sealed = true",
+    "recipients": "recipients = '{}', sender = '', sealed = true",
+    "time": "received_at = received_at + interval '1 second', sender = '', sealed = true",
+    "digest": "digest = repeat('0', 64), sender = '', sealed = true",
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHES)
+@pytest.mark.parametrize("noted", [False, True], ids=["without an entry", "with an entry of a sealing"])
+def test_the_database_itself_refuses_to_change_evidence(touch: str, noted: bool) -> None:
+    """With the program's own role, and also when somebody wrote an entry that speaks of other bytes."""
+    digest = keep(b"as it came")
+    if noted:
+        write("evidence.sealed", digest, sealed_as=sha256(b"other bytes").hexdigest())
+    statement = f"UPDATE ledger_evidencerow SET {TOUCHES[touch]} WHERE digest = %s"
+    with pytest.raises(REFUSED, match="as it came"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, [digest])
+    assert queries.get_raw(digest) == b"as it came"
+
+
+@pytest.mark.parametrize("touch", [t for t in TOUCHES if t not in ("sealed", "content", "no sender")])
+def test_a_sealing_on_record_changes_nothing_but_the_bytes_and_the_sender(touch: str) -> None:
+    digest = keep(b"as it came")
+    write("evidence.sealed", digest, sealed_as=sha256(b"ciphertext").hexdigest())
+    statement = f"UPDATE ledger_evidencerow SET content = 'ciphertext', {TOUCHES[touch]} WHERE digest = %s"
+    with pytest.raises(REFUSED, match="as it came"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, [digest])
+
+
+def test_evidence_is_sealed_by_hand_once_and_never_opened_in_place() -> None:
+    digest = keep(b"as it came")
+    seal(digest)
+    assert queries.get_sealed(digest) == b"ciphertext"
+    seal(digest, sealed=b"again")
+    assert queries.get_sealed(digest) == b"ciphertext"
+    for statement in ("sealed = false", "content = 'other'"):
+        with pytest.raises(REFUSED, match="as it came"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE ledger_evidencerow SET {statement}")
+
+
+def test_a_vault_that_nobody_touched_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "_AT_A_TIME", 2)
+    noise = Random(6).randbytes(2 * operations.PIECE_OCTETS)
+    for raw in (b"", b"one", b"two", noise):
+        keep(raw)
+    seal(keep(b"sealed by hand"))
+    operations.store_sealed(
+        b"sealed", digest="a" * 64, size=9, at=NOON, channel=Channel.SMTP, sender="", recipients=[], stripped=[]
+    )
+    keep(b"one")
+    heard: list[int] = []
+    found = queries.verify_evidence(on_each=heard.append)
+    assert (found.whole, found.kept, found.sealed, found.unfit, found.first) == (True, 6, 2, 0, ())
+    assert found.octets == len(noise) + 6
+    assert sum(heard) == queries.count_evidence() == 6
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("UPDATE ledger_evidencerow SET content = %(other)s WHERE digest = %(digest)s", "not those"),
+        ("UPDATE ledger_evidencerow SET content = %(longer)s WHERE digest = %(digest)s", "longer"),
+        ("UPDATE ledger_evidencerow SET content = 'no zlib' WHERE digest = %(digest)s", "unfolded"),
+        (
+            "UPDATE ledger_evidencerow SET content = substr(content, 1, length(content) - 5) WHERE digest = %(digest)s",
+            "unfolded",
+        ),
+        ("UPDATE ledger_evidencerow SET sealed = true WHERE digest = %(digest)s", "no entry says so"),
+        ("UPDATE ledger_evidencerow SET size = size + 1 WHERE digest = %(digest)s", "size, channel or time"),
+        ("UPDATE ledger_evidencerow SET channel = 'form' WHERE digest = %(digest)s", "size, channel or time"),
+        (
+            "UPDATE ledger_evidencerow SET received_at = received_at + interval '1s' WHERE digest = %(digest)s",
+            "size, channel or time",
+        ),
+        ("DELETE FROM ledger_evidencerow WHERE digest = %(digest)s", "is gone"),
+        ("UPDATE ledger_evidencerow SET digest = %(stranger)s WHERE digest = %(digest)s", "no entry says that it"),
+        ("UPDATE ledger_evidencerow SET content = 'x' WHERE digest = %(sealed)s", "remainder"),
+        ("UPDATE ledger_evidencerow SET sealed = false WHERE digest = %(sealed)s", "is in clear"),
+    ],
+)
+def test_touched_evidence_is_found_out_though_the_record_is_whole(statement: str, why: str) -> None:
+    digest, sealed = keep(b"as it came"), keep(b"sealed by hand")
+    keep(b"untouched")
+    seal(sealed)
+    named = {
+        "digest": digest, "sealed": sealed, "stranger": sha256(b"stranger").hexdigest(),
+        "other": operations._folded(b"as it cane"), "longer": operations._folded(b"as it came, and more"),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE ledger_evidencerow DISABLE TRIGGER append_only")
+        cursor.execute(statement, named)
+    found = queries.verify_evidence()
+    assert not found.whole
+    assert {digest, sealed, named["stranger"]} >= {unfit for unfit, _ in found.first}
+    assert any(why in said for _, said in found.first), found.first
+    assert queries.verify().whole
+
+
+def test_no_more_of_the_vault_is_held_than_pieces() -> None:
+    size = 24 * operations.PIECE_OCTETS
+    for seed in (7, 8):
+        keep(Random(seed).randbytes(size))
+    tracemalloc.start()
+    try:
+        assert queries.verify_evidence().octets == 2 * size
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 2
+
+
 def test_sealed_evidence_is_never_handed_out() -> None:
     operations.store_sealed(
         b"ciphertext", digest="a" * 64, size=10, at=NOON, channel=Channel.SMTP, sender="", recipients=[], stripped=[]
@@ -180,6 +305,63 @@ def test_a_trace_from_a_report_leads_to_its_case_but_not_to_its_siblings() -> No
     assert not any("R-000002" in e.about for e in from_report)
     assert queries.trace("1" * 64) == from_report
     assert len(queries.trace("C-000001")) == len(queries.trace("M-000001")) == 7
+
+
+def crowded(number: int) -> None:
+    """A case that so many reports joined, a decision after them, and another report's business between them."""
+    write("report.opened", "R-000001", "1" * 64)
+    write("case.opened", "C-000001", "R-000001")
+    joins = (("case.joined", ["C-000001", f"R-9{n:05}"], {}) for n in range(number))
+    operations.record_all(joins, at=NOON, actor="worker")
+    write("case.decided", "C-000001", "M-000001")
+
+
+def test_a_decision_is_found_behind_a_thousand_other_entries() -> None:
+    crowded(1500)
+    assert [e.what for e in queries.entries_of("C-000001", what=["case.decided", "case.opened"])] == [
+        "case.opened",
+        "case.decided",
+    ]
+    assert len(queries.entries_about("C-000001")) == 1502
+    assert queries.has_entry("C-000001", what="case.decided")
+    write("letter.replied", "C-000001", by="customer")
+    assert queries.has_entry("C-000001", what="letter.replied", by="customer")
+    assert not queries.has_entry("C-000001", what="letter.replied", by="reporter")
+
+
+def test_a_long_chain_is_there_to_its_end_and_what_is_shown_of_it_says_what_it_leaves_out() -> None:
+    crowded(queries.TRACE_SHOWN + 500)
+    whole = list(queries.trace_all("C-000001"))
+    assert [e.what for e in (whole[0], whole[1], whole[-1])] == ["report.opened", "case.opened", "case.decided"]
+    assert len(whole) == queries.TRACE_SHOWN + 503
+    shown = queries.trace("C-000001")
+    assert shown == whole[: queries.TRACE_SHOWN // 2] + whole[-queries.TRACE_SHOWN // 2 :]
+    assert queries.left_out_of_trace("C-000001") == len(whole) - len(shown) == 503
+    assert queries.trace("C-000001", limit=len(whole)) == whole
+    assert [e.what for e in queries.trace("R-000001")] == ["report.opened", "case.opened", "case.decided"]
+    assert queries.left_out_of_trace("R-000001") == 0
+
+
+def test_the_command_prints_a_long_chain_to_its_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tipstaff.cli.trace.database", nullcontext)
+    crowded(queries.TRACE_SHOWN + 500)
+    trace("C-000001", as_json=True)
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["what"] == "case.decided"
+    trace("C-000001")
+    assert "case.decided" in capsys.readouterr().out
+
+
+def test_what_names_a_key_is_read_back_page_by_page() -> None:
+    crowded(250)
+    pages: list[list[int]] = []
+    before = None
+    while page := queries.recent(about="C-000001", before=before, limit=100):
+        pages.append([entry.id for entry in page])
+        before = page[-1].id
+    assert [len(page) for page in pages] == [100, 100, 52]
+    assert [id for page in pages for id in page] == [e.id for e in reversed(queries.entries_about("C-000001"))]
 
 
 def test_keys_are_never_given_twice() -> None:

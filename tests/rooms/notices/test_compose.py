@@ -83,6 +83,7 @@ def test_a_complainants_letter_is_the_same_whoever_the_customer_is(kind: LetterK
 def test_nothing_of_who_complained_reaches_a_customer(kind: LetterKind, facts: LetterFacts) -> None:
     told = replace(
         facts,
+        note="It stands.",
         reporter_reference="secret-reference",
         digest="secret-digest",
         incidents=(
@@ -214,10 +215,17 @@ def test_no_fact_can_forge_a_header_a_heading_or_a_link(kind: LetterKind, langua
 @pytest.mark.parametrize("language", sorted(languages()))
 @pytest.mark.parametrize("kind", sorted(LetterKind))
 def test_lines_are_short_but_for_what_must_not_be_broken(kind: LetterKind, language: str, facts: LetterFacts) -> None:
-    body = compose(kind, facts=replace(facts, language=language)).body
+    body = compose(kind, facts=replace(facts, language=language, note="It stands.")).body
     long = [line for line in body.splitlines() if len(line) > WIDTH and not line.startswith("    ")]
     assert [line for line in long if "SHA-256" not in line] == []
     assert not any(line != line.rstrip() for line in body.splitlines())
+
+
+@pytest.mark.parametrize("language", sorted(languages()))
+def test_no_reminder_is_written_without_what_a_person_said(language: str, facts: LetterFacts) -> None:
+    """It answers what the customer wrote; no letter says that nothing was heard."""
+    with pytest.raises(LacksAFact, match="note"):
+        compose(LetterKind.REMINDER, facts=replace(facts, language=language, note=""))
 
 
 def test_a_link_to_a_bad_page_cannot_be_clicked(facts: LetterFacts) -> None:

@@ -32,13 +32,17 @@ from tipstaff.words import (
 EDITION = shipped_editions()[-1]
 GOLDEN = Path(__file__).parent / "golden"
 LANGUAGES = ("en", "de", "es", "fr", "ja", "pt")
+WHY_IT_STANDS = "Your log ends at 09:00; the mail left at 09:12."
+"""A reminder is written by a person who has read what the customer wrote, with the reasons, and in no other way."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", list(LetterKind), ids=lambda kind: kind.value)
 def test_every_kind_of_letter_reads_as_reviewed(kind: LetterKind, language: str, facts: LetterFacts) -> None:
-    draft = compose(kind, facts=replace(facts, language=language))
+    note = WHY_IT_STANDS if kind is LetterKind.REMINDER else ""
+    draft = compose(kind, facts=replace(facts, language=language, note=note))
     assert draft.language == language
+    assert note in draft.body
     must_read_as_reviewed(f"{kind.value}.{language}", draft)
 
 
@@ -146,7 +150,7 @@ def test_what_a_complainant_is_told_of_why_reads_as_reviewed(
 
 
 def test_why_a_complainants_report_was_decided_so_reaches_no_customer(facts: LetterFacts) -> None:
-    marked = replace(facts, why=("What you reported is marked.",))
+    marked = replace(facts, why=("What you reported is marked.",), note=WHY_IT_STANDS)
     for kind in set(LetterKind) - COMPLAINANT_KINDS:
         assert "is marked" not in compose(kind, facts=marked).body, kind
 

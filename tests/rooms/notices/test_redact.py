@@ -5,6 +5,8 @@ import html
 import quopri
 import re
 from collections.abc import Callable
+from datetime import datetime
+from random import Random
 from urllib.parse import quote, unquote
 
 import pytest
@@ -108,6 +110,97 @@ def test_what_is_shown_is_bounded_and_harmless(excerpt: str) -> None:
 )
 def test_a_long_hostile_excerpt_is_read_only_in_part(piece: str) -> None:
     assert len(redact(piece * 100_000, hide=HIDE, keep=KEEP)) <= LINES_MAX * (CHARACTERS_MAX + 1)
+
+
+REPORTER = frozenset({"Ana Muster", "ana.muster@reporter.example.org", "RT-99812"})
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("Failed password for ana_muster from 192.0.2.7", "Failed password for […] from 192.0.2.7"),
+        ("user muster, ana reported it", "user […] reported it"),
+        ("MUSTER.ANA logged in", "[…] logged in"),
+        ("musterana logged in", "[…] logged in"),
+        ("login=muster-ana;", "login=[…];"),
+        ("Muster%2C%20Ana", "[…]"),
+        ("ticket RT99812 is open", "ticket […] is open"),
+        ("ticket rt #99812 is open", "ticket […] is open"),
+        ("call +49 30 1234567 now", "call […] now"),
+        ("call +49 (0)30/123 45 67 now", "call […] now"),
+        ("call +1 212-555-0147 at 09:12:44", "call […] at 09:12:44"),
+        ("+493012345678 192.0.2.7 51234", "[…] 192.0.2.7 51234"),
+        ("+49 30 1234567 2026-03-14 09:12:44", "[…] 2026-03-14 09:12:44"),
+        ("Phone: 030 1234567, room 4", "[…], room 4"),
+    ],
+)
+def test_a_reporter_is_not_read_in_a_name_turned_round_nor_in_a_number(line: str, shown: str) -> None:
+    assert redact(line, hide=REPORTER, keep=KEEP) == shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ana and the muster roll", "a muster of peacocks", "bananas mustered", "RT-88123 and SMART99812",
+        "Sat, 14 Mar 2026 19:12:44 +1000 192.0.2.7", "19:12:44 +1030 200 4523 51234", "09:12:44 +0000 192.0.2.7 51234",
+        "[ +12.345678] link up", "telnet 192.0.2.7 port 23", "phone 192.0.2.7 51234 22", "seq 1:1449 win 65535",
+        "2026-03-14T09:12:44+11:00 192.0.2.7", "epoch 1773479564 pid 4242 size 1234567890",
+    ],
+)  # fmt: skip
+def test_words_and_numbers_that_name_nobody_stay(line: str) -> None:
+    assert redact(line, hide=REPORTER, keep=KEEP) == line
+
+
+def test_the_desk_of_a_reporter_is_no_name() -> None:
+    hide = frozenset({"Abuse Desk", "abuse-report@reporter.example.org"})
+    assert redact("report, abuse of it and its desk abuse", hide=hide, keep=KEEP).startswith("report, abuse of it")
+
+
+_PARTS = st.from_regex(r"[a-z]{3,9}", fullmatch=True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    names=st.lists(_PARTS, min_size=2, max_size=3, unique=True),
+    turned=st.randoms(use_true_random=False),
+    between=st.sampled_from(["", "_", ".", "-", ", ", " ", "  ", "+", "/", "=", "; "]),
+    as_local_part=st.booleans(),
+    cased=st.sampled_from([str.lower, str.upper, str.title]),
+)
+def test_no_order_and_no_mark_between_its_parts_makes_a_name_readable(
+    names: list[str], turned: Random, between: str, as_local_part: bool, cased: Callable[[str], str]
+) -> None:
+    value = ".".join(names) + "@reporter.example.org" if as_local_part else " ".join(names).title()
+    order = list(names)
+    turned.shuffle(order)
+    written = cased(between.join(order))
+    shown = redact(f"for {written} from 192.0.2.7 port 51234", hide=frozenset({value}), keep=KEEP)
+    assert shown == "for […] from 192.0.2.7 port 51234"
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    at=st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2099, 1, 1)),
+    zone=st.sampled_from(["+0000", "+0100", "+0545", "+1000", "+1030", "+1100", "+1245", "+1400", "-0500", ""]),
+    address=st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6, network="2001:db8::/32")),
+    port=st.integers(1, 65535),
+    size=st.integers(0, 10**10),
+    reference=st.sampled_from(["RT-99812", "4711-22990", "2026-03-14", "INC0012345", "+49 30 1234567"]),
+    form=st.sampled_from(
+        [
+            "{t:%b %d %H:%M:%S} sshd[{n}]: root from {a} port {p}", "{a} - - [{t:%d/%b/%Y:%H:%M:%S} {z}] {n} {p}",
+            "{t:%Y-%m-%d %H:%M:%S} {z} {a} {p} {n}",
+            "{t:%a, %d %b %Y %H:%M:%S} {z} {a} {p}", "{a} {p} {z} {t:%H:%M:%S}",
+        ]
+    ),
+)  # fmt: skip
+def test_times_ports_and_the_customers_addresses_stay(
+    at: datetime, zone: str, address: object, port: int, size: int, reference: str, form: str
+) -> None:
+    """Whatever the reporter's name, reference and telephone number are."""
+    line = re.sub(r" +", " ", form.format(t=at, z=zone, a=address, p=port, n=size)).replace(" ]", "]")
+    hide = REPORTER | {reference} if reference not in line else REPORTER
+    assert redact(line, hide=hide, keep=frozenset({str(address)})) == line
 
 
 def _verp(value: str) -> str:

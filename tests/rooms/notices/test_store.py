@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from tipstaff.config import MailOut
 from tipstaff.ledger.queries import entries_about
@@ -30,7 +31,7 @@ from tipstaff.notices.operations import (
     send_again,
     take_as_sent,
 )
-from tipstaff.notices.posting import post_next
+from tipstaff.notices.posting import LOST_SESSION_WAITS_SECONDS, post_next
 from tipstaff.testing.mailbox import Mail, Mailbox, Trouble
 from tipstaff.words import Letter, LetterKind, LetterState
 
@@ -317,6 +318,113 @@ def test_a_worker_that_stumbled_settles_its_letter_when_it_asks_for_the_next(box
     assert post(box) is None
     assert state_of(key) is LetterState.IN_DOUBT
     assert len(box.mails) == 1
+
+
+def end_own_session() -> None:
+    """As an administrator or a restart of the server ends it: seen by another session, not by this one."""
+    connection.ensure_connection()
+    own = connection.connection.info.backend_pid
+
+    def end() -> None:
+        with connection.cursor() as elsewhere:
+            elsewhere.execute("SELECT pg_terminate_backend(%s, 5000)", [own])
+        connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(end).result()
+
+
+@pytest.mark.parametrize("when", ["before the note", "in the note", "in what follows"])
+def test_a_lost_session_does_not_cast_doubt_on_what_the_mail_server_took(
+    box: Mailbox, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session is really ended; the note is written on another one, with all that follows, once."""
+    key = queue()
+    lost: list[str] = []
+    followed: list[str] = []
+
+    def lose(moment: str) -> None:
+        if moment == when and not lost:
+            lost.append(moment)
+            end_own_session()
+
+    def follow(letter: Letter) -> None:
+        operations.record("case.notified", at=AT, actor="worker", about=[letter.key])
+        lose("in what follows")
+        assert connection.in_atomic_block
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        followed.append(letter.key)
+
+    def note(*what: Any, **more: Any) -> None:
+        lose("before the note")
+        done(*what, **more)
+
+    rests: list[float] = []
+    done = operations.mark_sent
+    monkeypatch.setattr(operations, "mark_sent", note)
+    letter = post(box, on_sent=follow, first=lambda letter: lose("in the note"), rest=rests.append)
+    assert lost == [when]
+    assert letter is not None
+    assert letter.state is LetterState.SENT
+    assert followed == [key]
+    assert rests == [0.0]
+    assert trace_of(key).count("letter.sent") == trace_of(key).count("case.notified") == 1
+    assert post(box) is None
+    assert len(box.mails) == 1
+
+
+def test_a_session_lost_after_the_commit_makes_nothing_follow_twice(
+    box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = operations.mark_sent
+
+    def answer_lost(*what: Any, **more: Any) -> None:
+        done(*what, **more)
+        end_own_session()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    monkeypatch.setattr(operations, "mark_sent", answer_lost)
+    followed: list[str] = []
+    key = queue()
+    post(box, on_sent=lambda letter: followed.append(letter.key), rest=lambda seconds: None)
+    assert state_of(key) is LetterState.SENT
+    assert followed == [key]
+    assert trace_of(key).count("letter.sent") == 1
+
+
+def test_a_database_that_stays_away_is_not_asked_for_ever(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    key = queue()
+    rests: list[float] = []
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(operations, "mark_sent", away)
+        with pytest.raises(OperationalError):
+            post(box, rest=rests.append)
+    assert tuple(rests) == LOST_SESSION_WAITS_SECONDS
+    assert post(box) is None
+    assert state_of(key) is LetterState.IN_DOUBT
+    assert len(box.mails) == 1
+
+
+def test_a_refusal_is_noted_though_the_session_was_lost(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, lost = operations.mark_failed, []
+
+    def lose(*what: Any, **more: Any) -> None:
+        if not lost:
+            lost.append(True)
+            end_own_session()
+        done(*what, **more)
+
+    monkeypatch.setattr(operations, "mark_failed", lose)
+    key = queue()
+    box.answer_next(Trouble(at="RCPT", reply="550 5.1.1 No such user"))
+    post(box, rest=lambda seconds: None)
+    assert lost
+    assert state_of(key) is LetterState.REFUSED
 
 
 def test_a_letter_whose_link_cannot_be_made_is_not_lost(box: Mailbox) -> None:

@@ -10,8 +10,11 @@ from django.urls import reverse
 from tipstaff.cases.queries import decisions_of, get_case, list_cases, notes_of
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import get_report, list_reports
+from tipstaff.ledger.operations import record_all
+from tipstaff.ledger.queries import TRACE_SHOWN, entries_about, left_out_of_trace
 from tipstaff.notices.queries import letters_of_report
 from tipstaff.web.console.corrections import allegation_from
+from tipstaff.web.templatetags.tipstaff_web import thousands
 from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, Moment, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
@@ -167,6 +170,29 @@ def test_every_page_of_the_day_can_be_opened(day: object, log_in: LogIn) -> None
     for view in ("open", "mine", "overdue", "person", "measure", "closed", "all"):
         assert client.get(f"/console/cases?view={view}&find=example").status_code == 200
     assert "Whole:" in client.get("/console/record?verify=1").content.decode()
+
+
+def test_a_page_says_what_it_leaves_out_of_a_long_story_and_the_record_goes_on(
+    day: object, log_in: LogIn, at: datetime
+) -> None:
+    client = log_in(Role.LEAD, Role.COUNSEL, Role.ADMINISTRATOR)
+    key = list_cases(limit=1)[0].key
+    pages = [reverse("console:case", args=[key]), reverse("console:peek", args=[key])]
+    for page in pages:
+        assert "are left out here" not in client.get(page).content.decode()
+    joins = (("case.joined", [key, f"R-9{n:05}"], {}) for n in range(TRACE_SHOWN))
+    record_all(joins, at=at, actor="worker")
+    for page in pages:
+        said = f"{thousands(left_out_of_trace(key))} entries between them are left out here"
+        assert said in client.get(page).content.decode()
+    shown, ids = f"/console/record?about={key}", list[int]()
+    while shown:
+        answer = client.get(shown)
+        ids += [entry.id for entry, _ in answer.context["lines"]]
+        older = answer.context["older"]
+        assert older is None or f"?before={older}&amp;about={key}" in answer.content.decode()
+        shown = f"/console/record?before={older}&about={key}" if older is not None else ""
+    assert ids == [entry.id for entry in reversed(entries_about(key))]
 
 
 def test_raw_evidence_is_plain_text_that_nothing_runs(day: object, log_in: LogIn) -> None:

@@ -1,17 +1,22 @@
-"""A mail server that is away: one line in the log, and the health page says it."""
+"""A mail server that is away: one line in the log, and the health page says it. A letter that was let go of."""
 
 import logging
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from tipstaff import wiring
 from tipstaff.config import MailOut
+from tipstaff.notices import operations
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.operations import queue_letter
+from tipstaff.notices.queries import get_letter
+from tipstaff.testing.mailbox import Mailbox, Trouble
 from tipstaff.web.console.reads import programs
-from tipstaff.wiring import mail
+from tipstaff.wiring import jobs, mail
 from tipstaff.words import LetterKind, LetterState
 
 
@@ -41,3 +46,49 @@ def test_a_mail_server_that_is_away_is_told_once_and_shown(
         monkeypatch.setattr(wiring, "now", lambda: at + mail.TOLD_AGAIN_AFTER + timedelta(minutes=5))
         mail.post_next()
         assert len(caplog.records) == 2, "and again after a while"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_thread_let_go_of_is_settled_by_the_next_job_and_what_another_carries_is_not(
+    at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise LookupError
+
+    def carry() -> None:
+        try:
+            mail.post_next()
+        finally:
+            connection.close()
+
+    def queue(once: str) -> str:
+        return queue_letter(
+            LetterKind.ACKNOWLEDGEMENT, once=once, at=at, actor="worker", to="ana@example.org", case=None, report=None,
+            held=False, draft=Draft(subject="Yours", body="Hello"),
+        )  # fmt: skip
+
+    def state_of(key: str) -> LetterState:
+        letter = get_letter(key)
+        assert letter is not None
+        return letter.state
+
+    with Mailbox() as box, ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        way_out = MailOut(host=box.host, port=box.port, from_address="abuse@operator.example.net")
+        monkeypatch.setattr(wiring, "mail_server", lambda: way_out)
+        dropped = queue("dropped")
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(operations, "mark_sent", stumble)
+            with pytest.raises(LookupError):
+                first.submit(carry).result()
+        assert state_of(dropped) is LetterState.HANDING_OVER
+
+        carried = queue("carried")
+        box.answer_next(Trouble(at="DOT", stall=True))
+        carrying = second.submit(carry)
+        box.wait_until_stalled()
+        jobs.letters("all")
+        assert (state_of(dropped), state_of(carried)) == (LetterState.IN_DOUBT, LetterState.HANDING_OVER)
+        box.release()
+        carrying.result()
+        assert state_of(carried) is LetterState.SENT
+        assert len(box.mails) == 2

@@ -70,6 +70,9 @@ REFUSED = (
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
+MEASURE_STEPS, RECORD_LINES = 1000, 100
+"""So many of the newest entries are shown of a measure, and on a page of the record."""
+
 
 def _why(refusal: Exception) -> str:
     """The sentence of a refusal: its own words where it has some, else its class's."""
@@ -120,6 +123,7 @@ def cases(request: StaffRequest) -> HttpResponse:
     ]  # fmt: skip
     context["numbers"] = reads.numbers(at)
     context["peek"] = reads.peek(listed.cases[0].key) if listed.cases else None
+    context["left_out"] = ledger.left_out_of_trace(listed.cases[0].key) if listed.cases else 0
     return _console(request, "tipstaff/console/cases.html", here="console:cases", **context)
 
 
@@ -139,7 +143,12 @@ def peek(request: StaffRequest, key: str) -> HttpResponse:
     if found is None:
         raise Http404(key)
     return show_page(
-        request, "tipstaff/console/_peek.html", case=found.case, steps=found.steps, next_step=found.next_step
+        request,
+        "tipstaff/console/_peek.html",
+        case=found.case,
+        steps=found.steps,
+        next_step=found.next_step,
+        left_out=ledger.left_out_of_trace(key),
     )
 
 
@@ -155,6 +164,7 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
         "page": page,
         "case": page.case,
         "steps": page.steps,
+        "left_out": ledger.left_out_of_trace(key),
         "grounds": list(Ground),
         "may_decide": may_decide(request.user, page.case),
         "may_second": page.waiting_second is not None
@@ -246,6 +256,7 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         sealed=sealed,
         mail=None if sealed or evidence is None else show_mail(ledger.get_raw(found.evidence)),
         steps=reads.steps_of(key),
+        left_out=ledger.left_out_of_trace(key),
         letters=notices.letters_of_report(key),
         understood=next((one.allegation for one in found.incidents), None),
         types=sorted(XARF_TYPES - SEALED_TYPES),
@@ -375,7 +386,7 @@ def measure(request: StaffRequest, key: str) -> HttpResponse:
         "tipstaff/console/measure.html",
         here="console:measures",
         measure=found,
-        steps=tell_all(ledger.entries_about(key)),
+        steps=tell_all(ledger.recent(about=key, limit=MEASURE_STEPS)[::-1]),
     )
 
 
@@ -444,13 +455,13 @@ def record(request: StaffRequest) -> HttpResponse:
     """The record, newest first; on demand it is verified from the first entry on."""
     before = int(b) if (b := request.GET.get("before", "")).isdecimal() and len(b) < 18 else None
     key = asked_text(request.GET, "about", characters_max=80)
-    entries = list(reversed(ledger.entries_about(key))) if key else ledger.recent(before=before, limit=100)
+    entries = ledger.recent(about=key or None, before=before, limit=RECORD_LINES)
     return _console(
         request,
         "tipstaff/console/record.html",
         here="console:record",
         lines=[(entry, tell(entry)) for entry in entries],
-        older=entries[-1].id if not key and len(entries) == 100 else None,
+        older=entries[-1].id if len(entries) == RECORD_LINES else None,
         about=key,
         verification=ledger.verify() if "verify" in request.GET else None,
     )
