@@ -40,7 +40,7 @@ def get_raw(digest: str, *, octets: int | None = None) -> bytes:
     Fetched and unfolded piece by piece: a large mail takes its own size of memory once, and a piece.
     """
     found = io.BytesIO()
-    for unfolded in _unfolded(digest):
+    for unfolded in raw_pieces(digest):
         found.write(unfolded)
         if octets is not None and found.tell() >= octets:
             break
@@ -48,8 +48,8 @@ def get_raw(digest: str, *, octets: int | None = None) -> bytes:
     return found.getvalue() if octets is None else found.getvalue()[:octets]
 
 
-def _unfolded(digest: str) -> Iterator[bytes]:
-    """The bytes as received, piece by piece; raises as `get_raw` does, and zlib.error where no bytes unfold."""
+def raw_pieces(digest: str) -> Iterator[bytes]:
+    """The bytes as received, a piece in memory at a time; raises as `get_raw`, and zlib.error for what is not whole."""
     unfolding = zlib.decompressobj()
     fetched = 0
     while not unfolding.eof:
@@ -365,7 +365,7 @@ def _why_unfit(row: EvidenceRow, entries: list[EntryWord]) -> str:
         return "it was sealed, and is in clear"
     digest, octets = sha256(), 0
     try:
-        for unfolded in _unfolded(row.digest):
+        for unfolded in raw_pieces(row.digest):
             digest.update(unfolded)
             octets += len(unfolded)
             if octets > row.size:
