@@ -273,14 +273,13 @@ def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(
     assert Fact.SPOOFABLE in {basis.fact for basis in doubted.verdict.basis}
 
 
-def shared(office: Office) -> Case:
+def shared(office: Office, address: str = "192.0.2.77", *, device: str = EDGE) -> Case:
     """A case about a shared address: the device within reach can stop the whole address only, with two who use it."""
     office.admit("acct-2")
     office.admit("acct-3")
-    address = "192.0.2.77"
     office.hold(address, customer="acct-2", kind=HoldingKind.PORT_BLOCK, ports=(1024, 2047))
     office.hold(address, customer="acct-3", kind=HoldingKind.PORT_BLOCK, ports=(2048, 4095))
-    only = Ability(device=EDGE, can=frozenset({(Scope.ADDRESS, Degree.BLOCK)}), proof=Proof.PROBE)
+    only = Ability(device=device, can=frozenset({(Scope.ADDRESS, Degree.BLOCK)}), proof=Proof.PROBE)
     office.desk = dataclasses.replace(office.desk, abilities=lambda at: (only,))
     report = office.complain(address, at=NOON, port=1500)
     office.post(at=NOON)
@@ -316,6 +315,15 @@ def test_what_hits_others_takes_two_people_and_both_stand_in_the_record(office: 
     [decided] = [e for e in entries_about(case.key) if e.what == "case.decided"]
     assert (decided.actor, decided.detail["proposed_by"]) == ("lena", "ana")
     assert "It goes on and on." in str(decided.detail["why"])
+
+
+def test_a_long_name_of_a_device_is_in_nobodys_way(office: Office) -> None:
+    case = shared(office, device="the-edge-router-of-the-northern-site")
+    go_ahead(office, case, actor="ana", at=NOON + 3 * DAY)
+    [proposed] = decisions_of(case.key)
+    assert proposed.ground == "block 192.0.2.77 on the-edge-router-of-the-northern-site hits 1"
+    [key] = casework.second_wide(case.key, desk=office.desk, at=NOON + 3 * DAY, actor="lena")
+    assert [m.key for m in office.measures(case)] == [key]
 
 
 def test_a_measure_that_hits_others_is_not_agreed_to_when_it_is_too_late(office: Office) -> None:

@@ -264,7 +264,7 @@ def test_a_complainants_reply_is_not_the_customers(office: Office) -> None:
     assert case.due_at is not None
     office.deadlines(at=case.due_at)
     assert office.fresh(case.key).state is CaseState.WAITING_PERSON, "for another reason"
-    page = case_page(case.key)
+    page = case_page(case.key, at=case.due_at)
     assert page is not None
     assert not page.has_written
     with pytest.raises(NothingWasSaid):

@@ -1,17 +1,20 @@
 """Forms of the console move cases through the procedures."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from tipstaff.cases.operations import move_case, propose
 from tipstaff.cases.queries import decisions_of, get_case, list_cases, notes_of
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import get_report, list_reports
 from tipstaff.notices.queries import letters_of_report
+from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.web.console.corrections import allegation_from
+from tipstaff.web.console.reads import case_page
 from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, Moment, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
@@ -84,6 +87,29 @@ def test_an_urgent_measure_takes_two_different_people(day: object, log_in: LogIn
     assert later.until is not None
     assert measure.until is not None
     assert later.until > measure.until
+
+
+def test_neither_proposal_hides_the_other_and_each_stands_as_long_as_it_counts(day: object, log_in: LogIn) -> None:
+    at = day_now()
+    case = next(c for c in list_cases() if c.state is CaseState.NOTIFIED and c.measure_ports and c.decides is None)
+    wide, urgent, form = "Agree: take the measure", "Second it: measure at once", "Urgent measure…"
+    lead = log_in(Role.LEAD, Role.ENGINEER, name="nora")
+
+    def shown(*sentences: str) -> list[bool]:
+        page = lead.get(reverse("console:case", args=[case.key])).content.decode()
+        return [sentence in page for sentence in sentences]
+
+    takes = "block 2001:db8:2001:db8:2001:db8:2001:db8 on the-edge-of-the-north hits 3"
+    propose(case.key, kind="wide_measure", ground=takes, detail="It goes on.", at=at, actor="mary")
+    assert shown(wide, urgent, form) == [False, False, True], "they have their time again: nobody agrees to a measure"
+    move_case(case.key, to=CaseState.WAITING_PERSON, at=at, actor="tests", why="They wrote.")
+    assert shown(wide, takes, urgent, form) == [True, True, False, True]
+    propose(case.key, kind="urgent_measure", ground="network_harm", detail="40,000 mails", at=at, actor="mary")
+    assert shown(wide, urgent, form) == [True, True, False]
+    lapsed = at + COUNTERSIGN_WITHIN + timedelta(seconds=1)
+    page = case_page(case.key, at=lapsed)
+    assert page is not None
+    assert (page.proposals, page.urgent_waits) == ([], False)
 
 
 def test_a_dispute_is_reviewed_and_the_clock_runs_again(day: object, log_in: LogIn) -> None:

@@ -147,7 +147,7 @@ def peek(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def case(request: StaffRequest, key: str) -> HttpResponse:
     """One case on one screen."""
-    page = reads.case_page(key)
+    page = reads.case_page(key, at=wiring.now())
     if page is None:
         raise Http404(key)
     able = abilities_of(request.user)
@@ -157,9 +157,14 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
         "steps": page.steps,
         "grounds": list(Ground),
         "may_decide": may_decide(request.user, page.case),
-        "may_second": page.waiting_second is not None
-        and (Ability.SECOND_URGENT if page.waiting_second.kind == casework.URGENT else Ability.DECIDE) in able
-        and page.waiting_second.proposed_by != request.user.get_username(),
+        "proposals": [
+            (
+                proposal,
+                (Ability.SECOND_URGENT if proposal.kind == casework.URGENT else Ability.DECIDE) in able
+                and proposal.proposed_by != request.user.get_username(),
+            )
+            for proposal in page.proposals
+        ],
     }
     if request.headers.get("HX-Request"):
         return show_page(request, "tipstaff/console/_case_live.html", **context)
