@@ -127,6 +127,12 @@ def carry_out(id: str, *, desk: Desk, now: Callable[[], datetime]) -> None:
     operations.end_work(id, trouble=trouble, at=now())
 
 
+def give_up(id: str, *, attempts: int, at: datetime) -> None:
+    """A step that never came to its end is tried no more by itself; its page says so, and it can be asked for again."""
+    trouble = f"It was tried {attempts} times and did not come to its end; the worker's log says why. Ask for it again."
+    operations.end_work(id, trouble=trouble, at=at)
+
+
 def compile(
     id: str, *, desk: Desk, at: datetime, actor: str, told: Callable[[int], None] = lambda done: None
 ) -> EditionOnRecord:
