@@ -203,11 +203,13 @@ def compare(old: Edition, new: Edition) -> tuple[tuple[Change, ...], tuple[Effec
     It follows from the two digests alone, so it is worked out once for each pair that pages ask for again and again.
     """
     pair = (old.digest, new.digest)
-    if pair not in _compared:
+    found = _compared.get(pair)
+    if found is None:
+        found = differences(old, new), effects(old, new)
         if len(_compared) >= COMPARED_MAX:
-            _compared.clear()
-        _compared[pair] = differences(old, new), effects(old, new)
-    return _compared[pair]
+            _compared.clear()  # Whatever another page that is being made has found already, it keeps.
+        _compared[pair] = found
+    return found
 
 
 COMPARED_MAX = 32
