@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from tipstaff import wiring
-from tipstaff.procedures.sighting import NotTelemetry, take
+from tipstaff.procedures.sighting import NotTelemetry, TooManySightings, take
 from tipstaff.sensors.form import OCTETS_MAX
 
 
@@ -17,7 +17,8 @@ from tipstaff.sensors.form import OCTETS_MAX
 @require_POST
 def post_sightings(request: HttpRequest) -> HttpResponse:
     """202 with the keys of what is new, the count of what was known and why each other line was refused; 422 when no
-    line is a sighting; 401, 411, 413 otherwise. The sensor is named by its token, whatever a line says."""
+    line is a sighting, or when it belongs in the sealed queue; 401, 411, 413 otherwise. The sensor is named by its
+    token, whatever a line says."""
     who = _who(request)
     if who is None:
         stranger = _sorry(401, "Send the token that your operator gave this sensor as `Authorization: Bearer TOKEN`.")
@@ -32,8 +33,10 @@ def post_sightings(request: HttpRequest) -> HttpResponse:
     raw = request.read(int(length))
     try:
         taken = take(raw, sensor=who, only=who, desk=wiring.desk(), at=wiring.now(), actor=f"sensor {who}")
-    except NotTelemetry as why:
+    except TooManySightings as why:
         return _sorry(413, str(why))
+    except NotTelemetry as why:
+        return _sorry(422, str(why))
     return JsonResponse(asdict(taken), status=202 if taken.taken or taken.known else 422)
 
 
