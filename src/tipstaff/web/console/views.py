@@ -1,8 +1,9 @@
 """The console's pages. A view asks a door, or a procedure, and shows what it says; it decides nothing."""
 
 from collections.abc import Callable
+from enum import Enum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -197,7 +198,7 @@ def inbox(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def reports(request: StaffRequest) -> HttpResponse:
     """Reports, newest first."""
-    outcome = next((o for o in ReportOutcome if o.value == request.GET.get("outcome")), None)
+    outcome = _chosen(ReportOutcome, request.GET.get("outcome"))
     find = asked_text(request.GET, "find")
     counts = intake.count_by_outcome()
     return _console(
@@ -216,7 +217,7 @@ def reports(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def sightings(request: StaffRequest) -> HttpResponse:
     """What our own sensors measured, newest first, and what became of it."""
-    became = next((d for d in Disposition if d.value == request.GET.get("became")), None)
+    became = _chosen(Disposition, request.GET.get("became"))
     find = asked_text(request.GET, "find")
     counts = sensors.count_by_disposition()
     return _console(
@@ -357,7 +358,7 @@ def did_arrive(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_MEASURES)
 def measures(request: StaffRequest) -> HttpResponse:
     """Measures: what is wanted, what the device holds, how surely that is known."""
-    state = next((s for s in MeasureState if s.value == request.GET.get("state")), None)
+    state = _chosen(MeasureState, request.GET.get("state"))
     return _console(
         request,
         "tipstaff/console/measures.html",
@@ -388,14 +389,7 @@ def measure(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.LIFT)
 def lift(request: StaffRequest, key: str) -> HttpResponse:
     """Lift a measure before its time."""
-
-    def run() -> str:
-        casework.lift_measure(
-            key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
-        )
-        return f"{key} is being lifted."
-
-    return _tell(request, run, to=reverse("console:measure", args=[key]))
+    return _end(request, key, casework.lift_measure, f"{key} is being lifted.")
 
 
 @require_POST
@@ -416,12 +410,15 @@ def prolong(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.LIFT)
 def take_as_lifted(request: StaffRequest, key: str) -> HttpResponse:
     """Take a measure as lifted whose target something else stops."""
+    return _end(request, key, casework.take_measure_as_lifted, f"{key} is taken as lifted.")
+
+
+def _end(request: StaffRequest, key: str, act: Callable[..., None], said: str) -> HttpResponse:
+    """End a measure, in the way of `act`, which takes the reason, the desk, the time and who does it."""
 
     def run() -> str:
-        casework.take_measure_as_lifted(
-            key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
-        )
-        return f"{key} is taken as lifted."
+        act(key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+        return said
 
     return _tell(request, run, to=reverse("console:measure", args=[key]))
 
@@ -503,6 +500,14 @@ def search(request: StaffRequest) -> HttpResponse:
         reports=intake.list_reports(search=q, limit=25) if q else [],
         customers=registry.list_customers(search=q, limit=25) if q else [],
     )
+
+
+Chosen = TypeVar("Chosen", bound=Enum)
+
+
+def _chosen(kind: type[Chosen], value: str | None) -> Chosen | None:
+    """What a list is narrowed to; None where the address names nothing of that kind."""
+    return next((each for each in kind if each.value == value), None)
 
 
 def _in_force() -> Edition:
