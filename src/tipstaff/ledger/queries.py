@@ -38,18 +38,27 @@ def get_raw(digest: str, *, octets: int | None = None) -> bytes:
 
     Fetched and unfolded piece by piece: a large mail takes its own size of memory once, and a piece.
     """
-    unfolding, found = zlib.decompressobj(), io.BytesIO()
+    found = io.BytesIO()
+    for piece in raw_pieces(digest):
+        found.write(piece)
+        if octets is not None and found.tell() >= octets:
+            break
+    # getvalue() hands out the buffer itself, where a copy would need the mail's size once more.
+    return found.getvalue() if octets is None else found.getvalue()[:octets]
+
+
+def raw_pieces(digest: str) -> Iterator[bytes]:
+    """The bytes as received, of which only a piece is in memory at a time; raises as `get_raw` does."""
+    unfolding = zlib.decompressobj()
     fetched = 0
-    while not unfolding.eof and (octets is None or found.tell() < octets):
+    while not unfolding.eof:
         folded: bytes = unfolding.unconsumed_tail
         if not folded:
             folded = _piece(digest, first=fetched + 1)
             fetched += len(folded)
         unfolded = unfolding.decompress(folded, PIECE_OCTETS)
         assert folded or unfolded, "what is kept is whole"
-        found.write(unfolded)
-    # getvalue() hands out the buffer itself, where a copy would need the mail's size once more.
-    return found.getvalue() if octets is None else found.getvalue()[:octets]
+        yield unfolded
 
 
 def _piece(digest: str, *, first: int) -> bytes:

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -49,7 +50,7 @@ from tipstaff.procedures.refusals import (
 )
 from tipstaff.registry import queries as registry
 from tipstaff.sensors import queries as sensors
-from tipstaff.words import SEALED_TYPES, XARF_TYPES, Disposition, Ground, MeasureState, ReportOutcome
+from tipstaff.words import SEALED_TYPES, XARF_TYPES, Disposition, Evidence, Ground, MeasureState, ReportOutcome
 
 from ..asked import asked_text
 from ..pages import show_page
@@ -59,7 +60,7 @@ from ..shown import stamp
 from . import reads
 from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround
 from .corrections import BadCorrection, allegation_from
-from .evidence import show_mail
+from .evidence import READ_OCTETS_MAX, ShownMail, show_mail
 from .page import show_console
 from .sentences import tell, tell_all
 
@@ -250,13 +251,17 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         vouched=None if sealed else intake.origin_of(key)[1],
         evidence=evidence,
         sealed=sealed,
-        mail=None if sealed or evidence is None else show_mail(ledger.get_raw(found.evidence)),
+        mail=None if sealed or evidence is None else _shown(evidence),
         steps=reads.steps_of(key),
         letters=notices.letters_of_report(key),
         understood=next((one.allegation for one in found.incidents), None),
         types=sorted(XARF_TYPES - SEALED_TYPES),
         clauses=[c for c in _in_force().clauses if c.judged and not SEALED_TYPES & set(c.applies_to)],
     )
+
+
+def _shown(evidence: Evidence) -> ShownMail:
+    return show_mail(ledger.get_raw(evidence.digest, octets=READ_OCTETS_MAX), octets=evidence.size)
 
 
 @require_POST
@@ -303,14 +308,15 @@ def read_as(request: StaffRequest, key: str) -> HttpResponse:
 
 @require_GET
 @needs(Ability.SEE_DESK)
-def raw_evidence(request: StaffRequest, digest: str) -> HttpResponse:
+def raw_evidence(request: StaffRequest, digest: str) -> HttpResponseBase:
     """The bytes as received, as plain text that nothing runs. Sealed bytes never leave."""
     evidence = ledger.get_evidence(digest)
     if evidence is None:
         raise Http404(digest)
     if evidence.sealed:
         raise PermissionDenied("sealed evidence")
-    response = HttpResponse(ledger.get_raw(digest), content_type="text/plain; charset=utf-8")
+    response = StreamingHttpResponse(ledger.raw_pieces(digest), content_type="text/plain; charset=utf-8")
+    response["Content-Length"] = evidence.size
     response["Content-Security-Policy"] = EVIDENCE_POLICY
     response["X-Content-Type-Options"] = "nosniff"
     kept = "attachment" if "save" in request.GET else "inline"
