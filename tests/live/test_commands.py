@@ -158,6 +158,7 @@ def test_editions_on_record_are_listed_by_a_fresh_process(home: Home) -> None:
         ('[[mailboxes]]\nname = "m"\nkind = "pop3"', ":2: [[mailboxes]] 'm': kind is 'pop3'"),
         ('[mail_in]\nmax_mib = 9\narchive_passwords_file = "/is/not/there"', ":4: [mail_in] archive_passwords_file"),
         ('[reports_in]\ntokens_file = "/is/not/there"', ":3: [reports_in] tokens_file"),
+        ('[sightings_in]\ntokens_file = "/is/not/there"', ":3: [sightings_in] tokens_file"),
         ('[server]\nprofiles_folder = "/is/not/there"', ":3: [server] profiles_folder"),
         ('[mail_out]\npassword_file = "/is/not/there"', ":3: [mail_out] password_file"),
         ('[mail_out]\nannouncements_file = "/is/not/there"', ":3: [mail_out] announcements_file"),

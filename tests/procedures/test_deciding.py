@@ -7,16 +7,19 @@ import pytest
 
 from tests.procedures.office import DAY, EDGE, HOUR, NOON, Office, reporter
 from tipstaff.cases.operations import AlreadyProposed, SecondMustBeAnother
+from tipstaff.cases.queries import decisions_of
 from tipstaff.cases.rules import IllegalMove
 from tipstaff.enforcement.planner import Ability
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, URGENT_MEASURE_LASTS
 from tipstaff.policy.strikes import Repeats
 from tipstaff.procedures import casework
-from tipstaff.procedures.casework import ProposalLapsed
+from tipstaff.procedures.casework import NothingToPlan, ProposalLapsed
 from tipstaff.procedures.complaint import weigh_allegation
 from tipstaff.procedures.suspension import NotYourDecision
 from tipstaff.procedures.trust import Belief
+from tipstaff.registry.operations import end_holding
+from tipstaff.registry.queries import holdings_of
 from tipstaff.words import (
     Answer,
     Case,
@@ -270,14 +273,13 @@ def test_what_anybody_could_have_forged_is_told_and_no_clock_measures_it(
     assert Fact.SPOOFABLE in {basis.fact for basis in doubted.verdict.basis}
 
 
-def shared(office: Office) -> Case:
+def shared(office: Office, address: str = "192.0.2.77", *, device: str = EDGE) -> Case:
     """A case about a shared address: the device within reach can stop the whole address only, with two who use it."""
     office.admit("acct-2")
     office.admit("acct-3")
-    address = "192.0.2.77"
     office.hold(address, customer="acct-2", kind=HoldingKind.PORT_BLOCK, ports=(1024, 2047))
     office.hold(address, customer="acct-3", kind=HoldingKind.PORT_BLOCK, ports=(2048, 4095))
-    only = Ability(device=EDGE, can=frozenset({(Scope.ADDRESS, Degree.BLOCK)}), proof=Proof.PROBE)
+    only = Ability(device=device, can=frozenset({(Scope.ADDRESS, Degree.BLOCK)}), proof=Proof.PROBE)
     office.desk = dataclasses.replace(office.desk, abilities=lambda at: (only,))
     report = office.complain(address, at=NOON, port=1500)
     office.post(at=NOON)
@@ -315,6 +317,15 @@ def test_what_hits_others_takes_two_people_and_both_stand_in_the_record(office: 
     assert "It goes on and on." in str(decided.detail["why"])
 
 
+def test_a_long_name_of_a_device_is_in_nobodys_way(office: Office) -> None:
+    case = shared(office, device="the-edge-router-of-the-northern-site")
+    go_ahead(office, case, actor="ana", at=NOON + 3 * DAY)
+    [proposed] = decisions_of(case.key)
+    assert proposed.ground == "block 192.0.2.77 on the-edge-router-of-the-northern-site hits 1"
+    [key] = casework.second_wide(case.key, desk=office.desk, at=NOON + 3 * DAY, actor="lena")
+    assert [m.key for m in office.measures(case)] == [key]
+
+
 def test_a_measure_that_hits_others_is_not_agreed_to_when_it_is_too_late(office: Office) -> None:
     case = shared(office)
     at = NOON + 3 * DAY
@@ -325,6 +336,29 @@ def test_a_measure_that_hits_others_is_not_agreed_to_when_it_is_too_late(office:
     with pytest.raises(IllegalMove):
         casework.second_wide(case.key, desk=office.desk, at=at + HOUR, actor="lena")
     assert office.measures(case) == []
+
+
+def test_whoever_seconds_agrees_to_what_was_proposed_and_to_nothing_else(office: Office) -> None:
+    case = shared(office)
+    at = NOON + 3 * DAY
+    go_ahead(office, case, actor="ana", at=at)
+    office.admit("acct-4")
+    office.hold("192.0.2.77", customer="acct-4", kind=HoldingKind.PORT_BLOCK, ports=(4096, 8191))
+    with pytest.raises(ProposalLapsed):
+        casework.second_wide(case.key, desk=office.desk, at=at + HOUR, actor="lena")
+    assert (office.measures(case), office.fresh(case.key).state) == ([], CaseState.WAITING_PERSON)
+    assert [d.seconded_by for d in decisions_of(case.key)] == [None], "nobody has agreed to anything"
+
+
+def test_what_hits_nobody_else_any_more_is_not_what_was_agreed_to(office: Office) -> None:
+    case = shared(office)
+    at = NOON + 3 * DAY
+    go_ahead(office, case, actor="ana", at=at)
+    [other] = holdings_of("acct-3", at=at)
+    end_holding(other.key, held_until=at, at=at, actor="import")
+    with pytest.raises(NothingToPlan):
+        casework.second_wide(case.key, desk=office.desk, at=at + HOUR, actor="lena")
+    assert (office.measures(case), office.fresh(case.key).state) == ([], CaseState.WAITING_PERSON)
 
 
 def test_nobody_goes_ahead_while_the_customer_still_has_time(office: Office) -> None:

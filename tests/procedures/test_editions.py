@@ -351,3 +351,28 @@ def test_two_who_note_one_use_at_once_leave_one_acceptance(desk: Desk) -> None:
     other = accept("acct-1", edition="2026-01", digest="ab" * 32, shown_by="log-in 2", at=NOON + HOUR)
     assert (one[1], other[1]) == (True, False)
     assert one[0] == other[0]
+
+
+class Forgetful(dict):  # type: ignore[type-arg]  # any pair
+    """A cache that another page, made at the same time, empties after every step of ours."""
+
+    def __contains__(self, pair: object) -> bool:
+        known = super().__contains__(pair)
+        self.clear()
+        return known
+
+    def __setitem__(self, pair: object, found: object) -> None:
+        super().__setitem__(pair, found)
+        self.clear()
+
+
+def test_two_pages_that_compare_editions_at_once_do_not_stand_in_each_others_way(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [old] = desk.editions
+    new = editions.draft(written(*OTHER_WORDS), at=NOON, actor="anna")
+    monkeypatch.setattr(editions, "_compared", Forgetful())
+    for _ in range(2):
+        changed, otherwise = editions.compare(old, editions.edition_on_record(new.id))
+        assert [change.what for change in changed] == ["mail.unsolicited"]
+        assert otherwise == ()

@@ -2,10 +2,11 @@
 
 import dataclasses
 from datetime import date, timedelta
+from ipaddress import ip_address
 
 import pytest
 
-from tests.procedures.office import DAY, HOUR, NOON, Office, reporter, spam_report
+from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter, spam_report
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
@@ -15,6 +16,7 @@ from tipstaff.registry.resources import hold_resource
 from tipstaff.testing import story
 from tipstaff.testing.story.mail import arf, mail, spam_sample
 from tipstaff.words import (
+    Allegation,
     Announcer,
     CaseState,
     HoldingKind,
@@ -339,3 +341,19 @@ def test_a_correction_that_leaves_the_time_out_does_not_make_an_unread_one_none(
     dated = dataclasses.replace(as_typed, moment=Moment(NOON - HOUR))
     complaint.correct_reading(report.key, allegations=(dated,), desk=office.desk, at=NOON, actor="ana")
     assert office.case_of(report).customer == "acct-1", "a person learned the time"
+
+
+def test_a_correction_that_leaves_the_time_out_keeps_the_moment_that_was_stated(office: Office) -> None:
+    """The address had another holder then: without the moment it would be laid on whoever has it now."""
+    for account, since, until in (("acct-1", MOVED_IN, NOON - DAY), ("acct-2", NOON - DAY, None)):
+        office.admit(account)
+        office.hold(ADDRESS, customer=account, since=since, until=until)
+    report = office.complain("203.0.113.9", at=NOON, happened=NOON - 2 * DAY)
+    assert report.outcome is ReportOutcome.NOT_OURS
+    stated = report.incidents[0].allegation.moment
+    assert stated is not None
+    as_typed = Allegation(type="messaging/spam", source=ip_address(ADDRESS))
+    complaint.correct_reading(report.key, allegations=(as_typed,), desk=office.desk, at=NOON, actor="ana")
+    [corrected] = office.report(report.key).incidents
+    assert (corrected.allegation.source, corrected.allegation.moment) == (as_typed.source, stated)
+    assert [case.customer for case in office.cases()] == ["acct-1"]

@@ -283,3 +283,28 @@ def test_a_measure_that_would_hit_somebody_else_waits_for_two_people(
 def test_a_device_is_written_to_by_one_enforcer_and_its_name_is_on_record(office: Office) -> None:
     office.measured(ADDRESS, at=NOON)
     assert {e.what for e in entries_about(EDGE)} >= {"device.writer", "device.intent"}
+
+
+def test_what_a_person_lifted_is_not_brought_back_by_the_clock(office: Office) -> None:
+    case = office.measured(ADDRESS, at=NOON)
+    [measure] = office.measures(case)
+    later = NOON + 3 * DAY
+    office.answer(case, Answer.DISPUTE, at=later, words="Look at it.")
+    casework.lift_measure(measure.key, why="It hits too much.", desk=office.desk, at=later, actor="lena")
+    office.enforce(at=later)
+    case = casework.review_dispute(
+        case.key, upheld=False, why="It is so.", version=office.fresh(case.key).version, desk=office.desk, at=later,
+        actor="eva",
+    )  # fmt: skip
+    office.post(at=later)
+    due = office.fresh(case.key).due_at
+    assert due is not None
+    office.deadlines(at=due)
+    office.enforce(at=due)
+    assert ([m.key for m in office.measures(case)], office.twin.rules()) == ([measure.key], [])
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON, "whoever lifted it knew why"
+    casework.decide_waiting(
+        case.key, go_ahead=True, why="Now it is needed.", version=office.fresh(case.key).version, desk=office.desk,
+        at=due, actor="lena",
+    )  # fmt: skip
+    assert len(office.measures(case)) == 2, "a person may"

@@ -1,7 +1,7 @@
 """Whoever answers a letter of ours by mail is read by a person: no clock acts, and nobody accuses themselves."""
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
@@ -9,9 +9,10 @@ import pytest
 from tests.procedures.office import DAY, HOUR, NOON, Office
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.replies import read_answered
-from tipstaff.procedures import casework, complaint
+from tipstaff.procedures import casework, complaint, posting
 from tipstaff.procedures.casework import NothingToPlan, NothingWasSaid
 from tipstaff.testing.story.mail import rfc5322
+from tipstaff.web.console.reads import case_page
 from tipstaff.words import (
     Answer,
     CaseOutcome,
@@ -203,6 +204,71 @@ def test_the_reason_for_going_ahead_stands_in_the_record(office: Office) -> None
     [decided] = [e for e in entries_about(case.key) if e.what == "case.decided"]
     assert (decided.actor, decided.detail["why"]) == ("ana", "A refusal is no answer.")
     assert [m.key for m in office.measures(case)] == [key for key in decided.about if key.startswith("M-")]
+
+
+def answered_back(office: Office, key: str, *, at: datetime) -> None:
+    casework.answer_back(
+        key, why="Port 25.", version=office.fresh(key).version, desk=office.desk, at=at, actor="ana"
+    )  # fmt: skip
+
+
+def test_a_second_answer_does_not_let_the_time_run_from_the_first_ones_letter(office: Office) -> None:
+    case = office.warned(ADDRESS, at=NOON)
+    office.take_in(answer_to(the_notice(office), "Which?", at=NOON + HOUR), at=NOON + HOUR, sender=CUSTOMER)
+    answered_back(office, case.key, at=NOON + 2 * HOUR)
+    office.post(at=NOON + 2 * HOUR)
+    office.take_in(answer_to(the_notice(office), "Sure?", at=NOON + 3 * HOUR), at=NOON + 3 * HOUR, sender=CUSTOMER)
+    answered_back(office, case.key, at=NOON + 20 * HOUR)
+    posting.start_clocks(desk=office.desk)
+    assert (office.fresh(case.key).state, office.fresh(case.key).due_at) == (CaseState.NOTIFIED, None)
+    office.deadlines(at=NOON + 5 * DAY)
+    assert office.measures(case) == [], "the letter with the new time has not arrived"
+    office.post(at=NOON + 5 * DAY)
+    assert office.fresh(case.key).due_at == NOON + 5 * DAY + case.answer_within
+
+
+def test_nobody_goes_ahead_before_the_end_of_a_time_that_was_promised(office: Office) -> None:
+    """More time was given, then they wrote: that their clock stands still takes nothing from what was promised."""
+    case = office.warned(ADDRESS, at=NOON)
+    promised = office.answer(case, Answer.NEED_TIME, at=NOON + HOUR, words="").due_at
+    assert promised == NOON + 2 * case.answer_within
+    office.take_in(answer_to(the_notice(office), "Soon.", at=NOON + HOUR), at=NOON + HOUR, sender=CUSTOMER)
+    waiting = office.fresh(case.key)
+    assert (waiting.state, waiting.due_at) == (CaseState.WAITING_PERSON, None)
+
+    def go_ahead(*, at: datetime) -> None:
+        casework.decide_waiting(
+            case.key, go_ahead=True, why="Go.", version=office.fresh(case.key).version, desk=office.desk, at=at,
+            actor="ana",
+        )  # fmt: skip
+
+    with pytest.raises(NothingToPlan):
+        go_ahead(at=promised - timedelta(seconds=1))
+    assert (office.measures(case), office.fresh(case.key)) == ([], waiting)
+    go_ahead(at=promised)
+    assert len(office.measures(case)) == 1
+
+
+def test_a_complainants_reply_is_not_the_customers(office: Office) -> None:
+    """Nobody answers the customer, or ends their time, over what somebody else wrote."""
+    report = office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    case = office.case_of(report)
+    [thanks] = [letter for letter in office.letters if letter.report == report.key]
+    assert thanks.case == case.key, "it is about the case, and to its complainant"
+    office.take_in(answer_to(thanks, "Hurry.", at=NOON + HOUR), at=NOON + HOUR, sender=thanks.to)
+    [replied] = [e for e in entries_about(case.key) if e.what == "letter.replied"]
+    assert replied.detail["by"] == "complainant"
+    assert office.fresh(case.key).state is CaseState.NOTIFIED
+    office.desk = dataclasses.replace(office.desk, abilities=lambda at: ())
+    assert case.due_at is not None
+    office.deadlines(at=case.due_at)
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON, "for another reason"
+    page = case_page(case.key, at=case.due_at)
+    assert page is not None
+    assert not page.has_written
+    with pytest.raises(NothingWasSaid):
+        answered_back(office, case.key, at=case.due_at)
 
 
 def test_headers_that_mean_nothing_name_nothing() -> None:

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.procedures.office import HOUR, NOON, Office
-from tipstaff.cases.queries import notes_of
+from tests.procedures.office import DAY, HOUR, NOON, Office
+from tipstaff.cases.queries import notes_of, told_incidents
 from tipstaff.ledger.queries import entries_about, get_raw, trace
 from tipstaff.notices.queries import letters_of_case
+from tipstaff.policy.clauses import Opens
 from tipstaff.policy.shadow import Shadow
+from tipstaff.procedures import casework, posting
 from tipstaff.procedures.reasons import reasons_for_court
 from tipstaff.procedures.refusals import NoSuchSighting, NotLeftToAPerson, NotYourDecision
 from tipstaff.procedures.replaying import replay_past
@@ -248,6 +250,65 @@ def test_many_sightings_of_one_scan_are_one_case_and_one_letter(office: Office) 
     assert "192.0.2.78" in letter.body
     hand_in(office, scan(10), at=NOON + HOUR)
     assert office.post(at=NOON + HOUR) == [], "the letter has named that address already"
+
+
+def left_to_a_person(office: Office, *sightings: object, at: Any) -> list[Measured]:
+    """The same, while the edition leaves the clause on scanning to a person."""
+    plain = office.desk
+    [edition] = plain.editions
+    clauses = tuple(
+        dataclasses.replace(c, opens=Opens.PERSON) if c.id == "network.scanning" else c for c in edition.clauses
+    )
+    office.desk = dataclasses.replace(plain, editions=(dataclasses.replace(edition, clauses=clauses),))
+    try:
+        return measured(office, *sightings, at=at)
+    finally:
+        office.desk = plain
+
+
+def test_what_a_person_must_decide_about_is_named_in_no_letter_before(office: Office) -> None:
+    office.admit("acct-1", ADDRESS, "192.0.2.78", "192.0.2.79")
+    [seen] = measured(office, scan(1, source="192.0.2.79"))
+    case = case_of(office, seen)
+    office.post(at=NOON)
+    [left] = left_to_a_person(office, scan(2, source="192.0.2.78"), at=NOON + HOUR)
+    assert (left.disposition, left.case) == (Disposition.PERSON, case.key)
+    assert office.post(at=NOON + HOUR) == []
+    measured(office, scan(3), at=NOON + HOUR)
+    [letter] = office.post(at=NOON + HOUR)
+    assert ADDRESS in letter.body
+    assert "192.0.2.78" not in letter.body
+    assert told_incidents(case.key)[left.key] is None
+    office.deadlines(at=NOON + 2 * DAY)
+    assert {str(m.selector) for m in office.measures(case)} == {ADDRESS, "192.0.2.79"}
+
+
+def test_nor_in_one_about_a_complaint_that_joins_its_case(office: Office) -> None:
+    office.admit("acct-1", ADDRESS, "192.0.2.78", "192.0.2.79")
+    [seen] = measured(office, scan(1, source="192.0.2.79"))
+    office.post(at=NOON)
+    [left] = left_to_a_person(office, scan(2, source="192.0.2.78"), at=NOON + HOUR)
+    assert left.case == seen.case
+    assert office.case_of(port_scan_mail(office, at=NOON + HOUR)).key == seen.case
+    [letter] = [x for x in office.post(at=NOON + HOUR) if x.kind is LetterKind.NOTICE]
+    assert ADDRESS in letter.body
+    assert "192.0.2.78" not in letter.body
+
+
+def test_what_a_person_has_let_be_told_is_told_again_when_its_letter_was_held_too_long(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.desk = dataclasses.replace(office.desk, mail_out_ready=False)
+    [left] = left_to_a_person(office, scan(1), at=NOON)
+    case = case_of(office, left)
+    assert case.state is CaseState.WAITING_PERSON
+    casework.decide_waiting(
+        case.key, go_ahead=True, why="It is theirs.", version=case.version, desk=office.desk, at=NOON, actor="lena"
+    )
+    office.desk = dataclasses.replace(office.desk, mail_out_ready=True)
+    posting.post_letters(desk=office.desk, post_next=lambda: None, now=lambda: NOON + 2 * DAY)
+    [letter] = office.post(at=NOON + 2 * DAY)
+    assert (letter.kind, told_incidents(case.key)) == (LetterKind.NOTICE, {left.key: letter.key})
+    assert ADDRESS in letter.body
 
 
 # The door

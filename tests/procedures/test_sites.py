@@ -86,7 +86,7 @@ def test_the_row_of_the_site_stands_in_the_record_and_on_the_cases_page(shop, cl
     (judged,) = [e for e in entries_about(report.key) if e.what == "incident.judged"]
     (row,) = judged.detail["sites"]
     assert (row["host_name"], row["address"], row["customer"], row["until"]) == (NAME, str(ADDRESS), "acct-1", None)
-    page = reads.case_page(case.key)
+    page = reads.case_page(case.key, at=NOON)
     assert page is not None
     assert page.attribution is not None
     assert page.attribution.sites == (row,)

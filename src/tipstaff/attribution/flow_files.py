@@ -91,9 +91,19 @@ def place_of(version: int, hi: int, lo: int) -> int:
 
 def placed(records: pl.DataFrame, *, load: int) -> pl.DataFrame:
     """Records with the load in their offsets."""
-    base = load << _OFFSET_BITS
     offsets = [c for c in ("offset", "end_offset") if c in records.columns]
-    return records.with_columns(pl.col(c).cast(pl.Int64) + base for c in offsets)
+    return records.with_columns(pl.col(c).cast(pl.Int64) + place_in_loads(load, 0) for c in offsets)
+
+
+def place_in_loads(load: int, offset: int) -> int:
+    """Where a record stands, as one number for all loads."""
+    return (load << _OFFSET_BITS) + offset
+
+
+def carried_of(rows: Sequence[dict[str, int]]) -> pl.DataFrame:
+    """Flows that may go on, by names of RECORD, as a batch goes on with them."""
+    frame = pl.DataFrame(rows, schema_overrides={name: kind for name, (kind, _) in RECORD.items()})
+    return with_defaults(frame).select(*RECORD, pl.lit(OPEN, pl.Int64).alias("cut"))
 
 
 def step(carried: pl.DataFrame | None, records: pl.DataFrame, *, covers_until: int) -> Step:

@@ -17,7 +17,8 @@ from django.db import connection, transaction
 
 from tipstaff.ledger.operations import record
 
-from .models import FlowPartRow, SourceRow
+from .codes import OPEN, unsigned
+from .models import BindingRow, FlowPartRow, SourceRow
 
 if TYPE_CHECKING:  # Few processes hold flows, and only they need arrays.
     import polars as pl
@@ -49,8 +50,11 @@ def keep(
     mine = FlowPartRow.objects.filter(source=source, realm=realm, inside_realm=inside_realm)
     before = {row.span: row for row in mine.filter(span=flow_files.CARRIED)}
     last = before.get(flow_files.CARRIED)
-    carried = None if last is None else flow_files.read_rows(folder() / last.name)
-    error = max(error, 0 if last is None else last.error)
+    if last is None:
+        carried, past_error = _left_in_the_database(source, realm=realm, inside_realm=inside_realm)
+    else:
+        carried, past_error = flow_files.read_rows(folder() / last.name), last.error
+    error = max(error, past_error)
     made = flow_files.step(carried, flow_files.placed(records, load=load), covers_until=covers_until)
     prefix = _prefix()
     parts = flow_files.write_ended(folder(), made.ended, prefix=prefix)
@@ -63,6 +67,34 @@ def keep(
     gone = mine.filter(span__in=(flow_files.OPEN_SPAN, flow_files.CARRIED))
     _replace(list(gone), parts, source=source, realm=realm, inside_realm=inside_realm, error=error, at=at)
     return made.ended.height + made.going_on.height - (0 if carried is None else carried.height)
+
+
+def _left_in_the_database(source: SourceRow, *, realm: int, inside_realm: int) -> "tuple[pl.DataFrame | None, int]":
+    """Flows that an earlier version put into the database and that may go on, taken out of it to be gone on with, and
+    the error of their clock. Its rows do not say what told two connections of one port apart: the next record about
+    the port ends such a flow."""
+    from . import flow_files
+
+    left = BindingRow.objects.filter(
+        source=source, realm=realm, inside_realm=inside_realm, momentary=True, possible_until=OPEN
+    ).select_related("load")
+    rows = [
+        {
+            "offset": flow_files.place_in_loads(row.load_id, row.byte_offset),
+            "end_offset": flow_files.place_in_loads(row.end_load_id, row.end_offset),
+            "version": row.version, "hi": unsigned(row.hi), "lo": unsigned(row.lo), "length": row.length,
+            "port_first": row.port_first, "port_last": row.port_last, "protocol": row.protocol,
+            "since": row.possible_from + row.load.clock_error, "seen": row.sure_until + row.load.clock_error,
+            "begun": row.sure_from - row.possible_from == 2 * row.load.clock_error, "kind": row.kind,
+            "inside_version": row.inside_version, "inside_hi": unsigned(row.inside_hi),
+            "inside_lo": unsigned(row.inside_lo), "clock_error": row.load.clock_error,
+        }
+        for row in left
+    ]  # fmt: skip
+    if not rows:
+        return None, 0
+    left.delete()
+    return flow_files.carried_of(rows), max(row["clock_error"] for row in rows)
 
 
 def _replace(

@@ -73,7 +73,7 @@ class NoteRow(models.Model):
 class DecisionRow(models.Model):
     case = models.ForeignKey(CaseRow, on_delete=models.PROTECT, related_name="decisions")
     kind = models.CharField(max_length=32)
-    ground = models.CharField(max_length=32)
+    ground = models.TextField()
     detail = models.TextField()
     proposed_by = models.CharField(max_length=150)
     proposed_at = models.DateTimeField()

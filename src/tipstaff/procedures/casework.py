@@ -25,7 +25,7 @@ from .answer_clock import answer_due
 from .answers import answer_case
 from .complaint import tell_untold
 from .desk import Desk
-from .letters import edition_named, tell_customer, warned_by
+from .letters import tell_customer, warned_by
 from .posting import hold_case_of, start_clock_of
 from .staffing import is_person
 from .suspension import (
@@ -309,6 +309,18 @@ def _hits_now(case: Case, *, desk: Desk, at: datetime, actor: str, agreed_by: st
     raise NotYourDecision(case.key)
 
 
+def proposals_waiting(case: Case, *, desk: Desk, at: datetime) -> list[Decision]:
+    """What a second person may agree to now, newest first: not what has lapsed, nor what the case has left behind."""
+    alive = _lapsed_before(case, desk=desk, at=at)
+    return [
+        proposal
+        for proposal in reversed(decisions_of(case.key))
+        if proposal.seconded_by is None
+        and proposal.proposed_at >= alive
+        and (proposal.kind != WIDE or case.state is CaseState.WAITING_PERSON)
+    ]
+
+
 def _proposal(key: str, kind: str) -> Decision | None:
     return next((d for d in decisions_of(key) if d.kind == kind and d.seconded_by is None), None)
 
@@ -356,7 +368,9 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
 
 def _lapsed_before(case: Case, *, desk: Desk, at: datetime) -> datetime:
     """What was proposed before then, and nobody has seconded, counts no longer."""
-    edition = edition_named(desk, case.edition)
+    edition = next((edition for edition in desk.editions if edition.id == case.edition), None)
+    if edition is None:  # Its folder was taken away: nothing can be taken then, but the case can be looked at.
+        return at - COUNTERSIGN_WITHIN
     return at - edition.length_of("measure.countersign", default=COUNTERSIGN_WITHIN)
 
 

@@ -127,6 +127,12 @@ def carry_out(id: str, *, desk: Desk, now: Callable[[], datetime]) -> None:
     operations.end_work(id, trouble=trouble, at=now())
 
 
+def give_up(id: str, *, attempts: int, at: datetime) -> None:
+    """A step that never came to its end is tried no more by itself; its page says so, and it can be asked for again."""
+    trouble = f"It was tried {attempts} times and did not come to its end; the worker's log says why. Ask for it again."
+    operations.end_work(id, trouble=trouble, at=at)
+
+
 def compile(
     id: str, *, desk: Desk, at: datetime, actor: str, told: Callable[[int], None] = lambda done: None
 ) -> EditionOnRecord:
@@ -197,11 +203,13 @@ def compare(old: Edition, new: Edition) -> tuple[tuple[Change, ...], tuple[Effec
     It follows from the two digests alone, so it is worked out once for each pair that pages ask for again and again.
     """
     pair = (old.digest, new.digest)
-    if pair not in _compared:
+    found = _compared.get(pair)
+    if found is None:
+        found = differences(old, new), effects(old, new)
         if len(_compared) >= COMPARED_MAX:
-            _compared.clear()
-        _compared[pair] = differences(old, new), effects(old, new)
-    return _compared[pair]
+            _compared.clear()  # Whatever another page that is being made has found already, it keeps.
+        _compared[pair] = found
+    return found
 
 
 COMPARED_MAX = 32

@@ -51,19 +51,24 @@ NOT_JUDGED = "COULD_NOT_BE_JUDGED"
 
 
 class NotTelemetry(ValueError):
-    """What was handed in is no sensor's: it is too much at once, or belongs before other eyes. Nothing was kept."""
+    """What was handed in is no sensor's: it belongs before other eyes. Nothing was kept."""
+
+
+class TooManySightings(NotTelemetry):
+    """More than is taken at once; hand in fewer. Nothing was kept."""
 
 
 def take(raw: bytes, *, sensor: str, desk: Desk, at: datetime, actor: str, only: str | None = None) -> TakenSightings:
     """Keep what a sensor hands in, as it came, and ask for its judgement; each line for itself.
 
     Handing in the same again changes nothing. `sensor` names it where a line does not; with `only`, a line that names
-    another one is refused: a sensor cannot speak in another's name. Raise NotTelemetry.
+    another one is refused: a sensor cannot speak in another's name. Raise TooManySightings, or NotTelemetry for what
+    belongs in the sealed queue.
     """
     if len(raw) > OCTETS_MAX:
-        raise NotTelemetry(f"At most {OCTETS_MAX // 1024 // 1024} MiB at once; nothing was kept.")
+        raise TooManySightings(f"At most {OCTETS_MAX // 1024 // 1024} MiB at once; nothing was kept.")
     if raw.count(b"\n") > 2 * LINES_MAX:
-        raise NotTelemetry(f"At most {LINES_MAX} sightings at once; nothing was kept.")
+        raise TooManySightings(f"At most {LINES_MAX} sightings at once; nothing was kept.")
     good: list[tuple[int, Sighting]] = []
     refused: list[RefusedSighting] = []
     for line, found in read_lines(raw, sensor=sensor):
@@ -78,13 +83,13 @@ def take(raw: bytes, *, sensor: str, desk: Desk, at: datetime, actor: str, only:
         else:
             good.append((line, found))
     if len(good) > LINES_MAX:
-        raise NotTelemetry(f"At most {LINES_MAX} sightings at once; nothing was kept.")
+        raise TooManySightings(f"At most {LINES_MAX} sightings at once; nothing was kept.")
     digest = hashlib.sha256(raw).hexdigest()
     if not good:
         return TakenSightings(evidence=digest, taken=(), known=0, refused=tuple(refused))
     if sift(b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + raw).sealed:
         # Whatever speaks of child abuse comes by the ways that seal it (clause row 41), never as a measurement.
-        raise NotTelemetry("It speaks of what only the sealed queue may hold; send it as a report. Nothing was kept.")
+        raise NotTelemetry("It speaks of what only the sealed queue may hold: send it as a report. Nothing was kept.")
     with transaction.atomic():
         kept = keep_sightings(good, evidence=digest, at=at, actor=actor)
         if kept.taken:

@@ -199,7 +199,9 @@ def plan_for(
             n = chosen[0].others_hit
             hit = f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
             if not by_clock:
-                wide = ", ".join(f"{c.degree} {c.selector} on {c.device} hits {c.others_hit}" for c in chosen)
+                wide = ", ".join(
+                    f"{c.degree.name.lower()} {c.selector} on {c.device} hits {c.others_hit}" for c in chosen
+                )
                 raise HitsOthers(hit, measures=wide)
             why_not.append(hit)
         else:

@@ -81,7 +81,8 @@ def _what(value: object) -> object:
 
 def _holding(row: HoldingRow) -> Holding:
     ports: Range[int] = row.ports
-    assert ports.lower is not None and ports.upper is not None, "a holding has its ports"  # noqa: PT018
+    assert ports.lower is not None, "a holding has its ports"
+    assert ports.upper is not None, "a holding has its ports"
     return Holding(
         key=row.pk, tier=Tier(row.tier), kind=HoldingKind(row.kind), prefix=row.prefix, port_first=ports.lower,
         port_last=ports.upper - 1, held_from=row.during.lower, customer=row.customer_id, service=row.service_id,

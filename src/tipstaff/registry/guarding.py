@@ -11,7 +11,7 @@ from .refusals import HeldAtThisMomentByAnother, NotTheCustomersService, Unknown
 
 
 class Overlap(Exception):
-    """PostgreSQL refused an overlap."""
+    """PostgreSQL refused an overlap; the message has its own words about which."""
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def refusals_told_apart() -> Iterator[None]:
         yield
     except IntegrityError as why:
         if isinstance(why.__cause__, errors.ExclusionViolation):
-            raise Overlap from why
+            raise Overlap(why.__cause__.diag.message_detail or "") from why
         raise
     except OperationalError as why:
         if isinstance(why.__cause__, errors.DeadlockDetected):

@@ -75,7 +75,7 @@ def hold(
                     change=draft.id,
                 )
         except Overlap as why:
-            raise HeldTwice([(holding, old) for old in _in_the_way(holding)]) from why
+            raise HeldTwice([(holding, old) for old in _in_the_way(holding)], said=str(why)) from why
         draft.tell(f"new: {in_words(holding)}", customer, service)
         record(
             "holding.added", at=at, actor=actor, about=[key for key in (customer, service) if key], holding=row.pk,
@@ -97,7 +97,7 @@ def add_holdings(rows: Iterable[Holding], *, at: datetime, actor: str, origin: O
             with refusals_told_apart(), transaction.atomic():
                 added = staging.insert_staged(known_from=draft.at, change=draft.id)
         except Overlap as why:
-            raise HeldTwice(staging.overlaps(restating=False, limit=OVERLAPS_TOLD_MAX)) from why
+            raise HeldTwice(staging.overlaps(restating=False, limit=OVERLAPS_TOLD_MAX), said=str(why)) from why
         if added >= ANALYZE_FROM_ROWS:
             staging.analyze()
         if added:
@@ -124,7 +124,7 @@ def end_holding(key: int, *, held_until: datetime, at: datetime, actor: str, ori
                 row.save(update_fields=["during"])
         except Overlap as why:
             holding = replace(_get(key), held_until=held_until)
-            raise HeldTwice([(holding, old) for old in _in_the_way(holding)]) from why
+            raise HeldTwice([(holding, old) for old in _in_the_way(holding)], said=str(why)) from why
         about = [k for k in (row.customer_id, row.service_id) if k]
         draft.tell(f"ended: {in_words(_get(key))}", *about)
         record(

@@ -10,10 +10,11 @@ from .rows import in_words
 class HeldTwice(Exception):
     """The same addresses and ports would be held twice at once; end the first holding before the second begins."""
 
-    def __init__(self, overlaps: Sequence[tuple[Holding, Holding]]) -> None:
+    def __init__(self, overlaps: Sequence[tuple[Holding, Holding]], *, said: str = "") -> None:
         self.overlaps = tuple(overlaps)
         """(the row that was refused, the row that it overlaps), the first few."""
-        super().__init__("; ".join(f"{in_words(new)} overlaps {in_words(old)}" for new, old in overlaps))
+        # Whatever was in the way may be gone when it is looked for; then PostgreSQL's own words say what it was.
+        super().__init__("; ".join(f"{in_words(new)} overlaps {in_words(old)}" for new, old in overlaps) or said)
 
     def __str__(self) -> str:
         return super().__str__() or str(self.__doc__)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from tipstaff.policy.deciding import may_decide as decides
 from tipstaff.words import STAFF_ROLES, Case, Role
@@ -106,16 +107,16 @@ _Rest = ParamSpec("_Rest")
 def needs(
     ability: Ability,
 ) -> Callable[
-    [Callable[Concatenate[StaffRequest, _Rest], HttpResponse]],
-    Callable[Concatenate[HttpRequest, _Rest], HttpResponse],
+    [Callable[Concatenate[StaffRequest, _Rest], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase],
 ]:
     """Let a view run only for a logged-in person with `ability`."""
 
     def wrap(
-        view: Callable[Concatenate[StaffRequest, _Rest], HttpResponse],
-    ) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponse]:
+        view: Callable[Concatenate[StaffRequest, _Rest], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]:
         @wraps(view)
-        def guarded(request: HttpRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 if request.headers.get("HX-Request"):
                     # A fragment must not swallow the log-in page; the whole page goes there.

@@ -85,10 +85,26 @@ def sightings(key: str) -> None:
     sighting.judge_waiting(desk=wiring.desk(), at=wiring.now())
 
 
-@app.task(name="edition", queue="editions", retry=RetryStrategy(max_attempts=ATTEMPTS_MAX, exponential_wait=2))
-def edition(key: str) -> None:
-    """A step of an edition that somebody asked for on a page."""
-    editions.carry_out(key, desk=wiring.desk(), now=wiring.now)
+@app.task(
+    name="edition",
+    queue="editions",
+    retry=RetryStrategy(max_attempts=ATTEMPTS_MAX, exponential_wait=2),
+    pass_context=True,
+)
+def edition(context: JobContext, key: str) -> None:
+    """A step of an edition that somebody asked for on a page; after the last attempt its page says that it failed."""
+    if context.job.attempts >= ATTEMPTS_MAX:  # Whatever kills the worker at it, it is not begun once more.
+        editions.give_up(key, attempts=context.job.attempts, at=wiring.now())
+        return
+    try:
+        editions.carry_out(key, desk=wiring.desk(), now=wiring.now)
+    except Exception:  # - the job's door: whoever asked is told
+        if context.job.attempts + 1 < ATTEMPTS_MAX:
+            raise
+        log.exception("edition %s: the step was tried %s times", key, ATTEMPTS_MAX)
+        if not connection.is_usable():
+            connection.close()  # A new one is opened for what follows.
+        editions.give_up(key, attempts=ATTEMPTS_MAX, at=wiring.now())
 
 
 @app.task(name="letters", queue="letters", priority=SOON, lock="letters")

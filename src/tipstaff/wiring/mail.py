@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import threading
 import uuid
 from datetime import datetime, timedelta
@@ -83,12 +84,23 @@ def settle_left_behind() -> None:
 
 
 def _tell_of_trouble(server: str, letter: Letter) -> None:
-    """One line, not one a letter: while a mail server is away, every letter fails alike."""
+    """One line, not one a letter: while a mail server is away, every letter fails alike. A server's own words may name
+    whom we write to; they stand on the letter, and only its codes in the log."""
     at = wiring.now()
     told = _told_at.get(server)
     if told is None or not timedelta() <= at - told < TOLD_AGAIN_AFTER:
         _told_at[server] = at
         log.warning(
             "the mail server %s did not take letter %s (%s); letters that wait are tried again by themselves",
-            server, letter.key, letter.detail,
+            server, letter.key, _codes_of(letter.detail),
         )  # fmt: skip
+
+
+_REPLY = re.compile(r"(-?\d+(?: [245]\.\d{1,3}\.\d{1,3})?)(?:\s.*)?", re.DOTALL)
+"""A mail server's reply: its code (RFC 5321, 4.2), the enhanced one if it has one (RFC 2034), and its words."""
+
+
+def _codes_of(detail: str) -> str:
+    """The codes of a server's reply; what is none are our own words, or the operating system's."""
+    reply = _REPLY.fullmatch(detail)
+    return reply[1] if reply is not None else detail

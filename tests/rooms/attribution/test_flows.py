@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from tipstaff.attribution import flow_files, flow_parts
 from tipstaff.attribution.codes import ENDINGS, OPEN
-from tipstaff.attribution.models import FlowPartRow
+from tipstaff.attribution.models import BindingRow, FlowPartRow
 from tipstaff.attribution.operations import forget_flows, merge_flows, take_in
 from tipstaff.attribution.protocol import Options
 from tipstaff.attribution.queries import bindings_covering, flows_kept, flows_spoilt
@@ -373,6 +373,48 @@ def test_what_is_old_is_forgotten_and_nothing_else(tmp_path, folder):
     check()
     assert flows_spoilt() == []
     assert {f.name for f in folder.iterdir()} == set(FlowPartRow.objects.values_list("name", flat=True))
+
+
+def read_by_an_earlier_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flows were rows of the database, like other bindings."""
+    source = sources()["nat-flows"]
+    with monkeypatch.context() as earlier:
+        earlier.setattr(type(source), "momentary", False)
+        list(take_in(path, source, Options(source="cgn-1", inside_realm="cgn"), **BY))
+    assert BindingRow.objects.filter(source__name="cgn-1").update(momentary=True) > 0
+
+
+@pytest.mark.django_db
+def test_a_flow_that_was_open_in_the_database_at_an_upgrade_is_ended_by_what_is_read_afterwards(
+    tmp_path, folder, monkeypatch, operator
+):
+    plan(tmp_path)
+    ended = Flow(1, PUBLIC[0], 1501, 6, "100.64.0.1", 0.0, 600.0)
+    used_again = [
+        Flow(2, PUBLIC[0], 1502, 6, "100.64.0.2", 1.0, None),
+        Flow(3, PUBLIC[0], 1502, 6, "100.64.0.3", 700.0, 720.0),
+    ]
+    goes_on = Flow(4, PUBLIC[0], 1503, 17, "100.64.0.4", 2.0, None)
+    over = Flow(5, PUBLIC[0], 1504, 6, "100.64.0.1", 3.0, 9.0)
+    flows = [ended, *used_again, goes_on, over]
+    log, path = log_of(flows), tmp_path / "nat.log"
+    path.write_bytes(b"".join(log.splitlines(keepends=True)[:5]))
+    read_by_an_earlier_version(path, monkeypatch)
+    assert BindingRow.objects.filter(momentary=True, possible_until=OPEN).count() == 3
+    path.write_bytes(log)
+    [load] = take_in(path, sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **BY)
+    assert load.records == 3
+    assert not BindingRow.objects.filter(momentary=True, possible_until=OPEN).exists()
+    for flow, seconds, customer in (
+        (ended, 300.0, "acct-1"), (ended, 900.0, None), (used_again[0], 300.0, "acct-2"),
+        (used_again[1], 10.0, "acct-3"), (used_again[1], 100.0, None), (goes_on, 9000.0, "acct-4"),
+        (over, 3.0, "acct-1"), (over, 300.0, None),
+    ):  # fmt: skip
+        answer = asked(flow, after_seconds=seconds)
+        assert answer.customer == customer, (flow, seconds)
+    (row,) = [b for b in asked(goes_on, after_seconds=9000.0).bindings if b.momentary]
+    line = path.read_bytes()[row.offset :].split(b"\n")[0].decode()
+    assert "src=100.64.0.4 " in line, "the line that began it is still its proof"
 
 
 @pytest.mark.django_db

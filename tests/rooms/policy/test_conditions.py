@@ -72,8 +72,10 @@ def test_a_report_leads_to_a_clause_with_a_condition_only_where_it_holds(tmp_pat
     spam = Allegation(type="messaging/spam", source=ip_address("192.0.2.10"))
     with_port = Allegation(type="messaging/spam", source=ip_address("192.0.2.10"), target_port=587)
     plain, relayed = edition.clause_for(spam), edition.clause_for(with_port)
-    assert plain is not None and plain.id == "mail.unsolicited"  # noqa: PT018
-    assert relayed is not None and relayed.id == "mail.relayed"  # noqa: PT018
+    assert plain is not None
+    assert plain.id == "mail.unsolicited"
+    assert relayed is not None
+    assert relayed.id == "mail.relayed"
 
 
 def test_a_condition_sees_only_what_a_report_states() -> None:

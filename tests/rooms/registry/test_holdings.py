@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from tipstaff.ledger.queries import entries_about
-from tipstaff.registry import operations, queries
+from tipstaff.registry import holdings, operations, queries
 from tipstaff.registry.operations import HeldTwice, NotAHolding, NotTheCustomersService, UnknownKey
 from tipstaff.words import HoldingKind, Tier
 
@@ -69,6 +69,15 @@ def test_one_may_begin_at_the_instant_at_which_the_other_ends():
     hold("198.51.100.7/32", "acct-2", held_from=day(10))
     with pytest.raises(HeldTwice):
         hold("198.51.100.7/32", "acct-3", held_from=day(9), held_until=day(10))
+
+
+def test_when_what_was_in_the_way_is_gone_already_postgresqls_words_say_what_it_was(monkeypatch):
+    """As when another process ends the first holding between the refusal and the look."""
+    hold("198.51.100.0/27", "acct-1")
+    monkeypatch.setattr(holdings, "_in_the_way", lambda holding: [])
+    with pytest.raises(HeldTwice, match="conflicts with existing key") as refused:
+        hold("198.51.100.0/28", "acct-2")
+    assert refused.value.overlaps == ()
 
 
 def test_port_blocks_share_an_address_and_do_not_overlap():

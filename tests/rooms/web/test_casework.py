@@ -1,21 +1,31 @@
 """Forms of the console move cases through the procedures."""
 
+import base64
+import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from tipstaff import wiring
+from tipstaff.cases.operations import move_case, propose
 from tipstaff.cases.queries import decisions_of, get_case, list_cases, notes_of
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import get_report, list_reports
-from tipstaff.ledger.operations import record_all
-from tipstaff.ledger.queries import TRACE_SHOWN, entries_about, left_out_of_trace
+from tipstaff.ledger.operations import PIECE_OCTETS, record_all
+from tipstaff.ledger.queries import TRACE_SHOWN, entries_about, left_out_of_trace, raw_pieces
 from tipstaff.notices.queries import letters_of_report
+from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
+from tipstaff.procedures import complaint
+from tipstaff.web.console import evidence
 from tipstaff.web.console.corrections import allegation_from
+from tipstaff.web.console.evidence import READ_OCTETS_MAX
+from tipstaff.web.console.reads import case_page
+from tipstaff.web.shown import size_words
 from tipstaff.web.templatetags.tipstaff_web import thousands
-from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, Moment, ReportOutcome, Role
+from tipstaff.words import Case, CaseOutcome, CaseState, Channel, LetterKind, Moment, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
 
@@ -87,6 +97,29 @@ def test_an_urgent_measure_takes_two_different_people(day: object, log_in: LogIn
     assert later.until is not None
     assert measure.until is not None
     assert later.until > measure.until
+
+
+def test_neither_proposal_hides_the_other_and_each_stands_as_long_as_it_counts(day: object, log_in: LogIn) -> None:
+    at = day_now()
+    case = next(c for c in list_cases() if c.state is CaseState.NOTIFIED and c.measure_ports and c.decides is None)
+    wide, urgent, form = "Agree: take the measure", "Second it: measure at once", "Urgent measure…"
+    lead = log_in(Role.LEAD, Role.ENGINEER, name="nora")
+
+    def shown(*sentences: str) -> list[bool]:
+        page = lead.get(reverse("console:case", args=[case.key])).content.decode()
+        return [sentence in page for sentence in sentences]
+
+    takes = "block 2001:db8:2001:db8:2001:db8:2001:db8 on the-edge-of-the-north hits 3"
+    propose(case.key, kind="wide_measure", ground=takes, detail="It goes on.", at=at, actor="mary")
+    assert shown(wide, urgent, form) == [False, False, True], "they have their time again: nobody agrees to a measure"
+    move_case(case.key, to=CaseState.WAITING_PERSON, at=at, actor="tests", why="They wrote.")
+    assert shown(wide, takes, urgent, form) == [True, True, False, True]
+    propose(case.key, kind="urgent_measure", ground="network_harm", detail="40,000 mails", at=at, actor="mary")
+    assert shown(wide, urgent, form) == [True, True, False]
+    lapsed = at + COUNTERSIGN_WITHIN + timedelta(seconds=1)
+    page = case_page(case.key, at=lapsed)
+    assert page is not None
+    assert (page.proposals, page.urgent_waits) == ([], False)
 
 
 def test_a_dispute_is_reviewed_and_the_clock_runs_again(day: object, log_in: LogIn) -> None:
@@ -201,6 +234,38 @@ def test_raw_evidence_is_plain_text_that_nothing_runs(day: object, log_in: LogIn
     assert answer["Content-Type"].startswith("text/plain")
     assert "sandbox" in answer["Content-Security-Policy"]
     assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_large_mail_is_shown_in_part_and_can_be_had_whole(
+    day: object, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = b"192.0.2.27 attacks us\r\n" * 100
+    raw = (
+        b"From: watch@reporter.example.org\r\nTo: abuse@operator.example.net\r\nSubject: A long log\r\n"
+        b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee the log.\r\n--b\r\n"
+        b"Content-Type: text/plain; name=log.txt\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(log + os.urandom(3 * READ_OCTETS_MAX)) + b"--b--\r\n"
+    )  # fmt: skip
+    key = complaint.accept(
+        raw, sender="watch@reporter.example.org", recipients=("abuse@operator.example.net",), channel=Channel.SMTP,
+        desk=wiring.desk(), at=day_now(),
+    )  # fmt: skip
+    report = get_report(key)
+    assert report is not None
+    seen = []
+    shown = evidence.read_mail
+    monkeypatch.setattr(evidence, "read_mail", lambda head: seen.append(len(head)) or shown(head))
+    client = log_in(Role.ANALYST)
+    page = client.get(reverse("console:report", args=[key])).content.decode()
+    assert seen == [READ_OCTETS_MAX]
+    assert f"Only the first {size_words(READ_OCTETS_MAX)} of {size_words(len(raw))} are shown here" in page
+    assert "See the log." in page
+    assert "192.0.2.27 attacks us" in page
+    assert "form is broken" not in page, "it is whole; only the page is not"
+    whole = client.get(reverse("console:raw_evidence", args=[report.evidence]) + "?save")
+    assert whole.getvalue() == raw
+    assert whole["Content-Length"] == str(len(raw))
+    assert max(len(piece) for piece in raw_pieces(report.evidence)) <= PIECE_OCTETS
 
 
 def test_whoever_comes_upon_child_abuse_seals_the_report_from_its_page(day: object, log_in: LogIn) -> None:

@@ -10,9 +10,10 @@ from django.db import connection
 
 from tipstaff import wiring
 from tipstaff.config import MailOut
-from tipstaff.notices import operations
+from tipstaff.notices import operations, posting
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.operations import queue_letter
+from tipstaff.notices.outbound import RefusedForNow
 from tipstaff.notices.queries import get_letter
 from tipstaff.testing.mailbox import Mailbox, Trouble
 from tipstaff.web.console.reads import programs
@@ -92,3 +93,35 @@ def test_what_a_thread_let_go_of_is_settled_by_the_next_job_and_what_another_car
         carrying.result()
         assert state_of(carried) is LetterState.SENT
         assert len(box.mails) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("reply", "logged"),
+    [
+        ("450 4.2.0 <ana@example.org>: Recipient address rejected: Greylisted", "450 4.2.0"),
+        ("451 ana@example.org is looked into", "451"),
+        ("-1 hello, ana@example.org", "-1"),
+    ],
+)
+def test_what_a_mail_server_says_of_whom_we_write_to_is_on_the_letter_and_not_in_the_log(
+    at: datetime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, reply: str, logged: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RefusedForNow(reply)
+
+    way_out = MailOut(host="127.0.0.1", port=25, from_address="abuse@operator.example.net")
+    monkeypatch.setattr(wiring, "mail_server", lambda: way_out)
+    monkeypatch.setattr(mail, "_told_at", {})
+    monkeypatch.setattr(posting, "deliver", refuse)
+    queue_letter(
+        LetterKind.ACKNOWLEDGEMENT, once="ack", at=at, actor="worker", to="ana@example.org", case=None, report=None,
+        held=False, draft=Draft(subject="Yours", body="Hello"),
+    )  # fmt: skip
+    caplog.set_level(logging.WARNING, logger="tipstaff")
+    letter = mail.post_next()
+    assert letter is not None
+    assert letter.detail == reply
+    [record] = caplog.records
+    assert "ana" not in record.getMessage()
+    assert f"({logged}); letters that wait" in record.getMessage()

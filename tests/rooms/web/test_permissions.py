@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 
 from tipstaff.cases.queries import get_case, list_cases
 from tipstaff.intake.queries import list_reports
@@ -16,6 +16,7 @@ from tipstaff.web.console.actions import ACTIONS
 from tipstaff.web.console.editions import _STEPS
 from tipstaff.web.console.urls import urlpatterns
 from tipstaff.web.roles import ABILITIES, STAFF_ROLES, Ability
+from tipstaff.web.urls import urlpatterns as site
 from tipstaff.words import CaseState, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
@@ -120,6 +121,8 @@ OPERATIONS = {
     "GET /registry/admissions": Ability.SEE_DESK,
     "POST /registry/admissions/{key}/decide": Ability.ADMIT,
 }
+WITH_A_TOKEN = {"/api/reports/in", "/api/sightings/in"}
+"""Where programs hand in, each with a token of its own."""
 SIGNED = {"POST /registry/deliveries"}
 """For whoever holds the customer system's key, and not for people."""
 
@@ -249,8 +252,15 @@ def test_every_operation_of_the_api_takes_its_ability(at: object, log_in: LogIn,
 
 
 @EVERYBODY
-def test_reports_are_handed_in_with_a_token_whoever_is_logged_in(at: object, log_in: LogIn, who: Who) -> None:
-    assert person(who, log_in).post("/api/reports/in", "{}", "application/json").status_code == 401
+def test_programs_hand_in_with_a_token_whoever_is_logged_in(at: object, log_in: LogIn, who: Who) -> None:
+    client = person(who, log_in)
+    for path in WITH_A_TOKEN:
+        found = {method: client.generic(method, path, "{}", "application/json").status_code for method in BOTH}
+        assert found == {"GET": 405, "POST": 401}, path
+
+
+def test_every_door_for_programs_stands_in_that_table() -> None:
+    assert {f"/{p.pattern}" for p in site if isinstance(p, URLPattern) and "api/" in str(p.pattern)} == WITH_A_TOKEN
 
 
 @pytest.mark.django_db

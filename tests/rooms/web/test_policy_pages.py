@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from html import unescape
+from types import SimpleNamespace
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -19,6 +20,7 @@ from tipstaff.policy.editions import digest_of
 from tipstaff.procedures import editions
 from tipstaff.procedures.desk import Desk
 from tipstaff.web.public.said import said_in
+from tipstaff.wiring import jobs
 from tipstaff.words import EditionState, Role, WorkStep
 
 LogIn = Callable[..., Client]
@@ -257,6 +259,35 @@ def test_a_worker_that_dies_while_it_writes_letters_writes_none_twice(
     assert work is not None
     assert (work.finished_at, work.trouble) == (adopted, "")
     assert [e.what for e in entries_about("edition 2026-06")].count("edition.announced") == 1
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_step_that_fails_to_the_last_is_said_to_have_failed_and_can_be_asked_for_again(
+    adopted: datetime, log_in: LogIn, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    approved(adopted)
+    counsel = log_in(Role.COUNSEL)
+    assert "the past is judged by it" in words_of_post(counsel, "2026-06", "compile")
+
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    def attempt(n: int) -> None:
+        jobs.edition.func(SimpleNamespace(job=SimpleNamespace(attempts=n, queue="editions")), "2026-06")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(editions, "try_examples", away)
+        with pytest.raises(OperationalError):
+            attempt(0)
+        assert work_of("2026-06").finished_at is None  # type: ignore[union-attr]  # it is tried again
+        attempt(jobs.ATTEMPTS_MAX if killed else jobs.ATTEMPTS_MAX - 1)
+    page = counsel.get(reverse("console:editions") + "?edition=2026-06").content.decode()
+    assert f"It was tried {jobs.ATTEMPTS_MAX} times and did not come to its end" in page
+    assert "every 2s" not in page, "nothing is waited for"
+    assert get_edition("2026-06").state is EditionState.APPROVED  # type: ignore[union-attr]  # it is there
+    assert "the past is judged by it" in words_of_post(counsel, "2026-06", "compile")
+    attempt(0)
+    assert get_edition("2026-06").state is EditionState.COMPILED  # type: ignore[union-attr]  # it is there
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,6 +17,8 @@ from tipstaff.cases.queries import list_cases
 from tipstaff.cli import sightings as command
 from tipstaff.procedures.sighting import judge_waiting
 from tipstaff.registry import operations as registry
+from tipstaff.sensors.form import LINES_MAX
+from tipstaff.sensors.queries import count_by_disposition
 from tipstaff.web.roles import give_roles
 from tipstaff.words import Customer, Holding, HoldingKind, Representative, Role, Tier
 
@@ -61,6 +63,19 @@ def test_a_sensor_hands_in_many_at_once_and_each_line_stands_for_itself(api: Cli
     assert [refused["line"] for refused in said["refused"]] == [2, 3]
     again = post(api, SCAN)
     assert (again.status_code, again.json()["taken"], again.json()["known"]) == (202, [], 1)
+
+
+def test_what_only_the_sealed_queue_may_hold_is_refused_in_one_sentence_and_is_not_too_much(api: Client) -> None:
+    answer = post(api, {**SCAN, "excerpt": "the URL https://www.example.net/x hosts child sexual abuse material"})
+    assert answer.status_code == 422
+    assert answer.json() == {
+        "error": "It speaks of what only the sealed queue may hold: send it as a report. Nothing was kept."
+    }
+    assert count_by_disposition() == {}
+    too_many = post(api, *({**SCAN, "id": f"scan-{n}"} for n in range(LINES_MAX + 1)))
+    assert too_many.status_code == 413
+    assert "sightings at once" in too_many.json()["error"]
+    assert count_by_disposition() == {}
 
 
 def test_no_reporters_token_and_no_stranger_hands_in_sightings(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ from tipstaff.intake.mail import Mail, Part, read_mail
 from tipstaff.intake.text.characters import html_to_text
 
 SHOWN_HEADERS = ("From", "To", "Date", "Subject", "Reply-To", "Message-ID", "Auto-Submitted", "Content-Type")
+READ_OCTETS_MAX = 2**20
+"""So much of a mail is read for its page, however large it is: the pages of several people are made at once."""
 TEXT_MAX = 60_000
 """Characters shown of one part; the raw view has all."""
 PARTS_MAX = 40
@@ -29,14 +31,21 @@ class ShownMail:
     headers: tuple[tuple[str, str], ...]
     parts: tuple[ShownPart, ...]
     trouble: str
+    read_octets: int
+    """How much of the mail was read for this."""
 
 
-def show_mail(raw: bytes) -> ShownMail:
-    """Headers and the text of each part; a picture or a program is named and counted, never shown."""
-    mail = read_mail(raw)
+def show_mail(head: bytes, *, octets: int) -> ShownMail:
+    """Headers and the text of each part; a picture or a program is named and counted, never shown.
+
+    `head` is the beginning of a mail of `octets`: READ_OCTETS_MAX of it, or all.
+    """
+    assert len(head) <= READ_OCTETS_MAX, "a page does not unfold more"
+    mail = read_mail(head)
     leaves = [part for part in mail.root.walk() if not part.is_container]
     parts = tuple(_shown(part) for part in leaves[:PARTS_MAX])
-    return ShownMail(headers=_headers(mail), parts=parts, trouble=_trouble(mail, len(leaves)))
+    trouble = _trouble(mail, len(leaves), cut=len(head) < octets)
+    return ShownMail(headers=_headers(mail), parts=parts, trouble=trouble, read_octets=len(head))
 
 
 def _headers(mail: Mail) -> tuple[tuple[str, str], ...]:
@@ -56,9 +65,9 @@ def _shown(part: Part) -> ShownPart:
     )
 
 
-def _trouble(mail: Mail, leaves: int) -> str:
+def _trouble(mail: Mail, leaves: int, *, cut: bool) -> str:
     troubles = []
-    if mail.broken:
+    if mail.broken and not cut:  # What was cut short has no whole form.
         troubles.append(f"The mail's form is broken ({mail.broken}).")
     if mail.exceeded:
         troubles.append(f"It was unfolded only in part ({', '.join(sorted(mail.exceeded))}).")

@@ -14,7 +14,7 @@ from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
-from tipstaff.procedures.casework import waiting_incidents
+from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sighting import role_for
@@ -330,7 +330,8 @@ class CasePage:
     letters: list[Letter]
     measures: list[Measure]
     notes: list[Note]
-    decisions: list[Decision]
+    proposals: list[Decision]
+    """What waits for a second person, newest first."""
     customer: Customer | None
     service: Service | None
     clause: Clause | None
@@ -367,9 +368,9 @@ class CasePage:
         return f"{label(degree.lower()).capitalize()} {selector}{more}"
 
     @property
-    def waiting_second(self) -> Decision | None:
-        """The proposal that waits for a second person."""
-        return next((d for d in self.decisions if d.seconded_by is None), None)
+    def urgent_waits(self) -> bool:
+        """Whether an urgent measure is proposed already."""
+        return any(proposal.kind == URGENT for proposal in self.proposals)
 
     @property
     def open(self) -> bool:
@@ -390,13 +391,14 @@ class CasePage:
         return all(m.state is MeasureState.LIFTED for m in self.measures)
 
 
-def case_page(key: str) -> CasePage | None:
+def case_page(key: str, *, at: datetime) -> CasePage | None:
     case = cases.get_case(key)
     if case is None:
         return None
     entries = ledger.trace(key)
     reports = intake.reports_of_case(key)
     edition = edition_of(case.edition)
+    desk = wiring.desk()
     return CasePage(
         case=case,
         steps=tell_all(entries),
@@ -405,14 +407,14 @@ def case_page(key: str) -> CasePage | None:
         letters=notices.letters_of_case(key),
         measures=enforcement.measures_of_case(key),
         notes=cases.notes_of(key),
-        decisions=cases.decisions_of(key),
+        proposals=proposals_waiting(case, desk=desk, at=at),
         customer=registry.get_customer(case.customer),
         service=registry.get_service(case.service) if case.service else None,
         clause=clause_of(edition, case.clause),
         edition=edition,
         attribution=attribution_in(entries),
         weighed=weighed_in(entries),
-        reasons=reasons_for_court([m for m in matters_of_case(key) if m.case == key], desk=wiring.desk()),
+        reasons=reasons_for_court([m for m in matters_of_case(key) if m.case == key], desk=desk),
         measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
         joined_waits=[]

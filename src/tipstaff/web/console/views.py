@@ -1,13 +1,15 @@
 """The console's pages. A view asks a door, or a procedure, and shows what it says; it decides nothing."""
 
 from collections.abc import Callable
+from enum import Enum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -48,7 +50,7 @@ from tipstaff.procedures.refusals import (
 )
 from tipstaff.registry import queries as registry
 from tipstaff.sensors import queries as sensors
-from tipstaff.words import SEALED_TYPES, XARF_TYPES, Disposition, Ground, MeasureState, ReportOutcome
+from tipstaff.words import SEALED_TYPES, XARF_TYPES, Disposition, Evidence, Ground, MeasureState, ReportOutcome
 
 from ..asked import asked_text
 from ..pages import show_page
@@ -58,7 +60,7 @@ from ..shown import stamp
 from . import reads
 from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround
 from .corrections import BadCorrection, allegation_from
-from .evidence import show_mail
+from .evidence import READ_OCTETS_MAX, ShownMail, show_mail
 from .page import show_console
 from .sentences import tell, tell_all
 
@@ -156,7 +158,7 @@ def peek(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def case(request: StaffRequest, key: str) -> HttpResponse:
     """One case on one screen."""
-    page = reads.case_page(key)
+    page = reads.case_page(key, at=wiring.now())
     if page is None:
         raise Http404(key)
     able = abilities_of(request.user)
@@ -167,9 +169,14 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
         "left_out": ledger.left_out_of_trace(key),
         "grounds": list(Ground),
         "may_decide": may_decide(request.user, page.case),
-        "may_second": page.waiting_second is not None
-        and (Ability.SECOND_URGENT if page.waiting_second.kind == casework.URGENT else Ability.DECIDE) in able
-        and page.waiting_second.proposed_by != request.user.get_username(),
+        "proposals": [
+            (
+                proposal,
+                (Ability.SECOND_URGENT if proposal.kind == casework.URGENT else Ability.DECIDE) in able
+                and proposal.proposed_by != request.user.get_username(),
+            )
+            for proposal in page.proposals
+        ],
     }
     if request.headers.get("HX-Request"):
         return show_page(request, "tipstaff/console/_case_live.html", **context)
@@ -202,7 +209,7 @@ def inbox(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def reports(request: StaffRequest) -> HttpResponse:
     """Reports, newest first."""
-    outcome = next((o for o in ReportOutcome if o.value == request.GET.get("outcome")), None)
+    outcome = _chosen(ReportOutcome, request.GET.get("outcome"))
     find = asked_text(request.GET, "find")
     counts = intake.count_by_outcome()
     return _console(
@@ -221,7 +228,7 @@ def reports(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def sightings(request: StaffRequest) -> HttpResponse:
     """What our own sensors measured, newest first, and what became of it."""
-    became = next((d for d in Disposition if d.value == request.GET.get("became")), None)
+    became = _chosen(Disposition, request.GET.get("became"))
     find = asked_text(request.GET, "find")
     counts = sensors.count_by_disposition()
     return _console(
@@ -254,7 +261,7 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         vouched=None if sealed else intake.origin_of(key)[1],
         evidence=evidence,
         sealed=sealed,
-        mail=None if sealed or evidence is None else show_mail(ledger.get_raw(found.evidence)),
+        mail=None if sealed or evidence is None else _shown(evidence),
         steps=reads.steps_of(key),
         left_out=ledger.left_out_of_trace(key),
         letters=notices.letters_of_report(key),
@@ -262,6 +269,10 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         types=sorted(XARF_TYPES - SEALED_TYPES),
         clauses=[c for c in _in_force().clauses if c.judged and not SEALED_TYPES & set(c.applies_to)],
     )
+
+
+def _shown(evidence: Evidence) -> ShownMail:
+    return show_mail(ledger.get_raw(evidence.digest, octets=READ_OCTETS_MAX), octets=evidence.size)
 
 
 @require_POST
@@ -308,14 +319,15 @@ def read_as(request: StaffRequest, key: str) -> HttpResponse:
 
 @require_GET
 @needs(Ability.SEE_DESK)
-def raw_evidence(request: StaffRequest, digest: str) -> HttpResponse:
+def raw_evidence(request: StaffRequest, digest: str) -> HttpResponseBase:
     """The bytes as received, as plain text that nothing runs. Sealed bytes never leave."""
     evidence = ledger.get_evidence(digest)
     if evidence is None:
         raise Http404(digest)
     if evidence.sealed:
         raise PermissionDenied("sealed evidence")
-    response = HttpResponse(ledger.get_raw(digest), content_type="text/plain; charset=utf-8")
+    response = StreamingHttpResponse(ledger.raw_pieces(digest), content_type="text/plain; charset=utf-8")
+    response["Content-Length"] = evidence.size
     response["Content-Security-Policy"] = EVIDENCE_POLICY
     response["X-Content-Type-Options"] = "nosniff"
     kept = "attachment" if "save" in request.GET else "inline"
@@ -363,7 +375,7 @@ def did_arrive(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_MEASURES)
 def measures(request: StaffRequest) -> HttpResponse:
     """Measures: what is wanted, what the device holds, how surely that is known."""
-    state = next((s for s in MeasureState if s.value == request.GET.get("state")), None)
+    state = _chosen(MeasureState, request.GET.get("state"))
     return _console(
         request,
         "tipstaff/console/measures.html",
@@ -394,14 +406,7 @@ def measure(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.LIFT)
 def lift(request: StaffRequest, key: str) -> HttpResponse:
     """Lift a measure before its time."""
-
-    def run() -> str:
-        casework.lift_measure(
-            key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
-        )
-        return f"{key} is being lifted."
-
-    return _tell(request, run, to=reverse("console:measure", args=[key]))
+    return _end(request, key, casework.lift_measure, f"{key} is being lifted.")
 
 
 @require_POST
@@ -422,12 +427,15 @@ def prolong(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.LIFT)
 def take_as_lifted(request: StaffRequest, key: str) -> HttpResponse:
     """Take a measure as lifted whose target something else stops."""
+    return _end(request, key, casework.take_measure_as_lifted, f"{key} is taken as lifted.")
+
+
+def _end(request: StaffRequest, key: str, act: Callable[..., None], said: str) -> HttpResponse:
+    """End a measure, in the way of `act`, which takes the reason, the desk, the time and who does it."""
 
     def run() -> str:
-        casework.take_measure_as_lifted(
-            key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
-        )
-        return f"{key} is taken as lifted."
+        act(key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+        return said
 
     return _tell(request, run, to=reverse("console:measure", args=[key]))
 
@@ -509,6 +517,14 @@ def search(request: StaffRequest) -> HttpResponse:
         reports=intake.list_reports(search=q, limit=25) if q else [],
         customers=registry.list_customers(search=q, limit=25) if q else [],
     )
+
+
+Chosen = TypeVar("Chosen", bound=Enum)
+
+
+def _chosen(kind: type[Chosen], value: str | None) -> Chosen | None:
+    """What a list is narrowed to; None where the address names nothing of that kind."""
+    return next((each for each in kind if each.value == value), None)
 
 
 def _in_force() -> Edition:

@@ -1,6 +1,7 @@
 """A day that is stated is read, and a time that cannot be read is never taken for none."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -220,7 +221,7 @@ def arf(value: str) -> bytes:
 
 
 @pytest.mark.parametrize("form", [xarf, table, arf])
-def test_a_day_in_a_forms_field_is_read_and_what_nobody_can_read_is_kept(form) -> None:  # type: ignore[no-untyped-def]
+def test_a_day_in_a_forms_field_is_read_and_what_nobody_can_read_is_kept(form: Callable[[str], bytes]) -> None:
     for value in ("2026-10-25", "25.10.2026", "25 October 2026", "2026-W43-7", "2026-10-25T25:00:00Z"):
         assert covers(told(form(value)).moment, OCTOBER), value
     for value in ("garbled", "2026-13-45", "last month"):
