@@ -20,6 +20,7 @@ from tipstaff.enforcement.queries import all_in_force, count_by_measure_state, m
 from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
+from tipstaff.ledger.queries import has_entry
 from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
@@ -473,7 +474,7 @@ def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: De
             once=f"{kind}:{measure.key}", measure=measure,
             more={
                 "measure_detail": measure.proof_detail, "measure_why": _why_for_customer(measure),
-                "answered": bool(case.answer),
+                "answered": bool(case.answer) or has_entry(case.key, what="letter.replied", by="customer"),
             },
         )  # fmt: skip
 

@@ -421,8 +421,7 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         if case.state is CaseState.WAITING_PERSON or case.state not in rules.OPEN
         else waiting_incidents(key),
         waits_for=_with_why([case])[0][1] if case.state is CaseState.WAITING_PERSON else "",
-        has_written=bool(case.answer)
-        or any(e.what == "letter.replied" and e.detail.get("by") == "customer" for e in entries),
+        has_written=bool(case.answer) or ledger.has_entry(key, what="letter.replied", by="customer"),
     )
 
 
