@@ -1,5 +1,6 @@
 """A mail is read whatever is broken in it, within bounds."""
 
+import base64
 import resource
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tipstaff.intake.mail import Limits, read_mail, read_mail_by_standard_library
+from tipstaff.intake.mail import Limits, Mail, read_mail, read_mail_by_standard_library
 from tipstaff.intake.text.characters import decode, html_to_text
 
 from .mails import letter, with_files, zipped
@@ -173,6 +174,71 @@ def test_absurd_nesting_ends_with_a_mail_that_says_so(depth: int, kind: str) -> 
     mail = read_mail(raw + b"\nthe end")
     assert mail.subject == "deep"
     assert mail.exceeded or mail.broken
+
+
+WALLS_TOLD = [
+    b"Content-Type: multipart/mixed; boundary=e%d",
+    b"CONTENT-TYPE:\r\n\tMultiPart/Mixed;\r\n boundary=e%d",
+    b"Content-Type: =?utf-8?q?multip=61rt/mixed;_boundary=3De%d?=",
+]
+CARRIED = [
+    b"",
+    b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+    b"Content-Type: Message/RFC822\r\nContent-Transfer-Encoding: BASE64\r\n\r\n",
+    b"Content-Type: =?utf-8?q?mess=61ge/rfc822?=\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+    b"Content-Type: multipart/digest; boundary=q\r\n\r\n--q\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+]
+DEEPER = """
+import base64, sys
+from tipstaff.intake.mail import read_mail
+told, carried = (x.encode() for x in sys.argv[1:3])
+walls = b"".join(told % n + b"\\r\\n\\r\\n--e%d\\r\\n" % n for n in range(60_000))
+inside = b"Subject: inside\\r\\n" + walls + b"\\r\\nend"
+mail = read_mail(b"Subject: deep\\r\\n" + carried + (base64.encodebytes(inside) if carried else inside))
+print(mail.subject, *sorted(mail.exceeded))
+"""
+
+
+@pytest.mark.parametrize("carried", CARRIED, ids=["plain", "in a mail", "in a MAIL", "in a hidden mail", "in a digest"])
+@pytest.mark.parametrize("told", WALLS_TOLD, ids=["plain", "folded", "in an encoded word"])
+def test_no_nesting_however_it_is_written_ends_the_process(told: bytes, carried: bytes) -> None:
+    """In a process of its own: what is read into a stack's end is no exception."""
+    ended = subprocess.run(
+        [sys.executable, "-c", DEEPER, told.decode(), carried.decode()], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-500:]
+    assert ended.stdout.startswith("deep"), ended.stdout
+    if b"=?" not in carried + told:
+        assert "depth" in ended.stdout, ended.stdout
+
+
+MAIL_INSIDE = b"Subject: inside\r\nFrom: a@example.org\r\n\r\nIt says Content-Type: message/rfc822 and no more.\r\n"
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        b"Content-Type: Message/RFC822; name=a\r\n\r\n" + MAIL_INSIDE,
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(MAIL_INSIDE),
+        b"Content-Type: message/rfc822\r\n\r\nContent-Type: message/rfc822\r\n\r\n" + MAIL_INSIDE,
+        b"Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\n" + MAIL_INSIDE + b"\r\n--d--\r\n",
+    ],
+    ids=["as it is", "in base64", "twice", "in a digest"],
+)
+def test_mails_inside_a_large_mail_are_read_as_those_inside_a_small_one(around: bytes) -> None:
+    def of(filling: bytes) -> Mail:
+        head = b"Subject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+        return read_mail(head + around + b"\r\n--b\r\nContent-Type: text/plain\r\n\r\n" + filling + b"\r\n--b--\r\n")
+
+    def shape(mail: Mail) -> list[object]:
+        return [(x.is_message, bool(x.children), str(x.headers).lower(), x.content_type) for x in mail.root.walk()] + [
+            x.content.strip() for x in mail.leaves if b"filling" not in x.content
+        ]
+
+    small, large = of(b"filling "), of(b"filling " * 20_000)
+    assert [x.header("subject") for x in small.embedded][-1] == "inside"
+    assert shape(large) == shape(small)
+    assert not large.exceeded
 
 
 def test_ten_thousand_parts_are_not_all_unfolded() -> None:
