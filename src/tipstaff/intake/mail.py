@@ -265,7 +265,27 @@ def _unfolded(raw: bytes) -> Any:
             raise _TooManyWalls
         if any(True for name in _EMBEDDING_NAMES for _ in _places(raw, name)):
             raw = _EMBEDDING.sub(b"x-closed", raw)
+        if raw.count(b"=?") > _MOST_WORDS:
+            raw = _with_few_words(raw)
     return parse_email_tree(raw, mode="lazy")
+
+
+_MOST_WORDS = 100
+"""Encoded words that are decoded in one line, which has room for a few (RFC 2047, 2): the work is their square."""
+_LEFT_CODED = b"\x1e\x1f"
+_WORD_OR_LINE = re.compile(rb"=\?|\n")
+
+
+def _with_few_words(raw: bytes) -> bytes:
+    """The mail with the start of each further encoded word in a line spoiled; `_as_it_came` mends it."""
+    words = 0
+
+    def spoil(found: re.Match[bytes]) -> bytes:
+        nonlocal words
+        words = 0 if found[0] == b"\n" else words + 1
+        return found[0] if words <= _MOST_WORDS else _LEFT_CODED
+
+    return _WORD_OR_LINE.sub(spoil, raw)
 
 
 def _places(raw: bytes, name: bytes, *, octets: int = 1 << 20) -> Iterator[int]:
@@ -323,10 +343,10 @@ _CHARSET = re.compile(r"""charset\s{0,4}=\s{0,4}["']?([\w.:+-]{1,40})""", re.IGN
 
 
 def _from_fast(node: Any, budget: _Budget, depth: int, *, usual: str = "text/plain") -> Part:
-    headers = {
-        name.lower(): tuple(_as_it_came(x) for x in values[:100])
-        for name, values in list(node.headers.items())[: budget.limits.headers_per_part]
-    }
+    found = list(node.headers.items())[: budget.limits.headers_per_part]
+    headers = {name.lower(): tuple(_as_it_came(x) for x in values[:100]) for name, values in found}
+    if any(_LEFT_CODED.decode() in x for _, values in found for x in values):
+        budget.exceeded.add("size")
     kind = node.content_type if "content-type" in headers else usual
     shown = "multipart/digest" if kind == _CLOSED_DIGEST else node.content_type
     children: tuple[Part, ...] = ()
@@ -350,13 +370,14 @@ def _from_fast(node: Any, budget: _Budget, depth: int, *, usual: str = "text/pla
         budget.exceeded.add("size")
     elif budget.afford(node.encoded_size or 0):
         content = node.content or b""
-        if b"/x-closed" in content:
+        if b"/x-closed" in content or _LEFT_CODED in content:
             content = _as_it_came(content.decode("latin-1")).encode("latin-1")
     return _part(shown, headers, node.filename, node.disposition, content, children, bool(node.is_message))
 
 
 def _as_it_came(text: str) -> str:
-    """Words of the mail again, where one of them was changed so that a part stays closed."""
+    """Words of the mail again, where one of them was changed so that a part stays closed or a word is left coded."""
+    text = text.replace(_LEFT_CODED.decode(), "=?")
     if "/x-closed" not in text:
         return text
     return _CLOSED.sub(lambda x: x[0][:-8] + ("rfc822" if len(x[1]) == len("message") else "digest"), text)
@@ -376,6 +397,8 @@ def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, 
         key = name.lower()
         if len(headers.get(key, ())) < 100:
             headers[key] = (*headers.get(key, ()), _decoded_header(str(value)))
+            if len(value) > _LONGEST_DECODED:
+                budget.exceeded.add("size")
     children: tuple[Part, ...] = ()
     content = b""
     payload = message.get_payload()
@@ -429,7 +452,12 @@ def _part(
     )
 
 
+_LONGEST_DECODED = 64 * 1024
+"""Characters of a header field that the standard library decodes: its work, too, is their square."""
+
+
 def _decoded_header(value: str) -> str:
+    value = value[:_LONGEST_DECODED]
     value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\r", "").replace("\n", "")
     if "=?" not in value:
         return value

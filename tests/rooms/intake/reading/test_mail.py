@@ -1,6 +1,7 @@
 """A mail is read whatever is broken in it, within bounds."""
 
 import base64
+import email.header
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tipstaff.intake import mail as mail_reading
 from tipstaff.intake.mail import Limits, Mail, read_mail, read_mail_by_standard_library
 from tipstaff.intake.text.characters import decode, html_to_text
 
@@ -174,6 +176,55 @@ def test_absurd_nesting_ends_with_a_mail_that_says_so(depth: int, kind: str) -> 
     mail = read_mail(raw + b"\nthe end")
     assert mail.subject == "deep"
     assert mail.exceeded or mail.broken
+
+
+WORD = b"=?utf-8?q?a?= "
+
+
+@pytest.mark.parametrize(
+    "words", [WORD * 200_000, b"=? " * 200_000, b"=?utf-8?q?" * 50_000], ids=["words", "open", "begun"]
+)
+def test_a_header_of_endless_encoded_words_costs_the_parser_a_hundred_and_is_said(
+    words: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser's work is the square of the words in a line; so they are counted where it is called."""
+    given: list[bytes] = []
+    parse = mail_reading.parse_email_tree
+
+    def parsed(raw: bytes, *, mode: str) -> object:
+        given.append(raw)
+        return parse(raw, mode="lazy")
+
+    monkeypatch.setattr(mail_reading, "parse_email_tree", parsed)
+    text = b"Go to https://example.org/?a=?" + b"&b=?" * 30_000
+    mail = read_mail(b"Subject: Scan\r\nX-Long: " + words + b"\r\n\r\n" + text)
+    [raw] = given
+    assert max(line.count(b"=?") for line in raw.split(b"\n")) <= 100
+    assert "size" in mail.exceeded
+    assert mail.subject == "Scan"
+    assert mail.header("x-long").startswith("a" * 50 if words.startswith(WORD) else "=?")
+    assert mail.leaves[0].content == text, "what is no header stays as it came"
+
+
+def test_encoded_words_in_folded_lines_are_all_decoded() -> None:
+    mail = read_mail(b"Subject: " + b"\r\n ".join([b"=?utf-8?q?word?="] * 200) + b"\r\n\r\n" + b"x" * 70_000)
+    assert mail.headers("subject") == ("word" * 200,)
+    assert not mail.exceeded
+
+
+def test_the_standard_library_decodes_no_more_than_64_kib_of_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+    decode_header = email.header.decode_header
+
+    def counted(value: str) -> object:
+        decoded.append(len(value))
+        return decode_header(value)
+
+    monkeypatch.setattr(email.header, "decode_header", counted)
+    mail = read_mail_by_standard_library(b"Subject: Scan\r\nX-Long: " + WORD * 100_000 + b"\r\n\r\nhi")
+    assert decoded == [64 * 1024]
+    assert mail.subject == "Scan"
+    assert "size" in mail.exceeded
 
 
 WALLS_TOLD = [
