@@ -262,11 +262,15 @@ def _unbase64(run: str) -> bytes:
 
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 """Characters of no width: within a word they hide it from a search, and not from a reader."""
-_SPELT = re.compile(r"(?<![a-z0-9])c[. -]{1,2}s[. -]{1,2}([ae])[. -]{1,2}m(?![a-z0-9])")
+_SPELT = re.compile(r"(?<![a-z0-9])c(?:[.-] ?| )s[. -]{1,2}([ae])[. -]{1,2}m(?![a-z0-9])")
 
 
 def _is_sealing(text: str, *, subject: bool) -> bool:
-    lowered = _SPELT.sub(r"cs\1m", text.lower().translate(_UNSEEN))
+    lowered = text.lower()
+    if not lowered.isascii():
+        lowered = lowered.translate(_UNSEEN)
+    if any(x in lowered for x in ("c.s", "c s", "c-s", "c. s", "c- s")):
+        lowered = _SPELT.sub(r"cs\1m", lowered)
     for window in _windows(lowered):
         window = _SPACES.sub(" ", window)
         if any(x in window for x in _TYPED_STEMS) and _TYPED.search(window):
