@@ -202,19 +202,19 @@ def injections(at: datetime) -> dict[str, bytes]:
 def deep(at: datetime) -> dict[str, bytes]:
     """Parts within parts within parts."""
     inner = text_part(words(at))
-    wrapped = inner
-    for n in range(1500):
-        edge = f"e{n}".encode()
-        wrapped = (
-            b'Content-Type: multipart/mixed; boundary="' + edge + b'"\r\n\r\n--' + edge + b"\r\n" + wrapped
-            + b"\r\n--" + edge + b"--\r\n"
-        )  # fmt: skip
+
+    def wrapped(levels: int) -> bytes:
+        edges = [b"e%d" % n for n in range(levels)]
+        opened = [b'Content-Type: multipart/mixed; boundary="%s"\r\n\r\n--%s\r\n' % (x, x) for x in edges]
+        return b"".join(opened) + inner + b"".join(b"\r\n--%s--\r\n" % x for x in reversed(edges))
+
     forwarded = inner
     for _ in range(1500):
         forwarded = b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n" + forwarded
     many = [b"Content-Type: text/plain\r\n\r\nx" for _ in range(20_000)]
     return {
-        "deep-parts": head("deep-parts", at=at) + wrapped,
+        "deep-parts": head("deep-parts", at=at) + wrapped(1500),
+        "deeper-than-a-stack": head("deeper-than-a-stack", at=at) + wrapped(40_000),
         "deep-mails": head("deep-mails", at=at) + forwarded + b"\r\n",
         "many-parts": multipart("many-parts", [inner, *many], at=at),
     }

@@ -234,7 +234,7 @@ def test_a_robot_that_answers_each_answer_gets_few_and_then_none(desk: Desk, at:
 
 def test_however_deep_a_mail_is_folded_it_ends_with_a_person_or_is_understood(desk: Desk, at: datetime) -> None:
     said = outcomes_of(desk, hostile.deep(at))
-    assert said["deep-parts"] == said["deep-mails"] == ("with_a_person", "TOO_DEEP")
+    assert said["deep-parts"] == said["deeper-than-a-stack"] == said["deep-mails"] == ("with_a_person", "TOO_DEEP")
     assert said["many-parts"][0] in UNDERSTOOD
 
 

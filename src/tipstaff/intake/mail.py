@@ -201,12 +201,13 @@ def read_mail(raw: bytes, *, limits: Limits | None = None) -> Mail:
     if payload.startswith(b"From "):
         # An mbox separator line is not a header.
         payload = payload.partition(b"\n")[2]
-    bounded = _bound_embedding(payload, limits, exceeded)
     try:
-        tree = parse_email_tree(bounded, mode="lazy")
         budget = _Budget(limits, exceeded, size=len(payload))
-        root = _from_fast(tree, budget, 0)
+        root = _from_fast(_unfolded(payload), budget, 0)
         return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), limits=limits)
+    except _TooManyWalls:
+        slow = read_mail_by_standard_library(payload, limits=limits)
+        return replace(slow, size=len(raw), exceeded=slow.exceeded | {"depth"})
     except Exception as why:  # noqa: BLE001 - the parser is another's compiled code; whatever it raises, the mail is read.
         return replace(read_mail_by_standard_library(payload, limits=limits), size=len(raw), broken=_says(why))
 
@@ -236,25 +237,65 @@ def read_mail_by_standard_library(raw: bytes, *, limits: Limits | None = None) -
     return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), limits=limits)
 
 
-_EMBEDDING = re.compile(rb"message/(?:rfc822|global)\b", re.IGNORECASE)
+_MOST_WALLS = 2000
+"""Containers in one mail. For each that lies in another the fast parser takes some 200 octets of a stack of 8 MiB."""
+_SMALL_OCTETS = 64 * 1024
+"""So little holds fewer containers than that, however it is encoded."""
+_CODED_TYPE = re.compile(rb"(?:[^;\n]|\n[ \t])*?=\?")
+"""A media type in encoded words (RFC 2047): the fast parser decodes it, and no count of names could see it."""
+_EMBEDDING = re.compile(rb"(?<=message/)(?:rfc822|global)\b|(?<=multipart/)digest\b", re.IGNORECASE)
+_EMBEDDING_NAMES = (b"message/rfc822", b"message/global", b"multipart/digest")
+_CLOSED_TYPE = "message/x-closed"
+_CLOSED_DIGEST = "multipart/x-closed"
 
 
-def _bound_embedding(raw: bytes, limits: Limits, exceeded: set[str]) -> bytes:
-    """The fast parser copies what is left at every mail inside a mail; the deepest of too many stay closed."""
-    if len(raw) * 2 < limits.embedded_copies_octets // 60:
-        return raw
-    allowed = max(2, limits.embedded_copies_octets // max(1, len(raw)))
-    seen = 0
+class _TooManyWalls(Exception):
+    """More containers than the fast parser may be given: it goes into each, and its stack has an end."""
 
-    def close(found: re.Match[bytes]) -> bytes:
-        nonlocal seen
-        seen += 1
-        return found[0] if seen <= allowed else b"message/x-closed"
 
-    if sum(1 for _ in _EMBEDDING.finditer(raw)) <= allowed:
-        return raw
-    exceeded.add("depth")
-    return _EMBEDDING.sub(close, raw)
+def _unfolded(raw: bytes) -> Any:
+    """The fast parser's tree. In all but a small mail the mails inside stay closed, and are unfolded one by one here.
+
+    The parser decodes what is embedded and goes into it at once, where nothing could be counted before.
+    """
+    if len(raw) > _SMALL_OCTETS:
+        walls = sum(1 for _ in _places(raw, b"multipart/"))
+        coded = b"=?" in raw and any(_CODED_TYPE.match(raw, x) for x in _places(raw, b"\ncontent-type:"))
+        if walls > _MOST_WALLS or coded:
+            raise _TooManyWalls
+        if any(True for name in _EMBEDDING_NAMES for _ in _places(raw, name)):
+            raw = _EMBEDDING.sub(b"x-closed", raw)
+        if raw.count(b"=?") > _MOST_WORDS:
+            raw = _with_few_words(raw)
+    return parse_email_tree(raw, mode="lazy")
+
+
+_MOST_WORDS = 100
+"""Encoded words that are decoded in one line, which has room for a few (RFC 2047, 2): the work is their square."""
+_LEFT_CODED = b"\x1e\x1f"
+_WORD_OR_LINE = re.compile(rb"=\?|\n")
+
+
+def _with_few_words(raw: bytes) -> bytes:
+    """The mail with the start of each further encoded word in a line spoiled; `_as_it_came` mends it."""
+    words = 0
+
+    def spoil(found: re.Match[bytes]) -> bytes:
+        nonlocal words
+        words = 0 if found[0] == b"\n" else words + 1
+        return found[0] if words <= _MOST_WORDS else _LEFT_CODED
+
+    return _WORD_OR_LINE.sub(spoil, raw)
+
+
+def _places(raw: bytes, name: bytes, *, octets: int = 1 << 20) -> Iterator[int]:
+    """Where a name in lower case ends, whatever its case in the mail: much faster than a pattern, a MiB at a time."""
+    for start in range(0, len(raw), octets):
+        piece = raw[start : start + octets + len(name) - 1].lower()
+        at = piece.find(name)
+        while at >= 0:
+            yield start + at + len(name)
+            at = piece.find(name, at + len(name))
 
 
 class _HiddenBody(Exception):
@@ -270,6 +311,7 @@ class _Budget:
         self.exceeded = exceeded
         self.parts = 0
         self.octets = 0
+        self.copied = 0
 
     def another_part(self, depth: int) -> bool:
         self.parts += 1
@@ -288,19 +330,39 @@ class _Budget:
         self.octets += octets
         return True
 
+    def another_mail(self, octets: int) -> bool:
+        """A mail inside a mail is a copy of what is left of it; the deepest of too many stay closed."""
+        self.copied += octets
+        if self.copied > max(self.limits.embedded_copies_octets, 2 * self.size):
+            self.exceeded.add("depth")
+            return False
+        return True
+
 
 _CHARSET = re.compile(r"""charset\s{0,4}=\s{0,4}["']?([\w.:+-]{1,40})""", re.IGNORECASE)
 
 
-def _from_fast(node: Any, budget: _Budget, depth: int) -> Part:
-    headers = {
-        name.lower(): tuple(values[:100])
-        for name, values in list(node.headers.items())[: budget.limits.headers_per_part]
-    }
+def _from_fast(node: Any, budget: _Budget, depth: int, *, usual: str = "text/plain") -> Part:
+    found = list(node.headers.items())[: budget.limits.headers_per_part]
+    headers = {name.lower(): tuple(_as_it_came(x) for x in values[:100]) for name, values in found}
+    if any(_LEFT_CODED.decode() in x for _, values in found for x in values):
+        budget.exceeded.add("size")
+    kind = node.content_type if "content-type" in headers else usual
+    shown = "multipart/digest" if kind == _CLOSED_DIGEST else node.content_type
     children: tuple[Part, ...] = ()
     content = b""
+    if kind == _CLOSED_TYPE and budget.another_part(depth + 1) and budget.another_mail(node.encoded_size or 0):
+        try:
+            inner = _from_fast(_unfolded(node.content or b""), budget, depth + 1)
+            return _part("message/rfc822", headers, node.filename, node.disposition, b"", (inner,), True)
+        except _TooManyWalls:
+            budget.exceeded.add("depth")
     if node.children:
-        children = tuple(_from_fast(x, budget, depth + 1) for x in node.children if budget.another_part(depth + 1))
+        # What lies in a digest is a mail unless it says otherwise (RFC 2046, 5.1.5).
+        below = _CLOSED_TYPE if kind == _CLOSED_DIGEST else "text/plain"
+        children = tuple(
+            _from_fast(x, budget, depth + 1, usual=below) for x in node.children if budget.another_part(depth + 1)
+        )
     elif node.content_type.startswith("multipart/"):
         # Its boundary never comes: the fast parser hides the body, the slow one shows it.
         if budget.size <= _SLOW_OCTETS:
@@ -308,7 +370,20 @@ def _from_fast(node: Any, budget: _Budget, depth: int) -> Part:
         budget.exceeded.add("size")
     elif budget.afford(node.encoded_size or 0):
         content = node.content or b""
-    return _part(node.content_type, headers, node.filename, node.disposition, content, children, bool(node.is_message))
+        if b"/x-closed" in content or _LEFT_CODED in content:
+            content = _as_it_came(content.decode("latin-1")).encode("latin-1")
+    return _part(shown, headers, node.filename, node.disposition, content, children, bool(node.is_message))
+
+
+def _as_it_came(text: str) -> str:
+    """Words of the mail again, where one of them was changed so that a part stays closed or a word is left coded."""
+    text = text.replace(_LEFT_CODED.decode(), "=?")
+    if "/x-closed" not in text:
+        return text
+    return _CLOSED.sub(lambda x: x[0][:-8] + ("rfc822" if len(x[1]) == len("message") else "digest"), text)
+
+
+_CLOSED = re.compile("(message|multipart)/x-closed", re.IGNORECASE)
 
 
 _MAIL_TYPES = ("message/rfc822", "message/global")
@@ -322,6 +397,8 @@ def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, 
         key = name.lower()
         if len(headers.get(key, ())) < 100:
             headers[key] = (*headers.get(key, ()), _decoded_header(str(value)))
+            if len(value) > _LONGEST_DECODED:
+                budget.exceeded.add("size")
     children: tuple[Part, ...] = ()
     content = b""
     payload = message.get_payload()
@@ -375,7 +452,12 @@ def _part(
     )
 
 
+_LONGEST_DECODED = 64 * 1024
+"""Characters of a header field that the standard library decodes: its work, too, is their square."""
+
+
 def _decoded_header(value: str) -> str:
+    value = value[:_LONGEST_DECODED]
     value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\r", "").replace("\n", "")
     if "=?" not in value:
         return value

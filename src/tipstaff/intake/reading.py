@@ -116,7 +116,17 @@ def _is_empty(mail: Mail) -> bool:
 
 
 def _is_own_letter(mail: Mail, ours: frozenset[str]) -> bool:
-    return bool(mail.header(OWN_HEADER)) or mail.sender[1].lower() in ours
+    """From an address of ours, or with a letter's key and a From or Message-ID of a domain of ours.
+
+    The key alone says little: other operators' letters carry one too, and anybody can write it.
+    """
+    sender = mail.sender[1].lower()
+    if sender in ours:
+        return True
+    if not mail.header(OWN_HEADER):
+        return False
+    named = {sender.rpartition("@")[2], mail.header("message-id").strip().rstrip(">").rpartition("@")[2].lower()}
+    return not ours or bool(named & {x.rpartition("@")[2] for x in ours})
 
 
 def _is_ours(mail: Mail, reading: Reading, ours: frozenset[str]) -> bool:

@@ -71,6 +71,16 @@ _STRONG = Phrases(
     r"underage)|"
     r"\b(?:sexual|sexually) (?:abuse|exploitation|assault|explicit)\w{0,3} (?:of|with|against|"
     r"involving) (?:a |an )?(?:\w{1,12} ){0,2}(?:child|children|minors?|infants?)|"
+    r"\bsexuali[sz]ed (?:image|photo|picture|video|depiction|content|material)\w{0,2} (?:of|with|involving|depicting|"
+    r"showing) (?:\w{1,12} ){0,2}(?:child|children|minors?|infants?|toddlers?)|"
+    r"\b(?:child|children|minors?|infants?|toddlers?) (?:being |who (?:are|were) )?sexually (?:abused|exploited|"
+    r"assaulted)|"
+    r"\b(?:image|imagery|photo|picture|video|depiction)\w{0,2} of (?:the |an? )?(?:\w{1,12} )?(?:abuse|exploitation) "
+    r"of (?:\w{1,12} )?(?:child|children|minors?|infants?)|"
+    r"\bmissbrauchs(?:bild|video|foto|material|aufnahme)\w{0,3} (?:von |mit )?(?:kindern|minderjährigen)|"
+    r"\babus sexuels? commis (?:sur|contre) (?:des |un |une )?(?:enfants?|mineure?s?)|"
+    r"\bexplotaci[oó]n sexual de (?:los |las )?(?:niñ[oa]s?|menores)|"
+    r"\bseksualn\w{1,4} wykorzyst\w{1,8} (?:dzieci|małoletnich|nieletnich)|"
     r"\bunderage (?:porn\w{0,8}|sex\w{0,4}|nud\w{1,4}|girls?|boys?)|\bp(?:a|ä)?edo(?:philia|"
     r"philie|pornogra\w{1,5}|philic|porn|phil\w{1,5})|\bp[äa]dophil\w{1,5}|"
     r"\bkinderporno\w{0,10}|kinder(?:misshandlung|missbrauch)\w{0,12}|kindesmissbrauch\w{0,12}|"
@@ -153,13 +163,32 @@ _OTHER_EVIL = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_SEARCHED = 4_000_000
+_OVERLAP = 4_000
+_WHOLE_ENDS = re.compile(rb"\A[\x80-\xbf]{1,3}|[\xc0-\xff][\x80-\xbf]{0,3}\Z")
+"""Pieces of a UTF-8 character at the edges of a piece, over which the whole would be read in another charset."""
 
 
 def speaks_of_child_abuse(mail: Mail) -> bool:
     """True for a report about such material, in any part of it. A footer that mentions the matter is not enough."""
-    if _is_sealing(f"{mail.subject}\n", subject=True):
+    if any(_is_sealing(f"{x}\n", subject=True) for x in _labels(mail)):
         return True
     return any(_is_sealing(text, subject=False) for text in _texts(mail))
+
+
+def _labels(mail: Mail) -> Iterator[str]:
+    """What a mail is called, by whom it says it is, and the names of its files: nobody writes those as an aside."""
+    yield mail.subject
+    name, address = mail.sender
+    yield from (name, address.partition("@")[0])
+    for part in mail.root.walk():
+        if part.filename:
+            yield _APART.sub(" ", part.filename)
+        named = part.header("content-type"), part.header("content-disposition")
+        yield from (_APART.sub(" ", x) for header in named for found in _FILE_NAMES.findall(header) for x in found)
+
+
+_APART = re.compile(r"[._+~-]+|(?<=[^\W\d_])(?=\d)")
+_FILE_NAMES = re.compile(r"(?:file)?name\*?=\s{0,4}(?:\"([^\"]{1,400})|([^\s;]{1,400}))", re.IGNORECASE)
 
 
 def _texts(mail: Mail) -> Iterator[str]:
@@ -188,8 +217,14 @@ def _readable(content: bytes, charset: str, kind: str, limits: Limits, depth: in
         return
     if not kind.startswith(("text/", "message/")) and not looks_like_text(content) and kind != "application/json":
         return
-    if len(content) > _LONGEST_SEARCHED:
-        content = content[:_LONGEST_SEARCHED] + b"\n" + content[-_LONGEST_SEARCHED // 4 :]
+    if len(content) > _LONGEST_SEARCHED + 2:
+        # In pieces, so that the memory it takes has a bound; what lies across an edge is whole in the next one.
+        for start in range(0, len(content), _LONGEST_SEARCHED - _OVERLAP):
+            piece = _WHOLE_ENDS.sub(b"", content[start : start + _LONGEST_SEARCHED])
+            if start and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                piece = content[:2] + content[start : start + _LONGEST_SEARCHED]
+            yield from _readable(piece, charset, kind, limits, depth)
+        return
     text = decode(content, charset=charset)
     if "\\u00" in text or "\\u0" in text:
         text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda x: chr(int(x[1], 16)), text)
@@ -225,8 +260,17 @@ def _unbase64(run: str) -> bytes:
         return b""
 
 
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+"""Characters of no width: within a word they hide it from a search, and not from a reader."""
+_SPELT = re.compile(r"(?<![a-z0-9])c(?:[.-] ?| )s[. -]{1,2}([ae])[. -]{1,2}m(?![a-z0-9])")
+
+
 def _is_sealing(text: str, *, subject: bool) -> bool:
     lowered = text.lower()
+    if not lowered.isascii():
+        lowered = lowered.translate(_UNSEEN)
+    if any(x in lowered for x in ("c.s", "c s", "c-s", "c. s", "c- s")):
+        lowered = _SPELT.sub(r"cs\1m", lowered)
     for window in _windows(lowered):
         window = _SPACES.sub(" ", window)
         if any(x in window for x in _TYPED_STEMS) and _TYPED.search(window):

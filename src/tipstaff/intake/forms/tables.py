@@ -15,6 +15,8 @@ MOST_ROWS = 20_001
 _LONGEST_HEADING = 20_000
 _SHEET_OCTETS = 24 * 1024 * 1024
 """What a spreadsheet may unfold to."""
+MOST_CELLS = 2_000_000
+"""In the rectangle from a sheet's first cell to its last, which the reader lays out whole: some 30 octets each."""
 _RULE = re.compile(r"^[\s|+:=-]{3,}$")
 _GAP = re.compile(r"\s{2,}|\t+")
 _HEADING_SEARCHED = 400
@@ -31,9 +33,10 @@ Row = dict[str, str]
 
 
 def rows_of_sheet(content: bytes) -> Iterator[list[str]]:
-    """All rows of all sheets of an XLSX (or XLS, ODS) file as text. Raises UnreadableSheet."""
-    if content[:4] == b"PK\x03\x04":
-        _refuse_bomb(content)
+    """All rows of all sheets of an XLSX or ODS file as text. Raises UnreadableSheet."""
+    if content[:4] != b"PK\x03\x04":
+        raise UnreadableSheet("it is neither XLSX nor ODS")
+    _refuse_bomb(content)
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
@@ -62,13 +65,80 @@ def _refuse_bomb(content: bytes) -> None:
             for entry in entries:
                 # Sizes stated in the directory may lie; what is inflated is counted.
                 with archive.open(entry) as file:
-                    left = entry.file_size
-                    while piece := file.read(1 << 16):
-                        left -= len(piece)
-                        if left < 0:
-                            raise UnreadableSheet("it unfolds to more than it says")
+                    inflated = file.read(entry.file_size + 1)
+                if len(inflated) > entry.file_size:
+                    raise UnreadableSheet("it unfolds to more than it says")
+                if entry.filename.lower().endswith("workbook.bin"):
+                    # XLSB (MS-XLSB) says where its cells are in another way.
+                    raise UnreadableSheet("it is neither XLSX nor ODS")
+                _refuse_spread(inflated)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as why:
         raise UnreadableSheet("it is broken or locked") from why
+
+
+_TAGS = re.compile(
+    rb"<(?P<end>/?)(?:[^\s<>/\"'=:]+:)?(?P<name>[^\s<>/\"'=:]+)(?P<told>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)"
+)
+"""Every tag, so that none is seen inside another's attributes."""
+_SHEET_TAGS = frozenset((b"row", b"c", b"table", b"table-row", b"table-cell", b"covered-table-cell"))
+_PLACE = re.compile(rb"r\s*=\s*[\"']([A-Za-z]{0,8})(\d{0,12})")
+_REPEATED = re.compile(rb"number-(?:columns|rows)-repeated\s*=\s*[\"']\s*\+?(\d{1,12})")
+
+
+def _refuse_spread(page: bytes) -> None:
+    """A cell far away from the others costs the reader the whole rectangle between them, and the process its life.
+
+    Counted are rows and columns as ECMA-376 (part 1, 18.3.1.4 and 18.3.1.73) and OpenDocument 1.3 (part 3, 19.675 and
+    19.679) place them: by their reference, or after the one before, or as often as they are repeated.
+    """
+    rows = columns = row = column = 0
+    empty_rows = empty_columns = repeated = 0
+    for tag in _TAGS.finditer(page):
+        name, told = tag["name"], tag["told"]
+        if name not in _SHEET_TAGS or (tag["end"] and name != b"table-row"):
+            continue
+        again = max((int(x) for x in _REPEATED.findall(told)), default=1)
+        if name == b"table":
+            # Another sheet of the file.
+            rows = columns = row = column = empty_rows = empty_columns = 0
+        elif name == b"row":
+            row = max((int(x[1]) for x in _PLACE.findall(told) if x[1]), default=row + 1)
+            column, rows = 0, max(rows, row)
+        elif name == b"c":
+            places = [x for x in _PLACE.findall(told) if x[0] and x[1]]
+            column = max((_column(x[0]) for x in places), default=column + 1)
+            columns, rows = max(columns, column), max([rows, *(int(x[1]) for x in places)])
+        elif name == b"table-row" and not tag["end"]:
+            column = empty_columns = 0
+            repeated = again
+        elif name != b"table-row":
+            if told.endswith(b"/") and b"value" not in told and b"formula" not in told:
+                # What is empty takes no room unless something stands behind it.
+                empty_columns += again
+                continue
+            column += empty_columns + again
+            empty_columns = 0
+            columns = max(columns, column)
+        if tag["end"] or (name == b"table-row" and told.endswith(b"/")):
+            if column:
+                row += empty_rows + repeated
+                empty_rows = 0
+            else:
+                empty_rows += repeated
+            rows = max(rows, row)
+        if rows * columns > MOST_CELLS:
+            raise UnreadableSheet(f"its cells are spread over more than {MOST_CELLS:,} places")
+    if rows and (b"<!" in page or page.find(b"<?", 10) >= 0):
+        # No program writes any there, and what stands in them would be counted wrongly.
+        raise UnreadableSheet("comments stand among its cells")
+
+
+def _column(letters: bytes) -> int:
+    """The number of a column from its letters: A is 1, XFD 16,384."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
 
 
 def _cell(value: object) -> str:

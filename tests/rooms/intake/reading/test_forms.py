@@ -78,6 +78,110 @@ def test_a_spreadsheet_that_unfolds_too_far_is_refused() -> None:
         list(rows_of_sheet(bomb))
 
 
+SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+OASIS = "urn:oasis:names:tc:opendocument:xmlns"
+
+
+def xlsx(rows: str) -> bytes:
+    """A workbook of one sheet (ECMA-376) with these rows."""
+    texts = {
+        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="a" Type="{OFFICE}/officeDocument" '
+        'Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{SPREADSHEET}" xmlns:r="{OFFICE}"><sheets><sheet name="a" sheetId="1" '
+        'r:id="b"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="b" Type="{OFFICE}/worksheet" '
+        'Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>',
+    }  # fmt: skip
+    return zipped(*((name, text.encode()) for name, text in texts.items()))
+
+
+def ods(rows: str) -> bytes:
+    """A document of one table (OpenDocument 1.3) with these rows."""
+    names = " ".join(f'xmlns:{x}="{OASIS}:{x}:1.0"' for x in ("office", "table", "text"))
+    content = (
+        f"<office:document-content {names}><office:body><office:spreadsheet>"
+        f'<table:table table:name="a">{rows}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    return zipped(
+        ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"),
+        ("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{OASIS}:manifest:1.0"/>'.encode()),
+        ("content.xml", content.encode()),
+    )
+
+
+def at_cell(*places: str) -> str:
+    return "".join(f'<c r="{x}"><v>7</v></c>' for x in places)
+
+
+def cell(more: str = "") -> str:
+    return f'<table:table-cell office:value-type="float" office:value="7" {more}><text:p>7</text:p></table:table-cell>'
+
+
+def row(cells: str, more: str = "") -> str:
+    return f"<table:table-row {more}>{cells}</table:table-row>"
+
+
+FIRST = "<row><c><v>7</v></c></row>"
+EMPTY = '<table:table-cell table:number-columns-repeated="16384"/>'
+SPREAD = {
+    "the farthest corner": lambda: xlsx(FIRST + f'<row r="1048576">{at_cell("XFD1048576")}</row>'),
+    "in small letters": lambda: xlsx(FIRST + f"<row>{at_cell('xfd5000')}</row>"),
+    "a row far down": lambda: xlsx(FIRST + f'<row r="300000"><c/>{at_cell("CV300000")}</row>'),
+    "cells without a place": lambda: xlsx(f"<row>{'<c><v>7</v></c>' * 3000}</row>" + FIRST * 9000),
+    "with prefixes": lambda: xlsx(FIRST + "<x:row><x:c r='XFD9999'/></x:row>"),
+    "repeated cells": lambda: ods(row(cell('table:number-columns-repeated="16384"')) * 1000),
+    "repeated rows": lambda: ods(row(cell() * 3, 'table:number-rows-repeated="1048576"')),
+    "a gap in each row": lambda: ods(row(EMPTY + cell()) * 1000),
+    "a gap of rows": lambda: ods(row(cell() * 3) + row(EMPTY, 'table:number-rows-repeated="1000000"') + row(cell())),
+    "hidden in attributes": lambda: ods(row(cell('x="<table:table-row>"') * 300) + row(cell()) * 9000),
+    "hidden in comments": lambda: ods(row((cell() + "<!-- <table:table-row> -->") * 300) + row(cell()) * 9000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SPREAD)
+def test_a_small_spreadsheet_whose_cells_lie_far_apart_is_refused_before_it_takes_any_room(shape: str) -> None:
+    content = SPREAD[shape]()
+    assert len(content) < 20_000
+    with pytest.raises(UnreadableSheet, match=r"spread over more than 2,000,000 places|comments stand among"):
+        list(rows_of_sheet(content))
+
+
+def test_a_refused_spreadsheet_goes_to_a_person_with_a_sentence() -> None:
+    sheet = SPREAD["the farthest corner"]()
+    reading = read(
+        with_files("Infected hosts, see the list.", ("application/vnd.ms-excel", "bots.xlsx", sheet)),
+        parsers=load_parsers(),
+    )
+    assert reading.outcome is ReadingOutcome.UNREADABLE
+    assert reading.detail == (
+        "The spreadsheet bots.xlsx cannot be read: its cells are spread over more than 2,000,000 places."
+    )
+
+
+def test_spreadsheets_as_programs_write_them_are_read_whole() -> None:
+    """An office program fills a table up with empty cells and rows to the farthest corner, said in two repetitions."""
+    filled = EMPTY.replace("16384", "16382")
+    rows = row(cell() * 2 + filled) + row(EMPTY, 'table:number-rows-repeated="9"') + row(cell() * 2 + filled)
+    table = ods(rows + row(EMPTY, 'table:number-rows-repeated="1048565"'))
+    assert [x for x in rows_of_sheet(table) if any(x)] == [["7", "7"], ["7", "7"]]
+    many = "".join(f'<row r="{n}">{at_cell(f"A{n}", f"E{n}")}</row>' for n in range(1, 20_001))
+    found = list(rows_of_sheet(xlsx(many)))
+    assert len(found) == 20_000
+    assert found[-1] == ["7", "", "", "", "7"]
+
+
+def test_what_says_its_cells_in_a_form_that_is_not_counted_is_refused() -> None:
+    old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)
+    for content in (old, zipped(("xl/workbook.bin", b"x"))):
+        with pytest.raises(UnreadableSheet, match="neither XLSX nor ODS"):
+            list(rows_of_sheet(content))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_octets_are_a_spreadsheet_or_refused(content: bytes) -> None:

@@ -1,5 +1,7 @@
 """A mail is read whatever is broken in it, within bounds."""
 
+import base64
+import email.header
 import resource
 import subprocess
 import sys
@@ -11,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tipstaff.intake.mail import Limits, read_mail, read_mail_by_standard_library
+from tipstaff.intake import mail as mail_reading
+from tipstaff.intake.mail import Limits, Mail, read_mail, read_mail_by_standard_library
 from tipstaff.intake.text.characters import decode, html_to_text
 
 from .mails import letter, with_files, zipped
@@ -173,6 +176,120 @@ def test_absurd_nesting_ends_with_a_mail_that_says_so(depth: int, kind: str) -> 
     mail = read_mail(raw + b"\nthe end")
     assert mail.subject == "deep"
     assert mail.exceeded or mail.broken
+
+
+WORD = b"=?utf-8?q?a?= "
+
+
+@pytest.mark.parametrize(
+    "words", [WORD * 200_000, b"=? " * 200_000, b"=?utf-8?q?" * 50_000], ids=["words", "open", "begun"]
+)
+def test_a_header_of_endless_encoded_words_costs_the_parser_a_hundred_and_is_said(
+    words: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser's work is the square of the words in a line; so they are counted where it is called."""
+    given: list[bytes] = []
+    parse = mail_reading.parse_email_tree
+
+    def parsed(raw: bytes, *, mode: str) -> object:
+        given.append(raw)
+        return parse(raw, mode="lazy")
+
+    monkeypatch.setattr(mail_reading, "parse_email_tree", parsed)
+    text = b"Go to https://example.org/?a=?" + b"&b=?" * 30_000
+    mail = read_mail(b"Subject: Scan\r\nX-Long: " + words + b"\r\n\r\n" + text)
+    [raw] = given
+    assert max(line.count(b"=?") for line in raw.split(b"\n")) <= 100
+    assert "size" in mail.exceeded
+    assert mail.subject == "Scan"
+    assert mail.header("x-long").startswith("a" * 50 if words.startswith(WORD) else "=?")
+    assert mail.leaves[0].content == text, "what is no header stays as it came"
+
+
+def test_encoded_words_in_folded_lines_are_all_decoded() -> None:
+    mail = read_mail(b"Subject: " + b"\r\n ".join([b"=?utf-8?q?word?="] * 200) + b"\r\n\r\n" + b"x" * 70_000)
+    assert mail.headers("subject") == ("word" * 200,)
+    assert not mail.exceeded
+
+
+def test_the_standard_library_decodes_no_more_than_64_kib_of_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+    decode_header = email.header.decode_header
+
+    def counted(value: str) -> object:
+        decoded.append(len(value))
+        return decode_header(value)
+
+    monkeypatch.setattr(email.header, "decode_header", counted)
+    mail = read_mail_by_standard_library(b"Subject: Scan\r\nX-Long: " + WORD * 100_000 + b"\r\n\r\nhi")
+    assert decoded == [64 * 1024]
+    assert mail.subject == "Scan"
+    assert "size" in mail.exceeded
+
+
+WALLS_TOLD = [
+    b"Content-Type: multipart/mixed; boundary=e%d",
+    b"CONTENT-TYPE:\r\n\tMultiPart/Mixed;\r\n boundary=e%d",
+    b"Content-Type: =?utf-8?q?multip=61rt/mixed;_boundary=3De%d?=",
+]
+CARRIED = [
+    b"",
+    b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+    b"Content-Type: Message/RFC822\r\nContent-Transfer-Encoding: BASE64\r\n\r\n",
+    b"Content-Type: =?utf-8?q?mess=61ge/rfc822?=\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+    b"Content-Type: multipart/digest; boundary=q\r\n\r\n--q\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+]
+DEEPER = """
+import base64, sys
+from tipstaff.intake.mail import read_mail
+told, carried = (x.encode() for x in sys.argv[1:3])
+walls = b"".join(told % n + b"\\r\\n\\r\\n--e%d\\r\\n" % n for n in range(60_000))
+inside = b"Subject: inside\\r\\n" + walls + b"\\r\\nend"
+mail = read_mail(b"Subject: deep\\r\\n" + carried + (base64.encodebytes(inside) if carried else inside))
+print(mail.subject, *sorted(mail.exceeded))
+"""
+
+
+@pytest.mark.parametrize("carried", CARRIED, ids=["plain", "in a mail", "in a MAIL", "in a hidden mail", "in a digest"])
+@pytest.mark.parametrize("told", WALLS_TOLD, ids=["plain", "folded", "in an encoded word"])
+def test_no_nesting_however_it_is_written_ends_the_process(told: bytes, carried: bytes) -> None:
+    """In a process of its own: what is read into a stack's end is no exception."""
+    ended = subprocess.run(
+        [sys.executable, "-c", DEEPER, told.decode(), carried.decode()], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-500:]
+    assert ended.stdout.startswith("deep"), ended.stdout
+    if b"=?" not in carried + told:
+        assert "depth" in ended.stdout, ended.stdout
+
+
+MAIL_INSIDE = b"Subject: inside\r\nFrom: a@example.org\r\n\r\nIt says Content-Type: message/rfc822 and no more.\r\n"
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        b"Content-Type: Message/RFC822; name=a\r\n\r\n" + MAIL_INSIDE,
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(MAIL_INSIDE),
+        b"Content-Type: message/rfc822\r\n\r\nContent-Type: message/rfc822\r\n\r\n" + MAIL_INSIDE,
+        b"Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\n" + MAIL_INSIDE + b"\r\n--d--\r\n",
+    ],
+    ids=["as it is", "in base64", "twice", "in a digest"],
+)
+def test_mails_inside_a_large_mail_are_read_as_those_inside_a_small_one(around: bytes) -> None:
+    def of(filling: bytes) -> Mail:
+        head = b"Subject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+        return read_mail(head + around + b"\r\n--b\r\nContent-Type: text/plain\r\n\r\n" + filling + b"\r\n--b--\r\n")
+
+    def shape(mail: Mail) -> list[object]:
+        return [(x.is_message, bool(x.children), str(x.headers).lower(), x.content_type) for x in mail.root.walk()] + [
+            x.content.strip() for x in mail.leaves if b"filling" not in x.content
+        ]
+
+    small, large = of(b"filling "), of(b"filling " * 20_000)
+    assert [x.header("subject") for x in small.embedded][-1] == "inside"
+    assert shape(large) == shape(small)
+    assert not large.exceeded
 
 
 def test_ten_thousand_parts_are_not_all_unfolded() -> None:

@@ -32,6 +32,19 @@ def test_a_letter_of_ours_that_comes_back_is_set_aside() -> None:
     assert read(marked).reason is ReadingReason.OWN_LETTER
 
 
+def test_a_notice_of_another_operator_with_a_letters_key_is_a_complaint() -> None:
+    own = ("abuse@example.net",)
+    theirs = letter(BRUTE_FORCE, sender="Abuse Desk <abuse@example.org>", **{OWN_HEADER: "L-000001"})
+    assert read(theirs, own=own).outcome is COMPLAINT
+    assert (
+        read(theirs.replace(b"abuse@example.org", b"noreply@example.net"), own=own).reason is ReadingReason.OWN_LETTER
+    )
+    head, _, rest = theirs.partition(b"\n\n")
+    kept = b"\n".join(x for x in head.split(b"\n") if not x.lower().startswith(b"message-id:"))
+    resent = kept + b"\nMessage-ID: <L-000001.1@Example.NET>\n\n" + rest
+    assert read(resent, own=own).reason is ReadingReason.OWN_LETTER
+
+
 def test_a_form_of_ours_that_comes_back_accuses_nobody() -> None:
     """A notice carries the report as XARF; a delivery report returns it, and a customer's answer may."""
     facts = {

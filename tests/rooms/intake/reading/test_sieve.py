@@ -246,3 +246,72 @@ def test_no_planted_media_survives_anywhere(seed: int, size: int, form: str, pla
 def test_any_bytes_can_be_sifted(raw: bytes) -> None:
     sifted = sift(raw)
     assert sifted.sealed or sifted.kept == raw
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'From: Reports <a@example.org>\nContent-Type: image/jpeg; name="child-porn-evidence.jpg"',
+        "From: a@example.org\nContent-Type: image/jpeg\nContent-Disposition: attachment; filename=csam_0417.jpg",
+        "From: a@example.org\nContent-Type: image/jpeg\nContent-Disposition: attachment; filename*=utf-8''child%2Dporn",
+        'From: a@example.org\nContent-Type: image/jpeg; name="=?utf-8?q?child=2Dporn=2Ejpg?="',
+        "From: CSAM Reporting <a@example.org>\nContent-Type: image/jpeg",
+        "From: Reports <csam.reports@example.org>\nContent-Type: image/jpeg",
+        "From: =?utf-8?b?Q1NBTSBSZXBvcnRpbmc=?= <a@example.org>\nContent-Type: image/jpeg",
+    ],
+)
+def test_media_that_only_its_file_name_or_its_sender_speaks_of_is_sealed_and_stripped(head: str) -> None:
+    picture = b"\xff\xd8\xff\xe0" + random.Random(7).randbytes(900)
+    encoded = base64.encodebytes(picture)
+    sifted = sift(f"Subject: Report\n{head}\nContent-Transfer-Encoding: base64\n\n".encode() + encoded)
+    assert sifted.sealed
+    assert encoded[:40] not in sifted.kept
+    plain = (
+        head.replace("child", "screen").replace("csam", "host").replace("CSAM", "Host").replace("Q1NBTSB", "SG9zdCB")
+    )
+    assert not sift(f"Subject: Report\n{plain}\nContent-Transfer-Encoding: base64\n\n".encode() + encoded).sealed
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "sexualised images of minors",
+        "sexualized depictions of children",
+        "video of children being sexually abused",
+        "images of the abuse of children",
+        "Missbrauchsbilder von Kindern",
+        "abus sexuels commis sur des enfants",
+        "explotación sexual de niños",
+        "seksualne wykorzystywanie dzieci",
+        "c\u200bhi\u200bld po\u2060rn",
+        "C.S.A.M.",
+        "C S A M",
+        "c-s-a-m",
+    ],
+)
+def test_further_words_for_it_seal_too(phrase: str) -> None:
+    assert sift(letter(f"On your server 192.0.2.7 we found {phrase} today.")).sealed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Child process 811 exited: minor fault. Severity: minor. Parent: 1.",
+        "We sell photos of children at school and videos of minor league games.",
+        "Images of the disk were taken after the abuse of our server; a minor delay.",
+        "See c. s. a. for the article.",
+    ],
+)
+def test_ordinary_words_near_those_stay_in_clear(text: str) -> None:
+    assert not sift(letter(text)).sealed
+
+
+@pytest.mark.parametrize("at", [100_000, 3_999_990, 5_900_000])
+@pytest.mark.parametrize("filling", ["some words of a log\n", "日誌の記録です。\n"])
+def test_the_whole_of_a_large_text_is_searched(filling: str, at: int) -> None:
+    raw = filling.encode() * (8_000_000 // len(filling.encode()))
+    place = raw.find(b"\n", at) + 1
+    told = raw[:place] + "児童ポルノ http://192.0.2.7/\n".encode() + raw[place:]
+    head = b"Subject: Log\nContent-Type: text/plain; charset=utf-8\n\n"
+    assert sift(head + told).sealed
+    assert not sift(head + raw).sealed
