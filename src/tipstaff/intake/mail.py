@@ -201,6 +201,9 @@ def read_mail(raw: bytes, *, limits: Limits | None = None) -> Mail:
     if payload.startswith(b"From "):
         # An mbox separator line is not a header.
         payload = payload.partition(b"\n")[2]
+    if payload and not _KNOWN_HEADER.search(payload, 0, _HEAD_OCTETS):
+        # Text that somebody handed over without a mail around it: its first lines are no headers, colons or not.
+        payload = b"Content-Type: text/plain\r\n\r\n" + payload
     try:
         budget = _Budget(limits, exceeded, size=len(payload))
         root = _from_fast(_unfolded(payload), budget, 0)
@@ -211,6 +214,14 @@ def read_mail(raw: bytes, *, limits: Limits | None = None) -> Mail:
     except Exception as why:  # noqa: BLE001 - the parser is another's compiled code; whatever it raises, the mail is read.
         return replace(read_mail_by_standard_library(payload, limits=limits), size=len(raw), broken=_says(why))
 
+
+_KNOWN_HEADER = re.compile(
+    rb"^(?:from|sender|to|cc|subject|date|received|message-id|mime-version|content-[a-z-]+|return-path|delivered-to|"
+    rb"x-[a-z0-9-]+|reply-to|in-reply-to|references|feedback-type|auto-submitted|dkim-signature)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HEAD_OCTETS = 65_536
+"""Where some header stands in any mail."""
 
 _SLOW_OCTETS = 4_000_000
 _MANY_BOUNDARIES = 60

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from tipstaff.intake import mail as mail_reading
 from tipstaff.intake.mail import Limits, Mail, read_mail, read_mail_by_standard_library
+from tipstaff.intake.protocol import load_parsers
+from tipstaff.intake.reading import read
 from tipstaff.intake.text.characters import decode, html_to_text
+from tipstaff.words import ReadingReason
 
 from .mails import letter, with_files, zipped
 
@@ -362,3 +365,22 @@ def test_a_mail_of_forty_megabytes_takes_bounded_memory(what: str, tmp_path) -> 
     assert int(grown) < 700, f"{grown} MB for 40 MB"
     assert outcome
     assert reason
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-27T10:00:00Z host sshd[1]: Failed password for root from 192.0.2.10 port 22 ssh2",
+        "Nov 27 10:00:00 host sshd[1]: Failed password for root from 192.0.2.10 port 22 ssh2",
+        "Spam from 192.0.2.10: stop it",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "\n", "\r\n\r\n"])
+def test_text_without_a_mail_around_it_is_read_as_text(line: str, before: str) -> None:
+    raw = (before + line + "\n").encode()
+    mail = read_mail(raw)
+    assert mail.size == len(raw)
+    assert [leaf.content.strip() for leaf in mail.leaves] == [line.encode()]
+    reading = read(raw, parsers=load_parsers())
+    assert reading.reason is not ReadingReason.EMPTY
+    assert "192.0.2.10" in str(reading)
