@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 
@@ -15,8 +16,37 @@ SUPERVISED = "TIPSTAFF_SUPERVISED"
 
 
 def read_settings() -> Config:
-    """The settings of this command; raise BadSetting with one sentence."""
-    return config.load(None, os.environ)
+    """The settings of this command; raise BadSetting with one sentence, also where others could change our data."""
+    settings = config.load(None, os.environ)
+    _refuse_others_folder(settings)
+    return settings
+
+
+def _refuse_others_folder(settings: Config) -> None:
+    """Keys and the database are only as safe as the folder that holds them."""
+    folder = settings.server.data_folder
+    try:
+        status = folder.stat()
+    except OSError:
+        return  # It is made, privately; where it cannot be, that is said then.
+    where = f"{settings.where('server', 'data_folder')} is {folder}, but"
+    if not stat.S_ISDIR(status.st_mode):
+        raise config.BadSetting(f"{where} that is no folder.")
+    if status.st_mode & stat.S_IWOTH:
+        raise config.BadSetting(
+            f"{where} everybody can write there; name a folder of Tipstaff's own, or run chmod 700 on it."
+        )
+    # Root's is no danger: a container's volume often is, and root could do anything anyway.
+    if status.st_uid not in (os.geteuid(), 0):
+        raise config.BadSetting(f"{where} it belongs to another user; run Tipstaff as that user, or name another.")
+
+
+def doubt_of_folder(settings: Config) -> str:
+    """What should be said of a data folder that can be used; empty if nothing."""
+    folder = settings.server.data_folder
+    if folder.exists() and folder.stat().st_mode & stat.S_IWGRP:
+        return f"{folder}: the folder's group can write to the data folder; run chmod 700 on it unless that is meant."
+    return ""
 
 
 class RunsAlready(RuntimeError):

@@ -69,6 +69,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             where = f"{places[name, key]}: [{name}] {key}"
             if key not in hints:
                 raise BadSetting(f"{where} is not a setting{_did_you_mean(key, hints)}.")
+            if _means_not_set(given, hints[key]):
+                continue
             sections[name][key] = _convert(given, hints[key], where, folder=folder)
     _lay_environment_over(sections, environ, places)
     devices = _devices(tree.get("devices", []), path, text)
@@ -108,6 +110,8 @@ def _lay_environment_over(
             raise BadSetting(
                 f"environment: {name} is not a setting{_did_you_mean(key, hints, f'TIPSTAFF_{section.upper()}_')}."
             )
+        if _means_not_set(given, hints[key]):
+            continue
         places[section, key] = f"environment: {name}"
         sections[section][key] = _convert(given, hints[key], places[section, key], from_text=True)
 
@@ -121,6 +125,11 @@ def _refuse_near_miss(name: str) -> None:
             raise BadSetting(
                 f"environment: {name} is not a setting; did you mean {name.replace(candidate, near[0].upper(), 1)}?"
             )
+
+
+def _means_not_set(given: Any, hint: Any) -> bool:
+    """An empty path would be the current folder, and an empty URL some server by chance: neither is ever meant."""
+    return given == "" and hint in (Path, Path | None, str | None)
 
 
 def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False, folder: Path = Path()) -> Any:
@@ -210,6 +219,8 @@ def _tables(given: Any, kind: Any, section: str, *, path: Path | None, text: str
         folder = Path() if path is None else path.absolute().parent
         values: dict[str, Any] = {}
         for key, value in table.items():
+            if _means_not_set(value, hints.get(key)):
+                continue
             if key in hints and key != "options":
                 values[key] = _convert(value, hints[key], f"{where} {key}", folder=folder)
             elif "options" in hints:

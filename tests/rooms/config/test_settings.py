@@ -69,6 +69,21 @@ def test_a_list_in_the_environment_is_parted_by_commas() -> None:
     assert config.mail_in.recipients == ("postmaster@*", "@reports.example.net")
 
 
+def test_an_empty_path_or_database_means_not_set() -> None:
+    usual = load(None, {})
+    assert load(None, {"TIPSTAFF_DATA": ""}).server.data_folder == usual.server.data_folder != Path().absolute()
+    assert load(None, {"TIPSTAFF_DATABASE_URL": ""}).server.database_url is None
+    Path(FILE).write_text(
+        '[server]\ndata_folder = ""\nflows_folder = ""\ndatabase_url = ""\n'
+        '[[feeds]]\nname = "f"\nkind = "urlhaus"\nkey_file = ""\n'
+    )
+    config = load(Path(FILE), {})
+    assert config.server == usual.server
+    assert config.feeds[0].key_file is None
+    Path(FILE).write_text('[server]\ndata_folder = "/srv/tipstaff"\n')
+    assert load(Path(FILE), {"TIPSTAFF_DATA": ""}).server.data_folder == Path("/srv/tipstaff"), "the file's counts"
+
+
 def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/desk")
     Path(FILE).write_text('[server]\ndata_folder = "~/tipstaff"\n')
