@@ -6,9 +6,11 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from tipstaff import config
 from tipstaff.config import Config
+from tipstaff.host.keys import private_folder
 from tipstaff.host.postgres import EmbeddedPostgres, NoPostgres
 
 SUPERVISED = "TIPSTAFF_SUPERVISED"
@@ -49,19 +51,20 @@ def doubt_of_folder(settings: Config) -> str:
     return ""
 
 
+LOCK = "up.lock"
+
+
 class RunsAlready(RuntimeError):
     """Tipstaff runs on this data folder already; the message names it and says what to do."""
 
 
 @contextlib.contextmanager
-def one_at_a_time(settings: Config) -> Iterator[None]:
-    """Hold the data folder for a program that nothing else may run beside; raise RunsAlready.
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold a data folder for a program that nothing else may run beside; raise RunsAlready.
 
     The lock goes with the process, however it ends (flock(2)).
     """
-    folder = settings.server.data_folder
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "up.lock").open("a") as lock:
+    with (private_folder(folder) / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as why:

@@ -104,7 +104,7 @@ def restore(
 
     What is there now is replaced.
     """
-    with one_at_a_time(read_settings()), database():
+    with one_at_a_time(read_settings().server.data_folder), database():
         from django.db import connections
 
         from tipstaff.attribution.operations import bring_flows, flow_writers_wait

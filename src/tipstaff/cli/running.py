@@ -58,7 +58,7 @@ def check_before_start(settings: Config) -> None:
 
 def up() -> None:
     """Start everything on this machine: database, web, intake, worker, enforcer. Ctrl-C stops it."""
-    with one_at_a_time(read_settings()), database() as settings:
+    with one_at_a_time(read_settings().server.data_folder), database() as settings:
         check_before_start(settings)
         supervisor = Supervisor(programs(settings), write=write_line)
 
