@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -380,6 +381,12 @@ def _summary(rows: list[dict[str, Any]], example: Example) -> dict[str, Any]:
     }
 
 
+def _command(folder: Path) -> str:
+    """How a shell runs Tipstaff on the demo's data, whatever characters the path has."""
+    data, file = shlex.quote(str(folder / "data")), shlex.quote(str(folder / "tipstaff.toml"))
+    return f"TIPSTAFF_DATA={data} .venv/bin/tipstaff -c {file}"
+
+
 _SETTLED = frozenset({LetterState.SENT, LetterState.WITHDRAWN})
 WIDE_TABLE = 160
 """Columns that the table of the day needs; in a narrower window each complaint is two lines."""
@@ -419,8 +426,8 @@ def _show(rows: list[dict[str, Any]], summary: dict[str, Any], settings: Config,
     out.print(f"[bold]Letters[/]  {folder / 'letters'}")
     out.print(f"[bold]Log[/]      {folder / 'tipstaff.log'}")
     if rows:
-        command = f"TIPSTAFF_DATA={folder / 'data'} .venv/bin/tipstaff -c {folder / 'tipstaff.toml'}"
-        out.print(f"[bold]Try[/]      {command} trace {rows[0]['report']}", soft_wrap=True)
+        out.print("[bold]Try[/]      ", end="")
+        out.print(f"{_command(folder)} trace {rows[0]['report']}", soft_wrap=True, markup=False)
     ahead = float((folder / "clock").read_text()) / 86400
     out.print(f"The example's clock is {ahead:.0f} days ahead of the real one: the day was played to its very end.")
     out.print("Ctrl-C stops everything." if sys.stdout.isatty() else "")

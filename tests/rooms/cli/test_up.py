@@ -1,6 +1,7 @@
 """What `up` and the demo say while they start, and when a port cannot be had."""
 
 import os
+import shlex
 import socket
 import threading
 from contextlib import nullcontext
@@ -59,6 +60,13 @@ def test_the_demo_gives_signs_of_life_where_no_bar_moves(monkeypatch: pytest.Mon
     assert set(said) == {"Mon 12:00  settling in"}
     assert not any(thread.name == "signs of life" for thread in threading.enumerate())
     assert len(said) == told, "and none when it is over"
+
+
+def test_what_the_demo_says_to_try_can_be_pasted_whatever_the_path() -> None:
+    folder = Path("/srv/a b/it's & [bold]/demo")
+    assert shlex.split(demo._command(folder)) == [
+        f"TIPSTAFF_DATA={folder}/data", ".venv/bin/tipstaff", "-c", f"{folder}/tipstaff.toml",
+    ]  # fmt: skip
 
 
 def test_nothing_is_restored_under_a_running_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
