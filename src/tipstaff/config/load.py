@@ -103,7 +103,7 @@ def _lay_environment_over(
             section = next(s for s in sorted(_SECTIONS, key=len, reverse=True) if rest.startswith(s + "_"))
             key = rest[len(section) + 1 :]
         else:
-            _refuse_near_miss(name)
+            _refuse_unknown(name, environ)
             continue
         hints = typing.get_type_hints(_type_of(section))
         if key not in hints:
@@ -116,8 +116,12 @@ def _lay_environment_over(
         sections[section][key] = _convert(given, hints[key], places[section, key], from_text=True)
 
 
-def _refuse_near_miss(name: str) -> None:
-    """A variable whose section is misspelt would be ignored in silence. Other TIPSTAFF_ variables are not settings."""
+def _refuse_unknown(name: str, environ: Mapping[str, str]) -> None:
+    """A variable with our prefix that is no setting would be ignored in silence."""
+    if not name.startswith("TIPSTAFF_") or _NO_SETTING.fullmatch(name):
+        return
+    if "KUBERNETES_SERVICE_HOST" in environ and _OF_A_SERVICE.fullmatch(name):
+        return
     section = _NEARLY.match(name)
     for candidate in {section.group(1), section.group(1).partition("_")[0]} if section else ():
         near = difflib.get_close_matches(candidate.lower(), _SECTIONS, n=1, cutoff=0.8)
@@ -125,6 +129,17 @@ def _refuse_near_miss(name: str) -> None:
             raise BadSetting(
                 f"environment: {name} is not a setting; did you mean {name.replace(candidate, near[0].upper(), 1)}?"
             )
+    raise BadSetting(
+        f"environment: {name} is not a setting; unset it, or see docs/operate/settings.md for those there are."
+    )
+
+
+_NO_SETTING = re.compile(
+    r"TIPSTAFF_(CONFIG|LOG_LEVEL|SUPERVISED|NO_APT|PYTHON|PICTURES|GOLDEN|UPDATE_GOLDEN|TEST_[A-Z_]+)"
+)
+"""What has our prefix and is for others: the command line, the supervisor, the set-up, tests."""
+_OF_A_SERVICE = re.compile(r"TIPSTAFF_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
+"""Kubernetes sets these for a service that is called tipstaff."""
 
 
 def _means_not_set(given: Any, hint: Any) -> bool:

@@ -283,7 +283,16 @@ def test_a_bad_port_in_the_environment_is_blamed_on_the_environment() -> None:
         load(None, {"TIPSTAFF_WEB_PORT": "70000"})
 
 
-@pytest.mark.parametrize("name", ["TIPSTAFF_SUPERVISED", "TIPSTAFF_NO_APT", "TIPSTAFF_CONFIGX"])
+@pytest.mark.parametrize("name", ["TIPSTAFF_NONSENSE", "TIPSTAFF_CONFIGX", "TIPSTAFF_PORT", "TIPSTAFF_data"])
+def test_an_unknown_variable_with_our_prefix_is_not_ignored(name: str) -> None:
+    assert refused(**{name: "1"}).startswith(f"environment: {name} is not a setting; unset it")
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_setting() -> None:
+    load(None, {"KUBERNETES_SERVICE_HOST": "192.0.2.1", "TIPSTAFF_PORT": "tcp://192.0.2.1:8080"})
+
+
+@pytest.mark.parametrize("name", ["TIPSTAFF_SUPERVISED", "TIPSTAFF_NO_APT", "TIPSTAFF_PYTHON"])
 def test_other_variables_are_not_ours_to_judge(name: str) -> None:
     assert load(None, {name: "x"}).path is None
 
