@@ -104,6 +104,11 @@ def restore(
 
     What is there now is replaced.
     """
+    from tipstaff.host.postgres import is_backup
+
+    if not is_backup(source):
+        typer.echo(f"tipstaff: {source} is no backup; name a file that `tipstaff backup` wrote.", err=True)
+        raise typer.Exit(1)
     with one_at_a_time(read_settings().server.data_folder), database():
         from django.db import connections
 

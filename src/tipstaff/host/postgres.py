@@ -280,6 +280,12 @@ def is_owned(folder: Path) -> bool:
     return False
 
 
+def is_backup(path: Path) -> bool:
+    """Whether the file begins as pg_dump's custom format does."""
+    with path.open("rb") as file:
+        return file.read(5) == b"PGDMP"
+
+
 def dump(url: str, target: Path, *, snapshot: str = "") -> None:
     """Write a backup of the whole database to `target` (pg_dump, custom format), as an exported snapshot has it."""
     as_of = [f"--snapshot={snapshot}"] if snapshot else []

@@ -73,6 +73,7 @@ def test_nothing_is_restored_under_a_running_demo(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "environ", {"TIPSTAFF_DATA": str(tmp_path), "PATH": os.environ["PATH"]})
     monkeypatch.setattr(Lab, "unavailable", lambda: "It is not needed here.")
     monkeypatch.setattr(demo, "database", lambda: nullcontext(Config()))
+    (tmp_path / "kept.dump").write_bytes(b"PGDMP")
     asked: list[str] = []
 
     def play(settings: Config, example: demo.Example, *_: object, **__: object) -> list[dict[str, object]]:

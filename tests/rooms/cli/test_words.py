@@ -2,11 +2,13 @@
 
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import typer
 
 from tipstaff.cli import explain, letters, registry_files, trace
+from tipstaff.cli import record as record_commands
 from tipstaff.config import Config
 from tipstaff.ledger.operations import record
 from tipstaff.policy.explain import Audience
@@ -89,3 +91,14 @@ def test_a_file_of_column_names_alone_is_said_to_have_no_row(dry_run: bool) -> N
     preview = ImportPreview(source="customers.csv", kind="customers", rows=0)
     said = registry_files.import_in_words(preview, dry_run=dry_run)
     assert said == "customers.csv: there is no row of customers in it."
+
+
+def test_what_is_no_backup_is_refused_before_anything_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("Not a backup, and long enough to be taken for a tar archive.\n" * 50)
+    with pytest.raises(typer.Exit) as end:
+        record_commands.restore(file, yes=True)
+    assert end.value.exit_code == 1
+    assert capsys.readouterr().err == (f"tipstaff: {file} is no backup; name a file that `tipstaff backup` wrote.\n")
