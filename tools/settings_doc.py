@@ -67,7 +67,7 @@ def made() -> str:
 
 
 def _settings(section: str, kind: Any) -> list[Setting]:
-    hints, said = typing.get_type_hints(kind), _docstrings(kind)
+    hints, said = typing.get_type_hints(kind, include_extras=True), _docstrings(kind)
     return [
         Setting(section, f.name, _kind(hints[f.name]), _default(section, f), said[f.name])
         for f in dataclasses.fields(kind)
@@ -86,6 +86,8 @@ def _docstrings(kind: type) -> dict[str, str]:
 
 
 def _kind(hint: Any) -> str:
+    for bounds in getattr(hint, "__metadata__", ()):
+        return f"{bounds.least} or more" if bounds.most == shape.Bounds(0).most else f"{bounds.least} to {bounds.most}"
     if typing.get_origin(hint) is tuple:
         return "texts"
     if isinstance(hint, type) and hint is bool:

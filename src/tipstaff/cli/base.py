@@ -3,11 +3,14 @@
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from tipstaff import config
 from tipstaff.config import Config
+from tipstaff.host.keys import private_folder
 from tipstaff.host.postgres import EmbeddedPostgres, NoPostgres
 
 SUPERVISED = "TIPSTAFF_SUPERVISED"
@@ -15,8 +18,40 @@ SUPERVISED = "TIPSTAFF_SUPERVISED"
 
 
 def read_settings() -> Config:
-    """The settings of this command; raise BadSetting with one sentence."""
-    return config.load(None, os.environ)
+    """The settings of this command; raise BadSetting with one sentence, also where others could change our data."""
+    settings = config.load(None, os.environ)
+    _refuse_others_folder(settings)
+    return settings
+
+
+def _refuse_others_folder(settings: Config) -> None:
+    """Keys and the database are only as safe as the folder that holds them."""
+    folder = settings.server.data_folder
+    try:
+        status = folder.stat()
+    except OSError:
+        return  # It is made, privately; where it cannot be, that is said then.
+    where = f"{settings.where('server', 'data_folder')} is {folder}, but"
+    if not stat.S_ISDIR(status.st_mode):
+        raise config.BadSetting(f"{where} that is no folder.")
+    if status.st_mode & stat.S_IWOTH:
+        raise config.BadSetting(
+            f"{where} everybody can write there; name a folder of Tipstaff's own, or run chmod 700 on it."
+        )
+    # Root's is no danger: a container's volume often is, and root could do anything anyway.
+    if status.st_uid not in (os.geteuid(), 0):
+        raise config.BadSetting(f"{where} it belongs to another user; run Tipstaff as that user, or name another.")
+
+
+def doubt_of_folder(settings: Config) -> str:
+    """What should be said of a data folder that can be used; empty if nothing."""
+    folder = settings.server.data_folder
+    if folder.exists() and folder.stat().st_mode & stat.S_IWGRP:
+        return f"{folder}: the folder's group can write to the data folder; run chmod 700 on it unless that is meant."
+    return ""
+
+
+LOCK = "up.lock"
 
 
 class RunsAlready(RuntimeError):
@@ -24,14 +59,12 @@ class RunsAlready(RuntimeError):
 
 
 @contextlib.contextmanager
-def one_at_a_time(settings: Config) -> Iterator[None]:
-    """Hold the data folder for a program that nothing else may run beside; raise RunsAlready.
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold a data folder for a program that nothing else may run beside; raise RunsAlready.
 
     The lock goes with the process, however it ends (flock(2)).
     """
-    folder = settings.server.data_folder
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "up.lock").open("a") as lock:
+    with (private_folder(folder) / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as why:

@@ -2,14 +2,14 @@
 
 import json
 import os
-import shutil
+import shlex
 import signal
 import socket
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 
 from tipstaff.config import Config
+from tipstaff.host.keys import private_folder
 from tipstaff.host.supervisor import Supervisor
 from tipstaff.words import LetterState, MeasureState, Proof, Role
 
-from .base import database, read_settings
+from .base import LOCK, database, one_at_a_time, read_settings
 from .tables import print_rows
 from .waiting import answers_http
 
@@ -79,10 +80,11 @@ def _prepare(folder: Path, stack: ExitStack) -> Example:
     if folder.exists() and any(folder.iterdir()) and not marker.exists():
         notes.print(f"tipstaff: {folder} is not a demo's folder; move it away, or set TIPSTAFF_DATA to another folder.")
         raise typer.Exit(1)
-    _wait_for_earlier(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
+    private_folder(folder)
     marker.touch()
+    stack.enter_context(one_at_a_time(folder / "data"))
+    _refuse_in_use(folder)
+    _clear(folder, keep=(marker, folder / "data" / LOCK))
     said: list[str] = []
     letters = stack.enter_context(Mailbox(folder=folder / "letters"))
     why_not = Lab.unavailable()
@@ -118,8 +120,20 @@ def _prepare(folder: Path, stack: ExitStack) -> Example:
     return Example(folder=folder, letters=letters, proof=proof, notes=said)
 
 
-def _wait_for_earlier(folder: Path) -> None:
-    """An earlier demo in this folder must have ended: two at once would share one database."""
+def _clear(folder: Path, *, keep: tuple[Path, ...]) -> None:
+    """Take away what an earlier day left; a lock that is held must stay the file that others find."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path in keep:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            with suppress(OSError):  # What is kept lies below it.
+                path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _refuse_in_use(folder: Path) -> None:
+    """A command that somebody runs on an earlier demo's data must have ended: two at once would share one database."""
     from tipstaff.host.postgres import is_owned
 
     if is_owned(folder / "data" / "postgres"):
@@ -367,6 +381,12 @@ def _summary(rows: list[dict[str, Any]], example: Example) -> dict[str, Any]:
     }
 
 
+def _command(folder: Path) -> str:
+    """How a shell runs Tipstaff on the demo's data, whatever characters the path has."""
+    data, file = shlex.quote(str(folder / "data")), shlex.quote(str(folder / "tipstaff.toml"))
+    return f"TIPSTAFF_DATA={data} .venv/bin/tipstaff -c {file}"
+
+
 _SETTLED = frozenset({LetterState.SENT, LetterState.WITHDRAWN})
 WIDE_TABLE = 160
 """Columns that the table of the day needs; in a narrower window each complaint is two lines."""
@@ -406,8 +426,8 @@ def _show(rows: list[dict[str, Any]], summary: dict[str, Any], settings: Config,
     out.print(f"[bold]Letters[/]  {folder / 'letters'}")
     out.print(f"[bold]Log[/]      {folder / 'tipstaff.log'}")
     if rows:
-        command = f"TIPSTAFF_DATA={folder / 'data'} .venv/bin/tipstaff -c {folder / 'tipstaff.toml'}"
-        out.print(f"[bold]Try[/]      {command} trace {rows[0]['report']}", soft_wrap=True)
+        out.print("[bold]Try[/]      ", end="")
+        out.print(f"{_command(folder)} trace {rows[0]['report']}", soft_wrap=True, markup=False)
     ahead = float((folder / "clock").read_text()) / 86400
     out.print(f"The example's clock is {ahead:.0f} days ahead of the real one: the day was played to its very end.")
     out.print("Ctrl-C stops everything." if sys.stdout.isatty() else "")

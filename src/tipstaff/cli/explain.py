@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tipstaff.cli.base import database
+from tipstaff.cli.trace import in_full
 from tipstaff.policy.explain import Audience
 from tipstaff.words import Matter
 
@@ -21,7 +22,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
 ) -> None:
     """Say why a case or a report was decided so: the sentences that its verdict on record backs, and no others."""
-    key = key.strip().upper()
+    key = in_full(key)
     with database():
         from tipstaff import wiring
         from tipstaff.cases.queries import get_case
@@ -39,10 +40,12 @@ def explain(
         if (to is Audience.CUSTOMER and case is None) or (to is Audience.COMPLAINANT and report is None) or not (
             case or report or measured
         ):  # fmt: skip
-            wanted = {Audience.CUSTOMER: "a case, C-000123", Audience.COMPLAINANT: "a report, R-000123"}
-            typer.echo(
-                f"tipstaff: {key!r} is not {wanted.get(to, 'a case or a report on record, nor a sighting')}.", err=True
-            )
+            wanted = {
+                Audience.CUSTOMER: "case, C-000123. A customer is told of cases",
+                Audience.COMPLAINANT: "report, R-000123. A complainant is told of reports",
+            }
+            what = wanted.get(to, "case or a report on record, nor a sighting: C-000123, R-000123, S-000123")
+            typer.echo(f"tipstaff: {key!r} is not a {what}.", err=True)
             raise typer.Exit(1)
         incidents: list[Matter] = [measured] if measured else list(report.incidents) if report else []
         if case:

@@ -33,6 +33,8 @@ def list_(
         for letter in found:
             typer.echo(json.dumps(asdict(letter), default=str))
         return
+    if not found:
+        typer.echo("No letters.")
     print_rows(
         ("letter", "kind", "state", "to", "about", "subject"),
         ((x.key, x.kind, x.state, x.to, x.case or x.report or "", x.subject) for x in found),

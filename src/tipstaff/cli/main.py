@@ -1,5 +1,6 @@
 """`tipstaff`: every command, and the one place where a failure becomes a sentence and an exit code."""
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -83,10 +84,14 @@ for _module, _name, _help in _GROUPS:
 def main() -> None:
     """Run a command; what can be said in one sentence is said so, on stderr, with exit code 1."""
     try:
-        app()
+        try:
+            app()
+        except SystemExit:
+            if sys.stdout is not None:  # It is None where it was closed before we began.
+                sys.stdout.flush()  # Here and not at the interpreter's end, where a failure is a traceback.
+            raise
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Nothing more may be written, not even by the interpreter's end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()  # Whoever read our output has seen enough.
         sys.exit(141)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -97,10 +102,18 @@ def main() -> None:
             said = f"The database does not answer: {str(why).strip().splitlines()[0]}"
         elif isinstance(why, OSError) and why.filename and why.strerror:
             said = f"{why.filename}: {why.strerror}."
+        elif isinstance(why, OSError) and why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            said = f"What it says cannot be written: {why.strerror}."
+            _write_no_more()
         else:
             raise
         errors.print(f"tipstaff: {said}", markup=False)
         sys.exit(1)
+
+
+def _write_no_more() -> None:
+    """Not even what is buffered, at the interpreter's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _TOLD_IN_A_SENTENCE = frozenset(

@@ -104,7 +104,12 @@ def restore(
 
     What is there now is replaced.
     """
-    with one_at_a_time(read_settings()), database():
+    from tipstaff.host.postgres import is_backup
+
+    if not is_backup(source):
+        typer.echo(f"tipstaff: {source} is no backup; name a file that `tipstaff backup` wrote.", err=True)
+        raise typer.Exit(1)
+    with one_at_a_time(read_settings().server.data_folder), database():
         from django.db import connections
 
         from tipstaff.attribution.operations import bring_flows, flow_writers_wait

@@ -105,9 +105,11 @@ def import_in_words(preview: ImportPreview, *, dry_run: bool) -> str:
     counts = f"{preview.added} new, {preview.changed} changed, {preview.unchanged} unchanged"
     if preview.refused and (dry_run or not preview.applied):
         lines.append(f"{preview.source}: nothing is taken in, because of {many(len(preview.refused), 'bad row')}.")
-    elif dry_run:
+    elif dry_run and preview.rows:
         lines += [f"  {change}" for change in preview.changes]
         lines.append(f"{preview.source}: would be {many(preview.rows, 'row')} of {preview.kind}: {counts}.")
+    elif not preview.rows:
+        lines.append(f"{preview.source}: there is no row of {preview.kind} in it.")
     else:
         lines.append(f"{preview.source}: {many(preview.rows, 'row')} of {preview.kind}: {counts}.")
         if preview.change and sys.stdout.isatty():

@@ -13,7 +13,7 @@ from rich.markup import escape
 from tipstaff.config import Config
 from tipstaff.host.supervisor import Program, Supervisor
 
-from .base import SUPERVISED, check_parts, database, keep_database_up, one_at_a_time, read_settings
+from .base import SUPERVISED, check_parts, database, doubt_of_folder, keep_database_up, one_at_a_time, read_settings
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -58,7 +58,7 @@ def check_before_start(settings: Config) -> None:
 
 def up() -> None:
     """Start everything on this machine: database, web, intake, worker, enforcer. Ctrl-C stops it."""
-    with one_at_a_time(read_settings()), database() as settings:
+    with one_at_a_time(read_settings().server.data_folder), database() as settings:
         check_before_start(settings)
         supervisor = Supervisor(programs(settings), write=write_line)
 
@@ -121,6 +121,8 @@ def _greeting(settings: Config) -> Iterator[str]:
         yield f"[bold]Devices[/]      {named}"
     else:
         yield "[bold]Devices[/]      none: add \\[\\[devices]] to let measures reach one"
+    if said := doubt_of_folder(settings):
+        yield f"[bold]Data[/]         {escape(said)}"
     for said in wiring.editions_of_others(wiring.editions()):
         yield f"[bold]Policy[/]       {escape(said)}"
     yield "Ctrl-C stops everything."

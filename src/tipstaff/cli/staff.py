@@ -6,7 +6,7 @@ import typer
 
 from tipstaff.words import STAFF_ROLES, Role
 
-from .base import check_folder, check_parts, database, read_settings
+from .base import check_folder, check_parts, database, doubt_of_folder, read_settings
 
 
 def login_link(
@@ -67,5 +67,5 @@ def check() -> None:
             "Complaints come by mailboxes, feeds, HTTP and the form only.",
             err=True,
         )
-    for said in wiring.editions_of_others(editions):
+    for said in filter(None, (doubt_of_folder(settings), *wiring.editions_of_others(editions))):
         typer.echo(f"tipstaff: {said}", err=True)

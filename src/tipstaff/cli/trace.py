@@ -1,7 +1,9 @@
 """`tipstaff trace ID`: the chain of one complaint, case, letter or measure, from either end."""
 
 import json
+import re
 from dataclasses import asdict
+from ipaddress import ip_network
 from itertools import chain
 from typing import Annotated
 
@@ -26,14 +28,14 @@ def trace(
     with database():
         from tipstaff.ledger.queries import trace_all
 
+        # As it was typed first: a customer's key may look like anything.
         entries = trace_all(key.strip())
         first = next(entries, None)
         if first is None:
-            typer.echo(
-                f"tipstaff: nothing in the record is about {key!r}; "
-                "an ID looks like R-000123, S-000123, C-000123, M-000123, L-000123, or is a SHA-256.",
-                err=True,
-            )
+            entries = trace_all(in_full(key))
+            first = next(entries, None)
+        if first is None:
+            typer.echo(f"tipstaff: nothing in the record is about {key!r}; {_hint(key.strip())}", err=True)
             raise typer.Exit(1)
         entries = chain([first], entries)
         if as_json:
@@ -51,6 +53,28 @@ def trace(
             ),
             head=3,
         )  # fmt: skip
+
+
+_KEY = re.compile(r"(R|S|C|M|L|AD|CH)-0*(\d+)")
+
+
+def in_full(key: str) -> str:
+    """A key as the record has it, however it was typed: `c-64` is C-000064, `ad-04` is AD-4."""
+    key = key.strip()
+    if found := _KEY.fullmatch(key.upper()):
+        return f"{found[1]}-{found[2] if len(found[1]) > 1 else found[2].zfill(6)}"
+    return key.lower() if re.fullmatch(r"[0-9A-Fa-f]{64}", key) else key
+
+
+def _hint(key: str) -> str:
+    try:
+        ip_network(key, strict=False)
+    except ValueError:
+        return (
+            "an ID is R-000123, S-000123, C-000123, M-000123 or L-000123, an admission AD-4, a change CH-12, "
+            'a customer\'s key, "edition 2026-01", or a SHA-256.'
+        )
+    return "who holds an address says `tipstaff registry who`, and the console's search names its cases and reports."
 
 
 _SHOWN = (

@@ -1,18 +1,19 @@
 """Reads the settings file and the environment into a `Config`."""
 
-import dataclasses
 import difflib
+import functools
 import re
 import tomllib
 import types
 import typing
+import unicodedata
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .shape import Config, DeviceConfig, FeedConfig, MailboxConfig
+from .shape import Bounds, Config, DeviceConfig, FeedConfig, MailboxConfig
 
 _SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "reports_in", "sightings_in", "trust", "demo")
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
@@ -68,6 +69,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             where = f"{places[name, key]}: [{name}] {key}"
             if key not in hints:
                 raise BadSetting(f"{where} is not a setting{_did_you_mean(key, hints)}.")
+            if _means_not_set(given, hints[key]):
+                continue
             sections[name][key] = _convert(given, hints[key], where, folder=folder)
     _lay_environment_over(sections, environ, places)
     devices = _devices(tree.get("devices", []), path, text)
@@ -100,19 +103,25 @@ def _lay_environment_over(
             section = next(s for s in sorted(_SECTIONS, key=len, reverse=True) if rest.startswith(s + "_"))
             key = rest[len(section) + 1 :]
         else:
-            _refuse_near_miss(name)
+            _refuse_unknown(name, environ)
             continue
         hints = typing.get_type_hints(_type_of(section))
         if key not in hints:
             raise BadSetting(
                 f"environment: {name} is not a setting{_did_you_mean(key, hints, f'TIPSTAFF_{section.upper()}_')}."
             )
+        if _means_not_set(given, hints[key]):
+            continue
         places[section, key] = f"environment: {name}"
         sections[section][key] = _convert(given, hints[key], places[section, key], from_text=True)
 
 
-def _refuse_near_miss(name: str) -> None:
-    """A variable whose section is misspelt would be ignored in silence. Other TIPSTAFF_ variables are not settings."""
+def _refuse_unknown(name: str, environ: Mapping[str, str]) -> None:
+    """A variable with our prefix that is no setting would be ignored in silence."""
+    if not name.startswith("TIPSTAFF_") or _NO_SETTING.fullmatch(name):
+        return
+    if "KUBERNETES_SERVICE_HOST" in environ and _OF_A_SERVICE.fullmatch(name):
+        return
     section = _NEARLY.match(name)
     for candidate in {section.group(1), section.group(1).partition("_")[0]} if section else ():
         near = difflib.get_close_matches(candidate.lower(), _SECTIONS, n=1, cutoff=0.8)
@@ -120,10 +129,35 @@ def _refuse_near_miss(name: str) -> None:
             raise BadSetting(
                 f"environment: {name} is not a setting; did you mean {name.replace(candidate, near[0].upper(), 1)}?"
             )
+    raise BadSetting(
+        f"environment: {name} is not a setting; unset it, or see docs/operate/settings.md for those there are."
+    )
+
+
+_NO_SETTING = re.compile(
+    r"TIPSTAFF_(CONFIG|LOG_LEVEL|SUPERVISED|NO_APT|PYTHON|PICTURES|GOLDEN|UPDATE_GOLDEN|TEST_[A-Z_]+)"
+)
+"""What has our prefix and is for others: the command line, the supervisor, the set-up, tests."""
+_OF_A_SERVICE = re.compile(r"TIPSTAFF_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
+"""Kubernetes sets these for a service that is called tipstaff."""
+
+
+def _means_not_set(given: Any, hint: Any) -> bool:
+    """An empty path would be the current folder, and an empty URL some server by chance: neither is ever meant."""
+    return given == "" and hint in (Path, Path | None, str | None)
 
 
 def _convert(given: Any, hint: Any, where: str, *, from_text: bool = False, folder: Path = Path()) -> Any:
     """A value as its setting takes it; a path of the file is meant from the file's `folder`."""
+    value = _converted(given, hint, where, from_text=from_text, folder=folder)
+    for text in map(str, value if isinstance(value, tuple) else (value,)):
+        # It would break a mail's header or a log's line. Cs: octets of the environment that are no UTF-8.
+        if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+            raise BadSetting(f"{where} holds a control character or is no UTF-8; write it as one line of plain text.")
+    return value
+
+
+def _converted(given: Any, hint: Any, where: str, *, from_text: bool, folder: Path) -> Any:
     if isinstance(hint, types.UnionType):
         hint = next(h for h in typing.get_args(hint) if h is not type(None))
     if from_text:
@@ -200,6 +234,8 @@ def _tables(given: Any, kind: Any, section: str, *, path: Path | None, text: str
         folder = Path() if path is None else path.absolute().parent
         values: dict[str, Any] = {}
         for key, value in table.items():
+            if _means_not_set(value, hints.get(key)):
+                continue
             if key in hints and key != "options":
                 values[key] = _convert(value, hints[key], f"{where} {key}", folder=folder)
             elif "options" in hints:
@@ -212,22 +248,16 @@ def _tables(given: Any, kind: Any, section: str, *, path: Path | None, text: str
         if values["name"] in {x.name for x in built}:
             raise BadSetting(f"{where}: the name {values['name']!r} is used twice; give each its own.")
         built.append(kind(**values))
+        _check_bounds(built[-1], f"{where} {{}}".format)
     return tuple(built)
 
 
 def _check(config: Config, environ: Mapping[str, str]) -> None:
     where = config.where
-    for section in ("web", "mail_in", "mail_out"):
-        part = getattr(config, section)
-        for f in dataclasses.fields(part):
-            value = getattr(part, f.name)
-            lowest = -1 if section == "mail_in" else 0
-            if f.name.endswith("port") and not lowest <= value <= 65535:
-                raise BadSetting(f"{where(section, f.name)} is {value}, but a port is a number from {lowest} to 65535.")
+    for section in _SECTIONS:
+        _check_bounds(getattr(config, section), functools.partial(where, section))
     _check_values(config, where)
     mail_in = config.mail_in
-    if mail_in.mails_a_minute < 0:
-        raise BadSetting(f"{where('mail_in', 'mails_a_minute')} is {mail_in.mails_a_minute}, but it takes 0 or more.")
     if mail_in.memory_mib < mail_in.max_mib:
         raise BadSetting(
             f"{where('mail_in', 'memory_mib')} is {mail_in.memory_mib}, "
@@ -240,12 +270,6 @@ def _check(config: Config, environ: Mapping[str, str]) -> None:
             raise BadSetting(
                 f"{where('trust', 'resolver')} is {config.trust.resolver!r}, but it takes the address of a resolver."
             ) from None
-    if config.reports_in.queue_max < 1:
-        raise BadSetting(
-            f"{where('reports_in', 'queue_max')} is {config.reports_in.queue_max}, but it takes 1 or more."
-        )
-    if config.trust.flood_hourly < 1:
-        raise BadSetting(f"{where('trust', 'flood_hourly')} is {config.trust.flood_hourly}, but it takes 1 or more.")
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
         raise BadSetting(
@@ -276,16 +300,22 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
         refuse("operator", "name", "letters are signed with it")
     if not _ADDRESS.fullmatch(config.operator.abuse_address):
         refuse("operator", "abuse_address", "it takes a mail address, for example abuse@example.net")
-    if config.web.processes < 1:
-        refuse("web", "processes", "at least one process serves the pages")
     if config.web.public_url:
         parts = urlsplit(config.web.public_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
             refuse("web", "public_url", "it takes an address without a path, for example https://abuse.example.net")
     for section in ("web", "mail_in"):
         host = getattr(config, section).host
-        if not host or any(c.isspace() or c in "/@" for c in host):
+        if not _is_host(host):
             refuse(section, "host", "it takes an address of this machine, for example 127.0.0.1")
+    if config.mail_out.host and not _is_host(config.mail_out.host):
+        refuse("mail_out", "host", "it takes the name or address of a mail server alone; its port is [mail_out] port")
+    for mailbox in config.mailboxes:
+        if mailbox.host and not _is_host(mailbox.host):
+            raise BadSetting(
+                f"{config.where_table('mailboxes', mailbox.name)} host is {mailbox.host!r}, "
+                "but it takes the name or address of a mail server alone; its port is port."
+            )
     ports: dict[tuple[str, int], str] = {}
     for section, key in (("web", "port"), ("mail_in", "smtp_port"), ("mail_in", "lmtp_port")):
         part = getattr(config, section)
@@ -300,6 +330,29 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
         value = getattr(config.mail_out, key)
         if value and not _ADDRESS.fullmatch(value):
             refuse("mail_out", key, "it takes a mail address")
+
+
+def _check_bounds(part: Any, where: Callable[[str], str]) -> None:
+    """Raise BadSetting for a number of a section or table that is out of the bounds beside it in `shape`."""
+    for key, hint in typing.get_type_hints(type(part), include_extras=True).items():
+        for bounds in (x for x in getattr(hint, "__metadata__", ()) if isinstance(x, Bounds)):
+            value = getattr(part, key)
+            if bounds.least <= value <= bounds.most:
+                continue
+            what = "a port is a number" if key.endswith("port") else "it takes a number"
+            wants = f"{what} from {bounds.least} to {bounds.most}"
+            if value < bounds.least and bounds.most == Bounds(0).most:
+                wants = f"it takes {bounds.least} or more"
+            raise BadSetting(f"{where(key)} is {value}, but {wants}.")
+
+
+def _is_host(text: str) -> bool:
+    """Whether it can be a name or an address, without a port or anything else of a URL."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return bool(text) and not any(c.isspace() or c in "/@:" for c in text)
+    return True
 
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

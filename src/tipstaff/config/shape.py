@@ -4,6 +4,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, NamedTuple
+
+
+class Bounds(NamedTuple):
+    """What a number may be, both ends included; it stands beside its setting and is checked in `load`."""
+
+    least: int
+    most: int = 10**9
+
+
+Port = Annotated[int, Bounds(0, 65535)]
+"""One to listen on; 0 lets the system choose."""
+PortOrOff = Annotated[int, Bounds(-1, 65535)]
+PortElsewhere = Annotated[int, Bounds(1, 65535)]
+Positive = Annotated[int, Bounds(1)]
 
 
 def _default_data_folder() -> Path:
@@ -17,7 +32,7 @@ class Server:
     """Where the embedded database, keys and logs live; private to the user who runs Tipstaff."""
     flows_folder: Path | None = None
     """Where flows of per-flow NAT logs are kept; empty: `flows` in the data folder."""
-    flows_days_max: int = 0
+    flows_days_max: Annotated[int, Bounds(0, 36500)] = 0
     """So many days after its end a flow is forgotten, at the next import of a NAT log; 0 keeps all."""
     database_url: str | None = None
     """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
@@ -45,11 +60,11 @@ class Operator:
 class Web:
     host: str = "127.0.0.1"
     """The address that the console and the portal listen on."""
-    port: int = 8080
+    port: Port = 8080
     """The TCP port that they listen on."""
     public_url: str = ""
     """How the world reaches it, for links in letters; empty means `http://host:port`."""
-    processes: int = 1
+    processes: Annotated[int, Bounds(1, 64)] = 1
     """Server processes."""
 
 
@@ -57,13 +72,13 @@ class Web:
 class MailIn:
     host: str = "127.0.0.1"
     """The address that the complaint mailbox listens on."""
-    smtp_port: int = 2525
+    smtp_port: PortOrOff = 2525
     """SMTP port; 0 lets the system choose, -1 turns it off."""
-    lmtp_port: int = 2424
+    lmtp_port: PortOrOff = 2424
     """LMTP port; 0 lets the system choose, -1 turns it off."""
-    max_mib: int = 50
+    max_mib: Annotated[int, Bounds(1, 1024)] = 50
     """Largest mail taken, in MiB."""
-    memory_mib: int = 256
+    memory_mib: Positive = 256
     """All mails under way together, in MiB; beyond it senders are asked to come back."""
     recipients: tuple[str, ...] = ()
     """Addresses or @domains taken besides the operator's own abuse address; anything else is refused."""
@@ -71,7 +86,7 @@ class MailIn:
     """A certificate with its chain, in PEM: then SMTP offers STARTTLS."""
     tls_key: Path | None = None
     """Its private key, in PEM."""
-    mails_a_minute: int = 120
+    mails_a_minute: Annotated[int, Bounds(0)] = 120
     """From one source by SMTP, beyond which it is asked to come back; 0 is any number. LMTP is not counted."""
     archive_passwords_file: Path | None = None
     """A file with passwords agreed with reporters, one a line, tried on locked ZIP archives."""
@@ -81,7 +96,7 @@ class MailIn:
 class MailOut:
     host: str = ""
     """The mail server that letters go to. While it is empty, letters are written and held, none is sent."""
-    port: int = 25
+    port: PortElsewhere = 25
     """Its port."""
     starttls: bool = False
     """Ask for TLS before anything is said."""
@@ -97,7 +112,7 @@ class MailOut:
     """The private key; `tipstaff letters dkim-key FILE` makes one and prints its DNS record."""
     recipient_override: str = ""
     """For staging: every letter goes to this address instead."""
-    complainant_hourly_max: int = 20
+    complainant_hourly_max: Positive = 20
     """Letters to one complainant in an hour; a storm beyond it is not answered; outcomes are always told."""
     announcements_file: Path | None = None
     """A table of who announces which addresses, to name the likely holder of what is not ours."""
@@ -109,7 +124,7 @@ class ReportsIn:
 
     tokens_file: Path | None = None
     """A file with a line `name token` for each program that may report over `/api/reports/in`; without it none may."""
-    queue_max: int = 5000
+    queue_max: Positive = 5000
     """Reports that may wait to be read; beyond it programs are asked to come back (429)."""
     form: bool = True
     """Whether the public page offers a form."""
@@ -133,7 +148,7 @@ class TrustIn:
     """Your mail server's name in its `Authentication-Results`; its note on DMARC is then believed (RFC 8601)."""
     arc_sealers: tuple[str, ...] = ()
     """Domains whose ARC seal is believed, as of a mailing list that changes mail."""
-    flood_hourly: int = 100
+    flood_hourly: Positive = 100
     """Reports in an hour against one customer, by senders without a record, that make a flood; a person looks then."""
 
 
@@ -161,7 +176,7 @@ class MailboxConfig:
     """The folder of a Maildir, or the mbox file."""
     host: str = ""
     """The mail server, for `imap`."""
-    port: int = 993
+    port: PortElsewhere = 993
     """Its port."""
     tls: str = "tls"
     """`tls`, `starttls`, or `none`, which is taken for this machine itself only."""
@@ -171,7 +186,7 @@ class MailboxConfig:
     """A file that holds the password."""
     folder: str = "INBOX"
     """The folder that complaints are in."""
-    every_seconds: int = 60
+    every_seconds: Annotated[int, Bounds(1, 86400)] = 60
     """How often it is looked into; an IMAP server that can tell of new mail (IDLE) is waited for instead."""
 
 
@@ -183,7 +198,7 @@ class FeedConfig:
     """`shadowserver`, `spamhaus-drop`, `urlhaus`, `threatfox`, `scores`, or a plug-in's."""
     url: str = ""
     """Where it is fetched; empty means the publisher's own address."""
-    every_minutes: int = 60
+    every_minutes: Annotated[int, Bounds(1, 10080)] = 60
     """How often; never more often than the publisher's terms allow."""
     key_file: Path | None = None
     """A file with the key that the publisher gave."""

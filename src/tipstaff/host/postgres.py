@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from .dying import die_with_parent
 from .keys import private_folder
@@ -81,14 +82,15 @@ class EmbeddedPostgres:
         self._server: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
         socket = folder / "socket"
-        if len(str(socket)) > _SOCKET_PATH_MAX:
+        # A comma parts several hosts and folders (libpq, unix_socket_directories), and nothing escapes it in a URL.
+        if len(os.fsencode(socket)) > _SOCKET_PATH_MAX or "," in str(socket):
             name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
             socket = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"tipstaff-{os.getuid()}-{name}"
         self.socket = socket
 
     @property
     def url(self) -> str:
-        return f"postgresql://tipstaff@/tipstaff?host={self.socket}"
+        return f"postgresql://tipstaff@/tipstaff?host={quote(str(self.socket))}"
 
     @property
     def pid(self) -> int | None:
@@ -96,12 +98,7 @@ class EmbeddedPostgres:
 
     def start(self) -> bool:
         """Start the server and wait until it answers. False when another program already runs it on this folder."""
-        for folder in (self.folder, self.socket):
-            private_folder(folder)
-            if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-                raise NoPostgres(
-                    f"{folder} is open to others or not ours; run chmod 700 on it, or name another folder."
-                )
+        _check_private(private_folder(self.folder))
         self._lock = os.open(self.folder / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,6 +112,8 @@ class EmbeddedPostgres:
             self._init(binaries, prefix)
         self._check_version(binaries)
         self._await_predecessor()
+        # Once the lock is ours: who had it before takes the folder away as the last thing.
+        _check_private(private_folder(self.socket))
         command = [
             *prefix, "setpriv", "--pdeathsig", "INT", str(binaries / "postgres"), "-D", str(self.data),
             "-h", "", "-k", str(self.socket), "-c", "shared_buffers=128MB",
@@ -190,13 +189,16 @@ class EmbeddedPostgres:
                 self._release()
                 raise NoPostgres(f"PostgreSQL stopped at once; the last lines of {self.log}: {' / '.join(tail)}")
             try:
+                if not self.socket.exists():
+                    continue
+                _check_private(self.socket)
                 with psycopg.connect(admin, connect_timeout=5, autocommit=True) as connection:
                     found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'tipstaff'").fetchone()
                     if not found:
                         with contextlib.suppress(psycopg.errors.DuplicateDatabase):
                             connection.execute("CREATE DATABASE tipstaff")
                 return
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, FileNotFoundError):
                 continue
         raise NoPostgres(f"PostgreSQL in {self.folder} does not answer; see {self.log}.")
 
@@ -230,6 +232,9 @@ class EmbeddedPostgres:
 
     def _release(self) -> None:
         if self._lock is not None:
+            if self.socket.parent != self.folder:
+                with contextlib.suppress(OSError):  # A server that was killed leaves its socket; the next takes it.
+                    self.socket.rmdir()
             os.close(self._lock)
             self._lock = None
 
@@ -239,6 +244,11 @@ class EmbeddedPostgres:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _check_private(folder: Path) -> None:
+    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+        raise NoPostgres(f"{folder} is open to others or not ours; run chmod 700 on it, or name another folder.")
 
 
 class _Ticks:
@@ -268,6 +278,12 @@ def is_owned(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def is_backup(path: Path) -> bool:
+    """Whether the file begins as pg_dump's custom format does."""
+    with path.open("rb") as file:
+        return file.read(5) == b"PGDMP"
 
 
 def dump(url: str, target: Path, *, snapshot: str = "") -> None:

@@ -1,9 +1,11 @@
 """Django's settings, all of them derived from Tipstaff's own (`tipstaff.config`)."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from tipstaff import config
@@ -76,7 +78,18 @@ TEMPLATES = [
 
 
 def _database(url: str) -> dict[str, Any]:
-    parts = {k: v for k, v in conninfo_to_dict(url).items() if v is not None}
+    """Raises BadSetting without a word of the URL: what the parser complains of may be the password."""
+    parts: dict[str, Any] | None
+    try:
+        parts = {k: str(v) for k, v in conninfo_to_dict(url).items() if v is not None}
+    except ProgrammingError:
+        parts = None
+    # A password with @ or / in it that is not written as %40 or %2F is parsed, and read as host or port.
+    if parts is None or "@" in parts.get("host", "") or re.search(r"[^\d,]", parts.get("port", "")):
+        raise config.BadSetting(
+            f"{TIPSTAFF.where('server', 'database_url')} is no URL that PostgreSQL can read; write "
+            "postgresql://user:password@host:5432/name, with %40 for @, %2F for / and %20 for a space in a password."
+        )
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.pop("dbname", "tipstaff"),

@@ -1,12 +1,19 @@
 """What `up` and the demo say while they start, and when a port cannot be had."""
 
+import os
+import shlex
 import socket
 import threading
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
+import typer
 
-from tipstaff.cli import demo, running, waiting
+from tipstaff.cli import demo, record, running, waiting
+from tipstaff.cli.base import RunsAlready
 from tipstaff.config import Config, MailOut
+from tipstaff.testing.lab import Lab
 from tipstaff.wiring import processes
 
 
@@ -53,3 +60,40 @@ def test_the_demo_gives_signs_of_life_where_no_bar_moves(monkeypatch: pytest.Mon
     assert set(said) == {"Mon 12:00  settling in"}
     assert not any(thread.name == "signs of life" for thread in threading.enumerate())
     assert len(said) == told, "and none when it is over"
+
+
+def test_what_the_demo_says_to_try_can_be_pasted_whatever_the_path() -> None:
+    folder = Path("/srv/a b/it's & [bold]/demo")
+    assert shlex.split(demo._command(folder)) == [
+        f"TIPSTAFF_DATA={folder}/data", ".venv/bin/tipstaff", "-c", f"{folder}/tipstaff.toml",
+    ]  # fmt: skip
+
+
+def test_nothing_is_restored_under_a_running_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"TIPSTAFF_DATA": str(tmp_path), "PATH": os.environ["PATH"]})
+    monkeypatch.setattr(Lab, "unavailable", lambda: "It is not needed here.")
+    monkeypatch.setattr(demo, "database", lambda: nullcontext(Config()))
+    (tmp_path / "kept.dump").write_bytes(b"PGDMP")
+    asked: list[str] = []
+
+    def play(settings: Config, example: demo.Example, *_: object, **__: object) -> list[dict[str, object]]:
+        for again in (lambda: record.restore(tmp_path / "kept.dump", yes=True), lambda: demo.demo(leave=True)):
+            os.environ["TIPSTAFF_DATA"] = str(example.folder / "data" if not asked else tmp_path)
+            with pytest.raises(RunsAlready, match=r"demo/data already; stop it first"):
+                again()
+            asked.append("refused")
+        assert (example.folder / "tipstaff.toml").exists(), "the second demo cleared nothing away"
+        (example.folder / "data" / "left").mkdir()
+        (example.folder / "data" / "left" / "over").touch()
+        return []
+
+    monkeypatch.setattr(demo, "_play", play)
+    with pytest.raises(typer.Exit) as end:
+        demo.demo(leave=True)
+    assert (end.value.exit_code, asked) == (0, ["refused", "refused"])
+    os.environ["TIPSTAFF_DATA"] = str(tmp_path)
+    monkeypatch.setattr(demo, "_play", lambda _, example, *__, **___: asked.append(str(example.folder)) or [])
+    with pytest.raises(typer.Exit):
+        demo.demo(leave=True)
+    assert asked[2:] == [str(tmp_path / "demo")], "once it has ended, the next one begins"
+    assert not (tmp_path / "demo" / "data" / "left").exists(), "with nothing of the day before"

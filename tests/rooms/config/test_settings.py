@@ -1,11 +1,14 @@
 """Settings: what is right is taken from file and environment; what is wrong is one sentence that says where."""
 
+import dataclasses
 import os
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
-from tipstaff.config import BadSetting, load
+from tipstaff.config import BadSetting, Config, load
+from tipstaff.config.load import _SECTIONS, _TABLES
 
 FILE = "tipstaff.toml"
 
@@ -64,6 +67,21 @@ def test_the_environment_says_yes_and_no_in_several_words(text: str, meant: bool
 def test_a_list_in_the_environment_is_parted_by_commas() -> None:
     config = load(None, {"TIPSTAFF_MAIL_IN_RECIPIENTS": "postmaster@*, @reports.example.net,"})
     assert config.mail_in.recipients == ("postmaster@*", "@reports.example.net")
+
+
+def test_an_empty_path_or_database_means_not_set() -> None:
+    usual = load(None, {})
+    assert load(None, {"TIPSTAFF_DATA": ""}).server.data_folder == usual.server.data_folder != Path().absolute()
+    assert load(None, {"TIPSTAFF_DATABASE_URL": ""}).server.database_url is None
+    Path(FILE).write_text(
+        '[server]\ndata_folder = ""\nflows_folder = ""\ndatabase_url = ""\n'
+        '[[feeds]]\nname = "f"\nkind = "urlhaus"\nkey_file = ""\n'
+    )
+    config = load(Path(FILE), {})
+    assert config.server == usual.server
+    assert config.feeds[0].key_file is None
+    Path(FILE).write_text('[server]\ndata_folder = "/srv/tipstaff"\n')
+    assert load(Path(FILE), {"TIPSTAFF_DATA": ""}).server.data_folder == Path("/srv/tipstaff"), "the file's counts"
 
 
 def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +283,16 @@ def test_a_bad_port_in_the_environment_is_blamed_on_the_environment() -> None:
         load(None, {"TIPSTAFF_WEB_PORT": "70000"})
 
 
-@pytest.mark.parametrize("name", ["TIPSTAFF_SUPERVISED", "TIPSTAFF_NO_APT", "TIPSTAFF_CONFIGX"])
+@pytest.mark.parametrize("name", ["TIPSTAFF_NONSENSE", "TIPSTAFF_CONFIGX", "TIPSTAFF_PORT", "TIPSTAFF_data"])
+def test_an_unknown_variable_with_our_prefix_is_not_ignored(name: str) -> None:
+    assert refused(**{name: "1"}).startswith(f"environment: {name} is not a setting; unset it")
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_setting() -> None:
+    load(None, {"KUBERNETES_SERVICE_HOST": "192.0.2.1", "TIPSTAFF_PORT": "tcp://192.0.2.1:8080"})
+
+
+@pytest.mark.parametrize("name", ["TIPSTAFF_SUPERVISED", "TIPSTAFF_NO_APT", "TIPSTAFF_PYTHON"])
 def test_other_variables_are_not_ours_to_judge(name: str) -> None:
     assert load(None, {name: "x"}).path is None
 
@@ -275,7 +302,7 @@ def test_other_variables_are_not_ours_to_judge(name: str) -> None:
     [
         ('[operator]\nname = " "', "[operator] name is ' ', but letters are signed with it."),
         ('[operator]\nabuse_address = "nobody"', "[operator] abuse_address is 'nobody', but it takes a mail address"),
-        ("[web]\nprocesses = 0", "[web] processes is 0, but at least one process serves the pages."),
+        ("[web]\nprocesses = 0", "[web] processes is 0, but it takes a number from 1 to 64."),
         ('[web]\npublic_url = "abuse.example.net"', "[web] public_url is 'abuse.example.net', but it takes an address"),
         ('[web]\npublic_url = "https://example.net/abuse?x"', "[web] public_url is"),
         ('[web]\nhost = "nonsense host"', "[web] host is 'nonsense host', but it takes an address of this machine"),
@@ -288,6 +315,71 @@ def test_other_variables_are_not_ours_to_judge(name: str) -> None:
 )
 def test_what_cannot_be_meant_is_one_sentence_with_its_line(text: str, said: str) -> None:
     assert said in refused(text + "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[mail_in]\nmax_mib = -5", "2: [mail_in] max_mib is -5, but it takes a number from 1 to 1024."),
+        ("[mail_in]\nmax_mib = 0", "2: [mail_in] max_mib is 0, but it takes a number from 1 to 1024."),
+        ("[mail_in]\nmemory_mib = 0", "2: [mail_in] memory_mib is 0, but it takes 1 or more."),
+        ("[mail_in]\nmails_a_minute = -1", "2: [mail_in] mails_a_minute is -1, but it takes 0 or more."),
+        ("[mail_in]\nsmtp_port = -2", "2: [mail_in] smtp_port is -2, but a port is a number from -1 to 65535."),
+        ("[mail_out]\nport = 0", "2: [mail_out] port is 0, but a port is a number from 1 to 65535."),
+        ("[mail_out]\ncomplainant_hourly_max = 0", "complainant_hourly_max is 0, but it takes 1 or more."),
+        ("[server]\nflows_days_max = -1", "flows_days_max is -1, but it takes a number from 0 to 36500."),
+        ("[web]\nprocesses = 65", "2: [web] processes is 65, but it takes a number from 1 to 64."),
+        ("[reports_in]\nqueue_max = 10000000000", "but it takes a number from 1 to 1000000000."),
+        ("[trust]\nflood_hourly = 0", "2: [trust] flood_hourly is 0, but it takes 1 or more."),
+        (
+            '[[mailboxes]]\nname = "m"\nkind = "imap"\nevery_seconds = 0',
+            "1: [[mailboxes]] every_seconds is 0, but it takes a number from 1 to 86400.",
+        ),
+        (
+            '[[mailboxes]]\nname = "m"\nkind = "imap"\nport = 0',
+            "1: [[mailboxes]] port is 0, but a port is a number from 1 to 65535.",
+        ),
+        (
+            '[[feeds]]\nname = "f"\nkind = "urlhaus"\nevery_minutes = -1',
+            "1: [[feeds]] every_minutes is -1, but it takes a number from 1 to 10080.",
+        ),
+        ('[mail_out]\nhost = "mail example.net"', "2: [mail_out] host is 'mail example.net', but it takes the name"),
+        ('[mail_out]\nhost = "mail.example.net:587"', "alone; its port is [mail_out] port."),
+        ('[[mailboxes]]\nname = "m"\nkind = "imap"\nhost = "a b"', "1: [[mailboxes]] host is 'a b', but it takes"),
+        ('[operator]\nname = "Example\\r\\nBcc: x"', "2: [operator] name holds a control character"),
+        ('[operator]\nown_domains = ["a\\u0000.example.net"]', "2: [operator] own_domains holds a control character"),
+        ('[server]\neditions_folder = "a\\u0000b"', "2: [server] editions_folder holds a control character"),
+    ],
+)
+def test_a_number_or_text_out_of_its_bounds_is_one_sentence_with_its_line(text: str, said: str) -> None:
+    assert said in refused(text + "\n")
+
+
+def test_a_variable_that_is_no_utf8_is_refused() -> None:
+    assert refused(TIPSTAFF_OPERATOR_NAME="Caf\udce9") == (
+        "environment: TIPSTAFF_OPERATOR_NAME holds a control character or is no UTF-8; "
+        "write it as one line of plain text."
+    )
+
+
+def test_every_number_has_its_bounds_and_its_default_is_within() -> None:
+    kinds = [*(get_type_hints(Config)[s] for s in _SECTIONS), *_TABLES.values()]
+    numbers = {
+        f"{kind.__name__}.{field.name}": (field.default, get_type_hints(kind, include_extras=True)[field.name])
+        for kind in kinds
+        for field in dataclasses.fields(kind)
+        if get_type_hints(kind)[field.name] is int
+    }
+    assert len(numbers) > 10
+    for name, (default, hint) in numbers.items():
+        (bounds,) = getattr(hint, "__metadata__", [None])
+        assert bounds is not None, f"{name} lacks its bounds"
+        assert bounds.least <= default <= bounds.most, name
+
+
+def test_a_mail_server_may_be_an_address_of_either_kind() -> None:
+    for host in ("192.0.2.25", "2001:db8::25", "mail.example.net"):
+        assert load(None, {"TIPSTAFF_MAIL_OUT_HOST": host}).mail_out.host == host
 
 
 def test_a_log_level_is_one_of_five() -> None:

@@ -152,6 +152,27 @@ def test_a_long_path_gets_a_short_and_private_socket_folder(folder: Path, monkey
         assert ask(server, "SELECT 1") == 1
         assert EmbeddedPostgres(long).socket == server.socket, "every process finds the same one"
         assert EmbeddedPostgres(long / "other").socket != server.socket
+    assert list(runtime.iterdir()) == [], "and it goes with the server"
+
+
+def test_a_short_socket_folder_of_somebody_else_is_not_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder.parent))
+    server = EmbeddedPostgres(folder / ("long" * 30), durable=False)
+    server.socket.mkdir()
+    server.socket.chmod(0o755)
+    with pytest.raises(NoPostgres, match="is open to others or not ours"):
+        server.start()
+
+
+@pytest.mark.parametrize("name", ["a b", "a&b", "a%20b", "a,b", "a?b#c", 'a"b', "grün+1", "a'b"])
+def test_a_folder_may_have_any_name(folder: Path, name: str) -> None:
+    with EmbeddedPostgres(folder / name, durable=False) as server:
+        tell(server, "CREATE TABLE kept (n int)")
+        dump(server.url, folder / "all.backup")
+        restore(server.url, folder / "all.backup")
+        second = EmbeddedPostgres(folder / name)
+        assert second.start() is False
+        assert ask(second, "SELECT count(*) FROM kept") == 0
 
 
 def test_without_binaries_it_says_what_was_tried_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

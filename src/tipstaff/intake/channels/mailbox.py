@@ -192,13 +192,17 @@ class Imap:
         self._username, self._password, self._folder = username, password, folder
         self._largest = largest_octets
         self._link: imaplib.IMAP4 | None = None
+        self._last = 0
+        """The highest UID that was looked at."""
 
     def take(self, accept: Accept, state: dict[str, Any]) -> Iterator[dict[str, Any]]:
         try:
             link = self._connected()
             validity = self._selected(link)
             last = int(state.get("uid", 0)) if state.get("validity") == validity else 0
+            self._last = last
             for uid in self._uids_after(link, last):
+                self._last = uid
                 size = self._size(link, uid)
                 if size is None:
                     continue  # Gone since.
@@ -222,7 +226,18 @@ class Imap:
             _pause(seconds, stop, until=lambda: False)
             return
         try:
-            self._idle(link, min(IDLE_SECONDS, max(seconds, 1.0)) if seconds < 5 else IDLE_SECONDS, stop)
+            # IDLE tells of what the server has not told yet (RFC 2177), and it may have told with any answer since the
+            # last search. What comes after this one is told with its answer, or while IDLE runs.
+            _, known = link.response("EXISTS")
+            link.response("EXPUNGE")
+            if self._uids_after(link, self._last):
+                return
+            told = link.untagged_responses
+            if "EXPUNGE" in told or ("EXISTS" in told and told["EXISTS"][-1:] != known[-1:]):
+                return
+            taken = self._idle(link, min(IDLE_SECONDS, max(seconds, 1.0)) if seconds < 5 else IDLE_SECONDS, stop)
+            if not taken:
+                _pause(seconds, stop, until=lambda: False)
         except (imaplib.IMAP4.error, OSError, EOFError):
             self.close()
 
@@ -281,27 +296,43 @@ class Imap:
                 return bytes(part[1])
         raise MailboxTrouble(f"{self.name}: the server gave no text of mail {uid}.")
 
-    def _idle(self, link: imaplib.IMAP4, seconds: float, stop: threading.Event) -> None:
+    def _idle(self, link: imaplib.IMAP4, seconds: float, stop: threading.Event) -> bool:
+        """Wait for news; False if the server does not take IDLE now."""
         tag = link._new_tag()  # The library itself has no IDLE before Python 3.14.
         link.send(tag + b" IDLE\r\n")
-        if not link.readline().startswith(b"+"):
-            return
-        until = time.monotonic() + seconds
         news = False
+        while not (line := _line(link)).startswith(b"+"):
+            if line.startswith(tag):
+                return False
+            news = news or b"EXISTS" in line
+        until = time.monotonic() + seconds
         while not news and time.monotonic() < until and not stop.is_set():
-            pending = isinstance(link.sock, ssl.SSLSocket) and link.sock.pending()
-            if pending or select.select([link.sock], [], [], 0.5)[0]:
-                line = link.readline()
-                if not line:
-                    raise EOFError("the server hung up")
-                news = b"EXISTS" in line
+            if _lies_unread(link) or select.select([link.sock], [], [], 0.5)[0]:
+                news = b"EXISTS" in _line(link)
         link.send(b"DONE\r\n")
         for _ in range(_DEEPEST):
-            line = link.readline()
-            if not line:
-                raise EOFError("the server hung up")
-            if line.startswith(tag):
-                return
+            if _line(link).startswith(tag):
+                break
+        return True
+
+
+def _line(link: imaplib.IMAP4) -> bytes:
+    line = link.readline()
+    if not line:
+        raise EOFError("the server hung up")
+    return line
+
+
+def _lies_unread(link: imaplib.IMAP4) -> bool:
+    """Whether more was read than the last line: the socket itself, asked by select(2), does not know of that."""
+    file: Any = link.file
+    link.sock.settimeout(0)
+    try:
+        return bool(file.peek(1))
+    except ssl.SSLWantReadError:
+        return False
+    finally:
+        link.sock.settimeout(_ANSWER_SECONDS)
 
 
 def _hand_over(raw: bytes, accept: Accept, channel: Channel, *, place: str) -> None:

@@ -17,6 +17,13 @@ class Folder:
         self.commands: list[str] = []
         self.drop_at: str = ""
         """The command at which the server hangs up, once."""
+        self.arrives_at: str = ""
+        """At the end of this command another mail comes in, once, and is told of with its answer."""
+        self.arrives_before_idle: bytes = b""
+        """A mail that comes in between the client's last command and its IDLE, once."""
+        self.tells_early = False
+        """Whether what came before IDLE is told before the server says that it idles."""
+        self.refuses_idle = False
         self.changed = threading.Condition()
         self.idling = threading.Event()
 
@@ -32,6 +39,7 @@ class _Talk(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         folder: Folder = self.server.folder  # type: ignore[attr-defined]  # set below
         self.say("* OK [CAPABILITY IMAP4rev1 IDLE] ready")
+        told = 0
         while line := self.rfile.readline().decode().strip():
             tag, _, command = line.partition(" ")
             folder.commands.append(command)
@@ -45,7 +53,8 @@ class _Talk(socketserver.StreamRequestHandler):
                 self.say(f"{tag} NO wrong")
                 continue
             elif upper.startswith("SELECT"):
-                self.say(f"* {len(folder.mails)} EXISTS", f"* OK [UIDVALIDITY {folder.validity}] valid")
+                told = len(folder.mails)
+                self.say(f"* {told} EXISTS", f"* OK [UIDVALIDITY {folder.validity}] valid")
             elif upper.startswith("UID SEARCH"):
                 found = re.search(r"UID (\d+):\*", command)
                 assert found is not None
@@ -62,13 +71,28 @@ class _Talk(socketserver.StreamRequestHandler):
             elif upper.startswith("UID STORE"):
                 folder.seen.add(int(command.split()[2]))
             elif upper == "IDLE":
-                self.say("+ idling")
-                before = len(folder.mails)
-                with folder.changed:
-                    folder.idling.set()
-                    folder.changed.wait_for(lambda before=before: len(folder.mails) > before, timeout=20)
-                self.say(f"* {len(folder.mails)} EXISTS")
+                if folder.refuses_idle:
+                    self.say(f"{tag} NO not now")
+                    continue
+                if folder.arrives_before_idle:
+                    folder.add(folder.arrives_before_idle)
+                    folder.arrives_before_idle = b""
+                now = len(folder.mails)
+                said = ["+ idling", *([f"* {now} EXISTS"] if now > told else [])]
+                # In one write: the client's first read has both.
+                self.say(*(reversed(said) if folder.tells_early else said))
+                if now == told:
+                    with folder.changed:
+                        folder.idling.set()
+                        folder.changed.wait_for(lambda told=told: len(folder.mails) > told, timeout=20)
+                    self.say(f"* {len(folder.mails)} EXISTS")
+                told = len(folder.mails)
                 assert self.rfile.readline().strip() == b"DONE"
+            if folder.arrives_at and folder.arrives_at in command:
+                folder.arrives_at = ""
+                folder.add(b"Subject: late\r\n\r\nSpam.\r\n")
+                told = len(folder.mails)
+                self.say(f"* {told} EXISTS")
             self.say(f"{tag} OK done")
 
     def say(self, *lines: str) -> None:

@@ -188,6 +188,72 @@ def test_new_mail_ends_the_wait_at_once() -> None:
     assert len(taker.mails) == 1
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_mail_that_comes_between_the_last_look_and_the_wait_ends_it_at_once(early: bool) -> None:
+    folder, taker = Folder(), Taker()
+    folder.arrives_before_idle, folder.tells_early = MAIL % (1, 1), early
+    with imap_server(folder) as port:
+        box = imap(port)
+        state = take(box, taker)
+        waiting = threading.Thread(target=box.wait, args=(600.0, threading.Event()), daemon=True)
+        waiting.start()
+        waiting.join(timeout=10)
+        assert not waiting.is_alive()
+        take(box, taker, state)
+        box.close()
+    assert len(taker.mails) == 1
+    assert sum("LOGIN" in command for command in folder.commands) == 1, "the connection is in order still"
+
+
+@pytest.mark.parametrize("command", ["UID SEARCH", "BODY.PEEK", "UID STORE"])
+def test_mail_that_the_server_told_of_with_another_answer_is_not_waited_for(command: str) -> None:
+    folder, taker = Folder(), Taker()
+    folder.add(MAIL % (1, 1))
+    folder.arrives_at = command
+    with imap_server(folder) as port:
+        box = imap(port)
+        state = take(box, taker)
+        waiting = threading.Thread(target=box.wait, args=(600.0, threading.Event()), daemon=True)
+        waiting.start()
+        waiting.join(timeout=10)
+        assert not waiting.is_alive()
+        take(box, taker, state)
+        box.close()
+    assert len(taker.mails) == 2
+
+
+def test_mail_that_came_with_the_last_look_before_the_wait_is_not_waited_for() -> None:
+    folder, taker = Folder(), Taker()
+    with imap_server(folder) as port:
+        box = imap(port)
+        state = take(box, taker)
+        folder.arrives_at = "UID SEARCH"
+        waiting = threading.Thread(target=box.wait, args=(600.0, threading.Event()), daemon=True)
+        waiting.start()
+        waiting.join(timeout=10)
+        assert not waiting.is_alive()
+        take(box, taker, state)
+        box.close()
+    assert len(taker.mails) == 1
+
+
+def test_a_server_that_refuses_to_tell_is_looked_at_again_after_a_while() -> None:
+    folder = Folder()
+    folder.refuses_idle = True
+    with imap_server(folder) as port:
+        box = imap(port)
+        take(box, Taker())
+        stop = threading.Event()
+        waiting = threading.Thread(target=box.wait, args=(600.0, stop), daemon=True)
+        waiting.start()
+        waiting.join(timeout=0.5)
+        assert waiting.is_alive(), "no round of looks without a pause"
+        stop.set()
+        waiting.join(timeout=10)
+        assert not waiting.is_alive()
+        box.close()
+
+
 def test_a_wrong_password_is_said_in_a_sentence() -> None:
     with imap_server(Folder()) as port, pytest.raises(MailboxTrouble, match="refuses the log-in"):
         take(imap(port, password="wrong"), Taker())
