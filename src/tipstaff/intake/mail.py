@@ -206,7 +206,7 @@ def read_mail(raw: bytes, *, limits: Limits | None = None) -> Mail:
         payload = b"Content-Type: text/plain\r\n\r\n" + payload
     try:
         budget = _Budget(limits, exceeded, size=len(payload))
-        root = _from_fast(_unfolded(payload), budget, 0)
+        root = _from_fast(_unfolded(payload, budget), budget, 0)
         return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), limits=limits)
     except _TooManyWalls:
         slow = read_mail_by_standard_library(payload, limits=limits)
@@ -264,7 +264,7 @@ class _TooManyWalls(Exception):
     """More containers than the fast parser may be given: it goes into each, and its stack has an end."""
 
 
-def _unfolded(raw: bytes) -> Any:
+def _unfolded(raw: bytes, budget: "_Budget") -> Any:
     """The fast parser's tree. In all but a small mail the mails inside stay closed, and are unfolded one by one here.
 
     The parser decodes what is embedded and goes into it at once, where nothing could be counted before.
@@ -275,15 +275,15 @@ def _unfolded(raw: bytes) -> Any:
         if walls > _MOST_WALLS or coded:
             raise _TooManyWalls
         if any(True for name in _EMBEDDING_NAMES for _ in _places(raw, name)):
-            raw = _EMBEDDING.sub(b"x-closed", raw)
+            raw, budget.changed = _EMBEDDING.sub(b"x-closed", raw), True
         if raw.count(b"=?") > _MOST_WORDS:
-            raw = _with_few_words(raw)
+            raw, budget.changed = _with_few_words(raw), True
     return parse_email_tree(raw, mode="lazy")
 
 
 _MOST_WORDS = 100
 """Encoded words that are decoded in one line, which has room for a few (RFC 2047, 2): the work is their square."""
-_LEFT_CODED = b"\x1e\x1f"
+_LEFT_CODED = b"\x1e\x1fleft coded\x1f\x1e"
 _WORD_OR_LINE = re.compile(rb"=\?|\n")
 
 
@@ -323,6 +323,8 @@ class _Budget:
         self.parts = 0
         self.octets = 0
         self.copied = 0
+        self.changed = False
+        """Whether words of the mail were changed before it was unfolded, and are to be put back."""
 
     def another_part(self, depth: int) -> bool:
         self.parts += 1
@@ -355,8 +357,10 @@ _CHARSET = re.compile(r"""charset\s{0,4}=\s{0,4}["']?([\w.:+-]{1,40})""", re.IGN
 
 def _from_fast(node: Any, budget: _Budget, depth: int, *, usual: str = "text/plain") -> Part:
     found = list(node.headers.items())[: budget.limits.headers_per_part]
-    headers = {name.lower(): tuple(_as_it_came(x) for x in values[:100]) for name, values in found}
-    if any(_LEFT_CODED.decode() in x for _, values in found for x in values):
+    headers = {name.lower(): tuple(values[:100]) for name, values in found}
+    if budget.changed:
+        headers = {name: tuple(map(_as_it_came, values)) for name, values in headers.items()}
+    if budget.changed and any(_LEFT_CODED.decode() in x for _, values in found for x in values):
         budget.exceeded.add("size")
     kind = node.content_type if "content-type" in headers else usual
     shown = "multipart/digest" if kind == _CLOSED_DIGEST else node.content_type
@@ -364,7 +368,7 @@ def _from_fast(node: Any, budget: _Budget, depth: int, *, usual: str = "text/pla
     content = b""
     if kind == _CLOSED_TYPE and budget.another_part(depth + 1) and budget.another_mail(node.encoded_size or 0):
         try:
-            inner = _from_fast(_unfolded(node.content or b""), budget, depth + 1)
+            inner = _from_fast(_unfolded(node.content or b"", budget), budget, depth + 1)
             return _part("message/rfc822", headers, node.filename, node.disposition, b"", (inner,), True)
         except _TooManyWalls:
             budget.exceeded.add("depth")
@@ -381,7 +385,8 @@ def _from_fast(node: Any, budget: _Budget, depth: int, *, usual: str = "text/pla
         budget.exceeded.add("size")
     elif budget.afford(node.encoded_size or 0):
         content = node.content or b""
-        if b"/x-closed" in content or _LEFT_CODED in content:
+        coded = "base64" in headers.get("content-transfer-encoding", ("",))[0].lower()
+        if budget.changed and not coded and (b"/x-closed" in content or _LEFT_CODED in content):
             content = _as_it_came(content.decode("latin-1")).encode("latin-1")
     return _part(shown, headers, node.filename, node.disposition, content, children, bool(node.is_message))
 

@@ -384,3 +384,17 @@ def test_text_without_a_mail_around_it_is_read_as_text(line: str, before: str) -
     reading = read(raw, parsers=load_parsers())
     assert reading.reason is not ReadingReason.EMPTY
     assert "192.0.2.10" in str(reading)
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_no_octet_of_a_file_changes_whatever_is_left_closed_around_it(within: bool) -> None:
+    octets = b"PK\x01\x1e\x1f message/x-closed multipart/x-closed =? \x1e\x1fleft coded\x1f\x1e" * 2000
+    message = EmailMessage()
+    message["Subject"] = "A file" + " =?utf-8?q?a?=" * (150 if within else 0)
+    message.set_content("See the file.")
+    message.add_attachment(octets, maintype="application", subtype="octet-stream", filename="capture.pcap")
+    if within:
+        inner = EmailMessage()
+        inner.set_content("Inside.")
+        message.add_attachment(inner)
+    assert [x.content for x in read_mail(message.as_bytes()).leaves if x.filename] == [octets]
