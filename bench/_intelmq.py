@@ -17,7 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -194,8 +194,9 @@ def answers(port: int) -> bool:
         return line.connect_ex(("127.0.0.1", port)) == 0
 
 
-def await_that(condition, *, seconds: float, what: str) -> None:  # type: ignore[no-untyped-def]  # a question without arguments
-    """Ask again and again, a tenth of a second apart; raise TimeoutError."""
+def await_that(condition: Callable[[], object], *, seconds: float, what: str) -> None:
+    """Ask again and again, a tenth of a second apart: another's program tells nobody when it is ready. Raise
+    TimeoutError."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

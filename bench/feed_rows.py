@@ -17,13 +17,17 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.live.moving_in import CUSTOMERS, network_of  # noqa: E402 - found by the line above
 from tests.live.moving_in import main as move_in  # noqa: E402 - as above
-from tipstaff.host.postgres import EmbeddedPostgres  # noqa: E402
+from tipstaff.host.postgres import EmbeddedPostgres  # noqa: E402 - as above
+
+if TYPE_CHECKING:
+    from tipstaff.procedures.desk import Desk  # Known at run time only once Django runs.
 
 
 def main() -> None:
@@ -43,13 +47,13 @@ def main() -> None:
     found["intelmq"] = peer
     if "missing" not in peer:
         for stage in ("until_grouped", "until_told"):
-            ratio = found[stage]["rows_per_cpu_second"] / peer["rows_per_cpu_second"]  # type: ignore[index,operator]
+            ratio = found[stage]["rows_per_cpu_second"] / peer["rows_per_cpu_second"]
             found[f"times_intelmq_{stage}"] = round(ratio, 2)
     json.dump(found, sys.stdout, indent=2)
     print()
 
 
-def measure(server: EmbeddedPostgres, *, rows: int) -> dict[str, object]:
+def measure(server: EmbeddedPostgres, *, rows: int) -> dict[str, Any]:
     """Take in, read, decide and answer one report of so many rows."""
     from django.db import connection
 
@@ -71,7 +75,7 @@ def measure(server: EmbeddedPostgres, *, rows: int) -> dict[str, object]:
     spent: dict[str, tuple[float, float]] = {}
     group = complaint.group
 
-    def grouped(*given, **named) -> None:  # type: ignore[no-untyped-def]  # the procedure's own
+    def grouped(*given: Any, **named: Any) -> None:
         group(*given, **named)
         spent["grouped"] = (time.process_time() - start, database_seconds(server) - before)
 
@@ -143,7 +147,7 @@ def beside(environment: Path | None, *, rows: int, rounds: int) -> dict[str, obj
     }
 
 
-def _accepted(raw: bytes, *, desk, at: datetime) -> str:  # type: ignore[no-untyped-def]  # known once Django runs
+def _accepted(raw: bytes, *, desk: "Desk", at: datetime) -> str:
     from tipstaff.procedures import complaint
     from tipstaff.words import Channel
 

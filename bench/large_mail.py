@@ -20,9 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.live.running import ABUSE, Desk, clean_environment, run_python  # noqa: E402
-from tipstaff.config.shape import MailIn  # noqa: E402
-from tipstaff.host.postgres import EmbeddedPostgres  # noqa: E402
+from tests.live.running import ABUSE, Desk, clean_environment, run_python  # noqa: E402 - the root is in the path by now
+from tipstaff.config.shape import MailIn  # noqa: E402 - as above
+from tipstaff.host.postgres import EmbeddedPostgres  # noqa: E402 - as above
 
 PIECE = b"".join(base64.b64encode(os.urandom(57)) + b"\r\n" for _ in range(4096))
 """Base64 that no compressor makes smaller than what it encodes."""

@@ -21,7 +21,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 from tipstaff import wiring  # noqa: E402
 from tipstaff.policy import edition_files, edition_folders  # noqa: E402
-from tipstaff.procedures import editions, sighting  # noqa: E402
+from tipstaff.procedures import editions, sighting  # noqa: E402 - Django must be set up first
 from tipstaff.web.roles import give_roles  # noqa: E402
 from tipstaff.words import Role  # noqa: E402
 

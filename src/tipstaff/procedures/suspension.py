@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -379,11 +380,16 @@ def follow(*, desk: Desk, at: datetime) -> None:
     """Cases follow their measures: told when in force, closed when all are lifted. Safe to run at any time."""
     for state, tell in ((MeasureState.IN_FORCE, _tell_taken), (MeasureState.LIFTED, _tell_lifted)):
         for measure in untold_measures(state):
-            one_by_one([measure.case], lambda key, m=measure, t=tell: t(m, desk=desk, at=at), at=at)  # type: ignore[misc]
+            _on_its_case(measure, partial(tell, desk=desk, at=at), at=at)
     _watch(at=at)
     one_by_one(list_in(CaseState.MEASURE_PLANNED), lambda key: _follow_planned(key, at=at), at=at)
     one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _follow_in_force(key, at=at), at=at)
     one_by_one(list_in(CaseState.FIXED), lambda key: _follow_fixed(key, desk=desk, at=at), at=at)
+
+
+def _on_its_case(measure: Measure, act: Callable[[Measure], None], *, at: datetime) -> None:
+    """Do it in a transaction of its own; where it cannot be done, the measure's case goes to a person."""
+    one_by_one([measure.case], lambda _: act(measure), at=at)
 
 
 def _tell_taken(measure: Measure, *, desk: Desk, at: datetime) -> None:
@@ -418,7 +424,7 @@ def _watch(*, at: datetime) -> None:
             if states.get(measure.case) is CaseState.CLOSED:
                 want_lifted(measure.key, why="Its case is closed.", at=at, actor="worker")
             elif measure.selector.network is not None:
-                one_by_one([measure.case], lambda key, m=measure: _lift_if_not_theirs(m, at=at), at=at)  # type: ignore[misc]
+                _on_its_case(measure, partial(_lift_if_not_theirs, at=at), at=at)
 
 
 def _lift_if_not_theirs(measure: Measure, *, at: datetime) -> None:
