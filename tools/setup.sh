@@ -5,6 +5,11 @@ export UV_CACHE_DIR="${UV_CACHE_DIR:-$PWD/.uv/cache}"
 kind=${1:?run or dev}
 uv_version=0.13.9
 say() { printf '%s\n' "$*" >&2; }
+unfetched() {
+  say "$1 could not be fetched: is the network there? PIP_INDEX_URL and UV_DEFAULT_INDEX name another package index."
+  say "What is there already stays; run this again to go on."
+  exit 1
+}
 
 python=
 for candidate in "${TIPSTAFF_PYTHON:-}" python3.11 python3 python3.12 python3.13; do
@@ -34,11 +39,11 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
     say "Fetching uv $uv_version ..."
     rm -rf .uv
     "$python" -m pip install -q --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
-      --target .uv "uv==$uv_version"
+      --retries 1 --target .uv "uv==$uv_version" || unfetched "uv $uv_version"
   fi
   say "Setting up .venv ..."
   if [ ! -x .venv/bin/python ]; then .uv/bin/uv venv -q --python "$python" .venv; fi
-  .uv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r "$lock"
-  .uv/bin/uv pip install -q --python .venv/bin/python --no-deps -e .
+  .uv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r "$lock" || unfetched "What $lock names"
+  .uv/bin/uv pip install -q --python .venv/bin/python --no-deps -e . || unfetched "What builds this package"
   printf '%s\n' "$wanted" > "$stamp"
 fi
