@@ -39,7 +39,7 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
     say "Fetching uv $uv_version ..."
     rm -rf .uv
     "$python" -m pip install -q --disable-pip-version-check --no-warn-conflicts --root-user-action=ignore \
-      --retries 1 --target .uv "uv==$uv_version" || unfetched "uv $uv_version"
+      --target .uv "uv==$uv_version" || unfetched "uv $uv_version"
   fi
   say "Setting up .venv ..."
   if [ ! -x .venv/bin/python ]; then .uv/bin/uv venv -q --python "$python" .venv; fi
