@@ -12,7 +12,7 @@ from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAn
 from tipstaff.editions.queries import get_edition, list_editions, posted_editions
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
-from tipstaff.policy import BadEdition, deadline, edition_files, edition_folders
+from tipstaff.policy import BadEdition, deadline, edition_files, edition_folders, edition_in_force
 from tipstaff.procedures import editions
 from tipstaff.procedures.acceptance import (
     accept_by_contract,
@@ -23,13 +23,16 @@ from tipstaff.procedures.acceptance import (
 )
 from tipstaff.procedures.admission import note_use, read_use
 from tipstaff.procedures.desk import Desk
+from tipstaff.procedures.judging import edition_at
 from tipstaff.registry import operations as registry
 from tipstaff.words import (
     Acceptance,
     AcceptedHow,
+    Allegation,
     CaseState,
     EditionState,
     LetterKind,
+    Moment,
     Resource,
     ResourceKind,
     Standing,
@@ -374,5 +377,31 @@ def test_two_pages_that_compare_editions_at_once_do_not_stand_in_each_others_way
     monkeypatch.setattr(editions, "_compared", Forgetful())
     for _ in range(2):
         changed, otherwise = editions.compare(old, editions.edition_on_record(new.id))
-        assert [change.what for change in changed] == ["mail.unsolicited"]
+        assert [change.what for change in changed] == ["mail.unsolicited", "translation de"]
         assert otherwise == ()
+
+
+def test_what_was_only_words_when_it_was_approved_is_announced_when_it_is_more_by_now(
+    desk: Desk, office: Office
+) -> None:
+    ready(desk, *OTHER_WORDS, id="2026-08")
+    ready(desk, *LONGER, id="2026-07")
+    editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
+    editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    later = NOON + 400 * DAY
+    with pytest.raises(NotAnnounced):
+        editions.post("2026-08", desk=fresh(office), at=later, actor="counsel")
+    editions.announce("2026-08", desk=fresh(office), at=later, actor="counsel")
+    assert editions.post("2026-08", desk=fresh(office), at=later, actor="counsel").state is EditionState.POSTED
+
+
+def test_nothing_is_judged_under_an_edition_that_was_not_in_force_when_it_came(desk: Desk) -> None:
+    [now] = desk.editions
+    later = dataclasses.replace(now, id="2027-01", effective_at=NOON + 30 * DAY)
+    ahead = Allegation(type="messaging/spam", moment=Moment(NOON + 60 * DAY))
+    assert edition_at((now, later), conduct=ahead, received_at=NOON) is now
+    twin = dataclasses.replace(later, id="2027-02")
+    for both in ((later, twin), (twin, later)):
+        after = NOON + 40 * DAY
+        chosen = edition_at((now, *both), conduct=Allegation(type="messaging/spam"), received_at=after)
+        assert chosen is edition_in_force((now, *both), at=after) is twin

@@ -51,14 +51,16 @@ class Effect:
 
 
 _WORDS = frozenset({"title", "text", "proof", "what_to_do", "what_to_do_for", "limits", "left_to_people"})
-_NOT_COMPARED = frozenset({"id", "file", "examples", "proved_by", "served_by", "awaits", "rows", "automatic", "record"})
+_NOT_COMPARED = frozenset({"id", "file", "examples", "proved_by", "served_by", "awaits", "automatic", "record"})
 """What neither customers nor the judge see the policy by."""
-_PARAMETERS = ("look_back", "memory", "reader_confidence_min", "in_progress", "person_from")
+_PARAMETERS = ("look_back", "memory", "reader_confidence_min", "in_progress", "person_from", "locale")
 
 
 def differences(old: Edition, new: Edition) -> tuple[Change, ...]:
     """Every clause, clock and parameter that differs, in the order of the new edition; removed ones last."""
-    return (*_parameters(old, new), *_clauses(old, new), *_clocks(old, new))
+    return (
+        *_parameters(old, new), *_clauses(old, new), *_clocks(old, new), *_repeats(old, new), *_translations(old, new),
+    )  # fmt: skip
 
 
 def is_significant(old: Edition, new: Edition) -> bool:
@@ -173,6 +175,27 @@ def _clocks(old: Edition, new: Edition) -> Iterator[Change]:
             yield Change(kind=kind, what=f"clock {clock.id}", title=clock.id, was=was.says, now=clock.says, rules=rules)
     for gone in before.values():
         yield Change(kind=ChangeKind.REMOVED, what=f"clock {gone.id}", title=gone.id, was=gone.says)
+
+
+def _repeats(old: Edition, new: Edition) -> Iterator[Change]:
+    """What a repetition adds, for each clause group that either edition names."""
+    for group in dict.fromkeys(each.group for each in (*new.repeats, *old.repeats)):
+        was, now = old.repeats_of(group), new.repeats_of(group)
+        rules = tuple(
+            (name, _shown(getattr(was, name)), _shown(getattr(now, name)))
+            for name in ("lifetime", "steps")
+            if getattr(was, name) != getattr(now, name)
+        )
+        if rules:
+            yield Change(kind=ChangeKind.RULES, what=f"repeats {group}", title=f"Repeats: {group}", rules=rules)
+
+
+def _translations(old: Edition, new: Edition) -> Iterator[Change]:
+    """The binding words may be the same: what customers read in another language is not."""
+    before, after = ({each.locale: each for each in edition.translations} for edition in (old, new))
+    for locale in dict.fromkeys((*after, *before)):
+        if before.get(locale) != after.get(locale):
+            yield Change(kind=ChangeKind.WORDS, what=f"translation {locale}", title=f"Translation: {locale}")
 
 
 def _shown(value: object) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import InterfaceError, OperationalError, transaction
 
 from tipstaff.editions import operations
-from tipstaff.editions.operations import NoSuchEdition, WrongStep
+from tipstaff.editions.operations import NoSuchEdition, NotAnnounced, WrongStep
 from tipstaff.editions.queries import files_of, get_edition, posted_editions, work_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
@@ -189,6 +189,14 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
         raise NoSuchEdition(id)
     edition, in_force = edition_on_record(id), edition_in_force(desk.editions, at=at)
     counts_from = _earliest(edition, in_force, announced_at=known.announced_at, at=at)
+    compiled = known.state is EditionState.COMPILED
+    if (
+        compiled
+        and known.announced_at is None
+        and is_significant(edition_in_force(desk.editions, at=counts_from), edition)
+    ):
+        # Since counsel looked, another edition was posted: beside that one it changes more than words.
+        raise NotAnnounced(id)
     return operations.post(id, effective_at=counts_from, at=at, actor=actor)
 
 

@@ -114,10 +114,11 @@ def clause_of(edition: Edition, conduct: Conduct) -> Clause | None:
 
 
 def edition_at(editions: tuple[Edition, ...], *, conduct: Conduct, received_at: datetime) -> Edition:
-    """The edition in force when the conduct happened; before the first one, today's, whose judge says so."""
-    happened_at = conduct.moment.at if conduct.moment is not None else received_at
-    in_force = [e for e in editions if e.effective_at <= happened_at]
-    return max(in_force, key=lambda e: e.effective_at) if in_force else edition_in_force(editions, at=received_at)
+    """The edition in force when the conduct happened; before the first one, today's, whose judge says so. Nothing is
+    judged under an edition that was not in force when it was received, whatever time it states."""
+    happened_at = min(conduct.moment.at, received_at) if conduct.moment is not None else received_at
+    in_force = any(e.effective_at <= happened_at for e in editions)
+    return edition_in_force(editions, at=happened_at if in_force else received_at)
 
 
 def _cited(conduct: Conduct) -> str | None:

@@ -1,5 +1,6 @@
 """`tipstaff policy test`, `diff` and `clock`: what an author of an edition sees."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -91,9 +92,29 @@ def test_a_clause_that_is_gone_or_new_is_significant(tmp_path: Path) -> None:
     (copy / "clauses" / "usenet.rules.toml").unlink()
     shutil.rmtree(copy / "locales")
     without = load_edition(copy)
-    assert [(c.kind, c.what) for c in differences(EDITION, without)] == [(ChangeKind.REMOVED, "usenet.rules")]
-    assert [(c.kind, c.what) for c in differences(without, EDITION)] == [(ChangeKind.ADDED, "usenet.rules")]
+    translated = [(ChangeKind.WORDS, f"translation {each.locale}") for each in EDITION.translations]
+    assert [(c.kind, c.what) for c in differences(EDITION, without)] == [
+        (ChangeKind.REMOVED, "usenet.rules"), *translated,
+    ]  # fmt: skip
+    assert [(c.kind, c.what) for c in differences(without, EDITION)] == [
+        (ChangeKind.ADDED, "usenet.rules"), *translated,
+    ]  # fmt: skip
     assert {effect.clause for effect in effects(EDITION, without)} == {"usenet.rules"}
+
+
+def test_what_repeats_lead_to_and_which_rows_a_clause_serves_are_no_words() -> None:
+    [first, *others] = EDITION.repeats
+    longer = dataclasses.replace(first, lifetime=first.lifetime * 2)
+    clause, *more = EDITION.clauses
+    for changed_one in (
+        dataclasses.replace(EDITION, repeats=(longer, *others)),
+        dataclasses.replace(EDITION, repeats=tuple(others)),
+        dataclasses.replace(EDITION, clauses=(dataclasses.replace(clause, rows=(98,)), *more)),
+    ):
+        assert is_significant(EDITION, changed_one)
+    assert [c.kind for c in differences(EDITION, dataclasses.replace(EDITION, translations=()))] == [
+        ChangeKind.WORDS for _ in EDITION.translations
+    ]
 
 
 def test_both_texts_can_be_read_from_the_marked_one() -> None:

@@ -100,7 +100,7 @@ def test_earlier_editions_stay_and_the_difference_is_shown_word_by_word(adopted:
     assert "<del>guessed. </del><ins>made up. </ins>" in page
     assert "None of the examples of either edition is judged otherwise." in page
     told = client.get("/policy/2026-05/changes?as=json").json()
-    assert [change["what"] for change in told["changes"]] == ["mail.unsolicited"]
+    assert [change["what"] for change in told["changes"]] == ["mail.unsolicited", "translation de"]
     assert [each["state"] for each in client.get("/policy.json").json()["editions"]] == ["in force", "superseded"]
     assert "This is the first edition" in words_of(client, "/policy/2026-01/changes")
 
