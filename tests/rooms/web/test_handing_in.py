@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -223,6 +223,31 @@ def test_what_is_wrong_is_said_beside_what_was_typed(
     for field in ("offender", "port", "mail"):
         assert f'href="#{field}"' in page
     assert "Failed password for root" in page
+
+
+@pytest.mark.parametrize(
+    ("ahead", "zone", "taken"),
+    [
+        (timedelta(minutes=50), "+00:00", True),  # a clock that is fast
+        (timedelta(hours=2), "+00:00", False),
+        (timedelta(hours=2), "-03:00", False),
+        (timedelta(hours=14), "unknown", True),  # it may have been there already
+        (timedelta(hours=16), "unknown", False),
+        (timedelta(days=1400), "unknown", False),
+    ],
+)
+def test_a_time_that_has_not_come_anywhere_is_asked_again(
+    api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch, ahead: timedelta, zone: str, taken: bool
+) -> None:
+    opened = ticket(api)
+    later(monkeypatch, at, seconds=20)
+    offset = timedelta(hours=-3) if zone == "-03:00" else timedelta()
+    when = (at.astimezone(UTC) + ahead + offset).strftime("%Y-%m-%dT%H:%M")
+    answer = api.post("/report", FILLED | {"ticket": opened, "when": when, "zone": zone})
+    assert (answer.status_code == 302) is taken
+    if not taken:
+        assert "This time has not come yet" in answer.content.decode()
+        assert list_reports() == []
 
 
 def test_one_address_cannot_fill_the_desk(api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,6 +115,8 @@ def _report(given: dict[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]
     when = _instant(given["when"], given["zone"])
     if given["when"] and when is None:
         troubles.append(("when", "Write the time as year-month-day hour:minute."))
+    elif when and _is_to_come(when):
+        troubles.append(("when", "This time has not come yet: say when it happened, or leave it empty."))
     if given["mail"] and not _MAIL.fullmatch(given["mail"]):
         troubles.append(("mail", "This is no mail address; leave it empty if you want no answer."))
     if len(given["evidence"]) < 10:
@@ -152,6 +154,14 @@ def _instant(when: str, zone: str) -> str | None:
         return naive.replace(tzinfo=UTC).isoformat()
     # Without a zone it is said to be without one; nobody guesses the reporter's country.
     return f"{text}{zone}" if zone in ZONES and zone != "unknown" else text
+
+
+def _is_to_come(when: str) -> bool:
+    """Whether this time lies ahead everywhere; a clock that is an hour fast is let pass."""
+    said = datetime.fromisoformat(when)
+    # The furthest zone is 14 hours ahead of UTC: what is said without a zone may still have been there.
+    spared, said = (timedelta(hours=1), said) if said.tzinfo else (timedelta(hours=15), said.replace(tzinfo=UTC))
+    return said > wiring.now() + spared
 
 
 def _is_address(text: str) -> bool:
