@@ -121,6 +121,7 @@ def test_the_variables_that_are_named_exist() -> None:
         "TIPSTAFF_PYTHON",
         "TIPSTAFF_NO_APT",
         "TIPSTAFF_TEST_PROCESSES",
+        "TIPSTAFF_TEST_SOAK",
         "TIPSTAFF_WEB_PROT",  # the example of a mistake
     }
     values = {"PORT": "1", "PROCESSES": "1", "MIB": "256", "MAX": "1", "STARTTLS": "true", "ADDRESS": "x@example.net"}

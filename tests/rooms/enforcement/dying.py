@@ -5,8 +5,8 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from types import FrameType
 from typing import Any
@@ -24,11 +24,11 @@ from tipstaff.words import Candidate, Degree, Direction, MeasureState, Selector
 OWN = Limits(own=(ip_network("192.0.2.0/24"),))
 
 
-def plan(n: int) -> str:
-    """Plan to block mail from the n-th customer."""
-    host = ip_network(f"192.0.2.{n % 250 + 2}")
+def plan(n: int, *, host: str | None = None, at: datetime = NOON, until: datetime | None = None) -> str:
+    """Plan to block mail from the n-th customer, or from another host."""
+    network = ip_network(host or f"192.0.2.{n % 250 + 2}")
     chosen = Candidate(
-        selector=Selector(network=host, protocol="tcp", port=25 + n // 250, direction=Direction.OUT),
+        selector=Selector(network=network, protocol="tcp", port=25 + n // 250, direction=Direction.OUT),
         degree=Degree.BLOCK,
         device="edge1",
         sufficient=True,
@@ -42,36 +42,50 @@ def plan(n: int) -> str:
         customer=f"acct-{n}",
         candidates=[chosen],
         chosen=chosen,
-        until=NOON + timedelta(days=1),
+        until=until or at + timedelta(days=1),
         lifted_when="The customer says that it is fixed.",
         notice=f"L-{n:06d}",
         urgency=None,
-        at=NOON,
+        at=at,
         actor="worker",
     )
     return key
 
 
-def run_a_round(make: Callable[[], Driver]) -> enforcing.Reconciled:
-    """One round, whole, by a new writer. A killed one's session may take a moment to be noticed."""
-    for _ in range(400):
-        try:
-            fence = operations.become_writer("edge1", at=NOON)
-            break
-        except operations.AnotherWriter:
-            select.select([], [], [], 0.05)
-    else:
-        raise AssertionError("the killed writer's lock stayed")
+def run_a_round(make: Callable[[], Driver], *, at: datetime = NOON) -> enforcing.Reconciled:
+    """One round, whole, by a new writer."""
+    fence = _become_writer(at)
     try:
-        return enforcing.reconcile(make(), fence=fence, limits=OWN, at=NOON)
+        return enforcing.reconcile(make(), fence=fence, limits=OWN, at=at)
     finally:
         operations.stop_writing(fence)
 
 
-def run_and_be_killed(make: Callable[[], Driver], *, line: int | None = None, seconds: float | None = None) -> bool:
-    """One round in another process, killed before its `line`-th line or after so long; whether it was killed."""
+def _become_writer(at: datetime) -> operations.Fence:
+    """A killed writer's session may take a moment to be noticed."""
+    for _ in range(400):
+        try:
+            return operations.become_writer("edge1", at=at)
+        except operations.AnotherWriter:
+            select.select([], [], [], 0.05)
+    raise AssertionError("the killed writer's lock stayed")
+
+
+def run_and_be_killed(
+    make: Callable[[], Driver],
+    *,
+    line: int | None = None,
+    seconds: float | None = None,
+    at: datetime = NOON,
+    within: Collection[str] = (enforcing.__file__,),
+) -> bool:
+    """One round in another process, killed before its `line`-th line or after so long; whether it was killed.
+
+    Lines are counted in the files `within`.
+    """
+    operations.stop_writing(_become_writer(at))
     connection.close()  # Two processes must not share one.
-    child = multiprocessing.get_context("fork").Process(target=_die, args=(make, line))
+    child = multiprocessing.get_context("fork").Process(target=_die, args=(make, line, at, frozenset(within)))
     child.start()
     if seconds is not None:
         select.select([child.sentinel], [], [], seconds)
@@ -82,12 +96,12 @@ def run_and_be_killed(make: Callable[[], Driver], *, line: int | None = None, se
     return child.exitcode != 0
 
 
-def _die(make: Callable[[], Driver], line: int | None) -> None:
+def _die(make: Callable[[], Driver], line: int | None, at: datetime, within: frozenset[str]) -> None:
     left = line
 
     def tracer(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal left
-        if frame.f_code.co_filename != enforcing.__file__:
+        if frame.f_code.co_filename not in within:
             return None
         if event == "line" and left is not None:
             left -= 1
@@ -95,10 +109,10 @@ def _die(make: Callable[[], Driver], line: int | None) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         return tracer
 
-    fence = operations.become_writer("edge1", at=NOON)
+    fence = operations.become_writer("edge1", at=at)
     driver = make()
     sys.settrace(tracer if line is not None else None)
-    enforcing.reconcile(driver, fence=fence, limits=OWN, at=NOON)
+    enforcing.reconcile(driver, fence=fence, limits=OWN, at=at)
     sys.settrace(None)
     os._exit(0)
 
