@@ -13,7 +13,7 @@ import tipstaff
 DOORS = [
     m.name
     for m in pkgutil.walk_packages(tipstaff.__path__, "tipstaff.")
-    if m.name.endswith((".queries", ".operations"))
+    if m.name.endswith((".queries", ".operations", ".figures"))
 ]
 
 

@@ -39,6 +39,8 @@ STAFF_PAGES = {
     "sightings": "/console/sightings",
     "sealed": "/console/sealed",
     "health": "/console/health",
+    "overview": "/console/overview",
+    "wall": "/console/wall",
     "staff": "/console/staff",
     "search": "/console/search?q=192.0.2.0/24",
 }
@@ -50,7 +52,7 @@ OPEN_PAGES = {
     "policy-changes": "/policy/2026-07/changes",
     "log-in": "/login",
 }
-PICTURED = {"cases", "case", "inbox", "measure", "health", "editions", "replay", "shadow"}
+PICTURED = {"cases", "case", "inbox", "measure", "health", "overview", "wall", "editions", "replay", "shadow"}
 
 
 def picture(page: Page, name: str) -> None:

@@ -94,8 +94,11 @@ def count_by_outcome() -> dict[ReportOutcome, int]:
 
 
 def count_by_hour(*, since: datetime, until: datetime) -> dict[datetime, int]:
-    """How many reports came in each hour (UTC, by its beginning) of [since, until); hours without any are left out."""
-    rows = ReportRow.objects.filter(received_at__gte=since, received_at__lt=until)
+    """How many reports came in each hour (UTC, by its beginning) of [since, until); hours without any are left out.
+
+    Sealed ones do not count: a number on a page that everybody reads would tell of them.
+    """
+    rows = ReportRow.objects.filter(received_at__gte=since, received_at__lt=until).exclude(outcome=ReportOutcome.SEALED)
     hours = rows.annotate(hour=TruncHour("received_at", tzinfo=UTC)).values_list("hour").order_by()
     return dict(hours.annotate(n=Count("id")))
 

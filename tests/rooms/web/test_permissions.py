@@ -23,6 +23,8 @@ LogIn = Callable[..., Client]
 READ, ACT, BOTH = ("GET",), ("POST",), ("GET", "POST")
 DOORS = {
     "numbers": (READ, Ability.SEE_DESK),
+    "overview": (READ, Ability.SEE_DESK),
+    "wall": (READ, Ability.SEE_DESK),
     "search": (READ, Ability.SEE_DESK),
     "inbox": (READ, Ability.SEE_DESK),
     "cases": (READ, Ability.SEE_DESK),
@@ -93,6 +95,7 @@ ON_AN_EDITION = {
     "withdraw": Ability.DRAFT_POLICY,
 }
 OPERATIONS = {
+    "GET /figures": Ability.SEE_DESK,
     "GET /cases": Ability.SEE_DESK,
     "GET /cases/{key}": Ability.SEE_DESK,
     "GET /reports": Ability.SEE_DESK,

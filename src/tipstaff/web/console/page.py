@@ -28,6 +28,7 @@ _NAV: tuple[tuple[str, str, str, Ability], ...] = (
     ("Customers", "console:customers", "u", Ability.SEE_DESK),
     ("Measures", "console:measures", "m", Ability.SEE_MEASURES),
     ("Policy", "console:policy", "p", Ability.SEE_POLICY),
+    ("Overview", "console:overview", "o", Ability.SEE_DESK),
     ("Record", "console:record", "l", Ability.SEE_RECORD),
     ("Sealed", "console:sealed", "s", Ability.SEE_SEALED),
     ("Health", "console:health", "h", Ability.SEE_HEALTH),

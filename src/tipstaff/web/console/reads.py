@@ -168,11 +168,16 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
     """How many things wait in the inbox."""
     by_state = cases.count_by_state() if by_state is None else by_state
     reports = intake.count_by_outcome().get(ReportOutcome.WITH_A_PERSON, 0)
-    letters = notices.count_by_state()
     measures = len(refused_measures()) + len(enforcement.list_still_stopped(limit=100))
     people = sum(by_state.get(s, 0) for s in NEEDS_PERSON) + registry.count_waiting_admissions()
     people += sensors.count_left()
-    return people + reports + measures + sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
+    return people + reports + measures + count_troubled_letters()
+
+
+def count_troubled_letters() -> int:
+    """How many letters a person has to look at."""
+    letters = notices.count_by_state()
+    return sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
 
 
 TROUBLED_LETTERS = (LetterState.IN_DOUBT, LetterState.REFUSED)

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -21,6 +20,7 @@ from tipstaff.procedures.replaying import PAST, Remedies, remedies_of, replay_pa
 from tipstaff.procedures.shadow import disagreements
 from tipstaff.words import EditionState
 
+from ..asked import asked_day
 from ..roles import Ability, StaffRequest, needs
 from .page import show_console
 from .pictures import Pair, bars
@@ -128,20 +128,10 @@ def _asked(request: StaffRequest, choices: dict[str, Edition], *, at: datetime) 
         raise Http404(name)
     return Asked(
         under=choices[name],
-        since=_day(request, "from", at - PAST),
-        until=_day(request, "to", at + timedelta(days=1)),
+        since=asked_day(request.GET, "from", otherwise=at - PAST),
+        until=asked_day(request.GET, "to", otherwise=at + timedelta(days=1)),
         behind=request.GET.get("behind", "")[:200],
     )
-
-
-def _day(request: StaffRequest, name: str, otherwise: datetime) -> datetime:
-    text = request.GET.get(name, "")
-    if not text:
-        return otherwise
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as why:
-        raise BadRequest(f"{name} is no day; write it as 2026-10-01.") from why
 
 
 def _by_clause(tally: Tally, asked: Asked) -> list[Pair]:

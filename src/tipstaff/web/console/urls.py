@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from . import editions, held, importing, left, registry, replays, staff, studio, views
+from . import editions, held, importing, left, overview, registry, replays, staff, studio, views
 
 app_name = "console"
 urlpatterns = [
     path("", views.home, name="home"),
     path("numbers", views.numbers, name="numbers"),
+    path("overview", overview.overview, name="overview"),
+    path("wall", overview.wall, name="wall"),
     path("search", views.search, name="search"),
     path("inbox", views.inbox, name="inbox"),
     path("cases", views.cases, name="cases"),

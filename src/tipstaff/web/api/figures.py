@@ -1,0 +1,35 @@
+"""The desk's figures for programs."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+from ninja.errors import HttpError
+
+from tipstaff import wiring
+
+from ..figures import document
+from ..roles import Ability
+from .auth import Able
+
+router = Router(tags=["figures"])
+YEARS_MAX = 10
+
+
+@router.get("", auth=Able(Ability.SEE_DESK), response=dict[str, Any])
+def figures(
+    request: HttpRequest,
+    since: Annotated[date | None, Query(alias="from")] = None,
+    until: Annotated[date | None, Query(alias="to")] = None,
+) -> dict[str, object]:
+    """What came and how it fared, by day, source, clause, kind of customer and month; the last 30 days unless said.
+
+    Both days count, in UTC. Times taken are in seconds.
+    """
+    last = until or wiring.now().astimezone(UTC).date()
+    first = since or last - timedelta(days=29)
+    if not timedelta(0) <= last - first <= timedelta(days=366 * YEARS_MAX):
+        raise HttpError(422, f"from must not be after to, nor more than {YEARS_MAX} years before it.")
+    begin, end = (datetime.combine(day, time(), tzinfo=UTC) for day in (first, last))
+    return document(begin, end + timedelta(days=1))
