@@ -161,7 +161,7 @@ class DeviceConfig:
     options: dict[str, object] = field(default_factory=dict)
     """The driver's own keys; the driver checks them."""
     protected: tuple[str, ...] = ()
-    """Addresses and prefixes that no measure may ever touch."""
+    """Addresses, prefixes, host names and mail addresses that no measure may ever touch."""
     let_pass_by: tuple[str, ...] = ()
     """Two people who let a mass of new measures pass that is held back; take them out again afterwards."""
 

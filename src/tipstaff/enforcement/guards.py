@@ -1,8 +1,9 @@
 """What no plan may do, whoever asks: pure checks before anything is sent to a device."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from urllib.parse import urlsplit
 
 from tipstaff.words import Selector
 
@@ -30,6 +31,12 @@ class Limits:
     """The fuse: new measures against more than this share of all customers are held back in one plan."""
     customers_total: int | None = None
     """How many customers there are; None leaves the share unchecked."""
+    owns_name: Callable[[str], bool] | None = None
+    """Whether a host name is a site of a customer of ours now; None where nobody can say, and then none is."""
+    owns_mailbox: Callable[[str], bool] | None = None
+    """Whether a mail address or log-in is a customer's of ours now; None as above."""
+    protected_names: tuple[str, ...] = ()
+    """Host names and mail addresses that no measure may ever touch; a name stands for all below it."""
     overridden_by: tuple[str, str] | None = None
     """The two people who let a mass change pass."""
 
@@ -42,7 +49,7 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
     """Why a measure with this selector may never be sent, in a sentence; None if it may."""
     network = selector.network
     if network is None:
-        return None
+        return _refusal_by_name(selector, limits)
     if network.prefixlen == 0:
         return "It is the default route: that would stop everybody."
     shortest = limits.shortest_v4 if network.version == 4 else limits.shortest_v6
@@ -54,6 +61,34 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
     if not any(_inside(network, ours) for ours in limits.own):
         return f"{network} is not within our own address space."
     return None
+
+
+def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
+    """A page or a mailbox is known by its name alone: what the registry does not know as ours is not touched."""
+    if selector.mailbox is not None:
+        name, owns, what = selector.mailbox, limits.owns_mailbox, "a mailbox or log-in"
+    elif selector.url is not None or selector.host_name is not None:
+        name, owns, what = selector.host_name or _host_of(selector.url or ""), limits.owns_name, "a site"
+    else:
+        return None
+    plain = name.lower().rstrip(".")
+    domain = plain.rpartition("@")[2]
+    for kept in limits.protected_names:
+        kept_plain = kept.lower().rstrip(".")
+        if plain == kept_plain or (
+            "@" not in kept_plain and (domain == kept_plain or domain.endswith("." + kept_plain))
+        ):
+            return f"It would touch {kept}, which is protected."
+    if not name or owns is None or not owns(plain):
+        return f"{name or selector.url} is not {what} of a customer of ours, as far as the registry knows."
+    return None
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def fuse(*, new_rules: int, new_customers: Collection[str], limits: Limits) -> str | None:

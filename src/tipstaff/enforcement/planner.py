@@ -107,6 +107,8 @@ def fingerprint(rule: Rule) -> str:
     told = (s.network, s.protocol, s.port, s.direction, s.url, s.host_name, s.mailbox, s.service, s.account)
     if s.session is not None:
         told = (*told, s.session)  # type: ignore[assignment]  # Only then: what devices hold keeps its fingerprint.
+    if rule.by_law:
+        told = (*told, "by law")  # type: ignore[assignment]  # Only then, for the same reason.
     text = "|".join("" if x is None else str(x) for x in (rule.measure, rule.case, int(rule.degree), rule.until, *told))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

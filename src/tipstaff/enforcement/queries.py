@@ -146,6 +146,7 @@ def rule_of(row: MeasureRow) -> Rule:
         selector=selector_of(row.selector),
         degree=Degree(row.degree),
         until=row.until,
+        by_law=row.urgency is not None and row.urgency["ground"] == Ground.LAW,
     )
 
 

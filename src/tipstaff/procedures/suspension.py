@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import urlsplit
 
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -25,7 +26,7 @@ from tipstaff.ledger.queries import has_entry
 from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
-from tipstaff.registry.queries import accounts_on, get_customer
+from tipstaff.registry.queries import accounts_on, customers_named_by, get_customer, top_resellers
 from tipstaff.words import (
     LIFTED_WHEN,
     Candidate,
@@ -41,6 +42,7 @@ from tipstaff.words import (
     ReportOutcome,
     Role,
     Rung,
+    Selector,
     Urgency,
 )
 
@@ -254,7 +256,19 @@ def _still_theirs(case: Case, network: IPv4Network | IPv6Network, *, at: datetim
 
 def is_still_theirs(case: Case, measure: Measure, *, at: datetime) -> bool:
     """Whether what a measure stops is the case's customer's now."""
-    return measure.selector.network is None or _still_theirs(case, measure.selector.network, at=at)
+    return _is_held_by(case.customer, measure.selector, at=at)
+
+
+def _is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
+    """Whether this customer holds what the selector takes in; of a name, whether nobody else does."""
+    if selector.network is not None:
+        return customer in accounts_on(selector.network, at=at)
+    name = selector.host_name or selector.mailbox or (urlsplit(selector.url).hostname if selector.url else None)
+    if name is None:
+        return True
+    named = customers_named_by(name, at=at)
+    above = top_resellers(named)
+    return {above.get(who, who) for who in named} == {customer}
 
 
 def decider_of_measure(case: Case, measure: Measure, *, desk: Desk) -> Role | None:
@@ -423,15 +437,14 @@ def _watch(*, at: datetime) -> None:
         for measure in mine:
             if states.get(measure.case) is CaseState.CLOSED:
                 want_lifted(measure.key, why="Its case is closed.", at=at, actor="worker")
-            elif measure.selector.network is not None:
+            else:
                 _on_its_case(measure, partial(_lift_if_not_theirs, at=at), at=at)
 
 
 def _lift_if_not_theirs(measure: Measure, *, at: datetime) -> None:
-    network = measure.selector.network
-    assert network is not None, "asked of addresses only"
-    if measure.customer not in accounts_on(network, at=at):
-        want_lifted(measure.key, why=f"{measure.customer} no longer holds {network}.", at=at, actor="worker")
+    if not _is_held_by(measure.customer, measure.selector, at=at):
+        held = measure.selector.network or measure.selector
+        want_lifted(measure.key, why=f"{measure.customer} no longer holds {held}.", at=at, actor="worker")
 
 
 def _follow_planned(key: str, *, at: datetime) -> None:

@@ -5,8 +5,14 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from tipstaff.enforcement.planner import Footprint, weigh
-from tipstaff.registry.queries import accounts_on, customers_of_reseller, holdings_of, services_of
-from tipstaff.words import Candidate, Conduct, Direction, Rung
+from tipstaff.registry.queries import (
+    accounts_on,
+    customers_named_by,
+    customers_of_reseller,
+    holdings_of,
+    services_of,
+)
+from tipstaff.words import Candidate, Conduct, Direction, Rung, Sighting
 
 from .desk import Desk
 
@@ -30,6 +36,7 @@ def weigh_for(
         resource=allegation.source,
         url=allegation.url,
         host_name=allegation.domain,
+        mailbox=_mailbox_of(allegation, customer=customer, at=at),
         source_port=allegation.source_port,
         source_protocol=allegation.protocol,
         service=service,
@@ -39,6 +46,17 @@ def weigh_for(
         devices=desk.abilities(at),
         lasts=lasts,
     )
+
+
+def _mailbox_of(conduct: Conduct, *, customer: str, at: datetime) -> str | None:
+    """The mailbox or log-in that our own mail system saw it come from, if the registry knows it as this customer's."""
+    if not isinstance(conduct, Sighting):
+        return None  # What a complainant says of a sender is easily forged, and no name to act on.
+    for fact in ("mailbox", "login"):
+        name = conduct.facts.get(fact)
+        if isinstance(name, str) and customers_named_by(name, at=at) == {customer}:
+            return name.lower()
+    return None
 
 
 def footprint_of(

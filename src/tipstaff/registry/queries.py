@@ -91,6 +91,7 @@ __all__ = [
     "count_customers",
     "count_waiting_admissions",
     "customers_changed_by",
+    "customers_named_by",
     "customers_of_reseller",
     "customers_who_agreed",
     "edition_accepted",
@@ -299,6 +300,19 @@ def site_names(host_names: Iterable[str]) -> frozenset[str]:
     plain = {name: plain_host_name(name) for name in host_names}
     known = set(SiteRow.objects.filter(host_name__in=set(plain.values())).values_list("host_name", flat=True))
     return frozenset(name for name, said in plain.items() if said in known)
+
+
+def customers_named_by(name: str, *, at: datetime) -> frozenset[str]:
+    """The customers whose site a host name is, or whose mailbox or log-in a mail address is, at `at`."""
+    if "@" not in name and (sites := sites_named(name, at=at)):
+        return frozenset(site.customer for site in sites)
+    rows = ResourceRow.objects.filter(
+        kind__in=(ResourceKind.MAILBOX.value, ResourceKind.LOGIN.value),
+        name__iexact=name,
+        during__contains=require_aware(at),
+        customer_id__isnull=False,
+    )
+    return frozenset(rows.values_list("customer_id", flat=True))
 
 
 def service_of_site(host_name: str, *, at: datetime) -> Service | None:

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from tipstaff import config
 from tipstaff.config import Config, DeviceConfig, MailOut
@@ -293,22 +293,37 @@ class BadProtected(ValueError):
 
 
 def protected(device: DeviceConfig) -> tuple[IPv4Network | IPv6Network, ...]:
-    """What no measure on this device may touch; raise BadProtected for what is no address or prefix."""
+    """The addresses that no measure on this device may touch; raise BadProtected for what is none, nor a name."""
     try:
-        return tuple(ip_network(p, strict=False) for p in device.protected)
+        return tuple(ip_network(p, strict=False) for p in device.protected if not _is_name(p))
     except ValueError as why:
         raise BadProtected(f"device {device.name!r}: protected: {why}") from why
 
 
+def _protected_names(device: DeviceConfig) -> tuple[str, ...]:
+    """The names that no measure on this device may touch; the desk's own pages and mailbox are always among them."""
+    own = (settings().operator.abuse_address, urlsplit(settings().public_url).hostname or "")
+    return tuple(name for name in (*device.protected, *own) if _is_name(name))
+
+
+def _is_name(text: str) -> bool:
+    """Whether it is a host name or mail address, and not an address that is written wrongly."""
+    last = text.rstrip(".").rpartition("@")[2].rpartition(".")[2]
+    return "/" not in text and ":" not in text and "." in text and any(c.isalpha() for c in last)
+
+
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
-    from tipstaff.registry.queries import count_customers, own_space
+    from tipstaff.registry.queries import count_customers, customers_named_by, own_space
 
     # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
     total = count_customers()
     return Limits(
         own=own_space(at=at),
         protected=protected(device),
+        protected_names=_protected_names(device),
+        owns_name=lambda name: bool(customers_named_by(name, at=at)),
+        owns_mailbox=lambda name: bool(customers_named_by(name, at=at)),
         customers_total=total if total >= 100 else None,
         overridden_by=(device.let_pass_by[0], device.let_pass_by[1]) if device.let_pass_by else None,
     )

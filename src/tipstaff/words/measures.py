@@ -212,6 +212,8 @@ class Rule:
     selector: Selector
     degree: Degree
     until: datetime | None = None
+    by_law: bool = False
+    """The law or an order demands it: a page that is stopped says so (RFC 7725)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,304 @@
+"""nginx: a page or a host name answers 451 or 403, until its time is over. The driver owns two files and no others.
+
+`http.conf` says what is stopped and is written whole: beside it, tested, renamed into its place, and loaded. The
+running nginx tells at a listener of its own which file it has read, so what is called in force is what it answers by.
+"""
+
+import contextlib
+import fcntl
+import http.client
+import os
+import select
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from tipstaff.enforcement.drivers.nginx import include
+from tipstaff.enforcement.kept import has_ended
+from tipstaff.enforcement.options import Listener, Options
+from tipstaff.enforcement.pages import LAW, POLICY, Listeners, probe_page
+from tipstaff.enforcement.planner import Ability, fingerprint
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
+
+_KNOWN = (
+    "folder", "status", "nginx", "nginx_options", "reload", "hash_sizes", "blocked_by", "policy_url", "probe_http",
+    "probe_https", "timeout_seconds",
+)  # fmt: skip
+_SETTLED_SECONDS = 0.25
+"""After a reload workers of the old kind take requests for a tenth of a second more: so long, and longer, every answer
+must come from a new one."""
+
+
+def make(device: str, options: Mapping[str, object]) -> "NginxDriver":
+    """Make the driver that a `[[devices]]` table describes; nothing is run yet."""
+    given = Options(device=device, driver="nginx", given=options)
+    given.only(_KNOWN)
+    status = given.listener("status")
+    if status is None:
+        raise given.bad("status", "is missing: an address and a port, for example 127.0.0.1:8479.")
+    blocked_by, policy_url = given.needed("blocked_by"), given.text("policy_url")
+    for name, url in (("blocked_by", blocked_by), ("policy_url", policy_url)):
+        if url and (not url.startswith(("http://", "https://")) or any(c in url for c in ' "<>\\${}')):
+            raise given.bad(name, f"is {url!r}, but it takes the URL of a page.")
+    return NginxDriver(
+        device,
+        folder=given.path("folder"),
+        status=status,
+        nginx=(given.program("nginx", "nginx"), *given.texts("nginx_options")),
+        reload=given.texts("reload"),
+        hash_sizes=given.flag("hash_sizes", True),
+        links={
+            LAW: f'<{blocked_by}>; rel=\\"blocked-by\\"',
+            POLICY: f'<{policy_url or blocked_by}>; rel=\\"terms-of-service\\"',
+        },
+        listeners=Listeners(
+            http=given.listeners("probe_http"),
+            https=given.listeners("probe_https"),
+        ),
+        timeout_seconds=given.number("timeout_seconds", 20),
+    )
+
+
+class NginxDriver:
+    """One nginx on this machine, and the folder from which it includes `http.conf` and `server.conf`."""
+
+    def __init__(
+        self, device: str, *, folder: Path, status: Listener, nginx: Sequence[str], reload: Sequence[str],
+        hash_sizes: bool, links: Mapping[int, str], listeners: Listeners, timeout_seconds: float,
+    ) -> None:  # fmt: skip
+        self.device = device
+        self.max_proof = Proof.PROBE if listeners else Proof.STATE
+        self._file = folder / "http.conf"
+        self._server = folder / "server.conf"
+        self._before = folder / "http.before"
+        self._status = status
+        self._nginx = tuple(nginx)
+        self._reload = tuple(reload) or (*nginx, "-s", "reload")
+        self._form = {"status": _listen(status), "links": links, "hash_sizes": hash_sizes}
+        self._headers = {status: link.replace("\\", "") for status, link in links.items()}
+        self._listeners = listeners
+        self._timeout_seconds = timeout_seconds
+        self.settled_seconds = _SETTLED_SECONDS
+
+    @property
+    def ability(self) -> Ability:
+        return Ability(device=self.device, can=include.CAN, proof=self.max_proof)
+
+    def supports(self, rule: Rule) -> bool:
+        return include.supports(rule)
+
+    def observe(self, *, at: datetime) -> Observation:
+        try:
+            held, running = self._read(self._file), self._running()
+            if held.exists and running is None:
+                raise DeviceUnreachable(f"{self.device}: nginx does not answer at {_listen(self._status)}")
+            detail = ""
+            if running is not None and running != held.digest:
+                # Whoever wrote the file was killed before nginx was told. What counts is what it answers by.
+                earlier = self._read(self._before)
+                detail = "nginx has not read the file as it is now."
+                held = earlier if earlier.digest == running else _all_lacking(held)
+        except (DeviceUnreachable, DeviceRefused) as why:
+            return Observation(complete=False, generation=0, rules=(), at=at, detail=str(why))
+        alive = {key: one for key, one in sorted(held.measures.items()) if not has_ended(one.rule, at=at)}
+        good = held.stands and (not held.exists or self._server_stands())
+        if held.exists and not good:
+            detail = "A part of the files that gives the entries effect is missing or changed."
+        return Observation(
+            complete=True,
+            generation=held.generation,
+            rules=tuple(
+                (key, Seen.IN_FORCE if good and key not in held.lacking else Seen.DRIFT) for key in alive
+            ),
+            fingerprints=tuple((key, one.fingerprint) for key, one in alive.items()),
+            foreign=held.foreign,
+            at=at,
+            detail=detail,
+        )  # fmt: skip
+
+    def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
+        with self._alone():
+            held = self._read(self._file)
+            if plan.generation < held.generation:
+                raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
+            running = self._running()
+            if running is None and held.exists:
+                raise DeviceUnreachable(f"{self.device}: nginx does not answer at {_listen(self._status)}")
+            measures = {key: one for key, one in held.measures.items() if not has_ended(one.rule, at=at)}
+            for step in steps:
+                measures.pop(step.measure, None)
+                if step.verb == "apply" and step.rule is not None and not has_ended(step.rule, at=at):
+                    assert include.supports(step.rule), f"{step.rule} was planned for a device that cannot hold it"
+                    measures[step.measure] = self._measure(step.rule, at=at)
+            text = include.render(
+                generation=plan.generation, measures=measures.values(), foreign=held.foreign_lines, **self._form  # type: ignore[arg-type]  # one dict of three kinds
+            )  # fmt: skip
+            wanted = _digest(text)
+            if wanted == running == held.digest and held.stands and not held.lacking and self._server_stands():
+                return
+            self._write_and_load(text, wanted)
+
+    def probe(self, rule: Rule) -> ProbeResult:
+        if not self._listeners:
+            return ProbeResult(target_stopped=None, neighbour_works=None, detail="No listener for a probe is set up.")
+        return probe_page(rule, listeners=self._listeners, is_ours=self._is_ours)
+
+    def _is_ours(self, status: int, links: Sequence[str]) -> bool:
+        return self._headers.get(status, "") in links
+
+    def _measure(self, rule: Rule, *, at: datetime) -> include.Measure:
+        ends = include.NEVER
+        if rule.until is not None:
+            # nginx ends it by its machine's clock, which need not be the one that `at` came from: what is left, counts.
+            ends = int(self._device_seconds() + (rule.until - at).total_seconds() + 0.999)
+        return include.Measure(rule=rule, ends=min(ends, include.NEVER), fingerprint=fingerprint(rule))
+
+    def _device_seconds(self) -> float:
+        """The clock of the machine that the files lie on, as it stamps a file of ours."""
+        self._lock_file.touch()
+        return self._lock_file.stat().st_mtime
+
+    @property
+    def _lock_file(self) -> Path:
+        return self._file.with_name("lock")
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            with open(self._lock_file, "a+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as why:
+            raise DeviceUnreachable(f"{self.device}: {why.filename or self._file.parent}: {why.strerror}") from why
+
+    def _read(self, file: Path) -> include.Held:
+        try:
+            text = file.read_bytes()
+        except FileNotFoundError:
+            if not file.parent.is_dir():
+                raise DeviceUnreachable(f"{self.device}: there is no folder {file.parent}") from None
+            return include.Held()
+        except OSError as why:
+            raise DeviceUnreachable(f"{self.device}: {file}: {why.strerror}") from why
+        try:
+            held = include.read(text, **self._form)  # type: ignore[arg-type]  # one dict of three kinds
+        except (ValueError, KeyError, TypeError, AssertionError) as why:
+            raise DeviceRefused(f"{self.device}: {file} is not what was written there: {why!r}") from why
+        return held
+
+    def _server_stands(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self._server.read_bytes() == include.SERVER
+        return False
+
+    def _running(self) -> str | None:
+        """The digest of the file that the running nginx has read; "" if it has read none, None if it is not there."""
+        connection = http.client.HTTPConnection(*self._status, timeout=self._timeout_seconds)
+        try:
+            connection.request("GET", "/", headers={"Connection": "close"})
+            words = connection.getresponse().read(200).decode("ascii", "replace").split()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+        return words[2] if len(words) == 3 and words[0] == "tipstaff" else ""
+
+    def _write_and_load(self, text: bytes, wanted: str) -> None:
+        new = self._file.with_name("http.new")
+        _write(new, text)
+        self._test_alone(new)
+        before = self._file.read_bytes() if self._file.exists() else None
+        if before is not None and self._running() == _digest(before):
+            _write(self._before.with_suffix(".tmp"), before)
+            os.replace(self._before.with_suffix(".tmp"), self._before)
+        os.replace(new, self._file)
+        if not self._server_stands():
+            _write(self._server.with_suffix(".tmp"), include.SERVER)
+            os.replace(self._server.with_suffix(".tmp"), self._server)
+        try:
+            self._run(*self._nginx, "-t")
+        except DeviceRefused:
+            # nginx as a whole does not take it, though it is right by itself: it must still start after a crash.
+            if before is not None:
+                _write(new, before)
+                os.replace(new, self._file)
+            else:
+                self._server.unlink(missing_ok=True)
+                self._file.unlink(missing_ok=True)
+            raise
+        self._run(*self._reload)
+        self._await(wanted)
+
+    def _test_alone(self, new: Path) -> None:
+        """Let nginx read the new file by itself, before it stands where a restart would find it."""
+        trial = new.with_name("trial.conf")
+        server = new.with_name("trial.server")
+        _write(server, include.SERVER)
+        _write(
+            trial,
+            f"pid {new.parent}/trial.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n"
+            f'include "{new}";\nserver {{ listen {_listen(self._status)}; server_name trial.invalid; '
+            f'include "{server}"; }}\n}}\n'.encode(),
+        )
+        try:
+            self._run(self._nginx[0], "-t", "-c", str(trial))
+        finally:
+            for file in (trial, server, new.with_name("trial.pid")):
+                file.unlink(missing_ok=True)
+
+    def _run(self, *command: str) -> None:
+        path = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                timeout=self._timeout_seconds, env={**os.environ, "PATH": path, "LC_ALL": "C"}, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as why:
+            raise DeviceUnreachable(f"{self.device}: {command[0]} gave no answer in {self._timeout_seconds} s") from why
+        except OSError as why:
+            raise DeviceUnreachable(f"{self.device}: {command[0]} cannot be run: {why.strerror}") from why
+        if done.returncode != 0:
+            said = [line for line in done.stderr.splitlines() if "[emerg]" in line] or done.stderr.splitlines()
+            words = said[0][:300] if said else f"it ended with {done.returncode}"
+            raise DeviceRefused(f"{self.device}: {words}")
+
+    def _await(self, wanted: str) -> None:
+        """Wait until every worker that takes requests has read the file."""
+        begun = time.monotonic()
+        since: float | None = None
+        while time.monotonic() - begun < self._timeout_seconds:
+            if self._running() != wanted:
+                since = None
+            else:
+                since = since or time.monotonic()
+                if time.monotonic() - since >= self.settled_seconds:
+                    return
+            select.select([], [], [], 0.01)
+        raise DeviceUnreachable(f"{self.device}: nginx has not taken the new file in {self._timeout_seconds} s")
+
+
+def _digest(text: bytes) -> str:
+    return text.rpartition(b'return 200 "tipstaff ')[2].split(b"\\n")[0].split()[-1].decode()
+
+
+def _all_lacking(held: include.Held) -> include.Held:
+    """The file as it would be if none of its entries were there: nginx has read neither it nor the one before."""
+    return include.Held(
+        generation=held.generation, measures=held.measures, lacking=frozenset(held.measures), foreign=held.foreign,
+        stands=held.stands, exists=held.exists,
+    )  # fmt: skip
+
+
+def _listen(listener: Listener) -> str:
+    host, port = listener
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _write(file: Path, text: bytes) -> None:
+    with open(file, "wb") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())

@@ -1,0 +1,58 @@
+"""A rule as a device keeps it, in JSON, so that it can be read back, compared and lifted without any plan. Pure."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any
+
+from tipstaff.enforcement.planner import fingerprint
+from tipstaff.words import Degree, Direction, Rule, Selector
+
+_NAMES = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account")
+
+
+def line_of(rule: Rule, **more: object) -> str:
+    """One line of JSON in ASCII: the rule, its fingerprint, and what the driver wants to remember with it."""
+    s = rule.selector
+    kept: dict[str, object] = {
+        "measure": rule.measure,
+        "fingerprint": fingerprint(rule),
+        "case": rule.case,
+        "degree": int(rule.degree),
+        **{name: getattr(s, name) for name in _NAMES if getattr(s, name) is not None},
+        **more,
+    }
+    if s.network is not None:
+        kept["network"] = str(s.network)
+    if s.direction is not Direction.BOTH:
+        kept["direction"] = str(s.direction)
+    if rule.until is not None:
+        kept["until"] = rule.until.isoformat()
+    if rule.by_law:
+        kept["by_law"] = True
+    return json.dumps(kept, separators=(",", ":"))
+
+
+def read_line(line: str) -> tuple[Rule, Mapping[str, Any]]:
+    """The rule of a line and all that stands in it; raise ValueError, KeyError or TypeError for what is none."""
+    kept = json.loads(line)
+    network = kept.get("network")
+    rule = Rule(
+        measure=kept["measure"],
+        case=kept["case"],
+        degree=Degree(kept["degree"]),
+        until=datetime.fromisoformat(kept["until"]) if "until" in kept else None,
+        by_law=kept.get("by_law", False),
+        selector=Selector(
+            network=ip_network(network) if network else None,
+            direction=Direction(kept.get("direction", "both")),
+            **{name: kept.get(name) for name in _NAMES},
+        ),
+    )
+    return rule, kept
+
+
+def has_ended(rule: Rule, *, at: datetime) -> bool:
+    """Whether its time is over."""
+    return rule.until is not None and rule.until <= at
