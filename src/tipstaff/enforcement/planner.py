@@ -67,6 +67,8 @@ class Ability:
     """The networks whose traffic passes it; empty means all."""
     limits: Limits | None = None
     """What may not be sent to it; None leaves that to the moment of sending."""
+    one_way: Direction | None = None
+    """It stops whole addresses and prefixes this way only; None for both ways."""
 
     def reaches(self, selector: Selector) -> bool:
         """Whether traffic of this selector passes the device."""

@@ -9,12 +9,11 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any
 
 from tipstaff.enforcement.drivers.nftables import table
-from tipstaff.enforcement.drivers.nftables.probing import Vantage, probe_rule
 from tipstaff.enforcement.planner import Ability
+from tipstaff.enforcement.probing import Address, Vantage, probe_rule, vantage_of
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
@@ -43,17 +42,12 @@ def make(device: str, options: Mapping[str, object]) -> "NftDriver":
     if "/" in nft and not options.get("command_prefix") and not os.access(nft, os.X_OK):
         raise BadOption(f"device {device}: nft is {nft!r}, but no program that can be run is there.")
     lists = {name: _texts(options.get(name)) for name in _LISTS}
-    try:
-        outside = tuple(ip_address(x) for x in lists["probe_outside_addresses"])
-    except ValueError as why:
-        raise BadOption(f"device {device}: probe_outside_addresses: {why}.") from why
-    vantage = None
-    if lists["probe_inside"] and lists["probe_outside"] and outside:
-        vantage = Vantage(inside=lists["probe_inside"], outside=lists["probe_outside"], outside_addresses=outside)
-    elif lists["probe_inside"] or lists["probe_outside"] or outside:
-        raise BadOption(
-            f"device {device}: a probe takes all of probe_inside, probe_outside and probe_outside_addresses."
-        )
+    vantage = vantage_of(
+        device,
+        inside=lists["probe_inside"],
+        outside=lists["probe_outside"],
+        outside_addresses=lists["probe_outside_addresses"],
+    )
     usual = table.Rates()
     rates = table.Rates(
         connections_per_minute=_number(options.get("connections_per_minute"), usual.connections_per_minute),
@@ -155,7 +149,15 @@ class NftDriver:
                 held = self._read()
             except (DeviceUnreachable, DeviceRefused) as why:
                 return ProbeResult(target_stopped=None, neighbour_works=None, detail=str(why))
-        return probe_rule(rule, vantage=self._vantage, in_force=tuple(held.elements))
+        elements = tuple(held.elements)
+        target = rule.selector.network
+        ports = {e[1].split(",")[0] for e in elements if "_flow_" in e[0]}
+
+        def touched(address: Address) -> bool:
+            own = target is not None and address in target
+            return (not own and str(address) in ports) or any(table.covers(e, str(address)) for e in elements)
+
+        return probe_rule(rule, vantage=self._vantage, touched=touched)
 
     def _read(self) -> table.Held:
         done = self._call("-j", "list", "table", "inet", table.TABLE)
