@@ -5,11 +5,13 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tipstaff.testing.drivers import await_true
+from tipstaff.enforcement.drivers import exabgp
+from tipstaff.testing.drivers import NOON, await_true
 from tipstaff.testing.lab import Lab
 
 AS, SPEAKER, PEER = 64500, "192.0.2.9", "192.0.2.1"
@@ -187,3 +189,32 @@ class BirdSpeaker(Running):
             **hops,
             **more,
         }
+
+
+class ExaBgpSpeaker(Running):
+    """ExaBGP on the customers' side, with the process that announces for the driver."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        super().__init__(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lab = lab
+        self.book = folder / "edge1.book"
+        self.config = folder / "exabgp.conf"
+        mouth = Path(exabgp.__file__).with_name("mouth.py")
+        self.config.write_text(
+            f"process tipstaff {{ run {sys.executable} {mouth} {self.book}; encoder text; }}\n"
+            f"neighbor {PEER} {{ router-id {SPEAKER}; local-address {SPEAKER}; local-as {AS}; peer-as {AS};\n"
+            "  hold-time 3; family { ipv4 unicast; ipv6 unicast; ipv4 flow; ipv6 flow; }\n"
+            "  api { processes [ tipstaff ]; }\n}\n"
+        )
+
+    def open(self) -> None:
+        settings = {"exabgp.daemon.user": "root", "exabgp.api.cli": "false", "exabgp.log.enable": "true"}
+        env = [f"{name}={value}" for name, value in settings.items()]
+        self.start("exabgp", *self.lab.prefix("inside"), "env", *env, program("exabgp") or "", str(self.config))
+        driver = exabgp.make("edge1", self.options())
+        await_true(lambda: (seen := driver.observe(at=NOON)).complete and not seen.detail)
+
+    def options(self, *, announce: str = "blackhole", **more: object) -> dict[str, object]:
+        hops = {"next_hop4": DISCARD, "next_hop6": DISCARD6} if announce == "blackhole" else {}
+        return {"announce": announce, "file": str(self.book), **hops, **more}

@@ -1,6 +1,8 @@
 """Options of a `[[devices]]` table, read and refused in one sentence each."""
 
+import re
 from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 
 from tipstaff.enforcement.protocol import BadOption
 
@@ -62,3 +64,23 @@ class Options:
 
     def flag(self, name: str) -> bool:
         return self._given.get(name) is True
+
+    def symbol(self, name: str, usual: str) -> str:
+        """A name as the speakers' languages allow it."""
+        return self.checked_symbol(name, self.text(name, usual))
+
+    def checked_symbol(self, name: str, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+            raise BadOption(f"device {self.device}: {name} is {value!r}, but it takes letters, digits and underscores.")
+        return value
+
+    def address(self, name: str, *, version: int) -> str:
+        """An IP address of this version, or nothing."""
+        value = self.text(name)
+        try:
+            if value and ip_address(value).version != version:
+                raise ValueError
+        except ValueError:
+            problem = f"device {self.device}: {name} is {value!r}, but it takes an IPv{version} address."
+            raise BadOption(problem) from None
+        return value

@@ -3,6 +3,7 @@
 What differs between speakers is said by a `Speaker`: how routes are written for it, how it is told, what it holds.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -233,12 +234,13 @@ class Announcer:
             self._take_in(new, wait=True)
         except DeviceRefused:
             if not same:
-                # It holds what it held, and so shall the file that it reads when it starts next.
+                # It holds what it held, and so shall the book that it reads when it starts next.
                 if book.exists:
                     self._shelf.write(book)
                 else:
                     self._shelf.file.unlink(missing_ok=True)
-                self._shelf.taken_in()
+                with contextlib.suppress(DriverFailure):
+                    self._take_in(book, wait=False)
             raise
 
     def _take_in(self, book: Book, *, wait: bool) -> None:
