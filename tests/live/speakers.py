@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tipstaff.enforcement.drivers import exabgp
+from tipstaff.enforcement.drivers import exabgp, gobgp
 from tipstaff.testing.drivers import NOON, await_true
 from tipstaff.testing.lab import Lab
 
@@ -218,3 +218,43 @@ class ExaBgpSpeaker(Running):
     def options(self, *, announce: str = "blackhole", **more: object) -> dict[str, object]:
         hops = {"next_hop4": DISCARD, "next_hop6": DISCARD6} if announce == "blackhole" else {}
         return {"announce": announce, "file": str(self.book), **hops, **more}
+
+
+class GoBgpSpeaker(Running):
+    """gobgpd on the customers' side, told over a socket of its own."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        super().__init__(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lab = lab
+        self.book = folder / "edge1.book"
+        self.target = f"unix://{folder}/gobgpd.sock"
+        self.config = folder / "gobgpd.conf"
+        families = "".join(
+            f"[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = '{name}'\n"
+            for name in ("ipv4-unicast", "ipv6-unicast", "ipv4-flowspec", "ipv6-flowspec")
+        )
+        self.config.write_text(
+            f"[global.config]\nas = {AS}\nrouter-id = '{SPEAKER}'\nport = -1\n"
+            f"[[neighbors]]\n[neighbors.config]\nneighbor-address = '{PEER}'\npeer-as = {AS}\n"
+            f"[neighbors.transport.config]\nlocal-address = '{SPEAKER}'\n"
+            "[neighbors.timers.config]\nhold-time = 3\nconnect-retry = 1\nidle-hold-time-after-reset = 1\n" + families
+        )
+
+    def open(self) -> None:
+        Path(self.target.removeprefix("unix://")).unlink(missing_ok=True)
+        self.start(
+            "gobgpd", *self.lab.prefix("inside"), program("gobgpd") or "", "-f", str(self.config),
+            "--api-hosts", self.target, "--pprof-disable",
+        )  # fmt: skip
+        driver = gobgp.make("edge1", self.options())
+        await_true(lambda: (seen := driver.observe(at=NOON)).complete and not seen.detail)
+
+    def run(self, *words: str) -> None:
+        subprocess.run([program("gobgp") or "", "--target", self.target, *words], check=True, capture_output=True)
+
+    def options(self, *, announce: str = "blackhole", **more: object) -> dict[str, object]:
+        hops = {"next_hop4": DISCARD, "next_hop6": DISCARD6} if announce == "blackhole" else {}
+        return {
+            "announce": announce, "file": str(self.book), "mark": f"{AS}:7", "target": self.target, **hops, **more
+        }  # fmt: skip
