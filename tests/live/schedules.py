@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import tipstaff.enforcement
-from tests.rooms.enforcement.dying import plan, run_a_round, run_and_be_killed
+from tests.rooms.enforcement.dying import become_writer_soon, plan, run_a_round, run_and_be_killed
 from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.planner import fingerprint, steps
 from tipstaff.enforcement.protocol import Driver, StalePlan
@@ -131,7 +131,7 @@ class Soak:
 
     def _stopped_midway(self, chance: random.Random) -> None:
         """An enforcer has made its plan, and is stopped before the wire, for long."""
-        fence = operations.become_writer("edge1", at=self.at)
+        fence = become_writer_soon(self.at)
         try:
             made = operations.next_plan(fence, at=self.at)
         finally:

@@ -1,6 +1,7 @@
 """The options of a device, checked one by one: what is unknown or cannot be used is refused in a sentence."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -50,7 +51,7 @@ class Options:
             raise self.bad(name, f"is {value!r}, but it takes a whole number from {least} up.")
         return value
 
-    def flag(self, name: str, usual: bool) -> bool:
+    def flag(self, name: str, usual: bool = False) -> bool:
         value = self.given.get(name, usual)
         if not isinstance(value, bool):
             raise self.bad(name, f"is {value!r}, but it takes true or false.")
@@ -61,6 +62,29 @@ class Options:
         if not isinstance(value, list | tuple) or not all(isinstance(x, str) for x in value):
             raise self.bad(name, f'is {value!r}, but it takes a list of texts, for example ["a", "b"].')
         return tuple(value)
+
+    def choice(self, name: str, *among: str) -> str:
+        """One of these words; the first is the usual one."""
+        return self.text(name, among[0], one_of=among)
+
+    def symbol(self, name: str, usual: str) -> str:
+        """A name as routing daemons' languages allow it."""
+        return self.checked_symbol(name, self.text(name, usual))
+
+    def checked_symbol(self, name: str, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+            raise self.bad(name, f"is {value!r}, but it takes letters, digits and underscores.")
+        return value
+
+    def address(self, name: str, *, version: int) -> str:
+        """An IP address of this version, or nothing."""
+        value = self.text(name)
+        try:
+            if value and ip_address(value).version != version:
+                raise ValueError
+        except ValueError:
+            raise self.bad(name, f"is {value!r}, but it takes an IPv{version} address.") from None
+        return value
 
     def program(self, name: str, usual: str) -> str:
         value = self.text(name, usual)

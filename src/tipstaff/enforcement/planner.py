@@ -67,6 +67,8 @@ class Ability:
     """The networks whose traffic passes it; empty means all."""
     limits: Limits | None = None
     """What may not be sent to it; None leaves that to the moment of sending."""
+    one_way: Direction | None = None
+    """It stops whole addresses and prefixes this way only; None for both ways."""
 
     def reaches(self, selector: Selector) -> bool:
         """Whether traffic of this selector passes the device."""
@@ -75,10 +77,18 @@ class Ability:
             return True
         return any(network.version == n.version and network.overlaps(n) for n in self.networks)
 
+    def stops(self, scope: Scope, way: Direction) -> bool:
+        """Whether what it does to this scope stops traffic that goes this way."""
+        return self.one_way_of(scope) in (None, way)
+
+    def one_way_of(self, scope: Scope) -> Direction | None:
+        return self.one_way if scope in (Scope.ADDRESS, Scope.PREFIX) else None
+
 
 def weigh(*, devices: Sequence[Ability], **conduct: Unpack[Conduct]) -> tuple[Candidate, ...]:
     """Weigh every rung of a ladder (`policy.remedies.weigh`) with what these devices can carry out and show."""
-    return remedies.weigh(**conduct, reach=lambda rung, selectors: _reached(rung, selectors, devices))
+    way = remedies.way_of(url=conduct["url"], host_name=conduct.get("host_name"), direction=conduct.get("direction"))
+    return remedies.weigh(**conduct, reach=lambda rung, selectors: _reached(rung, selectors, devices, way))
 
 
 def steps(plan: Plan, observation: Observation) -> tuple[Step, ...]:
@@ -121,11 +131,16 @@ def digest_of(rules: Sequence[Rule]) -> str:
 # What is within reach.
 
 
-def _reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Ability]) -> Reached:
+def _reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Ability], way: Direction) -> Reached:
     """The device that can carry it out and show it, or what is wrong with it."""
-    capable = [d for d in devices if (rung.scope, rung.degree) in d.can and all(d.reaches(s) for s in selectors)]
-    if not capable:
+    able = [d for d in devices if (rung.scope, rung.degree) in d.can and all(d.reaches(s) for s in selectors)]
+    if not able:
         return Reached(device=None, flaw=f"No device can {does(rung)}.")
+    capable = [d for d in able if d.stops(rung.scope, way)]
+    if not capable:
+        # A blackhole leaves what the customer sends alone: a scan or a flood would go on.
+        only = "what is sent to it" if able[0].one_way is Direction.IN else "what it sends"
+        return Reached(device=able[0].device, flaw=f"{able[0].device} stops only {only}, and this goes the other way.")
     provable = [d for d in capable if d.proof >= Proof.STATE]
     if not provable:
         best = max(capable, key=lambda d: d.proof)
@@ -136,5 +151,5 @@ def _reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Abil
         flaws = [refusal(s, device.limits) for s in selectors] if device.limits is not None else []
         flaw = next((f for f in flaws if f), "")
         if not flaw:
-            return Reached(device=device.device)
+            return Reached(device=device.device, one_way=device.one_way_of(rung.scope))
     return Reached(device=provable[0].device, flaw=flaw)

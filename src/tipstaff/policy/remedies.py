@@ -35,6 +35,8 @@ class Reached:
     """Who would carry it out; None when nobody can."""
     flaw: str = ""
     """Why that does not suffice, in a sentence; empty if it does."""
+    one_way: Direction | None = None
+    """It stops an address or prefix this way only, as a blackhole does: that is narrower, and is said so."""
 
 
 Reach = Callable[[Rung, tuple[Selector, ...]], Reached]
@@ -85,7 +87,8 @@ def weigh(
     points at and not where it happens. With IN, and no port named by the clause, `source_port` is the port that the
     customer serves it on. `lasts` is the time after which the measure ends by itself.
     """
-    served = bool(url or host_name) and direction is not Direction.OUT
+    way = way_of(url=url, host_name=host_name, direction=direction)
+    served = bool(url or host_name) and way is Direction.IN
     conduct = _Conduct(
         resource=resource,
         url=url if served else None,
@@ -94,7 +97,7 @@ def weigh(
         session=session,
         service=service,
         account=account,
-        direction=Direction.IN if served else direction or Direction.OUT,
+        direction=way,
         ports=(),
     )
     conduct = replace(conduct, ports=_ports(conduct, measure_ports, source_port, source_protocol))
@@ -123,6 +126,13 @@ def weigh(
         for option in options
         for selector in option.selectors
     )
+
+
+def way_of(*, url: str | None, host_name: str | None, direction: Direction | None) -> Direction:
+    """Where the conduct happens: IN if the customer serves it, OUT if the customer reaches out."""
+    if direction is not Direction.OUT and (url or host_name):
+        return Direction.IN
+    return direction or Direction.OUT
 
 
 # How candidates come about.
@@ -231,6 +241,8 @@ def _option(
 ) -> _Option:
     others, services = _hit(rung.scope, footprint, service)
     reached = reach(rung, selectors)
+    if reached.one_way is not None:
+        selectors = tuple(replace(s, direction=reached.one_way) for s in selectors)
     return _Option(
         scope=rung.scope,
         degree=rung.degree,

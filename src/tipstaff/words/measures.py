@@ -108,9 +108,11 @@ class Selector:
         if self.network is None:
             return self.url or self.host_name or self.mailbox or self.session or self.service or self.account or ""
         host = str(self.network.network_address) if self.network.num_addresses == 1 else str(self.network)
-        if self.port is None:
+        if self.port is None and self.direction is Direction.BOTH:
             return host
         way = {Direction.OUT: "from", Direction.IN: "to", Direction.BOTH: "from and to"}[self.direction]
+        if self.port is None:
+            return f"everything {way} {host}"
         return f"{self.protocol}/{self.port} {way} {host}"
 
 

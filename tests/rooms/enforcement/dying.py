@@ -54,14 +54,14 @@ def plan(n: int, *, host: str | None = None, at: datetime = NOON, until: datetim
 
 def run_a_round(make: Callable[[], Driver], *, at: datetime = NOON) -> enforcing.Reconciled:
     """One round, whole, by a new writer."""
-    fence = _become_writer(at)
+    fence = become_writer_soon(at)
     try:
         return enforcing.reconcile(make(), fence=fence, limits=OWN, at=at)
     finally:
         operations.stop_writing(fence)
 
 
-def _become_writer(at: datetime) -> operations.Fence:
+def become_writer_soon(at: datetime) -> operations.Fence:
     """A killed writer's session may take a moment to be noticed."""
     for _ in range(400):
         try:
@@ -83,7 +83,7 @@ def run_and_be_killed(
 
     Lines are counted in the files `within`.
     """
-    operations.stop_writing(_become_writer(at))
+    operations.stop_writing(become_writer_soon(at))
     connection.close()  # Two processes must not share one.
     child = multiprocessing.get_context("fork").Process(target=_die, args=(make, line, at, frozenset(within)))
     child.start()

@@ -93,7 +93,7 @@ class TestOnPostgresql(TestOnSqlite):
     @pytest.fixture(autouse=True)
     def _schema(self, tmp_path: Path, django_db_setup: None) -> Iterator[None]:
         self.url = os.environ["TIPSTAFF_DATABASE_URL"]
-        self.schema = "radius_contract"
+        self.schema = f"radius_contract_{os.getpid()}"  # Two test processes share one server.
         yield
         with psycopg.connect(self.url, autocommit=True) as server:
             server.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE".encode())

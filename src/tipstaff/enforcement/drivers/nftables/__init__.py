@@ -9,64 +9,44 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any
 
 from tipstaff.enforcement.drivers.nftables import table
-from tipstaff.enforcement.drivers.nftables.probing import Vantage, probe_rule
+from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability
-from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.probing import Address, Vantage, probe_rule, vantage_of
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
-_TEXTS = ("nft", "tcp_block")
-_LISTS = ("command_prefix", "probe_inside", "probe_outside", "probe_outside_addresses")
-_NUMBERS = ("connections_per_minute", "packets_per_second", "timeout_seconds")
+_KNOWN = (
+    "nft", "tcp_block", "command_prefix", "probe_inside", "probe_outside", "probe_outside_addresses",
+    "connections_per_minute", "packets_per_second", "timeout_seconds",
+)  # fmt: skip
 
 
 def make(device: str, options: Mapping[str, object]) -> "NftDriver":
     """Make the driver that a `[[devices]]` table describes; nothing is run yet."""
-    known = (*_TEXTS, *_LISTS, *_NUMBERS)
-    for name, value in options.items():
-        where = f"device {device}: {name}"
-        if name not in known:
-            raise BadOption(f"{where} is not an option of the nftables driver; known are {', '.join(sorted(known))}.")
-        if name in _TEXTS and not isinstance(value, str):
-            raise BadOption(f"{where} is {value!r}, but it takes a text in quotes.")
-        if name in _LISTS and not (isinstance(value, list | tuple) and all(isinstance(x, str) for x in value)):
-            raise BadOption(f'{where} is {value!r}, but it takes a list of texts, for example ["ip", "netns"].')
-        if name in _NUMBERS and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise BadOption(f"{where} is {value!r}, but it takes a whole number from 1 up.")
-    if options.get("tcp_block", "reset") not in ("reset", "drop"):
-        raise BadOption(f'device {device}: tcp_block is {options["tcp_block"]!r}, but it takes "reset" or "drop".')
-    # Behind a prefix it may lie on another machine; a bare name is looked for when it is run.
-    nft = str(options.get("nft", "nft"))
-    if "/" in nft and not options.get("command_prefix") and not os.access(nft, os.X_OK):
-        raise BadOption(f"device {device}: nft is {nft!r}, but no program that can be run is there.")
-    lists = {name: _texts(options.get(name)) for name in _LISTS}
-    try:
-        outside = tuple(ip_address(x) for x in lists["probe_outside_addresses"])
-    except ValueError as why:
-        raise BadOption(f"device {device}: probe_outside_addresses: {why}.") from why
-    vantage = None
-    if lists["probe_inside"] and lists["probe_outside"] and outside:
-        vantage = Vantage(inside=lists["probe_inside"], outside=lists["probe_outside"], outside_addresses=outside)
-    elif lists["probe_inside"] or lists["probe_outside"] or outside:
-        raise BadOption(
-            f"device {device}: a probe takes all of probe_inside, probe_outside and probe_outside_addresses."
-        )
+    given = Options(device=device, driver="nftables", given=options)
+    given.only(_KNOWN)
+    prefix = given.texts("command_prefix")
     usual = table.Rates()
-    rates = table.Rates(
-        connections_per_minute=_number(options.get("connections_per_minute"), usual.connections_per_minute),
-        packets_per_second=_number(options.get("packets_per_second"), usual.packets_per_second),
-    )
     return NftDriver(
         device,
-        command_prefix=lists["command_prefix"],
-        nft=nft,
-        tcp_block=str(options.get("tcp_block", "reset")),
-        rates=rates,
-        timeout_seconds=_number(options.get("timeout_seconds"), 20),
-        vantage=vantage,
+        command_prefix=prefix,
+        # Behind a prefix it may lie on another machine; a bare name is looked for when it is run.
+        nft=given.text("nft", "nft") if prefix else given.program("nft", "nft"),
+        tcp_block=given.choice("tcp_block", "reset", "drop"),
+        rates=table.Rates(
+            connections_per_minute=given.number("connections_per_minute", usual.connections_per_minute),
+            packets_per_second=given.number("packets_per_second", usual.packets_per_second),
+        ),
+        timeout_seconds=given.number("timeout_seconds", 20),
+        vantage=vantage_of(
+            device,
+            inside=given.texts("probe_inside"),
+            outside=given.texts("probe_outside"),
+            outside_addresses=given.texts("probe_outside_addresses"),
+        ),
     )
 
 
@@ -155,7 +135,15 @@ class NftDriver:
                 held = self._read()
             except (DeviceUnreachable, DeviceRefused) as why:
                 return ProbeResult(target_stopped=None, neighbour_works=None, detail=str(why))
-        return probe_rule(rule, vantage=self._vantage, in_force=tuple(held.elements))
+        elements = tuple(held.elements)
+        target = rule.selector.network
+        ports = {e[1].split(",")[0] for e in elements if "_flow_" in e[0]}
+
+        def touched(address: Address) -> bool:
+            own = target is not None and address in target
+            return (not own and str(address) in ports) or any(table.covers(e, str(address)) for e in elements)
+
+        return probe_rule(rule, vantage=self._vantage, touched=touched)
 
     def _read(self) -> table.Held:
         done = self._call("-j", "list", "table", "inet", table.TABLE)
@@ -200,14 +188,6 @@ class NftDriver:
             raise DeviceUnreachable(f"{self.device}: nft gave no answer in {self._timeout_seconds} s") from why
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {self._nft[0]} cannot be run: {why.strerror}") from why
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(x) for x in value) if isinstance(value, list | tuple) else ()
-
-
-def _number(value: object, usual: int) -> int:
-    return value if isinstance(value, int) else usual
 
 
 def _seen(held: table.Held, *, stands: bool) -> tuple[tuple[str, Seen], ...]:

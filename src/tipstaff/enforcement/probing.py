@@ -11,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from tipstaff.enforcement.drivers.nftables import table
+from tipstaff.enforcement.protocol import BadOption
 from tipstaff.words import Degree, Direction, ProbeResult, Rule, Scope
 
 Address = IPv4Address | IPv6Address
@@ -37,8 +37,29 @@ class Vantage:
     """Addresses out there, one for each IP version that is to be probed."""
 
 
-def probe_rule(rule: Rule, *, vantage: Vantage, in_force: Sequence[table.Element]) -> ProbeResult:
-    """Probe one rule in every direction that it has."""
+def vantage_of(
+    device: str, *, inside: Sequence[str], outside: Sequence[str], outside_addresses: Sequence[str]
+) -> Vantage | None:
+    """The vantage that a device's options name, None where they name none; raise BadOption for half of one."""
+    try:
+        addresses = tuple(ip_address(x) for x in outside_addresses)
+    except ValueError as why:
+        raise BadOption(f"device {device}: probe_outside_addresses: {why}.") from why
+    if inside and outside and addresses:
+        return Vantage(inside=tuple(inside), outside=tuple(outside), outside_addresses=addresses)
+    if inside or outside or addresses:
+        raise BadOption(
+            f"device {device}: a probe takes all of probe_inside, probe_outside and probe_outside_addresses."
+        )
+    return None
+
+
+def probe_rule(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], bool]) -> ProbeResult:
+    """Probe one rule in every direction that it has. No address that another measure has `touched` is a neighbour.
+
+    Where the measure stops only a port, `touched` is asked about the target's own address too: it speaks of measures
+    that stop the whole address then.
+    """
     network = rule.selector.network
     if network is None or rule.degree is not Degree.BLOCK:
         return ProbeResult(
@@ -51,7 +72,7 @@ def probe_rule(rule: Rule, *, vantage: Vantage, in_force: Sequence[table.Element
         )
     customer = network.network_address if network.num_addresses == 1 else network.network_address + 1
     ways = (Direction.OUT, Direction.IN) if rule.selector.direction is Direction.BOTH else (rule.selector.direction,)
-    results = [_one_way(way, rule, customer, far, vantage, in_force) for way in ways]
+    results = [_one_way(way, rule, customer, far, vantage, touched) for way in ways]
     detail = " ".join(r.detail for r in results)
     return ProbeResult(
         target_stopped=_all_or_none([r.target_stopped for r in results]),
@@ -77,11 +98,11 @@ def _one_way(
     customer: Address,
     far: Address,
     vantage: Vantage,
-    in_force: Sequence[table.Element],
+    touched: Callable[[Address], bool],
 ) -> ProbeResult:
     protocol = rule.selector.protocol or "tcp"
     port = rule.selector.port or 0
-    neighbours = _neighbours(customer, rule, in_force)
+    neighbours = _neighbours(customer, rule, touched)
     out = way is Direction.OUT
     if out:
         listeners = [(protocol, str(far), port), (protocol, str(far), 0)]
@@ -111,7 +132,7 @@ def _one_way(
     return ProbeResult(target_stopped=stopped, neighbour_works=neighbour, detail=f"{words}, {beside}.")
 
 
-def _neighbours(customer: Address, rule: Rule, in_force: Sequence[table.Element]) -> list[Address]:
+def _neighbours(customer: Address, rule: Rule, touched: Callable[[Address], bool]) -> list[Address]:
     """Whose traffic must go on: the same address on another port, else addresses nearby that no measure touches."""
     nearby: list[Address] = [customer] if rule.selector.scope is Scope.FLOW else []
     last = (1 << customer.max_prefixlen) - 1
@@ -122,15 +143,8 @@ def _neighbours(customer: Address, rule: Rule, in_force: Sequence[table.Element]
         for number in (start + distance, start - distance):
             if 0 <= number <= last:
                 nearby.append(type(customer)(number))
-    touched = {e[1].split(",")[0] for e in in_force if "_flow_" in e[0]} - {str(customer)}
     own = rule.selector.network
-    return [
-        a
-        for a in nearby
-        if str(a) not in touched
-        and not (own is not None and own.num_addresses > 1 and a in own)
-        and not any(table.covers(e, str(a)) for e in in_force)
-    ]
+    return [a for a in nearby if not touched(a) and not (own is not None and own.num_addresses > 1 and a in own)]
 
 
 def _converse(

@@ -1,0 +1,194 @@
+"""How routes are written for BIRD 2, how it is told over its control socket, and what it says that it holds."""
+
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
+
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
+from tipstaff.enforcement.routing.announcer import Held, Written
+from tipstaff.enforcement.routing.book import Book
+from tipstaff.enforcement.routing.routes import Kind, Route, rate_community
+
+_BLACKHOLE = "(65535,666)"
+"""The BLACKHOLE community (RFC 7999, 5)."""
+_ROUTE = re.compile(r"(flow[46] \{.*?\}|[0-9a-f][0-9a-f.:]*/\d+)?\s+.*?\[(\S+) [^]]*\]")
+_FLOW = re.compile(r"flow[46] \{ (dst|src) (\S+);(?: (?:proto|next header) (\d+);)?(?: dport (\d+);)? \}")
+_LINE = re.compile(r"\s*route (flow[46] \{.*?\}|[0-9a-f][0-9a-f.:]*/\d+)")
+_LAST = re.compile(r"(\d{4}) ")
+
+
+def name_of(device: str) -> str:
+    """The device's name as BIRD's symbols may be: letters, digits and underscores."""
+    return "tipstaff_" + re.sub(r"\W", "_", device, flags=re.ASCII)
+
+
+class Bird:
+    """One BIRD, reached by its control socket."""
+
+    def __init__(
+        self,
+        *,
+        stem: str,
+        kind: Kind,
+        socket: str,
+        tables: Mapping[int, str],
+        next_hops: Mapping[int, str],
+        sessions: Sequence[str],
+        timeout_seconds: float,
+    ) -> None:
+        self.shows_sessions = bool(sessions)
+        self._kind = kind
+        self._socket = socket
+        self._tables = tables
+        self._next_hops = next_hops
+        self._sessions = tuple(sessions)
+        self._timeout_seconds = timeout_seconds
+        self._protocols = {v: f"{stem}_{kind}{v}" for v in (4, 6)}
+
+    def body(self, book: Book, *, foreign: Sequence[str]) -> tuple[str, ...]:
+        required = book.required
+        lines: list[str] = []
+        for version in (4, 6):
+            lines.append(self._opening(version))
+            lines += [self._line(route, rate) for route, rate in required.items() if route.version == version]
+            lines += [x for x in foreign if x.startswith("  route ") and (":" in x.partition(";")[0]) == (version == 6)]
+            lines.append("}")
+        return (*lines, *(x for x in foreign if not x.startswith("  route ")))
+
+    def written(self, book: Book) -> Written:
+        known = {self._line(route, rate): route for route, rate in book.required.items()}
+        frame = {self._opening(4), self._opening(6), "}"}
+        # Written with other settings, an opening is ours all the same, but nothing below it is as it should be.
+        own = tuple(f"protocol static {name} " for name in self._protocols.values())
+        whole = frame <= set(book.body)
+        stand = frozenset(known[line] for line in book.body if line in known) if whole else frozenset()
+        foreign = tuple(x for x in book.body if x not in known and x not in frame and not x.startswith(own))
+        routes = (_route_of(told[1].replace("= ", "")) for x in foreign if (told := _LINE.match(x)))
+        return Written(stand, foreign, frozenset(route for route in routes if route is not None))
+
+    def load(self, book: Book) -> None:
+        with _Control(self._socket, self._timeout_seconds) as control:
+            for command in ("configure check", "configure"):
+                code, lines = control.ask(command)
+                if code >= 8000:
+                    raise DeviceRefused(f"BIRD refuses its configuration: {lines[-1]}")
+
+    def read(self) -> Held:
+        routes: set[Route] = set()
+        foreign: list[str] = []
+        details: list[str] = []
+        with _Control(self._socket, self._timeout_seconds) as control:
+            down = [name for name in self._sessions if not self._is_up(control, name)]
+            details += [f"The session {name} is down." for name in down]
+            for version in (4, 6):
+                table = self._tables[version]
+                mine, others = self._routes(control.rows(f"show route table {table}"), version)
+                foreign += [f"route {words} of {protocol} in table {table}" for words, protocol in others]
+                for name in self._sessions:
+                    if name in down:
+                        mine = set()
+                    elif mine:
+                        mine &= self._routes(control.rows(f"show route table {table} export {name}"), version)[0]
+                routes |= mine
+        return Held(routes=frozenset(routes), foreign=tuple(foreign), detail=" ".join(details))
+
+    def _opening(self, version: int) -> str:
+        channel = f"flow{version}" if self._kind is Kind.FLOWSPEC else f"ipv{version}"
+        filter_lines = ""
+        if self._kind is Kind.BLACKHOLE:
+            hop = f" bgp_next_hop = {self._next_hops[version]};" if self._next_hops[version] else ""
+            filter_lines = f" import filter {{ bgp_community.add({_BLACKHOLE});{hop} accept; }};"
+        return (
+            f"protocol static {self._protocols[version]} "
+            f"{{ {channel} {{ table {self._tables[version]};{filter_lines} }};"
+        )
+
+    def _line(self, route: Route, rate: int) -> str:
+        if route.kind == Kind.BLACKHOLE:
+            return f"  route {route.network} blackhole;"
+        parts = [f"{'src' if route.way == 'from' else 'dst'} {route.network};"]
+        if route.protocol is not None:
+            parts.append(f"{'proto' if route.version == 4 else 'next header'} = {route.protocol};")
+            parts.append(f"dport = {route.port};")
+        value = rate_community(rate)
+        action = f"bgp_ext_community.add((generic, {value >> 32:#x}, {value & 0xFFFFFFFF:#x}));"
+        return f"  route flow{route.version} {{ {' '.join(parts)} }} {{ {action} }};"
+
+    def _is_up(self, control: "_Control", session: str) -> bool:
+        lines = control.rows(f"show protocols {session}")
+        return any(line.split()[:1] == [session] and line.split()[3:4] == ["up"] for line in lines)
+
+    def _routes(self, lines: Sequence[str], version: int) -> tuple[set[Route], list[tuple[str, str]]]:
+        """(routes of our own protocol, (words, protocol) of all others)."""
+        mine: set[Route] = set()
+        others: list[tuple[str, str]] = []
+        own, words = self._protocols[version], ""
+        for line in lines:
+            told = _ROUTE.match(line)
+            if told is None:
+                continue
+            words = told[1] or words  # A second route to the same prefix does not name it again.
+            route = _route_of(words) if told[2] == own else None
+            if route is not None:
+                mine.add(route)
+            else:
+                others.append((words, told[2]))
+        return mine, others
+
+
+def _route_of(words: str) -> Route | None:
+    if not words.startswith("flow"):
+        return Route(Kind.BLACKHOLE, "to", words if ":" not in words else str(ip_network(words)))
+    told = _FLOW.fullmatch(words)
+    if told is None:
+        return None
+    protocol, port = (int(x) if x else None for x in (told[3], told[4]))
+    way = "from" if told[1] == "src" else "to"
+    return Route(Kind.FLOWSPEC, way, str(ip_network(told[2])), protocol, port)
+
+
+class _Control:
+    """BIRD's control socket: a command a line, answers with a number of four digits."""
+
+    def __init__(self, path: str, timeout_seconds: float) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout_seconds)
+
+    def __enter__(self) -> "_Control":
+        try:
+            self._socket.connect(self._path)
+            self._file = self._socket.makefile("r", encoding="utf-8", errors="replace")
+            self._answer()
+        except OSError as why:
+            self._socket.close()
+            raise DeviceUnreachable(f"BIRD does not answer at {self._path}: {why}") from why
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def rows(self, command: str) -> list[str]:
+        """The lines of a listing; raise DeviceRefused if BIRD has none to give."""
+        code, lines = self.ask(command)
+        if code >= 8000:
+            raise DeviceRefused(f"BIRD refuses {command!r}: {lines[-1]}")
+        return lines
+
+    def ask(self, command: str) -> tuple[int, list[str]]:
+        """(number of the last line, all lines without their numbers)."""
+        try:
+            self._socket.sendall(f"{command}\n".encode())
+            return self._answer()
+        except OSError as why:
+            raise DeviceUnreachable(f"BIRD gave no answer to {command!r}: {why}") from why
+
+    def _answer(self) -> tuple[int, list[str]]:
+        lines: list[str] = []
+        for line in self._file:
+            lines.append((line[5:] if line[:4].isdigit() else line[1:]).rstrip("\n"))
+            if told := _LAST.match(line):
+                return int(told[1]), lines
+        raise ConnectionResetError("it closed the connection")

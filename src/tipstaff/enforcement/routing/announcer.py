@@ -1,0 +1,346 @@
+"""A device that is a BGP speaker and its peers: a plan becomes a book, the speaker takes it in, the peers show it.
+
+What differs between speakers is said by a `Speaker`: how routes are written for it, how it is told, what it holds.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from ipaddress import ip_network
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from tipstaff.enforcement.planner import Ability, fingerprint
+from tipstaff.enforcement.probing import Address, Vantage, probe_rule
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, DriverFailure, StalePlan
+from tipstaff.enforcement.routing import routes
+from tipstaff.enforcement.routing.book import Book, Entry, Shelf, without
+from tipstaff.enforcement.routing.fib import read_fib
+from tipstaff.enforcement.routing.routes import Kind, Route
+from tipstaff.words import Direction, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a speaker was read to hold."""
+
+    routes: frozenset[Route]
+    """Announcements in the device's own place, that go out to all peers that were named."""
+    foreign: tuple[str, ...] = ()
+    """What somebody else put into that place."""
+    detail: str = ""
+    """What is wrong with it, in a sentence; for people."""
+
+
+class Written(NamedTuple):
+    """What the lines for the speaker in a book say."""
+
+    routes: frozenset[Route]
+    """Those of its measures that stand there as they should."""
+    foreign: tuple[str, ...] = ()
+    """Lines that somebody else put in."""
+    foreign_routes: frozenset[Route] = frozenset()
+    """What these lines announce."""
+
+
+class Speaker(Protocol):
+    """One kind of BGP speaker."""
+
+    shows_sessions: bool
+    """Whether `read` counts only what goes out on sessions that stand."""
+
+    def body(self, book: Book, *, foreign: Sequence[str]) -> tuple[str, ...]:
+        """The lines for the speaker in the book, with the foreign ones of the former book."""
+
+    def written(self, book: Book) -> Written:
+        """What stands in the book's body."""
+
+    def load(self, book: Book) -> None:
+        """Make the speaker hold what is required, and no longer what is gone. Twice is harmless.
+
+        It raises DeviceRefused if the speaker took nothing of it, and DeviceUnreachable where that is not known.
+        """
+
+    def read(self) -> Held:
+        """Raise DeviceUnreachable or DeviceRefused if it cannot be read."""
+
+
+class Announcer:
+    """A driver whose rules are announcements of one speaker."""
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        kind: Kind,
+        speaker: Speaker,
+        file: Path,
+        module: str,
+        options: Mapping[str, object],
+        rate_bytes_per_second: int = 0,
+        peers_check_sources: bool = False,
+        peer_fib: Sequence[str] = (),
+        settle_seconds: int = 5,
+        timeout_seconds: int = 20,
+        vantage: Vantage | None = None,
+    ) -> None:
+        self.device = device
+        self._kind = kind
+        self._speaker = speaker
+        self._shelf = Shelf(device, file)
+        self._module = module
+        self._options = dict(options)
+        self._rate = rate_bytes_per_second
+        self._both_ways = peers_check_sources
+        self._peer_fib = tuple(peer_fib)
+        self._settle_seconds = settle_seconds
+        self._timeout_seconds = timeout_seconds
+        self._vantage = vantage
+        self._keeper: subprocess.Popen[bytes] | None = None
+        # A flow in a RIB was seen to stop nothing, so a session proves no more than that it was told.
+        shown = bool(self._peer_fib) or speaker.shows_sessions
+        state = Proof.STATE if kind is Kind.BLACKHOLE and shown else Proof.CONFIG
+        self.max_proof = Proof.PROBE if vantage is not None else state
+
+    @property
+    def ability(self) -> Ability:
+        one_way = Direction.IN if self._kind is Kind.BLACKHOLE and not self._both_ways else None
+        can = routes.can(self._kind, slows=self._rate > 0)
+        return Ability(device=self.device, can=can, proof=self.max_proof, one_way=one_way)
+
+    def supports(self, rule: Rule) -> bool:
+        return routes.supports(rule, self._kind, slows=self._rate > 0, both_ways=self._both_ways)
+
+    def observe(self, *, at: datetime) -> Observation:
+        try:
+            with self._shelf.locked():
+                book = self._shelf.read()
+                if self._shelf.pending:
+                    # Whoever wrote the book did not live to see it taken in. It says what shall be, so it is finished.
+                    self._take_in(book, wait=True)
+                held, seen_by_peer = self._speaker.read(), self._peers()
+            if book.next_end() is not None:
+                self._keep(at)
+        except (DriverFailure, OSError, ValueError) as why:
+            detail = f"{self.device} cannot be read: {why}"
+            return Observation(complete=False, generation=0, rules=(), at=at, detail=detail)
+        return self._observation(book, held, seen_by_peer, at)
+
+    def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
+        try:
+            with self._shelf.locked():
+                book = self._shelf.read()
+                if plan.generation < book.generation:
+                    raise StalePlan(f"{self.device} holds generation {book.generation}, the plan is {plan.generation}")
+                held = self._speaker.read()  # Nothing is changed while it does not answer.
+                seen_by_peer = self._peers()
+                new = self._planned(book, plan, steps, at, held, seen_by_peer)
+                self._commit(book, new, held)
+            if new.next_end() is not None:
+                self._keep(at)
+        except (OSError, ValueError) as why:
+            raise DeviceUnreachable(f"{self.device}: {why}") from why
+
+    def probe(self, rule: Rule) -> ProbeResult:
+        if self._vantage is None:
+            return ProbeResult(
+                target_stopped=None, neighbour_works=None, detail="No vantage point for a probe is set up."
+            )
+        try:
+            required = self._shelf.read().required
+        except (OSError, ValueError) as why:
+            return ProbeResult(target_stopped=None, neighbour_works=None, detail=str(why))
+        target = rule.selector.network
+        measured = [(ip_network(route.network), route.port) for route in required]
+
+        def touched(address: Address) -> bool:
+            own = target is not None and address in target
+            return any(address in network and not (own and port is not None) for network, port in measured)
+
+        return probe_rule(rule, vantage=self._vantage, touched=touched)
+
+    def end_due(self, *, at: datetime) -> datetime | None:
+        """Take away what has ended by now; when the next one ends. It is for the keeper, and for a timer.
+
+        What has ended is out of the book at once, so no restart brings it back; if the speaker does not answer, this
+        raises DriverFailure and is to be called again.
+        """
+        with self._shelf.locked():
+            book = self._shelf.read()
+            due = [e.measure for e in book.entries if e.has_ended(at)]
+            if due:
+                new = without(book, due)
+                new = replace(new, body=self._speaker.body(new, foreign=self._speaker.written(book).foreign))
+                self._shelf.write(new)
+                book = new
+            if self._shelf.pending:
+                self._take_in(book, wait=False)
+        return book.next_end()
+
+    # How a plan becomes a book.
+
+    def _planned(
+        self,
+        book: Book,
+        plan: Plan,
+        steps: Sequence[Step],
+        at: datetime,
+        held: Held,
+        seen_by_peer: frozenset[Route] | None,
+    ) -> Book:
+        entries = {e.measure: e for e in book.entries if not e.has_ended(at)}
+        for step in steps:
+            entries.pop(step.measure, None)
+            rule = step.rule
+            if step.verb == "apply" and rule is not None and not (rule.until is not None and rule.until <= at):
+                assert self.supports(rule), f"{rule} was planned for a device that cannot hold it"
+                entries[rule.measure] = Entry(
+                    measure=rule.measure,
+                    fingerprint=fingerprint(rule),
+                    case=rule.case,
+                    until=rule.until,
+                    rate=routes.rate_of(rule.degree, self._rate),
+                    routes=routes.routes_of(rule, self._kind),
+                )
+        kept = {(key, route) for key, entry in entries.items() for route in entry.routes}
+        stays = held.routes | (seen_by_peer or frozenset())
+        leaving = [(e.measure, route) for e in book.entries for route in e.routes if (e.measure, route) not in kept] + [
+            (key, route) for key, route in book.leaving if route in stays and (key, route) not in kept
+        ]
+        new = Book(
+            generation=plan.generation,
+            entries=tuple(entries[key] for key in sorted(entries)),
+            leaving=tuple(dict.fromkeys(leaving)),
+            body=book.body,
+            exists=True,
+        )
+        return replace(new, body=self._speaker.body(new, foreign=self._speaker.written(book).foreign))
+
+    def _commit(self, book: Book, new: Book, held: Held) -> None:
+        same = book.exists and new == book
+        written = self._speaker.written(new)
+        if same and not self._shelf.pending and held.routes - written.foreign_routes == written.routes:
+            return
+        if not same:
+            self._shelf.write(new)
+        try:
+            self._take_in(new, wait=True)
+        except DeviceRefused:
+            if not same:
+                # It holds what it held, and so shall the book that it reads when it starts next.
+                if book.exists:
+                    self._shelf.write(book)
+                else:
+                    self._shelf.file.unlink(missing_ok=True)
+                with contextlib.suppress(DriverFailure):
+                    self._take_in(book, wait=False)
+            raise
+
+    def _take_in(self, book: Book, *, wait: bool) -> None:
+        self._speaker.load(book)
+        if wait:
+            self._settle(book)
+        self._shelf.taken_in()
+
+    def _settle(self, book: Book) -> None:
+        """Wait a while for the peers to follow. What they do not show by then, the read-back says."""
+        required, gone = book.required.keys(), book.gone
+
+        def followed() -> bool:
+            held = self._speaker.read().routes
+            seen = self._peers()
+            if seen is not None:
+                return required <= held and required <= seen and not gone & (held | seen)
+            return required <= held and not gone & held
+
+        try:
+            _await(followed, seconds=self._settle_seconds)
+        except DriverFailure:
+            return  # It is on its way; whether it arrived, the read-back will tell.
+
+    # What was seen.
+
+    def _peers(self) -> frozenset[Route] | None:
+        """The blackholes in the peer's forwarding table; None if nobody looks there."""
+        if not self._peer_fib or self._kind is not Kind.BLACKHOLE:
+            return None
+        return read_fib(self._peer_fib, timeout_seconds=self._timeout_seconds)
+
+    def _observation(self, book: Book, held: Held, seen_by_peer: frozenset[Route] | None, at: datetime) -> Observation:
+        written = self._speaker.written(book)
+        stands = held.routes & written.routes
+        stands = stands & seen_by_peer if seen_by_peer is not None else stands
+        rules: dict[str, Seen] = {}
+        for entry in book.entries:
+            whole = all(route in stands for route in entry.routes)
+            rules[entry.measure] = Seen.IN_FORCE if whole else Seen.DRIFT
+        lingering = book.gone & (held.routes | (seen_by_peer or frozenset()))
+        for measure, route in book.leaving:
+            if route in lingering:
+                rules[measure] = Seen.DRIFT
+        if held.routes - written.routes - written.foreign_routes - book.gone:
+            rules["orphan"] = Seen.DRIFT  # It announces what no book says: named, so that it is put right.
+        detail = held.detail
+        if not detail and Seen.DRIFT in rules.values():
+            late = next((r for e in book.entries for r in e.routes if r not in stands), None)
+            detail = f"The peer does not show {late} yet." if late and late in held.routes else ""
+        return Observation(
+            complete=True,
+            generation=book.generation,
+            rules=tuple(sorted(rules.items())),
+            fingerprints=tuple(sorted((e.measure, e.fingerprint) for e in book.entries)),
+            foreign=(*written.foreign, *held.foreign),
+            at=at,
+            detail=detail,
+        )
+
+    # Who sees to it that measures end when nobody else does.
+
+    def _keep(self, at: datetime) -> None:
+        """See to it that a keeper lives and knows the time."""
+        if poke(self._shelf.fifo, at):
+            return
+        call = [sys.executable, "-m", "tipstaff.enforcement.routing.keeper"]
+        if self._keeper is not None:
+            self._keeper.poll()  # So that one that has ended does not stay as a zombie.
+        # In a session of its own: it outlives the enforcer, that is what it is for.
+        self._keeper = subprocess.Popen(
+            [*call, self._module, self.device, json.dumps(self._options), str(self._shelf.file), at.isoformat()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def poke(fifo: Path, at: datetime) -> bool:
+    """Wake the keeper that reads there and tell it the time; whether there is one."""
+    try:
+        end = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as why:
+        if why.errno in (errno.ENXIO, errno.ENOENT):
+            return False
+        raise
+    try:
+        os.write(end, f"{at.isoformat()}\n".encode())
+    except BlockingIOError:
+        pass  # It has enough to read.
+    finally:
+        os.close(end)
+    return True
+
+
+def _await(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """Ask again and again until it is so, or time is over. No event tells of what a peer installs."""
+    for _ in range(max(1, int(seconds / 0.02))):
+        if condition():
+            return True
+        select.select([], [], [], 0.02)
+    return False
