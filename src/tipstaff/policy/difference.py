@@ -51,7 +51,9 @@ class Effect:
 
 
 _WORDS = frozenset({"title", "text", "proof", "what_to_do", "what_to_do_for", "limits", "left_to_people"})
-_NOT_COMPARED = frozenset({"id", "file", "examples", "proved_by", "served_by", "awaits", "automatic", "record"})
+_NOT_COMPARED = frozenset(
+    {"id", "file", "examples", "proved_by", "served_by", "awaits", "automatic", "not_built", "record"}
+)
 """What neither customers nor the judge see the policy by."""
 _PARAMETERS = ("look_back", "memory", "reader_confidence_min", "in_progress", "person_from", "locale")
 

@@ -174,6 +174,7 @@ def read_clause(table: Table) -> tuple[Clause, Table]:
         kind=kind,
         when=_read_condition(table, "when"),
         automatic=tuple(_each(table, "automatic", AutoStep)),
+        not_built=tuple(_each(table, "not_built", AutoStep)),
         record=table.word("record", RecordKind, default=RecordKind.CASE),
         two_people=table.take("two_people", bool, "true or false", default=False),
         left_to_people=table.text("left_to_people", default=""),
@@ -189,6 +190,8 @@ def read_clause(table: Table) -> tuple[Clause, Table]:
     clause = _read_conduct(table, clause) if clause.judged else _read_procedure(table, clause)
     if clause.awaits and clause.proved_by:
         table.report("a clause that awaits something is not proved yet; leave out awaits or proved_by.", "awaits")
+    if strange := [step.value for step in clause.not_built if step not in clause.automatic]:
+        table.report(f'not_built names "{strange[0]}", which automatic does not.', "not_built", value=strange[0])
     clause = replace(clause, examples=read_examples(table, id))
     table.done()
     return clause, table

@@ -95,6 +95,21 @@ class PortOf(enum.StrEnum):
     """The port of the customer's own service."""
 
 
+class Event(enum.StrEnum):
+    """Steps of the operator's that the program takes only where a clause of the edition answers them."""
+
+    EDITION_PROPOSED = "edition.proposed"
+    """A draft is to be announced or posted."""
+    SERVICE_USED = "service.used"
+    """A customer was seen to use a service."""
+    MEASUREMENT_STARTED = "measurement.started"
+    """A detector is to look through what devices and servers wrote."""
+
+
+RAISED_EVENTS = frozenset(event.value for event in Event)
+"""Of all events that clauses name, those that a procedure raises; the rest are words that examples try."""
+
+
 class ExampleKind(enum.StrEnum):
     """What an example shows of its clause."""
 
