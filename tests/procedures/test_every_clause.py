@@ -51,12 +51,18 @@ def host(name: str) -> None:
 
 
 def read_as(
-    office: Office, allegation: Allegation, *, of_person: bool, sender: str = "", vouched: bool = False
+    office: Office,
+    allegation: Allegation,
+    *,
+    of_person: bool,
+    sender: str = "",
+    vouched: bool = False,
+    words: str = "A letter of words that no reader knows.",
 ) -> Report:
     """A report that its reader understood as `allegation`, or that a person has to read; then judged."""
     sender = sender or reporter().address
     evidence, _ = store_evidence(
-        b"A letter of words that no reader knows.", digest=hashlib.sha256(sender.encode()).hexdigest(), at=NOON,
+        words.encode(), digest=hashlib.sha256(sender.encode()).hexdigest(), at=NOON,
         channel=Channel.SMTP, sender=sender, recipients=("abuse@operator.example.net",),
     )  # fmt: skip
     key = open_report(evidence, at=NOON, actor="intake")

@@ -27,7 +27,18 @@ from tipstaff.words import (
 from .clocks import Clock, ClockKind, ClockUnit
 from .conditions import Condition, report_facts
 from .deciding import decided_by
-from .kinds import RAISED_EVENTS, Actor, AutoStep, ClauseKind, ExampleKind, Opens, PortOf, RecordKind, Subject
+from .kinds import (
+    RAISED_EVENTS,
+    Actor,
+    AutoStep,
+    ClauseKind,
+    ExampleKind,
+    LegalForm,
+    Opens,
+    PortOf,
+    RecordKind,
+    Subject,
+)
 from .strikes import Repeats
 
 __all__ = [
@@ -43,6 +54,7 @@ __all__ = [
     "ExampleKind",
     "Expected",
     "Given",
+    "LegalForm",
     "Opens",
     "PortOf",
     "RecordKind",
@@ -163,6 +175,8 @@ class Clause:
     automatic: tuple[AutoStep, ...] = ()
     not_built: tuple[AutoStep, ...] = ()
     """Those of the automatic steps that the software does not do yet."""
+    legal_form: LegalForm | None = None
+    """The form in which such notices come; what they show of it is put on the case."""
     record: RecordKind = RecordKind.CASE
     ladder: tuple[Rung, ...] = ()
     """Narrow to wide: by scope, then by degree."""

@@ -73,6 +73,7 @@ from .judging import (
     trust_in_words,
     weigh,
 )
+from .legal_form import check_forms
 from .letters import tell_complainant, tell_customer
 from .lots import MANY, Lots
 from .offender import who_did_it
@@ -182,6 +183,7 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
         with transaction.atomic():
             raise_alarm(case, desk=desk, at=at)
     note_second_sources(fresh, at=at)
+    check_forms(fresh, desk=desk, at=at)
     for case in dict.fromkeys(i.case for i in fresh.incidents if i.case and i.outcome is ReportOutcome.FORWARDED):
         tell_untold(case, desk=desk, at=at, actor="worker")
     _answer(fresh, desk=desk, at=at)

@@ -210,7 +210,9 @@ def _is_answered(id: str, in_force: Edition) -> None:
     known = get_edition(id)
     if known is None:
         raise NoSuchEdition(id)
-    facts: dict[str, Stated] = {"author": known.drafted_by, "approved": bool(known.approved_by), "approver": known.approved_by}
+    facts: dict[str, Stated] = {
+        "author": known.drafted_by, "approved": bool(known.approved_by), "approver": known.approved_by,
+    }  # fmt: skip
     answered = in_force.clause_for_event(Event.EDITION_PROPOSED, facts=facts)
     if answered is None and in_force.answers(Event.EDITION_PROPOSED):
         raise WrongStep(f"no clause of {in_force.id} lets {id} go its way: {known.state}")

@@ -183,9 +183,8 @@ def test_the_command_takes_the_results_of_a_run(tmp_path: Path) -> None:
 
 def test_a_row_has_come_only_as_far_as_its_last_clause() -> None:
     states = {row.row: row.state for row in coverage(EDITION, rows=policy_rows())}
-    assert state_of(EDITION.clause("copyright.hosted")) is RowState.NOT_YET, "counsel checks its form by hand"
     assert state_of(EDITION.clause("content.phishing")) is RowState.WORKS
-    assert states[11] is RowState.NOT_YET
+    assert states[11] is RowState.PERSON, "patents are counsel's"
     assert states[41] is RowState.PERSON
     assert states[18] is RowState.WORKS
     assert states[49] is RowState.WORKS
