@@ -1,12 +1,14 @@
 """What a clause promises is kept on the real rooms: a report goes its clause's way, whether its type leads there or a
 person named the clause. Coverage calls a row served on the strength of these."""
 
+import hashlib
 from datetime import timedelta
 from ipaddress import ip_address
 
 import pytest
 
 from tests.procedures.office import HOUR, MOVED_IN, NOON, Office, reporter
+from tipstaff.cases.queries import notes_of
 from tipstaff.intake.operations import open_report, store_reading
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.operations import store_evidence
@@ -15,6 +17,7 @@ from tipstaff.policy import Clause, shipped_editions
 from tipstaff.policy.clauses import Opens, Subject
 from tipstaff.policy.deciding import SPEECH_ROWS
 from tipstaff.procedures import complaint
+from tipstaff.procedures.trust import vouch
 from tipstaff.registry.operations import add_site
 from tipstaff.words import (
     SEALED_TYPES,
@@ -47,16 +50,27 @@ def host(name: str) -> None:
     )
 
 
-def read_as(office: Office, allegation: Allegation, *, of_person: bool) -> Report:
+def read_as(
+    office: Office,
+    allegation: Allegation,
+    *,
+    of_person: bool,
+    sender: str = "",
+    vouched: bool = False,
+    words: str = "A letter of words that no reader knows.",
+) -> Report:
     """A report that its reader understood as `allegation`, or that a person has to read; then judged."""
+    sender = sender or reporter().address
     evidence, _ = store_evidence(
-        b"A letter of words that no reader knows.", digest="ab" * 32, at=NOON, channel=Channel.SMTP,
-        sender=reporter().address, recipients=("abuse@operator.example.net",),
+        words.encode(), digest=hashlib.sha256(sender.encode()).hexdigest(), at=NOON,
+        channel=Channel.SMTP, sender=sender, recipients=("abuse@operator.example.net",),
     )  # fmt: skip
     key = open_report(evidence, at=NOON, actor="intake")
+    if vouched:
+        vouch(key, by="tests", at=NOON)
     reading = Reading(
         outcome=ReadingOutcome.COMPLAINT, reason=ReadingReason.UNSURE if of_person else ReadingReason.UNDERSTOOD,
-        allegations=(allegation,), reporter=Reporter(address=reporter().address), parser="xarf",
+        allegations=(allegation,), reporter=Reporter(address=sender), parser="xarf",
     )  # fmt: skip
     store_reading(key, reading=reading, at=NOON, actor="worker")
     found = get_report(key)
@@ -125,6 +139,32 @@ def test_a_person_names_a_clause_and_the_report_goes_its_way(office: Office, cla
     goes_its_way(office, office.report(report.key), clause)
     [judged] = [entry for entry in entries_about(report.key) if entry.what == "incident.judged"]
     assert judged.detail["clause"] == clause.id
+
+
+CORROBORATED = [c for c in EDITION.clauses if c.id in ("content.malware", "mail.unsolicited", "access.account_theft")]
+
+
+@pytest.mark.parametrize("clause", [pytest.param(clause, id=clause.id) for clause in CORROBORATED])
+def test_a_second_sender_who_depends_on_nobody_is_noted_on_the_case(office: Office, clause: Clause) -> None:
+    """By name, by address, and by a person's word: the way is one for all clauses."""
+    office.admit("acct-1", ADDRESS)
+    host(NAME)
+    cited = None if clause.applies_to else clause.id
+    named = alleged(clause, clause.applies_to[0] if clause.applies_to else "unknown/unknown", cited=cited)
+
+    def told(sender: str, *, vouched: bool = True) -> Report:
+        return read_as(office, named, of_person=False, sender=sender, vouched=vouched)
+
+    case = office.case_of(told("watch@one.example.org"))
+    told("other@two.example.org")
+    told("third@three.example.com", vouched=False)
+    assert notes_of(case.key) == [], "one party's two desks, and a mail that anybody may have forged"
+    last = told("fourth@four.example.net")
+    [note] = notes_of(case.key)
+    assert f"{last.key}.1" in note.text
+    assert "fourth" not in note.text
+    told("fifth@five.example.com")
+    assert notes_of(case.key) == [note], "once for each place"
 
 
 def test_a_clause_that_was_not_in_force_then_opens_no_case(office: Office) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 
-from tipstaff.ledger.queries import entries_of
+from tipstaff.ledger.queries import entries_of, latest_about
 from tipstaff.words import Case, CaseState, Decision, Note, Role, Strike
 
 from . import rules
@@ -106,6 +106,22 @@ def strikes_of_all(customers: Collection[str], *, since: datetime) -> dict[str, 
         contested = rules.contested(entries_of(row.key, what=rules.TELL_OF_DISPUTES))
         found[row.customer].append(Strike(case=row.key, group=row.group, at=row.closed_at, contested=contested))
     return found
+
+
+def unanswered_of(customer: str, *, since: datetime, but_not_of: frozenset[str]) -> list[str]:
+    """Keys of a customer's cases whose time to answer passed since without an answer, but for some clause groups."""
+    rows = CaseRow.objects.filter(customer=customer).exclude(group__in=but_not_of)
+    passed = latest_about(rows.values_list("key", flat=True), what=[f"case.{CaseState.OVERDUE}"])
+    return sorted(key for key, entry in passed.items() if entry.at >= since)
+
+
+def closed_as_fixed(customer: str, *, group: str, resource: str, since: datetime, until: datetime) -> list[str]:
+    """Keys of a customer's cases about the same thing that were closed as fixed in [since, until]."""
+    rows = CaseRow.objects.filter(
+        customer=customer, group=group, resource=resource, outcome__in=[str(o) for o in rules.UPHELD],
+        closed_at__gte=since, closed_at__lte=until,
+    )  # fmt: skip
+    return list(rows.order_by("key").values_list("key", flat=True))
 
 
 def list_due(at: datetime, *, limit: int = 200) -> list[str]:

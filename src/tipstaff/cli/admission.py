@@ -77,6 +77,16 @@ def refuse(key: ADMISSION, why: WHY) -> None:
     _decide(key, accept=False, why=why)
 
 
+@_command("confirm")
+def confirm(key: ADMISSION, why: WHY) -> None:
+    """Agree, as a second person, that a refused customer is the party that a register names: it is then judged."""
+    from tipstaff import wiring
+    from tipstaff.procedures import admission
+
+    confirmed = admission.confirm_refusal(key, why=why, desk=wiring.desk(), **by())
+    typer.echo(f"{confirmed.key}: confirmed; what the policy says of {confirmed.customer_name} is judged now.")
+
+
 @_command("seen")
 def seen(
     kind: Annotated[UsageKind, typer.Argument(help="traffic, login or announcement")],
@@ -93,7 +103,7 @@ def seen(
         usage = admission.read_use(kind, what, seen_at=instant(at) or who["at"], source=source)
     except admission.BadUse as why:
         raise typer.BadParameter(str(why)) from None
-    finding = admission.note_use(usage, editions=wiring.editions(), **who)
+    finding = admission.note_use(usage, editions=wiring.editions(), desk=wiring.desk(), **who)
     typer.echo(finding.explanation if finding else "No finding: somebody has a right to it, or nobody ever had.")
 
 
@@ -110,9 +120,10 @@ def late_uses(as_json: AS_JSON = False) -> None:
 
 
 def _decide(key: str, *, accept: bool, why: str) -> None:
+    from tipstaff import wiring
     from tipstaff.procedures import admission
 
-    decided = admission.decide(key, accept=accept, why=why, **by())
+    decided = admission.decide(key, accept=accept, why=why, desk=wiring.desk(), **by())
     typer.echo(f"{decided.key}: {decided.customer_name} is {decided.state}.")
 
 

@@ -72,6 +72,7 @@ _GROUPS = (
     ("tipstaff.cli.letters", "letters", "Letters: what was written, and how it goes out."),
     ("tipstaff.cli.profiles", "profiles", "Readers of known reporters, as data."),
     ("tipstaff.cli.sightings", "sightings", "What your own sensors measured."),
+    ("tipstaff.cli.detectors", "detectors", "Look through flows, logs and tables of your own."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
 )
 

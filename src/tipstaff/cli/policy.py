@@ -175,6 +175,8 @@ def clock(
     _say(shown.clock(name).says)
     if shown.clock(name).text_at:
         typer.echo(f"{shown.clock(name).source}: {shown.clock(name).text_at}")
+    if shown.clock(name).verified:
+        _say(shown.clock(name).verified)
     if ends.not_before is not None:
         typer.echo(f"Not before {ends.not_before:%Y-%m-%d %H:%M} UTC.")
     typer.echo(f"It ends at {ends.by:%Y-%m-%d %H:%M} UTC.")

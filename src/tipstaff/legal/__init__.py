@@ -1,4 +1,4 @@
-"""Requests from authorities, holds and disclosures; it refuses to disclose what no counsel has signed. Empty so far.
+"""Requests from authorities, holds and disclosures; it refuses to disclose what no counsel has signed.
 
-Nothing is in it yet. Until then such requests are handled outside Tipstaff.
+So far only the form of notices and orders is looked at (`form`). Requests of authorities are handled outside Tipstaff.
 """

@@ -27,7 +27,18 @@ from tipstaff.words import (
 from .clocks import Clock, ClockKind, ClockUnit
 from .conditions import Condition, report_facts
 from .deciding import decided_by
-from .kinds import Actor, AutoStep, ClauseKind, ExampleKind, Opens, PortOf, RecordKind, Subject
+from .kinds import (
+    RAISED_EVENTS,
+    Actor,
+    AutoStep,
+    ClauseKind,
+    ExampleKind,
+    LegalForm,
+    Opens,
+    PortOf,
+    RecordKind,
+    Subject,
+)
 from .strikes import Repeats
 
 __all__ = [
@@ -43,6 +54,7 @@ __all__ = [
     "ExampleKind",
     "Expected",
     "Given",
+    "LegalForm",
     "Opens",
     "PortOf",
     "RecordKind",
@@ -161,6 +173,10 @@ class Clause:
     left_to_people: str = ""
     """What no program decides, in a sentence."""
     automatic: tuple[AutoStep, ...] = ()
+    not_built: tuple[AutoStep, ...] = ()
+    """Those of the automatic steps that the software does not do yet."""
+    legal_form: LegalForm | None = None
+    """The form in which such notices come; what they show of it is put on the case."""
     record: RecordKind = RecordKind.CASE
     ladder: tuple[Rung, ...] = ()
     """Narrow to wide: by scope, then by degree."""
@@ -188,6 +204,11 @@ class Clause:
     def judged(self) -> bool:
         """Whether anybody can be judged under it."""
         return self.kind is ClauseKind.CONDUCT
+
+    @property
+    def untried_events(self) -> tuple[str, ...]:
+        """Those of the events that it answers which no procedure raises."""
+        return tuple(event for event in self.events if event not in RAISED_EVENTS)
 
     def steps_for(self, type: str) -> tuple[str, ...]:
         """What a customer should do about a report of `type`: what is particular to it first."""
@@ -314,6 +335,10 @@ class Edition:
     def takes(self, kind: str) -> bool:
         """Whether any clause takes findings of this kind."""
         return kind in self._by_finding
+
+    def answers(self, kind: str) -> bool:
+        """Whether any clause answers events of this kind, whatever is stated with them."""
+        return kind in self._by_event
 
     def clause_for_event(self, kind: str, *, facts: StatedFacts) -> Clause | None:
         """The duty or procedure that answers an event; None where it does not apply."""

@@ -50,6 +50,8 @@ class Clock:
     """The statute, for a statute's clock; empty for the operator's own."""
     text_at: str = ""
     """Where the statute's words can be read, so that the clock can be held against them."""
+    verified: str = ""
+    """What of the statute's words was read, where and when, and what was not; in a sentence."""
     region: str = ""
     """Whose holidays count, as ISO 3166: `US`, `DE-BE`. Business days need one; a last day that falls on a day of
     rest there moves to the next business day."""

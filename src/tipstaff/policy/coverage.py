@@ -19,11 +19,11 @@ class RowState(enum.StrEnum):
     """How far a row has come."""
 
     WORKS = "works"
-    """A clause serves it without a person, and a named test proves it."""
+    """A clause serves it without a person, every step that it calls automatic is built, and named tests prove it."""
     PERSON = "person"
-    """It is served and leaves a step to a person, by design; a named test proves that."""
+    """The same, but it leaves a step to a person, by design: who decides, or what is left to people, says which."""
     NOT_YET = "not yet"
-    """It stands in the edition, and what would serve it is not built or not proved."""
+    """It stands in the edition, and what would serve it, or a step that it calls automatic, is not built or proved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,12 @@ def _of_row(row: int, title: str, clauses: list[Clause], results: Results | None
         served_by=tuple(dict.fromkeys(service for clause in clauses for service in clause.served_by)),
         tests=tuple(dict.fromkeys(test for clause in clauses for test in clause.proved_by)),
         limits=(
-            *(sentence for clause in clauses for sentence in (clause.awaits, clause.limits) if sentence),
+            *(
+                sentence
+                for clause in clauses
+                for sentence in (clause.awaits, *missing(clause), clause.limits)
+                if sentence
+            ),
             *dict.fromkeys(unproved),
         ),
     )
@@ -75,11 +80,19 @@ def state_of(clause: Clause, *, results: Results | None = None) -> RowState:
         return RowState.NOT_YET
     if results is not None and any(unproved_by(clause, results=results)):
         return RowState.NOT_YET
-    if clause.judged:
-        needs_person = clause.opens is Opens.PERSON or not clause.applies_to
-    else:
-        needs_person = clause.decides is not None
-    return RowState.PERSON if needs_person else RowState.WORKS
+    if clause.not_built or clause.untried_events:
+        return RowState.NOT_YET
+    by_itself = bool(clause.applies_to or clause.findings) if clause.judged else True
+    left = clause.opens is Opens.PERSON or clause.decides is not None or clause.two_people or clause.left_to_people
+    return RowState.WORKS if by_itself and not left else RowState.PERSON
+
+
+def missing(clause: Clause) -> Iterator[str]:
+    """A sentence for what a clause calls automatic and nobody has built, and for examples of what nothing raises."""
+    if clause.not_built:
+        yield f"Called automatic and not built: {', '.join(step.value for step in clause.not_built)}."
+    if clause.untried_events:
+        yield f"Its examples try its words only: nothing in the program raises {', '.join(clause.untried_events)}."
 
 
 def unproved_by(clause: Clause, *, results: Results) -> Iterator[str]:

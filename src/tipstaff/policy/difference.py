@@ -51,7 +51,9 @@ class Effect:
 
 
 _WORDS = frozenset({"title", "text", "proof", "what_to_do", "what_to_do_for", "limits", "left_to_people"})
-_NOT_COMPARED = frozenset({"id", "file", "examples", "proved_by", "served_by", "awaits", "automatic", "record"})
+_NOT_COMPARED = frozenset(
+    {"id", "file", "examples", "proved_by", "served_by", "awaits", "automatic", "not_built", "legal_form", "record"}
+)
 """What neither customers nor the judge see the policy by."""
 _PARAMETERS = ("look_back", "memory", "reader_confidence_min", "in_progress", "person_from", "locale")
 
@@ -171,7 +173,11 @@ def _clocks(old: Edition, new: Edition) -> Iterator[Change]:
                 for field in fields(clock)
                 if getattr(was, field.name) != getattr(clock, field.name)
             )
-            kind = ChangeKind.WORDS if all(key in ("says", "text_at") for key, _, _ in rules) else ChangeKind.RULES
+            kind = (
+                ChangeKind.WORDS
+                if all(key in ("says", "text_at", "verified") for key, _, _ in rules)
+                else ChangeKind.RULES
+            )
             yield Change(kind=kind, what=f"clock {clock.id}", title=clock.id, was=was.says, now=clock.says, rules=rules)
     for gone in before.values():
         yield Change(kind=ChangeKind.REMOVED, what=f"clock {gone.id}", title=gone.id, was=gone.says)

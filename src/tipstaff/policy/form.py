@@ -28,6 +28,7 @@ from .clauses import (
     ClockKind,
     ClockUnit,
     Edition,
+    LegalForm,
     Opens,
     PortOf,
     RecordKind,
@@ -108,6 +109,7 @@ def _read_clocks(table: Table, *, thorough: bool) -> tuple[Clock, ...]:
                 not_before=not_before,
                 source=source,
                 text_at=_read_text_at(clock, source),
+                verified=_read_verified(clock, source),
                 region=_read_region(clock, unit, thorough=thorough),
                 says=clock.text("says"),
             )
@@ -132,6 +134,13 @@ def _read_region(table: Table, unit: ClockUnit, *, thorough: bool) -> str:
     if region and not (_REGION.fullmatch(region) and (not thorough or is_region(region))):
         table.report(f'no holidays are known of the region "{region}"; one is written as US or DE-BE.', "region")
     return region
+
+
+def _read_verified(table: Table, source: str) -> str:
+    verified: str = table.text("verified", default="")
+    if verified and not source:
+        table.report("verified says what of a statute's words was read; this clock names none.", "verified")
+    return verified
 
 
 def _read_length(table: Table, units: tuple[ClockUnit, ...]) -> tuple[ClockUnit, int]:
@@ -174,6 +183,8 @@ def read_clause(table: Table) -> tuple[Clause, Table]:
         kind=kind,
         when=_read_condition(table, "when"),
         automatic=tuple(_each(table, "automatic", AutoStep)),
+        not_built=tuple(_each(table, "not_built", AutoStep)),
+        legal_form=table.word("legal_form", LegalForm, default=None),
         record=table.word("record", RecordKind, default=RecordKind.CASE),
         two_people=table.take("two_people", bool, "true or false", default=False),
         left_to_people=table.text("left_to_people", default=""),
@@ -189,6 +200,8 @@ def read_clause(table: Table) -> tuple[Clause, Table]:
     clause = _read_conduct(table, clause) if clause.judged else _read_procedure(table, clause)
     if clause.awaits and clause.proved_by:
         table.report("a clause that awaits something is not proved yet; leave out awaits or proved_by.", "awaits")
+    if strange := [step.value for step in clause.not_built if step not in clause.automatic]:
+        table.report(f'not_built names "{strange[0]}", which automatic does not.', "not_built", value=strange[0])
     clause = replace(clause, examples=read_examples(table, id))
     table.done()
     return clause, table

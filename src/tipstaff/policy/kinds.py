@@ -95,6 +95,47 @@ class PortOf(enum.StrEnum):
     """The port of the customer's own service."""
 
 
+class Event(enum.StrEnum):
+    """Steps of the operator's that the program takes only where a clause of the edition answers them."""
+
+    EDITION_PROPOSED = "edition.proposed"
+    """A draft is to be announced or posted."""
+    SERVICE_USED = "service.used"
+    """A customer was seen to use a service."""
+    MEASUREMENT_STARTED = "measurement.started"
+    """A detector is to look through what devices and servers wrote."""
+
+
+RAISED_EVENTS = frozenset(event.value for event in Event)
+"""Of all events that clauses name, those that a procedure raises; the rest are words that examples try."""
+
+
+class LegalForm(enum.StrEnum):
+    """The form that the law asks of what is sent in under a clause."""
+
+    DMCA_NOTICE = "dmca_notice"
+    """A notice of claimed infringement (17 U.S.C. 512(c)(3))."""
+    DSA_NOTICE = "dsa_notice"
+    """A notice of illegal content (Regulation (EU) 2022/2065, Article 16(2))."""
+    ORDER = "order"
+    """An order or a ruling of a court, a panel or an authority."""
+    REMOVAL_ORDER = "removal_order"
+    """A removal order (Regulation (EU) 2021/784, Article 3(4))."""
+
+    @property
+    def said(self) -> str:
+        """As a sentence says it."""
+        return _SAID[self]
+
+
+_SAID = {
+    LegalForm.DMCA_NOTICE: "notice of claimed infringement",
+    LegalForm.DSA_NOTICE: "notice of illegal content",
+    LegalForm.ORDER: "order or ruling",
+    LegalForm.REMOVAL_ORDER: "removal order",
+}
+
+
 class ExampleKind(enum.StrEnum):
     """What an example shows of its clause."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from tipstaff.editions import operations
 from tipstaff.editions.queries import customers_who_used, first_use, first_uses_of, get_edition
 from tipstaff.policy import Edition
+from tipstaff.policy.kinds import Event
 from tipstaff.registry.operations import accept_policy
 from tipstaff.registry.queries import acceptances_of as contracts_of
 from tipstaff.registry.queries import customers_who_agreed, periods_of_resources, standings_of
@@ -67,7 +68,10 @@ def note_first_use(customer: str, *, edition: Edition, shown_by: str, at: dateti
     `at` is when the service was used. Before the edition counts nothing is accepted by using anything. Raise
     operations.ShowsNoUse for a report about the customer.
     """
-    if at < edition.effective_at or first_use(customer, digest=edition.digest) is not None:
+    counts = {"edition_in_force": at >= edition.effective_at}
+    if edition.clause_for_event(Event.SERVICE_USED, facts=counts) is None:
+        return False  # No clause of it says that whoever uses a service agrees.
+    if first_use(customer, digest=edition.digest) is not None:
         return False
     _, new = operations.accept(customer, edition=edition.id, digest=edition.digest, shown_by=shown_by, at=at)
     return new

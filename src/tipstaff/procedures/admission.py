@@ -11,6 +11,7 @@ from itertools import chain
 
 from django.db import transaction
 
+from tipstaff.ledger.operations import record
 from tipstaff.policy import Edition
 from tipstaff.registry import operations as registry
 from tipstaff.registry import queries
@@ -21,6 +22,7 @@ from tipstaff.registry.vetting import LISTED, vet, vet_against_lists, weightiest
 from tipstaff.registry.whois import looks_published, read_published
 from tipstaff.words import (
     Admission,
+    AdmissionState,
     ConcernKind,
     ImportPreview,
     LateUse,
@@ -33,9 +35,12 @@ from tipstaff.words import (
 )
 
 from .acceptance import note_log_in
+from .books import REGISTERS, order_was_decided, used_after_end
+from .desk import Desk
 
 __all__ = [
-    "BadUse", "decide", "import_registry", "load_list", "note_use", "place_in_order", "read_use", "tried_out",
+    "BadUse", "NotRefused", "OwnRefusal", "confirm_refusal", "decide",
+    "import_registry", "load_list", "note_use", "place_in_order", "read_use", "tried_out",
     "vet_all", "vet_changed", "vet_customer", "vet_customers",
 ]  # fmt: skip
 
@@ -86,22 +91,62 @@ def vet_customers(keys: Iterable[str], *, at: datetime, actor: str, ordering: bo
     return found
 
 
-def decide(key: str, *, accept: bool, why: str, at: datetime, actor: str) -> Admission:
-    """Accept or refuse. A refusal says who decided and why; what follows for services is decided apart from it."""
-    return registry.decide_admission(key, accept=accept, why=why, at=at, actor=actor)
+class OwnRefusal(PermissionError):
+    """Whoever refused an order cannot confirm it as well: a second person does."""
 
 
-def note_use(use: Usage, *, at: datetime, actor: str, editions: Sequence[Edition] = ()) -> LateUse | None:
+class NotRefused(ValueError):
+    """This order was not refused for its likeness to a register's entry: there is nothing to confirm."""
+
+
+def decide(key: str, *, accept: bool, why: str, at: datetime, actor: str, desk: Desk | None = None) -> Admission:
+    """Accept or refuse. A refusal says who decided and why; what follows for services is decided apart from it.
+
+    With the desk, what they found in the order is put to the judge (rows 17 and 33).
+    """
+    with transaction.atomic():
+        admission = registry.decide_admission(key, accept=accept, why=why, at=at, actor=actor)
+        if desk is not None:
+            order_was_decided(admission, confirmed_by=1, desk=desk, at=at)
+        return admission
+
+
+def confirm_refusal(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> Admission:
+    """A second person has compared the register's entry with the account as well, and agrees that they are one party.
+
+    Raise OwnRefusal for whoever refused it, NotRefused for an order that nobody refused on such a ground. Doing it
+    again changes nothing.
+    """
+    with transaction.atomic():
+        admission = queries.get_admission(key)
+        if admission is None:
+            raise registry.UnknownKey(f"there is no admission {key}")
+        if admission.state is not AdmissionState.REFUSED or not any(c.kind in REGISTERS for c in admission.concerns):
+            raise NotRefused(f"{key} was not refused for its likeness to a register's entry.")
+        if actor == admission.decided_by:
+            raise OwnRefusal(f"{actor} refused {key}; a second person confirms it.")
+        record("admission.confirmed", at=at, actor=actor, about=[admission.customer, key], why=why)
+        order_was_decided(admission, confirmed_by=2, desk=desk, at=at)
+        return admission
+
+
+def note_use(
+    use: Usage, *, at: datetime, actor: str, editions: Sequence[Edition] = (), desk: Desk | None = None
+) -> LateUse | None:
     """The door for sensors: what was seen in use becomes a finding if its holder's right to it had ended.
 
     `use` comes from `read_use`, or is in that form. None says that somebody had a right to it, or that nobody knows; a
-    log-in of theirs then counts as accepting the one of `editions` that was in force.
+    log-in of theirs then counts as accepting the one of `editions` that was in force. With the desk, a finding is put
+    to the judge (row 32).
     """
     for periods in _held(use):
         standings = {period.customer: queries.standings_of(period.customer) for period in periods}
         finding = late_use(use, periods=periods, standings=standings)
         if finding is not None:
-            registry.note_late_use(finding, at=at, actor=actor)
+            with transaction.atomic():
+                registry.note_late_use(finding, at=at, actor=actor)
+                if desk is not None:
+                    used_after_end(finding, desk=desk, at=at)
             return finding
     note_log_in(use, editions=editions)
     return None

@@ -60,7 +60,8 @@ from tipstaff.words import (
     Trust,
 )
 
-from .corroboration import seen_by_us
+from .books import look_up_in_books
+from .corroboration import note_second_sources, seen_by_us
 from .desk import Desk
 from .judging import (
     Weighed,
@@ -72,6 +73,7 @@ from .judging import (
     trust_in_words,
     weigh,
 )
+from .legal_form import check_forms
 from .letters import tell_complainant, tell_customer
 from .lots import MANY, Lots
 from .offender import who_did_it
@@ -180,6 +182,8 @@ def decide(report: Report, *, desk: Desk, at: datetime) -> None:
     for case in dict.fromkeys(i.case for i in fresh.incidents if i.case):
         with transaction.atomic():
             raise_alarm(case, desk=desk, at=at)
+    note_second_sources(fresh, at=at)
+    check_forms(fresh, desk=desk, at=at)
     for case in dict.fromkeys(i.case for i in fresh.incidents if i.case and i.outcome is ReportOutcome.FORWARDED):
         tell_untold(case, desk=desk, at=at, actor="worker")
     _answer(fresh, desk=desk, at=at)
@@ -219,7 +223,9 @@ def _decide_incident(incident: Incident, report: Report, belief: Belief, *, desk
         weighed, about=(incident.key, report.key, report.evidence), desk=desk, at=at, **trust_in_words(weighed.trust)
     )
     settled = outcome_without_case(weighed)
-    outcome, reason, case = (*settled, None) if settled is not None else _join(incident, report, weighed, at=at)
+    outcome, reason, case = (
+        (*settled, None) if settled is not None else _join(incident, report, weighed, desk=desk, at=at)
+    )
     set_incident(incident.key, outcome=outcome, reason=reason, case=case, at=at, actor="worker")
 
 
@@ -238,7 +244,7 @@ def weigh_allegation(
 
 
 def _join(
-    incident: Incident, report: Report, weighed: Weighed, *, at: datetime
+    incident: Incident, report: Report, weighed: Weighed, *, desk: Desk, at: datetime
 ) -> tuple[ReportOutcome, str, str | None]:
     """Put an incident into its case: what became of it, why, and the case."""
     attribution = weighed.attribution
@@ -261,6 +267,10 @@ def _join(
         at=at,
         actor="worker",
     )
+    if opened:
+        look_up_in_books(
+            opened_case, incident.allegation, verdict, repeats=weighed.history.cases_before, desk=desk, at=at
+        )  # fmt: skip
     to_person = verdict.disposition is Disposition.PERSON
     outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
     return outcome, verdict.reason if opened or to_person else "JOINED", opened_case.key

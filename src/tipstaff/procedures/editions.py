@@ -15,6 +15,7 @@ from tipstaff.notices.operations import queue_letter
 from tipstaff.policy import Edition, deadline, edition_in_force, read_files
 from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
 from tipstaff.policy.examples import Mismatch, try_examples
+from tipstaff.policy.kinds import Event
 from tipstaff.policy.replay import differences as how
 from tipstaff.registry.queries import list_customers
 from tipstaff.words import (
@@ -24,6 +25,7 @@ from tipstaff.words import (
     EditionWork,
     LetterKind,
     Standing,
+    Stated,
     WorkStep,
 )
 
@@ -166,6 +168,7 @@ def compile(
 def announce(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
     """Write to every customer who has named somebody; raises WrongStep. Twice writes no second letter."""
     edition, in_force = edition_on_record(id), edition_in_force(desk.editions, at=at)
+    _is_answered(id, in_force)
     counts_from = _earliest(edition, in_force, announced_at=at, at=at)
     changes = [change for change in differences(in_force, edition) if change.kind is not ChangeKind.WORDS]
     letters = unreachable = 0
@@ -188,6 +191,7 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
     if known is None:
         raise NoSuchEdition(id)
     edition, in_force = edition_on_record(id), edition_in_force(desk.editions, at=at)
+    _is_answered(id, in_force)
     counts_from = _earliest(edition, in_force, announced_at=known.announced_at, at=at)
     compiled = known.state is EditionState.COMPILED
     if (
@@ -198,6 +202,20 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
         # Since counsel looked, another edition was posted: beside that one it changes more than words.
         raise NotAnnounced(id)
     return operations.post(id, effective_at=counts_from, at=at, actor=actor)
+
+
+def _is_answered(id: str, in_force: Edition) -> None:
+    """Raise WrongStep unless the clause of the edition in force lets this one go its way (row 93). An edition that says
+    nothing of its own change leaves that to the steps themselves."""
+    known = get_edition(id)
+    if known is None:
+        raise NoSuchEdition(id)
+    facts: dict[str, Stated] = {
+        "author": known.drafted_by, "approved": bool(known.approved_by), "approver": known.approved_by,
+    }  # fmt: skip
+    answered = in_force.clause_for_event(Event.EDITION_PROPOSED, facts=facts)
+    if answered is None and in_force.answers(Event.EDITION_PROPOSED):
+        raise WrongStep(f"no clause of {in_force.id} lets {id} go its way: {known.state}")
 
 
 def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:

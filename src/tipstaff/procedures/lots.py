@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from tipstaff.cases.operations import Contended, Joining, join_or_open_all
-from tipstaff.cases.queries import strikes_of_all
+from tipstaff.cases.queries import get_case, strikes_of_all
 from tipstaff.intake.operations import DecidedMeanwhile, Settled, settle_incidents, split_incident_key
 from tipstaff.intake.queries import SAME_EVENT_WITHIN, Telling, places_of, told_elsewhere, undecided
 from tipstaff.ledger.operations import Step, record_all
@@ -28,11 +28,13 @@ from tipstaff.words import (
     EvidenceGrade,
     History,
     Incident,
+    Reason,
     Report,
     ReportOutcome,
     Strike,
 )
 
+from .books import look_up_in_books
 from .corroboration import seen_by_us
 from .desk import Desk
 from .judging import (
@@ -220,6 +222,12 @@ class Lots:
         settled: dict[str, Settled] = {}
         for (place, into), (case, opened) in zip(joining.items(), joined, strict=True):
             incident = incidents[place]
+            if opened and (into.repeats or into.verdict.reason is Reason.NO_REPRESENTATIVE):
+                begun = get_case(case)
+                assert begun is not None, "it has just been opened"
+                look_up_in_books(
+                    begun, incident.allegation, into.verdict, repeats=into.repeats, desk=self._desk, at=at
+                )  # fmt: skip
             to_person = into.verdict.disposition is Disposition.PERSON
             outcome = ReportOutcome.WITH_A_PERSON if to_person else ReportOutcome.FORWARDED
             settled[incident.key] = Settled(

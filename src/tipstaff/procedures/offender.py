@@ -7,8 +7,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from tipstaff.attribution.match import Window, window_of
-from tipstaff.registry.queries import holdings_covering, site_names, sites_named_within, top_resellers
-from tipstaff.words import Allegation, Attribution, AttributionReason, Conduct, Grade, Moment, Site
+from tipstaff.registry.queries import get_customer, holdings_covering, site_names, sites_named_within, top_resellers
+from tipstaff.words import Allegation, Attribution, AttributionReason, Conduct, Grade, Moment, Sighting, Site
 
 from .lookup import Asked, who_held, who_held_them
 
@@ -33,6 +33,8 @@ def _unless_unread(allegation: Conduct, answer: Attribution) -> Attribution:
 
 
 def _who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
+    if isinstance(allegation, Sighting) and allegation.account is not None:
+        return _of_account(allegation.account)
     host = allegation.domain or _host_of(allegation.url)
     if host:
         found = who_answered(host, at=allegation.source, moment=allegation.moment, received_at=received_at)
@@ -48,6 +50,20 @@ def _who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
         moment=allegation.moment,
         received_at=received_at,
         protocol=allegation.protocol,
+    )
+
+
+def _of_account(key: str) -> Attribution:
+    """Whose account it is; the answer stops at the reseller who has the contract with us, as for addresses."""
+    customer = get_customer(key)
+    if customer is None:
+        return Attribution(grade=Grade.NO_DATA, reason=AttributionReason.UNKNOWN_ACCOUNT)
+    above = top_resellers({key}).get(key)
+    return Attribution(
+        grade=Grade.CONFIRMED,
+        reason=AttributionReason.ONE_RESELLER if above else AttributionReason.OUR_BOOKS,
+        customer=above or key,
+        downstream=key if above else None,
     )
 
 

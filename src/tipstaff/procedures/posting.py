@@ -17,6 +17,7 @@ from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
 
 from .answer_clock import answer_due
+from .books import nobody_to_write_to
 from .complaint import tell_untold
 from .desk import Desk
 
@@ -54,6 +55,8 @@ def write_to_next_contact(letter: Letter, *, desk: Desk, at: datetime) -> str | 
     with transaction.atomic():
         case = lock_case(letter.case)
         concerned = note_bounce(letter.to, why=f"{letter.key}: {letter.detail}"[:300], at=at, actor="worker")
+        for key in concerned:
+            nobody_to_write_to(key, desk=desk, at=at, letter=letter.key)
         customer = get_customer(case.customer)
         if case.customer not in concerned or customer is None or customer.representative is None:
             return None

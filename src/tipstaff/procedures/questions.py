@@ -10,11 +10,13 @@ from tipstaff.words import Attribution, AttributionReason, Binding, Holding, Ide
 REASONS = {
     AttributionReason.ONE_HOLDER: "One holder over the whole window.",
     AttributionReason.ONE_RESELLER: "A reseller holds it; the answer stops there, and its own customer is its to name.",
+    AttributionReason.OUR_BOOKS: "Our own books name the account; no address had to be looked up.",
     AttributionReason.TIME_ASSUMED: "No time was stated; the same one held it over all of the last seven days.",
     AttributionReason.TIME_UNREAD: "A time was stated that could not be read; the exact one would tell.",
     AttributionReason.SHARED_WITHOUT_PORT: "Several share this address; only the source port can tell them apart.",
     AttributionReason.SEVERAL_HOLDERS_IN_WINDOW: "More than one held it in the window; a more exact time would tell.",
     AttributionReason.EDGE_IN_WINDOW: "A holding begins or ends within the window.",
+    AttributionReason.UNKNOWN_ACCOUNT: "It names an account that our registry does not know.",
     AttributionReason.UNASSIGNED: "It is our space, and nobody held it.",
     AttributionReason.NOT_OUR_SPACE: "It was not our space.",
     AttributionReason.NO_ADDRESS: "No address was given.",

@@ -30,7 +30,7 @@ from tipstaff.words import (
 )
 
 from .acceptance import accept_by_contract
-from .admission import vet_changed, vet_customer
+from .admission import NotRefused, OwnRefusal, vet_changed, vet_customer
 
 REFUSED = (
     registry.AlreadyUndone, registry.ChangedSince, registry.HeldTwice, registry.HeldAtThisMomentByAnother,
@@ -38,7 +38,7 @@ REFUSED = (
     registry.NotTheCustomersService, registry.NotWhatWasShown, registry.ResellersInACircle, registry.ResourceHeldTwice,
     registry.SiteHeldTwice,
     registry.TransferNeedsALetter, registry.UndoingRefused, registry.UnknownKey, registry.NoSuchAdmission,
-    registry.DecisionNeedsAReason,
+    registry.DecisionNeedsAReason, NotRefused, OwnRefusal,
 )  # fmt: skip
 """What an act here may answer that a person should read as a sentence."""
 

@@ -22,6 +22,7 @@ from tipstaff.registry.operations import note_bounce
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import CaseState, LetterKind, LetterState, ReadingReason
 
+from .books import nobody_to_write_to
 from .complaint import tell_untold
 from .desk import Desk
 
@@ -43,6 +44,8 @@ def take_back(report: str, *, desk: Desk, at: datetime) -> str | None:
         if not mark_returned(letter.key, why=why, at=at, actor="worker"):
             return None
         concerned = note_bounce(letter.to, why=why, at=at, actor="worker")
+        for customer_key in concerned:
+            nobody_to_write_to(customer_key, desk=desk, at=at, letter=letter.key)
         if letter.kind is not LetterKind.NOTICE:
             return None
         # What only this letter has named was named to nobody.

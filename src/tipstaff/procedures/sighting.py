@@ -37,6 +37,7 @@ from tipstaff.words import (
     TakenSightings,
 )
 
+from .books import look_up_in_books
 from .complaint import tell_untold
 from .corroboration import is_same_event
 from .desk import Desk
@@ -153,7 +154,7 @@ def _decide(key: str, *, desk: Desk, at: datetime) -> None:
     )  # fmt: skip
     disposition, reason, case = verdict.disposition, str(verdict.reason), None
     if disposition in (Disposition.OPEN_CASE, Disposition.PERSON):
-        disposition, reason, case = _join(measured, weighed, at=at)
+        disposition, reason, case = _join(measured, weighed, desk=desk, at=at)
     set_measured(key, disposition=disposition, reason=reason, case=case, at=at, actor="worker")
 
 
@@ -205,7 +206,7 @@ def weigh_sighting(measured: Measured, *, desk: Desk, at: datetime) -> Weighed:
     )
 
 
-def _join(measured: Measured, weighed: Weighed, *, at: datetime) -> tuple[Disposition, str, str | None]:
+def _join(measured: Measured, weighed: Weighed, *, desk: Desk, at: datetime) -> tuple[Disposition, str, str | None]:
     """(what became of it, why, its case): a case where clause and holder are known, else a person's matter."""
     verdict, attribution, sighting = weighed.verdict, weighed.attribution, measured.sighting
     if verdict.clause is None or attribution.customer is None:
@@ -227,7 +228,9 @@ def _join(measured: Measured, weighed: Weighed, *, at: datetime) -> tuple[Dispos
         at=at,
         actor="worker",
     )
-    if not opened:
+    if opened:
+        look_up_in_books(case, sighting, verdict, repeats=weighed.history.cases_before, desk=desk, at=at)
+    else:
         _corroborate(case.key, measured, at=at)
     to_person = verdict.disposition is Disposition.PERSON
     return verdict.disposition, str(verdict.reason) if opened or to_person else "JOINED", case.key

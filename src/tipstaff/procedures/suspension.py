@@ -47,6 +47,7 @@ from tipstaff.words import (
 )
 
 from .answer_clock import answer_due
+from .books import case_went_unanswered
 from .desk import Desk
 from .judging import matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
@@ -83,7 +84,7 @@ class NotYourDecision(PermissionError):
 def deadlines_pass(*, desk: Desk, at: datetime) -> list[str]:
     """Every case whose time to answer has ended: overdue, then the narrowest measure is planned."""
     passed = list_due(at)
-    one_by_one(passed, lambda key: _become_overdue(key, at=at), at=at)
+    one_by_one(passed, lambda key: _become_overdue(key, desk=desk, at=at), at=at)
     one_by_one(list_in(CaseState.OVERDUE), lambda key: _plan_by_clock(key, desk=desk, at=at), at=at)
     one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _plan_what_came_later(key, desk=desk, at=at), at=at)
     return passed
@@ -104,12 +105,15 @@ def one_by_one(keys: Iterable[str], act: Callable[[str], None], *, at: datetime)
                 move_case(key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why=sentence)
 
 
-def _become_overdue(key: str, *, at: datetime) -> None:
-    with suppress(IllegalMove, NotDue):  # Answered, or given more time, between our look and our lock: that counts.
-        move_case(
+def _become_overdue(key: str, *, desk: Desk, at: datetime) -> None:
+    try:
+        case = move_case(
             key, to=CaseState.OVERDUE, at=at, actor="worker", why="The deadline passed without an answer.",
             only_if_due=True,
         )  # fmt: skip
+    except (IllegalMove, NotDue):
+        return  # Answered, or given more time, between our look and our lock: that counts.
+    case_went_unanswered(case, desk=desk, at=at)
 
 
 def _plan_by_clock(key: str, *, desk: Desk, at: datetime) -> None:

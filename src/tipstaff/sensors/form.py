@@ -24,7 +24,7 @@ _HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+"
 _KEYS = frozenset(
     {
         "sensor", "id", "kind", "at", "error_seconds", "facts", "type", "source", "source_port", "url", "domain",
-        "protocol", "target", "target_port", "excerpt",
+        "account", "protocol", "target", "target_port", "excerpt",
     }
 )  # fmt: skip
 
@@ -73,13 +73,17 @@ def read_line(line: bytes, *, sensor: str) -> Sighting:
         source_port=_port(given, "source_port"),
         url=_url(given),
         domain=_domain(given),
+        account=_text(given, "account", most=64, needed=False) or None,
         protocol=_text(given, "protocol", most=16, needed=False).lower() or None,
         target=_text(given, "target", most=500, needed=False) or None,
         target_port=_port(given, "target_port"),
         excerpt=_text(given, "excerpt", most=4000, needed=False, lines=True),
     )
     if not sighting.offender:
-        raise NotASighting("It names neither a source nor a url nor a domain.")
+        raise NotASighting("It names neither a source nor a url nor a domain nor an account.")
+    if sighting.account and (sighting.source or sighting.url or sighting.domain):
+        # Who held an address is looked up at its time; nobody's word stands in its place.
+        raise NotASighting("It names an account beside an address or a name; leave the account out.")
     return sighting
 
 
@@ -91,6 +95,8 @@ def digest_of(sighting: Sighting) -> str:
         str(sighting.source or ""), sighting.source_port, sighting.url, sighting.domain, sighting.protocol,
         sighting.target, sighting.target_port, sighting.excerpt,
     ]  # fmt: skip
+    if sighting.account:  # What was handed in before there were accounts keeps its digest.
+        parts.append(sighting.account)
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 

@@ -30,6 +30,7 @@ class SightingRow(models.Model):
     source_port = models.IntegerField(null=True)
     url = models.TextField(null=True)
     domain = models.TextField(null=True)
+    account = models.CharField(max_length=64, null=True)
     protocol = models.CharField(max_length=16, null=True)
     target = models.TextField(null=True)
     target_port = models.IntegerField(null=True)

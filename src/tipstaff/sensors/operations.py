@@ -85,6 +85,7 @@ def _row(sighting: Sighting, *, digest: str, evidence: str, line: int, at: datet
         source_port=sighting.source_port,
         url=sighting.url,
         domain=sighting.domain,
+        account=sighting.account,
         protocol=sighting.protocol,
         target=sighting.target,
         target_port=sighting.target_port,

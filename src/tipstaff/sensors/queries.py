@@ -18,6 +18,11 @@ def get_measured(key: str) -> Measured | None:
     return measured_of(row) if row else None
 
 
+def is_known(sensor: str, id: str) -> bool:
+    """Whether a sensor has named something so before."""
+    return SightingRow.objects.filter(sensor=sensor, name=id).exists()
+
+
 def measured_of_case(case: str) -> list[Measured]:
     """Every sighting that joined the case, oldest first."""
     return [measured_of(row) for row in SightingRow.objects.filter(case=case).order_by("id")]

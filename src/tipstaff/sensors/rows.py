@@ -23,6 +23,7 @@ def measured_of(row: SightingRow) -> Measured:
             source_port=row.source_port,
             url=row.url,
             domain=row.domain,
+            account=row.account,
             protocol=row.protocol,
             target=row.target,
             target_port=row.target_port,

@@ -39,6 +39,7 @@ from tipstaff.words import Announcer, Role
 
 if TYPE_CHECKING:
     from tipstaff.attribution.protocol import Source  # It brings arrays along, which few processes need.
+    from tipstaff.sensors.protocol import Detector
 
 log = logging.getLogger("tipstaff.worker")
 CASE_LINK_LASTS = timedelta(days=45)
@@ -270,6 +271,12 @@ def source_kinds() -> frozenset[str]:
 def sources() -> "Mapping[str, Source]":
     """All kinds of identity source, by name."""
     return {ep.name: ep.load()() for ep in sorted(entry_points(group="tipstaff.sources"), key=lambda ep: ep.name)}
+
+
+@functools.cache
+def detectors() -> "Mapping[str, Detector]":
+    """All detectors that are installed, by name."""
+    return {ep.name: ep.load()() for ep in sorted(entry_points(group="tipstaff.detectors"), key=lambda ep: ep.name)}
 
 
 class NoSuchDriver(LookupError):

@@ -40,6 +40,8 @@ class Sighting:
     source_port: int | None = None
     url: str | None = None
     domain: str | None = None
+    account: str | None = None
+    """The customer's key, where our own books say whose it is and no address does: a bill, an order, a letter."""
     protocol: str | None = None
     target: str | None = None
     target_port: int | None = None
@@ -53,8 +55,8 @@ class Sighting:
 
     @property
     def offender(self) -> str:
-        """Where it was seen, in words: a URL, else an address, else a host name."""
-        return self.url or (str(self.source) if self.source else None) or self.domain or ""
+        """Where it was seen, in words: a URL, else an address, else a host name, else an account."""
+        return self.url or (str(self.source) if self.source else None) or self.domain or self.account or ""
 
 
 Conduct: TypeAlias = Allegation | Sighting

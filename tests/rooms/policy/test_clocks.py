@@ -219,6 +219,7 @@ def test_every_statutes_clock_of_the_shipped_edition_says_where_its_words_can_be
         "18 U.S.C. 2258A(h)(1)",
     }
     assert all(clock.text_at.startswith("https://") for clock in statutes)
+    assert all(clock.verified.endswith(".") for clock in statutes), "what was read of it, and what was not"
 
 
 def test_a_year_is_a_year_in_a_leap_year_too() -> None:

@@ -277,7 +277,9 @@ def list_admissions(
 def decide(request: HttpRequest, key: str, stated: DecisionIn) -> dict[str, Any]:
     """Accept or refuse, with the reason."""
     by = _by(request)
-    return _admission(_said(lambda: admission.decide(key, accept=stated.accept, why=stated.why[:2000], **by)))
+    return _admission(
+        _said(lambda: admission.decide(key, accept=stated.accept, why=stated.why[:2000], desk=wiring.desk(), **by))
+    )
 
 
 @router.post("/deliveries", auth=None, response=dict[str, Any])

@@ -161,8 +161,9 @@ def decide(request: StaffRequest, key: str) -> HttpResponse:
         if choice not in ("accept", "refuse"):
             raise BadField("Say whether the customer is accepted or refused.")
         decided = admission.decide(
-            key, accept=choice == "accept", why=asked_text(request.POST, "why", characters_max=2000), **_by(request)
-        )
+            key, accept=choice == "accept", why=asked_text(request.POST, "why", characters_max=2000),
+            desk=wiring.desk(), **_by(request),
+        )  # fmt: skip
         return f"{decided.customer_name} is {decided.state}."
 
     return _tell(request, run, to=reverse("console:admissions"))

@@ -1,0 +1,114 @@
+"""`tipstaff detectors`: let the built-in detectors look through what your devices and servers wrote."""
+
+import getpass
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .base import database
+from .registry_changes import instant
+from .registry_files import many, refuse
+from .tables import print_rows
+
+app = typer.Typer(help="Look through flows, logs and tables of your own.", no_args_is_help=True)
+
+_Name = Annotated[str, typer.Argument(metavar="DETECTOR", help="As `tipstaff detectors list` names it.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """What can be looked for, what each reads, and for which purpose it may look now."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.detecting import purpose_of
+
+        now = wiring.now()
+        print_rows(
+            ("detector", "reads", "may look"),
+            ((name, one.reads, purpose_of(name, at=now) or "no") for name, one in wiring.detectors().items()),
+            head=2,
+        )
+
+
+@app.command()
+def allow(
+    detector: _Name,
+    by: Annotated[
+        str, typer.Option("--by", metavar="LOGIN", help="Who authorises it: a log-in with the role counsel.")
+    ],
+    purpose: Annotated[str, typer.Option("--purpose", help="What is measured, and why; it stands in the record.")],
+    until: Annotated[str, typer.Option("--until", help="Until when: 2027-01-01T00:00:00Z.")],
+) -> None:
+    """Authorise a detector for a purpose, until a day; before that it does not look."""
+    _known(detector)
+    ends = instant(until, name="The end")
+    if ends is None:
+        raise typer.BadParameter("An authorisation has an end.")
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.detecting import authorise
+        from tipstaff.procedures.refusals import NotYourDecision
+
+        try:
+            authorise(detector, purpose=purpose, until=ends, desk=wiring.desk(), at=wiring.now(), actor=by)
+        except NotYourDecision as why:
+            typer.echo(f"{why} Nothing was changed.", err=True)
+            raise typer.Exit(1) from why
+    typer.echo(f"{detector} may look until {ends:%Y-%m-%d %H:%M} UTC: {purpose}")
+
+
+@app.command()
+def look(
+    detector: _Name,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What it reads; - for standard input.")],
+    agreed: Annotated[
+        list[str] | None, typer.Option("--agreed", help="An address whose test or scan was agreed on.")
+    ] = None,
+    roas: Annotated[
+        Path | None, typer.Option("--roas", help="Validated route origins as JSON, as a relying party exports them.")
+    ] = None,
+    own_asn: Annotated[int | None, typer.Option("--own-asn", help="Your own AS number: which table is yours.")] = None,
+) -> None:
+    """Count what the file shows, look up whose it is, and put it to the judge. The same file again changes nothing."""
+    one = _known(detector)
+    with database(), ExitStack() as opened:
+        from tipstaff import wiring
+        from tipstaff.procedures.detecting import NotAuthorised
+        from tipstaff.procedures.detecting import look as look_through
+        from tipstaff.procedures.sighting import NotTelemetry
+        from tipstaff.sensors.protocol import NotReadable
+        from tipstaff.sensors.routes import read_roas
+
+        try:
+            lines = sys.stdin if file == "-" else opened.enter_context(open(file, encoding="utf-8", errors="replace"))
+            taken = look_through(
+                detector, one, lines, desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser(),
+                agreed=frozenset(agreed or ()), own_asn=own_asn,
+                roas=read_roas(json.loads(roas.read_bytes())) if roas else (),
+            )  # fmt: skip
+        except OSError as why:
+            refuse(Path(file), why)
+        except ValueError as why:
+            if not isinstance(why, NotReadable | NotTelemetry | json.JSONDecodeError):
+                raise
+            refuse(Path(file), f"is not looked through: {str(why).rstrip('.')}")
+        except NotAuthorised as why:
+            typer.echo(f"{detector} may not look: {NotAuthorised.__doc__}", err=True)
+            raise typer.Exit(1) from why
+    first = f" ({taken.taken[0]} and on)" if len(taken.taken) > 1 else f" ({taken.taken[0]})" if taken.taken else ""
+    typer.echo(f"{file}: {many(len(taken.taken), 'new sighting')}{first}, {taken.known} known before.")
+    for row in taken.refused:
+        typer.echo(f"{row.why}")
+
+
+def _known(name: str):  # type: ignore[no-untyped-def]  # a Detector: nothing of it is loaded before it is needed
+    from tipstaff import wiring
+
+    known = wiring.detectors()
+    if name not in known:
+        raise typer.BadParameter(f"there is no detector {name!r}; there are {', '.join(known)}.")
+    return known[name]

@@ -1,0 +1,231 @@
+"""What a detector counts in a file of the operator's becomes a case of whoever it is, under the clause that takes it.
+
+Nothing is looked at without an authorisation, and nobody is accused who is not named.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+
+from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office
+from tests.rooms.sensors import test_detectors as said
+from tipstaff import wiring
+from tipstaff.cases.queries import list_cases
+from tipstaff.ledger.queries import entries_about
+from tipstaff.procedures.detecting import NotAuthorised, authorise, look, purpose_of
+from tipstaff.procedures.refusals import NotYourDecision
+from tipstaff.procedures.sighting import judge_waiting
+from tipstaff.registry import operations as registry
+from tipstaff.sensors.protocol import Roa
+from tipstaff.sensors.queries import list_measured
+from tipstaff.words import Case, Reason, Resource, ResourceKind, Role, TakenSightings
+
+LATER = NOON + 20 * DAY
+"""By when all that the files show has happened."""
+
+
+def allow(office: Office, detector: str) -> None:
+    authorise(detector, purpose="To keep the network working.", until=LATER + DAY, desk=office.desk, at=NOON - DAY,
+              actor="counsel")  # fmt: skip
+
+
+def looked(
+    office: Office, detector: str, text: str, *, at: object = None, roas: Sequence[Roa] = (), own_asn: int | None = None
+) -> TakenSightings:
+    allow(office, detector)
+    when = LATER if at is None else at
+    taken = look(detector, wiring.detectors()[detector], text.splitlines(keepends=True), desk=office.desk, at=when,
+                 actor="tests", roas=roas, own_asn=own_asn)  # fmt: skip
+    assert taken.refused == ()
+    judge_waiting(desk=office.desk, at=when)
+    return taken
+
+
+def give(office: Office, kind: ResourceKind, name: str, *, scope: str = "", customer: str = "acct-1") -> None:
+    thing = Resource(kind=kind, name=name, scope=scope, customer=customer, held_from=MOVED_IN)
+    registry.hold_resource(thing, at=MOVED_IN, actor="import")
+
+
+def case_under(clause: str) -> Case:
+    [case] = [case for case in list_cases(limit=100) if case.clause == clause]
+    return case
+
+
+# Who may look
+
+
+def test_nobody_looks_without_an_authorisation_of_counsel(office: Office) -> None:
+    flows = wiring.detectors()["flows"]
+    with pytest.raises(NotAuthorised):
+        look("flows", flows, [], desk=office.desk, at=NOON, actor="tests")
+    office.roles["anna"] = frozenset({Role.ANALYST})
+    with pytest.raises(NotYourDecision):
+        authorise("flows", purpose="Out of interest.", until=LATER, desk=office.desk, at=NOON, actor="anna")
+    assert purpose_of("flows", at=NOON) == ""
+    assert entries_about("detector:flows") == []
+
+
+def test_an_authorisation_ends_and_is_for_one_detector(office: Office) -> None:
+    allow(office, "flows")
+    assert purpose_of("flows", at=NOON) == "To keep the network working."
+    for name, at in (("flows", LATER + DAY), ("mail", NOON)):
+        with pytest.raises(NotAuthorised):
+            look(name, wiring.detectors()[name], [], desk=office.desk, at=at, actor="tests")
+
+
+def test_each_look_is_on_record_with_the_clause_that_allows_it(office: Office) -> None:
+    looked(office, "flows", said.flows())
+    [made] = [entry for entry in entries_about("detector:flows") if entry.what == "measurement.made"]
+    assert (made.detail["under"], made.detail["found"]) == ("terms.may_monitor", 0)
+
+
+# What becomes of it
+
+
+def test_a_scan_in_the_flow_records_becomes_a_case(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    text = said.flows(*(said.probe(n, seconds=n * 10) for n in range(120)))
+    looked(office, "flows", text)
+    case = case_under("network.scanning")
+    assert (case.customer, case.resource) == ("acct-1", "192.0.2.10")
+    assert looked(office, "flows", text).known == 1, "the same file again changes nothing"
+    [letter] = office.post(at=LATER)
+    assert "203.0.113" not in letter.body, "who was scanned is nobody's to learn from us"
+
+
+def test_a_flood_in_the_flow_records_becomes_a_case(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    row = (NOON.isoformat(), 120, "192.0.2.10", "203.0.113.7", "TCP", 0, 80, "......S.", 12_000_000)
+    looked(office, "flows", said.flows(row), at=NOON + HOUR)
+    case = case_under("network.denial_of_service")
+    [one] = list_measured()
+    assert (case.customer, one.reason) == ("acct-1", Reason.HARM_IN_PROGRESS)
+    office.deadlines(at=NOON + DAY)
+    assert list(office.measures(case)) == [], "not before its letter"
+
+
+def test_a_burst_in_the_mail_servers_log_becomes_a_case(office: Office) -> None:
+    office.admit("acct-1")
+    give(office, ResourceKind.MAILBOX, "u@example.net")
+    looked(office, "mail", said.log(*said.mails(600, to="v{n}@example.org")))
+    assert case_under("mail.bombing").customer == "acct-1"
+    told = office.post(at=LATER)
+    assert told
+    assert not any("example.org" in letter.body for letter in told), "who was written to is nobody's to learn from us"
+
+
+def test_many_mails_to_one_person_become_a_case(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    by_address = said.log(*said.mails(120, every=20)).replace(", sasl_method=PLAIN, sasl_username=u@example.net", "")
+    looked(office, "mail", by_address)
+    case = case_under("mail.harassing")
+    assert (case.customer, case.resource, case.decides) == ("acct-1", "192.0.2.10", Role.ANALYST)
+
+
+def test_senders_that_are_not_the_users_own_become_a_case(office: Office) -> None:
+    office.admit("acct-1")
+    give(office, ResourceKind.LOGIN, "u@example.net", scope="mail")
+    refused = (
+        "smtpd[7]: NOQUEUE: reject: RCPT from unknown[192.0.2.10]: 553 5.7.1 <chief@example.org>: Sender address "
+        "rejected: not owned by user u@example.net; from=<chief@example.org> to=<v@example.org> proto=ESMTP helo=<x>"
+    )
+    looked(office, "mail", said.log(*((n, refused) for n in range(30))))
+    assert case_under("mail.forged_headers").customer == "acct-1"
+
+
+def test_a_name_that_nobody_holds_accuses_nobody(office: Office) -> None:
+    office.admit("acct-1")
+    assert looked(office, "mail", said.log(*said.mails(600))).taken == ()
+    assert list_cases() == []
+
+
+def test_a_mailbox_that_is_a_store_becomes_a_case(office: Office) -> None:
+    office.admit("acct-1")
+    give(office, ResourceKind.MAILBOX, "u@example.net")
+    looked(office, "mailboxes", said.tables(used=970))
+    case = case_under("mail.storage")
+    assert case.customer == "acct-1"
+    office.post(at=LATER)
+    assert office.fresh(case.key).due_at == LATER + timedelta(days=14)
+
+
+def test_spoofed_sources_on_a_port_become_a_case_of_its_holder(office: Office) -> None:
+    office.admit("acct-1")
+    give(office, ResourceKind.PORT, "ge-0/1", scope="r1")
+    rows = [f"{(NOON + timedelta(minutes=m)).isoformat()},r1,ge-0/1,300" for m in range(0, 10)]
+    looked(office, "sav", "\n".join(["at,scope,port,dropped", *rows]))
+    assert case_under("network.spoofing").customer == "acct-1"
+
+
+def test_an_address_outside_the_plan_becomes_a_case_of_who_has_the_port(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    give(office, ResourceKind.PORT, "ge-0/1", scope="sw1")
+    looked(office, "lan", said.SEEN)
+    assert case_under("network.unallocated_addresses").customer == "acct-1"
+    office.hold("192.0.2.50/32", customer="acct-1")
+    assert looked(office, "lan", said.SEEN.replace("T12", "T15")).taken == (), "now it is in the plan"
+
+
+def test_an_address_outside_the_plan_on_nobodys_port_is_an_engineers(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    looked(office, "lan", said.SEEN)
+    [one] = list_measured()
+    assert (one.case, one.left_to_person, one.reason) == (None, True, Reason.NO_HOLDER)
+
+
+def test_a_port_outside_the_inventory_waits_for_an_engineer(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.50")
+    looked(office, "lan", said.SEEN)
+    case = case_under("network.unassigned_ports")
+    assert (case.customer, case.decides) == ("acct-1", Role.ENGINEER)
+    office.post(at=LATER)
+    office.deadlines(at=LATER + 2 * DAY)
+    assert list(office.measures(case)) == []
+
+
+def test_a_full_link_becomes_a_case_of_its_holder(office: Office) -> None:
+    office.admit("acct-1")
+    give(office, ResourceKind.PORT, "ge-0/1", scope="r1")
+    looked(office, "links", said.polls(percent=97, hours=15 * 24 + 1))
+    case = case_under("routes.capacity")
+    assert (case.customer, case.decides) == ("acct-1", Role.ENGINEER)
+
+
+OWN, GONE, FOREIGN = "198.51.100.0/24", "192.0.2.128/25", "203.0.113.0/24"
+
+
+@pytest.mark.parametrize(
+    ("clause", "text", "roas"),
+    [
+        (
+            "routes.forged",
+            [said.dump("64501 64500", peer=f"203.0.113.{n}", prefix=OWN) for n in (1, 2, 3)],
+            [Roa(prefix=ip_network(OWN), longest=24, origin=64499)],
+        ),
+        ("routes.entitled_prefixes", [said.dump("64501 64500", prefix=FOREIGN)], []),
+        ("routes.non_portable", [said.dump("64501 64500", prefix=GONE)], []),
+        (
+            "routes.announce_directly",
+            [said.dump("64510 64502", peer_as=64510, prefix=FOREIGN), said.dump("64501 64500", prefix=OWN),
+             said.dump("64501 64500", prefix=OWN, hours=30)],
+            [],
+        ),
+        (
+            "routes.prepending",
+            [said.dump("64510 " + "64500 " * 6, peer_as=64510, prefix=OWN), said.dump("64501 64500", prefix=OWN)],
+            [],
+        ),
+    ],
+)  # fmt: skip
+def test_routes_become_cases_of_whose_number_it_is(
+    office: Office, clause: str, text: list[str], roas: list[Roa]
+) -> None:
+    office.admit("acct-1")
+    office.hold(OWN, customer="acct-1")
+    office.hold(GONE, customer="acct-1", until=NOON - 3 * DAY)
+    give(office, ResourceKind.ASN, "AS64500")
+    looked(office, "routes", "\n".join(text), roas=roas, own_asn=64510)
+    assert {case.clause for case in list_cases()} == {clause}
+    assert case_under(clause).customer == "acct-1"

@@ -1,0 +1,63 @@
+"""What a notice shows of its form stands on its case, for counsel to read, with the moment from which we know of it."""
+
+import pytest
+
+from tests.procedures.office import NOON, Office
+from tests.procedures.test_every_clause import NAME, alleged, host, read_as
+from tests.rooms.legal.test_legal_form import DMCA, REMOVAL
+from tipstaff.cases.queries import notes_of
+from tipstaff.ledger.queries import entries_about
+from tipstaff.policy import shipped_editions
+from tipstaff.procedures import complaint
+from tipstaff.words import CaseState
+
+EDITION = shipped_editions()[-1]
+FORMED = [clause for clause in EDITION.clauses if clause.legal_form is not None]
+
+
+def test_every_clause_whose_form_is_checked_names_it() -> None:
+    from tipstaff.policy.clauses import AutoStep
+
+    checked = {c.id for c in EDITION.clauses if AutoStep.CHECK_FORM in c.automatic and c.judged}
+    assert {clause.id for clause in FORMED} == checked
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_a_notice_shows_of_its_form_is_put_on_the_case(office: Office, whole: bool) -> None:
+    office.admit("acct-1", "198.51.100.7")
+    host(NAME)
+    clause = EDITION.clause("copyright.hosted")
+    words = DMCA if whole else DMCA.replace("penalty of perjury", "")
+    report = read_as(office, alleged(clause, clause.applies_to[0]), of_person=False, words=words)
+    case = office.case_of(report)
+    [note] = notes_of(case.key)
+    [checked] = [entry for entry in entries_about(report.key) if entry.what == "notice.form_checked"]
+    assert checked.detail["known_since"] == NOON.isoformat()
+    assert case.key in checked.about
+    if whole:
+        assert checked.detail["not_found"] == []
+        assert "Not found" not in note.text
+    else:
+        assert "Not found: accuracy and authority, under penalty of perjury (17 U.S.C. 512(c)(3)(A)(vi))" in note.text
+    assert "We know of it since 2026-05-04 12:00 UTC" in note.text
+    complaint.decide(office.report(report.key), desk=office.desk, at=NOON)
+    assert notes_of(case.key) == [note], "once for each report"
+
+
+def test_a_removal_orders_hour_stands_on_the_case_that_waits_for_counsel(office: Office) -> None:
+    office.admit("acct-1", "198.51.100.7")
+    host(NAME)
+    clause = EDITION.clause("content.terror_and_hatred")
+    named = alleged(clause, "unknown/unknown", cited=clause.id)
+    case = office.case_of(read_as(office, named, of_person=False, words=REMOVAL))
+    [note] = notes_of(case.key)
+    assert case.state is CaseState.WAITING_PERSON
+    assert "terror.remove (Regulation (EU) 2021/784, Article 3(3)) ends 2026-05-04 13:00 UTC" in note.text
+
+
+def test_a_clause_without_a_form_has_no_such_note(office: Office) -> None:
+    office.admit("acct-1", "198.51.100.7")
+    host(NAME)
+    clause = EDITION.clause("content.malware")
+    report = read_as(office, alleged(clause, clause.applies_to[0]), of_person=False, words=DMCA)
+    assert notes_of(office.case_of(report).key) == []

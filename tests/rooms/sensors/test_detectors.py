@@ -1,0 +1,365 @@
+"""What each detector counts in what it reads, what it leaves out, and what it refuses. No database, no network."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tipstaff import wiring
+from tipstaff.sensors.flows import COLUMNS, Flows
+from tipstaff.sensors.lan import Lan
+from tipstaff.sensors.links import Links, SourceValidation
+from tipstaff.sensors.mail import Postfix
+from tipstaff.sensors.mailboxes import Dovecot
+from tipstaff.sensors.protocol import Detector, Ended, Network, NotReadable, Roa, Seen
+from tipstaff.sensors.routes import Routes, read_roas, validity_of
+from tipstaff.words import ResourceKind
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Known:
+    """A registry in a few lines."""
+
+    agreed: frozenset[str] = frozenset()
+    roas: Sequence[Roa] = ()
+    own_asn: int | None = None
+    given: frozenset[str] = frozenset()
+    held: dict[tuple[ResourceKind, str, str], str] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
+    past: dict[str, Ended] = field(default_factory=dict)
+    rights: dict[tuple[str, str], tuple[bool, bool]] = field(default_factory=dict)
+
+    def is_own(self, network: Network, *, at: datetime) -> bool:
+        return network.version == 4 and network.subnet_of(ip_network("192.0.2.0/24"))  # type: ignore[arg-type]
+
+    def is_given(self, network: Network, *, at: datetime) -> bool:
+        return str(network) in self.given
+
+    def holder(self, network: Network, *, at: datetime) -> str | None:
+        return self.holders.get(str(network))
+
+    def ended(self, network: Network, *, at: datetime) -> Ended | None:
+        return self.past.get(str(network))
+
+    def holder_of(self, kind: ResourceKind, name: str, *, scope: str = "", at: datetime) -> str | None:
+        return self.held.get((kind, name, scope))
+
+    def may_announce(self, customer: str, prefix: Network, origin: int, *, at: datetime) -> tuple[bool, bool]:
+        return self.rights.get((customer, str(prefix)), (False, False))
+
+
+def found(detector: Detector, text: str, known: Known | None = None) -> list[Seen]:
+    return list(detector.look(text.splitlines(keepends=True), books=known or Known()))
+
+
+# Flows
+
+
+def flows(*rows: tuple[object, ...]) -> str:
+    return "\n".join([",".join(COLUMNS), *(", ".join(map(str, row)) for row in rows)])
+
+
+def probe(
+    n: int, *, source: str = "192.0.2.10", port: int = 22, seconds: float = 0, packets: int = 1
+) -> tuple[object, ...]:
+    start = NOON.timestamp() + seconds
+    return (start, 0.1, source, f"203.0.113.{n}", "TCP", 40000 + n, port, "......S.", packets)
+
+
+def test_a_scan_is_counted_by_its_targets_and_its_time() -> None:
+    [scan] = found(Flows(), flows(*(probe(n, seconds=n * 10) for n in range(120))))
+    assert (scan.kind, scan.facts["targets"], scan.facts["minutes"]) == ("flows.scan", 120, 20)
+    assert (str(scan.source), scan.target_port, scan.facts["announced"]) == ("192.0.2.10", 22, False)
+    assert scan.at == NOON
+
+
+def test_a_scan_that_was_agreed_on_says_so() -> None:
+    [scan] = found(Flows(), flows(*(probe(n) for n in range(120))), Known(agreed=frozenset({"192.0.2.10"})))
+    assert scan.facts["announced"] is True
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [probe(n) for n in range(40)],
+        [probe(n, source="203.0.113.200") for n in range(120)],
+        [probe(n, packets=50) for n in range(120)],
+        [probe(1) for _ in range(500)],
+        [(*probe(n)[:7], "...AP.SF", 2) for n in range(120)],
+    ],
+    ids=["few targets", "not our space", "conversations", "one target", "connections that were made"],
+)
+def test_what_is_no_scan_is_not_handed_in(rows: list[tuple[object, ...]]) -> None:
+    assert [s for s in found(Flows(), flows(*rows)) if s.kind == "flows.scan"] == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "flags", "syn_percent", "icmp"),
+    [("TCP", "......S.", 100, False), ("1", "", 0, True), ("UDP", "........", 0, False)],
+)
+def test_a_flood_is_counted_by_its_rate_and_what_it_is_made_of(
+    protocol: str, flags: str, syn_percent: int, icmp: bool
+) -> None:
+    rows = [(NOON.isoformat(), "00:02:00.000", "192.0.2.10", "203.0.113.7", protocol, 0, 53, flags, 12_000_000)]
+    [flood] = found(Flows(), flows(*rows))
+    assert (flood.kind, flood.facts["packets_per_second"], flood.facts["seconds"]) == ("flows.flood", 100_000, 120)
+    assert (flood.facts["syn_percent"], flood.facts["icmp"]) == (syn_percent, icmp)
+    assert flood.target == "203.0.113.7"
+
+
+def test_the_rate_is_that_to_one_target_and_not_the_sum_over_all() -> None:
+    rows = [(NOON.isoformat(), 120, "192.0.2.10", f"203.0.113.{n}", "UDP", 1, 53, "", 60_000) for n in range(200)]
+    assert [s for s in found(Flows(), flows(*rows)) if s.kind == "flows.flood"] == []
+
+
+# Mail
+
+
+def log(*said: tuple[float, str]) -> str:
+    return "\n".join(f"{(NOON + timedelta(seconds=s)).isoformat()} mx1 postfix/{line}" for s, line in said)
+
+
+def mails(
+    count: int, *, user: str = "u@example.net", to: str = "v@example.org", every: float = 0.1
+) -> Iterator[tuple[float, str]]:
+    for n in range(count):
+        at = n * every
+        yield at, f"smtpd[7]: Q{n}: client=unknown[192.0.2.10], sasl_method=PLAIN, sasl_username={user}"
+        yield at, f"qmgr[8]: Q{n}: from=<{user}>, size=900, nrcpt=1 (queue active)"
+        sent = "relay=mx.example.org[203.0.113.9]:25, dsn=2.0.0, status=sent (250 ok)"
+        yield at, f"smtp[9]: Q{n}: to=<{to.format(n=n % 3)}>, {sent}"
+
+
+def test_a_burst_is_counted_by_the_minute_with_its_recipients() -> None:
+    burst = next(s for s in found(Postfix(), log(*mails(600, to="v{n}@example.org"))) if s.kind == "mail.burst")
+    assert burst.facts == {"messages_per_minute": 600, "recipients": 3}
+    assert burst.held == (ResourceKind.LOGIN, "u@example.net", "")
+    assert "example.org" not in burst.excerpt, "who was written to is nobody's to learn"
+
+
+def test_many_mails_to_one_person_are_counted_by_the_hour() -> None:
+    [excess] = found(Postfix(), log(*mails(120, every=20)))
+    assert (excess.kind, excess.facts) == ("mail.excess_to_one", {"messages_per_hour": 120})
+
+
+def test_a_mail_that_waits_and_comes_by_again_is_counted_once() -> None:
+    again = (0.0, "qmgr[8]: Q1: from=<u@example.net>, size=900, nrcpt=1 (queue active)")
+    assert found(Postfix(), log(*mails(3), *[again] * 500)) == []
+
+
+def test_senders_that_are_not_the_users_own_are_counted() -> None:
+    said = (
+        "smtpd[7]: NOQUEUE: reject: RCPT from unknown[192.0.2.10]: 553 5.7.1 <chief@example.org>: Sender address "
+        "rejected: not owned by user u@example.net; from=<chief@example.org> to=<v@example.org> proto=ESMTP helo=<x>"
+    )
+    [forged] = found(Postfix(), log(*((n, said) for n in range(30))))
+    assert (forged.kind, forged.facts) == ("mail.sender_not_owned", {"rejected": 30})
+
+
+def test_a_log_without_year_and_zone_is_refused() -> None:
+    with pytest.raises(NotReadable, match="RSYSLOG_FileFormat"):
+        found(Postfix(), "May  4 12:00:00 mx1 postfix/smtpd[7]: Q1: client=unknown[192.0.2.10]")
+
+
+QUOTA = (
+    "Username\tQuota name\tType\tValue\tLimit\t%\n"
+    "{u}\tUser quota\tSTORAGE\t{used}\t1000\t{used}\n"
+    "{u}\tUser quota\tMESSAGE\t10\t-\t0\n"
+)
+STATUS = "username\tmailbox\tmessages\tunseen\n{u}\tINBOX\t10\t{unseen}\n{u}\tBackup\t990\t980\n"
+
+
+def tables(*, used: int, unseen: int = 10) -> str:
+    return f"# {NOON.isoformat()}\n" + (QUOTA + STATUS).format(u="u@example.net", used=used, unseen=unseen)
+
+
+def test_a_mailbox_full_of_what_nobody_reads_is_counted() -> None:
+    [full] = found(Dovecot(), tables(used=970))
+    assert (full.kind, full.facts) == ("mail.stored_files", {"share_of_quota_percent": 97, "unread_percent": 99})
+    assert full.held == (ResourceKind.MAILBOX, "u@example.net", "")
+    assert found(Dovecot(), tables(used=300)) == []
+
+
+def test_tables_that_do_not_say_when_are_refused() -> None:
+    with pytest.raises(NotReadable, match="when the tables were printed"):
+        found(Dovecot(), tables(used=970).partition("\n")[2])
+
+
+# The plan of addresses and ports
+
+
+def table(*rows: tuple[int, str, str, str, str]) -> str:
+    said = (f"{(NOON + timedelta(minutes=m)).isoformat()},{a},{mac},{scope},{port}" for m, a, mac, scope, port in rows)
+    return "\n".join(["seen_at,address,mac,scope,port", *said])
+
+
+MAC = "02:00:5e:10:00:01"
+SEEN = table((0, "192.0.2.50", MAC, "sw1", "ge-0/1"), (40, "192.0.2.50", MAC, "sw1", "ge-0/1"))
+
+
+def test_an_address_that_nobody_was_given_leads_to_who_has_the_port() -> None:
+    known = Known(held={(ResourceKind.PORT, "ge-0/1", "sw1"): "acct-1"})
+    [one] = found(Lan(), SEEN, known)
+    assert (one.kind, one.account, one.source) == ("network.unallocated_address", "acct-1", None)
+    assert one.facts == {"minutes_seen": 40, "planned": False}
+
+
+def test_on_a_port_that_nobody_has_it_names_nobody() -> None:
+    [one] = found(Lan(), SEEN)
+    assert (one.account, str(one.source)) == ("", "192.0.2.50")
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        (SEEN, Known(given=frozenset({"192.0.2.50/32"}))),
+        (SEEN.replace("192.0.2.50", "203.0.113.50"), Known()),
+        (table((0, "192.0.2.50", MAC, "sw1", "1"), (5, "192.0.2.50", MAC, "sw1", "1")), Known()),
+    ],
+    ids=["in the plan", "not our space", "for five minutes"],
+)
+def test_what_is_in_the_plan_or_passes_by_is_not_handed_in(text: str, known: Known) -> None:
+    assert [s for s in found(Lan(), text, known) if s.kind == "network.unallocated_address"] == []
+
+
+def test_a_port_outside_the_inventory_leads_to_who_is_on_it() -> None:
+    theirs = Known(given=frozenset({"192.0.2.50/32"}), holders={"192.0.2.50/32": "acct-1"})
+    [one] = found(Lan(), SEEN, theirs)
+    assert (one.kind, one.account, one.facts["assigned"]) == ("network.unassigned_port", "acct-1", False)
+    theirs.held[ResourceKind.PORT, "ge-0/1", "sw1"] = "acct-1"
+    assert found(Lan(), SEEN, theirs) == []
+
+
+# Counters of ports
+
+
+def polls(*, percent: int, hours: int, busy_of_20: int = 20) -> str:
+    rows = (
+        f"{(NOON + timedelta(hours=n)).isoformat()},r1,ge-0/1,{percent if n % 20 < busy_of_20 else 1},100"
+        for n in range(hours)
+    )
+    return "\n".join(["at,scope,port,bits_per_second,speed_bps", *rows])
+
+
+def test_a_full_link_is_known_by_the_95th_percentile() -> None:
+    [full] = found(Links(), polls(percent=97, hours=15 * 24 + 1))
+    assert (full.kind, full.facts["p95_percent"], full.facts["days"]) == ("routes.link_full", 97, 15)
+    assert full.held == (ResourceKind.PORT, "ge-0/1", "r1")
+    assert found(Links(), polls(percent=97, hours=400, busy_of_20=1)) == [], "1 poll of 20 is just below the rank"
+
+
+def test_what_source_validation_drops_is_counted_by_the_port() -> None:
+    rows = [f"{(NOON + timedelta(minutes=m)).isoformat()},r1,ge-0/1,{300}" for m in range(0, 10)]
+    [spoofed] = found(SourceValidation(), "\n".join(["at,scope,port,dropped", *rows]))
+    assert (spoofed.kind, spoofed.facts) == ("network.spoofed_source", {"packets_dropped": 3000, "minutes": 9})
+    assert found(SourceValidation(), f"at,scope,port,dropped\n{NOON.isoformat()},r1,ge-0/1,20") == []
+
+
+# Routes
+
+PREFIX, ORIGIN = "198.51.100.0/24", 64500
+CUSTOMER = {(ResourceKind.ASN, "AS64500", ""): "acct-1"}
+THEIRS = {("acct-1", PREFIX): (True, False)}
+ROA = Roa(prefix=ip_network(PREFIX), longest=24, origin=64499)
+
+
+def dump(path: str, *, peer: str = "203.0.113.1", peer_as: int = 64501, hours: int = 0, prefix: str = PREFIX) -> str:
+    at = int((NOON + timedelta(hours=hours)).timestamp())
+    return f"TABLE_DUMP2|{at}|B|{peer}|{peer_as}|{prefix}|{path}|IGP|{peer}|0|0||NAG||"
+
+
+def kinds(text: str, known: Known) -> dict[str, Seen]:
+    return {one.kind: one for one in found(Routes(), text, known)}
+
+
+def test_an_origin_that_its_authorisations_do_not_allow_is_invalid() -> None:
+    text = "\n".join(dump("64501 64500", peer=f"203.0.113.{n}") for n in (1, 2, 3))
+    seen = kinds(text, Known(held=CUSTOMER, rights=THEIRS, roas=[ROA]))
+    assert set(seen) == {"routes.origin_invalid"}
+    assert seen["routes.origin_invalid"].facts == {"validity": "invalid", "seen_by": 3}
+    assert seen["routes.origin_invalid"].account == "acct-1"
+
+
+@pytest.mark.parametrize(
+    ("roas", "validity"),
+    [
+        ([], "not_found"),
+        ([Roa(prefix=ip_network(PREFIX), longest=24, origin=ORIGIN)], "valid"),
+        ([ROA, Roa(prefix=ip_network("198.51.0.0/16"), longest=24, origin=ORIGIN)], "valid"),
+        ([Roa(prefix=ip_network("198.51.0.0/16"), longest=20, origin=ORIGIN)], "invalid"),
+        ([ROA], "invalid"),
+        ([Roa(prefix=ip_network("2001:db8::/32"), longest=48, origin=1)], "not_found"),
+        ([Roa(prefix=ip_network(PREFIX), longest=24, origin=0)], "invalid"),
+    ],
+)
+def test_validity_is_that_of_rfc_6811(roas: list[Roa], validity: str) -> None:
+    assert validity_of(ip_network(PREFIX), ORIGIN, roas) == validity
+
+
+def test_origin_zero_is_never_valid() -> None:
+    assert validity_of(ip_network(PREFIX), 0, [Roa(prefix=ip_network(PREFIX), longest=24, origin=0)]) == "invalid"
+
+
+def test_only_what_registry_or_letter_names_may_be_announced() -> None:
+    assert set(kinds(dump("64501 64500"), Known(held=CUSTOMER))) == {"routes.not_entitled"}
+    for rights in ((True, False), (False, True)):
+        assert kinds(dump("64501 64500"), Known(held=CUSTOMER, rights={("acct-1", PREFIX): rights})) == {}
+
+
+def test_what_others_originate_accuses_no_customer() -> None:
+    assert kinds(dump("64501 64499"), Known(held=CUSTOMER, roas=[ROA])) == {}
+
+
+def test_space_of_ours_that_is_announced_after_its_end_is_found() -> None:
+    own = "192.0.2.0/25"
+    known = Known(held=CUSTOMER, past={own: Ended(customer="acct-1", at=NOON - timedelta(days=3))})
+    seen = kinds(dump("64501 64500", prefix=own), known)
+    assert set(seen) == {"routes.announced_after_exit"}
+    assert seen["routes.announced_after_exit"].facts == {"days_after_exit": 3, "ours": True}
+
+
+def test_prepending_is_compared_with_the_shortest_elsewhere() -> None:
+    text = "\n".join([dump("64510 64500 64500 64500 64500 64500 64500", peer_as=64510), dump("64501 64500 64500")])
+    seen = kinds(text, Known(held=CUSTOMER, rights=THEIRS, own_asn=64510))
+    assert seen["routes.prepended"].facts == {"times_longer": 4}
+
+
+def test_what_collectors_see_and_we_never_do_is_missing_here() -> None:
+    ours = dump("64510 64502", peer_as=64510, prefix="203.0.113.0/24")
+    text = "\n".join([ours, dump("64501 64500"), dump("64501 64500", hours=30)])
+    seen = kinds(text, Known(held=CUSTOMER, rights=THEIRS, own_asn=64510))
+    assert seen["routes.missing_here"].facts == {"hours_missing": 30}
+    assert kinds(text.partition("\n")[2], Known(held=CUSTOMER, rights=THEIRS, own_asn=64510)) == {}, (
+        "without a table of our own nothing can be missing in it"
+    )
+
+
+def test_a_path_that_ends_in_a_set_names_nobody() -> None:
+    assert kinds(dump("64501 {64500,64499}"), Known(held={(ResourceKind.ASN, "AS64501", ""): "acct-2"})) == {}
+
+
+def test_route_origins_are_read_as_relying_parties_write_them() -> None:
+    told = json.loads('{"roas": [{"asn": "AS64499", "prefix": "198.51.100.0/24", "maxLength": 24, "ta": "x"}]}')
+    assert read_roas(told) == (ROA,)
+    told["roas"][0]["asn"] = 64499
+    assert read_roas(told) == (ROA,)
+    with pytest.raises(NotReadable):
+        read_roas({"roas": [{"asn": "AS1"}]})
+
+
+# All of them
+
+
+@given(st.lists(st.text(max_size=60), max_size=8))
+def test_no_text_makes_a_detector_fail_in_another_way_than_by_a_sentence(lines: list[str]) -> None:
+    for detector in wiring.detectors().values():
+        with suppress(NotReadable):
+            list(detector.look(lines, books=Known()))
