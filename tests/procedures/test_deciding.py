@@ -12,7 +12,7 @@ from tipstaff.cases.rules import IllegalMove
 from tipstaff.enforcement.planner import Ability
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, URGENT_MEASURE_LASTS
-from tipstaff.policy.strikes import Repeats
+from tipstaff.policy.strikes import Escalation, Repeats
 from tipstaff.procedures import casework
 from tipstaff.procedures.casework import NothingToPlan, ProposalLapsed
 from tipstaff.procedures.complaint import weigh_allegation
@@ -35,6 +35,7 @@ from tipstaff.words import (
     NoticePosture,
     Proof,
     Role,
+    Rung,
     Scope,
     Trust,
 )
@@ -366,3 +367,58 @@ def test_nobody_goes_ahead_while_the_customer_still_has_time(office: Office) -> 
     with pytest.raises(IllegalMove):
         go_ahead(office, case, actor="lena", at=NOON + HOUR)
     assert office.measures(case) == []
+
+
+def with_rules(office: Office, *, add: tuple[Rung, ...] = (), **rules: object) -> None:
+    """The desk works by an edition in which the clause on unsolicited mail has these rules; repeating `add`s rungs."""
+    edition = office.desk.editions[-1]
+    clauses = tuple(
+        dataclasses.replace(c, **rules) if c.id == "mail.unsolicited" else c  # type: ignore[arg-type]  # any field
+        for c in edition.clauses
+    )
+    steps = (Escalation(strikes=1, adds=add),)
+    repeats = (Repeats(group="mail", lifetime=edition.memory, steps=steps),) if add else edition.repeats
+    changed = dataclasses.replace(edition, clauses=clauses, repeats=repeats)
+    office.desk = dataclasses.replace(office.desk, editions=(*office.desk.editions[:-1], changed))
+
+
+def test_a_clause_that_two_people_decide_on_is_enforced_by_two_and_not_by_the_clock(office: Office) -> None:
+    with_rules(office, two_people=True)
+    case = office.warned(ADDRESS, at=NOON)
+    assert case.decides is Role.ANALYST, "a clock is nobody's second person"
+    office.deadlines(at=NOON + 3 * DAY)
+    assert (office.fresh(case.key).state, office.measures(case)) == (CaseState.WAITING_PERSON, [])
+    at = NOON + 3 * DAY
+    assert go_ahead(office, case, actor="ana", at=at).state is CaseState.WAITING_PERSON
+    assert office.measures(case) == [], "one person proposed it"
+    [proposed] = decisions_of(case.key)
+    assert "Under clause mail.unsolicited of edition" in proposed.detail
+    assert "two people decide on this measure: block tcp/25" in proposed.detail
+    with pytest.raises(SecondMustBeAnother):
+        casework.second_wide(case.key, desk=office.desk, at=at, actor="ana")
+    [key] = casework.second_wide(case.key, desk=office.desk, at=at + HOUR, actor="lena")
+    assert [m.key for m in office.measures(case)] == [key]
+    [decided] = [e for e in entries_about(case.key) if e.what == "case.decided"]
+    assert (decided.actor, decided.detail["proposed_by"]) == ("lena", "ana")
+
+
+def test_a_service_is_suspended_by_two_people_whatever_the_edition_says(office: Office) -> None:
+    suspend = Rung(scope=Scope.ADDRESS, degree=Degree.SUSPEND)
+    with_rules(office, ladder=(suspend,))
+    only = Ability(device=EDGE, can=frozenset({(Scope.ADDRESS, Degree.SUSPEND)}), proof=Proof.PROBE)
+    office.desk = dataclasses.replace(office.desk, abilities=lambda at: (only,))
+    case = office.warned(ADDRESS, at=NOON)
+    office.deadlines(at=NOON + 3 * DAY)
+    go_ahead(office, case, actor="lena", at=NOON + 3 * DAY)
+    assert office.measures(case) == []
+    casework.second_wide(case.key, desk=office.desk, at=NOON + 3 * DAY, actor="ana")
+    assert [m.degree for m in office.measures(case)] == [Degree.SUSPEND]
+
+
+def test_a_measure_that_only_a_repetition_opened_takes_two_people(office: Office) -> None:
+    wider = Rung(scope=Scope.ADDRESS, degree=Degree.RATE_LIMIT)
+    with_rules(office, ladder=(), add=(wider,))
+    edition = office.desk.editions[-1]
+    assert edition.takes_two_people(wider, clause="mail.unsolicited")
+    with_rules(office, ladder=(wider,), add=(wider,))
+    assert not office.desk.editions[-1].takes_two_people(wider, clause="mail.unsolicited"), "it was open before"

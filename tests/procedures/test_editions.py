@@ -2,11 +2,12 @@
 
 import dataclasses
 from datetime import UTC, datetime
+from importlib import import_module
 
 import pytest
 from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
 
-from tests.procedures.office import ADDRESS_OF_REPRESENTATIVE, DAY, HOUR, MOVED_IN, NOON, Office
+from tests.procedures.office import ADDRESS_OF_REPRESENTATIVE, DAY, HOUR, MOVED_IN, NOON, Office, reporter
 from tipstaff import wiring
 from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, ShowsNoUse, WrongStep, accept
 from tipstaff.editions.queries import get_edition, list_editions, posted_editions
@@ -22,6 +23,7 @@ from tipstaff.procedures.acceptance import (
     when_accepted,
 )
 from tipstaff.procedures.admission import note_use, read_use
+from tipstaff.procedures.complaint import weigh_allegation
 from tipstaff.procedures.desk import Desk
 from tipstaff.procedures.judging import edition_at
 from tipstaff.registry import operations as registry
@@ -33,6 +35,8 @@ from tipstaff.words import (
     EditionState,
     LetterKind,
     Moment,
+    Reason,
+    ReportOutcome,
     Resource,
     ResourceKind,
     Standing,
@@ -405,3 +409,43 @@ def test_nothing_is_judged_under_an_edition_that_was_not_in_force_when_it_came(d
         after = NOON + 40 * DAY
         chosen = edition_at((now, *both), conduct=Allegation(type="messaging/spam"), received_at=after)
         assert chosen is edition_in_force((now, *both), at=after) is twin
+
+
+@pytest.mark.parametrize("table", ["editions_editionrow", "editions_acceptancerow"])
+def test_what_is_on_record_of_editions_is_not_emptied_at_once(db: None, table: str) -> None:
+    migration = import_module("tipstaff.editions.migrations.0005_no_truncate")
+    with connection.cursor() as cursor:
+        # Tests with real transactions empty all tables: conftest took the triggers away for this database.
+        cursor.execute(migration.UNDO.replace("DROP TRIGGER ", "DROP TRIGGER IF EXISTS "))
+        cursor.execute(migration.REFUSE)
+        with pytest.raises((InternalError, ProgrammingError), match="TRUNCATE of"), transaction.atomic():
+            cursor.execute(f"TRUNCATE {table} CASCADE")
+
+
+def test_before_the_first_edition_counts_everything_waits_for_a_person_and_nothing_is_lost(office: Office) -> None:
+    [first] = editions.adopt_installed([written(("edition.toml", "2026-01-01T00", "2026-06-01T00"))], at=NOON)
+    office.admit("acct-1", ADDRESS)
+    [edition] = fresh(office).editions
+    assert (first, edition.effective_at > NOON) == ("2026-07", True)
+    report = office.complain(ADDRESS, at=NOON)
+    assert (report.outcome, report.outcome_reason) == (ReportOutcome.WITH_A_PERSON, Reason.NO_EDITION_IN_FORCE)
+    assert office.cases() == []
+    office.post(at=NOON)
+    [answer] = office.letters_to(reporter().address)
+    assert "No edition of our acceptable use policy was in force yet" in " ".join(answer.body.split())
+    assert not office.letters_to("acct-1@customer.example.com")
+    judged = weigh_allegation(report.incidents[0].allegation, received_at=NOON, desk=office.desk, at=NOON)
+    assert judged.verdict.explanation == (
+        "No edition of our acceptable use policy was in force yet when it came in, so a person decides."
+    )
+    counts = office.complain(ADDRESS, at=NOON + 40 * DAY)
+    assert counts.outcome is ReportOutcome.FORWARDED
+
+
+def test_a_name_that_no_page_and_no_column_takes_is_one_sentence_at_the_draft(desk: Desk) -> None:
+    for id in ("2026/07", "2026-07-" * 5, "..", "July 2026"):
+        with pytest.raises(
+            BadEdition, match=r"edition\.toml:\d+: the id .* is no name of an edition: 1 to 32"
+        ) as caught:
+            editions.draft(written(id=id), at=NOON, actor="anna")
+        assert len(caught.value.problems) == 1

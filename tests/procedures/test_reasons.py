@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
 
-from tests.procedures.office import HOUR, NOON, Office
+from tests.procedures.office import HOUR, NOON, Office, reporter
 from tipstaff import wiring
 from tipstaff.cli.policy import app
 from tipstaff.intake.queries import reports_of_case
@@ -166,3 +167,36 @@ def test_a_customer_is_told_why_in_their_own_language(office: Office, language: 
     assert ("Do not send bulk mail" in said) == bool(quoted), "what is not translated is quoted, and says so"
     assert "What was reported falls under" not in said
     assert "No measure is taken before" not in said
+
+
+def test_what_is_too_old_is_told_the_days_of_the_edition_that_was_applied(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    [edition] = office.desk.editions
+    short = dataclasses.replace(edition, look_back=timedelta(days=30))
+    later = dataclasses.replace(
+        edition, id="2026-05", look_back=timedelta(days=400), effective_at=NOON - timedelta(days=5), digest="1" * 64
+    )
+    office.desk = dataclasses.replace(office.desk, editions=(short, later))
+    report = office.complain(ADDRESS, at=NOON, happened=NOON - timedelta(days=60))
+    assert report.outcome is ReportOutcome.TOO_OLD
+    office.post(at=NOON)
+    [answer] = office.letters_to(reporter().address)
+    assert "more than 30 days" in in_a_line(answer.body)
+    assert "400" not in answer.body
+    assert "180" not in answer.body
+
+
+def test_a_complainant_is_told_the_same_of_a_first_and_of_a_repeated_case(office: Office) -> None:
+    told = []
+    for n, customer in enumerate(("acct-1", "acct-2")):
+        address = (ADDRESS, ANOTHER)[n]
+        office.admit(customer, address)
+        if n:
+            first = office.warned(address, at=NOON - timedelta(days=9))
+            office.answer(first, Answer.FIXED, at=NOON - timedelta(days=8))
+            office.follow(at=NOON - timedelta(days=8))
+        report = office.complain(address, at=NOON, by=reporter(n + 3))
+        told.append(list(reasons_for_complainant(report, desk=office.desk).values()))
+        assert office.case_of(report).repeats == n
+    assert told[0] == told[1]
+    assert any("at most 24 hours" in sentence for [sentences] in told for sentence in sentences)

@@ -120,12 +120,13 @@ def accepted(
         ),
     ] = None,
     shown_by: Annotated[str, typer.Option("--shown-by", help="What shows the use.")] = "",
+    by: Annotated[str, typer.Option("--by", help="Who notes the use. Needed with --used-at.")] = "",
 ) -> None:
     """Show which editions a customer accepted, when and how; or note a use that somebody saw."""
     with database():
         from tipstaff import wiring
         from tipstaff.editions.operations import ShowsNoUse
-        from tipstaff.policy import edition_in_force
+        from tipstaff.policy import NoEditionInForce, edition_in_force
         from tipstaff.procedures.acceptance import acceptances_of, note_first_use
         from tipstaff.registry.queries import get_customer
 
@@ -136,9 +137,21 @@ def accepted(
             if not shown_by:
                 typer.echo("Say with --shown-by what shows the use.", err=True)
                 raise typer.Exit(2)
-            edition = edition_in_force(wiring.editions(), at=used_at)
+            if not by.strip():
+                typer.echo("Say with --by who notes it.", err=True)
+                raise typer.Exit(2)
+            if used_at > wiring.now():
+                typer.echo(f"{used_at:%Y-%m-%d %H:%M %Z} has not come yet: nobody has used anything then.", err=True)
+                raise typer.Exit(2)
             try:
-                new = note_first_use(customer, edition=edition, shown_by=shown_by, at=used_at)
+                edition = edition_in_force(wiring.editions(), at=used_at)
+                new = note_first_use(
+                    customer, edition=edition, shown_by=shown_by, at=used_at, noted_by=by.strip(),
+                    noted_at=wiring.now(),
+                )  # fmt: skip
+            except NoEditionInForce as why:
+                typer.echo("No edition was in force then: there was nothing to accept.", err=True)
+                raise typer.Exit(2) from why
             except ShowsNoUse as why:
                 typer.echo(
                     f"{shown_by} is a report about them, and somebody's claim; it shows no use of theirs.", err=True

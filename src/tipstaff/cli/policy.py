@@ -289,11 +289,16 @@ def _on_record(id: str) -> tuple[Edition, str]:
     with database():
         from tipstaff import wiring
         from tipstaff.editions.queries import get_edition
-        from tipstaff.policy import edition_in_force
+        from tipstaff.policy import NoEditionInForce, edition_in_force
         from tipstaff.procedures.editions import edition_to_read
 
         at = wiring.now()
-        now = edition_in_force(wiring.editions(), at=at)
+        try:
+            now = edition_in_force(wiring.editions(), at=at)
+        except NoEditionInForce as why:
+            raise typer.BadParameter(
+                "No edition is in force yet; `tipstaff policy list` says which one comes."
+            ) from why
         if not id or id == now.id:
             return now, f"Edition {now.id}, in force by the record since {now.effective_at:%Y-%m-%d %H:%M} UTC."
         known = get_edition(id)

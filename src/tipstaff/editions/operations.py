@@ -148,8 +148,20 @@ def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
 
 
 @transaction.atomic
-def accept(customer: str, *, edition: str, digest: str, shown_by: str, at: datetime) -> tuple[FirstUse, bool]:
-    """Note a customer's use under an edition; (acceptance, False) when an earlier is on record. Raise ShowsNoUse."""
+def accept(
+    customer: str,
+    *,
+    edition: str,
+    digest: str,
+    shown_by: str,
+    at: datetime,
+    actor: str = "customer",
+    noted_at: datetime | None = None,
+) -> tuple[FirstUse, bool]:
+    """Note a customer's use under an edition; (acceptance, False) when an earlier is on record. Raise ShowsNoUse.
+
+    `at` is when the service was used; the record says that `actor` noted it, at `noted_at` where that was later.
+    """
     if _REPORT.match(shown_by):
         raise ShowsNoUse(shown_by)
     row, new = AcceptanceRow.objects.exclude(shown_by__startswith="R-").get_or_create(
@@ -159,8 +171,8 @@ def accept(customer: str, *, edition: str, digest: str, shown_by: str, at: datet
     )
     if new:
         record(
-            "edition.accepted", at=at, actor="customer", about=[customer, f"edition {edition}", digest],
-            shown_by=shown_by,
+            "edition.accepted", at=noted_at or at, actor=actor, about=[customer, f"edition {edition}", digest],
+            shown_by=shown_by, used_at=at,
         )  # fmt: skip
     return acceptance_of(row), new
 

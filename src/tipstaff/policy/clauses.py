@@ -26,7 +26,7 @@ from tipstaff.words import (
 
 from .clocks import Clock, ClockKind, ClockUnit
 from .conditions import Condition, report_facts
-from .deciding import decided_by
+from .deciding import ON_REPEATS_ROW, TWO_PEOPLE_FROM, decided_by, of_identity, of_speech
 from .kinds import (
     RAISED_EVENTS,
     Actor,
@@ -169,7 +169,7 @@ class Clause:
     opens: Opens = Opens.CASE
     decides: Role | None = None
     two_people: bool = False
-    """A second person answers for the decision as well."""
+    """A second person answers for the decision as well: no measure is taken before they have agreed."""
     left_to_people: str = ""
     """What no program decides, in a sentence."""
     automatic: tuple[AutoStep, ...] = ()
@@ -209,6 +209,21 @@ class Clause:
     def untried_events(self) -> tuple[str, ...]:
         """Those of the events that it answers which no procedure raises."""
         return tuple(event for event in self.events if event not in RAISED_EVENTS)
+
+    @property
+    def of_speech(self) -> str:
+        """By what it turns on what somebody said, its row or its own words; empty where it does not."""
+        return of_speech(self.rows, self.id, self.group, self.title, self.text) if self.judged else ""
+
+    @property
+    def of_identity(self) -> str:
+        """By what it is about saying who a customer is, its row or its name; empty where it is not."""
+        return of_identity(self.rows, self.id, self.title) if not self.judged else ""
+
+    @property
+    def always_a_persons(self) -> bool:
+        """Whether every measure under it is left to a person, whatever came before."""
+        return self.decides is not None or self.two_people
 
     def steps_for(self, type: str) -> tuple[str, ...]:
         """What a customer should do about a report of `type`: what is particular to it first."""
@@ -366,9 +381,20 @@ class Edition:
     def decider_of(self, rung: Rung, *, clause: str) -> Role | None:
         """Who must decide before this rung is taken; None where the clock may."""
         decides = decided_by(self.clause(clause).decides)
-        # Whatever an edition says, nobody is cut off for good by a clock.
+        if decides is not None:
+            return decides
+        # Whatever an edition says, nobody is cut off for good by a clock; and a clock is nobody's second person.
         by_degree = rung.degree >= min(self.person_from, Degree.TERMINATE)
-        return Role.ANALYST if decides is None and by_degree else decides
+        return Role.ANALYST if by_degree or self.takes_two_people(rung, clause=clause) else None
+
+    def takes_two_people(self, rung: Rung, *, clause: str) -> bool:
+        """Whether a second person must agree before this rung is taken under a clause: the clause says so, the rung
+        suspends or ends a service, or only earlier cases opened it and the edition's clause on repetition says so."""
+        on = self.clause(clause)
+        if on.two_people or rung.degree >= TWO_PEOPLE_FROM:
+            return True
+        added = any(rung in step.adds for step in self.repeats_of(on.group).steps) and rung not in on.ladder
+        return added and any(each.two_people and ON_REPEATS_ROW in each.rows for each in self.clauses)
 
     def repeats_of(self, group: str) -> Repeats:
         """How repetition under a clause group is treated; the edition's memory where it says nothing of it."""
@@ -382,6 +408,16 @@ class Edition:
     def examples(self) -> Iterator[tuple[Clause, Example]]:
         """Every example with its clause."""
         return ((clause, example) for clause in self.clauses for example in clause.examples)
+
+    @cached_property
+    def of_speech(self) -> frozenset[str]:
+        """Clauses that turn on what somebody said."""
+        return frozenset(clause.id for clause in self.clauses if clause.of_speech)
+
+    @cached_property
+    def of_identity(self) -> frozenset[str]:
+        """Clauses under which somebody is told who a customer is."""
+        return frozenset(clause.id for clause in self.clauses if clause.of_identity)
 
     @cached_property
     def look_back_seconds(self) -> float:

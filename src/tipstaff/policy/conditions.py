@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAMES = frozenset({"report", "facts"})
 REPORT_FACTS = ("type", "protocol", "source_port", "target_port", "url", "domain", "target", "confidence")
 _TEXT_MAX = 1000
+_STRING = r"""(?:'[^']*'|"[^"]*")"""
 
 
 class BadCondition(ValueError):
@@ -67,6 +68,15 @@ def read_condition(text: str) -> Condition:
     if (unknown := re.search(r"^Undefined variable or function: '(\w+)'", condition.why_not() or "")) is not None:
         raise BadCondition(f'the condition calls "{unknown.group(1)}", which CEL does not know.')
     return condition
+
+
+def names_in(text: str, of: str) -> frozenset[str]:
+    """What a condition asks of `report` or `facts` by name: `facts.days`, `facts["days"]`, `"days" in facts`."""
+    indexed = re.findall(rf"(?<![\w.]){of}\s*\[\s*({_STRING})\s*\]", text)
+    looked_for = re.findall(rf"({_STRING})\s+in\s+{of}(?!\w)", text)
+    bare = re.sub(_STRING, "''", text)
+    fields = re.findall(rf"(?<![\w.]){of}\s*\.\s*\??(\w+)\b(?!\s*\()", bare)
+    return frozenset((*fields, *(quoted[1:-1] for quoted in (*indexed, *looked_for))))
 
 
 def report_facts(allegation: Allegation) -> dict[str, Stated]:

@@ -1,14 +1,36 @@
 """What is always a person's, and whose go-ahead counts. No edition can give these to a clock."""
 
+import re
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from tipstaff.words import DOUBTS, EvidenceGrade, Fact, Role, Trust
+from tipstaff.words import DOUBTS, Degree, EvidenceGrade, Fact, Role, Trust
 
 SPEECH_ROWS = frozenset({9, 10, 36, 40})
 """Rows of the policy that turn on what somebody said: content that the operator judges (indecency), hatred and terror,
 threats, defamation."""
 IDENTITY_ROWS = frozenset({80, 81})
 """Rows of the policy under which somebody is told who a customer is."""
+_SPEECH_WORDS = re.compile(
+    r"defam\w*|libel\w*|slander\w*|hatred|hateful|hate[ _.-]?speech|incite\w*|indecen\w*|obscen\w*|terror\w*|"
+    r"blasphem\w*|objectionable|violent[ _.-]threats?|threats? of violence|"
+    r"verleumd\w*|beleidig\w*|volksverhetz\w*|difama\w*|diffama\w*|calumn\w*|名誉毀損",
+    re.IGNORECASE,
+)
+_IDENTITY_WORDS = re.compile(
+    r"identif(?:y|ies|ying)[ _.-](?:a |an |the )?(?:user|customer|subscriber|holder)s?|disclos\w*|naming who|"
+    r"(?:user|customer|subscriber|holder)s?'?[ _.-]identit(?:y|ies)",
+    re.IGNORECASE,
+)
+"""What a clause's own name and words say it is about, under whatever row it is filed."""
+
+PROBABLE_DEGREE_MAX = Degree.BLOCK
+"""A holder who is only probable is never walled in, disconnected or suspended."""
+TWO_PEOPLE_FROM = Degree.SUSPEND
+"""From this degree up two people decide, whatever an edition says (`TWO_PEOPLE_ROW`)."""
+TWO_PEOPLE_ROW = 61
+ON_REPEATS_ROW = 66
+"""The row of the policy under which earlier cases allow a wider measure."""
 
 DESK = frozenset({Role.ANALYST, Role.LEAD, Role.COUNSEL})
 """Roles that decide cases where the clause names none."""
@@ -17,6 +39,23 @@ _NOBODY = frozenset({Role.SYSTEM, Role.CUSTOMER, Role.ADMINISTRATOR})
 
 OVERTURNED_MIN = 3
 """Fewer reports that turned out wrong say nothing about a reporter."""
+
+
+def of_speech(rows: Iterable[int], *words: str) -> str:
+    """By what a clause turns on what somebody said: its row, or a word of its id, group, title or text; else empty."""
+    return _told_by(SPEECH_ROWS, _SPEECH_WORDS, rows, words)
+
+
+def of_identity(rows: Iterable[int], *words: str) -> str:
+    """By what a clause says who a customer is: its row, or a word of its id or title; else empty."""
+    return _told_by(IDENTITY_ROWS, _IDENTITY_WORDS, rows, words)
+
+
+def _told_by(of_rows: frozenset[int], of_words: re.Pattern[str], rows: Iterable[int], words: tuple[str, ...]) -> str:
+    if named := of_rows.intersection(rows):
+        return f"row {min(named)}"
+    found = (of_words.search(text) for text in words)
+    return next((match.group() for match in found if match), "")
 
 
 def decided_by(role: Role | None) -> Role | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from .clauses import Clause, Edition, Example, UnknownClause
-from .form import check_names, check_together, policy_rows, read_clause, read_edition
+from .form import check_names, check_thoroughly, check_together, policy_rows, read_clause, read_edition
 from .locales import read_translation
 from .toml_tables import Problem, open_table
 
@@ -27,6 +27,7 @@ __all__ = [
     "edition_files",
     "edition_folders",
     "edition_in_force",
+    "edition_to_go_by",
     "in_the_name_of",
     "load_edition",
     "policy_rows",
@@ -78,6 +79,16 @@ def edition_in_force(editions: Iterable[Edition], *, at: datetime) -> Edition:
     return max(posted, key=lambda edition: (edition.effective_at, edition.id))
 
 
+def edition_to_go_by(editions: Iterable[Edition], *, at: datetime) -> Edition:
+    """The edition in force or, while none is, the one that comes first: its words can be read, and nobody is bound to
+    them yet, which its judge says. Raises NoEditionInForce where there is none at all."""
+    editions = tuple(editions)
+    posted = [edition for edition in editions if edition.effective_at <= at]
+    if not posted and editions:
+        return min(editions, key=lambda edition: (edition.effective_at, edition.id))
+    return edition_in_force(posted, at=at)
+
+
 def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     """SHA-256 (hex) over names and contents, in order of name; line ends are the same on every machine."""
     sha = hashlib.sha256()
@@ -90,7 +101,8 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
 def load_edition(folder: Path, *, thorough: bool = False) -> Edition:
     """Read and check the edition in `folder`; raises BadEdition with every mistake that it has.
 
-    A `thorough` reading, for whoever writes one, also looks up whether the holidays of each region are known.
+    A `thorough` reading is for whoever writes one: it also looks up whether the holidays of each region are known, and
+    asks for what only later versions of the program ask for.
     """
     return read_files(edition_files(folder), where=str(folder), thorough=thorough)
 
@@ -136,6 +148,8 @@ def read_files(files: Mapping[str, bytes], *, where: str = "", thorough: bool = 
         check_together(clauses)
     if not problems:
         check_names(edition, head, clauses)
+    if not problems and thorough:
+        check_thoroughly(edition, head, clauses)
     said = [] if problems else [table for name, table in tables.items() if name.startswith("locales/") and table]
     translations = [read_translation(table, edition) for table in said]
     if problems:

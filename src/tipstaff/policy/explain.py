@@ -7,11 +7,13 @@ false for this case.
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from tipstaff.words import Disposition, Fact, Reason, Verdict
 
 from .clauses import Clause, Edition
+from .deciding import PROBABLE_DEGREE_MAX
 from .sentences import FALLBACK, sentences
 
 
@@ -125,10 +127,18 @@ class _Said:
         if verdict.disposition is not Disposition.OPEN_CASE:
             self.say(to_them["person_first"], verdict.reason)
             return tuple(self.told)
-        time = _time_in(said, self.facts.get(f.TIME_TO_ANSWER, ""))
-        self.say(to_them["told"].format(time=time), f.TIME_TO_ANSWER)
-        self.say(to_them["person_decides"], f.PERSON_DECIDES)
-        self.say(to_them["measure_may_follow"], f.PERSON_FROM)
+        # The clause's own time and decider, not this case's: those would tell what the holder did before.
+        clause = self.clause
+        assert clause is not None, "it is on a clause"
+        if f.TIME_TO_ANSWER in self.facts and clause.answer_within is not None:
+            time = _time_in(said, time_value(clause, clause.answer_within))
+            self.say(to_them["told"].format(time=time), f.CLAUSE)
+        if {f.PERSON_DECIDES, f.PERSON_FROM}.isdisjoint(basis.fact for basis in verdict.basis):
+            return tuple(self.told)
+        if clause.always_a_persons:
+            self.say(to_them["person_decides"], f.CLAUSE)
+        elif any(f.HOLDER_CONFIRMED in self.facts or r.degree <= PROBABLE_DEGREE_MAX for r in clause.ladder):
+            self.say(to_them["measure_may_follow"], f.CLAUSE)
         return tuple(self.told)
 
     def to_court(self) -> tuple[Sentence, ...]:
@@ -154,7 +164,8 @@ class _Said:
         self.say(f"That time is a statute's: {value(f.STATUTE)}.", f.STATUTE)
         for fact, text in _TRUST_FOR_COURT.items():
             self.say(text, fact)
-        self.say(f"A measure takes a decision by the role {value(f.PERSON_DECIDES)}.", f.PERSON_DECIDES)
+        second = ", and a second person who agrees" if self.clause is not None and self.clause.two_people else ""
+        self.say(f"A measure takes a decision by the role {value(f.PERSON_DECIDES)}{second}.", f.PERSON_DECIDES)
         self.say(f"The clock may take measures below the degree {value(f.PERSON_FROM)}.", f.PERSON_FROM)
         if verdict.ladder:
             rungs = ", ".join(f"{r.degree.name.lower()} {r.scope.name.lower()}" for r in verdict.ladder)
@@ -166,11 +177,14 @@ class _Said:
 
 
 _TRUST_FOR_COURT = {
-    Fact.SPOOFABLE: "The evidence shows packets that anybody could have sent under this address.",
-    Fact.NOTHING_SHOWN: "The report names an address and says what it did; it states no time and shows nothing of it.",
-    Fact.SENDER_NOT_VOUCHED_FOR: "The report's mail was not vouched for by its sender's domain, and nothing earlier "
-    "from this reporter was upheld.",
-    Fact.REPORTER_OFTEN_WRONG: "More of this reporter's earlier reports were overturned than upheld.",
+    Fact.SPOOFABLE: "Nothing in the report's words shows that an answer reached this address, so that a packet under "
+    "it may be anybody's.",
+    Fact.NOTHING_SHOWN: "The report names an address and says what it did; in its words stands no time, log line or "
+    "header that shows it. What it attaches and is no text was not weighed.",
+    Fact.SENDER_NOT_VOUCHED_FOR: "The report's mail was not vouched for by its sender's domain, and no earlier report "
+    "of theirs that counts led to a repair or a measure.",
+    Fact.REPORTER_OFTEN_WRONG: "More of this reporter's earlier reports were overturned than led to a repair or a "
+    "measure.",
     Fact.REPORTER_FLOODS: "The reporter was sending far more than usual.",
     Fact.CORROBORATED: "The operator's own measurement saw the same.",
     Fact.MEASURED: "The operator measured it; it rests on no report.",
@@ -188,6 +202,11 @@ def rule_of(edition: Edition, clause: Clause) -> str:
 def time_of(value: str) -> str:
     """A time to answer as a verdict's facts keep it: hours, where the number stands alone."""
     return f"{value} hours" if value.replace(".", "", 1).isdigit() else value
+
+
+def time_value(clause: Clause, within: timedelta) -> str:
+    """A time to answer under a clause as a verdict's facts keep it: a number of hours, or `3 business days`."""
+    return clause.time_said(within).removesuffix(" hours")
 
 
 def _time_in(said: Mapping[str, Any], value: str) -> str:
@@ -218,9 +237,11 @@ def why_case(
         came = "our measurement" if measured else "the report"
         return f"{first}. It happened within {hours:.0f} hours before {came} reached us, so it counts as going on."
     if repeated and shorter:
-        return f"{first}. A case of this kind was upheld within the last {days} days, so the time to answer is shorter."
+        return (
+            f"{first}. An earlier case of this kind from the last {days} days counts, so there is less time to answer."
+        )
     if repeated:
-        return f"{first}. A case of this kind was upheld within the last {days} days."
+        return f"{first}. An earlier case of this kind from the last {days} days counts."
     return f"{first}. No earlier case of this kind counts: none from the last {days} days."
 
 
@@ -242,7 +263,7 @@ def why_no_case(
             )
         case Reason.COUNSEL_MUST_DECIDE:
             return f"{what} falls under {rule}, where counsel decides before anybody is told."
-        case Reason.NO_EDITION_IN_FORCE:
+        case Reason.NO_EDITION_IN_FORCE if clause is not None:
             posted = edition.effective_at.strftime("%Y-%m-%d %H:%M UTC")
             return (
                 f"{what} falls under {rule}. It may have happened before that took effect ({posted}), "

@@ -35,12 +35,15 @@ from .clauses import (
     Subject,
 )
 from .clocks import is_region
-from .conditions import BadCondition, Condition, read_condition
+from .conditions import REPORT_FACTS, BadCondition, Condition, names_in, read_condition
+from .deciding import IDENTITY_ROWS, SPEECH_ROWS, TWO_PEOPLE_ROW
 from .form_examples import OCCURRENCE, read_examples, read_ports
 from .ladder_form import read_repeats, read_rungs
 from .toml_tables import Table, listed, perhaps
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+_EDITION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+"""It stands in addresses of pages, in letters and in a column of 32 characters."""
 _REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_]+( [a-z_]+)*")
 _TEST = re.compile(r"tests/[\w/]+\.py::\w+(\[[^\]]+\])?")
@@ -62,12 +65,13 @@ def read_edition(head: Table, *, clauses: tuple[Clause, ...], thorough: bool) ->
     if not isinstance(effective_at, datetime) or effective_at.tzinfo is None:
         effective_at = datetime(1970, 1, 1, tzinfo=UTC)
     parameters = head.inner("parameters", "the table parameters") or head
+    id = head.text("id")
     confidence = parameters.take("reader_confidence_min", float, "a number from 0.0 to 1.0")
     if not 0.0 <= confidence <= 1.0:
         parameters.report(f"reader_confidence_min must lie from 0.0 to 1.0, not {confidence}.", "reader_confidence_min")
     clocks = head.inner("clocks", "the table clocks", default=None)
     edition = Edition(
-        id=head.text("id"),
+        id=id,
         title=head.text("title"),
         entity=head.text("entity"),
         locale=head.text("locale"),
@@ -393,3 +397,54 @@ def check_names(edition: Edition, head: Table, clauses: list[tuple[Clause, Table
                     f'the example expects "{example.expect.clause}", which is no clause of this edition.',
                     *("example", number, "expect", "clause"),
                 )
+
+
+def check_thoroughly(edition: Edition, head: Table, clauses: list[tuple[Clause, Table]]) -> None:
+    """What is asked of whoever writes an edition. One that was posted is read without it: what counts stays readable
+    when a later version asks for more."""
+    if not _EDITION_ID.fullmatch(edition.id):
+        head.report(
+            f'the id "{edition.id[:60]}" is no name of an edition: 1 to 32 letters, digits, dots, dashes and '
+            "underscores, the first a letter or a digit.",
+            "id",
+        )
+    for clause, table in clauses:
+        _check_what_stays_a_persons(table, clause)
+        _check_what_is_asked(table, clause)
+
+
+def _check_what_stays_a_persons(table: Table, clause: Clause) -> None:
+    """What a clause is about does not hang on the rows under which it is filed."""
+    for told, rows, what in (
+        (clause.of_speech, SPEECH_ROWS, "what somebody said"),
+        (clause.of_identity, IDENTITY_ROWS, "who a customer is"),
+    ):
+        if told and rows.isdisjoint(clause.rows):
+            table.report(
+                f'the clause speaks of {what} ("{told}"), which is always a person\'s: '
+                f"its rows name one of {listed(map(str, sorted(rows)))}.",
+                "rows",
+            )
+    if TWO_PEOPLE_ROW in clause.rows and not clause.two_people:
+        table.report(f"row {TWO_PEOPLE_ROW} has two people decide; write two_people = true.", "two_people")
+
+
+def _check_what_is_asked(table: Table, clause: Clause) -> None:
+    """A condition asks for what a report can state, and for facts that an example of its clause states: those are what
+    is known of them."""
+    stated = sorted({name for example in clause.examples for name in example.given.facts})
+    for key, condition in (("when", clause.when), ("found_when", clause.found_when)):
+        if condition is None:
+            continue
+        for name in sorted(names_in(condition.text, "report").difference(REPORT_FACTS)):
+            table.report(
+                f"the condition asks for report.{name}; of a report it may ask for {listed(REPORT_FACTS)}"
+                f"{perhaps(name, REPORT_FACTS)}.",
+                key,
+            )
+        for name in sorted(names_in(condition.text, "facts").difference(stated)):
+            table.report(
+                f"the condition asks for facts.{name}, which no example of the clause states; "
+                f"they state {listed(stated) if stated else 'none'}{perhaps(name, stated)}.",
+                key,
+            )

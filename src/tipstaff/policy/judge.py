@@ -11,7 +11,6 @@ from tipstaff.words import (
     AttributionReason,
     Basis,
     Conduct,
-    Degree,
     Disposition,
     Fact,
     Grade,
@@ -28,16 +27,13 @@ from tipstaff.words import (
 )
 
 from .clauses import Clause, Edition, Opens, PortOf
-from .deciding import IDENTITY_ROWS, SPEECH_ROWS, decided_by, doubted, weighed_trust
-from .explain import why_case, why_no_case
+from .deciding import PROBABLE_DEGREE_MAX, decided_by, doubted, weighed_trust
+from .explain import time_value, why_case, why_no_case
 from .strikes import Escalation
 
 CLOCK_AHEAD_SECONDS_MAX = 600.0
 """A stated time may lie so far after receipt, as of a clock that runs ahead. One beyond it says nothing of when it
 happened (attribution reads it the same way), and whoever holds the address now is not accused by it."""
-
-PROBABLE_DEGREE_MAX = Degree.BLOCK
-"""A holder who is only probable is never walled in, disconnected or suspended."""
 
 
 def judge(
@@ -67,6 +63,9 @@ def judge(
     if grade is Grade.NONE and attribution.reason is AttributionReason.NOT_OUR_SPACE:
         return _without_case(edition, Reason.NOT_OUR_SPACE, measured=measured)
 
+    if received_at < edition.effective_at:
+        return _without_case(edition, Reason.NO_EDITION_IN_FORCE, measured=measured)
+
     # Ages are differences in seconds, not instants: they cannot leave the calendar, whatever a reporter states.
     oldest_seconds, in_progress, ahead = 0.0, False, False
     moment = conduct.moment
@@ -92,7 +91,7 @@ def judge(
     if clause is None and isinstance(conduct, Sighting) and cited is None and edition.takes(conduct.kind):
         return _without_case(edition, Reason.BELOW_THRESHOLD, measured=True)
     if clause is None or not clause.judged:
-        identity = clause is not None and not IDENTITY_ROWS.isdisjoint(clause.rows)
+        identity = clause is not None and clause.id in edition.of_identity
         return _without_case(edition, Reason.NO_CLAUSE, decides=Role.COUNSEL if identity else None, measured=measured)
     if attribution.customer is None:
         return _without_case(edition, Reason.HOLDER_CONTRADICTED, clause=clause, measured=measured)
@@ -127,7 +126,7 @@ def _why_person(
         return Reason.READER_UNSURE
     if clause.opens is Opens.PERSON:
         return Reason.COUNSEL_MUST_DECIDE
-    return None if SPEECH_ROWS.isdisjoint(clause.rows) else Reason.SPEECH
+    return Reason.SPEECH if clause.id in edition.of_speech else None
 
 
 def _holder_not_named(edition: Edition, attribution: Attribution, *, time_stated: bool, measured: bool) -> Verdict:
@@ -310,7 +309,7 @@ _NOTICES = {
 
 
 def _time(clause: Clause, within: timedelta | None) -> str:
-    return "" if within is None else clause.time_said(within).removesuffix(" hours")
+    return "" if within is None else time_value(clause, within)
 
 
 def _answer_within(clause: Clause, *, repeated: bool, step: Escalation | None) -> timedelta | None:
@@ -335,7 +334,7 @@ def _decides(
         return named
     if why_person is not None:
         return _DECIDERS[why_person]
-    return Role.ANALYST if doubted(trusted) else None
+    return Role.ANALYST if clause.two_people or doubted(trusted) else None
 
 
 def _ladder(clause: Clause, *, confirmed: bool, step: Escalation | None) -> tuple[Rung, ...]:

@@ -62,10 +62,19 @@ def accept_by_contract(acceptance: Acceptance, *, at: datetime, actor: str, orig
     accept_policy(acceptance, at=at, actor=actor, origin=origin)
 
 
-def note_first_use(customer: str, *, edition: Edition, shown_by: str, at: datetime) -> bool:
+def note_first_use(
+    customer: str,
+    *,
+    edition: Edition,
+    shown_by: str,
+    at: datetime,
+    noted_by: str = "customer",
+    noted_at: datetime | None = None,
+) -> bool:
     """The first use of a service under an edition counts as accepting it; True when this was the first.
 
-    `at` is when the service was used. Before the edition counts nothing is accepted by using anything. Raise
+    `at` is when the service was used; `noted_by` and `noted_at` say who put it on record and when, where that was not
+    the use itself. Before the edition counts nothing is accepted by using anything. Raise
     operations.ShowsNoUse for a report about the customer.
     """
     counts = {"edition_in_force": at >= edition.effective_at}
@@ -73,7 +82,10 @@ def note_first_use(customer: str, *, edition: Edition, shown_by: str, at: dateti
         return False  # No clause of it says that whoever uses a service agrees.
     if first_use(customer, digest=edition.digest) is not None:
         return False
-    _, new = operations.accept(customer, edition=edition.id, digest=edition.digest, shown_by=shown_by, at=at)
+    assert noted_at is None or at <= noted_at, "what has not come yet was not seen"
+    _, new = operations.accept(
+        customer, edition=edition.id, digest=edition.digest, shown_by=shown_by, at=at, actor=noted_by, noted_at=noted_at
+    )
     return new
 
 

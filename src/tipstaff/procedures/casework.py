@@ -29,8 +29,8 @@ from .letters import tell_customer, warned_by
 from .posting import hold_case_of, start_clock_of
 from .staffing import is_person
 from .suspension import (
-    HitsOthers,
     NotYourDecision,
+    TakesTwoPeople,
     close,
     decider_of_measure,
     is_still_theirs,
@@ -41,7 +41,8 @@ from .suspension import (
 
 URGENT = "urgent_measure"
 WIDE = "wide_measure"
-"""A measure after a warning that hits others as well: the one who goes ahead proposes it, another seconds it."""
+"""A measure after a warning that hits others as well, or on which the policy has two people decide: the one who goes
+ahead proposes it, another seconds it."""
 
 
 class AlreadyEnding(ValueError):
@@ -50,7 +51,7 @@ class AlreadyEnding(ValueError):
 
 class NothingToPlan(ValueError):
     """No measure can be taken now, and the case waits on: the time to answer has not passed, no device within reach
-    holds one that suffices, the address changed hands, or it would hit others, which takes two people."""
+    holds one that suffices, the address changed hands, or it takes two people."""
 
 
 class NothingWaits(ValueError):
@@ -173,7 +174,8 @@ def _who_decided(key: str) -> set[str]:
 def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
     """A case that waits for a person: go ahead (write to the customer, or plan the measure), or close it.
 
-    Where the narrowest measure within reach hits others, to go ahead is to propose it: a second person must agree.
+    Where the narrowest measure within reach hits others, or the edition has two people decide on it, to go ahead is to
+    propose it: a second person must agree.
     Raise NothingToPlan when it should go ahead and no measure can be planned; the case is as it was.
     """
     if not go_ahead:
@@ -250,7 +252,7 @@ def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> 
     try:
         with transaction.atomic():
             planned = plan_for(case.key, desk=desk, at=at, actor=actor)
-    except HitsOthers as hit:
+    except TakesTwoPeople as hit:
         cases.propose(
             case.key, kind=WIDE, ground=hit.measures, detail=f"{hit} {why}", at=at, actor=actor,
             lapsed_before=_lapsed_before(case, desk=desk, at=at),
@@ -273,7 +275,7 @@ _GIVE_TIME = frozenset({"case.notified", "case.answered", "case.extended", "case
 
 
 def second_wide(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
-    """Agree to a measure that hits others as well; it is planned now, and both answer for it.
+    """Agree to a measure that takes two people; it is planned now, and both answer for it.
 
     Raise ProposalLapsed when it was proposed too long ago, NothingToPlan when nothing can be taken any more, and
     IllegalMove when the case no longer waits: they have answered, or have their time again.
@@ -301,8 +303,8 @@ def _hits_now(case: Case, *, desk: Desk, at: datetime, actor: str, agreed_by: st
         try:
             with transaction.atomic():
                 plan_for(case.key, desk=desk, at=at, actor=who)
-                raise NothingToPlan(case.key)  # It hits nobody else any more: it is not what was agreed to.
-        except HitsOthers as hit:
+                raise NothingToPlan(case.key)  # It takes no second person any more: it is not what was agreed to.
+        except TakesTwoPeople as hit:
             return hit.measures
         except NotYourDecision:
             continue

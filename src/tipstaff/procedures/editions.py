@@ -12,7 +12,7 @@ from tipstaff.editions.operations import NoSuchEdition, NotAnnounced, WrongStep
 from tipstaff.editions.queries import files_of, get_edition, posted_editions, work_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
-from tipstaff.policy import Edition, deadline, edition_in_force, read_files
+from tipstaff.policy import Edition, deadline, edition_to_go_by, read_files
 from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
 from tipstaff.policy.examples import Mismatch, try_examples
 from tipstaff.policy.kinds import Event
@@ -57,7 +57,9 @@ def adopt_installed(editions: Sequence[Mapping[str, bytes]], *, at: datetime) ->
     """
     if posted_editions():
         return []
-    read = sorted(((read_files(files), files) for files in editions), key=lambda pair: pair[0].effective_at)
+    read = sorted(
+        ((read_files(files, thorough=True), files) for files in editions), key=lambda pair: pair[0].effective_at
+    )
     counting = [pair for pair in read if pair[0].effective_at <= at] or read[:1]
     return [
         edition.id
@@ -79,7 +81,7 @@ def draft(files: Mapping[str, bytes], *, at: datetime, actor: str) -> EditionOnR
 
 def approve(id: str, *, significant: bool, why: str, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
     """Counsel approves. A change of rules matters to customers whatever counsel says; one of words may."""
-    matters = significant or is_significant(edition_in_force(desk.editions, at=at), edition_on_record(id))
+    matters = significant or is_significant(edition_to_go_by(desk.editions, at=at), edition_on_record(id))
     return operations.approve(id, significant=matters, why=why, at=at, actor=actor)
 
 
@@ -144,7 +146,7 @@ def compile(
     mismatches = try_examples(edition)
     if mismatches:
         raise ExamplesDoNotHold(mismatches)
-    in_force = edition_in_force(desk.editions, at=at)
+    in_force = edition_to_go_by(desk.editions, at=at)
     changed, otherwise = compare(in_force, edition)
     past = replay_past(
         edition, since=at - PAST, until=at, desk=desk, listed_max=50, judged_max=PAST_MAX, told=told
@@ -167,7 +169,7 @@ def compile(
 
 def announce(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
     """Write to every customer who has named somebody; raises WrongStep. Twice writes no second letter."""
-    edition, in_force = edition_on_record(id), edition_in_force(desk.editions, at=at)
+    edition, in_force = edition_on_record(id), edition_to_go_by(desk.editions, at=at)
     _is_answered(id, in_force)
     counts_from = _earliest(edition, in_force, announced_at=at, at=at)
     changes = [change for change in differences(in_force, edition) if change.kind is not ChangeKind.WORDS]
@@ -190,14 +192,14 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
     known = get_edition(id)
     if known is None:
         raise NoSuchEdition(id)
-    edition, in_force = edition_on_record(id), edition_in_force(desk.editions, at=at)
+    edition, in_force = edition_on_record(id), edition_to_go_by(desk.editions, at=at)
     _is_answered(id, in_force)
     counts_from = _earliest(edition, in_force, announced_at=known.announced_at, at=at)
     compiled = known.state is EditionState.COMPILED
     if (
         compiled
         and known.announced_at is None
-        and is_significant(edition_in_force(desk.editions, at=counts_from), edition)
+        and is_significant(edition_to_go_by(desk.editions, at=counts_from), edition)
     ):
         # Since counsel looked, another edition was posted: beside that one it changes more than words.
         raise NotAnnounced(id)

@@ -7,7 +7,7 @@ from datetime import datetime
 from tipstaff.cases.queries import strikes_of
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import Step, record_all
-from tipstaff.policy import Clause, Edition, edition_in_force, judge
+from tipstaff.policy import Clause, Edition, edition_to_go_by, judge
 from tipstaff.policy.past import keep_question
 from tipstaff.policy.replay import treatment_digest, treatment_of
 from tipstaff.policy.strikes import count as count_strikes
@@ -115,10 +115,11 @@ def clause_of(edition: Edition, conduct: Conduct) -> Clause | None:
 
 def edition_at(editions: tuple[Edition, ...], *, conduct: Conduct, received_at: datetime) -> Edition:
     """The edition in force when the conduct happened; before the first one, today's, whose judge says so. Nothing is
-    judged under an edition that was not in force when it was received, whatever time it states."""
+    judged under an edition that was not in force when it was received, whatever time it states; while none is in force
+    yet, the one that comes first is asked, and its judge leaves everything to a person."""
     happened_at = min(conduct.moment.at, received_at) if conduct.moment is not None else received_at
     in_force = any(e.effective_at <= happened_at for e in editions)
-    return edition_in_force(editions, at=happened_at if in_force else received_at)
+    return edition_to_go_by(editions, at=happened_at if in_force else received_at)
 
 
 def _cited(conduct: Conduct) -> str | None:

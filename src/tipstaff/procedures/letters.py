@@ -14,7 +14,7 @@ from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
 from tipstaff.notices.compose import language_for
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import letters_of_case, too_many_to
-from tipstaff.policy import Edition, edition_in_force
+from tipstaff.policy import Edition, edition_to_go_by
 from tipstaff.registry.queries import is_network_of_ours
 from tipstaff.words import (
     SEALED_TYPES,
@@ -163,7 +163,7 @@ def _elsewhere(report: Report, *, desk: Desk, at: datetime) -> tuple[tuple[str, 
 def language_of_complainant(report: Report, *, desk: Desk, at: datetime) -> str:
     """The language in which they wrote, where the reader knows it; else the one of the operator's policy."""
     written_in = report.reading.reporter.language if report.reading else ""
-    return written_in or edition_in_force(desk.editions, at=at).locale
+    return written_in or edition_to_go_by(desk.editions, at=at).locale
 
 
 def _why_of_all(report: Report, *, desk: Desk, language: str) -> tuple[str, ...]:
@@ -176,10 +176,13 @@ def _why_of_all(report: Report, *, desk: Desk, language: str) -> tuple[str, ...]
 
 
 def _look_back_days(report: Report, *, desk: Desk) -> int | None:
-    """How far back anything is looked into, where that is why this report is not."""
+    """How far back anything is looked into, where that is why this report is not: under the editions by which it was
+    judged. Of several the fewest days: what is older than most is older than that. None where no record says."""
     if report.outcome_reason != Reason.BEYOND_LOOK_BACK:
         return None
-    return max(e.look_back.days for e in desk.editions)
+    judged = latest_about([i.key for i in report.incidents], what=["incident.judged"]).values()
+    applied = {e.detail.get("edition") for e in judged if e.detail.get("reason") == Reason.BEYOND_LOOK_BACK}
+    return min((e.look_back.days for e in desk.editions if e.id in applied), default=None)
 
 
 def warned_by(case: str) -> str | None:

@@ -87,7 +87,7 @@ def reasons_for_complainant(report: Report, *, desk: Desk, language: str = "en")
             continue
         verdict, edition = found
         if case is not None:
-            verdict = _as_it_stands(verdict, case, edition, urgent=_was_urgent(case))
+            verdict = _for_complainant(verdict, case, edition)
         waits = incident.outcome is ReportOutcome.WITH_A_PERSON or (case and case.state is CaseState.WAITING_PERSON)
         if waits and verdict.disposition is Disposition.OPEN_CASE:
             # The judge opened a case; the registry, or a colleague, left it to a person.
@@ -197,6 +197,19 @@ def _as_it_stands(verdict: Verdict, case: Case, edition: Edition, *, urgent: boo
         gone.add(Fact.NOTICE_FIRST)
     if case.state in (CaseState.FIXED, CaseState.CLOSED):
         gone |= {Fact.PERSON_FROM, Fact.PERSON_DECIDES, Fact.NOTICE_FIRST, Fact.NOTICE_WITH}
+    return replace(verdict, basis=tuple(basis for basis in verdict.basis if basis.fact not in gone))
+
+
+def _for_complainant(verdict: Verdict, case: Case, edition: Edition) -> Verdict:
+    """Without what is over. What the case owes to its holder's earlier cases stays: they are told the clause's own time
+    and decider, and that something is left out would tell them too."""
+    gone: set[Fact] = set()
+    clause = edition.clause_named(verdict.clause or "")
+    longer = clause is None or clause.answer_within is None or case.answer_within > clause.answer_within
+    if longer or case.state not in _BEFORE_AN_ANSWER:
+        gone.add(Fact.TIME_TO_ANSWER)
+    if case.state in (CaseState.FIXED, CaseState.CLOSED):
+        gone |= {Fact.PERSON_FROM, Fact.PERSON_DECIDES}
     return replace(verdict, basis=tuple(basis for basis in verdict.basis if basis.fact not in gone))
 
 

@@ -68,8 +68,8 @@ class NotWarned(PermissionError):
     """The customer has not been warned, and no ground for urgency is on record: no measure may be taken."""
 
 
-class HitsOthers(Exception):
-    """The narrowest measure within reach would hit others as well: it takes a second person."""
+class TakesTwoPeople(Exception):
+    """The narrowest measure within reach takes a second person: it would hit others as well, or the policy says so."""
 
     def __init__(self, said: str, *, measures: str) -> None:
         super().__init__(said)
@@ -149,11 +149,11 @@ def plan_for(
 
     Only what a notice has named to the holder, as long ago as they have time to answer, is weighed: a letter about one
     address warns of no measure on another. Nothing is planned, and a person is asked, when no candidate suffices, when
-    the clause wants a person to decide, when the holder no longer holds the address, or when a candidate would hit
-    somebody else: the last takes a second person, who is `agreed_by`; without one, whoever asks for it gets HitsOthers
-    with a sentence. With `only`, nothing is weighed but what these letters have named. The
-    clock never brings back what was in force and was lifted: whoever lifted it knew why, so a person decides on more.
-    Raise NotWarned without a warning and without urgency.
+    the clause wants a person to decide, when the holder no longer holds the address, or when it takes a second person,
+    as where a candidate would hit somebody else, or the edition has two people decide: that one is `agreed_by`; without
+    one, whoever asks for it gets TakesTwoPeople with a sentence. With `only`, nothing is weighed but what these letters
+    have named. The clock never brings back what was in force and was lifted: whoever lifted it knew why, so a person
+    decides on more. Raise NotWarned without a warning and without urgency.
     """
     case = lock_case(key)
     sent = notices_sent(key)
@@ -203,15 +203,13 @@ def plan_for(
             is not None
         ):
             raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {missing}.")
-        elif urgency is None and agreed_by is None and any(c.others_hit for c in chosen):
-            n = chosen[0].others_hit
-            hit = f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
+        elif urgency is None and agreed_by is None and (why_two := _why_two_people(case, chosen, desk=desk)):
             if not by_clock:
                 wide = ", ".join(
                     f"{c.degree.name.lower()} {c.selector} on {c.device} hits {c.others_hit}" for c in chosen
                 )
-                raise HitsOthers(hit, measures=wide)
-            why_not.append(hit)
+                raise TakesTwoPeople(why_two, measures=wide)
+            why_not.append(why_two)
         else:
             planned += [
                 _plan(
@@ -248,7 +246,7 @@ def what_would_follow(
     `left_to` is who decides on what the allegation is about, as `left_to_of` says.
     """
     chosen = [c for c in weigh_case(case, allegation, desk=desk, at=at) if c.chosen]
-    if not chosen or any(c.others_hit for c in chosen) or _decider(case, chosen, desk=desk, left_to=left_to):
+    if not chosen or _why_two_people(case, chosen, desk=desk) or _decider(case, chosen, desk=desk, left_to=left_to):
         return None
     return chosen[0]
 
@@ -288,6 +286,18 @@ def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk, l
     rungs = [Rung(scope=c.selector.scope, degree=c.degree) for c in chosen]
     named = (edition.decider_of(rung, clause=case.clause) for rung in rungs)
     return next((role for role in named if role is not None), None)
+
+
+def _why_two_people(case: Case, chosen: Sequence[Candidate], *, desk: Desk) -> str:
+    """Why a second person must agree to these measures, in a sentence; empty where one person, or the clock, may."""
+    if n := max(c.others_hit for c in chosen):
+        return f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
+    edition = edition_named(desk, case.edition)
+    for c in chosen:
+        if edition.takes_two_people(Rung(scope=c.selector.scope, degree=c.degree), clause=case.clause):
+            what = f"{c.degree.name.lower().replace('_', ' ')} {c.selector}"
+            return f"Under clause {case.clause} of edition {case.edition} two people decide on this measure: {what}."
+    return ""
 
 
 def _left_to_another(

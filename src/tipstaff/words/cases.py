@@ -121,7 +121,7 @@ class Decision:
 
     case: str
     kind: str
-    """`urgent_measure`, before a warning; `wide_measure`, after one, that hits others as well."""
+    """`urgent_measure`, before a warning; `wide_measure`, after one, that takes two people all the same."""
     detail: str
     ground: str
     proposed_by: str

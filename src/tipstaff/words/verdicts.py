@@ -31,7 +31,7 @@ class Reason(enum.StrEnum):
     """Why a verdict is what it is."""
 
     FIRST_REPORT = "FIRST_REPORT"
-    """One holder, and no such case upheld within the edition's memory."""
+    """One holder, and no such case that counts within the edition's memory."""
     REPEATED = "REPEATED"
     """One holder, and such a case before; less time to answer."""
     HARM_IN_PROGRESS = "HARM_IN_PROGRESS"
@@ -108,7 +108,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """An earlier case that was upheld against a holder. Whether it counts, the edition says."""
+    """An earlier case of a holder that ended with a repair or a measure. Whether it counts, the edition says."""
 
     case: str
     group: str

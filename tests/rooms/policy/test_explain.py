@@ -126,6 +126,8 @@ def test_every_sentence_rests_on_facts_of_the_verdict_and_every_number_comes_fro
             backing.append(values.get(what, ""))  # type: ignore[call-overload]  # a reason has no value
         own_words = f"{asked.edition.id} {asked.edition.digest} {asked.edition.effective_at:%Y-%m-%d %H:%M} SHA-256 "
         own_words += f"{clause.title} {clause.rows} {clause.id}" if clause else ""
+        if clause is not None and clause.answer_within is not None and audience is Audience.COMPLAINANT:
+            own_words += f" {clause.time_said(clause.answer_within)}"
         if verdict.reason in sentence.rests_on:
             own_words += f" {asked.edition.look_back.days} {verdict.explanation}"
         known = set(re.findall(r"\d+", " ".join([*backing, own_words])))
@@ -145,8 +147,32 @@ def test_a_complainant_learns_nothing_of_what_the_holder_did_before_nor_of_what_
         assert "acct-1001" not in sentence.text
     if verdict.disposition is not Disposition.OPEN_CASE:
         assert not any("hours to answer" in sentence.text for sentence in said)
-    if not verdict.ladder:
-        assert not any("measure" in sentence.text for sentence in said if Fact.PERSON_FROM in sentence.rests_on)
+    if verdict.ladder == () and verdict.decides is None:
+        assert not any("measure" in sentence.text for sentence in said)
+
+
+@given(any_question, st.integers(0, 6))
+@often
+def test_what_a_complainant_is_told_is_the_same_whatever_came_before_and_whoever_vouches(
+    asked: Asked, strikes: int
+) -> None:
+    other = dataclasses.replace(asked, history=History(cases_before=strikes), trust=None)
+    told = [explain(answered(a), edition=asked.edition, to=Audience.COMPLAINANT) for a in (asked, other)]
+    assert told[0] == told[1]
+
+
+@given(any_question)
+@often
+def test_a_complainant_is_never_told_of_less_time_than_the_holder_has(asked: Asked) -> None:
+    verdict = answered(asked)
+    clause = asked.edition.clause_named(verdict.clause or "")
+    if verdict.disposition is Disposition.OPEN_CASE and verdict.answer_within is not None:
+        assert clause is not None
+        assert clause.answer_within is not None
+        assert verdict.answer_within <= clause.answer_within
+        time = re.sub("^1 hours$", "1 hour", clause.time_said(clause.answer_within))
+        said = [s.text for s in explain(verdict, edition=asked.edition, to=Audience.COMPLAINANT)]
+        assert verdict.notice is NoticePosture.WITHHELD or any(f"at most {time} to answer" in text for text in said)
 
 
 @given(any_question)
@@ -209,7 +235,7 @@ def test_a_first_report_reads_so_to_a_customer_and_to_a_complainant() -> None:
     assert read(judged(), Audience.COMPLAINANT) == "\n".join(
         (
             f"What you reported falls under {rule}.",
-            "We tell whoever held it, and they have 24 hours to answer from then on.",
+            "We tell whoever held it, and they have at most 24 hours to answer from then on.",
             "If nothing is done, the narrowest measure that suffices may follow.",
         )
     )
@@ -217,7 +243,7 @@ def test_a_first_report_reads_so_to_a_customer_and_to_a_complainant() -> None:
 
 def test_a_forgeable_flood_by_somebody_who_did_it_before_reads_so() -> None:
     told = read(judged("connection/ddos", strikes=3, trust=Trust(evidence=EvidenceGrade.SPOOFABLE)), Audience.CUSTOMER)
-    assert "Anybody could have sent these packets under your address." in told
+    assert "Nothing in the report rules out that somebody else sent these packets under your address." in told
     assert "No measure is taken by the clock: our analyst decides." in told
     assert "An earlier case of this kind from the last 365 days counts." in told
     assert "counts as going on" not in told

@@ -324,3 +324,32 @@ def test_the_judge_can_reach_no_clock_and_nothing_outside() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not set(names) & {"time", "random", "os", "pathlib", "django", "socket", "secrets"}
             assert not (isinstance(node, ast.Attribute) and node.attr in ("now", "utcnow", "today"))
+
+
+@pytest.mark.parametrize("id", ["content.defamation", "content.terror_and_hatred", "content.violent_threats"])
+def test_what_was_said_stays_a_persons_under_whatever_row_it_is_filed(id: str) -> None:
+    relabelled = dataclasses.replace(
+        EDITION,
+        clauses=tuple(
+            dataclasses.replace(c, rows=(42,), opens=Opens.CASE, decides=None) if c.id == id else c
+            for c in EDITION.clauses
+        ),
+    )
+    verdict = judge(
+        Allegation(type="unknown/unknown", moment=Moment(NOW - timedelta(hours=5))),
+        attribution=Attribution(grade=Grade.CONFIRMED, reason=AttributionReason.ONE_HOLDER, customer="acct-1001"),
+        history=NEW_HERE, edition=relabelled, received_at=NOW, cited=id,
+    )  # fmt: skip
+    assert (verdict.disposition, verdict.reason) == (Disposition.PERSON, Reason.SPEECH)
+    assert verdict.decides is Role.COUNSEL
+
+
+def test_who_a_customer_is_stays_counsels_under_whatever_row_it_is_filed() -> None:
+    clauses = tuple(dataclasses.replace(c, rows=(42,)) if c.id == "way.identify_user" else c for c in EDITION.clauses)
+    verdict = judge(
+        Allegation(type="unknown/unknown", moment=Moment(NOW - timedelta(hours=5))),
+        attribution=Attribution(grade=Grade.CONFIRMED, reason=AttributionReason.ONE_HOLDER, customer="acct-1001"),
+        history=NEW_HERE, edition=dataclasses.replace(EDITION, clauses=clauses), received_at=NOW,
+        cited="way.identify_user",
+    )  # fmt: skip
+    assert (verdict.reason, verdict.decides) == (Reason.NO_CLAUSE, Role.COUNSEL)

@@ -14,8 +14,8 @@ from tests.rooms.policy import worlds
 from tests.rooms.policy.worlds import NOW, Asked
 from tipstaff.policy.canonical import verdict_digest
 from tipstaff.policy.clauses import ClauseKind, Opens
-from tipstaff.policy.deciding import DESK, IDENTITY_ROWS, SPEECH_ROWS, may_decide, weighed_trust
-from tipstaff.policy.judge import PROBABLE_DEGREE_MAX, judge
+from tipstaff.policy.deciding import DESK, IDENTITY_ROWS, PROBABLE_DEGREE_MAX, SPEECH_ROWS, may_decide, weighed_trust
+from tipstaff.policy.judge import judge
 from tipstaff.policy.strikes import count
 from tipstaff.words import (
     DOUBTS,

@@ -67,6 +67,7 @@ def clauses(draw: st.DrawFn, number: int) -> Clause:
         notice=draw(st.sampled_from(NoticePosture)),
         opens=draw(st.sampled_from([Opens.CASE, Opens.CASE, Opens.PERSON])),
         decides=draw(st.none() | st.sampled_from(Role)),
+        two_people=draw(st.booleans()),
         ladder=draw(ladders(min_size=1, max_size=6)),
         measure_ports=draw(ports),
         measure_port_of=draw(st.none() | st.sampled_from(PortOf)),

@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -295,3 +296,28 @@ def test_what_no_browser_sends_is_no_failure(day: object, log_in: LogIn) -> None
     case = running()
     assert "Choose one of the grounds" in do(client, case, "propose-urgent", ground="whim", shown_by="Because.")
     assert "meanwhile" in do(client, case, "take", version="9" * 30)
+
+
+def test_a_measure_that_the_policy_leaves_to_two_people_waits_for_the_second(
+    day: object, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = next(c for c in list_cases() if c.state is CaseState.NOTIFIED and c.measure_ports and c.decides is None)
+    desk = wiring.desk()
+    [*earlier, edition] = desk.editions
+    clauses = tuple(replace(c, two_people=True) if c.id == case.clause else c for c in edition.clauses)
+    changed = replace(desk, editions=(*earlier, replace(edition, clauses=clauses)))
+    monkeypatch.setattr(wiring, "desk", lambda: changed)
+    assert case.due_at is not None
+    due = case.due_at + timedelta(hours=1)
+    monkeypatch.setattr(wiring, "now", lambda: due)
+    move_case(case.key, to=CaseState.OVERDUE, at=due, actor="tests", why="No answer.")
+    move_case(case.key, to=CaseState.WAITING_PERSON, at=due, actor="tests", why="Two people decide.")
+    mary, nora = log_in(Role.ANALYST, name="mary"), log_in(Role.LEAD, name="nora")
+    page = do(mary, fresh(case), "decide", decision="go_ahead", why="It goes on.")
+    assert "Proposed: it takes two people." in page
+    assert f"Under clause {case.clause} of edition {case.edition} two people decide on this measure" in page
+    assert "Agree: take the measure" not in page, "nobody is their own second person"
+    assert measures_of_case(case.key) == []
+    assert "two people answer for it" in do(nora, fresh(case), "second-wide")
+    assert len(measures_of_case(case.key)) >= 1
+    assert {decisions_of(case.key)[0].proposed_by, decisions_of(case.key)[0].seconded_by} == {"mary", "nora"}

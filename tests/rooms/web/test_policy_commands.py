@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from tipstaff import wiring
 from tipstaff.cli.editions import NotYours
 from tipstaff.cli.policy import app
+from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import edition_files, edition_folders
 from tipstaff.procedures.editions import adopt_installed
 from tipstaff.procedures.replaying import PAST
@@ -90,9 +91,20 @@ def test_nobody_does_what_their_role_does_not_let_them(staff: None, folder: Path
 
 def test_an_acceptance_can_be_noted_and_is_shown(staff: None) -> None:
     assert "Nothing shows yet" in run("accepted", "acct-1")
-    noted = run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", "--shown-by", "log-in to the portal")
+    said = ("--shown-by", "log-in to the portal", "--by", "anna")
+    assert "has not come yet" in run("accepted", "acct-1", "--used-at", "2026-05-04T12:01Z", *said, exit_code=2)
+    assert "No edition was in force then" in run(
+        "accepted", "acct-1", "--used-at", "2020-05-01T10:00Z", *said, exit_code=2
+    )
+    noted = run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", *said)
     assert "2026-01      2026-05-01 10:00 UTC  by use, shown by log-in to the portal" in noted
-    assert "on record already" in run("accepted", "acct-1", "--used-at", "2026-05-02T10:00Z", "--shown-by", "x")
+    assert "on record already" in run("accepted", "acct-1", "--used-at", "2026-05-02T10:00Z", *said)
+    [entry] = [e for e in entries_about("acct-1") if e.what == "edition.accepted"]
+    assert (entry.what, entry.actor, entry.at) == ("edition.accepted", "anna", wiring.now())
+    assert str(entry.detail["used_at"]).startswith("2026-05-01T10:00")
+    assert "Say with --by" in run(
+        "accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", "--shown-by", "x", exit_code=2
+    )
     assert "There is no customer acct-9." in run("accepted", "acct-9", exit_code=1)
     assert "Say with --shown-by" in run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", exit_code=2)
 

@@ -322,3 +322,15 @@ def test_who_may_not_approve_or_post_is_refused(adopted: datetime, log_in: LogIn
     found = get_edition("2026-06")
     assert found is not None
     assert found.state is EditionState.DRAFT
+
+
+def test_before_the_first_edition_counts_the_page_shows_it_and_does_not_call_it_in_force(
+    db: None, at: datetime, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [edition] = wiring.installed_editions()
+    coming = replace(edition, effective_at=at + timedelta(days=9))
+    monkeypatch.setattr(wiring, "editions", lambda: (coming,))
+    page = client.get("/policy")
+    assert page.status_code == 200
+    assert "This is not the edition in force." in page.content.decode()
+    assert client.get("/policy.json").json()["state"] == "posted"

@@ -23,9 +23,17 @@ _DATAGRAMS = frozenset(["udp", "icmp", "gre"])
 _ANSWERS = frozenset(["vulnerability/open_service", "vulnerability/cve", "vulnerability/misconfiguration"])
 _HANDSHAKE = re.compile(
     r"three-way handshake|3-way handshake|handshake (?:was )?completed|\bESTABLISHED\b|fully established|"
-    r"\"(?:GET|POST|HEAD|PUT|OPTIONS) /|HTTP/[12]|bytes received|session established",
+    r"\"(?:GET|POST|HEAD|PUT|OPTIONS) /|HTTP/[12]|bytes received|session established|connection established|"
+    # Whatever TLS says is said on a connection (RFC 8446, section 2), a failed handshake too.
+    r"\bTLSv?1[._ ]?[0-3]\b|\b(?:TLS|SSL)[ _-](?:handshake|session|cipher|version|protocol)|"
+    # Fields of a request, in JSON or as key=value.
+    r"\b(?:ja[34]s?(?:_hash)?|sni|server_name|alpn|(?:http_?)?user[_-]?agent)[\"']?\s*[:=]|"
+    r"\b(?:http_|request_)?(?:method|verb)[\"']?\s*[:=]\s*[\"']?(?:GET|POST|HEAD|PUT|OPTIONS|DELETE|PATCH|CONNECT)\b|"
+    r"\b(?:http_|response_|sc[-_])?status(?:_code)?[\"']?\s*[:=]\s*[\"']?[1-5]\d\d\b|"
+    r"layer[ -]?7\b|application[ -_]layer|\bhttps?[ _](?:get[ _]|post[ _])?flood|\bslowloris\b",
     re.IGNORECASE,
 )
+_OVER_QUIC = re.compile(r"HTTP/3", re.IGNORECASE)
 
 
 def grade(allegation: Allegation, *, saw_the_same: bool | None = None) -> EvidenceGrade:
@@ -36,8 +44,9 @@ def grade(allegation: Allegation, *, saw_the_same: bool | None = None) -> Eviden
         return EvidenceGrade.UNKNOWN
     protocol = (allegation.protocol or "").lower()
     if protocol in _DATAGRAMS and allegation.type not in _ANSWERS:
-        # One datagram carries whatever source its sender wrote; nothing shows that an answer arrived there.
-        return EvidenceGrade.SPOOFABLE
+        # One datagram carries whatever source its sender wrote; nothing shows that an answer arrived there. Of requests
+        # over QUIC (RFC 9000) that cannot be said: a connection validates the address, a lone first packet does not.
+        return EvidenceGrade.UNKNOWN if _OVER_QUIC.search(allegation.excerpt[:4000]) else EvidenceGrade.SPOOFABLE
     if _shows_nothing(allegation):
         return EvidenceGrade.STATED
     if allegation.type in _ESTABLISHED:
@@ -50,7 +59,8 @@ def grade(allegation: Allegation, *, saw_the_same: bool | None = None) -> Eviden
 
 _LINE = re.compile(
     r"\d{1,2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}|(?im:^(?:received|from|date|message-id|subject|return-path): ?\S)|"
-    r"\b(?:SRC|DST|SPT|DPT|proto)=|\[\d+\]: |\S+@\S+ |\b[A-Z]{3,5} /\S"
+    r"\b(?:SRC|DST|SPT|DPT|proto)=|\[\d+\]: |\S+@\S+ |\b[A-Z]{3,5} /\S|"
+    r"\"\w+\"\s*:\s*[\"\d{\[]|\b\w+=\S+\s+\w+=\S+"
 )
 """What stands in a log's line or in a header, and in no plain sentence: a time of day or a day, a field, a process."""
 

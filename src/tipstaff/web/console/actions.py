@@ -117,7 +117,7 @@ def _decide(asked: Asked) -> str:
     if not go_ahead:
         return "Closed as not upheld; the complainants will be told."
     if case.state is CaseState.WAITING_PERSON:
-        return "Proposed, because it hits others as well. It goes ahead once a colleague has agreed."
+        return "Proposed: it takes two people. It goes ahead once a colleague has agreed."
     if case.state is CaseState.MEASURE_PLANNED:
         return "It goes ahead: the measure is planned now."
     return "It goes ahead: the customer is written to."

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
 from tipstaff.editions.queries import get_edition, list_editions, work_of
-from tipstaff.policy import edition_in_force
+from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.difference import Change, Effect, marked
 from tipstaff.procedures import editions as procedure
 from tipstaff.procedures.acceptance import count_accepted
@@ -49,7 +49,7 @@ def editions(request: StaffRequest) -> HttpResponse:
     changed: tuple[Marked, ...] = ()
     otherwise: tuple[Effect, ...] = ()
     if shown is not None and shown.state is not EditionState.POSTED:
-        before, after = edition_in_force(wiring.editions(), at=wiring.now()), procedure.edition_on_record(shown.id)
+        before, after = edition_to_go_by(wiring.editions(), at=wiring.now()), procedure.edition_on_record(shown.id)
         changes, otherwise = procedure.compare(before, after)
         changed = tuple(
             Marked(change=change, words=tuple(marked(change.was, change.now)) if change.was != change.now else ())

@@ -21,7 +21,7 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
-from tipstaff.policy import Edition, edition_in_force
+from tipstaff.policy import Edition, edition_to_go_by
 from tipstaff.procedures import casework, complaint
 from tipstaff.procedures.refusals import (
     AlreadyEnding,
@@ -445,7 +445,7 @@ def _end(request: StaffRequest, key: str, act: Callable[..., None], said: str) -
 def policy(request: StaffRequest) -> HttpResponse:
     """The edition in force, or another one by name, clause by clause with its examples."""
     editions = wiring.editions()
-    in_force = edition_in_force(editions, at=wiring.now())
+    in_force = edition_to_go_by(editions, at=wiring.now())
     shown = next((e for e in editions if e.id == request.GET.get("edition")), in_force)
     return _console(
         request,
@@ -453,6 +453,7 @@ def policy(request: StaffRequest) -> HttpResponse:
         here="console:policy",
         edition=shown,
         in_force=in_force,
+        counts=shown.id == in_force.id and shown.effective_at <= wiring.now(),
         editions=editions,
     )
 
@@ -528,7 +529,7 @@ def _chosen(kind: type[Chosen], value: str | None) -> Chosen | None:
 
 
 def _in_force() -> Edition:
-    return edition_in_force(wiring.editions(), at=wiring.now())
+    return edition_to_go_by(wiring.editions(), at=wiring.now())
 
 
 def _console(request: StaffRequest, template: str, *, here: str, **context: Any) -> HttpResponse:

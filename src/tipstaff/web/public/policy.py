@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
 from tipstaff.editions.queries import list_editions
-from tipstaff.policy import Edition, edition_in_force
+from tipstaff.policy import Edition, edition_to_go_by
 from tipstaff.policy.clauses import Clause, Wording
 from tipstaff.policy.difference import Change, ChangeKind, Effect, marked
 from tipstaff.procedures.editions import compare, edition_on_record
@@ -171,11 +171,11 @@ def _marked(change: Change) -> Changed:
 def _editions() -> list[Shown]:
     """Everything that was posted or announced, the latest to count first; what nobody else may see yet is not there."""
     at, posted = wiring.now(), wiring.editions()
-    in_force = edition_in_force(posted, at=at)
+    first = edition_to_go_by(posted, at=at)
     shown = [
         Shown(
             edition=each,
-            state="in force" if each is in_force else "superseded" if each.effective_at <= at else "posted",
+            state="posted" if each.effective_at > at else "in force" if each is first else "superseded",
             effective_at=each.effective_at,
         )
         for each in posted
@@ -189,10 +189,14 @@ def _editions() -> list[Shown]:
 
 
 def _find(editions: list[Shown], id: str | None) -> Shown:
-    for each in editions:
-        if each.edition.id == id or (id is None and each.state == "in force"):
-            return each
-    raise Http404(id)
+    """The edition of that name; for None the one in force or, while none is, the one that comes first."""
+    known = [each for each in editions if each.edition.id == id]
+    if id is None:
+        posted = [each for each in editions if each.state != "announced"]
+        known = [each for each in posted if each.state == "in force"] or posted[-1:]
+    if not known:
+        raise Http404(id)
+    return known[0]
 
 
 def _before(editions: list[Shown], shown: Shown) -> Shown | None:

@@ -435,11 +435,14 @@ def _shown(report: dict[str, Any]) -> list[str]:
     return lines
 
 
+_READABLE = ("text/", "message/", "application/json", "application/x-ndjson", "application/jsonl")
+
+
 def _sample(sample: dict[str, Any]) -> list[str]:
     """A text sample's first lines: they are the log lines that a customer needs."""
     kind = str(sample.get("content_type") or sample.get("ContentType") or "")
     payload = sample.get("payload") or sample.get("Payload") or sample.get("Data")
-    if not isinstance(payload, str) or not kind.startswith(("text/", "message/")):
+    if not isinstance(payload, str) or not kind.startswith(_READABLE):
         return []
     try:
         content = base64.b64decode(payload[:40_000] + "=" * (-len(payload[:40_000]) % 4), validate=True)
