@@ -193,6 +193,35 @@ def test_a_clause_in_the_shadow_stands_beside_all_others_of_the_edition_in_force
     assert {c.id for c in Shadow(edition=STRICTER).beside(EDITION).clauses} == {c.id for c in STRICTER.clauses}
 
 
+def test_a_clause_in_the_shadow_is_asked_for_what_it_would_take_over() -> None:
+    spam = EDITION.clause("mail.unsolicited")
+    scan = EDITION.clause("network.scanning")
+    taken = dataclasses.replace(
+        scan, id="mail.bulk", applies_to=spam.applies_to, findings=("flows.scan",), when=None, found_when=None
+    )
+    there = tuple(
+        dataclasses.replace(c, applies_to=()) if c is spam else dataclasses.replace(c, findings=()) if c is scan else c
+        for c in EDITION.clauses
+    )
+    shadow = Shadow(edition=dataclasses.replace(EDITION, id="2027-01", clauses=(*there, taken)), clauses=("mail.bulk",))
+    beside = shadow.beside(EDITION)
+    assert beside.clause_for(Allegation(type="messaging/spam")) is taken
+    assert beside.clause_for_finding("flows.scan", facts={}) is taken
+    assert beside.clause_for(Allegation(type="connection/port_scan")) == beside.clause("network.scanning")
+    assert EDITION.clause_for(Allegation(type="messaging/spam")) is spam
+
+
+def test_what_runs_in_the_shadow_is_known_by_its_words_and_its_clauses() -> None:
+    def key(digest: str, *clauses: str) -> str:
+        return Shadow(edition=dataclasses.replace(EDITION, digest=digest), clauses=clauses).key
+
+    assert key("a" * 64) == "shadow:" + "a" * 64
+    assert key("a" * 64) != key("b" * 64), "the same name over other words is another edition"
+    assert key("a" * 64, "mail.unsolicited") not in (key("a" * 64), key("a" * 64, "network.scanning"))
+    both = ("mail.unsolicited", "network.scanning")
+    assert key("a" * 64, *both) == key("a" * 64, *reversed(both))
+
+
 def test_a_time_that_was_not_understood_is_kept_without_its_words_and_older_entries_are_still_read() -> None:
     kept = keep_question(
         Allegation(type="messaging/spam", unread_time="last month"), history=History(), received_at=NOW, trust=None
