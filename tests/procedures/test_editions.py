@@ -34,6 +34,7 @@ from tipstaff.words import (
     CaseState,
     EditionState,
     LetterKind,
+    LetterState,
     Moment,
     Reason,
     ReportOutcome,
@@ -165,6 +166,18 @@ def test_a_significant_change_is_announced_to_every_customer_before_it_is_posted
     assert posted.effective_at == announced > NOON + 29 * DAY
     [entry] = [e for e in entries_about("edition 2026-07") if e.what == "edition.announced"]
     assert (entry.detail["letters"], entry.detail["unreachable"]) == (1, 1)
+
+
+def test_nobody_is_told_any_more_of_an_edition_that_was_given_up(office: Office, desk: Desk) -> None:
+    office.admit("acct-1", ADDRESS)
+    ready(desk, *LONGER)
+    editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
+    editions.withdraw("2026-07", why="Not now.", at=NOON + HOUR, actor="counsel")
+    assert office.post(at=NOON + HOUR) == []
+    [letter] = list_letters(limit=10)
+    assert letter.state is LetterState.WITHDRAWN
+    [entry] = [e for e in entries_about(letter.key) if e.what == "letter.withdrawn"]
+    assert (entry.actor, entry.detail["why"]) == ("counsel", "Edition 2026-07 was given up.")
 
 
 def test_a_change_of_words_is_posted_without_letters_unless_counsel_says_that_it_matters(desk: Desk) -> None:

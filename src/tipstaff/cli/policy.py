@@ -104,12 +104,12 @@ def run_examples(
 
 @app.command()
 def diff(
-    old: Annotated[Path, typer.Argument(help="The earlier edition's folder.", exists=True, file_okay=False)],
-    new: Annotated[Path, typer.Argument(help="The later edition's folder.", exists=True, file_okay=False)],
+    old: Annotated[str, typer.Argument(help="The earlier edition: its folder, or its id on record.")],
+    new: Annotated[str, typer.Argument(help="The later edition: its folder, or its id on record.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
 ) -> None:
     """Show what is different between two editions: in words, in rules, and in what the judge says of their examples."""
-    before, after = _edition(old), _edition(new)
+    before, after = (_named(each, in_force=False)[0] for each in (old, new))
     changes, otherwise = differences(before, after), effects(before, after)
     if as_json:
         typer.echo(json.dumps(difference_as_json(before, after), indent=2, ensure_ascii=False))

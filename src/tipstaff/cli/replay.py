@@ -138,6 +138,8 @@ def _print(
         _say(f"{tally.not_kept:,} more cannot be judged again: what was asked was not kept, or their edition is gone.")
     if tally.not_reproduced:
         _say(f"{tally.not_reproduced:,} have another verdict now under the edition that was applied: look into it.")
+    if tally.judged:
+        _say(tally.said_of_history)
     if tally.different:
         typer.echo("\nIn what")
         for phrase, n in tally.how.most_common(12):

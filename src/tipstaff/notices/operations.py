@@ -276,6 +276,18 @@ def withdraw_unsent(
     unsent = unsent.filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
     if only is not None:
         unsent = unsent.filter(key__in=list(only))
+    return _withdraw(unsent, why=why, at=at, actor=actor)
+
+
+@transaction.atomic
+def withdraw_announcement(digest: str, *, why: str, at: datetime, actor: str) -> list[str]:
+    """Withdraw the letters that announce the edition of this digest and are still held or queued; their keys."""
+    of_it = LetterRow.objects.filter(once__startswith=f"policy:{digest}:", kind=LetterKind.POLICY_CHANGE.value)
+    unsent = of_it.filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
+    return _withdraw(unsent, why=why, at=at, actor=actor)
+
+
+def _withdraw(unsent: QuerySet[LetterRow], *, why: str, at: datetime, actor: str) -> list[str]:
     rows = list(unsent.select_for_update().order_by("id"))
     for row in rows:
         row.state, row.due_at = LetterState.WITHDRAWN.value, None

@@ -209,6 +209,11 @@ def time_value(clause: Clause, within: timedelta) -> str:
     return clause.time_said(within).removesuffix(" hours")
 
 
+def time_in_words(clause: Clause, within: timedelta, language: str) -> str:
+    """A time to answer under a clause in the words of a language."""
+    return _time_in(sentences(language), time_value(clause, within))
+
+
 def _time_in(said: Mapping[str, Any], value: str) -> str:
     """A time to answer as `said` puts it; what is kept is a number of hours, or `3 business days`."""
     number, _, unit = value.partition(" ")

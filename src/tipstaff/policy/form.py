@@ -114,7 +114,7 @@ def _read_clocks(table: Table, *, thorough: bool) -> tuple[Clock, ...]:
                 source=source,
                 text_at=_read_text_at(clock, source),
                 verified=_read_verified(clock, source),
-                region=_read_region(clock, unit, thorough=thorough),
+                region=_read_region(clock, unit, thorough=thorough, of_statute=kind is ClockKind.STATUTE),
                 says=clock.text("says"),
             )
         )
@@ -131,8 +131,10 @@ def _read_text_at(table: Table, source: str) -> str:
     return text_at
 
 
-def _read_region(table: Table, unit: ClockUnit, *, thorough: bool) -> str:
+def _read_region(table: Table, unit: ClockUnit, *, thorough: bool, of_statute: bool = False) -> str:
     region = table.text("region", default="")
+    if thorough and of_statute and not region and unit in (ClockUnit.DAYS, ClockUnit.MONTHS):
+        table.report("a statute's clock in days or months names the region whose days of rest count.", unit.value)
     if unit is ClockUnit.BUSINESS_DAYS and not region:
         table.report("a clock in business days names the region whose holidays count.", unit.value)
     if region and not (_REGION.fullmatch(region) and (not thorough or is_region(region))):

@@ -117,6 +117,9 @@ class Tally:
     """Judged before this version kept the questions, or under an edition that is gone: they cannot be asked again."""
     not_reproduced: int = 0
     """The edition that was applied then gives another verdict now: its folder, or the program, was changed."""
+    history_unknown: int = 0
+    """The other edition counts earlier cases for another time or by another group, and how many counted is kept as the
+    edition applied then counted them: with its own count the other one might say something else."""
     different: int = 0
     clauses: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(clause before, clause after) of all questions; empty for none."""
@@ -129,11 +132,25 @@ class Tally:
     """In what they differ, by phrase; one question may differ in several."""
     listed: list[Difference] = field(default_factory=list)
 
+    @property
+    def said_of_history(self) -> str:
+        """What a replay cannot know of earlier cases, in two sentences."""
+        rules = "Its own rules on how long and in which group a case counts"
+        if self.history_unknown:
+            own = f"{rules} may count others for {self.history_unknown:,} of them: their treatment is not sure."
+        else:
+            own = f"{rules} change nothing for any of them."
+        return (
+            "Earlier cases count as the edition applied then counted them; what this edition would have changed in "
+            f"those cases themselves is not known. {own}"
+        )
+
     def add(self, other: "Tally") -> None:
         """Add what another part found, which comes after this one."""
         self.judged += other.judged
         self.not_kept += other.not_kept
         self.not_reproduced += other.not_reproduced
+        self.history_unknown += other.history_unknown
         self.different += other.different
         self.clauses.update(other.clauses)
         self.cases.update(other.cases)
@@ -160,6 +177,7 @@ def replay(
     # What follows from a treatment is worked out once: there are few, and they recur millions of times.
     digests: dict[Treatment, str] = {}
     phrases: dict[tuple[Treatment, Treatment], tuple[str, ...]] = {}
+    counted: dict[tuple[str, str | None, str | None], timedelta | None] = {}
     for question in questions:
         applied = editions.get(question.edition)
         if applied is None:
@@ -172,6 +190,13 @@ def replay(
         clauses = (before.clause or "", after.clause or "")
         tally.clauses[clauses] += 1
         named = question.attribution.customer is not None
+        if named and after.clause is not None:
+            which = (applied.id, before.clause, after.clause)
+            longer = counted[which] if which in counted else counted.setdefault(which, _longer(applied, under, which))
+            # A shorter time can only take away strikes, and where there are none takes nothing.
+            tally.history_unknown += (
+                longer is None or longer > _AS_LONG or (longer < _AS_LONG and question.history.cases_before > 0)
+            )
         kind = class_of(question) if named else ""
         if named:
             opens = Disposition.OPEN_CASE
@@ -202,6 +227,17 @@ def replay(
                 )
             )
     return tally
+
+
+_AS_LONG = timedelta()
+
+
+def _longer(applied: Edition, under: Edition, which: tuple[str, str | None, str | None]) -> timedelta | None:
+    """By how much longer the other edition counts a strike; None where it counts those of another group."""
+    before, after = applied.clause_named(which[1] or ""), under.clause_named(which[2] or "")
+    if before is None or after is None or before.group != after.group:
+        return None
+    return under.repeats_of(after.group).lifetime - applied.repeats_of(before.group).lifetime
 
 
 _K = TypeVar("_K")

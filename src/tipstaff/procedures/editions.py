@@ -11,7 +11,7 @@ from tipstaff.editions import operations
 from tipstaff.editions.operations import NoSuchEdition, NotAnnounced, WrongStep
 from tipstaff.editions.queries import files_of, get_edition, posted_editions, work_of
 from tipstaff.notices import LetterFacts, compose
-from tipstaff.notices.operations import queue_letter
+from tipstaff.notices.operations import queue_letter, withdraw_announcement
 from tipstaff.policy import Edition, deadline, edition_to_go_by, read_files
 from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
 from tipstaff.policy.examples import Mismatch, try_examples
@@ -221,8 +221,11 @@ def _is_answered(id: str, in_force: Edition) -> None:
 
 
 def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
-    """Give up an edition that was not posted; raises WrongStep."""
-    return operations.withdraw(id, why=why, at=at, actor=actor)
+    """Give up an edition that was not posted; raises WrongStep. Nobody is told any more that it will count."""
+    with transaction.atomic():
+        given_up = operations.withdraw(id, why=why, at=at, actor=actor)
+        withdraw_announcement(given_up.digest, why=f"Edition {id} was given up.", at=at, actor=actor)
+        return given_up
 
 
 def compare(old: Edition, new: Edition) -> tuple[tuple[Change, ...], tuple[Effect, ...]]:

@@ -24,6 +24,8 @@ def as_document(
         "different": tally.different,
         "not_kept": tally.not_kept,
         "not_reproduced": tally.not_reproduced,
+        "history_unknown": tally.history_unknown,
+        "of_history": tally.said_of_history,
         "clauses": [
             {"before": before, "after": after, "judged": n, "different": tally.changed_clauses[before, after]}
             for (before, after), n in sorted(tally.clauses.items())

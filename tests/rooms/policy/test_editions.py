@@ -84,6 +84,7 @@ MISTAKES: list[tuple[str, str, str | re.Pattern[str], str]] = [
     ("a clock of no length", "edition.toml", "hours = 4\n", ""),
     ("an operator's clock with a statute's source", "edition.toml", '"statute"\nsource', '"operator"\nsource'),
     ("business days of nowhere", "edition.toml", 'region = "US"\n', ""),
+    ("a statute's months of nowhere", "edition.toml", 'months = 6\nregion = "IE"\n', "months = 6\n"),
     ("holidays of a place that is not there", "edition.toml", 'region = "US"', 'region = "XX"'),
     ("a notice that is withheld without end", "clauses/content.child_abuse.toml", "withheld_days = 30\n", ""),
     ("a window that ends before it begins", "edition.toml", "not_before = 10", "not_before = 15"),

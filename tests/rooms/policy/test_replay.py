@@ -22,7 +22,8 @@ from tipstaff.policy.replay import (
     treatment_of,
 )
 from tipstaff.policy.shadow import Shadow
-from tipstaff.words import Allegation, Disposition, History, Role
+from tipstaff.policy.strikes import Repeats
+from tipstaff.words import Allegation, Attribution, AttributionReason, Disposition, Grade, History, Moment, Role
 
 EDITION = shipped_editions()[-1]
 STRICTER = as_if_always(
@@ -192,6 +193,35 @@ def test_a_clause_in_the_shadow_stands_beside_all_others_of_the_edition_in_force
     assert {c.id for c in Shadow(edition=STRICTER).beside(EDITION).clauses} == {c.id for c in STRICTER.clauses}
 
 
+def test_a_clause_in_the_shadow_is_asked_for_what_it_would_take_over() -> None:
+    spam = EDITION.clause("mail.unsolicited")
+    scan = EDITION.clause("network.scanning")
+    taken = dataclasses.replace(
+        scan, id="mail.bulk", applies_to=spam.applies_to, findings=("flows.scan",), when=None, found_when=None
+    )
+    there = tuple(
+        dataclasses.replace(c, applies_to=()) if c is spam else dataclasses.replace(c, findings=()) if c is scan else c
+        for c in EDITION.clauses
+    )
+    shadow = Shadow(edition=dataclasses.replace(EDITION, id="2027-01", clauses=(*there, taken)), clauses=("mail.bulk",))
+    beside = shadow.beside(EDITION)
+    assert beside.clause_for(Allegation(type="messaging/spam")) is taken
+    assert beside.clause_for_finding("flows.scan", facts={}) is taken
+    assert beside.clause_for(Allegation(type="connection/port_scan")) == beside.clause("network.scanning")
+    assert EDITION.clause_for(Allegation(type="messaging/spam")) is spam
+
+
+def test_what_runs_in_the_shadow_is_known_by_its_words_and_its_clauses() -> None:
+    def key(digest: str, *clauses: str) -> str:
+        return Shadow(edition=dataclasses.replace(EDITION, digest=digest), clauses=clauses).key
+
+    assert key("a" * 64) == "shadow:" + "a" * 64
+    assert key("a" * 64) != key("b" * 64), "the same name over other words is another edition"
+    assert key("a" * 64, "mail.unsolicited") not in (key("a" * 64), key("a" * 64, "network.scanning"))
+    both = ("mail.unsolicited", "network.scanning")
+    assert key("a" * 64, *both) == key("a" * 64, *reversed(both))
+
+
 def test_a_time_that_was_not_understood_is_kept_without_its_words_and_older_entries_are_still_read() -> None:
     kept = keep_question(
         Allegation(type="messaging/spam", unread_time="last month"), history=History(), received_at=NOW, trust=None
@@ -209,3 +239,40 @@ def test_a_time_that_was_not_understood_is_kept_without_its_words_and_older_entr
     assert again(kept).unread_time is not None
     del kept["unread_time"]
     assert again(kept).unread_time is None
+
+
+def of_history(under_days: int, *, strikes: int, group: str = "mail", customer: bool = True) -> Tally:
+    """A replay of one question about mail, under an edition that counts strikes for so many days and in that group."""
+    asked = Asked(
+        allegation=Allegation(type="messaging/spam", moment=Moment(NOW - timedelta(hours=3))),
+        attribution=Attribution(
+            grade=Grade.CONFIRMED, reason=AttributionReason.ONE_HOLDER, customer="acct-1001" if customer else None
+        ),
+        history=History(cases_before=strikes), edition=EDITION, trust=None, cited=None,
+    )  # fmt: skip
+    under = dataclasses.replace(
+        EDITION,
+        id="2027-01",
+        repeats=(Repeats(group=group, lifetime=timedelta(days=under_days)),),
+        clauses=tuple(
+            dataclasses.replace(c, group=group) if c.id == "mail.unsolicited" else c for c in EDITION.clauses
+        ),
+    )
+    editions = {EDITION.id: EDITION}
+    return replay([past(asked)], under=as_if_always(under), editions=editions, class_of=lambda _: "")
+
+
+def test_a_replay_says_of_how_many_the_history_is_not_known() -> None:
+    same = EDITION.repeats_of("mail").lifetime.days
+    assert of_history(same, strikes=2).history_unknown == 0
+    assert of_history(same - 1, strikes=2).history_unknown == 1
+    assert of_history(same - 1, strikes=0).history_unknown == 0, "a shorter time adds no strike where none was"
+    assert of_history(same + 1, strikes=0).history_unknown == 1
+    assert of_history(same, strikes=0, group="post").history_unknown == 1, "strikes of another group were not counted"
+    assert of_history(same + 1, strikes=0, customer=False).history_unknown == 0, "nobody is named"
+    total = Tally()
+    for days in (same, same + 1, same + 1):
+        total.add(of_history(days, strikes=1))
+    assert (total.judged, total.history_unknown) == (3, 2)
+    assert "may count others for 2 of them: their treatment is not sure." in total.said_of_history
+    assert "change nothing for any of them" in of_history(same, strikes=2).said_of_history

@@ -19,6 +19,7 @@ from tipstaff.policy import edition_files, edition_folders
 from tipstaff.policy.editions import digest_of
 from tipstaff.procedures import editions
 from tipstaff.procedures.desk import Desk
+from tipstaff.web.public.applied import facts_of
 from tipstaff.web.public.said import said_in
 from tipstaff.wiring import jobs
 from tipstaff.words import EditionState, Role, WorkStep
@@ -79,6 +80,53 @@ def test_the_public_page_says_all_of_it_to_machines(adopted: datetime, client: C
     restore = next(clock for clock in told["clocks"] if clock["id"] == "copyright.restore")
     assert (restore["kind"], restore["source"]) == ("statute", "17 U.S.C. 512(g)(2)(C)")
     assert client.get("/policy/2026-01.json").json()["sha256"] == edition.digest
+    spam = next(clause for clause in told["clauses"] if clause["id"] == "mail.unsolicited")
+    assert (spam["answer_within_hours"], spam["answer_within_repeated_hours"]) == (24, 12)
+    assert (spam["answer_kind"], spam["answer_source"]) == ("operator", None)
+    assert (spam["ports"], spam["direction"], spam["found_when"]) == (["tcp/25"], "out", None)
+    assert {"scope": "flow", "degree": "block"} in spam["ladder"]
+    assert told["parameters"] == {
+        "look_back_days": 180, "memory_days": 365, "in_progress_hours": 24.0, "reader_confidence_min": 0.5,
+        "person_from": "walled_garden",
+    }  # fmt: skip
+    assert told["repeats"] == [
+        {"group": "mail", "days": 365,
+         "steps": [{"strikes": 3, "decides": "lead", "answer_within_hours": None, "adds": []}]}
+    ]  # fmt: skip
+    for known, shown in zip(edition.clauses, told["clauses"], strict=True):
+        assert shown["found_when"] == (known.found_when.text if known.found_when else None)
+        assert shown["two_people"] is known.two_people
+
+
+def test_the_public_page_says_when_what_follows_and_who_decides(adopted: datetime, client: Client) -> None:
+    page = words_of(client, "/policy")
+    for said in (
+        "Time to answer 24 hours; 12 hours when it happens again (set by us)",
+        "An earlier case counts for 365 days. From 3 on: lead.",
+        "one mailbox: hold → one port of an address: block",
+        "the clock, after a notice and without an answer; a person from “walled garden” up",
+        "lead, and a second person who agrees",
+        "tcp/25 (sent by you)",
+        "set by 17 U.S.C. 512(g)(2)(C)",
+        "10–14 business days",
+        "We look back 180 days",
+        "two people on: suspend",
+    ):
+        assert said in page, said
+    german = words_of(client, "/policy?in=de")
+    assert "24 Stunden; 12 Stunden im Wiederholungsfall (von uns festgelegt)" in german
+    assert "Time to answer" not in german
+
+
+def test_who_decides_on_the_page_is_who_decides_at_the_desk(adopted: datetime) -> None:
+    [edition] = wiring.editions()
+    said = said_in("en")[1]
+    for clause in edition.clauses:
+        shown = dict(facts_of(clause, edition, said=said, language="en")).get(said["of_decides"], "")
+        for rung in clause.ladder if clause.judged else ():
+            degree = rung.degree.name.lower().replace("_", " ")
+            two = "a second person" in shown or degree in shown.partition("two people on: ")[2]
+            assert two is edition.takes_two_people(rung, clause=clause.id), (clause.id, rung)
 
 
 def test_the_shipped_edition_is_the_operators_own_and_no_other_firms(adopted: datetime, client: Client) -> None:

@@ -3,9 +3,9 @@
 Each page can be had for machines as well (Regulation (EU) 2022/2065, Article 14). None of them names a customer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
@@ -17,10 +17,11 @@ from tipstaff.policy import Edition, edition_to_go_by
 from tipstaff.policy.clauses import Clause, Wording
 from tipstaff.policy.difference import Change, ChangeKind, Effect, marked
 from tipstaff.procedures.editions import compare, edition_on_record
-from tipstaff.words import EditionState
+from tipstaff.words import EditionState, Rung
 
 from ..pages import show_page
 from ..shown import stamp
+from .applied import facts_of, facts_of_edition, length_of, whose
 from .said import said_in
 
 
@@ -62,7 +63,16 @@ def policy(request: HttpRequest, id: str | None = None) -> HttpResponse:
         translation=translation,
         languages=[edition.locale, *(each.locale for each in edition.translations)],
         language=translation.locale if translation else edition.locale,
-        clauses=[(clause, edition.wording(clause.id, language=language)) for clause in edition.clauses],
+        clauses=[
+            (
+                clause,
+                edition.wording(clause.id, language=language),
+                facts_of(clause, edition, said=said, language=page_language),
+            )
+            for clause in edition.clauses
+        ],
+        rules=facts_of_edition(edition, said=said, language=page_language),
+        clocks=[(clock, length_of(clock, page_language), whose(clock, said)) for clock in edition.clocks],
         earlier=_before(editions, shown),
         page_language=page_language,
         said=said,
@@ -101,6 +111,29 @@ def policy_json(request: HttpRequest, id: str | None = None) -> JsonResponse:
             "effective_at": _instant(shown.effective_at),
             "sha256": edition.digest,
             "introduction": edition.introduction,
+            "parameters": {
+                "look_back_days": edition.look_back.days,
+                "memory_days": edition.memory.days,
+                "in_progress_hours": edition.in_progress.total_seconds() / 3600,
+                "reader_confidence_min": edition.reader_confidence_min,
+                "person_from": edition.person_from.name.lower(),
+            },
+            "repeats": [
+                {
+                    "group": each.group,
+                    "days": each.lifetime.days,
+                    "steps": [
+                        {
+                            "strikes": step.strikes,
+                            "decides": step.decides.value if step.decides else None,
+                            "answer_within_hours": _in_hours(step.answer_within),
+                            "adds": _rungs(step.adds),
+                        }
+                        for step in each.steps
+                    ],
+                }
+                for each in edition.repeats
+            ],
             "clauses": [_clause_json(clause, edition) for clause in edition.clauses],
             "clocks": [
                 {
@@ -218,18 +251,43 @@ def _clause_json(clause: Clause, edition: Edition) -> dict[str, object]:
         "proof": clause.proof,
         "types": list(clause.applies_to),
         "findings": list(clause.findings),
+        "events": list(clause.events),
         "condition": clause.when.text if clause.when else None,
+        "found_when": clause.found_when.text if clause.found_when else None,
+        "group": clause.group or None,
         "severity": clause.severity.name.lower() if clause.judged else None,
-        "answer_within_hours": clause.answer_within.total_seconds() / 3600 if clause.answer_within else None,
+        "answer_within_hours": _in_hours(clause.answer_within),
         "answer_within": clause.time_said(clause.answer_within) if clause.answer_within else None,
+        "answer_within_repeated_hours": _in_hours(clause.answer_within_repeated),
+        "answer_within_repeated": clause.time_said(clause.answer_within_repeated)
+        if clause.answer_within_repeated
+        else None,
+        "answer_kind": clause.answer_kind.value if clause.answer_within else None,
+        "answer_source": clause.answer_source or None,
+        "answer_region": clause.answer_clock.region or None if clause.answer_clock else None,
+        "opens": clause.opens.value if clause.judged else None,
         "notice": clause.notice.value,
+        "withheld_days": clause.withheld_until.days if clause.withheld_until else None,
+        "tells_complainant": clause.tells_complainant,
         "decides": clause.decides.value if clause.decides else None,
         "two_people": clause.two_people,
         "what_to_do": list(clause.what_to_do),
-        "ladder": [{"scope": r.scope.name.lower(), "degree": r.degree.name.lower()} for r in clause.ladder],
+        "left_to_people": clause.left_to_people or None,
+        "ladder": _rungs(clause.ladder),
+        "ports": [f"{protocol}/{port}" for protocol, port in clause.measure_ports],
+        "port_of": clause.measure_port_of.value if clause.measure_port_of else None,
+        "direction": clause.measure_direction.value if clause.judged else None,
         "examples": [{"id": x.id, "kind": x.kind.value, "says": x.says} for x in clause.examples],
         "translations": {each.locale: _wording_json(each.clauses[clause.id]) for each in edition.translations},
     }
+
+
+def _rungs(rungs: Sequence[Rung]) -> list[dict[str, object]]:
+    return [{"scope": rung.scope.name.lower(), "degree": rung.degree.name.lower()} for rung in rungs]
+
+
+def _in_hours(time: timedelta | None) -> float | None:
+    return time.total_seconds() / 3600 if time is not None else None
 
 
 def _wording_json(wording: Wording) -> dict[str, object]:
