@@ -10,10 +10,10 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 from tests.live.running import free_ports
+from tipstaff import wiring
 from tipstaff.enforcement.mail_policy import Policy, serve
 from tipstaff.testing.drivers import await_true
 
@@ -65,7 +65,8 @@ class Postfix:
             "smtpd_peername_lookup = no\ndisable_dns_lookups = yes\nalias_maps =\nalias_database =\n"
             "default_transport = discard:\ndefer_transports = discard\nsmtpd_policy_service_try_limit = 1\n"
             "smtpd_authorized_xclient_hosts = 127.0.0.1\n"
-            f"smtpd_recipient_restrictions = {ask}, permit_mynetworks, reject\nsmtpd_end_of_data_restrictions = {ask}\nsmtpd_error_sleep_time = 0\n"
+            f"smtpd_recipient_restrictions = {ask}, permit_mynetworks, reject\n"
+            f"smtpd_end_of_data_restrictions = {ask}\nsmtpd_error_sleep_time = 0\n"
         )
 
     def options(self, **more: object) -> dict[str, object]:
@@ -88,7 +89,7 @@ class Postfix:
 
     def start_policy(self) -> None:
         """The policy server as `tipstaff postfix-policy` runs it, in a thread of ours."""
-        policy = Policy(self.rows, now=time.time, login_domain="example.net")
+        policy = Policy(self.rows, now=lambda: wiring.now().timestamp(), login_domain="example.net")
         ready = threading.Event()
 
         async def run() -> None:

@@ -2,12 +2,17 @@
 
 import contextlib
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.live.mail_server import POSTFIX, Postfix
+from tests.live.running import clean_environment, free_ports
 from tipstaff.enforcement.drivers.postfix import PostfixDriver, make
 from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
@@ -112,11 +117,8 @@ def test_held_mail_waits_and_is_let_go_and_no_other_held_mail_is(postfix: Postfi
 def test_a_slowed_mailbox_sends_some_and_not_many(postfix: Postfix, driver: PostfixDriver) -> None:
     slow = make("mx1", postfix.options(recipients_per_hour=3))
     carry_out(slow, 1, [mail_of("carl@example.net", Degree.RATE_LIMIT)])
-    answers = [postfix.send("carl@example.net")[:3] for _ in range(2)] + [
-        postfix.send("carl@example.net", recipients=2)
-    ]
-    assert answers[:2] == ["250", "250"]
-    assert answers[2].startswith("450 4.7.1")
+    assert [postfix.send("carl@example.net")[:3] for _ in range(2)] == ["250", "250"]
+    assert postfix.send("carl@example.net", recipients=2).startswith("450 4.7.1")
     assert postfix.send("carl@example.net")[:3] == "250"
     assert postfix.send("carl@example.net")[:3] == "450"
     assert postfix.send("dora@example.net")[:3] == "250"
@@ -161,3 +163,17 @@ def test_options_that_cannot_be_used_are_told_in_a_sentence(postfix: Postfix) ->
             make("mx1", postfix.options(**more))
     with pytest.raises(BadOption, match="when_down is missing"):
         make("mx1", {"folder": "/x", "policy": "127.0.0.1:1"})
+
+
+def test_the_command_answers_as_the_server_does(tmp_path: Path) -> None:
+    port = free_ports(1)[0]
+    command = [sys.executable, "-m", "tipstaff", "postfix-policy", str(tmp_path), "--port", str(port)]
+    environment = clean_environment(TIPSTAFF_DATA=str(tmp_path))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"listening on 127.0.0.1 port {port}\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as wire:
+            wire.sendall(b"request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_username=bot@example.net\n\n")
+            assert wire.recv(100) == b"action=DUNNO\n\n"
+        process.terminate()
+    assert process.returncode == 0

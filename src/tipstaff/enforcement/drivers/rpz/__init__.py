@@ -238,7 +238,7 @@ class RpzDriver:
         for _ in range(2):  # One datagram may be lost.
             with contextlib.suppress(dns.exception.DNSException, OSError):
                 query = dns.message.make_query(name, kind)
-                return dns.query.udp_with_fallback(query, resolver[0], port=resolver[1], timeout=2)[0]
+                return dns.query.udp_with_fallback(query, resolver[0], port=resolver[1], timeout=1)[0]
         return None
 
     def _await(self, generation: int) -> None:
