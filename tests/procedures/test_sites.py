@@ -1,6 +1,7 @@
 """Whose site it was: the rows that name the customer stand in the proof, and the whole window is asked."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
@@ -9,13 +10,30 @@ from django.contrib.auth.models import User
 from typer.testing import CliRunner
 
 from tipstaff.cli.main import app
+from tipstaff.enforcement.guards import Limits
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures.offender import who_answered, who_did_it
+from tipstaff.procedures.weighing import weigh_for
 from tipstaff.registry.operations import add_site
+from tipstaff.registry.queries import customers_named_by
+from tipstaff.registry.resources import hold_resource
 from tipstaff.web.console import reads
 from tipstaff.web.console.sentences import tell_all
 from tipstaff.web.roles import give_roles
-from tipstaff.words import Allegation, AttributionReason, Grade, Moment, Role
+from tipstaff.words import (
+    Allegation,
+    AttributionReason,
+    Degree,
+    Grade,
+    MeasureState,
+    Moment,
+    Resource,
+    ResourceKind,
+    Role,
+    Rung,
+    Scope,
+    Sighting,
+)
 
 from .office import HOUR, MOVED_IN, NOON, Office
 from .test_every_clause import read_as
@@ -109,3 +127,61 @@ def test_who_takes_a_host_name_and_shows_its_row(shop):
     told = json.loads(CliRunner().invoke(app, ["registry", "who", NAME, "--json"]).output)
     assert told["sites"][0]["host_name"] == NAME
     assert "NONE: nobody is named" in CliRunner().invoke(app, ["registry", "who", "other.example.org"]).output
+
+
+def test_a_stopped_page_is_let_go_when_its_name_changes_hands(shop):
+    shop.limits = lambda: Limits(own=(), owns_name=lambda name: bool(customers_named_by(name, at=NOON)))
+    moves = NOON + timedelta(days=10)
+    host("acct-1", until=moves)
+    host("acct-2", moves)
+    alleged = Allegation(type="content/phishing", url=f"http://{NAME}/offer", moment=Moment(NOON - HOUR))
+    case = shop.case_of(read_as(shop, alleged, of_person=False))
+    shop.post(at=NOON)
+    due = shop.fresh(case.key).due_at
+    assert due is not None
+    shop.deadlines(at=due)
+    shop.enforce(at=due)
+    (measure,) = shop.measures(case)
+    assert (str(measure.selector), measure.selector.scope) == (f"http://{NAME}/offer", Scope.ITEM)
+    assert measure.state is MeasureState.IN_FORCE
+    shop.follow(at=due + HOUR)
+    assert shop.measures(case)[0].state is MeasureState.IN_FORCE
+    shop.follow(at=moves)
+    assert shop.measures(case)[0].state is MeasureState.LIFTING
+
+
+def test_a_page_whose_site_the_registry_does_not_know_is_never_stopped_by_its_name(shop):
+    shop.limits = lambda: Limits(own=(), owns_name=lambda name: bool(customers_named_by(name, at=NOON)))
+    host("acct-1")
+    alleged = Allegation(type="content/phishing", url=f"http://{NAME}/offer", moment=Moment(NOON - HOUR))
+    case = shop.case_of(read_as(shop, alleged, of_person=False))
+    shop.post(at=NOON)
+    due = shop.fresh(case.key).due_at
+    assert due is not None
+    shop.deadlines(at=due)
+    shop.limits = lambda: Limits(own=(), owns_name=lambda _: False)
+    shop.enforce(at=due)
+    (measure,) = shop.measures(case)
+    assert measure.state is MeasureState.FAILED
+    assert measure.proof_detail.startswith(f"{NAME} is not a site of a customer of ours")
+    assert shop.twin.rules() == []
+
+
+def test_a_mailbox_that_our_own_mail_system_names_is_what_a_measure_takes(shop):
+    hold_resource(
+        Resource(kind=ResourceKind.MAILBOX, name="anna@example.net", customer="acct-1", held_from=MOVED_IN),
+        at=MOVED_IN, actor="import",
+    )  # fmt: skip
+
+    def chosen(conduct, customer="acct-1"):
+        found = weigh_for(
+            customer=customer, service=None, ladder=(Rung(scope=Scope.MAILBOX, degree=Degree.HOLD),), measure_ports=(),
+            direction=None, allegation=conduct, desk=shop.desk, at=NOON,
+        )  # fmt: skip
+        return [c.selector.mailbox for c in found if c.chosen]
+
+    seen = Sighting(kind="mail.volume", moment=Moment(NOON), facts={"mailbox": "Anna@example.net"})
+    assert chosen(seen) == ["anna@example.net"]
+    assert chosen(seen, "acct-2") == []
+    assert chosen(replace(seen, facts={"login": "berta@example.net"})) == []
+    assert chosen(Allegation(type="messaging/spam", target="anna@example.net")) == []

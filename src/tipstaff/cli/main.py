@@ -56,6 +56,8 @@ _COMMANDS = (
     ("tipstaff.cli.parse", "parse", "parse"),
     ("tipstaff.cli.attribute", "attribute", "attribute"),
     ("tipstaff.cli.radius", "radius", "radius"),
+    ("tipstaff.cli.postfix_policy", "postfix_policy", "postfix-policy"),
+    ("tipstaff.cli.sweep", "sweep", "sweep"),
     ("tipstaff.cli.leases", "leases", "leases"),
     ("tipstaff.cli.neighbours", "neighbours", "neighbours"),
     ("tipstaff.cli.trace", "trace", "trace"),

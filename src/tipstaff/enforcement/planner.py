@@ -5,7 +5,7 @@ can do, whether it can show it, and what may never be sent to it.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -69,6 +69,8 @@ class Ability:
     """What may not be sent to it; None leaves that to the moment of sending."""
     one_way: Direction | None = None
     """It stops whole addresses and prefixes this way only; None for both ways."""
+    holds: Callable[[Selector, Degree], bool] | None = None
+    """Whether it can hold exactly this; None leaves that to the moment of sending."""
 
     def reaches(self, selector: Selector) -> bool:
         """Whether traffic of this selector passes the device."""
@@ -149,6 +151,8 @@ def _reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Abil
     flaw = ""
     for device in provable:
         flaws = [refusal(s, device.limits) for s in selectors] if device.limits is not None else []
+        if device.holds is not None and not all(device.holds(s, rung.degree) for s in selectors):
+            flaws.append(f"{device.device} cannot hold exactly this, no wider and no narrower.")
         flaw = next((f for f in flaws if f), "")
         if not flaw:
             return Reached(device=device.device, one_way=device.one_way_of(rung.scope))

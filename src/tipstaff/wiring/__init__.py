@@ -4,7 +4,7 @@ import functools
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -35,7 +35,7 @@ from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
 from tipstaff.registry.elsewhere import NotATable, announcer_of, check_table
-from tipstaff.words import Announcer, Role
+from tipstaff.words import Announcer, Degree, Role, Rule, Selector
 
 if TYPE_CHECKING:
     from tipstaff.attribution.protocol import Source  # It brings arrays along, which few processes need.
@@ -353,7 +353,14 @@ def drivers() -> tuple[Driver, ...]:
 def abilities(at: datetime) -> tuple[Ability, ...]:
     """What each device can do, within what may be sent to it at `at`."""
     named = {d.name: d for d in settings().devices}
-    return tuple(replace(d.ability, limits=limits(named[d.device], at=at)) for d in drivers())
+    return tuple(replace(d.ability, limits=limits(named[d.device], at=at), holds=_holds(d)) for d in drivers())
+
+
+def _holds(driver: Driver) -> Callable[[Selector, Degree], bool]:
+    """Ask a driver before anything is planned; which measure it would be does not matter to it."""
+    return lambda selector, degree: driver.supports(
+        Rule(measure="M-000000", case="C-000000", selector=selector, degree=degree)
+    )
 
 
 def keys_folder() -> Path:

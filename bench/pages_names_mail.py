@@ -1,0 +1,245 @@
+"""How fast a page, a host name or a mailbox is stopped and let go, one by one and by the hundred thousand. Prints JSON.
+
+    python bench/pages_names_mail.py [--count 100000] [--measures 20] [--only nginx,haproxy,rpz,postfix]
+
+It needs nginx, haproxy, named and unbound, and root for Postfix; what is not there is skipped and said so. It starts
+each on loopback with settings of its own, and a database that goes with it.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from enforcement import spread, timed
+
+AT = datetime.now(UTC)
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--count", type=int, default=100_000)
+    arguments.add_argument("--measures", type=int, default=20)
+    arguments.add_argument("--only", default="nginx,haproxy,rpz,rpz-bind,postfix")
+    wanted = arguments.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
+    figures: dict[str, object] = {
+        "benchmark": "pages_names_mail",
+        "command": " ".join(["python", *sys.argv]),
+        "at": AT.isoformat(timespec="seconds"),
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]},
+    }
+    import django
+    from django.core.management import call_command
+
+    from tipstaff.testing import postgres
+
+    django.setup()
+    try:
+        call_command("migrate", verbosity=0)
+        for name in wanted.only.split(","):
+            with LABS[name]() as lab:
+                if isinstance(lab, str):
+                    figures[name] = {"skipped": lab}
+                    continue
+                driver, rule, selector = lab
+                found: dict[str, object] = {"one": latency(driver, selector, wanted.measures)}
+                if rule is not None:
+                    found["many"] = many(driver, rule, wanted.count)
+                figures[name] = found
+    finally:
+        postgres.pytest_unconfigure(None)  # type: ignore[arg-type]  # it takes the server down and needs no pytest
+    peers = [figures.get(name) for name in ("nginx", "haproxy")]
+    if all(isinstance(p, dict) and "many" in p for p in peers):
+        first, second = (p["many"]["seconds"] for p in peers)  # type: ignore[index]  # checked above
+        figures["nginx_to_haproxy"] = {name: round(first[name] / second[name], 2) for name in first}
+    json.dump(figures, sys.stdout, indent=2)
+    print()
+
+
+def many(driver, rule, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # any driver
+    """Make a device hold `n` rules from nothing, take one away, take all away; each is carried out and read back."""
+    from tipstaff.enforcement.planner import steps
+    from tipstaff.words import Plan
+
+    driver._timeout_seconds = 600
+    rules = [rule(i) for i in range(n)]
+    seconds: dict[str, float] = {}
+    begun = driver.observe(at=AT).generation
+    for name, wanted in (("all", rules), ("one_less", rules[1:]), ("one_back", rules), ("none", [])):
+        begun += 1
+        plan = Plan(device=driver.device, generation=begun, rules=tuple(wanted))
+        todo = steps(plan, driver.observe(at=AT))
+        seconds[f"{name}_carry_out"], _ = timed(lambda plan=plan, todo=todo: driver.carry_out(plan, steps=todo, at=AT))
+        seconds[f"{name}_read"], after = timed(lambda: driver.observe(at=AT))
+        assert len(after.rules) == len(wanted), (name, len(after.rules), after.detail)
+        assert not wanted or {str(seen) for _, seen in after.rules} == {"in_force"}, after.detail
+    return {"count": n, "seconds": {name: round(value, 3) for name, value in seconds.items()}}
+
+
+def latency(driver, selector, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # any driver
+    """From the decision on record to in force as surely as the driver can show, and from the wish to lifted."""
+    from tipstaff.enforcement import operations, queries
+    from tipstaff.enforcement.guards import Limits
+    from tipstaff.procedures.enforcing import reconcile
+    from tipstaff.words import Candidate, Degree, MeasureState
+
+    limits = Limits(own=(), owns_name=lambda _: True, owns_mailbox=lambda _: True)
+    fence = operations.become_writer(driver.device, at=AT)
+    in_force, lifted, proofs = [], [], set()
+    for i in range(n):
+        chosen = Candidate(
+            selector=selector(i), degree=Degree.BLOCK, device=driver.device, sufficient=True, others_hit=0,
+            services_hit=0, chosen=True, why="The narrowest.",
+        )  # fmt: skip
+        begun = time.perf_counter()
+        key = operations.plan_measure(
+            case=f"C-{i:06d}", customer="acct-1", candidates=[chosen], chosen=chosen, until=AT + timedelta(days=1),
+            lifted_when="It is fixed.", notice="L-000001", urgency=None, at=AT, actor="bench",
+        )  # fmt: skip
+        reconcile(driver, fence=fence, limits=limits, at=AT)
+        in_force.append(time.perf_counter() - begun)
+        measure = queries.get_measure(key)
+        assert measure is not None
+        assert measure.state is MeasureState.IN_FORCE, (
+            measure.state,
+            measure.proof_detail,
+            driver.observe(at=AT).detail,
+        )
+        proofs.add(measure.proof.name)
+        begun = time.perf_counter()
+        operations.want_lifted(key, why="It is fixed.", at=AT, actor="bench")
+        reconcile(driver, fence=fence, limits=limits, at=AT)
+        lifted.append(time.perf_counter() - begun)
+        measure = queries.get_measure(key)
+        assert measure is not None
+        assert measure.state is MeasureState.LIFTED, (measure.state, measure.proof_detail, measure.still_stopped)
+        proofs.add(measure.proof.name)
+    operations.stop_writing(fence)
+    return {
+        "measures": n,
+        "proof": sorted(proofs),
+        "decision_to_in_force_seconds": spread(in_force),
+        "wish_to_lifted_seconds": spread(lifted),
+    }
+
+
+# What is measured.
+
+Lab = Iterator[object]
+
+
+def _page(i: int):  # type: ignore[no-untyped-def]  # words are imported late
+    from tipstaff.words import Degree, Rule, Selector
+
+    url = f"http://www.example.net/{i % 97}/{i}.html"
+    return Rule(measure=f"M-{i:06d}", case=f"C-{i:06d}", selector=Selector(url=url), degree=Degree.BLOCK)
+
+
+def _selector_of_page(i: int):  # type: ignore[no-untyped-def]  # words are imported late
+    from tipstaff.words import Selector
+
+    return Selector(url=f"http://www.example.net/one/{i}.html")
+
+
+@contextlib.contextmanager
+def _nginx() -> Lab:
+    from tests.live.web_server import PROGRAM, Nginx
+    from tipstaff.enforcement.drivers.nginx import make
+
+    if PROGRAM is None:
+        yield "nginx is not installed"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        server = Nginx(Path(folder), workers=2)
+        server.start()
+        try:
+            yield make("web1", server.options()), _page, _selector_of_page
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def _haproxy() -> Lab:
+    from tests.live.balancer import PROGRAM, Haproxy
+    from tipstaff.enforcement.drivers.haproxy import make, table
+
+    if PROGRAM is None:
+        yield "HAProxy is not installed"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rules = table.rules_for(
+            map_file=f"{folder}/tipstaff.map", blocked_by="https://noc.example.net/orders",
+            policy_url="https://noc.example.net/policy",
+        )  # fmt: skip
+        server = Haproxy(Path(folder), rules=rules)
+        server.start()
+        try:
+            yield make("lb1", server.options()), _page, _selector_of_page
+        finally:
+            server.stop()
+
+
+def _rpz(*, unbound: bool) -> Callable[[], contextlib.AbstractContextManager[object]]:
+    @contextlib.contextmanager
+    def lab() -> Lab:
+        from tests.live.name_servers import NAMED, UNBOUND, NameServers
+        from tipstaff.enforcement.drivers.rpz import make
+        from tipstaff.words import Degree, Rule, Selector
+
+        if NAMED is None or (unbound and UNBOUND is None):
+            yield "named or unbound is not installed"
+            return
+
+        def rule(i: int) -> Rule:
+            selector = Selector(host_name=f"h{i}.example.net")
+            return Rule(measure=f"M-{i:06d}", case=f"C-{i:06d}", selector=selector, degree=Degree.BLOCK)
+
+        with tempfile.TemporaryDirectory() as folder:
+            servers = NameServers(Path(folder), unbound=unbound)
+            servers.start()
+            try:
+                device = "ns1" if unbound else "ns2"
+                yield make(device, servers.options()), rule, lambda i: Selector(host_name=f"one{i}.example.net")
+            finally:
+                servers.stop()
+
+    return lab
+
+
+@contextlib.contextmanager
+def _postfix() -> Lab:
+    from tests.live.mail_server import POSTFIX, Postfix
+    from tipstaff.enforcement.drivers.postfix import make
+    from tipstaff.words import Selector
+
+    if POSTFIX is None or os.geteuid() != 0:
+        yield "Postfix is not installed, or this is not root"
+        return
+    server = Postfix()
+    server.start()
+    try:
+        yield make("mx1", server.options()), None, lambda i: Selector(mailbox=f"u{i}@example.net")
+    finally:
+        server.stop()
+
+
+LABS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {
+    "nginx": _nginx,
+    "haproxy": _haproxy,
+    "rpz": _rpz(unbound=True),
+    "rpz-bind": _rpz(unbound=False),
+    "postfix": _postfix,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,400 @@
+"""DNS: the operator's resolvers no longer answer for a host name, by a response policy zone on the primary server.
+
+Changes are RFC 2136 updates with TSIG (RFC 8945). Each has the zone's generation as its prerequisite, so the server
+itself refuses one that was made for another state. The zone is read back by transfer, and each resolver is asked how
+far it has come and how it answers.
+"""
+
+import base64
+import binascii
+import contextlib
+import ipaddress
+import re
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdataset
+import dns.rdatatype
+import dns.tsig
+import dns.update
+import dns.xfr
+import dns.zone
+
+from tipstaff.enforcement.drivers.rpz import zone as zones
+from tipstaff.enforcement.kept import has_ended
+from tipstaff.enforcement.options import Listener, Options
+from tipstaff.enforcement.planner import Ability
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
+
+_KNOWN = (
+    "server", "zone", "tsig_name", "tsig_algorithm", "tsig_file", "tsig_command", "resolvers", "neighbour", "says",
+    "page_addresses", "ttl_seconds", "timeout_seconds",
+)  # fmt: skip
+_ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
+_STEPS_AT_A_TIME = 100
+"""So many fit into one update, which is at most 65,535 octets long."""
+
+
+def make(device: str, options: Mapping[str, object]) -> "RpzDriver":
+    """Make the driver that a `[[devices]]` table describes; nothing is asked yet, and no secret is read."""
+    given = Options(device=device, driver="rpz", given=options)
+    given.only(_KNOWN)
+    server = given.listener("server")
+    if server is None:
+        raise given.bad("server", "is missing: the primary server's address and port, for example 192.0.2.53:53.")
+    names = {}
+    for name in ("zone", "tsig_name", "neighbour"):
+        text = given.text(name) if name == "neighbour" else given.needed(name)
+        try:
+            names[name] = dns.name.from_text(text) if text else None
+        except dns.exception.DNSException as why:
+            raise given.bad(name, f"is {text!r}, which is no name of the DNS: {why}.") from why
+    file, command = given.text("tsig_file"), given.texts("tsig_command")
+    if bool(file) is bool(command):
+        raise given.bad("tsig_file", "or tsig_command says where the secret is: set one of them.")
+    try:
+        pages = tuple(ipaddress.ip_address(x) for x in given.texts("page_addresses"))
+    except ValueError as why:
+        raise given.bad("page_addresses", f"takes addresses: {why}.") from why
+    assert names["zone"] is not None
+    assert names["tsig_name"] is not None
+    says = given.text("says", "blocked by the acceptable use policy")
+    if not says or len(says.encode()) > 255:
+        raise given.bad("says", "takes a text of 1 to 255 octets.")
+    return RpzDriver(
+        device,
+        server=server,
+        zone=names["zone"],
+        tsig_name=names["tsig_name"],
+        tsig_algorithm=given.text("tsig_algorithm", _ALGORITHMS[0], one_of=_ALGORITHMS),
+        tsig_file=Path(file) if file else None,
+        tsig_command=command,
+        resolvers=given.listeners("resolvers"),
+        neighbour=names["neighbour"],
+        says=says,
+        page_addresses=pages,
+        ttl_seconds=given.number("ttl_seconds", 60),
+        timeout_seconds=given.number("timeout_seconds", 10),
+    )
+
+
+class RpzDriver:
+    """One response policy zone of its own on a primary server, and the resolvers that apply it."""
+
+    def __init__(
+        self, device: str, *, server: Listener, zone: dns.name.Name, tsig_name: dns.name.Name, tsig_algorithm: str,
+        tsig_file: Path | None, tsig_command: Sequence[str], resolvers: Sequence[Listener],
+        neighbour: dns.name.Name | None, says: str,
+        page_addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address], ttl_seconds: int,
+        timeout_seconds: float,
+    ) -> None:  # fmt: skip
+        self.device = device
+        # What the zone holds is configuration; only a resolver can say that it answers by it.
+        self.max_proof = Proof.CONFIG if not resolvers else Proof.PROBE if neighbour else Proof.STATE
+        self._server = server
+        self._zone = zone
+        self._tsig = (tsig_name, tsig_algorithm)
+        self._tsig_file = tsig_file
+        self._tsig_command = tuple(tsig_command)
+        self._resolvers = tuple(resolvers)
+        self._neighbour = neighbour
+        self._ttl = ttl_seconds
+        self._timeout_seconds = timeout_seconds
+        self._block = _block(says, page_addresses)
+        self._says = says.encode()
+        self._secret: tuple[dns.tsig.Key, zones.Book] | None = None
+        self._copy: dns.zone.Zone | None = None
+        """The last transfer. The next one brings only what changed since (RFC 1995)."""
+        self._held: zones.Held | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def ability(self) -> Ability:
+        return Ability(device=self.device, can=zones.CAN, proof=self.max_proof)
+
+    def supports(self, rule: Rule) -> bool:
+        return zones.supports(rule, zone=self._zone)
+
+    def observe(self, *, at: datetime) -> Observation:
+        try:
+            held = self._read()
+            behind = self._behind(held.generation) if held.exists else []
+        except (DeviceUnreachable, DeviceRefused) as why:
+            return Observation(complete=False, generation=0, rules=(), at=at, detail=str(why))
+        alive = {key: e for key, e in sorted(held.entries.items()) if not has_ended(e.rule, at=at)}
+        seen = [(key, self._seen(e, held) if not behind else Seen.DRIFT) for key, e in alive.items()]
+        seen += [(f"unreadable-{owner.labels[0].decode('ascii', 'replace')}", Seen.DRIFT) for owner in held.unreadable]
+        details = [f"{host}:{port} has not come as far as the zone" for host, port in behind]
+        if held.unfinished:
+            details.append(f"{len(held.unfinished)} entries are of a change that was never finished")
+        return Observation(
+            complete=True,
+            generation=held.generation,
+            rules=tuple(seen),
+            fingerprints=tuple((key, e.fingerprint) for key, e in alive.items()),
+            foreign=held.foreign,
+            at=at,
+            detail="; ".join(details),
+        )
+
+    def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
+        for again in (True, False):
+            held = self._read()
+            if plan.generation < held.generation:
+                raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
+            come, gone = self._changes(held, plan, steps, at=at)
+            try:
+                self._update(held, plan, come, gone)
+            except _Overtaken:
+                if again:
+                    continue
+                raise DeviceUnreachable(f"{self.device}: the zone changes all the time") from None
+            break
+        self._await(plan.generation)
+
+    def sweep(self, *, at: datetime) -> tuple[str, ...]:
+        """Take out what has ended, without any plan: a zone knows no time, and the enforcer may be gone for long."""
+        held = self._read()
+        ended = [key for key, entry in held.entries.items() if has_ended(entry.rule, at=at)]
+        if ended:
+            plan = Plan(device=self.device, generation=held.generation, rules=())
+            self._update(held, plan, *self._changes(held, plan, [], at=at))
+        return tuple(sorted(ended))
+
+    def probe(self, rule: Rule) -> ProbeResult:
+        name = zones.name_of(rule, zone=self._zone)
+        if not self._resolvers or self._neighbour is None or name is None:
+            detail = "No resolver and no neighbour for a probe are set up."
+            return ProbeResult(target_stopped=None, neighbour_works=None, detail=detail)
+        stopped: list[bool | None] = []
+        works: list[bool | None] = []
+        said = []
+        for resolver in self._resolvers:
+            answer = self._ask(resolver, name.derelativize(dns.name.root), "TXT")
+            stopped.append(None if answer is None else self._says in _texts(answer))
+            beside = self._ask(resolver, self._neighbour, "A")
+            works.append(None if beside is None else beside.rcode() == dns.rcode.NOERROR and bool(beside.answer))
+            words = "no answer" if answer is None else "blocked" if stopped[-1] else dns.rcode.to_text(answer.rcode())
+            alive = "answers" if works[-1] else "does not answer"
+            said.append(f"{name} at {resolver[0]}:{resolver[1]}: {words}; {self._neighbour} {alive}")
+        return ProbeResult(
+            target_stopped=_all(stopped), neighbour_works=_all(works), detail="; ".join(said) + ".",
+            target_free=_all([None if x is None else not x for x in stopped]),
+        )  # fmt: skip
+
+    # What is read.
+
+    def _seen(self, entry: zones.Entry, held: zones.Held) -> Seen:
+        name = zones.name_of(entry.rule, zone=self._zone)
+        return Seen.IN_FORCE if name is not None and held.blocks.get(name, False) else Seen.DRIFT
+
+    def _read(self) -> zones.Held:
+        with self._lock:
+            key, book = self._key()
+            copy = self._copy or dns.zone.Zone(self._zone, relativize=True)
+            try:
+                query, serial = dns.xfr.make_query(
+                    copy, keyring=key, keyname=key.name, keyalgorithm=key.algorithm, use_edns=None
+                )
+                dns.query.inbound_xfr(
+                    self._server[0], copy, query, port=self._server[1], timeout=self._timeout_seconds,
+                    lifetime=self._timeout_seconds,
+                )  # fmt: skip
+            except (dns.exception.DNSException, OSError, EOFError) as why:
+                self._copy = self._held = None
+                self._secret = None  # It may be the secret that was changed.
+                raise DeviceUnreachable(f"{self.device}: the zone cannot be transferred: {_words(why)}") from why
+            now = copy.get_soa().serial
+            if self._held is None or self._copy is None or now != serial or self._held.serial != now:
+                records = {name: tuple(node.rdatasets) for name, node in copy.nodes.items()}
+                self._held = zones.read(records, book=book, block=self._block)
+            self._copy = copy
+            return self._held
+
+    def _behind(self, generation: int) -> list[Listener]:
+        """The resolvers that do not answer by this generation of the zone."""
+        return [resolver for resolver in self._resolvers if self._generation_at(resolver) != generation]
+
+    def _generation_at(self, resolver: Listener) -> int | None:
+        answer = self._ask(resolver, zones.GENERATION.derelativize(dns.name.root), "TXT")
+        numbers = [int(x) for x in _texts(answer) if x.isdigit()] if answer is not None else []
+        return max(numbers, default=None)
+
+    def _ask(self, resolver: Listener, name: dns.name.Name, kind: str) -> dns.message.Message | None:
+        for _ in range(2):  # One datagram may be lost.
+            with contextlib.suppress(dns.exception.DNSException, OSError):
+                query = dns.message.make_query(name, kind)
+                return dns.query.udp_with_fallback(query, resolver[0], port=resolver[1], timeout=1)[0]
+        return None
+
+    def _await(self, generation: int) -> None:
+        """Wait until the resolvers have taken the zone over; those that do not in time, the read-back names."""
+        begun = time.monotonic()
+        while self._behind(generation) and time.monotonic() - begun < self._timeout_seconds:
+            select.select([], [], [], 0.02)
+
+    # What is changed.
+
+    def _changes(
+        self, held: zones.Held, plan: Plan, steps: Sequence[Step], *, at: datetime
+    ) -> tuple[list["_Change"], list["_Change"]]:
+        """What is added and what is taken away, a name at a time."""
+        _, book = self._key()
+        kept = {key: e.rule for key, e in held.entries.items() if not has_ended(e.rule, at=at)}
+        applied: dict[str, Rule] = {}
+        for step in steps:
+            kept.pop(step.measure, None)
+            if step.verb == "apply" and step.rule is not None and not has_ended(step.rule, at=at):
+                assert self.supports(step.rule), f"{step.rule} was planned for a device that cannot hold it"
+                applied[step.measure] = kept[step.measure] = step.rule
+        come = [
+            _Change(book.owner(key), [_set([zones.txt(book.seal(rule, generation=plan.generation))])])
+            for key, rule in sorted(applied.items())
+        ]
+        needed = {name for rule in kept.values() if (name := zones.name_of(rule, zone=self._zone)) is not None}
+        come += [_Change(name, self._block) for name in sorted(needed) if not held.blocks.get(name, False)]
+        owners = {book.owner(key) for key in kept}
+        stale = [e.owner for e in (*held.entries.values(), *held.unfinished.values()) if e.owner not in owners]
+        names = {
+            name for e in (*held.entries.values(), *held.unfinished.values())
+            if (name := zones.name_of(e.rule, zone=self._zone)) is not None
+        }  # fmt: skip
+        gone = [_Change(owner, ()) for owner in (*stale, *held.unreadable, *sorted(names - needed))]
+        return come, gone
+
+    def _update(self, held: zones.Held, plan: Plan, come: Sequence["_Change"], gone: Sequence["_Change"]) -> None:
+        new = _set([zones.txt([str(plan.generation).encode()])])
+        turn = [] if held.exists and held.generation == plan.generation else [_Change(zones.GENERATION, [new])]
+        if not come and not gone and not turn:
+            return
+        before = str(held.generation).encode() if held.exists else None
+        if len(come) + len(gone) <= _STEPS_AT_A_TIME:
+            self._send([*come, *gone, *turn], if_generation=before)
+            return
+        # Too much for one update: what comes is there before the generation says so, what goes is there after it.
+        for some in _batches(come):
+            self._send(some, if_generation=before)
+        self._send(turn, if_generation=before)
+        for some in _batches(gone):
+            self._send(some, if_generation=str(plan.generation).encode())
+
+    def _send(self, changes: Sequence["_Change"], *, if_generation: bytes | None) -> None:
+        if not changes:
+            return
+        key, _ = self._key()
+        update = dns.update.UpdateMessage(self._zone, keyring=key, keyname=key.name, keyalgorithm=key.algorithm)
+        if if_generation is None:
+            update.absent(zones.GENERATION)
+        else:
+            update.present(zones.GENERATION, zones.txt([if_generation]))
+        for change in changes:
+            update.delete(change.name)
+            for one in change.sets:
+                update.add(change.name, dns.rdataset.from_rdata_list(self._ttl, list(one)))
+        try:
+            answer = dns.query.tcp(update, self._server[0], port=self._server[1], timeout=self._timeout_seconds)
+        except (dns.exception.DNSException, OSError, EOFError) as why:
+            self._secret = None
+            raise DeviceUnreachable(f"{self.device}: the update was not answered: {_words(why)}") from why
+        if answer.rcode() in (dns.rcode.NXRRSET, dns.rcode.YXDOMAIN, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN):
+            raise _Overtaken
+        if answer.rcode() != dns.rcode.NOERROR:
+            raise DeviceRefused(f"{self.device}: the server answers {dns.rcode.to_text(answer.rcode())} to the update")
+
+    # The secret.
+
+    def _key(self) -> tuple[dns.tsig.Key, zones.Book]:
+        if self._secret is None:
+            secret = self._read_secret()
+            name, algorithm = self._tsig
+            key = dns.tsig.Key(name, secret, algorithm)
+            self._secret = key, zones.Book(secret, zone=str(self._zone))
+        return self._secret
+
+    def _read_secret(self) -> bytes:
+        """The secret, never logged: no sentence and no exception of ours has it."""
+        if self._tsig_file is not None:
+            try:
+                mode, text = self._tsig_file.stat().st_mode, self._tsig_file.read_text(encoding="ascii")
+            except (OSError, UnicodeDecodeError) as why:
+                raise DeviceUnreachable(f"{self.device}: tsig_file {self._tsig_file} cannot be read") from why
+            if mode & 0o007:
+                raise DeviceUnreachable(f"{self.device}: everybody can read {self._tsig_file}; run chmod o= on it")
+        else:
+            try:
+                done = subprocess.run(
+                    self._tsig_command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                    timeout=self._timeout_seconds, check=True,
+                )  # fmt: skip
+            except (OSError, subprocess.SubprocessError):
+                raise DeviceUnreachable(f"{self.device}: {self._tsig_command[0]} gave no secret") from None
+            text = done.stdout
+        # A file of BIND's own form, or nothing but the secret.
+        found = re.search(r'secret\s+"([^"]+)"', text)
+        try:
+            secret = base64.b64decode((found[1] if found else text).strip(), validate=True)
+        except binascii.Error:
+            secret = b""
+        if len(secret) < 16:
+            raise DeviceUnreachable(f"{self.device}: what is given as the TSIG secret is none: 16 octets in base64")
+        return secret
+
+
+class _Overtaken(Exception):
+    """The zone holds another generation than the one that was read."""
+
+
+class _Change:
+    """What shall stand at one name from now on; nothing, to take it away."""
+
+    def __init__(self, name: dns.name.Name, sets: Sequence[dns.rdataset.Rdataset]) -> None:
+        self.name = name
+        self.sets = sets
+
+
+def _block(
+    says: str, pages: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]
+) -> tuple[dns.rdataset.Rdataset, ...]:
+    sets = [_set([zones.txt([says.encode()])])]
+    for version, kind in ((4, "A"), (6, "AAAA")):
+        addresses = [dns.rdata.from_text("IN", kind, str(a)) for a in pages if a.version == version]
+        if addresses:
+            sets.append(_set(addresses))
+    return tuple(sets)
+
+
+def _set(rdatas: Sequence[dns.rdata.Rdata]) -> dns.rdataset.Rdataset:
+    return dns.rdataset.from_rdata_list(0, list(rdatas))
+
+
+def _batches(changes: Sequence[_Change]) -> Iterator[Sequence[_Change]]:
+    for i in range(0, len(changes), _STEPS_AT_A_TIME):
+        yield changes[i : i + _STEPS_AT_A_TIME]
+
+
+def _texts(answer: dns.message.Message) -> list[bytes]:
+    return [b"".join(r.strings) for s in answer.answer for r in s if s.rdtype == dns.rdatatype.TXT]
+
+
+def _all(found: Sequence[bool | None]) -> bool | None:
+    if False in found:
+        return False
+    return None if None in found else True
+
+
+def _words(why: Exception) -> str:
+    return str(why).rstrip(".") or type(why).__name__

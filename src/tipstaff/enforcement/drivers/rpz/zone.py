@@ -1,0 +1,157 @@
+"""The response policy zone: how rules become its records, and how a transfer is read back. Pure, but for its sealing.
+
+A blocked name has a TXT record that says so (and addresses of a page, where they are set): a resolver that applies the
+zone answers with these and with nothing else. TXT tells our block from a name that is simply not there.
+
+Whatever stands in such a zone can be asked for by every customer of the resolver. So the book-keeping, which says what
+is blocked by which measure, is sealed, and its names say nothing: `LABEL._tipstaff`. `generation._tipstaff` is open: it
+is how every resolver tells how far it has come.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdataset
+import dns.rdatatype
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tipstaff.enforcement.kept import line_of, read_line
+from tipstaff.enforcement.pages import plain_host
+from tipstaff.words import Degree, Rule, Scope
+
+CAN = frozenset({(Scope.HOST_NAME, Degree.BLOCK)})
+BOOK = dns.name.from_text("_tipstaff", origin=None)
+GENERATION = dns.name.from_text("generation._tipstaff", origin=None)
+Records = Mapping[dns.name.Name, Sequence[dns.rdataset.Rdataset]]
+"""Name, relative to the zone -> its record sets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A measure as the zone keeps it."""
+
+    rule: Rule
+    fingerprint: str
+    generation: int
+    """The plan that brought it. Above the zone's own, it belongs to a change that was never finished."""
+    owner: dns.name.Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a transfer of the zone says."""
+
+    serial: int = 0
+    generation: int = 0
+    exists: bool = False
+    """Whether a generation stands in it."""
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    unfinished: Mapping[str, Entry] = field(default_factory=dict)
+    unreadable: tuple[dns.name.Name, ...] = ()
+    """Book-keeping that our key does not open."""
+    blocks: Mapping[dns.name.Name, bool] = field(default_factory=dict)
+    """Name -> whether it is blocked exactly as we do it."""
+    foreign: tuple[str, ...] = ()
+
+
+class Book:
+    """Seals and opens the book-keeping of one zone with a key made from its TSIG secret."""
+
+    def __init__(self, secret: bytes, *, zone: str) -> None:
+        self._key = hmac.digest(secret, b"tipstaff zone " + zone.encode(), "sha256")
+        self._box = AESGCM(self._key)
+
+    def owner(self, measure: str) -> dns.name.Name:
+        label = hmac.digest(self._key, measure.encode(), hashlib.sha256)[:12]
+        return dns.name.Name([base64.b32encode(label).rstrip(b"=").lower(), *BOOK.labels])
+
+    def seal(self, rule: Rule, *, generation: int) -> list[bytes]:
+        """The strings of a TXT record."""
+        nonce = os.urandom(12)
+        sealed = base64.b64encode(nonce + self._box.encrypt(nonce, line_of(rule, g=generation).encode(), None))
+        return [sealed[i : i + 255] for i in range(0, len(sealed), 255)]
+
+    def open(self, strings: Iterable[bytes], *, owner: dns.name.Name) -> Entry | None:
+        """The entry; None if another key sealed it."""
+        try:
+            sealed = base64.b64decode(b"".join(strings), validate=True)
+            rule, kept = read_line(self._box.decrypt(sealed[:12], sealed[12:], None).decode())
+            return Entry(rule=rule, fingerprint=kept["fingerprint"], generation=kept["g"], owner=owner)
+        except (InvalidTag, ValueError, KeyError, TypeError):
+            return None
+
+
+def supports(rule: Rule, *, zone: dns.name.Name) -> bool:
+    """Whether the zone can hold exactly this: a host name short enough to stand before the zone's own."""
+    return (rule.selector.scope, rule.degree) in CAN and name_of(rule, zone=zone) is not None
+
+
+def name_of(rule: Rule, *, zone: dns.name.Name) -> dns.name.Name | None:
+    """The blocked name, relative to the zone."""
+    try:
+        host = (rule.selector.host_name or "").rstrip(".").encode("idna").decode("ascii").lower()
+        if not plain_host(host):
+            return None
+        name = dns.name.from_text(host, origin=None)
+        name.derelativize(zone)
+    except (UnicodeError, dns.exception.DNSException):
+        return None
+    return name
+
+
+def txt(strings: Sequence[bytes]) -> dns.rdata.Rdata:
+    wire = b"".join(bytes([len(s)]) + s for s in strings)
+    return dns.rdata.from_wire(dns.rdataclass.IN, dns.rdatatype.TXT, wire, 0, len(wire))
+
+
+def read(records: Records, *, book: Book, block: Sequence[dns.rdataset.Rdataset]) -> Held:
+    """Read a whole zone. `block` is what stands at a blocked name."""
+    generation, serial, exists = 0, 0, False
+    entries: dict[str, Entry] = {}
+    unfinished: dict[str, Entry] = {}
+    unreadable = []
+    others: dict[dns.name.Name, Sequence[dns.rdataset.Rdataset]] = {}
+    for owner, sets in records.items():
+        if owner == dns.name.empty:
+            serial = next((s[0].serial for s in sets if s.rdtype == dns.rdatatype.SOA), 0)
+            if rest := [s for s in sets if s.rdtype not in (dns.rdatatype.SOA, dns.rdatatype.NS)]:
+                others[owner] = rest
+        elif owner == GENERATION:
+            texts = [b"".join(r.strings) for s in sets for r in s if s.rdtype == dns.rdatatype.TXT]
+            generation = max((int(text) for text in texts if text.isdigit()), default=0)
+            exists = True
+        elif owner.is_subdomain(BOOK):
+            strings = next((r.strings for s in sets for r in s if s.rdtype == dns.rdatatype.TXT), ())
+            entry = book.open(strings, owner=owner)
+            if entry is None or book.owner(entry.rule.measure) != owner:
+                unreadable.append(owner)
+            else:
+                entries[entry.rule.measure] = entry
+        else:
+            others[owner] = sets
+    for key in [key for key, entry in entries.items() if entry.generation > generation]:
+        unfinished[key] = entries.pop(key)
+    known = {_blocked(e.rule) for e in (*entries.values(), *unfinished.values())}
+    same = sorted(block, key=lambda s: s.rdtype)
+    return Held(
+        serial=serial,
+        generation=generation,
+        exists=exists,
+        entries=entries,
+        unfinished=unfinished,
+        unreadable=tuple(unreadable),
+        blocks={name: sorted(sets, key=lambda s: s.rdtype) == same for name, sets in others.items() if name in known},
+        foreign=tuple(sorted(str(name) for name in others if name not in known)),
+    )
+
+
+def _blocked(rule: Rule) -> dns.name.Name:
+    return dns.name.from_text((rule.selector.host_name or "").rstrip(".").encode("idna").decode().lower(), origin=None)

@@ -1,0 +1,180 @@
+"""Pages as a server reads them, rules as devices keep them, and what may never be sent by its name."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tipstaff.enforcement import mail_policy
+from tipstaff.enforcement.drivers import haproxy, nginx, postfix, rpz
+from tipstaff.enforcement.drivers.haproxy import table
+from tipstaff.enforcement.guards import Limits, refusal
+from tipstaff.enforcement.kept import line_of, read_line
+from tipstaff.enforcement.mail_policy import NEVER, Policy, Row, identity
+from tipstaff.enforcement.pages import page_of, plain_path
+from tipstaff.enforcement.planner import Ability, Footprint, fingerprint, weigh
+from tipstaff.enforcement.protocol import BadOption, MakesDriver
+from tipstaff.words import Degree, Direction, Proof, Rule, Rung, Scope, Selector
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE, HOST, BOX = (
+    Selector(url="http://www.example.net/a"), Selector(host_name="www.example.net"), Selector(mailbox="a@example.net"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "path"),
+    [
+        ("http://WWW.Example.net:80//a/./b/../c%2Fd", "www.example.net", b"/a/c/d"),
+        ("https://www.example.net.", "www.example.net", b"/"),
+        ("https://www.example.net/a/b/..", "www.example.net", b"/a/"),
+        ("https://b\u00fccher.example.net/%C3%A4#top", "xn--bcher-kva.example.net", b"/\xc3\xa4"),
+    ],
+)
+def test_a_url_is_read_as_a_server_reads_a_request_for_it(url: str, host: str, path: bytes) -> None:
+    page = page_of(url)
+    assert page is not None
+    assert (page.host, page.path) == (host, path)
+
+
+@given(st.binary(max_size=30).map(lambda b: b.replace(b"\0", b"")))
+def test_a_plain_path_stays_as_it_is(path: bytes) -> None:
+    plain = plain_path(path)
+    if plain is not None:
+        assert plain_path(plain) == plain
+        assert plain.startswith(b"/")
+        assert b"//" not in plain
+        assert not {b".", b".."} & set(plain.split(b"/"))
+
+
+def test_a_rule_is_kept_and_read_back_as_it_was() -> None:
+    at = datetime(2026, 5, 4, tzinfo=UTC)
+    rule = Rule(measure="M-000001", case="C-000001", selector=PAGE, degree=Degree.BLOCK, until=at, by_law=True)
+    flow = Selector(network=ip_network("192.0.2.7"), protocol="tcp", port=25, direction=Direction.OUT)
+    for one in (rule, replace(rule, selector=flow, until=None), replace(rule, selector=BOX, by_law=False)):
+        back, kept = read_line(line_of(one, ends=5))
+        assert (back, kept["ends"], kept["fingerprint"]) == (one, 5, fingerprint(one))
+    assert fingerprint(rule) != fingerprint(replace(rule, by_law=False))
+
+
+def test_what_the_registry_does_not_know_as_ours_is_never_touched_by_its_name() -> None:
+    unknown = Limits(own=())
+    ours = Limits(
+        own=(), owns_name=lambda name: name == "www.example.net", owns_mailbox=lambda name: name == "a@example.net",
+        protected_names=("noc.example.net", "abuse@example.net"),
+    )  # fmt: skip
+    for selector in (PAGE, HOST, BOX):
+        assert "of a customer of ours" in (refusal(selector, unknown) or "")
+        assert refusal(selector, ours) is None
+    for other in (
+        Selector(url="http://www.example.org/a"), Selector(url="http://example.net/a"), Selector(url="http://[/a"),
+        Selector(host_name="a.www.example.net"), Selector(mailbox="b@example.net"),
+    ):  # fmt: skip
+        assert refusal(other, ours) is not None, other
+    for kept in (
+        Selector(url="https://NOC.example.net/x"), Selector(host_name="a.noc.example.net."),
+        Selector(mailbox="Abuse@example.net"), Selector(mailbox="x@noc.example.net"),
+    ):  # fmt: skip
+        assert "is protected" in (refusal(kept, ours) or ""), kept
+
+
+def test_the_ladder_reaches_the_narrow_drivers_and_falls_back_where_the_name_is_not_ours() -> None:
+    ladder = tuple(Rung(scope=s, degree=Degree.BLOCK) for s in (Scope.ITEM, Scope.HOST_NAME, Scope.FLOW))
+    limits = Limits(own=(ip_network("192.0.2.0/24"),), owns_name=lambda name: name == "www.example.net")
+    devices = [
+        Ability(device="web1", can=nginx.include.CAN, proof=Proof.PROBE, limits=limits),
+        Ability(device="edge1", can=frozenset({(Scope.FLOW, Degree.BLOCK)}), proof=Proof.PROBE, limits=limits),
+    ]
+    for host, device in (("www.example.net", "web1"), ("www.example.org", "edge1")):
+        candidates = weigh(
+            devices=devices, ladder=ladder, measure_ports=(("tcp", 443),), resource=ip_network("192.0.2.7")[0],
+            url=f"https://{host}/a", source_port=None, service=None, account="acct-1", footprint=Footprint(),
+        )  # fmt: skip
+        assert [(c.device, c.selector.scope) for c in candidates if c.chosen] == [
+            (device, Scope.ITEM if device == "web1" else Scope.FLOW)
+        ]
+
+
+def test_a_device_that_cannot_hold_exactly_this_page_is_passed_over_for_one_that_can() -> None:
+    def ability(name: str, make: MakesDriver, **options: object) -> Ability:
+        driver = make(name, {"blocked_by": "https://noc.example.net/", **options})
+        rule = Rule(measure="M-000001", case="C-000001", selector=PAGE, degree=Degree.BLOCK)
+        return replace(driver.ability, holds=lambda s, d: driver.supports(replace(rule, selector=s, degree=d)))
+
+    balancer = ability("lb1", haproxy.make, socket="/s", map_file="/m", probe_http=["127.0.0.1:80"])
+    server = ability("web1", nginx.make, folder="/f", status="127.0.0.1:8479")
+    for devices, chosen in (((balancer,), []), ((balancer, server), ["web1"])):
+        candidates = weigh(
+            devices=devices, ladder=(Rung(scope=Scope.ITEM, degree=Degree.BLOCK),), measure_ports=(), resource=None,
+            url="https://www.example.net/show?id=7", source_port=None, service=None, account="acct-1",
+            footprint=Footprint(),
+        )  # fmt: skip
+        assert [c.device for c in candidates if c.chosen] == chosen
+        assert chosen or candidates[0].why == "lb1 cannot hold exactly this, no wider and no narrower."
+
+
+def asked(**more: str) -> dict[str, str]:
+    return {"request": "smtpd_access_policy", "protocol_state": "END-OF-MESSAGE", "client_address": "192.0.2.7", **more}
+
+
+def test_a_sender_from_elsewhere_names_nobody_and_a_log_in_counts_before_a_sender() -> None:
+    own = [ip_network("192.0.2.0/24")]
+    assert identity(asked(sender="A@example.net"), own=own, login_domain="") == "a@example.net"
+    assert identity(asked(sender="a@example.net", client_address="198.51.100.1"), own=own, login_domain="") == ""
+    assert (
+        identity(asked(sender="a@example.net", sasl_username="B"), own=own, login_domain="example.net")
+        == "b@example.net"
+    )
+    assert identity(asked(sender="a@example.net", client_address="unknown"), own=own, login_domain="") == ""
+
+
+def test_of_several_rows_the_hardest_counts_until_its_end(tmp_path: Path) -> None:
+    clock = [1000.0]
+    policy = Policy(tmp_path, now=lambda: clock[0])
+    rows = [
+        Row(rule=Rule(measure=f"M-{n:06d}", case="C", selector=BOX, degree=degree), ends=ends, fingerprint="x")
+        for n, (degree, ends) in enumerate(
+            [(Degree.BLOCK, 1010), (Degree.HOLD, 1020), (Degree.RATE_LIMIT, NEVER)]
+        )
+    ]  # fmt: skip
+    file = tmp_path / "rows.jsonl"
+    question = asked(sasl_username="a@example.net", queue_id="4Xyz", recipient_count="3")
+    assert policy.answer(question) == "DUNNO"
+    text = mail_policy.render(generation=7, rows=rows, foreign=("by hand",), says="Stopped.", per_hour=4)
+    mail_policy.write_whole(file, text, mode=0o640)
+    assert policy.answer(question) == "REJECT 5.7.1 Stopped."
+    clock[0] = 1010
+    assert policy.answer({**question, "protocol_state": "RCPT"}) == "DUNNO"
+    assert policy.answer(question) == "HOLD Stopped."
+    assert (tmp_path / "held").read_text() == "M-000001 4Xyz\n"
+    clock[0] = 1020
+    assert [policy.answer(question) for _ in range(2)] == ["DUNNO", "DEFER 4.7.1 Stopped."]
+    clock[0] += mail_policy.HOUR
+    assert policy.answer(question) == "DUNNO"
+    status = policy.answer({"request": mail_policy.ASK_STATUS}).split()
+    assert status[:2] == ["generation", "7"]
+    file.write_text("{}")
+    with pytest.raises(ValueError, match="not ours"):
+        policy.answer(question)
+
+
+@pytest.mark.parametrize(
+    ("driver", "make"), [("nginx", nginx.make), ("haproxy", haproxy.make), ("rpz", rpz.make), ("postfix", postfix.make)]
+)
+def test_every_option_of_the_driver_is_documented(driver: str, make: MakesDriver) -> None:
+    section = (DOCS / "operate" / "devices.md").read_text().partition(f"## `{driver}`")[2].partition("\n## ")[0]
+    with pytest.raises(BadOption) as told:
+        make("edge1", {"?": 1})
+    known = str(told.value).partition("known are ")[2].rstrip(".").split(", ")
+    assert len(known) > 5
+    assert [name for name in known if f"| `{name}` |" not in section] == []
+
+
+def test_the_rules_for_haproxy_stand_in_the_documentation_as_they_are_tested() -> None:
+    text = (DOCS / "operate" / "devices.md").read_text()
+    pages = {"blocked_by": "https://noc.example.net/orders", "policy_url": "https://noc.example.net/policy"}
+    assert table.rules_for(map_file="/etc/haproxy/tipstaff.map", **pages) in text
