@@ -1,4 +1,4 @@
-"""Hands what is wanted to a program of the operator's, signed as Standard Webhooks, and reads back what it says it holds.
+"""Hands what is wanted to a program of the operator's, signed as Standard Webhooks, and reads back what it holds.
 
 The whole set is sent each time, with its generation: whoever gets it twice, or late, does nothing more. What the
 receiver does with it is its own; that it is in force, it must say itself.
@@ -122,13 +122,13 @@ class WebhookDriver:
         data = {"device": self.device, "generation": plan.generation, "rules": rules}
         body = json.dumps({"type": "measures.wanted", "timestamp": at.isoformat(), "data": data}).encode()
         # Sent once more in the same round it has the same id; sent later, to mend something, it is another message.
-        self._call("PUT", body, at=at)
+        self._call("PUT", body, at=at, why=" ".join(step.measure for step in steps))
 
     def probe(self, rule: Rule) -> ProbeResult:
         return ProbeResult(target_stopped=None, neighbour_works=None, detail="What the receiver does is its own.")
 
-    def _call(self, verb: str, body: bytes, *, at: datetime) -> bytes:
-        about = hashlib.sha256(f"{verb} {at.isoformat()} ".encode() + body).hexdigest()[:32]
+    def _call(self, verb: str, body: bytes, *, at: datetime, why: str = "") -> bytes:
+        about = hashlib.sha256(f"{verb} {at.isoformat()} {why} ".encode() + body).hexdigest()[:32]
         headers = {"content-type": "application/json", **sign(body, id=f"msg_{about}", at=at, secret=self._secret)}
         host, port = self._url.hostname or "", self._url.port
         if self._tls is not None:
