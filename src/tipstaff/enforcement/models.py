@@ -24,6 +24,10 @@ class DeviceRow(models.Model):
     foreign = models.JSONField(default=list)
     held_back = models.TextField(default="")
     """Why new measures are held back by the fuse; empty when they are not."""
+    asks = models.JSONField(default=dict)
+    """What one person asked for that takes a second: `lift_all` or `let_pass` -> who, why, when."""
+    let_pass_at = models.DateTimeField(null=True)
+    """What was planned until then may pass the fuse: two people said so."""
 
 
 class MeasureRow(models.Model):

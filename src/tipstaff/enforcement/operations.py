@@ -7,7 +7,7 @@ every write that changes what is wanted of it, so a plan and a change of mind ha
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -57,6 +57,18 @@ class NoSuchMeasure(KeyError):
 
 class NotStanding(ValueError):
     """This measure ends, or has ended: it cannot be prolonged; plan another one if it is still needed."""
+
+
+class NothingAsked(ValueError):
+    """Nobody has asked for this, or too long ago: ask for it anew, and let somebody else agree."""
+
+
+class AnotherMustAgree(ValueError):
+    """Whoever asked for this cannot agree to it: another person must."""
+
+
+class NothingHeldBack(ValueError):
+    """The fuse holds nothing back on this device."""
 
 
 class AnotherWriter(Exception):
@@ -253,6 +265,55 @@ def take_as_lifted(key: str, *, why: str, at: datetime, actor: str) -> None:
     record("measure.taken_as_lifted", at=at, actor=actor, about=about, why=why, proof=Proof.STATE.name)
 
 
+# What takes two people at a device.
+
+ASK_KINDS = {"lift_all": "device.lift_all_asked", "let_pass": "device.let_pass_asked"}
+
+
+@transaction.atomic
+def ask(device: str, what: str, *, why: str, at: datetime, actor: str) -> None:
+    """Ask for what a second person must agree to: `lift_all` or `let_pass`. Asked again, the later counts."""
+    row = _lock_device(device)
+    if what == "let_pass" and not row.held_back:
+        raise NothingHeldBack(device)
+    row.asks[what] = {"by": actor, "why": why, "at": at.isoformat()}
+    row.save(update_fields=["asks"])
+    record(ASK_KINDS[what], at=at, actor=actor, about=[device], why=why)
+
+
+@transaction.atomic
+def agree(device: str, what: str, *, within: timedelta, at: datetime, actor: str) -> list[str]:
+    """Agree, as another person, to what was asked for at most `within` ago; keys of the measures lifted or let pass.
+
+    Raise NothingAsked, or AnotherMustAgree for whoever asked.
+    """
+    row = _lock_device(device)
+    asked = row.asks.get(what)
+    if asked is None or datetime.fromisoformat(asked["at"]) + within < at:
+        raise NothingAsked(device)
+    if asked["by"].strip().lower() == actor.strip().lower():
+        raise AnotherMustAgree(device)
+    del row.asks[what]
+    row.save(update_fields=["asks"])
+    said = {"asked_by": asked["by"], "agreed_by": actor, "why": asked["why"]}
+    if what == "let_pass":
+        # Until now: what is planned from now on is a matter of its own.
+        keys = sorted(MeasureRow.objects.filter(device=device, state=MeasureState.PLANNED, planned_at__lte=at)
+                      .values_list("key", flat=True))  # fmt: skip
+        row.let_pass_at = at
+        row.save(update_fields=["let_pass_at"])
+        record("device.let_pass_agreed", at=at, actor=actor, about=[device, *_few(keys)], count=len(keys), **said)
+    else:
+        rows = list(MeasureRow.objects.select_for_update().filter(device=device, state__in=WANTED).order_by("key"))
+        keys = [one.key for one in rows]
+        record("device.lift_all_agreed", at=at, actor=actor, about=[device, *_few(keys)], count=len(keys), **said)
+        for one in rows:
+            why = f"Everything on {device} is lifted: {asked['why']}"
+            _want_lifted(one, why=why, at=at, actor=f"{asked['by']}, {actor}")
+    _notify(device)
+    return keys
+
+
 # Who may write, and what.
 
 
@@ -272,6 +333,11 @@ def become_writer(device: str, *, at: datetime, actor: str = "enforcer") -> Fenc
         row.save(update_fields=["epoch"])
         record("device.writer", at=at, actor=actor, about=[device], epoch=row.epoch)
     return Fence(device=device, epoch=row.epoch)
+
+
+def call_enforcer(device: str) -> None:
+    """Ask whoever writes to this device to look at it now."""
+    _notify(device)
 
 
 def stop_writing(fence: Fence) -> None:

@@ -25,6 +25,17 @@ from .models import ENDED, WANTED, DeviceRow, MeasureRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What one person asked for at a device, and a second must agree to."""
+
+    what: str
+    """`lift_all`: lift everything there. `let_pass`: let a mass of new measures pass the fuse."""
+    by: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceHealth:
     """How a device stands, as last seen by its writer."""
 
@@ -41,6 +52,8 @@ class DeviceHealth:
     """Entries in the device's namespace that no plan knows; they are left alone."""
     held_back: str
     """Why new measures are held back; empty when they are not."""
+    asks: tuple[Ask, ...] = ()
+    """What one person asked for and a second has not agreed to yet, lapsed or not."""
 
 
 def get_measure(key: str) -> Measure | None:
@@ -125,8 +138,19 @@ def unproven_rules(device: str) -> list[tuple[Rule, MeasureState]]:
 
 
 def planned_on(device: str) -> dict[str, str]:
-    """Measure -> customer of all that is planned on a device and was never sent."""
-    return dict(MeasureRow.objects.filter(device=device, state=MeasureState.PLANNED).values_list("key", "customer"))
+    """Measure -> customer of all that is planned on a device, was never sent, and no two people have let pass."""
+    passed = DeviceRow.objects.filter(name=device).values_list("let_pass_at", flat=True).first()
+    rows = MeasureRow.objects.filter(device=device, state=MeasureState.PLANNED)
+    if passed is not None:
+        rows = rows.filter(planned_at__gt=passed)
+    return dict(rows.values_list("key", "customer"))
+
+
+def open_on(device: str) -> list[Measure]:
+    """All measures of a device that have not ended, oldest first."""
+    return [
+        measure_of(row) for row in MeasureRow.objects.filter(device=device).exclude(state__in=ENDED).order_by("key")
+    ]
 
 
 # Rows into values.
@@ -205,4 +229,8 @@ def _health_of(row: DeviceRow) -> DeviceHealth:
         detail=row.detail,
         foreign=tuple(row.foreign),
         held_back=row.held_back,
+        asks=tuple(
+            Ask(what=what, by=kept["by"], why=kept["why"], at=datetime.fromisoformat(kept["at"]))
+            for what, kept in sorted(row.asks.items())
+        ),
     )

@@ -10,7 +10,14 @@ from tipstaff.editions.operations import (
     StillWorking,
     WrongStep,
 )
-from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, NotStillStopped
+from tipstaff.enforcement.operations import (
+    AnotherMustAgree,
+    NoSuchMeasure,
+    NothingAsked,
+    NothingHeldBack,
+    NotStanding,
+    NotStillStopped,
+)
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 from tipstaff.sensors.operations import NoSuchSighting, NotLeftToAPerson
@@ -25,6 +32,7 @@ __all__ = [
     "AlreadyExtended",
     "AlreadyInACase",
     "AlreadyProposed",
+    "AnotherMustAgree",
     "AnswerTooLong",
     "ApproverMustBeAnother",
     "ExamplesDoNotHold",
@@ -43,6 +51,8 @@ __all__ = [
     "NotStillStopped",
     "NotWarned",
     "NotYourDecision",
+    "NothingAsked",
+    "NothingHeldBack",
     "NothingProposed",
     "NothingToPlan",
     "NothingWaits",

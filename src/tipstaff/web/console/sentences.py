@@ -235,6 +235,20 @@ def _measure(entry: Entry) -> str:
     return f"{' '.join(filter(None, (_about('M-', entry), what, where, until)))}. {said}"
 
 
+def _intent(entry: Entry) -> str:
+    return f"Generation {_get(entry, 'generation')}: {_get(entry, 'apply')} to apply, {_get(entry, 'lift')} to lift."
+
+
+def _foreign(entry: Entry) -> str:
+    said = entry.detail.get("entries")
+    return "; ".join(map(str, said)) if isinstance(said, list) and said else "None any more."
+
+
+def _by_two(entry: Entry) -> str:
+    both = f"{_get(entry, 'asked_by')} asked, {_get(entry, 'agreed_by')} agreed"
+    return f"{both}: {_get(entry, 'count')} measures. {_get(entry, 'why')}"
+
+
 def _standing(entry: Entry) -> str:
     since = instant(_get(entry, "since"))
     return f"{label(_get(entry, 'standing'))} since {since}. {_get(entry, 'why')}"
@@ -353,6 +367,17 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "measure.refused": ("Measure refused", "red", _measure),
         "measure.withdrawn": ("Measure withdrawn", "grey", _measure),
         "measure.wanted_again": ("Measure wanted again", "amber", _measure),
+        "device.intent": ("About to write", "grey", _intent),
+        "device.writer": ("Another writer", "grey", lambda entry: f"It writes with epoch {_get(entry, 'epoch')}."),
+        "device.silent": ("Does not answer", "red", _says("why")),
+        "device.answers_again": ("Answers again", "green", _plain),
+        "device.foreign": ("Entries that are not ours", "amber", _foreign),
+        "device.held_back": ("New measures held back", "amber", _says("why")),
+        "device.let_pass": ("Held back no more", "green", _plain),
+        "device.let_pass_asked": ("Asked to let them pass", "amber", _says("why")),
+        "device.let_pass_agreed": ("Two people let them pass", "red", _by_two),
+        "device.lift_all_asked": ("Asked to lift everything", "red", _says("why")),
+        "device.lift_all_agreed": ("Two people lifted everything", "red", _by_two),
         "customer.standing": ("Standing changed", "amber", _standing),
         "contact.bounced": ("Letters come back", "red", _says("why")),
         "contact.verified": ("Contact verified", "green", _says("why")),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import editions, held, importing, left, overview, registry, replays, staff, studio, views
+from . import devices, editions, held, importing, left, overview, registry, replays, staff, studio, views
 
 app_name = "console"
 urlpatterns = [
@@ -43,6 +43,9 @@ urlpatterns = [
     path("measures/<str:key>/lift", views.lift, name="lift"),
     path("measures/<str:key>/prolong", views.prolong, name="prolong"),
     path("measures/<str:key>/taken-as-lifted", views.take_as_lifted, name="take_as_lifted"),
+    path("devices", devices.devices, name="devices"),
+    path("devices/<str:name>", devices.device, name="device"),
+    path("devices/<str:name>/<slug:action>", devices.act, name="device_act"),
     path("policy", views.policy, name="policy"),
     path("policy/replay", replays.replay, name="replay"),
     path("policy/shadow", replays.shadow, name="shadow"),

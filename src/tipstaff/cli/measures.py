@@ -1,0 +1,354 @@
+"""`tipstaff measures`, `plan`, `apply`, `drift`, `lift` and `let-pass`: measures and devices, at a terminal."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tipstaff.words import Measure, MeasureState, Role, Rule, Selector
+
+from .base import database
+from .tables import print_rows
+
+if TYPE_CHECKING:
+    from tipstaff.config import DeviceConfig
+    from tipstaff.enforcement.protocol import Driver
+    from tipstaff.procedures.devices import Look
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+_Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Only this device of the settings.")]
+_By = Annotated[
+    str, typer.Option("--by", metavar="LOGIN", help="Who decides: a log-in of the staff, lead or engineer.")
+]
+_Why = Annotated[str, typer.Option("--why", help="Why, for the record and the customer's letter.")]
+
+
+def measures(
+    device: Annotated[str, typer.Option("--device", metavar="NAME", help="Only those on this device.")] = "",
+    customer: Annotated[str, typer.Option("--customer", metavar="KEY", help="Only those that touch a customer.")] = "",
+    state: Annotated[MeasureState | None, typer.Option("--state", help="Only those in this state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many, the newest first.")] = 100,
+    as_json: _Json = False,
+) -> None:
+    """Measures, newest first: what is stopped, on which device, how surely it is in force, until when and why."""
+    with database():
+        from tipstaff.enforcement.queries import list_measures, measures_on
+
+        if customer:
+            found = [m for m in measures_on(customer) if state in (None, m.state) and device in ("", m.device)][:limit]
+        else:
+            found = list_measures(device=device or None, state=state, limit=limit)
+    if as_json:
+        _print_json(map(measure_document, found))
+        return
+    print_rows(
+        ("measure", "what", "device", "state", "proof", "ends (UTC)", "case"),
+        (
+            (
+                m.key, f"{m.degree.name.lower()} {m.selector}", m.device, m.state.value,
+                m.proof.name.lower() + (f": {m.still_stopped or m.proof_detail}" if m.proof_detail else ""),
+                f"lifted {m.lifted_at:%Y-%m-%d %H:%M}" if m.lifted_at
+                else f"{m.until:%Y-%m-%d %H:%M}" if m.until else "", m.case,
+            )
+            for m in found
+        ),
+        head=2,
+    )  # fmt: skip
+
+
+def plan(device: _Device = "", as_json: _Json = False) -> None:
+    """What is wanted of each device, as it would be told now. No device is touched."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.enforcement.queries import get_health, wanted_rules
+
+        at = wiring.now()
+        for config, _ in _chosen(device):
+            health, rules = get_health(config.name), wanted_rules(config.name, at=at)
+            if as_json:
+                _print_json([{"device": config.name, "generation": health.generation if health else 0,
+                              "held_back": health.held_back if health else "",
+                              "rules": [_rule(rule) for rule in rules]}])  # fmt: skip
+                continue
+            said = f"generation {health.generation}" if health else "never written to"
+            typer.echo(f"{config.name}: {said}, {len(rules)} rule(s)")
+            for rule in rules:
+                until = f" until {rule.until:%Y-%m-%d %H:%M}" if rule.until else ""
+                typer.echo(f"  {rule.measure}  {rule.degree.name.lower()} {rule.selector}{until}  {rule.case}")
+            if health and health.held_back:
+                typer.echo(f"  held back: {health.held_back}")
+
+
+def apply(
+    device: _Device = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the devices and say what would be done, and whom it would hit.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Make the devices hold what is wanted, once; or with --dry-run only say what that would be.
+
+    Devices are read, so run it where the enforcer runs and as the same user. While an enforcer runs it does the work:
+    it is called, and this command says so.
+    """
+    failed = False
+    with database():
+        from tipstaff import wiring
+        from tipstaff.enforcement.operations import AnotherWriter, call_enforcer
+        from tipstaff.procedures.devices import look, one_round
+
+        for config, driver in _chosen(device):
+            at = wiring.now()
+            limits = wiring.limits(config, at=at)
+            if dry_run:
+                seen = look(driver, limits=limits, at=at)
+                failed = failed or not seen.seen.complete
+                if as_json:
+                    _print_json([look_document(seen)])
+                else:
+                    _say_dry(seen)
+                continue
+            try:
+                done = one_round(driver, limits=limits, at=at, desk=wiring.desk())
+            except AnotherWriter:
+                call_enforcer(config.name)
+                said: dict[str, Any] = {"device": config.name, "enforcer": "called"}
+                words = "an enforcer runs and was called; it looks now"
+            else:
+                failed = failed or bool(done.failure)
+                words = done.failure or (
+                    f"generation {done.generation}, {len(done.steps)} step(s), {len(done.turned)} measure(s) turned"
+                    + (f"; held back: {done.held_back}" if done.held_back else "")
+                )
+                said = {
+                    "device": config.name, "generation": done.generation, "failure": done.failure,
+                    "steps": [{"verb": s.verb, "measure": s.measure} for s in done.steps],
+                    "turned": [m.key for m in done.turned], "refused": list(done.refused), "held_back": done.held_back,
+                }  # fmt: skip
+            if as_json:
+                _print_json([said])
+            else:
+                typer.echo(f"{config.name}: {words}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def drift(device: _Device = "", as_json: _Json = False) -> None:
+    """Read the devices and say where they differ from what is wanted; exit 1 if any does or cannot be read.
+
+    Nothing is changed. Run it where the enforcer runs and as the same user.
+    """
+    differs = False
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.devices import look
+
+        for config, driver in _chosen(device):
+            at = wiring.now()
+            seen = look(driver, limits=wiring.limits(config, at=at), at=at)
+            differs = differs or bool(seen.drifts) or not seen.seen.complete
+            if as_json:
+                _print_json([{
+                    "device": config.name, "complete": seen.seen.complete, "detail": seen.seen.detail,
+                    "generation_wanted": seen.plan.generation, "generation_held": seen.seen.generation,
+                    "drift": [{"measure": key, "seen": how.value} for key, how in seen.drifts],
+                    "foreign": list(seen.seen.foreign),
+                }])  # fmt: skip
+                continue
+            if not seen.seen.complete:
+                typer.echo(f"{config.name}: cannot be read: {seen.seen.detail}")
+            else:
+                n = len(seen.drifts)
+                typer.echo(f"{config.name}: {f'{n} difference(s)' if n else 'as it is wanted'}")
+            for key, how in seen.drifts:
+                typer.echo(f"  {key}  {how.value}")
+            for entry in seen.seen.foreign:
+                typer.echo(f"  not ours: {entry}")
+            if seen.seen.complete and seen.seen.detail:
+                typer.echo(f"  {seen.seen.detail}")
+    if differs:
+        raise typer.Exit(1)
+
+
+def lift(
+    by: _By,
+    why: _Why = "",
+    keys: Annotated[list[str] | None, typer.Argument(metavar="M-000123 ...", help="Measures to lift.")] = None,
+    everything_on: Annotated[
+        str, typer.Option("--everything-on", metavar="DEVICE", help="Ask that everything on a device is lifted.")
+    ] = "",
+    agree: Annotated[bool, typer.Option("--agree", help="Agree to what another asked with --everything-on.")] = False,
+) -> None:
+    """Lift measures before their time; or everything on one device, which takes two people.
+
+    The first asks with --everything-on DEVICE and says why, another adds --agree within four hours. Cases go on.
+    """
+    if bool(keys) == bool(everything_on) or (agree and not everything_on) or not (why or agree):
+        raise typer.BadParameter("Name measures, or one device with --everything-on; and say --why, or --agree.")
+    with database(), _refusals(), _who_may_lift(by):
+        from tipstaff import wiring
+        from tipstaff.procedures import casework, devices
+
+        desk, at = wiring.desk(), wiring.now()
+        if everything_on:
+            _chosen(everything_on)
+        if agree:
+            lifted = devices.lift_all_on(everything_on, desk=desk, at=at, actor=by)
+            typer.echo(f"{everything_on}: {len(lifted)} measure(s) are being lifted.")
+        elif everything_on:
+            devices.ask_to_lift_all(everything_on, why=why, at=at, actor=by)
+            typer.echo(f"{everything_on}: nothing is lifted yet; another must run this with --agree.")
+        for key in keys or ():
+            casework.lift_measure(key, why=why, desk=desk, at=at, actor=by)
+            typer.echo(f"{key} is being lifted.")
+
+
+def let_pass(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device that holds new measures back.")],
+    by: _By,
+    why: _Why = "",
+    agree: Annotated[bool, typer.Option("--agree", help="Agree to what another asked for.")] = False,
+) -> None:
+    """Let a mass of new measures pass that the fuse holds back, which takes two people.
+
+    The first asks and says why, another adds --agree within four hours. What is planned later is held back again.
+    """
+    if not (why or agree):
+        raise typer.BadParameter("Say --why; or --agree, as another person.")
+    with database(), _refusals(), _who_may_lift(by):
+        from tipstaff import wiring
+        from tipstaff.procedures import devices
+
+        _chosen(device)
+        if agree:
+            passed = devices.let_pass(device, desk=wiring.desk(), at=wiring.now(), actor=by)
+            typer.echo(f"{device}: {len(passed)} new measure(s) may pass.")
+        else:
+            devices.ask_to_let_pass(device, why=why, at=wiring.now(), actor=by)
+            typer.echo(f"{device}: nothing passes yet; another must run this with --agree.")
+
+
+# What they share.
+
+
+def _chosen(device: str) -> "list[tuple[DeviceConfig, Driver]]":
+    """The devices of the settings, or the one that is named; exit 1 with a sentence if there is none of that name."""
+    from tipstaff import wiring
+
+    found = [
+        (config, driver)
+        for config, driver in zip(wiring.settings().devices, wiring.drivers(), strict=True)
+        if device in ("", config.name)
+    ]
+    if not found:
+        known = ", ".join(config.name for config in wiring.settings().devices) or "none"
+        typer.echo(f"The settings name no device {device}; there are {known}." if device else
+                   "The settings name no device.", err=True)  # fmt: skip
+        raise typer.Exit(1)
+    return found
+
+
+@contextmanager
+def _who_may_lift(by: str) -> Iterator[None]:
+    from tipstaff import wiring
+    from tipstaff.web.roles import ABILITIES, Ability
+
+    may = {role for role, abilities in ABILITIES.items() if Ability.LIFT in abilities}
+    held: frozenset[Role] = wiring.desk().roles_of(by)
+    if not may & held:
+        roles = " or ".join(sorted(may))
+        typer.echo(f"{by} has not the role that lifts measures ({roles}). Nothing was changed.", err=True)
+        raise typer.Exit(1)
+    yield
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a procedure refuses is a sentence and exit code 1."""
+    from tipstaff.procedures.refusals import AlreadyEnding, AnotherMustAgree, NoSuchMeasure, NothingAsked
+    from tipstaff.procedures.refusals import NothingHeldBack as NothingHeld
+
+    try:
+        yield
+    except NoSuchMeasure as gone:
+        typer.echo(f"There is no measure {gone.args[0]}.", err=True)
+        raise typer.Exit(1) from None
+    except (AlreadyEnding, AnotherMustAgree, NothingAsked, NothingHeld) as refusal:
+        typer.echo(f"{refusal}: {' '.join((type(refusal).__doc__ or '').split())}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _say_dry(seen: "Look") -> None:
+    if not seen.seen.complete:
+        typer.echo(f"{seen.device}: cannot be read, so nothing would be sent: {seen.seen.detail}")
+        return
+    typer.echo(f"{seen.device}: {len(seen.steps)} step(s)")
+    for step in seen.steps:
+        known = seen.measures.get(step.measure)
+        what = f"{known.degree.name.lower()} {known.selector}" if known else "what no plan knows"
+        typer.echo(f"  {step.verb:5}  {step.measure}  {what}")
+        if step.verb == "apply":
+            typer.echo(f"         {_by_catch(seen, step.measure)}")
+    for key, why in sorted(seen.refused.items()):
+        typer.echo(f"  refuse {key}  {why}")
+    if seen.held_back:
+        typer.echo(f"  held back: {seen.held_back}")
+
+
+def _by_catch(seen: "Look", key: str) -> str:
+    hit = seen.by_catch[key]
+    if hit.accounts:
+        return f"also hits {', '.join(hit.accounts)}"
+    if hit.others_hit or hit.services_hit:
+        return f"also hits {hit.others_hit} other account(s) and {hit.services_hit} other service(s) of the customer"
+    return "hits nobody else"
+
+
+def look_document(seen: "Look") -> dict[str, Any]:
+    """A dry run as JSON."""
+    return {
+        "device": seen.device, "complete": seen.seen.complete, "detail": seen.seen.detail,
+        "steps": [
+            {"verb": s.verb, "measure": s.measure,
+             "selector": str(seen.measures[s.measure].selector) if s.measure in seen.measures else None,
+             "collateral": asdict(seen.by_catch[s.measure]) if s.verb == "apply" else None}
+            for s in seen.steps
+        ],
+        "refused": dict(seen.refused), "held_back": seen.held_back,
+    }  # fmt: skip
+
+
+def measure_document(m: Measure) -> dict[str, Any]:
+    """A measure as JSON: instants in ISO 8601, UTC."""
+    return {
+        "measure": m.key, "case": m.case, "customer": m.customer, "device": m.device,
+        "scope": m.selector.scope.name.lower(), "selector": _selector(m.selector), "degree": m.degree.name.lower(),
+        "state": m.state.value, "proof": m.proof.name.lower(), "proof_detail": m.proof_detail,
+        "still_stopped": m.still_stopped, "generation": m.generation, "planned_at": m.planned_at.isoformat(),
+        "in_force_at": m.in_force_at.isoformat() if m.in_force_at else None,
+        "until": m.until.isoformat() if m.until else None,
+        "lifted_at": m.lifted_at.isoformat() if m.lifted_at else None,
+        "lifted_when": m.lifted_when, "notice": m.notice, "urgent": m.urgency is not None,
+        "why": next((c.why for c in m.candidates if c.chosen and c.selector == m.selector), ""),
+    }  # fmt: skip
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "measure": rule.measure, "case": rule.case, "selector": _selector(rule.selector),
+        "degree": rule.degree.name.lower(), "until": rule.until.isoformat() if rule.until else None,
+    }  # fmt: skip
+
+
+def _selector(selector: Selector) -> dict[str, Any]:
+    return {name: str(value) if name == "network" else value
+            for name, value in asdict(selector).items() if value is not None}  # fmt: skip
+
+
+def _print_json(documents: Iterable[dict[str, Any]]) -> None:
+    for document in documents:
+        sys.stdout.write(json.dumps(document) + "\n")

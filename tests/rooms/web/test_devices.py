@@ -1,0 +1,243 @@
+"""Devices and measures for people, at a terminal and in the console; and what takes two of them."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from typer.testing import CliRunner
+
+from tipstaff import wiring
+from tipstaff.cli.main import app
+from tipstaff.config import DeviceConfig
+from tipstaff.enforcement import operations, queries
+from tipstaff.enforcement.drivers.memory import MemoryTwin
+from tipstaff.enforcement.guards import Limits
+from tipstaff.ledger.queries import entries_about
+from tipstaff.procedures.enforcing import reconcile
+from tipstaff.registry import operations as registry
+from tipstaff.web.roles import give_roles
+from tipstaff.words import (
+    Candidate,
+    Customer,
+    Degree,
+    Direction,
+    HoldingKind,
+    MeasureState,
+    Representative,
+    Role,
+    Selector,
+    Tier,
+)
+
+LogIn = Callable[..., Client]
+EDGE = "edge1"
+
+
+@pytest.fixture
+def edge(db: None, at: datetime, monkeypatch: pytest.MonkeyPatch) -> MemoryTwin:
+    """A device of the settings that holds what is wanted, and two who may lift."""
+    twin = MemoryTwin(EDGE)
+    settings = dataclasses.replace(
+        wiring.settings(), devices=(DeviceConfig(name=EDGE, driver="memory", protected=("192.0.2.1",)),)
+    )
+    monkeypatch.setattr(wiring, "settings", lambda: settings)
+    monkeypatch.setattr(wiring, "drivers", lambda: (twin,))
+    monkeypatch.setattr("tipstaff.cli.measures.database", contextlib.nullcontext)
+    desk = dataclasses.replace(wiring.desk(), enqueue=lambda *_: None)
+    monkeypatch.setattr(wiring, "desk", lambda: desk)
+    named = Representative(name="Desk", email="desk@customer.example.com")
+    for n in (7, 8):
+        registry.add_customer(
+            Customer(key=f"acct-{n}", name=f"Placeholder {n}", representative=named), at=at, actor="import"
+        )
+    registry.hold(tier=Tier.OPERATOR, kind=HoldingKind.POOL, prefix=ip_network("192.0.2.0/24"), source="plan",
+                  held_from=at - timedelta(days=9), at=at, actor="import")  # fmt: skip
+    for name, role in (("anna", Role.LEAD), ("emil", Role.ENGINEER), ("ole", Role.ANALYST)):
+        give_roles(User.objects.create_user(name), frozenset({role}))
+    return twin
+
+
+def planned(n: int, *, at: datetime) -> str:
+    chosen = Candidate(
+        selector=Selector(network=ip_network(f"192.0.2.{n}"), protocol="tcp", port=25, direction=Direction.OUT),
+        degree=Degree.BLOCK, device=EDGE, sufficient=True, others_hit=0, services_hit=1, chosen=True, why="Narrowest.",
+    )  # fmt: skip
+    return operations.plan_measure(
+        case="C-000001", customer=f"acct-{n % 250}", candidates=[chosen], chosen=chosen, until=at + timedelta(days=7),
+        lifted_when="It is fixed.", notice="L-000001", urgency=None, at=at, actor="worker",
+    )  # fmt: skip
+
+
+def a_round(edge: MemoryTwin, at: datetime, **limits: int) -> None:
+    fence = operations.become_writer(EDGE, at=at)
+    reconcile(edge, fence=fence, limits=Limits(own=(ip_network("192.0.2.0/24"),), **limits), at=at)
+    operations.stop_writing(fence)
+
+
+def run(*arguments: str, exit_code: int = 0) -> str:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    if exit_code == 0 and result.exception is not None:
+        raise result.exception
+    assert result.exit_code == exit_code, result.output
+    return result.output
+
+
+def rows(*arguments: str, exit_code: int = 0) -> list[dict[str, object]]:
+    return [json.loads(line) for line in run(*arguments, "--json", exit_code=exit_code).splitlines()]
+
+
+def state_of(key: str) -> MeasureState:
+    found = queries.get_measure(key)
+    assert found is not None
+    return found.state
+
+
+def test_what_is_wanted_tried_and_done_can_be_followed_at_a_terminal(edge: MemoryTwin, at: datetime) -> None:
+    key = planned(7, at=at)
+    (told,) = rows("plan")
+    assert (told["device"], [r["measure"] for r in told["rules"]]) == (EDGE, [key])  # type: ignore[union-attr]
+    assert f"{key}  block tcp/25 from 192.0.2.7 until 2026-05-11 12:00  C-000001" in run("plan", "--device", EDGE)
+    dry = run("apply", "--dry-run")
+    assert f"apply  {key}  block tcp/25 from 192.0.2.7" in dry
+    assert "also hits 0 other account(s) and 1 other service(s)" in dry
+    assert edge.observe(at=at).rules == (), "a dry run sends nothing"
+    assert state_of(key) is MeasureState.PLANNED
+    (drift,) = rows("drift", exit_code=1)
+    assert drift["drift"] == [{"measure": key, "seen": "absent"}]
+    assert "1 step(s), 1 measure(s) turned" in run("apply")
+    assert state_of(key) is MeasureState.IN_FORCE
+    assert f"{EDGE}: as it is wanted" in run("drift")
+    (measure,) = rows("measures", "--device", EDGE, "--state", "in_force")
+    assert (measure["measure"], measure["why"], measure["proof"]) == (key, "Narrowest.", "state")
+    assert rows("measures", "--customer", "acct-8") == []
+    assert f"{key} is being lifted." in run("lift", key, "--by", "anna", "--why", "A mistake.")
+    run("apply")
+    assert state_of(key) is MeasureState.LIFTED
+    assert "(anna)" not in run("measures")
+
+
+def test_a_dry_run_names_everybody_who_would_be_hit_and_what_is_refused(edge: MemoryTwin, at: datetime) -> None:
+    for n, ports in ((7, (0, 32_767)), (8, (32_768, 65_535))):
+        registry.hold(tier=Tier.CUSTOMER, kind=HoldingKind.PORT_BLOCK, prefix=ip_network("192.0.2.7/32"), source="plan",
+                      customer=f"acct-{n}", port_first=ports[0], port_last=ports[1], held_from=at - timedelta(days=1),
+                      at=at, actor="import")  # fmt: skip
+    key, never = planned(7, at=at), planned(1, at=at)
+    dry = run("apply", "--dry-run")
+    assert "also hits acct-8" in dry
+    assert f"refuse {never}  It would touch 192.0.2.1/32, which is protected." in dry
+    (told,) = rows("apply", "--dry-run")
+    assert [s["measure"] for s in told["steps"]] == [key]  # type: ignore[union-attr]
+    assert told["steps"][0]["collateral"]["accounts"] == ["acct-8"]  # type: ignore[index]
+
+
+def test_a_device_that_cannot_be_read_is_said_to_be_so(edge: MemoryTwin, at: datetime) -> None:
+    planned(7, at=at)
+    edge.unreachable = True
+    assert "cannot be read: The device does not answer." in run("drift", exit_code=1)
+    assert "nothing would be sent" in run("apply", "--dry-run", exit_code=1)
+    assert "does not answer" in run("apply", exit_code=1)
+
+
+def test_who_has_not_the_role_lifts_nothing(edge: MemoryTwin, at: datetime) -> None:
+    key = planned(7, at=at)
+    assert "ole has not the role" in run("lift", key, "--by", "ole", "--why", "x", exit_code=1)
+    assert "nobody has not the role" in run(
+        "lift", "--everything-on", EDGE, "--by", "nobody", "--why", "x", exit_code=1
+    )
+    assert "There is no measure M-999999" in run("lift", "M-999999", "--by", "anna", "--why", "x", exit_code=1)
+    assert "name no device other" in run("plan", "--device", "other", exit_code=1)
+    run("lift", key, "--by", "anna", exit_code=2)
+    run("lift", "--by", "anna", "--why", "x", exit_code=2)
+    assert state_of(key) is MeasureState.PLANNED
+
+
+def test_everything_on_a_device_is_lifted_by_two_people_and_both_are_on_record(edge: MemoryTwin, at: datetime) -> None:
+    keys = [planned(7, at=at), planned(8, at=at)]
+    a_round(edge, at)
+    red = ("lift", "--everything-on", EDGE)
+    assert "Nobody has asked" in run(*red, "--agree", "--by", "emil", exit_code=1)
+    assert "nothing is lifted yet" in run(*red, "--by", "anna", "--why", "It drops everything.")
+    assert "another person must" in run(*red, "--agree", "--by", "anna", exit_code=1)
+    assert {state_of(key) for key in keys} == {MeasureState.IN_FORCE}
+    assert "2 measure(s) are being lifted" in run(*red, "--agree", "--by", "emil")
+    a_round(edge, at)
+    assert {state_of(key) for key in keys} == {MeasureState.LIFTED}
+    said = [e for e in entries_about(EDGE) if e.what == "device.lift_all_agreed"]
+    assert [(e.detail["asked_by"], e.detail["agreed_by"], e.detail["count"]) for e in said] == [("anna", "emil", 2)]
+    lifting = next(e for e in entries_about(keys[0]) if e.what == "measure.lifting")
+    assert (lifting.actor, lifting.detail["why"]) == (
+        "anna, emil",
+        f"Everything on {EDGE} is lifted: It drops everything.",
+    )
+    assert "Nobody has asked" in run(*red, "--agree", "--by", "emil", exit_code=1), "once agreed it is used up"
+
+
+def test_what_was_asked_for_lapses(edge: MemoryTwin, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = planned(7, at=at)
+    run("lift", "--everything-on", EDGE, "--by", "anna", "--why", "Quick!")
+    monkeypatch.setattr(wiring, "now", lambda: at + timedelta(hours=4, seconds=1))
+    run("lift", "--everything-on", EDGE, "--agree", "--by", "emil", exit_code=1)
+    assert state_of(key) is MeasureState.PLANNED
+
+
+def test_a_mass_that_is_held_back_passes_when_two_people_say_so_and_the_next_does_not(
+    edge: MemoryTwin, at: datetime
+) -> None:
+    assert "holds nothing back" in run("let-pass", EDGE, "--by", "anna", "--why", "A worm.", exit_code=1)
+    first = [planned(n, at=at) for n in (7, 8)]
+    a_round(edge, at, new_rules_max=1)
+    assert {state_of(key) for key in first} == {MeasureState.PLANNED}
+    assert "held back: 2 new measures" in run("plan")
+    run("let-pass", EDGE, "--by", "anna", "--why", "A worm.")
+    assert "another person must" in run("let-pass", EDGE, "--agree", "--by", "anna", exit_code=1)
+    assert "2 new measure(s) may pass" in run("let-pass", EDGE, "--agree", "--by", "emil")
+    later = at + timedelta(minutes=1)
+    a_round(edge, later, new_rules_max=1)
+    assert {state_of(key) for key in first} == {MeasureState.IN_FORCE}
+    more = [planned(n, at=later) for n in (9, 10)]
+    a_round(edge, later, new_rules_max=1)
+    assert {state_of(key) for key in more} == {MeasureState.PLANNED}, "they are a matter of their own"
+
+
+def test_the_devices_page_shows_desired_seen_drift_and_history(edge: MemoryTwin, at: datetime, log_in: LogIn) -> None:
+    held, waits = planned(7, at=at), ""
+    a_round(edge, at)
+    waits = planned(8, at=at)
+    edge.put_foreign("a rule by hand")
+    a_round(edge, at + timedelta(seconds=5), new_rules_max=0)
+    client = log_in(Role.ANALYST)
+    assert f'href="{reverse("console:device", args=[EDGE])}"' in client.get(reverse("console:devices")).content.decode()
+    page = client.get(reverse("console:device", args=[EDGE])).content.decode()
+    for shown in (held, waits, "Not as it is wanted", "a rule by hand", "1 new measures at once", "192.0.2.1"):
+        assert shown in page, shown
+    assert "New measures held back" in page, "its history"
+    assert "What takes two people" not in page, "an analyst lifts nothing"
+    assert client.get(reverse("console:device", args=["nowhere"])).status_code == 404
+
+
+def test_the_red_button_takes_two_people_in_the_console_too(edge: MemoryTwin, at: datetime, log_in: LogIn) -> None:
+    key = planned(7, at=at)
+    a_round(edge, at)
+    first, second = log_in(Role.LEAD, name="anna"), log_in(Role.ENGINEER, name="emil")
+    page, ask, agree = (
+        reverse("console:device", args=[EDGE]),
+        reverse("console:device_act", args=[EDGE, "lift-all"]),
+        reverse("console:device_act", args=[EDGE, "lift-all-agreed"]),
+    )
+    assert "Say why" in first.post(ask, {"why": " "}, follow=True).content.decode()
+    first.post(ask, {"why": "It drops everything."})
+    assert "Another person must agree." in first.get(page).content.decode()
+    assert "Agree: lift everything now" in second.get(page).content.decode()
+    assert "another person must" in first.post(agree, follow=True).content.decode()
+    assert state_of(key) is MeasureState.IN_FORCE
+    assert "1 measures are being lifted" in second.post(agree, follow=True).content.decode()
+    assert state_of(key) is MeasureState.LIFTING
+    assert "Two people lifted everything" in second.get(page).content.decode()
+    assert second.post(reverse("console:device_act", args=[EDGE, "burn"])).status_code == 404
