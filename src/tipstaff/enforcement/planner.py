@@ -51,6 +51,8 @@ class Conduct(TypedDict):
     mailbox: NotRequired[str | None]
     session: NotRequired[str | None]
     source_protocol: NotRequired[str | None]
+    announced: NotRequired[Network | None]
+    announced_on: NotRequired[str | None]
     direction: NotRequired[Direction | None]
     lasts: NotRequired[timedelta | None]
 
@@ -69,9 +71,13 @@ class Ability:
     """What may not be sent to it; None leaves that to the moment of sending."""
     one_way: Direction | None = None
     """It stops whole addresses and prefixes this way only; None for both ways."""
+    session: str = ""
+    """The one BGP session whose routes it touches; empty where it has none."""
 
     def reaches(self, selector: Selector) -> bool:
         """Whether traffic of this selector passes the device."""
+        if selector.announced_on is not None and self.session:
+            return selector.announced_on == self.session
         network = selector.network
         if network is None or not self.networks:
             return True
@@ -117,6 +123,8 @@ def fingerprint(rule: Rule) -> str:
     told = (s.network, s.protocol, s.port, s.direction, s.url, s.host_name, s.mailbox, s.service, s.account)
     if s.session is not None:
         told = (*told, s.session)  # type: ignore[assignment]  # Only then: what devices hold keeps its fingerprint.
+    if s.announced_on is not None:
+        told = (*told, "announced on", s.announced_on)  # type: ignore[assignment]  # As above.
     text = "|".join("" if x is None else str(x) for x in (rule.measure, rule.case, int(rule.degree), rule.until, *told))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
