@@ -6,7 +6,7 @@ import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Running:
 class Peer(Running):
     """FRR at the edge: what a speaker announces goes into the kernel that forwards the packets."""
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    def __init__(self, lab: Lab, folder: Path, *, more: str = "", announces: Sequence[str] = ()) -> None:
         super().__init__(folder)
         self.lab = lab
         user = pwd.getpwnam("frr")
@@ -71,9 +71,12 @@ class Peer(Running):
             + " exit-address-family"
             for f in _FAMILIES
         )
+        families += "\n address-family ipv4 unicast\n" + "".join(f"  network {n}\n" for n in announces)
+        families += " exit-address-family"
         (folder / "bgpd.conf").write_text(
-            f"hostname peer\nroute-map IN permit 100\nrouter bgp {AS}\n bgp router-id {PEER}\n"
-            " no bgp default ipv4-unicast\n no bgp ebgp-requires-policy\n"
+            f"hostname peer\nbgp route-map delay-timer 0\n{more}route-map IN permit 100\n"
+            f"router bgp {AS}\n bgp router-id {PEER}\n"
+            " no bgp default ipv4-unicast\n no bgp network import-check\n no bgp ebgp-requires-policy\n"
             f" neighbor {SPEAKER} remote-as {AS}\n neighbor {SPEAKER} timers 1 3\n"
             f" neighbor {SPEAKER} timers connect 1\n neighbor {SPEAKER} passive\n{families}\n"
         )
@@ -103,7 +106,13 @@ class Peer(Running):
 
     def ask(self, command: str) -> str:
         """What FRR's shell answers."""
-        return self.lab.run("edge", program("vtysh") or "", "--vty_socket", str(self.folder), "-c", command)
+        return self.lab.run(
+            "edge",
+            program("vtysh") or "",
+            "--vty_socket",
+            str(self.folder),
+            *(x for line in command.splitlines() for x in ("-c", line)),
+        )
 
     def flows(self, version: int = 4) -> list[str]:
         """The FlowSpec rules in its RIB."""
@@ -127,10 +136,10 @@ class Peer(Running):
 
 
 @contextlib.contextmanager
-def peer_at_the_edge(folder: Path) -> Iterator[Peer]:
+def peer_at_the_edge(folder: Path, *, more: str = "", announces: Sequence[str] = ()) -> Iterator[Peer]:
     """The example network with FRR at its edge."""
     with Lab() as lab:
-        peer = Peer(lab, folder)
+        peer = Peer(lab, folder, more=more, announces=announces)
         peer.open()
         try:
             yield peer
@@ -141,7 +150,7 @@ def peer_at_the_edge(folder: Path) -> Iterator[Peer]:
 class BirdSpeaker(Running):
     """BIRD on the customers' side, as the docs say that it is set up."""
 
-    def __init__(self, lab: Lab, folder: Path, *, device: str = "edge1") -> None:
+    def __init__(self, lab: Lab, folder: Path, *, device: str = "edge1", more: str = "", taking: str = "none") -> None:
         super().__init__(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.lab = lab
@@ -150,7 +159,7 @@ class BirdSpeaker(Running):
         self.socket = folder / "bird.ctl"
         self.config = folder / "bird.conf"
         channels = "".join(
-            f"  {channel} {{ table tipstaff_{device}_{table}; import none; export all; }};\n"
+            f"  {channel} {{ table tipstaff_{device}_{table}; import {taking}; export all; }};\n"
             for channel, table in (("ipv4", "4"), ("ipv6", "6"), ("flow4", "flow4"), ("flow6", "flow6"))
         )
         tables = "".join(
@@ -159,7 +168,7 @@ class BirdSpeaker(Running):
         )
         self.config.write_text(
             f"router id {SPEAKER};\nprotocol device {{}}\n{tables}"
-            f'include "{self.include}/*.conf";\n'
+            f'include "{self.include}/*.conf";\n{more}'
             f"protocol bgp edge {{\n  local {SPEAKER} as {AS};\n  neighbor {PEER} as {AS};\n"
             "  connect delay time 0; connect retry time 1; error wait time 1, 2; hold time 3;\n"
             f"{channels}}}\n"
@@ -209,7 +218,7 @@ class ExaBgpSpeaker(Running):
         )
 
     def open(self) -> None:
-        settings = {"exabgp.daemon.user": "root", "exabgp.api.cli": "false", "exabgp.log.enable": "true"}
+        settings = {"exabgp_daemon_user": "root", "exabgp_api_cli": "false"}
         env = [f"{name}={value}" for name, value in settings.items()]
         self.start("exabgp", *self.lab.prefix("inside"), "env", *env, program("exabgp") or "", str(self.config))
         driver = exabgp.make("edge1", self.options())

@@ -43,9 +43,11 @@ def peer(folder: Path) -> Iterator[Peer]:
 @pytest.fixture(scope="module")
 def bird(peer: Peer, folder: Path) -> Iterator[BirdSpeaker]:
     speaker = BirdSpeaker(peer.lab, folder / "bird")
-    speaker.open()
-    yield speaker
-    speaker.kill()
+    try:
+        speaker.open()
+        yield speaker
+    finally:
+        speaker.kill()
 
 
 def clean(bird: BirdSpeaker) -> None:

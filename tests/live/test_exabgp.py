@@ -33,9 +33,11 @@ def peer() -> Iterator[Peer]:
 @pytest.fixture(scope="module")
 def speaker(peer: Peer) -> Iterator[ExaBgpSpeaker]:
     made = ExaBgpSpeaker(peer.lab, peer.folder.parent / "exabgp")
-    made.open()
-    yield made
-    made.kill()
+    try:
+        made.open()
+        yield made
+    finally:
+        made.kill()
 
 
 def clean(speaker: ExaBgpSpeaker, announce: str = "blackhole") -> None:

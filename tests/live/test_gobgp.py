@@ -33,9 +33,11 @@ def peer() -> Iterator[Peer]:
 @pytest.fixture(scope="module")
 def speaker(peer: Peer) -> Iterator[GoBgpSpeaker]:
     made = GoBgpSpeaker(peer.lab, peer.folder.parent / "gobgp")
-    made.open()
-    yield made
-    made.kill()
+    try:
+        made.open()
+        yield made
+    finally:
+        made.kill()
 
 
 def clean(speaker: GoBgpSpeaker, announce: str = "blackhole") -> None:

@@ -51,6 +51,8 @@ class Conduct(TypedDict):
     mailbox: NotRequired[str | None]
     session: NotRequired[str | None]
     source_protocol: NotRequired[str | None]
+    announced: NotRequired[Network | None]
+    announced_on: NotRequired[str | None]
     direction: NotRequired[Direction | None]
     lasts: NotRequired[timedelta | None]
 
@@ -71,9 +73,13 @@ class Ability:
     """It stops whole addresses and prefixes this way only; None for both ways."""
     holds: Callable[[Selector, Degree], bool] | None = None
     """Whether it can hold exactly this; None leaves that to the moment of sending."""
+    session: str = ""
+    """The one BGP session whose routes it touches; empty where it has none."""
 
     def reaches(self, selector: Selector) -> bool:
         """Whether traffic of this selector passes the device."""
+        if selector.announced_on is not None and self.session:
+            return selector.announced_on == self.session
         network = selector.network
         if network is None or not self.networks:
             return True
@@ -121,6 +127,8 @@ def fingerprint(rule: Rule) -> str:
         told = (*told, s.session)  # type: ignore[assignment]  # Only then: what devices hold keeps its fingerprint.
     if rule.by_law:
         told = (*told, "by law")  # type: ignore[assignment]  # Only then, for the same reason.
+    if s.announced_on is not None:
+        told = (*told, "announced on", s.announced_on)  # type: ignore[assignment]  # As above.
     text = "|".join("" if x is None else str(x) for x in (rule.measure, rule.case, int(rule.degree), rule.until, *told))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

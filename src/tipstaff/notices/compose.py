@@ -497,6 +497,8 @@ class _Tongue:
         way = {Direction.OUT: "out", Direction.IN: "in", Direction.BOTH: "both"}[selector.direction]
         if selector.network is None:
             return said[scope.name.lower()].format(subject=defanged(str(selector)))
+        if scope is Scope.ROUTE:
+            return said["route"].format(address=_network_text(selector), subject=selector.announced_on)
         form = "flow" if scope is Scope.FLOW else "network"
         return said[f"{form}_{way}"].format(
             address=_network_text(selector), protocol=(selector.protocol or "").upper(), port=selector.port

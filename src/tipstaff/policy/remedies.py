@@ -77,6 +77,8 @@ def weigh(
     session: str | None = None,
     source_protocol: str | None = None,
     direction: Direction | None = None,
+    announced: Network | None = None,
+    announced_on: str | None = None,
     lasts: timedelta | None = None,
 ) -> tuple[Candidate, ...]:
     """Weigh every rung of the ladder; the chosen candidates are all of one rung, or there is none.
@@ -85,7 +87,8 @@ def weigh(
     conduct happens: OUT if the customer reaches out (mail, scans), IN if the customer serves it (pages, open
     resolvers). Without it, a URL or host name means IN and anything else OUT; with OUT, a URL is what the conduct
     points at and not where it happens. With IN, and no port named by the clause, `source_port` is the port that the
-    customer serves it on. `lasts` is the time after which the measure ends by itself.
+    customer serves it on. `announced` is a prefix that the customer announces on the BGP session `announced_on`, where
+    that is the conduct. `lasts` is the time after which the measure ends by itself.
     """
     way = way_of(url=url, host_name=host_name, direction=direction)
     served = bool(url or host_name) and way is Direction.IN
@@ -99,6 +102,8 @@ def weigh(
         account=account,
         direction=way,
         ports=(),
+        announced=announced,
+        announced_on=announced_on,
     )
     conduct = replace(conduct, ports=_ports(conduct, measure_ports, source_port, source_protocol))
     options = [
@@ -149,6 +154,8 @@ class _Conduct:
     account: str | None
     direction: Direction
     ports: tuple[tuple[str, int], ...]
+    announced: Network | None
+    announced_on: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +224,10 @@ def _selectors(scope: Scope, conduct: _Conduct, footprint: Footprint) -> tuple[S
                 Selector(network=host, protocol=protocol, port=port, direction=conduct.direction)
                 for protocol, port in conduct.ports
             )
+        case Scope.ROUTE:
+            if conduct.announced is None or conduct.announced_on is None:
+                return ()
+            return (Selector(network=conduct.announced, announced_on=conduct.announced_on),)
         case Scope.ADDRESS:
             return (Selector(network=ip_network(conduct.resource)),) if conduct.resource is not None else ()
         case Scope.PREFIX:
@@ -284,6 +295,11 @@ def _narrower(a: _Option, b: _Option, footprint: Footprint) -> bool:
 def _within(a: _Option, b: _Option, footprint: Footprint) -> bool:
     if a.scope in _ON_THE_WIRE and b.scope in _ON_THE_WIRE:
         return a.scope < b.scope
+    if a.scope is Scope.ROUTE:
+        # The prefix may still be reached another way; without the service it could not be announced at all.
+        return b.scope in (Scope.PREFIX, Scope.SERVICE, Scope.ACCOUNT)
+    if b.scope is Scope.ROUTE:
+        return False
     if a.scope is Scope.MAILBOX:
         return b.scope in (Scope.SERVICE, Scope.ACCOUNT)
     if a.scope is Scope.SESSION:
@@ -321,6 +337,7 @@ _SCOPES = {
     Scope.MAILBOX: "one mailbox",
     Scope.HOST_NAME: "one host name",
     Scope.FLOW: "one port of one address",
+    Scope.ROUTE: "one announced prefix",
     Scope.ADDRESS: "one address",
     Scope.PREFIX: "one prefix",
     Scope.SESSION: "one session",

@@ -113,6 +113,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (Scope.MAILBOX, "one mailbox", "grey"),
     (Scope.HOST_NAME, "one host name", "grey"),
     (Scope.FLOW, "one port of one address", "grey"),
+    (Scope.ROUTE, "one announced prefix", "grey"),
     (Scope.ADDRESS, "one address", "grey"),
     (Scope.PREFIX, "a prefix", "grey"),
     (Scope.SESSION, "one session", "grey"),

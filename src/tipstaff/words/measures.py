@@ -41,15 +41,17 @@ class Scope(enum.IntEnum):
     """All pages of one host name."""
     FLOW = 4
     """Address, protocol and port."""
-    ADDRESS = 5
+    ROUTE = 5
+    """One prefix as it is announced on one BGP session; the same prefix on another is not touched."""
+    ADDRESS = 6
     """All traffic of one address."""
-    PREFIX = 6
+    PREFIX = 7
     """All traffic of one prefix."""
-    SESSION = 7
+    SESSION = 8
     """One session of the customer's line."""
-    SERVICE = 8
+    SERVICE = 9
     """One service of the customer."""
-    ACCOUNT = 9
+    ACCOUNT = 10
     """Everything the customer has."""
 
 
@@ -80,6 +82,8 @@ class Selector:
     account: str | None = None
     session: str | None = None
     """A session of a customer's line, as the access network names it."""
+    announced_on: str | None = None
+    """The BGP session on which `network` is announced: the route is touched, and not its traffic by another way."""
 
     def __post_init__(self) -> None:
         subjects = (self.network, self.url, self.host_name, self.mailbox, self.session, self.service, self.account)
@@ -87,6 +91,8 @@ class Selector:
             raise ValueError("a selector names exactly one network, URL, host name, mailbox, session, service, account")
         if self.port is not None and (self.network is None or self.protocol is None):
             raise ValueError("a port belongs to a network and a protocol")
+        if self.announced_on is not None and (self.network is None or self.port is not None):
+            raise ValueError("what is announced is a network and no port")
 
     @property
     def scope(self) -> Scope:
@@ -97,6 +103,8 @@ class Selector:
         if self.host_name is not None:
             return Scope.HOST_NAME
         if self.network is not None:
+            if self.announced_on is not None:
+                return Scope.ROUTE
             if self.port is not None:
                 return Scope.FLOW
             return Scope.ADDRESS if self.network.num_addresses == 1 else Scope.PREFIX
@@ -107,6 +115,8 @@ class Selector:
     def __str__(self) -> str:
         if self.network is None:
             return self.url or self.host_name or self.mailbox or self.session or self.service or self.account or ""
+        if self.announced_on is not None:
+            return f"{self.network} as announced on {self.announced_on}"
         host = str(self.network.network_address) if self.network.num_addresses == 1 else str(self.network)
         if self.port is None and self.direction is Direction.BOTH:
             return host

@@ -53,6 +53,8 @@ class Written(NamedTuple):
 class Speaker(Protocol):
     """One kind of BGP speaker."""
 
+    answers: bool
+    """Whether `read` asks the speaker itself, and not only what was handed over."""
     shows_sessions: bool
     """Whether `read` counts only what goes out on sessions that stand."""
 
@@ -86,6 +88,7 @@ class Announcer:
         options: Mapping[str, object],
         rate_bytes_per_second: int = 0,
         peers_check_sources: bool = False,
+        session: str = "",
         peer_fib: Sequence[str] = (),
         settle_seconds: int = 5,
         timeout_seconds: int = 20,
@@ -99,6 +102,7 @@ class Announcer:
         self._options = dict(options)
         self._rate = rate_bytes_per_second
         self._both_ways = peers_check_sources
+        self._session = session
         self._peer_fib = tuple(peer_fib)
         self._settle_seconds = settle_seconds
         self._timeout_seconds = timeout_seconds
@@ -106,17 +110,18 @@ class Announcer:
         self._keeper: subprocess.Popen[bytes] | None = None
         # A flow in a RIB was seen to stop nothing, so a session proves no more than that it was told.
         shown = bool(self._peer_fib) or speaker.shows_sessions
-        state = Proof.STATE if kind is Kind.BLACKHOLE and shown else Proof.CONFIG
+        told = Proof.CONFIG if speaker.answers else Proof.ACK
+        state = Proof.STATE if kind is not Kind.FLOWSPEC and shown else told
         self.max_proof = Proof.PROBE if vantage is not None else state
 
     @property
     def ability(self) -> Ability:
         one_way = Direction.IN if self._kind is Kind.BLACKHOLE and not self._both_ways else None
         can = routes.can(self._kind, slows=self._rate > 0)
-        return Ability(device=self.device, can=can, proof=self.max_proof, one_way=one_way)
+        return Ability(device=self.device, can=can, proof=self.max_proof, one_way=one_way, session=self._session)
 
     def supports(self, rule: Rule) -> bool:
-        return routes.supports(rule, self._kind, slows=self._rate > 0, both_ways=self._both_ways)
+        return routes.supports(rule, self._kind, slows=self._rate > 0, both_ways=self._both_ways, session=self._session)
 
     def observe(self, *, at: datetime) -> Observation:
         try:

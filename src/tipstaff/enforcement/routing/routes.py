@@ -29,6 +29,8 @@ class Kind(enum.StrEnum):
 
     BLACKHOLE = "blackhole"
     FLOWSPEC = "flowspec"
+    DENIAL = "denial"
+    """Nothing is announced: one prefix is not taken from one session."""
 
 
 class Route(NamedTuple):
@@ -50,6 +52,8 @@ class Route(NamedTuple):
         if self.kind == Kind.BLACKHOLE:
             return f"blackhole {self.network}"
         more = "" if self.protocol is None else f" protocol {self.protocol} port {self.port}"
+        if self.kind == Kind.DENIAL:
+            return f"denial of {self.network}"
         return f"flow {self.way} {self.network}{more}"
 
 
@@ -57,16 +61,20 @@ def can(kind: Kind, *, slows: bool) -> frozenset[tuple[Scope, Degree]]:
     """What a device that makes such announcements can do: (scope, degree)."""
     if kind is Kind.BLACKHOLE:
         return frozenset({(Scope.ADDRESS, Degree.BLOCK), (Scope.PREFIX, Degree.BLOCK)})
+    if kind is Kind.DENIAL:
+        return frozenset({(Scope.ROUTE, Degree.BLOCK)})
     degrees = (Degree.BLOCK, Degree.RATE_LIMIT) if slows else (Degree.BLOCK,)
     return frozenset((scope, degree) for scope in (Scope.FLOW, Scope.ADDRESS, Scope.PREFIX) for degree in degrees)
 
 
-def supports(rule: Rule, kind: Kind, *, slows: bool, both_ways: bool) -> bool:
+def supports(rule: Rule, kind: Kind, *, slows: bool, both_ways: bool, session: str) -> bool:
     """Whether announcements can hold exactly this rule. A blackhole stops one way only, unless peers check sources."""
     selector = rule.selector
     network = selector.network
     if network is None or network.prefixlen == 0 or (selector.scope, rule.degree) not in can(kind, slows=slows):
         return False
+    if kind is Kind.DENIAL:
+        return selector.announced_on == session
     if kind is Kind.BLACKHOLE:
         return selector.direction is (Direction.BOTH if both_ways else Direction.IN)
     if selector.scope is Scope.FLOW:
@@ -80,7 +88,7 @@ def routes_of(rule: Rule, kind: Kind) -> tuple[Route, ...]:
     network = selector.network
     assert network is not None, "only networks are announced"
     assert network.prefixlen > 0, "a default route is never announced"
-    if kind is Kind.BLACKHOLE:
+    if kind is not Kind.FLOWSPEC:
         return (Route(kind, "to", str(network)),)
     number = NUMBERS[selector.protocol] if selector.protocol is not None else None
     ways = {Direction.OUT: ("from",), Direction.IN: ("to",), Direction.BOTH: ("from", "to")}[selector.direction]

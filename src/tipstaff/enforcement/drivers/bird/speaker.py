@@ -1,12 +1,11 @@
 """How routes are written for BIRD 2, how it is told over its control socket, and what it says that it holds."""
 
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
 from tipstaff.enforcement.routing.announcer import Held, Written
+from tipstaff.enforcement.routing.bird_control import Control, configure
 from tipstaff.enforcement.routing.book import Book
 from tipstaff.enforcement.routing.routes import Kind, Route, rate_community
 
@@ -15,7 +14,6 @@ _BLACKHOLE = "(65535,666)"
 _ROUTE = re.compile(r"(flow[46] \{.*?\}|[0-9a-f][0-9a-f.:]*/\d+)?\s+.*?\[(\S+) [^]]*\]")
 _FLOW = re.compile(r"flow[46] \{ (dst|src) (\S+);(?: (?:proto|next header) (\d+);)?(?: dport (\d+);)? \}")
 _LINE = re.compile(r"\s*route (flow[46] \{.*?\}|[0-9a-f][0-9a-f.:]*/\d+)")
-_LAST = re.compile(r"(\d{4}) ")
 
 
 def name_of(device: str) -> str:
@@ -37,7 +35,7 @@ class Bird:
         sessions: Sequence[str],
         timeout_seconds: float,
     ) -> None:
-        self.shows_sessions = bool(sessions)
+        self.answers, self.shows_sessions = True, bool(sessions)
         self._kind = kind
         self._socket = socket
         self._tables = tables
@@ -68,17 +66,14 @@ class Bird:
         return Written(stand, foreign, frozenset(route for route in routes if route is not None))
 
     def load(self, book: Book) -> None:
-        with _Control(self._socket, self._timeout_seconds) as control:
-            for command in ("configure check", "configure"):
-                code, lines = control.ask(command)
-                if code >= 8000:
-                    raise DeviceRefused(f"BIRD refuses its configuration: {lines[-1]}")
+        with Control(self._socket, self._timeout_seconds) as control:
+            configure(control)
 
     def read(self) -> Held:
         routes: set[Route] = set()
         foreign: list[str] = []
         details: list[str] = []
-        with _Control(self._socket, self._timeout_seconds) as control:
+        with Control(self._socket, self._timeout_seconds) as control:
             down = [name for name in self._sessions if not self._is_up(control, name)]
             details += [f"The session {name} is down." for name in down]
             for version in (4, 6):
@@ -115,7 +110,7 @@ class Bird:
         action = f"bgp_ext_community.add((generic, {value >> 32:#x}, {value & 0xFFFFFFFF:#x}));"
         return f"  route flow{route.version} {{ {' '.join(parts)} }} {{ {action} }};"
 
-    def _is_up(self, control: "_Control", session: str) -> bool:
+    def _is_up(self, control: "Control", session: str) -> bool:
         lines = control.rows(f"show protocols {session}")
         return any(line.split()[:1] == [session] and line.split()[3:4] == ["up"] for line in lines)
 
@@ -146,49 +141,3 @@ def _route_of(words: str) -> Route | None:
     protocol, port = (int(x) if x else None for x in (told[3], told[4]))
     way = "from" if told[1] == "src" else "to"
     return Route(Kind.FLOWSPEC, way, str(ip_network(told[2])), protocol, port)
-
-
-class _Control:
-    """BIRD's control socket: a command a line, answers with a number of four digits."""
-
-    def __init__(self, path: str, timeout_seconds: float) -> None:
-        self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(timeout_seconds)
-
-    def __enter__(self) -> "_Control":
-        try:
-            self._socket.connect(self._path)
-            self._file = self._socket.makefile("r", encoding="utf-8", errors="replace")
-            self._answer()
-        except OSError as why:
-            self._socket.close()
-            raise DeviceUnreachable(f"BIRD does not answer at {self._path}: {why}") from why
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._socket.close()
-
-    def rows(self, command: str) -> list[str]:
-        """The lines of a listing; raise DeviceRefused if BIRD has none to give."""
-        code, lines = self.ask(command)
-        if code >= 8000:
-            raise DeviceRefused(f"BIRD refuses {command!r}: {lines[-1]}")
-        return lines
-
-    def ask(self, command: str) -> tuple[int, list[str]]:
-        """(number of the last line, all lines without their numbers)."""
-        try:
-            self._socket.sendall(f"{command}\n".encode())
-            return self._answer()
-        except OSError as why:
-            raise DeviceUnreachable(f"BIRD gave no answer to {command!r}: {why}") from why
-
-    def _answer(self) -> tuple[int, list[str]]:
-        lines: list[str] = []
-        for line in self._file:
-            lines.append((line[5:] if line[:4].isdigit() else line[1:]).rstrip("\n"))
-            if told := _LAST.match(line):
-                return int(told[1]), lines
-        raise ConnectionResetError("it closed the connection")

@@ -27,7 +27,7 @@ _RIB_ROUTE = re.compile(r" ipv[46] unicast (\S+) next-hop ")
 class ExaBgp:
     """One ExaBGP, reached through the process that it runs for us."""
 
-    shows_sessions = True
+    answers = shows_sessions = True
 
     def __init__(self, *, file: Path, next_hops: Mapping[int, str], timeout_seconds: float) -> None:
         self._mouth = f"{file}.mouth"

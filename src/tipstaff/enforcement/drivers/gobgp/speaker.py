@@ -23,7 +23,7 @@ _COMMUNITIES, _EXTENDED_COMMUNITIES = 8, 16
 class GoBgp:
     """One gobgpd, reached by `gobgp`."""
 
-    shows_sessions = True
+    answers = shows_sessions = True
 
     def __init__(
         self,

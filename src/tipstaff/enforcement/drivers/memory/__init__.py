@@ -155,6 +155,7 @@ def _kept(rule: Rule) -> dict[str, Any]:
             "mailbox": s.mailbox,
             "service": s.service,
             "account": s.account,
+            "announced_on": s.announced_on,
         },
     }
 

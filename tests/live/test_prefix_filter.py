@@ -1,0 +1,153 @@
+"""Prefix filters on a real BIRD and a real FRR: one route is seen filtered, its sibling on the same session stays."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from tests.live.speakers import SPEAKER, BirdSpeaker, Peer, peer_at_the_edge, unavailable
+from tipstaff.enforcement.drivers.prefix_filter import make
+from tipstaff.enforcement.protocol import Driver
+from tipstaff.testing.drivers import DriverContract, await_true, carry_out
+from tipstaff.words import Degree, Proof, Rule, Seen, Selector
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("bgp")]
+
+OF_PEER = ("203.0.113.0/25", "203.0.113.128/25")
+OF_BIRD = ("198.51.100.128/26", "198.51.100.192/26")
+
+
+@pytest.fixture(scope="module")
+def peer() -> Iterator[Peer]:
+    if why := unavailable("bird", "birdc"):
+        pytest.skip(why)
+    folder = Path(tempfile.mkdtemp(prefix="tipstaff-bgp-"))
+    folder.chmod(0o755)
+    route_map = "".join(
+        f"route-map IN deny {n}\n match {ip} address prefix-list tipstaff-edge1\n"
+        for n, ip in ((10, "ip"), (20, "ipv6"))
+    )
+    with peer_at_the_edge(folder / "frr", more=route_map, announces=OF_PEER) as built:
+        yield built
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def bird(peer: Peer) -> Iterator[BirdSpeaker]:
+    routes = "".join(f"  route {n} blackhole;\n" for n in OF_BIRD)
+    speaker = BirdSpeaker(
+        peer.lab,
+        peer.folder.parent / "bird",
+        more=f"protocol static own {{ ipv4 {{ table tipstaff_edge1_4; }};\n{routes}}}\n",
+        taking="filter { if tipstaff_denied_edge1() then reject; accept; }",
+    )
+    (speaker.include / "filter.conf").write_text("function tipstaff_denied_edge1() { return false; }\n")
+    try:
+        speaker.open()
+        yield speaker
+    finally:
+        speaker.kill()
+
+
+def denial(network: str, key: str = "M-000001", until: datetime | None = None) -> Rule:
+    selector = Selector(network=ip_network(network), announced_on="edge")
+    return Rule(measure=key, case="C-000001", selector=selector, degree=Degree.BLOCK, until=until)
+
+
+def of_bird(bird: BirdSpeaker) -> Driver:
+    file = str(bird.include / "filter.conf")
+    return make("edge1", {"dialect": "bird", "session": "edge", "file": file, "socket": str(bird.socket)})
+
+
+def test_bird_takes_the_sibling_and_not_the_denied_prefix(peer: Peer, bird: BirdSpeaker) -> None:
+    (bird.include / "filter.conf").unlink()
+    driver = of_bird(bird)
+    assert driver.max_proof is Proof.STATE
+    carry_out(driver, 1, [])  # The function is there from the first plan on.
+    await_true(lambda: all(n in bird.ask("show route protocol edge") for n in OF_PEER))
+    seen = carry_out(driver, 2, [denial(OF_PEER[0])])
+    assert seen.of("M-000001") is Seen.IN_FORCE
+    shown = bird.ask("show route protocol edge")
+    assert (OF_PEER[0] in shown, OF_PEER[1] in shown) == (False, True)
+    assert carry_out(driver, 3, []).rules == ()
+    await_true(lambda: OF_PEER[0] in bird.ask("show route protocol edge"))
+
+
+class TestFrr(DriverContract):
+    many = 200
+
+    @pytest.fixture(autouse=True)
+    def _peer(self, peer: Peer, tmp_path: Path) -> None:
+        self.peer, self.file = peer, tmp_path / "edge.book"
+
+    def make(self) -> Driver:
+        self.forget(None)
+        return self.again(None)
+
+    def again(self, driver: Driver | None) -> Driver:
+        vtysh = [*self.peer.lab.prefix("edge"), "vtysh", "--vty_socket", str(self.peer.folder)]
+        options = {"dialect": "frr", "session": "edge", "neighbor": SPEAKER, "file": str(self.file), "vtysh": vtysh}
+        return make("edge1", options)
+
+    def rule(self, n: int, *, until: datetime | None = None, key: int | None = None) -> Rule:
+        return denial(f"2001:db8:{n:x}::/48", f"M-{(n if key is None else key) + 1:06d}", until)
+
+    @contextlib.contextmanager
+    def broken(self, driver: Driver) -> Iterator[None]:
+        socket = self.peer.folder / "bgpd.vty"
+        socket.rename(socket.with_suffix(".away"))
+        yield
+        socket.with_suffix(".away").rename(socket)
+
+    def tamper(self, driver: Driver, rule: Rule) -> None:
+        self.peer.ask(f"configure terminal\nno ipv6 prefix-list tipstaff-edge1 permit {rule.selector.network}")
+
+    def forget(self, driver: Driver | None) -> None:
+        self.file.unlink(missing_ok=True)
+        self.peer.ask("configure terminal\nno ip prefix-list tipstaff-edge1")
+        self.peer.ask("configure terminal\nno ipv6 prefix-list tipstaff-edge1")
+
+    def test_frr_takes_the_sibling_and_not_the_denied_prefix(self, bird: BirdSpeaker) -> None:
+        driver = self.make()
+
+        def taken() -> set[str]:
+            shown = json.loads(self.peer.ask(f"show bgp ipv4 unicast neighbors {SPEAKER} routes json"))
+            return set(shown["routes"])
+
+        await_true(lambda: set(OF_BIRD) <= taken())
+        assert carry_out(driver, 1, [denial(OF_BIRD[0])]).of("M-000001") is Seen.IN_FORCE
+        assert set(OF_BIRD) & taken() == {OF_BIRD[1]}
+        filtered = self.peer.ask(f"show bgp ipv4 unicast neighbors {SPEAKER} filtered-routes")
+        assert OF_BIRD[0] in filtered
+        assert carry_out(driver, 2, []).rules == ()
+        await_true(lambda: set(OF_BIRD) <= taken())
+
+
+@pytest.mark.parametrize("dialect", ["bird", "openbgpd"])
+def test_what_is_rendered_is_taken_by_the_daemons_own_check(dialect: str, tmp_path: Path) -> None:
+    from tests.rooms.enforcement.test_prefix_filters_as_text import NETWORKS
+    from tipstaff.enforcement.drivers.prefix_filter.text import DIALECTS
+
+    command = {"bird": "bird", "openbgpd": "bgpd"}[dialect]
+    if not (path := shutil.which(command, path="/usr/sbin:/sbin")):
+        pytest.skip(f"{command} is not installed")
+    lines = "\n".join(DIALECTS[dialect]("tipstaff_denied_edge1", NETWORKS, "192.0.2.9"))
+    file = tmp_path / "filter.conf"
+    head = {
+        "bird": "router id 192.0.2.1;\nprotocol device {}\n",
+        "openbgpd": "AS 64500\nrouter-id 192.0.2.1\nneighbor 192.0.2.9 { remote-as 64501 }\n",
+    }[dialect]
+    file.write_text(f"{head}{lines}\n")
+    file.chmod(0o600)
+    check = [path, "-p", "-c", str(file)] if dialect == "bird" else [path, "-n", "-f", str(file)]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    file.write_text(f"{head}nonsense {lines}\n")
+    assert subprocess.run(check, capture_output=True).returncode != 0
