@@ -11,7 +11,7 @@ import polars as pl
 
 from tipstaff.words import Ending
 
-from .codes import ENDINGS, OPEN
+from .codes import ENDINGS, OPEN, STATION
 from .protocol import RECORD, Joins
 
 SAME_START = 60_000_000
@@ -126,6 +126,8 @@ def bindings(
             pl.lit(None, pl.UInt8).alias("ending"),
         )
     records, same_place = _by_place(records)
+    # Whoever logs in with a machine's address elsewhere shows that two have it, not that the one before has left.
+    same_place &= records.get_column("version").to_numpy()[1:] != STATION
     since = records.get_column("since").to_numpy()
     seen, until, final, begun = (records.get_column(c).to_numpy() for c in ("seen", "until", "final", "begun"))
     lease = joins is Joins.LEASE

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from tipstaff.words import PUBLIC, Binding, Gap, Identity, SubjectKind, require_aware
+from tipstaff.words import PUBLIC, Binding, Gap, Identity, Station, SubjectKind, require_aware
 
-from .codes import ENDINGS, KINDS, OPEN, signed, unsigned
+from .codes import ENDINGS, KINDS, OPEN, STATION, signed, unsigned
 from .covers import holes
 from .flow_parts import flows_touching, missing, spoilt
 from .match import plain_address
@@ -74,6 +74,19 @@ def bindings_covering(
     found += _flows(address, begin=begin, end=end, port=port, protocol=protocol, realm=realm)
     fitting = [b for b in found if protocol is None or b.protocol is None or b.protocol == protocol]
     return sorted(fitting, key=lambda b: (b.source, b.possible_from, b.port_first, b.subject, str(b.inside)))
+
+
+def logged_in_with(stations: Iterable[Station], *, earliest: datetime, latest: datetime) -> list[Binding]:
+    """Who was logged in with one of these machines at some instant of [earliest, latest], by machine and beginning."""
+    numbers = list(dict.fromkeys(s.number for s in stations))
+    if not numbers:
+        return []
+    rows = _fetch(
+        f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.realm = 0 AND b.version = {STATION} "  # noqa: S608 - this room's own columns
+        f"AND b.length = {STATION} AND b.hi = 0 AND b.lo = ANY(%s) AND b.possible_from <= %s AND b.possible_until > %s",
+        [numbers, micro(latest), micro(earliest)],
+    )
+    return sorted(_in_words(rows), key=lambda b: (str(b.prefix), b.source, b.possible_from, b.subject))
 
 
 def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
@@ -291,11 +304,11 @@ def binding_of(row: Sequence[Any]) -> Binding:
     (source, realm, version, length, hi, lo, first, last, protocol, possible_from, sure_from, sure_until,
      possible_until, ending, strong, momentary, kind, subject, inside_realm, inside_version, inside_hi, inside_lo, file,
      offset, sha256, begin, end, error) = row  # fmt: skip
-    network = (_number(version, hi, lo), length)
+    place = _number(version, hi, lo)
     return Binding(
         source=source,
         realm=realm or PUBLIC,
-        prefix=IPv4Network(network) if version == 4 else IPv6Network(network),
+        prefix=_place_of(version, place, length),
         port_first=first,
         port_last=last,
         protocol=None if protocol < 0 else protocol,
@@ -334,6 +347,12 @@ assert _LAST < OPEN
 
 def _at(value: int) -> datetime:
     return instant(value) or datetime.max.replace(tzinfo=UTC)
+
+
+def _place_of(version: int, number: int, length: int) -> IPv4Network | IPv6Network | Station:
+    if version == STATION:
+        return Station(number)
+    return IPv4Network((number, length)) if version == 4 else IPv6Network((number, length))
 
 
 def _number(version: int, hi: int, lo: int) -> int:

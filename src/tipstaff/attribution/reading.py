@@ -103,6 +103,17 @@ def _numbers(text: str) -> tuple[str, int | None, int | None, int | None, int | 
     return text, network.version, first >> 64, first & (2**64 - 1), network.prefixlen
 
 
+def machines(text: pl.Expr) -> pl.Expr:
+    """Hardware addresses as numbers, by the rule of `words.station_of`; null where there is none."""
+    low = text.str.strip_chars().str.to_lowercase()
+    plain = low.str.replace_all(r"[:.\-]", "")
+    telephone = (low == plain) & plain.str.contains("^[0-9]{12}$")
+    number = (
+        pl.when(plain.str.contains("^[0-9a-f]{12}$") & ~telephone).then(plain).str.to_integer(base=16, strict=False)
+    )
+    return pl.when((number > 0) & (number // 2**40 % 2 == 0)).then(number)
+
+
 def seconds(column: str) -> pl.Expr:
     """Whole seconds since 1970 as microseconds; null where the text is none, or no year that a log could speak of."""
     number = pl.col(column).cast(pl.Int64, strict=False)

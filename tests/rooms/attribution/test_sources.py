@@ -100,7 +100,10 @@ def test_radius_delays_interims_reused_ids_restarts_and_prefixes():
         "198.51.100.9/32 carol 18:50-open open (sure 18:50-19:00)",
         "2001:db8:0:4200::/56 alice 12:00-14:00 explicit",
     ]
-    assert refused == ["no User-Name", "no Framed-IP-Address, IPv6 address or prefix"]
+    assert refused == [
+        "no User-Name",
+        "no Framed-IP-Address, IPv6 address or prefix, and no Calling-Station-Id that is a hardware address",
+    ]
 
 
 def test_radius_that_is_silent_for_longer_than_an_interim_has_ended_at_some_time():
