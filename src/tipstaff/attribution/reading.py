@@ -14,6 +14,8 @@ import polars as pl
 from .protocol import REFUSED_TOLD_MAX, Parsed, Stretch, UnusableFile
 
 MICRO = 1_000_000
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132, "udplite": 136}
+"""As logs name them; IANA's numbers."""
 
 
 def line_starts(data: bytes) -> np.ndarray:
