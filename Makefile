@@ -20,6 +20,7 @@ lint: setup ## style, types, arrows
 format: setup ## bring style in order
 	$(PY)/ruff check -q --fix . ; $(PY)/ruff format -q .
 bench: setup ## all benchmarks, one JSON file each in bench/out/
+	@.uv/bin/uv pip install -q --python $(PY)/python --require-hashes -r requirements-bench.lock || echo "without pytricia, which needs a C compiler"
 	@mkdir -p bench/out; for b in bench/*.py; do n=$$(basename $$b .py); case $$n in _*) continue;; esac; \
 	  echo "== $$n"; $(PY)/python $$b > bench/out/$$n.json && cat bench/out/$$n.json || exit 1; done
 golden: setup ## write the golden files anew; review the difference as prose
@@ -33,5 +34,6 @@ docs: setup ## the docs as tests
 lock: setup ## renew the pinned requirements
 	.uv/bin/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 -q --upgrade -o requirements.lock
 	.uv/bin/uv pip compile pyproject.toml --group dev -c requirements.lock --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 -q -o requirements-dev.lock
+	.uv/bin/uv pip compile --group bench --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 -q --upgrade -o requirements-bench.lock
 clean: ## remove what setup made
 	rm -rf .venv .uv bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -356,7 +356,7 @@ def by_pytricia(made, questions: Questions) -> dict | str:
     try:
         import pytricia  # type: ignore[import-not-found]  # only here, where it is installed
     except ImportError:
-        return "not installed; pip install pytricia"
+        return "not installed; make bench installs it where there is a C compiler"
     from tipstaff.testing.subscribers import POOL
 
     tree = pytricia.PyTricia(32)

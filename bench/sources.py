@@ -20,7 +20,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
-CHUNK = 32 << 20
 
 
 def main() -> None:
@@ -52,6 +51,7 @@ def measure(kind: str, log: Path, number: int, *, into_database: bool) -> dict:
     import polars as pl
 
     from tipstaff.attribution.intervals import Clock, bindings, joined
+    from tipstaff.attribution.operations import stretches
     from tipstaff.attribution.protocol import Options, Stretch
     from tipstaff.wiring import now, sources
 
@@ -60,12 +60,10 @@ def measure(kind: str, log: Path, number: int, *, into_database: bool) -> dict:
     parts, restarts, place, count = [], [], 0, 0
     with log.open("rb") as file:
         header = file.readline() if source.has_header else b""
-        held = b""
-        while piece := file.read(CHUNK):
-            held += piece
-            end = source.cut(held)
-            parsed = source.read(Stretch(held[:end], place, header), options)
-            held, place = held[end:], place + end
+        place = len(header)
+        for data in stretches(file, source, place):
+            parsed = source.read(Stretch(data, place, header), options)
+            place += len(data)
             parts.append(joined(parsed.records, source.joins))
             count += parsed.count
             if parsed.restarts is not None:

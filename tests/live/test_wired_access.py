@@ -1,8 +1,9 @@
 """Wired 802.1X: real hostapd as the access switch, real supplicants behind its ports, and what FreeRADIUS wrote.
 
-hostapd knows no addresses, so FreeRADIUS gives each log-in its own as the Class of the accept; the switch says it again
-with all accounting (RFC 2865 section 5.25), and FreeRADIUS writes it down as the address. Who sent what, and when, is
-heard on the wire of each port.
+hostapd knows no addresses. Two ways lead from one to a log-in all the same. FreeRADIUS gives each log-in its own as the
+Class of the accept; the switch says it again with all accounting (RFC 2865 section 5.25), and FreeRADIUS writes it down
+as the address. Or a neighbour table says which machine has the address, and the accounting who was let in with it. Who
+sent what, and when, is heard on the wire of each port.
 """
 
 import json
@@ -17,12 +18,15 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.live.running import until
 from tests.live.test_real_sources import RADIUSD, SECRET, customers, running, tool
 from tipstaff import wiring
+from tipstaff.attribution.neighbour_tables import heard
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
+from tipstaff.cli.main import app
 from tipstaff.procedures.lookup import who_held
 from tipstaff.testing.lab import Lab
 from tipstaff.wiring import sources
@@ -35,6 +39,8 @@ ADDRESSES = {"alice": "192.0.2.7", "bob": "192.0.2.8", "carol": "192.0.2.7"}
 LASTS_SECONDS = 6
 """At the least, so that a session has a middle that no clock's error reaches."""
 ONE_SECOND = timedelta(seconds=1)
+APART = 1.5 * ONE_SECOND
+"""A look at the neighbours and what was sent: more than the errors of both."""
 
 MODULES = """
 modules {{
@@ -141,6 +147,7 @@ class Switch:
     def __init__(self, lab: Lab, folder: Path, stack: ExitStack) -> None:
         self.lab, self.folder, self._stack = lab, folder, stack
         self.sent: list[Sent] = []
+        self.looks, self.looks_apart = folder / "looks.jsonl", timedelta(0)
         users = "".join(f'{u} Cleartext-Password := "of-{u}"\n\tClass = "{a}"\n' for u, a in ADDRESSES.items())
         (folder / "users").write_text(users)
         (folder / "dictionary").write_text("")
@@ -178,9 +185,11 @@ class Switch:
         shutil.rmtree(own)
 
     def use(self, port: Port, user: str) -> None:
-        """Wait for the Start, send something in the middle of the session, and wait until that was seconds ago."""
+        """In the middle of a session look at the neighbours, send something, and look again; then wait a little."""
         address = ADDRESSES[user]
         until(lambda: self.records(port.nas, user=user, lasted=LASTS_SECONDS // 2), what=f"an interim record of {user}")
+        before = self.look(port, address)
+        until(lambda: wiring.now() > before + APART, what="time between a look and what it is about")
         hearing = subprocess.Popen(
             [*self.lab.prefix("edge"), sys.executable, "-c", HEAR, port.side], stdout=subprocess.PIPE, text=True
         )
@@ -194,7 +203,26 @@ class Switch:
             hearing.communicate()
         assert source == address
         self.sent.append(Sent(user, source, datetime.fromtimestamp(when, UTC)))
-        until(lambda: self.records(port.nas, user=user, lasted=LASTS_SECONDS), what=f"a later record of {user}")
+        until(lambda: wiring.now() > self.sent[-1].at + APART, what="time between what was sent and the next look")
+        self.looks_apart = max(self.looks_apart, self.look(port, address) - before)
+        heard_of = lambda: self.told_at(port.nas, "Interim-Update", user=user)[-1]  # noqa: E731 - it is asked at once
+        until(lambda: heard_of() > self.sent[-1].at + 2 * APART, what=f"a later record of {user}")
+
+    def look(self, port: Port, address: str) -> datetime:
+        """Until the switch's own neighbour table has the machine that is behind the port now."""
+        ip = tool("ip", "iproute2")
+        (link,) = json.loads(self.lab.run(port.side, ip, "-j", "link", "show", "eth0"))
+        command = ["neighbours", "--into", str(self.looks), "--", *self.lab.prefix("edge"), ip, "-j", "neigh"]
+
+        def shows() -> datetime | None:
+            self.lab.knock(port.side, port.nas, 4000, source=address)
+            done = CliRunner().invoke(app, command)
+            assert done.exit_code == 0, done.output
+            look = json.loads(self.looks.read_text().splitlines()[-1])
+            there = [n for n in look["neighbours"] if (n["dst"], n.get("lladdr")) == (address, link["address"])]
+            return datetime.fromisoformat(look["at"]) if any(map(heard, there)) else None
+
+        return until(shows, what=f"the neighbour {address}")
 
     def log_off(self, port: Port, user: str, control: Path) -> None:
         client = [tool("wpa_cli", "wpasupplicant"), "-p", str(control), "-i", "eth0", "logoff"]
@@ -221,14 +249,37 @@ class Switch:
         return detail.read_text() if detail.exists() else ""
 
 
-def test_everybody_is_named_who_logged_in_behind_a_real_switch(tmp_path):
+@dataclass(frozen=True)
+class Evening:
+    """What happened at the switch, and what was written of it."""
+
+    detail: Path
+    looks: Path
+    looks_apart: timedelta
+    """At the most, of two looks at one address in one session."""
+    sent: list[Sent]
+    there: dict[str, tuple[datetime, datetime]]
+    """Between which instants each may have been logged in."""
+    failed_at: datetime
+    restarted_at: datetime
+
+    def truth(self, address: str, when: datetime) -> set[str]:
+        """Who may have had the address."""
+        return {
+            u for u, (a, b) in self.there.items() if ADDRESSES[u] == address and a <= when <= b + 2 * ONE_SECOND
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evening(tmp_path_factory) -> Evening:
+    folder = tmp_path_factory.mktemp("switch")
     for name, package in (("hostapd", "hostapd"), ("wpa_supplicant", "wpasupplicant"), ("freeradius", "freeradius")):
         tool(name, package)
     if why := Lab.unavailable():
         pytest.skip(why)
     began = wiring.now()
     with Lab(customers=("192.0.2.7",), outside=("192.0.2.8",)) as lab, ExitStack() as stack:
-        switch = Switch(lab, tmp_path, stack)
+        switch = Switch(lab, folder, stack)
         for port in (ONE, TWO):
             switch.plug_in(port)
         # Two at once behind two ports; then another customer's machine behind the first, with the same address.
@@ -252,37 +303,64 @@ def test_everybody_is_named_who_logged_in_behind_a_real_switch(tmp_path):
             switch.log_off(TWO, "bob", of_bob)
         assert "mallory" not in switch.written(), "who was not let in has no session"
         assert not switch.records(ONE.nas, "Stop", user="carol")
-
-    at = wiring.now() + timedelta(minutes=1)
-    names = sorted(ADDRESSES)
-    customers(len(names), kind=SubjectKind.USERNAME, names=names, at=at)
-    options = Options(source="radius", clock_error_seconds=1.0)
-    (load,) = take_in(tmp_path / "detail", sources()["radius-detail"], options, at=at, actor="engineer")
-    assert load.refused_total == 0, load.refused
     assert [s.user for s in switch.sent] == ["alice", "bob", "carol"]
-    for packet in switch.sent:
-        answer = asked(packet.address, packet.at, received_at=at)
-        assert (answer.grade, answer.customer) == (Grade.CONFIRMED, f"acct-{names.index(packet.user)}"), packet
-        assert answer.bindings[0].file == str(tmp_path / "detail")
-    # Nobody is named for an instant at which somebody else may have been behind the port, or nobody was.
     (left_at,) = switch.told_at(ONE.nas, "Stop")
-    truth = {
+    there = {
         "alice": (began, left_at), "carol": (left_at, restarts[0]), "bob": (began, switch.told_at(TWO.nas, "Stop")[0]),
     }  # fmt: skip
+    return Evening(folder / "detail", switch.looks, switch.looks_apart, switch.sent, there, failed_at, restarts[-1])
+
+
+NAMES = sorted(ADDRESSES)
+
+
+def test_everybody_is_named_who_logged_in_behind_a_real_switch(evening):
+    at = wiring.now() + timedelta(minutes=1)
+    customers(len(NAMES), kind=SubjectKind.USERNAME, names=NAMES, at=at)
+    options = Options(source="radius", clock_error_seconds=1.0)
+    (load,) = take_in(evening.detail, sources()["radius-detail"], options, at=at, actor="engineer")
+    assert load.refused_total == 0, load.refused
+    for packet in evening.sent:
+        answer = asked(packet.address, packet.at, received_at=at)
+        assert (answer.grade, answer.customer) == (Grade.CONFIRMED, f"acct-{NAMES.index(packet.user)}"), packet
+        assert answer.bindings[0].file == str(evening.detail)
+    assert nobody_is_named_in_anothers_place(evening, at) > LASTS_SECONDS
+    # Between the failure and the restart carol may have been there; since the restart she was not.
+    assert asked(ADDRESSES["carol"], evening.failed_at, received_at=at).grade is not Grade.CONFIRMED
+    after = asked(ADDRESSES["carol"], evening.restarted_at + 5 * ONE_SECOND, received_at=at)
+    assert after.reason in (AttributionReason.SOURCE_GAP, AttributionReason.UNASSIGNED)
+
+
+def test_the_machines_that_the_neighbour_table_shows_lead_to_whoever_logged_in_with_them(evening):
+    at = wiring.now() + timedelta(minutes=1)
+    customers(len(NAMES), kind=SubjectKind.USERNAME, names=NAMES, at=at)
+    # As if the switch had stated no addresses: those that it did state count in a realm of which nobody asks.
+    of_radius = Options(source="radius", realm="unasked", clock_error_seconds=1.0)
+    every = evening.looks_apart.total_seconds()
+    looked = Options(source="arp", interim_seconds=every, clock_error_seconds=0.5)
+    list(take_in(evening.detail, sources()["radius-detail"], of_radius, at=at, actor="engineer"))
+    list(take_in(evening.looks, sources()["neighbours"], looked, at=at, actor="engineer"))
+    for packet in evening.sent:
+        answer = asked(packet.address, packet.at, received_at=at)
+        assert (answer.grade, answer.customer) == (Grade.PROBABLE, f"acct-{NAMES.index(packet.user)}"), packet
+        shown, let_in = answer.bindings[0], answer.bindings[-1]
+        assert (shown.file, let_in.file) == (str(evening.looks), str(evening.detail)), "both steps are proven"
+        assert str(let_in.prefix) == shown.subject
+    assert nobody_is_named_in_anothers_place(evening, at) > 0
+
+
+def nobody_is_named_in_anothers_place(evening: Evening, at: datetime) -> int:
+    """Ask of every half second and both addresses; how often somebody was named."""
     named = 0
     for address in sorted(set(ADDRESSES.values())):
-        when = began
+        when = min(begin for begin, _ in evening.there.values())
         while when < at:
             customer = asked(address, when, received_at=at).customer
-            there = {u for u, (a, b) in truth.items() if ADDRESSES[u] == address and a <= when <= b + 2 * ONE_SECOND}
-            assert customer is None or customer in {f"acct-{names.index(u)}" for u in there}, (address, when)
+            allowed = {f"acct-{NAMES.index(u)}" for u in evening.truth(address, when)}
+            assert customer is None or customer in allowed, (address, when)
             named += customer is not None
             when += ONE_SECOND / 2
-    assert named > LASTS_SECONDS
-    # Between the failure and the restart carol may have been there; since the restart she was not.
-    assert asked(ADDRESSES["carol"], failed_at, received_at=at).grade is not Grade.CONFIRMED
-    after = asked(ADDRESSES["carol"], restarts[-1] + 5 * ONE_SECOND, received_at=at)
-    assert after.reason in (AttributionReason.SOURCE_GAP, AttributionReason.UNASSIGNED)
+    return named
 
 
 def asked(address: str, when: datetime, *, received_at: datetime):

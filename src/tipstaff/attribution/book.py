@@ -6,18 +6,18 @@ Where the rows come from is the caller's matter: `bulk.py` reads them from the d
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import numpy as np
 
-from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, HoldingKind, Identity, Tier
+from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, HoldingKind, Identity, Station, Tier
 
-from .codes import ENDINGS, KINDS, OPEN
+from .codes import ENDINGS, KINDS, OPEN, STATION
 from .match import Question, plain_address, window_of
 from .snapshot import GRADES, NOBODY, REASONS, Answers, Bound, Gaps, Held, Known, Snapshot
 from .tables import Array, Questions
-from .walk import walk
+from .walk import machine_of, walk
 
 Address = IPv4Address | IPv6Address
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,7 +123,7 @@ class Book:
         """One answer with the rows that prove it."""
         if place in answers.referred:
             return answers.referred[place]
-        rows = [int(r) for r in (answers.outer[place], answers.inner[place]) if r != NOBODY]
+        rows = [int(r) for r in (answers.outer[place], answers.inner[place], answers.station[place]) if r != NOBODY]
         return Attribution(
             grade=GRADES[answers.grade[place]],
             reason=REASONS[answers.reason[place]],
@@ -201,6 +201,7 @@ def book_of(
             else subjects.setdefault((KINDS.index(b.subject_kind), b.subject, b.source.lower()), len(subjects))
             for b in bindings
         ),
+        machine=ints(NOBODY if (m := machine_of(b)) is None else m.number for b in bindings),
         inside_realm=ints(realms[b.inside_realm] for b in bindings),
         inside_version=ints(a.version for a in insides),
         inside_hi=ints((int(a) >> 64 for a in insides), np.uint64),
@@ -253,11 +254,15 @@ class _Codes(Sequence[str]):
         return len(self._names)
 
 
-def _prefixes(networks: Sequence[object]) -> dict[str, Array]:
-    first = [int(n.network_address) for n in networks]  # type: ignore[attr-defined]  # networks of either family
+def _prefixes(networks: Sequence[IPv4Network | IPv6Network | Station]) -> dict[str, Array]:
+    places = [
+        (STATION, STATION, n.number) if isinstance(n, Station) else (n.version, n.prefixlen, int(n.network_address))
+        for n in networks
+    ]
+    first = [number for _, _, number in places]
     return {
-        "version": np.array([n.version for n in networks], np.int64),  # type: ignore[attr-defined]
-        "length": np.array([n.prefixlen for n in networks], np.int64),  # type: ignore[attr-defined]
+        "version": np.array([version for version, _, _ in places], np.int64),
+        "length": np.array([length for _, length, _ in places], np.int64),
         "hi": np.array([f >> 64 for f in first], np.uint64),
         "lo": np.array([f & (2**64 - 1) for f in first], np.uint64),
     }

@@ -17,11 +17,11 @@ from django.db import connection
 from tipstaff.words import Binding, Gap, Holding, HoldingKind, Identity, Tier
 
 from .book import TIERS, Address, Alone, Book, neighbourhood
-from .codes import KINDS, OPEN
+from .codes import KINDS, MAC, OPEN
 from .covers import holes
 from .flow_parts import extent
 from .queries import binding_of, instant, micro
-from .reading import prefixes
+from .reading import machines, prefixes
 from .snapshot import NOBODY, Bound, Gaps, Held, Known, Snapshot
 
 _BOUND = """
@@ -95,6 +95,7 @@ def book_from(
     by = ["kind", "subject", "source_id"]
     subjects = bound.select(by).unique(maintain_order=True).filter(pl.col("kind") > 0).with_row_index("code")
     bound = bound.join(subjects, on=by, how="left", maintain_order="left")
+    bound = bound.with_columns(pl.when(pl.col("kind") == MAC).then(machines(pl.col("subject"))).alias("machine"))
     known = _by_source(known, subjects)
     names, coded = _coded(held, known)
     gap_frame, gaps_of = _gaps()
@@ -116,6 +117,7 @@ def book_from(
             strong=_array(bound, "strong").astype(bool),
             momentary=_array(bound, "momentary").astype(bool),
             subject=_array(bound, "code", none=NOBODY).astype(np.int64),
+            machine=_array(bound, "machine", none=NOBODY).astype(np.int64),
         ),
         Known(
             subject=_array(known, "code").astype(np.int64),

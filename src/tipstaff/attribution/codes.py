@@ -16,6 +16,10 @@ ENDINGS = (Ending.EXPLICIT, Ending.PROMISED, Ending.SUPERSEDED, Ending.INFERRED,
 """A binding's `ending` is a place in this list."""
 
 
+STATION = 48
+"""The `version` and `length` of a row whose place is a hardware address (EUI-48): its number stands in `lo`."""
+
+
 def unsigned(value: int) -> int:
     """Half an address from PostgreSQL's signed number."""
     return value & (2**64 - 1)

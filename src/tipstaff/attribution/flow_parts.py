@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from tipstaff.ledger.operations import record
+from tipstaff.registry.planned import fetch_planned
 
 from .codes import OPEN, unsigned
 from .models import BindingRow, FlowPartRow, SourceRow
@@ -183,14 +184,13 @@ def flows_touching(
 
 def _parts_over(address: IPv4Address | IPv6Address, *, earliest: int, latest: int, realm: str) -> list[FlowPartRow]:
     place = int(address) if address.version == 4 else int(address) >> 65
-    return list(
-        FlowPartRow.objects.raw(
-            "SELECT p.* FROM attribution_flowpartrow p LEFT JOIN attribution_realmrow r ON r.id = p.realm "
-            "WHERE p.version = %s AND coalesce(r.name, '') = %s AND p.first <= %s AND p.last >= %s "
-            "AND p.until > %s - p.error AND p.since <= %s + p.error ORDER BY p.id",
-            [address.version, realm, place, place, earliest, latest],
-        )
+    found = fetch_planned(
+        "SELECT p.id FROM attribution_flowpartrow p LEFT JOIN attribution_realmrow r ON r.id = p.realm "
+        "WHERE p.version = %s AND coalesce(r.name, '') = %s AND p.first <= %s AND p.last >= %s "
+        "AND p.until > %s - p.error AND p.since <= %s + p.error",
+        [address.version, realm, place, place, earliest, latest],
     )
+    return list(FlowPartRow.objects.filter(pk__in=[key for (key,) in found]).order_by("pk")) if found else []
 
 
 def extent() -> list[tuple[int, int, int]]:

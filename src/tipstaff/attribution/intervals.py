@@ -11,7 +11,7 @@ import polars as pl
 
 from tipstaff.words import Ending
 
-from .codes import ENDINGS, OPEN
+from .codes import ENDINGS, OPEN, STATION
 from .protocol import RECORD, Joins
 
 SAME_START = 60_000_000
@@ -40,9 +40,8 @@ def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) ->
     begun = records.get_column("begun").to_numpy()[rows] if "begun" in records.columns else np.ones(len(rows), bool)
     if joins is Joins.SESSION:
         _give_beginnings(since, begun, starts_key, final)
-        # In order of beginning within each subscriber; they nearly are.
-        again = np.lexsort((seen, since, np.cumsum(starts_key)))
-        if not np.array_equal(again, np.arange(len(again))):
+        again = by_beginning(since, starts_key)
+        if again is not None:
             rows, since, seen, until, final, begun = (a[again] for a in (rows, since, seen, until, final, begun))
     before = np.empty_like(since)
     if joins is Joins.SESSION:
@@ -54,6 +53,21 @@ def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) ->
     starts = starts_key.copy()
     starts[1:] |= since[1:] > before[1:]
     return _one_each(records, rows, starts, joins, since=since, seen=seen, until=until, final=final, begun=begun)
+
+
+def by_beginning(since: np.ndarray, starts_key: np.ndarray) -> np.ndarray | None:
+    """The order of beginning within each subscriber, of rows that are in order of having been seen; None where they are
+    in both. Only the few subscribers of whom that is not so are put in order."""
+    backwards = np.flatnonzero(~starts_key[1:] & (since[1:] < since[:-1])) + 1
+    if not len(backwards):
+        return None
+    subscriber = np.cumsum(starts_key)
+    few = np.zeros(int(subscriber[-1]) + 1, bool)
+    few[subscriber[backwards]] = True
+    mixed = np.flatnonzero(few[subscriber])
+    order = np.arange(len(since))
+    order[mixed] = mixed[np.lexsort((since[mixed], subscriber[mixed]))]
+    return order
 
 
 def _give_beginnings(since: np.ndarray, begun: np.ndarray, starts_key: np.ndarray, final: np.ndarray) -> None:
@@ -126,6 +140,8 @@ def bindings(
             pl.lit(None, pl.UInt8).alias("ending"),
         )
     records, same_place = _by_place(records)
+    # Whoever logs in with a machine's address elsewhere shows that two have it, not that the one before has left.
+    same_place &= records.get_column("version").to_numpy()[1:] != STATION
     since = records.get_column("since").to_numpy()
     seen, until, final, begun = (records.get_column(c).to_numpy() for c in ("seen", "until", "final", "begun"))
     lease = joins is Joins.LEASE
@@ -219,6 +235,7 @@ def _by_subject(records: pl.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np
     have met in one number, exact numbers are given. Columns that are missing are constant.
     """
     there = [c for c in SUBJECT if c in records.columns]
+    there = [c for c in there if _tells(records.get_column(c))] or there[:1]
     key = _hashed(records, there)[rows]
     order = np.argsort(key, kind="stable")
     same = key[order[1:]] == key[order[:-1]]
@@ -227,6 +244,11 @@ def _by_subject(records: pl.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np
         order = np.argsort(key, kind="stable")
         same = key[order[1:]] == key[order[:-1]]
     return rows[order], np.append(True, ~same)
+
+
+def _tells(values: pl.Series) -> bool:
+    """Whether it may tell two subjects apart: of numbers, if they are not all the same."""
+    return values.dtype == pl.String or values.null_count() > 0 or values.min() != values.max()
 
 
 def _hashed(records: pl.DataFrame, columns: list[str]) -> np.ndarray:

@@ -149,18 +149,7 @@ def _batches(
     *, at: datetime, actor: str, progress: Progress,
 ) -> Iterator[SourceLoad]:  # fmt: skip
     batch = _Batch(place, place)
-    held = b""
-    while True:
-        piece = file.read(CHUNK)
-        held += piece
-        end = source.cut(held) if not (source.whole and not piece) else len(held)
-        if not piece and end == 0:
-            break
-        if end == 0:
-            if len(held) > 8 * CHUNK:
-                raise UnusableFile(f"{path} has no whole {source.kind} record in {len(held)} bytes")
-            continue
-        data, held = held[:end], held[end:]
+    for data in stretches(file, source, place):
         parsed = source.read(Stretch(data, batch.end_byte, header), options)
         batch.add(parsed, data, source, options)
         header = source.carry(header, data)
@@ -170,6 +159,26 @@ def _batches(
             batch = _Batch(batch.end_byte, batch.end_byte)
     if batch.end_byte > batch.first_byte:
         yield _write(batch, source, options, row, path, at=at, actor=actor)
+
+
+def stretches(file: BinaryIO, source: Source, place: int) -> Iterator[bytes]:
+    """What the file holds from `place` on, in stretches of whole records of about CHUNK bytes; of a `whole` source to
+    its end. What is cut off is read again: copying it from stretch to stretch took longer."""
+    size = CHUNK
+    while True:
+        file.seek(place)
+        data = file.read(size)
+        ended = len(data) < size
+        end = len(data) if ended and source.whole else source.cut(data)
+        if end == 0:
+            if ended:
+                return
+            if size > 8 * CHUNK:
+                raise UnusableFile(f"{file.name} has no whole {source.kind} record in {size} bytes")
+            size *= 2
+            continue
+        yield data[:end]
+        place, size = place + end, CHUNK
 
 
 @transaction.atomic

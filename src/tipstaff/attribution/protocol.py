@@ -14,16 +14,16 @@ import polars as pl
 
 from tipstaff.words import PUBLIC, RefusedLine
 
-from .codes import CIRCUIT, KINDS, MAC, OPEN, SERVICE, USERNAME
+from .codes import CIRCUIT, KINDS, MAC, OPEN, SERVICE, STATION, USERNAME
 
-__all__ = ["CIRCUIT", "KINDS", "MAC", "OPEN", "RECORD", "REFUSED_TOLD_MAX", "SERVICE", "USERNAME", "Joins", "Kind",
-           "Lines", "Options", "Parsed", "Source", "Stretch", "UnusableFile"]  # fmt: skip
+__all__ = ["CIRCUIT", "KINDS", "MAC", "OPEN", "RECORD", "REFUSED_TOLD_MAX", "SERVICE", "STATION", "USERNAME", "Joins",
+           "Kind", "Lines", "Options", "Parsed", "Source", "Stretch", "UnusableFile"]  # fmt: skip
 
 RECORD: dict[str, tuple[pl.DataType, object]] = {
     # column: (type, what stands for it where a source leaves it out)
     "offset": (pl.Int64(), 0),  # where the record begins in the file, in bytes
     "end_offset": (pl.Int64(), None),  # where the record begins that says how it ended
-    "version": (pl.UInt8(), 4),
+    "version": (pl.UInt8(), 4),  # or STATION
     "hi": (pl.UInt64(), 0),  # the upper 64 bits of an IPv6 prefix
     "lo": (pl.UInt64(), 0),  # the lower 64 bits, or the IPv4 address
     "length": (pl.UInt8(), 32),

@@ -6,12 +6,10 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
-import psycopg
-from django.db import connection
+from tipstaff.registry.planned import fetch_planned
+from tipstaff.words import PUBLIC, Binding, Gap, Identity, Station, SubjectKind, require_aware
 
-from tipstaff.words import PUBLIC, Binding, Gap, Identity, SubjectKind, require_aware
-
-from .codes import ENDINGS, KINDS, OPEN, signed, unsigned
+from .codes import ENDINGS, KINDS, OPEN, STATION, signed, unsigned
 from .covers import holes
 from .flow_parts import flows_touching, missing, spoilt
 from .match import plain_address
@@ -51,7 +49,7 @@ def bindings_covering(
     width = 32 if address.version == 4 else 128
     begin, end = micro(earliest), micro(latest)
     parts, parameters = [], []
-    shapes = _fetch(
+    shapes = fetch_planned(
         "SELECT s.realm, s.length, s.ports_max FROM attribution_shaperow s "
         "LEFT JOIN attribution_realmrow r ON r.id = s.realm WHERE s.version = %s AND coalesce(r.name, '') = %s",
         [address.version, realm],
@@ -70,10 +68,23 @@ def bindings_covering(
         else:
             parts.append(f"({_PLACE} AND b.port_first BETWEEN %s AND %s AND b.port_last >= %s)")
             parameters += [*asked, max(1, port - ports_max + 1), port, port]
-    found = _in_words(_fetch(" UNION ALL ".join(parts), parameters)) if parts else []
+    found = _in_words(fetch_planned(" UNION ALL ".join(parts), parameters)) if parts else []
     found += _flows(address, begin=begin, end=end, port=port, protocol=protocol, realm=realm)
     fitting = [b for b in found if protocol is None or b.protocol is None or b.protocol == protocol]
     return sorted(fitting, key=lambda b: (b.source, b.possible_from, b.port_first, b.subject, str(b.inside)))
+
+
+def logged_in_with(stations: Iterable[Station], *, earliest: datetime, latest: datetime) -> list[Binding]:
+    """Who was logged in with one of these machines at some instant of [earliest, latest], by machine and beginning."""
+    numbers = list(dict.fromkeys(s.number for s in stations))
+    if not numbers:
+        return []
+    rows = fetch_planned(
+        f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.realm = 0 AND b.version = {STATION} "  # noqa: S608 - this room's own columns
+        f"AND b.length = {STATION} AND b.hi = 0 AND b.lo = ANY(%s) AND b.possible_from <= %s AND b.possible_until > %s",
+        [numbers, micro(latest), micro(earliest)],
+    )
+    return sorted(_in_words(rows), key=lambda b: (str(b.prefix), b.source, b.possible_from, b.subject))
 
 
 def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
@@ -81,7 +92,7 @@ def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]
     wanted = list(dict.fromkeys(subjects))
     if not wanted:
         return []
-    rows = _fetch(
+    rows = fetch_planned(
         "SELECT i.kind, i.value, i.customer, i.service, i.since, i.until FROM attribution_identityrow i "
         "JOIN unnest(%s::int[], %s::text[]) w(kind, value) ON w.kind = i.kind AND w.value = i.value ORDER BY i.id",
         [[KINDS.index(k) for k, _ in wanted], [v for _, v in wanted]],
@@ -114,7 +125,7 @@ def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[
     block = value >> 8 if address.version == 4 else value >> 88
     begin, end = micro(earliest), micro(latest)
     covered: dict[int, list[tuple[int, int]]] = {}
-    for source, first, last in _fetch(
+    for source, first, last in fetch_planned(
         COVERED,
         [begin, begin, end, end, address.version, block],
     ):
@@ -137,7 +148,7 @@ def spoken_of(addresses: Sequence[Address]) -> frozenset[Address]:
     blocks: dict[tuple[int, int], list[Address]] = {}
     places: dict[tuple[int, int, int, int, int], list[Address]] = {}
     shapes: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
-    for version, realm, length in _fetch(
+    for version, realm, length in fetch_planned(
         "SELECT s.version, s.realm, s.length FROM attribution_shaperow s "
         "LEFT JOIN attribution_realmrow r ON r.id = s.realm WHERE coalesce(r.name, '') = %s",
         [PUBLIC],
@@ -154,7 +165,7 @@ def spoken_of(addresses: Sequence[Address]) -> frozenset[Address]:
             places.setdefault(place, []).append(address)
     found: set[Address] = set()
     asked: list[list[int]] = [[v for v, _ in blocks], [b for _, b in blocks]]
-    for version, block in _fetch(
+    for version, block in fetch_planned(
         "SELECT DISTINCT c.version, c.block FROM unnest(%s::int[], %s::bigint[]) w(version, block) "
         "JOIN attribution_scoperow c ON c.version = w.version AND c.block = w.block",
         asked,
@@ -162,7 +173,7 @@ def spoken_of(addresses: Sequence[Address]) -> frozenset[Address]:
         found.update(blocks[version, block])
     if places:
         columns = [list(column) for column in zip(*places, strict=True)]
-        for place in _fetch(
+        for place in fetch_planned(
             "SELECT w.realm, w.version, w.length, w.hi, w.lo FROM "
             "unnest(%s::int[], %s::int[], %s::int[], %s::bigint[], %s::bigint[]) w(realm, version, length, hi, lo) "
             "WHERE EXISTS (SELECT 1 FROM attribution_bindingrow b WHERE b.realm = w.realm AND b.version = w.version "
@@ -180,7 +191,7 @@ def _in_words(rows: Sequence[Sequence[Any]]) -> list[Binding]:
     loads = _loads({row[-2] for row in rows})
     realms: dict[int, str] = {}
     if any(row[1] or row[18] for row in rows):
-        realms = dict(_fetch("SELECT id, name FROM attribution_realmrow", []))
+        realms = dict(fetch_planned("SELECT id, name FROM attribution_realmrow", []))
     found = []
     for row in rows:
         source, file, sha256, first, end, error = loads[row[-2]]
@@ -191,13 +202,6 @@ def _in_words(rows: Sequence[Sequence[Any]]) -> list[Binding]:
             )
         )  # fmt: skip
     return found
-
-
-def _fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The rows of a query that is prepared once a connection: planning took longer than searching."""
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(sql, parameters, prepare=True).fetchall()
 
 
 class FlowsCannotBeRead(LookupError):
@@ -219,7 +223,7 @@ def _flows(
     from .flow_files import edges
 
     loads = _loads({found.row["load"] for found in rows})
-    realms = dict(_fetch("SELECT id, name FROM attribution_realmrow", []))
+    realms = dict(fetch_planned("SELECT id, name FROM attribution_realmrow", []))
     words = []
     for part, row in ((found.part, found.row) for found in rows):
         source, file, sha256, first, last, _ = loads[row["load"]]
@@ -241,7 +245,7 @@ def _loads(numbers: Iterable[int]) -> dict[int, tuple[Any, ...]]:
     """The source, file, digest, stretch and clock error of each reading."""
     return {
         row[0]: row[1:]
-        for row in _fetch(
+        for row in fetch_planned(
             "SELECT l.id, s.name, l.file, l.sha256, l.first_byte, l.end_byte, l.clock_error FROM attribution_loadrow l "
             "JOIN attribution_sourcerow s ON s.id = l.source_id WHERE l.id = ANY(%s)",
             [list(numbers)],
@@ -264,7 +268,7 @@ class FlowsKept:
 
 def flows_kept() -> list[FlowsKept]:
     """A line for each source that has flows in files."""
-    rows = _fetch(
+    rows = fetch_planned(
         "SELECT s.name, count(*) FILTER (WHERE p.version > 0), coalesce(sum(p.rows) FILTER (WHERE p.version > 0), 0), "
         "sum(p.octets), min(p.since) FILTER (WHERE p.version > 0), max(p.until) FILTER (WHERE p.span < 8) "
         "FROM attribution_flowpartrow p JOIN attribution_sourcerow s ON s.id = p.source_id GROUP BY s.name ORDER BY 1",
@@ -291,11 +295,11 @@ def binding_of(row: Sequence[Any]) -> Binding:
     (source, realm, version, length, hi, lo, first, last, protocol, possible_from, sure_from, sure_until,
      possible_until, ending, strong, momentary, kind, subject, inside_realm, inside_version, inside_hi, inside_lo, file,
      offset, sha256, begin, end, error) = row  # fmt: skip
-    network = (_number(version, hi, lo), length)
+    place = _number(version, hi, lo)
     return Binding(
         source=source,
         realm=realm or PUBLIC,
-        prefix=IPv4Network(network) if version == 4 else IPv6Network(network),
+        prefix=_place_of(version, place, length),
         port_first=first,
         port_last=last,
         protocol=None if protocol < 0 else protocol,
@@ -334,6 +338,12 @@ assert _LAST < OPEN
 
 def _at(value: int) -> datetime:
     return instant(value) or datetime.max.replace(tzinfo=UTC)
+
+
+def _place_of(version: int, number: int, length: int) -> IPv4Network | IPv6Network | Station:
+    if version == STATION:
+        return Station(number)
+    return IPv4Network((number, length)) if version == 4 else IPv6Network((number, length))
 
 
 def _number(version: int, hi: int, lo: int) -> int:

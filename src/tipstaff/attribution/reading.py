@@ -14,6 +14,8 @@ import polars as pl
 from .protocol import REFUSED_TOLD_MAX, Parsed, Stretch, UnusableFile
 
 MICRO = 1_000_000
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132, "udplite": 136}
+"""As logs name them; IANA's numbers."""
 
 
 def line_starts(data: bytes) -> np.ndarray:
@@ -101,6 +103,17 @@ def _numbers(text: str) -> tuple[str, int | None, int | None, int | None, int | 
         return text, None, None, None, None
     first = int(network.network_address)
     return text, network.version, first >> 64, first & (2**64 - 1), network.prefixlen
+
+
+def machines(text: pl.Expr) -> pl.Expr:
+    """Hardware addresses as numbers, by the rule of `words.station_of`; null where there is none."""
+    low = text.str.strip_chars().str.to_lowercase()
+    plain = low.str.replace_all(r"[:.\-]", "")
+    telephone = (low == plain) & plain.str.contains("^[0-9]{12}$")
+    number = (
+        pl.when(plain.str.contains("^[0-9a-f]{12}$") & ~telephone).then(plain).str.to_integer(base=16, strict=False)
+    )
+    return pl.when((number > 0) & (number // 2**40 % 2 == 0)).then(number)
 
 
 def seconds(column: str) -> pl.Expr:

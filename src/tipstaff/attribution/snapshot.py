@@ -14,7 +14,7 @@ import numpy as np
 
 from tipstaff.words import Attribution, AttributionReason, Grade
 
-from .codes import ENDINGS, OPEN
+from .codes import ENDINGS, OPEN, STATION
 from .tables import Array, Questions, Table
 
 GRADES = tuple(Grade)
@@ -64,6 +64,8 @@ class Bound:
     strong: Array
     momentary: Array
     subject: Array
+    machine: Array
+    """The hardware address by which alone the subscriber is named, as a number; -1."""
     inside_realm: Array
     inside_version: Array
     inside_hi: Array
@@ -106,6 +108,8 @@ class Answers:
     """The binding of the address itself; -1 where there is none or more than one."""
     inner: Array
     """The session behind a translation."""
+    station: Array
+    """Who was logged in with the machine that the session names; -1."""
     holding: Array
     """The one customer's or reseller's holding; -1."""
     known: Array
@@ -126,6 +130,12 @@ class Snapshot:
         self._holdings = _Held(held)
         realms = np.unique(np.append(bound.realm, 0))
         self._realms = {int(r): _Realm(bound, np.flatnonzero(bound.realm == r)) for r in realms}
+        here = np.flatnonzero(bound.version == STATION)
+        # A machine's number is as good a key as an address's.
+        self._stations = Table(
+            version=np.full(len(here), 4), hi=bound.hi[here], lo=bound.lo[here], length=np.full(len(here), 32),
+            since=bound.possible_from[here], until=bound.possible_until[here], rows=here,
+        )  # fmt: skip
         self._known_order = np.argsort(known.subject, kind="stable")
         self._known_subjects = known.subject[self._known_order]
         length = np.where(gaps.version == 4, 24, 40).astype(np.uint8)
@@ -149,7 +159,18 @@ class Snapshot:
             answers.grade[place] = GRADES.index(told.grade)
             answers.reason[place] = REASONS.index(told.reason)
             answers.referred[int(order[place])] = told
-        for name in ("grade", "reason", "customer", "service", "downstream", "outer", "inner", "holding", "known"):
+        for name in (
+            "grade",
+            "reason",
+            "customer",
+            "service",
+            "downstream",
+            "outer",
+            "inner",
+            "station",
+            "holding",
+            "known",
+        ):
             setattr(answers, name, getattr(answers, name)[inverse])
         return answers
 
@@ -161,6 +182,18 @@ class Snapshot:
     @property
     def known_order(self) -> Array:
         return self._known_order
+
+    def logged_in(self, machine: Array, *, earliest: Array, latest: Array) -> tuple[Array, Array]:
+        """(places, rows) of those who were logged in with each machine at some instant of its span."""
+        places = np.flatnonzero(machine >= 0)
+        if not len(places):
+            return places, places
+        asked = Questions(
+            4, np.zeros(len(places), np.uint64), machine[places].astype(np.uint64), earliest[places], latest[places],
+            np.full(len(places), -1, np.int64),
+        )  # fmt: skip
+        found, rows = self._stations.pairs(asked)
+        return places[found], rows
 
     def gapped(self, asked: Questions) -> Array:
         """Whether a gap touches each question."""
@@ -248,6 +281,7 @@ class _Work:
             downstream=none.copy(),
             outer=none.copy(),
             inner=none.copy(),
+            station=none.copy(),
             holding=none.copy(),
             known=none.copy(),
         )
@@ -402,21 +436,43 @@ class _Work:
         """By the one entry that knows the subscriber over all that is asked."""
         s, b, a, asked = self.snapshot, self.snapshot.bound, self.answers, self.asked
         session = np.where(inner >= 0, inner, outer)
-        first, end = s.known_as(b.subject[session])
-        single = end - first == 1
-        places, outer, inner, session, first = (x[single] for x in (places, outer, inner, session, first))
+        station, plain = self._logged_in(places, session)
+        speaks = np.where(station >= 0, station, session)
+        first, end = s.known_as(b.subject[speaks])
+        single = plain & (end - first == 1)
+        places, outer, inner, session, station, speaks, first = (
+            x[single] for x in (places, outer, inner, session, station, speaks, first)
+        )
         entry = s.known_order[first] if len(first) else first
         k = s.known
         valid = (k.since[entry] <= asked.earliest[places]) & (k.until[entry] > asked.latest[places])
-        places, outer, inner, session, entry = (x[valid] for x in (places, outer, inner, session, entry))
+        places, outer, inner, session, station, speaks, entry = (
+            x[valid] for x in (places, outer, inner, session, station, speaks, entry)
+        )
         resold = k.reseller[entry] >= 0
         a.customer[places] = np.where(resold, k.reseller[entry], k.customer[entry])
         a.service[places] = np.where(resold, NOBODY, k.service[entry])
         a.downstream[places] = np.where(resold, k.customer[entry], NOBODY)
-        a.outer[places], a.inner[places], a.known[places] = outer, inner, entry
-        proven = b.strong[outer] & b.strong[session]
+        a.outer[places], a.inner[places], a.station[places], a.known[places] = outer, inner, station, entry
+        proven = b.strong[outer] & b.strong[session] & b.strong[speaks]
         for mask, reason in ((resold, AttributionReason.ONE_RESELLER), (~resold, AttributionReason.ONE_HOLDER)):
             self._named(places[mask], reason, proven=proven[mask])
+
+    def _logged_in(self, places: Array, session: Array) -> tuple[Array, Array]:
+        """Who alone was logged in, all the while, with the machine that each session names; -1 where nobody was. And
+        whether that is plain."""
+        s, b, asked = self.snapshot, self.snapshot.bound, self.asked
+        station, plain = np.full(len(places), NOBODY, np.int64), np.ones(len(places), bool)
+        found, rows = s.logged_in(b.machine[session], earliest=asked.earliest[places], latest=asked.latest[places])
+        if not len(found):
+            return station, plain
+        station[found] = rows
+        some = np.unique(found)
+        row = station[some]
+        first, end = s.known_as(b.subject[session[some]])
+        alone = np.bincount(found, minlength=len(places))[some] == 1
+        plain[some] = alone & (end == first) & self._surely(places[some], row) & (b.ending[row] != _PROMISED)
+        return station, plain
 
     def rows_of(self, places: Array) -> Sequence[tuple[Array, Array]]:
         """For the questions that are left: their holdings' rows and bindings' rows, those inside included."""
@@ -454,6 +510,11 @@ class _Work:
                     questions, found = s._holdings.pairs(CUSTOMER, inside)
                     held.append((who[questions], found))
         number = len(places)
+        questions, rows = _together(bound)
+        logged_in, stations = s.logged_in(
+            b.machine[rows], earliest=asked.earliest[questions], latest=asked.latest[questions]
+        )
+        bound.append((questions[logged_in], stations))
         return list(zip(_by_question(_together(held), number), _by_question(_together(bound), number), strict=True))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from django.db import connection
 
-from .codes import ENDINGS
+from .codes import ENDINGS, STATION
 from .intervals import SAME_START
 from .protocol import Joins
 
@@ -34,7 +34,7 @@ def rows_of(
         pl.col("offset").alias("byte_offset"),
         pl.lit(load).alias("end_load_id"),
         pl.coalesce("end_offset", "offset").alias("end_offset"),
-        pl.lit(realm).alias("realm"),
+        pl.when(pl.col("version") == STATION).then(0).otherwise(realm).alias("realm"),
         "version",
         "length",
         pl.col("hi").reinterpret(signed=True),
@@ -139,7 +139,8 @@ UPDATE {_TABLE} b SET
 FROM (
     SELECT b.id, min(s.sure_from) AS since, min(s.possible_from) AS surely
     FROM {_TABLE} b JOIN attribution_staging s ON {_SAME_PLACE}
-    WHERE b.ending IN {_NOT_ENDED} AND s.begun AND b.possible_from < s.possible_from AND b.possible_until > s.sure_from
+    WHERE b.version <> {STATION} AND b.ending IN {_NOT_ENDED} AND s.begun
+        AND b.possible_from < s.possible_from AND b.possible_until > s.sure_from
     GROUP BY b.id
 ) next WHERE b.id = next.id
 """
@@ -149,7 +150,8 @@ UPDATE attribution_staging s SET
 FROM (
     SELECT s.ctid AS staged, min(b.sure_from) AS since, min(b.possible_from) AS surely
     FROM attribution_staging s JOIN {_TABLE} b ON {_SAME_PLACE}
-    WHERE s.ending IN {_NOT_ENDED} AND s.possible_from < b.possible_from AND s.possible_until > b.sure_from
+    WHERE s.version <> {STATION} AND s.ending IN {_NOT_ENDED}
+        AND s.possible_from < b.possible_from AND s.possible_until > b.sure_from
     GROUP BY s.ctid
 ) next WHERE s.ctid = next.staged
 """
@@ -162,8 +164,10 @@ WHERE source_id = %(source)s AND nas = %(nas)s AND ending = {_STILL} AND possibl
 
 def note_shapes(rows: pl.DataFrame) -> None:
     """Where look-ups have to look from now on."""
-    shapes = rows.group_by("realm", "version", "length").agg(
-        (pl.col("port_last") - pl.col("port_first") + 1).filter(pl.col("port_first") > 0).max().fill_null(0)
+    shapes = (
+        rows.filter(pl.col("version") != STATION)
+        .group_by("realm", "version", "length")
+        .agg((pl.col("port_last") - pl.col("port_first") + 1).filter(pl.col("port_first") > 0).max().fill_null(0))
     )
     with connection.cursor() as cursor:
         for shape in shapes.iter_rows():
@@ -178,7 +182,11 @@ def note_shapes(rows: pl.DataFrame) -> None:
 def note_scope(rows: pl.DataFrame, *, source: int) -> None:
     """The neighbourhoods in which this source's silence tells something."""
     block = block_of(pl.col("version"), pl.col("hi"), pl.col("lo"))
-    blocks = rows.filter(pl.col("kind") > 0).select("version", block.alias("block")).unique()
+    blocks = (
+        rows.filter((pl.col("kind") > 0) & (pl.col("version") != STATION))
+        .select("version", block.alias("block"))
+        .unique()
+    )
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO attribution_scoperow (source_id, version, block) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",

@@ -1,5 +1,8 @@
 """Who held it, when logs speak too: public address -> NAT -> inside address -> session -> subscriber -> customer.
 
+Where the session names a machine (a lease, a neighbour), one step more may lead on: whoever was logged in with it then
+(802.1X, RADIUS) is the subscriber. Logged in with it as two customers at once, nobody surely was.
+
 The slow and obviously right way: every instant (and, where no port was stated, every port) at which anything could
 change is visited, and each row says who it was there. `snapshot.py` answers many questions at once, and a test holds
 the two equal on random histories.
@@ -33,9 +36,11 @@ from tipstaff.words import (
     HoldingKind,
     Identity,
     Moment,
+    Station,
     SubjectKind,
     Tier,
     require_aware,
+    station_of,
 )
 
 from .match import PROOF_ROWS_MAX, Window, attribute, plain_address, window_of
@@ -107,7 +112,8 @@ def walk(
     """Name the holder, or say why nobody is named. Rows that do not touch the question do no harm.
 
     `holdings` are those over the address and over the inside addresses that its translations lead to; `bindings` those
-    of the address and, for translations, of the inside addresses; `gaps` when no source was read.
+    of the address, for translations those of the inside addresses, and those of the machines that all these name;
+    `gaps` when no source was read.
     """
     window = window_of(moment, received_at=received_at)
     if port is not None and not 0 < port <= _GREATEST_PORT:
@@ -186,6 +192,13 @@ class _Rows:
                     and outer.inside in h.prefix
                     and _overlaps(h.held_from, h.held_until, window)
                 ]
+        self.stations: dict[Station, list[Binding]] = {}
+        for session in [*self.outer, *(b for found in self.inner.values() for b in found)]:
+            station = machine_of(session)
+            if station is not None:
+                self.stations[station] = [
+                    b for b in bindings if b.prefix == station and _overlaps(b.possible_from, b.possible_until, window)
+                ]
         self.pooled = any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in self.over_address)
 
     def _narrow(self) -> None:
@@ -207,7 +220,8 @@ class _Rows:
 
     def all_bindings(self) -> list[Binding]:
         """In the order of the walk, each once."""
-        return list(dict.fromkeys([*self.outer, *(b for found in self.inner.values() for b in found)]))
+        behind = (*self.inner.values(), *self.stations.values())
+        return list(dict.fromkeys([*self.outer, *(b for found in behind for b in found)]))
 
     def edges(self) -> Iterator[datetime | None]:
         for held in (self.over_address, *self.inner_holdings.values()):
@@ -337,13 +351,13 @@ def _at(
     voices = [_registered(h) for h in held if h.tier is Tier.CUSTOMER]
     for binding in bound:
         if binding.inside is None:
-            voices += _session(binding, at=at, known=known, gap=gap)
+            voices += _session(binding, at=at, rows=rows, known=known, gap=gap)
             continue
         inner = [
             v
             for b in rows.inner[binding.inside_realm, binding.inside]
             if _possible(b, at)
-            for v in _session(b, at=at, known=known, gap=gap)
+            for v in _session(b, at=at, rows=rows, known=known, gap=gap)
         ]
         inner += [
             _registered(h)
@@ -363,28 +377,63 @@ def _registered(holding: Holding) -> _Voice:
 
 
 def _session(
+    binding: Binding, *, at: datetime, rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool
+) -> list[_Voice]:
+    """The customers by whom the session's subscriber is known then, and of a machine those who were logged in with it;
+    an unknown one if there is none."""
+    logged_in = [
+        v
+        for b in rows.stations.get(machine_of(binding), ())  # type: ignore[arg-type]  # None is no key, and has nobody
+        if _possible(b, at)
+        for v in _subscriber(b, at=at, known=known, gap=gap) or [_unknown(b, at=at, gap=gap)]
+    ]
+    one = len({v.subject for v in logged_in}) == 1
+    own = _unknown(binding, at=at, gap=gap)
+    through = [
+        # Its word is the binding's: that the machine had the address, nobody else says.
+        replace(
+            v,
+            sure=v.sure and own.sure and one,
+            strong=v.strong and own.strong,
+            source=own.source,
+            unseen_end=v.unseen_end or _unseen_end(binding, at, sure=own.sure),
+            promised=own.promised,
+        )
+        for v in logged_in
+    ]
+    return [*_subscriber(binding, at=at, known=known, gap=gap), *through] or [own]
+
+
+def machine_of(binding: Binding) -> Station | None:
+    """The machine that a session names, where it names its subscriber by no more."""
+    return station_of(binding.subject) if binding.subject_kind is SubjectKind.MAC else None
+
+
+def _subscriber(
     binding: Binding, *, at: datetime, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool
 ) -> list[_Voice]:
-    """The customers by whom the session's subscriber is known then; an unknown one if there is none."""
-    sure = _sure(binding, at, gap=gap)
-    found = [i for i in _known_as(binding, known) if _covers(i.since, i.until, at)]
-    promised = binding.ending is Ending.PROMISED
-    unseen_end = not sure and at >= binding.sure_from and binding.ending is not Ending.EXPLICIT
-    if not found:
-        return [_Voice(None, None, None, sure, binding.strong, binding.source, promised=promised)]
+    voice = _unknown(binding, at=at, gap=gap)
     return [
-        _Voice(
-            i.reseller or i.customer,
-            i.customer if i.reseller else None,
-            None if i.reseller else i.service,
-            sure,
-            binding.strong,
-            binding.source,
-            unseen_end=unseen_end,
-            promised=promised,
+        replace(
+            voice,
+            subject=i.reseller or i.customer,
+            downstream=i.customer if i.reseller else None,
+            service=None if i.reseller else i.service,
+            unseen_end=_unseen_end(binding, at, sure=voice.sure),
         )
-        for i in found
+        for i in _known_as(binding, known)
+        if _covers(i.since, i.until, at)
     ]
+
+
+def _unknown(binding: Binding, *, at: datetime, gap: bool) -> _Voice:
+    sure = _sure(binding, at, gap=gap)
+    promised = binding.ending is Ending.PROMISED
+    return _Voice(None, None, None, sure, binding.strong, binding.source, promised=promised)
+
+
+def _unseen_end(binding: Binding, at: datetime, *, sure: bool) -> bool:
+    return not sure and at >= binding.sure_from and binding.ending is not Ending.EXPLICIT
 
 
 def _known_as(binding: Binding, known: dict[tuple[SubjectKind, str], list[Identity]]) -> list[Identity]:

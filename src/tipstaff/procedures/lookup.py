@@ -7,8 +7,15 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from tipstaff.attribution.match import PROTOCOLS, Question, Window, attribute, plain_address, window_of
-from tipstaff.attribution.queries import FlowsCannotBeRead, bindings_covering, gaps_for, identities_of, spoken_of
-from tipstaff.attribution.walk import walk
+from tipstaff.attribution.queries import (
+    FlowsCannotBeRead,
+    bindings_covering,
+    gaps_for,
+    identities_of,
+    logged_in_with,
+    spoken_of,
+)
+from tipstaff.attribution.walk import machine_of, walk
 from tipstaff.registry.queries import (
     get_customer,
     holdings_covering,
@@ -133,6 +140,8 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
         # Flows speak of it, and they are not here: no other source may speak for all of it meanwhile.
         bindings, gaps = [], [Gap(since=None, until=None)]
     held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
+    machines = [m for m in map(machine_of, bindings) if m is not None]
+    bindings += logged_in_with(machines, earliest=window.earliest, latest=window.latest)
     return Known(
         holdings=tuple(held), bindings=tuple(bindings), identities=tuple(identities(bindings)), gaps=tuple(gaps)
     )

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from tipstaff.attribution.match import PROTOCOLS, Question
-from tipstaff.words import Attribution, AttributionReason, Binding, Holding, Identity, Moment, Site
+from tipstaff.words import Attribution, AttributionReason, Binding, Holding, Identity, Moment, Site, Station
 
 REASONS = {
     AttributionReason.ONE_HOLDER: "One holder over the whole window.",
@@ -157,7 +157,8 @@ def _binding(b: Binding) -> dict[str, Any]:
         b.subject_kind or "subject": b.subject
     }  # fmt: skip
     return {
-        "row": "log", "source": b.source, "realm": b.realm, "prefix": str(b.prefix),
+        "row": "log", "source": b.source, "realm": b.realm,
+        "station" if isinstance(b.prefix, Station) else "prefix": str(b.prefix),
         "ports": [b.port_first, b.port_last], "protocol": b.protocol, **leads_to,
         "possible": [_stamp(b.possible_from), _stamp(b.possible_until)],
         "sure": [_stamp(b.sure_from), _stamp(b.sure_until)] if b.sure_from < b.sure_until else None,

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
-import psycopg
 from django.db import connection
 
 from tipstaff.words import Change, Holding, Resource, ResourceKind, Tier, Version, require_aware
@@ -16,6 +15,7 @@ from tipstaff.words import Change, Holding, Resource, ResourceKind, Tier, Versio
 from .changes import change_of, key_of
 from .models import ChangeRow
 from .names import plain_name
+from .planned import fetch_planned
 from .rows import HOLDING_COLUMNS, holding_of, in_words, resource_in_words
 
 _ALL_HOLDINGS = """
@@ -95,19 +95,15 @@ def resources_known_as(wanted: Iterable[tuple[ResourceKind, str]]) -> list[Resou
     asked = list(wanted)
     if not asked:
         return []
-    connection.ensure_connection()
-    # Each answer to who held an address asks this, so it is planned once a connection.
-    with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(
-            f"""
-            SELECT {_RESOURCE_COLUMNS} FROM registry_resourcerow h
-            JOIN unnest(%s::text[], %s::text[]) w(kind, name) ON w.kind = h.kind AND w.name = h.name
-            WHERE h.customer_id IS NOT NULL ORDER BY h.kind, h.name, lower(h.during), h.scope, h.id
-            """,
-            [[kind.value for kind, _ in asked], [name for _, name in asked]],
-            prepare=True,
-        )
-        return [_resource(row) for row in cursor.fetchall()]
+    rows = fetch_planned(
+        f"""
+        SELECT {_RESOURCE_COLUMNS} FROM registry_resourcerow h
+        JOIN unnest(%s::text[], %s::text[]) w(kind, name) ON w.kind = h.kind AND w.name = h.name
+        WHERE h.customer_id IS NOT NULL ORDER BY h.kind, h.name, lower(h.during), h.scope, h.id
+        """,
+        [[kind.value for kind, _ in asked], [name for _, name in asked]],
+    )
+    return [_resource(row) for row in rows]
 
 
 def versions_of_resource(kind: ResourceKind, name: str, *, limit: int = 1000) -> list[Version]:

@@ -64,6 +64,7 @@ from .past import (
     versions_of_customer,
     versions_of_resource,
 )
+from .planned import fetch_planned
 from .rows import (
     HOLDING_COLUMNS,
     acceptance_of,
@@ -186,26 +187,27 @@ def get_service(key: str) -> Service | None:
 def services_known_as(values: Iterable[str]) -> list[Service]:
     """The services whose key, or circuit or port, is one of `values`."""
     wanted = list(values)
+    if not wanted:
+        return []
     rows = ServiceRow.objects.filter(Q(key__in=wanted) | (Q(port__in=wanted) & ~Q(port=""))).order_by("key")
-    return [service_of(row) for row in rows] if wanted else []
+    return [service_of(row) for row in rows]
 
 
 def top_resellers(customers: Iterable[str]) -> dict[str, str]:
     """For each customer who buys from a reseller, the account at the top: the one that has a contract with us."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH RECURSIVE above AS (
-                SELECT key, reseller_id AS top, 1 AS step FROM registry_customerrow
-                WHERE key = ANY(%s) AND reseller_id IS NOT NULL
-                UNION SELECT a.key, c.reseller_id, a.step + 1 FROM above a JOIN registry_customerrow c ON c.key = a.top
-                WHERE c.reseller_id IS NOT NULL AND a.step < 100
-            )
-            SELECT DISTINCT ON (key) key, top FROM above ORDER BY key, step DESC
-            """,
-            [list(customers)],
+    rows = fetch_planned(
+        """
+        WITH RECURSIVE above AS (
+            SELECT key, reseller_id AS top, 1 AS step FROM registry_customerrow
+            WHERE key = ANY(%s) AND reseller_id IS NOT NULL
+            UNION SELECT a.key, c.reseller_id, a.step + 1 FROM above a JOIN registry_customerrow c ON c.key = a.top
+            WHERE c.reseller_id IS NOT NULL AND a.step < 100
         )
-        return dict(cursor.fetchall())
+        SELECT DISTINCT ON (key) key, top FROM above ORDER BY key, step DESC
+        """,
+        [list(customers)],
+    )
+    return dict(rows)
 
 
 def holdings_covering(address: IPv4Address | IPv6Address, *, earliest: datetime, latest: datetime) -> list[Holding]:
@@ -395,19 +397,19 @@ def records_begin_at() -> datetime | None:
 
     The operator's own space says what is ours and not who held it, so it counts only while there is nothing else.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT min(lower(during)) FROM registry_holdingrow WHERE tier <> 'operator'")
-        (begin,) = cursor.fetchone()
-        if begin is None:
-            cursor.execute("SELECT min(lower(during)) FROM registry_holdingrow")
-            (begin,) = cursor.fetchone()
+    ((begin,),) = fetch_planned(
+        """
+        SELECT coalesce(
+            (SELECT min(lower(during)) FROM registry_holdingrow WHERE tier <> 'operator'),
+            (SELECT min(lower(during)) FROM registry_holdingrow)
+        )
+        """
+    )
     return None if begin is None else require_aware(begin)
 
 
 def _holdings(sql: str, parameters: list[Any]) -> list[Holding]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return [holding_of(row) for row in cursor.fetchall()]
+    return [holding_of(row) for row in fetch_planned(sql, parameters)]
 
 
 def collapsed(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[IPv4Network | IPv6Network]:

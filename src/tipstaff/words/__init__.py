@@ -12,7 +12,7 @@ from .admission import (
     Usage,
     UsageKind,
 )
-from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, SubjectKind
+from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, Station, SubjectKind, station_of
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
 from .holders import (
@@ -202,6 +202,7 @@ __all__ = [
     "StandingPeriod",
     "Stated",
     "StatedFacts",
+    "Station",
     "Step",
     "Strike",
     "SubjectKind",
@@ -217,4 +218,5 @@ __all__ = [
     "WorkStep",
     "ranges",
     "require_aware",
+    "station_of",
 ]

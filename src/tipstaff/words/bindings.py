@@ -32,14 +32,42 @@ class SubjectKind(enum.StrEnum):
     CIRCUIT = "circuit"
     """A line or port, as the access network names it (RFC 3046 circuit or remote id, NAS-Port-Id)."""
     MAC = "mac"
-    """A hardware address. Anybody can take another's, so it never proves a subscriber alone."""
+    """A hardware address. Anybody can take another's, so it never proves a subscriber alone. Who was logged in with it,
+    the session of a RADIUS server says (`Station`)."""
     SERVICE = "service"
     """The key of a service in the registry."""
 
 
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A machine by its hardware address (EUI-48), where a log says who was logged in with it: Calling-Station-Id."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return ":".join(f"{octet:02x}" for octet in self.number.to_bytes(6, "big"))
+
+    def __contains__(self, address: object) -> bool:
+        """No address of the internet lies in it."""
+        return False
+
+
+def station_of(text: str) -> Station | None:
+    """The machine that a log names: upper or lower case, octets apart by `:`, `-` or `.` or not at all (RFC 3580,
+    section 3.21). None for what is no hardware address, or not one machine's: zero, groups, and twelve decimal digits
+    without anything between them, which may be a telephone number (RFC 2865, section 5.31)."""
+    digits = text.strip().lower()
+    plain = "".join(c for c in digits if c not in ":-.")
+    if len(plain) != 12 or not set(plain) <= set("0123456789abcdef") or (digits == plain and plain.isdecimal()):
+        return None
+    number = int(plain, 16)
+    return Station(number) if number and not number >> 40 & 1 else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """A source's word that `prefix` with some ports was given to a subscriber, or to an inside address by NAT.
+    """A source's word that `prefix` with some ports was given to a subscriber, or to an inside address by NAT; of a
+    station, that the subscriber was logged in with it.
 
     The address was surely held in [sure_from, sure_until) and possibly in [possible_from, possible_until): the clock's
     error and an unseen end lie between the two. `sure_from >= sure_until` says that no instant is sure.
@@ -48,7 +76,7 @@ class Binding:
     source: str
     """The name that the import gave to the source: `radius-1`."""
     realm: str = PUBLIC
-    prefix: IPv4Network | IPv6Network
+    prefix: IPv4Network | IPv6Network | Station
     port_first: int = 0
     port_last: int = 65535
     protocol: int | None = None

@@ -3,9 +3,11 @@
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tipstaff.attribution import intervals
-from tipstaff.attribution.intervals import SAME_START, joined
+from tipstaff.attribution.intervals import SAME_START, by_beginning, joined
 from tipstaff.attribution.protocol import OPEN, Joins
 
 HALF_A_MINUTE = 30_000_000
@@ -74,3 +76,15 @@ def test_subjects_whose_hashes_meet_are_still_told_apart(joins, kept, monkeypatc
             patch.setattr(intervals, "_hashed", lambda frame, columns: hashed(frame, columns) % np.uint64(kept))
             met = joined(frame, joins, look_seconds=LOOK_SECONDS)
         assert met.sort("offset").equals(told.sort("offset")), seed
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6)), min_size=1, max_size=14))
+def test_what_is_out_of_order_is_put_in_the_order_of_beginning_and_of_being_seen(rows):
+    """`rows` are (subscriber, beginning), in the order in which they were seen."""
+    rows = sorted(rows, key=lambda row: row[0])
+    subscriber, since = (np.array([row[i] for row in rows]) for i in (0, 1))
+    starts = np.append(True, subscriber[1:] != subscriber[:-1])
+    order = by_beginning(since, starts)
+    wanted = np.lexsort((np.arange(len(rows)), since, subscriber))
+    assert np.array_equal(np.arange(len(rows)) if order is None else order, wanted)

@@ -18,6 +18,7 @@ from tipstaff.words import (
     HoldingKind,
     Identity,
     Moment,
+    Station,
     SubjectKind,
     Tier,
 )
@@ -30,6 +31,7 @@ PREFIXES = ("192.0.2.1/32", "192.0.2.9/32", "198.51.100.7/32", "192.0.2.0/28", "
             "2001:db8:0:42::/120")  # fmt: skip
 INSIDE_PREFIXES = ("100.64.0.1/32", "100.64.0.2/32", "100.64.0.0/30", "2001:db8:ffff::/64")
 SUBJECTS = ((SubjectKind.USERNAME, "alice"), (SubjectKind.USERNAME, "bob"), (SubjectKind.MAC, "02:00:00:00:00:01"))
+MACHINES = ("02:00:00:00:00:01", "02-00-00-00-00-01", "0200.0000.0002")
 ERRORS = st.sampled_from((0.0, 1.0, 60.0, 3600.0, 20 * 3600.0))
 
 
@@ -66,6 +68,14 @@ def sessions(draw: st.DrawFn, *, prefixes=PREFIXES, realm: str = "") -> Binding:
     return Binding(
         prefix=ip_network(draw(st.sampled_from(prefixes))), realm=realm, subject_kind=kind, subject=subject, **span
     )
+
+
+@st.composite
+def logins(draw: st.DrawFn) -> Binding:
+    """Who was logged in with a machine that sessions name."""
+    kind, subject = draw(st.sampled_from(SUBJECTS[:2]))
+    machine = Station(draw(st.sampled_from((0x020000000001, 0x020000000001, 0x020000000002))))
+    return Binding(prefix=machine, subject_kind=kind, subject=subject, **draw(spans()))
 
 
 @st.composite
@@ -150,10 +160,10 @@ def in_short(answer):
     inside_held=st.booleans(),
     bindings=st.lists(
         st.one_of(sessions(), sessions(), translations(), sessions(prefixes=INSIDE_PREFIXES, realm="cgn"),
-                  sessions(prefixes=INSIDE_PREFIXES)),
+                  sessions(prefixes=INSIDE_PREFIXES), logins()),
         max_size=7,
     ),
-    known=st.one_of(st.lists(identities(), max_size=4), st.just(EVERYBODY)),
+    known=st.one_of(st.lists(identities(), max_size=4), st.just(EVERYBODY), st.just(EVERYBODY[:2])),
     asked=st.lists(questions(), min_size=1, max_size=12),
     gaps=GAPS,
 )  # fmt: skip
@@ -239,5 +249,37 @@ def test_chains_through_nat_are_answered_as_each_alone(blocks, behind, asked):
         alone = walk(
             question.address, port=question.port, protocol=None, moment=question.moment, received_at=RECEIVED,
             holdings=holdings, bindings=bindings, identities=EVERYBODY, records_begin_at=BEGIN,
+        )  # fmt: skip
+        assert in_short(answer) == in_short(alone)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    leases=st.lists(st.tuples(st.sampled_from(MACHINES), spans()), min_size=1, max_size=2),
+    logged_in=st.lists(logins(), max_size=3),
+    behind_nat=st.booleans(),
+    known=st.sampled_from((EVERYBODY, EVERYBODY[:2], EVERYBODY[:1])),
+    asked=st.lists(questions(), min_size=1, max_size=8),
+)
+def test_those_who_logged_in_with_a_machine_are_found_as_each_alone(leases, logged_in, behind_nat, known, asked):
+    place, realm = ("100.64.0.1/32", "cgn") if behind_nat else ("192.0.2.1/32", "")
+    bindings = [
+        Binding(prefix=ip_network(place), realm=realm, subject_kind=SubjectKind.MAC, subject=machine, **span)
+        for machine, span in leases
+    ]
+    steady = {"possible_from": hour(-10), "sure_from": hour(-10), "sure_until": hour(900), "ending": Ending.EXPLICIT}
+    if behind_nat:
+        bindings.append(
+            Binding(
+                source="nat-1", prefix=ip_network("192.0.2.1/32"), port_first=1024, port_last=2047,
+                inside=ip_address("100.64.0.1"), inside_realm="cgn", **steady,
+            )
+        )  # fmt: skip
+    bindings += logged_in
+    book = book_of(POOL, bindings, known, records_begin_at=BEGIN)
+    for question, answer in zip(asked, book.attribute(asked, received_at=RECEIVED), strict=True):
+        alone = walk(
+            question.address, port=question.port, protocol=question.protocol, moment=question.moment,
+            received_at=RECEIVED, holdings=POOL, bindings=bindings, identities=known, records_begin_at=BEGIN,
         )  # fmt: skip
         assert in_short(answer) == in_short(alone)

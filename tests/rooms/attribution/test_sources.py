@@ -1,5 +1,6 @@
 """Each kind of log, by its own sample: the bindings that it makes, and the lines that it refuses."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +14,7 @@ from tipstaff.attribution.intervals import Clock, bindings, joined
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
 from tipstaff.attribution.queries import bindings_covering
+from tipstaff.attribution.sources.nat_syslog.formats import FORMATS
 from tipstaff.testing.sources import SourceContract, read
 from tipstaff.wiring import sources
 
@@ -29,6 +31,8 @@ CASES = {
     "nat-blocks": ("nat_blocks/samples/cgn.log", {}),
     "nat-deterministic": ("nat_deterministic/samples/map.csv", {}),
     "nat-flows": ("nat_flows/samples/conntrack.log", {}),
+    "nat-netflow": ("nat_ipfix/samples/flows.netflow", {}),
+    "nat-syslog": ("nat_syslog/samples/flows.log", {"zone": ZoneInfo("UTC")}),
     "nat-ipfix": ("nat_ipfix/samples/flows.ipfix", {}),
     "neighbours": ("neighbours/samples/looks.jsonl", {"interim_seconds": 600.0}),
     "ipam": ("ipam/samples/plan.csv", {}),
@@ -100,7 +104,10 @@ def test_radius_delays_interims_reused_ids_restarts_and_prefixes():
         "198.51.100.9/32 carol 18:50-open open (sure 18:50-19:00)",
         "2001:db8:0:4200::/56 alice 12:00-14:00 explicit",
     ]
-    assert refused == ["no User-Name", "no Framed-IP-Address, IPv6 address or prefix"]
+    assert refused == [
+        "no User-Name",
+        "no Framed-IP-Address, IPv6 address or prefix, and no Calling-Station-Id that is a hardware address",
+    ]
 
 
 def test_radius_that_is_silent_for_longer_than_an_interim_has_ended_at_some_time():
@@ -213,12 +220,44 @@ def test_flows_of_ipfix():
     ]  # fmt: skip
 
 
+def test_netflow_version_9_says_the_same_as_ipfix():
+    assert told("nat-netflow") == told("nat-ipfix")
+
+
+def test_flows_in_the_words_of_each_vendor():
+    found, refused = told("nat-syslog")
+    assert found == [
+        *(f"198.51.100.1/32 :{1000 + n}-{1000 + n} 100.64.0.{n} 12:00-12:01 explicit" for n in range(1, 13)),
+        "198.51.100.1/32 :1013-1013 100.64.0.13 12:00-open open (sure 12:00-12:00)",
+    ]
+    assert refused == ["not a line about one connection of a NAT that this reader knows", "no public port"]
+    # Of times without a zone nothing is guessed.
+    in_utc, without = set(found), told("nat-syslog", zone=None)
+    assert in_utc - set(without[0]) == {found[9], found[11]}
+    assert without[1].count("no time, or one that needs --zone (and --year)") == 3
+
+
+@pytest.mark.parametrize("shape", FORMATS, ids=lambda f: f.name)
+def test_each_format_has_a_sample_and_reads_no_half_of_a_line(shape):
+    lines = (SAMPLES / CASES["nat-syslog"][0]).read_text().splitlines(keepends=True)
+    mine = [line for line in lines if re.search(shape.marker, line.replace(",", ";")) and "/0\n" not in line]
+    assert mine
+    source, options = sources()["nat-syslog"], Options(source="nat", zone=ZoneInfo("UTC"))
+    assert read(source, "".join(mine).encode(), options).refused_total == 0
+    for line in mine:
+        inside = re.search(r"100\.64\.0\.\d+", line)
+        assert inside is not None
+        broken = line.replace(inside[0], "nobody")
+        assert read(source, broken.encode(), options).records.height == 0
+
+
 @pytest.mark.django_db
-def test_a_template_is_known_when_the_file_has_grown(tmp_path):
-    whole = (SAMPLES / CASES["nat-ipfix"][0]).read_bytes()
-    file, source, by = tmp_path / "flows.ipfix", sources()["nat-ipfix"], {"at": NOON, "actor": "engineer"}
+@pytest.mark.parametrize(("kind", "sizes"), [("nat-ipfix", (140, 200)), ("nat-netflow", (150, 230))])
+def test_a_template_is_known_when_the_file_has_grown(tmp_path, kind, sizes):
+    whole = (SAMPLES / CASES[kind][0]).read_bytes()
+    file, source, by = tmp_path / "flows", sources()[kind], {"at": NOON, "actor": "engineer"}
     refused = records = 0
-    for size in (140, 200, len(whole)):
+    for size in (*sizes, len(whole)):
         file.write_bytes(whole[:size])
         for load in take_in(file, source, Options(source="cgn-1", inside_realm="cgn"), **by):
             refused, records = refused + load.refused_total, records + load.records

@@ -3,9 +3,7 @@
 import polars as pl
 
 from ...protocol import OPEN, Joins, Lines, Options, Parsed, Stretch
-from ...reading import MICRO, Sieve, prefixes, table
-
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132, "udplite": 136}
+from ...reading import MICRO, PROTOCOLS, Sieve, prefixes, table
 
 
 class Conntrack(Lines):

@@ -1,4 +1,5 @@
-"""Per-flow NAT logs as IPFIX files: NAT session events (RFC 8158) in messages (RFC 7011) one after another (RFC 5655).
+"""Per-flow NAT logs as IPFIX files: NAT session events (RFC 8158) in messages (RFC 7011) one after another (RFC 5655);
+and the same events in the packets of NetFlow version 9 (RFC 3954), as a NAT exports them.
 
 A template says where the fields of a data set lie; all data sets of one template are then read by the column.
 """
@@ -14,6 +15,7 @@ from ...protocol import OPEN, Joins, Kind, Options, Parsed, Stretch
 from ...reading import Sieve
 
 VERSION, HEADER = 10, 16
+VERSION_9, HEADER_9 = 9, 20
 TEMPLATES, OPTIONS_TEMPLATES, DATA = 2, 3, 256
 """Set ids (RFC 7011, section 3.3.2)."""
 VARIABLE = 65535
@@ -47,25 +49,28 @@ class Ipfix(Kind):
     joins = Joins.SESSION
     momentary = True
 
+    version = VERSION
+
     def cut(self, data: bytes) -> int:
-        return _messages(data)[1]
+        return _framed(data, self.version)[1]
 
     def carry(self, header: bytes, data: bytes) -> bytes:
         """The templates that were stated so far, as messages: a later stretch may use them."""
         known: dict[tuple[int, int], bytes] = {}
         for piece in (header, data):
-            for domain, _, number, body in _sets(piece):
+            for domain, _, number, body in _sets(piece, self.version):
                 if number == TEMPLATES:
-                    for id, _, record in _templates(body):
+                    for id, _, record in _templates(body, self.version):
                         known[domain, id] = record
-        return b"".join(
-            struct.pack(">HHIIIHH", VERSION, HEADER + 4 + len(record), 0, 0, domain, TEMPLATES, 4 + len(record))
-            + record
-            for (domain, _), record in known.items()
-        )
+        return b"".join(self._stated(domain, record) for (domain, _), record in known.items())
+
+    def _stated(self, domain: int, record: bytes) -> bytes:
+        """A message that states one template."""
+        length = 4 + len(record)
+        return struct.pack(">HHIIIHH", VERSION, HEADER + length, 0, 0, domain, TEMPLATES, length) + record
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:
-        found = _read(stretch)
+        found = _read(stretch, self.version)
         frames = [_frame(template, blocks) for template, blocks in found.blocks.items()]
         frame = pl.concat([f for f in frames if f is not None and f.height] or [_nothing()], how="vertical")
         sieve = Sieve(frame.sort("offset"))
@@ -89,8 +94,54 @@ class Ipfix(Kind):
         return sieve.parsed(records)
 
 
+class NetFlow(Ipfix):
+    """Packets one after another, as `nc -lu 2055` writes them into a file."""
+
+    kind = "nat-netflow"
+    version = VERSION_9
+
+    def _stated(self, domain: int, record: bytes) -> bytes:
+        return struct.pack(">HHIIIIHH", VERSION_9, 1, 0, 0, 0, domain, 0, 4 + len(record)) + record
+
+
 _LATEST = 253_402_300_799 * 10**6
 """The last second of the year 9999."""
+
+
+def _framed(data: bytes, version: int) -> tuple[list[tuple[int, int]], int]:
+    return _messages(data) if version == VERSION else _packets(data)
+
+
+def _packets(data: bytes) -> tuple[list[tuple[int, int]], int]:
+    """As `_messages`. A packet of version 9 does not say how long it is, but no set has the number 9: where that stands
+    in a set's place the next packet begins."""
+    found, place = [], 0
+    while place + HEADER_9 <= len(data):
+        end = _end_of_packet(data, place)
+        if end is None:
+            after = data.find(b"\x00\x09", place + 1)
+            place = after if after >= 0 else max(place + 1, len(data) - HEADER_9 + 1)
+            continue
+        if end > len(data):
+            break
+        found.append((place, end))
+        place = end
+    return found, place
+
+
+def _end_of_packet(data: bytes, begin: int) -> int | None:
+    """Behind its last set; beyond the data where that is not whole, None where no packet begins."""
+    if struct.unpack_from(">H", data, begin)[0] != VERSION_9:
+        return None
+    place = begin + HEADER_9
+    while place + 4 <= len(data):
+        number, length = struct.unpack_from(">HH", data, place)
+        if number == VERSION_9:
+            break
+        if length < 4 or 1 < number < DATA:
+            return None
+        place += length
+    return place if place >= len(data) or place + 4 <= len(data) else len(data) + 1
 
 
 def _messages(data: bytes) -> tuple[list[tuple[int, int]], int]:
@@ -109,20 +160,23 @@ def _messages(data: bytes) -> tuple[list[tuple[int, int]], int]:
     return found, place
 
 
-def _sets(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """(domain, place, id, octets) of each set."""
-    for begin, end in _messages(data)[0]:
-        (domain,) = struct.unpack_from(">I", data, begin + 12)
-        place = begin + HEADER
+def _sets(data: bytes, version: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """(domain, place, id, octets) of each set; of version 9 with the ids that templates have in IPFIX."""
+    header = HEADER if version == VERSION else HEADER_9
+    for begin, end in _framed(data, version)[0]:
+        (domain,) = struct.unpack_from(">I", data, begin + header - 4)
+        place = begin + header
         while place + 4 <= end:
             number, length = struct.unpack_from(">HH", data, place)
             if length < 4 or place + length > end:
                 break
+            if version == VERSION_9 and number < TEMPLATES:
+                number += TEMPLATES
             yield domain, place + 4, number, data[place + 4 : place + length]
             place += length
 
 
-def _templates(body: bytes) -> Iterator[tuple[int, Template, bytes]]:
+def _templates(body: bytes, version: int) -> Iterator[tuple[int, Template, bytes]]:
     """(id, fields, the record itself) of a set of templates; no fields take a template back."""
     place = 0
     while place + 4 <= len(body):
@@ -135,7 +189,7 @@ def _templates(body: bytes) -> Iterator[tuple[int, Template, bytes]]:
                 return
             element, length = struct.unpack_from(">HH", body, place)
             place += 4
-            if element & 0x8000:
+            if element & 0x8000 and version == VERSION:
                 element, place = -1, place + 4
             fields.append((element, length))
         if id < DATA or place > len(body):
@@ -143,13 +197,13 @@ def _templates(body: bytes) -> Iterator[tuple[int, Template, bytes]]:
         yield id, tuple(fields), body[begin:place]
 
 
-def _read(stretch: Stretch) -> _Read:
+def _read(stretch: Stretch, version: int) -> _Read:
     """The data sets of a stretch by their templates, those of `header` known before it."""
     found, known = _Read(), dict[tuple[int, int], Template]()
     for data, offset in ((stretch.header, None), (stretch.data, stretch.offset)):
-        for domain, place, number, body in _sets(data):
+        for domain, place, number, body in _sets(data, version):
             if number == TEMPLATES:
-                known.update({(domain, id): fields for id, fields, _ in _templates(body)})
+                known.update({(domain, id): fields for id, fields, _ in _templates(body, version)})
             elif number >= DATA and offset is not None:
                 template = known.get((domain, number), ())
                 if not template:

@@ -7,21 +7,25 @@ clock, one for all NASes. `Event-Timestamp` is the NAS's own and only shows how 
 import numpy as np
 import polars as pl
 
-from ...protocol import OPEN, RECORD, USERNAME, Joins, Kind, Lines, Options, Parsed, Stretch
-from ...reading import MICRO, Sieve, header_of, instants, line_starts, prefixes, table
+from ...protocol import OPEN, RECORD, STATION, USERNAME, Joins, Kind, Lines, Options, Parsed, Stretch
+from ...reading import MICRO, Sieve, header_of, instants, line_starts, machines, prefixes, table
 from .scan import Scanner
 
-PROVES = "that an authenticated log-in had an address or a delegated prefix, from its Start to its Stop"
+PROVES = (
+    "that an authenticated log-in had an address or a delegated prefix, or was let in with a machine "
+    "(Calling-Station-Id), from its Start to its Stop"
+)
 CLOCK = "the RADIUS server's, less the delay that the NAS states; the error is estimated from Event-Timestamp"
 GAPS = (
-    "a lost Stop leaves the end open until the address is given on or the NAS restarts; a lost Start is made good by "
-    "the session time that later records state"
+    "a lost Stop leaves the end open until the address is given on or the NAS restarts, and that of a machine without "
+    "an address until its NAS restarts or falls silent (--every); a lost Start is made good by the session time that "
+    "later records state"
 )
 
 NAMES = (
     "Acct-Status-Type", "User-Name", "NAS-IP-Address", "NAS-IPv6-Address", "NAS-Identifier", "Acct-Session-Id",
     "Acct-Session-Time", "Acct-Delay-Time", "Framed-IP-Address", "Framed-IPv6-Prefix", "Framed-IPv6-Address",
-    "Delegated-IPv6-Prefix", "Event-Timestamp", "Timestamp",
+    "Delegated-IPv6-Prefix", "Calling-Station-Id", "Event-Timestamp", "Timestamp",
 )  # fmt: skip
 """As FreeRADIUS' dictionaries spell them."""
 WANTED = {
@@ -29,8 +33,8 @@ WANTED = {
     "acct_status_type": "status", "user_name": "user", "nas_ip_address": "nas_ip", "nas_ipv6_address": "nas_ip6",
     "nas_identifier": "nas_id", "acct_session_id": "session", "acct_session_time": "lasted",
     "acct_delay_time": "delay", "framed_ip_address": "framed4", "framed_ipv6_prefix": "framed6",
-    "framed_ipv6_address": "address6", "delegated_ipv6_prefix": "delegated6", "event_timestamp": "event",
-    "timestamp": "arrived",
+    "framed_ipv6_address": "address6", "delegated_ipv6_prefix": "delegated6", "calling_station_id": "station",
+    "event_timestamp": "event", "timestamp": "arrived",
 }  # fmt: skip
 STATUS = {
     "start": "start", "1": "start", "stop": "stop", "2": "stop", "interim-update": "interim", "alive": "interim",
@@ -135,9 +139,15 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     covers = None if not kept else (int(sieve.frame["at"].min()), int(sieve.frame["at"].max()))  # type: ignore[arg-type]  # no nulls
     sieve.frame = sieve.frame.filter(pl.col("status") != "restart")
     sieve.refuse(pl.col("user").is_null() | (pl.col("user") == ""), "no User-Name")
+    if sieve.frame.get_column("station").null_count() < sieve.frame.height:
+        sieve.frame = sieve.frame.with_columns(machines(pl.col("station")).cast(pl.UInt64).alias("machine"))
+    else:
+        sieve.frame = sieve.frame.with_columns(pl.lit(None, pl.UInt64).alias("machine"))
     sieve.refuse(
-        ~pl.any_horizontal(pl.col(a).is_not_null() & (pl.col(a) != "") for a in ADDRESSES),
-        "no Framed-IP-Address, IPv6 address or prefix",
+        ~pl.any_horizontal(
+            *(pl.col(a).is_not_null() & (pl.col(a) != "") for a in ADDRESSES), pl.col("machine").is_not_null()
+        ),
+        "no Framed-IP-Address, IPv6 address or prefix, and no Calling-Station-Id that is a hardware address",
     )
     sieve.refuse(
         pl.col("lasted").is_not_null() & ~pl.col("lasted").is_between(0, 10 * 366 * 86400),
@@ -146,6 +156,7 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     each = [
         _with_prefix(sieve, address) for address in ADDRESSES if sieve.frame.get_column(address).null_count() < kept
     ]
+    each.append(_with_machine(sieve.frame))
     records = pl.concat([r for r in each if r is not None]) if any(r is not None for r in each) else _nothing()
     told = sieve.parsed(records, restarts=restarts, lateness=lateness)
     told.count, told.covers = sieve.frame.height + restarts.height, covers
@@ -160,9 +171,26 @@ def _with_prefix(sieve: Sieve, address: str) -> pl.DataFrame | None:
     here = Sieve(prefixes(rows, address)).refuse(pl.col("lo").is_null(), f"an address that is none ({address})")
     sieve.told += here.told
     sieve.total += here.total
+    return _records(here.frame)
+
+
+def _with_machine(frame: pl.DataFrame) -> pl.DataFrame | None:
+    """Who was let in with which machine, whether it was given an address or not: a lease may name the machine."""
+    rows = frame.filter(pl.col("machine").is_not_null())
+    if not rows.height:
+        return None
+    kind = pl.lit(STATION, pl.UInt8)
+    return _records(
+        rows.with_columns(
+            pl.col("machine").alias("lo"), pl.lit(0, pl.UInt64).alias("hi"), kind.alias("version"), kind.alias("length")
+        )
+    )
+
+
+def _records(frame: pl.DataFrame) -> pl.DataFrame:
     stop = pl.col("status") == "stop"
     start = pl.col("status") == "start"
-    return here.frame.select(
+    return frame.select(
         "offset",
         "version",
         "hi",

@@ -13,7 +13,7 @@ import polars as pl
 Array = np.ndarray
 BLOCK = 4 << 20
 """Octets that are looked at together: all that is made of them stays in the processor's cache."""
-_PAD = bytes(64)
+_PAD = np.zeros(64, np.uint8)
 _NAMES_MAX = 32
 _LINE, _TAB, _SPACE, _QUOTE = 10, 9, 32, 34
 _FOLD = np.uint64(0x2020202020202020)
@@ -47,18 +47,22 @@ class Scanner:
         if any(octet in data for octet in _ODD) or not _is_utf8(data):
             return None
         frames = []
+        octets = np.frombuffer(data, np.uint8)
         for begin, end in _blocks(data):
-            found = self._block(data[begin:end], offset + begin)
+            # What lies behind a block is looked at and not used; behind the last there must be something.
+            padded = octets[begin : end + len(_PAD)]
+            if len(padded) < end + len(_PAD) - begin:
+                padded = np.concatenate((octets[begin:end], _PAD))
+            found = self._block(padded, end - begin, offset + begin)
             if found is None:
                 return None
             frames.append(found)
         return pl.concat(_alike(frames, self.columns)) if frames else None
 
-    def _block(self, data: bytes, offset: int) -> pl.DataFrame | None:
-        padded = np.frombuffer(data + _PAD, np.uint8)
-        ends = np.flatnonzero(padded[: len(data)] == _LINE)
-        if data[-1] != _LINE:
-            ends = np.append(ends, len(data))
+    def _block(self, padded: Array, size: int, offset: int) -> pl.DataFrame | None:
+        ends = np.flatnonzero(padded[:size] == _LINE)
+        if padded[size - 1] != _LINE:
+            ends = np.append(ends, size)
         starts = np.empty_like(ends)
         starts[0], starts[1:] = 0, ends[:-1] + 1
         first = padded[starts]
@@ -70,7 +74,7 @@ class Scanner:
         record[headers] = 1
         record = np.cumsum(record, dtype=np.int32) - 1
         words = np.ndarray(shape=(len(padded) - 8,), dtype="<u8", buffer=padded.data, strides=(1,))
-        keys = words[starts + 1]
+        keys = words[1:][starts]
         codes = self._codes[((keys | _FOLD) * self._factor) >> np.uint64(56)]
         if record[0] < 0:
             codes[record < 0] = 0
@@ -156,14 +160,15 @@ def _begins_with(words: Array, first: Array, begins: Array, name: bytes) -> Arra
     """Where in the file `name` stands; its first eight octets are known."""
     here: Array = first == np.uint64(int.from_bytes(name[:8], "little"))
     for place in range(8, len(name), 8):
-        part = name[place : place + 8]
-        mask = np.uint64((1 << 8 * len(part)) - 1)
-        here &= (words[begins + place] & mask) == np.uint64(int.from_bytes(part, "little"))
+        place = min(place, len(name) - 8)
+        here &= words[place:][begins] == np.uint64(int.from_bytes(name[place : place + 8], "little"))
     return here
 
 
 def _values(padded: Array, begins: Array, ends: Array, *, number: bool, few: bool) -> pl.Series:
     """What stands between, without quotes and spaces around it; for a `number` as such, where all are digits."""
+    if number and (digits := _whole_numbers(padded, begins, ends)) is not None:
+        return pl.Series(digits)
     begins, ends = begins.copy(), ends.copy()
     while True:
         edge = padded[begins]
@@ -177,15 +182,10 @@ def _values(padded: Array, begins: Array, ends: Array, *, number: bool, few: boo
         if not more.any():
             break
         ends -= more
+    if number and (digits := _whole_numbers(padded, begins, ends)) is not None:
+        return pl.Series(digits)
     lengths = ends - begins
     longest = int(lengths.max())
-    if number and 0 < longest <= _POWERS.size and lengths.min() > 0:
-        # The octets before a shorter value are blanked; a dot product of floats is exact below 2**53.
-        digits = _windows(padded, ends - longest, longest) - np.uint8(48)
-        if lengths.min() < longest:
-            digits *= np.arange(longest, 0, -1) <= lengths[:, None]
-        if (digits <= 9).all():
-            return pl.Series((digits.astype(np.float64) @ _POWERS[-longest:]).astype(np.int64))
     # Fixed widths are gathered at once; what lies beyond a value's end is blanked, and NumPy strips it.
     width = max(longest, 1)
     if width > len(_PAD):
@@ -195,6 +195,21 @@ def _values(padded: Array, begins: Array, ends: Array, *, number: bool, few: boo
     if lengths.min() < width:
         cut *= np.arange(width) < lengths[:, None]
     return _texts(cut, few=few)
+
+
+def _whole_numbers(padded: Array, begins: Array, ends: Array) -> Array | None:
+    """What stands between as numbers; None where not all are digits, or too many."""
+    lengths = ends - begins
+    longest = int(lengths.max())
+    if not 0 < longest <= _POWERS.size or lengths.min() <= 0:
+        return None
+    # The octets before a shorter value are blanked; a dot product of floats is exact below 2**53.
+    digits = _windows(padded, ends - longest, longest) - np.uint8(48)
+    if lengths.min() < longest:
+        digits *= np.arange(longest, 0, -1) <= lengths[:, None]
+    if not (digits <= 9).all():
+        return None
+    return (digits.astype(np.float64) @ _POWERS[-longest:]).astype(np.int64)
 
 
 _POWERS = 10.0 ** np.arange(9, -1, -1)
