@@ -2,10 +2,11 @@
 
 import dataclasses
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 
 import pytest
 
-from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
+from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter
 from tipstaff.cases.operations import PlaceTaken, StaleCase
 from tipstaff.cases.parting import NotInThisCase, NotMerged
 from tipstaff.cases.queries import lineage_of, members_of, strikes_of
@@ -14,9 +15,23 @@ from tipstaff.ledger.queries import entries_of
 from tipstaff.procedures import casework, parting
 from tipstaff.procedures.answers import appeal_case
 from tipstaff.procedures.casework import OwnDecision
-from tipstaff.procedures.suspension import NotYourDecision
+from tipstaff.procedures.suspension import NotYourDecision, resources_of
+from tipstaff.registry import operations as registry
 from tipstaff.web.portal.reads import portal_page
-from tipstaff.words import Answer, Case, CaseOutcome, CaseState, LetterKind, ReportOutcome, Role
+from tipstaff.words import (
+    Answer,
+    Case,
+    CaseOutcome,
+    CaseState,
+    Holding,
+    HoldingKind,
+    LetterKind,
+    ReportOutcome,
+    Role,
+    Service,
+    ServiceKind,
+    Tier,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -129,6 +144,32 @@ def test_a_merge_is_undone_with_no_less_time(office: Office) -> None:
     assert set(members_of(new.key)) == members
     with pytest.raises(NotMerged):
         parting.part(new.key, why="Again.", desk=office.desk, at=NOON + 3 * HOUR, actor="ana")
+
+
+def test_services_are_merged_and_each_address_keeps_its_own_terms(office: Office) -> None:
+    office.admit("acct-3")
+    for number, address in ((1, "192.0.2.81"), (2, "192.0.2.82")):
+        service = Service(key=f"svc-3-{number}", customer="acct-3", kind=ServiceKind.HOSTING)
+        registry.add_service(service, at=MOVED_IN, actor="import")
+        held = Holding(
+            key=0, tier=Tier.CUSTOMER, kind=HoldingKind.STATIC, prefix=ip_network(address), held_from=MOVED_IN,
+            customer="acct-3", service=service.key,
+        )  # fmt: skip
+        registry.add_holdings([held], at=MOVED_IN, actor="import")
+    one, other = (office.complain(a, at=NOON - HOUR, by=reporter(n)) for n, a in ((1, "192.0.2.81"), (2, "192.0.2.82")))
+    office.post(at=NOON)
+    first, second = office.case_of(one), office.case_of(other)
+    assert (first.service, second.service) == ("svc-3-1", "svc-3-2")
+    merged = merge(office, second, first)
+    terms = {conduct.offender: (case.key, case.service) for conduct, _, _, case in resources_of(merged)}
+    assert terms == {"192.0.2.81": (first.key, "svc-3-1"), "192.0.2.82": (second.key, "svc-3-2")}
+    assert merged.due_at is not None
+    office.deadlines(at=merged.due_at)
+    assert {str(m.selector) for m in office.measures(first)} == {f"tcp/25 from 192.0.2.8{n}" for n in (1, 2)}
+    # Reports go on joining the place that they belong to: the second service's is free again.
+    assert office.case_of(office.complain("192.0.2.82", at=NOON + 3 * HOUR, by=reporter(3))).key != first.key
+    with pytest.raises(CannotMerge, match="has a measure"):
+        parting.part(second.key, why="Two.", desk=office.desk, at=NOON + DAY, actor="ana")
 
 
 def test_cases_of_two_customers_are_never_merged(office: Office) -> None:

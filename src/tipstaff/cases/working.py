@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from tipstaff.ledger.operations import record
+from tipstaff.ledger.operations import record, record_all
 from tipstaff.words import Case
 
 from .models import BulkRow, CaseRow, PresenceRow, SavedViewRow, WatcherRow
@@ -184,11 +184,9 @@ def change_all(
             _set(row, action, value)
             _save(row)
         bulk = BulkRow.objects.create(action=action, value=value, before=before, at=at, actor=actor)
-        if fit:
-            record(
-                "cases.changed_at_once", at=at, actor=actor, about=[row.key for row in fit], number=bulk.pk,
-                action=action, value=value,
-            )  # fmt: skip
+        detail = {"number": bulk.pk, "action": action, "value": value}
+        # An entry for each: one about all of them would make each case's story that of the others.
+        record_all([("case.changed_at_once", [row.key], detail) for row in fit], at=at, actor=actor)
         return _bulk(bulk), sorted(set(versions) - {row.key for row in fit})
 
 
@@ -210,8 +208,8 @@ def undo_all(id: int, *, at: datetime, actor: str) -> tuple[list[str], list[str]
                 back.append(row.key)
         bulk.undone_at = at
         bulk.save(update_fields=["undone_at"])
-        if back:
-            record("cases.change_undone", at=at, actor=actor, about=back, number=id, action=bulk.action)
+        detail = {"number": id, "action": bulk.action}
+        record_all([("case.change_undone", [key], detail) for key in back], at=at, actor=actor)
         return back, sorted(set(bulk.before) - set(back))
 
 

@@ -11,6 +11,7 @@ from tipstaff import wiring
 from tipstaff.cases.queries import Narrowed, get_case, list_cases, notes_of
 from tipstaff.cases.working import be_present, saved_views
 from tipstaff.intake.queries import reports_of_case
+from tipstaff.ledger.queries import trace
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures import work
 from tipstaff.procedures.links import make_link, make_report_link
@@ -144,6 +145,8 @@ def test_many_at_once_are_shown_first_and_put_back_without_losing_a_later_edit(d
     assert "2 cases changed." in done
     assert f"{three.key}: changed by somebody meanwhile" in done
     assert [fresh(c).tags for c in (one, two, three)] == [("wave",), ("wave",), ()]
+    told = {key for entry in trace(one.key) for key in entry.about if key.startswith("C-")}
+    assert told == {one.key}, "each case has its own story"
     do(client, fresh(two), "tag", add="mine")
     bulk = work.undoable("lena", at=wiring.now())
     assert bulk is not None

@@ -273,7 +273,8 @@ def in_short(case: Case) -> str:
     due = f", answer due {stamp(case.due_at)}" if case.due_at else ""
     snoozed = f", snoozed until {stamp(case.snoozed_until)}" if case.snoozed_until else ""
     tags = f", tags {' '.join(case.tags)}" if case.tags else ""
-    return f"{label(case.state)}{due}, {case.assignee or 'nobody'}'s, {case.reports} reports{snoozed}{tags}"
+    reports = "1 report" if case.reports == 1 else f"{case.reports} reports"
+    return f"{label(case.state)}{due}, {case.assignee or 'nobody'}'s, {reports}{snoozed}{tags}"
 
 
 def newest_entry(key: str) -> int:

@@ -314,8 +314,8 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "case.woken": ("Back in sight", "grey", _says("why")),
         "case.tagged": ("Tags changed", "grey", _plain),
         "case.linked": ("Linked to a campaign", "grey", _plain),
-        "cases.changed_at_once": ("Many cases changed at once", "grey", _plain),
-        "cases.change_undone": ("A change of many cases undone", "grey", _plain),
+        "case.changed_at_once": ("Changed with others", "grey", _plain),
+        "case.change_undone": ("A change of many cases undone", "grey", _plain),
         "case.decided": ("A person decided", "violet", _says("why")),
         "case.left_to": (
             "Left to a person",
