@@ -42,6 +42,7 @@ STAFF_PAGES = {
     "overview": "/console/overview",
     "wall": "/console/wall",
     "staff": "/console/staff",
+    "levels": "/console/levels",
     "search": "/console/search?q=192.0.2.0/24",
 }
 OPEN_PAGES = {

@@ -1,6 +1,10 @@
 """Rows of cases. Private to this room."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
+from django.db.models.functions import Upper
 
 
 class CaseRow(models.Model):
@@ -32,14 +36,26 @@ class CaseRow(models.Model):
     answer_seconds = models.BigIntegerField()
     repeats = models.IntegerField(default=0)
     version = models.IntegerField(default=1)
+    fixed_at = models.DateTimeField(null=True)
+    watched_until = models.DateTimeField(null=True)
+    reopened = models.IntegerField(default=0, db_default=0)
+    appealed = models.BooleanField(default=False, db_default=False)
+    part = models.CharField(max_length=16, default="", db_default="")
+    """Its own key where it was split off, so that it may be open beside the case that further reports join."""
+    merged_into = models.CharField(max_length=16, null=True)
+    split_from = models.CharField(max_length=16, null=True)
+    waits_since = models.DateTimeField(null=True)
+    snoozed_until = models.DateTimeField(null=True)
+    tags = ArrayField(models.CharField(max_length=32), default=list, db_default=[])
+    campaign = models.CharField(max_length=64, null=True)
 
     class Meta:
         constraints = (
             # Two reports that arrive at once can open one case only; the other joins it.
             models.UniqueConstraint(
-                fields=["customer", "group", "service"],
-                condition=~models.Q(state__in=["fixed", "closed"]),
-                name="cases_one_open_per_customer_group_service",
+                fields=["customer", "group", "service", "part"],
+                condition=~models.Q(state__in=["fixed", "monitored", "appealed", "closed"]),
+                name="cases_one_open_per_place_and_part",
                 nulls_distinct=False,
             ),
         )
@@ -47,6 +63,14 @@ class CaseRow(models.Model):
             models.Index(fields=["state", "due_at"], name="cases_state_due"),
             models.Index(fields=["customer", "group", "closed_at"], name="cases_customer_group"),
             models.Index(fields=["-opened_at"], name="cases_opened"),
+            models.Index(fields=["watched_until"], name="cases_watched", condition=models.Q(state="monitored")),
+            models.Index(fields=["waits_since"], name="cases_waits", condition=models.Q(waits_since__isnull=False)),
+            models.Index(fields=["merged_into"], name="cases_merged", condition=models.Q(merged_into__isnull=False)),
+            models.Index(fields=["split_from"], name="cases_split", condition=models.Q(split_from__isnull=False)),
+            models.Index(fields=["campaign"], name="cases_campaign", condition=models.Q(campaign__isnull=False)),
+            GinIndex(fields=["tags"], name="cases_tags"),
+            models.Index(Upper("customer"), name="cases_customer_upper"),
+            GinIndex(SearchVector("explanation", "answer", config="simple"), name="cases_words"),
         )
 
 
@@ -61,6 +85,14 @@ class MemberRow(models.Model):
     """Who must decide on a measure against what this incident is about; null leaves it to the clock."""
     waits = models.BooleanField(default=False, db_default=False)
     """A person decides whether the holder is told of it at all."""
+    home = models.CharField(max_length=16, null=True)
+    """The case that it was judged into, where that is another by now: its ladder, ports and service stay the incident's
+    own, whatever it is merged with."""
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["told_by"], name="cases_member_told", condition=models.Q(told_by__isnull=False)),
+        )
 
 
 class NoteRow(models.Model):
@@ -68,6 +100,9 @@ class NoteRow(models.Model):
     at = models.DateTimeField()
     actor = models.CharField(max_length=150)
     text = models.TextField()
+
+    class Meta:
+        indexes = (GinIndex(SearchVector("text", config="simple"), name="cases_note_words"),)
 
 
 class DecisionRow(models.Model):
@@ -86,3 +121,60 @@ class DecisionRow(models.Model):
                 name="cases_seconded_by_another",
             ),
         )
+
+
+class MergeRow(models.Model):
+    """What went over when one case was merged into another, so that it can be taken apart again."""
+
+    case = models.ForeignKey(CaseRow, on_delete=models.PROTECT, related_name="merges")
+    into = models.CharField(max_length=16, db_index=True)
+    incidents = models.JSONField()
+    before = models.JSONField()
+    """State, due_at and extended of the case before."""
+    at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True)
+
+
+class WatcherRow(models.Model):
+    """Somebody at the desk who follows a case."""
+
+    case = models.ForeignKey(CaseRow, on_delete=models.CASCADE, related_name="watchers")
+    name = models.CharField(max_length=150)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["name", "case"], name="cases_watched_once"),)
+
+
+class PresenceRow(models.Model):
+    """Who has a case before them just now: seen by the page that refreshes itself."""
+
+    case = models.ForeignKey(CaseRow, on_delete=models.CASCADE, related_name="present")
+    name = models.CharField(max_length=150)
+    since = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["case", "name"], name="cases_present_once"),)
+
+
+class SavedViewRow(models.Model):
+    """A list of cases that somebody keeps under a name: the query of its address."""
+
+    owner = models.CharField(max_length=150)
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=500)
+    shared = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["owner", "name"], name="cases_view_once"),)
+
+
+class BulkRow(models.Model):
+    """What one act did to many cases at once, and how each was before."""
+
+    action = models.CharField(max_length=16)
+    value = models.TextField()
+    before = models.JSONField()
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    undone_at = models.DateTimeField(null=True)

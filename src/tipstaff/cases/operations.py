@@ -195,7 +195,7 @@ def _lock_open(places: set[tuple[str, str, str | None]]) -> dict[tuple[str, str,
         SELECT c.customer, c."group", c.service, c.key FROM cases_caserow c
         JOIN unnest(%s::text[], %s::text[], %s::text[]) w(customer, grp, service)
           ON c.customer = w.customer AND c."group" = w.grp AND c.service IS NOT DISTINCT FROM w.service
-        WHERE c.state <> ALL(%s) ORDER BY c.key FOR UPDATE OF c
+        WHERE c.part = '' AND c.state <> ALL(%s) ORDER BY c.key FOR UPDATE OF c
     """
     with connection.cursor() as cursor:
         ended = [str(state) for state in CaseState if state not in rules.OPEN]
@@ -229,6 +229,7 @@ def _new_row(key: str, joining: Joining, *, at: datetime) -> CaseRow:
         decides=verdict.decides,
         answer_seconds=int((verdict.answer_within or timedelta(hours=72)).total_seconds()),
         repeats=joining.repeats,
+        waits_since=at if verdict.disposition == "person" else None,
     )
 
 
@@ -285,8 +286,7 @@ def forget_matter(key: str, *, at: datetime, actor: str) -> None:
         record("case.matter_sealed", at=at, actor=actor, about=[key])
 
 
-SEALED_MATTER = "sealed"
-"""What a case is about when that may not be said."""
+SEALED_MATTER = rules.SEALED
 
 
 class NotDue(Exception):
@@ -305,6 +305,7 @@ def move_case(
     outcome: CaseOutcome | None = None,
     about: tuple[str, ...] = (),
     only_if_due: bool = False,
+    watched_until: datetime | None = None,
 ) -> Case:
     """Move a case; raise IllegalMove where the rules forbid it, StaleCase when `version` is no longer the case's.
 
@@ -316,10 +317,16 @@ def move_case(
             raise NotDue(key)
         before = CaseState(row.state)
         row.state = rules.move(before, to)
+        _note_wait(row, before, at=at)
+        if to is CaseState.FIXED:
+            row.fixed_at = at
+        if watched_until is not None:
+            row.watched_until = watched_until
         if to in rules.CLOCK_RUNS:
             row.due_at = due_at
         elif to is CaseState.CLOSED:
-            row.due_at, row.closed_at = None, at
+            # One that was appealed ended when it ended: the review does not make its strike a younger one.
+            row.due_at, row.closed_at = None, row.closed_at or at
         elif to is not CaseState.OVERDUE:
             row.due_at = None
         if outcome is not None:
@@ -345,6 +352,9 @@ def take_answer(
             raise rules.AlreadyExtended(key)
         before = CaseState(row.state)
         row.state = rules.move(before, rules.ANSWER_MOVES[answer])
+        _note_wait(row, before, at=at)
+        if row.state == CaseState.FIXED:
+            row.fixed_at = at
         if answer is Answer.NEED_TIME:
             row.extended = True
             within = timedelta(seconds=row.answer_seconds)
@@ -358,6 +368,51 @@ def take_answer(
             answer=answer, words=words, before=before, now=row.state, due_at=row.due_at,
         )  # fmt: skip
         return case_of(row)
+
+
+def take_appeal(key: str, *, words: str, at: datetime, actor: str) -> Case:
+    """The customer disputes how it ended. Raise IllegalMove, AppealedBefore or TooLate."""
+    with transaction.atomic():
+        row = _locked(key, None)
+        before = CaseState(row.state)
+        row.state, row.appealed, row.answer = rules.appealed(case_of(row), at=at), True, words
+        _note_wait(row, before, at=at)
+        _save(row)
+        record(
+            "case.answered", at=at, actor=actor, about=[key],
+            answer=Answer.DISPUTE, words=words, before=before, now=row.state, due_at=None,
+        )  # fmt: skip
+        return case_of(row)
+
+
+def reopen_case(key: str, *, why: str, version: int, at: datetime, actor: str) -> Case:
+    """Open a closed case again: it waits for a person. Raise IllegalMove, TooLate or PlaceTaken."""
+    with transaction.atomic():
+        row = _locked(key, version)
+        before = row.outcome
+        row.state = rules.reopened(case_of(row), at=at)
+        if not row.part and (other := open_row(row.customer, group=row.group, service=row.service, lock=False)):
+            raise PlaceTaken(f"{other.key} is open for the same customer, clause group and service: work there.")
+        row.outcome, row.closed_at, row.fixed_at, row.watched_until = CaseOutcome.NONE, None, None, None
+        row.reopened += 1
+        row.waits_since, row.snoozed_until = at, None
+        _save(row)
+        record("case.reopened", at=at, actor=actor, about=[key], why=why, before=before)
+        return case_of(row)
+
+
+class PlaceTaken(ValueError):
+    """Another case is open for the same customer, clause group and service."""
+
+
+def _note_wait(row: CaseRow, before: CaseState, *, at: datetime) -> None:
+    """Since when a person is waited for; and what moves is in sight again, however long it was to be out of it."""
+    now = CaseState(row.state)
+    if now not in rules.NEEDS_PERSON:
+        row.waits_since = None
+    elif before is not now:
+        row.waits_since = at
+    row.snoozed_until = None
 
 
 def assign_case(key: str, *, to: str | None, version: int, at: datetime, actor: str) -> Case:

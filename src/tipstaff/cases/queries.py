@@ -2,15 +2,18 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from tipstaff.ledger.queries import entries_of, latest_about
 from tipstaff.words import Case, CaseState, Decision, Note, Role, Strike
 
 from . import rules
-from .models import CaseRow, DecisionRow, MemberRow, NoteRow
+from .models import CaseRow, DecisionRow, MemberRow, MergeRow, NoteRow
 from .rows import case_of, open_row
 
 _ORDERS = {
@@ -20,6 +23,7 @@ _ORDERS = {
     "severity": ("-severity", "due_at", "key"),
     "reports": ("-reports", "-opened_at", "key"),
     "customer": ("customer_name", "-opened_at", "key"),
+    "waits": ("waits_since", "key"),
 }
 
 
@@ -34,12 +38,13 @@ def list_cases(
     search: str = "",
     customer: str | None = None,
     assignee: str | None = None,
+    narrowed: "Narrowed | None" = None,
     order: str = "due",
     limit: int = 50,
     offset: int = 0,
 ) -> list[Case]:
     """Cases, most pressing first. `search` matches key, customer, resource and clause."""
-    rows = _filtered(states, search, customer, assignee).order_by(*_ORDERS.get(order, _ORDERS["due"]))
+    rows = _filtered(states, search, customer, assignee, narrowed).order_by(*_ORDERS.get(order, _ORDERS["due"]))
     return [case_of(row) for row in rows[offset : offset + limit]]
 
 
@@ -49,23 +54,66 @@ def count_cases(
     search: str = "",
     customer: str | None = None,
     assignee: str | None = None,
+    narrowed: "Narrowed | None" = None,
 ) -> int:
-    return _filtered(states, search, customer, assignee).count()
+    return _filtered(states, search, customer, assignee, narrowed).count()
+
+
+class Narrowed(NamedTuple):
+    """What else a list of cases is narrowed to; what is None narrows nothing."""
+
+    tag: str | None = None
+    campaign: str | None = None
+    watcher: str | None = None
+    """Followed by this person."""
+    awake_at: datetime | None = None
+    """Without what is snoozed then."""
+    snoozed_at: datetime | None = None
+    """Only what is snoozed then."""
+    keys: frozenset[str] | None = None
+    unsealed: bool = False
+    """Without what is sealed."""
+    before: tuple[datetime, str] | None = None
+    """In the order of the newest, only what comes after the case that was opened then and has this key."""
 
 
 def _filtered(
-    states: frozenset[CaseState] | None, search: str, customer: str | None, assignee: str | None
+    states: frozenset[CaseState] | None,
+    search: str,
+    customer: str | None,
+    assignee: str | None,
+    narrowed: Narrowed | None,
 ) -> QuerySet[CaseRow]:
     rows = CaseRow.objects.all()
+    if narrowed is not None:
+        if narrowed.tag is not None:
+            rows = rows.filter(tags__contains=[narrowed.tag])
+        if narrowed.campaign is not None:
+            rows = rows.filter(campaign=narrowed.campaign)
+        if narrowed.watcher is not None:
+            rows = rows.filter(watchers__name=narrowed.watcher)
+        if narrowed.awake_at is not None:
+            rows = rows.filter(Q(snoozed_until=None) | Q(snoozed_until__lte=narrowed.awake_at))
+        if narrowed.snoozed_at is not None:
+            rows = rows.filter(snoozed_until__gt=narrowed.snoozed_at)
+        if narrowed.unsealed:
+            rows = rows.exclude(resource=rules.SEALED)
+        if narrowed.before is not None:
+            at, key = narrowed.before
+            rows = rows.filter(Q(opened_at__lt=at) | Q(opened_at=at, key__lt=key))
+        if narrowed.keys is not None:
+            rows = rows.filter(key__in=narrowed.keys)
     if states is not None:
         rows = rows.filter(state__in=[str(s) for s in states])
     if customer is not None:
         rows = rows.filter(customer=customer)
     if assignee is not None:
         rows = rows.filter(assignee=assignee)
+    if search:
+        rows = rows.exclude(resource=rules.SEALED)  # What is sealed is found by nobody, and counted for nobody.
     for word in search.split():
         rows = rows.filter(
-            Q(key__iexact=word)
+            Q(key=word.upper())
             | Q(customer_name__icontains=word)
             | Q(customer__iexact=word)
             | Q(resource__icontains=word)
@@ -73,6 +121,32 @@ def _filtered(
             | Q(type__icontains=word)
         )
     return rows
+
+
+def find_words(text: str, *, limit: int) -> list[Case]:
+    """The newest cases in whose explanation, answer or notes all these words stand; never one that is sealed."""
+    asked = SearchQuery(text, config="simple", search_type="websearch")
+    noted = NoteRow.objects.annotate(words=SearchVector("text", config="simple")).filter(words=asked)
+    said = CaseRow.objects.annotate(words=SearchVector("explanation", "answer", config="simple")).filter(words=asked)
+    keys = {
+        *noted.order_by("-id").values_list("case_id", flat=True)[:limit],
+        *said.order_by("-opened_at").values_list("key", flat=True)[:limit],
+    }
+    rows = CaseRow.objects.filter(key__in=keys).exclude(resource=rules.SEALED).order_by("-opened_at", "-key")
+    return [case_of(row) for row in rows[:limit]]
+
+
+def find_resources(network: IPv4Network | IPv6Network, *, limit: int) -> list[Case]:
+    """The newest cases that were opened about an address or prefix inside of `network`, or around it."""
+    question = """
+        SELECT key FROM cases_caserow WHERE cases_inet(resource) && %s::inet
+        ORDER BY opened_at DESC, key DESC LIMIT %s
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(question, [str(network), limit])
+        keys = [key for (key,) in cursor.fetchall()]
+    rows = CaseRow.objects.filter(key__in=keys).order_by("-opened_at", "-key")
+    return [case_of(row) for row in rows]
 
 
 def keys_of_customers(customers: Collection[str], *, states: frozenset[CaseState], limit: int) -> dict[str, list[str]]:
@@ -99,12 +173,20 @@ def strikes_of_all(customers: Collection[str], *, since: datetime) -> dict[str, 
     """Cases of each of these customers that were upheld and closed since, of whatever group."""
     found: dict[str, list[Strike]] = {customer: [] for customer in customers}
     rows = CaseRow.objects.filter(
-        customer__in=list(customers), closed_at__gte=since, outcome__in=[str(o) for o in rules.UPHELD]
-    ).order_by("closed_at", "key")
+        Q(closed_at__gte=since) | Q(closed_at=None, fixed_at__gte=since),  # While it is watched it counts already.
+        customer__in=list(customers), outcome__in=[str(o) for o in rules.UPHELD],
+    ).order_by("closed_at", "key")  # fmt: skip
+    counted: set[str] = set()
     for row in rows:
-        assert row.closed_at is not None, "asked for"
-        contested = rules.contested(entries_of(row.key, what=rules.TELL_OF_DISPUTES))
-        found[row.customer].append(Strike(case=row.key, group=row.group, at=row.closed_at, contested=contested))
+        ended_at = row.closed_at or row.fixed_at
+        assert ended_at is not None, "asked for"
+        whole = row.split_from or row.key
+        if whole in counted:
+            continue  # However many parts a case was split into, it is one breach.
+        counted.add(whole)
+        entries = (entry for key in {row.key, whole} for entry in entries_of(key, what=rules.TELL_OF_DISPUTES))
+        contested = rules.contested(sorted(entries, key=lambda entry: entry.id))
+        found[row.customer].append(Strike(case=row.key, group=row.group, at=ended_at, contested=contested))
     return found
 
 
@@ -173,12 +255,58 @@ class Member(NamedTuple):
     """Who must decide on a measure against what it is about; None leaves it to the clock."""
     waits: bool
     """A person has yet to decide whether the holder is told of it at all."""
+    home: str | None = None
+    """The case that it was judged into, and whose terms are its own; None where that is the case that it is in."""
 
 
 def members_of(case: str) -> dict[str, Member]:
     """Each incident of a case, and how it stands in it, in the order in which they came."""
-    rows = MemberRow.objects.filter(case_id=case).order_by("id").values_list("incident", "told_by", "decides", "waits")
-    return {i: Member(told_by, Role(decides) if decides else None, waits) for i, told_by, decides, waits in rows}
+    fields = ("incident", "told_by", "decides", "waits", "home")
+    rows = MemberRow.objects.filter(case_id=case).order_by("id").values_list(*fields)
+    return {i: Member(told, Role(decides) if decides else None, waits, home) for i, told, decides, waits, home in rows}
+
+
+def standing_key(key: str) -> str:
+    """The case in which `key` goes on: itself, unless it was merged into another."""
+    for _ in range(MERGES_MAX):
+        into = CaseRow.objects.filter(pk=key).values_list("merged_into", flat=True).first()
+        if into is None:
+            break
+        key = into
+    return key
+
+
+MERGES_MAX = 100
+"""So far a chain of merges is followed."""
+
+
+def cases_of_letter(letter: str, *, case: str | None) -> list[str]:
+    """The cases of which a letter tells: the one that it was written on, and those that took incidents out of it."""
+    told = MemberRow.objects.filter(told_by=letter).values_list("case_id", flat=True)
+    return sorted({*told, *([standing_key(case)] if case is not None else [])})
+
+
+def lineage_of(key: str) -> frozenset[str]:
+    """The case, and all that it was ever split from, merged with or split into: who decided on one decided on all."""
+    found, fresh = {key}, {key}
+    while fresh:
+        rows = CaseRow.objects.filter(Q(key__in=fresh) | Q(split_from__in=fresh)).values_list("key", "split_from")
+        merges = MergeRow.objects.filter(Q(case__in=fresh) | Q(into__in=fresh)).values_list("case_id", "into")
+        fresh = {k for pair in (*rows, *merges) for k in pair if k} - found
+        found |= fresh
+    return frozenset(found)
+
+
+def list_watched_out(at: datetime, *, limit: int = 200) -> list[str]:
+    """Keys of fixed cases whose watch ends at `at`."""
+    rows = CaseRow.objects.filter(state=str(CaseState.MONITORED), watched_until__lte=at).order_by("watched_until")
+    return list(rows.values_list("key", flat=True)[:limit])
+
+
+def came_again(case: Case) -> str | None:
+    """The case that is open for the same customer, clause group and service: what was fixed has come again."""
+    row = open_row(case.customer, group=case.group, service=case.service, lock=False)
+    return row.key if row is not None and row.key != case.key else None
 
 
 def untold_cases(*, prefix: str, limit: int) -> list[str]:

@@ -12,7 +12,7 @@ from .models import CaseRow
 def open_row(customer: str, *, group: str, service: str | None, lock: bool) -> CaseRow | None:
     """The open row, for this room's own operations."""
     rows = CaseRow.objects.filter(
-        customer=customer, group=group, service=service, state__in=[str(s) for s in rules.OPEN]
+        customer=customer, group=group, service=service, part="", state__in=[str(s) for s in rules.OPEN]
     )
     return (rows.select_for_update() if lock else rows).first()
 
@@ -48,6 +48,16 @@ def case_of(row: CaseRow) -> Case:
         version=row.version,
         answer_within=timedelta(seconds=row.answer_seconds),
         repeats=row.repeats,
+        fixed_at=row.fixed_at,
+        watched_until=row.watched_until,
+        reopened=row.reopened,
+        appealed=row.appealed,
+        merged_into=row.merged_into,
+        split_from=row.split_from,
+        waits_since=row.waits_since,
+        snoozed_until=row.snoozed_until,
+        tags=tuple(row.tags),
+        campaign=row.campaign,
     )
 
 

@@ -4,7 +4,8 @@ Texts that came from outside are indexed by hash: such an index has no limit of 
 (about 2,700 octets), and a reporter must not be able to make a row that cannot be stored.
 """
 
-from django.contrib.postgres.indexes import HashIndex
+from django.contrib.postgres.indexes import GinIndex, HashIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 
 _CODE = 32
@@ -51,6 +52,7 @@ class ReportRow(models.Model):
             HashIndex(fields=["reporter_address"], name="intake_report_reporter"),
             HashIndex(fields=["reporter_reference"], name="intake_report_reference"),
             HashIndex(fields=["reporter_message_id"], name="intake_report_message_id"),
+            GinIndex(SearchVector("reporter_subject", "detail", config="simple"), name="intake_report_words"),
         )
 
 
@@ -115,4 +117,5 @@ class IncidentRow(models.Model):
             models.Index(fields=["site"], name="intake_incident_site", opclasses=["varchar_pattern_ops"]),
             HashIndex(fields=["url"], name="intake_incident_url"),
             HashIndex(fields=["domain"], name="intake_incident_domain"),
+            GinIndex(SearchVector("excerpt", config="simple"), name="intake_incident_words"),
         )

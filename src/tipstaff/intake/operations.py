@@ -211,6 +211,23 @@ def set_incidents(
         )
 
 
+@transaction.atomic
+def move_incidents(keys: Sequence[str], *, case: str, to: str) -> None:
+    """These incidents, and what was a duplicate of one of them, are in another case now; the caller records that.
+
+    What became of each stays as it was said.
+    """
+    numbers: dict[str, list[int]] = {}
+    for key in keys:
+        report, n = split_incident_key(key)
+        numbers.setdefault(report, []).append(n)
+    for report in sorted(numbers):
+        IncidentRow.objects.filter(report__key=report, n__in=numbers[report], case=case).update(case=to)
+    IncidentRow.objects.filter(
+        case=case, outcome=ReportOutcome.DUPLICATE, reason__in=[f"SAME_AS {key}" for key in keys]
+    ).update(case=to)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What became of one incident of a report, by its number there."""

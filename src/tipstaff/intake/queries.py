@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncHour
@@ -76,9 +77,16 @@ def reports_of_case(case: str) -> list[Report]:
     return [report_of(rows[id], incidents=joined[id], total=totals[id]) for id in sorted(joined)]
 
 
-def list_reports(*, outcome: ReportOutcome | None = None, search: str = "", limit: int = 100) -> list[Report]:
-    """Newest first. `search` is a key, an address or network, a host name, a sender, or a reporter's reference."""
+def list_reports(
+    *, outcome: ReportOutcome | None = None, search: str = "", limit: int = 100, sealed: bool = True
+) -> list[Report]:  # fmt: skip
+    """Newest first. `search` is a key, an address or network, a host name, a sender, or a reporter's reference.
+
+    Without `sealed`, what is in the sealed queue is left out.
+    """
     rows = ReportRow.objects.order_by("-id")
+    if not sealed:
+        rows = rows.exclude(outcome=ReportOutcome.SEALED)
     if outcome is not None:
         rows = rows.filter(outcome=outcome)
     search = storable(search).strip()
@@ -430,6 +438,28 @@ def _found(search: str, *, outcome: ReportOutcome | None, limit: int) -> list[in
         found.update(_newest(incidents.filter(Q(site=site) | Q(site__startswith=f"{site}.")), limit=limit))
     found.update(_newest(incidents.filter(url=search), limit=limit))
     return sorted(found, reverse=True)[:limit]
+
+
+def find_words(text: str, *, limit: int) -> list[Report]:
+    """The newest reports with all these words in their subject, or in the lines that they show; none that is sealed."""
+    asked = SearchQuery(text, config="simple", search_type="websearch")
+    open_ = ReportRow.objects.exclude(outcome=ReportOutcome.SEALED)
+    named = open_.annotate(words=SearchVector("reporter_subject", "detail", config="simple")).filter(words=asked)
+    shown = IncidentRow.objects.annotate(words=SearchVector("excerpt", config="simple")).filter(words=asked)
+    ids = {
+        *named.order_by("-id").values_list("id", flat=True)[:limit],
+        *_newest(shown.exclude(report__outcome=ReportOutcome.SEALED).order_by("-report_id"), limit=limit),
+    }
+    return _listed(ReportRow.objects.filter(id__in=sorted(ids, reverse=True)[:limit]).order_by("-id"))
+
+
+def cases_about(network: str, *, limit: int) -> list[str]:
+    """Cases that hold an incident from an address of this network, newest first."""
+    between = _network(network)
+    if between is None:
+        return []
+    rows = IncidentRow.objects.filter(source__range=between, case__isnull=False).order_by("-report_id")
+    return list(dict.fromkeys(case for case in rows.values_list("case", flat=True)[: limit * 20] if case))[:limit]
 
 
 def _newest(incidents: QuerySet[IncidentRow], *, limit: int) -> list[int]:

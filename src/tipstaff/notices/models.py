@@ -1,5 +1,7 @@
 """Rows of the letters' store. Private to this room."""
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import Q
 
@@ -57,4 +59,5 @@ class LetterRow(models.Model):
             models.Index(fields=["case", "id"], name="notices_letter_case"),
             models.Index(fields=["report", "id"], name="notices_letter_report"),
             models.Index(fields=["to_folded", "created_at"], name="notices_letter_to"),
+            GinIndex(SearchVector("subject", "body", config="simple"), name="notices_letter_words"),
         )

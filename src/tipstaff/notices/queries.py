@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Count
 
 from tipstaff.words import Letter, LetterState, require_aware
@@ -29,6 +30,13 @@ def letter_of_message(message_id: str) -> Letter | None:
     key = message_id.removeprefix("<").partition(".")[0]
     row = LetterRow.objects.filter(key=key[:64], message_id=message_id).first()
     return letter_of(row) if row else None
+
+
+def find_words(text: str, *, limit: int) -> list[Letter]:
+    """The newest letters in which all these words stand. One whose matter was sealed has lost its words."""
+    asked = SearchQuery(text, config="simple", search_type="websearch")
+    rows = LetterRow.objects.annotate(words=SearchVector("subject", "body", config="simple")).filter(words=asked)
+    return [letter_of(row) for row in rows.order_by("-id")[:limit]]
 
 
 def newest_letter(about: str, *, to: str) -> Letter | None:

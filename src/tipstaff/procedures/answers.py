@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from tipstaff.cases.operations import lock_case, take_answer
+from tipstaff.cases.operations import lock_case, take_answer, take_appeal
 from tipstaff.enforcement.operations import want_lifted
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.registry.operations import note_reached
@@ -58,4 +58,23 @@ def answer_case(key: str, *, answer: Answer, words: str, via: str, desk: Desk, a
             )  # fmt: skip
         if answer is Answer.FIXED:
             desk.enqueue("follow", key)
+    return case
+
+
+def appeal_case(key: str, *, words: str, via: str, desk: Desk, at: datetime) -> Case:
+    """The customer disputes how a case ended, once and within 180 days: somebody reviews it who decided nothing on it.
+
+    Until then its strike is contested. Raise IllegalMove where there is nothing to appeal against, AppealedBefore, or
+    TooLate.
+    """
+    if len(words) > WORDS_MAX:
+        raise AnswerTooLong(str(len(words)))
+    with transaction.atomic():
+        case = take_appeal(key, words=words, at=at, actor=f"customer ({via})")
+        customer = get_customer(case.customer)
+        if customer is not None:
+            tell_customer(
+                LetterKind.DISPUTE_RECEIVED, case=case, customer=customer, desk=desk, at=at, actor="worker",
+                once=f"{LetterKind.DISPUTE_RECEIVED}:{key}:{case.version}",
+            )  # fmt: skip
     return case

@@ -1,12 +1,12 @@
 """What people at the desk decide. Each act names who did it, and a view that is out of date is refused."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from django.db import transaction
 
 from tipstaff.cases import operations as cases
-from tipstaff.cases.queries import decisions_of, get_case, members_of
+from tipstaff.cases.queries import decisions_of, get_case, lineage_of, members_of
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
 from tipstaff.enforcement.queries import get_measure
@@ -83,11 +83,13 @@ def close_not_upheld(key: str, *, why: str, version: int, desk: Desk, at: dateti
     return _close(key, CaseOutcome.NOT_UPHELD, why=why, version=version, desk=desk, at=at, actor=actor)
 
 
-def _close(key: str, outcome: CaseOutcome, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+def _close(
+    key: str, outcome: CaseOutcome, *, why: str, version: int, desk: Desk, at: datetime, actor: str, note: str = ""
+) -> Case:  # fmt: skip
     with transaction.atomic():
         _must_decide(cases.lock_case(key, version=version), desk=desk, actor=actor)
         lift_all(key, why=why, desk=desk, at=at, actor=actor)
-        return close(key, outcome=outcome, why=why, desk=desk, at=at, actor=actor)
+        return close(key, outcome=outcome, why=why, desk=desk, at=at, actor=actor, note=note)
 
 
 def confirm_fixed(key: str, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
@@ -102,13 +104,55 @@ def confirm_fixed(key: str, *, why: str, version: int, desk: Desk, at: datetime,
 
 def review_dispute(key: str, *, upheld: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
     """Review what the customer disputes: upheld closes the case in their favour, else a new time to answer begins."""
-    if actor in _who_decided(key):
-        raise OwnDecision(actor)
-    if upheld:
-        return _close(key, CaseOutcome.NOT_UPHELD, why=why, version=version, desk=desk, at=at, actor=actor)
     with transaction.atomic():
         case = cases.lock_case(key, version=version)
+        appeal = case.state is CaseState.APPEALED
+        if actor in _who_decided(key, appeal=appeal):
+            raise OwnDecision(actor)
+        if upheld:
+            note = why if appeal else ""
+            return _close(
+                key, CaseOutcome.NOT_UPHELD, why=why, version=version, desk=desk, at=at, actor=actor, note=note
+            )  # fmt: skip
         _must_decide(case, desk=desk, actor=actor)
+        if appeal:
+            return _appeal_rejected(case, why=why, desk=desk, at=at, actor=actor)
+        return _tell_again(case, why=why, desk=desk, at=at, actor=actor)
+
+
+def _appeal_rejected(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> Case:
+    """It ended as it ended; the customer learns why. One that was still watched is watched on."""
+    to = CaseState.MONITORED if case.closed_at is None else CaseState.CLOSED
+    moved = cases.move_case(case.key, to=to, at=at, actor=actor, why=why)
+    customer = get_customer(case.customer)
+    if customer is not None:
+        tell_customer(
+            LetterKind.CASE_CLOSED, case=moved, customer=customer, desk=desk, at=at, actor=actor,
+            once=f"appeal:{case.key}:{moved.version}", more={"note": why},
+        )  # fmt: skip
+    return moved
+
+
+def reopen(key: str, *, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
+    """Open a closed case again, within 180 days of its end: the customer is told why, and has their time anew.
+
+    One of which they were never written waits for a person. Raise IllegalMove, TooLate or PlaceTaken.
+    """
+    with transaction.atomic():
+        before = cases.lock_case(key, version=version)
+        _must_decide(before, desk=desk, actor=actor)
+        case = cases.reopen_case(key, why=why, version=version, at=at, actor=actor)
+        aside = {k for entry in entries_of(key, what=("case.left_aside",)) for k in entry.about}
+        back = [
+            incident.key
+            for report in reports_of_case(key)
+            if report.outcome is not ReportOutcome.SEALED
+            for incident in report.incidents
+            if incident.outcome is not ReportOutcome.DUPLICATE and incident.key not in aside
+        ]
+        set_incidents(back, outcome=ReportOutcome.FORWARDED, reason="REOPENED", case=key, at=at, actor=actor)
+        if warned_by(key) is None:
+            return case
         return _tell_again(case, why=why, desk=desk, at=at, actor=actor)
 
 
@@ -126,7 +170,8 @@ def answer_back(key: str, *, why: str, version: int, desk: Desk, at: datetime, a
 
 
 def _has_written(case: Case) -> bool:
-    return bool(case.answer) or has_entry(case.key, what="letter.replied", by="customer")
+    keys = lineage_of(case.key)
+    return bool(case.answer) or any(has_entry(each, what="letter.replied", by="customer") for each in keys)
 
 
 def _tell_again(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> Case:
@@ -166,9 +211,12 @@ _DECISIONS = frozenset(
 )  # fmt: skip
 
 
-def _who_decided(key: str) -> set[str]:
-    """The people who decided something against the customer on this case."""
-    return {e.actor for e in entries_of(key, what=_DECISIONS) if is_person(e.actor)}
+def _who_decided(key: str, *, appeal: bool) -> set[str]:
+    """The people who decided something against the customer, on this case or on one that it was merged with or split
+    from; for an appeal also who opened it again, marked it as fixed or closed it."""
+    what = _DECISIONS | {"case.reopened", "case.fixed", "case.closed"} if appeal else _DECISIONS
+    entries = (entry for each in lineage_of(key) for entry in entries_of(each, what=what))
+    return {entry.actor for entry in entries if is_person(entry.actor)}
 
 
 def decide_waiting(key: str, *, go_ahead: bool, why: str, version: int, desk: Desk, at: datetime, actor: str) -> Case:
@@ -265,13 +313,16 @@ def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> 
 
 def _promised_until(key: str) -> datetime | None:
     """The end of the time to answer that they were last given, whatever has stopped its clock since."""
-    for entry in reversed(entries_of(key, what=_GIVE_TIME)):
+    entries = [entry for each in lineage_of(key) for entry in entries_of(each, what=_GIVE_TIME)]
+    for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
+        if entry.what == "case.reopened" and entry.about[0] == key:
+            return datetime.max.replace(tzinfo=UTC)  # Their new time has not begun yet.
         if entry.detail.get("due_at"):
             return datetime.fromisoformat(str(entry.detail["due_at"]))
     return None
 
 
-_GIVE_TIME = frozenset({"case.notified", "case.answered", "case.extended", "case.clock_started"})
+_GIVE_TIME = frozenset({"case.notified", "case.answered", "case.extended", "case.clock_started", "case.reopened"})
 
 
 def second_wide(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
@@ -400,7 +451,7 @@ def prolong_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str)
         needed = decider_of_measure(case, found, desk=desk)
         if not may_decide(desk.roles_of(actor), needed=needed):
             raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {needed}.")
-        if case.state in (CaseState.FIXED, CaseState.CLOSED):
+        if case.state not in OPEN:
             raise NotStanding(key)
         if not is_still_theirs(case, found, at=at):
             raise NothingToPlan(key)

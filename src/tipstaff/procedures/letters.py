@@ -7,13 +7,14 @@ from itertools import islice
 from typing import Any
 
 from tipstaff.cases.operations import SEALED_MATTER
+from tipstaff.cases.queries import told_incidents
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
 from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
 from tipstaff.notices.compose import language_for
 from tipstaff.notices.operations import queue_letter
-from tipstaff.notices.queries import letters_of_case, too_many_to
+from tipstaff.notices.queries import get_letter, letters_of_case, too_many_to
 from tipstaff.policy import Edition, edition_to_go_by
 from tipstaff.registry.queries import is_network_of_ours
 from tipstaff.words import (
@@ -191,15 +192,21 @@ def warned_by(case: str) -> str | None:
 
 
 def notices_sent(case: str) -> dict[str, datetime]:
-    """The case's notices that were handed over, and when; first one first."""
-    return {
+    """The notices that were handed over about what is in the case, and when; first one first.
+
+    What was merged into it, or was split off another, was told by letters of that one: they count on.
+    """
+    own = letters_of_case(case)
+    elsewhere = {told for told in told_incidents(case).values() if told} - {letter.key for letter in own}
+    sent = {
         letter.key: letter.sent_at
-        for letter in letters_of_case(case)
+        for letter in (*own, *filter(None, map(get_letter, sorted(elsewhere))))
         if letter.kind is LetterKind.NOTICE
         and letter.state is LetterState.SENT
         and letter.sent_at is not None
         and not letter.diverted
     }
+    return dict(sorted(sent.items(), key=lambda each: each[1])) if elsewhere else sent
 
 
 def edition_named(desk: Desk, id: str) -> Edition:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from tipstaff.cases import rules
 from tipstaff.cases.operations import lock_case, mark_told, move_case, start_due
-from tipstaff.cases.queries import get_case, list_in, list_without_due, told_incidents
+from tipstaff.cases.queries import cases_of_letter, get_case, list_in, list_without_due, told_incidents
 from tipstaff.notices.operations import recover_interrupted, release_held, withdraw_unsent
 from tipstaff.notices.queries import letters_of_case, oldest_held
 from tipstaff.registry.operations import note_bounce
@@ -20,6 +20,7 @@ from .answer_clock import answer_due
 from .books import nobody_to_write_to
 from .complaint import tell_untold
 from .desk import Desk
+from .letters import notices_sent
 
 LETTERS_AT_A_TIME = 500
 HELD_FOR_LONG = timedelta(hours=1)
@@ -53,16 +54,22 @@ def write_to_next_contact(letter: Letter, *, desk: Desk, at: datetime) -> str | 
     if letter.case is None or letter.kind is not LetterKind.NOTICE or not _NO_SUCH_RECIPIENT.search(letter.detail):
         return None
     with transaction.atomic():
-        case = lock_case(letter.case)
+        cases = [lock_case(key) for key in cases_of_letter(letter.key, case=letter.case)]
         concerned = note_bounce(letter.to, why=f"{letter.key}: {letter.detail}"[:300], at=at, actor="worker")
         for key in concerned:
             nobody_to_write_to(key, desk=desk, at=at, letter=letter.key)
-        customer = get_customer(case.customer)
-        if case.customer not in concerned or customer is None or customer.representative is None:
+        customer = get_customer(cases[0].customer)
+        if cases[0].customer not in concerned or customer is None or customer.representative is None:
             return None
-        waiting = [incident for incident, told in told_incidents(case.key).items() if told == letter.key]
-        mark_told(case.key, incidents=waiting, letter=None)
-        return tell_untold(case.key, desk=desk, at=at, actor="worker")
+        written = [tell_anew(case.key, letter.key, desk=desk, at=at) for case in cases]
+        return next(filter(None, written), None)
+
+
+def tell_anew(case: str, letter: str, *, desk: Desk, at: datetime) -> str | None:
+    """What this letter has named was named to nobody: it is told again; the new letter's key, if one was written."""
+    waiting = [incident for incident, told in told_incidents(case).items() if told == letter]
+    mark_told(case, incidents=waiting, letter=None)
+    return tell_untold(case, desk=desk, at=at, actor="worker")
 
 
 def renew_held_notices(*, desk: Desk, at: datetime) -> None:
@@ -84,13 +91,15 @@ def renew_held_notices(*, desk: Desk, at: datetime) -> None:
 def hold_case_of(letter: Letter) -> None:
     """Lock the case of a letter before the letter itself: cases come first, then letters, then devices."""
     if letter.case is not None and letter.kind in (LetterKind.NOTICE, LetterKind.REMINDER):
-        lock_case(letter.case)
+        for key in cases_of_letter(letter.key, case=letter.case):
+            lock_case(key)
 
 
 def start_clock_of(letter: Letter, *, desk: Desk) -> None:
     """In the transaction that notes a letter's sending: after a notice or a reminder the time to answer begins."""
     if letter.case is not None and letter.kind in (LetterKind.NOTICE, LetterKind.REMINDER):
-        start_clock(letter.case, desk=desk)
+        for key in cases_of_letter(letter.key, case=letter.case):
+            start_clock(key, desk=desk)
 
 
 def start_clock(key: str, *, desk: Desk) -> None:
@@ -103,16 +112,14 @@ def start_clock(key: str, *, desk: Desk) -> None:
             _start_again(case, desk=desk)
         if case.state is not CaseState.OPENED:
             return
-        for letter in letters_of_case(key):
-            if letter.kind is LetterKind.NOTICE and _arrived(letter):
-                assert letter.sent_at is not None, "what was sent has its time"
-                due = answer_due(case, told_at=letter.sent_at, desk=desk)
-                with suppress(rules.IllegalMove):  # Somebody noted it, or the customer answered, a moment before us.
-                    move_case(
-                        key, to=CaseState.NOTIFIED, at=letter.sent_at, actor="worker",
-                        why="The letter was handed over.", due_at=due, about=(letter.key,),
-                    )  # fmt: skip
-                return
+        for letter, sent_at in notices_sent(key).items():
+            due = answer_due(case, told_at=sent_at, desk=desk)
+            with suppress(rules.IllegalMove):  # Somebody noted it, or the customer answered, a moment before us.
+                move_case(
+                    key, to=CaseState.NOTIFIED, at=sent_at, actor="worker", why="The letter was handed over.",
+                    due_at=due, about=(letter,),
+                )  # fmt: skip
+            return
 
 
 def _start_again(case: Case, *, desk: Desk) -> None:

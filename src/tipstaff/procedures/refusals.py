@@ -1,7 +1,16 @@
 """Every reason for which an act is refused, in one place for those who tell people about it."""
 
-from tipstaff.cases.operations import AlreadyProposed, NoSuchCase, NothingProposed, SecondMustBeAnother, StaleCase
-from tipstaff.cases.rules import AlreadyExtended, IllegalMove
+from tipstaff.cases.operations import (
+    AlreadyProposed,
+    NoSuchCase,
+    NothingProposed,
+    PlaceTaken,
+    SecondMustBeAnother,
+    StaleCase,
+)
+from tipstaff.cases.parting import NotInThisCase, NotMerged
+from tipstaff.cases.rules import AlreadyExtended, CannotMerge, IllegalMove
+from tipstaff.cases.working import NothingToUndo, NotInOrder, TooManyTags
 from tipstaff.editions.operations import (
     ApproverMustBeAnother,
     NameTaken,
@@ -26,6 +35,7 @@ from .answers import AnswerTooLong
 from .casework import AlreadyEnding, NothingToPlan, NothingWaits, NothingWasSaid, OwnDecision, ProposalLapsed
 from .editions import ExamplesDoNotHold
 from .suspension import NotWarned, NotYourDecision
+from .work import NoSuchColleague, NotThen
 
 __all__ = [
     "AlreadyEnding",
@@ -35,10 +45,12 @@ __all__ = [
     "AnotherMustAgree",
     "AnswerTooLong",
     "ApproverMustBeAnother",
+    "CannotMerge",
     "ExamplesDoNotHold",
     "IllegalMove",
     "NameTaken",
     "NoSuchCase",
+    "NoSuchColleague",
     "NoSuchEdition",
     "NoSuchLetter",
     "NoSuchMeasure",
@@ -46,22 +58,29 @@ __all__ = [
     "NoSuchSighting",
     "NotAnnounced",
     "NotForAPersonToDecide",
+    "NotInOrder",
+    "NotInThisCase",
     "NotLeftToAPerson",
+    "NotMerged",
     "NotStanding",
     "NotStillStopped",
+    "NotThen",
     "NotWarned",
     "NotYourDecision",
     "NothingAsked",
     "NothingHeldBack",
     "NothingProposed",
     "NothingToPlan",
+    "NothingToUndo",
     "NothingWaits",
     "NothingWasSaid",
     "OwnDecision",
+    "PlaceTaken",
     "ProposalLapsed",
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",
     "StillWorking",
+    "TooManyTags",
     "WrongStep",
 ]

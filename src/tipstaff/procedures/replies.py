@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff.cases.operations import lock_case, move_case
+from tipstaff.cases.queries import standing_key
 from tipstaff.intake.authors import Author, written_by_program
 from tipstaff.intake.operations import store_reading
 from tipstaff.ledger.operations import record
@@ -58,7 +59,7 @@ def take_reply(report: Report, letter: Letter, reading: Reading, *, at: datetime
     )
     customers = letter.case is not None and letter.report is None
     with transaction.atomic():
-        case = lock_case(letter.case) if letter.case is not None and customers else None
+        case = lock_case(standing_key(letter.case)) if letter.case is not None and customers else None
         store_reading(report.key, reading=reply, at=at, actor="worker")
         linked = [key for key in (letter.key, letter.case, letter.report) if key]
         by = "customer" if customers else "complainant"

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff.cases.operations import lock_case, mark_told, move_case
-from tipstaff.cases.queries import told_incidents
+from tipstaff.cases.queries import cases_of_letter, told_incidents
 from tipstaff.cases.rules import IllegalMove
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.queries import get_raw
@@ -23,8 +23,8 @@ from tipstaff.registry.queries import get_customer
 from tipstaff.words import CaseState, LetterKind, LetterState, ReadingReason
 
 from .books import nobody_to_write_to
-from .complaint import tell_untold
 from .desk import Desk
+from .posting import tell_anew
 
 
 def take_back(report: str, *, desk: Desk, at: datetime) -> str | None:
@@ -39,7 +39,7 @@ def take_back(report: str, *, desk: Desk, at: datetime) -> str | None:
     if letter.to.lower() not in returned.recipients:
         return None
     with transaction.atomic():
-        case = lock_case(letter.case)
+        cases = [lock_case(key) for key in cases_of_letter(letter.key, case=letter.case)]
         why = f"{letter.key} to {letter.to} came back with {found.key}: {returned.status}"
         if not mark_returned(letter.key, why=why, at=at, actor="worker"):
             return None
@@ -48,12 +48,14 @@ def take_back(report: str, *, desk: Desk, at: datetime) -> str | None:
             nobody_to_write_to(customer_key, desk=desk, at=at, letter=letter.key)
         if letter.kind is not LetterKind.NOTICE:
             return None
-        # What only this letter has named was named to nobody.
-        waiting = [incident for incident, told in told_incidents(case.key).items() if told == letter.key]
-        mark_told(case.key, incidents=waiting, letter=None)
-        customer = get_customer(case.customer)
-        if case.customer in concerned and customer is not None and customer.representative is not None:
-            return tell_untold(case.key, desk=desk, at=at, actor="worker")
-        with suppress(IllegalMove):  # It was closed or fixed meanwhile: nobody need be reached any more.
-            move_case(case.key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why=why, about=(letter.key,))
+        customer = get_customer(cases[0].customer)
+        if cases[0].customer in concerned and customer is not None and customer.representative is not None:
+            written = [tell_anew(case.key, letter.key, desk=desk, at=at) for case in cases]
+            return next(filter(None, written), None)
+        for case in cases:
+            # What only this letter has named was named to nobody.
+            waiting = [incident for incident, told in told_incidents(case.key).items() if told == letter.key]
+            mark_told(case.key, incidents=waiting, letter=None)
+            with suppress(IllegalMove):  # It was closed or fixed meanwhile: nobody need be reached any more.
+                move_case(case.key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why=why, about=(letter.key,))
         return None

@@ -22,6 +22,12 @@ def note_staff_change(what: str, *, name: str, roles: Iterable[Role] = (), at: d
     record(what, at=at, actor=actor, about=[f"staff:{name}"], roles=sorted(role.value for role in roles))
 
 
+def staff_names() -> list[str]:
+    """Who may log in and has a role, by name."""
+    rows = Group.objects.filter(user__is_active=True).exclude(name=Role.ADMINISTRATOR.value)
+    return sorted(set(rows.values_list("user__username", flat=True)))
+
+
 def roles_of(name: str) -> frozenset[Role]:
     """The roles of an account that may log in; none for one that is switched off or that there is not."""
     groups = Group.objects.filter(user__username=name, user__is_active=True).values_list("name", flat=True)

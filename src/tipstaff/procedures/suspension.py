@@ -15,18 +15,29 @@ from urllib.parse import urlsplit
 from django.db import InterfaceError, OperationalError, transaction
 
 from tipstaff.cases.operations import NotDue, lock_case, move_case
-from tipstaff.cases.queries import Member, get_case, list_due, list_in, members_of, states_of, told_incidents
-from tipstaff.cases.rules import IllegalMove, outcome_when_fixed, stricter
+from tipstaff.cases.queries import (
+    Member,
+    came_again,
+    get_case,
+    list_due,
+    list_in,
+    list_watched_out,
+    members_of,
+    states_of,
+    told_incidents,
+)
+from tipstaff.cases.rules import IllegalMove, outcome_when_fixed, stricter, watch_is_over
 from tipstaff.enforcement.operations import mark_told, plan_measure, want_lifted
 from tipstaff.enforcement.queries import all_in_force, count_by_measure_state, measures_of_case, untold_measures
 from tipstaff.intake.operations import set_incidents
-from tipstaff.intake.queries import reports_of_case
+from tipstaff.intake.queries import reports_of_case, unread
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import has_entry
 from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
 from tipstaff.registry.queries import accounts_on, customers_named_by, get_customer, top_resellers
+from tipstaff.sensors.queries import unjudged
 from tipstaff.words import (
     LIFTED_WHEN,
     Candidate,
@@ -163,10 +174,12 @@ def plan_for(
     planned: list[str] = []
     why_not: list[str] = []
     covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED or (by_clock and _was_lifted(m))}
-    for allegation, letter, left_to in resources_of(case):
+    for allegation, letter, left_to, terms in resources_of(case):
         if only is not None and letter not in only:
             continue
-        answered_by = answer_due(case, told_at=sent[letter], desk=desk) if letter in sent else None
+        answered_by = (
+            max(answer_due(each, told_at=sent[letter], desk=desk) for each in (case, terms)) if letter in sent else None
+        )
         notice = letter if answered_by is not None and answered_by <= at else None
         if notice is None and urgency is None:
             continue
@@ -174,7 +187,7 @@ def plan_for(
             why_not.append(f"{case.customer} no longer holds {allegation.source}.")
             continue
         lasts = lasts_for(case, desk=desk, urgent=notice is None)
-        candidates = weigh_case(case, allegation, desk=desk, at=at, lasts=lasts)
+        candidates = weigh_case(terms, allegation, desk=desk, at=at, lasts=lasts)
         chosen = [c for c in candidates if c.chosen]
         if chosen and all(c.selector in covered for c in chosen):
             continue
@@ -357,15 +370,24 @@ def _plan(
     )
 
 
-def resources_of(case: Case) -> list[tuple[Conduct, str | None, Role | None]]:
-    """One allegation or sighting for each address, URL or name of the case, the letter that named it, if any, and who
-    must decide on a measure against it.
+def terms_of(case: Case, member: Member | None) -> Case:
+    """The case whose service, ladder and ports hold for an incident: the one that it was judged into."""
+    if member is None or member.home is None or member.home == case.key:
+        return case
+    home = get_case(member.home)
+    assert home is not None, member.home
+    return home
+
+
+def resources_of(case: Case) -> list[tuple[Conduct, str | None, Role | None, Case]]:
+    """One allegation or sighting for each address, URL or name of the case, the letter that named it, if any, who must
+    decide on a measure against it, and on whose terms (`terms_of`).
 
     What waits for a person's word is left out. Of several about one thing, what was told counts before what was not,
     then what is left to the clock: a report that nobody vouches for takes nothing from one that is believed.
     """
     members = members_of(case.key)
-    seen: dict[str, tuple[Conduct, str | None, Role | None]] = {}
+    seen: dict[str, tuple[Conduct, str | None, Role | None, Member]] = {}
     for matter in matters_of_case(case.key):
         member = members.get(matter.key)
         if member is None or member.waits:
@@ -373,8 +395,8 @@ def resources_of(case: Case) -> list[tuple[Conduct, str | None, Role | None]]:
         offender = matter.conduct.offender
         known = seen.get(offender)
         if known is None or _counts_before(member, known[1], known[2]):
-            seen[offender] = (matter.conduct, member.told_by, member.decides)
-    return list(seen.values())
+            seen[offender] = (matter.conduct, member.told_by, member.decides, member)
+    return [(conduct, told, left_to, terms_of(case, member)) for conduct, told, left_to, member in seen.values()]
 
 
 def _counts_before(member: Member, letter: str | None, left_to: Role | None) -> bool:
@@ -413,6 +435,7 @@ def follow(*, desk: Desk, at: datetime) -> None:
     one_by_one(list_in(CaseState.MEASURE_PLANNED), lambda key: _follow_planned(key, at=at), at=at)
     one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _follow_in_force(key, at=at), at=at)
     one_by_one(list_in(CaseState.FIXED), lambda key: _follow_fixed(key, desk=desk, at=at), at=at)
+    one_by_one(list_watched_out(at), lambda key: _end_of_watch(key, desk=desk, at=at), at=at)
 
 
 def _on_its_case(measure: Measure, act: Callable[[Measure], None], *, at: datetime) -> None:
@@ -493,10 +516,36 @@ def _follow_fixed(key: str, *, desk: Desk, at: datetime) -> None:
         case = get_case(key)
         assert case is not None, key
         _tell_of_measure(LetterKind.MEASURE_LIFTED, case, measure, desk=desk, at=at)
-    close(
-        key, outcome=outcome_when_fixed(measure_was_taken=bool(taken)), why="Fixed, and nothing is in force any more.",
-        desk=desk, at=at, actor="worker",
-    )  # fmt: skip
+    fixed = lock_case(key)
+    outcome = outcome_when_fixed(measure_was_taken=bool(taken))
+    if watch := _watch_after_fix(fixed, desk=desk):
+        move_case(
+            key, to=CaseState.MONITORED, at=at, actor="worker", outcome=outcome, watched_until=at + watch,
+            why=f"Nothing is in force any more; it is watched until {at + watch:%Y-%m-%d %H:%M} UTC.",
+        )  # fmt: skip
+        return
+    close(key, outcome=outcome, why="Fixed, and nothing is in force any more.", desk=desk, at=at, actor="worker")
+
+
+def _watch_after_fix(case: Case, *, desk: Desk) -> timedelta:
+    """How long a case is watched after its fix: as its edition says (`case.watch`), and not where that is silent."""
+    edition = next((edition for edition in desk.editions if edition.id == case.edition), None)
+    return edition.length_of("case.watch", default=timedelta()) if edition is not None else timedelta()
+
+
+def _end_of_watch(key: str, *, desk: Desk, at: datetime) -> None:
+    """Looked at again before it closes: no report, and no sighting of ours, says that it went on after the fix.
+
+    What was upheld of that kind opened a case at the same place. While one is open, and while anything of the time of
+    the watch is unread, this one stays: nobody is told of an end that there is not.
+    """
+    case = lock_case(key)
+    if case.state is not CaseState.MONITORED or case.watched_until is None:
+        return
+    waits = bool(unread(limit=1, before=case.watched_until)) or bool(unjudged(limit=1, before=case.watched_until))
+    if watch_is_over(case, at=at, came_again=came_again(case), unread=waits):
+        why = "Watched since the fix: no report and no measurement of ours shows it any more."
+        close(key, outcome=case.outcome, why=why, desk=desk, at=at, actor="worker")
 
 
 def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: Desk, at: datetime) -> None:
@@ -537,16 +586,26 @@ _TOLD = {
     CaseOutcome.NOT_UPHELD: ReportOutcome.NOT_UPHELD,
     CaseOutcome.WITHDRAWN: ReportOutcome.NOT_UPHELD,
 }
+"""What complainants hear. A case that was merged has no end of its own to tell of."""
 
 
-def close(key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime, actor: str) -> Case:
-    """The end: the case is closed, the customer is told, and each complainant learns the outcome, never the name."""
+def close(
+    key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime, actor: str, note: str = ""
+) -> Case:  # fmt: skip
+    """The end: the case is closed, the customer is told, and each complainant learns the outcome, never the name.
+
+    `note` is what a person says to the customer about it.
+    """
     with transaction.atomic():
         case = move_case(key, to=CaseState.CLOSED, at=at, actor=actor, why=why, outcome=outcome)
         withdraw_unsent(key, kinds=_ABOUT_AN_OPEN_CASE, why="The case was closed first.", at=at, actor=actor)
         customer = get_customer(case.customer)
+        again = f":{case.version}" if case.reopened or case.appealed else ""
         if customer is not None and letters_were_sent(key):
-            tell_customer(LetterKind.CASE_CLOSED, case=case, customer=customer, desk=desk, at=at, actor=actor)
+            tell_customer(
+                LetterKind.CASE_CLOSED, case=case, customer=customer, desk=desk, at=at, actor=actor,
+                once=f"{LetterKind.CASE_CLOSED}:{key}{again}", more={"note": note} if note else None,
+            )  # fmt: skip
         told = [
             incident.key
             for report in reports_of_case(key)
@@ -555,11 +614,11 @@ def close(key: str, *, outcome: CaseOutcome, why: str, desk: Desk, at: datetime,
             if incident.case == key and incident.outcome not in (ReportOutcome.DUPLICATE, ReportOutcome.NOT_UPHELD)
         ]
         set_incidents(told, outcome=_TOLD[outcome], reason=outcome.upper(), case=key, at=at, actor=actor)
-        _tell_outcome(key, desk=desk, at=at)
+        _tell_outcome(key, again=again, desk=desk, at=at)
         return case
 
 
-def _tell_outcome(key: str, *, desk: Desk, at: datetime) -> None:
+def _tell_outcome(key: str, *, again: str, desk: Desk, at: datetime) -> None:
     """One letter to each complainant of the case, however many reports they sent."""
     by_reporter: dict[str, list[Report]] = {}
     for report in reports_of_case(key):
@@ -568,7 +627,7 @@ def _tell_outcome(key: str, *, desk: Desk, at: datetime) -> None:
             by_reporter.setdefault((reporter or report.sender).lower(), []).append(report)
     for reporter, (first, *more) in by_reporter.items():
         tell_complainant(
-            LetterKind.OUTCOME, report=first, once=f"outcome:{key}:{reporter}", also=[r.key for r in more],
+            LetterKind.OUTCOME, report=first, once=f"outcome:{key}:{reporter}{again}", also=[r.key for r in more],
             desk=desk, at=at,
         )  # fmt: skip
 

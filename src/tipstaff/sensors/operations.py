@@ -117,6 +117,12 @@ def set_measured(
         )  # fmt: skip
 
 
+def move_measured(keys: Sequence[str], *, to: str) -> None:
+    """These sightings are in another case now, into or out of which theirs was merged or split; the caller records
+    that."""
+    SightingRow.objects.filter(key__in=list(keys)).update(case=to)
+
+
 def finish(key: str, *, why: str, at: datetime, actor: str) -> None:
     """A person has seen to it and nothing more follows; raise NotLeftToAPerson. What the judge said of it stays."""
     with transaction.atomic():

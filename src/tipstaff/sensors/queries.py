@@ -28,9 +28,12 @@ def measured_of_case(case: str) -> list[Measured]:
     return [measured_of(row) for row in SightingRow.objects.filter(case=case).order_by("id")]
 
 
-def unjudged(*, limit: int) -> list[str]:
-    """Keys of sightings that wait for the judge, oldest first."""
-    return list(SightingRow.objects.filter(disposition=None).order_by("id").values_list("key", flat=True)[:limit])
+def unjudged(*, limit: int, before: datetime | None = None) -> list[str]:
+    """Keys of sightings that wait for the judge, oldest first; with `before` those that were received before then."""
+    rows = SightingRow.objects.filter(disposition=None).order_by("id")
+    if before is not None:
+        rows = rows.filter(received_at__lt=before)
+    return list(rows.values_list("key", flat=True)[:limit])
 
 
 def left_to_people(*, limit: int = 100) -> list[Measured]:

@@ -30,6 +30,10 @@ class CaseState(enum.StrEnum):
     """A device has shown the measure."""
     FIXED = "fixed"
     """The holder says it is fixed; measures are being lifted."""
+    MONITORED = "monitored"
+    """Fixed, and nothing is in force; watched for a while before it closes."""
+    APPEALED = "appealed"
+    """The holder disputes how it ended; another person reviews it."""
     CLOSED = "closed"
     """Ended; its outcome says how."""
 
@@ -47,6 +51,8 @@ class CaseOutcome(enum.StrEnum):
     """A person found no breach of the policy. It counts for nothing."""
     WITHDRAWN = "withdrawn"
     """It was taken back, or was no case. It counts for nothing."""
+    MERGED = "merged"
+    """What it was about goes on in another case. It counts for nothing by itself."""
 
 
 class Answer(enum.StrEnum):
@@ -103,6 +109,22 @@ class Case:
     """How long the holder has from the moment the letter was handed over."""
     repeats: int = 0
     """Earlier upheld cases under the same group when this one was opened."""
+    fixed_at: datetime | None = None
+    watched_until: datetime | None = None
+    """Until when it is watched after a fix, before it closes."""
+    reopened: int = 0
+    """How often it was opened again after it had ended."""
+    appealed: bool = False
+    """The holder appeals once."""
+    merged_into: str | None = None
+    split_from: str | None = None
+    waits_since: datetime | None = None
+    """Since when it waits for a person; None while it does not."""
+    snoozed_until: datetime | None = None
+    """Until then it stands in nobody's way; its clocks run all the same."""
+    tags: tuple[str, ...] = ()
+    campaign: str | None = None
+    """The campaign that links it with cases of other customers. The desk alone sees it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Cases, reports and measures to read, and who held what, under the same permissions as the console."""
+"""Reports and measures to read, and who held what, under the same permissions as the console."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -9,7 +9,6 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from tipstaff import wiring
-from tipstaff.cases import queries as cases
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.procedures import sighting
@@ -18,8 +17,6 @@ from tipstaff.procedures.questions import NoQuestion, answer_json, question_of
 from tipstaff.procedures.refusals import NoSuchSighting, NotLeftToAPerson, NotYourDecision
 from tipstaff.sensors import queries as sensors
 from tipstaff.words import (
-    Case,
-    CaseState,
     Disposition,
     Measure,
     Measured,
@@ -28,37 +25,17 @@ from tipstaff.words import (
     ReportOutcome,
 )
 
-from ..roles import Ability
+from ..roles import Ability, may
 from .auth import Able, nobody
+from .problems import tell_problems
 
 api = NinjaAPI(
     title="Tipstaff", version="1", docs_url=None, urls_namespace="api", auth=nobody
 )  # The documentation page would need inline scripts; /api/openapi.json is what tools read.
+tell_problems(api)
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 QUESTIONS_MAX = 500
-
-
-class CaseOut(Schema):
-    """A case."""
-
-    key: str
-    customer: str
-    customer_name: str
-    service: str | None
-    clause: str
-    edition: str
-    type: str
-    severity: str
-    state: CaseState
-    outcome: str
-    resource: str
-    reports: int
-    opened_at: datetime
-    due_at: datetime | None
-    closed_at: datetime | None
-    assignee: str | None
-    version: int
 
 
 class IncidentOut(Schema):
@@ -101,33 +78,14 @@ class MeasureOut(Schema):
     lifted_when: str
 
 
-@api.get("/cases", auth=Able(Ability.SEE_DESK), response=list[CaseOut])
-def list_cases(
-    request: HttpRequest,
-    state: CaseState | None = None,
-    search: str = "",
-    limit: Limit = 50,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
-) -> list[CaseOut]:
-    """Cases, most pressing first."""
-    states = frozenset({state}) if state else None
-    return [_case(c) for c in cases.list_cases(states=states, search=_plain(search), limit=limit, offset=offset)]
-
-
-@api.get("/cases/{key}", auth=Able(Ability.SEE_DESK), response=CaseOut)
-def get_case(request: HttpRequest, key: str) -> CaseOut:
-    found = cases.get_case(_plain(key))
-    if found is None:
-        raise HttpError(404, f"There is no case {key}.")
-    return _case(found)
-
-
 @api.get("/reports", auth=Able(Ability.SEE_DESK), response=list[ReportOut])
 def list_reports(
     request: HttpRequest, outcome: ReportOutcome | None = None, search: str = "", limit: Limit = 50
 ) -> list[ReportOut]:
     """Reports, newest first."""
-    return [_report(r) for r in intake.list_reports(outcome=outcome, search=_plain(search), limit=limit)]
+    sealed = may(request.user, Ability.SEE_SEALED)
+    found = intake.list_reports(outcome=outcome, search=_plain(search), limit=limit, sealed=sealed)
+    return [_report(r) for r in found]
 
 
 @api.get("/reports/{key}", auth=Able(Ability.SEE_DESK), response=ReportOut)
@@ -270,28 +228,6 @@ def _sighting(measured: Measured) -> SightingOut:
 
 def _plain(text: str) -> str:
     return text.replace("\x00", "")[:200]
-
-
-def _case(case: Case) -> CaseOut:
-    return CaseOut(
-        key=case.key,
-        customer=case.customer,
-        customer_name=case.customer_name,
-        service=case.service,
-        clause=case.clause,
-        edition=case.edition,
-        type=case.type,
-        severity=case.severity.name.lower(),
-        state=case.state,
-        outcome=case.outcome.value,
-        resource=case.resource,
-        reports=case.reports,
-        opened_at=case.opened_at,
-        due_at=case.due_at,
-        closed_at=case.closed_at,
-        assignee=case.assignee,
-        version=case.version,
-    )
 
 
 def _report(report: Report) -> ReportOut:

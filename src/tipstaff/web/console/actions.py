@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from django.http import QueryDict
 
-from tipstaff.procedures import casework
+from tipstaff.procedures import casework, parting, work
 from tipstaff.procedures.desk import Desk
 from tipstaff.words import Answer, Case, CaseState, Ground
 
@@ -17,6 +17,10 @@ from ..roles import Ability
 
 class MissingWords(ValueError):
     """Say why: the reason stands in the record and in the letter."""
+
+
+class NoSuchTime(ValueError):
+    """Choose until when, as a day or a day and an hour in UTC."""
 
 
 class NoSuchAnswer(ValueError):
@@ -73,6 +77,97 @@ def _take(asked: Asked) -> str:
 def _release(asked: Asked) -> str:
     casework.assign(asked.case.key, to=None, version=asked.version, at=asked.at, actor=asked.actor)
     return "The case is nobody's now."
+
+
+def _hand_over(asked: Asked) -> str:
+    to = asked.text("to")
+    work.hand_over(
+        asked.case.key, to=to, note=asked.text("note", required=False), version=asked.version, desk=asked.desk,
+        at=asked.at, actor=asked.actor,
+    )  # fmt: skip
+    return f"The case is {to}'s now."
+
+
+def instant_of(text: str) -> datetime:
+    """A day, or a day and an hour in UTC, as a form gives it. Raise NoSuchTime."""
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError as why:
+        raise NoSuchTime from why
+    return given.replace(tzinfo=UTC) if given.tzinfo is None else given
+
+
+def _snooze(asked: Asked) -> str:
+    until = instant_of(asked.text("until"))
+    work.snooze(
+        asked.case.key, until=until, why=asked.text("why", required=False), version=asked.version, at=asked.at,
+        actor=asked.actor,
+    )  # fmt: skip
+    return "Snoozed. It comes back by itself then, and before if anything happens on it."
+
+
+def _wake(asked: Asked) -> str:
+    work.wake(asked.case.key, version=asked.version, at=asked.at, actor=asked.actor)
+    return "It is back in sight."
+
+
+def _tag(asked: Asked) -> str:
+    add, remove = asked.text("add", required=False).split(), asked.form.getlist("remove")[:50]
+    if not add and not remove:
+        raise MissingWords
+    work.tag_case(
+        asked.case.key, add=add, remove=remove, version=asked.version, at=asked.at, actor=asked.actor
+    )  # fmt: skip
+    return "The tags are changed."
+
+
+def _link(asked: Asked) -> str:
+    campaign = asked.text("campaign", required=False)
+    why = asked.text("why")
+    work.link_case(
+        asked.case.key, campaign=campaign or None, version=asked.version, why=why, at=asked.at, actor=asked.actor
+    )  # fmt: skip
+    return f"Linked to the campaign {campaign}." if campaign else "It is part of no campaign now."
+
+
+def _watch(asked: Asked) -> str:
+    work.watch_case(asked.case.key, name=asked.actor, on=True)
+    return "You follow the case."
+
+
+def _unwatch(asked: Asked) -> str:
+    work.watch_case(asked.case.key, name=asked.actor, on=False)
+    return "You follow it no longer."
+
+
+def _merge(asked: Asked) -> str:
+    into = asked.text("into").upper()
+    parting.merge(
+        asked.case.key, into=into, version=asked.version, why=asked.text("why"), desk=asked.desk, at=asked.at,
+        actor=asked.actor,
+    )  # fmt: skip
+    return f"It goes on in {into}."
+
+
+def _part(asked: Asked) -> str:
+    parting.part(asked.case.key, why=asked.text("why"), desk=asked.desk, at=asked.at, actor=asked.actor)
+    return "The merge is undone."
+
+
+def _split(asked: Asked) -> str:
+    new = parting.split(
+        asked.case.key, incidents=asked.form.getlist("incident")[:1000], version=asked.version, why=asked.text("why"),
+        desk=asked.desk, at=asked.at, actor=asked.actor,
+    )  # fmt: skip
+    return f"They go on in {new.key}."
+
+
+def _reopen(asked: Asked) -> str:
+    case = casework.reopen(
+        asked.case.key, why=asked.text("why"), version=asked.version, desk=asked.desk, at=asked.at, actor=asked.actor
+    )
+    told = case.state is CaseState.NOTIFIED
+    return "Open again; the customer is told why and has their time anew." if told else "Open again; decide on it now."
 
 
 def _not_upheld(asked: Asked) -> str:
@@ -195,6 +290,17 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "note": Action(ability=Ability.NOTE, run=_note),
         "take": Action(ability=Ability.NOTE, run=_take),
         "release": Action(ability=Ability.NOTE, run=_release),
+        "hand-over": Action(ability=Ability.NOTE, run=_hand_over),
+        "snooze": Action(ability=Ability.NOTE, run=_snooze),
+        "wake": Action(ability=Ability.NOTE, run=_wake),
+        "tag": Action(ability=Ability.NOTE, run=_tag),
+        "link": Action(ability=Ability.NOTE, run=_link),
+        "watch": Action(ability=Ability.NOTE, run=_watch),
+        "unwatch": Action(ability=Ability.NOTE, run=_unwatch),
+        "merge": Action(ability=Ability.DECIDE, run=_merge, decides=True),
+        "part": Action(ability=Ability.DECIDE, run=_part, decides=True),
+        "split": Action(ability=Ability.DECIDE, run=_split, decides=True),
+        "reopen": Action(ability=Ability.DECIDE, run=_reopen, decides=True),
         "not-upheld": Action(ability=Ability.DECIDE, run=_not_upheld, decides=True),
         "fixed": Action(ability=Ability.DECIDE, run=_fixed, decides=True),
         "review": Action(ability=Ability.REVIEW, run=_review, decides=True),

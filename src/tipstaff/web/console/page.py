@@ -24,6 +24,7 @@ class NavItem:
 _NAV: tuple[tuple[str, str, str, Ability], ...] = (
     ("Inbox", "console:inbox", "i", Ability.SEE_DESK),
     ("Cases", "console:cases", "c", Ability.SEE_DESK),
+    ("Late", "console:levels", "t", Ability.SEE_DESK),
     ("Reports", "console:reports", "r", Ability.SEE_DESK),
     ("Customers", "console:customers", "u", Ability.SEE_DESK),
     ("Measures", "console:measures", "m", Ability.SEE_MEASURES),

@@ -18,6 +18,8 @@ from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_inci
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sighting import role_for
+from tipstaff.procedures.staffing import staff_names
+from tipstaff.procedures.work import act_by
 from tipstaff.registry import queries as registry
 from tipstaff.sensors import queries as sensors
 from tipstaff.words import (
@@ -35,6 +37,7 @@ from tipstaff.words import (
     Letter,
     LetterKind,
     LetterState,
+    Matter,
     Measure,
     Measured,
     MeasureState,
@@ -48,7 +51,10 @@ from tipstaff.words import (
 from ..shown import label, stamp
 from .sentences import Step, tell_all
 
-NEEDS_PERSON = frozenset({CaseState.WAITING_PERSON, CaseState.DISPUTED})
+NEEDS_PERSON = rules.NEEDS_PERSON
+
+
+UNDER_WAY = frozenset(CaseState) - {CaseState.CLOSED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,9 @@ class View:
     states: frozenset[CaseState] | None
     order: str = "due"
     mine: bool = False
+    watched: bool = False
+    snoozed: bool | None = False
+    """Only what is snoozed, only what is not, or both (None)."""
     empty: tuple[str, str]
 
 
@@ -70,7 +79,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
             View(
                 name="open",
                 label="Open",
-                states=rules.OPEN | {CaseState.FIXED},
+                states=UNDER_WAY,
                 empty=(
                     "No open case",
                     "A case opens when a complaint names an address that a customer held at that time. "
@@ -80,9 +89,18 @@ VIEWS: Mapping[str, View] = MappingProxyType(
             View(
                 name="mine",
                 label="Mine",
-                states=rules.OPEN | {CaseState.FIXED},
+                states=UNDER_WAY,
                 mine=True,
                 empty=("Nothing is yours", "Open a case and press a, or “Take it”, to put your name on it."),
+            ),
+            View(
+                name="followed",
+                label="Followed",
+                states=None,
+                order="newest",
+                watched=True,
+                snoozed=None,
+                empty=("You follow no case", "Open a case and press “Follow it”: it stands here whoever works on it."),
             ),
             View(
                 name="overdue",
@@ -110,10 +128,21 @@ VIEWS: Mapping[str, View] = MappingProxyType(
                 ),
             ),
             View(
+                name="snoozed",
+                label="Snoozed",
+                states=UNDER_WAY,
+                snoozed=True,
+                empty=(
+                    "Nothing is snoozed",
+                    "A case that is snoozed comes back by itself; its clocks run all the same.",
+                ),
+            ),
+            View(
                 name="closed",
                 label="Closed",
                 states=frozenset({CaseState.CLOSED}),
                 order="newest",
+                snoozed=None,
                 empty=(
                     "No case is closed yet",
                     "A case closes when its cause is fixed and its measures are shown to be lifted.",
@@ -124,6 +153,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
                 label="All",
                 states=None,
                 order="newest",
+                snoozed=None,
                 empty=("No cases yet", "The first complaint about one of your customers opens the first case."),
             ),
         )
@@ -152,7 +182,7 @@ def numbers(at: datetime) -> Numbers:
     line, area, width = sparkline([n for _, n in hours])
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return Numbers(
-        open=sum(n for state, n in by_state.items() if state in rules.OPEN or state is CaseState.FIXED),
+        open=sum(n for state, n in by_state.items() if state in UNDER_WAY),
         overdue=cases.count_overdue(at),
         waiting=count_waiting(by_state),
         in_force=enforcement.count_by_measure_state().get(MeasureState.IN_FORCE, 0),
@@ -215,14 +245,51 @@ class ListedCases:
 PAGE = 50
 
 
-def list_cases(view: View, *, me: str, find: str, page: int) -> ListedCases:
+def list_cases(
+    view: View, *, me: str, find: str, page: int, at: datetime, tag: str = "", campaign: str = ""
+) -> ListedCases:  # fmt: skip
     assignee = me if view.mine else None
-    total = cases.count_cases(states=view.states, search=find, assignee=assignee)
+    narrowed = cases.Narrowed(
+        tag=tag or None, campaign=campaign or None, watcher=me if view.watched else None,
+        awake_at=at if view.snoozed is False and not find else None, snoozed_at=at if view.snoozed else None,
+    )  # fmt: skip
+    total = cases.count_cases(states=view.states, search=find, assignee=assignee, narrowed=narrowed)
     rows = cases.list_cases(
-        states=view.states, search=find, assignee=assignee, order=view.order, limit=PAGE, offset=(page - 1) * PAGE
-    )
-    more = urlencode({"view": view.name, "find": find, "page": page + 1}) if page * PAGE < total else ""
+        states=view.states, search=find, assignee=assignee, narrowed=narrowed, order=view.order, limit=PAGE,
+        offset=(page - 1) * PAGE,
+    )  # fmt: skip
+    asked = {"view": view.name, "find": find, "tag": tag, "campaign": campaign, "page": page + 1}
+    more = urlencode({k: v for k, v in asked.items() if v}) if page * PAGE < total else ""
     return ListedCases(cases=rows, total=total, more=more)
+
+
+def colleagues(*, but: str) -> list[str]:
+    """Who may be handed a case."""
+    return [name for name in staff_names() if name != but]
+
+
+def in_short(case: Case) -> str:
+    """A case as one sentence, for whoever has to compare two versions of it."""
+    due = f", answer due {stamp(case.due_at)}" if case.due_at else ""
+    snoozed = f", snoozed until {stamp(case.snoozed_until)}" if case.snoozed_until else ""
+    tags = f", tags {' '.join(case.tags)}" if case.tags else ""
+    reports = "1 report" if case.reports == 1 else f"{case.reports} reports"
+    return f"{label(case.state)}{due}, {case.assignee or 'nobody'}'s, {reports}{snoozed}{tags}"
+
+
+def newest_entry(key: str) -> int:
+    """Number of the newest line of the record about it."""
+    newest = ledger.recent(about=key, limit=1)
+    return newest[0].id if newest else 0
+
+
+def now_of(case: Case, action: str) -> str:
+    """What a bulk action would change, as it is now."""
+    now = {
+        "assign": case.assignee or "nobody", "snooze": stamp(case.snoozed_until) if case.snoozed_until else "awake",
+        "tag": " ".join(case.tags) or "no tag", "link": case.campaign or "no campaign",
+    }  # fmt: skip
+    return now[action]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +305,7 @@ def peek(key: str) -> Peek | None:
     case = cases.get_case(key)
     if case is None:
         return None
-    return Peek(case=case, steps=steps_of(key), next_step=rules.WHAT_NEXT[case.state])
+    return Peek(case=case, steps=steps_of(key), next_step=rules.what_next(case))
 
 
 def steps_of(key: str) -> list[Step]:
@@ -355,6 +422,21 @@ class CasePage:
     """What joined while the case ran, and waits for a person's word; empty where the case as a whole does."""
     waits_for: str
     """Why the case waits for a person, as the record says it; empty when it does not."""
+    next_at: datetime | None
+    """When the next step comes by itself."""
+    act_by: datetime | None
+    """By when somebody at the desk should act; None while nobody need."""
+    seen: str
+    """The case in short, which a form sends back: so whoever comes second sees what they saw."""
+    entry: int
+    """The newest line of the record at that moment."""
+    may_split: list[Matter]
+    may_merge: list[Case]
+    may_reopen: bool
+    parts: list[str]
+    """Cases that it was split from, merged with or split into."""
+    linked: list[Case]
+    """Others of its campaign."""
 
     @property
     def go_ahead(self) -> str:
@@ -383,7 +465,7 @@ class CasePage:
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        """What the customer may answer now, whichever way they do."""
+        """What the customer may answer now, whichever way they do; an appeal comes by the link or by mail."""
         return rules.answers_open(self.case.state, extended=self.case.extended)
 
     @property
@@ -404,10 +486,27 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
     reports = intake.reports_of_case(key)
     edition = edition_of(case.edition)
     desk = wiring.desk()
+    same = cases.list_cases(customer=case.customer, states=rules.MERGEABLE, limit=20)
     return CasePage(
         case=case,
         steps=tell_all(entries),
-        next_step=rules.WHAT_NEXT[case.state],
+        next_step=rules.what_next(case),
+        next_at=rules.next_at(case),
+        seen=in_short(case),
+        entry=newest_entry(key),
+        act_by=act_by(case, desk=desk),
+        may_split=[m for m in matters_of_case(key) if m.case == key] if case.state in rules.SPLITTABLE else [],
+        may_merge=[c for c in same if c.key != key and c.clause == case.clause and c.edition == case.edition]
+        if case.state in rules.MERGEABLE
+        else [],
+        parts=sorted(cases.lineage_of(key) - {key}),
+        linked=[
+            c
+            for c in cases.list_cases(narrowed=cases.Narrowed(campaign=case.campaign), order="newest", limit=21)
+            if c.key != key
+        ][:20]
+        if case.campaign
+        else [],
         reports=_in_case(reports),
         letters=notices.letters_of_case(key),
         measures=enforcement.measures_of_case(key),
@@ -422,12 +521,21 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         reasons=reasons_for_court([m for m in matters_of_case(key) if m.case == key], desk=desk),
         measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
+        may_reopen=_may_reopen(case, at=at),
         joined_waits=[]
         if case.state is CaseState.WAITING_PERSON or case.state not in rules.OPEN
         else waiting_incidents(key),
         waits_for=_with_why([case])[0][1] if case.state is CaseState.WAITING_PERSON else "",
         has_written=bool(case.answer) or ledger.has_entry(key, what="letter.replied", by="customer"),
     )
+
+
+def _may_reopen(case: Case, *, at: datetime) -> bool:
+    try:
+        rules.reopened(case, at=at)
+    except rules.IllegalMove:
+        return False
+    return True
 
 
 def _in_case(reports: list[Report]) -> list[InCase]:

@@ -104,6 +104,16 @@ def _says(*keys: str) -> Callable[[Entry], str]:
     return lambda entry: next((found for key in keys if (found := _get(entry, key))), "")
 
 
+def _parted(entry: Entry) -> str:
+    """Which cases, how much went over, and why; the last is a person's sentence."""
+    keys = " and ".join(key for key in entry.about if key.startswith("C-"))
+    return f"{keys}: {_get(entry, 'incidents')} incidents. {_get(entry, 'why')}".strip()
+
+
+def _snoozed(entry: Entry) -> str:
+    return f"Until {_shown(entry.detail.get('until'))}. {_get(entry, 'why')}".strip()
+
+
 def _opened(entry: Entry) -> str:
     return f"{_get(entry, 'clause')}, edition {_get(entry, 'edition')}. {_get(entry, 'explanation')}"
 
@@ -308,7 +318,18 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "case.measure_planned": ("Measure planned", "amber", _says("why")),
         "case.measure_in_force": ("Measure in force", "amber", _says("why")),
         "case.fixed": ("Fixed", "green", _says("why")),
+        "case.monitored": ("Watched after the fix", "green", _says("why")),
         "case.closed": ("Case closed", "green", _says("why")),
+        "case.reopened": ("Opened again", "violet", _says("why")),
+        "case.merged": ("Merged", "violet", _parted),
+        "case.parted": ("A merge undone", "violet", _parted),
+        "case.split": ("Split", "violet", _parted),
+        "case.snoozed": ("Snoozed", "grey", _snoozed),
+        "case.woken": ("Back in sight", "grey", _says("why")),
+        "case.tagged": ("Tags changed", "grey", _plain),
+        "case.linked": ("Linked to a campaign", "grey", _plain),
+        "case.changed_at_once": ("Changed with others", "grey", _plain),
+        "case.change_undone": ("A change of many cases undone", "grey", _plain),
         "case.decided": ("A person decided", "violet", _says("why")),
         "case.left_to": (
             "Left to a person",

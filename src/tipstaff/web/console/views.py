@@ -8,47 +8,56 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.cases.queries import get_case
+from tipstaff.cases.queries import Narrowed, get_case
 from tipstaff.cases.queries import list_cases as every_case
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy import Edition, edition_to_go_by
-from tipstaff.procedures import casework, complaint
+from tipstaff.procedures import casework, complaint, work
 from tipstaff.procedures.refusals import (
     AlreadyEnding,
     AlreadyInACase,
     AlreadyProposed,
     AnswerTooLong,
+    CannotMerge,
     IllegalMove,
     NoSuchCase,
+    NoSuchColleague,
     NoSuchLetter,
     NoSuchMeasure,
     NoSuchReport,
     NotForAPersonToDecide,
     NothingProposed,
     NothingToPlan,
+    NothingToUndo,
     NothingWaits,
     NothingWasSaid,
+    NotInOrder,
+    NotInThisCase,
+    NotMerged,
     NotStanding,
     NotStillStopped,
+    NotThen,
     NotWarned,
     NotYourDecision,
     OwnDecision,
+    PlaceTaken,
     ProposalLapsed,
     SealedStaysSealed,
     SecondMustBeAnother,
     StaleCase,
+    TooManyTags,
 )
-from tipstaff.registry import queries as registry
+from tipstaff.procedures.searching import find
 from tipstaff.sensors import queries as sensors
 from tipstaff.words import SEALED_TYPES, XARF_TYPES, Disposition, Evidence, Ground, MeasureState, ReportOutcome
 
@@ -58,7 +67,7 @@ from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
 from ..shown import stamp
 from . import reads
-from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround
+from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime, instant_of
 from .corrections import BadCorrection, allegation_from
 from .evidence import READ_OCTETS_MAX, ShownMail, show_mail
 from .page import show_console
@@ -68,7 +77,8 @@ REFUSED = (
     StaleCase, IllegalMove, NothingProposed, SecondMustBeAnother, NoSuchCase, NoSuchReport, NoSuchLetter, NoSuchMeasure,
     NotWarned, NotForAPersonToDecide, SealedStaysSealed, OwnDecision, MissingWords, BadCorrection, NoSuchGround,
     NoSuchAnswer, NothingWaits, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed,
-    AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding,
+    AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
+    NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
@@ -76,7 +86,7 @@ MEASURE_STEPS, RECORD_LINES = 1000, 100
 """So many of the newest entries are shown of a measure, and on a page of the record."""
 
 
-def _why(refusal: Exception) -> str:
+def why_refused(refusal: Exception) -> str:
     """The sentence of a refusal: its own words where it has some, else its class's."""
     own = str(refusal)
     said = own if " " in own else (type(refusal).__doc__ or own)
@@ -103,15 +113,19 @@ def cases(request: StaffRequest) -> HttpResponse:
     view = reads.VIEWS.get(request.GET.get("view", "open"), reads.VIEWS["open"])
     find = asked_text(request.GET, "find")
     page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
-    listed = reads.list_cases(view, me=request.user.get_username(), find=find, page=page)
-    at = wiring.now()
+    at, me = wiring.now(), request.user.get_username()
+    tag, campaign = asked_text(request.GET, "tag"), asked_text(request.GET, "campaign")
+    listed = reads.list_cases(view, me=me, find=find, page=page, tag=tag, campaign=campaign, at=at)
     context: dict[str, Any] = {
         "cases": listed.cases,
         "total": listed.total,
         "more": listed.more,
         "view": view.name,
         "find": find,
+        "tag": tag,
+        "campaign": campaign,
         "at": at,
+        "may_note": Ability.NOTE in abilities_of(request.user),
         "empty": {"title": f"Nothing fits “{find}”", "text": "Search by case, customer, address or clause."}
         if find
         else {"title": view.empty[0], "text": view.empty[1]},
@@ -124,6 +138,9 @@ def cases(request: StaffRequest) -> HttpResponse:
         for v in reads.VIEWS.values()
     ]  # fmt: skip
     context["numbers"] = reads.numbers(at)
+    context["saved"] = [(saved, saved.owner == me) for saved in work.saved_views(me)]
+    context["query"] = request.GET.urlencode()
+    context["undoable"] = work.undoable(me, at=at)
     context["peek"] = reads.peek(listed.cases[0].key) if listed.cases else None
     context["left_out"] = ledger.left_out_of_trace(listed.cases[0].key) if listed.cases else 0
     return _console(request, "tipstaff/console/cases.html", here="console:cases", **context)
@@ -161,9 +178,13 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
     page = reads.case_page(key, at=wiring.now())
     if page is None:
         raise Http404(key)
-    able = abilities_of(request.user)
+    able, me = abilities_of(request.user), request.user.get_username()
     context: dict[str, Any] = {
         "page": page,
+        "also_here": work.be_present(key, name=me, at=wiring.now()),
+        "watchers": (watchers := work.watchers_of(key)),
+        "watched": me in watchers,
+        "colleagues": reads.colleagues(but=me),
         "case": page.case,
         "steps": page.steps,
         "left_out": ledger.left_out_of_trace(key),
@@ -195,7 +216,110 @@ def act(request: StaffRequest, key: str, action: str) -> HttpResponse:
     if chosen.decides and not may_decide(request.user, found):
         raise PermissionDenied("decide this case")
     asked = Asked(case=found, form=request.POST, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-    return _tell(request, lambda: chosen.run(asked), to=reverse("console:case", args=[key]))
+    here = reverse("console:case", args=[key])
+    if "version" not in request.POST:
+        return _tell(request, lambda: chosen.run(asked), to=here)
+    try:
+        messages.success(request, chosen.run(asked))
+    except StaleCase:
+        return _conflict(request, asked, action)
+    except REFUSED as refusal:
+        messages.error(request, why_refused(refusal))
+    return HttpResponseRedirect(here, status=HTTPStatus.SEE_OTHER)
+
+
+def _conflict(request: StaffRequest, asked: Asked, action: str) -> HttpResponse:
+    """Somebody was first: the case as it was seen and as it is, and the person's own words, which are not lost."""
+    now = get_case(asked.case.key)
+    assert now is not None, asked.case.key
+    since = int(e) if (e := request.POST.get("seen_entry", "")).isdecimal() and len(e) < 18 else None
+    newer = [entry for entry in ledger.recent(about=now.key, limit=20) if since is not None and entry.id > since]
+    kept = [
+        (name, value) for name in request.POST for value in request.POST.getlist(name)
+        if name not in ("csrfmiddlewaretoken", "version", "seen", "seen_entry")
+    ]  # fmt: skip
+    return _console(
+        request, "tipstaff/console/conflict.html", here="console:cases", case=now, action=action, kept=kept,
+        seen=asked_text(request.POST, "seen", characters_max=500), now=reads.in_short(now), steps=tell_all(newer[::-1]),
+        left_out=0, entry=reads.newest_entry(now.key),
+    )  # fmt: skip
+
+
+@require_POST
+@needs(Ability.NOTE)
+def many(request: StaffRequest) -> HttpResponse:
+    """Do one thing to many cases: first what it would change, then, once confirmed, what it did."""
+    form, at, me = request.POST, wiring.now(), request.user.get_username()
+    back = reverse("console:cases")
+    versions = {}
+    for chosen in form.getlist("case")[: work.BULK_MAX + 1]:
+        key, _, version = chosen.partition(":")
+        versions[key] = int(version) if version.isdecimal() and len(version) < 10 else -1
+    action, value = form.get("action", ""), asked_text(form, "value")
+    try:
+        if not 0 < len(versions) <= work.BULK_MAX or action not in BULK:
+            raise NotInOrder(f"Choose between 1 and {work.BULK_MAX} cases, and what to do with them.")
+        if action == "snooze" and value:
+            value = instant_of(value).isoformat()
+        if action == "assign" and value == "me":
+            value = me
+        work.check_value(action, value, desk=wiring.desk(), at=at)
+        if "sure" not in form:
+            found = every_case(narrowed=Narrowed(keys=frozenset(versions)), order="newest", limit=work.BULK_MAX)
+            return _console(
+                request, "tipstaff/console/many.html", here="console:cases", action=action, label=BULK[action],
+                value=value, cases=[(c, versions[c.key] == c.version, reads.now_of(c, action)) for c in found],
+            )  # fmt: skip
+        bulk, stale = work.change_all(versions, action=action, value=value, desk=wiring.desk(), at=at, actor=me)
+        left = f" {', '.join(stale)}: changed by somebody meanwhile, left as they are." if stale else ""
+        messages.success(request, f"{len(bulk.cases)} cases changed.{left}")
+    except REFUSED as refusal:
+        messages.error(request, why_refused(refusal))
+    return HttpResponseRedirect(back, status=HTTPStatus.SEE_OTHER)
+
+
+BULK = {"assign": "Give to", "snooze": "Snooze until", "tag": "Tag", "link": "Link to the campaign"}
+
+
+@require_POST
+@needs(Ability.NOTE)
+def undo_many(request: StaffRequest, id: int) -> HttpResponse:
+    """Undo what one did to many cases."""
+
+    def run() -> str:
+        back, left = work.undo_all(id, at=wiring.now(), actor=request.user.get_username())
+        kept = f" {', '.join(left)}: changed since, left as they are." if left else ""
+        return f"{len(back)} cases put back.{kept}"
+
+    return _tell(request, run, to=reverse("console:cases"))
+
+
+@require_POST
+@needs(Ability.NOTE)
+def keep_view(request: StaffRequest) -> HttpResponse:
+    """Keep the list as it is shown under a name, or forget one of one's own."""
+    me, query = request.user.get_username(), QueryDict(request.POST.get("query", "")[:500])
+    wanted = urlencode([(k, v) for k in ("view", "find", "tag", "campaign") if (v := query.get(k))])
+
+    def run() -> str:
+        if (forget := request.POST.get("forget", "")).isdecimal() and len(forget) < 18:
+            return "Forgotten." if work.forget_view(int(forget), owner=me) else "It is not yours."
+        view = work.save_view(
+            asked_text(request.POST, "name"), query=wanted, shared="shared" in request.POST, owner=me
+        )  # fmt: skip
+        return f"Kept as {view.name}."
+
+    return _tell(request, run, to=f"{reverse('console:cases')}?{wanted}")
+
+
+@require_safe
+@needs(Ability.SEE_DESK)
+def levels(request: StaffRequest) -> HttpResponse:
+    """What of the desk's own work is late now, and what will be late today, by clause."""
+    found = work.lateness(desk=wiring.desk(), at=wiring.now())
+    return _console(request, "tipstaff/console/levels.html", here="console:levels", levels=found,
+        rows=[("Late now", found.late[:200]), ("Late today", found.today[:200])],
+    )  # fmt: skip
 
 
 @require_safe
@@ -212,11 +336,14 @@ def reports(request: StaffRequest) -> HttpResponse:
     outcome = _chosen(ReportOutcome, request.GET.get("outcome"))
     find = asked_text(request.GET, "find")
     counts = intake.count_by_outcome()
+    sealed = Ability.SEE_SEALED in abilities_of(request.user)
+    if not sealed:
+        counts.pop(ReportOutcome.SEALED, None)
     return _console(
         request,
         "tipstaff/console/reports.html",
         here="console:reports",
-        reports=intake.list_reports(outcome=outcome, search=find, limit=200),
+        reports=intake.list_reports(outcome=outcome, search=find, limit=200, sealed=sealed),
         outcome=outcome,
         outcomes=[(o, counts[o]) for o in ReportOutcome if counts.get(o)],
         total=sum(counts.values()),
@@ -514,9 +641,7 @@ def search(request: StaffRequest) -> HttpResponse:
         "tipstaff/console/search.html",
         here="",
         q=q,
-        cases=every_case(search=q, order="newest", limit=25) if q else [],
-        reports=intake.list_reports(search=q, limit=25) if q else [],
-        customers=registry.list_customers(search=q, limit=25) if q else [],
+        found=find(q, limit=25, at=wiring.now()),
     )
 
 
@@ -549,5 +674,5 @@ def _tell(request: StaffRequest, run: Callable[[], str], *, to: str) -> HttpResp
     try:
         messages.success(request, run())
     except REFUSED as refusal:
-        messages.error(request, _why(refusal))
+        messages.error(request, why_refused(refusal))
     return HttpResponseRedirect(to, status=HTTPStatus.SEE_OTHER)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tipstaff import wiring
-from tipstaff.cases.queries import Member, get_case, members_of
-from tipstaff.cases.rules import CLOCK_RUNS, answers_open
+from tipstaff.cases.queries import Member, get_case, members_of, standing_key
+from tipstaff.cases.rules import CLOCK_RUNS, answers_open_to
 from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.redact import redact
@@ -15,9 +15,9 @@ from tipstaff.policy.sentences import spoken
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.letters import hidden_from_customer, quoted_in
 from tipstaff.procedures.reasons import reasons_for_customer
-from tipstaff.procedures.suspension import left_to_of, what_would_follow
+from tipstaff.procedures.suspension import left_to_of, terms_of, what_would_follow
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Answer, Candidate, Case, CaseState, Conduct, Matter, Measure, MeasureState, Moment
+from tipstaff.words import Answer, Candidate, Case, Conduct, Matter, Measure, MeasureState, Moment
 
 EVENTS_SHOWN = 12
 
@@ -60,9 +60,11 @@ class PortalPage:
 
 
 def portal_page(key: str) -> PortalPage | None:
-    case = get_case(key)
+    # Whoever holds the link of a case that was merged sees the one in which it goes on: it is their own as well.
+    case = get_case(standing_key(key))
     if case is None:
         return None
+    key = case.key
     reports = reports_of_case(key)
     hide = hidden_from_customer(reports)
     members = members_of(key)
@@ -87,7 +89,7 @@ def portal_page(key: str) -> PortalPage | None:
         events=tuple(_event(a, hide) for a in allegations[:EVENTS_SHOWN]),
         events_more=max(0, len(allegations) - EVENTS_SHOWN),
         measures=tuple(m for m in measures_of_case(key) if m.state is not MeasureState.FAILED),
-        answers=answers_open(case.state, extended=case.extended) if case.state is not CaseState.CLOSED else (),
+        answers=answers_open_to(case, at=wiring.now()),
         follows=_follows(case, incidents, members),
     )
 
@@ -96,9 +98,9 @@ def _follows(case: Case, incidents: Sequence[Matter], members: Mapping[str, Memb
     """As the letter says it: weighed by the same rules, now."""
     if case.state not in CLOCK_RUNS or not incidents:
         return None
-    first = incidents[0].conduct
+    first, terms = incidents[0].conduct, terms_of(case, members.get(incidents[0].key))
     left_to = left_to_of(first, matters=incidents, members=members)
-    return what_would_follow(case, first, left_to=left_to, desk=wiring.desk(), at=wiring.now())
+    return what_would_follow(terms, first, left_to=left_to, desk=wiring.desk(), at=wiring.now())
 
 
 def _event(allegation: Conduct, hide: frozenset[str]) -> Event:

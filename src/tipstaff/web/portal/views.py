@@ -6,8 +6,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from tipstaff import wiring
-from tipstaff.cases.rules import IllegalMove
-from tipstaff.procedures.answers import WORDS_MAX, AnswerTooLong, answer_case
+from tipstaff.cases.rules import OPEN, IllegalMove
+from tipstaff.procedures.answers import WORDS_MAX, AnswerTooLong, answer_case, appeal_case
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_link
 from tipstaff.words import Answer, CaseState
 
@@ -45,7 +45,10 @@ def case(request: HttpRequest, token: str) -> HttpResponse:
     if answer in WORDS_NEEDED and not words:
         return _show(request, page, trouble=_NEEDED[answer], chosen=answer, status=400)
     try:
-        answer_case(page.case.key, answer=answer, words=words, via="portal", desk=wiring.desk(), at=at)
+        if page.case.state in OPEN:
+            answer_case(page.case.key, answer=answer, words=words, via="portal", desk=wiring.desk(), at=at)
+        else:
+            appeal_case(page.case.key, words=words, via="portal", desk=wiring.desk(), at=at)
     except AnswerTooLong:
         trouble = f"Please shorten it to {WORDS_MAX:,} characters."
         return _show(request, page, trouble=trouble, chosen=answer, words=words, status=400)
@@ -103,6 +106,8 @@ _STATE_WORDS: dict[CaseState, tuple[str, str]] = {
         "It is lifted as soon as you tell us that the cause is fixed.",
     ),
     CaseState.FIXED: ("Thank you: marked as fixed", "Any restriction is being lifted; you need do nothing more."),
+    CaseState.MONITORED: ("Thank you: marked as fixed", "Nothing of yours is restricted; you need do nothing more."),
+    CaseState.APPEALED: ("A colleague reviews how it ended", "Nothing of yours is restricted. You are written to."),
     CaseState.CLOSED: ("This case is closed", "You need do nothing more."),
 }
 

@@ -79,6 +79,10 @@
       case "g": goPending = event.timeStamp; break;
       case "n": if (!focusOn("#note-text")) return; break;
       case "a": document.querySelector("[data-take]")?.requestSubmit(); break;
+      case "f": document.querySelector("[data-follow]")?.requestSubmit(); break;
+      case "z": if (!focusOn("#until")) return; break;
+      case "t": if (!focusOn("#add-tags")) return; break;
+      case "x": { const box = document.querySelector('[data-rows] [aria-selected="true"] input[type=checkbox]'); if (!box) return; box.click(); break; }
       case "u": { const up = document.querySelector("[data-up]"); if (!up) return; location.assign(up.href); break; }
       default: return;
     }
@@ -102,9 +106,9 @@
     place.querySelector("details[data-form][open]") ||
     place.contains(document.activeElement?.closest("form")) ||
     [...place.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue) ||
-    [...place.querySelectorAll("form input[type=checkbox]")].some((box) => box.checked !== box.defaultChecked);
+    [...place.querySelectorAll("form input[type=checkbox], input[type=checkbox][form]")].some((box) => box.checked !== box.defaultChecked);
   addEventListener("htmx:before:request", (event) => {
-    if (["live", "inbox"].includes(event.target.id) && inUse(event.target)) event.preventDefault();
+    if (["live", "inbox", "rows"].includes(event.target.id) && inUse(event.target)) event.preventDefault();
     if (document.hidden) event.preventDefault();
   });
 

@@ -1,0 +1,116 @@
+"""Everything is found by what it is, and what is sealed by nothing; each question has an index."""
+
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import ip_network
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from tipstaff import wiring
+from tipstaff.cases import queries
+from tipstaff.cases.operations import forget_matter, write_note
+from tipstaff.cases.queries import list_cases
+from tipstaff.intake.queries import list_reports, reports_of_case
+from tipstaff.notices.queries import letters_of_case
+from tipstaff.procedures.searching import Found, find
+from tipstaff.words import Case, CaseState, ReportOutcome, Role
+
+LogIn = Callable[..., Client]
+
+
+def an_address() -> Case:
+    return next(c for c in list_cases() if c.resource.count(".") == 3 and c.resource[-1].isdigit())
+
+
+def look(text: str, at: datetime) -> Found:
+    return find(text, limit=25, at=at)
+
+
+def test_an_address_is_found_by_itself_by_a_prefix_around_it_and_by_who_holds_it(day: object, at: datetime) -> None:
+    case = an_address()
+    for text in (case.resource, f"{case.resource}/24", f"{case.resource}/16"):
+        found = look(text, at)
+        assert case.key in {c.key for c in found.cases}, text
+        assert case.customer in {c.key for c in found.customers}, text
+        assert found.reports, text
+    assert look("203.0.113.254/32", at).cases == []
+
+
+def test_a_prefix_that_contains_what_is_asked_is_found(day: object, at: datetime) -> None:
+    case = an_address()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE cases_caserow SET resource = '198.51.100.0/24' WHERE key = %s", [case.key])
+    assert [c.key for c in queries.find_resources(ip_network("198.51.100.77/32"), limit=5)] == [case.key]
+    assert queries.find_resources(ip_network("198.51.101.77/32"), limit=5) == []
+
+
+def test_words_of_reports_letters_notes_and_answers_are_found(day: object, at: datetime) -> None:
+    case = next(c for c in list_cases(states=frozenset({CaseState.NOTIFIED})) if letters_of_case(c.key))
+    write_note(case.key, text="Their engineer promised a rebuild on Thursday.", at=at, actor="lena")
+    assert case.key in {c.key for c in look("engineer rebuild", at).cases}
+    letter = letters_of_case(case.key)[0]
+    assert letter.key in {x.key for x in look(f"{case.key} {letter.subject.split()[-1]}", at).letters}
+    assert letter.message_id
+    assert letter.key in {x.key for x in look(letter.message_id, at).letters}
+    report = reports_of_case(case.key)[0]
+    assert report.reading is not None
+    if report.reading.reporter.message_id:
+        assert report.key in {r.key for r in look(report.reading.reporter.message_id, at).reports}
+    assert look("quantum marmalade", at) == Found(cases=[], reports=[], letters=[], customers=[])
+
+
+def test_what_is_sealed_is_found_and_counted_by_nobody(day: object, at: datetime, log_in: LogIn) -> None:
+    case = an_address()
+    write_note(case.key, text="zanzibar", at=at, actor="lena")
+    forget_matter(case.key, at=at, actor="lena")
+    for text in (case.resource, "zanzibar", case.customer_name, case.clause, "sealed", case.key):
+        assert case.key not in {c.key for c in look(text, at).cases}, text
+    assert queries.count_cases(search=case.key) == 0
+    [sealed] = list_reports(outcome=ReportOutcome.SEALED)
+    for text in (sealed.key, sealed.sender):
+        assert sealed.key not in {r.key for r in look(text, at).reports}, text
+    page = log_in(Role.ANALYST).get(reverse("console:reports")).content.decode()
+    assert sealed.key not in page
+    assert "outcome=sealed" not in page
+    assert sealed.key in log_in(Role.COUNSEL).get(reverse("console:reports")).content.decode()
+    assert sealed.key not in {r["key"] for r in log_in(Role.ANALYST).get("/api/reports").json()}
+
+
+def test_the_page_and_the_api_say_the_same(day: object, at: datetime, log_in: LogIn) -> None:
+    client, case = log_in(Role.ANALYST), an_address()
+    page = client.get(reverse("console:search"), {"q": case.resource}).content.decode()
+    said = client.get("/api/search", {"q": case.resource}).json()
+    assert case.key in said["cases"]
+    assert all(key in page for keys in said.values() for key in keys)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("question", "index"),
+    [
+        ("SELECT 1 FROM cases_caserow WHERE cases_inet(resource) && '192.0.2.7'::inet", "cases_resource_inet"),
+        ("SELECT 1 FROM cases_caserow WHERE UPPER(customer_name) LIKE '%BAKERY%'", "cases_parts_of_words"),
+        (
+            "SELECT 1 FROM cases_noterow WHERE to_tsvector('simple'::regconfig, COALESCE(text, ''))"
+            " @@ websearch_to_tsquery('simple', 'word')",
+            "cases_note_words",
+        ),
+    ],
+)
+def test_each_question_has_its_index(question: str, index: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {question}")
+        assert index in "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_what_is_asked_for_by_the_list_is_asked_of_indexes(day: object, at: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        rows = queries._filtered(None, "bakery", None, None, None)
+        plan = rows.explain()
+    assert "Seq Scan" not in plan, plan
+    assert wiring.now() == at
