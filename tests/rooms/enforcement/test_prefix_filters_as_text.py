@@ -124,7 +124,7 @@ def test_an_announced_prefix_is_denied_on_its_session_before_anything_wider() ->
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({}, "takes dialect, which is missing"),
+        ({}, "dialect is missing"),
         ({"dialect": "latin", "session": "x", "file": "/x"}, 'takes "bird" or "frr"'),
         ({"dialect": "frr", "session": "x", "file": "/x"}, "takes neighbor"),
         ({"dialect": "iosxr", "session": "x", "file": "/x"}, "takes hand_over"),

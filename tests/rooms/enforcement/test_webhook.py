@@ -143,7 +143,7 @@ def test_unless_told_so_its_word_is_not_enough_to_be_chosen(options: dict[str, o
         ({"url": "http://receiver.example.net/x"}, "http is for this machine"),
         ({"url": "https://me:hunter2@receiver.example.net/x"}, "takes an https address"),
         ({"can": ["account"]}, "can takes scopes and degrees"),
-        ({"proof": "surely"}, "proof takes one of"),
+        ({"proof": "surely"}, "proof is .surely., but it takes"),
         ({"secret": "hunter2"}, "secret is not an option of the webhook driver"),
         ({"secret_command": ["cat"]}, "one of secret_file and secret_command"),
         ({"secret_file": "/nowhere"}, "cannot be read"),

@@ -14,39 +14,39 @@ from typing import Any
 
 from tipstaff.enforcement.drivers.ovs import flows
 from tipstaff.enforcement.drivers.ovs.flows import Garden
-from tipstaff.enforcement.options import check, number_of, texts_of
+from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
-_TEXTS = ("bridge", "openflow", "database", "service_key", "account_key", "quarantine_port")
-_NUMBERS = ("quarantine_vlan", "timeout_seconds")
+_KNOWN = (
+    "bridge", "openflow", "database", "service_key", "account_key", "command_prefix", "quarantine_port",
+    "quarantine_vlan", "timeout_seconds",
+)  # fmt: skip
 
 
 def make(device: str, options: Mapping[str, object]) -> "OvsDriver":
     """Make the driver that a `[[devices]]` table describes; nothing is run yet."""
-    check(device, "ovs", options, texts=_TEXTS, lists=("command_prefix",), numbers=_NUMBERS)
-    if "bridge" not in options:
-        raise BadOption(f"device {device}: bridge takes the name of the bridge.")
-    garden = None
-    if "quarantine_port" in options or "quarantine_vlan" in options:
-        vlan = number_of(options.get("quarantine_vlan"), 0)
-        if not options.get("quarantine_port") or not 0 < vlan < 4095:
+    given = Options(device=device, driver="ovs", given=options)
+    given.only(_KNOWN)
+    garden, port = None, given.text("quarantine_port")
+    if port or "quarantine_vlan" in options:
+        vlan = given.number("quarantine_vlan", 0, least=0)
+        if not port or not 0 < vlan < 4095:
             raise BadOption(
                 f"device {device}: a quarantine takes quarantine_port and a quarantine_vlan from 1 to 4094."
             )
-        garden = Garden(port=str(options["quarantine_port"]), vlan=vlan)
+        garden = Garden(port=port, vlan=vlan)
     return OvsDriver(
         device,
-        command_prefix=texts_of(options.get("command_prefix")),
-        bridge=str(options["bridge"]),
-        openflow=str(options.get("openflow", "")),
-        database=str(options.get("database", "")),
-        keys={"service": str(options.get("service_key", "service")),
-              "account": str(options.get("account_key", "account"))},
+        command_prefix=given.texts("command_prefix"),
+        bridge=given.needed("bridge"),
+        openflow=given.text("openflow"),
+        database=given.text("database"),
+        keys={"service": given.text("service_key", "service"), "account": given.text("account_key", "account")},
         garden=garden,
-        timeout_seconds=number_of(options.get("timeout_seconds"), 20),
-    )  # fmt: skip
+        timeout_seconds=given.number("timeout_seconds", 20),
+    )
 
 
 class OvsDriver:

@@ -15,18 +15,18 @@ from tipstaff.enforcement.routing.announcer import Announcer, Speaker
 from tipstaff.enforcement.routing.book import Shelf
 from tipstaff.enforcement.routing.routes import Kind
 
+_KNOWN = (
+    "dialect", "session", "file", "name", "neighbor", "socket", "vtysh", "check", "hand_over", "settle_seconds",
+    "timeout_seconds",
+)  # fmt: skip
+
 
 def make(device: str, options: Mapping[str, object]) -> Announcer:
     """Make the driver that a `[[devices]]` table describes; nothing is touched yet."""
-    given = Options(
-        device,
-        "prefix-filter",
-        options,
-        texts=("dialect", "session", "file", "name", "neighbor", "socket"),
-        lists=("vtysh", "check", "hand_over"),
-        numbers=("settle_seconds", "timeout_seconds"),
-        required=("dialect", "session", "file"),
-    )
+    given = Options(device=device, driver="prefix-filter", given=options)
+    given.only(_KNOWN)
+    for name in ("dialect", "session", "file"):
+        given.needed(name)
     return Announcer(
         device,
         kind=Kind.DENIAL,

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from tipstaff.enforcement.options import Secret, check, number_of, texts_of
+from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability, fingerprint
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.secrets import Secret
 from tipstaff.words import Degree, Observation, Plan, ProbeResult, Proof, Rule, Scope, Seen, Step
 
-_TEXTS = ("url", "proof", "ca_file", "secret_file")
-_LISTS = ("can", "secret_command")
+_KNOWN = ("url", "proof", "ca_file", "secret_file", "secret_command", "can", "timeout_seconds")
 ANSWER_MAX = 32 * 1024 * 1024
 """Bytes of an answer that are read; more is none."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -32,30 +32,29 @@ PROOFS = {"acknowledged": Proof.ACK, "config": Proof.CONFIG, "state": Proof.STAT
 
 def make(device: str, options: Mapping[str, object]) -> "WebhookDriver":
     """Make the driver that a `[[devices]]` table describes; nothing is reached yet."""
-    check(device, "webhook", options, texts=_TEXTS, lists=_LISTS, numbers=("timeout_seconds",))
+    given = Options(device=device, driver="webhook", given=options)
+    given.only(_KNOWN)
     where = f"device {device}"
-    url = urlsplit(str(options.get("url", "")))
+    url = urlsplit(given.text("url"))
     if url.scheme not in ("https", "http") or not url.hostname or url.username or url.fragment:
         raise BadOption(f"{where}: url takes an https address.")
     if url.scheme == "http" and url.hostname not in LOOPBACK:
         raise BadOption(f"{where}: url takes an https address; http is for this machine itself.")
-    proof = str(options.get("proof", "config"))
-    if proof not in PROOFS:
-        raise BadOption(f"{where}: proof takes one of {', '.join(PROOFS)}.")
+    proof = given.text("proof", "config", one_of=tuple(PROOFS))
     context = None
     if url.scheme == "https":
         try:
-            context = ssl.create_default_context(cafile=str(options["ca_file"]) if "ca_file" in options else None)
+            context = ssl.create_default_context(cafile=given.text("ca_file") or None)
         except (OSError, ssl.SSLError) as why:
             raise BadOption(f"{where}: ca_file cannot be used ({why}).") from why
     return WebhookDriver(
         device,
         url=url,
-        can=frozenset(_rung(where, text) for text in texts_of(options.get("can"))),
+        can=frozenset(_rung(where, text) for text in given.texts("can")),
         secret=Secret.of(where, options, stem="secret"),
         max_proof=PROOFS[proof],
         tls=context,
-        timeout_seconds=number_of(options.get("timeout_seconds"), 20),
+        timeout_seconds=given.number("timeout_seconds", 20),
     )
 
 
