@@ -125,7 +125,7 @@ def test_an_announced_prefix_is_denied_on_its_session_before_anything_wider() ->
     ("options", "sentence"),
     [
         ({}, "dialect is missing"),
-        ({"dialect": "latin", "session": "x", "file": "/x"}, 'takes "bird" or "frr"'),
+        ({"dialect": "latin", "session": "x", "file": "/x"}, 'takes "bird", "frr"'),
         ({"dialect": "frr", "session": "x", "file": "/x"}, "takes neighbor"),
         ({"dialect": "iosxr", "session": "x", "file": "/x"}, "takes hand_over"),
         ({"dialect": "bird", "session": "a b", "file": "/x"}, "takes letters, digits and underscores"),

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tipstaff.enforcement.drivers.webhook import WebhookDriver, make, sign
-from tipstaff.enforcement.options import Secret
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, Driver
+from tipstaff.enforcement.secrets import Secret
 from tipstaff.testing.drivers import NOON, DriverContract, carry_out
 from tipstaff.testing.receiver import Receiver
 from tipstaff.words import Plan, Proof, Rule, Seen
