@@ -42,7 +42,7 @@ from .toml_tables import Table, listed, perhaps
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
-_SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_]+( [a-z_]+)*")
+_SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_-]+( [a-z_-]+)*")
 _TEST = re.compile(r"tests/[\w/]+\.py::\w+(\[[^\]]+\])?")
 
 
