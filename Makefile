@@ -14,7 +14,7 @@ demo: ## play the example operator's day and leave the console open
 test: ## everything that CI checks
 	./test
 live: setup ## only the tests with real daemons, network namespaces and a browser
-	./test -m "live or browser" -q
+	TIPSTAFF_THOROUGH=1 ./test -m "live or browser" -q
 lint: setup ## style, types, arrows
 	$(PY)/ruff check . && $(PY)/ruff format --check -q . && $(PY)/mypy src && $(PY)/lint-imports
 format: setup ## bring style in order
