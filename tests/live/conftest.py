@@ -10,6 +10,16 @@ import pytest
 from tests.live.running import Desk, clean_environment, database, run_python, url_of
 from tipstaff.testing.mailbox import Mailbox
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones run with `make live` only, so that every change need not wait for them."""
+    if os.environ.get("TIPSTAFF_TEST_SOAK"):
+        return
+    for item in items:
+        if item.get_closest_marker("thorough"):
+            item.add_marker(pytest.mark.skip(reason="it takes long; `make live` runs it (TIPSTAFF_TEST_SOAK=1)"))
+
+
 MakeDesk = Callable[..., Desk]
 
 

@@ -175,12 +175,15 @@ class BirdSpeaker(Running):
         )
 
     def open(self) -> None:
+        self.start_only()
+        await_true(lambda: "Established" in self.ask("show protocols edge"))
+
+    def start_only(self) -> None:
         self.socket.unlink(missing_ok=True)
         self.start(
             "bird", *self.lab.prefix("inside"), program("bird") or "", "-f",
             "-c", str(self.config), "-s", str(self.socket),
         )  # fmt: skip
-        await_true(lambda: "Established" in self.ask("show protocols edge"))
 
     def ask(self, command: str) -> str:
         done = subprocess.run(

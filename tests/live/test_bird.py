@@ -112,6 +112,7 @@ class TestBlackholes(BirdContract):
         self.bird.ask("configure")
 
 
+@pytest.mark.thorough
 class TestFlows(BirdContract):
     announce = "flowspec"
 
@@ -232,6 +233,7 @@ def test_a_session_that_is_down_is_drift_and_not_in_force(bird: BirdSpeaker, pee
     await_true(lambda: driver.observe(at=NOON).of("M-000001") is Seen.IN_FORCE)
 
 
+@pytest.mark.thorough
 def test_a_measure_that_the_peer_keeps_is_not_called_lifted(bird: BirdSpeaker, peer: Peer) -> None:
     clean(bird)
     driver = make("edge1", bird.options(settle_seconds=1, peer_fib=peer.lab.prefix("edge")))
@@ -276,6 +278,7 @@ def test_a_configuration_that_bird_refuses_changes_nothing(bird: BirdSpeaker, dr
     assert (seen.generation, seen.rules) == (1, (("M-000001", Seen.IN_FORCE),))
 
 
+@pytest.mark.thorough
 def test_a_changed_next_hop_is_noticed_and_takes_effect(bird: BirdSpeaker, peer: Peer, driver: Announcer) -> None:
     carry_out(driver, 1, [blackhole("192.0.2.7")])
     other = make("edge1", {**bird.options(), "next_hop4": "198.51.100.253"})

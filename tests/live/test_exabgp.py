@@ -51,6 +51,7 @@ def blackhole(network: str, key: str = "M-000001", until: datetime | None = None
     return Rule(measure=key, case="C-000001", selector=selector, degree=Degree.BLOCK, until=until)
 
 
+@pytest.mark.thorough
 class TestBlackholes(DriverContract):
     @pytest.fixture(autouse=True)
     def _speaker(self, speaker: ExaBgpSpeaker, peer: Peer) -> None:

@@ -16,7 +16,7 @@ from tipstaff.enforcement.protocol import Driver
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
 from tipstaff.words import Degree, Direction, Rule, Seen, Selector
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("bgp")]
+pytestmark = [pytest.mark.live, pytest.mark.thorough, pytest.mark.xdist_group("bgp")]
 
 
 @pytest.fixture(scope="module")

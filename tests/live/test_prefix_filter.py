@@ -80,6 +80,7 @@ def test_bird_takes_the_sibling_and_not_the_denied_prefix(peer: Peer, bird: Bird
     await_true(lambda: OF_PEER[0] in bird.ask("show route protocol edge"))
 
 
+@pytest.mark.thorough
 class TestFrr(DriverContract):
     many = 200
 
@@ -92,9 +93,7 @@ class TestFrr(DriverContract):
         return self.again(None)
 
     def again(self, driver: Driver | None) -> Driver:
-        vtysh = [*self.peer.lab.prefix("edge"), "vtysh", "--vty_socket", str(self.peer.folder)]
-        options = {"dialect": "frr", "session": "edge", "neighbor": SPEAKER, "file": str(self.file), "vtysh": vtysh}
-        return make("edge1", options)
+        return of_frr(self.peer, self.file)
 
     def rule(self, n: int, *, until: datetime | None = None, key: int | None = None) -> Rule:
         return denial(f"2001:db8:{n:x}::/48", f"M-{(n if key is None else key) + 1:06d}", until)
@@ -114,20 +113,25 @@ class TestFrr(DriverContract):
         self.peer.ask("configure terminal\nno ip prefix-list tipstaff-edge1")
         self.peer.ask("configure terminal\nno ipv6 prefix-list tipstaff-edge1")
 
-    def test_frr_takes_the_sibling_and_not_the_denied_prefix(self, bird: BirdSpeaker) -> None:
-        driver = self.make()
 
-        def taken() -> set[str]:
-            shown = json.loads(self.peer.ask(f"show bgp ipv4 unicast neighbors {SPEAKER} routes json"))
-            return set(shown["routes"])
+def of_frr(peer: Peer, file: Path) -> Driver:
+    vtysh = [*peer.lab.prefix("edge"), "vtysh", "--vty_socket", str(peer.folder)]
+    options = {"dialect": "frr", "session": "edge", "neighbor": SPEAKER, "file": str(file), "vtysh": vtysh}
+    return make("edge1", options)
 
-        await_true(lambda: set(OF_BIRD) <= taken())
-        assert carry_out(driver, 1, [denial(OF_BIRD[0])]).of("M-000001") is Seen.IN_FORCE
-        assert set(OF_BIRD) & taken() == {OF_BIRD[1]}
-        filtered = self.peer.ask(f"show bgp ipv4 unicast neighbors {SPEAKER} filtered-routes")
-        assert OF_BIRD[0] in filtered
-        assert carry_out(driver, 2, []).rules == ()
-        await_true(lambda: set(OF_BIRD) <= taken())
+
+def test_frr_takes_the_sibling_and_not_the_denied_prefix(peer: Peer, bird: BirdSpeaker, tmp_path: Path) -> None:
+    driver = of_frr(peer, tmp_path / "edge.book")
+
+    def taken() -> set[str]:
+        return set(json.loads(peer.ask(f"show bgp ipv4 unicast neighbors {SPEAKER} routes json"))["routes"])
+
+    await_true(lambda: set(OF_BIRD) <= taken())
+    assert carry_out(driver, 1, [denial(OF_BIRD[0])]).of("M-000001") is Seen.IN_FORCE
+    assert set(OF_BIRD) & taken() == {OF_BIRD[1]}
+    assert OF_BIRD[0] in peer.ask(f"show bgp ipv4 unicast neighbors {SPEAKER} filtered-routes")
+    assert carry_out(driver, 2, []).rules == ()
+    await_true(lambda: set(OF_BIRD) <= taken())
 
 
 @pytest.mark.parametrize("dialect", ["bird", "openbgpd"])

@@ -50,6 +50,7 @@ _COMMANDS = (
     ("tipstaff.cli.running", "intake", "intake"),
     ("tipstaff.cli.running", "worker", "worker"),
     ("tipstaff.cli.running", "enforcer", "enforcer"),
+    ("tipstaff.cli.devices", "end_due", "end-due"),
     ("tipstaff.cli.fetching", "feeds", "feeds"),
     ("tipstaff.cli.fetching", "mailboxes", "mailboxes"),
     ("tipstaff.cli.demo", "demo", "demo"),

@@ -7,7 +7,7 @@ raises `BadOption` for options that it cannot use and touches nothing yet.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tipstaff.enforcement.planner import Ability
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Step
@@ -60,11 +60,24 @@ class Driver(Protocol):
         """Do the steps in one transaction and leave the plan's generation on the device.
 
         Twice is harmless. It raises StalePlan if the device has seen a higher generation, DeviceUnreachable or
-        DeviceRefused if nothing was changed. A rule with `until` must end by itself then, even if nobody comes back.
+        DeviceRefused if nothing was changed. A rule with `until` must end by itself then, even if nobody comes back:
+        on the device, or by a process that outlives the enforcer if the device cannot (`EndsByKeeper`).
         """
 
     def probe(self, rule: Rule) -> ProbeResult:
         """Show with real traffic whether the target is stopped and its neighbour works; (None, None) if it cannot."""
+
+
+@runtime_checkable
+class EndsByKeeper(Protocol):
+    """A driver whose device knows no expiry. What it promises instead, and no more:
+
+    a keeper process, which the driver starts and which needs neither the enforcer nor the database, ends each rule in
+    its time while this machine runs; after a restart of the machine, a timer that calls `tipstaff end-due` does.
+    """
+
+    def end_due(self, *, at: datetime) -> datetime | None:
+        """End what has ended by `at`; when the next rule ends. It raises DriverFailure if it is to be called again."""
 
 
 class MakesDriver(Protocol):

@@ -21,7 +21,7 @@ from ipaddress import ip_network
 import pytest
 
 from tipstaff.enforcement.planner import fingerprint, steps
-from tipstaff.enforcement.protocol import Driver, DriverFailure, StalePlan
+from tipstaff.enforcement.protocol import Driver, DriverFailure, EndsByKeeper, StalePlan
 from tipstaff.words import Degree, Direction, Observation, Plan, Rule, Seen, Selector
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -200,6 +200,22 @@ class DriverContract:
         ends = NOON + timedelta(seconds=1)
         carry_out(driver, 1, [self.rule(0, until=ends), self.rule(1)])
         await_true(lambda: driver.observe(at=ends + timedelta(seconds=1)).rules == (("M-000002", Seen.IN_FORCE),))
+
+    def test_what_is_due_is_ended_when_a_timer_asks_for_it(self) -> None:
+        driver = self.make()
+        if not isinstance(driver, EndsByKeeper):
+            pytest.skip("this device ends its rules by itself")
+        first, second = NOON + timedelta(hours=1), NOON + timedelta(hours=2)
+        carry_out(driver, 1, [self.rule(0, until=first), self.rule(1, until=second), self.rule(2)])
+        other = self.again(driver)
+        assert isinstance(other, EndsByKeeper)
+        assert other.end_due(at=NOON) == first
+        assert other.end_due(at=first) == second
+        await_true(lambda: driver.observe(at=NOON).of("M-000001") is Seen.ABSENT)
+        seen = driver.observe(at=NOON)
+        assert (seen.generation, seen.of("M-000002")) == (1, Seen.IN_FORCE)
+        assert other.end_due(at=second) is None
+        await_true(lambda: driver.observe(at=NOON).rules == (("M-000003", Seen.IN_FORCE),))
 
     def test_a_rule_whose_time_is_over_is_not_put_in_force(self) -> None:
         driver = self.make()

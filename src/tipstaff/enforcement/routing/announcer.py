@@ -150,6 +150,8 @@ class Announcer:
                 self._commit(book, new, held)
             if new.next_end() is not None:
                 self._keep(at)
+            else:
+                poke(self._shelf.fifo, at)  # A keeper that is still there has nothing left to do.
         except (OSError, ValueError) as why:
             raise DeviceUnreachable(f"{self.device}: {why}") from why
 
@@ -187,6 +189,8 @@ class Announcer:
                 book = new
             if self._shelf.pending:
                 self._take_in(book, wait=False)
+        if due and book.next_end() is None:
+            poke(self._shelf.fifo, at)
         return book.next_end()
 
     # How a plan becomes a book.

@@ -22,6 +22,8 @@ from tipstaff.enforcement.routing.book import Shelf
 
 AGAIN_SECONDS = 1.0
 """After a failure."""
+LOOKS_EVERY_SECONDS = 60.0
+"""It looks into the book this often even if nobody wakes it: somebody may have taken the file away."""
 
 
 def main(module: str, device: str, options: str, file: str, at: str) -> None:
@@ -50,7 +52,7 @@ def main(module: str, device: str, options: str, file: str, at: str) -> None:
                 if next_end is None:
                     return
                 wait = max(0.0, (next_end - clock.now()).total_seconds())
-            if select.select([ear], [], [], min(wait, 3600.0))[0]:
+            if select.select([ear], [], [], min(wait, LOOKS_EVERY_SECONDS))[0]:
                 told = os.read(ear, 65536).decode().split()
                 clock = _Clock(datetime.fromisoformat(told[-1]))
 

@@ -1,0 +1,244 @@
+"""How soon a blackhole is in a peer's kernel, one by one and 100,000 at once, by BIRD and by ExaBGP. Prints JSON.
+
+    python bench/announcing.py [--routes 100000] [--measures 40] [--exabgp-routes 10000]
+
+It needs root, and Debian's bird2, frr and exabgp. The peer is FRR in a network namespace, and what counts is its
+kernel's forwarding table. It starts a database of its own, which goes with it, and touches no network but the one that
+it builds.
+"""
+
+import argparse
+import json
+import os
+import platform
+import select
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.live.speakers import (
+    BirdSpeaker,
+    ExaBgpSpeaker,
+    Peer,
+    peer_at_the_edge,
+    unavailable,
+)
+from tipstaff.enforcement.drivers import bird, exabgp
+from tipstaff.enforcement.planner import steps
+from tipstaff.enforcement.routing.announcer import Announcer
+from tipstaff.words import Degree, Direction, Plan, Rule, Selector
+
+AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+BASE = int(ip_address("2001:db8:1:1::"))
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--routes", type=int, default=100_000)
+    arguments.add_argument("--measures", type=int, default=40)
+    arguments.add_argument("--exabgp-routes", type=int, default=10_000)
+    wanted = arguments.parse_args()
+    if why := unavailable("bird", "birdc", "exabgp"):
+        print(json.dumps({"benchmark": "announcing", "skipped": why}))
+        return
+    figures: dict[str, object] = {
+        "benchmark": "announcing",
+        "command": " ".join(["python", "bench/announcing.py", *sys.argv[1:]]),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cores": os.cpu_count(),
+            "load_before": round(os.getloadavg()[0], 2),
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+        },
+    }
+    from tipstaff.testing import postgres
+
+    by_bird: dict[str, Any] = {}
+    by_exabgp: dict[str, Any] = {}
+    try:
+        with network() as (peer, folder):
+            speaker = BirdSpeaker(peer.lab, folder / "bird")
+            try:
+                by_bird["all_at_once"] = bird_all_at_once(peer, speaker, wanted.routes)
+                options = speaker.options(peer_fib=peer.lab.prefix("edge"), settle_seconds=30)
+                by_bird["one_by_one"] = one_by_one(bird.make("edge1", options), wanted.measures)
+            finally:
+                speaker.kill()
+        with network() as (peer, folder):
+            other = ExaBgpSpeaker(peer.lab, folder / "exabgp")
+            try:
+                other.open()
+                options = other.options(peer_fib=peer.lab.prefix("edge"), settle_seconds=120, timeout_seconds=120)
+                driver = exabgp.make("edge2", options)
+                by_exabgp["one_by_one"] = one_by_one(driver, wanted.measures)
+                by_exabgp["all_at_once"] = exabgp_all_at_once(peer, driver, wanted.exabgp_routes)
+            finally:
+                other.kill()
+    finally:
+        postgres.pytest_unconfigure(None)  # type: ignore[arg-type]  # it takes the server down and needs no pytest
+    figures["bird"], figures["exabgp"] = by_bird, by_exabgp
+    figures["bird_routes_per_second_over_exabgp"] = round(
+        by_bird["all_at_once"]["planned_routes_per_second"] / by_exabgp["all_at_once"]["planned_routes_per_second"], 1
+    )
+    json.dump(figures, sys.stdout, indent=2)
+    print()
+
+
+@contextmanager
+def network() -> Iterator[tuple[Peer, Path]]:
+    """FRR in a network of its own, and a folder that FRR's user may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="tipstaff-bgp-"))
+    folder.chmod(0o755)
+    try:
+        with peer_at_the_edge(folder / "frr") as peer:
+            yield peer, folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def rules(n: int) -> list[Rule]:
+    return [
+        Rule(
+            measure=f"M-{i:06d}",
+            case=f"C-{i:06d}",
+            selector=Selector(network=ip_network(BASE + i if i else f"{ip_address(BASE)}"), direction=Direction.IN),
+            degree=Degree.BLOCK,
+        )
+        for i in range(n)
+    ]
+
+
+def bird_all_at_once(peer: Peer, speaker: BirdSpeaker, n: int) -> dict[str, object]:
+    """From an empty device to all in the peer's kernel; then BIRD killed, and started cold with its file; then none."""
+    speaker.open()
+    driver = bird.make("edge1", speaker.options(settle_seconds=1, timeout_seconds=120))
+    planned, seconds = carry_out(peer, driver, 1, rules(n), n)
+    speaker.kill()
+    await_count(peer, 0)
+    begun = time.perf_counter()
+    speaker.start_only()
+    await_count(peer, n)
+    cold = time.perf_counter() - begun
+    lifted, _ = carry_out(peer, driver, 2, [], 0)
+    return {
+        "routes": n,
+        "cold_start_to_kernel_seconds": round(cold, 2),
+        "plan_to_kernel_seconds": round(planned, 2),
+        "plan_carry_out_seconds": round(seconds, 2),
+        "planned_routes_per_second": round(n / planned),
+        "lifted_from_kernel_seconds": round(lifted, 2),
+    }
+
+
+def exabgp_all_at_once(peer: Peer, driver: Announcer, n: int) -> dict[str, object]:
+    planned, seconds = carry_out(peer, driver, 100_000, rules(n), n)
+    lifted, _ = carry_out(peer, driver, 100_001, [], 0)
+    return {
+        "routes": n,
+        "plan_to_kernel_seconds": round(planned, 2),
+        "plan_carry_out_seconds": round(seconds, 2),
+        "planned_routes_per_second": round(n / planned),
+        "lifted_from_kernel_seconds": round(lifted, 2),
+    }
+
+
+def carry_out(peer: Peer, driver: Announcer, generation: int, wanted: list[Rule], count: int) -> tuple[float, float]:
+    """(seconds until the kernel has that many, seconds that the driver took)."""
+    plan = Plan(device=driver.device, generation=generation, rules=tuple(wanted))
+    begun = time.perf_counter()
+    driver.carry_out(plan, steps=steps(plan, driver.observe(at=AT)), at=AT)
+    told = time.perf_counter() - begun
+    await_count(peer, count)
+    return time.perf_counter() - begun, told
+
+
+def await_count(peer: Peer, n: int) -> None:
+    """Until the peer's kernel has exactly that many blackholes of BGP."""
+    for _ in range(2000):
+        if peer.lab.run("edge", "ip", "-6", "route", "show", "type", "blackhole").count("proto bgp") == n:
+            return
+        select.select([], [], [], 0.05)
+    raise AssertionError(f"the peer's kernel never had {n}")
+
+
+def one_by_one(driver: Announcer, n: int) -> dict[str, object]:
+    """From the decision on record to in force, and from the wish to lifted, as the peer's kernel shows them."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+    from tipstaff.enforcement import operations, queries
+    from tipstaff.enforcement.guards import Limits
+    from tipstaff.procedures.enforcing import reconcile
+    from tipstaff.words import Candidate, MeasureState, Proof
+
+    at = datetime.now(UTC)
+    limits = Limits(own=(ip_network("192.0.2.0/24"),))
+    fence = operations.become_writer(driver.device, at=at)
+    in_force, lifted = [], []
+    for i in range(n):
+        selector = Selector(network=ip_network(f"192.0.2.{20 + i % 200}"), direction=Direction.IN)
+        chosen = Candidate(
+            selector=selector, degree=Degree.BLOCK, device=driver.device, sufficient=True, others_hit=0,
+            services_hit=0, chosen=True, why="The narrowest.",
+        )  # fmt: skip
+
+        def apply(chosen: Candidate = chosen, case: str = f"C-{driver.device}-{i}") -> str:
+            key = operations.plan_measure(
+                case=case, customer="acct-1", candidates=[chosen], chosen=chosen, until=at + timedelta(days=1),
+                lifted_when="It is fixed.", notice="L-000001", urgency=None, at=at, actor="bench",
+            )  # fmt: skip
+            reconcile(driver, fence=fence, limits=limits, at=at)
+            return key
+
+        def lift(key: str) -> None:
+            operations.want_lifted(key, why="It is fixed.", at=at, actor="bench")
+            reconcile(driver, fence=fence, limits=limits, at=at)
+
+        seconds, key = timed(apply)
+        in_force.append(seconds)
+        measure = queries.get_measure(key)
+        assert measure is not None
+        assert (measure.state, measure.proof) == (MeasureState.IN_FORCE, Proof.STATE), measure
+        seconds, _ = timed(lambda key=key: lift(key))
+        lifted.append(seconds)
+        measure = queries.get_measure(key)
+        assert measure is not None
+        assert measure.state is MeasureState.LIFTED, measure
+    return {
+        "measures": n,
+        "decision_to_in_force_in_the_peers_kernel_seconds": spread(in_force),
+        "wish_to_lifted_seconds": spread(lifted),
+    }
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds that it took, and what came of it."""
+    begun = time.perf_counter()
+    done = work()
+    return time.perf_counter() - begun, done
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median and 95th percentile."""
+    p95 = sorted(values)[max(0, int(len(values) * 0.95 + 0.5) - 1)]
+    return {"median": round(statistics.median(values), 4), "p95": round(p95, 4)}
+
+
+if __name__ == "__main__":
+    main()
