@@ -47,6 +47,7 @@ def main() -> None:
     try:
         call_command("migrate", verbosity=0)
         for name in wanted.only.split(","):
+            print(name, file=sys.stderr, flush=True)
             with LABS[name]() as lab:
                 if isinstance(lab, str):
                     figures[name] = {"skipped": lab}
@@ -56,6 +57,7 @@ def main() -> None:
                 if rule is not None:
                     found["many"] = many(driver, rule, wanted.count)
                 figures[name] = found
+                print(json.dumps(found), file=sys.stderr, flush=True)
     finally:
         postgres.pytest_unconfigure(None)  # type: ignore[arg-type]  # it takes the server down and needs no pytest
     peers = [figures.get(name) for name in ("nginx", "haproxy")]

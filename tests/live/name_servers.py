@@ -46,15 +46,19 @@ class NameServers:
             f'zone "{ZONE}" {{ type primary; file "rpz.zone"; allow-query {{ key "tipstaff"; 127.0.0.1; }};\n'
             f'allow-update {{ key "tipstaff"; }}; allow-transfer {{ key "tipstaff"; 127.0.0.1; }}; {notify} }};\n'
             'zone "example.net" { type primary; file "net.zone"; };\n'
+            # Whatever is not known here ends at a port of this machine where nobody answers.
+            'zone "." { type hint; file "root.hints"; };\n'
         )
-        head = "$TTL 60\n@ SOA ns.example.net. noc.example.net. 1 60 5 3600 60\n@ NS ns.example.net.\n"
+        head = "$TTL 60\n@ SOA ns.example.net. noc.example.net. 1 1 1 3600 60\n@ NS ns.example.net.\n"
         (folder / "rpz.zone").write_text(head)
+        (folder / "root.hints").write_text(". 3600000 NS ns.invalid.\nns.invalid. 3600000 A 127.0.0.1\n")
         names = "ns A 127.0.0.1\nwww A 192.0.2.80\nshop A 192.0.2.80\n* A 192.0.2.81\n*.shop A 192.0.2.81\n"
         (folder / "net.zone").write_text(head + names)
         (folder / "unbound.conf").write_text(
             f'server:\n directory: "{folder}"\n pidfile: "{folder}/unbound.pid"\n chroot: ""\n username: ""\n'
             f" interface: 127.0.0.1@{self.unbound_port}\n port: {self.unbound_port}\n do-daemonize: no\n"
             ' use-syslog: no\n logfile: ""\n verbosity: 0\n do-not-query-localhost: no\n do-ip6: no\n num-threads: 1\n'
+            ' root-hints: "root.hints"\n'
             ' module-config: "respip iterator"\n local-zone: "example.net." nodefault\n'
             f"stub-zone:\n name: example.net\n stub-addr: 127.0.0.1@{self.port}\n"
             f'rpz:\n name: "{ZONE}"\n primary: 127.0.0.1@{self.port}\n zonefile: "copy.zone"\n'
@@ -62,6 +66,7 @@ class NameServers:
             "remote-control:\n control-enable: no\n"
         )
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._wiped = 0
 
     def options(self, **more: object) -> dict[str, object]:
         """What a `[[devices]]` table with `driver = "rpz"` takes for them."""
@@ -118,6 +123,9 @@ class NameServers:
         names = [str(name) for name in zone.nodes if name != dns.name.empty]
         for i in range(0, len(names), 500):
             self.update(*(("delete", name) for name in names[i : i + 500]))
-        ports = [self.port] + [self.unbound_port] * self.with_unbound
-        if names:
-            await_true(lambda: not any(self.ask("generation._tipstaff", p, "TXT").startswith('"') for p in ports))
+        # A resolver that answers by this mark has taken over all that was before it.
+        self._wiped += 1
+        self.update(("add", "wiped.example.org", "1", "TXT", str(self._wiped)))
+        for port in [self.port] + [self.unbound_port] * self.with_unbound:
+            await_true(lambda port=port: self.ask("wiped.example.org", port, "TXT") == f'"{self._wiped}"')  # type: ignore[misc]
+        self.update(("delete", "wiped.example.org"))

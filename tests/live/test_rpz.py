@@ -6,8 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.live.name_servers import NAMED, UNBOUND, NameServers
+from tipstaff import wiring
+from tipstaff.cli.main import app
+from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.rpz import RpzDriver, make
 from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.testing.drivers import NOON, DriverContract, carry_out
@@ -91,7 +95,6 @@ def test_every_resolver_stops_answering_for_the_name_and_its_neighbour_is_answer
     # A resolver that is behind is not covered by the one that is not.
     servers.kill("unbound")
     assert driver.observe(at=NOON).of("M-000001") is Seen.DRIFT
-    assert driver.probe(rule).target_stopped is None
 
 
 def test_nobody_reads_from_a_resolver_which_measure_blocks_what(alone: NameServers) -> None:
@@ -141,6 +144,20 @@ def test_what_has_ended_is_swept_out_without_the_enforcer(alone: NameServers) ->
     assert alone.ask("a.example.net", alone.port) == "192.0.2.81"
     seen = sweeper.observe(at=ends)
     assert (seen.generation, seen.rules) == (4, (("M-000002", Seen.IN_FORCE),))
+
+
+def test_the_command_sweeps_what_has_ended_and_says_so(alone: NameServers, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone.wipe()
+    driver = make("ns1", alone.options())
+    carry_out(driver, 1, [host("a.example.net", until=NOON + timedelta(hours=1))])
+    monkeypatch.setattr(wiring, "drivers", lambda: (driver, MemoryTwin("edge1")))
+    for at, said in ((NOON, "nothing"), (NOON + timedelta(hours=1), "M-000001")):
+        monkeypatch.setattr(wiring, "now", lambda at=at: at)
+        assert CliRunner().invoke(app, ["sweep", "ns1"]).output == f"ns1: {said} had ended.\n"
+    wrong = CliRunner().invoke(app, ["sweep", "edge1"])
+    assert (wrong.exit_code, wrong.output) == (
+        2, "tipstaff: 'edge1' is no device that needs it; those that do: ns1.\n"
+    )  # fmt: skip
 
 
 def test_the_secret_is_in_no_sentence_and_others_may_not_read_it(alone: NameServers, tmp_path: Path) -> None:

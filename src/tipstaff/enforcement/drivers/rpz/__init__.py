@@ -230,9 +230,9 @@ class RpzDriver:
         return [resolver for resolver in self._resolvers if self._generation_at(resolver) != generation]
 
     def _generation_at(self, resolver: Listener) -> int | None:
+        """The generation that a resolver answers by, 0 for none; None if it does not answer."""
         answer = self._ask(resolver, zones.GENERATION.derelativize(dns.name.root), "TXT")
-        numbers = [int(x) for x in _texts(answer) if x.isdigit()] if answer is not None else []
-        return max(numbers, default=None)
+        return None if answer is None else max((int(x) for x in _texts(answer) if x.isdigit()), default=0)
 
     def _ask(self, resolver: Listener, name: dns.name.Name, kind: str) -> dns.message.Message | None:
         for _ in range(2):  # One datagram may be lost.
@@ -242,10 +242,14 @@ class RpzDriver:
         return None
 
     def _await(self, generation: int) -> None:
-        """Wait until the resolvers have taken the zone over; those that do not in time, the read-back names."""
+        """Wait until the resolvers have taken the zone over. Those that do not in time, or are silent, the read-back
+        names."""
         begun = time.monotonic()
-        while self._behind(generation) and time.monotonic() - begun < self._timeout_seconds:
-            select.select([], [], [], 0.02)
+        for resolver in self._resolvers:
+            while self._generation_at(resolver) not in (generation, None):
+                if time.monotonic() - begun > self._timeout_seconds:
+                    return
+                select.select([], [], [], 0.02)
 
     # What is changed.
 
