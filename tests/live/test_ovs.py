@@ -272,7 +272,7 @@ def test_a_change_for_another_state_is_refused_by_the_switch_itself(driver: ovs.
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "bridge takes the name"),
+        ({}, "bridge is missing"),
         ({"bridge": "br0", "quarantine_port": "garden0"}, "a quarantine takes"),
         ({"bridge": "br0", "quarantine_vlan": 666}, "a quarantine takes"),
         ({"bridge": "br0", "port": "x"}, "port is not an option of the ovs driver"),
