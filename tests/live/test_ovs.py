@@ -85,9 +85,23 @@ def switch(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switc
         yield made
 
 
+FIRST = {
+    "test_what_is_applied_is_seen",
+    "test_two_measures_on_one_target_stand_until_both_are_lifted",
+    "test_a_late_plan_cannot_bring_back_a_lifted_measure",
+    "test_a_failed_read_is_unknown_and_never_absent",
+    "test_what_is_foreign_is_reported_and_left_alone",
+    "test_a_rule_that_was_tampered_with_is_drift_and_is_mended",
+    "test_a_device_that_lost_its_state_is_made_whole",
+    "test_killed_midway_it_leaves_all_or_nothing[40]",
+}
+
+
 class TestOvs(DriverContract):
     @pytest.fixture(autouse=True)
-    def _switch(self, switch: Switch) -> None:
+    def _switch(self, switch: Switch, request: pytest.FixtureRequest) -> None:
+        if request.node.name not in FIRST and not os.environ.get("TIPSTAFF_TEST_SOAK"):
+            pytest.skip("TIPSTAFF_TEST_SOAK=1 runs the whole contract: each step starts a handful of programs")
         self.switch = switch
 
     def make(self) -> Driver:
@@ -272,7 +286,7 @@ def test_a_change_for_another_state_is_refused_by_the_switch_itself(driver: ovs.
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "bridge takes the name"),
+        ({}, "bridge is missing"),
         ({"bridge": "br0", "quarantine_port": "garden0"}, "a quarantine takes"),
         ({"bridge": "br0", "quarantine_vlan": 666}, "a quarantine takes"),
         ({"bridge": "br0", "port": "x"}, "port is not an option of the ovs driver"),

@@ -112,6 +112,11 @@ def apply(
                 else:
                     _say_dry(seen)
                 continue
+            if until := wiring.in_maintenance(config, at=at):
+                words = f"in maintenance until {until:%Y-%m-%d %H:%M} UTC; nothing was done"
+                typer.echo(json.dumps({"device": config.name, "failure": words}) if as_json else
+                           f"{config.name}: {words}")  # fmt: skip
+                continue
             try:
                 done = one_round(driver, limits=limits, at=at, desk=wiring.desk())
             except AnotherWriter:

@@ -164,6 +164,8 @@ class DeviceConfig:
     """Addresses, prefixes, host names and mail addresses that no measure may ever touch."""
     let_pass_by: tuple[str, ...] = ()
     """Two people who let a mass of new measures pass that is held back; take them out again afterwards."""
+    maintenance: tuple[str, ...] = ()
+    """When it is left alone, in UTC: `sun 02:00-04:00`, `daily 23:30-00:30`, or two instants with `/` between."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from tipstaff.config import Config, DeviceConfig, MailOut
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import BadOption, Driver
+from tipstaff.enforcement.windows import BadWindow, maintenance_until, read_windows
 from tipstaff.host import keys, sealing
 from tipstaff.intake.profiles.reader import ProfilesParser
 from tipstaff.intake.protocol import Parser, load_parsers
@@ -319,6 +320,11 @@ def _is_name(text: str) -> bool:
     return "/" not in text and ":" not in text and "." in text and any(c.isalpha() for c in last)
 
 
+def in_maintenance(device: DeviceConfig, *, at: datetime) -> datetime | None:
+    """When the maintenance of a device ends that lasts at `at`; None if none does."""
+    return maintenance_until(read_windows(device.maintenance), at)
+
+
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
     from tipstaff.registry.queries import count_customers, customers_named_by, own_space
@@ -344,7 +350,8 @@ def drivers() -> tuple[Driver, ...]:
         try:
             made.append(driver(device))
             protected(device)
-        except (NoSuchDriver, BadOption, BadProtected) as why:
+            read_windows(device.maintenance)
+        except (NoSuchDriver, BadOption, BadProtected, BadWindow) as why:
             where = settings().where_table("devices", device.name)
             raise config.BadSetting(f"{where} {str(why).rstrip('.')}.") from why
     return tuple(made)

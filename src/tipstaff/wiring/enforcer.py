@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from datetime import datetime, timedelta
 
 import psycopg
@@ -23,6 +24,40 @@ ROUND_SECONDS = 5.0
 """A device is looked at this often even when nobody calls, so that drift does not last."""
 
 
+JUMP_SECONDS = 300.0
+"""A wall clock that moved so much more, or less, than time passed has jumped."""
+PATIENCE_SECONDS = 600.0
+"""So long a clock that jumped is not believed: long enough for NTP, or a person, to set it right."""
+
+
+class Clock:
+    """Tells when the wall clock jumped: by a wrong one everything would end at once, and end for good.
+
+    What has an end ends on the devices meanwhile all the same, each by its own clock.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[datetime, float] | None = None
+        self._since: float | None = None
+
+    def doubt(self, at: datetime, *, ticks: float) -> str:
+        """Why the time is not believed, in words; empty if it is. `ticks` are seconds of a clock that only runs on."""
+        if self._known is None:
+            self._known = (at, ticks)
+        before, then = self._known
+        ahead = (at - before).total_seconds() - (ticks - then)
+        if abs(ahead) <= JUMP_SECONDS:
+            self._known, self._since = (at, ticks), None
+            return ""
+        if self._since is None:
+            self._since = ticks
+        if ticks - self._since >= PATIENCE_SECONDS:
+            self._known, self._since = (at, ticks), None
+            return ""
+        way = "forward" if ahead > 0 else "back"
+        return f"this machine's clock jumped {abs(ahead):.0f} s {way}; nothing is changed until it is believed"
+
+
 class Enforcer:
     """All configured devices, one after the other. The right to write is held by this process's one session."""
 
@@ -33,6 +68,7 @@ class Enforcer:
         self._fences: dict[str, Fence] = {}
         self._again_at: dict[str, datetime] = {}
         self._said: dict[str, str] = {}
+        self._clock = Clock()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. A device that fails is tried again later; the others go on."""
@@ -52,8 +88,16 @@ class Enforcer:
 
     def converge(self) -> None:
         """One round over all devices."""
+        if wiring.settings().demo.clock_file is None:  # The demo's clock is meant to jump.
+            doubt = self._clock.doubt(wiring.now(), ticks=time.monotonic())
+            self._say("the clock", doubt)
+            if doubt:
+                return
         for device, driver in self._devices:
             now = wiring.now()
+            if until := wiring.in_maintenance(device, at=now):
+                self._say(device.name, f"in maintenance until {until:%Y-%m-%d %H:%M} UTC; it is left alone")
+                continue
             if self._again_at.get(device.name, now) > now:
                 continue
             try:

@@ -2,16 +2,31 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 
 import pytest
 from django.test import Client
 
 from tipstaff import wiring
 from tipstaff.cases.queries import get_case, list_cases
+from tipstaff.enforcement import operations
+from tipstaff.enforcement.drivers.memory import MemoryTwin
+from tipstaff.enforcement.guards import Limits
 from tipstaff.intake.queries import list_reports, reports_of_case
+from tipstaff.procedures.enforcing import reconcile
 from tipstaff.procedures.links import make_link, make_report_link
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Case, CaseState, ReportOutcome, Role
+from tipstaff.words import (
+    LIFTED_WHEN,
+    Candidate,
+    Case,
+    CaseState,
+    Degree,
+    Direction,
+    ReportOutcome,
+    Role,
+    Selector,
+)
 
 LogIn = Callable[..., Client]
 
@@ -41,6 +56,39 @@ def test_the_portal_shows_the_case_and_never_who_complained(day: object, at: dat
             who = report.reading.reporter
             for secret in filter(None, (report.sender, who.address, who.name, who.reference, who.message_id)):
                 assert secret not in page, secret
+
+
+def test_the_portal_says_what_else_is_in_force_on_the_customer_since_when_until_when_and_why(
+    day: object, at: datetime
+) -> None:
+    first, other = list_cases(states=frozenset({CaseState.NOTIFIED}))[:2]
+    in_force_on(first.customer, case=other.key, address="192.0.2.7", at=at)
+    in_force_on("acct-of-somebody-else", case=other.key, address="192.0.2.8", at=at)
+    page = Client().get(link(first, at)).content.decode()
+    assert "Also in force on your account" in page
+    said = " ".join(page.partition("Also in force")[2].partition("</section>")[0].split())
+    assert "tcp/25 from 192.0.2.7" in said
+    assert 'since <time datetime="2026-05-04T12:00' in said
+    assert 'until <time datetime="2026-05-11T12:00' in said
+    assert f"It belongs to case {other.key}" in said
+    assert "Rule: " in said
+    assert "192.0.2.8" not in page
+    if other.customer != first.customer:
+        assert "Also in force" not in Client().get(link(other, at)).content.decode()
+
+
+def in_force_on(customer: str, *, case: str, address: str, at: datetime) -> None:
+    chosen = Candidate(
+        selector=Selector(network=ip_network(address), protocol="tcp", port=25, direction=Direction.OUT),
+        degree=Degree.BLOCK, device="edge-9", sufficient=True, others_hit=0, services_hit=0, chosen=True, why="Narrow.",
+    )  # fmt: skip
+    operations.plan_measure(
+        case=case, customer=customer, candidates=[chosen], chosen=chosen, until=at + timedelta(days=7),
+        lifted_when=LIFTED_WHEN, notice="L-000001", urgency=None, at=at, actor="worker",
+    )  # fmt: skip
+    fence = operations.become_writer("edge-9", at=at)
+    reconcile(MemoryTwin("edge-9"), fence=fence, limits=Limits(own=(ip_network("192.0.2.0/24"),)), at=at)
+    operations.stop_writing(fence)
 
 
 def test_a_customer_says_that_it_is_fixed(day: object, at: datetime) -> None:

@@ -50,6 +50,7 @@ def device(request: StaffRequest, name: str) -> HttpResponse:
         name=name,
         driver=config.driver if config else "",
         protected=config.protected if config else (),
+        maintenance_until=wiring.in_maintenance(config, at=now) if config else None,
         health=health,
         wanted=measures[:MEASURES_SHOWN],
         wanted_more=max(0, len(measures) - MEASURES_SHOWN),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tipstaff import wiring
 from tipstaff.cases.queries import Member, get_case, members_of, standing_key
 from tipstaff.cases.rules import CLOCK_RUNS, answers_open_to
-from tipstaff.enforcement.queries import measures_of_case
+from tipstaff.enforcement.queries import measures_of_case, measures_on
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.redact import redact
 from tipstaff.policy.clauses import Clause, Edition, Wording
@@ -33,6 +33,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A measure in force on the same customer because of another case."""
+
+    measure: Measure
+    why: str
+    """The rule's title in the customer's language, where its edition is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortalPage:
     """All that the page shows."""
 
@@ -54,6 +63,8 @@ class PortalPage:
     events: tuple[Event, ...]
     events_more: int
     measures: tuple[Measure, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    """What else is in force on this customer."""
     answers: tuple[Answer, ...]
     follows: Candidate | None
     """What silence leads to as things stand; None where a person decides."""
@@ -89,9 +100,22 @@ def portal_page(key: str) -> PortalPage | None:
         events=tuple(_event(a, hide) for a in allegations[:EVENTS_SHOWN]),
         events_more=max(0, len(allegations) - EVENTS_SHOWN),
         measures=tuple(m for m in measures_of_case(key) if m.state is not MeasureState.FAILED),
+        elsewhere=_elsewhere(case, language=language),
         answers=answers_open_to(case, at=wiring.now()),
         follows=_follows(case, incidents, members),
     )
+
+
+def _elsewhere(case: Case, *, language: str) -> tuple[Elsewhere, ...]:
+    found = []
+    for measure in measures_on(case.customer):
+        if measure.case == case.key or measure.state is not MeasureState.IN_FORCE:
+            continue
+        other = get_case(measure.case)
+        edition, clause = _clause(other) if other else (None, None)
+        wording = edition.wording(clause.id, language=language) if edition and clause else None
+        found.append(Elsewhere(measure=measure, why=wording.title if wording else ""))
+    return tuple(found)
 
 
 def _follows(case: Case, incidents: Sequence[Matter], members: Mapping[str, Member]) -> Candidate | None:

@@ -142,12 +142,13 @@ class OvsDriver:
 
     def _ports(self) -> dict[str, list[int]]:
         """Where every service, account and named port of this bridge is now."""
-        on_bridge = set(self._call("ovs-vsctl", *self._database, "list-ports", self._bridge).split())
-        told = self._call("ovs-vsctl", *self._database, "--format=json", "--columns=name,ofport,external_ids",
-                          "list", "Interface")  # fmt: skip
+        told = self._call("ovs-vsctl", *self._database, "--format=json", "list-ports", self._bridge, "--",
+                          "--columns=name,ofport,external_ids", "list", "Interface")  # fmt: skip
+        *lines, interfaces = told.splitlines() or [""]
+        on_bridge = set(lines)
         found: dict[str, list[int]] = {}
         try:
-            for name, ofport, (_, pairs) in json.loads(told)["data"]:
+            for name, ofport, (_, pairs) in json.loads(interfaces)["data"]:
                 if name not in on_bridge or not isinstance(ofport, int) or ofport < 1:
                     continue
                 marks: dict[str, Any] = dict(pairs)
