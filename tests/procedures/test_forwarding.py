@@ -18,6 +18,8 @@ from tipstaff.testing.story.mail import arf, mail, spam_sample
 from tipstaff.words import (
     Allegation,
     Announcer,
+    Answer,
+    CaseOutcome,
     CaseState,
     HoldingKind,
     LetterKind,
@@ -140,6 +142,38 @@ def test_a_reseller_gets_the_letter_for_its_customer(office: Office) -> None:
     assert office.letters_to("acct-10@customer.example.com") == []
     [judged] = [e for e in entries_about(report.key) if e.what == "incident.judged"]
     assert judged.detail["downstream"] == "acct-10", "whose customer it is stands on record"
+
+
+def test_a_reseller_is_asked_about_its_customer_and_its_answer_ends_the_case(office: Office) -> None:
+    office.admit("acct-9", "198.51.100.0/28", is_reseller=True)
+    office.admit("acct-10", ADDRESS, reseller="acct-9")
+    report = office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    case = office.case_of(report)
+    [notice] = office.letters_to("acct-9@customer.example.com")
+    asked = " ".join(notice.body.split())
+    assert "a connection that you provide to a customer of yours" in asked
+    assert "(acct-10)" in asked
+    assert case.key in notice.body
+    # The representative answers for their customer, and that is the end of it for everybody.
+    answered = office.answer(case, Answer.FIXED, at=NOON + DAY, words="Our customer's server was cleaned.")
+    office.follow(at=NOON + 60 * DAY)
+    office.deadlines(at=NOON + 60 * DAY)
+    office.post(at=NOON + 60 * DAY)
+    ended = office.fresh(answered.key)
+    assert (ended.state, ended.outcome) == (CaseState.CLOSED, CaseOutcome.FIXED)
+    assert any(e.detail.get("words") == "Our customer's server was cleaned." for e in entries_about(case.key))
+    told = [letter for letter in office.letters if letter.to == reporter().address]
+    assert told[-1].kind is LetterKind.OUTCOME
+    assert all("acct-" not in letter.body for letter in told)
+
+
+def test_nobody_else_is_asked_about_customers_of_theirs(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.complain(ADDRESS, at=NOON)
+    office.post(at=NOON)
+    [notice] = office.letters_to("acct-1@customer.example.com")
+    assert "customer of yours" not in notice.body
 
 
 @pytest.mark.parametrize(

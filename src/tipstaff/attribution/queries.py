@@ -9,7 +9,7 @@ from typing import Any
 from tipstaff.registry.planned import fetch_planned
 from tipstaff.words import PUBLIC, Binding, Gap, Identity, Station, SubjectKind, require_aware
 
-from .codes import ENDINGS, KINDS, OPEN, STATION, signed, unsigned
+from .codes import ENDINGS, KINDS, OPEN, STATION, USERNAME, signed, unsigned
 from .covers import holes
 from .flow_parts import flows_touching, missing, spoilt
 from .match import plain_address
@@ -101,6 +101,19 @@ def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]
         Identity(kind=_kind(k), value=v, customer=c, service=s, since=instant(f), until=instant(u))
         for k, v, c, s, f, u in rows
     ]
+
+
+def last_log_ins(names: Sequence[str]) -> list[tuple[str, datetime, str]]:
+    """Of these log-ins those of which logs speak: (log-in, the last instant at which it surely was in use, source)."""
+    if not names:
+        return []
+    rows = fetch_planned(
+        "SELECT DISTINCT ON (b.subject) b.subject, b.sure_until, s.name FROM attribution_bindingrow b "
+        "JOIN unnest(%s::text[]) w(name) ON w.name = b.subject JOIN attribution_sourcerow s ON s.id = b.source_id "
+        "WHERE b.kind = %s AND b.sure_from < b.sure_until AND b.sure_until < %s ORDER BY b.subject, b.sure_until DESC",
+        [list(names), USERNAME, OPEN],
+    )
+    return [(name, EPOCH + timedelta(microseconds=until - 1), source) for name, until, source in rows]
 
 
 # The stretches of a source lie apart: the last that begins by the window's begin, those that begin within it, and the

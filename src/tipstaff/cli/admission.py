@@ -107,6 +107,18 @@ def seen(
     typer.echo(finding.explanation if finding else "No finding: somebody has a right to it, or nobody ever had.")
 
 
+@_command("search-logs")
+def search_logs() -> None:
+    """Look through the logs of sessions for log-ins after the right to them had ended; done every night, too."""
+    from tipstaff import wiring
+    from tipstaff.procedures import admission
+
+    found = admission.note_log_ins(desk=wiring.desk(), **by())
+    for finding in found:
+        typer.echo(f"{finding.customer}: {finding.explanation}")
+    typer.echo(f"{len(found)} new." if found else "Nothing new.")
+
+
 @_command("late-uses")
 def late_uses(as_json: AS_JSON = False) -> None:
     """List what was used after the right to it had ended, the latest first."""

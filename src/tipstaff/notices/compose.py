@@ -146,6 +146,10 @@ class LetterFacts:
     """Lines of `redact(...)`: never the raw excerpt."""
     held: tuple[Held, ...] = ()
     """Why we think it is the customer's: what was assigned to them, and when."""
+    resold: bool = False
+    """True for a reseller who is asked about a customer of theirs."""
+    downstream: str = ""
+    """That customer, as the reseller named them to us."""
     explanation: str = ""
     """How the policy applies, in a sentence or two."""
     reasons: tuple[str, ...] = ()
@@ -278,6 +282,8 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue", *, language: str) -
         "reports": ", ".join(map(clean, facts.reports[:POINTS_MAX])),
         "evidence": tuple(_evidence_line(line) for line in facts.evidence.splitlines() if line.strip()),
         "held": tuple(map(tongue.held, facts.held)),
+        "resold": "yes" if facts.resold else "",
+        "downstream": clean(facts.downstream, characters_max=200),
         "explanation": "" if facts.reasons else clean(facts.explanation, characters_max=1000),
         "quoted": tongue.quoted(facts.quoted_in, language=language),
         "in_english": ""

@@ -5,12 +5,14 @@ Nothing here decides about anybody. Vetting says what it saw and why it matters;
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from itertools import chain
 
 from django.db import transaction
 
+from tipstaff.attribution.match import plain_address
+from tipstaff.attribution.queries import last_log_ins
 from tipstaff.ledger.operations import record
 from tipstaff.policy import Edition
 from tipstaff.registry import operations as registry
@@ -29,6 +31,7 @@ from tipstaff.words import (
     ListKind,
     Origin,
     ResourceKind,
+    Sighting,
     Tier,
     Usage,
     UsageKind,
@@ -39,8 +42,8 @@ from .books import REGISTERS, order_was_decided, used_after_end
 from .desk import Desk
 
 __all__ = [
-    "BadUse", "NotRefused", "OwnRefusal", "confirm_refusal", "decide",
-    "import_registry", "load_list", "note_use", "place_in_order", "read_use", "tried_out",
+    "BadUse", "NotRefused", "OwnRefusal", "confirm_refusal", "decide", "import_registry", "load_list",
+    "note_log_ins", "note_traffic", "note_use", "place_in_order", "read_use", "tried_out",
     "vet_all", "vet_changed", "vet_customer", "vet_customers",
 ]  # fmt: skip
 
@@ -139,16 +142,55 @@ def note_use(
     log-in of theirs then counts as accepting the one of `editions` that was in force. With the desk, a finding is put
     to the judge (row 32).
     """
+    finding = _late(use)
+    if finding is None:
+        note_log_in(use, editions=editions)
+    else:
+        _put_down(finding, desk=desk, at=at, actor=actor)
+    return finding
+
+
+def note_log_ins(*, at: datetime, actor: str, desk: Desk | None = None) -> list[LateUse]:
+    """What the logs of sessions show of log-ins whose holders' right to them has ended; the findings that are new."""
+    found = []
+    for name, seen_at, source in last_log_ins(queries.log_ins_without_a_right(at=at)):
+        finding = _late(Usage(kind=UsageKind.LOGIN, what=name, seen_at=seen_at, source=source))
+        if finding is not None and _put_down(finding, desk=desk, at=at, actor=actor):
+            found.append(finding)
+    return found
+
+
+def note_traffic(sighting: Sighting, *, at: datetime, desk: Desk | None = None) -> LateUse | None:
+    """A sighting of an address at an instant is traffic of it: a finding, where nobody has a right to it any more.
+
+    It counts for the first instant that is possible: whoever's right ended within its error is not accused.
+    """
+    moment = sighting.moment
+    if sighting.source is None or moment.of_days or not moment.zone_stated:
+        return None
+    earliest = moment.at - timedelta(seconds=moment.error_seconds)
+    source = str(ip_network(plain_address(sighting.source)))
+    finding = _late(Usage(kind=UsageKind.TRAFFIC, what=source, seen_at=earliest, source=sighting.sensor))
+    if finding is not None:
+        _put_down(finding, desk=desk, at=at, actor="worker")
+    return finding
+
+
+def _put_down(finding: LateUse, *, desk: Desk | None, at: datetime, actor: str) -> bool:
+    """On record, and with the desk before the judge (row 32); whether it is new."""
+    with transaction.atomic():
+        new = registry.note_late_use(finding, at=at, actor=actor)
+        if desk is not None:
+            used_after_end(finding, desk=desk, at=at)
+    return new
+
+
+def _late(use: Usage) -> LateUse | None:
     for periods in _held(use):
         standings = {period.customer: queries.standings_of(period.customer) for period in periods}
         finding = late_use(use, periods=periods, standings=standings)
         if finding is not None:
-            with transaction.atomic():
-                registry.note_late_use(finding, at=at, actor=actor)
-                if desk is not None:
-                    used_after_end(finding, desk=desk, at=at)
             return finding
-    note_log_in(use, editions=editions)
     return None
 
 

@@ -16,7 +16,7 @@ from tipstaff.notices.compose import language_for
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import get_letter, letters_of_case, too_many_to
 from tipstaff.policy import Edition, edition_to_go_by
-from tipstaff.registry.queries import is_network_of_ours
+from tipstaff.registry.queries import get_customer, is_network_of_ours
 from tipstaff.words import (
     SEALED_TYPES,
     Announcer,
@@ -35,6 +35,7 @@ from tipstaff.words import (
     Report,
     ReportOutcome,
     SourceKind,
+    Tier,
 )
 
 from .answer_clock import answer_due
@@ -257,6 +258,7 @@ def _customer_facts(
         "resource": places[0],
         "further": tuple(places[1:]),
         "held": _held(case, [judged[i.key] for i in incidents[:HELD_LOOKED_AT] if i.key in judged]),
+        **_resold([judged[i.key] for i in incidents if i.key in judged]),
         "explanation": case.explanation,
         "reasons": _reasons(kind, case, incidents, judged, language=representative.language, desk=desk),
         "clause": case.clause,
@@ -323,6 +325,18 @@ def _held(case: Case, judged: list[Entry]) -> tuple[Held, ...]:
                 ports=None if whole else (row["ports"][0], row["ports"][1]),
             )
     return tuple(rows.values())[:HELD_SHOWN]
+
+
+def _resold(judged: list[Entry]) -> dict[str, Any]:
+    """Where the answer stopped at a reseller: that they are asked about a customer of theirs, and about which one."""
+    below = {str(e.detail["downstream"]) for e in judged if e.detail.get("downstream")}
+    proofs = [e.detail.get("proof") for e in judged]
+    rows = [row for proof in proofs if isinstance(proof, list) for row in proof]
+    stopped = any(e.detail.get("attribution") == AttributionReason.ONE_RESELLER for e in judged)
+    if not (below or stopped or any(row.get("tier") == Tier.RESELLER for row in rows)):
+        return {}
+    named = get_customer(below.pop()) if len(below) == 1 else None
+    return {"resold": True, "downstream": f"{named.name} ({named.key})" if named is not None else ""}
 
 
 HELD_LOOKED_AT, HELD_SHOWN = 50, 5

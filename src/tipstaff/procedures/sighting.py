@@ -37,6 +37,7 @@ from tipstaff.words import (
     TakenSightings,
 )
 
+from .admission import note_traffic
 from .books import look_up_in_books
 from .complaint import tell_untold
 from .corroboration import is_same_event
@@ -152,6 +153,7 @@ def _decide(key: str, *, desk: Desk, at: datetime) -> None:
         weighed, about=(key,), desk=desk, at=at, delivery=measured.evidence, line=measured.line,
         sensor=measured.sighting.sensor, finding=measured.sighting.kind, stated=dict(measured.sighting.facts),
     )  # fmt: skip
+    note_traffic(measured.sighting, desk=desk, at=at)
     disposition, reason, case = verdict.disposition, str(verdict.reason), None
     if disposition in (Disposition.OPEN_CASE, Disposition.PERSON):
         disposition, reason, case = _join(measured, weighed, desk=desk, at=at)

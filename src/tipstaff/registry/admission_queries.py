@@ -16,6 +16,7 @@ from tipstaff.words import (
     Standing,
     Usage,
     UsageKind,
+    require_aware,
 )
 
 from .admissions import admission_of, entries_of
@@ -31,6 +32,7 @@ from .models import (
     ResourceRow,
     StandingRow,
 )
+from .planned import fetch_planned
 from .rows import customer_of
 from .vetting import Entry, Former, Network, Order
 
@@ -176,6 +178,21 @@ def periods_of_resources(kinds: Iterable[ResourceKind], name: str) -> list[Perio
     return [
         Period(customer=str(row.customer_id), held_from=row.during.lower, held_until=row.during.upper) for row in rows
     ]
+
+
+def log_ins_without_a_right(*, at: datetime) -> list[str]:
+    """Log-ins that a customer held and whose right to them had ended by `at`: a holding's end, or a contract's."""
+    rows = fetch_planned(
+        """
+        SELECT DISTINCT r.name FROM registry_resourcerow r
+        WHERE r.kind = %s AND r.customer_id IS NOT NULL AND (upper(r.during) <= %s OR EXISTS (
+            SELECT FROM registry_standingrow s
+            WHERE s.customer_id = r.customer_id AND s.standing = %s AND s.during @> %s))
+        ORDER BY 1
+        """,
+        [ResourceKind.LOGIN.value, require_aware(at), Standing.TERMINATED.value, at],
+    )
+    return [name for (name,) in rows]
 
 
 def handle_holder(handle: str) -> tuple[str, str | None] | None:

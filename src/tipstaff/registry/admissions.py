@@ -113,7 +113,8 @@ def note_late_use(finding: LateUse, *, at: datetime, actor: str) -> bool:
             seen=finding.use.what, reason=finding.reason, explanation=finding.explanation,
         )  # fmt: skip
         return True
-    LateUseRow.objects.filter(pk=row.pk).update(
+    # The same sight, told again, is one.
+    LateUseRow.objects.filter(pk=row.pk).exclude(last_seen_at=finding.use.seen_at).update(
         count=F("count") + 1, last_seen_at=Greatest(F("last_seen_at"), finding.use.seen_at)
     )
     return False

@@ -24,7 +24,7 @@ from tipstaff.cases.queries import untold_cases
 from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import complaint, editions, posting, reporters, returned, sighting, suspension
+from tipstaff.procedures import admission, complaint, editions, posting, reporters, returned, sighting, suspension
 from tipstaff.sensors.queries import unjudged
 from tipstaff.wiring import mail
 
@@ -143,6 +143,13 @@ def look_round(key: str) -> None:
 def yields(timestamp: int) -> None:
     """Every hour: known reporters whose mail is understood no longer."""
     reporters.watch_yields(at=wiring.now())
+
+
+@app.periodic(cron="47 4 * * *")
+@app.task(name="late_log_ins", queue="clock", queueing_lock="late_log_ins")
+def late_log_ins(timestamp: int) -> None:
+    """Every night: who still logs in though their right to it has ended."""
+    admission.note_log_ins(desk=wiring.desk(), at=wiring.now(), actor="worker")
 
 
 @app.periodic(cron=_every(SEAL_SECONDS))

@@ -81,32 +81,41 @@ class Scanner:
         columns: dict[str, pl.Series] = {"offset": pl.Series(starts[headers] + offset, dtype=pl.Int64)}
         for group, names in enumerate(self._groups, start=1):
             lines = np.flatnonzero(codes == group)
-            folded = keys[lines] | _FOLD
-            ours = folded == self._keys[group - 1][0]
-            for spelt in self._keys[group - 1][1:]:
-                ours |= folded == spelt
-            ours &= first[lines] == _TAB
-            lines = lines if ours.all() else lines[ours]
+            key = keys[lines]
+            ours = _is_one_of(key | _FOLD, self._keys[group - 1]) & (first[lines] == _TAB)
+            if not ours.all():
+                lines, key = lines[ours], key[ours]
             begins = starts[lines] + 1
             for column, name in names:
-                here = _begins_with(words, keys[lines], begins, name)
+                here = _begins_with(words, key, begins, name)
                 if here.all():
-                    mine, lines, begins = lines, lines[:0], begins[:0]
+                    mine, begun = lines, begins
+                    lines, key, begins = lines[:0], key[:0], begins[:0]
                 else:
-                    mine, lines, begins = lines[here], lines[~here], begins[~here]
+                    mine, begun = lines[here], begins[here]
+                    lines, key, begins = lines[~here], key[~here], begins[~here]
                 if not len(mine):
                     continue
                 rows = record[mine]
                 again = np.zeros(len(rows), bool)
                 again[1:] = rows[1:] == rows[:-1]
                 if again.any():
-                    mine, rows = mine[~again], rows[~again]
-                begun = starts[mine] + 1 + len(name)
+                    mine, rows, begun = mine[~again], rows[~again], begun[~again]
+                begun = begun + len(name)
                 values = _values(padded, begun, ends[mine], number=column in self._numbers, few=column in self._few)
                 columns[column] = values if len(rows) == number else _spread(values, rows, number)
             if len(begins) and _odd(padded, begins, self._odd_names[group - 1]):
                 return None
         return pl.DataFrame(columns)
+
+
+def _is_one_of(folded: Array, spellings: Array) -> Array:
+    """The first spelling is what FreeRADIUS writes: the others are looked for where that is not all there is."""
+    ours: Array = folded == spellings[0]
+    if not ours.all():
+        for spelt in spellings[1:]:
+            ours |= folded == spelt
+    return ours
 
 
 def _spellings(beginning: bytes) -> Iterator[int]:

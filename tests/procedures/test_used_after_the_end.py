@@ -1,0 +1,79 @@
+"""Whoever logs in or sends after the right to it has ended is found; whoever has the right, or may have, is not."""
+
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from tests.procedures.office import DAY, HOUR, NOON, Office
+from tipstaff.attribution.operations import take_in
+from tipstaff.attribution.protocol import Options
+from tipstaff.procedures.admission import note_log_ins, note_traffic
+from tipstaff.registry import operations as registry
+from tipstaff.registry.queries import list_late_uses
+from tipstaff.wiring import sources
+from tipstaff.words import HoldingKind, LateUseReason, Moment, Resource, ResourceKind, Sighting, Standing
+
+BY = {"at": NOON, "actor": "engineer"}
+ADDRESS = "198.51.100.7"
+
+
+def session(log: Path, user: str, *, start, stop) -> None:
+    head = "timestamp,acct_status_type,user_name,nas_ip_address,acct_session_id,framed_ip_address,acct_session_time\n"
+    lasted = int((stop - start).total_seconds())
+    with log.open("a") as file:
+        if not file.tell():
+            file.write(head)
+        for status, at, passed in (("Start", start, 0), ("Stop", stop, lasted)):
+            file.write(f"{int(at.timestamp())},{status},{user},192.0.2.1,{user}-{lasted},198.51.100.9,{passed}\n")
+
+
+def read(log: Path) -> None:
+    list(take_in(log, sources()["radius-csv"], Options(source="radius", clock_error_seconds=1.0), **BY))
+
+
+def test_a_log_in_after_the_termination_is_found_once_and_nobody_elses_is(office: Office, tmp_path: Path) -> None:
+    log = tmp_path / "accounting.csv"
+    for number, name in ((1, "line-1"), (2, "line-2"), (3, "line-3")):
+        office.admit(f"acct-{number}")
+        registry.hold_resource(
+            Resource(kind=ResourceKind.LOGIN, name=name, scope="radius", customer=f"acct-{number}",
+                     held_from=NOON - 100 * DAY), **BY,
+        )  # fmt: skip
+    terminated = NOON - 10 * DAY
+    for customer in ("acct-1", "acct-2"):
+        registry.set_standing(customer, Standing.TERMINATED, since=terminated, why="Spam.", **BY)
+    # One goes on, one had logged out before, and one is a customer still.
+    session(log, "line-1", start=terminated - DAY, stop=terminated + HOUR)
+    session(log, "line-2", start=terminated - DAY, stop=terminated - HOUR)
+    session(log, "line-3", start=terminated - DAY, stop=terminated + HOUR)
+    read(log)
+    (found,) = note_log_ins(at=NOON, actor="worker")
+    assert (found.customer, found.reason) == ("acct-1", LateUseReason.CUSTOMER_TERMINATED)
+    assert found.use.what == "line-1"
+    assert terminated < found.use.seen_at < terminated + HOUR
+    assert note_log_ins(at=NOON + DAY, actor="worker") == []
+    assert [(use.customer, count) for use, count in list_late_uses()] == [("acct-1", 1)]
+    # Seen again on another day, it is the same finding, counted.
+    session(log, "line-1", start=terminated + 2 * DAY, stop=terminated + 2 * DAY + HOUR)
+    read(log)
+    assert note_log_ins(at=NOON + 2 * DAY, actor="worker") == []
+    assert [(use.customer, count) for use, count in list_late_uses()] == [("acct-1", 2)]
+
+
+def test_a_sighting_of_what_nobody_has_a_right_to_is_found_when_all_of_its_time_lies_behind_the_end(
+    office: Office,
+) -> None:
+    office.admit("acct-1")
+    ended = NOON - 10 * DAY
+    office.hold(ADDRESS, customer="acct-1", kind=HoldingKind.STATIC, until=ended)
+
+    def seen(after: timedelta, error: float) -> bool:
+        moment = Moment(ended + after, error)
+        sighting = Sighting(kind="flows.scan", moment=moment, sensor="edge", source=ip_address(ADDRESS))
+        return note_traffic(sighting, at=NOON) is not None
+
+    assert not seen(timedelta(seconds=30), 60.0)
+    assert list_late_uses() == []
+    assert seen(timedelta(seconds=90), 60.0)
+    ((found, _),) = list_late_uses()
+    assert (found.customer, found.reason) == ("acct-1", LateUseReason.HOLDING_ENDED)
