@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,6 +157,27 @@ def test_the_list_is_worked_by_keyboard(open_page: Open) -> None:
     page.keyboard.type("C-000002")
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/cases/C-000002")
+
+
+def test_pages_and_acts_are_reached_by_name_and_a_case_is_tagged_without_a_mouse(open_page: Open) -> None:
+    page = open_page()
+    page.goto("/console/cases/C-000012")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("tags")
+    page.keyboard.press("Enter")
+    expect(page.locator("#add-tags")).to_be_focused()
+    page.keyboard.type("by-hand")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The tags are changed.")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("late")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/console/levels$"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("by-hand")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/console/search"))
 
 
 def test_typing_in_the_list_narrows_it(open_page: Open) -> None:

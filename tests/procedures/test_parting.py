@@ -12,7 +12,7 @@ from tipstaff.cases.parting import NotInThisCase, NotMerged
 from tipstaff.cases.queries import lineage_of, members_of, strikes_of
 from tipstaff.cases.rules import CannotMerge, IllegalMove, TooLate
 from tipstaff.ledger.queries import entries_of
-from tipstaff.procedures import casework, parting
+from tipstaff.procedures import casework, complaint, parting, work
 from tipstaff.procedures.answers import appeal_case
 from tipstaff.procedures.casework import OwnDecision
 from tipstaff.procedures.suspension import NotYourDecision, resources_of
@@ -367,3 +367,32 @@ def test_what_comes_again_has_a_case_of_its_own_and_nobody_is_told_of_an_end_mea
     office.follow(at=NOON + 2 * DAY)
     office.follow(at=NOON + 10 * DAY)
     assert {office.fresh(c.key).state for c in (case, again)} == {CaseState.CLOSED}
+
+
+def test_a_matter_that_is_sealed_is_sealed_in_every_part(office: Office) -> None:
+    case = two_addresses(office)
+    assert case.resource == FIRST
+    new = split_off(office, case, FIRST)
+    assert (new.resource, office.fresh(case.key).resource) == (FIRST, SECOND)
+    merge(office, new, case)
+    [report] = [r for r in map(office.report, reports_of(case)) if r.incidents[0].allegation.offender == FIRST]
+    complaint.seal_by_hand(report.key, desk=office.desk, at=NOON + DAY, actor="eve")
+    for key in (case.key, new.key):
+        assert office.fresh(key).resource == "sealed"
+        assert office.fresh(key).decides is Role.COUNSEL
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+    with pytest.raises(CannotMerge):
+        parting.part(new.key, why="Apart.", desk=office.desk, at=NOON + DAY, actor="ana")
+
+
+def test_a_snoozed_case_is_in_sight_again_as_soon_as_something_happens(office: Office) -> None:
+    case = office.warned(FIRST, at=NOON)
+    for wakes in ("a report", "an answer"):
+        fresh = office.fresh(case.key)
+        work.snooze(case.key, until=NOON + 2 * DAY, why="", version=fresh.version, at=NOON + HOUR, actor="ana")
+        assert office.fresh(case.key).snoozed_until is not None
+        if wakes == "a report":
+            office.complain(SECOND, at=NOON + HOUR, by=reporter(2))
+        else:
+            office.answer(case, Answer.DISPUTE, at=NOON + HOUR)
+        assert office.fresh(case.key).snoozed_until is None, wakes

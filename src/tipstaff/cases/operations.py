@@ -71,7 +71,9 @@ def join_or_open(
                     row.save(force_insert=True)
                     record_all([_opened(row.key, joining, evidence=evidence)], at=at, actor=actor)
                 MemberRow.objects.create(case=row, incident=incident, decides=verdict.decides, waits=_waits(verdict))
-                CaseRow.objects.filter(pk=row.pk).update(reports=F("reports") + is_report, version=F("version") + 1)
+                CaseRow.objects.filter(pk=row.pk).update(
+                    reports=F("reports") + is_report, version=F("version") + 1, snoozed_until=None
+                )
                 if not opened:
                     record("case.joined", at=at, actor=actor, about=[row.key, report, incident, evidence])
                     record_all(_leave_to_stricter(row, [(incident, verdict)]), at=at, actor=actor)
@@ -157,8 +159,8 @@ def join_or_open_all(joinings: Sequence[Joining], *, evidence: str, at: datetime
                         copy.write_row((case_at[joining.place], joining.incident, verdict.decides, _waits(verdict)))
                 old = [key for key in joined if key in open_.values()]
                 cursor.execute(
-                    "UPDATE cases_caserow c SET reports = c.reports + w.n, version = c.version + w.n "
-                    "FROM unnest(%s::text[], %s::int[]) w(key, n) WHERE c.key = w.key",
+                    "UPDATE cases_caserow c SET reports = c.reports + w.n, version = c.version + w.n, "
+                    "snoozed_until = NULL FROM unnest(%s::text[], %s::int[]) w(key, n) WHERE c.key = w.key",
                     [old, [len(joined[key]) for key in old]],
                 )
     except IntegrityError as why:

@@ -91,9 +91,19 @@ def part_merged(key: str, *, why: str, at: datetime, actor: str) -> tuple[Case, 
 
 
 def split_case(
-    key: str, *, incidents: Collection[str], version: int, why: str, at: datetime, actor: str
-) -> Case:  # fmt: skip
-    """Give some incidents of a case one of their own, with the same terms, state and time to answer."""
+    key: str,
+    *,
+    incidents: Collection[str],
+    resources: tuple[str, str],
+    version: int,
+    why: str,
+    at: datetime,
+    actor: str,
+) -> Case:
+    """Give some incidents of a case one of their own, with the same terms, state and time to answer.
+
+    `resources` is what the new case and the old one are about from now on: neither names what only the other holds.
+    """
     with transaction.atomic():
         row = _locked_all([key])[key]
         if row.version != version:
@@ -114,6 +124,7 @@ def split_case(
             decides = there[incident]
             role = rules.stricter(role, Role(decides) if decides else None)
         part.decides = role
+        part.resource, row.resource = resources
         part.save(force_insert=True)
         MemberRow.objects.filter(case=row, incident__in=wanted, home=None).update(home=key)
         MemberRow.objects.filter(case=row, incident__in=wanted).update(case_id=new)

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told, move_case
-from tipstaff.cases.queries import Member, members_of
+from tipstaff.cases.queries import Member, lineage_of, members_of
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.intake.authors import HEADER_OCTETS_MAX, Author, written_by_program
 from tipstaff.intake.operations import (
@@ -438,10 +438,12 @@ def _sealed(key: str, *, desk: Desk, at: datetime, actor: str) -> bool:
         raise NoSuchReport(key)
     if report.outcome is ReportOutcome.SEALED:
         return True
-    cases = {i.case for i in report.incidents if i.case}
+    own = {i.case for i in report.incidents if i.case}
+    # What was merged with one of them or split off it may name the same matter.
+    cases = {each for case in own for each in lineage_of(case)}
     held = [lock_case(case) for case in sorted(cases)]
     report = lock_report(key)
-    if {i.case for i in report.incidents if i.case} != cases:
+    if {i.case for i in report.incidents if i.case} != own:
         return False
     _seal(report, get_raw(report.evidence), desk=desk, at=at, actor=actor)
     blank_letters(reports=[key], cases=cases, at=at, actor=actor)

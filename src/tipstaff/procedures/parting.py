@@ -24,6 +24,7 @@ from tipstaff.words import Case, LetterKind, MeasureState
 
 from .complaint import tell_untold
 from .desk import Desk
+from .judging import matters_of_case
 from .suspension import NotYourDecision
 
 
@@ -61,13 +62,27 @@ def split(
 ) -> Case:  # fmt: skip
     """Let some incidents of a case go on in a new one; the new case. To undo it, merge it into the other again."""
     with transaction.atomic():
-        _may_touch(lock_case(key), desk=desk, actor=actor)
+        case = lock_case(key)
+        _may_touch(case, desk=desk, actor=actor)
         _take_back_unsent(key, why="Some of it goes on in a case of its own.", at=at, actor=actor)
-        new = parting.split_case(key, incidents=incidents, version=version, why=why, at=at, actor=actor)
+        resources = _resources(case, incidents=set(incidents))
+        new = parting.split_case(
+            key, incidents=incidents, resources=resources, version=version, why=why, at=at, actor=actor
+        )  # fmt: skip
         _move(list(members_of(new.key)), case=key, to=new.key)
         for each in (key, new.key):
             tell_untold(each, desk=desk, at=at, actor=actor)
         return _fresh(new.key)
+
+
+def _resources(case: Case, *, incidents: set[str]) -> tuple[str, str]:
+    """What some incidents of a case are about, and what the rest of it is."""
+    mine: list[str] = []
+    rest: list[str] = []
+    for matter in matters_of_case(case.key):
+        (mine if matter.key in incidents else rest).append(matter.conduct.offender)
+    kept = case.resource if case.resource in rest or not rest else rest[0]
+    return (mine[0] if mine else case.resource), kept
 
 
 _HELD_BY_NONE = frozenset({MeasureState.LIFTED, MeasureState.FAILED})

@@ -142,7 +142,7 @@ def test_lists_are_kept_and_lateness_is_told(day: object, log_in: LogIn) -> None
     assert sum(level["waiting"] for level in late["levels"]) >= 1
 
 
-@pytest.mark.parametrize("what", ["notes", "incidents"])
+@pytest.mark.parametrize("what", ["notes", "incidents", "history", "letters"])
 def test_what_is_in_a_case_is_read(day: object, log_in: LogIn, what: str) -> None:
     client, case = log_in(Role.ANALYST), running()
     post(client, f"/cases/{case.key}/note", {"text": "x"})

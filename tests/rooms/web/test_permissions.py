@@ -124,6 +124,8 @@ OPERATIONS = {
     "POST /cases/many/{number}/undo": Ability.NOTE,
     "GET /cases/{key}/notes": Ability.SEE_DESK,
     "GET /cases/{key}/incidents": Ability.SEE_DESK,
+    "GET /cases/{key}/history": Ability.SEE_DESK,
+    "GET /cases/{key}/letters": Ability.SEE_DESK,
     **{f"POST /cases/{{key}}/{action}": ability for action, ability in ON_A_CASE.items()},
     "GET /views": Ability.SEE_DESK,
     "GET /search": Ability.SEE_DESK,

@@ -15,6 +15,7 @@ from tipstaff.enforcement.guards import Limits
 from tipstaff.intake.queries import list_reports, reports_of_case
 from tipstaff.procedures.enforcing import reconcile
 from tipstaff.procedures.links import make_link, make_report_link
+from tipstaff.procedures.suspension import follow
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
     LIFTED_WHEN,
@@ -201,3 +202,25 @@ def test_the_status_page_says_why_in_the_language_in_which_they_wrote(
     page = Client().get(f"/r/{token}").content.decode()
     reasons = next(part for part in page.split("<ul ") if f'lang="{lang}"' in part.partition(">")[0])
     assert said in reasons
+
+
+def test_how_a_case_ended_is_disputed_once_by_its_link(day: object, at: datetime, log_in: LogIn) -> None:
+    case, client = told(), Client()
+    client.post(link(case, at), {"answer": "fixed", "words": "Cleaned."})
+    follow(desk=wiring.desk(), at=at)
+    assert now_is(case).state is CaseState.CLOSED
+    page = client.get(link(case, at)).content.decode()
+    assert "reviews it, once" in page
+    assert 'value="fixed"' not in page
+    assert client.post(link(case, at), {"answer": "fixed", "words": "Cleaned."}).status_code == 409
+    appealed = client.post(link(case, at), {"answer": "dispute", "words": "It was not ours."}, follow=True)
+    assert "A colleague reviews how it ended" in appealed.content.decode()
+    fresh = now_is(case)
+    assert (fresh.state, fresh.answer) == (CaseState.APPEALED, "It was not ours.")
+    desk = log_in(Role.LEAD, name="mary")
+    assert "Review the appeal" in desk.get(f"/console/cases/{case.key}").content.decode()
+    form = {"decision": "rejected", "why": "The log shows it.", "version": fresh.version}
+    desk.post(f"/console/cases/{case.key}/review", form)
+    assert now_is(case).state is CaseState.CLOSED
+    page = client.get(link(case, at)).content.decode()
+    assert 'name="answer"' not in page

@@ -8,16 +8,16 @@ from django.test import Client
 from django.urls import reverse
 
 from tipstaff import wiring
-from tipstaff.cases.queries import Narrowed, get_case, list_cases, notes_of
+from tipstaff.cases.queries import Narrowed, get_case, lineage_of, list_cases, members_of, notes_of
 from tipstaff.cases.working import be_present, saved_views
-from tipstaff.intake.queries import reports_of_case
+from tipstaff.intake.queries import list_reports, reports_of_case
 from tipstaff.ledger.queries import trace
 from tipstaff.notices.queries import letters_of_case
-from tipstaff.procedures import work
+from tipstaff.procedures import complaint, work
 from tipstaff.procedures.links import make_link, make_report_link
 from tipstaff.procedures.suspension import close
 from tipstaff.web.console import reads
-from tipstaff.words import Case, CaseOutcome, CaseState, Role
+from tipstaff.words import Case, CaseOutcome, CaseState, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
 RUNNING = frozenset({CaseState.NOTIFIED, CaseState.EXTENDED})
@@ -203,3 +203,42 @@ def test_late_is_counted_by_clause_from_when_a_person_was_waited_for(day: object
     page = log_in(Role.ANALYST).get(reverse("console:levels")).content.decode()
     assert first.clause in page
     assert by.tzinfo is UTC
+
+
+def test_a_closed_case_is_opened_again_from_its_page(day: object, log_in: LogIn) -> None:
+    client, case = log_in(Role.LEAD, name="mary"), running()
+    url = reverse("console:case", args=[case.key])
+    assert "Open it again" not in client.get(url).content.decode()
+    do(client, case, "not-upheld", why="Not so.")
+    assert "Open it again" in client.get(url).content.decode()
+    assert "told why and has their time anew" in do(client, fresh(case), "reopen", why="New evidence came.")
+    again = fresh(case)
+    assert (again.state, again.outcome, again.reopened) == (CaseState.NOTIFIED, CaseOutcome.NONE, 1)
+    assert "begins anew when the letter" in client.get(url).content.decode()
+
+
+def test_a_split_and_its_merge_are_offered_and_done_on_the_page(day: object, at: datetime, log_in: LogIn) -> None:
+    client, case = log_in(Role.LEAD, name="mary"), running()
+    [report] = reports_of_case(case.key)[:1]
+    assert report.reading is not None
+    first = report.incidents[0].allegation
+    correct = next(
+        r for r in list_reports() if r.outcome is not ReportOutcome.SEALED and not any(i.case for i in r.incidents)
+    )
+    complaint.correct_reading(
+        correct.key, allegations=(first,), desk=wiring.desk(), at=at, actor="mary"
+    )  # fmt: skip
+    members = list(members_of(case.key))
+    assert len(members) > 1, "what was read by hand has joined"
+    page = client.get(reverse("console:case", args=[case.key])).content.decode()
+    assert f'value="{members[1]}"' in page
+    do(client, fresh(case), "split", incident=members[1:], why="Two matters.")
+    [new] = lineage_of(case.key) - {case.key}
+    assert list(members_of(new)) == members[1:]
+    page = client.get(reverse("console:case", args=[new])).content.decode()
+    assert f'<option value="{case.key}">' in page
+    do(client, get_case(new), "merge", into=case.key, why="One matter.")  # type: ignore[arg-type]  # it is there
+    page = client.get(reverse("console:case", args=[new])).content.decode()
+    assert f"It goes on in {case.key}" in page
+    assert "Undo the merge" in page
+    assert sorted(members_of(case.key)) == sorted(members)

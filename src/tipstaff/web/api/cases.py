@@ -14,6 +14,8 @@ from pydantic import Field, create_model
 
 from tipstaff import wiring
 from tipstaff.cases import queries, rules
+from tipstaff.ledger import queries as ledger
+from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures import work
 from tipstaff.procedures.refusals import (
     AnswerTooLong,
@@ -29,9 +31,10 @@ from tipstaff.procedures.refusals import (
     TooManyTags,
 )
 from tipstaff.procedures.searching import find
-from tipstaff.words import Answer, Case, CaseState, Ground, Note
+from tipstaff.words import Answer, Case, CaseState, Ground, LetterKind, LetterState, Note
 
 from ..console.actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime
+from ..console.sentences import tell_all
 from ..console.views import REFUSED, why_refused
 from ..roles import Ability, may_decide
 from .auth import Able
@@ -101,6 +104,29 @@ class MemberOut(Schema):
     decides: str | None
     waits: bool
     home: str | None
+
+
+class StepOut(Schema):
+    """One step of a case's story, as the console tells it."""
+
+    at: datetime
+    title: str
+    text: str
+    actor: str
+    entry: int
+    """Number of its line in the record."""
+
+
+class LetterOut(Schema):
+    """A letter about a case, without its text."""
+
+    key: str
+    kind: LetterKind
+    to: str
+    subject: str
+    state: LetterState
+    created_at: datetime
+    sent_at: datetime | None
 
 
 class LevelOut(Schema):
@@ -338,6 +364,32 @@ def list_members(request: HttpRequest, key: str) -> list[MemberOut]:
     members = queries.members_of(_case(key).key)
     return [
         MemberOut(key=k, told_by=m.told_by, decides=m.decides, waits=m.waits, home=m.home) for k, m in members.items()
+    ]
+
+
+@router.get("/cases/{key}/history", auth=Able(Ability.SEE_DESK), response=list[StepOut])
+def tell_history(request: HttpRequest, key: str) -> list[StepOut]:
+    """What happened, step by step, oldest first; of a very long story the beginning and the end."""
+    return [
+        StepOut(at=step.at, title=step.title, text=step.text, actor=step.actor, entry=step.entry)
+        for step in tell_all(ledger.trace(_case(key).key))
+    ]
+
+
+@router.get("/cases/{key}/letters", auth=Able(Ability.SEE_DESK), response=list[LetterOut])
+def list_letters(request: HttpRequest, key: str) -> list[LetterOut]:
+    """The letters about a case, oldest first."""
+    return [
+        LetterOut(
+            key=x.key,
+            kind=x.kind,
+            to=x.to,
+            subject=x.subject,
+            state=x.state,
+            created_at=x.created_at,
+            sent_at=x.sent_at,
+        )
+        for x in letters_of_case(_case(key).key)
     ]
 
 

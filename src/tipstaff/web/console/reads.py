@@ -336,10 +336,12 @@ class Inbox:
         )  # fmt: skip
 
 
-def inbox() -> Inbox:
+def inbox(at: datetime) -> Inbox:
     return Inbox(
         reports=intake.list_reports(outcome=ReportOutcome.WITH_A_PERSON, limit=100),
-        cases=_with_why(cases.list_cases(states=NEEDS_PERSON, order="severity", limit=100)),
+        cases=_with_why(
+            cases.list_cases(states=NEEDS_PERSON, narrowed=cases.Narrowed(awake_at=at), order="severity", limit=100)
+        ),
         letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
         measures=refused_measures(),
         still_stopped=enforcement.list_still_stopped(limit=100),
@@ -360,7 +362,7 @@ def _with_why(waiting: list[Case]) -> list[tuple[Case, str]]:
     entries = ledger.latest_about([c.key for c in waiting], what=("case.opened", "case.waiting_person"))
 
     def why(case: Case) -> str:
-        if case.state is CaseState.DISPUTED:
+        if case.state in (CaseState.DISPUTED, CaseState.APPEALED):
             return f"“{case.answer}”"
         entry = entries.get(case.key)
         if entry is None:

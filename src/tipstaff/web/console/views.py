@@ -326,7 +326,7 @@ def levels(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def inbox(request: StaffRequest) -> HttpResponse:
     """Everything that waits for a person."""
-    return _console(request, "tipstaff/console/inbox.html", here="console:inbox", inbox=reads.inbox())
+    return _console(request, "tipstaff/console/inbox.html", here="console:inbox", inbox=reads.inbox(wiring.now()))
 
 
 @require_safe

@@ -51,7 +51,61 @@
     return true;
   }
 
+  // The palette: every page of the menu, every kept list and every act that this page offers, by its name.
+  const palette = document.getElementById("palette");
+  const named = (node) => {
+    const copy = node.cloneNode(true);
+    copy.querySelectorAll(".kbd, .count, .sr-only").forEach((part) => part.remove());
+    return copy.textContent.trim().replace(/\s+/g, " ");
+  };
+  function offers() {
+    const found = new Map();
+    const offer = (node, run) => { const name = named(node); if (name && !found.has(name)) found.set(name, run); };
+    document.querySelectorAll("[data-go], main a.filter").forEach((link) => offer(link, () => location.assign(link.href)));
+    document.querySelectorAll("main summary.btn").forEach((summary) => offer(summary, () => {
+      const folded = summary.parentElement;
+      folded.setAttribute("open", "");
+      folded.querySelector("textarea, select, input:not([type=hidden]), button")?.focus();
+    }));
+    document.querySelectorAll("main form button.btn").forEach((button) => {
+      if (!button.closest("details:not([open])")) offer(button, () => button.form.requestSubmit(button));
+    });
+    return found;
+  }
+  function offered() {
+    const asked = document.getElementById("palette-q");
+    const wanted = asked.value.trim().toLowerCase();
+    const fitting = [...offers()].filter(([name]) => name.toLowerCase().includes(wanted)).slice(0, 12);
+    if (asked.value.trim()) {
+      fitting.push([`Search for ${asked.value.trim()}`, () => location.assign(`${asked.dataset.search}?q=${encodeURIComponent(asked.value.trim())}`)]);
+    }
+    document.getElementById("palette-list").replaceChildren(...fitting.map(([name, run]) => {
+      const choice = document.createElement("button");
+      choice.type = "button";
+      choice.className = "nav-item w-full";
+      choice.textContent = name;
+      choice.addEventListener("click", () => { palette.close(); run(); });
+      return choice;
+    }));
+  }
+  palette?.addEventListener("input", offered);
+  palette?.addEventListener("keydown", (event) => {
+    const choices = [...palette.querySelectorAll("#palette-list button")];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === "Enter" && event.target.id === "palette-q") choices[0]?.click();
+    else if (step) choices[Math.max(0, Math.min(choices.length - 1, choices.indexOf(document.activeElement) + step))]?.focus();
+    else return;
+    event.preventDefault();
+  });
+
   addEventListener("keydown", (event) => {
+    if (event.key === "k" && (event.ctrlKey || event.metaKey) && palette && !palette.open) {
+      event.preventDefault();
+      document.getElementById("palette-q").value = "";
+      offered();
+      palette.showModal();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") {
       document.querySelectorAll("details[data-menu][open]").forEach((menu) => menu.removeAttribute("open"));
