@@ -24,8 +24,8 @@ from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, So
 from .queries import instant, micro
 
 CHUNK = 24 << 20
-"""A file is read in pieces of so many bytes; a record may be as long. Below 32 MiB glibc uses a piece's memory again for
-the next one; above, each piece is fresh pages from the kernel, which took longer than reading them."""
+"""A file is read in pieces of so many bytes; a record may be as long. Below 32 MiB glibc uses a piece's memory again
+for the next one; above, each piece is fresh pages from the kernel, which took longer than reading them."""
 BATCH_RECORDS = 6_000_000
 """So many joined records are kept before they are written; one commit each."""
 HEAD = 4096
