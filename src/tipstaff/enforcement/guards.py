@@ -52,6 +52,10 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
         return _refusal_by_name(selector, limits)
     if network.prefixlen == 0:
         return "It is the default route: that would stop everybody."
+    if selector.announced_on is not None:
+        # What is announced without right is mostly somebody else's, of any length, and may be our own routers' space:
+        # all the more it is not taken from that session. Whose traffic it is does not change by that.
+        return None
     shortest = limits.shortest_v4 if network.version == 4 else limits.shortest_v6
     if network.prefixlen < shortest:
         return f"It takes in a /{network.prefixlen}; a measure takes in a /{shortest} at most."

@@ -280,6 +280,15 @@ def test_a_customers_address_may_be_sent() -> None:
     assert refusal(Selector(network=ip_network("192.0.2.7")), OWN) is None
 
 
+def test_a_route_may_be_denied_whoever_holds_the_prefix_but_no_default_route() -> None:
+    for network in ("203.0.113.0/24", "198.51.0.0/16", "192.0.2.0/24"):
+        assert refusal(Selector(network=ip_network(network), announced_on="AS64501"), OWN) is None
+    for network in ("0.0.0.0/0", "::/0"):
+        why = refusal(Selector(network=ip_network(network), announced_on="AS64501"), OWN)
+        assert why is not None
+        assert "default route" in why
+
+
 def test_the_fuse_holds_back_a_mass_change_until_two_people_say_otherwise() -> None:
     assert fuse(new_rules=100, new_customers=["a"], limits=OWN) is None
     assert "more than the fuse of 100" in (fuse(new_rules=101, new_customers=["a"], limits=OWN) or "")

@@ -21,7 +21,7 @@ from tipstaff.enforcement.routing.announcer import Announcer, poke
 from tipstaff.enforcement.routing.book import Shelf
 
 AGAIN_SECONDS = 1.0
-"""After a failure."""
+"""After a failure; twice as long after each that follows, up to the time below."""
 LOOKS_EVERY_SECONDS = 60.0
 """It looks into the book this often even if nobody wakes it: somebody may have taken the file away."""
 
@@ -41,14 +41,16 @@ def main(module: str, device: str, options: str, file: str, at: str) -> None:
         ear = os.open(shelf.fifo, os.O_RDWR | os.O_NONBLOCK)
         driver: Announcer = importlib.import_module(module).make(device, json.loads(options))
         clock = _Clock(datetime.fromisoformat(at))
+        again = AGAIN_SECONDS
         while True:
             try:
                 next_end = driver.end_due(at=clock.now())
             except (DriverFailure, OSError, ValueError):
                 if not shelf.file.exists():
                     return
-                wait = AGAIN_SECONDS
+                wait, again = again, min(again * 2, LOOKS_EVERY_SECONDS)
             else:
+                again = AGAIN_SECONDS
                 if next_end is None:
                     return
                 wait = max(0.0, (next_end - clock.now()).total_seconds())

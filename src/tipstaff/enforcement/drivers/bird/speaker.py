@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_network
 
 from tipstaff.enforcement.routing.announcer import Held, Written
@@ -132,7 +133,9 @@ class Bird:
         return mine, others
 
 
+@lru_cache(1 << 18)
 def _route_of(words: str) -> Route | None:
+    """The route that BIRD words so. Kept, for a table is read again and again until its peers have followed."""
     if not words.startswith("flow"):
         return Route(Kind.BLACKHOLE, "to", words if ":" not in words else str(ip_network(words)))
     told = _FLOW.fullmatch(words)
