@@ -1,4 +1,4 @@
-"""The bird driver with a twin of BIRD that takes its file in as BIRD does: the contract, and what guards let pass never."""
+"""The bird driver with a twin of BIRD that takes its file in as BIRD does: the contract, and what guards forbid."""
 
 import contextlib
 import os

@@ -186,7 +186,7 @@ def world(f: Footprint) -> set[Point]:
     points |= {("acct-1", "svc-1", "here", what) for what in ("item", "page")}
     points |= {(a, s, "nearby", what) for a, s in nearby for what in ("tcp/80", "rest")}
     points |= {("acct-1", s, "elsewhere", "rest") for s in f.services_of_account}
-    points |= {("acct-1", "svc-1", "elsewhere", "mailbox")}
+    points |= {("acct-1", "svc-1", "elsewhere", "mailbox"), ("acct-1", "svc-1", "elsewhere", "announcement")}
     points |= {(a, f"of {a}", "elsewhere", "rest") for a in f.accounts_below}
     return points
 
@@ -198,6 +198,7 @@ def reach(scope: Scope, f: Footprint) -> frozenset[Point]:
         Scope.MAILBOX: lambda p: p[3] == "mailbox",
         Scope.HOST_NAME: lambda p: p[3] in ("item", "page"),
         Scope.FLOW: lambda p: p[2] == "here" and p[3] in web,
+        Scope.ROUTE: lambda p: p[3] == "announcement",
         Scope.ADDRESS: lambda p: p[2] == "here",
         Scope.PREFIX: lambda p: p[2] in ("here", "nearby"),
         Scope.SESSION: lambda p: p[:3] == ("acct-1", "svc-1", "here"),
@@ -223,6 +224,8 @@ def test_nothing_is_chosen_while_something_strictly_narrower_suffices(
         url="http://shop.example.com/a.html",
         mailbox="someone@example.com",
         session="line-7/4711",
+        announced=ip_network("192.0.2.0/24"),
+        announced_on="AS64501",
         measure_ports=(("tcp", 80),),
         devices=(Ability(device="edge1", can=can, proof=proof),),
     )
