@@ -144,7 +144,13 @@ def driver(bird: BirdSpeaker, peer: Peer) -> Announcer:
     return make("edge1", bird.options(peer_fib=lab.prefix("edge"), **vantage))
 
 
-@pytest.mark.parametrize(("target", "sibling"), [("192.0.2.7", "192.0.2.8"), ("2001:db8:1::7", "2001:db8:1::8")])
+@pytest.mark.parametrize(
+    ("target", "sibling"),
+    [
+        ("192.0.2.7", "192.0.2.8"),
+        pytest.param("2001:db8:1::7", "2001:db8:1::8", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_blackholed_address_gets_nothing_and_its_sibling_does(
     peer: Peer, driver: Announcer, target: str, sibling: str
 ) -> None:
@@ -161,6 +167,7 @@ def test_a_blackholed_address_gets_nothing_and_its_sibling_does(
         assert driver.probe(rule).proves_lifted
 
 
+@pytest.mark.thorough
 def test_a_blackholed_prefix_is_in_the_peers_kernel(peer: Peer, driver: Announcer) -> None:
     carry_out(driver, 1, [blackhole("192.0.2.4/30")])
     assert peer.blackholes() == {"192.0.2.4/30"}
@@ -246,6 +253,7 @@ def test_a_measure_that_the_peer_keeps_is_not_called_lifted(bird: BirdSpeaker, p
     assert carry_out(driver, 2, []).rules == ()
 
 
+@pytest.mark.thorough
 def test_a_measure_ends_at_the_peer_while_nobody_looks(peer: Peer, driver: Announcer) -> None:
     rule = replace(blackhole("192.0.2.7"), until=NOON + timedelta(seconds=1))
     carry_out(driver, 1, [rule])
@@ -253,6 +261,7 @@ def test_a_measure_ends_at_the_peer_while_nobody_looks(peer: Peer, driver: Annou
     await_true(lambda: peer.blackholes() == set())
 
 
+@pytest.mark.thorough
 def test_what_ended_while_everything_was_off_is_gone_before_it_starts_again(
     bird: BirdSpeaker, peer: Peer, driver: Announcer
 ) -> None:
