@@ -16,11 +16,13 @@ from tipstaff.policy.strikes import Escalation, Repeats
 from tipstaff.procedures import casework
 from tipstaff.procedures.casework import NothingToPlan, ProposalLapsed
 from tipstaff.procedures.complaint import weigh_allegation
-from tipstaff.procedures.suspension import NotYourDecision
+from tipstaff.procedures.judging import matters_of_case
+from tipstaff.procedures.suspension import NotYourDecision, what_would_follow
 from tipstaff.procedures.trust import Belief
 from tipstaff.registry.operations import end_holding
 from tipstaff.registry.queries import holdings_of
 from tipstaff.words import (
+    Allegation,
     Answer,
     Case,
     CaseOutcome,
@@ -422,3 +424,16 @@ def test_a_measure_that_only_a_repetition_opened_takes_two_people(office: Office
     assert edition.takes_two_people(wider, clause="mail.unsolicited")
     with_rules(office, ladder=(wider,), add=(wider,))
     assert not office.desk.editions[-1].takes_two_people(wider, clause="mail.unsolicited"), "it was open before"
+
+
+def test_what_joined_under_a_clause_that_two_people_decide_on_is_not_taken_by_the_clock(office: Office) -> None:
+    case = office.warned(ADDRESS, at=NOON)
+    [matter] = matters_of_case(case.key)
+    edition = office.desk.editions[-1]
+    joined = dataclasses.replace(edition.clause("mail.unsolicited"), id="mail.joined", two_people=True, applies_to=())
+    both = dataclasses.replace(edition, clauses=(*edition.clauses, joined))
+    office.desk = dataclasses.replace(office.desk, editions=(*office.desk.editions[:-1], both))
+    assert isinstance(matter.conduct, Allegation)
+    cited = dataclasses.replace(matter.conduct, cited="mail.joined")
+    assert what_would_follow(case, matter.conduct, left_to=None, desk=office.desk, at=NOON) is not None
+    assert what_would_follow(case, cited, left_to=None, desk=office.desk, at=NOON) is None

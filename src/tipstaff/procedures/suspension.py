@@ -60,7 +60,7 @@ from tipstaff.words import (
 from .answer_clock import answer_due
 from .books import case_went_unanswered
 from .desk import Desk
-from .judging import matters_of_case
+from .judging import clause_of, matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
 from .trust import was_flooded
 from .weighing import weigh_for
@@ -216,13 +216,13 @@ def plan_for(
             is not None
         ):
             raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {missing}.")
-        elif urgency is None and agreed_by is None and (why_two := _why_two_people(case, chosen, desk=desk)):
+        elif urgency is None and agreed_by is None and (two := _why_two_people(case, allegation, chosen, desk=desk)):
             if not by_clock:
                 wide = ", ".join(
                     f"{c.degree.name.lower()} {c.selector} on {c.device} hits {c.others_hit}" for c in chosen
                 )
-                raise TakesTwoPeople(why_two, measures=wide)
-            why_not.append(why_two)
+                raise TakesTwoPeople(two, measures=wide)
+            why_not.append(two)
         else:
             planned += [
                 _plan(
@@ -259,7 +259,11 @@ def what_would_follow(
     `left_to` is who decides on what the allegation is about, as `left_to_of` says.
     """
     chosen = [c for c in weigh_case(case, allegation, desk=desk, at=at) if c.chosen]
-    if not chosen or _why_two_people(case, chosen, desk=desk) or _decider(case, chosen, desk=desk, left_to=left_to):
+    if (
+        not chosen
+        or _why_two_people(case, allegation, chosen, desk=desk)
+        or _decider(case, chosen, desk=desk, left_to=left_to)
+    ):
         return None
     return chosen[0]
 
@@ -301,15 +305,18 @@ def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk, l
     return next((role for role in named if role is not None), None)
 
 
-def _why_two_people(case: Case, chosen: Sequence[Candidate], *, desk: Desk) -> str:
-    """Why a second person must agree to these measures, in a sentence; empty where one person, or the clock, may."""
+def _why_two_people(case: Case, conduct: Conduct, chosen: Sequence[Candidate], *, desk: Desk) -> str:
+    """Why a second person must agree to these measures, in a sentence; empty where one person, or the clock, may. What
+    joined under another clause of the case's group brings its own clause's rule."""
     if n := max(c.others_hit for c in chosen):
         return f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
     edition = edition_named(desk, case.edition)
-    for c in chosen:
-        if edition.takes_two_people(Rung(scope=c.selector.scope, degree=c.degree), clause=case.clause):
-            what = f"{c.degree.name.lower().replace('_', ' ')} {c.selector}"
-            return f"Under clause {case.clause} of edition {case.edition} two people decide on this measure: {what}."
+    own = clause_of(edition, conduct)
+    for clause in dict.fromkeys((case.clause, own.id if own is not None and own.judged else case.clause)):
+        for c in chosen:
+            if edition.takes_two_people(Rung(scope=c.selector.scope, degree=c.degree), clause=clause):
+                what = f"{c.degree.name.lower().replace('_', ' ')} {c.selector}"
+                return f"Under clause {clause} of edition {case.edition} two people decide on this measure: {what}."
     return ""
 
 
