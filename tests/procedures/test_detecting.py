@@ -4,17 +4,18 @@ Nothing is looked at without an authorisation, and nobody is accused who is not 
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
 
 from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office
 from tests.rooms.sensors import test_detectors as said
+from tests.rooms.sensors import test_exposure as exposed
 from tipstaff import wiring
 from tipstaff.cases.queries import list_cases
 from tipstaff.ledger.queries import entries_about
-from tipstaff.procedures.detecting import NotAuthorised, authorise, look, purpose_of
+from tipstaff.procedures.detecting import NotAuthorised, asked_for, authorise, look, note_leave, purpose_of
 from tipstaff.procedures.refusals import NotYourDecision
 from tipstaff.procedures.sighting import judge_waiting
 from tipstaff.registry import operations as registry
@@ -32,12 +33,19 @@ def allow(office: Office, detector: str) -> None:
 
 
 def looked(
-    office: Office, detector: str, text: str, *, at: object = None, roas: Sequence[Roa] = (), own_asn: int | None = None
+    office: Office,
+    detector: str,
+    text: str,
+    *,
+    at: object = None,
+    roas: Sequence[Roa] = (),
+    own_asn: int | None = None,
+    needed: dict[str, str] | None = None,
 ) -> TakenSightings:
     allow(office, detector)
     when = LATER if at is None else at
     taken = look(detector, wiring.detectors()[detector], text.splitlines(keepends=True), desk=office.desk, at=when,
-                 actor="tests", roas=roas, own_asn=own_asn)  # fmt: skip
+                 actor="tests", roas=roas, own_asn=own_asn, needed=needed)  # fmt: skip
     assert taken.refused == ()
     judge_waiting(desk=office.desk, at=when)
     return taken
@@ -229,3 +237,62 @@ def test_routes_become_cases_of_whose_number_it_is(
     looked(office, "routes", "\n".join(text), roas=roas, own_asn=64510)
     assert {case.clause for case in list_cases()} == {clause}
     assert case_under(clause).customer == "acct-1"
+
+
+# Those who asked for it
+
+
+def leave(detector: str, customer: str = "acct-1", *, until: datetime = LATER + DAY) -> None:
+    note_leave(customer, detector, until=until, shown_by="Their letter.", at=NOON - 30 * DAY, actor="tests")
+
+
+def test_an_open_service_of_a_customer_who_asked_becomes_a_case(office: Office) -> None:
+    office.admit("acct-1", exposed.ADDRESS)
+    leave("exposure")
+    assert [str(prefix) for _, prefix in asked_for("exposure", at=NOON)] == [f"{exposed.ADDRESS}/32"]
+    looked(office, "exposure", exposed.scan(exposed.port(6379)))
+    case = case_under("hosts.open_services")
+    assert (case.customer, case.decides) == ("acct-1", Role.ANALYST)
+
+
+def test_who_did_not_ask_or_took_it_back_is_not_held_to_a_scan(office: Office) -> None:
+    office.admit("acct-1", exposed.ADDRESS)
+    looked(office, "exposure", exposed.scan(exposed.port(6379)))
+    leave("exposure", until=NOON - 10 * DAY)
+    assert asked_for("exposure", at=NOON) == []
+    looked(office, "exposure", exposed.scan(exposed.port(9200)))
+    assert {m.reason for m in list_measured()} == {Reason.BELOW_THRESHOLD}
+    assert list_cases() == []
+
+
+def test_old_software_of_a_customer_who_asked_becomes_a_case(office: Office) -> None:
+    office.admit("acct-1", exposed.ADDRESS)
+    leave("exposure")
+    text = exposed.scan(exposed.port(22, service=exposed.SSH.format("7.4")))
+    looked(office, "exposure", text, needed={"openssh": "9.8"})
+    assert case_under("hosts.patching").customer == "acct-1"
+
+
+def test_a_listing_becomes_a_case_of_who_holds_the_address(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    looked(office, "listings", said.answers((0, "bl.example.org", ""), (1, "bl.example.org", "127.0.0.2")))
+    case = case_under("reputation.listing")
+    assert (case.customer, case.resource) == ("acct-1", "192.0.2.10")
+
+
+@pytest.mark.parametrize(
+    ("headers", "clause"),
+    [([exposed.OURS, exposed.BELIEVED], "duty.mail_peers"), ([exposed.OURS], "duty.mail_headers")],
+)
+def test_a_test_message_becomes_a_case_of_whose_server_it_was(office: Office, headers: list[str], clause: str) -> None:
+    office.admit("acct-1")
+    leave("mail-probe")
+    looked(office, "mail-probe", exposed.message(*headers))
+    assert case_under(clause).customer == "acct-1"
+
+
+def test_a_test_article_becomes_a_case_of_whose_server_it_was(office: Office) -> None:
+    office.admit("acct-1")
+    leave("news-probe")
+    looked(office, "news-probe", exposed.message("Path: news.operator.example.net!not-for-mail"))
+    assert case_under("duty.usenet_path").customer == "acct-1"

@@ -3,6 +3,7 @@
 import getpass
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -62,6 +63,43 @@ def allow(
 
 
 @app.command()
+def leave(
+    detector: _Name,
+    customer: Annotated[str, typer.Argument(help="Who asked for it: acct-1001.")],
+    shown_by: Annotated[str, typer.Option("--shown-by", help="What shows it: their letter, the order.")],
+    until: Annotated[str, typer.Option("--until", help="Until when; a time that is past takes it back.")],
+) -> None:
+    """Note that a customer asked for being looked at: `exposure`, `mail-probe` and `news-probe` judge nobody else."""
+    _known(detector)
+    ends = instant(until, name="The end")
+    if ends is None:
+        raise typer.BadParameter("Such a leave has an end.")
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.detecting import note_leave
+        from tipstaff.registry.operations import UnknownKey
+
+        try:
+            note_leave(customer, detector, until=ends, shown_by=shown_by, at=wiring.now(), actor=getpass.getuser())
+        except UnknownKey as why:
+            typer.echo(f"{str(why)[:1].upper()}{str(why)[1:]}.", err=True)
+            raise typer.Exit(1) from why
+    typer.echo(f"{detector} may look at what {customer} holds until {ends:%Y-%m-%d %H:%M} UTC.")
+
+
+@app.command()
+def asked(detector: _Name) -> None:
+    """Print what those hold who asked for it, a prefix a line: whom to scan."""
+    _known(detector)
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.detecting import asked_for
+
+        for _, prefix in asked_for(detector, at=wiring.now()):
+            typer.echo(str(prefix))
+
+
+@app.command()
 def look(
     detector: _Name,
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="What it reads; - for standard input.")],
@@ -70,6 +108,9 @@ def look(
     ] = None,
     roas: Annotated[
         Path | None, typer.Option("--roas", help="Validated route origins as JSON, as a relying party exports them.")
+    ] = None,
+    needed: Annotated[
+        list[str] | None, typer.Option("--needed", help='The oldest version that is in order: "OpenSSH=9.8".')
     ] = None,
     own_asn: Annotated[int | None, typer.Option("--own-asn", help="Your own AS number: which table is yours.")] = None,
 ) -> None:
@@ -88,6 +129,7 @@ def look(
             taken = look_through(
                 detector, one, lines, desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser(),
                 agreed=frozenset(agreed or ()), own_asn=own_asn,
+                needed=dict(_versions(needed or ())),
                 roas=read_roas(json.loads(roas.read_bytes())) if roas else (),
             )  # fmt: skip
         except OSError as why:
@@ -103,6 +145,14 @@ def look(
     typer.echo(f"{file}: {many(len(taken.taken), 'new sighting')}{first}, {taken.known} known before.")
     for row in taken.refused:
         typer.echo(f"{row.why}")
+
+
+def _versions(stated: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for one in stated:
+        name, equals, version = one.partition("=")
+        if not equals or not version.strip():
+            raise typer.BadParameter(f'{one!r} is no version; write it as "OpenSSH=9.8".')
+        yield name.strip().lower(), version.strip()
 
 
 def _known(name: str):  # type: ignore[no-untyped-def]  # a Detector: nothing of it is loaded before it is needed

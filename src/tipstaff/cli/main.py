@@ -72,6 +72,7 @@ _COMMANDS = (
     ("tipstaff.cli.record", "restore", "restore"),
     ("tipstaff.cli.staff", "login_link", "login-link"),
     ("tipstaff.cli.staff", "check", "check"),
+    ("tipstaff.cli.staff", "mailbox_probe", "mailbox-probe"),
 )
 _GROUPS = (
     ("tipstaff.cli.registry", "registry", "Customers and what they hold."),

@@ -1,5 +1,6 @@
 """`tipstaff policy`: show an edition, check and test one that is being written, compare two, say what is covered."""
 
+import getpass
 import json
 import shutil
 import textwrap
@@ -11,6 +12,7 @@ import typer
 
 from tipstaff.cli import editions, explain, replay
 from tipstaff.cli.base import database, read_settings
+from tipstaff.cli.registry_changes import instant
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline, is_region
 from tipstaff.policy.coverage import NotResults, RowState, coverage, missing_tests, read_results, results_of
@@ -180,6 +182,59 @@ def clock(
     if ends.not_before is not None:
         typer.echo(f"Not before {ends.not_before:%Y-%m-%d %H:%M} UTC.")
     typer.echo(f"It ends at {ends.by:%Y-%m-%d %H:%M} UTC.")
+
+
+@app.command("advise")
+def advise(
+    customer: Annotated[str, typer.Argument(help="Whom we advised: acct-1001.")],
+    words: Annotated[str, typer.Argument(help="What we advised; without it, what was advised so far is printed.")] = "",
+) -> None:
+    """Note what we advised a customer on settings, or print what stands noted."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.answering_for import NoSuchWords, advice_to
+        from tipstaff.procedures.answering_for import advise as note
+        from tipstaff.registry.operations import UnknownKey
+
+        if not words:
+            for entry in advice_to(customer):
+                _say(f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.actor}: {entry.detail['words']}")
+            return
+        try:
+            clause = note(customer, words=words, desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser())
+        except (NoSuchWords, UnknownKey) as why:
+            typer.echo(str(why), err=True)
+            raise typer.Exit(1) from why
+    _say(f"Noted for {customer}, under {clause}.")
+
+
+@app.command("claim")
+def claim(
+    customer: Annotated[str, typer.Argument(help="Whose matter it is: acct-1001.")],
+    happened: Annotated[str, typer.Option("--happened", help="When it happened: 2026-05-04T12:00:00Z.")],
+    ours: Annotated[bool, typer.Option("--ours", help="It is about what we did ourselves.")] = False,
+    law_forbids: Annotated[bool, typer.Option("--law-forbids", help="The law forbids such a limit here.")] = False,
+) -> None:
+    """Say with which words a claim is met: the clause, the edition in force then, and how the customer accepted it."""
+    at = instant(happened, name="The time")
+    assert at is not None, "the option is needed"
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.answering_for import NoSuchWords, meet_claim
+        from tipstaff.registry.operations import UnknownKey
+
+        try:
+            clause, accepted = meet_claim(
+                customer, happened_at=at, of_another=not ours, law_forbids=law_forbids, desk=wiring.desk(),
+                at=wiring.now(), actor=getpass.getuser(),
+            )  # fmt: skip
+        except (NoSuchWords, UnknownKey) as why:
+            typer.echo(str(why), err=True)
+            raise typer.Exit(1) from why
+    shown = (
+        f"accepted on {accepted.accepted_at:%Y-%m-%d} by {accepted.how}" if accepted else "no acceptance is on record"
+    )
+    _say(f"{clause}; {customer}: {shown}. Counsel says what follows.")
 
 
 @app.command("coverage")

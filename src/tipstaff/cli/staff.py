@@ -1,5 +1,6 @@
-"""`tipstaff login-link` and `check`."""
+"""`tipstaff login-link`, `mailbox-probe` and `check`."""
 
+import getpass
 from typing import Annotated
 
 import typer
@@ -44,6 +45,27 @@ def login_link(
         if not known:
             typer.echo(f"{name} is a new account: {' and '.join(sorted(given))}.", err=True)
         typer.echo(f"{settings.public_url}/first/{token}")
+
+
+def mailbox_probe() -> None:
+    """Send a test mail to your own mailbox over SMTP, and say whether it was taken; exit code 1 when it was not."""
+    settings = read_settings()
+    if settings.mail_in.smtp_port <= 0:
+        typer.echo(
+            "tipstaff: [mail_in] smtp_port names no fixed port; there is nothing to send a test mail to.", err=True
+        )
+        raise typer.Exit(2)
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.mailbox_probe import probe
+
+        host = settings.mail_in.host if settings.mail_in.host not in ("0.0.0.0", "::") else "localhost"  # noqa: S104 - compared only
+        taken, said = probe(
+            host, settings.mail_in.smtp_port, desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser()
+        )
+    typer.echo(f"{host}:{settings.mail_in.smtp_port}: {said}")
+    if not taken:
+        raise typer.Exit(1)
 
 
 def check() -> None:

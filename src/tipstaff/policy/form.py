@@ -45,7 +45,7 @@ _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _EDITION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 """It stands in addresses of pages, in letters and in a column of 32 characters."""
 _REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
-_SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_]+( [a-z_]+)*")
+_SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_-]+( [a-z_-]+)*")
 _TEST = re.compile(r"tests/[\w/]+\.py::\w+(\[[^\]]+\])?")
 
 

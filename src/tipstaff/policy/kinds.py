@@ -104,6 +104,10 @@ class Event(enum.StrEnum):
     """A customer was seen to use a service."""
     MEASUREMENT_STARTED = "measurement.started"
     """A detector is to look through what devices and servers wrote."""
+    ADVICE_GIVEN = "advice.given"
+    """We advised a customer on settings."""
+    CLAIM_MADE = "claim.against_us"
+    """Somebody claims something of us for what happened."""
 
 
 RAISED_EVENTS = frozenset(event.value for event in Event)

@@ -5,7 +5,7 @@ detectors themselves are pure: they see no registry but through `RegistryBooks`,
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -16,10 +16,14 @@ from tipstaff.policy import edition_in_force
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.kinds import Event
 from tipstaff.registry.names import NotInItsForm
+from tipstaff.registry.operations import UnknownKey
 from tipstaff.registry.queries import (
     accounts_on,
+    get_customer,
     holdings_covering,
+    holdings_of,
     letters_of_authority,
+    list_customers,
     own_space,
     periods_of_addresses,
     resource_holders,
@@ -27,13 +31,13 @@ from tipstaff.registry.queries import (
 )
 from tipstaff.sensors.form import LINES_MAX
 from tipstaff.sensors.protocol import Detector, Ended, Network, Roa, Seen
-from tipstaff.words import HoldingKind, ResourceKind, Role, TakenSightings
+from tipstaff.words import HoldingKind, ResourceKind, Role, Standing, TakenSightings
 
 from .desk import Desk
 from .sighting import take
 from .suspension import NotYourDecision
 
-AUTHORISED = "measurement.authorised"
+AUTHORISED, LEAVE = "measurement.authorised", "measurement.allowed_by_customer"
 
 
 class NotAuthorised(PermissionError):
@@ -45,6 +49,42 @@ def authorise(detector: str, *, purpose: str, until: datetime, desk: Desk, at: d
     if not may_decide(desk.roles_of(actor), needed=Role.COUNSEL):
         raise NotYourDecision(f"{detector}: clause terms.may_monitor leaves this decision to the role counsel.")
     record(AUTHORISED, at=at, actor=actor, about=[_key(detector)], purpose=purpose, until=until.isoformat())
+
+
+def note_leave(customer: str, detector: str, *, until: datetime, shown_by: str, at: datetime, actor: str) -> None:
+    """A customer asked for it: this detector may look at what is theirs until then. An end that is past takes it back.
+
+    Raise UnknownKey for a customer whom the registry does not know.
+    """
+    if get_customer(customer) is None:
+        raise UnknownKey(f"there is no customer {customer}")
+    record(LEAVE, at=at, actor=actor, about=[customer, _leave(customer, detector)], detector=detector,
+           until=until.isoformat(), shown_by=shown_by)  # fmt: skip
+
+
+def allowed_by(customers: Iterable[str], detector: str, *, at: datetime) -> list[str]:
+    """Those of the customers who had allowed at `at` that this detector looks at what is theirs."""
+    keys = {_leave(customer, detector): customer for customer in customers}
+    found = latest_about(keys, what=[LEAVE])
+    return sorted(
+        keys[key] for key, entry in found.items()
+        if entry.at <= at < datetime.fromisoformat(str(entry.detail["until"]))
+    )  # fmt: skip
+
+
+def asked_for(detector: str, *, at: datetime) -> list[tuple[str, Network]]:
+    """Whose addresses this detector may be pointed at now: (customer, what they hold for themselves and for good)."""
+    customers = [c.key for c in list_customers(limit=1_000_000) if c.standing is not Standing.TERMINATED]
+    return [
+        (customer, holding.prefix)
+        for customer in allowed_by(customers, detector, at=at)
+        for holding in holdings_of(customer, at=at)
+        if holding.kind is HoldingKind.STATIC and not holding.shared
+    ]
+
+
+def _leave(customer: str, detector: str) -> str:
+    return f"leave:{customer}:{detector}"
 
 
 def purpose_of(detector: str, *, at: datetime) -> str:
@@ -66,6 +106,7 @@ def look(
     agreed: frozenset[str] = frozenset(),
     roas: Sequence[Roa] = (),
     own_asn: int | None = None,
+    needed: Mapping[str, str] | None = None,
 ) -> TakenSightings:
     """Let a detector look through a file, and put what it counted to the judge; the same file again changes nothing.
 
@@ -79,7 +120,7 @@ def look(
     )
     if clause is None and edition.answers(Event.MEASUREMENT_STARTED):
         raise NotAuthorised(name)
-    books = RegistryBooks(agreed=agreed, roas=roas, own_asn=own_asn)
+    books = RegistryBooks(agreed=agreed, roas=roas, own_asn=own_asn, needed=needed or {})
     found = [json.dumps(line) for line in _lines(detector.look(lines, books=books))]
     record(
         "measurement.made", at=at, actor=actor, about=[_key(name)], purpose=purpose, found=len(found),
@@ -123,7 +164,12 @@ class RegistryBooks:
     agreed: frozenset[str] = frozenset()
     roas: Sequence[Roa] = ()
     own_asn: int | None = None
+    needed: Mapping[str, str] = field(default_factory=dict)
     _own: dict[datetime, tuple[Network, ...]] = field(default_factory=dict)
+
+    def allowed(self, customer: str, detector: str, *, at: datetime) -> bool:
+        """Whether a customer had allowed that this detector looks at what is theirs."""
+        return customer in allowed_by([customer], detector, at=at)
 
     def is_own(self, network: Network, *, at: datetime) -> bool:
         """Whether it was the operator's space then."""

@@ -75,6 +75,13 @@ class Books(Protocol):
     def own_asn(self) -> int | None:
         """The operator's own autonomous system; None where it was not said."""
 
+    @property
+    def needed(self) -> Mapping[str, str]:
+        """The oldest version of a product that is in order, by its name in small letters."""
+
+    def allowed(self, customer: str, detector: str, *, at: datetime) -> bool:
+        """Whether a customer had allowed that this detector looks at what is theirs."""
+
     def is_own(self, network: Network, *, at: datetime) -> bool:
         """Whether it was the operator's space then."""
 
@@ -113,14 +120,17 @@ def rows(
 ) -> Iterator[tuple[int, Mapping[str, str]]]:
     """(line, its fields) of a CSV file whose first line names its columns; `more` are columns that may be missing."""
     reader = csv.reader(line for line in lines if line.strip() and not line.startswith("#"))
-    head = [name.strip() for name in next(reader, [])]
-    if missing := [name for name in columns if name not in head]:
-        raise NotReadable(f"line 1: there is no column {missing[0]}; the first line names {', '.join(columns)}.")
-    for number, fields in enumerate(reader, 2):
-        if len(fields) != len(head):
-            raise NotReadable(f"line {number}: {len(fields)} fields under {len(head)} columns.")
-        row = {name: value.strip() for name, value in zip(head, fields, strict=True)}
-        yield number, {name: row.get(name, "") for name in (*columns, *more)}
+    try:
+        head = [name.strip() for name in next(reader, [])]
+        if missing := [name for name in columns if name not in head]:
+            raise NotReadable(f"line 1: there is no column {missing[0]}; the first line names {', '.join(columns)}.")
+        for number, fields in enumerate(reader, 2):
+            if len(fields) != len(head):
+                raise NotReadable(f"line {number}: {len(fields)} fields under {len(head)} columns.")
+            row = {name: value.strip() for name, value in zip(head, fields, strict=True)}
+            yield number, {name: row.get(name, "") for name in (*columns, *more)}
+    except csv.Error as why:
+        raise NotReadable(f"line {reader.line_num}: {why}.") from None
 
 
 def instant(text: str, *, line: int) -> datetime:

@@ -77,7 +77,7 @@ STEPS = {
     AutoStep.PLAN: ("test_measures.py", "test_planner.py", "test_a_repeat_within_memory"),
     AutoStep.PUBLISH: ("test_editions.py", "test_policy_pages.py", "test_detecting.py"),
     AutoStep.CHECK_FORM: ("test_legal_form.py",),
-    AutoStep.PROBE: ("test_exposure.py",),
+    AutoStep.PROBE: ("test_exposure.py", "test_mailbox_probe.py"),
     AutoStep.ATTRIBUTE: ("test_lookup.py",),
 }
 """By which tests each automatic step is proved, whatever clause claims it."""

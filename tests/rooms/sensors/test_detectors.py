@@ -15,6 +15,7 @@ from tipstaff import wiring
 from tipstaff.sensors.flows import COLUMNS, Flows
 from tipstaff.sensors.lan import Lan
 from tipstaff.sensors.links import Links, SourceValidation
+from tipstaff.sensors.listings import Listings
 from tipstaff.sensors.mail import Postfix
 from tipstaff.sensors.mailboxes import Dovecot
 from tipstaff.sensors.protocol import Detector, Ended, Network, NotReadable, Roa, Seen
@@ -35,10 +36,15 @@ class Known:
     held: dict[tuple[ResourceKind, str, str], str] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
     past: dict[str, Ended] = field(default_factory=dict)
+    needed: dict[str, str] = field(default_factory=dict)
+    leaves: frozenset[tuple[str, str]] = frozenset()
     rights: dict[tuple[str, str], tuple[bool, bool]] = field(default_factory=dict)
 
     def is_own(self, network: Network, *, at: datetime) -> bool:
         return network.version == 4 and network.subnet_of(ip_network("192.0.2.0/24"))  # type: ignore[arg-type]
+
+    def allowed(self, customer: str, detector: str, *, at: datetime) -> bool:
+        return (customer, detector) in self.leaves
 
     def is_given(self, network: Network, *, at: datetime) -> bool:
         return str(network) in self.given
@@ -353,6 +359,39 @@ def test_route_origins_are_read_as_relying_parties_write_them() -> None:
     assert read_roas(told) == (ROA,)
     with pytest.raises(NotReadable):
         read_roas({"roas": [{"asn": "AS1"}]})
+
+
+# Listings
+
+
+def answers(*looks: tuple[int, str, str], address: str = "192.0.2.10") -> str:
+    said = (f"{(NOON + timedelta(hours=h)).isoformat()},{address},{name},{answer}" for h, name, answer in looks)
+    return "\n".join(["at,address,list,answer", *said])
+
+
+def test_an_address_that_came_onto_a_list_is_found() -> None:
+    looks = (
+        (0, "bl.example.org", ""),
+        (1, "bl.example.org", "127.0.0.2"),
+        (5, "bl.example.org", "127.0.0.2 127.0.0.4"),
+    )
+    [one] = found(Listings(), answers(*looks, (5, "other.example.org", "")))
+    assert (one.kind, str(one.source), one.facts) == (
+        "reputation.listed", "192.0.2.10", {"lists": 1, "hours_listed": 4},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("looks", "address"),
+    [
+        (((0, "bl.example.org", "127.0.0.2"), (1, "bl.example.org", "")), "192.0.2.10"),
+        (((0, "bl.example.org", "127.255.255.254"),), "192.0.2.10"),
+        (((0, "bl.example.org", "127.0.0.2"),), "203.0.113.10"),
+    ],
+    ids=["gone again", "the list refused the question", "not our space"],
+)
+def test_what_is_no_listing_of_ours_is_not_handed_in(looks: tuple[tuple[int, str, str], ...], address: str) -> None:
+    assert found(Listings(), answers(*looks, address=address)) == []
 
 
 # All of them
