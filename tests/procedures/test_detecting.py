@@ -21,7 +21,7 @@ from tipstaff.procedures.sighting import judge_waiting
 from tipstaff.registry import operations as registry
 from tipstaff.sensors.protocol import Roa
 from tipstaff.sensors.queries import list_measured
-from tipstaff.words import Case, Reason, Resource, ResourceKind, Role, TakenSightings
+from tipstaff.words import Case, Reason, Representative, Resource, ResourceKind, Role, TakenSightings
 
 LATER = NOON + 20 * DAY
 """By when all that the files show has happened."""
@@ -296,3 +296,31 @@ def test_a_test_article_becomes_a_case_of_whose_server_it_was(office: Office) ->
     leave("news-probe")
     looked(office, "news-probe", exposed.message("Path: news.operator.example.net!not-for-mail"))
     assert case_under("duty.usenet_path").customer == "acct-1"
+
+
+# Contacts and profiles
+
+
+def test_a_stale_contact_in_a_registry_becomes_a_case_of_whose_record_it_is(office: Office) -> None:
+    office.admit("acct-1")
+    give(office, ResourceKind.HANDLE, "ORG-EX1-EXAMPLE")
+    gone = [(day, "ORG-EX1-EXAMPLE", "noc@example.net", said.GONE) for day in (0, 8)]
+    looked(office, "contacts", said.contacts(*gone))
+    assert case_under("routes.registry_records").customer == "acct-1"
+
+
+def test_a_contact_who_was_named_to_us_and_is_not_reached_becomes_a_case(office: Office) -> None:
+    office.admit("acct-1")
+    office.admit("acct-2")
+    people = [Representative(name="A", email=e) for e in ("acct-2@customer.example.com", "deputy@customer.example.com")]
+    registry.designate("acct-2", people, at=MOVED_IN, actor="import")
+    gone = [(0, "", f"acct-{n}@customer.example.com", said.GONE) for n in (1, 2)]
+    looked(office, "contacts", said.contacts(*gone))
+    assert case_under("duty.representative").customer == "acct-1", "the other one has a deputy"
+
+
+def test_a_service_unlike_its_profile_becomes_a_case(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    looked(office, "profile", said.sent(*[100] * 14, 5000))
+    case = case_under("conduct.intended_purpose")
+    assert (case.customer, case.decides) == ("acct-1", Role.ANALYST)

@@ -2,14 +2,16 @@
 
 import pytest
 
-from tests.procedures.office import NOON, Office
+from tests.procedures.office import DAY, NOON, Office
 from tests.procedures.test_every_clause import NAME, alleged, host, read_as
 from tests.rooms.legal.test_legal_form import DMCA, REMOVAL
 from tipstaff.cases.queries import notes_of
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import shipped_editions
 from tipstaff.procedures import complaint
-from tipstaff.words import CaseState
+from tipstaff.procedures.agent import NotADesignation, agent_at, designate
+from tipstaff.procedures.refusals import NotYourDecision
+from tipstaff.words import CaseState, Role
 
 EDITION = shipped_editions()[-1]
 FORMED = [clause for clause in EDITION.clauses if clause.legal_form is not None]
@@ -61,3 +63,35 @@ def test_a_clause_without_a_form_has_no_such_note(office: Office) -> None:
     clause = EDITION.clause("content.malware")
     report = read_as(office, alleged(clause, clause.applies_to[0]), of_person=False, words=DMCA)
     assert notes_of(office.case_of(report).key) == []
+
+
+# The agent for notices
+
+AGENT = {"name": "Notices Desk", "address": "1 Example Street", "phone": "+1 555 0100", "email": "dmca@example.net"}
+
+
+@pytest.mark.parametrize("lacks", ["name", "address", "phone", "email"])
+def test_a_designation_that_lacks_what_the_law_asks_for_is_refused(office: Office, lacks: str) -> None:
+    with pytest.raises(NotADesignation, match=lacks):
+        designate({**AGENT, lacks: " "}, entered_at=NOON, desk=office.desk, at=NOON, actor="counsel")
+    office.roles["anna"] = frozenset({Role.ANALYST})
+    with pytest.raises(NotYourDecision):
+        designate(AGENT, entered_at=NOON, desk=office.desk, at=NOON, actor="anna")
+    assert agent_at(desk=office.desk, at=NOON) is None
+
+
+def test_an_entry_lapses_after_its_three_years_and_stands_again_when_renewed(office: Office) -> None:
+    designate(AGENT, entered_at=NOON, desk=office.desk, at=NOON, actor="counsel")
+    named = agent_at(desk=office.desk, at=NOON + 1000 * DAY)
+    assert named is not None
+    assert named.stands
+    assert named.lapses_at is not None
+    assert named.lapses_at.isoformat() == "2029-05-05T00:00:00+00:00", "with the end of its last day"
+    lapsed = agent_at(desk=office.desk, at=NOON + 1100 * DAY)
+    assert lapsed is not None
+    assert not lapsed.stands
+    renewed = NOON + 1100 * DAY
+    designate(AGENT, entered_at=renewed, desk=office.desk, at=renewed, actor="counsel")
+    again = agent_at(desk=office.desk, at=renewed)
+    assert again is not None
+    assert again.stands

@@ -237,6 +237,40 @@ def claim(
     _say(f"{clause}; {customer}: {shown}. Counsel says what follows.")
 
 
+@app.command("agent")
+def agent(
+    by: Annotated[str, typer.Option("--by", metavar="LOGIN", help="Counsel, who notes a new entry.")] = "",
+    entered: Annotated[str, typer.Option("--entered", help="Since when it stands in the directory: 2026-01-05.")] = "",
+    name: Annotated[str, typer.Option("--name", help="The agent's name.")] = "",
+    address: Annotated[str, typer.Option("--address", help="Their postal address.")] = "",
+    phone: Annotated[str, typer.Option("--phone", help="Their telephone number.")] = "",
+    email: Annotated[str, typer.Option("--email", help="Their mail address.")] = "",
+) -> None:
+    """Say who our agent for copyright notices is and when the entry lapses (exit code 1: it has); or note an entry."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.agent import NotADesignation, agent_at, designate
+        from tipstaff.procedures.refusals import NotYourDecision
+
+        if by:
+            since = instant(f"{entered}T00:00:00Z" if len(entered) == 10 else entered, name="The day of the entry")
+            stated = {"name": name, "address": address, "phone": phone, "email": email}
+            try:
+                designate(stated, entered_at=since or wiring.now(), desk=wiring.desk(), at=wiring.now(), actor=by)
+            except (NotADesignation, NotYourDecision) as why:
+                typer.echo(str(why), err=True)
+                raise typer.Exit(1) from why
+        shown = agent_at(desk=wiring.desk(), at=wiring.now())
+    if shown is None:
+        typer.echo("No agent for copyright notices is noted.", err=True)
+        raise typer.Exit(1)
+    lapses = f"; it lapses on {shown.lapses_at:%Y-%m-%d}" if shown.lapses_at else ""
+    _say(f"{shown.name}, {shown.email}: in the directory since {shown.entered_at:%Y-%m-%d}{lapses}.")
+    if not shown.stands:
+        typer.echo("The entry has lapsed: the page names nobody until it is renewed and noted.", err=True)
+        raise typer.Exit(1)
+
+
 @app.command("coverage")
 def show_coverage(
     tests: Annotated[

@@ -108,6 +108,8 @@ class Event(enum.StrEnum):
     """We advised a customer on settings."""
     CLAIM_MADE = "claim.against_us"
     """Somebody claims something of us for what happened."""
+    AGENT_DESIGNATED = "agent.designated"
+    """Our agent for copyright notices is to be named."""
 
 
 RAISED_EVENTS = frozenset(event.value for event in Event)

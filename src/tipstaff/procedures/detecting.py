@@ -26,6 +26,7 @@ from tipstaff.registry.queries import (
     list_customers,
     own_space,
     periods_of_addresses,
+    representatives_of,
     resource_holders,
     resources_of,
 )
@@ -170,6 +171,16 @@ class RegistryBooks:
     def allowed(self, customer: str, detector: str, *, at: datetime) -> bool:
         """Whether a customer had allowed that this detector looks at what is theirs."""
         return customer in allowed_by([customer], detector, at=at)
+
+    def represented_by(self, email: str, *, at: datetime) -> list[tuple[str, int]]:
+        """The customers who named this contact, each with how many others of theirs are reached."""
+        named = [c.key for c in list_customers(search=email) if c.standing is not Standing.TERMINATED]
+        chains = {key: representatives_of(key) for key in named}
+        return [
+            (key, sum(r.email.lower() != email and r.bounced_at is None for r in chain))
+            for key, chain in chains.items()
+            if any(r.email.lower() == email for r in chain)
+        ]
 
     def is_own(self, network: Network, *, at: datetime) -> bool:
         """Whether it was the operator's space then."""

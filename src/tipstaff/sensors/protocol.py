@@ -82,6 +82,9 @@ class Books(Protocol):
     def allowed(self, customer: str, detector: str, *, at: datetime) -> bool:
         """Whether a customer had allowed that this detector looks at what is theirs."""
 
+    def represented_by(self, email: str, *, at: datetime) -> Iterable[tuple[str, int]]:
+        """The customers who named this contact, each with how many others of theirs are reached."""
+
     def is_own(self, network: Network, *, at: datetime) -> bool:
         """Whether it was the operator's space then."""
 
@@ -155,3 +158,11 @@ def number(text: str, *, line: int) -> float:
     if not 0 <= value < 2**63:
         raise NotReadable(f"line {line}: {text!r} is no number from 0.")
     return value
+
+
+def since_without_a_break(seen: Iterable[tuple[datetime, bool]]) -> datetime | None:
+    """Since when it has been so at every look; None where the last one found it otherwise."""
+    since = None
+    for at, so in sorted(seen):
+        since = (since or at) if so else None
+    return since

@@ -22,7 +22,7 @@ POLICY = "; ".join(
 EVIDENCE_POLICY = "default-src 'none'; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """For bytes that a stranger wrote."""
 
-_PUBLIC = frozenset({"/", "/policy", "/policy.json", "/.well-known/security.txt"})
+_PUBLIC = frozenset({"/", "/copyright-agent", "/policy", "/policy.json", "/.well-known/security.txt"})
 
 
 class Headers:

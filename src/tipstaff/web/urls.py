@@ -5,7 +5,7 @@ from django.urls import include, path
 from .api.reports_in import post_reports
 from .api.sightings_in import post_sightings
 from .auth import first, log_in, log_out
-from .public import policy
+from .public import agent, policy
 from .public import views as public
 from .public.report_form import report_form
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("", public.landing, name="landing"),
     path("report", report_form, name="report_form"),
     path("policy", policy.policy, name="policy"),
+    path("copyright-agent", agent.copyright_agent, name="copyright_agent"),
     path("policy.json", policy.policy_json, name="policy_json"),
     path("policy/<str:id>.json", policy.policy_json, name="policy_edition_json"),
     path("policy/<str:id>/changes", policy.changes, name="policy_changes"),

@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tipstaff import wiring
+from tipstaff.sensors.contacts import Contacts
 from tipstaff.sensors.flows import COLUMNS, Flows
 from tipstaff.sensors.lan import Lan
 from tipstaff.sensors.links import Links, SourceValidation
 from tipstaff.sensors.listings import Listings
 from tipstaff.sensors.mail import Postfix
 from tipstaff.sensors.mailboxes import Dovecot
+from tipstaff.sensors.profile import Profile
 from tipstaff.sensors.protocol import Detector, Ended, Network, NotReadable, Roa, Seen
 from tipstaff.sensors.routes import Routes, read_roas, validity_of
 from tipstaff.words import ResourceKind
@@ -37,6 +39,7 @@ class Known:
     holders: dict[str, str] = field(default_factory=dict)
     past: dict[str, Ended] = field(default_factory=dict)
     needed: dict[str, str] = field(default_factory=dict)
+    named: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     leaves: frozenset[tuple[str, str]] = frozenset()
     rights: dict[tuple[str, str], tuple[bool, bool]] = field(default_factory=dict)
 
@@ -45,6 +48,9 @@ class Known:
 
     def allowed(self, customer: str, detector: str, *, at: datetime) -> bool:
         return (customer, detector) in self.leaves
+
+    def represented_by(self, email: str, *, at: datetime) -> list[tuple[str, int]]:
+        return self.named.get(email, [])
 
     def is_given(self, network: Network, *, at: datetime) -> bool:
         return str(network) in self.given
@@ -392,6 +398,61 @@ def test_an_address_that_came_onto_a_list_is_found() -> None:
 )
 def test_what_is_no_listing_of_ours_is_not_handed_in(looks: tuple[tuple[int, str, str], ...], address: str) -> None:
     assert found(Listings(), answers(*looks, address=address)) == []
+
+
+# Contacts and profiles
+
+
+def contacts(*looks: tuple[int, str, str, str]) -> str:
+    said = (f"{(NOON + timedelta(days=d)).isoformat()},{handle},{who},{answer}" for d, handle, who, answer in looks)
+    return "\n".join(["at,handle,contact,answer", *said])
+
+
+GONE = "550 5.1.1 no such user"
+
+
+def test_a_contact_whom_no_mail_reaches_is_found() -> None:
+    text = contacts(
+        (0, "ORG-EX1-EXAMPLE", "noc@example.net", ""),
+        (1, "ORG-EX1-EXAMPLE", "noc@example.net", GONE),
+        (9, "ORG-EX1-EXAMPLE", "NOC@example.net", GONE),
+        (9, "", "desk@example.com", GONE),
+    )
+    stale, named = found(Contacts(), text, Known(named={"desk@example.com": [("acct-1", 0)]}))
+    assert (stale.kind, stale.facts) == ("registry.stale_contact", {"days_stale": 8})
+    assert stale.held == (ResourceKind.HANDLE, "ORG-EX1-EXAMPLE", "")
+    assert (named.kind, named.account, named.facts) == ("representative.unreachable", "acct-1", {"contacts": 0})
+
+
+@pytest.mark.parametrize("answer", ["", "451 4.7.1 try again", "554 5.7.1 blocked", "552 5.2.2 mailbox full"])
+def test_an_answer_that_is_not_about_the_recipient_says_nothing_of_them(answer: str) -> None:
+    assert found(Contacts(), contacts((0, "ORG-EX1-EXAMPLE", "noc@example.net", answer))) == []
+
+
+def sent(*octets: int, address: str = "192.0.2.10") -> str:
+    days = (f"{(NOON + timedelta(days=n)).date()},{address},{count}" for n, count in enumerate(octets))
+    return "\n".join(["day,address,octets", *days])
+
+
+def test_many_times_what_is_usual_is_found() -> None:
+    [unlike] = found(Profile(), sent(*[100] * 14, 5000))
+    assert (unlike.kind, unlike.facts) == ("service.unlike_its_profile", {"days_observed": 14, "times_usual": 50})
+    assert str(unlike.source) == "192.0.2.10"
+
+
+@pytest.mark.parametrize(
+    ("octets", "address"),
+    [
+        ([100] * 14 + [500], "192.0.2.10"),
+        ([100] * 3 + [5000], "192.0.2.10"),
+        ([5000] * 8 + [100] * 6 + [5000], "192.0.2.10"),
+        ([0] * 14 + [5000], "192.0.2.10"),
+        ([100] * 14 + [5000], "203.0.113.10"),
+    ],
+    ids=["not so much", "too few days", "often so", "never used before", "not our space"],
+)
+def test_what_is_like_its_profile_is_not_handed_in(octets: list[int], address: str) -> None:
+    assert found(Profile(), sent(*octets, address=address)) == []
 
 
 # All of them

@@ -1,5 +1,6 @@
 """The policy for everybody, and the editions' page for counsel."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import edition_files, edition_folders
 from tipstaff.policy.editions import digest_of
 from tipstaff.procedures import editions
+from tipstaff.procedures.agent import designate
 from tipstaff.procedures.desk import Desk
 from tipstaff.web.public.applied import facts_of
 from tipstaff.web.public.said import said_in
@@ -70,6 +72,18 @@ def test_every_clause_of_the_edition_in_force_stands_on_the_public_page(adopted:
         for example in clause.examples:
             assert example.says in page, f"{clause.id}/{example.id}"
     assert edition.digest in page
+
+
+def test_the_agent_for_copyright_notices_is_named_while_the_entry_stands(adopted: datetime, client: Client) -> None:
+    assert client.get("/copyright-agent").status_code == 404, "nobody is noted"
+    desk, now = dataclasses.replace(wiring.desk(), roles_of=lambda name: frozenset({Role.COUNSEL})), wiring.now()
+    stated = {"name": "Notices Desk", "address": "1 Example Street", "phone": "+1 555 0100", "email": "a@example.net"}
+    designate(stated, entered_at=now - timedelta(days=4 * 365), desk=desk, at=now, actor="counsel")
+    assert client.get("/copyright-agent").status_code == 404, "the entry has lapsed"
+    designate(stated, entered_at=now - timedelta(days=30), desk=desk, at=now, actor="counsel")
+    page = words_of(client, "/copyright-agent")
+    for said in stated.values():
+        assert said in page
 
 
 def test_the_public_page_says_all_of_it_to_machines(adopted: datetime, client: Client) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 
-from tipstaff.sensors.protocol import Address, Books, NotReadable, Seen, instant, rows
+from tipstaff.sensors.protocol import Address, Books, NotReadable, Seen, instant, rows, since_without_a_break
 
 COLUMNS = ("at", "address", "list", "answer")
 _LISTED = ip_network("127.0.0.0/8")
@@ -36,7 +36,7 @@ class Listings:
             listed = any(answer in _LISTED for answer in answers)
             looks[address][row["list"].lower().rstrip(".")].append((instant(row["at"], line=line), listed))
         for address, lists in looks.items():
-            on = {name: _since(seen) for name, seen in lists.items()}
+            on = {name: since_without_a_break(seen) for name, seen in lists.items()}
             now = {name: since for name, since in on.items() if since is not None}
             if not now or not books.is_own(ip_network(address), at=max(now.values())):
                 continue
@@ -52,11 +52,3 @@ class Listings:
                     f"{name}: listed since {since:%Y-%m-%d %H:%M} UTC" for name, since in sorted(now.items())
                 ),
             )
-
-
-def _since(seen: list[tuple[datetime, bool]]) -> datetime | None:
-    """Since when it has been on the list without a break; None where the last look found it gone."""
-    since = None
-    for at, listed in sorted(seen):
-        since = (since or at) if listed else None
-    return since
