@@ -3,7 +3,7 @@
 Nothing here touches a clock, a letter or a measure.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -259,9 +259,3 @@ def _locked(key: str, version: int) -> CaseRow:
 def _save(row: CaseRow) -> None:
     row.version += 1
     row.save()
-
-
-def campaigns(*, limit: int = 100) -> Sequence[str]:
-    """Names of campaigns that cases are linked by."""
-    rows = CaseRow.objects.filter(campaign__isnull=False).order_by("campaign").values_list("campaign", flat=True)
-    return [name for name in rows.distinct()[:limit] if name]
