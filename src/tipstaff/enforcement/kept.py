@@ -9,7 +9,7 @@ from typing import Any
 from tipstaff.enforcement.planner import fingerprint
 from tipstaff.words import Degree, Direction, Rule, Selector
 
-_NAMES = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account")
+_NAMES = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account", "announced_on")
 
 
 def line_of(rule: Rule, **more: object) -> str:

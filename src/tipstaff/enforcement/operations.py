@@ -32,6 +32,7 @@ from tipstaff.words import (
 )
 
 from .models import ENDED, WANTED, DeviceRow, MeasureRow
+from .pages import names_all_of
 from .planner import digest_of, fingerprint
 from .queries import measure_of, rule_of, wanted_rules
 
@@ -547,8 +548,10 @@ def _settle(
 
 def _stops_all_of(other: Selector, own: Selector, degree: Degree) -> bool:
     """Whether a measure on `other` by itself stops everything that one on `own` would."""
-    if degree < Degree.BLOCK or other.network is None or own.network is None:
+    if degree < Degree.BLOCK:
         return False
+    if other.network is None or own.network is None:
+        return names_all_of(other, own)
     if other.network.version != own.network.version or own.network[0] not in other.network:
         return False
     if other.port is not None and (other.protocol, other.port) != (own.protocol, own.port):

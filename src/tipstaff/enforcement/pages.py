@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from tipstaff.enforcement.options import Listener
-from tipstaff.words import ProbeResult, Rule
+from tipstaff.words import ProbeResult, Rule, Selector
 
 LAW, POLICY = 451, 403
 """What a stopped page answers: 451 where the law demands it (RFC 7725), else 403."""
@@ -80,6 +80,20 @@ def plain_path(decoded: bytes) -> bytes | None:
             kept.append(segment)
     closed = b"/" if kept and segments[-1] in (b"", b".", b"..") else b""
     return b"/" + b"/".join(kept) + closed
+
+
+def names_all_of(other: Selector, own: Selector) -> bool:
+    """Whether one page, host name or mailbox is another, or a host name has the page among its own."""
+    if other.mailbox is not None or own.mailbox is not None:
+        return (other.mailbox or "").lower() == (own.mailbox or "").lower()
+    page = page_of(own.url) if own.url is not None else None
+    if other.host_name is not None:
+        named = page.host if page is not None else (own.host_name or "").lower().rstrip(".")
+        return other.host_name.lower().rstrip(".") == named
+    whole = page_of(other.url) if other.url is not None else None
+    if page is None or whole is None or (whole.host, whole.path) != (page.host, page.path):
+        return False
+    return whole.port in (None, page.port) and whole.query in ("", page.query)
 
 
 def answer_of(rule: Rule) -> int:

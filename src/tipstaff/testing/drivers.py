@@ -15,6 +15,7 @@ import select
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
@@ -83,6 +84,13 @@ class DriverContract:
         seen = carry_out(driver, 1, [self.rule(0)])
         assert seen.of("M-000001") is Seen.IN_FORCE
         assert dict(seen.fingerprints) == {"M-000001": fingerprint(self.rule(0))}
+
+    def test_a_rule_that_the_law_demands_is_held_like_any_other(self) -> None:
+        driver = self.make()
+        rule = replace(self.rule(0), by_law=True)
+        seen = carry_out(driver, 1, [rule])
+        assert seen.rules == (("M-000001", Seen.IN_FORCE),)
+        assert steps(_plan(driver, 1, [rule]), seen) == ()
 
     def test_what_is_no_longer_wanted_is_gone(self) -> None:
         driver = self.make()

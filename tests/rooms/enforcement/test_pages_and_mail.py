@@ -15,6 +15,7 @@ from tipstaff.enforcement.drivers.haproxy import table
 from tipstaff.enforcement.guards import Limits, refusal
 from tipstaff.enforcement.kept import line_of, read_line
 from tipstaff.enforcement.mail_policy import NEVER, Policy, Row, identity
+from tipstaff.enforcement.operations import _stops_all_of
 from tipstaff.enforcement.pages import page_of, plain_path
 from tipstaff.enforcement.planner import Ability, Footprint, fingerprint, weigh
 from tipstaff.enforcement.protocol import BadOption, MakesDriver
@@ -115,6 +116,27 @@ def test_a_device_that_cannot_hold_exactly_this_page_is_passed_over_for_one_that
         )  # fmt: skip
         assert [c.device for c in candidates if c.chosen] == chosen
         assert chosen or candidates[0].why == "lb1 cannot hold exactly this, no wider and no narrower."
+
+
+@pytest.mark.parametrize(
+    ("other", "own", "does"),
+    [
+        (PAGE, Selector(url="https://WWW.example.net//a"), True),
+        (PAGE, Selector(url="http://www.example.net/A"), False),
+        (PAGE, Selector(url="http://www.example.net/a?id=7"), True),
+        (Selector(url="http://www.example.net/a?id=7"), PAGE, False),
+        (HOST, PAGE, True),
+        (PAGE, HOST, False),
+        (HOST, Selector(host_name="WWW.example.net."), True),
+        (BOX, Selector(mailbox="A@example.net"), True),
+        (BOX, HOST, False),
+        (Selector(network=ip_network("192.0.2.7")), PAGE, False),
+    ],
+)
+def test_a_measure_that_stops_the_same_by_its_name_keeps_no_lifted_one_in_doubt(
+    other: Selector, own: Selector, does: bool
+) -> None:
+    assert _stops_all_of(other, own, Degree.BLOCK) is does
 
 
 def asked(**more: str) -> dict[str, str]:

@@ -142,6 +142,7 @@ def _kept(rule: Rule) -> dict[str, Any]:
         "case": rule.case,
         "degree": int(rule.degree),
         "until": rule.until.isoformat() if rule.until else None,
+        "by_law": rule.by_law,
         "fingerprint": fingerprint(rule),
         "words": str(s),
         "measure": rule.measure,
@@ -168,6 +169,7 @@ def _rule(kept: dict[str, Any]) -> Rule:
         case=kept["case"],
         degree=Degree(kept["degree"]),
         until=datetime.fromisoformat(kept["until"]) if kept["until"] else None,
+        by_law=kept.get("by_law", False),
         selector=Selector(**{**s, "network": network, "direction": Direction(s["direction"])}),
     )
 
