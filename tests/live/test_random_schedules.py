@@ -3,14 +3,18 @@
 With `TIPSTAFF_TEST_SOAK` (`make live` sets it) 500 for each device; without it a few, always the same.
 """
 
+import base64
 import os
 from pathlib import Path
 
 import pytest
 
+from tipstaff.enforcement.drivers import webhook
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import make
+from tipstaff.testing.drivers import NOON
 from tipstaff.testing.lab import Lab
+from tipstaff.testing.receiver import Receiver
 
 from .schedules import Soak
 
@@ -40,3 +44,24 @@ def test_a_packet_filter() -> None:
             lab.run("edge", "sh", "-c", "nft delete table inet tipstaff 2>/dev/null; true")
 
         check(Soak(make=lambda: make("edge1", options), forget=forget))
+
+
+@pytest.mark.skipif(not os.environ.get("TIPSTAFF_TEST_SOAK"), reason="TIPSTAFF_TEST_SOAK=1 runs it")
+def test_a_receiver_of_webhooks(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("whsec_" + base64.b64encode(b"not a secret, but long enough").decode())
+    secret.chmod(0o600)
+    at = [NOON]
+    with Receiver(secret.read_text(), now=lambda: at[0].timestamp()) as receiver:
+        options = {"url": receiver.url, "can": ["flow:block"], "proof": "state", "secret_file": str(secret)}
+
+        def make_at_its_time() -> webhook.WebhookDriver:
+            at[0] = soak.at  # A message may be five minutes old, and in a schedule hours pass.
+            return webhook.make("edge1", options)
+
+        def forget() -> None:
+            with receiver.lock:
+                receiver.generation, receiver.rules, receiver.ids = 0, {}, []
+
+        soak = Soak(make=make_at_its_time, forget=forget)
+        check(soak)

@@ -51,6 +51,8 @@ class Secret:
 def _check_file(file: Path, *, where: str, stem: str) -> None:
     try:
         mode = file.stat().st_mode
+    except PermissionError:
+        return  # The web process checks the options too, and need not get near the enforcer's secrets.
     except OSError as why:
         raise BadOption(f"{where}: {stem}_file is {file}, but it cannot be read ({why.strerror}).") from why
     if mode & 0o007:

@@ -164,3 +164,13 @@ def test_a_secret_can_be_a_commands(options: dict[str, object]) -> None:
     failing = make("desk2", {**options, "secret_command": ["sh", "-c", f"echo {SECRET}; exit 3"]})
     seen = failing.observe(at=NOON)
     assert (seen.complete, SECRET in seen.detail) == (False, False)
+
+
+def test_a_process_that_may_not_get_near_the_secret_can_check_the_options_all_the_same(
+    options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Path, **_: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refused)
+    assert make("desk2", options).ability.device == "desk2"
