@@ -67,10 +67,10 @@ class Receiver:
         if not self._signed(body, headers):
             return 401, {"why": "The signature does not fit."}
         with self.lock:
-            if verb == "PUT" and headers["webhook-id"] not in self.ids:
-                data = json.loads(body)["data"]
-                if data["generation"] < self.generation:
-                    return 409, {"why": "A newer generation is here."}
+            data = json.loads(body)["data"] if verb == "PUT" else None
+            if data is not None and data["generation"] < self.generation:
+                return 409, {"why": "A newer generation is here."}  # Also for a message that was taken in before it.
+            if data is not None and headers["webhook-id"] not in self.ids:
                 self.generation = data["generation"]
                 self.rules = {rule["measure"]: {**rule, "state": "in_force"} for rule in data["rules"]}
                 self.ids.append(headers["webhook-id"])
