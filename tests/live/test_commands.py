@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from email import message_from_string
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tipstaff.cli.waiting import wait_until
 from tipstaff.host.postgres import is_owned
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("commands")]
+
+DRIVERS = sorted(each.name for each in entry_points(group="tipstaff.drivers"))
 
 
 @pytest.fixture
@@ -165,7 +168,7 @@ def test_editions_on_record_are_listed_by_a_fresh_process(home: Home) -> None:
         ('[mail_in]\ntls_key = "/is/not/there"', ":3: [mail_in] tls_key and tls_certificate go together"),
         (
             '[[devices]]\nname = "a"\ndriver = "memory"\n\n[[devices]]\nname = "b"\ndriver = "nftabels"',
-            ":6: [[devices]] device 'b' names the driver 'nftabels'; installed are memory, nftables.",
+            f":6: [[devices]] device 'b' names the driver 'nftabels'; installed are {', '.join(DRIVERS)}.",
         ),
         (
             '[[devices]]\nname = "a"\ndriver = "memory"\nstatefile = "x"',
