@@ -60,8 +60,7 @@ def written(*changes: tuple[str, str, str], id: str = "2026-07") -> dict[str, by
 
 
 LONGER = ((SPAM, "\nhours = 24\n", "\nhours = 48\n"), (SPAM, "within_hours = 24", "within_hours = 48"),
-          ("clauses/way.warn_first.toml", "within_hours = 24", "within_hours = 48"),
-          ("clauses/way.stop_repetition.toml", "within_hours = 24", "within_hours = 48"))  # fmt: skip
+          ("clauses/way.warn_first.toml", "within_hours = 24", "within_hours = 48"))  # fmt: skip
 OTHER_WORDS = ((SPAM, "or guessed. If", "or made up. If"),)
 
 
