@@ -54,7 +54,7 @@ OPEN_PAGES = {
     "policy-changes": "/policy/2026-07/changes",
     "log-in": "/login",
 }
-PICTURED = {"cases", "case", "inbox", "measure", "health", "overview", "wall", "editions", "replay", "shadow"}
+PICTURED = {"cases", "case", "inbox", "measure", "health", "editions", "replay", "shadow"}
 
 
 def picture(page: Page, name: str) -> None:
