@@ -15,6 +15,8 @@ from tipstaff.testing.drivers import NOON, await_true
 from tipstaff.testing.lab import Lab
 
 AS, SPEAKER, PEER = 64500, "192.0.2.9", "192.0.2.1"
+PATIENT = 20
+"""Seconds that a driver waits for the peer to follow: on a machine where much else runs, FRR's kernel takes some."""
 DISCARD, DISCARD6 = "198.51.100.254", "2001:db8:ffff::254"
 _FAMILIES = ("ipv4 unicast", "ipv6 unicast", "ipv4 flowspec", "ipv6 flowspec")
 _DAEMONS = Path("/usr/lib/frr")
@@ -198,6 +200,7 @@ class BirdSpeaker(Running):
             "file": str(self.include / f"{announce}.conf"),
             "socket": str(self.socket),
             "sessions": ["edge"],
+            "settle_seconds": PATIENT,
             **hops,
             **more,
         }
@@ -229,7 +232,7 @@ class ExaBgpSpeaker(Running):
 
     def options(self, *, announce: str = "blackhole", **more: object) -> dict[str, object]:
         hops = {"next_hop4": DISCARD, "next_hop6": DISCARD6} if announce == "blackhole" else {}
-        return {"announce": announce, "file": str(self.book), **hops, **more}
+        return {"announce": announce, "file": str(self.book), "settle_seconds": PATIENT, **hops, **more}
 
 
 class GoBgpSpeaker(Running):
@@ -268,5 +271,6 @@ class GoBgpSpeaker(Running):
     def options(self, *, announce: str = "blackhole", **more: object) -> dict[str, object]:
         hops = {"next_hop4": DISCARD, "next_hop6": DISCARD6} if announce == "blackhole" else {}
         return {
-            "announce": announce, "file": str(self.book), "mark": f"{AS}:7", "target": self.target, **hops, **more
+            "announce": announce, "file": str(self.book), "mark": f"{AS}:7", "target": self.target,
+            "settle_seconds": PATIENT, **hops, **more,
         }  # fmt: skip
