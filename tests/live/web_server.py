@@ -124,5 +124,8 @@ for _ in range(1000):
         break
     select.select([], [], [], 0.005)
 for pid in old:
-    os.kill(pid, signal.SIGKILL)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # It has gone by itself.
 """

@@ -10,9 +10,10 @@ from procrastinate.periodic import PeriodicTask
 
 from tipstaff.wiring import jobs
 
-AN_HOUR = 3600
+AN_HOUR, A_DAY = 3600, 86_400
 EVERY_SECONDS = {
     "tick": jobs.TICK_SECONDS, "sweep": jobs.SWEEP_SECONDS, "seal_record": jobs.SEAL_SECONDS, "yields": AN_HOUR,
+    "late_log_ins": A_DAY,
 }  # fmt: skip
 
 

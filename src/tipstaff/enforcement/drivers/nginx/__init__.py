@@ -129,12 +129,16 @@ class NginxDriver:
             running = self._running()
             if running is None and held.exists:
                 raise DeviceUnreachable(f"{self.device}: nginx does not answer at {_listen(self._status)}")
-            measures = {key: one for key, one in held.measures.items() if not has_ended(one.rule, at=at)}
-            for step in steps:
-                measures.pop(step.measure, None)
-                if step.verb == "apply" and step.rule is not None and not has_ended(step.rule, at=at):
-                    assert include.supports(step.rule), f"{step.rule} was planned for a device that cannot hold it"
-                    measures[step.measure] = self._measure(step.rule, at=at)
+            # What is wanted stands in the plan. Steps were made for what nginx answered by a moment ago; somebody who
+            # was killed may have written a file since, or nginx may have read one.
+            measures: dict[str, include.Measure] = {}
+            for rule in plan.rules:
+                if has_ended(rule, at=at):
+                    continue
+                assert include.supports(rule), f"{rule} was planned for a device that cannot hold it"
+                one = held.measures.get(rule.measure)
+                stands = one is not None and one.fingerprint == fingerprint(rule)
+                measures[rule.measure] = one if one is not None and stands else self._measure(rule, at=at)
             text = include.render(
                 generation=plan.generation, measures=measures.values(), foreign=held.foreign_lines, **self._form  # type: ignore[arg-type]  # one dict of three kinds
             )  # fmt: skip
