@@ -127,5 +127,5 @@ class NameServers:
         self._wiped += 1
         self.update(("add", "wiped.example.org", "1", "TXT", str(self._wiped)))
         for port in [self.port] + [self.unbound_port] * self.with_unbound:
-            await_true(lambda port=port: self.ask("wiped.example.org", port, "TXT") == f'"{self._wiped}"')  # type: ignore[misc]
+            await_true(lambda port=port: self.ask("wiped.example.org", port, "TXT") == f'"{self._wiped}"')  # type: ignore[misc]  # a lambda with a default has no type
         self.update(("delete", "wiped.example.org"))

@@ -101,7 +101,7 @@ def test_nobody_reads_from_a_resolver_which_measure_blocks_what(alone: NameServe
     alone.wipe()
     driver = make("ns1", alone.options())
     carry_out(driver, 1, [host("shop.example.net")])
-    book = [name for name in driver._copy.nodes if str(name).endswith("_tipstaff")]  # type: ignore[union-attr]
+    book = [name for name in driver._copy.nodes if str(name).endswith("_tipstaff")]  # type: ignore[union-attr]  # the driver as it is inside
     texts = [alone.ask(f"{name}.", alone.port, "TXT") for name in book]
     assert len(texts) == 2
     assert not any("shop" in text or "M-0" in text for text in [*map(str, book), *texts])
@@ -112,16 +112,16 @@ def test_a_change_that_was_never_finished_counts_for_nothing_and_is_cleared_away
     driver = make("ns1", alone.options())
     carry_out(driver, 1, [host("a.example.net")])
     late = make("ns1", alone.options())
-    late._send_one = late._send  # type: ignore[attr-defined]
+    late._send_one = late._send  # type: ignore[attr-defined]  # the driver as it is inside
     sent: list[int] = []
 
     def dies_midway(changes: object, *, if_generation: bytes | None) -> None:
         sent.append(1)
         if len(sent) > 1:
             raise KeyboardInterrupt
-        late._send_one(changes, if_generation=if_generation)  # type: ignore[attr-defined]
+        late._send_one(changes, if_generation=if_generation)  # type: ignore[attr-defined]  # the driver as it is inside
 
-    late._send = dies_midway  # type: ignore[method-assign,assignment]
+    late._send = dies_midway  # type: ignore[method-assign,assignment]  # the driver as it is inside
     many = [host("a.example.net"), *(host(f"b{n}.example.net", key=f"M-{n:06d}") for n in range(2, 120))]
     with contextlib.suppress(KeyboardInterrupt):
         carry_out(late, 2, many)

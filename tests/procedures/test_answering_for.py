@@ -30,7 +30,7 @@ def test_advice_without_words_is_not_noted(office: Office) -> None:
     assert advice_to("acct-1") == []
 
 
-def claimed(office: Office, *, of_another: bool = True, law_forbids: bool = False):  # type: ignore[no-untyped-def]
+def claimed(office: Office, *, of_another: bool = True, law_forbids: bool = False):  # type: ignore[no-untyped-def]  # whatever the office makes
     return meet_claim(
         "acct-1", happened_at=NOON, of_another=of_another, law_forbids=law_forbids, desk=office.desk, at=NOON + DAY,
         actor="counsel",

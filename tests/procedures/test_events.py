@@ -46,8 +46,8 @@ def never(clause: str) -> Edition:
 def test_use_accepts_an_edition_only_where_a_clause_of_it_says_so(office: Office) -> None:
     office.admit("acct-1")
     used = {"shown_by": "log-in", "at": NOON}
-    assert not note_first_use("acct-1", edition=never("terms.use_is_consent"), **used)  # type: ignore[arg-type]
-    assert note_first_use("acct-1", edition=EDITION, **used)  # type: ignore[arg-type]
+    assert not note_first_use("acct-1", edition=never("terms.use_is_consent"), **used)  # type: ignore[arg-type]  # one dict of several kinds
+    assert note_first_use("acct-1", edition=EDITION, **used)  # type: ignore[arg-type]  # one dict of several kinds
 
 
 def test_an_edition_goes_its_way_only_where_the_one_in_force_lets_it(office: Office) -> None:

@@ -76,7 +76,7 @@ class TestBirdTwin(DriverContract):
     def broken(self, driver: Driver) -> Iterator[None]:
         driver._speaker.away = True  # type: ignore[attr-defined]  # the twin's own word
         yield
-        driver._speaker.away = False  # type: ignore[attr-defined]
+        driver._speaker.away = False  # type: ignore[attr-defined]  # the twin's own word
 
     def put_foreign(self, driver: Driver) -> str:
         line = "  route 192.0.2.77/32 blackhole;"

@@ -104,7 +104,7 @@ def test_a_step_that_is_not_built_keeps_a_clause_from_being_served() -> None:
 )
 def test_whatever_is_left_to_people_makes_it_a_persons(left: dict[str, object]) -> None:
     clause = EDITION.clause("mail.unsolicited")
-    assert state_of(replace(clause, **left)) is RowState.PERSON  # type: ignore[arg-type]
+    assert state_of(replace(clause, **left)) is RowState.PERSON  # type: ignore[arg-type]  # any field
 
 
 def test_no_program_scores_content() -> None:

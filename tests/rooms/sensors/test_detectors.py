@@ -44,7 +44,7 @@ class Known:
     rights: dict[tuple[str, str], tuple[bool, bool]] = field(default_factory=dict)
 
     def is_own(self, network: Network, *, at: datetime) -> bool:
-        return network.version == 4 and network.subnet_of(ip_network("192.0.2.0/24"))  # type: ignore[arg-type]
+        return network.version == 4 and network.subnet_of(ip_network("192.0.2.0/24"))  # type: ignore[arg-type]  # one version
 
     def allowed(self, customer: str, detector: str, *, at: datetime) -> bool:
         return (customer, detector) in self.leaves

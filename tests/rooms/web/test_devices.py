@@ -102,7 +102,7 @@ def state_of(key: str) -> MeasureState:
 def test_what_is_wanted_tried_and_done_can_be_followed_at_a_terminal(edge: MemoryTwin, at: datetime) -> None:
     key = planned(7, at=at)
     (told,) = rows("plan")
-    assert (told["device"], [r["measure"] for r in told["rules"]]) == (EDGE, [key])  # type: ignore[union-attr]
+    assert (told["device"], [r["measure"] for r in told["rules"]]) == (EDGE, [key])  # type: ignore[union-attr]  # JSON
     assert f"{key}  block tcp/25 from 192.0.2.7 until 2026-05-11 12:00  C-000001" in run("plan", "--device", EDGE)
     dry = run("apply", "--dry-run")
     assert f"apply  {key}  block tcp/25 from 192.0.2.7" in dry
@@ -133,8 +133,8 @@ def test_a_dry_run_names_everybody_who_would_be_hit_and_what_is_refused(edge: Me
     assert "also hits acct-8" in dry
     assert f"refuse {never}  It would touch 192.0.2.1/32, which is protected." in dry
     (told,) = rows("apply", "--dry-run")
-    assert [s["measure"] for s in told["steps"]] == [key]  # type: ignore[union-attr]
-    assert told["steps"][0]["collateral"]["accounts"] == ["acct-8"]  # type: ignore[index]
+    assert [s["measure"] for s in told["steps"]] == [key]  # type: ignore[union-attr]  # JSON
+    assert told["steps"][0]["collateral"]["accounts"] == ["acct-8"]  # type: ignore[index]  # JSON
 
 
 def test_a_device_that_cannot_be_read_is_said_to_be_so(edge: MemoryTwin, at: datetime) -> None:

@@ -62,7 +62,7 @@ def _of_host(host: ElementTree.Element, *, books: Books) -> Iterator[Seen]:
             yield Seen(
                 kind="probe.open_service", id=f"open:{address}:{place[0]}:{number}:{at:%Y-%m-%d}",
                 type="vulnerability/open_service", facts={"opted_in": opted_in, "port": number, "service": name},
-                excerpt=f"{place[0]} {number} ({name}) answers everybody", **where,  # type: ignore[arg-type]
+                excerpt=f"{place[0]} {number} ({name}) answers everybody", **where,  # type: ignore[arg-type]  # one dict of three kinds
             )  # fmt: skip
         product, version = (service.get("product", ""), service.get("version", "")) if service is not None else ("", "")
         needed = books.needed.get(product.lower(), "")
@@ -71,7 +71,7 @@ def _of_host(host: ElementTree.Element, *, books: Books) -> Iterator[Seen]:
                 kind="probe.old_software", id=f"old:{address}:{place[0]}:{number}:{at:%Y-%m-%d}",
                 type="vulnerability/cve",
                 facts={"opted_in": opted_in, "product": product, "version": version, "needed": needed},
-                excerpt=f"{place[0]} {number}: {product} {version}, and {needed} is needed", **where,  # type: ignore[arg-type]
+                excerpt=f"{place[0]} {number}: {product} {version}, and {needed} is needed", **where,  # type: ignore[arg-type]  # one dict of three kinds
             )  # fmt: skip
 
 

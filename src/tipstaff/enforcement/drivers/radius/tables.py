@@ -199,7 +199,7 @@ class Tables:
         marked = [
             _session(told)
             for told in cursor.all(
-                f"SELECT {session} FROM {self._accounting} s WHERE s.acctstoptime IS NULL"  # noqa: S608
+                f"SELECT {session} FROM {self._accounting} s WHERE s.acctstoptime IS NULL"  # noqa: S608 - a checked name
                 " AND (s.class LIKE %s OR lower(s.class) LIKE %s)",
                 f"{CLASS}%",
                 f"0x{CLASS.encode().hex()}%",
