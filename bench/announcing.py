@@ -88,7 +88,7 @@ def main() -> None:
             finally:
                 other.kill()
     finally:
-        postgres.pytest_unconfigure(None)  # type: ignore[arg-type]  # it takes the server down and needs no pytest
+        postgres.stop()
     figures["bird"], figures["exabgp"] = by_bird, by_exabgp
     figures["bird_routes_per_second_over_exabgp"] = round(
         by_bird["all_at_once"]["planned_routes_per_second"] / by_exabgp["all_at_once"]["planned_routes_per_second"], 1

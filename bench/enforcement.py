@@ -46,7 +46,7 @@ def main() -> None:
         with Lab() as lab:
             figures["latency"] = latency(lab, wanted.measures)
     finally:
-        postgres.pytest_unconfigure(None)  # type: ignore[arg-type]  # it takes the server down and needs no pytest
+        postgres.stop()
     json.dump(figures, sys.stdout, indent=2)
     print()
 

@@ -59,7 +59,7 @@ def main() -> None:
                 figures[name] = found
                 print(json.dumps(found), file=sys.stderr, flush=True)
     finally:
-        postgres.pytest_unconfigure(None)  # type: ignore[arg-type]  # it takes the server down and needs no pytest
+        postgres.stop()
     peers = [figures.get(name) for name in ("nginx", "haproxy")]
     if all(isinstance(p, dict) and "many" in p for p in peers):
         first, second = (p["many"]["processor_seconds"] for p in peers)  # type: ignore[index]  # checked above

@@ -48,7 +48,7 @@ def main() -> None:
         json.dump(measured(wanted.allegations, wanted.processes, wanted.differences), sys.stdout, indent=2)
         print()
     finally:
-        postgres.pytest_unconfigure(None)  # type: ignore[arg-type]  # it takes the server down and needs no pytest
+        postgres.stop()
 
 
 def measured(allegations: int, processes: int, weighed: int) -> dict[str, object]:

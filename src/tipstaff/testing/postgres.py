@@ -35,6 +35,11 @@ _begin()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    stop()
+
+
+def stop() -> None:
+    """Take down the server that was begun here, and its folder; nothing where none was."""
     server, folder = getattr(_begin, "server", None), getattr(_begin, "folder", None)
     if server is not None:
         server.stop()
