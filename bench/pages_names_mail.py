@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from enforcement import spread, timed
@@ -68,7 +69,7 @@ def main() -> None:
     print()
 
 
-def many(driver, rule, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # any driver
+def many(driver: Any, rule: Callable[[int], Any], n: int) -> dict[str, object]:
     """Make a device hold `n` rules from nothing, take one away, take all away; each is carried out and read back."""
     from tipstaff.enforcement.planner import steps
     from tipstaff.words import Plan
@@ -78,7 +79,7 @@ def many(driver, rule, n: int) -> dict[str, object]:  # type: ignore[no-untyped-
     seconds: dict[str, float] = {}
     processor: dict[str, float] = {}
 
-    def measured(name: str, work):  # type: ignore[no-untyped-def]  # any work
+    def measured(name: str, work: Callable[[], Any]) -> Any:
         used = os.times()
         seconds[name], done = timed(work)
         now = os.times()
@@ -101,7 +102,7 @@ def many(driver, rule, n: int) -> dict[str, object]:  # type: ignore[no-untyped-
     }
 
 
-def latency(driver, selector, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # any driver
+def latency(driver: Any, selector: Callable[[int], Any], n: int) -> dict[str, object]:
     """From the decision on record to in force as surely as the driver can show, and from the wish to lifted."""
     from tipstaff.enforcement import operations, queries
     from tipstaff.enforcement.guards import Limits
@@ -153,14 +154,14 @@ def latency(driver, selector, n: int) -> dict[str, object]:  # type: ignore[no-u
 Lab = Iterator[object]
 
 
-def _page(i: int):  # type: ignore[no-untyped-def]  # words are imported late
+def _page(i: int) -> Any:
     from tipstaff.words import Degree, Rule, Selector
 
     url = f"http://www.example.net/{i % 97}/{i}.html"
     return Rule(measure=f"M-{i:06d}", case=f"C-{i:06d}", selector=Selector(url=url), degree=Degree.BLOCK)
 
 
-def _selector_of_page(i: int):  # type: ignore[no-untyped-def]  # words are imported late
+def _selector_of_page(i: int) -> Any:
     from tipstaff.words import Selector
 
     return Selector(url=f"http://www.example.net/one/{i}.html")
