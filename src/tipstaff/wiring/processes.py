@@ -20,6 +20,7 @@ from django.db import close_old_connections, connection
 
 from tipstaff import wiring
 from tipstaff.config import BadSetting, MailIn
+from tipstaff.host.memory import give_large_pieces_back
 from tipstaff.intake.channels.mail_server import Limits, MailServer
 from tipstaff.intake.channels.protocol import Refused, count_hops
 from tipstaff.procedures import complaint, posting
@@ -78,6 +79,7 @@ def tls_context(mail_in: MailIn) -> ssl.SSLContext | None:
 
 def run_intake() -> None:
     """The mailbox: SMTP and LMTP in, evidence and a job out."""
+    give_large_pieces_back()
     own = wiring.settings()
     desk = wiring.desk()
 
@@ -112,6 +114,7 @@ def run_intake() -> None:
 
 def run_worker() -> None:
     """Background work: reading, judging, letters and clocks."""
+    give_large_pieces_back()
     recovered = posting.recover(at=wiring.now(), is_alive=mail.is_alive)
     for key in recovered:
         log.warning("letter %s was in a dead worker's hands; see its state", key)

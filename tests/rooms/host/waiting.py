@@ -4,6 +4,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
@@ -23,13 +24,20 @@ def start_python(code: str, *arguments: object) -> "subprocess.Popen[str]":
 
 
 def read_line(pipe: IO[str] | None) -> str:
-    """The next line of a program that has said nothing more yet; fail when none comes in time."""
+    """The next line of a program; fail when none comes in time.
+
+    Read an octet at a time, past the pipe's own buffer: a buffer would take two lines that come together, and the wait
+    for the second would then be one for a third.
+    """
     assert pipe is not None
-    ready, _, _ = select.select([pipe], [], [], PATIENCE_SECONDS)
-    assert ready, f"no line came within {PATIENCE_SECONDS:g} s"
-    line = pipe.readline()
-    assert line, "the program ended without a word"
-    return line.strip()
+    end, line = time.monotonic() + PATIENCE_SECONDS, b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([pipe], [], [], max(0.0, end - time.monotonic()))
+        assert ready, f"no line came within {PATIENCE_SECONDS:g} s"
+        octet = os.read(pipe.fileno(), 1)
+        assert octet, "the program ended without a word"
+        line += octet
+    return line.decode().strip()
 
 
 @contextmanager
