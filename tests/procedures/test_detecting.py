@@ -19,9 +19,20 @@ from tipstaff.procedures.detecting import NotAuthorised, asked_for, authorise, l
 from tipstaff.procedures.refusals import NotYourDecision
 from tipstaff.procedures.sighting import judge_waiting
 from tipstaff.registry import operations as registry
+from tipstaff.registry.queries import list_late_uses
 from tipstaff.sensors.protocol import Roa
 from tipstaff.sensors.queries import list_measured
-from tipstaff.words import Case, Reason, Representative, Resource, ResourceKind, Role, TakenSightings
+from tipstaff.words import (
+    Case,
+    LateUseReason,
+    Reason,
+    Representative,
+    Resource,
+    ResourceKind,
+    Role,
+    Standing,
+    TakenSightings,
+)
 
 LATER = NOON + 20 * DAY
 """By when all that the files show has happened."""
@@ -237,6 +248,35 @@ def test_routes_become_cases_of_whose_number_it_is(
     looked(office, "routes", "\n".join(text), roas=roas, own_asn=64510)
     assert {case.clause for case in list_cases()} == {clause}
     assert case_under(clause).customer == "acct-1"
+
+
+def test_whoever_still_announces_to_us_after_the_termination_is_found_and_nobody_else(office: Office) -> None:
+    for number, asn in ((1, "AS64500"), (2, "AS64501"), (3, "AS64502")):
+        office.admit(f"acct-{number}")
+        give(office, ResourceKind.ASN, asn, customer=f"acct-{number}")
+        office.hold(f"203.0.113.{number * 16}/28", customer=f"acct-{number}")
+    terminated = NOON - 3 * DAY
+    for customer in ("acct-1", "acct-2"):
+        registry.set_standing(customer, Standing.TERMINATED, since=terminated, why="Spam.", at=NOON, actor="tests")
+    # One goes on; one is heard of behind another network only; one is a customer still, and behind it is the first.
+    text = "\n".join(
+        [
+            said.dump("64510 64500", peer_as=64510, prefix="203.0.113.16/28"),
+            said.dump("64510 64499 64501", peer_as=64510, prefix="203.0.113.32/28"),
+            said.dump("64510 64502", peer_as=64510, prefix="203.0.113.48/28"),
+        ]
+    )
+    looked(office, "routes", text, own_asn=64510)
+    ((finding, count),) = list_late_uses()
+    assert (finding.customer, finding.reason, count) == ("acct-1", LateUseReason.CUSTOMER_TERMINATED, 1)
+    assert (finding.use.what, finding.use.seen_at) == ("203.0.113.16/28 AS64500", NOON)
+    [told] = [one for one in list_measured() if one.sighting.kind == "service.used_after_end"]
+    assert told.sighting.account == "acct-1"
+    [made] = [e for e in entries_about("detector:routes") if e.what == "measurement.made"]
+    assert made.detail["found"] == 1
+    looked(office, "routes", text, own_asn=64510)
+    ((_, count),) = list_late_uses()
+    assert count == 1, "the same file again changes nothing"
 
 
 # Those who asked for it

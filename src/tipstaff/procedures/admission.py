@@ -43,7 +43,7 @@ from .desk import Desk
 
 __all__ = [
     "BadUse", "NotRefused", "OwnRefusal", "confirm_refusal", "decide", "import_registry", "load_list",
-    "note_log_ins", "note_traffic", "note_use", "place_in_order", "read_use", "tried_out",
+    "note_announcements", "note_log_ins", "note_traffic", "note_use", "place_in_order", "read_use", "tried_out",
     "vet_all", "vet_changed", "vet_customer", "vet_customers",
 ]  # fmt: skip
 
@@ -176,6 +176,21 @@ def note_traffic(sighting: Sighting, *, at: datetime, desk: Desk | None = None) 
     return finding
 
 
+def note_announcements(uses: Iterable[Usage], *, desk: Desk, at: datetime, actor: str) -> list[LateUse]:
+    """The findings among announcements that came to one of our own routers from their origin itself.
+
+    A router at an exchange has hundreds of thousands; looked up one by one are those that the registry ever named.
+    """
+    known = queries.names_ever_held([ResourceKind.ASN, ResourceKind.ROUTE])
+    found = []
+    for use in uses:
+        if use.what in known or use.what.partition(" ")[2] in known:
+            finding = note_use(use, at=at, actor=actor, desk=desk)
+            if finding is not None:
+                found.append(finding)
+    return found
+
+
 def _put_down(finding: LateUse, *, desk: Desk | None, at: datetime, actor: str) -> bool:
     """On record, and with the desk before the judge (row 32); whether it is new."""
     with transaction.atomic():
@@ -186,10 +201,11 @@ def _put_down(finding: LateUse, *, desk: Desk | None, at: datetime, actor: str) 
 
 
 def _late(use: Usage) -> LateUse | None:
+    who = _announcers(use)
     for periods in _held(use):
         standings = {period.customer: queries.standings_of(period.customer) for period in periods}
         finding = late_use(use, periods=periods, standings=standings)
-        if finding is not None:
+        if finding is not None and (who is None or finding.customer in who):
             return finding
     return None
 
@@ -201,9 +217,25 @@ def _held(use: Usage) -> Iterator[list[Period]]:
         yield queries.periods_of_resources([ResourceKind.MAILBOX], use.what.lower())
         return
     prefix, _, origin = use.what.partition(" ")
+    if origin:
+        yield queries.periods_of_resources([ResourceKind.ROUTE], use.what)
     yield queries.periods_of_addresses(ip_network(prefix), at=use.seen_at)
     if origin:
         yield queries.periods_of_resources([ResourceKind.ASN], origin)
+
+
+def _announcers(use: Usage) -> frozenset[str] | None:
+    """Who may be behind an announcement: whoever holds the AS number, or else held it last, or whose route it is by
+    the registry. Whoever held the prefix is not accused of what another number announces. None for another use."""
+    if use.kind is not UsageKind.ANNOUNCEMENT:
+        return None
+    found: set[str] = set()
+    for kind, name in ((ResourceKind.ROUTE, use.what), (ResourceKind.ASN, use.what.partition(" ")[2])):
+        periods = [p for p in queries.periods_of_resources([kind], name) if p.held_from <= use.seen_at]
+        holding = [p for p in periods if p.held_until is None or use.seen_at < p.held_until]
+        last = max((p.held_until for p in periods if p.held_until), default=None)
+        found |= {p.customer for p in holding or (p for p in periods if p.held_until == last)}
+    return frozenset(found)
 
 
 def load_list(kind: ListKind, lines: Iterable[str], *, file_name: str, at: datetime, actor: str) -> tuple[int, int]:

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
@@ -32,8 +31,9 @@ from tipstaff.registry.queries import (
 )
 from tipstaff.sensors.form import LINES_MAX
 from tipstaff.sensors.protocol import Detector, Ended, Network, Roa, Seen
-from tipstaff.words import HoldingKind, ResourceKind, Role, Standing, TakenSightings
+from tipstaff.words import HoldingKind, ResourceKind, Role, Standing, TakenSightings, Usage
 
+from .admission import note_announcements
 from .desk import Desk
 from .sighting import take
 from .suspension import NotYourDecision
@@ -122,9 +122,17 @@ def look(
     if clause is None and edition.answers(Event.MEASUREMENT_STARTED):
         raise NotAuthorised(name)
     books = RegistryBooks(agreed=agreed, roas=roas, own_asn=own_asn, needed=needed or {})
-    found = [json.dumps(line) for line in _lines(detector.look(lines, books=books))]
+    counted: list[Seen] = []
+    uses: list[Usage] = []
+    for one in detector.look(lines, books=books):
+        if one.used is not None:
+            uses.append(one.used)
+        elif len(counted) <= LINES_MAX:  # One more than may be handed in, so that it is refused and not cut short.
+            counted.append(one)
+    found = [json.dumps(line) for line in _lines(counted)]
+    late = note_announcements(uses, desk=desk, at=at, actor=actor)
     record(
-        "measurement.made", at=at, actor=actor, about=[_key(name)], purpose=purpose, found=len(found),
+        "measurement.made", at=at, actor=actor, about=[_key(name)], purpose=purpose, found=len(found) + len(late),
         under=clause.id if clause else None,
     )  # fmt: skip
     return take("\n".join(found).encode(), sensor=name, desk=desk, at=at, actor=actor)
@@ -134,8 +142,8 @@ def _key(detector: str) -> str:
     return f"detector:{detector}"
 
 
-def _lines(seen: Iterator[Seen]) -> Iterator[dict[str, object]]:
-    for one in islice(seen, LINES_MAX + 1):
+def _lines(seen: Iterable[Seen]) -> Iterator[dict[str, object]]:
+    for one in seen:
         whose = one.account or _holder_of(one)
         line = {
             "id": one.id[:200], "kind": one.kind, "at": one.at.isoformat(), "error_seconds": one.error_seconds,

@@ -180,6 +180,12 @@ def periods_of_resources(kinds: Iterable[ResourceKind], name: str) -> list[Perio
     ]
 
 
+def names_ever_held(kinds: Iterable[ResourceKind]) -> frozenset[str]:
+    """The names of everything of these kinds that a customer holds or ever held."""
+    rows = ResourceRow.objects.filter(kind__in=list(kinds), customer_id__isnull=False)
+    return frozenset(rows.values_list("name", flat=True).distinct())
+
+
 def log_ins_without_a_right(*, at: datetime) -> list[str]:
     """Log-ins that a customer held and whose right to them had ended by `at`: a holding's end, or a contract's."""
     rows = fetch_planned(

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
-from tipstaff.words import ResourceKind, StatedFacts
+from tipstaff.words import ResourceKind, StatedFacts, Usage
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -37,6 +37,9 @@ class Seen:
     """Kind, name and scope of what its customer holds, where no address says whose it is."""
     account: str = ""
     """The customer's key, where the books named it already."""
+    used: Usage | None = None
+    """Set where all that was seen is that something is in use: the registry says whether anybody's right to it has
+    ended, and whose. Nothing is handed in where nobody's has."""
     protocol: str = ""
     target: str = ""
     target_port: int | None = None

@@ -121,6 +121,30 @@ class TestTheDoor:
             assert finding is not None
             assert (finding.customer, finding.reason) == ("acct-1", LateUseReason.CUSTOMER_TERMINATED)
 
+    def test_a_prefix_that_another_number_announces_accuses_neither_its_last_holder_nor_the_number(self):
+        key = hold("198.51.100.0/24", "acct-1")
+        operations.end_holding(key, held_until=day(20), **BY)
+        route = "198.51.100.0/24 AS64500"
+        assert self.note(UsageKind.ANNOUNCEMENT, route, 30) is None, "of the number nothing is known"
+        number = Resource(kind=ResourceKind.ASN, name="AS64500", scope="", customer="acct-2", held_from=day(0))
+        operations.hold_resource(number, **BY)
+        assert self.note(UsageKind.ANNOUNCEMENT, route, 30) is None, "it is another's"
+        own = Resource(kind=ResourceKind.ASN, name="AS64501", scope="", customer="acct-1", held_from=day(0))
+        operations.hold_resource(own, **BY)
+        finding = self.note(UsageKind.ANNOUNCEMENT, "198.51.100.0/24 AS64501", 30)
+        assert finding is not None
+        assert (finding.customer, finding.reason) == ("acct-1", LateUseReason.HOLDING_ENDED)
+
+    def test_a_route_of_its_own_names_its_holder_whatever_number_announces_it(self):
+        route = "198.51.100.0/24 AS64502"
+        held = Resource(kind=ResourceKind.ROUTE, name=route, scope="", customer="acct-1", held_from=day(0),
+                        held_until=day(20))  # fmt: skip
+        operations.hold_resource(held, **BY)
+        assert self.note(UsageKind.ANNOUNCEMENT, route, 19) is None
+        finding = self.note(UsageKind.ANNOUNCEMENT, route, 21)
+        assert finding is not None
+        assert (finding.customer, finding.ended_at) == ("acct-1", day(20))
+
     def test_what_nobody_ever_held_is_no_finding(self):
         assert self.note(UsageKind.TRAFFIC, "203.0.113.9", 10) is None
         assert self.note(UsageKind.LOGIN, "nobody", 10) is None

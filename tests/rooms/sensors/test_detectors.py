@@ -338,6 +338,27 @@ def test_space_of_ours_that_is_announced_after_its_end_is_found() -> None:
     assert seen["routes.announced_after_exit"].facts == {"days_after_exit": 3, "ours": True}
 
 
+def test_only_what_an_origin_hands_to_us_itself_is_in_use_here() -> None:
+    text = "\n".join(
+        [
+            dump("64510 64500 64500", peer_as=64510, prefix="203.0.113.0/25"),
+            dump("64510 64500", peer_as=64510, prefix="203.0.113.0/25", hours=2),
+            dump("64510 64501 64502", peer_as=64510, prefix="203.0.113.128/26"),
+            dump("64501 64503", prefix="203.0.113.192/26"),
+        ]
+    )
+    [seen] = [one for one in found(Routes(), text, Known(own_asn=64510)) if one.used is not None]
+    assert seen.used is not None
+    assert (seen.used.what, seen.used.seen_at) == ("203.0.113.0/25 AS64500", NOON + timedelta(hours=2))
+    assert all(one.used is None for one in found(Routes(), text, Known())), "without a router of ours"
+
+
+def test_what_came_after_a_prefixs_end_is_told_once() -> None:
+    own = "192.0.2.0/25"
+    known = Known(held=CUSTOMER, past={own: Ended(customer="acct-1", at=NOON - timedelta(days=3))}, own_asn=64510)
+    assert set(kinds(dump("64510 64500", prefix=own, peer_as=64510), known)) == {"routes.announced_after_exit"}
+
+
 def test_prepending_is_compared_with_the_shortest_elsewhere() -> None:
     text = "\n".join([dump("64510 64500 64500 64500 64500 64500 64500", peer_as=64510), dump("64501 64500 64500")])
     seen = kinds(text, Known(held=CUSTOMER, rights=THEIRS, own_asn=64510))

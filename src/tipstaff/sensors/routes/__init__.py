@@ -10,9 +10,10 @@ from datetime import datetime
 from ipaddress import ip_network
 
 from tipstaff.sensors.protocol import Books, Network, NotReadable, Roa, Seen, instant
-from tipstaff.words import ResourceKind
+from tipstaff.words import ResourceKind, Usage, UsageKind
 
 TIMES_LONGER_MIN = 2
+AFTER_EXIT = "routes.announced_after_exit"
 _FORMS = ("TABLE_DUMP", "TABLE_DUMP2", "BGP4MP", "BGP4MP_ET")
 
 
@@ -27,11 +28,13 @@ class _Route:
     """By the peer's AS, how often the origin stands in a row at the end of the path: the fewest."""
     here: bool = False
     """Whether one of our own routers had it."""
+    handed_to_us: datetime | None = None
+    """When one of our own routers last had it from the origin itself, with nobody's number between."""
 
 
 class Routes:
     """`routes.origin_invalid`, `routes.not_entitled`, `routes.announced_after_exit`, `routes.prepended` and
-    `routes.missing_here`, each of a customer's own origin."""
+    `routes.missing_here`, each of a customer's own origin; and which routes an origin itself hands to us, whosoever."""
 
     reads = "route tables in the one-line form of bgpdump"
 
@@ -47,8 +50,13 @@ class Routes:
             if origin not in of_customer:
                 of_customer[origin] = books.holder_of(ResourceKind.ASN, f"AS{origin}", at=route.last)
             customer = of_customer[origin]
+            found = []
             if customer is not None:
-                yield from _compare(prefix, origin, route, customer=customer, books=books, own_table=own_table)
+                found = list(_compare(prefix, origin, route, customer=customer, books=books, own_table=own_table))
+                yield from found
+            # One announcement is told once: what came after a prefix's end has a clause of its own.
+            if route.handed_to_us is not None and not any(one.kind == AFTER_EXIT for one in found):
+                yield _in_use(prefix, origin, at=route.handed_to_us)
 
 
 def _read(text: str, *, line: int, table: dict[tuple[Network, int], _Route], books: Books) -> None:
@@ -71,7 +79,11 @@ def _read(text: str, *, line: int, table: dict[tuple[Network, int], _Route], boo
     route.peers.add(fields[3])
     peer = int(fields[4]) if fields[4].isdigit() else 0
     route.runs[peer] = min(run, route.runs.get(peer, run))
-    route.here = route.here or (books.own_asn is not None and peer == books.own_asn)
+    if books.own_asn is not None and peer == books.own_asn:
+        route.here = True
+        # A route that came by another's network is that network's use of ours, not the origin's.
+        if {hop for hop in path if hop != str(books.own_asn)} == {path[-1]}:
+            route.handed_to_us = max(at, route.handed_to_us or at)
 
 
 def _compare(
@@ -94,9 +106,7 @@ def _compare(
     ended = books.ended(prefix, at=route.last) if books.is_own(prefix, at=route.last) else None
     if ended is not None and ended.customer == customer:
         days = int((route.last - ended.at).total_seconds() // 86400)
-        yield found(
-            "routes.announced_after_exit", f"it was theirs until {ended.at:%Y-%m-%d}", days_after_exit=days, ours=True
-        )
+        yield found(AFTER_EXIT, f"it was theirs until {ended.at:%Y-%m-%d}", days_after_exit=days, ours=True)
     elif not registered and not letter:
         yield found("routes.not_entitled", "neither the registry nor a letter of authority names them",
                     registered=registered, letter_of_authority=letter)  # fmt: skip
@@ -111,6 +121,11 @@ def _compare(
     elif own_table and not route.here:
         hours = int((route.last - route.first).total_seconds() // 3600)
         yield found("routes.missing_here", f"for {hours} hours, and never to us", hours_missing=hours)
+
+
+def _in_use(prefix: Network, origin: int, *, at: datetime) -> Seen:
+    used = Usage(kind=UsageKind.ANNOUNCEMENT, what=f"{prefix} AS{origin}", seen_at=at, source="routes")
+    return Seen(kind="service.used_after_end", id=f"used:{used.what}:{at:%Y-%m-%d}", at=at, used=used)
 
 
 def validity_of(prefix: Network, origin: int, roas: Sequence[Roa]) -> str:
