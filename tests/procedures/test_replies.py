@@ -140,6 +140,33 @@ def test_a_colleague_notes_what_was_answered_and_it_counts(office: Office) -> No
     assert answered.actor == "customer (noted by ana)"
 
 
+@pytest.mark.parametrize("threaded", [False, True])
+def test_a_resellers_answer_about_its_customer_is_read_and_ends_the_case(office: Office, threaded: bool) -> None:
+    inside, theirs = "198.51.100.21", "acct-9@customer.example.com"
+    office.admit("acct-9", "198.51.100.16/28", is_reseller=True)
+    office.admit("acct-10", f"{inside}/32", reseller="acct-9")
+    case = office.warned(inside, at=NOON)
+    [notice] = office.letters_to(theirs)
+    words = "That is our customer acct-10; their server was cleaned this morning."
+    raw = answer_to(notice, words, at=NOON + HOUR, threaded=threaded, quoting=True)
+    # Their customer, who got no letter of ours, cannot speak for them.
+    stranger = answer_to(notice, "All lies.", at=NOON + HOUR, sender="acct-10@customer.example.com", threaded=False)
+    office.take_in(stranger, at=NOON + HOUR, sender="acct-10@customer.example.com")
+    assert office.fresh(case.key).state is CaseState.NOTIFIED
+    report = office.take_in(raw, at=NOON + HOUR, sender=theirs)
+    assert report.reading is not None
+    assert (report.reading.reason, report.incidents) == (ReadingReason.REPLY, ())
+    assert (office.fresh(case.key).customer, office.fresh(case.key).state) == ("acct-9", CaseState.WAITING_PERSON)
+    casework.note_answer(
+        case.key, answer=Answer.FIXED, words=words, version=office.fresh(case.key).version, desk=office.desk,
+        at=NOON + 2 * HOUR, actor="ana",
+    )  # fmt: skip
+    office.follow(at=NOON + 60 * DAY)
+    assert office.fresh(case.key).outcome is CaseOutcome.FIXED
+    assert office.letters_to("acct-10@customer.example.com") == []
+    assert office.measures(case) == []
+
+
 def test_they_are_answered_and_have_their_time_again(office: Office) -> None:
     case = office.warned(ADDRESS, at=NOON)
     notice = the_notice(office)
