@@ -1,6 +1,6 @@
 """How fast a page, a host name or a mailbox is stopped and let go, one by one and by the hundred thousand. Prints JSON.
 
-    python bench/pages_names_mail.py [--count 100000] [--measures 20] [--only nginx,haproxy,rpz,postfix]
+    python bench/pages_names_mail.py [--count 100000] [--measures 60] [--only nginx,haproxy,rpz,postfix]
 
 It needs nginx, haproxy, named and unbound, and root for Postfix; what is not there is skipped and said so. It starts
 each on loopback with settings of its own, and a database that goes with it.
@@ -29,7 +29,7 @@ def main() -> None:
     """Measure and print."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--count", type=int, default=100_000)
-    arguments.add_argument("--measures", type=int, default=20)
+    arguments.add_argument("--measures", type=int, default=60)
     arguments.add_argument("--only", default="nginx,haproxy,rpz,rpz-bind,postfix")
     wanted = arguments.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
