@@ -40,6 +40,10 @@ class Soak:
     make: Callable[[], Driver]
     forget: Callable[[], None]
     """The device loses all its state, as by a reboot or by `kill -9` of what holds it."""
+    kill: Callable[[], None] | None = None
+    """`kill -9` of the daemon, which comes back with what it had written down; None where there is none."""
+    whole: bool = False
+    """All that goes to an address is stopped, where the device knows no ports."""
     at: datetime = NOON
     befell: Counter[str] = field(default_factory=Counter)
     _n: int = 0
@@ -94,11 +98,12 @@ class Soak:
 
     def _want(self, chance: random.Random) -> None:
         self._n += 1
-        plan(self._n, at=self.at, until=self.at + timedelta(minutes=chance.choice((2, 10, 1440))))
+        until = self.at + timedelta(minutes=chance.choice((2, 10, 1440)))
+        plan(self._n, at=self.at, until=until, whole=self.whole)
 
     def _want_outside(self, chance: random.Random) -> None:
         self._n += 1
-        self._outside.add(plan(self._n, host=OUTSIDE, at=self.at))
+        self._outside.add(plan(self._n, host=OUTSIDE, at=self.at, whole=self.whole))
 
     def _lift(self, chance: random.Random) -> None:
         if standing := self._standing():
@@ -128,6 +133,14 @@ class Soak:
 
     def _forgotten(self, chance: random.Random) -> None:
         self.forget()
+
+    def _daemon_killed(self, chance: random.Random) -> None:
+        if self.kill is not None:
+            self.kill()
+
+    def _both_killed(self, chance: random.Random) -> None:
+        self._killed_before_a_line(chance)
+        self._daemon_killed(chance)
 
     def _stopped_midway(self, chance: random.Random) -> None:
         """An enforcer has made its plan, and is stopped before the wire, for long."""
@@ -165,6 +178,8 @@ _EVENTS: dict[str, tuple[int, Callable[[Soak, random.Random], None]]] = {
     "killed before a line": (5, Soak._killed_before_a_line),
     "killed after a while": (2, Soak._killed_after_a_while),
     "the device forgets": (2, Soak._forgotten),
+    "the daemon is killed": (1, Soak._daemon_killed),
+    "both are killed": (1, Soak._both_killed),
     "stopped midway": (1, Soak._stopped_midway),
     "it goes on": (2, Soak._goes_on),
 }

@@ -1,15 +1,20 @@
 """Random schedules of kills, reboots and late plans: in the end the device holds what is wanted, and nothing else.
 
 With `TIPSTAFF_TEST_SOAK` (`make live` sets it) 500 for each device; without it a few, always the same.
+`TIPSTAFF_TEST_SCHEDULES` says another number.
 """
 
 import base64
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tipstaff.enforcement.drivers import webhook
+from tests.live.speakers import BirdSpeaker, GoBgpSpeaker, Peer, peer_at_the_edge, unavailable
+from tipstaff.enforcement.drivers import bird, gobgp, webhook
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import make
 from tipstaff.testing.drivers import NOON
@@ -20,7 +25,7 @@ from .schedules import Soak
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db(transaction=True)]
 
-SCHEDULES = 500 if os.environ.get("TIPSTAFF_TEST_SOAK") else 12
+SCHEDULES = int(os.environ.get("TIPSTAFF_TEST_SCHEDULES", 500 if os.environ.get("TIPSTAFF_TEST_SOAK") else 12))
 
 
 def check(soak: Soak) -> None:
@@ -46,7 +51,66 @@ def test_a_packet_filter() -> None:
         check(Soak(make=lambda: make("edge1", options), forget=forget))
 
 
-@pytest.mark.skipif(not os.environ.get("TIPSTAFF_TEST_SOAK"), reason="TIPSTAFF_TEST_SOAK=1 runs it")
+soak_only = pytest.mark.skipif(not os.environ.get("TIPSTAFF_TEST_SOAK"), reason="TIPSTAFF_TEST_SOAK=1 runs it")
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    if why := unavailable("bird", "birdc", "gobgp", "gobgpd"):
+        pytest.skip(why)
+    # FRR runs as another user, who may not enter pytest's own folders.
+    folder = Path(tempfile.mkdtemp(prefix="tipstaff-soak-"))
+    folder.chmod(0o755)
+    try:
+        with peer_at_the_edge(folder / "frr") as built:
+            yield built
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@soak_only
+def test_bird_and_the_kernel_of_its_peer(peer: Peer) -> None:
+    speaker = BirdSpeaker(peer.lab, peer.folder.parent / "bird")
+    options = speaker.options(peer_fib=peer.lab.prefix("edge"))
+
+    def kill() -> None:
+        speaker.kill()
+        speaker.open()
+
+    def forget() -> None:
+        speaker.kill()
+        for file in speaker.include.iterdir():
+            file.unlink()
+        speaker.open()
+
+    speaker.open()
+    try:
+        check(Soak(make=lambda: bird.make("edge1", options), forget=forget, kill=kill, whole=True))
+    finally:
+        speaker.kill()
+
+
+@soak_only
+def test_gobgp(peer: Peer) -> None:
+    speaker = GoBgpSpeaker(peer.lab, peer.folder.parent / "gobgp")
+
+    def forget() -> None:
+        speaker.kill()
+        speaker.book.unlink(missing_ok=True)
+        speaker.open()
+
+    def kill() -> None:
+        speaker.kill()
+        speaker.open()
+
+    speaker.open()
+    try:
+        check(Soak(make=lambda: gobgp.make("edge1", speaker.options()), forget=forget, kill=kill, whole=True))
+    finally:
+        speaker.kill()
+
+
+@soak_only
 def test_a_receiver_of_webhooks(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("whsec_" + base64.b64encode(b"not a secret, but long enough").decode())

@@ -24,11 +24,14 @@ from tipstaff.words import Candidate, Degree, Direction, MeasureState, Selector
 OWN = Limits(own=(ip_network("192.0.2.0/24"),))
 
 
-def plan(n: int, *, host: str | None = None, at: datetime = NOON, until: datetime | None = None) -> str:
-    """Plan to block mail from the n-th customer, or from another host."""
+def plan(
+    n: int, *, host: str | None = None, at: datetime = NOON, until: datetime | None = None, whole: bool = False
+) -> str:
+    """Plan to block mail from the n-th customer, or from another host; `whole`: all that goes to them."""
     network = ip_network(host or f"192.0.2.{n % 250 + 2}")
+    mail = Selector(network=network, protocol="tcp", port=25 + n // 250, direction=Direction.OUT)
     chosen = Candidate(
-        selector=Selector(network=network, protocol="tcp", port=25 + n // 250, direction=Direction.OUT),
+        selector=Selector(network=network, direction=Direction.IN) if whole else mail,
         degree=Degree.BLOCK,
         device="edge1",
         sufficient=True,
