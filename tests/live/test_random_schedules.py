@@ -6,14 +6,13 @@ With `TIPSTAFF_TEST_SOAK` (`make live` sets it) 500 for each device; without it 
 
 import base64
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live.speakers import BirdSpeaker, GoBgpSpeaker, Peer, peer_at_the_edge, unavailable
+from tests.live.announcers import edge_with, opened
+from tests.live.speakers import BirdSpeaker, GoBgpSpeaker, Peer
 from tipstaff.enforcement.drivers import bird, gobgp, webhook
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import make
@@ -56,16 +55,8 @@ soak_only = pytest.mark.skipif(not os.environ.get("TIPSTAFF_TEST_SOAK"), reason=
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    if why := unavailable("bird", "birdc", "gobgp", "gobgpd"):
-        pytest.skip(why)
-    # FRR runs as another user, who may not enter pytest's own folders.
-    folder = Path(tempfile.mkdtemp(prefix="tipstaff-soak-"))
-    folder.chmod(0o755)
-    try:
-        with peer_at_the_edge(folder / "frr") as built:
-            yield built
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with edge_with("bird", "birdc", "gobgp", "gobgpd") as built:
+        yield built
 
 
 @soak_only
@@ -83,11 +74,8 @@ def test_bird_and_the_kernel_of_its_peer(peer: Peer) -> None:
             file.unlink()
         speaker.open()
 
-    speaker.open()
-    try:
+    with opened(speaker):
         check(Soak(make=lambda: bird.make("edge1", options), forget=forget, kill=kill, whole=True))
-    finally:
-        speaker.kill()
 
 
 @soak_only
@@ -103,11 +91,8 @@ def test_gobgp(peer: Peer) -> None:
         speaker.kill()
         speaker.open()
 
-    speaker.open()
-    try:
+    with opened(speaker):
         check(Soak(make=lambda: gobgp.make("edge1", speaker.options()), forget=forget, kill=kill, whole=True))
-    finally:
-        speaker.kill()
 
 
 @soak_only
