@@ -12,26 +12,25 @@ import json
 import os
 import platform
 import select
-import shutil
-import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _one_measure import desk, latency
+
+from tests.live.announcers import edge_with
 from tests.live.speakers import (
     BirdSpeaker,
     ExaBgpSpeaker,
     Peer,
     Running,
-    peer_at_the_edge,
     unavailable,
 )
 from tipstaff.enforcement.drivers import bird, exabgp
@@ -64,11 +63,9 @@ def main() -> None:
             "kernel": platform.release(),
         },
     }
-    from tipstaff.testing import postgres
-
     by_bird: dict[str, Any] = {}
     by_exabgp: dict[str, Any] = {}
-    try:
+    with desk():
         with network() as (peer, folder):
             speaker = BirdSpeaker(peer.lab, folder / "bird")
             try:
@@ -87,8 +84,6 @@ def main() -> None:
                 by_exabgp["all_at_once"] = exabgp_all_at_once(peer, driver, wanted.exabgp_routes)
             finally:
                 other.kill()
-    finally:
-        postgres.stop()
     figures["bird"], figures["exabgp"] = by_bird, by_exabgp
     figures["bird_routes_per_second_over_exabgp"] = round(
         by_bird["all_at_once"]["planned_routes_per_second"] / by_exabgp["all_at_once"]["planned_routes_per_second"], 1
@@ -100,13 +95,8 @@ def main() -> None:
 @contextmanager
 def network() -> Iterator[tuple[Peer, Path]]:
     """FRR in a network of its own, and a folder that FRR's user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="tipstaff-bgp-"))
-    folder.chmod(0o755)
-    try:
-        with peer_at_the_edge(folder / "frr") as peer:
-            yield peer, folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with edge_with("bird", "birdc", "exabgp") as peer:
+        yield peer, peer.folder.parent
 
 
 def rules(n: int) -> list[Rule]:
@@ -194,56 +184,14 @@ def processor_seconds(*groups: Running) -> float:
 
 def one_by_one(driver: Announcer, n: int) -> dict[str, object]:
     """From the decision on record to in force, and from the wish to lifted, as the peer's kernel shows them."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-
-    from tipstaff.enforcement import operations, queries
-    from tipstaff.enforcement.guards import Limits
-    from tipstaff.procedures.enforcing import reconcile
-    from tipstaff.words import Candidate, MeasureState, Proof
-
-    at = datetime.now(UTC)
-    limits = Limits(own=(ip_network("192.0.2.0/24"),))
-    fence = operations.become_writer(driver.device, at=at)
-    in_force, lifted = [], []
-    for i in range(n):
-        selector = Selector(network=ip_network(f"192.0.2.{20 + i % 200}"), direction=Direction.IN)
-        chosen = Candidate(
-            selector=selector, degree=Degree.BLOCK, device=driver.device, sufficient=True, others_hit=0,
-            services_hit=0, chosen=True, why="The narrowest.",
-        )  # fmt: skip
-
-        def apply(chosen: Candidate = chosen, case: str = f"C-{driver.device}-{i}") -> str:
-            key = operations.plan_measure(
-                case=case, customer="acct-1", candidates=[chosen], chosen=chosen, until=at + timedelta(days=1),
-                lifted_when="It is fixed.", notice="L-000001", urgency=None, at=at, actor="bench",
-            )  # fmt: skip
-            reconcile(driver, fence=fence, limits=limits, at=at)
-            return key
-
-        def lift(key: str) -> None:
-            operations.want_lifted(key, why="It is fixed.", at=at, actor="bench")
-            reconcile(driver, fence=fence, limits=limits, at=at)
-
-        seconds, key = timed(apply)
-        in_force.append(seconds)
-        measure = queries.get_measure(key)
-        assert measure is not None
-        assert (measure.state, measure.proof) == (MeasureState.IN_FORCE, Proof.STATE), measure
-        seconds, _ = timed(lambda key=key: lift(key))
-        lifted.append(seconds)
-        measure = queries.get_measure(key)
-        assert measure is not None
-        assert measure.state is MeasureState.LIFTED, measure
-    return {
-        "measures": n,
-        "decision_to_in_force_in_the_peers_kernel_seconds": spread(in_force),
-        "wish_to_lifted_seconds": spread(lifted),
-    }
+    found = latency(
+        driver,
+        lambda i: Selector(network=ip_network(f"192.0.2.{20 + i % 200}"), direction=Direction.IN),
+        n,
+        own=(ip_network("192.0.2.0/24"),),
+    )
+    assert found["proof"] == ["STATE"], found
+    return found
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -251,12 +199,6 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     begun = time.perf_counter()
     done = work()
     return time.perf_counter() - begun, done
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Median and 95th percentile."""
-    p95 = sorted(values)[max(0, int(len(values) * 0.95 + 0.5) - 1)]
-    return {"median": round(statistics.median(values), 4), "p95": round(p95, 4)}
 
 
 if __name__ == "__main__":

@@ -13,16 +13,13 @@ import os
 import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from enforcement import spread, timed
-
-AT = datetime.now(UTC)
+from _one_measure import AT, desk, latency
+from enforcement import timed
 
 
 def main() -> None:
@@ -32,21 +29,13 @@ def main() -> None:
     arguments.add_argument("--measures", type=int, default=60)
     arguments.add_argument("--only", default="nginx,haproxy,rpz,rpz-bind,postfix")
     wanted = arguments.parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
     figures: dict[str, object] = {
         "benchmark": "pages_names_mail",
         "command": " ".join(["python", *sys.argv]),
         "at": AT.isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]},
     }
-    import django
-    from django.core.management import call_command
-
-    from tipstaff.testing import postgres
-
-    django.setup()
-    try:
-        call_command("migrate", verbosity=0)
+    with desk():
         for name in wanted.only.split(","):
             print(name, file=sys.stderr, flush=True)
             with LABS[name]() as lab:
@@ -59,8 +48,6 @@ def main() -> None:
                     found["many"] = many(driver, rule, wanted.count)
                 figures[name] = found
                 print(json.dumps(found), file=sys.stderr, flush=True)
-    finally:
-        postgres.stop()
     peers = [figures.get(name) for name in ("nginx", "haproxy")]
     if all(isinstance(p, dict) and "many" in p for p in peers):
         first, second = (p["many"]["processor_seconds"] for p in peers)  # type: ignore[index]  # checked above
@@ -99,53 +86,6 @@ def many(driver: Any, rule: Callable[[int], Any], n: int) -> dict[str, object]:
         "count": n,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "processor_seconds": {name: round(value, 3) for name, value in processor.items()},
-    }
-
-
-def latency(driver: Any, selector: Callable[[int], Any], n: int) -> dict[str, object]:
-    """From the decision on record to in force as surely as the driver can show, and from the wish to lifted."""
-    from tipstaff.enforcement import operations, queries
-    from tipstaff.enforcement.guards import Limits
-    from tipstaff.procedures.enforcing import reconcile
-    from tipstaff.words import Candidate, Degree, MeasureState
-
-    limits = Limits(own=(), owns_name=lambda _: True, owns_mailbox=lambda _: True)
-    fence = operations.become_writer(driver.device, at=AT)
-    in_force, lifted, proofs = [], [], set()
-    for i in range(n):
-        chosen = Candidate(
-            selector=selector(i), degree=Degree.BLOCK, device=driver.device, sufficient=True, others_hit=0,
-            services_hit=0, chosen=True, why="The narrowest.",
-        )  # fmt: skip
-        begun = time.perf_counter()
-        key = operations.plan_measure(
-            case=f"C-{i:06d}", customer="acct-1", candidates=[chosen], chosen=chosen, until=AT + timedelta(days=1),
-            lifted_when="It is fixed.", notice="L-000001", urgency=None, at=AT, actor="bench",
-        )  # fmt: skip
-        reconcile(driver, fence=fence, limits=limits, at=AT)
-        in_force.append(time.perf_counter() - begun)
-        measure = queries.get_measure(key)
-        assert measure is not None
-        assert measure.state is MeasureState.IN_FORCE, (
-            measure.state,
-            measure.proof_detail,
-            driver.observe(at=AT).detail,
-        )
-        proofs.add(measure.proof.name)
-        begun = time.perf_counter()
-        operations.want_lifted(key, why="It is fixed.", at=AT, actor="bench")
-        reconcile(driver, fence=fence, limits=limits, at=AT)
-        lifted.append(time.perf_counter() - begun)
-        measure = queries.get_measure(key)
-        assert measure is not None
-        assert measure.state is MeasureState.LIFTED, (measure.state, measure.proof_detail, measure.still_stopped)
-        proofs.add(measure.proof.name)
-    operations.stop_writing(fence)
-    return {
-        "measures": n,
-        "proof": sorted(proofs),
-        "decision_to_in_force_seconds": spread(in_force),
-        "wish_to_lifted_seconds": spread(lifted),
     }
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from ipaddress import ip_network
@@ -21,14 +21,14 @@ Speaker = ExaBgpSpeaker | GoBgpSpeaker
 
 
 @contextmanager
-def edge_with(*programs: str) -> Iterator[Peer]:
+def edge_with(*programs: str, more: str = "", announces: Sequence[str] = ()) -> Iterator[Peer]:
     """The peer, in a folder that FRR's own user may enter; the test is skipped where a program is missing."""
     if why := unavailable(*programs):
         pytest.skip(why)
     folder = Path(tempfile.mkdtemp(prefix="tipstaff-bgp-"))
     folder.chmod(0o755)
     try:
-        with peer_at_the_edge(folder / "frr") as built:
+        with peer_at_the_edge(folder / "frr", more=more, announces=announces) as built:
             yield built
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import ip_network
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.speakers import SPEAKER, BirdSpeaker, Peer, peer_at_the_edge, unavailable
+from tests.live.announcers import edge_with, opened
+from tests.live.speakers import SPEAKER, BirdSpeaker, Peer
 from tipstaff.enforcement.drivers.prefix_filter import make
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.testing.drivers import DriverContract, await_true, carry_out
@@ -24,23 +24,17 @@ OF_PEER = ("203.0.113.0/25", "203.0.113.128/25")
 OF_BIRD = ("198.51.100.128/26", "198.51.100.192/26")
 
 
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    if why := unavailable("bird", "birdc"):
-        pytest.skip(why)
-    folder = Path(tempfile.mkdtemp(prefix="tipstaff-bgp-"))
-    folder.chmod(0o755)
+def filtering_peer() -> contextlib.AbstractContextManager[Peer]:
+    """FRR that announces two routes and denies what stands in our prefix lists."""
     route_map = "".join(
         f"route-map IN deny {n}\n match {ip} address prefix-list tipstaff-edge1\n"
         for n, ip in ((10, "ip"), (20, "ipv6"))
     )
-    with peer_at_the_edge(folder / "frr", more=route_map, announces=OF_PEER) as built:
-        yield built
-    shutil.rmtree(folder, ignore_errors=True)
+    return edge_with("bird", "birdc", more=route_map, announces=OF_PEER)
 
 
-@pytest.fixture(scope="module")
-def bird(peer: Peer) -> Iterator[BirdSpeaker]:
+def filtering_bird(peer: Peer) -> BirdSpeaker:
+    """BIRD that announces two routes and asks our function what to take; not started yet."""
     routes = "".join(f"  route {n} blackhole;\n" for n in OF_BIRD)
     speaker = BirdSpeaker(
         peer.lab,
@@ -49,11 +43,19 @@ def bird(peer: Peer) -> Iterator[BirdSpeaker]:
         taking="filter { if tipstaff_denied_edge1() then reject; accept; }",
     )
     (speaker.include / "filter.conf").write_text("function tipstaff_denied_edge1() { return false; }\n")
-    try:
-        speaker.open()
+    return speaker
+
+
+@pytest.fixture(scope="module")
+def peer() -> Iterator[Peer]:
+    with filtering_peer() as built:
+        yield built
+
+
+@pytest.fixture(scope="module")
+def bird(peer: Peer) -> Iterator[BirdSpeaker]:
+    with opened(filtering_bird(peer)) as speaker:
         yield speaker
-    finally:
-        speaker.kill()
 
 
 def denial(network: str, key: str = "M-000001", until: datetime | None = None) -> Rule:

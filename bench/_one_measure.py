@@ -1,0 +1,82 @@
+"""How soon one measure is in force and lifted again, whatever the device: what benchmarks of drivers have in common."""
+
+import contextlib
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+AT = datetime.now(UTC)
+
+
+@contextlib.contextmanager
+def desk() -> Iterator[None]:
+    """A database of its own with the project's tables, gone at the end."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
+    import django
+    from django.core.management import call_command
+
+    from tipstaff.testing import postgres
+
+    django.setup()
+    try:
+        call_command("migrate", verbosity=0)
+        yield
+    finally:
+        postgres.stop()
+
+
+def latency(
+    driver: Any, selector: Callable[[int], Any], n: int, *, degree: str = "BLOCK", own: tuple[Any, ...] = ()
+) -> dict[str, object]:
+    """From the decision on record to in force as surely as the driver can show, and from the wish to lifted."""
+    from tipstaff.enforcement import operations, queries
+    from tipstaff.enforcement.guards import Limits
+    from tipstaff.procedures.enforcing import reconcile
+    from tipstaff.words import Candidate, Degree, MeasureState
+
+    limits = Limits(own=own, owns_name=lambda _: True, owns_mailbox=lambda _: True)
+    fence = operations.become_writer(driver.device, at=AT)
+    in_force, lifted, proofs = [], [], set()
+    for i in range(n):
+        chosen = Candidate(
+            selector=selector(i), degree=Degree[degree], device=driver.device, sufficient=True, others_hit=0,
+            services_hit=0, chosen=True, why="The narrowest.",
+        )  # fmt: skip
+        begun = time.perf_counter()
+        key = operations.plan_measure(
+            case=f"C-{driver.device}-{i}", customer="acct-1", candidates=[chosen], chosen=chosen,
+            until=AT + timedelta(days=1), lifted_when="It is fixed.", notice="L-000001", urgency=None, at=AT,
+            actor="bench",
+        )  # fmt: skip
+        reconcile(driver, fence=fence, limits=limits, at=AT)
+        in_force.append(time.perf_counter() - begun)
+        measure = queries.get_measure(key)
+        assert measure is not None
+        assert measure.state is MeasureState.IN_FORCE, (measure, driver.observe(at=AT).detail)
+        proofs.add(measure.proof.name)
+        begun = time.perf_counter()
+        operations.want_lifted(key, why="It is fixed.", at=AT, actor="bench")
+        reconcile(driver, fence=fence, limits=limits, at=AT)
+        lifted.append(time.perf_counter() - begun)
+        measure = queries.get_measure(key)
+        assert measure is not None
+        assert measure.state is MeasureState.LIFTED, (measure.state, measure.proof_detail, measure.still_stopped)
+        proofs.add(measure.proof.name)
+    operations.stop_writing(fence)
+    return {
+        "measures": n,
+        "proof": sorted(proofs),
+        "decision_to_in_force_seconds": spread(in_force),
+        "wish_to_lifted_seconds": spread(lifted),
+    }
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median and 95th percentile."""
+    return {
+        "median": round(statistics.median(values), 4),
+        "p95": round(sorted(values)[max(0, int(len(values) * 0.95 + 0.5) - 1)], 4),
+    }
