@@ -1,5 +1,6 @@
 """What people at the desk decide. Each act names who did it, and a view that is out of date is refused."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
@@ -19,7 +20,18 @@ from tipstaff.notices.queries import get_letter
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Decision, Ground, LetterKind, ReportOutcome, Urgency
+from tipstaff.words import (
+    Answer,
+    Case,
+    CaseOutcome,
+    CaseState,
+    Decision,
+    Ground,
+    LetterKind,
+    Measure,
+    ReportOutcome,
+    Urgency,
+)
 
 from .answer_clock import answer_due
 from .answers import answer_case
@@ -37,12 +49,15 @@ from .suspension import (
     lasts_for,
     lift_all,
     plan_for,
+    why_two_prolong,
 )
 
 URGENT = "urgent_measure"
 WIDE = "wide_measure"
 """A measure after a warning that hits others as well, or on which the policy has two people decide: the one who goes
 ahead proposes it, another seconds it."""
+PROLONG = "prolonged_measure"
+"""A measure that took two people goes on: the one who reviewed it proposes it, another seconds it."""
 
 
 class AlreadyEnding(ValueError):
@@ -375,7 +390,11 @@ def proposals_waiting(case: Case, *, desk: Desk, at: datetime) -> list[Decision]
 
 
 def _proposal(key: str, kind: str) -> Decision | None:
-    return next((d for d in decisions_of(key) if d.kind == kind and d.seconded_by is None), None)
+    return next(_unseconded(key, kind), None)
+
+
+def _unseconded(key: str, kind: str) -> Iterator[Decision]:
+    return (d for d in decisions_of(key) if d.kind == kind and d.seconded_by is None)
 
 
 def _must_decide(case: Case, *, desk: Desk, actor: str) -> None:
@@ -434,39 +453,72 @@ def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) ->
     desk.enqueue("enforce", "all")
 
 
-def prolong_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> datetime:
+def prolong_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> datetime | None:
     """A person has reviewed a measure and it goes on without a gap; the moment at which it ends by itself now.
 
-    Once the customer was written to it lasts as long as any other from now on, else as long again as an unreviewed one.
+    Where taking it took two people, so does this: it is proposed, and None is returned (`second_prolonging`). Once the
+    customer was written to it lasts as long as any other from now on, else as long again as an unreviewed one.
     Raise OwnDecision for whoever proposed it, NotYourDecision without the role that its clause leaves it to,
     NotStanding when it ends already, NothingToPlan when the customer no longer holds what it stops.
     """
-    found = get_measure(key)
-    if found is None:
-        raise NoSuchMeasure(key)
     with transaction.atomic():
-        case = cases.lock_case(found.case)
+        case, found = _may_go_on(key, at=at)
         if found.urgency is not None and actor == found.urgency.decided_by:
             raise OwnDecision(actor)
         needed = decider_of_measure(case, found, desk=desk)
         if not may_decide(desk.roles_of(actor), needed=needed):
             raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {needed}.")
-        if case.state not in OPEN:
-            raise NotStanding(key)
-        if not is_still_theirs(case, found, at=at):
-            raise NothingToPlan(key)
-        lasts = lasts_for(case, desk=desk, urgent=warned_by(case.key) is None)
-        measure = prolong(key, until=at + lasts, why=why, at=at, actor=actor)
-        assert measure.until is not None, "it has just been set"
-        customer = get_customer(case.customer)
-        if customer is not None and measure.in_force_at is not None:
-            # One that is not in force yet has its letter before it, with the new end.
-            tell_customer(
-                LetterKind.MEASURE_TAKEN, case=case, customer=customer, desk=desk, at=at, actor=actor,
-                once=f"prolonged:{key}:{measure.until.isoformat()}", measure=measure, more={"note": why},
+        if why_two_prolong(case, found, desk=desk, at=at):
+            cases.propose(
+                case.key, kind=PROLONG, ground=key, detail=why, at=at, actor=actor, beside_others=True,
+                lapsed_before=_lapsed_before(case, desk=desk, at=at),
             )  # fmt: skip
-        desk.enqueue("enforce", "all")
-        return measure.until
+            return None
+        return _goes_on(case, key, why=why, desk=desk, at=at, actor=actor)
+
+
+def second_prolonging(key: str, *, desk: Desk, at: datetime, actor: str) -> datetime:
+    """Agree that a measure goes on; the moment at which it ends by itself now. Both answer for it.
+
+    Raise as `prolong_measure` does, NothingProposed, or ProposalLapsed when it was proposed too long ago.
+    """
+    with transaction.atomic():
+        case, _ = _may_go_on(key, at=at)
+        alive = _lapsed_before(case, desk=desk, at=at)
+        if any(p.ground == key and p.proposed_at < alive for p in _unseconded(case.key, PROLONG)):
+            raise ProposalLapsed(key)
+        if not may_decide(desk.roles_of(actor), needed=None):
+            raise NotYourDecision(f"{key}: whoever agrees to it has to be somebody who may decide cases.")
+        _, why, _ = cases.second(case.key, kind=PROLONG, ground=key, at=at, actor=actor)
+        return _goes_on(case, key, why=why, desk=desk, at=at, actor=actor)
+
+
+def _may_go_on(key: str, *, at: datetime) -> tuple[Case, Measure]:
+    """A measure and its case, locked; raise NotStanding or NothingToPlan where nothing may go on."""
+    found = get_measure(key)
+    if found is None:
+        raise NoSuchMeasure(key)
+    case = cases.lock_case(found.case)
+    if case.state not in OPEN or found.until is None or found.until <= at:
+        raise NotStanding(key)
+    if not is_still_theirs(case, found, at=at):
+        raise NothingToPlan(key)
+    return case, found
+
+
+def _goes_on(case: Case, key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> datetime:
+    lasts = lasts_for(case, desk=desk, urgent=warned_by(case.key) is None)
+    measure = prolong(key, until=at + lasts, why=why, at=at, actor=actor)
+    assert measure.until is not None, "it has just been set"
+    customer = get_customer(case.customer)
+    if customer is not None and measure.in_force_at is not None:
+        # One that is not in force yet has its letter before it, with the new end.
+        tell_customer(
+            LetterKind.MEASURE_TAKEN, case=case, customer=customer, desk=desk, at=at, actor=actor,
+            once=f"prolonged:{key}:{measure.until.isoformat()}", measure=measure, more={"note": why},
+        )  # fmt: skip
+    desk.enqueue("enforce", "all")
+    return measure.until
 
 
 def take_measure_as_lifted(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:

@@ -308,16 +308,37 @@ def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk, l
 def _why_two_people(case: Case, conduct: Conduct, chosen: Sequence[Candidate], *, desk: Desk) -> str:
     """Why a second person must agree to these measures, in a sentence; empty where one person, or the clock, may. What
     joined under another clause of the case's group brings its own clause's rule."""
-    if n := max(c.others_hit for c in chosen):
+    own = clause_of(edition_named(desk, case.edition), conduct)
+    clauses = (case.clause, own.id if own is not None and own.judged else case.clause)
+    return _two_people_under(clauses, chosen, case=case, desk=desk)
+
+
+def _two_people_under(clauses: Iterable[str], chosen: Sequence[Candidate], *, case: Case, desk: Desk) -> str:
+    if n := max((c.others_hit for c in chosen), default=0):
         return f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
     edition = edition_named(desk, case.edition)
-    own = clause_of(edition, conduct)
-    for clause in dict.fromkeys((case.clause, own.id if own is not None and own.judged else case.clause)):
+    for clause in dict.fromkeys(clauses):
         for c in chosen:
             if edition.takes_two_people(Rung(scope=c.selector.scope, degree=c.degree), clause=clause):
                 what = f"{c.degree.name.lower().replace('_', ' ')} {c.selector}"
                 return f"Under clause {clause} of edition {case.edition} two people decide on this measure: {what}."
     return ""
+
+
+def why_two_prolong(case: Case, measure: Measure, *, desk: Desk, at: datetime) -> str:
+    """Why two people must let a measure go on, in a sentence: as many as took it, or as would have to take it now.
+    Empty where one may."""
+    if measure.urgency is not None:
+        return "Two people took it before any warning: two people let it go on."
+
+    def is_it(candidate: Candidate) -> bool:
+        return candidate.selector == measure.selector and candidate.degree is measure.degree
+
+    for conduct, _, _, terms in resources_of(case):
+        now = [c for c in weigh_case(terms, conduct, desk=desk, at=at) if is_it(c)]
+        if now and (two := _why_two_people(case, conduct, now, desk=desk)):
+            return two
+    return _two_people_under([case.clause], [c for c in measure.candidates if is_it(c)], case=case, desk=desk)
 
 
 def _left_to_another(

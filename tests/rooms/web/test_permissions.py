@@ -59,6 +59,7 @@ DOORS = {
     "measure": (READ, Ability.SEE_MEASURES),
     "lift": (ACT, Ability.LIFT),
     "prolong": (ACT, Ability.DECIDE),
+    "second_prolonging": (ACT, Ability.DECIDE),
     "take_as_lifted": (ACT, Ability.LIFT),
     "devices": (READ, Ability.SEE_MEASURES),
     "device": (READ, Ability.SEE_MEASURES),

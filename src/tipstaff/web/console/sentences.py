@@ -350,6 +350,13 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
             "red",
             lambda _: "Two people answer for it.",
         ),
+        "case.prolonged_measure_proposed": ("Proposed that a measure goes on", "amber", _says("shown_by")),
+        "case.prolonged_measure_lapsed": ("Proposal lapsed", "grey", _says("shown_by")),
+        "case.prolonged_measure_seconded": (
+            "Agreed that a measure goes on",
+            "amber",
+            lambda _: "Two people answer for it.",
+        ),
         "case.matter_sealed": ("Matter sealed", "violet", lambda _: "Its report is in the sealed queue."),
         "letter.blanked": ("Letter blanked", "violet", _letter("lost its text: its matter is sealed")),
         "report.opened": ("Report opened", "blue", lambda entry: f"{_about('R-', entry)}."),
