@@ -30,6 +30,7 @@ from tipstaff.words import (
     LetterKind,
     Measure,
     ReportOutcome,
+    Role,
     Urgency,
 )
 
@@ -49,6 +50,7 @@ from .suspension import (
     lasts_for,
     lift_all,
     plan_for,
+    role_of_taking,
     why_two_prolong,
 )
 
@@ -309,7 +311,7 @@ def _take_up(key: str, *, why: str, at: datetime, actor: str) -> list[str]:
 
 
 def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
-    promised = _promised_until(case.key)
+    promised = promised_until(case.key)
     if promised is not None and promised > at:
         raise NothingToPlan(case.key)
     try:
@@ -318,7 +320,7 @@ def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> 
     except TakesTwoPeople as hit:
         cases.propose(
             case.key, kind=WIDE, ground=hit.measures, detail=f"{hit} {why}", at=at, actor=actor,
-            lapsed_before=_lapsed_before(case, desk=desk, at=at),
+            lapsed_before=lapsed_before(case, desk=desk, at=at),
         )  # fmt: skip
         return
     if not planned:
@@ -326,7 +328,7 @@ def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> 
     record("case.decided", at=at, actor=actor, about=[case.key, *planned], why=why)
 
 
-def _promised_until(key: str) -> datetime | None:
+def promised_until(key: str) -> datetime | None:
     """The end of the time to answer that they were last given, whatever has stopped its clock since."""
     entries = [entry for each in lineage_of(key) for entry in entries_of(each, what=_GIVE_TIME)]
     for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
@@ -348,8 +350,8 @@ def second_wide(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
     """
     with transaction.atomic():
         case = cases.lock_case(key)
-        waiting = _proposal(key, WIDE)
-        if waiting is not None and waiting.proposed_at < _lapsed_before(case, desk=desk, at=at):
+        waiting = proposal(key, WIDE)
+        if waiting is not None and waiting.proposed_at < lapsed_before(case, desk=desk, at=at):
             raise ProposalLapsed(key)
         if case.state is not CaseState.WAITING_PERSON:
             raise IllegalMove(f"{key} does not wait for a person.")
@@ -379,17 +381,18 @@ def _hits_now(case: Case, *, desk: Desk, at: datetime, actor: str, agreed_by: st
 
 def proposals_waiting(case: Case, *, desk: Desk, at: datetime) -> list[Decision]:
     """What a second person may agree to now, newest first: not what has lapsed, nor what the case has left behind."""
-    alive = _lapsed_before(case, desk=desk, at=at)
+    alive = lapsed_before(case, desk=desk, at=at)
     return [
-        proposal
-        for proposal in reversed(decisions_of(case.key))
-        if proposal.seconded_by is None
-        and proposal.proposed_at >= alive
-        and (proposal.kind != WIDE or case.state is CaseState.WAITING_PERSON)
+        each
+        for each in reversed(decisions_of(case.key))
+        if each.seconded_by is None
+        and each.proposed_at >= alive
+        and (each.kind != WIDE or case.state is CaseState.WAITING_PERSON)
     ]
 
 
-def _proposal(key: str, kind: str) -> Decision | None:
+def proposal(key: str, kind: str) -> Decision | None:
+    """What waits for a second person on a case, of one kind."""
     return next(_unseconded(key, kind), None)
 
 
@@ -411,8 +414,8 @@ def propose_urgent(
     With the desk, a proposal that nobody seconded in time gives way to the new one; the record keeps both.
     """
     case = get_case(key)
-    lapsed_before = None if case is None or desk is None else _lapsed_before(case, desk=desk, at=at)
-    cases.propose(key, kind=URGENT, ground=ground, detail=shown_by, at=at, actor=actor, lapsed_before=lapsed_before)
+    before = None if case is None or desk is None else lapsed_before(case, desk=desk, at=at)
+    cases.propose(key, kind=URGENT, ground=ground, detail=shown_by, at=at, actor=actor, lapsed_before=before)
 
 
 def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
@@ -424,8 +427,8 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
     """
     with transaction.atomic():
         case = cases.lock_case(key)
-        waiting = _proposal(key, URGENT)
-        if waiting is not None and waiting.proposed_at < _lapsed_before(case, desk=desk, at=at):
+        waiting = proposal(key, URGENT)
+        if waiting is not None and waiting.proposed_at < lapsed_before(case, desk=desk, at=at):
             raise ProposalLapsed(key)
         ground, shown_by, proposed_by = cases.second(key, kind=URGENT, at=at, actor=actor)
         if warned_by(key) is None:
@@ -438,7 +441,7 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
         return planned
 
 
-def _lapsed_before(case: Case, *, desk: Desk, at: datetime) -> datetime:
+def lapsed_before(case: Case, *, desk: Desk, at: datetime) -> datetime:
     """What was proposed before then, and nobody has seconded, counts no longer."""
     edition = next((edition for edition in desk.editions if edition.id == case.edition), None)
     if edition is None:  # Its folder was taken away: nothing can be taken then, but the case can be looked at.
@@ -465,13 +468,13 @@ def prolong_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str)
         case, found = _may_go_on(key, at=at)
         if found.urgency is not None and actor == found.urgency.decided_by:
             raise OwnDecision(actor)
-        needed = decider_of_measure(case, found, desk=desk)
-        if not may_decide(desk.roles_of(actor), needed=needed):
+        needed, held = decider_of_measure(case, found, desk=desk), desk.roles_of(actor)
+        if not may_decide(held, needed=needed) and not _holds_role_of_taking(found, held):
             raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {needed}.")
         if why_two_prolong(case, found, desk=desk, at=at):
             cases.propose(
                 case.key, kind=PROLONG, ground=key, detail=why, at=at, actor=actor, beside_others=True,
-                lapsed_before=_lapsed_before(case, desk=desk, at=at),
+                lapsed_before=lapsed_before(case, desk=desk, at=at),
             )  # fmt: skip
             return None
         return _goes_on(case, key, why=why, desk=desk, at=at, actor=actor)
@@ -483,14 +486,23 @@ def second_prolonging(key: str, *, desk: Desk, at: datetime, actor: str) -> date
     Raise as `prolong_measure` does, NothingProposed, or ProposalLapsed when it was proposed too long ago.
     """
     with transaction.atomic():
-        case, _ = _may_go_on(key, at=at)
-        alive = _lapsed_before(case, desk=desk, at=at)
+        case, found = _may_go_on(key, at=at)
+        alive = lapsed_before(case, desk=desk, at=at)
         if any(p.ground == key and p.proposed_at < alive for p in _unseconded(case.key, PROLONG)):
             raise ProposalLapsed(key)
-        if not may_decide(desk.roles_of(actor), needed=None):
+        own = desk.roles_of(actor)
+        if not may_decide(own, needed=None) and not _holds_role_of_taking(found, own):
             raise NotYourDecision(f"{key}: whoever agrees to it has to be somebody who may decide cases.")
-        _, why, _ = cases.second(case.key, kind=PROLONG, ground=key, at=at, actor=actor)
+        _, why, proposed_by = cases.second(case.key, kind=PROLONG, ground=key, at=at, actor=actor)
+        role = role_of_taking(found)
+        if role is not None and not may_decide(own | desk.roles_of(proposed_by), needed=role):
+            raise NotYourDecision(f"{key}: one of the two who let it go on has to hold the role {role}.")
         return _goes_on(case, key, why=why, desk=desk, at=at, actor=actor)
+
+
+def _holds_role_of_taking(measure: Measure, held: frozenset[Role]) -> bool:
+    role = role_of_taking(measure)
+    return role is not None and may_decide(held, needed=role)
 
 
 def _may_go_on(key: str, *, at: datetime) -> tuple[Case, Measure]:

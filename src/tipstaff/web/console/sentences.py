@@ -357,6 +357,13 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
             "amber",
             lambda _: "Two people answer for it.",
         ),
+        "case.refuse_transit_proposed": ("Proposed that routes are refused", "red", _says("shown_by")),
+        "case.refuse_transit_lapsed": ("Proposal lapsed", "grey", _says("shown_by")),
+        "case.refuse_transit_seconded": (
+            "Agreed that routes are refused",
+            "red",
+            lambda _: "Two people answer for it.",
+        ),
         "case.matter_sealed": ("Matter sealed", "violet", lambda _: "Its report is in the sealed queue."),
         "letter.blanked": ("Letter blanked", "violet", _letter("lost its text: its matter is sealed")),
         "report.opened": ("Report opened", "blue", lambda entry: f"{_about('R-', entry)}."),

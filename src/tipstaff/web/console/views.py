@@ -194,7 +194,7 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
         "proposals": [
             (
                 proposal,
-                (Ability.SECOND_URGENT if proposal.kind == casework.URGENT else Ability.DECIDE) in able
+                _SECONDS.get(proposal.kind, Ability.SECOND_URGENT) in able
                 and proposal.proposed_by != request.user.get_username(),
             )
             for proposal in page.proposals
@@ -551,8 +551,12 @@ def prolong(request: StaffRequest, key: str) -> HttpResponse:
     return _tell(request, run, to=reverse("console:measure", args=[key]))
 
 
+_SECONDS = {casework.WIDE: Ability.DECIDE, casework.PROLONG: Ability.NOTE}
+"""What seconding takes here; which roles the two must hold, the procedures ask."""
+
+
 @require_POST
-@needs(Ability.DECIDE)
+@needs(Ability.NOTE)
 def second_prolonging(request: StaffRequest, key: str) -> HttpResponse:
     """Agree that a measure goes on which takes two people."""
 
