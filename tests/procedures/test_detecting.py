@@ -4,6 +4,7 @@ Nothing is looked at without an authorisation, and nobody is accused who is not 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
@@ -15,9 +16,10 @@ from tests.rooms.sensors import test_exposure as exposed
 from tipstaff import wiring
 from tipstaff.cases.queries import list_cases
 from tipstaff.ledger.queries import entries_about
+from tipstaff.policy.editions import shipped_editions
 from tipstaff.procedures.detecting import NotAuthorised, asked_for, authorise, look, note_leave, purpose_of
 from tipstaff.procedures.refusals import NotYourDecision
-from tipstaff.procedures.sighting import judge_waiting
+from tipstaff.procedures.sighting import judge_again, judge_waiting
 from tipstaff.registry import operations as registry
 from tipstaff.registry.queries import list_late_uses
 from tipstaff.sensors.protocol import Roa
@@ -98,6 +100,20 @@ def test_each_look_is_on_record_with_the_clause_that_allows_it(office: Office) -
     looked(office, "flows", said.flows())
     [made] = [entry for entry in entries_about("detector:flows") if entry.what == "measurement.made"]
     assert (made.detail["under"], made.detail["found"]) == ("terms.may_monitor", 0)
+
+
+def test_what_is_found_before_the_first_edition_counts_is_kept_for_a_person_and_accuses_nobody(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    later = tuple(replace(edition, effective_at=LATER + DAY) for edition in office.desk.editions)
+    office.desk = replace(office.desk, editions=later)
+    text = said.flows(*(said.probe(n, seconds=n * 10) for n in range(120)))
+    assert looked(office, "flows", text).taken
+    [one] = list_measured()
+    assert (one.reason, one.left_to_person, list_cases(limit=10)) == (Reason.NO_EDITION_IN_FORCE, True, [])
+    office.desk = replace(office.desk, editions=shipped_editions())
+    judge_again([one.key], why="It counts now.", desk=office.desk, at=LATER + 2 * DAY, actor="lena")
+    judge_waiting(desk=office.desk, at=LATER + 2 * DAY)
+    assert case_under("network.scanning").customer == "acct-1"
 
 
 # What becomes of it

@@ -12,6 +12,7 @@ from tipstaff import wiring
 from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, ShowsNoUse, WrongStep, accept
 from tipstaff.editions.queries import get_edition, list_editions, posted_editions
 from tipstaff.ledger.queries import entries_about
+from tipstaff.notices.operations import mark_returned
 from tipstaff.notices.queries import list_letters
 from tipstaff.policy import BadEdition, deadline, edition_files, edition_folders, edition_in_force
 from tipstaff.procedures import editions
@@ -124,7 +125,7 @@ def test_the_steps_are_taken_in_order(desk: Desk) -> None:
     with pytest.raises(WrongStep):
         editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
     with pytest.raises(WrongStep):
-        editions.withdraw("2026-07", why="No.", at=NOON, actor="counsel")
+        editions.withdraw("2026-07", why="No.", desk=desk, at=NOON, actor="counsel")
 
 
 def test_an_edition_is_compiled_only_when_its_examples_hold(desk: Desk) -> None:
@@ -172,12 +173,34 @@ def test_nobody_is_told_any_more_of_an_edition_that_was_given_up(office: Office,
     office.admit("acct-1", ADDRESS)
     ready(desk, *LONGER)
     editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
-    editions.withdraw("2026-07", why="Not now.", at=NOON + HOUR, actor="counsel")
+    editions.withdraw("2026-07", why="Not now.", desk=desk, at=NOON + HOUR, actor="counsel")
     assert office.post(at=NOON + HOUR) == []
     [letter] = list_letters(limit=10)
     assert letter.state is LetterState.WITHDRAWN
     [entry] = [e for e in entries_about(letter.key) if e.what == "letter.withdrawn"]
     assert (entry.actor, entry.detail["why"]) == ("counsel", "Edition 2026-07 was given up.")
+
+
+def test_whoever_was_told_of_an_edition_that_was_given_up_is_told_that_it_does_not_come(
+    office: Office, desk: Desk
+) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.admit("acct-2", language="de")
+    ready(desk, *LONGER)
+    editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
+    [first, second] = office.post(at=NOON)
+    mark_returned(second.key, why="No such mailbox.", at=NOON, actor="worker")
+    office.admit("acct-3")
+    office.asked.clear()
+    editions.withdraw("2026-07", why="Not now.", desk=desk, at=NOON + HOUR, actor="counsel")
+    assert ("letters", "all") in office.asked
+    [letter] = office.post(at=NOON + HOUR)
+    assert (letter.kind, letter.to) == (LetterKind.POLICY_KEPT, first.to), (
+        "the other one, and who came later, never read it"
+    )
+    assert "edition 2026-07" in letter.subject
+    assert "Edition 2026-01 goes on counting" in " ".join(letter.body.split())
+    assert "/policy/2026-01/" in letter.body
 
 
 def test_a_change_of_words_is_posted_without_letters_unless_counsel_says_that_it_matters(desk: Desk) -> None:
@@ -255,7 +278,7 @@ def test_compiling_judges_the_past_anew_and_says_how_much_would_change(office: O
 
 def test_a_draft_that_was_given_up_leaves_its_name_free_and_stays_on_record(desk: Desk) -> None:
     first = editions.draft(written(*LONGER), at=NOON, actor="anna")
-    editions.withdraw("2026-07", why="Not now.", at=NOON, actor="anna")
+    editions.withdraw("2026-07", why="Not now.", desk=desk, at=NOON, actor="anna")
     second = editions.draft(written(*OTHER_WORDS), at=NOON + HOUR, actor="anna")
     assert {e.digest for e in list_editions()} >= {first.digest, second.digest}
     assert [e.what for e in entries_about(first.digest)] == ["edition.drafted", "edition.withdrawn"]

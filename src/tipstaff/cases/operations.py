@@ -435,15 +435,26 @@ def write_note(key: str, *, text: str, at: datetime, actor: str) -> None:
 
 
 def propose(
-    key: str, *, kind: str, ground: str, detail: str, at: datetime, actor: str, lapsed_before: datetime | None = None
+    key: str,
+    *,
+    kind: str,
+    ground: str,
+    detail: str,
+    at: datetime,
+    actor: str,
+    lapsed_before: datetime | None = None,
+    beside_others: bool = False,
 ) -> None:
     """Propose what takes two people; AlreadyProposed while one waits: nobody seconds what they did not read.
 
     One that was proposed before `lapsed_before` waits no longer: the record keeps it, and the new one takes its place.
+    With `beside_others`, another of its kind may wait as long as its `ground` is another.
     """
     with transaction.atomic():
         row = _locked(key, None)
         waiting = DecisionRow.objects.filter(case=row, kind=kind, seconded_by__isnull=True)
+        if beside_others:
+            waiting = waiting.filter(ground=ground)
         if lapsed_before is not None:
             for lapsed in waiting.filter(proposed_at__lt=lapsed_before):
                 record(
@@ -465,11 +476,13 @@ class NothingProposed(LookupError):
     """Nothing waits for a second person here."""
 
 
-def second(key: str, *, kind: str, at: datetime, actor: str) -> tuple[str, str, str]:
-    """Second a proposal; returns (ground, what shows it, who proposed it). Raise SecondMustBeAnother for oneself."""
+def second(key: str, *, kind: str, at: datetime, actor: str, ground: str | None = None) -> tuple[str, str, str]:
+    """Second a proposal, the one on this `ground` where several wait; returns (ground, what shows it, who proposed
+    it). Raise NothingProposed, or SecondMustBeAnother for oneself."""
     with transaction.atomic():
         row = _locked(key, None)
-        waiting = DecisionRow.objects.filter(case=row, kind=kind, seconded_by__isnull=True).first()
+        proposals = DecisionRow.objects.filter(case=row, kind=kind, seconded_by__isnull=True)
+        waiting = proposals.filter(**({} if ground is None else {"ground": ground})).first()
         if waiting is None:
             raise NothingProposed(key)
         if waiting.proposed_by == actor:

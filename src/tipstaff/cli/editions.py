@@ -102,9 +102,10 @@ def withdraw(
 ) -> None:
     """Give up an edition that was not posted yet. It stays on record, and its name becomes free."""
     with _acting(by, "DRAFT_POLICY") as at:
+        from tipstaff import wiring
         from tipstaff.procedures import editions
 
-        editions.withdraw(edition, why=why, at=at, actor=by)
+        editions.withdraw(edition, why=why, desk=wiring.desk(), at=at, actor=by)
     typer.echo(f"Edition {edition} is given up.")
 
 

@@ -37,20 +37,25 @@ def line_of(rule: Rule, **more: object) -> str:
 def read_line(line: str) -> tuple[Rule, Mapping[str, Any]]:
     """The rule of a line and all that stands in it; raise ValueError, KeyError or TypeError for what is none."""
     kept = json.loads(line)
-    network = kept.get("network")
     rule = Rule(
         measure=kept["measure"],
         case=kept["case"],
         degree=Degree(kept["degree"]),
         until=datetime.fromisoformat(kept["until"]) if "until" in kept else None,
         by_law=kept.get("by_law", False),
-        selector=Selector(
-            network=ip_network(network) if network else None,
-            direction=Direction(kept.get("direction", "both")),
-            **{name: kept.get(name) for name in _NAMES},
-        ),
+        selector=selector_of(kept),
     )
     return rule, kept
+
+
+def selector_of(kept: Mapping[str, Any]) -> Selector:
+    """The selector of a rule or a measure out of its JSON, with all that narrows it."""
+    network = kept.get("network")
+    return Selector(
+        network=ip_network(network) if network else None,
+        direction=Direction(kept.get("direction", "both")),
+        **{name: kept.get(name) for name in _NAMES},
+    )
 
 
 def has_ended(rule: Rule, *, at: datetime) -> bool:

@@ -187,6 +187,8 @@ class LetterFacts:
     """One paragraph from a person at the desk to the customer."""
     counts_from: datetime | None = None
     """From when a changed policy counts; `edition` names it."""
+    edition_kept: str = ""
+    """The edition that goes on counting, where the one that `edition` names was announced and does not come."""
     changes: tuple[str, ...] = ()
     """The titles of the clauses that change for the customer."""
     policy_link: str = ""
@@ -315,6 +317,7 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue", *, language: str) -
         "case_outcome": tongue.words("case_outcomes")[facts.case_outcome.value] if facts.case_outcome else "",
         "note": clean(facts.note, characters_max=2000),
         "counts_from": tongue.deadline(facts.counts_from, zone=facts.timezone),
+        "edition_kept": clean(facts.edition_kept),
         "changes": tuple(clean(title, characters_max=200) for title in facts.changes[:CHANGES_MAX]),
         "more_changes": str(max(0, len(facts.changes) - CHANGES_MAX) or ""),
         "policy_link": clean(facts.policy_link, characters_max=400),

@@ -281,10 +281,19 @@ def withdraw_unsent(
 
 @transaction.atomic
 def withdraw_announcement(digest: str, *, why: str, at: datetime, actor: str) -> list[str]:
-    """Withdraw the letters that announce the edition of this digest and are still held or queued; their keys."""
-    of_it = LetterRow.objects.filter(once__startswith=f"policy:{digest}:", kind=LetterKind.POLICY_CHANGE.value)
+    """Withdraw the letters that announce the edition of this digest and are still held or queued.
+
+    Returns whom the others reached or may yet reach: the customers' keys.
+    """
+    mark = f"policy:{digest}:"
+    of_it = LetterRow.objects.filter(once__startswith=mark, kind=LetterKind.POLICY_CHANGE.value)
     unsent = of_it.filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
-    return _withdraw(unsent, why=why, at=at, actor=actor)
+    _withdraw(unsent, why=why, at=at, actor=actor)
+    told = of_it.exclude(state__in=[state.value for state in _NEVER_READ]).order_by("id")
+    return [once.removeprefix(mark) for once in told.values_list("once", flat=True)]
+
+
+_NEVER_READ: Final = (LetterState.WITHDRAWN, LetterState.RETURNED, LetterState.REFUSED)
 
 
 def _withdraw(unsent: QuerySet[LetterRow], *, why: str, at: datetime, actor: str) -> list[str]:

@@ -110,6 +110,8 @@ class Event(enum.StrEnum):
     """Somebody claims something of us for what happened."""
     AGENT_DESIGNATED = "agent.designated"
     """Our agent for copyright notices is to be named."""
+    REGISTRY_UNCORRECTED = "registry.uncorrected"
+    """A network's records are still wrong, and its routes are to be refused."""
 
 
 RAISED_EVENTS = frozenset(event.value for event in Event)

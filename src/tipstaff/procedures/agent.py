@@ -10,7 +10,7 @@ from datetime import datetime
 
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_about
-from tipstaff.policy import deadline, edition_in_force
+from tipstaff.policy import deadline, edition_to_go_by
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.kinds import Event
 from tipstaff.words import Role
@@ -62,7 +62,7 @@ def agent_at(*, desk: Desk, at: datetime) -> Agent | None:
         return None
     detail = noted[-1].detail
     entered_at = datetime.fromisoformat(str(detail["entered_at"]))
-    edition = edition_in_force(desk.editions, at=at)
+    edition = edition_to_go_by(desk.editions, at=at)
     facts = {"days_since_entry": (at - entered_at).days}
     return Agent(
         **{name: str(detail[name]) for name in NEEDED},

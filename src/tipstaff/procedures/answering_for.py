@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of
-from tipstaff.policy import edition_in_force
+from tipstaff.policy import Edition, NoEditionInForce, edition_in_force
 from tipstaff.policy.kinds import Event
 from tipstaff.registry.operations import UnknownKey
 from tipstaff.registry.queries import get_customer
@@ -31,9 +31,8 @@ def advise(customer: str, *, words: str, desk: Desk, at: datetime, actor: str) -
     Raise UnknownKey, or NoSuchWords where the edition in force says nothing of advice.
     """
     _known(customer)
-    clause = edition_in_force(desk.editions, at=at).clause_for_event(
-        Event.ADVICE_GIVEN, facts={"noted": bool(words.strip())}
-    )
+    edition = _in_force(desk, at=at)
+    clause = edition.clause_for_event(Event.ADVICE_GIVEN, facts={"noted": bool(words.strip())})
     if clause is None:
         raise NoSuchWords("No clause of the edition in force says what advice without words means; nothing was noted.")
     record(ADVISED, at=at, actor=actor, about=[customer], words=words.strip()[:WORDS_MAX], under=clause.id)
@@ -55,7 +54,7 @@ def meet_claim(
     law forbids.
     """
     _known(customer)
-    edition = edition_in_force(desk.editions, at=happened_at)
+    edition = _in_force(desk, at=happened_at)
     facts = {"conduct_of_another": of_another, "law_forbids_limit": law_forbids}
     clause = edition.clause_for_event(Event.CLAIM_MADE, facts=facts)
     record(
@@ -66,6 +65,13 @@ def meet_claim(
         raise NoSuchWords(f"Edition {edition.id} limits nothing here.")
     accepted = [a for a in acceptances_of(customer) if a.edition == edition.id and a.accepted_at <= happened_at]
     return clause.id, accepted[-1] if accepted else None
+
+
+def _in_force(desk: Desk, *, at: datetime) -> Edition:
+    try:
+        return edition_in_force(desk.editions, at=at)
+    except NoEditionInForce as why:
+        raise NoSuchWords(f"There are no words to go by: {why}.") from why
 
 
 def _known(customer: str) -> None:

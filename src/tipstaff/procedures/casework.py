@@ -1,5 +1,6 @@
 """What people at the desk decide. Each act names who did it, and a view that is out of date is refused."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
@@ -19,7 +20,19 @@ from tipstaff.notices.queries import get_letter
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Decision, Ground, LetterKind, ReportOutcome, Urgency
+from tipstaff.words import (
+    Answer,
+    Case,
+    CaseOutcome,
+    CaseState,
+    Decision,
+    Ground,
+    LetterKind,
+    Measure,
+    ReportOutcome,
+    Role,
+    Urgency,
+)
 
 from .answer_clock import answer_due
 from .answers import answer_case
@@ -37,12 +50,16 @@ from .suspension import (
     lasts_for,
     lift_all,
     plan_for,
+    role_of_taking,
+    why_two_prolong,
 )
 
 URGENT = "urgent_measure"
 WIDE = "wide_measure"
 """A measure after a warning that hits others as well, or on which the policy has two people decide: the one who goes
 ahead proposes it, another seconds it."""
+PROLONG = "prolonged_measure"
+"""A measure that took two people goes on: the one who reviewed it proposes it, another seconds it."""
 
 
 class AlreadyEnding(ValueError):
@@ -294,7 +311,7 @@ def _take_up(key: str, *, why: str, at: datetime, actor: str) -> list[str]:
 
 
 def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
-    promised = _promised_until(case.key)
+    promised = promised_until(case.key)
     if promised is not None and promised > at:
         raise NothingToPlan(case.key)
     try:
@@ -303,7 +320,7 @@ def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> 
     except TakesTwoPeople as hit:
         cases.propose(
             case.key, kind=WIDE, ground=hit.measures, detail=f"{hit} {why}", at=at, actor=actor,
-            lapsed_before=_lapsed_before(case, desk=desk, at=at),
+            lapsed_before=lapsed_before(case, desk=desk, at=at),
         )  # fmt: skip
         return
     if not planned:
@@ -311,7 +328,7 @@ def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> 
     record("case.decided", at=at, actor=actor, about=[case.key, *planned], why=why)
 
 
-def _promised_until(key: str) -> datetime | None:
+def promised_until(key: str) -> datetime | None:
     """The end of the time to answer that they were last given, whatever has stopped its clock since."""
     entries = [entry for each in lineage_of(key) for entry in entries_of(each, what=_GIVE_TIME)]
     for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
@@ -333,8 +350,8 @@ def second_wide(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
     """
     with transaction.atomic():
         case = cases.lock_case(key)
-        waiting = _proposal(key, WIDE)
-        if waiting is not None and waiting.proposed_at < _lapsed_before(case, desk=desk, at=at):
+        waiting = proposal(key, WIDE)
+        if waiting is not None and waiting.proposed_at < lapsed_before(case, desk=desk, at=at):
             raise ProposalLapsed(key)
         if case.state is not CaseState.WAITING_PERSON:
             raise IllegalMove(f"{key} does not wait for a person.")
@@ -364,18 +381,23 @@ def _hits_now(case: Case, *, desk: Desk, at: datetime, actor: str, agreed_by: st
 
 def proposals_waiting(case: Case, *, desk: Desk, at: datetime) -> list[Decision]:
     """What a second person may agree to now, newest first: not what has lapsed, nor what the case has left behind."""
-    alive = _lapsed_before(case, desk=desk, at=at)
+    alive = lapsed_before(case, desk=desk, at=at)
     return [
-        proposal
-        for proposal in reversed(decisions_of(case.key))
-        if proposal.seconded_by is None
-        and proposal.proposed_at >= alive
-        and (proposal.kind != WIDE or case.state is CaseState.WAITING_PERSON)
+        each
+        for each in reversed(decisions_of(case.key))
+        if each.seconded_by is None
+        and each.proposed_at >= alive
+        and (each.kind != WIDE or case.state is CaseState.WAITING_PERSON)
     ]
 
 
-def _proposal(key: str, kind: str) -> Decision | None:
-    return next((d for d in decisions_of(key) if d.kind == kind and d.seconded_by is None), None)
+def proposal(key: str, kind: str) -> Decision | None:
+    """What waits for a second person on a case, of one kind."""
+    return next(_unseconded(key, kind), None)
+
+
+def _unseconded(key: str, kind: str) -> Iterator[Decision]:
+    return (d for d in decisions_of(key) if d.kind == kind and d.seconded_by is None)
 
 
 def _must_decide(case: Case, *, desk: Desk, actor: str) -> None:
@@ -392,8 +414,8 @@ def propose_urgent(
     With the desk, a proposal that nobody seconded in time gives way to the new one; the record keeps both.
     """
     case = get_case(key)
-    lapsed_before = None if case is None or desk is None else _lapsed_before(case, desk=desk, at=at)
-    cases.propose(key, kind=URGENT, ground=ground, detail=shown_by, at=at, actor=actor, lapsed_before=lapsed_before)
+    before = None if case is None or desk is None else lapsed_before(case, desk=desk, at=at)
+    cases.propose(key, kind=URGENT, ground=ground, detail=shown_by, at=at, actor=actor, lapsed_before=before)
 
 
 def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
@@ -405,8 +427,8 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
     """
     with transaction.atomic():
         case = cases.lock_case(key)
-        waiting = _proposal(key, URGENT)
-        if waiting is not None and waiting.proposed_at < _lapsed_before(case, desk=desk, at=at):
+        waiting = proposal(key, URGENT)
+        if waiting is not None and waiting.proposed_at < lapsed_before(case, desk=desk, at=at):
             raise ProposalLapsed(key)
         ground, shown_by, proposed_by = cases.second(key, kind=URGENT, at=at, actor=actor)
         if warned_by(key) is None:
@@ -419,7 +441,7 @@ def second_urgent(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str
         return planned
 
 
-def _lapsed_before(case: Case, *, desk: Desk, at: datetime) -> datetime:
+def lapsed_before(case: Case, *, desk: Desk, at: datetime) -> datetime:
     """What was proposed before then, and nobody has seconded, counts no longer."""
     edition = next((edition for edition in desk.editions if edition.id == case.edition), None)
     if edition is None:  # Its folder was taken away: nothing can be taken then, but the case can be looked at.
@@ -434,39 +456,81 @@ def lift_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) ->
     desk.enqueue("enforce", "all")
 
 
-def prolong_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> datetime:
+def prolong_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> datetime | None:
     """A person has reviewed a measure and it goes on without a gap; the moment at which it ends by itself now.
 
-    Once the customer was written to it lasts as long as any other from now on, else as long again as an unreviewed one.
+    Where taking it took two people, so does this: it is proposed, and None is returned (`second_prolonging`). Once the
+    customer was written to it lasts as long as any other from now on, else as long again as an unreviewed one.
     Raise OwnDecision for whoever proposed it, NotYourDecision without the role that its clause leaves it to,
     NotStanding when it ends already, NothingToPlan when the customer no longer holds what it stops.
     """
+    with transaction.atomic():
+        case, found = _may_go_on(key, at=at)
+        if found.urgency is not None and actor == found.urgency.decided_by:
+            raise OwnDecision(actor)
+        needed, held = decider_of_measure(case, found, desk=desk), desk.roles_of(actor)
+        if not may_decide(held, needed=needed) and not _holds_role_of_taking(found, held):
+            raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {needed}.")
+        if why_two_prolong(case, found, desk=desk, at=at):
+            cases.propose(
+                case.key, kind=PROLONG, ground=key, detail=why, at=at, actor=actor, beside_others=True,
+                lapsed_before=lapsed_before(case, desk=desk, at=at),
+            )  # fmt: skip
+            return None
+        return _goes_on(case, key, why=why, desk=desk, at=at, actor=actor)
+
+
+def second_prolonging(key: str, *, desk: Desk, at: datetime, actor: str) -> datetime:
+    """Agree that a measure goes on; the moment at which it ends by itself now. Both answer for it.
+
+    Raise as `prolong_measure` does, NothingProposed, or ProposalLapsed when it was proposed too long ago.
+    """
+    with transaction.atomic():
+        case, found = _may_go_on(key, at=at)
+        alive = lapsed_before(case, desk=desk, at=at)
+        if any(p.ground == key and p.proposed_at < alive for p in _unseconded(case.key, PROLONG)):
+            raise ProposalLapsed(key)
+        own = desk.roles_of(actor)
+        if not may_decide(own, needed=None) and not _holds_role_of_taking(found, own):
+            raise NotYourDecision(f"{key}: whoever agrees to it has to be somebody who may decide cases.")
+        _, why, proposed_by = cases.second(case.key, kind=PROLONG, ground=key, at=at, actor=actor)
+        role = role_of_taking(found)
+        if role is not None and not may_decide(own | desk.roles_of(proposed_by), needed=role):
+            raise NotYourDecision(f"{key}: one of the two who let it go on has to hold the role {role}.")
+        return _goes_on(case, key, why=why, desk=desk, at=at, actor=actor)
+
+
+def _holds_role_of_taking(measure: Measure, held: frozenset[Role]) -> bool:
+    role = role_of_taking(measure)
+    return role is not None and may_decide(held, needed=role)
+
+
+def _may_go_on(key: str, *, at: datetime) -> tuple[Case, Measure]:
+    """A measure and its case, locked; raise NotStanding or NothingToPlan where nothing may go on."""
     found = get_measure(key)
     if found is None:
         raise NoSuchMeasure(key)
-    with transaction.atomic():
-        case = cases.lock_case(found.case)
-        if found.urgency is not None and actor == found.urgency.decided_by:
-            raise OwnDecision(actor)
-        needed = decider_of_measure(case, found, desk=desk)
-        if not may_decide(desk.roles_of(actor), needed=needed):
-            raise NotYourDecision(f"{key}: clause {case.clause} leaves this decision to the role {needed}.")
-        if case.state not in OPEN:
-            raise NotStanding(key)
-        if not is_still_theirs(case, found, at=at):
-            raise NothingToPlan(key)
-        lasts = lasts_for(case, desk=desk, urgent=warned_by(case.key) is None)
-        measure = prolong(key, until=at + lasts, why=why, at=at, actor=actor)
-        assert measure.until is not None, "it has just been set"
-        customer = get_customer(case.customer)
-        if customer is not None and measure.in_force_at is not None:
-            # One that is not in force yet has its letter before it, with the new end.
-            tell_customer(
-                LetterKind.MEASURE_TAKEN, case=case, customer=customer, desk=desk, at=at, actor=actor,
-                once=f"prolonged:{key}:{measure.until.isoformat()}", measure=measure, more={"note": why},
-            )  # fmt: skip
-        desk.enqueue("enforce", "all")
-        return measure.until
+    case = cases.lock_case(found.case)
+    if case.state not in OPEN or found.until is None or found.until <= at:
+        raise NotStanding(key)
+    if not is_still_theirs(case, found, at=at):
+        raise NothingToPlan(key)
+    return case, found
+
+
+def _goes_on(case: Case, key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> datetime:
+    lasts = lasts_for(case, desk=desk, urgent=warned_by(case.key) is None)
+    measure = prolong(key, until=at + lasts, why=why, at=at, actor=actor)
+    assert measure.until is not None, "it has just been set"
+    customer = get_customer(case.customer)
+    if customer is not None and measure.in_force_at is not None:
+        # One that is not in force yet has its letter before it, with the new end.
+        tell_customer(
+            LetterKind.MEASURE_TAKEN, case=case, customer=customer, desk=desk, at=at, actor=actor,
+            once=f"prolonged:{key}:{measure.until.isoformat()}", measure=measure, more={"note": why},
+        )  # fmt: skip
+    desk.enqueue("enforce", "all")
+    return measure.until
 
 
 def take_measure_as_lifted(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:

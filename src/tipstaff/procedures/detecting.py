@@ -11,7 +11,7 @@ from datetime import datetime
 
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
-from tipstaff.policy import edition_in_force
+from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.kinds import Event
 from tipstaff.registry.names import NotInItsForm
@@ -112,10 +112,11 @@ def look(
     """Let a detector look through a file, and put what it counted to the judge; the same file again changes nothing.
 
     Raise NotAuthorised, NotReadable for a file in another form, or TooManySightings. What no clause of the edition in
-    force answers is not looked for.
+    force answers is not looked for. Before the first one counts, what is found is kept, and the judge leaves it to a
+    person: nobody is held to words that did not count yet.
     """
     purpose = purpose_of(name, at=at)
-    edition = edition_in_force(desk.editions, at=at)
+    edition = edition_to_go_by(desk.editions, at=at)
     clause = edition.clause_for_event(
         Event.MEASUREMENT_STARTED, facts={"authorised": bool(purpose), "content": False, "detector": name}
     )

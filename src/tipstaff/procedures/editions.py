@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -24,6 +25,7 @@ from tipstaff.words import (
     EditionState,
     EditionWork,
     LetterKind,
+    Representative,
     Standing,
     Stated,
     WorkStep,
@@ -220,11 +222,17 @@ def _is_answered(id: str, in_force: Edition) -> None:
         raise WrongStep(f"no clause of {in_force.id} lets {id} go its way: {known.state}")
 
 
-def withdraw(id: str, *, why: str, at: datetime, actor: str) -> EditionOnRecord:
-    """Give up an edition that was not posted; raises WrongStep. Nobody is told any more that it will count."""
+def withdraw(id: str, *, why: str, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
+    """Give up an edition that was not posted; raises WrongStep. Nobody is told any more that it will count, and whoever
+    was told so learns that it will not."""
     with transaction.atomic():
         given_up = operations.withdraw(id, why=why, at=at, actor=actor)
-        withdraw_announcement(given_up.digest, why=f"Edition {id} was given up.", at=at, actor=actor)
+        told = set(withdraw_announcement(given_up.digest, why=f"Edition {id} was given up.", at=at, actor=actor))
+        for customer in _customers():
+            if customer.key in told and customer.representative is not None:
+                _write_that_it_does_not_come(customer, given_up, desk=desk, at=at, actor=actor)
+        if told:
+            desk.enqueue("letters", "all")
         return given_up
 
 
@@ -287,24 +295,50 @@ def _write(
 ) -> None:
     representative = customer.representative
     assert representative is not None, "checked by the caller"
+    facts = _facts(customer, representative, edition.id, desk=desk)
     said = edition.said_in(representative.language)
     titles = {id: wording.title for id, wording in said.clauses.items()} if said else {}
-    facts = LetterFacts(
+    facts = replace(
+        facts,
+        quoted_in=quoted_in(edition, language=representative.language),
+        counts_from=counts_from,
+        changes=tuple(titles.get(change.what, change.title) for change in changes),
+        policy_link=desk.policy_link(edition.id),
+    )
+    _queue(
+        LetterKind.POLICY_CHANGE, once=f"policy:{edition.digest}:{customer.key}", to=representative.email,
+        facts=facts, desk=desk, at=at, actor=actor,
+    )  # fmt: skip
+
+
+def _write_that_it_does_not_come(
+    customer: Customer, given_up: EditionOnRecord, *, desk: Desk, at: datetime, actor: str
+) -> None:
+    in_force = edition_to_go_by(desk.editions, at=at)
+    assert customer.representative is not None, "checked by the caller"
+    facts = _facts(customer, customer.representative, given_up.id, desk=desk)
+    _queue(
+        LetterKind.POLICY_KEPT, once=f"policy-kept:{given_up.digest}:{customer.key}", to=customer.representative.email,
+        facts=replace(facts, policy_link=desk.policy_link(in_force.id), edition_kept=in_force.id), desk=desk, at=at,
+        actor=actor,
+    )  # fmt: skip
+
+
+def _facts(customer: Customer, representative: Representative, edition: str, *, desk: Desk) -> LetterFacts:
+    return LetterFacts(
         operator=desk.operator,
         abuse_contact=desk.abuse_address,
         language=representative.language,
         customer=customer.name,
         representative=representative.name,
         timezone=representative.timezone,
-        edition=edition.id,
-        quoted_in=quoted_in(edition, language=representative.language),
-        counts_from=counts_from,
-        changes=tuple(titles.get(change.what, change.title) for change in changes),
-        policy_link=desk.policy_link(edition.id),
+        edition=edition,
     )
+
+
+def _queue(kind: LetterKind, *, once: str, to: str, facts: LetterFacts, desk: Desk, at: datetime, actor: str) -> None:
     queue_letter(
-        LetterKind.POLICY_CHANGE, once=f"policy:{edition.digest}:{customer.key}", to=representative.email,
-        draft=compose(LetterKind.POLICY_CHANGE, facts=facts), case=None, report=None, at=at, actor=actor,
+        kind, once=once, to=to, draft=compose(kind, facts=facts), case=None, report=None, at=at, actor=actor,
         held=not desk.mail_out_ready,
     )  # fmt: skip
 

@@ -32,11 +32,11 @@ from tipstaff.enforcement.queries import all_in_force, count_by_measure_state, m
 from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import reports_of_case, unread
 from tipstaff.ledger.operations import record
-from tipstaff.ledger.queries import has_entry
+from tipstaff.ledger.queries import entries_of, has_entry
 from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
-from tipstaff.registry.queries import accounts_on, customers_named_by, get_customer, top_resellers
+from tipstaff.registry.queries import accounts_on, customers_named_by, get_customer, sessions_of, top_resellers
 from tipstaff.sensors.queries import unjudged
 from tipstaff.words import (
     LIFTED_WHEN,
@@ -45,6 +45,7 @@ from tipstaff.words import (
     CaseOutcome,
     CaseState,
     Conduct,
+    Entry,
     LetterKind,
     Matter,
     Measure,
@@ -225,7 +226,7 @@ def plan_for(
             why_not.append(two)
         else:
             planned += [
-                _plan(
+                plan_chosen(
                     case,
                     c,
                     candidates,
@@ -280,6 +281,8 @@ def is_still_theirs(case: Case, measure: Measure, *, at: datetime) -> bool:
 
 def _is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
     """Whether this customer holds what the selector takes in; of a name, whether nobody else does."""
+    if selector.announced_on is not None:
+        return selector.announced_on in sessions_of(customer, at=at)
     if selector.network is not None:
         return customer in accounts_on(selector.network, at=at)
     name = selector.host_name or selector.mailbox or (urlsplit(selector.url).hostname if selector.url else None)
@@ -308,16 +311,49 @@ def _decider(case: Case, chosen: Sequence[Candidate | Measure], *, desk: Desk, l
 def _why_two_people(case: Case, conduct: Conduct, chosen: Sequence[Candidate], *, desk: Desk) -> str:
     """Why a second person must agree to these measures, in a sentence; empty where one person, or the clock, may. What
     joined under another clause of the case's group brings its own clause's rule."""
-    if n := max(c.others_hit for c in chosen):
+    own = clause_of(edition_named(desk, case.edition), conduct)
+    clauses = (case.clause, own.id if own is not None and own.judged else case.clause)
+    return _two_people_under(clauses, chosen, case=case, desk=desk)
+
+
+def _two_people_under(clauses: Iterable[str], chosen: Sequence[Candidate], *, case: Case, desk: Desk) -> str:
+    if n := max((c.others_hit for c in chosen), default=0):
         return f"The narrowest measure within reach would hit {n} other{'s' if n > 1 else ''}: two people decide."
     edition = edition_named(desk, case.edition)
-    own = clause_of(edition, conduct)
-    for clause in dict.fromkeys((case.clause, own.id if own is not None and own.judged else case.clause)):
+    for clause in dict.fromkeys(clauses):
         for c in chosen:
             if edition.takes_two_people(Rung(scope=c.selector.scope, degree=c.degree), clause=clause):
                 what = f"{c.degree.name.lower().replace('_', ' ')} {c.selector}"
                 return f"Under clause {clause} of edition {case.edition} two people decide on this measure: {what}."
     return ""
+
+
+def why_two_prolong(case: Case, measure: Measure, *, desk: Desk, at: datetime) -> str:
+    """Why two people must let a measure go on, in a sentence: as many as took it, or as would have to take it now.
+    Empty where one may."""
+    if measure.urgency is not None:
+        return "Two people took it before any warning: two people let it go on."
+    if any(entry.detail.get("proposed_by") for entry in _decided(measure)):
+        return "Two people decided on it: two people let it go on."
+
+    def is_it(candidate: Candidate) -> bool:
+        return candidate.selector == measure.selector and candidate.degree is measure.degree
+
+    for conduct, _, _, terms in resources_of(case):
+        now = [c for c in weigh_case(terms, conduct, desk=desk, at=at) if is_it(c)]
+        if now and (two := _why_two_people(case, conduct, now, desk=desk)):
+            return two
+    return _two_people_under([case.clause], [c for c in measure.candidates if is_it(c)], case=case, desk=desk)
+
+
+def role_of_taking(measure: Measure) -> Role | None:
+    """The role that one of the two who decided on a measure had to hold, where the policy names one for it."""
+    roles = [str(entry.detail["role"]) for entry in _decided(measure) if entry.detail.get("role")]
+    return Role(roles[-1]) if roles else None
+
+
+def _decided(measure: Measure) -> list[Entry]:
+    return entries_of(measure.key, what=["case.decided"])
 
 
 def _left_to_another(
@@ -352,7 +388,7 @@ def _why(urgency: Urgency | None) -> str:
     return f"Urgent ({urgency.ground}): {urgency.shown_by}"
 
 
-def _plan(
+def plan_chosen(
     case: Case,
     chosen: Candidate,
     candidates: tuple[Candidate, ...],
@@ -363,6 +399,7 @@ def _plan(
     at: datetime,
     actor: str,
 ) -> str:
+    """Plan one chosen candidate for a case; the measure's key."""
     return plan_measure(
         case=case.key,
         customer=case.customer,

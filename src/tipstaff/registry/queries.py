@@ -495,6 +495,12 @@ def resources_of(customer: str, *, at: datetime | None = None) -> list[Resource]
     return [resource_of(row) for row in rows.order_by("kind", "scope", "name", "during")]
 
 
+def sessions_of(customer: str, *, at: datetime) -> frozenset[str]:
+    """By which names a BGP session is a customer's: their AS number, or the neighbour's address."""
+    kinds = (ResourceKind.ASN, ResourceKind.BGP_SESSION)
+    return frozenset(thing.name for thing in resources_of(customer, at=at) if thing.kind in kinds)
+
+
 def letters_of_authority(customer: str) -> list[LetterOfAuthority]:
     return [letter_of(row) for row in LetterRow.objects.filter(customer_id=customer).order_by("-valid_from", "-id")]
 

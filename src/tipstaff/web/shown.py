@@ -93,6 +93,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (LetterKind.DISPUTE_RECEIVED, "Dispute received", "violet"),
     (LetterKind.EXTENSION_GRANTED, "More time given", "blue"),
     (LetterKind.POLICY_CHANGE, "Policy changes", "blue"),
+    (LetterKind.POLICY_KEPT, "Policy does not change", "blue"),
     (LetterKind.ACKNOWLEDGEMENT, "Acknowledgement", "grey"),
     (LetterKind.NEEDS_DETAIL, "Detail asked for", "amber"),
     (LetterKind.NOT_OURS, "Not ours", "grey"),

@@ -143,7 +143,8 @@ class Decision:
 
     case: str
     kind: str
-    """`urgent_measure`, before a warning; `wide_measure`, after one, that takes two people all the same."""
+    """`urgent_measure`, before a warning; `wide_measure`, after one, that takes two people all the same;
+    `prolonged_measure`, one of these that goes on."""
     detail: str
     ground: str
     proposed_by: str

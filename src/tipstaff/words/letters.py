@@ -24,6 +24,8 @@ class LetterKind(enum.StrEnum):
     """To the representative: the new deadline."""
     POLICY_CHANGE = "policy_change"
     """To the representative: the acceptable use policy changes, from when, and what."""
+    POLICY_KEPT = "policy_kept"
+    """To the representative: a change of the policy that was announced does not come; what counts goes on counting."""
     ACKNOWLEDGEMENT = "acknowledgement"
     """To the complainant: received, what we understood, the reference."""
     NEEDS_DETAIL = "needs_detail"

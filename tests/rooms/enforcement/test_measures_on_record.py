@@ -117,6 +117,32 @@ def test_everything_that_was_weighed_stays_with_the_measure(db: None) -> None:
     assert measure.until == NOON + timedelta(hours=24)
 
 
+@pytest.mark.parametrize(
+    "selector",
+    [
+        Selector(network=ip_network("192.0.2.0/28"), announced_on="AS64501"),
+        Selector(network=ip_network("192.0.2.7"), protocol="tcp", port=25, direction=Direction.OUT),
+        Selector(url="https://shop.example.net/a"),
+        Selector(host_name="shop.example.net"),
+        Selector(mailbox="u@example.net"),
+        Selector(session="s-1"),
+        Selector(service="svc-1"),
+        Selector(account="acct-1"),
+    ],
+    ids=lambda selector: selector.scope.name,
+)
+def test_a_measure_is_read_back_as_narrow_as_it_was_planned(db: None, selector: Selector) -> None:
+    chosen = replace(candidate(), selector=selector)
+    key = operations.plan_measure(
+        case="C-000001", customer="acct-7", candidates=[chosen], chosen=chosen, until=NOON + timedelta(days=7),
+        lifted_when="It is fixed.", notice="L-000001", urgency=None, at=NOON, actor="worker",
+    )  # fmt: skip
+    found = queries.get_measure(key)
+    assert found is not None
+    assert (found.selector, found.candidates[0].selector) == (selector, selector)
+    assert [rule.selector for rule in queries.wanted_rules("edge1", at=NOON)] == [selector]
+
+
 def test_a_second_round_does_nothing_more(fence: Fence) -> None:
     driver = MemoryTwin("edge1")
     key = planned()

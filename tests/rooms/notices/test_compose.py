@@ -198,6 +198,7 @@ def test_no_fact_can_forge_a_header_a_heading_or_a_link(kind: LetterKind, langua
         answer_by=datetime(2026, 3, 17, 12, 0, tzinfo=UTC),
         counts_from=datetime(2026, 5, 1, tzinfo=UTC),
         changes=(text, "Forged routes"),
+        edition_kept="2026-04",
         policy_link="https://operator.example.net/policy/2026-05/changes",
         **{**texts, "case": "C-000001", "resource": f"192.0.2.7 {texts['resource']}", "timezone": "UTC"},
     )

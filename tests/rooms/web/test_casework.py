@@ -93,7 +93,14 @@ def test_an_urgent_measure_takes_two_different_people(day: object, log_in: LogIn
     assert "Let it go on" in mary.get(page_of_it).content.decode()
     mary.post(goes_on, {"why": "It goes on."})
     assert measures_of_case(case.key)[0].until == measure.until, "who proposed it does not review it"
-    log_in(Role.LEAD, name="nora").post(goes_on, {"why": "It goes on."})
+    nora = log_in(Role.LEAD, name="nora")
+    agrees = reverse("console:second_prolonging", args=[measure.key])
+    assert "Proposed." in nora.post(goes_on, {"why": "It goes on."}, follow=True).content.decode()
+    assert agrees not in nora.get(reverse("console:case", args=[case.key])).content.decode()
+    assert "cannot second" in nora.post(agrees, follow=True).content.decode()
+    assert measures_of_case(case.key)[0].until == measure.until, "two took it, so two let it go on"
+    assert agrees in mary.get(reverse("console:case", args=[case.key])).content.decode()
+    mary.post(agrees)
     (later,) = measures_of_case(case.key)
     assert later.until is not None
     assert measure.until is not None

@@ -59,6 +59,7 @@ DOORS = {
     "measure": (READ, Ability.SEE_MEASURES),
     "lift": (ACT, Ability.LIFT),
     "prolong": (ACT, Ability.DECIDE),
+    "second_prolonging": (ACT, Ability.NOTE),
     "take_as_lifted": (ACT, Ability.LIFT),
     "devices": (READ, Ability.SEE_MEASURES),
     "device": (READ, Ability.SEE_MEASURES),
@@ -103,6 +104,8 @@ ON_A_CASE = {
     "propose-urgent": Ability.PROPOSE_URGENT,
     "second-urgent": Ability.SECOND_URGENT,
     "second-wide": Ability.DECIDE,
+    "refuse-transit": Ability.PROPOSE_URGENT,
+    "second-transit": Ability.SECOND_URGENT,
 }
 LEFT_TO_THE_DECIDER = {
     "not-upheld", "fixed", "review", "decide", "joined", "answer-back", "note-answer",

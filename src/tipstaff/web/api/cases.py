@@ -422,9 +422,23 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "propose-urgent": {"ground": (Ground, ...), "shown_by": (Words, ...)},
     "second-urgent": {},
     "second-wide": {},
+    "refuse-transit": _WHY,
+    "second-transit": {},
 }
 """What each act takes, as the console's form for it has it."""
-FREE = frozenset({"note", "watch", "unwatch", "part", "propose-urgent", "second-urgent", "second-wide"})
+FREE = frozenset(
+    {
+        "note",
+        "watch",
+        "unwatch",
+        "part",
+        "propose-urgent",
+        "second-urgent",
+        "second-wide",
+        "refuse-transit",
+        "second-transit",
+    }
+)
 """Acts that no earlier look can have been wrong about: they take no `If-Match`."""
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from django.http import QueryDict
 
-from tipstaff.procedures import casework, parting, work
+from tipstaff.procedures import casework, parting, transit, work
 from tipstaff.procedures.desk import Desk
 from tipstaff.words import Answer, Case, CaseState, Ground
 
@@ -285,6 +285,16 @@ def _second_wide(asked: Asked) -> str:
     return "Agreed: the measure is planned now, and two people answer for it."
 
 
+def _refuse_transit(asked: Asked) -> str:
+    transit.propose_refusal(asked.case.key, why=asked.text("why"), desk=asked.desk, at=asked.at, actor=asked.actor)
+    return "Proposed. It counts once a colleague has agreed, and one of you is an engineer."
+
+
+def _second_transit(asked: Asked) -> str:
+    planned = transit.second_refusal(asked.case.key, desk=asked.desk, at=asked.at, actor=asked.actor)
+    return f"Agreed: {len(planned)} routes are being refused, and two people answer for it."
+
+
 ACTIONS: Mapping[str, Action] = MappingProxyType(
     {
         "note": Action(ability=Ability.NOTE, run=_note),
@@ -311,5 +321,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "propose-urgent": Action(ability=Ability.PROPOSE_URGENT, run=_propose_urgent),
         "second-urgent": Action(ability=Ability.SECOND_URGENT, run=_second_urgent),
         "second-wide": Action(ability=Ability.DECIDE, run=_second_wide),
+        "refuse-transit": Action(ability=Ability.PROPOSE_URGENT, run=_refuse_transit),
+        "second-transit": Action(ability=Ability.SECOND_URGENT, run=_second_transit),
     }
 )

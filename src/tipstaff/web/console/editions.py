@@ -121,7 +121,7 @@ def _post(request: StaffRequest, id: str) -> str:
 
 def _withdraw(request: StaffRequest, id: str) -> str:
     why = asked_text(request.POST, "why", characters_max=2000) or "No reason was given."
-    procedure.withdraw(id, why=why, at=wiring.now(), actor=request.user.get_username())
+    procedure.withdraw(id, why=why, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
     return f"Edition {id} is given up."
 
 

@@ -19,6 +19,7 @@ from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sighting import role_for
 from tipstaff.procedures.staffing import staff_names
+from tipstaff.procedures.transit import may_be_refused
 from tipstaff.procedures.work import act_by
 from tipstaff.registry import queries as registry
 from tipstaff.sensors import queries as sensors
@@ -435,6 +436,8 @@ class CasePage:
     may_split: list[Matter]
     may_merge: list[Case]
     may_reopen: bool
+    may_refuse_transit: bool
+    """Whether the customer's routes may be refused, by two people."""
     parts: list[str]
     """Cases that it was split from, merged with or split into."""
     linked: list[Case]
@@ -524,6 +527,7 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
         may_reopen=_may_reopen(case, at=at),
+        may_refuse_transit=may_be_refused(case, desk=desk, at=at),
         joined_waits=[]
         if case.state is CaseState.WAITING_PERSON or case.state not in rules.OPEN
         else waiting_incidents(key),

@@ -46,6 +46,7 @@ urlpatterns = [
     path("measures/<str:key>", views.measure, name="measure"),
     path("measures/<str:key>/lift", views.lift, name="lift"),
     path("measures/<str:key>/prolong", views.prolong, name="prolong"),
+    path("measures/<str:key>/agree", views.second_prolonging, name="second_prolonging"),
     path("measures/<str:key>/taken-as-lifted", views.take_as_lifted, name="take_as_lifted"),
     path("devices", devices.devices, name="devices"),
     path("devices/<str:name>", devices.device, name="device"),

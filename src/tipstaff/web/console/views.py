@@ -1,6 +1,7 @@
 """The console's pages. A view asks a door, or a procedure, and shows what it says; it decides nothing."""
 
 from collections.abc import Callable
+from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -193,7 +194,7 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
         "proposals": [
             (
                 proposal,
-                (Ability.SECOND_URGENT if proposal.kind == casework.URGENT else Ability.DECIDE) in able
+                _SECONDS.get(proposal.kind, Ability.SECOND_URGENT) in able
                 and proposal.proposed_by != request.user.get_username(),
             )
             for proposal in page.proposals
@@ -545,9 +546,31 @@ def prolong(request: StaffRequest, key: str) -> HttpResponse:
         until = casework.prolong_measure(
             key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
         )
-        return f"{key} goes on until {stamp(until)}."
+        return _goes_on(key, until)
 
     return _tell(request, run, to=reverse("console:measure", args=[key]))
+
+
+_SECONDS = {casework.WIDE: Ability.DECIDE, casework.PROLONG: Ability.NOTE}
+"""What seconding takes here; which roles the two must hold, the procedures ask."""
+
+
+@require_POST
+@needs(Ability.NOTE)
+def second_prolonging(request: StaffRequest, key: str) -> HttpResponse:
+    """Agree that a measure goes on which takes two people."""
+
+    def run() -> str:
+        until = casework.second_prolonging(key, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+        return _goes_on(key, until)
+
+    return _tell(request, run, to=reverse("console:measure", args=[key]))
+
+
+def _goes_on(key: str, until: datetime | None) -> str:
+    if until is None:
+        return f"Proposed. {key} goes on once a colleague has agreed; its case shows it to them."
+    return f"{key} goes on until {stamp(until)}."
 
 
 @require_POST

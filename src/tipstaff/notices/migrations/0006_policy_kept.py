@@ -1,0 +1,19 @@
+"""A letter that says that an announced change does not come."""
+
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('notices', '0005_words'),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name='letterrow',
+            name='kind',
+            field=models.CharField(choices=[('notice', 'notice'), ('reminder', 'reminder'), ('measure_taken', 'measure_taken'), ('measure_lifted', 'measure_lifted'), ('case_closed', 'case_closed'), ('dispute_received', 'dispute_received'), ('extension_granted', 'extension_granted'), ('policy_change', 'policy_change'), ('policy_kept', 'policy_kept'), ('acknowledgement', 'acknowledgement'), ('needs_detail', 'needs_detail'), ('not_ours', 'not_ours'), ('too_old', 'too_old'), ('outcome', 'outcome')], max_length=32),
+        ),
+    ]
