@@ -9,7 +9,8 @@ from typing import Any
 from tipstaff.enforcement.planner import fingerprint
 from tipstaff.words import Degree, Direction, Rule, Selector
 
-_NAMES = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account", "announced_on")
+NAMES = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account", "announced_on")
+"""What a selector may name beside its network and direction. One that were forgotten would make a rule wider."""
 
 
 def line_of(rule: Rule, **more: object) -> str:
@@ -20,7 +21,7 @@ def line_of(rule: Rule, **more: object) -> str:
         "fingerprint": fingerprint(rule),
         "case": rule.case,
         "degree": int(rule.degree),
-        **{name: getattr(s, name) for name in _NAMES if getattr(s, name) is not None},
+        **{name: getattr(s, name) for name in NAMES if getattr(s, name) is not None},
         **more,
     }
     if s.network is not None:
@@ -37,20 +38,25 @@ def line_of(rule: Rule, **more: object) -> str:
 def read_line(line: str) -> tuple[Rule, Mapping[str, Any]]:
     """The rule of a line and all that stands in it; raise ValueError, KeyError or TypeError for what is none."""
     kept = json.loads(line)
-    network = kept.get("network")
     rule = Rule(
         measure=kept["measure"],
         case=kept["case"],
         degree=Degree(kept["degree"]),
         until=datetime.fromisoformat(kept["until"]) if "until" in kept else None,
         by_law=kept.get("by_law", False),
-        selector=Selector(
-            network=ip_network(network) if network else None,
-            direction=Direction(kept.get("direction", "both")),
-            **{name: kept.get(name) for name in _NAMES},
-        ),
+        selector=selector_of(kept),
     )
     return rule, kept
+
+
+def selector_of(kept: Mapping[str, Any]) -> Selector:
+    """A selector out of its JSON."""
+    network = kept.get("network")
+    return Selector(
+        network=ip_network(network) if network else None,
+        direction=Direction(kept.get("direction", "both")),
+        **{name: kept.get(name) for name in NAMES},
+    )
 
 
 def has_ended(rule: Rule, *, at: datetime) -> bool:

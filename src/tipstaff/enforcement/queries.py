@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_network
 from typing import Any
 
 from django.db.models import Count
@@ -11,16 +10,15 @@ from django.db.models import Count
 from tipstaff.words import (
     Candidate,
     Degree,
-    Direction,
     Ground,
     Measure,
     MeasureState,
     Proof,
     Rule,
-    Selector,
     Urgency,
 )
 
+from .kept import selector_of
 from .models import ENDED, WANTED, DeviceRow, MeasureRow
 
 
@@ -196,16 +194,6 @@ def measure_of(row: MeasureRow) -> Measure:
         lifted_at=row.lifted_at,
         still_stopped=row.still_stopped,
         candidates=tuple(candidate_of(c) for c in row.candidates),
-    )
-
-
-def selector_of(kept: Mapping[str, Any]) -> Selector:
-    """A selector out of its JSON."""
-    network = kept.get("network")
-    names = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account")
-    rest = {name: kept.get(name) for name in names}
-    return Selector(
-        network=ip_network(network) if network else None, direction=Direction(kept.get("direction", "both")), **rest
     )
 
 

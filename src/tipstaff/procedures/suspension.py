@@ -7,6 +7,7 @@ measure (clause rows 63 and 64); the narrowest that suffices is taken (62); what
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -53,6 +54,7 @@ from tipstaff.words import (
     ReportOutcome,
     Role,
     Rung,
+    Scope,
     Selector,
     Urgency,
 )
@@ -62,6 +64,7 @@ from .books import case_went_unanswered
 from .desk import Desk
 from .judging import clause_of, matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
+from .sessions import holders_of_session
 from .trust import was_flooded
 from .weighing import weigh_for
 
@@ -183,12 +186,15 @@ def plan_for(
         notice = letter if answered_by is not None and answered_by <= at else None
         if notice is None and urgency is None:
             continue
-        if allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at):
+        lasts = lasts_for(case, desk=desk, urgent=notice is None)
+        moved_on = allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at)
+        # Who has the address now did nothing; whose log-in it was then is still the customer's.
+        ladder = tuple(rung for rung in terms.ladder if rung.scope is Scope.SESSION or not moved_on)
+        candidates = weigh_case(replace(terms, ladder=ladder), allegation, desk=desk, at=at, lasts=lasts)
+        chosen = [c for c in candidates if c.chosen]
+        if moved_on and not chosen:
             why_not.append(f"{case.customer} no longer holds {allegation.source}.")
             continue
-        lasts = lasts_for(case, desk=desk, urgent=notice is None)
-        candidates = weigh_case(terms, allegation, desk=desk, at=at, lasts=lasts)
-        chosen = [c for c in candidates if c.chosen]
         if chosen and all(c.selector in covered for c in chosen):
             continue
         record(
@@ -279,7 +285,9 @@ def is_still_theirs(case: Case, measure: Measure, *, at: datetime) -> bool:
 
 
 def _is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
-    """Whether this customer holds what the selector takes in; of a name, whether nobody else does."""
+    """Whether this customer holds what the selector takes in; of a name or a session, whether nobody else does."""
+    if selector.announced_on is not None or selector.session is not None:
+        return holders_of_session(selector, at=at) == {customer}
     if selector.network is not None:
         return customer in accounts_on(selector.network, at=at)
     name = selector.host_name or selector.mailbox or (urlsplit(selector.url).hostname if selector.url else None)

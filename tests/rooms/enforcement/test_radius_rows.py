@@ -270,6 +270,17 @@ def test_one_station_is_shut_out_and_the_account_is_not(desk: Desk) -> None:
     assert desk.run("SELECT acctsessionid FROM radacct WHERE acctstoptime IS NULL") == [("S2",)]
 
 
+@pytest.mark.parametrize("spelt", ["02:00:5e:10:00:01", "0200.5E10.0001", "02005e100001"])
+def test_a_machine_is_the_same_however_the_access_server_spells_it(desk: Desk, spelt: str) -> None:
+    desk.log_in("alice", station=spelt, number="S1")
+    desk.log_in("alice", station="02-00-5E-10-00-02", number="S2")
+    desk.log_in("bob", station=spelt, number="S3")
+    rule = replace(for_account(1), selector=Selector(session="alice/02-00-5E-10-00-01"), degree=Degree.DISCONNECT)
+    assert carry_out(desk.driver, 1, [rule]).of(rule.measure) is Seen.IN_FORCE
+    left = desk.run("SELECT acctsessionid FROM radacct WHERE acctstoptime IS NULL ORDER BY 1")
+    assert left == [("S2",), ("S3",)]
+
+
 def test_an_account_without_a_log_in_is_never_called_in_force(desk: Desk) -> None:
     seen = carry_out(desk.driver, 1, [for_account(3)])
     assert seen.of("M-000004") is Seen.DRIFT
