@@ -12,11 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.live.announcers import edge_with, opened
-from tests.live.speakers import SPEAKER, BirdSpeaker, Peer
+from tests.live.speakers import PEER, SPEAKER, BirdSpeaker, Peer
+from tests.procedures.office import Office
+from tests.procedures.test_detecting import LATER, case_under, give, looked
+from tests.rooms.sensors.test_detectors import dump
+from tipstaff import wiring
 from tipstaff.enforcement.drivers.prefix_filter import make
 from tipstaff.enforcement.protocol import Driver
+from tipstaff.procedures.suspension import plan_for
 from tipstaff.testing.drivers import DriverContract, await_true, carry_out
-from tipstaff.words import Degree, Proof, Rule, Seen, Selector
+from tipstaff.words import Answer, Degree, MeasureState, Proof, ResourceKind, Rule, Seen, Selector, session_name
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("bgp")]
 
@@ -80,6 +85,39 @@ def test_bird_takes_the_sibling_and_not_the_denied_prefix(peer: Peer, bird: Bird
     assert (OF_PEER[0] in shown, OF_PEER[1] in shown) == (False, True)
     assert carry_out(driver, 3, []).rules == ()
     await_true(lambda: OF_PEER[0] in bird.ask("show route protocol edge"))
+
+
+def test_a_forged_announcement_becomes_a_case_and_then_a_filter_on_its_session(
+    db: None, peer: Peer, bird: BirdSpeaker
+) -> None:
+    """The way of one: a real session's table, the detector, the judge, an engineer, BIRD, and back."""
+    office = Office()
+    office.admit("acct-1")
+    give(office, ResourceKind.ASN, "AS64499")
+    give(office, ResourceKind.BGP_SESSION, PEER, scope="edge1")
+    file = str(bird.include / "filter.conf")
+    (bird.include / "filter.conf").unlink()
+    session = session_name(PEER, "edge1")
+    options = {"dialect": "bird", "session": session, "protocol": "edge", "file": file, "socket": str(bird.socket)}
+    driver = make("edge1", options)
+    office.twin = driver  # type: ignore[assignment]  # the real thing in the twin's place
+    carry_out(driver, 1, [])  # The function is there from the first plan on.
+    await_true(lambda: all(n in bird.ask("show route protocol edge") for n in OF_PEER))
+    looked(office, "routes", dump("64499", peer=PEER, peer_as=64499, prefix=OF_PEER[0]))
+    office.post(at=LATER)
+    case = case_under("routes.entitled_prefixes")
+    at = wiring.now()  # BIRD's keeper of ends goes by the real clock.
+    [key] = plan_for(case.key, desk=office.desk, at=at, actor="engineer")
+    done = office.enforce(at=at)
+    assert not done.failure, done
+    [measure] = office.measures(case)
+    assert (measure.key, measure.state, measure.proof) == (key, MeasureState.IN_FORCE, Proof.STATE)
+    shown = bird.ask("show route protocol edge")
+    assert (OF_PEER[0] in shown, OF_PEER[1] in shown) == (False, True)
+    office.answer(office.fresh(case.key), Answer.FIXED, at=at)
+    office.enforce(at=at)
+    await_true(lambda: OF_PEER[0] in bird.ask("show route protocol edge"))
+    assert office.measures(case)[0].state is MeasureState.LIFTED
 
 
 @pytest.mark.thorough

@@ -43,6 +43,12 @@ security {{
 modules {{
     expr {{
     }}
+    always ok {{
+        rcode = ok
+    }}
+    always reject {{
+        rcode = reject
+    }}
     pap {{
     }}
     files {{
@@ -123,11 +129,35 @@ server access {{
         sql
     }}
 }}
+server nas {{
+    listen {{
+        type = coa
+        ipaddr = 127.0.0.1
+        port = 3797
+    }}
+    recv-coa {{
+        if (&Packet-Type == Disconnect-Request) {{
+            "%{{sql:UPDATE radacct SET acctstoptime = acctstarttime WHERE acctsessionid = '%{{Acct-Session-Id}}'}}"
+            ok
+        }}
+        elsif (!&Filter-Id || &Filter-Id != "quarantine" || !&Session-Timeout) {{
+            reject
+        }}
+        else {{
+            "%{{sql:UPDATE radacct SET class = '%{{Class}}' WHERE acctsessionid = '%{{Acct-Session-Id}}'}}"
+            ok
+        }}
+    }}
+}}
 """
 OBEYS = """
 radius_das_port=3799
 radius_das_client=127.0.0.1 {secret}
 """
+
+
+CHANGING = "192.0.2.30"
+"""An access server that changes profiles: FreeRADIUS's own receiver, which puts the new Class into accounting."""
 
 
 class Access:
@@ -164,10 +194,10 @@ class Access:
             hostapd = [*lab.prefix("edge"), tool("hostapd", "hostapd"), str(config)]
             stack.enter_context(running(hostapd, until="AP-ENABLED"))
 
-    def make(self) -> RadiusDriver:
+    def make(self, *, coa: bool = False) -> RadiusDriver:
         nas = [
-            {"address": p.nas, "send_to": "127.0.0.1", "port": port, "secret_file": str(self.folder / "secret")}
-            for p, port in ((ONE, 3799), (TWO, 3798))
+            {"address": p, "send_to": "127.0.0.1", "port": port, "secret_file": str(self.folder / "secret"), "coa": coa}
+            for p, port in ((ONE.nas, 3799), (TWO.nas, 3798), (CHANGING, 3797))
         ]
         options = {"database": f"sqlite:///{self.file}", "walled_garden": ['Filter-Id := "quarantine"'], "nas": nas}
         driver = radius.make("radius1", options)
@@ -305,3 +335,34 @@ def test_a_measure_ends_at_the_server_while_nobody_looks(access: Access) -> None
     assert access.asked("bob") == "Access-Accept"
     until(lambda: access.asked("alice") == "Access-Accept", what="its time is over")
     assert access.run("SELECT measure FROM tipstaff_measures") == [("M-000001",)], "its row is still there"
+
+
+def test_a_session_is_changed_where_the_access_server_takes_that_and_goes_on(access: Access) -> None:
+    now = wiring.now()
+    started = now.strftime("%Y-%m-%d %H:%M:%S")
+    access.run(
+        "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, callingstationid, acctstarttime) "
+        f"VALUES ('C1', 'C1', 'alice', '{CHANGING}', '02-00-5E-10-00-0A', '{started}')"
+    )
+    driver = access.make(coa=True)
+    wall = rule("alice", Degree.WALLED_GARDEN, measure="M-000003", until=now + timedelta(hours=1))
+    assert carry_out(driver, 10, [wall], at=now).of("M-000003") is Seen.IN_FORCE
+    assert access.classes() == ["tipstaff/M-000003"]
+    assert access.on_line("02-00-5E-10-00-0A"), "it was not ended"
+    # Nothing says which profile is the usual one, so its end is the session's end.
+    assert carry_out(driver, 11, [], at=now).rules == ()
+    assert not access.on_line("02-00-5E-10-00-0A")
+
+
+def test_hostapd_refuses_a_change_and_the_session_is_ended_instead(access: Access) -> None:
+    now = wiring.now()
+    driver = access.make(coa=True)
+    access.other_machine(ONE, 5)
+    with access.supplicant(ONE):
+        until(lambda: access.on_line("02-00-5E-10-00-05"), what="alice is on line")
+        wall = rule("alice", Degree.WALLED_GARDEN, measure="M-000004")
+        assert carry_out(driver, 12, [wall], at=now).of("M-000004") is Seen.IN_FORCE
+        assert any("error cause 401" in why for why in driver._why.values()), "it takes no attribute of a profile"
+        access.try_again(ONE)
+        until(lambda: access.classes() == ["tipstaff/M-000004"], what="alice is in the garden")
+        carry_out(driver, 13, [], at=now)

@@ -20,6 +20,7 @@ from tipstaff.notices.queries import get_letter
 from tipstaff.procedures import complaint, enforcing, posting, suspension
 from tipstaff.procedures.answers import answer_case
 from tipstaff.procedures.desk import Desk
+from tipstaff.procedures.sessions import holders_of_session
 from tipstaff.registry import operations as registry
 from tipstaff.testing.story.mail import arf, mail, rfc5322, spam_sample
 from tipstaff.testing.story.reporters import Reporting
@@ -190,14 +191,17 @@ class Office:
         """One round of the enforcer, then the cases follow."""
         fence = self.fence(at=at)
         try:
-            done = enforcing.reconcile(self.twin, fence=fence, limits=self.limits(), at=at)
+            done = enforcing.reconcile(self.twin, fence=fence, limits=self.limits(at), at=at)
         finally:
             stop_writing(fence)
         self.follow(at=at)
         return done
 
-    def limits(self) -> Limits:
-        return Limits(own=tuple(ip_network(own) for own in OURS))
+    def limits(self, at: datetime = NOON) -> Limits:
+        return Limits(
+            own=tuple(ip_network(own) for own in OURS),
+            owns_session=lambda selector: bool(holders_of_session(selector, at=at)),
+        )
 
     def answer(self, case: Case, answer: Answer, *, at: datetime, words: str = "It is done.") -> Case:
         return answer_case(case.key, answer=answer, words=words, via="portal", desk=self.desk, at=at)

@@ -32,7 +32,8 @@ from tipstaff.words import (
 )
 
 CUSTOMER = "acct-1@customer.example.com"
-SESSION = "AS64501"
+NUMBER = "AS64501"
+SESSION = "192.0.2.201 at edge1"
 LATE = NOON + 31 * DAY
 STALE = json.dumps(
     {
@@ -45,8 +46,8 @@ STALE = json.dumps(
 )
 
 
-def hold(kind: ResourceKind, name: str, *, customer: str = "acct-1") -> None:
-    thing = Resource(kind=kind, name=name, scope="", customer=customer, held_from=MOVED_IN)
+def hold(kind: ResourceKind, name: str, *, customer: str = "acct-1", scope: str = "") -> None:
+    thing = Resource(kind=kind, name=name, scope=scope, customer=customer, held_from=MOVED_IN)
     hold_resource(thing, at=MOVED_IN, actor="import")
 
 
@@ -56,9 +57,9 @@ def network(office: Office) -> Case:
     office.admit("acct-1")
     office.admit("acct-2")
     for name in ("198.51.100.0/24", "203.0.113.0/24"):
-        hold(ResourceKind.ROUTE, f"{name} {SESSION}")
-    hold(ResourceKind.ASN, SESSION)
-    hold(ResourceKind.ASN, "AS64502", customer="acct-2")
+        hold(ResourceKind.ROUTE, f"{name} {NUMBER}")
+    hold(ResourceKind.BGP_SESSION, "192.0.2.201", scope="edge1")
+    hold(ResourceKind.BGP_SESSION, "192.0.2.202", scope="edge1", customer="acct-2")
     hold(ResourceKind.ROUTE, "192.0.2.0/24 AS64502", customer="acct-2")
     office.roles = {
         "ana": frozenset({Role.ANALYST}), "lena": frozenset({Role.LEAD}), "erik": frozenset({Role.ENGINEER}),
@@ -66,7 +67,7 @@ def network(office: Office) -> Case:
     }  # fmt: skip
     sessions = tuple(
         Ability(device=device, can=frozenset({(Scope.ROUTE, Degree.BLOCK)}), proof=Proof.STATE, session=session)
-        for device, session in ((EDGE, SESSION), ("edge2", "AS64502"))
+        for device, session in ((EDGE, SESSION), ("edge2", "192.0.2.202 at edge1"))
     )
     office.desk = dataclasses.replace(office.desk, abilities=lambda at: sessions)
     take(STALE.encode(), sensor="contacts", desk=office.desk, at=NOON, actor="tests")
@@ -99,7 +100,7 @@ def test_routes_are_refused_by_two_people_of_whom_one_is_an_engineer(office: Off
     measures = office.measures(network)
     assert [m.key for m in measures] == keys
     assert {str(m.selector) for m in measures} == {
-        "198.51.100.0/24 as announced on AS64501", "203.0.113.0/24 as announced on AS64501",
+        "198.51.100.0/24 as announced on 192.0.2.201 at edge1", "203.0.113.0/24 as announced on 192.0.2.201 at edge1",
     }, "and nothing of anybody else's"  # fmt: skip
     assert {m.device for m in measures} == {EDGE}
     assert all(m.notice is not None and m.until == LATE + 7 * DAY for m in measures)
@@ -146,7 +147,7 @@ def test_whoever_agrees_agrees_to_what_was_proposed_and_in_time(office: Office, 
     propose(office, network)
     with pytest.raises(ProposalLapsed):
         agree(office, network, at=LATE + COUNTERSIGN_WITHIN + timedelta(seconds=1))
-    hold(ResourceKind.ROUTE, f"2001:db8::/32 {SESSION}")
+    hold(ResourceKind.ROUTE, f"2001:db8::/32 {NUMBER}")
     with pytest.raises(ProposalLapsed):
         agree(office, network)
     assert office.measures(network) == []

@@ -81,6 +81,8 @@ class BindingRow(models.Model):
                 fields=["realm", "version", "length", "hi", "lo", "port_first", "possible_from"],
                 name="attribution_binding_place",
             ),
+            # Of the machines that somebody was let in with only (`codes.STATION`).
+            models.Index(fields=["subject"], condition=models.Q(version=48), name="attribution_binding_machine"),
         )
 
 

@@ -87,6 +87,16 @@ def logged_in_with(stations: Iterable[Station], *, earliest: datetime, latest: d
     return sorted(_in_words(rows), key=lambda b: (str(b.prefix), b.source, b.possible_from, b.subject))
 
 
+def machines_of(login: str, *, earliest: datetime, latest: datetime) -> list[Binding]:
+    """The machines with which a log-in was let in at some instant of [earliest, latest]."""
+    rows = fetch_planned(
+        f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.kind = {USERNAME} AND b.subject = %s "  # noqa: S608 - this room's own columns
+        f"AND b.realm = 0 AND b.version = {STATION} AND b.possible_from <= %s AND b.possible_until > %s",
+        [login, micro(latest), micro(earliest)],
+    )
+    return sorted(_in_words(rows), key=lambda b: (str(b.prefix), b.source, b.possible_from))
+
+
 def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
     """By which services these subscribers are known, as far as this room was told."""
     wanted = list(dict.fromkeys(subjects))

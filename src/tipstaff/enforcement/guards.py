@@ -35,6 +35,8 @@ class Limits:
     """Whether a host name is a site of a customer of ours now; None where nobody can say, and then none is."""
     owns_mailbox: Callable[[str], bool] | None = None
     """Whether a mail address or log-in is a customer's of ours now; None as above."""
+    owns_session: Callable[[Selector], bool] | None = None
+    """Whether the BGP session of a route, or the log-in of a session, is a customer's of ours now; None as above."""
     protected_names: tuple[str, ...] = ()
     """Host names and mail addresses that no measure may ever touch; a name stands for all below it."""
     overridden_by: tuple[str, str] | None = None
@@ -54,7 +56,10 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
         return "It is the default route: that would stop everybody."
     if selector.announced_on is not None:
         # What is announced without right is mostly somebody else's, of any length, and may be our own routers' space:
-        # all the more it is not taken from that session. Whose traffic it is does not change by that.
+        # all the more it is not taken from that session. Whose traffic it is does not change by that. But the session
+        # is a customer's, as the registry has it: never an upstream's or a peer's.
+        if limits.owns_session is None or not limits.owns_session(selector):
+            return f"{selector.announced_on} is not a BGP session of a customer of ours, as far as the registry knows."
         return None
     shortest = limits.shortest_v4 if network.version == 4 else limits.shortest_v6
     if network.prefixlen < shortest:
@@ -68,7 +73,11 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
 
 
 def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
-    """A page or a mailbox is known by its name alone: what the registry does not know as ours is not touched."""
+    """A page, a mailbox or a log-in is known by its name: what the registry does not know as ours is not touched."""
+    if selector.session is not None:
+        if limits.owns_session is None or not limits.owns_session(selector):
+            return f"{selector.session} is not a session of a customer of ours, as far as the registry knows."
+        return None
     if selector.mailbox is not None:
         name, owns, what = selector.mailbox, limits.owns_mailbox, "a mailbox or log-in"
     elif selector.url is not None or selector.host_name is not None:

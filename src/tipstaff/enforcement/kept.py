@@ -9,7 +9,8 @@ from typing import Any
 from tipstaff.enforcement.planner import fingerprint
 from tipstaff.words import Degree, Direction, Rule, Selector
 
-_NAMES = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account", "announced_on")
+NAMES = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account", "announced_on")
+"""What a selector may name beside its network and direction. One that were forgotten would make a rule wider."""
 
 
 def line_of(rule: Rule, **more: object) -> str:
@@ -20,7 +21,7 @@ def line_of(rule: Rule, **more: object) -> str:
         "fingerprint": fingerprint(rule),
         "case": rule.case,
         "degree": int(rule.degree),
-        **{name: getattr(s, name) for name in _NAMES if getattr(s, name) is not None},
+        **{name: getattr(s, name) for name in NAMES if getattr(s, name) is not None},
         **more,
     }
     if s.network is not None:
@@ -49,12 +50,12 @@ def read_line(line: str) -> tuple[Rule, Mapping[str, Any]]:
 
 
 def selector_of(kept: Mapping[str, Any]) -> Selector:
-    """The selector of a rule or a measure out of its JSON, with all that narrows it."""
+    """A selector out of its JSON."""
     network = kept.get("network")
     return Selector(
         network=ip_network(network) if network else None,
         direction=Direction(kept.get("direction", "both")),
-        **{name: kept.get(name) for name in _NAMES},
+        **{name: kept.get(name) for name in NAMES},
     )
 
 

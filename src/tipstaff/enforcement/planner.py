@@ -52,7 +52,7 @@ class Conduct(TypedDict):
     session: NotRequired[str | None]
     source_protocol: NotRequired[str | None]
     announced: NotRequired[Network | None]
-    announced_on: NotRequired[str | None]
+    announced_on: NotRequired[tuple[str, ...]]
     direction: NotRequired[Direction | None]
     lasts: NotRequired[timedelta | None]
 

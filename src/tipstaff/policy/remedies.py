@@ -78,7 +78,7 @@ def weigh(
     source_protocol: str | None = None,
     direction: Direction | None = None,
     announced: Network | None = None,
-    announced_on: str | None = None,
+    announced_on: tuple[str, ...] = (),
     lasts: timedelta | None = None,
 ) -> tuple[Candidate, ...]:
     """Weigh every rung of the ladder; the chosen candidates are all of one rung, or there is none.
@@ -87,8 +87,9 @@ def weigh(
     conduct happens: OUT if the customer reaches out (mail, scans), IN if the customer serves it (pages, open
     resolvers). Without it, a URL or host name means IN and anything else OUT; with OUT, a URL is what the conduct
     points at and not where it happens. With IN, and no port named by the clause, `source_port` is the port that the
-    customer serves it on. `announced` is a prefix that the customer announces on the BGP session `announced_on`, where
-    that is the conduct. `lasts` is the time after which the measure ends by itself.
+    customer serves it on. `announced` is a prefix that the customer announces on the BGP sessions `announced_on`, where
+    that is the conduct: a candidate for each session, chosen together. `lasts` is the time after which the measure ends
+    by itself.
     """
     way = way_of(url=url, host_name=host_name, direction=direction)
     served = bool(url or host_name) and way is Direction.IN
@@ -120,7 +121,7 @@ def weigh(
         Candidate(
             selector=selector,
             degree=option.degree,
-            device=option.device,
+            device=device,
             sufficient=not option.flaw,
             others_hit=option.others_hit,
             services_hit=option.services_hit,
@@ -129,7 +130,7 @@ def weigh(
             lasts_hours=None if lasts is None else int(lasts.total_seconds() // 3600),
         )
         for option in options
-        for selector in option.selectors
+        for selector, device in zip(option.selectors, option.devices, strict=True)
     )
 
 
@@ -155,7 +156,7 @@ class _Conduct:
     direction: Direction
     ports: tuple[tuple[str, int], ...]
     announced: Network | None
-    announced_on: str | None
+    announced_on: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +164,8 @@ class _Option:
     scope: Scope
     degree: Degree
     selectors: tuple[Selector, ...]
-    device: str | None
+    devices: tuple[str | None, ...]
+    """One for each selector."""
     flaw: str
     """Why it does not suffice; empty if it does."""
     others_hit: int
@@ -225,9 +227,9 @@ def _selectors(scope: Scope, conduct: _Conduct, footprint: Footprint) -> tuple[S
                 for protocol, port in conduct.ports
             )
         case Scope.ROUTE:
-            if conduct.announced is None or conduct.announced_on is None:
+            if conduct.announced is None:
                 return ()
-            return (Selector(network=conduct.announced, announced_on=conduct.announced_on),)
+            return tuple(Selector(network=conduct.announced, announced_on=each) for each in conduct.announced_on)
         case Scope.ADDRESS:
             return (Selector(network=ip_network(conduct.resource)),) if conduct.resource is not None else ()
         case Scope.PREFIX:
@@ -251,15 +253,18 @@ def _option(
     reach: Reach,
 ) -> _Option:
     others, services = _hit(rung.scope, footprint, service)
-    reached = reach(rung, selectors)
-    if reached.one_way is not None:
-        selectors = tuple(replace(s, direction=reached.one_way) for s in selectors)
+    # Each BGP session has a device of its own; what else a rung takes is one device's.
+    parts = [(s,) for s in selectors] if rung.scope is Scope.ROUTE else [selectors]
+    reached = [(part, reach(rung, part)) for part in parts]
+    unreached = any(each.device is None for _, each in reached)
     return _Option(
         scope=rung.scope,
         degree=rung.degree,
-        selectors=selectors,
-        device=reached.device,
-        flaw=reached.flaw or ("" if reached.device else f"Nothing can {does(rung)}."),
+        selectors=tuple(
+            s if each.one_way is None else replace(s, direction=each.one_way) for part, each in reached for s in part
+        ),
+        devices=tuple(each.device for part, each in reached for _ in part),
+        flaw=next((each.flaw for _, each in reached if each.flaw), f"Nothing can {does(rung)}." if unreached else ""),
         others_hit=others,
         services_hit=services,
     )

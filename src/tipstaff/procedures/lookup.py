@@ -193,7 +193,11 @@ def identities(bindings: Iterable[Binding]) -> list[Identity]:
     have one holder at a time. Where they differ both stand, and nobody is named. For a subscriber in neither, the
     registry's own words do: a service's key or circuit, a customer's key.
     """
-    subjects = list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None))
+    return known_as(list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None)))
+
+
+def known_as(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
+    """The same for subscribers by name."""
     if not subjects:
         return []
     known = identities_of(subjects)

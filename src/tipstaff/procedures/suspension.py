@@ -7,6 +7,7 @@ measure (clause rows 63 and 64); the narrowest that suffices is taken (62); what
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -36,7 +37,7 @@ from tipstaff.ledger.queries import entries_of, has_entry
 from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
-from tipstaff.registry.queries import accounts_on, customers_named_by, get_customer, sessions_of, top_resellers
+from tipstaff.registry.queries import accounts_on, customers_named_by, get_customer, top_resellers
 from tipstaff.sensors.queries import unjudged
 from tipstaff.words import (
     LIFTED_WHEN,
@@ -54,6 +55,7 @@ from tipstaff.words import (
     ReportOutcome,
     Role,
     Rung,
+    Scope,
     Selector,
     Urgency,
 )
@@ -63,6 +65,7 @@ from .books import case_went_unanswered
 from .desk import Desk
 from .judging import clause_of, matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
+from .sessions import holders_of_session
 from .trust import was_flooded
 from .weighing import weigh_for
 
@@ -184,12 +187,15 @@ def plan_for(
         notice = letter if answered_by is not None and answered_by <= at else None
         if notice is None and urgency is None:
             continue
-        if allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at):
+        lasts = lasts_for(case, desk=desk, urgent=notice is None)
+        moved_on = allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at)
+        # Who has the address now did nothing; whose log-in it was then is still the customer's.
+        ladder = tuple(rung for rung in terms.ladder if rung.scope is Scope.SESSION or not moved_on)
+        candidates = weigh_case(replace(terms, ladder=ladder), allegation, desk=desk, at=at, lasts=lasts)
+        chosen = [c for c in candidates if c.chosen]
+        if moved_on and not chosen:
             why_not.append(f"{case.customer} no longer holds {allegation.source}.")
             continue
-        lasts = lasts_for(case, desk=desk, urgent=notice is None)
-        candidates = weigh_case(terms, allegation, desk=desk, at=at, lasts=lasts)
-        chosen = [c for c in candidates if c.chosen]
         if chosen and all(c.selector in covered for c in chosen):
             continue
         record(
@@ -280,9 +286,9 @@ def is_still_theirs(case: Case, measure: Measure, *, at: datetime) -> bool:
 
 
 def _is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
-    """Whether this customer holds what the selector takes in; of a name, whether nobody else does."""
-    if selector.announced_on is not None:
-        return selector.announced_on in sessions_of(customer, at=at)
+    """Whether this customer holds what the selector takes in; of a name or a session, whether nobody else does."""
+    if selector.announced_on is not None or selector.session is not None:
+        return holders_of_session(selector, at=at) == {customer}
     if selector.network is not None:
         return customer in accounts_on(selector.network, at=at)
     name = selector.host_name or selector.mailbox or (urlsplit(selector.url).hostname if selector.url else None)

@@ -127,7 +127,7 @@ def routes_on_sessions(case: Case, *, desk: Desk, at: datetime) -> tuple[Candida
         for candidate in weigh(
             devices=devices, ladder=_LADDER, measure_ports=(), resource=None, url=None, source_port=None,
             service=case.service, account=case.customer, footprint=Footprint(), announced=ip_network(prefix),
-            announced_on=session, lasts=lasts,
+            announced_on=(session,), lasts=lasts,
         )
     )  # fmt: skip
     return tuple(candidate for candidate in weighed if candidate.chosen)

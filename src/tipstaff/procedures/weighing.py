@@ -12,9 +12,10 @@ from tipstaff.registry.queries import (
     holdings_of,
     services_of,
 )
-from tipstaff.words import Candidate, Conduct, Direction, Rung, Sighting
+from tipstaff.words import Candidate, Conduct, Direction, Rung, Scope, Sighting
 
 from .desk import Desk
+from .sessions import announced_by, logged_in_as
 
 
 def weigh_for(
@@ -30,6 +31,10 @@ def weigh_for(
     lasts: timedelta | None = None,
 ) -> tuple[Candidate, ...]:
     """Every candidate of a ladder against a customer, with the devices and the registry's facts at that time."""
+    scopes = {rung.scope for rung in ladder}
+    announced, announced_on = (
+        announced_by(allegation, customer=customer, at=at) if Scope.ROUTE in scopes else (None, ())
+    )
     return weigh(
         ladder=ladder,
         measure_ports=measure_ports,
@@ -37,6 +42,9 @@ def weigh_for(
         url=allegation.url,
         host_name=allegation.domain,
         mailbox=_mailbox_of(allegation, customer=customer, at=at),
+        session=logged_in_as(allegation, customer=customer, at=at) if Scope.SESSION in scopes else None,
+        announced=announced,
+        announced_on=announced_on,
         source_port=allegation.source_port,
         source_protocol=allegation.protocol,
         service=service,

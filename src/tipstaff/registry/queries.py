@@ -26,6 +26,7 @@ from tipstaff.words import (
     Standing,
     StandingPeriod,
     require_aware,
+    session_name,
 )
 
 from .admission_queries import (
@@ -496,9 +497,9 @@ def resources_of(customer: str, *, at: datetime | None = None) -> list[Resource]
 
 
 def sessions_of(customer: str, *, at: datetime) -> frozenset[str]:
-    """By which names a BGP session is a customer's: their AS number, or the neighbour's address."""
-    kinds = (ResourceKind.ASN, ResourceKind.BGP_SESSION)
-    return frozenset(thing.name for thing in resources_of(customer, at=at) if thing.kind in kinds)
+    """The BGP sessions that are a customer's, as measures name them."""
+    own = (thing for thing in resources_of(customer, at=at) if thing.kind is ResourceKind.BGP_SESSION)
+    return frozenset(session_name(thing.name, thing.scope) for thing in own)
 
 
 def letters_of_authority(customer: str) -> list[LetterOfAuthority]:

@@ -327,6 +327,7 @@ def in_maintenance(device: DeviceConfig, *, at: datetime) -> datetime | None:
 
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
+    from tipstaff.procedures.sessions import holders_of_session
     from tipstaff.registry.queries import count_customers, customers_named_by, own_space
 
     # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
@@ -336,6 +337,7 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
         protected=protected(device),
         protected_names=_protected_names(device),
         owns_name=lambda name: bool(customers_named_by(name, at=at)),
+        owns_session=lambda selector: bool(holders_of_session(selector, at=at)),
         owns_mailbox=lambda name: bool(customers_named_by(name, at=at)),
         customers_total=total if total >= 100 else None,
         overridden_by=(device.let_pass_by[0], device.let_pass_by[1]) if device.let_pass_by else None,

@@ -70,7 +70,7 @@ from .reports import (
     Reporter,
     ReportOutcome,
 )
-from .resources import LetterOfAuthority, Resource, ResourceKind
+from .resources import LetterOfAuthority, Resource, ResourceKind, session_name, session_named
 from .sightings import (
     Conduct,
     Matter,
@@ -218,5 +218,7 @@ __all__ = [
     "WorkStep",
     "ranges",
     "require_aware",
+    "session_name",
+    "session_named",
     "station_of",
 ]

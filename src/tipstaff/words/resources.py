@@ -54,6 +54,17 @@ class Resource:
     key: int = 0
 
 
+def session_name(neighbour: str, router: str) -> str:
+    """How a measure names a BGP session of the registry: `192.0.2.77 at edge1`."""
+    return f"{neighbour} at {router}"
+
+
+def session_named(name: str) -> tuple[str, str]:
+    """(neighbour, router) of such a name; the router is empty where it names none."""
+    neighbour, _, router = name.partition(" at ")
+    return neighbour, router
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterOfAuthority:
     """A paper by which who may grant it lets a customer use prefixes."""

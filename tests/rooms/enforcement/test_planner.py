@@ -26,7 +26,10 @@ from tipstaff.words import (
 )
 
 ADDRESS = ip_address("192.0.2.7")
-OWN = Limits(own=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
+OWN = Limits(
+    own=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")),
+    owns_session=lambda selector: selector.announced_on == "AS64501" or selector.session == "alice/02-00-5E-10-00-01",
+)
 FILTER = Ability(
     device="edge1",
     can=frozenset({(Scope.FLOW, Degree.BLOCK), (Scope.FLOW, Degree.RATE_LIMIT), (Scope.ADDRESS, Degree.BLOCK)}),
@@ -225,7 +228,7 @@ def test_nothing_is_chosen_while_something_strictly_narrower_suffices(
         mailbox="someone@example.com",
         session="line-7/4711",
         announced=ip_network("192.0.2.0/24"),
-        announced_on="AS64501",
+        announced_on=("AS64501",),
         measure_ports=(("tcp", 80),),
         devices=(Ability(device="edge1", can=can, proof=proof),),
     )
@@ -290,6 +293,17 @@ def test_a_route_may_be_denied_whoever_holds_the_prefix_but_no_default_route() -
         why = refusal(Selector(network=ip_network(network), announced_on="AS64501"), OWN)
         assert why is not None
         assert "default route" in why
+
+
+def test_no_session_is_touched_that_the_registry_does_not_know_as_a_customers() -> None:
+    upstream = Selector(network=ip_network("203.0.113.0/24"), announced_on="192.0.2.9 at edge1")
+    assert "192.0.2.9 at edge1 is not a BGP session of a customer" in (refusal(upstream, OWN) or "")
+    assert refusal(Selector(session="alice/02-00-5E-10-00-01"), OWN) is None
+    for session in ("mallory/02-00-5E-10-00-01", "alice"):
+        assert "is not a session of a customer" in (refusal(Selector(session=session), OWN) or "")
+    nobody_says = replace(OWN, owns_session=None)
+    assert refusal(Selector(session="alice/02-00-5E-10-00-01"), nobody_says) is not None
+    assert refusal(Selector(network=ip_network("203.0.113.0/24"), announced_on="AS64501"), nobody_says) is not None
 
 
 def test_the_fuse_holds_back_a_mass_change_until_two_people_say_otherwise() -> None:

@@ -110,13 +110,13 @@ def test_an_announced_prefix_is_denied_on_its_session_before_anything_wider() ->
             Rung(scope=Scope.SERVICE, degree=Degree.SUSPEND),
         ),
         measure_ports=[], resource=IPv4Address("203.0.113.9"), url=None, source_port=None, service="S-1",
-        account="acct-1", footprint=Footprint(), announced=ip_network("203.0.113.0/24"), announced_on="AS64501",
+        account="acct-1", footprint=Footprint(), announced=ip_network("203.0.113.0/24"), announced_on=("AS64501",),
     )  # fmt: skip
     assert [str(c.selector) for c in candidates if c.chosen] == ["203.0.113.0/24 as announced on AS64501"]
     elsewhere = weigh(
         devices=[device], ladder=(Rung(scope=Scope.ROUTE, degree=Degree.BLOCK),), measure_ports=[], resource=None,
         url=None, source_port=None, service=None, account="acct-1", footprint=Footprint(),
-        announced=ip_network("203.0.113.0/24"), announced_on="AS64502",
+        announced=ip_network("203.0.113.0/24"), announced_on=("AS64502",),
     )  # fmt: skip
     assert [c.why for c in elsewhere] == ["No device can block one announced prefix."]
 

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tipstaff.enforcement.drivers.radius import RadiusDriver, make, packets
+from tipstaff.enforcement.drivers.radius.attributes import NotSayable, encode
 from tipstaff.enforcement.drivers.radius.tables import measure_in
 from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.testing.drivers import NOON, DriverContract, carry_out
@@ -154,13 +155,13 @@ class Access:
 class Desk:
     """A RADIUS database on SQLite and an access server at loopback."""
 
-    def __init__(self, folder: Path, **more: object) -> None:
+    def __init__(self, folder: Path, *, coa: bool = False, **more: object) -> None:
         self.file = folder / "radius.db"
         (folder / "secret").write_text("not-a-secret\n")
         (folder / "secret").chmod(0o600)
         self.access = Access()
         nas = [{"address": "192.0.2.1", "send_to": "127.0.0.1", "port": self.access.port,
-                "secret_file": str(folder / "secret")}]  # fmt: skip
+                "secret_file": str(folder / "secret"), "coa": coa}]  # fmt: skip
         self.driver = make(
             "radius1", {"database": f"sqlite:///{self.file}", "walled_garden": GARDEN, "nas": nas, **more}
         )
@@ -270,6 +271,77 @@ def test_one_station_is_shut_out_and_the_account_is_not(desk: Desk) -> None:
     assert desk.run("SELECT acctsessionid FROM radacct WHERE acctstoptime IS NULL") == [("S2",)]
 
 
+def changeable(folder: Path, **more: object) -> Desk:
+    """A desk whose access server takes CoA-Requests, and whose accounting then shows the session's new Class."""
+    folder.mkdir()
+    desk = Desk(folder, coa=True, **more)
+
+    def change(raw: bytes) -> tuple[int, bytes]:
+        if raw[0] == 40:
+            return desk.stop(raw)
+        given = dict(attributes_of(raw))
+        klass = given[25].decode()
+        desk.run(f"UPDATE radacct SET class = '{klass}' WHERE acctsessionid = '{given[44].decode()}'")
+        return 44, b""
+
+    desk.access.answer = change
+    return desk
+
+
+def test_a_session_is_walled_in_and_let_out_again_without_being_ended(tmp_path: Path) -> None:
+    desk = changeable(tmp_path / "desk", usual=['Filter-Id := "open"'])
+    desk.log_in("alice", number="S1")
+    desk.log_in("bob", number="S2")
+    rule = for_account(1, degree=Degree.WALLED_GARDEN, until=NOON + timedelta(minutes=5))
+    assert carry_out(desk.driver, 1, [rule]).of(rule.measure) is Seen.IN_FORCE
+    [asked] = desk.access.asked
+    given = dict(attributes_of(asked))
+    assert (asked[0], given[1], given[11], given[25]) == (43, b"alice", b"quarantine", b"tipstaff/M-000002")
+    assert int.from_bytes(given[27], "big") == 300, "the access server ends the session if nobody else does"
+    assert carry_out(desk.driver, 2, []).rules == ()
+    assert [dict(attributes_of(raw)).get(11) for raw in desk.access.asked] == [b"quarantine", b"open"]
+    assert desk.run("SELECT count(*) FROM radacct WHERE acctstoptime IS NULL") == [(2,)]
+
+
+@pytest.mark.parametrize("answer", [(45, b"\x65\x06\x00\x00\x01\x91"), (44, b"")], ids=["refused", "acknowledged only"])
+def test_what_accounting_does_not_show_changed_is_ended(tmp_path: Path, answer: tuple[int, bytes]) -> None:
+    desk = changeable(tmp_path / "desk", settle_seconds=1)
+    desk.access.answer = lambda raw: answer if raw[0] == 43 else desk.stop(raw)
+    desk.log_in("alice")
+    rule = for_account(1, degree=Degree.WALLED_GARDEN)
+    assert carry_out(desk.driver, 1, [rule]).of(rule.measure) is Seen.IN_FORCE, "its next session will be let in so"
+    assert [raw[0] for raw in desk.access.asked] == [43, 40]
+
+
+def test_who_is_shut_out_is_never_only_changed(tmp_path: Path) -> None:
+    desk = changeable(tmp_path / "desk")
+    desk.log_in("alice", klass="tipstaff/M-000009")
+    assert carry_out(desk.driver, 1, [for_account(1)]).of("M-000002") is Seen.IN_FORCE
+    assert [raw[0] for raw in desk.access.asked] == [40]
+
+
+def test_attributes_are_said_as_rfc_2865_has_them() -> None:
+    assert encode([("Filter-Id", "slow")]) == b"\x0b\x06slow"
+    assert encode([("Session-Timeout", "300")]) == b"\x1b\x06\x00\x00\x01\x2c"
+    by_name = encode([("Mikrotik-Rate-Limit", "1M")])
+    assert by_name == b"\x1a\x0a\x00\x00\x3a\x8c\x08\x041M"
+    assert encode([("Attr-26.14988.8", "0x314d")]) == by_name
+    for wrong in (("Colour", "red"), ("Session-Timeout", "soon"), ("Attr-0", "0x01"), ("Filter-Id", "x" * 254)):
+        with pytest.raises(NotSayable):
+            encode([wrong])
+
+
+@pytest.mark.parametrize("spelt", ["02:00:5e:10:00:01", "0200.5E10.0001", "02005e100001"])
+def test_a_machine_is_the_same_however_the_access_server_spells_it(desk: Desk, spelt: str) -> None:
+    desk.log_in("alice", station=spelt, number="S1")
+    desk.log_in("alice", station="02-00-5E-10-00-02", number="S2")
+    desk.log_in("bob", station=spelt, number="S3")
+    rule = replace(for_account(1), selector=Selector(session="alice/02-00-5E-10-00-01"), degree=Degree.DISCONNECT)
+    assert carry_out(desk.driver, 1, [rule]).of(rule.measure) is Seen.IN_FORCE
+    left = desk.run("SELECT acctsessionid FROM radacct WHERE acctstoptime IS NULL ORDER BY 1")
+    assert left == [("S2",), ("S3",)]
+
+
 def test_an_account_without_a_log_in_is_never_called_in_force(desk: Desk) -> None:
     seen = carry_out(desk.driver, 1, [for_account(3)])
     assert seen.of("M-000004") is Seen.DRIFT
@@ -329,6 +401,18 @@ def test_it_can_be_chosen_for_what_the_settings_give_it_a_profile_for(tmp_path: 
         ({"database": "sqlite:////x", "nas": [{"address": "192.0.2.1", "secret": "hunter2"}]}, "each may have"),
         ({"database": "sqlite:////x", "nas": [{"address": "192.0.2.1"}]}, "one of secret_file and secret_command"),
         ({"database": "sqlite:////x", "nas": [{"address": "x", "secret_command": ["cat"]}]}, "take an IPv4 address"),
+        (
+            {
+                "database": "sqlite:////x",
+                "nas": [{"address": "192.0.2.1", "secret_command": ["cat"], "coa": True}],
+                "walled_garden": ["Colour := red"],
+            },
+            "coa: Colour is none of",
+        ),
+        (
+            {"database": "sqlite:////x", "nas": [{"address": "192.0.2.1", "secret_command": ["cat"], "coa": 1}]},
+            "coa takes true or false",
+        ),
         ({"database": "sqlite:////x", "colour": "hunter2"}, "colour is not an option of the radius driver"),
     ],
 )

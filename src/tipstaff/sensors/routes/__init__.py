@@ -4,7 +4,7 @@ It reads route tables in the one-line form of bgpdump (`bgpdump -m`), of one or 
 one behind the other: `TABLE_DUMP2|1777896000|B|203.0.113.1|64501|198.51.100.0/24|64501 64500|IGP|...`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
@@ -92,24 +92,25 @@ def _compare(
     day = f"{route.last:%Y-%m-%d}"
     seen = f"{prefix} from AS{origin}, seen by {len(route.peers)} routers"
 
-    def found(kind: str, said: str, **facts: bool | int | str) -> Seen:
+    def found(kind: str, said: str, **facts: bool | int | str | tuple[str, ...]) -> Seen:
         return Seen(
             kind=kind, id=f"{kind}:{prefix}:{origin}:{day}", at=route.last, account=customer, facts=facts,
             excerpt=f"{seen}: {said}",
         )  # fmt: skip
 
     validity = validity_of(prefix, origin, books.roas)
+    to_us = _sessions(prefix, route, customer=customer, books=books)
     if validity == "invalid":
         yield found("routes.origin_invalid", "its authorisations allow another origin or length", validity=validity,
-                    seen_by=len(route.peers))  # fmt: skip
+                    seen_by=len(route.peers), **to_us)  # fmt: skip
     registered, letter = books.may_announce(customer, prefix, origin, at=route.last)
     ended = books.ended(prefix, at=route.last) if books.is_own(prefix, at=route.last) else None
     if ended is not None and ended.customer == customer:
         days = int((route.last - ended.at).total_seconds() // 86400)
-        yield found(AFTER_EXIT, f"it was theirs until {ended.at:%Y-%m-%d}", days_after_exit=days, ours=True)
+        yield found(AFTER_EXIT, f"it was theirs until {ended.at:%Y-%m-%d}", days_after_exit=days, ours=True, **to_us)
     elif not registered and not letter:
         yield found("routes.not_entitled", "neither the registry nor a letter of authority names them",
-                    registered=registered, letter_of_authority=letter)  # fmt: skip
+                    registered=registered, letter_of_authority=letter, **to_us)  # fmt: skip
     if books.own_asn is None:
         return
     elsewhere = [run for peer, run in route.runs.items() if peer != books.own_asn]
@@ -126,6 +127,15 @@ def _compare(
 def _in_use(prefix: Network, origin: int, *, at: datetime) -> Seen:
     used = Usage(kind=UsageKind.ANNOUNCEMENT, what=f"{prefix} AS{origin}", seen_at=at, source="routes")
     return Seen(kind="service.used_after_end", id=f"used:{used.what}:{at:%Y-%m-%d}", at=at, used=used)
+
+
+def _sessions(prefix: Network, route: _Route, *, customer: str, books: Books) -> Mapping[str, str | tuple[str, ...]]:
+    """On which of the customer's own sessions with us it comes in, so that it can be denied there and nowhere else."""
+    theirs = tuple(
+        peer for peer in sorted(route.peers)
+        if books.holder_of(ResourceKind.BGP_SESSION, peer, at=route.last) == customer
+    )  # fmt: skip
+    return {"prefix": str(prefix), "sessions": theirs} if theirs else {}
 
 
 def validity_of(prefix: Network, origin: int, roas: Sequence[Roa]) -> str:

@@ -11,13 +11,13 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from tipstaff.enforcement.kept import NAMES, selector_of
 from tipstaff.enforcement.planner import Ability, fingerprint
 from tipstaff.enforcement.protocol import BadOption, DeviceUnreachable, StalePlan
-from tipstaff.words import Degree, Direction, Observation, Plan, ProbeResult, Proof, Rule, Scope, Seen, Selector, Step
+from tipstaff.words import Degree, Observation, Plan, ProbeResult, Proof, Rule, Scope, Seen, Step
 
 _EMPTY: dict[str, Any] = {"generation": 0, "rules": {}, "foreign": []}
 
@@ -148,29 +148,20 @@ def _kept(rule: Rule) -> dict[str, Any]:
         "measure": rule.measure,
         "selector": {
             "network": str(s.network) if s.network else None,
-            "protocol": s.protocol,
-            "port": s.port,
             "direction": str(s.direction),
-            "url": s.url,
-            "host_name": s.host_name,
-            "mailbox": s.mailbox,
-            "service": s.service,
-            "account": s.account,
-            "announced_on": s.announced_on,
+            **{name: getattr(s, name) for name in NAMES},
         },
     }
 
 
 def _rule(kept: dict[str, Any]) -> Rule:
-    s = kept["selector"]
-    network = ip_network(s["network"]) if s["network"] else None
     return Rule(
         measure=kept["measure"],
         case=kept["case"],
         degree=Degree(kept["degree"]),
         until=datetime.fromisoformat(kept["until"]) if kept["until"] else None,
         by_law=kept.get("by_law", False),
-        selector=Selector(**{**s, "network": network, "direction": Direction(s["direction"])}),
+        selector=selector_of(kept["selector"]),
     )
 
 

@@ -16,8 +16,8 @@ from tipstaff.enforcement.routing.book import Shelf
 from tipstaff.enforcement.routing.routes import Kind
 
 _KNOWN = (
-    "dialect", "session", "file", "name", "neighbor", "socket", "vtysh", "check", "hand_over", "settle_seconds",
-    "timeout_seconds",
+    "dialect", "session", "protocol", "file", "name", "neighbor", "socket", "vtysh", "check", "hand_over",
+    "settle_seconds", "timeout_seconds",
 )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def _router(given: Options) -> Speaker:
     timeout_seconds = given.number("timeout_seconds", 20)
     if bird:
         socket = given.text("socket", "/run/bird/bird.ctl")
-        session = given.checked_symbol("session", given.text("session"))
-        return BirdFilter(name=name, session=session, shelf=shelf, socket=socket, timeout_seconds=timeout_seconds)
+        protocol = given.checked_symbol("protocol", given.text("protocol", given.text("session")))
+        return BirdFilter(name=name, session=protocol, shelf=shelf, socket=socket, timeout_seconds=timeout_seconds)
     neighbor = given.text("neighbor")
     if dialect in ("frr", "openbgpd") and not neighbor:
         raise BadOption(f"device {given.device}: the dialect {dialect} takes neighbor, the address of the session.")

@@ -1,8 +1,10 @@
-"""RADIUS: what the server answers at a log-in is the state; ending the sessions that are open is the edge.
+"""RADIUS: what the server answers at a log-in is the state; ending or changing the sessions that are open is the edge.
 
 A session that is only ended comes back at once, so the row that shuts its log-in out, or gives it another profile,
 stands before the access server is asked to end anything (RFC 5176). A measure is in force when the row stands and
-accounting shows no session that was let in without it. Rows, generation and profile live in tables of our own.
+accounting shows no session that was let in without it. Rows, generation and profile live in tables of our own. An
+access server that can change a session's profile is asked for that first (CoA); what accounting does not show changed
+is ended.
 """
 
 import re
@@ -11,10 +13,21 @@ import socket
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from tipstaff.enforcement.drivers.radius import packets
+from tipstaff.enforcement.drivers.radius.attributes import NotSayable, encode
 from tipstaff.enforcement.drivers.radius.packets import Server, Session
-from tipstaff.enforcement.drivers.radius.tables import SCOPES, STRENGTH, VERDICTS, Held, Profile, Tables, row_of
+from tipstaff.enforcement.drivers.radius.tables import (
+    CLASS,
+    SCOPES,
+    STRENGTH,
+    VERDICTS,
+    Held,
+    Profile,
+    Tables,
+    row_of,
+)
 from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
@@ -23,9 +36,9 @@ from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, St
 
 _KNOWN = (
     "database", "accounting", "password_file", "password_command", "walled_garden", "rate_limit", "timeout_seconds",
-    "settle_seconds", "nas",
+    "settle_seconds", "nas", "usual",
 )  # fmt: skip
-_NAS = ("address", "send_to", "port", "secret_file", "secret_command")
+_NAS = ("address", "send_to", "port", "secret_file", "secret_command", "coa")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 _ITEM = re.compile(r"([A-Za-z0-9._-]+(?::[0-9]+)?) *(:=|\+=|=) *(\S.*)")
@@ -46,6 +59,16 @@ def make(device: str, options: Mapping[str, object]) -> "RadiusDriver":
     password = None
     if options.get("password_file") or options.get("password_command"):
         password = Secret.of(f"device {device}", options, stem="password")
+    nas = _nas_of(device, options.get("nas", []))
+    profile = tuple(
+        sorted(row for name in ("walled_garden", "rate_limit") for row in _profile_of(device, name, given.texts(name)))
+    )
+    usual = tuple((name, value) for _, name, _, value in _profile_of(device, "usual", given.texts("usual")))
+    try:
+        if any(one.changes for one in nas.values()):
+            encode([*((name, value) for _, name, _, value in profile), *usual])
+    except NotSayable as why:
+        raise BadOption(f"device {device}: coa: {why}") from why
     return RadiusDriver(
         device,
         tables=Tables(
@@ -54,13 +77,11 @@ def make(device: str, options: Mapping[str, object]) -> "RadiusDriver":
             password=password,
             timeout_seconds=given.number("timeout_seconds", 10),
         ),
-        nas=_nas_of(device, options.get("nas", [])),
-        profile=tuple(sorted(
-            row for name in ("walled_garden", "rate_limit")
-            for row in _profile_of(device, name, given.texts(name))
-        )),
+        nas=nas,
+        profile=profile,
+        usual=usual,
         settle_seconds=given.number("settle_seconds", 3),
-    )  # fmt: skip
+    )
 
 
 def _profile_of(device: str, name: str, items: Sequence[str]) -> Profile:
@@ -75,8 +96,18 @@ def _profile_of(device: str, name: str, items: Sequence[str]) -> Profile:
     return tuple(rows)
 
 
-def _nas_of(device: str, given: object) -> dict[str, tuple[str, int, Secret]]:
-    found: dict[str, tuple[str, int, Secret]] = {}
+class Nas(NamedTuple):
+    """An access server as the settings have it."""
+
+    send_to: str
+    port: int
+    secret: Secret
+    changes: bool
+    """Whether it takes CoA-Requests."""
+
+
+def _nas_of(device: str, given: object) -> dict[str, Nas]:
+    found: dict[str, Nas] = {}
     for one in given if isinstance(given, list | tuple) else [given]:
         where = f"device {device}: nas"
         if not isinstance(one, Mapping) or set(one) - set(_NAS):
@@ -88,7 +119,10 @@ def _nas_of(device: str, given: object) -> dict[str, tuple[str, int, Secret]]:
             address, send_to = (str(IPv4Address(a)) for a in (one["address"], one.get("send_to", one["address"])))
         except (KeyError, ValueError) as why:
             raise BadOption(f"{where}: address and send_to take an IPv4 address.") from why
-        found[address] = (send_to, port, Secret.of(f"{where} {address}", one, stem="secret"))
+        changes = one.get("coa", False)
+        if not isinstance(changes, bool):
+            raise BadOption(f"{where}: coa takes true or false.")
+        found[address] = Nas(send_to, port, Secret.of(f"{where} {address}", one, stem="secret"), changes)
     return found
 
 
@@ -102,13 +136,15 @@ class RadiusDriver:
         device: str,
         *,
         tables: Tables,
-        nas: Mapping[str, tuple[str, int, Secret]],
+        nas: Mapping[str, Nas],
         profile: Profile = (),
+        usual: Sequence[tuple[str, str]] = (),
         settle_seconds: int = 3,
     ) -> None:
         self.device = device
         self.tables = tables
         self._nas, self._profile, self._settle_seconds = nas, profile, settle_seconds
+        self._usual = tuple(usual)
         self._why: dict[Session, str] = {}
         """Why a session could not be ended the last time."""
         self.open_socket = lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -193,14 +229,37 @@ class RadiusDriver:
 
         It looks at the rows and not at a plan, so being late does no harm. What stays open is seen as drift.
         """
-        held = self.tables.read(at=at)
-        todo = sessions_to_end(held)
         self._why = {}
-        if not todo:
-            return
-        answers = packets.disconnect(
-            todo,
-            servers=self._servers({session.nas for session in todo}),
+        held = self.tables.read(at=at)
+        changes = {session: change for session in sessions_to_end(held) if (change := self._change(session, held, at))}
+        if changes:
+            self._ask(changes, at=at)
+            held = self.tables.read(at=at)
+        if todo := sessions_to_end(held):
+            self._ask(dict.fromkeys(todo), at=at)
+
+    def _change(self, session: Session, held: Held, at: datetime) -> bytes | None:
+        """What would make an open session what it would be if it were let in now; None where only its end does."""
+        nas = self._nas.get(session.nas)
+        if nas is None or not nas.changes:
+            return None
+        met = [row for key, row in held.rows.items() if session in held.met.get(key, ())]
+        if not met:
+            # Its measure was lifted. A Class of ours that names none says that it is free.
+            return encode([*self._usual, ("Class", CLASS)]) if self._usual else None
+        row = min(met, key=lambda row: (-STRENGTH.get(row.verdict, 0), row.measure))
+        items = [(name, value) for verdict, name, _, value in self._profile if verdict == row.verdict]
+        if not items:
+            return None
+        # As at a log-in: the access server itself ends the session when the measure's time is over.
+        left = [] if row.ends_at is None else [("Session-Timeout", str(max(1, row.ends_at - int(at.timestamp()))))]
+        return encode([*items, ("Class", CLASS + row.measure), *left])
+
+    def _ask(self, wanted: Mapping[Session, bytes | None], *, at: datetime) -> None:
+        """Ask the access servers, and wait a moment until accounting shows what they acknowledged."""
+        answers = packets.ask(
+            wanted,
+            servers=self._servers({session.nas for session in wanted}),
             epoch_seconds=int(at.timestamp()),
             timeout_seconds=3.0,
             open_socket=self.open_socket,
@@ -208,18 +267,18 @@ class RadiusDriver:
         gone = [session for session, answer in answers.items() if answer.unknown]
         if gone:
             self.tables.keep_gone(gone)
-        self._why = {session: answer.why for session, answer in answers.items() if answer.why and not answer.unknown}
-        ended = {session for session, answer in answers.items() if answer.ended}
-        for _ in range(self._settle_seconds * 20 if ended else 0):
-            if not ended & set(sessions_to_end(self.tables.read(at=at))):
+        self._why |= {session: answer.why for session, answer in answers.items() if answer.why and not answer.unknown}
+        done = {session for session, answer in answers.items() if answer.done}
+        for _ in range(self._settle_seconds * 20 if done else 0):
+            if not done & set(sessions_to_end(self.tables.read(at=at))):
                 break
             select.select([], [], [], 0.05)  # No event tells that a Stop was written down.
 
     def _servers(self, wanted: set[str]) -> dict[str, Server]:
         found = {}
         for address in wanted & set(self._nas):
-            send_to, port, secret = self._nas[address]
-            found[address] = Server(send_to, port, secret.read())
+            nas = self._nas[address]
+            found[address] = Server(nas.send_to, nas.port, nas.secret.read())
         return found
 
     def probe(self, rule: Rule) -> ProbeResult:
@@ -231,7 +290,7 @@ class RadiusDriver:
 def sessions_to_end(held: Held) -> list[Session]:
     """Open sessions that were let in otherwise than the rows say now, or by a row that is gone."""
     found = {session for key in held.rows for session in _to_end(held, key)}
-    found |= {session for session in held.marked if session.measure not in held.rows}
+    found |= {session for session in held.marked if session.measure and session.measure not in held.rows}
     return sorted(found, key=lambda s: (s.nas, s.id, s.started))
 
 

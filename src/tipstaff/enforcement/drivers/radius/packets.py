@@ -1,4 +1,4 @@
-"""Disconnect-Request and its answers (RFC 5176): made, sent and checked. Many go out at once, by one socket."""
+"""Disconnect- and CoA-Requests (RFC 5176) and their answers: made, sent, checked. Many go out at once by one socket."""
 
 import hashlib
 import hmac
@@ -9,7 +9,8 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-DISCONNECT_REQUEST, DISCONNECT_ACK, DISCONNECT_NAK = 40, 41, 42
+DISCONNECT_REQUEST, COA_REQUEST = 40, 43
+"""An acknowledgement has the next code, a refusal the one after (RFC 5176 section 2.3)."""
 SESSION_CONTEXT_NOT_FOUND = 503
 """RFC 5176 section 3.6: the access server has no such session."""
 TRIES = 3
@@ -51,23 +52,28 @@ class Server:
 class Answer:
     """What came of one request."""
 
-    ended: bool
-    """Acknowledged."""
+    done: bool
+    """Acknowledged: the session was ended, or its profile changed, says the access server."""
     unknown: bool = False
     """The access server has no such session: it is gone."""
     why: str = ""
 
 
-def disconnect(
-    sessions: Sequence[Session], *, servers: Mapping[str, Server], epoch_seconds: int, timeout_seconds: float,
+def ask(
+    wanted: Mapping[Session, bytes | None],
+    *,
+    servers: Mapping[str, Server],
+    epoch_seconds: int,
+    timeout_seconds: float,
     open_socket: Callable[[], socket.socket],
-) -> dict[Session, Answer]:  # fmt: skip
-    """Ask each session's access server to end it; what is not answered is asked again, three times in all."""
+) -> dict[Session, Answer]:
+    """Ask each session's access server to end it, or to give it these attributes; what is not answered is asked again,
+    three times in all."""
     answers: dict[Session, Answer] = {}
     todo = []
-    for session in sessions:
+    for session, change in wanted.items():
         if session.nas in servers:
-            todo.append(session)
+            todo.append((session, change))
         else:
             answers[session] = Answer(False, why=f"no access server {session.nas} is set up")
     for begin in range(0, len(todo), 256):  # An identifier has eight bits.
@@ -79,14 +85,16 @@ def disconnect(
 
 def _ask(
     wire: socket.socket,
-    sessions: Sequence[Session],
+    wanted: Sequence[tuple[Session, bytes | None]],
     servers: Mapping[str, Server],
     epoch_seconds: int,
     timeout_seconds: float,
 ) -> dict[Session, Answer]:
     wire.setblocking(False)
-    waiting = {n: (s, request(s, identifier=n, secret=servers[s.nas].secret, epoch_seconds=epoch_seconds))
-               for n, s in enumerate(sessions)}  # fmt: skip
+    waiting = {
+        n: (s, request(s, identifier=n, secret=servers[s.nas].secret, epoch_seconds=epoch_seconds, change=change))
+        for n, (s, change) in enumerate(wanted)
+    }
     answers: dict[Session, Answer] = {}
     for _ in range(TRIES):
         for session, packet in waiting.values():
@@ -118,14 +126,19 @@ def _ask(
     return answers
 
 
-def request(session: Session, *, identifier: int, secret: bytes, epoch_seconds: int) -> bytes:
-    """A Disconnect-Request with Event-Timestamp and Message-Authenticator (RFC 5176 sections 3.3 and 6.3)."""
+def request(
+    session: Session, *, identifier: int, secret: bytes, epoch_seconds: int, change: bytes | None = None
+) -> bytes:
+    """A Disconnect-Request, or a CoA-Request that gives the session `change`; with Event-Timestamp and
+    Message-Authenticator (RFC 5176 sections 3.3 and 6.3)."""
     attributes = _text(_USER_NAME, session.username) + _text(_ACCT_SESSION_ID, session.id)
     if session.station:
         attributes += _text(_CALLING_STATION_ID, session.station)
     attributes += _attribute(_NAS_IP_ADDRESS, socket.inet_aton(session.nas))
     attributes += _attribute(_EVENT_TIMESTAMP, struct.pack(">I", epoch_seconds))
-    head = struct.pack(">BBH", DISCONNECT_REQUEST, identifier, 20 + len(attributes) + 18)
+    attributes += change or b""
+    code = DISCONNECT_REQUEST if change is None else COA_REQUEST
+    head = struct.pack(">BBH", code, identifier, 20 + len(attributes) + 18)
     empty = head + bytes(16) + attributes + _attribute(_MESSAGE_AUTHENTICATOR, bytes(16))
     sealed = attributes + _attribute(_MESSAGE_AUTHENTICATOR, hmac.digest(secret, empty, "md5"))
     authenticator = hashlib.md5(head + bytes(16) + sealed + secret, usedforsecurity=False).digest()
@@ -134,7 +147,7 @@ def request(session: Session, *, identifier: int, secret: bytes, epoch_seconds: 
 
 def read_answer(raw: bytes, asked: bytes, *, secret: bytes) -> Answer | None:
     """What an answer says; None for a packet that is none to this request, or not from who has the secret."""
-    if len(raw) < 20 or raw[0] not in (DISCONNECT_ACK, DISCONNECT_NAK) or raw[1] != asked[1]:
+    if len(raw) < 20 or raw[0] not in (asked[0] + 1, asked[0] + 2) or raw[1] != asked[1]:
         return None
     length = struct.unpack_from(">H", raw, 2)[0]
     if not 20 <= length <= len(raw):
@@ -143,7 +156,7 @@ def read_answer(raw: bytes, asked: bytes, *, secret: bytes) -> Answer | None:
     proof = hashlib.md5(raw[:4] + asked[4:20] + raw[20:] + secret, usedforsecurity=False).digest()
     if not secrets.compare_digest(proof, raw[4:20]):
         return None
-    if raw[0] == DISCONNECT_ACK:
+    if raw[0] == asked[0] + 1:
         return Answer(True)
     cause, at = 0, 20
     while at + 2 <= length and raw[at + 1] >= 2:

@@ -33,6 +33,13 @@ CLASS = "tipstaff/"
 _OPEN = "(s.acctstoptime IS NULL OR s.acctstarttime > s.acctstoptime OR s.acctupdatetime > s.acctstoptime)"
 """Some access servers give the next session the same id: FreeRADIUS's row has the old Stop then, and a later Start."""
 
+_SAME_STATION = (
+    "(t.station = '' OR t.station = upper(s.callingstationid) OR (t.station LIKE '__-__-__-__-__-__'"
+    " AND replace(t.station, '-', '') ="
+    " upper(replace(replace(replace(s.callingstationid, '-', ''), ':', ''), '.', ''))))"
+)
+"""Of a hardware address, however its octets are kept apart: a measure has them with hyphens (RFC 3580, 3.21)."""
+
 Profile = tuple[tuple[str, str, str, str], ...]
 """(verdict, attribute, operator, value), sorted."""
 
@@ -187,7 +194,7 @@ class Tables:
         )
         found = cursor.all(
             f"SELECT t.measure, {session} FROM tipstaff_targets t JOIN {self._accounting} s"  # noqa: S608 - a checked name
-            " ON s.username = t.username AND (t.station = '' OR t.station = upper(s.callingstationid))"
+            f" ON s.username = t.username AND {_SAME_STATION}"
             f" WHERE {_OPEN} AND (t.ends_at IS NULL OR t.ends_at > %s)",
             now,
         )

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from tipstaff.enforcement.kept import NAMES
 from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability, fingerprint
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
@@ -171,9 +172,7 @@ def sign(body: bytes, *, id: str, at: datetime, secret: Secret) -> dict[str, str
 
 def _document(rule: Rule) -> dict[str, Any]:
     s = rule.selector
-    told = {name: getattr(s, name) for name in
-            ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account")}  # fmt: skip
-    selector = {name: value for name, value in told.items() if value is not None}
+    selector = {name: value for name in NAMES if (value := getattr(s, name)) is not None}
     if s.network is not None:
         selector |= {"network": str(s.network), "direction": str(s.direction)}
     return {
