@@ -85,6 +85,8 @@ class Options:
     """None estimates it."""
     interim_seconds: float | None = None
     """How often the source speaks of what still lasts."""
+    circuits_unique: bool = False
+    """Circuit-ids are unique in the whole network, not only within each relay."""
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,8 @@ the two equal on random histories.
 A row of a log has an inner span in which it is sure and an outer one in which it is possible. So
 
 * one subject at every point, each time proven: CONFIRMED. Proven is a point by the registry, by one strong source, or
-  by two sources that are weak alone;
+  by two sources that are weak alone and name different kinds of things: whoever takes another's hardware address is
+  given that one's lease and answers for it in every neighbour table, so that many who repeat it say it once;
 * one subject at every point that has any: PROBABLE;
 * two subjects who are both sure at the same point: CONTRADICTED; otherwise two: AMBIGUOUS;
 * a point in a gap of the sources with nobody but a session that may have ended: NO_DATA. A lease within its term is
@@ -63,6 +64,8 @@ class _Voice:
     sure: bool
     strong: bool
     source: str
+    witness: SubjectKind | None = None
+    """What the source names its subscriber by; None where it is the registry."""
     through_nat: bool = False
     unseen_end: bool = False
     """True where it was possible only because its end was not seen."""
@@ -93,7 +96,8 @@ class _Point:
     @property
     def proven(self) -> bool:
         sure = [v for v in self.voices if v.sure]
-        return any(v.strong for v in sure) or len({v.source for v in sure}) > 1
+        apart = len({v.source for v in sure}) > 1 and len({v.witness for v in sure}) > 1
+        return apart or any(v.strong for v in sure)
 
 
 def walk(
@@ -396,6 +400,7 @@ def _session(
             sure=v.sure and own.sure and one,
             strong=v.strong and own.strong,
             source=own.source,
+            witness=own.witness,
             unseen_end=v.unseen_end or _unseen_end(binding, at, sure=own.sure),
             promised=own.promised,
         )
@@ -429,7 +434,8 @@ def _subscriber(
 def _unknown(binding: Binding, *, at: datetime, gap: bool) -> _Voice:
     sure = _sure(binding, at, gap=gap)
     promised = binding.ending is Ending.PROMISED
-    return _Voice(None, None, None, sure, binding.strong, binding.source, promised=promised)
+    kind = binding.subject_kind
+    return _Voice(None, None, None, sure, binding.strong, binding.source, kind, promised=promised)
 
 
 def _unseen_end(binding: Binding, at: datetime, *, sure: bool) -> bool:

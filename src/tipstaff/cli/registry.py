@@ -45,6 +45,10 @@ def import_files(
     clock_error: Annotated[
         float | None, typer.Option("--clock-error", min=0, help="Seconds; left out: estimated from arrival times.")
     ] = None,
+    circuits_unique: Annotated[
+        bool,
+        typer.Option("--circuits-unique", help="Circuit-ids are unique in your network, not only within each relay."),
+    ] = False,
 ) -> None:
     """Take in customers, services, holdings or sites; each file's header says which. Or logs, by their KIND.
 
@@ -79,7 +83,7 @@ def import_files(
         if kind is not None:
             options = options_of(
                 kind, source=source, realm=realm, inside_realm=inside_realm, zone=zone, year=year, every=every,
-                clock_error=clock_error,
+                clock_error=clock_error, circuits_unique=circuits_unique,
             )  # fmt: skip
             import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
             return

@@ -46,6 +46,7 @@ def options_of(
     year: int | None,
     every: float | None,
     clock_error: float | None,
+    circuits_unique: bool,
 ) -> "Options":
     """The words of the command line as a source's options; BadParameter for a zone that there is not."""
     from tipstaff.attribution.protocol import Options
@@ -62,6 +63,7 @@ def options_of(
         year=year,
         interim_seconds=every,
         clock_error_seconds=clock_error,
+        circuits_unique=circuits_unique,
     )
 
 

@@ -147,12 +147,75 @@ def test_a_circuit_and_a_mac_lead_to_who_held_them_then(times):
     run("registry", "import", "kea-memfile", SAMPLES / "kea" / "samples" / "kea-leases4.csv")
     changes_at = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
     holds(ResourceKind.MAC, "02-00-00-00-00-01", scope="", changes_at=changes_at)
-    holds(ResourceKind.CIRCUIT, "dla07", scope="", changes_at=changes_at)
+    holds(ResourceKind.CIRCUIT, "dla07 at aabbccdd", scope="", changes_at=changes_at)
     asked = [f"198.51.100.{host},,,2026-03-10T12:{minute}:00Z" for host in (7, 8) for minute in (10, 40)]
     answers = [json.loads(line) for line in run("attribute", "-", text="\n".join(asked * times)).splitlines()]
     assert [(a["grade"], a["customer"]) for a in answers] == [
         ("PROBABLE", "acct-1"), ("PROBABLE", "acct-2"), ("CONFIRMED", "acct-1"), ("CONFIRMED", "acct-2")
     ] * times  # fmt: skip
+
+
+def option_82(*parts: tuple[int, str]) -> str:
+    return "0x" + "".join(f"{code:02x}{len(text):02x}{text.encode().hex()}" for code, text in parts)
+
+
+CIRCUITS = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n"
+
+
+def leases_behind(file: Path, *relayed: str) -> Path:
+    rows = (
+        f"198.51.100.{n + 7},02:00:00:00:00:0{n},,3600,1773147600,1,0,0,,0,"
+        f'{{ "ISC": {{ "relay-agent-info": {{ "sub-options": "{sub}" }} }} }}\n'
+        for n, sub in enumerate(relayed)
+    )
+    # The row after them shows that the log was read beyond the hour that is asked about.
+    later = "198.51.100.200,02:00:00:00:00:09,,3600,1773153000,1,0,0,,0,\n" * 2
+    file.write_text(CIRCUITS + "".join(rows) + later)
+    return file
+
+
+def test_the_same_port_of_another_relay_is_another_circuit(tmp_path):
+    file = leases_behind(
+        tmp_path / "leases.csv", option_82((1, "eth0/1/1"), (2, "dslam-1")), option_82((1, "eth0/1/1"), (2, "dslam-2")),
+        option_82((1, "eth0/1/1")), option_82((1, "dslam-3 eth 0/7:33")),
+    )  # fmt: skip
+    run("registry", "import", "kea-memfile", file)
+    earlier, later = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 20, tzinfo=UTC))
+    holds(ResourceKind.CIRCUIT, "eth0/1/1 at dslam-1", scope="", changes_at=later)
+    holds(ResourceKind.CIRCUIT, "eth0/1/1", scope="", changes_at=later)
+    holds(ResourceKind.CIRCUIT, "dslam-3 eth 0/7:33", scope="", changes_at=earlier)
+    text = "\n".join(f"198.51.100.{host},,,2026-03-10T12:30:00Z" for host in (7, 8, 9, 10))
+    answers = [json.loads(line) for line in run("attribute", "-", text=text).splitlines()]
+    assert [(a["grade"], a["customer"]) for a in answers] == [
+        ("CONFIRMED", "acct-1"), ("NO_DATA", None), ("PROBABLE", "acct-1"), ("CONFIRMED", "acct-2"),
+    ]  # fmt: skip
+
+
+def test_circuits_that_are_unique_in_the_whole_network_are_named_as_they_are(tmp_path):
+    file = leases_behind(tmp_path / "leases.csv", option_82((1, "line-7"), (2, "dslam-1")), option_82((1, "line-8")))
+    run("registry", "import", "kea-memfile", "--circuits-unique", file)
+    for line in ("line-7", "line-8"):
+        holds(ResourceKind.CIRCUIT, line, scope="", changes_at=datetime(2026, 3, 20, tzinfo=UTC))
+    text = "\n".join(f"198.51.100.{host},,,2026-03-10T12:30:00Z" for host in (7, 8))
+    answers = [json.loads(line) for line in run("attribute", "-", text=text).splitlines()]
+    assert [(a["grade"], a["customer"]) for a in answers] == [("CONFIRMED", "acct-1")] * 2
+
+
+def test_a_log_in_that_is_a_hardware_address_shows_no_secret(tmp_path):
+    file = tmp_path / "accounting.csv"
+    file.write_text(
+        "timestamp,acct_status_type,user_name,nas_ip_address,acct_session_id,framed_ip_address\n"
+        "1773144000,Start,02-00-00-00-00-01,192.0.2.1,s1,198.51.100.7\n"
+        "1773144000,Start,line-8,192.0.2.1,s2,198.51.100.8\n"
+        "1773147600,Stop,02-00-00-00-00-01,192.0.2.1,s1,198.51.100.7\n"
+        "1773147600,Stop,line-8,192.0.2.1,s2,198.51.100.8\n"
+    )
+    run("registry", "import", "radius-csv", "--clock-error", "1", file)
+    for login in ("02-00-00-00-00-01", "line-8"):
+        holds(ResourceKind.LOGIN, login, scope="radius-csv", changes_at=datetime(2026, 3, 20, tzinfo=UTC))
+    text = "\n".join(f"198.51.100.{host},,,2026-03-10T12:30:00Z" for host in (7, 8))
+    answers = [json.loads(line) for line in run("attribute", "-", text=text).splitlines()]
+    assert [(a["grade"], a["customer"]) for a in answers] == [("PROBABLE", "acct-1"), ("CONFIRMED", "acct-1")]
 
 
 def test_who_shows_the_rows_of_logs(tmp_path):

@@ -105,9 +105,9 @@ def test_what_is_no_machines_address_leads_to_nobody(text):
     assert station_of(text) is None
 
 
-def test_a_lease_and_a_neighbour_table_that_name_the_same_machine_are_two_sources_of_its_address():
+def test_a_lease_and_a_neighbour_table_repeat_what_the_machine_claims_and_are_one_witness():
     seen = lease(source="arp")
-    assert ask(lease(), seen, login("alice")).grade is Grade.CONFIRMED
+    assert ask(lease(), seen, login("alice")).grade is Grade.PROBABLE
     # One lease stays one source, however many say whose the machine is.
     also = Identity(kind=SubjectKind.MAC, value=MAC, customer="acct-1")
     assert ask(lease(), login("alice"), also).grade is Grade.PROBABLE

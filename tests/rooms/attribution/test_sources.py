@@ -130,7 +130,7 @@ def test_kea_leases_are_renewed_released_and_given_on():
     assert found == [
         "198.51.100.7/32 02:00:00:00:00:01 12:00-13:20 superseded",
         "198.51.100.7/32 02:00:00:00:00:04 13:20-14:20 promised",
-        "198.51.100.8/32 dla07 12:01-13:01 promised",
+        "198.51.100.8/32 dla07 at aabbccdd 12:01-13:01 promised",
         "198.51.100.9/32 02:00:00:00:00:03 12:40-13:20 explicit (sure 12:40-12:40)",
     ]
     assert refused == ["no lifetime or expiry in whole seconds", "no address"]

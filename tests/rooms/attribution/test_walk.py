@@ -178,14 +178,22 @@ def test_the_registrys_own_row_and_a_session_of_another_contradict():
     assert ask("198.51.100.7", static, session("198.51.100.7/32", "bob")).grade is Grade.CONFIRMED
 
 
-def test_a_mac_alone_is_probable_and_two_sources_that_agree_are_confirmed():
+def test_a_mac_alone_is_probable_however_many_sources_repeat_it_and_another_kind_of_witness_confirms():
     mac = {"subject_kind": SubjectKind.MAC, "strong": False}
     dhcp = session("198.51.100.7/32", "02:00:00:00:00:01", source="dhcp-1", **mac)
     owner = known("02:00:00:00:00:01", "acct-1", kind=SubjectKind.MAC)
     answer = ask("198.51.100.7", dhcp, owner)
     assert (answer.grade, answer.reason) == (Grade.PROBABLE, AttributionReason.ONE_SOURCE)
+    # Whoever takes another's hardware address gets that one's lease, and answers for it in the neighbour table.
     seen = session("198.51.100.7/32", "02:00:00:00:00:01", source="neighbours", **mac)
-    assert ask("198.51.100.7", dhcp, seen, owner).grade is Grade.CONFIRMED
+    log = session("198.51.100.7/32", "02:00:00:00:00:01", source="dhcp-1-forensic", **mac)
+    assert ask("198.51.100.7", dhcp, seen, log, owner).grade is Grade.PROBABLE
+    circuit = {"subject_kind": SubjectKind.CIRCUIT, "strong": False}
+    line = known("dslam-2 eth 0/7", "acct-1", kind=SubjectKind.CIRCUIT)
+    looked = session("198.51.100.7/32", "dslam-2 eth 0/7", source="leases", **circuit)
+    assert ask("198.51.100.7", dhcp, looked, owner, line).grade is Grade.CONFIRMED
+    same = session("198.51.100.7/32", "dslam-2 eth 0/7", source="dhcp-1", **circuit)
+    assert ask("198.51.100.7", dhcp, same, owner, line).grade is Grade.PROBABLE
 
 
 def test_a_subscriber_whom_the_registry_does_not_know_is_not_nobody():

@@ -7,12 +7,13 @@ import polars as pl
 
 from tipstaff.words import RefusedLine
 
+from ...circuits import circuit_named
 from ...protocol import CIRCUIT, MAC, OPEN, REFUSED_TOLD_MAX, Joins, Kind, Options, Parsed, Stretch
 from ...reading import MICRO, prefixes
 
 _LEASE = re.compile(rb"^lease (\S+) \{\n(.*?)^\}", re.M | re.S)
 _FIELD = re.compile(r"^\s+(?:(starts|ends|cltt) (?:epoch (\d+)|\d (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)|(never))|"
-                    r"binding state (\w+)|hardware ethernet ([0-9a-fA-F:]+)|option agent\.circuit-id (.+)|"
+                    r"binding state (\w+)|hardware ethernet ([0-9a-fA-F:]+)|option agent\.(circuit|remote)-id (.+)|"
                     r"uid (.+));", re.M)  # fmt: skip
 
 
@@ -40,12 +41,14 @@ class Leases(Kind):
             if why:
                 refused.append(RefusedLine(offset=offset, why=why))
                 continue
-            circuit = str(fields.get("circuit", "")).strip('"')
+            circuit, sole = circuit_named(
+                str(fields.get("circuit", "")), str(fields.get("remote", "")), unique=options.circuits_unique
+            )
             ends = fields.get("ends", OPEN)
             state = fields["state"]
             rows.append(
                 (offset, address, fields["starts"], ends, state != "active",
-                 CIRCUIT if circuit else MAC, circuit or str(fields.get("mac", "")).lower(), bool(circuit))
+                 CIRCUIT if circuit else MAC, circuit or str(fields.get("mac", "")).lower(), bool(circuit) and sole)
             )  # fmt: skip
         schema = {"offset": pl.Int64, "address": pl.String, "since": pl.Int64, "until": pl.Int64, "final": pl.Boolean,
                   "kind": pl.UInt8, "subject": pl.String, "strong": pl.Boolean}  # fmt: skip
@@ -67,15 +70,15 @@ class Leases(Kind):
 
 def _fields(block: str) -> dict[str, int | str]:
     found: dict[str, int | str] = {}
-    for when, epoch, stamp, never, state, mac, circuit, _ in _FIELD.findall(block):
+    for when, epoch, stamp, never, state, mac, which, named, _ in _FIELD.findall(block):
         if when:
             found[when] = OPEN if never else int(epoch) * MICRO if epoch else _instant(stamp)
         elif state:
             found.setdefault("state", state)
         elif mac:
             found["mac"] = mac
-        elif circuit:
-            found["circuit"] = circuit
+        elif which:
+            found[which] = named.strip('"')
     return found
 
 

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from ...circuits import circuit_named, readable
 from ...protocol import CIRCUIT, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
 from ...reading import MICRO, Sieve, header_of, local_instants, prefixes, seconds, table
 
@@ -69,7 +70,7 @@ class Memfile(Lines):
                 .alias("length")
             )
         frame = frame.with_columns(subject.str.to_lowercase().alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
-        frame = _circuits(frame)
+        frame = _circuits(frame, unique=options.circuits_unique)
         sieve.frame = frame
         sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
         return sieve.parsed(_leases(sieve.frame))
@@ -107,7 +108,8 @@ class Looks(Lines):
         sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
         sieve.refuse(pl.col("state") == "1", "declined: the client found the address in use")
         subject = pl.when(pl.col("hwaddr").fill_null("") != "").then("hwaddr").otherwise("duid").str.to_lowercase()
-        sieve.frame = _circuits(sieve.frame.with_columns(subject.alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind")))
+        frame = sieve.frame.with_columns(subject.alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
+        sieve.frame = _circuits(frame, unique=options.circuits_unique)
         sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
         gone, ended = pl.col("gone") == "1", pl.col("state").is_in(["2", "3"])
         promised = pl.when(pl.col("term") == _FOREVER).then(OPEN).otherwise(pl.col("since") + pl.col("term") * MICRO)
@@ -146,43 +148,43 @@ def _leases(frame: pl.DataFrame) -> pl.DataFrame:
         (pl.col("gone") | reclaimed).alias("final"),
         "kind",
         "subject",
-        (pl.col("kind") == CIRCUIT).alias("strong"),
+        "strong",
     )
 
 
-def _circuits(frame: pl.DataFrame) -> pl.DataFrame:
-    """Where relay data was kept, the circuit is the subscriber (RFC 3046: sub-option 1 of option 82)."""
+def _circuits(frame: pl.DataFrame, *, unique: bool) -> pl.DataFrame:
+    """Where relay data was kept, the circuit is the subscriber, and proves one where its name is one line's only."""
+    frame = frame.with_columns(pl.lit(value=False).alias("strong"))
     if "user_context" not in frame.columns:
         return frame
     hexed = pl.col("user_context").str.extract(r"sub-options\"?:\s*\"?0x([0-9A-Fa-f]+)")
     if not frame.get_column("user_context").str.contains("sub-options", literal=True).any():
         return frame
-    known = frame.select(hexed.alias("_hex")).drop_nulls().unique()
-    known = known.with_columns(
-        pl.col("_hex").map_elements(circuit_of, return_dtype=pl.String, skip_nulls=True).alias("_circuit")
-    )
+    found = frame.select(hexed.alias("_hex")).drop_nulls().unique().get_column("_hex")
+    named = [(hexes, *name) for hexes in found if (name := circuit_of(hexes, unique=unique)) is not None]
+    known = pl.DataFrame(named, schema={"_hex": pl.String, "_circuit": pl.String, "_sole": pl.Boolean}, orient="row")
     frame = frame.with_columns(hexed.alias("_hex")).join(known, on="_hex", how="left", maintain_order="left")
-    named = pl.col("_circuit").is_not_null()
     return frame.with_columns(
         pl.coalesce("_circuit", "subject").alias("subject"),
-        pl.when(named).then(pl.lit(CIRCUIT, pl.UInt8)).otherwise("kind").alias("kind"),
-    ).drop("_hex", "_circuit")
+        pl.when(pl.col("_circuit").is_not_null()).then(pl.lit(CIRCUIT, pl.UInt8)).otherwise("kind").alias("kind"),
+        pl.col("_sole").fill_null(value=False).alias("strong"),
+    ).drop("_hex", "_circuit", "_sole")
 
 
-def circuit_of(hexed: str) -> str | None:
-    """Sub-option 1 as text where it is printable, as hexadecimal otherwise; None where there is none."""
+def circuit_of(hexed: str, *, unique: bool = False) -> tuple[str, bool] | None:
+    """The name of the circuit in option 82, and whether it is one line's only; None where there is no circuit."""
     try:
         raw = bytes.fromhex(hexed)
     except ValueError:
         return None
+    options: dict[int, bytes] = {}
     place = 0
     while place + 2 <= len(raw):
         code, size = raw[place], raw[place + 1]
-        value = raw[place + 2 : place + 2 + size]
-        if code == 1 and value:
-            return value.decode() if value.isascii() and value.decode().isprintable() else value.hex()
+        options.setdefault(code, raw[place + 2 : place + 2 + size])
         place += 2 + size
-    return None
+    circuit, remote = options.get(1), options.get(2, b"")
+    return circuit_named(readable(circuit), readable(remote), unique=unique) if circuit else None
 
 
 class Forensic(Lines):
@@ -208,11 +210,15 @@ class Forensic(Lines):
             line.str.extract(r" (\d+) secs? ", 1).cast(pl.Int64, strict=False).alias("secs"),
             line.str.extract(r"hardware address: hwtype=\d+ ([0-9a-fA-F:]+)", 1).str.to_lowercase().alias("mac"),
             line.str.extract(r"DUID: ([0-9a-fA-F:]+)", 1).str.to_lowercase().alias("duid"),
-            line.str.extract(r"circuit-id: ([0-9a-fA-F:]+)", 1).str.replace_all(":", "", literal=True).alias("circuit"),
-        )
-        frame = frame.with_columns(
-            pl.col("circuit").map_elements(_readable, return_dtype=pl.String, skip_nulls=True).alias("circuit")
-        )
+            *(line.str.extract(rf"{name}-id: ([0-9a-fA-F:]+)", 1).str.replace_all(":", "", literal=True).alias(name)
+              for name in ("circuit", "remote")),
+        )  # fmt: skip
+        relayed = frame.select("circuit", "remote").drop_nulls("circuit").unique().rows()
+        known = pl.DataFrame(
+            [(c, r, *circuit_named(_text(c), _text(r or ""), unique=options.circuits_unique)) for c, r in relayed],
+            schema={"circuit": pl.String, "remote": pl.String, "named": pl.String, "sole": pl.Boolean}, orient="row",
+        )  # fmt: skip
+        frame = frame.join(known, on=["circuit", "remote"], how="left", nulls_equal=True, maintain_order="left")
         naive = frame.get_column("stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
         utc = naive.dt.replace_time_zone("UTC").dt.timestamp("us")
         local = local_instants(naive, options.zone)
@@ -234,12 +240,14 @@ class Forensic(Lines):
             pl.when(gone).then("since").otherwise(pl.col("since") + term * MICRO).alias("until"),
             gone.alias("final"),
             pl.when(wired).then(pl.lit(CIRCUIT, pl.UInt8)).otherwise(pl.lit(MAC, pl.UInt8)).alias("kind"),
-            pl.coalesce("circuit", "mac", "duid").alias("subject"),
-            wired.alias("strong"),
+            pl.coalesce("named", "mac", "duid").alias("subject"),
+            pl.col("sole").fill_null(value=False).alias("strong"),
         )  # fmt: skip
         return sieve.parsed(records)
 
 
-def _readable(hexed: str) -> str:
-    raw = bytes.fromhex(hexed) if len(hexed) % 2 == 0 else b""
-    return raw.decode() if raw and raw.isascii() and raw.decode().isprintable() else hexed.lower()
+def _text(hexed: str) -> str:
+    try:
+        return readable(bytes.fromhex(hexed))
+    except ValueError:
+        return hexed.lower()
