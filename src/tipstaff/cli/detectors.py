@@ -69,8 +69,12 @@ def leave(
     shown_by: Annotated[str, typer.Option("--shown-by", help="What shows it: their letter, the order.")],
     until: Annotated[str, typer.Option("--until", help="Until when; a time that is past takes it back.")],
 ) -> None:
-    """Note that a customer asked for being looked at: `exposure`, `mail-probe` and `news-probe` judge nobody else."""
-    _known(detector)
+    """Note that a customer asked for being looked at: `exposure`, `mail-probe` and `news-probe` judge nobody else, and
+    `address-question` asks nobody else."""
+    from tipstaff.procedures.address_questions import LEAVE
+
+    if detector != LEAVE:
+        _known(detector)
     ends = instant(until, name="The end")
     if ends is None:
         raise typer.BadParameter("Such a leave has an end.")
@@ -85,6 +89,59 @@ def leave(
             typer.echo(f"{str(why)[:1].upper()}{str(why)[1:]}.", err=True)
             raise typer.Exit(1) from why
     typer.echo(f"{detector} may look at what {customer} holds until {ends:%Y-%m-%d %H:%M} UTC.")
+
+
+@app.command("ask-address")
+def ask_address(
+    customer: Annotated[str, typer.Argument(help="Who is asked: acct-1001. They have agreed to it (`leave`).")],
+    address: Annotated[str, typer.Argument(help="The address that we used.")],
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port that we used.")],
+    used_at: Annotated[str, typer.Option("--used-at", help="When, to the second: 2026-05-04T12:00:00Z.")],
+    line: Annotated[str, typer.Option("--line", help="The right answer: the name under which they keep our line.")],
+    protocol: Annotated[str, typer.Option("--protocol", help="tcp or udp.")] = "tcp",
+) -> None:
+    """Ask a customer who had an address that was our own use of their service."""
+    moment = instant(used_at, name="The use")
+    if moment is None:
+        raise typer.BadParameter("A use has a time.")
+    with database():
+        from ipaddress import ip_address
+
+        from tipstaff import wiring
+        from tipstaff.procedures.address_questions import NotToBeAsked, ask
+        from tipstaff.registry.operations import UnknownKey
+
+        try:
+            key = ask(
+                customer, address=ip_address(address), port=port, protocol=protocol, used_at=moment, line=line,
+                desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser(),
+            )  # fmt: skip
+        except (NotToBeAsked, UnknownKey, ValueError) as why:
+            typer.echo(f"{why} Nobody was asked.", err=True)
+            raise typer.Exit(1) from why
+    typer.echo(f"{key}: {customer} is asked who had {address} port {port} at {moment:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+@app.command("note-answer")
+def note_answer(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="As its letter names it: AQ-1f2e3d4c5b.")],
+    by: Annotated[str, typer.Option("--by", metavar="LOGIN", help="Who notes it: a log-in that may decide cases.")],
+    named: Annotated[str, typer.Option("--named", help="The line that they named; without it, none.")] = "",
+) -> None:
+    """Note what a customer answered to a question of ours; the judge says what follows."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.address_questions import AnsweredBefore, NoSuchQuestion
+        from tipstaff.procedures.address_questions import note_answer as note
+        from tipstaff.procedures.refusals import NotYourDecision
+
+        try:
+            answer = note(question, named=named, desk=wiring.desk(), at=wiring.now(), actor=by)
+        except (AnsweredBefore, NoSuchQuestion, NotYourDecision) as why:
+            told = str(why) if isinstance(why, NotYourDecision) else f"{question}: {type(why).__doc__}"
+            typer.echo(f"{told} Nothing was noted.", err=True)
+            raise typer.Exit(1) from why
+    typer.echo(f"{question}: {answer}.")
 
 
 @app.command()

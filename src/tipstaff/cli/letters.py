@@ -42,6 +42,30 @@ def list_(
     )
 
 
+@app.command("put-in-touch")
+def put_in_touch(
+    report: Annotated[str, typer.Argument(metavar="REPORT", help="R-000123: who sent it is told the address.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A desk's address, or one whose owner agreed.")],
+    by: Annotated[str, typer.Option("--by", metavar="LOGIN", help="Who decides: an analyst or a lead.")],
+    agreed: Annotated[str, typer.Option("--agreed", help="How its owner agreed; a desk's address needs none.")] = "",
+) -> None:
+    """Tell who sent a report where they can settle the matter themselves. Who our customer is stays unsaid."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures import in_touch
+        from tipstaff.procedures.refusals import NoSuchReport, NotYourDecision
+
+        try:
+            letter = in_touch.put_in_touch(
+                report.strip().upper(), address=address, agreed=agreed, desk=wiring.desk(), at=wiring.now(), actor=by
+            )
+        except (in_touch.NotToBePassedOn, NoSuchReport, NotYourDecision) as why:
+            told = f"there is no report {report}." if isinstance(why, NoSuchReport) else str(why)
+            typer.echo(f"tipstaff: {told} Nothing was written.", err=True)
+            raise typer.Exit(1) from why
+    typer.echo(f"{letter}: who sent {report} is told that they may write to {address}.")
+
+
 @app.command()
 def show(
     key: Annotated[str, typer.Argument(metavar="LETTER", help="L-000123.")],

@@ -52,6 +52,7 @@ COMPLAINANT_KINDS: Final = frozenset(
         LetterKind.NEEDS_DETAIL,
         LetterKind.NOT_OURS,
         LetterKind.TOO_OLD,
+        LetterKind.IN_TOUCH,
         LetterKind.OUTCOME,
     }
 )
@@ -187,6 +188,10 @@ class LetterFacts:
     """One paragraph from a person at the desk to the customer."""
     counts_from: datetime | None = None
     """From when a changed policy counts; `edition` names it."""
+    contact: str = ""
+    """An address at which a complainant can settle the matter: only the letter that passes it on says it."""
+    question: str = ""
+    """The name of a question that we ask: `AQ-1f2e3d4c5b`."""
     edition_kept: str = ""
     """The edition that goes on counting, where the one that `edition` names was announced and does not come."""
     changes: tuple[str, ...] = ()
@@ -233,7 +238,10 @@ def compose(kind: LetterKind, *, facts: LetterFacts) -> Draft:
     """Return the letter's subject and body in the reader's language, else in English."""
     language = language_for(kind, wanted=facts.language)
     if kind in COMPLAINANT_KINDS:
-        said = _complainant_context(facts.for_complainant(), _Tongue(phrases(language)))
+        bare = facts.for_complainant()
+        if kind is LetterKind.IN_TOUCH:  # The one letter that passes an address on; no other ever sees it.
+            bare = replace(bare, contact=facts.contact)
+        said = _complainant_context(bare, _Tongue(phrases(language)))
     else:
         if facts.type in SEALED_TYPES:
             raise SealedMatter(facts.case)
@@ -317,6 +325,7 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue", *, language: str) -
         "case_outcome": tongue.words("case_outcomes")[facts.case_outcome.value] if facts.case_outcome else "",
         "note": clean(facts.note, characters_max=2000),
         "counts_from": tongue.deadline(facts.counts_from, zone=facts.timezone),
+        "question": clean(facts.question),
         "edition_kept": clean(facts.edition_kept),
         "changes": tuple(clean(title, characters_max=200) for title in facts.changes[:CHANGES_MAX]),
         "more_changes": str(max(0, len(facts.changes) - CHANGES_MAX) or ""),
@@ -351,6 +360,7 @@ def _complainant_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, 
         "forwarded": "yes" if facts.outcome in (ReportOutcome.FORWARDED, ReportOutcome.MEASURE_TAKEN) else "",
         "why": tuple(clean(reason, characters_max=600) for reason in facts.why),
         "look_back_days": str(facts.look_back_days) if facts.look_back_days else "",
+        "contact": clean(facts.contact, characters_max=254),
         "elsewhere": tongue.elsewhere(facts.elsewhere),
     }
 

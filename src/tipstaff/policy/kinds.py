@@ -110,6 +110,8 @@ class Event(enum.StrEnum):
     """Somebody claims something of us for what happened."""
     AGENT_DESIGNATED = "agent.designated"
     """Our agent for copyright notices is to be named."""
+    CONTACT_ASKED_FOR = "contact.asked_for"
+    """An address is to be passed on, so that two can settle a matter."""
     REGISTRY_UNCORRECTED = "registry.uncorrected"
     """A network's records are still wrong, and its routes are to be refused."""
 

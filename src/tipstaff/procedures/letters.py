@@ -98,12 +98,20 @@ def tell_customer(
 
 
 def tell_complainant(
-    kind: LetterKind, *, report: Report, once: str, desk: Desk, at: datetime, also: Sequence[str] = ()
+    kind: LetterKind,
+    *,
+    report: Report,
+    once: str,
+    desk: Desk,
+    at: datetime,
+    also: Sequence[str] = (),
+    contact: str = "",
+    actor: str = "worker",
 ) -> str | None:
     """Queue a letter to who complained; None when no answer may be sent, with the reason on record.
 
-    `also` are further reports of the same reporter that the letter answers. A storm of reports is not answered one by
-    one, but an outcome is always told.
+    `also` are further reports of the same reporter that the letter answers; `contact` is an address that it passes on.
+    A storm of reports is not answered one by one, but an outcome is always told.
     """
     reporter = report.reading.reporter if report.reading else None
     to = (reporter.address if reporter else "") or report.sender
@@ -128,6 +136,7 @@ def tell_complainant(
         outcome=report.outcome,
         look_back_days=_look_back_days(report, desk=desk),
         elsewhere=_elsewhere(report, desk=desk, at=at) if kind is LetterKind.NOT_OURS else (),
+        contact=contact,
         why=() if kind is LetterKind.OUTCOME else _why_of_all(report, desk=desk, language=language),
     )
     key = queue_letter(
@@ -139,7 +148,7 @@ def tell_complainant(
         report=report.key,
         in_reply_to=reporter.message_id if reporter else "",
         at=at,
-        actor="worker",
+        actor=actor,
         held=not desk.mail_out_ready,
     )
     desk.enqueue("letters", "all")

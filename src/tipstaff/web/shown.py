@@ -94,6 +94,8 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (LetterKind.EXTENSION_GRANTED, "More time given", "blue"),
     (LetterKind.POLICY_CHANGE, "Policy changes", "blue"),
     (LetterKind.POLICY_KEPT, "Policy does not change", "blue"),
+    (LetterKind.ADDRESS_QUESTION, "Question who had an address", "blue"),
+    (LetterKind.IN_TOUCH, "Put in touch", "blue"),
     (LetterKind.ACKNOWLEDGEMENT, "Acknowledgement", "grey"),
     (LetterKind.NEEDS_DETAIL, "Detail asked for", "amber"),
     (LetterKind.NOT_OURS, "Not ours", "grey"),

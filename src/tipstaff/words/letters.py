@@ -26,6 +26,8 @@ class LetterKind(enum.StrEnum):
     """To the representative: the acceptable use policy changes, from when, and what."""
     POLICY_KEPT = "policy_kept"
     """To the representative: a change of the policy that was announced does not come; what counts goes on counting."""
+    ADDRESS_QUESTION = "address_question"
+    """To the representative, who agreed to be asked: who had this address and port at that time?"""
     ACKNOWLEDGEMENT = "acknowledgement"
     """To the complainant: received, what we understood, the reference."""
     NEEDS_DETAIL = "needs_detail"
@@ -34,6 +36,8 @@ class LetterKind(enum.StrEnum):
     """To the complainant: it is not in this network."""
     TOO_OLD = "too_old"
     """To the complainant: it is older than the records or the policy reach."""
+    IN_TOUCH = "in_touch"
+    """To the complainant: an address at which the matter can be settled; of a desk, or of somebody who agreed."""
     OUTCOME = "outcome"
     """To the complainant: what became of it; never the customer's name."""
 

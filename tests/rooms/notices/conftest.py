@@ -65,6 +65,8 @@ FACTS = LetterFacts(
     expect_by=datetime(2026, 3, 17, 9, 15, tzinfo=UTC),
     counts_from=datetime(2026, 5, 1, tzinfo=UTC),
     changes=("Unsolicited bulk mail", "Forged routes"),
+    question="AQ-1f2e3d4c5b",
+    contact="abuse@customer.example.com",
     edition_kept="2026-04",
     policy_link="https://operator.example.net/policy/2026-05/changes",
     case="C-000123",

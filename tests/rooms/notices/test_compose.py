@@ -61,6 +61,7 @@ def test_nothing_of_the_customer_reaches_a_complainant(kind: LetterKind, languag
         missing=frozenset(Missing),
         outcome=ReportOutcome.FIXED,
         what_to_do=("secret step",),
+        contact="abuse@customer.example.com" if kind is LetterKind.IN_TOUCH else "secret contact",
         **story,
     )
     draft = compose(kind, facts=facts)
@@ -70,7 +71,8 @@ def test_nothing_of_the_customer_reaches_a_complainant(kind: LetterKind, languag
 @pytest.mark.parametrize("kind", sorted(COMPLAINANT_KINDS))
 def test_a_complainants_letter_is_the_same_whoever_the_customer_is(kind: LetterKind, facts: LetterFacts) -> None:
     nobody = facts.for_complainant()
-    assert compose(kind, facts=facts) == compose(kind, facts=nobody)
+    passed_on = replace(nobody, contact=facts.contact) if kind is LetterKind.IN_TOUCH else nobody
+    assert compose(kind, facts=facts) == compose(kind, facts=passed_on)
     shared = {"operator", "abuse_contact", "language", "reports", "expect_by"}
     shared |= {"reporter_reference", "received_at", "digest", "incidents", "missing", "outcome", "look_back_days"}
     shared |= {"elsewhere"}
@@ -198,6 +200,8 @@ def test_no_fact_can_forge_a_header_a_heading_or_a_link(kind: LetterKind, langua
         answer_by=datetime(2026, 3, 17, 12, 0, tzinfo=UTC),
         counts_from=datetime(2026, 5, 1, tzinfo=UTC),
         changes=(text, "Forged routes"),
+        question="AQ-1f2e3d4c5b",
+        contact="abuse@customer.example.com",
         edition_kept="2026-04",
         policy_link="https://operator.example.net/policy/2026-05/changes",
         **{**texts, "case": "C-000001", "resource": f"192.0.2.7 {texts['resource']}", "timezone": "UTC"},

@@ -73,12 +73,17 @@ STEPS = {
     AutoStep.RECONCILE: ("test_detectors.py", "test_detecting.py"),
     AutoStep.VET: ("test_admission.py", "test_vetting.py"),
     AutoStep.SEAL: ("test_sealed_reports", "sealed_queue"),
-    AutoStep.TELL: ("test_forwarding.py", "test_answers.py", "test_measures.py"),
+    AutoStep.TELL: ("test_forwarding.py", "test_answers.py", "test_measures.py", "test_in_touch.py"),
     AutoStep.PLAN: ("test_measures.py", "test_planner.py", "test_a_repeat_within_memory", "test_transit.py"),
     AutoStep.PUBLISH: ("test_editions.py", "test_policy_pages.py", "test_detecting.py"),
     AutoStep.CHECK_FORM: ("test_legal_form.py",),
-    AutoStep.PROBE: ("test_exposure.py", "test_a_contact_whom_no_mail_reaches", "test_mailbox_probe.py"),
-    AutoStep.ATTRIBUTE: ("test_lookup.py",),
+    AutoStep.PROBE: (
+        "test_exposure.py",
+        "test_a_contact_whom_no_mail_reaches",
+        "test_mailbox_probe.py",
+        "test_address_questions.py",
+    ),
+    AutoStep.ATTRIBUTE: ("test_lookup.py", "test_address_questions.py"),
 }
 """By which tests each automatic step is proved, whatever clause claims it."""
 

@@ -15,6 +15,7 @@ from tipstaff.policy.past import keep_question, question_again
 from tipstaff.policy.replay import ask_again, treatment_of
 from tipstaff.words import (
     DOUBTS,
+    Attribution,
     AttributionReason,
     Conduct,
     Disposition,
@@ -59,9 +60,11 @@ class Seen:
 
 
 @st.composite
-def questions(draw: st.DrawFn, *, attributed: st.SearchStrategy = worlds.attributions) -> Seen:  # type: ignore[type-arg]  # of Attribution
+def questions(
+    draw: st.DrawFn, *, attributed: st.SearchStrategy[Attribution] = worlds.attributions, plain: bool = False
+) -> Seen:
     """Any sighting under an edition some of whose clauses take findings, with thresholds and without."""
-    asked = draw(worlds.questions(attributed=attributed))
+    asked = draw(worlds.questions(attributed=attributed, plain=plain))
     clauses = tuple(
         dataclasses.replace(
             clause,
@@ -101,7 +104,7 @@ def test_every_sighting_has_an_answer_and_nobody_is_asked(seen: Seen) -> None:
     assert "reported" not in verdict.explanation
 
 
-@given(questions())
+@given(questions() | questions(attributed=worlds.unnamed, plain=True))
 @whatever
 def test_nobody_is_accused_who_is_not_surely_named(seen: Seen) -> None:
     attribution = seen.asked.attribution
@@ -116,7 +119,7 @@ def test_nobody_is_accused_who_is_not_surely_named(seen: Seen) -> None:
         assert verdict.disposition in ({Disposition.PERSON} if before else {Disposition.NOTHING, Disposition.TOO_OLD})
 
 
-@given(questions(attributed=worlds.named))
+@given(questions(attributed=worlds.named, plain=True))
 @whatever
 def test_a_case_opens_only_where_a_clause_takes_it_and_its_conditions_hold(seen: Seen) -> None:
     verdict = answered(seen)

@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from tests.rooms.policy import worlds
@@ -69,7 +69,7 @@ def test_every_question_has_an_answer(asked: Asked) -> None:
     assert verdict.decides not in CANNOT_DECIDE
 
 
-@given(worlds.questions(on_clause=True))
+@given(worlds.questions(on_clause=True) | worlds.questions(attributed=worlds.unnamed, on_clause=True, plain=True))
 @whatever
 def test_nobody_is_accused_while_the_holder_is_ambiguous_or_the_report_sealed(asked: Asked) -> None:
     verdict = answered(asked)
@@ -79,7 +79,7 @@ def test_nobody_is_accused_while_the_holder_is_ambiguous_or_the_report_sealed(as
         assert (verdict.ladder, verdict.measure_ports, verdict.answer_within) == ((), (), None)
 
 
-@given(worlds.questions(attributed=worlds.named, on_clause=True))
+@given(worlds.questions(attributed=worlds.named, on_clause=True, plain=True))
 @whatever
 def test_no_case_opens_under_an_edition_that_was_not_surely_in_force(asked: Asked) -> None:
     verdict = answered(asked)
@@ -109,6 +109,16 @@ def test_what_is_said_is_judged_by_a_person_and_so_is_who_somebody_is(asked: Ask
             assert verdict.decides is Role.COUNSEL
 
 
+def test_these_worlds_open_cases() -> None:
+    """Or what is said of cases here would be true of nothing."""
+
+    def opens(asked: Asked) -> bool:
+        return answered(asked).disposition is Disposition.OPEN_CASE
+
+    any_of_them = settings(whatever, phases=(Phase.generate,))
+    find(worlds.questions(attributed=worlds.named, on_clause=True, plain=True), opens, settings=any_of_them)
+
+
 @given(worlds.editions())
 @whatever
 def test_nobody_is_cut_off_for_good_by_a_clock(edition: worlds.Edition) -> None:
@@ -134,7 +144,7 @@ def test_the_ladder_is_the_clauses_and_its_steps_and_a_probable_holder_meets_no_
     assert [(r.scope, r.degree) for r in verdict.ladder] == sorted({(r.scope, r.degree) for r in verdict.ladder})
 
 
-@given(worlds.questions(attributed=worlds.named, on_clause=True))
+@given(worlds.questions(attributed=worlds.named, on_clause=True, plain=True))
 @whatever
 def test_a_doubt_takes_every_measure_from_the_clock_and_changes_nothing_else(asked: Asked) -> None:
     doubtful, plain = answered(asked), answered(asked, trust=None)
@@ -157,7 +167,7 @@ def test_what_our_own_measurement_saw_needs_no_reporters_word(trust: Trust | Non
     assert weighed_trust(None) == weighed_trust(Trust()) == ()
 
 
-@given(worlds.questions(attributed=worlds.named, on_clause=True), st.integers(0, 6))
+@given(worlds.questions(attributed=worlds.named, on_clause=True, plain=True), st.integers(0, 6))
 @whatever
 def test_more_strikes_never_leave_more_time_nor_a_shorter_ladder(asked: Asked, more: int) -> None:
     fewer = answered(asked, history=History(cases_before=0))
@@ -171,7 +181,7 @@ def test_more_strikes_never_leave_more_time_nor_a_shorter_ladder(asked: Asked, m
     assert set(fewer.ladder) <= set(after.ladder)
 
 
-@given(worlds.questions(attributed=worlds.named, on_clause=True))
+@given(worlds.questions(attributed=worlds.named, on_clause=True, plain=True))
 @whatever
 def test_a_surer_holder_never_meets_less(asked: Asked) -> None:
     probable = answered(asked, attribution=dataclasses.replace(asked.attribution, grade=Grade.PROBABLE))

@@ -149,6 +149,13 @@ named = st.builds(
     reason=st.just(AttributionReason.ONE_HOLDER),
     customer=st.just("acct-1001"),
 )
+unnamed = st.builds(
+    Attribution,
+    grade=st.sampled_from([g for g in Grade if g not in (Grade.CONFIRMED, Grade.PROBABLE)]),
+    reason=st.sampled_from(AttributionReason),
+    customer=st.just("acct-1001"),
+)
+"""Whoever asks may have somebody in mind all the same."""
 histories = st.builds(History, cases_before=st.integers(-1, 7))
 trusts = st.none() | st.builds(
     Trust,
@@ -184,10 +191,22 @@ class Asked:
 
 @st.composite
 def questions(
-    draw: st.DrawFn, *, attributed: st.SearchStrategy[Attribution] = attributions, on_clause: bool = False
+    draw: st.DrawFn,
+    *,
+    attributed: st.SearchStrategy[Attribution] = attributions,
+    on_clause: bool = False,
+    plain: bool = False,
 ) -> Asked:
-    """Any question; with `on_clause`, one that often becomes a case: sure, recent, and under a clause that is cited."""
+    """Any question; with `on_clause`, one that often becomes a case: sure, recent, and under a clause that is cited.
+    With `plain` as well, no clause is left to a person by what it is about: what the test asks for decides alone."""
     edition = draw(editions())
+    if plain:
+        open_to_all = {"kind": ClauseKind.CONDUCT, "rows": (18,), "opens": Opens.CASE}
+        edition = dataclasses.replace(
+            edition,
+            clauses=tuple(dataclasses.replace(clause, **open_to_all) for clause in edition.clauses),
+            look_back=max(edition.look_back, timedelta(days=500)),
+        )
     known = [clause.id for clause in edition.clauses]
     cited = st.sampled_from(known) if on_clause and known else st.none() | st.sampled_from([*known, "no.such", ""])
     allegation = draw(allegations)
