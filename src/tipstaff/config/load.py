@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from .shape import Bounds, Config, DeviceConfig, FeedConfig, MailboxConfig
 
-_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "reports_in", "sightings_in", "trust", "demo")
+_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "reports_in", "sightings_in", "trust", "files", "demo")
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
 _IS_SETTING = re.compile(
-    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|DEMO)_[A-Z_]+$"
+    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|DEMO)_[A-Z_]+$"
 )
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 
@@ -277,6 +277,11 @@ def _check(config: Config, environ: Mapping[str, str]) -> None:
             raise BadSetting(
                 f"{where('trust', 'resolver')} is {config.trust.resolver!r}, but it takes the address of a resolver."
             ) from None
+    clamd = config.files.clamd
+    if clamd and not clamd.startswith("/") and not re.fullmatch(r"[0-9.]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5}", clamd):
+        raise BadSetting(
+            f"{where('files', 'clamd')} is {clamd!r}, but it takes a socket's path, or an address and a port."
+        )
     url = config.server.database_url
     if url is not None and not re.match(r"^postgres(?:ql)?://", url):
         raise BadSetting(

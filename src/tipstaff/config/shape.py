@@ -153,6 +153,20 @@ class TrustIn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Files:
+    """Files that come with reports, looked through by scanners of yours; what they say decides nothing."""
+
+    clamd: str = ""
+    """Where a ClamAV daemon listens: `/run/clamav/clamd.ctl` or `127.0.0.1:3310`; empty: it is not asked."""
+    yara_rules: Path | None = None
+    """A file of YARA rules, or a folder of `*.yar`; it needs the extra `tipstaff[files]`."""
+    max_mib: Annotated[int, Bounds(1, 1024)] = 25
+    """Larger files are not examined."""
+    timeout_seconds: Positive = 30
+    """How long one scanner may take over one file."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeviceConfig:
     name: str
     """The device's name in plans and pages."""
@@ -226,6 +240,7 @@ class Config:
     reports_in: ReportsIn = field(default_factory=ReportsIn)
     sightings_in: SightingsIn = field(default_factory=SightingsIn)
     trust: TrustIn = field(default_factory=TrustIn)
+    files: Files = field(default_factory=Files)
     demo: Demo = field(default_factory=Demo)
     devices: tuple[DeviceConfig, ...] = ()
     mailboxes: tuple[MailboxConfig, ...] = ()

@@ -150,6 +150,8 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
     if report.reading is None:
         return
     reading = report.reading
+    if desk.scanners and reading.outcome in (ReadingOutcome.COMPLAINT, ReadingOutcome.UNREADABLE):
+        desk.enqueue("examine", key)
     if reading.outcome is ReadingOutcome.COMPLAINT:
         decide(report, desk=desk, at=at)
     elif reading.outcome is ReadingOutcome.UNREADABLE and reading.reason not in _UNANSWERED:

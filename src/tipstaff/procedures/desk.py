@@ -6,6 +6,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
 from tipstaff.enforcement.planner import Ability
+from tipstaff.intake.files import Scanner
 from tipstaff.intake.protocol import Parser
 from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.policy import Edition
@@ -57,3 +58,7 @@ class Desk:
     """Reports in an hour against one customer, by senders without a record, that make a flood."""
     archive_passwords: tuple[str, ...] = ()
     """Passwords agreed with reporters, for locked archives."""
+    scanners: tuple[Scanner, ...] = ()
+    """What looks through files that come with reports."""
+    file_octets_max: int = 25 * 1024 * 1024
+    """Larger files are not examined."""

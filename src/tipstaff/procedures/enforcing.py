@@ -44,6 +44,37 @@ class Reconciled:
     """Not before then, after a failure; None for as soon as anybody likes."""
 
 
+@dataclass(slots=True)
+class Patience:
+    """What one process tried on one device to no effect, so that the same is not tried, and recorded, in each round.
+
+    The device is read in each round all the same: what comes right by itself is seen at once, and anything else that is
+    wanted is done at once.
+    """
+
+    tried: tuple[int, tuple[tuple[str, str], ...]] = (0, ())
+    """(generation, what was done: verb and measure)."""
+    times: int = 0
+    not_before: datetime | None = None
+
+    def rests(self, plan: Plan, todo: tuple[Step, ...], *, at: datetime) -> bool:
+        """Whether exactly this was tried a short while ago."""
+        return self.tried == _tried(plan, todo) and self.not_before is not None and at < self.not_before
+
+    def note(self, plan: Plan, todo: tuple[Step, ...], *, left: tuple[Step, ...], at: datetime) -> None:
+        """Note what was tried; without effect it rests longer each time."""
+        if not left:
+            self.tried, self.times, self.not_before = (0, ()), 0, None
+            return
+        self.times = self.times + 1 if self.tried == _tried(plan, todo) else 1
+        self.tried = _tried(plan, todo)
+        self.not_before = at + timedelta(seconds=min(BACK_OFF_MAX_SECONDS, 2**self.times))
+
+
+def _tried(plan: Plan, todo: tuple[Step, ...]) -> tuple[int, tuple[tuple[str, str], ...]]:
+    return plan.generation, tuple((step.verb, step.measure) for step in todo)
+
+
 def reconcile(
     driver: Driver,
     *,
@@ -51,9 +82,11 @@ def reconcile(
     limits: Limits,
     at: datetime,
     tell: Callable[[Measure], None] | None = None,
+    patience: Patience | None = None,
 ) -> Reconciled:
     """Make the device hold what is wanted at `at`, and put on record what it showed.
 
+    With `patience`, what has just been tried to no effect, as while a BGP session is down, is tried again ever later.
     `tell` is called for each measure that came into force or was lifted, in the transaction that says so.
     It raises `Fenced` when another writer has taken over.
     """
@@ -68,6 +101,8 @@ def reconcile(
 
     plan, refused, held_back = _guarded(plan, before, driver, fence, limits, at)
     todo = steps(plan, before)
+    if patience is not None and before.generation == plan.generation and patience.rests(plan, todo, at=at):
+        todo = ()
     after = before
     # The device learns of each generation even if it has nothing to do: only then can a plan that was made before,
     # and is still under way somewhere, do nothing there any more.
@@ -80,6 +115,8 @@ def reconcile(
         except DriverFailure as why:
             return _failed(plan, _sentence(why), fence=fence, at=at)
         after = driver.observe(at=at)
+        if patience is not None and after.complete:
+            patience.note(plan, todo, left=steps(plan, after), at=at)
 
     probes, later = _probed(driver, after, at=at)
     turned = operations.record_outcome(

@@ -20,6 +20,9 @@ from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.enforcement.windows import BadWindow, maintenance_until, read_windows
 from tipstaff.host import keys, sealing
+from tipstaff.intake.files import Scanner
+from tipstaff.intake.files.clamd import Clamd
+from tipstaff.intake.files.yara import Yara
 from tipstaff.intake.profiles.reader import ProfilesParser
 from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.intake.trust.found import MailAuthentication, Resolver
@@ -144,6 +147,18 @@ def authenticate(raw: bytes, peer: str, sender: str) -> MailAuthentication | Non
         own_server=trust.own_server,
         arc_sealers=frozenset(x.lower() for x in trust.arc_sealers),
     )
+
+
+@functools.cache
+def scanners() -> tuple[Scanner, ...]:
+    """What looks through files that come with reports, as far as the settings name it; nothing is asked yet."""
+    files = settings().files
+    found: list[Scanner] = []
+    if files.clamd:
+        found.append(Clamd(files.clamd, timeout_seconds=files.timeout_seconds))
+    if files.yara_rules is not None:
+        found.append(Yara(files.yara_rules, timeout_seconds=files.timeout_seconds))
+    return tuple(found)
 
 
 @functools.cache
@@ -458,4 +473,6 @@ def _desk(editions: tuple[Edition, ...]) -> Desk:
         archive_passwords=archive_passwords(),
         authenticate=authenticate,
         flood_hourly=own.trust.flood_hourly,
+        scanners=scanners(),
+        file_octets_max=own.files.max_mib * 1024 * 1024,
     )

@@ -13,6 +13,7 @@ from tipstaff.config import DeviceConfig
 from tipstaff.enforcement.operations import CHANNEL, AnotherWriter, Fence, Fenced, become_writer
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.procedures import enforcing
+from tipstaff.procedures.enforcing import Patience
 from tipstaff.wiring.jobs import defer
 from tipstaff.words import Measure
 
@@ -67,6 +68,7 @@ class Enforcer:
         )
         self._fences: dict[str, Fence] = {}
         self._again_at: dict[str, datetime] = {}
+        self._patience: dict[str, Patience] = {}
         self._said: dict[str, str] = {}
         self._clock = Clock()
 
@@ -104,8 +106,9 @@ class Enforcer:
                 fence = self._fences.get(device.name) or become_writer(device.name, at=now)
                 self._fences[device.name] = fence
                 done = enforcing.reconcile(
-                    driver, fence=fence, limits=wiring.limits(device, at=now), at=now, tell=self._tell
-                )
+                    driver, fence=fence, limits=wiring.limits(device, at=now), at=now, tell=self._tell,
+                    patience=self._patience.setdefault(device.name, Patience()),
+                )  # fmt: skip
             except AnotherWriter:
                 self._say(device.name, "another enforcer writes to it; this one waits")
                 continue

@@ -24,7 +24,17 @@ from tipstaff.cases.queries import untold_cases
 from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import admission, complaint, editions, posting, reporters, returned, sighting, suspension
+from tipstaff.procedures import (
+    admission,
+    complaint,
+    editions,
+    examining,
+    posting,
+    reporters,
+    returned,
+    sighting,
+    suspension,
+)
 from tipstaff.sensors.queries import unjudged
 from tipstaff.wiring import mail
 
@@ -78,6 +88,13 @@ def understand(context: JobContext, key: str) -> None:
     finally:
         if context.job.queue == HEAVY:
             gc.collect()  # What was unfolded hangs together in rings: the next one is not unfolded beside it.
+
+
+@app.task(name="examine", queue="reports", lock="examine", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
+def examine(key: str) -> None:
+    """Look through a report's files. While a scanner is away it is tried again, for about three hours; after that what
+    is on record stands: not examined."""
+    examining.examine_files(key, desk=wiring.desk(), at=wiring.now())
 
 
 @app.task(name="sightings", queue="reports", lock="sightings")
@@ -225,6 +242,7 @@ async def put_back_stalled(seconds: float) -> int:
 
 _TASKS: dict[str, Task[Any, Any, Any]] = {
     "understand": understand,
+    "examine": examine,
     "sightings": sightings,
     "edition": edition,
     "understand_heavy": understand,

@@ -15,6 +15,7 @@ from .admission import (
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, Station, SubjectKind, station_of
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
+from .files import ExaminedFile, FileVerdict
 from .holders import (
     Announcer,
     Attribution,
@@ -138,7 +139,9 @@ __all__ = [
     "Entry",
     "Evidence",
     "EvidenceGrade",
+    "ExaminedFile",
     "Fact",
+    "FileVerdict",
     "FirstUse",
     "Gap",
     "Grade",

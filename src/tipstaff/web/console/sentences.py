@@ -138,6 +138,17 @@ def _agrees(entry: Entry) -> str:
     return f"{_about('S-', entry)} saw the same as {reports}."
 
 
+def _examined(entry: Entry) -> str:
+    name = f"“{_get(entry, 'name')}”" if _get(entry, "name") else "A file without a name"
+    match _get(entry, "verdict"):
+        case "matched":
+            return f"{name}: {_get(entry, 'by')} knows it as {_shown(entry.detail.get('found', []))}."
+        case "nothing_found":
+            return f"{name}: {_get(entry, 'by')} found nothing, which does not make it harmless."
+        case _:
+            return f"{name if _get(entry, 'sha256') else 'Files'}: not examined. {_get(entry, 'why')}"
+
+
 def _received(entry: Entry) -> str:
     digest = next((key for key in entry.about if len(key) == 64), "")
     channel, size = _get(entry, "channel").upper() or "mail", _get(entry, "size")
@@ -293,6 +304,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "edition.posted": ("Edition posted", "green", _plain),
         "edition.withdrawn": ("Edition withdrawn", "amber", _plain),
         "incident.corroborated": ("Our own measurement agrees", "blue", _agrees),
+        "file.examined": ("A file of a report examined", "blue", _examined),
         "sightings.taken": ("Sightings taken in", "blue", _plain),
         "sighting.done": ("A sighting closed by a person", "violet", _says("why")),
         "sighting.put_back": ("A sighting goes to the judge again", "violet", _says("why")),
