@@ -105,7 +105,7 @@ _QUOTE_LEAD = re.compile(
     r"da: .{3,200}$|от: .{3,200}$)",
     re.IGNORECASE | re.MULTILINE,
 )
-_ABUSE_WORDS = re.compile(
+_ABUSE_WORDS = Phrases(
     r"abus|attack|angriff|ataque|attaque|attacco|атак|spam|phish|malware|virus|infring|copyright|"
     r"dmca|hack|scan|brute|intrus|fraud|betrug|botnet|ddos|"
     r"compromis|exploit|malicious|blacklist|blocklist|takedown|take down|illegal|unauthori|"
@@ -113,7 +113,6 @@ _ABUSE_WORDS = re.compile(
     r"unwanted|misus|malici|unerw[uü]nscht|no deseado|indesider|ind[ée]sirable|нежелат|"
     r"trademark|piracy|pirat|login attempt|spoof|threat|violat|unsolicited|open resolver|"
     r"неправомерн|segnalaz|missbrauch|misbruik|nadużyci|report(?:ed|ing)? (?:ip|url|domain)",
-    re.IGNORECASE,
 )
 _NEWS = re.compile(
     r"\b(?:unsubscribe(?! from this group)|newsletter|view (?:this|it) in your browser|abmelden|"
@@ -182,7 +181,7 @@ def _bounce(mail: Mail, own: str) -> Reading | None:
     nobody = daemon or mail.header("return-path").strip() == "<>"
     if _FAILURE_SUBJECT.match(mail.subject) and (nobody or _FAILURE_BODY.search(mail.body[:4000])):
         return set_aside(mail, ReadingReason.BOUNCE, detail="It says that a mail was not delivered.")
-    if daemon and _FAILURE_BODY.search(mail.body[:2000]) and not _ABUSE_WORDS.search(own[:3000]):
+    if daemon and _FAILURE_BODY.search(mail.body[:2000]) and not _ABUSE_WORDS.search(own[:3000].lower()):
         return set_aside(mail, ReadingReason.BOUNCE, detail="A mail system says that a mail was not delivered.")
     if _SAID_NO.search(own[:_OWN_LETTERS]) and _UNREACHED.search(own[:_OWN_LETTERS]) and not _has_log(own):
         return set_aside(mail, ReadingReason.BOUNCE, detail="It says that somebody could not be reached.")
@@ -196,7 +195,7 @@ def _automatic(mail: Mail, own: str) -> Reading | None:
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="Its subject is an automatic reply's.")
     receipt = _RECEIPT.search(early)
     reply = _is_reply(mail)
-    if auto.startswith("auto-replied") and (receipt or not _ABUSE_WORDS.search(own[:2000])):
+    if auto.startswith("auto-replied") and (receipt or not _ABUSE_WORDS.search(own[:2000].lower())):
         return set_aside(
             mail, ReadingReason.AUTO_REPLY, detail="It was sent automatically in answer to a mail (RFC 3834)."
         )
@@ -309,7 +308,7 @@ def _hints_at_abuse(mail: Mail) -> bool:
     """True for words of abuse, a forwarded mail, or files beside the letter."""
     body = mail.body
     text = f"{mail.subject}\n{body[:30_000]}"
-    if mail.embedded or mail.attachments or _FORWARDED.search(text) or _ABUSE_WORDS.search(text):
+    if mail.embedded or mail.attachments or _FORWARDED.search(text) or _ABUSE_WORDS.search(text.lower()):
         return True
     points = weigh_kinds(subject=mail.subject, text=body)
     return max(points.values(), default=0.0) >= _ENOUGH_POINTS

@@ -173,9 +173,12 @@ _ACCUSES = re.compile(
 
 def is_log(text: str) -> bool:
     """True for a line that a machine wrote: a clock, a log's own words, a table's cells."""
-    if _CLOCK.search(text) or any(x in text for x in _LOG_WORDS):
+    if ":" in text and _CLOCK.search(text):
         return True
-    return _CELL_NUMBER.search(text) is not None
+    for word in _LOG_WORDS:
+        if word in text:
+            return True
+    return ("," in text or "\t" in text) and _CELL_NUMBER.search(text) is not None
 
 
 def look_at_address(
@@ -209,9 +212,9 @@ def look_at_address(
             see("source_column")
         elif _VICTIM_KEY.search(f"{column}: "):
             see("victim_column")
-    if _ARROW_BEFORE.search(before):
+    if (">" in before or "→" in before) and _ARROW_BEFORE.search(before):
         see("arrow_target")
-    elif _ARROW_AFTER.match(after):
+    elif (">" in after or "→" in after) and _ARROW_AFTER.match(after):
         see("arrow_source")
     if len(said) > 1:
         _look_at_words(this, before, after)

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from .phrases import Phrases
+from .phrases import Phrases, words_of
 
 _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "connection/login_attack": (
@@ -302,10 +302,11 @@ def weigh_kinds(*, subject: str, text: str) -> dict[str, float]:
     subject = subject.lower()
     early = text[:1500]
     whole = f"{subject}\n{text}"
+    words = words_of(whole)
     for kind, rules in _COMPILED.items():
         sum_ = 0.0
         for weight, pattern in rules:
-            if not pattern.search(whole):
+            if not pattern.search_by_words(whole, words):
                 continue
             in_subject = bool(subject) and pattern.search(subject)
             in_early = pattern.search(early)

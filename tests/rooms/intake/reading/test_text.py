@@ -28,7 +28,7 @@ from tipstaff.intake.text.find import find_all, is_public, refang
 from tipstaff.intake.text.hops import outside_hop, received_lines
 from tipstaff.intake.text.kinds import choose_kind, known_kinds, weigh_kinds
 from tipstaff.intake.text.names import is_host_name, registered_part, to_ascii
-from tipstaff.intake.text.phrases import Phrases
+from tipstaff.intake.text.phrases import Phrases, words_of
 from tipstaff.intake.text.times import find_moment, stated_zone
 from tipstaff.words import XARF_TYPES
 
@@ -215,9 +215,12 @@ def test_host_names_and_their_registered_part() -> None:
 
 
 def test_phrases_find_what_their_pattern_finds() -> None:
-    pattern = r"ab[cd]e|(?:x|y)z+|longer phrase here?|a\w{1,3}b|[ab]|p(?:q|r) s"
-    for text in ("abce", "xz", "longer phrase her", "a12b", "b", "pq s", "none of them!", "", "zzz"):
-        assert Phrases(pattern).search(text) == bool(re.search(pattern, text)), text
+    pattern = r"ab[cd]e|(?:x|y)z+|longer phrase here?|a\w{1,3}b|[ab]|p(?:q|r) s|größe|o ß|u  v"
+    texts = ("abce", "xz", "longer phrase her", "a12b", "b", "pq s", "none of them!", "", "zzz", "größe", "o ß", "u  v")
+    for text in (*texts, "longer\nphrase here", "zweig längs", "u v", " ".join(texts)):
+        expected = bool(re.search(pattern, text))
+        assert Phrases(pattern).search(text) == expected, text
+        assert Phrases(pattern).search_by_words(text, words_of(text)) == expected, text
 
 
 MODULES = (
