@@ -197,6 +197,26 @@ def test_a_kind_is_known_by_its_words(kind: str) -> None:
     assert choose_kind(weigh_kinds(subject="", text=KINDS[kind]))[0] == kind
 
 
+@pytest.mark.parametrize(
+    "footer", ["Copyright © Example Net", "Copyright (c) 2026", "© Copyright 2026", "copyright 2019"]
+)
+def test_a_footer_that_claims_its_own_text_complains_of_nothing(footer: str) -> None:
+    assert "copyright/copyright" not in weigh_kinds(subject="Spam", text=f"Spam from your network.\n{footer}")
+    assert "copyright/copyright" in weigh_kinds(subject="", text=f"He infringes our copyright.\n{footer}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("connection/login_attack", "The user was locked out after too many login failures"),
+        ("connection/port_scan", "They detected unauthorized scanning packets from your network"),
+        ("content/fraud", "Tech support fraud that deceives our customers"),
+    ],
+)
+def test_rarer_words_for_a_kind_are_known_too(kind: str, words: str) -> None:
+    assert choose_kind(weigh_kinds(subject="", text=words))[0] == kind
+
+
 def test_every_kind_is_one_of_xarf() -> None:
     assert known_kinds() <= XARF_TYPES
     assert set(arf._KINDS.values()) <= XARF_TYPES
