@@ -93,6 +93,10 @@ _TO = re.compile(
     re.IGNORECASE,
 )
 _ARROW_BEFORE = re.compile(r"(?:->|=>|→|-->|>>|\s>)\s{0,3}[\[(\"']{0,2}\Z")
+_NAME_LEADS_TO = re.compile(
+    r"(?<![\w.@-])(?:[\w-]{1,63}\.){1,6}[A-Za-z]{2,24}[\])\"']{0,2}\s{0,3}(?:-{1,3}>|=>|→)\s{0,3}[\[(\"']{0,2}\Z"
+)
+"""Outside of logs an arrow from a name to an address says where the name lies."""
 _ARROW_AFTER = re.compile(r"\A(?:[:.#/]\w{1,6})?[\])\"']{0,2}(?:\s?\([^)]{0,60}\))?\s{0,3}(?:->|=>|→|-->|>>|>\s)")
 _DO_AFTER = re.compile(
     r"\A[\])\"'>,]{0,3}\s{0,2}(?:\([^)]{0,60}\)\s?)?(?:(?:which|that|and|is|was|has|have|been|are|"
@@ -213,7 +217,8 @@ def look_at_address(
         elif _VICTIM_KEY.search(f"{column}: "):
             see("victim_column")
     if (">" in before or "→" in before) and _ARROW_BEFORE.search(before):
-        see("arrow_target")
+        if is_log or not _NAME_LEADS_TO.search(before):
+            see("arrow_target")
     elif (">" in after or "→" in after) and _ARROW_AFTER.match(after):
         see("arrow_source")
     if len(said) > 1:
