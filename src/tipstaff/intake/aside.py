@@ -1,15 +1,17 @@
 """What is no complaint, however it comes: bounces, automatic answers, receipts, tickets' states, advertisements."""
 
 import re
+from collections.abc import Iterator
 
 from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 
-from .mail import Mail
+from .mail import Mail, Part
 from .resent import is_role
 from .shaping import set_aside, unreadable
 from .text.kinds import weigh_kinds
 from .text.phrases import Phrases
 
+_REPORTED = frozenset({"message/delivery-status", "message/disposition-notification"})
 _OWN_LETTERS = 1500
 """An answer says early and briefly what it is; a complaint of that length names somebody."""
 _REPORT_TYPE = re.compile(r"report-type\s{0,4}=\s{0,4}\"?([\w-]{1,40})", re.IGNORECASE)
@@ -105,7 +107,7 @@ _QUOTE_LEAD = re.compile(
     r"da: .{3,200}$|от: .{3,200}$)",
     re.IGNORECASE | re.MULTILINE,
 )
-_ABUSE_WORDS = re.compile(
+_ABUSE_WORDS = Phrases(
     r"abus|attack|angriff|ataque|attaque|attacco|атак|spam|phish|malware|virus|infring|copyright|"
     r"dmca|hack|scan|brute|intrus|fraud|betrug|botnet|ddos|"
     r"compromis|exploit|malicious|blacklist|blocklist|takedown|take down|illegal|unauthori|"
@@ -113,7 +115,6 @@ _ABUSE_WORDS = re.compile(
     r"unwanted|misus|malici|unerw[uü]nscht|no deseado|indesider|ind[ée]sirable|нежелат|"
     r"trademark|piracy|pirat|login attempt|spoof|threat|violat|unsolicited|open resolver|"
     r"неправомерн|segnalaz|missbrauch|misbruik|nadużyci|report(?:ed|ing)? (?:ip|url|domain)",
-    re.IGNORECASE,
 )
 _NEWS = re.compile(
     r"\b(?:unsubscribe(?! from this group)|newsletter|view (?:this|it) in your browser|abmelden|"
@@ -166,23 +167,68 @@ _ACCOUNT_THREAT = Phrases(
 """Somebody fishes for our own password: no complaint, only mail like any mailbox gets it."""
 
 
+_SURVEY = Phrases(
+    r"satisfaction survey|(?:rate|review|evaluate) (?:the |our |your |this )?(?:recent )?(?:support|service|experience|"
+    r"interaction|conversation)\b|how (?:did we do|would you rate|satisfied (?:are|were) you)|"
+    r"kundenzufriedenheit|wie zufrieden (?:sind|waren) sie|bewerten sie (?:unseren?|den) (?:service|support)|"
+    r"encuesta de satisfacci|qué tan satisfech|pesquisa de satisfa|como você avalia|enquête de satisfaction|"
+    r"évaluez (?:notre|votre)|(?:sondaggio|questionario) di (?:soddisfazione|gradimento)|tevredenheidsonderzoek|"
+    r"ankieta satysfakcji|оцените (?:качество|работу)|満足度(?:調査|アンケート)|满意度调查",
+)
+_ASKS_BACK = Phrases(
+    r"awaits? moderator approval|is being held until the list moderator|held for (?:approval|moderation)|"
+    r"confirm(?:ation of)? your (?:subscription|registration|e-?mail address)|"
+    r"(?:has|have) been (?:un)?subscribed (?:to|from)|"
+    r"(?:click|reply|follow)[^.\n]{0,60} (?:to|and) (?:confirm|release|deliver) (?:your|the) (?:message|e-?mail|mail)|"
+    r"before your (?:message|e-?mail) (?:can|will|is) (?:be )?delivered|sender (?:verification|authentication) "
+    r"(?:is )?required|"
+    r"bestätigen sie (?:ihre anmeldung|ihr abonnement|dass sie ein mensch)|wartet auf (?:die )?freigabe|"
+    r"confirm(?:e|ez|a|ar) (?:su|votre|sua|la tua) (?:suscripción|inscription|abonnement|inscrição|iscrizione)",
+)
+"""A list or a filter wants something of whoever wrote to it."""
+
+
 def not_a_complaint(mail: Mail) -> Reading | None:
     """Why a mail in no exact form is no complaint, or None. Bulk and automatic mail may be one: most reports are."""
     own = _own_words(mail.body)
     return (
-        _bounce(mail, own) or _automatic(mail, own) or _in_hand(mail, own) or _answer(mail, own) or _unasked(mail, own)
+        _certified(mail)
+        or _bounce(mail, own)
+        or _automatic(mail, own)
+        or _in_hand(mail, own)
+        or _answer(mail, own)
+        or _unasked(mail, own)
     )
+
+
+def _certified(mail: Mail) -> Reading | None:
+    """Certified mail (RFC 6109): a receipt says so in its header; what an envelope carries is looked at by itself."""
+    receipt = mail.header("x-ricevuta").strip().lower()
+    if receipt in _DELIVERED:
+        return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It is a receipt of certified mail (RFC 6109).")
+    if receipt in _UNDELIVERED:
+        return set_aside(mail, ReadingReason.BOUNCE, detail="Certified mail was not delivered (RFC 6109).")
+    carried = mail.embedded[:1] if mail.header("x-trasporto").strip().lower() == "posta-certificata" else ()
+    return not_a_complaint(Mail(carried[0], mail.size, mail.exceeded, limits=mail.limits)) if carried else None
+
+
+_DELIVERED = frozenset({"accettazione", "presa-in-carico", "avvenuta-consegna"})
+_UNDELIVERED = frozenset({"non-accettazione", "errore-consegna", "preavviso-errore-consegna", "rilevazione-virus"})
 
 
 def _bounce(mail: Mail, own: str) -> Reading | None:
     report_type = _REPORT_TYPE.search(mail.header("content-type"))
-    if report_type and report_type[1].lower() in ("delivery-status", "disposition-notification"):
+    inner = {x.content_type for x in _own_parts(mail.root)} & _REPORTED
+    if (report_type and report_type[1].lower() in ("delivery-status", "disposition-notification")) or (
+        # A list or a gateway in between wraps a report anew.
+        inner and not report_type and not _ABUSE_WORDS.search(own[:3000].lower())
+    ):
         return set_aside(mail, ReadingReason.BOUNCE, detail="It is a delivery report of a mail system (RFC 3464).")
     daemon = _DAEMON.match(mail.sender[1]) is not None
     nobody = daemon or mail.header("return-path").strip() == "<>"
     if _FAILURE_SUBJECT.match(mail.subject) and (nobody or _FAILURE_BODY.search(mail.body[:4000])):
         return set_aside(mail, ReadingReason.BOUNCE, detail="It says that a mail was not delivered.")
-    if daemon and _FAILURE_BODY.search(mail.body[:2000]) and not _ABUSE_WORDS.search(own[:3000]):
+    if daemon and _FAILURE_BODY.search(mail.body[:2000]) and not _ABUSE_WORDS.search(own[:3000].lower()):
         return set_aside(mail, ReadingReason.BOUNCE, detail="A mail system says that a mail was not delivered.")
     if _SAID_NO.search(own[:_OWN_LETTERS]) and _UNREACHED.search(own[:_OWN_LETTERS]) and not _has_log(own):
         return set_aside(mail, ReadingReason.BOUNCE, detail="It says that somebody could not be reached.")
@@ -196,7 +242,7 @@ def _automatic(mail: Mail, own: str) -> Reading | None:
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="Its subject is an automatic reply's.")
     receipt = _RECEIPT.search(early)
     reply = _is_reply(mail)
-    if auto.startswith("auto-replied") and (receipt or not _ABUSE_WORDS.search(own[:2000])):
+    if auto.startswith("auto-replied") and (receipt or not _ABUSE_WORDS.search(own[:2000].lower())):
         return set_aside(
             mail, ReadingReason.AUTO_REPLY, detail="It was sent automatically in answer to a mail (RFC 3834)."
         )
@@ -210,17 +256,32 @@ def _automatic(mail: Mail, own: str) -> Reading | None:
     new_matter = not reply and _NAMED.search(mail.subject) is not None
     if receipt and brief and not new_matter and (auto.startswith("auto") or reply or _TICKET.search(mail.subject)):
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It confirms that a mail of somebody's was received.")
+    if mail.header("x-list-administrivia").strip().lower() == "yes" or _asks_back(mail, own):
+        return set_aside(mail, ReadingReason.AUTO_REPLY, detail="A list or a filter asks for something.")
     if brief and _UNATTENDED.search(early) and not mail.embedded and not _NAMED.search(mail.subject):
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It says that nobody reads what is sent there.")
     return None
+
+
+def _asks_back(mail: Mail, own: str) -> bool:
+    """A complaint may quote such words: whoever names a stranger, or abuse, complains."""
+    said = f"{mail.subject}\n{own[:_OWN_LETTERS]}".lower()
+    return (
+        len(own) < _OWN_LETTERS
+        and _ASKS_BACK.search(said)
+        and not (mail.embedded or _names_stranger(mail, own) or _shows(own) or _ABUSE_WORDS.search(said))
+    )
 
 
 def _in_hand(mail: Mail, own: str) -> Reading | None:
     early = own[:_OWN_LETTERS].lower()
     if _is_reply(mail) and len(own) < _OWN_LETTERS and _SETTLED.search(early) and not _shows(own):
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It answers an earlier letter about a matter in hand.")
-    if len(own) < 2500 and _STATE.search(early[:800]) and not _names_stranger(mail, own) and not _shows(own):
-        return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It tells how a matter in hand stands.")
+    if len(own) < 2500 and not _names_stranger(mail, own) and not _shows(own):
+        if _STATE.search(early[:800]):
+            return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It tells how a matter in hand stands.")
+        if _SURVEY.search(f"{mail.subject}\n{early}".lower()) and not mail.embedded:
+            return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It asks how somebody liked a service.")
     return None
 
 
@@ -252,6 +313,8 @@ _MAILBOX = re.compile(r"([^<>,;]{0,80}?)<?([\w.+=%#-]{1,64}@[\w-]{1,63}(?:\.[\w-
 
 
 def _unasked(mail: Mail, own: str) -> Reading | None:
+    if _is_appointment(mail):
+        return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It is about an appointment (RFC 5546).")
     # A mailing list in between adds the header to every complaint; an advertisement offers its links by the dozen.
     if mail.header("list-unsubscribe") and _NEWS.search(own) and len(mail.links) >= 5 and not _speaks_of_abuse(mail):
         return set_aside(
@@ -265,6 +328,23 @@ def _unasked(mail: Mail, own: str) -> Reading | None:
     ):
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It asks for the password of this very mailbox.")
     return None
+
+
+def _is_appointment(mail: Mail) -> bool:
+    """True for a calendar's own part, and neither a word of abuse nor anything else beside it."""
+    said = f"{mail.subject}\n{mail.body[:30_000]}".lower()
+    return any(x.content_type == "text/calendar" for x in _own_parts(mail.root)) and not (
+        mail.embedded
+        or any(x.content_type not in ("text/calendar", "application/ics") for x in mail.attachments)
+        or _V4_NAMED.search(said)
+        or _ABUSE_WORDS.search(said)
+    )
+
+
+def _own_parts(part: Part) -> Iterator[Part]:
+    """The leaves of a mail, without those of mails inside it."""
+    if not part.is_message:
+        yield from (x for child in part.children for x in _own_parts(child)) if part.children else (part,)
 
 
 def _is_reply(mail: Mail) -> bool:
@@ -309,7 +389,7 @@ def _hints_at_abuse(mail: Mail) -> bool:
     """True for words of abuse, a forwarded mail, or files beside the letter."""
     body = mail.body
     text = f"{mail.subject}\n{body[:30_000]}"
-    if mail.embedded or mail.attachments or _FORWARDED.search(text) or _ABUSE_WORDS.search(text):
+    if mail.embedded or mail.attachments or _FORWARDED.search(text) or _ABUSE_WORDS.search(text.lower()):
         return True
     points = weigh_kinds(subject=mail.subject, text=body)
     return max(points.values(), default=0.0) >= _ENOUGH_POINTS

@@ -60,6 +60,10 @@ _SECOND_STEM_WORDS = """
 _STEMS = tuple(x.replace("_", " ") for x in _STEM_WORDS.split())
 _WEAK_STEMS = tuple(_WEAK_STEM_WORDS.split())
 _SECOND_STEMS = tuple(x.replace("_", " ") for x in _SECOND_STEM_WORDS.split())
+_PLAIN_STEMS, _PLAIN_WEAK_STEMS, _PLAIN_SECOND_STEMS = (
+    tuple(filter(str.isascii, x)) for x in (_STEMS, _WEAK_STEMS, _SECOND_STEMS)
+)
+"""Those that can stand in a text of ASCII alone, as most texts are."""
 _STRONG = Phrases(
     r"\bcs[ae]m\b|\bchild (?:sex(?:ual)?(?:ly)? )?(?:abuse|exploitation|porn\w{0,8})(?: "
     r"(?:material|image|content|video|media|imagery))?|"
@@ -260,15 +264,16 @@ def _unbase64(run: str) -> bytes:
         return b""
 
 
-_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Characters of no width: within a word they hide it from a search, and not from a reader."""
-_SPELT = re.compile(r"(?<![a-z0-9])c(?:[.-] ?| )s[. -]{1,2}([ae])[. -]{1,2}m(?![a-z0-9])")
+_SPELT = re.compile(r"c(?<![a-z0-9].)(?:[.-] ?| )s[. -]{1,2}([ae])[. -]{1,2}m(?![a-z0-9])")
 
 
 def _is_sealing(text: str, *, subject: bool) -> bool:
     lowered = text.lower()
     if not lowered.isascii():
-        lowered = lowered.translate(_UNSEEN)
+        for sign in _UNSEEN:
+            lowered = lowered.replace(sign, "")
     if any(x in lowered for x in ("c.s", "c s", "c-s", "c. s", "c- s")):
         lowered = _SPELT.sub(r"cs\1m", lowered)
     for window in _windows(lowered):
@@ -308,9 +313,10 @@ _MOST_WINDOWS = 400
 
 def _windows(lowered: str) -> Iterator[str]:
     """The surroundings of every word that the matter's phrases need; most mails have none."""
-    stems = [x for x in _STEMS if x in lowered]
-    if any(x in lowered for x in _SECOND_STEMS):
-        stems += [x for x in _WEAK_STEMS if x in lowered]
+    plain = lowered.isascii()
+    stems = [x for x in (_PLAIN_STEMS if plain else _STEMS) if x in lowered]
+    if any(x in lowered for x in (_PLAIN_SECOND_STEMS if plain else _SECOND_STEMS)):
+        stems += [x for x in (_PLAIN_WEAK_STEMS if plain else _WEAK_STEMS) if x in lowered]
     places = [x.start() for x in islice(_TWO_LETTERS.finditer(lowered), 200)] if "cp" in lowered else []
     for stem in stems:
         at = lowered.find(stem)

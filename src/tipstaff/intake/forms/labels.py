@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 _MEANINGS = {
     "source": (
@@ -53,6 +54,7 @@ _LINE = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def meaning_of(name: str) -> str | None:
     """What a label means, or None when it is none of ours."""
     plain = _WORDS.sub(" ", name.lower()).strip()

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,6 +14,8 @@ FILE = "weights.json"
 
 Tree = tuple[tuple[int, ...], tuple[float, ...], tuple[int, ...], tuple[int, ...], tuple[float, ...]]
 """Feature, threshold, left and right of each node, and the leaves' values; a negative child -k-1 is leaf k."""
+_Node = tuple[int, float, Any, Any]
+"""Feature, threshold, and what is left and right of a node: another node, or a leaf's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,29 @@ class Forest:
     """A sum of small trees, as odds."""
 
     trees: tuple[Tree, ...]
+    roots: tuple[_Node, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "roots", tuple(_nested(x, 0) for x in self.trees))
 
     def probability(self, row: Sequence[float]) -> float:
         """How likely a row of features is a yes, 0 to 1."""
         total = 0.0
-        for feature, threshold, left, right, value in self.trees:
-            node = 0
-            while node >= 0:
-                node = left[node] if row[feature[node]] <= threshold[node] else right[node]
-            total += value[-node - 1]
+        for root in self.roots:
+            feature, threshold, left, right = root
+            node = left if row[feature] <= threshold else right
+            while node.__class__ is tuple:
+                feature, threshold, left, right = node
+                node = left if row[feature] <= threshold else right
+            total += node
         return sigmoid(total)
+
+
+def _nested(tree: Tree, node: int) -> Any:
+    """A tree from a node on, each node with its children in it; a leaf is its value."""
+    if node < 0:
+        return tree[4][-node - 1]
+    return tree[0][node], tree[1][node], _nested(tree, tree[2][node]), _nested(tree, tree[3][node])
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,10 @@ _TO = re.compile(
     re.IGNORECASE,
 )
 _ARROW_BEFORE = re.compile(r"(?:->|=>|→|-->|>>|\s>)\s{0,3}[\[(\"']{0,2}\Z")
+_NAME_LEADS_TO = re.compile(
+    r"(?<![\w.@-])(?:[\w-]{1,63}\.){1,6}[A-Za-z]{2,24}[\])\"']{0,2}\s{0,3}(?:-{1,3}>|=>|→)\s{0,3}[\[(\"']{0,2}\Z"
+)
+"""Outside of logs an arrow from a name to an address says where the name lies."""
 _ARROW_AFTER = re.compile(r"\A(?:[:.#/]\w{1,6})?[\])\"']{0,2}(?:\s?\([^)]{0,60}\))?\s{0,3}(?:->|=>|→|-->|>>|>\s)")
 _DO_AFTER = re.compile(
     r"\A[\])\"'>,]{0,3}\s{0,2}(?:\([^)]{0,60}\)\s?)?(?:(?:which|that|and|is|was|has|have|been|are|"
@@ -173,9 +177,12 @@ _ACCUSES = re.compile(
 
 def is_log(text: str) -> bool:
     """True for a line that a machine wrote: a clock, a log's own words, a table's cells."""
-    if _CLOCK.search(text) or any(x in text for x in _LOG_WORDS):
+    if ":" in text and _CLOCK.search(text):
         return True
-    return _CELL_NUMBER.search(text) is not None
+    for word in _LOG_WORDS:
+        if word in text:
+            return True
+    return ("," in text or "\t" in text) and _CELL_NUMBER.search(text) is not None
 
 
 def look_at_address(
@@ -209,9 +216,10 @@ def look_at_address(
             see("source_column")
         elif _VICTIM_KEY.search(f"{column}: "):
             see("victim_column")
-    if _ARROW_BEFORE.search(before):
-        see("arrow_target")
-    elif _ARROW_AFTER.match(after):
+    if (">" in before or "→" in before) and _ARROW_BEFORE.search(before):
+        if is_log or not _NAME_LEADS_TO.search(before):
+            see("arrow_target")
+    elif (">" in after or "→" in after) and _ARROW_AFTER.match(after):
         see("arrow_source")
     if len(said) > 1:
         _look_at_words(this, before, after)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from tipstaff.words import Moment
 
+from .phrases import Phrases, alternatives
+
 MONTHS = {
     name: number
     for number, names in enumerate(
@@ -62,36 +64,7 @@ _SAID = {
 }
 """What says when, in each language, and is no day that could be looked up."""
 _RELATIVE = re.compile(rf"\b(?:{'|'.join(_SAID.values())})\b", re.IGNORECASE)
-_RELATIVE_PARTS = [
-    "yesterd",
-    "last ",
-    "previous ",
-    "past ",
-    "ago",
-    "other day",
-    "earlier",
-    "gestern",
-    "letzte",
-    "vorige",
-    "vergang",
-    "vor ",
-    "hier",
-    "derni",
-    "pass",
-    "pasad",
-    "il y a",
-    "ayer",
-    "noche",
-    "hace ",
-    "ontem",
-    "há ",
-    "ieri",
-    "scors",
-    " fa",
-    "geled",
-    "afgel",
-    "gister",
-]
+_MAY_BE_RELATIVE = Phrases("|".join(rf"\b{x}\b" for said in _SAID.values() for x in alternatives(said)))
 """A part of each of those words, looked for first because it is sooner found to be absent."""
 
 _NAME = r"([^\W\d_]{3,12})"
@@ -224,7 +197,7 @@ def unplaced(line: str) -> str:
         for x in (x for pattern in _WORDED for x in pattern.finditer(line)) if named else ():
             if x[1].lower() in _MONTHS_ALONE:
                 return x[0]
-    if any(x in lowered for x in _RELATIVE_PARTS) and (found := _RELATIVE.search(line)):
+    if _MAY_BE_RELATIVE.search(lowered) and (found := _RELATIVE.search(line)):
         return found[0]
     for x in _IN_MONTH.finditer(line) if named else ():
         if len(x[1]) > 3 and x[1][0].isupper() and x[1].lower() in MONTHS:

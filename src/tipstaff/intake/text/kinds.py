@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from .phrases import Phrases
+from .phrases import Phrases, words_of
 
 _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "connection/login_attack": (
@@ -25,6 +25,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         (
             3,
             r"sshd?\[|sshd:|pam_unix|\bfail2ban\b|dovecot|saslauth|sasl login|pop3-login|imap-login|"
+            r"locked out|login failures|"
             r"xmlrpc\.php|wp-login|pass?word guess\w{0,3}|dictionary attack|credential stuffing",
         ),
         (
@@ -42,7 +43,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         ),
         (
             4,
-            r"scan(?:s|ned|ning)? (?:activity|our|from|attack|detected|of our|the)|probing|probes? "
+            r"scan(?:s|ned|ning)? (?:activity|our|from|attack|detected|of our|the|packets?)|"
+            r"unauthori[sz]ed scan\w{0,4}|probing|probes? "
             r"(?:our|from)|сканирован",
         ),
         (
@@ -79,7 +81,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         (
             3,
             r"web[ -]?attacks?|/etc/passwd|\.\./\.\.|/\.env|/cgi-bin/|modsecurity|mod_security|"
-            r"wordfence|access attempt|hackable",
+            r"access attempt|hackable",
         ),
     ),
     "connection/infected_host": (
@@ -128,7 +130,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         (
             3,
             r"\bscam(?:s|mer|mers|ming)?\b|\bfraud(?:ulent|ster|sters)?\b|\btruffa\w{0,3}|"
-            r"\bfraudulent[aeo]?s?\b|\bfraude\b",
+            r"\bfraudulent[aeo]?s?\b|\bfraude\b|support fraud|misrepresent\w{0,6}|deceiv\w{1,4}",
         ),
     ),
     "content/brand_infringement": (
@@ -178,7 +180,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "copyright/copyright": (
         (
             6,
-            r"copyright\w{0,4}|\bdmca\b|urheberrecht\w{0,12}|droits? d.auteur|derechos? de autor|"
+            r"(?<!© )(?<!\(c\) )copyright\w{0,4}(?!\w| ?(?:©|\(c\)|&copy|19\d\d|20\d\d))|\bdmca\b|"
+            r"urheberrecht\w{0,12}|droits? d.auteur|derechos? de autor|"
             r"diritt[oi] d.autore|direitos? autora\w{1,3}|авторск\w{2,4} прав\w{0,3}|著作権|版权",
         ),
         (
@@ -302,10 +305,11 @@ def weigh_kinds(*, subject: str, text: str) -> dict[str, float]:
     subject = subject.lower()
     early = text[:1500]
     whole = f"{subject}\n{text}"
+    words = words_of(whole)
     for kind, rules in _COMPILED.items():
         sum_ = 0.0
         for weight, pattern in rules:
-            if not pattern.search(whole):
+            if not pattern.search_by_words(whole, words):
                 continue
             in_subject = bool(subject) and pattern.search(subject)
             in_early = pattern.search(early)

@@ -57,8 +57,8 @@ def language_of_text(text: str) -> str:
     text = "\n".join(line for line in text[: quoted.start() if quoted else None].splitlines() if not is_log(line))
     words = {word.lower() for word in _WORD.findall(text)}
     found = {language: len(words & small) for language, small in _SMALL.items()}
-    foreign = len(_FOREIGN.findall(text))
-    if foreign * 2 > len(_LETTER.findall(text)):
+    foreign = 0 if text.isascii() else len(_FOREIGN.findall(text))
+    if foreign and foreign * 2 > len(_LETTER.findall(text)):
         return "ja" if len(_KANA.findall(text)) * 10 > foreign else "und"
     (language, best), (_, second), *_ = sorted(found.items(), key=lambda each: -each[1])
     if best >= _DIFFERENT_MIN and best >= _SHARE_MIN * len(words) and best >= _AHEAD_MIN * second:

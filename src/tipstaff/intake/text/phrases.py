@@ -9,6 +9,9 @@ class Phrases:
 
     def __init__(self, pattern: str) -> None:
         self._alternatives = tuple((*_needed(x), re.compile(x)) for x in _spread(pattern))
+        self._plain = tuple(x for x in self._alternatives if x[0].isascii() and x[1].isascii())
+        self._by_word = tuple((max(x[0].split() or [""], key=len), *x) for x in self._alternatives)
+        self._plain_by_word = tuple(x for x in self._by_word if x[1].isascii() and x[2].isascii())
 
     @property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -17,16 +20,28 @@ class Phrases:
 
     def search(self, text: str) -> bool:
         """True when any phrase occurs."""
-        for first, second, pattern in self._alternatives:
+        for first, second, pattern in self._plain if text.isascii() else self._alternatives:
             if first in text and second in text and pattern.search(text):
+                return True
+        return False
+
+    def search_by_words(self, text: str, words: str) -> bool:
+        """As `search`; `words` are the text's different words (`words_of`), so that each is looked at but once."""
+        for word, first, second, pattern in self._plain_by_word if text.isascii() else self._by_word:
+            if word in words and first in text and second in text and pattern.search(text):
                 return True
         return False
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """Every occurrence, phrase by phrase."""
-        for first, second, pattern in self._alternatives:
+        for first, second, pattern in self._plain if text.isascii() else self._alternatives:
             if first in text and second in text:
                 yield from pattern.finditer(text)
+
+
+def words_of(text: str) -> str:
+    """The different words of a text, in one."""
+    return " ".join(set(text.split()))
 
 
 _LEADING_GROUP = re.compile(r"(\\b)?\(\?:")
@@ -34,13 +49,13 @@ _LEADING_GROUP = re.compile(r"(\\b)?\(\?:")
 
 def _spread(pattern: str) -> Iterator[str]:
     """The alternatives, those that need no plain letters spread over their first group so that each branch does."""
-    for alternative in _split(pattern):
+    for alternative in alternatives(pattern):
         opening = _LEADING_GROUP.match(alternative)
         end = _closing(alternative, opening.end()) if opening else -1
         if opening is None or _needed(alternative)[0] or end < 0 or alternative[end + 1 : end + 2] in _QUANTIFIERS:
             yield alternative
             continue
-        for branch in _split(alternative[opening.end() : end]):
+        for branch in alternatives(alternative[opening.end() : end]):
             yield f"{opening[1] or ''}{branch}{alternative[end + 1 :]}"
 
 
@@ -66,8 +81,8 @@ def _closing(pattern: str, start: int) -> int:
     return -1
 
 
-def _split(pattern: str) -> list[str]:
-    """The alternatives of a pattern at its outermost level."""
+def alternatives(pattern: str) -> list[str]:
+    """Those of a pattern at its outermost level."""
     parts, depth, at, i = [], 0, 0, 0
     in_class = False
     while i < len(pattern):

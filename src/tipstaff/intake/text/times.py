@@ -71,7 +71,10 @@ _STATED = re.compile(
 
 def stated_zone(text: str) -> int | None:
     """Minutes east of UTC that a mail states once for all its times (`all times are UTC`), or None."""
-    for line in text[:8000].split("\n"):
+    text = text[:8000]
+    if not _ZONE_WORD.search(text):
+        return None
+    for line in text.split("\n"):
         if _ZONE_WORD.search(line):
             found = _STATED.search(line)
             if found:

@@ -365,6 +365,18 @@ def test_an_impact_that_a_program_fills_in_for_everything_is_believed_less_than_
     assert silent.reason is ReadingReason.UNSURE
 
 
+def test_an_impact_in_the_senders_own_word_is_what_the_sender_says() -> None:
+    document = (
+        b'<IODEF-Document version="1.00"><Incident purpose="reporting"><IncidentID name="x">1</IncidentID>'
+        b'<Assessment><Impact type="ext-value" ext-type="SPAM"/></Assessment><EventData><Flow><System '
+        b'category="source"><Node><Address category="ipv4-addr">192.0.2.9</Address></Node></System></Flow></EventData>'
+        b"</Incident></IODEF-Document>"
+    )
+    terms = "Our time limits: phishing 1 hour, DDoS attack 1 hour, DMCA copyright 3 days, malware 8 hours."
+    reading = read(with_files(terms, ("text/xml", "incident.xml", document), subject="Abuse"), parsers=load_parsers())
+    assert [(x.type, x.confidence) for x in reading.allegations] == [("messaging/spam", 0.95)]
+
+
 def test_a_table_of_another_sender_is_no_report_of_shadowservers() -> None:
     rows = '"asn","ip","timestamp","port"\n"64496","192.0.2.9","2026-03-10 08:00:00","443"\n'
     ours = letter(f"Vulnerable VPN servers in your network:\n\n{rows}", subject="Vulnerable SSL VPN servers")

@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from importlib.resources import files
 from pathlib import Path
 
@@ -107,6 +110,16 @@ def test_a_whole_network_is_always_for_a_person() -> None:
 def test_of_source_and_destination_the_source_is_meant() -> None:
     text = "Port scan detected.\nSource IP address: 198.51.100.4\nDestination IP address: 203.0.113.8\n"
     assert sources(reading_of(letter(text, subject="Port scan"))) == {"198.51.100.4"}
+
+
+def test_an_arrow_from_a_name_says_where_it_lies_and_in_a_log_whom_somebody_sought() -> None:
+    def targets(line: str) -> set[str]:
+        mail = read_mail(letter(f"See below.\n{line}\n"))
+        return {x.value for x in gather(mail, lay_out(mail)).addresses if "arrow_target" in x.features}
+
+    assert targets("bank.example.com ---> 198.51.100.4 ---> abuse@example.net") == set()
+    assert targets("198.51.100.4 -> 203.0.113.8") == {"203.0.113.8"}
+    assert targets("10:00:00 host.example.com -> 203.0.113.8") == {"203.0.113.8"}
 
 
 def test_a_private_address_is_never_preferred_to_a_public_one() -> None:
@@ -215,6 +228,13 @@ ANSWERS = {
     ),
     "czech": ("Automatická odpověď: dovolená", "Jsem mimo kancelář."),
     "japanese": ("自動返信", "ただいま不在にしております。"),
+    "survey": ("Your request 4711", "Hello,\n\nhow would you rate the help that you got from us? It takes a minute."),
+    "german survey": ("Ihre Anfrage", "Guten Tag, wie zufrieden waren Sie mit uns? Antworten Sie mit einer Zahl."),
+    "list": (
+        "Your message to members",
+        "Your mail to 'members' awaits moderator approval, as you are not on the list.",
+    ),
+    "filter": ("Please confirm", "Click here to confirm your message: https://filter.example.org/c/1"),
 }
 
 
@@ -224,6 +244,58 @@ def test_answers_and_notices_are_set_aside(answer: str) -> None:
     headers = {"In-Reply-To": "<2@example.net>"} if subject.startswith("Re:") else {}
     reading = reading_of(letter(text, subject=subject, **headers))
     assert reading.outcome is ReadingOutcome.NOT_A_COMPLAINT, reading
+
+
+def certified(kind: str, inner: bytes, **headers: str) -> bytes:
+    mail = EmailMessage()
+    mail["From"] = '"On behalf of: a@pec.example.org" <posta-certificata@pec.example.com>'
+    mail["To"] = "abuse@example.net"
+    mail["Subject"] = f"{kind}: message"
+    for name, value in headers.items():
+        mail[name.replace("_", "-")] = value
+    mail.set_content("This is a message of certified mail. The message is in the file postacert.eml.")
+    mail.add_attachment(message_from_bytes(inner, policy=default), filename="postacert.eml")
+    return mail.as_bytes()
+
+
+SPAM_LETTER = letter("Your server 198.51.100.4 sends us spam all day.", subject="Spam from 198.51.100.4")
+
+
+@pytest.mark.parametrize(
+    ("receipt", "reason"),
+    [("avvenuta-consegna", ReadingReason.AUTO_REPLY), ("errore-consegna", ReadingReason.BOUNCE)],
+)
+def test_a_receipt_of_certified_mail_is_set_aside_whatever_it_returns(receipt: str, reason: ReadingReason) -> None:
+    assert reading_of(certified("CONSEGNA", SPAM_LETTER, X_Ricevuta=receipt)).reason is reason
+
+
+def test_what_certified_mail_carries_is_looked_at_by_itself() -> None:
+    header = {"X_Trasporto": "posta-certificata"}
+    away = letter("I am not here.", subject="Out of office")
+    assert reading_of(certified("POSTA CERTIFICATA", away, **header)).reason is ReadingReason.AUTO_REPLY
+    assert sources(reading_of(certified("POSTA CERTIFICATA", SPAM_LETTER, **header))) == {"198.51.100.4"}
+
+
+def with_part(text: str, kind: str, content: str) -> bytes:
+    return (
+        "From: writer@example.org\nTo: abuse@example.net\nSubject: Note\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/mixed; boundary=b\n\n"
+        f"--b\nContent-Type: text/plain\n\n{text}\n--b\nContent-Type: {kind}\n\n{content}\n--b--\n"
+    ).encode()
+
+
+INVITATION = "BEGIN:VCALENDAR\nMETHOD:REQUEST\nEND:VCALENDAR\n"
+STATUS = "Reporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; a@example.org\nAction: failed\n"
+
+
+def test_appointments_and_wrapped_reports_of_delivery_are_set_aside_and_complaints_with_them_are_not() -> None:
+    assert reading_of(with_part("Let us meet.", "text/calendar; method=REQUEST", INVITATION)).reason is (
+        ReadingReason.NOT_ABUSE
+    )
+    assert reading_of(with_part("Not here.", "message/delivery-status", STATUS)).reason is ReadingReason.BOUNCE
+    spam = "Your server 198.51.100.4 sends spam."
+    for kind, content in (("text/calendar; method=REQUEST", INVITATION), ("message/delivery-status", STATUS)):
+        assert sources(reading_of(with_part(spam, kind, content))) == {"198.51.100.4"}
 
 
 COMPLAINTS = {
@@ -241,6 +313,14 @@ COMPLAINTS = {
         "Otrzymaliśmy zgłoszenie o stronie phishing https://bank.example.com/login pod adresem 198.51.100.4",
     ),
     "japanese": ("違反サイトの削除依頼", "以下のサイトは法律に違反しています。\nhttps://shop.example.com/item/1"),
+    "quoted words": (
+        "Phishing from your network",
+        "Somebody wrote to us: click below to confirm your message. It leads to https://bank.example.com/login",
+    ),
+    "survey as bait": (
+        "Fraud",
+        "We got 'how would you rate our service?' from your customer 198.51.100.4, and it asks for a card.",
+    ),
     "threat": ("Abuse", "Please note that we will suspend your account if the attacks from 198.51.100.4 go on."),
 }
 

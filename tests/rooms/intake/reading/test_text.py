@@ -28,7 +28,7 @@ from tipstaff.intake.text.find import find_all, is_public, refang
 from tipstaff.intake.text.hops import outside_hop, received_lines
 from tipstaff.intake.text.kinds import choose_kind, known_kinds, weigh_kinds
 from tipstaff.intake.text.names import is_host_name, registered_part, to_ascii
-from tipstaff.intake.text.phrases import Phrases
+from tipstaff.intake.text.phrases import Phrases, words_of
 from tipstaff.intake.text.times import find_moment, stated_zone
 from tipstaff.words import XARF_TYPES
 
@@ -197,6 +197,26 @@ def test_a_kind_is_known_by_its_words(kind: str) -> None:
     assert choose_kind(weigh_kinds(subject="", text=KINDS[kind]))[0] == kind
 
 
+@pytest.mark.parametrize(
+    "footer", ["Copyright © Example Net", "Copyright (c) 2026", "© Copyright 2026", "copyright 2019"]
+)
+def test_a_footer_that_claims_its_own_text_complains_of_nothing(footer: str) -> None:
+    assert "copyright/copyright" not in weigh_kinds(subject="Spam", text=f"Spam from your network.\n{footer}")
+    assert "copyright/copyright" in weigh_kinds(subject="", text=f"He infringes our copyright.\n{footer}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("connection/login_attack", "The user was locked out after too many login failures"),
+        ("connection/port_scan", "They detected unauthorized scanning packets from your network"),
+        ("content/fraud", "Tech support fraud that deceives our customers"),
+    ],
+)
+def test_rarer_words_for_a_kind_are_known_too(kind: str, words: str) -> None:
+    assert choose_kind(weigh_kinds(subject="", text=words))[0] == kind
+
+
 def test_every_kind_is_one_of_xarf() -> None:
     assert known_kinds() <= XARF_TYPES
     assert set(arf._KINDS.values()) <= XARF_TYPES
@@ -215,9 +235,12 @@ def test_host_names_and_their_registered_part() -> None:
 
 
 def test_phrases_find_what_their_pattern_finds() -> None:
-    pattern = r"ab[cd]e|(?:x|y)z+|longer phrase here?|a\w{1,3}b|[ab]|p(?:q|r) s"
-    for text in ("abce", "xz", "longer phrase her", "a12b", "b", "pq s", "none of them!", "", "zzz"):
-        assert Phrases(pattern).search(text) == bool(re.search(pattern, text)), text
+    pattern = r"ab[cd]e|(?:x|y)z+|longer phrase here?|a\w{1,3}b|[ab]|p(?:q|r) s|größe|o ß|u  v"
+    texts = ("abce", "xz", "longer phrase her", "a12b", "b", "pq s", "none of them!", "", "zzz", "größe", "o ß", "u  v")
+    for text in (*texts, "longer\nphrase here", "zweig längs", "u v", " ".join(texts)):
+        expected = bool(re.search(pattern, text))
+        assert Phrases(pattern).search(text) == expected, text
+        assert Phrases(pattern).search_by_words(text, words_of(text)) == expected, text
 
 
 MODULES = (

@@ -1,6 +1,5 @@
 """Reads IODEF incidents, version 2 (RFC 7970) and 1 (RFC 5070); XML with a document type is refused unread."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
@@ -211,10 +210,13 @@ def _kind(element: Element, *, default: _Kind = _UNTOLD) -> _Kind:
         for this in assessment.walk():
             if this.name in ("IncidentCategory", "Impact", "SystemImpact", "Description") and this.text:
                 texts.append(this.text)
+            if this.attributes.get("ext-type"):
+                # A kind that the schema does not list is the sender's own word (RFC 5070, 5.1).
+                texts.append(this.attributes["ext-type"])
             impacts += [this.attributes[x] for x in ("ext-type", "type") if this.attributes.get(x)]
     texts += [x.text for method in element.all("Method") for x in method.walk() if x.text]
     texts.append(element.first("Description"))
-    by_word = kind_of_names(*(re.sub(r"-", " ", x) for x in texts))
+    by_word = kind_of_names(*(x.replace("-", " ") for x in texts))
     by_impact = next((_IMPACTS[key] for x in impacts for key in _IMPACTS if x.lower().endswith(key)), None)
     if by_word:
         return by_word, _STATED

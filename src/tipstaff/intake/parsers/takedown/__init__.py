@@ -1,6 +1,5 @@
 """Reads takedown letters that name their matter in labelled lines: URL, address, brand, reference."""
 
-import re
 from ipaddress import IPv4Address, IPv6Address
 
 from tipstaff.words import Allegation, Reading
@@ -14,14 +13,14 @@ from ...shaping import address_in, complaint, excerpt, port_in, reporter_of
 from ...text.characters import one_line
 from ...text.find import find_all, is_public, refang
 from ...text.names import is_host_name, to_ascii
+from ...text.phrases import Phrases
 from ...text.times import read_time, stated_zone
 
-_ASKS = re.compile(
+_ASKS = Phrases(
     r"take.?down|take (?:it|this|the .{0,30}) (?:down|offline)|phish|fraudulent|impersonat|malicious (?:site|"
     r"url|file|content)|"
     r"malware|remove (?:the|this) (?:content|page|site|material)|suspend the|shut ?down|abfisch|hameçonnage|"
     r"fraudulent[ao]",
-    re.IGNORECASE,
 )
 _CONTENT = frozenset(
     ["content/phishing", "content/malware", "content/fraud", "content/brand_infringement", "content/remote_compromise"]
@@ -45,8 +44,7 @@ class TakedownParser:
         body = mail.body
         if "://" not in body and "[:" not in body and "[." not in body:
             return None
-        words = f"{mail.subject}\n{body[:4000]}"
-        if not _ASKS.search(words):
+        if not _ASKS.search(f"{mail.subject}\n{body[:4000]}".lower()):
             return None
         fields: dict[str, list[str]] = {}
         lines: list[str] = []
