@@ -37,10 +37,13 @@ class Ability(enum.StrEnum):
     DRAFT_POLICY = "write a new edition of the policy"
     APPROVE_POLICY = "approve an edition that somebody else wrote"
     POST_POLICY = "announce and post an approved edition"
+    KEEP_TOKENS = "make and revoke tokens by which programs act in one's own name"
     MANAGE_STAFF = "add staff and change roles"
 
 
-_DESK = frozenset({Ability.SEE_DESK, Ability.SEE_POLICY, Ability.SEE_MEASURES, Ability.SEE_RECORD, Ability.SEE_HEALTH})
+_DESK = frozenset(
+    {Ability.SEE_DESK, Ability.SEE_POLICY, Ability.SEE_MEASURES, Ability.SEE_RECORD, Ability.SEE_HEALTH}
+) | {Ability.KEEP_TOKENS}
 
 ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
     {
@@ -57,7 +60,7 @@ ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
         Role.ENGINEER: _DESK
         | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT, Ability.KEEP_REGISTRY},
         Role.ADMINISTRATOR: frozenset(
-            {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.MANAGE_STAFF}
+            {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.KEEP_TOKENS, Ability.MANAGE_STAFF}
         ),
     }
 )

@@ -37,7 +37,8 @@ from ..console.actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuch
 from ..console.sentences import tell_all
 from ..console.views import REFUSED, why_refused
 from ..roles import Ability, may_decide
-from .auth import Able
+from ..tokens import ROOMS
+from .auth import Able, token_of
 from .problems import Problem
 
 router = Router()
@@ -204,7 +205,7 @@ def plain(text: str) -> str:
     return text.replace("\x00", "")[:200]
 
 
-@router.get("/cases", auth=Able(Ability.SEE_DESK), response=list[CaseOut])
+@router.get("/cases", auth=Able(Ability.SEE_DESK, "cases"), response=list[CaseOut])
 def list_cases(
     request: HttpRequest,
     response: HttpResponse,
@@ -262,17 +263,23 @@ class FoundOut(Schema):
     customers: list[str]
 
 
-@router.get("/search", auth=Able(Ability.SEE_DESK), response=FoundOut)
+@router.get("/search", auth=Able(Ability.SEE_DESK, "cases"), response=FoundOut)
 def search(request: HttpRequest, q: Annotated[str, Query(max_length=200)], limit: Limit = 25) -> FoundOut:
-    """Everything that fits an address, a prefix, a host name, a Message-ID, a name or words."""
-    found = find(plain(q), limit=limit, at=wiring.now())
+    """Everything that fits an address, a prefix, a host name, a Message-ID, a name or words.
+
+    A token finds nothing in rooms that it may not read.
+    """
+    found, token = find(plain(q), limit=limit, at=wiring.now()), token_of(request)
+    open_ = {room: token is None or f"{room}:read" in token.scopes for room in ROOMS}
     return FoundOut(
-        cases=[case.key for case in found.cases], reports=[report.key for report in found.reports],
-        letters=[letter.key for letter in found.letters], customers=[customer.key for customer in found.customers],
-    )  # fmt: skip
+        cases=[case.key for case in found.cases if open_["cases"]],
+        reports=[report.key for report in found.reports if open_["reports"]],
+        letters=[letter.key for letter in found.letters if open_["letters"]],
+        customers=[customer.key for customer in found.customers if open_["registry"]],
+    )
 
 
-@router.get("/cases/late", auth=Able(Ability.SEE_DESK), response=LatenessOut)
+@router.get("/cases/late", auth=Able(Ability.SEE_DESK, "cases"), response=LatenessOut)
 def late(request: HttpRequest) -> LatenessOut:
     """What of the desk's own work is late now, and what will be late today, by clause."""
     found = work.lateness(desk=wiring.desk(), at=wiring.now())
@@ -289,7 +296,7 @@ def late(request: HttpRequest) -> LatenessOut:
     )  # fmt: skip
 
 
-@router.post("/cases/many", auth=Able(Ability.NOTE), response=ManyOut)
+@router.post("/cases/many", auth=Able(Ability.NOTE, "cases"), response=ManyOut)
 def change_many(
     request: HttpRequest, response: HttpResponse, asked: ManyIn, idempotency_key: IdempotencyKey = ""
 ) -> Any:  # fmt: skip
@@ -312,27 +319,27 @@ def change_many(
     return _once(request, response, idempotency_key, run)
 
 
-@router.post("/cases/many/{number}/undo", auth=Able(Ability.NOTE), response=UndoneOut)
+@router.post("/cases/many/{number}/undo", auth=Able(Ability.NOTE, "cases"), response=UndoneOut)
 def undo_many(request: HttpRequest, number: int) -> UndoneOut:
     """Undo what one did to many cases, where nobody changed them since."""
     back, left = _doing(lambda: work.undo_all(number, at=wiring.now(), actor=_actor(request)))
     return UndoneOut(put_back=list(back), left=list(left))
 
 
-@router.get("/views", auth=Able(Ability.SEE_DESK), response=list[ViewOut])
+@router.get("/views", auth=Able(Ability.SEE_DESK, "cases"), response=list[ViewOut])
 def list_views(request: HttpRequest) -> list[ViewOut]:
     """Lists that one keeps, and those that colleagues share."""
     return [_view(view) for view in work.saved_views(_actor(request))]
 
 
-@router.post("/views", auth=Able(Ability.NOTE), response=ViewOut)
+@router.post("/views", auth=Able(Ability.NOTE, "cases"), response=ViewOut)
 def keep_view(request: HttpRequest, kept: ViewIn) -> ViewOut:
     """Keep a list under a name, or change one's own of that name."""
     name, query = plain(kept.name), kept.query.replace("\x00", "")
     return _view(_doing(lambda: work.save_view(name, query=query, shared=kept.shared, owner=_actor(request))))
 
 
-@router.delete("/views/{number}", auth=Able(Ability.NOTE), response={204: None})
+@router.delete("/views/{number}", auth=Able(Ability.NOTE, "cases"), response={204: None})
 def forget_view(request: HttpRequest, number: int) -> HttpResponse:
     """Forget a list of one's own."""
     if not work.forget_view(number, owner=_actor(request)):
@@ -340,7 +347,7 @@ def forget_view(request: HttpRequest, number: int) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@router.get("/cases/{key}", auth=Able(Ability.SEE_DESK), response=CaseOut)
+@router.get("/cases/{key}", auth=Able(Ability.SEE_DESK, "cases"), response=CaseOut)
 def get_case(
     request: HttpRequest, response: HttpResponse, key: str, if_none_match: IfNoneMatch = ""
 ) -> Any:  # fmt: skip
@@ -352,13 +359,13 @@ def get_case(
     return case_out(case)
 
 
-@router.get("/cases/{key}/notes", auth=Able(Ability.SEE_DESK), response=list[NoteOut])
+@router.get("/cases/{key}/notes", auth=Able(Ability.SEE_DESK, "cases"), response=list[NoteOut])
 def list_notes(request: HttpRequest, key: str) -> list[Note]:
     """What colleagues wrote on a case, oldest first."""
     return queries.notes_of(_case(key).key)
 
 
-@router.get("/cases/{key}/incidents", auth=Able(Ability.SEE_DESK), response=list[MemberOut])
+@router.get("/cases/{key}/incidents", auth=Able(Ability.SEE_DESK, "cases"), response=list[MemberOut])
 def list_members(request: HttpRequest, key: str) -> list[MemberOut]:
     """What a case holds, and how each stands in it."""
     members = queries.members_of(_case(key).key)
@@ -367,7 +374,7 @@ def list_members(request: HttpRequest, key: str) -> list[MemberOut]:
     ]
 
 
-@router.get("/cases/{key}/history", auth=Able(Ability.SEE_DESK), response=list[StepOut])
+@router.get("/cases/{key}/history", auth=Able(Ability.SEE_DESK, "cases"), response=list[StepOut])
 def tell_history(request: HttpRequest, key: str) -> list[StepOut]:
     """What happened, step by step, oldest first; of a very long story the beginning and the end."""
     return [
@@ -376,7 +383,7 @@ def tell_history(request: HttpRequest, key: str) -> list[StepOut]:
     ]
 
 
-@router.get("/cases/{key}/letters", auth=Able(Ability.SEE_DESK), response=list[LetterOut])
+@router.get("/cases/{key}/letters", auth=Able(Ability.SEE_DESK, "letters"), response=list[LetterOut])
 def list_letters(request: HttpRequest, key: str) -> list[LetterOut]:
     """The letters about a case, oldest first."""
     return [
@@ -481,7 +488,7 @@ def _operation(action: str) -> None:
 
     act.__doc__ = f"{action.replace('-', ' ').capitalize()}: what the console does under that name."
     act.__name__ = f"case_{action.replace('-', '_')}"
-    router.post(f"/cases/{{key}}/{action}", auth=Able(chosen.ability), response=DoneOut)(act)
+    router.post(f"/cases/{{key}}/{action}", auth=Able(chosen.ability, "cases"), response=DoneOut)(act)
 
 
 for _action in ACTIONS:
@@ -530,7 +537,8 @@ def _once(
         return _doing(run, now=now)
     if len(key) > 100 or not key.isprintable():
         raise HttpError(422, "An Idempotency-Key has at most 100 printable characters.")
-    who = f"api:{_actor(request)}"[:100]
+    token = token_of(request)
+    who = f"api:{token.key if token is not None else _actor(request)}"[:100]
     digest = hashlib.sha256(b"\0".join([request.path.encode(), if_match.encode(), request.body])).hexdigest()
     try:
         answer, first = _doing(

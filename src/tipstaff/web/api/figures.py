@@ -17,7 +17,7 @@ router = Router(tags=["figures"])
 YEARS_MAX = 10
 
 
-@router.get("", auth=Able(Ability.SEE_DESK), response=dict[str, Any])
+@router.get("", auth=Able(Ability.SEE_DESK, "figures"), response=dict[str, Any])
 def figures(
     request: HttpRequest,
     since: Annotated[date | None, Query(alias="from")] = None,

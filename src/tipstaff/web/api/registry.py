@@ -75,7 +75,7 @@ def _said(act: Callable[[], _T]) -> _T:
         raise HttpError(422, f"{str(why)[:300]}".removesuffix(".") + ".") from why
 
 
-@router.get("/customers", auth=Able(Ability.SEE_DESK), response=list[CustomerOut])
+@router.get("/customers", auth=Able(Ability.SEE_DESK, "registry"), response=list[CustomerOut])
 def list_customers(
     request: HttpRequest,
     search: str = "",
@@ -88,7 +88,7 @@ def list_customers(
     return [_customer(c) for c in queries.list_customers(search=text, standing=standing, limit=limit, offset=offset)]
 
 
-@router.get("/customers/{key}", auth=Able(Ability.SEE_DESK), response=CustomerPageOut)
+@router.get("/customers/{key}", auth=Able(Ability.SEE_DESK, "registry"), response=CustomerPageOut)
 def get_customer(request: HttpRequest, key: str, at: datetime | None = None) -> dict[str, Any]:
     """One customer with what they hold now, or held at `at`."""
     found = queries.get_customer(key.replace("\x00", ""))
@@ -107,7 +107,7 @@ def get_customer(request: HttpRequest, key: str, at: datetime | None = None) -> 
     }
 
 
-@router.put("/customers/{key}", auth=Able(Ability.KEEP_REGISTRY), response=CustomerOut)
+@router.put("/customers/{key}", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=CustomerOut)
 def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> CustomerOut:
     """Add a customer or change one; they are vetted."""
     by = _by(request)
@@ -125,7 +125,7 @@ def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> Custome
     return _customer(customer)
 
 
-@router.put("/customers/{key}/representatives", auth=Able(Ability.KEEP_REGISTRY), response=list[ContactOut])
+@router.put("/customers/{key}/representatives", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=list[ContactOut])
 def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[ContactOut]:
     """Say who represents a customer, the foremost first."""
     by = _by(request)
@@ -143,7 +143,7 @@ def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[Co
     return [_contact(person) for person in queries.representatives_of(key)]
 
 
-@router.post("/customers/{key}/standing", auth=Able(Ability.KEEP_REGISTRY), response=CustomerOut)
+@router.post("/customers/{key}/standing", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=CustomerOut)
 def set_standing(request: HttpRequest, key: str, stated: StandingIn) -> CustomerOut:
     """A contract runs, rests or has ended."""
     by = _by(request)
@@ -154,14 +154,14 @@ def set_standing(request: HttpRequest, key: str, stated: StandingIn) -> Customer
     return _customer(found)
 
 
-@router.put("/services/{key}", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, str])
+@router.put("/services/{key}", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, str])
 def save_service(request: HttpRequest, key: str, stated: ServiceIn) -> dict[str, str]:
     by = _by(request)
     _said(lambda: registering.save_service(Service(key=key, **stated.dict()), **by))
     return {"key": key}
 
 
-@router.post("/holdings", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
+@router.post("/holdings", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def hold(request: HttpRequest, stated: HoldingIn) -> dict[str, int]:
     """Give addresses to a customer; 409 when somebody holds them then."""
     by = _by(request)
@@ -174,7 +174,7 @@ def hold(request: HttpRequest, stated: HoldingIn) -> dict[str, int]:
     return {"number": _said(act)}
 
 
-@router.post("/holdings/{number}/end", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
+@router.post("/holdings/{number}/end", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def end_holding(request: HttpRequest, number: int, stated: EndIn) -> dict[str, int]:
     by = _by(request)
     until = _aware(stated.held_until)
@@ -183,7 +183,7 @@ def end_holding(request: HttpRequest, number: int, stated: EndIn) -> dict[str, i
     return {"number": number}
 
 
-@router.get("/holdings", auth=Able(Ability.SEE_DESK), response=list[HoldingOut])
+@router.get("/holdings", auth=Able(Ability.SEE_DESK, "registry"), response=list[HoldingOut])
 def holdings_then(
     request: HttpRequest, address: str, at: datetime, known_at: datetime | None = None
 ) -> list[HoldingOut]:
@@ -198,7 +198,7 @@ def holdings_then(
     return [_holding(held) for held in _said(act)]
 
 
-@router.post("/resources", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
+@router.post("/resources", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def hold_resource(request: HttpRequest, stated: ResourceIn) -> dict[str, int]:
     """Give a customer something beside addresses; 409 when somebody holds it then."""
     by = _by(request)
@@ -206,7 +206,7 @@ def hold_resource(request: HttpRequest, stated: ResourceIn) -> dict[str, int]:
     return {"number": _said(lambda: registering.hold_resource(Resource(source="API", **told), **by))}
 
 
-@router.post("/resources/{number}/end", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
+@router.post("/resources/{number}/end", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def end_resource(request: HttpRequest, number: int, stated: EndIn) -> dict[str, int]:
     by = _by(request)
     until = _aware(stated.held_until)
@@ -215,7 +215,7 @@ def end_resource(request: HttpRequest, number: int, stated: EndIn) -> dict[str, 
     return {"number": number}
 
 
-@router.get("/resources", auth=Able(Ability.SEE_DESK), response=list[ResourceOut])
+@router.get("/resources", auth=Able(Ability.SEE_DESK, "registry"), response=list[ResourceOut])
 def resources_then(
     request: HttpRequest, kind: ResourceKind, name: str, at: datetime, known_at: datetime | None = None
 ) -> list[ResourceOut]:
@@ -226,7 +226,7 @@ def resources_then(
     return [_resource(one) for one in found]
 
 
-@router.get("/changes", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
+@router.get("/changes", auth=Able(Ability.SEE_DESK, "registry"), response=list[dict[str, Any]])
 def list_changes(request: HttpRequest, about: str = "", limit: Limit = 100) -> list[dict[str, Any]]:
     """Changes of the registry, the latest first."""
     about = about.replace("\x00", "")[:128]
@@ -234,14 +234,14 @@ def list_changes(request: HttpRequest, about: str = "", limit: Limit = 100) -> l
     return [_change(change) for change in found]
 
 
-@router.post("/changes/{key}/undo", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, str])
+@router.post("/changes/{key}/undo", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, str])
 def undo(request: HttpRequest, key: str, stated: WhyIn) -> dict[str, str]:
     """Bring back what stood before a change; the undoing's own key."""
     by = _by(request)
     return {"change": _said(lambda: registering.undo(key, why=stated.why[:2000], **by))}
 
 
-@router.post("/import", auth=Able(Ability.KEEP_REGISTRY), response=ImportOut)
+@router.post("/import", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=ImportOut)
 def import_file(
     request: HttpRequest, file: File[UploadedFile], dry_run: bool = False, rest: bool = False
 ) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def import_file(
     }
 
 
-@router.get("/admissions", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
+@router.get("/admissions", auth=Able(Ability.SEE_DESK, "registry"), response=list[dict[str, Any]])
 def list_admissions(
     request: HttpRequest, state: AdmissionState = AdmissionState.WAITING, limit: Limit = 100
 ) -> list[dict[str, Any]]:
@@ -273,7 +273,7 @@ def list_admissions(
     return [_admission(one) for one in queries.list_admissions(state=state, limit=limit)]
 
 
-@router.post("/admissions/{key}/decide", auth=Able(Ability.ADMIT), response=dict[str, Any])
+@router.post("/admissions/{key}/decide", auth=Able(Ability.ADMIT, "registry"), response=dict[str, Any])
 def decide(request: HttpRequest, key: str, stated: DecisionIn) -> dict[str, Any]:
     """Accept or refuse, with the reason."""
     by = _by(request)

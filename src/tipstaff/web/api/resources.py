@@ -78,7 +78,7 @@ class MeasureOut(Schema):
     lifted_when: str
 
 
-@api.get("/reports", auth=Able(Ability.SEE_DESK), response=list[ReportOut])
+@api.get("/reports", auth=Able(Ability.SEE_DESK, "reports"), response=list[ReportOut])
 def list_reports(
     request: HttpRequest, outcome: ReportOutcome | None = None, search: str = "", limit: Limit = 50
 ) -> list[ReportOut]:
@@ -88,7 +88,7 @@ def list_reports(
     return [_report(r) for r in found]
 
 
-@api.get("/reports/{key}", auth=Able(Ability.SEE_DESK), response=ReportOut)
+@api.get("/reports/{key}", auth=Able(Ability.SEE_DESK, "reports"), response=ReportOut)
 def get_report(request: HttpRequest, key: str) -> ReportOut:
     found = intake.get_report(_plain(key))
     if found is None:
@@ -96,13 +96,13 @@ def get_report(request: HttpRequest, key: str) -> ReportOut:
     return _report(found)
 
 
-@api.get("/measures", auth=Able(Ability.SEE_MEASURES), response=list[MeasureOut])
+@api.get("/measures", auth=Able(Ability.SEE_MEASURES, "measures"), response=list[MeasureOut])
 def list_measures(request: HttpRequest, state: MeasureState | None = None, limit: Limit = 50) -> list[MeasureOut]:
     """Measures, newest first."""
     return [_measure(m) for m in enforcement.list_measures(state=state, limit=limit)]
 
 
-@api.get("/measures/{key}", auth=Able(Ability.SEE_MEASURES), response=MeasureOut)
+@api.get("/measures/{key}", auth=Able(Ability.SEE_MEASURES, "measures"), response=MeasureOut)
 def get_measure(request: HttpRequest, key: str) -> MeasureOut:
     found = enforcement.get_measure(_plain(key))
     if found is None:
@@ -136,7 +136,7 @@ class SightingsDecision(Schema):
     why: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-@api.post("/sightings/decide", auth=Able(Ability.NOTE), response=list[SightingOut])
+@api.post("/sightings/decide", auth=Able(Ability.NOTE, "sightings"), response=list[SightingOut])
 def decide_sightings(request: HttpRequest, decided: SightingsDecision) -> list[SightingOut]:
     """Close sightings that wait for a person (`done`), or put them to the judge again (`again`)."""
     keys, why = [_plain(key) for key in decided.keys], decided.why.replace("\x00", "").strip()
@@ -154,7 +154,7 @@ def decide_sightings(request: HttpRequest, decided: SightingsDecision) -> list[S
     return [_sighting(found) for found in map(sensors.get_measured, keys) if found is not None]
 
 
-@api.get("/sightings", auth=Able(Ability.SEE_DESK), response=list[SightingOut])
+@api.get("/sightings", auth=Able(Ability.SEE_DESK, "sightings"), response=list[SightingOut])
 def list_sightings(
     request: HttpRequest,
     became: Disposition | None = None,
@@ -171,7 +171,7 @@ def list_sightings(
     ]  # fmt: skip
 
 
-@api.get("/sightings/{key}", auth=Able(Ability.SEE_DESK), response=SightingOut)
+@api.get("/sightings/{key}", auth=Able(Ability.SEE_DESK, "sightings"), response=SightingOut)
 def get_sighting(request: HttpRequest, key: str) -> SightingOut:
     found = sensors.get_measured(_plain(key))
     if found is None:
@@ -189,7 +189,7 @@ class QuestionIn(Schema):
     precision_seconds: float | None = None
 
 
-@api.post("/attribute", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
+@api.post("/attribute", auth=Able(Ability.SEE_DESK, "registry", reads=True), response=list[dict[str, Any]])
 def attribute(request: HttpRequest, questions: list[QuestionIn]) -> list[dict[str, Any]]:
     """Who held each, in order: grade, customer, service and proof, or an error. At most 500 at once."""
     if len(questions) > QUESTIONS_MAX:

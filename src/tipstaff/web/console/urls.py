@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import devices, editions, held, importing, left, overview, registry, replays, staff, studio, views
+from . import devices, editions, held, importing, left, overview, registry, replays, staff, studio, tokens, views
 
 app_name = "console"
 urlpatterns = [
@@ -59,6 +59,9 @@ urlpatterns = [
     path("record", views.record, name="record"),
     path("sealed", views.sealed, name="sealed"),
     path("health", views.health, name="health"),
+    path("tokens", tokens.tokens, name="tokens"),
+    path("tokens/make", tokens.make, name="token_make"),
+    path("tokens/<str:key>/revoke", tokens.revoke, name="token_revoke"),
     path("staff", staff.staff, name="staff"),
     path("staff/add", staff.add, name="staff_add"),
     path("staff/<int:id>", staff.change, name="staff_change"),
