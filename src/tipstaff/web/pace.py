@@ -22,9 +22,9 @@ WITH past AS (
     DELETE FROM web_pace WHERE who IN (
         SELECT who FROM web_pace WHERE used_up_to < %(at)s AND who <> %(who)s
         ORDER BY used_up_to LIMIT %(past)s FOR UPDATE SKIP LOCKED))
-INSERT INTO web_pace AS mine (who, used_up_to) VALUES (%(who)s, %(at)s + %(cost)s)
-ON CONFLICT (who) DO UPDATE SET used_up_to = GREATEST(mine.used_up_to, %(at)s) + %(cost)s
-    WHERE GREATEST(mine.used_up_to, %(at)s) + %(cost)s <= %(at)s + %(window)s
+INSERT INTO web_pace AS mine (who, used_up_to) VALUES (%(who)s, %(at)s + make_interval(secs => %(cost)s))
+ON CONFLICT (who) DO UPDATE SET used_up_to = GREATEST(mine.used_up_to, %(at)s) + make_interval(secs => %(cost)s)
+    WHERE GREATEST(mine.used_up_to, %(at)s) <= %(at)s + make_interval(secs => %(window)s - %(cost)s)
 RETURNING used_up_to
 """
 
@@ -58,7 +58,9 @@ def use(policy: str, who: str, *, quota: int, at: datetime) -> Left:
     row = f"{policy}:{who}"
     with connection.cursor() as cursor:
         cursor.execute(
-            _USE, {"who": row, "at": at, "cost": cost, "window": WINDOW, "past": PAST_AT_A_TIME}
+            _USE,
+            {"who": row, "at": at, "cost": cost.total_seconds(), "window": WINDOW.total_seconds(),
+             "past": PAST_AT_A_TIME},
         )  # fmt: skip
         found = cursor.fetchone()
         if found is not None:

@@ -1,52 +1,37 @@
 """Cases by the API: what the console shows of them and does to them, by the same table of acts (decision 0103)."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from django.http import HttpRequest, HttpResponse, QueryDict
-from ninja import Header, Query, Router, Schema
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
 from ninja.errors import HttpError
-from pydantic import Field, create_model
+from pydantic import Field
 
 from tipstaff import wiring
 from tipstaff.cases import queries, rules
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures import work
-from tipstaff.procedures.refusals import (
-    AnswerTooLong,
-    NoSuchCase,
-    NoSuchColleague,
-    NotInOrder,
-    NotInThisCase,
-    NotThen,
-    NotYourDecision,
-    OwnDecision,
-    SecondMustBeAnother,
-    StaleCase,
-    TooManyTags,
-)
+from tipstaff.procedures.refusals import StaleCase
 from tipstaff.procedures.searching import find
-from tipstaff.words import Answer, Case, CaseState, Ground, LetterKind, LetterState, Note
+from tipstaff.words import Answer, Case, CaseState, Ground, Note
 
-from ..console.actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime
+from ..console.actions import ACTIONS, Asked
 from ..console.sentences import tell_all
-from ..console.views import REFUSED, why_refused
+from ..console.views import why_refused
 from ..roles import Ability, may_decide
 from ..tokens import ROOMS
+from .acting import doing, form_of, shape_of
 from .auth import Able, token_of
+from .pages import Cursor, IfMatch, Limit, opened, page, plain
 from .problems import Problem
+from .resources import LetterOut, letter_out
 
 router = Router()
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-IfMatch = Annotated[str, Header(alias="If-Match")]
-IfNoneMatch = Annotated[str, Header(alias="If-None-Match")]
-IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key")]
 Words = Annotated[str, Field(max_length=8000)]
 
 
@@ -116,18 +101,6 @@ class StepOut(Schema):
     actor: str
     entry: int
     """Number of its line in the record."""
-
-
-class LetterOut(Schema):
-    """A letter about a case, without its text."""
-
-    key: str
-    kind: LetterKind
-    to: str
-    subject: str
-    state: LetterState
-    created_at: datetime
-    sent_at: datetime | None
 
 
 class LevelOut(Schema):
@@ -201,10 +174,6 @@ class ViewIn(Schema):
     shared: bool = False
 
 
-def plain(text: str) -> str:
-    return text.replace("\x00", "")[:200]
-
-
 @router.get("/cases", auth=Able(Ability.SEE_DESK, "cases"), response=list[CaseOut])
 def list_cases(
     request: HttpRequest,
@@ -215,7 +184,7 @@ def list_cases(
     campaign: str = "",
     watched: bool = False,
     order: Literal["due", "newest"] = "due",
-    cursor: str = "",
+    cursor: Cursor = "",
     limit: Limit = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> list[CaseOut]:
@@ -223,33 +192,32 @@ def list_cases(
     narrowed = queries.Narrowed(
         tag=plain(tag) or None, campaign=plain(campaign) or None,
         watcher=str(request.user.get_username()) if watched else None,
-        before=_opened(cursor) if cursor else None,
+        before=_opened(cursor),
     )  # fmt: skip
     newest = order == "newest" or bool(cursor)
     found = queries.list_cases(
         states=frozenset({state}) if state else None, search=plain(search), narrowed=narrowed,
         order="newest" if newest else "due", limit=limit + 1, offset=0 if newest else offset,
     )  # fmt: skip
-    if newest and len(found) > limit:
-        last = found[limit - 1]
-        asked = request.GET.copy()
-        asked["order"], asked["cursor"] = "newest", _cursor(last)
-        response["Link"] = f'<{request.path}?{asked.urlencode()}>; rel="next"'
+    if newest:
+        found = list(page(request, response, found, limit=limit, last=_last, order="newest"))
     return [case_out(case) for case in found[:limit]]
 
 
-def _cursor(case: Case) -> str:
-    return base64.urlsafe_b64encode(f"{case.opened_at.isoformat()} {case.key}".encode()).decode().rstrip("=")
+def _last(case: Case) -> str:
+    return f"{case.opened_at.isoformat()} {case.key}"
 
 
-def _opened(cursor: str) -> tuple[datetime, str]:
+def _opened(cursor: str) -> tuple[datetime, str] | None:
+    text = opened(cursor)
+    if text is None:
+        return None
     try:
-        said = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        instant, key = said.split(" ")
+        instant, key = text.split(" ")
         at = datetime.fromisoformat(instant)
     except ValueError as why:
         raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.") from why
-    if at.tzinfo is None or "\x00" in key:
+    if at.tzinfo is None:
         raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
     return at, key
 
@@ -297,9 +265,7 @@ def late(request: HttpRequest) -> LatenessOut:
 
 
 @router.post("/cases/many", auth=Able(Ability.NOTE, "cases"), response=ManyOut)
-def change_many(
-    request: HttpRequest, response: HttpResponse, asked: ManyIn, idempotency_key: IdempotencyKey = ""
-) -> Any:  # fmt: skip
+def change_many(request: HttpRequest, asked: ManyIn) -> Any:
     """Give many cases to somebody, snooze, tag or link them; `preview` only says what that would change."""
     actor, at = _actor(request), wiring.now()
     versions = {plain(key): version for key, version in asked.cases.items()}
@@ -316,7 +282,7 @@ def change_many(
         )  # fmt: skip
         return {"id": bulk.id, "changed": list(bulk.cases), "left": left}
 
-    return _once(request, response, idempotency_key, run)
+    return _doing(run)
 
 
 @router.post("/cases/many/{number}/undo", auth=Able(Ability.NOTE, "cases"), response=UndoneOut)
@@ -348,13 +314,9 @@ def forget_view(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @router.get("/cases/{key}", auth=Able(Ability.SEE_DESK, "cases"), response=CaseOut)
-def get_case(
-    request: HttpRequest, response: HttpResponse, key: str, if_none_match: IfNoneMatch = ""
-) -> Any:  # fmt: skip
+def get_case(request: HttpRequest, response: HttpResponse, key: str) -> Any:
     """One case; its ETag is what an act on it sends as `If-Match`."""
     case = _case(key)
-    if etag(case) in (each.strip().removeprefix("W/") for each in if_none_match.split(",")):
-        return HttpResponse(status=304, headers={"ETag": etag(case)})
     response["ETag"] = etag(case)
     return case_out(case)
 
@@ -384,20 +346,9 @@ def tell_history(request: HttpRequest, key: str) -> list[StepOut]:
 
 
 @router.get("/cases/{key}/letters", auth=Able(Ability.SEE_DESK, "letters"), response=list[LetterOut])
-def list_letters(request: HttpRequest, key: str) -> list[LetterOut]:
+def list_case_letters(request: HttpRequest, key: str) -> list[LetterOut]:
     """The letters about a case, oldest first."""
-    return [
-        LetterOut(
-            key=x.key,
-            kind=x.kind,
-            to=x.to,
-            subject=x.subject,
-            state=x.state,
-            created_at=x.created_at,
-            sent_at=x.sent_at,
-        )
-        for x in letters_of_case(_case(key).key)
-    ]
+    return [letter_out(letter) for letter in letters_of_case(_case(key).key)]
 
 
 _WHY: Mapping[str, Any] = {"why": (Words, ...)}
@@ -459,7 +410,7 @@ class DoneOut(Schema):
 def _operation(action: str) -> None:
     """`POST /cases/{key}/ACTION`, for whoever may do it in the console."""
     chosen = ACTIONS[action]
-    shape = create_model(f"{action.title().replace('-', '')}In", __base__=Schema, **FIELDS[action])
+    shape = shape_of("", action, FIELDS[action])
 
     def act(
         request: HttpRequest,
@@ -467,24 +418,18 @@ def _operation(action: str) -> None:
         key: str,
         asked: shape,  # type: ignore[valid-type]  # made a line ago
         if_match: IfMatch = "",
-        idempotency_key: IdempotencyKey = "",
     ) -> Any:
         found = _case(key)
         if chosen.decides and not may_decide(request.user, found):
             raise HttpError(403, f"The clause leaves this to the role {found.decides}.")
 
-        def run() -> dict[str, Any]:
-            # What was done already is answered as it was then, whatever its version is by now.
-            form = _form(asked)
-            form["version"] = str(_version(found, if_match, needed=action not in FREE))
-            given = Asked(case=found, form=form, desk=wiring.desk(), at=wiring.now(), actor=_actor(request))
-            said = chosen.run(given)
-            done: dict[str, Any] = json.loads(DoneOut(said=said, case=case_out(_case(key))).model_dump_json())
-            return done
-
-        done = _once(request, response, idempotency_key, run, if_match=if_match, now=found)
-        response["ETag"] = f'"{done["case"]["key"]}.{done["case"]["version"]}"'
-        return done
+        form = form_of(asked)
+        form["version"] = str(_version(found, if_match, needed=action not in FREE))
+        given = Asked(case=found, form=form, desk=wiring.desk(), at=wiring.now(), actor=_actor(request))
+        said = _doing(lambda: chosen.run(given), now=found)
+        now = _case(key)
+        response["ETag"] = etag(now)
+        return DoneOut(said=said, case=case_out(now))
 
     act.__doc__ = f"{action.replace('-', ' ').capitalize()}: what the console does under that name."
     act.__name__ = f"case_{action.replace('-', '_')}"
@@ -493,18 +438,6 @@ def _operation(action: str) -> None:
 
 for _action in ACTIONS:
     _operation(_action)
-
-
-def _form(asked: Schema) -> QueryDict:
-    form = QueryDict(mutable=True)
-    for name, value in asked.model_dump(mode="json").items():
-        if name == "add":
-            form[name] = " ".join(value).replace("\x00", "")
-        elif isinstance(value, list):
-            form.setlist(name, [str(one).replace("\x00", "") for one in value])
-        else:
-            form[name] = str(value)
-    return form
 
 
 def etag(case: Case) -> str:
@@ -523,59 +456,17 @@ def _version(case: Case, if_match: str, *, needed: bool) -> int:
     return int(version)
 
 
-def _once(
-    request: HttpRequest,
-    response: HttpResponse,
-    key: str,
-    run: Callable[[], dict[str, Any]],
-    *,
-    if_match: str = "",
-    now: Case | None = None,
-) -> dict[str, Any]:
-    """Do it, once for each Idempotency-Key of each person; a refusal is no answer that is kept."""
-    if not key:
-        return _doing(run, now=now)
-    if len(key) > 100 or not key.isprintable():
-        raise HttpError(422, "An Idempotency-Key has at most 100 printable characters.")
-    token = token_of(request)
-    who = f"api:{token.key if token is not None else _actor(request)}"[:100]
-    digest = hashlib.sha256(b"\0".join([request.path.encode(), if_match.encode(), request.body])).hexdigest()
-    try:
-        answer, first = _doing(
-            lambda: work.once_for_key(key, who=who, digest=digest, make=run, at=wiring.now()),
-            now=now,
-        )
-    except work.KeyUsedOtherwise as why:
-        raise HttpError(409, "This Idempotency-Key was used for something else.") from why
-    if not first:
-        response["Idempotent-Replay"] = "true"
-    return answer
-
-
 T = TypeVar("T")
-_STATUS: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
-    ((NoSuchCase,), 404),
-    ((NotYourDecision, OwnDecision, SecondMustBeAnother), 403),
-    (
-        (MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime, NoSuchColleague, NotInOrder, NotInThisCase, NotThen,
-         TooManyTags, AnswerTooLong),
-        422,
-    ),
-    (REFUSED, 409),
-)  # fmt: skip
 
 
 def _doing(run: Callable[[], T], *, now: Case | None = None) -> T:
-    """Run it; a refusal is a problem with the sentence that the console would show."""
+    """Run it; a case that somebody changed meanwhile is told as it is now."""
     try:
-        return run()
+        return doing(run)
     except StaleCase as stale:
         fresh = queries.get_case(now.key) if now is not None else None
         more = {"etag": etag(fresh), "case": _as_json(fresh)} if fresh is not None else {}
         raise Problem(412, why_refused(stale), **more) from stale
-    except REFUSED as refusal:
-        status = next(status for kinds, status in _STATUS if isinstance(refusal, kinds))
-        raise Problem(status, why_refused(refusal)) from refusal
 
 
 def _actor(request: HttpRequest) -> str:

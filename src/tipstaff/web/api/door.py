@@ -16,6 +16,7 @@ from tipstaff.procedures.staffing import through
 
 from ..pace import Left, household, use
 from ..tokens import PREFIX, TokenShown, use_token
+from .again import once, unless_seen
 from .problems import JSON, problem
 
 _SAID = {
@@ -43,7 +44,8 @@ class Door:
                 limits += _paced("token", token.key) if token is not None else []
                 if not _is_over(limits):
                     with through(f"{token.name} ({token.key})" if token is not None else ""):
-                        response = _as_problem(self.get_response(request))
+                        who = token.key if token is not None else request.user.get_username()
+                        response = unless_seen(request, _as_problem(once(request, self.get_response, who=who)))
                     if response.status_code == 401:
                         response.headers.setdefault("WWW-Authenticate", 'Bearer realm="tipstaff"')  # RFC 9110, 11.6.1
                     return _with_limits(response, limits)

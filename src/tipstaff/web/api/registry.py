@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, TypeVar
 
 from django.db import DataError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import File, Header, Query, Router
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
@@ -33,6 +33,8 @@ from tipstaff.words import (
 
 from ..roles import Ability
 from .auth import Able
+from .pages import Cursor, IfMatch, etag_of, opened, page, plain, seen
+from .problems import Problem
 from .registry_shapes import (
     ContactIn,
     ContactOut,
@@ -78,41 +80,62 @@ def _said(act: Callable[[], _T]) -> _T:
 @router.get("/customers", auth=Able(Ability.SEE_DESK, "registry"), response=list[CustomerOut])
 def list_customers(
     request: HttpRequest,
+    response: HttpResponse,
     search: str = "",
     standing: Standing | None = None,
+    cursor: Cursor = "",
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> list[CustomerOut]:
-    """Customers, by key."""
-    text = search.replace("\x00", "")[:200]
-    return [_customer(c) for c in queries.list_customers(search=text, standing=standing, limit=limit, offset=offset)]
+    """Customers, by key, in pages."""
+    found = queries.list_customers(
+        search=plain(search), standing=standing, limit=limit + 1, offset=offset, after=opened(cursor) or ""
+    )  # fmt: skip
+    return [_customer(c) for c in page(request, response, found, limit=limit, last=lambda c: c.key, offset="0")]
 
 
 @router.get("/customers/{key}", auth=Able(Ability.SEE_DESK, "registry"), response=CustomerPageOut)
-def get_customer(request: HttpRequest, key: str, at: datetime | None = None) -> dict[str, Any]:
-    """One customer with what they hold now, or held at `at`."""
+def get_customer(
+    request: HttpRequest, response: HttpResponse, key: str, at: datetime | None = None
+) -> CustomerPageOut:  # fmt: skip
+    """One customer with what they hold now, or held at `at`; the ETag is what a change sends as `If-Match`."""
     found = queries.get_customer(key.replace("\x00", ""))
     if found is None:
         raise HttpError(404, f"There is no customer {key[:64]}.")
-    when = _aware(at) or wiring.now()
-    return {
-        **_customer(found).dict(),
-        "representatives": [_contact(p) for p in queries.representatives_of(found.key)],
-        "services": [
+    shown = _whole(found, at=_aware(at) or wiring.now())
+    response["ETag"] = etag_of(shown)
+    return shown
+
+
+def _whole(customer: Customer, *, at: datetime) -> CustomerPageOut:
+    return CustomerPageOut(
+        **_customer(customer).dict(),
+        representatives=[_contact(p) for p in queries.representatives_of(customer.key)],
+        services=[
             {"key": s.key, "kind": s.kind.value, "label": s.label, "port": s.port}
-            for s in queries.services_of(found.key)
+            for s in queries.services_of(customer.key)
         ],
-        "holdings": [_holding(h) for h in queries.holdings_of(found.key, at=when)],
-        "resources": [_resource(r) for r in queries.resources_of(found.key, at=when)],
-    }
+        holdings=[_holding(h) for h in queries.holdings_of(customer.key, at=at)],
+        resources=[_resource(r) for r in queries.resources_of(customer.key, at=at)],
+    )
+
+
+def _as_seen(key: str, if_match: str) -> None:
+    """Raise 412 when a customer is not as whoever asks has seen them; who states no ETag has not looked."""
+    found = queries.get_customer(key) if if_match else None
+    if found is not None:
+        seen(_whole(found, at=wiring.now()), if_match, what="customer", needed=False)
+    elif if_match:
+        raise Problem(412, "There is no such customer to be changed.")
 
 
 @router.put("/customers/{key}", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=CustomerOut)
-def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> CustomerOut:
-    """Add a customer or change one; they are vetted."""
+def save_customer(request: HttpRequest, key: str, stated: CustomerIn, if_match: IfMatch = "") -> CustomerOut:
+    """Add a customer or change one; they are vetted. With `If-Match` only if they are as that ETag says."""
     by = _by(request)
     if not 0 < len(key) <= 64 or not key.isprintable():
         raise HttpError(422, "A customer's key has 1 to 64 printable characters.")
+    _as_seen(key, if_match)
     before = queries.get_customer(key)
     customer = Customer(
         key=key,
@@ -126,10 +149,13 @@ def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> Custome
 
 
 @router.put("/customers/{key}/representatives", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=list[ContactOut])
-def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[ContactOut]:
+def designate(
+    request: HttpRequest, key: str, chain: list[ContactIn], if_match: IfMatch = ""
+) -> list[ContactOut]:  # fmt: skip
     """Say who represents a customer, the foremost first."""
     by = _by(request)
     key = key.replace("\x00", "")
+    _as_seen(key, if_match)
     known = {person.email.lower(): person for person in queries.representatives_of(key)}
     people = [
         Representative(
@@ -144,9 +170,10 @@ def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[Co
 
 
 @router.post("/customers/{key}/standing", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=CustomerOut)
-def set_standing(request: HttpRequest, key: str, stated: StandingIn) -> CustomerOut:
+def set_standing(request: HttpRequest, key: str, stated: StandingIn, if_match: IfMatch = "") -> CustomerOut:
     """A contract runs, rests or has ended."""
     by = _by(request)
+    _as_seen(key.replace("\x00", ""), if_match)
     since = _aware(stated.since) or by["at"]
     _said(lambda: registering.set_standing(key, stated.standing, since=since, why=stated.why, **by))
     found = queries.get_customer(key)
