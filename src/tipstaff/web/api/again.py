@@ -31,8 +31,8 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
     key = request.headers.get("Idempotency-Key", "")
     if not key or not who or request.method in ("GET", "HEAD", "OPTIONS") or request.path_info in _OWN_KEYS:
         return answer(request)
-    if len(key) > 100 or not key.isprintable():
-        return problem(422, "An Idempotency-Key has at most 100 printable characters.")
+    if len(key) > 100 or not (key.isascii() and key.isprintable()):
+        return problem(422, "An Idempotency-Key has at most 100 printable characters of ASCII.")
     try:
         body = request.body
     except RequestDataTooBig:
