@@ -84,6 +84,7 @@ _GROUPS = (
     ("tipstaff.cli.sightings", "sightings", "What your own sensors measured."),
     ("tipstaff.cli.detectors", "detectors", "Look through flows, logs and tables of your own."),
     ("tipstaff.cli.tokens", "token", "Tokens by which programs use the API in somebody's name."),
+    ("tipstaff.cli.webhooks", "webhook", "Where your own programs are told what happens."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
 )
 
@@ -144,7 +145,10 @@ _TOLD_IN_A_SENTENCE = frozenset(
         "NoSuchDriver",
         "NotYours",
         "NoSuchFeed",
+        "NoSuchEvent",
         "NoSuchToken",
+        "NoSuchWebhook",
+        "NotAllowed",
         "ParserIsBroken",
         "PortTaken",
         "RunsAlready",

@@ -197,6 +197,20 @@ class DecisionIn(TypedDict):
     why: str
 
 
+class DispatchOut(TypedDict):
+    """One event on its way, or taken."""
+
+    number: int
+    id: str
+    event: str
+    at: str
+    state: Literal["waits", "taken", "given_up"]
+    attempts: int
+    due_at: str | None
+    taken_at: str | None
+    said: str
+
+
 class DoneOut(TypedDict):
     """What was done, in a sentence, and the case as it stands now."""
 
@@ -450,7 +464,7 @@ class QuestionIn(TypedDict):
     port: NotRequired[int | None]
     protocol: NotRequired[str]
     at: NotRequired[str]
-    precision_seconds: NotRequired[float | None]
+    precision_seconds: NotRequired[float | int | None]
 
 
 class ReleaseIn(TypedDict):
@@ -594,6 +608,10 @@ class StepOut(TypedDict):
     entry: int
 
 
+class SwitchIn(TypedDict):
+    on: bool
+
+
 class TagIn(TypedDict):
     add: NotRequired[list[str]]
     remove: NotRequired[list[str]]
@@ -638,6 +656,34 @@ class WakeIn(TypedDict):
 
 class WatchIn(TypedDict):
     pass
+
+
+class WebhookIn(TypedDict):
+    """A webhook to be made."""
+
+    url: str
+    events: list[str]
+
+
+class WebhookMadeOut(TypedDict):
+    """A new webhook, with the secret that its messages are signed with: it is shown this once."""
+
+    webhook: WebhookOut
+    secret: str
+
+
+class WebhookOut(TypedDict):
+    """Where events are sent. Its secret is not in it."""
+
+    key: str
+    url: str
+    events: list[str]
+    on: bool
+    note: str
+    made_at: str
+    made_by: str
+    failing_since: str | None
+    waiting: int
 
 
 class WholeLetterOut(TypedDict):
@@ -820,6 +866,44 @@ class Client(Caller):
     def figures(self, *, from_: str | None = None, to: str | None = None) -> Reply[dict[str, Any]]:
         """What came and how it fared, by day, source, clause, kind of customer and month."""
         return self._call("GET", "/api/figures", query={"from": from_, "to": to})
+
+    def list_webhooks(self) -> Reply[list[WebhookOut]]:
+        """All webhooks, the oldest first."""
+        return self._call("GET", "/api/webhooks")
+
+    def make_webhook(self, asked: WebhookIn, *, idempotency_key: str | None = None) -> Reply[WebhookMadeOut]:
+        """Send events to an address of the operator's from now on, signed with a secret that is shown this once."""
+        return self._call("POST", "/api/webhooks", body=asked, idempotency_key=idempotency_key)
+
+    def get_webhook(self, key: str) -> Reply[WebhookOut]:
+        """One webhook, with why it is off or what went wrong last."""
+        return self._call("GET", f"/api/webhooks/{quote(str(key), safe='')}")
+
+    def forget_webhook(self, key: str, *, idempotency_key: str | None = None) -> Reply[None]:
+        """Take it away, with whatever waits for it."""
+        return self._call("DELETE", f"/api/webhooks/{quote(str(key), safe='')}", idempotency_key=idempotency_key)
+
+    def switch_webhook(self, key: str, asked: SwitchIn, *, idempotency_key: str | None = None) -> Reply[WebhookOut]:
+        """Switch it on or off; what waits goes out once it is on again."""
+        return self._call(
+            "POST", f"/api/webhooks/{quote(str(key), safe='')}/switch", body=asked, idempotency_key=idempotency_key
+        )
+
+    def list_dispatches(
+        self, key: str, *, cursor: str | None = None, limit: int | None = None
+    ) -> Reply[list[DispatchOut]]:
+        """What was sent to it or waits to be, newest first, in pages. What was taken is kept for 30 days."""
+        return self._call(
+            "GET", f"/api/webhooks/{quote(str(key), safe='')}/dispatches", query={"cursor": cursor, "limit": limit}
+        )
+
+    def dispatch_again(self, key: str, number: int, *, idempotency_key: str | None = None) -> Reply[DispatchOut]:
+        """Send one once more, under the same `webhook-id`."""
+        return self._call(
+            "POST",
+            f"/api/webhooks/{quote(str(key), safe='')}/dispatches/{quote(str(number), safe='')}/again",
+            idempotency_key=idempotency_key,
+        )
 
     def list_cases(
         self,

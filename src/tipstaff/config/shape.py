@@ -78,6 +78,8 @@ class Api:
     """Requests that one token may make in a minute; beyond it the answer is 429. 0 is any number."""
     address_a_minute: Annotated[int, Bounds(0, 100_000)] = 1200
     """Requests to the API from one address (of IPv6 one /64) in a minute; 0 is any number."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Where events may be sent: host names, `*.name`, and addresses or networks that are inside. None without it."""
 
 
 @dataclass(frozen=True, kw_only=True)

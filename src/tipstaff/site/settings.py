@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "tipstaff.cases",
     "tipstaff.notices",
     "tipstaff.enforcement",
+    "tipstaff.webhooks",
     "tipstaff.web",
 ]
 

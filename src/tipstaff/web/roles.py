@@ -38,6 +38,7 @@ class Ability(enum.StrEnum):
     APPROVE_POLICY = "approve an edition that somebody else wrote"
     POST_POLICY = "announce and post an approved edition"
     KEEP_TOKENS = "make and revoke tokens by which programs act in one's own name"
+    KEEP_WEBHOOKS = "say where events are sent"
     MANAGE_STAFF = "add staff and change roles"
 
 
@@ -53,12 +54,13 @@ ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
         Role.LEAD: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}
         | {Ability.LIFT, Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT}
-        | {Ability.DRAFT_POLICY, Ability.POST_POLICY},
+        | {Ability.DRAFT_POLICY, Ability.POST_POLICY, Ability.KEEP_WEBHOOKS},
         Role.COUNSEL: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED, Ability.ADMIT}
         | {Ability.DRAFT_POLICY, Ability.APPROVE_POLICY, Ability.POST_POLICY},
         Role.ENGINEER: _DESK
-        | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT, Ability.KEEP_REGISTRY},
+        | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT, Ability.KEEP_REGISTRY}
+        | {Ability.KEEP_WEBHOOKS},
         Role.ADMINISTRATOR: frozenset(
             {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.KEEP_TOKENS, Ability.MANAGE_STAFF}
         ),

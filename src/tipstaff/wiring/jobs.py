@@ -24,8 +24,19 @@ from tipstaff.cases.queries import untold_cases
 from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
-from tipstaff.procedures import admission, complaint, editions, posting, reporters, returned, sighting, suspension
+from tipstaff.procedures import (
+    admission,
+    complaint,
+    editions,
+    hooks,
+    posting,
+    reporters,
+    returned,
+    sighting,
+    suspension,
+)
 from tipstaff.sensors.queries import unjudged
+from tipstaff.webhooks.queries import any_on
 from tipstaff.wiring import mail
 
 log = logging.getLogger("tipstaff.worker")
@@ -157,6 +168,15 @@ def late_log_ins(timestamp: int) -> None:
 def seal_record(timestamp: int) -> None:
     while seal_entries() == 10_000:
         pass
+
+
+@app.periodic(cron=_every(SEAL_SECONDS))
+@app.task(name="webhooks", queue="webhooks", queueing_lock="webhooks", lock="webhooks")
+def webhooks(timestamp: int) -> None:
+    """The operator's programs are told what came to stand in the record; an attempt whose worker died is made again."""
+    if any_on():
+        hooks.tell(at=wiring.now())
+        hooks.send_due(outward=wiring.outward(), unseal=wiring.unseal_secret, now=wiring.now)
 
 
 @app.periodic(cron=_every(SWEEP_SECONDS))

@@ -95,6 +95,7 @@ from .verdicts import (
     Strike,
     Verdict,
 )
+from .webhooks import Dispatch, Happening, Webhook
 
 __all__ = [
     "DOUBTS",
@@ -130,6 +131,7 @@ __all__ = [
     "Decision",
     "Degree",
     "Direction",
+    "Dispatch",
     "Disposition",
     "EditionOnRecord",
     "EditionState",
@@ -143,6 +145,7 @@ __all__ = [
     "Gap",
     "Grade",
     "Ground",
+    "Happening",
     "History",
     "Holding",
     "HoldingKind",
@@ -215,6 +218,7 @@ __all__ = [
     "Use",
     "Verdict",
     "Version",
+    "Webhook",
     "WorkStep",
     "ranges",
     "require_aware",

@@ -42,7 +42,7 @@ def api_schema(day: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[schemat
         {
             "auth": {"openapi": {"token": {"bearer": token}}},
             "checks": {
-                "positive_data_acceptance": {"expected-statuses": ["2xx", *REFUSALS]},
+                "positive_data_acceptance": {"expected-statuses": ["2xx", "304", *REFUSALS]},
                 "negative_data_rejection": {"expected-statuses": ["400", *REFUSALS]},
                 "missing_required_header": {"expected-statuses": REFUSALS},
             },

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
-from pydantic import Field
+from pydantic import Field, StrictBool, StrictInt
 
 from tipstaff import wiring
 from tipstaff.cases import queries, rules
@@ -132,10 +132,10 @@ class LatenessOut(Schema):
 class ManyIn(Schema):
     """One act on many cases, each with the version that was looked at."""
 
-    cases: dict[str, int] = Field(min_length=1, max_length=work.BULK_MAX)
+    cases: dict[str, StrictInt] = Field(min_length=1, max_length=work.BULK_MAX)
     action: Literal["assign", "snooze", "tag", "link"]
     value: Annotated[str, Field(max_length=200)] = ""
-    preview: bool = False
+    preview: StrictBool = False
     """Only say what it would change."""
 
 
@@ -171,7 +171,7 @@ class ViewIn(Schema):
 
     name: Annotated[str, Field(min_length=1, max_length=60)]
     query: Annotated[str, Field(max_length=500)]
-    shared: bool = False
+    shared: StrictBool = False
 
 
 @router.get("/cases", auth=Able(Ability.SEE_DESK, "cases"), response=list[CaseOut])

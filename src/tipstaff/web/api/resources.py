@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
-from pydantic import Field
+from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from tipstaff import wiring
 from tipstaff.enforcement import queries as enforcement
@@ -243,10 +243,10 @@ class QuestionIn(Schema):
     """Who held it? Leave out what is not known."""
 
     address: str
-    port: int | None = None
+    port: StrictInt | None = None
     protocol: str = ""
     at: str = ""
-    precision_seconds: float | None = None
+    precision_seconds: StrictFloat | StrictInt | None = None
 
 
 @router.post("/attribute", auth=Able(Ability.SEE_DESK, "registry", reads=True), response=list[dict[str, Any]])
@@ -368,13 +368,13 @@ _WHY: Mapping[str, Any] = {"why": (Annotated[str, Field(max_length=2000)], ...)}
 _OPTIONAL: Any = (Annotated[str, Field(max_length=200)], "")
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "report": {
-        "set-aside": {**_WHY, "tell": (bool, Field(default=False, description="Tell the complainant why."))},
+        "set-aside": {**_WHY, "tell": (StrictBool, Field(default=False, description="Tell the complainant why."))},
         "seal": {},
         "read-as": {
             "type": _OPTIONAL,
             "clause": _OPTIONAL,
             "source": _OPTIONAL,
-            "source_port": (Annotated[int, Field(ge=0, le=65535)] | None, None),
+            "source_port": (Annotated[StrictInt, Field(ge=0, le=65535)] | None, None),
             "url": (Annotated[str, Field(max_length=2000)], ""),
             "at": _OPTIONAL,
         },

@@ -8,11 +8,13 @@ from .figures import router as figures
 from .problems import tell_problems
 from .registry import router as registry
 from .resources import router as resources
+from .webhooks import router as webhooks
 
 api = Api()
 tell_problems(api)
 api.add_router("/registry", registry)
 api.add_router("/figures", figures)
+api.add_router("/webhooks", webhooks)
 api.add_router("", cases)
 api.add_router("", resources)
 
