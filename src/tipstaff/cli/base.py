@@ -111,6 +111,7 @@ def check_parts(settings: Config) -> None:
     wiring.archive_passwords()
     wiring.check_announcements()
     wiring.drivers()
+    wiring.outward()
     check_feeds()
     tls_context(settings.mail_in)
 

@@ -83,6 +83,8 @@ _GROUPS = (
     ("tipstaff.cli.profiles", "profiles", "Readers of known reporters, as data."),
     ("tipstaff.cli.sightings", "sightings", "What your own sensors measured."),
     ("tipstaff.cli.detectors", "detectors", "Look through flows, logs and tables of your own."),
+    ("tipstaff.cli.tokens", "token", "Tokens by which programs use the API in somebody's name."),
+    ("tipstaff.cli.webhooks", "webhook", "Where your own programs are told what happens."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
 )
 
@@ -135,6 +137,7 @@ _TOLD_IN_A_SENTENCE = frozenset(
         "BadOption",
         "BadProtected",
         "BadSetting",
+        "BadToken",
         "CannotListen",
         "MailboxTrouble",
         "NoPostgres",
@@ -142,6 +145,10 @@ _TOLD_IN_A_SENTENCE = frozenset(
         "NoSuchDriver",
         "NotYours",
         "NoSuchFeed",
+        "NoSuchEvent",
+        "NoSuchToken",
+        "NoSuchWebhook",
+        "NotAllowed",
         "ParserIsBroken",
         "PortTaken",
         "RunsAlready",

@@ -15,10 +15,22 @@ from urllib.parse import urlsplit
 
 from .shape import Bounds, Config, DeviceConfig, FeedConfig, MailboxConfig
 
-_SECTIONS = ("server", "operator", "web", "mail_in", "mail_out", "reports_in", "sightings_in", "trust", "files", "demo")
+_SECTIONS = (
+    "server",
+    "operator",
+    "web",
+    "api",
+    "mail_in",
+    "mail_out",
+    "reports_in",
+    "sightings_in",
+    "trust",
+    "files",
+    "demo",
+)
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
 _IS_SETTING = re.compile(
-    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|DEMO)_[A-Z_]+$"
+    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|API|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|DEMO)_[A-Z_]+$"
 )
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 
@@ -322,6 +334,11 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
             refuse(section, "host", "it takes an address of this machine, for example 127.0.0.1")
     if config.mail_out.host and not _is_host(config.mail_out.host):
         refuse("mail_out", "host", "it takes the name or address of a mail server alone; its port is [mail_out] port")
+    for proxy in config.web.proxies:
+        try:
+            ip_address(proxy)
+        except ValueError:
+            refuse("web", "proxies", "it takes addresses, for example 127.0.0.1")
     for mailbox in config.mailboxes:
         if mailbox.host and not _is_host(mailbox.host):
             raise BadSetting(

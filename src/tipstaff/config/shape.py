@@ -66,6 +66,20 @@ class Web:
     """How the world reaches it, for links in letters; empty means `http://host:port`."""
     processes: Annotated[int, Bounds(1, 64)] = 1
     """Server processes."""
+    proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies of yours; only what they say in `X-Forwarded-For` is believed about who asks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """How programs use the desk."""
+
+    token_a_minute: Annotated[int, Bounds(0, 100_000)] = 600
+    """Requests that one token may make in a minute; beyond it the answer is 429. 0 is any number."""
+    address_a_minute: Annotated[int, Bounds(0, 100_000)] = 1200
+    """Requests to the API from one address (of IPv6 one /64) in a minute; 0 is any number."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Where events may be sent: host names, `*.name`, and addresses or networks that are inside. None without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +249,7 @@ class Config:
     server: Server = field(default_factory=Server)
     operator: Operator = field(default_factory=Operator)
     web: Web = field(default_factory=Web)
+    api: Api = field(default_factory=Api)
     mail_in: MailIn = field(default_factory=MailIn)
     mail_out: MailOut = field(default_factory=MailOut)
     reports_in: ReportsIn = field(default_factory=ReportsIn)

@@ -25,12 +25,12 @@ class WrongSealingKey(ValueError):
     """These octets were not sealed for this key, or were changed since."""
 
 
-def make_keys(folder: Path) -> None:
-    """Make `sealed.private` and `sealed.public` in `folder`, both or neither; keys that are there stay.
+def make_keys(folder: Path, *, stem: str = "sealed") -> None:
+    """Make `{stem}.private` and `{stem}.public` in `folder`, both or neither; keys that are there stay.
 
     A private key that was carried away to a safer place is not replaced: its public half goes on sealing for it.
     """
-    private, public = folder / "sealed.private", folder / "sealed.public"
+    private, public = folder / f"{stem}.private", folder / f"{stem}.public"
     if public.exists():
         return
     private_folder(folder)

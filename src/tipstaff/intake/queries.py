@@ -78,20 +78,28 @@ def reports_of_case(case: str) -> list[Report]:
 
 
 def list_reports(
-    *, outcome: ReportOutcome | None = None, search: str = "", limit: int = 100, sealed: bool = True
-) -> list[Report]:  # fmt: skip
+    *,
+    outcome: ReportOutcome | None = None,
+    search: str = "",
+    limit: int = 100,
+    sealed: bool = True,
+    before: str | None = None,
+) -> list[Report]:
     """Newest first. `search` is a key, an address or network, a host name, a sender, or a reporter's reference.
 
-    Without `sealed`, what is in the sealed queue is left out.
+    Without `sealed`, what is in the sealed queue is left out. `before` is the last key of the page before.
     """
     rows = ReportRow.objects.order_by("-id")
+    end = ReportRow.objects.filter(key=before).values_list("id", flat=True).first() if before is not None else None
+    if before is not None:
+        rows = rows.filter(id__lt=end or 0)
     if not sealed:
         rows = rows.exclude(outcome=ReportOutcome.SEALED)
     if outcome is not None:
         rows = rows.filter(outcome=outcome)
     search = storable(search).strip()
     if search:
-        rows = rows.filter(id__in=_found(search, outcome=outcome, limit=limit))
+        rows = rows.filter(id__in=_found(search, outcome=outcome, limit=limit, before=end))
     return _listed(rows[:limit])
 
 
@@ -419,13 +427,15 @@ def _totals(ids: Sequence[int]) -> dict[int, int]:
     return dict(counts)
 
 
-def _found(search: str, *, outcome: ReportOutcome | None, limit: int) -> list[int]:
+def _found(search: str, *, outcome: ReportOutcome | None, limit: int, before: int | None = None) -> list[int]:
     """Ids of the newest `limit` reports that match; one question to one index for each thing that `search` may be."""
     if match := _REPORT_KEY.fullmatch(search):
         return list(ReportRow.objects.filter(key=match[1].upper()).values_list("id", flat=True))
     reports, incidents = ReportRow.objects.order_by("-id"), IncidentRow.objects.order_by("-report_id")
     if outcome is not None:
         reports, incidents = reports.filter(outcome=outcome), incidents.filter(report__outcome=outcome)
+    if before is not None:
+        reports, incidents = reports.filter(id__lt=before), incidents.filter(report_id__lt=before)
     if _CASE_KEY.fullmatch(search):
         return _newest(incidents.filter(case=search.upper()), limit=limit)
     network = _network(search)

@@ -2,7 +2,9 @@
 
 import io
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from hashlib import sha256
 
@@ -27,10 +29,31 @@ _SEALING_LOCK = 0x71_95_7A_FF
 """Advisory lock: one sealer at a time, or the chain would fork."""
 
 
+_TOKEN: ContextVar[str] = ContextVar("token", default="")
+
+
+@contextmanager
+def through(token: str) -> Iterator[None]:
+    """Whatever is written in this context was done through that token: each entry says so beside its actor.
+
+    A context and no argument, because no entry of the dozens that one act may write must be able to forget it.
+    """
+    before = _TOKEN.set(token)
+    try:
+        yield
+    finally:
+        _TOKEN.reset(before)
+
+
+def _signed(detail: Mapping[str, object]) -> Mapping[str, object]:
+    token = _TOKEN.get()
+    return {**detail, "by_token": token} if token else detail
+
+
 def record(what: str, *, at: datetime, actor: str, about: Sequence[str], **detail: object) -> None:
     """Write one entry. `about` names everything concerned, foremost first; `detail` must hold no secret."""
     at = require_aware(at)
-    body = plain(detail)
+    body = plain(_signed(detail))
     about = tuple(dict.fromkeys(key for key in about if key))
     Entry.objects.create(
         at=at,
@@ -53,7 +76,7 @@ def record_all(steps: Iterable[Step], *, at: datetime, actor: str) -> None:
     with connection.cursor() as cursor, cursor.copy(into) as copy:
         for what, about, detail in steps:
             keys = list(dict.fromkeys(key for key in about if key))
-            text = text_of(detail)
+            text = text_of(_signed(detail))
             digest = digest_of_text(at=at, what=what, actor=actor, about=keys, text=text)
             copy.write_row((at, what, actor, keys, text, digest))
 

@@ -222,6 +222,18 @@ def stream(
             yield rows
 
 
+def chain_end() -> int:
+    """The last place in the sealed chain; 0 while it is empty."""
+    return Link.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+
+
+def in_chain(*, after: int, limit: int) -> list[EntryWord]:
+    """The entries that stand in the chain behind `after`, in its order. Whoever reads on from the last one misses none:
+    places are given one by one, and only to what is committed."""
+    rows = Entry.objects.filter(link__seq__gt=after, link__seq__lte=after + limit)
+    return _words(rows.select_related("link").order_by("link__seq"))
+
+
 def count_about(key: str, *, what: str) -> int:
     """How many entries of one kind name `key`."""
     return Entry.objects.filter(about__contains=[key], what=what).count()

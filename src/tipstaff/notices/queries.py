@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Count
 
-from tipstaff.words import Letter, LetterState, require_aware
+from tipstaff.words import Letter, LetterKind, LetterState, require_aware
 
 from .addresses import folded
 from .compose import COMPLAINANT_KINDS
@@ -56,9 +56,16 @@ def letters_of_report(report: str) -> list[Letter]:
     return [letter_of(row) for row in LetterRow.objects.filter(report=report).order_by("id")]
 
 
-def list_letters(*, state: LetterState | None = None, limit: int = 100) -> list[Letter]:
-    """Return the newest letters, or the newest in one state."""
+def list_letters(
+    *, state: LetterState | None = None, kind: LetterKind | None = None, limit: int = 100, before: str | None = None
+) -> list[Letter]:
+    """Return the newest letters, or the newest in one state or of one kind; `before` is the last key of a page."""
     rows = LetterRow.objects.order_by("-id")
+    if kind is not None:
+        rows = rows.filter(kind=kind.value)
+    if before is not None:
+        end = LetterRow.objects.filter(key=before).values_list("id", flat=True).first()
+        rows = rows.filter(id__lt=end or 0)
     if state is not None:
         rows = rows.filter(state=state.value)
     return [letter_of(row) for row in rows[:limit]]

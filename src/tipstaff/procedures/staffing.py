@@ -6,6 +6,7 @@ from datetime import datetime
 from django.contrib.auth.models import Group
 
 from tipstaff.ledger.operations import record
+from tipstaff.ledger.operations import through as through
 from tipstaff.words import Role
 
 PROGRAMS = frozenset({"worker", "intake", "enforcer", "import", "command line"})
@@ -20,6 +21,11 @@ def is_person(actor: str) -> bool:
 def note_staff_change(what: str, *, name: str, roles: Iterable[Role] = (), at: datetime, actor: str) -> None:
     """Put on record that an account was made or changed; `what` is `staff.added`, `staff.roles_changed`, ..."""
     record(what, at=at, actor=actor, about=[f"staff:{name}"], roles=sorted(role.value for role in roles))
+
+
+def note_token_change(what: str, *, key: str, owner: str, at: datetime, actor: str, **detail: object) -> None:
+    """Put on record that a token was made or revoked: `token.made`, `token.revoked`."""
+    record(what, at=at, actor=actor, about=[f"token:{key}", f"staff:{owner}"], **detail)
 
 
 def staff_names() -> list[str]:

@@ -161,10 +161,12 @@ def get_customers(keys: Iterable[str]) -> dict[str, Customer]:
 
 
 def list_customers(
-    *, search: str = "", standing: Standing | None = None, limit: int = 200, offset: int = 0
+    *, search: str = "", standing: Standing | None = None, limit: int = 200, offset: int = 0, after: str = ""
 ) -> list[Customer]:
-    """Customers whose key, name or representative's address contains `search`, by key."""
+    """Customers whose key, name or representative's address contains `search`, by key, after `after`."""
     rows = CustomerRow.objects.prefetch_related("representatives").order_by("key")
+    if after:
+        rows = rows.filter(key__gt=after)
     if standing is not None:
         rows = rows.filter(standing=standing)
     if search:

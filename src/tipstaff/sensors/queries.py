@@ -62,10 +62,20 @@ def measured_of_any(sources: Collection[IPv4Address | IPv6Address]) -> set[IPv4A
 
 
 def list_measured(
-    *, dispositions: Sequence[Disposition] = (), waiting: bool = False, search: str = "", limit: int = 100
+    *,
+    dispositions: Sequence[Disposition] = (),
+    waiting: bool = False,
+    search: str = "",
+    limit: int = 100,
+    before: str | None = None,
 ) -> list[Measured]:
-    """Newest first; with `waiting` those that wait for the judge. `search` is a key, an address, a kind or a sensor."""
+    """Newest first; with `waiting` those that wait for the judge. `search` is a key, an address, a kind or a sensor.
+
+    `before` is the last key of the page before.
+    """
     rows = SightingRow.objects.order_by("-id")
+    if before is not None:
+        rows = rows.filter(id__lt=SightingRow.objects.filter(key=before).values_list("id", flat=True).first() or 0)
     if waiting:
         rows = rows.filter(disposition=None)
     elif dispositions:

@@ -45,10 +45,12 @@ INSTALLED_APPS = [
     "tipstaff.cases",
     "tipstaff.notices",
     "tipstaff.enforcement",
+    "tipstaff.webhooks",
     "tipstaff.web",
 ]
 
 MIDDLEWARE = [
+    "tipstaff.web.peer.Peer",
     "tipstaff.web.security.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -57,6 +59,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tipstaff.web.api.door.Door",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

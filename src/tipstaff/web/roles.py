@@ -37,10 +37,14 @@ class Ability(enum.StrEnum):
     DRAFT_POLICY = "write a new edition of the policy"
     APPROVE_POLICY = "approve an edition that somebody else wrote"
     POST_POLICY = "announce and post an approved edition"
+    KEEP_TOKENS = "make and revoke tokens by which programs act in one's own name"
+    KEEP_WEBHOOKS = "say where events are sent"
     MANAGE_STAFF = "add staff and change roles"
 
 
-_DESK = frozenset({Ability.SEE_DESK, Ability.SEE_POLICY, Ability.SEE_MEASURES, Ability.SEE_RECORD, Ability.SEE_HEALTH})
+_DESK = frozenset(
+    {Ability.SEE_DESK, Ability.SEE_POLICY, Ability.SEE_MEASURES, Ability.SEE_RECORD, Ability.SEE_HEALTH}
+) | {Ability.KEEP_TOKENS}
 
 ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
     {
@@ -50,14 +54,15 @@ ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
         Role.LEAD: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}
         | {Ability.LIFT, Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT}
-        | {Ability.DRAFT_POLICY, Ability.POST_POLICY},
+        | {Ability.DRAFT_POLICY, Ability.POST_POLICY, Ability.KEEP_WEBHOOKS},
         Role.COUNSEL: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED, Ability.ADMIT}
         | {Ability.DRAFT_POLICY, Ability.APPROVE_POLICY, Ability.POST_POLICY},
         Role.ENGINEER: _DESK
-        | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT, Ability.KEEP_REGISTRY},
+        | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT, Ability.KEEP_REGISTRY}
+        | {Ability.KEEP_WEBHOOKS},
         Role.ADMINISTRATOR: frozenset(
-            {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.MANAGE_STAFF}
+            {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.KEEP_TOKENS, Ability.MANAGE_STAFF}
         ),
     }
 )

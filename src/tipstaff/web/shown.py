@@ -13,6 +13,7 @@ from tipstaff.words import (
     CaseState,
     Degree,
     EditionState,
+    Entry,
     Grade,
     Ground,
     LetterKind,
@@ -275,3 +276,9 @@ def size_words(octets: int) -> str:
         if octets < factor * 1000 or unit == "GB":
             return f"{octets / factor:.1f} {unit}"
     raise AssertionError(octets)
+
+
+def who(entry: Entry) -> str:
+    """Who did what an entry says, and through which token if through one."""
+    token = entry.detail.get("by_token")
+    return f"{entry.actor} by the token {token}" if token else entry.actor

@@ -20,6 +20,7 @@ from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.enforcement.windows import BadWindow, maintenance_until, read_windows
 from tipstaff.host import keys, sealing
+from tipstaff.host.outward import NotAllowed, Outward
 from tipstaff.intake.files import Scanner
 from tipstaff.intake.files.clamd import Clamd
 from tipstaff.intake.files.yara import Yara
@@ -400,6 +401,30 @@ def delivery_key(*, make: bool = False) -> bytes | None:
     """The key by which the customer system signs its deliveries; None, or with `make` a new one, if there is none."""
     path = keys_folder() / "customer-system"
     return keys.read_or_make(path).encode() if make or path.exists() else None
+
+
+def make_webhook_keys() -> None:
+    """Make the keys that webhooks' secrets are sealed with, if they are missing."""
+    sealing.make_keys(keys_folder(), stem="webhooks")
+
+
+def seal_secret(secret: bytes) -> bytes:
+    """Seal a webhook's secret for the worker."""
+    make_webhook_keys()
+    return sealing.seal(secret, public=(keys_folder() / "webhooks.public").read_bytes())
+
+
+def unseal_secret(sealed: bytes) -> bytes:
+    """Open what `seal_secret` sealed; only the worker does."""
+    return sealing.unseal(sealed, private=(keys_folder() / "webhooks.private").read_bytes())
+
+
+def outward() -> Outward:
+    """The way out for webhooks: to the hosts that the settings name."""
+    try:
+        return Outward(settings().api.webhook_hosts)
+    except NotAllowed as why:
+        raise config.BadSetting(f"{_where('api', 'webhook_hosts')}: {why}.") from why
 
 
 def _seal(content: bytes) -> bytes:

@@ -29,6 +29,7 @@ from tipstaff.procedures import (
     complaint,
     editions,
     examining,
+    hooks,
     posting,
     reporters,
     returned,
@@ -36,6 +37,7 @@ from tipstaff.procedures import (
     suspension,
 )
 from tipstaff.sensors.queries import unjudged
+from tipstaff.webhooks.queries import any_on
 from tipstaff.wiring import mail
 
 log = logging.getLogger("tipstaff.worker")
@@ -174,6 +176,15 @@ def late_log_ins(timestamp: int) -> None:
 def seal_record(timestamp: int) -> None:
     while seal_entries() == 10_000:
         pass
+
+
+@app.periodic(cron=_every(SEAL_SECONDS))
+@app.task(name="webhooks", queue="webhooks", queueing_lock="webhooks", lock="webhooks")
+def webhooks(timestamp: int) -> None:
+    """The operator's programs are told what came to stand in the record; an attempt whose worker died is made again."""
+    if any_on():
+        hooks.tell(at=wiring.now())
+        hooks.send_due(outward=wiring.outward(), unseal=wiring.unseal_secret, now=wiring.now)
 
 
 @app.periodic(cron=_every(SWEEP_SECONDS))

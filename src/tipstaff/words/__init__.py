@@ -96,6 +96,7 @@ from .verdicts import (
     Strike,
     Verdict,
 )
+from .webhooks import Dispatch, Happening, Webhook
 
 __all__ = [
     "DOUBTS",
@@ -131,6 +132,7 @@ __all__ = [
     "Decision",
     "Degree",
     "Direction",
+    "Dispatch",
     "Disposition",
     "EditionOnRecord",
     "EditionState",
@@ -146,6 +148,7 @@ __all__ = [
     "Gap",
     "Grade",
     "Ground",
+    "Happening",
     "History",
     "Holding",
     "HoldingKind",
@@ -218,6 +221,7 @@ __all__ = [
     "Use",
     "Verdict",
     "Version",
+    "Webhook",
     "WorkStep",
     "ranges",
     "require_aware",

@@ -68,9 +68,9 @@ def test_a_sensor_hands_in_many_at_once_and_each_line_stands_for_itself(api: Cli
 def test_what_only_the_sealed_queue_may_hold_is_refused_in_one_sentence_and_is_not_too_much(api: Client) -> None:
     answer = post(api, {**SCAN, "excerpt": "the URL https://www.example.net/x hosts child sexual abuse material"})
     assert answer.status_code == 422
-    assert answer.json() == {
-        "error": "It speaks of what only the sealed queue may hold: send it as a report. Nothing was kept."
-    }
+    said = "It speaks of what only the sealed queue may hold: send it as a report. Nothing was kept."
+    assert (answer.json()["detail"], answer.json()["error"]) == (said, said)
+    assert answer["Content-Type"] == "application/problem+json"
     assert count_by_disposition() == {}
     too_many = post(api, *({**SCAN, "id": f"scan-{n}"} for n in range(LINES_MAX + 1)))
     assert too_many.status_code == 413

@@ -1,24 +1,54 @@
-"""Who may use an operation of the API: each says which ability it takes."""
+"""Who may use an operation of the API: each says which ability it takes, and a token's scope for it."""
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja.errors import HttpError
 from ninja.security import SessionAuth
 
 from ..roles import Ability, may
+from ..tokens import ROOMS, TokenShown
+from .problems import Problem
 
 
 class Able(SessionAuth):
-    """A session of the console, of somebody with one ability. Others are refused before their request is read."""
+    """A session of the console, or a token, of somebody with one ability. Others are refused before they are read."""
 
-    def __init__(self, ability: Ability) -> None:
+    def __init__(self, ability: Ability, room: str, *, reads: bool = False) -> None:
+        """`reads`: although it is asked by POST it changes nothing."""
+        assert room in ROOMS
         super().__init__(csrf=True)
-        self.ability = ability
+        self.ability, self.room, self.reads = ability, room, reads
 
-    def authenticate(self, request: HttpRequest, key: str | None) -> object:
-        user = super().authenticate(request, key)
-        if user is not None and not may(request.user, self.ability):
-            raise HttpError(403, f"Your roles do not let you {self.ability.value}.")
+    def scope(self, method: str) -> str:
+        """The scope that a token needs for it."""
+        return f"{self.room}:{'read' if self.reads or method in ('GET', 'HEAD') else 'act'}"
+
+    def __call__(self, request: HttpRequest) -> object:
+        if "Authorization" not in request.headers:
+            return super().__call__(request)
+        token = token_of(request)
+        if token is None:
+            raise Problem(401, "This token is unknown, revoked or expired. Send `Authorization: Bearer TOKEN`.")
+        # No cookie was used, so no page elsewhere can have forged this.
+        user = self.authenticate(request, None)
+        if (scope := self.scope(request.method or "")) not in token.scopes:
+            raise Problem(
+                403, f"This token lacks the scope {scope}.", missing_scope=scope, scopes=list(token.scopes)
+            )  # fmt: skip
         return user
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
+        if not request.user.is_authenticated:
+            return None
+        if not may(request.user, self.ability):
+            raise HttpError(403, f"Your roles do not let you {self.ability.value}.")
+        return request.user
+
+
+def token_of(request: HttpRequest) -> TokenShown | None:
+    """The token by which this was asked; None for somebody who is logged in. The door has looked it up."""
+    found: TokenShown | None = getattr(request, "token", None)
+    return found
 
 
 def nobody(request: HttpRequest) -> None:

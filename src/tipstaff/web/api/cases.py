@@ -1,51 +1,37 @@
 """Cases by the API: what the console shows of them and does to them, by the same table of acts (decision 0103)."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from django.http import HttpRequest, HttpResponse, QueryDict
-from ninja import Header, Query, Router, Schema
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
 from ninja.errors import HttpError
-from pydantic import Field, create_model
+from pydantic import Field, StrictBool, StrictInt
 
 from tipstaff import wiring
 from tipstaff.cases import queries, rules
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures import work
-from tipstaff.procedures.refusals import (
-    AnswerTooLong,
-    NoSuchCase,
-    NoSuchColleague,
-    NotInOrder,
-    NotInThisCase,
-    NotThen,
-    NotYourDecision,
-    OwnDecision,
-    SecondMustBeAnother,
-    StaleCase,
-    TooManyTags,
-)
+from tipstaff.procedures.refusals import StaleCase
 from tipstaff.procedures.searching import find
-from tipstaff.words import Answer, Case, CaseState, Ground, LetterKind, LetterState, Note
+from tipstaff.words import Answer, Case, CaseState, Ground, Note
 
-from ..console.actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime
+from ..console.actions import ACTIONS, Asked
 from ..console.sentences import tell_all
-from ..console.views import REFUSED, why_refused
+from ..console.views import why_refused
 from ..roles import Ability, may_decide
-from .auth import Able
+from ..tokens import ROOMS
+from .acting import doing, form_of, shape_of
+from .auth import Able, token_of
+from .pages import Cursor, IfMatch, Limit, opened, page, plain
 from .problems import Problem
+from .resources import LetterOut, letter_out
 
 router = Router()
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-IfMatch = Annotated[str, Header(alias="If-Match")]
-IfNoneMatch = Annotated[str, Header(alias="If-None-Match")]
-IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key")]
 Words = Annotated[str, Field(max_length=8000)]
 
 
@@ -117,18 +103,6 @@ class StepOut(Schema):
     """Number of its line in the record."""
 
 
-class LetterOut(Schema):
-    """A letter about a case, without its text."""
-
-    key: str
-    kind: LetterKind
-    to: str
-    subject: str
-    state: LetterState
-    created_at: datetime
-    sent_at: datetime | None
-
-
 class LevelOut(Schema):
     """How the desk does on one clause."""
 
@@ -158,10 +132,10 @@ class LatenessOut(Schema):
 class ManyIn(Schema):
     """One act on many cases, each with the version that was looked at."""
 
-    cases: dict[str, int] = Field(min_length=1, max_length=work.BULK_MAX)
+    cases: dict[str, StrictInt] = Field(min_length=1, max_length=work.BULK_MAX)
     action: Literal["assign", "snooze", "tag", "link"]
     value: Annotated[str, Field(max_length=200)] = ""
-    preview: bool = False
+    preview: StrictBool = False
     """Only say what it would change."""
 
 
@@ -197,14 +171,10 @@ class ViewIn(Schema):
 
     name: Annotated[str, Field(min_length=1, max_length=60)]
     query: Annotated[str, Field(max_length=500)]
-    shared: bool = False
+    shared: StrictBool = False
 
 
-def plain(text: str) -> str:
-    return text.replace("\x00", "")[:200]
-
-
-@router.get("/cases", auth=Able(Ability.SEE_DESK), response=list[CaseOut])
+@router.get("/cases", auth=Able(Ability.SEE_DESK, "cases"), response=list[CaseOut])
 def list_cases(
     request: HttpRequest,
     response: HttpResponse,
@@ -214,7 +184,7 @@ def list_cases(
     campaign: str = "",
     watched: bool = False,
     order: Literal["due", "newest"] = "due",
-    cursor: str = "",
+    cursor: Cursor = "",
     limit: Limit = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> list[CaseOut]:
@@ -222,33 +192,32 @@ def list_cases(
     narrowed = queries.Narrowed(
         tag=plain(tag) or None, campaign=plain(campaign) or None,
         watcher=str(request.user.get_username()) if watched else None,
-        before=_opened(cursor) if cursor else None,
+        before=_opened(cursor),
     )  # fmt: skip
     newest = order == "newest" or bool(cursor)
     found = queries.list_cases(
         states=frozenset({state}) if state else None, search=plain(search), narrowed=narrowed,
         order="newest" if newest else "due", limit=limit + 1, offset=0 if newest else offset,
     )  # fmt: skip
-    if newest and len(found) > limit:
-        last = found[limit - 1]
-        asked = request.GET.copy()
-        asked["order"], asked["cursor"] = "newest", _cursor(last)
-        response["Link"] = f'<{request.path}?{asked.urlencode()}>; rel="next"'
+    if newest:
+        found = list(page(request, response, found, limit=limit, last=_last, order="newest"))
     return [case_out(case) for case in found[:limit]]
 
 
-def _cursor(case: Case) -> str:
-    return base64.urlsafe_b64encode(f"{case.opened_at.isoformat()} {case.key}".encode()).decode().rstrip("=")
+def _last(case: Case) -> str:
+    return f"{case.opened_at.isoformat()} {case.key}"
 
 
-def _opened(cursor: str) -> tuple[datetime, str]:
+def _opened(cursor: str) -> tuple[datetime, str] | None:
+    text = opened(cursor)
+    if text is None:
+        return None
     try:
-        said = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        instant, key = said.split(" ")
+        instant, key = text.split(" ")
         at = datetime.fromisoformat(instant)
     except ValueError as why:
         raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.") from why
-    if at.tzinfo is None or "\x00" in key:
+    if at.tzinfo is None:
         raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
     return at, key
 
@@ -262,17 +231,23 @@ class FoundOut(Schema):
     customers: list[str]
 
 
-@router.get("/search", auth=Able(Ability.SEE_DESK), response=FoundOut)
+@router.get("/search", auth=Able(Ability.SEE_DESK, "cases"), response=FoundOut)
 def search(request: HttpRequest, q: Annotated[str, Query(max_length=200)], limit: Limit = 25) -> FoundOut:
-    """Everything that fits an address, a prefix, a host name, a Message-ID, a name or words."""
-    found = find(plain(q), limit=limit, at=wiring.now())
+    """Everything that fits an address, a prefix, a host name, a Message-ID, a name or words.
+
+    A token finds nothing in rooms that it may not read.
+    """
+    found, token = find(plain(q), limit=limit, at=wiring.now()), token_of(request)
+    open_ = {room: token is None or f"{room}:read" in token.scopes for room in ROOMS}
     return FoundOut(
-        cases=[case.key for case in found.cases], reports=[report.key for report in found.reports],
-        letters=[letter.key for letter in found.letters], customers=[customer.key for customer in found.customers],
-    )  # fmt: skip
+        cases=[case.key for case in found.cases if open_["cases"]],
+        reports=[report.key for report in found.reports if open_["reports"]],
+        letters=[letter.key for letter in found.letters if open_["letters"]],
+        customers=[customer.key for customer in found.customers if open_["registry"]],
+    )
 
 
-@router.get("/cases/late", auth=Able(Ability.SEE_DESK), response=LatenessOut)
+@router.get("/cases/late", auth=Able(Ability.SEE_DESK, "cases"), response=LatenessOut)
 def late(request: HttpRequest) -> LatenessOut:
     """What of the desk's own work is late now, and what will be late today, by clause."""
     found = work.lateness(desk=wiring.desk(), at=wiring.now())
@@ -289,10 +264,8 @@ def late(request: HttpRequest) -> LatenessOut:
     )  # fmt: skip
 
 
-@router.post("/cases/many", auth=Able(Ability.NOTE), response=ManyOut)
-def change_many(
-    request: HttpRequest, response: HttpResponse, asked: ManyIn, idempotency_key: IdempotencyKey = ""
-) -> Any:  # fmt: skip
+@router.post("/cases/many", auth=Able(Ability.NOTE, "cases"), response=ManyOut)
+def change_many(request: HttpRequest, asked: ManyIn) -> Any:
     """Give many cases to somebody, snooze, tag or link them; `preview` only says what that would change."""
     actor, at = _actor(request), wiring.now()
     versions = {plain(key): version for key, version in asked.cases.items()}
@@ -309,30 +282,30 @@ def change_many(
         )  # fmt: skip
         return {"id": bulk.id, "changed": list(bulk.cases), "left": left}
 
-    return _once(request, response, idempotency_key, run)
+    return _doing(run)
 
 
-@router.post("/cases/many/{number}/undo", auth=Able(Ability.NOTE), response=UndoneOut)
+@router.post("/cases/many/{number}/undo", auth=Able(Ability.NOTE, "cases"), response=UndoneOut)
 def undo_many(request: HttpRequest, number: int) -> UndoneOut:
     """Undo what one did to many cases, where nobody changed them since."""
     back, left = _doing(lambda: work.undo_all(number, at=wiring.now(), actor=_actor(request)))
     return UndoneOut(put_back=list(back), left=list(left))
 
 
-@router.get("/views", auth=Able(Ability.SEE_DESK), response=list[ViewOut])
+@router.get("/views", auth=Able(Ability.SEE_DESK, "cases"), response=list[ViewOut])
 def list_views(request: HttpRequest) -> list[ViewOut]:
     """Lists that one keeps, and those that colleagues share."""
     return [_view(view) for view in work.saved_views(_actor(request))]
 
 
-@router.post("/views", auth=Able(Ability.NOTE), response=ViewOut)
+@router.post("/views", auth=Able(Ability.NOTE, "cases"), response=ViewOut)
 def keep_view(request: HttpRequest, kept: ViewIn) -> ViewOut:
     """Keep a list under a name, or change one's own of that name."""
     name, query = plain(kept.name), kept.query.replace("\x00", "")
     return _view(_doing(lambda: work.save_view(name, query=query, shared=kept.shared, owner=_actor(request))))
 
 
-@router.delete("/views/{number}", auth=Able(Ability.NOTE), response={204: None})
+@router.delete("/views/{number}", auth=Able(Ability.NOTE, "cases"), response={204: None})
 def forget_view(request: HttpRequest, number: int) -> HttpResponse:
     """Forget a list of one's own."""
     if not work.forget_view(number, owner=_actor(request)):
@@ -340,25 +313,21 @@ def forget_view(request: HttpRequest, number: int) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@router.get("/cases/{key}", auth=Able(Ability.SEE_DESK), response=CaseOut)
-def get_case(
-    request: HttpRequest, response: HttpResponse, key: str, if_none_match: IfNoneMatch = ""
-) -> Any:  # fmt: skip
+@router.get("/cases/{key}", auth=Able(Ability.SEE_DESK, "cases"), response=CaseOut)
+def get_case(request: HttpRequest, response: HttpResponse, key: str) -> Any:
     """One case; its ETag is what an act on it sends as `If-Match`."""
     case = _case(key)
-    if etag(case) in (each.strip().removeprefix("W/") for each in if_none_match.split(",")):
-        return HttpResponse(status=304, headers={"ETag": etag(case)})
     response["ETag"] = etag(case)
     return case_out(case)
 
 
-@router.get("/cases/{key}/notes", auth=Able(Ability.SEE_DESK), response=list[NoteOut])
+@router.get("/cases/{key}/notes", auth=Able(Ability.SEE_DESK, "cases"), response=list[NoteOut])
 def list_notes(request: HttpRequest, key: str) -> list[Note]:
     """What colleagues wrote on a case, oldest first."""
     return queries.notes_of(_case(key).key)
 
 
-@router.get("/cases/{key}/incidents", auth=Able(Ability.SEE_DESK), response=list[MemberOut])
+@router.get("/cases/{key}/incidents", auth=Able(Ability.SEE_DESK, "cases"), response=list[MemberOut])
 def list_members(request: HttpRequest, key: str) -> list[MemberOut]:
     """What a case holds, and how each stands in it."""
     members = queries.members_of(_case(key).key)
@@ -367,7 +336,7 @@ def list_members(request: HttpRequest, key: str) -> list[MemberOut]:
     ]
 
 
-@router.get("/cases/{key}/history", auth=Able(Ability.SEE_DESK), response=list[StepOut])
+@router.get("/cases/{key}/history", auth=Able(Ability.SEE_DESK, "cases"), response=list[StepOut])
 def tell_history(request: HttpRequest, key: str) -> list[StepOut]:
     """What happened, step by step, oldest first; of a very long story the beginning and the end."""
     return [
@@ -376,21 +345,10 @@ def tell_history(request: HttpRequest, key: str) -> list[StepOut]:
     ]
 
 
-@router.get("/cases/{key}/letters", auth=Able(Ability.SEE_DESK), response=list[LetterOut])
-def list_letters(request: HttpRequest, key: str) -> list[LetterOut]:
+@router.get("/cases/{key}/letters", auth=Able(Ability.SEE_DESK, "letters"), response=list[LetterOut])
+def list_case_letters(request: HttpRequest, key: str) -> list[LetterOut]:
     """The letters about a case, oldest first."""
-    return [
-        LetterOut(
-            key=x.key,
-            kind=x.kind,
-            to=x.to,
-            subject=x.subject,
-            state=x.state,
-            created_at=x.created_at,
-            sent_at=x.sent_at,
-        )
-        for x in letters_of_case(_case(key).key)
-    ]
+    return [letter_out(letter) for letter in letters_of_case(_case(key).key)]
 
 
 _WHY: Mapping[str, Any] = {"why": (Words, ...)}
@@ -452,7 +410,7 @@ class DoneOut(Schema):
 def _operation(action: str) -> None:
     """`POST /cases/{key}/ACTION`, for whoever may do it in the console."""
     chosen = ACTIONS[action]
-    shape = create_model(f"{action.title().replace('-', '')}In", __base__=Schema, **FIELDS[action])
+    shape = shape_of("", action, FIELDS[action])
 
     def act(
         request: HttpRequest,
@@ -460,44 +418,26 @@ def _operation(action: str) -> None:
         key: str,
         asked: shape,  # type: ignore[valid-type]  # made a line ago
         if_match: IfMatch = "",
-        idempotency_key: IdempotencyKey = "",
     ) -> Any:
         found = _case(key)
         if chosen.decides and not may_decide(request.user, found):
             raise HttpError(403, f"The clause leaves this to the role {found.decides}.")
 
-        def run() -> dict[str, Any]:
-            # What was done already is answered as it was then, whatever its version is by now.
-            form = _form(asked)
-            form["version"] = str(_version(found, if_match, needed=action not in FREE))
-            given = Asked(case=found, form=form, desk=wiring.desk(), at=wiring.now(), actor=_actor(request))
-            said = chosen.run(given)
-            done: dict[str, Any] = json.loads(DoneOut(said=said, case=case_out(_case(key))).model_dump_json())
-            return done
-
-        done = _once(request, response, idempotency_key, run, if_match=if_match, now=found)
-        response["ETag"] = f'"{done["case"]["key"]}.{done["case"]["version"]}"'
-        return done
+        form = form_of(asked)
+        form["version"] = str(_version(found, if_match, needed=action not in FREE))
+        given = Asked(case=found, form=form, desk=wiring.desk(), at=wiring.now(), actor=_actor(request))
+        said = _doing(lambda: chosen.run(given), now=found)
+        now = _case(key)
+        response["ETag"] = etag(now)
+        return DoneOut(said=said, case=case_out(now))
 
     act.__doc__ = f"{action.replace('-', ' ').capitalize()}: what the console does under that name."
     act.__name__ = f"case_{action.replace('-', '_')}"
-    router.post(f"/cases/{{key}}/{action}", auth=Able(chosen.ability), response=DoneOut)(act)
+    router.post(f"/cases/{{key}}/{action}", auth=Able(chosen.ability, "cases"), response=DoneOut)(act)
 
 
 for _action in ACTIONS:
     _operation(_action)
-
-
-def _form(asked: Schema) -> QueryDict:
-    form = QueryDict(mutable=True)
-    for name, value in asked.model_dump(mode="json").items():
-        if name == "add":
-            form[name] = " ".join(value).replace("\x00", "")
-        elif isinstance(value, list):
-            form.setlist(name, [str(one).replace("\x00", "") for one in value])
-        else:
-            form[name] = str(value)
-    return form
 
 
 def etag(case: Case) -> str:
@@ -516,58 +456,17 @@ def _version(case: Case, if_match: str, *, needed: bool) -> int:
     return int(version)
 
 
-def _once(
-    request: HttpRequest,
-    response: HttpResponse,
-    key: str,
-    run: Callable[[], dict[str, Any]],
-    *,
-    if_match: str = "",
-    now: Case | None = None,
-) -> dict[str, Any]:
-    """Do it, once for each Idempotency-Key of each person; a refusal is no answer that is kept."""
-    if not key:
-        return _doing(run, now=now)
-    if len(key) > 100 or not key.isprintable():
-        raise HttpError(422, "An Idempotency-Key has at most 100 printable characters.")
-    who = f"api:{_actor(request)}"[:100]
-    digest = hashlib.sha256(b"\0".join([request.path.encode(), if_match.encode(), request.body])).hexdigest()
-    try:
-        answer, first = _doing(
-            lambda: work.once_for_key(key, who=who, digest=digest, make=run, at=wiring.now()),
-            now=now,
-        )
-    except work.KeyUsedOtherwise as why:
-        raise HttpError(409, "This Idempotency-Key was used for something else.") from why
-    if not first:
-        response["Idempotent-Replay"] = "true"
-    return answer
-
-
 T = TypeVar("T")
-_STATUS: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
-    ((NoSuchCase,), 404),
-    ((NotYourDecision, OwnDecision, SecondMustBeAnother), 403),
-    (
-        (MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime, NoSuchColleague, NotInOrder, NotInThisCase, NotThen,
-         TooManyTags, AnswerTooLong),
-        422,
-    ),
-    (REFUSED, 409),
-)  # fmt: skip
 
 
 def _doing(run: Callable[[], T], *, now: Case | None = None) -> T:
-    """Run it; a refusal is a problem with the sentence that the console would show."""
+    """Run it; a case that somebody changed meanwhile is told as it is now."""
     try:
-        return run()
+        return doing(run)
     except StaleCase as stale:
         fresh = queries.get_case(now.key) if now is not None else None
         more = {"etag": etag(fresh), "case": _as_json(fresh)} if fresh is not None else {}
         raise Problem(412, why_refused(stale), **more) from stale
-    except REFUSED as refusal:
-        status = next(status for kinds, status in _STATUS if isinstance(refusal, kinds))
-        raise Problem(status, why_refused(refusal)) from refusal
 
 
 def _actor(request: HttpRequest) -> str:

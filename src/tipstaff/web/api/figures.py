@@ -17,15 +17,15 @@ router = Router(tags=["figures"])
 YEARS_MAX = 10
 
 
-@router.get("", auth=Able(Ability.SEE_DESK), response=dict[str, Any])
+@router.get("", auth=Able(Ability.SEE_DESK, "figures"), response=dict[str, Any])
 def figures(
     request: HttpRequest,
     since: Annotated[date | None, Query(alias="from")] = None,
     until: Annotated[date | None, Query(alias="to")] = None,
 ) -> dict[str, object]:
-    """What came and how it fared, by day, source, clause, kind of customer and month; the last 30 days unless said.
+    """What came and how it fared, by day, source, clause, kind of customer and month.
 
-    Both days count, in UTC. Times taken are in seconds.
+    The last 30 days unless said. Both days count, in UTC. Times taken are in seconds.
     """
     last = until or wiring.now().astimezone(UTC).date()
     first = since or last - timedelta(days=29)

@@ -3,16 +3,19 @@
 import hashlib
 from collections.abc import Mapping
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse
+
+from .problems import problem
 
 
-def sorry(status: int, why: str) -> JsonResponse:
-    return JsonResponse({"error": why}, status=status)
+def sorry(status: int, why: str) -> HttpResponse:
+    """What is wrong, as a problem; `error` says the same for programs from before there were problems."""
+    return problem(status, why, error=why)
 
 
 def who_hands_in(
     request: HttpRequest, *, tokens: Mapping[str, str], things: str, octets_max: int
-) -> tuple[str, int] | JsonResponse:
+) -> tuple[str, int] | HttpResponse:
     """(whose token it is, how many octets to read from the stream), or what to answer: 401, 411 or 413.
 
     `tokens` has names by the SHA-256 of their tokens; `things` are what is handed in. The stream is read, and not

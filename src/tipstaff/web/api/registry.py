@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, TypeVar
 
 from django.db import DataError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import File, Header, Query, Router
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
@@ -33,6 +33,8 @@ from tipstaff.words import (
 
 from ..roles import Ability
 from .auth import Able
+from .pages import Cursor, IfMatch, etag_of, opened, page, plain, seen
+from .problems import Problem
 from .registry_shapes import (
     ContactIn,
     ContactOut,
@@ -75,44 +77,65 @@ def _said(act: Callable[[], _T]) -> _T:
         raise HttpError(422, f"{str(why)[:300]}".removesuffix(".") + ".") from why
 
 
-@router.get("/customers", auth=Able(Ability.SEE_DESK), response=list[CustomerOut])
+@router.get("/customers", auth=Able(Ability.SEE_DESK, "registry"), response=list[CustomerOut])
 def list_customers(
     request: HttpRequest,
+    response: HttpResponse,
     search: str = "",
     standing: Standing | None = None,
+    cursor: Cursor = "",
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> list[CustomerOut]:
-    """Customers, by key."""
-    text = search.replace("\x00", "")[:200]
-    return [_customer(c) for c in queries.list_customers(search=text, standing=standing, limit=limit, offset=offset)]
+    """Customers, by key, in pages."""
+    found = queries.list_customers(
+        search=plain(search), standing=standing, limit=limit + 1, offset=offset, after=opened(cursor) or ""
+    )  # fmt: skip
+    return [_customer(c) for c in page(request, response, found, limit=limit, last=lambda c: c.key, offset="0")]
 
 
-@router.get("/customers/{key}", auth=Able(Ability.SEE_DESK), response=CustomerPageOut)
-def get_customer(request: HttpRequest, key: str, at: datetime | None = None) -> dict[str, Any]:
-    """One customer with what they hold now, or held at `at`."""
+@router.get("/customers/{key}", auth=Able(Ability.SEE_DESK, "registry"), response=CustomerPageOut)
+def get_customer(
+    request: HttpRequest, response: HttpResponse, key: str, at: datetime | None = None
+) -> CustomerPageOut:  # fmt: skip
+    """One customer with what they hold now, or held at `at`; the ETag is what a change sends as `If-Match`."""
     found = queries.get_customer(key.replace("\x00", ""))
     if found is None:
         raise HttpError(404, f"There is no customer {key[:64]}.")
-    when = _aware(at) or wiring.now()
-    return {
-        **_customer(found).dict(),
-        "representatives": [_contact(p) for p in queries.representatives_of(found.key)],
-        "services": [
+    shown = _whole(found, at=_aware(at) or wiring.now())
+    response["ETag"] = etag_of(shown)
+    return shown
+
+
+def _whole(customer: Customer, *, at: datetime) -> CustomerPageOut:
+    return CustomerPageOut(
+        **_customer(customer).dict(),
+        representatives=[_contact(p) for p in queries.representatives_of(customer.key)],
+        services=[
             {"key": s.key, "kind": s.kind.value, "label": s.label, "port": s.port}
-            for s in queries.services_of(found.key)
+            for s in queries.services_of(customer.key)
         ],
-        "holdings": [_holding(h) for h in queries.holdings_of(found.key, at=when)],
-        "resources": [_resource(r) for r in queries.resources_of(found.key, at=when)],
-    }
+        holdings=[_holding(h) for h in queries.holdings_of(customer.key, at=at)],
+        resources=[_resource(r) for r in queries.resources_of(customer.key, at=at)],
+    )
 
 
-@router.put("/customers/{key}", auth=Able(Ability.KEEP_REGISTRY), response=CustomerOut)
-def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> CustomerOut:
-    """Add a customer or change one; they are vetted."""
+def _as_seen(key: str, if_match: str) -> None:
+    """Raise 412 when a customer is not as whoever asks has seen them; who states no ETag has not looked."""
+    found = queries.get_customer(key) if if_match else None
+    if found is not None:
+        seen(_whole(found, at=wiring.now()), if_match, what="customer", needed=False)
+    elif if_match:
+        raise Problem(412, "There is no such customer to be changed.")
+
+
+@router.put("/customers/{key}", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=CustomerOut)
+def save_customer(request: HttpRequest, key: str, stated: CustomerIn, if_match: IfMatch = "") -> CustomerOut:
+    """Add a customer or change one; they are vetted. With `If-Match` only if they are as that ETag says."""
     by = _by(request)
     if not 0 < len(key) <= 64 or not key.isprintable():
         raise HttpError(422, "A customer's key has 1 to 64 printable characters.")
+    _as_seen(key, if_match)
     before = queries.get_customer(key)
     customer = Customer(
         key=key,
@@ -125,11 +148,14 @@ def save_customer(request: HttpRequest, key: str, stated: CustomerIn) -> Custome
     return _customer(customer)
 
 
-@router.put("/customers/{key}/representatives", auth=Able(Ability.KEEP_REGISTRY), response=list[ContactOut])
-def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[ContactOut]:
+@router.put("/customers/{key}/representatives", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=list[ContactOut])
+def designate(
+    request: HttpRequest, key: str, chain: list[ContactIn], if_match: IfMatch = ""
+) -> list[ContactOut]:  # fmt: skip
     """Say who represents a customer, the foremost first."""
     by = _by(request)
     key = key.replace("\x00", "")
+    _as_seen(key, if_match)
     known = {person.email.lower(): person for person in queries.representatives_of(key)}
     people = [
         Representative(
@@ -143,10 +169,11 @@ def designate(request: HttpRequest, key: str, chain: list[ContactIn]) -> list[Co
     return [_contact(person) for person in queries.representatives_of(key)]
 
 
-@router.post("/customers/{key}/standing", auth=Able(Ability.KEEP_REGISTRY), response=CustomerOut)
-def set_standing(request: HttpRequest, key: str, stated: StandingIn) -> CustomerOut:
+@router.post("/customers/{key}/standing", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=CustomerOut)
+def set_standing(request: HttpRequest, key: str, stated: StandingIn, if_match: IfMatch = "") -> CustomerOut:
     """A contract runs, rests or has ended."""
     by = _by(request)
+    _as_seen(key.replace("\x00", ""), if_match)
     since = _aware(stated.since) or by["at"]
     _said(lambda: registering.set_standing(key, stated.standing, since=since, why=stated.why, **by))
     found = queries.get_customer(key)
@@ -154,14 +181,14 @@ def set_standing(request: HttpRequest, key: str, stated: StandingIn) -> Customer
     return _customer(found)
 
 
-@router.put("/services/{key}", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, str])
+@router.put("/services/{key}", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, str])
 def save_service(request: HttpRequest, key: str, stated: ServiceIn) -> dict[str, str]:
     by = _by(request)
     _said(lambda: registering.save_service(Service(key=key, **stated.dict()), **by))
     return {"key": key}
 
 
-@router.post("/holdings", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
+@router.post("/holdings", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def hold(request: HttpRequest, stated: HoldingIn) -> dict[str, int]:
     """Give addresses to a customer; 409 when somebody holds them then."""
     by = _by(request)
@@ -174,7 +201,7 @@ def hold(request: HttpRequest, stated: HoldingIn) -> dict[str, int]:
     return {"number": _said(act)}
 
 
-@router.post("/holdings/{number}/end", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
+@router.post("/holdings/{number}/end", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def end_holding(request: HttpRequest, number: int, stated: EndIn) -> dict[str, int]:
     by = _by(request)
     until = _aware(stated.held_until)
@@ -183,7 +210,7 @@ def end_holding(request: HttpRequest, number: int, stated: EndIn) -> dict[str, i
     return {"number": number}
 
 
-@router.get("/holdings", auth=Able(Ability.SEE_DESK), response=list[HoldingOut])
+@router.get("/holdings", auth=Able(Ability.SEE_DESK, "registry"), response=list[HoldingOut])
 def holdings_then(
     request: HttpRequest, address: str, at: datetime, known_at: datetime | None = None
 ) -> list[HoldingOut]:
@@ -198,7 +225,7 @@ def holdings_then(
     return [_holding(held) for held in _said(act)]
 
 
-@router.post("/resources", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
+@router.post("/resources", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def hold_resource(request: HttpRequest, stated: ResourceIn) -> dict[str, int]:
     """Give a customer something beside addresses; 409 when somebody holds it then."""
     by = _by(request)
@@ -206,7 +233,7 @@ def hold_resource(request: HttpRequest, stated: ResourceIn) -> dict[str, int]:
     return {"number": _said(lambda: registering.hold_resource(Resource(source="API", **told), **by))}
 
 
-@router.post("/resources/{number}/end", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, int])
+@router.post("/resources/{number}/end", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def end_resource(request: HttpRequest, number: int, stated: EndIn) -> dict[str, int]:
     by = _by(request)
     until = _aware(stated.held_until)
@@ -215,7 +242,7 @@ def end_resource(request: HttpRequest, number: int, stated: EndIn) -> dict[str, 
     return {"number": number}
 
 
-@router.get("/resources", auth=Able(Ability.SEE_DESK), response=list[ResourceOut])
+@router.get("/resources", auth=Able(Ability.SEE_DESK, "registry"), response=list[ResourceOut])
 def resources_then(
     request: HttpRequest, kind: ResourceKind, name: str, at: datetime, known_at: datetime | None = None
 ) -> list[ResourceOut]:
@@ -226,7 +253,7 @@ def resources_then(
     return [_resource(one) for one in found]
 
 
-@router.get("/changes", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
+@router.get("/changes", auth=Able(Ability.SEE_DESK, "registry"), response=list[dict[str, Any]])
 def list_changes(request: HttpRequest, about: str = "", limit: Limit = 100) -> list[dict[str, Any]]:
     """Changes of the registry, the latest first."""
     about = about.replace("\x00", "")[:128]
@@ -234,14 +261,14 @@ def list_changes(request: HttpRequest, about: str = "", limit: Limit = 100) -> l
     return [_change(change) for change in found]
 
 
-@router.post("/changes/{key}/undo", auth=Able(Ability.KEEP_REGISTRY), response=dict[str, str])
+@router.post("/changes/{key}/undo", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, str])
 def undo(request: HttpRequest, key: str, stated: WhyIn) -> dict[str, str]:
     """Bring back what stood before a change; the undoing's own key."""
     by = _by(request)
     return {"change": _said(lambda: registering.undo(key, why=stated.why[:2000], **by))}
 
 
-@router.post("/import", auth=Able(Ability.KEEP_REGISTRY), response=ImportOut)
+@router.post("/import", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=ImportOut)
 def import_file(
     request: HttpRequest, file: File[UploadedFile], dry_run: bool = False, rest: bool = False
 ) -> dict[str, Any]:
@@ -265,7 +292,7 @@ def import_file(
     }
 
 
-@router.get("/admissions", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
+@router.get("/admissions", auth=Able(Ability.SEE_DESK, "registry"), response=list[dict[str, Any]])
 def list_admissions(
     request: HttpRequest, state: AdmissionState = AdmissionState.WAITING, limit: Limit = 100
 ) -> list[dict[str, Any]]:
@@ -273,7 +300,7 @@ def list_admissions(
     return [_admission(one) for one in queries.list_admissions(state=state, limit=limit)]
 
 
-@router.post("/admissions/{key}/decide", auth=Able(Ability.ADMIT), response=dict[str, Any])
+@router.post("/admissions/{key}/decide", auth=Able(Ability.ADMIT, "registry"), response=dict[str, Any])
 def decide(request: HttpRequest, key: str, stated: DecisionIn) -> dict[str, Any]:
     """Accept or refuse, with the reason."""
     by = _by(request)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from ninja import Schema
+from pydantic import StrictBool, StrictInt
 
 from tipstaff.words import HoldingKind, ResourceKind, ServiceKind, Standing, Tier
 
@@ -25,7 +26,7 @@ class CustomerIn(Schema):
 
     name: str
     reseller: str | None = None
-    is_reseller: bool = False
+    is_reseller: StrictBool = False
     phone: str = ""
     email: str = ""
     postal_address: str = ""
@@ -114,8 +115,8 @@ class HoldingIn(Schema):
     service: str | None = None
     held_from: datetime
     held_until: datetime | None = None
-    port_first: int = 0
-    port_last: int = 65535
+    port_first: StrictInt = 0
+    port_last: StrictInt = 65535
 
 
 class ResourceIn(Schema):
@@ -139,7 +140,7 @@ class WhyIn(Schema):
 
 
 class DecisionIn(Schema):
-    accept: bool
+    accept: StrictBool
     why: str
 
 

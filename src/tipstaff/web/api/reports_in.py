@@ -21,7 +21,7 @@ BODY_OCTETS_MAX = 4 * LARGEST_OCTETS
 def post_reports(request: HttpRequest) -> HttpResponse:
     """202 with a reference for each report taken and why others were refused; 401, 413, 400, 409 or 429 otherwise."""
     asked = who_hands_in(request, tokens=wiring.report_tokens(), things="reports", octets_max=BODY_OCTETS_MAX)
-    if isinstance(asked, JsonResponse):
+    if isinstance(asked, HttpResponse):
         return asked
     who, octets = asked
     key = request.headers.get("Idempotency-Key", "").strip()

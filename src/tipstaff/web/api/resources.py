@@ -1,16 +1,18 @@
-"""Reports and measures to read, and who held what, under the same permissions as the console."""
+"""Reports, letters, measures and sightings, and who held what, under the same permissions as the console."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from django.http import HttpRequest
-from ninja import NinjaAPI, Query, Schema
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
 from ninja.errors import HttpError
-from pydantic import Field
+from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from tipstaff import wiring
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
+from tipstaff.notices import queries as notices
 from tipstaff.procedures import sighting
 from tipstaff.procedures.lookup import answer_one
 from tipstaff.procedures.questions import NoQuestion, answer_json, question_of
@@ -18,6 +20,9 @@ from tipstaff.procedures.refusals import NoSuchSighting, NotLeftToAPerson, NotYo
 from tipstaff.sensors import queries as sensors
 from tipstaff.words import (
     Disposition,
+    Letter,
+    LetterKind,
+    LetterState,
     Measure,
     Measured,
     MeasureState,
@@ -25,16 +30,13 @@ from tipstaff.words import (
     ReportOutcome,
 )
 
+from ..console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
 from ..roles import Ability, may
-from .auth import Able, nobody
-from .problems import tell_problems
+from .acting import add_acts
+from .auth import Able
+from .pages import Cursor, Limit, etag_of, opened, page, plain
 
-api = NinjaAPI(
-    title="Tipstaff", version="1", docs_url=None, urls_namespace="api", auth=nobody
-)  # The documentation page would need inline scripts; /api/openapi.json is what tools read.
-tell_problems(api)
-
-Limit = Annotated[int, Query(ge=1, le=200)]
+router = Router()
 QUESTIONS_MAX = 500
 
 
@@ -78,36 +80,92 @@ class MeasureOut(Schema):
     lifted_when: str
 
 
-@api.get("/reports", auth=Able(Ability.SEE_DESK), response=list[ReportOut])
+class LetterOut(Schema):
+    """A letter, without its text."""
+
+    key: str
+    kind: LetterKind
+    to: str
+    subject: str
+    state: LetterState
+    case: str | None
+    report: str | None
+    created_at: datetime
+    sent_at: datetime | None
+
+
+class WholeLetterOut(LetterOut):
+    """A letter as it was written. The customer's link is not in it: it is put in only when it is sent."""
+
+    language: str
+    text: str
+    attempts: int
+    detail: str
+
+
+@router.get("/reports", auth=Able(Ability.SEE_DESK, "reports"), response=list[ReportOut])
 def list_reports(
-    request: HttpRequest, outcome: ReportOutcome | None = None, search: str = "", limit: Limit = 50
+    request: HttpRequest,
+    response: HttpResponse,
+    outcome: ReportOutcome | None = None,
+    search: str = "",
+    cursor: Cursor = "",
+    limit: Limit = 50,
 ) -> list[ReportOut]:
-    """Reports, newest first."""
+    """Reports, newest first, in pages."""
     sealed = may(request.user, Ability.SEE_SEALED)
-    found = intake.list_reports(outcome=outcome, search=_plain(search), limit=limit, sealed=sealed)
-    return [_report(r) for r in found]
+    found = intake.list_reports(
+        outcome=outcome, search=plain(search), limit=limit + 1, sealed=sealed, before=opened(cursor)
+    )  # fmt: skip
+    return [_report(r) for r in page(request, response, found, limit=limit, last=lambda r: r.key)]
 
 
-@api.get("/reports/{key}", auth=Able(Ability.SEE_DESK), response=ReportOut)
-def get_report(request: HttpRequest, key: str) -> ReportOut:
-    found = intake.get_report(_plain(key))
-    if found is None:
-        raise HttpError(404, f"There is no report {key}.")
-    return _report(found)
+@router.get("/reports/{key}", auth=Able(Ability.SEE_DESK, "reports"), response=ReportOut)
+def get_report(request: HttpRequest, response: HttpResponse, key: str) -> ReportOut:
+    """One report; its ETag is what an act on it sends as `If-Match`."""
+    return _with_etag(response, _found_report(plain(key)))
 
 
-@api.get("/measures", auth=Able(Ability.SEE_MEASURES), response=list[MeasureOut])
-def list_measures(request: HttpRequest, state: MeasureState | None = None, limit: Limit = 50) -> list[MeasureOut]:
-    """Measures, newest first."""
-    return [_measure(m) for m in enforcement.list_measures(state=state, limit=limit)]
+@router.get("/letters", auth=Able(Ability.SEE_DESK, "letters"), response=list[LetterOut])
+def list_letters(
+    request: HttpRequest,
+    response: HttpResponse,
+    state: LetterState | None = None,
+    kind: LetterKind | None = None,
+    cursor: Cursor = "",
+    limit: Limit = 50,
+) -> list[LetterOut]:
+    """Letters without their text, newest first, in pages."""
+    found = notices.list_letters(state=state, kind=kind, limit=limit + 1, before=opened(cursor))
+    return [letter_out(x) for x in page(request, response, found, limit=limit, last=lambda x: x.key)]
 
 
-@api.get("/measures/{key}", auth=Able(Ability.SEE_MEASURES), response=MeasureOut)
-def get_measure(request: HttpRequest, key: str) -> MeasureOut:
-    found = enforcement.get_measure(_plain(key))
-    if found is None:
-        raise HttpError(404, f"There is no measure {key}.")
-    return _measure(found)
+@router.get("/letters/{key}", auth=Able(Ability.SEE_DESK, "letters"), response=WholeLetterOut)
+def get_letter(request: HttpRequest, response: HttpResponse, key: str) -> WholeLetterOut:
+    """One letter with its text; its ETag is what an act on it sends as `If-Match`."""
+    return _with_etag(response, _found_letter(plain(key)))
+
+
+@router.get("/measures", auth=Able(Ability.SEE_MEASURES, "measures"), response=list[MeasureOut])
+def list_measures(
+    request: HttpRequest,
+    response: HttpResponse,
+    state: MeasureState | None = None,
+    device: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Cursor = "",
+    limit: Limit = 50,
+) -> list[MeasureOut]:
+    """Measures, newest first, in pages."""
+    found = enforcement.list_measures(
+        state=state, device=plain(device) if device else None, limit=limit + 1, after=opened(cursor)
+    )  # fmt: skip
+    return [_measure(m) for m in page(request, response, found, limit=limit, last=lambda m: m.key)]
+
+
+@router.get("/measures/{key}", auth=Able(Ability.SEE_MEASURES, "measures"), response=MeasureOut)
+def get_measure(request: HttpRequest, response: HttpResponse, key: str) -> MeasureOut:
+    """One measure; its ETag is what an act on it sends as `If-Match`."""
+    return _with_etag(response, _found_measure(plain(key)))
 
 
 class SightingOut(Schema):
@@ -136,10 +194,10 @@ class SightingsDecision(Schema):
     why: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-@api.post("/sightings/decide", auth=Able(Ability.NOTE), response=list[SightingOut])
+@router.post("/sightings/decide", auth=Able(Ability.NOTE, "sightings"), response=list[SightingOut])
 def decide_sightings(request: HttpRequest, decided: SightingsDecision) -> list[SightingOut]:
     """Close sightings that wait for a person (`done`), or put them to the judge again (`again`)."""
-    keys, why = [_plain(key) for key in decided.keys], decided.why.replace("\x00", "").strip()
+    keys, why = [plain(key) for key in decided.keys], decided.why.replace("\x00", "").strip()
     if not why:
         raise HttpError(422, "Say why: the reason stands in the record.")
     act = sighting.judge_again if decided.decision == "again" else sighting.close_left
@@ -154,26 +212,28 @@ def decide_sightings(request: HttpRequest, decided: SightingsDecision) -> list[S
     return [_sighting(found) for found in map(sensors.get_measured, keys) if found is not None]
 
 
-@api.get("/sightings", auth=Able(Ability.SEE_DESK), response=list[SightingOut])
+@router.get("/sightings", auth=Able(Ability.SEE_DESK, "sightings"), response=list[SightingOut])
 def list_sightings(
     request: HttpRequest,
+    response: HttpResponse,
     became: Disposition | None = None,
     left: bool = False,
     search: str = "",
+    cursor: Cursor = "",
     limit: Limit = 50,
 ) -> list[SightingOut]:
-    """Sightings, newest first; with `left` those that wait for a person, oldest first."""
+    """Sightings, newest first, in pages; with `left` those that wait for a person, oldest first, in one."""
     if left:
         return [_sighting(measured) for measured in sensors.left_to_people(limit=limit)]
-    dispositions = (became,) if became else ()
-    return [
-        _sighting(m) for m in sensors.list_measured(dispositions=dispositions, search=_plain(search), limit=limit)
-    ]  # fmt: skip
+    found = sensors.list_measured(
+        dispositions=(became,) if became else (), search=plain(search), limit=limit + 1, before=opened(cursor)
+    )  # fmt: skip
+    return [_sighting(m) for m in page(request, response, found, limit=limit, last=lambda m: m.key)]
 
 
-@api.get("/sightings/{key}", auth=Able(Ability.SEE_DESK), response=SightingOut)
+@router.get("/sightings/{key}", auth=Able(Ability.SEE_DESK, "sightings"), response=SightingOut)
 def get_sighting(request: HttpRequest, key: str) -> SightingOut:
-    found = sensors.get_measured(_plain(key))
+    found = sensors.get_measured(plain(key))
     if found is None:
         raise HttpError(404, f"There is no sighting {key}.")
     return _sighting(found)
@@ -183,13 +243,13 @@ class QuestionIn(Schema):
     """Who held it? Leave out what is not known."""
 
     address: str
-    port: int | None = None
+    port: StrictInt | None = None
     protocol: str = ""
     at: str = ""
-    precision_seconds: float | None = None
+    precision_seconds: StrictFloat | StrictInt | None = None
 
 
-@api.post("/attribute", auth=Able(Ability.SEE_DESK), response=list[dict[str, Any]])
+@router.post("/attribute", auth=Able(Ability.SEE_DESK, "registry", reads=True), response=list[dict[str, Any]])
 def attribute(request: HttpRequest, questions: list[QuestionIn]) -> list[dict[str, Any]]:
     """Who held each, in order: grade, customer, service and proof, or an error. At most 500 at once."""
     if len(questions) > QUESTIONS_MAX:
@@ -201,7 +261,7 @@ def attribute(request: HttpRequest, questions: list[QuestionIn]) -> list[dict[st
 def _answered(asked: QuestionIn, at: datetime) -> dict[str, Any]:
     fields = [asked.address, asked.port, asked.protocol, asked.at, asked.precision_seconds]
     try:
-        question = question_of(["" if f is None else _plain(str(f)) for f in fields])
+        question = question_of(["" if f is None else plain(str(f)) for f in fields])
     except NoQuestion as why:
         return {"error": str(why)}
     return answer_json(answer_one(question, received_at=at))
@@ -226,8 +286,40 @@ def _sighting(measured: Measured) -> SightingOut:
     )
 
 
-def _plain(text: str) -> str:
-    return text.replace("\x00", "")[:200]
+_Shown = TypeVar("_Shown", bound=Schema)
+
+
+def _with_etag(response: HttpResponse, shown: _Shown) -> _Shown:
+    response["ETag"] = etag_of(shown)
+    return shown
+
+
+def _found_report(key: str) -> ReportOut:
+    found = intake.get_report(key)
+    if found is None:
+        raise HttpError(404, f"There is no report {key}.")
+    return _report(found)
+
+
+def _found_letter(key: str) -> WholeLetterOut:
+    found = notices.get_letter(key)
+    if found is None:
+        raise HttpError(404, f"There is no letter {key}.")
+    return WholeLetterOut(
+        **letter_out(found).dict(), language=found.language, text=found.body, attempts=found.attempts,
+        detail=found.detail,
+    )  # fmt: skip
+
+
+def _found_measure(key: str) -> MeasureOut:
+    found = enforcement.get_measure(key)
+    if found is None:
+        raise HttpError(404, f"There is no measure {key}.")
+    return _measure(found)
+
+
+def letter_out(letter: Letter) -> LetterOut:
+    return LetterOut(**{name: getattr(letter, name) for name in LetterOut.model_fields})
 
 
 def _report(report: Report) -> ReportOut:
@@ -270,3 +362,27 @@ def _measure(measure: Measure) -> MeasureOut:
         until=measure.until,
         lifted_when=measure.lifted_when,
     )
+
+
+_WHY: Mapping[str, Any] = {"why": (Annotated[str, Field(max_length=2000)], ...)}
+_OPTIONAL: Any = (Annotated[str, Field(max_length=200)], "")
+FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "report": {
+        "set-aside": {**_WHY, "tell": (StrictBool, Field(default=False, description="Tell the complainant why."))},
+        "seal": {},
+        "read-as": {
+            "type": _OPTIONAL,
+            "clause": _OPTIONAL,
+            "source": _OPTIONAL,
+            "source_port": (Annotated[StrictInt, Field(ge=0, le=65535)] | None, None),
+            "url": (Annotated[str, Field(max_length=2000)], ""),
+            "at": _OPTIONAL,
+        },
+    },
+    "letter": {"again": {}, "arrived": {}},
+    "measure": {"lift": _WHY, "prolong": _WHY, "agree": {}, "taken-as-lifted": _WHY},
+}
+"""What each act takes, as the console's form for it has it."""
+add_acts(router, "report", ON_REPORTS, FIELDS["report"], out=ReportOut, find=_found_report)
+add_acts(router, "letter", ON_LETTERS, FIELDS["letter"], out=WholeLetterOut, find=_found_letter)
+add_acts(router, "measure", ON_MEASURES, FIELDS["measure"], out=MeasureOut, find=_found_measure)

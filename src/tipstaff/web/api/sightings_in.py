@@ -21,7 +21,7 @@ def post_sightings(request: HttpRequest) -> HttpResponse:
     line is a sighting, or when it belongs in the sealed queue; 401, 411, 413 otherwise. The sensor is named by its
     token, whatever a line says."""
     asked = who_hands_in(request, tokens=wiring.sensor_tokens(), things="sightings", octets_max=OCTETS_MAX)
-    if isinstance(asked, JsonResponse):
+    if isinstance(asked, HttpResponse):
         return asked
     who, octets = asked
     raw = request.read(octets)

@@ -3,12 +3,19 @@
 from django.urls import path
 
 from .cases import router as cases
+from .document import Api
 from .figures import router as figures
-from .registry import router
-from .resources import api
+from .problems import tell_problems
+from .registry import router as registry
+from .resources import router as resources
+from .webhooks import router as webhooks
 
-api.add_router("/registry", router)
+api = Api()
+tell_problems(api)
+api.add_router("/registry", registry)
 api.add_router("/figures", figures)
+api.add_router("/webhooks", webhooks)
 api.add_router("", cases)
+api.add_router("", resources)
 
 urlpatterns = [path("", api.urls)]

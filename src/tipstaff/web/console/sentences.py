@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from tipstaff.words import Entry
 
-from ..shown import instant, label
+from ..shown import instant, label, who
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def tell(entry: Entry) -> Step:
         at=entry.at,
         title=title or entry.what.replace(".", ": ").replace("_", " ").capitalize(),
         text=words(entry).strip(),
-        actor="" if entry.actor.partition("-")[0] in _PROGRAMS else entry.actor,
+        actor="" if entry.actor.partition("-")[0] in _PROGRAMS else who(entry),
         tone=tone,
         entry=entry.id,
         minor=entry.what in _MINOR,

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from . import devices, editions, held, importing, left, overview, registry, replays, staff, studio, views
+from . import devices, editions, held, importing, left, overview, registry, replays, staff, studio, tokens, views
+from .acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
 
 app_name = "console"
 urlpatterns = [
@@ -24,14 +25,9 @@ urlpatterns = [
     path("sightings", views.sightings, name="sightings"),
     path("sightings/decide", left.decide, name="sightings_decide"),
     path("reports/<str:key>", views.report, name="report"),
-    path("reports/<str:key>/set-aside", views.set_aside, name="set_aside"),
-    path("reports/<str:key>/seal", views.seal, name="seal"),
-    path("reports/<str:key>/read-as", views.read_as, name="read_as"),
     path("reports/<str:key>/studio", studio.studio, name="studio"),
     path("evidence/<str:digest>", views.raw_evidence, name="raw_evidence"),
     path("letters/<str:key>", views.letter, name="letter"),
-    path("letters/<str:key>/again", views.send_again, name="send_again"),
-    path("letters/<str:key>/arrived", views.did_arrive, name="did_arrive"),
     path("customers", registry.customers, name="customers"),
     path("customers/add", registry.add, name="customer_add"),
     path("customers/<str:key>", registry.customer, name="customer"),
@@ -44,10 +40,6 @@ urlpatterns = [
     path("admissions/<str:key>/decide", registry.decide, name="admission_decide"),
     path("measures", views.measures, name="measures"),
     path("measures/<str:key>", views.measure, name="measure"),
-    path("measures/<str:key>/lift", views.lift, name="lift"),
-    path("measures/<str:key>/prolong", views.prolong, name="prolong"),
-    path("measures/<str:key>/agree", views.second_prolonging, name="second_prolonging"),
-    path("measures/<str:key>/taken-as-lifted", views.take_as_lifted, name="take_as_lifted"),
     path("devices", devices.devices, name="devices"),
     path("devices/<str:name>", devices.device, name="device"),
     path("devices/<str:name>/<slug:action>", devices.act, name="device_act"),
@@ -59,7 +51,21 @@ urlpatterns = [
     path("record", views.record, name="record"),
     path("sealed", views.sealed, name="sealed"),
     path("health", views.health, name="health"),
+    path("tokens", tokens.tokens, name="tokens"),
+    path("tokens/make", tokens.make, name="token_make"),
+    path("tokens/<str:key>/revoke", tokens.revoke, name="token_revoke"),
     path("staff", staff.staff, name="staff"),
     path("staff/add", staff.add, name="staff_add"),
     path("staff/<int:id>", staff.change, name="staff_change"),
+]
+_NAMES = {
+    "again": "send_again",
+    "arrived": "did_arrive",
+    "agree": "second_prolonging",
+    "taken-as-lifted": "take_as_lifted",
+}
+urlpatterns += [
+    path(f"{kind}s/<str:key>/{name}", views.act_on(kind, act), name=_NAMES.get(name, name.replace("-", "_")))
+    for kind, acts in (("report", ON_REPORTS), ("letter", ON_LETTERS), ("measure", ON_MEASURES))
+    for name, act in acts.items()
 ]

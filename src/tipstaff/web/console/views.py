@@ -1,7 +1,6 @@
 """The console's pages. A view asks a door, or a procedure, and shows what it says; it decides nothing."""
 
 from collections.abc import Callable
-from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -22,8 +21,8 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
-from tipstaff.policy import Edition, edition_to_go_by
-from tipstaff.procedures import casework, complaint, work
+from tipstaff.policy import edition_to_go_by
+from tipstaff.procedures import casework, work
 from tipstaff.procedures.refusals import (
     AlreadyEnding,
     AlreadyInACase,
@@ -66,10 +65,10 @@ from ..asked import asked_text
 from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
-from ..shown import stamp
 from . import reads
 from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime, instant_of
-from .corrections import BadCorrection, allegation_from
+from .acts import Act, Given, in_force
+from .corrections import BadCorrection
 from .evidence import READ_OCTETS_MAX, ShownMail, show_mail
 from .page import show_console
 from .sentences import tell, tell_all
@@ -395,54 +394,12 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         letters=notices.letters_of_report(key),
         understood=next((one.allegation for one in found.incidents), None),
         types=sorted(XARF_TYPES - SEALED_TYPES),
-        clauses=[c for c in _in_force().clauses if c.judged and not SEALED_TYPES & set(c.applies_to)],
+        clauses=[c for c in in_force().clauses if c.judged and not SEALED_TYPES & set(c.applies_to)],
     )
 
 
 def _shown(evidence: Evidence) -> ShownMail:
     return show_mail(ledger.get_raw(evidence.digest, octets=READ_OCTETS_MAX), octets=evidence.size)
-
-
-@require_POST
-@needs(Ability.DECIDE)
-def set_aside(request: StaffRequest, key: str) -> HttpResponse:
-    """Set a report aside, with the reason that its complainant may be told."""
-
-    def run() -> str:
-        complaint.set_aside(
-            key, why=_reason(request), tell="tell" in request.POST, desk=wiring.desk(), at=wiring.now(),
-            actor=request.user.get_username(),
-        )  # fmt: skip
-        return f"{key} is set aside."
-
-    return _tell(request, run, to=reverse("console:report", args=[key]))
-
-
-@require_POST
-@needs(Ability.NOTE)
-def seal(request: StaffRequest, key: str) -> HttpResponse:
-    """Send a report about child abuse to the sealed queue: whoever comes upon it may, and nobody sees it again here."""
-
-    def run() -> str:
-        complaint.seal_by_hand(key, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-        return f"{key} is in the sealed queue now."
-
-    return _tell(request, run, to=reverse("console:report", args=[key]))
-
-
-@require_POST
-@needs(Ability.DECIDE)
-def read_as(request: StaffRequest, key: str) -> HttpResponse:
-    """Say what a report alleges when no reader could."""
-
-    def run() -> str:
-        allegation = allegation_from(request.POST, clauses={c.id for c in _in_force().clauses if c.judged})
-        complaint.correct_reading(
-            key, allegations=(allegation,), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
-        )
-        return f"{key} was read as you said, and goes its way."
-
-    return _tell(request, run, to=reverse("console:report", args=[key]))
 
 
 @require_GET
@@ -471,32 +428,6 @@ def letter(request: StaffRequest, key: str) -> HttpResponse:
     if found is None:
         raise Http404(key)
     return _console(request, "tipstaff/console/letter.html", here="console:cases", letter=found)
-
-
-@require_POST
-@needs(Ability.SEND_AGAIN)
-def send_again(request: StaffRequest, key: str) -> HttpResponse:
-    """Send a letter again whose hand-over is in doubt or was refused."""
-
-    def run() -> str:
-        casework.send_letter_again(key, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-        return f"{key} is queued again."
-
-    return _tell(request, run, to=reverse("console:letter", args=[key]))
-
-
-@require_POST
-@needs(Ability.SEND_AGAIN)
-def did_arrive(request: StaffRequest, key: str) -> HttpResponse:
-    """Take a letter in doubt as sent: somebody has seen it arrive."""
-
-    def run() -> str:
-        who = request.user.get_username()
-        why = f"{who} knows that it arrived."
-        casework.take_letter_as_sent(key, why=why, desk=wiring.desk(), at=wiring.now(), actor=who)
-        return f"{key} is taken as sent."
-
-    return _tell(request, run, to=reverse("console:letter", args=[key]))
 
 
 @require_safe
@@ -530,64 +461,8 @@ def measure(request: StaffRequest, key: str) -> HttpResponse:
     )
 
 
-@require_POST
-@needs(Ability.LIFT)
-def lift(request: StaffRequest, key: str) -> HttpResponse:
-    """Lift a measure before its time."""
-    return _end(request, key, casework.lift_measure, f"{key} is being lifted.")
-
-
-@require_POST
-@needs(Ability.DECIDE)
-def prolong(request: StaffRequest, key: str) -> HttpResponse:
-    """Let a measure go on that was reviewed."""
-
-    def run() -> str:
-        until = casework.prolong_measure(
-            key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
-        )
-        return _goes_on(key, until)
-
-    return _tell(request, run, to=reverse("console:measure", args=[key]))
-
-
 _SECONDS = {casework.WIDE: Ability.DECIDE, casework.PROLONG: Ability.NOTE}
 """What seconding takes here; which roles the two must hold, the procedures ask."""
-
-
-@require_POST
-@needs(Ability.NOTE)
-def second_prolonging(request: StaffRequest, key: str) -> HttpResponse:
-    """Agree that a measure goes on which takes two people."""
-
-    def run() -> str:
-        until = casework.second_prolonging(key, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-        return _goes_on(key, until)
-
-    return _tell(request, run, to=reverse("console:measure", args=[key]))
-
-
-def _goes_on(key: str, until: datetime | None) -> str:
-    if until is None:
-        return f"Proposed. {key} goes on once a colleague has agreed; its case shows it to them."
-    return f"{key} goes on until {stamp(until)}."
-
-
-@require_POST
-@needs(Ability.LIFT)
-def take_as_lifted(request: StaffRequest, key: str) -> HttpResponse:
-    """Take a measure as lifted whose target something else stops."""
-    return _end(request, key, casework.take_measure_as_lifted, f"{key} is taken as lifted.")
-
-
-def _end(request: StaffRequest, key: str, act: Callable[..., None], said: str) -> HttpResponse:
-    """End a measure, in the way of `act`, which takes the reason, the desk, the time and who does it."""
-
-    def run() -> str:
-        act(key, why=_reason(request), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
-        return said
-
-    return _tell(request, run, to=reverse("console:measure", args=[key]))
 
 
 @require_safe
@@ -668,6 +543,20 @@ def search(request: StaffRequest) -> HttpResponse:
     )
 
 
+def act_on(kind: str, act: Act) -> Callable[..., HttpResponseBase]:
+    """The view of one act on a letter, a measure or a report; it goes back to the page of that name."""
+
+    @require_POST
+    @needs(act.ability)
+    def view(request: StaffRequest, key: str) -> HttpResponse:
+        given = Given(
+            key=key, form=request.POST, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
+        )  # fmt: skip
+        return _tell(request, lambda: act.run(given), to=reverse(f"console:{kind}", args=[key]))
+
+    return view
+
+
 Chosen = TypeVar("Chosen", bound=Enum)
 
 
@@ -676,20 +565,8 @@ def _chosen(kind: type[Chosen], value: str | None) -> Chosen | None:
     return next((each for each in kind if each.value == value), None)
 
 
-def _in_force() -> Edition:
-    return edition_to_go_by(wiring.editions(), at=wiring.now())
-
-
 def _console(request: StaffRequest, template: str, *, here: str, **context: Any) -> HttpResponse:
     return show_console(request, template, here=here, **context)
-
-
-def _reason(request: StaffRequest) -> str:
-    """Why, in the person's words; raise MissingWords without any."""
-    why = asked_text(request.POST, "why", characters_max=2000)
-    if not why:
-        raise MissingWords
-    return why
 
 
 def _tell(request: StaffRequest, run: Callable[[], str], *, to: str) -> HttpResponse:

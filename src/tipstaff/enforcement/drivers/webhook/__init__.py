@@ -4,10 +4,7 @@ The whole set is sent each time, with its generation: whoever gets it twice, or 
 receiver does with it is its own; that it is in force, it must say itself.
 """
 
-import base64
-import binascii
 import hashlib
-import hmac
 import http.client
 import json
 import re
@@ -22,6 +19,7 @@ from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability, fingerprint
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
 from tipstaff.enforcement.secrets import Secret
+from tipstaff.host import signing
 from tipstaff.words import Degree, Observation, Plan, ProbeResult, Proof, Rule, Scope, Seen, Step
 
 _KNOWN = ("url", "proof", "ca_file", "secret_file", "secret_command", "can", "timeout_seconds")
@@ -159,15 +157,10 @@ class WebhookDriver:
 
 def sign(body: bytes, *, id: str, at: datetime, secret: Secret) -> dict[str, str]:
     """The headers of Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, and `v1` of HMAC-SHA256."""
-    text = secret.read().decode(errors="replace").strip()
     try:
-        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        raise DeviceUnreachable("The secret is none of Standard Webhooks: whsec_ and base64.") from None
-    stamp = str(int(at.timestamp()))
-    proof = hmac.digest(key, f"{id}.{stamp}.".encode() + body, "sha256")
-    signature = f"v1,{base64.b64encode(proof).decode()}"
-    return {"webhook-id": id, "webhook-timestamp": stamp, "webhook-signature": signature}
+        return signing.sign(body, id=id, at=at, secret=secret.read().decode(errors="replace").strip())
+    except signing.NoSecret as why:
+        raise DeviceUnreachable(str(why)) from None
 
 
 def _document(rule: Rule) -> dict[str, Any]:

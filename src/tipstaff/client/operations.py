@@ -1,0 +1,1557 @@
+"""Every operation of the API. Made by tools/client.py; do not change it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+from urllib.parse import quote
+
+from .calling import Caller, Reply
+
+AdmissionState = Literal["waiting", "clear", "accepted", "refused"]
+
+Answer = Literal["fixed", "need_time", "dispute", "wrong_customer"]
+
+CaseState = Literal[
+    "opened",
+    "waiting_person",
+    "notified",
+    "extended",
+    "disputed",
+    "overdue",
+    "measure_planned",
+    "measure_in_force",
+    "fixed",
+    "monitored",
+    "appealed",
+    "closed",
+]
+
+Disposition = Literal["open_case", "ask_complainant", "not_ours", "too_old", "unassigned", "person", "nothing"]
+
+Ground = Literal["law", "liability", "network_harm", "listing"]
+
+HoldingKind = Literal["static", "lease", "port_block", "delegated", "pool"]
+
+LetterKind = Literal[
+    "notice",
+    "reminder",
+    "measure_taken",
+    "measure_lifted",
+    "case_closed",
+    "dispute_received",
+    "extension_granted",
+    "policy_change",
+    "policy_kept",
+    "address_question",
+    "acknowledgement",
+    "needs_detail",
+    "not_ours",
+    "too_old",
+    "in_touch",
+    "outcome",
+]
+
+LetterState = Literal[
+    "held", "queued", "sending", "handing_over", "sent", "returned", "in_doubt", "withdrawn", "refused"
+]
+
+MeasureState = Literal["planned", "applying", "in_force", "lifting", "lifted", "failed"]
+
+ReportOutcome = Literal[
+    "received",
+    "set_aside",
+    "with_a_person",
+    "sealed",
+    "not_ours",
+    "needs_detail",
+    "too_old",
+    "duplicate",
+    "forwarded",
+    "fixed",
+    "measure_taken",
+    "not_upheld",
+]
+
+ResourceKind = Literal[
+    "asn", "vlan", "port", "bgp_session", "route", "domain", "mailbox", "login", "circuit", "mac", "handle"
+]
+
+ServiceKind = Literal["access", "hosting", "mail", "transit", "colocation"]
+
+Standing = Literal["good", "suspended", "terminated"]
+
+Tier = Literal["operator", "reseller", "customer"]
+
+
+class AnswerBackIn(TypedDict):
+    why: str
+
+
+class CaseOut(TypedDict):
+    """A case."""
+
+    key: str
+    customer: str
+    customer_name: str
+    service: str | None
+    clause: str
+    edition: str
+    type: str
+    severity: str
+    state: CaseState
+    outcome: str
+    resource: str
+    reports: int
+    opened_at: str
+    due_at: str | None
+    closed_at: str | None
+    assignee: str | None
+    version: int
+    extended: bool
+    decides: str | None
+    next: str
+    next_at: str | None
+    act_by: str | None
+    fixed_at: str | None
+    watched_until: str | None
+    reopened: int
+    merged_into: str | None
+    split_from: str | None
+    snoozed_until: str | None
+    tags: list[str]
+    campaign: str | None
+    customer_may_answer: list[Answer]
+
+
+class ContactIn(TypedDict):
+    """One contact of a chain."""
+
+    name: str
+    email: str
+    language: NotRequired[str]
+    timezone: NotRequired[str]
+    phone: NotRequired[str]
+    openpgp_key: NotRequired[str]
+    smime_certificate: NotRequired[str]
+
+
+class ContactOut(TypedDict):
+    """One contact of a chain, and whether letters reach it."""
+
+    name: str
+    email: str
+    language: NotRequired[str]
+    timezone: NotRequired[str]
+    phone: NotRequired[str]
+    openpgp_key: NotRequired[str]
+    smime_certificate: NotRequired[str]
+    verified_at: str | None
+    bounced_at: str | None
+
+
+class CustomerIn(TypedDict):
+    """A customer as a person states it."""
+
+    name: str
+    reseller: NotRequired[str | None]
+    is_reseller: NotRequired[bool]
+    phone: NotRequired[str]
+    email: NotRequired[str]
+    postal_address: NotRequired[str]
+    country: NotRequired[str]
+
+
+class CustomerOut(TypedDict):
+    """A customer with what they hold now."""
+
+    key: str
+    name: str
+    standing: Standing
+    reseller: str | None
+    is_reseller: bool
+    since: str | None
+    letters_to: str | None
+
+
+class CustomerPageOut(TypedDict):
+    """One customer, with everything that belongs to them."""
+
+    key: str
+    name: str
+    standing: Standing
+    reseller: str | None
+    is_reseller: bool
+    since: str | None
+    letters_to: str | None
+    representatives: list[ContactOut]
+    services: list[dict[str, str]]
+    holdings: list[HoldingOut]
+    resources: list[ResourceOut]
+
+
+class DecideIn(TypedDict):
+    decision: Literal["go_ahead", "stop"]
+    why: str
+
+
+class DecisionIn(TypedDict):
+    accept: bool
+    why: str
+
+
+class DispatchOut(TypedDict):
+    """One event on its way, or taken."""
+
+    number: int
+    id: str
+    event: str
+    at: str
+    state: Literal["waits", "taken", "given_up"]
+    attempts: int
+    due_at: str | None
+    taken_at: str | None
+    said: str
+
+
+class DoneOut(TypedDict):
+    """What was done, in a sentence, and the case as it stands now."""
+
+    said: str
+    case: CaseOut
+
+
+class EndIn(TypedDict):
+    held_until: str
+
+
+class FixedIn(TypedDict):
+    why: str
+
+
+class FoundOut(TypedDict):
+    """What fits a search, newest first: keys of each kind."""
+
+    cases: list[str]
+    reports: list[str]
+    letters: list[str]
+    customers: list[str]
+
+
+class HandOverIn(TypedDict):
+    to: str
+    note: NotRequired[str]
+
+
+class HoldingIn(TypedDict):
+    """Addresses to be given to a customer."""
+
+    prefix: str
+    customer: str
+    kind: NotRequired[HoldingKind]
+    tier: NotRequired[Tier]
+    service: NotRequired[str | None]
+    held_from: str
+    held_until: NotRequired[str | None]
+    port_first: NotRequired[int]
+    port_last: NotRequired[int]
+
+
+class HoldingOut(TypedDict):
+    """Addresses, and when they were held."""
+
+    number: int
+    tier: Tier
+    kind: HoldingKind
+    prefix: str
+    port_first: int
+    port_last: int
+    customer: str | None
+    service: str | None
+    held_from: str
+    held_until: str | None
+    source: str
+
+
+class ImportOut(TypedDict):
+    """What a file changed, or would."""
+
+    kind: str
+    rows: int
+    added: int
+    changed: int
+    unchanged: int
+    changes: list[str]
+    refused: list[dict[str, Any]]
+    kept: list[dict[str, Any]]
+    outside: dict[str, Any] | None
+    applied: bool
+    change: str | None
+
+
+class IncidentOut(TypedDict):
+    """One allegation of a report."""
+
+    key: str
+    type: str
+    offender: str
+    port: int | None
+    at: str | None
+    outcome: str
+    reason: str
+    case: str | None
+
+
+class JoinedIn(TypedDict):
+    decision: Literal["tell", "leave"]
+    why: str
+
+
+class LateOut(TypedDict):
+    """A case, and by when somebody should act on it."""
+
+    case: str
+    clause: str
+    act_by: str
+
+
+class LatenessOut(TypedDict):
+    """What is late now, and what will be late today."""
+
+    levels: list[LevelOut]
+    late: list[LateOut]
+    today: list[LateOut]
+
+
+class LetterAgainIn(TypedDict):
+    pass
+
+
+class LetterArrivedIn(TypedDict):
+    pass
+
+
+class LetterDoneOut(TypedDict):
+    said: str
+    letter: WholeLetterOut
+
+
+class LetterOut(TypedDict):
+    """A letter, without its text."""
+
+    key: str
+    kind: LetterKind
+    to: str
+    subject: str
+    state: LetterState
+    case: str | None
+    report: str | None
+    created_at: str
+    sent_at: str | None
+
+
+class LevelOut(TypedDict):
+    """How the desk does on one clause."""
+
+    clause: str
+    within_seconds: int
+    waiting: int
+    late: int
+    today: int
+
+
+class LinkIn(TypedDict):
+    campaign: NotRequired[str]
+    why: str
+
+
+class ManyIn(TypedDict):
+    """One act on many cases, each with the version that was looked at."""
+
+    cases: dict[str, int]
+    action: Literal["assign", "snooze", "tag", "link"]
+    value: NotRequired[str]
+    preview: NotRequired[bool]
+
+
+class ManyOut(TypedDict):
+    """What an act on many cases changed, or would."""
+
+    id: int | None
+    changed: list[str]
+    left: list[str]
+
+
+class MeasureAgreeIn(TypedDict):
+    pass
+
+
+class MeasureDoneOut(TypedDict):
+    said: str
+    measure: MeasureOut
+
+
+class MeasureLiftIn(TypedDict):
+    why: str
+
+
+class MeasureOut(TypedDict):
+    """A measure."""
+
+    key: str
+    case: str
+    customer: str
+    device: str
+    selector: str
+    degree: str
+    state: str
+    proof: str
+    planned_at: str
+    until: str | None
+    lifted_when: str
+
+
+class MeasureProlongIn(TypedDict):
+    why: str
+
+
+class MeasureTakenAsLiftedIn(TypedDict):
+    why: str
+
+
+class MemberOut(TypedDict):
+    """How an incident or a sighting stands in its case."""
+
+    key: str
+    told_by: str | None
+    decides: str | None
+    waits: bool
+    home: str | None
+
+
+class MergeIn(TypedDict):
+    into: str
+    why: str
+
+
+class NotUpheldIn(TypedDict):
+    why: str
+
+
+class NoteAnswerIn(TypedDict):
+    answer: Answer
+    words: str
+
+
+class NoteIn(TypedDict):
+    text: str
+
+
+class NoteOut(TypedDict):
+    """A colleague's note."""
+
+    at: str
+    actor: str
+    text: str
+
+
+class PartIn(TypedDict):
+    why: str
+
+
+class ProposeUrgentIn(TypedDict):
+    ground: Ground
+    shown_by: str
+
+
+class QuestionIn(TypedDict):
+    """Who held it? Leave out what is not known."""
+
+    address: str
+    port: NotRequired[int | None]
+    protocol: NotRequired[str]
+    at: NotRequired[str]
+    precision_seconds: NotRequired[float | int | None]
+
+
+class RefuseTransitIn(TypedDict):
+    why: str
+
+
+class ReleaseIn(TypedDict):
+    pass
+
+
+class ReopenIn(TypedDict):
+    why: str
+
+
+class ReportDoneOut(TypedDict):
+    said: str
+    report: ReportOut
+
+
+class ReportOut(TypedDict):
+    """A report."""
+
+    key: str
+    received_at: str
+    evidence: str
+    outcome: str
+    reason: str
+    incidents: list[IncidentOut]
+
+
+class ReportReadAsIn(TypedDict):
+    type: NotRequired[str]
+    clause: NotRequired[str]
+    source: NotRequired[str]
+    source_port: NotRequired[int | None]
+    url: NotRequired[str]
+    at: NotRequired[str]
+
+
+class ReportSealIn(TypedDict):
+    pass
+
+
+class ReportSetAsideIn(TypedDict):
+    why: str
+    tell: NotRequired[bool]
+
+
+class ResourceIn(TypedDict):
+    """Something else to be given to a customer."""
+
+    kind: ResourceKind
+    name: str
+    scope: NotRequired[str]
+    customer: str
+    service: NotRequired[str | None]
+    held_from: str
+    held_until: NotRequired[str | None]
+
+
+class ResourceOut(TypedDict):
+    """Something beside addresses, and when it was held."""
+
+    number: int
+    kind: ResourceKind
+    name: str
+    scope: str
+    tier: Tier
+    customer: str | None
+    service: str | None
+    held_from: str
+    held_until: str | None
+    source: str
+
+
+class ReviewIn(TypedDict):
+    decision: Literal["upheld", "rejected"]
+    why: str
+
+
+class SecondTransitIn(TypedDict):
+    pass
+
+
+class SecondUrgentIn(TypedDict):
+    pass
+
+
+class SecondWideIn(TypedDict):
+    pass
+
+
+class ServiceIn(TypedDict):
+    customer: str
+    kind: ServiceKind
+    label: NotRequired[str]
+    port: NotRequired[str]
+
+
+class SightingOut(TypedDict):
+    """What a sensor of our own measured, and what became of it."""
+
+    key: str
+    sensor: str
+    id: str
+    kind: str
+    at: str
+    offender: str
+    became: Disposition | None
+    reason: str
+    case: str | None
+    left_to_person: bool
+    done_at: str | None
+    done_by: str
+    done_why: str
+
+
+class SightingsDecision(TypedDict):
+    """What a person decides on sightings that the judge left to a person: all of them, or none."""
+
+    keys: list[str]
+    decision: Literal["done", "again"]
+    why: str
+
+
+class SnoozeIn(TypedDict):
+    until: str
+    why: NotRequired[str]
+
+
+class SplitIn(TypedDict):
+    incident: list[str]
+    why: str
+
+
+class StandingIn(TypedDict):
+    standing: Standing
+    why: str
+    since: NotRequired[str | None]
+
+
+class StepOut(TypedDict):
+    """One step of a case's story, as the console tells it."""
+
+    at: str
+    title: str
+    text: str
+    actor: str
+    entry: int
+
+
+class SwitchIn(TypedDict):
+    on: bool
+
+
+class TagIn(TypedDict):
+    add: NotRequired[list[str]]
+    remove: NotRequired[list[str]]
+
+
+class TakeIn(TypedDict):
+    pass
+
+
+class UndoneOut(TypedDict):
+    """What an undo put back."""
+
+    put_back: list[str]
+    left: list[str]
+
+
+class UnwatchIn(TypedDict):
+    pass
+
+
+class ViewIn(TypedDict):
+    """A list of cases to keep: the query of its address in the console."""
+
+    name: str
+    query: str
+    shared: NotRequired[bool]
+
+
+class ViewOut(TypedDict):
+    """A list of cases under a name."""
+
+    id: int
+    owner: str
+    name: str
+    query: str
+    shared: bool
+
+
+class WakeIn(TypedDict):
+    pass
+
+
+class WatchIn(TypedDict):
+    pass
+
+
+class WebhookIn(TypedDict):
+    """A webhook to be made."""
+
+    url: str
+    events: list[str]
+
+
+class WebhookMadeOut(TypedDict):
+    """A new webhook, with the secret that its messages are signed with: it is shown this once."""
+
+    webhook: WebhookOut
+    secret: str
+
+
+class WebhookOut(TypedDict):
+    """Where events are sent. Its secret is not in it."""
+
+    key: str
+    url: str
+    events: list[str]
+    on: bool
+    note: str
+    made_at: str
+    made_by: str
+    failing_since: str | None
+    waiting: int
+
+
+class WholeLetterOut(TypedDict):
+    """A letter as it was written. The customer's link is not in it: it is put in only when it is sent."""
+
+    key: str
+    kind: LetterKind
+    to: str
+    subject: str
+    state: LetterState
+    case: str | None
+    report: str | None
+    created_at: str
+    sent_at: str | None
+    language: str
+    text: str
+    attempts: int
+    detail: str
+
+
+class WhyIn(TypedDict):
+    why: str
+
+
+class Client(Caller):
+    """The API of one desk, asked by one token."""
+
+    def list_customers(
+        self,
+        *,
+        search: str | None = None,
+        standing: Standing | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> Reply[list[CustomerOut]]:
+        """Customers, by key, in pages."""
+        return self._call(
+            "GET",
+            "/api/registry/customers",
+            query={"search": search, "standing": standing, "cursor": cursor, "limit": limit, "offset": offset},
+        )
+
+    def get_customer(self, key: str, *, at: str | None = None) -> Reply[CustomerPageOut]:
+        """One customer with what they hold now, or held at `at`; the ETag is what a change sends as `If-Match`."""
+        return self._call("GET", f"/api/registry/customers/{quote(str(key), safe='')}", query={"at": at})
+
+    def save_customer(
+        self, key: str, asked: CustomerIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[CustomerOut]:
+        """Add a customer or change one; they are vetted. With `If-Match` only if they are as that ETag says."""
+        return self._call(
+            "PUT",
+            f"/api/registry/customers/{quote(str(key), safe='')}",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def designate(
+        self, key: str, asked: Sequence[ContactIn], *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[list[ContactOut]]:
+        """Say who represents a customer, the foremost first."""
+        return self._call(
+            "PUT",
+            f"/api/registry/customers/{quote(str(key), safe='')}/representatives",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def set_standing(
+        self, key: str, asked: StandingIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[CustomerOut]:
+        """A contract runs, rests or has ended."""
+        return self._call(
+            "POST",
+            f"/api/registry/customers/{quote(str(key), safe='')}/standing",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def save_service(self, key: str, asked: ServiceIn, *, idempotency_key: str | None = None) -> Reply[dict[str, str]]:
+        """Takes the scope `registry:act` and a role that may change customers and what they hold, and undo changes."""
+        return self._call(
+            "PUT", f"/api/registry/services/{quote(str(key), safe='')}", body=asked, idempotency_key=idempotency_key
+        )
+
+    def hold(self, asked: HoldingIn, *, idempotency_key: str | None = None) -> Reply[dict[str, int]]:
+        """Give addresses to a customer; 409 when somebody holds them then."""
+        return self._call("POST", "/api/registry/holdings", body=asked, idempotency_key=idempotency_key)
+
+    def holdings_then(self, *, address: str, at: str, known_at: str | None = None) -> Reply[list[HoldingOut]]:
+        """Who held an address at a time, as believed now or at `known_at`."""
+        return self._call("GET", "/api/registry/holdings", query={"address": address, "at": at, "known_at": known_at})
+
+    def end_holding(self, number: int, asked: EndIn, *, idempotency_key: str | None = None) -> Reply[dict[str, int]]:
+        """Takes the scope `registry:act` and a role that may change customers and what they hold, and undo changes."""
+        return self._call(
+            "POST",
+            f"/api/registry/holdings/{quote(str(number), safe='')}/end",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def hold_resource(self, asked: ResourceIn, *, idempotency_key: str | None = None) -> Reply[dict[str, int]]:
+        """Give a customer something beside addresses; 409 when somebody holds it then."""
+        return self._call("POST", "/api/registry/resources", body=asked, idempotency_key=idempotency_key)
+
+    def resources_then(
+        self,
+        *,
+        kind: Literal[
+            "asn", "vlan", "port", "bgp_session", "route", "domain", "mailbox", "login", "circuit", "mac", "handle"
+        ],
+        name: str,
+        at: str,
+        known_at: str | None = None,
+    ) -> Reply[list[ResourceOut]]:
+        """Who held a resource at a time, as believed now or at `known_at`."""
+        return self._call(
+            "GET", "/api/registry/resources", query={"kind": kind, "name": name, "at": at, "known_at": known_at}
+        )
+
+    def end_resource(self, number: int, asked: EndIn, *, idempotency_key: str | None = None) -> Reply[dict[str, int]]:
+        """Takes the scope `registry:act` and a role that may change customers and what they hold, and undo changes."""
+        return self._call(
+            "POST",
+            f"/api/registry/resources/{quote(str(number), safe='')}/end",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def list_changes(self, *, about: str | None = None, limit: int | None = None) -> Reply[list[dict[str, Any]]]:
+        """Changes of the registry, the latest first."""
+        return self._call("GET", "/api/registry/changes", query={"about": about, "limit": limit})
+
+    def undo(self, key: str, asked: WhyIn, *, idempotency_key: str | None = None) -> Reply[dict[str, str]]:
+        """Bring back what stood before a change; the undoing's own key."""
+        return self._call(
+            "POST",
+            f"/api/registry/changes/{quote(str(key), safe='')}/undo",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def import_file(
+        self,
+        file: tuple[str, bytes],
+        *,
+        dry_run: bool | None = None,
+        rest: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[ImportOut]:
+        """Take in a CSV file or published objects, or only say what would change. 10 MB at most."""
+        return self._call(
+            "POST",
+            "/api/registry/import",
+            file=file,
+            idempotency_key=idempotency_key,
+            query={"dry_run": dry_run, "rest": rest},
+        )
+
+    def list_admissions(
+        self, *, state: Literal["waiting", "clear", "accepted", "refused"] | None = None, limit: int | None = None
+    ) -> Reply[list[dict[str, Any]]]:
+        """Vettings of one state; those that wait, the longest first."""
+        return self._call("GET", "/api/registry/admissions", query={"state": state, "limit": limit})
+
+    def decide(self, key: str, asked: DecisionIn, *, idempotency_key: str | None = None) -> Reply[dict[str, Any]]:
+        """Accept or refuse, with the reason."""
+        return self._call(
+            "POST",
+            f"/api/registry/admissions/{quote(str(key), safe='')}/decide",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def figures(self, *, from_: str | None = None, to: str | None = None) -> Reply[dict[str, Any]]:
+        """What came and how it fared, by day, source, clause, kind of customer and month."""
+        return self._call("GET", "/api/figures", query={"from": from_, "to": to})
+
+    def list_webhooks(self) -> Reply[list[WebhookOut]]:
+        """All webhooks, the oldest first."""
+        return self._call("GET", "/api/webhooks")
+
+    def make_webhook(self, asked: WebhookIn, *, idempotency_key: str | None = None) -> Reply[WebhookMadeOut]:
+        """Send events to an address of the operator's from now on, signed with a secret that is shown this once."""
+        return self._call("POST", "/api/webhooks", body=asked, idempotency_key=idempotency_key)
+
+    def get_webhook(self, key: str) -> Reply[WebhookOut]:
+        """One webhook, with why it is off or what went wrong last."""
+        return self._call("GET", f"/api/webhooks/{quote(str(key), safe='')}")
+
+    def forget_webhook(self, key: str, *, idempotency_key: str | None = None) -> Reply[None]:
+        """Take it away, with whatever waits for it."""
+        return self._call("DELETE", f"/api/webhooks/{quote(str(key), safe='')}", idempotency_key=idempotency_key)
+
+    def switch_webhook(self, key: str, asked: SwitchIn, *, idempotency_key: str | None = None) -> Reply[WebhookOut]:
+        """Switch it on or off; what waits goes out once it is on again."""
+        return self._call(
+            "POST", f"/api/webhooks/{quote(str(key), safe='')}/switch", body=asked, idempotency_key=idempotency_key
+        )
+
+    def list_dispatches(
+        self, key: str, *, cursor: str | None = None, limit: int | None = None
+    ) -> Reply[list[DispatchOut]]:
+        """What was sent to it or waits to be, newest first, in pages. What was taken is kept for 30 days."""
+        return self._call(
+            "GET", f"/api/webhooks/{quote(str(key), safe='')}/dispatches", query={"cursor": cursor, "limit": limit}
+        )
+
+    def dispatch_again(self, key: str, number: int, *, idempotency_key: str | None = None) -> Reply[DispatchOut]:
+        """Send one once more, under the same `webhook-id`."""
+        return self._call(
+            "POST",
+            f"/api/webhooks/{quote(str(key), safe='')}/dispatches/{quote(str(number), safe='')}/again",
+            idempotency_key=idempotency_key,
+        )
+
+    def list_cases(
+        self,
+        *,
+        state: CaseState | None = None,
+        search: str | None = None,
+        tag: str | None = None,
+        campaign: str | None = None,
+        watched: bool | None = None,
+        order: Literal["due", "newest"] | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> Reply[list[CaseOut]]:
+        """Cases, most pressing first; with `order=newest` in pages, whose next one stands in the header `Link`."""
+        return self._call(
+            "GET",
+            "/api/cases",
+            query={
+                "state": state,
+                "search": search,
+                "tag": tag,
+                "campaign": campaign,
+                "watched": watched,
+                "order": order,
+                "cursor": cursor,
+                "limit": limit,
+                "offset": offset,
+            },
+        )
+
+    def search(self, *, q: str, limit: int | None = None) -> Reply[FoundOut]:
+        """Everything that fits an address, a prefix, a host name, a Message-ID, a name or words."""
+        return self._call("GET", "/api/search", query={"q": q, "limit": limit})
+
+    def late(self) -> Reply[LatenessOut]:
+        """What of the desk's own work is late now, and what will be late today, by clause."""
+        return self._call("GET", "/api/cases/late")
+
+    def change_many(self, asked: ManyIn, *, idempotency_key: str | None = None) -> Reply[ManyOut]:
+        """Give many cases to somebody, snooze, tag or link them; `preview` only says what that would change."""
+        return self._call("POST", "/api/cases/many", body=asked, idempotency_key=idempotency_key)
+
+    def undo_many(self, number: int, *, idempotency_key: str | None = None) -> Reply[UndoneOut]:
+        """Undo what one did to many cases, where nobody changed them since."""
+        return self._call(
+            "POST", f"/api/cases/many/{quote(str(number), safe='')}/undo", idempotency_key=idempotency_key
+        )
+
+    def list_views(self) -> Reply[list[ViewOut]]:
+        """Lists that one keeps, and those that colleagues share."""
+        return self._call("GET", "/api/views")
+
+    def keep_view(self, asked: ViewIn, *, idempotency_key: str | None = None) -> Reply[ViewOut]:
+        """Keep a list under a name, or change one's own of that name."""
+        return self._call("POST", "/api/views", body=asked, idempotency_key=idempotency_key)
+
+    def forget_view(self, number: int, *, idempotency_key: str | None = None) -> Reply[None]:
+        """Forget a list of one's own."""
+        return self._call("DELETE", f"/api/views/{quote(str(number), safe='')}", idempotency_key=idempotency_key)
+
+    def get_case(self, key: str) -> Reply[CaseOut]:
+        """One case; its ETag is what an act on it sends as `If-Match`."""
+        return self._call("GET", f"/api/cases/{quote(str(key), safe='')}")
+
+    def list_notes(self, key: str) -> Reply[list[NoteOut]]:
+        """What colleagues wrote on a case, oldest first."""
+        return self._call("GET", f"/api/cases/{quote(str(key), safe='')}/notes")
+
+    def list_members(self, key: str) -> Reply[list[MemberOut]]:
+        """What a case holds, and how each stands in it."""
+        return self._call("GET", f"/api/cases/{quote(str(key), safe='')}/incidents")
+
+    def tell_history(self, key: str) -> Reply[list[StepOut]]:
+        """What happened, step by step, oldest first; of a very long story the beginning and the end."""
+        return self._call("GET", f"/api/cases/{quote(str(key), safe='')}/history")
+
+    def list_case_letters(self, key: str) -> Reply[list[LetterOut]]:
+        """The letters about a case, oldest first."""
+        return self._call("GET", f"/api/cases/{quote(str(key), safe='')}/letters")
+
+    def case_note(
+        self, key: str, asked: NoteIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Note: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/note",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_take(
+        self, key: str, asked: TakeIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Take: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/take",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_release(
+        self,
+        key: str,
+        asked: ReleaseIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[DoneOut]:
+        """Release: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/release",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_hand_over(
+        self, key: str, asked: HandOverIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Hand over: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/hand-over",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_snooze(
+        self, key: str, asked: SnoozeIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Snooze: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/snooze",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_wake(
+        self, key: str, asked: WakeIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Wake: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/wake",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_tag(
+        self, key: str, asked: TagIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Tag: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/tag",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_link(
+        self, key: str, asked: LinkIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Link: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/link",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_watch(
+        self, key: str, asked: WatchIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Watch: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/watch",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_unwatch(
+        self,
+        key: str,
+        asked: UnwatchIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[DoneOut]:
+        """Unwatch: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/unwatch",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_merge(
+        self, key: str, asked: MergeIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Merge: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/merge",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_part(
+        self, key: str, asked: PartIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Part: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/part",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_split(
+        self, key: str, asked: SplitIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Split: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/split",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_reopen(
+        self, key: str, asked: ReopenIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Reopen: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/reopen",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_not_upheld(
+        self, key: str, asked: NotUpheldIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Not upheld: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/not-upheld",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_fixed(
+        self, key: str, asked: FixedIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Fixed: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/fixed",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_review(
+        self, key: str, asked: ReviewIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Review: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/review",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_decide(
+        self, key: str, asked: DecideIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Decide: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/decide",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_joined(
+        self, key: str, asked: JoinedIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Joined: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/joined",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_answer_back(
+        self, key: str, asked: AnswerBackIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Answer back: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/answer-back",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_note_answer(
+        self, key: str, asked: NoteAnswerIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Note answer: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/note-answer",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_propose_urgent(
+        self, key: str, asked: ProposeUrgentIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Propose urgent: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/propose-urgent",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_second_urgent(
+        self,
+        key: str,
+        asked: SecondUrgentIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[DoneOut]:
+        """Second urgent: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/second-urgent",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_second_wide(
+        self,
+        key: str,
+        asked: SecondWideIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[DoneOut]:
+        """Second wide: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/second-wide",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_refuse_transit(
+        self, key: str, asked: RefuseTransitIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Refuse transit: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/refuse-transit",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_second_transit(
+        self,
+        key: str,
+        asked: SecondTransitIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[DoneOut]:
+        """Second transit: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/second-transit",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def list_reports(
+        self,
+        *,
+        outcome: ReportOutcome | None = None,
+        search: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Reply[list[ReportOut]]:
+        """Reports, newest first, in pages."""
+        return self._call(
+            "GET", "/api/reports", query={"outcome": outcome, "search": search, "cursor": cursor, "limit": limit}
+        )
+
+    def get_report(self, key: str) -> Reply[ReportOut]:
+        """One report; its ETag is what an act on it sends as `If-Match`."""
+        return self._call("GET", f"/api/reports/{quote(str(key), safe='')}")
+
+    def list_letters(
+        self,
+        *,
+        state: LetterState | None = None,
+        kind: LetterKind | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Reply[list[LetterOut]]:
+        """Letters without their text, newest first, in pages."""
+        return self._call("GET", "/api/letters", query={"state": state, "kind": kind, "cursor": cursor, "limit": limit})
+
+    def get_letter(self, key: str) -> Reply[WholeLetterOut]:
+        """One letter with its text; its ETag is what an act on it sends as `If-Match`."""
+        return self._call("GET", f"/api/letters/{quote(str(key), safe='')}")
+
+    def list_measures(
+        self,
+        *,
+        state: MeasureState | None = None,
+        device: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Reply[list[MeasureOut]]:
+        """Measures, newest first, in pages."""
+        return self._call(
+            "GET", "/api/measures", query={"state": state, "device": device, "cursor": cursor, "limit": limit}
+        )
+
+    def get_measure(self, key: str) -> Reply[MeasureOut]:
+        """One measure; its ETag is what an act on it sends as `If-Match`."""
+        return self._call("GET", f"/api/measures/{quote(str(key), safe='')}")
+
+    def decide_sightings(
+        self, asked: SightingsDecision, *, idempotency_key: str | None = None
+    ) -> Reply[list[SightingOut]]:
+        """Close sightings that wait for a person (`done`), or put them to the judge again (`again`)."""
+        return self._call("POST", "/api/sightings/decide", body=asked, idempotency_key=idempotency_key)
+
+    def list_sightings(
+        self,
+        *,
+        became: Disposition | None = None,
+        left: bool | None = None,
+        search: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Reply[list[SightingOut]]:
+        """Sightings, newest first, in pages; with `left` those that wait for a person, oldest first, in one."""
+        return self._call(
+            "GET",
+            "/api/sightings",
+            query={"became": became, "left": left, "search": search, "cursor": cursor, "limit": limit},
+        )
+
+    def get_sighting(self, key: str) -> Reply[SightingOut]:
+        """Takes the scope `sightings:read` and a role that may see cases, reports and customers."""
+        return self._call("GET", f"/api/sightings/{quote(str(key), safe='')}")
+
+    def attribute(
+        self, asked: Sequence[QuestionIn], *, idempotency_key: str | None = None
+    ) -> Reply[list[dict[str, Any]]]:
+        """Who held each, in order: grade, customer, service and proof, or an error. At most 500 at once."""
+        return self._call("POST", "/api/attribute", body=asked, idempotency_key=idempotency_key)
+
+    def report_set_aside(
+        self, key: str, asked: ReportSetAsideIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[ReportDoneOut]:
+        """Set aside: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/reports/{quote(str(key), safe='')}/set-aside",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def report_seal(
+        self,
+        key: str,
+        asked: ReportSealIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[ReportDoneOut]:
+        """Seal: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/reports/{quote(str(key), safe='')}/seal",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def report_read_as(
+        self,
+        key: str,
+        asked: ReportReadAsIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[ReportDoneOut]:
+        """Read as: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/reports/{quote(str(key), safe='')}/read-as",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def letter_again(
+        self,
+        key: str,
+        asked: LetterAgainIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[LetterDoneOut]:
+        """Again: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/again",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def letter_arrived(
+        self,
+        key: str,
+        asked: LetterArrivedIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[LetterDoneOut]:
+        """Arrived: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/arrived",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def measure_lift(
+        self, key: str, asked: MeasureLiftIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[MeasureDoneOut]:
+        """Lift: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/measures/{quote(str(key), safe='')}/lift",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def measure_prolong(
+        self, key: str, asked: MeasureProlongIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[MeasureDoneOut]:
+        """Prolong: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/measures/{quote(str(key), safe='')}/prolong",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def measure_agree(
+        self,
+        key: str,
+        asked: MeasureAgreeIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[MeasureDoneOut]:
+        """Agree: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/measures/{quote(str(key), safe='')}/agree",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def measure_taken_as_lifted(
+        self,
+        key: str,
+        asked: MeasureTakenAsLiftedIn,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[MeasureDoneOut]:
+        """Taken as lifted: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/measures/{quote(str(key), safe='')}/taken-as-lifted",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )

@@ -1,0 +1,144 @@
+"""The way out for what is sent to an address that a person typed: to allowed hosts only, and never inside by surprise.
+
+A name is looked up once, each address that it has is judged, and that very address is connected to: a name that means
+another host a moment later leads nowhere else.
+"""
+
+import http.client
+import re
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+
+ANSWER_OCTETS_MAX = 64 * 1024
+Address = IPv4Address | IPv6Address
+
+
+_NAME = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*")
+_AROUND = (ip_network("64:ff9b::/96"), ip_network("2002::/16"), ip_network("2001::/32"))
+"""NAT64, 6to4, Teredo: an address of IPv4 is inside of each, and may be one of ours (RFC 6052, 3056, 4380)."""
+
+
+class NotAllowed(ValueError):
+    """Nothing is sent there; the message says what would have to be set."""
+
+
+class NotTaken(OSError):
+    """It could not be handed over: nobody answered, or not in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the other end answered."""
+
+    status: int
+    text: str
+
+
+class Outward:
+    """Who may be reached: names (with all below `*.name`), and addresses or networks where they are inside."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        """Raise NotAllowed for what is neither a name nor an address."""
+        self._names: set[str] = set()
+        self._networks: list[IPv4Network | IPv6Network] = []
+        for one in allowed:
+            try:
+                self._networks.append(ip_network(one))
+            except ValueError:
+                name = one.lower()
+                if not _NAME.fullmatch(name):
+                    raise NotAllowed(f"{one!r} is neither a host name nor an address or network") from None
+                self._names.add(name)
+
+    def check(self, url: str) -> SplitResult:
+        """Its parts; raise NotAllowed for an address that is not allowed by its form. Nothing is looked up."""
+        try:
+            parts = urlsplit(url)
+            port_ok = parts.port is None or parts.port > 0
+        except ValueError as why:
+            raise NotAllowed("That is no address.") from why
+        host = (parts.hostname or "").rstrip(".")
+        if parts.scheme not in ("https", "http") or not host or not port_ok or not url.isascii():
+            raise NotAllowed("It takes an https address.")
+        if parts.username is not None or parts.password is not None or parts.fragment or any(c <= " " for c in url):
+            raise NotAllowed("It takes an https address without a name, a password or a fragment.")
+        address = _literal(host)
+        allowed = self._is_inside(address) if address is not None else self._is_named(host)
+        if not allowed:
+            raise NotAllowed(f"{host} is not among [api] webhook_hosts in the settings.")
+        if parts.scheme == "http" and not (address is not None and address.is_loopback):
+            raise NotAllowed("It takes an https address; http is for this machine itself, by its address.")
+        return parts
+
+    def post(self, url: str, body: bytes, headers: dict[str, str], *, timeout_seconds: float) -> Said:
+        """POST once; a redirect is an answer and is not followed. Raise NotAllowed or NotTaken."""
+        parts = self.check(url)
+        host = (parts.hostname or "").rstrip(".")
+        address = self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80))
+        line: http.client.HTTPConnection = (
+            _Pinned(host, address, timeout=timeout_seconds)
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(address[0], address[1], timeout=timeout_seconds)
+        )
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            line.request("POST", target, body=body, headers={"Host": parts.netloc, **headers})
+            answer = line.getresponse()
+            return Said(answer.status, answer.read(ANSWER_OCTETS_MAX)[:500].decode(errors="replace"))
+        except (OSError, http.client.HTTPException) as why:
+            raise NotTaken(f"{host} cannot be reached ({type(why).__name__}: {why})") from why
+        finally:
+            line.close()
+
+    def _resolve(self, host: str, port: int) -> tuple[str, int]:
+        """The first address of `host`. All of them must be outside, or allowed by themselves."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as why:
+            raise NotTaken(f"{host} has no address ({why})") from why
+        for each in found:
+            address = ip_address(str(each[4][0]).partition("%")[0])
+            mapped = getattr(address, "ipv4_mapped", None) or address
+            outside = (
+                mapped.is_global
+                and not mapped.is_multicast
+                and not any(mapped in network for network in _AROUND if network.version == mapped.version)
+            )
+            if not outside and not self._is_inside(mapped):
+                raise NotAllowed(f"{host} leads to {mapped}, which is not outside; [api] webhook_hosts can allow that.")
+        return str(found[0][4][0]), port
+
+    def _is_inside(self, address: Address) -> bool:
+        return any(address in network for network in self._networks if network.version == address.version)
+
+    def _is_named(self, host: str) -> bool:
+        host = host.lower()
+        above = (host.split(".", n)[-1] for n in range(1, host.count(".") + 1))
+        return host in self._names or any(f"*.{name}" in self._names for name in above)
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+class _Pinned(http.client.HTTPSConnection):
+    """HTTPS to one address under a name: the certificate is the name's, the connection the address's."""
+
+    def __init__(self, host: str, address: tuple[str, int], *, timeout: float) -> None:
+        super().__init__(host, address[1], timeout=timeout, context=ssl.create_default_context())
+        self._address = address
+
+    def connect(self) -> None:
+        plain = socket.create_connection(self._address, self.timeout)
+        try:
+            self.sock = self._context.wrap_socket(plain, server_hostname=self.host)  # type: ignore[attr-defined]  # typeshed hides it
+        except BaseException:
+            plain.close()
+            raise

@@ -1,0 +1,117 @@
+"""The operator's own programs are told what happens: what stands in the record, sent on as Standard Webhooks.
+
+What is told is that something happened and to what (a kind and keys), never what anybody wrote, and nothing about what
+is in the sealed queue. Whoever wants more asks the API, under permissions of their own.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tipstaff.host import signing
+from tipstaff.host.outward import NotAllowed as NotAllowed
+from tipstaff.host.outward import NotTaken, Outward
+from tipstaff.ledger import queries as ledger
+from tipstaff.webhooks import operations, queries
+from tipstaff.webhooks.operations import NoSuchDispatch as NoSuchDispatch
+from tipstaff.webhooks.operations import NoSuchWebhook as NoSuchWebhook
+from tipstaff.webhooks.operations import forget_webhook as forget_webhook
+from tipstaff.webhooks.operations import send_again as send_again
+from tipstaff.webhooks.operations import switch as switch
+from tipstaff.words import Dispatch, Entry, Happening, ReportOutcome, Webhook
+
+READ_AT_A_TIME, SENT_AT_A_TIME = 1000, 50
+POST_SECONDS, ROUND_SECONDS = 15, 30
+"""How long one attempt may take, and how long a round goes on before other work has its turn."""
+_KIND = re.compile(r"(case|letter|measure)\.(\*|[a-z_]+)|report\.decided")
+_UNTOLD = frozenset({"case.matter_sealed", "letter.blanked"})
+_KINDS_OF_KEY = {"C": "case", "L": "letter", "M": "measure", "R": "report", "S": "sighting"}
+_KEY = re.compile(r"([CLMRS])-\d+")
+
+
+class NoSuchEvent(ValueError):
+    """Events are kinds of entries of the record (case.opened, letter.sent ...), or case.*, letter.* and measure.*."""
+
+
+def make(
+    url: str, *, events: Sequence[str], outward: Outward, seal: Callable[[bytes], bytes], at: datetime, actor: str
+) -> tuple[Webhook, str]:
+    """A new webhook, and its secret, which is shown this once. Raise NotAllowed or NoSuchEvent."""
+    outward.check(url)
+    wanted = tuple(dict.fromkeys(events))
+    if not wanted or len(wanted) > 50 or not all(_KIND.fullmatch(event) and len(event) <= 64 for event in wanted):
+        raise NoSuchEvent(NoSuchEvent.__doc__)
+    secret = signing.make_secret()
+    made = operations.make_webhook(
+        url, events=wanted, sealed_secret=seal(secret.encode()), told_to=ledger.chain_end(), at=at, actor=actor
+    )  # fmt: skip
+    return made, secret
+
+
+def tell(*, at: datetime) -> int:
+    """Make dispatches of what came to stand in the record's chain since the last time; how many."""
+    made = 0
+    while (after := queries.told_to()) is not None:
+        entries = ledger.in_chain(after=after, limit=READ_AT_A_TIME)
+        if not entries:
+            break
+        last = entries[-1].seq
+        assert last is not None, "it stands in the chain"
+        made += operations.queue([e for e in map(event_of, entries) if e is not None], up_to=last, at=at)
+    return made
+
+
+def event_of(entry: Entry) -> Happening | None:
+    """What is told of an entry; None where nothing is."""
+    if not _KIND.fullmatch(entry.what) or entry.what in _UNTOLD:
+        return None
+    if entry.detail.get("outcome") == ReportOutcome.SEALED:
+        return None
+    keys: dict[str, str] = {}
+    for about in entry.about:
+        if match := _KEY.match(about):
+            keys.setdefault(_KINDS_OF_KEY[match[1]], match[0])
+    assert entry.seq is not None, "it stands in the chain"
+    return Happening(seq=entry.seq, entry=entry.id, kind=entry.what, at=entry.at, keys=keys)
+
+
+def send_due(*, outward: Outward, unseal: Callable[[bytes], bytes], now: Callable[[], datetime]) -> int:
+    """Make the attempts that are due, each on record before and after; how many were taken."""
+    began, taken = now(), 0
+    for number in queries.due(began, limit=SENT_AT_A_TIME):
+        if now() - began > timedelta(seconds=ROUND_SECONDS):
+            break
+        begun = operations.begin_attempt(number, at=now())
+        if begun is not None:
+            taken += _attempt(*begun, outward=outward, unseal=unseal, now=now)
+    operations.tidy(at=began)
+    return taken
+
+
+def _attempt(
+    dispatch: Dispatch, url: str, *, outward: Outward, unseal: Callable[[bytes], bytes], now: Callable[[], datetime]
+) -> bool:
+    body, status, said = dispatch.body.encode(), 0, ""
+    try:
+        secret = unseal(queries.sealed_secret(dispatch.webhook)).decode()
+        headers = signing.sign(body, id=dispatch.id, at=now(), secret=secret)
+        answer = outward.post(
+            url, body, {"content-type": "application/json", "user-agent": "tipstaff", **headers},
+            timeout_seconds=POST_SECONDS,
+        )  # fmt: skip
+        status, said = answer.status, f"{answer.status} {answer.text}".strip()
+    except (NotAllowed, NotTaken) as why:
+        said = str(why)
+    taken = 200 <= status < 300
+    operations.end_attempt(dispatch.number, taken=taken, gone=status == 410, said=said, at=now(), actor="worker")
+    return taken
+
+
+def told(dispatch: Dispatch) -> dict[str, Any]:
+    """How a dispatch stands, for who keeps webhooks."""
+    state = "taken" if dispatch.taken_at else "waits" if dispatch.due_at else "given_up"
+    return {
+        "number": dispatch.number, "id": dispatch.id, "event": dispatch.event, "at": dispatch.at, "state": state,
+        "attempts": dispatch.attempts, "due_at": dispatch.due_at, "taken_at": dispatch.taken_at, "said": dispatch.said,
+    }  # fmt: skip

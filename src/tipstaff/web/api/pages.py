@@ -1,0 +1,68 @@
+"""Lists in pages, and ETags: what every room of the API says in the same way."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Header, Query, Schema
+from ninja.errors import HttpError
+
+from .problems import Problem
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str, Query(max_length=300, description="From the header `Link` of the page before.")]
+IfMatch = Annotated[str, Header(alias="If-Match")]
+_T = TypeVar("_T")
+
+
+def plain(text: str) -> str:
+    """What may be looked for: PostgreSQL keeps no NUL."""
+    return text.replace("\x00", "")[:200]
+
+
+def opened(cursor: str) -> str | None:
+    """Where the page before ended; None for the first page. Raise 422 for a cursor that is none of ours."""
+    if not cursor:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError as why:
+        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.") from why
+    if not text or not text.isprintable():
+        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
+    return text
+
+
+def page(
+    request: HttpRequest, response: HttpResponse, found: Sequence[_T], *, limit: int, last: Callable[[_T], str],
+    **more: str,
+) -> Sequence[_T]:  # fmt: skip
+    """The first `limit` of what was found, which is one more if there is another page: then `Link` says where.
+
+    `last` is what the next page begins after; `more` are words of the query that the next page needs.
+    """
+    if len(found) > limit:
+        asked = request.GET.copy()
+        text = last(found[limit - 1])
+        asked["cursor"] = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        for name, value in more.items():
+            asked[name] = value
+        response["Link"] = f'<{request.path}?{asked.urlencode()}>; rel="next"'
+    return found[:limit]
+
+
+def etag_of(shown: Schema) -> str:
+    """The ETag of what was answered: another one as soon as anything in it is different."""
+    return f'"{hashlib.sha256(shown.model_dump_json().encode()).hexdigest()[:32]}"'
+
+
+def seen(shown: Schema, if_match: str, *, what: str, needed: bool = True) -> None:
+    """Raise 428 without the ETag of what was seen, and 412 when it is another by now."""
+    etag = etag_of(shown)
+    if not if_match:
+        if needed:
+            raise Problem(428, f"Send the ETag of the {what} as you saw it in `If-Match`.", etag=etag)
+    elif etag not in (each.strip() for each in if_match.split(",")) and if_match.strip() != "*":
+        raise Problem(412, f"Somebody changed this {what} meanwhile; look at it again.", etag=etag)

@@ -1,0 +1,232 @@
+"""What holds in every room of the API: acts as in the console, pages, ETags, keys, problems, and a true document."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tipstaff.cases.queries import list_cases, notes_of
+from tipstaff.enforcement.queries import get_measure, measures_of_case
+from tipstaff.intake.queries import get_report, list_reports
+from tipstaff.ledger.queries import recent
+from tipstaff.notices import operations as notices
+from tipstaff.notices.compose import Draft
+from tipstaff.notices.queries import get_letter, list_letters
+from tipstaff.registry.queries import get_customer, list_customers
+from tipstaff.web.api.resources import FIELDS
+from tipstaff.web.api.urls import api
+from tipstaff.web.console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
+from tipstaff.words import CaseState, LetterKind, LetterState, MeasureState, ReportOutcome, Role
+
+LogIn = Callable[..., Client]
+
+
+def post(client: Client, path: str, body: dict[str, Any] | None = None, *, status: int = 200, **headers: str) -> Any:
+    answer = client.post(f"/api{path}", body or {}, "application/json", headers=headers)
+    assert answer.status_code == status, answer.content
+    if status >= 400:
+        assert (answer["Content-Type"], answer.json()["status"]) == ("application/problem+json", status)
+    return answer
+
+
+def etag(client: Client, path: str) -> str:
+    return str(client.get(f"/api{path}")["ETag"])
+
+
+def test_every_act_of_the_console_is_an_operation_with_its_fields() -> None:
+    paths = api.get_openapi_schema()["paths"]
+    for kind, acts in (("report", ON_REPORTS), ("letter", ON_LETTERS), ("measure", ON_MEASURES)):
+        assert set(FIELDS[kind]) == set(acts)
+        for act in acts:
+            operation = paths[f"/api/{kind}s/{{key}}/{act}"]["post"]
+            assert {p["name"] for p in operation["parameters"]} == {"key", "If-Match", "Idempotency-Key"}
+
+
+def test_every_operation_has_a_name_of_its_own_a_scope_and_its_refusals() -> None:
+    operations = [
+        (path, method, operation)
+        for path, methods in api.get_openapi_schema()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    names = [operation["operationId"] for _, _, operation in operations]
+    assert len(set(names)) == len(names) > 60
+    for path, method, operation in operations:
+        if path != "/api/registry/deliveries":
+            ((scope,),) = [way["token"] for way in operation["security"] if "token" in way]
+            reads = method == "get" or path == "/api/attribute"
+            assert scope.endswith(":read" if reads else ":act"), path
+        for status, response in operation["responses"].items():
+            problem = "application/problem+json" in response.get("content", {})
+            assert problem is (int(status) >= 400), (path, status)
+
+
+def test_a_doubtful_letter_is_sent_again_or_taken_as_sent(day: object, at: datetime, log_in: LogIn) -> None:
+    keys = [
+        notices.queue_letter(
+            LetterKind.ACKNOWLEDGEMENT, once=f"ack:{n}", at=at, actor="worker", to="ana@example.org", case=None,
+            report=None, held=False, draft=Draft(subject="Yours", body="Hello"),
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    while (claimed := notices.claim_letter(at=at, worker="w")) is not None:
+        notices.mark_handing_over(claimed.key, at=at, worker="w")
+        notices.mark_in_doubt(claimed.key, at=at, reply="lost", worker="w")
+    client = log_in(Role.ANALYST, name="lena")
+    assert {x["key"] for x in client.get("/api/letters?state=in_doubt&kind=acknowledgement").json()} >= set(keys)
+    shown = client.get(f"/api/letters/{keys[0]}")
+    assert (shown.json()["text"], shown.json()["state"]) == ("Hello", "in_doubt")
+    post(client, f"/letters/{keys[0]}/again", status=428)
+    done = post(client, f"/letters/{keys[0]}/again", **{"If-Match": shown["ETag"]})
+    assert (done.json()["letter"]["state"], done["ETag"]) == ("queued", etag(client, f"/letters/{keys[0]}"))
+    post(client, f"/letters/{keys[0]}/again", status=412, **{"If-Match": shown["ETag"]})
+    post(client, f"/letters/{keys[0]}/again", status=409, **{"If-Match": done["ETag"]})
+    post(client, f"/letters/{keys[1]}/arrived", **{"If-Match": etag(client, f"/letters/{keys[1]}")})
+    assert [get_letter(key).state for key in keys] == [LetterState.QUEUED, LetterState.SENT]  # type: ignore[union-attr]  # they are there
+    assert recent(about=keys[1], limit=1)[0].actor == "lena"
+    post(client, "/letters/L-999999/again", status=404, **{"If-Match": "*"})
+    post(log_in(Role.ENGINEER), f"/letters/{keys[0]}/again", status=403, **{"If-Match": "*"})
+
+
+def test_a_measure_goes_on_and_ends_by_the_api(day: object, log_in: LogIn) -> None:
+    case = next(c for c in list_cases() if c.state is CaseState.NOTIFIED and c.measure_ports and c.decides is None)
+    mary, eva = log_in(Role.LEAD, name="mary"), log_in(Role.ENGINEER, name="eva")
+    post(mary, f"/cases/{case.key}/propose-urgent", {"ground": "network_harm", "shown_by": "40,000 mails an hour"})
+    post(mary, f"/cases/{case.key}/second-urgent", status=403)
+    post(eva, f"/cases/{case.key}/second-urgent")
+    (measure,) = measures_of_case(case.key)
+    path = f"/measures/{measure.key}"
+    post(mary, f"{path}/prolong", {"why": "It goes on."}, status=403, **{"If-Match": etag(mary, path)})
+    nora = log_in(Role.LEAD, name="nora")
+    post(nora, f"{path}/prolong", {}, status=422, **{"If-Match": etag(nora, path)})
+    # Two took it, so it goes on by two: whoever asked for it is not the second.
+    asked = post(nora, f"{path}/prolong", {"why": "It goes on."}, **{"If-Match": etag(nora, path)}).json()
+    assert measure.until is not None
+    assert datetime.fromisoformat(asked["measure"]["until"]) == measure.until
+    post(nora, f"{path}/agree", status=403, **{"If-Match": etag(nora, path)})
+    otto = log_in(Role.ANALYST, name="otto")
+    done = post(otto, f"{path}/agree", **{"If-Match": etag(otto, path)}).json()
+    assert datetime.fromisoformat(done["measure"]["until"]) > measure.until
+    post(log_in(Role.ANALYST), f"{path}/lift", {"why": "x"}, status=403, **{"If-Match": "*"})
+    post(eva, f"{path}/lift", {"why": "A mistake."}, **{"If-Match": etag(eva, path)})
+    assert get_measure(measure.key).state in (MeasureState.LIFTING, MeasureState.LIFTED)  # type: ignore[union-attr]  # it is there
+    post(eva, f"{path}/taken-as-lifted", {"why": "x"}, status=409, **{"If-Match": "*"})
+
+
+def test_a_report_is_read_set_aside_and_sealed_by_the_api(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.ANALYST, name="lena")
+    waiting = [r for r in list_reports(limit=50) if r.outcome is ReportOutcome.WITH_A_PERSON and not r.incidents]
+    assert waiting
+    path = f"/reports/{waiting[0].key}"
+    post(client, f"{path}/read-as", {"type": "nonsense"}, status=422, **{"If-Match": etag(client, path)})
+    done = post(client, f"{path}/set-aside", {"why": "Not a report."}, **{"If-Match": etag(client, path)}).json()
+    assert done["report"]["outcome"] == "set_aside"
+    post(client, f"{path}/seal", **{"If-Match": etag(client, path)})
+    assert get_report(waiting[0].key).outcome is ReportOutcome.SEALED  # type: ignore[union-attr]  # it is there
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("/reports", lambda: [r.key for r in list_reports(limit=200, sealed=False)]),
+        ("/letters", lambda: [x.key for x in list_letters(limit=200)]),
+        ("/registry/customers", lambda: [c.key for c in list_customers(limit=200)]),
+    ],
+)
+def test_lists_come_in_pages_that_miss_and_double_none(
+    day: object, log_in: LogIn, path: str, keys: Callable[[], list[str]]
+) -> None:
+    client, wanted = log_in(Role.ANALYST), keys()
+    assert len(wanted) > 3
+    found, at = [], f"/api{path}?limit=3"
+    while at:
+        answer = client.get(at)
+        found += [one["key"] for one in answer.json()]
+        at = answer.get("Link", "")[1:].partition(">")[0]
+    assert found == wanted
+    for cursor in ("%00", "AAAA", "w6Q", "a"):
+        assert client.get(f"/api{path}?cursor={cursor}").status_code in (200, 422)
+    assert client.get(f"/api{path}?cursor=AAAA").status_code == 422
+
+
+def test_a_search_goes_on_over_its_pages(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.ANALYST)
+    source = next(i.allegation.source for r in list_reports(limit=50) for i in r.incidents if i.allegation.source)
+    search = f"/api/reports?search={source.exploded.rsplit('.', 1)[0]}.0/24"
+    wanted = [r["key"] for r in client.get(f"{search}&limit=200").json()]
+    found, at = [], f"{search}&limit=1"
+    while at:
+        answer = client.get(at)
+        found += [r["key"] for r in answer.json()]
+        at = answer.get("Link", "")[1:].partition(">")[0]
+    assert found == wanted != []
+
+
+def test_what_was_seen_is_not_sent_again(day: object, log_in: LogIn) -> None:
+    client, case = log_in(Role.ANALYST), list_cases()[0]
+    for path in ("/cases", "/reports", f"/cases/{case.key}/notes", f"/registry/customers/{case.customer}", "/figures"):
+        answer = client.get(f"/api{path}")
+        again = client.get(f"/api{path}", headers={"If-None-Match": f'"x", {answer["ETag"]}'})
+        assert (answer.status_code, again.status_code, again.content) == (200, 304, b""), path
+    post(client, f"/cases/{case.key}/note", {"text": "x"})
+    path = f"/api/cases/{case.key}/notes"
+    before = client.get(path)["ETag"]
+    post(client, f"/cases/{case.key}/note", {"text": "y"})
+    assert client.get(path, headers={"If-None-Match": before}).status_code == 200
+
+
+def test_any_act_under_one_key_is_done_once_and_a_refusal_is_not_kept(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.ANALYST, name="lena")
+    key, body = {"Idempotency-Key": "k1"}, {"name": "A Customer"}
+    path = "/api/registry/customers/acct-new"
+    refused = client.put(path, {}, "application/json", headers=key)
+    assert refused.status_code == 422
+    first = client.put(path, body, "application/json", headers=key)
+    again = client.put(path, body, "application/json", headers=key)
+    assert (first.status_code, again.json(), again["Idempotent-Replay"]) == (200, first.json(), "true")
+    assert len(client.get("/api/registry/changes?about=acct-new").json()) == 1
+    assert client.put(path, {"name": "Other"}, "application/json", headers=key).status_code == 409
+    assert get_customer("acct-new").name == "A Customer"  # type: ignore[union-attr]  # it was made above
+    case = list_cases()[0]
+    log_in(Role.ANALYST, name="mia").post(
+        f"/api/cases/{case.key}/note", {"text": "x"}, "application/json", headers=key
+    )  # fmt: skip
+    assert len(notes_of(case.key)) == 1, "another person's key is another"
+    for wrong in ("x" * 101, "a\tb"):
+        assert client.put(path, body, "application/json", headers={"Idempotency-Key": wrong}).status_code == 422
+
+
+def test_a_customer_that_somebody_else_changed_is_not_overwritten(day: object, log_in: LogIn) -> None:
+    client, customer = log_in(Role.ANALYST), list_cases()[0].customer
+    path, seen = f"/api/registry/customers/{customer}", etag(log_in(Role.LEAD), f"/registry/customers/{customer}")
+
+    def change(name: str) -> int:
+        answer = client.put(path, {"name": name}, "application/json", headers={"If-Match": seen})
+        return answer.status_code
+
+    assert [change("First"), change("Second")] == [200, 412]
+    assert get_customer(customer).name == "First"  # type: ignore[union-attr]  # they are there
+    assert client.put(f"{path}-none", {"name": "x"}, "application/json", headers={"If-Match": seen}).status_code == 412
+
+
+def test_also_what_no_operation_answers_is_a_problem(
+    day: object, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = log_in(Role.ANALYST)
+    for method, path, status in (
+        ("GET", "/api/nothing", 404),
+        ("DELETE", "/api/cases", 405),
+        ("GET", "/api/reports/in", 405),
+        ("POST", "/api/reports/in", 401),
+        ("POST", "/api/cases/many", 400),
+    ):
+        answer = client.generic(method, path, "{", "application/json")
+        assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json"), path
+        assert answer.json()["detail"]
+    assert client.generic("DELETE", "/api/cases", "")["Allow"] == "GET"
+    client.raise_request_exception = False
+    monkeypatch.setattr("tipstaff.web.api.cases.case_out", None)
+    broken = client.get("/api/cases")
+    assert (broken.status_code, broken["Content-Type"]) == (500, "application/problem+json")
+    assert "TypeError" not in broken.content.decode()
