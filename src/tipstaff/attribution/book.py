@@ -4,7 +4,7 @@ Where the rows come from is the caller's matter: `bulk.py` reads them from the d
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
@@ -92,10 +92,11 @@ class Book:
             first, end = self.snapshot.known_as(subjects[subjects >= 0])
             entries = [self.snapshot.known_order[i] for f, e in zip(first, end, strict=True) for i in range(f, e)]
             insides = dict.fromkeys(b.inside for b in bindings if b.inside is not None)
-            gaps = [
-                gap
-                for address in (plain_address(question.address), *insides)
-                for gap in self.gaps(address, window.earliest, window.latest)
+            gaps = self.gaps(plain_address(question.address), window.earliest, window.latest)
+            gaps += [
+                replace(gap, behind_nat=True)
+                for inside in insides
+                for gap in self.gaps(inside, window.earliest, window.latest)
             ]
             return walk(
                 question.address,

@@ -240,7 +240,7 @@ def _gaps() -> tuple[Gaps, Any]:
     rows = [
         (version, block, -OPEN if first is None else first, OPEN if last is None else last)
         for source, version, block in scopes
-        for first, last in gaps.get(source, [])
+        for first, last in gaps.get(source, [(None, None)])
     ]
     by_place: dict[tuple[int, int, int], list[Gap]] = {}
     for version, block, first, last in rows:

@@ -22,6 +22,13 @@ def note_cover(source: int, covers: tuple[int, int] | None) -> None:
     )
 
 
+def forget_cover(sources: Sequence[int], *, before: int) -> None:
+    """What was read of these sources before an instant is not kept any more, in the caller's transaction."""
+    mine = CoverRow.objects.filter(source_id__in=sources)
+    mine.filter(until__lte=before).delete()
+    mine.filter(since__lt=before).update(since=before)
+
+
 def holes(
     covered: Sequence[tuple[int, int]], *, begin: int | None = None, end: int | None = None
 ) -> list[tuple[int | None, int | None]]:

@@ -19,6 +19,7 @@ from tipstaff.ledger.operations import record
 from tipstaff.registry.planned import fetch_planned
 
 from .codes import OPEN, unsigned
+from .covers import forget_cover
 from .models import BindingRow, FlowPartRow, SourceRow
 
 if TYPE_CHECKING:  # Few processes hold flows, and only they need arrays.
@@ -253,6 +254,8 @@ def forget(*, before: int, at: datetime, actor: str) -> int:
         _wait_for_writers()
         _sweep()
         gone = 0
+        # Nobody can say any more that there was none.
+        forget_cover(list(FlowPartRow.objects.values_list("source", flat=True).distinct()), before=before)
         for part in FlowPartRow.objects.filter(since__lt=before).select_related("source").order_by("id"):
             made: list[flow_files.Written] = []
             if part.span == flow_files.CARRIED or part.until >= before:

@@ -216,6 +216,7 @@ def _write(
         realm, inside_realm = _realm(options.realm), _realm(options.inside_realm)
         if source.momentary:
             assert batch.covers is not None, "there are records"
+            staging.note_scope(records, source=row.pk)
             added = flow_parts.keep(
                 records, source=row, load=load.pk, realm=realm, inside_realm=inside_realm, error=error,
                 covers_until=batch.covers[1], at=at,

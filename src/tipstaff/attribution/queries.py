@@ -129,7 +129,7 @@ def last_log_ins(names: Sequence[str]) -> list[tuple[str, datetime, str]]:
 # The stretches of a source lie apart: the last that begins by the window's begin, those that begin within it, and the
 # first after it are all that can bound a gap in it.
 COVERED = """
-SELECT c.source_id, v.since, v.until FROM attribution_scoperow c CROSS JOIN LATERAL (
+SELECT c.source_id, v.since, v.until FROM attribution_scoperow c LEFT JOIN LATERAL (
     (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since <= %s
      ORDER BY since DESC LIMIT 1)
     UNION ALL
@@ -137,7 +137,7 @@ SELECT c.source_id, v.since, v.until FROM attribution_scoperow c CROSS JOIN LATE
     UNION ALL
     (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since > %s
      ORDER BY since LIMIT 1)
-) v WHERE c.version = %s AND c.block = %s ORDER BY 1, 2
+) v ON true WHERE c.version = %s AND c.block = %s ORDER BY 1, 2
 """
 
 
@@ -152,7 +152,9 @@ def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[
         COVERED,
         [begin, begin, end, end, address.version, block],
     ):
-        covered.setdefault(source, []).append((first, last))
+        stretches = covered.setdefault(source, [])
+        if first is not None:
+            stretches.append((first, last))
     return [
         Gap(since=None if first is None else instant(first), until=instant(last))
         for stretches in covered.values()

@@ -190,11 +190,7 @@ def note_shapes(rows: pl.DataFrame) -> None:
 def note_scope(rows: pl.DataFrame, *, source: int) -> None:
     """The neighbourhoods in which this source's silence tells something."""
     block = block_of(pl.col("version"), pl.col("hi"), pl.col("lo"))
-    blocks = (
-        rows.filter((pl.col("kind") > 0) & (pl.col("version") != STATION))
-        .select("version", block.alias("block"))
-        .unique()
-    )
+    blocks = rows.filter(pl.col("version") != STATION).select("version", block.alias("block")).unique()
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO attribution_scoperow (source_id, version, block) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",

@@ -16,6 +16,10 @@ A row of a log has an inner span in which it is sure and an outer one in which i
 * two subjects who are both sure at the same point: CONTRADICTED; otherwise two: AMBIGUOUS;
 * a point in a gap of the sources with nobody but a session that may have ended: NO_DATA. A lease within its term is
   more than that, for its server promised it: PROBABLE.
+
+A flow of a NAT is one connection. Where the log was read of all the window, and all flows of the port in it lead to one
+inside address, the question is about them and happened while they lasted. In a gap somebody else may have had the port,
+and without a stated time there is nothing that happened: there a flow says no more than that it was.
 """
 
 from bisect import bisect_left
@@ -128,8 +132,11 @@ def walk(
         )
     address = plain_address(address)
     holdings, bindings = tuple(holdings), tuple(bindings)
+    gaps = [g for g in gaps if _overlaps(g.since, g.until, window)]
     rows = _Rows(address, port=port, protocol=protocol, window=window, holdings=holdings, bindings=bindings)
-    dynamic = rows.pooled and any(_overlaps(g.since, g.until, window) for g in gaps)
+    if not window.assumed and all(g.behind_nat for g in gaps):
+        rows.narrow()
+    dynamic = rows.pooled and bool(gaps)
     early = records_begin_at is not None and window.earliest < require_aware(records_begin_at)
     if early or not (rows.outer or dynamic):
         return attribute(
@@ -143,7 +150,7 @@ def walk(
     known: dict[tuple[SubjectKind, str], list[Identity]] = {}
     for identity in identities:
         known.setdefault((identity.kind, identity.value), []).append(identity)
-    return _graded(rows, known=known, gaps=[g for g in gaps if _overlaps(g.since, g.until, window)])
+    return _graded(rows, known=known, gaps=gaps)
 
 
 class _Rows:
@@ -173,7 +180,6 @@ class _Rows:
             and (port is None or b.port_first <= port <= b.port_last)
             and (protocol is None or b.protocol is None or b.protocol == protocol)
         ]
-        self._narrow()
         self.inner: dict[tuple[str, Address], list[Binding]] = {}
         self.inner_holdings: dict[Address, list[Holding]] = {}
         for outer in self.outer:
@@ -205,9 +211,8 @@ class _Rows:
                 ]
         self.pooled = any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in self.over_address)
 
-    def _narrow(self) -> None:
-        """A flow is one connection: if all flows of the port in the window lead to one inside address, the question is
-        about them, and it happened while they lasted."""
+    def narrow(self) -> None:
+        """If all flows of the port in the window lead to one inside address, ask about the time of these flows only."""
         flows = [b for b in self.outer if b.momentary]
         if not flows or self.port is None or len({(b.inside_realm, b.inside) for b in self.outer}) > 1:
             return
@@ -368,12 +373,28 @@ def _at(
             for h in rows.inner_holdings.get(binding.inside, ())
             if binding.inside_realm == PUBLIC and _covers(h.held_from, h.held_until, at)
         ]
-        sure = rows.one_flow if binding.momentary else _sure(binding, at, gap=gap)
+        sure = _translated(binding, at, one_flow=rows.one_flow, gap=gap)
         voices += [
-            replace(v, sure=v.sure and sure, strong=v.strong and binding.strong, through_nat=True)
+            replace(
+                v,
+                sure=v.sure and sure,
+                strong=v.strong and binding.strong,
+                through_nat=True,
+                unseen_end=v.unseen_end or _unseen_end(binding, at, sure=sure),
+                promised=v.promised and sure,
+            )
             for v in inner or [_Voice(None, None, None, sure, False, binding.source)]
         ]
     return _Point(ours=True, gap=gap and not any(v.promised for v in voices), voices=tuple(voices))
+
+
+def _translated(binding: Binding, at: datetime, *, one_flow: bool, gap: bool) -> bool:
+    """Whether the port surely led inside then."""
+    if not binding.momentary:
+        return _sure(binding, at, gap=gap)
+    if one_flow:
+        return binding.ending is Ending.EXPLICIT or at < binding.sure_until
+    return not gap and _sure(binding, at, gap=gap)
 
 
 def _registered(holding: Holding) -> _Voice:

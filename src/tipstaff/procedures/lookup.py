@@ -170,7 +170,7 @@ def _inside(
         earliest, latest = window.earliest, window.latest
         sessions = bindings_covering(inside, realm=realm, earliest=earliest, latest=latest)
         followed += [b for b in sessions if b.inside is None]
-        gaps += gaps_for(inside, earliest=earliest, latest=latest)
+        gaps += [replace(g, behind_nat=True) for g in gaps_for(inside, earliest=earliest, latest=latest)]
         if realm == PUBLIC:
             more = holdings_covering(inside, earliest=earliest, latest=latest)
             held += [h for h in more if h.key not in seen]

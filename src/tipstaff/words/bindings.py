@@ -144,6 +144,8 @@ class Gap:
 
     since: datetime | None
     until: datetime | None
+    behind_nat: bool = False
+    """True where it is a source of the inside addresses that cannot speak, and not one of the address asked about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,9 +101,9 @@ def rows_of(
             )
         )  # fmt: skip
     rows += [
-        Row(word="not read", what="no log of this neighbourhood", ports="all", since=g.since, until=g.until,
+        Row(word="not read", what="no log of this neighbourhood", ports="all", since=since, until=until,
             shown_by="", proves=False, tone="red")
-        for g in dict.fromkeys(gaps)
+        for since, until in dict.fromkeys((g.since, g.until) for g in gaps)
     ]  # fmt: skip
     return rows
 
