@@ -158,7 +158,7 @@ def lay(made, source, load, per_batch: int) -> tuple[float, int]:
         with transaction.atomic():
             keep(
                 joined(piece, Joins.SESSION), source=source, load=load.pk, realm=0, inside_realm=0, error=10**6,
-                covers_until=int(piece["since"][-1]), at=LATER,
+                covers=(BEGIN * 10**6, int(piece["since"][-1])), interim=None, at=LATER,
             )  # fmt: skip
     return time.process_time() - begin, made.height
 

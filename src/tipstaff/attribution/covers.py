@@ -8,18 +8,17 @@ QUIET = 3600 * 1_000_000
 """Two readings of a source that lie no farther apart, in microseconds, are taken for one: logs have quiet times."""
 
 
-def note_cover(source: int, covers: tuple[int, int] | None) -> None:
-    """A source was read from one instant to another, in the caller's transaction: stretches that touch become one."""
-    if covers is None:
-        return
+def note_cover(source: int, covers: tuple[int, int]) -> tuple[int, int]:
+    """A source was read from one instant to another, in the caller's transaction: stretches that touch become one,
+    which is given back."""
     SourceRow.objects.select_for_update().get(pk=source)
     first, last = covers
     touched = CoverRow.objects.filter(source_id=source, since__lte=last + QUIET, until__gte=first - QUIET)
     edges = list(touched.values_list("since", "until"))
     touched.delete()
-    CoverRow.objects.create(
-        source_id=source, since=min([first, *(s for s, _ in edges)]), until=max([last, *(u for _, u in edges)])
-    )
+    whole = min([first, *(s for s, _ in edges)]), max([last, *(u for _, u in edges)])
+    CoverRow.objects.create(source_id=source, since=whole[0], until=whole[1])
+    return whole
 
 
 def forget_cover(sources: Sequence[int], *, before: int) -> None:

@@ -23,7 +23,7 @@ import polars as pl
 from tipstaff.words import Ending
 
 from .codes import ENDINGS, OPEN
-from .intervals import Clock, bindings, joined, with_defaults
+from .intervals import PLACE, Clock, bindings, joined, with_defaults
 from .protocol import RECORD, Joins
 
 _HOUR = 3600 * 1_000_000
@@ -33,7 +33,8 @@ of the span after them."""
 OPEN_SPAN, CARRIED = 8, 9
 """Spans of two parts that every batch replaces: flows that may go on, to be found, and the same to be gone on with."""
 CARRY = 24 * _HOUR
-"""So long a flow whose port was used again waits for its own end to be read. One whose port was not waits for ever."""
+"""So long a flow that was followed waits for its own end to be read. One that was not waits for ever. And a flow whose
+beginning was not read may have begun so long before it was first heard of."""
 GROUP_ROWS = 16_384
 PART_ROWS_MAX = 8_000_000
 _OFFSET_BITS = 40
@@ -103,23 +104,34 @@ def place_in_loads(load: int, offset: int) -> int:
 def carried_of(rows: Sequence[dict[str, int]]) -> pl.DataFrame:
     """Flows that may go on, by names of RECORD, as a batch goes on with them."""
     frame = pl.DataFrame(rows, schema_overrides={name: kind for name, (kind, _) in RECORD.items()})
-    return with_defaults(frame).select(*RECORD, pl.lit(OPEN, pl.Int64).alias("cut"))
+    return with_defaults(frame).select(*RECORD, pl.lit(OPEN, pl.Int64).alias("cut")).drop("remote")
 
 
-def step(carried: pl.DataFrame | None, records: pl.DataFrame, *, covers_until: int) -> Step:
+def step(
+    carried: pl.DataFrame | None, records: pl.DataFrame, *, covers: tuple[int, int], interim: int | None = None
+) -> Step:
     """Flows that are over and flows that may go on, when `records` come after what was `carried`.
 
-    Taking a log in by pieces makes the same flows as taking it in at once, as long as its records are in order.
+    `covers` is the stretch that the log was read of without a gap, `interim` how long none that goes on is silent, in
+    microseconds. Taking a log in by pieces makes the same flows as taking it in at once, as long as its records are in
+    order.
     """
+    covers_since, covers_until = covers
     if carried is not None:
-        records = pl.concat([carried, with_defaults(records)], how="diagonal")
+        records = with_defaults(records)
+        records = pl.concat([_told_apart(carried, records), records], how="diagonal")
     records = joined(records, Joins.SESSION)
-    found = bindings(records, Joins.SESSION, clock=Clock(error=0), restarts=None, covers_until=None)
+    found = bindings(
+        records, Joins.SESSION, clock=Clock(error=0, interim=interim), restarts=None, covers_until=covers_until
+    )
+    # Had it begun since the log was read without a gap, its beginning would have been read, or be lost a day ago.
+    earliest = pl.max_horizontal(pl.col("since") - CARRY, pl.min_horizontal("since", covers_since))
+    found = found.with_columns(pl.when("begun").then("possible_from").otherwise(earliest).alias("possible_from"))
     if "cut" in records.columns:
         # Who used the port next may have been read, and put away, in an earlier batch.
         cut = records.filter(pl.col("cut") < OPEN).select("offset", "cut")
         found = found.join(cut, on="offset", how="left", maintain_order="left")
-        by = ~pl.col("final") & (pl.col("cut") < pl.col("possible_until"))
+        by = ~pl.col("final") & (pl.col("cut") < OPEN) & (pl.col("cut") < pl.col("possible_until"))
         found = found.with_columns(
             pl.when(by).then("cut").otherwise("possible_until").alias("possible_until"),
             pl.when(by).then(pl.min_horizontal("sure_until", "cut")).otherwise("sure_until").alias("sure_until"),
@@ -130,8 +142,27 @@ def step(carried: pl.DataFrame | None, records: pl.DataFrame, *, covers_until: i
     return Step(
         ended=_rows(found.filter(over)),
         going_on=_rows(going_on),
-        carried=going_on.select(*RECORD, pl.col("possible_until").alias("cut")),
+        carried=going_on.select(
+            *RECORD,
+            pl.when(pl.col("ending") == _SUPERSEDED).then("possible_until").otherwise(OPEN).alias("cut"),
+        ),
     )
+
+
+def _told_apart(carried: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """An earlier version did not keep whom a flow is with. One of these is taken for the first that its inside address
+    has on its port from now on."""
+    if "remote" not in carried.columns:
+        carried = carried.with_columns(pl.lit(None, pl.String).alias("remote"))
+    old = carried.filter(pl.col("remote").is_null())
+    if old.is_empty():
+        return carried
+    by = [*PLACE, "inside_version", "inside_hi", "inside_lo"]
+    first = records.sort("seen", maintain_order=True).unique(by, keep="first", maintain_order=True)
+    named = old.drop("session", "remote").join(first.select(*by, "session", "remote"), on=by, how="left")
+    known = named.filter(pl.col("remote").is_not_null())
+    unknown = old.join(known.select("offset"), on="offset", how="anti")
+    return pl.concat([carried.filter(pl.col("remote").is_not_null()), known, unknown], how="diagonal")
 
 
 def _rows(found: pl.DataFrame) -> pl.DataFrame:

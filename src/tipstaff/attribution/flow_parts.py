@@ -42,9 +42,12 @@ def folder() -> Path:
 
 def keep(
     records: "pl.DataFrame", *, source: SourceRow, load: int, realm: int, inside_realm: int, error: int,
-    covers_until: int, at: datetime,
+    covers: tuple[int, int], interim: int | None, at: datetime,
 ) -> int:  # fmt: skip
-    """Take joined records of a batch into the store, in the caller's transaction; how many flows are new."""
+    """Take joined records of a batch into the store, in the caller's transaction; how many flows are new.
+
+    `covers` and `interim` as for `flow_files.step`.
+    """
     from . import flow_files
 
     _wait_for_writers()
@@ -57,7 +60,7 @@ def keep(
     else:
         carried, past_error = flow_files.read_rows(folder() / last.name), last.error
     error = max(error, past_error)
-    made = flow_files.step(carried, flow_files.placed(records, load=load), covers_until=covers_until)
+    made = flow_files.step(carried, flow_files.placed(records, load=load), covers=covers, interim=interim)
     prefix = _prefix()
     parts = flow_files.write_ended(folder(), made.ended, prefix=prefix)
     for version in (4, 6):
@@ -73,8 +76,8 @@ def keep(
 
 def _left_in_the_database(source: SourceRow, *, realm: int, inside_realm: int) -> "tuple[pl.DataFrame | None, int]":
     """Flows that an earlier version put into the database and that may go on, taken out of it to be gone on with, and
-    the error of their clock. Its rows do not say what told two connections of one port apart: the next record about
-    the port ends such a flow."""
+    the error of their clock. Its rows do not say what told two connections of one port apart: such a flow ends when the
+    next record about its inside address on this port says so."""
     from . import flow_files
 
     left = BindingRow.objects.filter(

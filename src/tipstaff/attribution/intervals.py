@@ -18,7 +18,7 @@ SAME_START = 60_000_000
 """Records of one session whose beginnings differ by less than this many microseconds mean the same beginning."""
 
 SUBJECT = ("version", "hi", "lo", "length", "port_first", "port_last", "protocol", "kind", "subject", "inside_version",
-           "inside_hi", "inside_lo", "session")  # fmt: skip
+           "inside_hi", "inside_lo", "session", "remote")  # fmt: skip
 PLACE = ("version", "hi", "lo", "length", "port_first", "protocol")
 
 
@@ -192,14 +192,22 @@ def bindings(
 
 
 def _by_place(records: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
-    """In order of place and then of beginning, and which rows lie in the same place as the next."""
+    """In order of place and then of beginning, and which rows lie in the same place as the next: the same port is
+    another place where the connection is with somebody else."""
     place = [c for c in PLACE if records.get_column(c).min() != records.get_column(c).max()]
     order = [records.get_column("since").to_numpy(), *(records.get_column(c).to_numpy() for c in reversed(place))]
+    with_others = _tells(records.get_column("remote"))
+    if with_others:
+        order.insert(1, records.get_column("remote").hash().to_numpy())
     records = records[np.lexsort(order)]
     same = np.ones(records.height - 1, bool)
     for column in place:
         values = records.get_column(column).to_numpy()
         same &= values[1:] == values[:-1]
+    if with_others:
+        # The one that is not known (null) is nobody's, and nobody has the port after it.
+        remote = records.get_column("remote")
+        same &= (remote[1:] == remote[:-1]).fill_null(value=False).to_numpy()
     return records, same
 
 

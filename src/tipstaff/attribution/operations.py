@@ -210,16 +210,17 @@ def _write(
         covers_until=batch.covers[1] if batch.covers else None,
         read_at=at,
     )
-    note_cover(row.pk, batch.covers)
+    whole = None if batch.covers is None else note_cover(row.pk, batch.covers)
     added = 0
     if records is not None and records.height:
         realm, inside_realm = _realm(options.realm), _realm(options.inside_realm)
         if source.momentary:
+            assert whole is not None, "there are records"
             assert batch.covers is not None, "there are records"
             staging.note_scope(records, source=row.pk)
             added = flow_parts.keep(
                 records, source=row, load=load.pk, realm=realm, inside_realm=inside_realm, error=error,
-                covers_until=batch.covers[1], at=at,
+                covers=(whole[0], batch.covers[1]), interim=_interim(options), at=at,
             )  # fmt: skip
         else:
             added = _bind(records, batch, source, options, row, load.pk, error, realm, inside_realm)
@@ -251,11 +252,10 @@ def _bind(
 ) -> int:  # fmt: skip
     """Into the database; how many bindings are new."""
     restarts = pl.concat(batch.restarts) if batch.restarts else None
-    interim = None if options.interim_seconds is None else round(options.interim_seconds * 1e6)
     found = bindings(
         records,
         source.joins,
-        clock=Clock(error=error, interim=interim),
+        clock=Clock(error=error, interim=_interim(options)),
         restarts=restarts,
         covers_until=batch.covers[1] if batch.covers else None,
     )
@@ -272,6 +272,10 @@ def _bind(
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE attribution_bindingrow")
     return added
+
+
+def _interim(options: Options) -> int | None:
+    return None if options.interim_seconds is None else round(options.interim_seconds * 1e6)
 
 
 def _source(name: str, kind: str) -> SourceRow:

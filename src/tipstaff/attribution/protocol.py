@@ -36,6 +36,7 @@ RECORD: dict[str, tuple[pl.DataType, object]] = {
     "final": (pl.Boolean(), False),  # `until` was seen to happen
     "begun": (pl.Boolean(), True),  # False where `since` is only the instant of the record itself
     "session": (pl.String(), ""),  # what tells two sessions of one subscriber apart within a file
+    "remote": (pl.String(), ""),  # whom a connection is with: two with others may have one port at a time
     "nas": (pl.String(), ""),  # whose restart ends it
     "kind": (pl.UInt8(), USERNAME),
     "subject": (pl.String(), ""),

@@ -19,7 +19,8 @@ A row of a log has an inner span in which it is sure and an outer one in which i
 
 A flow of a NAT is one connection. Where the log was read of all the window, and all flows of the port in it lead to one
 inside address, the question is about them and happened while they lasted. In a gap somebody else may have had the port,
-and without a stated time there is nothing that happened: there a flow says no more than that it was.
+and without a stated time there is nothing that happened: there a flow says no more than that it was. Flows of two
+inside addresses that had one port at once, with a server each, do not contradict each other: AMBIGUOUS.
 """
 
 from bisect import bisect_left
@@ -75,6 +76,8 @@ class _Voice:
     """True where it was possible only because its end was not seen."""
     promised: bool = False
     """True for a lease within its term."""
+    momentary: bool = False
+    """True where it had one connection of the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,9 @@ class _Point:
 
     @property
     def contradicted(self) -> bool:
-        return len({v.subject for v in self.voices if v.sure and v.subject is not None}) > 1
+        sure = [v for v in self.voices if v.sure and v.subject is not None]
+        # A NAT may give one port to two connections at once, each with a server of its own.
+        return len({v.subject for v in sure}) > 1 and not all(v.momentary for v in sure)
 
     @property
     def sure(self) -> bool:
@@ -382,6 +387,7 @@ def _at(
                 through_nat=True,
                 unseen_end=v.unseen_end or _unseen_end(binding, at, sure=sure),
                 promised=v.promised and sure,
+                momentary=binding.momentary,
             )
             for v in inner or [_Voice(None, None, None, sure, False, binding.source)]
         ]
@@ -393,7 +399,11 @@ def _translated(binding: Binding, at: datetime, *, one_flow: bool, gap: bool) ->
     if not binding.momentary:
         return _sure(binding, at, gap=gap)
     if one_flow:
-        return binding.ending is Ending.EXPLICIT or at < binding.sure_until
+        # Its edges are those of the log but where it did not tell of one of them.
+        unseen = binding.sure_from - binding.possible_from > timedelta(seconds=2 * binding.clock_error_seconds)
+        return (at >= binding.sure_from or not unseen) and (
+            binding.ending is Ending.EXPLICIT or at < binding.sure_until
+        )
     return not gap and _sure(binding, at, gap=gap)
 
 

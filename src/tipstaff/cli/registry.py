@@ -40,7 +40,8 @@ def import_files(
     zone: Annotated[str, typer.Option("--zone", help="Of a log's times that state none: Europe/Berlin.")] = "",
     year: Annotated[int | None, typer.Option("--year", help="Of a log's times that state none.")] = None,
     every: Annotated[
-        float | None, typer.Option("--every", help="Seconds between interim records or looks; dnsmasq's lease time.")
+        float | None,
+        typer.Option("--every", help="Seconds between two interim records or looks, or of silence."),
     ] = None,
     clock_error: Annotated[
         float | None, typer.Option("--clock-error", min=0, help="Seconds; left out: estimated from arrival times.")

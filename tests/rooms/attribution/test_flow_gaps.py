@@ -1,6 +1,8 @@
 """Nobody is named for what a NAT's log, with its gaps, does not say: answers are held against what really was."""
 
 import importlib
+import random
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from tipstaff.attribution.match import Question
+from tipstaff.attribution.match import Question, window_of
 from tipstaff.attribution.models import CoverRow, ScopeRow, SourceRow
 from tipstaff.attribution.operations import forget_flows, take_in
 from tipstaff.attribution.protocol import Options
@@ -17,7 +19,7 @@ from tipstaff.procedures.many import open_book
 from tipstaff.wiring import sources
 from tipstaff.words import Attribution, AttributionReason, Grade, Moment
 
-from .test_flows import BY, LATER, NOON, PUBLIC, Flow, folder, log_of, operator, plan
+from .test_flows import BY, LATER, NOON, PUBLIC, Flow, after, folder, log_of, operator, plan
 
 __all__ = ["folder", "operator"]  # Fixtures.
 HOUR = 3600.0
@@ -120,3 +122,124 @@ def test_what_was_read_before_this_version_has_its_gaps_too(short_log):
     assert set(ScopeRow.objects.filter(source=source).values_list("version", "block")) == now
     assert ask(-24 * HOUR).grade is Grade.NO_DATA
     assert ask(5.0).grade is Grade.CONFIRMED
+
+
+def at_once(**more) -> list[Flow]:
+    """Two at a time on one public port, each with a server of its own, as Linux' NAT gives ports out."""
+    one, other = Flow(1, PUBLIC[0], 1500, 6, "100.64.0.1", 0.0, None), flow(2, 2, 100.0, 200.0)
+    assert one.there != other.there
+    return [replace(one, **more), other, flow(9, 3, 3000.0, 3001.0, port=1600)]
+
+
+@pytest.mark.parametrize("kind", ["nat-flows", "nat-syslog"])
+def test_two_connections_of_one_port_with_different_servers_do_not_end_each_other(kind, tmp_path, operator):
+    plan(tmp_path)
+    log = log_of if kind == "nat-flows" else _junos_log_of
+    read(tmp_path / "nat.log", log(at_once()), kind)
+    assert ask(50.0).customer == "acct-1"
+    assert (ask(150.0).grade, ask(150.0).customer) == (Grade.AMBIGUOUS, None)
+    answer = ask(250.0)
+    assert (answer.grade, answer.customer) == (Grade.PROBABLE, "acct-1")
+    # The end that was still missing is read: what was answered was right.
+    ended = at_once(end=900.0)
+    read(tmp_path / "nat.log", log(ended), kind)
+    assert ask(150.0).grade is Grade.AMBIGUOUS
+    assert (ask(250.0).grade, ask(250.0).customer) == (Grade.CONFIRMED, "acct-1")
+    assert ask(1000.0).grade is Grade.NONE
+
+
+def _junos_log_of(flows: list[Flow]) -> bytes:
+    """The servers' addresses are the same here; the ports differ."""
+    lines = []
+    for f in flows:
+        for at, event in ((f.since, "CREATE"), (f.end, "CLOSE")):
+            if at is not None:
+                stamp = f"{NOON + timedelta(seconds=at):%Y-%m-%dT%H:%M:%S}.000Z"
+                words = {
+                    "source-address": f.inside, "source-port": 20000 + f.number, "destination-address": "203.0.113.9",
+                    "destination-port": 440 + f.number, "nat-source-address": f.public, "nat-source-port": f.port,
+                    "protocol-id": 6,
+                }  # fmt: skip
+                said = " ".join(f'{name}="{value}"' for name, value in words.items())
+                lines.append((at, f"<14>1 {stamp} srx1 RT_FLOW - RT_FLOW_SESSION_{event} [junos@2636 {said}]\n"))
+    return "".join(line for _, line in sorted(lines)).encode()
+
+
+def test_a_connection_with_the_same_server_ends_the_one_before_it(tmp_path, operator):
+    plan(tmp_path)
+    one, other = flow(3, 1, 0.0, None), flow(6, 2, 100.0, 200.0)
+    assert one.there == other.there
+    read(tmp_path / "nat.log", log_of([one, other, flow(9, 3, 3000.0, 3001.0, port=1600)]))
+    assert [ask(at).customer for at in (50.0, 150.0, 250.0)] == ["acct-1", "acct-2", None]
+
+
+def test_a_connection_whose_beginning_was_not_read_may_have_been_there_before(tmp_path, operator):
+    plan(tmp_path)
+    _, (_, ended) = flow(1, 1, -HOUR, 2 * HOUR).lines()
+    others = [flow(2, 2, HOUR, HOUR + 10), flow(4, 3, 0.0, 1.0, port=1600)]
+    read(tmp_path / "nat.log", "".join(sorted([ended, *(line for f in others for _, line in f.lines())])).encode())
+    assert ask(HOUR + 5).grade is Grade.AMBIGUOUS
+    for at in (HOUR / 2, 2 * HOUR - 2):
+        answer = ask(at, precision=0.0)
+        assert (answer.grade, answer.customer) == (Grade.PROBABLE, "acct-1")
+
+
+def test_silence_ends_a_connection_where_the_operator_says_how_long_none_is_silent(tmp_path, operator):
+    plan(tmp_path)
+    path = tmp_path / "nat.log"
+    options = Options(source="cgn-1", inside_realm="cgn", interim_seconds=HOUR)
+    flows = [flow(1, 1, 0.0, None), flow(4, 3, 2 * HOUR, 4 * HOUR, port=1600)]
+    for log in (log_of(flows)[:-1], log_of(flows)):
+        path.write_bytes(log)
+        list(take_in(path, sources()["nat-flows"], options, **BY))
+    assert (ask(HOUR / 2).customer, ask(HOUR / 2).grade) == ("acct-1", Grade.PROBABLE)
+    assert ask(1.5 * HOUR).grade is Grade.NONE
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whoever_is_confirmed_alone_had_the_port_however_much_of_the_log_is_missing(seed, tmp_path, operator):
+    """The oracle is the list of all connections that there were, with their whole time, read or not."""
+    dice, hours = random.Random(seed), 72
+    plan(tmp_path)
+    flows: list[Flow] = []
+    for n, since in enumerate(sorted(dice.uniform(0, hours * HOUR) for _ in range(60))):
+        end = since + dice.choice((5, 600, 4 * HOUR, 20 * HOUR)) * dice.random() + 1
+        one = flow(n, dice.randrange(1, 5), since, end, port=dice.choice((1500, 1501)))
+        # No NAT gives a port out twice for one server at one time.
+        if not any((f.port, f.there) == (one.port, one.there) and f.end + 2 > since for f in flows):
+            flows.append(one)
+    lines = sorted(line for f in flows for line in f.lines())
+    gaps = [(g, g + dice.uniform(2, 8) * HOUR) for g in (dice.uniform(0, hours * HOUR) for _ in range(3))]
+    kept = [(at, line) for at, line in lines if not any(first <= at < last for first, last in gaps)]
+    pieces: list[list[str]] = [[]]
+    for number, (at, line) in enumerate(kept):
+        if number and any(kept[number - 1][0] < first <= at for first, _ in gaps):
+            pieces.append([])
+        pieces[-1].append(line)
+    for number, piece in enumerate(p for p in pieces if p):
+        read(tmp_path / f"{number}.log", "".join(piece).encode())
+    # Of a connection no line of which was read nobody can know.
+    told = [f for f in flows if set(f.lines()) & set(kept)]
+    forgotten = dice.uniform(0, 20) * HOUR
+    forget_flows(before=NOON + timedelta(seconds=forgotten), **BY)
+    confirmed = 0
+    for number in range(120):
+        near = dice.choice(flows)
+        at = dice.choice((near.since, near.end, dice.uniform(0, hours * HOUR))) + dice.uniform(-2, 2)
+        precision = dice.choice((0.5, 0.5, 60.0, HOUR, 14 * HOUR))
+        if number % 6:
+            moment = Moment(NOON + timedelta(seconds=at), error_seconds=precision)
+            question = Question(address=ip_address(PUBLIC[0]), port=near.port, protocol=6, moment=moment)
+            answer = answer_one(question, received_at=LATER)
+        else:
+            answer = ask(at, precision=precision, port=near.port)
+        if answer.grade is not Grade.CONFIRMED:
+            continue
+        confirmed += 1
+        window = window_of(Moment(NOON + timedelta(seconds=at), precision), received_at=LATER)
+        first, last = after(window.earliest), after(window.latest)
+        had = {
+            f.inside[-1] for f in told if f.port == near.port and f.since - 1 <= last and f.end + 1 > first
+        }  # fmt: skip
+        assert had == {answer.customer[-1]}, (at, precision)
+    assert confirmed > 10

@@ -27,7 +27,8 @@ class Conntrack(Lines):
             line.str.extract(r" src=(\S+) ", 1).alias("inside"),
             line.str.extract(r" src=.* src=\S+ dst=(\S+)", 1).alias("outside"),
             line.str.extract(r" src=.* src=.* dport=(\d+)", 1).cast(pl.Int32, strict=False).alias("port_first"),
-            line.str.extract(r" src=(\S+ dst=\S+ sport=\d+ dport=\d+)", 1).alias("session"),
+            line.str.extract(r" sport=(\d+) ", 1).alias("session"),
+            line.str.extract(r" dst=(\S+ sport=\d+ dport=\d+)", 1).str.replace(r"sport=\d+ ", "").alias("remote"),
         )  # fmt: skip
         frame = prefixes(frame, "inside").rename({"version": "inside_version", "hi": "inside_hi", "lo": "inside_lo"})
         frame = prefixes(frame.drop("length"), "outside").with_columns(
@@ -43,7 +44,8 @@ class Conntrack(Lines):
         gone = pl.col("event") == "DESTROY"
         records = kept.select(
             "offset", "version", "hi", "lo", "length", "port_first", pl.col("port_first").alias("port_last"),
-            "protocol", "inside_version", "inside_hi", "inside_lo", "session", pl.lit(0, pl.UInt8).alias("kind"),
+            "protocol", "inside_version", "inside_hi", "inside_lo",
+            pl.col("session", "remote").fill_null(""), pl.lit(0, pl.UInt8).alias("kind"),
             pl.col("at").alias("since"), pl.col("at").alias("seen"),
             pl.when(gone).then("at").otherwise(OPEN).alias("until"), gone.alias("final"),
             (pl.col("event") == "NEW").alias("begun"),

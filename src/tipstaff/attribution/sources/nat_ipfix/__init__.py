@@ -270,8 +270,11 @@ def _frame(template: Template, blocks: list[tuple[int, bytes]]) -> pl.DataFrame 
         "inside_lo": inside_lo, "port": number(_PORT), "there_hi": there_hi, "there_lo": there_lo,
         "there_port": number(_THERE_PORT),
     })  # fmt: skip
-    session = pl.format("{}.{}:{} {}.{}:{}", "inside_hi", "inside_lo", "port", "there_hi", "there_lo", "there_port")
-    return frame.with_columns(session.alias("session")).drop("port", "there_hi", "there_lo", "there_port")
+    named = {_THERE4, _THERE6} & starts.keys()
+    remote = pl.format("{}.{}:{}", "there_hi", "there_lo", "there_port") if named else pl.lit("")
+    return frame.with_columns(pl.col("port").cast(pl.String).alias("session"), remote.alias("remote")).drop(
+        "port", "there_hi", "there_lo", "there_port"
+    )
 
 
 def _nothing() -> pl.DataFrame:

@@ -6,7 +6,19 @@ from ...protocol import OPEN, Joins, Lines, Options, Parsed, Stretch
 from ...reading import MICRO, PROTOCOLS, Sieve, instants, prefixes, table
 from .formats import ACTIVE, CREATED, DELETED, FORMATS, Format
 
-_FIELDS = ("event", "protocol", "inside", "inside_port", "outside", "port", "there", "at", "begin", "lasted")
+_FIELDS = (
+    "event",
+    "protocol",
+    "inside",
+    "inside_port",
+    "outside",
+    "port",
+    "there",
+    "there_port",
+    "at",
+    "begin",
+    "lasted",
+)
 
 
 class Syslog(Lines):
@@ -45,7 +57,8 @@ class Syslog(Lines):
         records = kept.select(
             "offset", "version", "hi", "lo", "length", "port_first", pl.col("port_first").alias("port_last"),
             "protocol", "inside_version", "inside_hi", "inside_lo",
-            pl.concat_str(pl.col("inside_port", "there").fill_null(""), separator=" ").alias("session"),
+            pl.col("inside_port").fill_null("").alias("session"),
+            pl.concat_str(pl.col("there", "there_port").fill_null(""), separator=" ").str.strip_chars().alias("remote"),
             pl.lit(0, pl.UInt8).alias("kind"), "since", pl.col("until").alias("seen"),
             pl.when(gone).then("until").otherwise(OPEN).alias("until"), gone.alias("final"), "begun",
         )  # fmt: skip

@@ -1,7 +1,8 @@
 r"""Lines about one connection of a NAT, as the vendors write them by syslog: a table of formats, each with its source.
 
 The patterns of a format name what they find: `event`, `protocol` (name or number), `inside`, `outside` and `port` (the
-public one), and where the line has them `inside_port` and `there`, which tell two connections apart; `at`, where the
+public one), and where the line has them `inside_port`, `there` and `there_port` (unless `there` holds it), which tell
+two connections apart; `at`, where the
 event's own time stands elsewhere than at the line's head; and for lines that speak of the whole connection `begin`
 (when it began) or `lasted` (whole seconds until `at`). A format never guesses: a line of which a pattern finds nothing
 is refused. Commas of a line are read as semicolons.
@@ -40,6 +41,7 @@ FORMATS = (
             rf' source-address="(?P<inside>{_IP})"',
             r' source-port="(?P<inside_port>\d+)"',
             r' destination-address="(?P<there>[^"]+)"',
+            r' destination-port="(?P<there_port>\d+)"',
             rf' nat-source-address="(?P<outside>{_IP})"',
             r' nat-source-port="(?P<port>\d+)"',
             r' protocol-id="(?P<protocol>\d+)"',
@@ -130,6 +132,7 @@ FORMATS = (
             rf"\bsrcip=(?P<inside>{_IP})",
             r"\bsrcport=(?P<inside_port>\d+)",
             r"\bdstip=(?P<there>\S+)",
+            r"\bdstport=(?P<there_port>\d+)",
             rf"\btransip=(?P<outside>{_IP})",
             r"\btransport=(?P<port>\d+)",
             r'\beventtime="?(?P<at>\d+)',
@@ -144,7 +147,7 @@ FORMATS = (
         patterns=(
             r";TRAFFIC;(?P<event>start|end);[^;]*;(?P<at>[^;]*);"
             rf"(?P<inside>{_IP});(?P<there>[^;]*);(?P<outside>{_IP});[^;]*;"
-            r'(?:(?:"[^"]*"|[^";]*);){5}(?:[^;]*;){8}(?P<inside_port>\d+);[^;]*;(?P<port>\d+);[^;]*;[^;]*;'
+            r'(?:(?:"[^"]*"|[^";]*);){5}(?:[^;]*;){8}(?P<inside_port>\d+);(?P<there_port>[^;]*);(?P<port>\d+);[^;]*;[^;]*;'
             r"(?P<protocol>\w+);(?:[^;]*;){5}(?P<begin>[^;]*);",
         ),
         events={"start": CREATED, "end": DELETED},
@@ -158,6 +161,7 @@ FORMATS = (
             r"[;:]Protocol=(?P<protocol>\w+)",
             rf";SourceIP=(?P<inside>{_IP})",
             r"; ?DestinationIP=(?P<there>[^;]+)",
+            r";DestinationPort=(?P<there_port>\d+)",
             r";SourcePort=(?P<inside_port>\d+)",
             rf";SourceNatIP=(?P<outside>{_IP})",
             r";SourceNatPort=(?P<port>\d+)",
@@ -177,6 +181,7 @@ FORMATS = (
             rf";NatSrcIPAddr\(1005\)=(?P<outside>{_IP});",
             r";NatSrcPort\(1006\)=(?P<port>\d+);",
             r";DstIPAddr\(1007\)=(?P<there>[^;]+);",
+            r";DstPort\(1008\)=(?P<there_port>\d+);",
             r";Event\(1048\)=\((?P<event>\d+)\)",
         ),
         events={"8": CREATED, "6": ACTIVE, "1": DELETED, "2": DELETED, "3": DELETED, "4": DELETED, "5": DELETED},
