@@ -1,5 +1,6 @@
 """Writes of attribution: files of logs are taken in, in stretches, each with its digest and its entry in the record."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +30,8 @@ for the next one; above, each piece is fresh pages from the kernel, which took l
 BATCH_RECORDS = 6_000_000
 """So many joined records are kept before they are written; one commit each."""
 HEAD = 4096
+_ONE_READING = 7_421_003
+"""The first number of the advisory lock of those who read a source; the second is the source's."""
 _SAVED = "source.read"
 
 Progress = Callable[[int], None]
@@ -44,14 +47,15 @@ def take_in(
 ) -> Iterator[SourceLoad]:
     """Read what is new in a file and write the bindings that it proves, one SourceLoad a commit.
 
-    A file that was read before goes on where it ended, as long as its head is the same; a killed import goes on after
-    its last commit. Only whole records are read: a tail without its end is left for the next time.
+    A file that was read before goes on where it ended, whatever its name is now, as long as its head and what was read
+    last are the same; a killed import goes on after its last commit. Only whole records are read: a tail without its
+    end is left for the next time. Whoever reads another file of the source meanwhile is waited for.
     """
     at = require_aware(at)
     row = _source(options.source, source.kind)
-    with path.open("rb") as file:
+    with _alone_with(row), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        begin = _resume(row, path, file, source)
+        begin = _resume(row, file, source)
         header = file.readline() if source.has_header else b""
         place = max(begin, len(header))
         progress(place)
@@ -156,10 +160,10 @@ def _batches(
         header = source.carry(header, data)
         progress(len(data))
         if sum(p.height for p in batch.parts) >= BATCH_RECORDS:
-            yield _write(batch, source, options, row, path, at=at, actor=actor)
+            yield _write(batch, file, source, options, row, path, at=at, actor=actor)
             batch = _Batch(batch.end_byte, batch.end_byte)
     if batch.end_byte > batch.first_byte:
-        yield _write(batch, source, options, row, path, at=at, actor=actor)
+        yield _write(batch, file, source, options, row, path, at=at, actor=actor)
 
 
 def stretches(file: BinaryIO, source: Source, place: int) -> Iterator[bytes]:
@@ -184,8 +188,9 @@ def stretches(file: BinaryIO, source: Source, place: int) -> Iterator[bytes]:
 
 @transaction.atomic
 def _write(
-    batch: _Batch, source: Source, options: Options, row: SourceRow, path: Path, *, at: datetime, actor: str
-) -> SourceLoad:
+    batch: _Batch, file: BinaryIO, source: Source, options: Options, row: SourceRow, path: Path, *, at: datetime,
+    actor: str,
+) -> SourceLoad:  # fmt: skip
     error = (
         clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)  # type: ignore[arg-type]  # arrays
         if options.clock_error_seconds is None
@@ -194,7 +199,7 @@ def _write(
     records = pl.concat(batch.parts, how="diagonal") if batch.parts else None
     if records is not None and len(batch.parts) > 1:
         records = joined(records, source.joins, look_seconds=options.interim_seconds or 0.0)
-    head, head_size = _head(path)
+    head, head_size = _head(file)
     load = LoadRow.objects.create(
         source=row,
         file=str(path.resolve()),
@@ -295,20 +300,52 @@ def _realm(name: str) -> int:
     return int(found.pk)
 
 
-def _resume(row: SourceRow, path: Path, file: BinaryIO, source: Source) -> int:
-    """Where the last reading of this very file ended; 0 for a new or rotated one."""
-    last = LoadRow.objects.filter(source=row, file=str(path.resolve())).order_by("-id").first()
-    if last is None or source.whole:
+@contextlib.contextmanager
+def _alone_with(source: SourceRow) -> Iterator[None]:
+    """One reading of a source at a time: where a file was read to is asked before, and said after."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_ONE_READING, source.pk])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_ONE_READING, source.pk])
+
+
+def _resume(row: SourceRow, file: BinaryIO, source: Source) -> int:
+    """Where the last reading of this very file ended, by whatever name; 0 for a new one, and for one that was written
+    anew with the same head."""
+    if source.whole:
         return 0
-    head = hashlib.sha256(file.read(last.head_size)).hexdigest()
+    loads = LoadRow.objects.filter(source=row)
+    head = file.read(HEAD)
+    sizes = loads.filter(head_size__lte=len(head)).values_list("head_size", flat=True).distinct()
+    heads = [hashlib.sha256(head[:size]).hexdigest() for size in sizes]
+    size = os.fstat(file.fileno()).st_size
+    known = loads.filter(head_sha256__in=heads, end_byte__lte=size).order_by("-end_byte")
+    for first, end, sha256 in known.values_list("first_byte", "end_byte", "sha256").distinct():
+        if _digest(file, first, end) == sha256:
+            found = int(end)
+            break
+    else:
+        found = 0
     file.seek(0)
-    same = head == last.head_sha256 and os.fstat(file.fileno()).st_size >= last.end_byte
-    return last.end_byte if same else 0
+    return found
 
 
-def _head(path: Path) -> tuple[str, int]:
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+def _digest(file: BinaryIO, first: int, end: int) -> str:
+    digest = hashlib.sha256()
+    file.seek(first)
+    while first < end and (piece := file.read(min(CHUNK, end - first))):
+        digest.update(piece)
+        first += len(piece)
+    return digest.hexdigest()
+
+
+def _head(file: BinaryIO) -> tuple[str, int]:
+    """Of the file that is open: its name may be another's by now."""
+    file.seek(0)
+    head = file.read(HEAD)
     return hashlib.sha256(head).hexdigest(), len(head)
 
 
