@@ -103,8 +103,13 @@ def place_in_loads(load: int, offset: int) -> int:
 
 def carried_of(rows: Sequence[dict[str, int]]) -> pl.DataFrame:
     """Flows that may go on, by names of RECORD, as a batch goes on with them."""
-    frame = pl.DataFrame(rows, schema_overrides={name: kind for name, (kind, _) in RECORD.items()})
-    return with_defaults(frame).select(*RECORD, pl.lit(OPEN, pl.Int64).alias("cut")).drop("remote")
+    return _unknown(pl.DataFrame(rows, schema_overrides={name: kind for name, (kind, _) in RECORD.items()}))
+
+
+def _unknown(records: pl.DataFrame) -> pl.DataFrame:
+    """Flows that may go on, of which it is not known with whom they are."""
+    nobody = pl.lit(None, pl.String).alias("remote")
+    return with_defaults(records).with_columns(nobody).with_columns(pl.lit(OPEN, pl.Int64).alias("cut"))
 
 
 def step(
@@ -177,6 +182,15 @@ def _rows(found: pl.DataFrame) -> pl.DataFrame:
         (pl.col("offset") // 2**_OFFSET_BITS).alias("load"), (pl.col("offset") % 2**_OFFSET_BITS).alias("offset"),
     )  # fmt: skip
     return rows.select(pl.col("version").cast(pl.UInt8), *(pl.col(c).cast(kind) for c, kind in PART.items()))
+
+
+def write_step(folder: Path, made: Step, *, prefix: str) -> list[Written]:
+    """All that a batch makes, as parts."""
+    parts = write_ended(folder, made.ended, prefix=prefix)
+    for version in (4, 6):
+        rows = made.going_on.filter(made.going_on.get_column("version") == version)
+        parts += write_sorted(folder, rows, prefix=prefix, version=version, span=OPEN_SPAN, slot=0)
+    return [*parts, write_carried(folder, made.carried, prefix=prefix)]
 
 
 def write_ended(folder: Path, rows: pl.DataFrame, *, prefix: str) -> list[Written]:
@@ -322,6 +336,62 @@ def younger(rows: pl.DataFrame, *, before: int) -> pl.DataFrame:
     else:
         end = pl.col("since") + pl.col("lasts") - pl.when(pl.col("lasts") < 0).then("unsure").otherwise(0)
     return rows.filter(end >= before)
+
+
+def begun_by(path: Path, *, loads: Sequence[int]) -> int:
+    """How many rows of a part some readings began. Raises PartIsMissing."""
+    if not path.exists():
+        raise PartIsMissing(f"{path} is missing")
+    return int(pl.scan_parquet(path).select(pl.col("load").is_in(list(loads)).sum()).collect().item())
+
+
+def without(
+    rows: pl.DataFrame, *, loads: Sequence[int], version: int, until: int, read_until: dict[int, int]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of a part that some readings did not begin, and of these those, as records that may go on, of which such a
+    reading may have said the end: it lies by `until`, and after all that the beginning's own reading said."""
+    rows = rows.filter(~pl.col("load").is_in(list(loads)))
+    end = pl.col("since") + pl.col("lasts")
+    own = pl.col("load").replace_strict(read_until, default=OPEN, return_dtype=pl.Int64)
+    theirs = rows.select(
+        ((pl.col("load") < max(loads)) & (end > own) & (end <= until)).fill_null(value=False)
+    ).to_series()
+    again = rows.filter(theirs)
+    begun, place = pl.col("known") == 0, pl.col("load").cast(pl.Int64) * 2**_OFFSET_BITS + pl.col("offset")
+    heard = pl.col("since") + pl.col("known")
+    return rows.filter(~theirs), _unknown(
+        again.select(
+            place.alias("offset"), place.alias("end_offset"), pl.lit(version, pl.UInt8).alias("version"), "hi", "lo",
+            pl.lit(32 if version == 4 else 128, pl.UInt8).alias("length"),
+            pl.col("port").cast(pl.Int32).alias("port_first"), pl.col("port").cast(pl.Int32).alias("port_last"),
+            "protocol", heard.alias("since"), heard.alias("seen"), begun.alias("begun"),
+            pl.lit(0, pl.UInt8).alias("kind"), "inside_version", "inside_hi", "inside_lo",
+        )
+    )  # fmt: skip
+
+
+def carried_without(carried: pl.DataFrame, *, loads: Sequence[int]) -> pl.DataFrame:
+    """What is carried of flows that some readings did not begin, with nothing that they said of them later."""
+    begun_in, heard_in = (pl.col(c) // 2**_OFFSET_BITS for c in ("offset", "end_offset"))
+    theirs = heard_in.is_in(list(loads)) | (pl.col("cut") < OPEN)
+    return carried.filter(~begun_in.is_in(list(loads))).with_columns(
+        pl.when(theirs).then("since").otherwise("seen").alias("seen"),
+        pl.when(theirs).then("offset").otherwise("end_offset").alias("end_offset"),
+        pl.lit(OPEN, pl.Int64).alias("cut"),
+        pl.lit(value=False).alias("final"),
+        pl.lit(OPEN, pl.Int64).alias("until"),
+    )
+
+
+def together(carried: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Several lots of flows that may go on as one."""
+    return pl.concat(carried, how="diagonal") if carried else _unknown(pl.DataFrame(schema={"offset": pl.Int64()}))
+
+
+def laid_open(folder: Path, carried: pl.DataFrame, *, prefix: str) -> list[Written]:
+    """Parts of flows that may go on, all of them."""
+    nothing = with_defaults(pl.DataFrame(schema={name: kind for name, (kind, _) in RECORD.items()}))
+    return write_step(folder, step(carried, nothing, covers=(0, 0)), prefix=prefix)
 
 
 def unnamed(folder: Path, *, prefix: str, named: Sequence[str]) -> list[Path]:

@@ -20,7 +20,7 @@ from tipstaff.registry.planned import fetch_planned
 
 from .codes import OPEN, unsigned
 from .covers import forget_cover
-from .models import BindingRow, FlowPartRow, SourceRow
+from .models import BindingRow, FlowPartRow, LoadRow, SourceRow
 
 if TYPE_CHECKING:  # Few processes hold flows, and only they need arrays.
     import polars as pl
@@ -62,13 +62,7 @@ def keep(
     error = max(error, past_error)
     made = flow_files.step(carried, flow_files.placed(records, load=load), covers=covers, interim=interim)
     prefix = _prefix()
-    parts = flow_files.write_ended(folder(), made.ended, prefix=prefix)
-    for version in (4, 6):
-        rows = made.going_on.filter(made.going_on.get_column("version") == version)
-        parts += flow_files.write_sorted(
-            folder(), rows, prefix=prefix, version=version, span=flow_files.OPEN_SPAN, slot=0
-        )
-    parts.append(flow_files.write_carried(folder(), made.carried, prefix=prefix))
+    parts = flow_files.write_step(folder(), made, prefix=prefix)
     gone = mine.filter(span__in=(flow_files.OPEN_SPAN, flow_files.CARRIED))
     _replace(list(gone), parts, source=source, realm=realm, inside_realm=inside_realm, error=error, at=at)
     return made.ended.height + made.going_on.height - (0 if carried is None else carried.height)
@@ -281,6 +275,59 @@ def forget(*, before: int, at: datetime, actor: str) -> int:
         if gone:
             record("flows.forgotten", at=at, actor=actor, about=[], rows=gone, before=before)
         return gone
+
+
+def flows_of(source: SourceRow, loads: Sequence[int]) -> int:
+    """How many flows these readings began."""
+    parts = FlowPartRow.objects.filter(source=source, version__gt=0).order_by("id")
+    if not parts:
+        return 0
+    from . import flow_files
+
+    return sum(flow_files.begun_by(folder() / part.name, loads=loads) for part in parts)
+
+
+def take_out(source: SourceRow, loads: Sequence[int], *, until: int, at: datetime) -> int:
+    """Take away the flows that these readings began, and open those again that they may have ended up to an instant
+    (microseconds), in the caller's transaction; how many are open again."""
+    mine = FlowPartRow.objects.filter(source=source)
+    if not mine.exists():
+        return 0
+    from . import flow_files
+
+    _wait_for_writers()
+    _sweep()
+    covers = LoadRow.objects.filter(source=source, covers_until__isnull=False).values_list("id", "covers_until")
+    read_until = {number: last for number, last in covers if last is not None}
+    opened = 0
+    for realm, inside_realm in list(mine.values_list("realm", "inside_realm").distinct().order_by()):
+        here = mine.filter(realm=realm, inside_realm=inside_realm)
+        carried, error, also_open = None, 0, []
+        for part in here.order_by("id"):
+            rows = flow_files.read_rows(folder() / part.name)
+            made: list[Written] = []
+            if part.span == flow_files.CARRIED:
+                carried, error = flow_files.carried_without(rows, loads=loads), max(error, part.error)
+            elif part.span != flow_files.OPEN_SPAN:
+                kept, again = flow_files.without(
+                    rows, loads=loads, version=part.version, until=until, read_until=read_until
+                )
+                if kept.height == rows.height:
+                    continue
+                if again.height:
+                    also_open.append(again)
+                    error = max(error, part.error)
+                made = flow_files.write_sorted(
+                    folder(), kept, prefix=_prefix(), version=part.version, span=part.span, slot=part.slot
+                )
+            _replace(
+                [part], made, source=source, realm=realm, inside_realm=inside_realm, error=part.error, at=at,
+            )  # fmt: skip
+        opened += sum(again.height for again in also_open)
+        carried = flow_files.together([*([] if carried is None else [carried]), *also_open])
+        made = flow_files.laid_open(folder(), carried, prefix=_prefix())
+        _replace([], made, source=source, realm=realm, inside_realm=inside_realm, error=error, at=at)
+    return opened
 
 
 def spoilt() -> Iterator[str]:

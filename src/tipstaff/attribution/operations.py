@@ -16,13 +16,13 @@ from django.db import connection, transaction
 from tipstaff.ledger.operations import record
 from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aware
 
-from . import flow_copies, flow_parts, staging
+from . import flow_copies, flow_parts, staging, taking_out
 from .clocks import clock_error
 from .covers import note_cover
 from .intervals import Clock, bindings, joined
 from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
 from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
-from .queries import instant, micro
+from .queries import LogReading, instant, micro, readings
 
 CHUNK = 24 << 20
 """A file is read in pieces of so many bytes; a record may be as long. Below 32 MiB glibc uses a piece's memory again
@@ -84,6 +84,62 @@ def merge_flows(source: str, *, at: datetime, actor: str, parts_min: int = flow_
 def forget_flows(*, before: datetime, at: datetime, actor: str) -> int:
     """Take away the flows that were over before an instant, for every source; how many."""
     return flow_parts.forget(before=micro(before), at=require_aware(at), actor=actor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOut:
+    """What goes, or went, with readings of a source that are taken out."""
+
+    source: str
+    readings: tuple[LogReading, ...]
+    """Those that were named and those that went on in the same files."""
+    bindings: int
+    flows: int
+    leaning: tuple[int, ...]
+    """Other readings that ended something which goes: to be taken out, and read again, as well."""
+    opened: int | None
+    """So many bindings and flows of other readings are open again; None of what was only tried."""
+
+
+class NoSuchReading(LookupError):
+    """There is no reading of this number; `tipstaff registry readings` lists them."""
+
+
+def take_out(numbers: Sequence[int], *, why: str, at: datetime, actor: str, dry_run: bool = False) -> list[TakenOut]:
+    """Take readings of logs out again, source by source, with those that went on in the same file: what they brought
+    goes, and nothing else rests on them any more. Their files can be read anew then. NoSuchReading."""
+    by_source: dict[int, dict[int, LoadRow]] = {}
+    for number in numbers:
+        load = LoadRow.objects.filter(pk=number).first()
+        if load is None:
+            raise NoSuchReading(f"there is no reading {number}; `tipstaff registry readings` lists them")
+        by_source.setdefault(load.source_id, {}).update({x.pk: x for x in taking_out.same_file_after(load)})
+    return [
+        _taken_out(SourceRow.objects.get(pk=source), loads, why=why, at=require_aware(at), actor=actor, dry_run=dry_run)
+        for source, loads in by_source.items()
+    ]
+
+
+def _taken_out(
+    row: SourceRow, loads: dict[int, LoadRow], *, why: str, at: datetime, actor: str, dry_run: bool
+) -> TakenOut:
+    with _alone_with(row), transaction.atomic():
+        numbers = sorted(loads)
+        bindings, flows = taking_out.brought_by(row, numbers)
+        told = TakenOut(
+            source=row.name, readings=tuple(readings(numbers=numbers)), bindings=bindings, flows=flows,
+            leaning=tuple(taking_out.leaning_on(row, numbers)), opened=None,
+        )  # fmt: skip
+        if dry_run:
+            return told
+        told = replace(told, opened=taking_out.take_out(row, [loads[n] for n in numbers], at=at))
+        record(
+            "source.taken_out", at=at, actor=actor, about=[row.name], why=why, bindings=bindings, flows=flows,
+            opened=told.opened,
+            readings=[{"number": r.number, "file": r.file, "sha256": r.sha256, "bytes": [r.first_byte, r.end_byte]}
+                      for r in told.readings],
+        )  # fmt: skip
+    return told
 
 
 def hold_flows() -> AbstractContextManager[flow_copies.Held]:

@@ -305,6 +305,39 @@ def flows_kept() -> list[FlowsKept]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogReading:
+    """One reading of a log: which stretch of which file, when, and what it speaks of."""
+
+    number: int
+    source: str
+    file: str
+    first_byte: int
+    end_byte: int
+    sha256: str
+    records: int
+    covers_from: datetime | None
+    covers_until: datetime | None
+    read_at: datetime
+
+
+def readings(*, source: str = "", numbers: Sequence[int] | None = None) -> list[LogReading]:
+    """Readings by number, the oldest first: all, those of a source, or those of some numbers."""
+    rows = fetch_planned(
+        "SELECT l.id, s.name, l.file, l.first_byte, l.end_byte, l.sha256, l.records, l.covers_from, l.covers_until, "
+        "l.read_at FROM attribution_loadrow l JOIN attribution_sourcerow s ON s.id = l.source_id "
+        "WHERE (%s = '' OR s.name = %s) AND (%s OR l.id = ANY(%s)) ORDER BY l.id",
+        [source, source, numbers is None, list(numbers or ())],
+    )
+    return [
+        LogReading(
+            number=n, source=s, file=f, first_byte=b, end_byte=e, sha256=d, records=r, covers_from=instant(c),
+            covers_until=instant(u), read_at=at,
+        )
+        for n, s, f, b, e, d, r, c, u, at in rows
+    ]  # fmt: skip
+
+
 def flows_spoilt() -> list[str]:
     """What is wrong with the files of flows, a sentence each: reads all of them."""
     return list(spoilt())

@@ -16,7 +16,7 @@ from tipstaff.words import Allegation, Attribution, Binding, Holding
 from .base import database
 from .registry_changes import AS_JSON, add_commands
 from .registry_files import import_files_in_order
-from .sources import flows, import_logs, kind_of, options_of, told
+from .sources import flows, import_logs, kind_of, list_readings, options_of, take_readings_out, told
 from .tables import print_rows
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -104,6 +104,8 @@ def list_sources(as_json: AS_JSON = False) -> None:
 
 
 app.command("flows")(flows)
+app.command("readings")(list_readings)
+app.command("take-out")(take_readings_out)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import getpass
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from .tables import print_rows
 
 if TYPE_CHECKING:
     from tipstaff.attribution.protocol import Options
+    from tipstaff.attribution.queries import LogReading
 
 SUBSCRIBERS = "subscribers"
 """The kind of file that says which subscriber of the logs is which service's."""
@@ -145,6 +146,62 @@ def flows(
             typer.echo(f"tipstaff: {sentence}", err=True)
         if wrong:
             raise typer.Exit(1)
+
+
+def list_readings(
+    source: Annotated[str, typer.Option("--source", help="Of this source only.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List the readings of logs: their numbers, files, and the time that each speaks of."""
+    with database():
+        from tipstaff.attribution.queries import readings
+
+        _show_readings(readings(source=source), as_json=as_json)
+
+
+def take_readings_out(
+    numbers: Annotated[list[int], typer.Argument(help="As `readings` lists them.", metavar="READING...")],
+    why: Annotated[str, typer.Option("--why", help="The reason; it stands in the record.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Take readings of logs out again, as of a file that was read with the wrong zone; it can be read anew then."""
+    if not why.strip() and not dry_run:
+        raise typer.BadParameter("Say with --why what was wrong; it stands in the record.")
+    with database():
+        from tipstaff import wiring
+        from tipstaff.attribution.operations import NoSuchReading, take_out
+
+        try:
+            found = take_out(numbers, why=why, at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run)
+        except NoSuchReading as wrong:
+            typer.echo(f"tipstaff: {wrong}", err=True)
+            raise typer.Exit(1) from wrong
+        for out in found:
+            _show_readings(out.readings, as_json=False)
+            goes = "would go" if dry_run else "are gone"
+            typer.echo(f"{out.source}: {out.bindings} bindings and {out.flows} flows {goes}")
+            if out.opened:
+                typer.echo(f"{out.source}: {out.opened} of other readings are open again; they had ended by these")
+            if out.leaning:
+                ended_by = ", ".join(map(str, out.leaning))
+                typer.echo(
+                    f"{out.source}: some of it ended in the readings {ended_by}: take them out and read them again"
+                )
+
+
+def _show_readings(found: "Sequence[LogReading]", *, as_json: bool) -> None:
+    if as_json:
+        for reading in found:
+            typer.echo(json.dumps(asdict(reading), default=_json))
+        return
+    print_rows(
+        ("reading", "source", "read at (UTC)", "file", "bytes", "from (UTC)", "until (UTC)"),
+        [
+            (str(r.number), r.source, f"{r.read_at:%Y-%m-%d %H:%M}", r.file, f"{r.first_byte}-{r.end_byte}",
+             *(f"{edge:%Y-%m-%d %H:%M:%S}" if edge else "" for edge in (r.covers_from, r.covers_until)))
+            for r in found
+        ],
+    )  # fmt: skip
 
 
 def in_words(load: SourceLoad) -> str:

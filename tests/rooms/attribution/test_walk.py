@@ -1,5 +1,6 @@
 """The walk from a public address to a customer, one edge case a test."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 
@@ -48,6 +49,7 @@ def session(prefix: str, user: str, begin: float = -5, end: float | None = 5, *,
             "ending": Ending.EXPLICIT,
             "subject_kind": SubjectKind.USERNAME,
             "subject": user,
+            "clock_error_seconds": error,
             **more,
         }
     )
@@ -268,6 +270,21 @@ def test_the_one_flow_of_a_port_in_the_window_is_what_the_question_is_about():
     again = nat("198.51.100.9/32", 5000, 5000, "100.64.0.2", begin=0.002, end=0.003, momentary=True)
     assert ask("198.51.100.9", flow, again, *rows, port=5000, error=60).grade is Grade.AMBIGUOUS
     assert ask("198.51.100.9", flow, again, *rows, port=5000, error=0.5).customer == "acct-1"
+    for gap in (Gap(since=NOON + 30 * SECOND, until=None), Gap(since=None, until=NOON - 30 * SECOND)):
+        assert ask("198.51.100.9", flow, *rows, port=5000, error=60, gaps=[gap]).grade is Grade.NO_DATA
+        # What is not known of the inside address then is not what the port is asked about.
+        inside = replace(gap, behind_nat=True)
+        assert ask("198.51.100.9", flow, *rows, port=5000, error=60, gaps=[inside]).grade is Grade.CONFIRMED
+    assert ask("198.51.100.9", flow, *rows, port=5000, at=None).grade is Grade.AMBIGUOUS
+
+
+def test_a_leases_promise_behind_a_block_of_ports_is_no_more_than_what_the_nat_told():
+    block = nat("198.51.100.9/32", 1024, 2047, "100.64.0.1", sure_until=NOON - HOUR, possible_until=None,
+                ending=Ending.OPEN)  # fmt: skip
+    lease = session("100.64.0.1/32", "alice", realm="cgn", ending=Ending.PROMISED)
+    gap = [Gap(since=NOON - HOUR, until=None)]
+    assert ask("198.51.100.9", block, lease, port=1500).grade is Grade.PROBABLE
+    assert ask("198.51.100.9", block, lease, port=1500, gaps=gap).grade is Grade.NO_DATA
 
 
 def test_a_leases_promise_is_probable_where_the_log_was_not_read():

@@ -312,6 +312,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "finding.unassigned_use": ("Used, but assigned to nobody", "amber", _plain),
         "identities.read": ("Names of identities read", "violet", _plain),
         "flows.merged": ("Files of flows merged", "grey", _plain),
+        "source.taken_out": ("A reading of a log taken out", "violet", _says("why")),
         "flows.forgotten": ("Old flows forgotten", "violet", _plain),
         "letter.taken_as_sent": ("Letter taken as sent", "amber", _says("why")),
         "letter.withdrawn": ("Letter withdrawn", "grey", _says("why")),
