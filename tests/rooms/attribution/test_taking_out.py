@@ -133,7 +133,7 @@ def test_later_readings_of_the_same_file_go_with_it(tmp_path, users):
         take_out([later[0]], why="x", **BY)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_taken_out_and_read_again_is_as_if_it_had_been_read_right(seed, tmp_path, users):
     """The oracle is the list of sessions: whoever is named surely had the address, and nearly as many are named."""
     dice, place, sessions = random.Random(seed), 0.0, []
@@ -155,7 +155,7 @@ def test_taken_out_and_read_again_is_as_if_it_had_been_read_right(seed, tmp_path
         path = tmp_path / f"{number}.csv"
         path.write_text(HEADER + "".join(piece))
         read(path, WRONG if number == wrong else RIGHT)
-    moments = [dice.uniform(0, place) for _ in range(150)]
+    moments = [dice.uniform(0, place) for _ in range(70)]
 
     def check() -> int:
         confirmed = 0
@@ -182,7 +182,7 @@ def test_taken_out_and_read_again_is_as_if_it_had_been_read_right(seed, tmp_path
     LoadRow.objects.all().delete()
     for number in range(4):
         read(tmp_path / f"{number}.csv", RIGHT)
-    assert named >= 0.9 * check() > 30
+    assert named >= 0.9 * check() > 15
 
 
 def readings_of(piece: int) -> set[int]:
