@@ -12,7 +12,10 @@ class Conntrack(Lines):
     kind = "nat-flows"
     proves = "which inside address made a connection from a public address and port"
     clock = "the NAT's own, to the microsecond"
-    gaps = "events that the kernel's buffer lost; a flow whose end was lost is open until its port is used again"
+    gaps = (
+        "events that the kernel's buffer lost; a flow whose end was lost is open until its port is used again with the "
+        "same server"
+    )
     joins = Joins.SESSION
     momentary = True
 

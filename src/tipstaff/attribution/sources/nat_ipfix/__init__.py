@@ -45,7 +45,7 @@ class Ipfix(Kind):
     kind = "nat-ipfix"
     proves = "which inside address made a connection from a public address and port"
     clock = "the NAT's own, to the millisecond"
-    gaps = "messages that UDP lost; a flow whose end was lost is open until its port is used again"
+    gaps = "messages that UDP lost; a flow whose end was lost is open until its port is used again with the same server"
     joins = Joins.SESSION
     momentary = True
 

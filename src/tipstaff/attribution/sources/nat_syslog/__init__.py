@@ -28,8 +28,8 @@ class Syslog(Lines):
     proves = "which inside address made a connection from a public address and port"
     clock = "the NAT's own, as the line states it, mostly to the second"
     gaps = (
-        "lines that syslog lost (it is UDP); a flow whose end was lost is open until its port is used again; formats "
-        "that were not tried on the vendors' devices"
+        "lines that syslog lost (it is UDP); a flow whose end was lost is open until its port is used again with the "
+        "same server; formats that were not tried on the vendors' devices"
     )
     joins = Joins.SESSION
     momentary = True
