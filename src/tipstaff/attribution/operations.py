@@ -17,8 +17,9 @@ from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aw
 
 from . import flow_copies, flow_parts, staging
 from .clocks import clock_error
-from .covers import note_cover
-from .intervals import Clock, bindings, joined
+from .covers import note_cover, read_until
+from .flow_files import placed
+from .intervals import ERROR, HEARD, Clock, bindings, joined, with_defaults
 from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
 from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
 from .queries import instant, micro
@@ -249,21 +250,33 @@ def _bind(
     realm: int, inside_realm: int,
 ) -> int:  # fmt: skip
     """Into the database; how many bindings are new."""
-    restarts = pl.concat(batch.restarts) if batch.restarts else None
     interim = None if options.interim_seconds is None else round(options.interim_seconds * 1e6)
-    found = bindings(
-        records,
-        source.joins,
-        clock=Clock(error=error, interim=interim),
-        restarts=restarts,
-        covers_until=batch.covers[1] if batch.covers else None,
-    )
+    clock = Clock(error=error, interim=interim)
+    records = placed(records, load=load)
+    restarts = pl.concat(batch.restarts) if batch.restarts else None
+    if restarts is not None:
+        staging.note_restarts(restarts, source=row.pk)
+    taken = 0
+    if source.joins is not Joins.ALONE and BindingRow.objects.filter(source=row).exists():
+        # What earlier readings left is taken out and joined as if it had been read with this.
+        records = with_defaults(records).hstack(records.select(c for c in (HEARD,) if c in records.columns))
+        before = staging.take_out(
+            records, source.joins, clock=clock, source=row.pk, realm=realm, inside_realm=inside_realm
+        )
+        if before is not None:
+            taken = before.height
+            records = records.with_columns(pl.lit(error, pl.Int64).alias(ERROR))
+            records = joined(
+                pl.concat([before, records], how="diagonal"), source.joins, look_seconds=options.interim_seconds or 0.0
+            )
+        restarts = staging.restarts_of(row.pk, records.get_column("nas"))
+    found = bindings(records, source.joins, clock=clock, restarts=restarts, covers_until=read_until(row.pk))
     rows = staging.rows_of(
-        found, source=row.pk, load=load, realm=realm, inside_realm=inside_realm, momentary=source.momentary
+        found, source=row.pk, joins=source.joins, realm=realm, inside_realm=inside_realm, momentary=source.momentary
     )
-    new = not BindingRow.objects.filter(source=row).exists()
-    fresh = new or source.joins is Joins.ALONE
-    added = staging.put_in(rows) if fresh else staging.join_in(rows, source.joins, restarts=restarts, source=row.pk)
+    added = staging.put_in(rows) - taken
+    if interim is not None and source.joins is Joins.SESSION and batch.covers is not None:
+        staging.note_silence(source=row.pk, interim=interim, covers_until=batch.covers[1])
     staging.note_shapes(rows)
     if batch.covers is not None:
         staging.note_scope(rows, source=row.pk)
