@@ -16,7 +16,7 @@ from tipstaff.ledger.operations import record
 from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aware
 
 from . import flow_copies, flow_parts, staging
-from .clocks import clock_error
+from .clocks import KnownClock, clock_error
 from .covers import note_cover, read_until
 from .flow_files import placed
 from .intervals import ERROR, HEARD, Clock, bindings, joined, with_defaults
@@ -187,11 +187,8 @@ def stretches(file: BinaryIO, source: Source, place: int) -> Iterator[bytes]:
 def _write(
     batch: _Batch, source: Source, options: Options, row: SourceRow, path: Path, *, at: datetime, actor: str
 ) -> SourceLoad:
-    error = (
-        clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)  # type: ignore[arg-type]  # arrays
-        if options.clock_error_seconds is None
-        else round(options.clock_error_seconds * 1e6)
-    )
+    given = options.clock_error_seconds
+    error = _clock_error(batch, source, row) if given is None else round(given * 1e6)
     records = pl.concat(batch.parts, how="diagonal") if batch.parts else None
     if records is not None and len(batch.parts) > 1:
         records = joined(records, source.joins, look_seconds=options.interim_seconds or 0.0)
@@ -243,6 +240,23 @@ def _write(
         bytes=[told.first_byte, told.end_byte], records=told.records, bindings=added, refused=told.refused_total,
     )  # fmt: skip
     return told
+
+
+def _clock_error(batch: _Batch, source: Source, row: SourceRow) -> int:
+    """The error of the source's clock in microseconds, with what earlier readings showed of it."""
+    error, samples = clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)  # type: ignore[arg-type]  # arrays
+    if source.joins is not Joins.SESSION:
+        return error  # How long a look took is no fault of the clock.
+    kept = SourceRow.objects.select_for_update().get(pk=row.pk)
+    known = KnownClock(kept.error_before, kept.error_lately, kept.error_samples)
+    now = known.after(error, samples)
+    kept.error_before, kept.error_lately, kept.error_samples = now.before, now.lately, now.samples
+    kept.save(update_fields=["error_before", "error_lately", "error_samples"])
+    error = max(error, known.error)
+    if error > known.error and not known.settled:
+        # What was read when too little was known of the clock is no surer than what is read now.
+        staging.widen(source=row.pk, error=error)
+    return error
 
 
 def _bind(

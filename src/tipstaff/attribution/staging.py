@@ -164,6 +164,19 @@ _TAKE_OUT = {
 }
 
 
+def widen(*, source: int, error: int) -> None:
+    """Sessions that were read with a smaller error of the clock, in microseconds, are widened to this one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {_TABLE} b SET possible_from = b.possible_from - more, sure_from = b.sure_from + more, "
+            "sure_until = b.sure_until - more, "
+            f"possible_until = CASE WHEN b.possible_until = {OPEN} THEN {OPEN} ELSE b.possible_until + more END "
+            f"FROM (SELECT id, %(error)s - (since - possible_from) AS more FROM {_TABLE} "
+            "WHERE source_id = %(source)s AND since - possible_from < %(error)s) narrow WHERE narrow.id = b.id",
+            {"source": source, "error": error},
+        )
+
+
 def note_restarts(restarts: pl.DataFrame, *, source: int) -> None:
     """NASes of a source restarted: what they had open and nothing was heard of since was over then."""
     with connection.cursor() as cursor:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from django.db import connection
 
+from tipstaff.attribution.clocks import LATELY, KnownClock
 from tipstaff.attribution.match import Question
 from tipstaff.attribution.models import BindingRow
 from tipstaff.attribution.operations import add_identities, take_in
@@ -225,3 +226,76 @@ def test_what_an_earlier_version_wrote_is_gone_on_with(kind, head, lines, tmp_pa
             since=None, seen=None, until=None, heard=None, final=None, begun=None, session=None
         )
     assert rows_of("pieces") == rows_of("whole")
+
+
+AHEAD = 30
+"""The RADIUS server's clock is so many seconds ahead of the access servers'."""
+DATED = RADIUS.replace("\n", ",event_timestamp\n")
+
+
+def dated(status, name, begin, lasts, address, number, *, event=True):
+    at = begin + lasts
+    stated = at if event else ""
+    return f"{at + AHEAD},{status},{name},192.0.2.1,{address},{number},{lasts},{stated}\n"
+
+
+@pytest.mark.parametrize("piece", [None, 7])
+def test_a_clock_that_is_ahead_names_nobody_in_anothers_place_however_few_records_are_read_at_once(piece, tmp_path):
+    dice = np.random.default_rng(6)
+    stays, told = [], []
+    for address in (f"10.0.2.{n}" for n in range(1, 9)):
+        begin = T + int(dice.integers(HOUR))
+        for number in range(6):
+            name, lasts = NAMES[dice.integers(3)], int(dice.integers(600, 6000))
+            stays.append((address, name, begin, begin + lasts))
+            for status, after in (("Start", 0), ("Stop", lasts)):
+                # Every third does not say when it happened.
+                told.append((begin + after, dated(status, name, begin, after, address, number, event=len(told) % 3)))
+            begin += lasts + int(dice.integers(1, 6))
+    lines = [line for _, line in sorted(told)]
+    ends = range(piece, len(lines), piece) if piece else ()
+    loads = load_by_pieces("radius-csv", tmp_path / "log", DATED, lines, ends)
+    assert {x.clock_error_seconds for x in loads} == {AHEAD}
+    asked = [
+        (name, question(int(at), address))
+        for address, name, begin, end in stays
+        for at in (*dice.integers(begin + 2, begin + 28, 3), *dice.integers(begin + 2, end - 2, 3))
+    ]
+    answers = open_book(at=LATER).attribute([q for _, q in asked], received_at=LATER)
+    assert {a.customer == name for (name, _), a in zip(asked, answers, strict=True) if a.named} == {True}
+    assert sum(a.grade is Grade.CONFIRMED for a in answers) > len(answers) / 3
+
+
+def test_a_tail_of_few_records_is_as_unsure_as_what_was_read_before(tmp_path):
+    before = [dated("Start", f"u{n}", T - 50000 + n * 10, 0, f"10.0.1.{n}", n) for n in range(100)]
+    before.append(dated("Start", "alice", T - 2 * HOUR, 0, "10.0.0.1", "a"))
+    tail = [
+        dated("Stop", "alice", T - 2 * HOUR, 2 * HOUR, "10.0.0.1", "a", event=False),
+        dated("Start", "bob", T + 2, 0, "10.0.0.1", "b", event=False),
+        dated("Stop", "bob", T + 2, 2 * HOUR, "10.0.0.1", "b", event=False),
+    ]
+    loads = load_by_pieces("radius-csv", tmp_path / "log", DATED, before + tail, [len(before)])
+    assert [x.clock_error_seconds for x in loads] == [AHEAD, AHEAD]
+    assert ask(20 / HOUR) == ("AMBIGUOUS", None)  # bob had it since 12:00:02, which the server's clock calls 12:00:32.
+    assert ask(2 / 60) == ("CONFIRMED", "bob")
+
+
+def test_rows_read_before_anything_was_known_of_the_clock_are_widened_by_what_is_learnt(tmp_path):
+    lines = [
+        dated("Start", "alice", T, 0, "10.0.0.1", "a", event=False),
+        dated("Stop", "alice", T, HOUR, "10.0.0.1", "a", event=False),
+        dated("Start", "bob", T + HOUR, 0, "10.0.0.1", "b", event=False),
+        dated("Start", "carol", T + HOUR, 60, "10.0.0.2", "c"),
+    ]
+    load("radius-csv", tmp_path / "log", DATED + "".join(lines[:3]))
+    assert ask(1 + 10 / HOUR) == ("CONFIRMED", "alice")  # Nothing shows yet that the clock is ahead.
+    load("radius-csv", tmp_path / "log", DATED + "".join(lines))
+    assert ask(1 + 10 / HOUR) == ("AMBIGUOUS", None)
+
+
+def test_what_was_known_of_a_clock_fades_when_a_thousand_records_know_better():
+    clock = KnownClock().after(40_000_000, 3)
+    assert clock.after(1_000_000, LATELY - 4).error == 40_000_000
+    assert clock.after(1_000_000, LATELY - 3).error == 40_000_000
+    assert clock.after(1_000_000, LATELY).after(1_000_000, LATELY).error == 1_000_000
+    assert clock.after(1_000_000, 0) == clock
