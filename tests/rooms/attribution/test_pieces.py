@@ -299,3 +299,29 @@ def test_what_was_known_of_a_clock_fades_when_a_thousand_records_know_better():
     assert clock.after(1_000_000, LATELY - 3).error == 40_000_000
     assert clock.after(1_000_000, LATELY).after(1_000_000, LATELY).error == 1_000_000
     assert clock.after(1_000_000, 0) == clock
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_fell_silent_is_not_named_for_ever_whether_its_log_is_read_at_once_or_by_a_timer(at_once, tmp_path):
+    """Nobody is given the address, so that no later record is about it."""
+    lines = [session(0, "Start", "alice"), session(0.25, "Interim-Update", "alice", begun=0)]
+    lines += [session(n / 2, "Start", f"x{n}", 9, address=f"10.0.0.{100 + n}") for n in range(1, 14)]
+    ends = () if at_once else range(1, len(lines))
+    load_by_pieces("radius-csv", tmp_path / "log", RADIUS, lines, ends, interim_seconds=900)
+    assert ask(0.2) == ("CONFIRMED", "alice")
+    assert ask(0.4) == ("PROBABLE", "alice")
+    assert ask(6) == ("NONE", None)
+
+
+def test_an_end_that_may_lie_in_a_gap_leaves_nobody_named_after_it(tmp_path):
+    """Her Stop and another's Start may have been in the part that was not read. She who is seen again after it was
+    there all the while."""
+    lines = [session(0, "Start", "alice"), session(0, "Start", "bob", address="10.0.0.2"),
+             session(2, "Start", "x2", address="10.0.0.102"), session(2.5, "Start", "x3", address="10.0.0.103"),
+             session(2.7, "Interim-Update", "bob", begun=0, address="10.0.0.2"),
+             session(3, "Start", "x4", address="10.0.0.104")]  # fmt: skip
+    load("radius-csv", tmp_path / "log", RADIUS + "".join(lines[:2]))
+    load("radius-csv", tmp_path / "next", RADIUS + "".join(lines[2:]))
+    assert [ask(h) for h in (1, 2.6)] == [("NO_DATA", None)] * 2
+    assert [ask(h, "10.0.0.2") for h in (1, 2.6)] == [("CONFIRMED", "bob")] * 2
+    assert ask(2.9, "10.0.0.2") == ("PROBABLE", "bob")
