@@ -162,9 +162,7 @@ def answer_one(question: Question, *, received_at: datetime) -> Attribution:
     )
 
 
-def _inside(
-    window: Window, *, held: list[Holding], bindings: list[Binding]
-) -> tuple[list[Holding], list[Binding]]:
+def _inside(window: Window, *, held: list[Holding], bindings: list[Binding]) -> tuple[list[Holding], list[Binding]]:
     """What is known of the inside addresses that the translations lead to."""
     seen = {h.key for h in held}
     held, followed = list(held), list(bindings)

@@ -325,3 +325,29 @@ def test_an_end_that_may_lie_in_a_gap_leaves_nobody_named_after_it(tmp_path):
     assert [ask(h) for h in (1, 2.6)] == [("NO_DATA", None)] * 2
     assert [ask(h, "10.0.0.2") for h in (1, 2.6)] == [("CONFIRMED", "bob")] * 2
     assert ask(2.9, "10.0.0.2") == ("PROBABLE", "bob")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_lease_that_its_client_declines_is_over(at_once, tmp_path):
+    """Somebody else, whom nobody knows, was found on the address."""
+    lines = [kea("alice", T, 10 * HOUR), kea("", T + 60, 4 * HOUR, state=1), kea("bob", T + 5 * HOUR, 2 * HOUR)]
+    told = [(hour, kea("dave", T + hour * HOUR, HOUR, address="10.0.0.200")) for hour in range(10)]
+    lines = [line for _, line in sorted([*told, (0.5, lines[0]), (0.6, lines[1]), (5.5, lines[2])])]
+    load_by_pieces("kea-memfile", tmp_path / "log", KEA, lines, () if at_once else range(1, len(lines)))
+    assert ask(0.005) == ("CONFIRMED", "alice")
+    assert [ask(h) for h in (1, 3.9)] == [("NO_DATA", None)] * 2
+    assert ask(4.5) == ("NONE", None)
+    assert ask(6) == ("CONFIRMED", "bob")
+
+
+def test_a_lease_that_dhcpd_abandons_is_over(tmp_path):
+    block = "lease {} {{\n  starts epoch {};\n  ends epoch {};\n  binding state {};\n{}}}\n"
+    circuit = '  hardware ethernet 02:00:00:00:00:01;\n  option agent.circuit-id "alice";\n'
+    blocks = [
+        block.format("10.0.0.1", T, T + 10 * HOUR, "active", circuit),
+        block.format("10.0.0.1", T, T + HOUR, "abandoned", ""),
+        block.format("10.0.0.200", T + 20 * HOUR, T + 21 * HOUR, "active", circuit),
+    ]
+    load("isc-dhcpd", tmp_path / "log", "".join(blocks))
+    assert ask(0.5) == ("CONFIRMED", "alice")
+    assert ask(2) == ("NO_DATA", None)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from ...protocol import CIRCUIT, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
+from ...protocol import CIRCUIT, DECLINED, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
 from ...reading import MICRO, Sieve, header_of, local_instants, prefixes, seconds, table
 
 GAPS = "what the server did not serve: static and stolen addresses"
@@ -57,7 +57,6 @@ class Memfile(Lines):
             "an expiry that cannot be",
         )
         sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
-        sieve.refuse(pl.col("state") == "1", "declined: the client found the address in use")
         frame = sieve.frame
         subject = pl.col("hwaddr") if "hwaddr" in frame.columns else pl.col(who)
         if six:
@@ -69,7 +68,7 @@ class Memfile(Lines):
                 .alias("length")
             )
         frame = frame.with_columns(subject.str.to_lowercase().alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
-        frame = _circuits(frame)
+        frame = _declined(_circuits(frame))
         sieve.frame = frame
         sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
         return sieve.parsed(_leases(sieve.frame))
@@ -105,9 +104,9 @@ class Looks(Lines):
         sieve.refuse(~pl.col("gone").is_in(["0", "1"]) | pl.col("looked_at").is_null(), "no look")
         sieve.refuse((pl.col("gone") == "1") & pl.col("before").is_null(), "gone, but never there before")
         sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
-        sieve.refuse(pl.col("state") == "1", "declined: the client found the address in use")
         subject = pl.when(pl.col("hwaddr").fill_null("") != "").then("hwaddr").otherwise("duid").str.to_lowercase()
-        sieve.frame = _circuits(sieve.frame.with_columns(subject.alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind")))
+        frame = sieve.frame.with_columns(subject.alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
+        sieve.frame = _declined(_circuits(frame))
         sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
         gone, ended = pl.col("gone") == "1", pl.col("state").is_in(["2", "3"])
         promised = pl.when(pl.col("term") == _FOREVER).then(OPEN).otherwise(pl.col("since") + pl.col("term") * MICRO)
@@ -147,6 +146,16 @@ def _leases(frame: pl.DataFrame) -> pl.DataFrame:
         "kind",
         "subject",
         (pl.col("kind") == CIRCUIT).alias("strong"),
+    )
+
+
+def _declined(frame: pl.DataFrame) -> pl.DataFrame:
+    """Whom a client found on the address that it was given (RFC 2131 section 3.1: DHCPDECLINE) nobody knows: the lease
+    before has ended, and as long as the server keeps the address back, it is an unknown one's."""
+    declined = pl.col("state") == "1"
+    return frame.with_columns(
+        pl.when(declined).then(pl.lit(DECLINED)).otherwise("subject").alias("subject"),
+        pl.when(declined).then(pl.lit(MAC, pl.UInt8)).otherwise("kind").alias("kind"),
     )
 
 
