@@ -12,7 +12,7 @@ import polars as pl
 from tipstaff.words import Ending
 
 from .codes import ENDINGS, OPEN, STATION
-from .protocol import RECORD, Joins
+from .protocol import ERROR, RECORD, Joins
 
 SAME_START = 60_000_000
 """Records of one session whose beginnings differ by less than this many microseconds mean the same beginning."""
@@ -20,9 +20,9 @@ SAME_START = 60_000_000
 SUBJECT = ("version", "hi", "lo", "length", "port_first", "port_last", "protocol", "kind", "subject", "inside_version",
            "inside_hi", "inside_lo", "session")  # fmt: skip
 PLACE = ("version", "hi", "lo", "length", "port_first", "protocol")
-HEARD, ERROR = "heard", "error"
-"""Columns beside those of RECORD that joined records may have: the last instant of which a record of them spoke (of a
-lease its last renewal; where it is left out, `seen`), and the clock's error by which an earlier reading widened."""
+HEARD = "heard"
+"""A column beside those of RECORD that joined records may have: the last instant of which a record of them spoke (of a
+lease its last renewal); where it is left out, `seen`."""
 
 
 def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) -> pl.DataFrame:
@@ -142,6 +142,8 @@ def bindings(
 ) -> pl.DataFrame:
     """Joined records with the spans in which they are possible and sure, and how each end is known.
 
+    ERROR, where `records` have it, is all by which they are to be widened, the clock's error included.
+
     Whoever is given the place ends the one who had it, but not one of whom something was heard later: both stand then.
     Adds `possible_from`, `sure_from`, `sure_until`, `possible_until` (microseconds) and `ending`.
     """
@@ -157,6 +159,8 @@ def bindings(
     since, error = (records.get_column(c).to_numpy() for c in ("since", ERROR))
     seen, until, final, begun = (records.get_column(c).to_numpy() for c in ("seen", "until", "final", "begun"))
     lease = joins is Joins.LEASE
+    # The same clock told all: of its error no order is in doubt.
+    doubt = np.maximum(error - clock.error, 0)
     # A lease that was released was sure until the last row before that; any other is, until its term is over.
     sure_end = np.where(final, seen if lease else until, until if lease or joins is Joins.ALONE else seen)
     end = until.copy()
@@ -174,14 +178,14 @@ def bindings(
         silent = ~final & (due + error < covers_until)
         end, ending = np.where(silent, due, end), np.where(silent, ENDINGS.index(Ending.INFERRED), ending)
     if restarts is not None and restarts.height:
-        restarted = _next_restart(records, restarts)
+        restarted = _next_restart(records, restarts, after=seen + doubt)
         cut = ~final & (restarted < end)
         end = np.where(cut, restarted, end)
         sure_end = np.where(cut, np.minimum(sure_end, restarted), sure_end)
         ending = np.where(cut, ENDINGS.index(Ending.SUPERSEDED), ending)
     if joins is not Joins.ALONE:
         # Whoever is given the address next ends the one before, unless that one's own end was seen.
-        following = _following(since, records.get_column(HEARD).to_numpy(), same_place)
+        following = _following(since, records.get_column(HEARD).to_numpy(), doubt, same_place)
         cut = (~final | lease) & (following < end) & (joins is not Joins.SIGHTING)
         end = np.where(cut, following, end)
         sure_end = np.where(cut, np.minimum(sure_end, following), sure_end)
@@ -202,15 +206,16 @@ def bindings(
     )
 
 
-def _following(since: np.ndarray, heard: np.ndarray, same_place: np.ndarray) -> np.ndarray:
+def _following(since: np.ndarray, heard: np.ndarray, doubt: np.ndarray, same_place: np.ndarray) -> np.ndarray:
     """For each row, in order of place and beginning, when the first one in its place began that came later than it and
-    than all that was heard of it; OPEN where none did. At the same instant nobody can tell which of two came later."""
-    after = np.maximum(heard, since + 1)
+    than all that was heard of it; OPEN where none did. At the same instant nobody can tell which of two came later, nor
+    where either is in doubt."""
+    after = np.maximum(heard, since + 1) + doubt
     following = np.full(len(since), OPEN)
     rows = np.flatnonzero(same_place)
     steps = 1
     while len(rows):
-        later = since[rows + steps] >= after[rows]
+        later = since[rows + steps] - doubt[rows + steps] >= after[rows]
         following[rows[later]] = since[rows[later] + steps]
         rows = rows[~later]
         rows = rows[rows + steps < len(same_place)]
@@ -240,9 +245,9 @@ def _by_place(records: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
     return records, same
 
 
-def _next_restart(records: pl.DataFrame, restarts: pl.DataFrame) -> np.ndarray:
+def _next_restart(records: pl.DataFrame, restarts: pl.DataFrame, *, after: np.ndarray) -> np.ndarray:
     """For each record the first restart of its NAS after it was last seen."""
-    left = records.select("nas", pl.col("seen").alias("at")).with_row_index("_row").sort("at")
+    left = records.select("nas", pl.Series("at", after)).with_row_index("_row").sort("at")
     right = restarts.select("nas", "at", pl.col("at").alias("restarted")).sort("at")
     found = left.join_asof(right, on="at", by="nas", strategy="forward", check_sortedness=False).sort("_row")
     return found.select(

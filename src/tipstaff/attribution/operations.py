@@ -19,9 +19,9 @@ from . import flow_copies, flow_parts, staging
 from .clocks import KnownClock, clock_error
 from .covers import note_cover, read_until
 from .flow_files import placed
-from .intervals import ERROR, HEARD, Clock, bindings, joined, with_defaults
+from .intervals import HEARD, Clock, bindings, joined, with_defaults
 from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
-from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
+from .protocol import ERROR, KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
 from .queries import instant, micro
 
 CHUNK = 24 << 20
@@ -190,6 +190,8 @@ def _write(
     given = options.clock_error_seconds
     error = _clock_error(batch, source, row) if given is None else round(given * 1e6)
     records = pl.concat(batch.parts, how="diagonal") if batch.parts else None
+    if records is not None and ERROR in records.columns:
+        records = records.with_columns(pl.col(ERROR).fill_null(0))
     if records is not None and len(batch.parts) > 1:
         records = joined(records, source.joins, look_seconds=options.interim_seconds or 0.0)
     head, head_size = _head(path)
@@ -271,15 +273,17 @@ def _bind(
     if restarts is not None:
         staging.note_restarts(restarts, source=row.pk)
     taken = 0
+    doubt = pl.col(ERROR) if ERROR in records.columns else pl.lit(0)
+    records = records.with_columns((doubt + error).cast(pl.Int64).alias(ERROR))
     if source.joins is not Joins.ALONE and BindingRow.objects.filter(source=row).exists():
         # What earlier readings left is taken out and joined as if it had been read with this.
-        records = with_defaults(records).hstack(records.select(c for c in (HEARD,) if c in records.columns))
+        more = [c for c in (HEARD, ERROR) if c in records.columns]
+        records = with_defaults(records).hstack(records.select(more))
         before = staging.take_out(
-            records, source.joins, clock=clock, source=row.pk, realm=realm, inside_realm=inside_realm
+            records, source.joins, interim=interim, source=row.pk, realm=realm, inside_realm=inside_realm
         )
         if before is not None:
             taken = before.height
-            records = records.with_columns(pl.lit(error, pl.Int64).alias(ERROR))
             records = joined(
                 pl.concat([before, records], how="diagonal"), source.joins, look_seconds=options.interim_seconds or 0.0
             )

@@ -10,8 +10,8 @@ from django.db import connection
 from .bulk import read_csv
 from .codes import ENDINGS, OPEN, STATION
 from .flow_files import OFFSET_BITS, place_in_loads
-from .intervals import ERROR, HEARD, SAME_START, Clock, with_defaults
-from .protocol import Joins
+from .intervals import HEARD, SAME_START, with_defaults
+from .protocol import ERROR, Joins
 
 COLUMNS = (
     "source_id", "load_id", "byte_offset", "end_load_id", "end_offset", "realm", "version", "length", "hi", "lo",
@@ -74,14 +74,14 @@ def put_in(rows: pl.DataFrame) -> int:
 
 
 def take_out(
-    records: pl.DataFrame, joins: Joins, *, clock: Clock, source: int, realm: int, inside_realm: int
+    records: pl.DataFrame, joins: Joins, *, interim: int | None, source: int, realm: int, inside_realm: int
 ) -> pl.DataFrame | None:
     """What the table has that `records`, joined, may go on with, end, or be ended by, as joined records with the error
     of the clock by which they were widened. The rows are gone from the table."""
-    look = clock.interim or 0 if joins is Joins.SIGHTING else 0
+    look = interim or 0 if joins is Joins.SIGHTING else 0
     places = records.select(
         pl.when(pl.col("version") == STATION).then(0).otherwise(realm).alias("realm"), *_PLACE[1:], *_SUBJECT,
-        "session", "begun", "since", (pl.col("since") - look - clock.error).alias("possible_from"),
+        "session", "begun", "since", (pl.col("since") - look - pl.col(ERROR)).alias("possible_from"),
     ).unique().with_columns(pl.col(c).reinterpret(signed=True) for c in _HALVES)  # fmt: skip
     numbers = {"source": source, "inside_realm": inside_realm, "sighting": joins is Joins.SIGHTING,
                "lease": joins is Joins.LEASE}  # fmt: skip

@@ -6,6 +6,7 @@ The oracle knows of each stay between which instants the log speaks of it, and n
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -351,3 +352,42 @@ def test_a_lease_that_dhcpd_abandons_is_over(tmp_path):
     load("isc-dhcpd", tmp_path / "log", "".join(blocks))
     assert ask(0.5) == ("CONFIRMED", "alice")
     assert ask(2) == ("NO_DATA", None)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_hour_that_happens_twice_leaves_no_former_holder_named(at_once, tmp_path):
+    """02:10 and 02:20 in Berlin may be either hour where a timer reads the lines one by one."""
+
+    def line(clock, event, inside, ports="1024-2047"):
+        return f"2025-10-26T{clock} nat event={event} inside={inside} outside=10.0.0.9 ports={ports}\n"
+
+    load("ipam", tmp_path / "plan", "prefix,service\n100.64.0.1/32,alice\n100.64.0.2/32,bob\n", realm="cgn")
+    add_identities(
+        [Identity(kind=SubjectKind.SERVICE, value=n, customer=n) for n in ("alice", "bob")], source="services", **BY
+    )
+    lines = [line("01:30:00", "alloc", "100.64.0.1"), line("02:10:00", "release", "100.64.0.1"),
+             line("02:20:00", "alloc", "100.64.0.2"), line("03:30:00", "alloc", "100.64.0.3", "2048-3071")]  # fmt: skip
+    loads = load_by_pieces("nat-blocks", tmp_path / "log", "", lines, () if at_once else range(1, len(lines)),
+                           inside_realm="cgn", zone=ZoneInfo("Europe/Berlin"))  # fmt: skip
+    assert sum(x.refused_total for x in loads) == 0
+
+    def who(utc):
+        moment = Moment(datetime.fromisoformat(f"2025-10-26T{utc}Z"), 1.0)
+        answer = answer_one(Question(address=ip_address("10.0.0.9"), port=1500, moment=moment), received_at=LATER)
+        return answer.grade.name, answer.customer
+
+    assert who("00:05:00") == ("CONFIRMED", "alice")
+    assert who("00:50:00")[1] is None  # The one hour or the other: 00:10 to 01:20 UTC.
+    assert who("02:00:00") == ("PROBABLE", "bob")
+
+
+def test_two_stays_in_the_hour_that_happens_twice_end_neither(tmp_path):
+    """Alice came at 02:10, the clock went back, and bob came at 02:05: line by line it looks the other way round."""
+    lines = [
+        f"2025-10-26 {clock},Start,{name},192.0.2.1,10.0.0.{place},{name},\n"
+        for clock, name, place in (("02:10:00", "alice", 1), ("02:05:00", "bob", 1), ("08:00:00", "carol", 7))
+    ]
+    load_by_pieces("radius-csv", tmp_path / "log", RADIUS, lines, (1, 2), zone=ZoneInfo("Europe/Berlin"))
+    at = datetime(2025, 10, 26, 1, 8, tzinfo=UTC).timestamp()
+    assert ask((at - T) / HOUR)[1] is None
+    assert ask((at + 2 * HOUR - T) / HOUR)[1] is None

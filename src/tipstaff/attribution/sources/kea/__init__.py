@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from ...protocol import CIRCUIT, DECLINED, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
+from ...protocol import CIRCUIT, DECLINED, ERROR, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
 from ...reading import MICRO, Sieve, header_of, local_instants, prefixes, seconds, table
 
 GAPS = "what the server did not serve: static and stolen addresses"
@@ -224,9 +224,10 @@ class Forensic(Lines):
         )
         naive = frame.get_column("stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
         utc = naive.dt.replace_time_zone("UTC").dt.timestamp("us")
-        local = local_instants(naive, options.zone)
+        local, doubt = local_instants(naive, options.zone)
         frame = prefixes(frame, "address").with_columns(
-            pl.when(pl.col("zone").is_in(["UTC", "GMT"])).then(utc).otherwise(local).alias("since")
+            pl.when(pl.col("zone").is_in(["UTC", "GMT"])).then(utc).otherwise(local).alias("since"),
+            *([] if doubt is None else [doubt.alias(ERROR)]),
         )
         sieve = Sieve(frame)
         sieve.refuse(
@@ -244,7 +245,7 @@ class Forensic(Lines):
             gone.alias("final"),
             pl.when(wired).then(pl.lit(CIRCUIT, pl.UInt8)).otherwise(pl.lit(MAC, pl.UInt8)).alias("kind"),
             pl.coalesce("circuit", "mac", "duid").alias("subject"),
-            wired.alias("strong"),
+            wired.alias("strong"), *([] if doubt is None else [ERROR]),
         )  # fmt: skip
         return sieve.parsed(records)
 
