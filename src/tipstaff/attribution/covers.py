@@ -22,6 +22,12 @@ def note_cover(source: int, covers: tuple[int, int] | None) -> None:
     )
 
 
+def read_until(source: int) -> int | None:
+    """The last instant of which the source was read, in microseconds."""
+    last = CoverRow.objects.filter(source_id=source).order_by("-until").first()
+    return None if last is None else last.until
+
+
 def holes(
     covered: Sequence[tuple[int, int]], *, begin: int | None = None, end: int | None = None
 ) -> list[tuple[int | None, int | None]]:

@@ -36,7 +36,7 @@ CARRY = 24 * _HOUR
 """So long a flow whose port was used again waits for its own end to be read. One whose port was not waits for ever."""
 GROUP_ROWS = 16_384
 PART_ROWS_MAX = 8_000_000
-_OFFSET_BITS = 40
+OFFSET_BITS = 40
 """A record's place is one number: its load, and in these bits its offset in the file. Later loads have greater ones."""
 
 PART: dict[str, pl.DataType] = {
@@ -97,7 +97,7 @@ def placed(records: pl.DataFrame, *, load: int) -> pl.DataFrame:
 
 def place_in_loads(load: int, offset: int) -> int:
     """Where a record stands, as one number for all loads."""
-    return (load << _OFFSET_BITS) + offset
+    return (load << OFFSET_BITS) + offset
 
 
 def carried_of(rows: Sequence[dict[str, int]]) -> pl.DataFrame:
@@ -143,7 +143,7 @@ def _rows(found: pl.DataFrame) -> pl.DataFrame:
         "version", "hi", "lo", pl.col("port_first").alias("port"), "protocol", pl.col("possible_from").alias("since"),
         (pl.col("sure_from") - pl.col("possible_from")).alias("known"), lasts.alias("lasts"),
         (lasts - surely).alias("unsure"), "ending", "inside_version", "inside_hi", "inside_lo",
-        (pl.col("offset") // 2**_OFFSET_BITS).alias("load"), (pl.col("offset") % 2**_OFFSET_BITS).alias("offset"),
+        (pl.col("offset") // 2**OFFSET_BITS).alias("load"), (pl.col("offset") % 2**OFFSET_BITS).alias("offset"),
     )  # fmt: skip
     return rows.select(pl.col("version").cast(pl.UInt8), *(pl.col(c).cast(kind) for c, kind in PART.items()))
 
