@@ -17,7 +17,7 @@ from .codes import ENDINGS, KINDS, OPEN, STATION
 from .match import Question, plain_address, window_of
 from .snapshot import GRADES, NOBODY, REASONS, Answers, Bound, Gaps, Held, Known, Snapshot
 from .tables import Array, Questions
-from .walk import machine_of, walk
+from .walk import last_sure, machine_of, walk
 
 Address = IPv4Address | IPv6Address
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -92,11 +92,14 @@ class Book:
             first, end = self.snapshot.known_as(subjects[subjects >= 0])
             entries = [self.snapshot.known_order[i] for f, e in zip(first, end, strict=True) for i in range(f, e)]
             insides = dict.fromkeys(b.inside for b in bindings if b.inside is not None)
-            gaps = self.gaps(plain_address(question.address), window.earliest, window.latest)
+            since = last_sure(bindings, earliest=window.earliest)
+            address = plain_address(question.address)
+            gaps = self.gaps(address, since, window.latest)
             gaps += [
                 replace(gap, behind_nat=True)
                 for inside in insides
-                for gap in self.gaps(inside, window.earliest, window.latest)
+                if inside != address
+                for gap in self.gaps(inside, since, window.latest)
             ]
             return walk(
                 question.address,

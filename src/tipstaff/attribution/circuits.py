@@ -12,10 +12,12 @@ _NAMES_ITS_NODE = re.compile(r"\S.* (?:eth|atm) \d+(?:/\d+)+(?::\d+(?:\.\d+)?)?"
 
 
 def circuit_named(circuit: str, remote: str = "", *, unique: bool = False) -> tuple[str, bool]:
-    """The name of a circuit, and whether it can be one line only: `eth0/1/1 at dslam-2`.
+    """The name of a circuit, and whether it can be one line only: `eth0/1/1 at dslam-2`; empty where there is none.
 
     `unique` says that the operator knows the circuit-ids to be unique in the whole network.
     """
+    if not circuit:
+        return "", False
     if unique or _NAMES_ITS_NODE.fullmatch(circuit):
         return circuit, True
     return (f"{circuit} at {remote}", True) if remote else (circuit, False)

@@ -28,6 +28,12 @@ def forget_cover(sources: Sequence[int], *, before: int) -> None:
     mine.filter(since__lt=before).update(since=before)
 
 
+def read_until(source: int) -> int | None:
+    """The last instant of which the source was read, in microseconds."""
+    last = CoverRow.objects.filter(source_id=source).order_by("-until").first()
+    return None if last is None else last.until
+
+
 def holes(
     covered: Sequence[tuple[int, int]], *, begin: int | None = None, end: int | None = None
 ) -> list[tuple[int | None, int | None]]:

@@ -37,7 +37,7 @@ CARRY = 24 * _HOUR
 beginning was not read may have begun so long before it was first heard of."""
 GROUP_ROWS = 16_384
 PART_ROWS_MAX = 8_000_000
-_OFFSET_BITS = 40
+OFFSET_BITS = 40
 """A record's place is one number: its load, and in these bits its offset in the file. Later loads have greater ones."""
 
 PART: dict[str, pl.DataType] = {
@@ -98,7 +98,7 @@ def placed(records: pl.DataFrame, *, load: int) -> pl.DataFrame:
 
 def place_in_loads(load: int, offset: int) -> int:
     """Where a record stands, as one number for all loads."""
-    return (load << _OFFSET_BITS) + offset
+    return (load << OFFSET_BITS) + offset
 
 
 def carried_of(rows: Sequence[dict[str, int]]) -> pl.DataFrame:
@@ -179,7 +179,7 @@ def _rows(found: pl.DataFrame) -> pl.DataFrame:
         "version", "hi", "lo", pl.col("port_first").alias("port"), "protocol", pl.col("possible_from").alias("since"),
         (pl.col("sure_from") - pl.col("possible_from")).alias("known"), lasts.alias("lasts"),
         (lasts - surely).alias("unsure"), "ending", "inside_version", "inside_hi", "inside_lo",
-        (pl.col("offset") // 2**_OFFSET_BITS).alias("load"), (pl.col("offset") % 2**_OFFSET_BITS).alias("offset"),
+        (pl.col("offset") // 2**OFFSET_BITS).alias("load"), (pl.col("offset") % 2**OFFSET_BITS).alias("offset"),
     )  # fmt: skip
     return rows.select(pl.col("version").cast(pl.UInt8), *(pl.col(c).cast(kind) for c, kind in PART.items()))
 
@@ -357,7 +357,7 @@ def without(
         ((pl.col("load") < max(loads)) & (end > own) & (end <= until)).fill_null(value=False)
     ).to_series()
     again = rows.filter(theirs)
-    begun, place = pl.col("known") == 0, pl.col("load").cast(pl.Int64) * 2**_OFFSET_BITS + pl.col("offset")
+    begun, place = pl.col("known") == 0, pl.col("load").cast(pl.Int64) * 2**OFFSET_BITS + pl.col("offset")
     heard = pl.col("since") + pl.col("known")
     return rows.filter(~theirs), _unknown(
         again.select(
@@ -372,7 +372,7 @@ def without(
 
 def carried_without(carried: pl.DataFrame, *, loads: Sequence[int]) -> pl.DataFrame:
     """What is carried of flows that some readings did not begin, with nothing that they said of them later."""
-    begun_in, heard_in = (pl.col(c) // 2**_OFFSET_BITS for c in ("offset", "end_offset"))
+    begun_in, heard_in = (pl.col(c) // 2**OFFSET_BITS for c in ("offset", "end_offset"))
     theirs = heard_in.is_in(list(loads)) | (pl.col("cut") < OPEN)
     return carried.filter(~begun_in.is_in(list(loads))).with_columns(
         pl.when(theirs).then("since").otherwise("seen").alias("seen"),

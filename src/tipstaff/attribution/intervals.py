@@ -12,7 +12,7 @@ import polars as pl
 from tipstaff.words import Ending
 
 from .codes import ENDINGS, OPEN, STATION
-from .protocol import RECORD, Joins
+from .protocol import ERROR, RECORD, Joins
 
 SAME_START = 60_000_000
 """Records of one session whose beginnings differ by less than this many microseconds mean the same beginning."""
@@ -20,6 +20,9 @@ SAME_START = 60_000_000
 SUBJECT = ("version", "hi", "lo", "length", "port_first", "port_last", "protocol", "kind", "subject", "inside_version",
            "inside_hi", "inside_lo", "session", "remote")  # fmt: skip
 PLACE = ("version", "hi", "lo", "length", "port_first", "protocol")
+HEARD = "heard"
+"""A column beside those of RECORD that joined records may have: the last instant of which a record of them spoke (of a
+lease its last renewal); where it is left out, `seen`."""
 
 
 def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) -> pl.DataFrame:
@@ -33,7 +36,8 @@ def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) ->
     # Only numbers are put in order; of all the columns no more than the first row of each is taken in the end.
     order = records.get_column("seen" if joins is Joins.SESSION else "since")
     rows = np.arange(len(order)) if order.is_sorted() else np.argsort(order.to_numpy(), kind="stable")
-    rows, starts_key = _by_subject(records, rows)
+    # Between two renewals nobody else may have been given the place: who stands beside whom is asked of the place.
+    rows, starts_key = _by_subject(records, rows, of_one_place=joins is Joins.LEASE)
     since, seen = (records.get_column(c).to_numpy()[rows] for c in ("since", "seen"))
     until = records.get_column("until").to_numpy()[rows] if "until" in records.columns else np.full(len(rows), OPEN)
     final = records.get_column("final").to_numpy()[rows] if "final" in records.columns else np.zeros(len(rows), bool)
@@ -108,7 +112,14 @@ def _one_each(
     else:
         seen_last = np.maximum.reduceat(seen, first) if joins is Joins.SIGHTING else seen[last]
         until_joined, ended, closing = until[last], final[last], offsets[last]
+    more = {}
+    if joins is Joins.LEASE:
+        heard = records.get_column(HEARD).to_numpy()[rows] if HEARD in records.columns else since
+        more[HEARD] = np.maximum.reduceat(heard, first)
+    if ERROR in records.columns:
+        more[ERROR] = np.maximum.reduceat(records.get_column(ERROR).to_numpy()[rows], first)
     return records[rows[first]].with_columns(
+        *(pl.Series(name, values) for name, values in more.items()),
         pl.Series("since", np.minimum.reduceat(since, first)),
         pl.Series("seen", np.where(ended, np.minimum(seen_last, until_joined), seen_last)),
         pl.Series("until", until_joined),
@@ -131,9 +142,12 @@ def bindings(
 ) -> pl.DataFrame:
     """Joined records with the spans in which they are possible and sure, and how each end is known.
 
+    ERROR, where `records` have it, is all by which they are to be widened, the clock's error included.
+
+    Whoever is given the place ends the one who had it, but not one of whom something was heard later: both stand then.
     Adds `possible_from`, `sure_from`, `sure_until`, `possible_until` (microseconds) and `ending`.
     """
-    records = with_defaults(records)
+    records = with_defaults(records).hstack([_said(records, HEARD, "seen"), _said(records, ERROR, clock.error)])
     if not records.height:
         return records.with_columns(
             *(pl.lit(None, pl.Int64).alias(c) for c in ("possible_from", "sure_from", "sure_until", "possible_until")),
@@ -142,9 +156,11 @@ def bindings(
     records, same_place = _by_place(records)
     # Whoever logs in with a machine's address elsewhere shows that two have it, not that the one before has left.
     same_place &= records.get_column("version").to_numpy()[1:] != STATION
-    since = records.get_column("since").to_numpy()
+    since, error = (records.get_column(c).to_numpy() for c in ("since", ERROR))
     seen, until, final, begun = (records.get_column(c).to_numpy() for c in ("seen", "until", "final", "begun"))
     lease = joins is Joins.LEASE
+    # The same clock told all: of its error no order is in doubt.
+    doubt = np.maximum(error - clock.error, 0)
     # A lease that was released was sure until the last row before that; any other is, until its term is over.
     sure_end = np.where(final, seen if lease else until, until if lease or joins is Joins.ALONE else seen)
     end = until.copy()
@@ -159,22 +175,21 @@ def bindings(
         ending = np.full(len(end), ENDINGS.index(Ending.INFERRED))
     elif clock.interim is not None and joins is Joins.SESSION and covers_until is not None:
         due = seen + clock.interim
-        silent = ~final & (due + clock.error < covers_until)
+        silent = ~final & (due + error < covers_until)
         end, ending = np.where(silent, due, end), np.where(silent, ENDINGS.index(Ending.INFERRED), ending)
     if restarts is not None and restarts.height:
-        restarted = _next_restart(records, restarts)
+        restarted = _next_restart(records, restarts, after=seen + doubt)
         cut = ~final & (restarted < end)
         end = np.where(cut, restarted, end)
         sure_end = np.where(cut, np.minimum(sure_end, restarted), sure_end)
         ending = np.where(cut, ENDINGS.index(Ending.SUPERSEDED), ending)
     if joins is not Joins.ALONE:
         # Whoever is given the address next ends the one before, unless that one's own end was seen.
-        following = np.append(np.where(same_place, since[1:], OPEN), OPEN)
+        following = _following(since, records.get_column(HEARD).to_numpy(), doubt, same_place)
         cut = (~final | lease) & (following < end) & (joins is not Joins.SIGHTING)
         end = np.where(cut, following, end)
         sure_end = np.where(cut, np.minimum(sure_end, following), sure_end)
         ending = np.where(cut, ENDINGS.index(Ending.SUPERSEDED), ending)
-    error = clock.error
     begins = since - (clock.interim or 0) if joins is Joins.SIGHTING else since
     # One whose beginning was never told is sure of nothing but what it was seen to be; a sighting that only says who
     # was possible is sure of nothing, whatever it is joined with later.
@@ -189,6 +204,33 @@ def bindings(
         pl.Series("possible_until", np.where(end == OPEN, OPEN, np.minimum(end, OPEN - error) + error)),
         pl.Series("ending", ending.astype(np.uint8)),
     )
+
+
+def _following(since: np.ndarray, heard: np.ndarray, doubt: np.ndarray, same_place: np.ndarray) -> np.ndarray:
+    """For each row, in order of place and beginning, when the first one in its place began that came later than it and
+    than all that was heard of it; OPEN where none did. At the same instant nobody can tell which of two came later, nor
+    where either is in doubt."""
+    after = np.maximum(heard, since + 1) + doubt
+    following = np.full(len(since), OPEN)
+    rows = np.flatnonzero(same_place)
+    steps = 1
+    while len(rows):
+        later = since[rows + steps] - doubt[rows + steps] >= after[rows]
+        following[rows[later]] = since[rows[later] + steps]
+        rows = rows[~later]
+        rows = rows[rows + steps < len(same_place)]
+        rows = rows[same_place[rows + steps]]
+        steps += 1
+    return following
+
+
+def _said(records: pl.DataFrame, name: str, default: str | int) -> pl.Series:
+    """A column that records may have, or what stands for it."""
+    if name in records.columns:
+        return records.get_column(name)
+    if isinstance(default, str):
+        return _with_offsets(records).get_column(default).alias(name)
+    return pl.Series(name, np.full(records.height, default))
 
 
 def _by_place(records: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
@@ -211,9 +253,9 @@ def _by_place(records: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
     return records, same
 
 
-def _next_restart(records: pl.DataFrame, restarts: pl.DataFrame) -> np.ndarray:
+def _next_restart(records: pl.DataFrame, restarts: pl.DataFrame, *, after: np.ndarray) -> np.ndarray:
     """For each record the first restart of its NAS after it was last seen."""
-    left = records.select("nas", pl.col("seen").alias("at")).with_row_index("_row").sort("at")
+    left = records.select("nas", pl.Series("at", after)).with_row_index("_row").sort("at")
     right = restarts.select("nas", "at", pl.col("at").alias("restarted")).sort("at")
     found = left.join_asof(right, on="at", by="nas", strategy="forward", check_sortedness=False).sort("_row")
     return found.select(
@@ -236,19 +278,29 @@ def with_defaults(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _by_subject(records: pl.DataFrame, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`rows` with those of one subject together, in their order, and where each subject's first one is.
+def _by_subject(records: pl.DataFrame, rows: np.ndarray, *, of_one_place: bool) -> tuple[np.ndarray, np.ndarray]:
+    """`rows` with those of one subject together, in their order, and where each subject's first one is; `of_one_place`
+    only those between which no other subject of the place stands.
 
     Subjects are told apart by a hash of 64 bits, and rows that it has put together are compared: where two subjects
     have met in one number, exact numbers are given. Columns that are missing are constant.
     """
     there = [c for c in SUBJECT if c in records.columns]
     there = [c for c in there if _tells(records.get_column(c))] or there[:1]
-    key = _hashed(records, there)[rows]
+    places = ([c for c in PLACE if c in there] or ["lo"]) if of_one_place else there
+    rows, starts = _put_together(records, rows, places)
+    if places != there:
+        starts |= _differ(records.select(c for c in there if c not in places), rows)
+    return rows, starts
+
+
+def _put_together(records: pl.DataFrame, rows: np.ndarray, columns: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """`rows` with those that are alike in `columns` together, in their order, and where each first one is."""
+    key = _hashed(records, columns)[rows]
     order = np.argsort(key, kind="stable")
     same = key[order[1:]] == key[order[:-1]]
-    if not _are_equal(records.select(there), rows[order], where=same):
-        key = records.select(pl.struct(there).rank("dense")).to_series().to_numpy()[rows]
+    if (_differ(records.select(columns), rows[order])[1:] & same).any():
+        key = records.select(pl.struct(columns).rank("dense")).to_series().to_numpy()[rows]
         order = np.argsort(key, kind="stable")
         same = key[order[1:]] == key[order[:-1]]
     return rows[order], np.append(True, ~same)
@@ -263,10 +315,11 @@ def _hashed(records: pl.DataFrame, columns: list[str]) -> np.ndarray:
     return records.select(pl.struct(columns).hash()).to_series().to_numpy()
 
 
-def _are_equal(records: pl.DataFrame, rows: np.ndarray, *, where: np.ndarray) -> bool:
-    """Whether each row equals the one before it, in every place that counts."""
+def _differ(records: pl.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """Whether each row differs from the one before it; the first one does."""
+    differ = np.zeros(len(rows), bool)
     for column in records.iter_columns():
         values = column.gather(rows)
-        if (values[1:].ne_missing(values[:-1]).to_numpy() & where).any():
-            return False
-    return True
+        differ[1:] |= values[1:].ne_missing(values[:-1]).to_numpy()
+    differ[:1] = True
+    return differ

@@ -13,6 +13,11 @@ class SourceRow(models.Model):
 
     name = models.CharField(max_length=64, unique=True)
     kind = models.CharField(max_length=32)
+    error_before = models.BigIntegerField(default=0)
+    """How wrong its clock was, in microseconds, by the records before those that `error_lately` is about."""
+    error_lately = models.BigIntegerField(default=0)
+    error_samples = models.IntegerField(default=0)
+    """Of how many records `error_lately` knows how late they arrived (`clocks.py`)."""
 
 
 class RealmRow(models.Model):
@@ -74,6 +79,15 @@ class BindingRow(models.Model):
     inside_version = models.SmallIntegerField()
     inside_hi = models.BigIntegerField()
     inside_lo = models.BigIntegerField()
+    # What the records said, as `intervals.joined` left it: records that are read later are joined with that. Null in
+    # rows of kinds whose records are never joined, and in those that an earlier version wrote.
+    since = models.BigIntegerField(null=True)
+    seen = models.BigIntegerField(null=True)
+    until = models.BigIntegerField(null=True)
+    heard = models.BigIntegerField(null=True)
+    final = models.BooleanField(null=True)
+    begun = models.BooleanField(null=True)
+    session = models.TextField(null=True)
 
     class Meta:
         indexes = (
@@ -83,7 +97,20 @@ class BindingRow(models.Model):
             ),
             # Of the machines that somebody was let in with only (`codes.STATION`).
             models.Index(fields=["subject"], condition=models.Q(version=48), name="attribution_binding_machine"),
+            # Of those that had not ended when they were read (`codes.ENDINGS`).
+            models.Index(fields=["source"], condition=models.Q(ending=4), name="attribution_binding_open"),
         )
+
+
+class RestartRow(models.Model):
+    """A NAS restarted: all that it had open was over then."""
+
+    source = models.ForeignKey(SourceRow, models.CASCADE, related_name="+")
+    nas = models.TextField()
+    at = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["source", "nas", "at"], name="attribution_one_restart"),)
 
 
 class ShapeRow(models.Model):

@@ -17,11 +17,12 @@ from tipstaff.ledger.operations import record
 from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aware
 
 from . import flow_copies, flow_parts, staging, taking_out
-from .clocks import clock_error
-from .covers import note_cover
-from .intervals import Clock, bindings, joined
+from .clocks import KnownClock, clock_error
+from .covers import note_cover, read_until
+from .flow_files import placed
+from .intervals import HEARD, Clock, bindings, joined, with_defaults
 from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
-from .protocol import KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
+from .protocol import ERROR, KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
 from .queries import LogReading, instant, micro, readings
 
 CHUNK = 24 << 20
@@ -96,7 +97,7 @@ class TakenOut:
     bindings: int
     flows: int
     leaning: tuple[int, ...]
-    """Other readings that ended something which goes: to be taken out, and read again, as well."""
+    """Other readings that speak of the same sessions: to be taken out, and read again, as well."""
     opened: int | None
     """So many bindings and flows of other readings are open again; None of what was only tried."""
 
@@ -247,12 +248,11 @@ def _write(
     batch: _Batch, file: BinaryIO, source: Source, options: Options, row: SourceRow, path: Path, *, at: datetime,
     actor: str,
 ) -> SourceLoad:  # fmt: skip
-    error = (
-        clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)  # type: ignore[arg-type]  # arrays
-        if options.clock_error_seconds is None
-        else round(options.clock_error_seconds * 1e6)
-    )
+    given = options.clock_error_seconds
+    error = _clock_error(batch, source, row) if given is None else round(given * 1e6)
     records = pl.concat(batch.parts, how="diagonal") if batch.parts else None
+    if records is not None and ERROR in records.columns:
+        records = records.with_columns(pl.col(ERROR).fill_null(0))
     if records is not None and len(batch.parts) > 1:
         records = joined(records, source.joins, look_seconds=options.interim_seconds or 0.0)
     head, head_size = _head(file)
@@ -307,25 +307,57 @@ def _write(
     return told
 
 
+def _clock_error(batch: _Batch, source: Source, row: SourceRow) -> int:
+    """The error of the source's clock in microseconds, with what earlier readings showed of it."""
+    error, samples = clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)  # type: ignore[arg-type]  # arrays
+    if source.joins is not Joins.SESSION:
+        return error  # How long a look took is no fault of the clock.
+    kept = SourceRow.objects.select_for_update().get(pk=row.pk)
+    known = KnownClock(kept.error_before, kept.error_lately, kept.error_samples)
+    now = known.after(error, samples)
+    kept.error_before, kept.error_lately, kept.error_samples = now.before, now.lately, now.samples
+    kept.save(update_fields=["error_before", "error_lately", "error_samples"])
+    error = max(error, known.error)
+    if error > known.error and not known.settled:
+        # What was read when too little was known of the clock is no surer than what is read now.
+        staging.widen(source=row.pk, error=error)
+    return error
+
+
 def _bind(
     records: pl.DataFrame, batch: _Batch, source: Source, options: Options, row: SourceRow, load: int, error: int,
     realm: int, inside_realm: int,
 ) -> int:  # fmt: skip
     """Into the database; how many bindings are new."""
+    interim = _interim(options)
+    clock = Clock(error=error, interim=interim)
+    records = placed(records, load=load)
     restarts = pl.concat(batch.restarts) if batch.restarts else None
-    found = bindings(
-        records,
-        source.joins,
-        clock=Clock(error=error, interim=_interim(options)),
-        restarts=restarts,
-        covers_until=batch.covers[1] if batch.covers else None,
-    )
+    if restarts is not None:
+        staging.note_restarts(restarts, source=row.pk)
+    taken = 0
+    doubt = pl.col(ERROR) if ERROR in records.columns else pl.lit(0)
+    records = records.with_columns((doubt + error).cast(pl.Int64).alias(ERROR))
+    if source.joins is not Joins.ALONE and BindingRow.objects.filter(source=row).exists():
+        # What earlier readings left is taken out and joined as if it had been read with this.
+        more = [c for c in (HEARD, ERROR) if c in records.columns]
+        records = with_defaults(records).hstack(records.select(more))
+        before = staging.take_out(
+            records, source.joins, interim=interim, source=row.pk, realm=realm, inside_realm=inside_realm
+        )
+        if before is not None:
+            taken = before.height
+            records = joined(
+                pl.concat([before, records], how="diagonal"), source.joins, look_seconds=options.interim_seconds or 0.0
+            )
+        restarts = staging.restarts_of(row.pk, records.get_column("nas"))
+    found = bindings(records, source.joins, clock=clock, restarts=restarts, covers_until=read_until(row.pk))
     rows = staging.rows_of(
-        found, source=row.pk, load=load, realm=realm, inside_realm=inside_realm, momentary=source.momentary
+        found, source=row.pk, joins=source.joins, realm=realm, inside_realm=inside_realm, momentary=source.momentary
     )
-    new = not BindingRow.objects.filter(source=row).exists()
-    fresh = new or source.joins is Joins.ALONE
-    added = staging.put_in(rows) if fresh else staging.join_in(rows, source.joins, restarts=restarts, source=row.pk)
+    added = staging.put_in(rows) - taken
+    if interim is not None and source.joins is Joins.SESSION and batch.covers is not None:
+        staging.note_silence(source=row.pk, interim=interim, covers_until=batch.covers[1])
     staging.note_shapes(rows)
     if batch.covers is not None:
         staging.note_scope(rows, source=row.pk)

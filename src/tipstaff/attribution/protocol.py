@@ -16,8 +16,8 @@ from tipstaff.words import PUBLIC, RefusedLine
 
 from .codes import CIRCUIT, KINDS, MAC, OPEN, SERVICE, STATION, USERNAME
 
-__all__ = ["CIRCUIT", "KINDS", "MAC", "OPEN", "RECORD", "REFUSED_TOLD_MAX", "SERVICE", "STATION", "USERNAME", "Joins",
-           "Kind", "Lines", "Options", "Parsed", "Source", "Stretch", "UnusableFile"]  # fmt: skip
+__all__ = ["CIRCUIT", "DECLINED", "ERROR", "KINDS", "MAC", "OPEN", "RECORD", "REFUSED_TOLD_MAX", "SERVICE", "STATION",
+           "USERNAME", "Joins", "Kind", "Lines", "Options", "Parsed", "Source", "Stretch", "UnusableFile"]  # fmt: skip
 
 RECORD: dict[str, tuple[pl.DataType, object]] = {
     # column: (type, what stands for it where a source leaves it out)
@@ -45,6 +45,13 @@ RECORD: dict[str, tuple[pl.DataType, object]] = {
     "inside_hi": (pl.UInt64(), 0),
     "inside_lo": (pl.UInt64(), 0),
 }
+
+
+ERROR = "error"
+"""A column beside those of RECORD: by how many microseconds the instants of a record may be off, beyond the error of
+the source's clock."""
+DECLINED = "declined"
+"""The subject of an address that a client found in use when it was given to it: somebody's whom nobody knows."""
 
 
 class Joins(enum.Enum):

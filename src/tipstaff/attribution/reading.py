@@ -123,54 +123,63 @@ def seconds(column: str) -> pl.Expr:
 
 
 def instants(frame: pl.DataFrame, column: str, *, zone: ZoneInfo | None) -> pl.Series:
-    """Instants in microseconds: epoch seconds (with a fraction, too), or RFC 3339, with a zone or in `zone`.
+    """Instants in microseconds, as `instants_in_doubt` reads them; null where they are in doubt."""
+    told, doubt = instants_in_doubt(frame, column, zone=zone)
+    return told if doubt is None else told.to_frame("at").select(pl.when(doubt == 0).then("at")).to_series()
+
+
+def instants_in_doubt(frame: pl.DataFrame, column: str, *, zone: ZoneInfo | None) -> tuple[pl.Series, pl.Series | None]:
+    """Instants in microseconds: epoch seconds (with a fraction, too), or RFC 3339, with a zone or in `zone`. And by how
+    much each may be wrong beyond the clock's error, where it may at all: in an hour that happens twice.
 
     Without `zone` a time that states none is null: nobody may be punished by a guess. A second 60 (a leap second) is
     the second after 59, as POSIX clocks repeat it.
     """
     if frame.schema[column] == pl.Int64:
-        return frame.select(seconds(column)).to_series()
+        return frame.select(seconds(column)).to_series(), None
     text = frame.get_column(column).str.strip_chars()
     epoch = (text.cast(pl.Float64, strict=False) * MICRO).round().cast(pl.Int64, strict=False)
     epoch = frame.select(pl.when(epoch.is_between(0, 4_102_444_800 * MICRO)).then(epoch)).to_series()
     if epoch.null_count() == text.null_count():
-        return epoch
+        return epoch, None
     leap = text.str.contains(r":60(\D|$)")
     plain = text.str.replace(r":60(\D|$)", ":59${1}").str.replace("Z$", "+00:00").str.replace(" ", "T")
     aware = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", strict=False, time_unit="us", time_zone="UTC")
     naive = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
-    local = local_instants(naive, zone)
+    local, doubt = local_instants(naive, zone)
     told = frame.select(pl.coalesce(aware.dt.timestamp("us"), local)).to_series()
     told = told + leap.fill_null(False).cast(pl.Int64) * MICRO
-    return frame.select(pl.coalesce(epoch, told)).to_series()
+    return frame.select(pl.coalesce(epoch, told)).to_series(), doubt
 
 
-def local_instants(naive: pl.Series, zone: ZoneInfo | None) -> pl.Series:
-    """Naive datetimes of a zone, in the order of the log, as microseconds UTC; null without a zone.
+def local_instants(naive: pl.Series, zone: ZoneInfo | None) -> tuple[pl.Series, pl.Series | None]:
+    """Naive datetimes of a zone, in the order of the log, as microseconds UTC; null without a zone. And how far they
+    may be off, as in `instants_in_doubt`.
 
     An hour that a clock going back makes happen twice is told apart by the log's own order: where the times step back,
-    the second hour begins. Without such a step it is null, as is a time that a clock going forward leaves out.
+    the second hour begins. Without such a step it is the middle of the two, in doubt by half of what lies between them.
+    A time that a clock going forward leaves out is null.
     """
     if zone is None:
-        return pl.Series(naive.name, [None] * len(naive), dtype=pl.Int64)
+        return pl.Series(naive.name, [None] * len(naive), dtype=pl.Int64), None
     first, second = (
         naive.dt.replace_time_zone(zone.key, ambiguous=fold, non_existent="null").dt.timestamp("us")
         for fold in ("earliest", "latest")
     )
     twice = (first != second).fill_null(False).to_numpy()
     if not twice.any():
-        return first
+        return first, None
     places = np.flatnonzero(twice)
-    values = first.to_numpy()[places]
-    steps = np.flatnonzero(np.diff(values) < -_STEP_BACK)
-    told = first.to_list()
-    later = second.to_list()
-    for number, place in enumerate(places):
-        if len(steps) != 1:
-            told[place] = None
-        elif number > steps[0]:
-            told[place] = later[place]
-    return pl.Series(naive.name, told, dtype=pl.Int64)
+    early, late = (each.gather(places).to_numpy() for each in (first, second))
+    steps = np.flatnonzero(np.diff(early) < -_STEP_BACK)
+    doubt = np.zeros(len(naive), np.int64)
+    if len(steps) == 1:
+        known = np.where(np.arange(len(places)) > steps[0], late, early)
+    else:
+        doubt[places] = (late - early) // 2
+        known = early + doubt[places]
+    told = first.scatter(places, known)
+    return told, pl.Series("doubt", doubt) if doubt.any() else None
 
 
 _STEP_BACK = 20 * 60 * MICRO

@@ -1,8 +1,9 @@
 """Readings of logs that should not have been are taken out again. Private to this room.
 
 What such a reading brought goes. What other readings brought stays, but nothing of it may rest on what goes: a session
-that only that reading had heard of since, or had ended, is open again and sure of nothing, and so is one that somebody
-followed whom it had brought. Read again, the right way this time, the file makes them sure.
+that only that reading had heard of since, or had ended, is open again and in doubt by all the time in which it was
+heard of, so that it is sure of nothing and ends nobody. Where the reading that began it is taken out as well, and both
+are read again, it is sure as ever.
 """
 
 # ruff: noqa: S608 - only this room's own constants are put into SQL text; every value is a parameter.
@@ -16,21 +17,36 @@ from django.db.models import Max, Min, Q, QuerySet
 from . import flow_parts
 from .codes import ENDINGS, OPEN, STATION
 from .covers import QUIET
-from .models import BindingRow, CoverRow, LoadRow, ScopeRow, SourceRow
+from .models import BindingRow, CoverRow, LoadRow, RestartRow, ScopeRow, SourceRow
 
 _EXPLICIT, _, _SUPERSEDED, _, _STILL = range(len(ENDINGS))
 _PLACE = " AND ".join(f"n.{c} = b.{c}" for c in ("realm", "version", "length", "hi", "lo", "port_first", "protocol"))
+# What was said of a row before, and by how much it is in doubt now: by all the time in which it was heard of.
+_DOUBTED = f"""
+FROM (
+    SELECT id, since, seen, greatest(seen - since, 0) + error AS doubt FROM (
+        SELECT r.id, l.clock_error AS error, coalesce(r.since, r.possible_from + l.clock_error) AS since,
+            coalesce(r.seen, least(r.sure_until, r.possible_until, {OPEN - 2**60}) + l.clock_error) AS seen
+        FROM attribution_bindingrow r JOIN attribution_loadrow l ON l.id = r.load_id
+        WHERE r.source_id = %(source)s
+    ) said
+) x WHERE x.id = b.id AND b.source_id = %(source)s
+"""
+_IN_DOUBT = """
+    since = x.since, seen = x.seen, begun = coalesce(b.begun, true), possible_from = x.since - x.doubt,
+    sure_from = x.since + x.doubt, sure_until = least(b.sure_until, x.since)
+"""
 # Only the gone reading knew how these ended, or that they were still there.
 _ENDED_BY_IT = f"""
-UPDATE attribution_bindingrow SET sure_until = least(sure_until, sure_from), possible_until = {OPEN},
-    ending = {_STILL}, end_load_id = load_id, end_offset = byte_offset
-WHERE source_id = %(source)s AND end_load_id = ANY(%(loads)s) RETURNING id
+UPDATE attribution_bindingrow b SET {_IN_DOUBT}, heard = x.seen, until = x.since, final = false,
+    possible_until = {OPEN}, ending = {_STILL}, end_load_id = b.load_id, end_offset = b.byte_offset
+{_DOUBTED} AND b.end_load_id = ANY(%(loads)s) RETURNING b.id
 """
 # These were heard of later too, but until when only that reading may have said.
 _HEARD_OF = f"""
-UPDATE attribution_bindingrow SET sure_until = least(sure_until, sure_from)
-WHERE source_id = %(source)s AND load_id < %(last)s AND end_load_id > %(first)s AND ending <> {_EXPLICIT}
-    AND sure_until BETWEEN %(since)s AND %(until)s
+UPDATE attribution_bindingrow b SET {_IN_DOUBT}
+{_DOUBTED} AND b.load_id < %(last)s AND b.end_load_id > %(first)s AND b.ending <> {_EXPLICIT}
+    AND b.sure_until BETWEEN %(since)s AND %(until)s
 """
 _FOLLOWED = f"""
 UPDATE attribution_bindingrow SET possible_until = {OPEN}, ending = {_STILL}
@@ -44,7 +60,8 @@ FROM (
     SELECT b.id, min(n.sure_from) AS since, min(n.possible_from) AS surely
     FROM attribution_bindingrow b JOIN attribution_bindingrow n
         ON n.source_id = b.source_id AND {_PLACE} AND n.possible_from > b.possible_from
-    WHERE b.id = ANY(%(opened)s) AND b.version <> {STATION} AND b.sure_until <= n.possible_from
+    WHERE b.id = ANY(%(opened)s) AND b.version <> {STATION}
+        AND n.possible_from >= coalesce(b.seen, b.sure_until) + coalesce(b.since - b.possible_from, 0)
     GROUP BY b.id
 ) next WHERE b.id = next.id
 """
@@ -64,9 +81,11 @@ def same_file_after(load: LoadRow) -> list[LoadRow]:
 
 
 def leaning_on(source: SourceRow, loads: Sequence[int]) -> list[int]:
-    """Other readings that ended what these began: what they said of it goes too."""
-    found = BindingRow.objects.filter(source=source, load_id__in=loads).exclude(end_load_id__in=loads)
-    return sorted(found.values_list("end_load_id", flat=True).distinct())
+    """Other readings that ended what these began, or began what these ended."""
+    rows = BindingRow.objects.filter(source=source)
+    after = rows.filter(load_id__in=loads).exclude(end_load_id__in=loads).values_list("end_load_id", flat=True)
+    before = rows.filter(end_load_id__in=loads).exclude(load_id__in=loads).values_list("load_id", flat=True)
+    return sorted({*after.distinct(), *before.distinct()})
 
 
 def brought_by(source: SourceRow, loads: Sequence[int]) -> tuple[int, int]:
@@ -102,6 +121,8 @@ def take_out(source: SourceRow, loads: Sequence[LoadRow], *, at: datetime) -> in
         cursor.execute(_FOLLOW, {"opened": opened})
     flows = flow_parts.take_out(source, numbers, until=end, at=at)
     LoadRow.objects.filter(pk__in=numbers).delete()
+    # A restart that another reading told of at that time is lost with them: sessions stay open that it had ended.
+    RestartRow.objects.filter(source=source, at__gte=begin, at__lte=end).delete()
     _cover_again(source)
     return len(set(opened)) + flows
 
@@ -114,6 +135,7 @@ def _cover_again(source: SourceRow) -> None:
     left = LoadRow.objects.filter(source=source)
     if not left.exists():
         ScopeRow.objects.filter(source=source).delete()
+        SourceRow.objects.filter(pk=source.pk).update(error_before=0, error_lately=0, error_samples=0)
     stretches: list[list[int]] = []
     for first, last in sorted(_covers(left)):
         if stretches and first <= stretches[-1][1] + QUIET:

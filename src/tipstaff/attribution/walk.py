@@ -14,8 +14,8 @@ A row of a log has an inner span in which it is sure and an outer one in which i
   given that one's lease and answers for it in every neighbour table, so that many who repeat it say it once;
 * one subject at every point that has any: PROBABLE;
 * two subjects who are both sure at the same point: CONTRADICTED; otherwise two: AMBIGUOUS;
-* a point in a gap of the sources with nobody but a session that may have ended: NO_DATA. A lease within its term is
-  more than that, for its server promised it: PROBABLE.
+* a point in a gap of the sources, or after one, with nobody but a session that may have ended in it: NO_DATA. A lease
+  within its term is more than that, for its server promised it: PROBABLE.
 
 A flow of a NAT is one connection. Where the log was read of all the window, and all flows of the port in it lead to one
 inside address, the question is about them and happened while they lasted. In a gap somebody else may have had the port,
@@ -76,6 +76,8 @@ class _Voice:
     """True where it was possible only because its end was not seen."""
     promised: bool = False
     """True for a lease within its term."""
+    missed: bool = False
+    """True where its unseen end, and another's beginning, may lie in a gap before."""
     momentary: bool = False
     """True where it had one connection of the port."""
 
@@ -126,7 +128,7 @@ def walk(
 
     `holdings` are those over the address and over the inside addresses that its translations lead to; `bindings` those
     of the address, for translations those of the inside addresses, and those of the machines that all these name;
-    `gaps` when no source was read.
+    `gaps` when no source was read, since `last_sure` of these.
     """
     window = window_of(moment, received_at=received_at)
     if port is not None and not 0 < port <= _GREATEST_PORT:
@@ -137,11 +139,11 @@ def walk(
         )
     address = plain_address(address)
     holdings, bindings = tuple(holdings), tuple(bindings)
-    gaps = [g for g in gaps if _overlaps(g.since, g.until, window)]
+    within = [g for g in gaps if _overlaps(g.since, g.until, window)]
     rows = _Rows(address, port=port, protocol=protocol, window=window, holdings=holdings, bindings=bindings)
-    if not window.assumed and all(g.behind_nat for g in gaps):
+    if not window.assumed and all(g.behind_nat for g in within):
         rows.narrow()
-    dynamic = rows.pooled and bool(gaps)
+    dynamic = rows.pooled and bool(within)
     early = records_begin_at is not None and window.earliest < require_aware(records_begin_at)
     if early or not (rows.outer or dynamic):
         return attribute(
@@ -340,6 +342,7 @@ def _points(
                 rows=rows,
                 known=known,
                 gap=gap,
+                gaps=gaps,
             )
 
 
@@ -351,6 +354,7 @@ def _at(
     rows: _Rows,
     known: dict[tuple[SubjectKind, str], list[Identity]],
     gap: bool,
+    gaps: Sequence[Gap],
 ) -> _Point:
     if not any(h.tier is Tier.OPERATOR for h in held):
         return _Point(ours=False, gap=False, voices=())
@@ -365,13 +369,13 @@ def _at(
     voices = [_registered(h) for h in held if h.tier is Tier.CUSTOMER]
     for binding in bound:
         if binding.inside is None:
-            voices += _session(binding, at=at, rows=rows, known=known, gap=gap)
+            voices += _session(binding, at=at, rows=rows, known=known, gap=gap, gaps=gaps)
             continue
         inner = [
             v
             for b in rows.inner[binding.inside_realm, binding.inside]
             if _possible(b, at)
-            for v in _session(b, at=at, rows=rows, known=known, gap=gap)
+            for v in _session(b, at=at, rows=rows, known=known, gap=gap, gaps=gaps)
         ]
         inner += [
             _registered(h)
@@ -379,6 +383,7 @@ def _at(
             if binding.inside_realm == PUBLIC and _covers(h.held_from, h.held_until, at)
         ]
         sure = _translated(binding, at, one_flow=rows.one_flow, gap=gap)
+        missed = not sure and _missed(binding, at, gaps=gaps)
         voices += [
             replace(
                 v,
@@ -387,11 +392,13 @@ def _at(
                 through_nat=True,
                 unseen_end=v.unseen_end or _unseen_end(binding, at, sure=sure),
                 promised=v.promised and sure,
+                missed=v.missed or missed,
                 momentary=binding.momentary,
             )
             for v in inner or [_Voice(None, None, None, sure, False, binding.source)]
         ]
-    return _Point(ours=True, gap=gap and not any(v.promised for v in voices), voices=tuple(voices))
+    blind = gap and not any(v.promised for v in voices)
+    return _Point(ours=True, gap=blind or any(v.missed for v in voices), voices=tuple(voices))
 
 
 def _translated(binding: Binding, at: datetime, *, one_flow: bool, gap: bool) -> bool:
@@ -412,18 +419,19 @@ def _registered(holding: Holding) -> _Voice:
 
 
 def _session(
-    binding: Binding, *, at: datetime, rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool
-) -> list[_Voice]:
+    binding: Binding, *, at: datetime, rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool,
+    gaps: Sequence[Gap],
+) -> list[_Voice]:  # fmt: skip
     """The customers by whom the session's subscriber is known then, and of a machine those who were logged in with it;
     an unknown one if there is none."""
     logged_in = [
         v
         for b in rows.stations.get(machine_of(binding), ())  # type: ignore[arg-type]  # None is no key, and has nobody
         if _possible(b, at)
-        for v in _subscriber(b, at=at, known=known, gap=gap) or [_unknown(b, at=at, gap=gap)]
+        for v in _subscriber(b, at=at, known=known, gap=gap, gaps=gaps) or [_unknown(b, at=at, gap=gap, gaps=gaps)]
     ]
     one = len({v.subject for v in logged_in}) == 1
-    own = _unknown(binding, at=at, gap=gap)
+    own = _unknown(binding, at=at, gap=gap, gaps=gaps)
     through = [
         # Its word is the binding's: that the machine had the address, nobody else says.
         replace(
@@ -434,10 +442,11 @@ def _session(
             witness=own.witness,
             unseen_end=v.unseen_end or _unseen_end(binding, at, sure=own.sure),
             promised=own.promised,
+            missed=v.missed or own.missed,
         )
         for v in logged_in
     ]
-    return [*_subscriber(binding, at=at, known=known, gap=gap), *through] or [own]
+    return [*_subscriber(binding, at=at, known=known, gap=gap, gaps=gaps), *through] or [own]
 
 
 def machine_of(binding: Binding) -> Station | None:
@@ -446,9 +455,10 @@ def machine_of(binding: Binding) -> Station | None:
 
 
 def _subscriber(
-    binding: Binding, *, at: datetime, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool
-) -> list[_Voice]:
-    voice = _unknown(binding, at=at, gap=gap)
+    binding: Binding, *, at: datetime, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool,
+    gaps: Sequence[Gap],
+) -> list[_Voice]:  # fmt: skip
+    voice = _unknown(binding, at=at, gap=gap, gaps=gaps)
     return [
         replace(
             voice,
@@ -462,11 +472,28 @@ def _subscriber(
     ]
 
 
-def _unknown(binding: Binding, *, at: datetime, gap: bool) -> _Voice:
+def _unknown(binding: Binding, *, at: datetime, gap: bool, gaps: Sequence[Gap]) -> _Voice:
     sure = _sure(binding, at, gap=gap)
-    promised = binding.ending is Ending.PROMISED
+    promised, missed = binding.ending is Ending.PROMISED, not sure and _missed(binding, at, gaps=gaps)
     kind = binding.subject_kind
-    return _Voice(None, None, None, sure, binding.strong, binding.source, kind, promised=promised)
+    return _Voice(None, None, None, sure, binding.strong, binding.source, kind, promised=promised, missed=missed)
+
+
+def last_sure(bindings: Iterable[Binding], *, earliest: datetime) -> datetime:
+    """Since when gaps matter to a question about `earliest` and later: an end that nobody saw may lie in one before."""
+    return min([earliest, *(b.sure_until for b in bindings if b.ending in _UNSEEN)])
+
+
+_UNSEEN = frozenset({Ending.OPEN, Ending.INFERRED, Ending.SUPERSEDED})
+
+
+def _missed(binding: Binding, at: datetime, *, gaps: Sequence[Gap]) -> bool:
+    """Whether it may have ended, and another's begun, in a gap since it was last sure."""
+    # It ended after it began, and its log may begin with it.
+    after = max(binding.sure_until, binding.possible_from + timedelta(seconds=2 * binding.clock_error_seconds))
+    return binding.ending in _UNSEEN and any(
+        (g.since is None or g.since <= at) and (g.until is None or g.until > after) for g in gaps
+    )
 
 
 def _unseen_end(binding: Binding, at: datetime, *, sure: bool) -> bool:

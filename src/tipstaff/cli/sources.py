@@ -185,7 +185,7 @@ def take_readings_out(
             if out.leaning:
                 ended_by = ", ".join(map(str, out.leaning))
                 typer.echo(
-                    f"{out.source}: some of it ended in the readings {ended_by}: take them out and read them again"
+                    f"{out.source}: the readings {ended_by} speak of the same: take them out and read them again"
                 )
 
 

@@ -15,7 +15,7 @@ from tipstaff.attribution.queries import (
     logged_in_with,
     spoken_of,
 )
-from tipstaff.attribution.walk import machine_of, walk
+from tipstaff.attribution.walk import last_sure, machine_of, walk
 from tipstaff.registry.queries import (
     get_customer,
     holdings_covering,
@@ -131,7 +131,7 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
     """What the registry and the logs say of an address at some instant of the window."""
     held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
     usable = port if port is not None and 0 < port < 65536 else None
-    gaps = gaps_for(address, earliest=window.earliest, latest=window.latest)
+    gaps = []
     try:
         bindings = bindings_covering(
             address, earliest=window.earliest, latest=window.latest, port=usable, protocol=protocol
@@ -139,9 +139,14 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
     except FlowsCannotBeRead:
         # Flows speak of it, and they are not here: no other source may speak for all of it meanwhile.
         bindings, gaps = [], [Gap(since=None, until=None)]
-    held, bindings, gaps = _inside(window, held=held, bindings=bindings, gaps=gaps)
+    held, bindings = _inside(window, held=held, bindings=bindings)
     machines = [m for m in map(machine_of, bindings) if m is not None]
     bindings += logged_in_with(machines, earliest=window.earliest, latest=window.latest)
+    since = last_sure(bindings, earliest=window.earliest)
+    gaps += gaps_for(address, earliest=since, latest=window.latest)
+    insides = dict.fromkeys(b.inside for b in bindings if b.inside is not None and b.inside != address)
+    for inside in list(insides)[:INSIDE_ADDRESSES_MAX]:
+        gaps += [replace(g, behind_nat=True) for g in gaps_for(inside, earliest=since, latest=window.latest)]
     return Known(
         holdings=tuple(held), bindings=tuple(bindings), identities=tuple(identities(bindings)), gaps=tuple(gaps)
     )
@@ -158,24 +163,21 @@ def answer_one(question: Question, *, received_at: datetime) -> Attribution:
     )
 
 
-def _inside(
-    window: Window, *, held: list[Holding], bindings: list[Binding], gaps: list[Gap]
-) -> tuple[list[Holding], list[Binding], list[Gap]]:
+def _inside(window: Window, *, held: list[Holding], bindings: list[Binding]) -> tuple[list[Holding], list[Binding]]:
     """What is known of the inside addresses that the translations lead to."""
     seen = {h.key for h in held}
-    held, followed, gaps = list(held), list(bindings), list(gaps)
+    held, followed = list(held), list(bindings)
     insides = dict.fromkeys((b.inside_realm, b.inside) for b in bindings if b.inside is not None)
     for realm, inside in list(insides)[:INSIDE_ADDRESSES_MAX]:
         assert inside is not None, "only translations were asked"
         earliest, latest = window.earliest, window.latest
         sessions = bindings_covering(inside, realm=realm, earliest=earliest, latest=latest)
         followed += [b for b in sessions if b.inside is None]
-        gaps += [replace(g, behind_nat=True) for g in gaps_for(inside, earliest=earliest, latest=latest)]
         if realm == PUBLIC:
             more = holdings_covering(inside, earliest=earliest, latest=latest)
             held += [h for h in more if h.key not in seen]
             seen |= {h.key for h in more}
-    return held, list(dict.fromkeys(followed)), gaps
+    return held, list(dict.fromkeys(followed))
 
 
 RESOURCE_KINDS = {

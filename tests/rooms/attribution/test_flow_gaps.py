@@ -115,7 +115,7 @@ def test_what_was_read_before_this_version_has_its_gaps_too(short_log):
     assert now
     ScopeRow.objects.filter(source=source).delete()
     CoverRow.objects.filter(source=source).update(since=0)
-    migration = importlib.import_module("tipstaff.attribution.migrations.0004_translations_have_gaps")
+    migration = importlib.import_module("tipstaff.attribution.migrations.0005_translations_have_gaps")
     with connection.cursor() as cursor:
         for statement in (migration.BLOCKS, migration.FLOWS, *migration.FORGOTTEN):
             cursor.execute(statement)

@@ -165,8 +165,8 @@ def test_flows_that_last_long_are_found_in_a_long_history_and_after_merging(tmp_
     compare(flows, dice, questions=300, seconds=60 * 86_400)
     before = set(FlowPartRow.objects.values_list("span", flat=True))
     assert before >= {0, 1, 2, 3, flow_files.OPEN_SPAN}
-    # The same flows from a second logger, whose file begins in another way: each flow twice, which says nothing new, and
-    # fewer parts when merged.
+    # The same flows from a second logger, whose file begins in another way: each flow twice, which says nothing new,
+    # and fewer parts when merged.
     read_in_pieces(b"begun\n" + log, tmp_path / "again.log", dice, pieces=1)
     (twice,) = flows_kept()
     parts = FlowPartRow.objects.count()

@@ -151,9 +151,10 @@ def test_looks_at_keas_tables_bound_what_is_gone_by_the_look_before_and_this_one
         "198.51.100.8/32 dla07 12:01-12:25 explicit (sure 12:01-12:01)",
         "198.51.100.8/32 02:00:00:00:00:04 12:25-13:25 promised",
         "198.51.100.9/32 02:00:00:00:00:03 12:01-12:31 explicit (sure 12:01-12:01)",
+        "198.51.100.10/32 declined 12:01-13:01 promised",
         "2001:db8:0:4200::/56 00:01:00:01:01 12:00-open open",
     ]
-    assert refused == ["declined: the client found the address in use", "no address"]
+    assert refused == ["no address"]
 
 
 def test_keas_forensic_log_names_circuits():
@@ -170,8 +171,9 @@ def test_dhcpd_and_dnsmasq():
     assert found == [
         "198.51.100.7/32 dla07 12:00-12:45 explicit",
         "198.51.100.8/32 02:00:00:00:00:02 12:00-open open",
+        "198.51.100.9/32 declined 12:00-open open",
     ]
-    assert refused == ["a lease that nobody had (abandoned)"]
+    assert refused == ["a lease that nobody had (backup)"]
     assert told("dnsmasq")[0] == ["198.51.100.7/32 02:00:00:00:00:01 12:00-13:00 promised"]
 
 

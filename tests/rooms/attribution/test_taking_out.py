@@ -106,6 +106,17 @@ def test_what_other_readings_brought_rests_on_nothing_that_went(tmp_path, users)
     assert (out.bindings, out.opened, out.leaning) == (2, 1, ())
     assert ask(5).grade is Grade.NO_DATA
     assert ask(0.5).customer == "acct-alice"
+    assert (ask(0.5).grade, ask(0.5).customer) == (Grade.CONFIRMED, "acct-alice")
+    read(second, RIGHT)
+    # Now this reading ended what the first one began: without it, nobody can tell what else it had said of that.
+    begun, number = (r.number for r in readings())
+    (out,) = take_out([number], why="once more", **BY)
+    assert (out.bindings, out.opened, out.leaning) == (1, 1, (begun,))
+    assert (ask(0.5).grade, ask(0.5).customer) == (Grade.PROBABLE, "acct-alice")
+    take_out(out.leaning, why="both again", **BY)
+    assert not readings()
+    assert ask(0.5).customer is None
+    read(first, RIGHT)
     read(second, RIGHT)
     for hours, customer in ((0.5, "acct-alice"), (1.5, "acct-alice"), (2.2, None), (5, "acct-bob"), (9.5, None)):
         assert ask(hours).customer == customer

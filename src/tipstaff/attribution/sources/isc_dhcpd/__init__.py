@@ -8,7 +8,7 @@ import polars as pl
 from tipstaff.words import RefusedLine
 
 from ...circuits import circuit_named
-from ...protocol import CIRCUIT, MAC, OPEN, REFUSED_TOLD_MAX, Joins, Kind, Options, Parsed, Stretch
+from ...protocol import CIRCUIT, DECLINED, MAC, OPEN, REFUSED_TOLD_MAX, Joins, Kind, Options, Parsed, Stretch
 from ...reading import MICRO, prefixes
 
 _LEASE = re.compile(rb"^lease (\S+) \{\n(.*?)^\}", re.M | re.S)
@@ -41,14 +41,18 @@ class Leases(Kind):
             if why:
                 refused.append(RefusedLine(offset=offset, why=why))
                 continue
+            starts, ends, state = fields["starts"], fields.get("ends", OPEN), fields["state"]
+            abandoned = state == "abandoned"
+            if abandoned:  # It ends when it was given up, and is given to nobody until it is written anew.
+                starts, ends = starts if ends == OPEN else ends, OPEN
             circuit, sole = circuit_named(
-                str(fields.get("circuit", "")), str(fields.get("remote", "")), unique=options.circuits_unique
-            )
-            ends = fields.get("ends", OPEN)
-            state = fields["state"]
+                "" if abandoned else str(fields.get("circuit", "")), str(fields.get("remote", "")),
+                unique=options.circuits_unique,
+            )  # fmt: skip
+            subject = DECLINED if abandoned else circuit or str(fields.get("mac", "")).lower()
             rows.append(
-                (offset, address, fields["starts"], ends, state != "active",
-                 CIRCUIT if circuit else MAC, circuit or str(fields.get("mac", "")).lower(), bool(circuit) and sole)
+                (offset, address, starts, ends, state not in ("active", "abandoned"),
+                 CIRCUIT if circuit else MAC, subject, bool(circuit) and sole)
             )  # fmt: skip
         schema = {"offset": pl.Int64, "address": pl.String, "since": pl.Int64, "until": pl.Int64, "final": pl.Boolean,
                   "kind": pl.UInt8, "subject": pl.String, "strong": pl.Boolean}  # fmt: skip
@@ -85,9 +89,9 @@ def _fields(block: str) -> dict[str, int | str]:
 def _why_not(fields: dict[str, int | str]) -> str:
     if "starts" not in fields or "state" not in fields:
         return "no beginning or no binding state"
-    if fields["state"] not in ("active", "free", "released", "expired"):
+    if fields["state"] not in ("active", "free", "released", "expired", "abandoned"):
         return f"a lease that nobody had ({fields['state']})"
-    if not fields.get("mac") and not fields.get("circuit"):
+    if not fields.get("mac") and not fields.get("circuit") and fields["state"] != "abandoned":
         return "no hardware address and no circuit"
     if isinstance(fields.get("ends", OPEN), int) and int(fields.get("ends", OPEN)) < int(fields["starts"]):
         return "it ends before it begins"

@@ -3,7 +3,7 @@
 import polars as pl
 
 from ...circuits import circuit_named, readable
-from ...protocol import CIRCUIT, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
+from ...protocol import CIRCUIT, DECLINED, ERROR, MAC, OPEN, Joins, Lines, Options, Parsed, Stretch
 from ...reading import MICRO, Sieve, header_of, local_instants, prefixes, seconds, table
 
 GAPS = "what the server did not serve: static and stolen addresses"
@@ -58,7 +58,6 @@ class Memfile(Lines):
             "an expiry that cannot be",
         )
         sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
-        sieve.refuse(pl.col("state") == "1", "declined: the client found the address in use")
         frame = sieve.frame
         subject = pl.col("hwaddr") if "hwaddr" in frame.columns else pl.col(who)
         if six:
@@ -70,7 +69,7 @@ class Memfile(Lines):
                 .alias("length")
             )
         frame = frame.with_columns(subject.str.to_lowercase().alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
-        frame = _circuits(frame, unique=options.circuits_unique)
+        frame = _declined(_circuits(frame, unique=options.circuits_unique))
         sieve.frame = frame
         sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
         return sieve.parsed(_leases(sieve.frame))
@@ -106,10 +105,9 @@ class Looks(Lines):
         sieve.refuse(~pl.col("gone").is_in(["0", "1"]) | pl.col("looked_at").is_null(), "no look")
         sieve.refuse((pl.col("gone") == "1") & pl.col("before").is_null(), "gone, but never there before")
         sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
-        sieve.refuse(pl.col("state") == "1", "declined: the client found the address in use")
         subject = pl.when(pl.col("hwaddr").fill_null("") != "").then("hwaddr").otherwise("duid").str.to_lowercase()
         frame = sieve.frame.with_columns(subject.alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
-        sieve.frame = _circuits(frame, unique=options.circuits_unique)
+        sieve.frame = _declined(_circuits(frame, unique=options.circuits_unique))
         sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
         gone, ended = pl.col("gone") == "1", pl.col("state").is_in(["2", "3"])
         promised = pl.when(pl.col("term") == _FOREVER).then(OPEN).otherwise(pl.col("since") + pl.col("term") * MICRO)
@@ -149,6 +147,17 @@ def _leases(frame: pl.DataFrame) -> pl.DataFrame:
         "kind",
         "subject",
         "strong",
+    )
+
+
+def _declined(frame: pl.DataFrame) -> pl.DataFrame:
+    """Whom a client found on the address that it was given (RFC 2131 section 3.1: DHCPDECLINE) nobody knows: the lease
+    before has ended, and as long as the server keeps the address back, it is an unknown one's."""
+    declined = pl.col("state") == "1"
+    return frame.with_columns(
+        pl.when(declined).then(pl.lit(DECLINED)).otherwise("subject").alias("subject"),
+        pl.when(declined).then(pl.lit(MAC, pl.UInt8)).otherwise("kind").alias("kind"),
+        (pl.col("strong") & ~declined).alias("strong"),
     )
 
 
@@ -221,9 +230,10 @@ class Forensic(Lines):
         frame = frame.join(known, on=["circuit", "remote"], how="left", nulls_equal=True, maintain_order="left")
         naive = frame.get_column("stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
         utc = naive.dt.replace_time_zone("UTC").dt.timestamp("us")
-        local = local_instants(naive, options.zone)
+        local, doubt = local_instants(naive, options.zone)
         frame = prefixes(frame, "address").with_columns(
-            pl.when(pl.col("zone").is_in(["UTC", "GMT"])).then(utc).otherwise(local).alias("since")
+            pl.when(pl.col("zone").is_in(["UTC", "GMT"])).then(utc).otherwise(local).alias("since"),
+            *([] if doubt is None else [doubt.alias(ERROR)]),
         )
         sieve = Sieve(frame)
         sieve.refuse(
@@ -241,7 +251,7 @@ class Forensic(Lines):
             gone.alias("final"),
             pl.when(wired).then(pl.lit(CIRCUIT, pl.UInt8)).otherwise(pl.lit(MAC, pl.UInt8)).alias("kind"),
             pl.coalesce("named", "mac", "duid").alias("subject"),
-            pl.col("sole").fill_null(value=False).alias("strong"),
+            pl.col("sole").fill_null(value=False).alias("strong"), *([] if doubt is None else [ERROR]),
         )  # fmt: skip
         return sieve.parsed(records)
 

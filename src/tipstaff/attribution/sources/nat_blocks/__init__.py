@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from ...protocol import OPEN, Joins, Lines, Options, Parsed, Stretch
-from ...reading import Sieve, instants, prefixes, table
+from ...protocol import ERROR, OPEN, Joins, Lines, Options, Parsed, Stretch
+from ...reading import Sieve, instants_in_doubt, prefixes, table
 
 # Shapes as the vendors' manuals describe them. Groups: event, inside, outside, first, last.
 SHAPES = (
@@ -56,8 +56,10 @@ class Syslog(Lines):
         )
         frame = prefixes(frame, "inside").rename({"version": "inside_version", "hi": "inside_hi", "lo": "inside_lo"})
         frame = prefixes(frame.drop("length"), "outside")
+        at, doubt = instants_in_doubt(frame, "stamp", zone=options.zone)
         frame = frame.with_columns(
-            pl.Series("at", instants(frame, "stamp", zone=options.zone)),
+            at.alias("at"),
+            *([] if doubt is None else [doubt.alias(ERROR)]),
             pl.col("first").cast(pl.Int32, strict=False).alias("port_first"),
             pl.col("last").cast(pl.Int32, strict=False).alias("port_last"),
         )
@@ -75,7 +77,7 @@ class Syslog(Lines):
             "inside_version", "inside_hi", "inside_lo", pl.lit(0, pl.UInt8).alias("kind"),
             pl.col("at").alias("since"), pl.col("at").alias("seen"),
             pl.when(gone).then("at").otherwise(OPEN).alias("until"), gone.alias("final"),
-            (pl.col("event") == "alloc").alias("begun"),
+            (pl.col("event") == "alloc").alias("begun"), *([] if doubt is None else [ERROR]),
         )  # fmt: skip
         return sieve.parsed(records)
 

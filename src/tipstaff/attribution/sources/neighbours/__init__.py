@@ -8,7 +8,6 @@ import polars as pl
 
 from tipstaff.words import RefusedLine
 
-from ...clocks import SAMPLE_MIN
 from ...neighbour_tables import heard, unstated
 from ...protocol import MAC, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Stretch
 from ...reading import instants, line_starts, prefixes
@@ -66,7 +65,7 @@ class Table(Lines):
             refused=sorted(refused, key=lambda r: r.offset)[:REFUSED_TOLD_MAX],
             refused_total=len(refused),
             # However few they are, one slow look makes all that it saw as unsure as it was slow.
-            lateness=np.full(SAMPLE_MIN, took.max()) if len(took) else None,
+            lateness=np.array([took.max()]) if len(took) else None,
             covers=covers,
         )
 

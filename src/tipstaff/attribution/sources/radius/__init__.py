@@ -7,8 +7,8 @@ clock, one for all NASes. `Event-Timestamp` is the NAS's own and only shows how 
 import numpy as np
 import polars as pl
 
-from ...protocol import OPEN, RECORD, STATION, USERNAME, Joins, Kind, Lines, Options, Parsed, Stretch
-from ...reading import MICRO, Sieve, header_of, instants, line_starts, machines, prefixes, table
+from ...protocol import ERROR, OPEN, RECORD, STATION, USERNAME, Joins, Kind, Lines, Options, Parsed, Stretch
+from ...reading import MICRO, Sieve, header_of, instants, instants_in_doubt, line_starts, machines, prefixes, table
 from .scan import Scanner
 
 PROVES = (
@@ -119,7 +119,9 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     frame = frame.with_columns(pl.lit(None, pl.String).alias(c) for c in missing)
     if frame.get_column("user").str.contains("\ufffd", literal=True).any():
         frame = frame.with_columns(pl.when(~pl.col("user").str.contains("\ufffd", literal=True)).then("user"))
-    arrived = instants(frame, "arrived", zone=options.zone)
+    arrived, doubt = instants_in_doubt(frame, "arrived", zone=options.zone)
+    if doubt is not None:
+        frame = frame.with_columns(doubt.alias(ERROR))
     delay = pl.coalesce(pl.col("delay").cast(pl.Int64, strict=False), 0)
     frame = frame.with_columns(
         (arrived - frame.select(delay).to_series() * MICRO).alias("at"),
@@ -205,6 +207,7 @@ def _records(frame: pl.DataFrame) -> pl.DataFrame:
         "nas",
         pl.lit(USERNAME, pl.UInt8).alias("kind"),
         pl.col("user").alias("subject"),
+        *(c for c in (ERROR,) if c in frame.columns),
     )
 
 

@@ -46,7 +46,7 @@ FORGOTTEN = (
 
 class Migration(migrations.Migration):
 
-    dependencies = [("attribution", "0003_the_machines_of_a_log_in")]
+    dependencies = [("attribution", "0004_what_records_said")]
 
     operations = [
         migrations.RunSQL(statement, migrations.RunSQL.noop) for statement in (BLOCKS, FLOWS, *FORGOTTEN)
