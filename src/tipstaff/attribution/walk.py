@@ -489,8 +489,9 @@ _UNSEEN = frozenset({Ending.OPEN, Ending.INFERRED, Ending.SUPERSEDED})
 
 def _missed(binding: Binding, at: datetime, *, gaps: Sequence[Gap]) -> bool:
     """Whether it may have ended, and another's begun, in a gap since it was last sure."""
-    # It ended after it began, and its log may begin with it.
-    after = max(binding.sure_until, binding.possible_from + timedelta(seconds=2 * binding.clock_error_seconds))
+    # It ended after it was first heard of, and its log may begin with that.
+    heard = binding.possible_from + timedelta(seconds=2 * binding.clock_error_seconds)
+    after = max(binding.sure_until, binding.sure_from if binding.sure_from <= at else heard)
     return binding.ending in _UNSEEN and any(
         (g.since is None or g.since <= at) and (g.until is None or g.until > after) for g in gaps
     )

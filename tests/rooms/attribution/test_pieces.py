@@ -52,7 +52,7 @@ def space(db):
 
 def load(kind, file, text, **options):
     file.write_text(text)
-    return list(take_in(file, sources()[kind], Options(**{"source": kind, **options}), **BY))
+    return list(take_in(file, sources()[kind], Options(**{"source": kind, "circuits_unique": True, **options}), **BY))
 
 
 def load_by_pieces(kind, file, head, lines, ends, **options):
