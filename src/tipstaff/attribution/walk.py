@@ -484,16 +484,17 @@ def last_sure(bindings: Iterable[Binding], *, earliest: datetime) -> datetime:
     return min([earliest, *(b.sure_until for b in bindings if b.ending in _UNSEEN)])
 
 
-_UNSEEN = frozenset({Ending.OPEN, Ending.INFERRED, Ending.SUPERSEDED})
+_UNSEEN = frozenset({Ending.OPEN, Ending.SUPERSEDED})
+"""Ends that may have been long before: who fell silent is possible for one interim only."""
 
 
 def _missed(binding: Binding, at: datetime, *, gaps: Sequence[Gap]) -> bool:
-    """Whether it may have ended, and another's begun, in a gap since it was last sure."""
-    # It ended after it began, and its log may begin with it.
-    after = max(binding.sure_until, binding.possible_from + timedelta(seconds=2 * binding.clock_error_seconds))
-    return binding.ending in _UNSEEN and any(
-        (g.since is None or g.since <= at) and (g.until is None or g.until > after) for g in gaps
-    )
+    """Whether it may have ended, and another's begun, in a gap since it was last spoken of: that is later than it was
+    last sure by the clock's error, which lies on both sides of its beginning."""
+    if binding.ending not in _UNSEEN:
+        return False
+    spoken_of = binding.sure_until + (binding.sure_from - binding.possible_from) / 2
+    return any((g.since is None or g.since <= at) and (g.until is None or g.until > spoken_of) for g in gaps)
 
 
 def _unseen_end(binding: Binding, at: datetime, *, sure: bool) -> bool:
