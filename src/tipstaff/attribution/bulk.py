@@ -236,7 +236,11 @@ def _gaps() -> tuple[Gaps, Any]:
             loads.setdefault(source, []).append((first, last))
         cursor.execute("SELECT source_id, version, block FROM attribution_scoperow ORDER BY 1, 2, 3")
         scopes = cursor.fetchall()
+        cursor.execute("SELECT source_id, since, until FROM attribution_missedrow ORDER BY 1, 2, 3")
+        missed = cursor.fetchall()
     gaps = {source: holes(covered) for source, covered in loads.items()}
+    for source, first, last in missed:
+        gaps.setdefault(source, []).append((first, last))
     rows = [
         (version, block, -OPEN if first is None else first, OPEN if last is None else last)
         for source, version, block in scopes

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
-from .models import CoverRow, SourceRow
+from django.db.models.functions import Greatest
+
+from .codes import OPEN
+from .models import CoverRow, MissedRow, SourceRow
+from .protocol import Span
 
 QUIET = 3600 * 1_000_000
 """Two readings of a source that lie no farther apart, in microseconds, are taken for one: logs have quiet times."""
@@ -26,6 +30,26 @@ def forget_cover(sources: Sequence[int], *, before: int) -> None:
     mine = CoverRow.objects.filter(source_id__in=sources)
     mine.filter(until__lte=before).delete()
     mine.filter(since__lt=before).update(since=before)
+
+
+SPANS_MAX = 200
+"""More spans of one reading than these are kept as one."""
+
+
+def note_missed(source: int, missed: Sequence[Span], covers: tuple[int, int] | None) -> None:
+    """Between which instants a source wrote what could not be read, before `note_cover` of the same reading."""
+    if covers is not None:
+        first, last = covers
+        MissedRow.objects.filter(source_id=source, until=OPEN, since__lt=last).update(until=Greatest("since", first))
+    spans = []
+    for before, after in missed:
+        before = read_until(source) if before is None else before
+        if before is not None:  # What lies before all that was read is a gap anyway.
+            after = OPEN if after is None else after
+            spans.append((min(before, after), max(before, after)))
+    if len(spans) > SPANS_MAX:
+        spans = [(min(s for s, _ in spans), max(u for _, u in spans))]
+    MissedRow.objects.bulk_create(MissedRow(source_id=source, since=since, until=until) for since, until in spans)
 
 
 def read_until(source: int) -> int | None:

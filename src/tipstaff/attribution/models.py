@@ -151,6 +151,18 @@ class IdentityRow(models.Model):
         indexes = (models.Index(fields=["kind", "value"], name="attribution_identity_value"),)
 
 
+class MissedRow(models.Model):
+    """A stretch in which a source wrote something that could not be read."""
+
+    source = models.ForeignKey(SourceRow, models.CASCADE, related_name="+")
+    since = models.BigIntegerField()
+    until = models.BigIntegerField()
+    """`codes.OPEN` until something after it is read."""
+
+    class Meta:
+        indexes = (models.Index(fields=["source", "until"], name="attribution_missed_until"),)
+
+
 class CoverRow(models.Model):
     """A stretch that a source was read of without a gap; those of one source never touch. Made of LoadRow."""
 

@@ -18,11 +18,11 @@ from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aw
 
 from . import flow_copies, flow_parts, staging, taking_out
 from .clocks import KnownClock, clock_error
-from .covers import note_cover, read_until
+from .covers import note_cover, note_missed, read_until
 from .flow_files import placed
 from .intervals import HEARD, Clock, bindings, joined, with_defaults
 from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
-from .protocol import ERROR, KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Stretch, UnusableFile
+from .protocol import ERROR, KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Span, Stretch, UnusableFile
 from .queries import LogReading, instant, micro, readings
 
 CHUNK = 24 << 20
@@ -187,6 +187,7 @@ class _Batch:
     refused_total: int = 0
     records: int = 0
     covers: tuple[int, int] | None = None
+    missed: list[Span] = field(default_factory=list)
 
     def add(self, parsed: Parsed, data: bytes, source: Source, options: Options) -> None:
         self.digest.update(data)
@@ -200,6 +201,7 @@ class _Batch:
         self.refused += parsed.refused[: max(0, REFUSED_TOLD_MAX - len(self.refused))]
         self.refused_total += parsed.refused_total
         self.records += parsed.count
+        self.missed += parsed.missed
         if parsed.covers is not None:
             first, last = parsed.covers
             before = self.covers or parsed.covers
@@ -271,6 +273,8 @@ def _write(
         covers_until=batch.covers[1] if batch.covers else None,
         read_at=at,
     )
+    if source.joins in (Joins.SESSION, Joins.LEASE) and not source.momentary:
+        note_missed(row.pk, batch.missed, batch.covers)
     whole = None if batch.covers is None else note_cover(row.pk, batch.covers)
     added = 0
     if records is not None and records.height:

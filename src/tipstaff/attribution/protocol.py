@@ -16,8 +16,28 @@ from tipstaff.words import PUBLIC, RefusedLine
 
 from .codes import CIRCUIT, KINDS, MAC, OPEN, SERVICE, STATION, USERNAME
 
-__all__ = ["CIRCUIT", "DECLINED", "ERROR", "KINDS", "MAC", "OPEN", "RECORD", "REFUSED_TOLD_MAX", "SERVICE", "STATION",
-           "USERNAME", "Joins", "Kind", "Lines", "Options", "Parsed", "Source", "Stretch", "UnusableFile"]  # fmt: skip
+__all__ = [
+    "CIRCUIT",
+    "DECLINED",
+    "ERROR",
+    "KINDS",
+    "MAC",
+    "OPEN",
+    "RECORD",
+    "REFUSED_TOLD_MAX",
+    "SERVICE",
+    "STATION",
+    "USERNAME",
+    "Joins",
+    "Kind",
+    "Lines",
+    "Options",
+    "Parsed",
+    "Source",
+    "Span",
+    "Stretch",
+    "UnusableFile",
+]  # fmt: skip
 
 RECORD: dict[str, tuple[pl.DataType, object]] = {
     # column: (type, what stands for it where a source leaves it out)
@@ -97,6 +117,9 @@ class Options:
     """Circuit-ids are unique in the whole network, not only within each relay."""
 
 
+Span = tuple[int | None, int | None]
+
+
 @dataclass(kw_only=True)
 class Parsed:
     """What a stretch says."""
@@ -113,6 +136,9 @@ class Parsed:
     """Arrival less event, in microseconds, of records that state both: what the clock's error is estimated from."""
     covers: tuple[int, int] | None = None
     """First and last instant that the stretch speaks of."""
+    missed: list[Span] = field(default_factory=list)
+    """Between which instants records lie that the source did write and that could not be read: of the record before and
+    of the one after, None where the stretch has none."""
 
 
 class Source(Protocol):

@@ -141,8 +141,15 @@ SELECT c.source_id, v.since, v.until FROM attribution_scoperow c LEFT JOIN LATER
 """
 
 
+MISSED = """
+SELECT m.since, m.until FROM attribution_scoperow c JOIN attribution_missedrow m ON m.source_id = c.source_id
+WHERE c.version = %s AND c.block = %s AND m.since <= %s AND m.until >= %s ORDER BY 1, 2
+"""
+
+
 def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[Gap]:
-    """When sources that speak of this neighbourhood were not read, within [earliest, latest]."""
+    """When sources that speak of this neighbourhood were not read, or wrote what could not be read, within
+    [earliest, latest]."""
     address = plain_address(address)
     value = int(address)
     block = value >> 8 if address.version == 4 else value >> 88
@@ -159,6 +166,9 @@ def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[
         Gap(since=None if first is None else instant(first), until=instant(last))
         for stretches in covered.values()
         for first, last in holes(stretches, begin=begin, end=end)
+    ] + [
+        Gap(since=instant(first), until=instant(last))
+        for first, last in fetch_planned(MISSED, [address.version, block, end, begin])
     ]
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from .protocol import REFUSED_TOLD_MAX, Parsed, Stretch, UnusableFile
+from .protocol import REFUSED_TOLD_MAX, Parsed, Span, Stretch, UnusableFile
 
 MICRO = 1_000_000
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132, "udplite": 136}
@@ -193,19 +193,25 @@ class Sieve:
         self.frame = frame
         self.told: list[tuple[int, str]] = []
         self.total = 0
+        self.missed: list[np.ndarray] = []
 
-    def refuse(self, bad: pl.Expr, why: str) -> "Sieve":
-        """Take out what `bad` says; a null counts as bad."""
+    def refuse(self, bad: pl.Expr, why: str, *, missed: bool = False) -> "Sieve":
+        """Take out what `bad` says; a null counts as bad. `missed` says that those are records of the kind, which may
+        have ended or begun something that nobody knows of now."""
         mask = self.frame.select(bad.fill_null(True)).to_series()
         number = int(mask.sum())
         if number:
             self.total += number
             room = REFUSED_TOLD_MAX - len(self.told)
-            self.told += [(o, why) for o in self.frame.filter(mask).get_column("offset").head(max(room, 0))]
+            offsets = self.frame.filter(mask).get_column("offset")
+            self.told += [(o, why) for o in offsets.head(max(room, 0))]
+            if missed:
+                self.missed.append(offsets.to_numpy())
             self.frame = self.frame.filter(~mask)
         return self
 
-    def parsed(self, records: pl.DataFrame, **more: object) -> Parsed:
+    def parsed(self, records: pl.DataFrame, *, at: str = "since", **more: object) -> Parsed:
+        """`at` is the column with the instant at which each record was written."""
         from tipstaff.words import RefusedLine
 
         covers = None
@@ -216,5 +222,18 @@ class Sieve:
             records=records,
             refused=[RefusedLine(offset=o, why=w) for o, w in sorted(self.told)],
             refused_total=self.total,
+            missed=_around(self.missed, records, at=at) if self.missed else [],
             **found,  # type: ignore[arg-type]  # the fields of Parsed
         )
+
+
+def _around(missed: Sequence[np.ndarray], records: pl.DataFrame, *, at: str) -> list[Span]:
+    """Between which records, by their instants, records lie that could not be read."""
+    there = records.select("offset", at).drop_nulls().sort("offset") if records.height else None
+    if there is None:
+        return [(None, None)]
+    offsets, instants = (there.get_column(c).to_numpy() for c in ("offset", at))
+    places = np.unique(np.searchsorted(offsets, np.concatenate(missed)))
+    before = [int(instants[i - 1]) if i else None for i in places]
+    after = [int(instants[i]) if i < len(instants) else None for i in places]
+    return list(zip(before, after, strict=True))

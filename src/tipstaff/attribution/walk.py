@@ -484,7 +484,8 @@ def last_sure(bindings: Iterable[Binding], *, earliest: datetime) -> datetime:
     return min([earliest, *(b.sure_until for b in bindings if b.ending in _UNSEEN)])
 
 
-_UNSEEN = frozenset({Ending.OPEN, Ending.INFERRED, Ending.SUPERSEDED})
+_UNSEEN = frozenset({Ending.OPEN, Ending.SUPERSEDED})
+"""Ends that may have been long before: who fell silent is possible for one interim only."""
 
 
 def _missed(binding: Binding, at: datetime, *, gaps: Sequence[Gap]) -> bool:

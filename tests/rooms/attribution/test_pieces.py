@@ -391,3 +391,18 @@ def test_two_stays_in_the_hour_that_happens_twice_end_neither(tmp_path):
     at = datetime(2025, 10, 26, 1, 8, tzinfo=UTC).timestamp()
     assert ask((at - T) / HOUR)[1] is None
     assert ask((at + 2 * HOUR - T) / HOUR)[1] is None
+
+
+@pytest.mark.parametrize("ends", [(), (2,), (2, 3), (1, 2, 3, 4)])
+def test_a_line_that_cannot_be_read_may_have_ended_what_was_open(ends, tmp_path):
+    """Alice's Stop lost its time; bob is spoken of again after it."""
+    lines = [session(0, "Start", "alice"), session(0.1, "Start", "bob", address="10.0.0.2"),
+             session(0.2, "Stop", "alice").replace(str(T + 720), "last noon"),
+             session(0.3, "Start", "carol", address="10.0.0.3"),
+             session(0.9, "Interim-Update", "bob", begun=0.1, address="10.0.0.2")]  # fmt: skip
+    loads = load_by_pieces("radius-csv", tmp_path / "log", RADIUS, lines, ends)
+    assert sum(x.refused_total for x in loads) == 1
+    assert ask(0.05) == ("PROBABLE", "alice")
+    assert [ask(h) for h in (0.2, 0.6)] == [("NO_DATA", None)] * 2
+    assert [ask(h, "10.0.0.2") for h in (0.2, 0.6)] == [("CONFIRMED", "bob")] * 2
+    assert ask(0.6, "10.0.0.3") == ("PROBABLE", "carol")

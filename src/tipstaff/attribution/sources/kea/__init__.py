@@ -48,9 +48,11 @@ class Memfile(Lines):
         end = pl.col("expire").cast(pl.Int64, strict=False)
         frame = frame.with_columns(term.alias("term"), end.alias("end"))
         sieve = Sieve(frame)
-        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names")
-        sieve.refuse(pl.col("lo").is_null(), "no address")
-        sieve.refuse(pl.col("term").is_null() | pl.col("end").is_null(), "no lifetime or expiry in whole seconds")
+        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names", missed=True)
+        sieve.refuse(pl.col("lo").is_null(), "no address", missed=True)
+        sieve.refuse(
+            pl.col("term").is_null() | pl.col("end").is_null(), "no lifetime or expiry in whole seconds", missed=True
+        )
         sieve.refuse(
             ~pl.col("end").is_between(0, 4_102_444_800 + _FOREVER)
             | (pl.col("term") < 0)
@@ -99,8 +101,8 @@ class Looks(Lines):
               for c in ("looked_at", "before")),
         )  # fmt: skip
         sieve = Sieve(frame)
-        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names")
-        sieve.refuse(pl.col("lo").is_null(), "no address")
+        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names", missed=True)
+        sieve.refuse(pl.col("lo").is_null(), "no address", missed=True)
         sieve.refuse(~pl.col("term").is_between(0, _FOREVER) | pl.col("since").is_null(), "no lifetime or beginning")
         sieve.refuse(~pl.col("gone").is_in(["0", "1"]) | pl.col("looked_at").is_null(), "no look")
         sieve.refuse((pl.col("gone") == "1") & pl.col("before").is_null(), "gone, but never there before")
@@ -239,7 +241,7 @@ class Forensic(Lines):
         sieve.refuse(
             pl.col("event").is_null() | pl.col("lo").is_null(), "not a sentence that gives, renews or releases"
         )
-        sieve.refuse(pl.col("since").is_null(), "a time whose zone is not known; name it with --zone")
+        sieve.refuse(pl.col("since").is_null(), "a time whose zone is not known; name it with --zone", missed=True)
         sieve.refuse(pl.coalesce("circuit", "mac", "duid").is_null(), "no circuit, hardware address or DUID")
         gone, wired = pl.col("event") == "released", pl.col("circuit").is_not_null()
         term = pl.sum_horizontal(pl.col("hours") * 3600, pl.col("minutes") * 60, "secs")

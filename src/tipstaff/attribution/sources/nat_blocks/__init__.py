@@ -65,11 +65,14 @@ class Syslog(Lines):
         )
         sieve = Sieve(frame)
         sieve.refuse(pl.col("event").is_null(), "not a line about a block of ports that this reader knows")
-        sieve.refuse(pl.col("at").is_null(), "no time, or one that needs --zone (and --year)")
-        sieve.refuse(pl.col("lo").is_null() | pl.col("inside_lo").is_null(), "no inside or outside address")
+        sieve.refuse(pl.col("at").is_null(), "no time, or one that needs --zone (and --year)", missed=True)
+        sieve.refuse(
+            pl.col("lo").is_null() | pl.col("inside_lo").is_null(), "no inside or outside address", missed=True
+        )
         sieve.refuse(
             ~((pl.col("port_first") <= pl.col("port_last")) & pl.col("port_last").is_between(1, 65535)),
             "no block of ports",
+            missed=True,
         )
         gone = pl.col("event") == "release"
         records = sieve.frame.select(
@@ -79,7 +82,7 @@ class Syslog(Lines):
             pl.when(gone).then("at").otherwise(OPEN).alias("until"), gone.alias("final"),
             (pl.col("event") == "alloc").alias("begun"), *([] if doubt is None else [ERROR]),
         )  # fmt: skip
-        return sieve.parsed(records)
+        return sieve.parsed(records, at="seen")
 
 
 def _rewritten(old: pl.Expr, year: str) -> pl.Expr:

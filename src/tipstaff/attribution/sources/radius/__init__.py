@@ -132,9 +132,9 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     )
     sieve = Sieve(frame)
     if lines:
-        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names")
+        sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names", missed=True)
     sieve.refuse(pl.col("status").is_null(), "no Acct-Status-Type that this reader knows")
-    sieve.refuse(pl.col("at").is_null(), "no Timestamp, or one without a zone")
+    sieve.refuse(pl.col("at").is_null(), "no Timestamp, or one without a zone", missed=True)
     lateness = sieve.frame.select((pl.col("at") - pl.col("event_at")).drop_nulls()).to_series().to_numpy()
     restarts = sieve.frame.filter(pl.col("status") == "restart").select("nas", "at")
     kept = sieve.frame.height
@@ -160,7 +160,7 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     ]
     each.append(_with_machine(sieve.frame))
     records = pl.concat([r for r in each if r is not None]) if any(r is not None for r in each) else _nothing()
-    told = sieve.parsed(records, restarts=restarts, lateness=lateness)
+    told = sieve.parsed(records, at="seen", restarts=restarts, lateness=lateness)
     told.count, told.covers = sieve.frame.height + restarts.height, covers
     return told
 
