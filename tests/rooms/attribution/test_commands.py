@@ -41,8 +41,8 @@ def subscribers(folder: Path) -> Path:
     file = folder / "crm.csv"
     file.write_text(
         "kind,value,service,customer,since,until\n"
-        "username,alice,svc-1,,,\n"
-        "username,bob,,acct-2,,\n"
+        "username,alice,svc-1,,2026-01-01T00:00:00Z,\n"
+        "username,bob,,acct-2,2026-01-01T00:00:00Z,\n"
         "username,carol,svc-9,,,\n"
         "mac,02:00:00:00:00:01,svc-1,acct-2,,\n"
         "username,dave,svc-1,,yesterday,\n"
