@@ -70,7 +70,9 @@ def leases(tmp_path):
             + f"{address},02:00:00:00:00:01,,{term},{begin + term},1,0,0,,0,{context}\n"
             + f"10.0.0.200,02:00:00:00:00:99,,60,{end + 60},1,0,0,,0,\n"
         )
-        list(take_in(file, sources()["kea-memfile"], Options(source="kea"), **by(LATER + 40 * DAY)))
+        list(
+            take_in(file, sources()["kea-memfile"], Options(source="kea", circuits_unique=True), **by(LATER + 40 * DAY))
+        )
 
     return write
 
