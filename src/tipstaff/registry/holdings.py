@@ -21,6 +21,7 @@ from .models import CustomerRow, HoldingRow, LetterRow, SiteRow
 from .names import plain_host_name
 from .refusals import HeldTwice, NotAHolding, NotALetter, SiteHeldTwice, TransferNeedsALetter, UnknownKey
 from .rows import HOLDING_COLUMNS, SCOPES, holding_of, in_words, letter_key
+from .spells import service_ends
 
 OVERLAPS_TOLD_MAX = 20
 ANALYZE_FROM_ROWS = 1000
@@ -61,6 +62,9 @@ def hold(
     _refuse_what_is_none(holding)
     with change(at=at, actor=actor, origin=origin, source=source) as draft:
         refuse_foreign([(customer, service)])
+        for key, end in service_ends([service] if service is not None else []).items():
+            if holding.held_until is None or holding.held_until > end:
+                raise NotAHolding(staging.ended_words(key, end))
         for why in moved_without_a_letter(holding).values():
             raise TransferNeedsALetter(why)
         try:

@@ -5,7 +5,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -64,6 +64,24 @@ def complete(left_out: frozenset[str]) -> None:
             cursor.execute(
                 f"UPDATE registry_staging s SET {', '.join(stay)} FROM registry_holdingrow h WHERE {_SAME_HOLDING}"
             )
+
+
+def end_with_services() -> dict[str, str]:
+    """A file does not bring back what ended with its service: rows that reach beyond end there. Those that would begin
+    only afterwards, by their source, with why they can't be."""
+    ended = "registry_servicerow v WHERE v.key = s.service_id AND v.ended_at"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE registry_staging s SET during = tstzrange(lower(s.during), v.ended_at) "
+            f"FROM {ended} > lower(s.during) AND (upper(s.during) IS NULL OR upper(s.during) > v.ended_at)"
+        )
+        cursor.execute(f"SELECT s.source, v.key, v.ended_at FROM registry_staging s, {ended} <= lower(s.during)")
+        return {source: ended_words(key, at) for source, key, at in cursor.fetchall()}
+
+
+def ended_words(service: str, at: datetime) -> str:
+    """Why nothing is held by a service from then on."""
+    return f"the service {service} has ended on {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def staged_pairs() -> list[tuple[str | None, str | None]]:

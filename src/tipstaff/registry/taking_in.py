@@ -249,6 +249,12 @@ def _take_in_holdings(lines: list[Line], tally: _Tally, draft: Draft, *, rest: b
     line_of = {holding.source: line.number for holding, line in zip(holdings, lines, strict=True)}
     with staging.staged(holdings):
         staging.complete(lines[0].left_out)
+        over = staging.end_with_services()
+        for source, why in over.items():
+            tally.refuse(line_of[source], why)
+        if over and not rest:
+            return
+        staging.drop_sources(list(over))
         strangers = foreign(staging.staged_pairs())
         if strangers:
             for holding in holdings:

@@ -272,6 +272,25 @@ def test_a_column_that_a_file_does_not_have_changes_nothing():
             assert take_in(f"{','.join(header)}\n{empty}\n", dry_run=True).changed == 1
 
 
+def test_a_file_does_not_bring_back_what_ended_with_its_service():
+    for kind in ("customers", "services", "holdings"):
+        take_in({"customers": CUSTOMERS, "services": SERVICES, "holdings": HOLDINGS}[kind])
+    header = "tier,kind,prefix,held_from,held_until,customer,service\n"
+    row = "customer,static,198.51.100.9,{},,acct-1,svc-1-1\n"
+    assert take_in(header + row.format("2026-01-01")).applied
+    operations.end_service("svc-1-1", held_until=day(20), **BY)
+    again = take_in(header + row.format("2026-01-01"))
+    assert (again.unchanged, again.changes) == (1, ())
+    assert [h for h in queries.holdings_of("acct-1", at=day(20)) if h.service] == []
+    said = "The service svc-1-1 has ended on 2026-01-21 00:00 UTC."
+    assert refusals(take_in(header + row.format("2026-02-01"))) == [(2, said)]
+    with pytest.raises(operations.NotAHolding, match="the service svc-1-1 has ended"):
+        operations.hold(
+            tier=Tier.CUSTOMER, kind=HoldingKind.STATIC, prefix=ip_network("198.51.100.10/32"), held_from=day(1),
+            customer="acct-1", service="svc-1-1", source="desk", **BY,
+        )  # fmt: skip
+
+
 def test_a_preview_names_the_fields_that_would_change():
     take_in("key,name,standing,phone,country\nacct-3,Shop,terminated,+49 30 000000,DE\n")
     preview = take_in("key,name,phone\nacct-3,Shop,+49 30 111111\n", dry_run=True)
