@@ -1,5 +1,6 @@
 """A change of the registry today does not change who is named for yesterday."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 
@@ -317,3 +318,91 @@ def test_a_plan_without_a_good_row_is_refused_and_what_was_said_stands(plan):
         plan(ROW.format(1, "2026-01-01", ""), at=NOON + DAY)
     plan(at=NOON + DAY)
     assert said("198.51.100.40", NOON + 2 * DAY) == (Grade.CONFIRMED, "acct-1")
+
+
+PLACES = [f"{kind}-{n}" for kind in ("line", "port") for n in range(3)]
+QUARTER = timedelta(minutes=15)
+ROUNDS = 24
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_is_told_later_nobody_is_surely_named_who_was_not_there(seed, tmp_path):
+    """Customers move between lines, ports and resellers. A port and a reseller are told when they change, the list of
+    lines is read each hour, and some acts are slips that are undone a round later."""
+    dice = random.Random(seed)
+    rows = ""
+    begin, term = int((NOON - DAY).timestamp()), 21 * 86400
+    for number, place in enumerate(PLACES, start=1):
+        option = (f"01{len(place):02x}" + place.encode().hex()).upper()
+        context = f'{{ "ISC": {{ "relay-agent-info": {{ "sub-options": "0x{option}" }} }} }}'
+        rows += f"10.0.0.{number},02:00:00:00:00:{number:02x},,{term},{begin + term},1,0,0,,0,{context}\n"
+    (tmp_path / "leases.csv").write_text(f"{KEA}{rows}10.0.0.200,02:00:00:00:00:99,,60,{begin + 3 * term},1,0,0,,0,\n")
+    list(
+        take_in(
+            tmp_path / "leases.csv", sources()["kea-memfile"], Options(source="kea", circuits_unique=True), **by(LATER)
+        )
+    )
+    customers = ("acct-1", "acct-2")
+    for place in PLACES:
+        for customer in customers:
+            service(f"{place}-{customer}", customer, at=NOON - 9 * DAY)
+    there: dict[str, str] = {}
+    above: dict[str, str | None] = dict.fromkeys(customers)
+    truth: list[tuple[datetime, dict[str, str | None]]] = []
+
+    def note(at: datetime) -> None:
+        truth.append((at, {p: above[c] or c for p, c in there.items()}))
+
+    slip = None
+    for number in range(ROUNDS):
+        at = NOON + number * 4 * QUARTER
+        if slip:
+            registry.undo(slip, why="a slip", **by(at))
+            slip = None
+        # Between two readings somebody moves in; the list tells of it at the next.
+        line = dice.choice(PLACES[:3])
+        if dice.random() < 0.4:
+            there[line] = dice.choice(customers)
+            note(at - QUARTER)
+        read(*(f"circuit,{p},,{there[p]},," for p in PLACES[:3] if p in there), "username,nobody,,acct-1,,", at=at)
+        port, act = dice.choice(PLACES[3:]), dice.random()
+        if act < 0.4:
+            new = dice.choice(customers)
+            for customer in customers:
+                service(f"{port}-{customer}", customer, port if customer == new else "", at=at)
+            there[port] = new
+        elif act < 0.55:
+            customer = dice.choice(customers)
+            above[customer] = dice.choice((None, "acct-8", "acct-9"))
+            reseller(customer, above[customer], at=at)
+        elif act < 0.7 and port in there:
+            (other,) = {*customers} - {there[port]}
+            service(f"{port}-{other}", other, port, at=at)
+            slip = queries.list_changes(limit=1)[0].key
+        note(at)
+    if slip:
+        registry.undo(slip, why="a slip", **by(LATER))
+
+    def was(place: str, at: datetime) -> str | None:
+        return next((told.get(place) for since, told in reversed(truth) if since <= at), None)
+
+    asked = [
+        (place, NOON + step * QUARTER + timedelta(minutes=5), f"10.0.0.{number}")
+        for number, place in enumerate(PLACES, start=1)
+        for step in range(-4, ROUNDS * 4)
+    ]
+    questions = [
+        Question(address=ip_address(a), port=None, protocol=None, moment=Moment(at, 1.0)) for _, at, a in asked
+    ]
+    answers = open_book(at=LATER).attribute(questions, received_at=LATER)
+    sure = 0
+    for (place, at, _), question, answer in zip(asked, questions, answers, strict=True):
+        if answer.grade is Grade.CONFIRMED:
+            assert answer.customer == was(place, at), (place, at)
+            sure += 1
+        if dice.random() < 0.15:
+            alone = answer_one(question, received_at=LATER)
+            assert (alone.grade, alone.reason, alone.customer, alone.downstream, alone.service) == (
+                answer.grade, answer.reason, answer.customer, answer.downstream, answer.service
+            )  # fmt: skip
+    assert sure > 0.5 * sum(was(place, at) is not None for place, at, _ in asked)
