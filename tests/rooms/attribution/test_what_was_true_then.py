@@ -359,10 +359,12 @@ def test_whatever_is_told_later_nobody_is_surely_named_who_was_not_there(seed, t
         if slip:
             registry.undo(slip, why="a slip", **by(at))
             slip = None
-        # Between two readings somebody moves in; the list tells of it at the next.
-        line = dice.choice(PLACES[:3])
-        if dice.random() < 0.4:
-            there[line] = dice.choice(customers)
+        # Between two readings somebody moves in or out; the list tells of it at the next.
+        line, act = dice.choice(PLACES[:3]), dice.random()
+        if act < 0.6:
+            there.pop(line, None)
+            if act < 0.4:
+                there[line] = dice.choice(customers)
             note(at - QUARTER)
         read(*(f"circuit,{p},,{there[p]},," for p in PLACES[:3] if p in there), "username,nobody,,acct-1,,", at=at)
         port, act = dice.choice(PLACES[3:]), dice.random()
