@@ -19,7 +19,7 @@ SELECT DISTINCT source, now(), now() FROM attribution_identityrow;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("attribution", "0004_what_records_said"),
+        ("attribution", "0005_translations_have_gaps"),
         ("registry", "0005_services_end_and_lists_of_subscribers"),
     ]
 
