@@ -250,8 +250,8 @@ def _take_in_holdings(lines: list[Line], tally: _Tally, draft: Draft, *, rest: b
     with staging.staged(holdings):
         staging.complete(lines[0].left_out)
         over = staging.end_with_services()
-        for source, why in over.items():
-            tally.refuse(line_of[source], why)
+        for source, ended in over.items():
+            tally.refuse(line_of[source], ended)
         if over and not rest:
             return
         staging.drop_sources(list(over))
