@@ -70,11 +70,11 @@ def plan(tmp_path) -> None:
         tier=Tier.OPERATOR, kind=HoldingKind.POOL, prefix=ip_network("198.51.100.0/24"), source="plan",
         held_from=NOON - timedelta(days=300), **BY,
     )  # fmt: skip
-    lines = "prefix,service\n"
+    lines = "prefix,service,since\n"
     for inside, customer in INSIDE.items():
         registry.add_customer(Customer(key=customer, name=customer, representative=None), **BY)
         registry.add_service(Service(key=f"svc-{customer}", customer=customer, kind=ServiceKind.ACCESS), **BY)
-        lines += f"{inside}/32,svc-{customer}\n"
+        lines += f"{inside}/32,svc-{customer},2020-01-01T00:00:00Z\n"
     (tmp_path / "plan.csv").write_text(lines)
     list(take_in(tmp_path / "plan.csv", sources()["ipam"], Options(source="plan", realm="cgn"), **BY))
 

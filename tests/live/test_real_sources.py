@@ -77,7 +77,12 @@ def customers(number: int, *, kind: SubjectKind, names: Sequence[str], at: datet
     for n in range(number):
         registry.add_customer(Customer(key=f"acct-{n}", name=f"Customer {n}", representative=None), **by)
     add_identities(
-        (Identity(kind=kind, value=name, customer=f"acct-{n}") for n, name in enumerate(names)), source="crm", **by
+        (
+            Identity(kind=kind, value=name, customer=f"acct-{n}", since=at - timedelta(days=300))
+            for n, name in enumerate(names)
+        ),
+        source="crm",
+        **by,
     )
 
 

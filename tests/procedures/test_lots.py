@@ -221,7 +221,9 @@ def read_flows(folder: Path) -> None:
                     for hours, what in ((since, "NEW"), (until, "DESTROY")):
                         at = (NOON - hours * HOUR).timestamp() + (what == "NEW")
                         lines.append((at, f"[{at:.6f}]\t [{what}] {words}"))
-    (folder / "plan.csv").write_text("prefix,service\n100.64.0.1/32,svc-1\n100.64.0.3/32,svc-3\n")
+    (folder / "plan.csv").write_text(
+        "prefix,service,since\n100.64.0.1/32,svc-1,2020-01-01T00:00:00Z\n100.64.0.3/32,svc-3,2020-01-01T00:00:00Z\n"
+    )
     (folder / "nat.log").write_text("".join(line for _, line in sorted(lines)))
     by: dict[str, Any] = {"at": NOON + 2 * HOUR, "actor": "engineer"}
     list(read_log(folder / "plan.csv", sources()["ipam"], Options(source="plan", realm="cgn"), **by))

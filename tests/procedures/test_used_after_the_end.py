@@ -8,10 +8,21 @@ from tests.procedures.office import DAY, HOUR, NOON, Office
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
 from tipstaff.procedures.admission import note_log_ins, note_traffic
+from tipstaff.procedures.subscribers import import_subscribers
 from tipstaff.registry import operations as registry
 from tipstaff.registry.queries import list_late_uses
 from tipstaff.wiring import sources
-from tipstaff.words import HoldingKind, LateUseReason, Moment, Resource, ResourceKind, Sighting, Standing
+from tipstaff.words import (
+    HoldingKind,
+    LateUseReason,
+    Moment,
+    Resource,
+    ResourceKind,
+    Service,
+    ServiceKind,
+    Sighting,
+    Standing,
+)
 
 BY = {"at": NOON, "actor": "engineer"}
 ADDRESS = "198.51.100.7"
@@ -58,6 +69,29 @@ def test_a_log_in_after_the_termination_is_found_once_and_nobody_elses_is(office
     read(log)
     assert note_log_ins(at=NOON + 2 * DAY, actor="worker") == []
     assert [(use.customer, count) for use, count in list_late_uses()] == [("acct-1", 2)]
+
+
+def test_a_log_in_of_a_list_of_subscribers_is_looked_for_as_well(office: Office, tmp_path: Path) -> None:
+    ended = NOON - 10 * DAY
+    for number in (1, 2, 3, 4):
+        office.admit(f"acct-{number}")
+        service = Service(key=f"svc-{number}", customer=f"acct-{number}", kind=ServiceKind.ACCESS)
+        registry.add_service(service, **{**BY, "at": NOON - 100 * DAY})
+    lines = ["kind,value,service\n", *(f"username,line-{n},svc-{n}\n" for n in (1, 2, 3, 4))]
+    import_subscribers(lines, source="crm.csv", at=NOON - 90 * DAY, actor="engineer")
+    registry.set_standing("acct-1", Standing.TERMINATED, since=ended, why="Spam.", **BY)
+    registry.end_service("svc-2", held_until=ended, **BY)
+    # The list says line-4 no more, and a registry's log-in says that it is another customer's by now.
+    import_subscribers(lines[:4], source="crm.csv", at=ended, actor="engineer")
+    registry.hold_resource(
+        Resource(kind=ResourceKind.LOGIN, name="line-4", scope="radius", customer="acct-3", held_from=ended), **BY
+    )
+    log = tmp_path / "accounting.csv"
+    for number in (1, 2, 3, 4):
+        session(log, f"line-{number}", start=ended + HOUR, stop=ended + 2 * HOUR)
+    read(log)
+    found = {(late.customer, late.reason) for late in note_log_ins(at=NOON, actor="worker")}
+    assert found == {("acct-1", LateUseReason.CUSTOMER_TERMINATED), ("acct-2", LateUseReason.HOLDING_ENDED)}
 
 
 def test_a_sighting_of_what_nobody_has_a_right_to_is_found_when_all_of_its_time_lies_behind_the_end(

@@ -220,6 +220,8 @@ def book_of(
         reseller=ints(code(i.reseller) for i in identities),
         since=ints(micro(i.since, none=-OPEN) for i in identities),
         until=ints(micro(i.until) for i in identities),
+        sure_from=ints(micro(i.sure_from, none=-OPEN) for i in identities),
+        sure_until=ints(micro(i.sure_until) for i in identities),
     )
     blocks = [neighbourhood(a) for a, _ in gaps]
     gap_rows = Gaps(

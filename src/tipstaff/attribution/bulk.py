@@ -32,10 +32,6 @@ COPY (
     FROM attribution_bindingrow
 ) TO STDOUT (FORMAT csv, HEADER)
 """
-_IDENTITIES = """
-COPY (SELECT kind, value AS subject, customer, service, since, until FROM attribution_identityrow ORDER BY id)
-TO STDOUT (FORMAT csv, HEADER)
-"""
 
 
 def bound_frame() -> pl.DataFrame:
@@ -57,11 +53,6 @@ def flow_places() -> dict[int, tuple[np.ndarray, np.ndarray]]:
         firsts, lasts = (np.array([s[i] for s in stretches], np.int64) for i in (0, 1))
         found[version] = firsts, lasts
     return found
-
-
-def identities_frame() -> pl.DataFrame:
-    """What was imported of which subscriber is which service's."""
-    return _frame(_IDENTITIES, text=("subject", "customer", "service"))
 
 
 def held_frame(csv: bytes) -> pl.DataFrame:
@@ -88,7 +79,8 @@ def book_from(
     records_begin_at: datetime | None,
     alone: Alone | None = None,
 ) -> Book:
-    """A book of frames. `known` has kind, subject, customer, service, reseller, since, until and source.
+    """A book of frames. `known` has kind, subject, customer, service, reseller, since, until, sure_from, sure_until
+    and source.
 
     `alone` answers what is about an address of which flows in files speak: they are not in the book.
     """
@@ -126,6 +118,8 @@ def book_from(
             reseller=coded[4],
             since=_array(known, "since", none=-OPEN),
             until=_array(known, "until", none=OPEN),
+            sure_from=_array(known, "sure_from", none=-OPEN),
+            sure_until=_array(known, "sure_until", none=OPEN),
         ),
         gap_frame,
         records_begin=None if records_begin_at is None else micro(records_begin_at),
@@ -223,6 +217,8 @@ def _identity(row: dict[str, Any]) -> Identity:
         reseller=row["reseller"],
         since=instant(row["since"]),
         until=instant(row["until"]),
+        sure_from=instant(row["sure_from"]),
+        sure_until=instant(row["sure_until"]),
         source=row["source"],
     )
 

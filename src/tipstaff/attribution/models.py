@@ -136,21 +136,6 @@ class ScopeRow(models.Model):
         constraints = (models.UniqueConstraint(fields=["version", "block", "source"], name="attribution_one_scope"),)
 
 
-class IdentityRow(models.Model):
-    """By which service a subscriber that logs name is known."""
-
-    kind = models.SmallIntegerField()
-    value = models.TextField()
-    customer = models.CharField(max_length=64)
-    service = models.CharField(max_length=64, null=True)
-    since = models.BigIntegerField(null=True)
-    until = models.BigIntegerField(null=True)
-    source = models.TextField()
-
-    class Meta:
-        indexes = (models.Index(fields=["kind", "value"], name="attribution_identity_value"),)
-
-
 class MissedRow(models.Model):
     """A stretch in which a source wrote something that could not be read."""
 

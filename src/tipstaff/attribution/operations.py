@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,16 +14,18 @@ import polars as pl
 from django.db import connection, transaction
 
 from tipstaff.ledger.operations import record
-from tipstaff.words import PUBLIC, Identity, RefusedLine, SourceLoad, require_aware
+from tipstaff.registry.operations import add_identities as add_identities  # beside the logs that they explain
+from tipstaff.words import PUBLIC, RefusedLine, SourceLoad, require_aware
 
 from . import flow_copies, flow_parts, staging, taking_out
 from .clocks import KnownClock, clock_error
 from .covers import note_cover, note_missed, read_until
 from .flow_files import placed
 from .intervals import HEARD, Clock, bindings, joined, with_defaults
-from .models import BindingRow, IdentityRow, LoadRow, RealmRow, SourceRow
-from .protocol import ERROR, KINDS, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Span, Stretch, UnusableFile
+from .models import BindingRow, LoadRow, RealmRow, SourceRow
+from .protocol import ERROR, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Span, Stretch, UnusableFile
 from .queries import LogReading, instant, micro, readings
+from .restating import restate
 
 CHUNK = 24 << 20
 """A file is read in pieces of so many bytes; a record may be as long. Below 32 MiB glibc uses a piece's memory again
@@ -68,11 +70,19 @@ def take_in(
             yield from _batches(file, source, options, row, path, header, place, at=at, actor=actor, progress=progress)
             return
         with transaction.atomic():
-            # The whole file stands for all it ever said.
-            BindingRow.objects.filter(source=row, load__file=str(path.resolve())).delete()
+            here = str(path.resolve())
+            before = LoadRow.objects.filter(source=row, file=here).order_by("-id").first()
+            if not source.says_the_present:
+                # The whole file stands for all it ever said.
+                BindingRow.objects.filter(source=row, load__file=here).delete()
             told = list(
                 _batches(file, source, options, row, path, header, place, at=at, actor=actor, progress=progress)
             )
+            if not any(load.records for load in told):
+                why = next((f"; line {bad.line}: {bad.why}" for load in told for bad in load.refused), "")
+                raise UnusableFile(f"not one row of it is good, so what it said before stands{why}")
+            if source.says_the_present:
+                restate(row.pk, here, before=before, at=micro(at))
         yield from told
 
 
@@ -455,24 +465,3 @@ def _numbered(path: Path, refused: Sequence[RefusedLine]) -> Iterator[RefusedLin
                 left -= len(piece)
             place = bad.offset
             yield replace(bad, line=line)
-
-
-@transaction.atomic
-def add_identities(identities: Iterable[Identity], *, source: str, at: datetime, actor: str) -> int:
-    """Replace what `source` said of which subscriber is which service's; returns how many there are now."""
-    IdentityRow.objects.filter(source=source).delete()
-    rows = [
-        IdentityRow(
-            kind=KINDS.index(i.kind),
-            value=i.value,
-            customer=i.customer,
-            service=i.service,
-            since=None if i.since is None else micro(i.since),
-            until=None if i.until is None else micro(i.until),
-            source=source,
-        )
-        for i in identities
-    ]
-    IdentityRow.objects.bulk_create(rows, batch_size=5000)
-    record("identities.read", at=require_aware(at), actor=actor, about=[source], count=len(rows))
-    return len(rows)

@@ -153,6 +153,8 @@ class Source(Protocol):
     has_header: bool
     whole: bool
     """True when a file states all there is: each reading replaces what the same file said before."""
+    says_the_present: bool
+    """True when such a file says what is so now, and need not say since when: its past is what its readings said."""
     momentary: bool
     """True when each record is one connection."""
     clock_error_seconds: float
@@ -177,6 +179,7 @@ class Kind:
 
     has_header = False
     whole = False
+    says_the_present = False
     momentary = False
     clock_error_seconds = 1.0
 

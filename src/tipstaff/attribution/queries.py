@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from tipstaff.registry.planned import fetch_planned
-from tipstaff.words import PUBLIC, Binding, Gap, Identity, Station, SubjectKind, require_aware
+from tipstaff.words import PUBLIC, Binding, Gap, Station, SubjectKind, require_aware
 
 from .codes import ENDINGS, KINDS, OPEN, STATION, USERNAME, signed, unsigned
 from .covers import holes
@@ -95,22 +95,6 @@ def machines_of(login: str, *, earliest: datetime, latest: datetime) -> list[Bin
         [login, micro(latest), micro(earliest)],
     )
     return sorted(_in_words(rows), key=lambda b: (str(b.prefix), b.source, b.possible_from))
-
-
-def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
-    """By which services these subscribers are known, as far as this room was told."""
-    wanted = list(dict.fromkeys(subjects))
-    if not wanted:
-        return []
-    rows = fetch_planned(
-        "SELECT i.kind, i.value, i.customer, i.service, i.since, i.until FROM attribution_identityrow i "
-        "JOIN unnest(%s::int[], %s::text[]) w(kind, value) ON w.kind = i.kind AND w.value = i.value ORDER BY i.id",
-        [[KINDS.index(k) for k, _ in wanted], [v for _, v in wanted]],
-    )
-    return [
-        Identity(kind=_kind(k), value=v, customer=c, service=s, since=instant(f), until=instant(u))
-        for k, v, c, s, f, u in rows
-    ]
 
 
 def last_log_ins(names: Sequence[str]) -> list[tuple[str, datetime, str]]:

@@ -82,6 +82,8 @@ class Known:
     reseller: Array
     since: Array
     until: Array
+    sure_from: Array
+    sure_until: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -445,7 +447,8 @@ class _Work:
         )
         entry = s.known_order[first] if len(first) else first
         k = s.known
-        valid = (k.since[entry] <= asked.earliest[places]) & (k.until[entry] > asked.latest[places])
+        begin, finish = np.maximum(k.since, k.sure_from)[entry], np.minimum(k.until, k.sure_until)[entry]
+        valid = (begin <= asked.earliest[places]) & (finish > asked.latest[places])
         places, outer, inner, session, station, speaks, entry = (
             x[valid] for x in (places, outer, inner, session, station, speaks, entry)
         )

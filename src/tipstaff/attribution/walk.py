@@ -321,7 +321,8 @@ def _points(
     """Every instant where something could change, times every port where something could."""
     window = rows.asked
     edges = {*rows.edges(), *(e for g in gaps for e in (g.since, g.until))}
-    edges |= {e for b in rows.all_bindings() for i in _known_as(b, known) for e in (i.since, i.until)}
+    entries = [i for b in rows.all_bindings() for i in _known_as(b, known)]
+    edges |= {e for i in entries for e in (i.since, i.until, i.sure_from, i.sure_until)}
     instants = {window.earliest, window.latest}
     for edge in edges - {None}:
         assert edge is not None
@@ -465,6 +466,7 @@ def _subscriber(
             subject=i.reseller or i.customer,
             downstream=i.customer if i.reseller else None,
             service=None if i.reseller else i.service,
+            sure=voice.sure and i.surely_at(at),
             unseen_end=_unseen_end(binding, at, sure=voice.sure),
         )
         for i in _known_as(binding, known)

@@ -229,7 +229,7 @@ def _import_subscribers(file: Path, *, actor: str, at: datetime, as_json: bool) 
     from tipstaff.procedures.subscribers import NotSubscribers, import_subscribers
 
     try:
-        known, refused = import_subscribers(
+        done, refused = import_subscribers(
             file.read_text(encoding="utf-8-sig").splitlines(), source=file.name, at=at, actor=actor
         )
     except (OSError, UnicodeDecodeError) as why:
@@ -238,11 +238,11 @@ def _import_subscribers(file: Path, *, actor: str, at: datetime, as_json: bool) 
         typer.echo(f"tipstaff: {file}: {why}", err=True)
         raise typer.Exit(1) from why
     if as_json:
-        typer.echo(json.dumps({"file": str(file), "known": known, "refused": [asdict(r) for r in refused]}))
+        typer.echo(json.dumps({"file": str(file), **done._asdict(), "refused": [asdict(r) for r in refused]}))
         return
     for bad in refused:
         typer.echo(f"{file}:{bad.line}: {bad.why}")
-    typer.echo(f"{file}: {known} subscribers are known by it")
+    typer.echo(f"{file}: {done.known} subscribers are known by it; {done.added} new, {done.ended} gone ({done.change})")
 
 
 def _bar() -> Progress:

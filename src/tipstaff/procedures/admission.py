@@ -213,7 +213,7 @@ def _late(use: Usage) -> LateUse | None:
 def _held(use: Usage) -> Iterator[list[Period]]:
     """Who held what is in use, one list for each thing: an announcement uses a prefix and an AS number."""
     if use.kind is UsageKind.LOGIN:
-        yield queries.periods_of_resources([ResourceKind.LOGIN], use.what)
+        yield [*queries.periods_of_resources([ResourceKind.LOGIN], use.what), *queries.periods_of_log_in(use.what)]
         yield queries.periods_of_resources([ResourceKind.MAILBOX], use.what.lower())
         return
     prefix, _, origin = use.what.partition(" ")

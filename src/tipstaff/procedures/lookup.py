@@ -1,6 +1,6 @@
 """Who held an address and port at a moment: the registry's rows and what logs said, judged by the pure walk."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
@@ -11,19 +11,20 @@ from tipstaff.attribution.queries import (
     FlowsCannotBeRead,
     bindings_covering,
     gaps_for,
-    identities_of,
     logged_in_with,
     spoken_of,
 )
 from tipstaff.attribution.walk import last_sure, machine_of, walk
 from tipstaff.registry.queries import (
+    accounts_over,
     get_customer,
     holdings_covering,
     holdings_covering_all,
+    identities_of,
     records_begin_at,
     resources_known_as,
+    service_ends,
     services_known_as,
-    top_resellers,
 )
 from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, Identity, Moment, ResourceKind, SubjectKind
 
@@ -193,7 +194,8 @@ def identities(bindings: Iterable[Binding]) -> list[Identity]:
 
     Two lists say so: what the operator imported of subscribers, and the registry's log-ins, circuits and MACs, which
     have one holder at a time. Where they differ both stand, and nobody is named. For a subscriber in neither, the
-    registry's own words do: a service's key or circuit, a customer's key.
+    registry's own words do: a service's key, the circuit or port that it was said to be at then, a customer's key.
+    Whose customers' customers they are is what was true then, and an ended service is nobody's.
     """
     return known_as(list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None)))
 
@@ -208,12 +210,42 @@ def known_as(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
     open_ = [s for s in subjects if s not in told and s[0] is not SubjectKind.MAC]
     services = services_known_as({value for _, value in open_})
     for kind, value in open_:
-        found = [s for s in services if value == s.key or (value == s.port and kind is SubjectKind.CIRCUIT)]
-        known += [Identity(kind=kind, value=value, customer=s.customer, service=s.key) for s in found]
+        found = [s for s in services if s.value == value and (kind is SubjectKind.CIRCUIT or not s.by_port)]
+        known += [
+            Identity(
+                kind=kind, value=value, customer=s.customer, service=s.service, since=s.since, until=s.until,
+                sure_from=s.sure_from,
+            )
+            for s in found
+        ]  # fmt: skip
         if not found and kind is SubjectKind.USERNAME and get_customer(value) is not None:
             known.append(Identity(kind=kind, value=value, customer=value))
-    above = top_resellers({i.customer for i in known})
-    return [replace(i, reseller=above.get(i.customer)) for i in known]
+    return list(_below_resellers(_of_running_services(known)))
+
+
+def _of_running_services(known: Sequence[Identity]) -> Iterator[Identity]:
+    """Who is known by a service is so until it ends."""
+    ends = service_ends({i.service for i in known if i.service is not None})
+    for one in known:
+        end = None if one.service is None else ends.get(one.service)
+        if end is None or (one.until is not None and one.until <= end):
+            yield one
+        elif one.since is None or one.since < end:
+            yield replace(one, until=end)
+
+
+def _below_resellers(known: Iterable[Identity]) -> Iterator[Identity]:
+    """With the account above each then, that answers to the operator."""
+    known = list(known)
+    above = accounts_over({i.customer for i in known})
+    for one in known:
+        if one.customer not in above:
+            yield one
+        for step in above.get(one.customer, ()):
+            part = step.within(one.since, one.until)
+            if part is not None:
+                reseller = None if step.top == one.customer else step.top
+                yield replace(one, reseller=reseller, since=part.since, until=part.until)
 
 
 def _held(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
@@ -236,10 +268,11 @@ def _held(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
 
 
 def _says_as_much(told: Identity, held: Identity) -> bool:
-    """True when an entry of the imported list says all that a holding says: the same customer, at least as long."""
+    """True when an entry of a list surely says all that a holding says: the same customer, at least as long."""
+    since, until = told.sure_from or told.since, told.sure_until or told.until
     return (
         (told.kind, told.value, told.customer) == (held.kind, held.value, held.customer)
         and (held.service is None or told.service == held.service)
-        and (told.since is None or (held.since is not None and told.since <= held.since))
-        and (told.until is None or (held.until is not None and held.until <= told.until))
+        and (since is None or (held.since is not None and since <= held.since))
+        and (until is None or (held.until is not None and held.until <= until))
     )

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from tipstaff.attribution.match import Window, window_of
-from tipstaff.registry.queries import get_customer, holdings_covering, site_names, sites_named_within, top_resellers
+from tipstaff.registry.queries import accounts_over, get_customer, holdings_covering, site_names, sites_named_within
 from tipstaff.words import Allegation, Attribution, AttributionReason, Conduct, Grade, Moment, Sighting, Site
 
 from .lookup import Asked, who_held, who_held_them
+
+_TICK = timedelta(microseconds=1)
 
 
 def who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
@@ -34,7 +36,8 @@ def _unless_unread(allegation: Conduct, answer: Attribution) -> Attribution:
 
 def _who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
     if isinstance(allegation, Sighting) and allegation.account is not None:
-        return _of_account(allegation.account)
+        window = window_of(allegation.moment, received_at=received_at)
+        return _of_account(allegation.account, window=window)
     host = allegation.domain or _host_of(allegation.url)
     if host:
         found = who_answered(host, at=allegation.source, moment=allegation.moment, received_at=received_at)
@@ -53,18 +56,27 @@ def _who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
     )
 
 
-def _of_account(key: str) -> Attribution:
-    """Whose account it is; the answer stops at the reseller who has the contract with us, as for addresses."""
+def _of_account(key: str, *, window: Window) -> Attribution:
+    """Whose account it is; the answer stops at the reseller who had the contract with us, as for addresses."""
     customer = get_customer(key)
     if customer is None:
         return Attribution(grade=Grade.NO_DATA, reason=AttributionReason.UNKNOWN_ACCOUNT)
-    above = top_resellers({key}).get(key)
+    subjects = _answerable(key, since=window.earliest, until=window.latest)
+    if len(subjects) > 1:
+        return Attribution(grade=Grade.AMBIGUOUS, reason=AttributionReason.SEVERAL_HOLDERS_IN_WINDOW)
+    above = None if subjects == {key} else subjects.pop()
     return Attribution(
         grade=Grade.CONFIRMED,
         reason=AttributionReason.ONE_RESELLER if above else AttributionReason.OUR_BOOKS,
         customer=above or key,
         downstream=key if above else None,
     )
+
+
+def _answerable(customer: str, *, since: datetime, until: datetime) -> set[str]:
+    """Who had the contract with us for an account at some instant of [since, until]: a reseller, or the account."""
+    steps = accounts_over([customer]).get(customer, [])
+    return {step.top for step in steps if step.within(since, until + _TICK) is not None} or {customer}
 
 
 def who_did_them(allegations: Sequence[Allegation], *, received_at: datetime) -> list[Attribution]:
@@ -97,8 +109,15 @@ def who_answered(
 
 def _from_sites(sites: list[Site], *, window: Window) -> Attribution:
     """The one whose site it was at every instant of the window; the answer stops at a reseller, as for addresses."""
-    above = top_resellers({s.customer for s in sites})
-    subjects = {above.get(s.customer, s.customer) for s in sites}
+    subjects = {
+        subject
+        for s in sites
+        for subject in _answerable(
+            s.customer, since=max(s.since, window.earliest),
+            until=window.latest if s.until is None else min(s.until - _TICK, window.latest),
+        )
+    }  # fmt: skip
+    above = not subjects & {s.customer for s in sites}
     holdings = {
         h.key: h
         for address in dict.fromkeys(s.address for s in sites)

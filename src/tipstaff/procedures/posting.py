@@ -14,7 +14,7 @@ from tipstaff.notices.operations import recover_interrupted, release_held, withd
 from tipstaff.notices.queries import letters_of_case, oldest_held
 from tipstaff.registry.operations import note_bounce
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
+from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState, Origin
 
 from .answer_clock import answer_due
 from .books import nobody_to_write_to
@@ -55,7 +55,8 @@ def write_to_next_contact(letter: Letter, *, desk: Desk, at: datetime) -> str | 
         return None
     with transaction.atomic():
         cases = [lock_case(key) for key in cases_of_letter(letter.key, case=letter.case)]
-        concerned = note_bounce(letter.to, why=f"{letter.key}: {letter.detail}"[:300], at=at, actor="worker")
+        why = f"{letter.key}: {letter.detail}"[:300]
+        concerned = note_bounce(letter.to, why=why, at=at, actor="worker", origin=Origin.MAIL)
         for key in concerned:
             nobody_to_write_to(key, desk=desk, at=at, letter=letter.key)
         customer = get_customer(cases[0].customer)

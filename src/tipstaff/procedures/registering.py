@@ -186,9 +186,9 @@ def _carry_out(event: crm.Event, *, at: datetime) -> dict[str, Any]:
     by: dict[str, Any] = {"at": at, "actor": "customer-system", "origin": Origin.CRM}
     kept: tuple[str, ...] = ()
     try:
-        for value in event.values:
+        for value in (registry.completed(value, event.left_out) for value in event.values):
             if isinstance(value, Customer):
-                kept += registry.add_customer(_completed(value), **by)
+                kept += registry.add_customer(value, **by)
                 vet_customer(value.key, at=at, actor="customer-system")
             elif isinstance(value, Service):
                 kept += registry.add_service(value, **by)
@@ -202,20 +202,3 @@ def _carry_out(event: crm.Event, *, at: datetime) -> dict[str, Any]:
     except REFUSED as why:
         raise crm.BadDelivery(f"{str(why)[:1].upper()}{str(why)[1:]}".removesuffix(".") + ".") from why
     return {"event": event.name, "kept": list(kept)}
-
-
-def _completed(stated: Customer) -> Customer:
-    """A customer system does not say everything each time; what it leaves out stays as it is."""
-    known = queries.get_customer(stated.key)
-    if known is None:
-        return stated
-    return replace(
-        stated,
-        reseller=stated.reseller or known.reseller,
-        since=stated.since or known.since,
-        phone=stated.phone or known.phone,
-        email=stated.email or known.email,
-        postal_address=stated.postal_address or known.postal_address,
-        country=stated.country or known.country,
-        representative=stated.representative or queries.stated_representative(stated.key),
-    )

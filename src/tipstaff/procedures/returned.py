@@ -20,7 +20,7 @@ from tipstaff.notices.queries import letter_of_message
 from tipstaff.notices.returned import read_returned
 from tipstaff.registry.operations import note_bounce
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import CaseState, LetterKind, LetterState, ReadingReason
+from tipstaff.words import CaseState, LetterKind, LetterState, Origin, ReadingReason
 
 from .books import nobody_to_write_to
 from .desk import Desk
@@ -43,7 +43,7 @@ def take_back(report: str, *, desk: Desk, at: datetime) -> str | None:
         why = f"{letter.key} to {letter.to} came back with {found.key}: {returned.status}"
         if not mark_returned(letter.key, why=why, at=at, actor="worker"):
             return None
-        concerned = note_bounce(letter.to, why=why, at=at, actor="worker")
+        concerned = note_bounce(letter.to, why=why, at=at, actor="worker", origin=Origin.MAIL)
         for customer_key in concerned:
             nobody_to_write_to(customer_key, desk=desk, at=at, letter=letter.key)
         if letter.kind is not LetterKind.NOTICE:

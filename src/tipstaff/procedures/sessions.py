@@ -92,7 +92,7 @@ def holders_of_session(selector: Selector, *, at: datetime) -> frozenset[str]:
         except NotInItsForm:
             held = []
         holders = {one.customer for one in held if one.customer is not None}
-        above = top_resellers(holders)
+        above = top_resellers(holders, at=at)
         return frozenset(above.get(who, who) for who in holders)
     login = (selector.session or "").rpartition("/")[0]
     return frozenset(

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from datetime import datetime
 
-from tipstaff.attribution.operations import add_identities
+from tipstaff.registry.operations import ListRead, read_list
 from tipstaff.registry.queries import get_customer, get_service
 from tipstaff.words import Identity, RefusedRow, SubjectKind, require_aware
 
@@ -12,13 +12,16 @@ KINDS = (SubjectKind.USERNAME, SubjectKind.CIRCUIT, SubjectKind.MAC)
 
 
 class NotSubscribers(ValueError):
-    """The file's header lacks a column; the message names it."""
+    """The file's header lacks a column, or not one row of it is good; the message says which."""
 
 
-def import_subscribers(lines: Iterable[str], *, source: str, at: datetime, actor: str) -> tuple[int, list[RefusedRow]]:
-    """Take in `kind,value,service[,customer][,since][,until]`; the file replaces what it said before.
+def import_subscribers(
+    lines: Iterable[str], *, source: str, at: datetime, actor: str
+) -> tuple[ListRead, list[RefusedRow]]:
+    """Take in `kind,value,service[,customer][,since][,until]`; what the file says no more ends.
 
-    A bad row is refused, the others count. `service` may be empty where `customer` is stated.
+    A bad row is refused, the others count; a file without one good row is refused as a whole, and nothing changes.
+    `service` may be empty where `customer` is stated.
     """
     reader = csv.DictReader(lines)
     missing = {"kind", "value"} - set(reader.fieldnames or ()) or (
@@ -33,7 +36,10 @@ def import_subscribers(lines: Iterable[str], *, source: str, at: datetime, actor
             found.append(_identity(row))
         except ValueError as why:
             refused.append(RefusedRow(line=number, why=str(why)))
-    return add_identities(found, source=source, at=at, actor=actor), refused
+    if not found:
+        first = f"; line {refused[0].line}: {refused[0].why}" if refused else ""
+        raise NotSubscribers(f"not one row of it is good, so what it said before stands{first}")
+    return read_list(found, source=source, at=at, actor=actor), refused
 
 
 def _identity(row: dict[str, str | None]) -> Identity:

@@ -295,7 +295,7 @@ def _is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
     if name is None:
         return True
     named = customers_named_by(name, at=at)
-    above = top_resellers(named)
+    above = top_resellers(named, at=at)
     return {above.get(who, who) for who in named} == {customer}
 
 

@@ -2,10 +2,11 @@
 
 import re
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Q
 from psycopg.types.range import Range
 
 from tipstaff.ledger.operations import record
@@ -20,7 +21,7 @@ from tipstaff.words import (
     require_aware,
 )
 
-from .changes import Draft, change
+from .changes import Draft, change, is_a_persons, versions_stay
 from .models import (
     AcceptanceRow,
     CustomerRow,
@@ -258,21 +259,23 @@ def _refuse_no_contact(person: Representative) -> None:
         raise NotAContact("the S/MIME certificate is not in PEM form")
 
 
-def note_bounce(email: str, *, why: str, at: datetime, actor: str) -> tuple[str, ...]:
+def note_bounce(email: str, *, why: str, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> tuple[str, ...]:
     """Letters to this address come back: the next contact of each chain is written to. The customers concerned."""
-    return _mark_contacts(email, {"bounced_at": require_aware(at)}, "contact.bounced", why=why, at=at, actor=actor)
+    marks = {"bounced_at": require_aware(at)}
+    return _mark_contacts(email, marks, "contact.bounced", why=why, at=at, actor=actor, origin=origin)
 
 
 def note_reached(email: str, *, why: str, at: datetime, actor: str) -> tuple[str, ...]:
     """It was shown that this address reaches its representative, who counts as verified from now on."""
     marks = {"bounced_at": None, "verified_at": require_aware(at)}
-    return _mark_contacts(email, marks, "contact.verified", why=why, at=at, actor=actor)
+    return _mark_contacts(email, marks, "contact.verified", why=why, at=at, actor=actor, origin=Origin.PERSON)
 
 
 def _mark_contacts(
-    email: str, marks: dict[str, datetime | None], what: str, *, why: str, at: datetime, actor: str
+    email: str, marks: Mapping[str, datetime | None], what: str, *, why: str, at: datetime, actor: str, origin: Origin
 ) -> tuple[str, ...]:
-    with change(at=at, actor=actor) as draft:
+    """The version stays that of the change which brought the contact, so that this can still be undone."""
+    with change(at=at, actor=actor, origin=origin) as draft, versions_stay():
         rows = RepresentativeRow.objects.select_for_update().filter(email__iexact=email.strip()).order_by("pk")
         if what == "contact.bounced":
             rows = rows.filter(bounced_at__isnull=True)
@@ -280,6 +283,7 @@ def _mark_contacts(
         for row in rows:
             for name, value in marks.items():
                 setattr(row, name, value)
+            row.restored_from = row.restored_from or row.change
             row.save()
             customers.append(str(row.customer_id))
             draft.tell(f"{what.replace('.', ' ')}: {row.email} of {row.customer_id}. {why}".strip(), row.customer_id)
@@ -391,25 +395,36 @@ def _refuse_circle(customer: Customer) -> None:
 
 
 def end_service(key: str, *, held_until: datetime, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> int:
-    """A service has ended: so does all that is held by it and is still open. How many holdings that were."""
+    """A service has ended: so has all that is held by it and reaches beyond its end. How many holdings that were.
+
+    What would begin only afterwards is taken away, but for what a person has set. Its end may be told to be earlier
+    than was said; the service does not come back by being told to end later.
+    """
     held_until = require_aware(held_until)
     with change(at=at, actor=actor, origin=origin) as draft:
-        if not ServiceRow.objects.filter(key=key).exists():
+        service = ServiceRow.objects.select_for_update().filter(key=key).first()
+        if service is None:
             raise UnknownKey(f"there is no service {key}")
+        earlier = service.ended_at is None or held_until < service.ended_at
+        if earlier:
+            service.ended_at = held_until
+            service.save(update_fields=["ended_at"])
         ended = 0
         for model in (HoldingRow, SiteRow, ResourceRow):
-            rows = (
-                model.objects.select_for_update().filter(service_id=key, during__endswith__isnull=True).order_by("pk")
-            )
-            for row in rows:
-                if row.during.lower < held_until:
-                    row.during = Range(row.during.lower, held_until)
+            beyond = Q(during__endswith__isnull=True) | Q(during__endswith__gt=service.ended_at)
+            for row in model.objects.select_for_update().filter(beyond, service_id=key).order_by("pk"):
+                if row.during.lower < service.ended_at:
+                    row.during = Range(row.during.lower, service.ended_at)
                     row.save(update_fields=["during"])
-                    ended += 1
-        if ended:
-            draft.tell(f"the service {key} has ended, with {ended} holdings", key, count=ended)
+                elif draft.by_person or not is_a_persons(row):
+                    row.delete()  # PostgreSQL keeps that it was believed.
+                else:
+                    continue
+                ended += 1
+        if ended or earlier:
+            draft.tell(f"the service {key} has ended, with {ended} holdings", key, service.customer_id, count=ended + 1)
             record(
-                "service.ended", at=at, actor=actor, about=[key], held_until=held_until, holdings=ended,
-                change=draft.key,
+                "service.ended", at=at, actor=actor, about=[key, service.customer_id], held_until=service.ended_at,
+                holdings=ended, change=draft.key,
             )  # fmt: skip
         return ended

@@ -1,7 +1,7 @@
 """Reads of admission. Private to this room but for `queries.py`."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_network
 
 from django.db.models import Q, QuerySet
@@ -14,6 +14,7 @@ from tipstaff.words import (
     ListKind,
     ResourceKind,
     Standing,
+    SubjectKind,
     Usage,
     UsageKind,
     require_aware,
@@ -34,7 +35,11 @@ from .models import (
 )
 from .planned import fetch_planned
 from .rows import customer_of
+from .spells import service_ends
+from .subscribers import identities_of
 from .vetting import Entry, Former, Network, Order
+
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def get_admission(key: str) -> Admission | None:
@@ -180,6 +185,20 @@ def periods_of_resources(kinds: Iterable[ResourceKind], name: str) -> list[Perio
     ]
 
 
+def periods_of_log_in(name: str) -> list[Period]:
+    """Whose a log-in was, and when, as the lists of subscribers say: as long as it was possible, for nobody is to be
+    accused of what may have been theirs still. An entry without a beginning counts from its first reading."""
+    entries = identities_of([(SubjectKind.USERNAME, name)])
+    ends = service_ends({i.service for i in entries if i.service is not None})
+    return [
+        Period(
+            customer=i.customer, held_from=i.since or i.sure_from or _ALWAYS,
+            held_until=min((x for x in (i.until, ends.get(i.service or "")) if x is not None), default=None),
+        )
+        for i in entries
+    ]  # fmt: skip
+
+
 def names_ever_held(kinds: Iterable[ResourceKind]) -> frozenset[str]:
     """The names of everything of these kinds that a customer holds or ever held."""
     rows = ResourceRow.objects.filter(kind__in=list(kinds), customer_id__isnull=False)
@@ -187,17 +206,25 @@ def names_ever_held(kinds: Iterable[ResourceKind]) -> frozenset[str]:
 
 
 def log_ins_without_a_right(*, at: datetime) -> list[str]:
-    """Log-ins that a customer held and whose right to them had ended by `at`: a holding's end, or a contract's."""
+    """Log-ins that a customer held, or had by a list of subscribers, and whose right to them had ended by `at`: the end
+    of a holding, of an entry, of its service or of the contract."""
     rows = fetch_planned(
         """
         SELECT DISTINCT r.name FROM registry_resourcerow r
         WHERE r.kind = %s AND r.customer_id IS NOT NULL AND (upper(r.during) <= %s OR EXISTS (
             SELECT FROM registry_standingrow s
             WHERE s.customer_id = r.customer_id AND s.standing = %s AND s.during @> %s))
+        UNION SELECT i.value FROM registry_subscriberrow i WHERE i.kind = %s AND (i.until <= %s OR EXISTS (
+            SELECT FROM registry_standingrow s
+            WHERE s.customer_id = i.customer_id AND s.standing = %s AND s.during @> %s) OR EXISTS (
+            SELECT FROM registry_servicerow v WHERE v.key = i.service_id AND v.ended_at <= %s))
         ORDER BY 1
         """,
-        [ResourceKind.LOGIN.value, require_aware(at), Standing.TERMINATED.value, at],
-    )
+        [
+            ResourceKind.LOGIN.value, require_aware(at), Standing.TERMINATED.value, at,
+            SubjectKind.USERNAME.value, at, Standing.TERMINATED.value, at, at,
+        ],
+    )  # fmt: skip
     return [name for (name,) in rows]
 
 

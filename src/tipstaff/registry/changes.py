@@ -24,12 +24,15 @@ from .models import (
     ChangeRow,
     CustomerRow,
     HoldingRow,
+    Kept,
     LetterRow,
     RepresentativeRow,
     ResourceRow,
     ServiceRow,
     SiteRow,
     StandingRow,
+    SubscriberListRow,
+    SubscriberRow,
     UserRow,
 )
 from .refusals import AlreadyUndone, ChangedSince, NoSuchChange, UndoingRefused
@@ -45,6 +48,8 @@ KEPT: tuple[type[models.Model], ...] = (
     HoldingRow,
     SiteRow,
     ResourceRow,
+    SubscriberListRow,
+    SubscriberRow,
 )
 """Every kept table, those first to which others refer."""
 
@@ -141,11 +146,9 @@ def undo(key: str, *, at: datetime, actor: str, why: str) -> str:
         _refuse_what_changed_since(model, target.pk)
     with change(at=at, actor=actor, source=f"undoing of {key}") as draft:
         try:
-            with connection.cursor() as cursor, transaction.atomic():
-                cursor.execute("SELECT set_config('tipstaff.undoing', 'yes', true)")
+            with connection.cursor() as cursor, transaction.atomic(), versions_stay():
                 written = sum(_take_away(cursor, model, target.pk) for model in reversed(KEPT))
                 written += sum(_put_back(cursor, model, target.pk, draft) for model in KEPT)
-                cursor.execute("SELECT set_config('tipstaff.undoing', '', true)")
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         except IntegrityError as refused:
@@ -160,6 +163,22 @@ def undo(key: str, *, at: datetime, actor: str, why: str) -> str:
         "registry.undone", at=at, actor=actor, about=[draft.key, key, *target.about[:50]], why=why, rows=written,
     )  # fmt: skip
     return draft.key
+
+
+@contextmanager
+def versions_stay() -> Iterator[None]:
+    """What is written inside says itself, by `restored_from`, whose version it is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('tipstaff.undoing', 'yes', true)")
+    yield
+    with connection.cursor() as cursor:
+        # After a refusal PostgreSQL takes the setting back by itself, with the rest of the transaction.
+        cursor.execute("SELECT set_config('tipstaff.undoing', '', true)")
+
+
+def is_a_persons(row: Kept) -> bool:
+    """Whether a person has set it, or somebody brought back what a person had set."""
+    return ChangeRow.objects.filter(pk=row.restored_from or row.change or 0, origin=Origin.PERSON).exists()
 
 
 def change_of(row: ChangeRow) -> Change:

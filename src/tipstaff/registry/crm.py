@@ -34,6 +34,8 @@ class Event:
 
     name: str
     values: tuple[Value, ...]
+    left_out: frozenset[str] = frozenset()
+    """The columns of its values that it does not say: what is known of them stays."""
     standing: tuple[str, Standing, datetime, str] | None = None
     """(customer, standing, since, why), for `customer.standing`."""
     ended: tuple[str, datetime] | None = None
@@ -82,7 +84,7 @@ def _customer_saved(told: Mapping[str, object], at: datetime) -> Event:
     row = _row(told, "customer", "customers")
     customer = _built("customers", row)
     assert isinstance(customer, Customer)
-    return Event(name="customer.saved", values=(customer,))
+    return Event(name="customer.saved", values=(customer,), left_out=_left_out("customers", row))
 
 
 def _standing(told: Mapping[str, object], at: datetime) -> Event:
@@ -98,9 +100,10 @@ def _standing(told: Mapping[str, object], at: datetime) -> Event:
 
 
 def _service_saved(told: Mapping[str, object], at: datetime) -> Event:
-    service = _built("services", _row(told, "service", "services"))
+    row = _row(told, "service", "services")
+    service = _built("services", row)
     assert isinstance(service, Service)
-    return Event(name="service.saved", values=(service,))
+    return Event(name="service.saved", values=(service,), left_out=_left_out("services", row))
 
 
 def _service_ended(told: Mapping[str, object], at: datetime) -> Event:
@@ -119,6 +122,11 @@ def _accepted(told: Mapping[str, object], at: datetime) -> Event:
 def _row(told: Mapping[str, object], name: str, kind: str) -> dict[str, str]:
     needed, optional, _ = KINDS[kind]
     return _strings(told.get(name), (*needed, *optional))
+
+
+def _left_out(kind: str, row: Mapping[str, str]) -> frozenset[str]:
+    """An empty field says no more than one that is not there: customer systems send what they have no value for."""
+    return frozenset(name for name in KINDS[kind][1] if not row.get(name))
 
 
 def _strings(told: object, names: tuple[str, ...]) -> dict[str, str]:

@@ -1,6 +1,10 @@
 """The registry's rows as CSV, all at once, for whoever answers many questions in memory. Reads only."""
 
+# ruff: noqa: S608 - only this room's own constants are put into SQL text.
+
 from django.db import connection
+
+from .spells import EVERY_SERVICE
 
 HOLDINGS = """
 COPY (
@@ -12,8 +16,30 @@ COPY (
     FROM registry_holdingrow h ORDER BY h.id
 ) TO STDOUT (FORMAT csv, HEADER)
 """
-SERVICES = "COPY (SELECT key, customer_id AS customer, port FROM registry_servicerow) TO STDOUT (FORMAT csv, HEADER)"
+SERVICES = f"""
+COPY (
+    SELECT value, by_port::int AS by_port, customer, service, (extract(epoch FROM since) * 1000000)::bigint AS since,
+        (extract(epoch FROM until) * 1000000)::bigint AS until,
+        (extract(epoch FROM sure_from) * 1000000)::bigint AS sure_from
+    FROM ({EVERY_SERVICE}) s
+) TO STDOUT (FORMAT csv, HEADER)
+"""
+ENDED = """
+COPY (
+    SELECT key AS service, (extract(epoch FROM ended_at) * 1000000)::bigint AS ended
+    FROM registry_servicerow WHERE ended_at IS NOT NULL
+) TO STDOUT (FORMAT csv, HEADER)
+"""
 CUSTOMERS = "COPY (SELECT key FROM registry_customerrow) TO STDOUT (FORMAT csv, HEADER)"
+LISTED = """
+COPY (
+    SELECT kind, value AS subject, customer_id AS customer, service_id AS service,
+        (extract(epoch FROM since) * 1000000)::bigint AS since, (extract(epoch FROM until) * 1000000)::bigint AS until,
+        (extract(epoch FROM sure_from) * 1000000)::bigint AS sure_from,
+        (extract(epoch FROM sure_until) * 1000000)::bigint AS sure_until
+    FROM registry_subscriberrow ORDER BY id
+) TO STDOUT (FORMAT csv, HEADER)
+"""
 RESOURCES = """
 COPY (
     SELECT kind, name, scope, customer_id AS customer, service_id AS service,
@@ -31,8 +57,18 @@ def holdings_csv() -> bytes:
 
 
 def services_csv() -> bytes:
-    """Every service's key, customer and circuit."""
+    """Every name by which a service is or was known, as `queries.services_known_as` tells it."""
     return _copied(SERVICES)
+
+
+def ended_csv() -> bytes:
+    """Every service that has ended, and when."""
+    return _copied(ENDED)
+
+
+def listed_csv() -> bytes:
+    """What the operator's lists say of subscribers, as `queries.identities_of` tells it."""
+    return _copied(LISTED)
 
 
 def subscribers_csv() -> bytes:

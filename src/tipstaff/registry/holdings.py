@@ -21,6 +21,7 @@ from .models import CustomerRow, HoldingRow, LetterRow, SiteRow
 from .names import plain_host_name
 from .refusals import HeldTwice, NotAHolding, NotALetter, SiteHeldTwice, TransferNeedsALetter, UnknownKey
 from .rows import HOLDING_COLUMNS, SCOPES, holding_of, in_words, letter_key
+from .spells import service_ends
 
 OVERLAPS_TOLD_MAX = 20
 ANALYZE_FROM_ROWS = 1000
@@ -43,7 +44,8 @@ def hold(
     actor: str,
     origin: Origin = Origin.PERSON,
 ) -> int:
-    """Record one holding and return its key; raise HeldTwice when PostgreSQL refuses it."""
+    """Record one holding and return its key; raise HeldTwice when PostgreSQL refuses it, and TransferNeedsALetter where
+    it takes addresses from another customer."""
     holding = Holding(
         key=0,
         tier=tier,
@@ -60,6 +62,11 @@ def hold(
     _refuse_what_is_none(holding)
     with change(at=at, actor=actor, origin=origin, source=source) as draft:
         refuse_foreign([(customer, service)])
+        for key, end in service_ends([service] if service is not None else []).items():
+            if holding.held_until is None or holding.held_until > end:
+                raise NotAHolding(staging.ended_words(key, end))
+        for why in moved_without_a_letter(holding).values():
+            raise TransferNeedsALetter(why)
         try:
             with refusals_told_apart(), transaction.atomic():
                 row = HoldingRow.objects.create(
@@ -93,6 +100,8 @@ def add_holdings(rows: Iterable[Holding], *, at: datetime, actor: str, origin: O
         pairs = staging.staged_pairs()
         for why in foreign(pairs).values():
             raise UnknownKey(why)
+        for why in moved_without_a_letter().values():
+            raise TransferNeedsALetter(why)
         try:
             with refusals_told_apart(), transaction.atomic():
                 added = staging.insert_staged(known_from=draft.at, change=draft.id)
@@ -191,6 +200,17 @@ def letter_for(customer: str, prefix: IPv4Network | IPv6Network, *, at: datetime
         )
         row = cursor.fetchone()
     return None if row is None else letter_key(row[0])
+
+
+def moved_without_a_letter(given: Holding | None = None) -> dict[str, str]:
+    """Which rows, by their source, would move addresses from one customer to another without a letter, and whose: the
+    staged ones, or `given`."""
+    return {
+        new.source: f"{new.prefix} would go from {old.customer} to {new.customer} without a letter of authority; file "
+        f"one, or give the addresses back to the operator first, for a day"
+        for new, old in staging.transfers(given)
+        if letter_for(str(new.customer), new.prefix, at=new.held_from) is None
+    }
 
 
 def transfer_holding(

@@ -39,6 +39,8 @@ class Line:
 
     number: int
     value: Value
+    left_out: frozenset[str] = frozenset()
+    """The columns that the file does not have: what we know already of them stays."""
     undated: bool = False
     """True when the source does not say since when: one that we know already goes on as it is."""
 
@@ -76,6 +78,7 @@ def read_sheets(lines: Iterable[str], *, source_name: str, rows_max: int | None)
         first = RefusedRow(line=max(numbered.number, 1), why=why)
         yield Sheet(source=source_name, kind=kind, lines=(), refused=(first,))
         return
+    left_out = frozenset(KINDS[kind][1]) - frozenset(names)
     records = _records(numbered, delimiter)
     piece = list(islice(records, rows_max))
     while True:
@@ -83,7 +86,8 @@ def read_sheets(lines: Iterable[str], *, source_name: str, rows_max: int | None)
         refused: list[RefusedRow] = []
         for number, fields in piece:
             try:
-                understood.append(Line(number=number, value=_row(kind, names, fields, f"{source_name}:{number}")))
+                value = _row(kind, names, fields, f"{source_name}:{number}")
+                understood.append(Line(number=number, value=value, left_out=left_out))
             except BadRow as bad:
                 refused.append(RefusedRow(line=number, why=str(bad)))
         yield Sheet(source=source_name, kind=kind, lines=tuple(understood), refused=tuple(refused))
@@ -147,16 +151,20 @@ def _records(numbered: _Counted, delimiter: str) -> Iterator[tuple[int, list[str
 
 def _kind_of(names: list[str]) -> tuple[str, str]:
     """The kind that a header declares, and why the header can't be used."""
-    for kind, (needed, optional, _) in KINDS.items():
-        if set(needed) <= set(names):
-            doubled = sorted({name for name in names if names.count(name) > 1})
-            unknown = [name for name in names if name not in (*needed, *optional)]
-            if doubled:
-                return kind, f"The column {doubled[0]} stands in the header twice."
-            if unknown:
-                known = ", ".join((*needed, *optional))
-                return kind, f'There is no column "{unknown[0]}" in a file of {kind}; there may be {known}.'
-            return kind, ""
+    fitting = [kind for kind, (needed, _, _) in KINDS.items() if set(needed) <= set(names)]
+    # Users may have mail addresses, and representatives need one: the kind is the one that knows all the columns.
+    fitting.sort(key=lambda kind: not set(names) <= {*KINDS[kind][0], *KINDS[kind][1]})
+    if fitting:
+        kind = fitting[0]
+        needed, optional, _ = KINDS[kind]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        unknown = [name for name in names if name not in (*needed, *optional)]
+        if doubled:
+            return kind, f"The column {doubled[0]} stands in the header twice."
+        if unknown:
+            known = ", ".join((*needed, *optional))
+            return kind, f'There is no column "{unknown[0]}" in a file of {kind}; there may be {known}.'
+        return kind, ""
     headers = "; ".join(f"{kind}: {', '.join(needed)}" for kind, (needed, _, _) in KINDS.items())
     return "", f"The header fits no kind of file. At least these columns are needed: {headers}."
 

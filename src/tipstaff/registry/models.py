@@ -134,9 +134,11 @@ class ServiceRow(Kept):
     kind = models.CharField(max_length=12, choices=[(x.value, x.value) for x in ServiceKind])
     label = models.TextField(default="")
     port = models.TextField(default="")
+    ended_at = models.DateTimeField(null=True)
     by_person = ArrayField(models.CharField(max_length=32), default=list, db_default=[])
 
     class Meta:
+        indexes = (models.Index(fields=["port"], condition=~models.Q(port=""), name="registry_service_port"),)
         constraints = (models.UniqueConstraint(fields=["key", "customer"], name="registry_service_and_customer"),)
         """What the composite foreign keys of holdings and sites refer to: a service is its customer's own."""
 
@@ -204,6 +206,38 @@ class ResourceRow(Kept):
 
     class Meta:
         indexes = (models.Index(fields=["name", "kind"], name="registry_resource_name"),)
+
+
+class SubscriberListRow(Kept):
+    """A list of whose a log-in, circuit or MAC is, by its name, and when it was last read."""
+
+    key = models.TextField(primary_key=True)
+    read_at = models.DateTimeField()
+
+
+class SubscriberRow(Kept):
+    """An entry of such a list: possible in [since, until), sure in [sure_from, sure_until) of it, None being no bound.
+
+    No foreign key to a customer: a list may be read before its customers are. `sure_from` is the reading that first had
+    an entry without a beginning; `sure_until` stands once a reading had it no more."""
+
+    kind = models.CharField(max_length=8)
+    value = models.TextField()
+    customer = models.CharField(max_length=64, db_column="customer_id")
+    service = models.CharField(max_length=64, null=True, db_column="service_id")
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
+    stated_until = models.DateTimeField(null=True)
+    """The end that the list itself states."""
+    sure_from = models.DateTimeField(null=True)
+    sure_until = models.DateTimeField(null=True)
+    source = models.TextField()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["kind", "value"], name="registry_subscriber_value"),
+            models.Index(fields=["source"], name="registry_subscriber_source"),
+        )
 
 
 class DeliveryRow(models.Model):

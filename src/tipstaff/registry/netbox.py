@@ -2,7 +2,8 @@
 
 A tenant is a customer, under the key that its custom field `tipstaff_customer` gives, else its slug. Prefixes,
 addresses, AS numbers, VLANs and circuits that have a tenant are that customer's; aggregates are the operator's own
-space. NetBox knows no times, so a thing is held from `created` on, or from the day on which it is first seen.
+space. NetBox knows no times: `created` is an object's and stays as it is when its tenant changes. So a customer holds a
+thing from when it was first seen as theirs; only the operator's own space is so from `created` on.
 Fields as NetBox' own REST documentation names them.
 """
 
@@ -62,8 +63,7 @@ def read_netbox(
                 unread.append(f"{source_name} {name}")
                 refused.append(RefusedRow(line=number, why=f"NetBox' {name} can't be read: {str(why)[:200]}."))
                 continue
-            undated = not told.get("created")
-            lines += [Line(number=number, value=value, undated=undated) for value in values]
+            lines += [Line(number=number, value=value, undated=_undated(value, told)) for value in values]
     wide = list(_widest(lines))
     kept = {id(line) for line in wide}
     return Sheet(
@@ -107,7 +107,6 @@ def _values(
     is_reseller: Callable[[str], bool],
 ) -> Iterator[Value]:
     source = f"{source_name} {kind} {told['id']}"
-    since = _since(told, at)
     if kind == "tenant":
         yield Customer(key=keys[int(told["id"])], name=str(told["name"])[:500], representative=None)
         return
@@ -117,7 +116,7 @@ def _values(
     if kind == "aggregate" or (kind == "prefix" and not tenant and told.get("is_pool")):
         space = HoldingKind.STATIC if kind == "aggregate" else HoldingKind.POOL
         prefix = ip_network(told["prefix"])
-        yield Holding(key=0, tier=Tier.OPERATOR, kind=space, prefix=prefix, held_from=since, source=source)
+        yield Holding(key=0, tier=Tier.OPERATOR, kind=space, prefix=prefix, held_from=_since(told, at), source=source)
         return
     if not tenant:
         return
@@ -126,7 +125,7 @@ def _values(
         network = ip_network(told["prefix"]) if kind == "prefix" else ip_network(ip_interface(told["address"]).ip)
         tier = Tier.RESELLER if kind == "prefix" and is_reseller(customer) else Tier.CUSTOMER
         yield Holding(
-            key=0, tier=tier, kind=HoldingKind.STATIC, prefix=network, held_from=since, customer=customer,
+            key=0, tier=tier, kind=HoldingKind.STATIC, prefix=network, held_from=at, customer=customer,
             source=source,
         )  # fmt: skip
         return
@@ -138,9 +137,14 @@ def _values(
     else:
         thing, name, scope = ResourceKind.CIRCUIT, str(told["cid"]), _slug(told.get("provider"))
     yield Resource(
-        kind=thing, name=plain_name(thing, name), scope=plain_scope(thing, scope), customer=customer, held_from=since,
+        kind=thing, name=plain_name(thing, name), scope=plain_scope(thing, scope), customer=customer, held_from=at,
         source=source,
     )  # fmt: skip
+
+
+def _undated(value: Value, told: dict[str, Any]) -> bool:
+    own = isinstance(value, Holding) and value.tier is Tier.OPERATOR
+    return not (own and told.get("created"))
 
 
 def _tenant_key(tenant: dict[str, Any]) -> str:

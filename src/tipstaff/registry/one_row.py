@@ -23,6 +23,7 @@ from .changes import change
 from .guarding import Overlap, refusals_told_apart, refuse_foreign
 from .holdings import add_site
 from .imports import Value
+from .leaving_out import changed_fields
 from .models import (
     AcceptanceRow,
     ChangeRow,
@@ -60,6 +61,8 @@ class Outcome:
     new: bool
     before_is_same: bool
     kept: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    """What of it was changed, by name, where that is known."""
     kept_all: bool = False
     """True when nothing of the row was taken, because of a person's word."""
 
@@ -93,13 +96,19 @@ def write(value: Value, *, at: datetime, actor: str, origin: Origin) -> Outcome:
         before = stated_customer_of(row) if row else None
         kept = add_customer(value, **by)  # type: ignore[arg-type]  # the same three everywhere
         after = stated_customer_of(CustomerRow.objects.get(key=value.key)) if kept else value
-        return Outcome(new=row is None, before_is_same=before == value, kept=kept, kept_all=before == after)
+        return Outcome(
+            new=row is None, before_is_same=before == value, kept=kept, kept_all=before == after,
+            fields=changed_fields(before, after),
+        )  # fmt: skip
     if isinstance(value, Service):
         service = ServiceRow.objects.filter(key=value.key).first()
         old = service_of(service) if service else None
         kept = add_service(value, **by)  # type: ignore[arg-type]  # as above
         now = service_of(ServiceRow.objects.get(key=value.key)) if kept else value
-        return Outcome(new=service is None, before_is_same=old == value, kept=kept, kept_all=old == now)
+        return Outcome(
+            new=service is None, before_is_same=old == value, kept=kept, kept_all=old == now,
+            fields=changed_fields(old, now),
+        )  # fmt: skip
     if isinstance(value, AccountUser):
         user = UserRow.objects.filter(key=value.key).first()
         same = user is not None and user_of(user) == value

@@ -15,6 +15,7 @@ from .admissions import begin_delivery, decide_admission, end_delivery, load_lis
 from .changes import undo
 from .gone import take_in_all_there_is
 from .holdings import OVERLAPS_TOLD_MAX, add_holdings, add_letter, add_site, end_holding, hold, transfer_holding
+from .leaving_out import completed
 from .refusals import (
     AlreadyUndone,
     ChangedSince,
@@ -37,6 +38,7 @@ from .refusals import (
     UnknownKey,
 )
 from .resources import end_resource, hold_resource
+from .subscribers import ListRead, add_identities, read_list
 from .taking_in import import_csv, import_pieces, joined, take_in
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "DecisionNeedsAReason",
     "HeldAtThisMomentByAnother",
     "HeldTwice",
+    "ListRead",
     "NoSuchAdmission",
     "NoSuchChange",
     "NotAContact",
@@ -63,11 +66,13 @@ __all__ = [
     "accept_policy",
     "add_customer",
     "add_holdings",
+    "add_identities",
     "add_letter",
     "add_service",
     "add_site",
     "add_user",
     "begin_delivery",
+    "completed",
     "decide_admission",
     "designate",
     "end_delivery",
@@ -84,6 +89,7 @@ __all__ = [
     "note_late_use",
     "note_reached",
     "open_admission",
+    "read_list",
     "set_standing",
     "take_in",
     "take_in_all_there_is",

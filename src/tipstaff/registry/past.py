@@ -143,6 +143,7 @@ _PLACES = {
     "registry_acceptancerow": ("acceptance", "customer_id", "edition {edition} by {contract}"),
     "registry_holdingrow": ("holding", "customer_id", "{prefix} in {during}"),
     "registry_siterow": ("site", "customer_id", "{host_name} at {address} in {during}"),
+    "registry_subscriberrow": ("subscriber", "customer_id", "{kind} {value} by {source}"),
     "registry_resourcerow": ("resource", "customer_id", "{kind} {name} {scope} in {during}"),
 }
 

@@ -42,6 +42,7 @@ from .admission_queries import (
     names_ever_held,
     order_of,
     periods_of_addresses,
+    periods_of_log_in,
     periods_of_resources,
     running_orders,
 )
@@ -83,12 +84,15 @@ from .rows import (
     stated_customer_of,
     user_of,
 )
+from .spells import accounts_over, service_ends, services_known_as, top_resellers
+from .subscribers import identities_of
 
 __all__ = [
     "acceptances_of",
     "accounts_above",
     "accounts_below",
     "accounts_on",
+    "accounts_over",
     "all_holdings_of",
     "changes_of",
     "collapsed",
@@ -109,6 +113,7 @@ __all__ = [
     "holdings_covering",
     "holdings_of",
     "holdings_within",
+    "identities_of",
     "latest_admissions",
     "letters_of_authority",
     "list_admissions",
@@ -121,6 +126,7 @@ __all__ = [
     "order_of",
     "own_space",
     "periods_of_addresses",
+    "periods_of_log_in",
     "periods_of_resources",
     "records_begin_at",
     "representatives_of",
@@ -128,7 +134,9 @@ __all__ = [
     "resources_known_as",
     "resources_of",
     "running_orders",
+    "service_ends",
     "service_of_site",
+    "services_known_as",
     "services_of",
     "sites_named",
     "sites_named_within",
@@ -136,6 +144,7 @@ __all__ = [
     "standing_at",
     "standings_of",
     "stated_representative",
+    "top_resellers",
     "users_of",
     "versions_of_addresses",
     "versions_of_customer",
@@ -189,32 +198,6 @@ def services_of(customer: str) -> list[Service]:
 def get_service(key: str) -> Service | None:
     row = ServiceRow.objects.filter(key=key).first()
     return service_of(row) if row else None
-
-
-def services_known_as(values: Iterable[str]) -> list[Service]:
-    """The services whose key, or circuit or port, is one of `values`."""
-    wanted = list(values)
-    if not wanted:
-        return []
-    rows = ServiceRow.objects.filter(Q(key__in=wanted) | (Q(port__in=wanted) & ~Q(port=""))).order_by("key")
-    return [service_of(row) for row in rows]
-
-
-def top_resellers(customers: Iterable[str]) -> dict[str, str]:
-    """For each customer who buys from a reseller, the account at the top: the one that has a contract with us."""
-    rows = fetch_planned(
-        """
-        WITH RECURSIVE above AS (
-            SELECT key, reseller_id AS top, 1 AS step FROM registry_customerrow
-            WHERE key = ANY(%s) AND reseller_id IS NOT NULL
-            UNION SELECT a.key, c.reseller_id, a.step + 1 FROM above a JOIN registry_customerrow c ON c.key = a.top
-            WHERE c.reseller_id IS NOT NULL AND a.step < 100
-        )
-        SELECT DISTINCT ON (key) key, top FROM above ORDER BY key, step DESC
-        """,
-        [list(customers)],
-    )
-    return dict(rows)
 
 
 def holdings_covering(address: IPv4Address | IPv6Address, *, earliest: datetime, latest: datetime) -> list[Holding]:

@@ -5,7 +5,8 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -53,6 +54,34 @@ def staged(rows: Iterable[Holding]) -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE registry_staging")
+
+
+def complete(left_out: frozenset[str]) -> None:
+    """Of what the file has no column for, known holdings stay as they are."""
+    columns = {"held_until": "during = h.during", "service": "service_id = h.service_id"}
+    if stay := [columns[name] for name in sorted(left_out & columns.keys())]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE registry_staging s SET {', '.join(stay)} FROM registry_holdingrow h WHERE {_SAME_HOLDING}"
+            )
+
+
+def end_with_services() -> dict[str, str]:
+    """A file does not bring back what ended with its service: rows that reach beyond end there. Those that would begin
+    only afterwards, by their source, with why they can't be."""
+    ended = "registry_servicerow v WHERE v.key = s.service_id AND v.ended_at"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE registry_staging s SET during = tstzrange(lower(s.during), v.ended_at) "
+            f"FROM {ended} > lower(s.during) AND (upper(s.during) IS NULL OR upper(s.during) > v.ended_at)"
+        )
+        cursor.execute(f"SELECT s.source, v.key, v.ended_at FROM registry_staging s, {ended} <= lower(s.during)")
+        return {source: ended_words(key, at) for source, key, at in cursor.fetchall()}
+
+
+def ended_words(service: str, at: datetime) -> str:
+    """Why nothing is held by a service from then on."""
+    return f"the service {service} has ended on {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def staged_pairs() -> list[tuple[str | None, str | None]]:
@@ -153,19 +182,45 @@ def drop_what_persons_set() -> list[Kept]:
         return [Kept(holding, why[number]) for number, holding in sorted(dropped.items())]
 
 
-def transfers(change: int) -> list[tuple[Holding, Holding]]:
-    """Addresses that this change ends for one customer and, from the same moment, would give to another."""
+_CUT_SHORT = """
+    SELECT FROM registry_pastrow p WHERE p.kept_table = 'registry_holdingrow' AND p.kept_key = h.id::text
+        AND coalesce(upper((p.body ->> 'during')::tstzrange), 'infinity') > lower(s.during)
+"""
+_MOVED = f"""
+    SELECT {_STAGED}, {HOLDING_COLUMNS} FROM {{new}} s JOIN registry_holdingrow h
+        ON h.span && registry_span(s.prefix) AND h.prefix && s.prefix AND h.ports && s.ports
+            AND h.tier = s.tier AND h.customer_id <> s.customer_id
+            AND upper(h.during) <= lower(s.during) AND upper(h.during) > lower(s.during) - %s::interval
+    WHERE (h.kind IN ('static', 'delegated') OR s.kind IN ('static', 'delegated')) AND EXISTS ({_CUT_SHORT})
+        -- The end of a service or of a contract gives its addresses back.
+        AND NOT EXISTS (SELECT FROM registry_servicerow v WHERE v.key = h.service_id AND v.ended_at <= upper(h.during))
+        AND NOT EXISTS (SELECT FROM registry_standingrow t WHERE t.customer_id = h.customer_id
+            AND t.standing = 'terminated' AND t.during @> upper(h.during))
+    ORDER BY s.ord LIMIT 100
+"""
+_GIVEN = """
+    (SELECT 0 AS ord, %s AS tier, %s AS kind, %s::cidr AS prefix, int4range(%s, %s) AS ports,
+        tstzrange(%s, %s) AS during, %s AS customer_id, %s AS service_id, %s AS source)
+"""
+GIVEN_BACK = timedelta(days=1)
+"""Addresses that lay with the operator for so long have been given back, and may be given to anybody."""
+
+
+def transfers(given: Holding | None = None) -> list[tuple[Holding, Holding]]:
+    """Addresses that would go to another (the staged rows, or `given`) than the customer from whom they were taken less
+    than GIVEN_BACK before: (the new row, the old one). A term that ran out as it was agreed takes nothing from anybody.
+    """
+    new, parameters = "registry_staging", list[Any]()
+    if given is not None:
+        new, parameters = _GIVEN, [
+            given.tier, given.kind, str(given.prefix), given.port_first, given.port_last + 1, given.held_from,
+            given.held_until, given.customer, given.service, given.source,
+        ]  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT {_STAGED}, {HOLDING_COLUMNS} FROM registry_holdingrow h JOIN registry_staging s
-                ON h.prefix && s.prefix AND upper(h.during) = lower(s.during)
-            WHERE h.change = %s AND h.tier = 'customer' AND s.tier = 'customer' AND h.customer_id <> s.customer_id
-                AND h.kind IN ('static', 'delegated') AND s.kind IN ('static', 'delegated')
-            ORDER BY s.ord LIMIT 100
-            """,
-            [change],
-        )
+        cursor.execute("SELECT EXISTS (SELECT FROM registry_pastrow WHERE kept_table = 'registry_holdingrow')")
+        if not cursor.fetchone()[0]:
+            return []
+        cursor.execute(_MOVED.format(new=new), [*parameters, f"{GIVEN_BACK.total_seconds()} seconds"])
         return [(holding_of(row[:11]), holding_of(row[11:])) for row in cursor.fetchall()]
 
 

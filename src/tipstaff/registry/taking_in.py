@@ -24,8 +24,9 @@ from . import staging
 from .changes import Draft, change
 from .columns import Contact
 from .guarding import Overlap, foreign, refusals_told_apart
-from .holdings import ANALYZE_FROM_ROWS, OVERLAPS_TOLD_MAX, letter_for
+from .holdings import ANALYZE_FROM_ROWS, OVERLAPS_TOLD_MAX, moved_without_a_letter
 from .imports import Line, Sheet, Value, read_sheet, read_sheets
+from .leaving_out import completed
 from .models import (
     HoldingRow,
     ResourceRow,
@@ -192,7 +193,11 @@ class _Tally:
 def _take_in_one_by_one(sheet: Sheet, tally: _Tally, *, at: datetime, actor: str, origin: Origin) -> None:
     seen: dict[object, int] = {}
     chains: dict[str, list[Line]] = {}
-    for line in _resellers_first(line for line in sheet.lines if not isinstance(line.value, Holding)):
+    for line in _resellers_first(
+        replace(line, value=completed(line.value, line.left_out))
+        for line in sheet.lines
+        if not isinstance(line.value, Holding)
+    ):
         value = line.value
         assert not isinstance(value, Holding)
         name = _name_of(value)
@@ -231,7 +236,7 @@ def _count(outcome: Outcome, line: int, what: str, tally: _Tally) -> None:
     elif outcome.new:
         tally.add(what)
     else:
-        tally.change(what)
+        tally.change(f"{what}: {', '.join(outcome.fields)}" if outcome.fields else what)
 
 
 def _place(line: Line) -> int:
@@ -243,6 +248,13 @@ def _take_in_holdings(lines: list[Line], tally: _Tally, draft: Draft, *, rest: b
     holdings = [line.value for line in lines if isinstance(line.value, Holding)]
     line_of = {holding.source: line.number for holding, line in zip(holdings, lines, strict=True)}
     with staging.staged(holdings):
+        staging.complete(lines[0].left_out)
+        over = staging.end_with_services()
+        for source, ended in over.items():
+            tally.refuse(line_of[source], ended)
+        if over and not rest:
+            return
+        staging.drop_sources(list(over))
         strangers = foreign(staging.staged_pairs())
         if strangers:
             for holding in holdings:
@@ -260,21 +272,15 @@ def _take_in_holdings(lines: list[Line], tally: _Tally, draft: Draft, *, rest: b
                 with refusals_told_apart(), transaction.atomic():
                     unchanged = staging.drop_unchanged()
                     changed = staging.change_restated()
-                    moves = staging.transfers(draft.id) if changed else []
-                    for new, old in moves:
-                        assert new.customer is not None
-                        if letter_for(new.customer, new.prefix, at=new.held_from) is None:
-                            tally.refuse(
-                                line_of[new.source],
-                                f"{new.prefix} would go from {old.customer} to {new.customer} without a letter of "
-                                "authority; file one, or give the addresses back to the operator first",
-                            )
-                            raise _Moved
+                    if moves := moved_without_a_letter():
+                        raise _Moved
                     added = staging.insert_staged(known_from=draft.at, change=draft.id)
             except _Moved:
+                for moved, why in moves.items():
+                    tally.refuse(line_of[moved], why)
                 if not rest:
                     return
-                staging.drop_sources([new.source for new, _ in moves])
+                staging.drop_sources(list(moves))
                 continue
             except Overlap:
                 clashes = staging.overlaps(restating=True, limit=10_000 if rest else OVERLAPS_TOLD_MAX)

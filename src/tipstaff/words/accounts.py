@@ -21,6 +21,8 @@ class Origin(enum.StrEnum):
     """Objects or statistics of a regional internet registry."""
     CRM = "crm"
     """The operator's customer system, by its webhook."""
+    MAIL = "mail"
+    """A mail server's answer, or a letter that came back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

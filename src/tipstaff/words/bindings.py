@@ -118,7 +118,10 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """By which service a subscriber that logs name is known to the registry, in [since, until)."""
+    """By which service a subscriber that logs name is known to the registry, in [since, until).
+
+    Within that it is sure in [sure_from, sure_until), as long as somebody had said so; what nobody had said yet, or
+    said no more, is only possible."""
 
     kind: SubjectKind
     value: str
@@ -128,9 +131,17 @@ class Identity:
     """The account above the customer that answers to the operator; an answer stops there."""
     since: datetime | None = None
     until: datetime | None = None
+    sure_from: datetime | None = None
+    """None: from `since` on."""
+    sure_until: datetime | None = None
+    """None: until `until`."""
     source: str | None = None
     """Whose logs name the subscriber so: `radius-east`, or `radius` for all whose names begin with `radius-`; None for
     all logs. Two log-in servers may each have an `alice`."""
+
+    def surely_at(self, at: datetime) -> bool:
+        """True when somebody had said so at that instant."""
+        return (self.sure_from is None or self.sure_from <= at) and (self.sure_until is None or at < self.sure_until)
 
     def in_logs_of(self, source: str) -> bool:
         """True when it is about a subscriber whom the logs of `source` name."""

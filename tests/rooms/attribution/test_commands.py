@@ -41,8 +41,8 @@ def subscribers(folder: Path) -> Path:
     file = folder / "crm.csv"
     file.write_text(
         "kind,value,service,customer,since,until\n"
-        "username,alice,svc-1,,,\n"
-        "username,bob,,acct-2,,\n"
+        "username,alice,svc-1,,2026-01-01T00:00:00Z,\n"
+        "username,bob,,acct-2,2026-01-01T00:00:00Z,\n"
         "username,carol,svc-9,,,\n"
         "mac,02:00:00:00:00:01,svc-1,acct-2,,\n"
         "username,dave,svc-1,,yesterday,\n"
@@ -229,10 +229,11 @@ def test_who_shows_the_rows_of_logs(tmp_path):
 
 def test_a_deterministic_map_leads_on_to_the_plan_behind_it(tmp_path):
     map_file, plan, changed = tmp_path / "map.csv", tmp_path / "plan.csv", "svc-1"
+    since = "2026-01-01T00:00:00Z"
     map_file.write_text(
         "inside,outside,ports_per_host,since\n100.64.0.0/30,198.51.100.200/32,1000,2026-01-01T00:00:00Z\n"
     )
-    plan.write_text("prefix,service\n100.64.0.0/32,svc-1\n100.64.0.1/32,svc-2\n")
+    plan.write_text(f"prefix,service,since\n100.64.0.0/32,svc-1,{since}\n100.64.0.1/32,svc-2,{since}\n")
     run("registry", "import", "nat-deterministic", "--inside-realm", "cgn", map_file)
     run("registry", "import", "ipam", "--realm", "cgn", plan)
 
@@ -244,10 +245,11 @@ def test_a_deterministic_map_leads_on_to_the_plan_behind_it(tmp_path):
     assert ask("2024") == ("CONFIRMED", "svc-2")
     assert ask("3500") == ("NO_DATA", None)
     assert ask("") == ("AMBIGUOUS", None)
-    plan.write_text("prefix,service\n100.64.0.0/32,svc-2\n")
+    plan.write_text(f"prefix,service,since\n100.64.0.0/32,svc-2,{since}\n")
     run("registry", "import", "ipam", "--realm", "cgn", plan)
+    # The plan says whose it was since when, and nothing of the other any more: that one's has ended now.
     assert ask("1500") == ("CONFIRMED", "svc-2")
-    assert ask("2024") == ("NO_DATA", None)
+    assert ask("2024") == ("CONFIRMED", "svc-2")
 
 
 def test_a_day_in_a_file_of_questions_is_all_of_it():

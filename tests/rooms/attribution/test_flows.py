@@ -232,8 +232,8 @@ def operator(db):
 
 
 def plan(tmp_path: Path) -> None:
-    lines = "".join(f"100.64.0.{n}/32,svc-{n}\n" for n in range(1, 5))
-    (tmp_path / "plan.csv").write_text(f"prefix,service\n{lines}")
+    lines = "".join(f"100.64.0.{n}/32,svc-{n},2025-01-01T00:00:00Z\n" for n in range(1, 5))
+    (tmp_path / "plan.csv").write_text(f"prefix,service,since\n{lines}")
     list(take_in(tmp_path / "plan.csv", sources()["ipam"], Options(source="plan", realm="cgn"), **BY))
 
 

@@ -18,6 +18,7 @@ from tipstaff.words import Grade, HoldingKind, Identity, Moment, SubjectKind, Ti
 
 LATER = datetime(2026, 5, 1, tzinfo=UTC)
 BY = {"at": LATER, "actor": "engineer"}
+BEFORE = {**BY, "at": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
 def mac(subscriber: int) -> str:
@@ -51,7 +52,7 @@ def test_nobody_is_named_in_anothers_place(kind, write, subject, seed, space, tm
     for number in range(60):
         name, value = subject(number)
         known.append(Identity(kind=name, value=value, customer=f"acct-{number}"))
-    add_identities(known, source="crm", **BY)
+    add_identities(known, source="crm", **BEFORE)
 
     asked = ask(made, number=1500, seed=seed)
     questions = [
@@ -128,7 +129,7 @@ def test_a_lost_stop_is_probable_until_the_next_start_and_unassigned_never_names
     )
     list(take_in(log, sources()["radius-csv"], Options(source="radius"), **BY))
     add_identities(
-        [Identity(kind=SubjectKind.USERNAME, value=n, customer=n) for n in ("alice", "bob")], source="x", **BY
+        [Identity(kind=SubjectKind.USERNAME, value=n, customer=n) for n in ("alice", "bob")], source="x", **BEFORE
     )
 
     def at(hours: float):

@@ -270,7 +270,7 @@ def test_a_lease_of_kea_and_the_log_in_behind_a_switch_name_the_customer_through
         f"198.51.100.7,{MAC},,{ends - began},{ends},1,0,0,,0,,0\n"
     )
     add_holdings([SPACE], at=LATER, actor="engineer")
-    add_identities(KNOWN, source="crm", at=LATER, actor="engineer")
+    add_identities(KNOWN, source="crm", at=NOON - timedelta(days=30), actor="engineer")
     (load,) = take_in(
         leases, sources()["kea-memfile"], Options(source="dhcp", clock_error_seconds=1), at=LATER, actor="e"
     )

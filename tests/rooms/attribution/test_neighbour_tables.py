@@ -176,7 +176,10 @@ def test_whoever_is_named_by_entries_without_states_is_the_only_one_possible(tmp
     for name in ("alice", "bob"):
         registry.add_customer(Customer(key=name, name=name, representative=None), **by)
     macs = {"alice": ALICE, "bob": BOB}
-    add_identities((Identity(kind=SubjectKind.MAC, value=m, customer=n) for n, m in macs.items()), source="crm", **by)
+    known = [
+        Identity(kind=SubjectKind.MAC, value=m, customer=n, since=NOON - timedelta(days=30)) for n, m in macs.items()
+    ]
+    add_identities(known, source="crm", **by)
     lines = [a_look(n, ALICE, UNSTATED) for n in (0, 4, 8)] + [a_look(n, BOB, UNSTATED) for n in (12, 16)]
     taken(tmp_path / "looks.jsonl", *lines, at_once=at_once)
     told = {}

@@ -28,6 +28,7 @@ T = int(NOON.timestamp())
 HOUR = 3600
 LATER = datetime(2026, 3, 30, tzinfo=UTC)
 BY = {"at": LATER, "actor": "engineer"}
+BEFORE = {**BY, "at": datetime(2025, 1, 1, tzinfo=UTC)}
 RADIUS = "timestamp,acct_status_type,user_name,nas_ip_address,framed_ip_address,acct_session_id,acct_session_time\n"
 KEA = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n"
 NAMES = ("alice", "bob", "carol")
@@ -46,7 +47,7 @@ def space(db):
             for name in (*NAMES, "dave")
             for kind in (SubjectKind.USERNAME, SubjectKind.CIRCUIT)
         ],
-        source="crm", **BY,
+        source="crm", **BEFORE,
     )  # fmt: skip
 
 
@@ -361,9 +362,15 @@ def test_an_hour_that_happens_twice_leaves_no_former_holder_named(at_once, tmp_p
     def line(clock, event, inside, ports="1024-2047"):
         return f"2025-10-26T{clock} nat event={event} inside={inside} outside=10.0.0.9 ports={ports}\n"
 
-    load("ipam", tmp_path / "plan", "prefix,service\n100.64.0.1/32,alice\n100.64.0.2/32,bob\n", realm="cgn")
+    long_ago = "2025-01-01T00:00:00Z"
+    load(
+        "ipam",
+        tmp_path / "plan",
+        f"prefix,service,since\n100.64.0.1/32,alice,{long_ago}\n100.64.0.2/32,bob,{long_ago}\n",
+        realm="cgn",
+    )
     add_identities(
-        [Identity(kind=SubjectKind.SERVICE, value=n, customer=n) for n in ("alice", "bob")], source="services", **BY
+        [Identity(kind=SubjectKind.SERVICE, value=n, customer=n) for n in ("alice", "bob")], source="services", **BEFORE
     )
     lines = [line("01:30:00", "alloc", "100.64.0.1"), line("02:10:00", "release", "100.64.0.1"),
              line("02:20:00", "alloc", "100.64.0.2"), line("03:30:00", "alloc", "100.64.0.3", "2048-3071")]  # fmt: skip

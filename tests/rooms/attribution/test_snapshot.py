@@ -114,6 +114,8 @@ def identities(draw: st.DrawFn) -> Identity:
         reseller=reseller,
         since=since,
         until=until,
+        sure_from=draw(st.sampled_from((None, None, None, hour(40), hour(120)))),
+        sure_until=draw(st.sampled_from((None, None, None, hour(160), hour(260)))),
         source=draw(st.sampled_from((None, None, "radius-1", "RADIUS", "dhcp"))),
     )
 

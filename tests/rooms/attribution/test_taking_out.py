@@ -40,7 +40,10 @@ def users(db) -> None:
     for user in USERS:
         registry.add_customer(Customer(key=f"acct-{user}", name=user, representative=None), **BY)
     add_identities(
-        [Identity(kind=SubjectKind.USERNAME, value=u, customer=f"acct-{u}") for u in USERS], source="crm", **BY
+        [Identity(kind=SubjectKind.USERNAME, value=u, customer=f"acct-{u}") for u in USERS],
+        source="crm",
+        at=datetime(2025, 1, 1, tzinfo=UTC),
+        actor="engineer",
     )
 
 

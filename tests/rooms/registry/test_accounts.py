@@ -8,7 +8,7 @@ import pytest
 from tipstaff.ledger.queries import entries_about
 from tipstaff.registry import operations, queries
 from tipstaff.registry.operations import NotAContact, UnknownKey
-from tipstaff.words import Acceptance, AccountUser, Representative, Standing
+from tipstaff.words import Acceptance, AccountUser, Origin, Representative, Standing
 
 from .conftest import BY, NOW, customer, day
 
@@ -90,6 +90,27 @@ def test_a_customer_whose_letters_come_back_is_not_changed_by_the_same_file():
     again = operations.import_csv(text.splitlines(True), source_name="c.csv", **BY)
     assert (again.unchanged, again.change) == (1, None)
     assert queries.representatives_of("acct-5")[0].bounced_at == NOW
+
+
+@pytest.mark.parametrize("undo_the_mark_too", [False, True])
+def test_a_letter_that_came_back_does_not_block_undoing_what_brought_its_contact(undo_the_mark_too):
+    text = "key,name,representative_email\nacct-5,Example,{}\n"
+    operations.import_csv(text.format("a@example.net").splitlines(True), source_name="c.csv", **BY)
+    changed = operations.import_csv(text.format("b@example.net").splitlines(True), source_name="c.csv", **BY)
+    for _ in range(2):
+        operations.note_bounce("b@example.net", why="550", at=NOW, actor="worker", origin=Origin.MAIL)
+        operations.note_reached("b@example.net", why="answered", at=NOW, actor="worker")
+    operations.note_bounce("b@example.net", why="550", at=NOW, actor="worker", origin=Origin.MAIL)
+    bounced = queries.list_changes()[0]
+    assert (bounced.origin, bounced.actor) == (Origin.MAIL, "worker")
+    if undo_the_mark_too:
+        operations.undo(bounced.key, why="the mail server was wrong", **BY)
+        (kept,) = queries.representatives_of("acct-5")
+        assert (kept.email, kept.bounced_at, kept.verified_at) == ("b@example.net", None, NOW)
+    undone = operations.undo(changed.change, why="the wrong file", **BY)
+    assert [p.email for p in queries.representatives_of("acct-5")] == ["a@example.net"]
+    operations.undo(undone, why="the right file", **BY)
+    assert [p.email for p in queries.representatives_of("acct-5")] == ["b@example.net"]
 
 
 def test_standing_is_known_at_every_time():

@@ -37,7 +37,7 @@ def holders(*, at=NOW, known_at=NOW) -> set[str | None]:
 def test_what_was_believed_before_is_still_told():
     key = hold("198.51.100.7/32", "acct-1")
     operations.end_holding(key, held_until=day(20), **LATER)
-    hold("198.51.100.7/32", "acct-2", held_from=day(20))
+    hold("198.51.100.7/32", "acct-2", held_from=day(21))
     before, after = NOW + timedelta(minutes=30), NOW + timedelta(hours=2)
     assert "acct-1" in holders(at=day(30), known_at=before)
     assert holders(at=day(10), known_at=after) == {"acct-1"}
@@ -124,7 +124,7 @@ def test_an_undoing_never_takes_from_who_holds_it_by_now():
     key = hold("198.51.100.7/32", "acct-1")
     operations.end_holding(key, held_until=day(20), **BY)
     ended = latest()
-    hold("198.51.100.7/32", "acct-2", held_from=day(20))
+    hold("198.51.100.7/32", "acct-2", held_from=day(21))
     with pytest.raises(UndoingRefused, match="held by another by now"):
         undo(ended)
     assert holders(at=day(30), known_at=LATER["at"]) == {"acct-2"}
@@ -190,11 +190,11 @@ def test_an_import_leaves_a_holding_that_a_person_has_ended_or_given():
     take_in("tier,kind,prefix,held_from,customer\ncustomer,static,198.51.100.7,2026-01-01,acct-1\n")
     (held,) = queries.holdings_of("acct-1", at=NOW)
     operations.end_holding(held.key, held_until=day(20), **LATER)
-    hold("198.51.100.7/32", "acct-2", held_from=day(20))
+    hold("198.51.100.7/32", "acct-2", held_from=day(21))
     preview = take_in(
-        "tier,kind,prefix,held_from,customer\n"
-        "customer,static,198.51.100.7,2026-01-01,acct-1\n"
-        "customer,static,198.51.100.8,2026-01-01,acct-1\n"
+        "tier,kind,prefix,held_from,held_until,customer\n"
+        "customer,static,198.51.100.7,2026-01-01,,acct-1\n"
+        "customer,static,198.51.100.8,2026-01-01,,acct-1\n"
     )
     assert (preview.applied, preview.added, preview.refused) == (True, 1, ())
     assert [k.line for k in preview.kept] == [2]

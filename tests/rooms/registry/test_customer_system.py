@@ -67,6 +67,26 @@ class TestDeliveries:
         assert found.representative is not None
         assert (found.name, found.phone) == ("Example Bakers", "+49 30 000000")
 
+    def test_a_new_telephone_number_brings_nobody_back_who_was_sent_away(self):
+        send({**CUSTOMER, "customer": {**CUSTOMER["customer"], "is_reseller": "yes"}})
+        gone = {"event": "customer.standing", "customer": {"key": "crm-1", "standing": "terminated", "why": "fraud"}}
+        send(gone, delivery="delivery-2")
+        send({**CUSTOMER, "customer": {**CUSTOMER["customer"], "phone": "+49 30 111111"}}, delivery="delivery-3")
+        found = queries.get_customer("crm-1")
+        assert (found.phone, found.standing, found.is_reseller) == ("+49 30 111111", Standing.TERMINATED, True)
+        told = {"key": "crm-1", "name": "Example Bakery", "is_reseller": False}
+        send({"event": "customer.saved", "customer": told}, delivery="delivery-4")
+        found = queries.get_customer("crm-1")
+        assert (found.is_reseller, found.representative.language) == (False, "de")
+
+    def test_a_service_keeps_the_port_that_a_delivery_does_not_say(self):
+        send(CUSTOMER)
+        service = {"key": "svc-1", "customer": "crm-1", "kind": "access"}
+        send({"event": "service.saved", "service": {**service, "port": "sw-1:12"}}, delivery="delivery-2")
+        send({"event": "service.saved", "service": {**service, "label": "Shop floor"}}, delivery="delivery-3")
+        (kept,) = queries.services_of("crm-1")
+        assert (kept.port, kept.label) == ("sw-1:12", "Shop floor")
+
     def test_whom_a_person_sent_away_no_delivery_lets_in_again(self):
         send(CUSTOMER)
         operations.set_standing("crm-1", Standing.TERMINATED, since=NOW, why="Spam.", **BY)

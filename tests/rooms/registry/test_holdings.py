@@ -134,9 +134,9 @@ def test_a_holding_that_ended_frees_its_space_from_then_on():
     key = hold("198.51.100.7/32", "acct-1")
     operations.end_holding(key, held_until=day(20), **BY)
     operations.end_holding(key, held_until=day(20), **BY)
-    hold("198.51.100.7/32", "acct-2", held_from=day(20))
+    hold("198.51.100.7/32", "acct-2", held_from=day(21))
     with pytest.raises(HeldTwice):
-        operations.end_holding(key, held_until=day(21), **BY)
+        operations.end_holding(key, held_until=day(22), **BY)
     assert [entry.what for entry in entries_about("acct-1")].count("holding.ended") == 1
 
 

@@ -1,8 +1,10 @@
+from ipaddress import ip_network
+
 import pytest
 
 from tipstaff.ledger.queries import entries_about
 from tipstaff.registry import operations, queries
-from tipstaff.words import ImportPreview, ServiceKind, Standing
+from tipstaff.words import HoldingKind, ImportPreview, ServiceKind, Standing, Tier
 
 from .conftest import BY, NOW, day
 
@@ -212,3 +214,86 @@ def test_sites_come_in_and_end():
     assert queries.sites_named("shop.example.net", at=NOW) == []
     preview = take_in(header + "shop.example.net,198.51.100.7,acct-3,,2026-01-10,\n")
     assert refusals(preview) == [(2, "Shop.example.net at 198.51.100.7 is already answered for acct-1 then.")]
+
+
+FULL = {
+    "customers": (
+        "key,name,reseller,is_reseller,standing,since,representative_name,representative_email,language,timezone,phone,"
+        "email,postal_address,country",
+        "acct-3,Shop,acct-9,yes,terminated,2026-01-05,Ada Example,ada@example.org,de,Europe/Berlin,+49 30 000000,"
+        "desk@example.org,Example Street 1,DE",
+    ),
+    "services": ("key,customer,kind,label,port", "svc-3,acct-3,access,Shop floor,sw-1:12"),
+    "holdings": (
+        "tier,kind,prefix,held_from,held_until,customer,service",
+        "customer,static,198.51.100.7/32,2026-01-01,2026-02-01,acct-3,svc-3",
+    ),
+    "sites": (
+        "host_name,address,customer,since,service,until",
+        "s.example.org,198.51.100.7,acct-3,2026-01-01,svc-3,2026-02-01"
+    ),
+    "resources": (
+        "resource,name,held_from,customer,service,held_until",
+        "domain,shop.example.net,2026-01-01,acct-3,svc-3,2026-02-01"
+    ),
+    "users": ("key,customer,name,email", "u-1,acct-3,Ben,ben@example.org"),
+    "representatives": (
+        "customer,email,place,name,language,timezone,phone",
+        "acct-3,ada@example.org,1,Ada Example,de,Europe/Berlin,+49 1"
+    ),
+}  # fmt: skip
+NEEDED = {
+    "customers": ("key", "name"),
+    "services": ("key", "customer", "kind"),
+    "holdings": ("tier", "kind", "prefix", "held_from", "customer"),
+    "sites": ("host_name", "address", "customer", "since"),
+    "resources": ("resource", "name", "held_from", "customer"),
+    "users": ("key", "customer", "name"),
+    "representatives": ("customer", "email"),
+}
+
+
+def test_a_column_that_a_file_does_not_have_changes_nothing():
+    assert take_in("key,name,is_reseller\nacct-9,Example Reseller,yes\n").applied
+    operations.hold(
+        tier=Tier.OPERATOR, kind=HoldingKind.STATIC, prefix=ip_network("198.51.100.0/24"), held_from=day(-90),
+        source="plan", **BY,
+    )  # fmt: skip
+    for header, row in FULL.values():
+        assert take_in(f"{header}\n{row}\n").applied
+    for kind, names in NEEDED.items():
+        header, row = (line.split(",") for line in FULL[kind])
+        short = dict(zip(header, row, strict=True))
+        preview = take_in(f"{','.join(names)}\n{','.join(short[name] for name in names)}\n")
+        assert (preview.kind, preview.unchanged, preview.changes, preview.refused) == (kind, 1, (), ())
+        # With the columns, and nothing in them, it says that there is nothing.
+        if kind not in ("representatives", "users"):
+            empty = ",".join(short[name] if name in names else "" for name in header)
+            assert take_in(f"{','.join(header)}\n{empty}\n", dry_run=True).changed == 1
+
+
+def test_a_file_does_not_bring_back_what_ended_with_its_service():
+    for kind in ("customers", "services", "holdings"):
+        take_in({"customers": CUSTOMERS, "services": SERVICES, "holdings": HOLDINGS}[kind])
+    header = "tier,kind,prefix,held_from,held_until,customer,service\n"
+    row = "customer,static,198.51.100.9,{},,acct-1,svc-1-1\n"
+    assert take_in(header + row.format("2026-01-01")).applied
+    operations.end_service("svc-1-1", held_until=day(20), **BY)
+    again = take_in(header + row.format("2026-01-01"))
+    assert (again.unchanged, again.changes) == (1, ())
+    assert [h for h in queries.holdings_of("acct-1", at=day(20)) if h.service] == []
+    said = "The service svc-1-1 has ended on 2026-01-21 00:00 UTC."
+    assert refusals(take_in(header + row.format("2026-02-01"))) == [(2, said)]
+    with pytest.raises(operations.NotAHolding, match="the service svc-1-1 has ended"):
+        operations.hold(
+            tier=Tier.CUSTOMER, kind=HoldingKind.STATIC, prefix=ip_network("198.51.100.10/32"), held_from=day(1),
+            customer="acct-1", service="svc-1-1", source="desk", **BY,
+        )  # fmt: skip
+
+
+def test_a_preview_names_the_fields_that_would_change():
+    take_in("key,name,standing,phone,country\nacct-3,Shop,terminated,+49 30 000000,DE\n")
+    preview = take_in("key,name,phone\nacct-3,Shop,+49 30 111111\n", dry_run=True)
+    assert preview.changes == ("changed: customer acct-3, Shop: phone",)
+    preview = take_in("key,name,standing,phone\nacct-3,Shop,,\n", dry_run=True)
+    assert preview.changes == ("changed: customer acct-3, Shop: standing, phone",)

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from urllib.parse import parse_qs, urlsplit
 
 import pynetbox
@@ -97,11 +97,11 @@ def take_in(netbox, **more):
     return import_netbox(netbox, source_name="netbox", **{**BY, **more})
 
 
-def test_who_holds_what_comes_in_with_its_day(netbox):
+def test_who_holds_what_comes_in_from_when_it_is_first_seen(netbox):
     preview = take_in(netbox)
     assert preview.applied
     assert [(str(h.prefix), h.held_from) for h in queries.holdings_of("acct-1", at=NOW)] == [
-        ("203.0.113.0/28", day(3)), ("203.0.113.50/32", day(3)),
+        ("203.0.113.0/28", NOW), ("203.0.113.50/32", NOW),
     ]  # fmt: skip
     assert [str(h.prefix) for h in queries.holdings_of("library", at=NOW)] == ["203.0.113.16/28"]
     assert {(r.kind, r.scope, r.name) for r in queries.resources_of("acct-1", at=NOW)} == {
@@ -112,7 +112,7 @@ def test_who_holds_what_comes_in_with_its_day(netbox):
     assert "vlan 2 can't be read: A vlan needs a scope" in preview.refused[0].why
     space = queries.holdings_within(ip_network("203.0.113.0/24"))
     pools = [h for h in space if h.tier is Tier.OPERATOR and h.kind == "pool"]
-    assert [str(p.prefix) for p in pools] == ["203.0.113.64/26"]
+    assert [(str(p.prefix), p.held_from) for p in pools] == [("203.0.113.64/26", day(3))]
 
 
 def test_the_same_again_changes_nothing_and_a_preview_neither(netbox):
@@ -186,7 +186,7 @@ def test_what_was_shown_as_gone_ends_when_it_is_accepted_and_is_undone_at_once(n
     shown = take_in(netbox, dry_run=True, at=day(200))
     done = take_in(netbox, at=day(201), end_gone=shown.gone_token)
     assert (done.ended, told_gone(done)) == (5, sorted(GONE))
-    assert open_now() == {"203.0.113.0/28", "C-4711"}
+    assert open_now() == {"203.0.113.0/28", "C-4711", "100"}, "the VLAN is another's there"
     assert {str(h.prefix) for h in queries.holdings_of("library", at=day(200))} == {"203.0.113.16/28"}, "until then"
     assert take_in(netbox, at=day(202)).gone == ()
     operations.undo(done.change, why="NetBox was wrong", at=day(203), actor="engineer")
@@ -234,7 +234,7 @@ def test_what_is_gone_is_shown_on_the_command_line_with_its_token(netbox, change
     changed()
     shown = take_in(netbox, dry_run=True, at=day(200))
     text = import_in_words(shown, dry_run=True)
-    assert "netbox: gone there: asn AS64500 for acct-1 from 2026-01-04 00:00 UTC (netbox asn 1)" in text
+    assert "netbox: gone there: asn AS64500 for acct-1 from 2026-03-10 12:00 UTC (netbox asn 1)" in text
     assert f"Nothing of it has ended here. To end all of it now: --end-gone {shown.gone_token}" in text
     done = take_in(netbox, at=day(201), end_gone=shown.gone_token)
     assert "netbox: 5 rows ended here." in import_in_words(done, dry_run=False)
@@ -246,3 +246,24 @@ def test_all_of_it_is_undone_at_once(netbox):
     operations.undo(preview.change, why="wrong NetBox", **BY)
     assert queries.get_customer("library") is None
     assert queries.holdings_of("acct-1", at=NOW) == []
+
+
+def test_another_tenant_arrives_and_is_not_named_for_the_time_before(netbox, monkeypatch):
+    take_in(netbox)
+
+    def holders(at) -> list[str]:
+        held = queries.holdings_covering(ip_address("203.0.113.15"), earliest=at, latest=at)
+        return [h.customer for h in held if h.tier is Tier.CUSTOMER]
+
+    assert (holders(day(5)), holders(NOW)) == ([], ["acct-1"]), "`created` is no word of the tenant"
+    prefixes = [dict(one) for one in STOCK["ipam/prefixes"]]
+    prefixes[0]["tenant"] = BRIEF[2]
+    monkeypatch.setitem(STOCK, "ipam/prefixes", prefixes)
+    monkeypatch.setitem(STOCK, "ipam/ip-addresses", [])
+    shown = take_in(netbox, dry_run=True, at=day(200))
+    assert told_gone(shown)[0] == "203.0.113.0/28 for acct-1"
+    done = take_in(netbox, at=day(200), end_gone=shown.gone_token)
+    assert any("would go from acct-1 to library without a letter of authority" in r.why for r in done.refused)
+    assert (holders(day(199)), holders(day(200))) == (["acct-1"], [])
+    take_in(netbox, at=day(201))
+    assert (holders(day(199)), holders(day(201))) == (["acct-1"], ["library"])

@@ -18,9 +18,9 @@ from tipstaff.registry.operations import (
     TransferNeedsALetter,
     UnknownKey,
 )
-from tipstaff.words import Resource, ResourceKind, Tier
+from tipstaff.words import Customer, HoldingKind, Resource, ResourceKind, Standing, Tier
 
-from .conftest import BY, NOW, day, hold
+from .conftest import BY, NOW, day, hold, row
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -226,6 +226,63 @@ def test_a_file_does_not_move_addresses_without_a_letter():
     letter()
     assert operations.import_csv(moving, source_name="a.csv", **BY).applied
     assert len(queries.holdings_of("acct-2", at=NOW)) == 1
+
+
+PREFIX, HEADER = "198.51.100.8/29", "tier,kind,prefix,held_from,held_until,customer\n"
+
+
+def sheet(*rows: str):
+    """The refusals of a file of holdings."""
+    preview = operations.import_csv([HEADER, *(f"{row}\n" for row in rows)], source_name="a.csv", **BY)
+    return [refused.why for refused in preview.refused]
+
+
+@pytest.mark.parametrize(
+    ("tier", "was", "becomes", "first", "second"),
+    [
+        (Tier.CUSTOMER, HoldingKind.STATIC, HoldingKind.STATIC, "acct-1", "acct-2"),
+        (Tier.CUSTOMER, HoldingKind.LEASE, HoldingKind.STATIC, "acct-1", "acct-2"),
+        (Tier.CUSTOMER, HoldingKind.STATIC, HoldingKind.LEASE, "acct-1", "acct-2"),
+        (Tier.RESELLER, HoldingKind.DELEGATED, HoldingKind.STATIC, "acct-9", "acct-8"),
+    ],
+)
+@pytest.mark.parametrize("between", [timedelta(0), timedelta(seconds=1), timedelta(hours=23)])
+def test_by_whatever_way_addresses_are_taken_they_move_only_by_a_letter(tier, was, becomes, first, second, between):
+    operations.add_customer(Customer(key="acct-8", name="Another", representative=None, is_reseller=True), **BY)
+    assert sheet(f"{tier},{was},{PREFIX},{day(0).isoformat()},,{first}") == []
+    ended, begins = day(20), day(20) + between
+    given = {"tier": tier, "kind": becomes, "held_from": begins}
+    # In one file, in two, and by hand.
+    told = [f"{tier},{was},{PREFIX},{day(0).isoformat()},{ended.isoformat()},{first}"]
+    told.append(f"{tier},{becomes},198.51.100.8/30,{begins.isoformat()},,{second}")
+    assert len(sheet(*told)) == 1
+    assert sheet(told[0]) == []
+    assert "would go from" in sheet(told[1])[0]
+    with pytest.raises(TransferNeedsALetter, match=f"198.51.100.8/30 would go from {first} to {second} without"):
+        hold("198.51.100.8/30", second, **given)
+    with pytest.raises(TransferNeedsALetter):
+        operations.add_holdings([row("198.51.100.8/30", second, source="many", **given)], **BY)
+    assert queries.holdings_of(second, at=begins) == []
+    # Given back for a day, or with a letter, or to whoever had them, they are given out.
+    assert hold("198.51.100.8/32", second, **{**given, "held_from": ended + timedelta(days=1)})
+    assert hold("198.51.100.9/32", first, **given)
+    letter(second)
+    assert hold("198.51.100.10/31", second, **given)
+
+
+def test_what_ended_as_agreed_or_with_its_service_was_taken_from_nobody():
+    hold("198.51.100.8/32", "acct-1", held_until=day(20))
+    hold("198.51.100.9/32", "acct-1", service="svc-1-1")
+    operations.end_service("svc-1-1", held_until=day(20), **BY)
+    for address in ("198.51.100.8/32", "198.51.100.9/32"):
+        assert hold(address, "acct-2", held_from=day(20))
+    lease = hold("198.51.100.10/32", "acct-1", kind=HoldingKind.LEASE)
+    operations.end_holding(lease, held_until=day(20), **BY)
+    assert hold("198.51.100.10/32", "acct-2", kind=HoldingKind.LEASE, held_from=day(20))
+    gone = hold("198.51.100.11/32", "acct-1")
+    operations.end_holding(gone, held_until=day(20), **BY)
+    operations.set_standing("acct-1", Standing.TERMINATED, since=day(20), why="spam", **BY)
+    assert hold("198.51.100.11/32", "acct-2", held_from=day(20))
 
 
 def test_a_letter_names_an_issuer_prefixes_and_a_file():

@@ -7,7 +7,7 @@ from ...reading import Sieve, header_of, instants, prefixes, table
 
 
 class Plan(Lines):
-    """`prefix,service[,since][,until]`; a whole file, which replaces what the same file said before."""
+    """`prefix,service[,since][,until]`; a whole file. What the same file says no more ends."""
 
     kind = "ipam"
     proves = "that the plan gives a prefix to a service; it is the operator's own word, so it proves alone"
@@ -15,7 +15,7 @@ class Plan(Lines):
     gaps = "what people forgot to write down"
     joins = Joins.ALONE
     has_header = True
-    whole = True
+    whole = says_the_present = True
     clock_error_seconds = 0.0
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:
