@@ -121,6 +121,8 @@ def steps(plan: Plan, observation: Observation) -> tuple[Step, ...]:
 
 def fingerprint(rule: Rule) -> str:
     """Twelve characters that change when anything about a rule changes."""
+    if rule.fingerprint:
+        return rule.fingerprint
     s = rule.selector
     told = (s.network, s.protocol, s.port, s.direction, s.url, s.host_name, s.mailbox, s.service, s.account)
     if s.session is not None:
@@ -130,7 +132,9 @@ def fingerprint(rule: Rule) -> str:
     if s.announced_on is not None:
         told = (*told, "announced on", s.announced_on)  # type: ignore[assignment]  # As above.
     text = "|".join("" if x is None else str(x) for x in (rule.measure, rule.case, int(rule.degree), rule.until, *told))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    kept = hashlib.sha256(text.encode()).hexdigest()[:12]
+    object.__setattr__(rule, "fingerprint", kept)  # A rule never changes, so neither does this.
+    return kept
 
 
 def digest_of(rules: Sequence[Rule]) -> str:

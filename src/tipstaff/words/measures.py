@@ -1,7 +1,7 @@
 """Measures: what is touched, how hard, until when, and how surely it is in force."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
@@ -226,6 +226,8 @@ class Rule:
     until: datetime | None = None
     by_law: bool = False
     """The law or an order demands it: a page that is stopped says so (RFC 7725)."""
+    fingerprint: str = field(default="", init=False, compare=False, repr=False)
+    """Kept by the planner once it has been worked out: with 100,000 rules it is asked for again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,12 +263,14 @@ class Observation:
     detail: str = ""
     fingerprints: tuple[tuple[str, str], ...] = ()
     """(measure key, fingerprint of the rule that the device holds for it): a changed rule is told from a kept one."""
+    only: frozenset[str] | None = None
+    """The measures that were looked at, where it was not all: of others it says nothing."""
 
     def of(self, measure: str) -> Seen:
         for key, seen in self.rules:
             if key == measure:
                 return seen
-        return Seen.ABSENT if self.complete else Seen.UNKNOWN
+        return Seen.ABSENT if self.complete and (self.only is None or measure in self.only) else Seen.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
