@@ -50,6 +50,7 @@ class Conduct(TypedDict):
     host_name: NotRequired[str | None]
     mailbox: NotRequired[str | None]
     session: NotRequired[str | None]
+    forged_on: NotRequired[str | None]
     source_protocol: NotRequired[str | None]
     announced: NotRequired[Network | None]
     announced_on: NotRequired[tuple[str, ...]]
@@ -127,6 +128,8 @@ def fingerprint(rule: Rule) -> str:
     told = (s.network, s.protocol, s.port, s.direction, s.url, s.host_name, s.mailbox, s.service, s.account)
     if s.session is not None:
         told = (*told, s.session)  # type: ignore[assignment]  # Only then: what devices hold keeps its fingerprint.
+    if s.forged_on is not None:
+        told = (*told, "forged on", s.forged_on)  # type: ignore[assignment]  # As above.
     if rule.by_law:
         told = (*told, "by law")  # type: ignore[assignment]  # Only then, for the same reason.
     if s.announced_on is not None:

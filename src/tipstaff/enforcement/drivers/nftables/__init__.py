@@ -1,4 +1,5 @@
-"""Linux's own packet filter: blocks or slows an address, a port of it, or a prefix, in the table `inet tipstaff`.
+"""Linux's own packet filter: stops or slows an address, a port of it or a prefix, a machine on a customer's port, or
+only the forged packets of that port, or leads an address to the garden's page; all in the table `inet tipstaff`.
 
 It touches no other table. Every change is one transaction that the kernel takes or refuses as a whole; the
 generation lives in the table, so a plan made for an older state is refused by the kernel even after a restart.
@@ -9,8 +10,9 @@ import os
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
-from tipstaff.enforcement.drivers.nftables import reading, table
+from tipstaff.enforcement.drivers.nftables import layout, reading, table
 from tipstaff.enforcement.drivers.nftables.netlink import Kernel
 from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability
@@ -21,6 +23,7 @@ from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, St
 _KNOWN = (
     "nft", "tcp_block", "command_prefix", "probe_inside", "probe_outside", "probe_outside_addresses",
     "connections_per_minute", "packets_per_second", "timeout_seconds", "netlink",
+    "customer_ports", "ports_of", "garden", "garden_http_port", "garden_resolvers",
 )  # fmt: skip
 
 _ASKED_FOR_SINGLY_MAX = 1000
@@ -32,16 +35,23 @@ def make(device: str, options: Mapping[str, object]) -> "NftDriver":
     given = Options(device=device, driver="nftables", given=options)
     given.only(_KNOWN)
     prefix = given.texts("command_prefix")
-    usual = table.Rates()
+    usual = layout.Setup()
+    ports = given.texts("customer_ports")
+    for port in ports:
+        if not layout.PORT.fullmatch(port):
+            raise given.bad("customer_ports", f"names {port!r}, but an interface has a name like eth7.")
     return NftDriver(
         device,
         command_prefix=prefix,
         # Behind a prefix it may lie on another machine; a bare name is looked for when it is run.
         nft=given.text("nft", "nft") if prefix else given.program("nft", "nft"),
-        tcp_block=given.choice("tcp_block", "reset", "drop"),
-        rates=table.Rates(
+        setup=layout.Setup(
+            tcp_block=given.choice("tcp_block", "reset", "drop"),
             connections_per_minute=given.number("connections_per_minute", usual.connections_per_minute),
             packets_per_second=given.number("packets_per_second", usual.packets_per_second),
+            customer_ports=frozenset(ports),
+            ports_of=given.text("ports_of", device),
+            garden=_garden_of(given),
         ),
         timeout_seconds=given.number("timeout_seconds", 20),
         by_netlink=given.flag("netlink"),
@@ -54,6 +64,18 @@ def make(device: str, options: Mapping[str, object]) -> "NftDriver":
     )
 
 
+def _garden_of(given: Options) -> layout.Garden | None:
+    pages, resolvers = given.addresses("garden"), given.addresses("garden_resolvers")
+    if not pages and not resolvers and "garden_http_port" not in given.given:
+        return None
+    if not pages or not resolvers:
+        raise given.bad("garden", "and garden_resolvers go together: without names nobody finds a page.")
+    by_version: dict[int, layout.Address] = {page.version: page for page in pages}
+    if len(by_version) != len(pages):
+        raise given.bad("garden", "takes one address for each IP version.")
+    return layout.Garden(pages=by_version, resolvers=resolvers, http_port=given.number("garden_http_port", 80))
+
+
 class NftDriver:
     """One packet filter, reached by running `nft` behind an argument prefix."""
 
@@ -63,8 +85,7 @@ class NftDriver:
         *,
         command_prefix: Sequence[str] = (),
         nft: str = "nft",
-        tcp_block: str = "reset",
-        rates: table.Rates | None = None,
+        setup: layout.Setup | None = None,
         timeout_seconds: float = 20,
         vantage: Vantage | None = None,
         by_netlink: bool = False,
@@ -74,7 +95,8 @@ class NftDriver:
         self._prefix, self._nft = tuple(command_prefix), (*command_prefix, nft)
         self._by_netlink = by_netlink
         self._way: Kernel | None = None
-        self._rules = table.rules_of(rates=rates or table.Rates(), tcp_block=tcp_block)
+        self._setup = setup or layout.Setup()
+        self._rules = layout.rules_of(self._setup)
         self._timeout_seconds = timeout_seconds
         self._vantage = vantage
         self._held: table.Held | None = None
@@ -84,10 +106,11 @@ class NftDriver:
 
     @property
     def ability(self) -> Ability:
-        return Ability(device=self.device, can=table.CAN, proof=self.max_proof)
+        holds = partial(layout.holds, setup=self._setup)
+        return Ability(device=self.device, can=layout.can(self._setup), proof=self.max_proof, holds=holds)
 
     def supports(self, rule: Rule) -> bool:
-        return table.supports(rule)
+        return layout.supports(rule, setup=self._setup)
 
     def observe(self, *, at: datetime) -> Observation:
         try:
@@ -138,7 +161,7 @@ class NftDriver:
         if not self._by_netlink or change.touches_prefixes or held.prefixes:
             self._run("-j", "-f", "-", given=table.as_json(held, change))
             return
-        self._kernel().change(table.TABLE, table.as_elements(held, change))
+        self._kernel().change(layout.TABLE, table.as_elements(held, change))
         held.take(change)
         self._held, self._change = held, change
 
@@ -159,10 +182,10 @@ class NftDriver:
         try:
             kernel = self._kernel()
             for name, told in asked.items():
-                answers = kernel.comments(table.TABLE, name, [table.key_of(name, words) for words in told])
+                answers = kernel.comments(layout.TABLE, name, [table.key_of(name, words) for words in told])
                 if answers != [None if comment is None else comment.encode() for comment in told.values()]:
                     return None
-            shape = kernel.shape(table.TABLE)
+            shape = kernel.shape(layout.TABLE)
         except (DeviceUnreachable, DeviceRefused):
             return None
         if shape is None or not reading.shaped(held, shape).stands(self._rules):
@@ -212,7 +235,7 @@ class NftDriver:
             believed, self._held, self._change = self._held, None, None
             self._held = reading.read(self._kernel(anew=True), believed=believed, list_set=self._list_set)
             return self._held
-        done = self._call("-j", "list", "table", "inet", table.TABLE)
+        done = self._call("-j", "list", "table", "inet", layout.TABLE)
         if done.returncode == 0:
             try:
                 self._held = table.read_listing(done.stdout)
@@ -227,13 +250,13 @@ class NftDriver:
                 names = [t["table"] for t in json.loads(tables.stdout)["nftables"] if "table" in t]
             except (ValueError, KeyError, TypeError) as why:
                 raise DeviceRefused(f"{self.device}: nft's listing cannot be read: {why!r}") from why
-            if not any(t["family"] == "inet" and t["name"] == table.TABLE for t in names):
+            if not any(t["family"] == "inet" and t["name"] == layout.TABLE for t in names):
                 self._held = table.Held()
                 return self._held
         raise DeviceUnreachable(f"{self.device}: {_last_words(done.stderr) or f'nft ended with {done.returncode}'}")
 
     def _list_set(self, name: str) -> str:
-        done = self._call("-j", "list", "set", "inet", table.TABLE, name)
+        done = self._call("-j", "list", "set", "inet", layout.TABLE, name)
         if done.returncode != 0:
             raise DeviceUnreachable(f"{self.device}: {_last_words(done.stderr) or f'nft ended with {done.returncode}'}")
         return done.stdout

@@ -71,7 +71,8 @@ class Shape:
     """(chain, handle, comment), in their order."""
 
 
-MAP, ANONYMOUS, HOOK_FORWARD = 0x8, 0x1, 2
+MAP, ANONYMOUS = 0x8, 0x1
+HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4}
 
 
 class Kernel:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tipstaff.enforcement.drivers.nftables import table
-from tipstaff.enforcement.drivers.nftables.netlink import ANONYMOUS, HOOK_FORWARD, MAP, Kernel, Shape
+from tipstaff.enforcement.drivers.nftables import layout, table
+from tipstaff.enforcement.drivers.nftables.netlink import ANONYMOUS, HOOKS, MAP, Kernel, Shape
 from tipstaff.enforcement.protocol import DeviceRefused
 
 _TRIES = 5
@@ -13,14 +13,14 @@ def read(kernel: Kernel, *, believed: table.Held | None, list_set: Callable[[str
     """All that the table holds now. `list_set` gives nft's listing of one set: those of prefixes are read by it."""
     for _ in range(_TRIES):
         generation = kernel.generation()
-        shape = kernel.shape(table.TABLE)
+        shape = kernel.shape(layout.TABLE)
         if shape is None:
             return table.Held()
         raw: dict[str, dict[bytes, bytes | None]] = {}
         listed: list[str] = []
-        for name in table.READ_SETS & shape.sets.keys():
-            elements = kernel.elements(table.TABLE, name)
-            if not table.is_of_prefixes(name):
+        for name in layout.READ_SETS & shape.sets.keys():
+            elements = kernel.elements(layout.TABLE, name)
+            if not layout.is_of_prefixes(name):
                 raw[name] = {key: comment for key, comment, _ in elements}
             elif elements:
                 listed.append(list_set(name))
@@ -52,16 +52,19 @@ def _held(
 
 def shaped(held: table.Held, shape: Shape) -> table.Held:
     """The same, with what the table is built of as it is now."""
-    held.sets = frozenset(shape.sets.keys() & table.SETS)
-    held.chain_stands = shape.chains.get("forward") == ("filter", HOOK_FORWARD)
-    ours = [(handle, c) for chain, handle, c in shape.rules if chain == "forward" and table.is_ours(c)]
-    held.rule_comments, held.own_rule_handles = tuple(c for _, c in ours), tuple(handle for handle, _ in ours)
+    held.sets = frozenset(shape.sets.keys() & layout.SETS)
+    held.chains = frozenset(
+        name for name, (kind, hook, _) in layout.CHAINS.items() if shape.chains.get(name) == (kind, HOOKS[hook])
+    )
+    ours = [rule for rule in shape.rules if rule[0] in layout.CHAINS and table.is_ours(rule[2])]
+    held.rule_comments = tuple((chain, comment) for chain, _, comment in ours)
+    held.own_rule_handles = tuple((chain, handle) for chain, handle, _ in ours)
     held.foreign = (
         *(f"{'map' if flags & MAP else 'set'} {name}" for name, flags in sorted(shape.sets.items())
-          if name not in table.SETS and not flags & ANONYMOUS),
-        *(f"chain {name}" for name in sorted(shape.chains) if name != "forward"),
+          if name not in layout.SETS and not flags & ANONYMOUS),
+        *(f"chain {name}" for name in sorted(shape.chains) if name not in layout.CHAINS),
         *(f"rule {handle} in chain {chain}" for chain, handle, c in shape.rules
-          if chain != "forward" or not table.is_ours(c)),
+          if chain not in layout.CHAINS or not table.is_ours(c)),
         *held.foreign_elements,
     )  # fmt: skip
     return held

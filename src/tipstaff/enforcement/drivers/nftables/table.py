@@ -8,7 +8,6 @@ The table holds two sets of book-keeping beside the sets that rules look into:
   may need one element: it stays until the last of them is lifted.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -18,45 +17,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
+from tipstaff.enforcement.drivers.nftables.layout import (
+    CHAINS,
+    SETS,
+    TABLE,
+    Address,
+    Element,
+    Network,
+    Rules,
+    elements_of,
+    is_of_prefixes,
+)
 from tipstaff.enforcement.planner import fingerprint
-from tipstaff.words import Degree, Direction, Plan, Rule, Scope, Seen, Step
-
-TABLE = "tipstaff"
-KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
-"""A measure's key fits into an element of type ifname: 15 characters."""
-
-Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
-Element = tuple[str, str]
-"""(set, element in words): `("block_flow_out4", "192.0.2.7,tcp,25")`."""
+from tipstaff.words import Plan, Rule, Seen, Step
 
 Packed = tuple[bytes, bytes | None, int | None]
 """An element in the kernel's terms: key, comment, milliseconds after which it ends."""
 
 _COMMENT = re.compile(r"fp=(\S+) in=(\S+) el=(\S+)")
-Rules = tuple[tuple[str, str], ...]
-"""(comment, text) of each rule of the chain."""
-
-_VERBS = {Degree.BLOCK: "block", Degree.RATE_LIMIT: "slow"}
-_KINDS = {Scope.FLOW: "flow", Scope.ADDRESS: "addr", Scope.PREFIX: "net"}
-_WAYS = {Direction.OUT: ("out",), Direction.IN: ("in",), Direction.BOTH: ("out", "in")}
-CAN = frozenset(
-    [(scope, Degree.BLOCK) for scope in _KINDS] + [(Scope.FLOW, Degree.RATE_LIMIT), (Scope.ADDRESS, Degree.RATE_LIMIT)]
-)
-"""What the table can say: (scope, degree)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """What 'slowed down' means on this device."""
-
-    connections_per_minute: int = 20
-    """New TCP connections that a slowed address or port may make in a minute."""
-    packets_per_second: int = 50
-    """Packets of other protocols in a second."""
 
 
 @dataclass(kw_only=True)
@@ -72,9 +53,12 @@ class Held:
     prefixes: Mapping[Element, Any] = field(default_factory=dict)
     """Every element of the prefix sets as it was listed, time left included."""
     sets: frozenset[str] = frozenset()
-    rule_comments: tuple[str, ...] = ()
-    own_rule_handles: tuple[int, ...] = ()
-    chain_stands: bool = False
+    rule_comments: tuple[tuple[str, str], ...] = ()
+    """(chain, comment) of each rule of ours, in the order in which it stands there."""
+    own_rule_handles: tuple[tuple[str, int], ...] = ()
+    """(chain, handle) of the same."""
+    chains: frozenset[str] = frozenset()
+    """Those of our chains that hang where they should."""
     foreign: tuple[str, ...] = ()
     foreign_elements: tuple[str, ...] = ()
     """Those of `foreign` that stand in our sets."""
@@ -82,9 +66,12 @@ class Held:
     raw: dict[str, dict[bytes, bytes | None]] = field(default_factory=dict)
     """Set -> key -> comment, in the kernel's own bytes; only where it was read by netlink."""
 
-    def stands(self, rules: "Rules") -> bool:
+    def stands(self, rules: Rules) -> bool:
         """Whether the rules that look into the sets are all there, as this version and these settings write them."""
-        return self.chain_stands and self.sets >= set(SETS) and self.rule_comments == tuple(c for c, _ in rules)
+        wanted = [(chain, comment) for chain, comment, _ in rules]
+        # Each chain has its own order, and that of the chains says nothing.
+        same = sorted(self.rule_comments, key=_first) == sorted(wanted, key=_first)
+        return same and self.chains >= {chain for chain, _ in wanted} and self.sets >= SETS.keys()
 
     @cached_property
     def needed(self) -> dict[Element, tuple[str, ...]]:
@@ -262,7 +249,7 @@ def change_of(held: Held, plan: Plan, steps: Sequence[Step], *, at: datetime) ->
     return Change(generation=plan.generation, gone=gone, come=come, needed=needed, left_alone=left_alone)
 
 
-def _first(pair: tuple[str, Rule]) -> str:
+def _first(pair: tuple[str, Any]) -> str:
     return pair[0]
 
 
@@ -294,40 +281,6 @@ def _needed_after(held: Held, books: Mapping[str, tuple[Element, ...]]) -> dict[
     for element, keys in held.astray.items():
         after.setdefault(element, keys)
     return after
-
-
-def is_of_prefixes(name: str) -> bool:
-    """Whether a set holds prefixes, which may lie within each other, and not single values."""
-    return "_net_" in name
-
-
-def supports(rule: Rule) -> bool:
-    """Whether the table can hold exactly this rule."""
-    selector = rule.selector
-    if (selector.scope, rule.degree) not in CAN or selector.network is None or not KEY.fullmatch(rule.measure):
-        return False
-    if selector.scope is Scope.FLOW:
-        return selector.network.num_addresses == 1 and selector.protocol in ("tcp", "udp")
-    return True
-
-
-def elements_of(rule: Rule) -> tuple[Element, ...]:
-    """The elements that a rule needs."""
-    selector = rule.selector
-    network = selector.network
-    assert network is not None, "only networks become elements"
-    if selector.scope is Scope.FLOW:
-        words = f"{network.network_address},{selector.protocol},{selector.port}"
-    else:
-        words = str(network.network_address if network.num_addresses == 1 else network)
-    return tuple(
-        [(name, words) for name in _sets_for(rule.degree, selector.scope, selector.direction, network.version)]
-    )
-
-
-@cache
-def _sets_for(degree: Degree, scope: Scope, direction: Direction, version: int) -> tuple[str, ...]:
-    return tuple(f"{_VERBS[degree]}_{_KINDS[scope]}_{way}{version}" for way in _WAYS[direction])
 
 
 def _comment_of(rule: Rule, needs: tuple[Element, ...]) -> str:
@@ -401,6 +354,8 @@ def element_value(element: Element) -> Any:
     if "_flow_" in name:
         host, protocol, port = words.split(",")
         return {"concat": [host, protocol, int(port)]}
+    if "," in words:
+        return {"concat": words.split(",")}
     if is_of_prefixes(name) and "/" in words:
         net, _, length = words.partition("/")
         return {"prefix": {"addr": net, "len": int(length)}}
@@ -484,6 +439,7 @@ _FIELDS: dict[str, tuple[int, Callable[[str], bytes], Callable[[bytes], str]]] =
     "ipv6_addr": (16, lambda w: socket.inet_pton(socket.AF_INET6, w), lambda key: str(ip_address(key))),
     "inet_proto": (4, _protocol_key, _protocol_words),
     "inet_service": (4, lambda w: _PORTS.pack(int(w)), lambda key: str(key[0] << 8 | key[1])),
+    "ether_addr": (8, lambda w: bytes.fromhex(w.replace(":", "")) + b"\0\0", lambda key: key[:6].hex(":")),
     "ifname": (16, lambda w: w.encode().ljust(16, b"\0"), lambda key: key.rstrip(b"\0").decode(errors="replace")),
 }
 
@@ -534,9 +490,9 @@ def read_listing(text: str) -> Held:
     objects = tree["nftables"]
     sets: dict[str, list[Any]] = {}
     foreign: list[str] = []
-    comments: list[str] = []
-    handles: list[int] = []
-    stands = False
+    comments: list[tuple[str, str]] = []
+    handles: list[tuple[str, int]] = []
+    chains: set[str] = set()
     for entry in objects:
         if "set" in entry:
             one = entry["set"]
@@ -548,16 +504,16 @@ def read_listing(text: str) -> Held:
             foreign.append(f"map {entry['map']['name']}")
         elif "chain" in entry:
             one = entry["chain"]
-            if one["name"] == "forward":
-                stands = one.get("hook") == "forward" and one.get("type") == "filter"
-            else:
+            if one["name"] not in CHAINS:
                 foreign.append(f"chain {one['name']}")
+            elif (one.get("type"), one.get("hook")) == CHAINS[one["name"]][:2]:
+                chains.add(one["name"])
         elif "rule" in entry:
             one = entry["rule"]
             comment = one.get("comment", "")
-            if one["chain"] == "forward" and is_ours(comment):
-                comments.append(comment)
-                handles.append(one["handle"])
+            if one["chain"] in CHAINS and is_ours(comment):
+                comments.append((one["chain"], comment))
+                handles.append((one["chain"], one["handle"]))
             else:
                 foreign.append(f"rule {one['handle']} in chain {one['chain']}")
     generations = tuple(str(_value(e)[0]) for e in sets.get("generation", []))
@@ -591,7 +547,7 @@ def read_listing(text: str) -> Held:
         sets=frozenset(sets),
         rule_comments=tuple(comments),
         own_rule_handles=tuple(handles),
-        chain_stands=stands,
+        chains=frozenset(chains),
         foreign=(*foreign, *strange),
         foreign_elements=tuple(strange),
         exists=True,
@@ -630,78 +586,19 @@ def lies_within(a: Network, b: Network) -> bool:
 # What the table is built of.
 
 
-def skeleton(*, held: Held, rules: "Rules") -> str:
+def skeleton(*, held: Held, rules: Rules) -> str:
     """The commands that build the table, or complete it without touching what is foreign or in force."""
     lines = [] if held.exists else [f"create table inet {TABLE}"]
-    lines += [f"delete rule inet {TABLE} forward handle {handle}" for handle in held.own_rule_handles]
+    lines += [f"delete rule inet {TABLE} {chain} handle {handle}" for chain, handle in held.own_rule_handles]
     lines.append(f"table inet {TABLE} {{")
     for name, kind in SETS.items():
         if name == "generation" and not held.generation_elements:
             kind += ' elements = { "g0" };'
         lines.append(f"  set {name} {{ {kind} }}")
-    lines.append("  chain forward {")
-    lines.append("    type filter hook forward priority filter - 5; policy accept;")
-    for comment, text in rules:
-        lines.append(f'    {text} comment "{comment}"')
-    lines += ["  }", "}", ""]
+    for name, (kind, hook, priority) in CHAINS.items():
+        written = [f'    {text} comment "{comment}"' for chain, comment, text in rules if chain == name]
+        if written:
+            lines += [f"  chain {name} {{", f"    type {kind} hook {hook} priority {priority}; policy accept;"]
+            lines += [*written, "  }"]
+    lines += ["}", ""]
     return "\n".join(lines)
-
-
-def _set_kinds() -> dict[str, str]:
-    kinds = {"generation": "type ifname;", "measures": "type ifname; flags timeout;"}
-    for way in ("out", "in"):
-        for version in (4, 6):
-            host = f"ipv{version}_addr"
-            flow = f"{host} . inet_proto . inet_service"
-            for verb in ("block", "slow"):
-                kinds[f"{verb}_flow_{way}{version}"] = f"type {flow}; flags timeout;"
-                kinds[f"{verb}_addr_{way}{version}"] = f"type {host}; flags timeout;"
-            kinds[f"block_net_{way}{version}"] = f"type {host}; flags interval, timeout;"
-            kinds[f"meter_flow_{way}{version}"] = f"type {flow}; flags dynamic, timeout; timeout 2m; size 65535;"
-            kinds[f"meter_addr_{way}{version}"] = f"type {host}; flags dynamic, timeout; timeout 2m; size 65535;"
-    return kinds
-
-
-def rules_of(*, rates: Rates, tcp_block: str) -> Rules:
-    """The rules of the chain, in their order. The comment changes with the text, so a changed setting is noticed."""
-    connections = f"limit rate over {rates.connections_per_minute}/minute burst {rates.connections_per_minute} packets"
-    packets = f"limit rate over {rates.packets_per_second}/second burst {rates.packets_per_second} packets"
-    opening = "tcp flags & (syn | ack) == syn"
-    stop_tcp = "reject with tcp reset" if tcp_block == "reset" else "drop"
-    rules: list[tuple[str, str]] = []
-    for way, end in (("out", "saddr"), ("in", "daddr")):
-        for version, family in ((4, "ip"), (6, "ip6")):
-            host = f"{family} {end}"
-            flow = f"{host} . meta l4proto . th dport"
-            fast = f"{opening} update"
-            tail = f"{way}{version}"
-            rules += [
-                (f"net_{tail}", f"{host} @block_net_{tail} counter drop"),
-                (f"addr_{tail}", f"{host} @block_addr_{tail} counter drop"),
-                (f"flow_{tail}_tcp", f"meta l4proto tcp {flow} @block_flow_{tail} counter {stop_tcp}"),
-                (f"flow_{tail}", f"{flow} @block_flow_{tail} counter drop"),
-                (
-                    f"slow_flow_{tail}_tcp",
-                    f"{flow} @slow_flow_{tail} {fast} @meter_flow_{tail} {{ {flow} {connections} }} counter drop",
-                ),
-                (
-                    f"slow_flow_{tail}",
-                    f"meta l4proto != tcp {flow} @slow_flow_{tail} "
-                    f"update @meter_flow_{tail} {{ {flow} {packets} }} counter drop",
-                ),
-                (
-                    f"slow_addr_{tail}_tcp",
-                    f"{host} @slow_addr_{tail} {fast} @meter_addr_{tail} {{ {host} {connections} }} counter drop",
-                ),
-                (
-                    f"slow_addr_{tail}",
-                    f"meta l4proto != tcp {host} @slow_addr_{tail} "
-                    f"update @meter_addr_{tail} {{ {host} {packets} }} counter drop",
-                ),
-            ]
-    return tuple((f"tipstaff {name} {hashlib.sha256(text.encode()).hexdigest()[:8]}", text) for name, text in rules)
-
-
-SETS = _set_kinds()
-READ_SETS = frozenset(name for name in SETS if not name.startswith("meter_"))
-"""The sets that say what is wanted; the others count packets."""
