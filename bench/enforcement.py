@@ -46,6 +46,8 @@ def main() -> None:
     try:
         with Lab() as lab:
             figures["latency"] = latency(lab, wanted.measures)
+        with Lab() as lab:
+            figures["one_change_among_many_with_the_database"] = one_among(lab, wanted.elements)
     finally:
         postgres.stop()
     json.dump(figures, sys.stdout, indent=2)
@@ -140,6 +142,65 @@ def floor(lab, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # 
     finally:
         lab.run("edge", "nft", "delete table inet alone")
     return {"add": added, "list": listed, "ask_for_one": asked}
+
+
+def one_among(lab, n: int, changes: int = 20) -> dict[str, object]:  # type: ignore[no-untyped-def]  # Lab is imported late
+    """One change among `n` measures in force: database, record, kernel and the read-back of what was changed."""
+    from tipstaff.enforcement import operations, queries
+    from tipstaff.enforcement.drivers.nftables import make
+    from tipstaff.enforcement.guards import Limits
+    from tipstaff.enforcement.models import MeasureRow
+    from tipstaff.enforcement.planner import steps
+    from tipstaff.procedures.enforcing import hasten, reconcile
+    from tipstaff.words import Candidate, Degree, Direction, MeasureState, Proof, Selector
+
+    at = datetime.now(UTC)
+    limits = Limits(own=(ip_network("192.0.2.0/24"),))
+    driver = make("edge2", {"command_prefix": lab.prefix("edge"), "timeout_seconds": 120, "netlink": True})
+    # As they stand once each was planned, sent and seen in its turn.
+    hosts = [f"192.0.2.{i}/32" for i in range(256)]
+    MeasureRow.objects.bulk_create(
+        [
+            MeasureRow(
+                key=f"B-{i:06d}", case=f"C-{i:06d}", customer=f"acct-{i}", device="edge2", degree=int(Degree.BLOCK),
+                selector={"network": hosts[i % 256], "protocol": "tcp", "port": 1 + i // 256, "direction": "out"},
+                selector_key=str(i), state=MeasureState.IN_FORCE, proof=Proof.STATE, in_force_at=at, planned_at=at,
+                until=at + timedelta(days=1),
+                lifted_when="It is fixed.", notice="L-000001",
+            )
+            for i in range(n)
+        ],
+        batch_size=5000,
+    )  # fmt: skip
+    fence = operations.become_writer("edge2", at=at)
+    plan = operations.next_plan(fence, at=at)
+    driver.carry_out(plan, steps=steps(plan, driver.observe(at=at)), at=at)
+    idle, _ = used(lambda: reconcile(driver, fence=fence, limits=limits, at=at))
+    assert len(driver.observe(at=at).rules) == n
+    spent: list[dict[str, float]] = []
+    for i in range(changes):
+        chosen = Candidate(
+            selector=Selector(network=ip_network("192.0.2.7"), protocol="udp", port=2000 + i, direction=Direction.OUT),
+            degree=Degree.BLOCK, device="edge2", sufficient=True, others_hit=0, services_hit=0, chosen=True, why="So.",
+        )  # fmt: skip
+        key = operations.plan_measure(
+            case=f"D-{i:06d}", customer="acct-1", candidates=[chosen], chosen=chosen, until=at + timedelta(days=1),
+            lifted_when="It is fixed.", notice="L-000001", urgency=None, at=at, actor="bench",
+        )  # fmt: skip
+        for state in (MeasureState.IN_FORCE, MeasureState.LIFTED):
+            if state is MeasureState.LIFTED:
+                operations.want_lifted(key, why="It is fixed.", at=at, actor="bench")
+            taken, done = used(lambda: hasten(driver, fence=fence, limits=limits, at=at))
+            measure = queries.get_measure(key)
+            assert done is not None, "it took a whole round"
+            assert measure is not None
+            assert (measure.state, measure.proof) == (state, Proof.STATE)
+            spent.append(taken)
+    return {
+        "count": n,
+        "whole_round_with_nothing_to_do": idle,
+        "one_change": {"changes": len(spent), **{k: spread([one[k] for one in spent]) for k in ("wall", "cpu")}},
+    }
 
 
 def latency(lab, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # Lab is imported late

@@ -249,6 +249,8 @@ class Plan:
     device: str
     generation: int
     rules: tuple[Rule, ...]
+    whole: bool = True
+    """False: only what changes is in it, and everything else on the device stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

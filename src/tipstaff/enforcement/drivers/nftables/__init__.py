@@ -101,6 +101,7 @@ class NftDriver:
         self._vantage = vantage
         self._held: table.Held | None = None
         """The last read-back. A change made for it is refused by the kernel if the device has moved on since."""
+        self._untaken: table.Change | None = None
         self._change: table.Change | None = None
         """What it was changed by since then, over netlink."""
 
@@ -130,7 +131,7 @@ class NftDriver:
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
         # What was read for the observation may be old by now. The kernel finds that out, and then it is read anew.
-        tries = [self._held, None] if self._held is not None else [None, None]
+        tries = [self._believed(), None]
         self._held = None
         refused: DeviceRefused | None = None
         for remembered in tries:
@@ -162,11 +163,18 @@ class NftDriver:
             self._run("-j", "-f", "-", given=table.as_json(held, change))
             return
         self._kernel().change(layout.TABLE, table.as_elements(held, change))
-        held.take(change)
-        self._held, self._change = held, change
+        self._held, self._change, self._untaken = held, change, change
+
+    def _believed(self) -> table.Held | None:
+        """What was read last, with what it was changed by since. That is worked out when it is asked for, and not while
+        somebody waits for the change."""
+        untaken, self._untaken = self._untaken, None
+        if self._held is not None and untaken is not None:
+            self._held.take(untaken)
+        return self._held
 
     def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
-        held, change = self._held, self._change
+        held, change = self._believed(), self._change
         if held is None or change is None or held.prefixes or len(measures) > _ASKED_FOR_SINGLY_MAX:
             return None
         kept = [key for key in measures if key in held.measures]
@@ -205,7 +213,7 @@ class NftDriver:
             return ProbeResult(
                 target_stopped=None, neighbour_works=None, detail="No vantage point for a probe is set up."
             )
-        held = self._held
+        held = self._believed()
         if held is None:
             try:
                 held = self._read()
@@ -232,7 +240,8 @@ class NftDriver:
 
     def _read(self) -> table.Held:
         if self._by_netlink:
-            believed, self._held, self._change = self._held, None, None
+            believed = self._believed()
+            self._held = self._change = None
             self._held = reading.read(self._kernel(anew=True), believed=believed, list_set=self._list_set)
             return self._held
         done = self._call("-j", "list", "table", "inet", layout.TABLE)

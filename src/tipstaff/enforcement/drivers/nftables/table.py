@@ -32,6 +32,7 @@ from tipstaff.enforcement.drivers.nftables.layout import (
     is_of_prefixes,
 )
 from tipstaff.enforcement.planner import fingerprint
+from tipstaff.enforcement.protocol import DeviceRefused
 from tipstaff.words import Plan, Rule, Seen, Step
 
 Packed = tuple[bytes, bytes | None, int | None]
@@ -240,6 +241,8 @@ def change_of(held: Held, plan: Plan, steps: Sequence[Step], *, at: datetime) ->
             seconds = left[applied[keys[0]].until]
         else:
             if others is None:
+                if not plan.whole:
+                    raise DeviceRefused(f"{plan.device}: {words} is other measures' too; that takes a whole plan")
                 others = {rule.measure: rule.until for rule in plan.rules}
             ends = [applied[key].until if key in applied else others.get(key) for key in keys]
             seconds = seconds_left(None if None in ends else max(end for end in ends if end is not None), at=at)
