@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import tipstaff.enforcement
-from tests.rooms.enforcement.dying import become_writer_soon, plan, run_a_round, run_and_be_killed
+from tests.rooms.enforcement.dying import become_writer_soon, plan, run_a_few, run_a_round, run_and_be_killed
 from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.planner import fingerprint, steps
 from tipstaff.enforcement.protocol import Driver, StalePlan
@@ -121,14 +121,26 @@ class Soak:
     def _round(self, chance: random.Random) -> None:
         run_a_round(self.make, at=self.at)
 
+    def _a_few(self, chance: random.Random) -> None:
+        run_a_few(self.make, at=self.at)
+
+    def _killed_among_a_few(self, chance: random.Random) -> None:
+        self._killed(line=chance.randrange(LINES_MAX // 3), work=enforcing.hasten)
+
     def _killed_before_a_line(self, chance: random.Random) -> None:
         self._killed(line=chance.randrange(LINES_MAX))
 
     def _killed_after_a_while(self, chance: random.Random) -> None:
         self._killed(seconds=chance.uniform(0.01, 0.25))
 
-    def _killed(self, *, line: int | None = None, seconds: float | None = None) -> None:
-        was = run_and_be_killed(self.make, line=line, seconds=seconds, at=self.at, within=WITHIN)
+    def _killed(
+        self,
+        *,
+        line: int | None = None,
+        seconds: float | None = None,
+        work: Callable[..., object] = enforcing.reconcile,
+    ) -> None:
+        was = run_and_be_killed(self.make, line=line, seconds=seconds, at=self.at, within=WITHIN, work=work)
         self.befell["killed"] += was
 
     def _forgotten(self, chance: random.Random) -> None:
@@ -175,6 +187,8 @@ _EVENTS: dict[str, tuple[int, Callable[[Soak, random.Random], None]]] = {
     "prolonged": (1, Soak._prolong),
     "time passes": (2, Soak._time_passes),
     "a round": (2, Soak._round),
+    "a few": (2, Soak._a_few),
+    "killed among a few": (2, Soak._killed_among_a_few),
     "killed before a line": (5, Soak._killed_before_a_line),
     "killed after a while": (2, Soak._killed_after_a_while),
     "the device forgets": (2, Soak._forgotten),

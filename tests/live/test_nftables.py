@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
+from typing import ClassVar
 
 import pytest
 
 from tipstaff.enforcement.drivers.nftables import NftDriver, make
+from tipstaff.enforcement.planner import steps
 from tipstaff.enforcement.protocol import BadOption, Driver, StalePlan
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
 from tipstaff.testing.lab import Lab
-from tipstaff.words import Degree, Direction, Proof, Rule, Seen, Selector
+from tipstaff.words import Degree, Direction, Plan, Proof, Rule, Seen, Selector, Step
 
 pytestmark = pytest.mark.live
 
@@ -35,6 +37,8 @@ def driver(lab: Lab) -> NftDriver:
 
 
 class TestNftDriver(DriverContract):
+    more: ClassVar[dict[str, object]] = {}
+
     @pytest.fixture(autouse=True)
     def _lab(self, lab: Lab) -> None:
         self.lab = lab
@@ -45,14 +49,16 @@ class TestNftDriver(DriverContract):
         return self.again(None)
 
     def again(self, driver: Driver | None) -> Driver:
-        return make("edge1", self.lab.device_options())
+        return make("edge1", {**self.lab.device_options(), **self.more})
 
     @contextlib.contextmanager
     def broken(self, driver: Driver) -> Iterator[None]:
         assert isinstance(driver, NftDriver)
-        works, driver._nft = driver._nft, ("ip", "netns", "exec", "no-such-namespace", "nft")
+        works = driver._prefix, driver._nft
+        driver._prefix = ("ip", "netns", "exec", "no-such-namespace")
+        driver._nft = (*driver._prefix, "nft")
         yield
-        driver._nft = works
+        driver._prefix, driver._nft = works
 
     def put_foreign(self, driver: Driver) -> str:
         self.lab.run("edge", "nft", "add element inet tipstaff block_addr_out4 { 192.0.2.77 }")
@@ -66,6 +72,10 @@ class TestNftDriver(DriverContract):
 
     def forget(self, driver: Driver) -> None:
         self.lab.run("edge", "nft", "flush ruleset")
+
+
+class TestNftDriverByNetlink(TestNftDriver):
+    more: ClassVar[dict[str, object]] = {"netlink": True}
 
 
 def flow(host: str, protocol: str, port: int, direction: Direction, key: str = "M-000001") -> Rule:
@@ -254,8 +264,6 @@ def test_a_change_of_an_older_state_is_refused_by_the_kernel_itself(lab: Lab, dr
 
 
 def carry_out_blindly(driver: NftDriver, generation: int, rule: Rule) -> None:
-    from tipstaff.words import Plan, Step
-
     plan = Plan(device=driver.device, generation=generation, rules=(rule,))
     driver.carry_out(plan, steps=[Step(verb="apply", measure=rule.measure, rule=rule)], at=NOON)
 
@@ -277,3 +285,72 @@ def test_options_that_cannot_be_used_are_told_in_a_sentence() -> None:
         make("edge1", {"tcp_block": "melt"})
     with pytest.raises(BadOption, match="a probe takes all of"):
         make("edge1", {"probe_inside": ["ip", "netns", "exec", "inside"]})
+
+
+@pytest.fixture
+def direct(lab: Lab, driver: NftDriver) -> NftDriver:
+    """The same device, reached by netlink."""
+    return make("edge1", {**lab.device_options(), "netlink": True})
+
+
+def test_after_a_change_what_was_changed_is_asked_for_alone(lab: Lab, direct: NftDriver) -> None:
+    first, second = (flow(f"192.0.2.{n}", "tcp", 25, Direction.OUT, key=f"M-{n:06d}") for n in (7, 8))
+    carry_out(direct, 1, [first])
+    plan = Plan(device="edge1", generation=2, rules=(second,))
+    direct.carry_out(plan, steps=steps(plan, direct.observe(at=NOON)), at=NOON)
+    seen = direct.look_at(["M-000007", "M-000008"], at=NOON)
+    assert seen is not None
+    assert (seen.generation, seen.rules) == (2, (("M-000008", Seen.IN_FORCE),))
+    assert [seen.of(key) for key in ("M-000007", "M-000009")] == [Seen.ABSENT, Seen.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "delete element inet tipstaff block_flow_out4 { 192.0.2.7 . tcp . 25 }",
+        'delete element inet tipstaff measures { "M-000001" }',
+        "flush chain inet tipstaff forward",
+        "delete table inet tipstaff",
+    ],
+)
+def test_what_is_not_as_it_was_left_takes_a_whole_reading(lab: Lab, direct: NftDriver, behind: str) -> None:
+    carry_out(direct, 1, [])
+    rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
+    plan = Plan(device="edge1", generation=2, rules=(rule,))
+    direct.carry_out(plan, steps=steps(plan, direct.observe(at=NOON)), at=NOON)
+    assert direct.look_at([rule.measure], at=NOON) is not None
+    lab.run("edge", "nft", behind)
+    assert direct.look_at([rule.measure], at=NOON) is None
+    assert direct.observe(at=NOON).of(rule.measure) is not Seen.IN_FORCE
+
+
+def test_netlink_reads_what_nft_wrote_and_nft_what_netlink_wrote(
+    lab: Lab, driver: NftDriver, direct: NftDriver
+) -> None:
+    wide = Rule(
+        measure="M-000003",
+        case="C-000001",
+        selector=Selector(network=ip_network("192.0.2.16/28")),
+        degree=Degree.BLOCK,
+        until=NOON + timedelta(hours=1),
+    )
+    rules = [
+        flow("192.0.2.7", "tcp", 25, Direction.BOTH),
+        replace(flow("2001:db8:1::7", "udp", 53, Direction.IN, key="M-000002"), until=NOON + timedelta(hours=1)),
+        wide,
+    ]
+    by_nft = carry_out(driver, 1, rules)
+    assert direct.observe(at=NOON) == by_nft
+    assert carry_out(direct, 2, rules[:2]) == driver.observe(at=NOON)
+    # No prefix is left, so this one goes over netlink.
+    assert carry_out(direct, 3, [rules[1], replace(rules[0], degree=Degree.RATE_LIMIT)]) == driver.observe(at=NOON)
+
+
+def test_a_device_that_is_another_one_by_now_is_read_anew(direct: NftDriver) -> None:
+    """The prefix leads to a new namespace, as after a restart: an open way into the old one must not be believed."""
+    rule = flow("192.0.2.7", "tcp", 25, Direction.OUT)
+    carry_out(direct, 1, [rule])
+    with Lab(customers=("192.0.2.7",), outside=("198.51.100.10",)) as other:
+        direct._prefix, direct._nft = tuple(other.prefix("edge")), (*other.prefix("edge"), "nft")
+        seen = direct.observe(at=NOON)
+        assert (seen.complete, seen.rules) == (True, ())

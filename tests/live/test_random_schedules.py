@@ -5,6 +5,7 @@ With `TIPSTAFF_TEST_SOAK` (`make live` sets it) 500 for each device; without it 
 """
 
 import base64
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.live.announcers import edge_with, opened
 from tests.live.speakers import BirdSpeaker, GoBgpSpeaker, Peer
 from tipstaff.enforcement.drivers import bird, gobgp, webhook
 from tipstaff.enforcement.drivers.memory import MemoryTwin
-from tipstaff.enforcement.drivers.nftables import make
+from tipstaff.enforcement.drivers.nftables import NftDriver, make
 from tipstaff.testing.drivers import NOON
 from tipstaff.testing.lab import Lab
 from tipstaff.testing.receiver import Receiver
@@ -42,12 +43,15 @@ def test_a_packet_filter() -> None:
     if why := Lab.unavailable():
         pytest.skip(why)
     with Lab() as lab:
-        options = {"command_prefix": lab.prefix("edge")}
+        ways = itertools.cycle((False, True, True, False))
 
         def forget() -> None:
             lab.run("edge", "sh", "-c", "nft delete table inet tipstaff 2>/dev/null; true")
 
-        check(Soak(make=lambda: make("edge1", options), forget=forget))
+        def make_by_either_way() -> NftDriver:
+            return make("edge1", {"command_prefix": lab.prefix("edge"), "netlink": next(ways)})
+
+        check(Soak(make=make_by_either_way, forget=forget))
 
 
 soak_only = pytest.mark.skipif(not os.environ.get("TIPSTAFF_TEST_SOAK"), reason="TIPSTAFF_TEST_SOAK=1 runs it")

@@ -26,6 +26,7 @@ from tipstaff.sensors.protocol import Roa
 from tipstaff.sensors.queries import list_measured
 from tipstaff.words import (
     Case,
+    Degree,
     LateUseReason,
     Reason,
     Representative,
@@ -191,7 +192,13 @@ def test_spoofed_sources_on_a_port_become_a_case_of_its_holder(office: Office) -
     give(office, ResourceKind.PORT, "ge-0/1", scope="r1")
     rows = [f"{(NOON + timedelta(minutes=m)).isoformat()},r1,ge-0/1,300" for m in range(0, 10)]
     looked(office, "sav", "\n".join(["at,scope,port,dropped", *rows]))
-    assert case_under("network.spoofing").customer == "acct-1"
+    case = case_under("network.spoofing")
+    assert case.customer == "acct-1"
+    # Only the forged packets are to be stopped, on that port and no other; and only while it is this customer's.
+    office.post(at=LATER)
+    office.deadlines(at=LATER + 2 * DAY)
+    [measure] = office.measures(case)
+    assert (str(measure.selector), measure.degree) == ("forged packets on r1/ge-0/1", Degree.BLOCK)
 
 
 def test_an_address_outside_the_plan_becomes_a_case_of_who_has_the_port(office: Office) -> None:

@@ -37,8 +37,10 @@ class Limits:
     """Whether a mail address or log-in is a customer's of ours now; None as above."""
     owns_session: Callable[[Selector], bool] | None = None
     """Whether the BGP session of a route, or the log-in of a session, is a customer's of ours now; None as above."""
+    owns_port: Callable[[str], bool] | None = None
+    """Whether a port, `r1/eth7`, is a customer's of ours now; None as above."""
     protected_names: tuple[str, ...] = ()
-    """Host names and mail addresses that no measure may ever touch; a name stands for all below it."""
+    """Host names, mail addresses and machines that no measure may ever touch; a name stands for all below it."""
     overridden_by: tuple[str, str] | None = None
     """The two people who let a mass change pass."""
 
@@ -74,7 +76,14 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
 
 def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
     """A page, a mailbox or a log-in is known by its name: what the registry does not know as ours is not touched."""
+    if selector.forged_on is not None:
+        if limits.owns_port is None or not limits.owns_port(selector.forged_on):
+            return f"{selector.forged_on} is not a port of a customer of ours, as far as the registry knows."
+        return None
     if selector.session is not None:
+        machine = selector.session.rpartition("/")[2].lower()
+        if any(kept.lower() == machine for kept in limits.protected_names):
+            return f"It would touch {machine}, which is protected."
         if limits.owns_session is None or not limits.owns_session(selector):
             return f"{selector.session} is not a session of a customer of ours, as far as the registry knows."
         return None

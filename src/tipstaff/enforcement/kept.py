@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from tipstaff.enforcement.planner import fingerprint
 from tipstaff.words import Degree, Direction, Rule, Selector
 
-NAMES = ("protocol", "port", "url", "host_name", "mailbox", "session", "service", "account", "announced_on")
+NAMES = tuple(field.name for field in fields(Selector) if field.name not in ("network", "direction"))
 """What a selector may name beside its network and direction. One that were forgotten would make a rule wider."""
 
 

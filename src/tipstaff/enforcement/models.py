@@ -78,6 +78,11 @@ class MeasureRow(models.Model):
             models.Index(
                 fields=["device", "key"], condition=~models.Q(state__in=ENDED), name="enforcement_open_on_device"
             ),
+            models.Index(
+                fields=["device", "key"],
+                condition=models.Q(state__in=("planned", "lifting")),
+                name="enforcement_to_be_done",
+            ),
             models.Index(fields=["case"], name="enforcement_case"),
             models.Index(fields=["customer"], name="enforcement_customer"),
             models.Index(fields=["state", "key"], condition=~models.Q(told="lifted"), name="enforcement_untold"),

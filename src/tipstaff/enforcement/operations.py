@@ -34,7 +34,7 @@ from tipstaff.words import (
 from .models import ENDED, WANTED, DeviceRow, MeasureRow
 from .pages import names_all_of
 from .planner import digest_of, fingerprint
-from .queries import measure_of, rule_of, wanted_rules
+from .queries import is_by_law, measure_of, rule_of, wanted_rules
 
 CHANNEL = "tipstaff_enforcement"
 """PostgreSQL notifies here, with the device's name, when something is wanted anew."""
@@ -364,6 +364,51 @@ def next_plan(fence: Fence, *, at: datetime, above: int = 0) -> Plan:
     return Plan(device=fence.device, generation=row.generation, rules=rules)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Few:
+    """A small change of what a device holds, on record as intended."""
+
+    plan: Plan
+    """What is to be applied; not the rest of what is wanted (`Plan.whole`)."""
+    lifts: tuple[Rule, ...]
+
+
+@transaction.atomic
+def plan_few(
+    fence: Fence, *, most: int, may: Callable[[Sequence[Rule], Collection[str]], bool], at: datetime
+) -> Few | None:
+    """Put on record, as intended, all that is wanted anew of a device or no longer, without a look at what stands.
+
+    None if there is nothing, or more than `most`, or if `may`, which is asked about the new rules and their customers,
+    does not let all of them pass: then it takes a whole round. So does whatever else is not plain.
+    """
+    row = _lock_device(fence.device)
+    _check(row, fence)
+    found = MeasureRow.objects.filter(device=fence.device, state__in=(MeasureState.PLANNED, MeasureState.LIFTING))
+    rows = list(found.order_by("key").defer("candidates")[: most + 1])
+    planned = [one for one in rows if one.state == MeasureState.PLANNED]
+    lifts = tuple(rule_of(one) for one in rows if one.state == MeasureState.LIFTING and not one.still_stopped)
+    rules = tuple(rule_of(one) for one in planned)
+    plain = len(rows) <= most and len(planned) + len(lifts) == len(rows)
+    if not rows or not plain or row.generation <= 0 or row.failures or row.held_back:
+        return None
+    if any(rule.until is not None and rule.until <= at for rule in rules):
+        return None
+    if not may(rules, {one.customer for one in planned}):
+        return None
+    row.generation += 1
+    row.digest = ""  # The next whole plan is a generation of its own, and knows all the rules again.
+    row.save(update_fields=["generation", "digest"])
+    for one in planned:
+        one.state = MeasureState.APPLYING
+    for one in rows:
+        one.generation = row.generation
+    MeasureRow.objects.bulk_update(rows, ["state", "generation"])
+    plan = Plan(device=fence.device, generation=row.generation, rules=rules, whole=False)
+    _record_intent(plan, [one.key for one in rows], applied=len(planned), lifted=len(lifts), fence=fence, at=at)
+    return Few(plan=plan, lifts=lifts)
+
+
 @transaction.atomic
 def record_intent(plan: Plan, steps: Sequence[Step], *, fence: Fence, at: datetime) -> None:
     """Put on record what is about to be done; raise PlanOutdated if any of it is wanted no longer."""
@@ -378,15 +423,20 @@ def record_intent(plan: Plan, steps: Sequence[Step], *, fence: Fence, at: dateti
             measure.state = MeasureState.APPLYING
         measure.generation = plan.generation
     MeasureRow.objects.bulk_update(rows, ["state", "generation"], batch_size=1000)
+    lifted = len(steps) - len(applied)
+    _record_intent(plan, [m.key for m in rows], applied=len(applied), lifted=lifted, fence=fence, at=at)
+
+
+def _record_intent(plan: Plan, keys: Sequence[str], *, applied: int, lifted: int, fence: Fence, at: datetime) -> None:
     record(
         "device.intent",
         at=at,
         actor="enforcer",
-        about=[plan.device, *_few(m.key for m in rows)],
+        about=[plan.device, *_few(keys)],
         generation=plan.generation,
         epoch=fence.epoch,
-        apply=len(applied),
-        lift=len(steps) - len(applied),
+        apply=applied,
+        lift=lifted,
     )
 
 
@@ -416,12 +466,23 @@ def record_outcome(
     changed: list[MeasureRow] = []
     told: list[MeasureRow] = []
     held, read = dict(observation.fingerprints), dict(observation.rules)
-    open_rows = list(MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key"))
+    standing = MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key")
+    if observation.only is not None:
+        standing = standing.filter(key__in=observation.only)
+    open_rows = list(standing.defer("candidates"))
+    planned = {rule.measure: rule for rule in plan.rules}
+
+    def rule_now(row: MeasureRow) -> Rule:
+        # Of a measure on record only its end and its ground ever change: then the plan's rule is as good as the row's.
+        rule = planned.get(row.key)
+        same = rule is not None and (rule.until, rule.by_law) == (row.until, is_by_law(row))
+        return rule if rule is not None and same else rule_of(row)
+
     beside = [rule_of(row) for row in open_rows if read.get(row.key) is Seen.IN_FORCE] if probes else []
     for row in open_rows:
         before = (row.state, row.proof, row.proof_detail, row.still_stopped)
         seen = read.get(row.key, Seen.ABSENT)
-        if seen is Seen.IN_FORCE and held.get(row.key) != fingerprint(rule_of(row)):
+        if seen is Seen.IN_FORCE and held.get(row.key) != fingerprint(rule_now(row)):
             seen = Seen.DRIFT  # It holds another rule under this name.
         if row.state == MeasureState.LIFTING and row.key in unprobed:
             continue
@@ -433,6 +494,9 @@ def record_outcome(
     MeasureRow.objects.bulk_update(
         changed, ["state", "proof", "proof_detail", "in_force_at", "lifted_at", "still_stopped"], batch_size=1000
     )
+    weighed = dict(MeasureRow.objects.filter(key__in=[row.key for row in told]).values_list("key", "candidates"))
+    for row in told:
+        row.candidates = weighed[row.key]
     measures = tuple(measure_of(row) for row in told)
     for measure in measures if tell is not None else ():
         assert tell is not None
@@ -564,6 +628,8 @@ def _keep_health(row: DeviceRow, observation: Observation, *, at: datetime) -> N
     if not observation.complete:
         _keep_failure(row, observation.detail, at=at)
         return
+    if observation.only is not None:
+        return  # How it stands as a whole, a whole reading says.
     if row.failures:
         record("device.answers_again", at=at, actor="enforcer", about=[row.name], failures=row.failures)
     foreign = list(observation.foreign)

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from tipstaff.enforcement.protocol import BadOption
@@ -85,6 +85,13 @@ class Options:
         except ValueError:
             raise self.bad(name, f"is {value!r}, but it takes an IPv{version} address.") from None
         return value
+
+    def addresses(self, name: str) -> tuple[IPv4Address | IPv6Address, ...]:
+        """IP addresses of either version."""
+        try:
+            return tuple(ip_address(value) for value in self.texts(name))
+        except ValueError as why:
+            raise self.bad(name, f"takes IP addresses: {why}.") from why
 
     def program(self, name: str, usual: str) -> str:
         value = self.text(name, usual)

@@ -50,6 +50,7 @@ class Conduct(TypedDict):
     host_name: NotRequired[str | None]
     mailbox: NotRequired[str | None]
     session: NotRequired[str | None]
+    forged_on: NotRequired[str | None]
     source_protocol: NotRequired[str | None]
     announced: NotRequired[Network | None]
     announced_on: NotRequired[tuple[str, ...]]
@@ -121,16 +122,22 @@ def steps(plan: Plan, observation: Observation) -> tuple[Step, ...]:
 
 def fingerprint(rule: Rule) -> str:
     """Twelve characters that change when anything about a rule changes."""
+    if rule.fingerprint:
+        return rule.fingerprint
     s = rule.selector
     told = (s.network, s.protocol, s.port, s.direction, s.url, s.host_name, s.mailbox, s.service, s.account)
     if s.session is not None:
         told = (*told, s.session)  # type: ignore[assignment]  # Only then: what devices hold keeps its fingerprint.
+    if s.forged_on is not None:
+        told = (*told, "forged on", s.forged_on)  # type: ignore[assignment]  # As above.
     if rule.by_law:
         told = (*told, "by law")  # type: ignore[assignment]  # Only then, for the same reason.
     if s.announced_on is not None:
         told = (*told, "announced on", s.announced_on)  # type: ignore[assignment]  # As above.
     text = "|".join("" if x is None else str(x) for x in (rule.measure, rule.case, int(rule.degree), rule.until, *told))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    kept = hashlib.sha256(text.encode()).hexdigest()[:12]
+    object.__setattr__(rule, "fingerprint", kept)  # A rule never changes, so neither does this.
+    return kept
 
 
 def digest_of(rules: Sequence[Rule]) -> str:

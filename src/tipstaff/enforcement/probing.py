@@ -61,7 +61,7 @@ def probe_rule(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], boo
     that stop the whole address then.
     """
     network = rule.selector.network
-    if network is None or rule.degree is not Degree.BLOCK:
+    if network is None or rule.degree not in (Degree.BLOCK, Degree.WALLED_GARDEN):
         return ProbeResult(
             target_stopped=None, neighbour_works=None, detail="Only a block of addresses or ports can be probed."
         )

@@ -5,7 +5,7 @@ callable that its entry point in the group `tipstaff.drivers` names: `make(devic
 raises `BadOption` for options that it cannot use and touches nothing yet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -78,6 +78,17 @@ class EndsByKeeper(Protocol):
 
     def end_due(self, *, at: datetime) -> datetime | None:
         """End what has ended by `at`; when the next rule ends. It raises DriverFailure if it is to be called again."""
+
+
+@runtime_checkable
+class LooksAtSome(Protocol):
+    """A driver that need not read a hundred thousand entries to say what became of one."""
+
+    def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
+        """Read back what was just carried out, and these measures only (`Observation.only`).
+
+        None if anything there is not as it was left: then the whole is to be read. It does not raise.
+        """
 
 
 class MakesDriver(Protocol):

@@ -157,6 +157,7 @@ def open_on(device: str) -> list[Measure]:
 def wanted_rules(device: str, *, at: datetime) -> tuple[Rule, ...]:
     """The rules that a device shall hold at `at`."""
     rows = MeasureRow.objects.filter(device=device, state__in=WANTED).order_by("key")
+    rows = rows.only("key", "case", "selector", "degree", "until", "urgency")
     return tuple(rule_of(row) for row in rows if row.until is None or row.until > at)
 
 
@@ -168,8 +169,13 @@ def rule_of(row: MeasureRow) -> Rule:
         selector=selector_of(row.selector),
         degree=Degree(row.degree),
         until=row.until,
-        by_law=row.urgency is not None and row.urgency["ground"] == Ground.LAW,
+        by_law=is_by_law(row),
     )
+
+
+def is_by_law(row: MeasureRow) -> bool:
+    """Whether the law or an order demands a measure."""
+    return row.urgency is not None and row.urgency["ground"] == Ground.LAW
 
 
 def measure_of(row: MeasureRow) -> Measure:

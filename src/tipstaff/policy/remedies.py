@@ -75,6 +75,7 @@ def weigh(
     host_name: str | None = None,
     mailbox: str | None = None,
     session: str | None = None,
+    forged_on: str | None = None,
     source_protocol: str | None = None,
     direction: Direction | None = None,
     announced: Network | None = None,
@@ -88,7 +89,8 @@ def weigh(
     resolvers). Without it, a URL or host name means IN and anything else OUT; with OUT, a URL is what the conduct
     points at and not where it happens. With IN, and no port named by the clause, `source_port` is the port that the
     customer serves it on. `announced` is a prefix that the customer announces on the BGP sessions `announced_on`, where
-    that is the conduct: a candidate for each session, chosen together. `lasts` is the time after which the measure ends
+    that is the conduct: a candidate for each session, chosen together. `forged_on` is a port on which we saw
+    packets with sources that do not belong there. `lasts` is the time after which the measure ends
     by itself.
     """
     way = way_of(url=url, host_name=host_name, direction=direction)
@@ -99,6 +101,7 @@ def weigh(
         host_name=(host_name or _host_name_of(url)) if served else None,
         mailbox=mailbox,
         session=session,
+        forged_on=forged_on,
         service=service,
         account=account,
         direction=way,
@@ -151,6 +154,7 @@ class _Conduct:
     host_name: str | None
     mailbox: str | None
     session: str | None
+    forged_on: str | None
     service: str | None
     account: str | None
     direction: Direction
@@ -212,6 +216,8 @@ def _ports(
 def _selectors(scope: Scope, conduct: _Conduct, footprint: Footprint) -> tuple[Selector, ...]:
     """The selectors of one rung; none where the conduct does not name its subject."""
     match scope:
+        case Scope.FORGED:
+            return (Selector(forged_on=conduct.forged_on),) if conduct.forged_on else ()
         case Scope.ITEM:
             return (Selector(url=conduct.url),) if conduct.url else ()
         case Scope.MAILBOX:
@@ -298,6 +304,9 @@ def _narrower(a: _Option, b: _Option, footprint: Footprint) -> bool:
 
 
 def _within(a: _Option, b: _Option, footprint: Footprint) -> bool:
+    if Scope.FORGED in (a.scope, b.scope):
+        # Nobody's lawful traffic is among it, whatever else the other one stops.
+        return a.scope is Scope.FORGED
     if a.scope in _ON_THE_WIRE and b.scope in _ON_THE_WIRE:
         return a.scope < b.scope
     if a.scope is Scope.ROUTE:
@@ -338,6 +347,7 @@ _DOES = {
     Degree.TERMINATE: "terminate",
 }
 _SCOPES = {
+    Scope.FORGED: "the forged packets of one port",
     Scope.ITEM: "one URL",
     Scope.MAILBOX: "one mailbox",
     Scope.HOST_NAME: "one host name",

@@ -4,7 +4,7 @@ Nothing here remembers: each round starts from what is wanted and what the devic
 any two lines and the next round finishes. The intent is on record before the wire is touched, the outcome after.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from tipstaff.enforcement import guards, operations, queries
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.operations import Fence, PlanOutdated
 from tipstaff.enforcement.planner import steps
-from tipstaff.enforcement.protocol import Driver, DriverFailure
+from tipstaff.enforcement.protocol import Driver, DriverFailure, LooksAtSome
 from tipstaff.words import Measure, MeasureState, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 PROBES_MAX = 50
@@ -20,6 +20,8 @@ PROBES_MAX = 50
 ROUND_SECONDS = 5
 """About as often a device is looked at."""
 BACK_OFF_MAX_SECONDS = 300
+FEW = 20
+"""Changes that are carried out by themselves, between two whole rounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,50 @@ def reconcile(
         refused=refused,
         held_back=held_back,
         unproven=len(later),
+    )
+
+
+def hasten(
+    driver: Driver, *, fence: Fence, limits: Limits, at: datetime, tell: Callable[[Measure], None] | None = None
+) -> Reconciled | None:
+    """Carry out the few that are wanted anew or no longer, between two whole rounds; None if it takes a whole one.
+
+    What stands is neither read nor planned anew, so that one change among 100,000 measures is one change. Whatever is
+    not plain (a guard, the fuse, a refusal, a device that is not as it was left) is left to the whole round, which
+    starts from what is wanted and what the device holds, whatever became of this.
+    """
+    if not isinstance(driver, LooksAtSome):
+        return None
+
+    def may(rules: Sequence[Rule], customers: Collection[str]) -> bool:
+        held = all(guards.refusal(rule.selector, limits) is None and driver.supports(rule) for rule in rules)
+        return held and guards.fuse(new_rules=len(rules), new_customers=customers, limits=limits) is None
+
+    few = operations.plan_few(fence, most=FEW, may=may, at=at)
+    if few is None:
+        return None
+    todo = (
+        *(Step(verb="lift", measure=rule.measure, rule=None) for rule in few.lifts),
+        *(Step(verb="apply", measure=rule.measure, rule=rule) for rule in few.plan.rules),
+    )
+    try:
+        driver.carry_out(few.plan, steps=todo, at=at)
+    except DriverFailure:
+        return None
+    after = driver.look_at([step.measure for step in todo], at=at)
+    if after is None:
+        return None
+    probes: dict[str, ProbeResult] = {}
+    if driver.max_proof >= Proof.PROBE:
+        probes = {rule.measure: driver.probe(rule) for rule in (*few.lifts, *few.plan.rules)}
+    # What is stopped still may be stopped by another measure: the whole round knows them all.
+    lifts = {rule.measure for rule in few.lifts}
+    later = frozenset(key for key, probe in probes.items() if key in lifts and probe.contradicts_lift)
+    turned = operations.record_outcome(
+        few.plan, after, probes, unprobed=later, fence=fence, max_proof=driver.max_proof, at=at, tell=tell
+    )
+    return Reconciled(
+        device=driver.device, generation=few.plan.generation, steps=todo, turned=turned, unproven=len(later)
     )
 
 

@@ -87,16 +87,28 @@ def holders_of_session(selector: Selector, *, at: datetime) -> frozenset[str]:
     """Whose the BGP session of a route is, or the log-in of a session: those who have the contract with us."""
     if selector.announced_on is not None:
         neighbour, router = session_named(selector.announced_on)
-        try:
-            held = resource_holders(ResourceKind.BGP_SESSION, neighbour, scope=router, at=at) if router else []
-        except NotInItsForm:
-            held = []
-        holders = {one.customer for one in held if one.customer is not None}
-        above = top_resellers(holders, at=at)
-        return frozenset(above.get(who, who) for who in holders)
-    login = (selector.session or "").rpartition("/")[0]
+        return _holders(ResourceKind.BGP_SESSION, neighbour, scope=router, at=at) if router else frozenset()
+    login, _, machine = (selector.session or "").rpartition("/")
+    if ":" in machine:  # A machine on a port, by its MAC address as switches write it.
+        return _holders(ResourceKind.PORT, login, scope=None, at=at)
     return frozenset(
         i.reseller or i.customer
         for i in known_as([(SubjectKind.USERNAME, login)] if login else [])
         if (i.since is None or i.since <= at) and (i.until is None or at < i.until)
     )
+
+
+def holders_of_port(place: str, *, at: datetime) -> frozenset[str]:
+    """Whose a port is: `r1/ge-0/1` is the port `ge-0/1` of `r1`."""
+    router, _, port = place.partition("/")
+    return _holders(ResourceKind.PORT, port, scope=router, at=at) if router and port else frozenset()
+
+
+def _holders(kind: ResourceKind, name: str, *, scope: str | None, at: datetime) -> frozenset[str]:
+    try:
+        held = resource_holders(kind, name, scope=scope, at=at)
+    except NotInItsForm:
+        held = []
+    holders = {one.customer for one in held if one.customer is not None}
+    above = top_resellers(holders, at=at)
+    return frozenset(above.get(who, who) for who in holders)

@@ -15,7 +15,9 @@ from tipstaff.registry.queries import (
 from tipstaff.words import Candidate, Conduct, Direction, Rung, Scope, Sighting
 
 from .desk import Desk
-from .sessions import announced_by, logged_in_as
+from .sessions import announced_by, holders_of_port, logged_in_as
+
+SPOOFED_SOURCE = "network.spoofed_source"
 
 
 def weigh_for(
@@ -45,6 +47,7 @@ def weigh_for(
         session=logged_in_as(allegation, customer=customer, at=at) if Scope.SESSION in scopes else None,
         announced=announced,
         announced_on=announced_on,
+        forged_on=_forged_port_of(allegation, customer=customer, at=at),
         source_port=allegation.source_port,
         source_protocol=allegation.protocol,
         service=service,
@@ -65,6 +68,12 @@ def _mailbox_of(conduct: Conduct, *, customer: str, at: datetime) -> str | None:
         if isinstance(name, str) and customers_named_by(name, at=at) == {customer}:
             return name.lower()
     return None
+
+
+def _forged_port_of(conduct: Conduct, *, customer: str, at: datetime) -> str | None:
+    """The port by which we ourselves saw forged sources come in, if the registry knows it as this customer's."""
+    port = conduct.facts.get("port") if isinstance(conduct, Sighting) and conduct.kind == SPOOFED_SOURCE else None
+    return port if isinstance(port, str) and holders_of_port(port, at=at) == {customer} else None
 
 
 def footprint_of(

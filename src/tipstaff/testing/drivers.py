@@ -22,8 +22,8 @@ from ipaddress import ip_network
 import pytest
 
 from tipstaff.enforcement.planner import fingerprint, steps
-from tipstaff.enforcement.protocol import Driver, DriverFailure, EndsByKeeper, StalePlan
-from tipstaff.words import Degree, Direction, Observation, Plan, Rule, Seen, Selector
+from tipstaff.enforcement.protocol import Driver, DriverFailure, EndsByKeeper, LooksAtSome, StalePlan
+from tipstaff.words import Degree, Direction, Observation, Plan, Rule, Seen, Selector, Step
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 _PATIENCE_SECONDS = 20
@@ -208,6 +208,26 @@ class DriverContract:
         ends = NOON + timedelta(seconds=1)
         carry_out(driver, 1, [self.rule(0, until=ends), self.rule(1)])
         await_true(lambda: driver.observe(at=ends + timedelta(seconds=1)).rules == (("M-000002", Seen.IN_FORCE),))
+
+    def test_after_a_change_it_says_what_became_of_it_without_the_rest(self) -> None:
+        driver = self.make()
+        if not isinstance(driver, LooksAtSome):
+            pytest.skip("this device is always read as a whole")
+        carry_out(driver, 1, [self.rule(0), self.rule(1)])
+        few = Plan(device=driver.device, generation=2, rules=(self.rule(2),), whole=False)
+        todo = (
+            Step(verb="lift", measure="M-000001", rule=None),
+            Step(verb="apply", measure="M-000003", rule=self.rule(2)),
+        )
+        driver.carry_out(few, steps=todo, at=NOON)
+        seen = driver.look_at(["M-000001", "M-000003"], at=NOON)
+        if seen is not None:
+            assert seen.only == frozenset(("M-000001", "M-000003"))
+            assert (seen.generation, seen.rules) == (2, (("M-000003", Seen.IN_FORCE),))
+            assert dict(seen.fingerprints) == {"M-000003": fingerprint(self.rule(2))}
+            assert (seen.of("M-000001"), seen.of("M-000002")) == (Seen.ABSENT, Seen.UNKNOWN)
+        whole = driver.observe(at=NOON)
+        assert whole.rules == (("M-000002", Seen.IN_FORCE), ("M-000003", Seen.IN_FORCE))
 
     def test_what_is_due_is_ended_when_a_timer_asks_for_it(self) -> None:
         driver = self.make()

@@ -116,6 +116,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (Ground.LIABILITY, "Serious liability", "red"),
     (Ground.NETWORK_HARM, "Harm to the network or others is under way", "red"),
     (Ground.LISTING, "Listing of our addresses is imminent", "red"),
+    (Scope.FORGED, "forged packets of one port", "grey"),
     (Scope.ITEM, "one item", "grey"),
     (Scope.MAILBOX, "one mailbox", "grey"),
     (Scope.HOST_NAME, "one host name", "grey"),

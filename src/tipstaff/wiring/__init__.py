@@ -4,6 +4,7 @@ import functools
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -331,7 +332,9 @@ def _protected_names(device: DeviceConfig) -> tuple[str, ...]:
 
 
 def _is_name(text: str) -> bool:
-    """Whether it is a host name or mail address, and not an address that is written wrongly."""
+    """Whether it is a host name, mail address or machine (MAC), and not an address that is written wrongly."""
+    if re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", text):
+        return True
     last = text.rstrip(".").rpartition("@")[2].rpartition(".")[2]
     return "/" not in text and ":" not in text and "." in text and any(c.isalpha() for c in last)
 
@@ -343,7 +346,7 @@ def in_maintenance(device: DeviceConfig, *, at: datetime) -> datetime | None:
 
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
-    from tipstaff.procedures.sessions import holders_of_session
+    from tipstaff.procedures.sessions import holders_of_port, holders_of_session
     from tipstaff.registry.queries import count_customers, customers_named_by, own_space
 
     # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
@@ -355,6 +358,7 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
         owns_name=lambda name: bool(customers_named_by(name, at=at)),
         owns_session=lambda selector: bool(holders_of_session(selector, at=at)),
         owns_mailbox=lambda name: bool(customers_named_by(name, at=at)),
+        owns_port=lambda place: bool(holders_of_port(place, at=at)),
         customers_total=total if total >= 100 else None,
         overridden_by=(device.let_pass_by[0], device.let_pass_by[1]) if device.let_pass_by else None,
     )

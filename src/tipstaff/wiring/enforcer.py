@@ -1,8 +1,10 @@
 """The enforcer's loop: woken by the database or every few seconds, it makes each device hold its plan."""
 
+import functools
 import logging
 import threading
 import time
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import psycopg
@@ -13,7 +15,7 @@ from tipstaff.config import DeviceConfig
 from tipstaff.enforcement.operations import CHANNEL, AnotherWriter, Fence, Fenced, become_writer
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.procedures import enforcing
-from tipstaff.procedures.enforcing import Patience
+from tipstaff.procedures.enforcing import Patience, Reconciled
 from tipstaff.wiring.jobs import defer
 from tipstaff.words import Measure
 
@@ -83,9 +85,11 @@ class Enforcer:
             log.info("devices: %s", ", ".join(d.name for d, _ in self._devices) or "none")
             while not stop.is_set():
                 self.converge()
-                for _ in range(int(ROUND_SECONDS / 0.25)):
-                    # A short ear, so that a signal to stop is heard; any call ends the rest.
-                    if stop.is_set() or any(True for _ in ear.notifies(timeout=0.25, stop_after=1)):
+                next_at = time.monotonic() + ROUND_SECONDS
+                while not stop.is_set() and time.monotonic() < next_at:
+                    # A short ear, so that a signal to stop is heard. A call that takes a whole round ends the rest.
+                    called = {call.payload for call in ear.notifies(timeout=0.25, stop_after=1)}
+                    if called and not self.hasten(called):
                         break
 
     def converge(self) -> None:
@@ -102,34 +106,55 @@ class Enforcer:
                 continue
             if self._again_at.get(device.name, now) > now:
                 continue
-            try:
-                fence = self._fences.get(device.name) or become_writer(device.name, at=now)
-                self._fences[device.name] = fence
-                done = enforcing.reconcile(
-                    driver, fence=fence, limits=wiring.limits(device, at=now), at=now, tell=self._tell,
-                    patience=self._patience.setdefault(device.name, Patience()),
-                )  # fmt: skip
-            except AnotherWriter:
-                self._say(device.name, "another enforcer writes to it; this one waits")
-                continue
-            except Fenced:
-                self._fences.pop(device.name, None)
-                self._say(device.name, "another enforcer has taken over")
-                continue
-            except (OperationalError, InterfaceError):
-                raise  # The database itself: no device would go better now.
-            except Exception as why:  # - a driver's fault stops its own device only
-                log.exception("%s: its driver failed", device.name)
-                self._again_at[device.name] = now + timedelta(seconds=AGAIN_SECONDS)
-                self._say(device.name, f"its driver failed: {type(why).__name__}: {why}")
+            patience = self._patience.setdefault(device.name, Patience())
+            done = self._work_on(device, driver, functools.partial(enforcing.reconcile, patience=patience), now=now)
+            if done is None:
                 continue
             if done.again_at is not None:
                 self._again_at[device.name] = done.again_at
             else:
                 self._again_at.pop(device.name, None)
             self._say(device.name, done.failure or done.held_back)
-            for measure in done.turned:
-                log.info("%s %s on %s: %s", measure.key, measure.state, device.name, measure.selector)
+
+    def hasten(self, names: Collection[str]) -> bool:
+        """Carry out the few things that these devices were called for; False if it takes a whole round."""
+        if self._clock.doubt(wiring.now(), ticks=time.monotonic()) and wiring.settings().demo.clock_file is None:
+            return False
+        now = wiring.now()
+        return all(
+            device.name in self._fences
+            and not wiring.in_maintenance(device, at=now)
+            and self._again_at.get(device.name, now) <= now
+            and self._work_on(device, driver, enforcing.hasten, now=now) is not None
+            for device, driver in self._devices
+            if device.name in names
+        )
+
+    def _work_on(
+        self, device: DeviceConfig, driver: Driver, work: Callable[..., Reconciled | None], *, now: datetime
+    ) -> Reconciled | None:
+        """Do this with one device; None if it was not to be done, or went wrong."""
+        try:
+            fence = self._fences.get(device.name) or become_writer(device.name, at=now)
+            self._fences[device.name] = fence
+            done = work(driver, fence=fence, limits=wiring.limits(device, at=now), at=now, tell=self._tell)
+        except AnotherWriter:
+            self._say(device.name, "another enforcer writes to it; this one waits")
+            return None
+        except Fenced:
+            self._fences.pop(device.name, None)
+            self._say(device.name, "another enforcer has taken over")
+            return None
+        except (OperationalError, InterfaceError):
+            raise  # The database itself: no device would go better now.
+        except Exception as why:  # - a driver's fault stops its own device only
+            log.exception("%s: its driver failed", device.name)
+            self._again_at[device.name] = now + timedelta(seconds=AGAIN_SECONDS)
+            self._say(device.name, f"its driver failed: {type(why).__name__}: {why}")
+            return None
+        for measure in done.turned if done is not None else ():
+            log.info("%s %s on %s: %s", measure.key, measure.state, device.name, measure.selector)
+        return done
 
     def _tell(self, measure: Measure) -> None:
         """In the transaction that says what a device showed: the case follows."""

@@ -1,7 +1,7 @@
 """Measures: what is touched, how hard, until when, and how surely it is in force."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
@@ -33,25 +33,27 @@ class Degree(enum.IntEnum):
 class Scope(enum.IntEnum):
     """How much of the customer's world a selector takes in. Smaller is preferred."""
 
-    ITEM = 1
+    FORGED = 1
+    """The packets of a customer's port whose source addresses do not lead back there; nobody's lawful traffic."""
+    ITEM = 2
     """One URL."""
-    MAILBOX = 2
+    MAILBOX = 3
     """One mailbox."""
-    HOST_NAME = 3
+    HOST_NAME = 4
     """All pages of one host name."""
-    FLOW = 4
+    FLOW = 5
     """Address, protocol and port."""
-    ROUTE = 5
+    ROUTE = 6
     """One prefix as it is announced on one BGP session; the same prefix on another is not touched."""
-    ADDRESS = 6
+    ADDRESS = 7
     """All traffic of one address."""
-    PREFIX = 7
+    PREFIX = 8
     """All traffic of one prefix."""
-    SESSION = 8
+    SESSION = 9
     """One session of the customer's line."""
-    SERVICE = 9
+    SERVICE = 10
     """One service of the customer."""
-    ACCOUNT = 10
+    ACCOUNT = 11
     """Everything the customer has."""
 
 
@@ -68,7 +70,8 @@ class Direction(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """What is touched: exactly one network, URL, host name, mailbox, session, service or account."""
+    """What is touched: exactly one network, URL, host name, mailbox, session, port with forged packets, service or
+    account."""
 
     network: IPv4Network | IPv6Network | None = None
     protocol: str | None = None
@@ -82,13 +85,18 @@ class Selector:
     account: str | None = None
     session: str | None = None
     """A session of a customer's line, as the access network names it."""
+    forged_on: str | None = None
+    """The customer's port on which only packets with forged sources are touched: `r1/eth7`, as the registry has it."""
     announced_on: str | None = None
     """The BGP session on which `network` is announced: the route is touched, and not its traffic by another way."""
 
     def __post_init__(self) -> None:
-        subjects = (self.network, self.url, self.host_name, self.mailbox, self.session, self.service, self.account)
+        subjects = (self.network, self.url, self.host_name, self.mailbox, self.session, self.forged_on, self.service,
+                    self.account)  # fmt: skip
         if sum(x is not None for x in subjects) != 1:
-            raise ValueError("a selector names exactly one network, URL, host name, mailbox, session, service, account")
+            raise ValueError(
+                "a selector names exactly one network, URL, host name, mailbox, session, port, service, account"
+            )
         if self.port is not None and (self.network is None or self.protocol is None):
             raise ValueError("a port belongs to a network and a protocol")
         if self.announced_on is not None and (self.network is None or self.port is not None):
@@ -96,6 +104,8 @@ class Selector:
 
     @property
     def scope(self) -> Scope:
+        if self.forged_on is not None:
+            return Scope.FORGED
         if self.url is not None:
             return Scope.ITEM
         if self.mailbox is not None:
@@ -113,6 +123,8 @@ class Selector:
         return Scope.SERVICE if self.service is not None else Scope.ACCOUNT
 
     def __str__(self) -> str:
+        if self.forged_on is not None:
+            return f"forged packets on {self.forged_on}"
         if self.network is None:
             return self.url or self.host_name or self.mailbox or self.session or self.service or self.account or ""
         if self.announced_on is not None:
@@ -226,6 +238,8 @@ class Rule:
     until: datetime | None = None
     by_law: bool = False
     """The law or an order demands it: a page that is stopped says so (RFC 7725)."""
+    fingerprint: str = field(default="", init=False, compare=False, repr=False)
+    """Kept by the planner once it has been worked out: with 100,000 rules it is asked for again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +249,8 @@ class Plan:
     device: str
     generation: int
     rules: tuple[Rule, ...]
+    whole: bool = True
+    """False: only what changes is in it, and everything else on the device stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,12 +277,14 @@ class Observation:
     detail: str = ""
     fingerprints: tuple[tuple[str, str], ...] = ()
     """(measure key, fingerprint of the rule that the device holds for it): a changed rule is told from a kept one."""
+    only: frozenset[str] | None = None
+    """The measures that were looked at, where it was not all: of others it says nothing."""
 
     def of(self, measure: str) -> Seen:
         for key, seen in self.rules:
             if key == measure:
                 return seen
-        return Seen.ABSENT if self.complete else Seen.UNKNOWN
+        return Seen.ABSENT if self.complete and (self.only is None or measure in self.only) else Seen.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,15 @@ def run_a_round(make: Callable[[], Driver], *, at: datetime = NOON) -> enforcing
         operations.stop_writing(fence)
 
 
+def run_a_few(make: Callable[[], Driver], *, at: datetime = NOON) -> None:
+    """The few that are wanted anew or no longer, by a new writer."""
+    fence = become_writer_soon(at)
+    try:
+        enforcing.hasten(make(), fence=fence, limits=OWN, at=at)
+    finally:
+        operations.stop_writing(fence)
+
+
 def become_writer_soon(at: datetime) -> operations.Fence:
     """A killed writer's session may take a moment to be noticed."""
     for _ in range(400):
@@ -81,14 +90,15 @@ def run_and_be_killed(
     seconds: float | None = None,
     at: datetime = NOON,
     within: Collection[str] = (enforcing.__file__,),
+    work: Callable[..., object] = enforcing.reconcile,
 ) -> bool:
-    """One round in another process, killed before its `line`-th line or after so long; whether it was killed.
+    """One round, or other work, in a process that is killed before its `line`-th line or after so long; whether it was.
 
     Lines are counted in the files `within`.
     """
     operations.stop_writing(become_writer_soon(at))
     connection.close()  # Two processes must not share one.
-    child = multiprocessing.get_context("fork").Process(target=_die, args=(make, line, at, frozenset(within)))
+    child = multiprocessing.get_context("fork").Process(target=_die, args=(make, line, at, frozenset(within), work))
     child.start()
     if seconds is not None:
         select.select([child.sentinel], [], [], seconds)
@@ -99,7 +109,13 @@ def run_and_be_killed(
     return child.exitcode != 0
 
 
-def _die(make: Callable[[], Driver], line: int | None, at: datetime, within: frozenset[str]) -> None:
+def _die(
+    make: Callable[[], Driver],
+    line: int | None,
+    at: datetime,
+    within: frozenset[str],
+    work: Callable[..., object],
+) -> None:
     left = line
 
     def tracer(frame: FrameType, event: str, _: Any) -> Any:
@@ -115,7 +131,7 @@ def _die(make: Callable[[], Driver], line: int | None, at: datetime, within: fro
     fence = operations.become_writer("edge1", at=at)
     driver = make()
     sys.settrace(tracer if line is not None else None)
-    enforcing.reconcile(driver, fence=fence, limits=OWN, at=at)
+    work(driver, fence=fence, limits=OWN, at=at)
     sys.settrace(None)
     os._exit(0)
 

@@ -15,7 +15,7 @@ from tipstaff.enforcement.operations import Fence, Fenced
 from tipstaff.enforcement.planner import fingerprint, steps
 from tipstaff.enforcement.protocol import StalePlan
 from tipstaff.ledger.queries import entries_about
-from tipstaff.procedures.enforcing import Reconciled, reconcile
+from tipstaff.procedures.enforcing import FEW, Reconciled, hasten, reconcile
 from tipstaff.testing.drivers import NOON
 from tipstaff.words import (
     Candidate,
@@ -342,6 +342,82 @@ def test_the_fuse_holds_new_measures_back_and_keeps_the_old_ones(fence: Fence) -
     assert driver.rules() == []
     assert round_of(driver, fence, limits=replace(OWN, new_rules_max=3, overridden_by=("ann", "bob"))).held_back == ""
     assert len(driver.rules()) == len(new)
+
+
+def few_of(driver: MemoryTwin, fence: Fence, *, limits: Limits = OWN, minutes: int = 0) -> Reconciled | None:
+    return hasten(driver, fence=fence, limits=limits, at=NOON + timedelta(minutes=minutes))
+
+
+def test_a_few_changes_are_carried_out_between_two_whole_rounds(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    stands, ends = planned(7), planned(8, case="C-000002")
+    round_of(driver, fence)
+    new = planned(9, case="C-000003")
+    operations.want_lifted(ends, why="Fixed.", at=NOON, actor="worker")
+    done = few_of(driver, fence)
+    assert done is not None
+    assert {(m.key, m.state) for m in done.turned} == {(new, MeasureState.IN_FORCE), (ends, MeasureState.LIFTED)}
+    assert [state_of(key) for key in (stands, ends, new)] == [
+        MeasureState.IN_FORCE,
+        MeasureState.LIFTED,
+        MeasureState.IN_FORCE,
+    ]
+    assert [key for key, _ in driver.rules()] == [stands, new]
+    assert said(new) == ["measure.planned", "device.intent", "measure.in_force"]
+    assert few_of(driver, fence) is None, "nothing is left to do"
+    # The whole round that follows finds all of it as it should be, and touches no measure.
+    after = round_of(driver, fence)
+    assert (after.steps, after.turned, after.generation) == ((), (), done.generation + 1)
+    assert round_of(driver, fence).generation == after.generation
+
+
+def test_what_was_made_before_a_few_changes_comes_too_late_after_them(fence: Fence) -> None:
+    driver = MemoryTwin("edge1")
+    planned(7)
+    round_of(driver, fence)
+    late = operations.next_plan(fence, at=NOON)
+    planned(8, case="C-000002")
+    assert few_of(driver, fence) is not None
+    with pytest.raises(StalePlan):
+        driver.carry_out(late, steps=(), at=NOON)
+    with pytest.raises(operations.PlanOutdated):
+        operations.record_intent(late, (), fence=fence, at=NOON)
+
+
+@pytest.mark.parametrize("reason", ["first round", "too many", "protected", "fuse", "ended", "silent", "fenced"])
+def test_whatever_is_not_plain_takes_a_whole_round(fence: Fence, reason: str) -> None:
+    driver = MemoryTwin("edge1")
+    stands = planned(7)
+    if reason != "first round":
+        round_of(driver, fence)
+    limits, minutes = OWN, 0
+    match reason:
+        case "too many":
+            for n in range(FEW + 1):
+                planned(20 + n, case=f"C-1{n:05d}")
+        case "protected":
+            planned(1, case="C-000002")
+        case "fuse":
+            planned(8, case="C-000002")
+            limits = replace(OWN, new_rules_max=0)
+        case "ended":
+            planned(8, case="C-000002", hours=1)
+            minutes = 90
+        case "silent":
+            planned(8, case="C-000002")
+            driver.unreachable = True
+        case "fenced":
+            planned(8, case="C-000002")
+            operations.stop_writing(fence)
+            operations.become_writer("edge1", at=NOON)
+            with pytest.raises(Fenced):
+                few_of(driver, fence)
+            return
+    before = driver.rules()
+    assert few_of(driver, fence, limits=limits, minutes=minutes) is None
+    driver.unreachable = False
+    assert driver.rules() == before, "nothing was sent"
+    assert state_of(stands) is (MeasureState.PLANNED if reason == "first round" else MeasureState.IN_FORCE)
 
 
 def test_a_writer_that_was_replaced_is_fenced_off(fence: Fence) -> None:

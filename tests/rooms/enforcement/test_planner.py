@@ -186,7 +186,7 @@ def world(f: Footprint) -> set[Point]:
     nearby = [("acct-1", "svc-1")]
     nearby += [("acct-1", s) for s in f.services_on_prefix] + [(a, f"of {a}") for a in f.others_on_prefix]
     points = {(a, s, "here", what) for a, s in here for what in ("tcp/80", "tcp/25", "rest")}
-    points |= {("acct-1", "svc-1", "here", what) for what in ("item", "page")}
+    points |= {("acct-1", "svc-1", "here", what) for what in ("item", "page", "forged")}
     points |= {(a, s, "nearby", what) for a, s in nearby for what in ("tcp/80", "rest")}
     points |= {("acct-1", s, "elsewhere", "rest") for s in f.services_of_account}
     points |= {("acct-1", "svc-1", "elsewhere", "mailbox"), ("acct-1", "svc-1", "elsewhere", "announcement")}
@@ -197,6 +197,7 @@ def world(f: Footprint) -> set[Point]:
 def reach(scope: Scope, f: Footprint) -> frozenset[Point]:
     web = ("item", "page", "tcp/80")
     takes = {
+        Scope.FORGED: lambda p: p[3] == "forged",
         Scope.ITEM: lambda p: p[3] == "item",
         Scope.MAILBOX: lambda p: p[3] == "mailbox",
         Scope.HOST_NAME: lambda p: p[3] in ("item", "page"),
@@ -227,6 +228,7 @@ def test_nothing_is_chosen_while_something_strictly_narrower_suffices(
         url="http://shop.example.com/a.html",
         mailbox="someone@example.com",
         session="line-7/4711",
+        forged_on="r1/eth7",
         announced=ip_network("192.0.2.0/24"),
         announced_on=("AS64501",),
         measure_ports=(("tcp", 80),),

@@ -69,6 +69,6 @@ class SourceValidation:
                 id=f"spoofed:{scope}:{port}:{hour}",
                 at=last,
                 held=(ResourceKind.PORT, port, scope),
-                facts={"packets_dropped": dropped, "minutes": minutes},
+                facts={"packets_dropped": dropped, "minutes": minutes, "port": f"{scope}/{port}"},
                 excerpt=f"{scope} {port}: {dropped} packets with sources that are not its own, over {minutes} minutes",
             )

@@ -9,7 +9,8 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,17 @@ class MemoryTwin:
                 elif step.verb == "lift":
                     state["rules"].pop(step.measure, None)
             state["rules"] = {key: kept for key, kept in state["rules"].items() if not _ended(kept, at)}
+
+    def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
+        whole = self.observe(at=at)
+        if not whole.complete:
+            return None
+        return replace(
+            whole,
+            rules=tuple((key, seen) for key, seen in whole.rules if key in measures),
+            fingerprints=tuple((key, told) for key, told in whole.fingerprints if key in measures),
+            only=frozenset(measures),
+        )
 
     def probe(self, rule: Rule) -> ProbeResult:
         return ProbeResult(target_stopped=None, neighbour_works=None, detail="No packet passes a twin.")

@@ -1,4 +1,5 @@
-"""Linux's own packet filter: blocks or slows an address, a port of it, or a prefix, in the table `inet tipstaff`.
+"""Linux's own packet filter: stops or slows an address, a port of it or a prefix, a machine on a customer's port, or
+only the forged packets of that port, or leads an address to the garden's page; all in the table `inet tipstaff`.
 
 It touches no other table. Every change is one transaction that the kernel takes or refuses as a whole; the
 generation lives in the table, so a plan made for an older state is refused by the kernel even after a restart.
@@ -7,11 +8,12 @@ generation lives in the table, so a plan made for an older state is refused by t
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
 
-from tipstaff.enforcement.drivers.nftables import table
+from tipstaff.enforcement.drivers.nftables import layout, reading, table
+from tipstaff.enforcement.drivers.nftables.netlink import Kernel
 from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.probing import Address, Vantage, probe_rule, vantage_of
@@ -20,8 +22,12 @@ from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, St
 
 _KNOWN = (
     "nft", "tcp_block", "command_prefix", "probe_inside", "probe_outside", "probe_outside_addresses",
-    "connections_per_minute", "packets_per_second", "timeout_seconds",
+    "connections_per_minute", "packets_per_second", "timeout_seconds", "netlink",
+    "customer_ports", "ports_of", "garden", "garden_http_port", "garden_resolvers",
 )  # fmt: skip
+
+_ASKED_FOR_SINGLY_MAX = 1000
+"""Of more measures a whole reading is the faster."""
 
 
 def make(device: str, options: Mapping[str, object]) -> "NftDriver":
@@ -29,18 +35,26 @@ def make(device: str, options: Mapping[str, object]) -> "NftDriver":
     given = Options(device=device, driver="nftables", given=options)
     given.only(_KNOWN)
     prefix = given.texts("command_prefix")
-    usual = table.Rates()
+    usual = layout.Setup()
+    ports = given.texts("customer_ports")
+    for port in ports:
+        if not layout.PORT.fullmatch(port):
+            raise given.bad("customer_ports", f"names {port!r}, but an interface has a name like eth7.")
     return NftDriver(
         device,
         command_prefix=prefix,
         # Behind a prefix it may lie on another machine; a bare name is looked for when it is run.
         nft=given.text("nft", "nft") if prefix else given.program("nft", "nft"),
-        tcp_block=given.choice("tcp_block", "reset", "drop"),
-        rates=table.Rates(
+        setup=layout.Setup(
+            tcp_block=given.choice("tcp_block", "reset", "drop"),
             connections_per_minute=given.number("connections_per_minute", usual.connections_per_minute),
             packets_per_second=given.number("packets_per_second", usual.packets_per_second),
+            customer_ports=frozenset(ports),
+            ports_of=given.text("ports_of", device),
+            garden=_garden_of(given),
         ),
         timeout_seconds=given.number("timeout_seconds", 20),
+        by_netlink=given.flag("netlink"),
         vantage=vantage_of(
             device,
             inside=given.texts("probe_inside"),
@@ -48,6 +62,18 @@ def make(device: str, options: Mapping[str, object]) -> "NftDriver":
             outside_addresses=given.texts("probe_outside_addresses"),
         ),
     )
+
+
+def _garden_of(given: Options) -> layout.Garden | None:
+    pages, resolvers = given.addresses("garden"), given.addresses("garden_resolvers")
+    if not pages and not resolvers and "garden_http_port" not in given.given:
+        return None
+    if not pages or not resolvers:
+        raise given.bad("garden", "and garden_resolvers go together: without names nobody finds a page.")
+    by_version: dict[int, layout.Address] = {page.version: page for page in pages}
+    if len(by_version) != len(pages):
+        raise given.bad("garden", "takes one address for each IP version.")
+    return layout.Garden(pages=by_version, resolvers=resolvers, http_port=given.number("garden_http_port", 80))
 
 
 class NftDriver:
@@ -59,26 +85,33 @@ class NftDriver:
         *,
         command_prefix: Sequence[str] = (),
         nft: str = "nft",
-        tcp_block: str = "reset",
-        rates: table.Rates | None = None,
+        setup: layout.Setup | None = None,
         timeout_seconds: float = 20,
         vantage: Vantage | None = None,
+        by_netlink: bool = False,
     ) -> None:
         self.device = device
         self.max_proof = Proof.PROBE if vantage else Proof.STATE
-        self._nft = (*command_prefix, nft)
-        self._rules = table.rules_of(rates=rates or table.Rates(), tcp_block=tcp_block)
+        self._prefix, self._nft = tuple(command_prefix), (*command_prefix, nft)
+        self._by_netlink = by_netlink
+        self._way: Kernel | None = None
+        self._setup = setup or layout.Setup()
+        self._rules = layout.rules_of(self._setup)
         self._timeout_seconds = timeout_seconds
         self._vantage = vantage
         self._held: table.Held | None = None
         """The last read-back. A change made for it is refused by the kernel if the device has moved on since."""
+        self._untaken: table.Change | None = None
+        self._change: table.Change | None = None
+        """What it was changed by since then, over netlink."""
 
     @property
     def ability(self) -> Ability:
-        return Ability(device=self.device, can=table.CAN, proof=self.max_proof)
+        holds = partial(layout.holds, setup=self._setup)
+        return Ability(device=self.device, can=layout.can(self._setup), proof=self.max_proof, holds=holds)
 
     def supports(self, rule: Rule) -> bool:
-        return table.supports(rule)
+        return layout.supports(rule, setup=self._setup)
 
     def observe(self, *, at: datetime) -> Observation:
         try:
@@ -89,8 +122,8 @@ class NftDriver:
         return Observation(
             complete=True,
             generation=held.generation,
-            rules=_seen(held, stands=stands),
-            fingerprints=tuple((key, table.fingerprint_of(c)) for key, c in sorted(held.measures.items())),
+            rules=held.seen(stands=stands),
+            fingerprints=held.fingerprints,
             foreign=held.foreign,
             at=at,
             detail="" if stands or not held.exists else "Rules of the table are missing or changed.",
@@ -98,7 +131,7 @@ class NftDriver:
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
         # What was read for the observation may be old by now. The kernel finds that out, and then it is read anew.
-        tries = [self._held, None] if self._held is not None else [None, None]
+        tries = [self._believed(), None]
         self._held = None
         refused: DeviceRefused | None = None
         for remembered in tries:
@@ -111,10 +144,9 @@ class NftDriver:
                     held = self._read()
                     if plan.generation < held.generation:
                         raise StalePlan(f"{self.device} holds generation {held.generation}")
-                commands = _transaction(held, plan, steps, at)
-                if commands:
-                    self._run("-j", "-f", "-", given=json.dumps({"nftables": commands}))
-                self._held = None
+                change = table.change_of(held, plan, steps, at=at)
+                if change is not None:
+                    self._carry(held, change)
                 return
             except DeviceRefused as why:
                 refused = why
@@ -124,29 +156,95 @@ class NftDriver:
             raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
         raise refused
 
+    def _carry(self, held: table.Held, change: table.Change) -> None:
+        """Let the kernel take the change or refuse it; what it holds then is known only by netlink."""
+        self._held = self._change = None
+        if not self._by_netlink or change.touches_prefixes or held.prefixes:
+            self._run("-j", "-f", "-", given=table.as_json(held, change))
+            return
+        self._kernel().change(layout.TABLE, table.as_elements(held, change))
+        self._held, self._change, self._untaken = held, change, change
+
+    def _believed(self) -> table.Held | None:
+        """What was read last, with what it was changed by since. That is worked out when it is asked for, and not while
+        somebody waits for the change."""
+        untaken, self._untaken = self._untaken, None
+        if self._held is not None and untaken is not None:
+            self._held.take(untaken)
+        return self._held
+
+    def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
+        held, change = self._believed(), self._change
+        if held is None or change is None or held.prefixes or len(measures) > _ASKED_FOR_SINGLY_MAX:
+            return None
+        kept = [key for key in measures if key in held.measures]
+        asked: dict[str, dict[str, str | None]] = {"generation": {f"g{held.generation}": ""}}
+        for name, gone in change.gone.items():
+            asked.setdefault(name, {}).update((words, None) for words in gone)
+        asked.setdefault("measures", {}).update((key, held.measures.get(key)) for key in measures)
+        for key in kept:
+            for name, words in table.needs_of(held.measures[key]):
+                asked.setdefault(name, {})[words] = held.elements.get((name, words))
+        for name, come in change.come.items():
+            asked.setdefault(name, {}).update((words, comment) for words, comment, _ in come)
+        try:
+            kernel = self._kernel()
+            for name, told in asked.items():
+                answers = kernel.comments(layout.TABLE, name, [table.key_of(name, words) for words in told])
+                if answers != [None if comment is None else comment.encode() for comment in told.values()]:
+                    return None
+            shape = kernel.shape(layout.TABLE)
+        except (DeviceUnreachable, DeviceRefused):
+            return None
+        if shape is None or not reading.shaped(held, shape).stands(self._rules):
+            return None
+        return Observation(
+            complete=True,
+            generation=held.generation,
+            rules=tuple((key, Seen.IN_FORCE) for key in sorted(kept)),
+            fingerprints=tuple((key, table.fingerprint_of(held.measures[key])) for key in sorted(kept)),
+            foreign=held.foreign,
+            at=at,
+            only=frozenset(measures),
+        )
+
     def probe(self, rule: Rule) -> ProbeResult:
         if self._vantage is None:
             return ProbeResult(
                 target_stopped=None, neighbour_works=None, detail="No vantage point for a probe is set up."
             )
-        held = self._held
+        held = self._believed()
         if held is None:
             try:
                 held = self._read()
             except (DeviceUnreachable, DeviceRefused) as why:
                 return ProbeResult(target_stopped=None, neighbour_works=None, detail=str(why))
-        elements = tuple(held.elements)
         target = rule.selector.network
-        ports = {e[1].split(",")[0] for e in elements if "_flow_" in e[0]}
+        hosts = held.hosts_with_ports
 
         def touched(address: Address) -> bool:
             own = target is not None and address in target
-            return (not own and str(address) in ports) or any(table.covers(e, str(address)) for e in elements)
+            return (not own and str(address) in hosts) or held.covers(address)
 
         return probe_rule(rule, vantage=self._vantage, touched=touched)
 
+    def _kernel(self, *, anew: bool = False) -> Kernel:
+        """The way to the kernel; anew for each whole reading, for the prefix may lead elsewhere by now."""
+        kernel = self._way
+        if kernel is None or anew or kernel.process != os.getpid():
+            if kernel is not None and kernel.process == os.getpid():
+                kernel.close()
+            self._way = None
+            kernel = self._way = Kernel(self.device, prefix=self._prefix, timeout_seconds=self._timeout_seconds)
+        return kernel
+
     def _read(self) -> table.Held:
-        done = self._call("-j", "list", "table", "inet", table.TABLE)
+        if self._by_netlink:
+            believed = self._believed()
+            self._held = self._change = None
+            self._held = reading.read(self._kernel(anew=True), believed=believed, list_set=self._list_set)
+            return self._held
+        done = self._call("-j", "list", "table", "inet", layout.TABLE)
         if done.returncode == 0:
             try:
                 self._held = table.read_listing(done.stdout)
@@ -161,10 +259,16 @@ class NftDriver:
                 names = [t["table"] for t in json.loads(tables.stdout)["nftables"] if "table" in t]
             except (ValueError, KeyError, TypeError) as why:
                 raise DeviceRefused(f"{self.device}: nft's listing cannot be read: {why!r}") from why
-            if not any(t["family"] == "inet" and t["name"] == table.TABLE for t in names):
+            if not any(t["family"] == "inet" and t["name"] == layout.TABLE for t in names):
                 self._held = table.Held()
                 return self._held
         raise DeviceUnreachable(f"{self.device}: {_last_words(done.stderr) or f'nft ended with {done.returncode}'}")
+
+    def _list_set(self, name: str) -> str:
+        done = self._call("-j", "list", "set", "inet", layout.TABLE, name)
+        if done.returncode != 0:
+            raise DeviceUnreachable(f"{self.device}: {_last_words(done.stderr) or f'nft ended with {done.returncode}'}")
+        return done.stdout
 
     def _run(self, *arguments: str, given: str) -> None:
         done = self._call(*arguments, given=given)
@@ -188,95 +292,6 @@ class NftDriver:
             raise DeviceUnreachable(f"{self.device}: nft gave no answer in {self._timeout_seconds} s") from why
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {self._nft[0]} cannot be run: {why.strerror}") from why
-
-
-def _seen(held: table.Held, *, stands: bool) -> tuple[tuple[str, Seen], ...]:
-    needed = table.required(held.measures)
-    lacking = {key for element, keys in needed.items() if element not in held.elements for key in keys}
-    seen = {key: Seen.IN_FORCE if stands and key not in lacking else Seen.DRIFT for key in held.measures}
-    # An element of ours that no measure needs any more is still in force: named, so that it is lifted.
-    for element, comment in held.elements.items():
-        if table.is_ours(comment) and element not in needed:
-            for key in comment.split()[1:2] or ["orphan"]:
-                seen.setdefault(key, Seen.DRIFT)
-    return tuple(sorted(seen.items()))
-
-
-def _transaction(held: table.Held, plan: Plan, steps: Sequence[Step], at: datetime) -> list[dict[str, Any]]:
-    """The commands that do the steps; none if nothing is to be done and the generation stands."""
-    measures = dict(held.measures)
-    untils: dict[str, datetime | None] = {rule.measure: rule.until for rule in plan.rules}
-    applied: dict[str, Rule] = {}
-    for step in steps:
-        measures.pop(step.measure, None)
-        if step.verb == "apply" and step.rule is not None and not table.has_ended(step.rule, at=at):
-            assert table.supports(step.rule), f"{step.rule} was planned for a device that cannot hold it"
-            applied[step.measure] = step.rule
-            measures[step.measure] = table.comment_of(step.rule)
-            untils[step.measure] = step.rule.until
-
-    needed = table.required(measures)
-    touched = {step.measure for step in steps}
-    gone: dict[str, list[Any]] = {}
-    come: dict[str, list[Any]] = {}
-
-    for key in sorted(touched & held.measures.keys()):
-        gone.setdefault("measures", []).append(key)
-    for key, rule in sorted(applied.items()):
-        left = table.seconds_left(rule.until, at=at)
-        come.setdefault("measures", []).append(_elem(key, comment=measures[key], timeout=left))
-
-    for element, comment in held.elements.items():
-        if element not in needed and table.is_ours(comment):
-            gone.setdefault(element[0], []).append(table.element_value(element))
-    for element, keys in needed.items():
-        there = held.elements.get(element)
-        if there is not None:
-            ours = table.is_ours(there)
-            if not ours or (there == table.element_comment(keys) and not touched & set(keys)):
-                continue  # Somebody else's, which is left alone, or as it should be.
-            gone.setdefault(element[0], []).append(table.element_value(element))
-        ends = [untils.get(key) for key in keys]
-        last = None if None in ends else max(end for end in ends if end is not None)
-        come.setdefault(element[0], []).append(
-            _elem(
-                table.element_value(element),
-                comment=table.element_comment(keys),
-                timeout=table.seconds_left(last, at=at),
-            )
-        )
-
-    if not gone and not come and held.generation == plan.generation:
-        return []
-    commands = [
-        table.command("delete", "generation", list(held.generation_elements)),
-        table.command("add", "generation", [f"g{plan.generation}"]),
-    ]
-    for name in {name for name in (*gone, *come) if "_net_" in name}:
-        # nft 1.0.6 takes a prefix that is deleted and added again for one that overlaps with itself: the whole set is
-        # written anew instead, in the same transaction, with what is not ours as it was.
-        removed = gone.pop(name, [])
-        kept = [
-            raw
-            for element, raw in held.prefixes.items()
-            if element[0] == name and table.element_value(element) not in removed
-        ]
-        commands.append(table.flush(name))
-        if kept:
-            commands.append(table.command("add", name, kept))
-    for name, elements in gone.items():
-        # It may have ended by itself since it was read, and deleting what is absent would undo everything else:
-        # nft 1.0.6 knows no `destroy`, so each is added first.
-        commands += [table.command("add", name, elements), table.command("delete", name, elements)]
-    commands += [table.command("add", name, elements) for name, elements in come.items()]
-    return commands
-
-
-def _elem(value: Any, *, comment: str, timeout: int | None) -> dict[str, Any]:
-    elem: dict[str, Any] = {"val": value, "comment": comment}
-    if timeout is not None:
-        elem["timeout"] = timeout
-    return {"elem": elem}
 
 
 def _last_words(stderr: str) -> str:

@@ -8,101 +8,287 @@ The table holds two sets of book-keeping beside the sets that rules look into:
   may need one element: it stays until the last of them is lifted.
 """
 
-import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+import socket
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from functools import cache, cached_property
+from ipaddress import ip_address, ip_network
 from typing import Any
 
+from tipstaff.enforcement.drivers.nftables.layout import (
+    CHAINS,
+    SETS,
+    TABLE,
+    Address,
+    Element,
+    Network,
+    Rules,
+    elements_of,
+    is_of_prefixes,
+)
 from tipstaff.enforcement.planner import fingerprint
-from tipstaff.words import Degree, Direction, Rule, Scope
+from tipstaff.enforcement.protocol import DeviceRefused
+from tipstaff.words import Plan, Rule, Seen, Step
 
-TABLE = "tipstaff"
-KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
-"""A measure's key fits into an element of type ifname: 15 characters."""
-
-Network = IPv4Network | IPv6Network
-Element = tuple[str, str]
-"""(set, element in words): `("block_flow_out4", "192.0.2.7,tcp,25")`."""
+Packed = tuple[bytes, bytes | None, int | None]
+"""An element in the kernel's terms: key, comment, milliseconds after which it ends."""
 
 _COMMENT = re.compile(r"fp=(\S+) in=(\S+) el=(\S+)")
-Rules = tuple[tuple[str, str], ...]
-"""(comment, text) of each rule of the chain."""
-
-_VERBS = {Degree.BLOCK: "block", Degree.RATE_LIMIT: "slow"}
-_KINDS = {Scope.FLOW: "flow", Scope.ADDRESS: "addr", Scope.PREFIX: "net"}
-_WAYS = {Direction.OUT: ("out",), Direction.IN: ("in",), Direction.BOTH: ("out", "in")}
-CAN = frozenset(
-    [(scope, Degree.BLOCK) for scope in _KINDS] + [(Scope.FLOW, Degree.RATE_LIMIT), (Scope.ADDRESS, Degree.RATE_LIMIT)]
-)
-"""What the table can say: (scope, degree)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """What 'slowed down' means on this device."""
-
-    connections_per_minute: int = 20
-    """New TCP connections that a slowed address or port may make in a minute."""
-    packets_per_second: int = 50
-    """Packets of other protocols in a second."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Held:
-    """What a listing says that the device holds."""
+    """What the device holds, as it was read; `take` follows a change that the kernel has taken."""
 
     generation: int = 0
     generation_elements: tuple[str, ...] = ()
-    measures: Mapping[str, str] = field(default_factory=dict)
+    measures: dict[str, str] = field(default_factory=dict)
     """Measure key -> comment of its element."""
-    elements: Mapping[Element, str] = field(default_factory=dict)
+    elements: dict[Element, str] = field(default_factory=dict)
     """Element -> comment; a comment that does not name measures is foreign."""
     prefixes: Mapping[Element, Any] = field(default_factory=dict)
     """Every element of the prefix sets as it was listed, time left included."""
     sets: frozenset[str] = frozenset()
-    rule_comments: tuple[str, ...] = ()
-    own_rule_handles: tuple[int, ...] = ()
-    chain_stands: bool = False
+    rule_comments: tuple[tuple[str, str], ...] = ()
+    """(chain, comment) of each rule of ours, in the order in which it stands there."""
+    own_rule_handles: tuple[tuple[str, int], ...] = ()
+    """(chain, handle) of the same."""
+    chains: frozenset[str] = frozenset()
+    """Those of our chains that hang where they should."""
     foreign: tuple[str, ...] = ()
+    foreign_elements: tuple[str, ...] = ()
+    """Those of `foreign` that stand in our sets."""
     exists: bool = False
+    raw: dict[str, dict[bytes, bytes | None]] = field(default_factory=dict)
+    """Set -> key -> comment, in the kernel's own bytes; only where it was read by netlink."""
 
-    def stands(self, rules: "Rules") -> bool:
+    def stands(self, rules: Rules) -> bool:
         """Whether the rules that look into the sets are all there, as this version and these settings write them."""
-        return self.chain_stands and self.sets >= set(_SETS) and self.rule_comments == tuple(c for c, _ in rules)
+        wanted = [(chain, comment) for chain, comment, _ in rules]
+        # Each chain has its own order, and that of the chains says nothing.
+        same = sorted(self.rule_comments, key=_first) == sorted(wanted, key=_first)
+        return same and self.chains >= {chain for chain, _ in wanted} and self.sets >= SETS.keys()
+
+    @cached_property
+    def needed(self) -> dict[Element, tuple[str, ...]]:
+        """Element -> the measures on the device that need it."""
+        return required(self.measures)
+
+    @cached_property
+    def in_prefix_sets(self) -> frozenset[str]:
+        """The measures that need an element of a prefix set: those depend on each other."""
+        return frozenset(key for e, keys in self.needed.items() if is_of_prefixes(e[0]) for key in keys)
+
+    @cached_property
+    def astray(self) -> dict[Element, tuple[str, ...]]:
+        """Elements that are not as the measures on the device need them, and the measures that need them."""
+        found = {e: keys for e, keys in self.needed.items() if self.elements.get(e) != element_comment(keys)}
+        found |= {e: () for e, comment in self.elements.items() if e not in self.needed and is_ours(comment)}
+        return found
+
+    @cached_property
+    def drifted(self) -> frozenset[str]:
+        """Measures that lack an element, or that nothing but an element is left of."""
+        lacking = {key for e, keys in self.astray.items() if e not in self.elements for key in keys}
+        # An element of ours that no measure needs any more is still in force: named, so that it is lifted.
+        for element, keys in self.astray.items():
+            if not keys:
+                lacking |= {*self.elements[element].split()[1:2]} or {"orphan"}
+        return frozenset(lacking)
+
+    @cached_property
+    def hosts_with_ports(self) -> frozenset[str]:
+        """Addresses of which a port is touched."""
+        return frozenset(words.partition(",")[0] for name, words in self.elements if "_flow_" in name)
+
+    def covers(self, address: Address) -> bool:
+        """Whether a measure touches all of this address."""
+        words, version = str(address), address.version
+        if any("_addr_" in name and name.endswith(str(version)) and (name, words) in self.elements for name in SETS):
+            return True
+        return any(address in ip_network(net) for _, net in self.prefixes)
+
+    @cached_property
+    def fingerprints(self) -> tuple[tuple[str, str], ...]:
+        return tuple((key, fingerprint_of(comment)) for key, comment in sorted(self.measures.items()))
+
+    def seen(self, *, stands: bool) -> tuple[tuple[str, Seen], ...]:
+        """What is seen of each measure."""
+        orphans = self.drifted - self.measures.keys()
+        if not stands:
+            return tuple((key, Seen.DRIFT) for key in sorted({*self.measures, *orphans}))
+        if not self.drifted:
+            return self._all_in_force
+        seen = {key: Seen.DRIFT if key in self.drifted else Seen.IN_FORCE for key in self.measures}
+        return tuple(sorted((seen | dict.fromkeys(orphans, Seen.DRIFT)).items()))
+
+    @cached_property
+    def _all_in_force(self) -> tuple[tuple[str, Seen], ...]:
+        return tuple((key, Seen.IN_FORCE) for key in sorted(self.measures))
+
+    def read_again(self) -> None:
+        """Work the long lists out anew at the next question; not in `take`: even to let go of them takes a while."""
+        for derived in ("fingerprints", "_all_in_force"):
+            self.__dict__.pop(derived, None)
+
+    def take(self, change: "Change") -> None:
+        """Follow a change of no prefix set that the kernel has taken."""
+        needed = self.needed
+        self.generation, self.generation_elements = change.generation, (f"g{change.generation}",)
+        self.raw["generation"] = {key_of("generation", f"g{change.generation}"): None}
+        for name, gone in change.gone.items():
+            raw = self.raw[name]
+            for key in change.keys[name]:
+                raw.pop(key, None)
+            for words in gone:
+                self.measures.pop(words, None) if name == "measures" else self.elements.pop((name, words), None)
+        for name, come in change.come.items():
+            self.raw[name].update((key, comment) for key, comment, _ in change.packed[name])
+            if name == "measures":
+                self.measures.update((words, comment) for words, comment, _ in come)
+            else:
+                self.elements.update(((name, words), comment) for words, comment, _ in come)
+        for element, keys in change.needed.items():
+            if keys:
+                needed[element] = keys
+            else:
+                needed.pop(element, None)
+        for derived in ("drifted", "hosts_with_ports"):
+            self.__dict__.pop(derived, None)
+        # What was astray has been set right with it; what was not ours stays so.
+        self.astray = {e: keys for e, keys in change.left_alone.items() if e in self.elements}
 
 
-def supports(rule: Rule) -> bool:
-    """Whether the table can hold exactly this rule."""
-    selector = rule.selector
-    if (selector.scope, rule.degree) not in CAN or selector.network is None or not KEY.fullmatch(rule.measure):
-        return False
-    if selector.scope is Scope.FLOW:
-        return selector.network.num_addresses == 1 and selector.protocol in ("tcp", "udp")
-    return True
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One transaction: what goes and what comes, set by set, with the generation."""
+
+    generation: int
+    gone: dict[str, list[str]]
+    come: dict[str, list[tuple[str, str, int | None]]]
+    """Set -> (element in words, comment, seconds after which it ends)."""
+    needed: Mapping[Element, tuple[str, ...]]
+    """What each element that was looked at is needed by from now on."""
+    left_alone: Mapping[Element, tuple[str, ...]]
+    """Elements that are somebody else's and would do."""
+
+    @property
+    def touches_prefixes(self) -> bool:
+        return any(is_of_prefixes(name) for name in (*self.gone, *self.come))
+
+    @cached_property
+    def keys(self) -> dict[str, list[bytes]]:
+        """What goes, as the kernel's keys; of sets of single values."""
+        return {name: list(map(_writer_of(name), gone)) for name, gone in self.gone.items()}
+
+    @cached_property
+    def packed(self) -> dict[str, list[Packed]]:
+        """What comes, in the kernel's terms; of sets of single values."""
+        return {
+            name: [(write(words), said.encode(), seconds and seconds * 1000) for words, said, seconds in come]
+            for name, come in self.come.items()
+            for write in [_writer_of(name)]
+        }
 
 
-def elements_of(rule: Rule) -> tuple[Element, ...]:
-    """The elements that a rule needs."""
-    selector = rule.selector
-    network = selector.network
-    assert network is not None, "only networks become elements"
-    if selector.scope is Scope.FLOW:
-        words = f"{network.network_address},{selector.protocol},{selector.port}"
-    else:
-        words = str(network.network_address if network.num_addresses == 1 else network)
-    stem = f"{_VERBS[rule.degree]}_{_KINDS[selector.scope]}"
-    return tuple((f"{stem}_{way}{network.version}", words) for way in _WAYS[selector.direction])
+def change_of(held: Held, plan: Plan, steps: Sequence[Step], *, at: datetime) -> Change | None:
+    """The change that does the steps; None if nothing is to be done and the generation stands."""
+    books: dict[str, tuple[Element, ...]] = {}
+    """Measure -> the elements that it needs from now on; none for one that is lifted."""
+    applied: dict[str, Rule] = {}
+    for step in steps:
+        rule = step.rule if step.verb == "apply" else None
+        if rule is None or has_ended(rule, at=at):
+            applied.pop(step.measure, None)
+            books[step.measure] = ()
+        else:
+            applied[step.measure] = rule
+            books[step.measure] = elements_of(rule)
+    gone: dict[str, list[str]] = {}
+    come: dict[str, list[tuple[str, str, int | None]]] = {}
+    if lifted := sorted(books.keys() & held.measures.keys()):
+        gone["measures"] = lifted
+    left = {until: seconds_left(until, at=at) for until in {rule.until for rule in applied.values()}}
+    if applied:
+        come["measures"] = [
+            (k, _comment_of(r, books[k]), left[r.until]) for k, r in sorted(applied.items(), key=_first)
+        ]
+
+    needed = _needed_after(held, books)
+    left_alone: dict[Element, tuple[str, ...]] = {}
+    others: dict[str, datetime | None] | None = None
+    for element, keys in needed.items():
+        there = held.elements.get(element)
+        name, words = element
+        if not keys:
+            if there is not None and is_ours(there):
+                gone.setdefault(name, []).append(words)
+            continue
+        comment = element_comment(keys) if len(keys) > 1 else f"{TABLE} {keys[0]}"
+        if there is not None:
+            if not is_ours(there):
+                left_alone[element] = keys  # Somebody else's, which is left alone.
+                continue
+            if there == comment and books.keys().isdisjoint(keys):
+                continue
+            gone.setdefault(name, []).append(words)
+        if len(keys) == 1 and keys[0] in applied:
+            seconds = left[applied[keys[0]].until]
+        else:
+            if others is None:
+                if not plan.whole:
+                    raise DeviceRefused(f"{plan.device}: {words} is other measures' too; that takes a whole plan")
+                others = {rule.measure: rule.until for rule in plan.rules}
+            ends = [applied[key].until if key in applied else others.get(key) for key in keys]
+            seconds = seconds_left(None if None in ends else max(end for end in ends if end is not None), at=at)
+        come.setdefault(name, []).append((words, comment, seconds))
+    if not gone and not come and held.generation == plan.generation:
+        return None
+    return Change(generation=plan.generation, gone=gone, come=come, needed=needed, left_alone=left_alone)
 
 
-def comment_of(rule: Rule) -> str:
+def _first(pair: tuple[str, Any]) -> str:
+    return pair[0]
+
+
+def _needed_after(held: Held, books: Mapping[str, tuple[Element, ...]]) -> dict[Element, tuple[str, ...]]:
+    """What each element is needed by once the books stand so; only elements that this or a fault touches."""
+    before = held.needed
+    after: dict[Element, tuple[str, ...]] = {}
+    prefixes: set[str] = set()
+    for key, elements in books.items():
+        if key in held.measures:
+            for element in needs_of(held.measures[key]):
+                after.setdefault(element, tuple(k for k in before.get(element, ()) if k not in books))
+        for element in elements:
+            keys = after.get(element)
+            if keys is None:
+                keys = before.get(element, ())
+                if keys:
+                    keys = tuple(k for k in keys if k not in books)
+            after[element] = tuple(sorted((*keys, key))) if keys else (key,)
+            if is_of_prefixes(element[0]):
+                prefixes.add(key)
+    if prefixes or not held.in_prefix_sets.isdisjoint(books):
+        # Which prefix stands for which measures depends on all of them.
+        stand = {key: needs_of(held.measures[key]) for key in held.in_prefix_sets if key not in books}
+        stand |= {key: books[key] for key in prefixes}
+        after = {e: keys for e, keys in after.items() if not is_of_prefixes(e[0])}
+        after |= {e: () for e in before if is_of_prefixes(e[0])}
+        after |= {e: keys for e, keys in _required(stand).items() if is_of_prefixes(e[0])}
+    for element, keys in held.astray.items():
+        after.setdefault(element, keys)
+    return after
+
+
+def _comment_of(rule: Rule, needs: tuple[Element, ...]) -> str:
     """The comment of a measure's element: enough to lift it without any plan."""
-    needs = elements_of(rule)
-    into = "+".join(name for name, _ in needs)
+    into = needs[0][0] if len(needs) == 1 else "+".join(name for name, _ in needs)
     return f"fp={fingerprint(rule)} in={into} el={needs[0][1]} case={rule.case}"[:127]
 
 
@@ -120,21 +306,25 @@ def fingerprint_of(comment: str) -> str:
 
 def required(measures: Mapping[str, str]) -> dict[Element, tuple[str, ...]]:
     """Element -> measures that need it. Of prefixes that lie within each other only the widest stands in a set."""
-    needed: dict[Element, list[str]] = {}
-    for key, comment in sorted(measures.items()):
-        for element in needs_of(comment):
-            needed.setdefault(element, []).append(key)
+    return _required({key: needs_of(comment) for key, comment in measures.items()})
+
+
+def _required(needs: Mapping[str, tuple[Element, ...]]) -> dict[Element, tuple[str, ...]]:
+    needed: dict[Element, tuple[str, ...]] = {}
     by_set: dict[str, list[str]] = {}
-    for name, words in needed:
-        if "_net_" in name:
-            by_set.setdefault(name, []).append(words)
+    for key, elements in needs.items():
+        for element in elements:
+            keys = needed.get(element)
+            needed[element] = (key,) if keys is None else tuple(sorted((*keys, key)))
+            if keys is None and is_of_prefixes(element[0]):
+                by_set.setdefault(element[0], []).append(element[1])
     for name, nets in by_set.items():
         if len(nets) > 1:
             for words in nets:
                 wider = _widest(words, nets)
                 if wider != words:
-                    needed[(name, wider)] += needed.pop((name, words))
-    return {element: tuple(sorted(keys)) for element, keys in needed.items()}
+                    needed[(name, wider)] = tuple(sorted({*needed[(name, wider)], *needed.pop((name, words))}))
+    return needed
 
 
 def element_comment(keys: Iterable[str]) -> str:
@@ -167,7 +357,9 @@ def element_value(element: Element) -> Any:
     if "_flow_" in name:
         host, protocol, port = words.split(",")
         return {"concat": [host, protocol, int(port)]}
-    if "_net_" in name and "/" in words:
+    if "," in words:
+        return {"concat": words.split(",")}
+    if is_of_prefixes(name) and "/" in words:
         net, _, length = words.partition("/")
         return {"prefix": {"addr": net, "len": int(length)}}
     return words
@@ -183,6 +375,115 @@ def flush(set_name: str) -> dict[str, Any]:
     return {"flush": {"set": {"family": "inet", "table": TABLE, "name": set_name}}}
 
 
+def as_json(held: Held, change: Change) -> str:
+    """The change as nft's JSON."""
+    commands = [
+        command("delete", "generation", list(held.generation_elements)),
+        command("add", "generation", [f"g{change.generation}"]),
+    ]
+    gone = {name: [element_value((name, words)) for words in gone] for name, gone in change.gone.items()}
+    for name in {name for name in (*change.gone, *change.come) if is_of_prefixes(name)}:
+        # nft 1.0.6 takes a prefix that is deleted and added again for one that overlaps with itself: the whole set is
+        # written anew instead, in the same transaction, with what is not ours as it was.
+        removed = set(change.gone.get(name, ()))
+        gone.pop(name, None)
+        kept = [raw for element, raw in held.prefixes.items() if element[0] == name and element[1] not in removed]
+        commands.append(flush(name))
+        if kept:
+            commands.append(command("add", name, kept))
+    for name, values in gone.items():
+        # It may have ended by itself since it was read, and deleting what is absent would undo everything else:
+        # nft 1.0.6 knows no `destroy`, so each is added first.
+        commands += [command("add", name, values), command("delete", name, values)]
+    for name, come in change.come.items():
+        commands.append(command("add", name, [_elem(name, *one) for one in come]))
+    return json.dumps({"nftables": commands})
+
+
+def _elem(name: str, words: str, comment: str, timeout: int | None) -> dict[str, Any]:
+    elem: dict[str, Any] = {"val": element_value((name, words)), "comment": comment}
+    if timeout is not None:
+        elem["timeout"] = timeout
+    return {"elem": elem}
+
+
+# The kernel's own bytes.
+
+
+def as_elements(held: Held, change: Change) -> list[tuple[bool, str, list[Packed]]]:
+    """The change of single values as (adds, set, elements), in their order."""
+    commands: list[tuple[bool, str, list[Packed]]] = [
+        (False, "generation", [(key_of("generation", words), None, None) for words in held.generation_elements]),
+        (True, "generation", [(key_of("generation", f"g{change.generation}"), None, None)]),
+    ]
+    for name, keys in change.keys.items():
+        # It may have ended by itself since it was read, and deleting what is absent would undo everything else.
+        values: list[Packed] = [(key, None, None) for key in keys]
+        commands += [(True, name, values), (False, name, values)]
+    return [*commands, *((True, name, come) for name, come in change.packed.items())]
+
+
+_NUMBERS = {"tcp": 6, "udp": 17}
+_PROTOCOLS = {number: name for name, number in _NUMBERS.items()}
+_PORTS = struct.Struct("!H2x")
+
+
+def _protocol_key(words: str) -> bytes:
+    return bytes((_NUMBERS.get(words) or int(words), 0, 0, 0))
+
+
+def _protocol_words(key: bytes) -> str:
+    return _PROTOCOLS.get(key[0]) or str(key[0])
+
+
+_FIELDS: dict[str, tuple[int, Callable[[str], bytes], Callable[[bytes], str]]] = {
+    # Each field of a key takes whole registers of four bytes.
+    "ipv4_addr": (4, socket.inet_aton, socket.inet_ntoa),
+    "ipv6_addr": (16, lambda w: socket.inet_pton(socket.AF_INET6, w), lambda key: str(ip_address(key))),
+    "inet_proto": (4, _protocol_key, _protocol_words),
+    "inet_service": (4, lambda w: _PORTS.pack(int(w)), lambda key: str(key[0] << 8 | key[1])),
+    "ether_addr": (8, lambda w: bytes.fromhex(w.replace(":", "")) + b"\0\0", lambda key: key[:6].hex(":")),
+    "ifname": (16, lambda w: w.encode().ljust(16, b"\0"), lambda key: key.rstrip(b"\0").decode(errors="replace")),
+}
+
+
+@cache
+def _fields_of(name: str) -> tuple[tuple[int, Callable[[str], bytes], Callable[[bytes], str]], ...]:
+    return tuple(_FIELDS[kind] for kind in SETS[name].removeprefix("type ").partition(";")[0].split(" . "))
+
+
+def key_of(name: str, words: str) -> bytes:
+    """An element of a set of single values as the kernel's key."""
+    return _writer_of(name)(words)
+
+
+@cache
+def _writer_of(name: str) -> Callable[[str], bytes]:
+    writers = [write for _, write, _ in _fields_of(name)]
+    if len(writers) == 1:
+        return writers[0]
+    if "_flow_" in name:
+        # These are the many: a word each, and no loop.
+        address = writers[0]
+        protocols = {word: _protocol_key(word) for word in _NUMBERS}
+
+        def of_flow(words: str) -> bytes:
+            host, protocol, port = words.split(",")
+            return address(host) + (protocols.get(protocol) or _protocol_key(protocol)) + _PORTS.pack(int(port))
+
+        return of_flow
+    return lambda words: b"".join([write(word) for write, word in zip(writers, words.split(","), strict=True)])
+
+
+def words_of(name: str, key: bytes) -> str:
+    """The kernel's key in words."""
+    words, at = [], 0
+    for size, _, read in _fields_of(name):
+        words.append(read(key[at : at + size]))
+        at += size
+    return ",".join(words)
+
+
 # Reading a listing.
 
 
@@ -192,13 +493,13 @@ def read_listing(text: str) -> Held:
     objects = tree["nftables"]
     sets: dict[str, list[Any]] = {}
     foreign: list[str] = []
-    comments: list[str] = []
-    handles: list[int] = []
-    stands = False
+    comments: list[tuple[str, str]] = []
+    handles: list[tuple[str, int]] = []
+    chains: set[str] = set()
     for entry in objects:
         if "set" in entry:
             one = entry["set"]
-            if one["name"] in _SETS:
+            if one["name"] in SETS:
                 sets[one["name"]] = one.get("elem", [])
             else:
                 foreign.append(f"set {one['name']}")
@@ -206,26 +507,27 @@ def read_listing(text: str) -> Held:
             foreign.append(f"map {entry['map']['name']}")
         elif "chain" in entry:
             one = entry["chain"]
-            if one["name"] == "forward":
-                stands = one.get("hook") == "forward" and one.get("type") == "filter"
-            else:
+            if one["name"] not in CHAINS:
                 foreign.append(f"chain {one['name']}")
+            elif (one.get("type"), one.get("hook")) == CHAINS[one["name"]][:2]:
+                chains.add(one["name"])
         elif "rule" in entry:
             one = entry["rule"]
             comment = one.get("comment", "")
-            if one["chain"] == "forward" and is_ours(comment):
-                comments.append(comment)
-                handles.append(one["handle"])
+            if one["chain"] in CHAINS and is_ours(comment):
+                comments.append((one["chain"], comment))
+                handles.append((one["chain"], one["handle"]))
             else:
                 foreign.append(f"rule {one['handle']} in chain {one['chain']}")
     generations = tuple(str(_value(e)[0]) for e in sets.get("generation", []))
     measures = {}
+    strange: list[str] = []
     for raw in sets.get("measures", []):
         value, comment = _value(raw)
         if needs_of(comment):
             measures[str(value)] = comment
         else:
-            foreign.append(f"element {value} in set measures")
+            strange.append(f"element {value} in set measures")
     elements: dict[Element, str] = {}
     prefixes: dict[Element, Any] = {}
     for name, raws in sets.items():
@@ -235,13 +537,12 @@ def read_listing(text: str) -> Held:
             value, comment = _value(raw)
             element = (name, _words(value))
             elements[element] = comment
-            if "_net_" in name:
+            if is_of_prefixes(name):
                 prefixes[element] = raw
             if not is_ours(comment):
-                foreign.append(f"element {element[1]} in set {name}")
-    numbers = [int(g[1:]) for g in generations if re.fullmatch(r"g\d+", g)]
+                strange.append(f"element {element[1]} in set {name}")
     return Held(
-        generation=max(numbers, default=0),
+        generation=generation_of(generations),
         generation_elements=generations,
         measures=measures,
         elements=elements,
@@ -249,10 +550,16 @@ def read_listing(text: str) -> Held:
         sets=frozenset(sets),
         rule_comments=tuple(comments),
         own_rule_handles=tuple(handles),
-        chain_stands=stands,
-        foreign=tuple(foreign),
+        chains=frozenset(chains),
+        foreign=(*foreign, *strange),
+        foreign_elements=tuple(strange),
         exists=True,
     )
+
+
+def generation_of(elements: Iterable[str]) -> int:
+    """The generation that the elements of its set say; 0 if none does."""
+    return max((int(g[1:]) for g in elements if re.fullmatch(r"g\d+", g)), default=0)
 
 
 def _value(raw: Any) -> tuple[Any, str]:
@@ -279,90 +586,22 @@ def lies_within(a: Network, b: Network) -> bool:
     return a.version == b.version and a.prefixlen >= b.prefixlen and a.network_address in b
 
 
-def covers(element: Element, address: str) -> bool:
-    """Whether an element of an address or prefix set takes in this address."""
-    name, words = element
-    if "_flow_" in name:
-        return False
-    try:
-        return ip_address(address) in ip_network(words)
-    except ValueError:
-        return False
-
-
 # What the table is built of.
 
 
-def skeleton(*, held: Held, rules: "Rules") -> str:
+def skeleton(*, held: Held, rules: Rules) -> str:
     """The commands that build the table, or complete it without touching what is foreign or in force."""
     lines = [] if held.exists else [f"create table inet {TABLE}"]
-    lines += [f"delete rule inet {TABLE} forward handle {handle}" for handle in held.own_rule_handles]
+    lines += [f"delete rule inet {TABLE} {chain} handle {handle}" for chain, handle in held.own_rule_handles]
     lines.append(f"table inet {TABLE} {{")
-    for name, kind in _SETS.items():
+    for name, kind in SETS.items():
         if name == "generation" and not held.generation_elements:
             kind += ' elements = { "g0" };'
         lines.append(f"  set {name} {{ {kind} }}")
-    lines.append("  chain forward {")
-    lines.append("    type filter hook forward priority filter - 5; policy accept;")
-    for comment, text in rules:
-        lines.append(f'    {text} comment "{comment}"')
-    lines += ["  }", "}", ""]
+    for name, (kind, hook, priority) in CHAINS.items():
+        written = [f'    {text} comment "{comment}"' for chain, comment, text in rules if chain == name]
+        if written:
+            lines += [f"  chain {name} {{", f"    type {kind} hook {hook} priority {priority}; policy accept;"]
+            lines += [*written, "  }"]
+    lines += ["}", ""]
     return "\n".join(lines)
-
-
-def _set_kinds() -> dict[str, str]:
-    kinds = {"generation": "type ifname;", "measures": "type ifname; flags timeout;"}
-    for way in ("out", "in"):
-        for version in (4, 6):
-            host = f"ipv{version}_addr"
-            flow = f"{host} . inet_proto . inet_service"
-            for verb in ("block", "slow"):
-                kinds[f"{verb}_flow_{way}{version}"] = f"type {flow}; flags timeout;"
-                kinds[f"{verb}_addr_{way}{version}"] = f"type {host}; flags timeout;"
-            kinds[f"block_net_{way}{version}"] = f"type {host}; flags interval, timeout;"
-            kinds[f"meter_flow_{way}{version}"] = f"type {flow}; flags dynamic, timeout; timeout 2m; size 65535;"
-            kinds[f"meter_addr_{way}{version}"] = f"type {host}; flags dynamic, timeout; timeout 2m; size 65535;"
-    return kinds
-
-
-def rules_of(*, rates: Rates, tcp_block: str) -> Rules:
-    """The rules of the chain, in their order. The comment changes with the text, so a changed setting is noticed."""
-    connections = f"limit rate over {rates.connections_per_minute}/minute burst {rates.connections_per_minute} packets"
-    packets = f"limit rate over {rates.packets_per_second}/second burst {rates.packets_per_second} packets"
-    opening = "tcp flags & (syn | ack) == syn"
-    stop_tcp = "reject with tcp reset" if tcp_block == "reset" else "drop"
-    rules: list[tuple[str, str]] = []
-    for way, end in (("out", "saddr"), ("in", "daddr")):
-        for version, family in ((4, "ip"), (6, "ip6")):
-            host = f"{family} {end}"
-            flow = f"{host} . meta l4proto . th dport"
-            fast = f"{opening} update"
-            tail = f"{way}{version}"
-            rules += [
-                (f"net_{tail}", f"{host} @block_net_{tail} counter drop"),
-                (f"addr_{tail}", f"{host} @block_addr_{tail} counter drop"),
-                (f"flow_{tail}_tcp", f"meta l4proto tcp {flow} @block_flow_{tail} counter {stop_tcp}"),
-                (f"flow_{tail}", f"{flow} @block_flow_{tail} counter drop"),
-                (
-                    f"slow_flow_{tail}_tcp",
-                    f"{flow} @slow_flow_{tail} {fast} @meter_flow_{tail} {{ {flow} {connections} }} counter drop",
-                ),
-                (
-                    f"slow_flow_{tail}",
-                    f"meta l4proto != tcp {flow} @slow_flow_{tail} "
-                    f"update @meter_flow_{tail} {{ {flow} {packets} }} counter drop",
-                ),
-                (
-                    f"slow_addr_{tail}_tcp",
-                    f"{host} @slow_addr_{tail} {fast} @meter_addr_{tail} {{ {host} {connections} }} counter drop",
-                ),
-                (
-                    f"slow_addr_{tail}",
-                    f"meta l4proto != tcp {host} @slow_addr_{tail} "
-                    f"update @meter_addr_{tail} {{ {host} {packets} }} counter drop",
-                ),
-            ]
-    return tuple((f"tipstaff {name} {hashlib.sha256(text.encode()).hexdigest()[:8]}", text) for name, text in rules)
-
-
-_SETS = _set_kinds()
