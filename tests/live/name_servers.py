@@ -73,7 +73,8 @@ class NameServers:
         resolvers = [f"127.0.0.1:{self.port}"] + [f"127.0.0.1:{self.unbound_port}"] * self.with_unbound
         return {
             "server": f"127.0.0.1:{self.port}", "zone": ZONE, "tsig_name": "tipstaff",
-            "tsig_file": str(self.key_file), "resolvers": resolvers, "neighbour": "www.example.net", **more,
+            "tsig_file": str(self.key_file), "resolvers": resolvers, "neighbour": "www.example.net",
+            "keeper_file": str(self.folder / "keeper"), **more,
         }  # fmt: skip
 
     def start(self) -> None:
@@ -94,6 +95,7 @@ class NameServers:
         process.wait(20)
 
     def stop(self) -> None:
+        (self.folder / "keeper").unlink(missing_ok=True)  # So that no keeper stays.
         for name in list(self.processes):
             self.kill(name)
 

@@ -14,7 +14,7 @@ from tipstaff.cli.main import app
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.rpz import RpzDriver, make
 from tipstaff.enforcement.protocol import BadOption, Driver
-from tipstaff.testing.drivers import NOON, DriverContract, carry_out
+from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
 from tipstaff.words import Degree, Proof, Rule, Seen, Selector
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(NAMED is None, reason="BIND (named) is not installed")]
@@ -132,32 +132,38 @@ def test_a_change_that_was_never_finished_counts_for_nothing_and_is_cleared_away
     assert (seen.detail, alone.ask("b2.example.net", alone.port)) == ("", "192.0.2.81")
 
 
-def test_what_has_ended_is_swept_out_without_the_enforcer(alone: NameServers) -> None:
+def test_what_has_ended_is_taken_out_without_the_enforcer(alone: NameServers) -> None:
     alone.wipe()
     ends = NOON + timedelta(hours=1)
     rules = [host("a.example.net", until=ends), host("b.example.net", key="M-000002")]
     carry_out(make("ns1", alone.options()), 4, rules)
-    sweeper = make("ns1", alone.options())
-    assert sweeper.sweep(at=NOON) == ()
+    timer = make("ns1", alone.options())
+    assert timer.end_due(at=NOON) == ends
     assert alone.ask("a.example.net", alone.port) == "NODATA"
-    assert sweeper.sweep(at=ends) == ("M-000001",)
+    assert timer.end_due(at=ends) is None
     assert alone.ask("a.example.net", alone.port) == "192.0.2.81"
-    seen = sweeper.observe(at=ends)
+    seen = timer.observe(at=ends)
     assert (seen.generation, seen.rules) == (4, (("M-000002", Seen.IN_FORCE),))
 
 
-def test_the_command_sweeps_what_has_ended_and_says_so(alone: NameServers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keeper_ends_it_in_its_time_while_nobody_else_is_there(alone: NameServers) -> None:
     alone.wipe()
-    driver = make("ns1", alone.options())
-    carry_out(driver, 1, [host("a.example.net", until=NOON + timedelta(hours=1))])
+    carry_out(make("ns1", alone.options()), 1, [host("a.example.net", until=NOON + timedelta(seconds=2))])
+    assert alone.ask("a.example.net", alone.port) == "NODATA"
+    await_true(lambda: alone.ask("a.example.net", alone.port) == "192.0.2.81")
+
+
+def test_the_timers_command_ends_what_is_due_and_says_what_is_next(
+    alone: NameServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone.wipe()
+    driver, ends = make("ns1", alone.options()), NOON + timedelta(hours=1)
+    carry_out(driver, 1, [host("a.example.net", until=ends)])
     monkeypatch.setattr(wiring, "drivers", lambda: (driver, MemoryTwin("edge1")))
-    for at, said in ((NOON, "nothing"), (NOON + timedelta(hours=1), "M-000001")):
+    for at, said in ((NOON, f"the next measure ends at {ends.isoformat()}"), (ends, "no measure has an end")):
         monkeypatch.setattr(wiring, "now", lambda at=at: at)
-        assert CliRunner().invoke(app, ["sweep", "ns1"]).output == f"ns1: {said} had ended.\n"
-    wrong = CliRunner().invoke(app, ["sweep", "edge1"])
-    assert (wrong.exit_code, wrong.output) == (
-        2, "tipstaff: 'edge1' is no device that needs it; those that do: ns1.\n"
-    )  # fmt: skip
+        assert CliRunner().invoke(app, ["end-due"]).output == f"ns1: {said}.\n"
+    assert alone.ask("a.example.net", alone.port) == "192.0.2.81"
 
 
 def test_the_secret_is_in_no_sentence_and_others_may_not_read_it(alone: NameServers, tmp_path: Path) -> None:
@@ -168,11 +174,12 @@ def test_the_secret_is_in_no_sentence_and_others_may_not_read_it(alone: NameServ
     assert not seen.complete
     assert "bm90" not in seen.detail
     wrong.chmod(0o644)
-    assert "everybody can read" in make("ns1", alone.options(tsig_file=str(wrong))).observe(at=NOON).detail
+    with pytest.raises(BadOption, match="everybody can read"):
+        make("ns1", alone.options(tsig_file=str(wrong)))
     from_command = make("ns1", alone.options(tsig_file="", tsig_command=["cat", str(alone.key_file)]))
     assert from_command.observe(at=NOON).complete
     silent = make("ns1", alone.options(tsig_file="", tsig_command=["false"]))
-    assert "false gave no secret" in silent.observe(at=NOON).detail
+    assert "the tsig cannot be read" in silent.observe(at=NOON).detail
 
 
 def test_without_resolvers_nothing_shows_that_it_is_in_force(alone: NameServers) -> None:
@@ -184,7 +191,8 @@ def test_options_that_cannot_be_used_are_told_in_a_sentence(alone: NameServers) 
     for more, said in (
         ({"server": "ns1:53"}, "takes an address and a port"), ({"zone": ""}, "zone is missing"),
         ({"tsig_algorithm": "hmac-md5"}, 'takes "hmac-sha256", "hmac-sha384" or "hmac-sha512"'),
-        ({"tsig_command": ["x"]}, "set one of them"), ({"page_addresses": ["x"]}, "takes addresses"),
+        ({"tsig_command": ["x"]}, "one of tsig_file and tsig_command says"),
+        ({"keeper_file": "x"}, "takes a whole path"), ({"page_addresses": ["x"]}, "takes addresses"),
         ({"zone": "a..b"}, "no name of the DNS"), ({"secret": "x"}, "secret is not an option"),
     ):  # fmt: skip
         with pytest.raises(BadOption, match=said):

@@ -5,13 +5,17 @@ import email
 from email.mime.application import MIMEApplication
 
 import pytest
+from django.db import connection
 
 from tests.procedures.office import HOUR, NOON, Office, reporter, spam_report
+from tipstaff import wiring
+from tipstaff.config import BadSetting, load
 from tipstaff.intake.files import ScannerAway
 from tipstaff.ledger.queries import entries_of
 from tipstaff.procedures.complaint import seal_by_hand
 from tipstaff.procedures.examining import NotAllExamined, examine_files
 from tipstaff.web.console.sentences import tell
+from tipstaff.wiring import jobs
 from tipstaff.words import FileVerdict, Report
 
 ADDRESS = "192.0.2.10"
@@ -97,3 +101,23 @@ def test_more_files_than_are_examined_are_said_to_be_left_out(office: Office, tw
     assert (found[-1].verdict, found[-1].why) == (
         FileVerdict.NOT_EXAMINED, "2 files more came with it; 20 are examined."
     )  # fmt: skip
+
+
+def test_the_settings_name_the_scanners_and_the_worker_knows_the_job(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"TIPSTAFF_FILES_CLAMD": "127.0.0.1:3310", "TIPSTAFF_FILES_YARA_RULES": "/etc/tipstaff/yara"}
+    monkeypatch.setattr(wiring, "settings", lambda: load(None, named))
+    wiring.scanners.cache_clear()
+    try:
+        assert [scanner.name for scanner in wiring.scanners()] == ["clamd", "yara"]
+    finally:
+        wiring.scanners.cache_clear()
+    jobs.defer("examine", "R-000001")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT queue_name, args->>'key' FROM procrastinate_jobs WHERE task_name = 'examine'")
+        assert cursor.fetchall() == [("reports", "R-000001")]
+
+
+@pytest.mark.parametrize("at", ["clamd.example.net:3310", "3310", "unix:/run/clamd"])
+def test_where_clamd_is_must_be_a_socket_or_an_address(at: str) -> None:
+    with pytest.raises(BadSetting, match="it takes a socket's path, or an address and a port"):
+        load(None, {"TIPSTAFF_FILES_CLAMD": at})

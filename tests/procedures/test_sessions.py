@@ -2,17 +2,21 @@
 
 import dataclasses
 from datetime import datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
-from tests.procedures.office import DAY, HOUR, NOON, Office
+from tests.procedures.office import DAY, EDGE, HOUR, NOON, Office
 from tests.procedures.test_detecting import LATER, case_under, give, looked
 from tests.rooms.attribution.test_machines import RECORD
+from tests.rooms.enforcement.test_radius_rows import Desk as RadiusDesk
 from tests.rooms.sensors import test_detectors as said
 from tipstaff.attribution.operations import add_identities, take_in
 from tipstaff.attribution.protocol import Options
 from tipstaff.enforcement.planner import Ability
+from tipstaff.ledger.queries import entries_about
+from tipstaff.procedures.devices import by_catch_of
 from tipstaff.procedures.suspension import plan_for
 from tipstaff.registry import operations as registry
 from tipstaff.registry.queries import resources_of
@@ -25,10 +29,12 @@ from tipstaff.words import (
     Degree,
     HoldingKind,
     Identity,
+    Measure,
     MeasureState,
     Proof,
     ResourceKind,
     Scope,
+    Selector,
     SubjectKind,
     Tier,
 )
@@ -117,9 +123,26 @@ def test_a_denial_is_lifted_when_the_session_becomes_somebody_elses(office: Offi
     office.enforce(at=at)
     [held] = [r for r in resources_of("acct-1") if r.kind is ResourceKind.BGP_SESSION]
     registry.end_resource(held.key, held_until=at + HOUR, at=at, actor="tests")
+    theirs = dataclasses.replace(held, customer="acct-2", held_from=at + HOUR, held_until=None, key=0)
+    registry.hold_resource(theirs, at=at, actor="tests")
     office.enforce(at=at + HOUR)
     office.enforce(at=at + HOUR)
-    assert (office.twin.rules(), office.measures(case)[0].state) == ([], MeasureState.LIFTED)
+    [measure] = office.measures(case)
+    assert (office.twin.rules(), measure.state) == ([], MeasureState.LIFTED)
+    [why] = [e.detail["why"] for e in entries_about(measure.key) if e.what == "measure.lifting"]
+    assert why == f"acct-1 no longer holds {SESSION}."
+
+
+def test_whoever_holds_the_prefix_is_not_hit_by_its_denial_on_another_session(office: Office) -> None:
+    """It may even be ours: all the more it is not taken from a customer who forges it."""
+    office.admit("acct-1")
+    office.admit("acct-2", FORGED.replace("203.0.113", "198.51.100"))
+    measure = Measure(
+        key="M-000001", case="C-000001", customer="acct-1", device="edge1", degree=Degree.BLOCK, proof=Proof.NONE,
+        selector=Selector(network=ip_network("198.51.100.0/24"), announced_on=SESSION), state=MeasureState.PLANNED,
+        proof_detail="", generation=0, planned_at=NOON, until=None, lifted_when="", notice="L-000001", urgency=None,
+    )  # fmt: skip
+    assert by_catch_of(measure, at=NOON).accounts == ()
 
 
 # Log-ins
@@ -172,6 +195,35 @@ def test_whose_address_has_moved_on_is_walled_in_at_the_log_in_and_nobody_else(o
     assert {c.selector.scope for c in measure.candidates} == {Scope.SESSION}, "the address is somebody else's by now"
     office.enforce(at=due)
     assert [words for _, words in office.twin.rules()] == [f"alice/{STATION}"]
+
+
+def test_the_radius_server_walls_in_the_one_machine_and_its_session_comes_back_so(
+    office: Office, tmp_path: Path
+) -> None:
+    logged_in(office, tmp_path)
+    radius = RadiusDesk(tmp_path)
+    radius.driver.device = EDGE
+    office.twin = radius.driver  # type: ignore[assignment]  # the driver in the twin's place
+    # One access server writes the address otherwise than the log did.
+    radius.log_in("alice", station=STATION.replace("-", ":").lower(), number="S1")
+    radius.log_in("alice", station="02-00-5E-10-00-09", number="S2")
+    case = complained(office)
+    due = case.due_at
+    assert due is not None
+    office.deadlines(at=due)
+    plan_for(case.key, desk=office.desk, at=due, actor="ana")
+    office.enforce(at=due)
+    [measure] = office.measures(case)
+    assert (measure.state, measure.degree, measure.proof) == (
+        MeasureState.IN_FORCE, Degree.WALLED_GARDEN, Proof.STATE,
+    )  # fmt: skip
+    assert radius.run("SELECT scope, subject, station, verdict FROM tipstaff_measures") == [
+        ("session", "alice", STATION, "walled_garden")
+    ]
+    assert radius.run("SELECT acctsessionid FROM radacct WHERE acctstoptime IS NULL") == [("S2",)]
+    office.answer(office.fresh(case.key), Answer.FIXED, at=due + HOUR)
+    office.enforce(at=due + HOUR)
+    assert radius.run("SELECT count(*) FROM tipstaff_measures") == [(0,)]
 
 
 def test_where_the_log_in_was_in_use_with_two_machines_neither_is_walled_in(office: Office, tmp_path: Path) -> None:

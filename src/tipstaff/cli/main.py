@@ -58,7 +58,6 @@ _COMMANDS = (
     ("tipstaff.cli.attribute", "attribute", "attribute"),
     ("tipstaff.cli.radius", "radius", "radius"),
     ("tipstaff.cli.postfix_policy", "postfix_policy", "postfix-policy"),
-    ("tipstaff.cli.sweep", "sweep", "sweep"),
     ("tipstaff.cli.leases", "leases", "leases"),
     ("tipstaff.cli.neighbours", "neighbours", "neighbours"),
     ("tipstaff.cli.measures", "measures", "measures"),

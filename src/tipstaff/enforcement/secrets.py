@@ -26,7 +26,7 @@ class Secret:
         command = tuple(str(x) for x in given) if isinstance(given, list | tuple) else ()
         if bool(file) == bool(command) or not isinstance(file or "", str):
             raise BadOption(f"{where}: one of {stem}_file and {stem}_command says where the {stem} is.")
-        if isinstance(file, str):
+        if file and isinstance(file, str):
             _check_file(Path(file), where=where, stem=stem)
         return cls(f"{where}: the {stem}", file=str(file or ""), command=command)
 

@@ -87,7 +87,8 @@ def look(driver: Driver, *, limits: Limits, at: datetime) -> Look:
 def by_catch_of(measure: Measure, *, at: datetime) -> ByCatch:
     """Whom a measure touches beside its customer."""
     chosen = next((c for c in measure.candidates if c.chosen and c.selector == measure.selector), None)
-    network = measure.selector.network
+    # To deny a route on one session touches nobody else, whoever holds the prefix.
+    network = measure.selector.network if measure.selector.announced_on is None else None
     others = accounts_on(network, at=at) - {measure.customer} if network is not None else frozenset()
     return ByCatch(
         accounts=tuple(sorted(others)),

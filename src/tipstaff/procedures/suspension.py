@@ -530,7 +530,7 @@ def _watch(*, at: datetime) -> None:
 
 def _lift_if_not_theirs(measure: Measure, *, at: datetime) -> None:
     if not _is_held_by(measure.customer, measure.selector, at=at):
-        held = measure.selector.network or measure.selector
+        held = measure.selector.announced_on or measure.selector.network or measure.selector
         want_lifted(measure.key, why=f"{measure.customer} no longer holds {held}.", at=at, actor="worker")
 
 

@@ -4,12 +4,7 @@ What differs between speakers is said by a `Speaker`: how routes are written for
 """
 
 import contextlib
-import errno
-import json
-import os
 import select
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.planner import Ability, fingerprint
 from tipstaff.enforcement.probing import Address, Vantage, probe_rule
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, DriverFailure, StalePlan
@@ -98,8 +94,6 @@ class Announcer:
         self._kind = kind
         self._speaker = speaker
         self._shelf = Shelf(device, file)
-        self._module = module
-        self._options = dict(options)
         self._rate = rate_bytes_per_second
         self._both_ways = peers_check_sources
         self._session = session
@@ -107,7 +101,7 @@ class Announcer:
         self._settle_seconds = settle_seconds
         self._timeout_seconds = timeout_seconds
         self._vantage = vantage
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._keeper = Keeper(device, file=file, module=module, options=options)
         # A flow in a RIB was seen to stop nothing, so a session proves no more than that it was told.
         shown = bool(self._peer_fib) or speaker.shows_sessions
         told = Proof.CONFIG if speaker.answers else Proof.ACK
@@ -132,7 +126,7 @@ class Announcer:
                     self._take_in(book, wait=True)
                 held, seen_by_peer = self._speaker.read(), self._peers()
             if book.next_end() is not None:
-                self._keep(at)
+                self._keeper.keep(at)
         except (DriverFailure, OSError, ValueError) as why:
             detail = f"{self.device} cannot be read: {why}"
             return Observation(complete=False, generation=0, rules=(), at=at, detail=detail)
@@ -149,9 +143,9 @@ class Announcer:
                 new = self._planned(book, plan, steps, at, held, seen_by_peer)
                 self._commit(book, new, held)
             if new.next_end() is not None:
-                self._keep(at)
+                self._keeper.keep(at)
             else:
-                poke(self._shelf.fifo, at)  # A keeper that is still there has nothing left to do.
+                self._keeper.wake(at)  # A keeper that is still there has nothing left to do.
         except (OSError, ValueError) as why:
             raise DeviceUnreachable(f"{self.device}: {why}") from why
 
@@ -190,7 +184,7 @@ class Announcer:
             if self._shelf.pending:
                 self._take_in(book, wait=False)
         if due and book.next_end() is None:
-            poke(self._shelf.fifo, at)
+            self._keeper.wake(at)
         return book.next_end()
 
     # How a plan becomes a book.
@@ -311,39 +305,6 @@ class Announcer:
         )
 
     # Who sees to it that measures end when nobody else does.
-
-    def _keep(self, at: datetime) -> None:
-        """See to it that a keeper lives and knows the time."""
-        if poke(self._shelf.fifo, at):
-            return
-        call = [sys.executable, "-m", "tipstaff.enforcement.routing.keeper"]
-        if self._keeper is not None:
-            self._keeper.poll()  # So that one that has ended does not stay as a zombie.
-        # In a session of its own: it outlives the enforcer, that is what it is for.
-        self._keeper = subprocess.Popen(
-            [*call, self._module, self.device, json.dumps(self._options), str(self._shelf.file), at.isoformat()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-
-def poke(fifo: Path, at: datetime) -> bool:
-    """Wake the keeper that reads there and tell it the time; whether there is one."""
-    try:
-        end = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError as why:
-        if why.errno in (errno.ENXIO, errno.ENOENT):
-            return False
-        raise
-    try:
-        os.write(end, f"{at.isoformat()}\n".encode())
-    except BlockingIOError:
-        pass  # It has enough to read.
-    finally:
-        os.close(end)
-    return True
 
 
 def _await(condition: Callable[[], bool], *, seconds: float) -> bool:

@@ -111,13 +111,12 @@ class Shelf:
         self.device = device
         self.file = file
         self.pending_file = file.with_name(file.name + ".pending")
-        self.fifo = file.with_name(file.name + ".poke")
 
     @contextlib.contextmanager
-    def locked(self, *, what: str = "lock", wait: bool = True) -> Iterator[None]:
-        """While entered, nobody else who asks for the same `what` is; raise BlockingIOError instead of waiting."""
-        with open(self.file.with_name(f"{self.file.name}.{what}"), "a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def locked(self) -> Iterator[None]:
+        """While entered, nobody else is."""
+        with open(self.file.with_name(f"{self.file.name}.lock"), "a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def read(self) -> Book:

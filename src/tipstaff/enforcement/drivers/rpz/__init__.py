@@ -11,12 +11,10 @@ import contextlib
 import ipaddress
 import re
 import select
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import dns.exception
 import dns.flags
@@ -34,15 +32,17 @@ import dns.xfr
 import dns.zone
 
 from tipstaff.enforcement.drivers.rpz import zone as zones
+from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Listener, Options
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.secrets import Secret
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 _KNOWN = (
     "server", "zone", "tsig_name", "tsig_algorithm", "tsig_file", "tsig_command", "resolvers", "neighbour", "says",
-    "page_addresses", "ttl_seconds", "timeout_seconds",
+    "page_addresses", "ttl_seconds", "timeout_seconds", "keeper_file",
 )  # fmt: skip
 _ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
 _STEPS_AT_A_TIME = 100
@@ -63,9 +63,6 @@ def make(device: str, options: Mapping[str, object]) -> "RpzDriver":
             names[name] = dns.name.from_text(text) if text else None
         except dns.exception.DNSException as why:
             raise given.bad(name, f"is {text!r}, which is no name of the DNS: {why}.") from why
-    file, command = given.text("tsig_file"), given.texts("tsig_command")
-    if bool(file) is bool(command):
-        raise given.bad("tsig_file", "or tsig_command says where the secret is: set one of them.")
     try:
         pages = tuple(ipaddress.ip_address(x) for x in given.texts("page_addresses"))
     except ValueError as why:
@@ -81,8 +78,8 @@ def make(device: str, options: Mapping[str, object]) -> "RpzDriver":
         zone=names["zone"],
         tsig_name=names["tsig_name"],
         tsig_algorithm=given.text("tsig_algorithm", _ALGORITHMS[0], one_of=_ALGORITHMS),
-        tsig_file=Path(file) if file else None,
-        tsig_command=command,
+        tsig=Secret.of(f"device {device}", options, stem="tsig"),
+        keeper=Keeper(device, file=given.path("keeper_file"), module=__name__, options=options),
         resolvers=given.listeners("resolvers"),
         neighbour=names["neighbour"],
         says=says,
@@ -97,8 +94,7 @@ class RpzDriver:
 
     def __init__(
         self, device: str, *, server: Listener, zone: dns.name.Name, tsig_name: dns.name.Name, tsig_algorithm: str,
-        tsig_file: Path | None, tsig_command: Sequence[str], resolvers: Sequence[Listener],
-        neighbour: dns.name.Name | None, says: str,
+        tsig: Secret, keeper: Keeper, resolvers: Sequence[Listener], neighbour: dns.name.Name | None, says: str,
         page_addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address], ttl_seconds: int,
         timeout_seconds: float,
     ) -> None:  # fmt: skip
@@ -108,8 +104,8 @@ class RpzDriver:
         self._server = server
         self._zone = zone
         self._tsig = (tsig_name, tsig_algorithm)
-        self._tsig_file = tsig_file
-        self._tsig_command = tuple(tsig_command)
+        self._tsig_secret = tsig
+        self._keeper = keeper
         self._resolvers = tuple(resolvers)
         self._neighbour = neighbour
         self._ttl = ttl_seconds
@@ -133,6 +129,7 @@ class RpzDriver:
         try:
             held = self._read()
             behind = self._behind(held.generation) if held.exists else []
+            self._keep(_next_end(held, after=at), at=at)
         except (DeviceUnreachable, DeviceRefused) as why:
             return Observation(complete=False, generation=0, rules=(), at=at, detail=str(why))
         alive = {key: e for key, e in sorted(held.entries.items()) if not has_ended(e.rule, at=at)}
@@ -164,16 +161,30 @@ class RpzDriver:
                     continue
                 raise DeviceUnreachable(f"{self.device}: the zone changes all the time") from None
             break
+        self._keep(_next_end(self._read(), after=at), at=at)
         self._await(plan.generation)
 
-    def sweep(self, *, at: datetime) -> tuple[str, ...]:
-        """Take out what has ended, without any plan: a zone knows no time, and the enforcer may be gone for long."""
+    def end_due(self, *, at: datetime) -> datetime | None:
+        """Take out what has ended, without any plan; when the next one ends. It is for the keeper, and for a timer."""
         held = self._read()
-        ended = [key for key, entry in held.entries.items() if has_ended(entry.rule, at=at)]
-        if ended:
+        if any(has_ended(entry.rule, at=at) for entry in held.entries.values()):
             plan = Plan(device=self.device, generation=held.generation, rules=())
-            self._update(held, plan, *self._changes(held, plan, [], at=at))
-        return tuple(sorted(ended))
+            try:
+                self._update(held, plan, *self._changes(held, plan, [], at=at))
+            except _Overtaken:
+                raise DeviceUnreachable(f"{self.device}: the zone was changed meanwhile") from None
+        return _next_end(held, after=at)
+
+    def _keep(self, next_end: datetime | None, *, at: datetime) -> None:
+        """A zone knows no time: a keeper ends what has an end, also if the enforcer is gone for long."""
+        try:
+            if next_end is not None:
+                self._keeper.file.touch(mode=0o600)
+                self._keeper.keep(at)
+            else:
+                self._keeper.wake(at)
+        except OSError as why:
+            raise DeviceUnreachable(f"{self.device}: no keeper can be set up at {self._keeper.file}") from why
 
     def probe(self, rule: Rule) -> ProbeResult:
         name = zones.name_of(rule, zone=self._zone)
@@ -331,22 +342,7 @@ class RpzDriver:
 
     def _read_secret(self) -> bytes:
         """The secret, never logged: no sentence and no exception of ours has it."""
-        if self._tsig_file is not None:
-            try:
-                mode, text = self._tsig_file.stat().st_mode, self._tsig_file.read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError) as why:
-                raise DeviceUnreachable(f"{self.device}: tsig_file {self._tsig_file} cannot be read") from why
-            if mode & 0o007:
-                raise DeviceUnreachable(f"{self.device}: everybody can read {self._tsig_file}; run chmod o= on it")
-        else:
-            try:
-                done = subprocess.run(
-                    self._tsig_command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                    timeout=self._timeout_seconds, check=True,
-                )  # fmt: skip
-            except (OSError, subprocess.SubprocessError):
-                raise DeviceUnreachable(f"{self.device}: {self._tsig_command[0]} gave no secret") from None
-            text = done.stdout
+        text = self._tsig_secret.read().decode("ascii", "replace")
         # A file of BIND's own form, or nothing but the secret.
         found = re.search(r'secret\s+"([^"]+)"', text)
         try:
@@ -368,6 +364,12 @@ class _Change:
     def __init__(self, name: dns.name.Name, sets: Sequence[dns.rdataset.Rdataset]) -> None:
         self.name = name
         self.sets = sets
+
+
+def _next_end(held: zones.Held, *, after: datetime) -> datetime | None:
+    """When the next measure ends of those that have not ended by then."""
+    ends = [entry.rule.until for entry in held.entries.values() if entry.rule.until is not None]
+    return min((end for end in ends if end > after), default=None)
 
 
 def _block(
