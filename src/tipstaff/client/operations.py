@@ -684,7 +684,7 @@ class WebhookMadeOut(TypedDict):
     """A new webhook, with the secret that its messages are signed with: it is shown this once."""
 
     webhook: WebhookOut
-    secret: str
+    secret: str | None
 
 
 class WebhookOut(TypedDict):

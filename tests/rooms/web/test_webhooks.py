@@ -230,7 +230,8 @@ def test_an_address_that_is_no_longer_allowed_gets_nothing_more(office: None, at
 
 def test_the_secret_is_kept_sealed_and_shown_once(office: None, at: datetime, program: str, log_in: LogIn) -> None:
     client = log_in(Role.ENGINEER, name="eva")
-    answer = client.post("/api/webhooks", {"url": program, "events": ["case.*"]}, "application/json")
+    asked, once = {"url": program, "events": ["case.*"]}, {"Idempotency-Key": "k"}
+    answer = client.post("/api/webhooks", asked, "application/json", headers=once)
     key, secret = answer.json()["webhook"]["key"], answer.json()["secret"]
     assert secret.startswith("whsec_")
     with connection.cursor() as cursor:
@@ -238,6 +239,10 @@ def test_the_secret_is_kept_sealed_and_shown_once(office: None, at: datetime, pr
         kept = bytes(cursor.fetchone()[0])
         cursor.execute("SELECT string_agg(detail::text, '') FROM ledger_entry")
         said = cursor.fetchone()[0]
+        cursor.execute("SELECT string_agg(answer::text, '') FROM intake_handedinrow")
+        said += cursor.fetchone()[0]
+    again = client.post("/api/webhooks", asked, "application/json", headers=once)
+    assert (again["Idempotent-Replay"], again.json()) == ("true", {**answer.json(), "secret": None})
     assert base64.b64decode(secret.removeprefix("whsec_")) not in kept
     assert secret.encode() not in kept
     assert secret not in said + client.get(f"/api/webhooks/{key}").content.decode()

@@ -49,7 +49,8 @@ class WebhookMadeOut(Schema):
     """A new webhook, with the secret that its messages are signed with: it is shown this once."""
 
     webhook: WebhookOut
-    secret: str
+    secret: str | None
+    """None where the same request comes again under the same Idempotency-Key."""
 
 
 class SwitchIn(Schema):
