@@ -88,6 +88,15 @@ class AnswerBackIn(TypedDict):
     why: str
 
 
+class AskOut(TypedDict):
+    """What one person asked for at a device, and a second must agree to."""
+
+    what: str
+    by: str
+    why: str
+    at: str
+
+
 class CaseOut(TypedDict):
     """A case."""
 
@@ -200,6 +209,30 @@ class DecisionIn(TypedDict):
     why: str
 
 
+class DeviceActIn(TypedDict):
+    why: NotRequired[str]
+
+
+class DeviceDoneOut(TypedDict):
+    """What was done, in a sentence, and the device as it stands now."""
+
+    said: str
+    device: DeviceOut
+
+
+class DeviceOut(TypedDict):
+    """A device, as the enforcer saw it last; all of it empty for one that nobody ever wrote to."""
+
+    name: str
+    generation: int
+    seen_at: str | None
+    failures: int
+    detail: str
+    foreign: list[str]
+    held_back: str
+    asks: list[AskOut]
+
+
 class DispatchOut(TypedDict):
     """One event on its way, or taken."""
 
@@ -223,6 +256,21 @@ class DoneOut(TypedDict):
 
 class EndIn(TypedDict):
     held_until: str
+
+
+class EntryOut(TypedDict):
+    """One line of the record, with the sentence that the console tells it in."""
+
+    id: int
+    at: str
+    what: str
+    actor: str
+    by_token: str | None
+    about: list[str]
+    title: str
+    text: str
+    digest: str
+    seq: int | None
 
 
 class FixedIn(TypedDict):
@@ -1555,3 +1603,61 @@ class Client(Caller):
             if_match=if_match,
             idempotency_key=idempotency_key,
         )
+
+    def list_devices(self) -> Reply[list[DeviceOut]]:
+        """All devices of the settings, and those that ever held a measure."""
+        return self._call("GET", "/api/devices")
+
+    def get_device(self, name: str) -> Reply[DeviceOut]:
+        """Takes the scope `measures:read` and a role that may see measures and their proof."""
+        return self._call("GET", f"/api/devices/{quote(str(name), safe='')}")
+
+    def device_lift_all(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DeviceDoneOut]:
+        """Lift all: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/devices/{quote(str(name), safe='')}/lift-all",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def device_let_pass(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DeviceDoneOut]:
+        """Let pass: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/devices/{quote(str(name), safe='')}/let-pass",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def device_lift_all_agreed(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DeviceDoneOut]:
+        """Lift all agreed: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/devices/{quote(str(name), safe='')}/lift-all-agreed",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def device_let_pass_agreed(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DeviceDoneOut]:
+        """Let pass agreed: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/devices/{quote(str(name), safe='')}/let-pass-agreed",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def list_entries(
+        self, *, about: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> Reply[list[EntryOut]]:
+        """The record, newest first, in pages; `about` is a key that entries name."""
+        return self._call("GET", "/api/record", query={"about": about, "cursor": cursor, "limit": limit})
