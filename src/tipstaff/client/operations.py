@@ -84,6 +84,19 @@ Standing = Literal["good", "suspended", "terminated"]
 Tier = Literal["operator", "reseller", "customer"]
 
 
+class AdmissionOut(TypedDict):
+    """The vetting of one customer."""
+
+    key: str
+    customer: str
+    name: str
+    state: str
+    opened_at: str
+    why: str
+    decided_by: str
+    concerns: list[ConcernOut]
+
+
 class AnswerBackIn(TypedDict):
     why: str
 
@@ -131,6 +144,29 @@ class CaseOut(TypedDict):
     tags: list[str]
     campaign: str | None
     customer_may_answer: list[Answer]
+
+
+class ChangeOut(TypedDict):
+    """One change of the registry."""
+
+    key: str
+    at: str
+    actor: str
+    origin: str
+    source: str
+    says: list[str]
+    count: int
+    undoes: str | None
+    undone_by: str | None
+
+
+class ConcernOut(TypedDict):
+    """What speaks against letting a customer in."""
+
+    kind: str
+    score: int
+    explanation: str
+    against: str
 
 
 class ContactIn(TypedDict):
@@ -881,9 +917,11 @@ class Client(Caller):
             idempotency_key=idempotency_key,
         )
 
-    def list_changes(self, *, about: str | None = None, limit: int | None = None) -> Reply[list[dict[str, Any]]]:
-        """Changes of the registry, the latest first."""
-        return self._call("GET", "/api/registry/changes", query={"about": about, "limit": limit})
+    def list_changes(
+        self, *, about: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> Reply[list[ChangeOut]]:
+        """Changes of the registry, the latest first, in pages."""
+        return self._call("GET", "/api/registry/changes", query={"about": about, "cursor": cursor, "limit": limit})
 
     def undo(self, key: str, asked: WhyIn, *, idempotency_key: str | None = None) -> Reply[dict[str, str]]:
         """Bring back what stood before a change; the undoing's own key."""
@@ -912,12 +950,16 @@ class Client(Caller):
         )
 
     def list_admissions(
-        self, *, state: Literal["waiting", "clear", "accepted", "refused"] | None = None, limit: int | None = None
-    ) -> Reply[list[dict[str, Any]]]:
-        """Vettings of one state; those that wait, the longest first."""
-        return self._call("GET", "/api/registry/admissions", query={"state": state, "limit": limit})
+        self,
+        *,
+        state: Literal["waiting", "clear", "accepted", "refused"] | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Reply[list[AdmissionOut]]:
+        """Vettings of one state, in pages; those that wait, the longest first."""
+        return self._call("GET", "/api/registry/admissions", query={"state": state, "cursor": cursor, "limit": limit})
 
-    def decide(self, key: str, asked: DecisionIn, *, idempotency_key: str | None = None) -> Reply[dict[str, Any]]:
+    def decide(self, key: str, asked: DecisionIn, *, idempotency_key: str | None = None) -> Reply[AdmissionOut]:
         """Accept or refuse, with the reason."""
         return self._call(
             "POST",

@@ -17,7 +17,7 @@ from ..console.devices import DEVICE_ACTS, REFUSED, act_at, all_devices, why_ref
 from ..console.sentences import tell
 from ..roles import Ability
 from .auth import Able
-from .pages import Cursor, Limit, opened, page, plain
+from .pages import Cursor, Limit, opened_number, page, plain
 from .problems import Problem
 
 router = Router()
@@ -115,12 +115,7 @@ def list_entries(
     limit: Limit = 50,
 ) -> list[EntryOut]:
     """The record, newest first, in pages; `about` is a key that entries name."""
-    before = opened(cursor)
-    if before is not None and not (before.isdecimal() and before.isascii() and len(before) < 19):
-        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
-    found = ledger.recent(
-        about=plain(about) or None, before=int(before) if before is not None else None, limit=limit + 1
-    )  # fmt: skip
+    found = ledger.recent(about=plain(about) or None, before=opened_number(cursor), limit=limit + 1)
     return [_entry(e) for e in page(request, response, found, limit=limit, last=lambda e: str(e.id))]
 
 

@@ -158,3 +158,39 @@ class ImportOut(Schema):
     outside: dict[str, Any] | None
     applied: bool
     change: str | None
+
+
+class ChangeOut(Schema):
+    """One change of the registry."""
+
+    key: str
+    at: datetime
+    actor: str
+    origin: str
+    source: str
+    says: list[str]
+    count: int
+    undoes: str | None
+    undone_by: str | None
+
+
+class ConcernOut(Schema):
+    """What speaks against letting a customer in."""
+
+    kind: str
+    score: int
+    explanation: str
+    against: str
+
+
+class AdmissionOut(Schema):
+    """The vetting of one customer."""
+
+    key: str
+    customer: str
+    name: str
+    state: str
+    opened_at: datetime
+    why: str
+    decided_by: str
+    concerns: list[ConcernOut]
