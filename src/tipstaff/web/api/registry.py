@@ -33,6 +33,7 @@ from tipstaff.words import (
 
 from ..roles import Ability
 from .auth import Able
+from .moments import Instant
 from .pages import Cursor, IfMatch, etag_of, opened, opened_number, page, plain, seen
 from .problems import Problem
 from .registry_shapes import (
@@ -98,7 +99,7 @@ def list_customers(
 
 @router.get("/customers/{key}", auth=Able(Ability.SEE_DESK, "registry"), response=CustomerPageOut)
 def get_customer(
-    request: HttpRequest, response: HttpResponse, key: str, at: datetime | None = None
+    request: HttpRequest, response: HttpResponse, key: str, at: Instant | None = None
 ) -> CustomerPageOut:  # fmt: skip
     """One customer with what they hold now, or held at `at`; the ETag is what a change sends as `If-Match`."""
     found = queries.get_customer(key.replace("\x00", ""))
@@ -213,9 +214,7 @@ def end_holding(request: HttpRequest, number: int, stated: EndIn) -> dict[str, i
 
 
 @router.get("/holdings", auth=Able(Ability.SEE_DESK, "registry"), response=list[HoldingOut])
-def holdings_then(
-    request: HttpRequest, address: str, at: datetime, known_at: datetime | None = None
-) -> list[HoldingOut]:
+def holdings_then(request: HttpRequest, address: str, at: Instant, known_at: Instant | None = None) -> list[HoldingOut]:
     """Who held an address at a time, as believed now or at `known_at`."""
     now = wiring.now()
 
@@ -246,7 +245,7 @@ def end_resource(request: HttpRequest, number: int, stated: EndIn) -> dict[str, 
 
 @router.get("/resources", auth=Able(Ability.SEE_DESK, "registry"), response=list[ResourceOut])
 def resources_then(
-    request: HttpRequest, kind: ResourceKind, name: str, at: datetime, known_at: datetime | None = None
+    request: HttpRequest, kind: ResourceKind, name: str, at: Instant, known_at: Instant | None = None
 ) -> list[ResourceOut]:
     """Who held a resource at a time, as believed now or at `known_at`."""
     when = _aware(at)
