@@ -25,6 +25,7 @@ from tipstaff.ledger.operations import record, seal_entries
 from tipstaff.ledger.queries import recent
 from tipstaff.procedures import complaint, hooks
 from tipstaff.webhooks import operations, queries
+from tipstaff.wiring import jobs
 from tipstaff.words import ReportOutcome, Role, Webhook
 
 LogIn = Callable[..., Client]
@@ -113,6 +114,10 @@ def test_what_happens_is_told_signed_and_without_a_word_of_what_was_said(
     )  # fmt: skip
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(proof).decode()}"
     assert int(headers["webhook-timestamp"]) == at.timestamp()
+    note(at)
+    seal_entries()
+    jobs.webhooks(0)
+    assert len(Program.got) == 2, "the worker's job does the same"
     assert run(at) == 0, "it is told once"
     assert now_of(webhook).waiting == 0
 
