@@ -101,8 +101,9 @@ class Caller:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
         if if_match is not None:
             headers["If-Match"] = if_match
-        if method != "GET":
-            # So that an attempt after a broken connection does nothing a second time.
+        if idempotency_key or (method != "GET" and file is None):
+            # So that an attempt after a broken connection does nothing a second time. A file that is taken in twice
+            # changes nothing by itself, and may be larger than a request with a key.
             headers["Idempotency-Key"] = idempotency_key or secrets.token_hex(16)
         request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - checked above
         return self._attempt(request)

@@ -84,8 +84,30 @@ Standing = Literal["good", "suspended", "terminated"]
 Tier = Literal["operator", "reseller", "customer"]
 
 
+class AdmissionOut(TypedDict):
+    """The vetting of one customer."""
+
+    key: str
+    customer: str
+    name: str
+    state: str
+    opened_at: str
+    why: str
+    decided_by: str
+    concerns: list[ConcernOut]
+
+
 class AnswerBackIn(TypedDict):
     why: str
+
+
+class AskOut(TypedDict):
+    """What one person asked for at a device, and a second must agree to."""
+
+    what: str
+    by: str
+    why: str
+    at: str
 
 
 class CaseOut(TypedDict):
@@ -122,6 +144,29 @@ class CaseOut(TypedDict):
     tags: list[str]
     campaign: str | None
     customer_may_answer: list[Answer]
+
+
+class ChangeOut(TypedDict):
+    """One change of the registry."""
+
+    key: str
+    at: str
+    actor: str
+    origin: str
+    source: str
+    says: list[str]
+    count: int
+    undoes: str | None
+    undone_by: str | None
+
+
+class ConcernOut(TypedDict):
+    """What speaks against letting a customer in."""
+
+    kind: str
+    score: int
+    explanation: str
+    against: str
 
 
 class ContactIn(TypedDict):
@@ -200,6 +245,30 @@ class DecisionIn(TypedDict):
     why: str
 
 
+class DeviceActIn(TypedDict):
+    why: NotRequired[str]
+
+
+class DeviceDoneOut(TypedDict):
+    """What was done, in a sentence, and the device as it stands now."""
+
+    said: str
+    device: DeviceOut
+
+
+class DeviceOut(TypedDict):
+    """A device, as the enforcer saw it last; all of it empty for one that nobody ever wrote to."""
+
+    name: str
+    generation: int
+    seen_at: str | None
+    failures: int
+    detail: str
+    foreign: list[str]
+    held_back: str
+    asks: list[AskOut]
+
+
 class DispatchOut(TypedDict):
     """One event on its way, or taken."""
 
@@ -223,6 +292,21 @@ class DoneOut(TypedDict):
 
 class EndIn(TypedDict):
     held_until: str
+
+
+class EntryOut(TypedDict):
+    """One line of the record, with the sentence that the console tells it in."""
+
+    id: int
+    at: str
+    what: str
+    actor: str
+    by_token: str | None
+    about: list[str]
+    title: str
+    text: str
+    digest: str
+    seq: int | None
 
 
 class FixedIn(TypedDict):
@@ -684,7 +768,7 @@ class WebhookMadeOut(TypedDict):
     """A new webhook, with the secret that its messages are signed with: it is shown this once."""
 
     webhook: WebhookOut
-    secret: str
+    secret: str | None
 
 
 class WebhookOut(TypedDict):
@@ -833,9 +917,11 @@ class Client(Caller):
             idempotency_key=idempotency_key,
         )
 
-    def list_changes(self, *, about: str | None = None, limit: int | None = None) -> Reply[list[dict[str, Any]]]:
-        """Changes of the registry, the latest first."""
-        return self._call("GET", "/api/registry/changes", query={"about": about, "limit": limit})
+    def list_changes(
+        self, *, about: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> Reply[list[ChangeOut]]:
+        """Changes of the registry, the latest first, in pages."""
+        return self._call("GET", "/api/registry/changes", query={"about": about, "cursor": cursor, "limit": limit})
 
     def undo(self, key: str, asked: WhyIn, *, idempotency_key: str | None = None) -> Reply[dict[str, str]]:
         """Bring back what stood before a change; the undoing's own key."""
@@ -864,12 +950,16 @@ class Client(Caller):
         )
 
     def list_admissions(
-        self, *, state: Literal["waiting", "clear", "accepted", "refused"] | None = None, limit: int | None = None
-    ) -> Reply[list[dict[str, Any]]]:
-        """Vettings of one state; those that wait, the longest first."""
-        return self._call("GET", "/api/registry/admissions", query={"state": state, "limit": limit})
+        self,
+        *,
+        state: Literal["waiting", "clear", "accepted", "refused"] | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Reply[list[AdmissionOut]]:
+        """Vettings of one state, in pages; those that wait, the longest first."""
+        return self._call("GET", "/api/registry/admissions", query={"state": state, "cursor": cursor, "limit": limit})
 
-    def decide(self, key: str, asked: DecisionIn, *, idempotency_key: str | None = None) -> Reply[dict[str, Any]]:
+    def decide(self, key: str, asked: DecisionIn, *, idempotency_key: str | None = None) -> Reply[AdmissionOut]:
         """Accept or refuse, with the reason."""
         return self._call(
             "POST",
@@ -1555,3 +1645,61 @@ class Client(Caller):
             if_match=if_match,
             idempotency_key=idempotency_key,
         )
+
+    def list_devices(self) -> Reply[list[DeviceOut]]:
+        """All devices of the settings, and those that ever held a measure."""
+        return self._call("GET", "/api/devices")
+
+    def get_device(self, name: str) -> Reply[DeviceOut]:
+        """Takes the scope `measures:read` and a role that may see measures and their proof."""
+        return self._call("GET", f"/api/devices/{quote(str(name), safe='')}")
+
+    def device_lift_all(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DeviceDoneOut]:
+        """Lift all: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/devices/{quote(str(name), safe='')}/lift-all",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def device_let_pass(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DeviceDoneOut]:
+        """Let pass: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/devices/{quote(str(name), safe='')}/let-pass",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def device_lift_all_agreed(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DeviceDoneOut]:
+        """Lift all agreed: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/devices/{quote(str(name), safe='')}/lift-all-agreed",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def device_let_pass_agreed(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DeviceDoneOut]:
+        """Let pass agreed: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/devices/{quote(str(name), safe='')}/let-pass-agreed",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def list_entries(
+        self, *, about: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> Reply[list[EntryOut]]:
+        """The record, newest first, in pages; `about` is a key that entries name."""
+        return self._call("GET", "/api/record", query={"about": about, "cursor": cursor, "limit": limit})

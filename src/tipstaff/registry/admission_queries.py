@@ -49,10 +49,13 @@ def get_admission(key: str) -> Admission | None:
 
 
 def list_admissions(
-    *, state: AdmissionState | None = None, customer: str | None = None, limit: int = 200
+    *, state: AdmissionState | None = None, customer: str | None = None, limit: int = 200, past: int | None = None
 ) -> list[Admission]:
-    """Vettings, those that wait the longest first; of one state or customer."""
-    rows = AdmissionRow.objects.order_by("id" if state is AdmissionState.WAITING else "-id")
+    """Vettings, those that wait the longest first; of one state or customer. `past` is the last number of a page."""
+    waiting = state is AdmissionState.WAITING
+    rows = AdmissionRow.objects.order_by("id" if waiting else "-id")
+    if past is not None:
+        rows = rows.filter(id__gt=past) if waiting else rows.filter(id__lt=past)
     if state is not None:
         rows = rows.filter(state=state)
     if customer is not None:

@@ -185,9 +185,12 @@ def list_changes(*, limit: int = 100, before: int | None = None) -> list[Change]
     return [change_of(row) for row in rows[:limit]]
 
 
-def changes_of(key: str, *, limit: int = 100) -> list[Change]:
+def changes_of(key: str, *, limit: int = 100, before: int | None = None) -> list[Change]:
     """The changes that concern a customer or a service, the latest first."""
-    return [change_of(row) for row in ChangeRow.objects.filter(about__contains=[key]).order_by("-id")[:limit]]
+    rows = ChangeRow.objects.filter(about__contains=[key]).order_by("-id")
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return [change_of(row) for row in rows[:limit]]
 
 
 _RESOURCE_COLUMNS = """

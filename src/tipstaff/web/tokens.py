@@ -20,8 +20,9 @@ from tipstaff.procedures.staffing import PROGRAMS, note_token_change
 
 from .models import Token
 
-ROOMS = ("cases", "reports", "letters", "measures", "sightings", "registry", "figures", "webhooks")
-SCOPES = tuple(f"{room}:{what}" for room in ROOMS for what in ("read", "act") if (room, what) != ("figures", "act"))
+_READ_ONLY = {("figures", "act"), ("record", "act")}
+ROOMS = ("cases", "reports", "letters", "measures", "sightings", "registry", "figures", "webhooks", "record")
+SCOPES = tuple(f"{room}:{what}" for room in ROOMS for what in ("read", "act") if (room, what) not in _READ_ONLY)
 """What a token may be given: to read a room of the API, or to act in it. Acting does not include reading."""
 DAYS_MAX = 366
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")

@@ -36,5 +36,7 @@ class DispatchRow(models.Model):
         constraints = (models.UniqueConstraint(fields=["webhook", "seq"], name="webhooks_dispatch_once"),)
         indexes = (
             models.Index(fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="webhooks_dispatch_due"),
+            models.Index(fields=["webhook"], condition=Q(taken_at__isnull=True), name="webhooks_dispatch_untaken"),
+            models.Index(fields=["taken_at"], condition=Q(taken_at__isnull=False), name="webhooks_dispatch_taken"),
             models.Index(fields=["webhook", "-id"], name="webhooks_dispatch_of"),
         )

@@ -14,11 +14,11 @@ from tipstaff.ledger.queries import recent
 from tipstaff.notices import operations as notices
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.queries import get_letter, list_letters
-from tipstaff.registry.queries import get_customer, list_customers
+from tipstaff.registry.queries import get_customer, list_admissions, list_changes, list_customers
 from tipstaff.web.api.resources import FIELDS
 from tipstaff.web.api.urls import api
 from tipstaff.web.console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
-from tipstaff.words import CaseState, LetterKind, LetterState, MeasureState, ReportOutcome, Role
+from tipstaff.words import AdmissionState, CaseState, LetterKind, LetterState, MeasureState, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
 
@@ -131,18 +131,25 @@ def test_a_report_is_read_set_aside_and_sealed_by_the_api(day: object, log_in: L
     [
         ("/reports", lambda: [r.key for r in list_reports(limit=200, sealed=False)]),
         ("/letters", lambda: [x.key for x in list_letters(limit=200)]),
+        ("/record", lambda: [e.id for e in recent(limit=10_000)]),
+        ("/registry/changes", lambda: [c.key for c in list_changes(limit=200)]),
+        ("/registry/admissions", lambda: [a.key for a in list_admissions(state=AdmissionState.WAITING)]),
         ("/registry/customers", lambda: [c.key for c in list_customers(limit=200)]),
     ],
 )
 def test_lists_come_in_pages_that_miss_and_double_none(
-    day: object, log_in: LogIn, path: str, keys: Callable[[], list[str]]
+    day: object, log_in: LogIn, path: str, keys: Callable[[], list[object]]
 ) -> None:
-    client, wanted = log_in(Role.ANALYST), keys()
+    client = log_in(Role.ANALYST)
+    for n in range(4):  # Each is a change, and one that the second look at its name holds up.
+        stated = {"name": f"Placeholder Network {n // 2}"}
+        assert client.put(f"/api/registry/customers/acct-p{n}", stated, "application/json").status_code == 200
+    wanted = keys()
     assert len(wanted) > 3
-    found, at = [], f"/api{path}?limit=3"
+    found, at = [], f"/api{path}?limit={3 if len(wanted) < 60 else 90}"
     while at:
         answer = client.get(at)
-        found += [one["key"] for one in answer.json()]
+        found += [one["id" if path == "/record" else "key"] for one in answer.json()]
         at = answer.get("Link", "")[1:].partition(">")[0]
     assert found == wanted
     for cursor in ("%00", "AAAA", "w6Q", "a"):

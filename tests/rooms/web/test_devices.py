@@ -241,3 +241,29 @@ def test_the_red_button_takes_two_people_in_the_console_too(edge: MemoryTwin, at
     assert state_of(key) is MeasureState.LIFTING
     assert "Two people lifted everything" in second.get(page).content.decode()
     assert second.post(reverse("console:device_act", args=[EDGE, "burn"])).status_code == 404
+
+
+def test_the_red_button_takes_two_people_by_the_api_too(edge: MemoryTwin, at: datetime, log_in: LogIn) -> None:
+    key = planned(7, at=at)
+    a_round(edge, at)
+    first, second = log_in(Role.LEAD, name="anna"), log_in(Role.ENGINEER, name="emil")
+
+    def post(client: Client, act: str, why: str = "") -> tuple[int, str]:
+        answer = client.post(f"/api/devices/{EDGE}/{act}", {"why": why}, "application/json").json()
+        return answer.get("status", 200), answer.get("said") or answer["detail"]
+
+    assert [(d["name"], d["failures"]) for d in first.get("/api/devices").json()] == [(EDGE, 0)]
+    assert post(first, "lift-all")[0] == 422
+    assert post(first, "lift-all", "It drops everything.") == (
+        200,
+        f"{EDGE}: asked for. Nothing happens until another person agrees.",
+    )
+    (ask,) = second.get(f"/api/devices/{EDGE}").json()["asks"]
+    assert (ask["by"], ask["why"]) == ("anna", "It drops everything.")
+    assert post(first, "lift-all-agreed")[0] == 409
+    assert state_of(key) is MeasureState.IN_FORCE
+    assert post(second, "lift-all-agreed") == (200, f"{EDGE}: 1 measures are being lifted.")
+    assert state_of(key) is MeasureState.LIFTING
+    assert post(second, "let-pass", "A worm.")[0] == 409
+    assert second.post("/api/devices/nowhere/lift-all", {"why": "x"}, "application/json").status_code == 404
+    assert second.get("/api/devices/nowhere").status_code == 404

@@ -60,7 +60,7 @@ def api_schema(day: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[schemat
     ("right", "wrong"),
     [
         pytest.param(2, 1, id="short"),
-        pytest.param(60, 60, id="long", marks=[pytest.mark.live, pytest.mark.thorough, pytest.mark.skipif(
+        pytest.param(30, 30, id="long", marks=[pytest.mark.live, pytest.mark.thorough, pytest.mark.skipif(
             os.environ.get("TIPSTAFF_TEST_SOAK") != "1", reason="TIPSTAFF_TEST_SOAK=1 sends thousands of requests"
         )]),
     ],

@@ -150,6 +150,13 @@ OPERATIONS = {
     "POST /measures/{key}/prolong": Ability.DECIDE,
     "POST /measures/{key}/agree": Ability.NOTE,
     "POST /measures/{key}/taken-as-lifted": Ability.LIFT,
+    "GET /devices": Ability.SEE_MEASURES,
+    "GET /devices/{name}": Ability.SEE_MEASURES,
+    "POST /devices/{name}/lift-all": Ability.LIFT,
+    "POST /devices/{name}/lift-all-agreed": Ability.LIFT,
+    "POST /devices/{name}/let-pass": Ability.LIFT,
+    "POST /devices/{name}/let-pass-agreed": Ability.LIFT,
+    "GET /record": Ability.SEE_RECORD,
     "GET /webhooks": Ability.KEEP_WEBHOOKS,
     "POST /webhooks": Ability.KEEP_WEBHOOKS,
     "GET /webhooks/{key}": Ability.KEEP_WEBHOOKS,
@@ -301,7 +308,9 @@ def test_every_operation_of_the_api_takes_its_ability(at: object, log_in: LogIn,
     for path in {name.partition(" ")[2] for name in known}:
         for method in ("GET", "POST", "PUT", "DELETE"):
             name = f"{method} {path}"
-            answer = client.generic(method, f"/api{path.format(key='X-0', number=0)}", "{}", "application/json")
+            answer = client.generic(
+                method, f"/api{path.format(key='X-0', name='x', number=0)}", "{}", "application/json"
+            )
             found[name] = came_in(answer)
             if name in OPERATIONS:
                 wanted[name] = expected(who, allowed=can(who, OPERATIONS[name]))

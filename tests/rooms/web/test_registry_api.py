@@ -141,3 +141,10 @@ def test_the_customer_systems_deliveries_are_signed_and_taken_once(day, monkeypa
     assert deliver()["again"] is False
     assert deliver()["again"] is True
     assert queries.get_customer("crm-1") is not None
+
+
+def test_a_time_that_nothing_can_have_happened_at_is_refused(desk: Client) -> None:
+    for wrong in ("0001-01-01T00:00:00+01:01", "9999-12-31T23:59:59-23:00", 1767225600, "1767225600", "2026-03-01"):
+        send(desk, "post", "/holdings/1/end", {"held_until": wrong}, status=422)
+    for wrong in ("-2534611", "1767225600.5"):
+        assert desk.get(f"{API}/holdings", {"address": "192.0.2.1", "at": wrong}).status_code == 422

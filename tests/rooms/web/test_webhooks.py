@@ -25,6 +25,7 @@ from tipstaff.ledger.operations import record, seal_entries
 from tipstaff.ledger.queries import recent
 from tipstaff.procedures import complaint, hooks
 from tipstaff.webhooks import operations, queries
+from tipstaff.wiring import jobs
 from tipstaff.words import ReportOutcome, Role, Webhook
 
 LogIn = Callable[..., Client]
@@ -113,6 +114,10 @@ def test_what_happens_is_told_signed_and_without_a_word_of_what_was_said(
     )  # fmt: skip
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(proof).decode()}"
     assert int(headers["webhook-timestamp"]) == at.timestamp()
+    note(at)
+    seal_entries()
+    jobs.webhooks(0)
+    assert len(Program.got) == 2, "the worker's job does the same"
     assert run(at) == 0, "it is told once"
     assert now_of(webhook).waiting == 0
 
@@ -230,7 +235,8 @@ def test_an_address_that_is_no_longer_allowed_gets_nothing_more(office: None, at
 
 def test_the_secret_is_kept_sealed_and_shown_once(office: None, at: datetime, program: str, log_in: LogIn) -> None:
     client = log_in(Role.ENGINEER, name="eva")
-    answer = client.post("/api/webhooks", {"url": program, "events": ["case.*"]}, "application/json")
+    asked, once = {"url": program, "events": ["case.*"]}, {"Idempotency-Key": "k"}
+    answer = client.post("/api/webhooks", asked, "application/json", headers=once)
     key, secret = answer.json()["webhook"]["key"], answer.json()["secret"]
     assert secret.startswith("whsec_")
     with connection.cursor() as cursor:
@@ -238,6 +244,10 @@ def test_the_secret_is_kept_sealed_and_shown_once(office: None, at: datetime, pr
         kept = bytes(cursor.fetchone()[0])
         cursor.execute("SELECT string_agg(detail::text, '') FROM ledger_entry")
         said = cursor.fetchone()[0]
+        cursor.execute("SELECT string_agg(answer::text, '') FROM intake_handedinrow")
+        said += cursor.fetchone()[0]
+    again = client.post("/api/webhooks", asked, "application/json", headers=once)
+    assert (again["Idempotent-Replay"], again.json()) == ("true", {**answer.json(), "secret": None})
     assert base64.b64decode(secret.removeprefix("whsec_")) not in kept
     assert secret.encode() not in kept
     assert secret not in said + client.get(f"/api/webhooks/{key}").content.decode()

@@ -1,6 +1,7 @@
 """What is asked twice: the same request under one Idempotency-Key is done once; what was seen is not sent again."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -40,12 +41,15 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
     parts = (request.method or "", request.get_full_path(), request.headers.get("If-Match", ""))
     digest = hashlib.sha256(b"\0".join([*(part.encode() for part in parts), body])).hexdigest()
 
+    answered: list[HttpResponse] = []
+
     def make() -> dict[str, Any]:
         response = answer(request)
         if response.status_code >= 400:
             raise _Refused(response)
+        answered.append(response)
         headers = {name: response[name] for name in _KEPT if name in response}
-        return {"status": response.status_code, "headers": headers, "text": response.content.decode()}
+        return {"status": response.status_code, "headers": headers, "text": _without_secret(response.content)}
 
     try:
         kept, first = work.once_for_key(key, who=f"api:{who}"[:100], digest=digest, make=make, at=wiring.now())
@@ -53,10 +57,20 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
         return refused.response
     except work.KeyUsedOtherwise:
         return problem(409, "This Idempotency-Key was used for something else.")
-    response = HttpResponse(kept["text"], status=kept["status"], headers=kept["headers"])
-    if not first:
-        response["Idempotent-Replay"] = "true"
-    return response
+    if first:
+        return answered[0]
+    again = HttpResponse(kept["text"], status=kept["status"], headers=kept["headers"])
+    again["Idempotent-Replay"] = "true"
+    return again
+
+
+def _without_secret(content: bytes) -> str:
+    """What is kept of an answer: what is shown once is not shown again, and lies nowhere in clear."""
+    text = content.decode()
+    if b'"secret"' not in content:
+        return text
+    told = json.loads(text)
+    return json.dumps({**told, "secret": None}) if isinstance(told, dict) and "secret" in told else text
 
 
 def unless_seen(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -26,6 +26,7 @@ from ..roles import Ability, may_decide
 from ..tokens import ROOMS
 from .acting import doing, form_of, shape_of
 from .auth import Able, token_of
+from .moments import Instant
 from .pages import Cursor, IfMatch, Limit, opened, page, plain
 from .problems import Problem
 from .resources import LetterOut, letter_out
@@ -357,7 +358,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "take": {},
     "release": {},
     "hand-over": {"to": (Words, ...), "note": (Words, "")},
-    "snooze": {"until": (datetime, ...), "why": (Words, "")},
+    "snooze": {"until": (Instant, ...), "why": (Words, "")},
     "wake": {},
     "tag": {
         "add": (list[str], Field(default=[], max_length=50)),

@@ -35,6 +35,14 @@ def opened(cursor: str) -> str | None:
     return text
 
 
+def opened_number(cursor: str) -> int | None:
+    """The same where the page before ended with a number."""
+    text = opened(cursor)
+    if text is not None and not (text.isdecimal() and text.isascii() and len(text) < 19):
+        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
+    return None if text is None else int(text)
+
+
 def page(
     request: HttpRequest, response: HttpResponse, found: Sequence[_T], *, limit: int, last: Callable[[_T], str],
     **more: str,

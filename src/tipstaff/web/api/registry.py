@@ -33,9 +33,12 @@ from tipstaff.words import (
 
 from ..roles import Ability
 from .auth import Able
-from .pages import Cursor, IfMatch, etag_of, opened, page, plain, seen
+from .moments import Instant
+from .pages import Cursor, IfMatch, etag_of, opened, opened_number, page, plain, seen
 from .problems import Problem
 from .registry_shapes import (
+    AdmissionOut,
+    ChangeOut,
     ContactIn,
     ContactOut,
     CustomerIn,
@@ -96,7 +99,7 @@ def list_customers(
 
 @router.get("/customers/{key}", auth=Able(Ability.SEE_DESK, "registry"), response=CustomerPageOut)
 def get_customer(
-    request: HttpRequest, response: HttpResponse, key: str, at: datetime | None = None
+    request: HttpRequest, response: HttpResponse, key: str, at: Instant | None = None
 ) -> CustomerPageOut:  # fmt: skip
     """One customer with what they hold now, or held at `at`; the ETag is what a change sends as `If-Match`."""
     found = queries.get_customer(key.replace("\x00", ""))
@@ -211,9 +214,7 @@ def end_holding(request: HttpRequest, number: int, stated: EndIn) -> dict[str, i
 
 
 @router.get("/holdings", auth=Able(Ability.SEE_DESK, "registry"), response=list[HoldingOut])
-def holdings_then(
-    request: HttpRequest, address: str, at: datetime, known_at: datetime | None = None
-) -> list[HoldingOut]:
+def holdings_then(request: HttpRequest, address: str, at: Instant, known_at: Instant | None = None) -> list[HoldingOut]:
     """Who held an address at a time, as believed now or at `known_at`."""
     now = wiring.now()
 
@@ -244,7 +245,7 @@ def end_resource(request: HttpRequest, number: int, stated: EndIn) -> dict[str, 
 
 @router.get("/resources", auth=Able(Ability.SEE_DESK, "registry"), response=list[ResourceOut])
 def resources_then(
-    request: HttpRequest, kind: ResourceKind, name: str, at: datetime, known_at: datetime | None = None
+    request: HttpRequest, kind: ResourceKind, name: str, at: Instant, known_at: Instant | None = None
 ) -> list[ResourceOut]:
     """Who held a resource at a time, as believed now or at `known_at`."""
     when = _aware(at)
@@ -253,12 +254,23 @@ def resources_then(
     return [_resource(one) for one in found]
 
 
-@router.get("/changes", auth=Able(Ability.SEE_DESK, "registry"), response=list[dict[str, Any]])
-def list_changes(request: HttpRequest, about: str = "", limit: Limit = 100) -> list[dict[str, Any]]:
-    """Changes of the registry, the latest first."""
-    about = about.replace("\x00", "")[:128]
-    found = queries.changes_of(about, limit=limit) if about else queries.list_changes(limit=limit)
-    return [_change(change) for change in found]
+@router.get("/changes", auth=Able(Ability.SEE_DESK, "registry"), response=list[ChangeOut])
+def list_changes(
+    request: HttpRequest, response: HttpResponse, about: str = "", cursor: Cursor = "", limit: Limit = 100
+) -> list[dict[str, Any]]:
+    """Changes of the registry, the latest first, in pages."""
+    about, most, before = about.replace("\x00", "")[:128], limit + 1, opened_number(cursor)
+    found = (
+        queries.changes_of(about, limit=most, before=before)
+        if about
+        else queries.list_changes(limit=most, before=before)
+    )
+    return [_change(change) for change in page(request, response, found, limit=limit, last=_last_number)]
+
+
+def _last_number(named: Change | Admission) -> str:
+    """`12` of `CH-12`."""
+    return named.key.rpartition("-")[2]
 
 
 @router.post("/changes/{key}/undo", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, str])
@@ -292,15 +304,20 @@ def import_file(
     }
 
 
-@router.get("/admissions", auth=Able(Ability.SEE_DESK, "registry"), response=list[dict[str, Any]])
+@router.get("/admissions", auth=Able(Ability.SEE_DESK, "registry"), response=list[AdmissionOut])
 def list_admissions(
-    request: HttpRequest, state: AdmissionState = AdmissionState.WAITING, limit: Limit = 100
+    request: HttpRequest,
+    response: HttpResponse,
+    state: AdmissionState = AdmissionState.WAITING,
+    cursor: Cursor = "",
+    limit: Limit = 100,
 ) -> list[dict[str, Any]]:
-    """Vettings of one state; those that wait, the longest first."""
-    return [_admission(one) for one in queries.list_admissions(state=state, limit=limit)]
+    """Vettings of one state, in pages; those that wait, the longest first."""
+    found = queries.list_admissions(state=state, limit=limit + 1, past=opened_number(cursor))
+    return [_admission(one) for one in page(request, response, found, limit=limit, last=_last_number)]
 
 
-@router.post("/admissions/{key}/decide", auth=Able(Ability.ADMIT, "registry"), response=dict[str, Any])
+@router.post("/admissions/{key}/decide", auth=Able(Ability.ADMIT, "registry"), response=AdmissionOut)
 def decide(request: HttpRequest, key: str, stated: DecisionIn) -> dict[str, Any]:
     """Accept or refuse, with the reason."""
     by = _by(request)

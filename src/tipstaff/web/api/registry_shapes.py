@@ -8,6 +8,8 @@ from pydantic import StrictBool, StrictInt
 
 from tipstaff.words import HoldingKind, ResourceKind, ServiceKind, Standing, Tier
 
+from .moments import Instant
+
 
 class ContactIn(Schema):
     """One contact of a chain."""
@@ -95,7 +97,7 @@ class CustomerPageOut(CustomerOut):
 class StandingIn(Schema):
     standing: Standing
     why: str
-    since: datetime | None = None
+    since: Instant | None = None
 
 
 class ServiceIn(Schema):
@@ -113,8 +115,8 @@ class HoldingIn(Schema):
     kind: HoldingKind = HoldingKind.STATIC
     tier: Tier = Tier.CUSTOMER
     service: str | None = None
-    held_from: datetime
-    held_until: datetime | None = None
+    held_from: Instant
+    held_until: Instant | None = None
     port_first: StrictInt = 0
     port_last: StrictInt = 65535
 
@@ -127,12 +129,12 @@ class ResourceIn(Schema):
     scope: str = ""
     customer: str
     service: str | None = None
-    held_from: datetime
-    held_until: datetime | None = None
+    held_from: Instant
+    held_until: Instant | None = None
 
 
 class EndIn(Schema):
-    held_until: datetime
+    held_until: Instant
 
 
 class WhyIn(Schema):
@@ -158,3 +160,39 @@ class ImportOut(Schema):
     outside: dict[str, Any] | None
     applied: bool
     change: str | None
+
+
+class ChangeOut(Schema):
+    """One change of the registry."""
+
+    key: str
+    at: datetime
+    actor: str
+    origin: str
+    source: str
+    says: list[str]
+    count: int
+    undoes: str | None
+    undone_by: str | None
+
+
+class ConcernOut(Schema):
+    """What speaks against letting a customer in."""
+
+    kind: str
+    score: int
+    explanation: str
+    against: str
+
+
+class AdmissionOut(Schema):
+    """The vetting of one customer."""
+
+    key: str
+    customer: str
+    name: str
+    state: str
+    opened_at: datetime
+    why: str
+    decided_by: str
+    concerns: list[ConcernOut]

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from .cases import router as cases
+from .devices import router as devices
 from .document import Api
 from .figures import router as figures
 from .problems import tell_problems
@@ -17,5 +18,6 @@ api.add_router("/figures", figures)
 api.add_router("/webhooks", webhooks)
 api.add_router("", cases)
 api.add_router("", resources)
+api.add_router("", devices)
 
 urlpatterns = [path("", api.urls)]

@@ -16,7 +16,7 @@ from tipstaff.words import Webhook
 
 from ..roles import Ability
 from .auth import Able
-from .pages import Cursor, Limit, opened, page, plain
+from .pages import Cursor, Limit, opened_number, page, plain
 
 router = Router(tags=["webhooks"])
 _T = TypeVar("_T")
@@ -49,7 +49,8 @@ class WebhookMadeOut(Schema):
     """A new webhook, with the secret that its messages are signed with: it is shown this once."""
 
     webhook: WebhookOut
-    secret: str
+    secret: str | None
+    """None where the same request comes again under the same Idempotency-Key."""
 
 
 class SwitchIn(Schema):
@@ -114,12 +115,7 @@ def list_dispatches(
     request: HttpRequest, response: HttpResponse, key: str, cursor: Cursor = "", limit: Limit = 50
 ) -> list[DispatchOut]:  # fmt: skip
     """What was sent to it or waits to be, newest first, in pages. What was taken is kept for 30 days."""
-    before = opened(cursor)
-    if before is not None and not (before.isdecimal() and before.isascii() and len(before) < 19):
-        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
-    found = queries.list_dispatches(
-        _found(key).key, before=int(before) if before is not None else None, limit=limit + 1
-    )  # fmt: skip
+    found = queries.list_dispatches(_found(key).key, before=opened_number(cursor), limit=limit + 1)
     shown = page(request, response, found, limit=limit, last=lambda one: str(one.number))
     return [DispatchOut(**hooks.told(one)) for one in shown]
 

@@ -1,5 +1,6 @@
 """Pages of devices: what is wanted, what was seen, what differs, what happened; and what takes two people there."""
 
+from datetime import datetime
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -17,6 +18,7 @@ from tipstaff.words import MeasureState
 
 from ..asked import asked_text
 from ..roles import Ability, StaffRequest, needs
+from .actions import MissingWords
 from .page import show_console
 from .sentences import tell_all
 
@@ -27,10 +29,14 @@ HISTORY, MEASURES_SHOWN = 60, 300
 @needs(Ability.SEE_MEASURES)
 def devices(request: StaffRequest) -> HttpResponse:
     """All devices of the settings, and those that ever held a measure."""
+    return show_console(request, "tipstaff/console/devices.html", here="console:measures", devices=all_devices())
+
+
+def all_devices() -> list[tuple[str, enforcement.DeviceHealth | None]]:
+    """Each device by name, with how it stands; None for one that nobody ever wrote to."""
     known = {health.device: health for health in enforcement.list_health()}
     named = [device.name for device in wiring.settings().devices]
-    rows = [(name, known.get(name)) for name in (*named, *sorted(known.keys() - set(named)))]
-    return show_console(request, "tipstaff/console/devices.html", here="console:measures", devices=rows)
+    return [(name, known.get(name)) for name in (*named, *sorted(known.keys() - set(named)))]
 
 
 @require_safe
@@ -70,23 +76,37 @@ _AGREED = {
 }
 
 
+DEVICE_ACTS = (*_ACTS, *_AGREED)
+REFUSED = (AnotherMustAgree, NothingAsked, NothingHeldBack, MissingWords)
+
+
+def act_at(name: str, action: str, *, why: str, at: datetime, actor: str) -> str:
+    """Ask for what takes two people at a device, or agree to it; what was done, in a sentence. Raise one of REFUSED."""
+    if action in _AGREED:
+        keys = _AGREED[action](name, desk=wiring.desk(), at=at, actor=actor)
+        done = "are being lifted" if action == "lift-all-agreed" else "may pass"
+        return f"{name}: {len(keys)} measures {done}."
+    if not why:
+        raise MissingWords
+    _ACTS[action](name, why=why, at=at, actor=actor)
+    return f"{name}: asked for. Nothing happens until another person agrees."
+
+
+def why_refused(refusal: Exception) -> str:
+    if isinstance(refusal, MissingWords):
+        return "Say why: the reason stands in the record and in the customers' letters."
+    return " ".join((type(refusal).__doc__ or "").split())
+
+
 @require_POST
 @needs(Ability.LIFT)
 def act(request: StaffRequest, name: str, action: str) -> HttpResponse:
     """Ask for what takes two people, or agree to it."""
-    if action not in (*_ACTS, *_AGREED) or enforcement.get_health(name) is None:
+    if action not in DEVICE_ACTS or enforcement.get_health(name) is None:
         raise Http404(name)
     actor, why = request.user.get_username(), asked_text(request.POST, "why", characters_max=2000)
     try:
-        if action in _AGREED:
-            keys = _AGREED[action](name, desk=wiring.desk(), at=wiring.now(), actor=actor)
-            done = "are being lifted" if action == "lift-all-agreed" else "may pass"
-            messages.success(request, f"{name}: {len(keys)} measures {done}.")
-        elif not why:
-            messages.error(request, "Say why: the reason stands in the record and in the customers' letters.")
-        else:
-            _ACTS[action](name, why=why, at=wiring.now(), actor=actor)
-            messages.success(request, f"{name}: asked for. Nothing happens until another person agrees.")
-    except (AnotherMustAgree, NothingAsked, NothingHeldBack) as refusal:
-        messages.error(request, " ".join((type(refusal).__doc__ or "").split()))
+        messages.success(request, act_at(name, action, why=why, at=wiring.now(), actor=actor))
+    except REFUSED as refusal:
+        messages.error(request, why_refused(refusal))
     return HttpResponseRedirect(reverse("console:device", args=[name]), status=HTTPStatus.SEE_OTHER)
