@@ -81,7 +81,25 @@ _RECEIPT = Phrases(
     r"已收到您的|感谢您的来信|"
     r"đã nhận được (?:yêu cầu|email|thư|phản hồi) của|kami telah menerima (?:pesan|laporan|email|permintaan)|"
     r"terima kasih telah menghubungi|ваш\w{0,2} (?:запрос|обращени\w|письмо) "
-    r"(?:был\w? )?(?:принят|получен|зарегистрирован))",
+    r"(?:был\w? )?(?:принят|получен|зарегистрирован)|обращение [^.\n]{0,20} ?(?:принято|получено|зарегистрировано)|"
+    r"(?:la (?:sua|tua|vostra) )?(?:segnalazione|richiesta) è stata (?:ricevuta|presa in carico|registrata)|"
+    r"受付番号|受け付けました|工单[^.\n]{0,12}已(?:创建|收到|受理)|工單[^.\n]{0,12}已(?:建立|收到|受理))",
+)
+_AWAY = Phrases(
+    r"i(?:'m| am|.ll be| will be) (?:currently )?(?:out of (?:the )?office|on (?:\w{2,10} )?(?:leave|vacation|"
+    r"holidays?))|ich bin (?:[^.\n]{0,40} )?(?:nicht im büro|im urlaub|nicht erreichbar|abwesend)|"
+    r"je suis (?:actuellement )?(?:absente?|en congé)|"
+    r"(?:estoy|estaré) (?:fuera de (?:la )?oficina|de vacaciones|ausente)|"
+    r"(?:estou|estarei) (?:fora do escritório|de férias|ausente)|sono (?:assente|in ferie|fuori (?:ufficio|sede))|"
+    r"ik ben (?:[^.\n]{0,30} )?(?:afwezig|niet op kantoor|met vakantie)|jag är (?:[^.\n]{0,30} )?(?:på semester|ledig)|"
+    r"jestem (?:[^.\n]{0,30} )?(?:na urlopie|nieobecn\w)|я (?:сейчас )?в отпуске|休暇中|休假",
+)
+_WAS_READ = Phrases(
+    r"was (?:read|opened|displayed) (?:on|at)|wurde (?:am|um) [^\n]{4,40} gelesen|a été (?:lu|ouvert)e? le|"
+    r"(?:fue|ha sido) leído el|foi lid[ao] em|è stato letto (?:il|alle)|is gelezen op",
+)
+_READ = re.compile(
+    r"\A\W{0,3}(?:(?:not )?read|gelesen|lue?|leído|lid[ao]|letto|gelezen|läst|lest|læst)\s?:", re.IGNORECASE
 )
 _SETTLED = Phrases(
     r"(?:(?:account|service|server|site|website|content|url|domain|client|customer|"
@@ -258,6 +276,12 @@ def _automatic(mail: Mail, own: str) -> Reading | None:
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It confirms that a mail of somebody's was received.")
     if mail.header("x-list-administrivia").strip().lower() == "yes" or _asks_back(mail, own):
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="A list or a filter asks for something.")
+    was_read = brief and _READ.match(mail.subject) and _WAS_READ.search(early)
+    away = brief and _AWAY.search(early) and not _ABUSE_WORDS.search(early)
+    if (was_read or away) and not (mail.embedded or _names_stranger(mail, own) or _shows(own)):
+        if was_read:
+            return set_aside(mail, ReadingReason.BOUNCE, detail="It says that a mail was read.")
+        return set_aside(mail, ReadingReason.AUTO_REPLY, detail="Somebody says that they are away.")
     if brief and _UNATTENDED.search(early) and not mail.embedded and not _NAMED.search(mail.subject):
         return set_aside(mail, ReadingReason.AUTO_REPLY, detail="It says that nobody reads what is sent there.")
     return None
@@ -277,11 +301,15 @@ def _in_hand(mail: Mail, own: str) -> Reading | None:
     early = own[:_OWN_LETTERS].lower()
     if _is_reply(mail) and len(own) < _OWN_LETTERS and _SETTLED.search(early) and not _shows(own):
         return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It answers an earlier letter about a matter in hand.")
-    if len(own) < 2500 and not _names_stranger(mail, own) and not _shows(own):
-        if _STATE.search(early[:800]):
-            return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It tells how a matter in hand stands.")
-        if _SURVEY.search(f"{mail.subject}\n{early}".lower()) and not mail.embedded:
-            return set_aside(mail, ReadingReason.NOT_ABUSE, detail="It asks how somebody liked a service.")
+    state = len(own) < 2500 and _STATE.search(early[:800])
+    asks = (
+        len(own) < 2500
+        and _SURVEY.search(f"{mail.subject}\n{early}".lower())
+        and not (mail.embedded or _ABUSE_WORDS.search(early))
+    )
+    if (state or asks) and not _names_stranger(mail, own) and not _shows(own):
+        detail = "It tells how a matter in hand stands." if state else "It asks how somebody liked a service."
+        return set_aside(mail, ReadingReason.NOT_ABUSE, detail=detail)
     return None
 
 
@@ -402,7 +430,12 @@ _FORWARDED = re.compile(
     r"inoltrato",
     re.IGNORECASE | re.MULTILINE,
 )
-_TICKET = re.compile(r"(?:ticket|case|request)[^a-z]{0,4}(?:#|received|\d)|\[[#\w .-]{0,20}#\d{3,12}\]", re.IGNORECASE)
+_TICKET = re.compile(
+    r"(?:ticket|case|request)[^a-z]{0,4}(?:#|received|\d)|conferma (?:di )?ricezione|eingangsbestätigung|"
+    r"accusé de réception|acuse de recibo|potwierdzenie otrzymania|ontvangstbevestiging|обращение|受付|工单|工單|접수|"
+    r"\[[#\w .-]{0,20}#\d{3,12}\]",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|h(?:tt|xx)ps?://", re.IGNORECASE)
 
 
@@ -433,7 +466,7 @@ def without_offender(mail: Mail, reading: Reading) -> Reading | None:
     begin = own[:_LETTERS_LOOKED_AT]
     if (
         not begin.strip()
-        or len(_OTHER_SCRIPT.findall(begin)) > 0.05 * len(begin)
+        or (not begin.isascii() and len(_OTHER_SCRIPT.findall(begin)) > 0.05 * len(begin))
         or _has_log(mail.body)
         or _hints_at_abuse(mail)
     ):

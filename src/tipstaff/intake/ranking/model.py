@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from .words import number
 
@@ -18,19 +18,41 @@ _Node = tuple[int, float, Any, Any]
 """Feature, threshold, and what is left and right of a node: another node, or a leaf's value."""
 
 
+_Weight = TypeVar("_Weight")
+_MOST_NAMES = 65_536
+
+
+class _ByName(dict[str, _Weight]):
+    """Weights by the names of features that were met, so that a name's number is made once."""
+
+    def __init__(self, weights: Mapping[int, _Weight], unknown: _Weight) -> None:
+        super().__init__()
+        self._weights, self._unknown = weights, unknown
+
+    def __missing__(self, name: str) -> _Weight:
+        if len(self) >= _MOST_NAMES:
+            self.clear()
+        found = self[name] = self._weights.get(number(name), self._unknown)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Linear:
     """A bias and a weight for each known feature."""
 
     bias: float
     weights: Mapping[int, float]
+    _by_name: "_ByName[float]" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", _ByName(self.weights, 0.0))
 
     def score(self, features: Iterable[tuple[str, float]]) -> float:
         """The sum over features with their strengths; what is not known counts nothing."""
-        look_up = self.weights.get
+        by_name = self._by_name
         total = self.bias
         for name, strength in features:
-            total += look_up(number(name), 0.0) * strength
+            total += by_name[name] * strength
         return total
 
     def reasons(self, features: Iterable[tuple[str, float]], *, most: int) -> list[tuple[str, float]]:
@@ -76,11 +98,15 @@ class Classes:
     names: tuple[str, ...]
     biases: tuple[float, ...]
     weights: Mapping[int, tuple[tuple[int, float], ...]]
+    _by_name: "_ByName[tuple[tuple[int, float], ...]]" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", _ByName(self.weights, ()))
 
     def probabilities(self, features: Sequence[tuple[str, float]], *, length: float) -> list[float]:
         """How likely each class is; features are scaled to one common `length` so that long mails count no more."""
-        look_up = self.weights.get
-        known = [(pairs, strength) for name, strength in features if (pairs := look_up(number(name)))]
+        by_name = self._by_name
+        known = [(pairs, strength) for name, strength in features if (pairs := by_name[name])]
         squares = sum(strength * strength for _, strength in known)
         scale = length / math.sqrt(squares) if squares else 0.0
         sums = list(self.biases)

@@ -1,7 +1,6 @@
 """The words around a thing that a mail names, as features: where each stands, cut to a stem, and never a name."""
 
 import re
-from functools import lru_cache
 from zlib import crc32
 
 _WORD = re.compile(r"[^\W\d_]{2,24}")
@@ -34,7 +33,6 @@ def around(text: str, start: int, end: int, *, label: str, title: str = "") -> l
     return found
 
 
-@lru_cache(maxsize=65536)
 def number(feature: str) -> int:
     """The number by which a feature is known: no word travels in the weights."""
     return crc32(feature.encode("utf-8", "replace"))

@@ -1,4 +1,7 @@
-"""What speaks for or against a thing that a mail names: words, signs and keys next to it, in many languages."""
+"""What speaks for or against a thing that a mail names: words, signs and keys next to it, in many languages.
+
+The patterns are in lower case, and so is what they are sought in.
+"""
 
 import re
 
@@ -14,13 +17,11 @@ _SOURCE_KEY = re.compile(
     r"(?:\bsrc|source|\bsrc_?ip|saddr|attacker|attacking|offend\w{0,3}|remote|rhost|\brip|client|"
     r"\boip|abuser|quell\w{0,2}|origem|origen|sorgente|from_?ip|bad_?ip|"
     r"источник|孔|来源|送信元)(?:[_ -]?(?:ip|addr|address|host))?(?:\(?v?[46]?\)?)?\"?\s?(?:=|:|=>)\s?[\"'\[(<]{0,2}\Z",
-    re.IGNORECASE,
 )
 _VICTIM_KEY = re.compile(
     r"(?:\bdst|dest\w{0,8}|\bdst_?ip|daddr|target\w{0,2}|victim|\blip|laddr|local\w{0,2}|server|"
     r"honeypot|sensor|ziel\w{0,3}|destino|bestemming|назначен\w{0,3}|цель)"
     r"(?:[_ -]?(?:ip|addr|address|host|server))?\"?\s?(?:=|:|=>)\s?[\"'\[(<]{0,2}\Z",
-    re.IGNORECASE,
 )
 _STRONG = re.compile(
     r"\b(?:source|src|attack(?:er|ing|s)?|offend(?:er|ing)|abus(?:er|ive|ing|e)|malicious|"
@@ -30,7 +31,6 @@ _STRONG = re.compile(
     r"block(?:ed|ing)|banned|phish\w{0,4}|fraud\w{0,6}|originat\w{2,4}|quell\w{0,3}|"
     r"angreif\w{0,3}|angriff\w{0,3}|täter|attaquant\w{0,2}|atacante\w{0,2}|origem|origen|"
     r"ofensor|sorgente|attaccante|aanvaller|bron|verursach\w{2,4}|источник\w{0,2}|атак\w{1,5}|злоумышл\w{2,8})\b",
-    re.IGNORECASE,
 )
 _YOURS = re.compile(
     r"\b(?:(?:your|you are|you're) ?(?:(?!our |my |against |on |to |at )\w{1,20} ){0,3}"
@@ -38,18 +38,15 @@ _YOURS = re.compile(
     r"user|machine|system|subscriber|range|address|responsib\w{2,6})\w{0,3}|(?:ihre?[mnrs]?|"
     r"eure?[mnrs]?) \w{2,20}|(?:votre|vos) \w{2,20}|"
     r"(?:su|sus|seu|sua|vostr[aeio]|uw|jouw) \w{2,20}|ваш\w{0,4} \w{2,20})\b",
-    re.IGNORECASE,
 )
 _IP_WORD = re.compile(
-    r"\b(?:IP(?:s|v4|v6)?|host|address(?:es)?|адрес\w{0,2}|adresse\w{0,2}|direcci[oó]n|endereço|"
+    r"\b(?:ip(?:s|v4|v6)?|host|address(?:es)?|адрес\w{0,2}|adresse\w{0,2}|direcci[oó]n|endereço|"
     r"indirizz[oi]|adres)\b[^.;]{0,25}\Z",
-    re.IGNORECASE,
 )
 _FROM = re.compile(
     r"(?:\b(?:from|by|von|vom|durch|depuis|desde|da|dal|do|från|fra|od|van|par|от|с|из|client|"
     r"host)\b)(?:[ :]{1,2}(?:the |your |an? |ip|address|host|server|адрес\w{0,2}|der|die|l'|"
     r"\w{2,10} ){0,4})[ :\[(<\"']{0,4}\Z",
-    re.IGNORECASE,
 )
 _OUR = re.compile(
     r"\b(?:our|my|mine|we|unser\w{0,3}|mein\w{0,3}|notre|nos|nuestr\w{1,2}|mi|nosso|nossa|nostr\w|"
@@ -57,40 +54,34 @@ _OUR = re.compile(
     r"\b(?:against|towards?|target(?:s|ed|ing)?|victims?|dest(?:ination)?|dst|honeypots?|(?:was|"
     r"were) (?:attacked|targeted|hit)|wurden? angegriffen|attacked (?:ip|host|server)|ziel\w{0,6}|"
     r"cible|objetivo|destino|vittima)\b",
-    re.IGNORECASE,
 )
 _VICTIMS_BELOW = re.compile(
     r"\b(?:(?:was|were|been|being|is|are) (?:being )?(?:attacked|targeted|hit|probed|scanned|"
     r"affected)|targets?|victims?|destinations?(?: ip\w{0,2})?|honeypots?|endpoints?|our "
     r"(?:\w{1,12} ){0,2}(?:servers?|hosts?|systems?|ips?|networks?))\b[^:]{0,40}:\s{0,3}\Z",
-    re.IGNORECASE,
 )
-_ATTACKERS_BELOW = re.compile(r"\b(?:ha(?:ve|s)|did) (?:\w{2,12} )?(?:attack|scan|prob|hit|target|abus)", re.IGNORECASE)
+_ATTACKERS_BELOW = re.compile(r"\b(?:ha(?:ve|s)|did) (?:\w{2,12} )?(?:attack|scan|prob|hit|target|abus)")
 _ATTACK_ON = re.compile(
     r"\b(?:attack\w{0,3}|flood\w{0,3}|angriff\w{0,2}|attaque\w{0,2}|ataque\w{0,2}|attacc\w{1,3}|"
     r"атак\w{1,3}|scan\w{0,5}|probes?|hits?)\b[^.:;]{0,30} "
     r"(?:on|against|towards?|at|auf|gegen|contre|contra|contro|sur|на)\s{1,2}(?:our |the |host |"
     r"server |ip |address ){0,3}[\[(<\"']{0,2}\Z",
-    re.IGNORECASE,
 )
 _OWN_MACHINE = re.compile(
     r"\b(?:our|my|unser\w{0,3}|mein\w{0,3}|notre|nos|nuestr\w{1,2}|nosso|nossa|nostr\w|onze|mijn|наш\w{0,3}) "
     r"(?:own |\w{1,12}[ -]){0,2}(?:\w{0,12}server|host|machine|system|receiver|resolver|relay|router|firewall|"
     r"gateway|sensor|honeypot|website|ip|address|serveur|servidor|сервер\w{0,2})s?"
     r"(?:,? (?:at|with|on|having|the|ip|address|v4|v6)){0,4} ?[\[(<\"']{0,2}\Z",
-    re.IGNORECASE,
 )
 _DONE_TO = re.compile(
     r"\A[\])\"'>]{0,3},?\s{1,2}(?:(?:in|at|of|on) (?:our|my) (?:\w{1,15} ){1,3})?"
     r"(?:(?:is|was|were|are|has|have|had|gets?|got|wurde|wird) )(?:(?:now|again|also|being|been|just) ){0,2}"
     r"(?:attacked|flooded|targeted|hit|probed|scanned|brute[ -]?forced|hammered|angegriffen)\b",
-    re.IGNORECASE,
 )
 _TO = re.compile(
     r"(?:\b(?:to|against|on|at|into|auf|gegen|nach|an|vers|contre|sur|a|al|contra|su|contro|naar|"
     r"op|на|к)\b|->|=>|→)[ :\[(<\"']{0,4}(?:our |my |the |host |server |ip |port |\w{1,12} "
     r"){0,2}[\[(<\"']{0,2}\Z",
-    re.IGNORECASE,
 )
 _ARROW_BEFORE = re.compile(r"(?:->|=>|→|-->|>>|\s>)\s{0,3}[\[(\"']{0,2}\Z")
 _NAME_LEADS_TO = re.compile(
@@ -105,7 +96,6 @@ _DO_AFTER = re.compile(
     r"flood\w{0,3}|host\w{0,3}|abus\w{0,4}|involved|blocked|banned|listed|detected|observed|"
     r"connect\w{0,3}|infected|compromised|violat\w{0,3}|perform\w{0,3}|seen|caught|found|located|"
     r"distribut\w{0,3}|infring\w{0,3}|angegriffen|versucht)",
-    re.IGNORECASE,
 )
 _CLOCK = re.compile(r"\d:\d\d:\d\d")
 _LOG_WORDS = ("sshd[", '"GET ', '"POST ', '"HEAD ', "PROTO=", "SRC=", "postfix/", "kernel:")
@@ -114,7 +104,6 @@ _MENTION = re.compile(
     r"\b(?:dns|name ?server|resolver|mx|relay(?:ed)?|gateway|netmask|range|netblock|inetnum|whois|"
     r"asn?|network|route|subnet|cidr|legitimate|official|original|genuine|authentic|for example|"
     r"e\.g\.|such as|legitim\w{0,3}|oficial|ufficiale|officiel\w{0,3}|echte\w{0,2})\b",
-    re.IGNORECASE,
 )
 _ITEM = re.compile(
     r"\b(?:url\w{0,3}|links?|uri|web ?sites?|site|page|domains?(?: names?)?|location|located|"
@@ -123,7 +112,6 @@ _ITEM = re.compile(
     r"take ?down|disable|suspend|block|fake|illegal|unauthori[sz]ed|content|following|below|"
     r"webseite|sito|sitio|enlace|lien|ссылк\w{1,3}|сайт\w{0,3}|страниц\w{1,3}|домен\w{0,3})\b|"
     r"違反|侵害|不正|偽|詐欺|違法|削除|钓鱼|仿冒|侵权|违规|诈骗|釣魚|침해|피싱|불법|위반|삭제",
-    re.IGNORECASE,
 )
 _REFERENCE = re.compile(
     r"\b(?:more info\w{0,8}|further info\w{0,8}|for info\w{0,8}|details|see|visit|read|refer|"
@@ -133,7 +121,6 @@ _REFERENCE = re.compile(
     r"represent\w{0,6}|behalf|client|screenshot|scan result|analysis|evidence|proof|whois|lookup|"
     r"check|view|verify|database|tool|law|directive|regulation|weitere|siehe|infos?|voir|plus d'|"
     r"ver|más|mehr|approfond|informa\w{2,6})\b|参考|参照|詳細|詳しく|关于|參考|참고|자세",
-    re.IGNORECASE,
 )
 _REFERENCE_WORDS = """
     abuse policy polic legal law terms privacy about contact help faq support docs wiki rfc whois rdap
@@ -164,14 +151,12 @@ _RIGHTFUL = re.compile(
     r"(?:client|brand|web ?site|site|own)|my (?:own|original|web ?site)|"
     r"owner of|owned by|brand(?:'s)? (?:site|website|url)|target(?:ed)? brand|oficial|ufficiale|"
     r"officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b|正規|公式|権利者|官方|正版|권리자|공식",
-    re.IGNORECASE,
 )
 
 _SENTENCE = 200
 _ACCUSES = re.compile(
     r"infring(?!ed\b)|phish|malicious|malware|fraud|offend|fake|illegal|unauthori|pirat|counterfeit|abus|scam|spam|"
     r"cop(?:y|ies|ied)\b|imitat|impersonat|clon|violat|stolen|hosted|hosting",
-    re.IGNORECASE,
 )
 
 
@@ -190,8 +175,8 @@ def look_at_address(
 ) -> None:
     """Note the cues for and against an address: the `order`th thing of `of` on its line, below the title `column`."""
     text = line.plain
-    before = text[max(0, x.start - 70) : x.start]
-    after = text[x.end : x.end + 70]
+    before = text[max(0, x.start - 70) : x.start].lower()
+    after = text[x.end : x.end + 70].lower()
     see = this.see
     see(f"zone_{line.zone}")
     if line.zone in ("headers", "file_headers", "register"):
@@ -212,9 +197,10 @@ def look_at_address(
         elif _VICTIM_KEY.search(before):
             see("victim_key")
     elif column:
-        if _SOURCE_KEY.search(f"{column}: "):
+        title = f"{column.lower()}: "
+        if _SOURCE_KEY.search(title):
             see("source_column")
-        elif _VICTIM_KEY.search(f"{column}: "):
+        elif _VICTIM_KEY.search(title):
             see("victim_column")
     if (">" in before or "→" in before) and _ARROW_BEFORE.search(before):
         if is_log or not _NAME_LEADS_TO.search(before):
@@ -232,9 +218,10 @@ def look_at_address(
         if line.before.rstrip().endswith(":"):
             see("alone_labelled")
     if line.before.endswith(":") and len(before.strip()) < 3:
-        if _VICTIMS_BELOW.search(line.before) and not _ATTACKERS_BELOW.search(line.before):
+        above = line.before.lower()
+        if _VICTIMS_BELOW.search(above) and not _ATTACKERS_BELOW.search(above):
             see("label_victims")
-        elif _STRONG.search(line.before) or _YOURS.search(line.before):
+        elif _STRONG.search(above) or _YOURS.search(above):
             see("label_strong")
 
 
@@ -300,13 +287,15 @@ def look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str], 
     label = before if before.strip(" \t*-•>|<([\"'") else line.before[-_SENTENCE:]
     direct = label is before
     item = reference = -1
-    for found in _ITEM.finditer(label):
+    said = label.lower()
+    for found in _ITEM.finditer(said):
         item = found.end()
-    for found in _REFERENCE.finditer(label):
+    for found in _REFERENCE.finditer(said):
         reference = found.end()
     rightful = -1
     # What is said of an owner holds to the end of the sentence, unless the other side is named after it.
     sentence = text[max(0, x.start - _SENTENCE) : x.start].rpartition(". ")[2] if direct else label
+    sentence = sentence.lower()
     for found in _RIGHTFUL.finditer(sentence):
         rightful = found.end()
     if rightful >= 0 and not _ACCUSES.search(sentence, rightful):

@@ -11,7 +11,7 @@ class Phrases:
         self._alternatives = tuple((*_needed(x), re.compile(x)) for x in _spread(pattern))
         self._plain = tuple(x for x in self._alternatives if x[0].isascii() and x[1].isascii())
         self._by_word = tuple((max(x[0].split() or [""], key=len), *x) for x in self._alternatives)
-        self._plain_by_word = tuple(x for x in self._by_word if x[1].isascii() and x[2].isascii())
+        self._plain_by_word = tuple((max(_letters(x[0]) or [""], key=len), *x) for x in self._plain)
 
     @property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -41,7 +41,15 @@ class Phrases:
 
 def words_of(text: str) -> str:
     """The different words of a text, in one."""
-    return " ".join(set(text.split()))
+    return " ".join(set(_letters(text) if text.isascii() else text.split()))
+
+
+_NO_LETTERS = {x: " " for x in range(128) if not chr(x).isalpha()}
+
+
+def _letters(text: str) -> list[str]:
+    """The runs of letters of a text of ASCII."""
+    return text.translate(_NO_LETTERS).split()
 
 
 _LEADING_GROUP = re.compile(r"(\\b)?\(\?:")

@@ -1,6 +1,7 @@
 """How lines lead to what they name: members of one list, rows of one table, cells below one title."""
 
 import re
+from functools import lru_cache
 
 from .candidate import Shape
 from .find import Found
@@ -103,7 +104,9 @@ def shapes_of(
         before = text[: x.start]
         bare = not before[-40:].strip(_BULLETS) and not before.strip(_BULLETS)
         if bare and len(text) - x.end < 4:
-            shapes.append((line.zone, "alone", _record(line, above, below) or _told(line.before, _LABEL_WORDS)))
+            shapes.append(
+                (line.zone, "alone", _record(line, above, below) or _told(line.before[-_LABEL_LETTERS:], _LABEL_WORDS))
+            )
         elif sign:
             shapes.append((line.zone, "cell", cell_of(text, x.start, sign), sign))
         elif bare:
@@ -111,7 +114,7 @@ def shapes_of(
         else:
             number = line.number if line.zone == "subject" else 0
             # Of the hops of a mail each is itself: there the names around them count.
-            told = _hop(before) if line.zone in _HOPS else _told(before)
+            told = _hop(before) if line.zone in _HOPS else _told(before[-_LABEL_LETTERS:])
             shapes.append((line.zone, "text", place, told or _signs(before), number))
     return shapes, places
 
@@ -136,9 +139,10 @@ def _record(line: Line, above: Line | None, below: Line | None) -> str:
     return ""
 
 
+@lru_cache(maxsize=512)
 def _told(label: str, most: int = _WORDS_KEPT) -> str:
     """The last words of what leads to a thing; other names on the way differ from line to line."""
-    return " ".join(_WORD.findall(_NAME.sub(" ", label[-_LABEL_LETTERS:].lower())[-12 * most :])[-most:])
+    return " ".join(_WORD.findall(_NAME.sub(" ", label.lower())[-12 * most :])[-most:])
 
 
 def _hop(before: str) -> str:

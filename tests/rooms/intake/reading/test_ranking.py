@@ -228,6 +228,12 @@ ANSWERS = {
     ),
     "czech": ("Automatická odpověď: dovolená", "Jsem mimo kancelář."),
     "japanese": ("自動返信", "ただいま不在にしております。"),
+    "away": ("Auto: Re: Abuse", "I am out of the office until Monday. For urgent matters call us."),
+    "german away": ("Re: Abuse", "Guten Tag, ich bin bis Freitag nicht im Büro."),
+    "read": ("Read: Abuse report", "Your message\n\nSubject: Abuse report\n\nwas read on 10 March 2026 12:00."),
+    "italian": ("Conferma ricezione", "Gentile utente, la sua segnalazione è stata presa in carico."),
+    "russian": ("Ваше обращение", "Здравствуйте! Ваше обращение №4711 зарегистрировано."),
+    "chinese": ("工单 4711", "您好，您的工单 4711 已创建，我们会尽快处理。"),
     "survey": ("Your request 4711", "Hello,\n\nhow would you rate the help that you got from us? It takes a minute."),
     "german survey": ("Ihre Anfrage", "Guten Tag, wie zufrieden waren Sie mit uns? Antworten Sie mit einer Zahl."),
     "list": (
@@ -317,6 +323,7 @@ COMPLAINTS = {
         "Phishing from your network",
         "Somebody wrote to us: click below to confirm your message. It leads to https://bank.example.com/login",
     ),
+    "holiday": ("Spam", "I am on holiday, and your customer sends me spam every day. Do something."),
     "survey as bait": (
         "Fraud",
         "We got 'how would you rate our service?' from your customer 198.51.100.4, and it asks for a card.",
