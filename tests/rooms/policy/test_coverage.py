@@ -74,7 +74,13 @@ STEPS = {
     AutoStep.VET: ("test_admission.py", "test_vetting.py"),
     AutoStep.SEAL: ("test_sealed_reports", "sealed_queue"),
     AutoStep.TELL: ("test_forwarding.py", "test_answers.py", "test_measures.py", "test_in_touch.py"),
-    AutoStep.PLAN: ("test_measures.py", "test_planner.py", "test_a_repeat_within_memory", "test_transit.py"),
+    AutoStep.PLAN: (
+        "test_measures.py",
+        "test_planner.py",
+        "test_a_repeat_within_memory",
+        "test_transit.py",
+        "test_spreading.py",
+    ),
     AutoStep.PUBLISH: ("test_editions.py", "test_policy_pages.py", "test_detecting.py"),
     AutoStep.CHECK_FORM: ("test_legal_form.py",),
     AutoStep.PROBE: (
