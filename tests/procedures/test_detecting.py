@@ -235,6 +235,19 @@ def test_a_full_link_becomes_a_case_of_its_holder(office: Office) -> None:
     assert (case.customer, case.decides) == ("acct-1", Role.ENGINEER)
 
 
+def test_harm_on_a_shared_link_becomes_a_case_of_its_cause(office: Office) -> None:
+    for n in (1, 2, 3):
+        office.admit(f"acct-{n}")
+        give(office, ResourceKind.PORT, f"ge-0/{n}", scope="olt1", customer=f"acct-{n}")
+    looked(office, "shared-link", said.shared(80, 90, 70), at=NOON + HOUR)
+    case = case_under("conduct.harm_to_the_network")
+    assert (case.customer, case.decides) == ("acct-1", Role.ANALYST)
+    office.deadlines(at=NOON + 3 * HOUR)
+    assert list(office.measures(case)) == [], "an analyst decides"
+    assert looked(office, "shared-link", said.shared(80, 90, 70, heavy="ge-0/2", load=60), at=NOON + 4 * HOUR).taken
+    assert len(office.cases()) == 1, "while the cause is not confirmed nobody is accused of it"
+
+
 OWN, GONE, FOREIGN = "198.51.100.0/24", "192.0.2.128/25", "203.0.113.0/24"
 
 

@@ -2,7 +2,7 @@
 person named the clause. Coverage calls a row served on the strength of these."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
@@ -58,24 +58,25 @@ def read_as(
     sender: str = "",
     vouched: bool = False,
     words: str = "A letter of words that no reader knows.",
+    at: datetime = NOON,
 ) -> Report:
     """A report that its reader understood as `allegation`, or that a person has to read; then judged."""
     sender = sender or reporter().address
     evidence, _ = store_evidence(
-        words.encode(), digest=hashlib.sha256(sender.encode()).hexdigest(), at=NOON,
+        words.encode(), digest=hashlib.sha256(sender.encode()).hexdigest(), at=at,
         channel=Channel.SMTP, sender=sender, recipients=("abuse@operator.example.net",),
     )  # fmt: skip
-    key = open_report(evidence, at=NOON, actor="intake")
+    key = open_report(evidence, at=at, actor="intake")
     if vouched:
-        vouch(key, by="tests", at=NOON)
+        vouch(key, by="tests", at=at)
     reading = Reading(
         outcome=ReadingOutcome.COMPLAINT, reason=ReadingReason.UNSURE if of_person else ReadingReason.UNDERSTOOD,
         allegations=(allegation,), reporter=Reporter(address=sender), parser="xarf",
     )  # fmt: skip
-    store_reading(key, reading=reading, at=NOON, actor="worker")
+    store_reading(key, reading=reading, at=at, actor="worker")
     found = get_report(key)
     assert found is not None
-    complaint.decide(found, desk=office.desk, at=NOON)
+    complaint.decide(found, desk=office.desk, at=at)
     return office.report(key)
 
 

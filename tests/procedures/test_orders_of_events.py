@@ -248,7 +248,7 @@ def test_a_case_that_is_fixed_closes_although_a_guard_refused_its_measure(office
     case = office.warned(FIRST, at=NOON)
     assert case.due_at is not None
     office.deadlines(at=case.due_at)
-    office.limits = lambda: Limits(own=OURS, protected=(ip_network(FIRST),))  # type: ignore[method-assign]  # protected now
+    office.limits = lambda at: Limits(own=OURS, protected=(ip_network(FIRST),))  # type: ignore[method-assign]  # protected now
     office.enforce(at=case.due_at)
     office.answer(office.fresh(case.key), Answer.FIXED, at=case.due_at + HOUR)
     office.enforce(at=case.due_at + HOUR)

@@ -130,7 +130,7 @@ def test_who_takes_a_host_name_and_shows_its_row(shop):
 
 
 def test_a_stopped_page_is_let_go_when_its_name_changes_hands(shop):
-    shop.limits = lambda: Limits(own=(), owns_name=lambda name: bool(customers_named_by(name, at=NOON)))
+    shop.limits = lambda at: Limits(own=(), owns_name=lambda name: bool(customers_named_by(name, at=NOON)))
     moves = NOON + timedelta(days=10)
     host("acct-1", until=moves)
     host("acct-2", moves)
@@ -151,7 +151,7 @@ def test_a_stopped_page_is_let_go_when_its_name_changes_hands(shop):
 
 
 def test_a_page_whose_site_the_registry_does_not_know_is_never_stopped_by_its_name(shop):
-    shop.limits = lambda: Limits(own=(), owns_name=lambda name: bool(customers_named_by(name, at=NOON)))
+    shop.limits = lambda at: Limits(own=(), owns_name=lambda name: bool(customers_named_by(name, at=NOON)))
     host("acct-1")
     alleged = Allegation(type="content/phishing", url=f"http://{NAME}/offer", moment=Moment(NOON - HOUR))
     case = shop.case_of(read_as(shop, alleged, of_person=False))
@@ -159,7 +159,7 @@ def test_a_page_whose_site_the_registry_does_not_know_is_never_stopped_by_its_na
     due = shop.fresh(case.key).due_at
     assert due is not None
     shop.deadlines(at=due)
-    shop.limits = lambda: Limits(own=(), owns_name=lambda _: False)
+    shop.limits = lambda at: Limits(own=(), owns_name=lambda _: False)
     shop.enforce(at=due)
     (measure,) = shop.measures(case)
     assert measure.state is MeasureState.FAILED

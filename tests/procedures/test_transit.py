@@ -12,10 +12,12 @@ from tipstaff.cases.rules import IllegalMove
 from tipstaff.enforcement.planner import Ability
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
+from tipstaff.procedures import joint
 from tipstaff.procedures.casework import NothingToPlan, ProposalLapsed, prolong_measure, second_prolonging
+from tipstaff.procedures.joint import may_be_proposed
 from tipstaff.procedures.refusals import NotYourDecision
 from tipstaff.procedures.sighting import judge_waiting, take
-from tipstaff.procedures.transit import may_be_refused, propose_refusal, second_refusal
+from tipstaff.procedures.transit import REFUSAL
 from tipstaff.registry.operations import hold_resource
 from tipstaff.words import (
     Answer,
@@ -80,16 +82,16 @@ def network(office: Office) -> Case:
 
 
 def propose(office: Office, case: Case, *, by: str = "ana", at: datetime = LATE) -> None:
-    propose_refusal(case.key, why="The contact still bounces.", desk=office.desk, at=at, actor=by)
+    joint.propose(REFUSAL, case.key, why="The contact still bounces.", desk=office.desk, at=at, actor=by)
 
 
 def agree(office: Office, case: Case, *, by: str = "erik", at: datetime = LATE) -> list[str]:
-    return second_refusal(case.key, desk=office.desk, at=at, actor=by)
+    return joint.agree(REFUSAL, case.key, desk=office.desk, at=at, actor=by)
 
 
 def test_routes_are_refused_by_two_people_of_whom_one_is_an_engineer(office: Office, network: Case) -> None:
     assert network.state is CaseState.WAITING_PERSON
-    assert may_be_refused(network, desk=office.desk, at=LATE)
+    assert may_be_proposed(REFUSAL, network, desk=office.desk, at=LATE)
     propose(office, network)
     assert office.measures(network) == [], "one person has proposed it"
     with pytest.raises(SecondMustBeAnother):
@@ -134,7 +136,7 @@ def test_an_engineer_may_be_the_one_who_proposes_it(office: Office, network: Cas
 
 def test_before_the_month_is_over_nothing_is_refused(office: Office, network: Case) -> None:
     early = NOON + 29 * DAY
-    assert not may_be_refused(network, desk=office.desk, at=early)
+    assert not may_be_proposed(REFUSAL, network, desk=office.desk, at=early)
     with pytest.raises(NothingToPlan):
         propose(office, network, at=early)
     fixed = office.answer(network, Answer.FIXED, at=LATE)
@@ -157,7 +159,7 @@ def test_a_case_about_anything_else_refuses_no_route(office: Office, network: Ca
     office.hold("198.51.100.7", customer="acct-2")
     other = office.warned("198.51.100.7", at=NOON)
     office.deadlines(at=LATE)
-    assert not may_be_refused(office.fresh(other.key), desk=office.desk, at=LATE)
+    assert not may_be_proposed(REFUSAL, office.fresh(other.key), desk=office.desk, at=LATE)
 
 
 def test_the_routes_are_carried_again_as_soon_as_the_records_are_right(office: Office, network: Case) -> None:

@@ -112,6 +112,8 @@ class Event(enum.StrEnum):
     """Our agent for copyright notices is to be named."""
     CONTACT_ASKED_FOR = "contact.asked_for"
     """An address is to be passed on, so that two can settle a matter."""
+    CONTENT_SPREAD_AGAIN = "content.spread_again"
+    """Something was put up again after takedowns, and a service is to be suspended."""
     REGISTRY_UNCORRECTED = "registry.uncorrected"
     """A network's records are still wrong, and its routes are to be refused."""
 

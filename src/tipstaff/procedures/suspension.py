@@ -470,8 +470,15 @@ def weigh_case(
     case: Case, allegation: Conduct, *, desk: Desk, at: datetime, lasts: timedelta | None = None
 ) -> tuple[Candidate, ...]:
     """The candidates for one thing complained about, with what each would hit now."""
+    return weigh_case_on(case.ladder, case, allegation, desk=desk, at=at, lasts=lasts)
+
+
+def weigh_case_on(
+    ladder: Sequence[Rung], case: Case, allegation: Conduct, *, desk: Desk, at: datetime, lasts: timedelta | None
+) -> tuple[Candidate, ...]:
+    """The same, on these rungs in place of the case's own."""
     return weigh_for(
-        customer=case.customer, service=case.service, ladder=case.ladder, measure_ports=case.measure_ports,
+        customer=case.customer, service=case.service, ladder=ladder, measure_ports=case.measure_ports,
         direction=case.measure_direction, allegation=allegation, desk=desk, at=at, lasts=lasts,
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ class Ability(enum.StrEnum):
     NOTE = "write notes and take cases"
     DECIDE = "close, decide waiting cases, correct readings"
     REVIEW = "review a dispute"
-    PROPOSE_URGENT = "propose an urgent measure, or that routes are refused"
+    PROPOSE_URGENT = "propose an urgent measure, that routes are refused, or that a service is suspended"
     SECOND_URGENT = "second such a measure that somebody else proposed"
     LIFT = "lift a measure"
     SEND_AGAIN = "send a letter again"

@@ -15,7 +15,7 @@ from tipstaff import wiring
 from tipstaff.sensors.contacts import Contacts
 from tipstaff.sensors.flows import COLUMNS, Flows
 from tipstaff.sensors.lan import Lan
-from tipstaff.sensors.links import Links, SourceValidation
+from tipstaff.sensors.links import Links, SharedLink, SourceValidation
 from tipstaff.sensors.listings import Listings
 from tipstaff.sensors.mail import Postfix
 from tipstaff.sensors.mailboxes import Dovecot
@@ -266,6 +266,39 @@ def test_a_full_link_is_known_by_the_95th_percentile() -> None:
     assert (full.kind, full.facts["p95_percent"], full.facts["days"]) == ("routes.link_full", 97, 15)
     assert full.held == (ResourceKind.PORT, "ge-0/1", "r1")
     assert found(Links(), polls(percent=97, hours=400, busy_of_20=1)) == [], "1 poll of 20 is just below the rank"
+
+
+def shared(*dropped: int, heavy: str = "ge-0/1", load: int = 900) -> str:
+    """Polls of a link that three ports share, a minute apart, at which it dropped so much."""
+    rows = (
+        f"{(NOON + timedelta(minutes=m)).isoformat()},olt1,pon-3,{lost},{port},{load if port == heavy else 50}"
+        for m, lost in enumerate(dropped)
+        for port in ("ge-0/1", "ge-0/2", "ge-0/3")
+    )
+    return "\n".join(["at,scope,link,dropped,port,bits_per_second", *rows])
+
+
+def neighbours() -> Known:
+    held = {(ResourceKind.PORT, f"ge-0/{n}", "olt1"): f"acct-{n}" for n in (1, 2, 3)}
+    return Known(held=held)
+
+
+def test_who_keeps_others_from_a_shared_link_is_found() -> None:
+    [harm] = found(SharedLink(), shared(0, 80, 90, 70, 0), neighbours())
+    assert (harm.kind, harm.held) == ("network.harm_to_others", (ResourceKind.PORT, "ge-0/1", "olt1"))
+    assert harm.facts == {
+        "customers_affected": 2, "cause_confirmed": True, "share_percent": 90, "packets_dropped": 240, "polls": 3,
+    }  # fmt: skip
+    assert found(SharedLink(), shared(0, 80, 90, 0, 70), neighbours()) == [], "two bursts are no harm that goes on"
+    assert found(SharedLink(), shared(1, 1, 1), neighbours()) == []
+    alone = Known(held=dict.fromkeys(neighbours().held, "acct-1"))
+    [own] = found(SharedLink(), shared(80, 90, 70), alone)
+    assert own.facts["customers_affected"] == 0, "whoever fills their own ports harms nobody"
+
+
+def test_a_shared_link_whose_load_nobody_makes_alone_confirms_no_cause() -> None:
+    [together] = found(SharedLink(), shared(80, 90, 70, load=60), neighbours())
+    assert together.facts["cause_confirmed"] is False
 
 
 def test_what_source_validation_drops_is_counted_by_the_port() -> None:

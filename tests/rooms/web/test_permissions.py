@@ -109,6 +109,8 @@ ON_A_CASE = {
     "second-wide": Ability.DECIDE,
     "refuse-transit": Ability.PROPOSE_URGENT,
     "second-transit": Ability.SECOND_URGENT,
+    "suspend-spreader": Ability.PROPOSE_URGENT,
+    "second-suspension": Ability.SECOND_URGENT,
 }
 LEFT_TO_THE_DECIDER = {
     "not-upheld", "fixed", "review", "decide", "joined", "answer-back", "note-answer",

@@ -383,6 +383,8 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "second-wide": {},
     "refuse-transit": _WHY,
     "second-transit": {},
+    "suspend-spreader": _WHY,
+    "second-suspension": {},
 }
 """What each act takes, as the console's form for it has it."""
 FREE = frozenset(
@@ -396,6 +398,8 @@ FREE = frozenset(
         "second-wide",
         "refuse-transit",
         "second-transit",
+        "suspend-spreader",
+        "second-suspension",
     }
 )
 """Acts that no earlier look can have been wrong about: they take no `If-Match`."""

@@ -7,8 +7,10 @@ from types import MappingProxyType
 
 from django.http import QueryDict
 
-from tipstaff.procedures import casework, parting, transit, work
+from tipstaff.procedures import casework, joint, parting, work
 from tipstaff.procedures.desk import Desk
+from tipstaff.procedures.spreading import SUSPENSION
+from tipstaff.procedures.transit import REFUSAL
 from tipstaff.words import Answer, Case, CaseState, Ground
 
 from ..asked import asked_text
@@ -286,13 +288,23 @@ def _second_wide(asked: Asked) -> str:
 
 
 def _refuse_transit(asked: Asked) -> str:
-    transit.propose_refusal(asked.case.key, why=asked.text("why"), desk=asked.desk, at=asked.at, actor=asked.actor)
+    joint.propose(REFUSAL, asked.case.key, why=asked.text("why"), desk=asked.desk, at=asked.at, actor=asked.actor)
     return "Proposed. It counts once a colleague has agreed, and one of you is an engineer."
 
 
 def _second_transit(asked: Asked) -> str:
-    planned = transit.second_refusal(asked.case.key, desk=asked.desk, at=asked.at, actor=asked.actor)
+    planned = joint.agree(REFUSAL, asked.case.key, desk=asked.desk, at=asked.at, actor=asked.actor)
     return f"Agreed: {len(planned)} routes are being refused, and two people answer for it."
+
+
+def _suspend_spreader(asked: Asked) -> str:
+    joint.propose(SUSPENSION, asked.case.key, why=asked.text("why"), desk=asked.desk, at=asked.at, actor=asked.actor)
+    return "Proposed. It counts once a colleague has agreed, and one of you is a lead."
+
+
+def _second_suspension(asked: Asked) -> str:
+    joint.agree(SUSPENSION, asked.case.key, desk=asked.desk, at=asked.at, actor=asked.actor)
+    return "Agreed: the service is being suspended, and two people answer for it."
 
 
 ACTIONS: Mapping[str, Action] = MappingProxyType(
@@ -322,6 +334,8 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "second-urgent": Action(ability=Ability.SECOND_URGENT, run=_second_urgent),
         "second-wide": Action(ability=Ability.DECIDE, run=_second_wide),
         "refuse-transit": Action(ability=Ability.PROPOSE_URGENT, run=_refuse_transit),
+        "suspend-spreader": Action(ability=Ability.PROPOSE_URGENT, run=_suspend_spreader),
+        "second-suspension": Action(ability=Ability.SECOND_URGENT, run=_second_suspension),
         "second-transit": Action(ability=Ability.SECOND_URGENT, run=_second_transit),
     }
 )

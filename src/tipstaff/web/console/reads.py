@@ -15,11 +15,13 @@ from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
+from tipstaff.procedures.joint import may_be_proposed
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sighting import role_for
+from tipstaff.procedures.spreading import SUSPENSION
 from tipstaff.procedures.staffing import staff_names
-from tipstaff.procedures.transit import may_be_refused
+from tipstaff.procedures.transit import REFUSAL
 from tipstaff.procedures.work import act_by
 from tipstaff.registry import queries as registry
 from tipstaff.sensors import queries as sensors
@@ -438,6 +440,8 @@ class CasePage:
     may_reopen: bool
     may_refuse_transit: bool
     """Whether the customer's routes may be refused, by two people."""
+    may_suspend_spreader: bool
+    """Whether the service may be suspended by which something is put up again and again, by two people."""
     parts: list[str]
     """Cases that it was split from, merged with or split into."""
     linked: list[Case]
@@ -527,7 +531,8 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
         may_reopen=_may_reopen(case, at=at),
-        may_refuse_transit=may_be_refused(case, desk=desk, at=at),
+        may_refuse_transit=may_be_proposed(REFUSAL, case, desk=desk, at=at),
+        may_suspend_spreader=may_be_proposed(SUSPENSION, case, desk=desk, at=at),
         joined_waits=[]
         if case.state is CaseState.WAITING_PERSON or case.state not in rules.OPEN
         else waiting_incidents(key),

@@ -377,6 +377,13 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
             "red",
             lambda _: "Two people answer for it.",
         ),
+        "case.suspend_spreader_proposed": ("Proposed that a service is suspended", "red", _says("shown_by")),
+        "case.suspend_spreader_lapsed": ("Proposal lapsed", "grey", _says("shown_by")),
+        "case.suspend_spreader_seconded": (
+            "Agreed that a service is suspended",
+            "red",
+            lambda _: "Two people answer for it.",
+        ),
         "case.matter_sealed": ("Matter sealed", "violet", lambda _: "Its report is in the sealed queue."),
         "letter.blanked": ("Letter blanked", "violet", _letter("lost its text: its matter is sealed")),
         "report.opened": ("Report opened", "blue", lambda entry: f"{_about('R-', entry)}."),
