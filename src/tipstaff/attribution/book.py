@@ -17,7 +17,7 @@ from .codes import ENDINGS, KINDS, OPEN, STATION
 from .match import Question, plain_address, window_of
 from .snapshot import GRADES, NOBODY, REASONS, Answers, Bound, Gaps, Held, Known, Snapshot
 from .tables import Array, Questions
-from .walk import last_sure, machine_of, walk
+from .walk import last_sure, machine_of, spoken_of, walk
 
 Address = IPv4Address | IPv6Address
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -197,6 +197,7 @@ def book_of(
         sure_until=ints(micro(b.sure_until) for b in bindings),
         possible_until=ints(micro(b.possible_until) for b in bindings),
         ending=ints(ENDINGS.index(b.ending) for b in bindings),
+        heard=ints(micro(spoken_of(b)) for b in bindings),
         strong=np.array([b.strong for b in bindings], bool),
         momentary=np.array([b.momentary for b in bindings], bool),
         subject=ints(

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 from django.db import connection
 
-from tipstaff.words import Binding, Gap, Holding, HoldingKind, Identity, Tier
+from tipstaff.words import Binding, Ending, Gap, Holding, HoldingKind, Identity, Tier
 
 from .book import TIERS, Address, Alone, Book, neighbourhood
-from .codes import KINDS, MAC, OPEN
+from .codes import CIRCUIT, ENDINGS, KINDS, MAC, OPEN
 from .covers import holes
 from .flow_parts import extent
 from .queries import binding_of, instant, micro
@@ -28,10 +28,21 @@ _BOUND = """
 COPY (
     SELECT source_id, load_id, byte_offset, realm, version, length, hi, lo, port_first, port_last, protocol,
         possible_from, sure_from, sure_until, possible_until, ending, strong::int AS strong,
-        momentary::int AS momentary, kind, subject, inside_realm, inside_version, inside_hi, inside_lo
+        momentary::int AS momentary, kind, subject, inside_realm, inside_version, inside_hi, inside_lo, heard
     FROM attribution_bindingrow
 ) TO STDOUT (FORMAT csv, HEADER)
 """
+
+
+_spoken_of = (
+    pl.when(
+        (pl.col("ending") == ENDINGS.index(Ending.PROMISED))
+        | ((pl.col("ending") == ENDINGS.index(Ending.SUPERSEDED)) & pl.col("kind").is_in([MAC, CIRCUIT]))
+    )
+    .then(pl.coalesce("heard", "sure_from"))
+    .otherwise(OPEN)
+)
+"""As `walk.spoken_of` says; OPEN where that is None."""
 
 
 def bound_frame() -> pl.DataFrame:
@@ -106,6 +117,7 @@ def book_from(
                "possible_from", "sure_from", "sure_until", "possible_until", "ending", "inside_realm",
                "inside_version")},
             **{c: _array(bound, c).view(np.uint64) for c in ("hi", "lo", "inside_hi", "inside_lo")},
+            heard=_array(bound.select(_spoken_of.alias("heard")), "heard"),
             strong=_array(bound, "strong").astype(bool),
             momentary=_array(bound, "momentary").astype(bool),
             subject=_array(bound, "code", none=NOBODY).astype(np.int64),
@@ -180,7 +192,7 @@ def _binding_maker(bound: pl.DataFrame) -> Any:
              b["port_first"], b["port_last"], b["protocol"], b["possible_from"], b["sure_from"], b["sure_until"],
              b["possible_until"], b["ending"], bool(b["strong"]), bool(b["momentary"]), b["kind"], b["subject"] or "",
              realms.get(b["inside_realm"]), b["inside_version"], b["inside_hi"], b["inside_lo"], file,
-             b["byte_offset"], sha256, first, end, error)
+             b["byte_offset"], sha256, first, end, error, b["heard"])
         )  # fmt: skip
 
     return binding

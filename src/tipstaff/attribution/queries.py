@@ -23,7 +23,7 @@ SHARED_ROWS_MAX = 200
 _COLUMNS = """
     b.source_id, b.realm, b.version, b.length, b.hi, b.lo, b.port_first, b.port_last, b.protocol, b.possible_from,
     b.sure_from, b.sure_until, b.possible_until, b.ending, b.strong, b.momentary, b.kind, b.subject, b.inside_realm,
-    b.inside_version, b.inside_hi, b.inside_lo, b.load_id, b.byte_offset
+    b.inside_version, b.inside_hi, b.inside_lo, b.heard, b.load_id, b.byte_offset
 """
 _PLACE = (
     f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.realm = %s AND b.version = %s AND b.length = %s "  # noqa: S608 - this room's own columns
@@ -217,7 +217,7 @@ def _in_words(rows: Sequence[Sequence[Any]]) -> list[Binding]:
         found.append(
             binding_of(
                 (source, realms.get(row[1]), *row[2:18], realms.get(row[18]), *row[19:22], file, row[-1], sha256, first,
-                 end, error)
+                 end, error, row[22])
             )
         )  # fmt: skip
     return found
@@ -252,7 +252,7 @@ def _flows(
                     (source, realms.get(part.realm), address.version, address.max_prefixlen, row["hi"], row["lo"],
                      row["port"], row["port"], row["protocol"], *edges(row, error=part.error), row["ending"], True,
                      True, 0, "", realms.get(part.inside_realm), row["inside_version"], row["inside_hi"],
-                     row["inside_lo"], file, row["offset"], sha256, first, last, part.error)
+                     row["inside_lo"], file, row["offset"], sha256, first, last, part.error, None)
                 ),
                 part=part.name, part_row=row["row"], part_sha256=part.sha256,
             )
@@ -346,7 +346,7 @@ def binding_of(row: Sequence[Any]) -> Binding:
     """A binding from the names of its source and realms, its numbers, and its place in a file."""
     (source, realm, version, length, hi, lo, first, last, protocol, possible_from, sure_from, sure_until,
      possible_until, ending, strong, momentary, kind, subject, inside_realm, inside_version, inside_hi, inside_lo, file,
-     offset, sha256, begin, end, error) = row  # fmt: skip
+     offset, sha256, begin, end, error, heard) = row  # fmt: skip
     place = _number(version, hi, lo)
     return Binding(
         source=source,
@@ -371,6 +371,7 @@ def binding_of(row: Sequence[Any]) -> Binding:
         sha256=sha256,
         stretch=(begin, end),
         clock_error_seconds=error / 1e6,
+        heard=instant(heard),
     )
 
 

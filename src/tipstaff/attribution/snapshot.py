@@ -7,7 +7,7 @@ So equality has to be shown for the plain ones only, and a test shows it for all
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -61,6 +61,8 @@ class Bound:
     sure_until: Array
     possible_until: Array
     ending: Array
+    heard: Array
+    """Of a lease when its log last spoke of it; OPEN of all others."""
     strong: Array
     momentary: Array
     subject: Array
@@ -325,7 +327,7 @@ class _Work:
         if len(one):
             row = np.full(number, NOBODY, np.int64)
             row[self.outer_pairs[0]] = self.outer_pairs[1]
-            self._follow(one, row[one], gapped[one])
+            self._follow(one, row[one])
         # Without its port, a shared address is several customers': the first sharer found shows it.
         several = ours & sharers & (reseller == 0)
         self._say(several, Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT)
@@ -383,11 +385,12 @@ class _Work:
         )
         a.reason[places] = np.where(~proven, one_source, np.where(assumed, assumed_reason, REASONS.index(reason)))
 
-    def _follow(self, places: Array, outer: Array, gapped: Array) -> None:
+    def _follow(self, places: Array, outer: Array) -> None:
         """Questions with exactly one binding: through its translation, to its subscriber, to its customer."""
         b = self.snapshot.bound
-        plain = ~b.momentary[outer] & ~(gapped & (b.ending[outer] == _PROMISED)) & self._surely(places, outer)
-        places, outer, gapped = places[plain], outer[plain], gapped[plain]
+        unheard = self._unheard(self.asked.take(places), outer)
+        plain = ~b.momentary[outer] & ~unheard & self._surely(places, outer)
+        places, outer = places[plain], outer[plain]
         direct = b.subject[outer] >= 0
         self._name(places[direct], outer[direct], np.full(int(direct.sum()), NOBODY, np.int64))
         for number in np.unique(b.inside_realm[outer[~direct]]):
@@ -422,10 +425,18 @@ class _Work:
         single[part] = False
         inner = np.full(len(places), NOBODY, np.int64)
         inner[questions] = rows
-        gapped = self.snapshot.gapped(inside) | self.snapshot.gapped(asked.take(places))
-        single &= ~(gapped & ((b.ending[inner] == _PROMISED) | (b.ending[outer] == _PROMISED)))
+        for place, row in ((p, r) for p in (inside, asked.take(places)) for r in (inner, outer)):
+            single &= ~self._unheard(place, row)
         single &= self._surely(places, inner)
         self._name(places[single], outer[single], inner[single])
+
+    def _unheard(self, asked: Questions, rows: Array) -> Array:
+        """Whether a lease may have been broken in a gap since its log last spoke of it."""
+        b = self.snapshot.bound
+        heard = np.where(b.heard[rows] <= asked.earliest, b.heard[rows], b.sure_from[rows])
+        since = replace(asked, earliest=np.minimum(asked.earliest, heard))
+        unheard: Array = (b.heard[rows] < OPEN) & self.snapshot.gapped(since)
+        return unheard
 
     def _surely(self, places: Array, rows: Array) -> Array:
         b = self.snapshot.bound

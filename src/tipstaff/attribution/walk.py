@@ -370,20 +370,20 @@ def _at(
     voices = [_registered(h) for h in held if h.tier is Tier.CUSTOMER]
     for binding in bound:
         if binding.inside is None:
-            voices += _session(binding, at=at, rows=rows, known=known, gap=gap, gaps=gaps)
+            voices += _session(binding, at=at, rows=rows, known=known, gaps=gaps)
             continue
         inner = [
             v
             for b in rows.inner[binding.inside_realm, binding.inside]
             if _possible(b, at)
-            for v in _session(b, at=at, rows=rows, known=known, gap=gap, gaps=gaps)
+            for v in _session(b, at=at, rows=rows, known=known, gaps=gaps)
         ]
         inner += [
             _registered(h)
             for h in rows.inner_holdings.get(binding.inside, ())
             if binding.inside_realm == PUBLIC and _covers(h.held_from, h.held_until, at)
         ]
-        sure = _translated(binding, at, one_flow=rows.one_flow, gap=gap)
+        sure = _translated(binding, at, one_flow=rows.one_flow, gap=gap, gaps=gaps)
         missed = not sure and _missed(binding, at, gaps=gaps)
         voices += [
             replace(
@@ -402,17 +402,17 @@ def _at(
     return _Point(ours=True, gap=blind or any(v.missed for v in voices), voices=tuple(voices))
 
 
-def _translated(binding: Binding, at: datetime, *, one_flow: bool, gap: bool) -> bool:
+def _translated(binding: Binding, at: datetime, *, one_flow: bool, gap: bool, gaps: Sequence[Gap]) -> bool:
     """Whether the port surely led inside then."""
     if not binding.momentary:
-        return _sure(binding, at, gap=gap)
+        return _sure(binding, at, gaps=gaps)
     if one_flow:
         # Its edges are those of the log but where it did not tell of one of them.
         unseen = binding.sure_from - binding.possible_from > timedelta(seconds=2 * binding.clock_error_seconds)
         return (at >= binding.sure_from or not unseen) and (
             binding.ending is Ending.EXPLICIT or at < binding.sure_until
         )
-    return not gap and _sure(binding, at, gap=gap)
+    return not gap and _sure(binding, at, gaps=gaps)
 
 
 def _registered(holding: Holding) -> _Voice:
@@ -420,7 +420,7 @@ def _registered(holding: Holding) -> _Voice:
 
 
 def _session(
-    binding: Binding, *, at: datetime, rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool,
+    binding: Binding, *, at: datetime, rows: _Rows, known: dict[tuple[SubjectKind, str], list[Identity]],
     gaps: Sequence[Gap],
 ) -> list[_Voice]:  # fmt: skip
     """The customers by whom the session's subscriber is known then, and of a machine those who were logged in with it;
@@ -429,10 +429,10 @@ def _session(
         v
         for b in rows.stations.get(machine_of(binding), ())  # type: ignore[arg-type]  # None is no key, and has nobody
         if _possible(b, at)
-        for v in _subscriber(b, at=at, known=known, gap=gap, gaps=gaps) or [_unknown(b, at=at, gap=gap, gaps=gaps)]
+        for v in _subscriber(b, at=at, known=known, gaps=gaps) or [_unknown(b, at=at, gaps=gaps)]
     ]
     one = len({v.subject for v in logged_in}) == 1
-    own = _unknown(binding, at=at, gap=gap, gaps=gaps)
+    own = _unknown(binding, at=at, gaps=gaps)
     through = [
         # Its word is the binding's: that the machine had the address, nobody else says.
         replace(
@@ -447,7 +447,7 @@ def _session(
         )
         for v in logged_in
     ]
-    return [*_subscriber(binding, at=at, known=known, gap=gap, gaps=gaps), *through] or [own]
+    return [*_subscriber(binding, at=at, known=known, gaps=gaps), *through] or [own]
 
 
 def machine_of(binding: Binding) -> Station | None:
@@ -456,10 +456,10 @@ def machine_of(binding: Binding) -> Station | None:
 
 
 def _subscriber(
-    binding: Binding, *, at: datetime, known: dict[tuple[SubjectKind, str], list[Identity]], gap: bool,
+    binding: Binding, *, at: datetime, known: dict[tuple[SubjectKind, str], list[Identity]],
     gaps: Sequence[Gap],
 ) -> list[_Voice]:  # fmt: skip
-    voice = _unknown(binding, at=at, gap=gap, gaps=gaps)
+    voice = _unknown(binding, at=at, gaps=gaps)
     return [
         replace(
             voice,
@@ -474,8 +474,8 @@ def _subscriber(
     ]
 
 
-def _unknown(binding: Binding, *, at: datetime, gap: bool, gaps: Sequence[Gap]) -> _Voice:
-    sure = _sure(binding, at, gap=gap)
+def _unknown(binding: Binding, *, at: datetime, gaps: Sequence[Gap]) -> _Voice:
+    sure = _sure(binding, at, gaps=gaps)
     promised, missed = binding.ending is Ending.PROMISED, not sure and _missed(binding, at, gaps=gaps)
     kind = binding.subject_kind
     return _Voice(None, None, None, sure, binding.strong, binding.source, kind, promised=promised, missed=missed)
@@ -483,7 +483,8 @@ def _unknown(binding: Binding, *, at: datetime, gap: bool, gaps: Sequence[Gap]) 
 
 def last_sure(bindings: Iterable[Binding], *, earliest: datetime) -> datetime:
     """Since when gaps matter to a question about `earliest` and later: an end that nobody saw may lie in one before."""
-    return min([earliest, *(b.sure_until for b in bindings if b.ending in _UNSEEN)])
+    unseen = [b.sure_until for b in bindings if b.ending in _UNSEEN]
+    return min([earliest, *unseen, *(b.sure_from for b in bindings if spoken_of(b) is not None)])
 
 
 _UNSEEN = frozenset({Ending.OPEN, Ending.SUPERSEDED})
@@ -537,9 +538,24 @@ def _possible(binding: Binding, at: datetime) -> bool:
     return _covers(binding.possible_from, binding.possible_until, at)
 
 
-def _sure(binding: Binding, at: datetime, *, gap: bool) -> bool:
-    """A lease's promise is sure as long as the log was read: it may have been broken in a gap."""
-    return binding.sure_from <= at < binding.sure_until and not (gap and binding.ending is Ending.PROMISED)
+def _sure(binding: Binding, at: datetime, *, gaps: Sequence[Gap]) -> bool:
+    """A lease is sure as long as the log was read since it last spoke of it: in a gap it may have been broken, and
+    another's been given and broken, too."""
+    if not binding.sure_from <= at < binding.sure_until:
+        return False
+    heard = spoken_of(binding)
+    if heard is None:
+        return True
+    if heard > at:  # When before `at` the log last spoke of it is not kept.
+        heard = binding.sure_from
+    return not any((g.since is None or g.since <= at) and (g.until is None or g.until > heard) for g in gaps)
+
+
+def spoken_of(binding: Binding) -> datetime | None:
+    """When the log last spoke of a lease that its term, or the next one's beginning, ends; None of all others."""
+    by_term = binding.ending is Ending.PROMISED
+    followed = binding.ending is Ending.SUPERSEDED and binding.subject_kind in (SubjectKind.MAC, SubjectKind.CIRCUIT)
+    return (binding.heard or binding.sure_from) if by_term or followed else None
 
 
 def _covers(since: datetime | None, until: datetime | None, at: datetime) -> bool:

@@ -105,6 +105,8 @@ class Binding:
     """That stretch: first byte, and the byte after its last."""
     clock_error_seconds: float = 0.0
     """The bound of the source's clock that the edges were widened by."""
+    heard: datetime | None = None
+    """When its log last spoke of a lease before its end; None where that is not kept."""
     part: str = ""
     """The file of flows that keeps the row, where it is not in the database; `part_row` is its number there, from 0."""
     part_row: int = 0

@@ -200,6 +200,27 @@ def test_a_lease_taken_again_after_another_client_is_a_lease_of_its_own(at_once,
     assert ask(18) == ("NONE", None)
 
 
+@pytest.mark.parametrize("followed", [False, True])
+def test_a_lease_that_was_not_renewed_after_a_gap_may_have_been_anothers_meanwhile(followed, tmp_path):
+    """A day's lease of alice's, six hours of the log that nobody read, and then nothing of her for hours."""
+
+    def hours(first, end):
+        return [(h, kea("dave", T + h * HOUR, HOUR, address="10.0.0.200")) for h in range(first, end)]
+
+    before = [*hours(0, 3), (0.5, kea("alice", T, 24 * HOUR)), (0.6, kea("carol", T, 24 * HOUR, address="10.0.0.9"))]
+    after = [*hours(8, 20), (10.5, kea("carol", T + 10 * HOUR, 24 * HOUR, address="10.0.0.9"))]
+    if followed:
+        after.append((15.5, kea("bob", T + 15 * HOUR, 4 * HOUR)))
+    for name, told in (("one", before), ("two", after)):
+        load("kea-memfile", tmp_path / name, KEA + "".join(line for _, line in sorted(told)))
+    assert ask(1.5) == ("CONFIRMED", "alice")
+    assert ask(5) == (("NO_DATA", None) if followed else ("PROBABLE", "alice"))
+    assert [ask(h) for h in (9, 14)] == [("PROBABLE", "alice")] * 2
+    assert ask(16) == (("CONFIRMED", "bob") if followed else ("PROBABLE", "alice"))
+    # Who renewed it after the gap is sure from then on, and what lies before is no surer for it.
+    assert [ask(h, "10.0.0.9") for h in (9, 12)] == [("PROBABLE", "carol"), ("CONFIRMED", "carol")]
+
+
 def test_a_lease_renewed_after_another_began_is_ended_by_neither(tmp_path):
     """The rows of a rotated file that is read late: bob's lease lies between two of alice's renewals."""
     dave = kea("dave", T + 20 * HOUR, HOUR, address="10.0.0.200")
