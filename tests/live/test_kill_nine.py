@@ -71,13 +71,17 @@ class Scene:
         return tell(self.desk, self.next_number())
 
     def _steps(self) -> list[tuple[str, int]]:
-        """(what, nth) of the first entry of each transaction, in their order."""
+        """(what, nth) of the first entry of each transaction, in their order, as far as each story has it.
+
+        A measure is put in force and lifted; a further intent is that of a round which found one of the two not shown
+        yet, and comes on a slow machine only.
+        """
         seen: Counter[str] = Counter()
         first: dict[str, tuple[str, int]] = {}
         for what, xact in self.desk.ask("SELECT what, xact::text FROM test_step ORDER BY entry"):
             first.setdefault(xact, (what, seen[what]))
             seen[what] += 1
-        return list(first.values())
+        return [(what, nth) for what, nth in first.values() if what != "device.intent" or nth < 2]
 
 
 @pytest.fixture(scope="session")

@@ -195,7 +195,7 @@ def test_the_time_they_were_last_given_holds_however_many_reports_joined(office:
     assert extended.due_at is not None
     assert case.due_at is not None
     assert extended.due_at > case.due_at
-    assert casework._promised_until(case.key) == extended.due_at
+    assert casework.promised_until(case.key) == extended.due_at
 
 
 def test_what_they_wrote_is_answered_however_many_reports_joined(office: Office) -> None:

@@ -636,6 +636,10 @@ class ReviewIn(TypedDict):
     why: str
 
 
+class SecondSuspensionIn(TypedDict):
+    pass
+
+
 class SecondTransitIn(TypedDict):
     pass
 
@@ -705,6 +709,10 @@ class StepOut(TypedDict):
     text: str
     actor: str
     entry: int
+
+
+class SuspendSpreaderIn(TypedDict):
+    why: str
 
 
 class SwitchIn(TypedDict):
@@ -1406,6 +1414,35 @@ class Client(Caller):
             "POST",
             f"/api/cases/{quote(str(key), safe='')}/refuse-transit",
             body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_suspend_spreader(
+        self, key: str, asked: SuspendSpreaderIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[DoneOut]:
+        """Suspend spreader: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/suspend-spreader",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def case_second_suspension(
+        self,
+        key: str,
+        asked: SecondSuspensionIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[DoneOut]:
+        """Second suspension: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/cases/{quote(str(key), safe='')}/second-suspension",
+            body=asked or {},
             if_match=if_match,
             idempotency_key=idempotency_key,
         )

@@ -304,7 +304,9 @@ def test_a_shared_link_whose_load_nobody_makes_alone_confirms_no_cause() -> None
 def test_what_source_validation_drops_is_counted_by_the_port() -> None:
     rows = [f"{(NOON + timedelta(minutes=m)).isoformat()},r1,ge-0/1,{300}" for m in range(0, 10)]
     [spoofed] = found(SourceValidation(), "\n".join(["at,scope,port,dropped", *rows]))
-    assert (spoofed.kind, spoofed.facts) == ("network.spoofed_source", {"packets_dropped": 3000, "minutes": 9})
+    assert (spoofed.kind, spoofed.facts) == (
+        "network.spoofed_source", {"packets_dropped": 3000, "minutes": 9, "port": "r1/ge-0/1"},
+    )  # fmt: skip
     assert found(SourceValidation(), f"at,scope,port,dropped\n{NOON.isoformat()},r1,ge-0/1,20") == []
 
 
