@@ -530,7 +530,12 @@ def test_whatever_is_handed_in_nobody_is_told_who_was_not_surely_named(office: O
             office.admit("acct-2")
             office.hold("192.0.2.78/32", customer="acct-2", kind=HoldingKind.PORT_BLOCK, ports=(1024, 2047))
             office.hold("192.0.2.78/32", customer="acct-1", kind=HoldingKind.PORT_BLOCK, ports=(2048, 4095))
-    seen = measured(office, *given_in)
+    before = count_by_disposition()
+    try:
+        seen = measured(office, *given_in)
+    except NotTelemetry:  # A text may say by chance what only the sealed queue may hold: then nothing was kept.
+        assert count_by_disposition() == before
+        return
     assert unjudged(limit=9) == []
     for each in seen:
         entry = judged(each.key)
