@@ -101,11 +101,20 @@ def bindings_of(made, number: int):
     import polars as pl
 
     from tipstaff.attribution.codes import OPEN
+    from tipstaff.attribution.flow_files import placed
     from tipstaff.attribution.intervals import Clock as Skew
     from tipstaff.attribution.intervals import bindings
     from tipstaff.attribution.protocol import Joins
     from tipstaff.attribution.staging import COLUMNS, rows_of
     from tipstaff.testing.subscribers import BLOCK, INSIDE, PER_ADDRESS, POOL
+
+    def table(found: pl.DataFrame, *, source: int, joins: Joins = Joins.ALONE, realm: int = 0, inside_realm: int = 0):
+        return rows_of(
+            placed(found, load=1), source=source, joins=joins, realm=realm, inside_realm=inside_realm, momentary=False
+        ).select(
+            *COLUMNS,
+            pl.col("heard").cast(pl.Int64) if joins is Joins.SESSION else pl.lit(None, pl.Int64).alias("heard"),
+        )
 
     begin, end = (x + made.skew for x in (made.begin, made.end))
     seen = np.where(made.stop_lost, begin + (end - begin) // 2, end)
@@ -131,11 +140,11 @@ def bindings_of(made, number: int):
     }).with_columns(pl.format("u{}", pl.Series(host)).alias("subject"))  # fmt: skip
     behind = bindings(lines, Joins.ALONE, clock=Skew(error=0), restarts=None, covers_until=None)
     rows = pl.concat([
-        rows_of(found, source=1, load=1, realm=0, inside_realm=0, momentary=False),
-        rows_of(maps, source=2, load=1, realm=0, inside_realm=1, momentary=False),
-        rows_of(behind, source=3, load=1, realm=1, inside_realm=0, momentary=False),
+        table(found, source=1, joins=Joins.SESSION),
+        table(maps, source=2, inside_realm=1),
+        table(behind, source=3, realm=1),
     ])  # fmt: skip
-    return rows.select(pl.col(c).cast(pl.Int64) if c not in ("subject", "nas") else c for c in COLUMNS)
+    return rows.select(pl.col(c).cast(pl.Int64) if c not in ("subject", "nas") else c for c in (*COLUMNS, "heard"))
 
 
 def holdings(number: int):
@@ -171,7 +180,7 @@ def subscribers(number: int):
         pl.format("u{}", n).alias("subject"), pl.format("c{}", n).alias("customer"),
         pl.format("s{}", n).alias("service"), pl.lit(None, pl.String).alias("reseller"),
         pl.lit(None, pl.String).alias("source"),
-        pl.lit(None, pl.Int64).alias("since"), pl.lit(None, pl.Int64).alias("until"),
+        *(pl.lit(None, pl.Int64).alias(c) for c in ("since", "until", "sure_from", "sure_until")),
     )  # fmt: skip
 
 
@@ -256,7 +265,7 @@ def binding(book, row: int):
         b["port_first"], b["port_last"], b["protocol"], b["possible_from"], b["sure_from"], b["sure_until"],
         b["possible_until"],
         b["ending"], bool(b["strong"]), False, b["kind"], b["subject"], "cgn" if b["inside_realm"] else None,
-        b["inside_version"], b["inside_hi"], b["inside_lo"], "bench", b["byte_offset"], "", 0, 0, 0,
+        b["inside_version"], b["inside_hi"], b["inside_lo"], "bench", b["byte_offset"], "", 0, 0, 0, b["heard"],
     ))  # fmt: skip
 
 
