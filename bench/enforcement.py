@@ -17,7 +17,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from tipstaff.testing.lab import Lab
 
 T = TypeVar("T")
 
@@ -54,7 +57,7 @@ def main() -> None:
     print()
 
 
-def converge(lab, n: int, changes: int = 20) -> dict[str, object]:  # type: ignore[no-untyped-def]  # Lab is imported late
+def converge(lab: "Lab", n: int, changes: int = 20) -> dict[str, object]:
     """Make an empty filter hold `n` elements, change one and then another, take all away; by nft and by netlink.
 
     Beside it what nft alone takes for the same elements, without any of our books: with nft no driver can be faster.
@@ -67,7 +70,7 @@ def converge(lab, n: int, changes: int = 20) -> dict[str, object]:  # type: igno
     }
 
 
-def converge_by(lab, n: int, *, changes: int, netlink: bool) -> dict[str, object]:  # type: ignore[no-untyped-def]  # As above
+def converge_by(lab: "Lab", n: int, *, changes: int, netlink: bool) -> dict[str, object]:
     from tipstaff.enforcement.drivers.nftables import make
     from tipstaff.enforcement.planner import digest_of, steps
     from tipstaff.words import Degree, Direction, Observation, Plan, Rule, Selector
@@ -127,7 +130,7 @@ def converge_by(lab, n: int, *, changes: int, netlink: bool) -> dict[str, object
     return figures
 
 
-def floor(lab, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # Lab is imported late
+def floor(lab: "Lab", n: int) -> dict[str, object]:
     """What nft itself takes to add the same elements, with a comment and an end each, and to list them again."""
     lines = ", ".join(
         f'192.0.2.{i % 256} . tcp . {1 + i // 256} timeout 1d comment "tipstaff M-{i:06d}"' for i in range(n)
@@ -144,7 +147,7 @@ def floor(lab, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # 
     return {"add": added, "list": listed, "ask_for_one": asked}
 
 
-def one_among(lab, n: int, changes: int = 20) -> dict[str, object]:  # type: ignore[no-untyped-def]  # Lab is imported late
+def one_among(lab: "Lab", n: int, changes: int = 20) -> dict[str, object]:
     """One change among `n` measures in force: database, record, kernel and the read-back of what was changed."""
     from tipstaff.enforcement import operations, queries
     from tipstaff.enforcement.drivers.nftables import make
@@ -203,7 +206,7 @@ def one_among(lab, n: int, changes: int = 20) -> dict[str, object]:  # type: ign
     }
 
 
-def latency(lab, n: int) -> dict[str, object]:  # type: ignore[no-untyped-def]  # Lab is imported late
+def latency(lab: "Lab", n: int) -> dict[str, object]:
     """From the decision on record to in force at probe level, and from the wish to lifted, proven by packets."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
     import django

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import polars as pl
 from django.db import connection, transaction
 
@@ -192,7 +193,7 @@ class _Batch:
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     parts: list[pl.DataFrame] = field(default_factory=list)
     restarts: list[pl.DataFrame] = field(default_factory=list)
-    lateness: list[object] = field(default_factory=list)
+    lateness: list[np.ndarray] = field(default_factory=list)
     refused: list[RefusedLine] = field(default_factory=list)
     refused_total: int = 0
     records: int = 0
@@ -323,7 +324,7 @@ def _write(
 
 def _clock_error(batch: _Batch, source: Source, row: SourceRow) -> int:
     """The error of the source's clock in microseconds, with what earlier readings showed of it."""
-    error, samples = clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)  # type: ignore[arg-type]  # arrays
+    error, samples = clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)
     if source.joins is not Joins.SESSION:
         return error  # How long a look took is no fault of the clock.
     kept = SourceRow.objects.select_for_update().get(pk=row.pk)
