@@ -259,9 +259,14 @@ def _posted(digest: str, effective_at: datetime) -> Edition:
 
 def adopt_editions() -> None:
     """At the first start: what the installation came with is posted, and the record says so."""
+    from tipstaff.editions.queries import posted_editions
+
+    folders = _installed_folders()
+    if posted_editions():
+        return  # As at every later start: what the procedure needs takes longer to load than most commands to run.
     from tipstaff.procedures.editions import adopt_installed
 
-    adopt_installed([edition_files(folder) for folder in _installed_folders()], at=now())
+    adopt_installed([edition_files(folder) for folder in folders], at=now())
 
 
 @functools.cache
