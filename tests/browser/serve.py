@@ -9,10 +9,27 @@ import os
 import sys
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import django
 
+
+class Server(ThreadingMixIn, WSGIServer):
+    """Several requests at once, as a browser makes them."""
+
+    daemon_threads = True
+
+
+class Quiet(WSGIRequestHandler):
+    """Says nothing for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+# Before the settings are read: passkeys are for a name, and the name has the port in it.
+SERVER = Server(("127.0.0.1", 0), Quiet)
+os.environ["TIPSTAFF_WEB_PUBLIC_URL"] = f"http://localhost:{SERVER.server_port}"
 django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402 - Django must be set up first
@@ -60,20 +77,8 @@ STAFF = {
     "mary.king": {Role.LEAD, Role.ANALYST, Role.COUNSEL, Role.ADMINISTRATOR},
     "lena": {Role.ANALYST},
     "eva": {Role.ENGINEER},
+    "pia": {Role.ANALYST},
 }
-
-
-class Server(ThreadingMixIn, WSGIServer):
-    """Several requests at once, as a browser makes them."""
-
-    daemon_threads = True
-
-
-class Quiet(WSGIRequestHandler):
-    """Says nothing for each request."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
 
 
 def announce_an_edition() -> None:
@@ -121,9 +126,10 @@ def main() -> None:
     leave_a_sighting_to_a_person()
     for name, roles in STAFF.items():
         give_roles(User.objects.create_user(name, password=PASSWORD), frozenset(roles))
-    with make_server("127.0.0.1", 0, get_wsgi_application(), server_class=Server, handler_class=Quiet) as server:
-        print(server.server_port, flush=True)
-        server.serve_forever()
+    SERVER.set_app(get_wsgi_application())
+    with SERVER:
+        print(SERVER.server_port, flush=True)
+        SERVER.serve_forever()
 
 
 if __name__ == "__main__":

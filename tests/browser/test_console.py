@@ -43,6 +43,7 @@ STAFF_PAGES = {
     "overview": "/console/overview",
     "wall": "/console/wall",
     "staff": "/console/staff",
+    "me": "/me/",
     "levels": "/console/levels",
     "search": "/console/search?q=192.0.2.0/24",
 }
@@ -295,6 +296,35 @@ def test_the_console_can_be_read_without_scripts(open_page: Open, browser: objec
     page.goto("/console/health")
     expect(page.locator("#hours")).to_be_visible()
     context.close()
+
+
+def test_a_passkey_is_added_and_logs_in_alone(open_page: Open, site: str) -> None:
+    desk = site.replace("127.0.0.1", "localhost")
+    page = open_page(who="")
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    device.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+                     "hasUserVerification": True, "isUserVerified": True, "automaticPresenceSimulation": True}},
+    )  # fmt: skip
+    page.goto(f"{desk}/login?next=/me/")
+    page.get_by_label("Name").fill("pia")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Log in", exact=True).click()
+    page.get_by_label("What you call the device").fill("Laptop")
+    page.get_by_role("button", name="Add a passkey").click()
+    codes = page.locator("#new-codes pre")
+    expect(codes).to_contain_text(re.compile(r"[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}"))
+    page.get_by_role("link", name="I have kept them").click()
+    expect(page.get_by_text("10 recovery codes left")).to_be_visible()
+    page.get_by_role("button", name="Add a code app").click()
+    expect(page.get_by_role("img", name="The key as a QR code")).to_be_visible()
+    assert barriers(page) == []
+    page.context.clear_cookies()
+    page.goto(f"{desk}/login?next=/console/reports")
+    page.get_by_role("button", name="Log in by passkey").click()
+    page.wait_for_url("**/console/reports")
 
 
 def test_the_chart_is_drawn(open_page: Open) -> None:

@@ -19,6 +19,9 @@ def login_link(
         list[str] | None,
         typer.Option("--role", metavar="|".join(STAFF_ROLES), help="With --new: a role of it; may be repeated."),
     ] = None,
+    forget_factors: Annotated[
+        bool, typer.Option("--forget-factors", help="Take passkeys, code app and recovery codes away: all were lost.")
+    ] = False,
 ) -> None:
     """Print a link that opens once, within a day, and lets NAME set a new password.
 
@@ -31,7 +34,7 @@ def login_link(
         raise typer.BadParameter("--role is for a new account, with --new; the console's page Staff changes another's.")
     with database() as settings:
         from tipstaff import wiring
-        from tipstaff.web.first import FIRST_ROLES, NAME, has_account, make_first_token, needs_first
+        from tipstaff.web.first import FIRST_ROLES, NAME, forget_factors_of, has_account, make_first_token, needs_first
 
         known = has_account(name)
         if not known and not NAME.fullmatch(name):
@@ -42,6 +45,9 @@ def login_link(
             raise typer.BadParameter(f"{name} has an account already; the console's page Staff changes its roles.")
         given = frozenset(map(Role, roles)) if roles else FIRST_ROLES
         token = make_first_token(name=name, roles=given, at=wiring.now(), actor="command line")
+        if forget_factors:
+            count = forget_factors_of(name, at=wiring.now(), actor="command line")
+            typer.echo(f"{count} factor(s) of {name} taken away, and every session ended.", err=True)
         if not known:
             typer.echo(f"{name} is a new account: {' and '.join(sorted(given))}.", err=True)
         typer.echo(f"{settings.public_url}/first/{token}")

@@ -19,6 +19,7 @@ _SECTIONS = (
     "server",
     "operator",
     "web",
+    "staff",
     "api",
     "mail_in",
     "mail_out",
@@ -30,7 +31,7 @@ _SECTIONS = (
 )
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
 _IS_SETTING = re.compile(
-    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|API|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|DEMO)_[A-Z_]+$"
+    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|STAFF|API|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|DEMO)_[A-Z_]+$"
 )
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 

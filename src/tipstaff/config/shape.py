@@ -71,6 +71,14 @@ class Web:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Staff:
+    """How staff log in."""
+
+    second_factor_for: tuple[str, ...] = ()
+    """Roles whose holders may do nothing before they have a passkey or a code app; `*` is everybody."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Api:
     """How programs use the desk."""
 
@@ -249,6 +257,7 @@ class Config:
     server: Server = field(default_factory=Server)
     operator: Operator = field(default_factory=Operator)
     web: Web = field(default_factory=Web)
+    staff: Staff = field(default_factory=Staff)
     api: Api = field(default_factory=Api)
     mail_in: MailIn = field(default_factory=MailIn)
     mail_out: MailOut = field(default_factory=MailOut)

@@ -18,9 +18,11 @@ def is_person(actor: str) -> bool:
     return actor not in PROGRAMS and not actor.startswith("customer (")
 
 
-def note_staff_change(what: str, *, name: str, roles: Iterable[Role] = (), at: datetime, actor: str) -> None:
+def note_staff_change(
+    what: str, *, name: str, roles: Iterable[Role] = (), at: datetime, actor: str, **detail: object
+) -> None:
     """Put on record that an account was made or changed; `what` is `staff.added`, `staff.roles_changed`, ..."""
-    record(what, at=at, actor=actor, about=[f"staff:{name}"], roles=sorted(role.value for role in roles))
+    record(what, at=at, actor=actor, about=[f"staff:{name}"], roles=sorted(role.value for role in roles), **detail)
 
 
 def note_token_change(what: str, *, key: str, owner: str, at: datetime, actor: str, **detail: object) -> None:

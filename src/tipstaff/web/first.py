@@ -13,8 +13,10 @@ from django.db import transaction
 from tipstaff.procedures.staffing import PROGRAMS, note_staff_change
 from tipstaff.words import Role
 
+from .factors import forget_factors
 from .models import FirstLink
 from .roles import give_roles
+from .sessions import end_sessions, staff
 
 LASTS = timedelta(hours=24)
 FIRST_ROLES = frozenset({Role.ADMINISTRATOR, Role.LEAD})
@@ -41,6 +43,15 @@ def needs_first() -> bool:
     """True while no administrator can log in."""
     heads = User.objects.filter(is_active=True, groups__name=Role.ADMINISTRATOR.value)
     return not any(user.has_usable_password() for user in heads)
+
+
+def forget_factors_of(name: str, *, at: datetime, actor: str) -> int:
+    """Take all second factors of `name` away, and end every session; how many factors there were."""
+    user = User.objects.get(username=name)
+    count = forget_factors(staff(user))
+    end_sessions(staff(user))
+    note_staff_change("staff.factors_forgotten", name=name, at=at, actor=actor, count=count)
+    return count
 
 
 def make_first_token(

@@ -1,4 +1,4 @@
-"""What the web room remembers: links for a first log-in, failed log-ins, tokens. Private to this room."""
+"""What the web room remembers: links for a first log-in, factors, sessions, failed log-ins, tokens. Private to it."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -13,6 +13,58 @@ class FirstLink(models.Model):
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+
+
+class Factor(models.Model):
+    """What somebody has besides a password: a passkey, or an app that shows codes (TOTP). `who` is `staff:3`."""
+
+    who = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8)
+    name = models.CharField(max_length=60)
+    credential = models.CharField(max_length=1400, default="")
+    """A passkey's id; empty for a TOTP key."""
+    kept = models.BinaryField()
+    """A passkey's public key, or a TOTP key, sealed."""
+    counter = models.BigIntegerField(default=0)
+    """The time step of the last code, or the last count of the passkey: neither comes twice."""
+    made_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["who"], name="web_factor_who"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["credential"], condition=~models.Q(credential=""), name="web_factor_credential"
+            ),
+            models.UniqueConstraint(fields=["who"], condition=models.Q(kind="totp"), name="web_factor_one_totp"),
+        )
+
+
+class RecoveryCode(models.Model):
+    """One of the codes that stand in for a lost factor, once each. Only its digest, made with our key, is kept."""
+
+    who = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["who", "digest"], name="web_recovery_code"),)
+
+
+class Session(models.Model):
+    """A log-in that stands: where and how it was made, and when it was used last."""
+
+    key = models.CharField(max_length=40, unique=True)
+    who = models.CharField(max_length=64)
+    how = models.CharField(max_length=60)
+    address = models.GenericIPAddressField(null=True)
+    agent = models.CharField(max_length=200)
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["who"], name="web_session_who"),)
 
 
 class FailedLogin(models.Model):

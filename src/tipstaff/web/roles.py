@@ -6,14 +6,18 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Concatenate, ParamSpec
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 
 from tipstaff.policy.deciding import may_decide as decides
 from tipstaff.words import STAFF_ROLES, Case, Role
+
+from .sessions import is_strong
 
 
 class Ability(enum.StrEnum):
@@ -100,6 +104,17 @@ def give_roles(user: User, roles: frozenset[Role]) -> None:
     user.groups.set([Group.objects.get_or_create(name=role.value)[0] for role in sorted(roles)])
 
 
+def needs_factor(user: User | AnonymousUser) -> bool:
+    """Whether the settings let the user do nothing without a second factor."""
+    named = settings.TIPSTAFF.staff.second_factor_for
+    return user.is_authenticated and ("*" in named or any(role.value in named for role in roles_of(user)))
+
+
+def lacks_factor(request: HttpRequest) -> bool:
+    """Whether this session was begun by less than the settings ask of its roles."""
+    return needs_factor(request.user) and not is_strong(request)
+
+
 class StaffRequest(HttpRequest):
     """A request whose user is logged in; only for type checkers."""
 
@@ -127,6 +142,11 @@ def needs(
                     # A fragment must not swallow the log-in page; the whole page goes there.
                     return HttpResponse(status=204, headers={"HX-Redirect": "/login"})
                 return redirect_to_login(request.get_full_path())
+            if lacks_factor(request):
+                to = reverse("me:me")
+                if request.headers.get("HX-Request"):
+                    return HttpResponse(status=204, headers={"HX-Redirect": to})
+                return HttpResponseRedirect(to)
             if not may(request.user, ability):
                 raise PermissionDenied(ability.value)
             return view(request, *args, **kwargs)  # type: ignore[arg-type]  # the user was just checked

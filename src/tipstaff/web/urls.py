@@ -4,7 +4,7 @@ from django.urls import include, path
 
 from .api.reports_in import post_reports
 from .api.sightings_in import post_sightings
-from .auth import first, log_in, log_out
+from .auth import first, log_in, log_out, passkey, passkey_options, second
 from .public import agent, policy
 from .public import views as public
 from .public.report_form import report_form
@@ -23,6 +23,10 @@ urlpatterns = [
     path("r/<str:token>", public.report_status, name="report_status"),
     path("p/", include("tipstaff.web.portal.urls")),
     path("login", log_in, name="log_in"),
+    path("login/second", second, name="log_in_second"),
+    path("login/passkey/options", passkey_options, name="passkey_options"),
+    path("login/passkey", passkey, name="log_in_passkey"),
+    path("me/", include("tipstaff.web.me.urls")),
     path("logout", log_out, name="log_out"),
     path("first/<str:token>", first, name="first"),
     path("console/", include("tipstaff.web.console.urls")),

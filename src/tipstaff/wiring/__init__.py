@@ -428,6 +428,17 @@ def unseal_secret(sealed: bytes) -> bytes:
     return sealing.unseal(sealed, private=(keys_folder() / "webhooks.private").read_bytes())
 
 
+def seal_log_in(secret: bytes) -> bytes:
+    """Seal what a person logs in with, so that a copy of the database alone logs nobody in."""
+    sealing.make_keys(keys_folder(), stem="log-ins")
+    return sealing.seal(secret, public=(keys_folder() / "log-ins.public").read_bytes())
+
+
+def unseal_log_in(sealed: bytes) -> bytes:
+    """Open what `seal_log_in` sealed; only the web process does."""
+    return sealing.unseal(sealed, private=(keys_folder() / "log-ins.private").read_bytes())
+
+
 def outward() -> Outward:
     """The way out for webhooks: to the hosts that the settings name."""
     try:

@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from ninja.errors import HttpError
 from ninja.security import SessionAuth
 
-from ..roles import Ability, may
+from ..roles import Ability, lacks_factor, may
 from ..tokens import ROOMS, TokenShown
 from .problems import Problem
 
@@ -40,6 +40,8 @@ class Able(SessionAuth):
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
         if not request.user.is_authenticated:
             return None
+        if token_of(request) is None and lacks_factor(request):
+            raise HttpError(403, "Your roles need a second factor: log in on the console, and show or add one.")
         if not may(request.user, self.ability):
             raise HttpError(403, f"Your roles do not let you {self.ability.value}.")
         return request.user

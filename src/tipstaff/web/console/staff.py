@@ -15,8 +15,11 @@ from tipstaff.procedures.staffing import PROGRAMS, note_staff_change
 from tipstaff.words import STAFF_ROLES, Role
 
 from ..asked import asked_text
-from ..first import NAME, make_first_token
+from ..factors import factors_of
+from ..first import NAME, forget_factors_of, make_first_token
 from ..roles import ABILITIES, Ability, StaffRequest, give_roles, needs
+from ..sessions import end_sessions, sessions_of
+from ..sessions import staff as who_is
 from .page import show_console
 
 
@@ -29,6 +32,10 @@ class Person:
     active: bool
     set_up: bool
     roles: tuple[tuple[Role, bool], ...]
+    factors: int
+    """How many passkeys and code apps they have."""
+    sessions: int
+    """How many of their log-ins stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,7 @@ def add(request: StaffRequest) -> HttpResponse:
 @require_POST
 @needs(Ability.MANAGE_STAFF)
 def change(request: StaffRequest, id: int) -> HttpResponse:
-    """Change roles, make a new one-time link, or switch an account on or off."""
+    """Change roles, make a new one-time link, end sessions, take factors away, or switch an account on or off."""
     person = User.objects.filter(pk=id).first()
     if person is None:
         raise Http404(str(id))
@@ -83,6 +90,17 @@ def change(request: StaffRequest, id: int) -> HttpResponse:
                 give_roles(person, roles)
                 _on_record(request, "staff.roles_changed", name=person.username, roles=roles)
             messages.success(request, f"The roles of {person.username} are saved.")
+    elif wanted == "sessions":
+        count = end_sessions(who_is(person), but=request.session.session_key)
+        _on_record(request, "staff.sessions_ended", name=person.username, count=count)
+        messages.success(request, f"{person.username} is logged out everywhere{' else' if self_change else ''}.")
+    elif wanted == "factors":
+        if self_change:
+            messages.error(request, "Another administrator does that for you; your own page adds and takes away.")
+        else:
+            # Whoever has the lost device may hold a session as well.
+            forget_factors_of(person.username, at=wiring.now(), actor=request.user.get_username())
+            messages.success(request, f"The second factors of {person.username} are taken away.")
     elif wanted in ("on", "off"):
         if self_change:
             messages.error(request, "You cannot switch yourself off.")
@@ -105,8 +123,11 @@ def _link(request: StaffRequest, name: str, roles: frozenset[Role]) -> OneTimeLi
     return OneTimeLink(name=name, url=f"{wiring.settings().public_url}/first/{quote(token)}")
 
 
-def _on_record(request: StaffRequest, what: str, *, name: str, roles: frozenset[Role] | None = None) -> None:
-    note_staff_change(what, name=name, roles=roles or (), at=wiring.now(), actor=request.user.get_username())
+def _on_record(
+    request: StaffRequest, what: str, *, name: str, roles: frozenset[Role] | None = None, **detail: object
+) -> None:
+    actor = request.user.get_username()
+    note_staff_change(what, name=name, roles=roles or (), at=wiring.now(), actor=actor, **detail)
 
 
 def _page(request: StaffRequest, *, link: OneTimeLink | None) -> HttpResponse:
@@ -117,6 +138,8 @@ def _page(request: StaffRequest, *, link: OneTimeLink | None) -> HttpResponse:
             active=user.is_active,
             set_up=user.has_usable_password(),
             roles=tuple((role, role.value in {g.name for g in user.groups.all()}) for role in STAFF_ROLES),
+            factors=len(factors_of(who_is(user))),
+            sessions=len(sessions_of(who_is(user), mine=None)),
         )
         for user in User.objects.order_by("username").prefetch_related("groups")
     ]
