@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tipstaff.words import STAFF_ROLES
+
 from .shape import Bounds, Config, DeviceConfig, FeedConfig, MailboxConfig
 
 _SECTIONS = (
@@ -307,10 +309,44 @@ def _check(config: Config, environ: Mapping[str, str]) -> None:
         keys = ("dkim_selector", "dkim_key_file")
         given, other = keys if config.mail_out.dkim_selector else reversed(keys)
         raise BadSetting(f"{where('mail_out', given)} and {other} go together: set both, or neither.")
-    secrets = {"mail password": config.mail_out.password_file, "DKIM key": config.mail_out.dkim_key_file}
+    _check_openid(config, where)
+    secrets = {
+        "log-in secret": config.staff.openid_secret_file,
+        "mail password": config.mail_out.password_file,
+        "DKIM key": config.mail_out.dkim_key_file,
+    }
     for what, file in secrets.items():
         if file and file.exists() and file.stat().st_mode & 0o077:
             raise BadSetting(f"{file}: others can read the {what}; run chmod 600 on the file.")
+
+
+def _check_openid(config: Config, where: Callable[[str, str], str]) -> None:
+    staff = config.staff
+    if staff.openid_issuer:
+        parts = urlsplit(staff.openid_issuer)
+        if not parts.hostname or parts.query or parts.fragment or parts.scheme not in ("https", "http"):
+            raise BadSetting(
+                f"{where('staff', 'openid_issuer')} is {staff.openid_issuer!r}, "
+                "but it takes an address, for example https://login.example.net."
+            )
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise BadSetting(f"{where('staff', 'openid_issuer')} takes https; http is for this machine's own address.")
+        if not staff.openid_client_id:
+            raise BadSetting(f"{where('staff', 'openid_issuer')} needs openid_client_id beside it.")
+    named = {"second_factor_for": set(staff.second_factor_for) - {"*"}}
+    named["openid_roles"] = {pair.rpartition("=")[2].strip() for pair in staff.openid_roles}
+    for key, roles in named.items():
+        if unknown := sorted(roles - set(_ROLES)):
+            raise BadSetting(f"{where('staff', key)}: there is no role {unknown[0]!r}; roles are {', '.join(_ROLES)}.")
+    if any(not pair.rpartition("=")[0].strip() for pair in staff.openid_roles):
+        raise BadSetting(f"{where('staff', 'openid_roles')}: each is written group=role.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
@@ -385,6 +421,7 @@ def _is_host(text: str) -> bool:
     return True
 
 
+_ROLES = tuple(role.value for role in STAFF_ROLES)
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 

@@ -76,6 +76,18 @@ class Staff:
 
     second_factor_for: tuple[str, ...] = ()
     """Roles whose holders may do nothing before they have a passkey or a code app; `*` is everybody."""
+    openid_issuer: str = ""
+    """Your identity provider's issuer, as it writes it (OpenID Connect); empty: staff log in here only."""
+    openid_client_id: str = ""
+    """The name under which it knows this desk."""
+    openid_secret_file: Path | None = None
+    """A file with the secret that goes with it; without one, the desk is a public client that PKCE protects."""
+    openid_name: str = "your company"
+    """What the log-in page calls it."""
+    openid_groups_claim: str = "groups"
+    """The claim that names a person's groups."""
+    openid_roles: tuple[str, ...] = ()
+    """`group=role` each: members get an account and these roles, at each log-in. Empty: only linked accounts log in."""
 
 
 @dataclass(frozen=True, kw_only=True)

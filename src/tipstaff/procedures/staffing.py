@@ -9,7 +9,9 @@ from tipstaff.ledger.operations import record
 from tipstaff.ledger.operations import through as through
 from tipstaff.words import Role
 
-PROGRAMS = frozenset({"worker", "intake", "enforcer", "import", "command line"})
+BY_COMPANY = "identity provider"
+"""Who gives roles by what the operator's identity provider says."""
+PROGRAMS = frozenset({"worker", "intake", "enforcer", "import", "command line", BY_COMPANY})
 """Names under which programs act in the record; no person can have one."""
 
 

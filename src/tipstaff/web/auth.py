@@ -41,30 +41,40 @@ _PASSKEYS_A_MINUTE = 30
 @require_http_methods(["GET", "HEAD", "POST"])
 def log_in(request: HttpRequest) -> HttpResponse:
     """Ask for name and password; after five failures the same name waits a quarter of an hour at that address."""
-    onward = _onward(request.POST.get("next") or request.GET.get("next") or "")
+    onward = onward_of(request.POST.get("next") or request.GET.get("next") or "")
     if request.user.is_authenticated and request.method != "POST" and "again" not in request.GET:
         return HttpResponseRedirect(onward or settings.LOGIN_REDIRECT_URL)
-    page = "tipstaff/auth/log_in.html"
     if request.method != "POST":
-        return show_page(request, page, onward=onward, passkeys=passkeys_work())
+        return show_log_in(request, onward=onward)
     name, password = asked_text(request.POST, "username", characters_max=150), request.POST.get("password", "")[:1000]
     at, address = wiring.now(), request.META.get("REMOTE_ADDR") or None
     wait = throttle.seconds_to_wait(name, address=address, at=at)
     if wait:
         trouble = f"Too many attempts. Try again in {span(wait)}."
-        return _slower(show_page(request, page, onward=onward, name=name, trouble=trouble, status=429), wait)
+        return _slower(show_log_in(request, onward=onward, name=name, trouble=trouble, status=429), wait)
     user = auth.authenticate(request, username=name, password=password)
     if user is None:
         throttle.count_failure(name, address=address, at=at)
         trouble = "That name and password do not go together."
-        return show_page(request, page, onward=onward, name=name, trouble=trouble, status=401)
+        return show_log_in(request, onward=onward, name=name, trouble=trouble, status=401)
     throttle.forget_failures(name, address=address)
     assert isinstance(user, User), "the one backend that there is keeps these"
-    return HttpResponseRedirect(_after_password(request, user, how="password", onward=onward, at=at))
+    return HttpResponseRedirect(after_first_factor(request, user, how="password", onward=onward, at=at))
 
 
-def _after_password(request: HttpRequest, user: User, *, how: str, onward: str, at: datetime) -> str:
-    """Where somebody goes whose password was right: on, or to show the second factor that they have."""
+def show_log_in(
+    request: HttpRequest, *, trouble: str = "", onward: str = "", name: str = "", status: int = 200
+) -> HttpResponse:
+    """The page on which people log in, with all the ways that there are."""
+    own = wiring.settings().staff
+    return show_page(
+        request, "tipstaff/auth/log_in.html", status=status, trouble=trouble, onward=onward, name=name,
+        passkeys=passkeys_work(), company=own.openid_name if own.openid_issuer else "",
+    )  # fmt: skip
+
+
+def after_first_factor(request: HttpRequest, user: User, *, how: str, onward: str, at: datetime) -> str:
+    """Where somebody goes whose password, or company, was right: on, or to show the second factor that they have."""
     if not factors.has_factor(staff(user)):
         enter(request, user, how=how, strong=False, at=at)
         return onward or settings.LOGIN_REDIRECT_URL
@@ -159,7 +169,7 @@ def passkey(request: HttpRequest) -> HttpResponse:
         enter(request, user, how=f"{half[1]} and passkey", strong=True, at=at)
         return JsonResponse({"to": half[2] or settings.LOGIN_REDIRECT_URL})
     enter(request, user, how="passkey", strong=True, at=at)
-    return JsonResponse({"to": _onward(str(answer.get("next") or "")) or settings.LOGIN_REDIRECT_URL})
+    return JsonResponse({"to": onward_of(str(answer.get("next") or "")) or settings.LOGIN_REDIRECT_URL})
 
 
 def read_json(request: HttpRequest) -> Mapping[str, Any]:
@@ -171,7 +181,7 @@ def read_json(request: HttpRequest) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _onward(asked: str) -> str:
+def onward_of(asked: str) -> str:
     """Where to go afterwards: a page of ours, or nowhere in particular."""
     return asked if url_has_allowed_host_and_scheme(asked, allowed_hosts=None) else ""
 
@@ -211,7 +221,7 @@ def first(request: HttpRequest, token: str) -> HttpResponse:
     except ValidationError as why:
         return _private(show_page(request, page, name=name, troubles=why.messages, status=400))
     # The link stands for the password alone: who has a second factor shows it as well.
-    return HttpResponseRedirect(_after_password(request, user, how="one-time link", onward="", at=at))
+    return HttpResponseRedirect(after_first_factor(request, user, how="one-time link", onward="", at=at))
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -67,6 +67,21 @@ class Session(models.Model):
         indexes = (models.Index(fields=["who"], name="web_session_who"),)
 
 
+class CompanyLink(models.Model):
+    """Which account somebody is whom the operator's identity provider knows: its own number for them, never a name."""
+
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["issuer", "subject"], name="web_companylink_subject"),
+            models.UniqueConstraint(fields=["issuer", "user"], name="web_companylink_user"),
+        )
+
+
 class FailedLogin(models.Model):
     """One failed attempt. The name is kept as a digest: people type passwords into the wrong field."""
 

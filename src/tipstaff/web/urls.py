@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from . import company
 from .api.reports_in import post_reports
 from .api.sightings_in import post_sightings
 from .auth import first, log_in, log_out, passkey, passkey_options, second
@@ -26,6 +27,8 @@ urlpatterns = [
     path("login/second", second, name="log_in_second"),
     path("login/passkey/options", passkey_options, name="passkey_options"),
     path("login/passkey", passkey, name="log_in_passkey"),
+    path("login/company", company.begin, name="log_in_company"),
+    path("login/company/back", company.back, name="log_in_company_back"),
     path("me/", include("tipstaff.web.me.urls")),
     path("logout", log_out, name="log_out"),
     path("first/<str:token>", first, name="first"),

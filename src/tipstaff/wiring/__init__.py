@@ -21,6 +21,7 @@ from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.enforcement.windows import BadWindow, maintenance_until, read_windows
 from tipstaff.host import keys, sealing
+from tipstaff.host.openid import Provider
 from tipstaff.host.outward import NotAllowed, Outward
 from tipstaff.intake.files import Scanner
 from tipstaff.intake.files.clamd import Clamd
@@ -437,6 +438,19 @@ def seal_log_in(secret: bytes) -> bytes:
 def unseal_log_in(sealed: bytes) -> bytes:
     """Open what `seal_log_in` sealed; only the web process does."""
     return sealing.unseal(sealed, private=(keys_folder() / "log-ins.private").read_bytes())
+
+
+def openid_provider() -> Provider | None:
+    """The operator's identity provider, where the settings name one."""
+    own = settings().staff
+    if not own.openid_issuer:
+        return None
+    file = own.openid_secret_file
+    return Provider(
+        issuer=own.openid_issuer, client_id=own.openid_client_id,
+        secret=file.read_text("utf-8").strip() if file is not None else "",
+        back=f"{settings().public_url}/login/company/back",
+    )  # fmt: skip
 
 
 def outward() -> Outward:

@@ -21,7 +21,9 @@ from tipstaff.procedures.staffing import note_staff_change
 from .. import factors, throttle
 from ..asked import asked_text
 from ..auth import read_json
+from ..company import send
 from ..console.page import show_console
+from ..models import CompanyLink
 from ..passkeys import NotThatPasskey, ask_for_new, passkeys_work, take_new
 from ..roles import StaffRequest, lacks_factor, needs_factor
 from ..sessions import end_sessions, is_fresh, make_strong, sessions_of, staff
@@ -117,6 +119,26 @@ def add_passkey(request: StaffRequest) -> HttpResponse:
 
 
 @never_cache
+@require_safe
+@_own(fresh=True)
+def link_company(request: StaffRequest) -> HttpResponse:
+    """Go to the company's log-in and come back linked. It changes nothing by itself, so a plain link may lead here."""
+    return send(request, onward="", link=request.user.pk)
+
+
+@require_POST
+@_own(fresh=True)
+def unlink_company(request: StaffRequest) -> HttpResponse:
+    """The company's log-in is no way in any more; not for somebody without a password."""
+    if not request.user.has_usable_password():
+        messages.error(request, "You have no password here: without the link you could not log in.")
+    elif CompanyLink.objects.filter(user=request.user).delete()[0]:
+        _on_record(request, "staff.unlinked")
+        messages.success(request, "The link is gone.")
+    return redirect("me:me")
+
+
+@never_cache
 @require_POST
 @_own(fresh=True)
 def recovery(request: StaffRequest) -> HttpResponse:
@@ -186,10 +208,19 @@ def _picture(uri: str) -> SafeString:
 
 
 def _page(request: StaffRequest, **more: object) -> HttpResponse:
-    who = staff(request.user)
+    who, own = staff(request.user), wiring.settings().staff
     return show_console(
-        request, "tipstaff/me/me.html", here="", status=200, factors=factors.factors_of(who),
+        request,
+        "tipstaff/me/me.html",
+        here="",
+        status=200,
+        factors=factors.factors_of(who),
         has_codes=factors.has_totp(who),
-        recovery_left=factors.recovery_codes_left(who), passkeys=passkeys_work(), lacks=lacks_factor(request),
-        sessions=sessions_of(who, mine=request.session.session_key), **more,
-    )  # fmt: skip
+        recovery_left=factors.recovery_codes_left(who),
+        passkeys=passkeys_work(),
+        company=own.openid_name if own.openid_issuer else "",
+        linked=CompanyLink.objects.filter(user=request.user, issuer=own.openid_issuer).exists(),
+        lacks=lacks_factor(request),
+        sessions=sessions_of(who, mine=request.session.session_key),
+        **more,
+    )
