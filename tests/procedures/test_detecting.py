@@ -15,6 +15,8 @@ from tests.rooms.sensors import test_detectors as said
 from tests.rooms.sensors import test_exposure as exposed
 from tipstaff import wiring
 from tipstaff.cases.queries import list_cases
+from tipstaff.config import DeviceConfig
+from tipstaff.enforcement.planner import Footprint, weigh
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy.editions import shipped_editions
 from tipstaff.procedures.detecting import NotAuthorised, asked_for, authorise, look, note_leave, purpose_of
@@ -33,6 +35,9 @@ from tipstaff.words import (
     Resource,
     ResourceKind,
     Role,
+    Rule,
+    Rung,
+    Scope,
     Standing,
     TakenSightings,
 )
@@ -208,6 +213,57 @@ def test_an_address_outside_the_plan_becomes_a_case_of_who_has_the_port(office: 
     assert case_under("network.unallocated_addresses").customer == "acct-1"
     office.hold("192.0.2.50/32", customer="acct-1")
     assert looked(office, "lan", said.SEEN.replace("T12", "T15")).taken == (), "now it is in the plan"
+
+
+MACHINE = f"sw1/ge-0/1/{said.MAC}"
+
+
+def stopped_for(office: Office, clause: str) -> list[tuple[str, Degree]]:
+    """What is stopped when the notice of a case under this clause was left unanswered."""
+    office.post(at=LATER)
+    office.deadlines(at=LATER + 2 * DAY)
+    return [(str(measure.selector), measure.degree) for measure in office.measures(case_under(clause))]
+
+
+def test_one_machine_is_stopped_on_its_port_and_not_the_customer(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    give(office, ResourceKind.PORT, "ge-0/1", scope="sw1")
+    looked(office, "lan", said.SEEN)
+    assert stopped_for(office, "network.unallocated_addresses") == [(MACHINE, Degree.BLOCK)]
+
+
+def test_a_machine_of_another_on_the_port_is_nobodys_alone_and_is_not_stopped(office: Office) -> None:
+    office.admit("acct-1", "192.0.2.10")
+    office.admit("acct-2", "192.0.2.11")
+    give(office, ResourceKind.PORT, "ge-0/1", scope="sw1")
+    give(office, ResourceKind.MAC, said.MAC, customer="acct-2")
+    looked(office, "lan", said.SEEN)
+    assert stopped_for(office, "network.unallocated_addresses") == [], "the account takes two people"
+
+
+@pytest.mark.parametrize(
+    ("device", "options", "chosen"),
+    [
+        ("sw1", {"driver": "ovs", "bridge": "br0"}, True),
+        ("olt3", {"driver": "ovs", "bridge": "br0"}, False),
+        ("olt3", {"driver": "ovs", "bridge": "br0", "ports_of": "sw1"}, True),
+        ("sw1", {"driver": "nftables", "customer_ports": ["eth7"]}, True),
+        ("sw1", {"driver": "nftables", "customer_ports": ["eth8"]}, False),
+        ("olt3", {"driver": "nftables", "customer_ports": ["eth7"]}, False),
+    ],
+)
+def test_a_machine_is_stopped_by_the_switch_whose_port_it_is_and_by_no_other(
+    device: str, options: dict[str, object], chosen: bool
+) -> None:
+    driver = wiring.driver(DeviceConfig(name=device, driver=str(options.pop("driver")), options=options))
+    [option] = weigh(
+        ladder=[Rung(scope=Scope.SESSION, degree=Degree.BLOCK)], measure_ports=(), resource=None, url=None,
+        source_port=None, service=None, account="acct-1", footprint=Footprint(), session=f"sw1/eth7/{said.MAC}",
+        devices=[driver.ability],
+    )  # fmt: skip
+    assert (option.chosen, option.device) == (chosen, device)
+    rule = Rule(measure="M-000001", case="C-000001", selector=option.selector, degree=Degree.BLOCK)
+    assert driver.supports(rule) is chosen
 
 
 def test_an_address_outside_the_plan_on_nobodys_port_is_an_engineers(office: Office) -> None:

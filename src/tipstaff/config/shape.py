@@ -205,7 +205,7 @@ class DeviceConfig:
     name: str
     """The device's name in plans and pages."""
     driver: str
-    """A driver's name: `nftables`, `nginx`, `haproxy`, `rpz`, `postfix`, `netconf`, `memory`, or a plug-in's."""
+    """A driver's name: a built-in one (`nftables`, `nginx`, `rpz`, `ansible`, `memory` ...) or a plug-in's."""
     options: dict[str, object] = field(default_factory=dict)
     """The driver's own keys; the driver checks them."""
     protected: tuple[str, ...] = ()

@@ -8,9 +8,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from tipstaff.enforcement.protocol import BadOption
+from tipstaff.words import Degree, Proof, Scope
 
 Listener = tuple[str, int]
 """An address and a port. Never a name: nothing that a driver talks to is looked up."""
+PROOFS: Mapping[str, Proof] = {"acknowledged": Proof.ACK, "config": Proof.CONFIG, "state": Proof.STATE}
+"""How sure something of the operator's own is when it says that a measure is in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,14 @@ class Options:
         if not isinstance(value, list | tuple) or not all(isinstance(x, str) for x in value):
             raise self.bad(name, f'is {value!r}, but it takes a list of texts, for example ["a", "b"].')
         return tuple(value)
+
+    def rungs(self, name: str) -> frozenset[tuple[Scope, Degree]]:
+        """What something of the operator's own can do: `["account:suspend"]`."""
+        try:
+            parts = [text.partition(":") for text in self.texts(name)]
+            return frozenset((Scope[s.strip().upper()], Degree[d.strip().upper()]) for s, _, d in parts)
+        except KeyError as why:
+            raise self.bad(name, 'takes scopes and degrees, for example ["account:suspend"].') from why
 
     def choice(self, name: str, *among: str) -> str:
         """One of these words; the first is the usual one."""

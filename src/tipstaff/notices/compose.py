@@ -28,6 +28,7 @@ from tipstaff.words import (
     Scope,
     Selector,
     SourceKind,
+    machine_named,
 )
 
 from .letters import FALLBACK, has_letter, letter_text, phrases
@@ -514,6 +515,8 @@ class _Tongue:
     def selector(self, selector: Selector) -> str:
         said, scope = self.words("selectors"), selector.scope
         way = {Direction.OUT: "out", Direction.IN: "in", Direction.BOTH: "both"}[selector.direction]
+        if (machine := machine_named(selector.session or "")) is not None:
+            return said["machine"].format(place=machine[0], mac=machine[1])
         if selector.network is None:
             return said[scope.name.lower()].format(subject=defanged(str(selector)))
         if scope is Scope.ROUTE:

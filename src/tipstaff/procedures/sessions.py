@@ -1,7 +1,8 @@
-"""Which sessions are a customer's: BGP sessions on which something is announced, and log-ins from one machine.
+"""Which sessions are a customer's: BGP sessions on which something is announced, log-ins from one machine, and machines
+on a port.
 
-A route is denied, or a log-in walled in, only where our own telemetry or the access network's logs name the session and
-the registry says whose it is. What a complainant writes of either is nothing to act on.
+A route is denied, a log-in walled in or a machine stopped, only where our own telemetry or the access network's logs
+name it and the registry says whose it is. What a complainant writes of either is nothing to act on.
 """
 
 from datetime import datetime
@@ -19,6 +20,7 @@ from tipstaff.words import (
     Sighting,
     Station,
     SubjectKind,
+    machine_named,
     session_name,
     session_named,
 )
@@ -83,14 +85,27 @@ def logged_in_as(conduct: Conduct, *, customer: str, at: datetime) -> str | None
     return found if holders_of_session(Selector(session=found), at=at) == {customer} else None
 
 
+def machine_seen(conduct: Conduct, *, customer: str, at: datetime) -> str | None:
+    """The one machine on a port that we ourselves saw do it, as `ROUTER/PORT/MAC`; None unless the registry gives the
+    port, or a machine that is on a port of nobody's, to this customer and to nobody else.
+    """
+    found = conduct.facts.get("machine") if isinstance(conduct, Sighting) else None
+    if not isinstance(found, str) or machine_named(found) is None:
+        return None
+    return found if holders_of_session(Selector(session=found), at=at) == {customer} else None
+
+
 def holders_of_session(selector: Selector, *, at: datetime) -> frozenset[str]:
     """Whose the BGP session of a route is, or the log-in of a session: those who have the contract with us."""
     if selector.announced_on is not None:
         neighbour, router = session_named(selector.announced_on)
         return _holders(ResourceKind.BGP_SESSION, neighbour, scope=router, at=at) if router else frozenset()
-    login, _, machine = (selector.session or "").rpartition("/")
-    if ":" in machine:  # A machine on a port, by its MAC address as switches write it.
-        return _holders(ResourceKind.PORT, login, scope=None, at=at)
+    if (machine := machine_named(selector.session or "")) is not None:
+        place, mac = machine
+        # A machine of one on another's port is both theirs: nobody's alone.
+        on_port = holders_of_port(place, at=at) | _holders(ResourceKind.PORT, place, scope=None, at=at)
+        return on_port | _holders(ResourceKind.MAC, mac, scope=None, at=at)
+    login = (selector.session or "").rpartition("/")[0]
     return frozenset(
         i.reseller or i.customer
         for i in known_as([(SubjectKind.USERNAME, login)] if login else [])

@@ -12,10 +12,10 @@ from tipstaff.registry.queries import (
     holdings_of,
     services_of,
 )
-from tipstaff.words import Candidate, Conduct, Direction, Rung, Scope, Sighting
+from tipstaff.words import Candidate, Conduct, Degree, Direction, Rung, Scope, Sighting
 
 from .desk import Desk
-from .sessions import announced_by, holders_of_port, logged_in_as
+from .sessions import announced_by, holders_of_port, logged_in_as, machine_seen
 
 SPOOFED_SOURCE = "network.spoofed_source"
 
@@ -44,7 +44,7 @@ def weigh_for(
         url=allegation.url,
         host_name=allegation.domain,
         mailbox=_mailbox_of(allegation, customer=customer, at=at),
-        session=logged_in_as(allegation, customer=customer, at=at) if Scope.SESSION in scopes else None,
+        session=_session_of(ladder, allegation, customer=customer, at=at),
         announced=announced,
         announced_on=announced_on,
         forged_on=_forged_port_of(allegation, customer=customer, at=at),
@@ -57,6 +57,13 @@ def weigh_for(
         devices=desk.abilities(at),
         lasts=lasts,
     )
+
+
+def _session_of(ladder: Sequence[Rung], conduct: Conduct, *, customer: str, at: datetime) -> str | None:
+    """The machine on a port where the ladder would block it, else the log-in that its rungs are about."""
+    degrees = {rung.degree for rung in ladder if rung.scope is Scope.SESSION}
+    machine = machine_seen(conduct, customer=customer, at=at) if Degree.BLOCK in degrees else None
+    return machine or (logged_in_as(conduct, customer=customer, at=at) if degrees else None)
 
 
 def _mailbox_of(conduct: Conduct, *, customer: str, at: datetime) -> str | None:

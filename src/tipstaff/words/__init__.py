@@ -71,7 +71,15 @@ from .reports import (
     Reporter,
     ReportOutcome,
 )
-from .resources import LetterOfAuthority, Resource, ResourceKind, session_name, session_named
+from .resources import (
+    LetterOfAuthority,
+    Resource,
+    ResourceKind,
+    machine_named,
+    machine_on,
+    session_name,
+    session_named,
+)
 from .sightings import (
     Conduct,
     Matter,
@@ -223,6 +231,8 @@ __all__ = [
     "Version",
     "Webhook",
     "WorkStep",
+    "machine_named",
+    "machine_on",
     "ranges",
     "require_aware",
     "session_name",

@@ -1,6 +1,7 @@
 """What customers hold beside addresses, and the letters that let addresses move."""
 
 import enum
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
@@ -63,6 +64,20 @@ def session_named(name: str) -> tuple[str, str]:
     """(neighbour, router) of such a name; the router is empty where it names none."""
     neighbour, _, router = name.partition(" at ")
     return neighbour, router
+
+
+def machine_on(router: str, port: str, mac: str) -> str:
+    """How a measure names one machine on a port: `sw1/ge-0/1/02:00:5e:10:00:01`."""
+    return f"{router}/{port}/{mac.lower()}"
+
+
+def machine_named(session: str) -> tuple[str, str] | None:
+    """(port with its router before it, MAC address) of such a name; None for a log-in's session.
+
+    The router may be left out, by hand: `eth7/02:00:5e:10:00:01`. A log-in's machine has hyphens (RFC 3580).
+    """
+    place, _, mac = session.rpartition("/")
+    return (place, mac.lower()) if place and re.fullmatch(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", mac) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from tipstaff.words import (
     Moment,
     ReportOutcome,
     Scope,
+    Selector,
     SourceKind,
 )
 
@@ -136,6 +137,15 @@ def test_a_language_has_a_phrase_for_every_word(language: str) -> None:
     assert set(said["grounds"]) == {ground.value for ground in Ground}
     assert len(said["months"]) == 12
     assert len(said["weekdays"]) == 7
+
+
+@pytest.mark.parametrize("language", sorted(languages()))
+def test_a_machine_that_is_stopped_is_called_a_device_on_its_port(language: str, facts: LetterFacts) -> None:
+    assert facts.measure is not None
+    stopped = replace(facts.measure, selector=Selector(session="sw1/ge-0/1/02:00:5e:10:00:01"))
+    body = compose(LetterKind.MEASURE_TAKEN, facts=replace(facts, measure=stopped, language=language)).body
+    told = phrases(language)["selectors"]["machine"].format(place="sw1/ge-0/1", mac="02:00:5e:10:00:01")
+    assert "".join(told.split()) in "".join(body.split())
 
 
 def test_a_language_that_is_not_written_yet_falls_back_to_english(facts: LetterFacts) -> None:

@@ -221,7 +221,7 @@ def test_an_address_that_nobody_was_given_leads_to_who_has_the_port() -> None:
     known = Known(held={(ResourceKind.PORT, "ge-0/1", "sw1"): "acct-1"})
     [one] = found(Lan(), SEEN, known)
     assert (one.kind, one.account, one.source) == ("network.unallocated_address", "acct-1", None)
-    assert one.facts == {"minutes_seen": 40, "planned": False}
+    assert one.facts == {"minutes_seen": 40, "planned": False, "machine": f"sw1/ge-0/1/{MAC}"}
 
 
 def test_on_a_port_that_nobody_has_it_names_nobody() -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from ipaddress import ip_address, ip_network
 
 from tipstaff.sensors.protocol import Address, Books, NotReadable, Seen, instant, rows
-from tipstaff.words import ResourceKind
+from tipstaff.words import ResourceKind, machine_on
 
 COLUMNS = ("seen_at", "address", "mac", "scope", "port")
 MINUTES_MIN = 10
@@ -53,6 +53,8 @@ def _compare(
     of_mac = books.holder_of(ResourceKind.MAC, mac, at=last) if mac else None
     network = ip_network(address)
     where = f"{address} with {mac} at {scope} {port}" + (f" VLAN {vlan}" if vlan else "")
+    # Its name as a measure takes it: if it comes to that, one machine is stopped and not a customer.
+    machine = {"machine": machine_on(scope, port, mac)} if scope and port and mac else {}
     holder = books.holder(network, at=last)
     if books.is_own(network, at=last) and not books.is_given(network, at=last):
         # Whose port it is says who uses it; where nobody has the port, nobody is named and an engineer looks.
@@ -63,7 +65,7 @@ def _compare(
             at=last,
             account=named,
             source=None if named else address,
-            facts={"minutes_seen": minutes, "planned": False},
+            facts={"minutes_seen": minutes, "planned": False, **machine},
             excerpt=f"{where}: seen for {minutes} minutes, and given to nobody",
         )
     known = of_mac or holder
@@ -73,6 +75,6 @@ def _compare(
             id=f"unassigned:{mac}:{scope}:{port}:{vlan}:{last:%Y-%m-%dT%H}",
             at=last,
             account=known,
-            facts={"minutes_seen": minutes, "assigned": False},
+            facts={"minutes_seen": minutes, "assigned": False, **machine},
             excerpt=f"{where}: seen for {minutes} minutes on a port that the inventory gives to nobody",
         )

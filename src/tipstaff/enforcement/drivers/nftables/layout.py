@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from tipstaff.words import Degree, Direction, Rule, Scope, Selector
+from tipstaff.words import Degree, Direction, Rule, Scope, Selector, machine_named
 
 TABLE = "tipstaff"
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 """A measure's key fits into an element of type ifname: 15 characters."""
 PORT = KEY
 """A customer's port is a named interface of the device; so is its name."""
-MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -79,8 +78,8 @@ def holds(selector: Selector, degree: Degree, *, setup: Setup) -> bool:
         router, _, port = selector.forged_on.partition("/")
         return router == setup.ports_of and port in setup.customer_ports
     if selector.session is not None:
-        port, mac = _machine(selector.session)
-        return port in setup.customer_ports and MAC.fullmatch(mac) is not None
+        router, port, _ = _machine(selector.session)
+        return router in ("", setup.ports_of) and port in setup.customer_ports
     network = selector.network
     if network is None:
         return False
@@ -110,7 +109,7 @@ def elements_of(rule: Rule) -> tuple[Element, ...]:
         if selector.forged_on is not None:
             return (("guard_port", selector.forged_on.partition("/")[2]),)
         assert selector.session is not None, "the planner asked whether this can be held"
-        return (("block_mac", ",".join(_machine(selector.session))),)
+        return (("block_mac", ",".join(_machine(selector.session)[1:])),)
     if selector.scope is Scope.FLOW:
         words = f"{network.network_address},{selector.protocol},{selector.port}"
     else:
@@ -125,10 +124,11 @@ def is_of_prefixes(name: str) -> bool:
     return "_net_" in name
 
 
-def _machine(session: str) -> tuple[str, str]:
-    """(port, MAC address) of a session that is one machine on one port: `eth7/02:00:5e:10:00:01`."""
-    port, _, mac = session.rpartition("/")
-    return port, mac.lower()
+def _machine(session: str) -> tuple[str, str, str]:
+    """(router, port, MAC address) of a session that is one machine on one port; the port is empty for another one."""
+    place, mac = machine_named(session) or ("", "")
+    router, _, port = place.rpartition("/")
+    return router, port, mac
 
 
 @cache

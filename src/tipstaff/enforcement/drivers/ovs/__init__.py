@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from tipstaff.enforcement.drivers.ovs import flows
@@ -20,7 +21,7 @@ from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreac
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 _KNOWN = (
-    "bridge", "openflow", "database", "service_key", "account_key", "command_prefix", "quarantine_port",
+    "bridge", "openflow", "database", "service_key", "account_key", "command_prefix", "ports_of", "quarantine_port",
     "quarantine_vlan", "timeout_seconds",
 )  # fmt: skip
 
@@ -44,6 +45,7 @@ def make(device: str, options: Mapping[str, object]) -> "OvsDriver":
         openflow=given.text("openflow"),
         database=given.text("database"),
         keys={"service": given.text("service_key", "service"), "account": given.text("account_key", "account")},
+        ports_of=given.text("ports_of", device),
         garden=garden,
         timeout_seconds=given.number("timeout_seconds", 20),
     )
@@ -63,21 +65,24 @@ class OvsDriver:
         openflow: str = "",
         database: str = "",
         keys: Mapping[str, str],
+        ports_of: str = "",
         garden: Garden | None = None,
         timeout_seconds: int = 20,
     ) -> None:
         self.device = device
         self._prefix, self._bridge, self._keys, self._garden = tuple(command_prefix), bridge, dict(keys), garden
-        self._openflow = openflow or bridge
+        self._openflow, self._ports_of = openflow or bridge, ports_of or device
         self._database = (f"--db={database}",) if database else ()
         self._timeout_seconds = timeout_seconds
 
     @property
     def ability(self) -> Ability:
-        return Ability(device=self.device, can=flows.can(self._garden), proof=self.max_proof)
+        holds = partial(flows.holds, garden=self._garden, ports_of=self._ports_of)
+        return Ability(device=self.device, can=flows.can(self._garden), proof=self.max_proof, holds=holds)
 
     def supports(self, rule: Rule) -> bool:
-        return flows.supports(rule, garden=self._garden)
+        known = flows.KEY.fullmatch(rule.measure) is not None
+        return known and flows.holds(rule.selector, rule.degree, garden=self._garden, ports_of=self._ports_of)
 
     def observe(self, *, at: datetime) -> Observation:
         try:

@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tipstaff.enforcement.planner import fingerprint
-from tipstaff.words import Degree, Plan, Rule, Scope, Step
+from tipstaff.words import Degree, Plan, Rule, Scope, Selector, Step, machine_named
 
 COOKIE = 0x74697073 << 32
 BOOKS, LEARNED = 250, 251
 TIMEOUT_MAX = 65_535
 """Seconds: an OpenFlow timeout has sixteen bits. What lasts longer is wound up again when half of it has passed."""
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
-MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 BLOCKS = frozenset({Degree.BLOCK, Degree.DISCONNECT, Degree.SUSPEND, Degree.TERMINATE})
 
@@ -79,8 +78,8 @@ class Held:
 def note_of(rule: Rule) -> Note:
     selector = rule.selector
     if selector.session is not None:
-        name, _, mac = selector.session.rpartition("/")
-        on = f"port:{name}/{mac.lower()}"
+        place, mac = machine_named(selector.session) or ("", "")
+        on = f"port:{place.rpartition('/')[2]}/{mac}"
     else:
         on = f"service:{selector.service}" if selector.service is not None else f"account:{selector.account}"
     return Note(
@@ -93,13 +92,14 @@ def note_of(rule: Rule) -> Note:
     )
 
 
-def supports(rule: Rule, *, garden: Garden | None) -> bool:
-    if not KEY.fullmatch(rule.measure) or (rule.selector.scope, rule.degree) not in can(garden):
+def holds(selector: Selector, degree: Degree, *, garden: Garden | None, ports_of: str) -> bool:
+    """Whether flows can hold exactly this. Ports of another switch have the same names."""
+    if (selector.scope, degree) not in can(garden):
         return False
-    if rule.selector.session is not None:
-        name, _, mac = rule.selector.session.rpartition("/")
-        return bool(name and MAC.fullmatch(mac.lower()))
-    return True
+    if selector.session is None:
+        return True
+    machine = machine_named(selector.session)
+    return machine is not None and machine[0].rpartition("/")[0] in ("", ports_of)
 
 
 def can(garden: Garden | None) -> frozenset[tuple[Scope, Degree]]:

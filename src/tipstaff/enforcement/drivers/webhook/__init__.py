@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from tipstaff.enforcement.kept import NAMES
-from tipstaff.enforcement.options import Options
+from tipstaff.enforcement.options import PROOFS, Options
 from tipstaff.enforcement.planner import Ability, fingerprint
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
 from tipstaff.enforcement.secrets import Secret
@@ -26,7 +26,6 @@ _KNOWN = ("url", "proof", "ca_file", "secret_file", "secret_command", "can", "ti
 ANSWER_MAX = 32 * 1024 * 1024
 """Bytes of an answer that are read; more is none."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-PROOFS = {"acknowledged": Proof.ACK, "config": Proof.CONFIG, "state": Proof.STATE}
 
 
 def make(device: str, options: Mapping[str, object]) -> "WebhookDriver":
@@ -49,20 +48,12 @@ def make(device: str, options: Mapping[str, object]) -> "WebhookDriver":
     return WebhookDriver(
         device,
         url=url,
-        can=frozenset(_rung(where, text) for text in given.texts("can")),
+        can=given.rungs("can"),
         secret=Secret.of(where, options, stem="secret"),
         max_proof=PROOFS[proof],
         tls=context,
         timeout_seconds=given.number("timeout_seconds", 20),
     )
-
-
-def _rung(where: str, text: str) -> tuple[Scope, Degree]:
-    scope, _, degree = text.partition(":")
-    try:
-        return Scope[scope.strip().upper()], Degree[degree.strip().upper()]
-    except KeyError as why:
-        raise BadOption(f'{where}: can takes scopes and degrees, for example ["account:suspend"].') from why
 
 
 class WebhookDriver:
