@@ -71,7 +71,7 @@ from .reports import (
     Reporter,
     ReportOutcome,
 )
-from .resources import LetterOfAuthority, Resource, ResourceKind, session_name, session_named
+from .resources import LetterOfAuthority, Resource, ResourceKind, host_of, session_name, session_named
 from .sightings import (
     Conduct,
     Matter,
@@ -223,6 +223,7 @@ __all__ = [
     "Version",
     "Webhook",
     "WorkStep",
+    "host_of",
     "ranges",
     "require_aware",
     "session_name",
