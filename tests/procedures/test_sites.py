@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from tipstaff.cli.main import app
 from tipstaff.enforcement.guards import Limits
+from tipstaff.enforcement.pages import page_of
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures.offender import who_answered, who_did_it
 from tipstaff.procedures.weighing import weigh_for
@@ -33,6 +34,7 @@ from tipstaff.words import (
     Rung,
     Scope,
     Sighting,
+    host_of,
 )
 
 from .office import HOUR, MOVED_IN, NOON, Office
@@ -69,6 +71,24 @@ def test_a_site_that_went_and_came_back_within_the_window_names_nobody(shop):
     assert [s.customer for s in answer.sites] == ["acct-1", "acct-2", "acct-1"]
     assert ask(BEGIN + HOUR / 2, error=60).customer == "acct-2"
     assert ask(BEGIN + 2 * HOUR, error=60).customer == "acct-1"
+
+
+@pytest.mark.parametrize(
+    ("url", "customer"),
+    [
+        (f"http://{NAME}\\@evil.example.org/", "acct-1"),
+        (f"http://evil.example.org\\@{NAME}/", None),
+        (f"http:\\\\evil.example.org\\@{NAME}/", None),
+        (f"http://evil.example.org/\\@{NAME}/", None),
+        (f"http://evil.example.org@{NAME}/", "acct-1"),
+        (f"http://{NAME}@evil.example.org/", None),
+    ],
+)
+def test_a_page_is_its_hosts_that_a_browser_would_ask(shop, url, customer):
+    host("acct-1")
+    assert ask(BEGIN, url=url).customer == customer
+    page = page_of(url)
+    assert page is None or page.host == host_of(url)
 
 
 def test_a_pause_in_the_midst_of_the_window_is_probable(shop):

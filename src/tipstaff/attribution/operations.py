@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +26,7 @@ from .intervals import HEARD, Clock, bindings, joined, with_defaults
 from .models import BindingRow, LoadRow, RealmRow, SourceRow
 from .protocol import ERROR, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Span, Stretch, UnusableFile
 from .queries import LogReading, instant, micro, readings
+from .reading import Sieve
 from .restating import restate
 
 CHUNK = 24 << 20
@@ -34,6 +35,8 @@ for the next one; above, each piece is fresh pages from the kernel, which took l
 BATCH_RECORDS = 6_000_000
 """So many joined records are kept before they are written; one commit each."""
 HEAD = 4096
+AHEAD = timedelta(hours=1)
+"""A clock that runs ahead by more is not believed, unless its error is stated."""
 _ONE_READING = 7_421_003
 """The first number of the advisory lock of those who read a source; the second is the source's."""
 _SAVED = "source.read"
@@ -224,8 +227,13 @@ def _batches(
     *, at: datetime, actor: str, progress: Progress,
 ) -> Iterator[SourceLoad]:  # fmt: skip
     batch = _Batch(place, place)
+    goes_on, after = place > len(header), read_until(row.pk)
+    latest = micro(at + max(AHEAD, timedelta(seconds=options.clock_error_seconds or 0)))
     for data in stretches(file, source, place):
-        parsed = source.read(Stretch(data, batch.end_byte, header), options)
+        parsed = source.read(Stretch(data, batch.end_byte, header), replace(options, after=after, goes_on=goes_on))
+        parsed = _without_what_is_to_come(parsed, source, latest=latest)
+        if parsed.covers is not None:
+            after, goes_on = parsed.covers[1], True
         batch.add(parsed, data, source, options)
         header = source.carry(header, data)
         progress(len(data))
@@ -234,6 +242,25 @@ def _batches(
             batch = _Batch(batch.end_byte, batch.end_byte)
     if batch.end_byte > batch.first_byte:
         yield _write(batch, file, source, options, row, path, at=at, actor=actor)
+
+
+def _without_what_is_to_come(parsed: Parsed, source: Source, *, latest: int) -> Parsed:
+    """A record of a time that has not come yet is wrong by its clock or its zone, and would say that all until then was
+    read. A plan may well speak of what is to come."""
+    if parsed.covers is None or parsed.covers[1] <= latest or source.whole:
+        return parsed
+    column = "seen" if source.joins is Joins.SESSION else "since"
+    sieve = Sieve(parsed.records)
+    sieve.refuse(pl.col(column) > latest, "a time that has not come yet", missed=True)
+    told = sieve.parsed(sieve.frame, at=column)
+    restarts = None if parsed.restarts is None else parsed.restarts.filter(pl.col("at") <= latest)
+    instants = pl.concat([sieve.frame.get_column(column), *([] if restarts is None else [restarts.get_column("at")])])
+    covers = (parsed.covers[0], int(instants.to_numpy().max())) if len(instants) else None
+    return replace(
+        parsed, records=told.records, restarts=restarts, covers=covers, count=parsed.count - told.refused_total,
+        refused=[*parsed.refused, *told.refused], refused_total=parsed.refused_total + told.refused_total,
+        missed=[*parsed.missed, *told.missed],
+    )  # fmt: skip
 
 
 def stretches(file: BinaryIO, source: Source, place: int) -> Iterator[bytes]:

@@ -108,7 +108,11 @@ class Options:
     zone: ZoneInfo | None = None
     """Of times that a log writes without one."""
     year: int | None = None
-    """Of times that a log writes without one (RFC 3164)."""
+    """Of times that a log writes without one (RFC 3164): that of the first of them."""
+    after: int | None = None
+    """The last instant, in microseconds, that was read of the source before: by it later years are told."""
+    goes_on: bool = False
+    """It is the file itself that was read so far, and not only the source."""
     clock_error_seconds: float | None = None
     """None estimates it."""
     interim_seconds: float | None = None

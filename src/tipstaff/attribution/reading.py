@@ -4,6 +4,7 @@ All of it works on whole columns (Polars, NumPy): a record costs well under a mi
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from .protocol import REFUSED_TOLD_MAX, Parsed, Span, Stretch, UnusableFile
+from .protocol import REFUSED_TOLD_MAX, Options, Parsed, Span, Stretch, UnusableFile
 
 MICRO = 1_000_000
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "icmpv6": 58, "sctp": 132, "udplite": 136}
@@ -182,6 +183,54 @@ def local_instants(naive: pl.Series, zone: ZoneInfo | None) -> tuple[pl.Series, 
     return told, pl.Series("doubt", doubt) if doubt.any() else None
 
 
+def in_their_years(frame: pl.DataFrame, column: str, options: Options) -> pl.Series:
+    """`Mar 10 12:00:00` (RFC 3164) with its year, as `2026-03-10T12:00:00`; null where none was stated.
+
+    The stated year is that of the first line. A log is in order: where the months step back by half a year or more, the
+    next year has begun, and what is read later goes on from there, by whatever year a timer still states.
+    """
+    text = frame.get_column(column)
+    if options.year is None or text.null_count() == len(text):
+        return pl.Series(column, [None] * len(text), dtype=pl.String)
+    # Any leap year will do for the order of the days.
+    days = ("2024 " + text).str.to_datetime("%Y %b %e %H:%M:%S", strict=False, time_unit="us").dt.timestamp("us")
+    order = days.fill_null(strategy="forward").fill_null(strategy="backward").fill_null(0).to_numpy()
+    steps = np.diff(order, prepend=order[:1])
+    years = np.full(len(order), options.year)
+    for place in np.flatnonzero((steps < -_HALF_A_YEAR) | (steps > _NEARLY_A_YEAR)):
+        # Forward by nearly a year is a line of December behind the first ones of January.
+        years[place:] += 1 if steps[place] < 0 else -1
+    later = _years_later(order[0], options)
+    if later is None:
+        return pl.Series(column, [None] * len(text), dtype=pl.String)
+    years += later
+    told = (pl.Series(years).cast(pl.String) + " " + text).str.to_datetime(
+        "%Y %b %e %H:%M:%S", strict=False, time_unit="us"
+    )
+    return told.dt.strftime("%Y-%m-%dT%H:%M:%S").alias(column)
+
+
+def _years_later(first: int, options: Options) -> int | None:
+    """By how many years a reading is later than the stated one: in a file that goes on, no line is half a year older
+    than the last. Another file may be older. But where it begins when the source ended, in another year than the stated
+    one, a timer may have gone on stating the old year: None, for nobody is named by a guess."""
+    assert options.year is not None, "it is asked of stated years"
+    if options.after is None:
+        return 0
+    last = datetime.fromtimestamp(options.after / MICRO, UTC)
+    begin = datetime.fromtimestamp(first / MICRO, UTC)
+    for later in range(max(0, last.year - options.year) + 2):
+        # The 29th of February counts as the 28th: days do not matter here.
+        there = begin.replace(year=options.year + later, day=min(begin.day, 28))
+        if options.goes_on and there > last - timedelta(microseconds=_HALF_A_YEAR):
+            return later
+        if not options.goes_on and later and timedelta(days=-1) < there - last < timedelta(days=31):
+            return None
+    return 0
+
+
+_NEARLY_A_YEAR = 330 * 86400 * MICRO
+_HALF_A_YEAR = 183 * 86400 * MICRO
 _STEP_BACK = 20 * 60 * MICRO
 """A log is not that far out of order, and the hour that happens twice is longer."""
 

@@ -16,13 +16,12 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
 from tipstaff.intake.protocol import Parser, load_parsers
 from tipstaff.intake.reading import read
-from tipstaff.words import Allegation, Reading, ReadingOutcome, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingOutcome, ReadingReason, host_of
 
 LARGEST_FILE_OCTETS = 100 * 1024 * 1024
 STANDARD_INPUT = Path("-")
@@ -216,14 +215,6 @@ def _incidents(reading: Reading) -> Iterator[dict[str, Any]]:
                 ),
                 mark.value,
             )
-
-
-def host_of(url: str) -> str:
-    """The host that a URL names, or an empty text."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _incident(allegation: Allegation, source: str) -> dict[str, Any]:

@@ -118,7 +118,10 @@ def who(
         ),
     ] = "",
     port: Annotated[int | None, typer.Option("--port", help="The source port, for a shared address.")] = None,
-    precision: Annotated[float, typer.Option("--precision", help="The time is right to so many seconds.")] = 1.0,
+    precision: Annotated[
+        float | None,
+        typer.Option("--precision", help="The time is right to so many seconds; left out: as it is written."),
+    ] = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Say who held ADDRESS then, or whose site it was, how surely, and by which rows."""
@@ -129,7 +132,7 @@ def who(
         from tipstaff.procedures.questions import REASONS, NoQuestion, moment_of, port_of
 
         try:
-            moment = moment_of(at, precision_seconds=str(precision))
+            moment = moment_of(at, precision_seconds="" if precision is None else str(precision))
             port_of("" if port is None else str(port))
         except NoQuestion as why:
             raise typer.BadParameter(f"{str(why)[:1].upper()}{str(why)[1:]}.") from None

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from urllib.parse import urlsplit
 
-from tipstaff.words import Selector
+from tipstaff.words import Selector, host_of
 
 Network = IPv4Network | IPv6Network
 
@@ -90,7 +89,7 @@ def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
     if selector.mailbox is not None:
         name, owns, what = selector.mailbox, limits.owns_mailbox, "a mailbox or log-in"
     elif selector.url is not None or selector.host_name is not None:
-        name, owns, what = selector.host_name or _host_of(selector.url or ""), limits.owns_name, "a site"
+        name, owns, what = selector.host_name or host_of(selector.url), limits.owns_name, "a site"
     else:
         return None
     plain = name.lower().rstrip(".")
@@ -104,13 +103,6 @@ def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
     if not name or owns is None or not owns(plain):
         return f"{name or selector.url} is not {what} of a customer of ours, as far as the registry knows."
     return None
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def fuse(*, new_rules: int, new_customers: Collection[str], limits: Limits) -> str | None:

@@ -40,6 +40,8 @@ def page_of(url: str) -> Page | None:
         return None
     try:
         parts = urlsplit(url)
+        if "\\" in parts.netloc:  # Browsers and RFC 3986 read another host there.
+            return None
         port = parts.port
         host = (parts.hostname or "").rstrip(".").encode("idna").decode("ascii").lower()
     except ValueError:  # UnicodeError is one.

@@ -11,7 +11,6 @@ from dataclasses import fields, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from operator import attrgetter
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from tipstaff.words import (
     Allegation,
@@ -24,6 +23,7 @@ from tipstaff.words import (
     Report,
     Reporter,
     ReportOutcome,
+    host_of,
 )
 
 from .models import IncidentRow, ReportRow
@@ -151,13 +151,7 @@ def report_with(row: ReportRow, *, incidents: tuple[Incident, ...]) -> Report:
 
 def site_of(allegation: Allegation) -> str:
     """The host name complained about, labels from the right; empty where there is none."""
-    name = allegation.domain or ""
-    if not name and allegation.url:
-        try:
-            name = urlsplit(allegation.url).hostname or ""
-        except ValueError:
-            name = ""
-    return labels_from_the_right(name)
+    return labels_from_the_right(allegation.domain or host_of(allegation.url))
 
 
 def labels_from_the_right(name: str) -> str:

@@ -191,7 +191,7 @@ def _split(url: str | None) -> tuple[str, int | None]:
     if not url:
         return "", None
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url.replace("\\", "/"))  # As `host_of` reads it.
         default = {"http": 80, "https": 443, "ftp": 21}.get(parts.scheme)
         return (parts.hostname or "").lower(), parts.port or default
     except ValueError:

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 from tipstaff.attribution.match import Window, window_of
 from tipstaff.registry.queries import accounts_over, get_customer, holdings_covering, site_names, sites_named_within
-from tipstaff.words import Allegation, Attribution, AttributionReason, Conduct, Grade, Moment, Sighting, Site
+from tipstaff.words import Allegation, Attribution, AttributionReason, Conduct, Grade, Moment, Sighting, Site, host_of
 
 from .lookup import Asked, who_held, who_held_them
 
@@ -38,7 +37,7 @@ def _who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
     if isinstance(allegation, Sighting) and allegation.account is not None:
         window = window_of(allegation.moment, received_at=received_at)
         return _of_account(allegation.account, window=window)
-    host = allegation.domain or _host_of(allegation.url)
+    host = allegation.domain or host_of(allegation.url)
     if host:
         found = who_answered(host, at=allegation.source, moment=allegation.moment, received_at=received_at)
         if found is not None:
@@ -81,7 +80,7 @@ def _answerable(customer: str, *, since: datetime, until: datetime) -> set[str]:
 
 def who_did_them(allegations: Sequence[Allegation], *, received_at: datetime) -> list[Attribution]:
     """`who_did_it` for many; only what names a site of ours is asked for one by one."""
-    hosts = [a.domain or _host_of(a.url) for a in allegations]
+    hosts = [a.domain or host_of(a.url) for a in allegations]
     ours = site_names({host for host in hosts if host})
     found: dict[int, Attribution] = {}
     asked: list[tuple[int, Asked]] = []
@@ -157,15 +156,6 @@ def _without_a_break(sites: list[Site], *, window: Window) -> bool:
 def _only(values: Iterable[str | None]) -> str | None:
     distinct = set(values)
     return distinct.pop() if len(distinct) == 1 else None
-
-
-def _host_of(url: str | None) -> str | None:
-    if url is None:
-        return None
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
 
 
 def _literal(host: str | None):  # type: ignore[no-untyped-def]  # an address of either family, or None

@@ -1,5 +1,6 @@
 """Questions about who held what as people and programs write them, and answers as JSON with their proof."""
 
+import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from ipaddress import ip_address
 from typing import Any
@@ -76,11 +77,11 @@ def moment_of(
 ) -> Moment | None:
     """The time that somebody typed, right to `precision_seconds`, and to `usual_seconds` where that is left out.
 
-    A day without a clock is that day, in any zone of the world, as in a complaint: midnight was never said. A time
-    without a zone is in `zone` where the form says so, else in any. None where nothing was typed; NoQuestion says what
-    is wrong.
+    A day without a clock is that day, in any zone of the world, as in a complaint: midnight was never said. Neither
+    was the second of a time in minutes: where no precision is said, it is right to a minute. A time without a zone is
+    in `zone` where the form says so, else in any. None where nothing was typed; NoQuestion says what is wrong.
     """
-    error = seconds_of(precision_seconds, usual=usual_seconds)
+    error = seconds_of(precision_seconds, usual=max(usual_seconds, _as_written(at)))
     if not at:
         return None
     try:
@@ -97,6 +98,16 @@ def moment_of(
         return Moment(instant if instant.tzinfo is not None else instant.replace(tzinfo=zone), error)
     except (ValueError, OverflowError):
         raise NoQuestion(f"{at[:40]!r} is not a time; write one like 2026-03-01T12:00:00Z") from None
+
+
+_CLOCK = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d(?:-?\d)?)\D\d\d(?P<minute>:?\d\d(?P<second>:?\d\d)?)?")
+"""A day as ISO 8601 writes it, and the clock behind it."""
+
+
+def _as_written(at: str) -> float:
+    """To how many seconds an instant is told by how it is written: to the second, the minute or the hour."""
+    clock = _CLOCK.match(at)
+    return 3600.0 if clock and not clock["minute"] else 60.0 if clock and not clock["second"] else 0.0
 
 
 def _is_day(at: str) -> bool:

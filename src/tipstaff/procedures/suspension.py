@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from urllib.parse import urlsplit
 
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -58,6 +57,7 @@ from tipstaff.words import (
     Scope,
     Selector,
     Urgency,
+    host_of,
 )
 
 from .answer_clock import answer_due
@@ -291,8 +291,8 @@ def _is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
         return holders_of_session(selector, at=at) == {customer}
     if selector.network is not None:
         return customer in accounts_on(selector.network, at=at)
-    name = selector.host_name or selector.mailbox or (urlsplit(selector.url).hostname if selector.url else None)
-    if name is None:
+    name = selector.host_name or selector.mailbox or host_of(selector.url)
+    if not name:
         return True
     named = customers_named_by(name, at=at)
     above = top_resellers(named, at=at)

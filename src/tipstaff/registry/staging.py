@@ -250,20 +250,38 @@ def overlaps(*, restating: bool, limit: int) -> list[tuple[Holding, Holding]]:
         """
         for scope in SCOPES.values()
     )
-    among_themselves = f"""
-        SELECT s.ord, {_STAGED}, {_STAGED.replace("0, s.", "e.ord, e.").replace("s.", "e.")}
-        FROM registry_staging s JOIN registry_staging e
-            ON registry_span(e.prefix) && registry_span(s.prefix) AND e.prefix && s.prefix AND e.ports && s.ports
-                AND e.during && s.during
-        WHERE e.ord < s.ord AND e.tier = s.tier AND (e.kind = 'pool') = (s.kind = 'pool')
-    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE INDEX ON registry_staging USING gist ((registry_span(prefix)), ports, during)",
-        )
-        cursor.execute("ANALYZE registry_staging")
-        cursor.execute(f"{against_known} UNION ALL {among_themselves} ORDER BY 1, 13 LIMIT {int(limit)}")
+        _index(cursor)
+        cursor.execute(f"{against_known} UNION ALL {_AMONG_THEMSELVES} ORDER BY 1, 13 LIMIT {int(limit)}")
         return [(holding_of(row[1:12]), holding_of(row[12:])) for row in cursor.fetchall()]
+
+
+def rivals(*, limit: int) -> list[tuple[Holding, Holding]]:
+    """Staged rows that overlap one of another customer in the same lot, each with that one. Of two prefixes the
+    narrower says more, so it has no rival in the wider; of two that are alike neither can be believed."""
+    with connection.cursor() as cursor:
+        _index(cursor)
+        cursor.execute(f"{_AMONG_THEMSELVES} AND e.customer_id <> s.customer_id ORDER BY 1, 13 LIMIT {int(limit)}")
+        pairs = [(holding_of(row[1:12]), holding_of(row[12:])) for row in cursor.fetchall()]
+    both = [*pairs, *((earlier, later) for later, earlier in pairs)]
+    return [(one, other) for one, other in both if one.prefix.prefixlen <= other.prefix.prefixlen]
+
+
+_AMONG_THEMSELVES = f"""
+    SELECT s.ord, {_STAGED}, {_STAGED.replace("0, s.", "e.ord, e.").replace("s.", "e.")}
+    FROM registry_staging s JOIN registry_staging e
+        ON registry_span(e.prefix) && registry_span(s.prefix) AND e.prefix && s.prefix AND e.ports && s.ports
+            AND e.during && s.during
+    WHERE e.ord < s.ord AND e.tier = s.tier AND (e.kind = 'pool') = (s.kind = 'pool')
+"""
+
+
+def _index(cursor: Any) -> None:
+    cursor.execute(
+        "CREATE INDEX IF NOT EXISTS registry_staging_places ON registry_staging "
+        "USING gist ((registry_span(prefix)), ports, during)"
+    )
+    cursor.execute("ANALYZE registry_staging")
 
 
 def _line(number: int, row: Holding) -> str:

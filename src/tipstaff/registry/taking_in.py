@@ -283,7 +283,9 @@ def _take_in_holdings(lines: list[Line], tally: _Tally, draft: Draft, *, rest: b
                 staging.drop_sources(list(moves))
                 continue
             except Overlap:
-                clashes = staging.overlaps(restating=True, limit=10_000 if rest else OVERLAPS_TOLD_MAX)
+                # Whose a thing is that a file gives to two, it does not say; whoever came first has no better right.
+                clashes = staging.rivals(limit=10_000) if rest else []
+                clashes = clashes or staging.overlaps(restating=True, limit=10_000 if rest else OVERLAPS_TOLD_MAX)
                 for new, old in clashes:
                     tally.refuse(line_of[new.source], f"{in_words(new)} overlaps {in_words(old)}")
                 if not rest:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
+from urllib.parse import urlsplit
 
 from .holders import Tier
 
@@ -53,6 +54,18 @@ class Resource:
     held_until: datetime | None = None
     source: str = "registry"
     key: int = 0
+
+
+def host_of(url: str | None) -> str:
+    """The host that a URL leads to, as browsers read it; empty where there is none.
+
+    A backslash ends the host as a slash does (WHATWG URL, section 4.4): by RFC 3986 alone, whoever writes
+    `http://evil.example\\@shop.example` would have the shop answer for a page that it never had.
+    """
+    try:
+        return urlsplit((url or "").replace("\\", "/")).hostname or ""
+    except ValueError:
+        return ""
 
 
 def session_name(neighbour: str, router: str) -> str:

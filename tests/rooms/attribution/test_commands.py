@@ -268,3 +268,21 @@ def test_a_day_in_a_file_of_questions_is_all_of_it():
     assert (earlier["grade"], earlier["customer"]) == ("CONFIRMED", "acct-1")
     assert "99999" in port["error"]
     assert "precision" in precision["error"]
+
+
+def test_the_second_of_a_time_in_minutes_was_never_said():
+    began, changed = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, 16, 0, 30, tzinfo=UTC)
+    for customer, since, until in (("acct-1", began, changed), ("acct-2", changed, None)):
+        registry.hold(
+            tier=Tier.CUSTOMER, kind=HoldingKind.STATIC, prefix=ip_network("198.51.100.17"), source="crm",
+            customer=customer, held_from=since, held_until=until, **BY,
+        )  # fmt: skip
+    asked = {
+        "2026-03-01T16:00:00Z,": "acct-1", "2026-03-01T15:59Z,": "acct-1", "2026-03-01T16:00Z,1": "acct-1",
+        "2026-03-01T16:00Z,": None, "20260301T1600Z,": None, "2026-03-01_16:00,": None, "2026-03-01T16Z,": None,
+        "2026-W09-7T16:00Z,": None,
+    }  # fmt: skip
+    told = run("attribute", "-", text="".join(f"198.51.100.17,,,{at}\n" for at in asked)).splitlines()
+    assert [json.loads(line)["customer"] for line in told] == list(asked.values())
+    who = json.loads(run("registry", "who", "198.51.100.17", "--at", "2026-03-01T16:00Z", "--json"))
+    assert (who["grade"], who["customer"]) == ("ambiguous", None)

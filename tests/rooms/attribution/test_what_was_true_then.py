@@ -337,11 +337,8 @@ def test_whatever_is_told_later_nobody_is_surely_named_who_was_not_there(seed, t
         context = f'{{ "ISC": {{ "relay-agent-info": {{ "sub-options": "0x{option}" }} }} }}'
         rows += f"10.0.0.{number},02:00:00:00:00:{number:02x},,{term},{begin + term},1,0,0,,0,{context}\n"
     (tmp_path / "leases.csv").write_text(f"{KEA}{rows}10.0.0.200,02:00:00:00:00:99,,60,{begin + 3 * term},1,0,0,,0,\n")
-    list(
-        take_in(
-            tmp_path / "leases.csv", sources()["kea-memfile"], Options(source="kea", circuits_unique=True), **by(LATER)
-        )
-    )
+    kea = Options(source="kea", circuits_unique=True)
+    list(take_in(tmp_path / "leases.csv", sources()["kea-memfile"], kea, **by(LATER + 60 * DAY)))
     customers = ("acct-1", "acct-2")
     for place in PLACES:
         for customer in customers:

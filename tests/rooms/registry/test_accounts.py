@@ -178,11 +178,29 @@ def test_the_rest_of_a_file_is_taken_in_and_it_can_be_begun_again():
     )
     text += "customer,static,198.51.100.3,2026-02-01,acct-2\ncustomer,static,198.51.100.999,2026-01-01,acct-1\n"
     preview = operations.import_csv(text.splitlines(True), source_name="h.csv", rest=True, **BY)
-    assert (preview.applied, preview.added) == (True, 19)
-    assert [r.line for r in preview.refused] == [9, 22, 23]
-    assert len(queries.holdings_of("acct-1", at=NOW)) == 19
+    # From February on line 5 says that it is acct-1's and line 22 that it is acct-2's: neither is believed.
+    assert (preview.applied, preview.added) == (True, 18)
+    assert [r.line for r in preview.refused] == [5, 9, 22, 23]
+    assert len(queries.holdings_of("acct-1", at=NOW)) == 18
     again = operations.import_csv(text.splitlines(True), source_name="h.csv", rest=True, **BY)
-    assert (again.added, again.unchanged, len(again.refused), again.change) == (0, 19, 3, None)
+    assert (again.added, again.unchanged, len(again.refused), again.change) == (0, 18, 4, None)
+
+
+def test_of_a_wide_prefix_and_one_of_another_within_the_narrower_is_taken_in():
+    text = "tier,kind,prefix,held_from,customer\n" + "".join(
+        f"customer,static,{prefix},2026-01-01,{customer}\n"
+        for prefix, customer in (
+            ("198.51.100.0/26", "acct-1"), ("198.51.100.16/28", "acct-2"), ("198.51.100.20", "acct-1"),
+            ("198.51.100.64/28", "acct-1"), ("198.51.100.72", "acct-1"),
+        )
+    )  # fmt: skip
+    for round in range(2):
+        told = operations.import_csv(text.splitlines(True), source_name="h.csv", rest=True, **BY)
+        assert [r.line for r in told.refused] == [2, 3, 6]
+        assert "198.51.100.0/26 for acct-1 from 2026-01-01" in told.refused[0].why
+        assert (told.added, told.unchanged) == ((2, 0), (0, 2))[round]
+    held = {str(h.prefix): c for c in ("acct-1", "acct-2") for h in queries.holdings_of(c, at=NOW)}
+    assert held == {"198.51.100.20/32": "acct-1", "198.51.100.64/28": "acct-1"}
 
 
 def test_a_long_file_goes_in_piece_by_piece_and_a_crash_loses_no_piece(monkeypatch):

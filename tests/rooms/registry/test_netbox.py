@@ -267,3 +267,15 @@ def test_another_tenant_arrives_and_is_not_named_for_the_time_before(netbox, mon
     assert (holders(day(199)), holders(day(200))) == (["acct-1"], [])
     take_in(netbox, at=day(201))
     assert (holders(day(199)), holders(day(201))) == (["acct-1"], ["library"])
+
+
+def test_an_address_within_a_prefix_is_its_own_tenants_though_the_prefix_has_another(netbox, monkeypatch):
+    address = {"id": 51, "address": "203.0.113.3/28", "tenant": BRIEF[2], "status": ACTIVE, "created": DAY}
+    monkeypatch.setitem(STOCK, "ipam/ip-addresses", [address])
+    for at in (NOW, day(200)):
+        told = take_in(netbox, at=at)
+        assert [r.why[:25] for r in told.refused if "overlaps" in r.why] == ["203.0.113.0/28 for acct-1"]
+        assert told.gone == ()
+    assert {str(h.prefix) for h in queries.holdings_of("acct-1", at=day(250))} == set()
+    rows = queries.holdings_covering(ip_address("203.0.113.3"), earliest=day(250), latest=day(250))
+    assert {h.customer for h in rows if h.customer is not None} == {"library"}

@@ -159,6 +159,7 @@ def test_a_form_leads_to_the_page_where_its_sender_sees_what_becomes_of_it(
     assert (read.channel, str(allegation.source), allegation.source_port) == (Channel.WEB, "203.0.113.77", 40001)
     assert allegation.moment is not None
     assert allegation.moment.at.isoformat() == "2026-05-04T08:00:00+00:00"
+    assert allegation.moment.error_seconds == 60  # The second was never said.
     assert read.reading is not None
     assert read.reading.reporter.address == "jo@example.org"
 

@@ -149,9 +149,10 @@ def _instant(when: str, zone: str) -> str | None:
         return None
     if naive is None or naive.tzinfo is not None:
         return None
-    text = naive.isoformat(timespec="seconds")
+    # A second that nobody wrote is not made up: the minute is how exactly the time was told.
+    text = naive.isoformat(timespec="seconds" if when.count(":") > 1 else "minutes")
     if zone == "+00:00":
-        return naive.replace(tzinfo=UTC).isoformat()
+        return f"{text}+00:00"
     # Without a zone it is said to be without one; nobody guesses the reporter's country.
     return f"{text}{zone}" if zone in ZONES and zone != "unknown" else text
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from ...protocol import ERROR, OPEN, Joins, Lines, Options, Parsed, Stretch
-from ...reading import Sieve, instants_in_doubt, prefixes, table
+from ...reading import Sieve, in_their_years, instants_in_doubt, prefixes, table
 
 # Shapes as the vendors' manuals describe them. Groups: event, inside, outside, first, last.
 SHAPES = (
@@ -47,11 +47,11 @@ class Syslog(Lines):
             pl.coalesce(*(pl.when(pl.col("shape") == i).then(e) for i, e in enumerate(each))).alias(name)
             for name, each in found.items()
         )
-        year = f"{options.year} " if options.year else ""
         stamp = line.str.extract(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?)", 1)
         old = line.str.extract(r"^(?:<\d+>)?([A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d) ", 1)
+        frame = frame.with_columns(old.alias("old"))
         frame = frame.with_columns(
-            pl.coalesce(stamp, _rewritten(old, year)).alias("stamp"),
+            pl.coalesce(stamp, in_their_years(frame, "old", options)).alias("stamp"),
             pl.col("event").str.to_lowercase().replace_strict(EVENTS, default=None, return_dtype=pl.String),
         )
         frame = prefixes(frame, "inside").rename({"version": "inside_version", "hi": "inside_hi", "lo": "inside_lo"})
@@ -83,11 +83,3 @@ class Syslog(Lines):
             (pl.col("event") == "alloc").alias("begun"), *([] if doubt is None else [ERROR]),
         )  # fmt: skip
         return sieve.parsed(records, at="seen")
-
-
-def _rewritten(old: pl.Expr, year: str) -> pl.Expr:
-    """`Mar 10 12:00:00` with the year that the person stated, as RFC 3339 without a zone; null without a year."""
-    if not year:
-        return pl.lit(None, pl.String)
-    parsed = (pl.lit(year) + old).str.to_datetime("%Y %b %e %H:%M:%S", strict=False, time_unit="us")
-    return parsed.dt.strftime("%Y-%m-%dT%H:%M:%S")

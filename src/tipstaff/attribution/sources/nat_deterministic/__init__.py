@@ -42,13 +42,16 @@ class Map(Lines):
         )
         refused: list[RefusedLine] = []
         versions: list[_Version] = []
+        unread: list[_Replaced] = []
         for row in frame.iter_rows(named=True):
             version = _version(row)
             if isinstance(version, str):
                 refused.append(RefusedLine(offset=row["offset"], why=version))
+                unread.append(_replaced(row))
             else:
                 versions.append(version)
-        blocks = [v.blocks(until=_until(v, versions)) for v in versions]
+        ends = [(v, _until(v, versions, unread)) for v in versions]
+        blocks = [v.blocks(until=until) for v, until in ends if until > v.since]
         return Parsed(
             records=pl.concat(blocks) if blocks else _Version.nothing(),
             count=len(versions),
@@ -135,6 +138,25 @@ def _version(row: dict[str, object]) -> _Version | str:
     return version
 
 
-def _until(version: _Version, versions: list[_Version]) -> int:
-    later = [v.since for v in versions if v.outside.overlaps(version.outside) and v.since > version.since]
-    return min([version.until, *later])
+_Replaced = tuple[IPv4Network | IPv6Network | None, int | None]
+"""What a line that can't be read replaces, and from when on; None where it does not even say that."""
+
+
+def _replaced(row: dict[str, object]) -> _Replaced:
+    try:
+        outside = ip_network(str(row["outside"]))
+    except ValueError:
+        outside = None
+    return outside, row["from"]  # type: ignore[return-value]  # `instants` made it
+
+
+def _until(version: _Version, versions: list[_Version], unread: list[_Replaced]) -> int:
+    """Until the next version of its outside addresses; one that can't be read is a version, too, and whose inside
+    hosts it names nobody knows."""
+    later = [v.since for v in versions if _overlap(v.outside, version.outside) and v.since > version.since]
+    later += [version.since if s is None else s for o, s in unread if o is None or _overlap(o, version.outside)]
+    return max(version.since, min([version.until, *later]))
+
+
+def _overlap(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    return one.version == other.version and one.overlaps(other)

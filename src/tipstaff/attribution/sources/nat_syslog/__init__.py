@@ -3,7 +3,7 @@
 import polars as pl
 
 from ...protocol import OPEN, Joins, Lines, Options, Parsed, Stretch
-from ...reading import MICRO, PROTOCOLS, Sieve, instants, prefixes, table
+from ...reading import MICRO, PROTOCOLS, Sieve, in_their_years, instants, prefixes, table
 from .formats import ACTIVE, CREATED, DELETED, FORMATS, Format
 
 _FIELDS = (
@@ -94,7 +94,7 @@ def _numbers(frame: pl.DataFrame, options: Options) -> pl.DataFrame:
             name.replace_strict(PROTOCOLS, default=None, return_dtype=pl.Int16), name.cast(pl.UInt8, strict=False)
         ).cast(pl.Int16).alias("protocol"),
         pl.col("port").cast(pl.Int32, strict=False).alias("port_first"),
-        _stamp(options).alias("stamp"),
+        _stamp(frame, options),
     )  # fmt: skip
     head, own, began = (_instants(frame, c, options) for c in ("stamp", "at", "begin"))
     event, lasted = pl.col("event"), pl.col("lasted").cast(pl.Int64, strict=False) * MICRO
@@ -109,15 +109,17 @@ def _numbers(frame: pl.DataFrame, options: Options) -> pl.DataFrame:
     )
 
 
-def _stamp(options: Options) -> pl.Expr:
+def _stamp(frame: pl.DataFrame, options: Options) -> pl.Series:
     """The time at a line's head: RFC 5424, the same with a space, or RFC 3164 with a year behind, before or stated."""
     line = pl.col("line")
     full = line.str.extract(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?)", 1)
     old = line.str.extract(r"^(?:<\d+>)? ?(?:\d+: )?\*?([A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d)", 1)
     behind = line.str.extract(r"^(?:<\d+>)? ?[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d (\d{4}) ", 1)
-    year = pl.coalesce(behind, pl.lit(None if options.year is None else str(options.year), pl.String))
-    parsed = (year + " " + old).str.to_datetime("%Y %b %e %H:%M:%S", strict=False, time_unit="us")
-    return pl.coalesce(full, parsed.dt.strftime("%Y-%m-%dT%H:%M:%S"))
+    heads = frame.select(full.alias("full"), old.alias("old"), behind.alias("behind"))
+    parsed = (pl.col("behind") + " " + pl.col("old")).str.to_datetime("%Y %b %e %H:%M:%S", strict=False, time_unit="us")
+    alone = heads.select(pl.when(pl.col("full").is_null() & pl.col("behind").is_null()).then("old").alias("old"))
+    stated = in_their_years(alone, "old", options)
+    return heads.select(pl.coalesce("full", parsed.dt.strftime("%Y-%m-%dT%H:%M:%S"), stated).alias("stamp")).to_series()
 
 
 def _instants(frame: pl.DataFrame, column: str, options: Options) -> pl.Series:

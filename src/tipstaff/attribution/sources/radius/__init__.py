@@ -46,6 +46,8 @@ SCANNER = Scanner(
     numbers=frozenset({"lasted", "delay", "arrived"}),
     few=frozenset({"status", "nas_ip", "nas_ip6", "nas_id"}),
 )
+DELAY_SECONDS_MAX = 31 * 86400
+"""So long a NAS or a relay may try to deliver a record; what says more counts wrongly."""
 ADDRESSES = ("framed4", "framed6", "address6", "delegated6")
 
 
@@ -122,9 +124,9 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     arrived, doubt = instants_in_doubt(frame, "arrived", zone=options.zone)
     if doubt is not None:
         frame = frame.with_columns(doubt.alias(ERROR))
-    delay = pl.coalesce(pl.col("delay").cast(pl.Int64, strict=False), 0)
+    delay = frame.get_column("delay").cast(pl.Int64, strict=False).fill_null(0)
     frame = frame.with_columns(
-        (arrived - frame.select(delay).to_series() * MICRO).alias("at"),
+        (arrived - delay * MICRO).alias("at"),
         _event(frame, options).alias("event_at"),
         pl.col("status").str.to_lowercase().replace_strict(STATUS, default=None, return_dtype=pl.String),
         pl.coalesce("nas_ip", "nas_ip6", "nas_id", pl.lit("")).alias("nas"),
@@ -135,12 +137,14 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
         sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names", missed=True)
     sieve.refuse(pl.col("status").is_null(), "no Acct-Status-Type that this reader knows")
     sieve.refuse(pl.col("at").is_null(), "no Timestamp, or one without a zone", missed=True)
+    if not delay.is_between(0, DELAY_SECONDS_MAX).all():
+        late = pl.col("delay").cast(pl.Int64, strict=False).fill_null(0)
+        sieve.refuse(~late.is_between(0, DELAY_SECONDS_MAX), "an Acct-Delay-Time that cannot be", missed=True)
     lateness = sieve.frame.select((pl.col("at") - pl.col("event_at")).drop_nulls()).to_series().to_numpy()
     restarts = sieve.frame.filter(pl.col("status") == "restart").select("nas", "at")
     kept = sieve.frame.height
     covers = None if not kept else (int(sieve.frame["at"].min()), int(sieve.frame["at"].max()))  # type: ignore[arg-type]  # no nulls
     sieve.frame = sieve.frame.filter(pl.col("status") != "restart")
-    sieve.refuse(pl.col("user").is_null() | (pl.col("user") == ""), "no User-Name")
     if sieve.frame.get_column("station").null_count() < sieve.frame.height:
         sieve.frame = sieve.frame.with_columns(machines(pl.col("station")).cast(pl.UInt64).alias("machine"))
     else:
@@ -151,9 +155,12 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
         ),
         "no Framed-IP-Address, IPv6 address or prefix, and no Calling-Station-Id that is a hardware address",
     )
+    # Somebody was given the address: whoever had it before may have it no more.
+    sieve.refuse(pl.col("user").is_null() | (pl.col("user") == ""), "no User-Name", missed=True)
     sieve.refuse(
         pl.col("lasted").is_not_null() & ~pl.col("lasted").is_between(0, 10 * 366 * 86400),
         "an Acct-Session-Time that cannot be",
+        missed=True,
     )
     each = [
         _with_prefix(sieve, address) for address in ADDRESSES if sieve.frame.get_column(address).null_count() < kept
@@ -170,9 +177,11 @@ def _with_prefix(sieve: Sieve, address: str) -> pl.DataFrame | None:
     rows = sieve.frame.filter(pl.col(address).is_not_null() & (pl.col(address) != ""))
     if not rows.height:
         return None
-    here = Sieve(prefixes(rows, address)).refuse(pl.col("lo").is_null(), f"an address that is none ({address})")
+    here = Sieve(prefixes(rows, address))
+    here.refuse(pl.col("lo").is_null(), f"an address that is none ({address})", missed=True)
     sieve.told += here.told
     sieve.total += here.total
+    sieve.missed += here.missed
     return _records(here.frame)
 
 

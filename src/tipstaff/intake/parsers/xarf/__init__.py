@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
-from tipstaff.words import XARF_TYPES, Allegation, Reading, ReadingReason
+from tipstaff.words import XARF_TYPES, Allegation, Reading, ReadingReason, host_of
 
 from ...mail import Mail
 from ...shaping import address_in, complaint, excerpt, port_in, reporter_of, sealed, unreadable
@@ -134,10 +133,7 @@ class XarfParser:
 
 def _with_address(allegation: Allegation, mail: Mail) -> Allegation:
     """Where the form names only a URL or a host, the address that the letter writes beside the same host."""
-    try:
-        host = allegation.domain or urlsplit(allegation.url or "").hostname or ""
-    except ValueError:
-        return allegation
+    host = allegation.domain or host_of(allegation.url)
     if allegation.source is not None or not host:
         return allegation
     for line in mail.body.splitlines()[:500]:
