@@ -12,7 +12,17 @@ from tipstaff import wiring
 from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, ShowsNoUse, WrongStep, accept
 from tipstaff.editions.queries import get_edition, list_editions, posted_editions
 from tipstaff.ledger.queries import entries_about
-from tipstaff.notices.operations import mark_returned
+from tipstaff.notices.operations import (
+    NotForAPersonToDecide,
+    NotInYourHands,
+    claim_letter,
+    mark_failed,
+    mark_handing_over,
+    mark_in_doubt,
+    mark_returned,
+    mark_sent,
+    send_again,
+)
 from tipstaff.notices.queries import list_letters
 from tipstaff.policy import BadEdition, deadline, edition_files, edition_folders, edition_in_force
 from tipstaff.procedures import editions
@@ -201,6 +211,64 @@ def test_whoever_was_told_of_an_edition_that_was_given_up_is_told_that_it_does_n
     assert "edition 2026-07" in letter.subject
     assert "Edition 2026-01 goes on counting" in " ".join(letter.body.split())
     assert "/policy/2026-01/" in letter.body
+
+
+@pytest.fixture
+def under_way(office: Office, desk: Desk) -> str:
+    """An announcement that a worker has in hand; its key."""
+    office.admit("acct-1", ADDRESS)
+    ready(desk, *LONGER)
+    editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
+    letter = claim_letter(at=NOON, worker="one")
+    assert letter is not None
+    return letter.key
+
+
+def given_up(desk: Desk) -> None:
+    editions.withdraw("2026-07", why="Not now.", desk=desk, at=NOON + HOUR, actor="counsel")
+
+
+def states() -> dict[LetterKind, LetterState]:
+    return {letter.kind: letter.state for letter in list_letters(limit=10)}
+
+
+def test_an_announcement_that_was_not_handed_over_yet_is_stopped_before_the_dot(under_way: str, desk: Desk) -> None:
+    given_up(desk)
+    with pytest.raises(NotInYourHands):
+        mark_handing_over(under_way, at=NOON + HOUR, worker="one")
+    assert states() == {LetterKind.POLICY_CHANGE: LetterState.WITHDRAWN}, "nobody read it, so nobody is told otherwise"
+
+
+def test_what_takes_an_announcement_back_never_overtakes_it(under_way: str, desk: Desk) -> None:
+    mark_handing_over(under_way, at=NOON, worker="one")
+    given_up(desk)
+    assert claim_letter(at=NOON + HOUR, worker="two") is None, "the server may still take the announcement"
+    mark_sent(under_way, at=NOON + HOUR, reply="250 kept", worker="one")
+    after = claim_letter(at=NOON + HOUR, worker="two")
+    assert after is not None
+    assert after.kind is LetterKind.POLICY_KEPT
+
+
+def test_an_announcement_that_was_taken_back_is_not_tried_again(under_way: str, desk: Desk) -> None:
+    mark_handing_over(under_way, at=NOON, worker="one")
+    given_up(desk)
+    mark_failed(under_way, at=NOON + HOUR, reply="451 later", permanent=False, worker="one")
+    withdrawn = LetterState.WITHDRAWN
+    assert states() == {LetterKind.POLICY_CHANGE: withdrawn, LetterKind.POLICY_KEPT: withdrawn}
+
+
+@pytest.mark.parametrize("doubtful", [True, False])
+def test_no_person_sends_an_announcement_again_that_was_taken_back(under_way: str, desk: Desk, doubtful: bool) -> None:
+    mark_handing_over(under_way, at=NOON, worker="one")
+    if doubtful:
+        mark_in_doubt(under_way, at=NOON, reply="no answer", worker="one")
+    else:
+        mark_failed(under_way, at=NOON, reply="550 no", permanent=True, worker="one")
+    given_up(desk)
+    with pytest.raises(NotForAPersonToDecide):
+        send_again(under_way, at=NOON + HOUR, actor="anna")
+    follows = claim_letter(at=NOON + HOUR, worker="two")
+    assert (follows is not None) == doubtful, "who may have read the one reads the other"
 
 
 def test_a_change_of_words_is_posted_without_letters_unless_counsel_says_that_it_matters(desk: Desk) -> None:

@@ -1,12 +1,16 @@
 """A measure that came before its warning ends by itself, unless a person has reviewed it; then there is no gap."""
 
+import contextlib
 from datetime import datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.procedures.office import DAY, HOUR, NOON, Office
 from tests.procedures.test_deciding import go_ahead, shared
+from tipstaff import wiring
 from tipstaff.cases.operations import AlreadyProposed, NothingProposed, SecondMustBeAnother
+from tipstaff.cli.main import app
 from tipstaff.enforcement.operations import NotStanding
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, MEASURE_LASTS, URGENT_MEASURE_LASTS
@@ -174,3 +178,25 @@ def test_nothing_goes_on_against_an_address_that_changed_hands(office: Office) -
     end_holding(holding.key, held_until=NOON + HOUR, at=NOON + HOUR, actor="import")
     with pytest.raises(NothingToPlan):
         prolong_measure(measure.key, why="Still.", desk=office.desk, at=NOON + 2 * HOUR, actor="eva")
+
+
+def test_two_people_let_a_measure_go_on_at_a_terminal(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, measure = urgent(office)
+    monkeypatch.setattr(wiring, "now", lambda: REVIEWED)
+    monkeypatch.setattr(wiring, "desk", lambda: office.desk)
+    monkeypatch.setattr("tipstaff.cli.measures.database", contextlib.nullcontext)
+
+    def run(by: str, *what: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["prolong", measure.key, "--by", by, *what], env={"COLUMNS": "200"})
+        return done.exit_code, done.output
+
+    review = ("--why", "The flood goes on.")
+    assert "Nothing waits for a second person" in run("lena", "--agree")[1]
+    office.roles = {"adam": frozenset({Role.ADMINISTRATOR}), "eva": frozenset({Role.ANALYST})}
+    assert run("adam", *review)[0] == 1, "who may decide nothing reviews nothing"
+    assert run("eva", *review) == (0, f"{measure.key} goes on only when another has run this with --agree.\n")
+    assert run("eva", "--agree")[0] == 1, "nobody is their own second"
+    assert run("adam", "--agree")[0] == 1
+    office.roles["lena"] = frozenset({Role.LEAD})
+    until = REVIEWED + MEASURE_LASTS
+    assert run("lena", "--agree") == (0, f"{measure.key} goes on until {until:%Y-%m-%d %H:%M} UTC.\n")

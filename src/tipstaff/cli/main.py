@@ -65,6 +65,7 @@ _COMMANDS = (
     ("tipstaff.cli.measures", "apply", "apply"),
     ("tipstaff.cli.measures", "drift", "drift"),
     ("tipstaff.cli.measures", "lift", "lift"),
+    ("tipstaff.cli.measures", "prolong", "prolong"),
     ("tipstaff.cli.measures", "let_pass", "let-pass"),
     ("tipstaff.cli.trace", "trace", "trace"),
     ("tipstaff.cli.record", "verify", "verify"),

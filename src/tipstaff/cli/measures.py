@@ -1,4 +1,4 @@
-"""`tipstaff measures`, `plan`, `apply`, `drift`, `lift` and `let-pass`: measures and devices, at a terminal."""
+"""`tipstaff measures`, `plan`, `apply`, `drift`, `lift`, `prolong` and `let-pass`, at a terminal."""
 
 import json
 import sys
@@ -212,6 +212,34 @@ def lift(
             typer.echo(f"{key} is being lifted.")
 
 
+def prolong(
+    keys: Annotated[list[str], typer.Argument(metavar="M-000123 ...", help="Measures that were reviewed.")],
+    by: _By,
+    why: _Why = "",
+    agree: Annotated[bool, typer.Option("--agree", help="Agree to what another proposed.")] = False,
+) -> None:
+    """Let measures go on that somebody has reviewed; where taking one took two people, so does this.
+
+    The first says why; where a second is needed that one adds --agree. Who may, the clause of each case says.
+    """
+    if bool(why) == agree:
+        raise typer.BadParameter("Say --why; or --agree, as another person.")
+    with database(), _refusals():
+        from tipstaff import wiring
+        from tipstaff.procedures import casework
+
+        desk, at = wiring.desk(), wiring.now()
+        for key in keys:
+            until = (
+                casework.second_prolonging(key, desk=desk, at=at, actor=by) if agree else
+                casework.prolong_measure(key, why=why, desk=desk, at=at, actor=by)
+            )  # fmt: skip
+            typer.echo(
+                f"{key} goes on until {until:%Y-%m-%d %H:%M} UTC." if until else
+                f"{key} goes on only when another has run this with --agree."
+            )  # fmt: skip
+
+
 def let_pass(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device that holds new measures back.")],
     by: _By,
@@ -274,15 +302,20 @@ def _who_may_lift(by: str) -> Iterator[None]:
 @contextmanager
 def _refusals() -> Iterator[None]:
     """What a procedure refuses is a sentence and exit code 1."""
-    from tipstaff.procedures.refusals import AlreadyEnding, AnotherMustAgree, NoSuchMeasure, NothingAsked
-    from tipstaff.procedures.refusals import NothingHeldBack as NothingHeld
+    from tipstaff.procedures import refusals as r
 
     try:
         yield
-    except NoSuchMeasure as gone:
+    except r.NoSuchMeasure as gone:
         typer.echo(f"There is no measure {gone.args[0]}.", err=True)
         raise typer.Exit(1) from None
-    except (AlreadyEnding, AnotherMustAgree, NothingAsked, NothingHeld) as refusal:
+    except r.NotYourDecision as refusal:
+        typer.echo(f"{refusal} Nothing was changed.", err=True)
+        raise typer.Exit(1) from None
+    except (
+        r.AlreadyEnding, r.AlreadyProposed, r.AnotherMustAgree, r.NothingAsked, r.NothingHeldBack, r.NothingProposed,
+        r.NothingToPlan, r.NotStanding, r.OwnDecision, r.ProposalLapsed, r.SecondMustBeAnother,
+    ) as refusal:  # fmt: skip
         typer.echo(f"{refusal}: {' '.join((type(refusal).__doc__ or '').split())}", err=True)
         raise typer.Exit(1) from None
 

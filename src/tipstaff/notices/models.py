@@ -27,6 +27,8 @@ class LetterRow(models.Model):
     case = models.CharField(max_length=32, null=True)
     report = models.CharField(max_length=32, null=True)
     in_reply_to = models.TextField(default="")
+    follows = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="followed_by")
+    """The letter that this one takes back: it waits until that one's fate is known."""
     message_id = models.TextField(default="")
     """Fixed when the letter is first claimed; a letter that is sent again keeps it."""
     state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in LetterState])

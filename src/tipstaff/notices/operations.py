@@ -61,11 +61,13 @@ def queue_letter(
     held: bool,
     language: str | None = None,
     in_reply_to: str = "",
+    follows: str | None = None,
 ) -> str:
     """Keep a letter and return its key; the same `once` gives the same letter's key and writes nothing.
 
     `held` keeps it back until outbound mail is set up (`release_held`). `in_reply_to` is the Message-ID of the mail
-    that it answers. `language` is the draft's own unless told otherwise.
+    that it answers. `language` is the draft's own unless told otherwise. `follows` is the letter that it takes back: it
+    goes when that one went or may have gone, and never if that one was not taken; that one is not sent again.
     """
     at = require_aware(at)
     before = LetterRow.objects.filter(once=once).only("key").first()
@@ -86,6 +88,7 @@ def queue_letter(
             "case": case,
             "report": report,
             "in_reply_to": _storable(in_reply_to),
+            "follows": LetterRow.objects.get(key=follows) if follows else None,
             "state": (LetterState.HELD if held else LetterState.QUEUED).value,
             "created_at": at,
             "due_at": None if held else at,
@@ -109,8 +112,9 @@ def claim_letter(*, at: datetime, worker: str, domain: str = "mail.invalid") -> 
         # A worker that asks for the next letter has let go of the one before, by an error that nobody caught.
         _settle(abandoned, at=at)
     row = (
-        LetterRow.objects.select_for_update(skip_locked=True)
+        LetterRow.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(state=LetterState.QUEUED.value, due_at__lte=at)
+        .exclude(follows__state__in=_IN_HAND)
         .order_by("due_at", "id")
         .first()
     )
@@ -193,17 +197,12 @@ def mark_failed(key: str, *, at: datetime, reply: str, permanent: bool, worker: 
     row.detail = _storable(reply)
     next_at = at + BACK_OFF[min(row.attempts, len(BACK_OFF)) - 1]
     given_up = row.try_until is not None and next_at > row.try_until
-    if _is_blank(row):
+    if why := _goes_no_more(row):
         row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()
-        record(
-            "letter.withdrawn",
-            at=at,
-            actor="worker",
-            about=_about(row),
-            hand=worker,
-            why="Its matter was sealed meanwhile.",
-        )
+        record("letter.withdrawn", at=at, actor="worker", about=_about(row), hand=worker, why=why)
+        # Nobody has read it, so nobody needs to read that it does not count.
+        _withdraw(row.followed_by.filter(state__in=_UNSENT), why=f"{row.key} reached nobody.", at=at, actor="worker")
     elif permanent or given_up:
         row.state = LetterState.REFUSED.value
         row.save()
@@ -273,27 +272,30 @@ def withdraw_unsent(
 ) -> list[str]:
     """Withdraw a case's letters of these kinds, or `only` these of them, that are still held or queued; their keys."""
     unsent = LetterRow.objects.filter(case=case, kind__in=[k.value for k in kinds])
-    unsent = unsent.filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
+    unsent = unsent.filter(state__in=_UNSENT)
     if only is not None:
         unsent = unsent.filter(key__in=list(only))
     return _withdraw(unsent, why=why, at=at, actor=actor)
 
 
 @transaction.atomic
-def withdraw_announcement(digest: str, *, why: str, at: datetime, actor: str) -> list[str]:
-    """Withdraw the letters that announce the edition of this digest and are still held or queued.
+def withdraw_announcement(digest: str, *, why: str, at: datetime, actor: str) -> dict[str, str]:
+    """Withdraw the letters that announce the edition of this digest and that no mail server has taken.
 
-    Returns whom the others reached or may yet reach: the customers' keys.
+    Returns the letters that reached somebody or may yet: by the customer's key. What says that the edition does not
+    come `follows` them.
     """
     mark = f"policy:{digest}:"
     of_it = LetterRow.objects.filter(once__startswith=mark, kind=LetterKind.POLICY_CHANGE.value)
-    unsent = of_it.filter(state__in=[LetterState.HELD.value, LetterState.QUEUED.value])
-    _withdraw(unsent, why=why, at=at, actor=actor)
-    told = of_it.exclude(state__in=[state.value for state in _NEVER_READ]).order_by("id")
-    return [once.removeprefix(mark) for once in told.values_list("once", flat=True)]
+    # Whoever is about to hand one over is stopped before the dot; one that was refused is not sent again by hand.
+    of_none = (*_UNSENT, LetterState.SENDING.value, LetterState.REFUSED.value)
+    _withdraw(of_it.filter(state__in=of_none), why=why, at=at, actor=actor)
+    told = of_it.exclude(state__in=[LetterState.WITHDRAWN.value, LetterState.RETURNED.value]).order_by("id")
+    return {once.removeprefix(mark): key for once, key in told.values_list("once", "key")}
 
 
-_NEVER_READ: Final = (LetterState.WITHDRAWN, LetterState.RETURNED, LetterState.REFUSED)
+_UNSENT: Final = (LetterState.HELD.value, LetterState.QUEUED.value)
+_IN_HAND: Final = (LetterState.SENDING.value, LetterState.HANDING_OVER.value)
 
 
 def _withdraw(unsent: QuerySet[LetterRow], *, why: str, at: datetime, actor: str) -> list[str]:
@@ -334,6 +336,8 @@ def _is_blank(row: LetterRow) -> bool:
 def send_again(key: str, *, at: datetime, actor: str) -> None:
     """A person's decision: queue a refused or doubtful letter again, under the same Message-ID."""
     row = _for_a_person(key)
+    if row.followed_by.exists():
+        raise NotForAPersonToDecide(f"{key} is {row.state}, and what it says was taken back")
     was = row.state
     row.state, row.due_at, row.try_until = LetterState.QUEUED.value, require_aware(at), None
     row.save()
@@ -364,8 +368,7 @@ def _in_hand(key: str, worker: str, *states: LetterState) -> LetterRow:
 
 def _in_any_hand() -> QuerySet[LetterRow]:
     """Letters that some worker has claimed, locked; one that is being settled this moment is left to who settles it."""
-    in_hand = (LetterState.SENDING.value, LetterState.HANDING_OVER.value)
-    return LetterRow.objects.select_for_update(skip_locked=True).filter(state__in=in_hand).order_by("id")
+    return LetterRow.objects.select_for_update(skip_locked=True).filter(state__in=_IN_HAND).order_by("id")
 
 
 def _settle(row: LetterRow, *, at: datetime) -> None:
@@ -374,7 +377,7 @@ def _settle(row: LetterRow, *, at: datetime) -> None:
     if _is_blank(row):
         row.state, row.due_at = LetterState.WITHDRAWN.value, None
         row.save()
-        record("letter.withdrawn", at=at, actor="worker", about=_about(row), why="Its matter was sealed meanwhile.")
+        record("letter.withdrawn", at=at, actor="worker", about=_about(row), why=_SEALED_MEANWHILE)
     elif row.state == LetterState.SENDING.value:
         row.state, row.due_at, row.worker = LetterState.QUEUED.value, at, ""
         row.save()
@@ -393,6 +396,16 @@ def _for_a_person(key: str) -> LetterRow:
     if row.state not in (LetterState.REFUSED.value, LetterState.IN_DOUBT.value) or _is_blank(row):
         raise NotForAPersonToDecide(f"{key} is {row.state}")
     return row
+
+
+_SEALED_MEANWHILE: Final = "Its matter was sealed meanwhile."
+
+
+def _goes_no_more(row: LetterRow) -> str:
+    """Why a letter that the mail server did not take is not tried again; empty where it is."""
+    if _is_blank(row):
+        return _SEALED_MEANWHILE
+    return "What it says was taken back meanwhile." if row.followed_by.exists() else ""
 
 
 def _message_id(row: LetterRow, domain: str) -> str:

@@ -355,6 +355,9 @@ def second_wide(key: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
             raise ProposalLapsed(key)
         if case.state is not CaseState.WAITING_PERSON:
             raise IllegalMove(f"{key} does not wait for a person.")
+        own = desk.roles_of(actor)
+        if not may_decide(own, needed=None) and not may_decide(own, needed=case.decides):
+            raise NotYourDecision(f"{key}: whoever agrees to it has to be somebody who may decide cases.")
         measures, why, proposed_by = cases.second(key, kind=WIDE, at=at, actor=actor)
         if _hits_now(case, desk=desk, at=at, actor=actor, agreed_by=proposed_by) != measures:
             raise ProposalLapsed(key)  # It is another measure by now, or hits more: nobody has read that.

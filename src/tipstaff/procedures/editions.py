@@ -227,10 +227,12 @@ def withdraw(id: str, *, why: str, desk: Desk, at: datetime, actor: str) -> Edit
     was told so learns that it will not."""
     with transaction.atomic():
         given_up = operations.withdraw(id, why=why, at=at, actor=actor)
-        told = set(withdraw_announcement(given_up.digest, why=f"Edition {id} was given up.", at=at, actor=actor))
+        told = withdraw_announcement(given_up.digest, why=f"Edition {id} was given up.", at=at, actor=actor)
         for customer in _customers():
             if customer.key in told and customer.representative is not None:
-                _write_that_it_does_not_come(customer, given_up, desk=desk, at=at, actor=actor)
+                _write_that_it_does_not_come(
+                    customer, given_up, follows=told[customer.key], desk=desk, at=at, actor=actor
+                )
         if told:
             desk.enqueue("letters", "all")
         return given_up
@@ -312,7 +314,7 @@ def _write(
 
 
 def _write_that_it_does_not_come(
-    customer: Customer, given_up: EditionOnRecord, *, desk: Desk, at: datetime, actor: str
+    customer: Customer, given_up: EditionOnRecord, *, follows: str, desk: Desk, at: datetime, actor: str
 ) -> None:
     in_force = edition_to_go_by(desk.editions, at=at)
     assert customer.representative is not None, "checked by the caller"
@@ -320,7 +322,7 @@ def _write_that_it_does_not_come(
     _queue(
         LetterKind.POLICY_KEPT, once=f"policy-kept:{given_up.digest}:{customer.key}", to=customer.representative.email,
         facts=replace(facts, policy_link=desk.policy_link(in_force.id), edition_kept=in_force.id), desk=desk, at=at,
-        actor=actor,
+        actor=actor, follows=follows,
     )  # fmt: skip
 
 
@@ -336,10 +338,13 @@ def _facts(customer: Customer, representative: Representative, edition: str, *, 
     )
 
 
-def _queue(kind: LetterKind, *, once: str, to: str, facts: LetterFacts, desk: Desk, at: datetime, actor: str) -> None:
+def _queue(
+    kind: LetterKind, *, once: str, to: str, facts: LetterFacts, desk: Desk, at: datetime, actor: str,
+    follows: str | None = None,
+) -> None:  # fmt: skip
     queue_letter(
         kind, once=once, to=to, draft=compose(kind, facts=facts), case=None, report=None, at=at, actor=actor,
-        held=not desk.mail_out_ready,
+        held=not desk.mail_out_ready, follows=follows,
     )  # fmt: skip
 
 

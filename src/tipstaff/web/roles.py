@@ -30,7 +30,8 @@ class Ability(enum.StrEnum):
     SEE_HEALTH = "see how the programs are doing"
     SEE_SEALED = "see the sealed queue (digests and references only)"
     NOTE = "write notes and take cases"
-    DECIDE = "close, decide waiting cases, correct readings"
+    DECIDE = "set reports aside, and correct what was read of them"
+    DECIDE_CASES = "decide, close and open again the cases that the policy leaves to a role that they hold"
     REVIEW = "review a dispute"
     PROPOSE_URGENT = "propose an urgent measure, that routes are refused, or that a service is suspended"
     SECOND_URGENT = "second such a measure that somebody else proposed"
@@ -53,18 +54,19 @@ _DESK = frozenset(
 ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
     {
         Role.ANALYST: _DESK
-        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SEND_AGAIN}
-        | {Ability.KEEP_REGISTRY, Ability.ADMIT},
+        | {Ability.NOTE, Ability.DECIDE, Ability.DECIDE_CASES, Ability.REVIEW, Ability.PROPOSE_URGENT}
+        | {Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT},
         Role.LEAD: _DESK
-        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}
-        | {Ability.LIFT, Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT}
+        | {Ability.NOTE, Ability.DECIDE, Ability.DECIDE_CASES, Ability.REVIEW, Ability.PROPOSE_URGENT}
+        | {Ability.SECOND_URGENT, Ability.LIFT, Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT}
         | {Ability.DRAFT_POLICY, Ability.POST_POLICY, Ability.KEEP_WEBHOOKS},
         Role.COUNSEL: _DESK
-        | {Ability.NOTE, Ability.DECIDE, Ability.REVIEW, Ability.SECOND_URGENT, Ability.SEE_SEALED, Ability.ADMIT}
+        | {Ability.NOTE, Ability.DECIDE, Ability.DECIDE_CASES, Ability.REVIEW, Ability.SECOND_URGENT}
+        | {Ability.SEE_SEALED, Ability.ADMIT}
         | {Ability.DRAFT_POLICY, Ability.APPROVE_POLICY, Ability.POST_POLICY},
         Role.ENGINEER: _DESK
-        | {Ability.NOTE, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT, Ability.LIFT, Ability.KEEP_REGISTRY}
-        | {Ability.KEEP_WEBHOOKS},
+        | {Ability.NOTE, Ability.DECIDE_CASES, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}
+        | {Ability.LIFT, Ability.KEEP_REGISTRY, Ability.KEEP_WEBHOOKS},
         Role.ADMINISTRATOR: frozenset(
             {Ability.SEE_POLICY, Ability.SEE_RECORD, Ability.SEE_HEALTH, Ability.KEEP_TOKENS, Ability.MANAGE_STAFF}
         ),
@@ -94,8 +96,8 @@ def may(user: User | AnonymousUser, ability: Ability) -> bool:
 
 
 def may_decide(user: User | AnonymousUser, case: Case) -> bool:
-    """True when the user may decide `case`: some clauses leave that to one role, such as counsel."""
-    return may(user, Ability.DECIDE) and decides(roles_of(user), needed=case.decides)
+    """True when the user may decide `case`: some clauses leave that to one role, such as counsel or an engineer."""
+    return may(user, Ability.DECIDE_CASES) and decides(roles_of(user), needed=case.decides)
 
 
 def give_roles(user: User, roles: frozenset[Role]) -> None:

@@ -114,7 +114,7 @@ ON_LETTERS: Mapping[str, Act] = MappingProxyType(
 ON_MEASURES: Mapping[str, Act] = MappingProxyType(
     {
         "lift": Act(ability=Ability.LIFT, run=partial(_end, act=casework.lift_measure, said="is being lifted.")),
-        "prolong": Act(ability=Ability.DECIDE, run=_prolong),
+        "prolong": Act(ability=Ability.DECIDE_CASES, run=_prolong),
         "agree": Act(ability=Ability.NOTE, run=_agree),
         "taken-as-lifted": Act(
             ability=Ability.LIFT, run=partial(_end, act=casework.take_measure_as_lifted, said="is taken as lifted.")

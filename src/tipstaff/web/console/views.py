@@ -461,7 +461,7 @@ def measure(request: StaffRequest, key: str) -> HttpResponse:
     )
 
 
-_SECONDS = {casework.WIDE: Ability.DECIDE, casework.PROLONG: Ability.NOTE}
+_SECONDS = {casework.WIDE: Ability.DECIDE_CASES, casework.PROLONG: Ability.NOTE}
 """What seconding takes here; which roles the two must hold, the procedures ask."""
 
 
