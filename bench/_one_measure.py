@@ -1,13 +1,16 @@
-"""How soon one measure is in force and lifted again, whatever the device: what benchmarks of drivers have in common."""
+"""How soon one measure is in force and lifted again, whatever the device, and what it took: what benchmarks of drivers
+have in common."""
 
 import contextlib
 import os
+import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 AT = datetime.now(UTC)
 
 
@@ -72,6 +75,25 @@ def latency(
         "decision_to_in_force_seconds": spread(in_force),
         "wish_to_lifted_seconds": spread(lifted),
     }
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """Seconds that it took, and what came of it."""
+    begun = time.perf_counter()
+    done = work()
+    return time.perf_counter() - begun, done
+
+
+def used(work: Callable[[], T]) -> tuple[dict[str, float], T]:
+    """Seconds of wall and of CPU (ours, our children's and the kernel's for us), and what came of it."""
+    before = cpu_seconds()
+    seconds, done = timed(work)
+    return {"wall": round(seconds, 4), "cpu": round(cpu_seconds() - before, 4)}, done
+
+
+def cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def spread(values: list[float]) -> dict[str, float]:

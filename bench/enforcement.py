@@ -1,6 +1,6 @@
 """How fast a decision is in force, and how fast a packet filter is made to hold many elements. Prints JSON.
 
-    python bench/enforcement.py [--elements 100000] [--measures 20]
+    python bench/enforcement.py [--elements 100000] [--measures 20] [--without-nft]
 
 It needs nft and ip, and root or a kernel that lets a plain user have namespaces. It starts a database of its own,
 which goes with it, and touches no network but the one that it builds.
@@ -10,19 +10,16 @@ import argparse
 import json
 import os
 import platform
-import resource
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from _one_measure import desk, latency, spread, used
 
 if TYPE_CHECKING:
     from tipstaff.testing.lab import Lab
-
-T = TypeVar("T")
 
 
 def main() -> None:
@@ -30,6 +27,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--elements", type=int, default=100_000)
     arguments.add_argument("--measures", type=int, default=20)
+    arguments.add_argument("--without-nft", action="store_true", help="leave out what runs nft for the many: minutes")
     wanted = arguments.parse_args()
 
     from tipstaff.testing.lab import Lab
@@ -40,33 +38,47 @@ def main() -> None:
     figures: dict[str, object] = {
         "benchmark": "enforcement",
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()},
+        "command": " ".join(["python", *sys.argv]),
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+            "load": os.getloadavg()[0],
+        },
     }
-    with Lab() as lab:
-        figures["elements"] = converge(lab, wanted.elements)
-    from tipstaff.testing import postgres
+    with desk():
+        from tipstaff.enforcement.drivers.nftables import make
+        from tipstaff.wiring.enforcer import collect_rarely
+        from tipstaff.words import Direction, Selector
 
-    try:
+        collect_rarely()  # As the enforcer does before its first round.
         with Lab() as lab:
-            figures["latency"] = latency(lab, wanted.measures)
+            figures["elements"] = converge(lab, wanted.elements, nft=not wanted.without_nft)
+
+        def port(i: int) -> Selector:
+            return Selector(network=ip_network("192.0.2.7"), protocol="tcp", port=2000 + i, direction=Direction.OUT)
+
+        with Lab() as lab:
+            driver = make("edge1", lab.device_options())
+            figures["latency"] = latency(driver, port, wanted.measures, own=(ip_network("192.0.2.0/24"),))
         with Lab() as lab:
             figures["one_change_among_many_with_the_database"] = one_among(lab, wanted.elements)
-    finally:
-        postgres.stop()
     json.dump(figures, sys.stdout, indent=2)
     print()
 
 
-def converge(lab: "Lab", n: int, changes: int = 20) -> dict[str, object]:
-    """Make an empty filter hold `n` elements, change one and then another, take all away; by nft and by netlink.
+def converge(lab: "Lab", n: int, *, nft: bool, changes: int = 20) -> dict[str, object]:
+    """Make an empty filter hold `n` measures, change one and then another, take all away; by nft and by netlink.
 
-    Beside it what nft alone takes for the same elements, without any of our books: with nft no driver can be faster.
+    The kernel holds two elements for each, the one that stops the traffic and the one that names it: so half as many
+    measures are `n` elements. Beside it what nft alone takes for `n` elements, without any of our books: with nft no
+    driver can be faster.
     """
+    by_nft = {"nft_alone": floor(lab, n), "nft": converge_by(lab, n, changes=3, netlink=False)} if nft else {}
     return {
-        "count": n,
-        "nft_alone": floor(lab, n),
-        "nft": converge_by(lab, n, changes=3, netlink=False),
+        **by_nft,
         "netlink": converge_by(lab, n, changes=changes, netlink=True),
+        "netlink_half_as_many": converge_by(lab, n // 2, changes=changes, netlink=True),
     }
 
 
@@ -89,7 +101,7 @@ def converge_by(lab: "Lab", n: int, *, changes: int, netlink: bool) -> dict[str,
         )
         for i in range(n + changes)
     ]
-    figures: dict[str, object] = {}
+    figures: dict[str, Any] = {"measures": n, "elements": 2 * n}
     generation = 0
 
     def planned(wanted: list[Rule]) -> tuple[list[str], Callable[[], None]]:
@@ -105,6 +117,10 @@ def converge_by(lab: "Lab", n: int, *, changes: int, netlink: bool) -> dict[str,
         _, carry_out = planned(wanted)
         figures[f"{name}_carry_out"], _ = used(carry_out)
         figures[f"{name}_read_whole"], seen = used(lambda: driver.observe(at=at))
+        figures[f"{name}_converged"] = {
+            what: round(sum(figures[f"{name}_{part}"][what] for part in ("carry_out", "read_whole")), 4)
+            for what in ("wall", "cpu")
+        }
         assert [key for key, _ in seen.rules] == [rule.measure for rule in wanted], "it holds something else"
 
     whole("all", rules[:n])
@@ -203,102 +219,6 @@ def one_among(lab: "Lab", n: int, changes: int = 20) -> dict[str, object]:
         "count": n,
         "whole_round_with_nothing_to_do": idle,
         "one_change": {"changes": len(spent), **{k: spread([one[k] for one in spent]) for k in ("wall", "cpu")}},
-    }
-
-
-def latency(lab: "Lab", n: int) -> dict[str, object]:
-    """From the decision on record to in force at probe level, and from the wish to lifted, proven by packets."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tipstaff.site.settings")
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-
-    from tipstaff.enforcement import operations, queries
-    from tipstaff.enforcement.drivers.nftables import make
-    from tipstaff.enforcement.guards import Limits
-    from tipstaff.procedures.enforcing import reconcile
-    from tipstaff.words import Candidate, Degree, Direction, MeasureState, Proof, Selector
-
-    at = datetime.now(UTC)
-    limits = Limits(own=(ip_network("192.0.2.0/24"),))
-    driver = make("edge1", lab.device_options())
-    fence = operations.become_writer("edge1", at=at)
-    in_force, lifted = [], []
-    for i in range(n):
-        chosen = Candidate(
-            selector=Selector(network=ip_network("192.0.2.7"), protocol="tcp", port=2000 + i, direction=Direction.OUT),
-            degree=Degree.BLOCK,
-            device="edge1",
-            sufficient=True,
-            others_hit=0,
-            services_hit=0,
-            chosen=True,
-            why="The narrowest.",
-        )
-
-        def apply(chosen: Candidate = chosen, case: str = f"C-{i:06d}") -> str:
-            key = operations.plan_measure(
-                case=case,
-                customer="acct-1",
-                candidates=[chosen],
-                chosen=chosen,
-                until=at + timedelta(days=1),
-                lifted_when="It is fixed.",
-                notice="L-000001",
-                urgency=None,
-                at=at,
-                actor="bench",
-            )
-            reconcile(driver, fence=fence, limits=limits, at=at)
-            return key
-
-        def lift(key: str) -> None:
-            operations.want_lifted(key, why="It is fixed.", at=at, actor="bench")
-            reconcile(driver, fence=fence, limits=limits, at=at)
-
-        seconds, key = timed(apply)
-        in_force.append(seconds)
-        measure = queries.get_measure(key)
-        assert measure is not None
-        assert (measure.state, measure.proof) == (MeasureState.IN_FORCE, Proof.PROBE), measure
-        seconds, _ = timed(lambda key=key: lift(key))
-        lifted.append(seconds)
-        measure = queries.get_measure(key)
-        assert measure is not None
-        assert (measure.state, measure.proof) == (MeasureState.LIFTED, Proof.PROBE), measure
-    return {
-        "measures": n,
-        "decision_to_in_force_by_probe_seconds": spread(in_force),
-        "wish_to_lifted_by_probe_seconds": spread(lifted),
-    }
-
-
-def timed(work: Callable[[], T]) -> tuple[float, T]:
-    """Seconds that it took, and what came of it."""
-    begun = time.perf_counter()
-    done = work()
-    return time.perf_counter() - begun, done
-
-
-def used(work: Callable[[], T]) -> tuple[dict[str, float], T]:
-    """Seconds of wall and of CPU (ours, our children's and the kernel's for us), and what came of it."""
-    before = cpu_seconds()
-    seconds, done = timed(work)
-    return {"wall": round(seconds, 4), "cpu": round(cpu_seconds() - before, 4)}, done
-
-
-def cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Median and 95th percentile."""
-    return {
-        "median": round(statistics.median(values), 4),
-        "p95": round(sorted(values)[max(0, int(len(values) * 0.95 + 0.5) - 1)], 4),
     }
 
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _one_measure import AT, desk, latency
-from enforcement import timed
+from _one_measure import AT, desk, latency, timed
 
 
 def main() -> None:

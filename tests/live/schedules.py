@@ -59,8 +59,11 @@ class Soak:
             self.befell[event] += 1
             told.append(event)
             _EVENTS[event][1](self, chance)
-        run_a_round(self.make, at=self.at)
-        return [f"schedule {seed} ({', '.join(told)}): {fault}" for fault in self.faults()]
+        done = run_a_round(self.make, at=self.at)
+        faults = self.faults()
+        if faults and (why := done.failure or self.make().observe(at=self.at).detail):
+            faults.append(f"the round or the device says: {why}")
+        return [f"schedule {seed} ({', '.join(told)}): {fault}" for fault in faults]
 
     def faults(self) -> list[str]:
         """Where the device, what is wanted and the record do not agree."""

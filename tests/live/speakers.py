@@ -17,6 +17,9 @@ from tipstaff.testing.lab import Lab
 AS, SPEAKER, PEER = 64500, "192.0.2.9", "192.0.2.1"
 PATIENT = 20
 """Seconds that a driver waits for the peer to follow: on a machine where much else runs, FRR's kernel takes some."""
+HOLD = 60
+"""Seconds without a word after which a session is given up. One whose process is killed ends at once all the same; with
+the three that BGP allows at least, sessions ended by themselves on a machine where much else runs."""
 DISCARD, DISCARD6 = "198.51.100.254", "2001:db8:ffff::254"
 _FAMILIES = ("ipv4 unicast", "ipv6 unicast", "ipv4 flowspec", "ipv6 flowspec")
 _DAEMONS = Path("/usr/lib/frr")
@@ -79,7 +82,7 @@ class Peer(Running):
             f"hostname peer\nbgp route-map delay-timer 0\n{more}route-map IN permit 100\n"
             f"router bgp {AS}\n bgp router-id {PEER}\n"
             " no bgp default ipv4-unicast\n no bgp network import-check\n no bgp ebgp-requires-policy\n"
-            f" neighbor {SPEAKER} remote-as {AS}\n neighbor {SPEAKER} timers 1 3\n"
+            f" neighbor {SPEAKER} remote-as {AS}\n neighbor {SPEAKER} timers 3 {HOLD}\n"
             f" neighbor {SPEAKER} timers connect 1\n neighbor {SPEAKER} passive\n{families}\n"
         )
         (folder / "zebra.conf").write_text("hostname peer\n")
@@ -172,7 +175,7 @@ class BirdSpeaker(Running):
             f"router id {SPEAKER};\nprotocol device {{}}\n{tables}"
             f'include "{self.include}/*.conf";\n{more}'
             f"protocol bgp edge {{\n  local {SPEAKER} as {AS};\n  neighbor {PEER} as {AS};\n"
-            "  connect delay time 0; connect retry time 1; error wait time 1, 2; hold time 3;\n"
+            "  connect delay time 0; connect retry time 1; error wait time 1, 2; hold time {HOLD};\n"
             f"{channels}}}\n"
         )
 
@@ -219,7 +222,8 @@ class ExaBgpSpeaker(Running):
         self.config.write_text(
             f"process tipstaff {{ run {sys.executable} {mouth} {self.book}; encoder text; }}\n"
             f"neighbor {PEER} {{ router-id {SPEAKER}; local-address {SPEAKER}; local-as {AS}; peer-as {AS};\n"
-            "  hold-time 3; family { ipv4 unicast; ipv6 unicast; ipv4 flow; ipv6 flow; }\n"
+            f"  hold-time {HOLD}; "
+            "family { ipv4 unicast; ipv6 unicast; ipv4 flow; ipv6 flow; }\n"
             "  api { processes [ tipstaff ]; }\n}\n"
         )
 
@@ -253,7 +257,8 @@ class GoBgpSpeaker(Running):
             f"[global.config]\nas = {AS}\nrouter-id = '{SPEAKER}'\nport = -1\n"
             f"[[neighbors]]\n[neighbors.config]\nneighbor-address = '{PEER}'\npeer-as = {AS}\n"
             f"[neighbors.transport.config]\nlocal-address = '{SPEAKER}'\n"
-            "[neighbors.timers.config]\nhold-time = 3\nconnect-retry = 1\nidle-hold-time-after-reset = 1\n" + families
+            f"[neighbors.timers.config]\nhold-time = {HOLD}\nconnect-retry = 1\n"
+            f"idle-hold-time-after-reset = 1\n{families}"
         )
 
     def open(self) -> None:

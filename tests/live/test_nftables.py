@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from tipstaff.enforcement.drivers.nftables import NftDriver, make
+from tipstaff.enforcement.drivers.nftables import NftDriver, layout, make
 from tipstaff.enforcement.planner import steps
 from tipstaff.enforcement.protocol import BadOption, Driver, StalePlan
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
@@ -19,6 +19,7 @@ from tipstaff.words import Degree, Direction, Plan, Proof, Rule, Seen, Selector,
 pytestmark = pytest.mark.live
 
 FAR, FAR6 = "198.51.100.10", "2001:db8:ffff::10"
+BOOK = layout.book_of("M-000001")
 
 
 @pytest.fixture(scope="module")
@@ -242,10 +243,39 @@ def test_prefixes_within_each_other_stand_together_and_are_lifted_one_by_one(lab
 
 def test_an_element_that_nothing_needs_any_more_is_lifted(lab: Lab, driver: NftDriver) -> None:
     carry_out(driver, 1, [flow("192.0.2.7", "tcp", 25, Direction.OUT)])
-    lab.run("edge", "nft", "flush set inet tipstaff measures")
+    lab.run("edge", "nft", f"flush set inet tipstaff {BOOK}")
     assert driver.observe(at=NOON).of("M-000001") is Seen.DRIFT
     assert carry_out(driver, 2, []).rules == ()
     assert "192.0.2.7" not in lab.run("edge", "nft", "list table inet tipstaff")
+
+
+@pytest.mark.parametrize("by", ["driver", "direct"])
+def test_what_an_older_version_named_in_its_one_set_stands_is_moved_and_is_lifted(
+    lab: Lab, by: str, request: pytest.FixtureRequest
+) -> None:
+    driver: NftDriver = request.getfixturevalue(by)
+    first, second = (flow(f"192.0.2.{n}", "tcp", 25, Direction.OUT, f"M-00000{n}") for n in (1, 2))
+    carry_out(driver, 1, [first, second])
+    for rule in (first, second):
+        said = driver._read().measures[rule.measure]
+        lab.run(
+            "edge",
+            "nft",
+            "-f",
+            "-",
+            given=f"""
+            delete element inet tipstaff {layout.book_of(rule.measure)} {{ "{rule.measure}" }}
+            add element inet tipstaff measures {{ "{rule.measure}" comment "{said}" }}
+        """,
+        )
+    seen = driver.observe(at=NOON)
+    assert seen.rules == (("M-000001", Seen.IN_FORCE), ("M-000002", Seen.IN_FORCE))
+    later = replace(second, until=NOON + timedelta(days=2))
+    seen = carry_out(driver, 2, [later])
+    assert (seen.rules, seen.foreign) == ((("M-000002", Seen.IN_FORCE),), ())
+    assert "elements" not in lab.run("edge", "nft", "list set inet tipstaff measures")
+    assert carry_out(driver, 3, []).rules == ()
+    assert "M-000002" not in lab.run("edge", "nft", "list table inet tipstaff")
 
 
 def test_a_change_of_an_older_state_is_refused_by_the_kernel_itself(lab: Lab, driver: NftDriver) -> None:
@@ -308,7 +338,7 @@ def test_after_a_change_what_was_changed_is_asked_for_alone(lab: Lab, direct: Nf
     "behind",
     [
         "delete element inet tipstaff block_flow_out4 { 192.0.2.7 . tcp . 25 }",
-        'delete element inet tipstaff measures { "M-000001" }',
+        f'delete element inet tipstaff {BOOK} {{ "M-000001" }}',
         "flush chain inet tipstaff forward",
         "delete table inet tipstaff",
     ],

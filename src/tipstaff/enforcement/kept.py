@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from ipaddress import ip_network
+from operator import attrgetter
 from typing import Any
 
 from tipstaff.enforcement.planner import fingerprint
@@ -12,6 +13,8 @@ from tipstaff.words import Degree, Direction, Rule, Selector
 
 NAMES = tuple(field.name for field in fields(Selector) if field.name not in ("network", "direction"))
 """What a selector may name beside its network and direction. One that were forgotten would make a rule wider."""
+_named = attrgetter(*NAMES)
+_WRITER = json.JSONEncoder(separators=(",", ":"))
 
 
 def line_of(rule: Rule, **more: object) -> str:
@@ -22,7 +25,7 @@ def line_of(rule: Rule, **more: object) -> str:
         "fingerprint": fingerprint(rule),
         "case": rule.case,
         "degree": int(rule.degree),
-        **{name: getattr(s, name) for name in NAMES if getattr(s, name) is not None},
+        **{name: value for name, value in zip(NAMES, _named(s), strict=True) if value is not None},
         **more,
     }
     if s.network is not None:
@@ -33,7 +36,7 @@ def line_of(rule: Rule, **more: object) -> str:
         kept["until"] = rule.until.isoformat()
     if rule.by_law:
         kept["by_law"] = True
-    return json.dumps(kept, separators=(",", ":"))
+    return _WRITER.encode(kept)
 
 
 def read_line(line: str) -> tuple[Rule, Mapping[str, Any]]:
@@ -56,7 +59,7 @@ def selector_of(kept: Mapping[str, Any]) -> Selector:
     return Selector(
         network=ip_network(network) if network else None,
         direction=Direction(kept.get("direction", "both")),
-        **{name: kept.get(name) for name in NAMES},
+        **{name: kept[name] for name in kept.keys() & NAMES},
     )
 
 

@@ -5,10 +5,12 @@ to the addresses that the settings name, with the page's name in SNI and Host: n
 """
 
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from tipstaff.enforcement.options import Listener
@@ -17,6 +19,7 @@ from tipstaff.words import ProbeResult, Rule, Selector
 LAW, POLICY = 451, 403
 """What a stopped page answers: 451 where the law demands it (RFC 7725), else 403."""
 _USUAL_PORTS = {"http": 80, "https": 443}
+_IN_NO_URL = re.compile(r"[\0-\x20\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +37,10 @@ class Page:
     tls: bool
 
 
+@lru_cache(maxsize=1 << 17)  # A hundred thousand pages are asked for again in each round of a device.
 def page_of(url: str) -> Page | None:
     """The page that a URL names; None for what a web server is not asked for, or would refuse by itself."""
-    if any(ord(c) <= 32 or ord(c) == 127 for c in url):
+    if _IN_NO_URL.search(url):
         return None
     try:
         parts = urlsplit(url)

@@ -1,6 +1,7 @@
 """The enforcer's loop: woken by the database or every few seconds, it makes each device hold its plan."""
 
 import functools
+import gc
 import logging
 import threading
 import time
@@ -61,6 +62,12 @@ class Clock:
         return f"this machine's clock jumped {abs(ahead):.0f} s {way}; nothing is changed until it is believed"
 
 
+def collect_rarely() -> None:
+    """Look for garbage in cycles only after 300,000 new objects, not after 700: a plan of 100,000 measures is made of
+    more, none of them garbage, and looking at them again and again takes half as long as the plan itself."""
+    gc.set_threshold(300_000, 20, 20)
+
+
 class Enforcer:
     """All configured devices, one after the other. The right to write is held by this process's one session."""
 
@@ -78,6 +85,7 @@ class Enforcer:
         """Work until `stop` is set. A device that fails is tried again later; the others go on."""
         from tipstaff.wiring.processes import database_url
 
+        collect_rarely()
         if not self._devices:
             log.info("no device is configured; measures wait for one")
         with psycopg.connect(database_url(), autocommit=True) as ear:

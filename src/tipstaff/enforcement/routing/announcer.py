@@ -5,6 +5,7 @@ What differs between speakers is said by a `Speaker`: how routes are written for
 
 import contextlib
 import select
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -141,7 +142,7 @@ class Announcer:
                 held = self._speaker.read()  # Nothing is changed while it does not answer.
                 seen_by_peer = self._peers()
                 new = self._planned(book, plan, steps, at, held, seen_by_peer)
-                self._commit(book, new, held)
+                self._commit(book, new, held, seen_by_peer)
             if new.next_end() is not None:
                 self._keeper.keep(at)
             else:
@@ -226,10 +227,11 @@ class Announcer:
         )
         return replace(new, body=self._speaker.body(new, foreign=self._speaker.written(book).foreign))
 
-    def _commit(self, book: Book, new: Book, held: Held) -> None:
+    def _commit(self, book: Book, new: Book, held: Held, seen_by_peer: frozenset[Route] | None) -> None:
         same = book.exists and new == book
         written = self._speaker.written(new)
-        if same and not self._shelf.pending and held.routes - written.foreign_routes == written.routes:
+        followed = seen_by_peer is None or (new.required.keys() <= seen_by_peer and not new.gone & seen_by_peer)
+        if same and followed and not self._shelf.pending and held.routes - written.foreign_routes == written.routes:
             return
         if not same:
             self._shelf.write(new)
@@ -257,16 +259,15 @@ class Announcer:
         required, gone = book.required.keys(), book.gone
 
         def followed() -> bool:
-            held = self._speaker.read().routes
-            seen = self._peers()
+            try:
+                held, seen = self._speaker.read().routes, self._peers()
+            except DriverFailure:
+                return False  # One answer that did not come is no reason to look no more.
             if seen is not None:
                 return required <= held and required <= seen and not gone & (held | seen)
             return required <= held and not gone & held
 
-        try:
-            _await(followed, seconds=self._settle_seconds)
-        except DriverFailure:
-            return  # It is on its way; whether it arrived, the read-back will tell.
+        _await(followed, seconds=self._settle_seconds)
 
     # What was seen.
 
@@ -309,8 +310,9 @@ class Announcer:
 
 def _await(condition: Callable[[], bool], *, seconds: float) -> bool:
     """Ask again and again until it is so, or time is over. No event tells of what a peer installs."""
-    for _ in range(max(1, int(seconds / 0.02))):
-        if condition():
-            return True
+    begun = time.monotonic()
+    while not condition():
+        if time.monotonic() - begun >= seconds:
+            return False
         select.select([], [], [], 0.02)
-    return False
+    return True

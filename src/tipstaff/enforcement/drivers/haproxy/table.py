@@ -4,6 +4,7 @@ Everything is in one map, because HAProxy puts a new version of one map in force
 `host:HOST` lead to `END STATUS`, `measure:KEY` to the rule itself, and `generation` to the number of the plan.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,8 +16,10 @@ NEVER = 9_999_999_999
 CAN = frozenset({(Scope.ITEM, Degree.BLOCK), (Scope.HOST_NAME, Degree.BLOCK)})
 _LINE_OCTETS_MAX = 4000
 """A line of the runtime API must fit into a buffer of HAProxy, which is 16,384 octets at least."""
-_WRITTEN = {ord("?"): b"%01", ord("#"): b"%02", ord(" "): b"%03"}
+_WRITTEN = {b"?": b"%01", b"#": b"%02", b" ": b"%03"}
 """What would be no part of a path, or end a key: the rules in HAProxy write the same."""
+_OTHERWISE = re.compile(rb"[?# ]")
+_UNCLEAR = re.compile(rb"[\0-\x1f\x7f%]")
 
 RULES = r"""
     http-request set-var(txn.tipstaff_uri) url
@@ -87,9 +90,9 @@ def _key_of(rule: Rule) -> str | None:
     page = page_of(rule.selector.url or "")
     if page is None or page.query or page.port is not None:
         return None
-    if any(c < 32 or c == 127 or c == ord("%") for c in page.path):
+    if _UNCLEAR.search(page.path):
         return None  # HAProxy would write these in a way that something else is written in too.
-    written = b"".join(_WRITTEN.get(c, bytes([c])) for c in page.path)
+    written = _OTHERWISE.sub(lambda found: _WRITTEN[found[0]], page.path)
     return f"page:{page.host}{written.decode('latin-1')}"
 
 

@@ -175,13 +175,14 @@ class NftDriver:
 
     def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
         held, change = self._believed(), self._change
-        if held is None or change is None or held.prefixes or len(measures) > _ASKED_FOR_SINGLY_MAX:
+        if held is None or change is None or held.prefixes or held.elsewhere or len(measures) > _ASKED_FOR_SINGLY_MAX:
             return None
         kept = [key for key in measures if key in held.measures]
         asked: dict[str, dict[str, str | None]] = {"generation": {f"g{held.generation}": ""}}
         for name, gone in change.gone.items():
             asked.setdefault(name, {}).update((words, None) for words in gone)
-        asked.setdefault("measures", {}).update((key, held.measures.get(key)) for key in measures)
+        for key in measures:
+            asked.setdefault(layout.book_of(key), {})[key] = held.measures.get(key)
         for key in kept:
             for name, words in table.needs_of(held.measures[key]):
                 asked.setdefault(name, {})[words] = held.elements.get((name, words))

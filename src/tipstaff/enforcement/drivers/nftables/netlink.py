@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
 
@@ -34,7 +35,7 @@ _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _INTERRUPTED, _DUMP, _CREATE = 0x1, 0x4, 0x10, 0x300, 0x400
 _NESTED, _TYPE = 0x8000, 0x3FFF
 _TABLE, _SET, _ELEMENTS = 1, 2, 3
-_KEY, _FLAGS, _TIMEOUT, _USERDATA = 1, 3, 4, 6
+_KEY, _FLAGS, _TIMEOUT, _EXPIRATION, _USERDATA = 1, 3, 4, 5, 6
 _NO_SUCH_ENTRY = 2
 _ASKED_AT_ONCE = 128
 """Answers wait in the socket until they are taken, each in a buffer of some kilobytes."""
@@ -48,6 +49,8 @@ _ATTRIBUTE = struct.Struct("=HH")
 _PREFIXED = struct.Struct("=HHHHHH")
 """An element up to its key: the element's own head, the key's, the value's."""
 
+_USUAL = struct.Struct("=2xH8x2xH8x2xHBB")
+"""What follows the key of an element of ours: when it ends, what is left until then, and the comment up to its text."""
 _ENDS = struct.Struct(">4sQ")
 _TIMEOUT_HEAD = _ATTRIBUTE.pack(12, _TIMEOUT)
 _SAID = struct.Struct("=HHBB")
@@ -121,9 +124,9 @@ class Kernel:
             ),
         )
 
-    def elements(self, table: str, name: str) -> list[Element]:
-        """All elements of a set; raise DeviceRefused while it changes under the reading."""
-        found: list[Element] = []
+    def elements(self, table: str, name: str) -> dict[bytes, bytes | None]:
+        """All elements of a set: key -> comment; raise DeviceRefused while it changes under the reading."""
+        found: dict[bytes, bytes | None] = {}
         with self._asking():
             for _, at, end, data in self._answers(_GET_ELEMENT, _text(_TABLE, table) + _text(_SET, name)):
                 for kind, start, stop in _spans(data, at, end):
@@ -155,11 +158,11 @@ class Kernel:
                                 raise OSError(number, os.strerror(number))
                             found[sequence] = None
                             continue
-                        elements: list[Element] = []
+                        elements: dict[bytes, bytes | None] = {}
                         for part, begins, ends in _spans(data, at + 4, end):
                             if part == _ELEMENTS:
                                 _read_elements(data, begins, ends, elements)
-                        found[sequence] = elements[0][1] or b""
+                        found[sequence] = next(iter(elements.values())) or b""
                 told += [found[first + i] for i in range(len(lot))]
         return told
 
@@ -285,24 +288,23 @@ def _key(key: bytes) -> bytes:
 
 def _pack(element: Element, *, adds: bool) -> bytes:
     key, comment, timeout = element
-    size = len(key)
     if not adds or comment is None:
-        ends = b"" if timeout is None else _ENDS.pack(_TIMEOUT_HEAD, timeout)
-        return _PREFIXED.pack(12 + size + len(ends), 1 | _NESTED, 8 + size, _KEY | _NESTED, 4 + size, 1) + key + ends
-    told = len(comment) + 3
-    pad = -told % 4
-    if timeout is None:
-        head = _PREFIXED.pack(16 + size + told + pad, 1 | _NESTED, 8 + size, _KEY | _NESTED, 4 + size, 1)
-        return head + key + _SAID.pack(4 + told, _USERDATA, 0, told - 2) + comment + _PADS[pad]
-    head = _PREFIXED.pack(28 + size + told + pad, 1 | _NESTED, 8 + size, _KEY | _NESTED, 4 + size, 1)
-    return (
-        head
-        + key
-        + _ENDS.pack(_TIMEOUT_HEAD, timeout)
-        + _SAID.pack(4 + told, _USERDATA, 0, told - 2)
-        + comment
-        + _PADS[pad]
-    )
+        before, after, _ = _around(len(key), None, timeout)
+        return before + key + after
+    before, after, pad = _around(len(key), len(comment), timeout)
+    return b"".join((before, key, after, comment, pad))
+
+
+@lru_cache(maxsize=1024)
+def _around(size: int, comment: int | None, timeout: int | None) -> tuple[bytes, bytes, bytes]:
+    """What stands before a key of this size, between it and its comment of this size, and after that."""
+    ends = b"" if timeout is None else _ENDS.pack(_TIMEOUT_HEAD, timeout)
+    said, pad = b"", b""
+    if comment is not None:
+        told = comment + 3
+        said, pad = _SAID.pack(4 + told, _USERDATA, 0, told - 2), _PADS[-told % 4]
+    whole = 12 + size + len(ends) + len(said) + (comment or 0) + len(pad)
+    return _PREFIXED.pack(whole, 1 | _NESTED, 8 + size, _KEY | _NESTED, 4 + size, 1), ends + said, pad
 
 
 def _in_lots(packed: Iterable[bytes]) -> Iterator[bytes]:
@@ -352,26 +354,27 @@ def _attributes(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
     return ((kind, data[start:stop]) for kind, start, stop in _spans(data, at, end))
 
 
-def _read_elements(data: bytes, at: int, end: int, into: list[Element]) -> None:
-    unpack, number = _PREFIXED.unpack_from, int.from_bytes
+def _read_elements(data: bytes, at: int, end: int, into: dict[bytes, bytes | None]) -> None:
+    unpack, unpack_usual = _PREFIXED.unpack_from, _USUAL.unpack_from
     while at < end:
         length, _, _, key_kind, value_length, _ = unpack(data, at)
         stop = at + length
         if key_kind & _TYPE != _KEY:
             raise ValueError("an element does not begin with its key")
         key_end = at + 8 + value_length
-        key, comment, timeout = data[at + 12 : key_end], None, None
-        rest = key_end + -value_length % 4
+        rest, comment = key_end + -value_length % 4, None
+        if stop - rest >= _USUAL.size:
+            timeout, expiration, said, kind, size = unpack_usual(data, rest)
+            if (timeout, expiration, said, kind) == (_TIMEOUT, _EXPIRATION, _USERDATA, 0):
+                comment = data[rest + _USUAL.size : rest + _USUAL.size + size - 1]
+                rest = stop
         while rest < stop:
             span, kind = _ATTRIBUTE.unpack_from(data, rest)
-            if kind == _USERDATA:
+            if kind == _USERDATA and data[rest + 4] == 0:
                 # Of what nft keeps there only the comment, its first kind, matters.
-                if data[rest + 4] == 0:
-                    comment = data[rest + 6 : rest + 5 + data[rest + 5]]
-            elif kind == _TIMEOUT:
-                timeout = number(data[rest + 4 : rest + 12], "big")
+                comment = data[rest + 6 : rest + 5 + data[rest + 5]]
             rest += span + -span % 4
-        into.append((key, comment, timeout))
+        into[data[at + 12 : key_end]] = comment
         at = stop + -length % 4
 
 

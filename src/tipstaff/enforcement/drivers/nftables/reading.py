@@ -21,7 +21,7 @@ def read(kernel: Kernel, *, believed: table.Held | None, list_set: Callable[[str
         for name in layout.READ_SETS & shape.sets.keys():
             elements = kernel.elements(layout.TABLE, name)
             if not layout.is_of_prefixes(name):
-                raw[name] = {key: comment for key, comment, _ in elements}
+                raw[name] = elements
             elif elements:
                 listed.append(list_set(name))
         if kernel.generation() == generation:
@@ -42,7 +42,10 @@ def _held(
         held.elements = kept | {e: c for one in listed for e, c in one.elements.items()}
         held.prefixes = {e: p for one in listed for e, p in one.prefixes.items()}
         held.generation, held.generation_elements = before.generation, before.generation_elements
-        held.measures = before.measures
+        if changed & {layout.OLD_BOOK, *before.elsewhere.values()}:
+            changed |= {name for name in raw if layout.is_book(name)}
+        held.measures = {k: c for k, c in before.measures.items() if layout.book_of(k) not in changed}
+        held.elsewhere = {k: name for k, name in before.elsewhere.items() if k in held.measures}
         held.foreign_elements = tuple(f for one in listed for f in one.foreign_elements)
         for name in sorted(raw):
             if name in changed or before.foreign_elements:
@@ -76,9 +79,11 @@ def _decode(held: table.Held, name: str, raw: dict[bytes, bytes | None]) -> None
         held.generation_elements = tuple(told)
         held.generation = table.generation_of(told)
         return
-    if name == "measures":
-        held.measures = {key: comment for key, comment in told.items() if table.needs_of(comment)}
-        strange = tuple(f"element {key} in set measures" for key in told.keys() - held.measures.keys())
+    if layout.is_book(name):
+        ours = {key: comment for key, comment in told.items() if table.needs_of(comment)}
+        held.measures |= ours
+        held.elsewhere |= {key: name for key in ours if layout.book_of(key) != name}
+        strange = tuple(f"element {key} in set {name}" for key in told.keys() - ours.keys())
     else:
         held.elements |= {(name, words): comment for words, comment in told.items()}
         strange = tuple(f"element {w} in set {name}" for w, comment in told.items() if not table.is_ours(comment))

@@ -4,8 +4,8 @@ The table holds two sets of book-keeping beside the sets that rules look into:
 
 - `generation` has one element, `g17`: the generation of the last plan. A change deletes the element that it read
   and adds its own in the same transaction, so the kernel itself refuses a change that was made for another state.
-- `measures` has one element per measure, named by its key; the comment says which elements it needs. Two measures
-  may need one element: it stays until the last of them is lifted.
+- `measures_0` to `measures_f` have one element per measure, named by its key; the comment says which elements it
+  needs. Two measures may need one element: it stays until the last of them is lifted.
 """
 
 import json
@@ -28,7 +28,9 @@ from tipstaff.enforcement.drivers.nftables.layout import (
     Element,
     Network,
     Rules,
+    book_of,
     elements_of,
+    is_book,
     is_of_prefixes,
 )
 from tipstaff.enforcement.planner import fingerprint
@@ -49,6 +51,8 @@ class Held:
     generation_elements: tuple[str, ...] = ()
     measures: dict[str, str] = field(default_factory=dict)
     """Measure key -> comment of its element."""
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    """Measure key -> the set that names it, of those that stand in another than their own: an older version's."""
     elements: dict[Element, str] = field(default_factory=dict)
     """Element -> comment; a comment that does not name measures is foreign."""
     prefixes: Mapping[Element, Any] = field(default_factory=dict)
@@ -146,10 +150,11 @@ class Held:
             for key in change.keys[name]:
                 raw.pop(key, None)
             for words in gone:
-                self.measures.pop(words, None) if name == "measures" else self.elements.pop((name, words), None)
+                self.measures.pop(words, None) if is_book(name) else self.elements.pop((name, words), None)
+                self.elsewhere.pop(words, None)
         for name, come in change.come.items():
             self.raw[name].update((key, comment) for key, comment, _ in change.packed[name])
-            if name == "measures":
+            if is_book(name):
                 self.measures.update((words, comment) for words, comment, _ in come)
             else:
                 self.elements.update(((name, words), comment) for words, comment, _ in come)
@@ -211,13 +216,13 @@ def change_of(held: Held, plan: Plan, steps: Sequence[Step], *, at: datetime) ->
             books[step.measure] = elements_of(rule)
     gone: dict[str, list[str]] = {}
     come: dict[str, list[tuple[str, str, int | None]]] = {}
-    if lifted := sorted(books.keys() & held.measures.keys()):
-        gone["measures"] = lifted
+    for key in sorted(books.keys() & held.measures.keys()):
+        gone.setdefault(book_of(key), []).append(key)
+        if key in held.elsewhere:
+            gone.setdefault(held.elsewhere[key], []).append(key)
     left = {until: seconds_left(until, at=at) for until in {rule.until for rule in applied.values()}}
-    if applied:
-        come["measures"] = [
-            (k, _comment_of(r, books[k]), left[r.until]) for k, r in sorted(applied.items(), key=_first)
-        ]
+    for key, rule in sorted(applied.items(), key=_first):
+        come.setdefault(book_of(key), []).append((key, _comment_of(rule, books[key]), left[rule.until]))
 
     needed = _needed_after(held, books)
     left_alone: dict[Element, tuple[str, ...]] = {}
@@ -521,17 +526,21 @@ def read_listing(text: str) -> Held:
                 foreign.append(f"rule {one['handle']} in chain {one['chain']}")
     generations = tuple(str(_value(e)[0]) for e in sets.get("generation", []))
     measures = {}
+    elsewhere = {}
     strange: list[str] = []
-    for raw in sets.get("measures", []):
-        value, comment = _value(raw)
-        if needs_of(comment):
+    for name in filter(is_book, sets):
+        for raw in sets[name]:
+            value, comment = _value(raw)
+            if not needs_of(comment):
+                strange.append(f"element {value} in set {name}")
+                continue
             measures[str(value)] = comment
-        else:
-            strange.append(f"element {value} in set measures")
+            if name != book_of(str(value)):
+                elsewhere[str(value)] = name
     elements: dict[Element, str] = {}
     prefixes: dict[Element, Any] = {}
     for name, raws in sets.items():
-        if name in ("generation", "measures") or name.startswith("meter_"):
+        if name == "generation" or is_book(name) or name.startswith("meter_"):
             continue
         for raw in raws:
             value, comment = _value(raw)
@@ -545,6 +554,7 @@ def read_listing(text: str) -> Held:
         generation=generation_of(generations),
         generation_elements=generations,
         measures=measures,
+        elsewhere=elsewhere,
         elements=elements,
         prefixes=prefixes,
         sets=frozenset(sets),
