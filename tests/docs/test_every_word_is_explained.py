@@ -128,7 +128,7 @@ def test_the_variables_that_are_named_exist() -> None:
     values |= {"OVERRIDE": "x@example.net", "RECIPIENTS": "@example.net", "TIPSTAFF_DATABASE_URL": "postgresql:///x"}
     values |= {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_WEB_PUBLIC_URL": "https://example.net", "HOURLY": "1"}
     values |= {"RESOLVER": "192.0.2.53", "FORM": "true", "MINUTE": "1", "CLAMD": "127.0.0.1:3310", "SECONDS": "1"}
-    values |= {"PROXIES": "127.0.0.1"}
+    values |= {"PROXIES": "127.0.0.1", "TIPSTAFF_STAFF_SECOND_FACTOR_FOR": "lead"}
     together = {"TIPSTAFF_MAIL_OUT_DKIM_SELECTOR", "TIPSTAFF_MAIL_OUT_DKIM_KEY_FILE"}
     for name in settings - others:
         # An unknown one is refused by name.
