@@ -128,9 +128,12 @@ def test_the_variables_that_are_named_exist() -> None:
     values |= {"OVERRIDE": "x@example.net", "RECIPIENTS": "@example.net", "TIPSTAFF_DATABASE_URL": "postgresql:///x"}
     values |= {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_WEB_PUBLIC_URL": "https://example.net", "HOURLY": "1"}
     values |= {"RESOLVER": "192.0.2.53", "FORM": "true", "MINUTE": "1", "CLAMD": "127.0.0.1:3310", "SECONDS": "1"}
-    values |= {"PROXIES": "127.0.0.1", "TIPSTAFF_STAFF_SECOND_FACTOR_FOR": "lead"}
-    together = {"TIPSTAFF_MAIL_OUT_DKIM_SELECTOR", "TIPSTAFF_MAIL_OUT_DKIM_KEY_FILE"}
+    values |= {"PROXIES": "127.0.0.1", "FOR": "lead", "ROLES": "group=lead", "ISSUER": "https://example.net"}
+    together = (
+        {"TIPSTAFF_MAIL_OUT_DKIM_SELECTOR", "TIPSTAFF_MAIL_OUT_DKIM_KEY_FILE"},
+        {"TIPSTAFF_STAFF_OPENID_ISSUER", "TIPSTAFF_STAFF_OPENID_CLIENT_ID"},
+    )
     for name in settings - others:
         # An unknown one is refused by name.
-        named = together if name in together else {name}
+        named = next((pair for pair in together if name in pair), {name})
         load(None, {each: values.get(each, values.get(each.rpartition("_")[2], "x")) for each in named})
