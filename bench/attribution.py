@@ -51,24 +51,25 @@ def run(options: argparse.Namespace) -> dict:
     from tipstaff.testing.subscribers import operator
 
     clock = Clock()
-    made = operator(subscribers=options.subscribers, sessions=5, lost=0.01)
-    bound = bindings_of(made, options.subscribers)
+    made = operator(subscribers=options.subscribers, sessions=5, reused=0.01)
+    bound, told, read = bindings_of(made, options.subscribers)
     held, known = holdings(options.subscribers), subscribers(options.subscribers)
     clock.lap("made")
     begin = datetime(2025, 1, 1, tzinfo=UTC)
     FRAMES["bound"] = bound
     book = book_from(held, bound, known, records_begin_at=begin)
     opened = clock.lap("snapshot_opened")
-    questions = Questions(made, options, number=options.questions, seed=2)
+    questions = Questions(made, told, options, number=options.questions, seed=2)
     found, bulk = at_once(book, questions)
-    near = Questions(made, options, number=options.sample * 2, seed=3)
+    near = Questions(made, told, options, number=options.sample * 2, seed=3)
     near_found, near_bulk = at_once(book, near)
-    told = {
+    figures = {
         "command": " ".join(["python", *sys.argv]),
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
         "holdings": held.height,
         "sessions": len(made.address),
+        "logs_read": read,
         "translations": int((bound["kind"] == 0).sum()),
         "questions": options.questions,
         "snapshot_opened_cpu_seconds": opened,
@@ -81,9 +82,9 @@ def run(options: argparse.Namespace) -> dict:
         "pytricia": by_pytricia(made, questions),
     }
     if options.database_rows:
-        told["single_in_postgresql"] = single(bound, known, made, options)
-    told["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return told
+        figures["single_in_postgresql"] = single(bound, made, told, options)
+    figures["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return figures
 
 
 class Clock:
@@ -97,16 +98,20 @@ class Clock:
 
 
 def bindings_of(made, number: int):
-    """The sessions as the readers would leave them, and port blocks in front of inside addresses, as table rows."""
+    """What the real reader and the real joining make of the RADIUS servers' logs, each with the error of its clock
+    estimated from it, and port blocks in front of inside addresses, as table rows; which stays are told of whole; and
+    what was read."""
     import polars as pl
 
+    from tipstaff.attribution.clocks import clock_error
     from tipstaff.attribution.codes import OPEN
     from tipstaff.attribution.flow_files import placed
     from tipstaff.attribution.intervals import Clock as Skew
-    from tipstaff.attribution.intervals import bindings
-    from tipstaff.attribution.protocol import Joins
+    from tipstaff.attribution.intervals import bindings, joined
+    from tipstaff.attribution.protocol import Joins, Options, Stretch
+    from tipstaff.attribution.sources.radius import Csv
     from tipstaff.attribution.staging import COLUMNS, rows_of
-    from tipstaff.testing.subscribers import BLOCK, INSIDE, PER_ADDRESS, POOL
+    from tipstaff.testing.subscribers import BLOCK, INSIDE, PER_ADDRESS, log_of, radius_csv
 
     def table(found: pl.DataFrame, *, source: int, joins: Joins = Joins.ALONE, realm: int = 0, inside_realm: int = 0):
         return rows_of(
@@ -116,14 +121,23 @@ def bindings_of(made, number: int):
             pl.col("heard").cast(pl.Int64) if joins is Joins.SESSION else pl.lit(None, pl.Int64).alias("heard"),
         )
 
-    begin, end = (x + made.skew for x in (made.begin, made.end))
-    seen = np.where(made.stop_lost, begin + (end - begin) // 2, end)
-    sessions = pl.DataFrame({
-        "offset": np.arange(len(begin)), "lo": (POOL + made.address).astype(np.uint64),
-        "since": begin * 10**6, "seen": seen * 10**6, "until": np.where(made.stop_lost, OPEN, end * 10**6),
-        "final": ~made.stop_lost,
-    }).with_columns(pl.format("u{}", pl.Series(made.subscriber)).alias("subject"))  # fmt: skip
-    found = bindings(sessions, Joins.SESSION, clock=Skew(error=made.error * 10**6), restarts=None, covers_until=None)
+    sessions, told = [], np.zeros(len(made.begin), bool)
+    records, octets, errors = 0, 0, []
+    for server in range(int(made.server.max()) + 1):
+        log = log_of(made, server=server, interims=1, lost=0.01)
+        told |= log.told
+        text = radius_csv(log)
+        head = text.index(b"\n") + 1
+        parsed = Csv().read(Stretch(text[head:], head, text[:head]), Options(source="bench"))
+        error, _ = clock_error([parsed.lateness], floor_seconds=Csv.clock_error_seconds)
+        found = bindings(
+            joined(parsed.records, Joins.SESSION), Joins.SESSION, clock=Skew(error=error), restarts=parsed.restarts,
+            covers_until=None,
+        )  # fmt: skip
+        sessions.append(table(found, source=1, joins=Joins.SESSION))
+        records, octets = records + parsed.count, octets + len(text)
+        errors.append(error / 1e6)
+    read = {"records": records, "mib": octets >> 20, "clock_errors_seconds": [min(errors), max(errors)]}
     inside = number // 5
     host = np.arange(inside)
     blocks = pl.DataFrame({
@@ -140,11 +154,12 @@ def bindings_of(made, number: int):
     }).with_columns(pl.format("u{}", pl.Series(host)).alias("subject"))  # fmt: skip
     behind = bindings(lines, Joins.ALONE, clock=Skew(error=0), restarts=None, covers_until=None)
     rows = pl.concat([
-        table(found, source=1, joins=Joins.SESSION),
+        *sessions,
         table(maps, source=2, inside_realm=1),
         table(behind, source=3, realm=1),
     ])  # fmt: skip
-    return rows.select(pl.col(c).cast(pl.Int64) if c not in ("subject", "nas") else c for c in (*COLUMNS, "heard"))
+    rows = rows.select(pl.col(c).cast(pl.Int64) if c not in ("subject", "nas") else c for c in (*COLUMNS, "heard"))
+    return rows, told, read
 
 
 def holdings(number: int):
@@ -187,13 +202,14 @@ def subscribers(number: int):
 class Questions:
     """Four of ten about static addresses, five about sessions (half of those near an edge in an odd run), one NAT."""
 
-    def __init__(self, made, options: argparse.Namespace, *, number: int, seed: int) -> None:
+    def __init__(self, made, told, options: argparse.Namespace, *, number: int, seed: int) -> None:
         from tipstaff.attribution.tables import Questions as Asked
         from tipstaff.testing.subscribers import BLOCK, PER_ADDRESS, POOL, ask
+        from tipstaff.testing.subscribers import Asked as TrueAnswers
 
         dice = np.random.default_rng(7)
         parts = number * 4 // 10, number - number * 4 // 10 - number // 10, number // 10
-        sessions = ask(made, number=parts[1], seed=seed)
+        sessions = ask(made, told=told, number=parts[1], seed=seed)
         own = dice.integers(0, options.subscribers, parts[0])
         host = dice.integers(0, options.subscribers // 5, parts[2])
         at = np.concatenate([dice.choice(sessions.at, parts[0]), sessions.at, dice.choice(sessions.at, parts[2])])
@@ -201,16 +217,18 @@ class Questions:
         address = np.concatenate([STATIC + own, POOL + sessions.address, OUTSIDE + host // PER_ADDRESS])
         port = np.full(number, -1)
         port[parts[0] + parts[1] :] = 1024 + host % PER_ADDRESS * BLOCK + dice.integers(0, BLOCK, parts[2])
-        self.truth = np.concatenate([own, sessions.truth, host])
-        self.sole = np.concatenate([np.ones(parts[0], bool), sessions.sole, np.ones(parts[2], bool)])
         order = dice.permutation(number)
-        self.truth, self.sole = self.truth[order], self.sole[order]
+        static, shared = (np.ones(n, bool) for n in (parts[0], parts[2]))
+        self.truth = TrueAnswers(
+            address=address[order], at=at[order], precision=precision[order],
+            **{name: np.concatenate([own, getattr(sessions, name), host])[order] for name in ("least", "greatest")},
+            **{name: np.concatenate([static, getattr(sessions, name), shared])[order] for name in ("always", "clean")},
+        )  # fmt: skip
         self.seconds, self.precision = at[order], precision[order]
         self.asked = Asked(
             4, np.zeros(number, np.uint64), address[order].astype(np.uint64), (at - precision)[order] * 10**6,
             (at + precision)[order] * 10**6, port[order],
         )  # fmt: skip
-        self.made = made
 
 
 def at_once(book, questions: Questions) -> tuple[object, dict]:
@@ -272,7 +290,6 @@ def binding(book, row: int):
 def truth_of(answers, questions: Questions, book) -> dict:
     """How the answers stand to what really was."""
     from tipstaff.attribution.snapshot import GRADES
-    from tipstaff.testing.subscribers import POOL
     from tipstaff.words import Grade
 
     grade = answers.grade
@@ -283,28 +300,17 @@ def truth_of(answers, questions: Questions, book) -> dict:
     for place, told in answers.referred.items():
         customer[place] = -1 if told.customer is None else int(told.customer[1:])
     confirmed, probable = (grade == GRADES.index(g) for g in (Grade.CONFIRMED, Grade.PROBABLE))
-    made = questions.made
-    wrong_probable = 0
-    several, several_said, ambiguous = 0, 0, GRADES.index(Grade.AMBIGUOUS)
-    for place in np.flatnonzero((questions.asked.lo >= POOL) & (questions.asked.lo < POOL + 2**24)):
-        # Who had it at some instant of the stated time and its precision.
-        start = (int(questions.asked.lo[place]) - POOL) * 5
-        stays = slice(start, start + 5)
-        first, last = (questions.seconds[place] + s * questions.precision[place] for s in (-1, 1))
-        here = (made.begin[stays] <= last) & (made.end[stays] > first)
-        if here.sum() > 1 and len(set(made.subscriber[stays][here].tolist())) > 1:
-            several += 1
-            several_said += bool(grade[place] == ambiguous)
-        if probable[place] and customer[place] != questions.truth[place]:
-            # Nobody had it at the instant itself: wrong only if somebody else had it within the stated precision.
-            wrong_probable += bool(set(made.subscriber[stays][here].tolist()) - {int(customer[place])})
+    truth = questions.truth
+    wrong = truth.wrong(np.where(confirmed | probable, customer, -1), surely=confirmed)
+    said = ~(confirmed | probable)
     return {
         "grades": {g.name: int((grade == i).sum()) for i, g in enumerate(GRADES)},
-        "wrong_customer_at_confirmed": int((confirmed & (customer != questions.truth)).sum()),
-        "wrong_customer_at_probable": wrong_probable,
-        "really_several": several,
-        "really_several_and_said_so": several_said,
-        "sole_holder_confirmed_share": round(float((confirmed & questions.sole).sum() / questions.sole.sum()), 4),
+        "wrong_customer_at_confirmed": int((wrong & confirmed).sum()),
+        "wrong_customer_at_probable": int((wrong & probable).sum()),
+        "really_several": int(truth.several.sum()),
+        "really_several_and_nobody_named": int((truth.several & said).sum()),
+        "clean_evidence": int(truth.clean.sum()),
+        "clean_evidence_confirmed_share": round(float(confirmed[truth.clean].mean()), 4),
     }
 
 
@@ -349,7 +355,7 @@ def by_bisect(made, questions: Questions) -> dict:
     number = min(200_000, len(questions.seconds))
     starts: dict[int, tuple[list[int], int]] = {}
     begin = made.begin.tolist()
-    for place in range(0, len(begin), 5):
+    for place in range(0, made.addresses * 5, 5):
         starts[POOL + place // 5] = (begin[place : place + 5], place)
     end, low, at = made.end.tolist(), questions.asked.lo[:number].tolist(), questions.seconds[:number].tolist()
     clock, hits = Clock(), 0
@@ -370,7 +376,7 @@ def by_pytricia(made, questions: Questions) -> dict | str:
 
     tree = pytricia.PyTricia(32)
     begin, end = made.begin.tolist(), made.end.tolist()
-    for place in range(0, len(begin), 5):
+    for place in range(0, made.addresses * 5, 5):
         tree.insert(POOL + place // 5, 32, (begin[place : place + 5], place))
     number = min(200_000, len(questions.seconds))
     low, at = questions.asked.lo[:number].tolist(), questions.seconds[:number].tolist()
@@ -383,8 +389,9 @@ def by_pytricia(made, questions: Questions) -> dict | str:
     return {"questions_per_cpu_second": round(number / max(clock.lap(""), 0.01)), "hits": hits, "of": number}
 
 
-def single(bound, known, made, options: argparse.Namespace) -> dict:
+def single(bound, made, told, options: argparse.Namespace) -> dict:
     """One question after the other through PostgreSQL with all its rows, and a plain loop of one query each."""
+    import polars as pl
     from django.db import connection
 
     from tipstaff.attribution import staging
@@ -392,18 +399,19 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
     from tipstaff.attribution.operations import add_identities
     from tipstaff.procedures.lookup import who_held
     from tipstaff.registry import operations as registry
-    from tipstaff.testing.subscribers import POOL
-    from tipstaff.words import HoldingKind, Identity, Moment, SubjectKind, Tier
+    from tipstaff.testing.subscribers import POOL, asked_of
+    from tipstaff.words import Grade, HoldingKind, Identity, Moment, SubjectKind, Tier
 
-    rows = bound.head(options.database_rows)
+    # All rows of so many addresses: who had one besides must be there, too.
+    sessions = bound.filter(pl.col("source_id") == 1)
+    addresses = min(options.database_rows * made.addresses // max(sessions.height, 1), made.addresses)
+    rows = sessions.filter(pl.col("lo") < POOL + addresses)
     rows = rows.with_columns(rows["strong"] == 1, rows["momentary"] == 1)
     source = SourceRow.objects.create(name="bench", kind="radius-csv")
     load = LoadRow.objects.create(
         source=source, file="bench", head_sha256="", head_size=0, first_byte=0, end_byte=0, sha256="", records=0,
         clock_error=0, covers_from=0, covers_until=4 * 10**15, read_at=LATER,
     )  # fmt: skip
-    import polars as pl
-
     rows = rows.with_columns(
         pl.lit(source.pk).alias("source_id"), pl.lit(load.pk).alias("load_id"), pl.lit(load.pk).alias("end_load_id")
     )
@@ -415,7 +423,7 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
         registry.hold(tier=Tier.OPERATOR, kind=kind, prefix=ip_network("10.0.0.0/8"), source="bench",
                       held_from=datetime(2025, 1, 1, tzinfo=UTC), at=LATER, actor="bench")  # fmt: skip
     dice = random.Random(5)
-    stays = [dice.randrange(min(options.database_rows, len(made.address))) for _ in range(options.single)]
+    stays = [dice.randrange(addresses * made.sessions) for _ in range(options.single)]
     add_identities(
         (Identity(kind=SubjectKind.USERNAME, value=f"u{n}", customer=f"c{n}") for n in sorted(
             {int(made.subscriber[s]) for s in stays})),
@@ -424,13 +432,14 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     asked = [(IPv4Address(POOL + int(made.address[s])), int(made.begin[s]) + 600) for s in stays]
-    times, right = [], 0
+    times, named, sure = [], [], []
     cpu, server = time.process_time(), server_seconds()
-    for place, (address, at) in enumerate(asked):
+    for address, at in asked:
         begin = time.perf_counter()
-        told = who_held(address, port=None, moment=Moment(datetime.fromtimestamp(at, UTC)), received_at=LATER)
+        answer = who_held(address, port=None, moment=Moment(datetime.fromtimestamp(at, UTC)), received_at=LATER)
         times.append(time.perf_counter() - begin)
-        right += told.customer == f"c{made.subscriber[stays[place]]}"
+        named.append(-1 if answer.customer is None else int(answer.customer[1:]))
+        sure.append(answer.grade is Grade.CONFIRMED)
     cpu, server = time.process_time() - cpu, server_seconds() - server
     plain = []
     with connection.cursor() as cursor:
@@ -443,8 +452,13 @@ def single(bound, known, made, options: argparse.Namespace) -> dict:
             )
             cursor.fetchall()
             plain.append(time.perf_counter() - begin)
+    truth = asked_of(
+        made, told=told, address=made.address[stays], at=np.array([at for _, at in asked]),
+        precision=np.zeros(len(asked), np.int64),
+    )  # fmt: skip
+    wrong = truth.wrong(np.array(named), surely=np.array(sure))
     return {
-        "copied": copied, "questions": len(asked), "right": right,
+        "copied": copied, "questions": len(asked), "named": sum(n >= 0 for n in named), "wrong": int(wrong.sum()),
         "whole_answer_cpu_ms_here_and_server": [round(x * 1000 / len(asked), 3) for x in (cpu, server)],
         "whole_answer_ms": spread(times), "one_plain_query_ms": spread(plain),
     }  # fmt: skip

@@ -231,6 +231,7 @@ def book_of(
         lo=ints((lo for _, _, lo in blocks), np.uint64),
         since=ints(micro(g.since, none=-OPEN) for _, g in gaps),
         until=ints(micro(g.until) for _, g in gaps),
+        lasting=np.array([g.lasting for _, g in gaps], bool),
     )
 
     def gaps_of(address: Address, earliest: datetime, latest: datetime) -> list[Gap]:

@@ -18,7 +18,7 @@ from tipstaff.words import Binding, Ending, Gap, Holding, HoldingKind, Identity,
 
 from .book import TIERS, Address, Alone, Book, neighbourhood
 from .codes import CIRCUIT, ENDINGS, KINDS, MAC, OPEN
-from .covers import holes
+from .covers import holes, with_leases
 from .flow_parts import extent
 from .queries import binding_of, instant, micro
 from .reading import machines, prefixes
@@ -246,18 +246,23 @@ def _gaps() -> tuple[Gaps, Any]:
         scopes = cursor.fetchall()
         cursor.execute("SELECT source_id, since, until FROM attribution_missedrow ORDER BY 1, 2, 3")
         missed = cursor.fetchall()
+        cursor.execute("SELECT id, term FROM attribution_sourcerow")
+        terms = dict(cursor.fetchall())
     gaps = {source: holes(covered) for source, covered in loads.items()}
     for source, first, last in missed:
         gaps.setdefault(source, []).append((first, last))
+    found = {
+        source: with_leases((*hole, terms[source]) for hole in gaps.get(source, [(None, None)])) for source in terms
+    }
     rows = [
-        (version, block, -OPEN if first is None else first, OPEN if last is None else last)
+        (version, block, -OPEN if first is None else first, OPEN if last is None else last, lasting)
         for source, version, block in scopes
-        for first, last in gaps.get(source, [(None, None)])
+        for first, last, lasting in found[source]
     ]
     by_place: dict[tuple[int, int, int], list[Gap]] = {}
-    for version, block, first, last in rows:
+    for version, block, first, last, lasting in rows:
         place = (4, 0, block << 8) if version == 4 else (6, block << 24, 0)
-        gap = Gap(since=None if first == -OPEN else instant(first), until=instant(last))
+        gap = Gap(since=None if first == -OPEN else instant(first), until=instant(last), lasting=lasting)
         by_place.setdefault(place, []).append(gap)
 
     def gaps_of(address: Address, earliest: datetime, latest: datetime) -> list[Gap]:
@@ -274,6 +279,7 @@ def _gaps() -> tuple[Gaps, Any]:
         lo=np.where(version == 4, block << np.uint64(8), np.uint64(0)),
         since=np.array([r[2] for r in rows], np.int64),
         until=np.array([r[3] for r in rows], np.int64),
+        lasting=np.array([r[4] for r in rows], bool),
     )
     return frame, gaps_of
 

@@ -1,6 +1,6 @@
 """Which stretches of time each source was read of. Private to this room."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db.models.functions import Greatest
 
@@ -72,3 +72,14 @@ def holes(
         (first, last) for first, last in found
         if (end is None or first is None or first <= end) and (begin is None or last is None or last > begin)
     ]  # fmt: skip
+
+
+def with_leases(holes: Iterable[tuple[int | None, int | None, int]]) -> list[tuple[int | None, int | None, bool]]:
+    """Holes with the longest term of a lease of their sources, and after each (True) the time for which one that was
+    given in it may last. A lease is spoken of again when half of it is over, and then only if its client is there."""
+    found: list[tuple[int | None, int | None, bool]] = []
+    for first, last, term in holes:
+        found.append((first, last, False))
+        if term and last is not None and last < OPEN:
+            found.append((last, last + term, True))
+    return found

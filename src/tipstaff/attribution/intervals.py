@@ -56,6 +56,9 @@ def joined(records: pl.DataFrame, joins: Joins, *, look_seconds: float = 0.0) ->
         before[1:] = seen[:-1] + int(look_seconds * 1e6)
     starts = starts_key.copy()
     starts[1:] |= since[1:] > before[1:]
+    if joins is Joins.SESSION:
+        # What says that it began after an end is another, however soon: a piece of a log may hold an end alone.
+        starts[1:] |= final[:-1] & begun[1:] & (since[1:] > until[:-1])
     return _one_each(records, rows, starts, joins, since=since, seen=seen, until=until, final=final, begun=begun)
 
 
@@ -129,6 +132,12 @@ def _one_each(
     )
 
 
+def longest_term(leases: pl.DataFrame) -> int:
+    """For how long, in microseconds, a lease was given at most; those without end left out."""
+    given = leases.filter(~pl.col("final") & (pl.col("until") < OPEN))
+    return int(given.select((pl.col("until") - pl.col("since")).max()).item() or 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Clock:
     """How wrong a source's instants may be, in microseconds, and how often it speaks of what lasts."""
@@ -138,13 +147,15 @@ class Clock:
 
 
 def bindings(
-    records: pl.DataFrame, joins: Joins, *, clock: Clock, restarts: pl.DataFrame | None, covers_until: int | None
-) -> pl.DataFrame:
+    records: pl.DataFrame, joins: Joins, *, clock: Clock, restarts: pl.DataFrame | None, covers_until: int | None,
+    one_pool: bool = False,
+) -> pl.DataFrame:  # fmt: skip
     """Joined records with the spans in which they are possible and sure, and how each end is known.
 
     ERROR, where `records` have it, is all by which they are to be widened, the clock's error included.
 
     Whoever is given the place ends the one who had it, but not one of whom something was heard later: both stand then.
+    Nor does a session on another NAS, which may have the same pool; `one_pool` says that no two give out the same.
     Adds `possible_from`, `sure_from`, `sure_until`, `possible_until` (microseconds) and `ending`.
     """
     records = with_defaults(records).hstack([_said(records, HEARD, "seen"), _said(records, ERROR, clock.error)])
@@ -153,7 +164,7 @@ def bindings(
             *(pl.lit(None, pl.Int64).alias(c) for c in ("possible_from", "sure_from", "sure_until", "possible_until")),
             pl.lit(None, pl.UInt8).alias("ending"),
         )
-    records, same_place = _by_place(records)
+    records, same_place = _by_place(records, by_nas=joins is Joins.SESSION and not one_pool)
     # Whoever logs in with a machine's address elsewhere shows that two have it, not that the one before has left.
     same_place &= records.get_column("version").to_numpy()[1:] != STATION
     since, error = (records.get_column(c).to_numpy() for c in ("since", ERROR))
@@ -233,14 +244,17 @@ def _said(records: pl.DataFrame, name: str, default: str | int) -> pl.Series:
     return pl.Series(name, np.full(records.height, default))
 
 
-def _by_place(records: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
+def _by_place(records: pl.DataFrame, *, by_nas: bool) -> tuple[pl.DataFrame, np.ndarray]:
     """In order of place and then of beginning, and which rows lie in the same place as the next: the same port is
-    another place where the connection is with somebody else."""
+    another place where the connection is with somebody else, and with `by_nas` the same address on another NAS."""
     place = [c for c in PLACE if records.get_column(c).min() != records.get_column(c).max()]
     order = [records.get_column("since").to_numpy(), *(records.get_column(c).to_numpy() for c in reversed(place))]
     with_others = _tells(records.get_column("remote"))
     if with_others:
         order.insert(1, records.get_column("remote").hash().to_numpy())
+    by_nas = by_nas and _tells(records.get_column("nas"))
+    if by_nas:
+        order.insert(1, records.get_column("nas").hash().to_numpy())
     records = records[np.lexsort(order)]
     same = np.ones(records.height - 1, bool)
     for column in place:
@@ -250,6 +264,9 @@ def _by_place(records: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
         # The one that is not known (null) is nobody's, and nobody has the port after it.
         remote = records.get_column("remote")
         same &= (remote[1:] == remote[:-1]).fill_null(value=False).to_numpy()
+    if by_nas:
+        nas = records.get_column("nas")
+        same &= (nas[1:] == nas[:-1]).to_numpy()
     return records, same
 
 

@@ -18,6 +18,8 @@ class SourceRow(models.Model):
     error_lately = models.BigIntegerField(default=0)
     error_samples = models.IntegerField(default=0)
     """Of how many records `error_lately` knows how late they arrived (`clocks.py`)."""
+    term = models.BigIntegerField(default=0)
+    """The longest time, in microseconds, for which a lease was given; those without end left out."""
 
 
 class RealmRow(models.Model):

@@ -22,7 +22,7 @@ from . import flow_copies, flow_parts, staging, taking_out
 from .clocks import KnownClock, clock_error
 from .covers import note_cover, note_missed, read_until
 from .flow_files import placed
-from .intervals import HEARD, Clock, bindings, joined, with_defaults
+from .intervals import HEARD, Clock, bindings, joined, longest_term, with_defaults
 from .models import BindingRow, LoadRow, RealmRow, SourceRow
 from .protocol import ERROR, REFUSED_TOLD_MAX, Joins, Lines, Options, Parsed, Source, Span, Stretch, UnusableFile
 from .queries import LogReading, instant, micro, readings
@@ -202,11 +202,14 @@ class _Batch:
     records: int = 0
     covers: tuple[int, int] | None = None
     missed: list[Span] = field(default_factory=list)
+    term: int = 0
 
     def add(self, parsed: Parsed, data: bytes, source: Source, options: Options) -> None:
         self.digest.update(data)
         self.end_byte += len(data)
         if parsed.records.height:
+            if source.joins is Joins.LEASE:
+                self.term = max(self.term, longest_term(parsed.records))
             self.parts.append(joined(parsed.records, source.joins, look_seconds=options.interim_seconds or 0.0))
         if parsed.restarts is not None and parsed.restarts.height:
             self.restarts.append(parsed.restarts)
@@ -311,6 +314,7 @@ def _write(
         covers_until=batch.covers[1] if batch.covers else None,
         read_at=at,
     )
+    SourceRow.objects.filter(pk=row.pk, term__lt=batch.term).update(term=batch.term)
     if source.joins in (Joins.SESSION, Joins.LEASE) and not source.momentary:
         note_missed(row.pk, batch.missed, batch.covers)
     whole = None if batch.covers is None else note_cover(row.pk, batch.covers)
@@ -393,7 +397,10 @@ def _bind(
                 pl.concat([before, records], how="diagonal"), source.joins, look_seconds=options.interim_seconds or 0.0
             )
         restarts = staging.restarts_of(row.pk, records.get_column("nas"))
-    found = bindings(records, source.joins, clock=clock, restarts=restarts, covers_until=read_until(row.pk))
+    found = bindings(
+        records, source.joins, clock=clock, restarts=restarts, covers_until=read_until(row.pk),
+        one_pool=options.one_pool,
+    )  # fmt: skip
     rows = staging.rows_of(
         found, source=row.pk, joins=source.joins, realm=realm, inside_realm=inside_realm, momentary=source.momentary
     )

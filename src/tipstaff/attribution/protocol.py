@@ -119,6 +119,8 @@ class Options:
     """How often the source speaks of what still lasts."""
     circuits_unique: bool = False
     """Circuit-ids are unique in the whole network, not only within each relay."""
+    one_pool: bool = False
+    """No access server (NAS) gives out an address that another has given out and not taken back."""
 
 
 Span = tuple[int | None, int | None]

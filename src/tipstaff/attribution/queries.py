@@ -10,7 +10,7 @@ from tipstaff.registry.planned import fetch_planned
 from tipstaff.words import PUBLIC, Binding, Gap, Station, SubjectKind, require_aware
 
 from .codes import ENDINGS, KINDS, OPEN, STATION, USERNAME, signed, unsigned
-from .covers import holes
+from .covers import holes, with_leases
 from .flow_parts import flows_touching, missing, spoilt
 from .match import plain_address
 from .models import FlowPartRow
@@ -111,48 +111,54 @@ def last_log_ins(names: Sequence[str]) -> list[tuple[str, datetime, str]]:
 
 
 # The stretches of a source lie apart: the last that begins by the window's begin, those that begin within it, and the
-# first after it are all that can bound a gap in it.
+# first after it are all that can bound a gap in it, or one before it of which a lease may be left.
 COVERED = """
-SELECT c.source_id, v.since, v.until FROM attribution_scoperow c LEFT JOIN LATERAL (
-    (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since <= %s
+SELECT c.source_id, o.term, v.since, v.until FROM attribution_scoperow c
+JOIN attribution_sourcerow o ON o.id = c.source_id LEFT JOIN LATERAL (
+    (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since <= %s - o.term
      ORDER BY since DESC LIMIT 1)
     UNION ALL
-    (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since > %s AND since <= %s)
+    (SELECT since, until FROM attribution_coverrow
+     WHERE source_id = c.source_id AND since > %s - o.term AND since <= %s)
     UNION ALL
     (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since > %s
      ORDER BY since LIMIT 1)
-) v ON true WHERE c.version = %s AND c.block = %s ORDER BY 1, 2
+) v ON true WHERE c.version = %s AND c.block = %s ORDER BY 1, 3
 """
 
 
 MISSED = """
-SELECT m.since, m.until FROM attribution_scoperow c JOIN attribution_missedrow m ON m.source_id = c.source_id
-WHERE c.version = %s AND c.block = %s AND m.since <= %s AND m.until >= %s ORDER BY 1, 2
+SELECT o.term, m.since, m.until FROM attribution_scoperow c JOIN attribution_sourcerow o ON o.id = c.source_id
+JOIN attribution_missedrow m ON m.source_id = c.source_id
+WHERE c.version = %s AND c.block = %s AND m.since <= %s AND m.until >= %s - o.term ORDER BY 2, 3
 """
 
 
 def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[Gap]:
     """When sources that speak of this neighbourhood were not read, or wrote what could not be read, within
-    [earliest, latest]."""
+    [earliest, latest], and for how long a lease that was given then may last."""
     address = plain_address(address)
     value = int(address)
     block = value >> 8 if address.version == 4 else value >> 88
     begin, end = micro(earliest), micro(latest)
-    covered: dict[int, list[tuple[int, int]]] = {}
-    for source, first, last in fetch_planned(
+    covered: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for source, term, first, last in fetch_planned(
         COVERED,
         [begin, begin, end, end, address.version, block],
     ):
-        stretches = covered.setdefault(source, [])
+        stretches = covered.setdefault((source, term), [])
         if first is not None:
             stretches.append((first, last))
+    found = [
+        (first, last, term)
+        for (_, term), stretches in covered.items()
+        for first, last in holes(stretches, begin=begin - term, end=end)
+    ]
+    found += [(first, last, term) for term, first, last in fetch_planned(MISSED, [address.version, block, end, begin])]
     return [
-        Gap(since=None if first is None else instant(first), until=instant(last))
-        for stretches in covered.values()
-        for first, last in holes(stretches, begin=begin, end=end)
-    ] + [
-        Gap(since=instant(first), until=instant(last))
-        for first, last in fetch_planned(MISSED, [address.version, block, end, begin])
+        Gap(since=None if first is None else instant(first), until=instant(last), lasting=lasting)
+        for first, last, lasting in with_leases(found)
+        if (first is None or first <= end) and (last is None or last > begin)
     ]
 
 

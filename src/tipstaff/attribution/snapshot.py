@@ -97,6 +97,8 @@ class Gaps:
     lo: Array
     since: Array
     until: Array
+    lasting: Array
+    """Whether what was given in the gap before may last."""
 
 
 @dataclass(kw_only=True)
@@ -142,10 +144,8 @@ class Snapshot:
         )  # fmt: skip
         self._known_order = np.argsort(known.subject, kind="stable")
         self._known_subjects = known.subject[self._known_order]
-        length = np.where(gaps.version == 4, 24, 40).astype(np.uint8)
-        self._gaps = Table(
-            version=gaps.version, hi=gaps.hi, lo=gaps.lo, length=length, since=gaps.since, until=gaps.until
-        )
+        self._gaps = _blocks(gaps, ~gaps.lasting)
+        self._after_gaps = _blocks(gaps, gaps.lasting)
 
     def answer(self, asked: Questions, *, assumed: Array, protocol: Array, reference: Reference) -> Answers:
         """Answer all. `assumed` says where no usable time was stated, `protocol` is an IANA number or -1."""
@@ -205,6 +205,12 @@ class Snapshot:
         found[self._gaps.pairs(asked)[0]] = True
         return found
 
+    def silent(self, asked: Questions) -> Array:
+        """Whether nobody seen is nobody there for none of each question's span."""
+        found = self.gapped(asked)
+        found[self._after_gaps.pairs(asked)[0]] = True
+        return found
+
     def realm(self, number: int) -> "_Realm | None":
         return self._realms.get(number)
 
@@ -221,6 +227,13 @@ class _Held:
 
     def pairs(self, tier: int, asked: Questions) -> tuple[Array, Array]:
         return _together([t.pairs(asked) for t in self.tables[tier]])
+
+
+def _blocks(gaps: Gaps, those: Array) -> Table:
+    length = np.where(gaps.version == 4, 24, 40).astype(np.uint8)
+    columns = {"version": gaps.version, "hi": gaps.hi, "lo": gaps.lo, "length": length, "since": gaps.since,
+               "until": gaps.until}  # fmt: skip
+    return Table(**{name: values[those] for name, values in columns.items()})
 
 
 def _table(held: Held, rows: Array, *, ports: bool) -> Table:
@@ -313,14 +326,14 @@ class _Work:
         unstated = asked.port < 0
         sharers = unstated & self._has_sharers
         plain = ours & ~sharers
-        gapped = s.gapped(asked)
+        silent = s.silent(asked)
 
         resold = plain & (reseller == 1) & reseller_covers & (customer == 0) & (outer == 0)
         self._say_held(resold, reseller_row, AttributionReason.ONE_RESELLER)
         free = plain & (reseller == 0)
         registered = free & (customer == 1) & customer_covers & (outer == 0)
         self._say_held(registered, customer_row, AttributionReason.ONE_HOLDER)
-        nobody = free & (customer == 0) & (outer == 0) & ~gapped
+        nobody = free & (customer == 0) & (outer == 0) & ~silent
         self._say(nobody, Grade.NONE, AttributionReason.UNASSIGNED)
 
         one = np.flatnonzero(free & (customer == 0) & (outer == 1))

@@ -59,7 +59,7 @@ UPDATE attribution_bindingrow b SET
 FROM (
     SELECT b.id, min(n.sure_from) AS since, min(n.possible_from) AS surely
     FROM attribution_bindingrow b JOIN attribution_bindingrow n
-        ON n.source_id = b.source_id AND {_PLACE} AND n.possible_from > b.possible_from
+        ON n.source_id = b.source_id AND {_PLACE} AND n.nas = b.nas AND n.possible_from > b.possible_from
     WHERE b.id = ANY(%(opened)s) AND b.version <> {STATION}
         AND n.possible_from >= coalesce(b.seen, b.sure_until) + coalesce(b.since - b.possible_from, 0)
     GROUP BY b.id
@@ -135,7 +135,7 @@ def _cover_again(source: SourceRow) -> None:
     left = LoadRow.objects.filter(source=source)
     if not left.exists():
         ScopeRow.objects.filter(source=source).delete()
-        SourceRow.objects.filter(pk=source.pk).update(error_before=0, error_lately=0, error_samples=0)
+        SourceRow.objects.filter(pk=source.pk).update(error_before=0, error_lately=0, error_samples=0, term=0)
     stretches: list[list[int]] = []
     for first, last in sorted(_covers(left)):
         if stretches and first <= stretches[-1][1] + QUIET:

@@ -14,8 +14,8 @@ A row of a log has an inner span in which it is sure and an outer one in which i
   given that one's lease and answers for it in every neighbour table, so that many who repeat it say it once;
 * one subject at every point that has any: PROBABLE;
 * two subjects who are both sure at the same point: CONTRADICTED; otherwise two: AMBIGUOUS;
-* a point in a gap of the sources, or after one, with nobody but a session that may have ended in it: NO_DATA. A lease
-  within its term is more than that, for its server promised it: PROBABLE.
+* a point in a gap of the sources, or after one, with nobody but a session or a lease that may have ended in it:
+  NO_DATA. So is a point with nobody after a gap of a log of leases, for as long as one that was given in it may last.
 
 A flow of a NAT is one connection. Where the log was read of all the window, and all flows of the port in it lead to one
 inside address, the question is about them and happened while they lasted. In a gap somebody else may have had the port,
@@ -74,8 +74,6 @@ class _Voice:
     through_nat: bool = False
     unseen_end: bool = False
     """True where it was possible only because its end was not seen."""
-    promised: bool = False
-    """True for a lease within its term."""
     missed: bool = False
     """True where its unseen end, and another's beginning, may lie in a gap before."""
     momentary: bool = False
@@ -141,7 +139,7 @@ def walk(
     holdings, bindings = tuple(holdings), tuple(bindings)
     within = [g for g in gaps if _overlaps(g.since, g.until, window)]
     rows = _Rows(address, port=port, protocol=protocol, window=window, holdings=holdings, bindings=bindings)
-    if not window.assumed and all(g.behind_nat for g in within):
+    if not window.assumed and all(g.behind_nat or g.lasting for g in within):
         rows.narrow()
     dynamic = rows.pooled and bool(within)
     early = records_begin_at is not None and window.earliest < require_aware(records_begin_at)
@@ -320,6 +318,7 @@ def _points(
 ) -> Iterator[_Point]:
     """Every instant where something could change, times every port where something could."""
     window = rows.asked
+    unread = [g for g in gaps if not g.lasting]
     edges = {*rows.edges(), *(e for g in gaps for e in (g.since, g.until))}
     entries = [i for b in rows.all_bindings() for i in _known_as(b, known)]
     edges |= {e for i in entries for e in (i.since, i.until, i.sure_from, i.sure_until)}
@@ -333,7 +332,8 @@ def _points(
     for number, at in enumerate(order):
         here, spoken = held[number], bound[number]
         dynamic = bool(rows.outer) or any(h.kind is HoldingKind.POOL for h in here)
-        gap = dynamic and any(_covers(g.since, g.until, at) for g in gaps)
+        gap = dynamic and any(_covers(g.since, g.until, at) for g in gaps if not g.lasting)
+        silent = dynamic and any(g.lasting and _covers(g.since, g.until, at) for g in gaps)
         ports = {rows.port} if rows.port is not None else _rims([*here, *spoken])
         for port in sorted(p for p in ports if p is not None):
             yield _at(
@@ -343,7 +343,8 @@ def _points(
                 rows=rows,
                 known=known,
                 gap=gap,
-                gaps=gaps,
+                silent=silent,
+                gaps=unread,
             )
 
 
@@ -355,6 +356,7 @@ def _at(
     rows: _Rows,
     known: dict[tuple[SubjectKind, str], list[Identity]],
     gap: bool,
+    silent: bool,
     gaps: Sequence[Gap],
 ) -> _Point:
     if not any(h.tier is Tier.OPERATOR for h in held):
@@ -392,14 +394,14 @@ def _at(
                 strong=v.strong and binding.strong,
                 through_nat=True,
                 unseen_end=v.unseen_end or _unseen_end(binding, at, sure=sure),
-                promised=v.promised and sure,
                 missed=v.missed or missed,
                 momentary=binding.momentary,
             )
             for v in inner or [_Voice(None, None, None, sure, False, binding.source)]
         ]
-    blind = gap and not any(v.promised for v in voices)
-    return _Point(ours=True, gap=blind or any(v.missed for v in voices), voices=tuple(voices))
+    # Nobody else may have it while it surely is somebody's, whoever that is.
+    silent = silent and not any(_sure(b, at, gaps=gaps) for b in bound)
+    return _Point(ours=True, gap=gap or silent or any(v.missed for v in voices), voices=tuple(voices))
 
 
 def _translated(binding: Binding, at: datetime, *, one_flow: bool, gap: bool, gaps: Sequence[Gap]) -> bool:
@@ -442,7 +444,6 @@ def _session(
             source=own.source,
             witness=own.witness,
             unseen_end=v.unseen_end or _unseen_end(binding, at, sure=own.sure),
-            promised=own.promised,
             missed=v.missed or own.missed,
         )
         for v in logged_in
@@ -476,9 +477,9 @@ def _subscriber(
 
 def _unknown(binding: Binding, *, at: datetime, gaps: Sequence[Gap]) -> _Voice:
     sure = _sure(binding, at, gaps=gaps)
-    promised, missed = binding.ending is Ending.PROMISED, not sure and _missed(binding, at, gaps=gaps)
+    missed = not sure and _missed(binding, at, gaps=gaps)
     kind = binding.subject_kind
-    return _Voice(None, None, None, sure, binding.strong, binding.source, kind, promised=promised, missed=missed)
+    return _Voice(None, None, None, sure, binding.strong, binding.source, kind, missed=missed)
 
 
 def last_sure(bindings: Iterable[Binding], *, earliest: datetime) -> datetime:

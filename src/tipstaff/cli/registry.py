@@ -50,6 +50,10 @@ def import_files(
         bool,
         typer.Option("--circuits-unique", help="Circuit-ids are unique in your network, not only within each relay."),
     ] = False,
+    one_pool: Annotated[
+        bool,
+        typer.Option("--one-pool", help="No access server gives out an address that another has given out."),
+    ] = False,
 ) -> None:
     """Take in customers, services, holdings or sites; each file's header says which. Or logs, by their KIND.
 
@@ -84,7 +88,7 @@ def import_files(
         if kind is not None:
             options = options_of(
                 kind, source=source, realm=realm, inside_realm=inside_realm, zone=zone, year=year, every=every,
-                clock_error=clock_error, circuits_unique=circuits_unique,
+                clock_error=clock_error, circuits_unique=circuits_unique, one_pool=one_pool,
             )  # fmt: skip
             import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
             return

@@ -48,6 +48,7 @@ def options_of(
     every: float | None,
     clock_error: float | None,
     circuits_unique: bool,
+    one_pool: bool,
 ) -> "Options":
     """The words of the command line as a source's options; BadParameter for a zone that there is not."""
     from tipstaff.attribution.protocol import Options
@@ -65,6 +66,7 @@ def options_of(
         interim_seconds=every,
         clock_error_seconds=clock_error,
         circuits_unique=circuits_unique,
+        one_pool=one_pool,
     )
 
 

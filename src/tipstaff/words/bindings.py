@@ -159,6 +159,8 @@ class Gap:
     until: datetime | None
     behind_nat: bool = False
     """True where it is a source of the inside addresses that cannot speak, and not one of the address asked about."""
+    lasting: bool = False
+    """True after a gap of a log of leases, while one that was given in the gap may last without a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,20 @@ def test_what_is_joined_is_what_a_plain_loop_joins(joins, seed):
     assert told.height == len(plain(frame, joins))
 
 
+def test_one_that_began_after_an_end_is_another_however_soon():
+    """A piece of a NAT's log that holds a release alone, and the same block given to the same one at once."""
+    said = pl.DataFrame({
+        "offset": pl.Series([10, 20], dtype=pl.Int64), "lo": pl.Series([1, 1], dtype=pl.UInt64),
+        "subject": "alice", "since": [0, 4_000_000], "seen": [0, 4_000_000], "until": [0, OPEN],
+        "final": [True, False], "begun": [False, True],
+    })  # fmt: skip
+    assert joined(said, Joins.SESSION).select("since", "until").rows() == [(0, 0), (4_000_000, OPEN)]
+    long_ago = -4 * HALF_A_MINUTE
+    first = said.tail(1).with_columns(pl.lit(long_ago, pl.Int64).alias(c) for c in ("since", "seen", "offset"))
+    whole = joined(pl.concat([first, joined(said, Joins.SESSION).select(first.columns)]), Joins.SESSION)
+    assert whole.select("since", "until").rows() == [(long_ago, 0), (4_000_000, OPEN)]
+
+
 @pytest.mark.parametrize("joins", list(Joins))
 @pytest.mark.parametrize("kept", [1, 2, 3])
 def test_subjects_whose_hashes_meet_are_still_told_apart(joins, kept, monkeypatch):

@@ -144,7 +144,12 @@ GAPS = st.lists(
     st.tuples(
         st.sampled_from([ip_address(a) for a in (*PUBLIC, *INSIDE)]),
         st.sampled_from(
-            (Gap(since=None, until=hour(50)), Gap(since=hour(200), until=hour(210)), Gap(since=hour(380), until=None))
+            (
+                Gap(since=None, until=hour(50)),
+                Gap(since=hour(200), until=hour(210)),
+                Gap(since=hour(210), until=hour(225), lasting=True),
+                Gap(since=hour(380), until=None),
+            )
         ),
     ),
     max_size=3,

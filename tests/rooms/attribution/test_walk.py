@@ -287,8 +287,18 @@ def test_a_leases_promise_behind_a_block_of_ports_is_no_more_than_what_the_nat_t
     assert ask("198.51.100.9", block, lease, port=1500, gaps=gap).grade is Grade.NO_DATA
 
 
-def test_a_leases_promise_is_probable_where_the_log_was_not_read():
+def test_a_leases_promise_names_nobody_where_the_log_was_not_read():
     lease = session("198.51.100.7/32", "alice", ending=Ending.PROMISED)
     assert ask("198.51.100.7", lease).grade is Grade.CONFIRMED
     answer = ask("198.51.100.7", lease, gaps=[Gap(since=NOON, until=None)])
-    assert (answer.grade, answer.reason) == (Grade.PROBABLE, AttributionReason.UNSEEN_END)
+    assert (answer.grade, answer.reason) == (Grade.NO_DATA, AttributionReason.SOURCE_GAP)
+
+
+def test_nobody_seen_after_a_gap_of_a_log_of_leases_is_nobody_there_only_when_every_lease_is_over():
+    after = [Gap(since=NOON - HOUR, until=NOON + HOUR, lasting=True)]
+    lease = session("198.51.100.7/32", "alice", ending=Ending.PROMISED)
+    assert ask("198.51.100.7", lease, gaps=after).grade is Grade.CONFIRMED
+    begins = replace(lease, possible_from=NOON - timedelta(seconds=2), sure_from=NOON)
+    assert ask("198.51.100.7", begins, error=60).grade is Grade.PROBABLE
+    answer = ask("198.51.100.7", begins, error=60, gaps=after)
+    assert (answer.grade, answer.reason) == (Grade.NO_DATA, AttributionReason.SOURCE_GAP)
