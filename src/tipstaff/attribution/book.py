@@ -44,6 +44,8 @@ class Book:
     """By IP version the stretches of addresses of which flows in files speak (`bulk.flow_places`)."""
     alone: Alone | None = None
     """Answers the questions about those: the flows themselves are too many to be here."""
+    settled: Callable[[Attribution], Attribution] = lambda answer: answer
+    """What becomes of an answer in the end."""
 
     def attribute(self, questions: Sequence[Question], *, received_at: datetime) -> list[Attribution]:
         """An answer for each question, in their order."""
@@ -60,7 +62,7 @@ class Book:
             lot = [questions[i] for i in places]
             for place, answer in zip(places, self._lot(version, lot, received_at=received_at), strict=True):
                 found[place] = answer
-        return [a for a in found if a is not None]
+        return [self.settled(a) for a in found if a is not None]
 
     def _with_flows(self, version: int, addresses: Sequence[Address]) -> Array:
         """Which addresses lie in a stretch that flows speak of."""

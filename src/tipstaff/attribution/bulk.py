@@ -4,7 +4,7 @@ It takes a few seconds and about 150 bytes a row, and then answers hundreds of t
 the database of the moment in which it was read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from django.db import connection
 
-from tipstaff.words import Binding, Ending, Gap, Holding, HoldingKind, Identity, Tier
+from tipstaff.words import Attribution, Binding, Ending, Gap, Holding, HoldingKind, Identity, Tier
 
 from .book import TIERS, Address, Alone, Book, neighbourhood
 from .codes import CIRCUIT, ENDINGS, KINDS, MAC, OPEN
@@ -89,6 +89,7 @@ def book_from(
     *,
     records_begin_at: datetime | None,
     alone: Alone | None = None,
+    settled: Callable[[Attribution], Attribution] = lambda answer: answer,
 ) -> Book:
     """A book of frames. `known` has kind, subject, customer, service, reseller, since, until, sure_from, sure_until
     and source.
@@ -146,6 +147,7 @@ def book_from(
         records_begin_at=records_begin_at,
         flow_places=flow_places() if alone else {},
         alone=alone,
+        settled=settled,
     )
 
 

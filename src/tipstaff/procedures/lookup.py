@@ -1,8 +1,8 @@
 """Who held an address and port at a moment: the registry's rows and what logs said, judged by the pure walk."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from tipstaff.attribution.queries import (
 )
 from tipstaff.attribution.walk import last_sure, machine_of, walk
 from tipstaff.registry.queries import (
+    Above,
     accounts_over,
     get_customer,
     holdings_covering,
@@ -26,7 +27,19 @@ from tipstaff.registry.queries import (
     service_ends,
     services_known_as,
 )
-from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, Identity, Moment, ResourceKind, SubjectKind
+from tipstaff.words import (
+    PUBLIC,
+    Attribution,
+    AttributionReason,
+    Binding,
+    Gap,
+    Grade,
+    Holding,
+    Identity,
+    Moment,
+    ResourceKind,
+    SubjectKind,
+)
 
 INSIDE_ADDRESSES_MAX = 64
 """Of a shared address without a port nobody is named, however many sharers are followed."""
@@ -44,7 +57,7 @@ def who_held(
     window = window_of(moment, received_at=received_at)
     number = _protocol(protocol)
     known = Known() if address is None else known_of(address, port=port, protocol=number, window=window)
-    return walk(
+    answer = walk(
         address,
         port=port,
         protocol=number,
@@ -56,6 +69,8 @@ def who_held(
         gaps=known.gaps,
         records_begin_at=records_begin_at(),
     )
+    (answer,) = _stopped_at_resellers([answer])
+    return answer
 
 
 class Asked(NamedTuple):
@@ -104,7 +119,37 @@ def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attr
         else:
             answer = replace(answer, earliest=window.earliest, latest=window.latest)
         found.append(answer)
-    return found
+    return _stopped_at_resellers(found)
+
+
+def _stopped_at_resellers(answers: list[Attribution]) -> list[Attribution]:
+    above = accounts_over({a.customer for a in answers if a.customer is not None})
+    return [stopped_at_reseller(a, above) for a in answers] if above else answers
+
+
+def stopped_at_reseller(answer: Attribution, above: Mapping[str, Sequence[Above]]) -> Attribution:
+    """With the account that has the contract with the operator in the place of one below it, as it was then: a customer
+    of a reseller may hold addresses in the registry that the reseller does not."""
+    named = answer.customer
+    if named is None or named not in above:
+        return answer
+    assert answer.earliest is not None, "whoever is named was so in a window"
+    assert answer.latest is not None, "whoever is named was so in a window"
+    tops = tops_of(above[named], since=answer.earliest, until=answer.latest)
+    if not tops or tops == {named}:
+        return answer
+    if len(tops) > 1:
+        reason = AttributionReason.SEVERAL_HOLDERS_IN_WINDOW
+        return replace(
+            answer, grade=Grade.AMBIGUOUS, reason=reason, customer=None, service=None, downstream=None
+        )  # fmt: skip
+    reason = AttributionReason.ONE_RESELLER if answer.grade is Grade.CONFIRMED else answer.reason
+    return replace(answer, reason=reason, customer=tops.pop(), service=None, downstream=answer.downstream or named)
+
+
+def tops_of(steps: Iterable[Above], *, since: datetime, until: datetime) -> set[str]:
+    """Who had the contract with us at some instant of [since, until]; nobody where no step says so."""
+    return {step.top for step in steps if step.within(since, until + timedelta(microseconds=1)) is not None}
 
 
 def _ended(holding: Holding, at: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Who held many addresses: one snapshot of the registry and of all logs, then each question in its order."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -9,23 +10,24 @@ from tipstaff.attribution.bulk import book_from, bound_frame, held_frame, read_c
 from tipstaff.attribution.codes import CIRCUIT, KINDS, MAC, USERNAME
 from tipstaff.attribution.queries import micro
 from tipstaff.registry.export import customers_csv, ended_csv, holdings_csv, listed_csv, services_csv, subscribers_csv
-from tipstaff.registry.queries import accounts_over, records_begin_at
+from tipstaff.registry.queries import Above, accounts_over, records_begin_at
 
-from .lookup import RESOURCE_KINDS, answer_one
+from .lookup import RESOURCE_KINDS, answer_one, stopped_at_reseller
 
 CODES = {kind.value: code for code, kind in enumerate(KINDS) if kind is not None}
 
 
 def open_book(*, at: datetime) -> Book:
     """Everything that is known at `at`, in memory; but flows are looked up in their files, question by question."""
-    bound = bound_frame()
+    bound, above = bound_frame(), accounts_over()
     return book_from(
-        held_frame(holdings_csv()), bound, _known(bound), records_begin_at=records_begin_at(),
+        held_frame(holdings_csv()), bound, _known(bound, above), records_begin_at=records_begin_at(),
         alone=lambda question, received_at: answer_one(question, received_at=received_at),
+        settled=lambda answer: stopped_at_reseller(answer, above),
     )  # fmt: skip
 
 
-def _known(bound: pl.DataFrame) -> pl.DataFrame:
+def _known(bound: pl.DataFrame, above: Mapping[str, Sequence[Above]]) -> pl.DataFrame:
     """By which customer and service each subscriber of the bindings is known; the rules are those of `lookup.py`."""
     told = read_csv(listed_csv(), text=("kind", "subject", "customer", "service"))
     told = told.with_columns(pl.col("kind").replace_strict(CODES, return_dtype=pl.Int64))
@@ -46,7 +48,7 @@ def _known(bound: pl.DataFrame) -> pl.DataFrame:
         "kind", "subject", pl.col("subject").alias("customer"), pl.lit(None, pl.String).alias("service")
     )
     known = pl.concat([told, found, by_name], how="diagonal")
-    return _below_resellers(_of_running_services(known))
+    return _below_resellers(_of_running_services(known), above)
 
 
 def _of_running_services(known: pl.DataFrame) -> pl.DataFrame:
@@ -58,7 +60,7 @@ def _of_running_services(known: pl.DataFrame) -> pl.DataFrame:
     return known.filter(pl.col("ended").is_null() | pl.col("since").is_null() | (pl.col("since") < pl.col("until")))
 
 
-def _below_resellers(known: pl.DataFrame) -> pl.DataFrame:
+def _below_resellers(known: pl.DataFrame, above: Mapping[str, Sequence[Above]]) -> pl.DataFrame:
     """With the account above each then, that answers to the operator."""
     steps = [
         (
@@ -67,12 +69,12 @@ def _below_resellers(known: pl.DataFrame) -> pl.DataFrame:
             None if step.since is None else micro(step.since),
             None if step.until is None else micro(step.until),
         )
-        for customer, steps in accounts_over().items()
+        for customer, steps in above.items()
         for step in steps
     ]
     text, number = pl.String, pl.Int64
-    above = pl.DataFrame(steps, schema={"customer": text, "top": text, "from": number, "to": number}, orient="row")
-    known = known.join(above, on="customer", how="left", maintain_order="left_right").with_columns(
+    over = pl.DataFrame(steps, schema={"customer": text, "top": text, "from": number, "to": number}, orient="row")
+    known = known.join(over, on="customer", how="left", maintain_order="left_right").with_columns(
         pl.max_horizontal("since", "from").alias("since"), pl.min_horizontal("until", "to").alias("until"),
         pl.when(pl.col("top") != pl.col("customer")).then("top").alias("reseller"),
     )  # fmt: skip

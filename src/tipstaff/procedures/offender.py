@@ -9,7 +9,7 @@ from tipstaff.attribution.match import Window, window_of
 from tipstaff.registry.queries import accounts_over, get_customer, holdings_covering, site_names, sites_named_within
 from tipstaff.words import Allegation, Attribution, AttributionReason, Conduct, Grade, Moment, Sighting, Site, host_of
 
-from .lookup import Asked, who_held, who_held_them
+from .lookup import Asked, tops_of, who_held, who_held_them
 
 _TICK = timedelta(microseconds=1)
 
@@ -74,8 +74,7 @@ def _of_account(key: str, *, window: Window) -> Attribution:
 
 def _answerable(customer: str, *, since: datetime, until: datetime) -> set[str]:
     """Who had the contract with us for an account at some instant of [since, until]: a reseller, or the account."""
-    steps = accounts_over([customer]).get(customer, [])
-    return {step.top for step in steps if step.within(since, until + _TICK) is not None} or {customer}
+    return tops_of(accounts_over([customer]).get(customer, []), since=since, until=until) or {customer}
 
 
 def who_did_them(allegations: Sequence[Allegation], *, received_at: datetime) -> list[Attribution]:

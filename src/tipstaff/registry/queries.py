@@ -84,10 +84,11 @@ from .rows import (
     stated_customer_of,
     user_of,
 )
-from .spells import accounts_over, service_ends, services_known_as, top_resellers
+from .spells import Above, accounts_over, service_ends, services_known_as, top_resellers
 from .subscribers import identities_of
 
 __all__ = [
+    "Above",
     "acceptances_of",
     "accounts_above",
     "accounts_below",

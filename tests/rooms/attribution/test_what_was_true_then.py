@@ -9,7 +9,7 @@ import pytest
 from tipstaff.attribution.match import Question
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options, UnusableFile
-from tipstaff.procedures.lookup import answer_one
+from tipstaff.procedures.lookup import Asked, answer_one, who_held_them
 from tipstaff.procedures.many import open_book
 from tipstaff.procedures.offender import who_did_it
 from tipstaff.procedures.subscribers import NotSubscribers, import_subscribers
@@ -19,6 +19,7 @@ from tipstaff.wiring import sources
 from tipstaff.words import (
     Allegation,
     Attribution,
+    AttributionReason,
     Customer,
     Grade,
     HoldingKind,
@@ -205,6 +206,9 @@ def test_the_reseller_is_whoever_it_was_then(leases):
         "shop.example.net", address=ip_address("198.51.100.9"), customer="acct-1", service=None, since=NOON - 9 * DAY,
         **by(NOON - 9 * DAY),
     )  # fmt: skip
+    own = {"kind": HoldingKind.STATIC, "source": "plan", "held_from": NOON - 9 * DAY, **by(NOON - 9 * DAY)}
+    registry.hold(tier=Tier.CUSTOMER, prefix=ip_network("198.51.100.20"), customer="acct-1", **own)
+    registry.hold(tier=Tier.RESELLER, prefix=ip_network("198.51.100.32/28"), customer="acct-8", **own)
     moved, sold = NOON + 2 * DAY, NOON + 4 * DAY
     reseller("acct-1", "acct-8", at=moved)
     reseller("acct-8", "acct-9", at=sold)
@@ -214,11 +218,15 @@ def test_the_reseller_is_whoever_it_was_then(leases):
         return who_did_it(asked, received_at=LATER)
 
     for at, who in ((NOON + DAY, "acct-1"), (moved + DAY, "acct-8"), (sold + DAY, "acct-9")):
-        for answer in (ask("10.0.0.1", at), site(at)):
+        (by_many,) = who_held_them([Asked(ip_address("198.51.100.20"), None, None, Moment(at, 1.0))], received_at=LATER)
+        for answer in (ask("10.0.0.1", at), site(at), ask("198.51.100.20", at), by_many):
             assert (answer.grade, answer.customer) == (Grade.CONFIRMED, who)
             assert answer.downstream == (None if who == "acct-1" else "acct-1")
-    for answer in (ask("10.0.0.1", moved), site(moved)):
-        assert answer.customer is None
+    for answer in (ask("10.0.0.1", moved), site(moved), ask("198.51.100.20", moved)):
+        assert (answer.grade, answer.customer) == (Grade.AMBIGUOUS, None)
+    below, above = (ask("198.51.100.33", at) for at in (NOON, sold + DAY))
+    assert (below.customer, below.downstream) == ("acct-8", None)
+    assert (above.reason, above.customer, above.downstream) == (AttributionReason.ONE_RESELLER, "acct-9", "acct-8")
     assert queries.top_resellers({"acct-1"}, at=moved + DAY) == {"acct-1": "acct-8"}
     assert queries.top_resellers({"acct-1"}, at=NOON) == {}
 
