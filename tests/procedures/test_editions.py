@@ -296,6 +296,17 @@ def test_posting_fixes_the_moment_from_which_an_edition_counts(office: Office, d
     assert [edition.id for edition in fresh(office).editions] == ["2026-01", "2026-07"], "the earlier one stays"
 
 
+def test_of_two_for_one_moment_the_one_posted_later_counts_whatever_its_name(desk: Desk) -> None:
+    for id in ("2026-07", "2026-06"):
+        ready(desk, *LONGER, id=id)
+        editions.announce(id, desk=desk, at=NOON, actor="counsel")
+        last = editions.post(id, desk=desk, at=NOON + HOUR, actor="counsel")
+    assert last.effective_at is not None
+    posted = [wiring._posted(digest, at) for digest, at in posted_editions()]
+    assert edition_in_force(posted, at=last.effective_at).id == "2026-06"
+    assert len({each.effective_at for each in posted}) == len(posted)
+
+
 def test_a_draft_cannot_be_changed_under_its_digest(desk: Desk) -> None:
     drafted = editions.draft(written(*LONGER), at=NOON, actor="anna")
     for change in ("files = '{}'", "digest = repeat('0', 64)", "drafted_by = 'ben'"):

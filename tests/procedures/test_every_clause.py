@@ -12,11 +12,15 @@ from tipstaff.cases.queries import notes_of
 from tipstaff.intake.operations import open_report, store_reading
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.operations import store_evidence
-from tipstaff.ledger.queries import entries_about
+from tipstaff.ledger.queries import entries_about, get_raw
+from tipstaff.legal.queries import list_matters
 from tipstaff.policy import Clause, shipped_editions
 from tipstaff.policy.clauses import Opens, Subject
 from tipstaff.policy.deciding import SPEECH_ROWS
-from tipstaff.procedures import complaint
+from tipstaff.policy.kinds import AutoStep
+from tipstaff.procedures import complaint, disclosure
+from tipstaff.procedures.disclosure import NotAnswerable
+from tipstaff.procedures.refusals import NotYourDecision
 from tipstaff.procedures.trust import vouch
 from tipstaff.registry.operations import add_site
 from tipstaff.words import (
@@ -24,7 +28,10 @@ from tipstaff.words import (
     Allegation,
     CaseState,
     Channel,
+    LegalMatter,
     LetterKind,
+    MatterKind,
+    MatterState,
     Moment,
     NoticePosture,
     Reading,
@@ -33,6 +40,7 @@ from tipstaff.words import (
     Report,
     Reporter,
     ReportOutcome,
+    Role,
 )
 
 ADDRESS = "198.51.100.7"
@@ -125,7 +133,8 @@ def test_every_clause_to_which_no_report_leads_is_served_by_a_person_or_not_at_a
     assert len(BY_NAME) > 20
     for clause in EDITION.clauses:
         if clause.judged and not clause.applies_to:
-            assert (clause in BY_NAME) is not bool(clause.awaits), clause.id
+            served = clause in BY_NAME or AutoStep.SEAL in clause.automatic
+            assert served is not bool(clause.awaits), clause.id
 
 
 @pytest.mark.parametrize("clause", [pytest.param(clause, id=clause.id) for clause in BY_NAME])
@@ -140,6 +149,59 @@ def test_a_person_names_a_clause_and_the_report_goes_its_way(office: Office, cla
     goes_its_way(office, office.report(report.key), clause)
     [judged] = [entry for entry in entries_about(report.key) if entry.what == "incident.judged"]
     assert judged.detail["clause"] == clause.id
+
+
+SEALED = [c for c in EDITION.clauses if AutoStep.SEAL in c.automatic and not c.applies_to]
+
+
+def sealed(office: Office, clause: Clause) -> LegalMatter:
+    """A report that opened a case of another kind, until somebody saw what it is; its place in the register."""
+    office.admit("acct-1", ADDRESS)
+    host(NAME)
+    report = read_as(office, alleged(clause, "messaging/spam"), of_person=True, words="A letter that names a victim.")
+    named = alleged(clause, "unknown/unknown", cited=clause.id)
+    complaint.correct_reading(report.key, allegations=(named,), desk=office.desk, at=NOON, actor="anna")
+    complaint.correct_reading(report.key, allegations=(named,), desk=office.desk, at=NOON, actor="anna")
+    [matter] = list_matters()
+    assert matter.report == report.key
+    return matter
+
+
+@pytest.mark.parametrize("clause", [pytest.param(clause, id=clause.id) for clause in SEALED])
+def test_what_counsel_alone_reads_goes_to_the_sealed_queue_and_the_register(office: Office, clause: Clause) -> None:
+    matter = sealed(office, clause)
+    assert (matter.kind, matter.clause, matter.customer) == (MatterKind.REPORT, clause.id, "acct-1"), "as it held then"
+    assert matter.asked is not None
+    assert matter.asked.used_at == NOON - timedelta(days=3)
+    report = office.report(matter.report)
+    assert (report.outcome, report.incidents, report.sender) == (ReportOutcome.SEALED, (), "")
+    assert report.reading is not None
+    assert report.reading.reason is ReadingReason.COUNSEL_ALONE
+    with pytest.raises(PermissionError):
+        get_raw(report.evidence)
+    office.post(at=NOON + HOUR)
+    assert office.cases() == []
+    assert office.letters_to("acct-1@customer.example.com") == [], "an early word could warn"
+    for entry in (*entries_about(matter.report), *entries_about(matter.key)):
+        assert clause.id not in str(entry.detail), "colleagues read the record"
+        assert ADDRESS not in str(entry.detail)
+
+
+@pytest.mark.parametrize("clause", [pytest.param(clause, id=clause.id) for clause in SEALED])
+def test_counsel_decides_on_what_was_sealed_and_silence_ends(office: Office, clause: Clause) -> None:
+    key = sealed(office, clause).key
+    office.roles = {"carla": frozenset({Role.COUNSEL}), "lena": frozenset({Role.LEAD})}
+    with pytest.raises(NotYourDecision):
+        disclosure.decide(key, answer=True, why="Seen.", desk=office.desk, at=NOON, actor="lena")
+    until = NOON + (clause.withheld_until or timedelta())
+    with pytest.raises(NotAnswerable):
+        disclosure.keep_silent(key, ground="x", until=until + HOUR, desk=office.desk, at=NOON, actor="carla")
+    disclosure.keep_silent(key, ground="The police asked.", until=until, desk=office.desk, at=NOON, actor="carla")
+    done = disclosure.decide(key, answer=True, why="The police were told.", desk=office.desk, at=NOON, actor="carla")
+    assert (done.state, done.decided_by, done.gives) == (MatterState.ANSWERED, "carla", ())
+    with pytest.raises(NotAnswerable):
+        disclosure.hand_over(key, desk=office.desk, at=NOON, actor="carla")
+    assert [late.key for late in disclosure.late(desk=office.desk, at=until, actor="carla")] == [key]
 
 
 CORROBORATED = [c for c in EDITION.clauses if c.id in ("content.malware", "mail.unsolicited", "access.account_theft")]

@@ -86,6 +86,7 @@ _GROUPS = (
     ("tipstaff.cli.tokens", "token", "Tokens by which programs use the API in somebody's name."),
     ("tipstaff.cli.webhooks", "webhook", "Where your own programs are told what happens."),
     ("tipstaff.cli.sealed", "sealed", "The sealed queue, for counsel."),
+    ("tipstaff.cli.legal", "legal", "The restricted legal register, for counsel."),
 )
 
 for _module, _attribute, _name in _COMMANDS:

@@ -84,7 +84,13 @@ def import_logs(kind: str, files: list[Path], options: "Options", *, actor: str,
         return
     from tipstaff.attribution.operations import AnotherKind, forget_flows, merge_flows, take_in
     from tipstaff.attribution.protocol import UnusableFile
+    from tipstaff.procedures.purposes import NotInTheRegister, must_be_in_the_register
 
+    try:
+        must_be_in_the_register(f"source: {kind}", desk=wiring.desk(), at=at)
+    except NotInTheRegister as why:
+        typer.echo(f"tipstaff: {kind}: {' '.join((NotInTheRegister.__doc__ or '').split())}", err=True)
+        raise typer.Exit(1) from why
     source = wiring.sources()[kind]
     with _bar() as bar:
         for file in files:

@@ -7,7 +7,7 @@ any but POSTED -> WITHDRAWN
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
@@ -104,11 +104,18 @@ def note_announced(id: str, *, letters: int, unreachable: int, at: datetime, act
 
 @transaction.atomic
 def post(id: str, *, effective_at: datetime, at: datetime, actor: str) -> EditionOnRecord:
-    """Fix digest and moment for good: from `effective_at` on it counts; raises WrongStep, NotAnnounced."""
+    """Fix digest and moment for good: from `effective_at` on it counts; raises WrongStep, NotAnnounced.
+
+    Of two that would count from one moment the one posted later counts: a second after the other.
+    """
     row = _lock(id, EditionState.COMPILED, EditionState.ANNOUNCED)
     if row.significant and row.announced_at is None:
         raise NotAnnounced(id)
     assert effective_at >= at, "nobody is bound to words that were not posted yet"
+    posted = EditionRow.objects.select_for_update().filter(state=EditionState.POSTED)
+    taken = {other.effective_at for other in posted.order_by("id").defer("files")}
+    while effective_at in taken:
+        effective_at += timedelta(seconds=1)
     row.state, row.posted_by, row.posted_at = EditionState.POSTED, actor, require_aware(at)
     row.effective_at = require_aware(effective_at)
     row.save()

@@ -104,7 +104,7 @@ def store_reading(key: str, *, reading: Reading, at: datetime, actor: str) -> tu
     outcome = first_outcome(reading)
     row.read_at = require_aware(at)
     if sealed:
-        _forget_reading(row)
+        _forget_reading(row, reason=reading.reason)
     else:
         _write_reading(row, reading)
     row.reading_outcome = reading.outcome
@@ -293,7 +293,8 @@ def set_report(key: str, *, outcome: ReportOutcome, reason: str, at: datetime, a
     row.decided, row.outcome, row.outcome_reason = True, outcome, reason
     if outcome is ReportOutcome.SEALED:
         row.read_at = row.read_at or require_aware(at)
-        _forget_reading(row)
+        counsel_alone = reason == ReadingReason.COUNSEL_ALONE
+        _forget_reading(row, reason=ReadingReason.COUNSEL_ALONE if counsel_alone else ReadingReason.CHILD_ABUSE)
     row.save()
     record("report.decided", at=at, actor=actor, about=[key], outcome=outcome, reason=reason)
 
@@ -360,11 +361,11 @@ def _write_reading(row: ReportRow, reading: Reading) -> None:
     row.reporter_language = reporter.language
 
 
-def _forget_reading(row: ReportRow) -> None:
+def _forget_reading(row: ReportRow, *, reason: ReadingReason) -> None:
     """Keep outcome, reason and the incidents' places in their cases; the mail's words are for the sealed queue only."""
-    _write_reading(row, Reading(outcome=ReadingOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE))
+    _write_reading(row, Reading(outcome=ReadingOutcome.SEALED, reason=reason))
     row.sender, row.peer, row.authenticated, row.authentication = "", "", None, {}
-    row.reading_outcome, row.reading_reason = ReadingOutcome.SEALED, ReadingReason.CHILD_ABUSE
+    row.reading_outcome, row.reading_reason = ReadingOutcome.SEALED, reason
     row.incidents.filter(case__isnull=True).delete()
     nothing: dict[str, Any] = dict.fromkeys(
         ("source", "source_port", "url", "domain", "moment_at", "moment_error_seconds", "moment_zone_stated")

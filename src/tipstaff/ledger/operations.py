@@ -22,6 +22,7 @@ _KEY_SEQUENCES = {
     "M": "measure_number",
     "L": "letter_number",
     "S": "sighting_number",
+    "G": "matter_number",
 }
 PIECE_OCTETS = 2**20
 """Evidence is folded, fetched and unfolded in pieces of this size."""

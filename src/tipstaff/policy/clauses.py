@@ -278,6 +278,21 @@ class Translation:
     clauses: Mapping[str, Wording]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """One entry of the register of what is collected about use (row 84)."""
+
+    id: str
+    data: str
+    """What it is, in a sentence."""
+    why: str
+    """What it is for."""
+    kept: str
+    """How long, and who ends it."""
+    collects: tuple[str, ...]
+    """What the program may read for it: `source: kea-memfile`, `detector: flows`."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Edition:
     """The whole policy as it was posted at one moment. Two editions are the same when their digests are."""
@@ -301,6 +316,8 @@ class Edition:
     clocks: tuple[Clock, ...] = ()
     repeats: tuple[Repeats, ...] = ()
     """How repetition is treated, for the clause groups that the edition names."""
+    purposes: tuple[Purpose, ...] = ()
+    """The register of what is collected about use, and why; empty for an edition that has none."""
     translations: tuple[Translation, ...] = ()
     digest: str = ""
     """SHA-256 (hex) over the edition's files in canonical form."""

@@ -61,7 +61,8 @@ _PARAMETERS = ("look_back", "memory", "reader_confidence_min", "in_progress", "p
 def differences(old: Edition, new: Edition) -> tuple[Change, ...]:
     """Every clause, clock and parameter that differs, in the order of the new edition; removed ones last."""
     return (
-        *_parameters(old, new), *_clauses(old, new), *_clocks(old, new), *_repeats(old, new), *_translations(old, new),
+        *_parameters(old, new), *_clauses(old, new), *_clocks(old, new), *_repeats(old, new), *_purposes(old, new),
+        *_translations(old, new),
     )  # fmt: skip
 
 
@@ -194,6 +195,26 @@ def _repeats(old: Edition, new: Edition) -> Iterator[Change]:
         )
         if rules:
             yield Change(kind=ChangeKind.RULES, what=f"repeats {group}", title=f"Repeats: {group}", rules=rules)
+
+
+def _purposes(old: Edition, new: Edition) -> Iterator[Change]:
+    """What is collected, why and how long it is kept: each of them is more than words."""
+    before = {purpose.id: purpose for purpose in old.purposes}
+    for purpose in new.purposes:
+        was, what = before.pop(purpose.id, None), f"purpose {purpose.id}"
+        if was is None:
+            yield Change(kind=ChangeKind.ADDED, what=what, title=purpose.id, now=purpose.data)
+        elif was != purpose:
+            rules = tuple(
+                (field.name, _shown(getattr(was, field.name)), _shown(getattr(purpose, field.name)))
+                for field in fields(purpose)
+                if getattr(was, field.name) != getattr(purpose, field.name)
+            )
+            yield Change(
+                kind=ChangeKind.RULES, what=what, title=purpose.id, was=was.data, now=purpose.data, rules=rules
+            )
+    for gone in before.values():
+        yield Change(kind=ChangeKind.REMOVED, what=f"purpose {gone.id}", title=gone.id, was=gone.data)
 
 
 def _translations(old: Edition, new: Edition) -> Iterator[Change]:

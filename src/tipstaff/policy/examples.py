@@ -91,7 +91,10 @@ def differences(example: Example, *, clause: Clause, edition: Edition) -> tuple[
         if wanted is not None:
             compared.append((name, wanted, found))
     return tuple(
-        f"{name} should be {_said(wanted)} and is {_said(found)}" for name, wanted, found in compared if wanted != found
+        f"{name} should be {_said(wanted)} and is {_said(found)}"
+        + (_why_not(example, edition=edition) if name == "clause" and found is None else "")
+        for name, wanted, found in compared
+        if wanted != found
     )
 
 
@@ -101,10 +104,20 @@ def _event_differences(example: Example, *, edition: Edition) -> tuple[str, ...]
     found = answering.id if answering is not None else None
     if found == wanted:
         return ()
-    why = ""
-    if wanted is not None and found is None and (condition := edition.clause(wanted).when) is not None:
-        why = f", because of its condition {condition.why_not(facts=given.facts) or 'it holds, but not for this event'}"
+    why = _why_not(example, edition=edition) if found is None else ""
     return (f"clause should be {_said(wanted)} and is {_said(found)}{why}",)
+
+
+def _why_not(example: Example, *, edition: Edition) -> str:
+    """What the conditions of the expected clause say of the facts of an event or a finding; empty without any."""
+    given, wanted = example.given, example.expect.clause
+    clause = edition.clause(wanted) if wanted is not None else None
+    conditions = [c for c in (clause.when, clause.found_when) if c is not None] if clause is not None else []
+    if not conditions or not (given.event or given.finding):
+        return ""
+    said = next(filter(None, (c.why_not(facts=given.facts) for c in conditions)), "")
+    kind = "event" if given.event else "finding"
+    return f", because of its condition {said or f'it holds, but not for this {kind}'}"
 
 
 def _conduct(given: Given, *, received_at: datetime) -> Conduct:

@@ -31,6 +31,7 @@ from .clauses import (
     LegalForm,
     Opens,
     PortOf,
+    Purpose,
     RecordKind,
     Subject,
 )
@@ -46,6 +47,7 @@ _EDITION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 """It stands in addresses of pages, in letters and in a column of 32 characters."""
 _REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_-]+( [a-z_-]+)*")
+_COLLECTED = re.compile(r"(source|detector): [a-z0-9_-]+")
 _TEST = re.compile(r"tests/[\w/]+\.py::\w+(\[[^\]]+\])?")
 
 
@@ -85,6 +87,7 @@ def read_edition(head: Table, *, clauses: tuple[Clause, ...], thorough: bool) ->
         clauses=clauses,
         clocks=_read_clocks(clocks, thorough=thorough) if clocks else (),
         repeats=read_repeats(head),
+        purposes=_read_purposes(head),
     )
     parameters.done()
     head.done()
@@ -120,6 +123,28 @@ def _read_clocks(table: Table, *, thorough: bool) -> tuple[Clock, ...]:
         )
         clock.done()
     return tuple(clocks)
+
+
+def _read_purposes(head: Table) -> tuple[Purpose, ...]:
+    table = head.inner("purposes", "the table purposes", default=None)
+    purposes: list[Purpose] = []
+    for id, value in table.table.items() if table else ():
+        assert table is not None, "there is no item without its table"
+        if not isinstance(value, dict):
+            table.report(f'the purpose "{id}" must be a table.', id)
+            continue
+        one = table.under(value, "a purpose", id)
+        collects = one.texts("collects")
+        for name in collects:
+            if not _COLLECTED.fullmatch(name):
+                one.report(f'"{name}" is neither "source: NAME" nor "detector: NAME".', "collects", value=name)
+            if twice := next((other.id for other in purposes if name in other.collects), ""):
+                one.report(f'"{name}" stands under "{twice}" already.', "collects", value=name)
+        purposes.append(
+            Purpose(id=id, data=one.text("data"), why=one.text("why"), kept=one.text("kept"), collects=collects)
+        )
+        one.done()
+    return tuple(purposes)
 
 
 def _read_text_at(table: Table, source: str) -> str:

@@ -114,6 +114,12 @@ class Event(enum.StrEnum):
     """An address is to be passed on, so that two can settle a matter."""
     CONTENT_SPREAD_AGAIN = "content.spread_again"
     """Something was put up again after takedowns, and a service is to be suspended."""
+    AUTHORITY_ASKS = "authority.asks"
+    """An authority's request that names nobody is to be answered."""
+    IDENTITY_ASKED = "identity.asked"
+    """Who a customer is is to be told to somebody else."""
+    DATA_COLLECTED = "data.collected"
+    """What devices wrote about use is to be taken in."""
     REGISTRY_UNCORRECTED = "registry.uncorrected"
     """A network's records are still wrong, and its routes are to be refused."""
 

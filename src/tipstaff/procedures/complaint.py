@@ -1,6 +1,6 @@
 """A complaint arrives: it is kept, read, attributed, judged, and joins a case or is answered why not."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -37,8 +37,11 @@ from tipstaff.intake.sieve import Sifted, sift
 from tipstaff.intake.weight import is_heavy
 from tipstaff.ledger.operations import record, seal_stored, store_evidence, store_sealed
 from tipstaff.ledger.queries import get_raw
+from tipstaff.legal.operations import open_matter
 from tipstaff.notices.operations import blank_letters
 from tipstaff.notices.queries import letters_of_case
+from tipstaff.policy import edition_to_go_by
+from tipstaff.policy.kinds import AutoStep
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
     SEALED_TYPES,
@@ -51,6 +54,7 @@ from tipstaff.words import (
     Incident,
     LetterKind,
     Matter,
+    MatterKind,
     Reading,
     ReadingOutcome,
     ReadingReason,
@@ -366,7 +370,15 @@ def _taken_out(sifted: Sifted) -> list[dict[str, object]]:
     return [{"type": type, "size": size, "sha256": digest} for type, size, digest in sifted.stripped]
 
 
-def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime, actor: str = "worker") -> None:
+def _seal(
+    report: Report,
+    raw: bytes,
+    *,
+    desk: Desk,
+    at: datetime,
+    actor: str = "worker",
+    reason: ReadingReason = ReadingReason.CHILD_ABUSE,
+) -> None:
     """Somebody found what the sieve had let pass: from now on only the sealed queue holds it."""
     sifted = sift(raw, certain=True)
     with transaction.atomic():
@@ -375,11 +387,11 @@ def _seal(report: Report, raw: bytes, *, desk: Desk, at: datetime, actor: str = 
         )  # fmt: skip
         store_reading(
             report.key,
-            reading=Reading(outcome=ReadingOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE),
+            reading=Reading(outcome=ReadingOutcome.SEALED, reason=reason),
             at=at,
             actor=actor,
         )
-        set_report(report.key, outcome=ReportOutcome.SEALED, reason=ReadingReason.CHILD_ABUSE, at=at, actor=actor)
+        set_report(report.key, outcome=ReportOutcome.SEALED, reason=reason, at=at, actor=actor)
 
 
 # What people do with reports that the reader was not sure of.
@@ -390,6 +402,9 @@ def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk
     the report states, or the words of one that was not understood."""
     if any(a.type in SEALED_TYPES for a in allegations):
         seal_by_hand(key, desk=desk, at=at, actor=actor)
+        return
+    if for_counsel_alone(allegations, desk=desk, at=at):
+        give_to_counsel(key, allegations=allegations, desk=desk, at=at, actor=actor)
         return
     before = get_report(key)
     stated = [i.allegation for i in before.incidents] if before else []
@@ -421,19 +436,61 @@ def set_aside(key: str, *, why: str, tell: bool, desk: Desk, at: datetime, actor
             tell_complainant(LetterKind.OUTCOME, report=fresh, once=f"set_aside:{key}", desk=desk, at=at)
 
 
-def seal_by_hand(key: str, *, desk: Desk, at: datetime, actor: str) -> None:
+def for_counsel_alone(allegations: Iterable[Allegation], *, desk: Desk, at: datetime) -> list[Allegation]:
+    """Those whose clause, which a person named, says that its reports are sealed (rows 36 and 39)."""
+    edition = edition_to_go_by(desk.editions, at=at)
+    named = ((each, edition.clause_named(each.cited)) for each in allegations if each.cited is not None)
+    return [each for each, clause in named if clause is not None and AutoStep.SEAL in clause.automatic]
+
+
+def give_to_counsel(key: str, *, allegations: Iterable[Allegation], desk: Desk, at: datetime, actor: str) -> None:
+    """A person names a clause whose reports counsel alone reads: its words go to the sealed queue, and where and when
+    it was, with whoever held that address, to the legal register. No case, job or letter comes of it by itself.
+
+    What was made of the report so far goes out of sight, as in `seal_by_hand`.
+    """
+    allegations = for_counsel_alone(allegations, desk=desk, at=at)
+    report = get_report(key)
+    if report is None:
+        raise NoSuchReport(key)
+    stated = next((i.allegation.moment for i in report.incidents if i.allegation.moment is not None), None)
+    edition = edition_to_go_by(desk.editions, at=at)
+    with transaction.atomic():
+        seal_by_hand(key, desk=desk, at=at, actor=actor, reason=ReadingReason.COUNSEL_ALONE)
+        for each in allegations:
+            assert each.cited is not None, "for_counsel_alone says so"
+            moment = each.moment or stated
+            found = who_did_it(replace(each, moment=moment), received_at=report.received_at)
+            open_matter(
+                MatterKind.REPORT, at=at, actor=actor, report=key, clause=each.cited, edition=edition.id,
+                received_at=report.received_at, digest=report.evidence,
+                address=str(each.source) if each.source is not None else None, port=each.source_port,
+                protocol=each.protocol or "", used_at=moment.at if moment is not None else report.received_at,
+                error_seconds=moment.error_seconds if moment is not None else 0.0, url=each.url or "",
+                grade=found.grade.value, reason=found.reason.value, customer=found.customer or "",
+            )  # fmt: skip
+
+
+def seal_by_hand(
+    key: str,
+    *,
+    desk: Desk,
+    at: datetime,
+    actor: str,
+    reason: ReadingReason = ReadingReason.CHILD_ABUSE,
+) -> None:
     """A person sees that a report is about child abuse: it goes to the sealed queue, whatever became of it so far.
 
     What was made of it goes out of sight at once, so anybody at the desk may do it: letters about it lose their text,
     its cases no longer name what they are about. It decides nothing: those cases wait for counsel, measures stay, and
     nobody is written to about them any more, so that nobody is warned.
     """
-    while not _sealed(key, desk=desk, at=at, actor=actor):
+    while not _sealed(key, desk=desk, at=at, actor=actor, reason=reason):
         pass  # It joined another case between our look and our lock.
 
 
 @transaction.atomic
-def _sealed(key: str, *, desk: Desk, at: datetime, actor: str) -> bool:
+def _sealed(key: str, *, desk: Desk, at: datetime, actor: str, reason: ReadingReason) -> bool:
     """Seal it if all its cases could be locked first: cases come before reports, reports before letters."""
     report = get_report(key)
     if report is None:
@@ -447,7 +504,7 @@ def _sealed(key: str, *, desk: Desk, at: datetime, actor: str) -> bool:
     report = lock_report(key)
     if {i.case for i in report.incidents if i.case} != own:
         return False
-    _seal(report, get_raw(report.evidence), desk=desk, at=at, actor=actor)
+    _seal(report, get_raw(report.evidence), desk=desk, at=at, actor=actor, reason=reason)
     blank_letters(reports=[key], cases=cases, at=at, actor=actor)
     for case in held:
         forget_matter(case.key, at=at, actor=actor)

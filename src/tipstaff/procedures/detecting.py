@@ -35,6 +35,7 @@ from tipstaff.words import HoldingKind, ResourceKind, Role, Standing, TakenSight
 
 from .admission import note_announcements
 from .desk import Desk
+from .purposes import must_be_in_the_register
 from .sighting import take
 from .suspension import NotYourDecision
 
@@ -111,9 +112,9 @@ def look(
 ) -> TakenSightings:
     """Let a detector look through a file, and put what it counted to the judge; the same file again changes nothing.
 
-    Raise NotAuthorised, NotReadable for a file in another form, or TooManySightings. What no clause of the edition in
-    force answers is not looked for. Before the first one counts, what is found is kept, and the judge leaves it to a
-    person: nobody is held to words that did not count yet.
+    Raise NotAuthorised, NotInTheRegister, NotReadable for a file in another form, or TooManySightings. What no clause
+    of the edition in force answers is not looked for. Before the first one counts, what is found is kept, and
+    the judge leaves it to a person: nobody is held to words that did not count yet.
     """
     purpose = purpose_of(name, at=at)
     edition = edition_to_go_by(desk.editions, at=at)
@@ -122,6 +123,7 @@ def look(
     )
     if clause is None and edition.answers(Event.MEASUREMENT_STARTED):
         raise NotAuthorised(name)
+    must_be_in_the_register(f"detector: {name}", desk=desk, at=at)
     books = RegistryBooks(agreed=agreed, roas=roas, own_asn=own_asn, needed=needed or {})
     counted: list[Seen] = []
     uses: list[Usage] = []

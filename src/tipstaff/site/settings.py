@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "tipstaff.notices",
     "tipstaff.enforcement",
     "tipstaff.webhooks",
+    "tipstaff.legal",
     "tipstaff.web",
 ]
 

@@ -33,6 +33,7 @@ from .holders import (
     Use,
 )
 from .imports import ImportPreview, Outside, RefusedRow
+from .legal import AskedOf, Gives, LegalMatter, MatterKind, MatterState
 from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
     LIFTED_WHEN,
@@ -123,6 +124,7 @@ __all__ = [
     "Allegation",
     "Announcer",
     "Answer",
+    "AskedOf",
     "Attachment",
     "Attribution",
     "AttributionReason",
@@ -155,6 +157,7 @@ __all__ = [
     "FileVerdict",
     "FirstUse",
     "Gap",
+    "Gives",
     "Grade",
     "Ground",
     "Happening",
@@ -166,6 +169,7 @@ __all__ = [
     "Incident",
     "LateUse",
     "LateUseReason",
+    "LegalMatter",
     "Letter",
     "LetterKind",
     "LetterOfAuthority",
@@ -173,6 +177,8 @@ __all__ = [
     "ListKind",
     "Mark",
     "Matter",
+    "MatterKind",
+    "MatterState",
     "Measure",
     "MeasureState",
     "Measured",

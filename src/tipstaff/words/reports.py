@@ -137,6 +137,8 @@ class ReadingReason(enum.StrEnum):
     """It unfolds to more than the bound."""
     CHILD_ABUSE = "CHILD_ABUSE"
     """It is about child-abuse material."""
+    COUNSEL_ALONE = "COUNSEL_ALONE"
+    """A person named a clause whose reports counsel alone reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

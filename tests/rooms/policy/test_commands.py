@@ -56,6 +56,12 @@ def test_an_event_whose_condition_fails_says_why(tmp_path: Path) -> None:
     assert "clause should be way.share_contact and is nothing, because of its condition nothing is stated about" in told
 
 
+def test_a_finding_whose_condition_cannot_be_worked_out_says_why(tmp_path: Path) -> None:
+    copy = mistaken(tmp_path, "clauses/duty.accountability.toml", "facts.score_percent < 50", "1 / 0 < 50")
+    told = " ".join(said("test", str(copy), code=1).split())
+    assert "clause should be duty.accountability and is nothing, because of its condition division by zero" in told
+
+
 def test_what_is_different_is_told_in_words_rules_and_verdicts(tmp_path: Path) -> None:
     copy = changed(tmp_path, (SPAM, "\nhours = 24\n", "\nhours = 48\n"), (SPAM, "or guessed. If", "or made up. If"))
     told = said("diff", str(SHIPPED), str(copy))

@@ -82,14 +82,14 @@ STEPS = {
         "test_spreading.py",
     ),
     AutoStep.PUBLISH: ("test_editions.py", "test_policy_pages.py", "test_detecting.py"),
-    AutoStep.CHECK_FORM: ("test_legal_form.py",),
+    AutoStep.CHECK_FORM: ("test_legal_form.py", "test_the_form_of_a_request"),
     AutoStep.PROBE: (
         "test_exposure.py",
         "test_a_contact_whom_no_mail_reaches",
         "test_mailbox_probe.py",
         "test_address_questions.py",
     ),
-    AutoStep.ATTRIBUTE: ("test_lookup.py", "test_address_questions.py"),
+    AutoStep.ATTRIBUTE: ("test_lookup.py", "test_address_questions.py", "test_disclosure.py"),
 }
 """By which tests each automatic step is proved, whatever clause claims it."""
 

@@ -396,3 +396,12 @@ def test_before_the_first_edition_counts_the_page_shows_it_and_does_not_call_it_
     assert page.status_code == 200
     assert "This is not the edition in force." in page.content.decode()
     assert client.get("/policy.json").json()["state"] == "posted"
+
+
+def test_everybody_can_read_what_is_collected_and_why(adopted: datetime, client: Client) -> None:
+    page, told = words_of(client, "/policy"), client.get("/policy.json").json()["purposes"]
+    [edition] = wiring.editions()
+    assert [one["id"] for one in told] == [one.id for one in edition.purposes] != []
+    for one in edition.purposes:
+        for said in (one.data, one.why, one.kept):
+            assert said in page, one.id

@@ -150,6 +150,16 @@ def policy_json(request: HttpRequest, id: str | None = None) -> JsonResponse:
                 }
                 for clock in edition.clocks
             ],
+            "purposes": [
+                {
+                    "id": each.id,
+                    "data": each.data,
+                    "why": each.why,
+                    "kept": each.kept,
+                    "collects": list(each.collects),
+                }
+                for each in edition.purposes
+            ],
             "editions": [
                 {
                     "edition": each.edition.id,
