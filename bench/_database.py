@@ -9,13 +9,14 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def database() -> Iterator[Path]:
-    """A server in a folder that goes with it; yields the folder."""
+def database(kept: Path | None = None) -> Iterator[Path]:
+    """A server in a folder that goes with it, or in one that is kept; yields the folder."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
     from tipstaff.host.postgres import EmbeddedPostgres
 
-    with tempfile.TemporaryDirectory(prefix="tipstaff-bench-") as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as until:
+        folder = kept or Path(until.enter_context(tempfile.TemporaryDirectory(prefix="tipstaff-bench-")))
+        folder.mkdir(exist_ok=True, mode=0o700)
         os.environ["TIPSTAFF_DATA"] = str(folder)
         server = EmbeddedPostgres(folder / "postgres", durable=False)
         server.start()

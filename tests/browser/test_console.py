@@ -383,3 +383,26 @@ def portal_link(open_page: Open, site: str) -> str:
     key = str(row.get_attribute("id")).removeprefix("row-")
     at = wiring.now()
     return f"/p/{make_link(key, at=at, expires_at=at + timedelta(days=1))}"
+
+
+def test_a_case_and_the_list_change_before_the_eyes_of_who_has_them_open(open_page: Open) -> None:
+    here, list_, colleague = open_page(who="lena"), open_page(who="lena"), open_page()
+    for page in (here, list_):  # They never ask by themselves: what does so waits ten seconds at the least.
+        page.add_init_script(
+            "for (const set of ['setTimeout', 'setInterval']) { const was = window[set];"
+            " window[set] = (run, ms, ...more) => ms >= 9000 ? 0 : was(run, ms, ...more); }"
+        )
+    with here.expect_response("**/console/live?case=C-000003"):
+        here.goto("/console/cases/C-000003")
+    with list_.expect_response("**/console/live"):
+        list_.goto("/console/cases?view=all")
+    here.evaluate("window.opened = true")
+    colleague.goto("/console/cases/C-000003")
+    colleague.get_by_text("Tags…").click()
+    colleague.get_by_label("Add, with blanks between").fill("seen-live")
+    colleague.get_by_role("button", name="Change tags").click()
+    expect(colleague.get_by_role("link", name="seen-live")).to_be_visible(timeout=20_000)
+    expect(here.get_by_role("link", name="seen-live")).to_be_visible(timeout=20_000)
+    colleague.keyboard.press("a")
+    expect(list_.locator("#row-C-000003 [title='mary.king']")).to_be_visible(timeout=20_000)
+    assert here.evaluate("window.opened"), "it was not loaded anew"

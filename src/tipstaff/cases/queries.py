@@ -32,6 +32,12 @@ def get_case(key: str) -> Case | None:
     return case_of(row) if row else None
 
 
+def sealed_among(keys: Collection[str]) -> set[str]:
+    """Which of these cases are sealed."""
+    named = [key for key in keys if key.startswith("C-")]
+    return set(CaseRow.objects.filter(pk__in=named, resource=rules.SEALED).values_list("key", flat=True))
+
+
 def list_cases(
     *,
     states: frozenset[CaseState] | None = None,
@@ -55,8 +61,10 @@ def count_cases(
     customer: str | None = None,
     assignee: str | None = None,
     narrowed: "Narrowed | None" = None,
+    most: int | None = None,
 ) -> int:
-    return _filtered(states, search, customer, assignee, narrowed).count()
+    """How many such cases there are; it counts no further than `most`."""
+    return _filtered(states, search, customer, assignee, narrowed).values("pk")[:most].count()
 
 
 class Narrowed(NamedTuple):
@@ -238,8 +246,9 @@ def list_in(state: CaseState, *, limit: int = 1000) -> list[str]:
     return list(CaseRow.objects.filter(state=str(state)).order_by("opened_at").values_list("key", flat=True)[:limit])
 
 
-def count_by_state() -> dict[CaseState, int]:
-    rows = CaseRow.objects.values_list("state").annotate(n=Count("*"))
+def count_by_state(states: Collection[CaseState]) -> dict[CaseState, int]:
+    """How many cases are in each of these states; what most cases have come to is better not asked for."""
+    rows = CaseRow.objects.filter(state__in=[str(s) for s in states]).values_list("state").annotate(n=Count("*"))
     return {CaseState(state): n for state, n in rows}
 
 

@@ -66,6 +66,8 @@ class Web:
     """How the world reaches it, for links in letters; empty means `http://host:port`."""
     processes: Annotated[int, Bounds(1, 64)] = 1
     """Server processes."""
+    live_pages: Annotated[int, Bounds(0, 500)] = 32
+    """Open pages of the console that each of them tells of changes at once; further ones ask by themselves."""
     proxies: tuple[str, ...] = ()
     """Addresses of reverse proxies of yours; only what they say in `X-Forwarded-For` is believed about who asks."""
 

@@ -107,6 +107,11 @@ def list_still_stopped(*, limit: int = 100) -> list[Measure]:
     return [measure_of(row) for row in rows[:limit]]
 
 
+def count_in_force() -> int:
+    """How many measures are in force."""
+    return MeasureRow.objects.exclude(state__in=ENDED).filter(state=MeasureState.IN_FORCE).count()
+
+
 def count_by_measure_state() -> dict[MeasureState, int]:
     """How many measures stand in each state."""
     rows = MeasureRow.objects.values_list("state").annotate(Count("key")).order_by()

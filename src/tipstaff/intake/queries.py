@@ -1,7 +1,7 @@
 """Reads of the intake room."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -64,13 +64,19 @@ def what_was_named(keys: Sequence[str]) -> dict[str, tuple[str | None, str | Non
     return {f"{report}.{n}": (url, domain, rest.get("target")) for report, n, url, domain, rest in rows.iterator()}
 
 
-def reports_of_case(case: str) -> list[Report]:
+def reports_of_case(case: str, *, limit: int | None = None) -> list[Report]:
     """Every report that joined the case, oldest first, each with those of its incidents that joined it, and no others.
+    Of more than `limit` reports the first and the last, half of it each.
 
     The others may be about another customer, so nothing that is written to this one may draw on them.
     """
     joined: dict[int, list[IncidentRow]] = {}
-    for incident in IncidentRow.objects.filter(case=case).order_by("report_id", "n").iterator():
+    rows_of_case = IncidentRow.objects.filter(case=case)
+    if limit is not None:
+        ids = list(rows_of_case.order_by("report_id").values_list("report_id", flat=True).distinct())
+        if len(ids) > limit:
+            rows_of_case = rows_of_case.filter(report__in=[*ids[: limit // 2], *ids[-(limit - limit // 2) :]])
+    for incident in rows_of_case.order_by("report_id", "n").iterator():
         joined.setdefault(incident.report_id, []).append(incident)
     rows = ReportRow.objects.in_bulk(joined)
     totals = _totals(list(joined))
@@ -103,10 +109,25 @@ def list_reports(
     return _listed(rows[:limit])
 
 
-def count_by_outcome() -> dict[ReportOutcome, int]:
-    """How many reports have each outcome; outcomes that none has are left out."""
-    counts = ReportRow.objects.order_by("outcome").values_list("outcome").annotate(n=Count("id"))
-    return {ReportOutcome(outcome): n for outcome, n in counts}
+def sealed_among(keys: Collection[str]) -> set[str]:
+    """Which of these reports are in the sealed queue."""
+    named = [key for key in keys if key.startswith("R-")]
+    rows = ReportRow.objects.filter(key__in=named, outcome=ReportOutcome.SEALED)
+    return set(rows.values_list("key", flat=True))
+
+
+def count_by_outcome(
+    outcomes: Collection[ReportOutcome] = tuple(ReportOutcome), *, most: int | None = None
+) -> dict[ReportOutcome, int]:
+    """How many reports have each of these outcomes, counted no further than `most`; those without any are left out."""
+    question = """
+        SELECT o.outcome, c.n FROM unnest(%s::text[]) o(outcome) CROSS JOIN LATERAL (
+            SELECT count(*) FROM (SELECT FROM intake_reportrow r WHERE r.outcome = o.outcome LIMIT %s) few
+        ) c(n) WHERE c.n > 0
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(question, [sorted(str(outcome) for outcome in outcomes), most])
+        return {ReportOutcome(outcome): n for outcome, n in cursor.fetchall()}
 
 
 def count_by_hour(*, since: datetime, until: datetime) -> dict[datetime, int]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import BinaryField, F, Func, Q, QuerySet, TextField, Value
+from django.db.models import BinaryField, F
 from django.db.models.functions import Substr
 
 from tipstaff.words import Entry as EntryWord
@@ -139,44 +140,64 @@ def trace(key: str, *, limit: int = TRACE_SHOWN) -> list[EntryWord]:
     From a report, its evidence or a sighting it leads to the cases it joined, with their letters and measures, but
     never to the other reports in them; from a case, letter or measure to everything about the case.
     """
-    rows = _chain(key)
-    shown = list(rows[: limit + 1])
-    if len(shown) > limit:
-        shown = [*shown[: limit // 2], *reversed(rows.reverse()[: limit - limit // 2])]
-    return _words(shown)
+    return trace_and_rest(key, limit=limit)[0]
+
+
+def trace_and_rest(key: str, *, limit: int = TRACE_SHOWN) -> tuple[list[EntryWord], int]:
+    """`trace`, and how many entries of the chain it leaves out."""
+    ids = _chain(key)
+    shown = ids if len(ids) <= limit else [*ids[: limit // 2], *ids[len(ids) - (limit - limit // 2) :]]
+    return _at(shown), len(ids) - len(shown)
 
 
 def trace_all(key: str) -> Iterator[EntryWord]:
     """All of what `trace` is about, however long; no more is held than some of it."""
-    for row in _chain(key).iterator(chunk_size=TRACE_SHOWN):
-        yield from _words([row])
+    ids = _chain(key)
+    for first in range(0, len(ids), TRACE_SHOWN):
+        yield from _at(ids[first : first + TRACE_SHOWN])
 
 
-def left_out_of_trace(key: str) -> int:
+def left_out_of_trace(key: str, *, limit: int = TRACE_SHOWN) -> int:
     """How many entries of the chain `trace` leaves out."""
-    return max(0, _chain(key).count() - TRACE_SHOWN)
+    return max(0, len(_chain(key)) - limit)
 
 
-def _chain(key: str) -> "QuerySet[Entry]":
-    entries = Entry.objects.select_related("link").order_by("id")
+def _at(ids: Sequence[int]) -> list[EntryWord]:
+    return _words(Entry.objects.filter(id__in=ids).select_related("link").order_by("id"))
+
+
+# Key by key in the index, which OFFSET makes PostgreSQL do: an overlap with thousands of keys is compared with each
+# entry's own, and a case that very many reports joined took half a minute to open.
+_OF_KEYS = """
+    SELECT e.id FROM unnest(%s::varchar[]) k(key)
+    CROSS JOIN LATERAL (SELECT id, about FROM ledger_entry WHERE about @> ARRAY[k.key] OFFSET 0) e
+"""
+
+
+def _chain(key: str) -> list[int]:
+    """Ids of the entries of the chain, in order."""
     named = _named_with({key})
     if _is_report(key):
         reports = {k for k in named if _is_report(k)} | {key}
         cases = {k for k in _named_with(reports) if k.startswith("C-")}
-        joined = Func(F("about"), Value("\n"), function="array_to_string", output_field=TextField())
-        own = Q(about__overlap=sorted(reports)) | ~Q(joined__regex=_NAMES_A_REPORT)
-        return entries.annotate(joined=joined).filter(own, about__overlap=sorted(reports | cases))
-    cases = {k for k in named if k.startswith("C-")}
-    around = _named_with(cases)
-    linked = {k for k in around if k[:2] in ("R-", "S-", "L-", "M-") or len(k) == _SHA256_HEX}
-    return entries.filter(about__overlap=sorted({key} | cases | linked))
+        asked = f"{_OF_KEYS} UNION {_OF_KEYS} WHERE array_to_string(e.about, E'\\n') !~ %s"
+        given: list[Any] = [sorted(reports), sorted(cases), _NAMES_A_REPORT]
+    else:
+        cases = {k for k in named if k.startswith("C-")}
+        around = _named_with(cases)
+        linked = {k for k in around if k[:2] in ("R-", "S-", "L-", "M-") or len(k) == _SHA256_HEX}
+        asked, given = _OF_KEYS, [sorted({key} | cases | linked)]
+    with connection.cursor() as cursor:
+        cursor.execute(asked, given)
+        return sorted({id for (id,) in cursor.fetchall()})
 
 
 def _named_with(keys: set[str]) -> set[str]:
     """Whatever is named by an entry that names one of `keys`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT unnest(about) FROM ledger_entry WHERE about && %s::varchar[]",
+            "SELECT DISTINCT unnest(e.about) FROM unnest(%s::varchar[]) k(key) CROSS JOIN LATERAL"
+            " (SELECT about FROM ledger_entry WHERE about @> ARRAY[k.key] OFFSET 0) e",
             [sorted(keys)],
         )
         return {name for (name,) in cursor.fetchall()}

@@ -1,5 +1,6 @@
 """Reads of the notices room."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
@@ -76,10 +77,11 @@ def oldest_held(*, limit: int) -> list[Letter]:
     return [letter_of(row) for row in LetterRow.objects.filter(state=LetterState.HELD.value).order_by("id")[:limit]]
 
 
-def count_by_state() -> dict[LetterState, int]:
-    """Return how many letters stand in each state, every state named."""
-    counted = dict(LetterRow.objects.values_list("state").annotate(count=Count("id")))
-    return {state: counted.get(state.value, 0) for state in LetterState}
+def count_by_state(states: Collection[LetterState] = tuple(LetterState)) -> dict[LetterState, int]:
+    """Return how many letters stand in each of these states, every one named."""
+    rows = LetterRow.objects.filter(state__in=[state.value for state in states])
+    counted = dict(rows.values_list("state").annotate(count=Count("id")))
+    return {state: counted.get(state.value, 0) for state in states}
 
 
 def not_taken_yet() -> tuple[int, str]:

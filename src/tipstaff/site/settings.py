@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "tipstaff.web.security.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tipstaff.web.wire.Folded",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "tipstaff.web.slashes.Slashes",
     "django.middleware.common.CommonMiddleware",

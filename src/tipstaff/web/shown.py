@@ -164,6 +164,9 @@ _TYPE_LABELS = MappingProxyType(
     }
 )
 
+COUNTED_MAX = 10_000
+"""Nothing is counted further for a page to say how many there are: nobody reads so far, and counting reads them all."""
+
 
 def label(word: object) -> str:
     """The word as a person would say it."""

@@ -148,13 +148,18 @@ def run_enforcer() -> None:
         enforcer.run(stop)
 
 
+THREADS = 6
+"""For pages, in each server process; an open page that is told of changes has one more for itself."""
+
+
 def web_command() -> list[str]:
     """The command of the web process: gunicorn, whose workers go when their parent is killed."""
     own = wiring.settings()
     host = f"[{own.web.host}]" if ":" in own.web.host else own.web.host
     return [
         sys.executable, "-m", "gunicorn", "tipstaff.site.wsgi:application", "--bind", f"{host}:{own.web.port}",
-        "--worker-class", "gthread", "--workers", str(own.web.processes), "--threads", "6", "--no-control-socket",
+        "--worker-class", "tipstaff.site.worker.Worker", "--workers", str(own.web.processes),
+        "--threads", str(THREADS + own.web.live_pages), "--no-control-socket",
         "--graceful-timeout", "5", "--log-level", "warning", "--name", "tipstaff-web", "--max-requests", "0",
     ]  # fmt: skip
 

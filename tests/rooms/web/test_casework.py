@@ -23,7 +23,7 @@ from tipstaff.procedures import complaint
 from tipstaff.web.console import evidence
 from tipstaff.web.console.corrections import allegation_from
 from tipstaff.web.console.evidence import READ_OCTETS_MAX
-from tipstaff.web.console.reads import case_page
+from tipstaff.web.console.reads import STEPS_SHOWN, case_page
 from tipstaff.web.shown import size_words
 from tipstaff.web.templatetags.tipstaff_web import thousands
 from tipstaff.words import Case, CaseOutcome, CaseState, Channel, LetterKind, Moment, ReportOutcome, Role
@@ -224,7 +224,7 @@ def test_a_page_says_what_it_leaves_out_of_a_long_story_and_the_record_goes_on(
     joins = (("case.joined", [key, f"R-9{n:05}"], {}) for n in range(TRACE_SHOWN))
     record_all(joins, at=at, actor="worker")
     for page in pages:
-        said = f"{thousands(left_out_of_trace(key))} entries between them are left out here"
+        said = f"{thousands(left_out_of_trace(key, limit=STEPS_SHOWN))} entries between them are left out here"
         assert said in client.get(page).content.decode()
     shown, ids = f"/console/record?about={key}", list[int]()
     while shown:

@@ -25,6 +25,7 @@ from tipstaff.words import Case, CaseState, ReportOutcome, Role
 LogIn = Callable[..., Client]
 READ, ACT, BOTH = ("GET",), ("POST",), ("GET", "POST")
 DOORS = {
+    "live": (READ, Ability.SEE_DESK),
     "numbers": (READ, Ability.SEE_DESK),
     "overview": (READ, Ability.SEE_DESK),
     "wall": (READ, Ability.SEE_DESK),

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from ..pages import show_page
 from ..roles import Ability, may, roles_in_words
-from .reads import count_waiting
+from .reads import Numbers, count_waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +51,14 @@ def show_console(
             url=reverse(name),
             key=key,
             current=name == here,
-            count=count_waiting() if name == "console:inbox" else 0,
+            count=_waiting(context.get("numbers")) if name == "console:inbox" else 0,
         )
         for label, name, key, ability in _NAV
         if may(request.user, ability)
     ]
     return show_page(request, template, status=status, nav=nav, my_roles=roles_in_words(request.user), **context)
+
+
+def _waiting(numbers: object) -> int:
+    """How much waits in the inbox, where the page has not asked for it already."""
+    return numbers.waiting if isinstance(numbers, Numbers) else count_waiting()

@@ -51,7 +51,7 @@ from tipstaff.words import (
     Service,
 )
 
-from ..shown import label, stamp
+from ..shown import COUNTED_MAX, label, stamp
 from .sentences import Step, tell_all
 
 NEEDS_PERSON = rules.NEEDS_PERSON
@@ -180,7 +180,7 @@ class Numbers:
 
 
 def numbers(at: datetime) -> Numbers:
-    by_state = cases.count_by_state()
+    by_state = cases.count_by_state(UNDER_WAY)
     hours = arrivals(at, hours=24)
     line, area, width = sparkline([n for _, n in hours])
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -188,7 +188,7 @@ def numbers(at: datetime) -> Numbers:
         open=sum(n for state, n in by_state.items() if state in UNDER_WAY),
         overdue=cases.count_overdue(at),
         waiting=count_waiting(by_state),
-        in_force=enforcement.count_by_measure_state().get(MeasureState.IN_FORCE, 0),
+        in_force=enforcement.count_in_force(),
         today=sum(n for hour, n in hours if hour >= midnight),
         peak=max((n for _, n in hours), default=0),
         spark_width=width,
@@ -199,8 +199,9 @@ def numbers(at: datetime) -> Numbers:
 
 def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
     """How many things wait in the inbox."""
-    by_state = cases.count_by_state() if by_state is None else by_state
-    reports = intake.count_by_outcome().get(ReportOutcome.WITH_A_PERSON, 0)
+    by_state = cases.count_by_state(NEEDS_PERSON) if by_state is None else by_state
+    asked = (ReportOutcome.WITH_A_PERSON,)
+    reports = intake.count_by_outcome(asked, most=COUNTED_MAX).get(ReportOutcome.WITH_A_PERSON, 0)
     measures = len(refused_measures()) + len(enforcement.list_still_stopped(limit=100))
     people = sum(by_state.get(s, 0) for s in NEEDS_PERSON) + registry.count_waiting_admissions()
     people += sensors.count_left()
@@ -209,8 +210,7 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
 
 def count_troubled_letters() -> int:
     """How many letters a person has to look at."""
-    letters = notices.count_by_state()
-    return sum(letters.get(s, 0) for s in TROUBLED_LETTERS)
+    return sum(notices.count_by_state(TROUBLED_LETTERS).values())
 
 
 TROUBLED_LETTERS = (LetterState.IN_DOUBT, LetterState.REFUSED)
@@ -241,11 +241,14 @@ class ListedCases:
 
     cases: list[Case]
     total: int
+    """Counted no further than COUNTED_MAX."""
     more: str
     """Query of the next page, or empty."""
 
 
 PAGE = 50
+STEPS_SHOWN, REPORTS_SHOWN = 200, 50
+"""Of a longer story, or a case that more reports joined, the console shows the beginning and the end."""
 
 
 def list_cases(
@@ -256,7 +259,7 @@ def list_cases(
         tag=tag or None, campaign=campaign or None, watcher=me if view.watched else None,
         awake_at=at if view.snoozed is False and not find else None, snoozed_at=at if view.snoozed else None,
     )  # fmt: skip
-    total = cases.count_cases(states=view.states, search=find, assignee=assignee, narrowed=narrowed)
+    total = cases.count_cases(states=view.states, search=find, assignee=assignee, narrowed=narrowed, most=COUNTED_MAX)
     rows = cases.list_cases(
         states=view.states, search=find, assignee=assignee, narrowed=narrowed, order=view.order, limit=PAGE,
         offset=(page - 1) * PAGE,
@@ -301,6 +304,8 @@ class Peek:
 
     case: Case
     steps: list[Step]
+    left_out: int
+    """Entries between the steps."""
     next_step: str
 
 
@@ -308,12 +313,14 @@ def peek(key: str) -> Peek | None:
     case = cases.get_case(key)
     if case is None:
         return None
-    return Peek(case=case, steps=steps_of(key), next_step=rules.what_next(case))
+    steps, left_out = steps_of(key)
+    return Peek(case=case, steps=steps, left_out=left_out, next_step=rules.what_next(case))
 
 
-def steps_of(key: str) -> list[Step]:
-    """The story of `key` without what only the record needs."""
-    return tell_all(ledger.trace(key))
+def steps_of(key: str) -> tuple[list[Step], int]:
+    """The story of `key` without what only the record needs, and how many entries are left out of its middle."""
+    entries, left_out = ledger.trace_and_rest(key, limit=STEPS_SHOWN)
+    return tell_all(entries), left_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -402,8 +409,11 @@ class CasePage:
 
     case: Case
     steps: list[Step]
+    left_out: int
+    """Entries between the steps."""
     next_step: str
     reports: list[InCase]
+    reports_left_out: bool
     letters: list[Letter]
     measures: list[Measure]
     notes: list[Note]
@@ -491,20 +501,22 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
     case = cases.get_case(key)
     if case is None:
         return None
-    entries = ledger.trace(key)
-    reports = intake.reports_of_case(key)
+    entries, left_out = ledger.trace_and_rest(key, limit=STEPS_SHOWN)
+    reports = intake.reports_of_case(key, limit=REPORTS_SHOWN)
+    matters = [m for m in matters_of_case(key, reports=reports) if m.case == key]
     edition = edition_of(case.edition)
     desk = wiring.desk()
     same = cases.list_cases(customer=case.customer, states=rules.MERGEABLE, limit=20)
     return CasePage(
         case=case,
         steps=tell_all(entries),
+        left_out=left_out,
         next_step=rules.what_next(case),
         next_at=rules.next_at(case),
         seen=in_short(case),
         entry=newest_entry(key),
         act_by=act_by(case, desk=desk),
-        may_split=[m for m in matters_of_case(key) if m.case == key] if case.state in rules.SPLITTABLE else [],
+        may_split=matters if case.state in rules.SPLITTABLE else [],
         may_merge=[c for c in same if c.key != key and c.clause == case.clause and c.edition == case.edition]
         if case.state in rules.MERGEABLE
         else [],
@@ -517,6 +529,7 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         if case.campaign
         else [],
         reports=_in_case(reports),
+        reports_left_out=len(reports) == REPORTS_SHOWN,
         letters=notices.letters_of_case(key),
         measures=enforcement.measures_of_case(key),
         notes=cases.notes_of(key),
@@ -526,8 +539,8 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         clause=clause_of(edition, case.clause),
         edition=edition,
         attribution=attribution_in(entries),
-        weighed=weighed_in(entries),
-        reasons=reasons_for_court([m for m in matters_of_case(key) if m.case == key], desk=desk),
+        weighed=_weighed(key),
+        reasons=reasons_for_court(matters, desk=desk),
         measured=sensors.measured_of_case(key),
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
         may_reopen=_may_reopen(case, at=at),
@@ -589,13 +602,10 @@ def _rows(proof: object) -> tuple[Mapping[str, object], ...]:
     return tuple(dict(row) for row in proof if isinstance(row, Mapping)) if isinstance(proof, list) else ()
 
 
-def weighed_in(entries: Sequence[Entry]) -> tuple[Mapping[str, object], ...]:
+def _weighed(key: str) -> tuple[Mapping[str, object], ...]:
     """The candidates that were weighed last, as the record says it."""
-    for entry in reversed(entries):
-        if entry.what == "measure.weighed":
-            candidates = entry.detail.get("candidates")
-            return tuple(c for c in candidates if isinstance(c, Mapping)) if isinstance(candidates, list) else ()
-    return ()
+    entry = ledger.latest_about([key], what=("measure.weighed",)).get(key)
+    return () if entry is None else _rows(entry.detail.get("candidates"))
 
 
 def letter_states() -> list[tuple[LetterState, int]]:
@@ -616,7 +626,7 @@ class Program:
 def programs(at: datetime) -> list[Program]:
     """What can be told from the database: a program that stands still leaves its work lying."""
     unread, due = len(intake.unread(limit=1000)), len(cases.list_due(at, limit=1000))
-    letters = notices.count_by_state()
+    letters = notices.count_by_state((LetterState.HELD, LetterState.QUEUED))
     return [
         Program(name="Reading", well=unread < 50, detail=f"{unread} reports not read yet"),
         Program(name="Deadlines", well=due == 0, detail=f"{due} passed and not acted on"),

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from . import devices, editions, held, importing, left, overview, registry, replays, staff, studio, tokens, views
+from . import devices, editions, held, importing, left, live, overview, registry, replays, staff, studio, tokens, views
 from .acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
 
 app_name = "console"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("live", live.live, name="live"),
     path("numbers", views.numbers, name="numbers"),
     path("overview", overview.overview, name="overview"),
     path("wall", overview.wall, name="wall"),

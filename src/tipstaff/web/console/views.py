@@ -65,6 +65,7 @@ from ..asked import asked_text
 from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
+from ..shown import COUNTED_MAX
 from . import reads
 from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime, instant_of
 from .acts import Act, Given, in_force
@@ -142,7 +143,7 @@ def cases(request: StaffRequest) -> HttpResponse:
     context["query"] = request.GET.urlencode()
     context["undoable"] = work.undoable(me, at=at)
     context["peek"] = reads.peek(listed.cases[0].key) if listed.cases else None
-    context["left_out"] = ledger.left_out_of_trace(listed.cases[0].key) if listed.cases else 0
+    context["left_out"] = context["peek"].left_out if context["peek"] else 0
     return _console(request, "tipstaff/console/cases.html", here="console:cases", **context)
 
 
@@ -167,7 +168,7 @@ def peek(request: StaffRequest, key: str) -> HttpResponse:
         case=found.case,
         steps=found.steps,
         next_step=found.next_step,
-        left_out=ledger.left_out_of_trace(key),
+        left_out=found.left_out,
     )
 
 
@@ -187,7 +188,7 @@ def case(request: StaffRequest, key: str) -> HttpResponse:
         "colleagues": reads.colleagues(but=me),
         "case": page.case,
         "steps": page.steps,
-        "left_out": ledger.left_out_of_trace(key),
+        "left_out": page.left_out,
         "grounds": list(Ground),
         "may_decide": may_decide(request.user, page.case),
         "proposals": [
@@ -335,18 +336,17 @@ def reports(request: StaffRequest) -> HttpResponse:
     """Reports, newest first."""
     outcome = _chosen(ReportOutcome, request.GET.get("outcome"))
     find = asked_text(request.GET, "find")
-    counts = intake.count_by_outcome()
     sealed = Ability.SEE_SEALED in abilities_of(request.user)
-    if not sealed:
-        counts.pop(ReportOutcome.SEALED, None)
+    outcomes = [o for o in ReportOutcome if sealed or o is not ReportOutcome.SEALED]
+    counts = intake.count_by_outcome(outcomes, most=COUNTED_MAX)
     return _console(
         request,
         "tipstaff/console/reports.html",
         here="console:reports",
-        reports=intake.list_reports(outcome=outcome, search=find, limit=200, sealed=sealed),
+        reports=intake.list_reports(outcome=outcome, search=find, limit=100, sealed=sealed),
         outcome=outcome,
-        outcomes=[(o, counts[o]) for o in ReportOutcome if counts.get(o)],
-        total=sum(counts.values()),
+        outcomes=[(o, counts[o]) for o in outcomes if o in counts],
+        total=min(sum(counts.values()), COUNTED_MAX),
         find=find,
     )
 
@@ -380,6 +380,7 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         raise Http404(key)
     evidence = ledger.get_evidence(found.evidence)
     sealed = found.outcome is ReportOutcome.SEALED or (evidence is not None and evidence.sealed)
+    steps, left_out = reads.steps_of(key)
     return _console(
         request,
         "tipstaff/console/report.html",
@@ -389,8 +390,8 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         evidence=evidence,
         sealed=sealed,
         mail=None if sealed or evidence is None else _shown(evidence),
-        steps=reads.steps_of(key),
-        left_out=ledger.left_out_of_trace(key),
+        steps=steps,
+        left_out=left_out,
         letters=notices.letters_of_report(key),
         understood=next((one.allegation for one in found.incidents), None),
         types=sorted(XARF_TYPES - SEALED_TYPES),

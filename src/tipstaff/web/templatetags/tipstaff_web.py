@@ -38,6 +38,12 @@ def thousands(number: int) -> str:
 
 
 @register.filter
+def counted(number: int) -> str:
+    """As `thousands`; with a plus where nobody counted on."""
+    return thousands(number) + ("+" if number >= shown.COUNTED_MAX else "")
+
+
+@register.filter
 def chip(word: object) -> SafeString:
     """A word in its colour."""
     return format_html('<span class="chip tone-{}">{}</span>', shown.tone(word), shown.label(word))

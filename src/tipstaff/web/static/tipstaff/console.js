@@ -157,7 +157,7 @@
 
   // Nobody's half-written words are swept away: a part of the page is not refreshed while a form in it is in use.
   const inUse = (place) =>
-    place.querySelector("details[data-form][open]") ||
+    place.querySelector("details[data-form=''][open]") || // One that the page itself opens says so, and nobody is in it yet.
     place.contains(document.activeElement?.closest("form")) ||
     [...place.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue) ||
     [...place.querySelectorAll("form input[type=checkbox], input[type=checkbox][form]")].some((box) => box.checked !== box.defaultChecked);
@@ -165,6 +165,28 @@
     if (["live", "inbox", "rows"].includes(event.target.id) && inUse(event.target)) event.preventDefault();
     if (document.hidden) event.preventDefault();
   });
+
+  // Told of a change, the page asks again at once; without being told it asks by itself. A page that nobody looks at
+  // holds no stream: a browser has six connections to a place, and other pages want theirs.
+  let stream;
+  const news = () => ["live", "inbox", "rows", "numbers"].forEach((id) => document.getElementById(id)?.dispatchEvent(new Event("news")));
+  function listen() {
+    const address = document.querySelector("[data-news]")?.dataset.news;
+    if (!address || !window.EventSource) return;
+    if (document.hidden) {
+      stream?.close();
+      stream = undefined;
+    } else if (!stream) {
+      stream = new EventSource(address);
+      let lost = listen.before;
+      listen.before = true;
+      stream.addEventListener("open", () => { if (lost) news(); lost = false; });
+      stream.addEventListener("error", () => { lost = true; });
+      stream.addEventListener("changed", news);
+    }
+  }
+  document.addEventListener("visibilitychange", listen);
+  listen();
 
   // A refreshed list keeps the row that the reader was on.
   addEventListener("htmx:after:swap", () => {
