@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from tipstaff.enforcement.drivers import exabgp, gobgp
 from tipstaff.testing.drivers import NOON, await_true
@@ -175,7 +176,7 @@ class BirdSpeaker(Running):
             f"router id {SPEAKER};\nprotocol device {{}}\n{tables}"
             f'include "{self.include}/*.conf";\n{more}'
             f"protocol bgp edge {{\n  local {SPEAKER} as {AS};\n  neighbor {PEER} as {AS};\n"
-            "  connect delay time 0; connect retry time 1; error wait time 1, 2; hold time {HOLD};\n"
+            f"  connect delay time 0; connect retry time 1; error wait time 1, 2; hold time {HOLD};\n"
             f"{channels}}}\n"
         )
 
@@ -212,6 +213,8 @@ class BirdSpeaker(Running):
 class ExaBgpSpeaker(Running):
     """ExaBGP on the customers' side, with the process that announces for the driver."""
 
+    PROGRAMS: ClassVar[tuple[str, ...]] = ("exabgp",)
+
     def __init__(self, lab: Lab, folder: Path) -> None:
         super().__init__(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -241,6 +244,8 @@ class ExaBgpSpeaker(Running):
 
 class GoBgpSpeaker(Running):
     """gobgpd on the customers' side, told over a socket of its own."""
+
+    PROGRAMS: ClassVar[tuple[str, ...]] = ("gobgp", "gobgpd")
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         super().__init__(folder)

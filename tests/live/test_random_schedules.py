@@ -10,12 +10,13 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tests.live.announcers import edge_with, opened
-from tests.live.speakers import BirdSpeaker, GoBgpSpeaker, Peer
-from tipstaff.enforcement.drivers import bird, gobgp, webhook
+from tests.live.speakers import BirdSpeaker, ExaBgpSpeaker, GoBgpSpeaker, Peer, unavailable
+from tipstaff.enforcement.drivers import bird, exabgp, gobgp, webhook
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import NftDriver, make
 from tipstaff.testing.drivers import NOON
@@ -62,12 +63,14 @@ soak_only = pytest.mark.skipif(not os.environ.get("TIPSTAFF_TEST_SOAK"), reason=
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    with edge_with("bird", "birdc", "gobgp", "gobgpd") as built:
+    with edge_with() as built:
         yield built
 
 
 @soak_only
 def test_bird_and_the_kernel_of_its_peer(peer: Peer) -> None:
+    if why := unavailable("bird", "birdc"):
+        pytest.skip(why)
     speaker = BirdSpeaker(peer.lab, peer.folder.parent / "bird")
     options = speaker.options(peer_fib=peer.lab.prefix("edge"))
 
@@ -86,8 +89,13 @@ def test_bird_and_the_kernel_of_its_peer(peer: Peer) -> None:
 
 
 @soak_only
-def test_gobgp(peer: Peer) -> None:
-    speaker = GoBgpSpeaker(peer.lab, peer.folder.parent / "gobgp")
+@pytest.mark.parametrize(("kind", "driver"), [(GoBgpSpeaker, gobgp), (ExaBgpSpeaker, exabgp)], ids=["gobgp", "exabgp"])
+def test_a_speaker_that_is_told_line_by_line(
+    peer: Peer, kind: type[GoBgpSpeaker | ExaBgpSpeaker], driver: ModuleType
+) -> None:
+    if why := unavailable(*kind.PROGRAMS):
+        pytest.skip(why)
+    speaker = kind(peer.lab, peer.folder.parent / "speaker")
 
     def forget() -> None:
         speaker.kill()
@@ -99,7 +107,7 @@ def test_gobgp(peer: Peer) -> None:
         speaker.open()
 
     with opened(speaker):
-        check(Soak(make=lambda: gobgp.make("edge1", speaker.options()), forget=forget, kill=kill, whole=True))
+        check(Soak(make=lambda: driver.make("edge1", speaker.options()), forget=forget, kill=kill, whole=True))
 
 
 @soak_only

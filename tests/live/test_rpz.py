@@ -122,7 +122,7 @@ def test_a_change_that_was_never_finished_counts_for_nothing_and_is_cleared_away
         late._send_one(changes, if_generation=if_generation)  # type: ignore[attr-defined]  # the driver as it is inside
 
     late._send = dies_midway  # type: ignore[method-assign,assignment]  # the driver as it is inside
-    many = [host("a.example.net"), *(host(f"b{n}.example.net", key=f"M-{n:06d}") for n in range(2, 120))]
+    many = [host("a.example.net"), *(host(f"b{n}.example.net", key=f"M-{n:06d}") for n in range(2, 320))]
     with contextlib.suppress(KeyboardInterrupt):
         carry_out(late, 2, many)
     seen = driver.observe(at=NOON)

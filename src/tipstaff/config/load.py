@@ -221,25 +221,28 @@ def _devices(given: Any, path: Path | None, text: str) -> tuple[DeviceConfig, ..
         for key in ("name", "driver"):
             if not isinstance(table.get(key), str) or not table[key]:
                 raise BadSetting(f"{path}:{line}: a [[devices]] table lacks its {key}, a text in quotes.")
-        ours = ("name", "driver", "protected", "let_pass_by", "maintenance")
+        whole = ("shortest_ipv4", "shortest_ipv6", "new_measures_max")
+        ours = ("name", "driver", "protected", "let_pass_by", "maintenance", *whole)
         rest = {k: v for k, v in table.items() if k not in ours}
         protected = _convert(table.get("protected", []), tuple[str, ...], f"{path}:{line}: [[devices]] protected")
         people = _convert(table.get("let_pass_by", []), tuple[str, ...], f"{path}:{line}: [[devices]] let_pass_by")
         windows = _convert(table.get("maintenance", []), tuple[str, ...], f"{path}:{line}: [[devices]] maintenance")
+        numbers = {key: _convert(table[key], int, f"{path}:{line}: [[devices]] {key}") for key in whole if key in table}
         if people and len({p.strip().lower() for p in people if p.strip()}) != 2:
             raise BadSetting(f"{path}:{line}: [[devices]] let_pass_by takes the names of two different people.")
         if table["name"] in {d.name for d in devices}:
             raise BadSetting(f"{path}:{line}: the device {table['name']!r} is named twice; give each its own name.")
-        devices.append(
-            DeviceConfig(
-                name=table["name"],
-                driver=table["driver"],
-                options=rest,
-                protected=protected,
-                let_pass_by=people,
-                maintenance=windows,
-            )
+        device = DeviceConfig(
+            name=table["name"],
+            driver=table["driver"],
+            options=rest,
+            protected=protected,
+            let_pass_by=people,
+            maintenance=windows,
+            **numbers,
         )
+        _check_bounds(device, lambda key, line=line: f"{path}:{line}: [[devices]] {key}")  # type: ignore[misc]  # a lambda with a default has no type
+        devices.append(device)
     return tuple(devices)
 
 

@@ -214,6 +214,12 @@ class DeviceConfig:
     """Addresses, prefixes, host names and mail addresses that no measure may ever touch."""
     let_pass_by: tuple[str, ...] = ()
     """Two people who let a mass of new measures pass that is held back; take them out again afterwards."""
+    shortest_ipv4: Annotated[int, Bounds(8, 32)] = 24
+    """The shortest IPv4 prefix that one measure may take in; 32 for single addresses only."""
+    shortest_ipv6: Annotated[int, Bounds(16, 128)] = 48
+    """The shortest IPv6 prefix that one measure may take in."""
+    new_measures_max: Positive = 100
+    """The fuse: more new measures than this within an hour wait for two people."""
     maintenance: tuple[str, ...] = ()
     """When it is left alone, in UTC: `sun 02:00-04:00`, `daily 23:30-00:30`, or two instants with `/` between."""
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 
 from tipstaff.words import Selector, host_of
 
 Network = IPv4Network | IPv6Network
 
+FUSE_LASTS = timedelta(hours=1)
+"""What was sent within this is counted with what is new: a mass that comes drop by drop is one too."""
 FEW_CUSTOMERS = 10
 """Below this many customers a share says nothing: one customer of eight is no mass change."""
 
@@ -25,9 +28,9 @@ class Limits:
     shortest_v6: int = 48
     """The shortest IPv6 prefix that one measure may take in."""
     new_rules_max: int = 100
-    """The fuse: more measures than this that were never in force before are held back in one plan."""
+    """The fuse: more new measures than this within an hour are held back. One that was in force before is not new."""
     customers_share_max: float = 0.1
-    """The fuse: new measures against more than this share of all customers are held back in one plan."""
+    """The fuse: new measures against more than this share of all customers within an hour are held back."""
     customers_total: int | None = None
     """How many customers there are; None leaves the share unchecked."""
     owns_name: Callable[[str], bool] | None = None
@@ -105,19 +108,24 @@ def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
     return None
 
 
-def fuse(*, new_rules: int, new_customers: Collection[str], limits: Limits) -> str | None:
-    """Why these new measures are held back as a mass change, in a sentence; None if they may pass."""
-    if limits.overridden_by is not None:
+def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str | None:
+    """Why new measures are held back as a mass change, in a sentence; None if they may pass.
+
+    `new` are their customers, one for each measure; `sent` those of what was new within the last `FUSE_LASTS`.
+    """
+    if limits.overridden_by is not None or not new:
         return None
-    if new_rules > limits.new_rules_max:
+    count = len(new) + len(sent)
+    when = "within an hour" if sent else "at once"
+    if count > limits.new_rules_max:
         return (
-            f"{new_rules} new measures at once are more than the fuse of {limits.new_rules_max} lets pass; "
+            f"{count} new measures {when} are more than the fuse of {limits.new_rules_max} lets pass; "
             "two people can override it."
         )
-    hit = len(set(new_customers))
+    hit = len({*new, *sent})
     if limits.customers_total and hit > max(FEW_CUSTOMERS, limits.customers_share_max * limits.customers_total):
         return (
-            f"New measures against {hit} of {limits.customers_total} customers at once are more than the fuse of "
+            f"New measures against {hit} of {limits.customers_total} customers {when} are more than the fuse of "
             f"{limits.customers_share_max:.0%} lets pass; two people can override it."
         )
     return None

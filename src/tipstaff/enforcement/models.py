@@ -83,6 +83,7 @@ class MeasureRow(models.Model):
                 condition=models.Q(state__in=("planned", "lifting")),
                 name="enforcement_to_be_done",
             ),
+            models.Index(fields=["device", "planned_at"], name="enforcement_planned_lately"),
             models.Index(fields=["case"], name="enforcement_case"),
             models.Index(fields=["customer"], name="enforcement_customer"),
             models.Index(fields=["state", "key"], condition=~models.Q(told="lifted"), name="enforcement_untold"),

@@ -379,8 +379,8 @@ def plan_few(
 ) -> Few | None:
     """Put on record, as intended, all that is wanted anew of a device or no longer, without a look at what stands.
 
-    None if there is nothing, or more than `most`, or if `may`, which is asked about the new rules and their customers,
-    does not let all of them pass: then it takes a whole round. So does whatever else is not plain.
+    None if there is nothing, or more than `most`, or if `may`, which is asked about the new rules and the customer of
+    each, does not let all of them pass: then it takes a whole round. So does whatever else is not plain.
     """
     row = _lock_device(fence.device)
     _check(row, fence)
@@ -394,7 +394,7 @@ def plan_few(
         return None
     if any(rule.until is not None and rule.until <= at for rule in rules):
         return None
-    if not may(rules, {one.customer for one in planned}):
+    if not may(rules, [one.customer for one in planned]):
         return None
     row.generation += 1
     row.digest = ""  # The next whole plan is a generation of its own, and knows all the rules again.

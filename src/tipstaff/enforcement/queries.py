@@ -149,6 +149,13 @@ def planned_on(device: str) -> dict[str, str]:
     return dict(rows.values_list("key", "customer"))
 
 
+def sent_lately(device: str, *, since: datetime) -> list[str]:
+    """The customer of each measure that was planned since then and sent, unless two people let it pass."""
+    passed = DeviceRow.objects.filter(name=device).values_list("let_pass_at", flat=True).first()
+    rows = MeasureRow.objects.filter(device=device, planned_at__gt=max(since, passed or since), generation__gt=0)
+    return list(rows.values_list("customer", flat=True))
+
+
 def open_on(device: str) -> list[Measure]:
     """All measures of a device that have not ended, oldest first."""
     return [

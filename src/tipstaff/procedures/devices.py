@@ -72,7 +72,8 @@ def look(driver: Driver, *, limits: Limits, at: datetime) -> Look:
         if why is not None:
             refused[rule.measure] = why
     new = {key: who for key, who in queries.planned_on(driver.device).items() if key not in refused}
-    held_back = guards.fuse(new_rules=len(new), new_customers=set(new.values()), limits=limits) or ""
+    sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
+    held_back = guards.fuse(list(new.values()), sent, limits=limits) or ""
     left_out = refused.keys() | (new.keys() if held_back else set())
     plan = Plan(device=driver.device, generation=health.generation if health else 0, rules=rules)
     todo = steps(Plan(device=driver.device, generation=plan.generation,

@@ -151,7 +151,8 @@ def hasten(
 
     def may(rules: Sequence[Rule], customers: Collection[str]) -> bool:
         held = all(guards.refusal(rule.selector, limits) is None and driver.supports(rule) for rule in rules)
-        return held and guards.fuse(new_rules=len(rules), new_customers=customers, limits=limits) is None
+        sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
+        return held and guards.fuse(customers, sent, limits=limits) is None
 
     few = operations.plan_few(fence, most=FEW, may=may, at=at)
     if few is None:
@@ -198,7 +199,8 @@ def _guarded(
         plan = operations.next_plan(fence, at=at)
 
     new = _never_sent(plan, seen)
-    held_back = guards.fuse(new_rules=len(new), new_customers=set(new.values()), limits=limits) or ""
+    sent = queries.sent_lately(plan.device, since=at - guards.FUSE_LASTS) if new else []
+    held_back = guards.fuse(list(new.values()), sent, limits=limits) or ""
     operations.hold_back(fence, why=held_back, at=at)
     if held_back:
         plan = replace(plan, rules=tuple(rule for rule in plan.rules if rule.measure not in new))

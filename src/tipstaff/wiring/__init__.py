@@ -365,6 +365,9 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
         owns_session=lambda selector: bool(holders_of_session(selector, at=at)),
         owns_mailbox=lambda name: bool(customers_named_by(name, at=at)),
         owns_port=lambda place: bool(holders_of_port(place, at=at)),
+        shortest_v4=device.shortest_ipv4,
+        shortest_v6=device.shortest_ipv6,
+        new_rules_max=device.new_measures_max,
         customers_total=total if total >= 100 else None,
         overridden_by=(device.let_pass_by[0], device.let_pass_by[1]) if device.let_pass_by else None,
     )

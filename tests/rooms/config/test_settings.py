@@ -386,6 +386,14 @@ def test_a_log_level_is_one_of_five() -> None:
     assert "takes one of DEBUG, INFO" in refused(TIPSTAFF_LOG_LEVEL="loud")
 
 
+def test_what_may_be_sent_to_a_device_is_bounded_by_its_table() -> None:
+    table = '[[devices]]\nname = "edge1"\ndriver = "memory"\n{}\n'
+    said = refused(table.format("shortest_ipv4 = 0"))
+    assert said == f"{FILE}:1: [[devices]] shortest_ipv4 is 0, but it takes a number from 8 to 32."
+    assert "takes a whole number" in refused(table.format('new_measures_max = "many"'))
+    assert "new_measures_max is 0, but it takes 1 or more" in refused(table.format("new_measures_max = 0"))
+
+
 def test_a_mass_of_measures_is_let_pass_by_two_people_not_one() -> None:
     table = '[[devices]]\nname = "edge1"\ndriver = "memory"\nlet_pass_by = {}\n'
     said = refused(table.format('["ana", "Ana "]'))

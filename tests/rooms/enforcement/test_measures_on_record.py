@@ -334,7 +334,7 @@ def test_the_fuse_holds_new_measures_back_and_keeps_the_old_ones(fence: Fence) -
     round_of(driver, fence)
     new = [planned(n) for n in range(3, 8)]
     result = round_of(driver, fence, limits=replace(OWN, new_rules_max=3))
-    assert "5 new measures at once" in result.held_back
+    assert "6 new measures within an hour" in result.held_back
     assert [key for key, _ in driver.rules()] == [old]
     assert {state_of(key) for key in new} == {MeasureState.PLANNED}
     operations.want_lifted(old, why="Fixed.", at=NOON, actor="worker")
@@ -342,6 +342,22 @@ def test_the_fuse_holds_new_measures_back_and_keeps_the_old_ones(fence: Fence) -
     assert driver.rules() == []
     assert round_of(driver, fence, limits=replace(OWN, new_rules_max=3, overridden_by=("ann", "bob"))).held_back == ""
     assert len(driver.rules()) == len(new)
+
+
+def test_a_mass_that_comes_drop_by_drop_is_held_back_too(fence: Fence) -> None:
+    driver, limits = MemoryTwin("edge1"), replace(OWN, new_rules_max=3)
+    planned(2)
+    assert round_of(driver, fence, limits=limits).held_back == ""
+    planned(3)
+    assert few_of(driver, fence, limits=limits) is not None
+    planned(4)
+    planned(5)
+    assert few_of(driver, fence, limits=limits, minutes=30) is None
+    assert "4 new measures within an hour" in round_of(driver, fence, limits=limits, minutes=30).held_back
+    assert len(driver.rules()) == 2
+    # An hour after the first ones it is no mass any more.
+    assert round_of(driver, fence, limits=limits, minutes=61).held_back == ""
+    assert len(driver.rules()) == 4
 
 
 def few_of(driver: MemoryTwin, fence: Fence, *, limits: Limits = OWN, minutes: int = 0) -> Reconciled | None:

@@ -309,9 +309,11 @@ def test_no_session_is_touched_that_the_registry_does_not_know_as_a_customers() 
 
 
 def test_the_fuse_holds_back_a_mass_change_until_two_people_say_otherwise() -> None:
-    assert fuse(new_rules=100, new_customers=["a"], limits=OWN) is None
-    assert "more than the fuse of 100" in (fuse(new_rules=101, new_customers=["a"], limits=OWN) or "")
-    assert fuse(new_rules=101, new_customers=["a"], limits=replace(OWN, overridden_by=("ann", "bob"))) is None
+    assert fuse(["a"] * 100, [], limits=OWN) is None
+    assert "more than the fuse of 100" in (fuse(["a"] * 101, [], limits=OWN) or "")
+    assert "101 new measures within an hour" in (fuse(["a"], ["a"] * 100, limits=OWN) or "")
+    assert fuse([], ["a"] * 101, limits=OWN) is None, "nothing new waits for anything"
+    assert fuse(["a"] * 101, [], limits=replace(OWN, overridden_by=("ann", "bob"))) is None
     with pytest.raises(ValueError, match="two different people"):
         replace(OWN, overridden_by=("ann", "Ann "))
 
@@ -319,8 +321,9 @@ def test_the_fuse_holds_back_a_mass_change_until_two_people_say_otherwise() -> N
 def test_the_fuse_counts_customers_as_a_share() -> None:
     limits = replace(OWN, customers_total=200)
     few = [f"acct-{n}" for n in range(20)]
-    assert fuse(new_rules=20, new_customers=few, limits=limits) is None
-    assert "21 of 200 customers" in (fuse(new_rules=21, new_customers=[*few, "acct-x"], limits=limits) or "")
+    assert fuse(few, few, limits=limits) is None
+    assert "21 of 200 customers at once" in (fuse([*few, "acct-x"], [], limits=limits) or "")
+    assert "21 of 200 customers within an hour" in (fuse(["acct-x"], few, limits=limits) or "")
 
 
 # Steps.

@@ -215,7 +215,7 @@ def test_the_devices_page_shows_desired_seen_drift_and_history(edge: MemoryTwin,
     client = log_in(Role.ANALYST)
     assert f'href="{reverse("console:device", args=[EDGE])}"' in client.get(reverse("console:devices")).content.decode()
     page = client.get(reverse("console:device", args=[EDGE])).content.decode()
-    for shown in (held, waits, "Not as it is wanted", "a rule by hand", "1 new measures at once", "192.0.2.1"):
+    for shown in (held, waits, "Not as it is wanted", "a rule by hand", "2 new measures within an hour", "192.0.2.1"):
         assert shown in page, shown
     assert "New measures held back" in page, "its history"
     assert "What takes two people" not in page, "an analyst lifts nothing"

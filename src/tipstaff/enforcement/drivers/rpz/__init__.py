@@ -11,10 +11,12 @@ import contextlib
 import ipaddress
 import re
 import select
+import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import BinaryIO
 
 import dns.exception
 import dns.flags
@@ -26,6 +28,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdataset
 import dns.rdatatype
+import dns.rrset
 import dns.tsig
 import dns.update
 import dns.xfr
@@ -45,8 +48,15 @@ _KNOWN = (
     "page_addresses", "ttl_seconds", "timeout_seconds", "keeper_file",
 )  # fmt: skip
 _ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
-_STEPS_AT_A_TIME = 100
-"""So many fit into one update, which is at most 65,535 octets long."""
+_UPDATE_OCTETS_MAX = 60_000
+"""What is put into one update, which is at most 65,535 octets long with its head and its signature."""
+_ASKED_MAX = 8
+"""Names of a change that each resolver is asked for before it is said to have taken the change over."""
+_ZONE_NAME = b"\xc0\x0c"
+"""Where the zone's own name stands in an update: behind the head (RFC 1035, 4.1.4)."""
+_RECORD = struct.Struct("!HHIH")
+_REMOVED = _RECORD.pack(dns.rdatatype.ANY, dns.rdataclass.ANY, 0, 0)
+"""All record sets of a name go (RFC 2136, 2.5.3)."""
 
 
 def make(device: str, options: Mapping[str, object]) -> "RpzDriver":
@@ -111,6 +121,7 @@ class RpzDriver:
         self._ttl = ttl_seconds
         self._timeout_seconds = timeout_seconds
         self._block = _block(says, page_addresses)
+        self._block_records = tuple((one.rdtype, rdata.to_wire()) for one in self._block for rdata in one)
         self._says = says.encode()
         self._secret: tuple[dns.tsig.Key, zones.Book] | None = None
         self._copy: dns.zone.Zone | None = None
@@ -162,7 +173,8 @@ class RpzDriver:
                 raise DeviceUnreachable(f"{self.device}: the zone changes all the time") from None
             break
         self._keep(_next_end(self._read(), after=at), at=at)
-        self._await(plan.generation)
+        # A resolver takes a change over name by name, and may answer by the new generation before it is through.
+        self._await(plan.generation, [*self._few(come, stopped=True), *self._few(gone, stopped=False)])
 
     def end_due(self, *, at: datetime) -> datetime | None:
         """Take out what has ended, without any plan; when the next one ends. It is for the keeper, and for a timer."""
@@ -252,15 +264,28 @@ class RpzDriver:
                 return dns.query.udp_with_fallback(query, resolver[0], port=resolver[1], timeout=1)[0]
         return None
 
-    def _await(self, generation: int) -> None:
+    def _few(self, changes: Sequence["_Change"], *, stopped: bool) -> list[tuple[dns.name.Name, bool]]:
+        """(name, whether it is stopped now) of some of the names that a change stops or frees."""
+        names = [change.name for change in changes if not change.name.is_subdomain(zones.BOOK)]
+        return [(name, stopped) for name in names[:: max(1, len(names) // _ASKED_MAX)]]
+
+    def _await(self, generation: int, names: Sequence[tuple[dns.name.Name, bool]]) -> None:
         """Wait until the resolvers have taken the zone over. Those that do not in time, or are silent, the read-back
         names."""
         begun = time.monotonic()
         for resolver in self._resolvers:
-            while self._generation_at(resolver) not in (generation, None):
+            while not self._follows(resolver, generation, names):
                 if time.monotonic() - begun > self._timeout_seconds:
                     return
                 select.select([], [], [], 0.02)
+
+    def _follows(self, resolver: Listener, generation: int, names: Sequence[tuple[dns.name.Name, bool]]) -> bool:
+        """Whether a resolver answers by this generation, and so of these names; a silent one is waited for no more."""
+        found = self._generation_at(resolver)
+        if found is None or found != generation:
+            return found is None
+        answers = ((self._ask(resolver, name.derelativize(dns.name.root), "TXT"), stopped) for name, stopped in names)
+        return all(answer is None or (self._says in _texts(answer)) is stopped for answer, stopped in answers)
 
     # What is changed.
 
@@ -277,49 +302,60 @@ class RpzDriver:
                 assert self.supports(step.rule), f"{step.rule} was planned for a device that cannot hold it"
                 applied[step.measure] = kept[step.measure] = step.rule
         come = [
-            _Change(book.owner(key), [_set([zones.txt(book.seal(rule, generation=plan.generation))])])
+            _Change(book.owner(key), [(dns.rdatatype.TXT, _text(book.seal(rule, generation=plan.generation)))])
             for key, rule in sorted(applied.items())
         ]
         needed = {name for rule in kept.values() if (name := zones.name_of(rule, zone=self._zone)) is not None}
-        come += [_Change(name, self._block) for name in sorted(needed) if not held.blocks.get(name, False)]
+        lacking = [name for name in needed if not held.blocks.get(name, False)]
+        come += [_Change(name, self._block_records) for name in sorted(lacking, key=_labels)]
         owners = {book.owner(key) for key in kept}
         stale = [e.owner for e in (*held.entries.values(), *held.unfinished.values()) if e.owner not in owners]
         names = {
             name for e in (*held.entries.values(), *held.unfinished.values())
             if (name := zones.name_of(e.rule, zone=self._zone)) is not None
         }  # fmt: skip
-        gone = [_Change(owner, ()) for owner in (*stale, *held.unreadable, *sorted(names - needed))]
+        gone = [_Change(owner, ()) for owner in (*stale, *held.unreadable, *sorted(names - needed, key=_labels))]
         return come, gone
 
     def _update(self, held: zones.Held, plan: Plan, come: Sequence["_Change"], gone: Sequence["_Change"]) -> None:
-        new = _set([zones.txt([str(plan.generation).encode()])])
-        turn = [] if held.exists and held.generation == plan.generation else [_Change(zones.GENERATION, [new])]
+        new = [(dns.rdatatype.TXT, _text([str(plan.generation).encode()]))]
+        turn = [] if held.exists and held.generation == plan.generation else [_Change(zones.GENERATION, new)]
         if not come and not gone and not turn:
             return
         before = str(held.generation).encode() if held.exists else None
-        if len(come) + len(gone) <= _STEPS_AT_A_TIME:
-            self._send([*come, *gone, *turn], if_generation=before)
+        whole = list(self._batches([*come, *gone, *turn]))
+        if len(whole) == 1:
+            self._send(whole[0], if_generation=before)
             return
         # Too much for one update: what comes is there before the generation says so, what goes is there after it.
-        for some in _batches(come):
+        for some in self._batches(come):
             self._send(some, if_generation=before)
-        self._send(turn, if_generation=before)
-        for some in _batches(gone):
+        for some in self._batches(turn):
+            self._send(some, if_generation=before)
+        for some in self._batches(gone):
             self._send(some, if_generation=str(plan.generation).encode())
 
-    def _send(self, changes: Sequence["_Change"], *, if_generation: bytes | None) -> None:
-        if not changes:
-            return
+    def _batches(self, changes: Sequence["_Change"]) -> Iterator["_Records"]:
+        """The changes as records of updates, as few as they fit into."""
+        some = _Records(self._zone)
+        for change in changes:
+            wire = change.wire(ttl=self._ttl)
+            if len(some.wire) + len(wire) > _UPDATE_OCTETS_MAX:
+                yield some
+                some = _Records(self._zone)
+            some.wire += wire
+            some.count += 1 + len(change.records)
+        if some.count:
+            yield some
+
+    def _send(self, records: "_Records", *, if_generation: bytes | None) -> None:
         key, _ = self._key()
         update = dns.update.UpdateMessage(self._zone, keyring=key, keyname=key.name, keyalgorithm=key.algorithm)
         if if_generation is None:
             update.absent(zones.GENERATION)
         else:
             update.present(zones.GENERATION, zones.txt([if_generation]))
-        for change in changes:
-            update.delete(change.name)
-            for one in change.sets:
-                update.add(change.name, dns.rdataset.from_rdata_list(self._ttl, list(one)))
+        update.update.append(records)
         try:
             answer = dns.query.tcp(update, self._server[0], port=self._server[1], timeout=self._timeout_seconds)
         except (dns.exception.DNSException, OSError, EOFError) as why:
@@ -361,15 +397,43 @@ class _Overtaken(Exception):
 class _Change:
     """What shall stand at one name from now on; nothing, to take it away."""
 
-    def __init__(self, name: dns.name.Name, sets: Sequence[dns.rdataset.Rdataset]) -> None:
+    def __init__(self, name: dns.name.Name, records: Sequence[tuple[int, bytes]]) -> None:
         self.name = name
-        self.sets = sets
+        self.records = records
+        """(type, data) of each."""
+
+    def wire(self, *, ttl: int) -> bytes:
+        """It as records of an update: all goes that stands there, then these come."""
+        name = b"".join([bytes((len(label),)) + label for label in self.name.labels]) + _ZONE_NAME
+        parts = [name, _REMOVED]
+        for kind, data in self.records:
+            parts += (name, _RECORD.pack(kind, dns.rdataclass.IN, ttl, len(data)), data)
+        return b"".join(parts)
+
+
+class _Records(dns.rrset.RRset):
+    """Records that are octets already. One by one, 100,000 names would take dnspython half a minute to write."""
+
+    __slots__ = ("count", "wire")
+
+    def __init__(self, zone: dns.name.Name) -> None:
+        super().__init__(zone, dns.rdataclass.IN, dns.rdatatype.ANY)
+        self.wire = bytearray()
+        self.count = 0
+
+    def to_wire(self, file: BinaryIO, *_: object, **__: object) -> int:  # type: ignore[override]  # as a renderer asks
+        file.write(self.wire)
+        return self.count
 
 
 def _next_end(held: zones.Held, *, after: datetime) -> datetime | None:
     """When the next measure ends of those that have not ended by then."""
     ends = [entry.rule.until for entry in held.entries.values() if entry.rule.until is not None]
     return min((end for end in ends if end > after), default=None)
+
+
+def _labels(name: dns.name.Name) -> tuple[bytes, ...]:
+    return name.labels
 
 
 def _block(
@@ -387,9 +451,9 @@ def _set(rdatas: Sequence[dns.rdata.Rdata]) -> dns.rdataset.Rdataset:
     return dns.rdataset.from_rdata_list(0, list(rdatas))
 
 
-def _batches(changes: Sequence[_Change]) -> Iterator[Sequence[_Change]]:
-    for i in range(0, len(changes), _STEPS_AT_A_TIME):
-        yield changes[i : i + _STEPS_AT_A_TIME]
+def _text(strings: Sequence[bytes]) -> bytes:
+    """The data of a TXT record."""
+    return b"".join([bytes((len(one),)) + one for one in strings])
 
 
 def _texts(answer: dns.message.Message) -> list[bytes]:

@@ -14,6 +14,7 @@ import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import dns.name
 import dns.rdata
@@ -30,6 +31,7 @@ from tipstaff.words import Degree, Rule, Scope
 CAN = frozenset({(Scope.HOST_NAME, Degree.BLOCK)})
 BOOK = dns.name.from_text("_tipstaff", origin=None)
 GENERATION = dns.name.from_text("generation._tipstaff", origin=None)
+_KNOWN_MAX = 1 << 17
 Records = Mapping[dns.name.Name, Sequence[dns.rdataset.Rdataset]]
 """Name, relative to the zone -> its record sets."""
 
@@ -68,10 +70,18 @@ class Book:
     def __init__(self, secret: bytes, *, zone: str) -> None:
         self._key = hmac.digest(secret, b"tipstaff zone " + zone.encode(), "sha256")
         self._box = AESGCM(self._key)
+        self._owners: dict[str, dns.name.Name] = {}
 
     def owner(self, measure: str) -> dns.name.Name:
+        known = self._owners.get(measure)
+        if known is not None:
+            return known
         label = hmac.digest(self._key, measure.encode(), hashlib.sha256)[:12]
-        return dns.name.Name([base64.b32encode(label).rstrip(b"=").lower(), *BOOK.labels])
+        name = dns.name.Name([base64.b32encode(label).rstrip(b"=").lower(), *BOOK.labels])
+        if len(self._owners) >= _KNOWN_MAX:
+            self._owners.clear()
+        self._owners[measure] = name
+        return name
 
     def seal(self, rule: Rule, *, generation: int) -> list[bytes]:
         """The strings of a TXT record."""
@@ -96,8 +106,13 @@ def supports(rule: Rule, *, zone: dns.name.Name) -> bool:
 
 def name_of(rule: Rule, *, zone: dns.name.Name) -> dns.name.Name | None:
     """The blocked name, relative to the zone."""
+    return _relative(rule.selector.host_name or "", zone)
+
+
+@lru_cache(maxsize=_KNOWN_MAX)  # A hundred thousand names are asked for again in each round of a zone.
+def _relative(host_name: str, zone: dns.name.Name) -> dns.name.Name | None:
     try:
-        host = (rule.selector.host_name or "").rstrip(".").encode("idna").decode("ascii").lower()
+        host = host_name.rstrip(".").encode("idna").decode("ascii").lower()
         if not plain_host(host):
             return None
         name = dns.name.from_text(host, origin=None)
@@ -154,4 +169,9 @@ def read(records: Records, *, book: Book, block: Sequence[dns.rdataset.Rdataset]
 
 
 def _blocked(rule: Rule) -> dns.name.Name:
-    return dns.name.from_text((rule.selector.host_name or "").rstrip(".").encode("idna").decode().lower(), origin=None)
+    return _blocked_name(rule.selector.host_name or "")
+
+
+@lru_cache(maxsize=_KNOWN_MAX)
+def _blocked_name(host_name: str) -> dns.name.Name:
+    return dns.name.from_text(host_name.rstrip(".").encode("idna").decode().lower(), origin=None)
