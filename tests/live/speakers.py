@@ -175,7 +175,7 @@ class BirdSpeaker(Running):
             f"router id {SPEAKER};\nprotocol device {{}}\n{tables}"
             f'include "{self.include}/*.conf";\n{more}'
             f"protocol bgp edge {{\n  local {SPEAKER} as {AS};\n  neighbor {PEER} as {AS};\n"
-            "  connect delay time 0; connect retry time 1; error wait time 1, 2; hold time {HOLD};\n"
+            f"  connect delay time 0; connect retry time 1; error wait time 1, 2; hold time {HOLD};\n"
             f"{channels}}}\n"
         )
 
