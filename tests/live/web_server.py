@@ -13,6 +13,16 @@ from tipstaff.testing.drivers import await_true
 PROGRAM = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
+def statuses(port: int, *paths: str, version: str, host: str = "") -> list[str]:
+    """What is answered by TLS to each of these paths, as they are written: `403 2` is 403 by HTTP/2. By HTTP/2 the host
+    is the `:authority`."""
+    asked = ["curl", "-sk", version, "--path-as-is", "-w", "%{http_code} %{http_version}\n"]
+    asked += ["--connect-to", f"::127.0.0.1:{port}", *(["-H", f"Host: {host}"] if host else [])]
+    for path in paths:
+        asked += ["-o", "/dev/null", f"https://www.example.net:{port}{path}"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
 class Nginx:
     """Serves `www.example.net` and `shop.example.org` from a folder of its own, on loopback."""
 
