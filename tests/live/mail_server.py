@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+from ipaddress import ip_network
 from pathlib import Path
 
 from tests.live.running import free_ports
@@ -61,7 +62,8 @@ class Postfix:
         (self.folder / "main.cf").write_text(
             f"compatibility_level = 3.6\nqueue_directory = {self.folder}/queue\ndata_directory = {self.folder}/data\n"
             f"maillog_file = {self.folder}/log\nmaillog_file_prefixes = {self.folder}\nmail_owner = postfix\n"
-            "myhostname = mx.example.net\nmydestination =\nmynetworks = 127.0.0.0/8\ninet_protocols = ipv4\n"
+            "myhostname = mx.example.net\nmydestination =\ninet_protocols = ipv4\n"
+            "mynetworks = 127.0.0.0/8 192.0.2.0/24 198.51.100.0/24\n"
             "smtpd_peername_lookup = no\ndisable_dns_lookups = yes\nalias_maps =\nalias_database =\n"
             "default_transport = discard:\ndefer_transports = discard\nsmtpd_policy_service_try_limit = 1\n"
             "smtpd_authorized_xclient_hosts = 127.0.0.1\n"
@@ -87,9 +89,14 @@ class Postfix:
         environment = {**os.environ, "PATH": PATH}
         subprocess.run([POSTFIX, "-c", str(self.folder), verb], env=environment, check=True, capture_output=True)
 
-    def start_policy(self) -> None:
+    def start_policy(self, *, own: str = "") -> None:
         """The policy server as `tipstaff postfix-policy` runs it, in a thread of ours."""
-        policy = Policy(self.rows, now=lambda: wiring.now().timestamp(), login_domain="example.net")
+        policy = Policy(
+            self.rows,
+            now=lambda: wiring.now().timestamp(),
+            login_domain="example.net",
+            own=[ip_network(own)] if own else [],
+        )
         ready = threading.Event()
 
         async def run() -> None:
@@ -113,12 +120,12 @@ class Postfix:
             self.run("stop")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def send(self, login: str, *, sender: str = "", recipients: int = 1) -> str:
-        """Hand in a mail as this log-in; the answer to it, or to what came before if that was no."""
+    def send(self, login: str, *, sender: str = "", recipients: int = 1, client: str = "") -> str:
+        """Hand in a mail as this log-in, or from here; the answer to it, or to what came before if that was no."""
         with smtplib.SMTP("127.0.0.1", self.port, timeout=30) as wire:
             wire.ehlo()
-            if login:
-                wire.docmd("XCLIENT", f"LOGIN={login}")
+            if login or client:
+                wire.docmd("XCLIENT", f"LOGIN={login}" if login else f"ADDR={client}")
                 wire.ehlo()
             steps = [("MAIL", f"FROM:<{sender or login}>")]
             steps += [("RCPT", f"TO:<r{n}@example.org>") for n in range(recipients)]

@@ -53,6 +53,7 @@ class NameServers:
         (folder / "rpz.zone").write_text(head)
         (folder / "root.hints").write_text(". 3600000 NS ns.invalid.\nns.invalid. 3600000 A 127.0.0.1\n")
         names = "ns A 127.0.0.1\nwww A 192.0.2.80\nshop A 192.0.2.80\n* A 192.0.2.81\n*.shop A 192.0.2.81\n"
+        names += "six AAAA 2001:db8::80\nseven AAAA 2001:db8::81\n"
         (folder / "net.zone").write_text(head + names)
         (folder / "unbound.conf").write_text(
             f'server:\n directory: "{folder}"\n pidfile: "{folder}/unbound.pid"\n chroot: ""\n username: ""\n'

@@ -96,6 +96,24 @@ def test_a_refused_log_in_sends_nothing_and_its_neighbour_does(postfix: Postfix,
     assert postfix.send("bot@example.net").startswith("250")
 
 
+def test_a_sender_without_a_log_in_is_stopped_from_our_own_network_and_believed_from_nowhere_else(
+    postfix: Postfix, driver: PostfixDriver
+) -> None:
+    postfix.stop_policy()
+    postfix.start_policy(own="192.0.2.0/24")
+    try:
+        carry_out(driver, 1, [mail_of("bot@example.net", Degree.BLOCK)])
+        assert postfix.send("", sender="Bot@example.net", client="192.0.2.7").startswith("554")
+        assert postfix.send("", sender="other@example.net", client="192.0.2.7").startswith("250")
+        assert postfix.send("", sender="bot@example.net", client="198.51.100.7").startswith("250")
+        carry_out(driver, 2, [mail_of("bot@example.net", Degree.HOLD, key="M-000002")])
+        held = postfix.send("", sender="bot@example.net", client="192.0.2.7").split()[-1]
+        assert postfix.queue()[held][1] == "hold"
+    finally:
+        postfix.stop_policy()
+        postfix.start_policy()
+
+
 def test_held_mail_waits_and_is_let_go_and_no_other_held_mail_is(postfix: Postfix, driver: PostfixDriver) -> None:
     waiting = postfix.send("anna@example.net").split()[-1]
     by_hand = postfix.send("anna@example.net").split()[-1]

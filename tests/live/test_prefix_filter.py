@@ -195,3 +195,36 @@ def test_what_is_rendered_is_taken_by_the_daemons_own_check(dialect: str, tmp_pa
     assert done.returncode == 0, done.stderr
     file.write_text(f"{head}nonsense {lines}\n")
     assert subprocess.run(check, capture_output=True).returncode != 0
+
+
+def test_openbgpd_takes_the_sibling_and_not_the_denied_prefix(peer: Peer, bird: BirdSpeaker, tmp_path: Path) -> None:
+    """In FRR's place: it is the last one here."""
+    if not (bgpd := shutil.which("bgpd", path="/usr/sbin")) or not (bgpctl := shutil.which("bgpctl", path="/usr/sbin")):
+        pytest.skip("OpenBGPD is not installed (Debian: apt-get install openbgpd)")
+    Path("/run/openbgpd").mkdir(exist_ok=True)  # Where it locks itself in.
+    denied, socket, conf = tmp_path / "tipstaff.conf", tmp_path / "bgpd.sock", tmp_path / "bgpd.conf"
+    denied.touch()
+    conf.write_text(
+        f'AS 64500\nrouter-id {PEER}\nfib-update no\nsocket "{socket}"\nlisten on {PEER}\n'
+        f"neighbor {SPEAKER} {{ remote-as 64500 }}\n"
+        f'include "{denied}"\nallow from any\n'
+    )
+    conf.chmod(0o600)
+    peer.kill("bgpd")
+    peer.start("openbgpd", *peer.lab.prefix("edge"), bgpd, "-d", "-f", str(conf))
+
+    def routes(*of: str) -> set[str]:
+        command = [bgpctl, "-s", str(socket), "-j", "show", "rib", *of]
+        said = subprocess.run(command, capture_output=True, text=True).stdout
+        return {each["prefix"] for each in json.loads(said or "{}").get("rib", ())}
+
+    await_true(lambda: set(OF_BIRD) <= routes())
+    hand_over = ["sh", "-c", f"cat > {denied} && exec {bgpctl} -s {socket} reload"]
+    options = {"dialect": "openbgpd", "session": "edge", "neighbor": SPEAKER, "hand_over": hand_over}
+    driver = make("edge1", {**options, "file": str(tmp_path / "edge.book")})
+    assert driver.max_proof is Proof.ACK, "it is told, and not asked"
+    carry_out(driver, 1, [denial(OF_BIRD[0])])
+    await_true(lambda: set(OF_BIRD) & routes() == {OF_BIRD[1]})
+    assert set(OF_BIRD) <= routes("in"), "it is heard, and filtered"
+    carry_out(driver, 2, [])
+    await_true(lambda: set(OF_BIRD) <= routes())

@@ -2,7 +2,9 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.rpz import RpzDriver, make
 from tipstaff.enforcement.protocol import BadOption, Driver
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
-from tipstaff.words import Degree, Proof, Rule, Seen, Selector
+from tipstaff.words import Degree, Direction, Proof, Rule, Seen, Selector
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(NAMED is None, reason="BIND (named) is not installed")]
 
@@ -95,6 +97,29 @@ def test_every_resolver_stops_answering_for_the_name_and_its_neighbour_is_answer
     # A resolver that is behind is not covered by the one that is not.
     servers.kill("unbound")
     assert driver.observe(at=NOON).of("M-000001") is Seen.DRIFT
+
+
+@pytest.mark.skipif(UNBOUND is None, reason="Unbound is not installed")
+def test_no_name_leads_to_a_blocked_address_at_any_resolver_and_the_next_address_is_found(servers: NameServers) -> None:
+    servers.stop()
+    servers.start()
+    servers.wipe()
+    driver = make("ns1", servers.options(addresses=True))
+    to = Selector(network=ip_network("192.0.2.80"), direction=Direction.IN)
+    rule = replace(host("x"), selector=to)
+    six = replace(host("x", key="M-000002"), selector=replace(to, network=ip_network("2001:db8::80")))
+    assert driver.supports(rule)
+    assert not driver.supports(replace(rule, selector=replace(to, direction=Direction.BOTH)))
+    assert not make("ns1", servers.options()).supports(rule)
+    assert carry_out(driver, 1, [rule, six]).rules == (("M-000001", Seen.IN_FORCE), ("M-000002", Seen.IN_FORCE))
+    for port in (servers.port, servers.unbound_port):
+        assert {servers.ask(name, port) for name in ("shop.example.net", "www.example.net")} == {"NODATA"}
+        assert servers.ask("six.example.net", port, "AAAA") == "NODATA"
+        assert servers.ask("a.shop.example.net", port) == "192.0.2.81"
+        assert servers.ask("seven.example.net", port, "AAAA") == "2001:db8::81"
+    assert driver.probe(rule).target_stopped is None
+    assert carry_out(driver, 2, []).rules == ()
+    await_true(lambda: servers.ask("www.example.net", servers.unbound_port) == "192.0.2.80")
 
 
 def test_nobody_reads_from_a_resolver_which_measure_blocks_what(alone: NameServers) -> None:

@@ -13,6 +13,31 @@ from tipstaff.testing.drivers import await_true
 PROGRAM = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
+def statuses(port: int, *paths: str, version: str, host: str = "") -> list[str]:
+    """What is answered by TLS to each of these paths, as they are written: `403 2` is 403 by HTTP/2. By HTTP/2 the host
+    is the `:authority`."""
+    asked = ["curl", "-sk", version, "--path-as-is", "-w", "%{http_code} %{http_version}\n"]
+    asked += ["--connect-to", f"::127.0.0.1:{port}", *(["-H", f"Host: {host}"] if host else [])]
+    for path in paths:
+        asked += ["-o", "/dev/null", f"https://www.example.net:{port}{path}"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def gets_round(port: int, *ways: str) -> list[str]:
+    """What is answered by TLS, and by HTTP/2, otherwise than it must be while `/pay/Log%20in.html` is stopped: by no
+    other way of writing it a page comes, and its neighbours do."""
+    wrong = []
+    for version, told in (("--http1.0", "1.1"), ("--http1.1", "1.1"), ("--http2", "2")):
+        wrong += [version for x in statuses(port, "/pay//Log%20in.html?x", version=version) if x != f"403 {told}"]
+    paths = [way for way in ways if way.startswith("/")]
+    wrong += [p for p, x in zip(paths, statuses(port, *paths, version="--http2"), strict=True) if x != "403 2"]
+    for name in ("WWW.Example.NET", "www.example.net:80", "www.example.net."):
+        wrong += [name for x in statuses(port, paths[0], version="--http2", host=name) if x != "403 2"]
+    beside = statuses(port, "/pay/log%20in.html", "/pay/", version="--http2")
+    beside += statuses(port, "/pay/Log%20in.html", version="--http2", host="shop.example.org")
+    return wrong + [f"beside: {x}" for x in beside if x != "200 2"]
+
+
 class Nginx:
     """Serves `www.example.net` and `shop.example.org` from a folder of its own, on loopback."""
 

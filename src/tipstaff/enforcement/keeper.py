@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tipstaff.enforcement.protocol import DriverFailure, EndsByKeeper
+from tipstaff.enforcement.protocol import DeviceUnreachable, DriverFailure, EndsByKeeper
 
 AGAIN_SECONDS = 1.0
 """After a failure; twice as long after each that follows, up to the time below."""
@@ -51,6 +51,20 @@ class Keeper:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def needed(self, needed: bool, *, at: datetime) -> None:
+        """See to a keeper where something with an end stands; else wake the one there is, so that it sees it may go.
+
+        Raise DeviceUnreachable if none can be set up.
+        """
+        try:
+            if needed:
+                self.file.touch(mode=0o600)
+                self.keep(at)
+            else:
+                self.wake(at)
+        except OSError as why:
+            raise DeviceUnreachable(f"{self._device}: no keeper can be set up at {self.file}") from why
 
     def wake(self, at: datetime) -> bool:
         """Wake the keeper and tell it the time; whether there is one."""

@@ -12,6 +12,8 @@ from tipstaff.words import Degree, Proof, Scope
 
 Listener = tuple[str, int]
 """An address and a port. Never a name: nothing that a driver talks to is looked up."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Where nobody listens in between."""
 PROOFS: Mapping[str, Proof] = {"acknowledged": Proof.ACK, "config": Proof.CONFIG, "state": Proof.STATE}
 """How sure something of the operator's own is when it says that a measure is in force."""
 

@@ -50,7 +50,7 @@ class Scope(enum.IntEnum):
     PREFIX = 8
     """All traffic of one prefix."""
     SESSION = 9
-    """One session of the customer's line."""
+    """One session of the customer's line, or one machine on a port of theirs."""
     SERVICE = 10
     """One service of the customer."""
     ACCOUNT = 11
@@ -84,7 +84,7 @@ class Selector:
     service: str | None = None
     account: str | None = None
     session: str | None = None
-    """A session of a customer's line, as the access network names it."""
+    """A session of a customer's line, as the access network names it, or one machine on a port (`machine_on`)."""
     forged_on: str | None = None
     """The customer's port on which only packets with forged sources are touched: `r1/eth7`, as the registry has it."""
     announced_on: str | None = None

@@ -4,6 +4,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from tipstaff.enforcement.drivers import rpz
 from tipstaff.enforcement.drivers.bird import make
 from tipstaff.enforcement.planner import Ability, Conduct, Footprint, weigh
 from tipstaff.enforcement.protocol import BadOption
@@ -58,6 +59,19 @@ def test_a_flow_that_nobody_can_show_to_be_in_force_is_not_chosen() -> None:
     weighed = weigh(devices=[device, bird("blackhole", sessions=["edge"])], **conduct(Direction.IN))
     assert chosen(weighed) == ["blackhole: everything to 192.0.2.7"]
     assert weighed[0].why.startswith("flowspec cannot show that it is in force")
+
+
+def test_resolvers_keep_others_from_an_address_only_where_wanted_and_stop_nothing_that_it_sends() -> None:
+    options = {
+        "server": "127.0.0.1:53", "zone": "rpz.example.net", "tsig_name": "key", "tsig_command": ["true"],
+        "keeper_file": "/nowhere/keeper", "resolvers": ["127.0.0.1:53"],
+    }  # fmt: skip
+    unasked, asked = rpz.make("ns1", options).ability, rpz.make("ns1", {**options, "addresses": True}).ability
+    assert chosen(weigh(devices=[unasked], **conduct(Direction.IN))) == []
+    assert chosen(weigh(devices=[asked], **conduct(Direction.IN))) == ["ns1: everything to 192.0.2.7"]
+    assert chosen(weigh(devices=[asked], **conduct(Direction.OUT))) == []
+    after = [bird("blackhole", sessions=["edge"]), asked]
+    assert chosen(weigh(devices=after, **conduct(Direction.IN))) == ["blackhole: everything to 192.0.2.7"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tipstaff.enforcement.access_lists import supports
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, Driver
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
 from tipstaff.words import Degree, Direction, Proof, Rule, Seen, Selector
@@ -201,7 +202,7 @@ def test_options_that_cannot_be_used_are_told_in_a_sentence(
 
 
 def test_only_what_an_entry_can_say_exactly_is_taken() -> None:
-    assert acl.supports(flow())
-    assert not acl.supports(flow("192.0.2.0/30"))
-    assert not acl.supports(replace(flow(), degree=Degree.RATE_LIMIT))
-    assert not acl.supports(Rule(measure="M-1", case="C-1", selector=Selector(account="a"), degree=Degree.BLOCK))
+    assert supports(flow())
+    assert not supports(flow("192.0.2.0/30"))
+    assert not supports(replace(flow(), degree=Degree.RATE_LIMIT))
+    assert not supports(Rule(measure="M-1", case="C-1", selector=Selector(account="a"), degree=Degree.BLOCK))

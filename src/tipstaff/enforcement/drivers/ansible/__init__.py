@@ -205,14 +205,7 @@ class AnsibleDriver:
 
     def _keep(self, entries: Sequence["_Entry"], *, at: datetime) -> None:
         """A keeper ends what has an end, also if the enforcer is gone for long."""
-        try:
-            if any(e.rule.until is not None and e.rule.until > at for e in entries):
-                self._keeper.file.touch(mode=0o600)
-                self._keeper.keep(at)
-            else:
-                self._keeper.wake(at)
-        except OSError as why:
-            raise DeviceUnreachable(f"{self.device}: no keeper can be set up at {self._keeper.file}") from why
+        self._keeper.needed(any(e.rule.until is not None and e.rule.until > at for e in entries), at=at)
 
 
 _ENDINGS: Mapping[int, tuple[str, type[DriverFailure]]] = {

@@ -7,17 +7,16 @@ confirmed. If we die in between, or cannot reach the device any more, it takes t
 import contextlib
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tipstaff.enforcement.access_lists import AccessLists, Entry, Held
 from tipstaff.enforcement.drivers.netconf import acl
 from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.options import Listener, Options
-from tipstaff.enforcement.planner import Ability
-from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable
 from tipstaff.enforcement.secrets import Secret
-from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
+from tipstaff.words import Proof, Rule
 
 _KNOWN = (
     "address", "username", "password_file", "password_command", "key_file", "host_key", "rest", "statistics",
@@ -54,105 +53,46 @@ def make(device: str, options: Mapping[str, object]) -> "NetconfDriver":
     )
 
 
-class NetconfDriver:
+class NetconfDriver(AccessLists):
     """One device, and three lists of our own on it."""
 
     def __init__(
         self, device: str, *, at: Listener, username: str, password: Secret | None, key: Path | None, host_key: str,
         accept_rest: bool, statistics: bool, keeper: Keeper, confirm_seconds: int, timeout_seconds: int,
     ) -> None:  # fmt: skip
-        self.device = device
+        super().__init__(device, keeper=keeper)
         # What stands in a configuration need not be where packets pass; only its counters say so.
         self.max_proof = Proof.STATE if statistics else Proof.CONFIG
         self._at, self._username, self._password, self._key, self._host_key = at, username, password, key, host_key
-        self._accept_rest, self._statistics, self._keeper = accept_rest, statistics, keeper
+        self._accept_rest, self._statistics = accept_rest, statistics
         self._confirm_seconds, self._timeout_seconds = confirm_seconds, timeout_seconds
         self._session: Any = None
 
-    @property
-    def ability(self) -> Ability:
-        return Ability(device=self.device, can=acl.CAN, proof=self.max_proof)
-
-    def supports(self, rule: Rule) -> bool:
-        return acl.supports(rule)
-
-    def observe(self, *, at: datetime) -> Observation:
-        try:
-            with self._asking() as session:
-                held = self._read(session)
-                counted = self._counted(session) if self._statistics and held.entries else frozenset()
-            self._keep(held.entries, at=at)
-        except (DeviceUnreachable, DeviceRefused) as why:
-            return Observation(complete=False, generation=0, rules=(), at=at, detail=str(why))
-        alive: dict[str, list[acl.Entry]] = {}
-        for entry in held.entries:
-            if entry.until is None or entry.until > at:
-                alive.setdefault(entry.measure, []).append(entry)
-        rules, idle = [], []
-        for measure, parts in sorted(alive.items()):
-            whole = all(part.whole for part in parts) and len({p.name for p in parts}) == parts[0].of
-            if whole and self._statistics and not all(part.name in counted for part in parts):
-                whole = False
-                idle.append(measure)
-            rules.append((measure, Seen.IN_FORCE if whole else Seen.DRIFT))
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple(rules),
-            fingerprints=tuple((measure, parts[0].fingerprint) for measure, parts in sorted(alive.items())),
-            foreign=tuple(name for _, strange in sorted(held.foreign.items()) for name, _ in strange),
-            at=at,
-            detail=f"No interface counts packets for {', '.join(idle[:5])}: are the lists attached?" if idle else "",
-        )
-
-    def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
-        with self._asking() as session, self._locked(session):
-            held = self._read(session)
-            if plan.generation < held.generation:
-                raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
-            todo = {step.measure: step.rule for step in steps}
-            kept = [e for e in held.entries if e.measure not in todo and (e.until is None or e.until > at)]
-            for rule in todo.values():
-                assert rule is None or self.supports(rule), f"{rule} was planned for a device that cannot hold it"
-                if rule is not None and (rule.until is None or rule.until > at):
-                    kept += acl.entries_of(rule)
-            self._write(session, plan.generation, kept, held)
-        self._keep(kept, at=at)
-
-    def end_due(self, *, at: datetime) -> datetime | None:
-        """Take out what has ended, without any plan; when the next one ends. It is for the keeper, and for a timer."""
-        with self._asking() as session:
-            held = self._read(session)
-            if any(e.until is not None and e.until <= at for e in held.entries):
-                with self._locked(session):
-                    held = self._read(session)
-                    kept = [e for e in held.entries if e.until is None or e.until > at]
-                    self._write(session, held.generation, kept, held)
-            return min((e.until for e in held.entries if e.until is not None and e.until > at), default=None)
-
-    def probe(self, rule: Rule) -> ProbeResult:
-        return ProbeResult(target_stopped=None, neighbour_works=None, detail="No packet is sent by this driver.")
-
     # What goes over the wire.
 
-    def _read(self, session: Any) -> acl.Held:
+    def _read(self, session: Any) -> Held:
         return acl.read(session.get_config(source="running", filter=("subtree", acl.only_ours())).data_ele)
 
-    def _counted(self, session: Any) -> frozenset[str]:
+    def _idle(self, session: Any, held: Held) -> frozenset[str]:
+        if not self._statistics or not held.entries:
+            return frozenset()
         wanted = f'<acls xmlns="{acl.NS}"><attachment-points/></acls>'
-        return acl.counted(session.get(filter=("subtree", wanted)).data_ele)
+        counted = acl.counted(session.get(filter=("subtree", wanted)).data_ele)
+        return frozenset(e.name for e in held.entries) - counted
 
-    def _write(self, session: Any, generation: int, entries: Sequence[acl.Entry], held: acl.Held) -> None:
-        """Change our lists as a whole, for a trial; confirm it when it is read back as it was meant."""
+    def _entries_of(self, rule: Rule) -> list[Entry]:
+        return acl.entries_of(rule)
+
+    def _try(self, session: Any, generation: int, entries: Sequence[Entry], held: Held) -> None:
         text = acl.config(generation, entries, held, accept_rest=self._accept_rest)
         session.edit_config(target="candidate", config=text, default_operation="merge")
         session.commit(confirmed=True, timeout=str(self._confirm_seconds))
-        now = self._read(session)
-        as_meant = {e.name for e in now.entries} == {e.name for e in entries} and all(e.whole for e in now.entries)
-        if now.generation != generation or not as_meant:
+
+    def _settle(self, session: Any, *, good: bool) -> None:
+        if good:
+            session.commit()
+        else:
             session.cancel_commit()
-            raise DeviceRefused(f"{self.device} took the change otherwise than it was meant; it was taken back.")
-        session.commit()
 
     @contextlib.contextmanager
     def _locked(self, session: Any) -> Iterator[None]:
@@ -204,14 +144,3 @@ class NetconfDriver:
             with contextlib.suppress(Exception):
                 self._session.close_session()
             self._session = None
-
-    def _keep(self, entries: Sequence[acl.Entry], *, at: datetime) -> None:
-        """The device knows no expiry: a keeper ends what has an end, also if the enforcer is gone for long."""
-        try:
-            if any(e.until is not None and e.until > at for e in entries):
-                self._keeper.file.touch(mode=0o600)
-                self._keeper.keep(at)
-            else:
-                self._keeper.wake(at)
-        except OSError as why:
-            raise DeviceUnreachable(f"{self.device}: no keeper can be set up at {self._keeper.file}") from why

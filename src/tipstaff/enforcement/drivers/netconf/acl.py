@@ -1,82 +1,37 @@
 """Rules as access control lists of RFC 8519, and back. Pure: XML in, XML out.
 
 Three lists are ours: one for each IP version, which the operator attaches to interfaces, and one that is attached to
-none and says the generation. All that must be known of a rule stands in the names of its entries, for an entry has
-nothing else to write on: measure, fingerprint, end, which of how many it is, and a digest of what it does.
+none and says the generation.
 """
 
-import hashlib
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
-from tipstaff.enforcement.planner import fingerprint
-from tipstaff.words import Degree, Direction, Rule, Scope
+from tipstaff.enforcement.access_lists import LISTS, NAME, Entry, Held, entry, name_of, ways_of
+from tipstaff.words import Rule
 
 NS = "urn:ietf:params:xml:ns:yang:ietf-access-control-list"
 _BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
-LISTS = {4: "tipstaff-4", 6: "tipstaff-6"}
 BOOKS = "tipstaff-books"
 REST = "tipstaff-rest"
-CAN = frozenset((scope, Degree.BLOCK) for scope in (Scope.FLOW, Scope.ADDRESS, Scope.PREFIX))
 _PROTOCOLS = {"tcp": 6, "udp": 17}
-_NAME = re.compile(r"([A-Za-z0-9-]{1,15})/([0-9a-f]{12})/(\d+|-)/([oi])([12])/([0-9a-f]{8})")
 _GENERATION = re.compile(r"generation/(\d+)")
 _TYPES = {4: "ipv4-acl-type", 6: "ipv6-acl-type"}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of ours as the device has it."""
-
-    name: str
-    measure: str
-    fingerprint: str
-    until: datetime | None
-    of: int
-    """How many entries the rule has."""
-    whole: bool
-    """Whether it does what its name says."""
-    version: int
-    xml: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What our lists hold."""
-
-    generation: int = 0
-    entries: tuple[Entry, ...] = ()
-    foreign: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    """IP version -> (name, XML) of entries that somebody else put into our lists."""
-
-
-def supports(rule: Rule) -> bool:
-    """Whether entries can hold exactly this rule."""
-    selector = rule.selector
-    network = selector.network
-    if network is None or not network.prefixlen or (selector.scope, rule.degree) not in CAN:
-        return False
-    return selector.port is None or (selector.protocol in _PROTOCOLS and network.num_addresses == 1)
 
 
 def entries_of(rule: Rule) -> list[Entry]:
     """The entries that a rule needs: one for each way."""
     selector = rule.selector
     assert selector.network is not None, "only networks are filtered"
-    ways = {Direction.OUT: "o", Direction.IN: "i", Direction.BOTH: "oi"}[selector.direction]
-    until = "-" if rule.until is None else str(int(rule.until.timestamp()))
     found = []
-    for way in ways:
+    for way in ways_of(rule):
         matches = _matches(selector.network, way, selector.protocol, selector.port)
         body = f"<matches>{matches}</matches><actions><forwarding>drop</forwarding></actions>"
-        digest = _digest(ET.fromstring(f'<ace xmlns="{NS}">{body}</ace>'))  # noqa: S314 - our own text
-        name = f"{rule.measure}/{fingerprint(rule)}/{until}/{way}{len(ways)}/{digest}"
-        found.append(_entry(name, f"<ace><name>{name}</name>{body}</ace>", version=selector.network.version))
+        name = name_of(rule, way, _does(ET.fromstring(f'<ace xmlns="{NS}">{body}</ace>')))  # noqa: S314 - our own text
+        found.append(entry(name, f"<ace><name>{name}</name>{body}</ace>", version=selector.network.version))
     return found
 
 
@@ -98,7 +53,7 @@ def config(generation: int, entries: Iterable[Entry], held: Held, *, accept_rest
     lists = []
     for version, name in LISTS.items():
         aces = [xml for _, xml in held.foreign.get(version, ())]
-        aces += [e.xml for e in entries if e.version == version]
+        aces += [e.body for e in entries if e.version == version]
         if accept_rest:
             aces.append(f"<ace><name>{REST}</name><actions><forwarding>accept</forwarding></actions></ace>")
         lists.append(_list(name, _TYPES[version], aces))
@@ -133,8 +88,8 @@ def read(data: Any) -> Held:
         for version in (v for v, ours in LISTS.items() if ours == name):
             strange = []
             for label, ace in aces:
-                if _NAME.fullmatch(label):
-                    entries.append(_entry(label, _xml(ace), version=version, digest=_digest(ace)))
+                if NAME.fullmatch(label):
+                    entries.append(entry(label, _xml(ace), version=version, does=_does(ace)))
                 elif label != REST:
                     strange.append((label, _xml(ace)))
             foreign[version] = tuple(strange)
@@ -146,15 +101,7 @@ def counted(data: Any) -> frozenset[str]:
     return frozenset(_text(one, "name") for one in data.iter(f"{{{NS}}}ace-statistics"))
 
 
-def _entry(name: str, xml: str, *, version: int, digest: str | None = None) -> Entry:
-    told = _NAME.fullmatch(name)
-    assert told is not None, name
-    until = None if told[3] == "-" else datetime.fromtimestamp(int(told[3]), tz=UTC)
-    whole = digest is None or digest == told[6]
-    return Entry(name, told[1], told[2], until, int(told[5]), whole, version, xml)
-
-
-def _digest(ace: Any) -> str:
+def _does(ace: Any) -> list[tuple[str, str]]:
     """Of what an entry does: its leaves, without its name and whatever prefix the device gives to the action."""
     leaves = []
     for part in ("matches", "actions"):
@@ -163,7 +110,7 @@ def _digest(ace: Any) -> str:
                 tag, text = _plain(leaf.tag), (leaf.text or "").strip()
                 if not len(leaf):
                     leaves.append((tag, text.rpartition(":")[2] if tag == "forwarding" else text))
-    return hashlib.sha256(repr(sorted(leaves)).encode()).hexdigest()[:8]
+    return sorted(leaves)
 
 
 def _plain(tag: str) -> str:

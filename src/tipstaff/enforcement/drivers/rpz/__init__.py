@@ -41,11 +41,11 @@ from tipstaff.enforcement.options import Listener, Options
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
 from tipstaff.enforcement.secrets import Secret
-from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
+from tipstaff.words import Direction, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 _KNOWN = (
     "server", "zone", "tsig_name", "tsig_algorithm", "tsig_file", "tsig_command", "resolvers", "neighbour", "says",
-    "page_addresses", "ttl_seconds", "timeout_seconds", "keeper_file",
+    "page_addresses", "addresses", "ttl_seconds", "timeout_seconds", "keeper_file",
 )  # fmt: skip
 _ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
 _UPDATE_OCTETS_MAX = 60_000
@@ -93,6 +93,7 @@ def make(device: str, options: Mapping[str, object]) -> "RpzDriver":
         resolvers=given.listeners("resolvers"),
         neighbour=names["neighbour"],
         says=says,
+        addresses=given.flag("addresses"),
         page_addresses=pages,
         ttl_seconds=given.number("ttl_seconds", 60),
         timeout_seconds=given.number("timeout_seconds", 10),
@@ -105,7 +106,7 @@ class RpzDriver:
     def __init__(
         self, device: str, *, server: Listener, zone: dns.name.Name, tsig_name: dns.name.Name, tsig_algorithm: str,
         tsig: Secret, keeper: Keeper, resolvers: Sequence[Listener], neighbour: dns.name.Name | None, says: str,
-        page_addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address], ttl_seconds: int,
+        addresses: bool, page_addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address], ttl_seconds: int,
         timeout_seconds: float,
     ) -> None:  # fmt: skip
         self.device = device
@@ -118,6 +119,7 @@ class RpzDriver:
         self._keeper = keeper
         self._resolvers = tuple(resolvers)
         self._neighbour = neighbour
+        self._addresses = addresses
         self._ttl = ttl_seconds
         self._timeout_seconds = timeout_seconds
         self._block = _block(says, page_addresses)
@@ -131,10 +133,12 @@ class RpzDriver:
 
     @property
     def ability(self) -> Ability:
-        return Ability(device=self.device, can=zones.CAN, proof=self.max_proof)
+        can = zones.can(addresses=self._addresses)
+        # Who does not find an address does not send to it; what it sends goes on.
+        return Ability(device=self.device, can=can, proof=self.max_proof, one_way=Direction.IN)
 
     def supports(self, rule: Rule) -> bool:
-        return zones.supports(rule, zone=self._zone)
+        return zones.supports(rule, zone=self._zone, addresses=self._addresses)
 
     def observe(self, *, at: datetime) -> Observation:
         try:
@@ -189,19 +193,12 @@ class RpzDriver:
 
     def _keep(self, next_end: datetime | None, *, at: datetime) -> None:
         """A zone knows no time: a keeper ends what has an end, also if the enforcer is gone for long."""
-        try:
-            if next_end is not None:
-                self._keeper.file.touch(mode=0o600)
-                self._keeper.keep(at)
-            else:
-                self._keeper.wake(at)
-        except OSError as why:
-            raise DeviceUnreachable(f"{self.device}: no keeper can be set up at {self._keeper.file}") from why
+        self._keeper.needed(next_end is not None, at=at)
 
     def probe(self, rule: Rule) -> ProbeResult:
         name = zones.name_of(rule, zone=self._zone)
-        if not self._resolvers or self._neighbour is None or name is None:
-            detail = "No resolver and no neighbour for a probe are set up."
+        if not self._resolvers or self._neighbour is None or name is None or rule.selector.network is not None:
+            detail = "No resolver and no neighbour for a probe are set up, or no name is known that could be asked for."
             return ProbeResult(target_stopped=None, neighbour_works=None, detail=detail)
         stopped: list[bool | None] = []
         works: list[bool | None] = []

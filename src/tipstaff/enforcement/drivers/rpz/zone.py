@@ -1,7 +1,8 @@
 """The response policy zone: how rules become its records, and how a transfer is read back. Pure, but for its sealing.
 
-A blocked name has a TXT record that says so (and addresses of a page, where they are set): a resolver that applies the
-zone answers with these and with nothing else. TXT tells our block from a name that is simply not there.
+A blocked name, or every name that leads to a blocked address (`32.80.2.0.192.rpz-ip`), has a TXT record that says so
+(and addresses of a page, where they are set): a resolver that applies the zone answers with these and with nothing
+else. TXT tells our block from a name that is simply not there.
 
 Whatever stands in such a zone can be asked for by every customer of the resolver. So the book-keeping, which says what
 is blocked by which measure, is sealed, and its names say nothing: `LABEL._tipstaff`. `generation._tipstaff` is open: it
@@ -15,6 +16,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 
 import dns.name
 import dns.rdata
@@ -26,9 +28,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tipstaff.enforcement.kept import line_of, read_line
 from tipstaff.enforcement.pages import plain_host
-from tipstaff.words import Degree, Rule, Scope
+from tipstaff.words import Degree, Direction, Rule, Scope
 
-CAN = frozenset({(Scope.HOST_NAME, Degree.BLOCK)})
 BOOK = dns.name.from_text("_tipstaff", origin=None)
 GENERATION = dns.name.from_text("generation._tipstaff", origin=None)
 _KNOWN_MAX = 1 << 17
@@ -99,26 +100,40 @@ class Book:
             return None
 
 
-def supports(rule: Rule, *, zone: dns.name.Name) -> bool:
-    """Whether the zone can hold exactly this: a host name short enough to stand before the zone's own."""
-    return (rule.selector.scope, rule.degree) in CAN and name_of(rule, zone=zone) is not None
+def can(*, addresses: bool) -> frozenset[tuple[Scope, Degree]]:
+    """What a zone can say: names, and addresses where the operator wants that."""
+    return frozenset((scope, Degree.BLOCK) for scope in (Scope.HOST_NAME, *[Scope.ADDRESS] * addresses))
+
+
+def supports(rule: Rule, *, zone: dns.name.Name, addresses: bool) -> bool:
+    """Whether the zone can hold exactly this: a host name short enough to stand before the zone's own, or what is sent
+    to an address. What an address sends asks no resolver for it."""
+    selector = rule.selector
+    if (selector.scope, rule.degree) not in can(addresses=addresses):
+        return False
+    one_way = selector.network is None or selector.direction is Direction.IN
+    return one_way and name_of(rule, zone=zone) is not None
 
 
 def name_of(rule: Rule, *, zone: dns.name.Name) -> dns.name.Name | None:
-    """The blocked name, relative to the zone."""
-    return _relative(rule.selector.host_name or "", zone)
+    """Where the zone blocks it, relative to the zone."""
+    network = rule.selector.network
+    try:
+        if network is None:
+            return _relative(rule.selector.host_name or "", zone)
+        name = _of_network(network)
+        name.derelativize(zone)
+    except (UnicodeError, dns.exception.DNSException):
+        return None
+    return name
 
 
 @lru_cache(maxsize=_KNOWN_MAX)  # A hundred thousand names are asked for again in each round of a zone.
 def _relative(host_name: str, zone: dns.name.Name) -> dns.name.Name | None:
-    try:
-        host = host_name.rstrip(".").encode("idna").decode("ascii").lower()
-        if not plain_host(host):
-            return None
-        name = dns.name.from_text(host, origin=None)
-        name.derelativize(zone)
-    except (UnicodeError, dns.exception.DNSException):
+    name = _of_host(host_name)
+    if not plain_host(name.to_text()):
         return None
+    name.derelativize(zone)
     return name
 
 
@@ -169,9 +184,16 @@ def read(records: Records, *, book: Book, block: Sequence[dns.rdataset.Rdataset]
 
 
 def _blocked(rule: Rule) -> dns.name.Name:
-    return _blocked_name(rule.selector.host_name or "")
+    network = rule.selector.network
+    return _of_host(rule.selector.host_name or "") if network is None else _of_network(network)
 
 
 @lru_cache(maxsize=_KNOWN_MAX)
-def _blocked_name(host_name: str) -> dns.name.Name:
-    return dns.name.from_text(host_name.rstrip(".").encode("idna").decode().lower(), origin=None)
+def _of_host(host_name: str) -> dns.name.Name:
+    return dns.name.from_text(host_name.rstrip(".").encode("idna").decode("ascii").lower(), origin=None)
+
+
+def _of_network(network: IPv4Network | IPv6Network) -> dns.name.Name:
+    # Words in reverse behind the length of the prefix; `zz` is the longest run of noughts.
+    words = str(network.network_address).replace("::", ":zz:").strip(":").replace(":", ".").split(".")
+    return dns.name.from_text(".".join([str(network.prefixlen), *reversed(words), "rpz-ip"]), origin=None)

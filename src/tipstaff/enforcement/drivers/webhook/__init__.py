@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from tipstaff.enforcement.kept import NAMES
-from tipstaff.enforcement.options import PROOFS, Options
+from tipstaff.enforcement.options import LOOPBACK, PROOFS, Options
 from tipstaff.enforcement.planner import Ability, fingerprint
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
 from tipstaff.enforcement.secrets import Secret
@@ -25,7 +25,6 @@ from tipstaff.words import Degree, Observation, Plan, ProbeResult, Proof, Rule, 
 _KNOWN = ("url", "proof", "ca_file", "secret_file", "secret_command", "can", "timeout_seconds")
 ANSWER_MAX = 32 * 1024 * 1024
 """Bytes of an answer that are read; more is none."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def make(device: str, options: Mapping[str, object]) -> "WebhookDriver":
