@@ -20,6 +20,7 @@ class MatterState(enum.StrEnum):
     """How far a matter has come."""
 
     OPEN = "open"
+    """It came in and its clock runs; nobody has decided anything yet."""
     PROPOSED = "proposed"
     """Counsel would answer it; a second person has to agree."""
     ANSWERED = "answered"

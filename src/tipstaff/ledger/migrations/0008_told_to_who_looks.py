@@ -28,5 +28,5 @@ UNDO = "DROP TRIGGER tell ON ledger_entry; DROP FUNCTION ledger_tell()"
 
 
 class Migration(migrations.Migration):
-    dependencies = (("ledger", "0006_evidence_as_it_came"),)
+    dependencies = (("ledger", "0007_matter_number"),)
     operations = (migrations.RunSQL(TELL, UNDO),)
