@@ -40,7 +40,14 @@ def latency(
     from tipstaff.procedures.enforcing import reconcile
     from tipstaff.words import Candidate, Degree, MeasureState
 
-    limits = Limits(own=own, new_rules_max=10 * n, owns_name=lambda _: True, owns_mailbox=lambda _: True)
+    limits = Limits(
+        own=own,
+        new_rules_max=10 * n,
+        owns_name=lambda _: True,
+        owns_mailbox=lambda _: True,
+        owns_session=lambda _: True,
+        owns_port=lambda _: True,
+    )
     fence = operations.become_writer(driver.device, at=AT)
     in_force, lifted, proofs = [], [], set()
     for i in range(n):

@@ -208,6 +208,20 @@ class Desk:
         assert found is not None, status
         return int(found.group(1)) / 1024
 
+    def listens(self, name: str) -> list[str]:
+        """The sockets, of TCP and of Unix, on which a process or a child of it takes connections."""
+        group = self.processes[name]
+        held = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(process.name)) == group:
+                    held |= {os.readlink(fd) for fd in (process / "fd").iterdir()}
+        found = []
+        for table, column, listening, inode in (("tcp", 3, "0A", 9), ("tcp6", 3, "0A", 9), ("unix", 3, "00010000", 6)):
+            rows = [line.split() for line in Path(f"/proc/{group}/net/{table}").read_text().splitlines()[1:]]
+            found += [" ".join(r) for r in rows if r[column] == listening and f"socket:[{r[inode]}]" in held]
+        return found
+
     def cpu_seconds(self, name: str) -> float:
         """Processor time of a process and of its children that still run."""
         ticks = sum(int(fields[11]) + int(fields[12]) for fields in _in_group(self.processes[name]))

@@ -18,7 +18,7 @@ from tipstaff.testing.lab import Lab
 AS, SPEAKER, PEER = 64500, "192.0.2.9", "192.0.2.1"
 PATIENT = 20
 """Seconds that a driver waits for the peer to follow: on a machine where much else runs, FRR's kernel takes some."""
-HOLD = 60
+HOLD = 15
 """Seconds without a word after which a session is given up. One whose process is killed ends at once all the same; with
 the three that BGP allows at least, sessions ended by themselves on a machine where much else runs."""
 DISCARD, DISCARD6 = "198.51.100.254", "2001:db8:ffff::254"
@@ -83,7 +83,7 @@ class Peer(Running):
             f"hostname peer\nbgp route-map delay-timer 0\n{more}route-map IN permit 100\n"
             f"router bgp {AS}\n bgp router-id {PEER}\n"
             " no bgp default ipv4-unicast\n no bgp network import-check\n no bgp ebgp-requires-policy\n"
-            f" neighbor {SPEAKER} remote-as {AS}\n neighbor {SPEAKER} timers 3 {HOLD}\n"
+            f" neighbor {SPEAKER} remote-as {AS}\n neighbor {SPEAKER} timers 5 {HOLD}\n"
             f" neighbor {SPEAKER} timers connect 1\n neighbor {SPEAKER} passive\n{families}\n"
         )
         (folder / "zebra.conf").write_text("hostname peer\n")

@@ -86,6 +86,11 @@ def test_a_person_watches_one_complaint_from_the_mailbox_to_a_lifted_measure(
             assert not _reaches(lab, 25)
             assert _reaches(lab, 80)
 
+        # Whoever touches devices has no door; the others show that one would be seen.
+        assert desk.listens("enforcer") == []
+        assert desk.listens("web") != []
+        assert desk.listens("intake") != []
+
         # The customer opens the link of the letter on a phone and answers.
         link = _link(desk, case)
         phone = browser.new_page(viewport={"width": 390, "height": 844})
