@@ -366,6 +366,7 @@ def measure_document(m: Measure) -> dict[str, Any]:
         "measure": m.key, "case": m.case, "customer": m.customer, "device": m.device,
         "scope": m.selector.scope.name.lower(), "selector": _selector(m.selector), "degree": m.degree.name.lower(),
         "state": m.state.value, "proof": m.proof.name.lower(), "proof_detail": m.proof_detail,
+        "proof_at": m.proof_at.isoformat() if m.proof_at else None,
         "still_stopped": m.still_stopped, "generation": m.generation, "planned_at": m.planned_at.isoformat(),
         "in_force_at": m.in_force_at.isoformat() if m.in_force_at else None,
         "until": m.until.isoformat() if m.until else None,

@@ -490,6 +490,7 @@ class MeasureOut(TypedDict):
     degree: str
     state: str
     proof: str
+    proof_at: str | None
     planned_at: str
     until: str | None
     lifted_when: str

@@ -44,6 +44,7 @@ class MeasureRow(models.Model):
     state = models.CharField(max_length=16)
     proof = models.SmallIntegerField(default=0)
     proof_detail = models.TextField(default="")
+    proof_at = models.DateTimeField(null=True)
     generation = models.BigIntegerField(default=0)
     planned_at = models.DateTimeField()
     until = models.DateTimeField(null=True)

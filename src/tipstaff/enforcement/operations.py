@@ -260,8 +260,8 @@ def take_as_lifted(key: str, *, why: str, at: datetime, actor: str) -> None:
     # Who said so, and why, is for the record; this sentence may stand in a letter.
     detail = "Read back: it is gone. What still stops the traffic is not a measure of ours."
     row.state, row.lifted_at, row.proof, row.proof_detail = MeasureState.LIFTED, at, Proof.STATE, detail
-    row.still_stopped = ""
-    row.save(update_fields=["state", "lifted_at", "proof", "proof_detail", "still_stopped"])
+    row.still_stopped, row.proof_at = "", at
+    row.save(update_fields=["state", "lifted_at", "proof", "proof_detail", "proof_at", "still_stopped"])
     about = [row.key, row.case, row.customer]
     record("measure.taken_as_lifted", at=at, actor=actor, about=about, why=why, proof=Proof.STATE.name)
 
@@ -487,13 +487,15 @@ def record_outcome(
         if row.state == MeasureState.LIFTING and row.key in unprobed:
             continue
         turned = _settle(row, seen, probes.get(row.key), max_proof, plan, at, beside=beside)
+        if before != (row.state, row.proof, row.proof_detail, row.still_stopped):
+            row.proof_at = at
+            changed.append(row)
         if turned:
             told.append(row)
-        if before != (row.state, row.proof, row.proof_detail, row.still_stopped):
-            changed.append(row)
     MeasureRow.objects.bulk_update(
-        changed, ["state", "proof", "proof_detail", "in_force_at", "lifted_at", "still_stopped"], batch_size=1000
-    )
+        changed, ["state", "proof", "proof_detail", "proof_at", "in_force_at", "lifted_at", "still_stopped"],
+        batch_size=1000,
+    )  # fmt: skip
     weighed = dict(MeasureRow.objects.filter(key__in=[row.key for row in told]).values_list("key", "candidates"))
     for row in told:
         row.candidates = weighed[row.key]

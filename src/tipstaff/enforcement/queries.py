@@ -202,6 +202,7 @@ def measure_of(row: MeasureRow) -> Measure:
         state=MeasureState(row.state),
         proof=Proof(row.proof),
         proof_detail=row.proof_detail,
+        proof_at=row.proof_at,
         generation=row.generation,
         planned_at=row.planned_at,
         until=row.until,

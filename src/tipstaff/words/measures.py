@@ -340,6 +340,8 @@ class Measure:
     urgency: Urgency | None
     in_force_at: datetime | None = None
     lifted_at: datetime | None = None
+    proof_at: datetime | None = None
+    """When the device last showed something new of it: since then it is known as surely as `proof` says."""
     still_stopped: str = ""
     """The device holds it no longer, and yet its target is stopped: what the probe saw. Something else stops it."""
     candidates: tuple[Candidate, ...] = ()

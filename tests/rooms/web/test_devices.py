@@ -116,6 +116,7 @@ def test_what_is_wanted_tried_and_done_can_be_followed_at_a_terminal(edge: Memor
     assert f"{EDGE}: as it is wanted" in run("drift")
     (measure,) = rows("measures", "--device", EDGE, "--state", "in_force")
     assert (measure["measure"], measure["why"], measure["proof"]) == (key, "Narrowest.", "state")
+    assert measure["proof_at"] == at.isoformat()
     assert rows("measures", "--customer", "acct-8") == []
     assert f"{key} is being lifted." in run("lift", key, "--by", "anna", "--why", "A mistake.")
     run("apply")

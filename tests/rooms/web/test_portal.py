@@ -74,6 +74,8 @@ def test_the_portal_says_what_else_is_in_force_on_the_customer_since_when_until_
     assert f"It belongs to case {other.key}" in said
     assert "Rule: " in said
     assert "192.0.2.8" not in page
+    shown = " ".join(Client().get(link(other, at)).content.decode().split())
+    assert 'Read back from the device <time datetime="2026-05-04T12:00' in shown
     if other.customer != first.customer:
         assert "Also in force" not in Client().get(link(other, at)).content.decode()
 

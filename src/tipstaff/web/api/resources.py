@@ -75,6 +75,7 @@ class MeasureOut(Schema):
     degree: str
     state: str
     proof: str
+    proof_at: datetime | None
     planned_at: datetime
     until: datetime | None
     lifted_when: str
@@ -358,6 +359,7 @@ def _measure(measure: Measure) -> MeasureOut:
         degree=measure.degree.name.lower(),
         state=measure.state.value,
         proof=measure.proof.name.lower(),
+        proof_at=measure.proof_at,
         planned_at=measure.planned_at,
         until=measure.until,
         lifted_when=measure.lifted_when,
