@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tipstaff.enforcement.drivers.prefix_filter.text import DIALECTS, in_order
@@ -73,24 +73,19 @@ class FrrFilter(_Filter):
 
     def load(self, book: Book) -> None:
         wanted = {route.network for route in book.required}
-        listed = self._listed()
+        listed, _ = self._shown(())
         changes = [f"no {self._line(n)}" for n in sorted(listed - wanted)]
         changes += [self._line(n) for n in sorted(wanted - listed)]
         if changes:
             self._apply(changes)
         # FRR looks at a changed list after its delay timer, or never where that is 0: it is told to look now.
-        for version in sorted({6 if ":" in n else 4 for n in listed | wanted} or {4}):
-            again = f"clear bgp ipv{version} unicast {self._neighbor} soft in"
-            _run([*self._vtysh, "-c", again], self._timeout_seconds, refused="FRR refuses to look again")
+        versions = sorted({6 if ":" in n else 4 for n in listed | wanted} or {4})
+        again = [f"clear bgp ipv{version} unicast {self._neighbor} soft in" for version in versions]
+        self._tell(again, refused="FRR refuses to look again")
 
     def read(self) -> Held:
         """A prefix is denied that is in the list and not among the routes taken from the neighbour."""
-        required = self._shelf.read().required
-        listed = self._listed()
-        taken: set[str] = set()
-        for version in {route.version for route in required}:
-            for shown in self._json(f"show bgp ipv{version} unicast neighbors {self._neighbor} routes json"):
-                taken |= shown.get("routes", {}).keys()
+        listed, taken = self._shown({route.version for route in self._shelf.read().required})
         held = {Route(Kind.DENIAL, "to", n) for n in listed if n not in taken}
         return Held(routes=frozenset(held))
 
@@ -106,18 +101,27 @@ class FrrFilter(_Filter):
     def _line(self, network: str) -> str:
         return f"{'ipv6' if ':' in network else 'ip'} prefix-list {self._name} permit {network}"
 
-    def _listed(self) -> set[str]:
-        found: set[str] = set()
-        for kind in ("ip", "ipv6"):
-            # Each daemon answers for itself; the one that takes routes is bgpd.
-            for answer in self._json(f"show {kind} prefix-list {self._name} json"):
-                entries = answer.get("BGP", {}).get(self._name, {}).get("entries", ())
-                found |= {e["prefix"] for e in entries if e["type"] == "permit"}
-        return found
+    def _shown(self, versions: Collection[int]) -> tuple[set[str], set[str]]:
+        """(prefixes in the list, routes of these IP versions taken from the neighbour), by one run of vtysh: it takes
+        longer to start than to answer."""
+        asked = [f"show {kind} prefix-list {self._name} json" for kind in ("ip", "ipv6")]
+        asked += [f"show bgp ipv{v} unicast neighbors {self._neighbor} routes json" for v in sorted(versions)]
+        listed: set[str] = set()
+        taken: set[str] = set()
+        for answer in self._json(asked):
+            # Each daemon answers for itself of its lists; the one that takes routes is bgpd.
+            entries = answer.get("BGP", {}).get(self._name, {}).get("entries", ())
+            listed |= {e["prefix"] for e in entries if e["type"] == "permit"}
+            taken |= answer.get("routes", {}).keys()
+        return listed, taken
 
-    def _json(self, command: str) -> list[dict[str, Any]]:
+    def _tell(self, commands: Sequence[str], *, refused: str) -> str:
+        words = [word for command in commands for word in ("-c", command)]
+        return _run([*self._vtysh, *words], self._timeout_seconds, refused=refused)
+
+    def _json(self, commands: Sequence[str]) -> list[dict[str, Any]]:
         """All that FRR answers: one object after the other."""
-        text = _run([*self._vtysh, "-c", command], self._timeout_seconds, refused="FRR refuses to say").strip()
+        text = self._tell(commands, refused="FRR refuses to say").strip()
         found: list[dict[str, Any]] = []
         try:
             while text:
@@ -125,7 +129,7 @@ class FrrFilter(_Filter):
                 found.append(value)
                 text = text[end:].lstrip()
         except ValueError as why:
-            raise DeviceUnreachable(f"what FRR says to {command!r} cannot be read: {text[:100]!r}") from why
+            raise DeviceUnreachable(f"what FRR says cannot be read: {text[:100]!r}") from why
         return found
 
 
