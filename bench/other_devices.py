@@ -1,9 +1,10 @@
 """How soon one measure is in force and lifted by the drivers that no other benchmark has. Prints JSON.
 
-    python bench/other_devices.py [--measures 40] [--only gobgp,prefix-filter-bird,prefix-filter-frr,ovs,radius,webhook]
+    python bench/other_devices.py [--measures 40] [--only gobgp,ovs,...]
 
-It needs root and Debian's bird2, frr, gobgpd, openvswitch-switch, freeradius and hostapd; what is missing is said and
-left out. It starts a database of its own, and touches no network but those that it builds.
+It needs root and Debian's bird2, frr, gobgpd, openvswitch-switch, freeradius, hostapd and ansible-core; what is missing
+is said and left out. NETCONF's device is one of our own on loopback. It starts a database of its own, and touches no
+network but those that it builds.
 """
 
 import argparse
@@ -60,6 +61,12 @@ def _one_address(i: int) -> Any:
     from tipstaff.words import Direction, Selector
 
     return Selector(network=ip_network(f"192.0.2.{20 + i % 200}"), direction=Direction.IN)
+
+
+def _one_flow(i: int) -> Any:
+    from tipstaff.words import Direction, Selector
+
+    return Selector(network=ip_network(f"192.0.2.{20 + i % 200}"), protocol="tcp", port=25, direction=Direction.OUT)
 
 
 @contextlib.contextmanager
@@ -145,6 +152,32 @@ def _webhook() -> Lab:
         yield make("hook1", options), _one_address, {}
 
 
+@contextlib.contextmanager
+def _netconf() -> Lab:
+    from tipstaff.enforcement.access_lists import LISTS
+    from tipstaff.enforcement.drivers.netconf import make
+    from tipstaff.testing.netconf import NetconfDevice
+
+    with tempfile.TemporaryDirectory() as folder, NetconfDevice(attached=tuple(LISTS.values())) as device:
+        password = Path(folder) / "password"
+        password.write_text(device.password)
+        password.chmod(0o600)
+        options = {
+            "address": f"127.0.0.1:{device.port}", "username": device.username, "password_file": str(password),
+            "host_key": device.host_key, "rest": "accept", "statistics": True, "keeper_file": f"{folder}/keeper",
+        }  # fmt: skip
+        yield make("access1", options), _one_flow, {}
+
+
+@contextlib.contextmanager
+def _ansible() -> Lab:
+    from tests.live.test_ansible import on_the_edge
+    from tipstaff.enforcement.drivers.ansible import make
+
+    with tempfile.TemporaryDirectory() as folder, on_the_edge() as lab:
+        yield make("edge1", lab.options(Path(folder))), _one_flow, {}
+
+
 LABS: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
     "gobgp": _gobgp,
     "prefix-filter-bird": _prefix_filter("bird"),
@@ -152,6 +185,8 @@ LABS: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
     "ovs": _ovs,
     "radius": _radius,
     "webhook": _webhook,
+    "netconf": _netconf,
+    "ansible": _ansible,
 }
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -31,30 +31,53 @@ HANGS = """
 """
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
+@dataclass(frozen=True)
+class Edge:
+    """The edge of the example network as Ansible's only host."""
+
+    lab: Lab
+
+    def options(self, folder: Path) -> dict[str, object]:
+        """What a `[[devices]]` table with `driver = "ansible"` takes for it; nothing is in force there yet."""
+        with contextlib.suppress(Exception):
+            self.lab.run("edge", "nft", "delete", "table", "inet", "tipstaff_by_ansible")
+        host = {
+            "ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3",
+            "tipstaff_nft": [*self.lab.prefix("edge"), "nft"], "tipstaff_books": str(folder / "books.json"),
+        }  # fmt: skip
+        (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"edge1": host}}}))
+        return {
+            "inventory": str(folder / "hosts.json"), "host": "edge1", "folder": str(folder / "runs"),
+            "playbook": str(EXAMPLE / "apply.yml"), "read_playbook": str(EXAMPLE / "read.yml"),
+            "can": ["flow:block"], "proof": "state",
+        }  # fmt: skip
+
+
+@contextlib.contextmanager
+def on_the_edge() -> Iterator[Edge]:
+    """Such a network; skipped where there can be none."""
     if shutil.which("ansible-playbook") is None:
         pytest.skip("there is no ansible-playbook; `apt-get install ansible-core` brings it")
     if why := Lab.unavailable():
         pytest.skip(why)
-    with Lab() as built:
+    with Lab() as lab:
+        yield Edge(lab)
+
+
+@pytest.fixture(scope="module")
+def edge() -> Iterator[Edge]:
+    with on_the_edge() as built:
         yield built
 
 
 @pytest.fixture
-def options(lab: Lab, tmp_path: Path) -> dict[str, object]:
-    with contextlib.suppress(Exception):
-        lab.run("edge", "nft", "delete", "table", "inet", "tipstaff_by_ansible")
-    host = {
-        "ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3",
-        "tipstaff_nft": [*lab.prefix("edge"), "nft"], "tipstaff_books": str(tmp_path / "books.json"),
-    }  # fmt: skip
-    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": {"edge1": host}}}))
-    return {
-        "inventory": str(tmp_path / "hosts.json"), "host": "edge1", "folder": str(tmp_path / "runs"),
-        "playbook": str(EXAMPLE / "apply.yml"), "read_playbook": str(EXAMPLE / "read.yml"),
-        "can": ["flow:block"], "proof": "state",
-    }  # fmt: skip
+def lab(edge: Edge) -> Lab:
+    return edge.lab
+
+
+@pytest.fixture
+def options(edge: Edge, tmp_path: Path) -> dict[str, object]:
+    return edge.options(tmp_path)
 
 
 @pytest.mark.thorough

@@ -117,7 +117,7 @@ def test_a_secret_is_in_the_file_of_variables_and_nowhere_else(
     text = seen.read_text()
     assert "edge1.example.net" in text
     assert SECRET not in text
-    assert [line for line in text.splitlines() if line.isdecimal()] == ["600", "700"] * 4
+    assert [line for line in text.splitlines() if line.isdecimal()] == ["600", "700"] * 3
     assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == ["lock"], "a run leaves nothing behind"
 
 
@@ -201,6 +201,15 @@ def test_many_measures_are_one_run(options: dict[str, object], tmp_path: Path) -
     assert (len(told["lift"]), told["keep"], told["generation"]) == (200, [], 2)
     (entry,) = told["apply"]
     assert (entry["account"], entry["scope"], entry["does"]) == ("acct-7", "account", "suspend")
+
+
+def test_what_somebody_else_changed_meanwhile_is_read_again_and_not_overwritten(options: dict[str, object]) -> None:
+    driver, other = make("edge1", options), make("edge1", options)
+    plan = Plan(device="edge1", generation=1, rules=(a_rule(),))
+    todo = steps(plan, driver.observe(at=NOON))
+    carry_out(other, 1, [DriverContract().rule(1)])
+    driver.carry_out(plan, steps=todo, at=NOON)
+    assert [key for key, _ in driver.observe(at=NOON).rules] == ["M-000001", "M-000002"]
 
 
 def test_a_measure_ends_by_the_keeper_in_its_time(driver: AnsibleDriver, state: Path) -> None:

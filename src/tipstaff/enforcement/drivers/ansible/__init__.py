@@ -78,6 +78,9 @@ class AnsibleDriver:
         self._playbooks, self._folder, self._can, self._secret = playbooks, folder, can, secret
         # No playbook is there when a measure's time is over.
         self._keeper = Keeper(device, file=folder / "keeper", module=__name__, options=options)
+        self._changes = 0
+        self._last: tuple[datetime, int, _Held] | None = None
+        """What was read last, when, and after how many changes by anybody."""
 
     @property
     def ability(self) -> Ability:
@@ -89,7 +92,9 @@ class AnsibleDriver:
     def observe(self, *, at: datetime) -> Observation:
         try:
             with self._alone():
+                self._last = None
                 held = self._read()
+                self._last = (at, self._changes, held)
             self._keep(held.rules, at=at)
         except DriverFailure as why:
             return Observation(complete=False, generation=0, rules=(), at=at, detail=str(why))
@@ -105,7 +110,9 @@ class AnsibleDriver:
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
         with self._alone():
-            held = self._read()
+            # A run takes a second or more: what this round has just read is not read again, unless somebody changed it.
+            known = self._last is not None and self._last[:2] == (at, self._changes)
+            held = self._last[2] if known and self._last is not None else self._read()
             if plan.generation < held.generation:
                 raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
             todo = {step.measure: step.rule for step in steps}
@@ -140,6 +147,8 @@ class AnsibleDriver:
 
     def _change(self, held: "_Held", *, generation: int, gone: set[str], wanted: Sequence[Rule]) -> None:
         """One run, for all of it. What is changed is lifted and applied again."""
+        self._last = None
+        os.write(self._playbooks.lock, b".")  # For everybody: there was a change more.
         here = {e.rule.measure for e in held.rules}
         entries = {
             "generation": generation,
@@ -197,6 +206,7 @@ class AnsibleDriver:
             with open(self._folder / "lock", "a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._playbooks.lock = lock.fileno()
+                self._changes = os.fstat(lock.fileno()).st_size
                 for left in self._folder.glob("run-*"):
                     shutil.rmtree(left, ignore_errors=True)  # Whoever made it was killed, and its run has ended.
                 yield

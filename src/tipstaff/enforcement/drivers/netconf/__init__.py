@@ -6,6 +6,7 @@ confirmed. If we die in between, or cannot reach the device any more, it takes t
 
 import contextlib
 import importlib.util
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ _KNOWN = (
     "address", "username", "password_file", "password_command", "key_file", "host_key", "rest", "statistics",
     "keeper_file", "confirm_seconds", "timeout_seconds",
 )  # fmt: skip
+
+_LISTENS_SECONDS = 0.02
 
 
 def make(device: str, options: Mapping[str, object]) -> "NetconfDriver":
@@ -126,7 +129,12 @@ class NetconfDriver(AccessLists):
     def _connected(self) -> Any:
         """The session that stands, or a new one. A device may have hung up meanwhile."""
         from ncclient import manager
+        from ncclient.transport import session as ssh
 
+        # It looks for something to send between two listenings of this length; by itself, ten times a second.
+        ssh.TICK = _LISTENS_SECONDS
+        # It writes every word that goes either way.
+        logging.getLogger("ncclient").setLevel(logging.WARNING)
         if self._session is not None and self._session.connected:
             return self._session
         host, port = self._at
