@@ -44,6 +44,7 @@ LetterKind = Literal[
     "policy_change",
     "policy_kept",
     "address_question",
+    "log_in_link",
     "acknowledgement",
     "needs_detail",
     "not_ours",

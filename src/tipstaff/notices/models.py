@@ -26,6 +26,8 @@ class LetterRow(models.Model):
     language = models.CharField(max_length=16)
     case = models.CharField(max_length=32, null=True)
     report = models.CharField(max_length=32, null=True)
+    log_in = models.CharField(max_length=32, null=True)
+    """Whose log-in its link is for, where it has one."""
     in_reply_to = models.TextField(default="")
     follows = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="followed_by")
     """The letter that this one takes back: it waits until that one's fate is known."""

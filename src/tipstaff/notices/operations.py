@@ -62,6 +62,7 @@ def queue_letter(
     language: str | None = None,
     in_reply_to: str = "",
     follows: str | None = None,
+    log_in: str | None = None,
 ) -> str:
     """Keep a letter and return its key; the same `once` gives the same letter's key and writes nothing.
 
@@ -87,6 +88,7 @@ def queue_letter(
             "language": language or draft.language,
             "case": case,
             "report": report,
+            "log_in": log_in,
             "in_reply_to": _storable(in_reply_to),
             "follows": LetterRow.objects.get(key=follows) if follows else None,
             "state": (LetterState.HELD if held else LetterState.QUEUED).value,

@@ -28,6 +28,7 @@ def post_next(
     worker: str,
     now: Callable[[], datetime],
     link: Callable[[str, datetime], str],
+    log_in_link: Callable[[str, datetime], str] | None = None,
     on_sent: Callable[[Letter], None] | None = None,
     first: Callable[[Letter], object] = lambda letter: None,
     sender_name: str = "",
@@ -37,11 +38,11 @@ def post_next(
 ) -> Letter | None:
     """Take the letter that is longest due to the mail server and return it as it then stands; None when none is due.
 
-    `link` makes a case's portal link. `first` begins the transaction that notes the sending, `on_sent` ends it. Call
-    this outside of any transaction. What became of a letter is written again when the database's session was lost
-    meanwhile, after `rest` of some seconds. An exception from here is a fault of this program or of a database that
-    stays away; what the worker had in hand then is settled when it asks for its next letter, or by
-    `recover_interrupted` when it is gone.
+    `link` makes a case's portal link, `log_in_link` one by which somebody logs in. `first` begins the transaction
+    that notes the sending, `on_sent` ends it. Call this outside of any transaction. What became of a letter is written
+    again when the database's session was lost meanwhile, after `rest` of some seconds. An exception from here is a
+    fault of this program or of a database that stays away; what the worker had in hand then is settled when it asks for
+    its next letter, or by `recover_interrupted` when it is gone.
     """
     assert server.host, "letters are held while there is no mail server"
     letter = operations.claim_letter(at=now(), worker=worker, domain=server.from_address.rpartition("@")[2])
@@ -53,7 +54,7 @@ def post_next(
             server=server,
             sender_name=sender_name,
             at=now(),
-            portal_link=link(letter.case, now()) if letter.case and PORTAL_LINK in letter.body else None,
+            portal_link=_link_in(letter, at=now(), link=link, log_in_link=log_in_link),
             on_handing_over=lambda: operations.mark_handing_over(letter.key, at=now(), worker=worker),
             timeout_seconds=timeout_seconds,
             dot_timeout_seconds=dot_timeout_seconds,
@@ -74,6 +75,21 @@ def post_next(
             rest=rest,
         )  # fmt: skip
     return get_letter(letter.key)
+
+
+def _link_in(
+    letter: Letter,
+    *,
+    at: datetime,
+    link: Callable[[str, datetime], str],
+    log_in_link: Callable[[str, datetime], str] | None,
+) -> str | None:
+    """The link that a letter lacks until it is sent; None where it has none, or where none can be made."""
+    if PORTAL_LINK not in letter.body:
+        return None
+    if letter.log_in is not None:
+        return log_in_link(letter.log_in, at) if log_in_link is not None else None
+    return link(letter.case, at) if letter.case else None
 
 
 def _despite_lost_sessions(write: Callable[[], None], *, rest: Callable[[float], object]) -> None:

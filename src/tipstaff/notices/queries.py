@@ -100,3 +100,10 @@ def too_many_to(address: str, *, at: datetime, hourly_max: int) -> bool:
         kind__in=[kind.value for kind in COMPLAINANT_KINDS],
     )
     return len(written.values_list("id")[:hourly_max]) >= hourly_max
+
+
+def cases_told(cases: Collection[str]) -> frozenset[str]:
+    """Which of these cases the customer knows of: a letter about it was handed over to them."""
+    kinds = [kind.value for kind in LetterKind if kind not in COMPLAINANT_KINDS]
+    rows = LetterRow.objects.filter(case__in=list(cases), kind__in=kinds, sent_at__isnull=False, diverted=False)
+    return frozenset(str(case) for case in rows.values_list("case", flat=True))

@@ -25,5 +25,6 @@ def letter_of(row: LetterRow) -> Letter:
         in_reply_to=row.in_reply_to,
         html=row.html,
         diverted=row.diverted,
+        log_in=row.log_in,
         attachments=tuple(Attachment(name=name, text=text) for name, text in row.attachments),
     )

@@ -6,6 +6,7 @@ from django.core.signing import BadSignature, Signer
 
 _CASE = "tipstaff.portal.case"
 _REPORT = "tipstaff.public.report"
+_LOG_IN = "tipstaff.portal.log_in"
 
 
 class LinkTampered(ValueError):
@@ -39,6 +40,16 @@ def make_report_link(report_key: str, *, at: datetime, expires_at: datetime) -> 
 def open_report_link(token: str, *, at: datetime) -> str:
     """The report that a complainant's link opens; raise LinkTampered or LinkExpired."""
     return _open(_REPORT, token, at=at)
+
+
+def make_log_in_link(log_in: str, *, at: datetime, expires_at: datetime) -> str:
+    """The token by which somebody of a customer's logs in: `/account/enter/<token>`. `log_in` counts once: `12-3`."""
+    return _make(_LOG_IN, log_in, at=at, expires_at=expires_at)
+
+
+def open_log_in_link(token: str, *, at: datetime) -> str:
+    """Whose log-in, and which link of theirs; raise LinkTampered or LinkExpired."""
+    return _open(_LOG_IN, token, at=at)
 
 
 def _make(salt: str, key: str, *, at: datetime, expires_at: datetime) -> str:

@@ -9,7 +9,7 @@ What is `Kept` is never overwritten: PostgreSQL puts the version that a write re
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, IntegerRangeField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
 from tipstaff.words import AdmissionState, HoldingKind, Origin, ResourceKind, ServiceKind, Standing, Tier
 
@@ -107,6 +107,8 @@ class RepresentativeRow(Kept):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["customer", "rank"], name="registry_one_per_rank"),)
+        # For whom does this address speak? Every page of the portal asks it.
+        indexes = (models.Index(Upper("email"), name="registry_contact_email"),)
 
 
 class StandingRow(Kept):

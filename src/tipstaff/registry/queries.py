@@ -131,6 +131,7 @@ __all__ = [
     "periods_of_resources",
     "records_begin_at",
     "representatives_of",
+    "represented_by",
     "resource_holders",
     "resources_known_as",
     "resources_of",
@@ -413,6 +414,12 @@ def collapsed(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[IPv4Net
 def representatives_of(customer: str) -> list[Representative]:
     """The whole chain of a customer's contacts, the foremost first, whether letters reach them or not."""
     return [representative_of(row) for row in RepresentativeRow.objects.filter(customer_id=customer).order_by("rank")]
+
+
+def represented_by(email: str) -> frozenset[str]:
+    """The customers in whose chain of contacts this address stands, whether letters reach it or not."""
+    rows = RepresentativeRow.objects.filter(email__iexact=email.strip())
+    return frozenset(rows.values_list("customer_id", flat=True))
 
 
 def users_of(customer: str) -> list[AccountUser]:

@@ -112,12 +112,7 @@ def second(request: HttpRequest) -> HttpResponse:
         return _slower(show_page(request, page, trouble=trouble, status=429, **shown), wait)
     code = asked_text(request.POST, "code", characters_max=40)
     try:
-        if len("".join(code.split())) == factors.DIGITS:
-            factors.use_totp(who, code, at=at)
-            how += " and code"
-        else:
-            factors.use_recovery_code(who, code, at=at)
-            how += " and recovery code"
+        how += f" and {factors.use_code(who, code, at=at)}"
     except factors.NotThatCode as why:
         throttle.count_failure(guesses, address=None, at=at)
         return show_page(request, page, trouble=str(why) or factors.NotThatCode.__doc__, status=401, **shown)

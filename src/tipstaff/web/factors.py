@@ -138,6 +138,15 @@ def use_recovery_code(who: str, code: str, *, at: datetime) -> None:
         raise NotThatCode
 
 
+def use_code(who: str, code: str, *, at: datetime) -> str:
+    """Take a code of the app or a recovery code, whichever it is, and say which; raise NotThatCode."""
+    if len("".join(code.split())) == DIGITS:
+        use_totp(who, code, at=at)
+        return "code"
+    use_recovery_code(who, code, at=at)
+    return "recovery code"
+
+
 def remove_factor(who: str, id: int, *, needed: bool) -> ShownFactor:
     """Take one away; the last takes the recovery codes along. Raise KeptFactor if it is `needed` and the last."""
     with transaction.atomic():

@@ -82,6 +82,38 @@ class CompanyLink(models.Model):
         )
 
 
+class PortalPerson(models.Model):
+    """Somebody of a customer's who logs in at the portal. What they may see is looked up at each request."""
+
+    email = models.CharField(max_length=254, unique=True)
+    """In small letters."""
+    language = models.CharField(max_length=16, default="en")
+    made_at = models.DateTimeField()
+    links = models.PositiveIntegerField(default=0)
+    """How many links were made; only the last one opens, until it was used."""
+    link_made_at = models.DateTimeField(null=True)
+    entered_at = models.DateTimeField(null=True)
+
+
+class Membership(models.Model):
+    """Somebody whom a customer's own people let in, and how far."""
+
+    person = models.ForeignKey(PortalPerson, on_delete=models.CASCADE, related_name="memberships")
+    customer = models.CharField(max_length=64)
+    role = models.CharField(max_length=16)
+    invited_by = models.CharField(max_length=254)
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["customer"], name="web_membership_customer"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["person", "customer"], condition=models.Q(ended_at=None), name="web_membership_one"
+            ),
+        )
+
+
 class FailedLogin(models.Model):
     """One failed attempt. The name is kept as a digest: people type passwords into the wrong field."""
 

@@ -19,7 +19,7 @@ from .models import Session
 NOTED_EVERY = timedelta(minutes=1)
 FRESH = timedelta(minutes=15)
 """So long after a log-in somebody may change how they log in."""
-_SEEN, _HOW, _STRONG, _ENTERED = "seen_at", "how", "strong", "entered_at"
+_SEEN, _HOW, _STRONG, _ENTERED, _PERSON = "seen_at", "how", "strong", "entered_at", "person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +84,24 @@ class Seen:
 
 
 def who_asks(request: HttpRequest) -> str:
-    """`staff:3`, or nothing for somebody who is not logged in."""
-    id = request.session.get(auth.SESSION_KEY)
-    return f"staff:{id}" if id is not None else ""
+    """`staff:3`, of a customer's people `person:3`, or nothing for somebody who is not logged in."""
+    if (id := request.session.get(auth.SESSION_KEY)) is not None:
+        return f"staff:{id}"
+    person = request.session.get(_PERSON)
+    return f"person:{person}" if person is not None else ""
+
+
+def enter_portal(request: HttpRequest, person: int, *, how: str, strong: bool, at: datetime) -> None:
+    """Log somebody of a customer's in. A browser is a member of staff's or theirs, never both."""
+    request.session.flush()
+    request.session[_PERSON] = person
+    begin(request, how=how, strong=strong, at=at)
+
+
+def person_in(request: HttpRequest) -> int | None:
+    """Which of the customers' people is logged in here."""
+    found: int | None = None if auth.SESSION_KEY in request.session else request.session.get(_PERSON)
+    return found
 
 
 def _note(request: HttpRequest, *, who: str, at: datetime) -> None:

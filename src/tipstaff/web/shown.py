@@ -97,6 +97,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (LetterKind.POLICY_KEPT, "Policy does not change", "blue"),
     (LetterKind.ADDRESS_QUESTION, "Question who had an address", "blue"),
     (LetterKind.IN_TOUCH, "Put in touch", "blue"),
+    (LetterKind.LOG_IN_LINK, "Link to log in", "grey"),
     (LetterKind.ACKNOWLEDGEMENT, "Acknowledgement", "grey"),
     (LetterKind.NEEDS_DETAIL, "Detail asked for", "amber"),
     (LetterKind.NOT_OURS, "Not ours", "grey"),

@@ -22,6 +22,8 @@ urlpatterns = [
     path(".well-known/security.txt", public.security_txt, name="security_txt"),
     path("health", public.health, name="health"),
     path("r/<str:token>", public.report_status, name="report_status"),
+    path("account/me/", include("tipstaff.web.me.urls", namespace="account_me")),
+    path("account/", include("tipstaff.web.portal.account_urls")),
     path("p/", include("tipstaff.web.portal.urls")),
     path("login", log_in, name="log_in"),
     path("login/second", second, name="log_in_second"),

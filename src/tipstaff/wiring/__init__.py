@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tipstaff.worker")
 CASE_LINK_LASTS = timedelta(days=45)
 REPORT_LINK_LASTS = timedelta(days=180)
+LOG_IN_LINK_LASTS = timedelta(days=1)
 
 
 @functools.cache
@@ -481,6 +482,12 @@ def mail_server() -> MailOut:
 def portal_link(case: str, at: datetime) -> str:
     """Where a customer answers; made anew for each letter, never stored."""
     return f"{settings().public_url}/p/{links.make_link(case, at=at, expires_at=at + CASE_LINK_LASTS)}"
+
+
+def log_in_link(log_in: str, at: datetime) -> str:
+    """Where somebody of a customer's logs in; made anew for each letter, never stored."""
+    token = links.make_log_in_link(log_in, at=at, expires_at=at + LOG_IN_LINK_LASTS)
+    return f"{settings().public_url}/account/enter/{token}"
 
 
 def report_link(report: str, at: datetime) -> str:

@@ -66,6 +66,7 @@ def post_next() -> Letter | None:
             worker=worker,
             now=wiring.now,
             link=wiring.portal_link,
+            log_in_link=wiring.log_in_link,
             first=posting.hold_case_of,
             on_sent=partial(posting.start_clock_of, desk=wiring.desk()),
             sender_name=f"{own.operator.name} abuse desk",

@@ -28,6 +28,8 @@ class LetterKind(enum.StrEnum):
     """To the representative: a change of the policy that was announced does not come; what counts goes on counting."""
     ADDRESS_QUESTION = "address_question"
     """To the representative, who agreed to be asked: who had this address and port at that time?"""
+    LOG_IN_LINK = "log_in_link"
+    """To somebody of a customer's: a link by which they log in, once and within a day."""
     ACKNOWLEDGEMENT = "acknowledgement"
     """To the complainant: received, what we understood, the reference."""
     NEEDS_DETAIL = "needs_detail"
@@ -140,3 +142,5 @@ class Letter:
     diverted: bool = False
     """It went to the recipient override of a staging set-up, and so told its reader nothing."""
     attachments: tuple[Attachment, ...] = ()
+    log_in: str | None = None
+    """Whose log-in its link is for: `12-3`, the third link of the twelfth person."""

@@ -1,11 +1,13 @@
 """People at the desk, and a small piece of the example day."""
 
+import dataclasses
 import importlib.util
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -93,3 +95,20 @@ def log_in(db: None) -> Callable[..., Client]:
         return client
 
     return make
+
+
+@pytest.fixture
+def clock(db: None, at: datetime, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], datetime]:
+    """The desk has a name over https; calling this lets time pass. Passwords are hashed in no time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    named = dataclasses.replace(
+        wiring.settings(), web=dataclasses.replace(wiring.settings().web, public_url="https://abuse.example.net")
+    )
+    monkeypatch.setattr(wiring, "settings", lambda: named)
+
+    def later(by: timedelta) -> datetime:
+        then = wiring.now() + by
+        monkeypatch.setattr(wiring, "now", lambda: then)
+        return then
+
+    return later

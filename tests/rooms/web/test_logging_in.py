@@ -35,21 +35,6 @@ _spec.loader.exec_module(_device)
 Device = _device.Device
 
 
-@pytest.fixture
-def clock(db: None, at: datetime, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], datetime]:
-    """The desk has a name over https; calling this lets time pass. Passwords are hashed in no time."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    named = dataclasses.replace(wiring.settings(), web=dataclasses.replace(wiring.settings().web, public_url=ORIGIN))
-    monkeypatch.setattr(wiring, "settings", lambda: named)
-
-    def later(by: timedelta) -> datetime:
-        then = wiring.now() + by
-        monkeypatch.setattr(wiring, "now", lambda: then)
-        return then
-
-    return later
-
-
 Clock = Callable[[timedelta], datetime]
 
 

@@ -34,6 +34,7 @@ from tipstaff.words import (
 )
 
 from ..asked import asked_text
+from ..portal.people import forget, visitors_of
 from ..roles import Ability, StaffRequest, needs
 from .page import show_console
 from .timeline import timeline
@@ -96,6 +97,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         contacts=chain,
         contact_rows=[*chain, *[None] * (min(CONTACTS_MAX, len(chain) + 1) - len(chain))][:CONTACTS_MAX],
         users=registry.users_of(key),
+        visitors=visitors_of(key),
         standings=registry.standings_of(key),
         acceptances=acceptances_of(key),
         letters=registry.letters_of_authority(key),
@@ -350,6 +352,14 @@ def _accept(request: StaffRequest, customer: Customer) -> str:
     return f"{customer.name} accepted edition {edition}."
 
 
+def _portal(request: StaffRequest, customer: Customer) -> str:
+    """What somebody logs in with was lost, or may be in other hands: all of it counts no more."""
+    email = asked_text(request.POST, "email", characters_max=254)
+    if not forget(email, customer=customer.key, **_by(request)):
+        raise BadField("Nobody of that address logs in for this customer.")
+    return f"{email} is logged out, and logs in anew by a link."
+
+
 ACTIONS: dict[str, Callable[[StaffRequest, Customer], str]] = {
     "save": _save,
     "standing": _standing,
@@ -360,6 +370,7 @@ ACTIONS: dict[str, Callable[[StaffRequest, Customer], str]] = {
     "resource": _resource,
     "end": _end,
     "accept": _accept,
+    "portal": _portal,
 }
 """What may be done on a customer's page, by the last part of its address."""
 

@@ -1,13 +1,15 @@
 """One's own page: passkeys, code app, recovery codes, sessions. To change how one logs in takes a fresh log-in."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
 import segno
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -16,6 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
+from tipstaff.procedures.portal import note_portal_change
 from tipstaff.procedures.staffing import note_staff_change
 
 from .. import factors, throttle
@@ -23,14 +26,72 @@ from ..asked import asked_text
 from ..auth import read_json
 from ..company import send
 from ..console.page import show_console
-from ..models import CompanyLink
+from ..models import CompanyLink, PortalPerson
+from ..pages import show_page
 from ..passkeys import NotThatPasskey, ask_for_new, passkeys_work, take_new
-from ..roles import StaffRequest, lacks_factor, needs_factor
-from ..sessions import end_sessions, is_fresh, make_strong, sessions_of, staff
+from ..portal.people import customers_of, find_person
+from ..portal.people import who as who_is
+from ..roles import needs_factor
+from ..sessions import end_sessions, is_fresh, is_strong, make_strong, person_in, sessions_of, staff
 from ..shown import span
 
 _Rest = ParamSpec("_Rest")
-_View = Callable[Concatenate[StaffRequest, _Rest], HttpResponse]
+PORTAL_NAME = "account_me"
+"""The name under which `urls` stands at the portal."""
+
+
+class OwnRequest(HttpRequest):
+    """A request of somebody about themselves; only for type checkers."""
+
+    me: "Me"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """Who asks: a member of staff at the console, or one of a customer's people at the portal."""
+
+    who: str
+    name: str
+    home: str
+    """The page's own address."""
+    log_in: str
+    needed: bool
+    """They may do nothing without a second factor."""
+    user: User | None
+    """The member of staff."""
+    person: PortalPerson | None
+
+    @property
+    def actor(self) -> str:
+        return self.name if self.person is None else f"customer ({self.name})"
+
+
+_View = Callable[Concatenate[OwnRequest, _Rest], HttpResponse]
+
+
+def _me(request: HttpRequest) -> Me | None:
+    """Who asks here; the two pages are one, under two addresses."""
+    home = reverse("me:me", current_app=_namespace(request))
+    if _namespace(request) == PORTAL_NAME:
+        person = find_person(person_in(request))
+        if person is None or not customers_of(person):
+            return None
+        return Me(
+            who=who_is(person.pk), name=person.email, home=home, log_in=reverse("account:log_in"), needed=True,
+            user=None, person=person,
+        )  # fmt: skip
+    user = request.user
+    if not isinstance(user, User):
+        return None
+    return Me(
+        who=staff(user), name=user.username, home=home, log_in=f"{reverse('log_in')}?again&next={home}",
+        needed=needs_factor(user), user=user, person=None,
+    )  # fmt: skip
+
+
+def _namespace(request: HttpRequest) -> str:
+    assert request.resolver_match is not None
+    return request.resolver_match.namespace
 
 
 def _own(*, fresh: bool) -> Callable[[_View[_Rest]], Callable[Concatenate[HttpRequest, _Rest], HttpResponse]]:
@@ -39,14 +100,16 @@ def _own(*, fresh: bool) -> Callable[[_View[_Rest]], Callable[Concatenate[HttpRe
     def wrap(view: _View[_Rest]) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponse]:
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponse:
-            if not request.user.is_authenticated:
-                return redirect_to_login(reverse("me:me"))
+            found = _me(request)
+            if found is None:
+                at_portal = _namespace(request) == PORTAL_NAME
+                return redirect("account:log_in") if at_portal else redirect_to_login(reverse("me:me"))
             if fresh and not is_fresh(request, at=wiring.now()):
-                again = f"{reverse('log_in')}?again&next={reverse('me:me')}"
                 if request.content_type == "application/json":
-                    return JsonResponse({"to": again})
-                return redirect(again)
-            return view(request, *args, **kwargs)  # type: ignore[arg-type]  # the user was just checked
+                    return JsonResponse({"to": found.log_in})
+                return redirect(found.log_in)
+            request.me = found  # type: ignore[attr-defined]  # read by the views below alone
+            return view(request, *args, **kwargs)  # type: ignore[arg-type]  # it has what an OwnRequest has
 
         guarded.needs_fresh = fresh  # type: ignore[attr-defined]  # read by the tests
         return guarded
@@ -56,7 +119,7 @@ def _own(*, fresh: bool) -> Callable[[_View[_Rest]], Callable[Concatenate[HttpRe
 
 @require_safe
 @_own(fresh=False)
-def me(request: StaffRequest) -> HttpResponse:
+def me(request: OwnRequest) -> HttpResponse:
     return _page(request)
 
 
@@ -64,16 +127,16 @@ def me(request: StaffRequest) -> HttpResponse:
 @require_POST
 @_own(fresh=True)
 @sensitive_variables("setup")
-def begin_codes(request: StaffRequest) -> HttpResponse:
+def begin_codes(request: OwnRequest) -> HttpResponse:
     """Show a new key for a code app, this once."""
     try:
         setup = factors.begin_totp(
-            staff(request.user), account=request.user.get_username(), issuer=wiring.settings().operator.name,
+            request.me.who, account=request.me.name, issuer=wiring.settings().operator.name,
             at=wiring.now(),
         )  # fmt: skip
     except factors.KeptFactor as why:
         messages.error(request, str(why))
-        return redirect("me:me")
+        return redirect(request.me.home)
     return _page(request, setup=setup, picture=_picture(setup.uri))
 
 
@@ -81,124 +144,131 @@ def begin_codes(request: StaffRequest) -> HttpResponse:
 @never_cache
 @require_POST
 @_own(fresh=True)
-def confirm_codes(request: StaffRequest) -> HttpResponse:
+def confirm_codes(request: OwnRequest) -> HttpResponse:
     """The first code shows that the app has the key; from now on it is asked for."""
-    at, who, guesses = wiring.now(), staff(request.user), f"first code of {request.user.pk}"
+    at, who, guesses = wiring.now(), request.me.who, f"first code of {request.me.who}"
     if wait := throttle.seconds_to_wait(guesses, address=None, at=at):
         messages.error(request, f"Too many attempts. Try again in {span(wait)}.")
-        return redirect("me:me")
+        return redirect(request.me.home)
     try:
         factors.confirm_totp(who, asked_text(request.POST, "code", characters_max=40), at=at)
     except factors.NotThatCode:
         throttle.count_failure(guesses, address=None, at=at)
         messages.error(request, "That was not the code. Begin again: the key that was shown counts no more.")
-        return redirect("me:me")
+        return redirect(request.me.home)
     return _page(request, codes=_added(request, kind="code app"))
 
 
 @never_cache
 @require_POST
 @_own(fresh=True)
-def passkey_options(request: StaffRequest) -> HttpResponse:
-    name = request.user.get_username()
-    return JsonResponse(ask_for_new(request, staff(request.user), name=name, at=wiring.now()))
+def passkey_options(request: OwnRequest) -> HttpResponse:
+    return JsonResponse(ask_for_new(request, request.me.who, name=request.me.name, at=wiring.now()))
 
 
 @never_cache
 @require_POST
 @_own(fresh=True)
-def add_passkey(request: StaffRequest) -> HttpResponse:
+def add_passkey(request: OwnRequest) -> HttpResponse:
     """Keep a passkey that the browser has just made."""
     answer = read_json(request)
     name = asked_text({"name": str(answer.get("name") or "")}, "name", characters_max=60)
     try:
-        take_new(request, staff(request.user), answer, name=name, at=wiring.now())
+        take_new(request, request.me.who, answer, name=name, at=wiring.now())
     except NotThatPasskey as why:
         return JsonResponse({"trouble": str(why)}, status=400)
-    return JsonResponse({"codes": _added(request, kind="passkey"), "to": reverse("me:me")})
+    return JsonResponse({"codes": _added(request, kind="passkey"), "to": request.me.home})
 
 
 @never_cache
 @require_safe
 @_own(fresh=True)
-def link_company(request: StaffRequest) -> HttpResponse:
+def link_company(request: OwnRequest) -> HttpResponse:
     """Go to the company's log-in and come back linked. It changes nothing by itself, so a plain link may lead here."""
-    return send(request, onward="", link=request.user.pk)
+    if request.me.user is None:
+        raise Http404("Customers' people log in here only.")
+    return send(request, onward="", link=request.me.user.pk)
 
 
 @require_POST
 @_own(fresh=True)
-def unlink_company(request: StaffRequest) -> HttpResponse:
+def unlink_company(request: OwnRequest) -> HttpResponse:
     """The company's log-in is no way in any more; not for somebody without a password."""
-    if not request.user.has_usable_password():
+    if request.me.user is None:
+        raise Http404("Customers' people log in here only.")
+    if not request.me.user.has_usable_password():
         messages.error(request, "You have no password here: without the link you could not log in.")
-    elif CompanyLink.objects.filter(user=request.user).delete()[0]:
-        _on_record(request, "staff.unlinked")
+    elif CompanyLink.objects.filter(user=request.me.user).delete()[0]:
+        _on_record(request, "unlinked")
         messages.success(request, "The link is gone.")
-    return redirect("me:me")
+    return redirect(request.me.home)
 
 
 @never_cache
 @require_POST
 @_own(fresh=True)
-def recovery(request: StaffRequest) -> HttpResponse:
+def recovery(request: OwnRequest) -> HttpResponse:
     """New recovery codes, shown this once; the old ones count no more."""
-    if not factors.has_factor(staff(request.user)):
+    if not factors.has_factor(request.me.who):
         messages.error(request, "Recovery codes stand in for a passkey or a code app; add one first.")
-        return redirect("me:me")
+        return redirect(request.me.home)
     return _page(request, codes=_new_codes(request))
 
 
 @require_POST
 @_own(fresh=True)
-def remove(request: StaffRequest, id: int) -> HttpResponse:
+def remove(request: OwnRequest, id: int) -> HttpResponse:
     """Take a factor away; not the last one of somebody whose roles need one."""
     try:
-        gone = factors.remove_factor(staff(request.user), id, needed=needs_factor(request.user))
+        gone = factors.remove_factor(request.me.who, id, needed=request.me.needed)
     except factors.KeptFactor as why:
         messages.error(request, str(why))
-        return redirect("me:me")
-    _on_record(request, "staff.factor_removed", kind=gone.kind)
+        return redirect(request.me.home)
+    _on_record(request, "factor_removed", kind=gone.kind)
     messages.success(request, f"{gone.name} is taken away.")
-    return redirect("me:me")
+    return redirect(request.me.home)
 
 
 @require_POST
 @_own(fresh=False)
-def end(request: StaffRequest, id: int) -> HttpResponse:
+def end(request: OwnRequest, id: int) -> HttpResponse:
     """End one of one's own sessions."""
-    if end_sessions(staff(request.user), id=id):
-        _on_record(request, "staff.sessions_ended", count=1)
-    return redirect("me:me")
+    if end_sessions(request.me.who, id=id):
+        _on_record(request, "sessions_ended", count=1)
+    return redirect(request.me.home)
 
 
 @require_POST
 @_own(fresh=False)
-def end_others(request: StaffRequest) -> HttpResponse:
+def end_others(request: OwnRequest) -> HttpResponse:
     """End all of one's own sessions but this one."""
-    if count := end_sessions(staff(request.user), but=request.session.session_key):
-        _on_record(request, "staff.sessions_ended", count=count)
-    return redirect("me:me")
+    if count := end_sessions(request.me.who, but=request.session.session_key):
+        _on_record(request, "sessions_ended", count=count)
+    return redirect(request.me.home)
 
 
-def _added(request: StaffRequest, *, kind: str) -> list[str]:
+def _added(request: OwnRequest, *, kind: str) -> list[str]:
     """A factor is there: sessions that began without it end, and the first one brings recovery codes along."""
-    who = staff(request.user)
+    who = request.me.who
     make_strong(request)
     end_sessions(who, but=request.session.session_key)
-    _on_record(request, "staff.factor_added", kind=kind)
+    _on_record(request, "factor_added", kind=kind)
     messages.success(request, f"The {kind} is added. Your other sessions were ended.")
     return [] if factors.recovery_codes_left(who) else _new_codes(request)
 
 
-def _new_codes(request: StaffRequest) -> list[str]:
-    _on_record(request, "staff.recovery_codes_made")
-    return factors.make_recovery_codes(staff(request.user))
+def _new_codes(request: OwnRequest) -> list[str]:
+    _on_record(request, "recovery_codes_made")
+    return factors.make_recovery_codes(request.me.who)
 
 
-def _on_record(request: StaffRequest, what: str, **detail: object) -> None:
-    name = request.user.get_username()
-    note_staff_change(what, name=name, roles=(), at=wiring.now(), actor=name, **detail)
+def _on_record(request: OwnRequest, what: str, **detail: object) -> None:
+    own, at = request.me, wiring.now()
+    if own.person is None:
+        note_staff_change(f"staff.{what}", name=own.name, roles=(), at=at, actor=own.name, **detail)
+        return
+    for customer in customers_of(own.person):
+        note_portal_change(f"portal.{what}", customer=customer, at=at, actor=own.actor, **detail)
 
 
 def _picture(uri: str) -> SafeString:
@@ -207,20 +277,23 @@ def _picture(uri: str) -> SafeString:
     return mark_safe(drawn)  # noqa: S308 - drawn by segno: paths and numbers, nothing of what was typed
 
 
-def _page(request: StaffRequest, **more: object) -> HttpResponse:
-    who, own = staff(request.user), wiring.settings().staff
-    return show_console(
-        request,
-        "tipstaff/me/me.html",
-        here="",
-        status=200,
-        factors=factors.factors_of(who),
-        has_codes=factors.has_totp(who),
-        recovery_left=factors.recovery_codes_left(who),
-        passkeys=passkeys_work(),
-        company=own.openid_name if own.openid_issuer else "",
-        linked=CompanyLink.objects.filter(user=request.user, issuer=own.openid_issuer).exists(),
-        lacks=lacks_factor(request),
-        sessions=sessions_of(who, mine=request.session.session_key),
-        **more,
-    )
+def _page(request: OwnRequest, **more: object) -> HttpResponse:
+    own, settings = request.me, wiring.settings().staff
+    company = settings.openid_name if settings.openid_issuer and own.user is not None else ""
+    page = "tipstaff/me/me.html"
+    found = {
+        "factors": factors.factors_of(own.who),
+        "has_codes": factors.has_totp(own.who),
+        "recovery_left": factors.recovery_codes_left(own.who),
+        "passkeys": passkeys_work(),
+        "lacks": own.needed and not is_strong(request),
+        "sessions": sessions_of(own.who, mine=request.session.session_key),
+        "company": company,
+        "linked": company and CompanyLink.objects.filter(user=own.user, issuer=settings.openid_issuer).exists(),
+        "me": own,
+        "person": own.person,
+        "base": f"tipstaff/{'console/base' if own.person is None else 'portal/account'}.html",
+    } | more
+    if own.person is None:
+        return show_console(request, page, here="", status=200, **found)
+    return show_page(request, page, status=200, **found)

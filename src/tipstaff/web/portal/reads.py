@@ -144,7 +144,11 @@ def _clause(case: Case) -> tuple[Edition | None, Clause | None]:
 
 def _zone(case: Case) -> ZoneInfo | None:
     customer = get_customer(case.customer)
-    name = customer.representative.timezone if customer and customer.representative else "UTC"
+    return zone_named(customer.representative.timezone if customer and customer.representative else "UTC")
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """None for UTC, and for what is no zone."""
     if name == "UTC":
         return None
     try:

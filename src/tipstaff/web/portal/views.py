@@ -1,4 +1,8 @@
-"""The customer's page for one case. The signed link is the key; no cookie is read or set."""
+"""The customer's page for one case, opened by a signed link: no cookie is read or set. `show_case` is the page of both
+ways in, this one and the log-in of `account`."""
+
+from dataclasses import replace
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -7,11 +11,12 @@ from django.views.decorators.http import require_http_methods
 
 from tipstaff import wiring
 from tipstaff.cases.rules import OPEN, IllegalMove
-from tipstaff.procedures.answers import WORDS_MAX, AnswerTooLong, answer_case, appeal_case
+from tipstaff.procedures.answers import PORTAL, WORDS_MAX, AnswerTooLong, answer_case, appeal_case
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_link
 from tipstaff.words import Answer, CaseState
 
 from ..asked import asked_text
+from ..models import PortalPerson
 from ..pages import show_page
 from .reads import PortalPage, portal_page
 
@@ -29,34 +34,52 @@ def case(request: HttpRequest, token: str) -> HttpResponse:
     try:
         page = portal_page(open_link(token, at=at))
     except LinkExpired as gone:
-        return _private(show_page(request, "tipstaff/portal/gone.html", key=gone.key, expired=True, status=410))
+        return private(show_page(request, "tipstaff/portal/gone.html", key=gone.key, expired=True, status=410))
     except LinkTampered:
-        return _private(show_page(request, "tipstaff/portal/gone.html", expired=False, status=404))
+        return private(show_page(request, "tipstaff/portal/gone.html", expired=False, status=404))
     if page is None:
-        return _private(show_page(request, "tipstaff/portal/gone.html", expired=False, status=404))
+        return private(show_page(request, "tipstaff/portal/gone.html", expired=False, status=404))
+    return show_case(request, page, back=reverse("portal:case", args=[token]), via=PORTAL, may_answer=True, at=at)
+
+
+def show_case(
+    request: HttpRequest,
+    page: PortalPage,
+    *,
+    back: str,
+    via: str,
+    may_answer: bool,
+    at: datetime,
+    person: PortalPerson | None = None,
+) -> HttpResponse:
+    """The page, or what became of the answer that was posted to it. `via` is how the record calls who
+    answers, `person` who is logged in."""
+    if not may_answer:
+        page = replace(page, answers=())
     if request.method != "POST":
-        return _show(request, page, answered=request.GET.get("answered") == "1")
+        return _show(request, page, answered=request.GET.get("answered") == "1", person=person)
     answer = next((a for a in Answer if a.value == request.POST.get("answer")), None)
     words = asked_text(request.POST, "words", characters_max=100_000)
     if answer is None or answer not in page.answers:
-        return _show(
-            request, page, trouble="This answer is not open any more; here is where the case stands now.", status=409
-        )
+        trouble = "This answer is not open any more; here is where the case stands now."
+        return _show(request, page, trouble=trouble, status=409, person=person)
     if answer in WORDS_NEEDED and not words:
-        return _show(request, page, trouble=_NEEDED[answer], chosen=answer, status=400)
+        return _show(request, page, trouble=_NEEDED[answer], chosen=answer, status=400, person=person)
     try:
         if page.case.state in OPEN:
-            answer_case(page.case.key, answer=answer, words=words, via="portal", desk=wiring.desk(), at=at)
+            answer_case(page.case.key, answer=answer, words=words, via=via, desk=wiring.desk(), at=at)
         else:
-            appeal_case(page.case.key, words=words, via="portal", desk=wiring.desk(), at=at)
+            appeal_case(page.case.key, words=words, via=via, desk=wiring.desk(), at=at)
     except AnswerTooLong:
         trouble = f"Please shorten it to {WORDS_MAX:,} characters."
-        return _show(request, page, trouble=trouble, chosen=answer, words=words, status=400)
+        return _show(request, page, trouble=trouble, chosen=answer, words=words, status=400, person=person)
     except IllegalMove:
         fresh = portal_page(page.case.key)
         assert fresh is not None, page.case.key
-        return _show(request, fresh, trouble="The case moved meanwhile; here is where it stands now.", status=409)
-    return _private(HttpResponseRedirect(reverse("portal:case", args=[token]) + "?answered=1", status=303))
+        return _show(
+            request, fresh, trouble="The case moved meanwhile; here is where it stands now.", status=409, person=person
+        )
+    return private(HttpResponseRedirect(f"{back}?answered=1", status=303))
 
 
 _NEEDED = {
@@ -74,6 +97,7 @@ def _show(
     chosen: Answer | None = None,
     words: str = "",
     status: int = 200,
+    person: PortalPerson | None = None,
 ) -> HttpResponse:
     response = show_page(
         request,
@@ -81,16 +105,18 @@ def _show(
         status=status,
         page=page,
         case=page.case,
-        state=_STATE_WORDS[page.case.state],
+        state=STATE_WORDS[page.case.state],
         trouble=trouble,
         answered=answered,
         chosen=chosen,
         words=words,
+        person=person,
+        base=f"tipstaff/portal/{'account' if person else 'base'}.html",
     )
-    return _private(response)
+    return private(response)
 
 
-_STATE_WORDS: dict[CaseState, tuple[str, str]] = {
+STATE_WORDS: dict[CaseState, tuple[str, str]] = {
     CaseState.OPENED: ("Please look into this", "We have just written to you. Nothing of yours has been restricted."),
     CaseState.WAITING_PERSON: (
         "A person is looking at it",
@@ -112,7 +138,7 @@ _STATE_WORDS: dict[CaseState, tuple[str, str]] = {
 }
 
 
-def _private(response: HttpResponse) -> HttpResponse:
+def private(response: HttpResponse) -> HttpResponse:
     """The address is the key: it goes to no other site, into no index and into no cache."""
     response["Referrer-Policy"] = "no-referrer"
     response["Cache-Control"] = "no-store"

@@ -1,0 +1,18 @@
+"""Addresses of a customer's people who are logged in."""
+
+from django.urls import path
+
+from . import account
+
+app_name = "account"
+urlpatterns = [
+    path("", account.home, name="home"),
+    path("log-in", account.log_in, name="log_in"),
+    path("log-out", account.log_out, name="log_out"),
+    path("enter/<str:token>", account.enter, name="enter"),
+    path("passkey", account.passkey, name="passkey"),
+    path("cases/<str:key>", account.case, name="case"),
+    path("people/<str:customer>", account.people, name="people"),
+    path("people/<str:customer>/invite", account.invite, name="invite"),
+    path("people/<str:customer>/<int:id>/let-out", account.let_out, name="let_out"),
+]

@@ -1,0 +1,218 @@
+"""Who of a customer's may log in at the portal, and what each may see and do there.
+
+The contacts that the registry names for complaints may do everything for their customer; they let colleagues in. It
+is looked up at each request: whom the registry names no more, or a colleague lets out, is out at once. Who may do
+something for a reseller may do it for the accounts below.
+"""
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from tipstaff import wiring
+from tipstaff.procedures.portal import note_portal_change, send_log_in_link
+from tipstaff.registry.queries import accounts_above, get_customer, representatives_of, represented_by
+
+from ..factors import factors_of, forget_factors
+from ..models import Membership, PortalPerson
+from ..sessions import end_sessions, sessions_of
+
+MAIL_ADDRESS = re.compile(r"[^\s@<>,;\"\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z0-9-]{2,63}")
+LINK_EVERY = timedelta(minutes=5)
+MEMBERS_MAX = 50
+
+
+class PortalRole(enum.StrEnum):
+    """What somebody may do for a customer, the least first."""
+
+    READS = "reads"
+    """See cases and measures."""
+    ANSWERS = "answers"
+    """Answer as well."""
+    MANAGES = "manages"
+    """Let colleagues in and out as well."""
+
+
+_ORDER = list(PortalRole)
+
+
+class NotInvited(ValueError):
+    """Somebody cannot be let in so; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Colleague:
+    """Somebody who was let in by a colleague."""
+
+    id: int
+    email: str
+    role: PortalRole
+    invited_by: str
+    entered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Somebody who logs in for a customer, as the desk sees it."""
+
+    email: str
+    role: PortalRole
+    factors: int
+    sessions: int
+    invited_by: str
+
+
+def who(person: int) -> str:
+    """How somebody is called in factors and sessions."""
+    return f"person:{person}"
+
+
+def find_person(id: int | None) -> PortalPerson | None:
+    return PortalPerson.objects.filter(pk=id).first() if id is not None else None
+
+
+def roles_of(person: PortalPerson) -> Mapping[str, PortalRole]:
+    """The customers for whom somebody may do something themselves; empty for whom nobody lets in any more."""
+    rows = Membership.objects.filter(person=person, ended_at=None)
+    found = {row.customer: PortalRole(row.role) for row in rows}
+    return found | dict.fromkeys(represented_by(person.email), PortalRole.MANAGES)
+
+
+def customers_of(person: PortalPerson) -> list[str]:
+    """The customers for whom somebody may do something themselves."""
+    return sorted(roles_of(person))
+
+
+def role_on(person: PortalPerson, customer: str) -> PortalRole | None:
+    """What somebody may do for a customer: by themselves, or as somebody of a reseller above; None is nothing."""
+    own = roles_of(person)
+    above = [account.key for account in accounts_above(customer)]
+    return max((own[key] for key in (customer, *above) if key in own), key=_ORDER.index, default=None)
+
+
+def may(role: PortalRole | None, needed: PortalRole) -> bool:
+    return role is not None and _ORDER.index(role) >= _ORDER.index(needed)
+
+
+def ask_for_link(email: str, *, at: datetime) -> None:
+    """Send a link to an address that may log in; nothing to any other, and nobody is told which it was.
+
+    An address gets one link in five minutes, however often it is asked for.
+    """
+    email = email.lower()
+    if not MAIL_ADDRESS.fullmatch(email):
+        return
+    person = PortalPerson.objects.filter(email=email).first()
+    if person is None and represented_by(email):
+        person, _ = PortalPerson.objects.get_or_create(email=email, defaults={"made_at": at})
+    if person is not None and (own := roles_of(person)):
+        _send(person, customer=sorted(own)[0], at=at, actor=f"customer ({email})")
+
+
+def _send(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> None:
+    with transaction.atomic():
+        row = PortalPerson.objects.select_for_update().get(pk=person.pk)
+        if row.link_made_at is not None and at - row.link_made_at < LINK_EVERY:
+            return
+        contact = next((c for c in representatives_of(customer) if c.email.lower() == row.email), None)
+        row.language = contact.language if contact is not None else row.language
+        row.links, row.link_made_at = row.links + 1, at
+        row.save(update_fields=["language", "links", "link_made_at"])
+        send_log_in_link(
+            row.email, name=contact.name if contact is not None else "", language=row.language,
+            log_in=f"{row.pk}-{row.links}", desk=wiring.desk(), at=at, actor=actor,
+        )  # fmt: skip
+
+
+def person_of_link(log_in: str) -> PortalPerson | None:
+    """Whose link that is, if it is their last one and was not used."""
+    id, _, number = log_in.partition("-")
+    return PortalPerson.objects.filter(pk=int(id), links=int(number), link_made_at__isnull=False).first()
+
+
+def use_link(log_in: str, *, at: datetime) -> bool:
+    """Spend a link; False when it was spent meanwhile."""
+    id, _, number = log_in.partition("-")
+    rows = PortalPerson.objects.filter(pk=int(id), links=int(number), link_made_at__isnull=False)
+    return bool(rows.update(link_made_at=None, entered_at=at))
+
+
+def colleagues_of(customer: str) -> list[Colleague]:
+    rows = Membership.objects.filter(customer=customer, ended_at=None).select_related("person").order_by("id")
+    return [
+        Colleague(
+            id=row.pk, email=row.person.email, role=PortalRole(row.role), invited_by=row.invited_by,
+            entered=row.person.entered_at is not None,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def invite(email: str, *, customer: str, role: PortalRole, by: PortalPerson, at: datetime) -> None:
+    """Let somebody in, and send them a link; who is in already gets the role. Raise NotInvited."""
+    email = email.lower()
+    if not MAIL_ADDRESS.fullmatch(email):
+        raise NotInvited("That is no mail address.")
+    if customer in represented_by(email):
+        raise NotInvited("That address stands among your contacts for complaints, and may do everything already.")
+    assert get_customer(customer) is not None, customer
+    with transaction.atomic():
+        if Membership.objects.filter(customer=customer, ended_at=None).count() >= MEMBERS_MAX:
+            raise NotInvited(f"There are {MEMBERS_MAX} already; let somebody out first.")
+        person, _ = PortalPerson.objects.get_or_create(
+            email=email, defaults={"made_at": at, "language": by.language}
+        )  # fmt: skip
+        Membership.objects.filter(person=person, customer=customer, ended_at=None).update(ended_at=at)
+        Membership.objects.create(person=person, customer=customer, role=role, invited_by=by.email, made_at=at)
+        actor = f"customer ({by.email})"
+        note_portal_change("portal.let_in", customer=customer, at=at, actor=actor, email=email, role=role.value)
+        _send(person, customer=customer, at=at, actor=actor)
+
+
+def let_out(id: int, *, customer: str, at: datetime, actor: str) -> str | None:
+    """Take somebody's role for a customer away, and end their sessions; their address, or None if it was gone."""
+    with transaction.atomic():
+        row = Membership.objects.select_related("person").filter(pk=id, customer=customer, ended_at=None).first()
+        if row is None:
+            return None
+        row.ended_at = at
+        row.save(update_fields=["ended_at"])
+        end_sessions(who(row.person.pk))
+        note_portal_change("portal.let_out", customer=customer, at=at, actor=actor, email=row.person.email)
+    return row.person.email
+
+
+def visitors_of(customer: str) -> list[Visitor]:
+    """Who has logged in for a customer, or was let in: the contacts on record first."""
+    contacts = [contact.email.lower() for contact in representatives_of(customer)]
+    invited = {colleague.email: colleague for colleague in colleagues_of(customer)}
+    people = PortalPerson.objects.filter(email__in=[*contacts, *invited])
+    return [
+        Visitor(
+            email=person.email,
+            role=invited[person.email].role if person.email not in contacts else PortalRole.MANAGES,
+            factors=len(factors_of(who(person.pk))),
+            sessions=len(sessions_of(who(person.pk), mine=None)),
+            invited_by=invited[person.email].invited_by if person.email not in contacts else "",
+        )
+        for person in sorted(people, key=lambda each: (each.email not in contacts, each.email))
+    ]
+
+
+def forget(email: str, *, customer: str, at: datetime, actor: str) -> bool:
+    """Take away what somebody of a customer's logs in with, the last link too; False where there is nobody such."""
+    person = PortalPerson.objects.filter(email=email.lower()).first()
+    if person is None or person.email not in {visitor.email for visitor in visitors_of(customer)}:
+        return False
+    with transaction.atomic():
+        count = forget_factors(who(person.pk))
+        end_sessions(who(person.pk))
+        PortalPerson.objects.filter(pk=person.pk).update(link_made_at=None)
+        note_portal_change(
+            "portal.factors_forgotten", customer=customer, at=at, actor=actor, email=person.email, count=count
+        )  # fmt: skip
+    return True

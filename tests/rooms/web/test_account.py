@@ -1,0 +1,389 @@
+"""Customers' people at the portal: who gets in, what each sees and may do, and what nobody of another customer sees."""
+
+import base64
+import importlib.util
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from django.db import connection
+from django.test import Client
+
+from tipstaff import wiring
+from tipstaff.cases.queries import get_case, list_cases
+from tipstaff.intake.queries import reports_of_case
+from tipstaff.ledger.queries import recent
+from tipstaff.notices.queries import cases_told, list_letters
+from tipstaff.registry.operations import designate
+from tipstaff.registry.queries import get_customer, representatives_of
+from tipstaff.site.quiet import without_tokens
+from tipstaff.web.models import PortalPerson
+from tipstaff.web.portal.account_urls import urlpatterns
+from tipstaff.web.portal.people import PortalRole
+from tipstaff.words import Case, CaseState, LetterKind, Representative, Role
+
+Clock = Callable[[timedelta], datetime]
+ORIGIN = "https://abuse.example.net"
+OPEN_TO_ALL = {"log_in", "log_out", "enter", "passkey"}
+"""Addresses of the portal by which somebody comes in or goes out; all others take somebody who is in."""
+
+_spec = importlib.util.spec_from_file_location("web_device", Path(__file__).with_name("device.py"))
+assert _spec is not None
+assert _spec.loader is not None
+_device = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_device)
+
+
+def link_for(email: str) -> str | None:
+    """The address in the last letter with a link that was written to somebody."""
+    letters = [x for x in list_letters(limit=500) if x.kind is LetterKind.LOG_IN_LINK and x.to == email]
+    if not letters:
+        return None
+    log_in = max(letters, key=lambda x: x.key).log_in
+    assert log_in is not None
+    link = wiring.log_in_link(log_in, wiring.now())
+    assert link.startswith(ORIGIN)
+    return link.removeprefix(ORIGIN)
+
+
+def ask(email: str) -> str:
+    """What the page says to somebody who asks for a link."""
+    return Client().post("/account/log-in", {"email": email}).content.decode()
+
+
+def code(key: str, at: datetime) -> str:
+    return TOTP(base64.b32decode(key), 6, SHA1(), 30).generate(int(at.timestamp())).decode()
+
+
+def come_in(email: str, *, asked: bool = False) -> tuple[Client, str, list[str]]:
+    """Somebody's browser after their first log-in, the key of their code app, and their recovery codes."""
+    if not asked:
+        ask(email)
+    link = link_for(email)
+    assert link is not None, email
+    client = Client()
+    assert client.post(link)["Location"] == "/account/"
+    assert client.get("/account/")["Location"] == "/account/me/", "a mailbox alone opens nothing"
+    (key,) = re.findall(r">([A-Z2-7]{32})<", client.post("/account/me/codes/begin").content.decode())
+    page = client.post("/account/me/codes/confirm", {"code": code(key, wiring.now())}).content.decode()
+    (shown,) = re.findall(r"<pre[^>]*>([^<]*)</pre>", page)
+    return client, key, shown.split()
+
+
+def of_somebody() -> tuple[Case, str]:
+    """A case of which its customer was told, and the address of their representative."""
+    case = list_cases(states=frozenset({CaseState.NOTIFIED}))[0]
+    customer = get_customer(case.customer)
+    assert customer is not None
+    assert customer.representative is not None
+    return case, customer.representative.email
+
+
+def of_another(than: Case) -> Case:
+    return next(c for c in list_cases(states=frozenset({CaseState.NOTIFIED})) if c.customer != than.customer)
+
+
+def test_every_page_of_the_portal_takes_somebody_who_is_in(clock: Clock) -> None:
+    for pattern in urlpatterns:
+        if pattern.name in OPEN_TO_ALL:
+            continue
+        assert pattern.callback.is_inside, pattern.name
+        address = "/account/" + str(pattern.pattern).replace("<int:id>", "1").replace("<str:", "").replace(">", "")
+        for answer in (Client().get(address), Client().post(address)):
+            assert answer.status_code == 405 or answer["Location"] == "/account/log-in", address
+    assert Client().get("/account/me/")["Location"] == "/account/log-in"
+
+
+def test_a_link_goes_to_contacts_on_record_and_the_page_says_the_same_to_everybody(day: object, clock: Clock) -> None:
+    _, email = of_somebody()
+    said = {ask(who).replace(who, "") for who in (email.upper(), "stranger@example.org", "no address")}
+    pages = {re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", page) for page in said}
+    assert len(pages) == 1
+    assert link_for(email) is not None
+    assert link_for("stranger@example.org") is None
+    assert PortalPerson.objects.count() == 1
+
+
+def test_a_link_is_spent_by_its_button_once_and_within_a_day(day: object, clock: Clock) -> None:
+    _, email = of_somebody()
+    ask(email)
+    first = link_for(email)
+    assert first is not None
+    for _ in range(2):
+        page = Client().get(first)
+        assert (page.status_code, page["Referrer-Policy"]) == (200, "no-referrer"), "mail filters open links"
+    ask(email)
+    assert link_for(email) == first, "one in five minutes"
+    clock(timedelta(minutes=6))
+    ask(email)
+    second = link_for(email)
+    assert second is not None
+    assert Client().post(first).status_code == 410, "only the last one opens"
+    assert Client().post(second + "x").status_code == 410
+    assert Client().post(second).status_code == 302
+    assert Client().post(second).status_code == 410
+    clock(timedelta(minutes=6))
+    ask(email)
+    third = link_for(email)
+    assert third is not None
+    clock(timedelta(days=1))
+    assert Client().post(third).status_code == 410
+    assert third.rpartition("/")[2] not in without_tokens(f"GET {third} 200")
+
+
+def test_no_link_is_kept(day: object, clock: Clock) -> None:
+    _, email = of_somebody()
+    ask(email)
+    link = link_for(email)
+    assert link is not None
+    (letter,) = [x for x in list_letters(limit=500) if x.kind is LetterKind.LOG_IN_LINK]
+    assert "{{portal_link}}" in letter.body
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(l)::text FROM notices_letterrow l WHERE kind = 'log_in_link'")
+        assert link.rpartition("/")[2] not in str(cursor.fetchall())
+
+
+def test_a_representative_sees_all_that_their_customer_was_told_of_and_answers(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    page = client.get("/account/").content.decode()
+    assert case.key in page
+    assert case.customer_name in page
+    shown = client.get(f"/account/cases/{case.key}").content.decode()
+    assert "Your answer" in shown
+    client.post(f"/account/cases/{case.key}", {"answer": "fixed", "words": "We removed the plugin."})
+    fresh = get_case(case.key)
+    assert fresh is not None
+    assert (fresh.state in (CaseState.FIXED, CaseState.CLOSED), fresh.answer) == (True, "We removed the plugin.")
+    assert f"customer (account, {email})" in {entry.actor for entry in recent(about=case.key, limit=50)}
+
+
+def test_nothing_of_another_customer_and_nothing_untold_is_there(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    page = client.get("/account/").content.decode()
+    own = set(re.findall(r"/account/cases/([\w-]+)", page))
+    for other in list_cases(limit=200):
+        theirs = other.customer == case.customer and bool(cases_told([other.key]))
+        assert (other.key in own) == theirs, other.key
+        answer = client.get(f"/account/cases/{other.key}")
+        assert answer.status_code == (200 if theirs else 404), other.key
+        if not theirs:
+            assert client.post(f"/account/cases/{other.key}", {"answer": "fixed", "words": "x"}).status_code == 404
+            assert get_case(other.key) == other
+        if other.customer != case.customer:
+            assert other.customer not in page
+            assert other.customer_name not in page
+            for below in ("", "/invite"):
+                ask_for = client.post if below else client.get
+                assert ask_for(f"/account/people/{other.customer}{below}").status_code == 404
+    assert client.get("/account/cases/C-999999").status_code == 404
+
+
+def test_who_complained_is_on_no_page(day: object, clock: Clock) -> None:
+    for case in list_cases(states=frozenset({CaseState.NOTIFIED})):
+        customer = get_customer(case.customer)
+        if customer is None or customer.representative is None:
+            continue
+        client, _, _ = come_in(customer.representative.email)
+        addresses = ("/account/", f"/account/cases/{case.key}", f"/account/people/{case.customer}", "/account/me/")
+        pages = "".join(client.get(address).content.decode() for address in addresses)
+        assert case.key in pages
+        for report in reports_of_case(case.key):
+            assert report.reading is not None
+            reporter = report.reading.reporter
+            secrets = (report.key, report.sender, reporter.address, reporter.name, reporter.reference)
+            for secret in filter(None, (*secrets, reporter.message_id)):
+                assert secret not in pages, secret
+        return
+    pytest.fail("nobody was told of anything")
+
+
+@pytest.mark.parametrize("role", PortalRole)
+def test_each_role_does_what_it_may_and_no_more(day: object, clock: Clock, role: PortalRole) -> None:
+    case, email = of_somebody()
+    manager, _, _ = come_in(email)
+    people = f"/account/people/{case.customer}"
+    manager.post(f"{people}/invite", {"email": "Colleague@example.com", "role": role.value})
+    client, _, _ = come_in("colleague@example.com", asked=True)
+    assert case.key in client.get("/account/").content.decode()
+    page = client.get(f"/account/cases/{case.key}").content.decode()
+    assert ('name="answer"' in page) == (role is not PortalRole.READS)
+    assert ("/invite" in client.get(people).content.decode()) == (role is PortalRole.MANAGES)
+    for address, form, done in (
+        (f"{people}/invite", {"email": "third@example.com", "role": "manages"}, role is PortalRole.MANAGES),
+        (f"{people}/999/let-out", {}, role is PortalRole.MANAGES),
+    ):
+        assert (client.post(address, form).status_code == 302) == done, address
+        assert client.post(address, form).status_code in (302, 404)
+    assert (link_for("third@example.com") is not None) == (role is PortalRole.MANAGES)
+    answered = client.post(f"/account/cases/{case.key}", {"answer": "need_time"}).status_code
+    assert answered == (409 if role is PortalRole.READS else 303)
+    fresh = get_case(case.key)
+    assert fresh is not None
+    assert (fresh.state is CaseState.EXTENDED) == (role is not PortalRole.READS)
+
+
+def test_who_is_let_out_is_out_at_once_and_both_stand_in_the_record(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    manager, _, _ = come_in(email)
+    people = f"/account/people/{case.customer}"
+    manager.post(f"{people}/invite", {"email": "colleague@example.com", "role": "answers"})
+    client, key, _ = come_in("colleague@example.com", asked=True)
+    (id,) = re.findall(r"/(\d+)/let-out", manager.get(people).content.decode())
+    manager.post(f"{people}/{id}/let-out")
+    assert client.get("/account/")["Location"] == "/account/log-in"
+    clock(timedelta(minutes=6))
+    ask("colleague@example.com")
+    link = link_for("colleague@example.com")
+    assert link is not None
+    assert Client().post(link, {"code": code(key, wiring.now())}).status_code == 410, "the old link, and no new one"
+    said = [(e.what, e.actor) for e in recent(about=case.customer, limit=20) if e.what.startswith("portal.")]
+    assert ("portal.let_in", f"customer ({email})") in said
+    assert said[0] == ("portal.let_out", f"customer ({email})")
+
+
+def test_a_contact_whom_the_registry_names_no_more_is_out(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    designate(case.customer, [Representative(name="New", email="new@example.com")], at=wiring.now(), actor="lena")
+    assert client.get("/account/")["Location"] == "/account/log-in"
+    assert client.get(f"/account/cases/{case.key}").status_code == 302
+    assert client.get("/account/me/").status_code == 302
+    successor, _, _ = come_in("new@example.com")
+    assert case.key in successor.get("/account/").content.decode()
+
+
+def test_a_reseller_sees_and_answers_the_cases_of_the_accounts_below(day: object, clock: Clock) -> None:
+    case, _ = of_somebody()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key FROM registry_customerrow WHERE is_reseller ORDER BY key LIMIT 1")
+        (reseller,) = cursor.fetchone()
+        cursor.execute("UPDATE registry_customerrow SET reseller_id = %s WHERE key = %s", [reseller, case.customer])
+    designate(
+        reseller, [Representative(name="R", email="desk@reseller.example.com")], at=wiring.now(), actor="lena"
+    )  # fmt: skip
+    assert "desk@reseller.example.com" not in {c.email for c in representatives_of(case.customer)}
+    client, _, _ = come_in("desk@reseller.example.com")
+    assert case.key in client.get("/account/").content.decode()
+    assert client.post(f"/account/cases/{case.key}", {"answer": "need_time"}).status_code == 303
+    assert client.get(f"/account/cases/{of_another(case).key}").status_code == 404
+
+
+def test_the_second_log_in_takes_the_link_and_a_code(day: object, clock: Clock) -> None:
+    _, email = of_somebody()
+    _, key, recovery = come_in(email)
+    at = clock(timedelta(minutes=6))
+    ask(email)
+    link = link_for(email)
+    assert link is not None
+    client = Client()
+    assert 'autocomplete="one-time-code"' in client.get(link).content.decode()
+    assert client.post(link).status_code == 401
+    assert client.post(link, {"code": "000000"}).status_code == 401
+    assert client.post(link, {"code": code(key, at)})["Location"] == "/account/"
+    assert client.get("/account/").status_code == 200
+    clock(timedelta(minutes=6))
+    ask(email)
+    link = link_for(email)
+    assert link is not None
+    other = Client()
+    assert other.post(link, {"code": recovery[0]}).status_code == 302
+    assert other.get("/account/").status_code == 200
+
+
+def test_a_passkey_logs_a_customers_person_in_and_opens_no_door_of_the_desk(day: object, clock: Clock) -> None:
+    _, email = of_somebody()
+    client, _, _ = come_in(email)
+    device: Any = _device.Device(ORIGIN)
+
+    def send(client: Client, address: str, body: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = client.post(address, body, content_type="application/json").json()
+        return found
+
+    made = device.make(send(client, "/account/me/passkey/options", {}))
+    assert "codes" in send(client, "/account/me/passkey", made)
+    again = Client()
+    assert send(again, "/account/passkey", device.show(send(again, "/login/passkey/options", {}))) == {
+        "to": "/account/"
+    }
+    assert again.get("/account/").status_code == 200
+    staff = Client()
+    assert "Nobody" in send(staff, "/login/passkey", device.show(send(staff, "/login/passkey/options", {})))["trouble"]
+    for door in ("/console/", "/console/cases", "/me/"):
+        assert again.get(door)["Location"].startswith("/login"), door
+    assert again.get("/api/cases").status_code == 401
+
+
+def test_a_member_of_staff_is_nobody_of_a_customers(day: object, clock: Clock, log_in: Callable[..., Client]) -> None:
+    case, email = of_somebody()
+    client = log_in(Role.LEAD, name="mary")
+    assert client.get(f"/account/cases/{case.key}")["Location"] == "/account/log-in"
+    ask(email)
+    link = link_for(email)
+    assert link is not None
+    client.post(link)
+    assert client.get("/console/cases").status_code == 302, "one browser is one of the two"
+
+
+def test_guesses_at_a_code_are_counted_and_asking_for_links_as_well(day: object, clock: Clock) -> None:
+    _, email = of_somebody()
+    _, key, _ = come_in(email)
+    at = clock(timedelta(minutes=6))
+    ask(email)
+    link = link_for(email)
+    assert link is not None
+    assert [Client().post(link, {"code": "12345"}).status_code for _ in range(5)] == [401] * 5
+    assert Client().post(link, {"code": code(key, at)}).status_code == 429
+    tries = [Client().post("/account/log-in", {"email": "x@example.org"}).status_code for _ in range(11)]
+    assert 429 in tries
+
+
+def test_times_are_in_the_readers_own_zone(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    (contact, *rest) = representatives_of(case.customer)
+    moved = Representative(name=contact.name, email=email, timezone="Asia/Tokyo", verified_at=contact.verified_at)
+    designate(case.customer, [moved, *rest], at=wiring.now(), actor="lena")
+    client, _, _ = come_in(email)
+    assert case.due_at is not None
+    page = client.get("/account/").content.decode()
+    due = re.search(rf'<time datetime="{re.escape(case.due_at.isoformat())}">([^<]*)<', page)
+    assert due is not None
+    assert "JST" in due[1]
+
+
+def test_an_invitation_takes_an_address_a_role_and_nobody_who_is_a_contact(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    manager, _, _ = come_in(email)
+    address = f"/account/people/{case.customer}"
+    for form, said in (
+        ({"email": "no address", "role": "reads"}, "no mail address"),
+        ({"email": "colleague@example.com", "role": "owns"}, "Choose what"),
+        ({"email": email.upper(), "role": "reads"}, "among your contacts"),
+    ):
+        manager.post(f"{address}/invite", form)
+        assert said in manager.get(address).content.decode()
+    assert PortalPerson.objects.count() == 1
+
+
+def test_the_desk_takes_lost_factors_away_and_the_mailbox_begins_anew(
+    day: object, clock: Clock, log_in: Callable[..., Client]
+) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    desk, address = log_in(Role.ANALYST, name="lena"), f"/console/customers/{case.customer}"
+    assert "1 factor, 1 session" in desk.get(address).content.decode()
+    assert email in desk.get(address).content.decode()
+    desk.post(f"{address}/portal", {"email": "stranger@example.org"})
+    desk.post(f"{address}/portal", {"email": email})
+    assert client.get("/account/")["Location"] == "/account/log-in"
+    said = [(e.what, e.actor) for e in recent(about=case.customer, limit=5) if e.what.startswith("portal.")]
+    assert said[0] == ("portal.factors_forgotten", "lena")
+    clock(timedelta(minutes=6))
+    fresh, _, _ = come_in(email)
+    assert fresh.get("/account/").status_code == 200
