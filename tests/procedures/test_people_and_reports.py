@@ -44,6 +44,22 @@ def test_who_wrote_what_no_reader_understood_hears_that_it_arrived(office: Offic
     assert office.post(at=NOON) == [], "read again, told once"
 
 
+@pytest.mark.parametrize(
+    ("gateway", "outcome"), [(ADDRESS, ReportOutcome.WITH_A_PERSON), ("203.0.113.1", ReportOutcome.NOT_OURS)]
+)
+def test_nobody_is_told_that_it_is_not_ours_who_names_an_address_of_ours(
+    office: Office, gateway: str, outcome: ReportOutcome
+) -> None:
+    text = "Source IP: 203.0.113.8\nBrute force attack, failed password for root from 203.0.113.8.\n"
+    raw = mail(
+        f"{text}\nGateway: {gateway}", sender=reporter(), subject="Abuse from 203.0.113.8: SSH brute force", at=NOON
+    )
+    report = office.take_in(raw, at=NOON, sender=THEIRS)
+    assert report.outcome is outcome
+    office.post(at=NOON)
+    assert (LetterKind.NOT_OURS in office.kinds_to(THEIRS)) is (outcome is ReportOutcome.NOT_OURS)
+
+
 def test_a_report_that_breaks_the_reader_is_with_a_person_and_its_sender_knows(office: Office) -> None:
     raw = spam_report(ADDRESS, at=NOON, by=reporter(), happened=NOON)
     key = complaint.accept(

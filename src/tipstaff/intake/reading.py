@@ -1,12 +1,14 @@
 """What a mail says: set aside with its reason, read by the first parser that knows its form, or left to a person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network
 
 from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 
 from .aside import not_a_complaint, without_offender
 from .mail import Limits, Mail, is_bomb, read_mail
+from .ours import left_to_person
 from .protocol import Parser
 from .resent import resent
 from .shaping import sealed, set_aside, unreadable
@@ -26,12 +28,17 @@ def read(
     parsers: Iterable[Parser],
     own_addresses: frozenset[str] = frozenset(),
     passwords: tuple[str, ...] = (),
+    own_space: Sequence[IPv4Network | IPv6Network] = (),
 ) -> Reading:
-    """Read one mail. Whatever the bytes are, a Reading comes back, with a reason. `passwords` open locked archives."""
+    """Read one mail. Whatever the bytes are, a Reading comes back, with a reason. `passwords` open locked archives.
+
+    `own_space` are the operator's own addresses, where they are known.
+    """
     mail = read_mail(raw, limits=Limits(archive_passwords=passwords) if passwords else None)
     reading = _read(mail, parsers=parsers, ours=own_addresses_in_lower_case(own_addresses))
     if reading.outcome is ReadingOutcome.SEALED:
         return reading
+    reading = left_to_person(mail, reading, own_space)
     return replace(reading, reporter=replace(reading.reporter, language=language_of(mail)))
 
 

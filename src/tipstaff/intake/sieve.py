@@ -314,9 +314,11 @@ _MOST_WINDOWS = 400
 def _windows(lowered: str) -> Iterator[str]:
     """The surroundings of every word that the matter's phrases need; most mails have none."""
     plain = lowered.isascii()
-    stems = [x for x in (_PLAIN_STEMS if plain else _STEMS) if x in lowered]
-    if any(x in lowered for x in (_PLAIN_SECOND_STEMS if plain else _SECOND_STEMS)):
-        stems += [x for x in (_PLAIN_WEAK_STEMS if plain else _WEAK_STEMS) if x in lowered]
+    # A stem lies within one word, and a text repeats its words: each different one is looked at once.
+    words = f"{' '.join(set(lowered.split()))} "
+    stems = [x for x in (_PLAIN_STEMS if plain else _STEMS) if x in words or (" " in x and x in lowered)]
+    if any(x in words for x in (_PLAIN_SECOND_STEMS if plain else _SECOND_STEMS)):
+        stems += [x for x in (_PLAIN_WEAK_STEMS if plain else _WEAK_STEMS) if x in words]
     places = [x.start() for x in islice(_TWO_LETTERS.finditer(lowered), 200)] if "cp" in lowered else []
     for stem in stems:
         at = lowered.find(stem)

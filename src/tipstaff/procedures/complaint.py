@@ -42,7 +42,7 @@ from tipstaff.notices.operations import blank_letters
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.kinds import AutoStep
-from tipstaff.registry.queries import get_customer
+from tipstaff.registry.queries import get_customer, own_space
 from tipstaff.words import (
     SEALED_TYPES,
     Allegation,
@@ -138,7 +138,13 @@ def understand(key: str, *, desk: Desk, at: datetime) -> None:
         return
     if report.reading is None:
         raw = get_raw(report.evidence)
-        reading = read(raw, parsers=desk.parsers, own_addresses=desk.own_addresses, passwords=desk.archive_passwords)
+        reading = read(
+            raw,
+            parsers=desk.parsers,
+            own_addresses=desk.own_addresses,
+            passwords=desk.archive_passwords,
+            own_space=own_space(at=at),
+        )
         if reading.outcome is ReadingOutcome.SEALED or any(a.type in SEALED_TYPES for a in reading.allegations):
             _seal(report, raw, desk=desk, at=at)
             return

@@ -109,8 +109,8 @@ def likelihoods(candidates: Sequence[Candidate], linear: Linear, rivals: Forest,
     looked_at = rows(candidates, scores, places, around)
     likely = [0.0] * len(candidates)
     by_shape: dict[object, float] = {}
-    for i, row in looked_at.items():
-        likely[i] = rivals.probability(row)
+    for i, chance in zip(looked_at, rivals.probabilities(list(looked_at.values())), strict=True):
+        likely[i] = chance
         for shape in candidates[i].shapes:
             by_shape.setdefault(shape, likely[i])
     for i, this in enumerate(candidates):

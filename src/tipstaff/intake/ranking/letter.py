@@ -1,7 +1,11 @@
 """Which kind of abuse a letter as a whole speaks of, and how sure that is; forms that do not say it ask here too."""
 
+import re
+from collections.abc import Sequence
+from itertools import chain
+
 from ..mail import Mail
-from ..text.kinds import weigh_kinds
+from ..text.kinds import named_on, weigh_kinds
 from ..text.sections import Line, lay_out
 from . import kinds
 from .model import Weights, sigmoid
@@ -21,6 +25,9 @@ _NARROWER = frozenset(
     }
 )
 """Kinds of which few reporters complain, so that they are known by rules only."""
+_ITEM = re.compile(r"\s{0,8}(?:[-*•·–]|\d{1,2}[.)])\s{1,10}\S")
+_ITEMS_FROM = 4
+_KINDS_FROM = 4
 
 
 def kind_of_letter(mail: Mail, weights: Weights) -> tuple[str, float]:
@@ -48,6 +55,23 @@ def kind_of(subject: str, text: str, rules: dict[str, float], weights: Weights) 
 
 def prose(lines: list[Line]) -> str:
     """The words to judge the kind of abuse by: what the reporter wrote, and the logs; not register entries."""
-    own = [x.plain for x in lines if x.zone in ("body", "quoted", "signature")]
+    own = _without_policies([x.plain for x in lines if x.zone in ("body", "quoted", "signature")])
     other = [x.plain for x in lines if x.zone in ("file", "embedded", "headers", "file_headers")][:120]
     return "\n".join(own)[:14_000] + "\n" + "\n".join(other)[:5000]
+
+
+def _without_policies(lines: Sequence[str]) -> list[str]:
+    """Without lists whose items go through the kinds one by one: they tell a policy, or all that may be the matter."""
+    kept: list[str] = []
+    items: list[str] = []
+    for line in chain(lines, ("end",)):
+        if _ITEM.match(line) or (items and not line.strip()):
+            items.append(line)
+            continue
+        if items:
+            if len(items) < _ITEMS_FROM or len(frozenset().union(*map(named_on, items))) < _KINDS_FROM:
+                kept += items
+            items.clear()
+        kept.append(line)
+    kept.pop()
+    return kept

@@ -8,14 +8,19 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .words import number
 
 FILE = "weights.json"
 
 Tree = tuple[tuple[int, ...], tuple[float, ...], tuple[int, ...], tuple[int, ...], tuple[float, ...]]
 """Feature, threshold, left and right of each node, and the leaves' values; a negative child -k-1 is leaf k."""
-_Node = tuple[int, float, Any, Any]
-"""Feature, threshold, and what is left and right of a node: another node, or a leaf's value."""
+_Nodes = tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.uint64], NDArray[np.intp], NDArray[np.float64]]
+"""Of all nodes: feature, threshold, and the leaves that a no leaves; where each tree begins; the leaves by tree."""
+_ALL = np.uint64(2**64 - 1)
+_ONE = np.uint64(1)
 
 
 _Weight = TypeVar("_Weight")
@@ -57,38 +62,75 @@ class Linear:
 
     def reasons(self, features: Iterable[tuple[str, float]], *, most: int) -> list[tuple[str, float]]:
         """The features that spoke most for the score, the strongest first."""
-        known = ((name, self.weights.get(number(name), 0.0) * strength) for name, strength in features)
+        by_name = self._by_name
+        known = ((name, by_name[name] * strength) for name, strength in features)
         return sorted((x for x in known if x[1] > 0), key=lambda x: (-x[1], x[0]))[:most]
+
+
+MOST_LEAVES = 64
+"""Leaves of one tree: as many as one word has bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """A sum of small trees, as odds."""
+    """A sum of small trees, as odds.
+
+    All nodes of all trees are asked at once (QuickScorer: Lucchese and others, SIGIR 2015): a node that says no rules
+    out the leaves on its left, and of those that remain in a tree the leftmost counts.
+    """
 
     trees: tuple[Tree, ...]
-    roots: tuple[_Node, ...] = field(init=False, repr=False)
+    _nodes: _Nodes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "roots", tuple(_nested(x, 0) for x in self.trees))
+        object.__setattr__(self, "_nodes", _flattened(self.trees))
+
+    def probabilities(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        """How likely each row of features is a yes, 0 to 1."""
+        if not rows:
+            return []
+        features, thresholds, ruled_out, starts, leaves = self._nodes
+        asked = np.array(rows, np.float64)[:, features] <= thresholds
+        left = np.bitwise_and.reduceat(np.where(asked, _ALL, ruled_out), starts, axis=1)
+        # The lowest bit that is left, alone; as a power of two its exponent is the number of the leaf.
+        place = np.frexp((left & (~left + _ONE)).astype(np.float64))[1] - 1
+        sums = leaves[np.arange(len(starts)), place].sum(axis=1)
+        return [sigmoid(float(x)) for x in sums]
 
     def probability(self, row: Sequence[float]) -> float:
-        """How likely a row of features is a yes, 0 to 1."""
-        total = 0.0
-        for root in self.roots:
-            feature, threshold, left, right = root
-            node = left if row[feature] <= threshold else right
-            while node.__class__ is tuple:
-                feature, threshold, left, right = node
-                node = left if row[feature] <= threshold else right
-            total += node
-        return sigmoid(total)
+        """How likely one row is a yes."""
+        return self.probabilities([row])[0]
 
 
-def _nested(tree: Tree, node: int) -> Any:
-    """A tree from a node on, each node with its children in it; a leaf is its value."""
-    if node < 0:
-        return tree[4][-node - 1]
-    return tree[0][node], tree[1][node], _nested(tree, tree[2][node]), _nested(tree, tree[3][node])
+def _flattened(trees: Sequence[Tree]) -> _Nodes:
+    features: list[int] = []
+    thresholds: list[float] = []
+    ruled_out: list[int] = []
+    starts: list[int] = []
+    leaves = np.zeros((len(trees), MOST_LEAVES))
+
+    def walk(tree: int, node: int, first: int) -> int:
+        """Note a node and all below it; `first` is its leftmost leaf's number. The number of its leaves comes back."""
+        feature, threshold, left, right, values = trees[tree]
+        if node < 0:
+            leaves[tree, first] = values[-node - 1]
+            return 1
+        on_left = walk(tree, left[node], first)
+        features.append(feature[node])
+        thresholds.append(threshold[node])
+        ruled_out.append(~(((1 << on_left) - 1) << first) & ((1 << MOST_LEAVES) - 1))
+        return on_left + walk(tree, right[node], first + on_left)
+
+    for tree in range(len(trees)):
+        starts.append(len(features))
+        walk(tree, 0, 0)
+    return (
+        np.array(features, np.intp),
+        np.array(thresholds, np.float64),
+        np.array(ruled_out, np.uint64),
+        np.array(starts, np.intp),
+        leaves,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +140,28 @@ class Classes:
     names: tuple[str, ...]
     biases: tuple[float, ...]
     weights: Mapping[int, tuple[tuple[int, float], ...]]
-    _by_name: "_ByName[tuple[tuple[int, float], ...]]" = field(init=False, repr=False, compare=False)
+    _rows: "_ByName[int]" = field(init=False, repr=False, compare=False)
+    _matrix: NDArray[np.float64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_name", _ByName(self.weights, ()))
+        matrix = np.zeros((len(self.weights), len(self.names)))
+        for row, pairs in enumerate(self.weights.values()):
+            for place, weight in pairs:
+                matrix[row, place] = weight
+        object.__setattr__(self, "_matrix", matrix)
+        object.__setattr__(self, "_rows", _ByName({x: row for row, x in enumerate(self.weights)}, -1))
 
     def probabilities(self, features: Sequence[tuple[str, float]], *, length: float) -> list[float]:
         """How likely each class is; features are scaled to one common `length` so that long mails count no more."""
-        by_name = self._by_name
-        known = [(pairs, strength) for name, strength in features if (pairs := by_name[name])]
-        squares = sum(strength * strength for _, strength in known)
-        scale = length / math.sqrt(squares) if squares else 0.0
-        sums = list(self.biases)
-        for pairs, strength in known:
-            scaled = scale * strength
-            for place, weight in pairs:
-                sums[place] += weight * scaled
-        highest = max(sums)
-        powers = [math.exp(x - highest) for x in sums]
-        whole = sum(powers)
-        return [x / whole for x in powers]
+        place_of = self._rows
+        known = [(row, strength) for name, strength in features if (row := place_of[name]) >= 0]
+        sums = np.array(self.biases)
+        if known:
+            rows, strengths = zip(*known, strict=True)
+            found = np.array(strengths)
+            sums += (length / math.sqrt(found @ found)) * (found @ self._matrix[list(rows)])
+        powers = np.exp(sums - sums.max())
+        return [float(x) for x in powers / powers.sum()]
 
 
 @dataclass(frozen=True, slots=True)

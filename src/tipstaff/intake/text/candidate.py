@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .sections import Line
 
-_TARGET_CUES = frozenset({"label_victims", "victim_key", "victim_column", "arrow_target"})
+_TARGET_CUES = frozenset({"label_victims", "victim_key", "victim_column", "arrow_target", "name_server"})
 _SOURCE_CUES = frozenset(
     {"source_key", "source_column", "arrow_source", "zone_subject", "near_strong", "label_strong", "near_yours"}
 )

@@ -3,6 +3,7 @@
 import math
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
@@ -23,9 +24,11 @@ _LINES_LOOKED_AT = 6
 _SHAPES_KEPT = 12
 _URLS_KEPT = 200
 _LINES_READ_CLOSELY = 300
+_PAIR = 2
 _DOTTED = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 _MAIL_ADDRESS = re.compile(r"[\w.+=%#-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})")
 _REVERSED = re.compile(r"(?<![\w.-])((?:\d{1,3}\.){3}\d{1,3})\.[A-Za-z]")
+_REQUEST = re.compile(r"[\"'](?:GET|POST|HEAD|PUT|OPTIONS|CONNECT) ")
 _RECEIVED = frozenset(("Received:", "received:", "RECEIVED:"))
 
 
@@ -67,6 +70,7 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
     addresses, hosts = _Heap("ip"), _Heap("host")
     columns = Columns()
     listed = _Listed()
+    flows = _Flows()
     for place, line in enumerate(lines):
         text = line.plain
         if "." not in text and "::" not in text and text.count(":") < 6:
@@ -78,10 +82,11 @@ def gather(mail: Mail, lines: list[Line]) -> Scene:
         columns.see(line, names_something=any(x.kind != "name" for x in found))
         if found:
             beside = (lines[place - 1] if place else None, lines[place + 1] if place + 1 < len(lines) else None)
-            _see_addresses(line, found, addresses, columns, listed, beside)
+            _see_addresses(line, found, addresses, columns, listed, beside, flows)
             _see_hosts(line, found, addresses, hosts, own, columns.sign_of(line), beside)
     _look_at_way(mail, lines, addresses.by_value)
     _look_at_reversed(lines, addresses.by_value)
+    flows.mark(addresses.by_value)
     writer = registered_part(mail.sender[1].rpartition("@")[2])
     for this in hosts.by_value.values():
         if registered_part(this.value) == writer:
@@ -133,18 +138,54 @@ class _Listed:
         self.number, self.zone, self.last, self.shape = line.number, line.zone, last if open_ else None, shape
 
 
+@dataclass(slots=True)
+class _Flows:
+    """The rows of a log that name two addresses, and who stood first in them."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    first_pair: dict[str, tuple[str, str]] = field(default_factory=dict)
+    partners: dict[str, set[str]] = field(default_factory=dict)
+    pairs: set[tuple[str, str]] = field(default_factory=set)
+
+    def see(self, things: list[Found]) -> None:
+        """Note a row."""
+        one, other = things[0].value, things[1].value
+        self.pairs.add((one, other))
+        for this, partner in ((one, other), (other, one)):
+            self.rows[this] += 1
+            self.first_pair.setdefault(this, (one, other))
+            self.partners.setdefault(this, set()).add(partner)
+
+    def mark(self, addresses: dict[str, Candidate]) -> None:
+        """Of two that speak with each other, who stands in no other line answers the one that the letter names."""
+        for value, (one, other) in self.first_pair.items():
+            this, partner = addresses.get(other), addresses.get(one)
+            if value != other or this is None or partner is None or (other, one) not in self.pairs:
+                continue
+            if self.partners[other] == {one} and this.count == self.rows[other] and partner.count > self.rows[one]:
+                this.see("arrow_target")
+
+
 _KEYS = frozenset({"source_key", "victim_key"})
 _AROUND = " \t[](){}<>\"'"
 _LABEL = re.compile(r"[^\W\d_]{2,}")
 
 
 def _see_addresses(
-    line: Line, found: list[Found], addresses: _Heap, columns: Columns, listed: _Listed, beside: _Beside
+    line: Line,
+    found: list[Found],
+    addresses: _Heap,
+    columns: Columns,
+    listed: _Listed,
+    beside: _Beside,
+    flows: _Flows,
 ) -> None:
     things = [_as_address(x) if x.kind == "net" else x for x in found if x.kind in ("ip", "net")]
     if not things:
         return
     log = is_log(line.plain)
+    if log and len(things) == _PAIR and things[0].value != things[1].value and line.zone not in HOP_ZONES:
+        flows.see(things)
     sign = columns.sign_of(line)
     shapes, places = shapes_of(line, things, sign, *beside)
     before = listed.goes_on(line, things)
@@ -211,6 +252,8 @@ def _see_hosts(
             if log and x.start:
                 # A request's target or its Referer.
                 this.see("log_later")
+                if _REQUEST.search(line.plain) and any(y.kind == "ip" and y.start < x.start for y in found):
+                    this.see("arrow_target")
             this.see(f"zone_{line.zone}")
             if line.defanged:
                 this.see("defanged")

@@ -178,4 +178,5 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 def one_line(value: str, *, longest: int = 300) -> str:
     """A header's value with line ends and control characters gone: nothing in it can start a new header."""
-    return _CONTROLS.sub(" ", value[: longest * 4]).strip()[:longest]
+    value = value[: longest * 4]
+    return (value if value.isprintable() else _CONTROLS.sub(" ", value)).strip()[:longest]

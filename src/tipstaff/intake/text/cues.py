@@ -97,6 +97,10 @@ _DO_AFTER = re.compile(
     r"connect\w{0,3}|infected|compromised|violat\w{0,3}|perform\w{0,3}|seen|caught|found|located|"
     r"distribut\w{0,3}|infring\w{0,3}|angegriffen|versucht)",
 )
+_NAME_SERVER = re.compile(
+    r"[ \t*•-]{0,6}(?:name ?servers?|dns[ -]?servers?|ns ?\d{0,2})\b[^:=\n]{0,20}[:=]", re.IGNORECASE
+)
+"""A line that says by whom a name is told: whoever serves names is not who did it."""
 _CLOCK = re.compile(r"\d:\d\d:\d\d")
 _LOG_WORDS = ("sshd[", '"GET ', '"POST ', '"HEAD ', "PROTO=", "SRC=", "postfix/", "kernel:")
 _CELL_NUMBER = re.compile(r"[,\t]\d{1,5}[,\t]")
@@ -190,6 +194,8 @@ def look_at_address(
             see("log_start")
     elif of > 1:
         see("prose_first" if order == 0 else "prose_later")
+    if line.zone != "subject" and _NAME_SERVER.match(text):
+        see("name_server")
     said = before.strip(" \t*-•·>|[(\"'")
     if before.rstrip(" \"'[(<")[-1:] in _KEY_SIGNS:
         if _SOURCE_KEY.search(before):
@@ -298,9 +304,11 @@ def look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str], 
     sentence = sentence.lower()
     for found in _RIGHTFUL.finditer(sentence):
         rightful = found.end()
-    if rightful >= 0 and not _ACCUSES.search(sentence, rightful):
+    # A whole sentence above a list that accuses is about the list, whomever it names as harmed.
+    accuses = not direct and label.rstrip().endswith(".") and _ACCUSES.search(sentence) is not None
+    if rightful >= 0 and not accuses and not _ACCUSES.search(sentence, rightful):
         see("rightful")
-    if item > reference:
+    if item > reference or (accuses and item >= 0):
         see("item" if direct else "item_above")
     elif reference >= 0:
         see("reference" if direct else "reference_above")

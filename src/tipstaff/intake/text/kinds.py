@@ -30,8 +30,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         ),
         (
             2,
-            r"\bssh\b|\bimap\b|\bpop3\b|\brdp\b|\bsip\b|hack\w{0,4} (?:attempt|attack)s?|break[ -]?in|"
-            r"intrusion attempts?|blocked by|banned",
+            r"(?:currently|seen|been|is|are|was|were) attacking|\bssh\b|\bimap\b|\bpop3\b|\brdp\b|\bsip\b|"
+            r"hack\w{0,4} (?:attempt|attack)s?|break[ -]?in|intrusion attempts?|blocked by|banned",
         ),
     ),
     "connection/port_scan": (
@@ -76,7 +76,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             5,
             r"vulnerability[ -]?scan\w{0,5}|web[ -]?(?:app\w{0,12} )?attack|exploit (?:attempt|"
             r"scan)\w{0,4}|attempt\w{0,3} to exploit|path traversal|directory traversal|shellshock|"
-            r"nmap|nikto|zgrab|phpunit|varredura de vulnerabilidades|escaneo de vulnerabilidades|脆弱性スキャン",
+            r"nmap|nikto|zgrab|phpunit|varredura de vulnerabilidades|escaneo de vulnerabilidades|脆弱性スキャン|"
+            r"\bwaf\b|web application firewall|(?:php|code|command|script|header) injection",
         ),
         (
             3,
@@ -110,8 +111,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             5,
             r"malware (?:distribution|hosting|site|url|download|sample|payload|binar\w{1,3})\w{0,2}|"
             r"malicious (?:software|file|payload|executable|code|binar\w{1,3}|download|script)s?|"
-            r"malicious (?:url|content|domain)s? |schadprogramm\w{0,3}|schadcode|malware (?:family|family:|name|"
-            r"feed)",
+            r"malicious (?:url|content|domain)s? |schadprogramm\w{0,3}|schadcode|trojaner\w{0,2}|"
+            r"malware (?:family|family:|name|feed)",
         ),
         (
             4,
@@ -125,6 +126,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             5,
             r"advance[ -]?fee|\b419\b|romance scam|investment (?:scam|fraud)|fake (?:web ?)?(?:shop|"
             r"store)s?|online fraud|\bbetrug\w{0,6}|\bestafa\w{0,3}|fraude?\b (?:site|web|shop)|"
+            r"(?:tech(?:nical)?|customer) support (?:scam|fraud)\w{0,4}|fraudulent (?:activit|shop|store|offer)\w{1,3}|"
             r"мошенн\w{2,8}|extort\w{0,5}|sextortion",
         ),
         (
@@ -152,7 +154,8 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
             6,
             r"data (?:leak|breach|exposure)|leaked (?:data|credential|database)s?|exposed (?:data|"
             r"database|credential|personal|git|document)\w{0,2}|private document|personal data "
-            r"(?:published|exposed)|fuite de données|datenleck",
+            r"(?:published|exposed)|doxx?(?:ing|ed)\b|non[- ]?consensual|revenge porn|"
+            r"intimate (?:image|photo|picture|video)s?|without (?:her|his|their|my) consent|fuite de données|datenleck",
         ),
     ),
     "content/remote_compromise": (
@@ -212,7 +215,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         ),
         (
             2,
-            r"may (?:be|have been) compromised|possibl[ey] compromise\w{0,1}|backdoors?|hijacked (?:server|host|"
+            r"possibl[ey] compromise\w{0,1}|backdoors?|hijacked (?:server|host|"
             r"account)s?",
         ),
     ),
@@ -225,10 +228,16 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         ),
         (
             3,
-            r"spam[ -]?trap|spamcop|feedback-type: abuse|can-spam|unsubscribe|opt-?out|mailing list|"
-            r"newsletter|forwarded message|unwanted (?:e-?)?mail|werbung",
+            r"spam[ -]?trap|spamcop|feedback-type: abuse|can-spam|forwarded message|werbung",
         ),
-        (1, r"\breceived: from|return-path:|x-spam|e-?mails?\b"),
+        (2, r"unsubscribe|opt-?out|newsletter"),
+        (
+            4,
+            r"(?:scam|porn\w{0,6}|fraud\w{0,4}|unwanted|spoofed|bulk) (?:and \w{2,12} )?e-?mails?\b|"
+            r"noqueue: reject|recipient address rejected|sender address rejected|relay(?:ing)? (?:access )?denied|"
+            r"e-?mail abuse|mail abuse|spammers?\b|phishing[ -]?mails? (?:from|sent)",
+        ),
+        (1, r"\breceived: from|return-path:|x-spam"),
     ),
     "messaging/bulk_messaging": ((4, r"bulk (?:mailing|messag\w{2,4}|sending)"),),
     "vulnerability/open_service": (
@@ -296,6 +305,7 @@ _PRIOR = {
     "vulnerability/misconfiguration": 0.6,
 }
 _LONGEST = 8_000
+_OUTRIGHT = 4
 
 
 def weigh_kinds(*, subject: str, text: str) -> dict[str, float]:
@@ -318,6 +328,16 @@ def weigh_kinds(*, subject: str, text: str) -> dict[str, float]:
         if sum_:
             points[kind] = sum_ * _PRIOR.get(kind, 1.0)
     return points
+
+
+def named_on(line: str) -> frozenset[str]:
+    """The types that a line names outright, by a word that hardly means anything else."""
+    line = line.lower()
+    return frozenset(
+        kind
+        for kind, rules in _COMPILED.items()
+        if any(weight >= _OUTRIGHT and pattern.search(line) for weight, pattern in rules)
+    )
 
 
 @lru_cache(maxsize=1)

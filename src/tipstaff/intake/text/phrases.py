@@ -11,7 +11,7 @@ class Phrases:
         self._alternatives = tuple((*_needed(x), re.compile(x)) for x in _spread(pattern))
         self._plain = tuple(x for x in self._alternatives if x[0].isascii() and x[1].isascii())
         self._by_word = tuple((max(x[0].split() or [""], key=len), *x) for x in self._alternatives)
-        self._plain_by_word = tuple((max(_letters(x[0]) or [""], key=len), *x) for x in self._plain)
+        self._plain_by_word = tuple((max(letters_of(x[0]) or [""], key=len), *x) for x in self._plain)
 
     @property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -41,13 +41,13 @@ class Phrases:
 
 def words_of(text: str) -> str:
     """The different words of a text, in one."""
-    return " ".join(set(_letters(text) if text.isascii() else text.split()))
+    return " ".join(set(letters_of(text) if text.isascii() else text.split()))
 
 
 _NO_LETTERS = {x: " " for x in range(128) if not chr(x).isalpha()}
 
 
-def _letters(text: str) -> list[str]:
+def letters_of(text: str) -> list[str]:
     """The runs of letters of a text of ASCII."""
     return text.translate(_NO_LETTERS).split()
 

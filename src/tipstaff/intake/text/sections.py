@@ -35,7 +35,7 @@ def lay_out(mail: Mail) -> list[Line]:
     lines: list[Line] = []
     for zone, text in _texts(mail):
         before = ""
-        for line_zone, text_line in _zoned(zone, text):
+        for line_zone, text_line in _zoned(zone, text.replace("\xa0", " ")):
             if len(lines) >= MOST_LINES:
                 return lines
             shown = text_line[:LONGEST_LINE]

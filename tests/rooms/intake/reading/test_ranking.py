@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -11,6 +12,7 @@ from email.message import EmailMessage
 from email.policy import default
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -122,6 +124,69 @@ def test_an_arrow_from_a_name_says_where_it_lies_and_in_a_log_whom_somebody_soug
     assert targets("10:00:00 host.example.com -> 203.0.113.8") == {"203.0.113.8"}
 
 
+def candidates_of(text: str) -> dict[str, Candidate]:
+    mail = read_mail(letter(text, subject="Abuse"))
+    scene = gather(mail, lay_out(mail))
+    return {x.value: x for x in (*scene.addresses, *scene.hosts)}
+
+
+def test_the_page_that_a_request_came_from_is_on_the_server_that_was_asked() -> None:
+    text = (
+        "We saw abuse from 198.51.100.4.\n"
+        '198.51.100.4 - - [04/Mar/2026:23:35:23 +0200] "GET /login HTTP/1.1" 404 162 "http://203.0.113.8/login"\n'
+    )
+    assert sources(reading_of(letter(text, subject="Brute force attack"))) == {"198.51.100.4"}
+    found = candidates_of(text)
+    assert found["203.0.113.8"].is_target
+    assert not found["198.51.100.4"].is_target
+
+
+def test_who_only_answers_the_named_one_in_a_log_of_both_ways_is_its_target() -> None:
+    there, back = "198.51.100.4,203.0.113.8,1852,25522,443", "203.0.113.8,198.51.100.4,7003,443,25522"
+    rows = "\n".join(f"2026-03-05T11:59:0{x}Z,{row}" for x, row in enumerate((there, back, there, back)))
+    named = candidates_of(f"The address 198.51.100.4 tried to break in.\n{rows}")
+    assert [named[x].is_target for x in ("198.51.100.4", "203.0.113.8")] == [False, True]
+    unnamed = candidates_of(f"See the log.\n{rows}")
+    assert not unnamed["203.0.113.8"].is_target, "a log alone does not say who of two began"
+    one_way = candidates_of(f"The address 198.51.100.4 is our server.\n2026-03-05T11:59:01Z,{back}")
+    assert not one_way["203.0.113.8"].is_target
+
+
+def test_who_serves_the_names_of_a_domain_did_nothing() -> None:
+    found = candidates_of("Phishing on bank.example.com.\nName Server: ns.example.net (203.0.113.8)\nA: 198.51.100.4")
+    assert [found[x].is_target for x in ("198.51.100.4", "203.0.113.8")] == [False, True]
+
+
+def test_columns_may_be_parted_by_spaces_that_do_not_break() -> None:
+    rows = (
+        "Time   Source IP   Target IP",
+        "10:00:01   198.51.100.4   203.0.113.8",
+        "9:00   198.51.100.77   203.0.113.9",
+    )
+    text = "Attacks:\n" + "\n".join(rows).replace("   ", " \N{NO-BREAK SPACE} ")
+    assert sources(reading_of(letter(text, subject="Brute force attack"))) == {"198.51.100.4", "198.51.100.77"}
+
+
+def test_whoever_a_sentence_names_as_harmed_its_list_is_of_those_that_it_accuses() -> None:
+    text = "Counterfeit goods are on sale. This infringes the rights of our client.\nhttps://shop.example.com/a\n"
+    assert "rightful" not in candidates_of(text)["shop.example.com"].features
+    text = "It copies the work of our client at\nhttps://shop.example.com/a\n"
+    assert "rightful" in candidates_of(text)["shop.example.com"].features
+
+
+def test_a_list_of_all_that_may_be_reported_alleges_nothing() -> None:
+    policy = "\n".join(
+        f"* {x} - 8 hrs" for x in ("Phishing attack", "DDoS attack", "Copyright infringement", "Botnet controllers")
+    )
+    mail = read_mail(letter(f"Unsolicited bulk email from 198.51.100.4.\n\nOur deadlines:\n{policy}\nRegards\n"))
+    text = prose(lay_out(mail))
+    assert "Phishing" not in text
+    assert "Unsolicited bulk email" in text
+    assert "Regards" in text
+    of_one_kind = read_mail(letter("\n".join(f"* Phishing page number {x}" for x in range(5))))
+    assert "number 4" in prose(lay_out(of_one_kind))
+
+
 def test_a_private_address_is_never_preferred_to_a_public_one() -> None:
     text = "SSH brute force: sshd[1]: Failed password for root from 198.51.100.4 port 2222, forwarded by 10.0.0.1"
     assert sources(reading_of(letter(text))) == {"198.51.100.4"}
@@ -175,6 +240,52 @@ def test_a_tree_takes_the_way_that_its_thresholds_say(first: float, second: floa
     tree = ((0, 1), (0.5, -1.0), (1, -1), (-3, -2), (0.1, 0.2, 0.3))
     expected = (0.1 if second <= -1.0 else 0.2) if first <= 0.5 else 0.3
     assert math.isclose(Forest((tree,)).probability([first, second]), 1 / (1 + math.exp(-expected)))
+
+
+_TREES = st.recursive(
+    st.floats(-1, 1), lambda x: st.tuples(st.integers(0, 2), st.floats(-1, 1), x, x), max_leaves=8
+).filter(lambda x: isinstance(x, tuple))
+
+
+@given(
+    st.lists(_TREES, min_size=1, max_size=4), st.lists(st.lists(st.floats(-2, 2), min_size=3, max_size=3), max_size=4)
+)
+@settings(deadline=None)
+def test_a_forest_asks_all_nodes_at_once_and_says_what_each_way_down_says(
+    nested: list[Any], rows: list[list[float]]
+) -> None:
+    def value(node: Any, row: list[float]) -> float:
+        while isinstance(node, tuple):
+            node = node[2] if row[node[0]] <= node[1] else node[3]
+        return float(node)
+
+    def stored(root: Any) -> Any:
+        feature, threshold, left, right, leaves = [], [], [], [], []
+
+        def place(node: Any) -> int:
+            if not isinstance(node, tuple):
+                leaves.append(node)
+                return -len(leaves)
+            here = len(feature)
+            for column, x in zip((feature, threshold, left, right), (node[0], node[1], 0, 0), strict=True):
+                column.append(x)
+            left[here], right[here] = place(node[2]), place(node[3])
+            return here
+
+        place(root)
+        return feature, threshold, left, right, leaves
+
+    found = Forest(tuple(stored(x) for x in nested)).probabilities(rows)
+    expected = [1 / (1 + math.exp(-sum(value(x, row) for x in nested))) for row in rows]
+    assert found == pytest.approx(expected)
+
+
+@given(st.text("ab z_9-é.Q" * 3, max_size=200), st.booleans())
+@settings(deadline=None)
+def test_words_of_a_kind_are_runs_of_letters_in_any_script(text: str, plain: bool) -> None:
+    text = text.lower().replace("é", "e") if plain else text.lower()
+    names = {x for x, _ in kinds.facts(subject="", text=text, rules={}) if x.startswith("w=")}
+    assert names == {f"w={x[:9]}" for x in re.findall(r"[^\W\d_]{2,24}", text)}
 
 
 def test_words_around_keep_their_places_and_name_nobody_whole() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from email.message import EmailMessage
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import pytest
 from hypothesis import given, settings
@@ -18,8 +19,8 @@ from .mails import letter, with_files
 NOT_A_COMPLAINT, COMPLAINT = ReadingOutcome.NOT_A_COMPLAINT, ReadingOutcome.COMPLAINT
 
 
-def read(raw: bytes, *, own: tuple[str, ...] = ()) -> Reading:
-    return read_with(raw, parsers=load_parsers(), own_addresses=frozenset(own))
+def read(raw: bytes, *, own: tuple[str, ...] = (), space: tuple[IPv4Network | IPv6Network, ...] = ()) -> Reading:
+    return read_with(raw, parsers=load_parsers(), own_addresses=frozenset(own), own_space=space)
 
 
 BRUTE_FORCE = "Brute force attack on our server 203.0.113.5 from 192.0.2.7 at 2026-03-10 10:00:00 UTC."
@@ -439,3 +440,34 @@ def test_whoever_attacks_is_meant_and_not_whom_they_attack(how: str) -> None:
 def test_a_server_that_is_named_is_no_version() -> None:
     reading = read(letter("Your server 192.0.2.7 attacks us with ssh brute force logins.\n", subject="Abuse"))
     assert [str(x.source) for x in reading.allegations] == ["192.0.2.7"]
+
+
+OURS = (ip_network("198.51.100.0/24"), ip_network("2001:db8::/32"))
+
+
+def test_a_letter_that_seems_to_mean_others_and_names_one_of_ours_is_for_a_person() -> None:
+    text = "Source IP: 203.0.113.8\nBrute force attack, failed password for root from 203.0.113.8.\n"
+    text += "\nGateway: 198.51.100.4"
+    raw = letter(text, subject="Abuse from 203.0.113.8: SSH brute force")
+    alone = read(raw)
+    assert {str(x.source) for x in alone.allegations} == {"203.0.113.8"}
+    assert alone.reason is ReadingReason.UNDERSTOOD
+    known = read(raw, space=OURS)
+    assert known.allegations == alone.allegations, "who is meant is for a person to say"
+    assert known.reason is ReadingReason.UNSURE
+    assert "198.51.100.4" in known.detail
+    assert [x.value for x in known.marks].count("198.51.100.4") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SSH brute force from 203.0.113.8 port 4711 at 2026-03-10 10:00:00 UTC against 203.0.113.9.",
+        "SSH brute force from 198.51.100.4 port 4711 at 2026-03-10 10:00:00 UTC. Seen by 198.51.100.5 too.",
+        "SSH brute force from 203.0.113.8 port 4711 at 2026-03-10 10:00:00 UTC.\nTarget IP: 198.51.100.4",
+    ],
+    ids=["none is ours", "the one that is meant is ours", "ours is only the target"],
+)
+def test_our_own_space_changes_no_other_reading(text: str) -> None:
+    raw = letter(text, subject="Brute force attack")
+    assert read(raw, space=OURS) == read(raw)

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from tipstaff.words import Allegation, Mark, Reading, ReadingReason
+from tipstaff.words import Allegation, Reading, ReadingReason
 
 from ...mail import Mail
-from ...ranking.choose import Choice, certainty, choose, telling
+from ...ranking.choose import Choice, certainty, choose
 from ...ranking.letter import kind_of, prose
-from ...ranking.model import Linear, Weights, load_weights
+from ...ranking.marks import marks_of
+from ...ranking.model import Weights, load_weights
 from ...ranking.rivals import Around, about_items
 from ...shaping import complaint, excerpt, unreadable
 from ...text.candidate import Candidate
@@ -21,8 +22,6 @@ from .events import Times, facts_of
 MOST_SOURCES = 500
 """More offenders in one letter are a matter for a person."""
 MOST_URLS = 200
-MOST_MARKS = 12
-_LINE_SHOWN = 300
 _ABOUT_ITEMS = ("content/", "copyright/")
 
 
@@ -76,7 +75,10 @@ class FreetextParser:
             prose_read=True,
             marks=()
             if sure
-            else (*_marks(scene.addresses, addresses, weights.address), *_marks(scene.hosts, hosts, weights.host)),
+            else (
+                *marks_of(scene.addresses, weights.address, chosen=set(map(id, addresses.chosen))),
+                *marks_of(scene.hosts, weights.host, chosen=set(map(id, hosts.chosen))),
+            ),
             detail="" if sure else _doubt(bool(rules), sure_of_kind, sure_of_source, addresses),
         )
 
@@ -86,20 +88,6 @@ class FreetextParser:
             ReadingReason.TOO_MANY_SOURCES,
             parser=self.name,
             detail=f"It names {many} addresses; a letter may name {MOST_SOURCES} sources.",
-        )
-
-
-def _marks(candidates: list[Candidate], choice: Choice, linear: Linear) -> Iterable[Mark]:
-    """The likeliest candidates, for a person who decides among them."""
-    chosen = set(map(id, choice.chosen))
-    for this in sorted(candidates, key=lambda x: (-x.score, x.first))[:MOST_MARKS]:
-        yield Mark(
-            kind="address" if this.kind == "ip" else "host",
-            value=this.network or this.value,
-            likelihood=round(this.score, 3),
-            chosen=id(this) in chosen,
-            why=tuple(telling(this, linear)),
-            line=this.lines[0].text[:_LINE_SHOWN] if this.lines else "",
         )
 
 
