@@ -29,6 +29,8 @@ CaseState = Literal[
 
 Disposition = Literal["open_case", "ask_complainant", "not_ours", "too_old", "unassigned", "person", "nothing"]
 
+Gives = Literal["held", "name", "postal_address", "email", "phone"]
+
 Ground = Literal["law", "liability", "network_harm", "listing"]
 
 HoldingKind = Literal["static", "lease", "port_block", "delegated", "pool"]
@@ -56,6 +58,10 @@ LetterKind = Literal[
 LetterState = Literal[
     "held", "queued", "sending", "handing_over", "sent", "returned", "in_doubt", "withdrawn", "refused"
 ]
+
+MatterKind = Literal["request", "identity", "report"]
+
+MatterState = Literal["open", "proposed", "answered", "refused"]
 
 MeasureState = Literal["planned", "applying", "in_force", "lifting", "lifted", "failed"]
 
@@ -109,6 +115,16 @@ class AskOut(TypedDict):
     by: str
     why: str
     at: str
+
+
+class AskedOfOut(TypedDict):
+    """The address and moment that a matter is about."""
+
+    address: str
+    port: int | None
+    protocol: str
+    used_at: str
+    error_seconds: float
 
 
 class CaseOut(TypedDict):
@@ -465,6 +481,96 @@ class ManyOut(TypedDict):
     id: int | None
     changed: list[str]
     left: list[str]
+
+
+class MatterAgreeIn(TypedDict):
+    pass
+
+
+class MatterAuthenticateIn(TypedDict):
+    how: str
+
+
+class MatterDecideIn(TypedDict):
+    decision: Literal["answer", "refuse"]
+    why: str
+    gives: NotRequired[list[Gives]]
+
+
+class MatterDoneOut(TypedDict):
+    """What was done, in a sentence. Whoever may read the matter asks for it."""
+
+    said: str
+
+
+class MatterIn(TypedDict):
+    """A request of an authority, with its words: they are looked at and not kept."""
+
+    kind: Literal["identity", "request"]
+    authority: str
+    reference: str
+    text: NotRequired[str]
+    binding: NotRequired[bool]
+    received: NotRequired[str | None]
+    clock: NotRequired[str]
+    address: NotRequired[str]
+    port: NotRequired[int | None]
+    protocol: NotRequired[str]
+    used_at: NotRequired[str | None]
+    error_seconds: NotRequired[float]
+
+
+class MatterLookUpIn(TypedDict):
+    pass
+
+
+class MatterOut(TypedDict):
+    """One matter of the legal register."""
+
+    key: str
+    kind: MatterKind
+    state: MatterState
+    clause: str
+    edition: str
+    opened_by: str
+    opened_at: str
+    received_at: str
+    authority: str
+    reference: str
+    binding: bool
+    digest: str
+    report: str
+    shown: list[str]
+    lacking: list[str]
+    clock: str
+    due_at: str | None
+    asked: AskedOfOut | None
+    url: str
+    grade: str
+    reason: str
+    customer: str
+    authenticated_by: str
+    authenticated_how: str
+    gives: list[Gives]
+    why: str
+    decided_by: str
+    second_by: str
+    decided_at: str | None
+    ground: str
+    review_at: str | None
+    told_at: str | None
+    told_how: str
+    handed_at: str | None
+    handed_digest: str
+
+
+class MatterSilenceIn(TypedDict):
+    ground: str
+    until: str
+
+
+class MatterToldIn(TypedDict):
+    how: str
 
 
 class MeasureAgreeIn(TypedDict):
@@ -1018,6 +1124,64 @@ class Client(Caller):
             "POST",
             f"/api/webhooks/{quote(str(key), safe='')}/dispatches/{quote(str(number), safe='')}/again",
             idempotency_key=idempotency_key,
+        )
+
+    def list_matters(self, *, late: bool | None = None, waiting: bool | None = None) -> Reply[list[MatterOut]]:
+        """The register, newest first: all of it, what is overdue, or what waits for a decision."""
+        return self._call("GET", "/api/legal", query={"late": late, "waiting": waiting})
+
+    def enter_matter(self, asked: MatterIn, *, idempotency_key: str | None = None) -> Reply[MatterOut]:
+        """Enter what an authority asks: its form is looked at and its clock started."""
+        return self._call("POST", "/api/legal", body=asked, idempotency_key=idempotency_key)
+
+    def get_matter(self, key: str) -> Reply[MatterOut]:
+        """One matter, to whoever may read it."""
+        return self._call("GET", f"/api/legal/{quote(str(key), safe='')}")
+
+    def matter_authenticate(
+        self, key: str, asked: MatterAuthenticateIn, *, idempotency_key: str | None = None
+    ) -> Reply[MatterDoneOut]:
+        """Authenticate: what the console does under that name."""
+        return self._call(
+            "POST", f"/api/legal/{quote(str(key), safe='')}/authenticate", body=asked, idempotency_key=idempotency_key
+        )
+
+    def matter_look_up(
+        self, key: str, asked: MatterLookUpIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[MatterDoneOut]:
+        """Look up: what the console does under that name."""
+        return self._call(
+            "POST", f"/api/legal/{quote(str(key), safe='')}/look-up", body=asked or {}, idempotency_key=idempotency_key
+        )
+
+    def matter_decide(
+        self, key: str, asked: MatterDecideIn, *, idempotency_key: str | None = None
+    ) -> Reply[MatterDoneOut]:
+        """Decide: what the console does under that name."""
+        return self._call(
+            "POST", f"/api/legal/{quote(str(key), safe='')}/decide", body=asked, idempotency_key=idempotency_key
+        )
+
+    def matter_agree(
+        self, key: str, asked: MatterAgreeIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[MatterDoneOut]:
+        """Agree: what the console does under that name."""
+        return self._call(
+            "POST", f"/api/legal/{quote(str(key), safe='')}/agree", body=asked or {}, idempotency_key=idempotency_key
+        )
+
+    def matter_silence(
+        self, key: str, asked: MatterSilenceIn, *, idempotency_key: str | None = None
+    ) -> Reply[MatterDoneOut]:
+        """Silence: what the console does under that name."""
+        return self._call(
+            "POST", f"/api/legal/{quote(str(key), safe='')}/silence", body=asked, idempotency_key=idempotency_key
+        )
+
+    def matter_told(self, key: str, asked: MatterToldIn, *, idempotency_key: str | None = None) -> Reply[MatterDoneOut]:
+        """Told: what the console does under that name."""
+        return self._call(
+            "POST", f"/api/legal/{quote(str(key), safe='')}/told", body=asked, idempotency_key=idempotency_key
         )
 
     def list_cases(

@@ -78,8 +78,7 @@ def take_request(
         raise NotAnswerable("Who it was can be asked of an address and a moment; one of them is missing.")
     if not authority.strip() or not reference.strip():
         raise NotAnswerable("It names no authority, or has no reference.")
-    served = {each.id for each in clauses.values()}
-    ends = next((c for c in edition.clocks if c.id == clock and c.clause in served), None)
+    ends = next((c for c in edition.clocks if c.id == clock and c.clause in clauses_asked(edition)), None)
     if clock and ends is None:
         raise NotAnswerable(f"{clock} is no clock of the edition for requests.")
     found = list(looked_for(LegalForm.ORDER, text.decode("utf-8", "replace")))
@@ -228,6 +227,11 @@ def late(*, desk: Desk, at: datetime, actor: str) -> list[LegalMatter]:
     """What of the register should have been decided or looked at again by now."""
     _is_counsel(desk, actor)
     return late_matters(at=at)
+
+
+def clauses_asked(edition: Edition) -> frozenset[str]:
+    """The clauses of an edition that answer requests; a request's clock serves one of them."""
+    return frozenset(clause.id for clause in _clauses(edition).values())
 
 
 def shown_to(key: str, *, desk: Desk, actor: str) -> LegalMatter:

@@ -29,6 +29,8 @@ class Ability(enum.StrEnum):
     SEE_RECORD = "read and verify the record"
     SEE_HEALTH = "see how the programs are doing"
     SEE_SEALED = "see the sealed queue (digests and references only)"
+    KEEP_LEGAL = "keep the legal register: requests of authorities, and what counsel alone reads"
+    AGREE_LEGAL = "agree, as the second person, that a customer is named to somebody else"
     NOTE = "write notes and take cases"
     DECIDE = "set reports aside, and correct what was read of them"
     DECIDE_CASES = "decide, close and open again the cases that the policy leaves to a role that they hold"
@@ -58,11 +60,18 @@ ABILITIES: Mapping[Role, frozenset[Ability]] = MappingProxyType(
         | {Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT},
         Role.LEAD: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.DECIDE_CASES, Ability.REVIEW, Ability.PROPOSE_URGENT}
-        | {Ability.SECOND_URGENT, Ability.LIFT, Ability.SEND_AGAIN, Ability.KEEP_REGISTRY, Ability.ADMIT}
+        | {
+            Ability.AGREE_LEGAL,
+            Ability.SECOND_URGENT,
+            Ability.LIFT,
+            Ability.SEND_AGAIN,
+            Ability.KEEP_REGISTRY,
+            Ability.ADMIT,
+        }
         | {Ability.DRAFT_POLICY, Ability.POST_POLICY, Ability.KEEP_WEBHOOKS},
         Role.COUNSEL: _DESK
         | {Ability.NOTE, Ability.DECIDE, Ability.DECIDE_CASES, Ability.REVIEW, Ability.SECOND_URGENT}
-        | {Ability.SEE_SEALED, Ability.ADMIT}
+        | {Ability.SEE_SEALED, Ability.KEEP_LEGAL, Ability.AGREE_LEGAL, Ability.ADMIT}
         | {Ability.DRAFT_POLICY, Ability.APPROVE_POLICY, Ability.POST_POLICY},
         Role.ENGINEER: _DESK
         | {Ability.NOTE, Ability.DECIDE_CASES, Ability.REVIEW, Ability.PROPOSE_URGENT, Ability.SECOND_URGENT}

@@ -77,6 +77,11 @@ DOORS = {
     "sightings": (READ, Ability.SEE_DESK),
     "sightings_decide": (ACT, Ability.NOTE),
     "sealed": (READ, Ability.SEE_SEALED),
+    "legal": (READ, Ability.KEEP_LEGAL),
+    "legal_enter": (ACT, Ability.KEEP_LEGAL),
+    "matter": (READ, Ability.AGREE_LEGAL),
+    "matter_act": (ACT, Ability.AGREE_LEGAL),
+    "matter_hand_over": (ACT, Ability.KEEP_LEGAL),
     "health": (READ, Ability.SEE_HEALTH),
     "tokens": (READ, Ability.KEEP_TOKENS),
     "token_make": (ACT, Ability.KEEP_TOKENS),
@@ -163,6 +168,14 @@ OPERATIONS = {
     "POST /devices/{name}/let-pass": Ability.LIFT,
     "POST /devices/{name}/let-pass-agreed": Ability.LIFT,
     "GET /record": Ability.SEE_RECORD,
+    "GET /legal": Ability.KEEP_LEGAL,
+    "POST /legal": Ability.KEEP_LEGAL,
+    "GET /legal/{key}": Ability.AGREE_LEGAL,
+    **{
+        f"POST /legal/{{key}}/{step}": Ability.KEEP_LEGAL
+        for step in ("authenticate", "look-up", "decide", "silence", "told")
+    },
+    "POST /legal/{key}/agree": Ability.AGREE_LEGAL,
     "GET /webhooks": Ability.KEEP_WEBHOOKS,
     "POST /webhooks": Ability.KEEP_WEBHOOKS,
     "GET /webhooks/{key}": Ability.KEEP_WEBHOOKS,
@@ -272,6 +285,7 @@ def test_every_door_of_the_console_opens_to_its_ability_alone(day: object, log_i
         for method in BOTH:
             # Pages are real ones; what is done is done to something that is not there.
             given = {k: real.get(name, v) if method == "GET" else v for k, v in filled.items()}
+            given |= {"action": "agree"} if name == "matter_act" else {}
             given |= {"action": "note"} if name == "act" else {"action": "approve"} if name == "edition_step" else {}
             answer = client.generic(method, reverse(f"console:{name}", kwargs=given))
             found[method, name] = came_in(answer)

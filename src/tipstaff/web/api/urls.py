@@ -6,6 +6,7 @@ from .cases import router as cases
 from .devices import router as devices
 from .document import Api
 from .figures import router as figures
+from .legal import router as legal
 from .problems import tell_problems
 from .registry import router as registry
 from .resources import router as resources
@@ -16,6 +17,7 @@ tell_problems(api)
 api.add_router("/registry", registry)
 api.add_router("/figures", figures)
 api.add_router("/webhooks", webhooks)
+api.add_router("/legal", legal)
 api.add_router("", cases)
 api.add_router("", resources)
 api.add_router("", devices)

@@ -32,6 +32,7 @@ _NAV: tuple[tuple[str, str, str, Ability], ...] = (
     ("Overview", "console:overview", "o", Ability.SEE_DESK),
     ("Record", "console:record", "l", Ability.SEE_RECORD),
     ("Sealed", "console:sealed", "s", Ability.SEE_SEALED),
+    ("Legal", "console:legal", "g", Ability.KEEP_LEGAL),
     ("Health", "console:health", "h", Ability.SEE_HEALTH),
 )
 

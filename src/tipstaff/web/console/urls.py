@@ -2,7 +2,22 @@
 
 from django.urls import path
 
-from . import devices, editions, held, importing, left, live, overview, registry, replays, staff, studio, tokens, views
+from . import (
+    devices,
+    editions,
+    held,
+    importing,
+    left,
+    legal,
+    live,
+    overview,
+    registry,
+    replays,
+    staff,
+    studio,
+    tokens,
+    views,
+)
 from .acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
 
 app_name = "console"
@@ -51,6 +66,11 @@ urlpatterns = [
     path("editions/<str:id>/<slug:action>", editions.step, name="edition_step"),
     path("record", views.record, name="record"),
     path("sealed", views.sealed, name="sealed"),
+    path("legal", legal.register, name="legal"),
+    path("legal/enter", legal.enter, name="legal_enter"),
+    path("legal/<str:key>", legal.matter, name="matter"),
+    path("legal/<str:key>/hand-over", legal.hand_over, name="matter_hand_over"),
+    path("legal/<str:key>/<slug:action>", legal.act, name="matter_act"),
     path("health", views.health, name="health"),
     path("tokens", tokens.tokens, name="tokens"),
     path("tokens/make", tokens.make, name="token_make"),

@@ -1,0 +1,94 @@
+"""The legal register in the console and by the API: counsel's, and one matter for a second person."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.test import Client
+from django.urls import reverse
+
+from tipstaff.cases.queries import list_cases
+from tipstaff.legal.queries import get_matter, list_matters
+from tipstaff.registry.queries import get_customer, holdings_of
+from tipstaff.words import HoldingKind, Role
+
+LogIn = Callable[..., Client]
+ORDER = "District Court, docket no. 12 C 34, 4 May 2026. Pursuant to section 9: who used the address?"
+
+
+def address_of_somebody(at: object) -> tuple[str, str]:
+    for case in list_cases():
+        for holding in holdings_of(case.customer, at=at):  # type: ignore[arg-type]  # the fixture's
+            if holding.kind is HoldingKind.STATIC and not holding.shared:
+                return case.customer, str(holding.prefix.network_address)
+    raise AssertionError("nobody of the day holds an address alone")
+
+
+def stated(address: str, at: object) -> dict[str, str]:
+    used = at - timedelta(minutes=5)  # type: ignore[operator]  # the fixture's
+    return {
+        "kind": "identity", "authority": "District Court", "reference": "12 C 34", "binding": "on", "text": ORDER,
+        "clock": "disclosure.production_order", "address": address, "used_at": used.isoformat(),
+    }  # fmt: skip
+
+
+def test_two_people_name_a_customer_in_the_console(day: object, at: object, log_in: LogIn) -> None:
+    customer, address = address_of_somebody(at)
+    counsel, lead = log_in(Role.COUNSEL), log_in(Role.LEAD)
+    assert counsel.post(reverse("console:legal_enter"), stated(address, at)).status_code == 303
+    [matter] = list_matters()
+    page = reverse("console:matter", args=[matter.key])
+
+    def act(client: Client, action: str, **form: object) -> str:
+        answer = client.post(reverse("console:matter_act", args=[matter.key, action]), form, follow=True)
+        return answer.content.decode()
+
+    assert lead.get(page).status_code == 404, "it does not wait for anybody yet"
+    assert "by a way of our own" in act(counsel, "decide", decision="answer", why="Valid.", gives=["name"])
+    act(counsel, "authenticate", how="Called the court.")
+    act(counsel, "look-up")
+    assert "two people" not in act(counsel, "decide", decision="answer", why="Valid.", gives=["name"])
+    assert "cannot be the second" in act(counsel, "agree")
+    assert lead.get(page).status_code == 200
+    assert "by the role counsel" in act(lead, "told", how="No.")
+    act(lead, "agree")
+    assert lead.get(page).status_code == 404, "it is counsel's alone again"
+    take = reverse("console:matter_hand_over", args=[matter.key])
+    assert counsel.post(take).status_code == 303, "the customer is told first"
+    act(counsel, "silence", ground="The order forbids it.", until=(at + timedelta(days=9)).date().isoformat())  # type: ignore[operator]  # the fixture's
+    answer = counsel.post(take)
+    known = get_customer(customer)
+    assert known is not None
+    assert json.loads(answer.content)["customer"] == {"name": known.name}
+    assert customer not in answer.content.decode()
+    assert lead.post(take).status_code == 403
+    assert matter.key in counsel.get(reverse("console:legal")).content.decode()
+
+
+def test_programs_of_counsels_do_the_same(day: object, at: object, log_in: LogIn) -> None:
+    _, address = address_of_somebody(at)
+    counsel, lead = log_in(Role.COUNSEL), log_in(Role.LEAD)
+
+    def send(client: Client, path: str, **asked: object) -> tuple[int, dict[str, object]]:
+        answer = client.post(f"/api/legal{path}", json.dumps(asked), "application/json")
+        return answer.status_code, answer.json()
+
+    status, matter = send(counsel, "", **{**stated(address, at), "binding": True})
+    assert (status, matter["state"]) == (200, "open")
+    key = matter["key"]
+    assert lead.get(f"/api/legal/{key}").status_code == 404
+    assert lead.get("/api/legal").status_code == 403
+    assert send(counsel, f"/{key}/decide", decision="answer", why="Valid.", gives=["name"])[0] == 409
+    assert send(counsel, f"/{key}/authenticate", how="Called the court.")[0] == 200
+    assert send(counsel, f"/{key}/look-up")[0] == 200
+    assert send(counsel, f"/{key}/decide", decision="answer", why="Valid.", gives=["name"])[0] == 200
+    assert send(counsel, f"/{key}/agree")[0] == 403
+    assert lead.get(f"/api/legal/{key}").json()["why"] == "Valid."
+    assert send(lead, f"/{key}/agree")[0] == 200
+    found = get_matter(str(key))
+    assert found is not None
+    assert found.state == "answered"
+    assert found.decided_by != found.second_by
+    assert [one["key"] for one in counsel.get("/api/legal").json()] == [key]
+    assert counsel.get("/api/legal?waiting=true").json() == []
+    assert send(counsel, "", **{**stated(address, at), "binding": True, "address": "nowhere"})[0] == 409
