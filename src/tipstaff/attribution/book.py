@@ -108,6 +108,8 @@ class Book:
                 port=question.port,
                 protocol=question.protocol,
                 moment=question.moment,
+                there=question.there,
+                there_port=question.there_port,
                 received_at=received_at,
                 holdings=[self.holding(int(r)) for r in held],
                 bindings=bindings,

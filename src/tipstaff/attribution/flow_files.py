@@ -25,6 +25,7 @@ from tipstaff.words import Ending
 from .codes import ENDINGS, OPEN
 from .intervals import PLACE, Clock, bindings, joined, with_defaults
 from .protocol import RECORD, Joins
+from .reading import ipv4
 
 _HOUR = 3600 * 1_000_000
 SPANS = (_HOUR, 24 * _HOUR, 30 * 24 * _HOUR)
@@ -48,6 +49,9 @@ PART: dict[str, pl.DataType] = {
     "unsure": pl.Int64(),  # `lasts` less how long it was surely there
     "ending": pl.UInt8(), "inside_version": pl.UInt8(), "inside_hi": pl.UInt64(), "inside_lo": pl.UInt64(),
     "load": pl.Int32(), "offset": pl.Int64(),
+    "there_version": pl.UInt8(),  # 0: with whom it was is not known
+    "there_hi": pl.UInt64(), "there_lo": pl.UInt64(),
+    "there_port": pl.Int32(),  # -1: not known
 }  # fmt: skip
 _ORDER = ("hi", "lo", "port", "since")
 _SUPERSEDED = ENDINGS.index(Ending.SUPERSEDED)
@@ -175,13 +179,35 @@ def _rows(found: pl.DataFrame) -> pl.DataFrame:
     open_ = pl.col("possible_until") == OPEN
     lasts = pl.when(open_).then(-1).otherwise(pl.col("possible_until") - pl.col("possible_from"))
     surely = pl.col("sure_until") - pl.col("possible_from")
-    rows = found.select(
+    rows = _there(found).select(
         "version", "hi", "lo", pl.col("port_first").alias("port"), "protocol", pl.col("possible_from").alias("since"),
         (pl.col("sure_from") - pl.col("possible_from")).alias("known"), lasts.alias("lasts"),
         (lasts - surely).alias("unsure"), "ending", "inside_version", "inside_hi", "inside_lo",
         (pl.col("offset") // 2**OFFSET_BITS).alias("load"), (pl.col("offset") % 2**OFFSET_BITS).alias("offset"),
+        "there_version", "there_hi", "there_lo", "there_port",
     )  # fmt: skip
     return rows.select(pl.col("version").cast(pl.UInt8), *(pl.col(c).cast(kind) for c, kind in PART.items()))
+
+
+def _there(found: pl.DataFrame) -> pl.DataFrame:
+    """With whom each flow is, as numbers, from what its log's reader wrote: `203.0.113.5`, behind it the port where it
+    is known, or the halves of the address as `0.3405803781:443`. What is written otherwise is not known."""
+    text = pl.col("remote")
+    halves = text.str.extract_groups(r"^(?P<_hi>\d+)\.(?P<_lo>\d+):\d+$")
+    found = found.with_columns(
+        text.str.extract(r"^(\d+\.\d+\.\d+\.\d+)(?:\D|$)", 1).alias("_four"),
+        text.str.extract(r"[ :/=](\d+)$", 1).cast(pl.Int32, strict=False).fill_null(-1).alias("there_port"),
+        halves.struct.unnest(),
+    ).with_columns(
+        ipv4("_four").alias("_four"), *(pl.col(c).cast(pl.UInt64, strict=False).alias(c) for c in ("_hi", "_lo"))
+    )  # fmt: skip
+    six = pl.col("_lo").is_not_null() & ((pl.col("_hi") > 0) | (pl.col("_lo") >= 2**32))
+    known = pl.col("_four").is_not_null() | (pl.col("_lo") > 0)
+    return found.with_columns(
+        pl.when(six).then(6).when(known).then(4).otherwise(0).fill_null(0).cast(pl.UInt8).alias("there_version"),
+        pl.col("_hi").fill_null(0).alias("there_hi"),
+        pl.coalesce("_four", "_lo", pl.lit(0, pl.UInt64)).alias("there_lo"),
+    )
 
 
 def write_step(folder: Path, made: Step, *, prefix: str) -> list[Written]:
@@ -294,7 +320,12 @@ def read_rows(path: Path) -> pl.DataFrame:
     """All of a part. Raises PartIsMissing."""
     if not path.exists():
         raise PartIsMissing(f"{path} is missing")
-    return pl.read_parquet(path, memory_map=False)
+    rows = pl.read_parquet(path, memory_map=False)
+    if "lasts" not in rows.columns:
+        return rows
+    # An earlier version did not keep with whom they were.
+    unknown = {name: -1 if name == "there_port" else 0 for name in PART if name not in rows.columns}
+    return rows.with_columns(pl.lit(value, PART[name]).alias(name) for name, value in unknown.items())
 
 
 def search(

@@ -54,6 +54,9 @@ class Question:
     protocol: int | None = None
     """IANA protocol number."""
     moment: Moment | None = None
+    there: IPv4Address | IPv6Address | None = None
+    """With whom the connection was that is complained of."""
+    there_port: int | None = None
 
 
 def window_of(moment: Moment | None, *, received_at: datetime) -> Window:

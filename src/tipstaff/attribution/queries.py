@@ -260,10 +260,17 @@ def _flows(
                      True, 0, "", realms.get(part.inside_realm), row["inside_version"], row["inside_hi"],
                      row["inside_lo"], file, row["offset"], sha256, first, last, part.error, None)
                 ),
+                there=_there(row), there_port=None if row.get("there_port", -1) < 0 else row["there_port"],
                 part=part.name, part_row=row["row"], part_sha256=part.sha256,
             )
         )  # fmt: skip
     return words
+
+
+def _there(row: dict[str, Any]) -> Address | None:
+    """With whom a flow was. Files of an earlier version do not say."""
+    version = row.get("there_version", 0)
+    return _address(version, row["there_hi"], row["there_lo"]) if version else None
 
 
 def _loads(numbers: Iterable[int]) -> dict[int, tuple[Any, ...]]:

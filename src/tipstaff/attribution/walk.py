@@ -20,14 +20,16 @@ A row of a log has an inner span in which it is sure and an outer one in which i
 A flow of a NAT is one connection. Where the log was read of all the window, and all flows of the port in it lead to one
 inside address, the question is about them and happened while they lasted. In a gap somebody else may have had the port,
 and without a stated time there is nothing that happened: there a flow says no more than that it was. Flows of two
-inside addresses that had one port at once, with a server each, do not contradict each other: AMBIGUOUS.
+inside addresses that had one port at once, with a server each, do not contradict each other: AMBIGUOUS. Where it is
+stated with whom the connection was, only those count that were with that one, or of which nobody knows with whom. If
+none was, it is none of them that is complained of, or that server is known by another address: AMBIGUOUS.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any, TypeVar
 
 from tipstaff.words import (
@@ -115,6 +117,8 @@ def walk(
     port: int | None,
     protocol: int | None,
     moment: Moment | None,
+    there: Address | None = None,
+    there_port: int | None = None,
     received_at: datetime,
     holdings: Iterable[Holding],
     bindings: Iterable[Binding],
@@ -123,6 +127,8 @@ def walk(
     records_begin_at: datetime | None,
 ) -> Attribution:
     """Name the holder, or say why nobody is named. Rows that do not touch the question do no harm.
+
+    `there` and `there_port` are with whom the connection was, as the complaint states it.
 
     `holdings` are those over the address and over the inside addresses that its translations lead to; `bindings` those
     of the address, for translations those of the inside addresses, and those of the machines that all these name;
@@ -139,6 +145,7 @@ def walk(
     holdings, bindings = tuple(holdings), tuple(bindings)
     within = [g for g in gaps if _overlaps(g.since, g.until, window)]
     rows = _Rows(address, port=port, protocol=protocol, window=window, holdings=holdings, bindings=bindings)
+    rows.keep_with(there, port=there_port)
     if not window.assumed and all(g.behind_nat or g.lasting for g in within):
         rows.narrow()
     dynamic = rows.pooled and bool(within)
@@ -172,7 +179,7 @@ class _Rows:
         bindings: Sequence[Binding],
     ) -> None:
         self.port, self.window = port, window
-        self.asked, self.one_flow = window, False
+        self.asked, self.one_flow, self.elsewhere = window, False, False
         self.over_address = [
             h for h in holdings if address in h.prefix and _overlaps(h.held_from, h.held_until, window)
         ]
@@ -215,6 +222,20 @@ class _Rows:
                     b for b in bindings if b.prefix == station and _overlaps(b.possible_from, b.possible_until, window)
                 ]
         self.pooled = any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in self.over_address)
+
+    def keep_with(self, there: Address | None, *, port: int | None) -> None:
+        """Of connections that had the port only those that may have been with the one that is stated."""
+        flows = [b for b in self.outer if b.momentary]
+        if there is None or self.port is None or not flows or not _tells(there):
+            return
+        there = plain_address(there)
+        may_be = [b for b in flows if b.there is None or plain_address(b.there) == there]
+        # A port that no connection with that server had is the server's own behind a translation of theirs.
+        by_port = [b for b in may_be if None in (port, b.there, b.there_port) or b.there_port == port]
+        kept = by_port or may_be
+        self.elsewhere = not kept
+        if kept:
+            self.outer = [b for b in self.outer if not b.momentary or b in kept]
 
     def narrow(self) -> None:
         """If all flows of the port in the window lead to one inside address, ask about the time of these flows only."""
@@ -266,6 +287,12 @@ def _graded(rows: _Rows, *, known: dict[tuple[SubjectKind, str], list[Identity]]
     if several_without_port and not reseller_rows and any(h.tier is Tier.OPERATOR for h in rows.over_address):
         # Which of the sharers it was, only the port can tell; it need not be asked of every instant.
         return answer(Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT)
+
+    if rows.elsewhere:
+        read = not any(_overlaps(g.since, g.until, window) for g in gaps if not g.lasting and not g.behind_nat)
+        if read:
+            return answer(Grade.AMBIGUOUS, AttributionReason.OTHER_DESTINATION)
+        return answer(Grade.NO_DATA, AttributionReason.SOURCE_GAP)
 
     points = list(_points(rows, known=known, gaps=gaps))
     if not any(p.ours for p in points):
@@ -449,6 +476,20 @@ def _session(
         for v in logged_in
     ]
     return [*_subscriber(binding, at=at, known=known, gaps=gaps), *through] or [own]
+
+
+_NO_STATEMENT = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+        "224.0.0.0/3", "::/127", "fc00::/7", "fe80::/10", "ff00::/8",
+    )
+)  # fmt: skip
+"""Whoever writes that one of these was the destination writes what it is called behind their own NAT (RFC 6890)."""
+
+
+def _tells(there: Address) -> bool:
+    return not any(plain_address(there) in network for network in _NO_STATEMENT)
 
 
 def machine_of(binding: Binding) -> Station | None:

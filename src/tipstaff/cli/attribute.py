@@ -26,11 +26,13 @@ ONE_BY_ONE_MAX = 300
 def attribute(
     file: Annotated[str, typer.Argument(help="CSV, or - for standard input.", metavar="FILE|-")],
 ) -> None:
-    """Say who held each address of a CSV file: address, port, protocol, at\\[, precision_seconds].
+    """Say who held each address of a CSV file: address, port, protocol, at\\[, precision_seconds, destination,
+    destination_port].
 
     One JSON object a line comes out, in the order of the lines: grade, customer, service and proof; for a line that
     can't be read, its error. Without a port, a protocol or a time leave the field empty. `at` is RFC 3339; without a
-    zone it is taken to be right to 14 hours only. A first line with the columns' names may be there.
+    zone it is taken to be right to 14 hours only. The destination, which is whom the connection was with, tells two
+    connections of one public port apart. A first line with the columns' names may be there.
     """
     with database(), _opened(file) as text:
         from tipstaff import wiring

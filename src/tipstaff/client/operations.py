@@ -664,6 +664,8 @@ class QuestionIn(TypedDict):
     protocol: NotRequired[str]
     at: NotRequired[str]
     precision_seconds: NotRequired[float | int | None]
+    destination: NotRequired[str]
+    destination_port: NotRequired[int | None]
 
 
 class RefuseTransitIn(TypedDict):

@@ -52,6 +52,8 @@ def who_held(
     moment: Moment | None,
     received_at: datetime,
     protocol: int | str | None = None,
+    there: IPv4Address | IPv6Address | None = None,
+    there_port: int | None = None,
 ) -> Attribution:
     """Name the holder, or say why nobody is named, with the rows that prove it."""
     window = window_of(moment, received_at=received_at)
@@ -62,6 +64,8 @@ def who_held(
         port=port,
         protocol=number,
         moment=moment,
+        there=there,
+        there_port=there_port,
         received_at=received_at,
         holdings=known.holdings,
         bindings=known.bindings,
@@ -80,6 +84,8 @@ class Asked(NamedTuple):
     port: int | None
     protocol: int | str | None
     moment: Moment | None
+    there: IPv4Address | IPv6Address | None = None
+    there_port: int | None = None
 
 
 def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attribution]:
@@ -102,7 +108,15 @@ def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attr
         port, moment = question.port, question.moment
         if address in spoken:
             found.append(
-                who_held(address, port=port, moment=moment, received_at=received_at, protocol=question.protocol)
+                who_held(
+                    address,
+                    port=port,
+                    moment=moment,
+                    received_at=received_at,
+                    protocol=question.protocol,
+                    there=question.there,
+                    there_port=question.there_port,
+                )
             )
             continue
         # Rows that hold all of the address over all of the window answer every such question alike.
@@ -206,6 +220,8 @@ def answer_one(question: Question, *, received_at: datetime) -> Attribution:
         protocol=question.protocol,
         moment=question.moment,
         received_at=received_at,
+        there=question.there,
+        there_port=question.there_port,
     )
 
 

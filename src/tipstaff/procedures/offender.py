@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from tipstaff.attribution.match import Window, window_of
 from tipstaff.registry.queries import accounts_over, get_customer, holdings_covering, site_names, sites_named_within
@@ -52,7 +52,18 @@ def _who_did_it(allegation: Conduct, *, received_at: datetime) -> Attribution:
         moment=allegation.moment,
         received_at=received_at,
         protocol=allegation.protocol,
+        there=_victim(allegation),
+        there_port=allegation.target_port,
     )
+
+
+def _victim(allegation: Conduct) -> IPv4Address | IPv6Address | None:
+    """With whom the connection was, where the target is one address and no name or network."""
+    try:
+        network = ip_network(allegation.target or "")
+    except ValueError:
+        return None
+    return network.network_address if network.num_addresses == 1 else None
 
 
 def _of_account(key: str, *, window: Window) -> Attribution:
@@ -88,7 +99,11 @@ def who_did_them(allegations: Sequence[Allegation], *, received_at: datetime) ->
         if host in ours or source is None:
             found[place] = who_did_it(allegation, received_at=received_at)
         else:
-            asked.append((place, Asked(source, allegation.source_port, allegation.protocol, allegation.moment)))
+            question = Asked(
+                source, allegation.source_port, allegation.protocol, allegation.moment, _victim(allegation),
+                allegation.target_port,
+            )  # fmt: skip
+            asked.append((place, question))
     answers = who_held_them([question for _, question in asked], received_at=received_at)
     for (place, _), answer in zip(asked, answers, strict=True):
         found[place] = _unless_unread(allegations[place], answer)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from tipstaff.attribution.match import PROTOCOLS, Question
@@ -16,6 +16,7 @@ REASONS = {
     AttributionReason.TIME_UNREAD: "A time was stated that could not be read; the exact one would tell.",
     AttributionReason.SHARED_WITHOUT_PORT: "Several share this address; only the source port can tell them apart.",
     AttributionReason.SEVERAL_HOLDERS_IN_WINDOW: "More than one held it in the window; a more exact time would tell.",
+    AttributionReason.OTHER_DESTINATION: "None of the port's connections was with the destination that is stated.",
     AttributionReason.EDGE_IN_WINDOW: "A holding begins or ends within the window.",
     AttributionReason.UNKNOWN_ACCOUNT: "It names an account that our registry does not know.",
     AttributionReason.UNASSIGNED: "It is our space, and nobody held it.",
@@ -31,7 +32,7 @@ REASONS = {
 """Each reason as a sentence."""
 
 PRECISION_SECONDS_MAX = 366 * 86400
-COLUMNS = ("address", "port", "protocol", "at", "precision_seconds")
+COLUMNS = ("address", "port", "protocol", "at", "precision_seconds", "destination", "destination_port")
 
 
 class NoQuestion(ValueError):
@@ -45,11 +46,9 @@ def question_of(row: list[str], *, zone: tzinfo | None = None) -> Question:
     """
     if len(row) > len(COLUMNS):
         raise NoQuestion(f"{len(row)} fields, but there are {len(COLUMNS)}: {', '.join(COLUMNS)}")
-    address, port, protocol, at, precision = [*row, "", "", "", "", ""][:5]
-    try:
-        source = ip_address(address)
-    except ValueError:
-        raise NoQuestion(f"{address!r} is not an IPv4 or IPv6 address") from None
+    fields = [*row, *[""] * len(COLUMNS)]
+    address, port, protocol, at, precision, there, there_port = fields[: len(COLUMNS)]
+    source = _address_of(address)
     number: int | None = None
     if protocol:
         number = int(protocol) if protocol.isascii() and protocol.isdigit() else PROTOCOLS.get(protocol.lower())
@@ -60,7 +59,16 @@ def question_of(row: list[str], *, zone: tzinfo | None = None) -> Question:
         port=port_of(port),
         protocol=number,
         moment=moment_of(at, precision_seconds=precision, zone=zone),
+        there=_address_of(there) if there else None,
+        there_port=port_of(there_port),
     )
+
+
+def _address_of(text: str) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise NoQuestion(f"{text!r} is not an IPv4 or IPv6 address") from None
 
 
 def port_of(text: str) -> int | None:
@@ -171,6 +179,7 @@ def _binding(b: Binding) -> dict[str, Any]:
         "row": "log", "source": b.source, "realm": b.realm,
         "station" if isinstance(b.prefix, Station) else "prefix": str(b.prefix),
         "ports": [b.port_first, b.port_last], "protocol": b.protocol, **leads_to,
+        **({"destination": str(b.there), "destination_port": b.there_port} if b.there is not None else {}),
         "possible": [_stamp(b.possible_from), _stamp(b.possible_until)],
         "sure": [_stamp(b.sure_from), _stamp(b.sure_until)] if b.sure_from < b.sure_until else None,
         "ending": b.ending, "clock_error_seconds": b.clock_error_seconds,

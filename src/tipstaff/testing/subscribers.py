@@ -174,7 +174,8 @@ def log_of(
     records = records.with_columns(
         (pl.col("at") + pl.col("wait")).alias("really"),
         (pl.col("at") + pl.col("wait") + pl.Series(ahead)).alias("arrived"),
-        (pl.col("at") + pl.Series(made.nas_ahead[nas])).alias("event"),
+        # Some NASes do not say when it was by their own clock.
+        pl.when(pl.col("nas") % 3 > 0).then(pl.col("at") + pl.Series(made.nas_ahead[nas])).alias("event"),
     ).sort("really")  # fmt: skip
     if hole is not None:
         records = records.filter(~pl.col("really").is_between(*hole))
@@ -205,8 +206,10 @@ def radius_detail(log: Log, *, base: int = POOL) -> bytes:
             lines += [
                 f'User-Name = "u{row["subscriber"]}"', f'Acct-Session-Id = "{row["session"]:08x}"',
                 f"Framed-IP-Address = {dotted(base + row['address'])}", f"Acct-Session-Time = {row['lasted']}",
-                f"Acct-Delay-Time = {row['delay']}", f"Event-Timestamp = {row['event']}",
+                f"Acct-Delay-Time = {row['delay']}",
             ]  # fmt: skip
+        if row["event"] is not None:
+            lines.append(f"Event-Timestamp = {row['event']}")
         lines.append(f"Timestamp = {row['arrived']}")
         text.append("Sun Mar  1 00:00:00 2026\n" + "".join(f"\t{line}\n" for line in lines) + "\n")
     return "".join(text).encode()

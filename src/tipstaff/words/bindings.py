@@ -96,6 +96,9 @@ class Binding:
     subject: str = ""
     inside: IPv4Address | IPv6Address | None = None
     inside_realm: str = PUBLIC
+    there: IPv4Address | IPv6Address | None = None
+    """With whom a connection was; None where its log did not say, or it was not kept."""
+    there_port: int | None = None
     file: str = ""
     offset: int = 0
     """Where in the file the row that proves it begins, in bytes."""

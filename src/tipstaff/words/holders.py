@@ -231,6 +231,8 @@ class AttributionReason(enum.StrEnum):
     """Several share the address and no port was stated."""
     SEVERAL_HOLDERS_IN_WINDOW = "SEVERAL_HOLDERS_IN_WINDOW"
     """It changed hands within the window."""
+    OTHER_DESTINATION = "OTHER_DESTINATION"
+    """None of the connections that had the port was with the destination that is stated."""
     EDGE_IN_WINDOW = "EDGE_IN_WINDOW"
     """A holding begins or ends within the window of uncertainty."""
     UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"

@@ -93,7 +93,7 @@ def test_a_file_of_questions_is_answered_in_order_with_proof_and_errors(times, t
         "nonsense",
         "198.51.100.7,x,,",
         "198.51.100.7,,,noon",
-        "198.51.100.7,,,,,,",
+        "198.51.100.7,,,,,,,",
     ]
     said = run("attribute", "-", text="address,port,protocol,at\n" + "\n".join(lines * times) + "\n\n")
     answers = [json.loads(line) for line in said.splitlines()]

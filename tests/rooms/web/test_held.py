@@ -46,7 +46,7 @@ def ask(desk: Client, **question: str) -> str:
 
 
 def test_the_answer_names_its_customer_with_proof_and_a_picture(desk):
-    shown = ask(desk, address="198.51.100.7", at="2026-03-10 13:00")
+    shown = ask(desk, address="198.51.100.7", at="2026-03-10 13:00:00")
     assert '<span class="chip tone-green">Confirmed</span>' in shown
     assert 'href="/console/customers/acct-1"' in shown
     assert "radius-detail: 198.51.100.7/32 → alice · acct-1" in shown
@@ -119,3 +119,39 @@ def test_lanes_keep_to_the_picture_and_group_what_is_alike():
     assert (drawn.asked_x, drawn.asked_width) == (500, 50)
     assert all(0 < x < 1000 for x, _ in drawn.ticks)
     assert 3 <= len(drawn.ticks) <= 9
+
+
+def test_the_destination_tells_two_connections_of_one_port_apart(desk, tmp_path, settings):
+    settings.FLOWS_FOLDER = tmp_path / "flows"
+    plan = tmp_path / "plan.csv"
+    plan.write_text("prefix,service,since\n" + "".join(f"100.64.0.{n},svc-{n},2025-01-01T00:00:00Z\n" for n in (1, 2)))
+    list(take_in(plan, wiring.sources()["ipam"], Options(source="plan", realm="cgn"), **BY))
+    begin, lines = NOON.timestamp(), ""
+    for event, after in (("NEW", 0), ("DESTROY", 100)):
+        for n in (1, 2):
+            lines += (
+                f"[{begin + after + n:.6f}]\t[{event}] tcp      6 "
+                f"src=100.64.0.{n} dst=203.0.113.{n} sport=4000 dport=443 "
+                f"src=203.0.113.{n} dst=198.51.100.9 sport=443 dport=1500\n"
+            )
+    (tmp_path / "nat.log").write_text(lines)
+    options = Options(source="cgn-1", inside_realm="cgn")
+    list(take_in(tmp_path / "nat.log", wiring.sources()["nat-flows"], options, **BY))
+
+    asked = {"address": "198.51.100.9", "port": "1500", "protocol": "tcp", "at": "2026-03-10T12:00:50Z"}
+    assert "Nobody is named" in ask(desk, **asked)
+    shown = ask(desk, **asked, destination="203.0.113.2", destination_port="443")
+    assert 'href="/console/customers/acct-2"' in shown
+    assert 'value="203.0.113.2"' in shown
+    assert "None of the port" in ask(desk, **asked, destination="203.0.113.77")
+    assert "is not an IPv4 or IPv6 address" in ask(desk, **asked, destination="nobody")
+
+    asked = {**asked, "port": 1500}
+    told = desk.post(
+        "/api/attribute",
+        [asked, {**asked, "destination": "203.0.113.1"},
+         {**asked, "destination": "203.0.113.2", "destination_port": 443}, {**asked, "destination": "nobody"}],
+        content_type="application/json",
+    ).json()  # fmt: skip
+    assert [a.get("customer") for a in told] == [None, "acct-1", "acct-2", None]
+    assert "nobody" in told[3]["error"]

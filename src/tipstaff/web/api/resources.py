@@ -248,6 +248,9 @@ class QuestionIn(Schema):
     protocol: str = ""
     at: str = ""
     precision_seconds: StrictFloat | StrictInt | None = None
+    destination: str = ""
+    """The address that the connection was with."""
+    destination_port: StrictInt | None = None
 
 
 @router.post("/attribute", auth=Able(Ability.SEE_DESK, "registry", reads=True), response=list[dict[str, Any]])
@@ -260,7 +263,10 @@ def attribute(request: HttpRequest, questions: list[QuestionIn]) -> list[dict[st
 
 
 def _answered(asked: QuestionIn, at: datetime) -> dict[str, Any]:
-    fields = [asked.address, asked.port, asked.protocol, asked.at, asked.precision_seconds]
+    fields = [
+        asked.address, asked.port, asked.protocol, asked.at, asked.precision_seconds, asked.destination,
+        asked.destination_port,
+    ]  # fmt: skip
     try:
         question = question_of(["" if f is None else plain(str(f)) for f in fields])
     except NoQuestion as why:

@@ -29,7 +29,7 @@ AROUND = {
     "year": ("a year", timedelta(days=365)),
 }
 """How much the picture shows before and after the asked window."""
-FIELDS = ("address", "port", "protocol", "at", "precision")
+FIELDS = ("address", "port", "protocol", "at", "precision", "destination", "destination_port")
 ROWS_MAX = 200
 
 
@@ -58,13 +58,14 @@ def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:
     # A name is asked for by itself; the rest of the question is read in the same way.
     question = question_of([
         "192.0.2.0" if host else asked["address"], asked["port"], asked["protocol"], asked["at"],
-        asked["precision"],
+        asked["precision"], asked["destination"], asked["destination_port"],
     ], zone=UTC)  # fmt: skip
     answer = who_did_it(
         Allegation(
             type="any/any", source=None if host else question.address, domain=host or None,
             source_port=question.port, moment=question.moment,
             protocol=None if question.protocol is None else str(question.protocol),
+            target=None if question.there is None else str(question.there), target_port=question.there_port,
         ),
         received_at=at,
     )  # fmt: skip
