@@ -75,6 +75,8 @@ def take_in(
             return
         with transaction.atomic():
             here = str(path.resolve())
+            if _known_by_another_name(row, file, here, size):
+                return
             before = LoadRow.objects.filter(source=row, file=here).order_by("-id").first()
             if not source.says_the_present:
                 # The whole file stands for all it ever said.
@@ -468,6 +470,32 @@ def _resume(row: SourceRow, file: BinaryIO, source: Source) -> int:
         found = 0
     file.seek(0)
     return found
+
+
+def _known_by_another_name(row: SourceRow, file: BinaryIO, here: str, size: int) -> bool:
+    """Whether this is a plan or map that was read of another file, word by word; from now on it is known as `here` if
+    that file is gone. UnusableFile where one that was read is gone and this is another: the old would stand beside the
+    new for ever, if it was renamed."""
+    loads = LoadRow.objects.filter(source=row)
+    if loads.filter(file=here).exists():
+        return False
+    place = file.tell()
+    for other in loads.order_by("file", "-id").distinct("file"):
+        if not BindingRow.objects.filter(source=row, load__file=other.file).exists():
+            continue
+        gone = not Path(other.file).exists()
+        if other.end_byte == size and _digest(file, other.first_byte, size) == other.sha256:
+            if gone:
+                loads.filter(file=other.file).update(file=here)
+            return True
+        if gone:
+            raise UnusableFile(
+                f"{row.name} was read of {other.file}, which is gone, and stands as it was read. If this is the same "
+                f"under another name, read it under the old one, or take reading {other.pk} out first (tipstaff "
+                "registry take-out). If it is another, give it a source of its own (--source)"
+            )
+    file.seek(place)
+    return False
 
 
 def _digest(file: BinaryIO, first: int, end: int) -> str:

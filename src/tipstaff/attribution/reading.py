@@ -271,12 +271,12 @@ class Sieve:
             records=records,
             refused=[RefusedLine(offset=o, why=w) for o, w in sorted(self.told)],
             refused_total=self.total,
-            missed=_around(self.missed, records, at=at) if self.missed else [],
+            missed=around(self.missed, records, at=at) if self.missed else [],
             **found,  # type: ignore[arg-type]  # the fields of Parsed
         )
 
 
-def _around(missed: Sequence[np.ndarray], records: pl.DataFrame, *, at: str) -> list[Span]:
+def around(missed: Sequence[np.ndarray], records: pl.DataFrame, *, at: str) -> list[Span]:
     """Between which records, by their instants, records lie that could not be read."""
     there = records.select("offset", at).drop_nulls().sort("offset") if records.height else None
     if there is None:

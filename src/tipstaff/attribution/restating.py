@@ -1,22 +1,24 @@
 """An address plan that was read again: what it says no more ends, and its past stays as it was read.
 
-A row without a beginning is sure from the reading that first had it until the last one that did. Only
-`operations.py` uses it.
+A row without a beginning is sure from the reading that first had it until the last one that did. A row that a reading
+ends keeps the end that it had before, and which reading it was, so that this one can be taken out again
+(`taking_out.py`). Only `operations.py` uses it.
 """
 
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+from django.db.models import F
+
 from tipstaff.registry.said import Times, end_of
-from tipstaff.words import Ending
 
 from .codes import ENDINGS, OPEN
 from .models import BindingRow, LoadRow
 from .queries import micro
 
 _STATED = ("realm", "version", "length", "hi", "lo", "kind", "subject")
-_TIMES = ("possible_from", "sure_from", "possible_until", "end_load_id", "load_id")
-_SUPERSEDED = ENDINGS.index(Ending.SUPERSEDED)
+_TIMES = ("possible_from", "sure_from", "possible_until", "ending", "load_id")
+_EXPLICIT, _, _SUPERSEDED, _, _STILL = range(len(ENDINGS))
 
 
 class _Row(NamedTuple):
@@ -49,6 +51,8 @@ def restate(source: int, file: str, *, before: LoadRow | None, at: int) -> None:
     new = {(row.what, row.since, row.until): row for row, load in every if load > last}
     # What stands in the plan twice stands there once.
     doubled = {row.pk for row, load in every if load > last} - {row.pk for row in new.values()}
+    ended_by = LoadRow.objects.filter(source=source, file=file).order_by("-id").first()
+    assert ended_by is not None, "it was just read"
     gone = []
     for row in (row for row in old if row.still_said):
         same = new.pop((row.what, row.since, row.until), None)
@@ -63,21 +67,21 @@ def restate(source: int, file: str, *, before: LoadRow | None, at: int) -> None:
         doubled.add(same.pk)
         gone.remove(row)
         until = OPEN if same.until is None else same.until
-        rows.filter(pk=row.pk).update(possible_until=until, sure_until=until)
+        ending = _EXPLICIT if until < OPEN else _STILL
+        rows.filter(pk=row.pk).update(
+            possible_until=until, sure_until=until, ending=ending, end_load=ended_by, until=F("possible_until")
+        )
     rows.filter(pk__in=doubled).delete()
     followers: dict[object, list[int | None]] = defaultdict(list)
     for row in new.values():
         followers[row.place].append(row.since)
-    ended_by = LoadRow.objects.filter(source=source, file=file).order_by("-id").first()
-    assert ended_by is not None, "it was just read"
     for row in gone:
         left = end_of(row.times, followers=followers[row.place], said_at=said_at, at=at)
-        if left is None:
-            rows.filter(pk=row.pk).delete()
-        else:
-            rows.filter(pk=row.pk).update(
-                possible_until=left.until, sure_until=left.sure_until, ending=_SUPERSEDED, end_load=ended_by
-            )
+        # Where nothing is left of it, it has no instant any more.
+        end, sure_end = (F("possible_from"),) * 2 if left is None else (left.until, left.sure_until)
+        rows.filter(pk=row.pk).update(
+            possible_until=end, sure_until=sure_end, ending=_SUPERSEDED, end_load=ended_by, until=F("possible_until")
+        )
     # Somebody had the prefix before: then whoever comes after has it since the reading before at the earliest.
     had = {row.place for row in old}
     later = [row.pk for row in new.values() if row.since is None and row.place in had]
@@ -85,8 +89,8 @@ def restate(source: int, file: str, *, before: LoadRow | None, at: int) -> None:
 
 
 def _row(values: tuple[Any, ...], read_at: dict[int, int]) -> tuple[_Row, int]:
-    pk, *stated, possible_from, sure_from, possible_until, end_load, load = values
+    pk, *stated, possible_from, sure_from, possible_until, ending, load = values
     undated = sure_from == read_at[load]
     until = None if possible_until == OPEN else possible_until
     times = Times(None if possible_from <= 0 else possible_from, until, sure_from if undated else None, None)
-    return _Row(pk, tuple(stated), None if undated else possible_from, until, times, end_load == load), load
+    return _Row(pk, tuple(stated), None if undated else possible_from, until, times, ending != _SUPERSEDED), load

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Max, Min, Q, QuerySet
 
 from . import flow_parts
-from .codes import ENDINGS, OPEN, STATION
+from .codes import ENDINGS, OPEN, SERVICE, STATION
 from .covers import QUIET
 from .models import BindingRow, CoverRow, LoadRow, RestartRow, ScopeRow, SourceRow
 
@@ -36,21 +36,29 @@ _IN_DOUBT = """
     since = x.since, seen = x.seen, begun = coalesce(b.begun, true), possible_from = x.since - x.doubt,
     sure_from = x.since + x.doubt, sure_until = least(b.sure_until, x.since)
 """
+# What a plan said before is as it was: a reading of it that is gone ended nothing (`restating.py`).
+_SAID_AGAIN = f"""
+UPDATE attribution_bindingrow SET possible_until = until, sure_until = until, until = NULL, end_load_id = load_id,
+    end_offset = byte_offset, ending = CASE WHEN until < {OPEN} THEN {_EXPLICIT} ELSE {_STILL} END
+WHERE source_id = %(source)s AND kind = {SERVICE} AND end_load_id = ANY(%(loads)s) AND until IS NOT NULL RETURNING id
+"""
 # Only the gone reading knew how these ended, or that they were still there.
 _ENDED_BY_IT = f"""
 UPDATE attribution_bindingrow b SET {_IN_DOUBT}, heard = x.seen, until = x.since, final = false,
     possible_until = {OPEN}, ending = {_STILL}, end_load_id = b.load_id, end_offset = b.byte_offset
-{_DOUBTED} AND b.end_load_id = ANY(%(loads)s) RETURNING b.id
+{_DOUBTED} AND b.kind <> {SERVICE} AND b.end_load_id = ANY(%(loads)s) RETURNING b.id
 """
 # These were heard of later too, but until when only that reading may have said.
 _HEARD_OF = f"""
 UPDATE attribution_bindingrow b SET {_IN_DOUBT}
-{_DOUBTED} AND b.load_id < %(last)s AND b.end_load_id > %(first)s AND b.ending <> {_EXPLICIT}
+{_DOUBTED} AND b.kind <> {SERVICE}
+    AND b.load_id < %(last)s AND b.end_load_id > %(first)s AND b.ending <> {_EXPLICIT}
     AND b.sure_until BETWEEN %(since)s AND %(until)s
 """
 _FOLLOWED = f"""
 UPDATE attribution_bindingrow SET possible_until = {OPEN}, ending = {_STILL}
-WHERE source_id = %(source)s AND ending = {_SUPERSEDED} AND possible_until BETWEEN %(since)s AND %(until)s RETURNING id
+WHERE source_id = %(source)s AND kind <> {SERVICE} AND ending = {_SUPERSEDED}
+    AND possible_until BETWEEN %(since)s AND %(until)s RETURNING id
 """
 # Whoever is left and was given the address next ends it again, unless it was heard of after that.
 _FOLLOW = f"""
@@ -68,7 +76,10 @@ FROM (
 
 
 def same_file_after(load: LoadRow) -> list[LoadRow]:
-    """The reading and those that went on in its file where it had ended: they can only be read again together."""
+    """The reading and those that went on in its file where it had ended: they can only be read again together. Of a
+    file that is read as a whole (it covers no time) all that were made after it."""
+    if load.covers_from is None:
+        return [load, *LoadRow.objects.filter(source=load.source_id, id__gt=load.pk, file=load.file).order_by("id")]
     chain = [load]
     for later in LoadRow.objects.filter(source=load.source_id, id__gt=load.pk, first_byte__gt=load.first_byte).order_by(
         "id"
@@ -82,7 +93,7 @@ def same_file_after(load: LoadRow) -> list[LoadRow]:
 
 def leaning_on(source: SourceRow, loads: Sequence[int]) -> list[int]:
     """Other readings that ended what these began, or began what these ended."""
-    rows = BindingRow.objects.filter(source=source)
+    rows = BindingRow.objects.filter(source=source).exclude(kind=SERVICE)  # A plan's are as they were at once.
     after = rows.filter(load_id__in=loads).exclude(end_load_id__in=loads).values_list("end_load_id", flat=True)
     before = rows.filter(end_load_id__in=loads).exclude(load_id__in=loads).values_list("load_id", flat=True)
     return sorted({*after.distinct(), *before.distinct()})
@@ -113,6 +124,8 @@ def take_out(source: SourceRow, loads: Sequence[LoadRow], *, at: datetime) -> in
         cursor.execute(
             "DELETE FROM attribution_bindingrow WHERE source_id = %(source)s AND load_id = ANY(%(loads)s)", source_of
         )
+        cursor.execute(_SAID_AGAIN, source_of)
+        opened += [row for (row,) in cursor.fetchall()]
         cursor.execute(_ENDED_BY_IT, source_of)
         opened += [row for (row,) in cursor.fetchall()]
         cursor.execute(_HEARD_OF, within)

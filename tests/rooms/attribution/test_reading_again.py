@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from django.db import connection, connections
 
+from tipstaff.attribution.codes import OPEN
 from tipstaff.attribution.models import BindingRow
 from tipstaff.attribution.operations import take_in
-from tipstaff.attribution.protocol import Options
+from tipstaff.attribution.protocol import Options, UnusableFile
 from tipstaff.attribution.queries import flows_kept
 from tipstaff.wiring import sources
 
@@ -57,6 +58,39 @@ def test_a_file_that_was_renamed_goes_on_where_it_was(kind, tmp_path, folder):
     # What is written under the old name from then on is a new file.
     path.write_bytes(log.replace(b"100.64.0.1", b"100.64.0.2").replace(b"user-", b"guest-"))
     assert read(kind, path) == before + more
+
+
+PLANS = {
+    "ipam": ("prefix,service\n100.64.0.1/32,svc-{}\n", "prefix,service\n100.64.0.9/32,svc-9\n"),
+    "nat-deterministic": (
+        "inside,outside,ports_per_host,since\n100.64.0.{}/32,198.51.100.0/32,1000,2026-01-01T00:00:00Z\n",
+        "inside,outside,ports_per_host,since\n100.64.0.9/32,198.51.100.9/32,1000,2026-01-01T00:00:00Z\n",
+    ),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", PLANS)
+def test_a_plan_or_map_that_was_renamed_does_not_stand_twice(kind, tmp_path):
+    text, other = PLANS[kind]
+    path, renamed, copied = (tmp_path / name for name in ("plan.csv", "plan-2026.csv", "copy.csv"))
+    path.write_text(text.format(1))
+    assert read(kind, path) == 1
+    copied.write_text(text.format(1))
+    assert (read(kind, copied), kept()) == (0, 1), "a copy says nothing new"
+    path.rename(renamed)
+    renamed.write_text(text.format(2))
+    with pytest.raises(UnusableFile, match=rf"{path}, which is gone.*take reading \d+ out first"):
+        read(kind, renamed)
+    assert kept() == 1
+    renamed.write_text(text.format(1))
+    assert (read(kind, renamed), kept()) == (0, 1)
+    renamed.write_text(text.format(2))
+    assert read(kind, renamed) == 1
+    ends = BindingRow.objects.order_by("id").values_list("possible_until", flat=True)
+    assert [end < OPEN for end in ends] == ([True, False] if kind == "ipam" else [False])
+    path.write_text(other)
+    assert read(kind, path) == 1, "two that are both there are two"
 
 
 @pytest.mark.django_db

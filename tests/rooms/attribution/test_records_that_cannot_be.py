@@ -93,6 +93,43 @@ def test_somebody_else_may_have_what_a_refused_record_speaks_of(start, why, tmp_
     assert [said("10.0.0.9", hours(h)) for h in (-1000, 1000)] == [("NO_DATA", None)] * 2
 
 
+KEA = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n"
+
+
+def kea(hours, circuit, term, *, address="10.0.0.1", state=0):
+    option = f"01{len(circuit):02x}{circuit.encode().hex()}"
+    context = f'{{ "ISC": {{ "relay-agent-info": {{ "sub-options": "0x{option}" }} }} }}' if circuit else ""
+    machine = "02:00:00:00:00:01" if circuit else ""
+    return f"{address},{machine},,{term},{T + hours * HOUR + term},1,0,0,,{state},{context}\n"
+
+
+def dhcpd(hours, circuit, term, *, address="10.0.0.1"):
+    begin, end = (f"{datetime.fromtimestamp(T + hours * HOUR + n, UTC):%w %Y/%m/%d %H:%M:%S}" for n in (0, term))
+    named = f'  option agent.circuit-id "{circuit}";\n' if circuit else ""
+    return f"lease {address} {{\n  starts {begin};\n  ends {end};\n  binding state active;\n{named}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "row", "odd"),
+    [
+        ("kea-memfile", KEA, kea, {"circuit": ""}),
+        ("kea-memfile", KEA, kea, {"circuit": "bob", "state": 9}),
+        ("isc-dhcpd", "", dhcpd, {"circuit": ""}),
+    ],
+)
+def test_a_lease_to_a_client_that_cannot_be_read_may_have_broken_the_one_before(kind, head, row, odd, tmp_path):
+    """Alice's lease was promised for a day; the server gave the address to somebody else, so it was given back."""
+    known = [Identity(kind=SubjectKind.CIRCUIT, value=name, customer=name) for name in ("alice", "bob", "carol")]
+    add_identities(known, source="lines", **BEFORE)
+    lines = [row(-1, "alice", 24 * HOUR), row(1, "carol", 2 * HOUR, address="10.0.0.7"), row(2, term=HOUR, **odd),
+             *(row(h, "carol", HOUR, address="10.0.0.7") for h in (5, 6))]  # fmt: skip
+    (told,) = load(kind, tmp_path / "leases", head + "".join(lines), circuits_unique=True)
+    assert told.refused_total == 1
+    assert said("10.0.0.1", hours(0.5)) == ("CONFIRMED", "alice")
+    assert said("10.0.0.1", hours(3)) == ("PROBABLE", "alice"), "the server's promise, and no more"
+    assert said("10.0.0.7", hours(5.5)) == ("CONFIRMED", "carol")
+
+
 PORTS = {1: "1024-2047", 2: "1024-2047", 3: "5120-8191"}
 BLOCKS = [
     f"{at} nat event={event} inside=100.64.0.{host} outside=198.51.100.9 ports={PORTS[host]}\n"

@@ -7,8 +7,9 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from tipstaff.attribution.match import Question
-from tipstaff.attribution.operations import take_in
+from tipstaff.attribution.operations import take_in, take_out
 from tipstaff.attribution.protocol import Options, UnusableFile
+from tipstaff.attribution.queries import readings
 from tipstaff.procedures.lookup import Asked, answer_one, who_held_them
 from tipstaff.procedures.many import open_book
 from tipstaff.procedures.offender import who_did_it
@@ -307,6 +308,44 @@ def test_a_plans_row_given_to_another_changes_nothing_before(plan):
     assert said("198.51.100.40", NOON + 6 * DAY) == (Grade.CONFIRMED, "acct-2")
     assert said("198.51.100.41", NOON + 3.5 * DAY) == (Grade.PROBABLE, "acct-1")
     assert ask("198.51.100.41", NOON + 6 * DAY).customer is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (ROW.format(2, "", ""),),
+        ("198.51.100.44/32,svc-2,,",),
+        (ROW.format(1, "", (NOON - DAY).isoformat()),),
+        (ROW.format(2, (NOON - 20 * DAY).isoformat(), ""),),
+    ],
+)
+def test_a_reading_of_a_plan_is_taken_out_and_what_was_said_before_stands_as_it_did(wrong, plan):
+    days = [NOON + n * DAY for n in (-1, 1, 3, 6, 8, 12)]
+    gone = "198.51.100.42/32,svc-2,,"
+    plan(ROW.format(1, "", ""), gone, at=NOON)
+    plan(ROW.format(1, "", ""), "198.51.100.43/32,svc-2,,", at=NOON + 2 * DAY)
+
+    def all_said() -> list[tuple[Grade, str | None]]:
+        asked = [
+            Question(address=ip_address(f"198.51.100.{n}"), moment=Moment(at, 1.0))
+            for n in (40, 42, 43, 44)
+            for at in days
+        ]
+        many = [(a.grade, a.customer) for a in open_book(at=LATER).attribute(asked, received_at=LATER)]
+        assert many[4] == said("198.51.100.40", days[4])
+        return many
+
+    before = all_said()
+    assert before[:5] == [(Grade.PROBABLE, "acct-1"), *[(Grade.CONFIRMED, "acct-1")] * 4]
+    plan(*wrong, at=NOON + 5 * DAY)
+    assert all_said() != before
+    plan(*wrong, ROW.replace("40", "45").format(2, "", ""), at=NOON + 7 * DAY)
+    numbers = [r.number for r in readings(source="ipam")]
+    (told,) = take_out([numbers[2]], why="another customer's plan", **by(NOON + 9 * DAY))
+    assert [r.number for r in told.readings] == numbers[2:], "what was read of it later rests on it"
+    assert all_said() == before
+    plan(ROW.format(1, "", ""), "198.51.100.43/32,svc-2,,", at=NOON + 9 * DAY)
+    assert all_said() == before
 
 
 def test_what_a_plan_states_with_its_instants_counts_as_stated(plan):

@@ -3,13 +3,14 @@
 import re
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 
 from tipstaff.words import RefusedLine
 
 from ...circuits import circuit_named
 from ...protocol import CIRCUIT, DECLINED, MAC, OPEN, REFUSED_TOLD_MAX, Joins, Kind, Options, Parsed, Stretch
-from ...reading import MICRO, prefixes
+from ...reading import MICRO, around, prefixes
 
 _LEASE = re.compile(rb"^lease (\S+) \{\n(.*?)^\}", re.M | re.S)
 _FIELD = re.compile(r"^\s+(?:(starts|ends|cltt) (?:epoch (\d+)|\d (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)|(never))|"
@@ -31,7 +32,7 @@ class Leases(Kind):
         return 0 if end < 0 else end + 3
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:
-        rows, refused, count = [], [], 0
+        rows, refused, missed, count = [], [], [], 0
         for found in _LEASE.finditer(stretch.data):
             count += 1
             offset = stretch.offset + found.start()
@@ -40,6 +41,8 @@ class Leases(Kind):
             why = _why_not(fields)
             if why:
                 refused.append(RefusedLine(offset=offset, why=why))
+                if fields.get("state") in (None, "active"):  # Somebody was given the address.
+                    missed.append(offset)
                 continue
             starts, ends, state = fields["starts"], fields.get("ends", OPEN), fields["state"]
             abandoned = state == "abandoned"
@@ -69,6 +72,7 @@ class Leases(Kind):
             refused=sorted(refused, key=lambda r: r.offset)[:REFUSED_TOLD_MAX],
             refused_total=len(refused),
             covers=covers,
+            missed=around([np.array(missed)], records, at="since") if missed else [],
         )
 
 

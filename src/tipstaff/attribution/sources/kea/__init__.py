@@ -9,6 +9,9 @@ from ...reading import MICRO, Sieve, header_of, local_instants, prefixes, second
 GAPS = "what the server did not serve: static and stolen addresses"
 _FOREVER = 4294967295
 _PREFIX_DELEGATION = "2"
+_STATES = ["0", "1", "2", "3"]
+_nameless = pl.col("subject").is_null() | (pl.col("subject") == "")
+"""Somebody was given the address, and whoever had it before may have it no more."""
 
 
 class Memfile(Lines):
@@ -58,8 +61,9 @@ class Memfile(Lines):
             | (pl.col("term") < 0)
             | (pl.col("end") < pl.col("term")),
             "an expiry that cannot be",
+            missed=True,
         )
-        sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
+        sieve.refuse(~pl.col("state").is_in(_STATES), "a state that this reader does not know", missed=True)
         frame = sieve.frame
         subject = pl.col("hwaddr") if "hwaddr" in frame.columns else pl.col(who)
         if six:
@@ -73,7 +77,7 @@ class Memfile(Lines):
         frame = frame.with_columns(subject.str.to_lowercase().alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
         frame = _declined(_circuits(frame, unique=options.circuits_unique))
         sieve.frame = frame
-        sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
+        sieve.refuse(_nameless, "no hardware address or DUID", missed=True)
         return sieve.parsed(_leases(sieve.frame))
 
 
@@ -103,14 +107,15 @@ class Looks(Lines):
         sieve = Sieve(frame)
         sieve.refuse(pl.col("_more").is_not_null(), "more fields than the header names", missed=True)
         sieve.refuse(pl.col("lo").is_null(), "no address", missed=True)
-        sieve.refuse(~pl.col("term").is_between(0, _FOREVER) | pl.col("since").is_null(), "no lifetime or beginning")
+        sieve.refuse(~pl.col("term").is_between(0, _FOREVER) | pl.col("since").is_null(), "no lifetime or beginning",
+                     missed=True)  # fmt: skip
         sieve.refuse(~pl.col("gone").is_in(["0", "1"]) | pl.col("looked_at").is_null(), "no look")
         sieve.refuse((pl.col("gone") == "1") & pl.col("before").is_null(), "gone, but never there before")
-        sieve.refuse(~pl.col("state").is_in(["0", "1", "2", "3"]), "a state that this reader does not know")
+        sieve.refuse(~pl.col("state").is_in(_STATES), "a state that this reader does not know", missed=True)
         subject = pl.when(pl.col("hwaddr").fill_null("") != "").then("hwaddr").otherwise("duid").str.to_lowercase()
         frame = sieve.frame.with_columns(subject.alias("subject"), pl.lit(MAC, pl.UInt8).alias("kind"))
         sieve.frame = _declined(_circuits(frame, unique=options.circuits_unique))
-        sieve.refuse(pl.col("subject").is_null() | (pl.col("subject") == ""), "no hardware address or DUID")
+        sieve.refuse(_nameless, "no hardware address or DUID", missed=True)
         gone, ended = pl.col("gone") == "1", pl.col("state").is_in(["2", "3"])
         promised = pl.when(pl.col("term") == _FOREVER).then(OPEN).otherwise(pl.col("since") + pl.col("term") * MICRO)
         # It was there at the look before, and it is not at this one; what was expired by then ended by its own term.
@@ -242,10 +247,12 @@ class Forensic(Lines):
             pl.col("event").is_null() | pl.col("lo").is_null(), "not a sentence that gives, renews or releases"
         )
         sieve.refuse(pl.col("since").is_null(), "a time whose zone is not known; name it with --zone", missed=True)
-        sieve.refuse(pl.coalesce("circuit", "mac", "duid").is_null(), "no circuit, hardware address or DUID")
+        sieve.refuse(
+            pl.coalesce("circuit", "mac", "duid").is_null(), "no circuit, hardware address or DUID", missed=True
+        )
         gone, wired = pl.col("event") == "released", pl.col("circuit").is_not_null()
         term = pl.sum_horizontal(pl.col("hours") * 3600, pl.col("minutes") * 60, "secs")
-        sieve.refuse(~gone & (term <= 0), "no lifetime")
+        sieve.refuse(~gone & (term <= 0), "no lifetime", missed=True)
         records = sieve.frame.select(
             "offset", "version", "hi", "lo", "length", "since",
             pl.when(gone).then("since").otherwise(pl.col("since") + term * MICRO).alias("seen"),

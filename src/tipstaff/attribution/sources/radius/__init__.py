@@ -44,6 +44,7 @@ STATUS = {
 SCANNER = Scanner(
     {name: WANTED[name.lower().replace("-", "_")] for name in NAMES},
     numbers=frozenset({"lasted", "delay", "arrived"}),
+    quads=frozenset({"framed4"}),
     few=frozenset({"status", "nas_ip", "nas_ip6", "nas_id"}),
 )
 DELAY_SECONDS_MAX = 31 * 86400
@@ -128,7 +129,7 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     frame = frame.with_columns(
         (arrived - delay * MICRO).alias("at"),
         _event(frame, options).alias("event_at"),
-        pl.col("status").str.to_lowercase().replace_strict(STATUS, default=None, return_dtype=pl.String),
+        _status(frame),
         pl.coalesce("nas_ip", "nas_ip6", "nas_id", pl.lit("")).alias("nas"),
         pl.col("lasted").cast(pl.Int64, strict=False),
     )
@@ -150,9 +151,7 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     else:
         sieve.frame = sieve.frame.with_columns(pl.lit(None, pl.UInt64).alias("machine"))
     sieve.refuse(
-        ~pl.any_horizontal(
-            *(pl.col(a).is_not_null() & (pl.col(a) != "") for a in ADDRESSES), pl.col("machine").is_not_null()
-        ),
+        ~pl.any_horizontal(*(_stated(sieve.frame, a) for a in ADDRESSES), pl.col("machine").is_not_null()),
         "no Framed-IP-Address, IPv6 address or prefix, and no Calling-Station-Id that is a hardware address",
     )
     # Somebody was given the address: whoever had it before may have it no more.
@@ -172,11 +171,32 @@ def _parsed(frame: pl.DataFrame, options: Options, *, lines: bool = False) -> Pa
     return told
 
 
+def _status(frame: pl.DataFrame) -> pl.Expr:
+    """What the records tell of: of few words each is looked up once."""
+    known = pl.lit(None, pl.String)
+    for said in frame.get_column("status").drop_nulls().unique().sort():
+        known = pl.when(pl.col("status") == said).then(pl.lit(STATUS.get(said.lower()), pl.String)).otherwise(known)
+    return known.alias("status")
+
+
+def _stated(frame: pl.DataFrame, address: str) -> pl.Expr:
+    """Whether a record has this kind of address, as text or as a number."""
+    there = pl.col(address).is_not_null()
+    return there if frame.schema[address] == pl.UInt32 else there & (pl.col(address) != "")
+
+
 def _with_prefix(sieve: Sieve, address: str) -> pl.DataFrame | None:
     """The records that have this kind of address, as records of an identity source."""
-    rows = sieve.frame.filter(pl.col(address).is_not_null() & (pl.col(address) != ""))
+    rows = sieve.frame.filter(_stated(sieve.frame, address))
     if not rows.height:
         return None
+    if rows.schema[address] == pl.UInt32:
+        return _records(
+            rows.with_columns(
+                pl.col(address).cast(pl.UInt64).alias("lo"), pl.lit(0, pl.UInt64).alias("hi"),
+                pl.lit(4, pl.UInt8).alias("version"), pl.lit(32, pl.UInt8).alias("length"),
+            )
+        )  # fmt: skip
     here = Sieve(prefixes(rows, address))
     here.refuse(pl.col("lo").is_null(), f"an address that is none ({address})", missed=True)
     sieve.told += here.told

@@ -4,7 +4,7 @@ It takes what FreeRADIUS writes and gives up at anything else, so that the plain
 says what a detail file means: a test holds both equal.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 
 import numpy as np
@@ -15,7 +15,7 @@ BLOCK = 4 << 20
 """Octets that are looked at together: all that is made of them stays in the processor's cache."""
 _PAD = np.zeros(64, np.uint8)
 _NAMES_MAX = 32
-_LINE, _TAB, _SPACE, _QUOTE = 10, 9, 32, 34
+_LINE, _TAB, _SPACE, _QUOTE, _DOT = 10, 9, 32, 34, 46
 _FOLD = np.uint64(0x2020202020202020)
 _ODD = (b"\0", b"\r", b"\x1f")
 """What the plain reader has its own ways with."""
@@ -24,11 +24,14 @@ _ODD = (b"\0", b"\r", b"\x1f")
 class Scanner:
     """Finds the attributes `wanted`: their names as FreeRADIUS writes them, and what their columns are called.
 
-    `numbers` are the columns in which only the number counts, so that 007 may be 7; `few` those with few values.
+    `numbers` are the columns in which only the number counts, so that 007 may be 7; `quads` those of IPv4 addresses,
+    which are numbers, too (UInt32), where all are written with dots; `few` those with few values.
     """
 
-    def __init__(self, wanted: Mapping[str, str], *, numbers: frozenset[str], few: frozenset[str]) -> None:
-        self.columns, self._numbers, self._few = tuple(wanted.values()), numbers, few
+    def __init__(
+        self, wanted: Mapping[str, str], *, numbers: frozenset[str], quads: frozenset[str], few: frozenset[str]
+    ) -> None:
+        self.columns, self._numbers, self._quads, self._few = tuple(wanted.values()), numbers, quads, few
         groups: dict[bytes, list[str]] = {}
         for name in wanted:
             groups.setdefault(name.lower()[:8].encode(), []).append(name)
@@ -43,7 +46,8 @@ class Scanner:
         self._factor, self._codes = _table(keys)
 
     def records(self, data: bytes, offset: int) -> pl.DataFrame | None:
-        """A row for each record, with its `offset`; a column of `numbers` is text where not all are. None: odd."""
+        """A row for each record, with its `offset`; a column of `numbers` or `quads` is text where not all are. None:
+        odd."""
         if any(octet in data for octet in _ODD) or not _is_utf8(data):
             return None
         frames = []
@@ -102,7 +106,8 @@ class Scanner:
                 if again.any():
                     mine, rows, begun = mine[~again], rows[~again], begun[~again]
                 begun = begun + len(name)
-                values = _values(padded, begun, ends[mine], number=column in self._numbers, few=column in self._few)
+                read = _whole_numbers if column in self._numbers else _quads if column in self._quads else None
+                values = _values(padded, begun, ends[mine], read=read, few=column in self._few)
                 columns[column] = values if len(rows) == number else _spread(values, rows, number)
             if len(begins) and _odd(padded, begins, self._odd_names[group - 1]):
                 return None
@@ -174,10 +179,13 @@ def _begins_with(words: Array, first: Array, begins: Array, name: bytes) -> Arra
     return here
 
 
-def _values(padded: Array, begins: Array, ends: Array, *, number: bool, few: bool) -> pl.Series:
-    """What stands between, without quotes and spaces around it; for a `number` as such, where all are digits."""
-    if number and (digits := _whole_numbers(padded, begins, ends)) is not None:
-        return pl.Series(digits)
+Reader = Callable[[Array, Array, Array], Array | None]
+
+
+def _values(padded: Array, begins: Array, ends: Array, *, read: Reader | None, few: bool) -> pl.Series:
+    """What stands between, without quotes and spaces around it; as numbers, where `read` can read all of it so."""
+    if read and (numbers := read(padded, begins, ends)) is not None:
+        return pl.Series(numbers)
     begins, ends = begins.copy(), ends.copy()
     while True:
         edge = padded[begins]
@@ -191,8 +199,8 @@ def _values(padded: Array, begins: Array, ends: Array, *, number: bool, few: boo
         if not more.any():
             break
         ends -= more
-    if number and (digits := _whole_numbers(padded, begins, ends)) is not None:
-        return pl.Series(digits)
+    if read and (numbers := read(padded, begins, ends)) is not None:
+        return pl.Series(numbers)
     lengths = ends - begins
     longest = int(lengths.max())
     # Fixed widths are gathered at once; what lies beyond a value's end is blanked, and NumPy strips it.
@@ -219,6 +227,44 @@ def _whole_numbers(padded: Array, begins: Array, ends: Array) -> Array | None:
     if not (digits <= 9).all():
         return None
     return (digits.astype(np.float64) @ _POWERS[-longest:]).astype(np.int64)
+
+
+def _quads(padded: Array, begins: Array, ends: Array) -> Array | None:
+    """Four octets with dots between them as one number; None where not all are such."""
+    lengths = ends - begins
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    if shortest < 7 or longest > 15:
+        return None
+    letters = np.ascontiguousarray(_windows(padded, begins, longest).T)
+    number, octet = np.zeros(len(begins), np.uint32), np.zeros(len(begins), np.uint16)
+    dots, after_dot, odd = np.zeros(len(begins), np.uint8), np.ones(len(begins), bool), np.zeros(len(begins), bool)
+    for place, letter in enumerate(letters):
+        digit, dot = letter - np.uint8(48), letter == _DOT
+        within = digit <= 9
+        odd |= (dot & after_dot) | ~(dot | within) if place < shortest else (
+            (lengths > place) & ((dot & after_dot) | ~(dot | within))
+        )  # fmt: skip
+        if place >= shortest:
+            inside = lengths > place
+            within &= inside
+            dot &= inside
+            after_dot = np.where(inside, dot, after_dot)
+        else:
+            after_dot = dot
+        octet = np.where(within, octet * 10 + digit, octet)
+        odd |= octet > 255
+        number = np.where(dot, number << 8 | octet, number)
+        octet[dot] = 0
+        dots += dot
+    if (odd | after_dot | (dots != 3)).any():
+        return None
+    return number << 8 | octet
+
+
+def _dotted(column: str) -> pl.Expr:
+    """A number as four octets, in text."""
+    number = pl.col(column)
+    return pl.format("{}.{}.{}.{}", *(number // 256**place % 256 for place in (3, 2, 1, 0))).alias(column)
 
 
 _POWERS = 10.0 ** np.arange(9, -1, -1)
@@ -280,10 +326,14 @@ def _alike(frames: list[pl.DataFrame], columns: tuple[str, ...]) -> list[pl.Data
     types = {"offset": pl.Int64()}
     for column in columns:
         kinds = {f.schema[column] for f in frames if column in f.columns}
-        types[column] = pl.Int64() if kinds == {pl.Int64()} else pl.String()  # type: ignore[assignment]  # either
+        alike = kinds.pop() if len(kinds) == 1 else pl.String()
+        types[column] = alike  # type: ignore[assignment]  # text, or a number
     return [
         f.select(
-            pl.col(c).cast(kind) if c in f.columns else pl.lit(None, kind).alias(c) for c, kind in types.items()
+            pl.lit(None, kind).alias(c) if c not in f.columns
+            else _dotted(c) if f.schema[c] == pl.UInt32 and kind == pl.String
+            else pl.col(c).cast(kind)
+            for c, kind in types.items()
         )
         for f in frames
     ]  # fmt: skip
