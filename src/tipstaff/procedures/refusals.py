@@ -28,6 +28,7 @@ from tipstaff.enforcement.operations import (
     NotStillStopped,
 )
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
+from tipstaff.legal.operations import AnotherHasToAgree, NoSuchMatter, NotNow
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
 from tipstaff.sensors.operations import NoSuchSighting, NotLeftToAPerson
 
@@ -42,6 +43,7 @@ __all__ = [
     "AlreadyExtended",
     "AlreadyInACase",
     "AlreadyProposed",
+    "AnotherHasToAgree",
     "AnotherMustAgree",
     "AnswerTooLong",
     "ApproverMustBeAnother",
@@ -53,6 +55,7 @@ __all__ = [
     "NoSuchColleague",
     "NoSuchEdition",
     "NoSuchLetter",
+    "NoSuchMatter",
     "NoSuchMeasure",
     "NoSuchReport",
     "NoSuchSighting",
@@ -62,6 +65,7 @@ __all__ = [
     "NotInThisCase",
     "NotLeftToAPerson",
     "NotMerged",
+    "NotNow",
     "NotStanding",
     "NotStillStopped",
     "NotThen",

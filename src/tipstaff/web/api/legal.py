@@ -13,9 +13,8 @@ from ninja.errors import HttpError
 from pydantic import Field, StrictBool
 
 from tipstaff import wiring
-from tipstaff.legal.operations import AnotherHasToAgree, NoSuchMatter
 from tipstaff.procedures import disclosure
-from tipstaff.procedures.refusals import NotYourDecision
+from tipstaff.procedures.refusals import AnotherHasToAgree, NoSuchMatter, NotYourDecision
 from tipstaff.words import Gives, LegalMatter, MatterKind, MatterState
 
 from ..console.acts import Given

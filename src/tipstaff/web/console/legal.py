@@ -10,11 +10,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.legal.operations import AnotherHasToAgree, NoSuchMatter, NotNow
 from tipstaff.policy import edition_to_go_by
 from tipstaff.procedures import disclosure
 from tipstaff.procedures.disclosure import NotAnswerable
-from tipstaff.procedures.refusals import NotYourDecision
+from tipstaff.procedures.refusals import AnotherHasToAgree, NoSuchMatter, NotNow, NotYourDecision
 from tipstaff.words import Gives, MatterKind
 
 from ..asked import asked_text
