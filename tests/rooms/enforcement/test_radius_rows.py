@@ -267,6 +267,8 @@ def test_one_station_is_shut_out_and_the_account_is_not(desk: Desk) -> None:
     selector = Selector(session="alice/02-00-5e-10-00-01")
     rule = replace(for_account(1), selector=selector, degree=Degree.DISCONNECT)
     assert desk.driver.supports(rule)
+    on_a_port = replace(rule, selector=Selector(session="sw1/eth7/02:00:5e:10:00:01"))
+    assert not desk.driver.supports(on_a_port), "a port has no log-in"
     assert carry_out(desk.driver, 1, [rule]).of(rule.measure) is Seen.IN_FORCE
     assert desk.run("SELECT acctsessionid FROM radacct WHERE acctstoptime IS NULL") == [("S2",)]
 

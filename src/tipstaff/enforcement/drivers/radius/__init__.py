@@ -32,7 +32,7 @@ from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, StalePlan
 from tipstaff.enforcement.secrets import Secret
-from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
+from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step, machine_named
 
 _KNOWN = (
     "database", "accounting", "password_file", "password_command", "walled_garden", "rate_limit", "timeout_seconds",
@@ -162,7 +162,7 @@ class RadiusDriver:
             return False
         if selector.session is not None:
             login, _, station = selector.session.rpartition("/")
-            return bool(login and station)
+            return bool(login and station) and machine_named(selector.session) is None  # A port has no log-in.
         return True
 
     def observe(self, *, at: datetime) -> Observation:
