@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> dict:
     from tipstaff.testing.subscribers import operator
 
     clock = Clock()
-    made = operator(subscribers=options.subscribers, sessions=5, reused=0.01)
+    # Each of these faults makes questions for the slow reference: as often as a network of any care has them.
+    made = operator(subscribers=options.subscribers, sessions=5, reused=0.01, restarting=0.02)
     bound, told, read = bindings_of(made, options.subscribers)
     held, known = holdings(options.subscribers), subscribers(options.subscribers)
     clock.lap("made")

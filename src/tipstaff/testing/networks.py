@@ -130,10 +130,15 @@ def leases(truth: Truth, *, addresses: int, days: int, seed: int) -> list[Line]:
 def _leases_of(truth: Truth, lines: list[Line], address: int, *, kind: int, end: float, dice: random.Random) -> None:
     at = float(BEGIN + dice.randrange(0, 6 * HOUR))
     past: list[tuple[int, int]] = []
+    planned: list[tuple[tuple[int, int], bool]] = []
     while at < end:
-        # A client that comes back after another is the easiest to swallow.
-        again = past and dice.random() < 0.4
-        relay, port = dice.choice(past[-3:]) if again else (dice.randrange(2), dice.randrange(PORTS))
+        new = dice.randrange(2), dice.randrange(PORTS)
+        if not planned:
+            # A client that comes back after another is the easiest to swallow: most of all within its first term.
+            first = dice.choice(past[-3:]) if past and dice.random() < 0.4 else new
+            visited = dice.random() < 0.25
+            planned = [(first, True), (new, True), (first, False)] if visited else [(first, False)]
+        (relay, port), short = planned.pop(0)
         past.append((relay, port))
         who, row = _client(kind, address, relay, port)
         if dice.random() < 0.06:
@@ -143,16 +148,17 @@ def _leases_of(truth: Truth, lines: list[Line], address: int, *, kind: int, end:
             at += DAY + dice.randrange(60, HOUR)
             continue
         renewed = [at]
-        for _ in range(dice.randrange(0, 5)):
+        for _ in range(0 if short else dice.randrange(0, 5)):
             # Some are late, and some come back when the term is over and nobody had it since.
             step = dice.choice(
                 (TERM // 2, TERM // 2, TERM // 2 + dice.randrange(0, 900), TERM + dice.randrange(1, HOUR))
             )
             renewed.append(renewed[-1] + step)
-        ways = ("release", "expiry", "expiry", "lost", "lost")
+        ways = ("release", "lost") if short else ("release", "expiry", "expiry", "lost", "lost")
         way, last = dice.choice(ways), renewed[-1]
-        over = last + {"release": dice.randrange(60, TERM), "expiry": TERM, "lost": dice.randrange(60, TERM)}[way]
-        at = over + dice.choice((0, 1, 2, dice.randrange(3, 7200)))
+        soon = dice.randrange(60, HOUR if short else TERM)
+        over = last + (TERM if way == "expiry" else soon)
+        at = over + dice.choice((0, 1, 2, dice.randrange(3, 60 if short else 7200)))
         lines += [(r, row(TERM, r)) for r in renewed]
         if way == "release":
             lines.append((over, row(0, last)))

@@ -25,6 +25,7 @@ SERVER_OF_NASES = 8
 _WAIT = 3
 """A packet that comes at once takes no longer, in seconds."""
 NONE = np.iinfo(np.int64).max
+NEVER = 2**40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +69,10 @@ class Operator:
 def operator(
     *, subscribers: int, sessions: int, seed: int = 1, ahead: int = 40, per_nas: int = 4096, reused: float = 0.1,
     restarts: int = 1,
+    restarting: float = 1.0,
 ) -> Operator:  # fmt: skip
     """Stays of random length with short pauses; of each NAS an address is one's at a time. A second NAS gives out
-    `reused` of the addresses, too."""
+    `reused` of the addresses, too; `restarting` of the NASes restart `restarts` times."""
     dice = np.random.default_rng(seed)
     addresses = subscribers
     again = np.flatnonzero(dice.random(addresses) < reused)
@@ -95,6 +97,7 @@ def operator(
     nas = np.repeat(nas_of_lane, sessions).reshape(shape)
     number = int(nas.max()) + 1
     down = np.sort(dice.integers(BEGIN + DAY, BEGIN + max(sessions * 16 * HOUR, 2 * DAY), (number, restarts)), axis=1)
+    down[dice.random(number) >= restarting] = NEVER
     cut = np.zeros(shape, bool)
     for place in range(restarts):
         at = down[:, place][nas]
@@ -114,7 +117,7 @@ def operator(
         session=dice.integers(0, 12, lanes * sessions),
         cut=cut.reshape(-1),
         restarts=down,
-        told=dice.random(down.shape) < 0.7,
+        told=(dice.random(down.shape) < 0.7) & (down < NEVER),
         server_ahead=dice.integers(-ahead, ahead + 1, number // SERVER_OF_NASES + 1),
         nas_ahead=dice.integers(-1, 2, number),
     )
@@ -174,8 +177,10 @@ def log_of(
     records = records.with_columns(
         (pl.col("at") + pl.col("wait")).alias("really"),
         (pl.col("at") + pl.col("wait") + pl.Series(ahead)).alias("arrived"),
-        # Some NASes do not say when it was by their own clock.
-        pl.when(pl.col("nas") % 3 > 0).then(pl.col("at") + pl.Series(made.nas_ahead[nas])).alias("event"),
+        # Some NASes never say when it was by their own clock, and all of them only for a time.
+        pl.when((pl.col("nas") % 3 > 0) & pl.col("at").is_between(BEGIN + 6 * HOUR, BEGIN + 2 * DAY))
+        .then(pl.col("at") + pl.Series(made.nas_ahead[nas]))
+        .alias("event"),
     ).sort("really")  # fmt: skip
     if hole is not None:
         records = records.filter(~pl.col("really").is_between(*hole))

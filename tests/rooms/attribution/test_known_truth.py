@@ -87,7 +87,7 @@ def by_timer(log: Path, data: bytes, kind: str, options: Options, *, pieces: int
     """Read a log that grows, each time as far as it was written: mostly into the midst of a line, and sometimes soon
     again."""
     ends = dice.sample(range(1, len(data)), pieces - 1)
-    soon = [min(end + dice.randrange(100, 400), len(data) - 1) for end in ends[::2]]
+    soon = [len(data) // 30, *(min(end + dice.randrange(100, 400), len(data) - 1) for end in ends[::2])]
     for end in [*sorted({*ends, *soon}), len(data)]:
         log.write_bytes(data[:end])
         for load in take_in(log, sources()[kind], options, **BY):
