@@ -232,7 +232,8 @@ def _batches(
     *, at: datetime, actor: str, progress: Progress,
 ) -> Iterator[SourceLoad]:  # fmt: skip
     batch = _Batch(place, place)
-    goes_on, after = place > len(header), read_until(row.pk)
+    own = _last_of_this_file(row, place)
+    goes_on, after = own is not None, read_until(row.pk) if own is None else own
     latest = micro(at + max(AHEAD, timedelta(seconds=options.clock_error_seconds or 0)))
     for data in stretches(file, source, place):
         parsed = source.read(Stretch(data, batch.end_byte, header), replace(options, after=after, goes_on=goes_on))
@@ -258,12 +259,14 @@ def _without_what_is_to_come(parsed: Parsed, source: Source, *, latest: int) -> 
     sieve = Sieve(parsed.records)
     sieve.refuse(pl.col(column) > latest, "a time that has not come yet", missed=True)
     told = sieve.parsed(sieve.frame, at=column)
+    number = parsed.records.filter(pl.col(column) > latest).get_column("offset").n_unique()
+    by_line = {bad.offset: bad for bad in told.refused}
     restarts = None if parsed.restarts is None else parsed.restarts.filter(pl.col("at") <= latest)
     instants = pl.concat([sieve.frame.get_column(column), *([] if restarts is None else [restarts.get_column("at")])])
     covers = (parsed.covers[0], int(instants.to_numpy().max())) if len(instants) else None
     return replace(
-        parsed, records=told.records, restarts=restarts, covers=covers, count=parsed.count - told.refused_total,
-        refused=[*parsed.refused, *told.refused], refused_total=parsed.refused_total + told.refused_total,
+        parsed, records=told.records, restarts=restarts, covers=covers, count=parsed.count - number,
+        refused=[*parsed.refused, *by_line.values()], refused_total=parsed.refused_total + number,
         missed=[*parsed.missed, *told.missed],
     )  # fmt: skip
 
@@ -470,6 +473,16 @@ def _resume(row: SourceRow, file: BinaryIO, source: Source) -> int:
         found = 0
     file.seek(0)
     return found
+
+
+def _last_of_this_file(row: SourceRow, place: int) -> int | None:
+    """The last instant that was read of the file whose reading ended at `place`; None of one that is new."""
+    loads = LoadRow.objects.filter(source=row)
+    last = loads.filter(end_byte=place).order_by("-id").first()
+    if last is None:
+        return None
+    mine = loads.filter(file=last.file, end_byte__lte=place, covers_until__isnull=False)
+    return mine.order_by("-id").values_list("covers_until", flat=True).first()
 
 
 def _known_by_another_name(row: SourceRow, file: BinaryIO, here: str, size: int) -> bool:
