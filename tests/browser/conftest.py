@@ -82,7 +82,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
             page.goto("/login")
             page.get_by_label("Name").fill(who)
             page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Log in").click()
+            page.get_by_role("button", name="Log in", exact=True).click()
             page.wait_for_url("**/console/**")
         return page
 

@@ -289,7 +289,7 @@ def test_the_console_can_be_read_without_scripts(open_page: Open, browser: objec
     page.goto("/login")
     page.get_by_label("Name").fill("lena")
     page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.goto("/console/cases?view=all")
     page.locator("#rows a").first.click()
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()
@@ -298,9 +298,8 @@ def test_the_console_can_be_read_without_scripts(open_page: Open, browser: objec
     context.close()
 
 
-def test_a_passkey_is_added_and_logs_in_alone(open_page: Open, site: str) -> None:
-    desk = site.replace("127.0.0.1", "localhost")
-    page = open_page(who="")
+def add_device(page: Page) -> None:
+    """A laptop with a finger on it, that says yes."""
     device = page.context.new_cdp_session(page)
     device.send("WebAuthn.enable")
     device.send(
@@ -308,6 +307,12 @@ def test_a_passkey_is_added_and_logs_in_alone(open_page: Open, site: str) -> Non
         {"options": {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
                      "hasUserVerification": True, "isUserVerified": True, "automaticPresenceSimulation": True}},
     )  # fmt: skip
+
+
+def test_a_passkey_is_added_and_logs_in_alone(open_page: Open, site: str) -> None:
+    desk = site.replace("127.0.0.1", "localhost")
+    page = open_page(who="")
+    add_device(page)
     page.goto(f"{desk}/login?next=/me/")
     page.get_by_label("Name").fill("pia")
     page.get_by_label("Password").fill("correct horse battery")
@@ -368,6 +373,44 @@ def test_a_customer_reads_and_answers_on_a_phone(open_page: Open, site: str, sch
     page.get_by_role("button", name="Send the answer").click()
     expect(page.get_by_text("Thank you, we have your answer.")).to_be_visible()
     assert barriers(page) == []
+
+
+def test_a_contact_logs_in_by_a_link_and_a_passkey_and_lets_a_colleague_in(open_page: Open, site: str) -> None:
+    from datetime import timedelta
+
+    from tipstaff import wiring
+    from tipstaff.procedures.links import make_log_in_link
+
+    desk = open_page()
+    desk.goto("/console/customers/acct-1002")
+    email = desk.locator("header .mono").filter(has_text="@").first.inner_text()
+    page = open_page(who="", width=390, height=844)
+    at, own = wiring.now(), site.replace("127.0.0.1", "localhost")
+    add_device(page)
+    page.goto(f"{own}/account/log-in")
+    assert barriers(page) == []
+    page.get_by_label("Your mail address").fill(email)
+    page.get_by_role("button", name="Send me a link").click()
+    expect(page.get_by_text("a letter with a link is on its way")).to_be_visible()
+    # The first link of the first person here, made with the site's own key as the letter's is.
+    page.goto(f"{own}/account/enter/{make_log_in_link('1-1', at=at, expires_at=at + timedelta(days=1))}")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_role("link", name="I have kept them").click()
+    assert barriers_unfolded(page) == []
+    page.get_by_role("link", name="Cases", exact=True).click()
+    assert barriers_unfolded(page) == []
+    page.get_by_role("link", name="Who may see this").first.click()
+    page.get_by_label("Mail address").fill("colleague@example.com")
+    page.get_by_text("answer as well").click()
+    page.get_by_role("button", name="Let in, and send a link").click()
+    expect(page.get_by_text("colleague@example.com gets a letter with a link.")).to_be_visible()
+    assert barriers(page) == []
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log in by passkey").click()
+    page.wait_for_url("**/account/")
+    page.get_by_role("link", name=re.compile(r"^C-\d+")).first.click()
+    assert barriers_unfolded(page) == []
 
 
 def portal_link(open_page: Open, site: str) -> str:

@@ -1,10 +1,14 @@
 """The customer's page and the complainant's: what they show, and what they never do."""
 
+import email
+import email.policy
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from ipaddress import ip_network
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from tipstaff import wiring
@@ -12,7 +16,9 @@ from tipstaff.cases.queries import get_case, list_cases
 from tipstaff.enforcement import operations
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.guards import Limits
-from tipstaff.intake.queries import list_reports, reports_of_case
+from tipstaff.intake.queries import get_report, list_reports, reports_of_case
+from tipstaff.ledger.queries import get_raw
+from tipstaff.procedures import complaint
 from tipstaff.procedures.enforcing import reconcile
 from tipstaff.procedures.links import make_link, make_report_link
 from tipstaff.procedures.suspension import follow
@@ -24,6 +30,7 @@ from tipstaff.words import (
     CaseState,
     Degree,
     Direction,
+    ReadingReason,
     ReportOutcome,
     Role,
     Selector,
@@ -226,3 +233,54 @@ def test_how_a_case_ended_is_disputed_once_by_its_link(day: object, at: datetime
     assert now_is(case).state is CaseState.CLOSED
     page = client.get(link(case, at)).content.decode()
     assert 'name="answer"' not in page
+
+
+def sent(name: str, content: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content)
+
+
+def test_a_dispute_comes_with_files_which_a_person_reads_and_which_accuse_nobody(
+    day: object, at: datetime, log_in: LogIn
+) -> None:
+    case, before = told(), {report.key for report in list_reports(limit=500)}
+    log = f"{at:%Y-%m-%d} 09:00:00 {case.resource} was switched off\n".encode()
+    form = {"answer": "dispute", "words": "It was off.", "files": [sent("off.log", log), sent("../x.exe", b"MZ\0")]}
+    assert Client().post(link(case, at), form).status_code == 303
+    assert now_is(case).state is CaseState.DISPUTED
+    (key,) = {report.key for report in list_reports(limit=500)} - before
+    complaint.understand(key, desk=wiring.desk(), at=at)
+    report = get_report(key)
+    assert report is not None
+    assert report.reading is not None
+    assert (report.reading.reason, report.incidents) == (ReadingReason.REPLY, ())
+    mail = email.message_from_bytes(get_raw(report.evidence), policy=email.policy.default)
+    assert isinstance(mail, EmailMessage)
+    kept = [(part.get_filename(), part.get_content_type(), part.get_content()) for part in mail.iter_attachments()]
+    assert kept == [("off.log", "application/octet-stream", log), ("x.exe", "application/octet-stream", b"MZ\0")]
+    assert now_is(case).state is CaseState.DISPUTED
+    assert reports_of_case(case.key) == reports_of_case(now_is(case).key)
+    assert key in log_in(Role.LEAD, name="mary").get(f"/console/cases/{case.key}").content.decode()
+    page = Client().get(link(case, at)).content.decode()
+    assert key not in page
+
+
+def test_too_many_files_leave_no_answer_and_no_file(day: object, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, before = told(), len(list_reports(limit=500))
+    many = {"answer": "dispute", "words": "x", "files": [sent(f"{n}.txt", b"a") for n in range(6)]}
+    answer = Client().post(link(case, at), many)
+    assert (answer.status_code, "at most five files" in answer.content.decode()) == (400, True)
+    monkeypatch.setattr("tipstaff.web.portal.views.OCTETS_MAX", 3)
+    large = {"answer": "dispute", "words": "x", "files": [sent("a.txt", b"abcd")]}
+    assert Client().post(link(case, at), large).status_code == 400
+    assert now_is(case) == case
+    assert len(list_reports(limit=500)) == before
+    assert Client().post(link(case, at), CONTENT_LENGTH=str(20 * 1024 * 1024)).status_code == 413
+
+
+def test_an_answer_that_is_not_taken_leaves_no_files(day: object, at: datetime) -> None:
+    case, client = told(), Client()
+    client.post(link(case, at), {"answer": "need_time"})
+    before = len(list_reports(limit=500))
+    form = {"answer": "need_time", "files": [sent("a.txt", b"a")]}
+    assert client.post(link(case, at), form).status_code == 409
+    assert len(list_reports(limit=500)) == before

@@ -4,6 +4,7 @@ ways in, this one and the log-in of `account`."""
 from dataclasses import replace
 from datetime import datetime
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from tipstaff import wiring
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.procedures.answers import PORTAL, WORDS_MAX, AnswerTooLong, answer_case, appeal_case
+from tipstaff.procedures.files_in import FILES_MAX, OCTETS_MAX, File, NothingToAnswer, TooManyFiles, hand_in_files
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_link
 from tipstaff.words import Answer, CaseState
 
@@ -31,6 +33,8 @@ WORDS_NEEDED = frozenset({Answer.FIXED, Answer.DISPUTE})
 def case(request: HttpRequest, token: str) -> HttpResponse:
     """Show what is alleged and take the answer."""
     at = wiring.now()
+    if int(request.META.get("CONTENT_LENGTH") or 0) > OCTETS_MAX + 1024 * 1024:
+        return private(HttpResponse(TooManyFiles.__doc__, status=413, content_type="text/plain"))
     try:
         page = portal_page(open_link(token, at=at))
     except LinkExpired as gone:
@@ -63,13 +67,25 @@ def show_case(
     if answer is None or answer not in page.answers:
         trouble = "This answer is not open any more; here is where the case stands now."
         return _show(request, page, trouble=trouble, status=409, person=person)
+    try:
+        files = _files(request)
+    except TooManyFiles as why:
+        return _show(request, page, trouble=str(why), chosen=answer, words=words, status=400, person=person)
     if answer in WORDS_NEEDED and not words:
         return _show(request, page, trouble=_NEEDED[answer], chosen=answer, status=400, person=person)
+    desk, sender = wiring.desk(), person.email if person is not None else ""
     try:
-        if page.case.state in OPEN:
-            answer_case(page.case.key, answer=answer, words=words, via=via, desk=wiring.desk(), at=at)
-        else:
-            appeal_case(page.case.key, words=words, via=via, desk=wiring.desk(), at=at)
+        # An answer that is not taken leaves no files behind, and files that are not taken leave no answer.
+        with transaction.atomic():
+            if page.case.state in OPEN:
+                answer_case(page.case.key, answer=answer, words=words, via=via, desk=desk, at=at)
+            else:
+                appeal_case(page.case.key, words=words, via=via, desk=desk, at=at)
+            if files:
+                hand_in_files(page.case.key, files, words=words, sender=sender, desk=desk, at=at)
+    except NothingToAnswer:
+        trouble = "No letter about this case has reached you yet, so no file can be taken; send your answer without."
+        return _show(request, page, trouble=trouble, chosen=answer, words=words, status=409, person=person)
     except AnswerTooLong:
         trouble = f"Please shorten it to {WORDS_MAX:,} characters."
         return _show(request, page, trouble=trouble, chosen=answer, words=words, status=400, person=person)
@@ -80,6 +96,14 @@ def show_case(
             request, fresh, trouble="The case moved meanwhile; here is where it stands now.", status=409, person=person
         )
     return private(HttpResponseRedirect(f"{back}?answered=1", status=303))
+
+
+def _files(request: HttpRequest) -> list[File]:
+    """The files that came along; raise TooManyFiles before any is read."""
+    sent = [file for file in request.FILES.getlist("files") if file.size]
+    if len(sent) > FILES_MAX or sum(file.size or 0 for file in sent) > OCTETS_MAX:
+        raise TooManyFiles(TooManyFiles.__doc__)
+    return [File(file.name or "", file.read()) for file in sent]
 
 
 _NEEDED = {
