@@ -49,7 +49,8 @@ SELECT 'C-' || lpad(n::text, 7, '0'), 'acct-' || n %% 50000, 'Sample Customer ' 
     'Mail of kind' || n %% 1000 || ' was reported once more', 'before', '[]', '[]', 'both',
     'done word' || n, 86400, 0, 1, CASE WHEN n %% 25 <> 0 THEN timestamptz '2023-06-10' + n * interval '90 seconds' END,
     CASE WHEN n %% 500 = 0 THEN timestamptz '2026-05-01' + n %% 40 * interval '1 day' END,
-    CASE WHEN n %% 75 = 0 THEN 'anna' END, CASE WHEN n %% 50 = 0 THEN ARRAY['wave'] ELSE '{{}}' END,
+    CASE WHEN n %% 7500 = 0 THEN 'anna' WHEN n %% 75 = 0 THEN 'desk' || n %% 40 END,
+    CASE WHEN n %% 50 = 0 THEN ARRAY['wave'] ELSE '{{}}' END,
     CASE WHEN n %% 25 = 0 THEN 'C-' || lpad(n::text, 7, '0') ELSE '' END
 FROM generate_series(1, %(cases)s) n;
 INSERT INTO cases_noterow (case_id, at, actor, text)

@@ -68,6 +68,18 @@ class CaseRow(models.Model):
             models.Index(fields=["merged_into"], name="cases_merged", condition=models.Q(merged_into__isnull=False)),
             models.Index(fields=["split_from"], name="cases_split", condition=models.Q(split_from__isnull=False)),
             models.Index(fields=["campaign"], name="cases_campaign", condition=models.Q(campaign__isnull=False)),
+            # In the order of the list, so that its first page reads no further.
+            models.Index(
+                fields=["due_at", "-severity", "-opened_at", "key"],
+                name="cases_under_way",
+                condition=~models.Q(state="closed"),
+                include=["state", "snoozed_until"],
+            ),
+            models.Index(
+                fields=["assignee", "due_at"],
+                name="cases_assigned",
+                condition=models.Q(assignee__isnull=False) & ~models.Q(state="closed"),
+            ),
             GinIndex(fields=["tags"], name="cases_tags"),
             models.Index(Upper("customer"), name="cases_customer_upper"),
             GinIndex(SearchVector("explanation", "answer", config="simple"), name="cases_words"),

@@ -9,6 +9,7 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
+from tipstaff.host.newest import MANY, newest
 from tipstaff.ledger.queries import entries_of, latest_about
 from tipstaff.words import Case, CaseState, Decision, Note, Role, Strike
 
@@ -137,15 +138,11 @@ def find_words(text: str, *, limit: int) -> list[Case]:
     noted = NoteRow.objects.annotate(words=SearchVector("text", config="simple")).filter(words=asked)
     said = CaseRow.objects.annotate(words=SearchVector("explanation", "answer", config="simple")).filter(words=asked)
     keys = {
-        *noted.order_by("-id").values_list("case_id", flat=True)[:limit],
-        *said.order_by("-opened_at").values_list("key", flat=True)[:limit],
+        *newest(noted, "id", take="case_id", limit=limit),
+        *newest(said, "opened_at", take="key", limit=limit),
     }
     rows = CaseRow.objects.filter(key__in=keys).exclude(resource=rules.SEALED).order_by("-opened_at", "-key")
     return [case_of(row) for row in rows[:limit]]
-
-
-MANY = 2000
-"""So many cases are sorted at the most, to find the newest of them."""
 
 
 _SOME_OF_A_NETWORK = """

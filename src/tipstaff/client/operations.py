@@ -1112,6 +1112,10 @@ class Client(Caller):
             "POST", f"/api/webhooks/{quote(str(key), safe='')}/switch", body=asked, idempotency_key=idempotency_key
         )
 
+    def try_webhook(self, key: str, *, idempotency_key: str | None = None) -> Reply[DispatchOut]:
+        """Send a message of the kind `webhook.tried`, which tells of nothing, to see whether it is taken."""
+        return self._call("POST", f"/api/webhooks/{quote(str(key), safe='')}/try", idempotency_key=idempotency_key)
+
     def list_dispatches(
         self, key: str, *, cursor: str | None = None, limit: int | None = None
     ) -> Reply[list[DispatchOut]]:

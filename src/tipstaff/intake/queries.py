@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncHour
 
+from tipstaff.host.newest import newest
 from tipstaff.words import Allegation, Channel, Incident, Report, ReportOutcome
 
 from .models import FetchedRow, IncidentRow, ReportRow
@@ -452,7 +453,7 @@ def _found(search: str, *, outcome: ReportOutcome | None, limit: int, before: in
     """Ids of the newest `limit` reports that match; one question to one index for each thing that `search` may be."""
     if match := _REPORT_KEY.fullmatch(search):
         return list(ReportRow.objects.filter(key=match[1].upper()).values_list("id", flat=True))
-    reports, incidents = ReportRow.objects.order_by("-id"), IncidentRow.objects.order_by("-report_id")
+    reports, incidents = ReportRow.objects.all(), IncidentRow.objects.all()
     if outcome is not None:
         reports, incidents = reports.filter(outcome=outcome), incidents.filter(report__outcome=outcome)
     if before is not None:
@@ -462,8 +463,9 @@ def _found(search: str, *, outcome: ReportOutcome | None, limit: int, before: in
     network = _network(search)
     if network is not None:
         return _newest(incidents.filter(source__range=network), limit=limit)
-    by_report = Q(sender=search) | Q(reporter_address=search) | Q(reporter_reference=search)
-    found = set(reports.filter(by_report | Q(reporter_message_id=search)).values_list("id", flat=True)[:limit])
+    found: set[int] = set()
+    for field in ("sender", "reporter_address", "reporter_reference", "reporter_message_id"):
+        found.update(newest(reports.filter(**{field: search}), "id", take="id", limit=limit))
     site = labels_from_the_right(search)
     if site:
         found.update(_newest(incidents.filter(Q(site=site) | Q(site__startswith=f"{site}.")), limit=limit))
@@ -478,8 +480,8 @@ def find_words(text: str, *, limit: int) -> list[Report]:
     named = open_.annotate(words=SearchVector("reporter_subject", "detail", config="simple")).filter(words=asked)
     shown = IncidentRow.objects.annotate(words=SearchVector("excerpt", config="simple")).filter(words=asked)
     ids = {
-        *named.order_by("-id").values_list("id", flat=True)[:limit],
-        *_newest(shown.exclude(report__outcome=ReportOutcome.SEALED).order_by("-report_id"), limit=limit),
+        *newest(named, "id", take="id", limit=limit),
+        *_newest(shown.exclude(report__outcome=ReportOutcome.SEALED), limit=limit),
     }
     return _listed(ReportRow.objects.filter(id__in=sorted(ids, reverse=True)[:limit]).order_by("-id"))
 
@@ -494,7 +496,7 @@ def cases_about(network: str, *, limit: int) -> list[str]:
 
 
 def _newest(incidents: QuerySet[IncidentRow], *, limit: int) -> list[int]:
-    return list(incidents.values_list("report_id", flat=True).distinct()[:limit])
+    return newest(incidents, "report_id", take="report_id", limit=limit)
 
 
 def _network(text: str) -> tuple[str, str] | None:

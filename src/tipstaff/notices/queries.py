@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Count
 
+from tipstaff.host.newest import newest
 from tipstaff.words import Letter, LetterKind, LetterState, require_aware
 
 from .addresses import folded
@@ -37,7 +38,8 @@ def find_words(text: str, *, limit: int) -> list[Letter]:
     """The newest letters in which all these words stand. One whose matter was sealed has lost its words."""
     asked = SearchQuery(text, config="simple", search_type="websearch")
     rows = LetterRow.objects.annotate(words=SearchVector("subject", "body", config="simple")).filter(words=asked)
-    return [letter_of(row) for row in rows.order_by("-id")[:limit]]
+    ids = newest(rows, "id", take="id", limit=limit)
+    return [letter_of(row) for row in LetterRow.objects.filter(id__in=ids).order_by("-id")]
 
 
 def newest_letter(about: str, *, to: str) -> Letter | None:

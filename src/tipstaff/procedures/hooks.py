@@ -16,9 +16,11 @@ from tipstaff.ledger import queries as ledger
 from tipstaff.webhooks import operations, queries
 from tipstaff.webhooks.operations import NoSuchDispatch as NoSuchDispatch
 from tipstaff.webhooks.operations import NoSuchWebhook as NoSuchWebhook
+from tipstaff.webhooks.operations import WebhookIsOff as WebhookIsOff
 from tipstaff.webhooks.operations import forget_webhook as forget_webhook
 from tipstaff.webhooks.operations import send_again as send_again
 from tipstaff.webhooks.operations import switch as switch
+from tipstaff.webhooks.operations import try_webhook as try_webhook
 from tipstaff.words import Dispatch, Entry, Happening, ReportOutcome, Webhook
 
 READ_AT_A_TIME, SENT_AT_A_TIME = 1000, 50

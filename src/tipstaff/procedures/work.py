@@ -144,15 +144,24 @@ def level_of(case: Case, *, desk: Desk) -> timedelta:
 def lateness(*, desk: Desk, at: datetime) -> Lateness:
     """What is late now, and what will be late today. A case that is snoozed is late all the same."""
     waiting = list_cases(states=NEEDS_PERSON, order="waits", limit=CASES_MAX)
+    same: dict[tuple[object, ...], timedelta] = {}  # Of thousands that wait, most are of a few kinds.
+
+    def level(case: Case) -> timedelta:
+        kind = (case.edition, case.group, case.clause, case.severity)
+        if kind not in same:
+            same[kind] = level_of(case, desk=desk)
+        return same[kind]
+
     ends_at = datetime.combine(at.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-    due = sorted(((case, by) for case in waiting if (by := act_by(case, desk=desk))), key=lambda each: each[1])
+    due = sorted(
+        ((case, case.waits_since + level(case)) for case in waiting if case.waits_since), key=lambda each: each[1]
+    )
     late = tuple(each for each in due if each[1] <= at)
     today = tuple(each for each in due if at < each[1] < ends_at)
     count = {name: Counter(case.clause for case, _ in some) for name, some in (("late", late), ("today", today))}
     within: dict[str, timedelta] = {}
     for case in waiting:
-        level = level_of(case, desk=desk)
-        within[case.clause] = min(level, within.get(case.clause, level))
+        within[case.clause] = min(level(case), within.get(case.clause, level(case)))
     levels = tuple(
         Level(
             clause=clause, within=within[clause], waiting=n, late=count["late"][clause], today=count["today"][clause]

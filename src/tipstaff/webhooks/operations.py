@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Min
 
 from tipstaff.ledger.operations import record
 from tipstaff.words import Dispatch, Happening, Webhook, require_aware
@@ -33,6 +34,13 @@ class NoSuchWebhook(LookupError):
 
 class NoSuchDispatch(LookupError):
     """There is no such dispatch that could be sent again."""
+
+
+class WebhookIsOff(Exception):
+    """This webhook is off."""
+
+
+TRIED = "webhook.tried"
 
 
 @transaction.atomic
@@ -80,6 +88,21 @@ def send_again(key: str, number: int, *, at: datetime) -> Dispatch:
     found.due_at, found.attempts, found.taken_at = at, 0, None
     found.save(update_fields=["due_at", "attempts", "taken_at"])
     return dispatch_of(found)
+
+
+@transaction.atomic
+def try_webhook(key: str, *, at: datetime, actor: str) -> Dispatch:
+    """Send it a message that tells of nothing, `webhook.tried`, to see whether it is taken. Raise WebhookIsOff."""
+    row = _locked(key)
+    if not row.on:
+        raise WebhookIsOff("It is off; switch it on first, and what waits goes out too.")
+    first = row.dispatches.aggregate(first=Min("seq"))["first"] or 0  # No place in the chain: those begin with 1.
+    made = DispatchRow.objects.create(
+        webhook=row, seq=min(first, 0) - 1, message=f"msg_{secrets.token_hex(16)}", event=TRIED, at=at, due_at=at,
+        body=json.dumps({"type": TRIED, "timestamp": at.isoformat(), "data": {}}),
+    )  # fmt: skip
+    record(TRIED, at=at, actor=actor, about=[f"webhook:{key}"])
+    return dispatch_of(made)
 
 
 @transaction.atomic

@@ -13,6 +13,8 @@ from tipstaff import wiring
 from tipstaff.cases import queries
 from tipstaff.cases.operations import forget_matter, write_note
 from tipstaff.cases.queries import list_cases
+from tipstaff.host.newest import newest
+from tipstaff.intake.models import ReportRow
 from tipstaff.intake.queries import list_reports, reports_of_case
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures.searching import Found, find
@@ -114,3 +116,13 @@ def test_what_is_asked_for_by_the_list_is_asked_of_indexes(day: object, at: date
         plan = rows.explain()
     assert "Seq Scan" not in plan, plan
     assert wiring.now() == at
+
+
+def test_the_newest_are_found_first_whether_few_or_very_many_fit(day: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ReportRow.objects.filter(channel="smtp")
+    wanted = list(rows.order_by("-id").values_list("key", flat=True)[:2])
+    assert rows.count() > 2
+    assert newest(rows, "id", take="key", limit=2) == wanted
+    monkeypatch.setattr("tipstaff.host.newest.MANY", 2)
+    assert newest(rows, "id", take="key", limit=2) == wanted
+    assert newest(rows, "id", take="channel", limit=2) == ["smtp"], "each once"

@@ -347,3 +347,43 @@ def test_a_worker_killed_while_a_program_answers_is_made_good_by_the_next(at: da
     server.server_close()
     assert len(ids) == 2
     assert ids[0] == ids[1] == waits.id
+
+
+def test_the_console_adds_tries_switches_and_forgets_one_and_shows_what_it_was_answered(
+    office: None, at: datetime, program: str, log_in: LogIn
+) -> None:
+    eva, lena = log_in(Role.ENGINEER, name="eva"), log_in(Role.ANALYST, name="lena")
+    assert lena.get("/console/webhooks").status_code == 403
+    shown = eva.post("/console/webhooks/make", {"url": program, "events": "case.opened letter.*"}).content.decode()
+    assert "whsec_" in shown
+    assert "whsec_" not in eva.get("/console/webhooks").content.decode()
+    (webhook,) = queries.list_webhooks()
+    page = f"/console/webhooks/{webhook.key}"
+    assert lena.post(f"{page}/try").status_code == 403
+
+    eva.post(f"{page}/try")
+    eva.post(f"{page}/try")
+    assert run(at) == 2
+    headers, body = Program.got[0]
+    assert json.loads(body) == {"type": "webhook.tried", "timestamp": at.isoformat(), "data": {}}
+    assert headers["webhook-id"].startswith("msg_")
+    assert "200" in eva.get(page).content.decode()
+    assert recent(about=f"webhook:{webhook.key}", limit=1)[0].actor == "eva"
+
+    eva.post(f"{page}/again", {"number": str(queries.list_dispatches(webhook.key)[0].number)})
+    assert run(at) == 1
+    assert Program.got[2][0]["webhook-id"] == Program.got[1][0]["webhook-id"], "whoever gets it twice can tell"
+    eva.post(f"{page}/switch", {"on": "no"})
+    assert "It is off" in eva.post(f"{page}/try", follow=True).content.decode()
+    assert run(at) == 0
+    eva.post(f"{page}/forget")
+    assert eva.get(page).status_code == 404
+    assert queries.list_webhooks() == []
+
+
+def test_the_console_says_why_an_address_is_not_allowed(office: None, log_in: LogIn) -> None:
+    eva = log_in(Role.ENGINEER)
+    for url, events in (("https://elsewhere.example.org/", "case.*"), ("http://127.0.0.1:1/", "mail.read")):
+        answer = eva.post("/console/webhooks/make", {"url": url, "events": events}, follow=True)
+        assert 'role="status"' in answer.content.decode()
+    assert queries.list_webhooks() == []

@@ -110,6 +110,13 @@ def switch_webhook(request: HttpRequest, key: str, asked: SwitchIn) -> WebhookOu
     return _out(_said(lambda: hooks.switch(_found(key).key, on=asked.on, at=at, actor=who)))
 
 
+@router.post("/{key}/try", auth=Able(Ability.KEEP_WEBHOOKS, "webhooks"), response=DispatchOut)
+def try_webhook(request: HttpRequest, key: str) -> DispatchOut:
+    """Send a message of the kind `webhook.tried`, which tells of nothing, to see whether it is taken."""
+    who, at = request.user.get_username(), wiring.now()
+    return DispatchOut(**hooks.told(_said(lambda: hooks.try_webhook(_found(key).key, at=at, actor=who))))
+
+
 @router.get("/{key}/dispatches", auth=Able(Ability.KEEP_WEBHOOKS, "webhooks"), response=list[DispatchOut])
 def list_dispatches(
     request: HttpRequest, response: HttpResponse, key: str, cursor: Cursor = "", limit: Limit = 50
@@ -138,6 +145,8 @@ def _said(act: Callable[[], _T]) -> _T:
         return act()
     except (hooks.NoSuchWebhook, hooks.NoSuchDispatch) as why:
         raise HttpError(404, str(why)) from why
+    except hooks.WebhookIsOff as why:
+        raise HttpError(409, str(why)) from why
     except (hooks.NotAllowed, hooks.NoSuchEvent) as why:
         raise HttpError(422, str(why)) from why
 

@@ -247,6 +247,8 @@ class ListedCases:
 
 
 PAGE = 50
+INBOX_SHOWN = 50
+"""Of each kind that a person has to see to; the list of that kind has the rest."""
 STEPS_SHOWN, REPORTS_SHOWN = 200, 50
 """Of a longer story, or a case that more reports joined, the console shows the beginning and the end."""
 
@@ -339,6 +341,15 @@ class Inbox:
     sightings_total: int
 
     @property
+    def more_cases(self) -> bool:
+        """Whether more may wait than are shown."""
+        return len(self.cases) == INBOX_SHOWN
+
+    @property
+    def more_reports(self) -> bool:
+        return len(self.reports) == INBOX_SHOWN
+
+    @property
     def empty(self) -> bool:
         return not (
             self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
@@ -348,15 +359,17 @@ class Inbox:
 
 def inbox(at: datetime) -> Inbox:
     return Inbox(
-        reports=intake.list_reports(outcome=ReportOutcome.WITH_A_PERSON, limit=100),
+        reports=intake.list_reports(outcome=ReportOutcome.WITH_A_PERSON, limit=INBOX_SHOWN),
         cases=_with_why(
-            cases.list_cases(states=NEEDS_PERSON, narrowed=cases.Narrowed(awake_at=at), order="severity", limit=100)
+            cases.list_cases(
+                states=NEEDS_PERSON, narrowed=cases.Narrowed(awake_at=at), order="severity", limit=INBOX_SHOWN
+            )
         ),
         letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
         measures=refused_measures(),
         still_stopped=enforcement.list_still_stopped(limit=100),
         admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
-        sightings=[(measured, role_for(measured)) for measured in sensors.left_to_people(limit=100)],
+        sightings=[(measured, role_for(measured)) for measured in sensors.left_to_people(limit=INBOX_SHOWN)],
         sightings_total=sensors.count_left(),
     )
 

@@ -17,6 +17,7 @@ from . import (
     studio,
     tokens,
     views,
+    webhooks,
 )
 from .acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
 
@@ -75,6 +76,10 @@ urlpatterns = [
     path("tokens", tokens.tokens, name="tokens"),
     path("tokens/make", tokens.make, name="token_make"),
     path("tokens/<str:key>/revoke", tokens.revoke, name="token_revoke"),
+    path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/make", webhooks.make, name="webhook_make"),
+    path("webhooks/<str:key>", webhooks.webhook, name="webhook"),
+    path("webhooks/<str:key>/<slug:action>", webhooks.act, name="webhook_act"),
     path("staff", staff.staff, name="staff"),
     path("staff/add", staff.add, name="staff_add"),
     path("staff/<int:id>", staff.change, name="staff_change"),

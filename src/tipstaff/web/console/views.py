@@ -440,7 +440,7 @@ def measures(request: StaffRequest) -> HttpResponse:
         request,
         "tipstaff/console/measures.html",
         here="console:measures",
-        measures=enforcement.list_measures(state=state, limit=300),
+        measures=enforcement.list_measures(state=state, limit=100),
         state=state,
         states=list(MeasureState),
     )
