@@ -1,19 +1,22 @@
 """What a notice shows of its form stands on its case, for counsel to read, with the moment from which we know of it."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from tests.procedures.office import DAY, NOON, Office
 from tests.procedures.test_every_clause import NAME, alleged, host, read_as
-from tests.rooms.legal.test_legal_form import DMCA, REMOVAL
+from tests.rooms.legal.test_legal_form import COUNTER, DMCA, REMOVAL
 from tipstaff.cases.queries import notes_of
 from tipstaff.ledger.queries import entries_about
-from tipstaff.policy import shipped_editions
-from tipstaff.procedures import complaint
+from tipstaff.policy import deadline, shipped_editions
+from tipstaff.procedures import complaint, harbour
 from tipstaff.procedures.agent import NotADesignation, agent_at, designate
 from tipstaff.procedures.refusals import NotYourDecision
 from tipstaff.words import CaseState, Role
 
 EDITION = shipped_editions()[-1]
+SECOND = timedelta(seconds=1)
 FORMED = [clause for clause in EDITION.clauses if clause.legal_form is not None]
 
 
@@ -95,3 +98,69 @@ def test_an_entry_lapses_after_its_three_years_and_stands_again_when_renewed(off
     again = agent_at(desk=office.desk, at=renewed)
     assert again is not None
     assert again.stands
+
+
+def note_all(office: Office, *, but: str = "", until: datetime = NOON + 90 * DAY) -> None:
+    for condition in harbour.CONDITIONS:
+        if condition != harbour.FROM_BOOKS:
+            harbour.note(condition, met=condition != but, shown_by="A memo.", until=until, desk=office.desk, at=NOON,
+                         actor="carla")  # fmt: skip
+
+
+def name_agent(office: Office) -> None:
+    stated = {"name": "Notices Desk", "address": "1 Example Street", "phone": "+1 555 0100", "email": "a@example.net"}
+    designate(stated, entered_at=NOON - DAY, desk=office.desk, at=NOON, actor="carla")
+
+
+@pytest.mark.parametrize("lacks", ["", "takedown", harbour.FROM_BOOKS])
+def test_the_limit_is_relied_on_only_while_every_condition_is_met(office: Office, lacks: str) -> None:
+    office.roles = {"carla": frozenset({Role.COUNSEL}), "lena": frozenset({Role.LEAD})}
+    note_all(office, but=lacks)
+    if lacks != harbour.FROM_BOOKS:
+        name_agent(office)
+    clause, lacking = harbour.rely(on="C-000001", desk=office.desk, at=NOON, actor="carla")
+    assert [each.id for each in lacking] == ([lacks] if lacks else [])
+    assert clause == ("" if lacks else "copyright.safe_harbour")
+    [asked] = [entry for entry in entries_about("harbour") if entry.what == "harbour.questioned"]
+    assert (asked.detail["under"], asked.detail["lacking"]) == (clause or None, [lacks] if lacks else [])
+    assert all("A memo." not in str(entry.detail) for entry in entries_about("harbour")), "colleagues read the record"
+    with pytest.raises(NotYourDecision):
+        harbour.rely(on="C-000001", desk=office.desk, at=NOON, actor="lena")
+    with pytest.raises(NotYourDecision):
+        harbour.conditions(desk=office.desk, at=NOON, actor="lena")
+
+
+def test_a_condition_lapses_when_nobody_looks_at_it_again(office: Office) -> None:
+    note_all(office, until=NOON + DAY)
+    name_agent(office)
+    assert harbour.rely(on="it", desk=office.desk, at=NOON + DAY - SECOND, actor="carla")[1] == []
+    late = harbour.rely(on="it", desk=office.desk, at=NOON + DAY, actor="carla")
+    assert (late[0], len(late[1])) == ("", len(harbour.CONDITIONS) - 1)
+    for wrong in (
+        {"condition": "luck"}, {"condition": harbour.FROM_BOOKS}, {"shown_by": " "}, {"until": NOON},
+    ):  # fmt: skip
+        stated = {"condition": "takedown", "shown_by": "x", "until": NOON + DAY} | wrong
+        condition = str(stated.pop("condition"))
+        with pytest.raises(harbour.NotACondition):
+            harbour.note(condition, met=True, desk=office.desk, at=NOON, actor="carla", **stated)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_counter_notice_is_looked_at_and_its_window_stands_on_the_case(office: Office, whole: bool) -> None:
+    office.admit("acct-1", "198.51.100.7")
+    host(NAME)
+    clause = EDITION.clause("copyright.hosted")
+    case = office.case_of(read_as(office, alleged(clause, clause.applies_to[0]), of_person=False, words=DMCA))
+    before = len(notes_of(case.key))
+    text = (COUNTER if whole else COUNTER.replace("jurisdiction", "beauty")).encode()
+    lacking, window = harbour.take_counter_notice(
+        case.key, text, received_at=NOON, desk=office.desk, at=NOON + DAY, actor="carla"
+    )
+    assert lacking == ([] if whole else ["the consent to a court's jurisdiction (17 U.S.C. 512(g)(3)(D))"])
+    assert window == deadline(EDITION.clock(harbour.RESTORE), at=NOON), "from when it came, in business days"
+    assert len(notes_of(case.key)) == before + 1
+    [note] = [one for one in notes_of(case.key) if "counter-notice came" in one.text]
+    assert f"before {window.by:%Y-%m-%d %H:%M} UTC" in note.text
+    assert ("Not found" in note.text) is not whole
+    [entry] = [e for e in entries_about(case.key) if e.what == "notice.counter_notice"]
+    assert entry.detail["not_found"] == lacking

@@ -193,6 +193,59 @@ def hand_over(key: _Key, by: _By) -> None:
     typer.echo(text, nl=False)
 
 
+@app.command()
+def harbour(
+    by: _By,
+    note: Annotated[str, typer.Option("--note", metavar="CONDITION", help="Note how this one stands.")] = "",
+    not_met: Annotated[bool, typer.Option("--not-met", help="It is not met.")] = False,
+    shown_by: Annotated[str, typer.Option("--shown-by", help="What shows it; it stands in this register.")] = "",
+    until: Annotated[str, typer.Option("--until", help="When it is looked at again: 2027-01-01T00:00:00Z.")] = "",
+    rely_on_in: Annotated[
+        str, typer.Option("--rely-on-in", metavar="MATTER", help="Ask whether we may rely on the limit there.")
+    ] = "",
+) -> None:
+    """List the conditions of the limit of liability for copyright, note one, or ask whether we may rely on it.
+
+    Exit code 1 while one is not met.
+    """
+    with _acting() as (desk, at):
+        from tipstaff.procedures import harbour as procedure
+
+        if note:
+            procedure.note(
+                note, met=not not_met, shown_by=shown_by, until=instant(until) or at, desk=desk, at=at, actor=by
+            )
+        if rely_on_in:
+            clause, _ = procedure.rely(on=rely_on_in, desk=desk, at=at, actor=by)
+            typer.echo(f"Under {clause} we may." if clause else "We may not.")
+        found = procedure.conditions(desk=desk, at=at, actor=by)
+    for each in found:
+        until_ = f", until {each.noted.until:%Y-%m-%d}" if each.noted else ""
+        typer.echo(f"{'met    ' if each.met else 'NOT MET'} {each.id}{until_}: {each.says}")
+    if any(not each.met for each in found):
+        raise typer.Exit(1)
+
+
+@app.command("counter-notice")
+def counter_notice(
+    case: Annotated[str, typer.Argument(metavar="C-000123", help="The case of the notice.")],
+    file: Annotated[Path, typer.Argument(help="Its text; it is looked at and not kept.", exists=True)],
+    by: _By,
+    received: Annotated[str, typer.Option("--received", help="When it came; now, unless told otherwise.")] = "",
+) -> None:
+    """Take a counter-notice: its form is looked at, and when the material comes back stands on the case."""
+    with _acting() as (desk, at):
+        from tipstaff.procedures.harbour import take_counter_notice
+
+        lacking, window = take_counter_notice(
+            case.upper(), file.read_bytes(), received_at=instant(received) or at, desk=desk, at=at, actor=by
+        )
+    since = f"{window.not_before:%Y-%m-%d}" if window.not_before else "now"
+    typer.echo(f"{case.upper()}: it comes back from {since} on, and before {window.by:%Y-%m-%d %H:%M} UTC.")
+    if lacking:
+        typer.echo(f"Not found: {', '.join(lacking)}. A program looked for words; read it.")
+
+
 @contextmanager
 def _acting() -> "Iterator[tuple[Desk, datetime]]":
     """The desk and the time; a refusal is a sentence and exit code 1."""
@@ -200,7 +253,8 @@ def _acting() -> "Iterator[tuple[Desk, datetime]]":
         from tipstaff import wiring
         from tipstaff.legal.operations import AnotherHasToAgree, NoSuchMatter, NotNow
         from tipstaff.procedures.disclosure import NotAnswerable
-        from tipstaff.procedures.refusals import NotYourDecision
+        from tipstaff.procedures.harbour import NotACondition
+        from tipstaff.procedures.refusals import NoSuchCase, NotYourDecision
 
         try:
             yield wiring.desk(), wiring.now()
@@ -210,6 +264,9 @@ def _acting() -> "Iterator[tuple[Desk, datetime]]":
         except AnotherHasToAgree as why:
             typer.echo(" ".join((AnotherHasToAgree.__doc__ or "").split()), err=True)
             raise typer.Exit(1) from why
-        except (NotAnswerable, NotNow, NotYourDecision) as why:
+        except NoSuchCase as why:
+            typer.echo(f"There is no case {why}.", err=True)
+            raise typer.Exit(1) from why
+        except (NotACondition, NotAnswerable, NotNow, NotYourDecision) as why:
             typer.echo(f"{why} Nothing was changed.", err=True)
             raise typer.Exit(1) from why

@@ -186,6 +186,26 @@ class ConcernOut(TypedDict):
     against: str
 
 
+class ConditionIn(TypedDict):
+    """What counsel notes of a condition."""
+
+    condition: str
+    met: bool
+    shown_by: str
+    until: str
+
+
+class ConditionOut(TypedDict):
+    """How one condition of the limit of liability for copyright stands."""
+
+    id: str
+    says: str
+    met: bool
+    shown_by: str | None
+    until: str | None
+    noted_by: str | None
+
+
 class ContactIn(TypedDict):
     """One contact of a chain."""
 
@@ -210,6 +230,14 @@ class ContactOut(TypedDict):
     smime_certificate: NotRequired[str]
     verified_at: str | None
     bounced_at: str | None
+
+
+class CounterNoticeIn(TypedDict):
+    """A counter-notice on a case, with its words: they are looked at and not kept."""
+
+    case: str
+    text: str
+    received: NotRequired[str | None]
 
 
 class CustomerIn(TypedDict):
@@ -676,6 +704,17 @@ class ReleaseIn(TypedDict):
     pass
 
 
+class RelyIn(TypedDict):
+    on: str
+
+
+class RelyOut(TypedDict):
+    """Whether we may rely on the limit, and what is lacking."""
+
+    under: str
+    lacking: list[str]
+
+
 class ReopenIn(TypedDict):
     why: str
 
@@ -925,6 +964,14 @@ class WhyIn(TypedDict):
     why: str
 
 
+class WindowOut(TypedDict):
+    """When what was disabled comes back, unless the claimant goes to court; and what the words lack."""
+
+    not_before: str | None
+    by: str
+    not_found: list[str]
+
+
 class Client(Caller):
     """The API of one desk, asked by one token."""
 
@@ -1139,6 +1186,22 @@ class Client(Caller):
     def enter_matter(self, asked: MatterIn, *, idempotency_key: str | None = None) -> Reply[MatterOut]:
         """Enter what an authority asks: its form is looked at and its clock started."""
         return self._call("POST", "/api/legal", body=asked, idempotency_key=idempotency_key)
+
+    def list_conditions(self) -> Reply[list[ConditionOut]]:
+        """The conditions of the limit of liability for copyright, and how each stands."""
+        return self._call("GET", "/api/legal/harbour")
+
+    def note_condition(self, asked: ConditionIn, *, idempotency_key: str | None = None) -> Reply[list[ConditionOut]]:
+        """Note how a condition stands, what shows it, and when it is looked at again."""
+        return self._call("POST", "/api/legal/harbour", body=asked, idempotency_key=idempotency_key)
+
+    def may_rely(self, asked: RelyIn, *, idempotency_key: str | None = None) -> Reply[RelyOut]:
+        """Ask the edition in force whether we may rely on the limit; question and answer go on record."""
+        return self._call("POST", "/api/legal/harbour/rely", body=asked, idempotency_key=idempotency_key)
+
+    def take_counter_notice(self, asked: CounterNoticeIn, *, idempotency_key: str | None = None) -> Reply[WindowOut]:
+        """Take a counter-notice: its form is looked at, and the window stands on the case."""
+        return self._call("POST", "/api/legal/counter-notices", body=asked, idempotency_key=idempotency_key)
 
     def get_matter(self, key: str) -> Reply[MatterOut]:
         """One matter, to whoever may read it."""

@@ -82,6 +82,22 @@ FORMS: Mapping[LegalForm, tuple[Element, ...]] = MappingProxyType(
             ),
             Element(name="what it is about", source="what an order needs to be one", words=_URL),
         ),
+        LegalForm.COUNTER_NOTICE: (
+            Element(name="a signature", source="17 U.S.C. 512(g)(3)(A)", words=_SIGNED),
+            Element(name="the material and where it was", source="17 U.S.C. 512(g)(3)(B)", words=_URL),
+            Element(
+                name="under penalty of perjury, that it was a mistake", source="17 U.S.C. 512(g)(3)(C)",
+                words=r"penalt(?:y|ies)\s+of\s+perjury|an\s+eides\s+statt",
+            ),
+            Element(
+                name="a telephone number, beside name and address", source="17 U.S.C. 512(g)(3)(D)",
+                words=r"\+?\d[\d ()/-]{6,}\d",
+            ),
+            Element(
+                name="the consent to a court's jurisdiction", source="17 U.S.C. 512(g)(3)(D)",
+                words=r"\bjurisdiction\b|gerichtsbarkeit|gerichtsstand",
+            ),
+        ),
         LegalForm.REMOVAL_ORDER: (
             Element(
                 name="the competent authority", source="Regulation (EU) 2021/784, Article 3(4)", words=_AUTHORITY

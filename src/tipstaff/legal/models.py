@@ -6,6 +6,20 @@ from django.db.models import F, Q
 from tipstaff.words import MatterKind, MatterState
 
 
+class ConditionRow(models.Model):
+    """One look at one condition of a limit of liability. The last one counts; none is changed."""
+
+    condition = models.CharField(max_length=32)
+    met = models.BooleanField()
+    shown_by = models.TextField()
+    until = models.DateTimeField()
+    noted_by = models.CharField(max_length=150)
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["condition", "-id"], name="legal_condition_last"),)
+
+
 class MatterRow(models.Model):
     """One matter, from the moment it came in."""
 

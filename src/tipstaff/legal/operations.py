@@ -8,7 +8,7 @@ from django.db import transaction
 from tipstaff.ledger.operations import next_key, record
 from tipstaff.words import Gives, LegalMatter, MatterKind, MatterState, require_aware
 
-from .models import MatterRow
+from .models import ConditionRow, MatterRow
 from .queries import matter_of
 
 WAITS = frozenset({MatterState.OPEN, MatterState.PROPOSED})
@@ -39,6 +39,15 @@ def open_matter(kind: MatterKind, *, at: datetime, actor: str, **stated: object)
     )  # fmt: skip
     record("matter.opened", at=at, actor=actor, about=[row.key], kind=kind)
     return matter_of(row)
+
+
+@transaction.atomic
+def note_condition(condition: str, *, met: bool, shown_by: str, until: datetime, at: datetime, actor: str) -> None:
+    """Counsel looked at a condition of a limit of liability; what shows it stays in this register."""
+    ConditionRow.objects.create(
+        condition=condition, met=met, shown_by=shown_by, until=require_aware(until), noted_by=actor, noted_at=at
+    )
+    record("harbour.noted", at=at, actor=actor, about=["harbour"], condition=condition, met=met)
 
 
 @transaction.atomic

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from tipstaff.words import AskedOf, Gives, LegalMatter, MatterKind, MatterState
+from tipstaff.words import AskedOf, ConditionNoted, Gives, LegalMatter, MatterKind, MatterState
 
-from .models import MatterRow
+from .models import ConditionRow, MatterRow
 
 _SAME = (
     "key", "clause", "edition", "opened_by", "opened_at", "received_at", "authority", "reference", "binding", "digest",
@@ -34,6 +34,18 @@ def late_matters(*, at: datetime) -> list[LegalMatter]:
     undecided = Q(state__in=[MatterState.OPEN.value, MatterState.PROPOSED.value], due_at__lte=at)
     silent = Q(review_at__lte=at, told_at__isnull=True)
     return [matter_of(row) for row in MatterRow.objects.filter(undecided | silent).order_by("id")]
+
+
+def conditions_noted() -> dict[str, ConditionNoted]:
+    """What was noted last of each condition."""
+    rows = ConditionRow.objects.order_by("condition", "-id").distinct("condition")
+    return {
+        row.condition: ConditionNoted(
+            condition=row.condition, met=row.met, shown_by=row.shown_by, until=row.until, noted_by=row.noted_by,
+            noted_at=row.noted_at,
+        )
+        for row in rows
+    }  # fmt: skip
 
 
 def matter_of(row: MatterRow) -> LegalMatter:

@@ -118,6 +118,8 @@ class Event(enum.StrEnum):
     """An authority's request that names nobody is to be answered."""
     IDENTITY_ASKED = "identity.asked"
     """Who a customer is is to be told to somebody else."""
+    HARBOUR_QUESTIONED = "harbour.questioned"
+    """A limit of liability is to be relied on."""
     DATA_COLLECTED = "data.collected"
     """What devices wrote about use is to be taken in."""
     REGISTRY_UNCORRECTED = "registry.uncorrected"
@@ -137,6 +139,8 @@ class LegalForm(enum.StrEnum):
     """A notice of illegal content (Regulation (EU) 2022/2065, Article 16(2))."""
     ORDER = "order"
     """An order or a ruling of a court, a panel or an authority."""
+    COUNTER_NOTICE = "counter_notice"
+    """A customer's answer to a notice of claimed infringement (17 U.S.C. 512(g)(3))."""
     REMOVAL_ORDER = "removal_order"
     """A removal order (Regulation (EU) 2021/784, Article 3(4))."""
 
@@ -150,6 +154,7 @@ _SAID = {
     LegalForm.DMCA_NOTICE: "notice of claimed infringement",
     LegalForm.DSA_NOTICE: "notice of illegal content",
     LegalForm.ORDER: "order or ruling",
+    LegalForm.COUNTER_NOTICE: "counter-notice",
     LegalForm.REMOVAL_ORDER: "removal order",
 }
 

@@ -33,7 +33,7 @@ from .holders import (
     Use,
 )
 from .imports import ImportPreview, Outside, RefusedRow
-from .legal import AskedOf, Gives, LegalMatter, MatterKind, MatterState
+from .legal import AskedOf, ConditionNoted, Gives, LegalMatter, MatterKind, MatterState
 from .letters import Attachment, Letter, LetterKind, LetterState, Missing, SourceKind
 from .measures import (
     LIFTED_WHEN,
@@ -138,6 +138,7 @@ __all__ = [
     "Channel",
     "Concern",
     "ConcernKind",
+    "ConditionNoted",
     "Conduct",
     "Customer",
     "Decision",

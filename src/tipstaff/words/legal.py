@@ -45,6 +45,20 @@ class Gives(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionNoted:
+    """What counsel noted last of one condition of a limit of liability."""
+
+    condition: str
+    """`repeat_infringers`."""
+    met: bool
+    shown_by: str
+    until: datetime
+    """When it is looked at again; from then on it counts as not met."""
+    noted_by: str
+    noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskedOf:
     """The address and moment that a matter is about."""
 

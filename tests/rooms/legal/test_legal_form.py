@@ -20,8 +20,12 @@ ORDER = """District Court of Example Town. Case No. 4 C 17/26, 4 May 2026.
 Pursuant to section 12 the domain at http://shop.example.net/ is to be blocked."""
 REMOVAL = """The competent authority orders under Regulation (EU) 2021/784 the removal of
 https://shop.example.net/video because it glorifies terrorist offences. 4 May 2026, 12:00 UTC. Signed: the authority"""
+COUNTER = """The page http://shop.example.net/offer was disabled by mistake. I declare this under penalty of perjury.
+I consent to the jurisdiction of the Federal District Court. J. Doe, 1 Example Street, +1 555 0100 200
+/s/ J. Doe"""
 WHOLE = {
     LegalForm.DMCA_NOTICE: DMCA, LegalForm.DSA_NOTICE: DSA, LegalForm.ORDER: ORDER, LegalForm.REMOVAL_ORDER: REMOVAL,
+    LegalForm.COUNTER_NOTICE: COUNTER,
 }  # fmt: skip
 
 
@@ -44,6 +48,11 @@ def test_a_whole_notice_shows_every_element(form: LegalForm) -> None:
         (LegalForm.DSA_NOTICE, "nach bestem Wissen", "the belief that it is accurate", "Article 16(2)(d)"),
         (LegalForm.ORDER, "4 May 2026", "its date", ""),
         (LegalForm.ORDER, "District Court", "who orders it", ""),
+        (LegalForm.COUNTER_NOTICE, "/s/ J. Doe", "a signature", "512(g)(3)(A)"),
+        (LegalForm.COUNTER_NOTICE, "http://shop.example.net/offer", "the material and where it was", "512(g)(3)(B)"),
+        (LegalForm.COUNTER_NOTICE, "penalty of perjury", "under penalty of perjury", "512(g)(3)(C)"),
+        (LegalForm.COUNTER_NOTICE, "+1 555 0100 200", "a telephone number", "512(g)(3)(D)"),
+        (LegalForm.COUNTER_NOTICE, "jurisdiction", "the consent to a court", "512(g)(3)(D)"),
         (LegalForm.REMOVAL_ORDER, "2021/784", "the Regulation as its legal basis", "Article 3(4)"),
         (LegalForm.REMOVAL_ORDER, "https://shop.example.net/video", "the exact URL", "Article 3(4)"),
     ],

@@ -92,3 +92,25 @@ def test_programs_of_counsels_do_the_same(day: object, at: object, log_in: LogIn
     assert [one["key"] for one in counsel.get("/api/legal").json()] == [key]
     assert counsel.get("/api/legal?waiting=true").json() == []
     assert send(counsel, "", **{**stated(address, at), "binding": True, "address": "nowhere"})[0] == 409
+
+
+def test_programs_of_counsels_keep_the_conditions_of_a_limit(day: object, at: object, log_in: LogIn) -> None:
+    counsel = log_in(Role.COUNSEL)
+
+    def send(path: str, **asked: object) -> tuple[int, object]:
+        answer = counsel.post(f"/api/legal/{path}", json.dumps(asked), "application/json")
+        return answer.status_code, answer.json()
+
+    until = (at + timedelta(days=9)).isoformat()  # type: ignore[operator]  # the fixture's
+    conditions = counsel.get("/api/legal/harbour").json()
+    assert not any(each["met"] for each in conditions)
+    status, conditions = send("harbour", condition="takedown", met=True, shown_by="A memo.", until=until)
+    assert status == 200
+    assert [each["id"] for each in conditions if each["met"]] == ["takedown"]  # type: ignore[attr-defined]  # a list
+    assert send("harbour", condition="luck", met=True, shown_by="A memo.", until=until)[0] == 409
+    status, answer = send("harbour/rely", on="C-000001")
+    assert (status, answer["under"]) == (200, "")  # type: ignore[index]  # an object
+    assert "takedown" not in answer["lacking"]  # type: ignore[index]  # an object
+    case = list_cases()[0].key
+    assert send("counter-notices", case=case, text="No.")[0] == 409, "it is about no copy"
+    assert send("counter-notices", case="C-999999", text="No.")[0] == 404

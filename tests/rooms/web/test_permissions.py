@@ -174,6 +174,10 @@ OPERATIONS = {
     "GET /record": Ability.SEE_RECORD,
     "GET /legal": Ability.KEEP_LEGAL,
     "POST /legal": Ability.KEEP_LEGAL,
+    "GET /legal/harbour": Ability.KEEP_LEGAL,
+    "POST /legal/harbour": Ability.KEEP_LEGAL,
+    "POST /legal/harbour/rely": Ability.KEEP_LEGAL,
+    "POST /legal/counter-notices": Ability.KEEP_LEGAL,
     "GET /legal/{key}": Ability.AGREE_LEGAL,
     **{
         f"POST /legal/{{key}}/{step}": Ability.KEEP_LEGAL

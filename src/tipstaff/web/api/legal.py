@@ -4,7 +4,7 @@ The answer itself is taken from the console or a terminal, so that no program's 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from django.http import HttpRequest
@@ -13,8 +13,8 @@ from ninja.errors import HttpError
 from pydantic import Field, StrictBool
 
 from tipstaff import wiring
-from tipstaff.procedures import disclosure
-from tipstaff.procedures.refusals import AnotherHasToAgree, NoSuchMatter, NotYourDecision
+from tipstaff.procedures import disclosure, harbour
+from tipstaff.procedures.refusals import AnotherHasToAgree, NoSuchCase, NoSuchMatter, NotYourDecision
 from tipstaff.words import Gives, LegalMatter, MatterKind, MatterState
 
 from ..console.acts import Given
@@ -103,6 +103,56 @@ class MatterDoneOut(Schema):
     said: str
 
 
+class ConditionOut(Schema):
+    """How one condition of the limit of liability for copyright stands."""
+
+    id: str
+    says: str
+    met: bool
+    shown_by: str | None
+    until: datetime | None
+    """When it is looked at again; from then on it counts as not met."""
+    noted_by: str | None
+
+
+class ConditionIn(Schema):
+    """What counsel notes of a condition."""
+
+    condition: Annotated[str, Field(max_length=32)]
+    met: StrictBool
+    shown_by: _Text
+    until: datetime
+
+
+class RelyIn(Schema):
+    on: Annotated[str, Field(min_length=1, max_length=64)]
+    """The matter in which we would rely on it: a case."""
+
+
+class RelyOut(Schema):
+    """Whether we may rely on the limit, and what is lacking."""
+
+    under: str
+    """The clause that lets us; empty where none does."""
+    lacking: list[str]
+
+
+class CounterNoticeIn(Schema):
+    """A counter-notice on a case, with its words: they are looked at and not kept."""
+
+    case: Annotated[str, Field(max_length=32)]
+    text: Annotated[str, Field(max_length=TEXT_OCTETS_MAX)]
+    received: datetime | None = None
+
+
+class WindowOut(Schema):
+    """When what was disabled comes back, unless the claimant goes to court; and what the words lack."""
+
+    not_before: datetime | None
+    by: datetime
+    not_found: list[str]
+
+
 FIELDS: Mapping[str, Mapping[str, Any]] = {
     "authenticate": {"how": (_Text, ...)},
     "look-up": {},
@@ -133,6 +183,53 @@ def enter_matter(request: HttpRequest, asked: MatterIn) -> Any:
     return _doing(lambda: disclosure.shown_to(take(form_of(asked), actor=me), desk=wiring.desk(), actor=me))
 
 
+@router.get("/harbour", auth=Able(Ability.KEEP_LEGAL, "legal"), response=list[ConditionOut])
+def list_conditions(request: HttpRequest) -> list[ConditionOut]:
+    """The conditions of the limit of liability for copyright, and how each stands."""
+    found = harbour.conditions(desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+    return [
+        ConditionOut(
+            id=each.id, says=each.says, met=each.met, shown_by=each.noted.shown_by if each.noted else None,
+            until=each.noted.until if each.noted else None, noted_by=each.noted.noted_by if each.noted else None,
+        )
+        for each in found
+    ]  # fmt: skip
+
+
+@router.post("/harbour", auth=Able(Ability.KEEP_LEGAL, "legal"), response=list[ConditionOut])
+def note_condition(request: HttpRequest, noted: ConditionIn) -> Any:
+    """Note how a condition stands, what shows it, and when it is looked at again."""
+    _doing(
+        lambda: harbour.note(
+            plain(noted.condition), met=noted.met, shown_by=plain(noted.shown_by), until=_aware(noted.until),
+            desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username(),
+        )
+    )  # fmt: skip
+    return list_conditions(request)
+
+
+@router.post("/harbour/rely", auth=Able(Ability.KEEP_LEGAL, "legal"), response=RelyOut)
+def may_rely(request: HttpRequest, asked: RelyIn) -> Any:
+    """Ask the edition in force whether we may rely on the limit; question and answer go on record."""
+    under, lacking = harbour.rely(
+        on=plain(asked.on), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
+    )
+    return RelyOut(under=under, lacking=[each.id for each in lacking])
+
+
+@router.post("/counter-notices", auth=Able(Ability.KEEP_LEGAL, "legal"), response=WindowOut)
+def take_counter_notice(request: HttpRequest, asked: CounterNoticeIn) -> Any:
+    """Take a counter-notice: its form is looked at, and the window stands on the case."""
+    received_at = _aware(asked.received) if asked.received else wiring.now()
+    lacking, window = _doing(
+        lambda: harbour.take_counter_notice(
+            plain(asked.case), asked.text.encode(), received_at=received_at, desk=wiring.desk(), at=wiring.now(),
+            actor=request.user.get_username(),
+        )
+    )  # fmt: skip
+    return WindowOut(not_before=window.not_before, by=window.by, not_found=lacking)
+
+
 @router.get("/{key}", auth=Able(Ability.AGREE_LEGAL, "legal"), response=MatterOut)
 def get_matter(request: HttpRequest, key: str) -> Any:
     """One matter, to whoever may read it."""
@@ -161,11 +258,17 @@ for _action in ON_MATTERS:
     _operation(_action)
 
 
+def _aware(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
 def _doing(run: Callable[[], _T]) -> _T:
     try:
         return run()
     except NoSuchMatter as none:
         raise HttpError(404, "There is no such matter for you.") from none
-    except REFUSED as refusal:
+    except NoSuchCase as none:
+        raise HttpError(404, "There is no such case.") from none
+    except (*REFUSED, harbour.NotACondition) as refusal:
         theirs = isinstance(refusal, NotYourDecision | AnotherHasToAgree)
         raise Problem(403 if theirs else 409, said_of(refusal)) from refusal

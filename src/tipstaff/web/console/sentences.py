@@ -349,6 +349,21 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
             "violet",
             lambda entry: f"For {_get(entry, 'role')}.",
         ),
+        "harbour.noted": (
+            "A condition of a limit of liability was looked at",
+            "grey",
+            lambda entry: f"{_get(entry, 'condition')}: {'met' if entry.detail.get('met') else 'not met'}.",
+        ),
+        "harbour.questioned": (
+            "Whether we may rely on a limit of liability",
+            "violet",
+            lambda entry: f"Yes, under {_get(entry, 'under')}." if entry.detail.get("under") else "No.",
+        ),
+        "notice.counter_notice": (
+            "A counter-notice came",
+            "amber",
+            lambda entry: f"It comes back before {_get(entry, 'by')}.",
+        ),
         "matter.opened": ("A legal matter was entered", "grey", lambda _: "It is for counsel."),
         "matter.authenticated": ("A request was authenticated", "grey", lambda _: "By a way of our own."),
         "matter.looked_up": ("Our records were asked for a legal matter", "grey", lambda _: ""),
