@@ -73,6 +73,11 @@ class Truth:
         """How many stays there were at some instant of [first, last]."""
         return len(list(self._touching(address, first, last, port=None, there=None)))
 
+    def beside(self, address: int, mine: Had) -> list[Had]:
+        """The other connections that had the same port meanwhile."""
+        meanwhile = self._touching(address, mine.begin, mine.end, port=mine.first, there=None)
+        return [had for had in meanwhile if had != mine]
+
     def always(self, address: int, first: float, last: float) -> bool:
         """Whether somebody had it at every instant of [first, last]."""
         reach = first
