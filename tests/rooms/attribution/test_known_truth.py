@@ -69,7 +69,7 @@ BY = {"at": LATER, "actor": "engineer"}
 LONG_BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
 BEFORE = {**BY, "at": LONG_BEFORE}
 SEEDS = range(int(os.environ.get("TIPSTAFF_TEST_WORLDS", "2")))
-SESSIONS_CONFIRMED, LEASES_CONFIRMED, BLOCKS_CONFIRMED, FLOWS_CONFIRMED = 0.9, 0.9, 0.6, 0.3
+SESSIONS_CONFIRMED, LEASES_CONFIRMED, BLOCKS_CONFIRMED, FLOWS_CONFIRMED = 0.9, 0.9, 0.6, 0.2
 """Of the questions that the evidence answers so many are CONFIRMED at least: docs/decisions/0134 says why not all."""
 
 
@@ -276,7 +276,7 @@ def test_behind_nat_by_blocks_and_by_connections(seed, space, tmp_path, settings
     log = log_of(made, server=0, lost=0.03, seed=seed)
     sessions_into(inside, made, base=INSIDE)
     behind = Options(source="nat", inside_realm="cgn")
-    connections = flows(truth, made, number=500, ports=12, lost=0.1, seed=seed)
+    connections = flows(truth, made, number=500, ports=4, lost=0.1, seed=seed)
     hole = BEGIN + 40 * HOUR, BEGIN + 44 * HOUR
     for name, data, kind, options in (
         ("radius", radius_csv(log, base=INSIDE), "radius-csv", Options(source="radius", realm="cgn")),
@@ -297,7 +297,8 @@ def test_behind_nat_by_blocks_and_by_connections(seed, space, tmp_path, settings
             beside = truth.beside(address, had) if start == FLOWS else []
             if beside:
                 # Two had the port at once: there it is easy to think that the one's beginning was the other's end.
-                at = max(had.begin, beside[0].begin) + dice.random()
+                both = max(had.begin, beside[0].begin), min(had.end, beside[0].end)
+                at = both[0] + dice.random() * (both[1] - both[0])
             port = dice.choice((None, had.first, had.last, had.first, had.last))
             first, last = at - precision, at + precision
             # Half of the complaints say with whom the connection was.
