@@ -387,3 +387,15 @@ def test_the_desk_takes_lost_factors_away_and_the_mailbox_begins_anew(
     clock(timedelta(minutes=6))
     fresh, _, _ = come_in(email)
     assert fresh.get("/account/").status_code == 200
+
+
+def test_a_case_of_which_no_letter_reached_them_is_not_there(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    assert client.get(f"/account/cases/{case.key}").status_code == 200
+    with connection.cursor() as cursor:  # As in a staging set-up: the letter went to the override.
+        cursor.execute('UPDATE notices_letterrow SET diverted = true WHERE "case" = %s', [case.key])
+    assert case.key not in client.get("/account/").content.decode()
+    assert client.get(f"/account/cases/{case.key}").status_code == 404
+    answer = client.post(f"/account/cases/{case.key}", {"answer": "fixed", "words": "x"})
+    assert (answer.status_code, get_case(case.key)) == (404, case)
