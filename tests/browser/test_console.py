@@ -45,6 +45,7 @@ STAFF_PAGES = {
     "staff": "/console/staff",
     "me": "/me/",
     "levels": "/console/levels",
+    "webhooks": "/console/webhooks",
     "search": "/console/search?q=192.0.2.0/24",
 }
 OPEN_PAGES = {

@@ -29,6 +29,7 @@ from ..console.actions import MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTi
 from ..console.acts import Act, Given
 from ..console.corrections import BadCorrection
 from ..console.views import REFUSED, why_refused
+from ..roles import Ability
 from .auth import Able
 from .pages import IfMatch, etag_of, plain, seen
 from .problems import Problem
@@ -95,28 +96,44 @@ def add_acts(
     )  # type: ignore[call-overload]  # the field's name is known at run time only
 
     def add(name: str, act: Act) -> None:
-        shape = shape_of(kind.title(), name, fields[name])
-
-        def operation(
-            request: HttpRequest,
-            response: HttpResponse,
-            key: str,
-            asked: shape,  # type: ignore[valid-type]  # made a line ago
-            if_match: IfMatch = "",
-        ) -> Any:
-            key = plain(key)
+        def run(request: HttpRequest, key: str, form: QueryDict, if_match: str) -> tuple[str, Schema, str]:
             seen(find(key), if_match, what=kind)
-            given = Given(
-                key=key, form=form_of(asked), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
-            )
+            given = Given(key=key, form=form, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
             said = doing(lambda: act.run(given))
             now = find(key)
-            response["ETag"] = etag_of(now)
-            return {"said": said, kind: now}
+            return said, now, etag_of(now)
 
-        operation.__doc__ = f"{name.replace('-', ' ').capitalize()}: what the console does under that name."
-        operation.__name__ = f"{kind}_{name.replace('-', '_')}"
-        router.post(f"/{kind}s/{{key}}/{name}", auth=Able(act.ability, f"{kind}s"), response=done)(operation)
+        offer(
+            router, kind, name, ability=act.ability, takes=shape_of(kind.title(), name, fields[name]), out=done, run=run
+        )
 
     for name, act in acts.items():
         add(name, act)
+
+
+def offer(
+    router: Router,
+    kind: str,
+    name: str,
+    *,
+    ability: Ability,
+    takes: type[Schema],
+    out: type[Schema],
+    run: Callable[[HttpRequest, str, QueryDict, str], tuple[str, Schema, str]],
+) -> None:
+    """`POST /{kind}s/{key}/{name}`. `run` is given the request, the key, the form and `If-Match`; it returns what was
+    done in a sentence, the thing as it stands now, and its ETag."""
+
+    def operation(
+        request: HttpRequest,
+        response: HttpResponse,
+        key: str,
+        asked: takes,  # type: ignore[valid-type]  # known at run time only
+        if_match: IfMatch = "",
+    ) -> Any:
+        said, now, response["ETag"] = run(request, plain(key), form_of(asked), if_match)
+        return {"said": said, kind: now}
+
+    operation.__doc__ = f"{name.replace('-', ' ').capitalize()}: what the console does under that name."
+    operation.__name__ = f"{kind}_{name.replace('-', '_')}"
+    router.post(f"/{kind}s/{{key}}/{name}", auth=Able(ability, f"{kind}s"), response=out)(operation)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field, StrictBool, StrictInt
@@ -24,10 +24,10 @@ from ..console.sentences import tell_all
 from ..console.views import why_refused
 from ..roles import Ability, may_decide
 from ..tokens import ROOMS
-from .acting import doing, form_of, shape_of
+from .acting import doing, offer, shape_of
 from .auth import Able, token_of
 from .moments import Instant
-from .pages import Cursor, IfMatch, Limit, opened, page, plain
+from .pages import Cursor, Limit, opened, page, plain
 from .problems import Problem
 from .resources import LetterOut, letter_out
 
@@ -415,30 +415,20 @@ class DoneOut(Schema):
 def _operation(action: str) -> None:
     """`POST /cases/{key}/ACTION`, for whoever may do it in the console."""
     chosen = ACTIONS[action]
-    shape = shape_of("", action, FIELDS[action])
 
-    def act(
-        request: HttpRequest,
-        response: HttpResponse,
-        key: str,
-        asked: shape,  # type: ignore[valid-type]  # made a line ago
-        if_match: IfMatch = "",
-    ) -> Any:
+    def run(request: HttpRequest, key: str, form: QueryDict, if_match: str) -> tuple[str, CaseOut, str]:
         found = _case(key)
         if chosen.decides and not may_decide(request.user, found):
             raise HttpError(403, f"The clause leaves this to the role {found.decides}.")
 
-        form = form_of(asked)
         form["version"] = str(_version(found, if_match, needed=action not in FREE))
         given = Asked(case=found, form=form, desk=wiring.desk(), at=wiring.now(), actor=_actor(request))
         said = _doing(lambda: chosen.run(given), now=found)
         now = _case(key)
-        response["ETag"] = etag(now)
-        return DoneOut(said=said, case=case_out(now))
+        return said, case_out(now), etag(now)
 
-    act.__doc__ = f"{action.replace('-', ' ').capitalize()}: what the console does under that name."
-    act.__name__ = f"case_{action.replace('-', '_')}"
-    router.post(f"/cases/{{key}}/{action}", auth=Able(chosen.ability, "cases"), response=DoneOut)(act)
+    takes = shape_of("", action, FIELDS[action])
+    offer(router, "case", action, ability=chosen.ability, takes=takes, out=DoneOut, run=run)
 
 
 for _action in ACTIONS:
