@@ -1,6 +1,7 @@
 """What a clause promises is kept on the real rooms: a report goes its clause's way, whether its type leads there or a
 person named the clause. Coverage calls a row served on the strength of these."""
 
+import dataclasses
 import hashlib
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -185,6 +186,16 @@ def test_what_counsel_alone_reads_goes_to_the_sealed_queue_and_the_register(offi
     for entry in (*entries_about(matter.report), *entries_about(matter.key)):
         assert clause.id not in str(entry.detail), "colleagues read the record"
         assert ADDRESS not in str(entry.detail)
+
+
+def test_the_register_makes_up_no_time_that_a_sealed_report_did_not_state(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    named = dataclasses.replace(alleged(SEALED[0], "unknown/unknown", cited=SEALED[0].id), moment=None)
+    report = read_as(office, dataclasses.replace(named, type="messaging/spam", cited=None), of_person=True)
+    complaint.correct_reading(report.key, allegations=(named,), desk=office.desk, at=NOON, actor="anna")
+    [matter] = list_matters()
+    assert matter.asked is not None
+    assert (matter.asked.address, matter.asked.used_at) == (ADDRESS, None)
 
 
 @pytest.mark.parametrize("clause", [pytest.param(clause, id=clause.id) for clause in SEALED])

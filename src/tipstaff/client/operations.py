@@ -123,7 +123,7 @@ class AskedOfOut(TypedDict):
     address: str
     port: int | None
     protocol: str
-    used_at: str
+    used_at: str | None
     error_seconds: float
 
 

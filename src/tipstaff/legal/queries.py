@@ -51,7 +51,7 @@ def conditions_noted() -> dict[str, ConditionNoted]:
 def matter_of(row: MatterRow) -> LegalMatter:
     """The row as the word that leaves this room."""
     asked = None
-    if row.address is not None and row.used_at is not None:
+    if row.address is not None:
         asked = AskedOf(
             address=row.address, port=row.port, protocol=row.protocol, used_at=row.used_at,
             error_seconds=row.error_seconds,

@@ -471,7 +471,7 @@ def give_to_counsel(key: str, *, allegations: Iterable[Allegation], desk: Desk, 
                 MatterKind.REPORT, at=at, actor=actor, report=key, clause=each.cited, edition=edition.id,
                 received_at=report.received_at, digest=report.evidence,
                 address=str(each.source) if each.source is not None else None, port=each.source_port,
-                protocol=each.protocol or "", used_at=moment.at if moment is not None else report.received_at,
+                protocol=each.protocol or "", used_at=moment.at if moment is not None else None,
                 error_seconds=moment.error_seconds if moment is not None else 0.0, url=each.url or "",
                 grade=found.grade.value, reason=found.reason.value, customer=found.customer or "",
             )  # fmt: skip

@@ -105,8 +105,8 @@ def look_up(key: str, *, desk: Desk, at: datetime, actor: str) -> LegalMatter:
     """Ask our records who held the address then, and keep the answer in the register."""
     _is_counsel(desk, actor)
     matter = _matter(key)
-    if matter.asked is None:
-        raise NotAnswerable("It asks about no address.")
+    if matter.asked is None or matter.asked.used_at is None:
+        raise NotAnswerable("It asks about no address and moment.")
     found = who_held(
         ip_address(matter.asked.address), port=matter.asked.port, protocol=matter.asked.protocol or None,
         moment=Moment(matter.asked.used_at, matter.asked.error_seconds), received_at=matter.received_at,
@@ -199,7 +199,7 @@ def minimised(matter: LegalMatter) -> dict[str, object]:
     if asked is not None:
         found["asked"] = {
             "address": asked.address, "port": asked.port, "protocol": asked.protocol or None,
-            "at": asked.used_at.isoformat(), "error_seconds": asked.error_seconds,
+            "at": asked.used_at.isoformat() if asked.used_at else None, "error_seconds": asked.error_seconds,
         }  # fmt: skip
     if Gives.HELD in matter.gives:
         found["held_by_one_customer"] = matter.grade == Grade.CONFIRMED.value

@@ -65,7 +65,8 @@ class AskedOf:
     address: str
     port: int | None
     protocol: str
-    used_at: datetime
+    used_at: datetime | None
+    """None where a report states no time."""
     error_seconds: float
 
 

@@ -36,7 +36,7 @@ class AskedOfOut(Schema):
     address: str
     port: int | None
     protocol: str
-    used_at: datetime
+    used_at: datetime | None
     error_seconds: float
 
 
