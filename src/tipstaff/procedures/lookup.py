@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -40,6 +40,9 @@ from tipstaff.words import (
     ResourceKind,
     SubjectKind,
 )
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""A log-in that reads like a customer's key may be another's whose number happens to be the same: nobody said it is."""
 
 INSIDE_ADDRESSES_MAX = 64
 """Of a shared address without a port nobody is named, however many sharers are followed."""
@@ -280,7 +283,7 @@ def known_as(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
             for s in found
         ]  # fmt: skip
         if not found and kind is SubjectKind.USERNAME and get_customer(value) is not None:
-            known.append(Identity(kind=kind, value=value, customer=value))
+            known.append(Identity(kind=kind, value=value, customer=value, sure_from=_NEVER))
     return list(_below_resellers(_of_running_services(known)))
 
 
