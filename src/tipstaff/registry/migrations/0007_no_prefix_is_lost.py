@@ -1,8 +1,8 @@
 """Prefixes are looked up by GiST: PostgreSQL's SP-GiST loses rows of one family of addresses beside many of the other.
 
-Seen with 18.6: rows of both families, the first page of the index full of one when the other comes. A look-up by such an
-index finds a part of what is there, or fails with "inconsistent inner_consistent results for allTheSame inner tuple".
-Whoever held a narrower prefix would not be found, and the holder of the wider one named.
+Seen with 18.6, both families in one index: after other rows had come and been rolled back, a look-up found none of 32
+rows that a scan of the table found, each time; another failed with "inconsistent inner_consistent results for
+allTheSame inner tuple". Whoever held a narrower prefix would not be found, and the holder of the wider one named.
 """
 
 from django.db import migrations
