@@ -224,18 +224,20 @@ class _Rows:
         self.pooled = any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in self.over_address)
 
     def keep_with(self, there: Address | None, *, port: int | None) -> None:
-        """Of connections that had the port only those that may have been with the one that is stated."""
+        """Of connections that had the port, where one was with the server that is stated, leave out those with others."""
         flows = [b for b in self.outer if b.momentary]
         if there is None or self.port is None or not flows or not _tells(there):
             return
         there = plain_address(there)
-        may_be = [b for b in flows if b.there is None or plain_address(b.there) == there]
+        theirs = [b for b in flows if b.there is not None and plain_address(b.there) == there]
+        if not theirs:
+            # The server may be known by another address; a connection of which no destination is known is no better.
+            self.elsewhere = all(b.there is not None for b in flows)
+            return
         # A port that no connection with that server had is the server's own behind a translation of theirs.
-        by_port = [b for b in may_be if None in (port, b.there, b.there_port) or b.there_port == port]
-        kept = by_port or may_be
-        self.elsewhere = not kept
-        if kept:
-            self.outer = [b for b in self.outer if not b.momentary or b in kept]
+        if any(b.there_port == port for b in theirs if port is not None):
+            theirs = [b for b in theirs if b.there_port in (None, port)]
+        self.outer = [b for b in self.outer if not b.momentary or b.there is None or b in theirs]
 
     def narrow(self) -> None:
         """If all flows of the port in the window lead to one inside address, ask about the time of these flows only."""

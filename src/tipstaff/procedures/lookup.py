@@ -41,7 +41,7 @@ from tipstaff.words import (
     SubjectKind,
 )
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """A log-in that reads like a customer's key may be another's whose number happens to be the same: nobody said it is."""
 
 INSIDE_ADDRESSES_MAX = 64
@@ -283,7 +283,7 @@ def known_as(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
             for s in found
         ]  # fmt: skip
         if not found and kind is SubjectKind.USERNAME and get_customer(value) is not None:
-            known.append(Identity(kind=kind, value=value, customer=value, sure_from=_NEVER))
+            known.append(Identity(kind=kind, value=value, customer=value, sure_from=NEVER))
     return list(_below_resellers(_of_running_services(known)))
 
 

@@ -12,7 +12,7 @@ from tipstaff.attribution.queries import micro
 from tipstaff.registry.export import customers_csv, ended_csv, holdings_csv, listed_csv, services_csv, subscribers_csv
 from tipstaff.registry.queries import Above, accounts_over, records_begin_at
 
-from .lookup import RESOURCE_KINDS, answer_one, stopped_at_reseller
+from .lookup import NEVER, RESOURCE_KINDS, answer_one, stopped_at_reseller
 
 CODES = {kind.value: code for code, kind in enumerate(KINDS) if kind is not None}
 
@@ -45,8 +45,9 @@ def _known(bound: pl.DataFrame, above: Mapping[str, Sequence[Above]]) -> pl.Data
     names = left.filter(pl.col("kind") == USERNAME).join(found, on=["kind", "subject"], how="anti")
     customers = read_csv(customers_csv(), text=("key",))
     by_name = names.join(customers, left_on="subject", right_on="key", how="inner").select(
-        "kind", "subject", pl.col("subject").alias("customer"), pl.lit(None, pl.String).alias("service")
-    )
+        "kind", "subject", pl.col("subject").alias("customer"), pl.lit(None, pl.String).alias("service"),
+        pl.lit(micro(NEVER), pl.Int64).alias("sure_from"),
+    )  # fmt: skip
     known = pl.concat([told, found, by_name], how="diagonal")
     return _below_resellers(_of_running_services(known), above)
 

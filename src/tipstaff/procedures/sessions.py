@@ -106,11 +106,13 @@ def holders_of_session(selector: Selector, *, at: datetime) -> frozenset[str]:
         on_port = holders_of_port(place, at=at) | _holders(ResourceKind.PORT, place, scope=None, at=at)
         return on_port | _holders(ResourceKind.MAC, mac, scope=None, at=at)
     login = (selector.session or "").rpartition("/")[0]
-    return frozenset(
-        i.reseller or i.customer
+    known = [
+        i
         for i in known_as([(SubjectKind.USERNAME, login)] if login else [])
         if (i.since is None or i.since <= at) and (i.until is None or at < i.until)
-    )
+    ]
+    # Whose it only may be, such as one that reads like a customer's key, it is nobody's to be cut off by.
+    return frozenset(i.reseller or i.customer for i in known) if all(i.surely_at(at) for i in known) else frozenset()
 
 
 def holders_of_port(place: str, *, at: datetime) -> frozenset[str]:

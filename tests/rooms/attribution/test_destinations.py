@@ -99,6 +99,19 @@ def test_the_port_tells_two_with_one_server_apart(tmp_path, operator):
     assert said(ONE, 8443) == SEVERAL
 
 
+def test_a_connection_whose_destination_is_not_known_is_not_named_for_being_left(tmp_path, operator, folder):
+    """That the other one went elsewhere, or to another port of the server, says nothing of this one."""
+    plan(tmp_path)
+    read(tmp_path / "nat.log", log_of([flow(1, 1, 0.0, 100.0)]))
+    before = set(Path(folder).glob("*.parquet"))
+    read(tmp_path / "more.log", log_of([flow(2, 2, 10.0, 90.0)]))
+    for part in set(Path(folder).glob("*.parquet")) - before:
+        rows = pl.read_parquet(part, memory_map=False)
+        if "lasts" in rows.columns:
+            rows.drop("there_version", "there_hi", "there_lo", "there_port").write_parquet(part)
+    assert (said(), said(ONE), said(ONE, 8443), said(OTHER)) == (SEVERAL, SEVERAL, SEVERAL, SEVERAL)
+
+
 def test_parts_that_are_merged_keep_it_and_those_of_an_earlier_version_do_not_know_it(at_once, tmp_path, folder):
     read(tmp_path / "next.log", log_of([flow(5, 4, 6000.0, 6001.0)]))
     assert merge_flows("cgn-1", parts_min=2, **BY) > 0

@@ -13,9 +13,10 @@ from tipstaff.attribution.protocol import Options
 from tipstaff.attribution.queries import readings
 from tipstaff.procedures.lookup import answer_one
 from tipstaff.procedures.many import open_book
+from tipstaff.procedures.sessions import holders_of_session
 from tipstaff.registry import operations as registry
 from tipstaff.wiring import sources
-from tipstaff.words import Customer, HoldingKind, Identity, Moment, Service, ServiceKind, SubjectKind, Tier
+from tipstaff.words import Customer, HoldingKind, Identity, Moment, Selector, Service, ServiceKind, SubjectKind, Tier
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 T = int(NOON.timestamp())
@@ -196,3 +197,15 @@ def test_a_version_of_a_map_that_cannot_be_read_ends_the_one_before_it(line, the
     assert told.refused_total == 1
     assert said("198.51.100.9", datetime(2026, 2, 1, tzinfo=UTC), 1500) == (then or ("CONFIRMED", "alice"))
     assert said("198.51.100.9", NOON, 1500) == (("NONE", None) if then else ("CONFIRMED", "alice"))
+
+
+def test_a_log_in_that_reads_like_a_customers_key_is_nobodys_for_sure(tmp_path):
+    """Two numberings can meet: nobody has said that the log-in 1001 is customer 1001's."""
+    registry.add_customer(Customer(key="1001", name="One", representative=None), **BEFORE)
+    day = [record(0, "Start", "1001"), record(1, "Interim-Update", "1001", lasted=HOUR)]
+    load("radius-csv", tmp_path / "radius.csv", RADIUS + "".join(day) + record(2, "Stop", "1001", lasted=2 * HOUR))
+    assert said("10.0.0.1", hours(1)) == ("PROBABLE", "1001")
+    assert holders_of_session(Selector(session="1001/x"), at=LATER) == frozenset()
+    add_identities([Identity(kind=SubjectKind.USERNAME, value="1001", customer="1001")], source="crm", **BEFORE)
+    assert said("10.0.0.1", hours(1)) == ("CONFIRMED", "1001")
+    assert holders_of_session(Selector(session="1001/x"), at=LATER) == {"1001"}
