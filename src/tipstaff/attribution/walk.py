@@ -224,7 +224,7 @@ class _Rows:
         self.pooled = any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in self.over_address)
 
     def keep_with(self, there: Address | None, *, port: int | None) -> None:
-        """Of connections that had the port, where one was with the server that is stated, leave out those with others."""
+        """Where one connection of the port was with the server that is stated, leave out those with others."""
         flows = [b for b in self.outer if b.momentary]
         if there is None or self.port is None or not flows or not _tells(there):
             return

@@ -4,6 +4,7 @@ A challenge is kept in the session and counts once. What an authenticator says a
 """
 
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +14,9 @@ from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from fido2 import cbor
 from fido2.server import Fido2Server
-from fido2.utils import websafe_encode
+from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import (
     AttestedCredentialData,
     AuthenticationResponse,
@@ -30,6 +32,9 @@ from .factors import PASSKEY_KIND, PASSKEYS_MAX
 from .models import Factor
 
 _ASKED = "passkey"
+_PARTS = ("clientDataJSON", "authenticatorData", "signature", "userHandle", "attestationObject")
+_ODD = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, struct.error)
+"""What the library raises for what is no answer; RuntimeError holds RecursionError."""
 ANSWER_WITHIN = timedelta(minutes=5)
 SESSION_SECONDS = 600
 """How long the session of somebody lasts who only looked at the log-in page."""
@@ -77,8 +82,8 @@ def take_new(request: HttpRequest, who: str, answer: Mapping[str, Any], *, name:
     """Keep the passkey that a browser made. Raise NotThatPasskey."""
     state = _asked(request, at=at)
     try:
-        made = _server().register_complete(state, answer)
-    except (ValueError, KeyError, TypeError, AttributeError) as why:
+        made = _server().register_complete(state, _in_text(answer))
+    except _ODD as why:
         raise NotThatPasskey(f"The browser's answer does not fit: {why}.") from why
     found = made.credential_data
     assert found is not None, "register_complete lets none through"
@@ -110,22 +115,39 @@ def take_one(request: HttpRequest, who: str | None, answer: Mapping[str, Any], *
     state = _asked(request, at=at)
     with transaction.atomic():
         try:
-            said = AuthenticationResponse.from_dict(answer)
+            said = AuthenticationResponse.from_dict(_in_text(answer))
             row = Factor.objects.select_for_update().filter(credential=websafe_encode(said.raw_id)).first()
             if row is None or (who is not None and row.who != who):
                 raise NotThatPasskey("That passkey is not known here.")
             _server().authenticate_complete(state, [AttestedCredentialData(bytes(row.kept))], said)
         except NotThatPasskey:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError) as why:
+        except _ODD as why:
             raise NotThatPasskey(f"The browser's answer does not fit: {why}.") from why
         told = said.response.authenticator_data
+        if who is None and not told.is_user_verified():
+            # The question may have been put to somebody whose password was right; alone it would be one factor.
+            raise NotThatPasskey("Without a password the device has to verify you: by a finger, a face or a PIN.")
         if (told.counter or row.counter) and told.counter <= row.counter:
             # Level 3, section 6.1.1: a count that does not grow is a copy of the key, at work somewhere else.
             raise NotThatPasskey("That passkey counts backwards: there may be a copy of it. Ask an administrator.")
         row.counter, row.used_at = told.counter, at
         row.save(update_fields=["counter", "used_at"])
     return Shown(who=row.who, name=row.name, verified=told.is_user_verified())
+
+
+def _in_text(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What counts of an answer, all of it text: of a number the library would make that many octets."""
+    parts = {name: answer["response"][name] for name in _PARTS if answer["response"].get(name) is not None}
+    if not all(isinstance(each, str) for each in (answer["rawId"], *parts.values())):
+        raise ValueError("a part of it is no text")
+    if not isinstance(json.loads(websafe_decode(parts["clientDataJSON"]))["challenge"], str):
+        raise ValueError("its challenge is no text")
+    if "attestationObject" in parts:
+        made: Any = cbor.decode(websafe_decode(parts["attestationObject"]))
+        if not isinstance(made["authData"], bytes):
+            raise ValueError("its data are no octets")
+    return {"rawId": answer["rawId"], "response": parts}
 
 
 def _server() -> Fido2Server:

@@ -17,7 +17,9 @@ def seconds_to_wait(name: str, *, address: str | None, at: datetime) -> int:
     """How long this name must wait at this address; 0 when it may try."""
     recent = FailedLogin.objects.filter(at__gt=at - WINDOW, address=address)
     of_name = list(recent.filter(who=_digest(name)).order_by("-at").values_list("at", flat=True)[:FAILURES_MAX])
-    of_all = list(recent.order_by("-at").values_list("at", flat=True)[:FAILURES_FROM_ADDRESS_MAX])
+    of_all = []
+    if address is not None:  # What is counted from everywhere has no address in common.
+        of_all = list(recent.order_by("-at").values_list("at", flat=True)[:FAILURES_FROM_ADDRESS_MAX])
     waits = [
         times[-1] + WINDOW - at
         for times, most in ((of_name, FAILURES_MAX), (of_all, FAILURES_FROM_ADDRESS_MAX))

@@ -3,7 +3,9 @@
 import base64
 import dataclasses
 import importlib.util
+import json
 import re
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from django.test import Client
 
 from tipstaff import wiring
 from tipstaff.ledger.queries import entries_about
-from tipstaff.web import factors
+from tipstaff.web import factors, throttle
 from tipstaff.web.first import make_first_token
 from tipstaff.web.me.urls import urlpatterns
 from tipstaff.web.roles import give_roles
@@ -251,12 +253,69 @@ def test_a_passkey_that_counts_backwards_is_a_copy(clock: Clock) -> None:
     assert "copy" in show_passkey(Client(), device)["trouble"]
 
 
-@pytest.mark.parametrize("body", ["", "[]", '{"rawId": 7}', '{"id": "x", "rawId": "x", "response": {}}'])
+@pytest.mark.parametrize(
+    "body",
+    ["", "[]", '{"rawId": 7}', '{"id": "x", "rawId": "x", "response": {}}', "[" * 20_000, '{"rawId": "' + "A" * 40_000],
+)
 def test_what_is_no_passkeys_answer_is_refused_in_words(clock: Clock, body: str) -> None:
     client = Client()
     ask(client, "/login/passkey/options")
     answer = client.post("/login/passkey", body, content_type="application/json")
     assert (answer.status_code, bool(answer.json()["trouble"])) == (401, True)
+
+
+@pytest.mark.parametrize("part", ["rawId", "signature", "authenticatorData", "userHandle", "challenge", "cut short"])
+def test_a_number_where_octets_belong_takes_no_memory_and_odd_octets_are_refused(clock: Clock, part: str) -> None:
+    """Of a number the library would make that many octets, before anybody is known."""
+    colleague(Role.ANALYST)
+    device = Device(ORIGIN)
+    add_passkey(enter()[0], device)
+    client = Client()
+    answer = device.show(ask(client, "/login/passkey/options"))
+    response = answer["response"]
+    if part == "rawId":
+        answer["rawId"] = 200_000_000
+    elif part == "challenge":
+        said = json.loads(base64.urlsafe_b64decode(response["clientDataJSON"] + "=="))
+        said = json.dumps(said | {"challenge": 200_000_000}).encode()
+        response["clientDataJSON"] = base64.urlsafe_b64encode(said).decode().rstrip("=")
+    elif part == "cut short":  # Extensions are announced (bit 7 of the flags), and none follow.
+        octets = bytearray(base64.urlsafe_b64decode(response["authenticatorData"] + "=="))
+        octets[32] |= 0x80
+        response["authenticatorData"] = base64.urlsafe_b64encode(octets).decode().rstrip("=")
+    else:
+        response[part] = 200_000_000
+    tracemalloc.start()
+    try:
+        refused = client.post("/login/passkey", answer, content_type="application/json")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert (refused.status_code, bool(refused.json()["trouble"])) == (401, True)
+
+
+def test_a_question_put_after_a_password_is_not_answered_without_one(clock: Clock) -> None:
+    colleague(Role.ANALYST)
+    device = Device(ORIGIN)
+    add_passkey(enter()[0], device)
+    device.verifies = False
+    client, _ = enter()
+    clock(timedelta(minutes=9))
+    options = ask(client, "/login/passkey/options")
+    clock(timedelta(minutes=2))  # The half log-in is over; the question is not.
+    assert "verif" in ask(client, "/login/passkey", device.show(options))["trouble"]
+    assert not is_in(client)
+
+
+def test_guesses_of_many_lock_out_nobody_else(clock: Clock) -> None:
+    colleague(Role.ANALYST)
+    at = clock(timedelta(minutes=1))
+    for n in range(60):
+        throttle.count_failure(f"person:{n}", address=None, at=at)
+    assert throttle.seconds_to_wait("staff:1", address=None, at=at) == 0
+    for _ in range(5):
+        throttle.count_failure("staff:1", address=None, at=at)
+    assert throttle.seconds_to_wait("staff:1", address=None, at=at) > 0
 
 
 def test_who_is_switched_off_has_no_passkey_either(clock: Clock) -> None:
