@@ -51,7 +51,7 @@ PART: dict[str, pl.DataType] = {
     "load": pl.Int32(), "offset": pl.Int64(),
     "there_version": pl.UInt8(),  # 0: with whom it was is not known
     "there_hi": pl.UInt64(), "there_lo": pl.UInt64(),
-    "there_port": pl.Int32(),  # -1: not known
+    "there_port": pl.Int32(),  # -1: not known, nor is the 0 that an earlier version wrote
 }  # fmt: skip
 _ORDER = ("hi", "lo", "port", "since")
 _SUPERSEDED = ENDINGS.index(Ending.SUPERSEDED)
@@ -191,12 +191,14 @@ def _rows(found: pl.DataFrame) -> pl.DataFrame:
 
 def _there(found: pl.DataFrame) -> pl.DataFrame:
     """With whom each flow is, as numbers, from what its log's reader wrote: `203.0.113.5`, behind it the port where it
-    is known, or the halves of the address as `0.3405803781:443`. What is written otherwise is not known."""
+    is known, or the halves of the address as `0.3405803781:443`. What is written otherwise is not known, nor is a port
+    0, which stands for one that the log does not have."""
     text = pl.col("remote")
     halves = text.str.extract_groups(r"^(?P<_hi>\d+)\.(?P<_lo>\d+):\d+$")
+    port = text.str.extract(r"[ :/=](\d+)$", 1).cast(pl.Int32, strict=False)
     found = found.with_columns(
         text.str.extract(r"^(\d+\.\d+\.\d+\.\d+)(?:\D|$)", 1).alias("_four"),
-        text.str.extract(r"[ :/=](\d+)$", 1).cast(pl.Int32, strict=False).fill_null(-1).alias("there_port"),
+        port.fill_null(-1).replace(0, -1).alias("there_port"),
         halves.struct.unnest(),
     ).with_columns(
         ipv4("_four").alias("_four"), *(pl.col(c).cast(pl.UInt64, strict=False).alias(c) for c in ("_hi", "_lo"))

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from tipstaff.ledger.operations import record
 from tipstaff.registry.operations import add_identities as add_identities  # beside the logs that they explain
@@ -232,7 +233,7 @@ def _batches(
     *, at: datetime, actor: str, progress: Progress,
 ) -> Iterator[SourceLoad]:  # fmt: skip
     batch = _Batch(place, place)
-    own = _last_of_this_file(row, place)
+    own = _last_of_this_file(row, file, place)
     goes_on, after = own is not None, read_until(row.pk) if own is None else own
     latest = micro(at + max(AHEAD, timedelta(seconds=options.clock_error_seconds or 0)))
     for data in stretches(file, source, place):
@@ -459,12 +460,8 @@ def _resume(row: SourceRow, file: BinaryIO, source: Source) -> int:
     anew with the same head."""
     if source.whole:
         return 0
-    loads = LoadRow.objects.filter(source=row)
-    head = file.read(HEAD)
-    sizes = loads.filter(head_size__lte=len(head)).values_list("head_size", flat=True).distinct()
-    heads = [hashlib.sha256(head[:size]).hexdigest() for size in sizes]
     size = os.fstat(file.fileno()).st_size
-    known = loads.filter(head_sha256__in=heads, end_byte__lte=size).order_by("-end_byte")
+    known = _with_head_of(file, LoadRow.objects.filter(source=row)).filter(end_byte__lte=size).order_by("-end_byte")
     for first, end, sha256 in known.values_list("first_byte", "end_byte", "sha256").distinct():
         if _digest(file, first, end) == sha256:
             found = int(end)
@@ -475,9 +472,17 @@ def _resume(row: SourceRow, file: BinaryIO, source: Source) -> int:
     return found
 
 
-def _last_of_this_file(row: SourceRow, place: int) -> int | None:
-    """The last instant that was read of the file whose reading ended at `place`; None of one that is new."""
-    loads = LoadRow.objects.filter(source=row)
+def _with_head_of(file: BinaryIO, loads: QuerySet[LoadRow]) -> QuerySet[LoadRow]:
+    """Those of a file that began as this one does."""
+    file.seek(0)
+    head = file.read(HEAD)
+    sizes = loads.filter(head_size__lte=len(head)).values_list("head_size", flat=True).distinct()
+    return loads.filter(head_sha256__in=[hashlib.sha256(head[:size]).hexdigest() for size in sizes])
+
+
+def _last_of_this_file(row: SourceRow, file: BinaryIO, place: int) -> int | None:
+    """The last instant that was read of this file, whose reading ended at `place`; None of one that is new."""
+    loads = _with_head_of(file, LoadRow.objects.filter(source=row))
     last = loads.filter(end_byte=place).order_by("-id").first()
     if last is None:
         return None

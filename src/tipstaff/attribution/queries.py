@@ -260,7 +260,7 @@ def _flows(
                      True, 0, "", realms.get(part.inside_realm), row["inside_version"], row["inside_hi"],
                      row["inside_lo"], file, row["offset"], sha256, first, last, part.error, None)
                 ),
-                there=_there(row), there_port=None if row.get("there_port", -1) < 0 else row["there_port"],
+                there=_there(row), there_port=None if row.get("there_port", -1) <= 0 else row["there_port"],
                 part=part.name, part_row=row["row"], part_sha256=part.sha256,
             )
         )  # fmt: skip

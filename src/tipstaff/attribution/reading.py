@@ -219,12 +219,18 @@ def _years_later(first: int, options: Options) -> int | None:
         return 0
     last = datetime.fromtimestamp(options.after / MICRO, UTC)
     begin = datetime.fromtimestamp(first / MICRO, UTC)
-    for later in range(max(0, last.year - options.year) + 2):
-        # The 29th of February counts as the 28th: days do not matter here.
-        there = begin.replace(year=options.year + later, day=min(begin.day, 28))
-        if options.goes_on and there > last - timedelta(microseconds=_HALF_A_YEAR):
+    for later in range(-1 if options.goes_on and begin.month == 12 else 0, max(0, last.year - options.year) + 2):
+        # The 29th of February counts as the 28th: a day does not matter here.
+        day = 28 if (begin.month, begin.day) == (2, 29) else begin.day
+        there = begin.replace(year=options.year + later, day=day)
+        soon = timedelta(days=-1) < there - last < timedelta(days=31)
+        if later < 0:
+            # December's last lines are read in January, when a timer already states the new year.
+            if soon:
+                return later
+        elif options.goes_on and there > last - timedelta(microseconds=_HALF_A_YEAR):
             return later
-        if not options.goes_on and later and timedelta(days=-1) < there - last < timedelta(days=31):
+        elif not options.goes_on and later and soon:
             return None
     return 0
 

@@ -1,7 +1,7 @@
 """An address plan that was read again: what it says no more ends, and its past stays as it was read.
 
 A row without a beginning is sure from the reading that first had it until the last one that did. A row that a reading
-ends keeps the end that it had before, and which reading it was, so that this one can be taken out again
+ends keeps the earliest end that it had before, and which reading it was, so that this one can be taken out again
 (`taking_out.py`). Only `operations.py` uses it.
 """
 
@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from django.db.models import F
+from django.db.models.functions import Least
 
 from tipstaff.registry.said import Times, end_of
 
@@ -19,6 +20,9 @@ from .queries import micro
 _STATED = ("realm", "version", "length", "hi", "lo", "kind", "subject")
 _TIMES = ("possible_from", "sure_from", "possible_until", "ending", "load_id")
 _EXPLICIT, _, _SUPERSEDED, _, _STILL = range(len(ENDINGS))
+_EARLIEST = Least("until", "possible_until")
+"""What comes back when readings are taken out: which of them gave an end is not kept, so none later than any gave. Null
+counts for nothing."""
 
 
 class _Row(NamedTuple):
@@ -69,7 +73,7 @@ def restate(source: int, file: str, *, before: LoadRow | None, at: int) -> None:
         until = OPEN if same.until is None else same.until
         ending = _EXPLICIT if until < OPEN else _STILL
         rows.filter(pk=row.pk).update(
-            possible_until=until, sure_until=until, ending=ending, end_load=ended_by, until=F("possible_until")
+            possible_until=until, sure_until=until, ending=ending, end_load=ended_by, until=_EARLIEST
         )
     rows.filter(pk__in=doubled).delete()
     followers: dict[object, list[int | None]] = defaultdict(list)
@@ -80,7 +84,7 @@ def restate(source: int, file: str, *, before: LoadRow | None, at: int) -> None:
         # Where nothing is left of it, it has no instant any more.
         end, sure_end = (F("possible_from"),) * 2 if left is None else (left.until, left.sure_until)
         rows.filter(pk=row.pk).update(
-            possible_until=end, sure_until=sure_end, ending=_SUPERSEDED, end_load=ended_by, until=F("possible_until")
+            possible_until=end, sure_until=sure_end, ending=_SUPERSEDED, end_load=ended_by, until=_EARLIEST
         )
     # Somebody had the prefix before: then whoever comes after has it since the reading before at the earliest.
     had = {row.place for row in old}

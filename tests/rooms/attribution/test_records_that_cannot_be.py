@@ -178,6 +178,32 @@ def test_a_timer_that_goes_on_stating_the_old_year_names_nobody(tmp_path):
     assert told.covers_from == datetime(2025, 1, 1, 3, tzinfo=UTC)
 
 
+def test_decembers_last_lines_are_read_in_january_when_the_timer_states_the_new_year(tmp_path):
+    options = {"inside_realm": "cgn", "zone": ZoneInfo("America/New_York"), "at": datetime(2025, 1, 2, tzinfo=UTC)}
+    lines = BLOCKS[0] + BLOCKS[2]
+    load("nat-blocks", tmp_path / "cgn.log", BLOCKS[0], year=2024, **options)
+    (told,) = load("nat-blocks", tmp_path / "cgn.log", lines + BLOCKS[1], year=2025, **options)
+    assert (told.records, told.refused_total) == (2, 0)
+    assert told.covers_from == datetime(2025, 1, 1, 4, 59, 59, tzinfo=UTC)
+    (told,) = load("nat-blocks", tmp_path / "cgn.log", lines + BLOCKS[1] + BLOCKS[3], year=2025, **options)
+    assert told.covers_from == datetime(2025, 1, 1, 9, tzinfo=UTC)
+
+
+def test_a_timer_that_states_the_old_year_names_nobody_at_the_end_of_january_either(tmp_path):
+    options = {"inside_realm": "cgn", "zone": ZoneInfo("UTC")}
+    load("nat-blocks", tmp_path / "cgn.log.1", BLOCKS[0].replace("Dec 31", "Jan 30"), year=2025, **options)
+    (told,) = load("nat-blocks", tmp_path / "cgn.log", BLOCKS[0].replace("Dec 31", "Jan 31"), year=2024, **options)
+    assert told.records == 0
+
+
+def test_another_file_that_ended_at_the_same_byte_says_nothing_of_the_year(tmp_path):
+    options = {"inside_realm": "cgn", "zone": ZoneInfo("UTC")}
+    load("nat-blocks", tmp_path / "archive.log", BLOCKS[3], year=2024, **options)
+    load("nat-blocks", tmp_path / "now.log", BLOCKS[3].replace("nat event", "cgn event"), year=2026, **options)
+    (told,) = load("nat-blocks", tmp_path / "archive.log", BLOCKS[3] + BLOCKS[4], year=2024, **options)
+    assert told.covers_from == datetime(2024, 2, 29, 9, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("line", "then"),
     [
@@ -185,6 +211,7 @@ def test_a_timer_that_goes_on_stating_the_old_year_names_nobody(tmp_path):
         ("100.64.0.2/32,198.51.100.9/32,1000,March", ("NONE", None)),
         ("100.64.0.2/32,198.51.100.,1000,2026-03-01T00:00:00Z", ("CONFIRMED", "alice")),
         ("100.64.0.2/32,198.51.100.10/32,100O,2026-03-01T00:00:00Z", None),
+        ("100.64.0.2/32,198.51.100.9/32,100O,2025-12-01T00:00:00Z", None),
     ],
 )
 def test_a_version_of_a_map_that_cannot_be_read_ends_the_one_before_it(line, then, tmp_path):

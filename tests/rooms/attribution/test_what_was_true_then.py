@@ -348,6 +348,21 @@ def test_a_reading_of_a_plan_is_taken_out_and_what_was_said_before_stands_as_it_
     assert all_said() == before
 
 
+@pytest.mark.parametrize("out", [(1,), (2, 1)])
+def test_an_end_that_was_stated_comes_back_when_more_than_one_reading_is_taken_out(out, plan):
+    end = NOON + DAY
+    plan(ROW.format(1, "", end.isoformat()), at=NOON - DAY)
+    plan(ROW.format(1, "", ""), at=NOON)
+    plan(ROW.format(2, "", ""), at=NOON + 2 * DAY)
+    numbers = [r.number for r in readings(source="ipam")]
+    for place in out:
+        take_out([numbers[place]], why="another customer's plan", **by(NOON + 9 * DAY))
+    assert len(readings(source="ipam")) == 1
+    assert said("198.51.100.40", end - DAY / 2) == (Grade.CONFIRMED, "acct-1")
+    assert ask("198.51.100.40", end + DAY / 2).customer is None
+    assert ask("198.51.100.40", NOON + 8 * DAY).customer is None
+
+
 def test_what_a_plan_states_with_its_instants_counts_as_stated(plan):
     begin, end = ((NOON + n * DAY).isoformat() for n in (-5, 2))
     plan(ROW.format(1, begin, ""), at=NOON)

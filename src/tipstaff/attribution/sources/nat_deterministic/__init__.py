@@ -154,7 +154,11 @@ def _until(version: _Version, versions: list[_Version], unread: list[_Replaced])
     """Until the next version of its outside addresses; one that can't be read is a version, too, and whose inside
     hosts it names nobody knows."""
     later = [v.since for v in versions if _overlap(v.outside, version.outside) and v.since > version.since]
-    later += [version.since if s is None else s for o, s in unread if o is None or _overlap(o, version.outside)]
+    later += [
+        version.since if s is None else s
+        for o, s in unread
+        if (s is None or s >= version.since) and (o is None or _overlap(o, version.outside))
+    ]
     return max(version.since, min([version.until, *later]))
 
 
