@@ -46,6 +46,7 @@ STAFF_PAGES = {
     "me": "/me/",
     "levels": "/console/levels",
     "webhooks": "/console/webhooks",
+    "legal": "/console/legal",
     "search": "/console/search?q=192.0.2.0/24",
 }
 OPEN_PAGES = {
