@@ -4,6 +4,7 @@ import base64
 import importlib.util
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
 from tipstaff.web.models import PortalPerson
+from tipstaff.web.portal import account
 from tipstaff.web.portal.account_urls import urlpatterns
-from tipstaff.web.portal.people import PortalRole
+from tipstaff.web.portal.people import PortalRole, role_on
 from tipstaff.words import Case, CaseState, LetterKind, Representative, Role
 
 Clock = Callable[[timedelta], datetime]
@@ -399,3 +401,69 @@ def test_a_case_of_which_no_letter_reached_them_is_not_there(day: object, clock:
     assert client.get(f"/account/cases/{case.key}").status_code == 404
     answer = client.post(f"/account/cases/{case.key}", {"answer": "fixed", "words": "x"})
     assert (answer.status_code, get_case(case.key)) == (404, case)
+
+
+def test_who_two_customers_let_in_stays_with_the_one_and_is_news_to_the_other(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    other = of_another(case)
+    (their, *_) = representatives_of(other.customer)
+    first, second = come_in(email)[0], come_in(their.email)[0]
+    here, there = f"/account/people/{case.customer}", f"/account/people/{other.customer}"
+    form = {"email": "both@example.com", "role": "reads"}
+    first.post(f"{here}/invite", form)
+    client, key, _ = come_in("both@example.com", asked=True)
+    assert "has not come yet" not in first.get(here).content.decode()
+    clock(timedelta(minutes=6))
+    second.post(f"{there}/invite", form)
+    assert "has not come yet" in second.get(there).content.decode(), "that was for another customer"
+    link = link_for("both@example.com")
+    assert link is not None
+    assert Client().post(link, {"code": code(key, wiring.now())}).status_code == 302
+    clock(timedelta(minutes=1))
+    second.post(f"{there}/invite", form | {"role": "answers"})
+    page = second.get(there).content.decode()
+    assert "has not come yet" not in page, "another role is no new invitation"
+    (id,) = re.findall(r"/(\d+)/let-out", page)
+    said = second.post(f"{there}/{id}/let-out", follow=True).content.decode()
+    assert "both@example.com is let out." in said
+    page = client.get("/account/").content.decode()
+    assert (case.key in page, other.key in page) == (True, False)
+
+
+def test_a_link_that_opens_nothing_leads_to_a_form_that_is_taken(day: object, clock: Clock) -> None:
+    for answer in (Client().get("/account/enter/x"), Client().post("/account/enter/x")):
+        assert (answer.status_code, answer["Referrer-Policy"]) == (410, "same-origin")
+        assert "no-store" in answer["Cache-Control"]
+
+
+def test_invitations_have_a_pace(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    manager, _, _ = come_in(email)
+    address = f"/account/people/{case.customer}"
+    for n in range(6):
+        manager.post(f"{address}/invite", {"email": f"c{n}@example.com", "role": "reads"})
+    assert "Too many at once" in manager.get(address).content.decode()
+    assert (link_for("c4@example.com") is not None, link_for("c5@example.com")) == (True, None)
+    clock(timedelta(minutes=1))
+    manager.post(f"{address}/invite", {"email": "c5@example.com", "role": "reads"})
+    assert link_for("c5@example.com") is not None
+
+
+def test_of_many_accounts_only_those_that_are_shown_are_looked_up(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    own = get_customer(case.customer)
+    assert own is not None
+    asked: list[str] = []
+
+    def counted(person: PortalPerson, customer: str) -> PortalRole | None:
+        asked.append(customer)
+        return role_on(person, customer)
+
+    monkeypatch.setattr(account, "role_on", counted)
+    monkeypatch.setattr(account, "ACCOUNTS_MAX", 2)
+    monkeypatch.setattr(account, "accounts_below", lambda key: [replace(own, key=f"B-{n}") for n in range(5)])
+    assert "B-4" not in client.get("/account/").content.decode()
+    assert asked == [case.customer, "B-0"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.http.multipartparser import MultiPartParser
 from django.test import Client
 
 import tipstaff.web
@@ -164,3 +165,21 @@ def test_a_slash_too_many_leads_to_the_page_and_to_no_other_host() -> None:
     assert Client().get("/x", PATH_INFO="//evil.example.com/").status_code == 404
     assert Client().get("/nothing/").status_code == 404
     assert Client().get("/console/cases/%00").status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/account/cases/C-1", "/account/log-in", "/console/import", "/api/registry/import"])
+def test_what_is_larger_than_any_form_is_refused_before_it_is_read(
+    at: object, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(self: object) -> None:
+        raise AssertionError("the files would be on disk by now")
+
+    monkeypatch.setattr(MultiPartParser, "parse", read)
+    client = Client(enforce_csrf_checks=True)
+    client.cookies["csrftoken"] = "a" * 32
+    answer = client.post(path, {"x": "y"}, CONTENT_LENGTH=str(11 * 1024 * 1024 + 1))
+    assert answer.status_code == 413
+    assert answer["Content-Type"] == ("application/problem+json" if path.startswith("/api/") else "text/plain")
+    own = client.post("/api/reports/in", {"x": "y"}, CONTENT_LENGTH=str(11 * 1024 * 1024 + 1))
+    assert own.status_code == 401, "programs hand in more, by a token that comes first"

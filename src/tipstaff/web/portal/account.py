@@ -42,7 +42,7 @@ from .reads import portal_page, zone_named
 from .views import STATE_WORDS, private, show_case
 
 CASES_MAX, ACCOUNTS_MAX = 200, 100
-_LINKS_A_MINUTE = 10
+_LINKS_A_MINUTE, _INVITATIONS_A_MINUTE = 10, 5
 
 
 class PersonRequest(HttpRequest):
@@ -122,9 +122,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
         link = ""
     person = own.person_of_link(link) if link else None
     if person is None or not own.roles_of(person):
-        return private(
-            show_page(request, "tipstaff/portal/log_in.html", gone=True, passkeys=passkeys_work(), status=410)
-        )
+        return _gone(request)
     who, page = own.who(person.pk), "tipstaff/portal/enter.html"
     has_factor = factors.has_factor(who)
     shown = {"has_factor": has_factor, "codes": factors.has_totp(who)}
@@ -143,16 +141,17 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
             trouble = str(why) or str(factors.NotThatCode.__doc__)
             return private(show_page(request, page, trouble=trouble, status=401, **shown))
     if not own.use_link(link, at=at):
-        return private(
-            show_page(request, "tipstaff/portal/log_in.html", gone=True, passkeys=passkeys_work(), status=410)
-        )
+        return _gone(request)
     enter_portal(request, person.pk, how=how, strong=has_factor, at=at)
     return private(redirect("account:home"))
 
 
 def _gone(request: HttpRequest) -> HttpResponse:
     page = "tipstaff/portal/log_in.html"
-    return private(show_page(request, page, gone=True, passkeys=passkeys_work(), status=410))
+    response = private(show_page(request, page, gone=True, passkeys=passkeys_work(), status=410))
+    # The link opens nothing any more; without a referrer the form for a new one would be refused.
+    response["Referrer-Policy"] = "same-origin"
+    return response
 
 
 @never_cache
@@ -187,8 +186,8 @@ def home(request: PersonRequest) -> HttpResponse:
     seen: dict[str, tuple[Customer, PortalRole]] = {}
     for key, role in sorted(own.roles_of(request.person).items()):
         for customer in filter(None, (get_customer(key), *accounts_below(key))):
-            seen.setdefault(customer.key, (customer, role_on(request.person, customer.key) or role))
-    shown = list(seen.values())[:ACCOUNTS_MAX]
+            seen.setdefault(customer.key, (customer, role))
+    shown = [(one, role_on(request.person, one.key) or role) for one, role in list(seen.values())[:ACCOUNTS_MAX]]
     accounts, more = [_account(customer, role) for customer, role in shown], len(seen) - len(shown)
     return show_page(
         request, "tipstaff/portal/home.html", accounts=accounts, more=more, zone=_zone(request.person),
@@ -251,7 +250,10 @@ def invite(request: PersonRequest, customer: str) -> HttpResponse:
     try:
         if role is None:
             raise NotInvited("Choose what they may do.")
-        own.invite(email, customer=account.key, role=role, by=request.person, at=wiring.now())
+        at = wiring.now()
+        if pace.use("invitations", str(request.person.pk), quota=_INVITATIONS_A_MINUTE, at=at).wait_seconds:
+            raise NotInvited("Too many at once. Try again in a minute.")
+        own.invite(email, customer=account.key, role=role, by=request.person, at=at)
         messages.success(request, f"{email} gets a letter with a link.")
     except NotInvited as why:
         messages.error(request, str(why))
@@ -264,7 +266,7 @@ def let_out(request: PersonRequest, customer: str, id: int) -> HttpResponse:
     account, _ = _managed(request, customer, PortalRole.MANAGES)
     actor = f"customer ({request.person.email})"
     if (gone := own.let_out(id, customer=account.key, at=wiring.now(), actor=actor)) is not None:
-        messages.success(request, f"{gone} is let out, and logged out everywhere.")
+        messages.success(request, f"{gone} is let out.")
     return redirect("account:people", account.key)
 
 

@@ -146,7 +146,8 @@ def colleagues_of(customer: str) -> list[Colleague]:
     return [
         Colleague(
             id=row.pk, email=row.person.email, role=PortalRole(row.role), invited_by=row.invited_by,
-            entered=row.person.entered_at is not None,
+            # A log-in before that was for another customer, and no business of this one's.
+            entered=row.person.entered_at is not None and row.person.entered_at >= row.made_at,
         )
         for row in rows
     ]  # fmt: skip
@@ -166,22 +167,26 @@ def invite(email: str, *, customer: str, role: PortalRole, by: PortalPerson, at:
         person, _ = PortalPerson.objects.get_or_create(
             email=email, defaults={"made_at": at, "language": by.language}
         )  # fmt: skip
-        Membership.objects.filter(person=person, customer=customer, ended_at=None).update(ended_at=at)
-        Membership.objects.create(person=person, customer=customer, role=role, invited_by=by.email, made_at=at)
+        rows = Membership.objects.filter(person=person, customer=customer, ended_at=None)
+        since = rows.values_list("made_at", flat=True).first() or at
+        rows.update(ended_at=at)
+        Membership.objects.create(person=person, customer=customer, role=role, invited_by=by.email, made_at=since)
         actor = f"customer ({by.email})"
         note_portal_change("portal.let_in", customer=customer, at=at, actor=actor, email=email, role=role.value)
         _send(person, customer=customer, at=at, actor=actor)
 
 
 def let_out(id: int, *, customer: str, at: datetime, actor: str) -> str | None:
-    """Take somebody's role for a customer away, and end their sessions; their address, or None if it was gone."""
+    """Take somebody's role for a customer away, and end the sessions of whom nobody lets in any more; their address,
+    or None if it was gone."""
     with transaction.atomic():
         row = Membership.objects.select_related("person").filter(pk=id, customer=customer, ended_at=None).first()
         if row is None:
             return None
         row.ended_at = at
         row.save(update_fields=["ended_at"])
-        end_sessions(who(row.person.pk))
+        if not roles_of(row.person):
+            end_sessions(who(row.person.pk))
         note_portal_change("portal.let_out", customer=customer, at=at, actor=actor, email=row.person.email)
     return row.person.email
 

@@ -33,8 +33,6 @@ WORDS_NEEDED = frozenset({Answer.FIXED, Answer.DISPUTE})
 def case(request: HttpRequest, token: str) -> HttpResponse:
     """Show what is alleged and take the answer."""
     at = wiring.now()
-    if int(request.META.get("CONTENT_LENGTH") or 0) > OCTETS_MAX + 1024 * 1024:
-        return private(HttpResponse(TooManyFiles.__doc__, status=413, content_type="text/plain"))
     try:
         page = portal_page(open_link(token, at=at))
     except LinkExpired as gone:
