@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from datetime import timedelta
+import math
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -53,6 +54,10 @@ def ready(office: Office, **more: object) -> str:
     return key
 
 
+def agree(office: Office, key: str, *, by: str, seen: str = "carla: name") -> LegalMatter:
+    return disclosure.agree(key, seen=seen, desk=office.desk, at=NOON + HOUR, actor=by)
+
+
 def decide(office: Office, key: str, *, answer: bool = True, gives: tuple[Gives, ...] = (Gives.NAME,)) -> LegalMatter:
     return disclosure.decide(
         key, answer=answer, gives=gives, why="A valid order.", desk=office.desk, at=NOON + HOUR, actor="carla"
@@ -90,7 +95,7 @@ def test_the_register_is_counsels_alone(house: Office, who: str) -> None:
         assert disclosure.shown_to(key, desk=house.desk, actor=who).key == key, "who may be the second reads that one"
         return
     with pytest.raises(NotYourDecision):
-        disclosure.agree(key, desk=house.desk, at=NOON, actor=who)
+        agree(house, key, by=who)
     with pytest.raises(NoSuchMatter):
         disclosure.shown_to(key, desk=house.desk, actor=who)
 
@@ -99,10 +104,10 @@ def test_two_people_name_a_customer_and_the_answer_holds_what_was_asked_and_no_m
     key = ready(house)
     assert decide(house, key).state is MatterState.PROPOSED
     with pytest.raises(AnotherHasToAgree):
-        disclosure.agree(key, desk=house.desk, at=NOON + HOUR, actor="carla")
+        agree(house, key, by="carla")
     with pytest.raises(NotAnswerable):
         disclosure.hand_over(key, desk=house.desk, at=NOON + HOUR, actor="carla")
-    agreed = disclosure.agree(key, desk=house.desk, at=NOON + HOUR, actor="lena")
+    agreed = agree(house, key, by="lena")
     assert (agreed.state, agreed.decided_by, agreed.second_by) == (MatterState.ANSWERED, "carla", "lena")
     with pytest.raises(NotAnswerable, match="told first"):
         disclosure.hand_over(key, desk=house.desk, at=NOON + HOUR, actor="carla")
@@ -123,6 +128,36 @@ def test_two_people_name_a_customer_and_the_answer_holds_what_was_asked_and_no_m
     assert all("Placeholder" not in str(entry.detail) for entry in entries_about(key))
 
 
+def test_what_two_people_agree_to_does_not_change_under_their_hands(house: Office) -> None:
+    key = ready(house)
+    proposed = decide(house, key)
+    with pytest.raises(NotNow):
+        disclosure.look_up(key, desk=house.desk, at=NOON, actor="carla")
+    decide(house, key, gives=(Gives.NAME, Gives.PHONE))
+    with pytest.raises(NotNow, match="look at it again"):
+        agree(house, key, by="lena", seen=proposed.proposal)
+    found = get_matter(key)
+    assert found is not None
+    assert found.state is MatterState.PROPOSED
+    assert agree(house, key, by="lena", seen="carla: name phone").gives == (Gives.NAME, Gives.PHONE)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"received_at": datetime.max.replace(tzinfo=UTC)}, {"received_at": NOON + 2 * HOUR},
+        {"used_at": datetime.max.replace(tzinfo=UTC)}, {"used_at": datetime.min.replace(tzinfo=UTC)},
+        {"address": "fe80::1%eth0"}, {"port": 65536}, {"error_seconds": math.nan}, {"error_seconds": math.inf},
+        {"error_seconds": 1e300}, {"error_seconds": -1.0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_is_not_entered(house: Office, odd: dict[str, object]) -> None:
+    with pytest.raises(NotAnswerable):
+        asked(house, **odd)
+    assert disclosure.register(desk=house.desk, actor="carla") == []
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
@@ -139,7 +174,7 @@ def test_what_is_not_binding_or_not_sure_is_never_answered_with_a_name(
         decide(house, key)
     assert decide(house, key, answer=False).state is MatterState.REFUSED
     with pytest.raises(NotNow):
-        disclosure.agree(key, desk=house.desk, at=NOON, actor="lena")
+        agree(house, key, by="lena")
 
 
 def test_a_mail_from_an_authoritys_address_proves_nothing(house: Office) -> None:
@@ -171,7 +206,7 @@ def test_a_ground_for_silence_ends_and_is_looked_at_again(house: Office) -> None
     disclosure.keep_silent(key, ground="The order forbids it.", until=NOON + DAY, desk=house.desk, at=NOON,
                            actor="carla")  # fmt: skip
     decide(house, key)
-    disclosure.agree(key, desk=house.desk, at=NOON + HOUR, actor="cem")
+    agree(house, key, by="cem")
     assert disclosure.late(desk=house.desk, at=NOON + DAY - timedelta(seconds=1), actor="carla") == []
     [late] = disclosure.late(desk=house.desk, at=NOON + DAY, actor="carla")
     assert late.key == key
@@ -206,9 +241,11 @@ def test_counsel_takes_a_request_its_way_at_a_terminal(
     assert "confirmed (ONE_HOLDER), acct-1" in run("look-up", key)
     assert "second person" in run("decide", key, "--why", "Valid.", "--gives", "name")
     assert f"There is no matter {key} for you." in run("show", key, code=1, by="ana")
-    assert json.loads(run("show", key, by="lena"))["why"] == "Valid."
-    assert "cannot be the second person" in run("agree", key, code=1)
-    assert "carla and lena answer for it" in run("agree", key, by="lena")
+    shown = json.loads(run("show", key, by="lena"))
+    assert (shown["why"], shown["proposal"]) == ("Valid.", "carla: name")
+    assert "cannot be the second person" in run("agree", key, "--seen", shown["proposal"], code=1)
+    assert "look at it again" in run("agree", key, "--seen", "carla: phone", code=1, by="lena")
+    assert "carla and lena answer for it" in run("agree", key, "--seen", shown["proposal"], by="lena")
     run("silence", key, "--ground", "The order forbids it.", "--until", (NOON + 9 * DAY).isoformat())
     assert json.loads(run("hand-over", key))["customer"].keys() == {"name"}
     run("told", key, "--how", "By a letter.")

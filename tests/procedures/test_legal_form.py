@@ -1,6 +1,6 @@
 """What a notice shows of its form stands on its case, for counsel to read, with the moment from which we know of it."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -152,6 +152,10 @@ def test_a_counter_notice_is_looked_at_and_its_window_stands_on_the_case(office:
     clause = EDITION.clause("copyright.hosted")
     case = office.case_of(read_as(office, alleged(clause, clause.applies_to[0]), of_person=False, words=DMCA))
     before = len(notes_of(case.key))
+    with pytest.raises(harbour.NotACondition):
+        harbour.take_counter_notice(
+            case.key, b"", received_at=datetime.max.replace(tzinfo=UTC), desk=office.desk, at=NOON, actor="carla"
+        )
     text = (COUNTER if whole else COUNTER.replace("jurisdiction", "beauty")).encode()
     lacking, window = harbour.take_counter_notice(
         case.key, text, received_at=NOON, desk=office.desk, at=NOON + DAY, actor="carla"

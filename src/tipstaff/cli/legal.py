@@ -70,7 +70,7 @@ def show(key: _Key, by: _By) -> None:
         from tipstaff.procedures.disclosure import shown_to
 
         found = shown_to(key, desk=desk, actor=by)
-    typer.echo(json.dumps(asdict(found), indent=2, default=str))
+    typer.echo(json.dumps({**asdict(found), "proposal": found.proposal}, indent=2, default=str))
 
 
 @app.command()
@@ -146,12 +146,13 @@ def decide(
 def agree(
     key: _Key,
     by: Annotated[str, typer.Option("--by", metavar="LOGIN", help="The second person: counsel or a lead.")],
+    seen: Annotated[str, typer.Option("--seen", help="The `proposal` of `legal show`, as you have read it.")],
 ) -> None:
     """Agree that a customer is named; both answer for it."""
     with _acting() as (desk, at):
         from tipstaff.procedures import disclosure
 
-        done = disclosure.agree(key, desk=desk, at=at, actor=by)
+        done = disclosure.agree(key, seen=seen, desk=desk, at=at, actor=by)
     typer.echo(f"{key} is {done.state.value}: {done.decided_by} and {done.second_by} answer for it.")
 
 

@@ -512,7 +512,7 @@ class ManyOut(TypedDict):
 
 
 class MatterAgreeIn(TypedDict):
-    pass
+    seen: str
 
 
 class MatterAuthenticateIn(TypedDict):
@@ -590,6 +590,7 @@ class MatterOut(TypedDict):
     told_how: str
     handed_at: str | None
     handed_digest: str
+    proposal: str
 
 
 class MatterSilenceIn(TypedDict):
@@ -1232,11 +1233,11 @@ class Client(Caller):
         )
 
     def matter_agree(
-        self, key: str, asked: MatterAgreeIn | None = None, *, idempotency_key: str | None = None
+        self, key: str, asked: MatterAgreeIn, *, idempotency_key: str | None = None
     ) -> Reply[MatterDoneOut]:
         """Agree: what the console does under that name."""
         return self._call(
-            "POST", f"/api/legal/{quote(str(key), safe='')}/agree", body=asked or {}, idempotency_key=idempotency_key
+            "POST", f"/api/legal/{quote(str(key), safe='')}/agree", body=asked, idempotency_key=idempotency_key
         )
 
     def matter_silence(

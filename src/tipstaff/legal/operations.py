@@ -61,7 +61,7 @@ def note_authentic(key: str, *, how: str, at: datetime, actor: str) -> LegalMatt
 @transaction.atomic
 def note_holder(key: str, *, grade: str, reason: str, customer: str, at: datetime, actor: str) -> LegalMatter:
     """What our records say of the address. The record of the step does not name the holder."""
-    row = _locked(key, *WAITS)
+    row = _locked(key, MatterState.OPEN)  # what was proposed rests on it
     row.grade, row.reason, row.customer = grade, reason, customer
     return _changed(row, "matter.looked_up", at=at, actor=actor, grade=grade)
 
@@ -75,11 +75,14 @@ def propose_answer(key: str, *, gives: tuple[Gives, ...], why: str, at: datetime
 
 
 @transaction.atomic
-def agree(key: str, *, at: datetime, actor: str) -> LegalMatter:
-    """A second person agrees; raise AnotherHasToAgree for the one who proposed it."""
+def agree(key: str, *, seen: str, at: datetime, actor: str) -> LegalMatter:
+    """A second person agrees to what they have `seen`, a matter's `proposal`; raise AnotherHasToAgree for the one who
+    proposed it, NotNow where something else is proposed by now."""
     row = _locked(key, MatterState.PROPOSED)
     if actor == row.decided_by:
         raise AnotherHasToAgree
+    if seen != matter_of(row).proposal:
+        raise NotNow(f"{key}: what is proposed is not what you have seen; look at it again.")
     row.state, row.second_by, row.decided_at = MatterState.ANSWERED.value, actor, require_aware(at)
     return _changed(row, "matter.answered", at=at, actor=actor, proposed_by=row.decided_by)
 

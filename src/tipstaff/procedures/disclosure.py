@@ -39,6 +39,9 @@ from .suspension import NotYourDecision
 
 SILENCE_MAX = timedelta(days=30)
 """So long a ground for silence counts at the most before it is looked at again, where the clause says nothing else."""
+PORT_MAX = 65535
+YEAR_MIN = 1970
+ERROR_SECONDS_MAX = 1_000_000
 
 
 class NotAnswerable(ValueError):
@@ -65,8 +68,8 @@ def take_request(
 ) -> LegalMatter:
     """Enter a request: its form is looked at, its clock runs from `received_at`. The text itself stays with counsel.
 
-    `clock` is one of the edition's; raise NotAnswerable for one that does not serve the clause, and for a question
-    without address or time; NotYourDecision for whoever is not counsel.
+    `clock` is one of the edition's; raise NotAnswerable for one that does not serve the clause, for a question
+    without address or time, and for what cannot be; NotYourDecision for whoever is not counsel.
     """
     _is_counsel(desk, actor)
     edition = edition_to_go_by(desk.editions, at=at)
@@ -76,6 +79,12 @@ def take_request(
         raise NotAnswerable(f"No clause of edition {edition.id} answers a matter of the kind {kind}.")
     if (kind is MatterKind.IDENTITY or address or used_at) and (not address or used_at is None):
         raise NotAnswerable("Who it was can be asked of an address and a moment; one of them is missing.")
+    if any(when > at or when.year < YEAR_MIN for when in (received_at, used_at) if when is not None):
+        raise NotAnswerable(f"It came in, or asks about a moment, later than now or before {YEAR_MIN}.")
+    if "%" in address:
+        raise NotAnswerable("Its address names an interface.")
+    if not (0 <= (port or 0) <= PORT_MAX and 0 <= error_seconds <= ERROR_SECONDS_MAX):
+        raise NotAnswerable(f"The port is above {PORT_MAX}, or the error not within {ERROR_SECONDS_MAX} seconds.")
     if not authority.strip() or not reference.strip():
         raise NotAnswerable("It names no authority, or has no reference.")
     ends = next((c for c in edition.clocks if c.id == clock and c.clause in clauses_asked(edition)), None)
@@ -141,14 +150,14 @@ def decide(
     return operations.propose_answer(key, gives=chosen, why=why.strip()[:4000], at=at, actor=actor)
 
 
-def agree(key: str, *, desk: Desk, at: datetime, actor: str) -> LegalMatter:
-    """A second person, counsel or a lead, agrees that a customer is named; both answer for it."""
+def agree(key: str, *, seen: str, desk: Desk, at: datetime, actor: str) -> LegalMatter:
+    """A second person, counsel or a lead, agrees that a customer is named; both answer for it. `seen` is the matter's
+    `proposal` as they looked at it; raise NotNow where it has changed since."""
     if not (may_decide(desk.roles_of(actor), needed=Role.COUNSEL) or Role.LEAD in desk.roles_of(actor)):
         raise NotYourDecision("Naming a customer takes counsel, and counsel or a lead as the second person.")
     with transaction.atomic():
-        matter = _matter(key)
-        agreed = operations.agree(key, at=at, actor=actor)
-        _must_let(matter, [matter.decided_by, actor], desk=desk, at=at)
+        agreed = operations.agree(key, seen=seen, at=at, actor=actor)
+        _must_let(agreed, [agreed.decided_by, actor], desk=desk, at=at)
         return agreed
 
 

@@ -95,9 +95,11 @@ def take_counter_notice(
     """A customer's counter-notice on a case: what its words lack is put on the case, with the window in which the
     material comes back unless the claimant goes to court; (what was not found, the window).
 
-    Counsel passes it on. Raise NotACondition where the case's edition has no such clock.
+    Counsel passes it on. Raise NotACondition where the case's edition has no such clock, or it came later than `at`.
     """
     _is_counsel(desk, actor)
+    if received_at > at:
+        raise NotACondition("It came in later than now.")
     with transaction.atomic():
         case: Case = lock_case(key)
         edition = edition_named(desk, case.edition)

@@ -116,3 +116,8 @@ class LegalMatter:
     handed_at: datetime | None = None
     handed_digest: str = ""
     """SHA-256 of the answer as it was handed over."""
+
+    @property
+    def proposal(self) -> str:
+        """Who proposed which answer, as whoever agrees says it back: `carla: name email`."""
+        return f"{self.decided_by}: {' '.join(self.gives)}" if self.decided_by else ""

@@ -195,6 +195,16 @@ def test_one_person_of_the_company_is_one_account(company: Company) -> None:
     assert CompanyLink.objects.get().user.username == "lena"
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_a_page_of_another_site_begins_no_link(company: Company, site: str) -> None:
+    linked("lena", Role.LEAD)
+    client = Client()
+    client.post("/login", {"username": "lena", "password": "correct horse battery"})
+    assert client.get("/me/company", headers={"Sec-Fetch-Site": site})["Location"] == "/me/"
+    own = client.get("/me/company", headers={"Sec-Fetch-Site": "same-origin"})
+    assert own["Location"].startswith(company.issuer)
+
+
 def test_who_is_in_no_group_gets_no_account(company: Company) -> None:
     for groups in (["sales"], [], None, "abuse-desk-not", 7):
         company.person["groups"] = groups

@@ -1,6 +1,7 @@
 """The legal register in the console and by the API: counsel's, and one matter for a second person."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tipstaff.cases.queries import list_cases
+from tipstaff.intake.models import HandedInRow
 from tipstaff.legal.queries import get_matter, list_matters
 from tipstaff.registry.queries import get_customer, holdings_of
 from tipstaff.words import HoldingKind, Role
@@ -49,9 +51,14 @@ def test_two_people_name_a_customer_in_the_console(day: object, at: object, log_
     act(counsel, "look-up")
     assert "two people" not in act(counsel, "decide", decision="answer", why="Valid.", gives=["name"])
     assert "cannot be the second" in act(counsel, "agree")
-    assert lead.get(page).status_code == 200
+    shown = lead.get(page).content.decode()
+    assert "look-up" not in counsel.get(page).content.decode(), "what was proposed rests on it"
+    [seen] = re.findall(r'name="seen" value="([^"]+)"', shown)
+    act(counsel, "decide", decision="answer", why="Valid.", gives=["name", "phone"])
+    assert "look at it again" in act(lead, "agree", seen=seen)
+    act(counsel, "decide", decision="answer", why="Valid.", gives=["name"])
     assert "by the role counsel" in act(lead, "told", how="No.")
-    act(lead, "agree")
+    act(lead, "agree", seen=seen)
     assert lead.get(page).status_code == 404, "it is counsel's alone again"
     take = reverse("console:matter_hand_over", args=[matter.key])
     assert counsel.post(take).status_code == 303, "the customer is told first"
@@ -82,9 +89,12 @@ def test_programs_of_counsels_do_the_same(day: object, at: object, log_in: LogIn
     assert send(counsel, f"/{key}/authenticate", how="Called the court.")[0] == 200
     assert send(counsel, f"/{key}/look-up")[0] == 200
     assert send(counsel, f"/{key}/decide", decision="answer", why="Valid.", gives=["name"])[0] == 200
-    assert send(counsel, f"/{key}/agree")[0] == 403
-    assert lead.get(f"/api/legal/{key}").json()["why"] == "Valid."
-    assert send(lead, f"/{key}/agree")[0] == 200
+    shown = lead.get(f"/api/legal/{key}").json()
+    assert shown["why"] == "Valid."
+    assert send(counsel, f"/{key}/agree", seen=shown["proposal"])[0] == 403
+    assert send(lead, f"/{key}/agree")[0] == 422
+    assert send(lead, f"/{key}/agree", seen="somebody: name")[0] == 409
+    assert send(lead, f"/{key}/agree", seen=shown["proposal"])[0] == 200
     found = get_matter(str(key))
     assert found is not None
     assert found.state == "answered"
@@ -92,6 +102,27 @@ def test_programs_of_counsels_do_the_same(day: object, at: object, log_in: LogIn
     assert [one["key"] for one in counsel.get("/api/legal").json()] == [key]
     assert counsel.get("/api/legal?waiting=true").json() == []
     assert send(counsel, "", **{**stated(address, at), "binding": True, "address": "nowhere"})[0] == 409
+
+
+def test_an_answer_of_the_register_is_kept_nowhere_else(day: object, at: object, log_in: LogIn) -> None:
+    _, address = address_of_somebody(at)
+    asked = json.dumps({**stated(address, at), "binding": True})
+    counsel, once = log_in(Role.COUNSEL), {"Idempotency-Key": "k"}
+    assert counsel.post("/api/legal", asked, "application/json", headers=once).status_code == 200
+    again = counsel.post("/api/legal", asked, "application/json", headers=once)
+    assert (again.status_code, address in again.content.decode()) == (409, False)
+    assert len(list_matters()) == 1, "it is done once all the same"
+    [kept] = HandedInRow.objects.all()
+    assert kept.answer == {"status": 200, "headers": {}, "text": ""}
+
+
+def test_a_form_with_odd_numbers_is_told_so(day: object, at: object, log_in: LogIn) -> None:
+    _, address = address_of_somebody(at)
+    counsel = log_in(Role.COUNSEL)
+    for odd in ({"port": "65536"}, {"error_seconds": "nan"}, {"error_seconds": "1e300"}, {"received": "9999-12-31"}):
+        answer = counsel.post(reverse("console:legal_enter"), {**stated(address, at), **odd}, follow=True)
+        assert answer.status_code == 200
+    assert list_matters() == []
 
 
 def test_programs_of_counsels_keep_the_conditions_of_a_limit(day: object, at: object, log_in: LogIn) -> None:

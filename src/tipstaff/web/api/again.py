@@ -17,6 +17,8 @@ from .problems import problem
 _KEPT = ("Content-Type", "ETag", "Location")
 _OWN_KEYS = ("/api/reports/in", "/api/sightings/in")
 """Where programs hand in with tokens of their own: a key there is the program's, whoever is logged in."""
+_SEALED = "/api/legal"
+"""The legal register's answers lie nowhere but there, and who may read it is asked each time."""
 
 
 class _Refused(Exception):
@@ -39,6 +41,7 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
     except RequestDataTooBig:
         return problem(413, "A request with an Idempotency-Key is at most 2.5 MB.")
     parts = (request.method or "", request.get_full_path(), request.headers.get("If-Match", ""))
+    sealed = request.path_info.startswith(_SEALED)
     digest = hashlib.sha256(b"\0".join([*(part.encode() for part in parts), body])).hexdigest()
 
     answered: list[HttpResponse] = []
@@ -48,6 +51,8 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
         if response.status_code >= 400:
             raise _Refused(response)
         answered.append(response)
+        if sealed:
+            return {"status": response.status_code, "headers": {}, "text": ""}
         headers = {name: response[name] for name in _KEPT if name in response}
         return {"status": response.status_code, "headers": headers, "text": _without_secret(response.content)}
 
@@ -59,6 +64,8 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
         return problem(409, "This Idempotency-Key was used for something else.")
     if first:
         return answered[0]
+    if sealed:
+        return problem(409, "This was done under this Idempotency-Key. The legal register's answers are not kept.")
     again = HttpResponse(kept["text"], status=kept["status"], headers=kept["headers"])
     again["Idempotent-Replay"] = "true"
     return again

@@ -78,6 +78,8 @@ class MatterOut(Schema):
     told_how: str
     handed_at: datetime | None
     handed_digest: str
+    proposal: str
+    """Who proposed which answer: what whoever agrees to it sends back as `seen`."""
 
 
 class MatterIn(Schema):
@@ -91,10 +93,10 @@ class MatterIn(Schema):
     received: datetime | None = None
     clock: Annotated[str, Field(max_length=64)] = ""
     address: Annotated[str, Field(max_length=64)] = ""
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    port: Annotated[int, Field(ge=1, le=disclosure.PORT_MAX)] | None = None
     protocol: Annotated[str, Field(max_length=8)] = ""
     used_at: datetime | None = None
-    error_seconds: Annotated[float, Field(ge=0, le=1_000_000)] = 1.0
+    error_seconds: Annotated[float, Field(ge=0, le=disclosure.ERROR_SECONDS_MAX)] = 1.0
 
 
 class MatterDoneOut(Schema):
@@ -161,7 +163,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "why": (_Text, ...),
         "gives": (list[Gives], Field(default=[], max_length=5)),
     },
-    "agree": {},
+    "agree": {"seen": (_Text, ...)},
     "silence": {"ground": (_Text, ...), "until": (datetime, ...)},
     "told": {"how": (_Text, ...)},
 }

@@ -55,7 +55,8 @@ def _decide(given: Given) -> str:
 
 
 def _agree(given: Given) -> str:
-    disclosure.agree(given.key, desk=given.desk, at=given.at, actor=given.actor)
+    seen = given.form.get("seen", "")
+    disclosure.agree(given.key, seen=seen, desk=given.desk, at=given.at, actor=given.actor)
     return f"{given.key}: agreed, and two people answer for it."
 
 

@@ -184,9 +184,12 @@ def add_passkey(request: OwnRequest) -> HttpResponse:
 @require_safe
 @_own(fresh=True)
 def link_company(request: OwnRequest) -> HttpResponse:
-    """Go to the company's log-in and come back linked. It changes nothing by itself, so a plain link may lead here."""
+    """Go to the company's log-in and come back linked. A link of our own page leads here, and none of another
+    site: it would link whomever the browser is logged in as over there, unasked."""
     if request.me.user is None:
         raise Http404("Customers' people log in here only.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        return redirect(request.me.home)
     return send(request, onward="", link=request.me.user.pk)
 
 
