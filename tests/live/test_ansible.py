@@ -145,6 +145,40 @@ def test_one_port_of_one_customer_stops_is_read_back_and_goes_on_again(lab: Lab,
         assert reached("192.0.2.7", 25) == "connected"
 
 
+def test_only_what_both_sets_and_the_chain_hold_is_in_force_and_only_single_ipv4_addresses_are_put_in(
+    lab: Lab, options: dict[str, object]
+) -> None:
+    driver: AnsibleDriver = make("edge1", options)
+    other = {"M-000002": "2001:db8::7/128", "M-000003": "192.0.2.0/24"}
+    both = replace(smtp_of("192.0.2.7").selector, direction=Direction.BOTH)
+    rules = (
+        replace(smtp_of("192.0.2.7"), selector=both),
+        *(smtp_of(network, key=key) for key, network in other.items()),
+        smtp_of("192.0.2.9", key="M-000004"),
+        replace(smtp_of("192.0.2.10", key="M-000005"), selector=replace(both, network=ip_network("192.0.2.10"))),
+    )
+    plan = Plan(device="edge1", generation=1, rules=rules)
+    driver.carry_out(plan, steps=[Step(verb="apply", measure=r.measure, rule=r) for r in rules], at=NOON)
+
+    def in_force() -> list[str]:
+        seen = driver.observe(at=NOON)
+        assert (seen.complete, seen.foreign, len(seen.rules)) == (True, (), 5)
+        return [key for key, how in seen.rules if how is Seen.IN_FORCE]
+
+    lab.run("edge", "nft", "delete element inet tipstaff_by_ansible blocked_out { 192.0.2.7 . tcp . 25 }")
+    assert in_force() == ["M-000004", "M-000005"], "of the first one of its two ways is gone"
+    lab.run("edge", "nft", "flush chain inet tipstaff_by_ansible forward")
+    assert in_force() == [], "no rule looks into the sets"
+
+
+def test_a_name_that_is_a_group_of_hosts_runs_nothing(options: dict[str, object], tmp_path: Path) -> None:
+    inventory = json.loads((tmp_path / "hosts.json").read_text())
+    host = inventory["all"]["hosts"]["edge1"]
+    (tmp_path / "hosts.json").write_text(json.dumps({"edges": {"hosts": {"edge1": host, "edge2": host}}}))
+    assert not make("edge1", {**options, "host": "edges"}).observe(at=NOON).complete
+    assert "See that it is one host" in (tmp_path / "runs" / "read.failed").read_text()
+
+
 @pytest.mark.thorough
 def test_a_run_of_ansible_that_hangs_is_ended_with_all_that_it_started(
     options: dict[str, object], tmp_path: Path

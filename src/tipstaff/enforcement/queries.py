@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from tipstaff.words import (
     Candidate,
@@ -150,9 +150,14 @@ def planned_on(device: str) -> dict[str, str]:
 
 
 def sent_lately(device: str, *, since: datetime) -> list[str]:
-    """The customer of each measure that was planned since then and sent, unless two people let it pass."""
+    """The customer of each measure that was planned or came in force since then, unless two people let it pass."""
     passed = DeviceRow.objects.filter(name=device).values_list("let_pass_at", flat=True).first()
-    rows = MeasureRow.objects.filter(device=device, planned_at__gt=max(since, passed or since), generation__gt=0)
+    # What waited for a device that was away is sent long after it was planned.
+    rows = MeasureRow.objects.filter(
+        Q(planned_at__gt=since) | Q(in_force_at__gt=since), device=device, generation__gt=0
+    )
+    if passed is not None:
+        rows = rows.filter(planned_at__gt=passed)
     return list(rows.values_list("customer", flat=True))
 
 

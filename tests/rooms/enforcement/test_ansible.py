@@ -228,6 +228,8 @@ def test_unless_told_so_its_word_is_not_enough_to_be_chosen(options: dict[str, o
     [
         ({"host": "all:!edge2"}, "takes the name of one host"),
         ({"host": "-v"}, "takes the name of one host"),
+        ({"host": "all"}, "takes the name of one host"),
+        ({"host": "ungrouped"}, "takes the name of one host"),
         ({"inventory": "hosts"}, "takes a whole path"),
         ({"read_playbook": ""}, "read_playbook is missing"),
         ({"can": ["account"]}, "can takes scopes and degrees"),

@@ -360,6 +360,16 @@ def test_a_mass_that_comes_drop_by_drop_is_held_back_too(fence: Fence) -> None:
     assert len(driver.rules()) == 4
 
 
+def test_a_mass_that_waited_for_its_device_counts_from_when_it_came_in_force(fence: Fence) -> None:
+    driver, limits = MemoryTwin("edge1"), replace(OWN, new_rules_max=3)
+    for n in (2, 3, 4):
+        planned(n)
+    assert round_of(driver, fence, limits=limits, minutes=120).held_back == ""
+    planned(5)
+    assert "4 new measures within an hour" in round_of(driver, fence, limits=limits, minutes=121).held_back
+    assert len(driver.rules()) == 3
+
+
 def few_of(driver: MemoryTwin, fence: Fence, *, limits: Limits = OWN, minutes: int = 0) -> Reconciled | None:
     return hasten(driver, fence=fence, limits=limits, at=NOON + timedelta(minutes=minutes))
 

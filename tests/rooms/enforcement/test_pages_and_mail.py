@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 
+import dns.name
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tipstaff.enforcement import mail_policy
 from tipstaff.enforcement.drivers import haproxy, nginx, postfix, rpz
 from tipstaff.enforcement.drivers.haproxy import table
+from tipstaff.enforcement.drivers.rpz import zone
 from tipstaff.enforcement.guards import Limits, refusal
 from tipstaff.enforcement.kept import line_of, read_line
 from tipstaff.enforcement.mail_policy import NEVER, Policy, Row, identity
@@ -194,6 +196,23 @@ def test_every_option_of_the_driver_is_documented(driver: str, make: MakesDriver
     known = str(told.value).partition("known are ")[2].rstrip(".").split(", ")
     assert len(known) > 5
     assert [name for name in known if f"| `{name}` |" not in section] == []
+
+
+def test_resolvers_are_asked_for_names_and_never_for_an_address() -> None:
+    options = {
+        "server": "127.0.0.1:53", "zone": "rpz.example.net", "tsig_name": "key", "tsig_command": ["true"],
+        "keeper_file": "/nowhere/keeper", "resolvers": ["127.0.0.1:53"], "addresses": True,
+    }  # fmt: skip
+    driver = rpz.make("ns1", options)
+    address = replace(HOST, host_name=None, network=ip_network("192.0.2.80"), direction=Direction.IN)
+    rules = [
+        Rule(measure=f"M-00000{n}", case="C-000001", selector=selector, degree=Degree.BLOCK)
+        for n, selector in enumerate((HOST, address))
+    ]
+    names = [zone.name_of(rule, zone=dns.name.from_text("rpz.example.net")) for rule in rules]
+    changes = [rpz._Change(name, ()) for name in names if name is not None]
+    assert len(changes) == 2
+    assert driver._few(changes, stopped=True) == [(names[0], True)]
 
 
 def test_the_rules_for_haproxy_stand_in_the_documentation_as_they_are_tested() -> None:

@@ -46,7 +46,7 @@ def make(device: str, options: Mapping[str, object]) -> "AnsibleDriver":
     given = Options(device=device, driver="ansible", given=options)
     given.only(_KNOWN)
     host = given.needed("host")
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", host):
+    if host in ("all", "ungrouped") or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", host):
         raise given.bad("host", f"is {host!r}, but it takes the name of one host of the inventory.")
     with_secret = bool(options.get("secret_file") or options.get("secret_command"))
     return AnsibleDriver(

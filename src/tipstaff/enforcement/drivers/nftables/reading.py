@@ -42,7 +42,7 @@ def _held(
         held.elements = kept | {e: c for one in listed for e, c in one.elements.items()}
         held.prefixes = {e: p for one in listed for e, p in one.prefixes.items()}
         held.generation, held.generation_elements = before.generation, before.generation_elements
-        if changed & {layout.OLD_BOOK, *before.elsewhere.values()}:
+        if layout.OLD_BOOK in changed or (before.elsewhere and any(map(layout.is_book, changed))):
             changed |= {name for name in raw if layout.is_book(name)}
         held.measures = {k: c for k, c in before.measures.items() if layout.book_of(k) not in changed}
         held.elsewhere = {k: name for k, name in before.elsewhere.items() if k in held.measures}

@@ -262,8 +262,11 @@ class RpzDriver:
         return None
 
     def _few(self, changes: Sequence["_Change"], *, stopped: bool) -> list[tuple[dns.name.Name, bool]]:
-        """(name, whether it is stopped now) of some of the names that a change stops or frees."""
-        names = [change.name for change in changes if not change.name.is_subdomain(zones.BOOK)]
+        """(name, whether it is stopped now) of some of the names that a change stops or frees.
+
+        No address is among them: a resolver looks at where names lead, and never answers for `rpz-ip` itself.
+        """
+        names = [c.name for c in changes if not c.name.is_subdomain(zones.BOOK) and c.name.labels[-1:] != (b"rpz-ip",)]
         return [(name, stopped) for name in names[:: max(1, len(names) // _ASKED_MAX)]]
 
     def _await(self, generation: int, names: Sequence[tuple[dns.name.Name, bool]]) -> None:
