@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from tipstaff.words import Selector, host_of
+from tipstaff.registry.names import NotInItsForm, plain_host_name, plain_name
+from tipstaff.words import ResourceKind, Scope, Selector, host_of
 
 Network = IPv4Network | IPv6Network
 
@@ -13,6 +14,13 @@ FUSE_LASTS = timedelta(hours=1)
 """What was sent within this is counted with what is new: a mass that comes drop by drop is one too."""
 FEW_CUSTOMERS = 10
 """Below this many customers a share says nothing: one customer of eight is no mass change."""
+_OWN_SHORTEST = 8
+"""Nobody holds more than that: what says so, as two halves of everything do, is a mistake and bounds nothing."""
+_NOBODYS = tuple(map(ip_network, (
+    "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/96", "::ffff:0:0/96", "fe80::/10", "ff00::/8",
+)))  # fmt: skip
+"""What no customer can be given: this host and its links, groups, everybody, and IPv4 written as IPv6 (RFC 6890)."""
+_MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +51,17 @@ class Limits:
     """Whether a port, `r1/eth7`, is a customer's of ours now; None as above."""
     protected_names: tuple[str, ...] = ()
     """Host names, mail addresses and machines that no measure may ever touch; a name stands for all below it."""
+    owns_account: Callable[[str], bool] | None = None
+    """Whether it is the key of a customer of ours; None leaves that to the case, whose keys are the registry's."""
+    owns_service: Callable[[str], bool] | None = None
+    """Whether it is the key of a service of a customer's of ours; None as above."""
     overridden_by: tuple[str, str] | None = None
     """The two people who let a mass change pass."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "protected", tuple(map(_unmapped, self.protected)))
+        own = (n for n in self.own if n.prefixlen >= _OWN_SHORTEST and not any(_overlap(n, x) for x in _NOBODYS))
+        object.__setattr__(self, "own", tuple(own))
         if self.overridden_by and len({x.strip().lower() for x in self.overridden_by if x.strip()}) != 2:
             raise ValueError("a mass change takes two different people")
 
@@ -58,6 +73,8 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
         return _refusal_by_name(selector, limits)
     if network.prefixlen == 0:
         return "It is the default route: that would stop everybody."
+    if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
+        return f"{network} names an interface: that is an address of one link and not a customer's."
     if selector.announced_on is not None:
         # What is announced without right is mostly somebody else's, of any length, and may be our own routers' space:
         # all the more it is not taken from that session. Whose traffic it is does not change by that. But the session
@@ -65,6 +82,8 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
         if limits.owns_session is None or not limits.owns_session(selector):
             return f"{selector.announced_on} is not a BGP session of a customer of ours, as far as the registry knows."
         return None
+    if selector.port is not None and (selector.protocol not in ("tcp", "udp") or not 0 < selector.port < 65536):
+        return f"{selector.protocol}/{selector.port} is no port: they are of tcp or udp and go from 1 to 65535."
     shortest = limits.shortest_v4 if network.version == 4 else limits.shortest_v6
     if network.prefixlen < shortest:
         return f"It takes in a /{network.prefixlen}; a measure takes in a /{shortest} at most."
@@ -78,34 +97,62 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
 
 def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
     """A page, a mailbox or a log-in is known by its name: what the registry does not know as ours is not touched."""
+    owns: Callable[[str], bool] | None
     if selector.forged_on is not None:
-        if limits.owns_port is None or not limits.owns_port(selector.forged_on):
-            return f"{selector.forged_on} is not a port of a customer of ours, as far as the registry knows."
-        return None
-    if selector.session is not None:
-        machine = selector.session.rpartition("/")[2].lower()
-        if any(kept.lower() == machine for kept in limits.protected_names):
-            return f"It would touch {machine}, which is protected."
-        if limits.owns_session is None or not limits.owns_session(selector):
-            return f"{selector.session} is not a session of a customer of ours, as far as the registry knows."
-        return None
-    if selector.mailbox is not None:
-        name, owns, what = selector.mailbox, limits.owns_mailbox, "a mailbox or log-in"
+        name, owns, what = selector.forged_on, limits.owns_port, "a port"
+    elif selector.session is not None:
+        return _refusal_of_session(selector, selector.session, limits)
+    elif selector.mailbox is not None:
+        name, owns, what = _plain(selector.mailbox), limits.owns_mailbox, "a mailbox or log-in"
     elif selector.url is not None or selector.host_name is not None:
-        name, owns, what = selector.host_name or host_of(selector.url), limits.owns_name, "a site"
+        name, owns, what = _plain(selector.host_name or host_of(selector.url)), limits.owns_name, "a site"
+    elif selector.service is not None:
+        name, owns, what = selector.service, limits.owns_service, "a service"
     else:
+        name, owns, what = selector.account or "", limits.owns_account, "the account"
+    if selector.scope in (Scope.SERVICE, Scope.ACCOUNT) and owns is None:
         return None
-    plain = name.lower().rstrip(".")
-    domain = plain.rpartition("@")[2]
     for kept in limits.protected_names:
-        kept_plain = kept.lower().rstrip(".")
-        if plain == kept_plain or (
-            "@" not in kept_plain and (domain == kept_plain or domain.endswith("." + kept_plain))
-        ):
+        if _is_or_below(name, _plain(kept)):
             return f"It would touch {kept}, which is protected."
-    if not name or owns is None or not owns(plain):
+    if not name or owns is None or not owns(name):
         return f"{name or selector.url} is not {what} of a customer of ours, as far as the registry knows."
     return None
+
+
+def _refusal_of_session(selector: Selector, session: str, limits: Limits) -> str | None:
+    """One machine, `LOGIN/STATION` or `ROUTER/PORT/MAC`: neither it nor its log-in is protected, and it is one."""
+    login, _, station = session.rpartition("/")
+    machine = _machine(station)
+    if machine and (int(machine[:2], 16) & 1 or not machine.strip("0:")):
+        # The lowest bit of the first octet marks a group, and all ones is everybody (IEEE 802, section 8.2).
+        return f"{station} is no one's machine: it stands for many, or for none."
+    for kept in limits.protected_names:
+        if (machine and _machine(kept) == machine) or _is_or_below(_plain(login), _plain(kept)):
+            return f"It would touch {kept}, which is protected."
+    if limits.owns_session is None or not limits.owns_session(selector):
+        return f"{session} is not a session of a customer of ours, as far as the registry knows."
+    return None
+
+
+def _plain(name: str) -> str:
+    """A host name, mail address or log-in as all its spellings read: `BÜCHER.example.` is `xn--bcher-kva.example`."""
+    local, at, host = name.rpartition("@")
+    return f"{local.strip().lower()}{at}{plain_host_name(host)}"
+
+
+def _is_or_below(name: str, kept: str) -> bool:
+    """Whether a name is what is kept, or lies below it; a mail address lies below its domain."""
+    domain = name.rpartition("@")[2]
+    return bool(kept) and (name == kept or ("@" not in kept and (domain == kept or domain.endswith("." + kept))))
+
+
+def _machine(text: str) -> str:
+    """A hardware address in its one form; empty for what is none."""
+    try:
+        return plain_name(ResourceKind.MAC, text)
+    except NotInItsForm:
+        return ""
 
 
 def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str | None:
@@ -139,3 +186,10 @@ def _inside(a: Network, b: Network) -> bool:
 
 def _overlap(a: Network, b: Network) -> bool:
     return a.version == b.version and a.overlaps(b)
+
+
+def _unmapped(network: Network) -> Network:
+    """An IPv4 network that was written as IPv6 (RFC 4291, section 2.5.5.2), as itself."""
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network

@@ -1,5 +1,6 @@
 """Builds everything from the settings; the only room that reads the clock or names a plug-in."""
 
+import contextlib
 import functools
 import hashlib
 import logging
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -332,6 +333,25 @@ def protected(device: DeviceConfig) -> tuple[IPv4Network | IPv6Network, ...]:
         raise BadProtected(f"device {device.name!r}: protected: {why}") from why
 
 
+_OUR_OWN = ("address", "server", "resolvers", "policy", "status", "garden", "garden_resolvers", "page_addresses")
+"""Options of devices that name a thing of the operator's own: a device, a resolver, a page."""
+
+
+def infrastructure() -> tuple[IPv4Network | IPv6Network, ...]:
+    """The addresses that the settings name as the operator's own things: no measure on any device may touch them."""
+    found = set()
+    for device in settings().devices:
+        for name in _OUR_OWN:
+            given = device.options.get(name)
+            for text in given if isinstance(given, list | tuple) else (given,):
+                host = str(text).rpartition(":")[0].strip("[]")
+                for written in (str(text), host):
+                    with contextlib.suppress(ValueError):
+                        found.add(ip_network(ip_address(written)))
+                        break
+    return tuple(sorted(found, key=lambda n: (n.version, n)))
+
+
 def _protected_names(device: DeviceConfig) -> tuple[str, ...]:
     """The names that no measure on this device may touch; the desk's own pages and mailbox are always among them."""
     own = (settings().operator.abuse_address, urlsplit(settings().public_url).hostname or "")
@@ -354,18 +374,20 @@ def in_maintenance(device: DeviceConfig, *, at: datetime) -> datetime | None:
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
     from tipstaff.procedures.sessions import holders_of_port, holders_of_session
-    from tipstaff.registry.queries import count_customers, customers_named_by, own_space
+    from tipstaff.registry.queries import count_customers, customers_named_by, get_customer, get_service, own_space
 
     # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
     total = count_customers()
     return Limits(
         own=own_space(at=at),
-        protected=protected(device),
+        protected=(*protected(device), *infrastructure()),
         protected_names=_protected_names(device),
         owns_name=lambda name: bool(customers_named_by(name, at=at)),
         owns_session=lambda selector: bool(holders_of_session(selector, at=at)),
         owns_mailbox=lambda name: bool(customers_named_by(name, at=at)),
         owns_port=lambda place: bool(holders_of_port(place, at=at)),
+        owns_account=lambda key: get_customer(key) is not None,
+        owns_service=lambda key: get_service(key) is not None,
         shortest_v4=device.shortest_ipv4,
         shortest_v6=device.shortest_ipv6,
         new_rules_max=device.new_measures_max,

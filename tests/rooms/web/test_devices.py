@@ -18,7 +18,7 @@ from tipstaff.cli.main import app
 from tipstaff.config import DeviceConfig
 from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.drivers.memory import MemoryTwin
-from tipstaff.enforcement.guards import Limits
+from tipstaff.enforcement.guards import Limits, refusal
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures.enforcing import reconcile
 from tipstaff.registry import operations as registry
@@ -136,6 +136,30 @@ def test_a_dry_run_names_everybody_who_would_be_hit_and_what_is_refused(edge: Me
     (told,) = rows("apply", "--dry-run")
     assert [s["measure"] for s in told["steps"]] == [key]  # type: ignore[union-attr]  # JSON
     assert told["steps"][0]["collateral"]["accounts"] == ["acct-8"]  # type: ignore[index]  # JSON
+
+
+def test_what_the_settings_name_as_our_own_is_touched_on_no_device(
+    edge: MemoryTwin, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config,) = wiring.settings().devices
+    told = dataclasses.replace(
+        config, options={"server": "[2001:db8::53]:53", "resolvers": ["192.0.2.8:53"], "page": "x"}
+    )
+    settings = dataclasses.replace(wiring.settings(), devices=(told,))
+    monkeypatch.setattr(wiring, "settings", lambda: settings)
+    assert [str(n) for n in wiring.infrastructure()] == ["192.0.2.8/32", "2001:db8::53/128"]
+    free, ours = planned(7, at=at), planned(8, at=at)
+    dry = run("apply", "--dry-run", "--device", EDGE)
+    assert f"refuse {ours}  It would touch 192.0.2.8/32, which is protected." in dry
+    assert f"apply  {free}" in dry
+
+
+def test_nobodys_account_is_suspended_on_no_device(edge: MemoryTwin, at: datetime) -> None:
+    (config,) = wiring.settings().devices
+    limits = wiring.limits(config, at=at)
+    assert refusal(Selector(account="acct-7"), limits) is None
+    assert "not the account of a customer" in (refusal(Selector(account="acct-77"), limits) or "")
+    assert "not a service of a customer" in (refusal(Selector(service="svc-77"), limits) or "")
 
 
 def test_a_device_that_cannot_be_read_is_said_to_be_so(edge: MemoryTwin, at: datetime) -> None:

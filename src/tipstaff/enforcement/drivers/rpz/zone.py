@@ -131,7 +131,8 @@ def name_of(rule: Rule, *, zone: dns.name.Name) -> dns.name.Name | None:
 @lru_cache(maxsize=_KNOWN_MAX)  # A hundred thousand names are asked for again in each round of a zone.
 def _relative(host_name: str, zone: dns.name.Name) -> dns.name.Name | None:
     name = _of_host(host_name)
-    if not plain_host(name.to_text()):
+    # Below `rpz-ip` and its like a name means addresses, clients or servers; below ours stand our own books.
+    if not plain_host(name.to_text()) or name.labels[-1].startswith(b"rpz-") or name.is_subdomain(BOOK):
         return None
     name.derelativize(zone)
     return name
