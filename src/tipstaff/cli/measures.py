@@ -186,14 +186,23 @@ def lift(
     everything_on: Annotated[
         str, typer.Option("--everything-on", metavar="DEVICE", help="Ask that everything on a device is lifted.")
     ] = "",
-    agree: Annotated[bool, typer.Option("--agree", help="Agree to what another asked with --everything-on.")] = False,
+    everything_of: Annotated[
+        str, typer.Option("--everything-of", metavar="DRIVER", help="Ask the same for all devices of one driver.")
+    ] = "",
+    agree: Annotated[
+        bool, typer.Option("--agree", help="Agree to what another asked with --everything-on or --everything-of.")
+    ] = False,
 ) -> None:
-    """Lift measures before their time; or everything on one device, which takes two people.
+    """Lift measures before their time; or everything on one device, or of one driver, which takes two people.
 
-    The first asks with --everything-on DEVICE and says why, another adds --agree within four hours. Cases go on.
+    The first asks with --everything-on DEVICE or --everything-of DRIVER and says why, another adds --agree within four
+    hours. Cases go on, and nothing of it is taken again but by a new decision.
     """
-    if bool(keys) == bool(everything_on) or (agree and not everything_on) or not (why or agree):
-        raise typer.BadParameter("Name measures, or one device with --everything-on; and say --why, or --agree.")
+    everything = everything_on or everything_of
+    if [bool(keys), bool(everything_on), bool(everything_of)].count(True) != 1 or (agree and not everything):
+        raise typer.BadParameter("Name measures, or a device with --everything-on, or a driver with --everything-of.")
+    if bool(why) == agree:
+        raise typer.BadParameter("Say --why; or, as another person, --agree.")
     with database(), _refusals(), _who_may_lift(by):
         from tipstaff import wiring
         from tipstaff.procedures import casework, devices
@@ -201,12 +210,21 @@ def lift(
         desk, at = wiring.desk(), wiring.now()
         if everything_on:
             _chosen(everything_on)
+        theirs = _devices_of(everything_of) if everything_of else ()
         if agree:
-            lifted = devices.lift_all_on(everything_on, desk=desk, at=at, actor=by)
-            typer.echo(f"{everything_on}: {len(lifted)} measure(s) are being lifted.")
+            lifted = (
+                devices.lift_all_of(everything_of, desk=desk, at=at, actor=by) if everything_of else
+                devices.lift_all_on(everything_on, desk=desk, at=at, actor=by)
+            )  # fmt: skip
+            typer.echo(f"{everything}: {len(lifted)} measure(s) are being lifted.")
+        elif everything_of:
+            devices.ask_to_lift_all_of(everything_of, theirs, why=why, at=at, actor=by)
+            typer.echo(
+                f"{everything} ({', '.join(theirs)}): nothing is lifted yet; another must run this with --agree."
+            )
         elif everything_on:
             devices.ask_to_lift_all(everything_on, why=why, at=at, actor=by)
-            typer.echo(f"{everything_on}: nothing is lifted yet; another must run this with --agree.")
+            typer.echo(f"{everything}: nothing is lifted yet; another must run this with --agree.")
         for key in keys or ():
             casework.lift_measure(key, why=why, desk=desk, at=at, actor=by)
             typer.echo(f"{key} is being lifted.")
@@ -281,6 +299,18 @@ def _chosen(device: str) -> "list[tuple[DeviceConfig, Driver]]":
         known = ", ".join(config.name for config in wiring.settings().devices) or "none"
         typer.echo(f"The settings name no device {device}; there are {known}." if device else
                    "The settings name no device.", err=True)  # fmt: skip
+        raise typer.Exit(1)
+    return found
+
+
+def _devices_of(driver: str) -> tuple[str, ...]:
+    """The names of a driver's devices in the settings; exit 1 with a sentence if it has none."""
+    from tipstaff import wiring
+
+    found = tuple(config.name for config in wiring.settings().devices if config.driver == driver)
+    if not found:
+        known = ", ".join(sorted({config.driver for config in wiring.settings().devices})) or "none"
+        typer.echo(f"The settings name no device of a driver {driver}; there are {known}.", err=True)
         raise typer.Exit(1)
     return found
 

@@ -115,6 +115,7 @@ class AskOut(TypedDict):
     by: str
     why: str
     at: str
+    driver: NotRequired[str]
 
 
 class AskedOfOut(TypedDict):
@@ -305,6 +306,7 @@ class DeviceOut(TypedDict):
     """A device, as the enforcer saw it last; all of it empty for one that nobody ever wrote to."""
 
     name: str
+    driver: str
     generation: int
     seen_at: str | None
     failures: int
@@ -333,6 +335,13 @@ class DoneOut(TypedDict):
 
     said: str
     case: CaseOut
+
+
+class DriverDoneOut(TypedDict):
+    """What was done for all devices of one driver, in a sentence, and those devices as they stand now."""
+
+    said: str
+    devices: list[DeviceOut]
 
 
 class EndIn(TypedDict):
@@ -1967,6 +1976,28 @@ class Client(Caller):
         return self._call(
             "POST",
             f"/api/devices/{quote(str(name), safe='')}/let-pass-agreed",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def driver_lift_all(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DriverDoneOut]:
+        """Lift all, on all devices of one driver: takes two people."""
+        return self._call(
+            "POST",
+            f"/api/drivers/{quote(str(name), safe='')}/lift-all",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def driver_lift_all_agreed(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DriverDoneOut]:
+        """Lift all agreed, on all devices of one driver: takes two people."""
+        return self._call(
+            "POST",
+            f"/api/drivers/{quote(str(name), safe='')}/lift-all-agreed",
             body=asked or {},
             idempotency_key=idempotency_key,
         )

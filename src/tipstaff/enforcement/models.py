@@ -47,6 +47,8 @@ class MeasureRow(models.Model):
     proof_at = models.DateTimeField(null=True)
     generation = models.BigIntegerField(default=0)
     planned_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    """When the intent to tell the device was first on record: from then on it may have an effect, shown or not."""
     until = models.DateTimeField(null=True)
     lifted_when = models.TextField()
     notice = models.CharField(max_length=16, null=True)
@@ -84,7 +86,7 @@ class MeasureRow(models.Model):
                 condition=models.Q(state__in=("planned", "lifting")),
                 name="enforcement_to_be_done",
             ),
-            models.Index(fields=["device", "planned_at"], name="enforcement_planned_lately"),
+            models.Index(fields=["device", "sent_at"], name="enforcement_sent_lately"),
             models.Index(fields=["device", "in_force_at"], name="enforcement_in_force_lately"),
             models.Index(fields=["case"], name="enforcement_case"),
             models.Index(fields=["customer"], name="enforcement_customer"),

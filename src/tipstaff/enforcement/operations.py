@@ -277,9 +277,20 @@ def ask(device: str, what: str, *, why: str, at: datetime, actor: str) -> None:
     row = _lock_device(device)
     if what == "let_pass" and not row.held_back:
         raise NothingHeldBack(device)
-    row.asks[what] = {"by": actor, "why": why, "at": at.isoformat()}
+    _ask(row, what, why=why, at=at, actor=actor, said={})
+
+
+@transaction.atomic
+def ask_to_lift_of_driver(driver: str, devices: Collection[str], *, why: str, at: datetime, actor: str) -> None:
+    """Ask that everything on all these devices, which are those of one driver, is lifted."""
+    for name in sorted(devices):  # In one order, so that two who do this never wait for each other.
+        _ask(_lock_device(name), "lift_all", why=why, at=at, actor=actor, said={"driver": driver})
+
+
+def _ask(row: DeviceRow, what: str, *, why: str, at: datetime, actor: str, said: Mapping[str, str]) -> None:
+    row.asks[what] = {"by": actor, "why": why, "at": at.isoformat(), **said}
     row.save(update_fields=["asks"])
-    record(ASK_KINDS[what], at=at, actor=actor, about=[device], why=why)
+    record(ASK_KINDS[what], at=at, actor=actor, about=[row.name], why=why, **said)
 
 
 @transaction.atomic
@@ -289,13 +300,7 @@ def agree(device: str, what: str, *, within: timedelta, at: datetime, actor: str
     Raise NothingAsked, or AnotherMustAgree for whoever asked.
     """
     row = _lock_device(device)
-    asked = row.asks.get(what)
-    if asked is None or datetime.fromisoformat(asked["at"]) + within < at:
-        raise NothingAsked(device)
-    if asked["by"].strip().lower() == actor.strip().lower():
-        raise AnotherMustAgree(device)
-    del row.asks[what]
-    row.save(update_fields=["asks"])
+    asked = _agreed(row, what, within=within, at=at, actor=actor)
     said = {"asked_by": asked["by"], "agreed_by": actor, "why": asked["why"]}
     if what == "let_pass":
         # Until now: what is planned from now on is a matter of its own.
@@ -305,13 +310,56 @@ def agree(device: str, what: str, *, within: timedelta, at: datetime, actor: str
         row.save(update_fields=["let_pass_at"])
         record("device.let_pass_agreed", at=at, actor=actor, about=[device, *_few(keys)], count=len(keys), **said)
     else:
-        rows = list(MeasureRow.objects.select_for_update().filter(device=device, state__in=WANTED).order_by("key"))
-        keys = [one.key for one in rows]
-        record("device.lift_all_agreed", at=at, actor=actor, about=[device, *_few(keys)], count=len(keys), **said)
-        for one in rows:
-            why = f"Everything on {device} is lifted: {asked['why']}"
-            _want_lifted(one, why=why, at=at, actor=f"{asked['by']}, {actor}")
+        keys = _lift_all(device, said, what=f"on {device}", at=at)
     _notify(device)
+    return keys
+
+
+@transaction.atomic
+def agree_to_lift_of_driver(driver: str, *, within: timedelta, at: datetime, actor: str) -> list[str]:
+    """Agree, as another person, that everything is lifted on all devices for which that was asked of their driver.
+
+    All of them or none. A device that came to the driver since is not among them. Keys of the measures.
+    """
+    names = sorted(DeviceRow.objects.filter(asks__lift_all__driver=driver).values_list("name", flat=True))
+    rows = [row for row in map(_lock_device, names) if row.asks.get("lift_all", {}).get("driver") == driver]
+    rows = [row for row in rows if not _has_lapsed(row.asks["lift_all"], within=within, at=at)]
+    if not rows:
+        raise NothingAsked(driver)
+    keys: list[str] = []
+    for row in rows:
+        asked = _agreed(row, "lift_all", within=within, at=at, actor=actor)
+        said = {"asked_by": asked["by"], "agreed_by": actor, "why": asked["why"], "driver": driver}
+        keys += _lift_all(row.name, said, what=f"of the driver {driver}", at=at)
+        _notify(row.name)
+    return keys
+
+
+def _agreed(row: DeviceRow, what: str, *, within: timedelta, at: datetime, actor: str) -> dict[str, str]:
+    """What was asked, which is used up by this."""
+    asked: dict[str, str] | None = row.asks.get(what)
+    if asked is None or _has_lapsed(asked, within=within, at=at):
+        raise NothingAsked(row.name)
+    if asked["by"].strip().lower() == actor.strip().lower():
+        raise AnotherMustAgree(row.name)
+    del row.asks[what]
+    row.save(update_fields=["asks"])
+    return asked
+
+
+def _has_lapsed(asked: Mapping[str, str], *, within: timedelta, at: datetime) -> bool:
+    return datetime.fromisoformat(asked["at"]) + within < at
+
+
+def _lift_all(device: str, said: Mapping[str, str], *, what: str, at: datetime) -> list[str]:
+    rows = list(MeasureRow.objects.select_for_update().filter(device=device, state__in=WANTED).order_by("key"))
+    keys = [one.key for one in rows]
+    record(
+        "device.lift_all_agreed", at=at, actor=said["agreed_by"], about=[device, *_few(keys)], count=len(keys), **said
+    )
+    why, both = f"Everything {what} is lifted: {said['why']}", f"{said['asked_by']}, {said['agreed_by']}"
+    for one in rows:
+        _want_lifted(one, why=why, at=at, actor=both)
     return keys
 
 
@@ -400,10 +448,10 @@ def plan_few(
     row.digest = ""  # The next whole plan is a generation of its own, and knows all the rules again.
     row.save(update_fields=["generation", "digest"])
     for one in planned:
-        one.state = MeasureState.APPLYING
+        one.state, one.sent_at = MeasureState.APPLYING, at
     for one in rows:
         one.generation = row.generation
-    MeasureRow.objects.bulk_update(rows, ["state", "generation"])
+    MeasureRow.objects.bulk_update(rows, ["state", "sent_at", "generation"])
     plan = Plan(device=fence.device, generation=row.generation, rules=rules, whole=False)
     _record_intent(plan, [one.key for one in rows], applied=len(planned), lifted=len(lifts), fence=fence, at=at)
     return Few(plan=plan, lifts=lifts)
@@ -418,11 +466,9 @@ def record_intent(plan: Plan, steps: Sequence[Step], *, fence: Fence, at: dateti
         raise PlanOutdated(f"{plan.device}: generation {plan.generation}")
     applied = {step.measure for step in steps if step.verb == "apply"}
     rows = list(MeasureRow.objects.filter(key__in={step.measure for step in steps}).order_by("key"))
-    for measure in rows:
-        if measure.key in applied and measure.state == MeasureState.PLANNED:
-            measure.state = MeasureState.APPLYING
-        measure.generation = plan.generation
-    MeasureRow.objects.bulk_update(rows, ["state", "generation"], batch_size=1000)
+    first = [m.key for m in rows if m.key in applied and m.state == MeasureState.PLANNED]
+    MeasureRow.objects.filter(key__in=first).update(state=MeasureState.APPLYING, sent_at=at)
+    MeasureRow.objects.filter(key__in=[m.key for m in rows]).update(generation=plan.generation)
     lifted = len(steps) - len(applied)
     _record_intent(plan, [m.key for m in rows], applied=len(applied), lifted=lifted, fence=fence, at=at)
 

@@ -1,6 +1,6 @@
 """Reads of measures and devices. They hand out values, never rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,8 @@ class Ask:
     by: str
     why: str
     at: datetime
+    driver: str = ""
+    """Where everything of one driver was asked for, on this device as on its others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,15 +152,19 @@ def planned_on(device: str) -> dict[str, str]:
 
 
 def sent_lately(device: str, *, since: datetime) -> list[str]:
-    """The customer of each measure that was planned or came in force since then, unless two people let it pass."""
+    """The customer of each measure that was first sent or came in force since then, unless two people let it pass."""
     passed = DeviceRow.objects.filter(name=device).values_list("let_pass_at", flat=True).first()
-    # What waited for a device that was away is sent long after it was planned.
-    rows = MeasureRow.objects.filter(
-        Q(planned_at__gt=since) | Q(in_force_at__gt=since), device=device, generation__gt=0
-    )
+    # Planned is another moment: what waited for a device that was away is sent, or shown, long after.
+    rows = MeasureRow.objects.filter(Q(sent_at__gt=since) | Q(in_force_at__gt=since), device=device)
     if passed is not None:
         rows = rows.filter(planned_at__gt=passed)
     return list(rows.values_list("customer", flat=True))
+
+
+def count_wanted_on(devices: Collection[str]) -> dict[str, int]:
+    """How many measures are wanted on each of these devices, where any is."""
+    rows = MeasureRow.objects.filter(device__in=devices, state__in=WANTED)
+    return dict(rows.values_list("device").annotate(Count("key")).order_by())
 
 
 def open_on(device: str) -> list[Measure]:
@@ -242,7 +248,13 @@ def _health_of(row: DeviceRow) -> DeviceHealth:
         foreign=tuple(row.foreign),
         held_back=row.held_back,
         asks=tuple(
-            Ask(what=what, by=kept["by"], why=kept["why"], at=datetime.fromisoformat(kept["at"]))
+            Ask(
+                what=what,
+                by=kept["by"],
+                why=kept["why"],
+                at=datetime.fromisoformat(kept["at"]),
+                driver=kept.get("driver", ""),
+            )
             for what, kept in sorted(row.asks.items())
         ),
     )

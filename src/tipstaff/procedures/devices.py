@@ -1,6 +1,6 @@
 """What people see of a device and do there: what is wanted and what it holds, a dry run, and what takes two of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -115,6 +115,18 @@ def ask_to_lift_all(device: str, *, why: str, at: datetime, actor: str) -> None:
 def lift_all_on(device: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
     """The red button, second half, by another person: keys of the measures that are being lifted. Their cases go on."""
     keys = operations.agree(device, "lift_all", within=COUNTERSIGN_WITHIN, at=at, actor=actor)
+    desk.enqueue("enforce", "all")
+    return keys
+
+
+def ask_to_lift_all_of(driver: str, devices: Collection[str], *, why: str, at: datetime, actor: str) -> None:
+    """The red button of a whole driver, first half: everything on all its devices shall be lifted."""
+    operations.ask_to_lift_of_driver(driver, devices, why=why, at=at, actor=actor)
+
+
+def lift_all_of(driver: str, *, desk: Desk, at: datetime, actor: str) -> list[str]:
+    """Its second half, by another person: keys of the measures that are being lifted, on all devices at once."""
+    keys = operations.agree_to_lift_of_driver(driver, within=COUNTERSIGN_WITHIN, at=at, actor=actor)
     desk.enqueue("enforce", "all")
     return keys
 

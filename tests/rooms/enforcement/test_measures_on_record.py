@@ -370,6 +370,21 @@ def test_a_mass_that_waited_for_its_device_counts_from_when_it_came_in_force(fen
     assert len(driver.rules()) == 3
 
 
+def test_a_mass_that_was_sent_late_and_is_never_shown_counts_from_when_it_was_sent(fence: Fence) -> None:
+    class TakesAndDoesNotShow(MemoryTwin):
+        def observe(self, *, at: datetime) -> Observation:
+            return replace(super().observe(at=at), rules=(), fingerprints=())
+
+    driver, limits = TakesAndDoesNotShow("edge1"), replace(OWN, new_rules_max=3)
+    first = [planned(n) for n in (2, 3, 4)]
+    assert round_of(driver, fence, limits=limits, minutes=120).held_back == ""
+    assert {state_of(key) for key in first} == {MeasureState.APPLYING}
+    late = planned(5)
+    assert "4 new measures within an hour" in round_of(driver, fence, limits=limits, minutes=121).held_back
+    assert state_of(late) is MeasureState.PLANNED
+    assert round_of(driver, fence, limits=limits, minutes=181).held_back == "", "tried again is not sent anew"
+
+
 def few_of(driver: MemoryTwin, fence: Fence, *, limits: Limits = OWN, minutes: int = 0) -> Reconciled | None:
     return hasten(driver, fence=fence, limits=limits, at=NOON + timedelta(minutes=minutes))
 

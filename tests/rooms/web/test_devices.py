@@ -64,10 +64,23 @@ def edge(db: None, at: datetime, monkeypatch: pytest.MonkeyPatch) -> MemoryTwin:
     return twin
 
 
-def planned(n: int, *, at: datetime) -> str:
+@pytest.fixture
+def two(edge: MemoryTwin, monkeypatch: pytest.MonkeyPatch) -> tuple[MemoryTwin, MemoryTwin]:
+    """A second device of the same driver, and one of another."""
+    (config,) = wiring.settings().devices
+    others = [
+        dataclasses.replace(config, name=name, driver=driver) for name, driver in (("edge2", "memory"), ("n", "rpz"))
+    ]
+    settings = dataclasses.replace(wiring.settings(), devices=(config, *others))
+    monkeypatch.setattr(wiring, "settings", lambda: settings)
+    return edge, MemoryTwin("edge2")
+
+
+def planned(n: int, *, at: datetime, device: str = EDGE) -> str:
     chosen = Candidate(
         selector=Selector(network=ip_network(f"192.0.2.{n}"), protocol="tcp", port=25, direction=Direction.OUT),
-        degree=Degree.BLOCK, device=EDGE, sufficient=True, others_hit=0, services_hit=1, chosen=True, why="Narrowest.",
+        degree=Degree.BLOCK, device=device, sufficient=True, others_hit=0, services_hit=1, chosen=True,
+        why="Narrowest.",
     )  # fmt: skip
     return operations.plan_measure(
         case="C-000001", customer=f"acct-{n % 250}", candidates=[chosen], chosen=chosen, until=at + timedelta(days=7),
@@ -76,7 +89,7 @@ def planned(n: int, *, at: datetime) -> str:
 
 
 def a_round(edge: MemoryTwin, at: datetime, **limits: int) -> None:
-    fence = operations.become_writer(EDGE, at=at)
+    fence = operations.become_writer(edge.device, at=at)
     reconcile(edge, fence=fence, limits=Limits(own=(ip_network("192.0.2.0/24"),), **limits), at=at)
     operations.stop_writing(fence)
 
@@ -204,6 +217,56 @@ def test_everything_on_a_device_is_lifted_by_two_people_and_both_are_on_record(e
     assert "Nobody has asked" in run(*red, "--agree", "--by", "emil", exit_code=1), "once agreed it is used up"
 
 
+def test_everything_of_one_driver_is_lifted_by_two_people_on_all_its_devices_at_once(
+    two: tuple[MemoryTwin, MemoryTwin], at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [planned(7, at=at), planned(8, at=at, device="edge2")]
+    other = planned(9, at=at, device="n")
+    for device in two:
+        a_round(device, at)
+    red = ("lift", "--everything-of", "memory")
+    assert "Nobody has asked" in run(*red, "--agree", "--by", "emil", exit_code=1)
+    assert "memory (edge1, edge2): nothing is lifted yet" in run(*red, "--by", "anna", "--why", "It drops all.")
+    assert "another person must" in run(*red, "--agree", "--by", "anna", exit_code=1)
+    assert "ole has not the role" in run(*red, "--agree", "--by", "ole", exit_code=1)
+    assert {state_of(key) for key in keys} == {MeasureState.IN_FORCE}
+    assert "memory: 2 measure(s) are being lifted." in run(*red, "--agree", "--by", "emil")
+    for device in two:
+        a_round(device, at)
+        (said,) = [e for e in entries_about(device.device) if e.what == "device.lift_all_agreed"]
+        assert (said.actor, said.detail["asked_by"], said.detail["driver"]) == ("emil", "anna", "memory")
+    assert {state_of(key) for key in keys} == {MeasureState.LIFTED}
+    assert state_of(other) is MeasureState.PLANNED, "another driver's is not touched"
+    lifting = next(e for e in entries_about(keys[1]) if e.what == "measure.lifting")
+    assert lifting.detail["why"] == "Everything of the driver memory is lifted: It drops all."
+    assert "Nobody has asked" in run(*red, "--agree", "--by", "emil", exit_code=1), "once agreed it is used up"
+    for device in two:
+        a_round(device, at + timedelta(hours=1))
+        assert device.observe(at=at).rules == (), "nothing comes back by itself"
+    # A new decision is a new measure, with a notice or a ground of its own.
+    assert planned(7, at=at) not in keys
+    assert "name no device of a driver nginx; there are memory, rpz" in run(
+        "lift", "--everything-of", "nginx", "--by", "anna", "--why", "x", exit_code=1
+    )
+    for bad in (("--why", "x", "--everything-on", EDGE), ("--why", "x", "--agree"), ()):
+        run(*red, "--by", "anna", *bad, exit_code=2)
+    run(*red, "--by", "anna", "--why", "Again.")
+    monkeypatch.setattr(wiring, "now", lambda: at + timedelta(hours=4, seconds=1))
+    assert "Nobody has asked" in run(*red, "--agree", "--by", "emil", exit_code=1), "it has lapsed"
+
+
+def test_a_device_that_came_to_the_driver_after_it_was_asked_keeps_its_measures(
+    two: tuple[MemoryTwin, MemoryTwin], at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, later = planned(7, at=at), planned(8, at=at, device="edge2")
+    settings = wiring.settings()
+    monkeypatch.setattr(wiring, "settings", lambda: dataclasses.replace(settings, devices=settings.devices[:1]))
+    run("lift", "--everything-of", "memory", "--by", "anna", "--why", "It drops all.")
+    monkeypatch.setattr(wiring, "settings", lambda: settings)
+    run("lift", "--everything-of", "memory", "--agree", "--by", "emil")
+    assert (state_of(key), state_of(later)) == (MeasureState.LIFTED, MeasureState.PLANNED)
+
+
 def test_what_was_asked_for_lapses(edge: MemoryTwin, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     key = planned(7, at=at)
     run("lift", "--everything-on", EDGE, "--by", "anna", "--why", "Quick!")
@@ -266,6 +329,49 @@ def test_the_red_button_takes_two_people_in_the_console_too(edge: MemoryTwin, at
     assert state_of(key) is MeasureState.LIFTING
     assert "Two people lifted everything" in second.get(page).content.decode()
     assert second.post(reverse("console:device_act", args=[EDGE, "burn"])).status_code == 404
+
+
+def test_the_red_button_of_a_driver_has_a_page_and_takes_two_people_there_and_by_the_api(
+    two: tuple[MemoryTwin, MemoryTwin], at: datetime, log_in: LogIn
+) -> None:
+    keys = [planned(7, at=at), planned(8, at=at, device="edge2")]
+    for device in two:
+        a_round(device, at)
+    first, second = log_in(Role.LEAD, name="anna"), log_in(Role.ENGINEER, name="emil")
+    page, ask, agree = (
+        reverse("console:driver", args=["memory"]),
+        reverse("console:driver_act", args=["memory", "lift-all"]),
+        reverse("console:driver_act", args=["memory", "lift-all-agreed"]),
+    )
+    assert f'href="{page}"' in first.get(reverse("console:devices")).content.decode()
+    assert "2 measures wanted on 2 devices" in first.get(page).content.decode()
+    assert "Ask to lift" not in log_in(Role.ANALYST, name="olga").get(page).content.decode()
+    assert "Say why" in first.post(ask, {"why": " "}, follow=True).content.decode()
+    first.post(ask, {"why": "It drops <all>."})
+    assert "Another person must agree." in first.get(page).content.decode()
+    shown = second.get(page).content.decode()
+    assert "lift everything on edge1, edge2. It drops &lt;all&gt;." in shown
+    assert "Agree for edge1 only" in second.get(reverse("console:device", args=[EDGE])).content.decode()
+    assert "another person must" in first.post(agree, follow=True).content.decode()
+    assert {state_of(key) for key in keys} == {MeasureState.IN_FORCE}
+    assert "2 measures are being lifted" in second.post(agree, follow=True).content.decode()
+    assert {state_of(key) for key in keys} == {MeasureState.LIFTING}
+    assert "for all devices of the driver memory" in second.get(reverse("console:device", args=[EDGE])).content.decode()
+    for url in (reverse("console:driver", args=["x"]), reverse("console:driver_act", args=["memory", "let-pass"])):
+        assert second.post(url).status_code in (404, 405), url
+
+    def post(client: Client, act: str, why: str = "", driver: str = "memory") -> tuple[int, str]:
+        answer = client.post(f"/api/drivers/{driver}/{act}", {"why": why}, "application/json")
+        told = answer.json()
+        return answer.status_code, told.get("said") or told["detail"]
+
+    assert post(first, "lift-all")[0] == 422
+    assert post(first, "lift-all", "x", driver="nginx")[0] == 404
+    assert "memory (edge1, edge2): asked for" in post(first, "lift-all", "Again.")[1]
+    (told,) = [d for d in second.get("/api/devices").json() if d["name"] == "edge2"]
+    assert (told["driver"], told["asks"][0]["driver"]) == ("memory", "memory")
+    assert post(first, "lift-all-agreed")[0] == 409
+    assert post(second, "lift-all-agreed") == (200, "memory: 0 measures are being lifted.")
 
 
 def test_the_red_button_takes_two_people_by_the_api_too(edge: MemoryTwin, at: datetime, log_in: LogIn) -> None:

@@ -13,7 +13,16 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.ledger import queries as ledger
 from tipstaff.words import Entry
 
-from ..console.devices import DEVICE_ACTS, REFUSED, act_at, all_devices, why_refused
+from ..console.devices import (
+    DEVICE_ACTS,
+    DRIVER_ACTS,
+    REFUSED,
+    act_at,
+    act_at_driver,
+    all_devices,
+    devices_of,
+    why_refused,
+)
 from ..console.sentences import tell
 from ..roles import Ability
 from .auth import Able
@@ -30,12 +39,16 @@ class AskOut(Schema):
     by: str
     why: str
     at: datetime
+    driver: str = ""
+    """Where it was asked for all devices of one driver."""
 
 
 class DeviceOut(Schema):
     """A device, as the enforcer saw it last; all of it empty for one that nobody ever wrote to."""
 
     name: str
+    driver: str
+    """Empty for one that the settings do not name any more."""
     generation: int
     seen_at: datetime | None
     failures: int
@@ -106,6 +119,33 @@ for _action in DEVICE_ACTS:
     _add(_action)
 
 
+class DriverDoneOut(Schema):
+    """What was done for all devices of one driver, in a sentence, and those devices as they stand now."""
+
+    said: str
+    devices: list[DeviceOut]
+
+
+def _add_of_driver(action: str) -> None:
+    def operation(request: HttpRequest, name: str, asked: DeviceActIn) -> dict[str, Any]:
+        name, why = plain(name), asked.why.replace("\x00", "").strip()
+        if not (names := devices_of(name)):
+            raise HttpError(404, f"The settings name no device of a driver {name}.")
+        try:
+            said = act_at_driver(name, action, why=why, at=wiring.now(), actor=request.user.get_username())
+        except REFUSED as refusal:
+            raise Problem(409 if why or action.endswith("agreed") else 422, why_refused(refusal)) from refusal
+        return {"said": said, "devices": [_found(each) for each in names]}
+
+    operation.__doc__ = f"{action.replace('-', ' ').capitalize()}, on all devices of one driver: takes two people."
+    operation.__name__ = f"driver_{action.replace('-', '_')}"
+    router.post(f"/drivers/{{name}}/{action}", auth=Able(Ability.LIFT, "measures"), response=DriverDoneOut)(operation)
+
+
+for _action in DRIVER_ACTS:
+    _add_of_driver(_action)
+
+
 @router.get("/record", auth=Able(Ability.SEE_RECORD, "record"), response=list[EntryOut])
 def list_entries(
     request: HttpRequest,
@@ -127,14 +167,16 @@ def _found(name: str) -> DeviceOut:
 
 
 def _device(name: str, health: enforcement.DeviceHealth | None) -> DeviceOut:
+    driver = next((device.driver for device in wiring.settings().devices if device.name == name), "")
     if health is None:
         return DeviceOut(
-            name=name, generation=0, seen_at=None, failures=0, detail="", foreign=[], held_back="", asks=[]
+            name=name, driver=driver, generation=0, seen_at=None, failures=0, detail="", foreign=[], held_back="",
+            asks=[],
         )  # fmt: skip
     return DeviceOut(
-        name=name, generation=health.generation, seen_at=health.seen_at, failures=health.failures,
+        name=name, driver=driver, generation=health.generation, seen_at=health.seen_at, failures=health.failures,
         detail=health.detail, foreign=list(health.foreign), held_back=health.held_back,
-        asks=[AskOut(what=ask.what, by=ask.by, why=ask.why, at=ask.at) for ask in health.asks],
+        asks=[AskOut(what=ask.what, by=ask.by, why=ask.why, at=ask.at, driver=ask.driver) for ask in health.asks],
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Pages of devices: what is wanted, what was seen, what differs, what happened; and what takes two people there."""
 
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 
@@ -29,7 +30,9 @@ HISTORY, MEASURES_SHOWN = 60, 300
 @needs(Ability.SEE_MEASURES)
 def devices(request: StaffRequest) -> HttpResponse:
     """All devices of the settings, and those that ever held a measure."""
-    return show_console(request, "tipstaff/console/devices.html", here="console:measures", devices=all_devices())
+    drivers = {device.name: device.driver for device in wiring.settings().devices}
+    shown = [(name, drivers.get(name, ""), health) for name, health in all_devices()]
+    return show_console(request, "tipstaff/console/devices.html", here="console:measures", devices=shown)
 
 
 def all_devices() -> list[tuple[str, enforcement.DeviceHealth | None]]:
@@ -66,6 +69,37 @@ def device(request: StaffRequest, name: str) -> HttpResponse:
     )
 
 
+@require_safe
+@needs(Ability.SEE_MEASURES)
+def driver(request: StaffRequest, name: str) -> HttpResponse:
+    """All devices of one driver, and the red button that lifts everything on all of them."""
+    names = devices_of(name)
+    asks = asks_of_driver(name)
+    if not names and not asks:
+        raise Http404(name)
+    known, counts = {h.device: h for h in enforcement.list_health()}, enforcement.count_wanted_on(names)
+    rows = [(each, known.get(each), counts.get(each, 0)) for each in names]
+    return show_console(
+        request, "tipstaff/console/driver.html", here="console:measures", name=name, devices=rows,
+        wanted=sum(counts.values()), asks=asks,
+    )  # fmt: skip
+
+
+def devices_of(driver: str) -> tuple[str, ...]:
+    """The devices of the settings that this driver serves."""
+    return tuple(device.name for device in wiring.settings().devices if device.driver == driver)
+
+
+def asks_of_driver(driver: str) -> list[tuple[enforcement.Ask, tuple[str, ...]]]:
+    """What was asked for a whole driver and waits for a second person, with the devices that it was asked for."""
+    now, found = wiring.now(), dict[enforcement.Ask, tuple[str, ...]]()
+    for health in enforcement.list_health():
+        for ask in health.asks:
+            if ask.driver == driver and ask.at + COUNTERSIGN_WITHIN >= now:
+                found[ask] = (*found.get(ask, ()), health.device)
+    return list(found.items())
+
+
 _ACTS = {
     "lift-all": procedures.ask_to_lift_all,
     "let-pass": procedures.ask_to_let_pass,
@@ -77,6 +111,7 @@ _AGREED = {
 
 
 DEVICE_ACTS = (*_ACTS, *_AGREED)
+DRIVER_ACTS = ("lift-all", "lift-all-agreed")
 REFUSED = (AnotherMustAgree, NothingAsked, NothingHeldBack, MissingWords)
 
 
@@ -92,6 +127,18 @@ def act_at(name: str, action: str, *, why: str, at: datetime, actor: str) -> str
     return f"{name}: asked for. Nothing happens until another person agrees."
 
 
+def act_at_driver(name: str, action: str, *, why: str, at: datetime, actor: str) -> str:
+    """The red button of a whole driver: ask for it, or agree to it; what was done. Raise one of REFUSED."""
+    if action == "lift-all-agreed":
+        keys = procedures.lift_all_of(name, desk=wiring.desk(), at=at, actor=actor)
+        return f"{name}: {len(keys)} measures are being lifted."
+    if not why:
+        raise MissingWords
+    theirs = devices_of(name)
+    procedures.ask_to_lift_all_of(name, theirs, why=why, at=at, actor=actor)
+    return f"{name} ({', '.join(theirs)}): asked for. Nothing happens until another person agrees."
+
+
 def why_refused(refusal: Exception) -> str:
     if isinstance(refusal, MissingWords):
         return "Say why: the reason stands in the record and in the customers' letters."
@@ -104,9 +151,22 @@ def act(request: StaffRequest, name: str, action: str) -> HttpResponse:
     """Ask for what takes two people, or agree to it."""
     if action not in DEVICE_ACTS or enforcement.get_health(name) is None:
         raise Http404(name)
+    return _done(request, act_at, name, action, page="console:device")
+
+
+@require_POST
+@needs(Ability.LIFT)
+def act_on_driver(request: StaffRequest, name: str, action: str) -> HttpResponse:
+    """Ask that everything of one driver is lifted, or agree to it."""
+    if action not in DRIVER_ACTS or not devices_of(name):
+        raise Http404(name)
+    return _done(request, act_at_driver, name, action, page="console:driver")
+
+
+def _done(request: StaffRequest, do: Callable[..., str], name: str, action: str, *, page: str) -> HttpResponse:
     actor, why = request.user.get_username(), asked_text(request.POST, "why", characters_max=2000)
     try:
-        messages.success(request, act_at(name, action, why=why, at=wiring.now(), actor=actor))
+        messages.success(request, do(name, action, why=why, at=wiring.now(), actor=actor))
     except REFUSED as refusal:
         messages.error(request, why_refused(refusal))
-    return HttpResponseRedirect(reverse("console:device", args=[name]), status=HTTPStatus.SEE_OTHER)
+    return HttpResponseRedirect(reverse(page, args=[name]), status=HTTPStatus.SEE_OTHER)

@@ -267,7 +267,17 @@ def _foreign(entry: Entry) -> str:
 
 def _by_two(entry: Entry) -> str:
     both = f"{_get(entry, 'asked_by')} asked, {_get(entry, 'agreed_by')} agreed"
-    return f"{both}: {_get(entry, 'count')} measures. {_get(entry, 'why')}"
+    return f"{both}{_of_driver(entry)}: {_get(entry, 'count')} measures. {_get(entry, 'why')}"
+
+
+def _asked_all(entry: Entry) -> str:
+    return (
+        f"{_of_driver(entry).strip().capitalize()}: {_get(entry, 'why')}" if _of_driver(entry) else _get(entry, "why")
+    )
+
+
+def _of_driver(entry: Entry) -> str:
+    return f" for all devices of the driver {_get(entry, 'driver')}" if entry.detail.get("driver") else ""
 
 
 def _standing(entry: Entry) -> str:
@@ -459,7 +469,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "device.let_pass": ("Held back no more", "green", _plain),
         "device.let_pass_asked": ("Asked to let them pass", "amber", _says("why")),
         "device.let_pass_agreed": ("Two people let them pass", "red", _by_two),
-        "device.lift_all_asked": ("Asked to lift everything", "red", _says("why")),
+        "device.lift_all_asked": ("Asked to lift everything", "red", _asked_all),
         "device.lift_all_agreed": ("Two people lifted everything", "red", _by_two),
         "customer.standing": ("Standing changed", "amber", _standing),
         "contact.bounced": ("Letters come back", "red", _says("why")),
