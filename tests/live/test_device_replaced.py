@@ -1,24 +1,30 @@
-"""A device is taken out and another put in its place under the same name: nothing of the former is believed.
+"""A device is taken out and another put in its place under the same name: nothing of the former is believed. And what
+becomes of one in a maintenance window, and while a clock is wrong.
 
 The devices are real packet filters in namespaces of their own; the way to the device leads to another one by and by, as
 an address does after a swap of the hardware.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
+from tipstaff import wiring
+from tipstaff.config import DeviceConfig
 from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.drivers.nftables import NftDriver, make
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.operations import Fence
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures.enforcing import Reconciled, hasten, reconcile
-from tipstaff.testing.drivers import NOON, DriverContract, carry_out
+from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
 from tipstaff.testing.lab import Lab
+from tipstaff.wiring import enforcer
 from tipstaff.words import Candidate, Degree, Direction, MeasureState, Seen, Selector
 
 pytestmark = [pytest.mark.live, pytest.mark.django_db]
@@ -43,13 +49,13 @@ def fence(db: None) -> Iterator[Fence]:
     operations.stop_writing(fence)
 
 
-def planned(n: int, *, at: datetime) -> str:
+def planned(n: int, *, at: datetime, lasts: timedelta = timedelta(days=7)) -> str:
     chosen = Candidate(
         selector=Selector(network=ip_network(f"192.0.2.{n}"), protocol="tcp", port=25, direction=Direction.OUT),
         degree=Degree.BLOCK, device="edge1", sufficient=True, others_hit=0, services_hit=0, chosen=True, why="Narrow.",
     )  # fmt: skip
     return operations.plan_measure(
-        case="C-000001", customer=f"acct-{n}", candidates=[chosen], chosen=chosen, until=at + timedelta(days=7),
+        case="C-000001", customer=f"acct-{n}", candidates=[chosen], chosen=chosen, until=at + lasts,
         lifted_when="It is fixed.", notice="L-000001", urgency=None, at=at, actor="worker",
     )  # fmt: skip
 
@@ -133,3 +139,76 @@ def test_while_the_new_one_does_not_answer_nothing_is_said_of_it(devices: tuple[
     assert [e.what for e in entries_about("edge1") if e.what in ("device.silent", "device.answers_again")] == [
         "device.silent", "device.answers_again",
     ]  # fmt: skip
+
+
+class Loop:
+    """The enforcer's own loop over this one device, with a clock that can be set."""
+
+    def __init__(self, driver: NftDriver, monkeypatch: pytest.MonkeyPatch, **config: Any) -> None:
+        self.now, self.ticks = NOON, 1000.0
+        told = DeviceConfig(name="edge1", driver="nftables", **config)
+        settings = dataclasses.replace(wiring.settings(), devices=(told,))
+        monkeypatch.setattr(wiring, "settings", lambda: settings)
+        monkeypatch.setattr(wiring, "drivers", lambda: (driver,))
+        monkeypatch.setattr(wiring, "limits", lambda device, at: LIMITS)
+        monkeypatch.setattr(wiring, "now", lambda: self.now)
+        monkeypatch.setattr(enforcer, "defer", lambda *_: None)
+        monkeypatch.setattr(enforcer.time, "monotonic", lambda: self.ticks)
+        self._enforcer = enforcer.Enforcer()
+
+    def round_after(self, seconds: float, *, jump: timedelta = timedelta()) -> None:
+        """One round so much later, by a wall clock that jumped meanwhile."""
+        self.now, self.ticks = self.now + timedelta(seconds=seconds) + jump, self.ticks + seconds
+        self._enforcer.converge()
+
+
+def test_in_its_window_a_device_is_left_alone_and_ends_what_has_an_end(
+    db: None, devices: tuple[Lab, Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, _ = devices
+    device.run("edge", "nft", "flush ruleset")
+    driver = make("edge1", {"command_prefix": device.prefix("edge")})
+    loop = Loop(driver, monkeypatch, maintenance=("2026-05-04T12:01/2026-05-04T13:00",))
+    ends, stays = planned(7, at=NOON, lasts=timedelta(seconds=61)), planned(8, at=NOON)
+    loop.round_after(60 - 1)
+    assert holds(device) == {ends, stays}
+    waits = planned(9, at=NOON)
+    operations.want_lifted(stays, why="Fixed.", at=NOON, actor="worker")
+    await_true(lambda: holds(device) == {stays})  # By the kernel's own clock: two seconds were left.
+    loop.round_after(60)
+    assert (holds(device), state_of(waits)) == ({stays}, MeasureState.PLANNED)
+    assert "device.silent" not in [e.what for e in entries_about("edge1")], "a window is no failure"
+    loop.round_after(3600)
+    assert holds(device) == {waits}
+    assert [state_of(key) for key in (ends, stays, waits)] == [
+        MeasureState.LIFTED, MeasureState.LIFTED, MeasureState.IN_FORCE,
+    ]  # fmt: skip
+
+
+def test_a_clock_that_jumps_ends_nothing_and_keeps_no_device_waiting(
+    db: None, devices: tuple[Lab, Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, _ = devices
+    device.run("edge", "nft", "flush ruleset")
+    driver = make("edge1", {"command_prefix": device.prefix("edge")})
+    loop = Loop(driver, monkeypatch)
+    key = planned(7, at=NOON)
+    loop.round_after(1)
+    loop.round_after(5, jump=timedelta(days=365))
+    assert (state_of(key), holds(device)) == (MeasureState.IN_FORCE, {key}), "a year is not over"
+    loop.round_after(5, jump=-timedelta(days=365))
+    assert (state_of(key), holds(device)) == (MeasureState.IN_FORCE, {key})
+    # The device is away; then the clock is set back by a day, and believed.
+    driver._prefix, driver._nft = ("false",), ("false",)
+    for seconds in (5, 10, 20, 40):
+        loop.round_after(seconds)
+    failures = queries.get_health("edge1")
+    assert failures is not None
+    assert failures.failures >= 3
+    assert state_of(key) is MeasureState.IN_FORCE, "it is not known, and not said to be over"
+    loop.round_after(5, jump=-timedelta(days=1))
+    lead_to(driver, device)
+    device.run("edge", "nft", "flush ruleset")
+    for _ in range(2):
+        loop.round_after(enforcer.PATIENCE_SECONDS)
+    assert holds(device) == {key}, "nobody waits a day for it"

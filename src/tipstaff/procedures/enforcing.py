@@ -61,7 +61,10 @@ class Patience:
 
     def rests(self, plan: Plan, todo: tuple[Step, ...], *, at: datetime) -> bool:
         """Whether exactly this was tried a short while ago."""
-        return self.tried == _tried(plan, todo) and self.not_before is not None and at < self.not_before
+        if self.tried != _tried(plan, todo) or self.not_before is None:
+            return False
+        # A time further off than any wait is of a clock that was set back since.
+        return at < self.not_before <= at + timedelta(seconds=BACK_OFF_MAX_SECONDS)
 
     def note(self, plan: Plan, todo: tuple[Step, ...], *, left: tuple[Step, ...], at: datetime) -> None:
         """Note what was tried; without effect it rests longer each time."""

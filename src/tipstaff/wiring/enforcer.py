@@ -112,7 +112,7 @@ class Enforcer:
             if until := wiring.in_maintenance(device, at=now):
                 self._say(device.name, f"in maintenance until {until:%Y-%m-%d %H:%M} UTC; it is left alone")
                 continue
-            if self._again_at.get(device.name, now) > now:
+            if self._rests(device.name, now=now):
                 continue
             patience = self._patience.setdefault(device.name, Patience())
             done = self._work_on(device, driver, functools.partial(enforcing.reconcile, patience=patience), now=now)
@@ -132,11 +132,16 @@ class Enforcer:
         return all(
             device.name in self._fences
             and not wiring.in_maintenance(device, at=now)
-            and self._again_at.get(device.name, now) <= now
+            and not self._rests(device.name, now=now)
             and self._work_on(device, driver, enforcing.hasten, now=now) is not None
             for device, driver in self._devices
             if device.name in names
         )
+
+    def _rests(self, device: str, *, now: datetime) -> bool:
+        """Whether it failed a short while ago; a time further off than any wait is of a clock that was set back since."""
+        again_at = self._again_at.get(device, now)
+        return now < again_at <= now + timedelta(seconds=enforcing.BACK_OFF_MAX_SECONDS)
 
     def _work_on(
         self, device: DeviceConfig, driver: Driver, work: Callable[..., Reconciled | None], *, now: datetime
