@@ -139,7 +139,7 @@ class Enforcer:
         )
 
     def _rests(self, device: str, *, now: datetime) -> bool:
-        """Whether it failed a short while ago; a time further off than any wait is of a clock that was set back since."""
+        """Whether it failed lately. A time further off than any wait is of a clock that was set back since."""
         again_at = self._again_at.get(device, now)
         return now < again_at <= now + timedelta(seconds=enforcing.BACK_OFF_MAX_SECONDS)
 
