@@ -152,12 +152,12 @@ def planned_on(device: str) -> dict[str, str]:
 def sent_lately(device: str, *, since: datetime) -> list[str]:
     """The customer of each measure that was planned or came in force since then, unless two people let it pass."""
     passed = DeviceRow.objects.filter(name=device).values_list("let_pass_at", flat=True).first()
-    # What waited for a device that was away is sent long after it was planned.
-    rows = MeasureRow.objects.filter(
-        Q(planned_at__gt=since) | Q(in_force_at__gt=since), device=device, generation__gt=0
-    )
+    rows = MeasureRow.objects.filter(device=device, generation__gt=0)
     if passed is not None:
         rows = rows.filter(planned_at__gt=passed)
+    if passed is None or passed < since:
+        # What waited for a device that was away is sent long after it was planned.
+        rows = rows.filter(Q(planned_at__gt=since) | Q(in_force_at__gt=since))
     return list(rows.values_list("customer", flat=True))
 
 
