@@ -1,12 +1,13 @@
 """What no plan may do, whoever asks: pure checks before anything is sent to a device."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Protocol
 
 from tipstaff.registry.names import NotInItsForm, plain_host_name, plain_name
-from tipstaff.words import ResourceKind, Scope, Selector, host_of
+from tipstaff.words import ResourceKind, Rule, Scope, Selector, host_of
 
 Network = IPv4Network | IPv6Network
 
@@ -153,6 +154,50 @@ def _machine(text: str) -> str:
         return plain_name(ResourceKind.MAC, text)
     except NotInItsForm:
         return ""
+
+
+class Supports(Protocol):
+    """The part of a driver that is asked here."""
+
+    device: str
+
+    def supports(self, rule: Rule) -> bool: ...
+
+
+class Vetting:
+    """Looks at all rules of one device round after round, and at each only once while its bounds stay as they are.
+
+    What depends on who is a customer of ours now, as all names do, is asked for anew each time.
+    """
+
+    def __init__(self) -> None:
+        self._bounds: tuple[object, ...] = ()
+        self._driver: Supports | None = None
+        self._rules: Sequence[Rule] = ()
+        self._passed: dict[str, Rule] = {}
+
+    def refused(self, rules: Sequence[Rule], limits: Limits, *, driver: Supports) -> dict[str, str]:
+        """Measure -> why it may never be sent to the device of this driver, of those that may not."""
+        bounds = (limits.own, limits.protected, limits.shortest_v4, limits.shortest_v6)
+        if driver is not self._driver or bounds != self._bounds:
+            self._rules, self._passed = (), {}
+        if rules is self._rules and len(self._passed) == len(rules):
+            return {}
+        refused: dict[str, str] = {}
+        passed: dict[str, Rule] = {}
+        for rule in rules:
+            if self._passed.get(rule.measure) is not rule:
+                why = refusal(rule.selector, limits)
+                if why is None and not driver.supports(rule):
+                    why = f"{driver.device} cannot hold it exactly."
+                if why is not None:
+                    refused[rule.measure] = why
+                    continue
+                if rule.selector.network is None or rule.selector.announced_on is not None:
+                    continue
+            passed[rule.measure] = rule
+        self._driver, self._bounds, self._rules, self._passed = driver, bounds, rules, passed
+        return refused
 
 
 def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str | None:

@@ -6,7 +6,7 @@ every write that changes what is wanted of it, so a plan and a change of mind ha
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,13 +31,17 @@ from tipstaff.words import (
     Urgency,
 )
 
+from .guards import Vetting
 from .models import ENDED, WANTED, DeviceRow, MeasureRow
 from .pages import names_all_of
-from .planner import digest_of, fingerprint
-from .queries import is_by_law, measure_of, rule_of, wanted_rules
+from .planner import fingerprint
+from .queries import measure_of, rule_of
+from .standing import Standing
 
 CHANNEL = "tipstaff_enforcement"
 """PostgreSQL notifies here, with the device's name, when something is wanted anew."""
+_ASKED_FOR_SINGLY_MAX = 1000
+"""Of more rows the whole is the faster to read."""
 
 
 class NothingChosen(ValueError):
@@ -90,6 +94,14 @@ class Fence:
 
     device: str
     epoch: int
+    standing: Standing = field(init=False, compare=False, repr=False)
+    """What is open there, as its holder last read it."""
+
+    vetting: Vetting = field(default_factory=Vetting, init=False, compare=False, repr=False)
+    """What of it passed the guards."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "standing", Standing(self.device))
 
 
 # What is wanted.
@@ -214,7 +226,10 @@ def expire(*, at: datetime, device: str | None = None, actor: str = "enforcer") 
     due = Q(until__lte=at, state__in=WANTED)
     if device is not None:
         due &= Q(device=device)
-    for name in sorted(set(MeasureRow.objects.filter(due).values_list("device", flat=True))):
+    names = sorted(set(MeasureRow.objects.filter(due).values_list("device", flat=True)))
+    if not names:
+        return []
+    for name in names:
         _lock_device(name)
     rows = list(MeasureRow.objects.select_for_update().filter(due).order_by("key"))
     for row in rows:
@@ -403,8 +418,7 @@ def next_plan(fence: Fence, *, at: datetime, above: int = 0) -> Plan:
     """
     row = _lock_device(fence.device)
     _check(row, fence)
-    rules = wanted_rules(fence.device, at=at)
-    digest = digest_of(rules)
+    rules, digest = fence.standing.wanted(at=at)
     if digest != row.digest or row.generation <= 0 or above > row.generation:
         row.generation = max(row.generation, above) + 1
         row.digest = digest
@@ -462,7 +476,7 @@ def record_intent(plan: Plan, steps: Sequence[Step], *, fence: Fence, at: dateti
     """Put on record what is about to be done; raise PlanOutdated if any of it is wanted no longer."""
     row = _lock_device(plan.device)
     _check(row, fence)
-    if row.generation != plan.generation or digest_of(wanted_rules(plan.device, at=at)) != row.digest:
+    if row.generation != plan.generation or fence.standing.wanted(at=at)[1] != row.digest:
         raise PlanOutdated(f"{plan.device}: generation {plan.generation}")
     applied = {step.measure for step in steps if step.verb == "apply"}
     rows = list(MeasureRow.objects.filter(key__in={step.measure for step in steps}).order_by("key"))
@@ -512,23 +526,12 @@ def record_outcome(
     changed: list[MeasureRow] = []
     told: list[MeasureRow] = []
     held, read = dict(observation.fingerprints), dict(observation.rules)
-    standing = MeasureRow.objects.filter(device=plan.device).exclude(state__in=ENDED).order_by("key")
-    if observation.only is not None:
-        standing = standing.filter(key__in=observation.only)
-    open_rows = list(standing.defer("candidates"))
-    planned = {rule.measure: rule for rule in plan.rules}
-
-    def rule_now(row: MeasureRow) -> Rule:
-        # Of a measure on record only its end and its ground ever change: then the plan's rule is as good as the row's.
-        rule = planned.get(row.key)
-        same = rule is not None and (rule.until, rule.by_law) == (row.until, is_by_law(row))
-        return rule if rule is not None and same else rule_of(row)
-
-    beside = [rule_of(row) for row in open_rows if read.get(row.key) is Seen.IN_FORCE] if probes else []
-    for row in open_rows:
+    rows, rules = _rows_to_settle(fence, held, read, probes, only=observation.only, max_proof=max_proof)
+    beside = [rule for rule in rules.values() if read.get(rule.measure) is Seen.IN_FORCE] if probes else []
+    for row in rows:
         before = (row.state, row.proof, row.proof_detail, row.still_stopped)
         seen = read.get(row.key, Seen.ABSENT)
-        if seen is Seen.IN_FORCE and held.get(row.key) != fingerprint(rule_now(row)):
+        if seen is Seen.IN_FORCE and held.get(row.key) != fingerprint(rules[row.key]):
             seen = Seen.DRIFT  # It holds another rule under this name.
         if row.state == MeasureState.LIFTING and row.key in unprobed:
             continue
@@ -542,14 +545,50 @@ def record_outcome(
         changed, ["state", "proof", "proof_detail", "proof_at", "in_force_at", "lifted_at", "still_stopped"],
         batch_size=1000,
     )  # fmt: skip
-    weighed = dict(MeasureRow.objects.filter(key__in=[row.key for row in told]).values_list("key", "candidates"))
-    for row in told:
-        row.candidates = weighed[row.key]
+    unread = [row for row in told if row.get_deferred_fields()]
+    if unread:
+        weighed = dict(MeasureRow.objects.filter(key__in=[row.key for row in unread]).values_list("key", "candidates"))
+        for row in unread:
+            row.candidates = weighed[row.key]
     measures = tuple(measure_of(row) for row in told)
     for measure in measures if tell is not None else ():
         assert tell is not None
         tell(measure)
     return measures
+
+
+def _rows_to_settle(
+    fence: Fence,
+    held: Mapping[str, str],
+    read: Mapping[str, Seen],
+    probes: Mapping[str, ProbeResult],
+    *,
+    only: Collection[str] | None,
+    max_proof: Proof,
+) -> tuple[list[MeasureRow], Mapping[str, Rule]]:
+    """The rows of a device that a read-back may change, by their keys, and the rule of each that is open (where nothing
+    was probed, of those rows).
+
+    What is in force, was shown to be, and is still held as it should be, stays as it is: its row is not even read.
+    """
+    rows = MeasureRow.objects.filter(device=fence.device).exclude(state__in=ENDED).order_by("key")
+    if only is not None:
+        few = list(rows.filter(key__in=only))
+        return few, {row.key: rule_of(row) for row in few}
+    there = fence.standing.open()
+    loose = [
+        rule
+        for rule, _, settled in there
+        if not settled
+        or max_proof < Proof.STATE
+        or held.get(rule.measure) != rule.fingerprint
+        or read.get(rule.measure) is not Seen.IN_FORCE
+        or rule.measure in probes
+    ]
+    if len(loose) <= _ASKED_FOR_SINGLY_MAX:
+        rows = rows.filter(key__in=[rule.measure for rule in loose])
+    rules = {rule.measure: rule for rule in ([one.rule for one in there] if probes else loose)}
+    return [row for row in rows.defer("candidates") if row.key in rules] if loose else [], rules
 
 
 @transaction.atomic
@@ -697,8 +736,12 @@ def _keep_failure(row: DeviceRow, why: str, *, at: datetime) -> None:
 
 
 def _lock_device(name: str) -> DeviceRow:
-    DeviceRow.objects.bulk_create([DeviceRow(name=name)], ignore_conflicts=True)
-    return DeviceRow.objects.select_for_update().get(name=name)
+    rows = DeviceRow.objects.select_for_update().filter(name=name)
+    row = rows.first()
+    if row is None:
+        DeviceRow.objects.bulk_create([DeviceRow(name=name)], ignore_conflicts=True)
+        row = rows.get()
+    return row
 
 
 def _check(row: DeviceRow, fence: Fence) -> None:

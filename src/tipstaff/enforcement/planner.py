@@ -109,15 +109,12 @@ def steps(plan: Plan, observation: Observation) -> tuple[Step, ...]:
     stands = {key for key, seen in observation.rules if seen is Seen.IN_FORCE}
     lifts = [
         Step(verb="lift", measure=key, rule=None)
-        for key, seen in sorted(observation.rules)
-        if key not in wanted and seen is not Seen.ABSENT
+        for key, seen in sorted((key, seen) for key, seen in observation.rules if key not in wanted)
+        if seen is not Seen.ABSENT
     ]
-    applies = [
-        Step(verb="apply", measure=rule.measure, rule=rule)
-        for rule in sorted(plan.rules, key=lambda r: (r.selector.scope, r.measure))
-        if rule.measure not in stands or held.get(rule.measure) != fingerprint(rule)
-    ]
-    return (*lifts, *applies)
+    lacking = [rule for rule in plan.rules if held.get(rule.measure) != fingerprint(rule) or rule.measure not in stands]
+    lacking.sort(key=lambda rule: (rule.selector.scope, rule.measure))
+    return (*lifts, *(Step(verb="apply", measure=rule.measure, rule=rule) for rule in lacking))
 
 
 def fingerprint(rule: Rule) -> str:

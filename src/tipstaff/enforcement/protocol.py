@@ -51,7 +51,7 @@ class Driver(Protocol):
         """What the planner may choose this device for."""
 
     def supports(self, rule: Rule) -> bool:
-        """Whether the device can hold exactly this rule, no wider and no narrower."""
+        """Whether the device can hold exactly this rule, no wider and no narrower. Its options and the rule say so."""
 
     def observe(self, *, at: datetime) -> Observation:
         """Read back the whole namespace. It does not raise: a failed read is an observation that is not complete."""

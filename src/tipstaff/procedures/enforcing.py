@@ -189,13 +189,7 @@ def _guarded(
     plan: Plan, seen: Observation, driver: Driver, fence: Fence, limits: Limits, at: datetime
 ) -> tuple[Plan, tuple[str, ...], str]:
     """The plan without what may never be sent and what must wait; what was refused; why the rest waits."""
-    refused: dict[str, str] = {}
-    for rule in plan.rules:
-        why = guards.refusal(rule.selector, limits)
-        if why is None and not driver.supports(rule):
-            why = f"{driver.device} cannot hold it exactly."
-        if why is not None:
-            refused[rule.measure] = why
+    refused = fence.vetting.refused(plan.rules, limits, driver=driver)
     for key, why in refused.items():
         operations.refuse_measure(key, why=why, fence=fence, at=at)
     if refused:

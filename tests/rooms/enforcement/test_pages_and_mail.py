@@ -219,3 +219,25 @@ def test_the_rules_for_haproxy_stand_in_the_documentation_as_they_are_tested() -
     text = (DOCS / "operate" / "devices.md").read_text()
     pages = {"blocked_by": "https://noc.example.net/orders", "policy_url": "https://noc.example.net/policy"}
     assert table.rules_for(map_file="/etc/haproxy/tipstaff.map", **pages) in text
+
+
+URLS = st.one_of(
+    st.sampled_from(["/a", "/A", "/a?x=1", "/a?x=1&y=%20", "/%22quoted%22", "/ä", "/" + "long" * 120]),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12).map(lambda text: f"/{text}"),
+).flatmap(lambda path: st.sampled_from([f"http://www.example.net{path}", f"http://www.example.net:8080{path}"]))
+
+
+@given(st.lists(st.tuples(st.one_of(URLS, st.just("")), st.booleans()), max_size=8))
+def test_a_file_of_ours_need_not_be_read_to_know_what_stands_in_it(told: list[tuple[str, bool]]) -> None:
+    measures = {}
+    for n, (url, by_law) in enumerate(told):
+        selector = Selector(url=url) if url else Selector(host_name=f"h{n}.example.net")
+        rule = Rule(measure=f"M-{n:06d}", case="C-000001", selector=selector, degree=Degree.BLOCK, by_law=by_law)
+        if nginx.include.supports(rule):
+            measures[rule.measure] = nginx.include.Measure(rule=rule, ends=5 + n, fingerprint=fingerprint(rule))
+    for hash_sizes in (False, True):
+        form = {"status": "127.0.0.1:8479", "links": {451: "a", 403: "b"}, "hash_sizes": hash_sizes}
+        text = nginx.include.render(generation=7, measures=measures.values(), foreign=(), **form)  # type: ignore[arg-type]  # one dict of three kinds
+        read = nginx.include.read(text, **form)  # type: ignore[arg-type]  # as above
+        assert nginx.include.as_rendered(generation=7, digest=read.digest, measures=measures) == read
+        assert read.digest == nginx._digest(text)

@@ -8,7 +8,9 @@ import contextlib
 import fcntl
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -65,6 +67,8 @@ class HaproxyDriver:
         self._links = links
         self._listeners = listeners
         self._timeout_seconds = timeout_seconds
+        self._held: table.Held | None = None
+        """The last listing; only so that the same words need not be read twice."""
 
     @property
     def ability(self) -> Ability:
@@ -97,13 +101,14 @@ class HaproxyDriver:
             for step in steps:
                 measures.pop(step.measure, None)
                 if step.verb == "apply" and step.rule is not None and not has_ended(step.rule, at=at):
-                    assert table.supports(step.rule), f"{step.rule} was planned for a device that cannot hold it"
-                    measures[step.measure] = self._measure(step.rule, at=at)
+                    one = measures[step.measure] = self._measure(step.rule, at=at)
+                    assert one.key is not None, f"{step.rule} was planned for a device that cannot hold it"
             rows = table.rows_of(generation=plan.generation, measures=measures.values(), foreign=held.foreign)
-            if sorted(rows.items()) == sorted(held.rows):
+            if len(rows) == len(held.rows) and rows == dict(held.rows):
                 return
             self._keep(rows)
             self._change(rows, held)
+            self._held = replace(held, known={one.line: one for one in measures.values()})
 
     def probe(self, rule: Rule) -> ProbeResult:
         return probe_page(
@@ -135,7 +140,7 @@ class HaproxyDriver:
         """What HAProxy starts with the next time."""
         beside = self._map.with_name(f"{self._map.name}.{os.getpid()}.new")
         with open(beside, "wb") as out:
-            out.writelines(_line(key, value) for key, value in rows.items())
+            out.write("".join([f"{key} {value}\n" for key, value in rows.items()]).encode("latin-1"))
             out.flush()
             os.fsync(out.fileno())
         os.replace(beside, self._map)
@@ -151,17 +156,19 @@ class HaproxyDriver:
                 rows.append((key, value))
         if any(not key for key, _ in rows):
             raise DeviceRefused(f"{self.device}: HAProxy's listing cannot be read")
-        return table.read(rows)
+        self._held = table.read(rows, before=self._held)
+        return self._held
 
     def _change(self, rows: Mapping[str, str], held: table.Held) -> None:
-        counts: dict[str, list[str]] = {}
-        for key, value in held.rows:
-            counts.setdefault(key, []).append(value)
-        other = [key for key in {*rows, *counts} if counts.get(key, []) != ([rows[key]] if key in rows else [])]
+        there = dict(held.rows)
+        doubled: set[str] = set()
+        if len(there) < len(held.rows):
+            doubled = {key for key, count in Counter(key for key, _ in held.rows).items() if count > 1}
+        other = {key for key, value in rows.items() if there.get(key) != value} | (there.keys() - rows.keys()) | doubled
         if len(other) <= _ROWS_ALONE_MAX and len(rows) > _MANY_ROWS:
             # The generation goes last: killed midway, the next plan finds what is missing.
             for key in sorted(other, key=lambda k: (k == "generation", k)):
-                if key in counts:
+                if key in there:
                     self._tell(f"del map {self._map} {_escaped(key)}")
                 if key in rows:
                     self._tell(f"add map {self._map} <<", [_line(key, rows[key])])

@@ -58,6 +58,14 @@ class Measure:
     rule: Rule
     ends: int
     fingerprint: str
+    key: str | None = field(init=False, compare=False, repr=False)
+    """Where the map has it; None where it cannot have it."""
+    line: str = field(init=False, compare=False, repr=False)
+    """How the map keeps the rule itself."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", _key_of(self.rule))
+        object.__setattr__(self, "line", line_of(self.rule, ends=self.ends))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,8 @@ class Held:
     """Measures of which a row is missing, changed or doubled."""
     foreign: tuple[tuple[str, str], ...] = ()
     rows: tuple[tuple[str, str], ...] = ()
+    known: Mapping[str, Measure] = field(default_factory=dict)
+    """Each measure by the words that were read for it: the next listing need not take those apart again."""
 
 
 def supports(rule: Rule) -> bool:
@@ -101,40 +111,50 @@ def rows_of(*, generation: int, measures: Iterable[Measure], foreign: Iterable[t
     found: dict[str, tuple[int, int]] = {}
     rows: dict[str, str] = {"generation": str(generation)}
     for one in measures:
-        key = _key_of(one.rule)
+        key = one.key
         assert key is not None, one.rule
         ends, status = found.get(key, (0, 0))
         found[key] = max(ends, one.ends), max(status, answer_of(one.rule))
-        rows[f"measure:{one.rule.measure}"] = line_of(one.rule, ends=one.ends)
+        rows[f"measure:{one.rule.measure}"] = one.line
     rows.update({key: f"{ends} {status}" for key, (ends, status) in found.items()})
     for key, value in foreign:
         rows.setdefault(key, value)
     return rows
 
 
-def read(rows: Iterable[tuple[str, str]]) -> Held:
-    """Read the rows of a listing."""
+def read(rows: Iterable[tuple[str, str]], *, before: Held | None = None) -> Held:
+    """Read the rows of a listing; `before` is one that was read earlier."""
+    known = before.known if before is not None else {}
+    taken: dict[str, Measure] = {}
     rows = tuple(rows)
     generation = max((int(v) for k, v in rows if k == "generation" and v.isdecimal()), default=0)
     measures: dict[str, Measure] = {}
     others: list[tuple[str, str]] = []
     for key, value in rows:
         if key.startswith("measure:"):
-            try:
-                rule, kept = read_line(value)
-                measures[rule.measure] = Measure(rule=rule, ends=int(kept["ends"]), fingerprint=kept["fingerprint"])
-                assert _key_of(rule) is not None
+            one = known.get(value) or _measure_of(value)
+            if one is not None:
+                measures[one.rule.measure] = taken[value] = one
                 continue
-            except (ValueError, KeyError, TypeError, AssertionError):
-                pass
         if key != "generation":
             others.append((key, value))
     wanted = rows_of(generation=generation, measures=measures.values(), foreign=())
     held: dict[str, list[str]] = {}
     for key, value in others:
         held.setdefault(key, []).append(value)
-    lacking = {name for name, one in measures.items() if held.get(k := _key_of(one.rule) or "") != [wanted.get(k)]}
+    lacking = {name for name, one in measures.items() if held.get(k := one.key or "") != [wanted.get(k)]}
     return Held(
         generation=generation, measures=measures, lacking=frozenset(lacking),
         foreign=tuple((key, value) for key, value in others if key not in wanted), rows=rows,
+        known=taken,
     )  # fmt: skip
+
+
+def _measure_of(value: str) -> Measure | None:
+    """The measure that a row keeps; None if it is none of ours."""
+    try:
+        rule, kept = read_line(value)
+        one = Measure(rule=rule, ends=int(kept["ends"]), fingerprint=kept["fingerprint"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return one if one.key is not None else None

@@ -70,6 +70,8 @@ class Held:
     exists: bool = False
     raw: dict[str, dict[bytes, bytes | None]] = field(default_factory=dict)
     """Set -> key -> comment, in the kernel's own bytes; only where it was read by netlink."""
+    has_taken: bool = False
+    """Whether it followed a change since it was read."""
 
     def stands(self, rules: Rules) -> bool:
         """Whether the rules that look into the sets are all there, as this version and these settings write them."""
@@ -136,12 +138,15 @@ class Held:
         return tuple((key, Seen.IN_FORCE) for key in sorted(self.measures))
 
     def read_again(self) -> None:
-        """Work the long lists out anew at the next question; not in `take`: even to let go of them takes a while."""
-        for derived in ("fingerprints", "_all_in_force"):
-            self.__dict__.pop(derived, None)
+        """Work the long lists out anew, where something was taken; not in `take`: to let go of them takes a while."""
+        if self.has_taken:
+            self.has_taken = False
+            for derived in ("fingerprints", "_all_in_force"):
+                self.__dict__.pop(derived, None)
 
     def take(self, change: "Change") -> None:
         """Follow a change of no prefix set that the kernel has taken."""
+        self.has_taken = True
         needed = self.needed
         self.generation, self.generation_elements = change.generation, (f"g{change.generation}",)
         self.raw["generation"] = {key_of("generation", f"g{change.generation}"): None}

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tipstaff.enforcement.kept import line_of, read_line
-from tipstaff.enforcement.pages import LAW, POLICY, page_of, plain_host
+from tipstaff.enforcement.pages import LAW, POLICY, Page, page_of, plain_host
 from tipstaff.words import Degree, Rule, Scope
 
 NEVER = 9_999_999_999
@@ -44,6 +44,15 @@ class Measure:
     rule: Rule
     ends: int
     fingerprint: str
+    page: Page | None = field(init=False, compare=False, repr=False)
+    """The page that its URL names; None for a whole host."""
+    line: bytes = field(init=False, compare=False, repr=False)
+    """How the file keeps the rule itself."""
+
+    def __post_init__(self) -> None:
+        url = self.rule.selector.url
+        object.__setattr__(self, "page", None if url is None else page_of(url))
+        object.__setattr__(self, "line", f"{_MARK} {line_of(self.rule, ends=self.ends)}".encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +111,7 @@ def entries_of(measures: Iterable[Measure]) -> Entries:
             assert host is not None, one.rule
             found.setdefault(("host", host.encode()), []).append(one)
             continue
-        page = page_of(one.rule.selector.url or "")
+        page = one.page
         assert page is not None, one.rule
         if page.port is None:
             name, key = "page", page.host.encode() + page.path
@@ -183,7 +192,7 @@ def render(
         f"{_MARK} writes this file and nothing else should.".encode(),
         f"{_MARK} generation {generation}".encode(),
     ]
-    lines += [f"{_MARK} {line_of(one.rule, ends=one.ends)}".encode() for one in ordered]
+    lines += [one.line for one in ordered]
     entries = entries_of(ordered)
     lines += _body(entries, foreign, links=links, hash_sizes=hash_sizes, count=len(ordered))
     digest = hashlib.sha256(b"\n".join(lines)).hexdigest()[:24]
@@ -254,6 +263,11 @@ location = /.tipstaff-{POLICY} {{
     return {POLICY} "This page is not available: it was found to break the acceptable use policy of its host.\\n";
 }}
 """.encode()
+
+
+def as_rendered(*, generation: int, digest: str, measures: Mapping[str, Measure]) -> Held:
+    """What `read` says of a file that `render` made of these and of nothing foreign, and that nobody has touched."""
+    return Held(generation=generation, digest=digest, measures=measures, exists=True)
 
 
 def read(text: bytes, *, status: str, links: Mapping[int, str], hash_sizes: bool) -> Held:

@@ -14,7 +14,7 @@ import select
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
@@ -220,7 +220,7 @@ class RpzDriver:
 
     def _seen(self, entry: zones.Entry, held: zones.Held) -> Seen:
         name = zones.name_of(entry.rule, zone=self._zone)
-        return Seen.IN_FORCE if name is not None and held.blocks.get(name, False) else Seen.DRIFT
+        return Seen.IN_FORCE if name is not None and held.blocks.get(name.labels, False) else Seen.DRIFT
 
     def _read(self) -> zones.Held:
         with self._lock:
@@ -240,8 +240,8 @@ class RpzDriver:
                 raise DeviceUnreachable(f"{self.device}: the zone cannot be transferred: {_words(why)}") from why
             now = copy.get_soa().serial
             if self._held is None or self._copy is None or now != serial or self._held.serial != now:
-                records = {name: tuple(node.rdatasets) for name, node in copy.nodes.items()}
-                self._held = zones.read(records, book=book, block=self._block)
+                records = ((name, tuple(node.rdatasets)) for name, node in copy.nodes.items())
+                self._held = zones.read(records, book=book, block=self._block, before=self._held)
             self._copy = copy
             return self._held
 
@@ -266,7 +266,7 @@ class RpzDriver:
 
         No address is among them: a resolver looks at where names lead, and never answers for `rpz-ip` itself.
         """
-        names = [c.name for c in changes if not c.name.is_subdomain(zones.BOOK) and c.name.labels[-1:] != (b"rpz-ip",)]
+        names = [c.name for c in changes if c.name.labels[-1:] not in (zones.BOOK.labels, (b"rpz-ip",))]
         return [(name, stopped) for name in names[:: max(1, len(names) // _ASKED_MAX)]]
 
     def _await(self, generation: int, names: Sequence[tuple[dns.name.Name, bool]]) -> None:
@@ -305,17 +305,20 @@ class RpzDriver:
             _Change(book.owner(key), [(dns.rdatatype.TXT, _text(book.seal(rule, generation=plan.generation)))])
             for key, rule in sorted(applied.items())
         ]
-        needed = {name for rule in kept.values() if (name := zones.name_of(rule, zone=self._zone)) is not None}
-        lacking = [name for name in needed if not held.blocks.get(name, False)]
+        needed = self._names(kept.values())
+        lacking = [name for labels, name in needed.items() if not held.blocks.get(labels, False)]
         come += [_Change(name, self._block_records) for name in sorted(lacking, key=_labels)]
-        owners = {book.owner(key) for key in kept}
-        stale = [e.owner for e in (*held.entries.values(), *held.unfinished.values()) if e.owner not in owners]
-        names = {
-            name for e in (*held.entries.values(), *held.unfinished.values())
-            if (name := zones.name_of(e.rule, zone=self._zone)) is not None
-        }  # fmt: skip
-        gone = [_Change(owner, ()) for owner in (*stale, *held.unreadable, *sorted(names - needed, key=_labels))]
+        owners = {book.owner(key).labels for key in kept}
+        there = [*held.entries.values(), *held.unfinished.values()]
+        stale = [e.owner for e in there if zones.labels_of(e.owner) not in owners]
+        free = [name for labels, name in self._names(e.rule for e in there).items() if labels not in needed]
+        gone = [_Change(owner, ()) for owner in (*stale, *held.unreadable, *sorted(free, key=_labels))]
         return come, gone
+
+    def _names(self, rules: Iterable[Rule]) -> dict[zones.Labels, dns.name.Name]:
+        """The names that these block, each once."""
+        found = (zones.name_of(rule, zone=self._zone) for rule in rules)
+        return {name.labels: name for name in found if name is not None}
 
     def _update(self, held: zones.Held, plan: Plan, come: Sequence["_Change"], gone: Sequence["_Change"]) -> None:
         new = [(dns.rdatatype.TXT, _text([str(plan.generation).encode()]))]
@@ -359,7 +362,7 @@ class RpzDriver:
         try:
             answer = dns.query.tcp(update, self._server[0], port=self._server[1], timeout=self._timeout_seconds)
         except (dns.exception.DNSException, OSError, EOFError) as why:
-            self._secret = None
+            self._secret = self._held = None
             raise DeviceUnreachable(f"{self.device}: the update was not answered: {_words(why)}") from why
         if answer.rcode() in (dns.rcode.NXRRSET, dns.rcode.YXDOMAIN, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN):
             raise _Overtaken

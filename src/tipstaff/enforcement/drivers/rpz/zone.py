@@ -33,8 +33,11 @@ from tipstaff.words import Degree, Direction, Rule, Scope
 BOOK = dns.name.from_text("_tipstaff", origin=None)
 GENERATION = dns.name.from_text("generation._tipstaff", origin=None)
 _KNOWN_MAX = 1 << 17
-Records = Mapping[dns.name.Name, Sequence[dns.rdataset.Rdataset]]
-"""Name, relative to the zone -> its record sets."""
+Records = Iterable[tuple[dns.name.Name, Sequence[dns.rdataset.Rdataset]]]
+"""(name, relative to the zone; its record sets)."""
+Labels = tuple[bytes, ...]
+"""A name's labels in lower case. dnspython takes a name apart octet by octet to look it up or to compare it, which is
+too slow for 100,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ class Entry:
     generation: int
     """The plan that brought it. Above the zone's own, it belongs to a change that was never finished."""
     owner: dns.name.Name
+    strings: Labels = field(default=(), compare=False, repr=False)
+    """What it was opened from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,7 @@ class Held:
     unfinished: Mapping[str, Entry] = field(default_factory=dict)
     unreadable: tuple[dns.name.Name, ...] = ()
     """Book-keeping that our key does not open."""
-    blocks: Mapping[dns.name.Name, bool] = field(default_factory=dict)
+    blocks: Mapping[Labels, bool] = field(default_factory=dict)
     """Name -> whether it is blocked exactly as we do it."""
     foreign: tuple[str, ...] = ()
 
@@ -90,12 +95,13 @@ class Book:
         sealed = base64.b64encode(nonce + self._box.encrypt(nonce, line_of(rule, g=generation).encode(), None))
         return [sealed[i : i + 255] for i in range(0, len(sealed), 255)]
 
-    def open(self, strings: Iterable[bytes], *, owner: dns.name.Name) -> Entry | None:
+    def open(self, strings: Sequence[bytes], *, owner: dns.name.Name) -> Entry | None:
         """The entry; None if another key sealed it."""
         try:
             sealed = base64.b64decode(b"".join(strings), validate=True)
             rule, kept = read_line(self._box.decrypt(sealed[:12], sealed[12:], None).decode())
-            return Entry(rule=rule, fingerprint=kept["fingerprint"], generation=kept["g"], owner=owner)
+            told, generation = kept["fingerprint"], kept["g"]
+            return Entry(rule=rule, fingerprint=told, generation=generation, owner=owner, strings=tuple(strings))
         except (InvalidTag, ValueError, KeyError, TypeError):
             return None
 
@@ -120,7 +126,7 @@ def name_of(rule: Rule, *, zone: dns.name.Name) -> dns.name.Name | None:
     network = rule.selector.network
     try:
         if network is None:
-            return _relative(rule.selector.host_name or "", zone)
+            return _relative(rule.selector.host_name or "", zone.labels)
         name = _of_network(network)
         name.derelativize(zone)
     except (UnicodeError, dns.exception.DNSException):
@@ -129,13 +135,18 @@ def name_of(rule: Rule, *, zone: dns.name.Name) -> dns.name.Name | None:
 
 
 @lru_cache(maxsize=_KNOWN_MAX)  # A hundred thousand names are asked for again in each round of a zone.
-def _relative(host_name: str, zone: dns.name.Name) -> dns.name.Name | None:
+def _relative(host_name: str, zone: Labels) -> dns.name.Name | None:
     name = _of_host(host_name)
     # Below `rpz-ip` and its like a name means addresses, clients or servers; below ours stand our own books.
     if not plain_host(name.to_text()) or name.labels[-1].startswith(b"rpz-") or name.is_subdomain(BOOK):
         return None
-    name.derelativize(zone)
+    name.derelativize(dns.name.Name(zone))
     return name
+
+
+def labels_of(name: dns.name.Name) -> Labels:
+    """By what a name is looked up."""
+    return tuple([label.lower() for label in name.labels])
 
 
 def txt(strings: Sequence[bytes]) -> dns.rdata.Rdata:
@@ -143,35 +154,44 @@ def txt(strings: Sequence[bytes]) -> dns.rdata.Rdata:
     return dns.rdata.from_wire(dns.rdataclass.IN, dns.rdatatype.TXT, wire, 0, len(wire))
 
 
-def read(records: Records, *, book: Book, block: Sequence[dns.rdataset.Rdataset]) -> Held:
-    """Read a whole zone. `block` is what stands at a blocked name."""
+def read(records: Records, *, book: Book, block: Sequence[dns.rdataset.Rdataset], before: Held | None = None) -> Held:
+    """Read a whole zone. `block` is what stands at a blocked name; `before` was read with the same book: what was
+    opened then, and stands there in the same words, is not opened again."""
     generation, serial, exists = 0, 0, False
+    known = (
+        {}
+        if before is None
+        else {labels_of(e.owner): e for x in (before.entries, before.unfinished) for e in x.values()}
+    )
     entries: dict[str, Entry] = {}
     unfinished: dict[str, Entry] = {}
     unreadable = []
-    others: dict[dns.name.Name, Sequence[dns.rdataset.Rdataset]] = {}
-    for owner, sets in records.items():
-        if owner == dns.name.empty:
+    others: dict[Labels, tuple[dns.name.Name, Sequence[dns.rdataset.Rdataset]]] = {}
+    for owner, sets in records:
+        labels = labels_of(owner)
+        if not labels:
             serial = next((s[0].serial for s in sets if s.rdtype == dns.rdatatype.SOA), 0)
             if rest := [s for s in sets if s.rdtype not in (dns.rdatatype.SOA, dns.rdatatype.NS)]:
-                others[owner] = rest
-        elif owner == GENERATION:
+                others[labels] = owner, rest
+        elif labels == GENERATION.labels:
             texts = [b"".join(r.strings) for s in sets for r in s if s.rdtype == dns.rdatatype.TXT]
             generation = max((int(text) for text in texts if text.isdigit()), default=0)
             exists = True
-        elif owner.is_subdomain(BOOK):
+        elif labels[-1:] == BOOK.labels:
             strings = next((r.strings for s in sets for r in s if s.rdtype == dns.rdatatype.TXT), ())
-            entry = book.open(strings, owner=owner)
-            if entry is None or book.owner(entry.rule.measure) != owner:
+            entry = known.get(labels)
+            if entry is None or entry.strings != tuple(strings):
+                entry = book.open(strings, owner=owner)
+            if entry is None or book.owner(entry.rule.measure).labels != labels:
                 unreadable.append(owner)
             else:
                 entries[entry.rule.measure] = entry
         else:
-            others[owner] = sets
+            others[labels] = owner, sets
     for key in [key for key, entry in entries.items() if entry.generation > generation]:
         unfinished[key] = entries.pop(key)
-    known = {_blocked(e.rule) for e in (*entries.values(), *unfinished.values())}
-    same = sorted(block, key=lambda s: s.rdtype)
+    ours = {_blocked(e.rule).labels for e in (*entries.values(), *unfinished.values())}
+    same = _said(block)
     return Held(
         serial=serial,
         generation=generation,
@@ -179,8 +199,17 @@ def read(records: Records, *, book: Book, block: Sequence[dns.rdataset.Rdataset]
         entries=entries,
         unfinished=unfinished,
         unreadable=tuple(unreadable),
-        blocks={name: sorted(sets, key=lambda s: s.rdtype) == same for name, sets in others.items() if name in known},
-        foreign=tuple(sorted(str(name) for name in others if name not in known)),
+        blocks={labels: _said(sets) == same for labels, (_, sets) in others.items() if labels in ours},
+        foreign=tuple(sorted(str(owner) for labels, (owner, _) in others.items() if labels not in ours)),
+    )
+
+
+def _said(sets: Sequence[dns.rdataset.Rdataset]) -> list[tuple[int, object]]:
+    """What record sets say, whatever their order."""
+    return sorted(
+        (int(one.rdtype), rdata.strings if one.rdtype == dns.rdatatype.TXT else rdata.to_text())
+        for one in sets
+        for rdata in one
     )
 
 
