@@ -19,11 +19,11 @@ from tipstaff.registry.queries import (
     Above,
     accounts_over,
     get_customer,
+    holdings_and_begin,
     holdings_covering,
     holdings_covering_all,
-    identities_of,
+    names_known,
     records_begin_at,
-    resources_known_as,
     service_ends,
     services_known_as,
 )
@@ -37,6 +37,7 @@ from tipstaff.words import (
     Holding,
     Identity,
     Moment,
+    Resource,
     ResourceKind,
     SubjectKind,
 )
@@ -74,9 +75,10 @@ def who_held(
         bindings=known.bindings,
         identities=known.identities,
         gaps=known.gaps,
-        records_begin_at=records_begin_at(),
+        records_begin_at=known.records_begin_at,
     )
-    (answer,) = _stopped_at_resellers([answer])
+    if answer.customer not in known.direct:
+        (answer,) = _stopped_at_resellers([answer])
     return answer
 
 
@@ -188,11 +190,14 @@ class Known:
     bindings: tuple[Binding, ...] = ()
     identities: tuple[Identity, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    records_begin_at: datetime | None = None
+    direct: frozenset[str] = frozenset()
+    """Those of the customers who never bought from a reseller."""
 
 
 def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: int | None, window: Window) -> Known:
     """What the registry and the logs say of an address at some instant of the window."""
-    held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
+    held, begin = holdings_and_begin(address, earliest=window.earliest, latest=window.latest)
     usable = port if port is not None and 0 < port < 65536 else None
     gaps = []
     try:
@@ -210,9 +215,12 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
     insides = dict.fromkeys(b.inside for b in bindings if b.inside is not None and b.inside != address)
     for inside in list(insides)[:INSIDE_ADDRESSES_MAX]:
         gaps += [replace(g, behind_nat=True) for g in gaps_for(inside, earliest=since, latest=window.latest)]
+    holders = {h.customer for h in held if h.customer is not None}
+    known, direct = _known_as(_subjects(bindings), holders=holders)
     return Known(
-        holdings=tuple(held), bindings=tuple(bindings), identities=tuple(identities(bindings)), gaps=tuple(gaps)
-    )
+        holdings=tuple(held), bindings=tuple(bindings), identities=tuple(known), gaps=tuple(gaps),
+        records_begin_at=begin, direct=direct,
+    )  # fmt: skip
 
 
 def answer_one(question: Question, *, received_at: datetime) -> Attribution:
@@ -261,15 +269,31 @@ def identities(bindings: Iterable[Binding]) -> list[Identity]:
     registry's own words do: a service's key, the circuit or port that it was said to be at then, a customer's key.
     Whose customers' customers they are is what was true then, and an ended service is nobody's.
     """
-    return known_as(list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None)))
+    return known_as(_subjects(bindings))
+
+
+def _subjects(bindings: Iterable[Binding]) -> list[tuple[SubjectKind, str]]:
+    return list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None))
 
 
 def known_as(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
     """The same for subscribers by name."""
-    if not subjects:
-        return []
-    known = identities_of(subjects)
-    known += [i for i in _held(subjects) if not any(_says_as_much(told, i) for told in known)]
+    return _known_as(subjects, holders=())[0]
+
+
+def _known_as(
+    subjects: Sequence[tuple[SubjectKind, str]], *, holders: Iterable[str]
+) -> tuple[list[Identity], frozenset[str]]:
+    """The same, and who of their customers, and of these holders, never bought from a reseller."""
+    known = list(_of_running_services(_named(subjects))) if subjects else []
+    customers = {i.customer for i in known} | {*holders}
+    above = accounts_over(customers)
+    return list(_below_resellers(known, above)), frozenset(customers - above.keys())
+
+
+def _named(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
+    known, held = names_known(subjects, [(RESOURCE_KINDS[k], value) for k, value in subjects if k in RESOURCE_KINDS])
+    known += [i for i in _held(held) if not any(_says_as_much(told, i) for told in known)]
     told = {(i.kind, i.value) for i in known}
     open_ = [s for s in subjects if s not in told and s[0] is not SubjectKind.MAC]
     services = services_known_as({value for _, value in open_})
@@ -284,7 +308,7 @@ def known_as(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
         ]  # fmt: skip
         if not found and kind is SubjectKind.USERNAME and get_customer(value) is not None:
             known.append(Identity(kind=kind, value=value, customer=value, sure_from=NEVER))
-    return list(_below_resellers(_of_running_services(known)))
+    return known
 
 
 def _of_running_services(known: Sequence[Identity]) -> Iterator[Identity]:
@@ -298,10 +322,8 @@ def _of_running_services(known: Sequence[Identity]) -> Iterator[Identity]:
             yield replace(one, until=end)
 
 
-def _below_resellers(known: Iterable[Identity]) -> Iterator[Identity]:
+def _below_resellers(known: Iterable[Identity], above: Mapping[str, Sequence[Above]]) -> Iterator[Identity]:
     """With the account above each then, that answers to the operator."""
-    known = list(known)
-    above = accounts_over({i.customer for i in known})
     for one in known:
         if one.customer not in above:
             yield one
@@ -312,10 +334,9 @@ def _below_resellers(known: Iterable[Identity]) -> Iterator[Identity]:
                 yield replace(one, reseller=reseller, since=part.since, until=part.until)
 
 
-def _held(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
+def _held(rows: Iterable[Resource]) -> list[Identity]:
     """Who held these log-ins, circuits and MACs, and when. A scope is the name of the source whose logs name it so."""
     kinds = {resource: subject for subject, resource in RESOURCE_KINDS.items()}
-    rows = resources_known_as([(RESOURCE_KINDS[kind], value) for kind, value in subjects if kind in RESOURCE_KINDS])
     return [
         Identity(
             kind=kinds[row.kind],
