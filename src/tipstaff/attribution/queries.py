@@ -145,6 +145,11 @@ WHERE c.version = %s AND c.block = %s AND m.since <= %s AND m.until >= %s - o.te
 def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[Gap]:
     """When sources that speak of this neighbourhood were not read, or wrote what could not be read, within
     [earliest, latest], and for how long a lease that was given then may last."""
+    return gaps_or_unread(address, earliest=earliest, latest=latest)[0]
+
+
+def gaps_or_unread(address: Address, *, earliest: datetime, latest: datetime) -> tuple[list[Gap], bool]:
+    """`gaps_for`, and whether there is none because no source that is read for a time speaks of this neighbourhood."""
     address = plain_address(address)
     value = int(address)
     block = value >> 8 if address.version == 4 else value >> 88
@@ -163,11 +168,35 @@ def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[
         for first, last in holes(stretches, begin=begin - term, end=end)
     ]
     found += [(first, last, term) for term, first, last in missed]
-    return [
+    gaps = [
         Gap(since=None if first is None else instant(first), until=instant(last), lasting=lasting)
         for first, last, lasting in with_leases(found)
         if (first is None or first <= end) and (last is None or last > begin)
     ]
+    return gaps, not read
+
+
+_ANY_FROM_TO = (
+    "(SELECT 1 FROM attribution_bindingrow WHERE realm = %s AND version = %s AND length = %s "
+    "AND {} BETWEEN %s AND %s LIMIT 1)"
+)
+
+
+def bound_near(address: Address) -> bool:
+    """Whether any log, plan or map ever bound an address of this neighbourhood (/24, or /40 of IPv6)."""
+    address = plain_address(address)
+    # An IPv6 neighbourhood is told by the upper half of its addresses alone.
+    four = address.version == 4
+    value, width, bits = (int(address), 32, 24) if four else (int(address) >> 64, 64, 40)
+    first = value >> (width - bits) << (width - bits)
+    last = first + (1 << (width - bits)) - 1
+    parts, parameters = [], []
+    for number, length, _ in fetch_planned(_SHAPES, [address.version, PUBLIC]):
+        # A prefix that is wider than the neighbourhood begins before it.
+        begin = first >> (width - length) << (width - length) if length < bits else first
+        parts.append(_ANY_FROM_TO.format("hi = 0 AND lo" if four else "hi"))
+        parameters += [number, address.version, length, signed(begin), signed(last)]
+    return bool(parts) and bool(fetch_planned(" UNION ALL ".join(parts), parameters))
 
 
 def spoken_of(addresses: Sequence[Address]) -> frozenset[Address]:

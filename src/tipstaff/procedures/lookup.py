@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from tipstaff.attribution.match import PROTOCOLS, Question, Window, attribute, plain_address, window_of
+from tipstaff.attribution.match import PROTOCOLS, Question, Window, attribute, block_of, plain_address, window_of
 from tipstaff.attribution.queries import (
     FlowsCannotBeRead,
     bindings_covering,
+    bound_near,
     gaps_for,
+    gaps_or_unread,
     logged_in_with,
     spoken_of,
 )
@@ -35,11 +37,13 @@ from tipstaff.words import (
     Gap,
     Grade,
     Holding,
+    HoldingKind,
     Identity,
     Moment,
     Resource,
     ResourceKind,
     SubjectKind,
+    Tier,
 )
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -75,6 +79,7 @@ def who_held(
         bindings=known.bindings,
         identities=known.identities,
         gaps=known.gaps,
+        unread=known.unread,
         records_begin_at=known.records_begin_at,
     )
     if answer.customer not in known.direct:
@@ -108,6 +113,7 @@ def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attr
     )
     begin = records_begin_at()
     alike: dict[object, Attribution] = {}
+    near: dict[object, bool] = {}
     found = []
     for question, address, window in zip(asked, plain, windows, strict=True):
         port, moment = question.port, question.moment
@@ -130,9 +136,15 @@ def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attr
         kind = (address, tuple(h.key for h in rows), window.assumed, begin is None or window.earliest < begin)
         answer = alike.get(kind) if plainly else None
         if answer is None:
+            unread = _shared_out(rows)
+            if unread:
+                block = address.version, block_of(address)
+                near[block] = near[block] if block in near else bound_near(address)
+                unread = not near[block]
             answer = attribute(
-                address, port=port, moment=moment, received_at=received_at, holdings=rows, records_begin_at=begin
-            )
+                address, port=port, moment=moment, received_at=received_at, holdings=rows, unread=unread,
+                records_begin_at=begin,
+            )  # fmt: skip
             if plainly:
                 alike[kind] = answer
         else:
@@ -171,6 +183,11 @@ def tops_of(steps: Iterable[Above], *, since: datetime, until: datetime) -> set[
     return {step.top for step in steps if step.within(since, until + timedelta(microseconds=1)) is not None}
 
 
+def _shared_out(held: Iterable[Holding]) -> bool:
+    """Whether a pool of the operator's is among them."""
+    return any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in held)
+
+
 def _ended(holding: Holding, at: datetime) -> bool:
     return holding.held_until is not None and holding.held_until <= at
 
@@ -190,6 +207,8 @@ class Known:
     bindings: tuple[Binding, ...] = ()
     identities: tuple[Identity, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    unread: bool = False
+    """The address is in a pool, and no log of its neighbourhood was ever read."""
     records_begin_at: datetime | None = None
     direct: frozenset[str] = frozenset()
     """Those of the customers who never bought from a reseller."""
@@ -211,7 +230,9 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
     machines = [m for m in map(machine_of, bindings) if m is not None]
     bindings += logged_in_with(machines, earliest=window.earliest, latest=window.latest)
     since = last_sure(bindings, earliest=window.earliest)
-    gaps += gaps_for(address, earliest=since, latest=window.latest)
+    own, unread = gaps_or_unread(address, earliest=since, latest=window.latest)
+    unread = unread and not bindings and _shared_out(held) and not bound_near(address)
+    gaps += own
     insides = dict.fromkeys(b.inside for b in bindings if b.inside is not None and b.inside != address)
     for inside in list(insides)[:INSIDE_ADDRESSES_MAX]:
         gaps += [replace(g, behind_nat=True) for g in gaps_for(inside, earliest=since, latest=window.latest)]
@@ -219,7 +240,7 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
     known, direct = _known_as(_subjects(bindings), holders=holders)
     return Known(
         holdings=tuple(held), bindings=tuple(bindings), identities=tuple(known), gaps=tuple(gaps),
-        records_begin_at=begin, direct=direct,
+        unread=unread, records_begin_at=begin, direct=direct,
     )  # fmt: skip
 
 
