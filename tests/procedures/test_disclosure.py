@@ -177,6 +177,13 @@ def test_what_is_not_binding_or_not_sure_is_never_answered_with_a_name(
         agree(house, key, by="lena")
 
 
+def test_a_time_that_was_still_to_come_is_not_looked_up(house: Office) -> None:
+    key = asked(house, used_at=NOON + HOUR / 2).key
+    disclosure.authenticate(key, how="By the number in the directory.", desk=house.desk, at=NOON, actor="carla")
+    with pytest.raises(NotAnswerable, match="still to come"):
+        disclosure.look_up(key, desk=house.desk, at=NOON + 2 * DAY, actor="carla")
+
+
 def test_a_mail_from_an_authoritys_address_proves_nothing(house: Office) -> None:
     for kind, gives in ((MatterKind.IDENTITY, (Gives.NAME,)), (MatterKind.REQUEST, (Gives.HELD,))):
         key = asked(house, kind=kind).key

@@ -14,8 +14,8 @@ import numpy as np
 from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, HoldingKind, Identity, Station, Tier
 
 from .codes import ENDINGS, KINDS, OPEN, STATION
-from .match import Question, plain_address, window_of
-from .snapshot import GRADES, NOBODY, REASONS, Answers, Bound, Gaps, Held, Known, Snapshot
+from .match import Question, block_of, plain_address, window_of
+from .snapshot import GRADES, NOBODY, REASONS, Answers, Bound, Gaps, Held, Known, Snapshot, Stretches
 from .tables import Array, Questions
 from .walk import last_sure, machine_of, spoken_of, walk
 
@@ -115,6 +115,7 @@ class Book:
                 bindings=bindings,
                 identities=[self.identity(int(e)) for e in sorted(entries)],
                 gaps=gaps,
+                unread=not self.spoken_of(address),
                 records_begin_at=self.records_begin_at,
             )
 
@@ -126,6 +127,10 @@ class Book:
         )
         for place, window in enumerate(windows):
             yield self.in_words(answers, place, window.earliest, window.latest)
+
+    def spoken_of(self, address: Address) -> bool:
+        """Whether a log of the address's neighbourhood was ever read."""
+        return bool(self.snapshot.spoken[address.version].has(np.array([block_of(address)], np.int64))[0])
 
     def in_words(self, answers: Answers, place: int, earliest: datetime, latest: datetime) -> Attribution:
         """One answer with the rows that prove it."""
@@ -160,9 +165,11 @@ def book_of(
     identities: Sequence[Identity],
     gaps: Sequence[tuple[Address, Gap]] = (),
     *,
+    spoken: Iterable[Address] = (),
     records_begin_at: datetime | None,
 ) -> Book:
-    """A book of words. Each gap comes with an address of the neighbourhood that it is about."""
+    """A book of words. Each gap comes with an address of the neighbourhood that it is about, and `spoken` are some of
+    those neighbourhoods of which a log was read without one."""
     names: dict[str, int] = {}
 
     def code(name: str | None) -> int:
@@ -216,10 +223,10 @@ def book_of(
         inside_hi=ints((int(a) >> 64 for a in insides), np.uint64),
         inside_lo=ints((int(a) & (2**64 - 1) for a in insides), np.uint64),
     )
-    spoken = [(i, s) for i in identities for s in sources if i.in_logs_of(s)]
-    identities = [i for i, _ in spoken]
+    told = [(i, s) for i in identities for s in sources if i.in_logs_of(s)]
+    identities = [i for i, _ in told]
     known = Known(
-        subject=ints(subjects.setdefault((KINDS.index(i.kind), i.value, s), len(subjects)) for i, s in spoken),
+        subject=ints(subjects.setdefault((KINDS.index(i.kind), i.value, s), len(subjects)) for i, s in told),
         customer=ints(code(i.customer) for i in identities),
         service=ints(code(i.service) for i in identities),
         reseller=ints(code(i.reseller) for i in identities),
@@ -243,7 +250,17 @@ def book_of(
 
     begin = None if records_begin_at is None else micro(records_begin_at)
     return Book(
-        snapshot=Snapshot(held, bound, known, gap_rows, records_begin=begin),
+        snapshot=Snapshot(
+            held,
+            bound,
+            known,
+            gap_rows,
+            spoken=_spoken(
+                [*(a for a, _ in gaps), *spoken],
+                [b.prefix for b in bindings if b.realm == PUBLIC and not isinstance(b.prefix, Station)],
+            ),
+            records_begin=begin,
+        ),
         names=_Codes(names),
         holding=holdings.__getitem__,
         binding=bindings.__getitem__,
@@ -277,6 +294,16 @@ def _prefixes(networks: Sequence[IPv4Network | IPv6Network | Station]) -> dict[s
         "length": np.array([length for _, length, _ in places], np.int64),
         "hi": np.array([f >> 64 for f in first], np.uint64),
         "lo": np.array([f & (2**64 - 1) for f in first], np.uint64),
+    }
+
+
+def _spoken(addresses: Iterable[Address], prefixes: Iterable[IPv4Network | IPv6Network]) -> dict[int, Stretches]:
+    """By IP version the neighbourhoods of these addresses and prefixes."""
+    blocks = [(a.version, block_of(a), block_of(a)) for a in addresses]
+    blocks += [(p.version, block_of(p[0]), block_of(p[-1])) for p in prefixes]
+    return {
+        kind: Stretches(*(np.array([b[place] for b in blocks if b[0] == kind], np.int64) for place in (1, 2)))
+        for kind in (4, 6)
     }
 
 

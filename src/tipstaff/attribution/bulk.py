@@ -22,7 +22,7 @@ from .covers import holes, with_leases
 from .flow_parts import extent
 from .queries import binding_of, instant, micro
 from .reading import machines, prefixes
-from .snapshot import NOBODY, Bound, Gaps, Held, Known, Snapshot
+from .snapshot import NOBODY, Bound, Gaps, Held, Known, Snapshot, Stretches
 
 _BOUND = """
 COPY (
@@ -102,7 +102,7 @@ def book_from(
     bound = bound.with_columns(pl.when(pl.col("kind") == MAC).then(machines(pl.col("subject"))).alias("machine"))
     known = _by_source(known, subjects)
     names, coded = _coded(held, known)
-    gap_frame, gaps_of = _gaps()
+    gap_frame, gaps_of, scopes = _gaps()
     snapshot = Snapshot(
         Held(
             key=_array(held, "id"),
@@ -135,6 +135,7 @@ def book_from(
             sure_until=_array(known, "sure_until", none=OPEN),
         ),
         gap_frame,
+        spoken=_spoken(bound, scopes),
         records_begin=None if records_begin_at is None else micro(records_begin_at),
     )  # fmt: skip
     return Book(
@@ -237,8 +238,29 @@ def _identity(row: dict[str, Any]) -> Identity:
     )
 
 
-def _gaps() -> tuple[Gaps, Any]:
-    """When the sources of each neighbourhood were not read."""
+def _spoken(bound: pl.DataFrame, scopes: Sequence[tuple[int, int, int]]) -> dict[int, Stretches]:
+    """By IP version the neighbourhoods of which a source speaks, or that something is bound in."""
+    found = {}
+    for version, half, width, bits in ((4, "lo", 32, 24), (6, "hi", 64, 40)):
+        places = bound.lazy().filter((pl.col("realm") == 0) & (pl.col("version") == version))
+        block = pl.col(half).cast(pl.Int64).reinterpret(signed=False) // 2 ** (width - bits)
+        wide = (bits - pl.col("length")).clip(0, bits)
+        stretches = (
+            places.select(block.cast(pl.Int64).alias("first"), wide.alias("wide"))
+            .unique()
+            .with_columns((pl.col("first") + pl.lit(2).pow(pl.col("wide")).cast(pl.Int64) - 1).alias("last"))
+            .collect()
+        )
+        mine = np.array([b for _, v, b in scopes if v == version], np.int64)
+        found[version] = Stretches(
+            np.concatenate([mine, stretches.get_column("first").to_numpy()]),
+            np.concatenate([mine, stretches.get_column("last").to_numpy()]),
+        )
+    return found
+
+
+def _gaps() -> tuple[Gaps, Any, list[tuple[int, int, int]]]:
+    """When the sources of each neighbourhood were not read; and (source, IP version, neighbourhood) it speaks of."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT source_id, since, until FROM attribution_coverrow ORDER BY 1, 2")
         loads: dict[int, list[tuple[int, int]]] = {}
@@ -283,7 +305,7 @@ def _gaps() -> tuple[Gaps, Any]:
         until=np.array([r[3] for r in rows], np.int64),
         lasting=np.array([r[4] for r in rows], bool),
     )
-    return frame, gaps_of
+    return frame, gaps_of, scopes
 
 
 def _frame(sql: str, *, text: Sequence[str]) -> pl.DataFrame:

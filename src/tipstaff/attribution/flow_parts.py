@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from tipstaff.ledger.operations import record
-from tipstaff.registry.planned import fetch_planned
+from tipstaff.registry.planned import Asked, fetch_planned
 
 from .codes import OPEN, unsigned
 from .covers import forget_cover
@@ -149,18 +149,19 @@ class FoundFlow:
 
 def flows_touching(
     address: IPv4Address | IPv6Address, *, earliest: int, latest: int, port: int | None, protocol: int | None,
-    realm: str, rows_max: int,
+    realm: str, rows_max: int, kept: Sequence[tuple[int]],
 ) -> list[FoundFlow]:  # fmt: skip
     """Rows about an address at some instant of [earliest, latest] (microseconds). PartIsMissing when one can't be read.
 
-    Without a port at most `rows_max` rows.
+    `kept` is what `parts_over` finds. Without a port at most `rows_max` rows.
     """
+    if not kept:
+        return []
+    from . import flow_files
+
     value = int(address)
     for tries_left in (1, 0):
-        parts = _parts_over(address, earliest=earliest, latest=latest, realm=realm)
-        if not parts:
-            return []
-        from . import flow_files
+        parts = FlowPartRow.objects.filter(pk__in=[key for (key,) in kept]).order_by("pk")
 
         found: list[FoundFlow] = []
         try:
@@ -177,18 +178,19 @@ def flows_touching(
             # A writer may have merged it a moment ago; then the list of parts is another one by now.
             if not tries_left:
                 raise
+            kept = fetch_planned(*parts_over(address, earliest=earliest, latest=latest, realm=realm))
     raise AssertionError("the second try returns or raises")
 
 
-def _parts_over(address: IPv4Address | IPv6Address, *, earliest: int, latest: int, realm: str) -> list[FlowPartRow]:
+def parts_over(address: IPv4Address | IPv6Address, *, earliest: int, latest: int, realm: str) -> Asked:
+    """Asks which parts may have flows of an address at some instant of [earliest, latest] (microseconds)."""
     place = int(address) if address.version == 4 else int(address) >> 65
-    found = fetch_planned(
+    return (
         "SELECT p.id FROM attribution_flowpartrow p LEFT JOIN attribution_realmrow r ON r.id = p.realm "
         "WHERE p.version = %s AND coalesce(r.name, '') = %s AND p.first <= %s AND p.last >= %s "
         "AND p.until > %s - p.error AND p.since <= %s + p.error",
         [address.version, realm, place, place, earliest, latest],
     )
-    return list(FlowPartRow.objects.filter(pk__in=[key for (key,) in found]).order_by("pk")) if found else []
 
 
 def extent() -> list[tuple[int, int, int]]:

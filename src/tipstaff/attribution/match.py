@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 
-from tipstaff.words import Attribution, AttributionReason, Grade, Holding, Moment, Tier, require_aware
+from tipstaff.words import (
+    Attribution,
+    AttributionReason,
+    Grade,
+    Holding,
+    HoldingKind,
+    Moment,
+    Tier,
+    require_aware,
+)
 
 LOOK_BACK = timedelta(days=7)
 """Without a stated time, one holder must have held it for so long before the report came in."""
@@ -59,10 +68,15 @@ class Question:
     there_port: int | None = None
 
 
+def is_ahead(moment: Moment, *, received_at: datetime) -> bool:
+    """Whether all of the stated time lies in the future: nobody has held anything then."""
+    return moment.earliest > received_at + FUTURE_CLOCK_ERROR
+
+
 def window_of(moment: Moment | None, *, received_at: datetime) -> Window:
     """The instants that a statement of time leaves possible; fetch holdings over exactly this window."""
     received_at = require_aware(received_at)
-    if moment is None or moment.earliest > received_at + FUTURE_CLOCK_ERROR:
+    if moment is None or is_ahead(moment, received_at=received_at):
         return Window(earliest=received_at - LOOK_BACK, latest=received_at, assumed=True)
     return Window(earliest=min(moment.earliest, received_at), latest=moment.latest, assumed=False)
 
@@ -74,11 +88,13 @@ def attribute(
     moment: Moment | None,
     received_at: datetime,
     holdings: Iterable[Holding],
+    unread: bool = False,
     records_begin_at: datetime | None,
 ) -> Attribution:
     """Name the holder of `address` and `port` at `moment`, or say why nobody is named.
 
-    `holdings` are those that cover the address within `window_of(moment)`; others do no harm.
+    `holdings` are those that cover the address within `window_of(moment)`; others do no harm. `unread`: no log of its
+    neighbourhood was ever read, so that nobody known in a pool is not nobody there.
     """
     window = window_of(moment, received_at=received_at)
     if port is not None and not 0 < port < 65536:
@@ -99,7 +115,11 @@ def attribute(
 
     painted = _painted(rows, question=question, not_ours=not_ours)
     subjects = {subject for subject, _ in painted}
+    pools = [row for row in rows if row.kind is HoldingKind.POOL] if unread else []
+    shared_out = _minus(_rectangles(pools, Tier.OPERATOR, question), [rectangle for _, rectangle in painted])
     if not subjects:
+        if shared_out:
+            return _nobody(Grade.NO_DATA, AttributionReason.SOURCE_GAP, window, rows)
         return _nobody(Grade.NONE, AttributionReason.UNASSIGNED, window, rows)
     if len(subjects) > 1:
         some_ports_only = any(not rectangle.all_ports_of(question) for _, rectangle in painted)
@@ -111,6 +131,8 @@ def attribute(
     bare = _minus([question], [rectangle for _, rectangle in painted])
     if any(hole.at_the_same_time_as(rectangle) for hole in bare for _, rectangle in painted):
         return _nobody(Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT, window, rows)
+    if shared_out:
+        return _nobody(Grade.NO_DATA, AttributionReason.SOURCE_GAP, window, rows)
     if bare and window.assumed:
         return _nobody(Grade.AMBIGUOUS, AttributionReason.EDGE_IN_WINDOW, window, rows)
 
@@ -181,6 +203,11 @@ def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Addre
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def block_of(address: IPv4Address | IPv6Address) -> int:
+    """The number of its neighbourhood: its /24, or /40 of IPv6."""
+    return int(address) >> (8 if address.version == 4 else 88)
 
 
 def _relevant(

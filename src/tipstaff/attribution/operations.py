@@ -418,7 +418,7 @@ def _bind(
         staging.note_scope(rows, source=row.pk)
     if added > 1000:
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE attribution_bindingrow")
+            cursor.execute("ANALYZE attribution_bindingrow, attribution_scoperow")
     return added
 
 

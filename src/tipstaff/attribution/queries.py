@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
-from tipstaff.registry.planned import fetch_planned
+from tipstaff.registry.planned import fetch_planned, fetch_together
 from tipstaff.words import PUBLIC, Binding, Gap, Station, SubjectKind, require_aware
 
 from .codes import ENDINGS, KINDS, OPEN, STATION, USERNAME, signed, unsigned
 from .covers import holes, with_leases
-from .flow_parts import flows_touching, missing, spoilt
+from .flow_parts import flows_touching, missing, parts_over, spoilt
 from .match import plain_address
 from .models import FlowPartRow
 
@@ -25,6 +25,16 @@ _COLUMNS = """
     b.sure_from, b.sure_until, b.possible_until, b.ending, b.strong, b.momentary, b.kind, b.subject, b.inside_realm,
     b.inside_version, b.inside_hi, b.inside_lo, b.heard, b.load_id, b.byte_offset
 """
+_IN_FULL = """
+SELECT b.*, s.name, l.file, l.sha256, l.first_byte, l.end_byte, l.clock_error, r.name, i.name FROM ({}) b
+LEFT JOIN attribution_loadrow l ON l.id = b.load_id LEFT JOIN attribution_sourcerow s ON s.id = l.source_id
+LEFT JOIN attribution_realmrow r ON r.id = b.realm LEFT JOIN attribution_realmrow i ON i.id = b.inside_realm
+"""
+"""Rows of _COLUMNS with the names of their sources and realms, and the files that prove them."""
+_SHAPES = (
+    "SELECT s.realm, s.length, s.ports_max FROM attribution_shaperow s "
+    "LEFT JOIN attribution_realmrow r ON r.id = s.realm WHERE s.version = %s AND coalesce(r.name, '') = %s"
+)
 _PLACE = (
     f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.realm = %s AND b.version = %s AND b.length = %s "  # noqa: S608 - this room's own columns
     "AND b.hi = %s AND b.lo = %s AND b.possible_from <= %s AND b.possible_until > %s"
@@ -49,10 +59,8 @@ def bindings_covering(
     width = 32 if address.version == 4 else 128
     begin, end = micro(earliest), micro(latest)
     parts, parameters = [], []
-    shapes = fetch_planned(
-        "SELECT s.realm, s.length, s.ports_max FROM attribution_shaperow s "
-        "LEFT JOIN attribution_realmrow r ON r.id = s.realm WHERE s.version = %s AND coalesce(r.name, '') = %s",
-        [address.version, realm],
+    shapes, kept = fetch_together(
+        (_SHAPES, [address.version, realm]), parts_over(address, earliest=begin, latest=end, realm=realm)
     )
     for number, length, ports_max in shapes:
         network = value >> (width - length) << (width - length)
@@ -68,8 +76,8 @@ def bindings_covering(
         else:
             parts.append(f"({_PLACE} AND b.port_first BETWEEN %s AND %s AND b.port_last >= %s)")
             parameters += [*asked, max(1, port - ports_max + 1), port, port]
-    found = _in_words(fetch_planned(" UNION ALL ".join(parts), parameters)) if parts else []
-    found += _flows(address, begin=begin, end=end, port=port, protocol=protocol, realm=realm)
+    found = _bindings(" UNION ALL ".join(parts), parameters) if parts else []
+    found += _flows(address, begin=begin, end=end, port=port, protocol=protocol, realm=realm, kept=kept)
     fitting = [b for b in found if protocol is None or b.protocol is None or b.protocol == protocol]
     return sorted(fitting, key=lambda b: (b.source, b.possible_from, b.port_first, b.subject, str(b.inside)))
 
@@ -79,22 +87,22 @@ def logged_in_with(stations: Iterable[Station], *, earliest: datetime, latest: d
     numbers = list(dict.fromkeys(s.number for s in stations))
     if not numbers:
         return []
-    rows = fetch_planned(
+    rows = _bindings(
         f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.realm = 0 AND b.version = {STATION} "  # noqa: S608 - this room's own columns
         f"AND b.length = {STATION} AND b.hi = 0 AND b.lo = ANY(%s) AND b.possible_from <= %s AND b.possible_until > %s",
         [numbers, micro(latest), micro(earliest)],
     )
-    return sorted(_in_words(rows), key=lambda b: (str(b.prefix), b.source, b.possible_from, b.subject))
+    return sorted(rows, key=lambda b: (str(b.prefix), b.source, b.possible_from, b.subject))
 
 
 def machines_of(login: str, *, earliest: datetime, latest: datetime) -> list[Binding]:
     """The machines with which a log-in was let in at some instant of [earliest, latest]."""
-    rows = fetch_planned(
+    rows = _bindings(
         f"SELECT {_COLUMNS} FROM attribution_bindingrow b WHERE b.kind = {USERNAME} AND b.subject = %s "  # noqa: S608 - this room's own columns
         f"AND b.realm = 0 AND b.version = {STATION} AND b.possible_from <= %s AND b.possible_until > %s",
         [login, micro(latest), micro(earliest)],
     )
-    return sorted(_in_words(rows), key=lambda b: (str(b.prefix), b.source, b.possible_from))
+    return sorted(rows, key=lambda b: (str(b.prefix), b.source, b.possible_from))
 
 
 def last_log_ins(names: Sequence[str]) -> list[tuple[str, datetime, str]]:
@@ -137,15 +145,20 @@ WHERE c.version = %s AND c.block = %s AND m.since <= %s AND m.until >= %s - o.te
 def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[Gap]:
     """When sources that speak of this neighbourhood were not read, or wrote what could not be read, within
     [earliest, latest], and for how long a lease that was given then may last."""
+    return gaps_or_unread(address, earliest=earliest, latest=latest)[0]
+
+
+def gaps_or_unread(address: Address, *, earliest: datetime, latest: datetime) -> tuple[list[Gap], bool]:
+    """`gaps_for`, and whether there is none because no source that is read for a time speaks of this neighbourhood."""
     address = plain_address(address)
     value = int(address)
     block = value >> 8 if address.version == 4 else value >> 88
     begin, end = micro(earliest), micro(latest)
     covered: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for source, term, first, last in fetch_planned(
-        COVERED,
-        [begin, begin, end, end, address.version, block],
-    ):
+    read, missed = fetch_together(
+        (COVERED, [begin, begin, end, end, address.version, block]), (MISSED, [address.version, block, end, begin])
+    )
+    for source, term, first, last in read:
         stretches = covered.setdefault((source, term), [])
         if first is not None:
             stretches.append((first, last))
@@ -154,12 +167,36 @@ def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[
         for (_, term), stretches in covered.items()
         for first, last in holes(stretches, begin=begin - term, end=end)
     ]
-    found += [(first, last, term) for term, first, last in fetch_planned(MISSED, [address.version, block, end, begin])]
-    return [
+    found += [(first, last, term) for term, first, last in missed]
+    gaps = [
         Gap(since=None if first is None else instant(first), until=instant(last), lasting=lasting)
         for first, last, lasting in with_leases(found)
         if (first is None or first <= end) and (last is None or last > begin)
     ]
+    return gaps, not read
+
+
+_ANY_FROM_TO = (
+    "(SELECT 1 FROM attribution_bindingrow WHERE realm = %s AND version = %s AND length = %s "
+    "AND {} BETWEEN %s AND %s LIMIT 1)"
+)
+
+
+def bound_near(address: Address) -> bool:
+    """Whether any log, plan or map ever bound an address of this neighbourhood (/24, or /40 of IPv6)."""
+    address = plain_address(address)
+    # An IPv6 neighbourhood is told by the upper half of its addresses alone.
+    four = address.version == 4
+    value, width, bits = (int(address), 32, 24) if four else (int(address) >> 64, 64, 40)
+    first = value >> (width - bits) << (width - bits)
+    last = first + (1 << (width - bits)) - 1
+    parts, parameters = [], []
+    for number, length, _ in fetch_planned(_SHAPES, [address.version, PUBLIC]):
+        # A prefix that is wider than the neighbourhood begins before it.
+        begin = first >> (width - length) << (width - length) if length < bits else first
+        parts.append(_ANY_FROM_TO.format("hi = 0 AND lo" if four else "hi"))
+        parameters += [number, address.version, length, signed(begin), signed(last)]
+    return bool(parts) and bool(fetch_planned(" UNION ALL ".join(parts), parameters))
 
 
 def spoken_of(addresses: Sequence[Address]) -> frozenset[Address]:
@@ -209,23 +246,17 @@ def spoken_of(addresses: Sequence[Address]) -> frozenset[Address]:
     return frozenset(found)
 
 
-def _in_words(rows: Sequence[Sequence[Any]]) -> list[Binding]:
-    """Rows of _COLUMNS with the names of their sources and realms, and the files that prove them."""
-    if not rows:
-        return []
-    loads = _loads({row[-2] for row in rows})
-    realms: dict[int, str] = {}
-    if any(row[1] or row[18] for row in rows):
-        realms = dict(fetch_planned("SELECT id, name FROM attribution_realmrow", []))
+def _bindings(sql: str, parameters: Sequence[Any]) -> list[Binding]:
+    """In words what a query of _COLUMNS finds."""
     found = []
-    for row in rows:
-        source, file, sha256, first, end, error = loads[row[-2]]
+    for row in fetch_planned(_IN_FULL.format(sql), parameters):
+        *_, offset, source, file, sha256, first, end, error, realm, inside_realm = row
+        assert source is not None, "a reading is kept as long as a row of it is"
         found.append(
             binding_of(
-                (source, realms.get(row[1]), *row[2:18], realms.get(row[18]), *row[19:22], file, row[-1], sha256, first,
-                 end, error, row[22])
+                (source, realm, *row[2:18], inside_realm, *row[19:22], file, offset, sha256, first, end, error, row[22])
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -234,13 +265,15 @@ class FlowsCannotBeRead(LookupError):
 
 
 def _flows(
-    address: Address, *, begin: int, end: int, port: int | None, protocol: int | None, realm: str
-) -> list[Binding]:
+    address: Address, *, begin: int, end: int, port: int | None, protocol: int | None, realm: str,
+    kept: Sequence[tuple[int]],
+) -> list[Binding]:  # fmt: skip
     """The flows of the address that are kept in files."""
     try:
         rows = flows_touching(
-            address, earliest=begin, latest=end, port=port, protocol=protocol, realm=realm, rows_max=SHARED_ROWS_MAX
-        )
+            address, earliest=begin, latest=end, port=port, protocol=protocol, realm=realm, rows_max=SHARED_ROWS_MAX,
+            kept=kept,
+        )  # fmt: skip
     except FileNotFoundError as why:
         raise FlowsCannotBeRead(str(why)) from why
     if not rows:

@@ -6,7 +6,7 @@ else touches it; or nothing touches it at all. Those are decided here for all qu
 So equality has to be shown for the plain ones only, and a test shows it for all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -128,11 +128,32 @@ Reference = Callable[[int, Array, Array], Attribution]
 """Answers a question by the walk: its place, the holdings' rows and the bindings' rows that touch it."""
 
 
+class Stretches:
+    """Numbers from firsts to lasts, both included; stretches may overlap."""
+
+    def __init__(self, firsts: Array, lasts: Array) -> None:
+        order = np.argsort(firsts, kind="stable")
+        self._firsts, self._lasts = firsts[order], np.maximum.accumulate(lasts[order])
+
+    def has(self, numbers: Array) -> Array:
+        """Which of the numbers lie in a stretch."""
+        place = np.searchsorted(self._firsts, numbers, side="right") - 1
+        found: Array = np.zeros(len(numbers), bool)
+        some = place >= 0
+        found[some] = self._lasts[place[some]] >= numbers[some]
+        return found
+
+
 class Snapshot:
     """Rows, indexed."""
 
-    def __init__(self, held: Held, bound: Bound, known: Known, gaps: Gaps, *, records_begin: int | None) -> None:
+    def __init__(
+        self, held: Held, bound: Bound, known: Known, gaps: Gaps, *, spoken: Mapping[int, "Stretches"],
+        records_begin: int | None,
+    ) -> None:  # fmt: skip
+        """`spoken`: by IP version the neighbourhoods, as numbers, of which a log, plan or map was ever read."""
         self.held, self.bound, self.known, self.records_begin = held, bound, known, records_begin
+        self.spoken = spoken
         self._holdings = _Held(held)
         realms = np.unique(np.append(bound.realm, 0))
         self._realms = {int(r): _Realm(bound, np.flatnonzero(bound.realm == r)) for r in realms}
@@ -210,6 +231,11 @@ class Snapshot:
         found = self.gapped(asked)
         found[self._after_gaps.pairs(asked)[0]] = True
         return found
+
+    def spoken_of(self, asked: Questions) -> Array:
+        """Whether a log of each question's neighbourhood was ever read."""
+        blocks = asked.lo >> np.uint64(8) if asked.version == 4 else asked.hi >> np.uint64(24)
+        return self.spoken[asked.version].has(blocks.astype(np.int64))
 
     def realm(self, number: int) -> "_Realm | None":
         return self._realms.get(number)
@@ -334,7 +360,9 @@ class _Work:
         registered = free & (customer == 1) & customer_covers & (outer == 0)
         self._say_held(registered, customer_row, AttributionReason.ONE_HOLDER)
         nobody = free & (customer == 0) & (outer == 0) & ~silent
-        self._say(nobody, Grade.NONE, AttributionReason.UNASSIGNED)
+        unread = self._pooled & ~s.spoken_of(asked)
+        self._say(nobody & unread, Grade.NO_DATA, AttributionReason.SOURCE_GAP)
+        self._say(nobody & ~unread, Grade.NONE, AttributionReason.UNASSIGNED)
 
         one = np.flatnonzero(free & (customer == 0) & (outer == 1))
         if len(one):
@@ -344,6 +372,14 @@ class _Work:
         # Without its port, a shared address is several customers': the first sharer found shows it.
         several = ours & sharers & (reseller == 0)
         self._say(several, Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT)
+
+    @property
+    def _pooled(self) -> Array:
+        """Whether the operator shares out the address at some instant of the span."""
+        questions, rows = self.held_pairs[0]
+        found: Array = np.zeros(len(self.asked.lo), bool)
+        found[questions[self.snapshot.held.pool[rows]]] = True
+        return found
 
     @cached_property
     def _has_sharers(self) -> Array:

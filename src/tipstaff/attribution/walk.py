@@ -124,6 +124,7 @@ def walk(
     bindings: Iterable[Binding],
     identities: Iterable[Identity],
     gaps: Sequence[Gap] = (),
+    unread: bool = False,
     records_begin_at: datetime | None,
 ) -> Attribution:
     """Name the holder, or say why nobody is named. Rows that do not touch the question do no harm.
@@ -132,7 +133,7 @@ def walk(
 
     `holdings` are those over the address and over the inside addresses that its translations lead to; `bindings` those
     of the address, for translations those of the inside addresses, and those of the machines that all these name;
-    `gaps` when no source was read, since `last_sure` of these.
+    `gaps` when no source was read, since `last_sure` of these; `unread` where none of the neighbourhood ever was.
     """
     window = window_of(moment, received_at=received_at)
     if port is not None and not 0 < port <= _GREATEST_PORT:
@@ -157,6 +158,7 @@ def walk(
             moment=moment,
             received_at=received_at,
             holdings=rows.over_address,
+            unread=unread,
             records_begin_at=records_begin_at,
         )
     known: dict[tuple[SubjectKind, str], list[Identity]] = {}

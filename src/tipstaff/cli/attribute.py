@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -44,7 +45,7 @@ def attribute(
             from tipstaff.procedures.lookup import answer_one
 
             for number, row in first:
-                question = _question(row)
+                question = _question(row, asked_at=now)
                 told = question if isinstance(question, str) else answer_one(question, received_at=now)
                 typer.echo(_line(number, told))
             return
@@ -52,7 +53,7 @@ def attribute(
 
         book = open_book(at=now)
         while first:
-            asked = [_question(row) for _, row in first]
+            asked = [_question(row, asked_at=now) for _, row in first]
             answers = iter(book.attribute([q for q in asked if not isinstance(q, str)], received_at=now))
             for (number, _), question in zip(first, asked, strict=True):
                 sys.stdout.write(_line(number, question if isinstance(question, str) else next(answers)) + "\n")
@@ -83,10 +84,10 @@ def _rows(text: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         yield number, row
 
 
-def _question(row: list[str]) -> Question | str:
+def _question(row: list[str], *, asked_at: datetime) -> Question | str:
     """The question, or why it is none."""
     try:
-        return question_of(row)
+        return question_of(row, asked_at=asked_at)
     except NoQuestion as why:
         return str(why)
 

@@ -133,17 +133,18 @@ def who(
     with database():
         from tipstaff import wiring
         from tipstaff.procedures.offender import who_did_it
-        from tipstaff.procedures.questions import REASONS, NoQuestion, moment_of, port_of
+        from tipstaff.procedures.questions import REASONS, NoQuestion, moment_of, past, port_of
 
+        now = wiring.now()
         try:
-            moment = moment_of(at, precision_seconds="" if precision is None else str(precision))
+            moment = past(moment_of(at, precision_seconds="" if precision is None else str(precision)), asked_at=now)
             port_of("" if port is None else str(port))
         except NoQuestion as why:
             raise typer.BadParameter(f"{str(why)[:1].upper()}{str(why)[1:]}.") from None
         asked = Allegation(
             type="any/any", source=source, source_port=port, domain=None if source else address, moment=moment
         )
-        answer = who_did_it(asked, received_at=wiring.now())
+        answer = who_did_it(asked, received_at=now)
     if as_json:
         typer.echo(json.dumps({"address": address, "port": port, **_plain(answer)}))
         return

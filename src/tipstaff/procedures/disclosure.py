@@ -14,6 +14,7 @@ from ipaddress import ip_address
 
 from django.db import transaction
 
+from tipstaff.attribution.match import is_ahead
 from tipstaff.legal import operations
 from tipstaff.legal.form import looked_for
 from tipstaff.legal.queries import get_matter, late_matters, list_matters
@@ -116,9 +117,12 @@ def look_up(key: str, *, desk: Desk, at: datetime, actor: str) -> LegalMatter:
     matter = _matter(key)
     if matter.asked is None or matter.asked.used_at is None:
         raise NotAnswerable("It asks about no address and moment.")
+    moment = Moment(matter.asked.used_at, matter.asked.error_seconds)
+    if is_ahead(moment, received_at=matter.received_at):
+        raise NotAnswerable("It asks about a time that was still to come when it was received.")
     found = who_held(
         ip_address(matter.asked.address), port=matter.asked.port, protocol=matter.asked.protocol or None,
-        moment=Moment(matter.asked.used_at, matter.asked.error_seconds), received_at=matter.received_at,
+        moment=moment, received_at=matter.received_at,
     )  # fmt: skip
     return operations.note_holder(
         key, grade=found.grade.value, reason=found.reason.value, customer=found.customer or "", at=at, actor=actor

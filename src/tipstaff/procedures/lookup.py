@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from tipstaff.attribution.match import PROTOCOLS, Question, Window, attribute, plain_address, window_of
+from tipstaff.attribution.match import PROTOCOLS, Question, Window, attribute, block_of, plain_address, window_of
 from tipstaff.attribution.queries import (
     FlowsCannotBeRead,
     bindings_covering,
+    bound_near,
     gaps_for,
+    gaps_or_unread,
     logged_in_with,
     spoken_of,
 )
@@ -19,11 +21,11 @@ from tipstaff.registry.queries import (
     Above,
     accounts_over,
     get_customer,
+    holdings_and_begin,
     holdings_covering,
     holdings_covering_all,
-    identities_of,
+    names_known,
     records_begin_at,
-    resources_known_as,
     service_ends,
     services_known_as,
 )
@@ -35,10 +37,13 @@ from tipstaff.words import (
     Gap,
     Grade,
     Holding,
+    HoldingKind,
     Identity,
     Moment,
+    Resource,
     ResourceKind,
     SubjectKind,
+    Tier,
 )
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -74,9 +79,11 @@ def who_held(
         bindings=known.bindings,
         identities=known.identities,
         gaps=known.gaps,
-        records_begin_at=records_begin_at(),
+        unread=known.unread,
+        records_begin_at=known.records_begin_at,
     )
-    (answer,) = _stopped_at_resellers([answer])
+    if answer.customer not in known.direct:
+        (answer,) = _stopped_at_resellers([answer])
     return answer
 
 
@@ -106,6 +113,7 @@ def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attr
     )
     begin = records_begin_at()
     alike: dict[object, Attribution] = {}
+    near: dict[object, bool] = {}
     found = []
     for question, address, window in zip(asked, plain, windows, strict=True):
         port, moment = question.port, question.moment
@@ -128,9 +136,15 @@ def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attr
         kind = (address, tuple(h.key for h in rows), window.assumed, begin is None or window.earliest < begin)
         answer = alike.get(kind) if plainly else None
         if answer is None:
+            unread = _shared_out(rows)
+            if unread:
+                block = address.version, block_of(address)
+                near[block] = near[block] if block in near else bound_near(address)
+                unread = not near[block]
             answer = attribute(
-                address, port=port, moment=moment, received_at=received_at, holdings=rows, records_begin_at=begin
-            )
+                address, port=port, moment=moment, received_at=received_at, holdings=rows, unread=unread,
+                records_begin_at=begin,
+            )  # fmt: skip
             if plainly:
                 alike[kind] = answer
         else:
@@ -169,6 +183,11 @@ def tops_of(steps: Iterable[Above], *, since: datetime, until: datetime) -> set[
     return {step.top for step in steps if step.within(since, until + timedelta(microseconds=1)) is not None}
 
 
+def _shared_out(held: Iterable[Holding]) -> bool:
+    """Whether a pool of the operator's is among them."""
+    return any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in held)
+
+
 def _ended(holding: Holding, at: datetime) -> bool:
     return holding.held_until is not None and holding.held_until <= at
 
@@ -188,11 +207,16 @@ class Known:
     bindings: tuple[Binding, ...] = ()
     identities: tuple[Identity, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    unread: bool = False
+    """The address is in a pool, and no log of its neighbourhood was ever read."""
+    records_begin_at: datetime | None = None
+    direct: frozenset[str] = frozenset()
+    """Those of the customers who never bought from a reseller."""
 
 
 def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: int | None, window: Window) -> Known:
     """What the registry and the logs say of an address at some instant of the window."""
-    held = holdings_covering(address, earliest=window.earliest, latest=window.latest)
+    held, begin = holdings_and_begin(address, earliest=window.earliest, latest=window.latest)
     usable = port if port is not None and 0 < port < 65536 else None
     gaps = []
     try:
@@ -206,13 +230,18 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
     machines = [m for m in map(machine_of, bindings) if m is not None]
     bindings += logged_in_with(machines, earliest=window.earliest, latest=window.latest)
     since = last_sure(bindings, earliest=window.earliest)
-    gaps += gaps_for(address, earliest=since, latest=window.latest)
+    own, unread = gaps_or_unread(address, earliest=since, latest=window.latest)
+    unread = unread and not bindings and _shared_out(held) and not bound_near(address)
+    gaps += own
     insides = dict.fromkeys(b.inside for b in bindings if b.inside is not None and b.inside != address)
     for inside in list(insides)[:INSIDE_ADDRESSES_MAX]:
         gaps += [replace(g, behind_nat=True) for g in gaps_for(inside, earliest=since, latest=window.latest)]
+    holders = {h.customer for h in held if h.customer is not None}
+    known, direct = _known_as(_subjects(bindings), holders=holders)
     return Known(
-        holdings=tuple(held), bindings=tuple(bindings), identities=tuple(identities(bindings)), gaps=tuple(gaps)
-    )
+        holdings=tuple(held), bindings=tuple(bindings), identities=tuple(known), gaps=tuple(gaps),
+        unread=unread, records_begin_at=begin, direct=direct,
+    )  # fmt: skip
 
 
 def answer_one(question: Question, *, received_at: datetime) -> Attribution:
@@ -261,15 +290,31 @@ def identities(bindings: Iterable[Binding]) -> list[Identity]:
     registry's own words do: a service's key, the circuit or port that it was said to be at then, a customer's key.
     Whose customers' customers they are is what was true then, and an ended service is nobody's.
     """
-    return known_as(list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None)))
+    return known_as(_subjects(bindings))
+
+
+def _subjects(bindings: Iterable[Binding]) -> list[tuple[SubjectKind, str]]:
+    return list(dict.fromkeys((b.subject_kind, b.subject) for b in bindings if b.subject_kind is not None))
 
 
 def known_as(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
     """The same for subscribers by name."""
-    if not subjects:
-        return []
-    known = identities_of(subjects)
-    known += [i for i in _held(subjects) if not any(_says_as_much(told, i) for told in known)]
+    return _known_as(subjects, holders=())[0]
+
+
+def _known_as(
+    subjects: Sequence[tuple[SubjectKind, str]], *, holders: Iterable[str]
+) -> tuple[list[Identity], frozenset[str]]:
+    """The same, and who of their customers, and of these holders, never bought from a reseller."""
+    known = list(_of_running_services(_named(subjects))) if subjects else []
+    customers = {i.customer for i in known} | {*holders}
+    above = accounts_over(customers)
+    return list(_below_resellers(known, above)), frozenset(customers - above.keys())
+
+
+def _named(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
+    known, held = names_known(subjects, [(RESOURCE_KINDS[k], value) for k, value in subjects if k in RESOURCE_KINDS])
+    known += [i for i in _held(held) if not any(_says_as_much(told, i) for told in known)]
     told = {(i.kind, i.value) for i in known}
     open_ = [s for s in subjects if s not in told and s[0] is not SubjectKind.MAC]
     services = services_known_as({value for _, value in open_})
@@ -284,7 +329,7 @@ def known_as(subjects: Sequence[tuple[SubjectKind, str]]) -> list[Identity]:
         ]  # fmt: skip
         if not found and kind is SubjectKind.USERNAME and get_customer(value) is not None:
             known.append(Identity(kind=kind, value=value, customer=value, sure_from=NEVER))
-    return list(_below_resellers(_of_running_services(known)))
+    return known
 
 
 def _of_running_services(known: Sequence[Identity]) -> Iterator[Identity]:
@@ -298,10 +343,8 @@ def _of_running_services(known: Sequence[Identity]) -> Iterator[Identity]:
             yield replace(one, until=end)
 
 
-def _below_resellers(known: Iterable[Identity]) -> Iterator[Identity]:
+def _below_resellers(known: Iterable[Identity], above: Mapping[str, Sequence[Above]]) -> Iterator[Identity]:
     """With the account above each then, that answers to the operator."""
-    known = list(known)
-    above = accounts_over({i.customer for i in known})
     for one in known:
         if one.customer not in above:
             yield one
@@ -312,10 +355,9 @@ def _below_resellers(known: Iterable[Identity]) -> Iterator[Identity]:
                 yield replace(one, reseller=reseller, since=part.since, until=part.until)
 
 
-def _held(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
+def _held(rows: Iterable[Resource]) -> list[Identity]:
     """Who held these log-ins, circuits and MACs, and when. A scope is the name of the source whose logs name it so."""
     kinds = {resource: subject for subject, resource in RESOURCE_KINDS.items()}
-    rows = resources_known_as([(RESOURCE_KINDS[kind], value) for kind, value in subjects if kind in RESOURCE_KINDS])
     return [
         Identity(
             kind=kinds[row.kind],

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from tipstaff.attribution.match import PROTOCOLS, Question
+from tipstaff.attribution.match import PROTOCOLS, Question, is_ahead
 from tipstaff.words import Attribution, AttributionReason, Binding, Holding, Identity, Moment, Site, Station
 
 REASONS = {
@@ -39,7 +39,7 @@ class NoQuestion(ValueError):
     """What was written is no question; the message says why."""
 
 
-def question_of(row: list[str], *, zone: tzinfo | None = None) -> Question:
+def question_of(row: list[str], *, asked_at: datetime, zone: tzinfo | None = None) -> Question:
     """The question that the fields of COLUMNS ask, empty ones for what is not known; NoQuestion says why it is none.
 
     `zone` is that of a time without one, where the form says so.
@@ -58,7 +58,7 @@ def question_of(row: list[str], *, zone: tzinfo | None = None) -> Question:
         address=source,
         port=port_of(port),
         protocol=number,
-        moment=moment_of(at, precision_seconds=precision, zone=zone),
+        moment=past(moment_of(at, precision_seconds=precision, zone=zone), asked_at=asked_at),
         there=_address_of(there) if there else None,
         there_port=port_of(there_port),
     )
@@ -106,6 +106,13 @@ def moment_of(
         return Moment(instant if instant.tzinfo is not None else instant.replace(tzinfo=zone), error)
     except (ValueError, OverflowError):
         raise NoQuestion(f"{at[:40]!r} is not a time; write one like 2026-03-01T12:00:00Z") from None
+
+
+def past(moment: Moment | None, *, asked_at: datetime) -> Moment | None:
+    """The time of a question; NoQuestion where all of it is still to come: whoever has the address now may not then."""
+    if moment is not None and is_ahead(moment, received_at=asked_at):
+        raise NoQuestion(f"{moment.at:%Y-%m-%d %H:%M} UTC lies in the future, and nobody has held anything then")
+    return moment
 
 
 _CLOCK = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d(?:-?\d)?)\D\d\d(?P<minute>:?\d\d(?P<second>:?\d\d)?)?")

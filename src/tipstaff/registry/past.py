@@ -15,7 +15,7 @@ from tipstaff.words import Change, Holding, Resource, ResourceKind, Tier, Versio
 from .changes import change_of, key_of
 from .models import ChangeRow
 from .names import plain_name
-from .planned import fetch_planned
+from .planned import Asked
 from .rows import HOLDING_COLUMNS, holding_of, in_words, resource_in_words
 
 _ALL_HOLDINGS = """
@@ -87,15 +87,13 @@ def resource_holders(
                 "known_at": None if known_at is None else require_aware(known_at),
             },
         )
-        return [_resource(row) for row in cursor.fetchall()]
+        return [resource_of_row(row) for row in cursor.fetchall()]
 
 
-def resources_known_as(wanted: Iterable[tuple[ResourceKind, str]]) -> list[Resource]:
-    """Every customer's holding, now and before, of a resource of these kinds and names, by its beginning."""
+def resources_named(wanted: Iterable[tuple[ResourceKind, str]]) -> Asked:
+    """Asks for every customer's holding, now and before, of a resource of these kinds and names, by its beginning."""
     asked = list(wanted)
-    if not asked:
-        return []
-    rows = fetch_planned(
+    return (
         f"""
         SELECT {_RESOURCE_COLUMNS} FROM registry_resourcerow h
         JOIN unnest(%s::text[], %s::text[]) w(kind, name) ON w.kind = h.kind AND w.name = h.name
@@ -103,7 +101,6 @@ def resources_known_as(wanted: Iterable[tuple[ResourceKind, str]]) -> list[Resou
         """,
         [[kind.value for kind, _ in asked], [name for _, name in asked]],
     )
-    return [_resource(row) for row in rows]
 
 
 def versions_of_resource(kind: ResourceKind, name: str, *, limit: int = 1000) -> list[Version]:
@@ -119,7 +116,7 @@ def versions_of_resource(kind: ResourceKind, name: str, *, limit: int = 1000) ->
         found = cursor.fetchall()
     versions = []
     for row in found:
-        resource = _resource(row[4:])
+        resource = resource_of_row(row[4:])
         versions.append(
             _version(
                 row[:4],
@@ -198,7 +195,7 @@ _RESOURCE_COLUMNS = """
 """
 
 
-def _resource(row: Sequence[Any]) -> Resource:
+def resource_of_row(row: Sequence[Any]) -> Resource:
     key, kind, name, scope, tier, customer, service, since, until, source = row
     return Resource(
         key=key,

@@ -16,6 +16,7 @@ from tipstaff.words import (
     AccountUser,
     Customer,
     Holding,
+    Identity,
     LetterOfAuthority,
     Outside,
     Representative,
@@ -25,6 +26,7 @@ from tipstaff.words import (
     Site,
     Standing,
     StandingPeriod,
+    SubjectKind,
     require_aware,
     session_name,
 )
@@ -63,12 +65,13 @@ from .past import (
     holdings_as_known,
     list_changes,
     resource_holders,
-    resources_known_as,
+    resource_of_row,
+    resources_named,
     versions_of_addresses,
     versions_of_customer,
     versions_of_resource,
 )
-from .planned import fetch_planned
+from .planned import fetch_planned, fetch_together
 from .rows import (
     HOLDING_COLUMNS,
     acceptance_of,
@@ -85,7 +88,7 @@ from .rows import (
     user_of,
 )
 from .spells import Above, accounts_over, service_ends, services_known_as, top_resellers
-from .subscribers import identities_of
+from .subscribers import entries_in_words, entries_named
 
 __all__ = [
     "Above",
@@ -110,11 +113,11 @@ __all__ = [
     "get_customer",
     "get_service",
     "handle_holder",
+    "holdings_and_begin",
     "holdings_as_known",
     "holdings_covering",
     "holdings_of",
     "holdings_within",
-    "identities_of",
     "latest_admissions",
     "letters_of_authority",
     "list_admissions",
@@ -133,7 +136,6 @@ __all__ = [
     "representatives_of",
     "represented_by",
     "resource_holders",
-    "resources_known_as",
     "resources_of",
     "running_orders",
     "service_ends",
@@ -157,6 +159,12 @@ COVERING = f"""
 SELECT {HOLDING_COLUMNS} FROM registry_holdingrow h
 WHERE h.prefix >>= %s::inet AND h.during && tstzrange(%s, %s, '[]')
 ORDER BY h.tier, lower(h.during), lower(h.ports), h.id
+"""
+BEGIN = """
+SELECT coalesce(
+    (SELECT min(lower(during)) FROM registry_holdingrow WHERE tier <> 'operator'),
+    (SELECT min(lower(during)) FROM registry_holdingrow)
+)
 """
 
 
@@ -204,9 +212,21 @@ def get_service(key: str) -> Service | None:
 
 def holdings_covering(address: IPv4Address | IPv6Address, *, earliest: datetime, latest: datetime) -> list[Holding]:
     """Every holding, of any tier, that covered `address` at an instant of [earliest, latest]."""
+    return _holdings(*_covering(address, earliest, latest))
+
+
+def holdings_and_begin(
+    address: IPv4Address | IPv6Address, *, earliest: datetime, latest: datetime
+) -> tuple[list[Holding], datetime | None]:
+    """`holdings_covering` and `records_begin_at`."""
+    held, ((begin,),) = fetch_together(_covering(address, earliest, latest), (BEGIN, []))
+    return [holding_of(row) for row in held], None if begin is None else require_aware(begin)
+
+
+def _covering(address: IPv4Address | IPv6Address, earliest: datetime, latest: datetime) -> tuple[str, list[Any]]:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    return _holdings(COVERING, [str(address), require_aware(earliest), require_aware(latest)])
+    return COVERING, [str(address), require_aware(earliest), require_aware(latest)]
 
 
 def holdings_covering_all(
@@ -316,6 +336,15 @@ def service_of_site(host_name: str, *, at: datetime) -> Service | None:
     return None if service is None else get_service(service)
 
 
+def names_known(
+    subjects: Iterable[tuple[SubjectKind, str]], resources: Iterable[tuple[ResourceKind, str]]
+) -> tuple[list[Identity], list[Resource]]:
+    """By which services these subscribers are or were known, as the lists say; and every customer's holding, now and
+    before, of a resource of these kinds and names, by its beginning."""
+    told, held = fetch_together(entries_named(subjects), resources_named(resources))
+    return list(entries_in_words(told)), [resource_of_row(row) for row in held]
+
+
 def own_space(*, at: datetime) -> tuple[IPv4Network | IPv6Network, ...]:
     """The operator's own address space at `at`: no measure may ever reach beyond it."""
     with connection.cursor() as cursor:
@@ -389,14 +418,7 @@ def records_begin_at() -> datetime | None:
 
     The operator's own space says what is ours and not who held it, so it counts only while there is nothing else.
     """
-    ((begin,),) = fetch_planned(
-        """
-        SELECT coalesce(
-            (SELECT min(lower(during)) FROM registry_holdingrow WHERE tier <> 'operator'),
-            (SELECT min(lower(during)) FROM registry_holdingrow)
-        )
-        """
-    )
+    ((begin,),) = fetch_planned(BEGIN)
     return None if begin is None else require_aware(begin)
 
 

@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db import connection
+
 from tipstaff.ledger.operations import record
 from tipstaff.words import Identity, Origin, SubjectKind, require_aware
 
 from .changes import change
+from .holdings import ANALYZE_FROM_ROWS
 from .models import SubscriberListRow, SubscriberRow
-from .planned import fetch_planned
+from .planned import Asked, fetch_planned
 from .said import Times, end_of
 
 
@@ -86,6 +89,9 @@ def read_list(
             ),
             batch_size=5000,
         )  # fmt: skip
+        if len(new) >= ANALYZE_FROM_ROWS:
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE registry_subscriberrow")
         SubscriberListRow.objects.update_or_create(
             key=source, defaults={"read_at": at}, create_defaults={"read_at": at, **_marks(draft.at, draft.id)}
         )
@@ -121,18 +127,20 @@ _COLUMNS = "s.kind, s.value, s.customer_id, s.service_id, s.since, s.until, s.su
 
 def identities_of(subjects: Iterable[tuple[SubjectKind, str]]) -> list[Identity]:
     """By which services these subscribers are or were known, as the lists say."""
+    return list(entries_in_words(fetch_planned(*entries_named(subjects))))
+
+
+def entries_named(subjects: Iterable[tuple[SubjectKind, str]]) -> Asked:
+    """Asks for what the lists say of these subscribers."""
     wanted = list(dict.fromkeys(subjects))
-    if not wanted:
-        return []
-    rows = fetch_planned(
+    return (
         f"SELECT {_COLUMNS} FROM registry_subscriberrow s JOIN unnest(%s::text[], %s::text[]) w(kind, value) "  # noqa: S608 - this room's own columns
         "ON w.kind = s.kind AND w.value = s.value ORDER BY s.id",
         [[k.value for k, _ in wanted], [v for _, v in wanted]],
     )
-    return list(_in_words(rows))
 
 
-def _in_words(rows: Iterable[tuple[Any, ...]]) -> Iterator[Identity]:
+def entries_in_words(rows: Iterable[tuple[Any, ...]]) -> Iterator[Identity]:
     for kind, value, customer, service, since, until, sure_from, sure_until in rows:
         yield Identity(
             kind=SubjectKind(kind), value=value, customer=customer, service=service, since=since, until=until,

@@ -94,12 +94,13 @@ def test_a_file_of_questions_is_answered_in_order_with_proof_and_errors(times, t
         "198.51.100.7,x,,",
         "198.51.100.7,,,noon",
         "198.51.100.7,,,,,,,",
+        "198.51.100.7,,,2999-03-10T13:00:00Z",
     ]
     said = run("attribute", "-", text="address,port,protocol,at\n" + "\n".join(lines * times) + "\n\n")
     answers = [json.loads(line) for line in said.splitlines()]
     assert [a["line"] for a in answers] == list(range(2, 2 + len(lines) * times))
     assert [a.get("grade", "error") for a in answers] == [
-        "CONFIRMED", "PROBABLE", "PROBABLE", "NONE", "NO_DATA", "NONE", *["error"] * 4
+        "CONFIRMED", "PROBABLE", "PROBABLE", "NONE", "NO_DATA", "NONE", *["error"] * 5
     ] * times  # fmt: skip
     first = answers[0]
     assert (first["customer"], first["service"]) == ("acct-1", "svc-1")

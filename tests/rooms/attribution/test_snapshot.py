@@ -174,8 +174,9 @@ def in_short(answer):
     known=st.one_of(st.lists(identities(), max_size=4), st.just(EVERYBODY), st.just(EVERYBODY[:2])),
     asked=st.lists(questions(), min_size=1, max_size=12),
     gaps=GAPS,
+    spoken=st.lists(st.sampled_from([ip_address(a) for a in PUBLIC]), max_size=2),
 )  # fmt: skip
-def test_many_at_once_are_answered_as_each_alone(holdings, inside_held, bindings, known, asked, gaps):
+def test_many_at_once_are_answered_as_each_alone(holdings, inside_held, bindings, known, asked, gaps, spoken):
     holdings = [*holdings, *POOL]
     if inside_held:
         holdings.append(
@@ -184,7 +185,7 @@ def test_many_at_once_are_answered_as_each_alone(holdings, inside_held, bindings
                 held_from=hour(-10), customer="acct-2", service="svc-acct-2",
             )
         )  # fmt: skip
-    book = book_of(holdings, bindings, known, gaps, records_begin_at=BEGIN)
+    book = book_of(holdings, bindings, known, gaps, spoken=spoken, records_begin_at=BEGIN)
     answers = book.attribute(asked, received_at=RECEIVED)
     for question, answer in zip(asked, answers, strict=True):
         insides = {b.inside for b in bindings if b.inside and touches(b, question)}
@@ -201,9 +202,17 @@ def test_many_at_once_are_answered_as_each_alone(holdings, inside_held, bindings
                 *(g for a, g in gaps if neighbours(a, question.address)),
                 *(replace(g, behind_nat=True) for a, g in gaps if any(neighbours(a, i) for i in insides)),
             ],
+            unread=not any(neighbours(a, question.address) for a in [*(a for a, _ in gaps), *spoken])
+            and not any(bound_near(b, question.address) for b in bindings),
             records_begin_at=BEGIN,
         )
         assert in_short(answer) == in_short(alone)
+
+
+def bound_near(binding: Binding, address) -> bool:
+    if binding.realm or isinstance(binding.prefix, Station) or binding.prefix.version != address.version:
+        return False
+    return binding.prefix.overlaps(ip_network((int(address), 24 if address.version == 4 else 40), strict=False))
 
 
 def touches(binding: Binding, question: Question) -> bool:
@@ -292,5 +301,6 @@ def test_those_who_logged_in_with_a_machine_are_found_as_each_alone(leases, logg
         alone = walk(
             question.address, port=question.port, protocol=question.protocol, moment=question.moment,
             received_at=RECEIVED, holdings=POOL, bindings=bindings, identities=known, records_begin_at=BEGIN,
+            unread=not any(bound_near(b, question.address) for b in bindings),
         )  # fmt: skip
         assert in_short(answer) == in_short(alone)

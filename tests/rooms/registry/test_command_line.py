@@ -42,6 +42,7 @@ def test_who_names_nobody_for_a_shared_address_without_a_port():
 def test_who_says_what_is_wrong_with_a_question():
     assert "is not an IPv4 or IPv6 address" in run("who", "198.51.100.999", exit_code=2)
     assert "is not a time" in run("who", "198.51.100.7", "--at", "noon", exit_code=2)
+    assert "lies in the future" in run("who", "198.51.100.7", "--at", "2999-01-01T00:00:00Z", exit_code=2)
 
 
 def test_import_shows_a_preview_then_takes_the_file_in(tmp_path):

@@ -23,6 +23,12 @@ def test_many_are_answered_in_order_and_bad_ones_have_their_error(day, log_in):
     assert fourth == {"error": "the precision is between 0 seconds and a year"}
 
 
+def test_a_time_to_come_is_refused(day, log_in):
+    asked = [{"address": "198.51.100.20", "at": "2031-05-03T12:00:00Z"}]
+    [answer] = log_in(Role.ANALYST).post("/api/attribute", asked, content_type="application/json").json()
+    assert answer == {"error": "2031-05-03 12:00 UTC lies in the future, and nobody has held anything then"}
+
+
 def test_a_day_is_asked_of_all_its_hours_in_any_zone(day, log_in):
     asked = [{"address": "198.51.100.20", "at": "2026-05-03"}]
     [answer] = log_in(Role.ANALYST).post("/api/attribute", asked, content_type="application/json").json()

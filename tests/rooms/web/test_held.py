@@ -91,7 +91,7 @@ def test_a_host_name_is_asked_of_the_registrys_sites(desk):
         ({"address": "198.51.100.7", "port": "99999"}, "is not a port from 0 to 65535."),
         ({"address": "198.51.100.7", "at": "noon"}, "is not a time; write one like 2026-03-01T12:00:00Z."),
         ({"address": "198.51.100.7", "at": "0001-01-01"}, "is no time that a log could have;"),
-        ({"address": "198.51.100.7", "at": "2031-01-01"}, "lies in the future, so it was not used."),
+        ({"address": "198.51.100.7", "at": "2031-01-01"}, "lies in the future, and nobody has held anything then."),
         ({"address": "198.51.100.7", "precision": "-1"}, "The precision is between 0 seconds and a year."),
         ({"address": "<b>.example", "protocol": "x"}, "is no protocol; write tcp, udp, or its IANA number."),
     ],

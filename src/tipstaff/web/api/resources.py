@@ -268,7 +268,7 @@ def _answered(asked: QuestionIn, at: datetime) -> dict[str, Any]:
         asked.destination_port,
     ]  # fmt: skip
     try:
-        question = question_of(["" if f is None else plain(str(f)) for f in fields])
+        question = question_of(["" if f is None else plain(str(f)) for f in fields], asked_at=at)
     except NoQuestion as why:
         return {"error": str(why)}
     return answer_json(answer_one(question, received_at=at))

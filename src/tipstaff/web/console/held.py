@@ -59,7 +59,7 @@ def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:
     question = question_of([
         "192.0.2.0" if host else asked["address"], asked["port"], asked["protocol"], asked["at"],
         asked["precision"], asked["destination"], asked["destination_port"],
-    ], zone=UTC)  # fmt: skip
+    ], asked_at=at, zone=UTC)  # fmt: skip
     answer = who_did_it(
         Allegation(
             type="any/any", source=None if host else question.address, domain=host or None,
@@ -87,7 +87,6 @@ def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:
         "allows": sorted(answer.grade.allows),
         "tone": _tone(answer),
         "window": window,
-        "in_the_future": question.moment is not None and window.assumed,
         "rows": rows[:ROWS_MAX],
         "rows_left_out": max(0, len(rows) - ROWS_MAX),
         "wide": picture(rows, width=1000, **drawn) if rows else None,
