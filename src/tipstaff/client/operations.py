@@ -743,6 +743,7 @@ class ReportReadAsIn(TypedDict):
     source_port: NotRequired[int | None]
     url: NotRequired[str]
     at: NotRequired[str]
+    as_read: NotRequired[str]
 
 
 class ReportSealIn(TypedDict):
