@@ -643,6 +643,7 @@ def _attachments(root: Part, limits: Limits) -> Iterator[Attachment]:
             yield Attachment(part.filename, part.content_type, part.content)
 
 
+_PACKED = (".zip", ".gz", ".7z", ".rar", ".jar")
 _OFFICE = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".jar", ".apk")
 
 
@@ -671,13 +672,14 @@ def is_closed(content: bytes) -> bool:
         return False
 
 
-def open_zip(content: bytes, *, limits: Limits) -> Iterator[Attachment]:
-    """Files in a ZIP archive, within bounds: no archive inside it, no bomb, no file locked by an unknown password."""
+def open_zip(content: bytes, *, limits: Limits, nested: bool = False) -> Iterator[Attachment]:
+    """Files in a ZIP archive, within bounds: no bomb, no file locked by an unknown password, and an archive inside it
+    only if `nested` says so."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             left = limits.archive_octets
             for entry in archive.infolist()[: limits.archive_entries]:
-                if entry.is_dir() or entry.filename.lower().endswith((".zip", ".gz", ".7z", ".rar", ".jar")):
+                if entry.is_dir() or (not nested and entry.filename.lower().endswith(_PACKED)):
                     continue
                 bound = min(left, max(4096, entry.compress_size) * limits.archive_ratio)
                 data = _entry(content, archive, entry, bound, limits.archive_passwords)
@@ -686,7 +688,7 @@ def open_zip(content: bytes, *, limits: Limits) -> Iterator[Attachment]:
                 if len(data) > bound:
                     return
                 left -= len(data)
-                if data[:4] == b"PK\x03\x04":
+                if data[:4] == b"PK\x03\x04" and not nested:
                     continue
                 yield Attachment(one_line(entry.filename), "application/octet-stream", data)
     except Exception:  # noqa: BLE001 - a broken or hostile archive holds nothing that we can read.

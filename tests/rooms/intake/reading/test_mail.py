@@ -169,6 +169,27 @@ def test_an_archive_with_a_lying_directory_gives_nothing_or_little() -> None:
     assert read_mail(with_files("See.", ("application/zip", "r.zip", bytes(archive)))).attachments is not None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sehr geehrte Damen und Herren, aus Ihrem Netz werden Passwörter erraten. Grüße",
+        "Être prié de cesser: l'adresse a été bloquée, réponse souhaitée à l'équipe",
+        "Señor, ¿puede ayudar? Atención: dirección IP atacó",
+        "ÄÖÜäöüß",
+    ],
+)
+@pytest.mark.parametrize("label", ["", "iso-8859-1", "us-ascii", "nonesuch"])
+def test_western_letters_stay_western_whatever_the_label_says(text: str, label: str) -> None:
+    assert decode(text.encode("cp1252"), charset=label) == text
+
+
+@pytest.mark.parametrize("label", ["", "iso-8859-1", "us-ascii", "utf-8", "nonesuch"])
+@pytest.mark.parametrize("charset", ["koi8_r", "cp1251", "cp866"])
+def test_cyrillic_letters_are_known_without_a_label(charset: str, label: str) -> None:
+    text = "Здравствуйте! С адреса 192.0.2.7 подбирают пароли к нашему серверу."
+    assert decode(text.encode(charset), charset=label) == text
+
+
 @pytest.mark.parametrize("depth", [20, 300, 5000])
 @pytest.mark.parametrize("kind", ["multipart/mixed; boundary=b%d", "message/rfc822"])
 def test_absurd_nesting_ends_with_a_mail_that_says_so(depth: int, kind: str) -> None:
