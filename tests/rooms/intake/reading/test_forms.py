@@ -6,12 +6,16 @@ import csv
 import hashlib
 import hmac
 import io
+import json
 import random
+import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -437,6 +441,51 @@ def test_a_form_that_was_damaged_gets_a_reading_and_breaks_nothing(form: str, se
 
 
 # ---- The kind of abuse, where a form does not say it
+
+
+ODD = [
+    None, True, -1, 1e308, float("nan"), 10**400, "", "x" * 5000, "::", "999.1.1.1", "9999-12-31T23:59:59-14:00",
+    "0001-01-01T00:00:00+14:00", "2026-02-30", "65536", "1e400", "http://[", "http://[::1]:99999/", "a\0b", "xn--9.com",
+    "10/Mar/2026:99:00:00", "٣.٤.٥.٦", "٢٠٢٦-٠٣-١٠", "²", "1_000", [], {}, [[]], [None], {"": None}, {"a": [{}]},
+]  # fmt: skip
+"""Values that a field may hold and no writer of a parser thinks of."""
+
+
+def with_odd_value(text: str, chance: random.Random) -> str:
+    """The same document with another value in one place."""
+    odd = chance.choice(ODD)
+    try:
+        tree = json.loads(text)
+    except ValueError:
+        words = list(re.finditer(r"[^\s,;|<>\"']+", text)) or [re.match("", text)]
+        place = chance.choice(words)
+        assert place is not None
+        return f"{text[: place.start()]}{odd}{text[place.end() :]}"
+    where: list[tuple[Any, Any]] = []
+    stack = [tree]
+    while stack:
+        this = stack.pop()
+        keys = list(this) if isinstance(this, dict) else list(range(len(this))) if isinstance(this, list) else []
+        where += [(this, key) for key in keys]
+        stack += [this[key] for key in keys]
+    if where:
+        holder, key = chance.choice(where)
+        holder[key] = odd
+    return json.dumps(tree)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_value_in_any_field_of_any_form_stops_a_parser(seed: int) -> None:
+    chance, parsers = random.Random(seed), load_parsers()
+    for sample in sorted(Path(str(files("tipstaff.intake.parsers"))).glob("*/samples/*.eml")):
+        leaf = chance.choice(read_mail(sample.read_bytes()).leaves)
+        odd = with_odd_value(with_odd_value(leaf.text[:20_000], chance), chance).encode("utf-8", "replace")
+        raw = (
+            with_files("See.", (leaf.content_type, leaf.filename or "x.txt", odd))
+            if leaf.filename
+            else letter(odd.decode())
+        )
+        assert "stopped at this mail" not in read(raw, parsers=parsers).detail, (sample, odd)
 
 
 def test_an_impact_that_a_program_fills_in_for_everything_is_believed_less_than_the_letter() -> None:
