@@ -189,7 +189,11 @@ def describe(name: str, reading: Reading) -> dict[str, Any]:
         "detail": reading.detail,
         "confidence": min((x.confidence for x in reading.allegations), default=None),
         "needs_person": reading.outcome is ReadingOutcome.UNREADABLE or reading.reason is ReadingReason.UNSURE,
-        "candidates": [asdict(x) | {"why": list(x.why)} for x in reading.marks],
+        # Whose space is ours is not known here.
+        "candidates": [
+            {key: value for key, value in asdict(x).items() if key != "ours"} | {"why": list(x.why)}
+            for x in reading.marks
+        ],
     }
 
 

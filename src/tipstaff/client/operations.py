@@ -752,6 +752,7 @@ class ReportReadAsIn(TypedDict):
     source_port: NotRequired[int | None]
     url: NotRequired[str]
     at: NotRequired[str]
+    as_read: NotRequired[str]
 
 
 class ReportSealIn(TypedDict):

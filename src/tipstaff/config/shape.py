@@ -125,7 +125,7 @@ class MailIn:
     mails_a_minute: Annotated[int, Bounds(0)] = 120
     """From one source by SMTP, beyond which it is asked to come back; 0 is any number. LMTP is not counted."""
     archive_passwords_file: Path | None = None
-    """A file with passwords agreed with reporters, one a line, tried on locked ZIP archives."""
+    """A file with passwords agreed with reporters, one a line, tried on locked ZIP archives and XLSX files."""
 
 
 @dataclass(frozen=True, kw_only=True)

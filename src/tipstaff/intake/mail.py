@@ -16,6 +16,7 @@ from typing import Any
 from fast_mail_parser import parse_email_tree
 
 from .locked import unlock
+from .locked_office import SIGN, is_locked, unlock_office
 from .text.characters import decode, html_to_text, one_line
 
 
@@ -31,8 +32,10 @@ class Limits:
     archive_entries: int = 40
     archive_octets: int = 32 * 1024 * 1024
     archive_ratio: int = 150
+    locked_documents: int = 2
+    """Locked spreadsheets on which passwords are tried: each password takes some tenth of a second."""
     archive_passwords: tuple[str, ...] = field(default=(), repr=False)
-    """Passwords agreed with reporters, tried on locked archives; they never appear in what is said of a mail."""
+    """Passwords agreed with reporters, tried on locked archives and spreadsheets; never said of a mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +241,7 @@ def read_mail_by_standard_library(raw: bytes, *, limits: Limits | None = None) -
         raw = raw[:bound]
     try:
         # compat32 keeps header values as they came, so no broken header can raise while it is looked at.
-        message = email.message_from_bytes(raw, policy=email.policy.compat32)
+        message = email.message_from_bytes(raw, _Bounded, policy=email.policy.compat32)
         root = _from_standard(message, _Budget(limits, exceeded), 0)
     except RecursionError:
         exceeded.add("depth")
@@ -247,6 +250,20 @@ def read_mail_by_standard_library(raw: bytes, *, limits: Limits | None = None) -
         return Mail(root=_headers_only(raw), size=len(raw), broken=_says(why), limits=limits)
     return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), limits=limits)
 
+
+class _Bounded(email.message.Message):
+    """A message whose fields with parameters are cut: the library's work on one is the square of its length."""
+
+    cut = False
+
+    def set_raw(self, name: str, value: str) -> None:
+        if len(value) > _LONGEST_WITH_PARAMETERS and name.lower().startswith("content-"):
+            value, self.cut = value[:_LONGEST_WITH_PARAMETERS], True
+        super().set_raw(name, value)
+
+
+_LONGEST_WITH_PARAMETERS = 4000
+"""Characters of such a field. A boundary has at most 70 (RFC 2046, 5.1.1), and a pattern is made of it."""
 
 _MOST_WALLS = 2000
 """Containers in one mail. For each that lies in another the fast parser takes some 200 octets of a stack of 8 MiB."""
@@ -323,6 +340,7 @@ class _Budget:
         self.parts = 0
         self.octets = 0
         self.copied = 0
+        self.documents = 0
         self.changed = False
         """Whether words of the mail were changed before it was unfolded, and are to be put back."""
 
@@ -342,6 +360,15 @@ class _Budget:
             return False
         self.octets += octets
         return True
+
+    def opened(self, content: bytes) -> bytes:
+        """A part's content, and that of a locked spreadsheet as it was before it was locked."""
+        if not content.startswith(SIGN) or not self.limits.archive_passwords:
+            return content
+        self.documents += 1
+        if self.documents > self.limits.locked_documents:
+            return content
+        return unlock_office(content, passwords=self.limits.archive_passwords) or content
 
     def another_mail(self, octets: int) -> bool:
         """A mail inside a mail is a copy of what is left of it; the deepest of too many stay closed."""
@@ -388,6 +415,7 @@ def _from_fast(node: Any, budget: _Budget, depth: int, *, usual: str = "text/pla
         coded = "base64" in headers.get("content-transfer-encoding", ("",))[0].lower()
         if budget.changed and not coded and (b"/x-closed" in content or _LEFT_CODED in content):
             content = _as_it_came(content.decode("latin-1")).encode("latin-1")
+    content = budget.opened(content)
     return _part(shown, headers, node.filename, node.disposition, content, children, bool(node.is_message))
 
 
@@ -415,6 +443,8 @@ def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, 
             headers[key] = (*headers.get(key, ()), _decoded_header(str(value)))
             if len(value) > _LONGEST_DECODED:
                 budget.exceeded.add("size")
+    if isinstance(message, _Bounded) and message.cut:
+        budget.exceeded.add("size")
     children: tuple[Part, ...] = ()
     content = b""
     payload = message.get_payload()
@@ -438,7 +468,7 @@ def _from_standard(message: "email.message.Message[str, str]", budget: _Budget, 
         headers,
         message.get_filename() or "",
         message.get_content_disposition() or "",
-        content,
+        budget.opened(content),
         children,
         kind in _MAIL_TYPES,
     )
@@ -613,6 +643,7 @@ def _attachments(root: Part, limits: Limits) -> Iterator[Attachment]:
             yield Attachment(part.filename, part.content_type, part.content)
 
 
+_PACKED = (".zip", ".gz", ".7z", ".rar", ".jar")
 _OFFICE = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".jar", ".apk")
 
 
@@ -628,13 +659,27 @@ def is_bomb(content: bytes, *, limits: Limits) -> bool:
     return beyond or sum(e.file_size for e in entries) > limits.archive_octets
 
 
-def open_zip(content: bytes, *, limits: Limits) -> Iterator[Attachment]:
-    """Files in a ZIP archive, within bounds: no archive inside it, no bomb, no file locked by an unknown password."""
+def is_closed(content: bytes) -> bool:
+    """Whether it is a document or an archive that a password locks. One that was opened is no longer."""
+    if content.startswith(SIGN):
+        return is_locked(content)
+    if content[:4] != b"PK\x03\x04":
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return any(entry.flag_bits & 1 for entry in archive.infolist()[:1000])
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return False
+
+
+def open_zip(content: bytes, *, limits: Limits, nested: bool = False) -> Iterator[Attachment]:
+    """Files in a ZIP archive, within bounds: no bomb, no file locked by an unknown password, and an archive inside it
+    only if `nested` says so."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             left = limits.archive_octets
             for entry in archive.infolist()[: limits.archive_entries]:
-                if entry.is_dir() or entry.filename.lower().endswith((".zip", ".gz", ".7z", ".rar", ".jar")):
+                if entry.is_dir() or (not nested and entry.filename.lower().endswith(_PACKED)):
                     continue
                 bound = min(left, max(4096, entry.compress_size) * limits.archive_ratio)
                 data = _entry(content, archive, entry, bound, limits.archive_passwords)
@@ -643,7 +688,7 @@ def open_zip(content: bytes, *, limits: Limits) -> Iterator[Attachment]:
                 if len(data) > bound:
                     return
                 left -= len(data)
-                if data[:4] == b"PK\x03\x04":
+                if data[:4] == b"PK\x03\x04" and not nested:
                     continue
                 yield Attachment(one_line(entry.filename), "application/octet-stream", data)
     except Exception:  # noqa: BLE001 - a broken or hostile archive holds nothing that we can read.

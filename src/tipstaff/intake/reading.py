@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 
 from .aside import not_a_complaint, without_offender
-from .mail import Limits, Mail, is_bomb, read_mail
+from .mail import Limits, Mail, is_bomb, is_closed, read_mail
 from .ours import left_to_person
 from .protocol import Parser
 from .resent import resent
@@ -111,11 +111,19 @@ def _with_bounds(mail: Mail, reading: Reading) -> Reading:
         return unreadable(
             mail, ReadingReason.TOO_LARGE, parser=reading.parser, detail="Not all of it was unfolded: too large."
         )
+    if closed := _closed_file(mail):
+        return replace(reading, detail=f"{closed} is locked with a password that is not known here.")
     if not mail.exceeded:
         return reading
     return unreadable(
         mail, ReadingReason.TOO_DEEP, parser=reading.parser, detail="Not all of it was unfolded: too deep."
     )
+
+
+def _closed_file(mail: Mail) -> str:
+    """The first file that came locked and stayed so, by its name; an empty text where there is none."""
+    closed = next((x for x in mail.leaves if is_closed(x.content)), None)
+    return "" if closed is None else f"The file {closed.filename[:100]}" if closed.filename else "A file"
 
 
 def _is_empty(mail: Mail) -> bool:
@@ -147,5 +155,8 @@ def _is_ours(mail: Mail, reading: Reading, ours: frozenset[str]) -> bool:
 def _doubted(mail: Mail, reading: Reading) -> Reading:
     """A guess at a mail that speaks of no abuse is no complaint, unless somebody complains by forwarding."""
     if mail.exceeded or reading.reason not in (ReadingReason.NO_SOURCE, ReadingReason.UNSURE):
+        return reading
+    if _closed_file(mail):
+        # What it speaks of may stand in there.
         return reading
     return without_offender(mail, reading) or reading

@@ -133,7 +133,7 @@ def address_in(value: object) -> IPv4Address | IPv6Address | None:
             return found.ipv4_mapped
         return found
     octets = text.split(".")
-    if len(octets) == 4 and all(x.isdigit() and len(x) == 3 for x in octets):
+    if len(octets) == 4 and all(x.isdecimal() and len(x) == 3 for x in octets):
         try:
             return ip_address(".".join(str(int(x)) for x in octets))
         except ValueError:
@@ -144,7 +144,7 @@ def address_in(value: object) -> IPv4Address | IPv6Address | None:
 def port_in(value: object) -> int | None:
     """The port that a field holds, or None."""
     text = str(value if value is not None else "").strip()
-    return int(text) if text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536 else None
+    return int(text) if text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536 else None
 
 
 def excerpt(lines: list[str]) -> str:

@@ -4,12 +4,13 @@ import hashlib
 import html
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from .mail import Limits, Mail, Part, gunzip, looks_like_text, open_zip, read_mail
-from .text.characters import decode, html_to_text, one_line
+from .text.characters import decode, html_to_text, one_line, without
 from .text.phrases import Phrases
 
 
@@ -196,59 +197,129 @@ _FILE_NAMES = re.compile(r"(?:file)?name\*?=\s{0,4}(?:\"([^\"]{1,400})|([^\s;]{1
 
 
 def _texts(mail: Mail) -> Iterator[str]:
-    """Every text in a mail: its parts, mails in it, JSON with its escapes undone, text files in its archives."""
+    """Every text in a mail: its parts, mails in it, JSON with its escapes undone, what lies in files and archives."""
+    looking = _Looking(mail.limits)
     for part in mail.root.walk():
         if part.is_message:
             for child in part.children:
                 yield child.header("subject")
         if part.is_container or not part.content:
             continue
-        yield from _readable(part.content, part.charset, part.content_type, mail.limits, 0)
+        yield from looking.texts(part.content, part.charset, part.content_type)
 
 
-def _readable(content: bytes, charset: str, kind: str, limits: Limits, depth: int) -> Iterator[str]:
-    if content[:4] == b"PK\x03\x04":
-        if depth < 1:
-            for file in open_zip(content, limits=limits):
-                yield file.name
-                yield from _readable(file.content, "", "", limits, depth + 1)
-        return
-    if content[:2] == b"\x1f\x8b":
-        if depth < 2:
-            yield from _readable(gunzip(content, limits=limits), "", "", limits, depth + 1)
-        return
-    if kind.startswith(("image/", "video/", "audio/", "font/")) and not looks_like_text(content):
-        return
-    if not kind.startswith(("text/", "message/")) and not looks_like_text(content) and kind != "application/json":
-        return
-    if len(content) > _LONGEST_SEARCHED + 2:
-        # In pieces, so that the memory it takes has a bound; what lies across an edge is whole in the next one.
-        for start in range(0, len(content), _LONGEST_SEARCHED - _OVERLAP):
-            piece = _WHOLE_ENDS.sub(b"", content[start : start + _LONGEST_SEARCHED])
-            if start and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                piece = content[:2] + content[start : start + _LONGEST_SEARCHED]
-            yield from _readable(piece, charset, kind, limits, depth)
-        return
-    text = decode(content, charset=charset)
+_DEEPEST = 4
+_FILES_MAX = 200
+
+
+class _Looking:
+    """Goes into what a mail holds, within bounds for all of it: files in archives in archives, and so on."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._left = limits.decoded_octets
+        self._files = 0
+
+    def texts(self, content: bytes, charset: str, kind: str, depth: int = 0) -> Iterator[str]:
+        """The texts in one part, or in one file within it."""
+        inside = self._unpacked(content) if depth < _DEEPEST else None
+        if inside is not None:
+            for name, file in inside:
+                self._files += 1
+                self._left -= len(file)
+                if self._files > _FILES_MAX or self._left < 0:
+                    return
+                yield name
+                yield from self.texts(file, "", "", depth + 1)
+            return
+        if not _is_searched(content, kind):
+            if not kind.startswith(_MEDIA) and not content.startswith(_MEDIA_SIGNS):
+                yield from _runs_in(content)
+            return
+        if len(content) > _LONGEST_SEARCHED + 2:
+            # In pieces, so that the memory it takes has a bound; what lies across an edge is whole in the next one.
+            for start in range(0, len(content), _LONGEST_SEARCHED - _OVERLAP):
+                piece = _WHOLE_ENDS.sub(b"", content[start : start + _LONGEST_SEARCHED])
+                if start and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    piece = content[:2] + content[start : start + _LONGEST_SEARCHED]
+                yield from self.texts(piece, charset, kind, depth)
+            return
+        text = decode(content, charset=charset)
+        yield from _as_read(text, kind)
+        if not any(x.search(text) for x in (_BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED)):
+            return
+        for run in _BASE64_TEXT.findall(text)[:20] if depth < _DEEPEST else ():
+            inner = _unbase64(run)
+            if inner and looks_like_text(inner):
+                yield from self.texts(inner, "", "", depth + 1)
+
+    def _unpacked(self, content: bytes) -> Iterator[tuple[str, bytes]] | None:
+        """The files in an archive with their names; None where it is none that is known here."""
+        if content[:4] == b"PK\x03\x04":
+            return ((x.name, x.content) for x in open_zip(content, limits=self._limits, nested=True))
+        if content[:2] == b"\x1f\x8b":
+            return iter([("", gunzip(content, limits=self._limits))])
+        if content[:5] == b"%PDF-":
+            return ((f"{n}", x) for n, x in enumerate(self._of_pdf(content)))
+        return None
+
+    def _of_pdf(self, content: bytes) -> Iterator[bytes]:
+        """What the page streams of a PDF show, and the file as it stands (ISO 32000, 7.3.8 and 9.4.3)."""
+        yield b"\n".join(_PRINTED.findall(content[:_LONGEST_SEARCHED]))
+        whole = memoryview(content)
+        for found in islice(_PDF_STREAM.finditer(content), 100):
+            try:
+                shown = zlib.decompressobj().decompress(whole[found.end() :], _PDF_STREAM_OCTETS)
+            except zlib.error:
+                continue
+            yield b"".join(_PDF_WORDS.findall(shown))
+
+
+_PDF_STREAM = re.compile(rb"stream\r?\n")
+_PDF_STREAM_OCTETS = 1 << 20
+_PDF_WORDS = re.compile(rb"\(([^()\\]{0,1000})\)")
+_PRINTED, _PRINTED_WIDE = re.compile(rb"[\t\r\n\x20-\x7e]{24,}"), re.compile(rb"(?:[\t\r\n\x20-\x7e]\x00){12,}")
+"""So long that no noise has any: a picture or a capture is not sealed for four letters in it."""
+_MEDIA = ("image/", "video/", "audio/", "font/")
+_MEDIA_SIGNS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"OggS", b"FLV", b"\x1aE\xdf\xa3", b"ID3")
+
+
+def _is_searched(content: bytes, kind: str) -> bool:
+    if kind.startswith(("text/", "message/")) or kind == "application/json":
+        return True
+    return looks_like_text(content) or (b"\0" in content[:64] and "\0" not in decode(content[:400]))
+
+
+def _runs_in(content: bytes) -> Iterator[str]:
+    """The runs of printed characters in a file of another kind: TNEF, tar, a word processor's, a message store."""
+    content = content[:_LONGEST_SEARCHED]
+    yield b"\n".join(_PRINTED.findall(content)).decode("ascii")
+    if b"\0" in content:
+        yield "\n".join(x.decode("utf-16-le") for x in _PRINTED_WIDE.findall(content))
+
+
+def _as_read(text: str, kind: str) -> Iterator[str]:
+    """A text as a reader sees it: escapes undone, and no tag or comment between the letters of a phrase."""
     if "\\u00" in text or "\\u0" in text:
         text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda x: chr(int(x[1], 16)), text)
+    if "%20" in text:
+        text = text.replace("%20", " ")
     page = kind == "text/html" or "<html" in text[:2000].lower()
     if page or "&#" in text:
         text = html.unescape(text)
     if page:
-        # Tags may stand between the letters of a phrase.
+        text = without(text, "<!--", "-->")
         yield re.sub(r"</?(?:b|i|em|strong|span|font|u|wbr|a)\b[^<>]{0,500}>", "", text)
-    else:
-        yield text
-    if not (_BASE64_RUN.match(text) or _BASE64_LINE.search(text) or _BASE64_QUOTED.search(text)):
         return
-    for run in _BASE64_TEXT.findall(text)[:20]:
-        inner = _unbase64(run)
-        if inner and looks_like_text(inner) and depth < 3:
-            yield from _readable(inner, "", "", limits, depth + 1)
+    yield text
+    if text.startswith("<") and ("</w:" in text or "</text:" in text or "</a:" in text):
+        # A word processor's own (ECMA-376, OpenDocument): words may be cut anywhere.
+        yield re.sub(r"<[^<>]{0,500}>", "", text)
+    if text.startswith("{\\rtf"):
+        yield re.sub(r"\\[a-z]{1,30}-?\d{0,9} ?|[{}]", "", text)
 
 
-_BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED = (re.compile(rf"{x}[A-Za-z0-9+/]{{56}}") for x in ("", "\n", '"'))
+_BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED = (re.compile(rf"{x}[A-Za-z0-9+/]{{56}}") for x in (r"\A", "\n", '[",]'))
 _BASE64_TEXT = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,2000}[\r\n]{0,2}){1,2000}={0,2}")
 
 

@@ -1,8 +1,11 @@
 """Which mails are so heavy that a process unfolds one of them at a time. Pure; a few passes, whatever the mail is."""
 
+import base64
 import re
 from collections.abc import Sequence
 from typing import Final
+
+from .locked_office import SIGN
 
 LIGHT_OCTETS: Final = 2**20
 """A mail up to this size may be unfolded beside others, unless it holds an archive."""
@@ -31,13 +34,17 @@ def _as_octets(octets: Sequence[int]) -> bytes:
 
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b\x08"
 """The first octets of a ZIP archive, and of a gzip file (RFC 1952, 2.3)."""
+_LOCKED = SIGN[:5]
+"""Of a compound file: a locked spreadsheet is an archive once it is opened."""
 _ARCHIVES = tuple(
     re.compile(sign)
     for sign in (
         _in_base64(b"UEsDB"),
         _in_base64(b"H4sI"),
+        _in_base64(base64.b64encode(_LOCKED)[:6]),
         *(first + b"(?:=[ \t]*+\r?\n)*+" + _as_octets(_ZIP[1:]) for first in (b"P", b"=50")),
         *(first + b"(?:=[ \t]*+\r?\n)*+" + _as_octets(_GZIP[1:]) for first in (b"\x1f", b"=1[Ff]")),
+        *(first + b"(?:=[ \t]*+\r?\n)*+" + _as_octets(_LOCKED[1:]) for first in (b"\xd0", b"=[Dd]0")),
     )
 )
 _ODD = (

@@ -6,7 +6,7 @@
 
 from .addresses import may_be_answered
 from .compose import COMPLAINANT_KINDS, Draft, Held, LacksAFact, LetterFacts, SealedMatter, compose
-from .redact import redact
+from .redact import place_shown, redact
 
 __all__ = [
     "COMPLAINANT_KINDS",
@@ -17,5 +17,6 @@ __all__ = [
     "SealedMatter",
     "compose",
     "may_be_answered",
+    "place_shown",
     "redact",
 ]

@@ -34,6 +34,7 @@ from tipstaff.words import (
 from .letters import FALLBACK, has_letter, letter_text, phrases
 from .machine import xarf_reports
 from .prose import PORTAL_LINK, UNBROKEN_SPACE, LacksAFact, Value, clean, render
+from .redact import place_shown
 
 __all__ = [
     "COMPLAINANT_KINDS",
@@ -272,7 +273,7 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue", *, language: str) -
     measure = facts.measure
     selector = measure.selector if measure else facts.next_selector
     several, measured = facts.report_count > 1, facts.report_count == 0
-    known_place = facts.resource or (str(selector) if selector else "")
+    known_place = facts.resource or (place_shown(str(selector)) if selector else "")
     return {
         **_everyone_context(facts, tongue),
         "greeting": tongue.greeting(facts.representative),
@@ -518,7 +519,7 @@ class _Tongue:
         if (machine := machine_named(selector.session or "")) is not None:
             return said["machine"].format(place=machine[0], mac=machine[1])
         if selector.network is None:
-            return said[scope.name.lower()].format(subject=defanged(str(selector)))
+            return said[scope.name.lower()].format(subject=defanged(place_shown(str(selector))))
         if scope is Scope.ROUTE:
             return said["route"].format(address=_network_text(selector), subject=selector.announced_on)
         form = "flow" if scope is Scope.FLOW else "network"

@@ -31,14 +31,59 @@ def redact(excerpt: str, *, hide: frozenset[str], keep: frozenset[str]) -> str:
     """Return at most 20 lines of 200 characters in which none of `hide` can be read.
 
     `keep` holds what is the customer's own (an address, a URL, a host name) and stays legible, also where a hidden
-    value is a part of it.
+    value is a part of it; of a URL only as far as it names no visitor.
     """
+    keep = frozenset(place_shown(own).partition(LEFT_OUT)[0].rstrip("?#/") or own for own in keep)
     hidden, kept = _Hidden(hide, keep=keep), _Kept(keep)
     text = _headers_left_out(_readable(excerpt[:_READ_MAX]))
     spared = kept.spans(text)
     spans = [*hidden.spans(text, spared), *_strangers(text, kept, spared)]
     lines = [_shortened(line) for line in _cut(text, spans).split("\n") if line.strip()]
     return "\n".join(LEFT_OUT if hidden.can_be_read_in(line, kept) else line for line in lines[:LINES_MAX])
+
+
+def place_shown(place: str) -> str:
+    """A place as its holder may see it: of a URL in it, what names a visitor is left out.
+
+    Links in spam carry the address that they were sent to, as it is, encoded, or as a token of its own. Whoever knows
+    to whom a link went knows who complained. The host and the path stay, which are what has to be set right.
+    """
+    return _URL.sub(lambda url: _without_visitor(url[0]), place)
+
+
+def _without_visitor(url: str) -> str:
+    host, *path = re.split(r"(?=[/?#])", url.partition("://")[2])
+    user, at, host = host.rpartition("@")
+    shown = [f"{url.partition('://')[0]}://{LEFT_OUT + at if user else ''}{host}"]
+    for piece in path:
+        if piece[0] == "/" and not _names_visitor(piece):
+            shown.append(piece)
+        elif piece[0] == "/":
+            shown.append(f"/{LEFT_OUT}")
+        elif _names_visitor(piece) or any(_is_opaque(x) for x in _TOKEN.findall(piece)):
+            return f"{''.join(shown)}{piece[0]}{LEFT_OUT}"
+        else:
+            shown.append(piece)
+    return "".join(shown)
+
+
+def _names_visitor(piece: str) -> bool:
+    """Whether a mail address stands in it: as it is, or in an encoding of characters, base64 or hex."""
+    if any(_MAILBOX.search(view.text) for view in _views(piece)):
+        return True
+    runs = [x[0] for x in _BASE64_RUN.finditer(unquote_to_bytes(piece).decode("latin-1"))][:50]
+    return any(_MAILBOX.search(x) for run in runs for x in _said_by_run(run))
+
+
+_MAILBOX = re.compile(r"[\w.+=-]{1,64}(?:@|%40|=40)[\w-]{1,63}\.[\w.-]{2,100}")
+
+
+def _said_by_run(run: str) -> Iterator[str]:
+    plain = run.rstrip("=").translate(str.maketrans("-_", "+/"))
+    with suppress(binascii.Error, ValueError):
+        yield base64.b64decode(plain + "=" * (-len(plain) % 4)).decode("latin-1")
+    with suppress(ValueError):
+        yield bytes.fromhex(run).decode("latin-1")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -172,7 +217,7 @@ def _readable_part(url: str, kept: "_Kept") -> int:
     """How much of a URL stays: all up to `?` on a host of the customer's own, since what follows names visitors."""
     place = re.split(r"[?#]", url, maxsplit=1)[0]
     host = place.split("/")[2]
-    return len(place) if (0, len(host)) in kept.spans(host) else 0
+    return len(place_shown(place).partition(LEFT_OUT)[0]) if (0, len(host)) in kept.spans(host) else 0
 
 
 def _ip_of(found: str) -> str | None:

@@ -414,16 +414,54 @@ def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk
         return
     before = get_report(key)
     stated = [i.allegation for i in before.incidents] if before else []
-    moment = next((x.moment for x in stated if x.moment is not None), None)
-    said = next((x.unread_time for x in stated if x.moment is None and x.unread_time is not None), None)
-    # What the report says of a time is not made none by leaving the time out, whether it was understood or not.
-    kept = {"moment": moment} if moment is not None else {"unread_time": said} if said is not None else {}
-    allegations = tuple(a if a.moment is not None else replace(a, **kept) for a in allegations)
+    _read_by_person(key, tuple(_with_stated_time(a, stated) for a in allegations), desk=desk, at=at, actor=actor)
+
+
+def _with_stated_time(told: Allegation, stated: Sequence[Allegation]) -> Allegation:
+    """What the report says of a time is not made none by leaving the time out, whether it was understood or not.
+
+    Of several times it is the one stated for that address; where none is, nobody knows which.
+    """
+    if told.moment is not None:
+        return told
+    of_it = [x for x in stated if x.source == told.source and (x.moment is not None or x.unread_time is not None)]
+    one = next(iter(of_it or (x for x in stated if x.moment is not None or x.unread_time is not None)), None)
+    if one is None:
+        return told
+    moments = {x.moment for x in stated if x.moment is not None}
+    if not of_it and len(moments) > 1:
+        return replace(told, unread_time=f"one of {len(moments)} times")
+    return replace(told, moment=one.moment, unread_time=one.unread_time)
+
+
+def _read_by_person(key: str, allegations: tuple[Allegation, ...], *, desk: Desk, at: datetime, actor: str) -> None:
     with transaction.atomic():
         replace_reading(key, allegations=allegations, at=at, actor=actor)
     report = get_report(key)
     assert report is not None, "a report does not vanish"
     decide(report, desk=desk, at=at)
+
+
+class ReadAnew(ValueError):
+    """The report was read anew since you looked at it; look at it again."""
+
+
+def confirm_reading(key: str, *, first: str, desk: Desk, at: datetime, actor: str) -> None:
+    """A person says that a report was read right: all that it alleges goes its way as it was read.
+
+    `first` is the first incident that they saw. Raises ReadAnew, NoSuchReport.
+    """
+    report = get_report(key)
+    if report is None:
+        raise NoSuchReport(key)
+    if report.outcome is not ReportOutcome.WITH_A_PERSON or not report.incidents or report.incidents[0].key != first:
+        raise ReadAnew(key)
+    read_so = tuple(incident.allegation for incident in report.incidents)
+    if any(x.type in SEALED_TYPES for x in read_so) or for_counsel_alone(read_so, desk=desk, at=at):
+        # Neither is ever read out of a report and kept: whoever confirms it says what it is.
+        correct_reading(key, allegations=read_so, desk=desk, at=at, actor=actor)
+        return
+    _read_by_person(key, read_so, desk=desk, at=at, actor=actor)
 
 
 def set_aside(key: str, *, why: str, tell: bool, desk: Desk, at: datetime, actor: str) -> None:

@@ -11,7 +11,7 @@ from tipstaff.cases.queries import told_incidents
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
-from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, redact
+from tipstaff.notices import Held, LetterFacts, compose, may_be_answered, place_shown, redact
 from tipstaff.notices.compose import language_for
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import get_letter, letters_of_case, too_many_to
@@ -248,7 +248,8 @@ def _customer_facts(
     allegations = [m.conduct for m in incidents]
     read = incidents if len(incidents) <= INCIDENTS_MAX else incidents[:HELD_LOOKED_AT]
     judged = latest_about([m.key for m in read], what=["incident.judged"])
-    places = list(dict.fromkeys(a.offender for a in allegations if a.offender)) or [case.resource]
+    named = dict.fromkeys(a.offender for a in allegations if a.offender) or [case.resource]
+    places = list(dict.fromkeys(map(place_shown, named)))
     first = allegations[0] if allegations else None
     moments = sorted(a.moment.at for a in allegations if a.moment is not None and _is_instant(a.moment))
     facts: dict[str, Any] = {

@@ -34,6 +34,7 @@ from tipstaff.sensors.operations import NoSuchSighting, NotLeftToAPerson
 
 from .answers import AnswerTooLong
 from .casework import AlreadyEnding, NothingToPlan, NothingWaits, NothingWasSaid, OwnDecision, ProposalLapsed
+from .complaint import ReadAnew
 from .editions import ExamplesDoNotHold
 from .suspension import NotWarned, NotYourDecision
 from .work import NoSuchColleague, NotThen
@@ -81,6 +82,7 @@ __all__ = [
     "OwnDecision",
     "PlaceTaken",
     "ProposalLapsed",
+    "ReadAnew",
     "SealedStaysSealed",
     "SecondMustBeAnother",
     "StaleCase",

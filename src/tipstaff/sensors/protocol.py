@@ -142,7 +142,7 @@ def rows(
 def instant(text: str, *, line: int) -> datetime:
     """An instant as RFC 3339 with its zone, or as seconds since 1970."""
     try:
-        if text.replace(".", "", 1).isdigit():
+        if text.replace(".", "", 1).isdecimal():
             return datetime.fromtimestamp(float(text), tz=UTC)
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):

@@ -212,6 +212,8 @@ class Mark:
     """The cues and words that spoke most for it."""
     line: str = ""
     """The first line that names it, verbatim and bounded; not redacted."""
+    ours: bool = False
+    """Whether it lies in the operator's own space or is a site of a customer, and is not only somebody's target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,14 +22,15 @@ from tipstaff.notices.queries import letters_of_report
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.procedures import complaint
 from tipstaff.web.console import evidence
-from tipstaff.web.console.corrections import allegation_from
+from tipstaff.web.console.corrections import BadCorrection, allegations_from
 from tipstaff.web.console.evidence import READ_OCTETS_MAX
 from tipstaff.web.console.reads import STEPS_SHOWN, case_page
 from tipstaff.web.shown import size_words
 from tipstaff.web.templatetags.tipstaff_web import thousands
-from tipstaff.words import Case, CaseOutcome, CaseState, Channel, LetterKind, Moment, ReportOutcome, Role
+from tipstaff.words import Case, CaseOutcome, CaseState, Channel, LetterKind, Moment, Report, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
+ADDRESS = "192.0.2.27"
 
 
 def running(*, but: str = "") -> Case:
@@ -165,6 +167,86 @@ def test_a_report_nobody_could_read_is_read_by_a_person(day: object, log_in: Log
     assert "By hand: 1 incident." in client.get(reverse("console:report", args=[broken.key])).content.decode()
 
 
+def unsure_of(text: str, subject: str = "Abuse") -> Report:
+    """A report of which the reader is not sure."""
+    desk = replace(wiring.desk(), enqueue=lambda job, key: None)
+    raw = f"From: Reader <reader@reporter.example.org>\nSubject: {subject}\n\n{text}".encode()
+    key = complaint.accept(
+        raw, sender="reader@reporter.example.org", recipients=(), channel=Channel.SMTP, desk=desk, at=day_now()
+    )
+    complaint.understand(key, desk=desk, at=day_now())
+    found = get_report(key)
+    assert found is not None
+    return found
+
+
+def test_what_a_report_could_mean_is_listed_ours_first_and_marked_in_the_mail(day: object, log_in: LogIn) -> None:
+    others = "The attacker is 203.0.113.200, brute force attack from 203.0.113.200.\n"
+    report = unsure_of(f"{others}Their gateway is {ADDRESS.replace('.', '[.]')} <b>.\n", "203.0.113.200 brute force")
+    assert report.outcome is ReportOutcome.WITH_A_PERSON
+    page = log_in(Role.ANALYST).get(reverse("console:report", args=[report.key])).content.decode()
+    could = page.partition("What it could mean")[2].partition("</section>")[0]
+    assert re.findall(r'name="use" value="([^"]+)"', could) == [ADDRESS, "203.0.113.200"]
+    assert could.count(">ours<") == 1
+    assert f"<mark>{ADDRESS.replace('.', '[.]')}</mark> &lt;b&gt;" in page
+    assert "<mark>203.0.113.200</mark>" in page
+    assert f'spellcheck="false" value="{ADDRESS}"' in page, "whoever writes here mostly means us; a person decides"
+    picked = log_in(Role.ANALYST).get(reverse("console:report", args=[report.key]), {"use": ["203.0.113.200", "x"]})
+    assert 'spellcheck="false" value="203.0.113.200"' in picked.content.decode()
+    watching = log_in(Role.ENGINEER).get(reverse("console:report", args=[report.key]))
+    assert "Put those picked" not in watching.content.decode()
+
+
+def test_what_was_read_is_gone_by_as_it_stands_when_a_person_says_that_it_is_right(day: object, log_in: LogIn) -> None:
+    lines = "".join(
+        f"2026-05-04T0{n}:00:00Z {ADDRESS.rpartition('.')[0]}.{20 + n}:{4000 + n} -> 203.0.113.201:22\n"
+        for n in (1, 2, 3)
+    )
+    report = unsure_of(f"Dear all, please look at these.\n\n{lines}")
+    assert report.outcome is ReportOutcome.WITH_A_PERSON
+    before = [i.allegation for i in report.incidents]
+    assert len({x.moment for x in before}) == 3
+    client = log_in(Role.ANALYST)
+    act = reverse("console:read_as", args=[report.key])
+    late = client.post(act, {"as_read": "R-000000.1"}, follow=True).content.decode()
+    assert "was read anew since you looked" in late
+    assert [i.key for i in get_report(report.key).incidents] == [i.key for i in report.incidents]  # type: ignore[union-attr]
+    done = client.post(act, {"as_read": report.incidents[0].key}, follow=True).content.decode()
+    assert "goes by what was read" in done
+    after = get_report(report.key)
+    assert after is not None
+    assert [i.allegation for i in after.incidents] == before
+    assert all(i.outcome is not ReportOutcome.RECEIVED for i in after.incidents)
+
+
+def test_a_person_names_several_addresses_and_each_keeps_the_time_that_was_stated_for_it(
+    day: object, log_in: LogIn
+) -> None:
+    net = ADDRESS.rpartition(".")[0]
+    lines = "".join(f"2026-05-04T0{n}:00:00Z {net}.{20 + n}:{4000 + n} -> 203.0.113.201:22\n" for n in (1, 2))
+    report = unsure_of(f"Dear all, please look at these.\n\n{lines}")
+    form = {"type": "connection/port_scan", "source": f"{net}.22, {net}.21\n{net}.77"}
+    log_in(Role.ANALYST).post(reverse("console:read_as", args=[report.key]), form, follow=True)
+    after = get_report(report.key)
+    assert after is not None
+    told = {str(i.allegation.source): i.allegation for i in after.incidents}
+    assert list(told) == [f"{net}.22", f"{net}.21", f"{net}.77"]
+    assert [told[f"{net}.2{n}"].moment.at.hour for n in (1, 2)] == [1, 2]  # type: ignore[union-attr]
+    assert (told[f"{net}.77"].moment, told[f"{net}.77"].unread_time) == (None, "one of 2 times")
+
+
+def test_what_is_no_list_of_addresses_is_refused() -> None:
+    many = " ".join(f"10.0.{n >> 8}.{n & 255}" for n in range(501))
+    for source, said in (("192.0.2.1 nonsense", "is not an IP address"), (many, "at most 500"), (" , ", "Give the")):
+        with pytest.raises(BadCorrection, match=said):
+            allegations_from({"type": "connection/port_scan", "source": source}, clauses=())
+
+
+def test_a_host_name_is_enough() -> None:
+    [told] = allegations_from({"type": "content/phishing", "url": "Login.Shop.example"}, clauses=())
+    assert (told.domain, told.url, told.source) == ("login.shop.example", None, None)
+
+
 def test_the_form_to_read_a_report_begins_with_what_was_understood(day: object, log_in: LogIn) -> None:
     waits = next(r for r in list_reports(outcome=ReportOutcome.WITH_A_PERSON) if r.incidents)
     first = waits.incidents[0].allegation
@@ -191,7 +273,7 @@ def test_a_day_that_a_person_types_is_all_of_it_and_an_hour_is_utc_as_the_form_s
     typed: str, moment: Moment | None
 ) -> None:
     form = {"type": "connection/port_scan", "source": "192.0.2.27", "at": typed}
-    assert allegation_from(form, clauses=()).moment == moment
+    assert [x.moment for x in allegations_from(form, clauses=())] == [moment]
 
 
 def test_a_key_in_the_search_box_opens_its_page(day: object, log_in: LogIn) -> None:

@@ -47,7 +47,7 @@ class Own:
         address = _address(host)
         if address is not None:
             return any(address.version == x.version and address in x for x in self.networks)
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         return any(name == x or name.endswith(f".{x}") for x in self.domains)
 
     def overlaps(self, network: IPv4Network | IPv6Network) -> bool:

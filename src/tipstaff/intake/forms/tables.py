@@ -2,12 +2,16 @@
 
 import csv
 import io
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 
+from ..locked_office import is_locked
 from .labels import meaning_of
 
 MOST_COLUMNS = 400
@@ -34,6 +38,8 @@ Row = dict[str, str]
 
 def rows_of_sheet(content: bytes) -> Iterator[list[str]]:
     """All rows of all sheets of an XLSX or ODS file as text. Raises UnreadableSheet."""
+    if is_locked(content):
+        raise UnreadableSheet("it is locked with a password that is not known here")
     if content[:4] != b"PK\x03\x04":
         raise UnreadableSheet("it is neither XLSX nor ODS")
     _refuse_bomb(content)
@@ -56,6 +62,9 @@ def rows_of_sheet(content: bytes) -> Iterator[list[str]]:
         raise UnreadableSheet(type(why).__name__) from why
 
 
+_BROKEN = (zlib.error, lzma.LZMAError, struct.error)
+
+
 def _refuse_bomb(content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -72,7 +81,7 @@ def _refuse_bomb(content: bytes) -> None:
                     # XLSB (MS-XLSB) says where its cells are in another way.
                     raise UnreadableSheet("it is neither XLSX nor ODS")
                 _refuse_spread(inflated)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as why:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, *_BROKEN) as why:
         raise UnreadableSheet("it is broken or locked") from why
 
 

@@ -223,7 +223,7 @@ def _at(tree: Any, path: str) -> Any:
     for step in path.split(".") if path else ():
         if isinstance(tree, dict):
             tree = tree.get(step)
-        elif isinstance(tree, list) and step.isdigit() and int(step) < len(tree):
+        elif isinstance(tree, list) and step.isdecimal() and int(step) < len(tree):
             tree = tree[int(step)]
         else:
             return None

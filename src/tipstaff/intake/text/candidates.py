@@ -25,9 +25,9 @@ _SHAPES_KEPT = 12
 _URLS_KEPT = 200
 _LINES_READ_CLOSELY = 300
 _PAIR = 2
-_DOTTED = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+_DOTTED = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
 _MAIL_ADDRESS = re.compile(r"[\w.+=%#-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})")
-_REVERSED = re.compile(r"(?<![\w.-])((?:\d{1,3}\.){3}\d{1,3})\.[A-Za-z]")
+_REVERSED = re.compile(r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})\.[A-Za-z]")
 _REQUEST = re.compile(r"[\"'](?:GET|POST|HEAD|PUT|OPTIONS|CONNECT) ")
 _RECEIVED = frozenset(("Received:", "received:", "RECEIVED:"))
 
@@ -244,7 +244,7 @@ def _see_hosts(
     shapes = shapes_of(line, things, sign, *beside)[0]
     log = is_log(line.plain)
     for x, shape in zip(things, shapes, strict=True):
-        if x.kind == "url" and (x.host[:1].isdigit() or ":" in x.host) and is_address(x.host):
+        if x.kind == "url" and (x.host[:1].isdecimal() or ":" in x.host) and is_address(x.host):
             this = addresses.take(x.host)
             if this is None:
                 continue

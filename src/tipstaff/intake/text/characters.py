@@ -2,6 +2,7 @@
 
 import html
 import re
+from contextlib import suppress
 
 _ALIASES = {
     "ansi_x3.110-1983": "latin-1",
@@ -34,9 +35,16 @@ def decode(content: bytes, *, charset: str = "") -> str:
         return content[3:].decode("utf-8", "replace")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) and len(content) % 2 == 0:
         return content.decode("utf-16", "replace")
+    if b"\0" in content[:64] and (wide := _without_mark(content[:400])):
+        return content.decode(wide, "replace")
+    if b"\x1b$" in content and not name.startswith("iso-2022"):
+        # Escapes to another set (RFC 1468) are ASCII to the letter, whatever the label says.
+        with suppress(UnicodeDecodeError):
+            return content.decode("iso2022_jp")
     if name and name not in _NOT_TEXT and not name.endswith("_codec") and _TEXT_CODECS.match(name):
         try:
-            return content.decode(name)
+            # A label that everybody writes, whatever the text is in, says nothing.
+            return (_by_script(content) if name == "cp1252" else "") or content.decode(name)
         except (LookupError, UnicodeError, ValueError):
             pass
     try:
@@ -48,7 +56,53 @@ def decode(content: bytes, *, charset: str = "") -> str:
         text = content.decode("utf-8", "replace")
         if text.count("\ufffd") * 200 < len(text):
             return text
-    return content.decode("cp1252", "replace")
+    return _by_script(content) or content.decode("cp1252", "replace")
+
+
+def _without_mark(head: bytes) -> str:
+    """The form of UTF-16 in which every other octet of these is NUL, as in any Western text; else nothing."""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    enough = len(head) // 2 * 4 // 5
+    return "utf-16-le" if odd >= enough > even else "utf-16-be" if even >= enough > odd else ""
+
+
+_HIGH = re.compile(rb"[\x80-\xff]")
+_LETTERS = re.compile(rb"[A-Za-z\x80-\xff]")
+_LOOKED_AT = 4000
+_FEW = 8
+"""So few letters may be of any script."""
+_SCRIPTS = (
+    ("cp932", re.compile("[\u3040-\u30ff]"), 0.2),
+    ("euc_jp", re.compile("[\u3040-\u30ff]"), 0.2),
+    ("euc_kr", re.compile("[\uac00-\ud7a3]"), 0.9),
+    ("gb2312", re.compile("[\u4e00-\u9fff\u3000-\u3020\uff00-\uff60]"), 0.9),
+    ("big5", re.compile("[\u4e00-\u9fff\u3000-\u3020\uff00-\uff60]"), 0.9),
+    ("gb18030", re.compile("[\u4e00-\u9fff\u3000-\u3020\uff00-\uff60]"), 0.9),
+)
+"""Sets of Eastern letters, with how much of a text's other letters are of their script."""
+_SMALL_CYRILLIC = re.compile("[а-яёіїєґ]")
+
+
+def _by_script(content: bytes) -> str:
+    """Text whose set of letters nobody named, by the script that it gives; nothing where it may as well be Western.
+
+    Western letters are mostly ASCII, others are not; a wrong set gives octets that it does not have, or another script.
+    """
+    head = content[:_LOOKED_AT]
+    if len(_HIGH.findall(head)) * 10 < 3 * len(_LETTERS.findall(head)) or not _HIGH.search(head):
+        return ""
+    for codec, script, least in _SCRIPTS:
+        try:
+            text = content.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        others = sum(x > "\x7f" for x in text[:_LOOKED_AT])
+        if others and len(script.findall(text[:_LOOKED_AT])) >= least * others:
+            return text
+    small = {x: len(_SMALL_CYRILLIC.findall(head.decode(x, "replace"))) for x in ("cp1251", "koi8_r", "cp866")}
+    likeliest = max(small, key=lambda x: small[x])
+    enough = max(_FEW, len(_HIGH.findall(head)) // 2)
+    return content.decode(likeliest, "replace") if small[likeliest] > enough else ""
 
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]{0,30})([^<>]*)>|<![^<>]*>|<\?[^<>]*>")
@@ -103,7 +157,7 @@ _HREF = re.compile(r"""\bhref\s{0,4}=\s{0,4}["']?([^"'\s<>]{4,2000})""", re.IGNO
 
 def html_to_text(source: str) -> tuple[str, list[str]]:
     """The words of an HTML page, line by line, and the addresses its links point to. Linear in its length."""
-    source = _without(source, "<!--", "-->")
+    source = without(source, "<!--", "-->")
     for name in ("style", "script"):
         source = _without_element(source, name)
     preformatted = "<pre" in source[:2_000_000].lower()
@@ -142,7 +196,7 @@ def _blank(found: re.Match[str]) -> str:
     return "\t" if "\t" in found[0] else " "
 
 
-def _without(source: str, opening: str, closing: str) -> str:
+def without(source: str, opening: str, closing: str) -> str:
     """`source` less every `opening` ... `closing`; an opening that nothing closes is kept as it stands."""
     if opening not in source:
         return source

@@ -29,6 +29,7 @@ _DEFANGED = (
     ("[.", "."),
 )
 _FANGS = re.compile(r"[\[({](?:\.|dot|DOT|at|@|:|/)|\\\.| dot ")
+_WIDE_DIGITS = {ord(x): str(n) for n, x in enumerate("０１２３４５６７８９")}
 _WIDE_DOT = re.compile(r"(?<=[A-Za-z0-9])[．。](?=[A-Za-z0-9])")
 _SCHEMES = re.compile(r"\b(?:h(?:xx|tt|\*\*|XX|__|tx|xt)p(s?)|mxxp|meow)(?=\s?:|\[)", re.IGNORECASE)
 _FTP = re.compile(r"\bfxps?(?=://)", re.IGNORECASE)
@@ -49,7 +50,7 @@ def refang(line: str) -> str:
             else:
                 line = line.replace(shown, meant)
     if "．" in line or "。" in line:
-        line = _WIDE_DOT.sub(".", line)
+        line = _WIDE_DOT.sub(".", line.translate(_WIDE_DIGITS))
     if "_._" in line:
         line = _SPACED_DOT.sub(".", line)
     if ":" not in line:
@@ -77,7 +78,7 @@ class Found(NamedTuple):
 
 
 _URL = re.compile(r"(?<![A-Za-z0-9])((?:https?|ftp)://|www\d?\.)([^\s<>\"'`|\\{}^\u00a0\u3000]{3,2000})", re.IGNORECASE)
-_V4 = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+_V4 = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
 _V4_AFTER = re.compile(
     r"(?:(/\d{1,2})(?!\d)|[:#](\d{1,5})(?![\d:.])|\.(\d{1,5})(?=:| >|\s|"
     r"$))?(?![\w@])(?!-\d{1,3}\b(?!\d{0,3}\.))(?!\.[\w-])"
@@ -149,7 +150,7 @@ def find_all(line: str, *, names: bool = True) -> list[Found]:
                 continue
             name = x[0].strip("-_")
             after = _NAME_AFTER.match(line, x.end())
-            if after is None or not is_host_name(name) or name.replace(".", "").isdigit():
+            if after is None or not is_host_name(name) or name.replace(".", "").isdecimal():
                 continue
             path = _trimmed(after[2]) if after[2] else ""
             ascii_name = to_ascii(name)
@@ -201,7 +202,7 @@ def _plausible(host: str) -> bool:
 @lru_cache(maxsize=4096)
 def _v4(text: str) -> str | None:
     octets = text.split(".")
-    if len(octets) != 4 or not all(x.isdigit() and len(x) <= 3 and int(x) < 256 for x in octets):
+    if len(octets) != 4 or not all(x.isascii() and x.isdecimal() and len(x) <= 3 and int(x) < 256 for x in octets):
         return None
     if any(len(x) > 1 and x[0] == "0" for x in octets):
         # Zero-padded octets (`192.000.002.001`) are decimal in logs; nobody writes octal there.

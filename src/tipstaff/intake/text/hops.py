@@ -8,8 +8,8 @@ from .names import registered_part
 
 _FROM = re.compile(r"\bfrom\s{1,4}(\S{1,255})", re.IGNORECASE)
 _BY = re.compile(r"\bby\s{1,4}(\S{1,255})", re.IGNORECASE)
-_ADDRESS = re.compile(r"[\[(](?:IPv6:)?((?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:]{6,39})[\])]", re.IGNORECASE)
-_BARE = re.compile(r"(?<![\w.])((?:\d{1,3}\.){3}\d{1,3})(?![\w.])")
+_ADDRESS = re.compile(r"[\[(](?:IPv6:)?((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]{6,39})[\])]", re.IGNORECASE)
+_BARE = re.compile(r"(?<![\w.])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w.])")
 _CONNECTED = re.compile(r"(?:\bclient-ip=|\bsender ip is |\bdesignates )\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
 _ORIGIN = re.compile(r"\Ax-(?:originating|source|sender|client|real)-ip:\s{0,4}\[?([0-9A-Fa-f.:]{4,45})", re.IGNORECASE)
 _FETCHED = re.compile(r"\bwith\s{1,4}(?:IMAP4?|POP3?)(?:S|rev1)?\b", re.IGNORECASE)
@@ -51,7 +51,7 @@ def outside_hop(received: Iterable[str]) -> str | None:
         names = {
             registered_part(x)
             for x in re.findall(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}", origin)[:6]
-            if not x[0].isdigit()
+            if not x[0].isdecimal()
         }
         if not receiver and by_name:
             receiver = by_name

@@ -52,7 +52,7 @@ def _of_host(host: ElementTree.Element, *, books: Books) -> Iterator[Seen]:
     opted_in = holder is not None and books.allowed(holder, "exposure", at=at)
     for port in host.iter("port"):
         state, service = port.find("state"), port.find("service")
-        number = int(port.get("portid", "0")) if port.get("portid", "").isdigit() else 0
+        number = int(port.get("portid", "0")) if port.get("portid", "").isdecimal() else 0
         if state is None or state.get("state") != "open" or not 0 < number < 65536:
             continue
         place = (port.get("protocol", ""), number)

@@ -67,7 +67,7 @@ def _read(text: str, *, line: int, table: dict[tuple[Network, int], _Route], boo
         return  # A withdrawal says nothing of who announces it.
     at = instant(fields[1], line=line)
     path = fields[6].split()
-    if not path or not path[-1].isdigit():
+    if not path or not path[-1].isdecimal():
         return  # A set at the end names no single origin (RFC 6811, section 2).
     try:
         prefix, origin = ip_network(fields[5]), int(path[-1])
@@ -77,7 +77,7 @@ def _read(text: str, *, line: int, table: dict[tuple[Network, int], _Route], boo
     route = table.setdefault((prefix, origin), _Route(first=at, last=at))
     route.first, route.last = min(route.first, at), max(route.last, at)
     route.peers.add(fields[3])
-    peer = int(fields[4]) if fields[4].isdigit() else 0
+    peer = int(fields[4]) if fields[4].isdecimal() else 0
     route.runs[peer] = min(run, route.runs.get(peer, run))
     if books.own_asn is not None and peer == books.own_asn:
         route.here = True

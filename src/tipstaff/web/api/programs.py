@@ -29,7 +29,7 @@ def who_hands_in(
         stranger["WWW-Authenticate"] = f'Bearer realm="{things}"'
         return stranger
     length = request.META.get("CONTENT_LENGTH") or ""
-    if not length.isdigit():
+    if not length.isdecimal():
         return sorry(411, "State the length of what you send.")
     if int(length) > octets_max:
         return sorry(413, f"At most {octets_max // 1024 // 1024} MiB at once; send fewer {things}.")

@@ -381,10 +381,17 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "read-as": {
             "type": _OPTIONAL,
             "clause": _OPTIONAL,
-            "source": _OPTIONAL,
+            "source": (
+                Annotated[str, Field(max_length=25_000)],
+                Field(default="", description="An address, or several parted by blanks."),
+            ),
             "source_port": (Annotated[StrictInt, Field(ge=0, le=65535)] | None, None),
             "url": (Annotated[str, Field(max_length=2000)], ""),
             "at": _OPTIONAL,
+            "as_read": (
+                Annotated[str, Field(max_length=200)],
+                Field(default="", description="The key of its first incident: it was read right, go by all of it."),
+            ),
         },
     },
     "letter": {"again": {}, "arrived": {}},

@@ -20,7 +20,7 @@ from ..asked import asked_text
 from ..roles import Ability
 from ..shown import stamp
 from .actions import MissingWords
-from .corrections import allegation_from
+from .corrections import allegations_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +96,11 @@ def _seal(given: Given) -> str:
 
 
 def _read_as(given: Given) -> str:
-    allegation = allegation_from(given.form, clauses={c.id for c in in_force().clauses if c.judged})
-    complaint.correct_reading(
-        given.key, allegations=(allegation,), desk=given.desk, at=given.at, actor=given.actor
-    )  # fmt: skip
+    if first := asked_text(given.form, "as_read"):
+        complaint.confirm_reading(given.key, first=first, desk=given.desk, at=given.at, actor=given.actor)
+        return f"{given.key} goes by what was read."
+    allegations = allegations_from(given.form, clauses={c.id for c in in_force().clauses if c.judged})
+    complaint.correct_reading(given.key, allegations=allegations, desk=given.desk, at=given.at, actor=given.actor)
     return f"{given.key} was read as you said, and goes its way."
 
 

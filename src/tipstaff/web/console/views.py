@@ -1,6 +1,6 @@
 """The console's pages. A view asks a door, or a procedure, and shows what it says; it decides nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy import edition_to_go_by
 from tipstaff.procedures import casework, work
+from tipstaff.procedures.pointing import candidates_of
 from tipstaff.procedures.refusals import (
     AlreadyEnding,
     AlreadyInACase,
@@ -52,6 +53,7 @@ from tipstaff.procedures.refusals import (
     OwnDecision,
     PlaceTaken,
     ProposalLapsed,
+    ReadAnew,
     SealedStaysSealed,
     SecondMustBeAnother,
     StaleCase,
@@ -59,7 +61,17 @@ from tipstaff.procedures.refusals import (
 )
 from tipstaff.procedures.searching import find
 from tipstaff.sensors import queries as sensors
-from tipstaff.words import SEALED_TYPES, XARF_TYPES, Disposition, Evidence, Ground, MeasureState, ReportOutcome
+from tipstaff.words import (
+    SEALED_TYPES,
+    XARF_TYPES,
+    Disposition,
+    Evidence,
+    Ground,
+    Mark,
+    MeasureState,
+    Report,
+    ReportOutcome,
+)
 
 from ..asked import asked_text
 from ..pages import show_page
@@ -80,6 +92,7 @@ REFUSED = (
     NoSuchAnswer, NothingWaits, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed,
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
+    ReadAnew,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
@@ -381,6 +394,7 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
     evidence = ledger.get_evidence(found.evidence)
     sealed = found.outcome is ReportOutcome.SEALED or (evidence is not None and evidence.sealed)
     steps, left_out = reads.steps_of(key)
+    candidates = () if sealed else candidates_of(found)
     return _console(
         request,
         "tipstaff/console/report.html",
@@ -389,18 +403,38 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         vouched=None if sealed else intake.origin_of(key)[1],
         evidence=evidence,
         sealed=sealed,
-        mail=None if sealed or evidence is None else _shown(evidence),
+        mail=None if sealed or evidence is None else _shown(evidence, candidates),
+        candidates=candidates,
         steps=steps,
         left_out=left_out,
         letters=notices.letters_of_report(key),
         understood=next((one.allegation for one in found.incidents), None),
+        first_incident=next((one.key for one in found.incidents), ""),
+        picked=request.GET.getlist("use"),
+        source=_proposed(found, candidates, asked=request.GET.getlist("use")),
         types=sorted(XARF_TYPES - SEALED_TYPES),
         clauses=[c for c in in_force().clauses if c.judged and not SEALED_TYPES & set(c.applies_to)],
     )
 
 
-def _shown(evidence: Evidence) -> ShownMail:
-    return show_mail(ledger.get_raw(evidence.digest, octets=READ_OCTETS_MAX), octets=evidence.size)
+def _shown(evidence: Evidence, candidates: Sequence[Mark]) -> ShownMail:
+    head = ledger.get_raw(evidence.digest, octets=READ_OCTETS_MAX)
+    return show_mail(head, octets=evidence.size, candidates=candidates)
+
+
+def _proposed(report: Report, candidates: Sequence[Mark], *, asked: Sequence[str]) -> str:
+    """The addresses that the form begins with: those that were picked, else what was read, else the likeliest of ours.
+
+    What was read comes second where it is only others': whoever writes here mostly means us, and a person decides.
+    """
+    addresses = [x for x in candidates if x.kind == "address"]
+    if picked := [x.value for x in addresses if x.value in asked]:
+        return " ".join(picked)
+    read = dict.fromkeys(str(x.allegation.source) for x in report.incidents if x.allegation.source is not None)
+    ours = [x.value for x in addresses if x.ours]
+    if ours and not read.keys() & set(ours):
+        return ours[0]
+    return next(iter(read), "")
 
 
 @require_GET

@@ -9,7 +9,7 @@ from tipstaff.cases.queries import Member, get_case, members_of, standing_key
 from tipstaff.cases.rules import CLOCK_RUNS, answers_open_to
 from tipstaff.enforcement.queries import measures_of_case, measures_on
 from tipstaff.intake.queries import reports_of_case
-from tipstaff.notices.redact import redact
+from tipstaff.notices import place_shown, redact
 from tipstaff.policy.clauses import Clause, Edition, Wording
 from tipstaff.policy.sentences import spoken
 from tipstaff.procedures.judging import matters_of_case
@@ -130,7 +130,7 @@ def _follows(case: Case, incidents: Sequence[Matter], members: Mapping[str, Memb
 def _event(allegation: Conduct, hide: frozenset[str]) -> Event:
     own = frozenset(filter(None, (str(allegation.source or ""), allegation.url, allegation.domain)))
     return Event(
-        what=allegation.offender,
+        what=place_shown(allegation.offender),
         port=allegation.source_port,
         moment=allegation.moment,
         evidence=redact(allegation.excerpt, hide=hide, keep=own),

@@ -110,7 +110,7 @@ def _report(given: dict[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]
             troubles.append(("offender", "This address of a page cannot be read."))
     elif not _is_address(offender) and not re.fullmatch(r"[\w.-]{1,200}\.[\w-]{2,60}", offender):
         troubles.append(("offender", "Give one IP address, or the whole address of the page."))
-    if given["port"] and not (given["port"].isdigit() and 0 < int(given["port"]) < 65536):
+    if given["port"] and not (given["port"].isdecimal() and 0 < int(given["port"]) < 65536):
         troubles.append(("port", "A port is a number from 1 to 65535."))
     when = _instant(given["when"], given["zone"])
     if given["when"] and when is None:

@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tipstaff.notices import place_shown
 from tipstaff.words import Case
 
 from .. import shown
@@ -29,6 +30,10 @@ register.filter("stamp", shown.stamp)
 register.filter("instant", shown.instant)
 register.filter("length_words", shown.length_words)
 register.filter("ground", shown.ground_words)
+
+
+register.filter("place", lambda this: place_shown(str(this)))
+"""Of a resource or a selector on a page that its holder sees."""
 
 
 @register.filter

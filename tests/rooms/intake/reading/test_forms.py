@@ -1,30 +1,40 @@
 """Forms, what they share, and what they bear: tables, XML, locked archives, spreadsheets, labels, names of kinds."""
 
+import base64
 import contextlib
 import csv
 import hashlib
 import hmac
 import io
+import json
 import random
+import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tipstaff.intake import mail as mail_reading
 from tipstaff.intake.forms.labels import meaning_of
 from tipstaff.intake.forms.tables import UnreadableSheet, meant, rows_of_sheet, tables_in
 from tipstaff.intake.forms.taxonomy import kind_of_names
 from tipstaff.intake.forms.xml import BrokenXml, HostileXml, read_xml
+from tipstaff.intake.locked_office import is_locked, unlock_office
 from tipstaff.intake.mail import Limits, open_zip, read_mail
 from tipstaff.intake.parsers.xarf.first_form import first_form
 from tipstaff.intake.protocol import load_parsers
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import sift
-from tipstaff.words import XARF_TYPES, ReadingOutcome, ReadingReason
+from tipstaff.intake.weight import is_heavy
+from tipstaff.words import XARF_TYPES, Reading, ReadingOutcome, ReadingReason
 
 from .mails import letter, with_files, zipped
 
@@ -287,6 +297,94 @@ def test_the_sieve_looks_into_a_locked_archive_too() -> None:
     assert sift(raw, passwords=(PASSWORD,)).sealed
 
 
+OLD_CIPHER = base64.b64decode(
+    "UEsDBBQACQAIAEcFfF2DRKtXRAAAADkAAAAIAAAAbGlzdC5jc3a3Y2TUOY2h1COZ2daAkpFpaMpkr1LBU6xhsNwhwlQLQcT5VTTbPD7eTVcd7m"
+    "OIoKar68lDKX0zlcrXQv6hwqPqmWgNTVBLBwiDRKtXRAAAADkAAABQSwECHgMUAAkACABHBXxdg0SrV0QAAAA5AAAACAAAAAAAAAABAAAApIEA"
+    "AAAAbGlzdC5jc3ZQSwUGAAAAAAEAAQA2AAAAegAAAAAA"
+)
+"""TABLE as Info-ZIP 3.0 locked it by its old cipher (`zip -P`)."""
+LOCKED_SHEET = Path(__file__).with_name("locked.xlsx").read_bytes()
+"""Two rows that openpyxl wrote and msoffcrypto-tool 6.1 locked as Excel does."""
+SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def read_locked(kind: str, name: str, content: bytes, *passwords: str) -> Reading:
+    raw = with_files("Phishing in your network, see the list.", (kind, name, content))
+    return read(raw, parsers=load_parsers(), passwords=passwords)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content", "sources"),
+    [
+        ("application/zip", "list.zip", OLD_CIPHER, ["192.0.2.31"]),
+        (SPREADSHEET, "list.xlsx", LOCKED_SHEET, ["192.0.2.31", "192.0.2.32"]),
+    ],
+    ids=["old cipher", "spreadsheet"],
+)
+def test_what_other_programs_locked_is_read_with_its_password_and_said_to_be_locked_without(
+    kind: str, name: str, content: bytes, sources: list[str]
+) -> None:
+    found = read_locked(kind, name, content, "another", PASSWORD)
+    assert [str(x.source) for x in found.allegations] == sources
+    assert all(x.moment is not None and x.moment.zone_stated for x in found.allegations)
+    for passwords in ((), ("another",)):
+        closed = read_locked(kind, name, content, *passwords)
+        assert closed.outcome is ReadingOutcome.UNREADABLE
+        assert name in closed.detail
+        assert "is locked with a password that is not known here" in closed.detail
+
+
+def test_a_locked_spreadsheet_is_heavy_and_the_sieve_looks_into_it() -> None:
+    raw = with_files("See the list.", (SPREADSHEET, "list.xlsx", LOCKED_SHEET))
+    assert is_heavy(raw), "it is an archive once it is opened"
+    assert read_mail(raw, limits=Limits(archive_passwords=(PASSWORD,))).leaves[-1].content[:4] == b"PK\x03\x04"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.replace(b'spinCount="100000"', b'spinCount="999999"'),
+        lambda x: x.replace(b'cipherAlgorithm="AES"', b'cipherAlgorithm="RC2"'),
+        lambda x: x[:-3000] + bytes(1) + x[-2999:],
+        lambda x: x[:76] + struct.pack("<I", 1) * 109 + x[512:],
+        lambda x: x[:48] + struct.pack("<I", 0) + x[52:],
+    ],
+    ids=["rounds", "cipher", "changed", "tables", "entries"],
+)
+def test_a_spreadsheet_that_was_made_to_cost_time_or_was_changed_stays_locked(
+    change: Callable[[bytes], bytes],
+) -> None:
+    changed = change(LOCKED_SHEET)
+    assert changed != LOCKED_SHEET
+    assert unlock_office(changed, passwords=(PASSWORD,)) is None
+
+
+def test_passwords_are_tried_on_two_spreadsheets_of_a_mail_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[bytes] = []
+    monkeypatch.setattr(mail_reading, "unlock_office", lambda content, passwords: tried.append(content))
+    raw = with_files("See.", *((SPREADSHEET, f"{n}.xlsx", LOCKED_SHEET) for n in range(5)))
+    read_mail(raw, limits=Limits(archive_passwords=("another",)))
+    assert len(tried) == 2
+
+
+@given(st.integers(0, 2**32), st.integers(1, 20))
+@settings(max_examples=40, deadline=None)
+def test_any_compound_file_is_opened_or_stays_closed(seed: int, blows: int) -> None:
+    chance, spoiled = random.Random(seed), bytearray(LOCKED_SHEET)
+    for _ in range(blows):
+        spoiled[chance.randrange(8, 2048)] = chance.randrange(256)
+    is_locked(bytes(spoiled))
+    unlock_office(bytes(spoiled[: chance.randrange(len(spoiled))]), passwords=())
+
+
+def test_a_broken_spreadsheet_of_any_kind_is_said_to_be_broken() -> None:
+    sheet = bytearray(xlsx(at_cell("A1", "B1")))
+    for at in range(60, 75):
+        sheet[at] ^= 0x5A
+    with pytest.raises(UnreadableSheet):
+        list(rows_of_sheet(bytes(sheet)))
+
+
 def test_a_password_is_never_said() -> None:
     mail = read_mail(letter("x"), limits=Limits(archive_passwords=(PASSWORD,)))
     assert PASSWORD not in repr(mail)
@@ -343,6 +441,51 @@ def test_a_form_that_was_damaged_gets_a_reading_and_breaks_nothing(form: str, se
 
 
 # ---- The kind of abuse, where a form does not say it
+
+
+ODD = [
+    None, True, -1, 1e308, float("nan"), 10**400, "", "x" * 5000, "::", "999.1.1.1", "9999-12-31T23:59:59-14:00",
+    "0001-01-01T00:00:00+14:00", "2026-02-30", "65536", "1e400", "http://[", "http://[::1]:99999/", "a\0b", "xn--9.com",
+    "10/Mar/2026:99:00:00", "٣.٤.٥.٦", "٢٠٢٦-٠٣-١٠", "²", "1_000", [], {}, [[]], [None], {"": None}, {"a": [{}]},
+]  # fmt: skip
+"""Values that a field may hold and no writer of a parser thinks of."""
+
+
+def with_odd_value(text: str, chance: random.Random) -> str:
+    """The same document with another value in one place."""
+    odd = chance.choice(ODD)
+    try:
+        tree = json.loads(text)
+    except ValueError:
+        words = list(re.finditer(r"[^\s,;|<>\"']+", text)) or [re.match("", text)]
+        place = chance.choice(words)
+        assert place is not None
+        return f"{text[: place.start()]}{odd}{text[place.end() :]}"
+    where: list[tuple[Any, Any]] = []
+    stack = [tree]
+    while stack:
+        this = stack.pop()
+        keys = list(this) if isinstance(this, dict) else list(range(len(this))) if isinstance(this, list) else []
+        where += [(this, key) for key in keys]
+        stack += [this[key] for key in keys]
+    if where:
+        holder, key = chance.choice(where)
+        holder[key] = odd
+    return json.dumps(tree)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_value_in_any_field_of_any_form_stops_a_parser(seed: int) -> None:
+    chance, parsers = random.Random(seed), load_parsers()
+    for sample in sorted(Path(str(files("tipstaff.intake.parsers"))).glob("*/samples/*.eml")):
+        leaf = chance.choice(read_mail(sample.read_bytes()).leaves)
+        odd = with_odd_value(with_odd_value(leaf.text[:20_000], chance), chance).encode("utf-8", "replace")
+        raw = (
+            with_files("See.", (leaf.content_type, leaf.filename or "x.txt", odd))
+            if leaf.filename
+            else letter(odd.decode())
+        )
+        assert "stopped at this mail" not in read(raw, parsers=parsers).detail, (sample, odd)
 
 
 def test_an_impact_that_a_program_fills_in_for_everything_is_believed_less_than_the_letter() -> None:

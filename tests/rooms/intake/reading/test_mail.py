@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import zlib
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 
 import pytest
 from hypothesis import given, settings
@@ -169,6 +169,27 @@ def test_an_archive_with_a_lying_directory_gives_nothing_or_little() -> None:
     assert read_mail(with_files("See.", ("application/zip", "r.zip", bytes(archive)))).attachments is not None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sehr geehrte Damen und Herren, aus Ihrem Netz werden Passwörter erraten. Grüße",
+        "Être prié de cesser: l'adresse a été bloquée, réponse souhaitée à l'équipe",
+        "Señor, ¿puede ayudar? Atención: dirección IP atacó",
+        "ÄÖÜäöüß",
+    ],
+)
+@pytest.mark.parametrize("label", ["", "iso-8859-1", "us-ascii", "nonesuch"])
+def test_western_letters_stay_western_whatever_the_label_says(text: str, label: str) -> None:
+    assert decode(text.encode("cp1252"), charset=label) == text
+
+
+@pytest.mark.parametrize("label", ["", "iso-8859-1", "us-ascii", "utf-8", "nonesuch"])
+@pytest.mark.parametrize("charset", ["koi8_r", "cp1251", "cp866"])
+def test_cyrillic_letters_are_known_without_a_label(charset: str, label: str) -> None:
+    text = "Здравствуйте! С адреса 192.0.2.7 подбирают пароли к нашему серверу."
+    assert decode(text.encode(charset), charset=label) == text
+
+
 @pytest.mark.parametrize("depth", [20, 300, 5000])
 @pytest.mark.parametrize("kind", ["multipart/mixed; boundary=b%d", "message/rfc822"])
 def test_absurd_nesting_ends_with_a_mail_that_says_so(depth: int, kind: str) -> None:
@@ -179,6 +200,35 @@ def test_absurd_nesting_ends_with_a_mail_that_says_so(depth: int, kind: str) -> 
     mail = read_mail(raw + b"\nthe end")
     assert mail.subject == "deep"
     assert mail.exceeded or mail.broken
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b'a="' + b"; a=" * 250_000,
+        b'a="' + b";boundary*0=a" * 15_000,
+        b'a="' + b"; a*0*=x" * 120_000,
+        b'boundary="' + b"]" * 1_000_000 + b'"',
+    ],
+    ids=["open", "continued", "encoded", "boundary"],
+)
+def test_no_field_with_parameters_takes_more_work_than_its_first_characters(
+    field: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's work is the square of a field's length, and it makes a pattern of a boundary."""
+    seen: list[int] = []
+    take = Message.get_param
+
+    def taken(self: Message, *args: object, **more: object) -> object:
+        seen.append(len(str(self.get("content-type", ""))))
+        return take(self, *args, **more)
+
+    monkeypatch.setattr(Message, "get_param", taken)
+    mail = read_mail(b"Subject: long\nContent-Type: multipart/mixed; " + field + b"\n\nattacks from 192.0.2.7\n")
+    assert "size" in mail.exceeded
+    assert "192.0.2.7" in mail.body, "it goes by the lenient reader, and what it says is read"
+    assert seen
+    assert max(seen) <= 4000
 
 
 WORD = b"=?utf-8?q?a?= "

@@ -91,6 +91,11 @@ def test_an_item_is_found_in_any_dress(line: str, kind: str, value: str) -> None
     assert (kind, value) in found(line)
 
 
+def test_digits_of_other_scripts_are_no_address_and_wide_ones_are() -> None:
+    assert found("من ٣.٤.٥.٦ في ٢٠٢٦.٣.١٠.٤") == []
+    assert found("攻撃元：１９２．０．２．７") == [("ip", "192.0.2.7")]
+
+
 @pytest.mark.parametrize("line", ["index.html", "file.txt and a.py", "someone@example.org", "e.g.", "v1.2"])
 def test_what_is_no_host_is_not_taken_for_one(line: str) -> None:
     assert not [x for x in found(line) if x[0] in ("name", "url") and not x[1].endswith(".py")]

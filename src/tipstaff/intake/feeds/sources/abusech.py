@@ -48,7 +48,7 @@ def _answered(request: Request, url: str, *, body: bytes | None) -> Answer:
     if answer.status == 429:
         after = answer.headers.get("retry-after", "")
         raise FeedTrouble(
-            "The publisher asks to come back later.", retry_after_seconds=int(after) if after.isdigit() else 3600
+            "The publisher asks to come back later.", retry_after_seconds=int(after) if after.isdecimal() else 3600
         )
     if answer.status != 200:
         raise FeedTrouble(f"It was answered with status {answer.status}.")

@@ -50,7 +50,7 @@ class Scores:
         if answer.status == 429:
             after = answer.headers.get("retry-after", "")
             raise FeedTrouble(
-                "The allowance is used up.", retry_after_seconds=int(after) if after.isdigit() else 6 * 3600
+                "The allowance is used up.", retry_after_seconds=int(after) if after.isdecimal() else 6 * 3600
             )
         if answer.status != 200:
             raise FeedTrouble(f"{block} was answered with status {answer.status}.")

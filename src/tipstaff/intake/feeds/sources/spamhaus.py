@@ -70,7 +70,7 @@ def _own_entries(body: bytes, request: Request) -> dict[str, str]:
                 continue
             if request.own.overlaps(network):
                 found[str(network)] = str(entry.get("sblid", ""))
-        elif str(entry.get("asn", "")).isdigit() and int(entry["asn"]) in _asns(request):
+        elif str(entry.get("asn", "")).isdecimal() and int(entry["asn"]) in _asns(request):
             found[f"AS{entry['asn']}"] = str(entry.get("asname", ""))
     if not whole:
         # Its last line tells about the list; without it, what is missing would be taken for gone.

@@ -93,7 +93,7 @@ def _indicators(row: Row) -> Iterator[Allegation]:
             moment=when.moment,
             unread_time=when.unread or None,
             excerpt=_excerpt(row),
-            confidence=min(0.95, int(sure) / 100) if sure.isdigit() and 0 < int(sure) <= 100 else 0.8,
+            confidence=min(0.95, int(sure) / 100) if sure.isdecimal() and 0 < int(sure) <= 100 else 0.8,
         )
 
 
