@@ -53,6 +53,8 @@ _COMMANDS = (
     ("tipstaff.cli.devices", "end_due", "end-due"),
     ("tipstaff.cli.fetching", "feeds", "feeds"),
     ("tipstaff.cli.fetching", "mailboxes", "mailboxes"),
+    ("tipstaff.cli.retests", "prober", "prober"),
+    ("tipstaff.cli.retests", "retests", "retests"),
     ("tipstaff.cli.demo", "demo", "demo"),
     ("tipstaff.cli.parse", "parse", "parse"),
     ("tipstaff.cli.attribute", "attribute", "attribute"),

@@ -49,13 +49,14 @@ def tell(entry: Entry) -> Step:
     )
 
 
-_PROGRAMS = frozenset({"intake", "worker", "enforcer", "system", "clock"})
+_PROGRAMS = frozenset({"intake", "worker", "enforcer", "prober", "system", "clock"})
 """Steps that the program took by itself need no name beside them."""
 
 _MINOR = frozenset(
     {
         "report.opened",
         "incident.decided",
+        "retest.begun",
         "letter.queued",
         "letter.sending",
         "letter.handing_over",
@@ -306,6 +307,9 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "incident.corroborated": ("Our own measurement agrees", "blue", _agrees),
         "file.examined": ("A file of a report examined", "blue", _examined),
         "sightings.taken": ("Sightings taken in", "blue", _plain),
+        "retest.asked": ("To be looked at before it closes", "blue", _plain),
+        "retest.begun": ("A look is made", "grey", _plain),
+        "retest.ended": ("Looked at before it closes", "blue", _says("said")),
         "sighting.done": ("A sighting closed by a person", "violet", _says("why")),
         "sighting.put_back": ("A sighting goes to the judge again", "violet", _says("why")),
         "sighting.failed": ("A sighting could not be judged", "red", _says("why")),
