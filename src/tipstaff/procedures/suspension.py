@@ -28,7 +28,13 @@ from tipstaff.cases.queries import (
 )
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed, stricter, watch_is_over
 from tipstaff.enforcement.operations import mark_told, plan_measure, want_lifted
-from tipstaff.enforcement.queries import all_in_force, count_by_measure_state, measures_of_case, untold_measures
+from tipstaff.enforcement.queries import (
+    FILTERS,
+    all_in_force,
+    count_by_measure_state,
+    measures_of_case,
+    untold_measures,
+)
 from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import reports_of_case, unread
 from tipstaff.ledger.operations import record
@@ -489,7 +495,8 @@ def follow(*, desk: Desk, at: datetime) -> None:
     """Cases follow their measures: told when in force, closed when all are lifted. Safe to run at any time."""
     for state, tell in ((MeasureState.IN_FORCE, _tell_taken), (MeasureState.LIFTED, _tell_lifted)):
         for measure in untold_measures(state):
-            _on_its_case(measure, partial(tell, desk=desk, at=at), at=at)
+            if not measure.case.startswith(FILTERS):
+                _on_its_case(measure, partial(tell, desk=desk, at=at), at=at)
     _watch(at=at)
     one_by_one(list_in(CaseState.MEASURE_PLANNED), lambda key: _follow_planned(key, at=at), at=at)
     one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _follow_in_force(key, at=at), at=at)
@@ -529,6 +536,8 @@ def _watch(*, at: datetime) -> None:
     turn = int(at.timestamp()) // 5 % 12
     for batch in all_in_force(at_a_time=MEASURES_AT_A_TIME):
         mine = [m for m in batch if few or int(m.key.rpartition("-")[2]) % 12 == turn]
+        # A filter belongs to no case, and to no one customer.
+        mine = [m for m in mine if not m.case.startswith(FILTERS)]
         states = states_of({m.case for m in mine})
         for measure in mine:
             if states.get(measure.case) is CaseState.CLOSED:

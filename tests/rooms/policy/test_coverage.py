@@ -80,6 +80,7 @@ STEPS = {
         "test_a_repeat_within_memory",
         "test_transit.py",
         "test_spreading.py",
+        "test_filtering.py",
     ),
     AutoStep.PUBLISH: ("test_editions.py", "test_policy_pages.py", "test_detecting.py"),
     AutoStep.CHECK_FORM: ("test_legal_form.py", "test_the_form_of_a_request"),
