@@ -29,11 +29,12 @@ def test_every_event_of_the_program_is_raised_by_a_procedure_and_answered_by_a_c
 
 
 def test_what_nothing_raises_is_not_called_served() -> None:
-    tried_only = [clause for clause in EDITION.clauses if clause.untried_events]
-    assert tried_only, "else this test shows nothing"
-    for clause in tried_only:
-        assert state_of(clause) is RowState.NOT_YET
-        assert any("nothing in the program raises" in sentence for sentence in missing(clause)), clause.id
+    assert [clause.id for clause in EDITION.clauses if clause.untried_events] == []
+    served = EDITION.clause("way.filtering_devices")
+    assert state_of(served) is not RowState.NOT_YET
+    tried_only = dataclasses.replace(served, events=("nothing.raises_this",))
+    assert state_of(tried_only) is RowState.NOT_YET
+    assert any("nothing in the program raises" in sentence for sentence in missing(tried_only))
 
 
 def never(clause: str) -> Edition:

@@ -9,6 +9,7 @@ from tests.procedures.test_detecting import looked
 from tipstaff import wiring
 from tipstaff.policy import shipped_editions
 from tipstaff.policy.difference import ChangeKind, differences, is_significant
+from tipstaff.procedures import retesting
 from tipstaff.procedures.purposes import NotInTheRegister, must_be_in_the_register
 from tipstaff.sensors.protocol import NotReadable
 
@@ -26,7 +27,8 @@ def without(office: Office, name: str) -> None:
 
 def test_everything_that_the_program_can_collect_stands_in_the_shipped_register_once() -> None:
     named = [one for purpose in EDITION.purposes for one in purpose.collects]
-    can = {f"source: {name}" for name in wiring.sources()} | {f"detector: {name}" for name in wiring.detectors()}
+    detectors = {*wiring.detectors(), retesting.NAME}
+    can = {f"source: {name}" for name in wiring.sources()} | {f"detector: {name}" for name in detectors}
     assert sorted(named) == sorted(can)
 
 

@@ -98,7 +98,7 @@ def check_folder(settings: Config) -> None:
 def check_parts(settings: Config) -> None:
     """Raise BadSetting, in a sentence, for whatever the settings name and no process could use. Needs no database."""
     from tipstaff import wiring
-    from tipstaff.wiring.fetchers import check_feeds
+    from tipstaff.wiring.fetchers import check_feeds, prober
     from tipstaff.wiring.processes import tls_context
 
     check_folder(settings)
@@ -113,6 +113,8 @@ def check_parts(settings: Config) -> None:
     wiring.drivers()
     wiring.outward()
     check_feeds()
+    if settings.prober.run:
+        prober()
     tls_context(settings.mail_in)
 
 

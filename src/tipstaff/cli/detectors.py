@@ -25,7 +25,7 @@ def list_() -> None:
     """What can be looked for, what each reads, and for which purpose it may look now."""
     with database():
         from tipstaff import wiring
-        from tipstaff.procedures.detecting import purpose_of
+        from tipstaff.procedures.purposes import purpose_of
 
         now = wiring.now()
         print_rows(
@@ -44,8 +44,12 @@ def allow(
     purpose: Annotated[str, typer.Option("--purpose", help="What is measured, and why; it stands in the record.")],
     until: Annotated[str, typer.Option("--until", help="Until when: 2027-01-01T00:00:00Z.")],
 ) -> None:
-    """Authorise a detector for a purpose, until a day; before that it does not look."""
-    _known(detector)
+    """Authorise a detector for a purpose, until a day; before that it does not look. `retest` lets the prober look at
+    what was reported after a fix, where the clause allows it."""
+    from tipstaff.procedures.retesting import NAME
+
+    if detector != NAME:
+        _known(detector)
     ends = instant(until, name="The end")
     if ends is None:
         raise typer.BadParameter("An authorisation has an end.")
@@ -169,6 +173,10 @@ def look(
     needed: Annotated[
         list[str] | None, typer.Option("--needed", help='The oldest version that is in order: "OpenSSH=9.8".')
     ] = None,
+    controls: Annotated[
+        Path | None,
+        typer.Option("--controls", help="Known control servers: a line `address who-says-so` each, # for comments."),
+    ] = None,
     own_asn: Annotated[int | None, typer.Option("--own-asn", help="Your own AS number: which table is yours.")] = None,
 ) -> None:
     """Count what the file shows, look up whose it is, and put it to the judge. The same file again changes nothing."""
@@ -178,6 +186,7 @@ def look(
         from tipstaff.procedures.detecting import NotAuthorised
         from tipstaff.procedures.detecting import look as look_through
         from tipstaff.procedures.sighting import NotTelemetry
+        from tipstaff.sensors.flows import read_controls
         from tipstaff.sensors.protocol import NotReadable
         from tipstaff.sensors.routes import read_roas
 
@@ -188,6 +197,7 @@ def look(
                 agreed=frozenset(agreed or ()), own_asn=own_asn,
                 needed=dict(_versions(needed or ())),
                 roas=read_roas(json.loads(roas.read_bytes())) if roas else (),
+                controls=read_controls(controls.read_text(encoding="utf-8")) if controls else {},
             )  # fmt: skip
         except OSError as why:
             refuse(Path(file), why)

@@ -25,7 +25,7 @@ def feeds(
 
         fetchers.check_feeds()
         if not (once or now):
-            fetchers.run_feeds(_stop())
+            fetchers.run_feeds(stop_when_told())
             return
         done = fetchers.look_at_feeds(even_early=now)
         _say(done, json_=json_, what="reports")
@@ -38,7 +38,7 @@ def mailboxes(once: Once = False, json_: Json = False) -> None:
 
         fetchers.check_feeds()
         if not once:
-            fetchers.run_mailboxes(_stop())
+            fetchers.run_mailboxes(stop_when_told())
             return
         _say(fetchers.look_into_mailboxes(), json_=json_, what="mails")
 
@@ -55,7 +55,7 @@ def _say(done: dict[str, list[str]] | dict[str, int], *, json_: bool, what: str)
         typer.echo("Nothing is due.")
 
 
-def _stop() -> threading.Event:
+def stop_when_told() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -36,8 +36,9 @@ def programs(settings: Config) -> list[Program]:
 
 
 def _fetchers(settings: Config) -> list[str]:
-    """The processes that fetch, where there is anything to fetch."""
-    return [name for name, wanted in (("feeds", settings.feeds), ("mailboxes", settings.mailboxes)) if wanted]
+    """The processes that fetch, where there is anything to fetch, and the prober, where it may run."""
+    wanted = {"feeds": settings.feeds, "mailboxes": settings.mailboxes, "prober": settings.prober.run}
+    return [name for name, on in wanted.items() if on]
 
 
 def write_line(name: str, line: str) -> None:

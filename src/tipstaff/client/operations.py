@@ -29,6 +29,8 @@ CaseState = Literal[
 
 Disposition = Literal["open_case", "ask_complainant", "not_ours", "too_old", "unassigned", "person", "nothing"]
 
+FilterState = Literal["proposed", "agreed", "stands", "ended", "refused"]
+
 Gives = Literal["held", "name", "postal_address", "email", "phone"]
 
 Ground = Literal["law", "liability", "network_harm", "listing"]
@@ -45,6 +47,8 @@ LetterKind = Literal[
     "extension_granted",
     "policy_change",
     "policy_kept",
+    "filter",
+    "filter_ended",
     "address_question",
     "log_in_link",
     "acknowledgement",
@@ -115,7 +119,6 @@ class AskOut(TypedDict):
     by: str
     why: str
     at: str
-    driver: NotRequired[str]
 
 
 class AskedOfOut(TypedDict):
@@ -306,7 +309,6 @@ class DeviceOut(TypedDict):
     """A device, as the enforcer saw it last; all of it empty for one that nobody ever wrote to."""
 
     name: str
-    driver: str
     generation: int
     seen_at: str | None
     failures: int
@@ -337,11 +339,14 @@ class DoneOut(TypedDict):
     case: CaseOut
 
 
-class DriverDoneOut(TypedDict):
-    """What was done for all devices of one driver, in a sentence, and those devices as they stand now."""
+class DryRunOut(TypedDict):
+    """What a filter would be and do, as things stand. Nothing was sent."""
 
-    said: str
-    devices: list[DeviceOut]
+    device: str | None
+    flaw: str
+    touches: list[str]
+    unreached: list[str]
+    narrower: list[str]
 
 
 class EndIn(TypedDict):
@@ -361,6 +366,63 @@ class EntryOut(TypedDict):
     text: str
     digest: str
     seq: int | None
+
+
+class FilterDecisionIn(TypedDict):
+    decision: Literal["agree", "refuse"]
+    seen: int
+    why: str
+
+
+class FilterEndIn(TypedDict):
+    why: str
+
+
+class FilterGoesOnIn(TypedDict):
+    hours: int
+    why: str
+
+
+class FilterIn(TypedDict):
+    network: str
+    protocol: NotRequired[Literal["", "tcp", "udp"]]
+    port: NotRequired[int | None]
+    direction: NotRequired[Literal["in", "out", "both"]]
+    degree: NotRequired[Literal["rate_limit", "block"]]
+    danger: str
+    shown_by: list[str]
+    lasts_hours: int
+    why_no_narrower: NotRequired[str]
+    ground: NotRequired[Ground | None]
+
+
+class FilterOut(TypedDict):
+    """A filter in the network that belongs to no case."""
+
+    key: str
+    network: str
+    protocol: str | None
+    port: int | None
+    direction: str
+    degree: str
+    device: str
+    danger: str
+    shown_by: list[str]
+    state: FilterState
+    proposed_by: str
+    proposed_at: str
+    lasts_hours: int
+    touches: list[str]
+    considered: list[str]
+    ground: Ground | None
+    decided_by: str
+    decided_at: str | None
+    decided_why: str
+    starts_at: str | None
+    letters: dict[str, str]
+    measure: str
+    ended_at: str | None
+    ended_why: str
 
 
 class FixedIn(TypedDict):
@@ -752,7 +814,6 @@ class ReportReadAsIn(TypedDict):
     source_port: NotRequired[int | None]
     url: NotRequired[str]
     at: NotRequired[str]
-    as_read: NotRequired[str]
 
 
 class ReportSealIn(TypedDict):
@@ -1981,30 +2042,46 @@ class Client(Caller):
             idempotency_key=idempotency_key,
         )
 
-    def driver_lift_all(
-        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
-    ) -> Reply[DriverDoneOut]:
-        """Lift all, on all devices of one driver: takes two people."""
-        return self._call(
-            "POST",
-            f"/api/drivers/{quote(str(name), safe='')}/lift-all",
-            body=asked or {},
-            idempotency_key=idempotency_key,
-        )
-
-    def driver_lift_all_agreed(
-        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
-    ) -> Reply[DriverDoneOut]:
-        """Lift all agreed, on all devices of one driver: takes two people."""
-        return self._call(
-            "POST",
-            f"/api/drivers/{quote(str(name), safe='')}/lift-all-agreed",
-            body=asked or {},
-            idempotency_key=idempotency_key,
-        )
-
     def list_entries(
         self, *, about: str | None = None, cursor: str | None = None, limit: int | None = None
     ) -> Reply[list[EntryOut]]:
         """The record, newest first, in pages; `about` is a key that entries name."""
         return self._call("GET", "/api/record", query={"about": about, "cursor": cursor, "limit": limit})
+
+    def list_filters(self, *, state: FilterState | None = None) -> Reply[list[FilterOut]]:
+        """Filters that belong to no case, the newest 200."""
+        return self._call("GET", "/api/filters", query={"state": state})
+
+    def propose_filter(self, asked: FilterIn, *, idempotency_key: str | None = None) -> Reply[FilterOut]:
+        """Propose a filter; an engineer, who is somebody else, decides."""
+        return self._call("POST", "/api/filters", body=asked, idempotency_key=idempotency_key)
+
+    def get_filter(self, key: str) -> Reply[FilterOut]:
+        """Takes the scope `measures:read` and a role that may see measures and their proof."""
+        return self._call("GET", f"/api/filters/{quote(str(key), safe='')}")
+
+    def dry_run_filter(self, key: str) -> Reply[DryRunOut]:
+        """Where it would be put in now, and whom it would touch."""
+        return self._call("GET", f"/api/filters/{quote(str(key), safe='')}/dry-run")
+
+    def decide_filter(
+        self, key: str, asked: FilterDecisionIn, *, idempotency_key: str | None = None
+    ) -> Reply[FilterOut]:
+        """Agree to a filter, or refuse it: an engineer's, who did not propose it."""
+        return self._call(
+            "POST", f"/api/filters/{quote(str(key), safe='')}/decide", body=asked, idempotency_key=idempotency_key
+        )
+
+    def let_filter_go_on(
+        self, key: str, asked: FilterGoesOnIn, *, idempotency_key: str | None = None
+    ) -> Reply[FilterOut]:
+        """Let a filter stand for so many hours from now: an engineer's."""
+        return self._call(
+            "POST", f"/api/filters/{quote(str(key), safe='')}/go-on", body=asked, idempotency_key=idempotency_key
+        )
+
+    def end_filter(self, key: str, asked: FilterEndIn, *, idempotency_key: str | None = None) -> Reply[FilterOut]:
+        """Take a filter out, or withdraw it before it begins."""
+        return self._call(
+            "POST", f"/api/filters/{quote(str(key), safe='')}/end", body=asked, idempotency_key=idempotency_key
+        )

@@ -29,11 +29,12 @@ _SECTIONS = (
     "sightings_in",
     "trust",
     "files",
+    "prober",
     "demo",
 )
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
 _IS_SETTING = re.compile(
-    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|STAFF|API|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|DEMO)_[A-Z_]+$"
+    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|STAFF|API|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|PROBER|DEMO)_[A-Z_]+$"
 )
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 

@@ -203,6 +203,22 @@ class Files:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProberConfig:
+    """Looks at what was reported, after a fix and before its case closes."""
+
+    run: bool = False
+    """Run the prober beside the others. It looks only at your own customers' addresses, and once counsel let it."""
+    a_minute: Annotated[int, Bounds(1, 600)] = 6
+    """Looks that are made in a minute at the most."""
+    wait_seconds: Annotated[int, Bounds(1, 30)] = 4
+    """How long an answer is waited for."""
+    name: str = ""
+    """A host name of yours that name servers are asked for; empty: the first of your own domains."""
+    through: tuple[str, ...] = ()
+    """A command put before the program that looks, `ip netns exec customers`: it looks from there."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeviceConfig:
     name: str
     """The device's name in plans and pages."""
@@ -285,6 +301,7 @@ class Config:
     sightings_in: SightingsIn = field(default_factory=SightingsIn)
     trust: TrustIn = field(default_factory=TrustIn)
     files: Files = field(default_factory=Files)
+    prober: ProberConfig = field(default_factory=ProberConfig)
     demo: Demo = field(default_factory=Demo)
     devices: tuple[DeviceConfig, ...] = ()
     mailboxes: tuple[MailboxConfig, ...] = ()

@@ -93,3 +93,39 @@ class MeasureRow(models.Model):
             models.Index(fields=["state", "key"], condition=~models.Q(told="lifted"), name="enforcement_untold"),
             models.Index(fields=["until"], condition=~models.Q(state__in=ENDED), name="enforcement_until"),
         )
+
+
+class FilterRow(models.Model):
+    """A filter that belongs to no case: who proposed it, who agreed, who was told, and its measure."""
+
+    key = models.CharField(max_length=16, primary_key=True)
+    selector = models.JSONField()
+    degree = models.SmallIntegerField()
+    device = models.CharField(max_length=64)
+    danger = models.TextField()
+    shown_by = models.JSONField()
+    state = models.CharField(max_length=16)
+    proposed_by = models.CharField(max_length=150)
+    proposed_at = models.DateTimeField()
+    lasts_hours = models.PositiveIntegerField()
+    touches = models.JSONField(default=list)
+    considered = models.JSONField(default=list)
+    ground = models.CharField(max_length=32, blank=True)
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_why = models.TextField(blank=True)
+    starts_at = models.DateTimeField(null=True)
+    letters = models.JSONField(default=dict)
+    """Customer -> the letter that told them."""
+    measure = models.CharField(max_length=16, blank=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_why = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(decided_by="") | ~models.Q(decided_by=models.F("proposed_by")),
+                name="enforcement_filter_takes_two",
+            ),
+        )
+        indexes = (models.Index(fields=["state", "key"], name="enforcement_filter_state"),)

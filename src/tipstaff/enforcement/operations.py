@@ -131,7 +131,7 @@ def plan_measure(
     if not lifted_when.strip():
         raise ValueError("every measure knows how it is lifted before it is planned")
     _lock_device(chosen.device)
-    selector = _selector_json(chosen.selector)
+    selector = selector_json(chosen.selector)
     selector_key = _selector_key(selector, chosen)
     known = (
         MeasureRow.objects.filter(case=case, device=chosen.device, selector_key=selector_key)
@@ -765,7 +765,8 @@ def _few(keys: Any) -> list[str]:
 # Values into JSON.
 
 
-def _selector_json(selector: Selector) -> dict[str, Any]:
+def selector_json(selector: Selector) -> dict[str, Any]:
+    """A selector as it is kept."""
     kept = {name: value for name, value in asdict(selector).items() if value is not None}
     kept["direction"] = str(selector.direction)
     if selector.network is not None:
@@ -779,7 +780,7 @@ def _selector_key(kept: Mapping[str, Any], chosen: Candidate) -> str:
 
 def _candidate_json(candidate: Candidate) -> dict[str, Any]:
     rest = {name: value for name, value in asdict(candidate).items() if name not in ("selector", "degree")}
-    return {**rest, "selector": _selector_json(candidate.selector), "degree": int(candidate.degree)}
+    return {**rest, "selector": selector_json(candidate.selector), "degree": int(candidate.degree)}
 
 
 def _urgency_json(urgency: Urgency | None) -> dict[str, str] | None:

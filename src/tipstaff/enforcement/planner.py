@@ -33,7 +33,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
-__all__ = ["Ability", "Conduct", "Footprint", "digest_of", "fingerprint", "steps", "weigh"]
+__all__ = ["Ability", "Conduct", "Footprint", "digest_of", "fingerprint", "reached", "steps", "weigh"]
 
 
 class Conduct(TypedDict):
@@ -97,7 +97,7 @@ class Ability:
 def weigh(*, devices: Sequence[Ability], **conduct: Unpack[Conduct]) -> tuple[Candidate, ...]:
     """Weigh every rung of a ladder (`policy.remedies.weigh`) with what these devices can carry out and show."""
     way = remedies.way_of(url=conduct["url"], host_name=conduct.get("host_name"), direction=conduct.get("direction"))
-    return remedies.weigh(**conduct, reach=lambda rung, selectors: _reached(rung, selectors, devices, way))
+    return remedies.weigh(**conduct, reach=lambda rung, selectors: reached(rung, selectors, devices, way))
 
 
 def steps(plan: Plan, observation: Observation) -> tuple[Step, ...]:
@@ -145,7 +145,7 @@ def digest_of(rules: Sequence[Rule]) -> str:
 # What is within reach.
 
 
-def _reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Ability], way: Direction) -> Reached:
+def reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Ability], way: Direction) -> Reached:
     """The device that can carry it out and show it, or what is wrong with it."""
     able = [d for d in devices if (rung.scope, rung.degree) in d.can and all(d.reaches(s) for s in selectors)]
     if not able:

@@ -10,6 +10,8 @@ from django.db.models import Count, Q
 from tipstaff.words import (
     Candidate,
     Degree,
+    Filter,
+    FilterState,
     Ground,
     Measure,
     MeasureState,
@@ -19,7 +21,7 @@ from tipstaff.words import (
 )
 
 from .kept import selector_of
-from .models import ENDED, WANTED, DeviceRow, MeasureRow
+from .models import ENDED, WANTED, DeviceRow, FilterRow, MeasureRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,24 @@ def open_on(device: str) -> list[Measure]:
     ]
 
 
+FILTERS = "F-"
+"""A measure whose case begins so belongs to a filter, and to no case."""
+
+
+def get_filter(key: str) -> Filter | None:
+    """One filter by its key, `F-000001`."""
+    row = FilterRow.objects.filter(key=key).first()
+    return filter_of(row) if row else None
+
+
+def list_filters(*, states: Collection[FilterState] = (), limit: int = 200) -> list[Filter]:
+    """Filters that belong to no case, newest first; of all states without any."""
+    rows = FilterRow.objects.order_by("-key")
+    if states:
+        rows = rows.filter(state__in=[str(state) for state in states])
+    return [filter_of(row) for row in rows[:limit]]
+
+
 # Rows into values.
 
 
@@ -257,4 +277,31 @@ def _health_of(row: DeviceRow) -> DeviceHealth:
             )
             for what, kept in sorted(row.asks.items())
         ),
+    )
+
+
+def filter_of(row: FilterRow) -> Filter:
+    """The value of a row."""
+    return Filter(
+        key=row.key,
+        selector=selector_of(row.selector),
+        degree=Degree(row.degree),
+        device=row.device,
+        danger=row.danger,
+        shown_by=tuple(row.shown_by),
+        state=FilterState(row.state),
+        proposed_by=row.proposed_by,
+        proposed_at=row.proposed_at,
+        lasts_hours=row.lasts_hours,
+        touches=tuple(row.touches),
+        considered=tuple(row.considered),
+        ground=Ground(row.ground) if row.ground else None,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        decided_why=row.decided_why,
+        starts_at=row.starts_at,
+        letters=tuple(sorted(row.letters.items())),
+        measure=row.measure,
+        ended_at=row.ended_at,
+        ended_why=row.ended_why,
     )

@@ -23,6 +23,8 @@ _KEY_SEQUENCES = {
     "L": "letter_number",
     "S": "sighting_number",
     "G": "matter_number",
+    "P": "retest_number",
+    "F": "filter_number",
 }
 PIECE_OCTETS = 2**20
 """Evidence is folded, fetched and unfolded in pieces of this size."""

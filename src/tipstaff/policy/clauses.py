@@ -16,6 +16,7 @@ from tipstaff.words import (
     Grade,
     NoticePosture,
     Reason,
+    RetestCheck,
     Role,
     Rung,
     Severity,
@@ -152,6 +153,8 @@ class Clause:
     """A report, a finding or an event leads here only where this holds."""
     found_when: Condition | None = None
     """A finding leads here only where this holds as well: the threshold of a clause that takes reports without one."""
+    retest: tuple[RetestCheck, ...] = ()
+    """What may be asked of the customer's address after a fix, before the case closes; empty: nothing is."""
     group: str = ""
     """Reports under clauses of one group join one case."""
     severity: Severity = Severity.LOW

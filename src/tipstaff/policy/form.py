@@ -14,6 +14,7 @@ from tipstaff.words import (
     Degree,
     Direction,
     NoticePosture,
+    RetestCheck,
     Role,
     Scope,
     Severity,
@@ -40,7 +41,7 @@ from .conditions import REPORT_FACTS, BadCondition, Condition, names_in, read_co
 from .deciding import IDENTITY_ROWS, SPEECH_ROWS, TWO_PEOPLE_ROW
 from .form_examples import OCCURRENCE, read_examples, read_ports
 from .ladder_form import read_repeats, read_rungs
-from .toml_tables import Table, listed, perhaps
+from .toml_tables import E, Table, listed, perhaps
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _EDITION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -282,6 +283,7 @@ def _read_conduct(table: Table, clause: Clause) -> Clause:
         answer_source=source,
         findings=_read_occurrences(table, "findings"),
         found_when=_read_condition(table, "found_when"),
+        retest=tuple(_each(table, "retest", RetestCheck)),
         notice=table.word("notice", NoticePosture),
         withheld_until=_read_withheld(table),
         opens=table.word("opens", Opens, default=Opens.CASE),
@@ -339,7 +341,7 @@ def _read_services(table: Table) -> tuple[str, ...]:
     return services
 
 
-def _each(table: Table, key: str, words: type[AutoStep]) -> Iterator[AutoStep]:
+def _each(table: Table, key: str, words: type[E]) -> Iterator[E]:
     """Each member of an enum that a list names."""
     for text in table.texts(key, default=[]):
         yield table.member(key, words, text)

@@ -122,6 +122,8 @@ class Event(enum.StrEnum):
     """A limit of liability is to be relied on."""
     DATA_COLLECTED = "data.collected"
     """What devices wrote about use is to be taken in."""
+    FILTER_PROPOSED = "filter.proposed"
+    """A filter that belongs to no case is to be put into the network."""
     REGISTRY_UNCORRECTED = "registry.uncorrected"
     """A network's records are still wrong, and its routes are to be refused."""
 

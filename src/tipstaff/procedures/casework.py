@@ -10,7 +10,7 @@ from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case, lineage_of, members_of
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
-from tipstaff.enforcement.queries import get_measure
+from tipstaff.enforcement.queries import FILTERS, get_measure
 from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.operations import record
@@ -513,6 +513,8 @@ def _may_go_on(key: str, *, at: datetime) -> tuple[Case, Measure]:
     found = get_measure(key)
     if found is None:
         raise NoSuchMeasure(key)
+    if found.case.startswith(FILTERS):
+        raise NotStanding(key)  # A filter goes on by its own procedure (`filtering.let_go_on`).
     case = cases.lock_case(found.case)
     if case.state not in OPEN or found.until is None or found.until <= at:
         raise NotStanding(key)

@@ -35,11 +35,11 @@ from tipstaff.words import HoldingKind, ResourceKind, Role, Standing, TakenSight
 
 from .admission import note_announcements
 from .desk import Desk
-from .purposes import must_be_in_the_register
+from .purposes import AUTHORISED, must_be_in_the_register, name_of, purpose_of
 from .sighting import take
 from .suspension import NotYourDecision
 
-AUTHORISED, LEAVE = "measurement.authorised", "measurement.allowed_by_customer"
+LEAVE = "measurement.allowed_by_customer"
 
 
 class NotAuthorised(PermissionError):
@@ -50,7 +50,7 @@ def authorise(detector: str, *, purpose: str, until: datetime, desk: Desk, at: d
     """Counsel lets a detector look for a purpose until a day; raise NotYourDecision for whoever is not counsel."""
     if not may_decide(desk.roles_of(actor), needed=Role.COUNSEL):
         raise NotYourDecision(f"{detector}: clause terms.may_monitor leaves this decision to the role counsel.")
-    record(AUTHORISED, at=at, actor=actor, about=[_key(detector)], purpose=purpose, until=until.isoformat())
+    record(AUTHORISED, at=at, actor=actor, about=[name_of(detector)], purpose=purpose, until=until.isoformat())
 
 
 def note_leave(customer: str, detector: str, *, until: datetime, shown_by: str, at: datetime, actor: str) -> None:
@@ -89,14 +89,6 @@ def _leave(customer: str, detector: str) -> str:
     return f"leave:{customer}:{detector}"
 
 
-def purpose_of(detector: str, *, at: datetime) -> str:
-    """For which purpose a detector may look at `at`; empty when it may not."""
-    entry = latest_about([_key(detector)], what=[AUTHORISED]).get(_key(detector))
-    if entry is None or datetime.fromisoformat(str(entry.detail["until"])) <= at:
-        return ""
-    return str(entry.detail["purpose"])
-
-
 def look(
     name: str,
     detector: Detector,
@@ -109,6 +101,7 @@ def look(
     roas: Sequence[Roa] = (),
     own_asn: int | None = None,
     needed: Mapping[str, str] | None = None,
+    controls: Mapping[str, str] | None = None,
 ) -> TakenSightings:
     """Let a detector look through a file, and put what it counted to the judge; the same file again changes nothing.
 
@@ -124,7 +117,7 @@ def look(
     if clause is None and edition.answers(Event.MEASUREMENT_STARTED):
         raise NotAuthorised(name)
     must_be_in_the_register(f"detector: {name}", desk=desk, at=at)
-    books = RegistryBooks(agreed=agreed, roas=roas, own_asn=own_asn, needed=needed or {})
+    books = RegistryBooks(agreed=agreed, roas=roas, own_asn=own_asn, needed=needed or {}, controls=controls or {})
     counted: list[Seen] = []
     uses: list[Usage] = []
     for one in detector.look(lines, books=books):
@@ -135,14 +128,10 @@ def look(
     found = [json.dumps(line) for line in _lines(counted)]
     late = note_announcements(uses, desk=desk, at=at, actor=actor)
     record(
-        "measurement.made", at=at, actor=actor, about=[_key(name)], purpose=purpose, found=len(found) + len(late),
+        "measurement.made", at=at, actor=actor, about=[name_of(name)], purpose=purpose, found=len(found) + len(late),
         under=clause.id if clause else None,
     )  # fmt: skip
     return take("\n".join(found).encode(), sensor=name, desk=desk, at=at, actor=actor)
-
-
-def _key(detector: str) -> str:
-    return f"detector:{detector}"
 
 
 def _lines(seen: Iterable[Seen]) -> Iterator[dict[str, object]]:
@@ -177,6 +166,7 @@ class RegistryBooks:
     roas: Sequence[Roa] = ()
     own_asn: int | None = None
     needed: Mapping[str, str] = field(default_factory=dict)
+    controls: Mapping[str, str] = field(default_factory=dict)
     _own: dict[datetime, tuple[Network, ...]] = field(default_factory=dict)
 
     def allowed(self, customer: str, detector: str, *, at: datetime) -> bool:

@@ -5,11 +5,14 @@ Counsel approves the register with the edition. What it does not name is not tak
 
 from datetime import datetime
 
+from tipstaff.ledger.queries import latest_about
 from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.kinds import Event
 from tipstaff.words import Stated
 
 from .desk import Desk
+
+AUTHORISED = "measurement.authorised"
 
 
 class NotInTheRegister(PermissionError):
@@ -29,3 +32,16 @@ def must_be_in_the_register(what: str, *, desk: Desk, at: datetime) -> None:
     facts: dict[str, Stated] = {"in_register": purpose is not None, "kind": purpose.id if purpose else what}
     if edition.clause_for_event(Event.DATA_COLLECTED, facts=facts) is None:
         raise NotInTheRegister(what)
+
+
+def name_of(detector: str) -> str:
+    """What entries about a detector are about."""
+    return f"detector:{detector}"
+
+
+def purpose_of(detector: str, *, at: datetime) -> str:
+    """For which purpose a detector may look at `at`, as counsel authorised it; empty when it may not."""
+    entry = latest_about([name_of(detector)], what=[AUTHORISED]).get(name_of(detector))
+    if entry is None or datetime.fromisoformat(str(entry.detail["until"])) <= at:
+        return ""
+    return str(entry.detail["purpose"])

@@ -19,6 +19,7 @@ from tipstaff.editions.operations import (
     StillWorking,
     WrongStep,
 )
+from tipstaff.enforcement.filters import NoSuchFilter, NotThatFar
 from tipstaff.enforcement.operations import (
     AnotherMustAgree,
     NoSuchMeasure,
@@ -55,6 +56,7 @@ __all__ = [
     "NoSuchCase",
     "NoSuchColleague",
     "NoSuchEdition",
+    "NoSuchFilter",
     "NoSuchLetter",
     "NoSuchMatter",
     "NoSuchMeasure",
@@ -69,6 +71,7 @@ __all__ = [
     "NotNow",
     "NotStanding",
     "NotStillStopped",
+    "NotThatFar",
     "NotThen",
     "NotWarned",
     "NotYourDecision",

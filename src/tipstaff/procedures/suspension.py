@@ -28,12 +28,19 @@ from tipstaff.cases.queries import (
 )
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed, stricter, watch_is_over
 from tipstaff.enforcement.operations import mark_told, plan_measure, want_lifted
-from tipstaff.enforcement.queries import all_in_force, count_by_measure_state, measures_of_case, untold_measures
+from tipstaff.enforcement.queries import (
+    FILTERS,
+    all_in_force,
+    count_by_measure_state,
+    measures_of_case,
+    untold_measures,
+)
 from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import reports_of_case, unread
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of, has_entry
 from tipstaff.notices.operations import withdraw_unsent
+from tipstaff.policy import Edition
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
 from tipstaff.registry.queries import accounts_on, customers_named_by, get_customer, top_resellers
@@ -65,6 +72,7 @@ from .books import case_went_unanswered
 from .desk import Desk
 from .judging import clause_of, matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
+from .retesting import before_closing, can_be_retested
 from .sessions import holders_of_session
 from .trust import was_flooded
 from .weighing import weigh_for
@@ -487,7 +495,8 @@ def follow(*, desk: Desk, at: datetime) -> None:
     """Cases follow their measures: told when in force, closed when all are lifted. Safe to run at any time."""
     for state, tell in ((MeasureState.IN_FORCE, _tell_taken), (MeasureState.LIFTED, _tell_lifted)):
         for measure in untold_measures(state):
-            _on_its_case(measure, partial(tell, desk=desk, at=at), at=at)
+            if not measure.case.startswith(FILTERS):
+                _on_its_case(measure, partial(tell, desk=desk, at=at), at=at)
     _watch(at=at)
     one_by_one(list_in(CaseState.MEASURE_PLANNED), lambda key: _follow_planned(key, at=at), at=at)
     one_by_one(list_in(CaseState.MEASURE_IN_FORCE), lambda key: _follow_in_force(key, at=at), at=at)
@@ -527,6 +536,8 @@ def _watch(*, at: datetime) -> None:
     turn = int(at.timestamp()) // 5 % 12
     for batch in all_in_force(at_a_time=MEASURES_AT_A_TIME):
         mine = [m for m in batch if few or int(m.key.rpartition("-")[2]) % 12 == turn]
+        # A filter belongs to no case, and to no one customer.
+        mine = [m for m in mine if not m.case.startswith(FILTERS)]
         states = states_of({m.case for m in mine})
         for measure in mine:
             if states.get(measure.case) is CaseState.CLOSED:
@@ -575,7 +586,8 @@ def _follow_fixed(key: str, *, desk: Desk, at: datetime) -> None:
         _tell_of_measure(LetterKind.MEASURE_LIFTED, case, measure, desk=desk, at=at)
     fixed = lock_case(key)
     outcome = outcome_when_fixed(measure_was_taken=bool(taken))
-    if watch := _watch_after_fix(fixed, desk=desk):
+    watch = _watch_after_fix(fixed, desk=desk)
+    if watch or can_be_retested(fixed, edition=_edition_of(fixed, desk=desk), desk=desk, at=at):
         move_case(
             key, to=CaseState.MONITORED, at=at, actor="worker", outcome=outcome, watched_until=at + watch,
             why=f"Nothing is in force any more; it is watched until {at + watch:%Y-%m-%d %H:%M} UTC.",
@@ -586,12 +598,17 @@ def _follow_fixed(key: str, *, desk: Desk, at: datetime) -> None:
 
 def _watch_after_fix(case: Case, *, desk: Desk) -> timedelta:
     """How long a case is watched after its fix: as its edition says (`case.watch`), and not where that is silent."""
-    edition = next((edition for edition in desk.editions if edition.id == case.edition), None)
+    edition = _edition_of(case, desk=desk)
     return edition.length_of("case.watch", default=timedelta()) if edition is not None else timedelta()
 
 
+def _edition_of(case: Case, *, desk: Desk) -> Edition | None:
+    return next((edition for edition in desk.editions if edition.id == case.edition), None)
+
+
 def _end_of_watch(key: str, *, desk: Desk, at: datetime) -> None:
-    """Looked at again before it closes: no report, and no sighting of ours, says that it went on after the fix.
+    """Looked at again before it closes: no report, no sighting of ours, and no look of our own where the clause allows
+    one, says that it went on after the fix.
 
     What was upheld of that kind opened a case at the same place. While one is open, and while anything of the time of
     the watch is unread, this one stays: nobody is told of an end that there is not.
@@ -600,9 +617,12 @@ def _end_of_watch(key: str, *, desk: Desk, at: datetime) -> None:
     if case.state is not CaseState.MONITORED or case.watched_until is None:
         return
     waits = bool(unread(limit=1, before=case.watched_until)) or bool(unjudged(limit=1, before=case.watched_until))
-    if watch_is_over(case, at=at, came_again=came_again(case), unread=waits):
+    if not watch_is_over(case, at=at, came_again=came_again(case), unread=waits):
+        return
+    looked = before_closing(case, edition=_edition_of(case, desk=desk), desk=desk, at=at)
+    if not looked.waits:
         why = "Watched since the fix: no report and no measurement of ours shows it any more."
-        close(key, outcome=case.outcome, why=why, desk=desk, at=at, actor="worker")
+        close(key, outcome=case.outcome, why=f"{why} {looked.said}".strip(), desk=desk, at=at, actor="worker")
 
 
 def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: Desk, at: datetime) -> None:

@@ -53,3 +53,38 @@ class SightingRow(models.Model):
             models.Index(fields=["disposition", "-id"], name="sensors_sighting_became"),
             models.Index(fields=["id"], name="sensors_sighting_left", condition=LEFT),
         )
+
+
+class RetestRow(models.Model):
+    """One look at an address of a customer's before its case closes: asked for, begun, and what it showed."""
+
+    key = models.CharField(max_length=24, unique=True)
+    case = models.CharField(max_length=24)
+    customer = models.CharField(max_length=64)
+    clause = models.CharField(max_length=100)
+    address = models.GenericIPAddressField()
+    protocol = models.CharField(max_length=8)
+    port = models.PositiveIntegerField()
+    check_name = models.CharField(max_length=32)
+    asked_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    """Not before then."""
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    found = models.CharField(max_length=16, blank=True)
+    said = models.TextField(blank=True)
+    found_at = models.DateTimeField(null=True)
+    evidence = models.CharField(max_length=64, blank=True)
+    sighting = models.CharField(max_length=24, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["case", "address", "protocol", "port", "asked_at"], name="sensors_retest_once"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["case"], name="sensors_retest_case"),
+            models.Index(fields=["due_at"], name="sensors_retest_waits", condition=models.Q(found="")),
+            models.Index(fields=["sent_at"], name="sensors_retest_sent"),
+        )

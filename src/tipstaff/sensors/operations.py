@@ -2,15 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
 
 from django.db import IntegrityError, transaction
 
 from tipstaff.ledger.operations import next_key, record
-from tipstaff.words import Disposition, Measured, RefusedSighting, Sighting, TakenSightings, require_aware
+from tipstaff.words import (
+    Disposition,
+    Measured,
+    RefusedSighting,
+    Retest,
+    RetestCheck,
+    RetestFound,
+    Sighting,
+    TakenSightings,
+    require_aware,
+)
 
 from .form import digest_of
-from .models import SightingRow
-from .rows import measured_of
+from .models import RetestRow, SightingRow
+from .rows import measured_of, retest_of
 
 
 class NoSuchSighting(LookupError):
@@ -142,3 +153,68 @@ def put_back(key: str, *, why: str, at: datetime, actor: str) -> None:
 def _lock_left(key: str) -> None:
     if not lock_measured(key).left_to_person:
         raise NotLeftToAPerson(f"{key} does not wait for a person: it is done, or is decided with its case.")
+
+
+def ask_retest(
+    *,
+    case: str,
+    customer: str,
+    clause: str,
+    address: IPv4Address | IPv6Address,
+    protocol: str,
+    port: int,
+    check: RetestCheck,
+    at: datetime,
+    actor: str,
+) -> Retest:
+    """Ask for one look before a case closes; the prober makes it."""
+    with transaction.atomic():
+        row = RetestRow.objects.create(
+            key=next_key("P"), case=case, customer=customer, clause=clause, address=str(address), protocol=protocol,
+            port=port, check_name=check.value, asked_at=require_aware(at), due_at=at,
+        )  # fmt: skip
+        record(
+            "retest.asked", at=at, actor=actor, about=[case, customer, row.key], under=clause, check=check,
+            address=str(address), protocol=protocol, port=port,
+        )  # fmt: skip
+    return retest_of(row)
+
+
+def claim_retest(*, at: datetime) -> Retest | None:
+    """The next look that is due, held for the rest of the caller's transaction; one that another prober has is not."""
+    waiting = RetestRow.objects.select_for_update(skip_locked=True).filter(found="", due_at__lte=at)
+    row = waiting.order_by("due_at", "id").first()
+    return retest_of(row) if row is not None else None
+
+
+def begin_retest(key: str, *, at: datetime, again_at: datetime) -> None:
+    """On record before anything is sent; whoever dies at it lets another try at `again_at`."""
+    row = RetestRow.objects.select_for_update().get(key=key)
+    row.tries, row.sent_at, row.due_at = row.tries + 1, require_aware(at), again_at
+    row.save(update_fields=["tries", "sent_at", "due_at"])
+    record(
+        "retest.begun", at=at, actor="prober", about=[row.case, row.customer, key], attempt=row.tries,
+        address=row.address, protocol=row.protocol, port=row.port, check=row.check_name,
+    )  # fmt: skip
+
+
+def end_retest(
+    key: str,
+    *,
+    found: RetestFound,
+    said: str,
+    evidence: str = "",
+    sighting: str = "",
+    at: datetime,
+    actor: str,
+) -> None:
+    """Say what a look showed; said once, it stays."""
+    with transaction.atomic():
+        row = RetestRow.objects.select_for_update().get(key=key)
+        if row.found:
+            return
+        row.found, row.said, row.found_at = found.value, said, require_aware(at)
+        row.evidence, row.sighting = evidence, sighting
+        row.save(update_fields=["found", "said", "found_at", "evidence", "sighting"])
+        about = [row.case, row.customer, key, *([sighting] if sighting else [])]
+        record("retest.ended", at=at, actor=actor, about=about, found=found, said=said, evidence=evidence or None)

@@ -79,6 +79,10 @@ class Books(Protocol):
         """The operator's own autonomous system; None where it was not said."""
 
     @property
+    def controls(self) -> Mapping[str, str]:
+        """Addresses of servers known to control other people's machines, each with who says so."""
+
+    @property
     def needed(self) -> Mapping[str, str]:
         """The oldest version of a product that is in order, by its name in small letters."""
 

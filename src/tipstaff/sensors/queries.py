@@ -6,10 +6,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from django.db.models import Count
 
-from tipstaff.words import Disposition, Measured
+from tipstaff.words import Disposition, Measured, Retest
 
-from .models import LEFT, SightingRow
-from .rows import measured_of
+from .models import LEFT, RetestRow, SightingRow
+from .rows import measured_of, retest_of
 
 
 def get_measured(key: str) -> Measured | None:
@@ -93,6 +93,21 @@ def count_by_disposition() -> dict[Disposition | None, int]:
     """How many sightings became what; None for those that wait."""
     counts = SightingRow.objects.order_by("disposition").values_list("disposition").annotate(n=Count("id"))
     return {Disposition(became) if became else None: n for became, n in counts}
+
+
+def retests_of_case(case: str) -> list[Retest]:
+    """Every look that was asked for before the case closes, oldest first."""
+    return [retest_of(row) for row in RetestRow.objects.filter(case=case).order_by("id")]
+
+
+def list_retests(*, limit: int = 100) -> list[Retest]:
+    """The newest looks, of all cases."""
+    return [retest_of(row) for row in RetestRow.objects.order_by("-id")[:limit]]
+
+
+def retests_sent_since(at: datetime) -> int:
+    """How many looks were begun since then."""
+    return RetestRow.objects.filter(sent_at__gte=at).count()
 
 
 def _is_address(text: str) -> bool:

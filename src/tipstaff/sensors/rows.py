@@ -2,9 +2,9 @@
 
 from ipaddress import ip_address
 
-from tipstaff.words import Disposition, Measured, Moment, Sighting
+from tipstaff.words import Disposition, Measured, Moment, Retest, RetestCheck, RetestFound, Sighting
 
-from .models import SightingRow
+from .models import RetestRow, SightingRow
 
 
 def measured_of(row: SightingRow) -> Measured:
@@ -38,4 +38,26 @@ def measured_of(row: SightingRow) -> Measured:
         done_at=row.done_at,
         done_by=row.done_by,
         done_why=row.done_why,
+    )
+
+
+def retest_of(row: RetestRow) -> Retest:
+    """The row as a word."""
+    return Retest(
+        key=row.key,
+        case=row.case,
+        customer=row.customer,
+        clause=row.clause,
+        address=ip_address(row.address),
+        protocol=row.protocol,
+        port=row.port,
+        check=RetestCheck(row.check_name),
+        asked_at=row.asked_at,
+        tries=row.tries,
+        sent_at=row.sent_at,
+        found=RetestFound(row.found) if row.found else None,
+        said=row.said,
+        found_at=row.found_at,
+        evidence=row.evidence,
+        sighting=row.sighting,
     )

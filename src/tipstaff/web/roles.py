@@ -35,7 +35,7 @@ class Ability(enum.StrEnum):
     DECIDE = "set reports aside, and correct what was read of them"
     DECIDE_CASES = "decide, close and open again the cases that the policy leaves to a role that they hold"
     REVIEW = "review a dispute"
-    PROPOSE_URGENT = "propose an urgent measure, that routes are refused, or that a service is suspended"
+    PROPOSE_URGENT = "propose an urgent measure, a filter, that routes are refused, or that a service is suspended"
     SECOND_URGENT = "second such a measure that somebody else proposed"
     LIFT = "lift a measure"
     SEND_AGAIN = "send a letter again"

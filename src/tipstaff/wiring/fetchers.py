@@ -1,7 +1,11 @@
-"""The processes that fetch: `feeds` asks publishers, `mailboxes` looks into mailboxes. Neither reads what came."""
+"""The processes that fetch: `feeds` asks publishers, `mailboxes` looks into mailboxes, `prober` asks what is ours.
+
+None of them reads what came, and none has a device's secret.
+"""
 
 import contextlib
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,9 +21,12 @@ from tipstaff.intake.channels.mailbox import Imap, Mailbox, MailboxTrouble, Mail
 from tipstaff.intake.feeds.client import Http, RealHttp
 from tipstaff.intake.feeds.protocol import GROUP, Own, Source
 from tipstaff.procedures.fetching import empty_mailbox, fetch_feed, next_look
+from tipstaff.procedures.probing import probe_due
+from tipstaff.sensors.retest.asking import Prober
 
 log = logging.getLogger("tipstaff")
 
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 _LOOK_SECONDS = 5.0
 _AFTER_TROUBLE_SECONDS = 60.0
 
@@ -114,6 +121,35 @@ def run_feeds(stop: threading.Event) -> None:
             look_at_feeds()
         except DatabaseError as why:
             log.warning("the database is away (%s); feeds wait for it", type(why).__name__)
+        if stop.wait(_LOOK_SECONDS):
+            return
+
+
+def prober() -> Prober:
+    """How the settings let looks be made; raise BadSetting where there is no name to ask for."""
+    own = wiring.settings()
+    name = own.prober.name or next(iter(own.operator.own_domains), "")
+    if not _HOST_NAME.fullmatch(name.lower()) or len(name) > 253:
+        raise config.BadSetting(f"{own.where('prober', 'name')} is {name!r}; it takes a host name of yours.")
+    return Prober(
+        name=name, mailbox=own.operator.abuse_address, wait_seconds=own.prober.wait_seconds, through=own.prober.through
+    )
+
+
+def look_at_what_is_due() -> int:
+    """Make the looks that are due now; how many were made or given up."""
+    own = wiring.settings()
+    return probe_due(prober(), a_minute=own.prober.a_minute, desk=wiring.desk(), now=wiring.now)
+
+
+def run_prober(stop: threading.Event) -> None:
+    """Make looks as they become due, until told to stop."""
+    while True:
+        close_old_connections()
+        try:
+            look_at_what_is_due()
+        except DatabaseError as why:
+            log.warning("the database is away (%s); the prober waits for it", type(why).__name__)
         if stop.wait(_LOOK_SECONDS):
             return
 

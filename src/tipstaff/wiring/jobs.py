@@ -29,6 +29,7 @@ from tipstaff.procedures import (
     complaint,
     editions,
     examining,
+    filtering,
     hooks,
     posting,
     reporters,
@@ -135,6 +136,7 @@ def letters(key: str) -> None:
 @app.task(name="follow", queue="clock", priority=SOON, lock="clock")
 def follow(key: str) -> None:
     suspension.follow(desk=wiring.desk(), at=wiring.now())
+    filtering.follow_filters(desk=wiring.desk(), at=wiring.now())
 
 
 @app.periodic(cron=_every(TICK_SECONDS))
@@ -149,6 +151,7 @@ def look_round(key: str) -> None:
     posting.start_clocks(desk=wiring.desk())
     suspension.deadlines_pass(desk=wiring.desk(), at=wiring.now())
     suspension.follow(desk=wiring.desk(), at=wiring.now())
+    filtering.follow_filters(desk=wiring.desk(), at=wiring.now())
     for key in unread(limit=UNREAD_AT_A_TIME, before=wiring.now() - UNREAD_FOR_LONG):
         # Queued already, as a rule; if its job is gone, it is not lost with it. What it weighs is not known here.
         defer("understand_heavy", key)

@@ -345,3 +345,52 @@ class Measure:
     still_stopped: str = ""
     """The device holds it no longer, and yet its target is stopped: what the probe saw. Something else stops it."""
     candidates: tuple[Candidate, ...] = ()
+
+
+class FilterState(enum.StrEnum):
+    """How far a filter that belongs to no case has come."""
+
+    PROPOSED = "proposed"
+    """Somebody proposed it; an engineer decides."""
+    AGREED = "agreed"
+    """An engineer agreed, and whoever it would touch is told first."""
+    STANDS = "stands"
+    """Its measure is planned or in force."""
+    ENDED = "ended"
+    """It was taken out, by its end or by a person, or it was withdrawn."""
+    REFUSED = "refused"
+    """An engineer did not want it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A filter in the network against a danger, that belongs to no case (clause row 83)."""
+
+    key: str
+    """`F-000001`."""
+    selector: Selector
+    degree: Degree
+    device: str
+    danger: str
+    """What is in danger and why this ends it, in words; whoever is touched reads it."""
+    shown_by: tuple[str, ...]
+    """Keys of the record that show the danger: sightings, reports, cases."""
+    state: FilterState
+    proposed_by: str
+    proposed_at: datetime
+    lasts_hours: int
+    touches: tuple[str, ...]
+    """The customers whom it touches, as the registry said when it was last looked up."""
+    considered: tuple[str, ...] = ()
+    """What was narrower, and why it was not proposed."""
+    ground: Ground | None = None
+    """Why nobody is told before it counts; None where they are."""
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    decided_why: str = ""
+    starts_at: datetime | None = None
+    letters: tuple[tuple[str, str], ...] = ()
+    """(customer, the letter that told them)."""
+    measure: str = ""
+    ended_at: datetime | None = None
+    ended_why: str = ""

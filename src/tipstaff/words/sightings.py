@@ -1,5 +1,6 @@
 """What the operator's own telemetry measured. A sighting judges nothing: thresholds and entitlements are policy."""
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -117,3 +118,62 @@ class TakenSightings:
     known: int
     """That were on record before, word for word."""
     refused: tuple[RefusedSighting, ...]
+
+
+class RetestCheck(enum.StrEnum):
+    """What one harmless look at an address of a customer's asks, after a fix and before its case closes."""
+
+    TCP_PORT = "tcp_port"
+    """Whether the port takes a connection. Its greeting is read; nothing is sent."""
+    OPEN_RESOLVER = "open_resolver"
+    """Whether the name server resolves a name of ours for anybody (UDP)."""
+    OPEN_RELAY = "open_relay"
+    """Whether the mail server would take a mail for somebody elsewhere. It ends before any mail is sent."""
+    NTP = "ntp"
+    """Whether the time server answers questions of its keepers from anybody, which multiplies traffic (UDP)."""
+    MEMCACHED = "memcached"
+    """Whether the cache says its version to anybody (UDP)."""
+    SSDP = "ssdp"
+    """Whether the device describes itself to anybody (UDP)."""
+
+
+class RetestFound(enum.StrEnum):
+    """What such a look showed."""
+
+    STILL_THERE = "still_there"
+    """What was reported still answers."""
+    GONE = "gone"
+    """It refuses, or does not answer."""
+    UNCLEAR = "unclear"
+    """Neither can be said: the network failed, or it was asked to come back. It is tried again."""
+    NOT_MADE = "not_made"
+    """Nothing was sent: the customer no longer holds the address, the leave to look ended, or no prober runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retest:
+    """One look at one port of an address before a case closes, asked for or made."""
+
+    key: str
+    """`P-000123`."""
+    case: str
+    customer: str
+    clause: str
+    address: IPv4Address | IPv6Address
+    protocol: str
+    port: int
+    check: RetestCheck
+    asked_at: datetime
+    tries: int = 0
+    """How often it was begun."""
+    sent_at: datetime | None = None
+    """When the last one was begun."""
+    found: RetestFound | None = None
+    """None while it waits for its first or another try."""
+    said: str = ""
+    """What was seen, in a sentence."""
+    found_at: datetime | None = None
+    evidence: str = ""
+    """SHA-256 of what was sent and came back, as it is kept."""
+    sighting: str = ""
+    """The sighting that was handed in where it is still there."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tipstaff import wiring
 from tipstaff.sensors.contacts import Contacts
-from tipstaff.sensors.flows import COLUMNS, Flows
+from tipstaff.sensors.flows import COLUMNS, Flows, read_controls
 from tipstaff.sensors.lan import Lan
 from tipstaff.sensors.links import Links, SharedLink, SourceValidation
 from tipstaff.sensors.listings import Listings
@@ -39,6 +39,7 @@ class Known:
     holders: dict[str, str] = field(default_factory=dict)
     past: dict[str, Ended] = field(default_factory=dict)
     needed: dict[str, str] = field(default_factory=dict)
+    controls: dict[str, str] = field(default_factory=dict)
     named: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     leaves: frozenset[tuple[str, str]] = frozenset()
     rights: dict[tuple[str, str], tuple[bool, bool]] = field(default_factory=dict)
@@ -68,8 +69,10 @@ class Known:
         return self.rights.get((customer, str(prefix)), (False, False))
 
 
-def found(detector: Detector, text: str, known: Known | None = None) -> list[Seen]:
-    return list(detector.look(text.splitlines(keepends=True), books=known or Known()))
+def found(
+    detector: Detector, text: str, known: Known | None = None, *, controls: dict[str, str] | None = None
+) -> list[Seen]:
+    return list(detector.look(text.splitlines(keepends=True), books=known or Known(controls=controls or {})))
 
 
 # Flows
@@ -84,6 +87,18 @@ def probe(
 ) -> tuple[object, ...]:
     start = NOON.timestamp() + seconds
     return (start, 0.1, source, f"203.0.113.{n}", "TCP", 40000 + n, port, "......S.", packets)
+
+
+def test_talks_with_a_known_control_server_are_found() -> None:
+    controls = read_controls("# of ours\n203.0.113.7 a feed  # seen in May\n")
+    talks = [probe(7, port=8443, seconds=n, packets=12) for n in range(3)]
+    [seen] = found(Flows(), flows(*talks, probe(8, port=8443, packets=12)), controls=controls)
+    assert (seen.kind, seen.facts) == ("flows.control_server", {"conversations": 3, "listed_by": "a feed"})
+    assert (str(seen.source), seen.target, seen.target_port) == ("192.0.2.10", "203.0.113.7", 8443)
+    # A probe, or a packet with a forged source, is no conversation.
+    assert found(Flows(), flows(probe(7, port=8443)), controls=controls) == []
+    with pytest.raises(NotReadable, match="line 2"):
+        read_controls("203.0.113.7\nevil.example.net\n")
 
 
 def test_a_scan_is_counted_by_its_targets_and_its_time() -> None:

@@ -1,4 +1,5 @@
-"""Counts scans and floods in flow records: which of our addresses spoke to how many, and how fast to one.
+"""Counts scans and floods in flow records: which of our addresses spoke to how many, and how fast to one; and which
+spoke with a server that is known to control machines.
 
 It reads CSV with a first line `start,seconds,source,target,protocol,source_port,target_port,flags,packets`. Any
 collector can write that; with nfdump: `nfdump -q -N -r FILE -o
@@ -46,7 +47,7 @@ class _Stream:
 
 
 class Flows:
-    """Scans (`flows.scan`) and floods (`flows.flood`) out of flow records."""
+    """Scans (`flows.scan`), floods (`flows.flood`) and talks with control servers (`flows.control_server`)."""
 
     reads = "flow records as CSV"
 
@@ -54,6 +55,7 @@ class Flows:
         reach: dict[tuple[Address, int], _Reach] = {}
         streams: dict[tuple[Address, Address, int], _Stream] = {}
         ours: dict[Address, bool] = {}
+        talks: dict[tuple[Address, Address, str, int, int], list[datetime]] = {}
         for line, row in rows(lines, columns=COLUMNS):
             try:
                 source, target = ip_address(row["source"]), ip_address(row["target"])
@@ -76,6 +78,8 @@ class Flows:
                 one.targets.add((str(target), port))
                 one.ports[port] = one.ports.get(port, 0) + 1
                 one.first, one.last = min(one.first, start), max(one.last, end)
+            if packets > PROBE_PACKETS_MAX and str(target) in books.controls:
+                talks.setdefault((source, target, protocol, port, stretch), []).append(started)
             stream = streams.setdefault((source, target, stretch), _Stream())
             stream.packets += packets
             stream.syn += packets if protocol == "tcp" and flags == "S" else 0
@@ -83,6 +87,7 @@ class Flows:
             stream.protocols[protocol, port] = stream.protocols.get((protocol, port), 0) + packets
         yield from _scans(reach, books)
         yield from _floods(streams, books)
+        yield from _talks(talks, books)
 
 
 def _scans(reach: dict[tuple[Address, int], _Reach], books: Books) -> Iterator[Seen]:
@@ -128,6 +133,24 @@ def _floods(streams: dict[tuple[Address, Address, int], _Stream], books: Books) 
         )  # fmt: skip
 
 
+def _talks(talks: dict[tuple[Address, Address, str, int, int], list[datetime]], books: Books) -> Iterator[Seen]:
+    """Conversations, not probes: a packet with a forged source gets no answer, and so no further than a few."""
+    for (source, target, protocol, port, stretch), started in talks.items():
+        listed_by = books.controls[str(target)]
+        yield Seen(
+            kind="flows.control_server",
+            id=f"control:{source}:{target}:{protocol}:{port}:{stretch}",
+            at=min(started),
+            type="connection/infected_host",
+            source=source,
+            protocol=protocol,
+            target=str(target),
+            target_port=port or None,
+            facts={"conversations": len(started), "listed_by": listed_by},
+            excerpt=f"{len(started)} conversations with {target}, which {listed_by} names as a control server",
+        )
+
+
 def _seconds(text: str, *, line: int) -> float:
     """A duration in seconds, or as nfdump also writes it: `00:01:12.250`."""
     parts = text.split(":")
@@ -136,3 +159,17 @@ def _seconds(text: str, *, line: int) -> float:
 
 def _at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def read_controls(text: str) -> dict[str, str]:
+    """Known control servers, a line `address who-says-so` each; raise NotReadable for a line that is neither."""
+    found: dict[str, str] = {}
+    for line, said in enumerate(text.splitlines(), 1):
+        address, _, by = said.partition("#")[0].strip().partition(" ")
+        if not address:
+            continue
+        try:
+            found[str(ip_address(address))] = by.strip()[:100] or "your own list"
+        except ValueError as why:
+            raise NotReadable(f"line {line}: {why}.") from None
+    return found

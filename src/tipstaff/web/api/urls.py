@@ -6,6 +6,7 @@ from .cases import router as cases
 from .devices import router as devices
 from .document import Api
 from .figures import router as figures
+from .filters import router as filters
 from .legal import router as legal
 from .problems import tell_problems
 from .registry import router as registry
@@ -21,5 +22,6 @@ api.add_router("/legal", legal)
 api.add_router("", cases)
 api.add_router("", resources)
 api.add_router("", devices)
+api.add_router("", filters)
 
 urlpatterns = [path("", api.urls)]

@@ -49,13 +49,14 @@ def tell(entry: Entry) -> Step:
     )
 
 
-_PROGRAMS = frozenset({"intake", "worker", "enforcer", "system", "clock"})
+_PROGRAMS = frozenset({"intake", "worker", "enforcer", "prober", "system", "clock"})
 """Steps that the program took by itself need no name beside them."""
 
 _MINOR = frozenset(
     {
         "report.opened",
         "incident.decided",
+        "retest.begun",
         "letter.queued",
         "letter.sending",
         "letter.handing_over",
@@ -316,6 +317,15 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "incident.corroborated": ("Our own measurement agrees", "blue", _agrees),
         "file.examined": ("A file of a report examined", "blue", _examined),
         "sightings.taken": ("Sightings taken in", "blue", _plain),
+        "retest.asked": ("To be looked at before it closes", "blue", _plain),
+        "retest.begun": ("A look is made", "grey", _plain),
+        "retest.ended": ("Looked at before it closes", "blue", _says("said")),
+        "filter.proposed": ("Filter proposed", "amber", _plain),
+        "filter.agreed": ("An engineer agreed", "green", _says("why")),
+        "filter.refused": ("An engineer did not want it", "grey", _says("why")),
+        "filter.told": ("Whoever it touches is told", "blue", _plain),
+        "filter.planned": ("Its measure is planned", "blue", _plain),
+        "filter.ended": ("The filter ended", "green", _says("why")),
         "sighting.done": ("A sighting closed by a person", "violet", _says("why")),
         "sighting.put_back": ("A sighting goes to the judge again", "violet", _says("why")),
         "sighting.failed": ("A sighting could not be judged", "red", _says("why")),

@@ -5,6 +5,7 @@ from django.urls import path
 from . import (
     devices,
     editions,
+    filters,
     held,
     importing,
     left,
@@ -62,6 +63,10 @@ urlpatterns = [
     path("devices/<str:name>/<slug:action>", devices.act, name="device_act"),
     path("drivers/<str:name>", devices.driver, name="driver"),
     path("drivers/<str:name>/<slug:action>", devices.act_on_driver, name="driver_act"),
+    path("filters", filters.filters, name="filters"),
+    path("filters/propose", filters.enter, name="filter_propose"),
+    path("filters/<str:key>", filters.one, name="filter"),
+    *(path(f"filters/<str:key>/{act}", filters.act_of(act), name=f"filter_{act}") for act in filters.ON_FILTERS),
     path("policy", views.policy, name="policy"),
     path("policy/replay", replays.replay, name="replay"),
     path("policy/shadow", replays.shadow, name="shadow"),

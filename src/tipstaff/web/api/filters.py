@@ -1,0 +1,189 @@
+"""Filters that belong to no case, by the API: what the console shows and does, by the same table."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+from ninja.errors import HttpError
+from pydantic import Field
+
+from tipstaff import wiring
+from tipstaff.enforcement import queries as enforcement
+from tipstaff.procedures.filtering import NotAFilter, dry_run
+from tipstaff.procedures.refusals import AnotherMustAgree, NoSuchFilter, NotYourDecision
+from tipstaff.words import Filter, FilterState, Ground
+
+from ..console.actions import MissingWords
+from ..console.acts import Given
+from ..console.filters import ON_FILTERS, REFUSED, propose, why_refused
+from ..roles import Ability
+from .acting import form_of
+from .auth import Able
+from .pages import plain
+from .problems import Problem
+
+router = Router()
+_Text = Annotated[str, Field(max_length=2000)]
+
+
+class FilterOut(Schema):
+    """A filter in the network that belongs to no case."""
+
+    key: str
+    network: str
+    protocol: str | None
+    port: int | None
+    direction: str
+    degree: str
+    device: str
+    danger: str
+    shown_by: list[str]
+    state: FilterState
+    proposed_by: str
+    proposed_at: datetime
+    lasts_hours: int
+    touches: list[str]
+    """Customers whom it touches."""
+    considered: list[str]
+    ground: Ground | None
+    decided_by: str
+    decided_at: datetime | None
+    decided_why: str
+    starts_at: datetime | None
+    letters: dict[str, str]
+    """Customer -> the letter that told them."""
+    measure: str
+    ended_at: datetime | None
+    ended_why: str
+
+
+class DryRunOut(Schema):
+    """What a filter would be and do, as things stand. Nothing was sent."""
+
+    device: str | None
+    flaw: str
+    touches: list[str]
+    unreached: list[str]
+    narrower: list[str]
+
+
+class FilterIn(Schema):
+    network: Annotated[str, Field(max_length=50)]
+    protocol: Literal["", "tcp", "udp"] = ""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    direction: Literal["in", "out", "both"] = "both"
+    degree: Literal["rate_limit", "block"] = "block"
+    danger: _Text
+    shown_by: Annotated[list[Annotated[str, Field(max_length=16)]], Field(max_length=20)]
+    lasts_hours: Annotated[int, Field(ge=1, le=10_000)]
+    why_no_narrower: _Text = ""
+    ground: Ground | None = None
+
+
+class FilterDecisionIn(Schema):
+    decision: Literal["agree", "refuse"]
+    seen: Annotated[int, Field(ge=0, le=10**7)]
+    """How many customers you saw it touch (`dry-run`): who agrees, agrees to that."""
+    why: _Text
+
+
+class FilterGoesOnIn(Schema):
+    hours: Annotated[int, Field(ge=1, le=10_000)]
+    why: _Text
+
+
+class FilterEndIn(Schema):
+    why: _Text
+
+
+@router.get("/filters", auth=Able(Ability.SEE_MEASURES, "measures"), response=list[FilterOut])
+def list_filters(request: HttpRequest, state: FilterState | None = None) -> list[FilterOut]:
+    """Filters that belong to no case, the newest 200."""
+    return [_out(each) for each in enforcement.list_filters(states=(state,) if state else ())]
+
+
+@router.get("/filters/{key}", auth=Able(Ability.SEE_MEASURES, "measures"), response=FilterOut)
+def get_filter(request: HttpRequest, key: str) -> FilterOut:
+    return _found(key)
+
+
+@router.get("/filters/{key}/dry-run", auth=Able(Ability.SEE_MEASURES, "measures"), response=DryRunOut)
+def dry_run_filter(request: HttpRequest, key: str) -> DryRunOut:
+    """Where it would be put in now, and whom it would touch."""
+    found = enforcement.get_filter(plain(key))
+    if found is None:
+        raise HttpError(404, f"There is no filter {key}.")
+    seen = dry_run(found.selector, found.degree, desk=wiring.desk(), at=wiring.now())
+    return DryRunOut(
+        device=seen.device, flaw=seen.flaw, touches=list(seen.touches), unreached=list(seen.unreached),
+        narrower=list(seen.narrower),
+    )  # fmt: skip
+
+
+@router.post("/filters", auth=Able(Ability.PROPOSE_URGENT, "measures"), response={201: FilterOut})
+def propose_filter(request: HttpRequest, asked: FilterIn) -> tuple[int, FilterOut]:
+    """Propose a filter; an engineer, who is somebody else, decides."""
+    form = form_of(asked)
+    form["shown_by"] = " ".join(form.getlist("shown_by"))
+    try:
+        return 201, _out(propose(form, actor=request.user.get_username()))
+    except REFUSED as refusal:
+        raise Problem(422, why_refused(refusal)) from refusal
+
+
+@router.post("/filters/{key}/decide", auth=Able(Ability.SECOND_URGENT, "measures"), response=FilterOut)
+def decide_filter(request: HttpRequest, key: str, asked: FilterDecisionIn) -> FilterOut:
+    """Agree to a filter, or refuse it: an engineer's, who did not propose it."""
+    return _act(request, key, "decide", asked)
+
+
+@router.post("/filters/{key}/go-on", auth=Able(Ability.SECOND_URGENT, "measures"), response=FilterOut)
+def let_filter_go_on(request: HttpRequest, key: str, asked: FilterGoesOnIn) -> FilterOut:
+    """Let a filter stand for so many hours from now: an engineer's."""
+    return _act(request, key, "go-on", asked)
+
+
+@router.post("/filters/{key}/end", auth=Able(Ability.LIFT, "measures"), response=FilterOut)
+def end_filter(request: HttpRequest, key: str, asked: FilterEndIn) -> FilterOut:
+    """Take a filter out, or withdraw it before it begins."""
+    return _act(request, key, "end", asked)
+
+
+def _act(request: HttpRequest, key: str, action: str, asked: Schema) -> FilterOut:
+    given = Given(
+        key=plain(key), form=form_of(asked), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
+    )
+    try:
+        ON_FILTERS[action].run(given)
+    except NoSuchFilter as why:
+        raise HttpError(404, f"There is no filter {key}.") from why
+    except REFUSED as refusal:
+        raise Problem(_status(refusal), why_refused(refusal)) from refusal
+    return _found(key)
+
+
+def _status(refusal: Exception) -> int:
+    if isinstance(refusal, NotYourDecision | AnotherMustAgree):
+        return 403
+    return 422 if isinstance(refusal, NotAFilter | MissingWords) else 409
+
+
+def _found(key: str) -> FilterOut:
+    found = enforcement.get_filter(plain(key))
+    if found is None:
+        raise HttpError(404, f"There is no filter {key}.")
+    return _out(found)
+
+
+def _out(found: Filter) -> FilterOut:
+    selector = found.selector
+    return FilterOut(
+        key=found.key, network=str(selector.network), protocol=selector.protocol, port=selector.port,
+        direction=selector.direction.value, degree=found.degree.name.lower(), device=found.device,
+        danger=found.danger, shown_by=list(found.shown_by), state=found.state, proposed_by=found.proposed_by,
+        proposed_at=found.proposed_at, lasts_hours=found.lasts_hours, touches=list(found.touches),
+        considered=list(found.considered), ground=found.ground, decided_by=found.decided_by,
+        decided_at=found.decided_at, decided_why=found.decided_why, starts_at=found.starts_at,
+        letters=dict(found.letters), measure=found.measure, ended_at=found.ended_at, ended_why=found.ended_why,
+    )  # fmt: skip

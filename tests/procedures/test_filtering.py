@@ -1,0 +1,216 @@
+"""Filters that belong to no case: a danger on record, two people, those whom they touch told first, an end."""
+
+import dataclasses
+from datetime import timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from tests.procedures.office import DAY, HOUR, NOON, Office
+from tests.procedures.test_retesting import fixed
+from tipstaff.enforcement.filters import NotThatFar
+from tipstaff.enforcement.queries import get_filter, get_measure, list_filters
+from tipstaff.ledger.queries import entries_about
+from tipstaff.notices.queries import get_letter
+from tipstaff.policy.editions import shipped_editions
+from tipstaff.procedures.filtering import NotAFilter, decide, dry_run, end, follow_filters, let_go_on, propose
+from tipstaff.procedures.refusals import AnotherMustAgree, NotYourDecision
+from tipstaff.sensors.queries import list_measured
+from tipstaff.words import (
+    Degree,
+    Direction,
+    Filter,
+    FilterState,
+    Ground,
+    LetterKind,
+    Measure,
+    MeasureState,
+    Role,
+    Selector,
+)
+
+WORM = Selector(network=ip_network("192.0.2.0/28"), protocol="tcp", port=445, direction=Direction.IN)
+FREE = Selector(network=ip_network("198.51.100.7/32"), protocol="tcp", port=445, direction=Direction.IN)
+TO_ALL = "A worm spreads through this port."
+
+
+@pytest.fixture
+def danger(office: Office) -> str:
+    """A sighting that shows it, a customer below the worm's port, an analyst and an engineer."""
+    fixed(office)
+    office.roles |= {"ana": frozenset({Role.ANALYST}), "eve": frozenset({Role.ENGINEER})}
+    office.post(at=NOON + 3 * HOUR)
+    return list_measured()[0].key
+
+
+def proposed(office: Office, shown: str, selector: Selector = WORM, **more: Any) -> Filter:
+    words = {"danger": TO_ALL, "shown_by": [shown], "lasts_hours": 48, "why_no_narrower": "It would go on.", **more}
+    at = NOON + DAY
+    return propose(selector, Degree.BLOCK, desk=office.desk, at=at, actor="ana", **words)
+
+
+def agreed(office: Office, found: Filter, *, agree: bool = True, by: str = "eve") -> Filter:
+    return decide(
+        found.key, agree=agree, seen=len(found.touches), why="It is needed.", desk=office.desk, at=NOON + DAY, actor=by
+    )
+
+
+def now(found: Filter) -> Filter:
+    fresh = get_filter(found.key)
+    assert fresh is not None
+    return fresh
+
+
+def measure_of(found: Filter) -> Measure:
+    measure = get_measure(now(found).measure)
+    assert measure is not None
+    return measure
+
+
+def test_a_filter_is_proposed_agreed_told_planned_by_the_planner_and_ends_by_itself(
+    office: Office, danger: str
+) -> None:
+    found = proposed(office, danger)
+    assert (found.state, found.touches, found.device) == (FilterState.PROPOSED, ("acct-1",), "edge1")
+    agreed(office, found)
+    told = now(found)
+    assert (told.state, told.measure) == (FilterState.AGREED, "")
+    [(customer, key)] = told.letters
+    letter = get_letter(key)
+    assert letter is not None
+    assert (customer, letter.kind, letter.to) == ("acct-1", LetterKind.FILTER, "acct-1@customer.example.com")
+    assert TO_ALL in letter.body
+    assert "445" in letter.body
+    # Nobody was told yet: however late it is, nothing begins.
+    follow_filters(desk=office.desk, at=NOON + 9 * DAY)
+    assert now(found).state is FilterState.AGREED
+    sent = NOON + DAY + HOUR
+    office.post(at=sent)
+    follow_filters(desk=office.desk, at=sent + timedelta(hours=23))
+    assert now(found).state is FilterState.AGREED
+    begins = sent + DAY
+    follow_filters(desk=office.desk, at=begins)
+    measure = measure_of(found)
+    assert (measure.state, measure.notice, measure.urgency) == (MeasureState.PLANNED, key, None)
+    assert measure.until == begins + timedelta(hours=48)
+    assert (measure.case, measure.customer) == (found.key, "")
+    office.enforce(at=begins)
+    office.follow(at=begins)
+    follow_filters(desk=office.desk, at=begins)
+    assert measure_of(found).state is MeasureState.IN_FORCE
+    office.enforce(at=begins + timedelta(hours=48))
+    follow_filters(desk=office.desk, at=begins + timedelta(hours=48))
+    assert measure_of(found).state is MeasureState.LIFTED
+    assert now(found).state is FilterState.ENDED
+    office.post(at=begins + timedelta(hours=49))
+    assert office.kinds_to("acct-1@customer.example.com")[-2:] == [LetterKind.FILTER, LetterKind.FILTER_ENDED]
+
+
+def test_nobody_puts_a_filter_in_alone_and_only_an_engineer_agrees(office: Office, danger: str) -> None:
+    found = proposed(office, danger)
+    office.roles["lea"] = frozenset({Role.LEAD, Role.COUNSEL, Role.ANALYST})
+    with pytest.raises(NotYourDecision):
+        agreed(office, found, by="lea")
+    office.roles["ana"] = frozenset({Role.ANALYST, Role.ENGINEER})
+    with pytest.raises(AnotherMustAgree):
+        agreed(office, found, by="Ana ")
+    assert now(found).state is FilterState.PROPOSED
+    agreed(office, found, agree=False)
+    assert now(found).state is FilterState.REFUSED
+    with pytest.raises(NotThatFar):
+        agreed(office, found)
+    assert [e for e in entries_about(found.key) if e.what == "filter.planned"] == []
+
+
+def test_a_danger_that_cannot_wait_takes_a_ground_and_the_letters_go_with_it(office: Office, danger: str) -> None:
+    found = proposed(office, danger, ground=Ground.NETWORK_HARM)
+    done = agreed(office, found)
+    measure = measure_of(done)
+    assert done.state is FilterState.STANDS
+    assert measure.notice is None
+    assert measure.urgency is not None
+    assert {measure.urgency.decided_by, measure.urgency.seconded_by} == {"ana", "eve"}
+    [letter] = office.post(at=NOON + DAY)
+    assert "being harmed at that moment" in letter.body
+    with pytest.raises(AnotherMustAgree):
+        let_go_on(found.key, hours=24, why="Still.", desk=office.desk, at=NOON + 2 * DAY, actor="eve")
+    office.roles["ed"] = frozenset({Role.ENGINEER})
+    let_go_on(found.key, hours=72, why="Still.", desk=office.desk, at=NOON + 2 * DAY, actor="ed")
+    assert measure_of(found).until == NOON + 5 * DAY
+    assert [each.kind for each in office.post(at=NOON + 2 * DAY)] == [LetterKind.FILTER], "they are told of the new end"
+    end(found.key, why="It is over.", desk=office.desk, at=NOON + 3 * DAY, actor="ed")
+    office.enforce(at=NOON + 3 * DAY)
+    follow_filters(desk=office.desk, at=NOON + 3 * DAY)
+    assert measure_of(found).state is MeasureState.LIFTED
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"danger": " "}, "what the danger is"),
+    ({"danger": "x" * 2001}, "at most 2000"),
+    ({"shown_by": []}, "what shows the danger"),
+    ({"shown_by": ["S-999999"]}, "no sighting, report or case"),
+    ({"shown_by": ["C-1; drop"]}, "no sighting, report or case"),
+    ({"lasts_hours": 73}, "ends within 72 hours"),
+    ({"lasts_hours": 0}, "ends within 72 hours"),
+    ({"selector": Selector(url="http://www.example.net/")}, "an address or a prefix"),
+    ({"selector": Selector(network=ip_network("0.0.0.0/0"))}, "default route"),
+    ({"selector": Selector(network=ip_network("203.0.113.7"))}, "not within our own"),
+    ({"selector": Selector(network=ip_network("192.0.2.10")), "why_no_narrower": ""}, "one port of"),
+]
+
+
+def test_what_is_no_danger_has_no_end_or_is_too_wide_is_refused(office: Office, danger: str) -> None:
+    office.desk = dataclasses.replace(
+        office.desk, abilities=lambda at: (dataclasses.replace(office.twin.ability, limits=office.limits(at)),)
+    )
+    for change, said in REFUSED:
+        with pytest.raises(NotAFilter, match=said):
+            proposed(office, danger, **change)
+    assert list_filters() == []
+
+
+def test_whoever_came_under_it_meanwhile_is_told_too_and_has_their_time(office: Office, danger: str) -> None:
+    found = proposed(office, danger)
+    agreed(office, found)
+    office.post(at=NOON + DAY)
+    office.admit("acct-2", "192.0.2.11")
+    follow_filters(desk=office.desk, at=NOON + 2 * DAY)
+    assert now(found).state is FilterState.AGREED
+    office.post(at=NOON + 2 * DAY)
+    follow_filters(desk=office.desk, at=NOON + 2 * DAY + timedelta(hours=23))
+    assert now(found).state is FilterState.AGREED
+    follow_filters(desk=office.desk, at=NOON + 3 * DAY)
+    assert now(found).state is FilterState.STANDS
+
+
+def test_who_agrees_agrees_to_what_they_saw(office: Office, danger: str) -> None:
+    found = proposed(office, danger)
+    office.admit("acct-2", "192.0.2.11")
+    with pytest.raises(NotAFilter, match="touches 2 customers now"):
+        agreed(office, found)
+
+
+def test_where_nobody_is_touched_there_is_nobody_to_tell_and_where_nobody_is_reached_it_waits_for_no_letter(
+    office: Office, danger: str
+) -> None:
+    done = agreed(office, proposed(office, danger, FREE))
+    assert (done.state, done.touches, done.letters) == (FilterState.STANDS, (), ())
+    office.admit("acct-3", "192.0.2.12", representative=False)
+    with pytest.raises(NotAFilter, match="No letter reaches acct-3"):
+        proposed(office, danger)
+
+
+def test_an_edition_that_knows_no_such_filters_has_none(office: Office, danger: str) -> None:
+    [edition] = shipped_editions()
+    clauses = tuple(c for c in edition.clauses if c.id != "way.filtering_devices")
+    office.desk = dataclasses.replace(office.desk, editions=(dataclasses.replace(edition, clauses=clauses),))
+    with pytest.raises(NotAFilter, match="knows no filters"):
+        proposed(office, danger)
+
+
+def test_a_dry_run_says_whom_it_touches_and_what_is_narrower(office: Office, danger: str) -> None:
+    seen = dry_run(Selector(network=ip_network("192.0.2.0/28")), Degree.BLOCK, desk=office.desk, at=NOON + DAY)
+    assert seen.touches == ("acct-1",)
+    assert any("one port of 192.0.2.0/28" in each for each in seen.narrower)
+    assert not any(measure.startswith("M-") for measure in seen.narrower)
