@@ -1,6 +1,6 @@
 """What a customer may see of a case: facts about themselves, and nothing by which a complainant could be known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +18,8 @@ from tipstaff.procedures.reasons import reasons_for_customer
 from tipstaff.procedures.suspension import left_to_of, terms_of, what_would_follow
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Answer, Candidate, Case, Conduct, Matter, Measure, MeasureState, Moment
+
+from .checks import checks_for
 
 EVENTS_SHOWN = 12
 
@@ -60,6 +62,8 @@ class PortalPage:
     reasons: tuple[str, ...]
     """Why it is a case, a sentence each; empty where the case's own explanation says all that is known."""
     steps: tuple[str, ...]
+    checks: tuple[str, ...]
+    """What to go through for this kind of problem, beside what the edition says."""
     events: tuple[Event, ...]
     events_more: int
     measures: tuple[Measure, ...]
@@ -70,7 +74,8 @@ class PortalPage:
     """What silence leads to as things stand; None where a person decides."""
 
 
-def portal_page(key: str) -> PortalPage | None:
+def portal_page(key: str, *, language: str = "") -> PortalPage | None:
+    """The page of a case in a language; the one on record for who represents the customer where none is asked for."""
     # Whoever holds the link of a case that was merged sees the one in which it goes on: it is their own as well.
     case = get_case(standing_key(key))
     if case is None:
@@ -79,12 +84,11 @@ def portal_page(key: str) -> PortalPage | None:
     reports = reports_of_case(key)
     hide = hidden_from_customer(reports)
     members = members_of(key)
-    # What waits for a person's word is nothing that anybody holds against them yet.
-    incidents = [m for m in matters_of_case(key) if m.key in members and not members[m.key].waits]
+    incidents = _held_against(key)
     allegations = [matter.conduct for matter in incidents]
     hide |= {c.target for c in allegations if c.target}
     customer = get_customer(case.customer)
-    language = customer.representative.language if customer and customer.representative else "en"
+    language = language or (customer.representative.language if customer and customer.representative else "en")
     edition, clause = _clause(case)
     spoken_in = language.partition("-")[0].lower()
     return PortalPage(
@@ -97,6 +101,7 @@ def portal_page(key: str) -> PortalPage | None:
         quoted_in=quoted_in(edition, language=language) if edition else "en",
         reasons=reasons_for_customer(case, incidents=incidents, desk=wiring.desk(), language=language),
         steps=wording.steps_for(case.type) if wording else (),
+        checks=checks_for(case, language=spoken_in),
         events=tuple(_event(a, hide) for a in allegations[:EVENTS_SHOWN]),
         events_more=max(0, len(allegations) - EVENTS_SHOWN),
         measures=tuple(m for m in measures_of_case(key) if m.state is not MeasureState.FAILED),
@@ -104,6 +109,24 @@ def portal_page(key: str) -> PortalPage | None:
         answers=answers_open_to(case, at=wiring.now()),
         follows=_follows(case, incidents, members),
     )
+
+
+def places_of(key: str) -> list[str]:
+    """The addresses, URLs and names that a case is about, as its page names them."""
+    return list(dict.fromkeys(matter.conduct.offender for matter in _held_against(key) if matter.conduct.offender))
+
+
+def events_at(key: str, places: Collection[str]) -> tuple[Event, ...]:
+    """What is said to have happened at these places of a case, and nowhere else."""
+    matters = [matter for matter in _held_against(key) if matter.conduct.offender in places]
+    hide = hidden_from_customer(reports_of_case(key)) | {m.conduct.target for m in matters if m.conduct.target}
+    return tuple(_event(matter.conduct, hide) for matter in matters[:EVENTS_SHOWN])
+
+
+def _held_against(key: str) -> list[Matter]:
+    # What waits for a person's word is nothing that anybody holds against them yet.
+    members = members_of(key)
+    return [m for m in matters_of_case(key) if m.key in members and not members[m.key].waits]
 
 
 def _elsewhere(case: Case, *, language: str) -> tuple[Elsewhere, ...]:
