@@ -206,6 +206,20 @@ class Token(models.Model):
     revoked_by = models.CharField(max_length=150, default="")
 
 
+class PortalToken(models.Model):
+    """A key by which a customer's program asks in the name of one of their people. Only its digest is kept."""
+
+    key = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64)
+    person = models.ForeignKey(PortalPerson, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=60)
+    scopes = ArrayField(models.CharField(max_length=16))
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+
 class Pace(models.Model):
     """How much of what it may ask a token or an address has used. A row that is past is the same as none."""
 

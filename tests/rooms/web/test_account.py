@@ -24,7 +24,7 @@ from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
 from tipstaff.web.models import PortalPerson
-from tipstaff.web.portal import account
+from tipstaff.web.portal import account, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.people import PortalRole, role_on
 from tipstaff.words import Case, CaseState, LetterKind, Representative, Role
@@ -667,3 +667,119 @@ def test_whoever_logs_in_by_a_link_was_reached_and_sees_good_standing_or_what_co
     page = client.get("/account/", headers={"Accept-Language": "fr"}).content.decode()
     assert "Vos dossiers" in page
     assert 'lang="fr"' in page
+
+
+def token_for(client: Client, *scopes: str, days: str = "30") -> str:
+    """A token that somebody makes on their page."""
+    page = client.post("/account/tokens", {"name": "their program", "scope": scopes, "days": days}).content.decode()
+    (token,) = re.findall(r"tipstaffown_[a-z0-9]{12}_[A-Za-z0-9_-]{43}", page)
+    return str(token)
+
+
+def by(token: str) -> Client:
+    return Client(headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_customers_program_sees_and_answers_what_its_person_may(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    asked = by(token_for(client, "read", "answer"))
+    assert [one["key"] for one in asked.get("/api/own/accounts").json()] == [case.customer]
+    assert {one["account"] for one in asked.get("/api/own/cases").json()} == {case.customer}
+    shown = asked.get(f"/api/own/cases/{case.key}")
+    text, told = shown.content.decode(), shown.json()
+    assert (told["clause"], told["state"]) == (case.clause, case.state.value)
+    assert told["checklist"]
+    for report in reports_of_case(case.key):
+        assert report.key not in text
+        assert report.sender not in text
+    address = f"/api/own/cases/{case.key}/answer"
+    send = {"content_type": "application/json", "headers": {"Idempotency-Key": "once"}}
+    assert asked.post(address, {"answer": "fixed"}, **send).status_code == 422
+    first = asked.post(address, {"answer": "fixed", "words": "We cleaned it."}, **send)
+    again = asked.post(address, {"answer": "fixed", "words": "We cleaned it."}, **send)
+    assert (first.status_code, again.json()) == (200, first.json())
+    fresh = get_case(case.key)
+    assert fresh is not None
+    assert fresh.answer == "We cleaned it."
+    actors = {entry.actor for entry in recent(about=case.key, limit=50)}
+    assert f"customer (API, {email})" in actors
+    assert asked.post(address, {"answer": "need_time"}, content_type="application/json").status_code == 409
+
+
+def test_no_token_shows_or_moves_anything_of_another_customer(day: object, clock: Clock) -> None:
+    """Every contact of the day against every case of the day: what is theirs and told is there, all else is a 404."""
+    everybody: dict[str, set[str]] = {}
+    for case in list_cases(limit=200):
+        for contact in representatives_of(case.customer):
+            everybody.setdefault(contact.email.lower(), set()).add(case.customer)
+    assert len(everybody) > 2
+    for email, own in everybody.items():
+        person, _ = PortalPerson.objects.get_or_create(email=email, defaults={"made_at": wiring.now()})
+        _, token = tokens.make("p", person=person, scopes=["read", "answer"], days=1, at=wiring.now())
+        asked = by(token)
+        listed = {one["key"] for one in asked.get("/api/own/cases").json()}
+        for case in list_cases(limit=200):
+            theirs = case.customer in own and bool(cases_told([case.key]))
+            assert (case.key in listed) == theirs, (email, case.key)
+            assert asked.get(f"/api/own/cases/{case.key}").status_code == (200 if theirs else 404)
+            if not theirs:
+                form = {"answer": "fixed", "words": "x"}
+                answer = asked.post(f"/api/own/cases/{case.key}/answer", form, content_type="application/json")
+                assert (answer.status_code, get_case(case.key)) == (404, case)
+        for measure in asked.get("/api/own/measures").json():
+            assert measure["case"] in listed
+        for door in ("/api/cases", "/api/registry/customers", "/api/webhooks", "/api/legal/matters"):
+            assert asked.get(door).status_code == 401, door
+
+
+def test_a_token_does_no_more_than_its_scopes_and_its_person(
+    day: object, clock: Clock, log_in: Callable[..., Client]
+) -> None:  # fmt: skip
+    case, email = of_somebody()
+    manager, _, _ = come_in(email)
+    people = f"/account/people/{case.customer}"
+    manager.post(f"{people}/invite", {"email": "reader@example.com", "role": "reads"})
+    reader, _, _ = come_in("reader@example.com", asked=True)
+    both, read = token_for(reader, "read", "answer"), token_for(reader, "read")
+    address, form = f"/api/own/cases/{case.key}", {"answer": "need_time"}
+    assert by(both).get(address).json()["answers"] == []
+    assert by(both).post(f"{address}/answer", form, content_type="application/json").status_code == 403
+    refused = by(read).post(f"{address}/answer", form, content_type="application/json")
+    assert (refused.status_code, refused.json()["missing_scope"]) == (403, "answer")
+    assert reader.get("/api/own/cases").status_code == 401, "a session is no token"
+    assert log_in(Role.LEAD, name="mary").get("/api/own/cases").status_code == 401
+    for wrong in (both[:-1] + "_", both.upper(), "tipstaffown_", f"tipstaff_{both[12:]}"):
+        assert by(wrong).get("/api/own/cases").status_code == 401, wrong
+    (key,) = re.findall(rf'value="({read[12:24]})"', reader.get("/account/tokens").content.decode())
+    manager.post("/account/tokens", {"revoke": key})
+    assert by(read).get(address).status_code == 200, "nobody revokes a token of somebody else's"
+    reader.post("/account/tokens", {"revoke": key})
+    assert by(read).get(address).status_code == 401
+    (id,) = re.findall(r"/(\d+)/let-out", manager.get(people).content.decode())
+    manager.post(f"{people}/{id}/let-out")
+    assert by(both).get(address).status_code == 401, "who is let out is out with their programs"
+    own = token_for(manager, "read", days="1")
+    clock(timedelta(days=1))
+    assert by(own).get(address).status_code == 401
+    manager.post("/account/tokens", {"name": "late", "scope": "read", "days": "1"})
+    assert not [t for t in tokens.tokens_of(PortalPerson.objects.get(email=email)) if t.name == "late"]
+
+
+def test_a_token_needs_a_name_a_scope_and_days_and_there_is_a_bound(day: object, clock: Clock) -> None:
+    _, email = of_somebody()
+    client, _, _ = come_in(email)
+    for form in (
+        {"name": "x", "days": "30"}, {"name": "<b>", "scope": "read", "days": "30"},
+        {"name": "x", "scope": "read", "days": "367"}, {"name": "x", "scope": "all", "days": "3"},
+    ):  # fmt: skip
+        client.post("/account/tokens", form)
+        assert "Give a name of letters" in client.get("/account/tokens").content.decode()
+    person = PortalPerson.objects.get(email=email)
+    for _ in range(tokens.TOKENS_MAX):
+        _, token = tokens.make("p", person=person, scopes=["read"], days=1, at=wiring.now())
+    with pytest.raises(tokens.NotMade):
+        tokens.make("p", person=person, scopes=["read"], days=1, at=wiring.now())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(row_to_json(t)::text, '') FROM web_portaltoken t")
+        assert token.rpartition("_")[2] not in cursor.fetchone()[0], "only digests are kept"

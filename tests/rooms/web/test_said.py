@@ -36,7 +36,7 @@ MODULES = [
     WEB.parent / "procedures" / "portal.py",
 ]
 SAYS = {"say": 1, "_say": 1, "Sentence": 0, "NotSet": 0, "NotInvited": 0, "NotPassedOn": 0, "ContactsKept": 0,
-        "KeptFactor": 0}  # fmt: skip
+        "NotMade": 0, "KeptFactor": 0}  # fmt: skip
 """Calls that say a sentence, and which of their arguments it is."""
 NAMES = {"Tipstaff", "UTC", "SHA-256"}
 """What is called so in every language."""

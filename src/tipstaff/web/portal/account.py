@@ -17,18 +17,18 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.cases.queries import Narrowed, get_case, lineage_of, list_cases, standing_key, strikes_of_all
+from tipstaff.cases.queries import get_case, lineage_of, standing_key, strikes_of_all
 from tipstaff.cases.rules import OPEN
 from tipstaff.enforcement.queries import measures_on
 from tipstaff.notices.queries import cases_told
 from tipstaff.policy import edition_to_go_by
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_contact_link, open_log_in_link
 from tipstaff.procedures.registering import note_reached
-from tipstaff.registry.queries import accounts_below, get_customer, representatives_of
+from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.words import Case, Customer, Measure, MeasureState, Representative
 
 from .. import factors, pace, throttle
@@ -40,13 +40,14 @@ from ..passkeys import NotThatPasskey, passkeys_work, take_one
 from ..said import LANGUAGES, Sentence, language_of, say
 from ..sessions import enter_portal, is_fresh, is_strong, person_in
 from ..shown import span
-from . import contacts, forwards
+from ..tokens import DAYS_MAX
+from . import contacts, forwards, tokens
 from . import people as own
 from .people import NotInvited, PortalRole, role_on
-from .reads import PortalPage, places_of, portal_page, zone_named
+from .reads import PortalPage, accounts_of, known_cases, places_of, portal_page, zone_named
 from .views import STATE_WORDS, private, show_case
 
-CASES_MAX, ACCOUNTS_MAX = 200, 100
+ACCOUNTS_MAX = 100
 STRIKES_LOOKED_BACK = timedelta(days=3660)
 _LINKS_A_MINUTE, _INVITATIONS_A_MINUTE, _CONTACTS_A_MINUTE = 10, 5, 10
 
@@ -201,14 +202,10 @@ def log_out(request: HttpRequest) -> HttpResponse:
 @_inside
 def home(request: PersonRequest) -> HttpResponse:
     """Every customer for whom they may see something, with what is open, in force and past."""
-    seen: dict[str, tuple[Customer, PortalRole]] = {}
-    for key, role in sorted(own.roles_of(request.person).items()):
-        for customer in filter(None, (get_customer(key), *accounts_below(key))):
-            seen.setdefault(customer.key, (customer, role))
+    found = accounts_of(request.person)
     language = language_of(request, otherwise=request.person.language)
-    shown = [(one, role_on(request.person, one.key) or role) for one, role in list(seen.values())[:ACCOUNTS_MAX]]
-    accounts = [_account(customer, role, language=language) for customer, role in shown]
-    more = len(seen) - len(shown)
+    accounts = [_account(customer, role, language=language) for customer, role in found[:ACCOUNTS_MAX]]
+    more = len(found) - len(accounts)
     return _show(
         request, "tipstaff/portal/home.html", accounts=accounts, more=more, zone=_zone(request.person),
         manages=PortalRole.MANAGES,
@@ -216,10 +213,7 @@ def home(request: PersonRequest) -> HttpResponse:
 
 
 def _account(customer: Customer, role: PortalRole, *, language: str) -> Account:
-    narrowed = Narrowed(unsealed=True)
-    known = list_cases(customer=customer.key, order="newest", narrowed=narrowed, limit=CASES_MAX)
-    told = cases_told([case.key for case in known])
-    known = [case for case in known if case.key in told or cases_told(lineage_of(case.key))]
+    known = known_cases(customer.key)
     names = {case.key for case in known}
     return Account(
         customer=customer,
@@ -380,6 +374,40 @@ def let_out(request: PersonRequest, customer: str, id: int) -> HttpResponse:
         language = language_of(request, otherwise=request.person.language)
         messages.success(request, say(language, "{email} is let out.", email=gone))
     return redirect("account:people", account.key)
+
+
+@never_cache
+@sensitive_variables("token")
+@require_http_methods(["GET", "HEAD", "POST"])
+@_inside
+def keys(request: PersonRequest) -> HttpResponse:
+    """Tokens of one's own for programs: made, shown this once, and revoked."""
+    at, language = wiring.now(), language_of(request, otherwise=request.person.language)
+    made, token = None, ""
+    if request.method == "POST" and not is_fresh(request, at=at):
+        messages.error(request, say(language, "Log in again to make or revoke a token."))
+        return redirect("account:log_in")
+    if request.method == "POST" and request.POST.get("revoke"):
+        name = tokens.revoke(asked_text(request.POST, "revoke", characters_max=16), person=request.person, at=at)
+        if name is not None:
+            messages.success(request, say(language, "{name} is revoked; whatever uses it is refused now.", name=name))
+        return redirect("account:keys")
+    if request.method == "POST":
+        days = asked_text(request.POST, "days", characters_max=5)
+        try:
+            _pace(request, "own tokens", _CONTACTS_A_MINUTE)
+            made, token = tokens.make(
+                asked_text(request.POST, "name", characters_max=80), person=request.person, at=at,
+                scopes=request.POST.getlist("scope")[:10], days=int(days) if days.isdecimal() else 0,
+            )  # fmt: skip
+        except Sentence as why:
+            messages.error(request, why.said(language))
+            return redirect("account:keys")
+    found = [(each, tokens.stands(each, at=at)) for each in tokens.tokens_of(request.person)]
+    return _show(
+        request, "tipstaff/portal/keys.html", tokens=found, made=made, token=token, scopes=list(tokens.OwnScope),
+        days_max=DAYS_MAX,
+    )  # fmt: skip
 
 
 @require_POST

@@ -15,6 +15,7 @@ urlpatterns = [
     path("cases/<str:key>/pass-on", account.pass_on, name="pass_on"),
     path("cases/<str:key>/pass-on/<int:id>/end", account.end_forward, name="end_forward"),
     path("contact/<str:token>", account.agree, name="agree"),
+    path("tokens", account.keys, name="keys"),
     path("brand/<str:customer>", account.brand, name="brand"),
     path("people/<str:customer>/contacts", account.set_contact, name="set_contact"),
     path("people/<str:customer>", account.people, name="people"),

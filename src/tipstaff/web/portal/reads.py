@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tipstaff import wiring
-from tipstaff.cases.queries import Member, get_case, members_of, standing_key
+from tipstaff.cases.queries import Member, Narrowed, get_case, lineage_of, list_cases, members_of, standing_key
 from tipstaff.cases.rules import CLOCK_RUNS, answers_open_to
 from tipstaff.enforcement.queries import measures_of_case, measures_on
 from tipstaff.intake.queries import reports_of_case
+from tipstaff.notices.queries import cases_told
 from tipstaff.notices.redact import redact
 from tipstaff.policy.clauses import Clause, Edition, Wording
 from tipstaff.policy.sentences import spoken
@@ -16,12 +17,14 @@ from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.letters import hidden_from_customer, quoted_in
 from tipstaff.procedures.reasons import reasons_for_customer
 from tipstaff.procedures.suspension import left_to_of, terms_of, what_would_follow
-from tipstaff.registry.queries import get_customer
-from tipstaff.words import Answer, Candidate, Case, Conduct, Matter, Measure, MeasureState, Moment
+from tipstaff.registry.queries import accounts_below, get_customer
+from tipstaff.words import Answer, Candidate, Case, Conduct, Customer, Matter, Measure, MeasureState, Moment
 
+from ..models import PortalPerson
 from .checks import checks_for
+from .people import PortalRole, role_on, roles_of
 
-EVENTS_SHOWN = 12
+EVENTS_SHOWN, CASES_MAX = 12, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,23 @@ def portal_page(key: str, *, language: str = "") -> PortalPage | None:
         answers=answers_open_to(case, at=wiring.now()),
         follows=_follows(case, incidents, members),
     )
+
+
+def accounts_of(person: PortalPerson) -> list[tuple[Customer, PortalRole]]:
+    """Every customer for whom somebody may see something, with what they may do: their own, and those below."""
+    seen: dict[str, tuple[Customer, PortalRole]] = {}
+    for key, role in sorted(roles_of(person).items()):
+        for customer in filter(None, (get_customer(key), *accounts_below(key))):
+            if customer.key not in seen:
+                seen[customer.key] = (customer, role_on(person, customer.key) or role)
+    return list(seen.values())
+
+
+def known_cases(customer: str) -> list[Case]:
+    """The cases that a customer was told of, the newest first."""
+    known = list_cases(customer=customer, order="newest", narrowed=Narrowed(unsealed=True), limit=CASES_MAX)
+    told = cases_told([case.key for case in known])
+    return [case for case in known if case.key in told or cases_told(lineage_of(case.key))]
 
 
 def places_of(key: str) -> list[str]:

@@ -29,7 +29,7 @@ from ..said import COOKIE, FALLBACK, LANGUAGES, language_of, say
 from . import forwards
 from .reads import PortalPage, events_at, portal_page
 
-WORDSNEEDED = frozenset({Answer.FIXED, Answer.DISPUTE})
+WORDS_NEEDED = frozenset({Answer.FIXED, Answer.DISPUTE})
 """Answers that say nothing without words: what was done, or why it is disputed."""
 
 
@@ -86,7 +86,7 @@ def show_case(
     except TooManyFiles:
         trouble = say(language, "Send at most five files, of 10 MiB together.")
         return show(trouble, chosen=answer, words=words, status=400)
-    if answer in WORDSNEEDED and not words:
+    if answer in WORDS_NEEDED and not words:
         return show(say(language, NEEDED[answer]), chosen=answer, status=400)
     desk, sender = wiring.desk(), person.email if person is not None else ""
     try:
