@@ -51,6 +51,10 @@ LetterKind = Literal[
     "filter_ended",
     "address_question",
     "log_in_link",
+    "contact_check",
+    "contacts_changed",
+    "passed_on",
+    "passed_on_answered",
     "acknowledgement",
     "needs_detail",
     "not_ours",
@@ -747,6 +751,83 @@ class NoteOut(TypedDict):
     text: str
 
 
+class OwnAccountOut(TypedDict):
+    """An account for which the token's person may see something."""
+
+    key: str
+    name: str
+    standing: str
+    role: Literal["reads", "answers", "manages"]
+
+
+class OwnAnswerIn(TypedDict):
+    """An answer to a case, as by its page."""
+
+    answer: Literal["fixed", "need_time", "dispute", "wrong_customer"]
+    words: NotRequired[str]
+
+
+class OwnCaseDetailOut(TypedDict):
+    """A case as its page shows it."""
+
+    key: str
+    account: str
+    type: str
+    resource: str
+    state: str
+    outcome: str
+    opened_at: str
+    due_at: str | None
+    closed_at: str | None
+    clause: str
+    clause_title: str
+    edition: str
+    reasons: list[str]
+    events: list[OwnEventOut]
+    events_more: int
+    what_to_do: list[str]
+    checklist: list[str]
+    measures: list[OwnMeasureOut]
+    answers: list[Literal["fixed", "need_time", "dispute", "wrong_customer"]]
+
+
+class OwnCaseOut(TypedDict):
+    """A case in a list."""
+
+    key: str
+    account: str
+    type: str
+    resource: str
+    state: str
+    outcome: str
+    opened_at: str
+    due_at: str | None
+    closed_at: str | None
+
+
+class OwnEventOut(TypedDict):
+    """What is said to have happened, without who said it."""
+
+    what: str
+    port: int | None
+    at: str | None
+    zone_stated: bool
+    evidence: str
+
+
+class OwnMeasureOut(TypedDict):
+    """A measure on the account, with its exact scope."""
+
+    key: str
+    case: str
+    degree: str
+    scope: str
+    state: str
+    in_force_at: str | None
+    until: str | None
+    lifted_when: str
+
+
 class PartIn(TypedDict):
     why: str
 
@@ -1324,6 +1405,30 @@ class Client(Caller):
         return self._call(
             "POST", f"/api/legal/{quote(str(key), safe='')}/told", body=asked, idempotency_key=idempotency_key
         )
+
+    def list_own_accounts(self) -> Reply[list[OwnAccountOut]]:
+        """Every account for which the token's person may see something now, their own first."""
+        return self._call("GET", "/api/own/accounts")
+
+    def list_own_cases(self, *, account: str | None = None, open: bool | None = None) -> Reply[list[OwnCaseOut]]:
+        """The cases that the accounts were told of, or one account was, the newest first: up to 200 for each account."""
+        return self._call("GET", "/api/own/cases", query={"account": account, "open": open})
+
+    def get_own_case(self, key: str) -> Reply[OwnCaseDetailOut]:
+        """One case: what is said to have happened, the rule, what was done and its exact scope, what it takes now."""
+        return self._call("GET", f"/api/own/cases/{quote(str(key), safe='')}")
+
+    def answer_own_case(
+        self, key: str, asked: OwnAnswerIn, *, idempotency_key: str | None = None
+    ) -> Reply[OwnCaseDetailOut]:
+        """Answer a case, as its page does: fixed, more time (once), disputed, or not theirs; the case as it stands then."""
+        return self._call(
+            "POST", f"/api/own/cases/{quote(str(key), safe='')}/answer", body=asked, idempotency_key=idempotency_key
+        )
+
+    def list_own_measures(self) -> Reply[list[OwnMeasureOut]]:
+        """What is in force on the accounts now."""
+        return self._call("GET", "/api/own/measures")
 
     def list_cases(
         self,

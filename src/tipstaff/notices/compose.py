@@ -200,6 +200,12 @@ class LetterFacts:
     """The titles of the clauses that change for the customer."""
     policy_link: str = ""
     """Where the difference can be read."""
+    contacts: tuple[str, ...] = ()
+    """To whom letters about complaints go now, the first first."""
+    by: str = ""
+    """Who of a customer's did what the letter tells of; for what a reseller passes on, the reseller's name."""
+    by_contact: str = ""
+    """How the reseller who passes a case on is reached."""
 
     # The complainant's own report. None of these reaches a customer.
     reporter_reference: str = ""
@@ -332,6 +338,9 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue", *, language: str) -
         "changes": tuple(clean(title, characters_max=200) for title in facts.changes[:CHANGES_MAX]),
         "more_changes": str(max(0, len(facts.changes) - CHANGES_MAX) or ""),
         "policy_link": clean(facts.policy_link, characters_max=400),
+        "contacts": tuple(clean(each, characters_max=400) for each in facts.contacts),
+        "by": clean(facts.by, characters_max=254),
+        "by_contact": clean(facts.by_contact, characters_max=200),
     }
 
 

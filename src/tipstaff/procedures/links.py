@@ -7,6 +7,10 @@ from django.core.signing import BadSignature, Signer
 _CASE = "tipstaff.portal.case"
 _REPORT = "tipstaff.public.report"
 _LOG_IN = "tipstaff.portal.log_in"
+_CONTACT = "tipstaff.portal.contact"
+_FORWARD = "tipstaff.portal.forward"
+CONTACT, FORWARD = "contact-", "forward-"
+"""What the name of a link begins with that is no log-in: a proposed contact's, and one that a reseller passes on."""
 
 
 class LinkTampered(ValueError):
@@ -50,6 +54,26 @@ def make_log_in_link(log_in: str, *, at: datetime, expires_at: datetime) -> str:
 def open_log_in_link(token: str, *, at: datetime) -> str:
     """Whose log-in, and which link of theirs; raise LinkTampered or LinkExpired."""
     return _open(_LOG_IN, token, at=at)
+
+
+def make_contact_link(proposed: str, *, at: datetime, expires_at: datetime) -> str:
+    """The token by which a proposed contact agrees: `/account/contact/<token>`."""
+    return _make(_CONTACT, proposed, at=at, expires_at=expires_at)
+
+
+def open_contact_link(token: str, *, at: datetime) -> str:
+    """Which proposed contact; raise LinkTampered or LinkExpired."""
+    return _open(_CONTACT, token, at=at)
+
+
+def make_forward_link(forward: str, *, at: datetime, expires_at: datetime) -> str:
+    """The token of what a reseller passed on: `/f/<token>`."""
+    return _make(_FORWARD, forward, at=at, expires_at=expires_at)
+
+
+def open_forward_link(token: str, *, at: datetime) -> str:
+    """What was passed on; raise LinkTampered or LinkExpired."""
+    return _open(_FORWARD, token, at=at)
 
 
 def _make(salt: str, key: str, *, at: datetime, expires_at: datetime) -> str:

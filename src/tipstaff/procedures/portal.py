@@ -1,13 +1,28 @@
 """Customers' own people at the portal: the letter with a link to log in, and what stands in the record of them."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
+from django.db import transaction
+
+from tipstaff.cases.operations import SEALED_MATTER
 from tipstaff.ledger.operations import record
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
-from tipstaff.words import LetterKind
+from tipstaff.registry.operations import NotAContact, lock_customer, refuse_no_contact
+from tipstaff.registry.queries import get_customer, representatives_of
+from tipstaff.words import SEALED_TYPES, Case, Customer, LetterKind, Representative
 
+from . import registering
 from .desk import Desk
+from .links import CONTACT, FORWARD
+
+CONTACTS_MAX = 10
+
+
+class ContactsKept(ValueError):
+    """The contacts stay as they are; the message says why."""
 
 
 def send_log_in_link(email: str, *, name: str, language: str, log_in: str, desk: Desk, at: datetime, actor: str) -> str:
@@ -26,3 +41,106 @@ def send_log_in_link(email: str, *, name: str, language: str, log_in: str, desk:
 def note_portal_change(what: str, *, customer: str, at: datetime, actor: str, **detail: object) -> None:
     """Put on record what changed among a customer's people: `portal.let_in`, `portal.let_out`, ..."""
     record(what, at=at, actor=actor, about=[customer], **detail)
+
+
+def ask_contact(proposed: Representative, *, number: int, customer: Customer, by: str, desk: Desk, at: datetime) -> str:
+    """Ask somebody by letter whether they take letters about complaints; its key. Until they agree they get none."""
+    facts = _facts(desk, language=proposed.language, name=proposed.name, customer=_named(customer), by=by)
+    return _send(
+        LetterKind.CONTACT_CHECK, facts=facts, to=proposed.email, link=f"{CONTACT}{number}", desk=desk, at=at, by=by
+    )  # fmt: skip
+
+
+def is_sealed(case: Case) -> bool:
+    """Whether nobody may be told anything of it."""
+    return case.resource == SEALED_MATTER or case.type in SEALED_TYPES
+
+
+def why_no_contact(proposed: Representative) -> str:
+    """Why somebody cannot be written to; empty where they can."""
+    try:
+        refuse_no_contact(proposed)
+    except NotAContact as why:
+        return str(why)
+    return ""
+
+
+@transaction.atomic
+def set_contacts(
+    customer: Customer, edit: Callable[[list[Representative]], list[Representative]], *, by: str, why: str, desk: Desk,
+    at: datetime,
+) -> None:  # fmt: skip
+    """Let a customer's people say to whom letters go, and in which order; the contacts of before are told by letter.
+
+    `edit` makes the new chain of the one that there is. One at least stays whom letters reach: whose address was shown
+    to reach them, and from whom none comes back. The desk sees a change of the registry, which it can undo. Raise
+    ContactsKept.
+    """
+    lock_customer(customer.key)
+    before = representatives_of(customer.key)
+    chain = edit(list(before))
+    if not any(one.verified_at is not None and one.bounced_at is None for one in chain):
+        raise ContactsKept("Somebody must be left whom our letters were shown to reach.")
+    if len(chain) > CONTACTS_MAX:
+        raise ContactsKept("There are ten contacts already; take one away first.")
+    actor = f"customer ({by})"
+    registering.designate(customer.key, chain, at=at, actor=actor)
+    note_portal_change(
+        "portal.contacts_changed", customer=customer.key, at=at, actor=actor, why=why,
+        before=[one.email for one in before], now=[one.email for one in chain],
+    )  # fmt: skip
+    for one in before:
+        if one.bounced_at is None:
+            facts = _facts(
+                desk, language=one.language, name=one.name, customer=_named(customer), by=by,
+                contacts=tuple(f"{each.name} <{each.email}>" for each in chain),
+            )  # fmt: skip
+            _send(
+                LetterKind.CONTACTS_CHANGED, facts=facts, to=one.email, link=None, desk=desk, at=at, by=by,
+                step=" ".join(each.email for each in chain),
+            )  # fmt: skip
+
+
+def send_passed_on(
+    case: str, *, number: int, to: str, name: str, language: str, brand: str, contact: str, by: str,
+    desk: Desk, at: datetime,
+) -> str:  # fmt: skip
+    """Tell a reseller's own customer of what the reseller passes on, under the reseller's name; the letter's key.
+
+    What the reseller writes stands on the page alone: our mail carries nobody's words to an address of their choice.
+    """
+    facts = _facts(desk, language=language, name=name, case=case, by=brand, by_contact=contact)
+    return _send(LetterKind.PASSED_ON, facts=facts, to=to, link=f"{FORWARD}{number}", desk=desk, at=at, by=by)
+
+
+def tell_passed_on_answered(case: str, *, reseller: str, by: str, desk: Desk, at: datetime) -> str | None:
+    """Tell a reseller that their customer has answered; the letter's key, or None where nobody can be written to.
+
+    It goes to the contact on record: whoever passed the case on may have left, and the letter's link opens it.
+    """
+    customer = get_customer(reseller)
+    to = customer.representative if customer is not None else None
+    if to is None:
+        return None
+    facts = _facts(desk, language=to.language, name=to.name, case=case, by=by)
+    return _send(LetterKind.PASSED_ON_ANSWERED, facts=facts, to=to.email, link=None, desk=desk, at=at, by=by, case=case)
+
+
+def _facts(desk: Desk, *, name: str = "", **more: Any) -> LetterFacts:
+    return LetterFacts(operator=desk.operator, abuse_contact=desk.abuse_address, representative=name, **more)
+
+
+def _named(customer: Customer) -> str:
+    return f"{customer.name} ({customer.key})"
+
+
+def _send(
+    kind: LetterKind, *, facts: LetterFacts, to: str, link: str | None, desk: Desk, at: datetime, by: str,
+    case: str | None = None, step: str = "",
+) -> str:  # fmt: skip
+    key = queue_letter(
+        kind, once=f"{kind}:{link or to}:{at.isoformat()}:{step}"[:255], to=to, log_in=link, case=case, report=None,
+        draft=compose(kind, facts=facts), at=at, actor=f"customer ({by})", held=not desk.mail_out_ready,
+    )  # fmt: skip
+    desk.enqueue("letters", "all")
+    return key

@@ -209,7 +209,7 @@ def designate(
 ) -> tuple[str, ...]:
     """Make `chain` the customer's representatives, the first one foremost. Returns what a person's word kept."""
     for person in chain:
-        _refuse_no_contact(person)
+        refuse_no_contact(person)
     if len({person.email.lower() for person in chain}) < len(chain):
         raise NotAContact("the same address stands in the chain twice")
     with change(at=at, actor=actor, origin=origin) as draft:
@@ -240,11 +240,17 @@ def designate(
     return ()
 
 
+def lock_customer(key: str) -> None:
+    """Within a transaction: nobody else changes this customer or their contacts before it ends."""
+    CustomerRow.objects.select_for_update().filter(key=key).first()
+
+
 def _columns_of(row: RepresentativeRow) -> dict[str, object]:
     return {name: getattr(row, name) for name in _columns(Representative(name="", email=""))}
 
 
-def _refuse_no_contact(person: Representative) -> None:
+def refuse_no_contact(person: Representative) -> None:
+    """Raise NotAContact where somebody's address, language or time zone cannot be written to or by."""
     if not MAIL_ADDRESS.fullmatch(person.email):
         raise NotAContact(f'"{person.email}" is not a mail address')
     if not LANGUAGE.fullmatch(person.language):

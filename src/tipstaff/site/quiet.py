@@ -5,7 +5,7 @@ import re
 
 from tipstaff.host.faults import traced
 
-_TOKEN = re.compile(r"/(p|r|first|account/enter)/[^\s/?'\"]+")
+_TOKEN = re.compile(r"/(p|r|f|first|account/enter|account/contact)/[^\s/?'\"]+")
 
 
 def without_tokens(text: str) -> str:

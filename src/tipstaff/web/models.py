@@ -4,6 +4,8 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from tipstaff.words import Answer
+
 
 class FirstLink(models.Model):
     """A one-time link by which a member of staff sets a password. Only its digest is kept."""
@@ -114,6 +116,67 @@ class Membership(models.Model):
         )
 
 
+class ProposedContact(models.Model):
+    """An address that a customer's people propose as a contact; it becomes one when its reader agrees."""
+
+    customer = models.CharField(max_length=64)
+    email = models.CharField(max_length=254)
+    """In small letters."""
+    name = models.CharField(max_length=100)
+    phone = models.CharField(max_length=40, default="")
+    language = models.CharField(max_length=16)
+    timezone = models.CharField(max_length=64)
+    proposed_by = models.CharField(max_length=254)
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    """When its reader agreed, or it was taken back."""
+
+    class Meta:
+        indexes = (models.Index(fields=["customer"], name="web_proposed_customer"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["customer", "email"], condition=models.Q(ended_at=None), name="web_proposed_one"
+            ),
+        )
+
+
+class Brand(models.Model):
+    """How a reseller looks on pages for its own customers."""
+
+    customer = models.CharField(max_length=64, primary_key=True)
+    name = models.CharField(max_length=80)
+    mark = models.CharField(max_length=12, default="")
+    """A few letters in place of a logo."""
+    colour = models.CharField(max_length=8, default="grey")
+    contact = models.CharField(max_length=200, default="")
+
+
+class Forward(models.Model):
+    """A case, or some places of it, that a reseller passed on to a customer of theirs."""
+
+    case = models.CharField(max_length=32)
+    reseller = models.CharField(max_length=64)
+    to_name = models.CharField(max_length=100)
+    email = models.CharField(max_length=254)
+    language = models.CharField(max_length=16)
+    places = ArrayField(models.CharField(max_length=2000))
+    note = models.CharField(max_length=2000, default="")
+    made_by = models.CharField(max_length=254)
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    """When it was taken back: its link opens nothing then."""
+    answer = models.CharField(max_length=16, default="")
+    words = models.TextField(default="")
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["case"], name="web_forward_case"),)
+
+    @property
+    def answered(self) -> Answer | None:
+        return Answer(self.answer) if self.answer else None
+
+
 class FailedLogin(models.Model):
     """One failed attempt. The name is kept as a digest: people type passwords into the wrong field."""
 
@@ -141,6 +204,20 @@ class Token(models.Model):
     used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     revoked_by = models.CharField(max_length=150, default="")
+
+
+class PortalToken(models.Model):
+    """A key by which a customer's program asks in the name of one of their people. Only its digest is kept."""
+
+    key = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64)
+    person = models.ForeignKey(PortalPerson, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=60)
+    scopes = ArrayField(models.CharField(max_length=16))
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
 
 
 class Pace(models.Model):

@@ -77,7 +77,7 @@ def make_token(
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with transaction.atomic():
         row = Token.objects.create(
-            key=key, digest=_digest(secret), owner=user, name=name, scopes=list(wanted), made_at=at,
+            key=key, digest=digest_of(secret), owner=user, name=name, scopes=list(wanted), made_at=at,
             expires_at=at + timedelta(days=days),
         )  # fmt: skip
         note_token_change(
@@ -111,7 +111,7 @@ def use_token(text: str, *, at: datetime) -> tuple[User, TokenShown] | None:
     """Whose it is, and what it may; None for one unknown, revoked or expired, or whose owner is switched off."""
     match = _FORM.fullmatch(text)
     row = Token.objects.select_related("owner").filter(key=match[1]).first() if match else None
-    if match is None or row is None or not hmac.compare_digest(row.digest, _digest(match[2])):
+    if match is None or row is None or not hmac.compare_digest(row.digest, digest_of(match[2])):
         return None
     shown = _shown(row)
     if not shown.stands(at) or not row.owner.is_active:
@@ -128,6 +128,6 @@ def _shown(row: Token) -> TokenShown:
     )  # fmt: skip
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
     # 256 random bits: no salt and no slow hash makes them harder to guess.
     return hashlib.sha256(secret.encode()).hexdigest()

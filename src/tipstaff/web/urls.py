@@ -6,6 +6,7 @@ from . import company
 from .api.reports_in import post_reports
 from .api.sightings_in import post_sightings
 from .auth import first, log_in, log_out, passkey, passkey_options, second
+from .portal.views import forward
 from .public import agent, policy
 from .public import views as public
 from .public.report_form import report_form
@@ -24,6 +25,7 @@ urlpatterns = [
     path("r/<str:token>", public.report_status, name="report_status"),
     path("account/me/", include("tipstaff.web.me.urls", namespace="account_me")),
     path("account/", include("tipstaff.web.portal.account_urls")),
+    path("f/<str:token>", forward, name="forward"),
     path("p/", include("tipstaff.web.portal.urls")),
     path("login", log_in, name="log_in"),
     path("login/second", second, name="log_in_second"),

@@ -53,6 +53,7 @@ log = logging.getLogger("tipstaff.worker")
 CASE_LINK_LASTS = timedelta(days=45)
 REPORT_LINK_LASTS = timedelta(days=180)
 LOG_IN_LINK_LASTS = timedelta(days=1)
+CONTACT_LINK_LASTS = timedelta(days=7)
 
 
 @functools.cache
@@ -507,7 +508,15 @@ def portal_link(case: str, at: datetime) -> str:
 
 
 def log_in_link(log_in: str, at: datetime) -> str:
-    """Where somebody of a customer's logs in; made anew for each letter, never stored."""
+    """Where somebody of a customer's logs in, agrees to be a contact, or sees what their reseller passed on.
+
+    Made anew for each letter, never stored.
+    """
+    if log_in.startswith(links.CONTACT):
+        token = links.make_contact_link(log_in, at=at, expires_at=at + CONTACT_LINK_LASTS)
+        return f"{settings().public_url}/account/contact/{token}"
+    if log_in.startswith(links.FORWARD):
+        return f"{settings().public_url}/f/{links.make_forward_link(log_in, at=at, expires_at=at + CASE_LINK_LASTS)}"
     token = links.make_log_in_link(log_in, at=at, expires_at=at + LOG_IN_LINK_LASTS)
     return f"{settings().public_url}/account/enter/{token}"
 

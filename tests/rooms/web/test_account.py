@@ -24,15 +24,15 @@ from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
 from tipstaff.web.models import PortalPerson
-from tipstaff.web.portal import account
+from tipstaff.web.portal import account, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.people import PortalRole, role_on
 from tipstaff.words import Case, CaseState, LetterKind, Representative, Role
 
 Clock = Callable[[timedelta], datetime]
 ORIGIN = "https://abuse.example.net"
-OPEN_TO_ALL = {"log_in", "log_out", "enter", "passkey"}
-"""Addresses of the portal by which somebody comes in or goes out; all others take somebody who is in."""
+OPEN_TO_ALL = {"log_in", "log_out", "enter", "passkey", "agree"}
+"""Addresses by which somebody comes in or goes out, or whose link is the key; all others take somebody who is in."""
 
 _spec = importlib.util.spec_from_file_location("web_device", Path(__file__).with_name("device.py"))
 assert _spec is not None
@@ -467,3 +467,319 @@ def test_of_many_accounts_only_those_that_are_shown_are_looked_up(
     monkeypatch.setattr(account, "accounts_below", lambda key: [replace(own, key=f"B-{n}") for n in range(5)])
     assert "B-4" not in client.get("/account/").content.decode()
     assert asked == [case.customer, "B-0"]
+
+
+def last_link(kind: LetterKind, to: str) -> str:
+    """The address in the last letter of a kind that was written to somebody."""
+    letter = max((x for x in list_letters(limit=500) if (x.kind, x.to) == (kind, to)), key=lambda x: x.key)
+    assert letter.log_in is not None
+    assert "{{portal_link}}" in letter.body
+    return wiring.log_in_link(letter.log_in, wiring.now()).removeprefix(ORIGIN)
+
+
+def told_of_contacts() -> list[str]:
+    return sorted(x.to for x in list_letters(limit=500) if x.kind is LetterKind.CONTACTS_CHANGED)
+
+
+def propose(client: Client, customer: str, email: str, **more: str) -> None:
+    form = {"act": "propose", "name": "Second", "email": email, "language": "de", "timezone": "Europe/Berlin"}
+    assert client.post(f"/account/people/{customer}/contacts", {**form, **more}).status_code == 302
+
+
+def test_a_contact_is_proposed_agrees_by_mail_and_becomes_the_last_one(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    propose(client, case.customer, "Second@example.com")
+    assert [c.email for c in representatives_of(case.customer)] == [email], "nobody is a contact who did not agree"
+    link = last_link(LetterKind.CONTACT_CHECK, "second@example.com")
+    page = Client().get(link)
+    assert (page.status_code, page["Content-Language"], page["Referrer-Policy"]) == (200, "de", "no-referrer")
+    assert [c.email for c in representatives_of(case.customer)] == [email], "mail filters open links"
+    assert Client().post(link + "x").status_code == 410
+    assert Client().post(link).status_code == 200
+    first, second = representatives_of(case.customer)
+    assert (first.email, second.email, second.language) == (email, "second@example.com", "de")
+    assert second.verified_at == wiring.now()
+    assert told_of_contacts() == [email], "who was there before is told"
+    assert Client().post(link).status_code == 410
+    said = [(e.what, e.actor) for e in recent(about=case.customer, limit=20) if e.what.startswith("portal.contact")]
+    assert said[0] == ("portal.contacts_changed", f"customer ({email})")
+    assert ("portal.contact_proposed", f"customer ({email})") in said
+
+
+def test_the_order_of_contacts_changes_and_never_leaves_nobody_reachable(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    address = f"/account/people/{case.customer}/contacts"
+    client.post(address, {"act": "remove", "email": email})
+    assert [c.email for c in representatives_of(case.customer)] == [email]
+    assert "Somebody must be left" in client.get(f"/account/people/{case.customer}").content.decode()
+    propose(client, case.customer, "second@example.com")
+    Client().post(last_link(LetterKind.CONTACT_CHECK, "second@example.com"))
+    client.post(address, {"act": "up", "email": "second@example.com"})
+    assert [c.email for c in representatives_of(case.customer)] == ["second@example.com", email]
+    assert told_of_contacts() == [email, email, "second@example.com"]
+    with connection.cursor() as cursor:  # Letters to the second come back: the first is the last who is reached.
+        cursor.execute(
+            "UPDATE registry_representativerow SET bounced_at = %s WHERE email = 'second@example.com'", [wiring.now()]
+        )
+    client.post(address, {"act": "remove", "email": email})
+    assert {c.email for c in representatives_of(case.customer)} == {"second@example.com", email}
+    client.post(address, {"act": "remove", "email": "second@example.com"})
+    assert [c.email for c in representatives_of(case.customer)] == [email]
+
+
+def test_contacts_are_changed_by_their_own_managers_and_by_a_fresh_log_in_alone(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    address = f"/account/people/{case.customer}/contacts"
+    for role in (PortalRole.READS, PortalRole.ANSWERS):
+        client.post(f"/account/people/{case.customer}/invite", {"email": f"{role}@example.com", "role": role.value})
+        colleague, _, _ = come_in(f"{role}@example.com", asked=True)
+        assert colleague.post(address, {"act": "remove", "email": email}).status_code == 404
+        assert 'name="act"' not in colleague.get(f"/account/people/{case.customer}").content.decode()
+    other = of_another(case)
+    assert client.post(f"/account/people/{other.customer}/contacts", {"act": "up", "email": email}).status_code == 404
+    propose(client, case.customer, "second@example.com")
+    link = last_link(LetterKind.CONTACT_CHECK, "second@example.com")
+    (proposed,) = re.findall(
+        r'name="id" value="(\d+)"', client.get(f"/account/people/{case.customer}").content.decode()
+    )
+    client.post(address, {"act": "take-back", "id": proposed})
+    assert Client().post(link).status_code == 410
+    propose(client, case.customer, "third@example.com")
+    third = last_link(LetterKind.CONTACT_CHECK, "third@example.com")
+    designate(
+        case.customer, [Representative(name="N", email="n@example.com", verified_at=wiring.now())], at=wiring.now(),
+        actor="lena",
+    )  # fmt: skip
+    assert Client().post(third).status_code == 410, "who proposed them may do so no more"
+    newer, _, _ = come_in("n@example.com")
+    clock(timedelta(minutes=16))
+    assert newer.post(address, {"act": "remove", "email": "n@example.com"})["Location"] == "/account/log-in"
+    assert [c.email for c in representatives_of(case.customer)] == ["n@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("email", "more"), [("no address", {}), ("x@example.com", {"name": ""}), ("x@example.com", {"timezone": "Mars"}),
+                        ("x@example.com", {"language": "<b>"})],
+)  # fmt: skip
+def test_what_cannot_be_a_contact_is_asked_of_nobody(
+    day: object, clock: Clock, email: str, more: dict[str, str]
+) -> None:
+    case, own = of_somebody()
+    client, _, _ = come_in(own)
+    propose(client, case.customer, email, **more)
+    assert not [x for x in list_letters(limit=500) if x.kind is LetterKind.CONTACT_CHECK]
+
+
+def of_a_reseller(case: Case) -> tuple[str, Client]:
+    """The case's customer is a reseller with one account below; the key of that, and who is logged in for the first."""
+    customer, other = get_customer(case.customer), of_another(case).customer
+    assert customer is not None
+    assert customer.representative is not None
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE registry_customerrow SET is_reseller = true WHERE key = %s", [case.customer])
+        cursor.execute("UPDATE registry_customerrow SET reseller_id = %s WHERE key = %s", [case.customer, other])
+    return other, come_in(customer.representative.email)[0]
+
+
+def test_a_reseller_passes_a_case_on_under_its_own_name_and_decides_on_the_answer(day: object, clock: Clock) -> None:
+    case, _ = of_somebody()
+    below, client = of_a_reseller(case)
+    client.post(
+        f"/account/brand/{case.customer}",
+        {"name": "Example <Hosting>", "mark": "EH", "colour": "violet", "contact": "help@example.com"},
+    )
+    page = client.get(f"/account/cases/{case.key}").content.decode()
+    places = re.findall(r'name="place" value="([^"]*)"', page)
+    assert places
+    passed = f"/account/cases/{case.key}/pass-on"
+    client.post(passed, {"account": below, "place": [places[0], "198.51.100.99"], "note": "Please look <b>today</b>."})
+    (contact, *_) = representatives_of(below)
+    letter = next(x for x in list_letters(limit=500) if x.kind is LetterKind.PASSED_ON)
+    assert (letter.to, "Example <Hosting>" in letter.subject, "today" in letter.body) == (contact.email, True, False)
+    link = last_link(LetterKind.PASSED_ON, contact.email)
+    shown = Client().get(link)
+    text = shown.content.decode()
+    assert shown["Referrer-Policy"] == "no-referrer"
+    assert "Example &lt;Hosting&gt;" in text
+    assert "Please look &lt;b&gt;today&lt;/b&gt;." in text
+    assert "tone-violet" in text
+    assert "help@example.com" in text
+    assert "198.51.100.99" not in text
+    assert case.customer_name not in text
+    for report in reports_of_case(case.key):
+        assert report.sender not in text
+        assert report.key not in text
+    before = get_case(case.key)
+    assert Client().post(link, {"answer": "fixed", "words": ""}).status_code == 400
+    assert Client().post(link, {"answer": "need_time", "words": "x"}).status_code == 400, (
+        "time is the reseller's to ask"
+    )
+    assert Client().post(link, {"answer": "fixed", "words": "We cleaned it."}).status_code == 303
+    assert get_case(case.key) == before, "the case is the reseller's, and moves by their answer"
+    assert "We cleaned it." in client.get(f"/account/cases/{case.key}").content.decode()
+    assert Client().post(link, {"answer": "dispute", "words": "no"}).status_code == 303
+    assert "We cleaned it." in client.get(f"/account/cases/{case.key}").content.decode(), "the first answer stays"
+    assert [x.to for x in list_letters(limit=500) if x.kind is LetterKind.PASSED_ON_ANSWERED] == [
+        representatives_of(case.customer)[0].email
+    ]
+    (number,) = re.findall(r"/pass-on/(\d+)/end", client.get(f"/account/cases/{case.key}").content.decode())
+    client.post(f"{passed}/{number}/end")
+    assert Client().get(link).status_code == 404
+
+
+def test_only_a_resellers_people_pass_on_and_only_what_is_theirs(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    page = client.get(f"/account/cases/{case.key}").content.decode()
+    assert "pass-on" not in page
+    form = {"email": "x@example.com", "place": re.findall(r"<span class=.mono break-all.>([^<]*)<", page)}
+    client.post(f"/account/cases/{case.key}/pass-on", form)
+    other = of_another(case)
+    assert client.post(f"/account/cases/{other.key}/pass-on", form).status_code == 404
+    assert client.get(f"/account/brand/{case.customer}").status_code == 404
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE registry_customerrow SET is_reseller = true WHERE key = %s", [case.customer])
+    client.post(f"/account/cases/{case.key}/pass-on", {"account": other.customer, "place": form["place"]})
+    client.post(f"/account/cases/{case.key}/pass-on", {"email": "x@example.com", "place": ["203.0.113.250"]})
+    client.post(f"/account/brand/{case.customer}", {"name": "X", "colour": "url(//example.org)"})
+    assert not [x for x in list_letters(limit=500) if x.kind is LetterKind.PASSED_ON]
+    said = client.get(f"/account/cases/{case.key}").content.decode()
+    for sentence in ("not one of yours", "Choose which places", "Give a name and a colour"):
+        assert sentence in said
+    client.post(f"/account/people/{case.customer}/invite", {"email": "reader@example.com", "role": "reads"})
+    reader, _, _ = come_in("reader@example.com", asked=True)
+    assert reader.post(f"/account/cases/{case.key}/pass-on", form).status_code == 404
+
+
+def test_whoever_logs_in_by_a_link_was_reached_and_sees_good_standing_or_what_counts(
+    day: object, clock: Clock
+) -> None:  # fmt: skip
+    case, email = of_somebody()
+    (contact, *rest) = representatives_of(case.customer)
+    designate(case.customer, [replace(contact, verified_at=None), *rest], at=wiring.now(), actor="lena")
+    client, _, _ = come_in(email)
+    assert representatives_of(case.customer)[0].verified_at == wiring.now()
+    assert "In good standing" not in client.get("/account/").content.decode(), "something is open"
+    client.post(f"/account/cases/{case.key}", {"answer": "fixed", "words": "done"})
+    page = client.get("/account/", headers={"Accept-Language": "fr"}).content.decode()
+    assert "Vos dossiers" in page
+    assert 'lang="fr"' in page
+
+
+def token_for(client: Client, *scopes: str, days: str = "30") -> str:
+    """A token that somebody makes on their page."""
+    page = client.post("/account/tokens", {"name": "their program", "scope": scopes, "days": days}).content.decode()
+    (token,) = re.findall(r"tipstaffown_[a-z0-9]{12}_[A-Za-z0-9_-]{43}", page)
+    return str(token)
+
+
+def by(token: str) -> Client:
+    return Client(headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_customers_program_sees_and_answers_what_its_person_may(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    asked = by(token_for(client, "read", "answer"))
+    assert [one["key"] for one in asked.get("/api/own/accounts").json()] == [case.customer]
+    assert {one["account"] for one in asked.get("/api/own/cases").json()} == {case.customer}
+    shown = asked.get(f"/api/own/cases/{case.key}")
+    text, told = shown.content.decode(), shown.json()
+    assert (told["clause"], told["state"]) == (case.clause, case.state.value)
+    assert told["checklist"]
+    for report in reports_of_case(case.key):
+        assert report.key not in text
+        assert report.sender not in text
+    address = f"/api/own/cases/{case.key}/answer"
+    send = {"content_type": "application/json", "headers": {"Idempotency-Key": "once"}}
+    assert asked.post(address, {"answer": "fixed"}, **send).status_code == 422
+    first = asked.post(address, {"answer": "fixed", "words": "We cleaned it."}, **send)
+    again = asked.post(address, {"answer": "fixed", "words": "We cleaned it."}, **send)
+    assert (first.status_code, again.json()) == (200, first.json())
+    fresh = get_case(case.key)
+    assert fresh is not None
+    assert fresh.answer == "We cleaned it."
+    actors = {entry.actor for entry in recent(about=case.key, limit=50)}
+    assert f"customer (API, {email})" in actors
+    assert asked.post(address, {"answer": "need_time"}, content_type="application/json").status_code == 409
+
+
+def test_no_token_shows_or_moves_anything_of_another_customer(day: object, clock: Clock) -> None:
+    """Every contact of the day against every case of the day: what is theirs and told is there, all else is a 404."""
+    everybody: dict[str, set[str]] = {}
+    for case in list_cases(limit=200):
+        for contact in representatives_of(case.customer):
+            everybody.setdefault(contact.email.lower(), set()).add(case.customer)
+    assert len(everybody) > 2
+    for email, own in everybody.items():
+        person, _ = PortalPerson.objects.get_or_create(email=email, defaults={"made_at": wiring.now()})
+        _, token = tokens.make("p", person=person, scopes=["read", "answer"], days=1, at=wiring.now())
+        asked = by(token)
+        listed = {one["key"] for one in asked.get("/api/own/cases").json()}
+        for case in list_cases(limit=200):
+            theirs = case.customer in own and bool(cases_told([case.key]))
+            assert (case.key in listed) == theirs, (email, case.key)
+            assert asked.get(f"/api/own/cases/{case.key}").status_code == (200 if theirs else 404)
+            if not theirs:
+                form = {"answer": "fixed", "words": "x"}
+                answer = asked.post(f"/api/own/cases/{case.key}/answer", form, content_type="application/json")
+                assert (answer.status_code, get_case(case.key)) == (404, case)
+        for measure in asked.get("/api/own/measures").json():
+            assert measure["case"] in listed
+        for door in ("/api/cases", "/api/registry/customers", "/api/webhooks", "/api/legal/matters"):
+            assert asked.get(door).status_code == 401, door
+
+
+def test_a_token_does_no_more_than_its_scopes_and_its_person(
+    day: object, clock: Clock, log_in: Callable[..., Client]
+) -> None:  # fmt: skip
+    case, email = of_somebody()
+    manager, _, _ = come_in(email)
+    people = f"/account/people/{case.customer}"
+    manager.post(f"{people}/invite", {"email": "reader@example.com", "role": "reads"})
+    reader, _, _ = come_in("reader@example.com", asked=True)
+    both, read = token_for(reader, "read", "answer"), token_for(reader, "read")
+    address, form = f"/api/own/cases/{case.key}", {"answer": "need_time"}
+    assert by(both).get(address).json()["answers"] == []
+    assert by(both).post(f"{address}/answer", form, content_type="application/json").status_code == 403
+    refused = by(read).post(f"{address}/answer", form, content_type="application/json")
+    assert (refused.status_code, refused.json()["missing_scope"]) == (403, "answer")
+    assert reader.get("/api/own/cases").status_code == 401, "a session is no token"
+    assert log_in(Role.LEAD, name="mary").get("/api/own/cases").status_code == 401
+    for wrong in (both[:-1] + "_", both.upper(), "tipstaffown_", f"tipstaff_{both[12:]}"):
+        assert by(wrong).get("/api/own/cases").status_code == 401, wrong
+    (key,) = re.findall(rf'value="({read[12:24]})"', reader.get("/account/tokens").content.decode())
+    manager.post("/account/tokens", {"revoke": key})
+    assert by(read).get(address).status_code == 200, "nobody revokes a token of somebody else's"
+    reader.post("/account/tokens", {"revoke": key})
+    assert by(read).get(address).status_code == 401
+    (id,) = re.findall(r"/(\d+)/let-out", manager.get(people).content.decode())
+    manager.post(f"{people}/{id}/let-out")
+    assert by(both).get(address).status_code == 401, "who is let out is out with their programs"
+    own = token_for(manager, "read", days="1")
+    clock(timedelta(days=1))
+    assert by(own).get(address).status_code == 401
+    manager.post("/account/tokens", {"name": "late", "scope": "read", "days": "1"})
+    assert not [t for t in tokens.tokens_of(PortalPerson.objects.get(email=email)) if t.name == "late"]
+
+
+def test_a_token_needs_a_name_a_scope_and_days_and_there_is_a_bound(day: object, clock: Clock) -> None:
+    _, email = of_somebody()
+    client, _, _ = come_in(email)
+    for form in (
+        {"name": "x", "days": "30"}, {"name": "<b>", "scope": "read", "days": "30"},
+        {"name": "x", "scope": "read", "days": "367"}, {"name": "x", "scope": "all", "days": "3"},
+    ):  # fmt: skip
+        client.post("/account/tokens", form)
+        assert "Give a name of letters" in client.get("/account/tokens").content.decode()
+    person = PortalPerson.objects.get(email=email)
+    for _ in range(tokens.TOKENS_MAX):
+        _, token = tokens.make("p", person=person, scopes=["read"], days=1, at=wiring.now())
+    with pytest.raises(tokens.NotMade):
+        tokens.make("p", person=person, scopes=["read"], days=1, at=wiring.now())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(row_to_json(t)::text, '') FROM web_portaltoken t")
+        assert token.rpartition("_")[2] not in cursor.fetchone()[0], "only digests are kept"

@@ -20,9 +20,13 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
 
 from tipstaff import wiring
+from tipstaff.cases.queries import list_cases
+from tipstaff.registry.queries import representatives_of
+from tipstaff.web.models import PortalPerson
+from tipstaff.web.portal import tokens
 from tipstaff.web.roles import give_roles
 from tipstaff.web.tokens import SCOPES, make_token
-from tipstaff.words import Role
+from tipstaff.words import CaseState, Role
 
 REFUSALS = ["401", "403", "404", "409", "412", "413", "422", "428"]
 """What is of the right form may still be refused: there is no such case, or somebody was first."""
@@ -38,9 +42,11 @@ def api_schema(day: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[schemat
     user = User.objects.create(username="probe")
     give_roles(user, frozenset({Role.LEAD, Role.COUNSEL, Role.ENGINEER}))
     _, token = make_token("probe", owner="probe", scopes=SCOPES, days=1, at=wiring.now(), actor="probe")
+    person = PortalPerson.objects.create(email=_somebodys_address(), made_at=wiring.now())
+    _, own_token = tokens.make("probe", person=person, scopes=["read", "answer"], days=1, at=wiring.now())
     config = SchemathesisConfig.from_dict(
         {
-            "auth": {"openapi": {"token": {"bearer": token}}},
+            "auth": {"openapi": {"token": {"bearer": token}, "customer": {"bearer": own_token}}},
             "checks": {
                 "positive_data_acceptance": {"expected-statuses": ["2xx", "304", *REFUSALS]},
                 "negative_data_rejection": {"expected-statuses": ["400", *REFUSALS]},
@@ -54,6 +60,12 @@ def api_schema(day: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[schemat
     yield schemathesis.openapi.from_wsgi("/api/openapi.json", get_wsgi_application(), config=config)
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
+
+
+def _somebodys_address() -> str:
+    """The address of a contact whose customer was told of a case."""
+    case = list_cases(states=frozenset({CaseState.NOTIFIED}))[0]
+    return representatives_of(case.customer)[0].email.lower()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from .auth import Able, nobody
+from .own import Own
 from .problems import JSON
 
 _INTEGER, _TEXT = {"type": "integer"}, {"type": "string"}
@@ -71,6 +72,11 @@ class Document(OpenAPISchema):
                 f"{told.get('description', '')}\n\nTakes the scope `{guard.scope(method)}` and a role that may "
                 f"{guard.ability.value}."
             ).strip()
+        elif isinstance(guard, Own):
+            told["security"] = [{"customer": [guard.scope(method)]}]
+            told["description"] = (
+                f"{told.get('description', '')}\n\nTakes a customer's token with the scope `{guard.scope(method)}`."
+            ).strip()
         else:
             told["security"] = []
         statuses = {*_ALWAYS}
@@ -110,6 +116,9 @@ class Document(OpenAPISchema):
         components["schemas"] = {**components.get("schemas", {}), "Problem": _PROBLEM}
         components["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer", "description": "A token of the console's page Tokens."},
+            "customer": {
+                "type": "http", "scheme": "bearer", "description": "A token that somebody made at /account/tokens.",
+            },
             "session": {
                 "type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME,
                 "description": "A person who is logged in; what changes something takes the header X-CSRFToken too.",

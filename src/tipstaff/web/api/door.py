@@ -14,7 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from tipstaff import wiring
 from tipstaff.procedures.staffing import through
 
+from ..models import PortalToken
 from ..pace import Left, household, use
+from ..portal import tokens
 from ..tokens import PREFIX, TokenShown, use_token
 from .again import once, unless_seen
 from .problems import JSON, problem
@@ -40,11 +42,12 @@ class Door:
         try:
             limits = _paced("address", household(request.META.get("REMOTE_ADDR") or ""))
             if not _is_over(limits):
-                token = _who(request)
+                token = _who(request) or _whose(request)
                 limits += _paced("token", token.key) if token is not None else []
                 if not _is_over(limits):
                     with through(f"{token.name} ({token.key})" if token is not None else ""):
-                        who = token.key if token is not None else request.user.get_username()
+                        own = "own:" if isinstance(token, PortalToken) else ""
+                        who = f"{own}{token.key}" if token is not None else request.user.get_username()
                         response = unless_seen(request, _as_problem(once(request, self.get_response, who=who)))
                     if response.status_code == 401:
                         response.headers.setdefault("WWW-Authenticate", 'Bearer realm="tipstaff"')  # RFC 9110, 11.6.1
@@ -75,6 +78,17 @@ def _who(request: HttpRequest) -> TokenShown | None:
     request.user, token = found
     request.token = token  # type: ignore[attr-defined]  # read by token_of alone
     return token
+
+
+def _whose(request: HttpRequest) -> PortalToken | None:
+    """The token of a customer's person that the request shows, if it stands; it opens `/api/own` and nothing else."""
+    form, _, text = request.headers.get("Authorization", "").partition(" ")
+    if form.lower() != "bearer" or not text.strip().startswith(tokens.PREFIX):
+        return None
+    request.user = AnonymousUser()
+    found = tokens.use(text.strip(), at=wiring.now())
+    request.own_token = found  # type: ignore[attr-defined]  # read by the operations of `own` alone
+    return found
 
 
 def _paced(policy: str, who: str) -> list[Left]:

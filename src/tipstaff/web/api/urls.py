@@ -8,6 +8,7 @@ from .document import Api
 from .figures import router as figures
 from .filters import router as filters
 from .legal import router as legal
+from .own import router as own
 from .problems import tell_problems
 from .registry import router as registry
 from .resources import router as resources
@@ -19,6 +20,7 @@ api.add_router("/registry", registry)
 api.add_router("/figures", figures)
 api.add_router("/webhooks", webhooks)
 api.add_router("/legal", legal)
+api.add_router("/own", own)
 api.add_router("", cases)
 api.add_router("", resources)
 api.add_router("", devices)

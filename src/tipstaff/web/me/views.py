@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 import segno
 from django.contrib import messages
@@ -27,15 +27,20 @@ from ..auth import read_json
 from ..company import send
 from ..console.page import show_console
 from ..models import CompanyLink, PortalPerson
-from ..pages import show_page
+from ..pages import show_public
 from ..passkeys import NotThatPasskey, ask_for_new, passkeys_work, take_new
 from ..portal.people import customers_of, find_person
 from ..portal.people import who as who_is
 from ..roles import needs_factor
+from ..said import FALLBACK, language_of, say
 from ..sessions import end_sessions, is_fresh, is_strong, make_strong, person_in, sessions_of, staff
 from ..shown import span
 
 _Rest = ParamSpec("_Rest")
+ADDED = {
+    "passkey": "The passkey is added. Your other sessions were ended.",
+    "code app": "The code app is added. Your other sessions were ended.",
+}
 PORTAL_NAME = "account_me"
 """The name under which `urls` stands at the portal."""
 
@@ -135,7 +140,7 @@ def begin_codes(request: OwnRequest) -> HttpResponse:
             at=wiring.now(),
         )  # fmt: skip
     except factors.KeptFactor as why:
-        messages.error(request, str(why))
+        messages.error(request, _say(request, str(why)))
         return redirect(request.me.home)
     return _page(request, setup=setup, picture=_picture(setup.uri))
 
@@ -148,13 +153,14 @@ def confirm_codes(request: OwnRequest) -> HttpResponse:
     """The first code shows that the app has the key; from now on it is asked for."""
     at, who, guesses = wiring.now(), request.me.who, f"first code of {request.me.who}"
     if wait := throttle.seconds_to_wait(guesses, address=None, at=at):
-        messages.error(request, f"Too many attempts. Try again in {span(wait)}.")
+        messages.error(request, _say(request, "Too many attempts. Try again in {time}.", time=span(wait)))
         return redirect(request.me.home)
     try:
         factors.confirm_totp(who, asked_text(request.POST, "code", characters_max=40), at=at)
     except factors.NotThatCode:
         throttle.count_failure(guesses, address=None, at=at)
-        messages.error(request, "That was not the code. Begin again: the key that was shown counts no more.")
+        trouble = "That was not the code. Begin again: the key that was shown counts no more."
+        messages.error(request, _say(request, trouble))
         return redirect(request.me.home)
     return _page(request, codes=_added(request, kind="code app"))
 
@@ -213,7 +219,7 @@ def unlink_company(request: OwnRequest) -> HttpResponse:
 def recovery(request: OwnRequest) -> HttpResponse:
     """New recovery codes, shown this once; the old ones count no more."""
     if not factors.has_factor(request.me.who):
-        messages.error(request, "Recovery codes stand in for a passkey or a code app; add one first.")
+        messages.error(request, _say(request, "Recovery codes stand in for a passkey or a code app; add one first."))
         return redirect(request.me.home)
     return _page(request, codes=_new_codes(request))
 
@@ -225,10 +231,10 @@ def remove(request: OwnRequest, id: int) -> HttpResponse:
     try:
         gone = factors.remove_factor(request.me.who, id, needed=request.me.needed)
     except factors.KeptFactor as why:
-        messages.error(request, str(why))
+        messages.error(request, _say(request, str(why)))
         return redirect(request.me.home)
     _on_record(request, "factor_removed", kind=gone.kind)
-    messages.success(request, f"{gone.name} is taken away.")
+    messages.success(request, _say(request, "{name} is taken away.", name=gone.name))
     return redirect(request.me.home)
 
 
@@ -256,7 +262,7 @@ def _added(request: OwnRequest, *, kind: str) -> list[str]:
     make_strong(request)
     end_sessions(who, but=request.session.session_key)
     _on_record(request, "factor_added", kind=kind)
-    messages.success(request, f"The {kind} is added. Your other sessions were ended.")
+    messages.success(request, _say(request, ADDED[kind]))
     return [] if factors.recovery_codes_left(who) else _new_codes(request)
 
 
@@ -274,6 +280,12 @@ def _on_record(request: OwnRequest, what: str, **detail: object) -> None:
         note_portal_change(f"portal.{what}", customer=customer, at=at, actor=own.actor, **detail)
 
 
+def _say(request: OwnRequest, text: str, **values: object) -> str:
+    """The sentence in the reader's language; the console's is English."""
+    own = request.me.person
+    return say(language_of(request, otherwise=own.language) if own is not None else FALLBACK, text, **values)
+
+
 def _picture(uri: str) -> SafeString:
     """The key as a QR code, drawn into the page: it is loaded from nowhere and kept nowhere."""
     drawn = segno.make(uri, error="m").svg_inline(scale=4, border=2, dark="#000", light="#fff")
@@ -284,7 +296,7 @@ def _page(request: OwnRequest, **more: object) -> HttpResponse:
     own, settings = request.me, wiring.settings().staff
     company = settings.openid_name if settings.openid_issuer and own.user is not None else ""
     page = "tipstaff/me/me.html"
-    found = {
+    found: dict[str, Any] = {
         "factors": factors.factors_of(own.who),
         "has_codes": factors.has_totp(own.who),
         "recovery_left": factors.recovery_codes_left(own.who),
@@ -299,4 +311,4 @@ def _page(request: OwnRequest, **more: object) -> HttpResponse:
     } | more
     if own.person is None:
         return show_console(request, page, here="", status=200, **found)
-    return show_page(request, page, status=200, **found)
+    return show_public(request, page, on_record=own.person.language, **found)

@@ -4,11 +4,12 @@ A link by mail shows that the address is theirs; a passkey, a code or a recovery
 customer was not written to about is not here, nor is anything of anybody else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import wraps
-from typing import Concatenate, ParamSpec
-from zoneinfo import ZoneInfo
+from typing import Any, Concatenate, ParamSpec
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -16,33 +17,39 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.cases.queries import Narrowed, get_case, lineage_of, list_cases, standing_key
+from tipstaff.cases.queries import get_case, lineage_of, standing_key, strikes_of_all
 from tipstaff.cases.rules import OPEN
 from tipstaff.enforcement.queries import measures_on
 from tipstaff.notices.queries import cases_told
-from tipstaff.procedures.links import LinkExpired, LinkTampered, open_log_in_link
-from tipstaff.registry.queries import accounts_below, get_customer, representatives_of
-from tipstaff.words import Case, Customer, Measure, MeasureState
+from tipstaff.policy import edition_to_go_by
+from tipstaff.procedures.links import LinkExpired, LinkTampered, open_contact_link, open_log_in_link
+from tipstaff.procedures.registering import note_reached
+from tipstaff.registry.queries import get_customer, representatives_of
+from tipstaff.words import Case, Customer, Measure, MeasureState, Representative
 
 from .. import factors, pace, throttle
 from ..asked import asked_text
 from ..auth import read_json
 from ..models import PortalPerson, Session
-from ..pages import show_page
+from ..pages import show_public
 from ..passkeys import NotThatPasskey, passkeys_work, take_one
-from ..sessions import enter_portal, is_strong, person_in
+from ..said import LANGUAGES, Sentence, language_of, say
+from ..sessions import enter_portal, is_fresh, is_strong, person_in
 from ..shown import span
+from ..tokens import DAYS_MAX
+from . import contacts, forwards, tokens
 from . import people as own
 from .people import NotInvited, PortalRole, role_on
-from .reads import portal_page, zone_named
+from .reads import PortalPage, accounts_of, known_cases, places_of, portal_page, zone_named
 from .views import STATE_WORDS, private, show_case
 
-CASES_MAX, ACCOUNTS_MAX = 200, 100
-_LINKS_A_MINUTE, _INVITATIONS_A_MINUTE = 10, 5
+ACCOUNTS_MAX = 100
+STRIKES_LOOKED_BACK = timedelta(days=3660)
+_LINKS_A_MINUTE, _INVITATIONS_A_MINUTE, _CONTACTS_A_MINUTE = 10, 5, 10
 
 
 class PersonRequest(HttpRequest):
@@ -61,6 +68,8 @@ class Account:
     """With what each waits for, in words."""
     closed: tuple[Case, ...]
     measures: tuple[Measure, ...]
+    counts: tuple[tuple[str, datetime], ...]
+    """Earlier cases that count against them, each with the day until which it does."""
 
 
 _Rest = ParamSpec("_Rest")
@@ -94,15 +103,21 @@ def log_in(request: HttpRequest) -> HttpResponse:
     """Ask for a passkey, or for an address to send a link to. The answer is the same for every address."""
     page, shown = "tipstaff/portal/log_in.html", {"passkeys": passkeys_work()}
     if request.method != "POST":
-        return show_page(request, page, **shown)
+        return show_public(request, page, **shown)
     at, asker = wiring.now(), pace.household(request.META.get("REMOTE_ADDR") or "")
     left = pace.use("links", asker, quota=_LINKS_A_MINUTE, at=at)
     if left.wait_seconds:
-        slower = show_page(request, page, trouble="Too many attempts. Try again in a minute.", status=429, **shown)
+        slower = show_public(
+            request,
+            page,
+            trouble=say(language_of(request), "Too many attempts. Try again in a minute."),
+            status=429,
+            **shown,
+        )
         slower["Retry-After"] = str(left.wait_seconds)
         return slower
     own.ask_for_link(asked_text(request.POST, "email", characters_max=254), at=at)
-    return show_page(request, page, sent=True, **shown)
+    return show_public(request, page, sent=True, **shown)
 
 
 @sensitive_post_parameters("code")
@@ -127,28 +142,31 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
     has_factor = factors.has_factor(who)
     shown = {"has_factor": has_factor, "codes": factors.has_totp(who)}
     if request.method != "POST":
-        return private(show_page(request, page, **shown))
+        return private(show_public(request, page, **shown))
     how = "link by mail"
     if has_factor:
         guesses = f"second factor of {who}"
         if wait := throttle.seconds_to_wait(guesses, address=None, at=at):
-            trouble = f"Too many attempts. Try again in {span(wait)}."
-            return private(show_page(request, page, trouble=trouble, status=429, **shown))
+            trouble = say(language_of(request), "Too many attempts. Try again in {time}.", time=span(wait))
+            return private(show_public(request, page, trouble=trouble, status=429, **shown))
         try:
             how += f" and {factors.use_code(who, asked_text(request.POST, 'code', characters_max=40), at=at)}"
         except factors.NotThatCode as why:
             throttle.count_failure(guesses, address=None, at=at)
-            trouble = str(why) or str(factors.NotThatCode.__doc__)
-            return private(show_page(request, page, trouble=trouble, status=401, **shown))
+            said = str(why) or "That code does not count: it is wrong, too old, or was used already."
+            trouble = say(language_of(request), said)
+            return private(show_public(request, page, trouble=trouble, status=401, **shown))
     if not own.use_link(link, at=at):
         return _gone(request)
+    if any(each.verified_at is None for each in own.contacts_of(person)):
+        note_reached(person.email, why="They logged in by a link that was sent there.", at=at, actor="worker")
     enter_portal(request, person.pk, how=how, strong=has_factor, at=at)
     return private(redirect("account:home"))
 
 
 def _gone(request: HttpRequest) -> HttpResponse:
     page = "tipstaff/portal/log_in.html"
-    response = private(show_page(request, page, gone=True, passkeys=passkeys_work(), status=410))
+    response = private(show_public(request, page, gone=True, passkeys=passkeys_work(), status=410))
     # The link opens nothing any more; without a referrer the form for a new one would be refused.
     response["Referrer-Policy"] = "same-origin"
     return response
@@ -166,7 +184,8 @@ def passkey(request: HttpRequest) -> HttpResponse:
     kind, _, id = shown.who.partition(":")
     person = own.find_person(int(id)) if kind == "person" else None
     if person is None or not own.roles_of(person):
-        return JsonResponse({"trouble": "Nobody can log in here by that passkey."}, status=401)
+        trouble = say(language_of(request), "Nobody can log in here by that passkey.")
+        return JsonResponse({"trouble": trouble}, status=401)
     enter_portal(request, person.pk, how="passkey", strong=True, at=at)
     return JsonResponse({"to": reverse("account:home")})
 
@@ -183,50 +202,136 @@ def log_out(request: HttpRequest) -> HttpResponse:
 @_inside
 def home(request: PersonRequest) -> HttpResponse:
     """Every customer for whom they may see something, with what is open, in force and past."""
-    seen: dict[str, tuple[Customer, PortalRole]] = {}
-    for key, role in sorted(own.roles_of(request.person).items()):
-        for customer in filter(None, (get_customer(key), *accounts_below(key))):
-            seen.setdefault(customer.key, (customer, role))
-    shown = [(one, role_on(request.person, one.key) or role) for one, role in list(seen.values())[:ACCOUNTS_MAX]]
-    accounts, more = [_account(customer, role) for customer, role in shown], len(seen) - len(shown)
-    return show_page(
+    found = accounts_of(request.person)
+    language = language_of(request, otherwise=request.person.language)
+    accounts = [_account(customer, role, language=language) for customer, role in found[:ACCOUNTS_MAX]]
+    more = len(found) - len(accounts)
+    return _show(
         request, "tipstaff/portal/home.html", accounts=accounts, more=more, zone=_zone(request.person),
-        person=request.person,
+        manages=PortalRole.MANAGES,
     )  # fmt: skip
 
 
-def _account(customer: Customer, role: PortalRole) -> Account:
-    narrowed = Narrowed(unsealed=True)
-    known = list_cases(customer=customer.key, order="newest", narrowed=narrowed, limit=CASES_MAX)
-    told = cases_told([case.key for case in known])
-    known = [case for case in known if case.key in told or cases_told(lineage_of(case.key))]
+def _account(customer: Customer, role: PortalRole, *, language: str) -> Account:
+    known = known_cases(customer.key)
     names = {case.key for case in known}
     return Account(
         customer=customer,
         role=role,
-        open=tuple((case, STATE_WORDS[case.state][0]) for case in known if case.state in OPEN),
+        open=tuple((case, say(language, STATE_WORDS[case.state][0])) for case in known if case.state in OPEN),
         closed=tuple(case for case in known if case.state not in OPEN),
         measures=tuple(
             m for m in measures_on(customer.key) if m.state is MeasureState.IN_FORCE and standing_key(m.case) in names
         ),
+        counts=_counts(customer.key, names),
     )
+
+
+def _counts(customer: str, names: Set[str]) -> tuple[tuple[str, datetime], ...]:
+    """The strikes that count now under the edition in force, of cases that they know of."""
+    at = wiring.now()
+    edition = edition_to_go_by(wiring.editions(), at=at)
+    strikes = strikes_of_all([customer], since=at - STRIKES_LOOKED_BACK).get(customer, ())
+    ends = ((one, one.at + edition.repeats_of(one.group).lifetime) for one in strikes if not one.contested)
+    return tuple(sorted((one.case, until) for one, until in ends if until >= at and one.case in names))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @_inside
 def case(request: PersonRequest, key: str) -> HttpResponse:
     """One case, as its link shows it; who only reads has no answer to give."""
+    page, may_answer = _case(request, key)
+    return show_case(
+        request, page, back=reverse("account:case", args=[page.case.key]), via=f"account, {request.person.email}",
+        may_answer=may_answer, at=wiring.now(), person=request.person, more=_passing_on(page, may_answer),
+    )  # fmt: skip
+
+
+def _passing_on(page: PortalPage, may_answer: bool) -> dict[str, Any]:
+    """What a reseller's page has more: what was passed on, and to whom it can be."""
+    if not may_answer or not forwards.may_pass_on(page.case):
+        return {}
+    return {
+        "passing_on": True, "forwards": forwards.forwards_of(page.case.key), "receivers": forwards.receivers(page.case),
+        "places": places_of(page.case.key)[: forwards.PLACES_MAX], "named": LANGUAGES,
+    }  # fmt: skip
+
+
+@require_POST
+@_inside
+def pass_on(request: PersonRequest, key: str) -> HttpResponse:
+    """A reseller passes some places of a case on to a customer of theirs."""
+    page, may_answer = _case(request, key)
+    if not may_answer:
+        raise Http404(key)
+    language, at = language_of(request, otherwise=request.person.language), wiring.now()
+    try:
+        _pace(request, "invitations", _INVITATIONS_A_MINUTE)
+        passed = forwards.pass_on(
+            page.case, account=asked_text(request.POST, "account", characters_max=64),
+            name=asked_text(request.POST, "name", characters_max=100),
+            email=asked_text(request.POST, "email", characters_max=254),
+            language=asked_text(request.POST, "language", characters_max=5),
+            places=request.POST.getlist("place")[: forwards.PLACES_MAX], known=places_of(page.case.key),
+            note=asked_text(request.POST, "note", characters_max=forwards.NOTE_MAX), by=request.person, at=at,
+        )  # fmt: skip
+        messages.success(request, say(language, "{email} gets a letter with a link.", email=passed.email))
+    except Sentence as why:
+        messages.error(request, why.said(language))
+    return redirect("account:case", page.case.key)
+
+
+@require_POST
+@_inside
+def end_forward(request: PersonRequest, key: str, id: int) -> HttpResponse:
+    """Take back what was passed on."""
+    page, may_answer = _case(request, key)
+    if not may_answer:
+        raise Http404(key)
+    if forwards.take_forward_back(id, case=page.case, by=request.person, at=wiring.now()):
+        language = language_of(request, otherwise=request.person.language)
+        messages.success(request, say(language, "Taken back: its link opens nothing any more."))
+    return redirect("account:case", page.case.key)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_inside
+def brand(request: PersonRequest, customer: str) -> HttpResponse:
+    """How a reseller looks to its own customers."""
+    account, _ = _managed(request, customer, PortalRole.MANAGES)
+    if not account.is_reseller:
+        raise Http404(customer)
+    if request.method == "POST":
+        language = language_of(request, otherwise=request.person.language)
+        given = forwards.Branding(
+            name=asked_text(request.POST, "name", characters_max=80),
+            mark=asked_text(request.POST, "mark", characters_max=12),
+            colour=asked_text(request.POST, "colour", characters_max=8),
+            contact=asked_text(request.POST, "contact"),
+        )  # fmt: skip
+        try:
+            forwards.set_brand(account, given, by=request.person, at=wiring.now())
+            messages.success(request, say(language, "Kept."))
+        except Sentence as why:
+            messages.error(request, why.said(language))
+        return redirect("account:brand", account.key)
+    return _show(
+        request, "tipstaff/portal/brand.html", customer=account, brand=forwards.brand_of(account),
+        colours=forwards.COLOURS,
+    )  # fmt: skip
+
+
+def _case(request: PersonRequest, key: str) -> tuple[PortalPage, bool]:
+    """The page of a case that they may see, and whether they may answer; else there is no such page."""
     found = get_case(standing_key(key))
     role = role_on(request.person, found.customer) if found is not None else None
     # A case of somebody else's, one that nobody was told of, and none at all are the same to whoever asks.
     known = found is not None and role is not None and bool(cases_told(lineage_of(found.key)))
-    page = portal_page(found.key) if found is not None and known else None
+    language = language_of(request, otherwise=request.person.language)
+    page = portal_page(found.key, language=language) if found is not None and known else None
     if page is None:
         raise Http404(key)
-    return show_case(
-        request, page, back=reverse("account:case", args=[page.case.key]), via=f"account, {request.person.email}",
-        may_answer=own.may(role, PortalRole.ANSWERS), at=wiring.now(), person=request.person,
-    )  # fmt: skip
+    return page, own.may(role, PortalRole.ANSWERS)
 
 
 @require_safe
@@ -234,10 +339,11 @@ def case(request: PersonRequest, key: str) -> HttpResponse:
 def people(request: PersonRequest, customer: str) -> HttpResponse:
     """Who may see what a customer is told of: the contacts on record, and whom they let in."""
     account, role = _managed(request, customer, PortalRole.READS)
-    return show_page(
-        request, "tipstaff/portal/people.html", person=request.person, customer=account,
-        contacts=representatives_of(account.key), colleagues=own.colleagues_of(account.key), roles=list(PortalRole),
-        manages=own.may(role, PortalRole.MANAGES),
+    return _show(
+        request, "tipstaff/portal/people.html", customer=account, contacts=representatives_of(account.key),
+        colleagues=own.colleagues_of(account.key), roles=list(PortalRole), manages=own.may(role, PortalRole.MANAGES),
+        sets=contacts.manages_contacts(request.person, account.key), named=LANGUAGES,
+        proposed=contacts.proposed_for(account.key, at=wiring.now()), zones=sorted(available_timezones()),
     )  # fmt: skip
 
 
@@ -247,16 +353,15 @@ def invite(request: PersonRequest, customer: str) -> HttpResponse:
     account, _ = _managed(request, customer, PortalRole.MANAGES)
     email = asked_text(request.POST, "email", characters_max=254)
     role = next((role for role in PortalRole if role.value == request.POST.get("role")), None)
+    language = language_of(request, otherwise=request.person.language)
     try:
         if role is None:
             raise NotInvited("Choose what they may do.")
-        at = wiring.now()
-        if pace.use("invitations", str(request.person.pk), quota=_INVITATIONS_A_MINUTE, at=at).wait_seconds:
-            raise NotInvited("Too many at once. Try again in a minute.")
-        own.invite(email, customer=account.key, role=role, by=request.person, at=at)
-        messages.success(request, f"{email} gets a letter with a link.")
-    except NotInvited as why:
-        messages.error(request, str(why))
+        _pace(request, "invitations", _INVITATIONS_A_MINUTE)
+        own.invite(email, customer=account.key, role=role, by=request.person, at=wiring.now())
+        messages.success(request, say(language, "{email} gets a letter with a link.", email=email))
+    except Sentence as why:
+        messages.error(request, why.said(language))
     return redirect("account:people", account.key)
 
 
@@ -266,8 +371,117 @@ def let_out(request: PersonRequest, customer: str, id: int) -> HttpResponse:
     account, _ = _managed(request, customer, PortalRole.MANAGES)
     actor = f"customer ({request.person.email})"
     if (gone := own.let_out(id, customer=account.key, at=wiring.now(), actor=actor)) is not None:
-        messages.success(request, f"{gone} is let out.")
+        language = language_of(request, otherwise=request.person.language)
+        messages.success(request, say(language, "{email} is let out.", email=gone))
     return redirect("account:people", account.key)
+
+
+@never_cache
+@sensitive_variables("token")
+@require_http_methods(["GET", "HEAD", "POST"])
+@_inside
+def keys(request: PersonRequest) -> HttpResponse:
+    """Tokens of one's own for programs: made, shown this once, and revoked."""
+    at, language = wiring.now(), language_of(request, otherwise=request.person.language)
+    made, token = None, ""
+    if request.method == "POST" and not is_fresh(request, at=at):
+        messages.error(request, say(language, "Log in again to make or revoke a token."))
+        return redirect("account:log_in")
+    if request.method == "POST" and request.POST.get("revoke"):
+        name = tokens.revoke(asked_text(request.POST, "revoke", characters_max=16), person=request.person, at=at)
+        if name is not None:
+            messages.success(request, say(language, "{name} is revoked; whatever uses it is refused now.", name=name))
+        return redirect("account:keys")
+    if request.method == "POST":
+        days = asked_text(request.POST, "days", characters_max=5)
+        try:
+            _pace(request, "own tokens", _CONTACTS_A_MINUTE)
+            made, token = tokens.make(
+                asked_text(request.POST, "name", characters_max=80), person=request.person, at=at,
+                scopes=request.POST.getlist("scope")[:10], days=int(days) if days.isdecimal() else 0,
+            )  # fmt: skip
+        except Sentence as why:
+            messages.error(request, why.said(language))
+            return redirect("account:keys")
+    found = [(each, tokens.stands(each, at=at)) for each in tokens.tokens_of(request.person)]
+    return _show(
+        request, "tipstaff/portal/keys.html", tokens=found, made=made, token=token, scopes=list(tokens.OwnScope),
+        days_max=DAYS_MAX,
+    )  # fmt: skip
+
+
+@require_POST
+@_inside
+def set_contact(request: PersonRequest, customer: str) -> HttpResponse:
+    """Change who is written to: propose somebody, take that back, move somebody up, take somebody out."""
+    account, _ = _managed(request, customer, PortalRole.MANAGES)
+    if not contacts.manages_contacts(request.person, account.key):
+        raise Http404(customer)
+    at, language = wiring.now(), language_of(request, otherwise=request.person.language)
+    if not is_fresh(request, at=at):
+        messages.error(request, say(language, "Log in again to change contacts: a screen left open is not enough."))
+        return redirect("account:log_in")
+    email = asked_text(request.POST, "email", characters_max=254)
+    id = asked_text(request.POST, "id", characters_max=12)
+    try:
+        _pace(request, "contacts", _CONTACTS_A_MINUTE)
+        match request.POST.get("act"):
+            case "propose":
+                someone = Representative(
+                    name=asked_text(request.POST, "name", characters_max=100), email=email,
+                    language=asked_text(request.POST, "language", characters_max=5),
+                    timezone=asked_text(request.POST, "timezone", characters_max=64),
+                    phone=asked_text(request.POST, "phone", characters_max=40),
+                )  # fmt: skip
+                contacts.propose(someone, customer=account, by=request.person, at=at)
+                messages.success(request, say(language, "{email} is asked by letter.", email=email))
+            case "take-back":
+                contacts.take_back(int(id) if id.isdecimal() else 0, customer=account, by=request.person, at=at)
+            case "up":
+                contacts.move_up(email, customer=account, by=request.person, at=at)
+                messages.success(request, say(language, "Changed; the contacts are told by letter."))
+            case "remove":
+                contacts.remove(email, customer=account, by=request.person, at=at)
+                messages.success(request, say(language, "Changed; the contacts are told by letter."))
+    except Sentence as why:
+        messages.error(request, why.said(language))
+    return redirect("account:people", account.key)
+
+
+# The link is the key and no cookie is; see `views.case`.
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def agree(request: HttpRequest, token: str) -> HttpResponse:
+    """Somebody who was proposed as a contact agrees, by a button: mail filters open links."""
+    at, page = wiring.now(), "tipstaff/portal/agree.html"
+    try:
+        found = contacts.proposed_by_link(open_contact_link(token, at=at), at=at)
+    except (LinkTampered, LinkExpired):
+        found = None
+    customer = get_customer(found.customer) if found is not None else None
+    if found is None or customer is None:
+        return private(show_public(request, page, gone=True, status=410))
+    shown: dict[str, Any] = {"customer": customer, "proposed": found}
+    if request.method != "POST":
+        return private(show_public(request, page, on_record=found.language, **shown))
+    try:
+        agreed = contacts.agree(found.pk, at=at)
+    except Sentence as why:
+        trouble = why.said(language_of(request, otherwise=found.language))
+        return private(show_public(request, page, on_record=found.language, trouble=trouble, status=409, **shown))
+    if not agreed:
+        return private(show_public(request, page, gone=True, status=410))
+    return private(show_public(request, page, on_record=found.language, agreed=True, **shown))
+
+
+def _pace(request: PersonRequest, what: str, quota: int) -> None:
+    if pace.use(what, str(request.person.pk), quota=quota, at=wiring.now()).wait_seconds:
+        raise Sentence("Too many at once. Try again in a minute.")
+
+
+def _show(request: PersonRequest, template: str, **context: Any) -> HttpResponse:
+    return show_public(request, template, on_record=request.person.language, person=request.person, **context)
 
 
 def _managed(request: PersonRequest, key: str, needed: PortalRole) -> tuple[Customer, PortalRole]:

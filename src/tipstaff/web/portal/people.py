@@ -16,9 +16,11 @@ from django.db import transaction
 from tipstaff import wiring
 from tipstaff.procedures.portal import note_portal_change, send_log_in_link
 from tipstaff.registry.queries import accounts_above, get_customer, representatives_of, represented_by
+from tipstaff.words import Representative
 
 from ..factors import factors_of, forget_factors
 from ..models import Membership, PortalPerson
+from ..said import Sentence
 from ..sessions import end_sessions, sessions_of
 
 MAIL_ADDRESS = re.compile(r"[^\s@<>,;\"\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z0-9-]{2,63}")
@@ -40,7 +42,7 @@ class PortalRole(enum.StrEnum):
 _ORDER = list(PortalRole)
 
 
-class NotInvited(ValueError):
+class NotInvited(Sentence):
     """Somebody cannot be let in so; the message says why."""
 
 
@@ -85,6 +87,12 @@ def roles_of(person: PortalPerson) -> Mapping[str, PortalRole]:
 def customers_of(person: PortalPerson) -> list[str]:
     """The customers for whom somebody may do something themselves."""
     return sorted(roles_of(person))
+
+
+def contacts_of(person: PortalPerson) -> list[Representative]:
+    """The contacts on record that somebody is, one for each customer."""
+    chains = (representatives_of(key) for key in represented_by(person.email))
+    return [contact for chain in chains for contact in chain if contact.email.lower() == person.email]
 
 
 def role_on(person: PortalPerson, customer: str) -> PortalRole | None:
@@ -163,7 +171,7 @@ def invite(email: str, *, customer: str, role: PortalRole, by: PortalPerson, at:
     assert get_customer(customer) is not None, customer
     with transaction.atomic():
         if Membership.objects.filter(customer=customer, ended_at=None).count() >= MEMBERS_MAX:
-            raise NotInvited(f"There are {MEMBERS_MAX} already; let somebody out first.")
+            raise NotInvited("There are {count} already; let somebody out first.", count=MEMBERS_MAX)
         person, _ = PortalPerson.objects.get_or_create(
             email=email, defaults={"made_at": at, "language": by.language}
         )  # fmt: skip

@@ -1,25 +1,30 @@
 """What a customer may see of a case: facts about themselves, and nothing by which a complainant could be known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tipstaff import wiring
-from tipstaff.cases.queries import Member, get_case, members_of, standing_key
+from tipstaff.cases.queries import Member, Narrowed, get_case, lineage_of, list_cases, members_of, standing_key
 from tipstaff.cases.rules import CLOCK_RUNS, answers_open_to
 from tipstaff.enforcement.queries import measures_of_case, measures_on
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices import place_shown, redact
+from tipstaff.notices.queries import cases_told
 from tipstaff.policy.clauses import Clause, Edition, Wording
 from tipstaff.policy.sentences import spoken
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.letters import hidden_from_customer, quoted_in
 from tipstaff.procedures.reasons import reasons_for_customer
 from tipstaff.procedures.suspension import left_to_of, terms_of, what_would_follow
-from tipstaff.registry.queries import get_customer
-from tipstaff.words import Answer, Candidate, Case, Conduct, Matter, Measure, MeasureState, Moment
+from tipstaff.registry.queries import accounts_below, get_customer
+from tipstaff.words import Answer, Candidate, Case, Conduct, Customer, Matter, Measure, MeasureState, Moment
 
-EVENTS_SHOWN = 12
+from ..models import PortalPerson
+from .checks import checks_for
+from .people import PortalRole, role_on, roles_of
+
+EVENTS_SHOWN, CASES_MAX = 12, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,8 @@ class PortalPage:
     reasons: tuple[str, ...]
     """Why it is a case, a sentence each; empty where the case's own explanation says all that is known."""
     steps: tuple[str, ...]
+    checks: tuple[str, ...]
+    """What to go through for this kind of problem, beside what the edition says."""
     events: tuple[Event, ...]
     events_more: int
     measures: tuple[Measure, ...]
@@ -70,7 +77,8 @@ class PortalPage:
     """What silence leads to as things stand; None where a person decides."""
 
 
-def portal_page(key: str) -> PortalPage | None:
+def portal_page(key: str, *, language: str = "") -> PortalPage | None:
+    """The page of a case in a language; the one on record for who represents the customer where none is asked for."""
     # Whoever holds the link of a case that was merged sees the one in which it goes on: it is their own as well.
     case = get_case(standing_key(key))
     if case is None:
@@ -79,12 +87,11 @@ def portal_page(key: str) -> PortalPage | None:
     reports = reports_of_case(key)
     hide = hidden_from_customer(reports)
     members = members_of(key)
-    # What waits for a person's word is nothing that anybody holds against them yet.
-    incidents = [m for m in matters_of_case(key) if m.key in members and not members[m.key].waits]
+    incidents = _held_against(key)
     allegations = [matter.conduct for matter in incidents]
     hide |= {c.target for c in allegations if c.target}
     customer = get_customer(case.customer)
-    language = customer.representative.language if customer and customer.representative else "en"
+    language = language or (customer.representative.language if customer and customer.representative else "en")
     edition, clause = _clause(case)
     spoken_in = language.partition("-")[0].lower()
     return PortalPage(
@@ -97,6 +104,7 @@ def portal_page(key: str) -> PortalPage | None:
         quoted_in=quoted_in(edition, language=language) if edition else "en",
         reasons=reasons_for_customer(case, incidents=incidents, desk=wiring.desk(), language=language),
         steps=wording.steps_for(case.type) if wording else (),
+        checks=checks_for(case, language=spoken_in),
         events=tuple(_event(a, hide) for a in allegations[:EVENTS_SHOWN]),
         events_more=max(0, len(allegations) - EVENTS_SHOWN),
         measures=tuple(m for m in measures_of_case(key) if m.state is not MeasureState.FAILED),
@@ -104,6 +112,41 @@ def portal_page(key: str) -> PortalPage | None:
         answers=answers_open_to(case, at=wiring.now()),
         follows=_follows(case, incidents, members),
     )
+
+
+def accounts_of(person: PortalPerson) -> list[tuple[Customer, PortalRole]]:
+    """Every customer for whom somebody may see something, with what they may do: their own, and those below."""
+    seen: dict[str, tuple[Customer, PortalRole]] = {}
+    for key, role in sorted(roles_of(person).items()):
+        for customer in filter(None, (get_customer(key), *accounts_below(key))):
+            if customer.key not in seen:
+                seen[customer.key] = (customer, role_on(person, customer.key) or role)
+    return list(seen.values())
+
+
+def known_cases(customer: str) -> list[Case]:
+    """The cases that a customer was told of, the newest first."""
+    known = list_cases(customer=customer, order="newest", narrowed=Narrowed(unsealed=True), limit=CASES_MAX)
+    told = cases_told([case.key for case in known])
+    return [case for case in known if case.key in told or cases_told(lineage_of(case.key))]
+
+
+def places_of(key: str) -> list[str]:
+    """The addresses, URLs and names that a case is about, as its page names them."""
+    return list(dict.fromkeys(matter.conduct.offender for matter in _held_against(key) if matter.conduct.offender))
+
+
+def events_at(key: str, places: Collection[str]) -> tuple[Event, ...]:
+    """What is said to have happened at these places of a case, and nowhere else."""
+    matters = [matter for matter in _held_against(key) if matter.conduct.offender in places]
+    hide = hidden_from_customer(reports_of_case(key)) | {m.conduct.target for m in matters if m.conduct.target}
+    return tuple(_event(matter.conduct, hide) for matter in matters[:EVENTS_SHOWN])
+
+
+def _held_against(key: str) -> list[Matter]:
+    # What waits for a person's word is nothing that anybody holds against them yet.
+    members = members_of(key)
+    return [m for m in matters_of_case(key) if m.key in members and not members[m.key].waits]
 
 
 def _elsewhere(case: Case, *, language: str) -> tuple[Elsewhere, ...]:

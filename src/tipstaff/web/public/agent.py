@@ -6,7 +6,8 @@ from django.views.decorators.http import require_safe
 from tipstaff import wiring
 from tipstaff.procedures.agent import agent_at
 
-from ..pages import show_page
+from ..pages import show_public
+from ..said import day, language_of
 
 
 @require_safe
@@ -15,4 +16,8 @@ def copyright_agent(request: HttpRequest) -> HttpResponse:
     agent = agent_at(desk=wiring.desk(), at=wiring.now())
     if agent is None or not agent.stands:
         raise Http404
-    return show_page(request, "tipstaff/public/agent.html", agent=agent)
+    language = language_of(request)
+    return show_public(
+        request, "tipstaff/public/agent.html", agent=agent, page_language=language,
+        day=day(language, agent.entered_at),
+    )  # fmt: skip

@@ -19,8 +19,8 @@ from tipstaff.policy.difference import Change, ChangeKind, Effect, marked
 from tipstaff.procedures.editions import compare, edition_on_record
 from tipstaff.words import EditionState, Rung
 
-from ..pages import show_page
-from ..shown import stamp
+from ..pages import show_public
+from ..said import moment
 from .applied import facts_of, facts_of_edition, length_of, whose
 from .said import said_in
 
@@ -53,7 +53,7 @@ def policy(request: HttpRequest, id: str | None = None) -> HttpResponse:
     edition, language = shown.edition, request.GET.get("in", shown.edition.locale)[:10]
     translation = edition.said_in(language)
     page_language, said = said_in(translation.locale if translation else edition.locale)
-    return show_page(
+    return show_public(
         request,
         "tipstaff/public/policy.html",
         shown=shown,
@@ -76,21 +76,21 @@ def policy(request: HttpRequest, id: str | None = None) -> HttpResponse:
         earlier=_before(editions, shown),
         page_language=page_language,
         said=said,
-        standing=_standing(shown, said),
-        listed=[(each, _in_the_list(each, said)) for each in editions],
+        standing=_standing(shown, said, page_language),
+        listed=[(each, _in_the_list(each, said, page_language)) for each in editions],
     )
 
 
-def _standing(shown: Shown, said: Mapping[str, str]) -> str:
+def _standing(shown: Shown, said: Mapping[str, str], language: str) -> str:
     """Which edition it is and how it stands, in the page's language."""
     which = said["edition_of"].format(id=shown.edition.id, entity=shown.edition.entity)
-    at = stamp(shown.effective_at) if shown.effective_at else ""
+    at = moment(language, shown.effective_at) if shown.effective_at else ""
     return f"{which}, {said[shown.state.replace(' ', '_')].format(at=at)}"
 
 
-def _in_the_list(shown: Shown, said: Mapping[str, str]) -> str:
+def _in_the_list(shown: Shown, said: Mapping[str, str], language: str) -> str:
     stands = said[f"state_{shown.state.replace(' ', '_')}"]
-    return f"{stands}, {said['from'].format(at=stamp(shown.effective_at))}" if shown.effective_at else stands
+    return f"{stands}, {said['from'].format(at=moment(language, shown.effective_at))}" if shown.effective_at else stands
 
 
 @require_safe
@@ -188,7 +188,7 @@ def changes(request: HttpRequest, id: str) -> HttpResponse:
         changed = [_marked(change) for change in changes]
     if request.GET.get("as") == "json":
         return JsonResponse(_changes_json(before, shown, changed, otherwise))
-    return show_page(
+    return show_public(
         request,
         "tipstaff/public/policy_changes.html",
         shown=shown,
@@ -198,7 +198,7 @@ def changes(request: HttpRequest, id: str) -> HttpResponse:
     )
 
 
-_LABELS = {
+LABELS = {
     ChangeKind.ADDED: "New",
     ChangeKind.REMOVED: "Gone",
     ChangeKind.RULES: "Other rules",
@@ -208,7 +208,7 @@ _LABELS = {
 
 def _marked(change: Change) -> Changed:
     words = tuple(marked(change.was, change.now)) if change.was != change.now else ()
-    return Changed(change=change, label=_LABELS[change.kind], words=words)
+    return Changed(change=change, label=LABELS[change.kind], words=words)
 
 
 def _editions() -> list[Shown]:

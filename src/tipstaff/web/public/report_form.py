@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods
 from tipstaff import wiring
 from tipstaff.procedures.handing_in import QueueIsFull, hand_in_form
 
-from ..pages import show_page
+from ..pages import show_public
+from ..said import language_of, say
 
 KINDS = (
     ("messaging/spam", "Spam or unwanted mail"),
@@ -80,10 +81,12 @@ _FIELDS = ("kind", "offender", "port", "when", "zone", "evidence", "mail", "refe
 
 
 def _show(request: HttpRequest, given: dict[str, str], troubles: list[tuple[str, str]]) -> HttpResponse:
+    language = language_of(request)
     ticket = signing.dumps({"n": secrets.token_hex(16), "at": wiring.now().timestamp()}, salt=_SALT)
-    return show_page(
+    return show_public(
         request, "tipstaff/public/report_form.html", given=given, kinds=KINDS, zones=ZONES, ticket=ticket,
-        troubles=troubles, wrong={field for field, _ in troubles}, status=400 if troubles else 200,
+        troubles=[(field, say(language, trouble)) for field, trouble in troubles], page_language=language,
+        wrong={field for field, _ in troubles}, status=400 if troubles else 200,
     )  # fmt: skip
 
 

@@ -9,19 +9,19 @@ from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
 from tipstaff.intake.queries import get_report
-from tipstaff.policy.sentences import spoken
 from tipstaff.procedures.letters import language_of_complainant
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_report_link
 from tipstaff.procedures.reasons import reasons_for_complainant
 from tipstaff.words import ReportOutcome
 
-from ..pages import show_page
+from ..pages import show_public
+from ..said import COOKIE, LANGUAGES, language_of, say
 
 
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
     """How to report, and where the policy is."""
-    return show_page(request, "tipstaff/public/landing.html", form=wiring.settings().reports_in.form)
+    return show_public(request, "tipstaff/public/landing.html", form=wiring.settings().reports_in.form)
 
 
 @require_safe
@@ -32,7 +32,7 @@ def security_txt(request: HttpRequest) -> HttpResponse:
     lines = (
         f"Contact: mailto:{operator.abuse_address}",
         f"Expires: {expires}",
-        "Preferred-Languages: en",
+        f"Preferred-Languages: {', '.join(LANGUAGES)}",
         f"Canonical: {url}/.well-known/security.txt",
         f"Policy: {url}/policy",
     )
@@ -50,7 +50,7 @@ def health(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "well", "database": "well"})
 
 
-_OUTCOMES: dict[ReportOutcome, tuple[str, str]] = {
+OUTCOMES: dict[ReportOutcome, tuple[str, str]] = {
     ReportOutcome.RECEIVED: ("Received", "We have your report and are reading it."),
     ReportOutcome.SET_ASIDE: ("Set aside", "We found nothing in it that our acceptable use policy lets us act on."),
     ReportOutcome.WITH_A_PERSON: ("With a person", "A member of our staff is looking at it."),
@@ -82,28 +82,32 @@ def report_status(request: HttpRequest, token: str) -> HttpResponse:
     try:
         report = get_report(open_report_link(token, at=wiring.now()))
     except LinkExpired as gone:
-        return _private(show_page(request, "tipstaff/public/report_gone.html", key=gone.key, status=410))
+        return _private(show_public(request, "tipstaff/public/report_gone.html", key=gone.key, status=410))
     except LinkTampered:
         report = None
     if report is None:
-        return _private(show_page(request, "tipstaff/public/report_gone.html", key="", status=404))
+        return _private(show_public(request, "tipstaff/public/report_gone.html", key="", status=404))
     sealed = report.outcome is ReportOutcome.SEALED
     desk, at = wiring.desk(), wiring.now()
-    wanted = language_of_complainant(report, desk=desk, at=at).partition("-")[0].lower()
-    language = wanted if wanted in spoken() else "en"
+    language = language_of(request, otherwise=language_of_complainant(report, desk=desk, at=at))
     reasons = reasons_for_complainant(report, desk=desk, language=language)
     shown = () if sealed else report.incidents[:50]
-    lines = [(i.allegation, _OUTCOMES[i.outcome], reasons.get(i.key, ())) for i in shown]
-    page = show_page(
+    lines = [(i.allegation, _outcome(language, i.outcome), reasons.get(i.key, ())) for i in shown]
+    page = show_public(
         request,
         "tipstaff/public/report_status.html",
         report=report,
         reference="" if sealed or report.reading is None else report.reading.reporter.reference,
-        outcome=_OUTCOMES[report.outcome],
+        outcome=_outcome(language, report.outcome),
         lines=lines,
         language=language,
+        page_language=language,
     )
     return _private(page)
+
+
+def _outcome(language: str, outcome: ReportOutcome) -> tuple[str, ...]:
+    return tuple(say(language, words) for words in OUTCOMES[outcome])
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -125,11 +129,16 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 def _trouble(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    return show_page(request, "tipstaff/public/trouble.html", status=status, trouble_title=title, trouble_text=text)
+    language = language_of(request)
+    return show_public(
+        request, "tipstaff/public/trouble.html", status=status, page_language=language,
+        trouble_title=say(language, title), trouble_text=say(language, text),
+    )  # fmt: skip
 
 
 def _private(response: HttpResponse) -> HttpResponse:
     response["Referrer-Policy"] = "no-referrer"
     response["Cache-Control"] = "no-store"
     response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    response.cookies.pop(COOKIE, None)
     return response

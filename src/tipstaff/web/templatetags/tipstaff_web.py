@@ -9,13 +9,14 @@ from django import template
 from django.contrib.staticfiles import finders
 from django.template import Context
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
 from tipstaff.notices import place_shown
-from tipstaff.words import Case
+from tipstaff.notices.letters import phrases
+from tipstaff.words import LIFTED_WHEN, Case
 
-from .. import shown
+from .. import said, shown
 from ..roles import Ability, may
 
 register = template.Library()
@@ -79,12 +80,56 @@ def ago(context: Context, then: datetime | None) -> SafeString | str:
     )
 
 
-@register.simple_tag
-def clock(then: datetime | None, zone: ZoneInfo | None = None) -> SafeString | str:
-    """The exact time."""
+@register.simple_tag(takes_context=True)
+def clock(context: Context, then: datetime | None, zone: ZoneInfo | None = None) -> SafeString | str:
+    """The exact time: as readers of the page's language write it, in the console as `2026-11-23 05:48 UTC`."""
     if then is None:
         return "—"
-    return format_html('<time datetime="{}">{}</time>', then.isoformat(), shown.stamp(then, zone=zone))
+    language = context.get("page_language")
+    words = said.moment(language, then, zone=zone) if language else shown.stamp(then, zone=zone)
+    return format_html('<time datetime="{}">{}</time>', then.isoformat(), words)
+
+
+@register.simple_tag(takes_context=True)
+def say(context: Context, text: str, **values: object) -> SafeString:
+    """The sentence in the page's language; whatever is put into it is escaped, unless it is HTML of ours already."""
+    return format_html(said.pattern(_language(context), text), **values) if values else _plain(context, text)
+
+
+def _plain(context: Context, text: str) -> SafeString:
+    return SafeString(said.pattern(_language(context), text))
+
+
+@register.simple_tag(takes_context=True)
+def word(context: Context, meant: object) -> str:
+    """A word of ours, such as a state or a degree, in the page's language."""
+    return conditional_escape(said.say(_language(context), shown.label(meant)))
+
+
+@register.simple_tag(takes_context=True)
+def word_in_text(context: Context, meant: object) -> str:
+    """The same within a sentence: small where the language writes it so."""
+    language = _language(context)
+    found = said.say(language, shown.label(meant))
+    return conditional_escape(found if language in ("de", "ja") else found[:1].lower() + found[1:])
+
+
+@register.simple_tag(takes_context=True)
+def of_type(context: Context, xarf_type: str) -> str:
+    """What kind of complaint it is, in the page's language."""
+    return conditional_escape(said.type_said(_language(context), xarf_type))
+
+
+@register.simple_tag(takes_context=True)
+def lifted_when(context: Context, text: str) -> str:
+    """When a measure ends, as it was kept with it: the usual sentence in the page's language."""
+    language = _language(context)
+    usual = language != said.FALLBACK and text == LIFTED_WHEN
+    return conditional_escape(phrases(language)["lifted_when"] if usual else text)
+
+
+def _language(context: Context) -> str:
+    return str(context.get("page_language") or said.FALLBACK)
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,258 @@
+"""A customer's own view by the API: what their person's pages show and take, by a token that the person made.
+
+Who may see and answer what is looked up at each request, as for the pages of the account; nothing of anybody else is
+here, nor what the customer was not told of, nor who complained.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from ninja.errors import HttpError
+from pydantic import Field
+
+from tipstaff import wiring
+from tipstaff.cases.queries import get_case, lineage_of, standing_key
+from tipstaff.cases.rules import OPEN, IllegalMove
+from tipstaff.enforcement.queries import measures_on
+from tipstaff.notices.queries import cases_told
+from tipstaff.procedures.answers import WORDS_MAX, answer_case, appeal_case
+from tipstaff.words import Answer, Case, Measure, MeasureState
+
+from ..models import PortalPerson, PortalToken
+from ..portal import people
+from ..portal.people import PortalRole, role_on
+from ..portal.reads import PortalPage, accounts_of, known_cases, portal_page
+from ..portal.tokens import OwnScope
+from ..portal.views import WORDS_NEEDED
+from .pages import plain
+from .problems import Problem
+
+router = Router(tags=["own"])
+
+
+class Own:
+    """A token of somebody of a customer's, with one scope. Nobody else gets in here, no session either."""
+
+    openapi_name = "customer"
+
+    def __init__(self, scope: OwnScope) -> None:
+        self.scope_needed = scope
+
+    def scope(self, method: str) -> str:
+        return self.scope_needed.value
+
+    def __call__(self, request: HttpRequest) -> object:
+        token: PortalToken | None = getattr(request, "own_token", None)
+        if token is None:
+            raise Problem(401, "This takes a token that you made at /account/tokens: `Authorization: Bearer TOKEN`.")
+        if self.scope_needed.value not in token.scopes:
+            raise Problem(
+                403, f"This token lacks the scope {self.scope_needed.value}.", missing_scope=self.scope_needed.value,
+                scopes=list(token.scopes),
+            )  # fmt: skip
+        return token.person
+
+
+class OwnAccountOut(Schema):
+    """An account for which the token's person may see something."""
+
+    key: str
+    name: str
+    standing: str
+    role: Literal["reads", "answers", "manages"]
+
+
+class OwnCaseOut(Schema):
+    """A case in a list."""
+
+    key: str
+    account: str
+    type: str
+    """XARF `category/type`."""
+    resource: str
+    state: str
+    outcome: str
+    opened_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+
+
+class OwnEventOut(Schema):
+    """What is said to have happened, without who said it."""
+
+    what: str
+    port: int | None
+    at: datetime | None
+    """In UTC, where an instant was stated; with no zone stated it is the report's own time."""
+    zone_stated: bool
+    evidence: str
+
+
+class OwnMeasureOut(Schema):
+    """A measure on the account, with its exact scope."""
+
+    key: str
+    case: str
+    degree: str
+    scope: str
+    state: str
+    in_force_at: datetime | None
+    until: datetime | None
+    lifted_when: str
+
+
+class OwnCaseDetailOut(OwnCaseOut):
+    """A case as its page shows it."""
+
+    clause: str
+    clause_title: str
+    edition: str
+    reasons: list[str]
+    events: list[OwnEventOut]
+    events_more: int
+    what_to_do: list[str]
+    checklist: list[str]
+    measures: list[OwnMeasureOut]
+    answers: list[Literal["fixed", "need_time", "dispute", "wrong_customer"]]
+    """What it takes by `answer_own_case` now; none for whoever may only read."""
+
+
+class OwnAnswerIn(Schema):
+    """An answer to a case, as by its page."""
+
+    answer: Literal["fixed", "need_time", "dispute", "wrong_customer"]
+    words: Annotated[str, Field(max_length=WORDS_MAX)] = ""
+    """What was done, or why it is disputed: needed for both."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A case that somebody may see, and what they may do for its account."""
+
+    page: PortalPage
+    role: PortalRole
+
+
+@router.get("/accounts", auth=Own(OwnScope.READ), response=list[OwnAccountOut])
+def list_own_accounts(request: HttpRequest) -> list[dict[str, str]]:
+    """Every account for which the token's person may see something now, their own first."""
+    return [
+        {"key": one.key, "name": one.name, "standing": one.standing.value, "role": role.value}
+        for one, role in accounts_of(_person(request))
+    ]
+
+
+@router.get("/cases", auth=Own(OwnScope.READ), response=list[OwnCaseOut])
+def list_own_cases(
+    request: HttpRequest, account: Annotated[str, Query(max_length=64)] = "", open: bool | None = None
+) -> list[OwnCaseOut]:  # fmt: skip
+    """The cases that the accounts were told of, or one account was, the newest first: up to 200 for each account."""
+    found = [
+        case
+        for one, _ in accounts_of(_person(request))
+        if account in ("", one.key)
+        for case in known_cases(one.key)
+        if open is None or (case.state in OPEN) == open
+    ]
+    return [_case_out(case) for case in found]
+
+
+@router.get("/cases/{key}", auth=Own(OwnScope.READ), response=OwnCaseDetailOut)
+def get_own_case(request: HttpRequest, key: str) -> dict[str, Any]:
+    """One case: what is said to have happened, the rule, what was done and its exact scope, what it takes now."""
+    return _detail(_seen(request, key))
+
+
+@router.post("/cases/{key}/answer", auth=Own(OwnScope.ANSWER), response=OwnCaseDetailOut)
+def answer_own_case(request: HttpRequest, key: str, asked: OwnAnswerIn) -> dict[str, Any]:
+    """Answer a case, as its page does: fixed, more time (once), disputed, or not theirs; the case as it stands then."""
+    person, seen, at = _person(request), _seen(request, key), wiring.now()
+    if not people.may(seen.role, PortalRole.ANSWERS):
+        raise HttpError(403, "Whoever made this token may only read for this account.")
+    answer, words = Answer(asked.answer), asked.words.replace("\x00", "").strip()
+    if answer not in seen.page.answers:
+        raise HttpError(409, "This answer is not open any more.")
+    if answer in WORDS_NEEDED and not words:
+        raise HttpError(422, "Say in `words` what you did, or why you dispute it.")
+    take = answer_case if seen.page.case.state in OPEN else None
+    via = f"API, {person.email}"
+    try:
+        if take is not None:
+            take(seen.page.case.key, answer=answer, words=words, via=via, desk=wiring.desk(), at=at)
+        else:
+            appeal_case(seen.page.case.key, words=words, via=via, desk=wiring.desk(), at=at)
+    except IllegalMove as why:
+        raise HttpError(409, "The case moved meanwhile; look at it again.") from why
+    return _detail(_seen(request, key))
+
+
+@router.get("/measures", auth=Own(OwnScope.READ), response=list[OwnMeasureOut])
+def list_own_measures(request: HttpRequest) -> list[dict[str, Any]]:
+    """What is in force on the accounts now."""
+    return [
+        _measure_out(measure)
+        for one, _ in accounts_of(_person(request))
+        for known in [{case.key for case in known_cases(one.key)}]
+        for measure in measures_on(one.key)
+        if measure.state is MeasureState.IN_FORCE and standing_key(measure.case) in known
+    ]
+
+
+def _person(request: HttpRequest) -> PortalPerson:
+    person: PortalPerson = request.own_token.person  # type: ignore[attr-defined]  # Own has let it in
+    return person
+
+
+def _seen(request: HttpRequest, key: str) -> _Seen:
+    """The case, for whom may see it; of somebody else's, one that nobody was told of, and none at all are the same."""
+    person, wanted = _person(request), plain(key)
+    case = get_case(standing_key(wanted))
+    role = role_on(person, case.customer) if case is not None else None
+    page = None
+    if case is not None and role is not None and cases_told(lineage_of(case.key)):
+        page = portal_page(case.key, language=person.language)
+    if page is None or role is None:
+        raise HttpError(404, f"There is no case {wanted}.")
+    return _Seen(page, role)
+
+
+def _case_out(case: Case) -> OwnCaseOut:
+    return OwnCaseOut(
+        key=case.key, account=case.customer, type=case.type, resource=case.resource, state=case.state.value,
+        outcome=case.outcome.value, opened_at=case.opened_at, due_at=case.due_at, closed_at=case.closed_at,
+    )  # fmt: skip
+
+
+def _measure_out(measure: Measure) -> dict[str, Any]:
+    return {
+        "key": measure.key, "case": measure.case, "degree": measure.degree.name.lower(), "scope": str(measure.selector),
+        "state": measure.state.value, "in_force_at": measure.in_force_at, "until": measure.until,
+        "lifted_when": measure.lifted_when,
+    }  # fmt: skip
+
+
+def _detail(seen: _Seen) -> dict[str, Any]:
+    page = seen.page
+    may_answer = people.may(seen.role, PortalRole.ANSWERS)
+    return {
+        **_case_out(page.case).model_dump(),
+        "clause": page.case.clause,
+        "clause_title": page.wording.title if page.wording else "",
+        "edition": page.case.edition,
+        "reasons": list(page.reasons) or [page.case.explanation],
+        "events": [
+            {
+                "what": each.what, "port": each.port, "at": each.moment.at if each.moment else None,
+                "zone_stated": bool(each.moment and each.moment.zone_stated), "evidence": each.evidence,
+            }
+            for each in page.events
+        ],
+        "events_more": page.events_more,
+        "what_to_do": list(page.steps),
+        "checklist": list(page.checks),
+        "measures": [_measure_out(measure) for measure in page.measures],
+        "answers": [answer.value for answer in page.answers] if may_answer else [],
+    }  # fmt: skip
