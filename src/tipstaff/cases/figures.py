@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import TruncMonth
 
+from tipstaff.host.viewing import hidden, seen
 from tipstaff.words import CaseOutcome
 
 from .models import CaseRow
@@ -32,10 +33,10 @@ class ClauseFigures:
 def by_clause(*, since: datetime, until: datetime) -> list[ClauseFigures]:
     """Cases opened in [since, until) by clause; most first."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_CLAUSE, [since, until])
+        cursor.execute(_BY_CLAUSE, [since, until, sorted(hidden())])
         rows = cursor.fetchall()
     outcomes: dict[str, dict[CaseOutcome, int]] = {}
-    ended = CaseRow.objects.filter(opened_at__gte=since, opened_at__lt=until, closed_at__isnull=False).order_by()
+    ended = seen(CaseRow.objects.filter(opened_at__gte=since, opened_at__lt=until, closed_at__isnull=False)).order_by()
     for clause, outcome, n in ended.values_list("clause", "outcome").annotate(n=Count("key")):
         outcomes.setdefault(clause, {})[CaseOutcome(outcome)] = n
     return [
@@ -54,7 +55,7 @@ def by_clause(*, since: datetime, until: datetime) -> list[ClauseFigures]:
 
 def by_customer(*, since: datetime, until: datetime) -> dict[str, int]:
     """How many cases were opened against each customer in [since, until)."""
-    rows = CaseRow.objects.filter(opened_at__gte=since, opened_at__lt=until).order_by()
+    rows = seen(CaseRow.objects.filter(opened_at__gte=since, opened_at__lt=until)).order_by()
     return dict(rows.values_list("customer").annotate(n=Count("key")))
 
 
@@ -62,7 +63,7 @@ def by_month(*, since: datetime, until: datetime) -> dict[date, tuple[int, int]]
     """Month (UTC, its first day) -> how many cases were opened and how many closed in it."""
     counts: dict[date, list[int]] = {}
     for place, field in enumerate(("opened_at", "closed_at")):
-        rows = CaseRow.objects.filter(**{f"{field}__gte": since, f"{field}__lt": until})
+        rows = seen(CaseRow.objects.filter(**{f"{field}__gte": since, f"{field}__lt": until}))
         for begin, n in (
             rows.annotate(m=TruncMonth(field, tzinfo=UTC)).order_by().values_list("m").annotate(Count("key"))
         ):
@@ -76,6 +77,6 @@ SELECT clause, count(*), count(*) FILTER (WHERE closed_at IS NULL), sum(reports)
            FILTER (WHERE closed_at IS NOT NULL),
        percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - opened_at))
            FILTER (WHERE closed_at IS NOT NULL)
-FROM cases_caserow WHERE opened_at >= %s AND opened_at < %s
+FROM cases_caserow WHERE opened_at >= %s AND opened_at < %s AND key <> ALL(%s::text[])
 GROUP BY clause ORDER BY count(*) DESC, clause
 """

@@ -80,6 +80,9 @@ class CaseRow(models.Model):
                 name="cases_assigned",
                 condition=models.Q(assignee__isnull=False) & ~models.Q(state="closed"),
             ),
+            # What is closed to somebody is looked up at the beginning of each look.
+            models.Index(fields=["group"], name="cases_group"),
+            models.Index(fields=["key"], name="cases_sealed", condition=models.Q(resource="sealed")),
             GinIndex(fields=["tags"], name="cases_tags"),
             models.Index(Upper("customer"), name="cases_customer_upper"),
             GinIndex(SearchVector("explanation", "answer", config="simple"), name="cases_words"),
@@ -179,6 +182,14 @@ class SavedViewRow(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["owner", "name"], name="cases_view_once"),)
+
+
+class FiguresRow(models.Model):
+    """Figures of the desk as they were counted, so that not every look at them counts anew."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    at = models.DateTimeField()
+    found = models.JSONField()
 
 
 class BulkRow(models.Model):

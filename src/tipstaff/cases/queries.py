@@ -1,15 +1,16 @@
 """Reads of cases."""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from tipstaff.host.newest import MANY, newest
+from tipstaff.host.viewing import hidden, seen
 from tipstaff.ledger.queries import entries_of, latest_about
 from tipstaff.words import Case, CaseState, Decision, Note, Role, Strike
 
@@ -29,14 +30,16 @@ _ORDERS = {
 
 
 def get_case(key: str) -> Case | None:
-    row = CaseRow.objects.filter(pk=key).first()
+    row = seen(CaseRow.objects.filter(pk=key)).first()
     return case_of(row) if row else None
 
 
-def sealed_among(keys: Collection[str]) -> set[str]:
-    """Which of these cases are sealed."""
-    named = [key for key in keys if key.startswith("C-")]
-    return set(CaseRow.objects.filter(pk__in=named, resource=rules.SEALED).values_list("key", flat=True))
+def closed_cases(groups: Collection[str], *, sealed: bool) -> set[str]:
+    """Keys of all cases of these clause groups; with `sealed` of every one that is sealed too."""
+    found = set(CaseRow.objects.filter(group__in=list(groups)).values_list("key", flat=True)) if groups else set()
+    if sealed:
+        found.update(CaseRow.objects.filter(resource=rules.SEALED).values_list("key", flat=True))
+    return found
 
 
 def list_cases(
@@ -93,7 +96,7 @@ def _filtered(
     assignee: str | None,
     narrowed: Narrowed | None,
 ) -> QuerySet[CaseRow]:
-    rows = CaseRow.objects.all()
+    rows: QuerySet[CaseRow] = seen(CaseRow.objects.all())
     if narrowed is not None:
         if narrowed.tag is not None:
             rows = rows.filter(tags__contains=[narrowed.tag])
@@ -141,7 +144,7 @@ def find_words(text: str, *, limit: int) -> list[Case]:
         *newest(noted, "id", take="case_id", limit=limit),
         *newest(said, "opened_at", take="key", limit=limit),
     }
-    rows = CaseRow.objects.filter(key__in=keys).exclude(resource=rules.SEALED).order_by("-opened_at", "-key")
+    rows = seen(CaseRow.objects.filter(key__in=keys)).exclude(resource=rules.SEALED).order_by("-opened_at", "-key")
     return [case_of(row) for row in rows[:limit]]
 
 
@@ -165,14 +168,14 @@ def find_resources(network: IPv4Network | IPv6Network, *, limit: int) -> list[Ca
             cursor.execute(_NEWEST_OF_A_NETWORK, [str(network), limit])
             keys = [key for (key,) in cursor.fetchall()]
         keys = keys[:limit]
-    rows = CaseRow.objects.filter(key__in=keys).order_by("-opened_at", "-key")
+    rows = seen(CaseRow.objects.filter(key__in=keys)).order_by("-opened_at", "-key")
     return [case_of(row) for row in rows]
 
 
 def keys_of_customers(customers: Collection[str], *, states: frozenset[CaseState], limit: int) -> dict[str, list[str]]:
     """Keys of each customer's cases in these states, the `limit` most pressing; empty for one without any."""
     found: dict[str, list[str]] = {customer: [] for customer in customers}
-    rows = CaseRow.objects.filter(customer__in=list(customers), state__in=[str(s) for s in states])
+    rows = seen(CaseRow.objects.filter(customer__in=list(customers), state__in=[str(s) for s in states]))
     for customer, key in rows.order_by("customer", *_ORDERS["due"]).values_list("customer", "key"):
         if len(found[customer]) < limit:
             found[customer].append(key)
@@ -228,7 +231,7 @@ def closed_as_fixed(customer: str, *, group: str, resource: str, since: datetime
 
 def list_due(at: datetime, *, limit: int = 200) -> list[str]:
     """Keys of cases whose deadline has passed at `at`."""
-    rows = CaseRow.objects.filter(state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__lte=at).order_by("due_at")
+    rows = seen(CaseRow.objects.filter(state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__lte=at)).order_by("due_at")
     return list(rows.values_list("key", flat=True)[:limit])
 
 
@@ -245,20 +248,83 @@ def list_in(state: CaseState, *, limit: int = 1000) -> list[str]:
 
 def count_by_state(states: Collection[CaseState]) -> dict[CaseState, int]:
     """How many cases are in each of these states; what most cases have come to is better not asked for."""
-    rows = CaseRow.objects.filter(state__in=[str(s) for s in states]).values_list("state").annotate(n=Count("*"))
+    rows = seen(CaseRow.objects.filter(state__in=[str(s) for s in states])).values_list("state").annotate(n=Count("*"))
     return {CaseState(state): n for state, n in rows}
 
 
 def count_overdue(at: datetime) -> int:
     """Cases whose deadline is past and whose measure is not there yet."""
-    return CaseRow.objects.filter(
-        Q(state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__lte=at) | Q(state=str(CaseState.OVERDUE))
-    ).count()
+    late = Q(state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__lte=at) | Q(state=str(CaseState.OVERDUE))
+    return seen(CaseRow.objects.filter(late)).count()
+
+
+class Kind(NamedTuple):
+    """What decides within what time a person acts on a case that waits."""
+
+    edition: str
+    group: str
+    clause: str
+    severity: int
+
+
+class Waiting(NamedTuple):
+    """How many cases of one kind wait for a person, and of them those late and those late before the day ends."""
+
+    kind: Kind
+    waiting: int
+    late: int
+    today: int
+
+
+def waiting_kinds() -> list[Kind]:
+    """Of which kinds cases wait for a person."""
+    rows = seen(CaseRow.objects.filter(_WAITS)).order_by().values_list(*Kind._fields).distinct()
+    return sorted(Kind(*row) for row in rows)
+
+
+def waiting_by(
+    levels: Mapping[Kind, timedelta], *, at: datetime, ends_at: datetime, limit: int
+) -> tuple[list[Waiting], list[tuple[Case, datetime]], list[tuple[Case, datetime]]]:
+    """How many wait of each kind, whose cases somebody acts on within its level; and the `limit` cases that are late at
+    `at`, and that will be before `ends_at`, each with when it is, soonest first."""
+    kinds = sorted(levels)
+    columns: list[list[Any]] = [list(column) for column in zip(*kinds, strict=True)] or [[], [], [], []]
+    columns.append([levels[kind] for kind in kinds])
+    states = sorted(str(state) for state in rules.NEEDS_PERSON)
+    given: list[list[Any]] = [*columns, states, sorted(hidden())]
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING_BY_KIND, [at, at, ends_at, *given])
+        found = [Waiting(Kind(*row[:4]), *row[4:]) for row in cursor.fetchall()]
+        due: list[list[tuple[str, datetime]]] = []
+        for first, last in ((datetime.min.replace(tzinfo=UTC), at), (at, ends_at - timedelta(microseconds=1))):
+            cursor.execute(_WAITING_DUE, [*given, first, last, limit])
+            due.append(cursor.fetchall())
+    rows = CaseRow.objects.in_bulk([key for some in due for key, _ in some])
+    late, today = ([(case_of(rows[key]), by) for key, by in some] for some in due)
+    return found, late, today
+
+
+_WAITS = Q(state__in=[str(state) for state in rules.NEEDS_PERSON], waits_since__isnull=False)
+_WAITING = """
+FROM cases_caserow c JOIN unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::interval[])
+    k(edition, "group", clause, severity, level)
+    ON k.edition = c.edition AND k."group" = c."group" AND k.clause = c.clause AND k.severity = c.severity
+WHERE c.waits_since IS NOT NULL AND c.state = ANY(%s) AND c.key <> ALL(%s::text[])
+"""
+_WAITING_BY_KIND = f"""
+SELECT c.edition, c."group", c.clause, c.severity, count(*), count(*) FILTER (WHERE c.waits_since + k.level <= %s),
+    count(*) FILTER (WHERE c.waits_since + k.level > %s AND c.waits_since + k.level < %s)
+{_WAITING} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+_WAITING_DUE = f"""
+SELECT c.key, c.waits_since + k.level {_WAITING}
+    AND c.waits_since + k.level > %s AND c.waits_since + k.level <= %s ORDER BY 2, 1 LIMIT %s
+"""
 
 
 def states_of(keys: Collection[str]) -> dict[str, CaseState]:
     """In which state each of these cases is."""
-    rows = CaseRow.objects.filter(pk__in=list(keys)).values_list("key", "state")
+    rows = seen(CaseRow.objects.filter(pk__in=list(keys))).values_list("key", "state")
     return {key: CaseState(state) for key, state in rows}
 
 
@@ -315,7 +381,7 @@ def lineage_of(key: str) -> frozenset[str]:
         merges = MergeRow.objects.filter(Q(case__in=fresh) | Q(into__in=fresh)).values_list("case_id", "into")
         fresh = {k for pair in (*rows, *merges) for k in pair if k} - found
         found |= fresh
-    return frozenset(found)
+    return frozenset(found) - hidden()
 
 
 def list_watched_out(at: datetime, *, limit: int = 200) -> list[str]:

@@ -6,13 +6,14 @@ Nothing here touches a clock, a letter or a measure.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from tipstaff.ledger.operations import record, record_all
 from tipstaff.words import Case
 
-from .models import BulkRow, CaseRow, PresenceRow, SavedViewRow, WatcherRow
+from .models import BulkRow, CaseRow, FiguresRow, PresenceRow, SavedViewRow, WatcherRow
 from .operations import NoSuchCase, StaleCase
 from .rows import case_of
 
@@ -259,3 +260,18 @@ def _locked(key: str, version: int) -> CaseRow:
 def _save(row: CaseRow) -> None:
     row.version += 1
     row.save()
+
+
+FIGURES_KEPT_FOR = timedelta(days=1)
+
+
+def keep_figures(name: str, found: dict[str, Any], *, at: datetime) -> None:
+    """Keep what was counted under a name, in place of what was kept before; what is older than a day goes."""
+    FiguresRow.objects.update_or_create(name=name, defaults={"at": at, "found": found})
+    FiguresRow.objects.filter(at__lt=at - FIGURES_KEPT_FOR).delete()
+
+
+def kept_figures(name: str) -> tuple[datetime, dict[str, Any]] | None:
+    """When they were counted, and what was found."""
+    row = FiguresRow.objects.filter(name=name).first()
+    return None if row is None else (row.at, row.found)

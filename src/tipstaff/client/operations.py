@@ -1465,7 +1465,7 @@ class Client(Caller):
         return self._call("GET", "/api/search", query={"q": q, "limit": limit})
 
     def late(self) -> Reply[LatenessOut]:
-        """What of the desk's own work is late now, and what will be late today, by clause."""
+        """What of the desk's own work is late now, and will be today, by clause; of each the first 200 cases."""
         return self._call("GET", "/api/cases/late")
 
     def change_many(self, asked: ManyIn, *, idempotency_key: str | None = None) -> Reply[ManyOut]:

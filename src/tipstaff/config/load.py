@@ -338,12 +338,14 @@ def _check_openid(config: Config, where: Callable[[str, str], str]) -> None:
         if not staff.openid_client_id:
             raise BadSetting(f"{where('staff', 'openid_issuer')} needs openid_client_id beside it.")
     named = {"second_factor_for": set(staff.second_factor_for) - {"*"}}
-    named["openid_roles"] = {pair.rpartition("=")[2].strip() for pair in staff.openid_roles}
+    for key in (pairs := ("openid_roles", "closed_groups")):
+        named[key] = {pair.rpartition("=")[2].strip() for pair in getattr(staff, key)}
     for key, roles in named.items():
         if unknown := sorted(roles - set(_ROLES)):
             raise BadSetting(f"{where('staff', key)}: there is no role {unknown[0]!r}; roles are {', '.join(_ROLES)}.")
-    if any(not pair.rpartition("=")[0].strip() for pair in staff.openid_roles):
-        raise BadSetting(f"{where('staff', 'openid_roles')}: each is written group=role.")
+    for key in pairs:
+        if any(not pair.rpartition("=")[0].strip() for pair in getattr(staff, key)):
+            raise BadSetting(f"{where('staff', key)}: each is written group=role.")
 
 
 def _is_loopback(host: str) -> bool:

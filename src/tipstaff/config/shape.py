@@ -90,6 +90,9 @@ class Staff:
     """The claim that names a person's groups."""
     openid_roles: tuple[str, ...] = ()
     """`group=role` each: members get an account and these roles, at each log-in. Empty: only linked accounts log in."""
+    closed_groups: tuple[str, ...] = ()
+    """`group=role` each: what a clause group's cases hold is seen by the roles named for it alone, on every page, in
+    every search and number. For what is rare: a page leaves out each such case by its key."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
+from tipstaff.host.viewing import seen
 from tipstaff.words import (
     Candidate,
     Degree,
@@ -60,25 +61,30 @@ class DeviceHealth:
 
 def get_measure(key: str) -> Measure | None:
     """The measure with this key."""
-    row = MeasureRow.objects.filter(key=key).first()
+    row = seen(MeasureRow.objects.filter(key=key)).first()
     return measure_of(row) if row else None
 
 
 def measures_of_case(case: str) -> list[Measure]:
     """All measures of a case, oldest first."""
-    return [measure_of(row) for row in MeasureRow.objects.filter(case=case).order_by("key")]
+    return [measure_of(row) for row in seen(MeasureRow.objects.filter(case=case)).order_by("key")]
+
+
+def closed_measures(cases: Collection[str]) -> set[str]:
+    """Keys of all measures of these cases."""
+    return set(MeasureRow.objects.filter(case__in=list(cases)).values_list("key", flat=True)) if cases else set()
 
 
 def measures_on(customer: str) -> list[Measure]:
     """All measures that ever touched a customer, newest first."""
-    return [measure_of(row) for row in MeasureRow.objects.filter(customer=customer).order_by("-key")]
+    return [measure_of(row) for row in seen(MeasureRow.objects.filter(customer=customer)).order_by("-key")]
 
 
 def list_measures(
     *, device: str | None = None, state: MeasureState | None = None, limit: int = 100, after: str | None = None
 ) -> list[Measure]:
     """Measures, newest first; `after` is the last key of the page before."""
-    rows = MeasureRow.objects.order_by("-key")
+    rows: QuerySet[MeasureRow] = seen(MeasureRow.objects.order_by("-key"))
     if device is not None:
         rows = rows.filter(device=device)
     if state is not None:
@@ -107,18 +113,18 @@ def all_in_force(*, at_a_time: int = 500) -> Iterator[list[Measure]]:
 
 def list_still_stopped(*, limit: int = 100) -> list[Measure]:
     """Measures whose device has let go while their target stays stopped: a person finds out what stops it."""
-    rows = MeasureRow.objects.filter(state=MeasureState.LIFTING).exclude(still_stopped="").order_by("-key")
+    rows = seen(MeasureRow.objects.filter(state=MeasureState.LIFTING)).exclude(still_stopped="").order_by("-key")
     return [measure_of(row) for row in rows[:limit]]
 
 
 def count_in_force() -> int:
     """How many measures are in force."""
-    return MeasureRow.objects.exclude(state__in=ENDED).filter(state=MeasureState.IN_FORCE).count()
+    return seen(MeasureRow.objects.exclude(state__in=ENDED).filter(state=MeasureState.IN_FORCE)).count()
 
 
 def count_by_measure_state() -> dict[MeasureState, int]:
     """How many measures stand in each state."""
-    rows = MeasureRow.objects.values_list("state").annotate(Count("key")).order_by()
+    rows = seen(MeasureRow.objects.all()).values_list("state").annotate(Count("key")).order_by()
     return {MeasureState(state): n for state, n in rows}
 
 
@@ -172,7 +178,8 @@ def count_wanted_on(devices: Collection[str]) -> dict[str, int]:
 def open_on(device: str) -> list[Measure]:
     """All measures of a device that have not ended, oldest first."""
     return [
-        measure_of(row) for row in MeasureRow.objects.filter(device=device).exclude(state__in=ENDED).order_by("key")
+        measure_of(row)
+        for row in seen(MeasureRow.objects.filter(device=device).exclude(state__in=ENDED)).order_by("key")
     ]
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import TruncDay, TruncMonth
 
+from tipstaff.host.viewing import hidden, seen
 from tipstaff.words import ReportOutcome
 
 from .models import ReportRow
@@ -31,7 +32,7 @@ class SourceFigures:
 def arrivals_by(step: Step, *, since: datetime, until: datetime) -> dict[date, dict[ReportOutcome, int]]:
     """Reports received in [since, until) by the day or month (UTC) they came in and what has become of them."""
     truncated = (TruncDay if step == "day" else TruncMonth)("received_at", tzinfo=UTC)
-    rows = ReportRow.objects.filter(received_at__gte=since, received_at__lt=until)
+    rows = seen(ReportRow.objects.filter(received_at__gte=since, received_at__lt=until))
     found: dict[date, dict[ReportOutcome, int]] = {}
     counted = rows.exclude(outcome=ReportOutcome.SEALED).annotate(begin=truncated).order_by()
     for begin, outcome, n in counted.values_list("begin", "outcome").annotate(n=Count("id")):
@@ -42,7 +43,7 @@ def arrivals_by(step: Step, *, since: datetime, until: datetime) -> dict[date, d
 def by_source(*, since: datetime, until: datetime, limit: int = 30) -> list[SourceFigures]:
     """Who reported in [since, until), by the domain of their address; those with most reports first."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_SOURCE, [since, until, ReportOutcome.SEALED, limit])
+        cursor.execute(_BY_SOURCE, [since, until, ReportOutcome.SEALED, sorted(hidden()), limit])
         rows = cursor.fetchall()
     return [
         SourceFigures(
@@ -60,10 +61,16 @@ WITH said AS (
     SELECT lower(split_part(coalesce(nullif(reporter_address, ''), sender), '@', 2)) AS domain, outcome,
            extract(epoch FROM read_at - received_at) AS seconds
     FROM intake_reportrow WHERE received_at >= %s AND received_at < %s AND outcome <> %s
+      AND key <> ALL(%s::text[])
 ), counted AS (
     SELECT domain, outcome, count(*) AS n FROM said GROUP BY domain, outcome
+), most AS (
+    SELECT domain, sum(n)::bigint AS total, array_agg(outcome ORDER BY outcome) AS names,
+           array_agg(n ORDER BY outcome) AS counts
+    FROM counted GROUP BY domain ORDER BY sum(n) DESC, domain LIMIT %s
+), took AS (
+    SELECT domain, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS half
+    FROM said WHERE domain IN (SELECT domain FROM most) GROUP BY domain
 )
-SELECT domain, sum(n)::bigint, array_agg(outcome ORDER BY outcome), array_agg(n ORDER BY outcome),
-       (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM said s WHERE s.domain = c.domain)
-FROM counted c GROUP BY domain ORDER BY sum(n) DESC, domain LIMIT %s
+SELECT domain, total, names, counts, half FROM most JOIN took USING (domain) ORDER BY total DESC, domain
 """

@@ -13,6 +13,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncHour
 
 from tipstaff.host.newest import newest
+from tipstaff.host.viewing import hidden, is_hidden, seen
 from tipstaff.words import Allegation, Channel, Incident, Report, ReportOutcome
 
 from .models import FetchedRow, IncidentRow, ReportRow
@@ -38,7 +39,7 @@ _CASE_KEY = re.compile(r"C-\d{6,}", re.IGNORECASE)
 
 def get_report(key: str, *, incidents: Sequence[Incident] | None = None) -> Report | None:
     """The report with all its incidents, or with these where the caller holds them already."""
-    row = ReportRow.objects.filter(key=key).first()
+    row = seen(ReportRow.objects.filter(key=key)).first()
     if row is None or incidents is None:
         return _whole(row)
     return report_with(row, incidents=tuple(incidents))
@@ -46,13 +47,13 @@ def get_report(key: str, *, incidents: Sequence[Incident] | None = None) -> Repo
 
 def report_of_evidence(digest: str) -> Report | None:
     """The report that these bytes opened."""
-    return _whole(ReportRow.objects.filter(evidence=digest).first())
+    return _whole(seen(ReportRow.objects.filter(evidence=digest)).first())
 
 
 def get_incident(key: str) -> Incident | None:
     """One incident by its key, `R-000001.2`."""
     report_key, _, n = key.rpartition(".")
-    if not n.isdecimal():
+    if not n.isdecimal() or is_hidden(report_key):
         return None
     row = IncidentRow.objects.filter(report__key=report_key, n=int(n)).first()
     return incident_of(row, report_key=report_key) if row else None
@@ -72,7 +73,7 @@ def reports_of_case(case: str, *, limit: int | None = None) -> list[Report]:
     The others may be about another customer, so nothing that is written to this one may draw on them.
     """
     joined: dict[int, list[IncidentRow]] = {}
-    rows_of_case = IncidentRow.objects.filter(case=case)
+    rows_of_case = seen(IncidentRow.objects.filter(case=case), "report__key")
     if limit is not None:
         ids = list(rows_of_case.order_by("report_id").values_list("report_id", flat=True).distinct())
         if len(ids) > limit:
@@ -96,7 +97,7 @@ def list_reports(
 
     Without `sealed`, what is in the sealed queue is left out. `before` is the last key of the page before.
     """
-    rows = ReportRow.objects.order_by("-id")
+    rows: QuerySet[ReportRow] = seen(ReportRow.objects.order_by("-id"))
     end = ReportRow.objects.filter(key=before).values_list("id", flat=True).first() if before is not None else None
     if before is not None:
         rows = rows.filter(id__lt=end or 0)
@@ -110,11 +111,17 @@ def list_reports(
     return _listed(rows[:limit])
 
 
-def sealed_among(keys: Collection[str]) -> set[str]:
-    """Which of these reports are in the sealed queue."""
-    named = [key for key in keys if key.startswith("R-")]
-    rows = ReportRow.objects.filter(key__in=named, outcome=ReportOutcome.SEALED)
-    return set(rows.values_list("key", flat=True))
+def closed_reports(cases: Collection[str], *, sealed: bool) -> dict[str, str]:
+    """Key -> digest of its evidence of each report with an incident in these cases; with `sealed` of every sealed one.
+
+    Whatever else such a report tells of: its bytes tell of this too.
+    """
+    rows = ReportRow.objects.values_list("key", "evidence")
+    ids = IncidentRow.objects.filter(case__in=list(cases)).values_list("report_id", flat=True).distinct()
+    found = dict(rows.filter(id__in=list(ids))) if cases else {}
+    if sealed:
+        found.update(rows.filter(outcome=ReportOutcome.SEALED))
+    return found
 
 
 def count_by_outcome(
@@ -123,11 +130,13 @@ def count_by_outcome(
     """How many reports have each of these outcomes, counted no further than `most`; those without any are left out."""
     question = """
         SELECT o.outcome, c.n FROM unnest(%s::text[]) o(outcome) CROSS JOIN LATERAL (
-            SELECT count(*) FROM (SELECT FROM intake_reportrow r WHERE r.outcome = o.outcome LIMIT %s) few
+            SELECT count(*) FROM (
+                SELECT FROM intake_reportrow r WHERE r.outcome = o.outcome AND r.key <> ALL(%s::text[]) LIMIT %s
+            ) few
         ) c(n) WHERE c.n > 0
     """
     with connection.cursor() as cursor:
-        cursor.execute(question, [sorted(str(outcome) for outcome in outcomes), most])
+        cursor.execute(question, [sorted(str(outcome) for outcome in outcomes), sorted(hidden()), most])
         return {ReportOutcome(outcome): n for outcome, n in cursor.fetchall()}
 
 
@@ -136,14 +145,15 @@ def count_by_hour(*, since: datetime, until: datetime) -> dict[datetime, int]:
 
     Sealed ones do not count: a number on a page that everybody reads would tell of them.
     """
-    rows = ReportRow.objects.filter(received_at__gte=since, received_at__lt=until).exclude(outcome=ReportOutcome.SEALED)
+    rows = seen(ReportRow.objects.filter(received_at__gte=since, received_at__lt=until))
+    rows = rows.exclude(outcome=ReportOutcome.SEALED)
     hours = rows.annotate(hour=TruncHour("received_at", tzinfo=UTC)).values_list("hour").order_by()
     return dict(hours.annotate(n=Count("id")))
 
 
 def unread(*, limit: int, before: datetime | None = None) -> list[str]:
     """Keys of reports that no reader has read yet, oldest first. A sealed report is never among them."""
-    rows = ReportRow.objects.filter(read_at__isnull=True).order_by("id")
+    rows = seen(ReportRow.objects.filter(read_at__isnull=True)).order_by("id")
     if before is not None:
         rows = rows.filter(received_at__lt=before)
     return list(rows.values_list("key", flat=True)[:limit])
@@ -483,7 +493,7 @@ def find_words(text: str, *, limit: int) -> list[Report]:
         *newest(named, "id", take="id", limit=limit),
         *_newest(shown.exclude(report__outcome=ReportOutcome.SEALED), limit=limit),
     }
-    return _listed(ReportRow.objects.filter(id__in=sorted(ids, reverse=True)[:limit]).order_by("-id"))
+    return _listed(seen(ReportRow.objects.filter(id__in=sorted(ids, reverse=True)[:limit])).order_by("-id"))
 
 
 def cases_about(network: str, *, limit: int) -> list[str]:
@@ -491,7 +501,8 @@ def cases_about(network: str, *, limit: int) -> list[str]:
     between = _network(network)
     if between is None:
         return []
-    rows = IncidentRow.objects.filter(source__range=between, case__isnull=False).order_by("-report_id")
+    rows = seen(IncidentRow.objects.filter(source__range=between, case__isnull=False), "report__key")
+    rows = rows.order_by("-report_id")
     return list(dict.fromkeys(case for case in rows.values_list("case", flat=True)[: limit * 20] if case))[:limit]
 
 

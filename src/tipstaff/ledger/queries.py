@@ -8,10 +8,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
-from django.db.models import BinaryField, F
+from django.db.models import BinaryField, BooleanField, F, Func, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
+from tipstaff.host.viewing import hidden, is_hidden, seen
 from tipstaff.words import Entry as EntryWord
 from tipstaff.words import Evidence
 
@@ -25,13 +27,13 @@ class SealedEvidence(PermissionError):
 
 
 def get_evidence(digest: str) -> Evidence | None:
-    row = EvidenceRow.objects.defer("content").filter(digest=digest).first()
+    row = seen(EvidenceRow.objects.defer("content").filter(digest=digest), "digest").first()
     return evidence_of(row) if row else None
 
 
 def get_evidences(digests: Iterable[str]) -> dict[str, Evidence]:
     """What is kept under these digests, without the bytes."""
-    rows = EvidenceRow.objects.defer("content").filter(digest__in=list(digests))
+    rows = seen(EvidenceRow.objects.defer("content").filter(digest__in=list(digests)), "digest")
     return {row.digest: evidence_of(row) for row in rows}
 
 
@@ -40,6 +42,8 @@ def get_raw(digest: str, *, octets: int | None = None) -> bytes:
 
     Fetched and unfolded piece by piece: a large mail takes its own size of memory once, and a piece.
     """
+    if is_hidden(digest):
+        raise KeyError(digest)
     found = io.BytesIO()
     for unfolded in raw_pieces(digest):
         found.write(unfolded)
@@ -85,7 +89,7 @@ def get_sealed(digest: str) -> bytes:
 
 def list_sealed(*, limit: int = 200) -> list[Evidence]:
     """What waits in the sealed queue: digests and sizes only."""
-    rows = EvidenceRow.objects.defer("content").filter(sealed=True).order_by("-received_at")[:limit]
+    rows = seen(EvidenceRow.objects.defer("content").filter(sealed=True), "digest").order_by("-received_at")[:limit]
     return [evidence_of(row) for row in rows]
 
 
@@ -97,7 +101,7 @@ def get_stripped(digest: str) -> list[dict[str, object]]:
 
 def entries_about(key: str) -> list[EntryWord]:
     """Every entry that names `key`, in order, however many they are: ask for kinds of them where kinds will do."""
-    return _words(Entry.objects.filter(about__contains=[key]).select_related("link").order_by("id"))
+    return _words(_open(Entry.objects.filter(about__contains=[key])).select_related("link").order_by("id"))
 
 
 def entries_of(key: str, *, what: Iterable[str]) -> list[EntryWord]:
@@ -189,7 +193,21 @@ def _chain(key: str) -> list[int]:
         asked, given = _OF_KEYS, [sorted({key} | cases | linked)]
     with connection.cursor() as cursor:
         cursor.execute(asked, given)
-        return sorted({id for (id,) in cursor.fetchall()})
+        ids = {id for (id,) in cursor.fetchall()}
+    return sorted(_open(Entry.objects.filter(id__in=ids)).values_list("id", flat=True) if hidden() else ids)
+
+
+def _open(rows: QuerySet[Entry]) -> QuerySet[Entry]:
+    """Those entries that name nothing that whoever looks may not see."""
+    keys = hidden()
+    if not keys:
+        return rows
+    names_none = Func(
+        F("about"), Value(sorted(keys), output_field=ArrayField(TextField())), output_field=BooleanField(),
+        template="NOT EXISTS (SELECT FROM unnest(%(expressions)s))",
+        arg_joiner=") k(key) WHERE split_part(k.key, '.', 1) = ANY(",
+    )  # fmt: skip
+    return rows.filter(names_none)
 
 
 def _named_with(keys: set[str]) -> set[str]:
@@ -213,7 +231,7 @@ def _is_report(key: str) -> bool:
 
 def recent(*, about: str | None = None, before: int | None = None, limit: int = 100) -> list[EntryWord]:
     """The newest entries, or those that name a key, newest first; `before` an id, for the next page."""
-    rows = Entry.objects.select_related("link").order_by("-id")
+    rows = _open(Entry.objects.select_related("link").order_by("-id"))
     if about is not None:
         # In the index of keys, not from the newest entry back: most of them name others.
         rows = rows.filter(about__contains=[about]).order_by((F("id") + 0).desc())
@@ -257,12 +275,12 @@ def in_chain(*, after: int, limit: int) -> list[EntryWord]:
 
 def count_about(key: str, *, what: str) -> int:
     """How many entries of one kind name `key`."""
-    return Entry.objects.filter(about__contains=[key], what=what).count()
+    return _open(Entry.objects.filter(about__contains=[key], what=what)).count()
 
 
 def newest_about(key: str, *, what: str, limit: int, before: int | None = None) -> list[EntryWord]:
     """The newest entries of one kind that name `key`, newest first; `before` an id, for the next page."""
-    rows = Entry.objects.filter(about__contains=[key], what=what).select_related("link").order_by("-id")
+    rows = _open(Entry.objects.filter(about__contains=[key], what=what)).select_related("link").order_by("-id")
     return _words((rows if before is None else rows.filter(id__lt=before))[:limit])
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from tipstaff.host.viewing import hidden
 from tipstaff.words import LetterKind
 
 
@@ -24,7 +25,7 @@ class LetterFigures:
 def by_kind(*, since: datetime, until: datetime) -> list[LetterFigures]:
     """Letters written in [since, until) by kind; most first."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_KIND, [since, until])
+        cursor.execute(_BY_KIND, [since, until, sorted(hidden())])
         rows = cursor.fetchall()
     return [
         LetterFigures(
@@ -44,6 +45,6 @@ SELECT kind, count(*), count(sent_at),
            FILTER (WHERE sent_at IS NOT NULL),
        percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - created_at))
            FILTER (WHERE sent_at IS NOT NULL)
-FROM notices_letterrow WHERE created_at >= %s AND created_at < %s
+FROM notices_letterrow WHERE created_at >= %s AND created_at < %s AND key <> ALL(%s::text[])
 GROUP BY kind ORDER BY count(*) DESC, kind
 """

@@ -4,9 +4,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Count
+from django.db.models import Count, Q, QuerySet
 
 from tipstaff.host.newest import newest
+from tipstaff.host.viewing import seen
 from tipstaff.words import Letter, LetterKind, LetterState, require_aware
 
 from .addresses import folded
@@ -16,7 +17,7 @@ from .rows import letter_of
 
 
 def get_letter(key: str) -> Letter | None:
-    row = LetterRow.objects.filter(key=key).first()
+    row = seen(LetterRow.objects.filter(key=key)).first()
     return letter_of(row) if row else None
 
 
@@ -30,7 +31,7 @@ def letter_of_message(message_id: str) -> Letter | None:
     """The letter that carries this Message-ID; None when it is none of ours."""
     # A letter's key stands in its Message-ID, so no index over all of them is needed.
     key = message_id.removeprefix("<").partition(".")[0]
-    row = LetterRow.objects.filter(key=key[:64], message_id=message_id).first()
+    row = seen(LetterRow.objects.filter(key=key[:64], message_id=message_id)).first()
     return letter_of(row) if row else None
 
 
@@ -39,7 +40,13 @@ def find_words(text: str, *, limit: int) -> list[Letter]:
     asked = SearchQuery(text, config="simple", search_type="websearch")
     rows = LetterRow.objects.annotate(words=SearchVector("subject", "body", config="simple")).filter(words=asked)
     ids = newest(rows, "id", take="id", limit=limit)
-    return [letter_of(row) for row in LetterRow.objects.filter(id__in=ids).order_by("-id")]
+    return [letter_of(row) for row in seen(LetterRow.objects.filter(id__in=ids)).order_by("-id")]
+
+
+def closed_letters(cases: Collection[str], *, reports: Collection[str]) -> set[str]:
+    """Keys of all letters about these cases or reports."""
+    rows = LetterRow.objects.filter(Q(case__in=list(cases)) | Q(report__in=list(reports)))
+    return set(rows.values_list("key", flat=True)) if cases or reports else set()
 
 
 def newest_letter(about: str, *, to: str) -> Letter | None:
@@ -51,19 +58,19 @@ def newest_letter(about: str, *, to: str) -> Letter | None:
 
 def letters_of_case(case: str) -> list[Letter]:
     """Return a case's letters in the order they were written."""
-    return [letter_of(row) for row in LetterRow.objects.filter(case=case).order_by("id")]
+    return [letter_of(row) for row in seen(LetterRow.objects.filter(case=case)).order_by("id")]
 
 
 def letters_of_report(report: str) -> list[Letter]:
     """Return a report's letters in the order they were written."""
-    return [letter_of(row) for row in LetterRow.objects.filter(report=report).order_by("id")]
+    return [letter_of(row) for row in seen(LetterRow.objects.filter(report=report)).order_by("id")]
 
 
 def list_letters(
     *, state: LetterState | None = None, kind: LetterKind | None = None, limit: int = 100, before: str | None = None
 ) -> list[Letter]:
     """Return the newest letters, or the newest in one state or of one kind; `before` is the last key of a page."""
-    rows = LetterRow.objects.order_by("-id")
+    rows: QuerySet[LetterRow] = seen(LetterRow.objects.order_by("-id"))
     if kind is not None:
         rows = rows.filter(kind=kind.value)
     if before is not None:
@@ -81,14 +88,14 @@ def oldest_held(*, limit: int) -> list[Letter]:
 
 def count_by_state(states: Collection[LetterState] = tuple(LetterState)) -> dict[LetterState, int]:
     """Return how many letters stand in each of these states, every one named."""
-    rows = LetterRow.objects.filter(state__in=[state.value for state in states])
+    rows = seen(LetterRow.objects.filter(state__in=[state.value for state in states]))
     counted = dict(rows.values_list("state").annotate(count=Count("id")))
     return {state: counted.get(state.value, 0) for state in states}
 
 
 def not_taken_yet() -> tuple[int, str]:
     """How many letters wait because the mail server did not take them, and what became of the latest attempt."""
-    rows = LetterRow.objects.filter(state=LetterState.QUEUED.value, attempts__gt=0)
+    rows = seen(LetterRow.objects.filter(state=LetterState.QUEUED.value, attempts__gt=0))
     latest = rows.order_by("-due_at", "-id").values_list("detail", flat=True).first()
     return rows.count(), latest or ""
 

@@ -5,7 +5,7 @@ is in the sealed queue. Whoever wants more asks the API, under permissions of th
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,8 @@ from tipstaff.webhooks.operations import send_again as send_again
 from tipstaff.webhooks.operations import switch as switch
 from tipstaff.webhooks.operations import try_webhook as try_webhook
 from tipstaff.words import Dispatch, Entry, Happening, ReportOutcome, Webhook
+
+from .sealed import keys_hidden
 
 READ_AT_A_TIME, SENT_AT_A_TIME = 1000, 50
 POST_SECONDS, ROUND_SECONDS = 15, 30
@@ -51,8 +53,9 @@ def make(
     return made, secret
 
 
-def tell(*, at: datetime) -> int:
-    """Make dispatches of what came to stand in the record's chain since the last time; how many."""
+def tell(*, at: datetime, closed: Collection[str] = ()) -> int:
+    """Make dispatches of what came to stand in the record's chain since the last time; how many. Nothing is told of
+    what is sealed, or of cases of the clause groups that are `closed` to some of the staff."""
     made = 0
     while (after := queries.told_to()) is not None:
         entries = ledger.in_chain(after=after, limit=READ_AT_A_TIME)
@@ -60,7 +63,9 @@ def tell(*, at: datetime) -> int:
             break
         last = entries[-1].seq
         assert last is not None, "it stands in the chain"
-        made += operations.queue([e for e in map(event_of, entries) if e is not None], up_to=last, at=at)
+        hidden = keys_hidden(closed, sealed=True)
+        open_ = [e for e in entries if hidden.isdisjoint(key.partition(".")[0] for key in e.about)]
+        made += operations.queue([e for e in map(event_of, open_) if e is not None], up_to=last, at=at)
     return made
 
 

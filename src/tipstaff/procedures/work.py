@@ -4,14 +4,12 @@ None of it moves a clock of a customer's, writes a letter or takes a measure. Wh
 letter and no page for anybody else draws on it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from tipstaff.cases import operations as cases
-from tipstaff.cases.queries import list_cases
-from tipstaff.cases.rules import NEEDS_PERSON
+from tipstaff.cases.queries import Kind, Waiting, waiting_by, waiting_kinds
 from tipstaff.cases.working import BULK_MAX as BULK_MAX
 from tipstaff.cases.working import Bulk, latest_bulk, snooze_case, tidy_name
 from tipstaff.cases.working import SavedView as SavedView
@@ -118,7 +116,7 @@ class Lateness:
 
     levels: tuple[Level, ...]
     late: tuple[tuple[Case, datetime], ...]
-    """Each with the moment by which somebody should act; most overdue first."""
+    """The first of them, each with the moment by which somebody should act; most overdue first."""
     today: tuple[tuple[Case, datetime], ...]
 
 
@@ -133,46 +131,40 @@ def act_by(case: Case, *, desk: Desk) -> datetime | None:
 
 
 def level_of(case: Case, *, desk: Desk) -> timedelta:
-    edition = next((edition for edition in desk.editions if edition.id == case.edition), None)
-    level = LEVELS[case.severity]
+    return _level(Kind(case.edition, case.group, case.clause, case.severity), desk=desk)
+
+
+def _level(kind: Kind, *, desk: Desk) -> timedelta:
+    edition = next((edition for edition in desk.editions if edition.id == kind.edition), None)
+    level = LEVELS[Severity(kind.severity)]
     if edition is not None:
-        for clock in ("desk.decide", f"desk.decide.{case.group}", f"desk.decide.{case.clause}"):
+        for clock in ("desk.decide", f"desk.decide.{kind.group}", f"desk.decide.{kind.clause}"):
             level = edition.length_of(clock, default=level)
     return level
 
 
 def lateness(*, desk: Desk, at: datetime) -> Lateness:
     """What is late now, and what will be late today. A case that is snoozed is late all the same."""
-    waiting = list_cases(states=NEEDS_PERSON, order="waits", limit=CASES_MAX)
-    same: dict[tuple[object, ...], timedelta] = {}  # Of thousands that wait, most are of a few kinds.
-
-    def level(case: Case) -> timedelta:
-        kind = (case.edition, case.group, case.clause, case.severity)
-        if kind not in same:
-            same[kind] = level_of(case, desk=desk)
-        return same[kind]
-
+    levels = {kind: _level(kind, desk=desk) for kind in waiting_kinds()}
     ends_at = datetime.combine(at.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-    due = sorted(
-        ((case, case.waits_since + level(case)) for case in waiting if case.waits_since), key=lambda each: each[1]
-    )
-    late = tuple(each for each in due if each[1] <= at)
-    today = tuple(each for each in due if at < each[1] < ends_at)
-    count = {name: Counter(case.clause for case, _ in some) for name, some in (("late", late), ("today", today))}
-    within: dict[str, timedelta] = {}
-    for case in waiting:
-        within[case.clause] = min(level(case), within.get(case.clause, level(case)))
-    levels = tuple(
-        Level(
-            clause=clause, within=within[clause], waiting=n, late=count["late"][clause], today=count["today"][clause]
-        )
-        for clause, n in sorted(Counter(case.clause for case in waiting).items())
+    found, late, today = waiting_by(levels, at=at, ends_at=ends_at, limit=CASES_MAX)
+    clauses: dict[str, list[Waiting]] = {}
+    for each in found:
+        clauses.setdefault(each.kind.clause, []).append(each)
+    return Lateness(
+        levels=tuple(
+            Level(
+                clause=clause, within=min(levels[each.kind] for each in some), waiting=sum(x.waiting for x in some),
+                late=sum(x.late for x in some), today=sum(x.today for x in some),
+            )
+            for clause, some in sorted(clauses.items())
+        ),
+        late=tuple(late), today=tuple(today),
     )  # fmt: skip
-    return Lateness(levels=levels, late=late, today=today)
 
 
-CASES_MAX = 5000
-"""So many waiting cases are looked at, those that wait longest first."""
+CASES_MAX = 200
+"""So many of those that are late, and of those that will be today, are named; all are counted."""
 
 
 def undoable(name: str, *, at: datetime) -> Bulk | None:

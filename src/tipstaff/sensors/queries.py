@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
+from tipstaff.host.viewing import seen
 from tipstaff.words import Disposition, Measured, Retest
 
 from .models import LEFT, RetestRow, SightingRow
@@ -14,7 +15,7 @@ from .rows import measured_of, retest_of
 
 def get_measured(key: str) -> Measured | None:
     """One sighting by its key, `S-000123`."""
-    row = SightingRow.objects.filter(key=key).first()
+    row = seen(SightingRow.objects.filter(key=key)).first()
     return measured_of(row) if row else None
 
 
@@ -23,9 +24,14 @@ def is_known(sensor: str, id: str) -> bool:
     return SightingRow.objects.filter(sensor=sensor, name=id).exists()
 
 
+def closed_sightings(cases: Collection[str]) -> set[str]:
+    """Keys of all sightings that joined these cases."""
+    return set(SightingRow.objects.filter(case__in=list(cases)).values_list("key", flat=True)) if cases else set()
+
+
 def measured_of_case(case: str) -> list[Measured]:
     """Every sighting that joined the case, oldest first."""
-    return [measured_of(row) for row in SightingRow.objects.filter(case=case).order_by("id")]
+    return [measured_of(row) for row in seen(SightingRow.objects.filter(case=case)).order_by("id")]
 
 
 def unjudged(*, limit: int, before: datetime | None = None) -> list[str]:
@@ -38,12 +44,12 @@ def unjudged(*, limit: int, before: datetime | None = None) -> list[str]:
 
 def left_to_people(*, limit: int = 100) -> list[Measured]:
     """Sightings that wait for a person's decision and have no case to wait in, oldest first."""
-    return [measured_of(row) for row in SightingRow.objects.filter(LEFT).order_by("id")[:limit]]
+    return [measured_of(row) for row in seen(SightingRow.objects.filter(LEFT)).order_by("id")[:limit]]
 
 
 def count_left() -> int:
     """How many of those there are."""
-    return SightingRow.objects.filter(LEFT).count()
+    return seen(SightingRow.objects.filter(LEFT)).count()
 
 
 def measured_at(
@@ -73,7 +79,7 @@ def list_measured(
 
     `before` is the last key of the page before.
     """
-    rows = SightingRow.objects.order_by("-id")
+    rows: QuerySet[SightingRow] = seen(SightingRow.objects.order_by("-id"))
     if before is not None:
         rows = rows.filter(id__lt=SightingRow.objects.filter(key=before).values_list("id", flat=True).first() or 0)
     if waiting:
@@ -81,7 +87,7 @@ def list_measured(
     elif dispositions:
         rows = rows.filter(disposition__in=[str(each) for each in dispositions])
     if search := search.replace("\x00", "").strip():
-        found = rows.none()
+        found: QuerySet[SightingRow] = rows.none()
         for column in ("key", "source", "kind", "sensor", "case"):
             if column != "source" or _is_address(search):
                 found |= rows.filter(**{column: search})
@@ -91,7 +97,7 @@ def list_measured(
 
 def count_by_disposition() -> dict[Disposition | None, int]:
     """How many sightings became what; None for those that wait."""
-    counts = SightingRow.objects.order_by("disposition").values_list("disposition").annotate(n=Count("id"))
+    counts = seen(SightingRow.objects.all()).order_by("disposition").values_list("disposition").annotate(n=Count("id"))
     return {Disposition(became) if became else None: n for became, n in counts}
 
 

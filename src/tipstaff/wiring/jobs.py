@@ -37,6 +37,8 @@ from tipstaff.procedures import (
     sighting,
     suspension,
 )
+from tipstaff.procedures.figures import count_usual
+from tipstaff.procedures.sealed import closed_groups
 from tipstaff.sensors.queries import unjudged
 from tipstaff.webhooks.queries import any_on
 from tipstaff.wiring import mail
@@ -167,6 +169,13 @@ def yields(timestamp: int) -> None:
     reporters.watch_yields(at=wiring.now())
 
 
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="figures", queue="clock", queueing_lock="figures")
+def figures(timestamp: int) -> None:
+    """Every five minutes: what the overview and the wall show is counted anew."""
+    count_usual(closed=closed_groups(wiring.settings().staff.closed_groups), at=wiring.now())
+
+
 @app.periodic(cron="47 4 * * *")
 @app.task(name="late_log_ins", queue="clock", queueing_lock="late_log_ins")
 def late_log_ins(timestamp: int) -> None:
@@ -186,7 +195,7 @@ def seal_record(timestamp: int) -> None:
 def webhooks(timestamp: int) -> None:
     """The operator's programs are told what came to stand in the record; an attempt whose worker died is made again."""
     if any_on():
-        hooks.tell(at=wiring.now())
+        hooks.tell(at=wiring.now(), closed=closed_groups(wiring.settings().staff.closed_groups))
         hooks.send_due(outward=wiring.outward(), unseal=wiring.unseal_secret, now=wiring.now)
 
 

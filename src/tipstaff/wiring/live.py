@@ -7,12 +7,12 @@ what they may not see is not told to them at all. Nothing depends on it: a page 
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import psycopg
 from django.db import close_old_connections, connections
 
-from tipstaff.procedures.sealed import sealed_among
+from tipstaff.procedures.sealed import closed_among, sealed_among
 
 from .processes import database_url
 
@@ -32,14 +32,16 @@ class NoRoom(Exception):
 class Listener:
     """One open page: it is woken when something that it may see has changed."""
 
-    def __init__(self, *, key: str, sealed: bool) -> None:
-        self.key, self.sealed = key, sealed
+    def __init__(self, *, key: str, sealed: bool, closed: frozenset[str] = frozenset()) -> None:
+        """`sealed` where it may see sealed things; `closed` are the clause groups that it may not see."""
+        self.key, self.sealed, self.closed = key, sealed, closed
         self.news: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
-    def hears(self, told: set[str], *, hidden: set[str]) -> bool:
+    def hears(self, told: set[str], *, hidden: set[str], closed: Collection[str] = ()) -> bool:
         """Whether any of `told`, keys that were named together, concerns this page. What is named together with one of
-        `hidden` is only for who may see sealed things."""
-        keys = {key for some in told if self.sealed or hidden.isdisjoint(some.split()) for key in some.split()}
+        `hidden` is only for who may see sealed things, with one of `closed` not for this page."""
+        hides = set(closed) if self.sealed else {*closed, *hidden}
+        keys = {key for some in told if hides.isdisjoint(some.split()) for key in some.split()}
         return bool(keys) if not self.key else self.key in keys or MANY in keys
 
 
@@ -109,9 +111,12 @@ class Hub:
 
     def _tell(self, told: set[str]) -> None:
         close_old_connections()
-        hidden = self._hidden_of({key for some in told for key in some.split()})
-        for listener in tuple(self._listeners):
-            if listener.hears(told, hidden=hidden):
+        named = {key for some in told for key in some.split()}
+        listeners = tuple(self._listeners)
+        hidden = self._hidden_of(named)
+        closed = {groups: closed_among(named, groups=groups) for groups in {x.closed for x in listeners} if groups}
+        for listener in listeners:
+            if listener.hears(told, hidden=hidden, closed=closed.get(listener.closed, set())):
                 listener.news.put(True)
 
 

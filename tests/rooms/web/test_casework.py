@@ -364,9 +364,11 @@ def test_whoever_comes_upon_child_abuse_seals_the_report_from_its_page(day: obje
     page = client.get(reverse("console:report", args=[report.key])).content.decode()
     assert "Seal this report" in page
     page = client.post(reverse("console:seal", args=[report.key]), follow=True).content.decode()
-    assert "never shown" in page
+    assert f"{report.key} is in the sealed queue now." in page
+    assert client.get(reverse("console:report", args=[report.key])).status_code == 404
+    assert "never shown" in log_in(Role.COUNSEL).get(reverse("console:report", args=[report.key])).content.decode()
     assert get_report(report.key).outcome is ReportOutcome.SEALED  # type: ignore[union-attr]  # it is there
-    assert client.get(reverse("console:raw_evidence", args=[report.evidence])).status_code == 403
+    assert client.get(reverse("console:raw_evidence", args=[report.evidence])).status_code == 404
 
 
 def test_setting_a_report_aside_takes_a_reason_and_says_whether_its_sender_hears(day: object, log_in: LogIn) -> None:

@@ -14,11 +14,23 @@ import pytest
 from django.test import Client
 
 from tipstaff.cases.queries import list_cases
+from tipstaff.intake.models import ReportRow
 from tipstaff.intake.queries import list_reports
 from tipstaff.notices.queries import list_letters
+from tipstaff.procedures.figures import (
+    ACTED,
+    GROUPS,
+    KEPT_FOR,
+    WAITING,
+    arrivals,
+    count_usual,
+    figures_of,
+    tables_of,
+    usual,
+)
 from tipstaff.web.console.overview import _plain
 from tipstaff.web.console.pictures import Layer, columns
-from tipstaff.web.figures import ACTED, GROUPS, WAITING, arrivals, document, tables_of
+from tipstaff.web.figures import document, figures
 from tipstaff.words import Report, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
@@ -119,9 +131,24 @@ def test_a_program_gets_the_same(span: tuple[datetime, datetime], log_in: LogIn)
     asked = f"from={span[0]:%Y-%m-%d}&to={span[1] - timedelta(days=1):%Y-%m-%d}"
     answer = client.get(f"/api/figures?{asked}")
     assert answer.status_code == 200
-    assert answer.json() == json.loads(json.dumps(document(*span)))
+    assert answer.json() == json.loads(json.dumps(document(figures(*span), since=span[0], until=span[1])))
     assert client.get("/api/figures?from=2026-05-05&to=2026-05-01").status_code == 422
     assert Client().get("/api/figures").status_code == 401
+
+
+def test_what_is_shown_was_counted_minutes_ago_and_is_what_counting_finds(span: tuple[datetime, datetime]) -> None:
+    at = span[1] - timedelta(hours=12)
+    first = count_usual(closed=(), at=at)
+    assert (first.steps, list(first.tables)) == (arrivals(*usual(at)), tables_of(*usual(at))), "sealed ones are in none"
+    kept = figures_of(*usual(at), closed=(), at=at + KEPT_FOR - timedelta(seconds=1))
+    assert kept == first
+    assert figures_of(*usual(at), closed=("mail",), at=at).counted_at == at, "counted apart"
+    ReportRow.objects.filter(key=counted()[0].key).update(received_at=span[1] - timedelta(days=40))
+    assert figures_of(*usual(at), closed=(), at=at + timedelta(minutes=9)) == first
+    later = figures_of(*usual(at), closed=(), at=at + KEPT_FOR)
+    assert later.counted_at == at + KEPT_FOR
+    assert sum(map(sum, later.steps.values())) == sum(map(sum, first.steps.values())) - 1
+    assert later.steps == arrivals(*usual(at))
 
 
 def test_a_spreadsheet_runs_nothing_that_a_reporter_named() -> None:

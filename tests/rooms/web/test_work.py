@@ -1,14 +1,17 @@
 """Many cases, many hands: nothing is lost, everything can be undone, and nothing of it leaves the desk."""
 
+import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from tipstaff import wiring
+from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import Narrowed, get_case, lineage_of, list_cases, members_of, notes_of
+from tipstaff.cases.rules import NEEDS_PERSON
 from tipstaff.cases.working import be_present, saved_views
 from tipstaff.intake.queries import list_reports, reports_of_case
 from tipstaff.ledger.queries import trace
@@ -184,6 +187,37 @@ def test_views_are_kept_shared_and_forgotten_by_their_owner_alone(day: object, l
     assert saved_views("mary") == [shared]
     lena.post(keep, {"forget": shared.id})
     assert [view.name for view in saved_views("lena")] == ["Only mine"]
+
+
+def test_lateness_is_what_a_look_at_every_case_finds(day: object, at: datetime) -> None:
+    desk, chance = wiring.desk(), random.Random(6)
+    row = CaseRow.objects.order_by("key")[0]
+    states = (CaseState.WAITING_PERSON, CaseState.DISPUTED, CaseState.APPEALED, CaseState.CLOSED, CaseState.NOTIFIED)
+    for n in range(150):
+        row.pk = row.part = f"C-9{n:05}"
+        row.clause, row.group = chance.choice((("mail.unsolicited", "mail"), ("x.y", "x"), ("x.z", "x")))
+        row.severity, row.state = chance.randrange(1, 5), str(chance.choice(states))
+        row.waits_since = chance.choice((None, at - timedelta(hours=chance.randrange(90))))
+        row.snoozed_until = chance.choice((None, at + timedelta(days=1)))
+        row.save(force_insert=True)
+    waiting = [case for case in list_cases(states=NEEDS_PERSON, limit=1000) if case.waits_since]
+    assert len(waiting) > 40
+    midnight = datetime.combine(at.date() + timedelta(days=1), time(), UTC)
+    by = {case.key: work.act_by(case, desk=desk) for case in waiting}
+    found = work.lateness(desk=desk, at=at)
+    late = sorted((due, key) for key, due in by.items() if due and due <= at)
+    today = sorted((due, key) for key, due in by.items() if due and at < due < midnight)
+    assert late
+    assert today
+    assert [(due, case.key) for case, due in found.late] == late
+    assert [(due, case.key) for case, due in found.today] == today
+    for level in found.levels:
+        own = [case for case in waiting if case.clause == level.clause]
+        assert level.within == min(work.level_of(case, desk=desk) for case in own)
+        assert (level.waiting, level.late, level.today) == (
+            len(own), *(sum(case.key in {key for _, key in some} for case in own) for some in (late, today)),
+        )  # fmt: skip
+    assert {level.clause for level in found.levels} == {case.clause for case in waiting}
 
 
 def test_late_is_counted_by_clause_from_when_a_person_was_waited_for(day: object, at: datetime, log_in: LogIn) -> None:

@@ -250,7 +250,7 @@ def search(request: HttpRequest, q: Annotated[str, Query(max_length=200)], limit
 
 @router.get("/cases/late", auth=Able(Ability.SEE_DESK, "cases"), response=LatenessOut)
 def late(request: HttpRequest) -> LatenessOut:
-    """What of the desk's own work is late now, and what will be late today, by clause."""
+    """What of the desk's own work is late now, and will be today, by clause; of each the first 200 cases."""
     found = work.lateness(desk=wiring.desk(), at=wiring.now())
     return LatenessOut(
         levels=[

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from tipstaff import wiring
 from tipstaff.procedures.staffing import through
 
+from ..eyes import looking
 from ..models import PortalToken
 from ..pace import Left, household, use
 from ..portal import tokens
@@ -48,7 +49,7 @@ class Door:
                     with through(f"{token.name} ({token.key})" if token is not None else ""):
                         own = "own:" if isinstance(token, PortalToken) else ""
                         who = f"{own}{token.key}" if token is not None else request.user.get_username()
-                        response = unless_seen(request, _as_problem(once(request, self.get_response, who=who)))
+                        response = unless_seen(request, _as_problem(self._answer(request, who=who)))
                     if response.status_code == 401:
                         response.headers.setdefault("WWW-Authenticate", 'Bearer realm="tipstaff"')  # RFC 9110, 11.6.1
                     return _with_limits(response, limits)
@@ -63,6 +64,13 @@ class Door:
         )  # fmt: skip
         slower["Retry-After"] = str(over.wait_seconds)
         return _with_limits(slower, limits)
+
+    def _answer(self, request: HttpRequest, *, who: str) -> HttpResponse:
+        try:
+            with looking(request):
+                return once(request, self.get_response, who=who)
+        except Http404:
+            return problem(404, "There is nothing of that name.")
 
 
 def _who(request: HttpRequest) -> TokenShown | None:

@@ -12,7 +12,8 @@ from tipstaff import wiring
 from tipstaff.wiring.live import Hub, Listener, NoRoom
 
 from ..asked import asked_text
-from ..roles import Ability, StaffRequest, may, needs
+from ..eyes import closed_to
+from ..roles import Ability, StaffRequest, needs
 
 HUB = Hub()
 
@@ -22,7 +23,8 @@ HUB = Hub()
 def live(request: StaffRequest) -> HttpResponseBase:
     """Server-sent events (HTML, 9.2) about one case, or about the desk; 204, which ends it for good, without room."""
     key = asked_text(request.GET, "case", characters_max=16).upper()
-    listener = Listener(key=key, sealed=may(request.user, Ability.SEE_SEALED))
+    closed, sealed = closed_to(request.user)
+    listener = Listener(key=key, sealed=not sealed, closed=closed)
     try:
         events = HUB.stream(listener, most=wiring.settings().web.live_pages, clock=time.monotonic)
     except NoRoom:

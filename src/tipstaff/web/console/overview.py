@@ -6,22 +6,22 @@ Each table can be had as CSV, the picture as SVG and everything as JSON.
 import csv
 import io
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
+from tipstaff.procedures.figures import GROUPS, Table, usual
 
 from ..asked import asked_day
-from ..figures import GROUPS, Table, arrivals, document, tables_of
+from ..figures import document, figures
 from ..roles import Ability, StaffRequest, needs
 from . import reads
 from .page import show_console
 from .pictures import AFTER, BEFORE, WAITS, Layer, columns
 
-USUAL = timedelta(days=30)
 LAYERS = tuple(Layer(label=name, colour=colour) for name, colour in zip(GROUPS, (AFTER, WAITS, BEFORE), strict=True))
 NARROW_MAX = 3
 """Tables of so few columns stand beside the picture."""
@@ -33,23 +33,24 @@ WALL_SECONDS = 30
 def overview(request: StaffRequest) -> HttpResponse:
     """A time's figures; `as=svg`, `as=csv&table=sources` and `as=json` give them as files."""
     at = wiring.now()
-    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    since = asked_day(request.GET, "from", otherwise=midnight - USUAL + timedelta(days=1))
-    until = asked_day(request.GET, "to", otherwise=midnight) + timedelta(days=1)
+    first, end = usual(at)
+    since = asked_day(request.GET, "from", otherwise=first)
+    until = asked_day(request.GET, "to", otherwise=end - timedelta(days=1)) + timedelta(days=1)
     if since >= until:
         raise BadRequest("from must not be after to.")
-    steps = arrivals(since, until)
+    found = figures(since, until)
+    steps = found.steps
     kind = request.GET.get("as", "")
     if kind == "svg":
         drawn = columns(steps, LAYERS, title=_title(since, until), alone=True)
         return HttpResponse(drawn, content_type="image/svg+xml", headers=_as_file("reports.svg"))
-    tables = {table.name: table for table in tables_of(since, until)}
+    tables = {table.name: table for table in found.tables}
     if kind == "csv":
         if request.GET.get("table", "") not in tables:
             raise Http404(f"there is no table {request.GET.get('table', '')[:40]}; there are {', '.join(tables)}")
         return _csv(tables[request.GET["table"]])
     if kind == "json":
-        return JsonResponse(document(since, until), headers=_as_file("overview.json"))
+        return JsonResponse(document(found, since=since, until=until), headers=_as_file("overview.json"))
     asked = f"from={since:%Y-%m-%d}&to={until - timedelta(days=1):%Y-%m-%d}"
     return show_console(
         request, "tipstaff/console/overview.html", here="console:overview", at=at, numbers=reads.numbers(at),
@@ -57,7 +58,7 @@ def overview(request: StaffRequest) -> HttpResponse:
         steps=[(name, *counts) for name, counts in steps.items()], layers=LAYERS,
         tables=[x for x in tables.values() if len(x.heads) > NARROW_MAX],
         narrow=[x for x in tables.values() if len(x.heads) <= NARROW_MAX],
-        asked=asked, total=sum(map(sum, steps.values())),
+        counted_at=found.counted_at, asked=asked, total=sum(map(sum, steps.values())),
     )  # fmt: skip
 
 
@@ -66,8 +67,7 @@ def overview(request: StaffRequest) -> HttpResponse:
 def wall(request: StaffRequest) -> HttpResponse:
     """Figures to read from across the room; the browser asks again by itself, without any script."""
     at = wiring.now()
-    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    steps = arrivals(midnight - USUAL + timedelta(days=1), midnight + timedelta(days=1))
+    found = figures(*usual(at))
     numbers, troubled = reads.numbers(at), reads.count_troubled_letters()
     tiles = [
         ("waiting for a person", numbers.waiting, bool(numbers.waiting)),
@@ -79,7 +79,7 @@ def wall(request: StaffRequest) -> HttpResponse:
     ]
     answer = show_console(
         request, "tipstaff/console/wall.html", here="console:overview", at=at, tiles=tiles,
-        picture=columns(steps, LAYERS, title="Complaints a day, the last 30 days"),
+        counted_at=found.counted_at, picture=columns(found.steps, LAYERS, title="Complaints a day, the last 30 days"),
     )  # fmt: skip
     answer["Refresh"] = str(WALL_SECONDS)
     return answer

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from tipstaff.host.viewing import hiding
+
+from ..eyes import hidden_from
 from ..pages import show_page
 from ..roles import Ability, may, roles_in_words
 from .reads import Numbers, count_waiting
@@ -46,18 +49,23 @@ def show_console(
     **context: object,
 ) -> HttpResponse:
     """A page of the console. `here` is the menu entry that it belongs to."""
-    nav = [
+    with hiding(lambda: hidden_from(request.user)):  # After an act too, which is done with all that the desk knows.
+        nav = _nav(request, here=here, numbers=context.get("numbers"))
+        return show_page(request, template, status=status, nav=nav, my_roles=roles_in_words(request.user), **context)
+
+
+def _nav(request: HttpRequest, *, here: str, numbers: object) -> list[NavItem]:
+    return [
         NavItem(
             label=label,
             url=reverse(name),
             key=key,
             current=name == here,
-            count=_waiting(context.get("numbers")) if name == "console:inbox" else 0,
+            count=_waiting(numbers) if name == "console:inbox" else 0,
         )
         for label, name, key, ability in _NAV
         if may(request.user, ability)
     ]
-    return show_page(request, template, status=status, nav=nav, my_roles=roles_in_words(request.user), **context)
 
 
 def _waiting(numbers: object) -> int:

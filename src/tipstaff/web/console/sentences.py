@@ -433,6 +433,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
             lambda _: "Two people answer for it.",
         ),
         "case.matter_sealed": ("Matter sealed", "violet", lambda _: "Its report is in the sealed queue."),
+        "closed.viewed": ("Looked at", "grey", lambda entry: f"By {entry.actor}; not everybody may see it."),
         "letter.blanked": ("Letter blanked", "violet", _letter("lost its text: its matter is sealed")),
         "report.opened": ("Report opened", "blue", lambda entry: f"{_about('R-', entry)}."),
         "report.read": ("Read", "blue", _report_read),

@@ -59,6 +59,7 @@ from tipstaff.procedures.refusals import (
     StaleCase,
     TooManyTags,
 )
+from tipstaff.procedures.sealed import QUEUE
 from tipstaff.procedures.searching import find
 from tipstaff.sensors import queries as sensors
 from tipstaff.words import (
@@ -74,6 +75,7 @@ from tipstaff.words import (
 )
 
 from ..asked import asked_text
+from ..eyes import hidden_from, note_look
 from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..security import EVIDENCE_POLICY
@@ -332,7 +334,7 @@ def levels(request: StaffRequest) -> HttpResponse:
     """What of the desk's own work is late now, and what will be late today, by clause."""
     found = work.lateness(desk=wiring.desk(), at=wiring.now())
     return _console(request, "tipstaff/console/levels.html", here="console:levels", levels=found,
-        rows=[("Late now", found.late[:200]), ("Late today", found.today[:200])],
+        rows=[("Late now", found.late), ("Late today", found.today)],
     )  # fmt: skip
 
 
@@ -540,6 +542,7 @@ def record(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_SEALED)
 def sealed(request: StaffRequest) -> HttpResponse:
     """The sealed queue: digests, sizes and references. The page cannot show more: no door gives it."""
+    note_look(request.user, keys={QUEUE})
     rows = [(e, intake.report_of_evidence(e.digest), ledger.get_stripped(e.digest)) for e in ledger.list_sealed()]
     return _console(request, "tipstaff/console/sealed.html", here="console:sealed", rows=rows)
 
@@ -587,7 +590,10 @@ def act_on(kind: str, act: Act) -> Callable[..., HttpResponseBase]:
         given = Given(
             key=key, form=request.POST, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
         )  # fmt: skip
-        return _tell(request, lambda: act.run(given), to=reverse(f"console:{kind}", args=[key]))
+        done = _tell(request, lambda: act.run(given), to=reverse(f"console:{kind}", args=[key]))
+        if kind == "report" and key in hidden_from(request.user):  # Whoever sealed it sees it no more.
+            done["Location"] = reverse("console:reports")
+        return done
 
     return view
 
