@@ -123,6 +123,7 @@ class AskOut(TypedDict):
     by: str
     why: str
     at: str
+    driver: NotRequired[str]
 
 
 class AskedOfOut(TypedDict):
@@ -313,6 +314,7 @@ class DeviceOut(TypedDict):
     """A device, as the enforcer saw it last; all of it empty for one that nobody ever wrote to."""
 
     name: str
+    driver: str
     generation: int
     seen_at: str | None
     failures: int
@@ -341,6 +343,13 @@ class DoneOut(TypedDict):
 
     said: str
     case: CaseOut
+
+
+class DriverDoneOut(TypedDict):
+    """What was done for all devices of one driver, in a sentence, and those devices as they stand now."""
+
+    said: str
+    devices: list[DeviceOut]
 
 
 class DryRunOut(TypedDict):
@@ -895,6 +904,7 @@ class ReportReadAsIn(TypedDict):
     source_port: NotRequired[int | None]
     url: NotRequired[str]
     at: NotRequired[str]
+    as_read: NotRequired[str]
 
 
 class ReportSealIn(TypedDict):
@@ -1411,7 +1421,7 @@ class Client(Caller):
         return self._call("GET", "/api/own/accounts")
 
     def list_own_cases(self, *, account: str | None = None, open: bool | None = None) -> Reply[list[OwnCaseOut]]:
-        """The cases that the accounts were told of, or one account was, the newest first: up to 200 for each account."""
+        """The cases that the accounts, or one of them, were told of, the newest first: up to 200 for each account."""
         return self._call("GET", "/api/own/cases", query={"account": account, "open": open})
 
     def get_own_case(self, key: str) -> Reply[OwnCaseDetailOut]:
@@ -1421,7 +1431,7 @@ class Client(Caller):
     def answer_own_case(
         self, key: str, asked: OwnAnswerIn, *, idempotency_key: str | None = None
     ) -> Reply[OwnCaseDetailOut]:
-        """Answer a case, as its page does: fixed, more time (once), disputed, or not theirs; the case as it stands then."""
+        """Answer a case, as its page does: fixed, more time (once), disputed, or not theirs."""
         return self._call(
             "POST", f"/api/own/cases/{quote(str(key), safe='')}/answer", body=asked, idempotency_key=idempotency_key
         )
@@ -2143,6 +2153,28 @@ class Client(Caller):
         return self._call(
             "POST",
             f"/api/devices/{quote(str(name), safe='')}/let-pass-agreed",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def driver_lift_all(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DriverDoneOut]:
+        """Lift all, on all devices of one driver: takes two people."""
+        return self._call(
+            "POST",
+            f"/api/drivers/{quote(str(name), safe='')}/lift-all",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def driver_lift_all_agreed(
+        self, name: str, asked: DeviceActIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[DriverDoneOut]:
+        """Lift all agreed, on all devices of one driver: takes two people."""
+        return self._call(
+            "POST",
+            f"/api/drivers/{quote(str(name), safe='')}/lift-all-agreed",
             body=asked or {},
             idempotency_key=idempotency_key,
         )

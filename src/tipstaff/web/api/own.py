@@ -149,7 +149,7 @@ def list_own_accounts(request: HttpRequest) -> list[dict[str, str]]:
 def list_own_cases(
     request: HttpRequest, account: Annotated[str, Query(max_length=64)] = "", open: bool | None = None
 ) -> list[OwnCaseOut]:  # fmt: skip
-    """The cases that the accounts were told of, or one account was, the newest first: up to 200 for each account."""
+    """The cases that the accounts, or one of them, were told of, the newest first: up to 200 for each account."""
     found = [
         case
         for one, _ in accounts_of(_person(request))
@@ -168,7 +168,7 @@ def get_own_case(request: HttpRequest, key: str) -> dict[str, Any]:
 
 @router.post("/cases/{key}/answer", auth=Own(OwnScope.ANSWER), response=OwnCaseDetailOut)
 def answer_own_case(request: HttpRequest, key: str, asked: OwnAnswerIn) -> dict[str, Any]:
-    """Answer a case, as its page does: fixed, more time (once), disputed, or not theirs; the case as it stands then."""
+    """Answer a case, as its page does: fixed, more time (once), disputed, or not theirs."""
     person, seen, at = _person(request), _seen(request, key), wiring.now()
     if not people.may(seen.role, PortalRole.ANSWERS):
         raise HttpError(403, "Whoever made this token may only read for this account.")
