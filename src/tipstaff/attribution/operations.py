@@ -321,7 +321,7 @@ def _write(
         read_at=at,
     )
     SourceRow.objects.filter(pk=row.pk, term__lt=batch.term).update(term=batch.term)
-    if source.joins in (Joins.SESSION, Joins.LEASE) and not source.momentary:
+    if source.joins in (Joins.SESSION, Joins.LEASE):
         note_missed(row.pk, batch.missed, batch.covers)
     whole = None if batch.covers is None else note_cover(row.pk, batch.covers)
     added = 0

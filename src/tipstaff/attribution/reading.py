@@ -241,6 +241,10 @@ _STEP_BACK = 20 * 60 * MICRO
 """A log is not that far out of order, and the hour that happens twice is longer."""
 
 
+WITH_PORTS = (6, 17, 33, 132, 136)
+"""Protocols whose connections have a port; others are translated without one."""
+
+
 class Sieve:
     """Takes bad records out of a frame, each with its reason, the first reason counting."""
 

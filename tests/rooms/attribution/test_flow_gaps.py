@@ -2,6 +2,7 @@
 
 import importlib
 import random
+import re
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+import tipstaff.attribution.sources as built_in
 from tipstaff.attribution.match import Question, window_of
 from tipstaff.attribution.models import CoverRow, ScopeRow, SourceRow
 from tipstaff.attribution.operations import forget_flows, take_in
-from tipstaff.attribution.protocol import Options
+from tipstaff.attribution.protocol import Options, Stretch
 from tipstaff.procedures.lookup import answer_one
 from tipstaff.procedures.many import open_book
 from tipstaff.wiring import sources
@@ -243,3 +245,90 @@ def test_whoever_is_confirmed_alone_had_the_port_however_much_of_the_log_is_miss
         }  # fmt: skip
         assert had == {answer.customer[-1]}, (at, precision)
     assert confirmed > 10
+
+
+def line(flow: Flow, *, gone: bool = False) -> str:
+    return flow.lines()[1 if gone else 0][1]
+
+
+NEXT = line(flow(9, 2, 60.0, None))
+BEHIND = log_of([flow(3, 2, 100.0, 110.0, port=1600), flow(4, 2, 300.0, 310.0, port=1600)])
+ICMP = NEXT.replace("tcp 6", "icmp 1").replace("sport=443 dport=1500", "type=0 code=0 id=7")
+
+
+@pytest.mark.parametrize(
+    ("bad", "missed"),
+    [
+        (NEXT[:40] + "\n", True),
+        (NEXT[: NEXT.index(" src=203")] + "\n", True),
+        (NEXT[30:], True),
+        (NEXT.replace("dport=1500", "dport=70000"), True),
+        (NEXT.replace(PUBLIC[0], "198.51.100.300"), True),
+        (NEXT[NEXT.index("\t") :], True),
+        (ICMP, False),
+        (NEXT.replace("tcp 6", "unknown 89"), False),
+        ("conntrack v1.4.7 (conntrack-tools): started\n", False),
+    ],
+)
+def test_a_line_about_a_connection_that_cannot_be_read_is_a_gap_in_the_log(bad, missed, tmp_path, operator):
+    """Somebody else may have got the port; what is of another kind says nothing of ports."""
+    plan(tmp_path)
+    before = log_of([flow(1, 1, 0.0, 10.0), flow(2, 2, 20.0, 30.0, port=1600)])
+    read(tmp_path / "nat.log", before + bad.encode() + BEHIND)
+    assert ask(15.0, precision=10.0).customer == "acct-1", "the gap is from 30 to 100"
+    assert ask(60.0, precision=55.0).grade is (Grade.NO_DATA if missed else Grade.CONFIRMED)
+    assert ask(200.0).reason is AttributionReason.UNASSIGNED
+
+
+def test_whoever_was_last_seen_before_an_end_that_cannot_be_read_is_not_named_after_it(tmp_path, operator):
+    plan(tmp_path)
+    own = flow(1, 1, 0.0, 60.0)
+    read(tmp_path / "nat.log", line(own).encode() + line(own, gone=True)[:50].encode() + b"\n" + BEHIND)
+    assert ask(200.0).grade is Grade.NO_DATA
+    assert ask(0.0, precision=0.0).grade is Grade.NO_DATA, "the gap begins with the line before"
+
+
+SYSLOG = (Path(built_in.__file__).parent / "nat_syslog" / "samples" / "flows.log").read_text().splitlines()
+KNOWN = [
+    s
+    for s in SYSLOG
+    if "RT_FLOW" in s or ("305011" in s and not s.endswith("/0")) or "IPNAT" in s or "NAT-TCP-C" in s or "LSN_ADD" in s
+]
+
+
+@pytest.mark.parametrize("whole", KNOWN, ids=lambda s: s[:45])
+def test_a_syslog_line_that_lost_its_end_or_its_sense_is_a_gap(whole):
+    def missed(text: str) -> bool:
+        parsed = sources()["nat-syslog"].read(Stretch(f"{KNOWN[0]}\n{text}\n".encode(), 0), Options(source="x"))
+        return bool(parsed.missed)
+
+    assert not missed(whole)
+    assert missed(whole[: whole.index("100.64.0.") + 8])
+    assert missed(re.sub(r"198\.51\.100\.1\b", "198.51.100.999", whole))
+    assert not missed("2026-03-10T12:00:00Z host sshd[1]: a line of another program")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        KNOWN[0].replace("100.64.0.1", "2001:db8::1").replace("198.51.100.1", "2001:db8::1"),
+        next(s for s in SYSLOG if "305011" in s).replace("dynamic TCP", "dynamic ICMP"),
+        next(s for s in SYSLOG if "305011" in s).replace("dynamic TCP", "static TCP").replace("/1003", ""),
+    ],
+    ids=["ipv6", "icmp", "static"],
+)
+def test_a_line_of_the_same_vendor_about_something_else_is_none(other):
+    parsed = sources()["nat-syslog"].read(Stretch(f"{KNOWN[0]}\n{other}\n".encode(), 0), Options(source="x"))
+    assert (parsed.count + parsed.refused_total, parsed.missed) == (2, [])
+
+
+def test_sets_of_ipfix_whose_template_was_not_read_are_a_gap():
+    ipfix, samples = sources()["nat-ipfix"], Path(built_in.__file__).parent / "nat_ipfix" / "samples"
+    data = next(f for f in samples.iterdir() if f.suffix == ".ipfix").read_bytes()
+    # One set of the sample has no template, and one fields of any length.
+    whole = ipfix.read(Stretch(data, 0), Options(source="x"))
+    assert (whole.count, whole.refused_total, len(whole.missed)) == (5, 3, 1)
+    first = int.from_bytes(data[2:4])
+    # What follows the first message, which states the templates, can't be read without it.
+    later = ipfix.read(Stretch(data[first:], first), Options(source="x"))
+    assert later.missed[0][0] is None

@@ -3,7 +3,7 @@
 import polars as pl
 
 from ...protocol import OPEN, Joins, Lines, Options, Parsed, Stretch
-from ...reading import MICRO, PROTOCOLS, Sieve, prefixes, table
+from ...reading import MICRO, PROTOCOLS, WITH_PORTS, Sieve, prefixes, table
 
 
 class Conntrack(Lines):
@@ -38,10 +38,18 @@ class Conntrack(Lines):
             (pl.col("stamp") * MICRO).round().cast(pl.Int64).alias("at")
         )
         sieve = Sieve(frame)
-        sieve.refuse(pl.col("event").is_null() | pl.col("protocol").is_null(), "no event of a protocol with a name")
-        sieve.refuse(pl.col("at").is_null(), "no time; run conntrack with -o timestamp")
-        sieve.refuse(pl.col("lo").is_null() | pl.col("inside_lo").is_null(), "no addresses of both directions")
-        sieve.refuse(~pl.col("port_first").is_between(1, 65535), "no port of the reply's direction")
+        unnamed = "no event of a protocol with a name"
+        # A line that is whole may be of a protocol that has no ports; one that is torn may be of any.
+        torn = line.str.contains(r"^\[|=") & ~line.str.contains(r"\] +\S+ .* src=.* src=\S+ dst=\S+ ")
+        neither = pl.col("event").is_null() | pl.col("protocol").is_null()
+        sieve.refuse(neither & torn, unnamed, missed=True)
+        sieve.refuse(neither, unnamed)
+        sieve.refuse(pl.col("at").is_null(), "no time; run conntrack with -o timestamp", missed=True)
+        both = pl.col("lo").is_not_null() & pl.col("inside_lo").is_not_null()
+        sieve.refuse(~both, "no addresses of both directions", missed=True)
+        no_port, why = ~pl.col("port_first").is_between(1, 65535), "no port of the reply's direction"
+        sieve.refuse(no_port.fill_null(value=True) & pl.col("protocol").is_in(WITH_PORTS), why, missed=True)
+        sieve.refuse(no_port, why)
         # Not translated: the registry and the sessions of that address speak for it.
         kept = sieve.frame.filter((pl.col("lo") != pl.col("inside_lo")) | (pl.col("hi") != pl.col("inside_hi")))
         gone = pl.col("event") == "DESTROY"
@@ -53,4 +61,4 @@ class Conntrack(Lines):
             pl.when(gone).then("at").otherwise(OPEN).alias("until"), gone.alias("final"),
             (pl.col("event") == "NEW").alias("begun"),
         )  # fmt: skip
-        return sieve.parsed(records)
+        return sieve.parsed(records, at="seen")

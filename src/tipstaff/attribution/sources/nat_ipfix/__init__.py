@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from ...protocol import OPEN, Joins, Kind, Options, Parsed, Stretch
-from ...reading import Sieve
+from ...reading import WITH_PORTS, Sieve
 
 VERSION, HEADER = 10, 16
 VERSION_9, HEADER_9 = 9, 20
@@ -37,6 +37,8 @@ class _Read:
     blocks: dict[Template, list[tuple[int, bytes]]] = field(default_factory=dict)
     """Data sets by their template: the place in the file, and the octets."""
     bad: list[tuple[int, str]] = field(default_factory=list)
+    missed: list[int] = field(default_factory=list)
+    """Where among these there may be events of sessions."""
 
 
 class Ipfix(Kind):
@@ -75,9 +77,11 @@ class Ipfix(Kind):
         frame = pl.concat([f for f in frames if f is not None and f.height] or [_nothing()], how="vertical")
         sieve = Sieve(frame.sort("offset"))
         sieve.refuse(~pl.col("event").is_in([*CREATED, *DELETED]), "no event of a session of NAT")
-        sieve.refuse(pl.col("since") <= 0, "no time")
-        sieve.refuse(pl.col("since") > _LATEST, "a time beyond the calendar")
-        sieve.refuse(~pl.col("port_first").is_between(1, 65535), "no port on the outside")
+        sieve.refuse(pl.col("since") <= 0, "no time", missed=True)
+        sieve.refuse(pl.col("since") > _LATEST, "a time beyond the calendar", missed=True)
+        no_port, why = ~pl.col("port_first").is_between(1, 65535), "no port on the outside"
+        sieve.refuse(no_port & pl.col("protocol").is_in(WITH_PORTS), why, missed=True)
+        sieve.refuse(no_port, why)
         # Not translated: the registry and the sessions of that address speak for it.
         kept = sieve.frame.filter((pl.col("lo") != pl.col("inside_lo")) | (pl.col("hi") != pl.col("inside_hi")))
         gone = pl.col("event").is_in(DELETED)
@@ -89,6 +93,7 @@ class Ipfix(Kind):
             gone.alias("final"),
             (~gone).alias("begun"),
         ).drop("event")
+        sieve.missed += [np.array(found.missed, np.int64)] if found.missed else []
         sieve.told += found.bad[:50]
         sieve.total += len(found.bad)
         return sieve.parsed(records)
@@ -206,6 +211,8 @@ def _read(stretch: Stretch, version: int) -> _Read:
                 known.update({(domain, id): fields for id, fields, _ in _templates(body, version)})
             elif number >= DATA and offset is not None:
                 template = known.get((domain, number), ())
+                if not template or (_EVENT in dict(template) and _why_not(template)):
+                    found.missed.append(offset + place)
                 if not template:
                     found.bad.append((offset + place, f"data of the template {number}, which was not stated before"))
                 elif why := _why_not(template):

@@ -3,7 +3,7 @@
 import polars as pl
 
 from ...protocol import OPEN, Joins, Lines, Options, Parsed, Stretch
-from ...reading import MICRO, PROTOCOLS, Sieve, in_their_years, instants, prefixes, table
+from ...reading import MICRO, PROTOCOLS, WITH_PORTS, Sieve, in_their_years, instants, prefixes, table
 from .formats import ACTIVE, CREATED, DELETED, FORMATS, Format
 
 _FIELDS = (
@@ -42,15 +42,23 @@ class Syslog(Lines):
             if mine.any():
                 parts.append(_found(left.filter(mine), shape))
                 left = left.filter(~mine)
-        nothing = left.with_columns(pl.lit(None, pl.String).alias(f) for f in _FIELDS)
+        nothing = left.with_columns(
+            *(pl.lit(None, pl.String).alias(f) for f in _FIELDS), pl.lit(value=False).alias("torn")
+        )
         frame = pl.concat([*parts, nothing]).sort("offset")
         sieve = Sieve(_numbers(frame, options))
+        sieve.refuse(pl.col("torn"), "a line about one connection of a NAT that is not whole", missed=True)
         sieve.refuse(pl.col("event").is_null(), "not a line about one connection of a NAT that this reader knows")
-        sieve.refuse(pl.col("until").is_null(), "no time, or one that needs --zone (and --year)")
+        sieve.refuse(pl.col("until").is_null(), "no time, or one that needs --zone (and --year)", missed=True)
         sieve.refuse(pl.col("protocol").is_null(), "no protocol with a name or number")
-        sieve.refuse(pl.col("lo").is_null() | pl.col("inside_lo").is_null(), "no inside or outside address")
-        sieve.refuse(~pl.col("port_first").is_between(1, 65535), "no public port")
-        sieve.refuse(pl.col("since") > pl.col("until"), "a connection that ends before it begins")
+        both = pl.col("lo").is_not_null() & pl.col("inside_lo").is_not_null()
+        sieve.refuse(~both, "no inside or outside address", missed=True)
+        # Where nothing was translated some write the address 0.0.0.0 and the port 0.
+        untranslated = ~pl.col("port_first").is_between(1, 65535)
+        translated = pl.col("protocol").is_in(WITH_PORTS) & (pl.col("lo") > 0)
+        sieve.refuse(untranslated.fill_null(value=True) & translated, "no public port", missed=True)
+        sieve.refuse(untranslated, "no public port")
+        sieve.refuse(pl.col("since") > pl.col("until"), "a connection that ends before it begins", missed=True)
         # Not translated: the registry and the sessions of that address speak for it.
         kept = sieve.frame.filter((pl.col("lo") != pl.col("inside_lo")) | (pl.col("hi") != pl.col("inside_hi")))
         gone = pl.col("event") == DELETED
@@ -62,7 +70,7 @@ class Syslog(Lines):
             pl.lit(0, pl.UInt8).alias("kind"), "since", pl.col("until").alias("seen"),
             pl.when(gone).then("until").otherwise(OPEN).alias("until"), gone.alias("final"), "begun",
         )  # fmt: skip
-        told = sieve.parsed(records)
+        told = sieve.parsed(records, at="seen")
         if kept.height:
             told.covers = (int(kept["until"].min()), int(kept["until"].max()))  # type: ignore[arg-type]  # no nulls
         return told
@@ -81,7 +89,9 @@ def _found(lines: pl.DataFrame, shape: Format) -> pl.DataFrame:
     )
     whole = pl.all_horizontal(pl.col(n).is_not_null() for n in shape.needs)
     groups = groups.with_columns(pl.when(whole).then(f).alias(f) for f in _FIELDS)
-    return pl.concat([lines, groups.select(_FIELDS)], how="horizontal")
+    others = lines.get_column("line").str.contains(shape.others)
+    torn = ~groups.select(whole).to_series() & ~others
+    return pl.concat([lines, groups.select(_FIELDS), torn.alias("torn").to_frame()], how="horizontal")
 
 
 def _numbers(frame: pl.DataFrame, options: Options) -> pl.DataFrame:

@@ -29,6 +29,9 @@ class Format:
     events: Mapping[str, str]
     """What `event` says, in lower case; a line with another event is refused."""
     needs: tuple[str, ...] = ("event", "protocol", "inside", "outside", "port")
+    others: str = "(?i)icmp"
+    """Lines with the marker that are about something else, and no torn ones: a connection without ports, of IPv6, one
+    that was not translated."""
 
 
 FORMATS = (
@@ -47,6 +50,7 @@ FORMATS = (
             r' protocol-id="(?P<protocol>\d+)"',
         ),
         events={"create": CREATED, "close": DELETED},
+        others=r'source-address="[0-9a-fA-F]*:',
     ),
     Format(
         name="Junos MS-MPC session log",
@@ -57,6 +61,7 @@ FORMATS = (
             rf"\[(?P<outside>{_IP}):(?P<port>\d+)\] -> (?P<there>\S+) \((?P<protocol>\w+)\)",
         ),
         events={"open": CREATED, "close": DELETED},
+        others=r"(?i)icmp|SESSION_(OPEN|CLOSE): [^\[]*$|SESSION_(OPEN|CLOSE): .*[0-9a-f]::?[0-9a-f]*:",
     ),
     Format(
         name="Cisco ASA translation",
@@ -67,6 +72,7 @@ FORMATS = (
             rf"(?P<inside_port>\d+)(?:\([^)]*\))? to [^ :]+:(?P<outside>{_IP})/(?P<port>\d+)",
         ),
         events={"built": CREATED, "teardown": DELETED},
+        others=r"(?i)icmp|(Built|Teardown) static|[0-9a-f]+:[0-9a-f]*:[0-9a-f:]+/",
     ),
     Format(
         name="Cisco IOS translation",
@@ -139,6 +145,7 @@ FORMATS = (
             r"\bduration=(?P<lasted>\d+)",
         ),
         events={"000015": CREATED, "000013": DELETED, "000020": ACTIVE},
+        others=r'logid="?\d{4}0000(?:0\d|1[0-246-9]|2[1-9]|[3-9]\d)|\bproto=(?:1|58)\b|\bsrcip=[0-9a-f]*:',
     ),
     Format(
         name="Palo Alto Networks traffic log",
@@ -151,6 +158,7 @@ FORMATS = (
             r"(?P<protocol>\w+);(?:[^;]*;){5}(?P<begin>[^;]*);",
         ),
         events={"start": CREATED, "end": DELETED},
+        others=r"(?i);icmp|;TRAFFIC;(start|end);[^;]*;[^;]*;[0-9a-fA-F]*:",
     ),
     Format(
         name="Huawei USG session log",
@@ -169,6 +177,7 @@ FORMATS = (
             r";EndTime=(?P<at>\d+)",
         ),
         events={"built": CREATED, "teardown": DELETED},
+        others=r"(?i)=icmp|;SourceNatIP=;",
     ),
     Format(
         name="H3C session log",
