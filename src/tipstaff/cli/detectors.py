@@ -74,10 +74,10 @@ def leave(
     until: Annotated[str, typer.Option("--until", help="Until when; a time that is past takes it back.")],
 ) -> None:
     """Note that a customer asked for being looked at: `exposure`, `mail-probe` and `news-probe` judge nobody else, and
-    `address-question` asks nobody else."""
-    from tipstaff.procedures.address_questions import LEAVE
+    `address-question` asks nobody else; `accountability` is the customer's own check."""
+    from tipstaff.procedures import accountability, address_questions
 
-    if detector != LEAVE:
+    if detector not in (address_questions.LEAVE, accountability.LEAVE):
         _known(detector)
     ends = instant(until, name="The end")
     if ends is None:

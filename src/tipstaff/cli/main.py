@@ -81,6 +81,7 @@ _GROUPS = (
     ("tipstaff.cli.registry", "registry", "Customers and what they hold."),
     ("tipstaff.cli.admission", "admission", "Who is let in, and what the terminated still use."),
     ("tipstaff.cli.policy", "policy", "Editions of the policy."),
+    ("tipstaff.cli.accountability", "accountability", "Customers who asked to be checked."),
     ("tipstaff.cli.filters", "filters", "Filters in the network that belong to no case."),
     ("tipstaff.cli.letters", "letters", "Letters: what was written, and how it goes out."),
     ("tipstaff.cli.profiles", "profiles", "Readers of known reporters, as data."),

@@ -12,6 +12,22 @@ AdmissionState = Literal["waiting", "clear", "accepted", "refused"]
 
 Answer = Literal["fixed", "need_time", "dispute", "wrong_customer"]
 
+AuditFound = Literal["met", "not_met", "unknown"]
+
+AuditPoint = Literal[
+    "contact",
+    "second_contact",
+    "answers",
+    "address_question",
+    "mail_peer",
+    "mail_headers",
+    "usenet_path",
+    "users_known",
+    "use_recorded",
+    "complaints_read",
+    "users_told",
+]
+
 CaseState = Literal[
     "opened",
     "waiting_person",
@@ -134,6 +150,16 @@ class AskedOfOut(TypedDict):
     protocol: str
     used_at: str | None
     error_seconds: float
+
+
+class AuditOut(TypedDict):
+    """A customer's own check as it came out last; without a time it was never made."""
+
+    customer: str
+    checked_at: str | None
+    score_percent: int | None
+    known: int
+    points: dict[str, AuditFound]
 
 
 class CaseOut(TypedDict):
@@ -2221,4 +2247,14 @@ class Client(Caller):
         """Take a filter out, or withdraw it before it begins."""
         return self._call(
             "POST", f"/api/filters/{quote(str(key), safe='')}/end", body=asked, idempotency_key=idempotency_key
+        )
+
+    def list_audits(self) -> Reply[list[AuditOut]]:
+        """Everybody who asked for the check; who was never checked first, then the lowest score."""
+        return self._call("GET", "/api/accountability")
+
+    def check_customer(self, key: str, *, idempotency_key: str | None = None) -> Reply[AuditOut]:
+        """Make the check of a customer who asked for it now; it is put to the judge."""
+        return self._call(
+            "POST", f"/api/accountability/{quote(str(key), safe='')}/check", idempotency_key=idempotency_key
         )

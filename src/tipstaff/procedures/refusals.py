@@ -31,6 +31,7 @@ from tipstaff.enforcement.operations import (
 from tipstaff.intake.operations import AlreadyInACase, NoSuchReport, SealedStaysSealed
 from tipstaff.legal.operations import AnotherHasToAgree, NoSuchMatter, NotNow
 from tipstaff.notices.operations import NoSuchLetter, NotForAPersonToDecide
+from tipstaff.registry.operations import UnknownKey
 from tipstaff.sensors.operations import NoSuchSighting, NotLeftToAPerson
 
 from .answers import AnswerTooLong
@@ -91,5 +92,6 @@ __all__ = [
     "StaleCase",
     "StillWorking",
     "TooManyTags",
+    "UnknownKey",
     "WrongStep",
 ]

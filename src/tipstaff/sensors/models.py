@@ -48,6 +48,9 @@ class SightingRow(models.Model):
         constraints = (models.UniqueConstraint(fields=["sensor", "name"], name="sensors_sighting_once"),)
         indexes = (
             models.Index(fields=["source", "moment_at"], name="sensors_sighting_source"),
+            models.Index(
+                fields=["account", "kind"], name="sensors_sighting_account", condition=models.Q(account__isnull=False)
+            ),
             models.Index(fields=["case"], name="sensors_sighting_case", condition=models.Q(case__isnull=False)),
             models.Index(fields=["id"], name="sensors_sighting_waits", condition=models.Q(disposition__isnull=True)),
             models.Index(fields=["disposition", "-id"], name="sensors_sighting_became"),

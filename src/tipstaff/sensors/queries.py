@@ -42,6 +42,13 @@ def unjudged(*, limit: int, before: datetime | None = None) -> list[str]:
     return list(rows.values_list("key", flat=True)[:limit])
 
 
+def newest_of_account(account: str, kind: str, *, since: datetime) -> Measured | None:
+    """The newest sighting of this kind that names the customer, measured since then."""
+    rows = SightingRow.objects.filter(account=account, kind=kind, moment_at__gte=since)
+    row = rows.order_by("-moment_at", "-id").first()
+    return measured_of(row) if row else None
+
+
 def left_to_people(*, limit: int = 100) -> list[Measured]:
     """Sightings that wait for a person's decision and have no case to wait in, oldest first."""
     return [measured_of(row) for row in seen(SightingRow.objects.filter(LEFT)).order_by("id")[:limit]]

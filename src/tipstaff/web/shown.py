@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from tipstaff.words import (
     Answer,
+    AuditFound,
     Case,
     CaseOutcome,
     CaseState,
@@ -87,6 +88,9 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (LetterState.IN_DOUBT, "In doubt", "violet"),
     (LetterState.WITHDRAWN, "Withdrawn", "grey"),
     (LetterState.REFUSED, "Refused", "red"),
+    (AuditFound.MET, "Met", "green"),
+    (AuditFound.NOT_MET, "Not met", "red"),
+    (AuditFound.UNKNOWN, "Not known", "grey"),
     (FilterState.PROPOSED, "Proposed", "amber"),
     (FilterState.AGREED, "Agreed; being told", "blue"),
     (FilterState.STANDS, "Stands", "red"),

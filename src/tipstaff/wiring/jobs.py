@@ -25,6 +25,7 @@ from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
 from tipstaff.procedures import (
+    accountability,
     admission,
     complaint,
     editions,
@@ -181,6 +182,13 @@ def figures(timestamp: int) -> None:
 def late_log_ins(timestamp: int) -> None:
     """Every night: who still logs in though their right to it has ended."""
     admission.note_log_ins(desk=wiring.desk(), at=wiring.now(), actor="worker")
+
+
+@app.periodic(cron="29 3 * * *")
+@app.task(name="self_audits", queue="clock", queueing_lock="self_audits")
+def self_audits(timestamp: int) -> None:
+    """Every night: the checks of customers who asked for them, each when it is due."""
+    accountability.come_round(desk=wiring.desk(), at=wiring.now())
 
 
 @app.periodic(cron=_every(SEAL_SECONDS))

@@ -12,6 +12,7 @@ from .admission import (
     Usage,
     UsageKind,
 )
+from .audits import DECLARED, AuditFound, AuditPoint, SelfAudit
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, Station, SubjectKind, station_of
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
 from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
@@ -114,6 +115,7 @@ from .verdicts import (
 from .webhooks import Dispatch, Happening, Webhook
 
 __all__ = [
+    "DECLARED",
     "DOUBTS",
     "LIFTED_WHEN",
     "PUBLIC",
@@ -133,6 +135,8 @@ __all__ = [
     "Attachment",
     "Attribution",
     "AttributionReason",
+    "AuditFound",
+    "AuditPoint",
     "Basis",
     "Binding",
     "Candidate",
@@ -223,6 +227,7 @@ __all__ = [
     "Scope",
     "Seen",
     "Selector",
+    "SelfAudit",
     "Service",
     "ServiceKind",
     "Severity",

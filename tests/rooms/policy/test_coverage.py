@@ -90,6 +90,7 @@ STEPS = {
         "test_mailbox_probe.py",
         "test_address_questions.py",
         "test_retesting.py",
+        "test_accountability.py",
     ),
     AutoStep.ATTRIBUTE: ("test_lookup.py", "test_address_questions.py", "test_disclosure.py"),
 }

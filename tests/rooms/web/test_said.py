@@ -16,12 +16,13 @@ from tipstaff.web import said
 from tipstaff.web.me.views import ADDED
 from tipstaff.web.portal.checks import checks_of, lists_of_checks
 from tipstaff.web.portal.forwards import COLOURS
+from tipstaff.web.portal.standing import POINTS
 from tipstaff.web.portal.views import NEEDED, STATE_WORDS
 from tipstaff.web.public.policy import LABELS
 from tipstaff.web.public.report_form import KINDS
 from tipstaff.web.public.views import OUTCOMES
 from tipstaff.web.shown import label
-from tipstaff.words import XARF_TYPES, Answer, CaseOutcome, Degree, MeasureState, Standing
+from tipstaff.words import XARF_TYPES, Answer, AuditFound, CaseOutcome, Degree, MeasureState, Standing
 
 WEB = Path(said.__file__).parents[1]
 OTHERS = [language for language in said.LANGUAGES if language != said.FALLBACK]
@@ -47,9 +48,9 @@ def sentences() -> list[str]:
     """Every English sentence that a page for customers or for everybody can say, once."""
     found = [sentence for page in PAGES for sentence in _SAY.findall(page.read_text())]
     found += [sentence for module in MODULES for sentence in _said_in(module)]
-    found += [*ADDED.values(), *NEEDED.values(), *LABELS.values(), *(words for _, words in KINDS)]
+    found += [*ADDED.values(), *NEEDED.values(), *LABELS.values(), *(words for _, words in KINDS), *POINTS.values()]
     found += [words for pair in (*STATE_WORDS.values(), *OUTCOMES.values()) for words in pair]
-    meant = [*Degree, *MeasureState, *CaseOutcome, *Standing, *Answer, *COLOURS]
+    meant = [*Degree, *MeasureState, *CaseOutcome, *Standing, *Answer, *COLOURS, *AuditFound]
     found += [label(word) for word in meant]
     found += [check for checks in lists_of_checks().values() for check in checks]
     return list(dict.fromkeys(found))

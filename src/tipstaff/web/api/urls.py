@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .accountability import router as accountability
 from .cases import router as cases
 from .devices import router as devices
 from .document import Api
@@ -25,5 +26,6 @@ api.add_router("", cases)
 api.add_router("", resources)
 api.add_router("", devices)
 api.add_router("", filters)
+api.add_router("", accountability)
 
 urlpatterns = [path("", api.urls)]

@@ -320,6 +320,8 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "retest.asked": ("To be looked at before it closes", "blue", _plain),
         "retest.begun": ("A look is made", "grey", _plain),
         "retest.ended": ("Looked at before it closes", "blue", _says("said")),
+        "accountability.checked": ("Their own check", "blue", _plain),
+        "accountability.declared": ("What they say of themselves", "grey", _plain),
         "filter.proposed": ("Filter proposed", "amber", _plain),
         "filter.agreed": ("An engineer agreed", "green", _says("why")),
         "filter.refused": ("An engineer did not want it", "grey", _says("why")),

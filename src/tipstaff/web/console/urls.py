@@ -3,6 +3,7 @@
 from django.urls import path
 
 from . import (
+    accountability,
     devices,
     editions,
     filters,
@@ -50,6 +51,7 @@ urlpatterns = [
     path("customers/add", registry.add, name="customer_add"),
     path("customers/<str:key>", registry.customer, name="customer"),
     path("customers/<str:key>/<slug:action>", registry.act, name="customer_act"),
+    path("accountability", accountability.accountability, name="accountability"),
     path("held", held.held, name="held"),
     path("import", importing.import_file, name="import"),
     path("changes", registry.changes, name="changes"),

@@ -75,7 +75,7 @@ class Account:
 _Rest = ParamSpec("_Rest")
 
 
-def _inside(
+def inside(
     view: Callable[Concatenate[PersonRequest, _Rest], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, _Rest], HttpResponse]:
     """Let a view run for somebody who is logged in, has shown a factor, and is let in by a customer still."""
@@ -199,14 +199,14 @@ def log_out(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@_inside
+@inside
 def home(request: PersonRequest) -> HttpResponse:
     """Every customer for whom they may see something, with what is open, in force and past."""
     found = accounts_of(request.person)
     language = language_of(request, otherwise=request.person.language)
     accounts = [_account(customer, role, language=language) for customer, role in found[:ACCOUNTS_MAX]]
     more = len(found) - len(accounts)
-    return _show(
+    return show_inside(
         request, "tipstaff/portal/home.html", accounts=accounts, more=more, zone=_zone(request.person),
         manages=PortalRole.MANAGES,
     )  # fmt: skip
@@ -237,7 +237,7 @@ def _counts(customer: str, names: Set[str]) -> tuple[tuple[str, datetime], ...]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@_inside
+@inside
 def case(request: PersonRequest, key: str) -> HttpResponse:
     """One case, as its link shows it; who only reads has no answer to give."""
     page, may_answer = _case(request, key)
@@ -258,7 +258,7 @@ def _passing_on(page: PortalPage, may_answer: bool) -> dict[str, Any]:
 
 
 @require_POST
-@_inside
+@inside
 def pass_on(request: PersonRequest, key: str) -> HttpResponse:
     """A reseller passes some places of a case on to a customer of theirs."""
     page, may_answer = _case(request, key)
@@ -282,7 +282,7 @@ def pass_on(request: PersonRequest, key: str) -> HttpResponse:
 
 
 @require_POST
-@_inside
+@inside
 def end_forward(request: PersonRequest, key: str, id: int) -> HttpResponse:
     """Take back what was passed on."""
     page, may_answer = _case(request, key)
@@ -295,10 +295,10 @@ def end_forward(request: PersonRequest, key: str, id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@_inside
+@inside
 def brand(request: PersonRequest, customer: str) -> HttpResponse:
     """How a reseller looks to its own customers."""
-    account, _ = _managed(request, customer, PortalRole.MANAGES)
+    account, _ = managed(request, customer, PortalRole.MANAGES)
     if not account.is_reseller:
         raise Http404(customer)
     if request.method == "POST":
@@ -315,7 +315,7 @@ def brand(request: PersonRequest, customer: str) -> HttpResponse:
         except Sentence as why:
             messages.error(request, why.said(language))
         return redirect("account:brand", account.key)
-    return _show(
+    return show_inside(
         request, "tipstaff/portal/brand.html", customer=account, brand=forwards.brand_of(account),
         colours=forwards.COLOURS,
     )  # fmt: skip
@@ -335,11 +335,11 @@ def _case(request: PersonRequest, key: str) -> tuple[PortalPage, bool]:
 
 
 @require_safe
-@_inside
+@inside
 def people(request: PersonRequest, customer: str) -> HttpResponse:
     """Who may see what a customer is told of: the contacts on record, and whom they let in."""
-    account, role = _managed(request, customer, PortalRole.READS)
-    return _show(
+    account, role = managed(request, customer, PortalRole.READS)
+    return show_inside(
         request, "tipstaff/portal/people.html", customer=account, contacts=representatives_of(account.key),
         colleagues=own.colleagues_of(account.key), roles=list(PortalRole), manages=own.may(role, PortalRole.MANAGES),
         sets=contacts.manages_contacts(request.person, account.key), named=LANGUAGES,
@@ -348,9 +348,9 @@ def people(request: PersonRequest, customer: str) -> HttpResponse:
 
 
 @require_POST
-@_inside
+@inside
 def invite(request: PersonRequest, customer: str) -> HttpResponse:
-    account, _ = _managed(request, customer, PortalRole.MANAGES)
+    account, _ = managed(request, customer, PortalRole.MANAGES)
     email = asked_text(request.POST, "email", characters_max=254)
     role = next((role for role in PortalRole if role.value == request.POST.get("role")), None)
     language = language_of(request, otherwise=request.person.language)
@@ -366,9 +366,9 @@ def invite(request: PersonRequest, customer: str) -> HttpResponse:
 
 
 @require_POST
-@_inside
+@inside
 def let_out(request: PersonRequest, customer: str, id: int) -> HttpResponse:
-    account, _ = _managed(request, customer, PortalRole.MANAGES)
+    account, _ = managed(request, customer, PortalRole.MANAGES)
     actor = f"customer ({request.person.email})"
     if (gone := own.let_out(id, customer=account.key, at=wiring.now(), actor=actor)) is not None:
         language = language_of(request, otherwise=request.person.language)
@@ -379,7 +379,7 @@ def let_out(request: PersonRequest, customer: str, id: int) -> HttpResponse:
 @never_cache
 @sensitive_variables("token")
 @require_http_methods(["GET", "HEAD", "POST"])
-@_inside
+@inside
 def keys(request: PersonRequest) -> HttpResponse:
     """Tokens of one's own for programs: made, shown this once, and revoked."""
     at, language = wiring.now(), language_of(request, otherwise=request.person.language)
@@ -404,17 +404,17 @@ def keys(request: PersonRequest) -> HttpResponse:
             messages.error(request, why.said(language))
             return redirect("account:keys")
     found = [(each, tokens.stands(each, at=at)) for each in tokens.tokens_of(request.person)]
-    return _show(
+    return show_inside(
         request, "tipstaff/portal/keys.html", tokens=found, made=made, token=token, scopes=list(tokens.OwnScope),
         days_max=DAYS_MAX,
     )  # fmt: skip
 
 
 @require_POST
-@_inside
+@inside
 def set_contact(request: PersonRequest, customer: str) -> HttpResponse:
     """Change who is written to: propose somebody, take that back, move somebody up, take somebody out."""
-    account, _ = _managed(request, customer, PortalRole.MANAGES)
+    account, _ = managed(request, customer, PortalRole.MANAGES)
     if not contacts.manages_contacts(request.person, account.key):
         raise Http404(customer)
     at, language = wiring.now(), language_of(request, otherwise=request.person.language)
@@ -480,11 +480,11 @@ def _pace(request: PersonRequest, what: str, quota: int) -> None:
         raise Sentence("Too many at once. Try again in a minute.")
 
 
-def _show(request: PersonRequest, template: str, **context: Any) -> HttpResponse:
+def show_inside(request: PersonRequest, template: str, **context: Any) -> HttpResponse:
     return show_public(request, template, on_record=request.person.language, person=request.person, **context)
 
 
-def _managed(request: PersonRequest, key: str, needed: PortalRole) -> tuple[Customer, PortalRole]:
+def managed(request: PersonRequest, key: str, needed: PortalRole) -> tuple[Customer, PortalRole]:
     """The customer, if the person may do that much for it; else there is no such page."""
     customer = get_customer(key)
     role = role_on(request.person, key) if customer is not None else None

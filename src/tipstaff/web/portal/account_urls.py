@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import account
+from . import account, standing
 
 app_name = "account"
 urlpatterns = [
@@ -18,6 +18,8 @@ urlpatterns = [
     path("tokens", account.keys, name="keys"),
     path("brand/<str:customer>", account.brand, name="brand"),
     path("people/<str:customer>/contacts", account.set_contact, name="set_contact"),
+    path("check/<str:customer>", standing.check, name="check"),
+    path("check/<str:customer>/say", standing.say_so, name="check_say"),
     path("people/<str:customer>", account.people, name="people"),
     path("people/<str:customer>/invite", account.invite, name="invite"),
     path("people/<str:customer>/<int:id>/let-out", account.let_out, name="let_out"),
