@@ -1,7 +1,7 @@
 """What no plan may do, whoever asks: pure checks before anything is sent to a device."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
@@ -42,6 +42,8 @@ class Limits:
     """Whether the BGP session of a route, or the log-in of a session, is a customer's of ours now; None as above."""
     owns_port: Callable[[str], bool] | None = None
     """Whether a port, `r1/eth7`, is a customer's of ours now; None as above."""
+    names_owned: Callable[[Collection[str]], Collection[str]] | None = None
+    """Those of many names that `owns_name` or `owns_mailbox` would affirm; None where it is asked one by one."""
     protected_names: tuple[str, ...] = ()
     """Host names, mail addresses and machines that no measure may ever touch; a name stands for all below it."""
     overridden_by: tuple[str, str] | None = None
@@ -90,13 +92,13 @@ def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
         if limits.owns_session is None or not limits.owns_session(selector):
             return f"{selector.session} is not a session of a customer of ours, as far as the registry knows."
         return None
-    if selector.mailbox is not None:
-        name, owns, what = selector.mailbox, limits.owns_mailbox, "a mailbox or log-in"
-    elif selector.url is not None or selector.host_name is not None:
-        name, owns, what = selector.host_name or host_of(selector.url), limits.owns_name, "a site"
-    else:
+    name = _name_of(selector)
+    if name is None:
         return None
-    plain = name.lower().rstrip(".")
+    owns, what = limits.owns_name, "a site"
+    if selector.mailbox is not None:
+        owns, what = limits.owns_mailbox, "a mailbox or log-in"
+    plain = _plain(name)
     domain = plain.rpartition("@")[2]
     for kept in limits.protected_names:
         kept_plain = kept.lower().rstrip(".")
@@ -107,6 +109,19 @@ def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
     if not name or owns is None or not owns(plain):
         return f"{name or selector.url} is not {what} of a customer of ours, as far as the registry knows."
     return None
+
+
+def _name_of(selector: Selector) -> str | None:
+    """The site, mailbox or log-in that it names; None where it names none."""
+    if selector.mailbox is not None:
+        return selector.mailbox
+    if selector.url is not None or selector.host_name is not None:
+        return selector.host_name or host_of(selector.url)
+    return None
+
+
+def _plain(name: str) -> str:
+    return name.lower().rstrip(".")
 
 
 class Supports(Protocol):
@@ -138,6 +153,10 @@ class Vetting:
             return {}
         refused: dict[str, str] = {}
         passed: dict[str, Rule] = {}
+        if limits.names_owned is not None:
+            names = {_plain(name) for rule in rules if (name := _name_of(rule.selector))}
+            owned = frozenset(limits.names_owned(names) if names else ())
+            limits = replace(limits, owns_name=owned.__contains__, owns_mailbox=owned.__contains__)
         for rule in rules:
             if self._passed.get(rule.measure) is not rule:
                 why = refusal(rule.selector, limits)
