@@ -171,6 +171,32 @@ def test_only_what_both_sets_and_the_chain_hold_is_in_force_and_only_single_ipv4
     assert in_force() == [], "no rule looks into the sets"
 
 
+def test_words_of_a_complaint_or_of_a_host_are_never_run_as_a_template(
+    options: dict[str, object], tmp_path: Path
+) -> None:
+    evil = "http://www.example.net/{{lookup('pipe','touch$IFS" + str(tmp_path / "run") + "')}}/%7B\u00e4\U0001f600{#"
+    told = "[{{ tipstaff.apply | to_json }}, {{ tipstaff.believed | to_json }}]"
+    (tmp_path / "say.yml").write_text(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.copy:\n"
+        f"        content: {json.dumps(told)}\n        dest: {tmp_path / 'said'}\n"
+    )
+    (tmp_path / "held.yml").write_text(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.copy:\n"
+        f'        src: {tmp_path / "held"}\n        dest: "{{{{ tipstaff.answer }}}}"\n'
+    )
+    held = {"generation": 0, "rules": [], "foreign": [evil]}
+    (tmp_path / "held").write_text(json.dumps(held))
+    playbooks = {"playbook": str(tmp_path / "say.yml"), "read_playbook": str(tmp_path / "held.yml")}
+    driver = make("edge1", {**options, **playbooks, "can": ["item:block"]})
+    assert driver.observe(at=NOON).foreign == (evil,)
+    rule = replace(smtp_of("192.0.2.7"), selector=Selector(url=evil))
+    plan = Plan(device="edge1", generation=1, rules=(rule,), whole=False)
+    driver.carry_out(plan, steps=[Step(verb="apply", measure=rule.measure, rule=rule)], at=NOON)
+    apply, believed = json.loads((tmp_path / "said").read_text())
+    assert (apply[0]["url"], believed) == (evil, held)
+    assert not (tmp_path / "run").exists(), "it was run"
+
+
 def test_a_name_that_is_a_group_of_hosts_runs_nothing(options: dict[str, object], tmp_path: Path) -> None:
     inventory = json.loads((tmp_path / "hosts.json").read_text())
     host = inventory["all"]["hosts"]["edge1"]

@@ -16,7 +16,7 @@ from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures.offender import who_answered, who_did_it
 from tipstaff.procedures.weighing import weigh_for
 from tipstaff.registry.operations import add_site
-from tipstaff.registry.queries import customers_named_by
+from tipstaff.registry.queries import customers_named_by, names_of_customers
 from tipstaff.registry.resources import hold_resource
 from tipstaff.web.console import reads
 from tipstaff.web.console.sentences import tell_all
@@ -168,6 +168,22 @@ def test_a_stopped_page_is_let_go_when_its_name_changes_hands(shop):
     assert shop.measures(case)[0].state is MeasureState.IN_FORCE
     shop.follow(at=moves)
     assert shop.measures(case)[0].state is MeasureState.LIFTING
+
+
+def test_many_names_are_known_at_once_as_each_by_itself(shop):
+    host("acct-1", until=NOON)
+    hold_resource(
+        Resource(kind=ResourceKind.MAILBOX, name="Anna@example.net", customer="acct-1", held_from=MOVED_IN),
+        at=NOON, actor="import",
+    )  # fmt: skip
+    names = {NAME, NAME.upper(), "anna@EXAMPLE.net", "nobody@example.net", "other.example.org", f"a@{NAME}", "", "%"}
+    for at in (BEGIN, NOON - HOUR, NOON, MOVED_IN - HOUR):
+        each = {name for name in names if customers_named_by(name, at=at)}
+        assert names_of_customers(names, at=at) == each
+    assert NAME in names_of_customers(names, at=NOON - HOUR)
+    assert NAME not in names_of_customers(names, at=NOON)
+    assert "anna@EXAMPLE.net" in names_of_customers(names, at=NOON)
+    assert names_of_customers([], at=NOON) == frozenset()
 
 
 def test_a_page_whose_site_the_registry_does_not_know_is_never_stopped_by_its_name(shop):

@@ -1,7 +1,7 @@
 """What no plan may do, whoever asks: pure checks before anything is sent to a device."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Protocol
@@ -50,6 +50,8 @@ class Limits:
     """Whether the BGP session of a route, or the log-in of a session, is a customer's of ours now; None as above."""
     owns_port: Callable[[str], bool] | None = None
     """Whether a port, `r1/eth7`, is a customer's of ours now; None as above."""
+    names_owned: Callable[[Collection[str]], Collection[str]] | None = None
+    """Those of many names that `owns_name` or `owns_mailbox` would affirm; None where it is asked one by one."""
     protected_names: tuple[str, ...] = ()
     """Host names, mail addresses and machines that no measure may ever touch; a name stands for all below it."""
     owns_account: Callable[[str], bool] | None = None
@@ -136,6 +138,15 @@ def _refusal_of_session(selector: Selector, session: str, limits: Limits) -> str
     return None
 
 
+def _name_of(selector: Selector) -> str | None:
+    """The site, mailbox or log-in that it names; None where it names none."""
+    if selector.mailbox is not None:
+        return selector.mailbox
+    if selector.url is not None or selector.host_name is not None:
+        return selector.host_name or host_of(selector.url)
+    return None
+
+
 def _plain(name: str) -> str:
     """A host name, mail address or log-in as all its spellings read: `BÜCHER.example.` is `xn--bcher-kva.example`."""
     local, at, host = name.rpartition("@")
@@ -185,6 +196,10 @@ class Vetting:
             return {}
         refused: dict[str, str] = {}
         passed: dict[str, Rule] = {}
+        if limits.names_owned is not None:
+            names = {_plain(name) for rule in rules if (name := _name_of(rule.selector))}
+            owned = frozenset(limits.names_owned(names) if names else ())
+            limits = replace(limits, owns_name=owned.__contains__, owns_mailbox=owned.__contains__)
         for rule in rules:
             if self._passed.get(rule.measure) is not rule:
                 why = refusal(rule.selector, limits)

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - only this room's own constants are put into SQL text; every value is a parameter.
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
 from typing import Any
@@ -327,6 +327,26 @@ def customers_named_by(name: str, *, at: datetime) -> frozenset[str]:
         customer_id__isnull=False,
     )
     return frozenset(rows.values_list("customer_id", flat=True))
+
+
+def names_of_customers(names: Collection[str], *, at: datetime) -> frozenset[str]:
+    """Those of the names, as they were given, that `customers_named_by` knows at `at`: for many in two questions."""
+    plain = {name: plain_host_name(name) for name in names if "@" not in name}
+    sites = SiteRow.objects.filter(host_name__in=set(plain.values()), during__contains=require_aware(at))
+    hosts = set(sites.values_list("host_name", flat=True)) if plain else set()
+    found = {name for name, said in plain.items() if said in hosts}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM unnest(%s::text[]) AS asked(name) WHERE EXISTS (SELECT FROM registry_resourcerow r"
+            " WHERE r.kind = ANY(%s) AND upper(r.name::text) = upper(asked.name) AND r.during @> %s::timestamptz"
+            " AND r.customer_id IS NOT NULL)",
+            [
+                [name for name in names if name not in found],
+                [ResourceKind.MAILBOX.value, ResourceKind.LOGIN.value],
+                require_aware(at),
+            ],
+        )
+        return frozenset(found.union(row[0] for row in cursor.fetchall()))
 
 
 def service_of_site(host_name: str, *, at: datetime) -> Service | None:

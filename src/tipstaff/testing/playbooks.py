@@ -1,6 +1,6 @@
 """A stand-in for `ansible-playbook`: the same arguments and exit statuses, for a host that is one JSON file.
 
-    python playbooks.py -i INVENTORY --limit HOST -e @VARIABLES PLAYBOOK
+    python playbooks.py -i INVENTORY --limit HOST -e @VARIABLES PLAYBOOK ...
 
 The inventory is JSON and says as `host_file` where the host's state lies. `read.yml` and `apply.yml` do what the
 example of the driver `ansible` does; `fail.yml` fails at a task that prints its variables; `hang.yml` never ends.
@@ -11,6 +11,10 @@ import json
 import os
 import signal
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FAILED, UNREACHABLE = 2, 4
 """What Ansible ends with."""
@@ -26,8 +30,8 @@ def command(folder: "os.PathLike[str]") -> str:
 
 
 def main(*arguments: str) -> int:
-    """Play one playbook on one host; the exit status."""
-    _, inventory, _, host, _, variables, playbook = arguments
+    """Play playbooks on one host, one after the other until one fails; the exit status."""
+    _, inventory, _, host, _, variables, *playbooks = arguments
     with open(inventory) as file:
         state = json.load(file)["all"]["hosts"][host]["host_file"]
     with open(variables.removeprefix("@")) as file:
@@ -35,9 +39,16 @@ def main(*arguments: str) -> int:
     if not os.path.isdir(os.path.dirname(state)):
         print(f"fatal: [{host}]: UNREACHABLE!")
         return UNREACHABLE
+    return next((status for playbook in playbooks if (status := _play(playbook, told, host, state))), 0)
+
+
+def _play(playbook: str, told: "dict[str, Any]", host: str, state: str) -> int:
     match os.path.basename(playbook):
         case "read.yml":
             _write(told["answer"], _held(state))
+        case "as_believed.yml":
+            with open(told["answer"]) as file:
+                return 0 if json.load(file) == told["believed"] else FAILED
         case "apply.yml":
             rules = told["keep"] + told["apply"]
             _write(f"{state}.new", {**_held(state), "generation": told["generation"], "rules": rules})

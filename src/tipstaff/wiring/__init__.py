@@ -375,7 +375,14 @@ def in_maintenance(device: DeviceConfig, *, at: datetime) -> datetime | None:
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
     from tipstaff.procedures.sessions import holders_of_port, holders_of_session
-    from tipstaff.registry.queries import count_customers, customers_named_by, get_customer, get_service, own_space
+    from tipstaff.registry.queries import (
+        count_customers,
+        customers_named_by,
+        get_customer,
+        get_service,
+        names_of_customers,
+        own_space,
+    )
 
     # Below a hundred customers a tenth of them is a handful, and a handful is no mass: only the count is fused then.
     total = count_customers()
@@ -387,6 +394,7 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
         owns_session=lambda selector: bool(holders_of_session(selector, at=at)),
         owns_mailbox=lambda name: bool(customers_named_by(name, at=at)),
         owns_port=lambda place: bool(holders_of_port(place, at=at)),
+        names_owned=lambda names: names_of_customers(names, at=at),
         owns_account=lambda key: get_customer(key) is not None,
         owns_service=lambda key: get_service(key) is not None,
         shortest_v4=device.shortest_ipv4,

@@ -19,7 +19,7 @@ from tipstaff.enforcement.planner import steps
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, Driver
 from tipstaff.testing import playbooks
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
-from tipstaff.words import Degree, Plan, Proof, Rule, Seen, Selector
+from tipstaff.words import Degree, Plan, Proof, Rule, Seen, Selector, Step
 
 SECRET = "hunter2 and more"
 
@@ -201,6 +201,68 @@ def test_many_measures_are_one_run(options: dict[str, object], tmp_path: Path) -
     assert (len(told["lift"]), told["keep"], told["generation"]) == (200, [], 2)
     (entry,) = told["apply"]
     assert (entry["account"], entry["scope"], entry["does"]) == ("acct-7", "account", "suspend")
+
+
+def few(*rules: Rule, generation: int, lifts: tuple[str, ...] = ()) -> tuple[Plan, tuple[Step, ...]]:
+    """A change between two whole rounds."""
+    applies = (Step(verb="apply", measure=rule.measure, rule=rule) for rule in rules)
+    plan = Plan(device="edge1", generation=generation, rules=rules, whole=False)
+    return plan, (*(Step(verb="lift", measure=key, rule=None) for key in lifts), *applies)
+
+
+def test_one_change_between_two_rounds_is_one_run_that_also_reads_it_back(
+    options: dict[str, object], tmp_path: Path
+) -> None:
+    seen = spy(options, tmp_path)
+    driver, rule = make("edge1", options), DriverContract().rule
+    carry_out(driver, 1, [rule(0), rule(1)])
+    for generation, rules, lifts in ((2, [rule(2)], ("M-000001",)), (3, [], ("M-000002",)), (4, [rule(0)], ())):
+        seen.unlink()
+        plan, todo = few(*rules, generation=generation, lifts=lifts)
+        driver.carry_out(plan, steps=todo, at=NOON + timedelta(seconds=generation))
+        looked = driver.look_at([step.measure for step in todo], at=NOON)
+        assert looked is not None
+        assert (looked.generation, [*looked.rules]) == (generation, [(r.measure, Seen.IN_FORCE) for r in rules])
+        assert [line.count(".yml") for line in seen.read_text().splitlines() if "hosts.json" in line] == [4]
+        assert driver.look_at([step.measure for step in todo], at=NOON) is None, "what was read then is told once"
+    assert [key for key, _ in driver.observe(at=NOON).rules] == ["M-000001", "M-000003"]
+
+
+def test_a_few_changes_overwrite_nothing_that_another_changed(options: dict[str, object], state: Path) -> None:
+    driver, rule = make("edge1", options), DriverContract().rule
+    carry_out(driver, 1, [rule(0)])
+    carry_out(make("edge1", options), 2, [rule(0), rule(1)])
+    plan, todo = few(rule(2), generation=3)
+    driver.carry_out(plan, steps=todo, at=NOON)
+    assert [key for key, _ in driver.observe(at=NOON).rules] == ["M-000001", "M-000002", "M-000003"]
+    by_hand = json.loads(state.read_text())
+    by_hand["rules"] = [told for told in by_hand["rules"] if told["measure"] != "M-000002"]
+    state.write_text(json.dumps(by_hand))
+    plan, todo = few(rule(3), generation=4)
+    with pytest.raises(DeviceUnreachable):  # Then it takes a whole round.
+        driver.carry_out(plan, steps=todo, at=NOON)
+    assert json.loads(state.read_text()) == by_hand
+    driver.carry_out(plan, steps=todo, at=NOON)
+    assert [key for key, _ in driver.observe(at=NOON).rules] == ["M-000001", "M-000003", "M-000004"]
+
+
+def test_a_few_changes_that_the_host_shows_otherwise_take_a_whole_round(
+    options: dict[str, object], driver: AnsibleDriver, state: Path, tmp_path: Path
+) -> None:
+    carry_out(driver, 1, [a_rule()])
+    plan, todo = few(replace(a_rule(), measure="M-000002"), generation=2)
+    driver.carry_out(plan, steps=todo, at=NOON)
+    assert driver._after is not None
+    shown = json.loads(state.read_text().replace('"in_force"', '"drift"'))
+    driver._after = driver._told(json.dumps(shown).encode())
+    assert driver.look_at(["M-000002"], at=NOON) is None
+    (tmp_path / "fail.yml").touch()
+    failing = make("edge1", {**options, "read_playbook": str(tmp_path / "fail.yml")})
+    failing._last = driver._last
+    plan, todo = few(generation=3, lifts=("M-000002",))
+    with pytest.raises(DeviceUnreachable, match=r"apply\.yml failed"):
+        failing.carry_out(plan, steps=todo, at=NOON)
+    assert failing.look_at(["M-000002"], at=NOON) is None, "the change may have been made, and nothing showed it"
 
 
 def test_what_somebody_else_changed_meanwhile_is_read_again_and_not_overwritten(options: dict[str, object]) -> None:

@@ -1,7 +1,7 @@
 """A round in which nothing changed reads no row and looks at no rule anew; one in which something did, just that."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
@@ -138,6 +138,29 @@ def test_a_rule_that_passed_is_looked_at_again_when_the_bounds_are_others() -> N
     assert vetting.refused(rules, ours, driver=driver) == {}, "what was refused may pass when the bounds are wider"
     other = replace(by_address, selector=Selector(network=ip_network("198.51.100.7")))
     assert [*vetting.refused((other, by_name), ours, driver=driver)] == ["M-1"], "another rule under the same name"
+
+
+def test_names_are_asked_for_all_at_once() -> None:
+    selectors = [
+        Selector(host_name="WWW.example.net."), Selector(url="http://shop.example.net/a"),
+        Selector(mailbox="A@example.net"), Selector(host_name="www.example.org"),
+    ]  # fmt: skip
+    rules = [
+        Rule(measure=f"M-{n}", case="C-1", selector=selector, degree=Degree.BLOCK)
+        for n, selector in enumerate(selectors)
+    ]
+    ours, calls = {"www.example.net", "shop.example.net", "a@example.net"}, []
+
+    def owned(names: Collection[str]) -> Collection[str]:
+        calls.append(sorted(names))
+        return ours & {*names}
+
+    limits = replace(OWN, names_owned=owned)
+    refused = Vetting().refused(rules, limits, driver=MemoryTwin("edge1"))
+    assert calls == [["a@example.net", "shop.example.net", "www.example.net", "www.example.org"]]
+    one_by_one = replace(OWN, owns_name=ours.__contains__, owns_mailbox=ours.__contains__)
+    assert refused == Vetting().refused(rules, one_by_one, driver=MemoryTwin("edge1"))
+    assert [*refused] == ["M-3"]
 
 
 def test_a_refused_rule_is_refused_each_time() -> None:

@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +35,8 @@ _KNOWN = (
 )  # fmt: skip
 ANSWER_MAX = 32 * 1024 * 1024
 """Bytes of an answer that are read; more is none."""
+AS_BELIEVED = Path(__file__).with_name("as_believed.yml")
+"""Run before a change that was made for an earlier reading, behind a new one."""
 KILLED_AFTER_SECONDS = 5
 """A run that is told to end, and does not, is killed after this time."""
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "LOGNAME", "SSH_AUTH_SOCK")
@@ -81,6 +83,8 @@ class AnsibleDriver:
         self._changes = 0
         self._last: tuple[datetime, int, _Held] | None = None
         """What was read last, when, and after how many changes by anybody."""
+        self._after: _Held | None = None
+        """What was read behind the last change, in the same run."""
 
     @property
     def ability(self) -> Ability:
@@ -111,16 +115,33 @@ class AnsibleDriver:
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
         with self._alone():
             # A run takes a second or more: what this round has just read is not read again, unless somebody changed it.
-            known = self._last is not None and self._last[:2] == (at, self._changes)
-            held = self._last[2] if known and self._last is not None else self._read()
+            held = self._believed(since=at if plan.whole else None) or self._read()
             if plan.generation < held.generation:
                 raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
             todo = {step.measure: step.rule for step in steps}
             wanted = [rule for rule in todo.values() if rule is not None and not has_ended(rule, at=at)]
             assert all(self.supports(rule) for rule in wanted), f"{self.device} cannot hold exactly this"
             gone = {e.rule.measure for e in held.rules if has_ended(e.rule, at=at)} | todo.keys()
-            self._change(held, generation=plan.generation, gone=gone, wanted=wanted)
+            self._change(held, generation=plan.generation, gone=gone, wanted=wanted, at=None if plan.whole else at)
         self._keep([*(e for e in held.rules if e.rule.measure not in gone), *map(_entry, wanted)], at=at)
+
+    def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
+        """What the reading playbook said behind the change, in the same run; it is told once."""
+        held, self._after = self._after, None
+        if held is None:
+            return None
+        touched = {e.rule.measure: e for e in held.rules if e.rule.measure in measures}
+        if not all(e.whole for e in touched.values()):
+            return None
+        return Observation(
+            complete=True,
+            generation=held.generation,
+            rules=tuple((key, Seen.IN_FORCE) for key in sorted(touched)),
+            fingerprints=tuple((key, e.told["fingerprint"]) for key, e in sorted(touched.items())),
+            foreign=held.foreign,
+            at=at,
+            only=frozenset(measures),
+        )
 
     def end_due(self, *, at: datetime) -> datetime | None:
         """Take out what has ended, without any plan; when the next one ends. It is for the keeper, and for a timer."""
@@ -137,17 +158,30 @@ class AnsibleDriver:
 
     # What is run.
 
+    def _believed(self, *, since: datetime | None) -> "_Held | None":
+        """What was read last, if that was not before `since` and nobody has changed it from here."""
+        if self._last is None or self._last[1] != self._changes:
+            return None
+        return None if since is not None and self._last[0] < since else self._last[2]
+
     def _read(self) -> "_Held":
-        answer = self._run(self._playbooks.read, {})
+        return self._told(self._run({}, self._playbooks.read))
+
+    def _told(self, answer: bytes) -> "_Held":
         try:
             return _held(json.loads(answer))
         except (ValueError, KeyError, TypeError, AttributeError) as why:
             told = f"what {self._playbooks.read.name} wrote cannot be read"
             raise DeviceUnreachable(f"{self.device}: {told} ({type(why).__name__}: {why}).") from why
 
-    def _change(self, held: "_Held", *, generation: int, gone: set[str], wanted: Sequence[Rule]) -> None:
-        """One run, for all of it. What is changed is lifted and applied again."""
-        self._last = None
+    def _change(
+        self, held: "_Held", *, generation: int, gone: set[str], wanted: Sequence[Rule], at: datetime | None = None
+    ) -> None:
+        """One run, for all of it. What is changed is lifted and applied again.
+
+        With `at` the same run first sees that the host holds just this, and reads it back.
+        """
+        self._last = self._after = None
         os.write(self._playbooks.lock, b".")  # For everybody: there was a change more.
         here = {e.rule.measure for e in held.rules}
         entries = {
@@ -156,34 +190,43 @@ class AnsibleDriver:
             "apply": [_entry(rule).told for rule in wanted],
             "keep": [*(e.told for e in held.rules if e.rule.measure not in gone), *held.strange],
         }
-        self._run(self._playbooks.change, entries)
+        if at is None:
+            self._run(entries, self._playbooks.change)
+            return
+        read, change = self._playbooks.read, self._playbooks.change
+        self._after = self._told(self._run({**entries, "believed": held.tree}, read, AS_BELIEVED, change, read))
+        self._last = (at, os.fstat(self._playbooks.lock).st_size, self._after)
 
-    def _run(self, playbook: Path, entries: Mapping[str, object]) -> bytes:
-        """Run it; the answer that it wrote, if any. Raise DeviceUnreachable or DeviceRefused if it did not end well."""
+    def _run(self, entries: Mapping[str, object], *playbooks: Path) -> bytes:
+        """Run them, one after the other; the answer that was written, if any.
+
+        Raise DeviceUnreachable or DeviceRefused if one did not end well; no other is run after it.
+        """
         secret = self._secret.read().decode(errors="replace") if self._secret is not None else None
         run = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))  # Only we may look into it.
         try:
             answer, variables, said = run / "answer.json", run / "variables.json", run / "said"
             told = {"answer": str(answer), **({"secret": secret} if secret is not None else {}), **entries}
             with open(os.open(variables, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-                json.dump({"tipstaff": told}, out)
+                out.write(_variables({"tipstaff": told}))
             with open(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                status = self._playbooks.run(playbook, variables, said=out.fileno(), run=run)
+                status = self._playbooks.run(playbooks, variables, said=out.fileno(), run=run)
             if status:
-                self._failed(playbook, status, said, secret)
+                self._failed(playbooks, status, said, secret)
             with contextlib.suppress(FileNotFoundError), answer.open("rb") as file:
                 text = file.read(ANSWER_MAX + 1)
                 if len(text) > ANSWER_MAX:
-                    raise DeviceUnreachable(f"{self.device}: {playbook.name} wrote more than is read.")
+                    raise DeviceUnreachable(f"{self.device}: {playbooks[-1].name} wrote more than is read.")
                 return text
             return b""
         except OSError as why:
-            raise DeviceUnreachable(f"{self.device}: {playbook.name} cannot be run ({why.strerror}).") from why
+            raise DeviceUnreachable(f"{self.device}: {playbooks[0].name} cannot be run ({why.strerror}).") from why
         finally:
             shutil.rmtree(run, ignore_errors=True)
 
-    def _failed(self, playbook: Path, status: int, said: Path, secret: str | None) -> None:
+    def _failed(self, playbooks: Sequence[Path], status: int, said: Path, secret: str | None) -> None:
         """Keep what it printed for the operator, beside the runs, and say where; never what, for it may be anything."""
+        playbook = self._playbooks.change if self._playbooks.change in playbooks else playbooks[0]
         kept = self._folder / f"{playbook.stem}.failed"
         text = said.read_bytes()
         if secret:
@@ -192,8 +235,10 @@ class AnsibleDriver:
         with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(text)
         why, kind = _ENDINGS.get(status, (f"ended with {status}", DeviceUnreachable))
-        if playbook == self._playbooks.read:
-            kind = DeviceUnreachable  # Nothing was asked of the host that it could refuse.
+        if self._playbooks.read in playbooks:
+            kind = (
+                DeviceUnreachable  # Nothing was asked that it could refuse, or it may have taken it before it failed.
+            )
         raise kind(f"{self.device}: {playbook.name} {why}; what it printed is in {kept}.")
 
     @contextlib.contextmanager
@@ -240,14 +285,15 @@ class _Playbooks:
     timeout_seconds: int
     lock: int = -1
 
-    def run(self, playbook: Path, variables: Path, *, said: int, run: Path) -> int:
-        """Run a playbook and give its exit status; whatever it started is gone then. `said` takes what it prints."""
+    def run(self, playbooks: Sequence[Path], variables: Path, *, said: int, run: Path) -> int:
+        """Run playbooks and give the exit status; whatever was started is gone then. `said` takes what is printed."""
         # `timeout` ends it also if we are killed meanwhile, and nobody else would.
         bound = ["timeout", f"--kill-after={KILLED_AFTER_SECONDS}", str(self.timeout_seconds)]
-        command = [self.program, "-i", str(self.inventory), "--limit", self.host, "-e", f"@{variables}", str(playbook)]
+        command = [self.program, "-i", str(self.inventory), "--limit", self.host, "-e", f"@{variables}"]
         own = {name: value for name in _ENVIRONMENT if (value := os.environ.get(name)) is not None}
         process = subprocess.Popen(
-            [*bound, *command], cwd=playbook.parent, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            [*bound, *command, *map(str, playbooks)], cwd=playbooks[-1].parent, stdin=subprocess.DEVNULL,
+            stdout=said, stderr=said,
             env={**own, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_RETRY_FILES_ENABLED": "0", "ANSIBLE_LOCAL_TEMP": str(run)},
             start_new_session=True, pass_fds=(self.lock,),
         )  # fmt: skip
@@ -256,6 +302,35 @@ class _Playbooks:
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
         return status if status >= 0 else 128 - status
+
+
+def _variables(told: Mapping[str, object]) -> str:
+    """A file of variables in which no text is a template.
+
+    Ansible runs what stands between double braces in its variables, and here stand words of complaints and of hosts:
+    marked `!unsafe`, which only YAML can say, they are what they are. Where nothing looks like a template the file is
+    JSON, which Ansible reads faster by far.
+    """
+    text = json.dumps(told)
+    return _marked(told) if _TEMPLATE.search(text) else text
+
+
+_TEMPLATE = re.compile(r"\{[{%#]")
+
+
+def _marked(value: object) -> str:
+    if isinstance(value, str):
+        return f"!unsafe {_quoted(value)}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(str(key))}: {_marked(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_marked, value)) + "]"
+    return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    plain = (c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text)
+    return '"' + "".join(plain) + '"'
 
 
 # What a host holds, as the playbooks tell it.
@@ -281,6 +356,8 @@ class _Held:
     strange: tuple[object, ...]
     """Entries among ours that are none of ours; they are kept as they are."""
     foreign: tuple[str, ...]
+    tree: Any
+    """The answer as it was written."""
 
 
 def _entry(rule: Rule) -> _Entry:
@@ -304,4 +381,4 @@ def _held(tree: Any) -> _Held:
         else:
             rules.append(_Entry(rule, kept))
     foreign = [*map(str, tree.get("foreign", ())), *(json.dumps(x, sort_keys=True) for x in strange)]
-    return _Held(generation=generation, rules=tuple(rules), strange=tuple(strange), foreign=tuple(foreign))
+    return _Held(generation=generation, rules=tuple(rules), strange=tuple(strange), foreign=tuple(foreign), tree=tree)

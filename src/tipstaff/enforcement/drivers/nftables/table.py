@@ -121,7 +121,7 @@ class Held:
 
     @cached_property
     def fingerprints(self) -> tuple[tuple[str, str], ...]:
-        return tuple((key, fingerprint_of(comment)) for key, comment in sorted(self.measures.items()))
+        return tuple([(key, fingerprint_of(self.measures[key])) for key in self._in_order])
 
     def seen(self, *, stands: bool) -> tuple[tuple[str, Seen], ...]:
         """What is seen of each measure."""
@@ -135,13 +135,17 @@ class Held:
 
     @cached_property
     def _all_in_force(self) -> tuple[tuple[str, Seen], ...]:
-        return tuple((key, Seen.IN_FORCE) for key in sorted(self.measures))
+        return tuple([(key, Seen.IN_FORCE) for key in self._in_order])
+
+    @cached_property
+    def _in_order(self) -> list[str]:
+        return sorted(self.measures)
 
     def read_again(self) -> None:
         """Work the long lists out anew, where something was taken; not in `take`: to let go of them takes a while."""
         if self.has_taken:
             self.has_taken = False
-            for derived in ("fingerprints", "_all_in_force"):
+            for derived in ("fingerprints", "_all_in_force", "_in_order"):
                 self.__dict__.pop(derived, None)
 
     def take(self, change: "Change") -> None:
@@ -310,6 +314,8 @@ def needs_of(comment: str) -> tuple[Element, ...]:
 
 def fingerprint_of(comment: str) -> str:
     """The fingerprint that a measure's comment carries."""
+    if comment[:3] == "fp=" and comment[15:19] == " in=" and comment[3:15].isalnum():
+        return comment[3:15]
     told = _COMMENT.match(comment)
     return told[1] if told else ""
 
