@@ -24,7 +24,7 @@ class Feed:
     seconds_between_min = 600
 
     def __init__(self) -> None:
-        self.trouble: FeedTrouble | None = None
+        self.trouble: Exception | None = None
         self.seen: list[object] = []
 
     def fetch(self, request: Request) -> Fetched:
@@ -91,6 +91,19 @@ def test_trouble_is_remembered_and_the_next_look_comes_later_each_time(office: O
     assert waits == [timedelta(minutes=10), timedelta(minutes=20), timedelta(minutes=40)]
     known = fetching("feed:example")
     assert (known.state, known.trouble, known.failures) == ({"n": 1}, "The publisher is away.", 3)
+
+
+@pytest.mark.parametrize("why", [KeyError("rows"), TypeError("x"), RecursionError(), ValueError("x")])
+def test_a_source_that_stumbles_over_an_answer_stops_nothing(office: Office, why: Exception) -> None:
+    feed = Feed()
+    feed.trouble = why
+    assert look(feed, office, at=NOON) == []
+    known = fetching("feed:example")
+    assert known.failures == 1
+    assert known.next_at is not None
+    assert known.next_at > NOON
+    feed.trouble = None
+    assert len(look(feed, office, at=NOON + HOUR)) == 1
 
 
 def test_a_feed_is_never_asked_sooner_than_its_terms_allow(office: Office) -> None:

@@ -19,6 +19,8 @@ from .trust import vouch
 log = logging.getLogger("tipstaff.feeds")
 
 LONGEST_PAUSE = timedelta(hours=12)
+_ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What a source stumbles over where a publisher changed its form: it stops no other feed."""
 
 
 def next_look(name: str, *, source: Source, every: timedelta) -> datetime | None:
@@ -51,12 +53,17 @@ def fetch_feed(
     pause = _pause(source, every)
     try:
         found = source.fetch(request)
-    except (FeedTrouble, HttpTrouble) as why:
+    except (FeedTrouble, HttpTrouble, *_ODD) as why:
+        said = (
+            f"The answer is not of the form that is known ({type(why).__name__})."
+            if isinstance(why, _ODD)
+            else str(why)
+        )
         after = timedelta(seconds=getattr(why, "retry_after_seconds", 0))
         failures = known.failures + 1
         wait = min(LONGEST_PAUSE, max(after, pause * 2 ** min(failures - 1, 8)))
-        remember_trouble(f"feed:{name}", why=str(why), next_at=at + wait)
-        log.warning("the feed %s cannot be fetched: %s (tried again at %s)", name, why, (at + wait).isoformat())
+        remember_trouble(f"feed:{name}", why=said, next_at=at + wait)
+        log.warning("the feed %s cannot be fetched: %s (tried again at %s)", name, said, (at + wait).isoformat())
         return []
     references = [
         accept(

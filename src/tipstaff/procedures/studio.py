@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tipstaff.intake.mail import read_mail
-from tipstaff.intake.profiles.form import BadProfile, Profile, parse_profile
+from tipstaff.intake.profiles.form import BadProfile, Profile, load_profile, parse_profile
 from tipstaff.intake.profiles.proposing import Proposal, propose
 from tipstaff.intake.profiles.reader import faults_of_sample
 from tipstaff.intake.queries import get_report
@@ -56,9 +56,24 @@ def check(toml: str, *, report: Report, folder: Path) -> tuple[Profile | None, l
         for sample in profile.samples
         for x in faults_of_sample(profile, sample, raw=raw if sample.file == own else None)
     ]
+    faults += _of_another(profile, folder)
     if own not in [sample.file for sample in profile.samples]:
         faults.append(f"Its samples must have this report's mail, under the name {own.name}.")
     return profile, faults
+
+
+def _of_another(profile: Profile, folder: Path) -> list[str]:
+    """A profile that stands under this name for other senders, or that nobody can read, is not written over."""
+    path = folder / f"{profile.name}.toml"
+    if not path.exists():
+        return []
+    try:
+        known = load_profile(path)
+    except BadProfile:
+        known = None
+    if known is not None and set(known.senders) & set(profile.senders):
+        return []
+    return [f"There is a profile {profile.name} already, of other senders; choose another name."]
 
 
 def confirm(toml: str, *, report: Report, folder: Path | None, at: datetime, actor: str) -> str:

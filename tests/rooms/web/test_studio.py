@@ -82,6 +82,21 @@ def test_a_profile_that_does_not_read_its_mail_is_not_put_into_use(key: str, log
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_reporters_profile_is_not_written_over(key: str, log_in: LogIn, tmp_path: Path) -> None:
+    client = log_in(Role.ANALYST)
+    toml = proposed(client.get(f"/console/reports/{key}/studio").content.decode())
+    theirs = toml.replace("notices@csirt.example.org", "other@csirt.example.net")
+    assert theirs != toml
+    for standing in (theirs, "not a profile"):
+        (tmp_path / "csirt-example-org.toml").write_text(standing)
+        answer = client.post(f"/console/reports/{key}/studio", {"toml": toml, "do": "confirm"})
+        assert answer.status_code == 422
+        assert "choose another name" in answer.content.decode()
+        assert (tmp_path / "csirt-example-org.toml").read_text() == standing
+    (tmp_path / "csirt-example-org.toml").write_text(toml)
+    assert client.post(f"/console/reports/{key}/studio", {"toml": toml, "do": "confirm"}).status_code == 302
+
+
 @pytest.mark.parametrize("name", ["../evil", "/etc/cron.d/x", "UPPER", ""])
 def test_a_profiles_name_cannot_lead_elsewhere(key: str, log_in: LogIn, tmp_path: Path, name: str) -> None:
     client = log_in(Role.ANALYST)

@@ -28,6 +28,7 @@ _ANSWER_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
 """Between two looks at a folder of files, which cannot tell of new mail."""
 _DEEPEST = 1000
+imaplib._MAXLINE = 16 * 1024 * 1024  # type: ignore[attr-defined]  # private; a folder of 150,000 mails is one line of SEARCH
 
 
 class MailboxTrouble(OSError):

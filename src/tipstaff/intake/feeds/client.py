@@ -26,7 +26,10 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON; raise ValueError."""
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError as why:
+            raise ValueError("it is nested too deep") from why
 
 
 class HttpTrouble(OSError):

@@ -11,6 +11,7 @@ from email.utils import parseaddr
 from typing import Any
 
 import dkim
+import dkim.canonicalization
 import spf
 
 from ..mail import Mail, read_mail
@@ -39,7 +40,7 @@ def authenticate(
     noted = _noted(mail, own_server) if own_server else None
     if noted is not None:
         return MailAuthentication(vouched=noted, domain=domain, dmarc="pass" if noted else "fail", by=own_server)
-    if resolver is None or not domain or len(raw) > _LONGEST_CHECKED:
+    if resolver is None or not domain or len(raw) > _LONGEST_CHECKED or _has_endless_signature(raw):
         return MailAuthentication(domain=domain)
     if peer and not _is_stranger(peer):
         peer = ""  # A relay of our own: whoever handed it the mail is not known.
@@ -67,6 +68,27 @@ def authenticate(
         dmarc=("pass" if signed or handed else "fail") if policy else "none",
         by="dns",
     )
+
+
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_SIGNATURE = re.compile(rb"^(?:dkim-signature|arc-[a-z-]{1,40})[ \t]*:(?:[^\n]|\n[ \t])*", re.IGNORECASE | re.MULTILINE)
+_LONGEST_SIGNATURE = 8_000
+"""Octets of a field that the library takes apart: its patterns' work is the square of the blanks in one."""
+
+
+def _has_endless_signature(raw: bytes) -> bool:
+    end = _HEADER_END.search(raw)
+    head = raw[: end.start()] if end else raw
+    return any(len(found[0]) > _LONGEST_SIGNATURE for found in _SIGNATURE.finditer(head))
+
+
+def _without_blanks_at_ends(content: bytes) -> bytes:
+    """What the library does by a pattern whose work is the square of the blanks in a row: each run is begun once."""
+    return _BLANKS_AT_END.sub(b"\r\n", content)
+
+
+_BLANKS_AT_END = re.compile(rb"(?<![\t ])[\t ]++\r\n")
+dkim.canonicalization.strip_trailing_whitespace = _without_blanks_at_ends
 
 
 def _is_stranger(peer: str) -> bool:

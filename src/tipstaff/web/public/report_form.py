@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from tipstaff import wiring
+from tipstaff.intake.shaping import port_in
 from tipstaff.procedures.handing_in import QueueIsFull, hand_in_form
 
 from ..pages import show_public
@@ -113,7 +114,7 @@ def _report(given: dict[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]
             troubles.append(("offender", "This address of a page cannot be read."))
     elif not _is_address(offender) and not re.fullmatch(r"[\w.-]{1,200}\.[\w-]{2,60}", offender):
         troubles.append(("offender", "Give one IP address, or the whole address of the page."))
-    if given["port"] and not (given["port"].isdecimal() and 0 < int(given["port"]) < 65536):
+    if given["port"] and port_in(given["port"]) is None:
         troubles.append(("port", "A port is a number from 1 to 65535."))
     when = _instant(given["when"], given["zone"])
     if given["when"] and when is None:
@@ -139,7 +140,7 @@ def _report(given: dict[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]
     if url:
         report["url"] = url
     if given["port"] and not troubles:
-        report["source_port"] = int(given["port"])
+        report["source_port"] = port_in(given["port"])
     if when:
         report["timestamp"] = when
     return report, troubles

@@ -144,6 +144,18 @@ def test_an_imap_folders_mails_are_taken_once_whatever_their_flags(tmp_path: Pat
     assert state == {"validity": state["validity"], "uid": 3}
 
 
+def test_a_folder_with_a_great_many_mails_is_begun_with() -> None:
+    """Their numbers come in one line of more than a million octets, which the library refuses by itself."""
+    folder, taker = Folder(), Taker()
+    folder.mails = dict.fromkeys(range(1_000_000, 1_150_000), MAIL % (1, 1))
+    with imap_server(folder) as port:
+        box = imap(port)
+        first = next(box.take(taker, {}))
+        box.close()
+    assert first["uid"] == 1_000_000
+    assert taker.mails == [MAIL % (1, 1)]
+
+
 def test_a_folder_that_was_made_anew_is_read_from_its_start() -> None:
     folder, taker = Folder(), Taker()
     folder.add(MAIL % (1, 1))

@@ -239,7 +239,9 @@ def test_threatfox_indicators_keep_their_port_and_confidence(publisher: Publishe
 
 
 @pytest.mark.parametrize("source", [Urlhaus(), Threatfox()])
-@pytest.mark.parametrize("body", [b"{", b'{"query_status":"unknown_auth_key"}', b'{"urls":5,"data":{}}'])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[" * 100_000, b'{"a":' * 50_000, b'{"query_status":"unknown_auth_key"}', b'{"urls":5,"data":{}}']
+)
 def test_an_answer_of_another_form_is_trouble_or_nothing(publisher: Publisher, source: Source, body: bytes) -> None:
     publisher.answer = lambda path, headers, _: (200, body, {})
     said = ""

@@ -1,12 +1,17 @@
 """Who vouches for a mail: real signatures and policies, an offline DNS, and no way to the network."""
 
 import functools
+import re
 import socket
+import time
 
 import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from dkim import canonicalization
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tipstaff.intake.trust.found import LookupFailed, MailAuthentication
 from tipstaff.intake.trust.found import Resolver as Asks
@@ -105,6 +110,28 @@ def test_a_mail_that_was_changed_is_not_vouched_for() -> None:
 def test_a_signature_over_a_part_of_the_body_vouches_for_nothing() -> None:
     raw = signed(mail(), domain="example.org", by="org", length=True) + b"and from 192.0.2.99\r\n"
     assert check(raw).vouched is None
+
+
+@given(st.lists(st.sampled_from([b" ", b"\t", b"\r\n", b"\n", b"\r", b"a"]), max_size=40).map(b"".join))
+def test_blanks_at_the_ends_of_lines_are_taken_off_as_the_standard_says(body: bytes) -> None:
+    """RFC 6376, 3.4.4: ignore all whitespace at the end of lines."""
+    assert canonicalization.strip_trailing_whitespace(body) == re.sub(rb"[\t ]+\r\n", b"\r\n", body)
+
+
+@pytest.mark.parametrize("body", [" " * 1_000_000 + "x", ("\t " * 400 + "x") * 1000])
+def test_a_body_of_blanks_takes_no_more_work_than_it_is_long(body: str) -> None:
+    raw = signed(mail(words=body), domain="example.org", by="org")
+    began = time.process_time()
+    assert check(raw).vouched is True
+    assert time.process_time() - began < 5, "by the library's own pattern it is a quarter of an hour"
+
+
+def test_a_signature_without_end_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = Zone()
+    for field in (b"DKIM-Signature", b"ARC-Seal", b"arc-message-signature"):
+        raw = field + b": v=1; d=example.org; s=s1; b=A" + b" \r\n " * 4000 + b"!\r\n" + mail()
+        assert check(raw, zone).vouched is None
+    assert zone.asked == []
 
 
 def test_a_server_that_the_domain_names_vouches_and_another_does_not() -> None:

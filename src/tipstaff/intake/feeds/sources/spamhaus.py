@@ -57,7 +57,7 @@ def _own_entries(body: bytes, request: Request) -> dict[str, str]:
             continue
         try:
             entry = json.loads(line)
-        except ValueError as why:
+        except (ValueError, RecursionError) as why:
             raise FeedTrouble("A line of the list is no JSON; it may be cut off.") from why
         if not isinstance(entry, dict):
             continue
