@@ -1,14 +1,17 @@
 """A letter that comes back warned nobody; one that went to a staging address neither."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.procedures.office import HOUR, NOON, Office
+from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.operations import claim_letter, mark_handing_over, mark_sent
 from tipstaff.notices.queries import get_letter
 from tipstaff.notices.returned import read_returned
-from tipstaff.procedures import posting, returned
+from tipstaff.procedures import other_ways, posting, returned
 from tipstaff.procedures.letters import warned_by
 from tipstaff.words import CaseState, Letter, LetterKind, LetterState
 
@@ -116,3 +119,82 @@ def test_no_mail_breaks_the_reader_of_delivery_reports(noise: bytes, at: int) ->
     raw = report_of(letter)
     read_returned(noise)
     read_returned(raw[:at] + noise + raw[at:])
+
+
+def returned_notice(office: Office) -> Letter:
+    """A notice that came back, with nobody else to write to."""
+    letter = notice_of(office)
+    came = office.take_in(report_of(letter), at=NOON + HOUR, sender="")
+    returned.take_back(came.key, desk=office.desk, at=NOON + HOUR)
+    return letter
+
+
+def test_a_posted_or_telephoned_notice_counts_only_once_somebody_notes_whom_it_reached(office: Office) -> None:
+    letter = returned_notice(office)
+    [case] = office.cases()
+    at = NOON + 2 * HOUR
+    for too_soon in ({"whom": "the owner", "how": "She said so."}, {"whom": "", "how": "x"}):
+        with pytest.raises(other_ways.NotSaid):
+            other_ways.note_reached(letter.key, **too_soon, desk=office.desk, at=at, actor="ana")
+    pdf = other_ways.print_letter(
+        letter.key, address="Example Bakery\n1 Example Street", dated=lambda _: "17 March 2026",
+        link=lambda key, _: f"https://abuse.example.net/p/{key}", desk=office.desk, at=at, actor="ana",
+    )  # fmt: skip
+    assert pdf.startswith(b"%PDF-1.")
+    assert warned_by(case.key) is None, "what was printed lies on a desk"
+    with pytest.raises(other_ways.NotSaid):
+        other_ways.note_reached(letter.key, whom="x", how="x", desk=office.desk, at=at, actor="ana")
+    for day in (NOON.date() - timedelta(days=1), NOON.date() + timedelta(days=1)):
+        with pytest.raises(other_ways.NotSaid):
+            other_ways.note_posted(letter.key, on=day, at=at, actor="ana")
+    other_ways.note_posted(letter.key, on=NOON.date(), at=at, actor="ana")
+    other_ways.note_phoned(letter.key, whom="+49 30 555", said="Nobody answered.", at=at, actor="ben")
+    later = NOON + timedelta(days=30)
+    posting.start_clocks(desk=office.desk)
+    office.deadlines(at=later)
+    assert warned_by(case.key) is None, "neither is a notice, however long ago"
+    assert office.measures(case) == []
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+    other_ways.note_reached(
+        letter.key, whom="the owner", how="She rang back and read it out.", desk=office.desk, at=later, actor="ana"
+    )  # fmt: skip
+    found = get_letter(letter.key)
+    assert found is not None
+    assert (found.state, found.sent_at) == (LetterState.SENT, later)
+    assert warned_by(case.key) == letter.key
+    said = [(entry.what, entry.actor) for entry in other_ways.ways_taken(letter.key)]
+    assert said == [
+        (other_ways.PRINTED, "ana"), (other_ways.POSTED, "ana"), (other_ways.PHONED, "ben"), (other_ways.REACHED, "ana")
+    ]  # fmt: skip
+    with pytest.raises(other_ways.NoOtherWay):
+        other_ways.note_phoned(letter.key, whom="x", said="x", at=later, actor="ana")
+
+
+def test_a_letter_that_arrived_goes_no_other_way(office: Office) -> None:
+    letter = notice_of(office)
+    with pytest.raises(other_ways.NoOtherWay):
+        other_ways.note_posted(letter.key, on=NOON.date(), at=NOON, actor="ana")
+    with pytest.raises(other_ways.NoOtherWay):
+        other_ways.note_posted("L-999999", on=NOON.date(), at=NOON, actor="ana")
+
+
+def test_what_is_said_on_the_telephone_names_nobody_who_complained(office: Office) -> None:
+    letter = returned_notice(office)
+    [case] = office.cases()
+    said = " ".join(other_ways.what_to_say(letter, case, desk=office.desk))
+    assert case.key in said
+    assert ADDRESS in said
+    for report in reports_of_case(case.key):
+        assert report.sender not in said
+        assert report.key not in said
+
+
+@pytest.mark.parametrize("address", ["", " \n ", "\n".join("x" * 9), "x" * 81])
+def test_an_address_on_paper_has_few_and_short_lines(office: Office, address: str) -> None:
+    letter = returned_notice(office)
+    with pytest.raises(other_ways.NoAddress):
+        other_ways.print_letter(
+            letter.key, address=address, dated=lambda _: "", link=lambda key, _: key, desk=office.desk,
+            at=NOON + HOUR, actor="ana",
+        )  # fmt: skip
+    assert not other_ways.ways_taken(letter.key)

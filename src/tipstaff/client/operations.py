@@ -589,6 +589,20 @@ class LetterOut(TypedDict):
     sent_at: str | None
 
 
+class LetterPhonedIn(TypedDict):
+    whom: str
+    said: str
+
+
+class LetterPostedIn(TypedDict):
+    on: str
+
+
+class LetterReachedIn(TypedDict):
+    whom: str
+    how: str
+
+
 class LevelOut(TypedDict):
     """How the desk does on one clause."""
 
@@ -2069,6 +2083,42 @@ class Client(Caller):
             "POST",
             f"/api/letters/{quote(str(key), safe='')}/arrived",
             body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def letter_posted(
+        self, key: str, asked: LetterPostedIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[LetterDoneOut]:
+        """Posted: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/posted",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def letter_phoned(
+        self, key: str, asked: LetterPhonedIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[LetterDoneOut]:
+        """Phoned: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/phoned",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def letter_reached(
+        self, key: str, asked: LetterReachedIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[LetterDoneOut]:
+        """Reached: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/reached",
+            body=asked,
             if_match=if_match,
             idempotency_key=idempotency_key,
         )

@@ -348,10 +348,14 @@ def send_again(key: str, *, at: datetime, actor: str) -> None:
 
 @transaction.atomic
 def take_as_sent(
-    key: str, *, at: datetime, actor: str, why: str, on_sent: Callable[[Letter], None] | None = None
-) -> None:
-    """A person's decision: the doubtful letter did arrive. `on_sent` as in `mark_sent`."""
-    row = _for_a_person(key)
+    key: str, *, at: datetime, actor: str, why: str, came_back: bool = False,
+    on_sent: Callable[[Letter], None] | None = None,
+) -> None:  # fmt: skip
+    """A person's decision: the doubtful letter did arrive; with `came_back`, its words did by another way.
+
+    `on_sent` as in `mark_sent`.
+    """
+    row = _for_a_person(key, came_back=came_back)
     row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(why)
     row.save()
     record("letter.taken_as_sent", at=row.sent_at, actor=actor, about=_about(row), why=row.detail)
@@ -391,11 +395,12 @@ def _settle(row: LetterRow, *, at: datetime) -> None:
         record("letter.in_doubt", at=at, actor="worker", about=_about(row), left_by=by)
 
 
-def _for_a_person(key: str) -> LetterRow:
+def _for_a_person(key: str, *, came_back: bool = False) -> LetterRow:
     row = LetterRow.objects.select_for_update().filter(key=key).first()
     if row is None:
         raise NoSuchLetter(key)
-    if row.state not in (LetterState.REFUSED.value, LetterState.IN_DOUBT.value) or _is_blank(row):
+    states = {LetterState.REFUSED.value, LetterState.IN_DOUBT.value}
+    if row.state not in states | ({LetterState.RETURNED.value} if came_back else set()) or _is_blank(row):
         raise NotForAPersonToDecide(f"{key} is {row.state}")
     return row
 

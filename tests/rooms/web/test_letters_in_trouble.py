@@ -2,11 +2,13 @@
 
 import logging
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from tipstaff import wiring
 from tipstaff.config import MailOut
@@ -14,11 +16,11 @@ from tipstaff.notices import operations, posting
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.outbound import RefusedForNow
-from tipstaff.notices.queries import get_letter
+from tipstaff.notices.queries import get_letter, list_letters
 from tipstaff.testing.mailbox import Mailbox, Trouble
 from tipstaff.web.console.reads import programs
 from tipstaff.wiring import jobs, mail
-from tipstaff.words import LetterKind, LetterState
+from tipstaff.words import LetterKind, LetterState, Role
 
 
 @pytest.mark.django_db(transaction=True)
@@ -125,3 +127,29 @@ def test_what_a_mail_server_says_of_whom_we_write_to_is_on_the_letter_and_not_in
     [record] = caplog.records
     assert "ana" not in record.getMessage()
     assert f"({logged}); letters that wait" in record.getMessage()
+
+
+def test_what_mail_brought_to_nobody_is_printed_and_telephoned_by_whoever_may(
+    day: object, at: datetime, log_in: Callable[..., Client]
+) -> None:  # fmt: skip
+    letter = next(x for x in list_letters(limit=500) if x.kind is LetterKind.NOTICE and x.state is LetterState.SENT)
+    page = f"/console/letters/{letter.key}"
+    lena, eva = log_in(Role.LEAD, name="mary"), log_in(Role.ENGINEER, name="eva")
+    assert "By another way" not in lena.get(page).content.decode()
+    assert lena.post(f"{page}/print", {"address": "Example"})["Location"] == page, "it arrived"
+    assert operations.mark_returned(letter.key, why="550", at=at, actor="worker")
+    shown = lena.get(page).content.decode()
+    assert "By another way" in shown
+    assert "It counts as arrived now" not in shown, "first it is posted or read out"
+    printed = lena.post(f"{page}/print", {"address": "Example Bakery\n1 Example Street"})
+    assert (printed["Content-Type"], printed["Cache-Control"][:7]) == ("application/pdf", "max-age")
+    assert printed.content.startswith(b"%PDF-1.")
+    assert lena.post(f"{page}/print", {"address": ""})["Location"] == page
+    lena.post(f"{page}/phoned", {"whom": "the owner", "said": "<i>Rings back.</i>"})
+    assert "&lt;i&gt;Rings back.&lt;/i&gt;" in lena.get(page).content.decode()
+    for act, form in (("print", {"address": "x"}), ("posted", {}), ("phoned", {}), ("reached", {})):
+        assert eva.post(f"{page}/{act}", form).status_code == 403, act
+    lena.post(f"{page}/reached", {"whom": "the owner", "how": "She read it back."})
+    found = get_letter(letter.key)
+    assert found is not None
+    assert found.state is LetterState.SENT

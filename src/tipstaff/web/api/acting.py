@@ -8,6 +8,7 @@ from ninja import Router, Schema
 from pydantic import Field, create_model
 
 from tipstaff import wiring
+from tipstaff.procedures.other_ways import NotSaid
 from tipstaff.procedures.refusals import (
     AnswerTooLong,
     NoSuchCase,
@@ -40,7 +41,7 @@ _STATUS: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((NotYourDecision, OwnDecision, SecondMustBeAnother), 403),
     (
         (MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime, NoSuchColleague, NotInOrder, NotInThisCase, NotThen,
-         TooManyTags, AnswerTooLong, BadCorrection),
+         TooManyTags, AnswerTooLong, BadCorrection, NotSaid),
         422,
     ),
     (REFUSED, 409),

@@ -373,6 +373,7 @@ def _measure(measure: Measure) -> MeasureOut:
 
 
 _WHY: Mapping[str, Any] = {"why": (Annotated[str, Field(max_length=2000)], ...)}
+_WORDS: Any = Annotated[str, Field(max_length=2000)]
 _OPTIONAL: Any = (Annotated[str, Field(max_length=200)], "")
 FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "report": {
@@ -394,7 +395,13 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             ),
         },
     },
-    "letter": {"again": {}, "arrived": {}},
+    "letter": {
+        "again": {},
+        "arrived": {},
+        "posted": {"on": (Annotated[str, Field(max_length=10, description="The day: 2026-10-01.")], ...)},
+        "phoned": {"whom": (_WORDS, ...), "said": (_WORDS, ...)},
+        "reached": {"whom": (_WORDS, ...), "how": (_WORDS, ...)},
+    },
     "measure": {"lift": _WHY, "prolong": _WHY, "agree": {}, "taken-as-lifted": _WHY},
 }
 """What each act takes, as the console's form for it has it."""

@@ -9,14 +9,15 @@ from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
+from django.core.exceptions import BadRequest
 from django.http import QueryDict
 
 from tipstaff import wiring
 from tipstaff.policy import Edition, edition_to_go_by
-from tipstaff.procedures import casework, complaint
+from tipstaff.procedures import casework, complaint, other_ways
 from tipstaff.procedures.desk import Desk
 
-from ..asked import asked_text
+from ..asked import asked_day, asked_text
 from ..roles import Ability
 from ..shown import stamp
 from .actions import MissingWords
@@ -65,6 +66,27 @@ def _did_arrive(given: Given) -> str:
     return f"{given.key} is taken as sent."
 
 
+def _posted(given: Given) -> str:
+    try:
+        on = asked_day(given.form, "on", otherwise=given.at).date()
+    except BadRequest as why:
+        raise other_ways.NotSaid(str(why)) from why
+    other_ways.note_posted(given.key, on=on, at=given.at, actor=given.actor)
+    return f"Noted. {given.key} reached nobody by that yet: note it once you know that it did."
+
+
+def _phoned(given: Given) -> str:
+    whom, said = (asked_text(given.form, name, characters_max=2000) for name in ("whom", "said"))
+    other_ways.note_phoned(given.key, whom=whom, said=said, at=given.at, actor=given.actor)
+    return "The call is noted."
+
+
+def _reached(given: Given) -> str:
+    whom, how = (asked_text(given.form, name, characters_max=2000) for name in ("whom", "how"))
+    other_ways.note_reached(given.key, whom=whom, how=how, desk=given.desk, at=given.at, actor=given.actor)
+    return f"{given.key} counts as arrived from now on."
+
+
 def _end(given: Given, *, act: Callable[..., None], said: str) -> str:
     """End a measure, in the way of `act`, which takes the reason, the desk, the time and who does it."""
     act(given.key, why=given.why, desk=given.desk, at=given.at, actor=given.actor)
@@ -108,9 +130,13 @@ ON_LETTERS: Mapping[str, Act] = MappingProxyType(
     {
         "again": Act(ability=Ability.SEND_AGAIN, run=_send_again),
         "arrived": Act(ability=Ability.SEND_AGAIN, run=_did_arrive),
+        "posted": Act(ability=Ability.SEND_AGAIN, run=_posted),
+        "phoned": Act(ability=Ability.SEND_AGAIN, run=_phoned),
+        "reached": Act(ability=Ability.SEND_AGAIN, run=_reached),
     }
 )
-"""A letter whose hand-over is in doubt or was refused: it is sent again, or somebody has seen it arrive."""
+"""A letter whose hand-over is in doubt or was refused: it is sent again, or somebody has seen it arrive. What reached
+nobody by mail is posted or read out, and somebody notes whom it reached."""
 
 ON_MEASURES: Mapping[str, Act] = MappingProxyType(
     {

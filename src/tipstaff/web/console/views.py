@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from tipstaff import wiring
@@ -22,7 +23,7 @@ from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy import edition_to_go_by
-from tipstaff.procedures import casework, work
+from tipstaff.procedures import casework, other_ways, work
 from tipstaff.procedures.pointing import candidates_of
 from tipstaff.procedures.refusals import (
     AlreadyEnding,
@@ -78,6 +79,7 @@ from ..asked import asked_text
 from ..eyes import hidden_from, note_look
 from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
+from ..said import day
 from ..security import EVIDENCE_POLICY
 from ..shown import COUNTED_MAX
 from . import reads
@@ -95,6 +97,7 @@ REFUSED = (
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
     ReadAnew,
+    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
@@ -464,7 +467,38 @@ def letter(request: StaffRequest, key: str) -> HttpResponse:
     found = notices.get_letter(key)
     if found is None:
         raise Http404(key)
-    return _console(request, "tipstaff/console/letter.html", here="console:cases", letter=found)
+    case = get_case(found.case) if found.case is not None else None
+    other = case if other_ways.needs_another_way(found) else None
+    return _console(
+        request, "tipstaff/console/letter.html", here="console:cases", letter=found,
+        ways=tell_all(other_ways.ways_taken(found.key)), other=other,
+        script=other_ways.what_to_say(found, other, desk=wiring.desk()) if other else (),
+        callees=other_ways.contacts_to_call(other.customer) if other else (),
+    )  # fmt: skip
+
+
+@never_cache
+@require_POST
+@needs(Ability.SEND_AGAIN)
+def print_letter(request: StaffRequest, key: str) -> HttpResponse:
+    """A letter that reached nobody, as a PDF to print and post."""
+    here = reverse("console:letter", args=[key])
+    try:
+        made = other_ways.print_letter(
+            key,
+            address=request.POST.get("address", "")[:2000],
+            dated=lambda letter: day(letter.language, wiring.now()),
+            link=wiring.portal_link,
+            desk=wiring.desk(),
+            at=wiring.now(),
+            actor=request.user.get_username(),
+        )
+    except REFUSED as refusal:
+        messages.error(request, why_refused(refusal))
+        return HttpResponseRedirect(here, status=HTTPStatus.SEE_OTHER)
+    return HttpResponse(
+        made, content_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{key}.pdf"'}
+    )
 
 
 @require_safe
