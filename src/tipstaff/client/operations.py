@@ -29,6 +29,8 @@ CaseState = Literal[
 
 Disposition = Literal["open_case", "ask_complainant", "not_ours", "too_old", "unassigned", "person", "nothing"]
 
+EditionState = Literal["draft", "approved", "compiled", "announced", "posted", "withdrawn"]
+
 FilterState = Literal["proposed", "agreed", "stands", "ended", "refused"]
 
 Gives = Literal["held", "name", "postal_address", "email", "phone"]
@@ -97,6 +99,15 @@ ServiceKind = Literal["access", "hosting", "mail", "transit", "colocation"]
 Standing = Literal["good", "suspended", "terminated"]
 
 Tier = Literal["operator", "reseller", "customer"]
+
+
+class AcceptanceIn(TypedDict):
+    """That a customer accepted an edition of the policy by contract."""
+
+    contract: str
+    edition: str
+    accepted_by: str
+    accepted_at: NotRequired[str | None]
 
 
 class AdmissionOut(TypedDict):
@@ -362,6 +373,25 @@ class DryRunOut(TypedDict):
     narrower: list[str]
 
 
+class EditionOut(TypedDict):
+    """An edition of the policy, as it stands on record."""
+
+    id: str
+    digest: str
+    state: EditionState
+    title: str
+    drafted_by: str
+    drafted_at: str
+    approved_by: str
+    approved_at: str | None
+    significant: bool
+    compiled_at: str | None
+    announced_at: str | None
+    posted_by: str
+    posted_at: str | None
+    effective_at: str | None
+
+
 class EndIn(TypedDict):
     held_until: str
 
@@ -500,6 +530,19 @@ class ImportOut(TypedDict):
     outside: dict[str, Any] | None
     applied: bool
     change: str | None
+
+
+class InboxOut(TypedDict):
+    """What waits for a person: keys, of each kind as many as the console's page shows."""
+
+    numbers: NumbersOut
+    cases: list[WaitingCaseOut]
+    reports: list[str]
+    letters: list[str]
+    measures: list[str]
+    still_stopped: list[str]
+    admissions: list[str]
+    sightings: list[str]
 
 
 class IncidentOut(TypedDict):
@@ -760,6 +803,16 @@ class NoteOut(TypedDict):
     text: str
 
 
+class NumbersOut(TypedDict):
+    """The row of counters above the list of cases."""
+
+    open: int
+    overdue: int
+    waiting: int
+    measures_in_force: int
+    complaints_today: int
+
+
 class OwnAccountOut(TypedDict):
     """An account for which the token's person may see something."""
 
@@ -841,6 +894,20 @@ class PartIn(TypedDict):
     why: str
 
 
+class PersonIn(TypedDict):
+    """Somebody who logs in for a customer."""
+
+    email: str
+
+
+class ProgramOut(TypedDict):
+    """How one program does, as the database tells it."""
+
+    name: str
+    well: bool
+    detail: str
+
+
 class ProposeUrgentIn(TypedDict):
     ground: Ground
     shown_by: str
@@ -856,6 +923,13 @@ class QuestionIn(TypedDict):
     precision_seconds: NotRequired[float | int | None]
     destination: NotRequired[str]
     destination_port: NotRequired[int | None]
+
+
+class ReachedIn(TypedDict):
+    """Whether letters to an address of a customer arrive."""
+
+    email: str
+    bounced: NotRequired[bool]
 
 
 class RefuseTransitIn(TypedDict):
@@ -948,6 +1022,22 @@ class ReviewIn(TypedDict):
     why: str
 
 
+class SaidOut(TypedDict):
+    """What was done, in a sentence."""
+
+    said: str
+
+
+class SealedOut(TypedDict):
+    """Something in the sealed queue: never its words."""
+
+    digest: str
+    octets: int
+    received_at: str
+    report: str | None
+    taken_out: list[dict[str, Any]]
+
+
 class SecondSuspensionIn(TypedDict):
     pass
 
@@ -1013,6 +1103,20 @@ class StandingIn(TypedDict):
     since: NotRequired[str | None]
 
 
+class StepDoneOut(TypedDict):
+    """What was done, in a sentence, and the edition as it stands now."""
+
+    said: str
+    edition: EditionOut
+
+
+class StepIn(TypedDict):
+    """What a step of an edition takes, as the console's form has it."""
+
+    significant: NotRequired[bool]
+    why: NotRequired[str]
+
+
 class StepOut(TypedDict):
     """One step of a case's story, as the console tells it."""
 
@@ -1067,6 +1171,13 @@ class ViewOut(TypedDict):
     name: str
     query: str
     shared: bool
+
+
+class WaitingCaseOut(TypedDict):
+    """A case that waits for a person, and why."""
+
+    case: str
+    why: str
 
 
 class WakeIn(TypedDict):
@@ -1191,6 +1302,33 @@ class Client(Caller):
             f"/api/registry/customers/{quote(str(key), safe='')}/standing",
             body=asked,
             if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def accept(self, key: str, asked: AcceptanceIn, *, idempotency_key: str | None = None) -> Reply[SaidOut]:
+        """Put on record that a customer accepted an edition by contract."""
+        return self._call(
+            "POST",
+            f"/api/registry/customers/{quote(str(key), safe='')}/acceptances",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def note_reached(self, key: str, asked: ReachedIn, *, idempotency_key: str | None = None) -> Reply[SaidOut]:
+        """Put on record that letters to one of a customer's addresses arrive, or come back."""
+        return self._call(
+            "POST",
+            f"/api/registry/customers/{quote(str(key), safe='')}/reached",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def forget_log_in(self, key: str, asked: PersonIn, *, idempotency_key: str | None = None) -> Reply[SaidOut]:
+        """What somebody of a customer logs in with was lost: none of it counts any more, and their sessions end."""
+        return self._call(
+            "POST",
+            f"/api/registry/customers/{quote(str(key), safe='')}/forget-log-in",
+            body=asked,
             idempotency_key=idempotency_key,
         )
 
@@ -1415,6 +1553,10 @@ class Client(Caller):
         return self._call(
             "POST", f"/api/legal/{quote(str(key), safe='')}/told", body=asked, idempotency_key=idempotency_key
         )
+
+    def hand_over(self, key: str, *, idempotency_key: str | None = None) -> Reply[dict[str, Any]]:
+        """The answer to a request, as the text whose SHA-256 is put on record."""
+        return self._call("POST", f"/api/legal/{quote(str(key), safe='')}/hand-over", idempotency_key=idempotency_key)
 
     def list_own_accounts(self) -> Reply[list[OwnAccountOut]]:
         """Every account for which the token's person may see something now, their own first."""
@@ -2221,4 +2363,76 @@ class Client(Caller):
         """Take a filter out, or withdraw it before it begins."""
         return self._call(
             "POST", f"/api/filters/{quote(str(key), safe='')}/end", body=asked, idempotency_key=idempotency_key
+        )
+
+    def inbox(self) -> Reply[InboxOut]:
+        """What waits for a person, and the counters above the list of cases."""
+        return self._call("GET", "/api/inbox")
+
+    def health(self) -> Reply[list[ProgramOut]]:
+        """How the programs are doing: one that stands still leaves its work lying."""
+        return self._call("GET", "/api/health")
+
+    def sealed(self) -> Reply[list[SealedOut]]:
+        """The sealed queue: digests, sizes and references. Who looked is in the record."""
+        return self._call("GET", "/api/sealed")
+
+    def evidence(self, key: str) -> Reply[None]:
+        """The bytes as they were received, as text that nothing runs. Sealed bytes never leave: 403."""
+        return self._call("GET", f"/api/evidence/{quote(str(key), safe='')}")
+
+    def editions(self) -> Reply[list[EditionOut]]:
+        """Every edition on record, and how far each is. What they say is at `/policy/EDITION.json`."""
+        return self._call("GET", "/api/editions")
+
+    def edition_approve(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Approve an edition: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/approve",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def edition_compile(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Compile an edition: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/compile",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def edition_announce(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Announce an edition: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/announce",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def edition_post(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Post an edition: what the console does under that name."""
+        return self._call(
+            "POST", f"/api/editions/{quote(str(key), safe='')}/post", body=asked or {}, idempotency_key=idempotency_key
+        )
+
+    def edition_withdraw(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Withdraw an edition: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/withdraw",
+            body=asked or {},
+            idempotency_key=idempotency_key,
         )

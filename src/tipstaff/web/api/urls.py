@@ -3,6 +3,7 @@
 from django.urls import path
 
 from .cases import router as cases
+from .desk import router as desk
 from .devices import router as devices
 from .document import Api
 from .figures import router as figures
@@ -25,5 +26,6 @@ api.add_router("", cases)
 api.add_router("", resources)
 api.add_router("", devices)
 api.add_router("", filters)
+api.add_router("", desk)
 
 urlpatterns = [path("", api.urls)]
