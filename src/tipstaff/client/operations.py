@@ -12,22 +12,6 @@ AdmissionState = Literal["waiting", "clear", "accepted", "refused"]
 
 Answer = Literal["fixed", "need_time", "dispute", "wrong_customer"]
 
-AuditFound = Literal["met", "not_met", "unknown"]
-
-AuditPoint = Literal[
-    "contact",
-    "second_contact",
-    "answers",
-    "address_question",
-    "mail_peer",
-    "mail_headers",
-    "usenet_path",
-    "users_known",
-    "use_recorded",
-    "complaints_read",
-    "users_told",
-]
-
 CaseState = Literal[
     "opened",
     "waiting_person",
@@ -44,6 +28,8 @@ CaseState = Literal[
 ]
 
 Disposition = Literal["open_case", "ask_complainant", "not_ours", "too_old", "unassigned", "person", "nothing"]
+
+EditionState = Literal["draft", "approved", "compiled", "announced", "posted", "withdrawn"]
 
 FilterState = Literal["proposed", "agreed", "stands", "ended", "refused"]
 
@@ -115,6 +101,15 @@ Standing = Literal["good", "suspended", "terminated"]
 Tier = Literal["operator", "reseller", "customer"]
 
 
+class AcceptanceIn(TypedDict):
+    """That a customer accepted an edition of the policy by contract."""
+
+    contract: str
+    edition: str
+    accepted_by: str
+    accepted_at: NotRequired[str | None]
+
+
 class AdmissionOut(TypedDict):
     """The vetting of one customer."""
 
@@ -150,16 +145,6 @@ class AskedOfOut(TypedDict):
     protocol: str
     used_at: str | None
     error_seconds: float
-
-
-class AuditOut(TypedDict):
-    """A customer's own check as it came out last; without a time it was never made."""
-
-    customer: str
-    checked_at: str | None
-    score_percent: int | None
-    known: int
-    points: dict[str, AuditFound]
 
 
 class CaseOut(TypedDict):
@@ -388,6 +373,25 @@ class DryRunOut(TypedDict):
     narrower: list[str]
 
 
+class EditionOut(TypedDict):
+    """An edition of the policy, as it stands on record."""
+
+    id: str
+    digest: str
+    state: EditionState
+    title: str
+    drafted_by: str
+    drafted_at: str
+    approved_by: str
+    approved_at: str | None
+    significant: bool
+    compiled_at: str | None
+    announced_at: str | None
+    posted_by: str
+    posted_at: str | None
+    effective_at: str | None
+
+
 class EndIn(TypedDict):
     held_until: str
 
@@ -528,6 +532,19 @@ class ImportOut(TypedDict):
     change: str | None
 
 
+class InboxOut(TypedDict):
+    """What waits for a person: keys, of each kind as many as the console's page shows."""
+
+    numbers: NumbersOut
+    cases: list[WaitingCaseOut]
+    reports: list[str]
+    letters: list[str]
+    measures: list[str]
+    still_stopped: list[str]
+    admissions: list[str]
+    sightings: list[str]
+
+
 class IncidentOut(TypedDict):
     """One allegation of a report."""
 
@@ -587,20 +604,6 @@ class LetterOut(TypedDict):
     report: str | None
     created_at: str
     sent_at: str | None
-
-
-class LetterPhonedIn(TypedDict):
-    whom: str
-    said: str
-
-
-class LetterPostedIn(TypedDict):
-    on: str
-
-
-class LetterReachedIn(TypedDict):
-    whom: str
-    how: str
 
 
 class LevelOut(TypedDict):
@@ -800,6 +803,16 @@ class NoteOut(TypedDict):
     text: str
 
 
+class NumbersOut(TypedDict):
+    """The row of counters above the list of cases."""
+
+    open: int
+    overdue: int
+    waiting: int
+    measures_in_force: int
+    complaints_today: int
+
+
 class OwnAccountOut(TypedDict):
     """An account for which the token's person may see something."""
 
@@ -881,6 +894,20 @@ class PartIn(TypedDict):
     why: str
 
 
+class PersonIn(TypedDict):
+    """Somebody who logs in for a customer."""
+
+    email: str
+
+
+class ProgramOut(TypedDict):
+    """How one program does, as the database tells it."""
+
+    name: str
+    well: bool
+    detail: str
+
+
 class ProposeUrgentIn(TypedDict):
     ground: Ground
     shown_by: str
@@ -896,6 +923,13 @@ class QuestionIn(TypedDict):
     precision_seconds: NotRequired[float | int | None]
     destination: NotRequired[str]
     destination_port: NotRequired[int | None]
+
+
+class ReachedIn(TypedDict):
+    """Whether letters to an address of a customer arrive."""
+
+    email: str
+    bounced: NotRequired[bool]
 
 
 class RefuseTransitIn(TypedDict):
@@ -988,6 +1022,22 @@ class ReviewIn(TypedDict):
     why: str
 
 
+class SaidOut(TypedDict):
+    """What was done, in a sentence."""
+
+    said: str
+
+
+class SealedOut(TypedDict):
+    """Something in the sealed queue: never its words."""
+
+    digest: str
+    octets: int
+    received_at: str
+    report: str | None
+    taken_out: list[dict[str, Any]]
+
+
 class SecondSuspensionIn(TypedDict):
     pass
 
@@ -1053,6 +1103,20 @@ class StandingIn(TypedDict):
     since: NotRequired[str | None]
 
 
+class StepDoneOut(TypedDict):
+    """What was done, in a sentence, and the edition as it stands now."""
+
+    said: str
+    edition: EditionOut
+
+
+class StepIn(TypedDict):
+    """What a step of an edition takes, as the console's form has it."""
+
+    significant: NotRequired[bool]
+    why: NotRequired[str]
+
+
 class StepOut(TypedDict):
     """One step of a case's story, as the console tells it."""
 
@@ -1107,6 +1171,13 @@ class ViewOut(TypedDict):
     name: str
     query: str
     shared: bool
+
+
+class WaitingCaseOut(TypedDict):
+    """A case that waits for a person, and why."""
+
+    case: str
+    why: str
 
 
 class WakeIn(TypedDict):
@@ -1231,6 +1302,33 @@ class Client(Caller):
             f"/api/registry/customers/{quote(str(key), safe='')}/standing",
             body=asked,
             if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def accept(self, key: str, asked: AcceptanceIn, *, idempotency_key: str | None = None) -> Reply[SaidOut]:
+        """Put on record that a customer accepted an edition by contract."""
+        return self._call(
+            "POST",
+            f"/api/registry/customers/{quote(str(key), safe='')}/acceptances",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def note_reached(self, key: str, asked: ReachedIn, *, idempotency_key: str | None = None) -> Reply[SaidOut]:
+        """Put on record that letters to one of a customer's addresses arrive, or come back."""
+        return self._call(
+            "POST",
+            f"/api/registry/customers/{quote(str(key), safe='')}/reached",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def forget_log_in(self, key: str, asked: PersonIn, *, idempotency_key: str | None = None) -> Reply[SaidOut]:
+        """What somebody of a customer logs in with was lost: none of it counts any more, and their sessions end."""
+        return self._call(
+            "POST",
+            f"/api/registry/customers/{quote(str(key), safe='')}/forget-log-in",
+            body=asked,
             idempotency_key=idempotency_key,
         )
 
@@ -1455,6 +1553,10 @@ class Client(Caller):
         return self._call(
             "POST", f"/api/legal/{quote(str(key), safe='')}/told", body=asked, idempotency_key=idempotency_key
         )
+
+    def hand_over(self, key: str, *, idempotency_key: str | None = None) -> Reply[dict[str, Any]]:
+        """The answer to a request, as the text whose SHA-256 is put on record."""
+        return self._call("POST", f"/api/legal/{quote(str(key), safe='')}/hand-over", idempotency_key=idempotency_key)
 
     def list_own_accounts(self) -> Reply[list[OwnAccountOut]]:
         """Every account for which the token's person may see something now, their own first."""
@@ -2087,42 +2189,6 @@ class Client(Caller):
             idempotency_key=idempotency_key,
         )
 
-    def letter_posted(
-        self, key: str, asked: LetterPostedIn, *, if_match: str | None = None, idempotency_key: str | None = None
-    ) -> Reply[LetterDoneOut]:
-        """Posted: what the console does under that name."""
-        return self._call(
-            "POST",
-            f"/api/letters/{quote(str(key), safe='')}/posted",
-            body=asked,
-            if_match=if_match,
-            idempotency_key=idempotency_key,
-        )
-
-    def letter_phoned(
-        self, key: str, asked: LetterPhonedIn, *, if_match: str | None = None, idempotency_key: str | None = None
-    ) -> Reply[LetterDoneOut]:
-        """Phoned: what the console does under that name."""
-        return self._call(
-            "POST",
-            f"/api/letters/{quote(str(key), safe='')}/phoned",
-            body=asked,
-            if_match=if_match,
-            idempotency_key=idempotency_key,
-        )
-
-    def letter_reached(
-        self, key: str, asked: LetterReachedIn, *, if_match: str | None = None, idempotency_key: str | None = None
-    ) -> Reply[LetterDoneOut]:
-        """Reached: what the console does under that name."""
-        return self._call(
-            "POST",
-            f"/api/letters/{quote(str(key), safe='')}/reached",
-            body=asked,
-            if_match=if_match,
-            idempotency_key=idempotency_key,
-        )
-
     def measure_lift(
         self, key: str, asked: MeasureLiftIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[MeasureDoneOut]:
@@ -2299,12 +2365,74 @@ class Client(Caller):
             "POST", f"/api/filters/{quote(str(key), safe='')}/end", body=asked, idempotency_key=idempotency_key
         )
 
-    def list_audits(self) -> Reply[list[AuditOut]]:
-        """Everybody who asked for the check; who was never checked first, then the lowest score."""
-        return self._call("GET", "/api/accountability")
+    def inbox(self) -> Reply[InboxOut]:
+        """What waits for a person, and the counters above the list of cases."""
+        return self._call("GET", "/api/inbox")
 
-    def check_customer(self, key: str, *, idempotency_key: str | None = None) -> Reply[AuditOut]:
-        """Make the check of a customer who asked for it now; it is put to the judge."""
+    def health(self) -> Reply[list[ProgramOut]]:
+        """How the programs are doing: one that stands still leaves its work lying."""
+        return self._call("GET", "/api/health")
+
+    def sealed(self) -> Reply[list[SealedOut]]:
+        """The sealed queue: digests, sizes and references. Who looked is in the record."""
+        return self._call("GET", "/api/sealed")
+
+    def evidence(self, key: str) -> Reply[None]:
+        """The bytes as they were received, as text that nothing runs. Sealed bytes never leave: 403."""
+        return self._call("GET", f"/api/evidence/{quote(str(key), safe='')}")
+
+    def editions(self) -> Reply[list[EditionOut]]:
+        """Every edition on record, and how far each is. What they say is at `/policy/EDITION.json`."""
+        return self._call("GET", "/api/editions")
+
+    def edition_approve(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Approve an edition: what the console does under that name."""
         return self._call(
-            "POST", f"/api/accountability/{quote(str(key), safe='')}/check", idempotency_key=idempotency_key
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/approve",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def edition_compile(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Compile an edition: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/compile",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def edition_announce(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Announce an edition: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/announce",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def edition_post(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Post an edition: what the console does under that name."""
+        return self._call(
+            "POST", f"/api/editions/{quote(str(key), safe='')}/post", body=asked or {}, idempotency_key=idempotency_key
+        )
+
+    def edition_withdraw(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Withdraw an edition: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/withdraw",
+            body=asked or {},
+            idempotency_key=idempotency_key,
         )

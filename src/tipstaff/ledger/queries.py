@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
-from django.db.models import BinaryField, BooleanField, F, Func, QuerySet, TextField, Value
+from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
 from tipstaff.host.viewing import hidden, is_hidden, seen
@@ -194,7 +194,11 @@ def _chain(key: str) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(asked, given)
         ids = {id for (id,) in cursor.fetchall()}
-    return sorted(_open(Entry.objects.filter(id__in=ids)).values_list("id", flat=True) if hidden() else ids)
+    if not hidden():
+        return sorted(ids)
+    theirs = Value(sorted(ids), output_field=ArrayField(BigIntegerField()))
+    among = Func(F("id"), theirs, template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())
+    return sorted(_open(Entry.objects.filter(among)).values_list("id", flat=True))
 
 
 def _open(rows: QuerySet[Entry]) -> QuerySet[Entry]:

@@ -21,7 +21,19 @@ from tipstaff.procedures.staffing import PROGRAMS, note_token_change
 from .models import Token
 
 _READ_ONLY = {("figures", "act"), ("record", "act")}
-ROOMS = ("cases", "reports", "letters", "measures", "sightings", "registry", "figures", "webhooks", "record", "legal")
+ROOMS = (
+    "cases",
+    "reports",
+    "letters",
+    "measures",
+    "sightings",
+    "registry",
+    "figures",
+    "webhooks",
+    "record",
+    "legal",
+    "policy",
+)
 SCOPES = tuple(f"{room}:{what}" for room in ROOMS for what in ("read", "act") if (room, what) not in _READ_ONLY)
 """What a token may be given: to read a room of the API, or to act in it. Acting does not include reading."""
 DAYS_MAX = 366

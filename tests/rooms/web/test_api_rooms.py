@@ -8,14 +8,16 @@ import pytest
 from django.test import Client
 
 from tipstaff.cases.queries import list_cases, notes_of
+from tipstaff.cases.rules import NEEDS_PERSON
 from tipstaff.enforcement.queries import get_measure, measures_of_case
 from tipstaff.intake.queries import get_report, list_reports
-from tipstaff.ledger.queries import recent
+from tipstaff.ledger.queries import get_raw, recent
 from tipstaff.notices import operations as notices
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.queries import get_letter, list_letters
+from tipstaff.procedures.acceptance import acceptances_of
 from tipstaff.procedures.sealed import sealed_among
-from tipstaff.registry.queries import get_customer, list_admissions, list_changes, list_customers
+from tipstaff.registry.queries import get_customer, list_admissions, list_changes, list_customers, representatives_of
 from tipstaff.web.api.resources import FIELDS
 from tipstaff.web.api.urls import api
 from tipstaff.web.console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
@@ -238,3 +240,48 @@ def test_also_what_no_operation_answers_is_a_problem(
     broken = client.get("/api/cases")
     assert (broken.status_code, broken["Content-Type"]) == (500, "application/problem+json")
     assert "TypeError" not in broken.content.decode()
+
+
+def test_the_inbox_its_counters_health_evidence_and_the_sealed_queue_are_read(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.ANALYST, name="lena")
+    inbox = client.get("/api/inbox").json()
+    waiting = [r.key for r in list_reports(limit=50) if r.outcome is ReportOutcome.WITH_A_PERSON]
+    assert inbox["reports"] == waiting
+    assert {each["case"] for each in inbox["cases"]} == {c.key for c in list_cases(states=NEEDS_PERSON)}
+    assert inbox["numbers"]["open"] == len([c for c in list_cases(limit=200) if c.state is not CaseState.CLOSED])
+    assert "Reading" in {each["name"] for each in client.get("/api/health").json()}
+    report = get_report(waiting[0])
+    assert report is not None
+    answer = client.get(f"/api/evidence/{report.evidence}")
+    assert b"".join(answer.streaming_content) == get_raw(report.evidence)  # type: ignore[attr-defined]  # a stream
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert client.get(f"/api/evidence/{'0' * 64}").status_code == 404
+    assert client.get("/api/sealed").status_code == 403
+    counsel = log_in(Role.COUNSEL, name="mira")
+    (sealed,) = list_reports(outcome=ReportOutcome.SEALED)
+    assert [each["report"] for each in counsel.get("/api/sealed").json()] == [sealed.key]
+    assert counsel.get(f"/api/evidence/{sealed.evidence}").status_code == 403
+
+
+def test_an_edition_takes_its_steps_by_the_api(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.COUNSEL, name="mira")
+    assert client.get("/api/editions").status_code == 200
+    assert client.post("/api/editions/2031-01/approve", {}, "application/json").status_code == 404
+    assert log_in(Role.ANALYST).post("/api/editions/2031-01/approve", {}, "application/json").status_code == 403
+
+
+def test_a_customer_accepts_is_reached_and_logs_in_anew_by_the_api(day: object, log_in: LogIn) -> None:
+    client, customer = log_in(Role.ANALYST, name="lena"), list_cases()[0].customer
+    path = f"/registry/customers/{customer}"
+    stated = {"contract": "K-1", "edition": "2026-01", "accepted_by": "their counsel"}
+    said = post(client, f"{path}/acceptances", stated).json()["said"]
+    assert said.endswith("accepted edition 2026-01.")
+    assert [each.edition for each in acceptances_of(customer)] == ["2026-01"]
+    post(client, f"{path}/acceptances", stated | {"edition": "1999-01"}, status=409)
+    (person, *_) = representatives_of(customer)
+    post(client, f"{path}/reached", {"email": person.email, "bounced": True})
+    assert next(p for p in representatives_of(customer) if p.email == person.email).bounced_at is not None
+    post(client, f"{path}/reached", {"email": "somebody@else.example.com"}, status=409)
+    post(client, f"{path}/forget-log-in", {"email": person.email}, status=409)
+    post(client, "/registry/customers/nobody/acceptances", stated, status=404)
+    post(client, "/legal/G-000001/hand-over", status=403)

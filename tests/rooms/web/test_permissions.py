@@ -16,7 +16,7 @@ from tipstaff.web.api.auth import Able
 from tipstaff.web.api.cases import etag
 from tipstaff.web.api.urls import api
 from tipstaff.web.console.actions import ACTIONS
-from tipstaff.web.console.editions import _STEPS
+from tipstaff.web.console.editions import STEPS
 from tipstaff.web.console.urls import urlpatterns
 from tipstaff.web.roles import ABILITIES, STAFF_ROLES, Ability
 from tipstaff.web.urls import urlpatterns as site
@@ -192,6 +192,16 @@ OPERATIONS = {
     "POST /filters/{key}/go-on": Ability.SECOND_URGENT,
     "POST /filters/{key}/end": Ability.LIFT,
     "GET /record": Ability.SEE_RECORD,
+    "GET /inbox": Ability.SEE_DESK,
+    "GET /health": Ability.SEE_HEALTH,
+    "GET /sealed": Ability.SEE_SEALED,
+    "GET /evidence/{key}": Ability.SEE_DESK,
+    "GET /editions": Ability.SEE_POLICY,
+    **{f"POST /editions/{{key}}/{step}": ability for step, ability in ON_AN_EDITION.items()},
+    "POST /legal/{key}/hand-over": Ability.KEEP_LEGAL,
+    "POST /registry/customers/{key}/acceptances": Ability.KEEP_REGISTRY,
+    "POST /registry/customers/{key}/reached": Ability.KEEP_REGISTRY,
+    "POST /registry/customers/{key}/forget-log-in": Ability.KEEP_REGISTRY,
     "GET /legal": Ability.KEEP_LEGAL,
     "POST /legal": Ability.KEEP_LEGAL,
     "GET /legal/harbour": Ability.KEEP_LEGAL,
@@ -275,7 +285,7 @@ def test_every_door_says_what_it_takes_and_stands_in_these_tables() -> None:
     assert said == {name: ability for name, (_, ability) in DOORS.items()}
     assert {name: action.ability for name, action in ACTIONS.items()} == ON_A_CASE
     assert {name for name, action in ACTIONS.items() if action.decides} == LEFT_TO_THE_DECIDER
-    assert {name: ability for name, (ability, _) in _STEPS.items()} == ON_AN_EDITION
+    assert {name: ability for name, (ability, _) in STEPS.items()} == ON_AN_EDITION
 
 
 def operations() -> dict[str, list[object]]:

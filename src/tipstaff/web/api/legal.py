@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field, StrictBool
@@ -258,6 +258,14 @@ def _operation(action: str) -> None:
 
 for _action in ON_MATTERS:
     _operation(_action)
+
+
+@router.post("/{key}/hand-over", auth=Able(Ability.KEEP_LEGAL, "legal"), response=dict[str, Any])
+def hand_over(request: HttpRequest, key: str) -> HttpResponse:
+    """The answer to a request, as the text whose SHA-256 is put on record."""
+    who, at = request.user.get_username(), wiring.now()
+    text = _doing(lambda: disclosure.hand_over(plain(key), desk=wiring.desk(), at=at, actor=who))
+    return HttpResponse(text, content_type="application/json")
 
 
 def _aware(at: datetime) -> datetime:

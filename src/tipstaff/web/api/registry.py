@@ -16,9 +16,11 @@ from ninja.files import UploadedFile
 
 from tipstaff import wiring
 from tipstaff.procedures import admission, registering
+from tipstaff.procedures.acceptance import accept_by_contract
 from tipstaff.registry import queries
 from tipstaff.registry.crm import BadDelivery, NotSigned
 from tipstaff.words import (
+    Acceptance,
     Admission,
     AdmissionState,
     Change,
@@ -31,12 +33,14 @@ from tipstaff.words import (
     Standing,
 )
 
+from ..portal.people import forget
 from ..roles import Ability
 from .auth import Able
 from .moments import Instant
 from .pages import Cursor, IfMatch, etag_of, opened, opened_number, page, plain, seen
 from .problems import Problem
 from .registry_shapes import (
+    AcceptanceIn,
     AdmissionOut,
     ChangeOut,
     ContactIn,
@@ -49,8 +53,11 @@ from .registry_shapes import (
     HoldingIn,
     HoldingOut,
     ImportOut,
+    PersonIn,
+    ReachedIn,
     ResourceIn,
     ResourceOut,
+    SaidOut,
     ServiceIn,
     StandingIn,
     WhyIn,
@@ -182,6 +189,48 @@ def set_standing(request: HttpRequest, key: str, stated: StandingIn, if_match: I
     found = queries.get_customer(key)
     assert found is not None
     return _customer(found)
+
+
+@router.post("/customers/{key}/acceptances", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=SaidOut)
+def accept(request: HttpRequest, key: str, stated: AcceptanceIn) -> dict[str, str]:
+    """Put on record that a customer accepted an edition by contract."""
+    by, customer = _by(request), _known(key)
+    edition = plain(stated.edition)
+    if edition not in {one.id for one in wiring.editions()}:
+        raise HttpError(409, "There is no such edition of the policy.")
+    acceptance = Acceptance(
+        customer=customer.key, contract=plain(stated.contract), edition=edition,
+        accepted_at=_aware(stated.accepted_at) or by["at"], accepted_by=plain(stated.accepted_by),
+    )  # fmt: skip
+    _said(lambda: accept_by_contract(acceptance, **by))
+    return {"said": f"{customer.name} accepted edition {edition}."}
+
+
+@router.post("/customers/{key}/reached", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=SaidOut)
+def note_reached(request: HttpRequest, key: str, stated: ReachedIn) -> dict[str, str]:
+    """Put on record that letters to one of a customer's addresses arrive, or come back."""
+    customer, email = _known(key), plain(stated.email)
+    if email.lower() not in {person.email.lower() for person in queries.representatives_of(customer.key)}:
+        raise HttpError(409, "That is no address of this customer's.")
+    note = registering.note_bounce if stated.bounced else registering.note_reached
+    _said(lambda: note(email, why="Noted at the desk.", **_by(request)))
+    return {"said": f"Letters to {email} come back." if stated.bounced else f"{email} is verified."}
+
+
+@router.post("/customers/{key}/forget-log-in", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=SaidOut)
+def forget_log_in(request: HttpRequest, key: str, stated: PersonIn) -> dict[str, str]:
+    """What somebody of a customer logs in with was lost: none of it counts any more, and their sessions end."""
+    customer, email = _known(key), plain(stated.email)
+    if not forget(email, customer=customer.key, **_by(request)):
+        raise HttpError(409, "Nobody of that address logs in for this customer.")
+    return {"said": f"{email} is logged out, and logs in anew by a link."}
+
+
+def _known(key: str) -> Customer:
+    found = queries.get_customer(plain(key))
+    if found is None:
+        raise HttpError(404, f"There is no customer {plain(key)}.")
+    return found
 
 
 @router.put("/services/{key}", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, str])

@@ -1,10 +1,10 @@
 """What goes in and out of the registry's API."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from tipstaff.words import HoldingKind, ResourceKind, ServiceKind, Standing, Tier
 
@@ -98,6 +98,35 @@ class StandingIn(Schema):
     standing: Standing
     why: str
     since: Instant | None = None
+
+
+class AcceptanceIn(Schema):
+    """That a customer accepted an edition of the policy by contract."""
+
+    contract: Annotated[str, Field(max_length=200)]
+    edition: Annotated[str, Field(max_length=64)]
+    accepted_by: Annotated[str, Field(max_length=200)]
+    accepted_at: Instant | None = None
+    """Now, unless said."""
+
+
+class ReachedIn(Schema):
+    """Whether letters to an address of a customer arrive."""
+
+    email: Annotated[str, Field(max_length=254)]
+    bounced: StrictBool = False
+
+
+class PersonIn(Schema):
+    """Somebody who logs in for a customer."""
+
+    email: Annotated[str, Field(max_length=254)]
+
+
+class SaidOut(Schema):
+    """What was done, in a sentence."""
+
+    said: str
 
 
 class ServiceIn(Schema):

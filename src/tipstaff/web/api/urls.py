@@ -4,6 +4,7 @@ from django.urls import path
 
 from .accountability import router as accountability
 from .cases import router as cases
+from .desk import router as desk
 from .devices import router as devices
 from .document import Api
 from .figures import router as figures
@@ -27,5 +28,6 @@ api.add_router("", resources)
 api.add_router("", devices)
 api.add_router("", filters)
 api.add_router("", accountability)
+api.add_router("", desk)
 
 urlpatterns = [path("", api.urls)]

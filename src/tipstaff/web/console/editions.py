@@ -1,11 +1,11 @@
 """The way of an edition, for counsel: what was written, what it would change, and the next step."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
@@ -78,54 +78,63 @@ _UNDER_WAY = frozenset({EditionState.DRAFT, EditionState.APPROVED, EditionState.
 @needs(Ability.SEE_POLICY)
 def step(request: StaffRequest, id: str, action: str) -> HttpResponse:
     """Take an edition's next step; each needs its own ability, and a refusal is one sentence."""
-    if action not in _STEPS:
+    if action not in STEPS:
         raise Http404(action)
-    ability, take = _STEPS[action]
+    ability, take = STEPS[action]
     if not may(request.user, ability):
         raise PermissionDenied(ability.value)
     if get_edition(id) is None:
         raise Http404(id)
     try:
-        messages.success(request, take(request, id))
-    except (ApproverMustBeAnother, NotAnnounced, StillWorking, WrongStep) as why:
+        messages.success(request, take(request.POST, id, actor=request.user.get_username()))
+    except REFUSED as why:
         messages.error(request, str(type(why).__doc__))
     return HttpResponseRedirect(f"{reverse('console:editions')}?edition={id}")
 
 
-def _approve(request: StaffRequest, id: str) -> str:
+REFUSED = (ApproverMustBeAnother, NotAnnounced, StillWorking, WrongStep)
+
+
+def _approve(form: QueryDict, id: str, *, actor: str) -> str:
     done = procedure.approve(
-        id, significant="significant" in request.POST, why=asked_text(request.POST, "why", characters_max=2000),
-        desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username(),
+        id, significant="significant" in form, why=asked_text(form, "why", characters_max=2000), desk=wiring.desk(),
+        at=wiring.now(), actor=actor,
     )  # fmt: skip
     return f"Edition {id} is approved." + (" Customers are told before it counts." if done.significant else "")
 
 
-def _compile(request: StaffRequest, id: str) -> str:
-    _ask_for(request, id, WorkStep.COMPILE)
+def _compile(form: QueryDict, id: str, *, actor: str) -> str:
+    _ask_for(id, WorkStep.COMPILE, actor=actor)
     return "Its examples are tried and the past is judged by it; this page shows how far it is."
 
 
-def _announce(request: StaffRequest, id: str) -> str:
-    _ask_for(request, id, WorkStep.ANNOUNCE)
+def _announce(form: QueryDict, id: str, *, actor: str) -> str:
+    _ask_for(id, WorkStep.ANNOUNCE, actor=actor)
     return "Letters to every customer are being written; this page shows when they are."
 
 
-def _ask_for(request: StaffRequest, id: str, step: WorkStep) -> None:
-    procedure.ask_for(id, step=step, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+def _ask_for(id: str, step: WorkStep, *, actor: str) -> None:
+    procedure.ask_for(id, step=step, desk=wiring.desk(), at=wiring.now(), actor=actor)
 
 
-def _post(request: StaffRequest, id: str) -> str:
-    done = procedure.post(id, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+def _post(form: QueryDict, id: str, *, actor: str) -> str:
+    done = procedure.post(id, desk=wiring.desk(), at=wiring.now(), actor=actor)
     return f"Edition {id} is posted and counts from {done.effective_at:%Y-%m-%d %H:%M} UTC."
 
 
-def _withdraw(request: StaffRequest, id: str) -> str:
-    why = asked_text(request.POST, "why", characters_max=2000) or "No reason was given."
-    procedure.withdraw(id, why=why, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username())
+def _withdraw(form: QueryDict, id: str, *, actor: str) -> str:
+    why = asked_text(form, "why", characters_max=2000) or "No reason was given."
+    procedure.withdraw(id, why=why, desk=wiring.desk(), at=wiring.now(), actor=actor)
     return f"Edition {id} is given up."
 
 
-_STEPS: dict[str, tuple[Ability, Callable[[StaffRequest, str], str]]] = {
+class Take(Protocol):
+    """Take a step of an edition by what a form says of it; what was done, in a sentence. Raise one of REFUSED."""
+
+    def __call__(self, form: QueryDict, id: str, *, actor: str) -> str: ...
+
+
+STEPS: dict[str, tuple[Ability, Take]] = {
     "approve": (Ability.APPROVE_POLICY, _approve),
     "compile": (Ability.POST_POLICY, _compile),
     "announce": (Ability.POST_POLICY, _announce),

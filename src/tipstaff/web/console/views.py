@@ -446,6 +446,11 @@ def _proposed(report: Report, candidates: Sequence[Mark], *, asked: Sequence[str
 @needs(Ability.SEE_DESK)
 def raw_evidence(request: StaffRequest, digest: str) -> HttpResponseBase:
     """The bytes as received, as plain text that nothing runs. Sealed bytes never leave."""
+    return send_raw(digest, save="save" in request.GET)
+
+
+def send_raw(digest: str, *, save: bool) -> HttpResponseBase:
+    """The bytes as received, to look at or to `save`. Raise Http404 or PermissionDenied."""
     evidence = ledger.get_evidence(digest)
     if evidence is None:
         raise Http404(digest)
@@ -455,7 +460,7 @@ def raw_evidence(request: StaffRequest, digest: str) -> HttpResponseBase:
     response["Content-Length"] = evidence.size
     response["Content-Security-Policy"] = EVIDENCE_POLICY
     response["X-Content-Type-Options"] = "nosniff"
-    kept = "attachment" if "save" in request.GET else "inline"
+    kept = "attachment" if save else "inline"
     response["Content-Disposition"] = f'{kept}; filename="{digest[:16]}.txt"'
     return response
 

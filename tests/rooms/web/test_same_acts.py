@@ -1,0 +1,143 @@
+"""What the console does, the API does, under the same abilities: every address of the console has its operations here,
+or a reason why it is the console's alone. A new page or act fails this until it says which."""
+
+from tipstaff.web.api.auth import Able
+from tipstaff.web.api.urls import api
+from tipstaff.web.console.actions import ACTIONS
+from tipstaff.web.console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
+from tipstaff.web.console.devices import DEVICE_ACTS
+from tipstaff.web.console.editions import STEPS
+from tipstaff.web.console.legal import ON_MATTERS
+from tipstaff.web.console.registry import ACTIONS as ON_CUSTOMERS
+from tipstaff.web.console.urls import urlpatterns
+from tipstaff.web.console.webhooks import ACTS as ON_WEBHOOKS
+from tipstaff.web.roles import Ability
+
+SAME = {
+    "numbers": ["GET /inbox"],
+    "overview": ["GET /figures"],
+    "wall": ["GET /figures", "GET /inbox"],
+    "search": ["GET /search"],
+    "inbox": ["GET /inbox"],
+    "cases": ["GET /cases", "GET /views"],
+    "many": ["POST /cases/many"],
+    "undo_many": ["POST /cases/many/{number}/undo"],
+    "keep_view": ["POST /views", "DELETE /views/{number}"],
+    "levels": ["GET /cases/late"],
+    "case": ["GET /cases/{key}", "GET /cases/{key}/notes", "GET /cases/{key}/incidents", "GET /cases/{key}/history",
+             "GET /cases/{key}/letters"],
+    "peek": ["GET /cases/{key}/history"],
+    "act": [f"POST /cases/{{key}}/{action}" for action in ACTIONS],
+    "reports": ["GET /reports"],
+    "report": ["GET /reports/{key}"],
+    **{name.replace("-", "_"): [f"POST /reports/{{key}}/{name}"] for name in ON_REPORTS},
+    "sightings": ["GET /sightings", "GET /sightings/{key}"],
+    "sightings_decide": ["POST /sightings/decide"],
+    "raw_evidence": ["GET /evidence/{key}"],
+    "letter": ["GET /letters/{key}"],
+    "send_again": ["POST /letters/{key}/again"],
+    "did_arrive": ["POST /letters/{key}/arrived"],
+    "customers": ["GET /registry/customers"],
+    "customer": ["GET /registry/customers/{key}", "GET /registry/resources"],
+    "customer_add": ["PUT /registry/customers/{key}"],
+    "held": ["GET /registry/holdings", "POST /attribute"],
+    "import": ["POST /registry/import"],
+    "changes": ["GET /registry/changes"],
+    "undo": ["POST /registry/changes/{key}/undo"],
+    "admissions": ["GET /registry/admissions"],
+    "admission_decide": ["POST /registry/admissions/{key}/decide"],
+    "measures": ["GET /measures"],
+    "measure": ["GET /measures/{key}"],
+    "lift": ["POST /measures/{key}/lift"],
+    "prolong": ["POST /measures/{key}/prolong"],
+    "second_prolonging": ["POST /measures/{key}/agree"],
+    "take_as_lifted": ["POST /measures/{key}/taken-as-lifted"],
+    "devices": ["GET /devices"],
+    "device": ["GET /devices/{name}"],
+    "device_act": [f"POST /devices/{{name}}/{action}" for action in DEVICE_ACTS],
+    "editions": ["GET /editions"],
+    "edition_step": [f"POST /editions/{{key}}/{step}" for step in STEPS],
+    "record": ["GET /record"],
+    "sealed": ["GET /sealed"],
+    "legal": ["GET /legal"],
+    "legal_enter": ["POST /legal"],
+    "matter": ["GET /legal/{key}"],
+    "matter_act": [f"POST /legal/{{key}}/{action}" for action in ON_MATTERS],
+    "matter_hand_over": ["POST /legal/{key}/hand-over"],
+    "health": ["GET /health"],
+    "webhooks": ["GET /webhooks"],
+    "webhook": ["GET /webhooks/{key}", "GET /webhooks/{key}/dispatches"],
+    "webhook_make": ["POST /webhooks"],
+}  # fmt: skip
+"""Address of the console -> the operations that do the same."""
+CUSTOMERS = {
+    "save": "PUT /registry/customers/{key}",
+    "standing": "POST /registry/customers/{key}/standing",
+    "contacts": "PUT /registry/customers/{key}/representatives",
+    "reached": "POST /registry/customers/{key}/reached",
+    "service": "PUT /registry/services/{key}",
+    "hold": "POST /registry/holdings",
+    "resource": "POST /registry/resources",
+    "end": "POST /registry/holdings/{number}/end",
+    "accept": "POST /registry/customers/{key}/acceptances",
+    "portal": "POST /registry/customers/{key}/forget-log-in",
+}
+WEBHOOKS = {
+    "switch": "POST /webhooks/{key}/switch",
+    "try": "POST /webhooks/{key}/try",
+    "again": "POST /webhooks/{key}/dispatches/{number}/again",
+    "forget": "DELETE /webhooks/{key}",
+}
+ALONE = {
+    "home": "it only leads on",
+    "live": "programs are told by webhooks",
+    "policy": "/policy.json is everybody's",
+    "replay": "a look at what an edition would change; a program takes `tipstaff policy replay --json`",
+    "shadow": "the same, of an edition that runs beside",
+    "studio": "it shows a mail beside the profile made from it; a profile is a file in a folder of the operator's",
+    "tokens": "a token that makes or lists tokens outlives its own end",
+    "token_make": "a token that makes or lists tokens outlives its own end",
+    "token_revoke": "a token that makes or lists tokens outlives its own end",
+    "staff": "accounts and roles are given by a person who is there",
+    "staff_add": "accounts and roles are given by a person who is there",
+    "staff_change": "accounts and roles are given by a person who is there",
+}
+"""Address of the console -> why no operation does the same (decision 0167)."""
+STEPS_WITH_OWN_ABILITIES = {"act", "edition_step", "matter_act", "sightings_decide"}
+
+
+def operations() -> dict[str, Ability | None]:
+    return {
+        f"{method} {prefix}{path}": next((g.ability for g in operation.auth_callbacks if isinstance(g, Able)), None)
+        for prefix, router in api._routers
+        for path, view in router.path_operations.items()
+        for operation in view.operations
+        for method in operation.methods
+    }
+
+
+def test_every_address_of_the_console_has_its_operations_or_a_reason() -> None:
+    names = {str(pattern.name) for pattern in urlpatterns}
+    assert names - {"customer_act", "webhook_act"} == SAME.keys() | ALONE.keys()
+    assert not SAME.keys() & ALONE.keys()
+    assert ON_CUSTOMERS.keys() == CUSTOMERS.keys()
+    assert set(ON_WEBHOOKS) == WEBHOOKS.keys()
+    assert {f"POST /letters/{{key}}/{name}" for name in ON_LETTERS} <= {x for each in SAME.values() for x in each}
+    assert {f"POST /measures/{{key}}/{name}" for name in ON_MEASURES} <= {x for each in SAME.values() for x in each}
+
+
+def test_each_takes_the_same_ability() -> None:
+    found = operations()
+    doors = {str(p.name): getattr(p.callback, "needs_ability", None) for p in urlpatterns}
+    same = SAME | {"customer_act": list(CUSTOMERS.values()), "webhook_act": list(WEBHOOKS.values())}
+    for name, named in same.items():
+        for operation in named:
+            assert operation in found, (name, operation)
+            if name not in STEPS_WITH_OWN_ABILITIES:
+                assert found[operation] is doors[name], (name, operation)
+    for action, act in ACTIONS.items():
+        assert found[f"POST /cases/{{key}}/{action}"] is act.ability
+    for step, (ability, _) in STEPS.items():
+        assert found[f"POST /editions/{{key}}/{step}"] is ability
+    for action, step_ in ON_MATTERS.items():
+        assert found[f"POST /legal/{{key}}/{action}"] is step_.ability
