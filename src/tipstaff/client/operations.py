@@ -12,6 +12,22 @@ AdmissionState = Literal["waiting", "clear", "accepted", "refused"]
 
 Answer = Literal["fixed", "need_time", "dispute", "wrong_customer"]
 
+AuditFound = Literal["met", "not_met", "unknown"]
+
+AuditPoint = Literal[
+    "contact",
+    "second_contact",
+    "answers",
+    "address_question",
+    "mail_peer",
+    "mail_headers",
+    "usenet_path",
+    "users_known",
+    "use_recorded",
+    "complaints_read",
+    "users_told",
+]
+
 CaseState = Literal[
     "opened",
     "waiting_person",
@@ -145,6 +161,16 @@ class AskedOfOut(TypedDict):
     protocol: str
     used_at: str | None
     error_seconds: float
+
+
+class AuditOut(TypedDict):
+    """A customer's own check as it came out last; without a time it was never made."""
+
+    customer: str
+    checked_at: str | None
+    score_percent: int | None
+    known: int
+    points: dict[str, AuditFound]
 
 
 class CaseOut(TypedDict):
@@ -604,6 +630,20 @@ class LetterOut(TypedDict):
     report: str | None
     created_at: str
     sent_at: str | None
+
+
+class LetterPhonedIn(TypedDict):
+    whom: str
+    said: str
+
+
+class LetterPostedIn(TypedDict):
+    on: str
+
+
+class LetterReachedIn(TypedDict):
+    whom: str
+    how: str
 
 
 class LevelOut(TypedDict):
@@ -2189,6 +2229,42 @@ class Client(Caller):
             idempotency_key=idempotency_key,
         )
 
+    def letter_posted(
+        self, key: str, asked: LetterPostedIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[LetterDoneOut]:
+        """Posted: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/posted",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def letter_phoned(
+        self, key: str, asked: LetterPhonedIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[LetterDoneOut]:
+        """Phoned: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/phoned",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def letter_reached(
+        self, key: str, asked: LetterReachedIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[LetterDoneOut]:
+        """Reached: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/reached",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
     def measure_lift(
         self, key: str, asked: MeasureLiftIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[MeasureDoneOut]:
@@ -2363,6 +2439,16 @@ class Client(Caller):
         """Take a filter out, or withdraw it before it begins."""
         return self._call(
             "POST", f"/api/filters/{quote(str(key), safe='')}/end", body=asked, idempotency_key=idempotency_key
+        )
+
+    def list_audits(self) -> Reply[list[AuditOut]]:
+        """Everybody who asked for the check; who was never checked first, then the lowest score."""
+        return self._call("GET", "/api/accountability")
+
+    def check_customer(self, key: str, *, idempotency_key: str | None = None) -> Reply[AuditOut]:
+        """Make the check of a customer who asked for it now; it is put to the judge."""
+        return self._call(
+            "POST", f"/api/accountability/{quote(str(key), safe='')}/check", idempotency_key=idempotency_key
         )
 
     def inbox(self) -> Reply[InboxOut]:
