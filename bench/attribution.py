@@ -258,8 +258,9 @@ def walked(book, questions: Questions, place: int, held, bound):
     s = book.snapshot
     subjects = np.unique(s.bound.subject[bound])
     first, end = s.known_as(subjects[subjects >= 0])
+    address = IPv4Address(int(questions.asked.lo[place]))
     return walk(
-        IPv4Address(int(questions.asked.lo[place])),
+        address,
         port=int(questions.asked.port[place]) if questions.asked.port[place] >= 0 else None,
         protocol=None,
         moment=Moment(datetime.fromtimestamp(int(questions.seconds[place]), UTC), float(questions.precision[place])),
@@ -267,6 +268,7 @@ def walked(book, questions: Questions, place: int, held, bound):
         holdings=[book.holding(int(r)) for r in held],
         bindings=[binding(book, int(r)) for r in bound],
         identities=[book.identity(int(s.known_order[i])) for f, e in zip(first, end, strict=True) for i in range(f, e)],
+        unread=not book.spoken_of(address),
         records_begin_at=book.records_begin_at,
     )
 
@@ -396,7 +398,7 @@ def single(bound, made, told, options: argparse.Namespace) -> dict:
     from django.db import connection
 
     from tipstaff.attribution import staging
-    from tipstaff.attribution.models import LoadRow, SourceRow
+    from tipstaff.attribution.models import CoverRow, LoadRow, SourceRow
     from tipstaff.attribution.operations import add_identities
     from tipstaff.procedures.lookup import who_held
     from tipstaff.registry import operations as registry
@@ -420,6 +422,9 @@ def single(bound, made, told, options: argparse.Namespace) -> dict:
     staging.put_in(rows)
     copied = {"cpu_seconds": clock.lap(""), "seconds": round(time.perf_counter() - wall, 2), "rows": rows.height}
     staging.note_shapes(rows)
+    # Its neighbourhoods, and that it was read all the while: a question asks for its gaps, too.
+    staging.note_scope(rows, source=source.pk)
+    CoverRow.objects.create(source=source, since=0, until=4 * 10**15)
     for kind in (HoldingKind.STATIC, HoldingKind.POOL):
         registry.hold(tier=Tier.OPERATOR, kind=kind, prefix=ip_network("10.0.0.0/8"), source="bench",
                       held_from=datetime(2025, 1, 1, tzinfo=UTC), at=LATER, actor="bench")  # fmt: skip

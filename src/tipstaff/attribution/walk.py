@@ -143,7 +143,7 @@ def walk(
             None, port=port, moment=moment, received_at=received_at, holdings=(), records_begin_at=records_begin_at
         )
     address = plain_address(address)
-    holdings, bindings = tuple(holdings), tuple(bindings)
+    holdings, bindings = tuple(holdings), sorted(bindings, key=_proof_order)
     within = [g for g in gaps if _overlaps(g.since, g.until, window)]
     rows = _Rows(address, port=port, protocol=protocol, window=window, holdings=holdings, bindings=bindings)
     rows.keep_with(there, port=there_port)
@@ -610,6 +610,11 @@ def _covers(since: datetime | None, until: datetime | None, at: datetime) -> boo
 
 def _overlaps(since: datetime | None, until: datetime | None, window: Window) -> bool:
     return (since is None or since <= window.latest) and (until is None or until > window.earliest)
+
+
+def _proof_order(b: Binding) -> tuple[str, datetime, int, str, str, str, int]:
+    """Whoever answers, the proof reads the same."""
+    return b.source, b.possible_from, b.port_first, b.subject, str(b.inside), b.file, b.offset
 
 
 _ORDER = {Tier.OPERATOR: 0, Tier.RESELLER: 1, Tier.CUSTOMER: 2}

@@ -4,6 +4,7 @@ Each maker gives what its log says, line by line as it was written, and apart fr
 have faults: releases and records are lost, a client declines what it was given, a lease is taken again after another's.
 """
 
+import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ BLOCKS = int.from_bytes(bytes((12, 0, 0, 0)), "big")
 FLOWS = int.from_bytes(bytes((13, 0, 0, 0)), "big")
 BLOCK = 504
 TERM = 4 * HOUR
+KINDS_OF_LEASES, BY_MACHINE = 3, 2
+"""Addresses are of so many kinds by turns, the last of which is without a relay."""
 Line = tuple[float, bytes]
 """When it was written, in seconds since 1970, and the line."""
 
@@ -122,17 +125,39 @@ def mac(number: int) -> str:
     return "02:00:" + ":".join(f"{number >> s & 255:02x}" for s in (24, 16, 8, 0))
 
 
-def leases(truth: Truth, *, addresses: int, days: int, seed: int) -> list[Line]:
+def leases(truth: Truth, *, addresses: int, days: int, seed: int, ahead: int = 0) -> list[Line]:
     """Kea's memfile about addresses of three kinds, by turns: behind relays that say who they are, behind relays that
-    do not, and without one. Its clock is right."""
+    do not, and without one. Its clock is `ahead` by so many seconds."""
     dice = random.Random(seed)  # noqa: S311 - a world for tests
     lines: list[Line] = []
     for number in range(addresses):
-        _leases_of(truth, lines, LEASED + number, kind=number % 3, end=BEGIN + days * DAY, dice=dice)
+        kind = number % KINDS_OF_LEASES
+        _leases_of(truth, lines, LEASED + number, kind=kind, end=BEGIN + days * DAY, dice=dice, ahead=ahead)
     return lines
 
 
-def _leases_of(truth: Truth, lines: list[Line], address: int, *, kind: int, end: float, dice: random.Random) -> None:
+def looks(truth: Truth, *, days: int, every: int, lost: float, seed: int, ahead: int = 0) -> list[Line]:
+    """What a router's neighbour table showed of the machines that had addresses without a relay, look by look: most of
+    those who are there answer."""
+    dice = random.Random(seed)  # noqa: S311 - a world for tests
+    lines: list[Line] = []
+    there = {a: had for a, had in truth.had.items() if (a - LEASED) % KINDS_OF_LEASES == BY_MACHINE}
+    for at in range(BEGIN, BEGIN + days * DAY, every):
+        if dice.random() < lost:
+            continue
+        seen = [
+            {"dst": dotted(address), "dev": "eth0", "lladdr": had.who, "state": ["REACHABLE"]}
+            for address, stays in there.items()
+            for had in stays
+            if had.begin <= at < had.end and had.who != UNKNOWN and dice.random() < 0.8
+        ]
+        lines.append((at, (json.dumps({"at": _stamp(at + ahead), "neighbours": seen}) + "\n").encode()))
+    return lines
+
+
+def _leases_of(
+    truth: Truth, lines: list[Line], address: int, *, kind: int, end: float, dice: random.Random, ahead: int
+) -> None:
     at = float(BEGIN + dice.randrange(0, 6 * HOUR))
     past: list[tuple[int, int]] = []
     planned: list[tuple[tuple[int, int], bool]] = []
@@ -145,10 +170,10 @@ def _leases_of(truth: Truth, lines: list[Line], address: int, *, kind: int, end:
             planned = [(first, True), (new, True), (first, False)] if visited else [(first, False)]
         (relay, port), short = planned.pop(0)
         past.append((relay, port))
-        who, row = _client(kind, address, relay, port)
+        who, row = _client(kind, address, relay, port, ahead)
         if dice.random() < 0.06:
             # Somebody unknown has it already, which the client finds out.
-            lines += [(at, row(TERM, at)), (at + 1, _declined(address, at + 1))]
+            lines += [(at, row(TERM, at)), (at + 1, _declined(address, at + 1 + ahead))]
             truth.add(address, Had(who=UNKNOWN, begin=at, end=at + DAY))
             at += DAY + dice.randrange(60, HOUR)
             continue
@@ -174,7 +199,7 @@ def _leases_of(truth: Truth, lines: list[Line], address: int, *, kind: int, end:
             truth.add(address, Had(who=who, begin=r, end=min(after, r + TERM)))
 
 
-def _client(kind: int, address: int, relay: int, port: int):  # type: ignore[no-untyped-def]  # a name and a writer
+def _client(kind: int, address: int, relay: int, port: int, ahead: int):  # type: ignore[no-untyped-def]  # a name and a writer
     circuit = f"eth0/{1 if kind == 0 else 2}/{port}"
     options = bytes([1, len(circuit)]) + circuit.encode()
     if kind == 0:
@@ -186,7 +211,7 @@ def _client(kind: int, address: int, relay: int, port: int):  # type: ignore[no-
     def row(term: int, since: float) -> bytes:
         hardware = mac(relay * PORTS + port)
         more = "" if kind == 2 else context
-        return f"{dotted(address)},{hardware},,{term},{int(since) + term},1,0,0,,0,{more}\n".encode()
+        return f"{dotted(address)},{hardware},,{term},{int(since) + ahead + term},1,0,0,,0,{more}\n".encode()
 
     return who, row
 
@@ -195,8 +220,9 @@ def _declined(address: int, at: float) -> bytes:
     return f"{dotted(address)},,,{DAY},{int(at) + DAY},1,0,0,,1,\n".encode()
 
 
-def blocks(truth: Truth, made: Operator, *, per_nas: int, lost: float, seed: int) -> list[Line]:
-    """What NATs log of blocks of ports for RADIUS' stays on inside addresses, each NAS with a public address."""
+def blocks(truth: Truth, made: Operator, *, per_nas: int, lost: float, seed: int, ahead: float = 0.0) -> list[Line]:
+    """What NATs log of blocks of ports for RADIUS' stays on inside addresses, each NAS with a public address; their
+    clock is `ahead` by so many seconds."""
     dice = random.Random(seed)  # noqa: S311 - a world for tests
     lines: list[Line] = []
     free: dict[int, list[tuple[float, int]]] = {}
@@ -213,17 +239,19 @@ def blocks(truth: Truth, made: Operator, *, per_nas: int, lost: float, seed: int
         address, inside = BLOCKS + nas, INSIDE + int(made.address[stay])
         first, begin = 1024 + number * BLOCK, begin + dice.randrange(1, 5) + dice.random()
         said = f"inside={dotted(inside)} outside={dotted(address)} ports={first}-{first + BLOCK - 1}\n"
-        lines.append((begin, f"{_stamp(begin)} nat{nas} event=alloc {said}".encode()))
+        lines.append((begin, f"{_stamp(begin + ahead)} nat{nas} event=alloc {said}".encode()))
         if dice.random() >= lost and not made.cut[stay]:
-            lines.append((end, f"{_stamp(end)} nat{nas} event=release {said}".encode()))
+            lines.append((end, f"{_stamp(end + ahead)} nat{nas} event=release {said}".encode()))
         who = f"u{int(made.subscriber[stay])}"
         truth.add(address, Had(who=who, begin=begin, end=end, first=first, last=first + BLOCK - 1, stay=stay))
     return lines
 
 
-def flows(truth: Truth, made: Operator, *, number: int, ports: int, lost: float, seed: int) -> list[Line]:
+def flows(
+    truth: Truth, made: Operator, *, number: int, ports: int, lost: float, seed: int, ahead: float = 0.0
+) -> list[Line]:
     """What `conntrack -E` prints of connections through NATs that give one port to several at once, each with another
-    server; never are both ends of one lost."""
+    server; never are both ends of one lost. Their clock is `ahead`."""
     dice = random.Random(seed)  # noqa: S311 - a world for tests
     lines: list[Line] = []
     stays = dice.choices(range(len(made.begin)), k=number)
@@ -244,9 +272,11 @@ def flows(truth: Truth, made: Operator, *, number: int, ports: int, lost: float,
         )
         fate = dice.random()
         if fate >= lost / 2:
-            lines.append((begin, f"[{begin:.6f}]\t    [NEW] tcp      6 120 SYN_SENT {way % '[UNREPLIED] '}".encode()))
+            lines.append(
+                (begin, f"[{begin + ahead:.6f}]\t    [NEW] tcp      6 120 SYN_SENT {way % '[UNREPLIED] '}".encode())
+            )
         if not lost / 2 <= fate < lost:
-            lines.append((end, f"[{end:.6f}]\t[DESTROY] tcp      6 {way % ''}".encode()))
+            lines.append((end, f"[{end + ahead:.6f}]\t[DESTROY] tcp      6 {way % ''}".encode()))
         truth.add(
             address,
             Had(

@@ -36,6 +36,7 @@ from tipstaff.testing.networks import (
     in_order,
     leases,
     line_of,
+    looks,
     mac,
     sessions_into,
 )
@@ -140,13 +141,19 @@ def test_by_sessions_that_overlap_behind_clocks_that_are_wrong(seed, space, tmp_
     assert confirmed[asked.clean].mean() > SESSIONS_CONFIRMED
 
 
+CLOCK_WRONG = 20
+"""The clocks of Kea, of the NATs and of the router are wrong by so many seconds, as their operator states."""
+SLACK = 2 * CLOCK_WRONG + 5
+
+
 LINES = [(relay, port) for relay in range(2) for port in range(PORTS)]
 
 
 def books(truth: Truth, *, subscribers: int) -> None:
     """What the registry knows, and what was really so, of everybody in `networks.py`: numbers that were given back and
-    given on, two services that changed ports, a customer who went to a reseller, and an old list with bare ports."""
-    moved, sold, back, on = (BEGIN + hours * HOUR for hours in (40, 52, 60, 66))
+    given on, two services that changed ports, two that ended, a customer who went to a reseller, and an old list with
+    bare ports."""
+    moved, sold, back, on, over = (BEGIN + hours * HOUR for hours in (40, 52, 60, 66, 72))
     entries: list[Identity] = []
     for number in range(subscribers):
         mine = [(f"acct-{number}", 0.0, FOREVER)]
@@ -182,6 +189,9 @@ def books(truth: Truth, *, subscribers: int) -> None:
         changes += [(moved, service(mine, *LINES[other])), (moved, service(other, *LINES[mine]))]
         for line, before, after in ((LINES[mine], mine, other), (LINES[other], other, mine)):
             truth.customers[line_of(*line)] = [(f"line-{before}", 0.0, moved), (f"line-{after}", moved, FOREVER)]
+    for number in (4, 10):
+        truth.customers[line_of(*LINES[number])] = [(f"line-{number}", 0.0, over)]
+        changes.append((over, lambda by, key=f"svc-{number}": registry.end_service(key, held_until=by["at"], **by)))
     for number in (1, 7):
         changes.append((sold, account(f"line-{number}", "top")))
         truth.above[f"line-{number}"] = [("top", sold, FOREVER)]
@@ -237,12 +247,17 @@ def near(had: Had, dice: random.Random) -> float:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_by_leases_of_relays_with_the_same_ports_and_a_hole_in_the_log(seed, space, tmp_path):
     dice, truth = random.Random(seed), Truth()
-    written = leases(truth, addresses=60, days=5, seed=seed)
+    ahead = dice.choice((-CLOCK_WRONG, CLOCK_WRONG))
+    written = leases(truth, addresses=60, days=5, seed=seed, ahead=ahead)
+    seen = looks(truth, days=5, every=15 * 60, lost=0.05, seed=seed, ahead=-ahead)
     books(truth, subscribers=0)
     begin = BEGIN + dice.randrange(30, 80) * HOUR
     hole = begin, begin + 5 * HOUR
     for name, part in around(hole, written):
-        by_timer(tmp_path / name, KEA + in_order(part), "kea-memfile", Options(source="kea"), pieces=6, dice=dice)
+        kea = Options(source="kea", clock_error_seconds=CLOCK_WRONG)
+        by_timer(tmp_path / name, KEA + in_order(part), "kea-memfile", kea, pieces=6, dice=dice)
+    table = Options(source="arp", clock_error_seconds=CLOCK_WRONG, interim_seconds=15 * 60)
+    by_timer(tmp_path / "arp", in_order(seen), "neighbours", table, pieces=4, dice=dice)
 
     asked = []
     for _ in range(1200):
@@ -252,9 +267,10 @@ def test_by_leases_of_relays_with_the_same_ports_and_a_hole_in_the_log(seed, spa
         first, last = at - precision, at + precision
         moment = Moment(instant(at), precision)
         behind_a_relay = (address - LEASED) % 3 == 0
-        read = (had.end < hole[0] or had.begin > hole[1]) and had.begin <= first - 2 and last + 2 < had.end
+        wide = first - SLACK, last + SLACK
+        read = (had.end < hole[0] or had.begin > hole[1]) and had.begin <= wide[0] and wide[1] < had.end
         holders = truth.holders(address, first, last)
-        clean = behind_a_relay and read and len(truth.holders(address, first - 2, last + 2)) == 1 and "" not in holders
+        clean = behind_a_relay and read and len(truth.holders(address, *wide)) == 1 and "" not in holders
         question = Question(address=ip_address(address), moment=moment)
         asked.append(Put(question, holders, truth.always(address, first, last), clean))
     share, number = judge(asked)
@@ -275,18 +291,19 @@ def test_behind_nat_by_blocks_and_by_connections(seed, space, tmp_path, settings
     books(truth, subscribers=32)
     log = log_of(made, server=0, lost=0.03, seed=seed)
     sessions_into(inside, made, base=INSIDE)
-    behind = Options(source="nat", inside_realm="cgn")
-    connections = flows(truth, made, number=500, ports=4, lost=0.1, seed=seed)
+    behind = Options(source="nat", inside_realm="cgn", clock_error_seconds=CLOCK_WRONG)
+    ahead = dice.choice((-CLOCK_WRONG, CLOCK_WRONG))
+    connections = flows(truth, made, number=500, ports=4, lost=0.1, seed=seed, ahead=ahead)
     hole = BEGIN + 40 * HOUR, BEGIN + 44 * HOUR
     for name, data, kind, options in (
         ("radius", radius_csv(log, base=INSIDE), "radius-csv", Options(source="radius", realm="cgn")),
-        ("blocks", in_order(blocks(truth, made, per_nas=20, lost=0.05, seed=seed)), "nat-blocks", behind),
+        ("blocks", in_order(blocks(truth, made, per_nas=20, lost=0.05, seed=seed, ahead=-ahead)), "nat-blocks", behind),
         *(("flows-" + name, in_order(part), "nat-flows", replace(behind, source="conntrack"))
           for name, part in around(hole, connections)),
     ):  # fmt: skip
         by_timer(tmp_path / name, data, kind, options, pieces=4, dice=dice)
 
-    slack = float(2 * made.error[0] + 5)
+    slack = float(2 * made.error[0] + SLACK)
     for start, number, least in ((BLOCKS, 400, BLOCKS_CONFIRMED), (FLOWS, 80, FLOWS_CONFIRMED)):
         asked = []
         addresses = [a for a in truth.had if start <= a < start + 2**20]
