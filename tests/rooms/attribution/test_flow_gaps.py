@@ -266,7 +266,7 @@ ICMP = NEXT.replace("tcp 6", "icmp 1").replace("sport=443 dport=1500", "type=0 c
         (NEXT.replace(PUBLIC[0], "198.51.100.300"), True),
         (NEXT[NEXT.index("\t") :], True),
         (ICMP, False),
-        (NEXT.replace("tcp 6", "unknown 89"), False),
+        (NEXT.replace("tcp 6", "unknown 89").replace(" sport=443 dport=1500", ""), False),
         ("conntrack v1.4.7 (conntrack-tools): started\n", False),
     ],
 )

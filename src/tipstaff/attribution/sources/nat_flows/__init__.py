@@ -40,7 +40,7 @@ class Conntrack(Lines):
         sieve = Sieve(frame)
         unnamed = "no event of a protocol with a name"
         # A line that is whole may be of a protocol that has no ports; one that is torn may be of any.
-        torn = line.str.contains(r"^\[|=") & ~line.str.contains(r"\] +\S+ .* src=.* src=\S+ dst=\S+ ")
+        torn = line.str.contains(r"^\[|=") & ~line.str.contains(r"\] +\S+ .* src=.* src=\S+ dst=\S+")
         neither = pl.col("event").is_null() | pl.col("protocol").is_null()
         sieve.refuse(neither & torn, unnamed, missed=True)
         sieve.refuse(neither, unnamed)

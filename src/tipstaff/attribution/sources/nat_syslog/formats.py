@@ -50,7 +50,7 @@ FORMATS = (
             r' protocol-id="(?P<protocol>\d+)"',
         ),
         events={"create": CREATED, "close": DELETED},
-        others=r'source-address="[0-9a-fA-F]*:',
+        others=r'source-address="[0-9a-fA-F]*:|RT_FLOW_SESSION_[A-Z]+_LS',
     ),
     Format(
         name="Junos MS-MPC session log",
