@@ -14,7 +14,7 @@ import numpy as np
 from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, HoldingKind, Identity, Station, Tier
 
 from .codes import ENDINGS, KINDS, OPEN, STATION
-from .match import Question, block_of, plain_address, window_of
+from .match import GIVEN_OUT, Question, block_of, plain_address, window_of
 from .snapshot import GRADES, NOBODY, REASONS, Answers, Bound, Gaps, Held, Known, Snapshot, Stretches
 from .tables import Array, Questions
 from .walk import last_sure, machine_of, spoken_of, walk
@@ -257,7 +257,10 @@ def book_of(
             gap_rows,
             spoken=_spoken(
                 [*(a for a, _ in gaps), *spoken],
-                [b.prefix for b in bindings if b.realm == PUBLIC and not isinstance(b.prefix, Station)],
+                [
+                    *(b.prefix for b in bindings if b.realm == PUBLIC and not isinstance(b.prefix, Station)),
+                    *(h.prefix for h in holdings if h.kind in GIVEN_OUT),
+                ],
             ),
             records_begin=begin,
         ),

@@ -20,6 +20,7 @@ from .book import TIERS, Address, Alone, Book, neighbourhood
 from .codes import CIRCUIT, ENDINGS, KINDS, MAC, OPEN
 from .covers import holes, with_leases
 from .flow_parts import extent
+from .match import GIVEN_OUT
 from .queries import binding_of, instant, micro
 from .reading import machines, prefixes
 from .snapshot import NOBODY, Bound, Gaps, Held, Known, Snapshot, Stretches
@@ -135,7 +136,7 @@ def book_from(
             sure_until=_array(known, "sure_until", none=OPEN),
         ),
         gap_frame,
-        spoken=_spoken(bound, scopes),
+        spoken=_spoken(bound, held, scopes),
         records_begin=None if records_begin_at is None else micro(records_begin_at),
     )  # fmt: skip
     return Book(
@@ -238,11 +239,14 @@ def _identity(row: dict[str, Any]) -> Identity:
     )
 
 
-def _spoken(bound: pl.DataFrame, scopes: Sequence[tuple[int, int, int]]) -> dict[int, Stretches]:
-    """By IP version the neighbourhoods of which a source speaks, or that something is bound in."""
+def _spoken(bound: pl.DataFrame, held: pl.DataFrame, scopes: Sequence[tuple[int, int, int]]) -> dict[int, Stretches]:
+    """By IP version the neighbourhoods of which a source speaks, or in which something is bound or given out."""
     found = {}
+    place = pl.col("version", "length", "hi", "lo").cast(pl.Int64)
+    given = held.lazy().filter(pl.col("kind").is_in([kind.value for kind in GIVEN_OUT])).select(place)
+    every = pl.concat([bound.lazy().filter(pl.col("realm") == 0).select(place), given])
     for version, half, width, bits in ((4, "lo", 32, 24), (6, "hi", 64, 40)):
-        places = bound.lazy().filter((pl.col("realm") == 0) & (pl.col("version") == version))
+        places = every.filter(pl.col("version") == version)
         block = pl.col(half).cast(pl.Int64).reinterpret(signed=False) // 2 ** (width - bits)
         wide = (bits - pl.col("length")).clip(0, bits)
         stretches = (

@@ -205,6 +205,10 @@ def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Addre
     return address
 
 
+GIVEN_OUT = frozenset({HoldingKind.LEASE, HoldingKind.PORT_BLOCK, HoldingKind.DELEGATED})
+"""What is given out of a pool: where the registry has one of these it is told who has what of the pool."""
+
+
 def block_of(address: IPv4Address | IPv6Address) -> int:
     """The number of its neighbourhood: its /24, or /40 of IPv6."""
     return int(address) >> (8 if address.version == 4 else 88)

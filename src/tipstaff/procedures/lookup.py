@@ -3,10 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import NamedTuple
 
-from tipstaff.attribution.match import PROTOCOLS, Question, Window, attribute, block_of, plain_address, window_of
+from tipstaff.attribution.match import (
+    GIVEN_OUT,
+    PROTOCOLS,
+    Question,
+    Window,
+    attribute,
+    block_of,
+    plain_address,
+    window_of,
+)
 from tipstaff.attribution.queries import (
     FlowsCannotBeRead,
     bindings_covering,
@@ -24,6 +33,7 @@ from tipstaff.registry.queries import (
     holdings_and_begin,
     holdings_covering,
     holdings_covering_all,
+    holds_within,
     names_known,
     records_begin_at,
     service_ends,
@@ -139,7 +149,7 @@ def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attr
             unread = _shared_out(rows)
             if unread:
                 block = address.version, block_of(address)
-                near[block] = near[block] if block in near else bound_near(address)
+                near[block] = near[block] if block in near else _told_near(address)
                 unread = not near[block]
             answer = attribute(
                 address, port=port, moment=moment, received_at=received_at, holdings=rows, unread=unread,
@@ -188,6 +198,13 @@ def _shared_out(held: Iterable[Holding]) -> bool:
     return any(h.tier is Tier.OPERATOR and h.kind is HoldingKind.POOL for h in held)
 
 
+def _told_near(address: IPv4Address | IPv6Address) -> bool:
+    """Whether a log, plan or map, or the registry by its leases, ever said who had what around the address."""
+    plain = plain_address(address)
+    around = ip_network(f"{plain}/{24 if plain.version == 4 else 40}", strict=False)
+    return bound_near(plain) or holds_within(around, kinds=GIVEN_OUT)
+
+
 def _ended(holding: Holding, at: datetime) -> bool:
     return holding.held_until is not None and holding.held_until <= at
 
@@ -231,7 +248,7 @@ def known_of(address: IPv4Address | IPv6Address, *, port: int | None, protocol: 
     bindings += logged_in_with(machines, earliest=window.earliest, latest=window.latest)
     since = last_sure(bindings, earliest=window.earliest)
     own, unread = gaps_or_unread(address, earliest=since, latest=window.latest)
-    unread = unread and not bindings and _shared_out(held) and not bound_near(address)
+    unread = unread and not bindings and _shared_out(held) and not _told_near(address)
     gaps += own
     insides = dict.fromkeys(b.inside for b in bindings if b.inside is not None and b.inside != address)
     for inside in list(insides)[:INSIDE_ADDRESSES_MAX]:

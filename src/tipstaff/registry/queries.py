@@ -16,6 +16,7 @@ from tipstaff.words import (
     AccountUser,
     Customer,
     Holding,
+    HoldingKind,
     Identity,
     LetterOfAuthority,
     Outside,
@@ -118,6 +119,7 @@ __all__ = [
     "holdings_covering",
     "holdings_of",
     "holdings_within",
+    "holds_within",
     "latest_admissions",
     "letters_of_authority",
     "list_admissions",
@@ -227,6 +229,16 @@ def _covering(address: IPv4Address | IPv6Address, earliest: datetime, latest: da
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return COVERING, [str(address), require_aware(earliest), require_aware(latest)]
+
+
+def holds_within(network: IPv4Network | IPv6Network, *, kinds: Iterable[HoldingKind]) -> bool:
+    """Whether the registry has, or had, a holding of one of these kinds in or over a network."""
+    return bool(
+        fetch_planned(
+            "SELECT 1 FROM registry_holdingrow WHERE prefix && %s::inet AND kind = ANY(%s) LIMIT 1",
+            [str(network), [kind.value for kind in kinds]],
+        )
+    )
 
 
 def holdings_covering_all(

@@ -41,6 +41,10 @@ def pools(db, tmp_path) -> None:
             tier=Tier.CUSTOMER, kind=HoldingKind.STATIC, prefix=ip_network(prefix), held_from=begin, held_until=until,
             customer="acct-1", source="plan", **BY,
         )  # fmt: skip
+    registry.hold(
+        tier=Tier.CUSTOMER, kind=HoldingKind.DELEGATED, prefix=ip_network("2001:db8:800::/56"), held_from=begin,
+        held_until=begin + timedelta(hours=4), customer="acct-1", source="dhcp", **BY,
+    )  # fmt: skip
     list(take_in(DETAIL, sources()["radius-detail"], Options(source="radius"), **BY))
     plan = tmp_path / "plan.csv"
     plan.write_text("prefix,service\n203.0.113.9/32,svc-1\n2001:db8:150::/48,svc-1\n")
@@ -58,6 +62,7 @@ def pools(db, tmp_path) -> None:
         ("198.51.100.77", 1, NOBODY),
         ("203.0.113.10", 0, NOBODY),
         ("203.0.113.200", 0, NOBODY),
+        ("2001:db8:801::1", 0, NOBODY),  # a prefix of the same /40 is given out in the registry
         ("2001:db8:80::1", 0, (Grade.CONFIRMED, AttributionReason.ONE_HOLDER)),
         ("2001:db8:280::1", 0, UNREAD),
         ("2001:db8:151::1", 0, NOBODY),  # another prefix of the same /40 is in the plan
@@ -75,7 +80,7 @@ def test_every_way_of_asking_tells_a_pool_of_no_log_from_an_address_of_nobody(ad
     assert [(a.grade, a.reason) for a in (alone, among, of_many)] == [told] * 3
 
 
-def test_a_port_of_a_shared_address_is_asked_for_before_it_is_said_that_no_log_was_read(pools):
+def test_where_the_registry_gives_out_blocks_of_ports_it_tells_of_the_pool(pools):
     registry.hold(
         tier=Tier.CUSTOMER, kind=HoldingKind.PORT_BLOCK, prefix=ip_network("192.0.2.9/32"), customer="acct-1",
         held_from=NOON - timedelta(days=300), port_first=1024, port_last=2047, source="plan", **BY,
@@ -83,7 +88,7 @@ def test_a_port_of_a_shared_address_is_asked_for_before_it_is_said_that_no_log_w
     for port, told in (
         (None, (Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT)),
         (1024, (Grade.CONFIRMED, AttributionReason.ONE_HOLDER)),
-        (2048, UNREAD),
+        (2048, NOBODY),
     ):
         question = Question(address=ip_address("192.0.2.9"), port=port, moment=Moment(NOON, 1.0))
         answer = answer_one(question, received_at=NOON + timedelta(days=2))

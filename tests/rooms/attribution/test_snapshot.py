@@ -203,16 +203,24 @@ def test_many_at_once_are_answered_as_each_alone(holdings, inside_held, bindings
                 *(replace(g, behind_nat=True) for a, g in gaps if any(neighbours(a, i) for i in insides)),
             ],
             unread=not any(neighbours(a, question.address) for a in [*(a for a, _ in gaps), *spoken])
-            and not any(bound_near(b, question.address) for b in bindings),
+            and not any(bound_near(b, question.address) for b in bindings)
+            and not any(given_near(h, question.address) for h in holdings),
             records_begin_at=BEGIN,
         )
         assert in_short(answer) == in_short(alone)
 
 
 def bound_near(binding: Binding, address) -> bool:
-    if binding.realm or isinstance(binding.prefix, Station) or binding.prefix.version != address.version:
-        return False
-    return binding.prefix.overlaps(ip_network((int(address), 24 if address.version == 4 else 40), strict=False))
+    return not binding.realm and not isinstance(binding.prefix, Station) and near(binding.prefix, address)
+
+
+def given_near(holding: Holding, address) -> bool:
+    return holding.kind in (HoldingKind.LEASE, HoldingKind.PORT_BLOCK) and near(holding.prefix, address)
+
+
+def near(prefix, address) -> bool:
+    around = ip_network((int(address), 24 if address.version == 4 else 40), strict=False)
+    return prefix.version == address.version and prefix.overlaps(around)
 
 
 def touches(binding: Binding, question: Question) -> bool:
