@@ -65,7 +65,7 @@ def test_a_finding_whose_condition_cannot_be_worked_out_says_why(tmp_path: Path)
     together = told.replace(" ", "")  # A long place is broken over lines.
     assert f"({file}:{line})" in together, "the condition"
     example = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if 'id = "half-of-it-fails"' in text)
-    assert f"{file}:{example - 1}clause" in together, "the example"
+    assert f"{file}:{example - 1}disposition" in together, "the example"
     checked = CliRunner().invoke(app, ["check", str(copy)], env={"COLUMNS": "400"})
     assert f"{file}:{example - 1}: duty.accountability/half-of-it-fails: " in checked.output
 
