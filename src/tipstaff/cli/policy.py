@@ -94,6 +94,8 @@ def run_examples(
             wrong = example_differences(example, clause=owner, edition=edition)
             failed += bool(wrong)
             _say(f"{example.says}", first=f"{'FAIL' if wrong else 'ok':<5}{owner.id}/{example.id}: ", rest=" " * 5)
+            if wrong and (place := owner.place_of(example.line)):
+                _say(place, first=" " * 7, rest=" " * 7)
             for difference in wrong:
                 _say(difference, first=" " * 7, rest=" " * 7)
     if not tried:

@@ -128,6 +128,8 @@ class Example:
     """One sentence for the page that a customer reads."""
     given: Given
     expect: Expected
+    line: int = field(default=0, compare=False)
+    """Its line in the clause's file; 0 where it came from none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +204,8 @@ class Clause:
     limits: str = ""
     """What this edition's software does not do for it yet, in a sentence."""
     file: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """The line of each condition in that file: `when`, `found_when`."""
 
     @property
     def judged(self) -> bool:
@@ -227,6 +231,10 @@ class Clause:
     def always_a_persons(self) -> bool:
         """Whether every measure under it is left to a person, whatever came before."""
         return self.decides is not None or self.two_people
+
+    def place_of(self, line: int) -> str:
+        """`clauses/mail.unsolicited.toml:12`; empty for a clause that was read from no file."""
+        return f"{self.file}:{line}" if self.file and line else ""
 
     def steps_for(self, type: str) -> tuple[str, ...]:
         """What a customer should do about a report of `type`: what is particular to it first."""

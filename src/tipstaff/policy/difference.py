@@ -52,7 +52,19 @@ class Effect:
 
 _WORDS = frozenset({"title", "text", "proof", "what_to_do", "what_to_do_for", "limits", "left_to_people"})
 _NOT_COMPARED = frozenset(
-    {"id", "file", "examples", "proved_by", "served_by", "awaits", "automatic", "not_built", "legal_form", "record"}
+    {
+        "id",
+        "file",
+        "lines",
+        "examples",
+        "proved_by",
+        "served_by",
+        "awaits",
+        "automatic",
+        "not_built",
+        "legal_form",
+        "record",
+    }
 )
 """What neither customers nor the judge see the policy by."""
 _PARAMETERS = ("look_back", "memory", "reader_confidence_min", "in_progress", "person_from", "locale")

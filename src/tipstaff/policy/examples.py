@@ -16,10 +16,12 @@ from tipstaff.words import (
     History,
     Moment,
     Sighting,
+    StatedFacts,
     Verdict,
 )
 
 from .clauses import Clause, Edition, Example, Given, Subject
+from .conditions import report_facts
 from .judge import judge
 
 _USUAL_REASONS = {
@@ -39,9 +41,12 @@ class Mismatch:
     clause: str
     example: str
     differences: tuple[str, ...]
+    place: str = ""
+    """Where the example stands, `2026-01/clauses/mail.unsolicited.toml:61`; empty for one from no file."""
 
     def __str__(self) -> str:
-        return f"{self.clause}/{self.example}: {'; '.join(self.differences)}"
+        place = f"{self.place}: " if self.place else ""
+        return f"{place}{self.clause}/{self.example}: {'; '.join(self.differences)}"
 
 
 def try_examples(edition: Edition) -> tuple[Mismatch, ...]:
@@ -51,7 +56,9 @@ def try_examples(edition: Edition) -> tuple[Mismatch, ...]:
         for clause, example in edition.examples()
     )
     return tuple(
-        Mismatch(clause=clause.id, example=example.id, differences=found) for clause, example, found in tried if found
+        Mismatch(clause=clause.id, example=example.id, differences=found, place=clause.place_of(example.line))
+        for clause, example, found in tried
+        if found
     )
 
 
@@ -109,15 +116,31 @@ def _event_differences(example: Example, *, edition: Edition) -> tuple[str, ...]
 
 
 def _why_not(example: Example, *, edition: Edition) -> str:
-    """What the conditions of the expected clause say of the facts of an event or a finding; empty without any."""
+    """What the conditions of the expected clause say of what is stated, and where they stand; empty without any."""
     given, wanted = example.given, example.expect.clause
     clause = edition.clause(wanted) if wanted is not None else None
-    conditions = [c for c in (clause.when, clause.found_when) if c is not None] if clause is not None else []
-    if not conditions or not (given.event or given.finding):
+    if clause is None:
         return ""
-    said = next(filter(None, (c.why_not(facts=given.facts) for c in conditions)), "")
-    kind = "event" if given.event else "finding"
-    return f", because of its condition {said or f'it holds, but not for this {kind}'}"
+    of_report = not (given.event or given.finding)
+    conditions = {key: c for key, c in (("when", clause.when), ("found_when", clause.found_when)) if c is not None}
+    if of_report:
+        conditions.pop("found_when", None)
+    stated = _stated_in(given, edition=edition)
+    failing = ((key, said) for key, c in conditions.items() if (said := c.why_not(**stated)) is not None)
+    key, said = next(failing, (next(iter(conditions), ""), ""))
+    if not key:
+        return ""
+    kind = "event" if given.event else "finding" if given.finding else "report"
+    place = clause.place_of(clause.lines.get(key, 0))
+    where = f" ({place})" if place else ""
+    return f", because of its condition {said or f'it holds, but not for this {kind}'}{where}"
+
+
+def _stated_in(given: Given, *, edition: Edition) -> dict[str, StatedFacts]:
+    if given.event or given.finding:
+        return {"facts": given.facts}
+    conduct = _conduct(given, received_at=edition.effective_at + given.edition_age)
+    return {"report": report_facts(conduct)} if isinstance(conduct, Allegation) else {}
 
 
 def _conduct(given: Given, *, received_at: datetime) -> Conduct:

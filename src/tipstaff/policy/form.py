@@ -228,6 +228,7 @@ def read_clause(table: Table) -> tuple[Clause, Table]:
         proved_by=_read_tests(table),
         limits=table.text("limits", default=""),
         file=table.file,
+        lines={key: table.line_of(key) for key in ("when", "found_when") if key in table.table},
     )
     clause = _read_conduct(table, clause) if clause.judged else _read_procedure(table, clause)
     if clause.awaits and clause.proved_by:

@@ -49,6 +49,7 @@ def read_examples(table: Table, clause: str) -> tuple[Example, ...]:
                 says=example.text("says"),
                 given=_read_given(given) if given else Given(type=""),
                 expect=_read_expected(expect, of_event=of_event) if expect else Expected(),
+                line=example.line_of(),
             )
         )
         example.done()

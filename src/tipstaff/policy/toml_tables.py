@@ -42,8 +42,12 @@ class Table:
         self.asked: set[str] = set()
         self.lacks: dict[str, Problem] = {}
 
+    def line_of(self, *place: str | int, value: object = None) -> int:
+        """The line at which that stands in the file; of the table itself without a place."""
+        return self.lines.line_of((*self.place, *place), value=value)
+
     def report(self, sentence: str, *place: str | int, value: object = None) -> None:
-        line = self.lines.line_of((*self.place, *place), value=value)
+        line = self.line_of(*place, value=value)
         self.problems.append(Problem(file=self.file, line=line, clause=self.clause, sentence=sentence))
 
     def report_lack(self, key: str, wanted: str) -> None:

@@ -60,6 +60,14 @@ def test_a_finding_whose_condition_cannot_be_worked_out_says_why(tmp_path: Path)
     copy = mistaken(tmp_path, "clauses/duty.accountability.toml", "facts.score_percent < 50", "1 / 0 < 50")
     told = " ".join(said("test", str(copy), code=1).split())
     assert "clause should be duty.accountability and is nothing, because of its condition division by zero" in told
+    file = copy / "clauses" / "duty.accountability.toml"
+    line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if text.startswith("when ="))
+    together = told.replace(" ", "")  # A long place is broken over lines.
+    assert f"({file}:{line})" in together, "the condition"
+    example = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if 'id = "half-of-it-fails"' in text)
+    assert f"{file}:{example - 1}disposition" in together, "the example"
+    checked = CliRunner().invoke(app, ["check", str(copy)], env={"COLUMNS": "400"})
+    assert f"{file}:{example - 1}: duty.accountability/half-of-it-fails: " in checked.output
 
 
 def test_what_is_different_is_told_in_words_rules_and_verdicts(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.test import Client
 from django.urls import reverse
@@ -11,6 +11,7 @@ from django.urls import reverse
 from tipstaff.cases.queries import list_cases
 from tipstaff.intake.models import HandedInRow
 from tipstaff.legal.queries import get_matter, list_matters
+from tipstaff.procedures.harbour import CONDITIONS
 from tipstaff.registry.queries import get_customer, holdings_of
 from tipstaff.words import HoldingKind, Role
 
@@ -145,3 +146,31 @@ def test_programs_of_counsels_keep_the_conditions_of_a_limit(day: object, at: ob
     case = list_cases()[0].key
     assert send("counter-notices", case=case, text="No.")[0] == 409, "it is about no copy"
     assert send("counter-notices", case="C-999999", text="No.")[0] == 404
+
+
+def test_counsel_keeps_the_conditions_of_a_limit_in_the_console_and_nobody_else_does(
+    day: object, at: datetime, log_in: LogIn
+) -> None:
+    counsel, page = log_in(Role.COUNSEL), reverse("console:harbour")
+
+    def told(path: str, **form: str) -> str:
+        return counsel.post(f"{page}/{path}", form, follow=True).content.decode()
+
+    noted = {"condition": "takedown", "met": "yes", "shown_by": "A memo & <more>.", "until": "2026-09-01T12:00"}
+    assert counsel.get(page).content.decode().count("Not met") == len(CONDITIONS)
+    assert "takedown is noted." in told("note", **noted)
+    shown = counsel.get(page).content.decode()
+    assert shown.count("Not met") == len(CONDITIONS) - 1
+    assert "A memo &amp; &lt;more&gt;." in shown
+    for odd in ({"condition": "luck"}, {"condition": "agent"}, {"until": "2020-01-01T00:00"}, {"until": "soon"},
+                {"shown_by": " "}):  # fmt: skip
+        assert "is noted." not in told("note", **noted | odd), odd
+    assert "cannot rely on it; not met: " in told("rely", on="C-000001")
+    assert "There is no case C-999999." in told("counter-notice", case="C-999999", text="No.")
+    assert "has words" in told("counter-notice", case=list_cases()[0].key, text=" ")
+    assert "has no clock" in told("counter-notice", case=list_cases()[0].key, text="No.")
+    for role in (Role.ANALYST, Role.LEAD, Role.ENGINEER, Role.ADMINISTRATOR):
+        other = log_in(role)
+        assert other.get(page).status_code == 403
+        for path in ("note", "rely", "counter-notice"):
+            assert other.post(f"{page}/{path}", noted).status_code == 403

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 from ninja.errors import HttpError
 from pydantic import Field
 
@@ -122,12 +122,12 @@ def dry_run_filter(request: HttpRequest, key: str) -> DryRunOut:
 
 
 @router.post("/filters", auth=Able(Ability.PROPOSE_URGENT, "measures"), response={201: FilterOut})
-def propose_filter(request: HttpRequest, asked: FilterIn) -> tuple[int, FilterOut]:
+def propose_filter(request: HttpRequest, asked: FilterIn) -> Status[FilterOut]:
     """Propose a filter; an engineer, who is somebody else, decides."""
     form = form_of(asked)
     form["shown_by"] = " ".join(form.getlist("shown_by"))
     try:
-        return 201, _out(propose(form, actor=request.user.get_username()))
+        return Status(201, _out(propose(form, actor=request.user.get_username())))
     except REFUSED as refusal:
         raise Problem(422, why_refused(refusal)) from refusal
 
