@@ -166,6 +166,8 @@ def floor(lab: "Lab", n: int) -> dict[str, object]:
 
 def one_among(lab: "Lab", n: int, changes: int = 20) -> dict[str, object]:
     """One change among `n` measures in force: database, record, kernel and the read-back of what was changed."""
+    from django.db import connection
+
     from tipstaff.enforcement import operations, queries
     from tipstaff.enforcement.drivers.nftables import make
     from tipstaff.enforcement.guards import Limits
@@ -178,14 +180,15 @@ def one_among(lab: "Lab", n: int, changes: int = 20) -> dict[str, object]:
     limits = Limits(own=(ip_network("192.0.2.0/24"),))
     driver = make("edge2", {"command_prefix": lab.prefix("edge"), "timeout_seconds": 120, "netlink": True})
     # As they stand once each was planned, sent and seen in its turn, a mass of this hour that two people let pass.
+    asked, passed, sent = (at - timedelta(minutes=n) for n in (10, 9, 8))
     hosts = [f"192.0.2.{i}/32" for i in range(256)]
     MeasureRow.objects.bulk_create(
         [
             MeasureRow(
                 key=f"B-{i:06d}", case=f"C-{i:06d}", customer=f"acct-{i}", device="edge2", degree=int(Degree.BLOCK),
                 selector={"network": hosts[i % 256], "protocol": "tcp", "port": 1 + i // 256, "direction": "out"},
-                selector_key=str(i), state=MeasureState.IN_FORCE, proof=Proof.STATE, in_force_at=at, planned_at=at,
-                until=at + timedelta(days=1), generation=1,
+                selector_key=str(i), state=MeasureState.IN_FORCE, proof=Proof.STATE, planned_at=asked,
+                sent_at=sent, in_force_at=sent, until=at + timedelta(days=1), generation=1,
                 lifted_when="It is fixed.", notice="L-000001",
             )
             for i in range(n)
@@ -193,7 +196,9 @@ def one_among(lab: "Lab", n: int, changes: int = 20) -> dict[str, object]:
         batch_size=5000,
     )  # fmt: skip
     fence = operations.become_writer("edge2", at=at)
-    DeviceRow.objects.filter(name="edge2").update(let_pass_at=at)
+    DeviceRow.objects.filter(name="edge2").update(let_pass_at=passed)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE enforcement_measurerow")  # As PostgreSQL does by itself within a minute.
     plan = operations.next_plan(fence, at=at)
     driver.carry_out(plan, steps=steps(plan, driver.observe(at=at)), at=at)
     first, _ = used(lambda: reconcile(driver, fence=fence, limits=limits, at=at))

@@ -87,6 +87,7 @@ class MeasureRow(models.Model):
                 name="enforcement_to_be_done",
             ),
             models.Index(fields=["device", "sent_at"], name="enforcement_sent_lately"),
+            models.Index(fields=["device", "planned_at"], name="enforcement_planned_lately"),
             models.Index(fields=["device", "in_force_at"], name="enforcement_in_force_lately"),
             models.Index(fields=["case"], name="enforcement_case"),
             models.Index(fields=["customer"], name="enforcement_customer"),

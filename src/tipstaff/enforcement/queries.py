@@ -162,10 +162,16 @@ def planned_on(device: str) -> dict[str, str]:
 def sent_lately(device: str, *, since: datetime) -> list[str]:
     """The customer of each measure that was first sent or came in force since then, unless two people let it pass."""
     passed = DeviceRow.objects.filter(name=device).values_list("let_pass_at", flat=True).first()
-    # Planned is another moment: what waited for a device that was away is sent, or shown, long after.
-    rows = MeasureRow.objects.filter(Q(sent_at__gt=since) | Q(in_force_at__gt=since), device=device)
-    if passed is not None:
-        rows = rows.filter(planned_at__gt=passed)
+    rows = MeasureRow.objects.filter(device=device)
+    if passed is not None and passed >= since:
+        # All that counts was planned since then too. The mass itself was sent, and shown, after it was let pass: it is
+        # not even looked at.
+        rows = rows.filter(Q(sent_at__isnull=False) | Q(in_force_at__isnull=False), planned_at__gt=passed)
+    else:
+        # Planned is another moment: what waited for a device that was away is sent, or shown, long after.
+        rows = rows.filter(Q(sent_at__gt=since) | Q(in_force_at__gt=since))
+        if passed is not None:
+            rows = rows.filter(planned_at__gt=passed)
     return list(rows.values_list("customer", flat=True))
 
 

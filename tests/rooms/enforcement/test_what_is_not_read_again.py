@@ -3,7 +3,7 @@
 import random
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -22,14 +22,14 @@ from tipstaff.words import Candidate, Degree, Direction, MeasureState, Rule, Sel
 OWN = Limits(own=(ip_network("192.0.2.0/24"),), customers_total=None)
 
 
-def planned(n: int, *, hours: int = 24) -> str:
+def planned(n: int, *, hours: int = 24, at: datetime = NOON) -> str:
     chosen = Candidate(
         selector=Selector(network=ip_network(f"192.0.2.{n}"), direction=Direction.IN), degree=Degree.BLOCK,
         device="edge1", sufficient=True, others_hit=0, services_hit=0, chosen=True, why="The narrowest.",
     )  # fmt: skip
     return operations.plan_measure(
         case=f"C-{n:06d}", customer=f"acct-{n}", candidates=[chosen], chosen=chosen,
-        until=NOON + timedelta(hours=hours), lifted_when="It is fixed.", notice="L-000001", urgency=None, at=NOON,
+        until=NOON + timedelta(hours=hours), lifted_when="It is fixed.", notice="L-000001", urgency=None, at=at,
         actor="worker",
     )  # fmt: skip
 
@@ -180,5 +180,12 @@ def test_a_mass_that_two_people_let_pass_is_not_counted_and_what_came_after_it_i
     assert len(driver.rules()) == 4
     since = NOON - timedelta(minutes=50)
     assert queries.sent_lately("edge1", since=since) == []
-    # Two hours later: what passed long ago, and came in force lately because the device was away.
-    assert queries.sent_lately("edge1", since=NOON + timedelta(minutes=1)) == []
+    later = NOON + timedelta(minutes=5)
+    planned(9, at=later)
+    assert queries.sent_lately("edge1", since=since) == [], "it was not sent yet"
+    reconcile(driver, fence=fence, limits=replace(OWN, new_rules_max=1), at=later)
+    assert len(driver.rules()) == 5
+    # Whether the mass was let pass within the hour or before it, only what came behind it counts.
+    for minutes in (-50, 1, 4):
+        assert queries.sent_lately("edge1", since=NOON + timedelta(minutes=minutes)) == ["acct-9"]
+    assert queries.sent_lately("edge1", since=NOON + timedelta(minutes=6)) == []
