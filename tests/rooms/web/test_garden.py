@@ -1,5 +1,6 @@
 """The walled garden's page: who is led to it, what their device is told, and what nobody learns there."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -53,7 +54,7 @@ def test_what_is_asked_of_another_site_is_refused_by_the_page_and_says_why(
         row.urgency = {"ground": ground, "shown_by": "x", "decided_by": "ana", "seconded_by": "ben"}
         row.save()
     for ask in ("get", "post", "head"):
-        answer = getattr(Client(headers={"Host": "shop.example.com"}), ask)("/some/page?x=1", **INSIDE)
+        answer = getattr(Client(headers={"Host": "shop.example.com"}), ask)("/some/page?in=de", **INSIDE)
         assert answer.status_code == status, ask
         assert "no-store" in answer["Cache-Control"]
         assert answer.headers.get("Link") == (
@@ -64,6 +65,8 @@ def test_what_is_asked_of_another_site_is_refused_by_the_page_and_says_why(
     assert case.key in page
     assert "https://abuse.example.net/account/" in page
     assert "shop.example.com" not in page
+    (style,) = re.findall(r'href="(/static/tipstaff/app.css[^"]*)"', page)
+    assert Client(headers={"Host": "shop.example.com"}).get(style, **INSIDE).status_code != status
     own = Client(headers={"Host": "abuse.example.net"}).get("/garden", **INSIDE)
     assert own.status_code == 200, "the page itself is no refusal"
     for host in ("abuse.example.net", "abuse.example.net:443", "198.51.100.1", "localhost"):

@@ -36,12 +36,15 @@ class Garden:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if _is_elsewhere(request):
+        # The page's own style sheet is asked for under the stranger's name as well.
+        if _is_elsewhere(request) and not request.path.startswith("/static/"):
             if wait := _seconds_to_wait(request):
                 return _slower(wait)
             if (measure := _measure_on(request)) is not None:
                 request.META["HTTP_HOST"] = _own_name()  # Nothing of ours is made of a stranger's name.
-                return _page(request, measure, status=_status(measure))
+                page = _page(request, measure, status=_status(measure))
+                page.cookies.clear()  # It would be a cookie of the other site's.
+                return page
         return self.get_response(request)
 
 
