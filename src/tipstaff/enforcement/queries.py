@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -78,6 +79,16 @@ def closed_measures(cases: Collection[str]) -> set[str]:
 def measures_on(customer: str) -> list[Measure]:
     """All measures that ever touched a customer, newest first."""
     return [measure_of(row) for row in seen(MeasureRow.objects.filter(customer=customer)).order_by("-key")]
+
+
+def walled_in(address: IPv4Address | IPv6Address) -> Measure | None:
+    """The oldest measure in force that leads what this address asks for to the garden's page; None where none does."""
+    around = [str(ip_network((address, bits), strict=False)) for bits in range(address.max_prefixlen + 1)]
+    rows = MeasureRow.objects.exclude(state__in=ENDED).filter(
+        state=MeasureState.IN_FORCE, degree=Degree.WALLED_GARDEN, selector__network__in=around
+    )
+    row = rows.order_by("key").first()
+    return measure_of(row) if row else None
 
 
 def list_measures(

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tipstaff.web.peer.Peer",
     "tipstaff.web.security.Headers",
+    "tipstaff.web.public.garden.Garden",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tipstaff.web.wire.Folded",

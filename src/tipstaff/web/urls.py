@@ -7,7 +7,7 @@ from .api.reports_in import post_reports
 from .api.sightings_in import post_sightings
 from .auth import first, log_in, log_out, passkey, passkey_options, second
 from .portal.views import forward
-from .public import agent, policy
+from .public import agent, garden, policy
 from .public import views as public
 from .public.report_form import report_form
 
@@ -21,6 +21,8 @@ urlpatterns = [
     path("policy/<str:id>/changes", policy.changes, name="policy_changes"),
     path("policy/<str:id>", policy.policy, name="policy_edition"),
     path(".well-known/security.txt", public.security_txt, name="security_txt"),
+    path("garden", garden.garden, name="garden"),
+    path("garden/captive", garden.captive, name="captive"),
     path("health", public.health, name="health"),
     path("r/<str:token>", public.report_status, name="report_status"),
     path("account/me/", include("tipstaff.web.me.urls", namespace="account_me")),
