@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from train_reading import OUTER, Told, _related, fold_of
+from scipy.stats import beta
+from train_reading import OUTER, Told, _related, fold_of, is_kind
 
 from tipstaff.cli.parse import describe
 from tipstaff.intake.protocol import Parser, load_parsers
@@ -23,14 +24,18 @@ def run(
     told: Sequence[Told],
     learn: Callable[[Sequence[Told]], dict[str, Any]],
     *,
+    split: str,
     predictions: Path | None,
     wrong: bool,
 ) -> None:
-    """Learn without each tenth of the reporters, read that tenth with all parsers, and print what was right."""
+    """Learn without each tenth of the reporters, read that tenth with all parsers, and print what was right.
+
+    The reporters are parted by `split`, a name.
+    """
     read_: dict[str, dict[str, Any]] = {}
     for fold in range(OUTER):
-        kept_out = [x for x in told if fold_of(x.reporter, OUTER, salt="outer") == fold]
-        weights = weights_from(learn([x for x in told if fold_of(x.reporter, OUTER, salt="outer") != fold]))
+        kept_out = [x for x in told if fold_of(x.reporter, OUTER, salt=split) == fold]
+        weights = weights_from(learn([x for x in told if fold_of(x.reporter, OUTER, salt=split) != fold]))
         parsers = parsers_with(weights)
         for mail in kept_out:
             read_[mail.file] = describe(mail.file, read(mail.raw, parsers=parsers))
@@ -113,28 +118,61 @@ def figures(told: Sequence[Told], readings: dict[str, dict[str, Any]]) -> dict[s
 
 
 def curve(told: Sequence[Told], readings: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """From each confidence on: the share of complaints read that surely, and how many of those were right."""
+    """From each confidence on: the share of mails read that surely, and how many of those were right.
+
+    After it what needs no person: all of it, what was read by a form, and what was read by its words.
+    """
     points = []
     for mail in told:
         reading = readings[mail.file]
         if reading["confidence"] is None:
             continue
         sources, kind = is_right(mail, reading)
-        points.append((reading["confidence"], sources and kind is not False, sources, not reading["needs_person"]))
-    points.sort(key=lambda x: -x[0])
+        points.append(_Point(
+            reading["confidence"], sources, kind is not False, all(_may_be(mail, x) for x in reading["incidents"]),
+            not reading["needs_person"], mail.by_words,
+        ))  # fmt: skip
+    points.sort(key=lambda x: -x.confidence)
     steps = [max(1, round(len(points) * i / _STEPS)) for i in range(1, _STEPS + 1)]
     found = [_step(points[:many], len(points)) for many in steps]
-    alone = [x for x in points if x[3]]
-    return [*found, {"without_a_person": True} | _step(alone, len(points))] if alone else found
+    alone = [x for x in points if x.alone]
+    by_form, by_words = [x for x in alone if not x.by_words], [x for x in alone if x.by_words]
+    parts = {"all": alone, "by_form": by_form, "by_words": by_words}
+    return [*found, *({"without_a_person": name} | _step(part, len(points)) for name, part in parts.items() if part)]
 
 
-def _step(points: Sequence[tuple[float, bool, bool, bool]], of: int) -> dict[str, Any]:
+class _Point(NamedTuple):
+    """One reading: how sure it is, and what of it is right."""
+
+    confidence: float
+    sources: bool
+    kind: bool
+    kind_may_be: bool
+    """Whether no label says that its kind is wrong: some know of no narrower kinds."""
+    alone: bool
+    by_words: bool
+
+
+def _may_be(mail: Told, incident: dict[str, Any]) -> bool:
+    return is_kind(mail.label["class"], incident["type"]) is not False
+
+
+def _step(points: Sequence[_Point], of: int) -> dict[str, Any]:
+    right = sum(x.sources and x.kind_may_be for x in points)
     return {
-        "from": points[-1][0],
+        "from": points[-1].confidence,
+        "many": len(points),
         "share": _share(len(points), of),
-        "right": _share(sum(x[1] for x in points), len(points)),
-        "source_right": _share(sum(x[2] for x in points), len(points)),
+        "right": _share(sum(x.sources and x.kind for x in points), len(points)),
+        "right_or_narrower": _share(right, len(points)),
+        "at_least": at_least(right, len(points)),
+        "source_right": _share(sum(x.sources for x in points), len(points)),
     }
+
+
+def at_least(right: int, many: int) -> float:
+    """The share of right ones that so many tell for certain, once in twenty wrongly (Clopper and Pearson, 1934)."""
+    return round(float(beta.ppf(0.05, right, many - right + 1)), 4) if right else 0.0
 
 
 def _share(part: int, whole: int) -> float:

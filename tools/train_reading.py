@@ -27,10 +27,13 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from tipstaff.intake.mail import read_mail
+from tipstaff.intake.parsers.freetext import FreetextParser
+from tipstaff.intake.protocol import load_parsers
 from tipstaff.intake.ranking import choose, kinds, rivals
-from tipstaff.intake.ranking.letter import prose
+from tipstaff.intake.ranking.letter import judged, prose
 from tipstaff.intake.ranking.model import FILE, Linear, Weights, sigmoid, weights_from
 from tipstaff.intake.ranking.words import number
+from tipstaff.intake.reading import read
 from tipstaff.intake.text.candidate import Candidate
 from tipstaff.intake.text.candidates import gather
 from tipstaff.intake.text.find import is_address
@@ -59,6 +62,8 @@ class Told:
     hosts: list[Candidate]
     rules: dict[str, float]
     kind_facts: Facts
+    by_words: bool
+    """Whether no form and no rule of what is no complaint takes it, so that it is read by its words."""
 
     @property
     def reporter(self) -> str:
@@ -102,6 +107,7 @@ def _related(a: str, b: str) -> bool:
 def load(corpus: Path) -> list[Told]:
     """The corpus, read and laid out."""
     told = []
+    parsers = load_parsers()
     for line in (corpus / "labels.jsonl").read_text(encoding="utf-8").splitlines():
         label = json.loads(line)
         raw = (corpus / "mails" / label["file"]).read_bytes()
@@ -111,7 +117,8 @@ def load(corpus: Path) -> list[Told]:
         text = prose(lines)
         rules = weigh_kinds(subject=mail.subject, text=text)
         facts = kinds.facts(subject=mail.subject, text=text, rules=rules)
-        told.append(Told(label["file"], raw, label, scene.addresses, scene.hosts, rules, facts))
+        by_words = read(raw, parsers=parsers).parser == FreetextParser.name
+        told.append(Told(label["file"], raw, label, scene.addresses, scene.hosts, rules, facts, by_words))
     return told
 
 
@@ -291,21 +298,22 @@ def learn_parts(mails: Sequence[Told]) -> dict[str, Any]:
 
 def learn(mails: Sequence[Told]) -> dict[str, Any]:
     """All weights. How sure a reading is, is learned on reporters that the parts did not see."""
-    judged: dict[str, list[tuple[Facts, bool]]] = {"sure_address": [], "sure_host": [], "sure_kind": []}
+    cases_of: dict[str, list[tuple[Facts, bool]]] = {"sure_address": [], "sure_host": [], "sure_kind": []}
     whole: list[tuple[str, Facts, Facts, bool]] = []
     for fold in range(INNER):
         parts = weights_from(learn_parts([x for x in mails if fold_of(x.reporter, INNER, salt="sure") != fold]))
         for mail in (x for x in mails if fold_of(x.reporter, INNER, salt="sure") == fold and not x.label["rejected"]):
             name, doubts, right = _judge_choice(mail, parts)
-            kind_doubts, kind_right = _judge_kind(mail, parts)
+            kind, kind_doubts = judged(mail.kind_facts, mail.rules, parts.kinds)
+            kind_right = kind == mail.label["class"] if mail.label["class"] else None
             if name:
-                judged[name].append((doubts, right))
+                cases_of[name].append((doubts, right))
             if kind_right is not None:
-                judged["sure_kind"].append((kind_doubts, kind_right))
+                cases_of["sure_kind"].append((kind_doubts, kind_right))
             if name:
                 whole.append((name, doubts, kind_doubts, right and kind_right is not False))
     stored = learn_parts(mails)
-    for name, cases in judged.items():
+    for name, cases in cases_of.items():
         vocabulary = Vocabulary((f"#{i}", [(f"#{x}", s) for x, s in facts]) for i, (facts, _) in enumerate(cases))
         model = LogisticRegression(C=1.0, max_iter=3000)
         model.fit(vocabulary.matrix([[(f"#{x}", s) for x, s in facts] for facts, _ in cases]), [x for _, x in cases])
@@ -333,10 +341,14 @@ def _judge_choice(mail: Told, parts: Weights) -> tuple[str, Facts, bool]:
     return "", [], False
 
 
-def _judge_kind(mail: Told, parts: Weights) -> tuple[Facts, bool | None]:
-    kind, chance, following = kinds.likeliest(mail.kind_facts, parts.kinds, mail.rules)
-    right = kind == mail.label["class"] if mail.label["class"] else None
-    return list(kinds.doubts(chance, following, kind, mail.kind_facts)), right
+def is_kind(label: str | None, kind: str) -> bool | None:
+    """Whether a kind is the label's; None where the label does not say.
+
+    The labels know of copyright no narrower kind, so that they do not tell whether `copyright/p2p` is meant.
+    """
+    if not label or (kind, label) == ("copyright/p2p", "copyright/copyright"):
+        return None
+    return kind == label
 
 
 def threshold(cases: Sequence[tuple[float, bool]]) -> float:
@@ -355,6 +367,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("corpus", type=Path)
     arguments.add_argument("--evaluate", action="store_true", help="print figures on reporters held out; write nothing")
+    arguments.add_argument("--split", default="outer", help="with --evaluate: another name splits the reporters anew")
     arguments.add_argument("--predictions", type=Path, help="with --evaluate: write the held-out predictions there")
     arguments.add_argument("--wrong", action="store_true", help="with --evaluate: name the files that went wrong")
     given = arguments.parse_args()
@@ -364,7 +377,7 @@ def main() -> None:
     if given.evaluate:
         import evaluate_reading
 
-        evaluate_reading.run(told, learn, predictions=given.predictions, wrong=given.wrong)
+        evaluate_reading.run(told, learn, split=given.split, predictions=given.predictions, wrong=given.wrong)
         return
     stored = learn(told)
     TARGET.write_text(json.dumps(stored, separators=(",", ":")), encoding="utf-8")

@@ -1,14 +1,14 @@
 """Which kind of abuse a letter as a whole speaks of, and how sure that is; forms that do not say it ask here too."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from ..mail import Mail
 from ..text.kinds import named_on, weigh_kinds
 from ..text.sections import Line, lay_out
 from . import kinds
-from .model import Weights, sigmoid
+from .model import Classes, Weights, sigmoid
 
 UNKNOWN_KIND = "reputation/threat_intelligence"
 """The type of a complaint that names somebody and no kind of abuse: a person looks at it."""
@@ -42,15 +42,21 @@ def kind_of(subject: str, text: str, rules: dict[str, float], weights: Weights) 
     It is what was learned, or a narrower kind of the same category that words speak of and that is not learned.
     """
     facts = kinds.facts(subject=subject, text=text, rules=rules)
-    learned, chance, following = kinds.likeliest(facts, weights.kinds, rules)
-    kind = learned
+    kind, doubts = judged(facts, rules, weights.kinds)
+    return (kind, sigmoid(weights.sure_kind.score(doubts))) if rules else (UNKNOWN_KIND, 0.0)
+
+
+def judged(
+    facts: list[tuple[str, float]], rules: Mapping[str, float], classes: Classes
+) -> tuple[str, list[tuple[str, float]]]:
+    """The kind that a letter's `facts` and the points of its `rules` mean, and what tells how sure that is."""
+    learned, chance, following = kinds.likeliest(facts, classes, rules)
     best = max(rules, key=lambda x: (rules[x], x), default="")
     same = best.partition("/")[0] == learned.partition("/")[0] or chance < _HARDLY_LEARNED
-    if best in _NARROWER and same and rules[best] >= _RULES_OUTWEIGH:
-        kind = best
-        chance, following = max(chance, rules[best] / (sum(rules.values()) + 1.0)), 0.0
-    sure = sigmoid(weights.sure_kind.score(kinds.doubts(chance, following, kind, facts)))
-    return (kind, sure) if rules else (UNKNOWN_KIND, 0.0)
+    if best == learned or not (best in _NARROWER and same and rules[best] >= _RULES_OUTWEIGH):
+        return learned, kinds.doubts(chance, following, learned, facts)
+    chance = max(chance, rules[best] / (sum(rules.values()) + 1.0))
+    return best, [*kinds.doubts(chance, 0.0, best, facts), ("narrower", 1.0)]
 
 
 def prose(lines: list[Line]) -> str:

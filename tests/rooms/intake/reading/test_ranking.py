@@ -23,6 +23,7 @@ from tipstaff.intake.mail import read_mail
 from tipstaff.intake.parsers.freetext import FreetextParser, prose
 from tipstaff.intake.protocol import load_parsers
 from tipstaff.intake.ranking import choose, kinds, rivals
+from tipstaff.intake.ranking.letter import judged
 from tipstaff.intake.ranking.model import FILE, Forest, Linear, load_weights
 from tipstaff.intake.ranking.words import around, number
 from tipstaff.intake.reading import read
@@ -481,3 +482,16 @@ def test_a_reading_does_not_depend_on_the_order_in_which_python_keeps_sets() -> 
     }
     assert len(told) == 1
     assert b"incidents" in told.pop()
+
+
+def test_a_kind_known_by_rules_alone_says_so_where_it_is_asked_how_sure_it_is() -> None:
+    text = "Our films are shared by BitTorrent from your network. Torrent info hash below, peer to peer."
+    rules = weigh_kinds(subject="BitTorrent", text=text)
+    facts = kinds.facts(subject="BitTorrent", text=text, rules=rules)
+    kind, doubts = judged(facts, rules, load_weights().kinds)
+    assert (kind, dict(doubts)["narrower"]) == ("copyright/p2p", 1.0)
+    text = "Failed password for root: ssh brute force from your network."
+    rules = weigh_kinds(subject="Brute force", text=text)
+    facts = kinds.facts(subject="Brute force", text=text, rules=rules)
+    kind, doubts = judged(facts, rules, load_weights().kinds)
+    assert (kind, "narrower" in dict(doubts)) == ("connection/login_attack", False)
