@@ -2,7 +2,7 @@
 
 import dataclasses
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from tipstaff.notices.queries import get_letter
 from tipstaff.policy.editions import shipped_editions
 from tipstaff.procedures.filtering import NotAFilter, decide, dry_run, end, follow_filters, let_go_on, propose
 from tipstaff.procedures.refusals import AnotherMustAgree, NotYourDecision
+from tipstaff.registry.operations import end_holding
+from tipstaff.registry.queries import holdings_covering
 from tipstaff.sensors.queries import list_measured
 from tipstaff.words import (
     Degree,
@@ -189,6 +191,55 @@ def test_who_agrees_agrees_to_what_they_saw(office: Office, danger: str) -> None
     office.admit("acct-2", "192.0.2.11")
     with pytest.raises(NotAFilter, match="touches 2 customers now"):
         agreed(office, found)
+    with pytest.raises(NotAFilter, match="touches 2 customers now"):
+        agreed(office, found)
+    assert agreed(office, now(found)).state is FilterState.AGREED
+
+
+def test_as_many_others_are_others_too(office: Office, danger: str) -> None:
+    found = proposed(office, danger, ground=Ground.NETWORK_HARM)
+    for holding in holdings_covering(ip_address("192.0.2.10"), earliest=NOON, latest=NOON):
+        end_holding(holding.key, held_until=NOON + DAY, at=NOON + DAY, actor="import")
+    office.admit("acct-2", "192.0.2.11")
+    with pytest.raises(NotAFilter, match="touches 1 customers now, others than before"):
+        agreed(office, found)
+    assert (now(found).state, now(found).touches) == (FilterState.PROPOSED, ("acct-2",))
+    assert agreed(office, found).state is FilterState.STANDS
+
+
+def test_whoever_comes_under_it_later_was_not_told_so_it_ends_or_on_its_ground_they_are_told_at_once(
+    office: Office, danger: str
+) -> None:
+    free = agreed(office, proposed(office, danger, FREE))
+    worm = agreed(office, proposed(office, danger, ground=Ground.NETWORK_HARM))
+    office.post(at=NOON + DAY)
+    office.admit("acct-2", "192.0.2.11")
+    office.admit("acct-3", "198.51.100.7")
+    follow_filters(desk=office.desk, at=NOON + DAY + HOUR)
+    follow_filters(desk=office.desk, at=NOON + DAY + HOUR)
+    assert (now(free).state, now(worm).state) == (FilterState.ENDED, FilterState.STANDS)
+    told = [(letter.to.partition("@")[0], letter.kind) for letter in office.post(at=NOON + DAY + HOUR)]
+    assert told == [("acct-2", LetterKind.FILTER)]
+    office.enforce(at=NOON + DAY + HOUR)
+    assert measure_of(free).state is MeasureState.LIFTED
+    assert measure_of(worm).state is not MeasureState.LIFTED
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_whoever_was_told_of_one_that_never_began_hears_that_it_does_not(
+    office: Office, danger: str, planned: bool
+) -> None:
+    found = agreed(office, proposed(office, danger, ground=Ground.NETWORK_HARM if planned else None))
+    assert (found.state is FilterState.STANDS) is planned
+    office.post(at=NOON + DAY)
+    end(found.key, why="A mistake.", desk=office.desk, at=NOON + DAY + HOUR, actor="eve")
+    office.enforce(at=NOON + DAY + HOUR)
+    follow_filters(desk=office.desk, at=NOON + DAY + HOUR)
+    follow_filters(desk=office.desk, at=NOON + DAY + HOUR)
+    [letter] = office.post(at=NOON + DAY + HOUR)
+    assert letter.kind is LetterKind.FILTER_ENDED
+    assert "is not put in" in letter.body
+    assert "taken out" not in letter.body
 
 
 def test_where_nobody_is_touched_there_is_nobody_to_tell_and_where_nobody_is_reached_it_waits_for_no_letter(

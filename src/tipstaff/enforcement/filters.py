@@ -75,6 +75,14 @@ def note_told(key: str, *, touches: Sequence[str], letters: Mapping[str, str], s
     row.save(update_fields=["touches", "letters", "starts_at"])
 
 
+def note_touches(key: str, *, touches: Sequence[str], at: datetime, actor: str) -> None:
+    """Whom it would touch now is others than when it was proposed."""
+    row = _in(key, FilterState.PROPOSED)
+    row.touches = list(touches)
+    row.save(update_fields=["touches"])
+    record("filter.touches", at=at, actor=actor, about=[key, *touches[:50]], touches=len(touches))
+
+
 def note_planned(key: str, *, measure: str, at: datetime, actor: str) -> None:
     """Its measure is planned."""
     row = _in(key, FilterState.AGREED)

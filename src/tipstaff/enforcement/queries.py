@@ -111,6 +111,17 @@ def untold_measures(state: MeasureState, *, limit: int = 500) -> list[Measure]:
     return [measure_of(row) for row in rows.order_by("key")[:limit]]
 
 
+def withdrawn_of_filters(*, limit: int = 500) -> list[Measure]:
+    """Measures of filters that were taken back before they were in force, whose end nobody was told of; oldest first.
+
+    Of a case's measure nobody has heard before it is in force; of a filter they have.
+    """
+    rows = MeasureRow.objects.filter(
+        state=MeasureState.LIFTED, in_force_at__isnull=True, case__startswith=FILTERS
+    ).exclude(told=MeasureState.LIFTED)  # fmt: skip
+    return [measure_of(row) for row in rows.order_by("key")[:limit]]
+
+
 def all_in_force(*, at_a_time: int = 500) -> Iterator[list[Measure]]:
     """Every measure in force, in batches, without what was weighed."""
     after = ""

@@ -6,7 +6,7 @@ back; it ends by itself, and an engineer may let it go on with a reason.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -19,10 +19,18 @@ from tipstaff.enforcement.filters import (
     lock_filter,
     note_planned,
     note_told,
+    note_touches,
 )
 from tipstaff.enforcement.operations import mark_told, plan_measure, prolong, want_lifted
 from tipstaff.enforcement.planner import reached
-from tipstaff.enforcement.queries import FILTERS, get_measure, list_filters, untold_measures
+from tipstaff.enforcement.queries import (
+    FILTERS,
+    get_filter,
+    get_measure,
+    list_filters,
+    untold_measures,
+    withdrawn_of_filters,
+)
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.operations import record
 from tipstaff.notices import LetterFacts, compose
@@ -154,34 +162,46 @@ def decide(key: str, *, agree: bool, seen: int, why: str, desk: Desk, at: dateti
     """An engineer, who did not propose it, agrees or refuses; `seen` is how many customers they saw it touch.
 
     Whoever it touches is told. It begins after the notice, or at once on its ground, or where it touches nobody. Raise
-    NotYourDecision, AnotherMustAgree, NotThatFar, or NotAFilter where it touches others now than were seen.
+    NotYourDecision, AnotherMustAgree, NotThatFar, or NotAFilter where it touches others now than were seen: as many
+    others are others too, so what it touches is kept first, and agreed to when it is looked at again.
     """
-    with transaction.atomic():
-        found = lock_filter(key)
-        if not may_decide(desk.roles_of(actor), needed=Role.ENGINEER):
-            raise NotYourDecision(f"{key}: clause way.filtering_devices leaves this decision to the role engineer.")
-        if actor.strip().lower() == found.proposed_by.strip().lower():
-            raise AnotherMustAgree(key)
-        if not why.strip() or len(why) > TEXT_MAX:
-            raise NotAFilter(f"Say why, in at most {TEXT_MAX} characters.")
-        if not agree:
-            decide_filter(key, to=FilterState.REFUSED, why=why, starts_at=None, at=at, actor=actor)
-            return lock_filter(key)
-        now = dry_run(found.selector, found.degree, desk=desk, at=at)
-        if now.flaw or now.device != found.device:
-            raise NotAFilter(now.flaw or f"{found.device} is not where it would be put in now: propose it anew.")
-        if len(now.touches) != seen:
-            raise NotAFilter(f"It touches {len(now.touches)} customers now: look at it again.")
-        facts = {"danger_shown": bool(found.shown_by), "ends": found.lasts_hours > 0, "engineer_agrees": True}
-        if edition_to_go_by(desk.editions, at=at).clause_for_event(Event.FILTER_PROPOSED, facts=facts) is None:
-            raise NotAFilter("The edition in force does not let it be put in.")
-        starts_at = at if found.ground is not None or not now.touches else None
-        decide_filter(key, to=FilterState.AGREED, why=why, starts_at=starts_at, at=at, actor=actor)
-        _tell(
-            lock_filter(key), now.touches, starts_at=starts_at or at + _notice(desk, at), desk=desk, at=at, actor=actor
-        )
-        _go_on(key, desk=desk, at=at)
-        return lock_filter(key)
+    touches = _decided(key, agree=agree, seen=seen, why=why, desk=desk, at=at, actor=actor)
+    if touches is not None:
+        raise NotAFilter(f"It touches {touches} customers now, others than before: look at it again.")
+    found = get_filter(key)
+    assert found is not None, "it has just been decided on"
+    return found
+
+
+@transaction.atomic
+def _decided(key: str, *, agree: bool, seen: int, why: str, desk: Desk, at: datetime, actor: str) -> int | None:
+    """None once it is decided on; how many customers it touches where those are others than before, which is kept."""
+    found = lock_filter(key)
+    if not may_decide(desk.roles_of(actor), needed=Role.ENGINEER):
+        raise NotYourDecision(f"{key}: clause way.filtering_devices leaves this decision to the role engineer.")
+    if actor.strip().lower() == found.proposed_by.strip().lower():
+        raise AnotherMustAgree(key)
+    if not why.strip() or len(why) > TEXT_MAX:
+        raise NotAFilter(f"Say why, in at most {TEXT_MAX} characters.")
+    if not agree:
+        decide_filter(key, to=FilterState.REFUSED, why=why, starts_at=None, at=at, actor=actor)
+        return None
+    now = dry_run(found.selector, found.degree, desk=desk, at=at)
+    if now.flaw or now.device != found.device:
+        raise NotAFilter(now.flaw or f"{found.device} is not where it would be put in now: propose it anew.")
+    if now.touches != found.touches:
+        note_touches(key, touches=now.touches, at=at, actor=actor)
+        return len(now.touches)
+    if len(now.touches) != seen:
+        raise NotAFilter(f"It touches {len(now.touches)} customers now: look at it again.")
+    facts = {"danger_shown": bool(found.shown_by), "ends": found.lasts_hours > 0, "engineer_agrees": True}
+    if edition_to_go_by(desk.editions, at=at).clause_for_event(Event.FILTER_PROPOSED, facts=facts) is None:
+        raise NotAFilter("The edition in force does not let it be put in.")
+    starts_at = at if found.ground is not None or not now.touches else None
+    decide_filter(key, to=FilterState.AGREED, why=why, starts_at=starts_at, at=at, actor=actor)
+    _tell(lock_filter(key), now.touches, starts_at=starts_at or at + _notice(desk, at), desk=desk, at=at, actor=actor)
+    _go_on(key, desk=desk, at=at)
+    return None
 
 
 def let_go_on(key: str, *, hours: int, why: str, desk: Desk, at: datetime, actor: str) -> Filter:
@@ -213,6 +233,8 @@ def end(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> Filter:
             want_lifted(found.measure, why=why, at=at, actor=actor)
             desk.enqueue("enforce", "all")
         end_filter(key, why=why, at=at, actor=actor)
+        if found.state is FilterState.AGREED:
+            _tell_of_end(found, None, desk=desk, at=at, actor=actor)
         return lock_filter(key)
 
 
@@ -223,24 +245,59 @@ def follow_filters(*, desk: Desk, at: datetime) -> None:
             if measure.case.startswith(FILTERS):
                 with transaction.atomic():
                     _note_measure(measure, desk=desk, at=at)
+    for measure in withdrawn_of_filters():
+        with transaction.atomic():
+            _note_measure(measure, desk=desk, at=at)
     for found in list_filters(states=(FilterState.AGREED,)):
         with transaction.atomic():
             if lock_filter(found.key).state is FilterState.AGREED:
                 _go_on(found.key, desk=desk, at=at)
     for found in list_filters(states=(FilterState.STANDS,)):
-        stands = get_measure(found.measure)
-        if stands is not None and stands.state in (MeasureState.LIFTED, MeasureState.FAILED):
-            with transaction.atomic():
-                end_filter(found.key, why=stands.proof_detail or "Its time has ended.", at=at, actor="worker")
+        with transaction.atomic():
+            found = lock_filter(found.key)
+            if found.state is FilterState.STANDS:
+                _follow_standing(found, desk=desk, at=at)
+
+
+def _follow_standing(found: Filter, *, desk: Desk, at: datetime) -> None:
+    """It ends with its measure, and where it has come to touch somebody whom no notice could reach before it began."""
+    measure = get_measure(found.measure)
+    if measure is None:
+        return
+    if measure.state in (MeasureState.LIFTED, MeasureState.FAILED):
+        end_filter(found.key, why=measure.proof_detail or "Its time has ended.", at=at, actor="worker")
+        if measure.state is MeasureState.FAILED:
+            _tell_of_end(found, measure, desk=desk, at=at, actor="worker")
+        return
+    touches = dry_run(found.selector, found.degree, desk=desk, at=at).touches
+    new = [customer for customer in touches if customer not in found.touches]
+    if new and found.ground is None:
+        why = f"It has come to touch {new[0]}, who was not told before it began: whoever wants it proposes it anew."
+        want_lifted(found.measure, why=why, at=at, actor="worker")
+        end_filter(found.key, why=why, at=at, actor="worker")
+        desk.enqueue("enforce", "all")
+    elif new:
+        _tell(
+            found, touches, to=new, starts_at=found.starts_at or at, until=measure.until, desk=desk, at=at,
+            actor="worker",
+        )  # fmt: skip
 
 
 def _note_measure(measure: Measure, *, desk: Desk, at: datetime) -> None:
     """A filter's measure is in force, or gone: whoever was told of its beginning hears of its end."""
-    if measure.state is MeasureState.LIFTED and measure.in_force_at is not None:
-        found = lock_filter(measure.case)
-        for customer, _ in found.letters:
-            _write(LetterKind.FILTER_ENDED, found, customer, measure, once="ended", desk=desk, at=at, actor="worker")
+    if measure.state is MeasureState.LIFTED:
+        _tell_of_end(lock_filter(measure.case), measure, desk=desk, at=at, actor="worker")
     mark_told(measure.key, state=measure.state)
+
+
+def _tell_of_end(found: Filter, measure: Measure | None, *, desk: Desk, at: datetime, actor: str) -> None:
+    """Whoever was told of its beginning hears that it is gone, or that it never was in force."""
+    if measure is None:
+        measure = _as_measure(found, starts_at=at, until=at)
+    if measure.in_force_at is None or measure.state is not MeasureState.LIFTED:
+        measure = replace(measure, lifted_at=None)
+    for customer, _ in found.letters:
+        _write(LetterKind.FILTER_ENDED, found, customer, measure, once="ended", desk=desk, at=at, actor=actor)
 
 
 def _go_on(key: str, *, desk: Desk, at: datetime) -> None:
@@ -262,6 +319,7 @@ def _go_on(key: str, *, desk: Desk, at: datetime) -> None:
         return
     if now.flaw or now.device != found.device:
         end_filter(key, why=now.flaw or "Its device is another one now.", at=at, actor="worker")
+        _tell_of_end(found, None, desk=desk, at=at, actor="worker")
         return
     urgency = None
     if found.ground is not None or not now.touches:
@@ -287,17 +345,18 @@ def _tell(
     *,
     starts_at: datetime,
     until: datetime | None = None,
+    to: Sequence[str] | None = None,
     desk: Desk,
     at: datetime,
     actor: str,
 ) -> None:
-    """Write to each customer whom it touches; who cannot be written to stands on record."""
+    """Write to each customer whom it touches, or to some of them; who cannot be written to stands on record."""
     ends_at = until or starts_at + timedelta(hours=found.lasts_hours)
     shown = _as_measure(found, starts_at=starts_at, until=ends_at)
     once = "" if until is None else until.isoformat()
     written = {
         customer: letter
-        for customer in touches
+        for customer in (touches if to is None else to)
         if (letter := _write(LetterKind.FILTER, found, customer, shown, once=once, desk=desk, at=at, actor=actor))
     }
     note_told(found.key, touches=touches, letters=written, starts_at=None if until else starts_at)

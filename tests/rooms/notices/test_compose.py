@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rooms.notices.conftest import MEASURE
 from tipstaff.notices.compose import (
     COMPLAINANT_KINDS,
     PORTAL_LINK,
@@ -214,13 +215,12 @@ def test_no_fact_can_forge_a_header_a_heading_or_a_link(kind: LetterKind, langua
         contact="abuse@customer.example.com",
         edition_kept="2026-04",
         policy_link="https://operator.example.net/policy/2026-05/changes",
+        measure=MEASURE,
         by=f"Example Hosting {text}",
         by_contact=text,
         contacts=(text, "ana@example.com"),
         **{**texts, "case": "C-000001", "resource": f"192.0.2.7 {texts['resource']}", "timezone": "UTC"},
     )
-    if kind in (LetterKind.MEASURE_TAKEN, LetterKind.MEASURE_LIFTED):
-        return
     plain = compose(kind, facts=replace(facts, note="x", explanation="x"))
     draft = compose(kind, facts=facts)
     assert "\n" not in draft.subject

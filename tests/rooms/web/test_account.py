@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 
 from tipstaff import wiring
+from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import get_case, list_cases
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.queries import recent
@@ -764,6 +765,16 @@ def test_a_token_does_no_more_than_its_scopes_and_its_person(
     assert by(own).get(address).status_code == 401
     manager.post("/account/tokens", {"name": "late", "scope": "read", "days": "1"})
     assert not [t for t in tokens.tokens_of(PortalPerson.objects.get(email=email)) if t.name == "late"]
+
+
+def test_a_link_names_no_mailbox_that_it_was_sent_to_to_a_program_either(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    CaseRow.objects.filter(key=case.key).update(resource="http://shop.example.net/a?u=reader@victim.example.org")
+    token = token_for(come_in(email)[0], "read")
+    for address in ("/api/own/cases", f"/api/own/cases/{case.key}"):
+        shown = by(token).get(address).content.decode()
+        assert "http://shop.example.net/a?" in shown
+        assert "victim.example.org" not in shown
 
 
 def test_a_token_needs_a_name_a_scope_and_days_and_there_is_a_bound(day: object, clock: Clock) -> None:

@@ -17,6 +17,7 @@ from tipstaff import wiring
 from tipstaff.cases.queries import get_case, lineage_of, standing_key
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.enforcement.queries import measures_on
+from tipstaff.notices import place_shown
 from tipstaff.notices.queries import cases_told
 from tipstaff.procedures.answers import WORDS_MAX, answer_case, appeal_case
 from tipstaff.words import Answer, Case, Measure, MeasureState
@@ -221,16 +222,17 @@ def _seen(request: HttpRequest, key: str) -> _Seen:
 
 def _case_out(case: Case) -> OwnCaseOut:
     return OwnCaseOut(
-        key=case.key, account=case.customer, type=case.type, resource=case.resource, state=case.state.value,
-        outcome=case.outcome.value, opened_at=case.opened_at, due_at=case.due_at, closed_at=case.closed_at,
+        key=case.key, account=case.customer, type=case.type, resource=place_shown(case.resource),
+        state=case.state.value, outcome=case.outcome.value, opened_at=case.opened_at, due_at=case.due_at,
+        closed_at=case.closed_at,
     )  # fmt: skip
 
 
 def _measure_out(measure: Measure) -> dict[str, Any]:
     return {
-        "key": measure.key, "case": measure.case, "degree": measure.degree.name.lower(), "scope": str(measure.selector),
-        "state": measure.state.value, "in_force_at": measure.in_force_at, "until": measure.until,
-        "lifted_when": measure.lifted_when,
+        "key": measure.key, "case": measure.case, "degree": measure.degree.name.lower(),
+        "scope": place_shown(str(measure.selector)), "state": measure.state.value,
+        "in_force_at": measure.in_force_at, "until": measure.until, "lifted_when": measure.lifted_when,
     }  # fmt: skip
 
 

@@ -326,6 +326,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "filter.agreed": ("An engineer agreed", "green", _says("why")),
         "filter.refused": ("An engineer did not want it", "grey", _says("why")),
         "filter.told": ("Whoever it touches is told", "blue", _plain),
+        "filter.touches": ("It would touch others now", "amber", _plain),
         "filter.planned": ("Its measure is planned", "blue", _plain),
         "filter.ended": ("The filter ended", "green", _says("why")),
         "sighting.done": ("A sighting closed by a person", "violet", _says("why")),
