@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -207,16 +208,26 @@ def _json(profile: Profile, mail: Mail) -> _Found:
         for content in (*(x.content for x in mail.attachments), mail.body.encode()):
             if content.lstrip()[:1] not in (b"{", b"["):
                 continue
-            try:
-                tree = _at(json.loads(decode(content)), profile.rows)
-            except (ValueError, RecursionError):
-                continue
-            for row in tree if isinstance(tree, list) else [tree]:
+            for row in _documents(decode(content), profile.rows):
                 if isinstance(row, dict):
                     values = {name: _said(_at(row, path)) for name, path in profile.paths.items()}
                     yield {k: v for k, v in values.items() if v}, json.dumps(row, ensure_ascii=False)[:2000]
 
     return {}, rows()
+
+
+def _documents(text: str, path: str) -> Iterator[Any]:
+    """The rows of a JSON document, or of one such a line (JSON Lines)."""
+    trees: list[Any] = []
+    try:
+        trees = [json.loads(text)]
+    except (ValueError, RecursionError):
+        for line in text.splitlines()[:_MOST_LINES]:
+            with suppress(ValueError, RecursionError):
+                trees.append(json.loads(line))
+    for tree in trees:
+        rows = _at(tree, path)
+        yield from rows if isinstance(rows, list) else [rows]
 
 
 def _at(tree: Any, path: str) -> Any:

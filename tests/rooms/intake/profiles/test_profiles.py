@@ -189,6 +189,11 @@ file = "x.eml"
     assert reading is not None
     [allegation] = reading.allegations
     assert (str(allegation.source), allegation.source_port) == ("192.0.2.6", 80)
+    line = b'{"data":{"events":{"src":{"ip":"192.0.2.%d"}}}}'
+    raw = b"From: feed@example.org\nSubject: events\n\n" + b"\n".join([line % 7, b"{broken", b"[" * 9999, line % 8])
+    reading = read_by(profile(text), read_mail(raw))
+    assert reading is not None
+    assert [str(x.source) for x in reading.allegations] == ["192.0.2.7", "192.0.2.8"], "each line is a document"
 
 
 # ---- Patterns
