@@ -58,6 +58,8 @@ class Limits:
     """Whether it is the key of a customer of ours; None leaves that to the case, whose keys are the registry's."""
     owns_service: Callable[[str], bool] | None = None
     """Whether it is the key of a service of a customer's of ours; None as above."""
+    held_by: Callable[[str, Selector], bool] | None = None
+    """Whether a customer holds now what a selector takes in; None leaves that to whoever planned it."""
     overridden_by: tuple[str, str] | None = None
     """The two people who let a mass change pass."""
 
@@ -213,6 +215,13 @@ class Vetting:
             passed[rule.measure] = rule
         self._driver, self._bounds, self._rules, self._passed = driver, bounds, rules, passed
         return refused
+
+
+def estranged(customer: str, selector: Selector, limits: Limits) -> str | None:
+    """Why a measure against this customer may not be sent any more: what it takes in is somebody else's by now."""
+    if limits.held_by is None or not customer or limits.held_by(customer, selector):
+        return None  # A filter in the network is against no customer.
+    return f"{customer} does not hold {selector.announced_on or selector.network or selector} now."
 
 
 def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str | None:
