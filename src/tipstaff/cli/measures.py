@@ -36,8 +36,19 @@ def measures(
 ) -> None:
     """Measures, newest first: what is stopped, on which device, how surely it is in force, until when and why."""
     with database():
-        from tipstaff.enforcement.queries import list_measures, measures_on
+        from tipstaff import wiring
+        from tipstaff.enforcement.queries import get_health, list_measures, measures_on
+        from tipstaff.registry.queries import get_customer
 
+        known = {config.name for config in wiring.settings().devices}
+        if device and device not in known and get_health(device) is None:
+            typer.echo(
+                f"There is no device {device}; the settings name {', '.join(sorted(known)) or 'none'}.", err=True
+            )
+            raise typer.Exit(1)
+        if customer and get_customer(customer) is None:
+            typer.echo(f"There is no customer {customer}.", err=True)
+            raise typer.Exit(1)
         if customer:
             found = [m for m in measures_on(customer) if state in (None, m.state) and device in ("", m.device)][:limit]
         else:

@@ -1,7 +1,7 @@
 """What no plan may do, whoever asks: pure checks before anything is sent to a device."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Protocol
@@ -58,11 +58,18 @@ class Limits:
     """Whether it is the key of a customer of ours; None leaves that to the case, whose keys are the registry's."""
     owns_service: Callable[[str], bool] | None = None
     """Whether it is the key of a service of a customer's of ours; None as above."""
+    held_by: Callable[[str, Selector], bool] | None = None
+    """Whether a customer holds now what a selector takes in; None leaves that to whoever planned it."""
     overridden_by: tuple[str, str] | None = None
     """The two people who let a mass change pass."""
 
+    kept_names: tuple[tuple[str, str, str], ...] = field(init=False, repr=False, compare=False, default=())
+    """Each protected name as it was written, in its plain form, and as a machine if it is one."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "protected", tuple(map(_unmapped, self.protected)))
+        kept = tuple((name, _plain(name), _machine(name)) for name in self.protected_names)
+        object.__setattr__(self, "kept_names", kept)
         own = (n for n in self.own if n.prefixlen >= _OWN_SHORTEST and not any(_overlap(n, x) for x in _NOBODYS))
         object.__setattr__(self, "own", tuple(own))
         if self.overridden_by and len({x.strip().lower() for x in self.overridden_by if x.strip()}) != 2:
@@ -115,8 +122,8 @@ def _refusal_by_name(selector: Selector, limits: Limits) -> str | None:
         name, owns, what = selector.account or "", limits.owns_account, "the account"
     if selector.scope in (Scope.SERVICE, Scope.ACCOUNT) and owns is None:
         return None
-    for kept in limits.protected_names:
-        if _is_or_below(name, _plain(kept)):
+    for kept, plain, _ in limits.kept_names:
+        if _is_or_below(name, plain):
             return f"It would touch {kept}, which is protected."
     if not name or owns is None or not owns(name):
         return f"{name or selector.url} is not {what} of a customer of ours, as far as the registry knows."
@@ -130,8 +137,9 @@ def _refusal_of_session(selector: Selector, session: str, limits: Limits) -> str
     if machine and (int(machine[:2], 16) & 1 or not machine.strip("0:")):
         # The lowest bit of the first octet marks a group, and all ones is everybody (IEEE 802, section 8.2).
         return f"{station} is no one's machine: it stands for many, or for none."
-    for kept in limits.protected_names:
-        if (machine and _machine(kept) == machine) or _is_or_below(_plain(login), _plain(kept)):
+    name = _plain(login)
+    for kept, plain, kept_machine in limits.kept_names:
+        if (machine and kept_machine == machine) or _is_or_below(name, plain):
             return f"It would touch {kept}, which is protected."
     if limits.owns_session is None or not limits.owns_session(selector):
         return f"{session} is not a session of a customer of ours, as far as the registry knows."
@@ -213,6 +221,13 @@ class Vetting:
             passed[rule.measure] = rule
         self._driver, self._bounds, self._rules, self._passed = driver, bounds, rules, passed
         return refused
+
+
+def estranged(customer: str, selector: Selector, limits: Limits) -> str | None:
+    """Why a measure against this customer may not be sent any more: what it takes in is somebody else's by now."""
+    if limits.held_by is None or not customer or limits.held_by(customer, selector):
+        return None  # A filter in the network is against no customer.
+    return f"{customer} does not hold {selector.announced_on or selector.network or selector} now."
 
 
 def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str | None:

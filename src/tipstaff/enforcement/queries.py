@@ -181,6 +181,12 @@ def planned_on(device: str) -> dict[str, str]:
     return dict(rows.values_list("key", "customer"))
 
 
+def unshown_on(device: str) -> dict[str, str]:
+    """Measure -> customer of all that is wanted of a device and was never shown to be in force there."""
+    states = (MeasureState.PLANNED, MeasureState.APPLYING)
+    return dict(MeasureRow.objects.filter(device=device, state__in=states).values_list("key", "customer"))
+
+
 def sent_lately(device: str, *, since: datetime) -> list[str]:
     """The customer of each measure that was first sent or came in force since then, unless two people let it pass."""
     passed = DeviceRow.objects.filter(name=device).values_list("let_pass_at", flat=True).first()
@@ -201,6 +207,12 @@ def count_wanted_on(devices: Collection[str]) -> dict[str, int]:
     """How many measures are wanted on each of these devices, where any is."""
     rows = MeasureRow.objects.filter(device__in=devices, state__in=WANTED)
     return dict(rows.values_list("device").annotate(Count("key")).order_by())
+
+
+def ended_on(device: str, *, limit: int) -> list[Measure]:
+    """Those that have ended on a device, the newest first."""
+    rows = MeasureRow.objects.filter(device=device, state__in=ENDED).order_by("-key")
+    return [measure_of(row) for row in rows[:limit]]
 
 
 def open_on(device: str) -> list[Measure]:

@@ -14,7 +14,7 @@ from tipstaff.registry.queries import accounts_on
 from tipstaff.words import Measure, Observation, Plan, Seen, Step
 
 from .desk import Desk
-from .enforcing import Reconciled, reconcile
+from .enforcing import Reconciled, estranged, reconcile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +71,13 @@ def look(driver: Driver, *, limits: Limits, at: datetime) -> Look:
             why = f"{driver.device} cannot hold it exactly."
         if why is not None:
             refused[rule.measure] = why
+    generation = health.generation if health else 0
+    refused = estranged(Plan(device=driver.device, generation=generation, rules=rules), limits) | refused
     new = {key: who for key, who in queries.planned_on(driver.device).items() if key not in refused}
     sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
     held_back = guards.fuse(list(new.values()), sent, limits=limits) or ""
     left_out = refused.keys() | (new.keys() if held_back else set())
-    plan = Plan(device=driver.device, generation=health.generation if health else 0, rules=rules)
+    plan = Plan(device=driver.device, generation=generation, rules=rules)
     todo = steps(Plan(device=driver.device, generation=plan.generation,
                       rules=tuple(r for r in rules if r.measure not in left_out)), seen)  # fmt: skip
     measures = {m.key: m for m in queries.open_on(driver.device)}

@@ -153,7 +153,12 @@ def hasten(
         return None
 
     def may(rules: Sequence[Rule], customers: Collection[str]) -> bool:
-        held = all(guards.refusal(rule.selector, limits) is None and driver.supports(rule) for rule in rules)
+        held = all(
+            guards.refusal(rule.selector, limits) is None
+            and driver.supports(rule)
+            and guards.estranged(customer, rule.selector, limits) is None
+            for rule, customer in zip(rules, customers, strict=True)
+        )
         sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
         return held and guards.fuse(customers, sent, limits=limits) is None
 
@@ -189,7 +194,7 @@ def _guarded(
     plan: Plan, seen: Observation, driver: Driver, fence: Fence, limits: Limits, at: datetime
 ) -> tuple[Plan, tuple[str, ...], str]:
     """The plan without what may never be sent and what must wait; what was refused; why the rest waits."""
-    refused = fence.vetting.refused(plan.rules, limits, driver=driver)
+    refused = estranged(plan, limits) | fence.vetting.refused(plan.rules, limits, driver=driver)
     for key, why in refused.items():
         operations.refuse_measure(key, why=why, fence=fence, at=at)
     if refused:
@@ -202,6 +207,17 @@ def _guarded(
     if held_back:
         plan = replace(plan, rules=tuple(rule for rule in plan.rules if rule.measure not in new))
     return plan, tuple(refused), held_back
+
+
+def estranged(plan: Plan, limits: Limits) -> dict[str, str]:
+    """Measure -> why, of what waited so long to be sent, or to be shown, that it would hit somebody else now."""
+    customers = queries.unshown_on(plan.device) if limits.held_by is not None else {}
+    found = (
+        (rule.measure, guards.estranged(customers[rule.measure], rule.selector, limits))
+        for rule in plan.rules
+        if rule.measure in customers
+    )
+    return {key: why for key, why in found if why is not None}
 
 
 def _never_sent(plan: Plan, seen: Observation) -> dict[str, str]:

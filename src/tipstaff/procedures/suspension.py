@@ -73,7 +73,7 @@ from .desk import Desk
 from .judging import clause_of, matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
 from .retesting import before_closing, can_be_retested
-from .sessions import holders_of_session
+from .sessions import holders_of_port, holders_of_session
 from .trust import was_flooded
 from .weighing import weigh_for
 
@@ -290,13 +290,15 @@ def _still_theirs(case: Case, network: IPv4Network | IPv6Network, *, at: datetim
 
 def is_still_theirs(case: Case, measure: Measure, *, at: datetime) -> bool:
     """Whether what a measure stops is the case's customer's now."""
-    return _is_held_by(case.customer, measure.selector, at=at)
+    return is_held_by(case.customer, measure.selector, at=at)
 
 
-def _is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
+def is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
     """Whether this customer holds what the selector takes in; of a name or a session, whether nobody else does."""
     if selector.announced_on is not None or selector.session is not None:
         return holders_of_session(selector, at=at) == {customer}
+    if selector.forged_on is not None:
+        return holders_of_port(selector.forged_on, at=at) == {customer}
     if selector.network is not None:
         return customer in accounts_on(selector.network, at=at)
     name = selector.host_name or selector.mailbox or host_of(selector.url)
@@ -547,7 +549,7 @@ def _watch(*, at: datetime) -> None:
 
 
 def _lift_if_not_theirs(measure: Measure, *, at: datetime) -> None:
-    if not _is_held_by(measure.customer, measure.selector, at=at):
+    if not is_held_by(measure.customer, measure.selector, at=at):
         held = measure.selector.announced_on or measure.selector.network or measure.selector
         want_lifted(measure.key, why=f"{measure.customer} no longer holds {held}.", at=at, actor="worker")
 

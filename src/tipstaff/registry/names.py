@@ -33,6 +33,8 @@ def plain_scope(kind: ResourceKind, scope: str) -> str:
 def plain_host_name(name: str) -> str:
     """Lower case, without the final dot, in ASCII (IDNA 2003, as Python's codec has it) where that can be."""
     name = name.strip().rstrip(".").lower()
+    if name.isascii():
+        return name
     try:
         return name.encode("idna").decode("ascii").rstrip(".")  # Three other full stops become one by this.
     except UnicodeError:

@@ -88,6 +88,12 @@ def planned(n: int, *, at: datetime, device: str = EDGE) -> str:
     )  # fmt: skip
 
 
+def theirs(n: int, *, at: datetime) -> None:
+    """The address is this customer's."""
+    registry.hold(tier=Tier.CUSTOMER, kind=HoldingKind.STATIC, prefix=ip_network(f"192.0.2.{n}/32"), source="plan",
+                  customer=f"acct-{n}", held_from=at - timedelta(days=1), at=at, actor="import")  # fmt: skip
+
+
 def a_round(edge: MemoryTwin, at: datetime, **limits: int) -> None:
     fence = operations.become_writer(edge.device, at=at)
     reconcile(edge, fence=fence, limits=Limits(own=(ip_network("192.0.2.0/24"),), **limits), at=at)
@@ -113,6 +119,7 @@ def state_of(key: str) -> MeasureState:
 
 
 def test_what_is_wanted_tried_and_done_can_be_followed_at_a_terminal(edge: MemoryTwin, at: datetime) -> None:
+    theirs(7, at=at)
     key = planned(7, at=at)
     (told,) = rows("plan")
     assert (told["device"], [r["measure"] for r in told["rules"]]) == (EDGE, [key])  # type: ignore[union-attr]  # JSON
@@ -161,6 +168,7 @@ def test_what_the_settings_name_as_our_own_is_touched_on_no_device(
     settings = dataclasses.replace(wiring.settings(), devices=(told,))
     monkeypatch.setattr(wiring, "settings", lambda: settings)
     assert [str(n) for n in wiring.infrastructure()] == ["192.0.2.8/32", "2001:db8::53/128"]
+    theirs(7, at=at)
     free, ours = planned(7, at=at), planned(8, at=at)
     dry = run("apply", "--dry-run", "--device", EDGE)
     assert f"refuse {ours}  It would touch 192.0.2.8/32, which is protected." in dry
@@ -173,6 +181,16 @@ def test_nobodys_account_is_suspended_on_no_device(edge: MemoryTwin, at: datetim
     assert refusal(Selector(account="acct-7"), limits) is None
     assert "not the account of a customer" in (refusal(Selector(account="acct-77"), limits) or "")
     assert "not a service of a customer" in (refusal(Selector(service="svc-77"), limits) or "")
+
+
+def test_what_is_somebody_elses_by_now_is_not_sent(edge: MemoryTwin, at: datetime) -> None:
+    theirs(7, at=at)
+    key, former = planned(7, at=at), planned(8, at=at)
+    dry = run("apply", "--dry-run")
+    assert f"apply  {key}" in dry
+    assert f"refuse {former}  acct-8 does not hold 192.0.2.8/32 now." in dry
+    run("apply")
+    assert [state_of(each) for each in (key, former)] == [MeasureState.IN_FORCE, MeasureState.FAILED]
 
 
 def test_a_device_that_cannot_be_read_is_said_to_be_so(edge: MemoryTwin, at: datetime) -> None:
@@ -191,6 +209,8 @@ def test_who_has_not_the_role_lifts_nothing(edge: MemoryTwin, at: datetime) -> N
     )
     assert "There is no measure M-999999" in run("lift", "M-999999", "--by", "anna", "--why", "x", exit_code=1)
     assert "name no device other" in run("plan", "--device", "other", exit_code=1)
+    assert "There is no device other" in run("measures", "--device", "other", exit_code=1)
+    assert "There is no customer acct-77" in run("measures", "--customer", "acct-77", exit_code=1)
     run("lift", key, "--by", "anna", exit_code=2)
     run("lift", "--by", "anna", "--why", "x", exit_code=2)
     assert state_of(key) is MeasureState.PLANNED
@@ -306,6 +326,12 @@ def test_the_devices_page_shows_desired_seen_drift_and_history(edge: MemoryTwin,
     for shown in (held, waits, "Not as it is wanted", "a rule by hand", "2 new measures within an hour", "192.0.2.1"):
         assert shown in page, shown
     assert "New measures held back" in page, "its history"
+    assert "About to write" in page, "each writing to it is part of that"
+    assert "Ended lately" not in page
+    operations.want_lifted(held, why="Fixed.", at=at, actor="anna")
+    a_round(edge, at + timedelta(seconds=10))
+    page = client.get(reverse("console:device", args=[EDGE])).content.decode()
+    assert "Ended lately" in page
     assert "What takes two people" not in page, "an analyst lifts nothing"
     assert client.get(reverse("console:device", args=["nowhere"])).status_code == 404
 

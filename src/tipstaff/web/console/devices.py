@@ -21,9 +21,9 @@ from ..asked import asked_text
 from ..roles import Ability, StaffRequest, needs
 from .actions import MissingWords
 from .page import show_console
-from .sentences import tell_all
+from .sentences import tell
 
-HISTORY, MEASURES_SHOWN = 60, 300
+HISTORY, MEASURES_SHOWN, ENDED_SHOWN = 60, 300, 20
 
 
 @require_safe
@@ -65,7 +65,9 @@ def device(request: StaffRequest, name: str) -> HttpResponse:
         wanted_more=max(0, len(measures) - MEASURES_SHOWN),
         differs=[m for m in measures if m.state is not MeasureState.IN_FORCE][:MEASURES_SHOWN],
         asks=[ask for ask in health.asks if ask.at + COUNTERSIGN_WITHIN >= now] if health else [],
-        steps=tell_all(ledger.recent(about=name, limit=HISTORY)[::-1]),
+        ended=enforcement.ended_on(name, limit=ENDED_SHOWN),
+        # Also what elsewhere only the record needs: here each writing to the device is what is looked for.
+        steps=[tell(entry) for entry in ledger.recent(about=name, limit=HISTORY)[::-1]],
     )
 
 
