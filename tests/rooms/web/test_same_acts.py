@@ -5,8 +5,9 @@ from tipstaff.web.api.auth import Able
 from tipstaff.web.api.urls import api
 from tipstaff.web.console.actions import ACTIONS
 from tipstaff.web.console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
-from tipstaff.web.console.devices import DEVICE_ACTS
+from tipstaff.web.console.devices import DEVICE_ACTS, DRIVER_ACTS
 from tipstaff.web.console.editions import STEPS
+from tipstaff.web.console.filters import ON_FILTERS
 from tipstaff.web.console.legal import ON_MATTERS
 from tipstaff.web.console.registry import ACTIONS as ON_CUSTOMERS
 from tipstaff.web.console.urls import urlpatterns
@@ -34,6 +35,7 @@ SAME = {
     "sightings": ["GET /sightings", "GET /sightings/{key}"],
     "sightings_decide": ["POST /sightings/decide"],
     "raw_evidence": ["GET /evidence/{key}"],
+    "framed_evidence": ["GET /evidence/{key}"],
     "letter": ["GET /letters/{key}"],
     "send_again": ["POST /letters/{key}/again"],
     "did_arrive": ["POST /letters/{key}/arrived"],
@@ -55,6 +57,12 @@ SAME = {
     "prolong": ["POST /measures/{key}/prolong"],
     "second_prolonging": ["POST /measures/{key}/agree"],
     "take_as_lifted": ["POST /measures/{key}/taken-as-lifted"],
+    "driver": ["GET /devices"],
+    "driver_act": [f"POST /drivers/{{name}}/{action}" for action in DRIVER_ACTS],
+    "filters": ["GET /filters"],
+    "filter_propose": ["POST /filters"],
+    "filter": ["GET /filters/{key}"],
+    **{f"filter_{act}": [f"POST /filters/{{key}}/{act}"] for act in ON_FILTERS},
     "devices": ["GET /devices"],
     "device": ["GET /devices/{name}"],
     "device_act": [f"POST /devices/{{name}}/{action}" for action in DEVICE_ACTS],
