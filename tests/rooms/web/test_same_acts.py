@@ -14,6 +14,7 @@ from tipstaff.web.console.urls import urlpatterns
 from tipstaff.web.console.webhooks import ACTS as ON_WEBHOOKS
 from tipstaff.web.roles import Ability
 
+OTHER_NAMES = {"again": "send_again", "arrived": "did_arrive"}
 SAME = {
     "numbers": ["GET /inbox"],
     "overview": ["GET /figures"],
@@ -37,11 +38,8 @@ SAME = {
     "raw_evidence": ["GET /evidence/{key}"],
     "framed_evidence": ["GET /evidence/{key}"],
     "letter": ["GET /letters/{key}"],
-    "send_again": ["POST /letters/{key}/again"],
-    "did_arrive": ["POST /letters/{key}/arrived"],
-    "posted": ["POST /letters/{key}/posted"],
-    "phoned": ["POST /letters/{key}/phoned"],
-    "reached": ["POST /letters/{key}/reached"],
+    **{OTHER_NAMES.get(name, name): [f"POST /letters/{{key}}/{name}"] for name in ON_LETTERS},
+    "accountability": ["GET /accountability"],
     "customers": ["GET /registry/customers"],
     "customer": ["GET /registry/customers/{key}", "GET /registry/resources"],
     "customer_add": ["PUT /registry/customers/{key}"],
@@ -105,8 +103,8 @@ ALONE = {
     "policy": "/policy.json is everybody's",
     "replay": "a look at what an edition would change; a program takes `tipstaff policy replay --json`",
     "shadow": "the same, of an edition that runs beside",
+    "print_letter": "it carries the customer's link into an envelope; that it was posted is noted by the API",
     "studio": "it shows a mail beside the profile made from it; a profile is a file in a folder of the operator's",
-    "print_letter": "paper to be posted by whoever printed it; a program has the words by GET /letters/{key}",
     "tokens": "a token that makes or lists tokens outlives its own end",
     "token_make": "a token that makes or lists tokens outlives its own end",
     "token_revoke": "a token that makes or lists tokens outlives its own end",
