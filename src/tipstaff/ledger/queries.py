@@ -257,10 +257,15 @@ def stream(
     details as text (what is no text as JSON). Nothing more is held than a chunk."""
     columns = ", ".join(["about[1]", *("detail ->> %s" for _ in details)])
     # Only this function's own words are put into SQL text; every value is a parameter.
-    sql = f"SELECT {columns} FROM ledger_entry WHERE what = %s AND at >= %s AND at < %s ORDER BY id LIMIT %s"  # noqa: S608
+    closed = [sorted(hidden())] if hidden() else []
+    unless = "AND NOT EXISTS (SELECT FROM unnest(about) k(key) WHERE split_part(k.key, '.', 1) = ANY(%s))"
+    sql = f"""
+        SELECT {columns} FROM ledger_entry WHERE what = %s AND at >= %s AND at < %s {unless if closed else ""}
+        ORDER BY id LIMIT %s
+    """  # noqa: S608
     # A cursor that the server keeps lives in a transaction.
     with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(sql, [*details, what, since, until, limit])
+        cursor.execute(sql, [*details, what, since, until, *closed, limit])
         while rows := cursor.fetchmany(chunk_size):
             yield rows
 

@@ -85,6 +85,7 @@ def console_reads(keys: frozenset[str], row: CaseRow) -> Iterator[tuple[str, boo
         "case": row.key, "peek": row.key,
         "report": next(k for k in keys if k[:2] == "R-"), "studio": next(k for k in keys if k[:2] == "R-"),
         "letter": next(k for k in keys if k[:2] == "L-"), "raw_evidence": next(k for k in keys if len(k) == 64),
+        "framed_evidence": next(k for k in keys if len(k) == 64),
         "customer": row.customer, "device": "edge-1", "webhook": "none", "matter": "LM-000001",
         "measure": next((k for k in keys if k[:2] == "M-"), "M-000001"),
     }  # fmt: skip
@@ -94,8 +95,10 @@ def console_reads(keys: frozenset[str], row: CaseRow) -> Iterator[tuple[str, boo
         name = str(pattern.name)
         if not taken:
             yield reverse(f"console:{name}"), False
-        elif len(taken) == 1 and name in own:
-            yield reverse(f"console:{name}", args=[own[name]]), own[name] in keys
+        elif name in own:
+            yield reverse(f"console:{name}", args=[own[name], *[0] * (len(taken) - 1)]), own[name] in keys
+        elif len(taken) == 1:
+            yield reverse(f"console:{name}", args=[1 if "int:" in str(pattern.pattern) else "X-0"]), False
 
 
 OTHERS = ("", "?find={resource}&about={key}&outcome=sealed")
@@ -106,6 +109,7 @@ QUERIES = {
     ),
     reverse("console:search"): (f"?q={MARK}", "?q={customer}", "?q={resource}", "?q={resource}/24"),
     reverse("console:overview"): ("", "?as=json", "?as=csv&table=clauses", "?as=svg"),
+    reverse("console:replay"): ("", "?edition=2026-01", "?edition=2026-01&as=json"),
     reverse("console:record"): ("", "?about={key}", "?verify=1"),
 }  # fmt: skip
 """How each address is asked, and all OTHERS."""
@@ -286,3 +290,14 @@ def test_roles_open_groups_and_nothing_is_hidden_outside_of_a_look(closed: CaseR
     assert "R-000001" in {report.key for report in list_reports(limit=500)}
     assert list_letters(limit=1)
     assert list_measures(limit=1) is not None
+
+
+def test_a_group_that_there_is_not_closes_nothing_and_health_says_so(
+    closed: CaseRow, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = log_in(Role.ANALYST)
+    assert "closed_groups" not in client.get(reverse("console:health")).content.decode()
+    staff = dataclasses.replace(wiring.settings().staff, closed_groups=("child-abuze=counsel",))
+    own = dataclasses.replace(wiring.settings(), staff=staff)
+    monkeypatch.setattr(wiring, "settings", lambda: own)
+    assert "no clause is of child-abuze" in client.get(reverse("console:health")).content.decode()

@@ -133,6 +133,8 @@ def test_a_program_gets_the_same(span: tuple[datetime, datetime], log_in: LogIn)
     assert answer.status_code == 200
     assert answer.json() == json.loads(json.dumps(document(figures(*span), since=span[0], until=span[1])))
     assert client.get("/api/figures?from=2026-05-05&to=2026-05-01").status_code == 422
+    for no_day in ("6.33e-220", "0", "-1e3", "2026-05-05T00:00:00Z"):
+        assert client.get(f"/api/figures?from={no_day}").status_code == 422, no_day
     assert Client().get("/api/figures").status_code == 401
 
 

@@ -46,6 +46,7 @@ DOORS = {
     "read_as": (ACT, Ability.DECIDE),
     "studio": (BOTH, Ability.DECIDE),
     "raw_evidence": (READ, Ability.SEE_DESK),
+    "framed_evidence": (READ, Ability.SEE_DESK),
     "letter": (READ, Ability.SEE_DESK),
     "send_again": (ACT, Ability.SEND_AGAIN),
     "did_arrive": (ACT, Ability.SEND_AGAIN),

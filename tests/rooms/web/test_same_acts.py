@@ -5,14 +5,16 @@ from tipstaff.web.api.auth import Able
 from tipstaff.web.api.urls import api
 from tipstaff.web.console.actions import ACTIONS
 from tipstaff.web.console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
-from tipstaff.web.console.devices import DEVICE_ACTS
+from tipstaff.web.console.devices import DEVICE_ACTS, DRIVER_ACTS
 from tipstaff.web.console.editions import STEPS
+from tipstaff.web.console.filters import ON_FILTERS
 from tipstaff.web.console.legal import ON_MATTERS
 from tipstaff.web.console.registry import ACTIONS as ON_CUSTOMERS
 from tipstaff.web.console.urls import urlpatterns
 from tipstaff.web.console.webhooks import ACTS as ON_WEBHOOKS
 from tipstaff.web.roles import Ability
 
+OTHER_NAMES = {"again": "send_again", "arrived": "did_arrive"}
 SAME = {
     "numbers": ["GET /inbox"],
     "overview": ["GET /figures"],
@@ -34,12 +36,10 @@ SAME = {
     "sightings": ["GET /sightings", "GET /sightings/{key}"],
     "sightings_decide": ["POST /sightings/decide"],
     "raw_evidence": ["GET /evidence/{key}"],
+    "framed_evidence": ["GET /evidence/{key}"],
     "letter": ["GET /letters/{key}"],
-    "send_again": ["POST /letters/{key}/again"],
-    "did_arrive": ["POST /letters/{key}/arrived"],
-    "posted": ["POST /letters/{key}/posted"],
-    "phoned": ["POST /letters/{key}/phoned"],
-    "reached": ["POST /letters/{key}/reached"],
+    **{OTHER_NAMES.get(name, name): [f"POST /letters/{{key}}/{name}"] for name in ON_LETTERS},
+    "accountability": ["GET /accountability"],
     "customers": ["GET /registry/customers"],
     "customer": ["GET /registry/customers/{key}", "GET /registry/resources"],
     "customer_add": ["PUT /registry/customers/{key}"],
@@ -55,6 +55,12 @@ SAME = {
     "prolong": ["POST /measures/{key}/prolong"],
     "second_prolonging": ["POST /measures/{key}/agree"],
     "take_as_lifted": ["POST /measures/{key}/taken-as-lifted"],
+    "driver": ["GET /devices"],
+    "driver_act": [f"POST /drivers/{{name}}/{action}" for action in DRIVER_ACTS],
+    "filters": ["GET /filters"],
+    "filter_propose": ["POST /filters"],
+    "filter": ["GET /filters/{key}"],
+    **{f"filter_{act}": [f"POST /filters/{{key}}/{act}"] for act in ON_FILTERS},
     "devices": ["GET /devices"],
     "device": ["GET /devices/{name}"],
     "device_act": [f"POST /devices/{{name}}/{action}" for action in DEVICE_ACTS],
@@ -64,6 +70,10 @@ SAME = {
     "sealed": ["GET /sealed"],
     "legal": ["GET /legal"],
     "legal_enter": ["POST /legal"],
+    "harbour": ["GET /legal/harbour"],
+    "harbour_note": ["POST /legal/harbour"],
+    "harbour_rely": ["POST /legal/harbour/rely"],
+    "counter_notice": ["POST /legal/counter-notices"],
     "matter": ["GET /legal/{key}"],
     "matter_act": [f"POST /legal/{{key}}/{action}" for action in ON_MATTERS],
     "matter_hand_over": ["POST /legal/{key}/hand-over"],
@@ -97,8 +107,8 @@ ALONE = {
     "policy": "/policy.json is everybody's",
     "replay": "a look at what an edition would change; a program takes `tipstaff policy replay --json`",
     "shadow": "the same, of an edition that runs beside",
+    "print_letter": "it carries the customer's link into an envelope; that it was posted is noted by the API",
     "studio": "it shows a mail beside the profile made from it; a profile is a file in a folder of the operator's",
-    "print_letter": "paper to be posted by whoever printed it; a program has the words by GET /letters/{key}",
     "tokens": "a token that makes or lists tokens outlives its own end",
     "token_make": "a token that makes or lists tokens outlives its own end",
     "token_revoke": "a token that makes or lists tokens outlives its own end",

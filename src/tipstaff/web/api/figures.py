@@ -1,6 +1,6 @@
 """The desk's figures for programs."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -13,6 +13,7 @@ from ..figures import document
 from ..figures import figures as figures_of
 from ..roles import Ability
 from .auth import Able
+from .moments import Day
 
 router = Router(tags=["figures"])
 YEARS_MAX = 10
@@ -21,8 +22,8 @@ YEARS_MAX = 10
 @router.get("", auth=Able(Ability.SEE_DESK, "figures"), response=dict[str, Any])
 def figures(
     request: HttpRequest,
-    since: Annotated[date | None, Query(alias="from")] = None,
-    until: Annotated[date | None, Query(alias="to")] = None,
+    since: Annotated[Day | None, Query(alias="from")] = None,
+    until: Annotated[Day | None, Query(alias="to")] = None,
 ) -> dict[str, object]:
     """What came and how it fared, by day, source, clause, kind of customer and month.
 

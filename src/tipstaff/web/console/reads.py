@@ -18,6 +18,7 @@ from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_inci
 from tipstaff.procedures.joint import may_be_proposed
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
+from tipstaff.procedures.sealed import closed_groups
 from tipstaff.procedures.sighting import role_for
 from tipstaff.procedures.spreading import SUSPENSION
 from tipstaff.procedures.staffing import staff_names
@@ -643,9 +644,18 @@ def programs(at: datetime) -> list[Program]:
     return [
         Program(name="Reading", well=unread < 50, detail=f"{unread} reports not read yet"),
         Program(name="Deadlines", well=due == 0, detail=f"{due} passed and not acted on"),
+        *_of_closed_groups(),
         _of_letters(letters),
         *(_of_device(device) for device in enforcement.list_health()),
     ]
+
+
+def _of_closed_groups() -> list[Program]:
+    """A group that no clause is of closes nothing, whatever its operator meant."""
+    known = {clause.group for edition in wiring.editions() for clause in edition.clauses}
+    unknown = closed_groups(wiring.settings().staff.closed_groups) - known
+    said = f"[staff] closed_groups: no clause is of {', '.join(sorted(unknown))}; nothing is closed by it"
+    return [Program(name="Settings", well=False, detail=said)] if unknown else []
 
 
 def _of_letters(letters: Mapping[LetterState, int]) -> Program:

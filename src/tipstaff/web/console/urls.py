@@ -47,6 +47,7 @@ urlpatterns = [
     path("reports/<str:key>", views.report, name="report"),
     path("reports/<str:key>/studio", studio.studio, name="studio"),
     path("evidence/<str:digest>", views.raw_evidence, name="raw_evidence"),
+    path("evidence/<str:digest>/parts/<int:part>", views.framed_evidence, name="framed_evidence"),
     path("letters/<str:key>", views.letter, name="letter"),
     path("letters/<str:key>/print", views.print_letter, name="print_letter"),
     path("customers", registry.customers, name="customers"),

@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from tipstaff import wiring
@@ -80,13 +81,14 @@ from ..eyes import hidden_from, note_look
 from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
 from ..said import day
-from ..security import EVIDENCE_POLICY
+from ..security import EVIDENCE_POLICY, POLICY
 from ..shown import COUNTED_MAX
 from . import reads
 from .actions import ACTIONS, Asked, MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime, instant_of
 from .acts import Act, Given, in_force
 from .corrections import BadCorrection
 from .evidence import READ_OCTETS_MAX, ShownMail, show_mail
+from .framed import FRAMED_POLICY, framed
 from .page import show_console
 from .sentences import tell, tell_all
 
@@ -400,7 +402,7 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
     sealed = found.outcome is ReportOutcome.SEALED or (evidence is not None and evidence.sealed)
     steps, left_out = reads.steps_of(key)
     candidates = () if sealed else candidates_of(found)
-    return _console(
+    page = _console(
         request,
         "tipstaff/console/report.html",
         here="console:reports",
@@ -420,6 +422,8 @@ def report(request: StaffRequest, key: str) -> HttpResponse:
         types=sorted(XARF_TYPES - SEALED_TYPES),
         clauses=[c for c in in_force().clauses if c.judged and not SEALED_TYPES & set(c.applies_to)],
     )
+    page["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
+    return page
 
 
 def _shown(evidence: Evidence, candidates: Sequence[Mark]) -> ShownMail:
@@ -463,6 +467,22 @@ def send_raw(digest: str, *, save: bool) -> HttpResponseBase:
     kept = "attachment" if save else "inline"
     response["Content-Disposition"] = f'{kept}; filename="{digest[:16]}.txt"'
     return response
+
+
+@require_safe
+@xframe_options_sameorigin
+@needs(Ability.SEE_DESK)
+def framed_evidence(request: StaffRequest, digest: str, part: int) -> HttpResponse:
+    """One part of a mail as its sender laid it out, for the frame on the report's page."""
+    evidence = ledger.get_evidence(digest)
+    if evidence is None:
+        raise Http404(digest)
+    if evidence.sealed:
+        raise PermissionDenied("sealed evidence")
+    page = framed(ledger.get_raw(digest, octets=READ_OCTETS_MAX), part=part)
+    if page is None:
+        raise Http404(f"{digest} {part}")
+    return HttpResponse(page, headers={"Content-Security-Policy": FRAMED_POLICY})
 
 
 @require_safe
