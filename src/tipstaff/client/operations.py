@@ -1599,11 +1599,11 @@ class Client(Caller):
         return self._call("POST", f"/api/legal/{quote(str(key), safe='')}/hand-over", idempotency_key=idempotency_key)
 
     def list_own_accounts(self) -> Reply[list[OwnAccountOut]]:
-        """Every account for which the token's person may see something now, their own first."""
+        """The accounts for which the token's person may see something now, their own first: up to 1,000."""
         return self._call("GET", "/api/own/accounts")
 
     def list_own_cases(self, *, account: str | None = None, open: bool | None = None) -> Reply[list[OwnCaseOut]]:
-        """The cases that the accounts, or one of them, were told of, the newest first: up to 200 for each account."""
+        """The cases that one account, or each of the first 100, was told of, the newest first: up to 200 of each."""
         return self._call("GET", "/api/own/cases", query={"account": account, "open": open})
 
     def get_own_case(self, key: str) -> Reply[OwnCaseDetailOut]:
@@ -1619,7 +1619,7 @@ class Client(Caller):
         )
 
     def list_own_measures(self) -> Reply[list[OwnMeasureOut]]:
-        """What is in force on the accounts now."""
+        """What is in force on the first 100 accounts now."""
         return self._call("GET", "/api/own/measures")
 
     def list_cases(

@@ -25,7 +25,7 @@ from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
 from tipstaff.web.models import PortalPerson
-from tipstaff.web.portal import account, tokens
+from tipstaff.web.portal import account, reads, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.people import PortalRole, role_on
 from tipstaff.words import Case, CaseState, LetterKind, Representative, Role
@@ -463,9 +463,9 @@ def test_of_many_accounts_only_those_that_are_shown_are_looked_up(
         asked.append(customer)
         return role_on(person, customer)
 
-    monkeypatch.setattr(account, "role_on", counted)
+    monkeypatch.setattr(reads, "role_on", counted)
     monkeypatch.setattr(account, "ACCOUNTS_MAX", 2)
-    monkeypatch.setattr(account, "accounts_below", lambda key: [replace(own, key=f"B-{n}") for n in range(5)])
+    monkeypatch.setattr(reads, "accounts_below", lambda key: [replace(own, key=f"B-{n}") for n in range(5)])
     assert "B-4" not in client.get("/account/").content.decode()
     assert asked == [case.customer, "B-0"]
 

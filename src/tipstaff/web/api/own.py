@@ -32,6 +32,8 @@ from .pages import plain
 from .problems import Problem
 
 router = Router(tags=["own"])
+ACCOUNTS_MAX, ACCOUNTS_AT_ONCE = 1_000, 100
+"""So many accounts are listed, and so many are looked into for one request that names none."""
 
 
 class Own:
@@ -139,10 +141,10 @@ class _Seen:
 
 @router.get("/accounts", auth=Own(OwnScope.READ), response=list[OwnAccountOut])
 def list_own_accounts(request: HttpRequest) -> list[dict[str, str]]:
-    """Every account for which the token's person may see something now, their own first."""
+    """The accounts for which the token's person may see something now, their own first: up to 1,000."""
     return [
         {"key": one.key, "name": one.name, "standing": one.standing.value, "role": role.value}
-        for one, role in accounts_of(_person(request))
+        for one, role in accounts_of(_person(request), most=ACCOUNTS_MAX)[0]
     ]
 
 
@@ -150,14 +152,11 @@ def list_own_accounts(request: HttpRequest) -> list[dict[str, str]]:
 def list_own_cases(
     request: HttpRequest, account: Annotated[str, Query(max_length=64)] = "", open: bool | None = None
 ) -> list[OwnCaseOut]:  # fmt: skip
-    """The cases that the accounts, or one of them, were told of, the newest first: up to 200 for each account."""
-    found = [
-        case
-        for one, _ in accounts_of(_person(request))
-        if account in ("", one.key)
-        for case in known_cases(one.key)
-        if open is None or (case.state in OPEN) == open
-    ]
+    """The cases that one account, or each of the first 100, was told of, the newest first: up to 200 of each."""
+    keys = [account] if account else _first_accounts(request)
+    if account and role_on(_person(request), account) is None:
+        return []
+    found = [case for key in keys for case in known_cases(key) if open is None or (case.state in OPEN) == open]
     return [_case_out(case) for case in found]
 
 
@@ -192,12 +191,12 @@ def answer_own_case(request: HttpRequest, key: str, asked: OwnAnswerIn) -> dict[
 
 @router.get("/measures", auth=Own(OwnScope.READ), response=list[OwnMeasureOut])
 def list_own_measures(request: HttpRequest) -> list[dict[str, Any]]:
-    """What is in force on the accounts now."""
+    """What is in force on the first 100 accounts now."""
     return [
         _measure_out(measure)
-        for one, _ in accounts_of(_person(request))
-        for known in [{case.key for case in known_cases(one.key)}]
-        for measure in measures_on(one.key)
+        for key in _first_accounts(request)
+        for known in [{case.key for case in known_cases(key)}]
+        for measure in measures_on(key)
         if measure.state is MeasureState.IN_FORCE and standing_key(measure.case) in known
     ]
 
@@ -205,6 +204,10 @@ def list_own_measures(request: HttpRequest) -> list[dict[str, Any]]:
 def _person(request: HttpRequest) -> PortalPerson:
     person: PortalPerson = request.own_token.person  # type: ignore[attr-defined]  # Own has let it in
     return person
+
+
+def _first_accounts(request: HttpRequest) -> list[str]:
+    return [one.key for one, _ in accounts_of(_person(request), most=ACCOUNTS_AT_ONCE)[0]]
 
 
 def _seen(request: HttpRequest, key: str) -> _Seen:

@@ -202,10 +202,10 @@ def log_out(request: HttpRequest) -> HttpResponse:
 @inside
 def home(request: PersonRequest) -> HttpResponse:
     """Every customer for whom they may see something, with what is open, in force and past."""
-    found = accounts_of(request.person)
+    found, count = accounts_of(request.person, most=ACCOUNTS_MAX)
     language = language_of(request, otherwise=request.person.language)
-    accounts = [_account(customer, role, language=language) for customer, role in found[:ACCOUNTS_MAX]]
-    more = len(found) - len(accounts)
+    accounts = [_account(customer, role, language=language) for customer, role in found]
+    more = count - len(accounts)
     return show_inside(
         request, "tipstaff/portal/home.html", accounts=accounts, more=more, zone=_zone(request.person),
         manages=PortalRole.MANAGES,

@@ -114,14 +114,15 @@ def portal_page(key: str, *, language: str = "") -> PortalPage | None:
     )
 
 
-def accounts_of(person: PortalPerson) -> list[tuple[Customer, PortalRole]]:
-    """Every customer for whom somebody may see something, with what they may do: their own, and those below."""
+def accounts_of(person: PortalPerson, *, most: int) -> tuple[list[tuple[Customer, PortalRole]], int]:
+    """The first `most` customers for whom somebody may see something, with what they may do, and how many there are:
+    their own, and those below."""
     seen: dict[str, tuple[Customer, PortalRole]] = {}
     for key, role in sorted(roles_of(person).items()):
         for customer in filter(None, (get_customer(key), *accounts_below(key))):
-            if customer.key not in seen:
-                seen[customer.key] = (customer, role_on(person, customer.key) or role)
-    return list(seen.values())
+            seen.setdefault(customer.key, (customer, role))
+    shown = [(one, role_on(person, one.key) or role) for one, role in list(seen.values())[:most]]
+    return shown, len(seen)
 
 
 def known_cases(customer: str) -> list[Case]:
