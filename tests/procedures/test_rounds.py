@@ -13,7 +13,7 @@ from tipstaff.wiring import jobs
 AN_HOUR, A_DAY = 3600, 86_400
 EVERY_SECONDS = {
     "tick": jobs.TICK_SECONDS, "sweep": jobs.SWEEP_SECONDS, "seal_record": jobs.SEAL_SECONDS, "yields": AN_HOUR,
-    "late_log_ins": A_DAY, "webhooks": jobs.SEAL_SECONDS, "figures": 300,
+    "late_log_ins": A_DAY, "webhooks": jobs.SEAL_SECONDS, "figures": 300, "self_audits": A_DAY,
 }  # fmt: skip
 
 
