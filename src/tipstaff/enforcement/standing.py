@@ -2,7 +2,8 @@
 
 Nothing is believed without a look: each time the database names the version of every open row, and a version that is
 known is the row as it was read. PostgreSQL never changes a row in place, so where it lies and by which transaction it
-came there (`ctid`, `xmin`) name one version of it, for as long as a database session lasts; and so does this.
+came there (`ctid`, `xmin`) name one version of it, for as long as a database session lasts; and so does this. Its key
+belongs to it: a table that is written anew (`VACUUM FULL`) may lay one row where another of the same transaction lay.
 """
 
 import json
@@ -19,7 +20,7 @@ from .models import WANTED
 from .planner import digest_of, fingerprint
 
 _OPEN = "FROM enforcement_measurerow WHERE device = %s AND NOT (state IN ('lifted', 'failed'))"
-_VERSION = "ctid::text || xmin::text"
+_VERSION = "key || ctid::text || xmin::text"
 _ROWS = f"SELECT {_VERSION}, key, \"case\", selector::text, degree, until, urgency->>'ground', state, proof {_OPEN}"
 _READ_SINGLY_MAX = 1000
 """Of more rows that are new the whole is read anew."""
@@ -70,7 +71,7 @@ class Standing:
             versions = now.split()
             new = [version for version in versions if version not in self._known]
             if len(new) <= _READ_SINGLY_MAX:
-                places = [version.partition(")")[0] + ")" for version in new]
+                places = [version[version.index("(") : version.index(")") + 1] for version in new]
                 cursor.execute(f"{_ROWS} AND ctid = ANY(%s::tid[])", [self._device, places])
                 self._known |= {row[0]: _open_of(*row[1:]) for row in cursor.fetchall()}
             if any(version not in self._known for version in new):

@@ -92,6 +92,20 @@ def test_only_a_row_that_changed_is_read_again(fence: Fence) -> None:
     assert [a is b for a, b in zip(before, after, strict=True)] == [i != 3 for i in range(10)]
 
 
+def test_a_table_that_is_written_anew_puts_no_measure_in_the_place_of_another(fence: Fence) -> None:
+    for n in range(2, 12):
+        planned(n)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE enforcement_measurerow SET told = ''")  # All by one transaction.
+        fence.standing.wanted(at=NOON)
+        cursor.execute("CLUSTER enforcement_measurerow USING enforcement_measurerow_pkey")
+        fence.standing.wanted(at=NOON)
+        cursor.execute("DELETE FROM enforcement_measurerow WHERE key IN (SELECT min(key) FROM enforcement_measurerow)")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("CLUSTER enforcement_measurerow USING enforcement_measurerow_pkey")
+    assert fence.standing.wanted(at=NOON)[0] == queries.wanted_rules("edge1", at=NOON)
+
+
 def test_a_round_with_nothing_to_do_reads_no_measure(fence: Fence) -> None:
     driver = MemoryTwin("edge1")
     for n in range(2, 12):
