@@ -1,5 +1,6 @@
 """A letter that comes back warned nobody; one that went to a staging address neither."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -187,6 +188,8 @@ def test_what_is_said_on_the_telephone_names_nobody_who_complained(office: Offic
     for report in reports_of_case(case.key):
         assert report.sender not in said
         assert report.key not in said
+    link = replace(case, resource="http://shop.example.net/a?u=reader@victim.example.org")
+    assert "victim.example.org" not in " ".join(other_ways.what_to_say(letter, link, desk=office.desk))
 
 
 @pytest.mark.parametrize("address", ["", " \n ", "\n".join("x" * 9), "x" * 81])

@@ -15,6 +15,7 @@ from tipstaff.cases.operations import mark_told
 from tipstaff.cases.queries import cases_of_letter, told_incidents
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of
+from tipstaff.notices import place_shown
 from tipstaff.notices.operations import NotForAPersonToDecide, take_as_sent
 from tipstaff.notices.paper import NoAddress as NoAddress
 from tipstaff.notices.paper import address_lines, letter_on_paper
@@ -62,7 +63,7 @@ def what_to_say(letter: Letter, case: Case, *, desk: Desk) -> tuple[str, ...]:
     return (
         f"I call for {desk.operator}, about your account {customer.name if customer else case.customer}.",
         f"On {letter.created_at:%Y-%m-%d} we wrote to {letter.to} about case {case.key}; the letter did not arrive.",
-        f"It is about {case.resource}, under the rule {case.clause} of our acceptable use policy.",
+        f"It is about {place_shown(case.resource)}, under the rule {case.clause} of our acceptable use policy.",
         "We ask you to look into it and to answer us. Which mail address reads such letters?",
         "I can read you the letter. Who reported it I do not say.",
     )
