@@ -43,6 +43,10 @@ class BeforeClosing:
     waits: bool
     said: str = ""
     """For the record, where it may: what was looked at and seen."""
+    measured: bool = False
+    """Whether any look was made that shows anything, still there or gone."""
+    all_gone: bool = False
+    """Whether looks were made, and every one shows that it is gone."""
 
 
 def before_closing(case: Case, *, edition: Edition | None, desk: Desk, at: datetime) -> BeforeClosing:
@@ -67,7 +71,11 @@ def before_closing(case: Case, *, edition: Edition | None, desk: Desk, at: datet
         elif each.found is RetestFound.STILL_THERE and not _has_ended(each):
             return BeforeClosing(waits=True)
     said = " ".join(f"{each.key}: {each.said}" for each in retests_of_case(case.key) if each.said)
-    return BeforeClosing(waits=False, said=said)
+    found = {each.found for each in looks}
+    return BeforeClosing(
+        waits=False, said=said, measured=not found.isdisjoint({RetestFound.GONE, RetestFound.STILL_THERE}),
+        all_gone=found == {RetestFound.GONE},
+    )  # fmt: skip
 
 
 def can_be_retested(case: Case, *, edition: Edition | None, desk: Desk, at: datetime) -> bool:

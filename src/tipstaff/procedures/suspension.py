@@ -72,7 +72,7 @@ from .books import case_went_unanswered
 from .desk import Desk
 from .judging import clause_of, matters_of_case
 from .letters import edition_named, notices_sent, tell_complainant, tell_customer, warned_by
-from .retesting import before_closing, can_be_retested
+from .retesting import BeforeClosing, before_closing, can_be_retested
 from .sessions import holders_of_port, holders_of_session
 from .trust import was_flooded
 from .weighing import weigh_for
@@ -623,8 +623,18 @@ def _end_of_watch(key: str, *, desk: Desk, at: datetime) -> None:
         return
     looked = before_closing(case, edition=_edition_of(case, desk=desk), desk=desk, at=at)
     if not looked.waits:
-        why = "Watched since the fix: no report and no measurement of ours shows it any more."
-        close(key, outcome=case.outcome, why=f"{why} {looked.said}".strip(), desk=desk, at=at, actor="worker")
+        close(
+            key, outcome=case.outcome, why=f"{_why_watch_ended(looked)} {looked.said}".strip(), desk=desk, at=at,
+            actor="worker",
+        )  # fmt: skip
+
+
+def _why_watch_ended(looked: BeforeClosing) -> str:
+    """What the record says of the end: that nothing came in is one thing, that somebody looked is another."""
+    if looked.all_gone:
+        return "Watched since the fix: no report and no measurement of ours shows it any more."
+    quiet = "Watched since the fix: nothing that came in shows it any more."
+    return quiet if looked.measured else f"{quiet} Whether it is gone was not measured."
 
 
 def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: Desk, at: datetime) -> None:

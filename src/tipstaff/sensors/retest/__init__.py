@@ -13,11 +13,11 @@ _BY_UDP_PORT = {
     11211: RetestCheck.MEMCACHED,
 }
 _MAIL_PORT = 25
-OPEN_BY_ITSELF = frozenset(
-    {"vulnerability/open_service", "vulnerability/misconfiguration", "infrastructure/botnet", "probe.open_service"}
-)
-"""Of these, that the port takes connections is the fault: a service that should not be reachable, a control server.
-Of all other kinds an open port says nothing: a web site that was broken into is repaired and still there."""
+OPEN_BY_ITSELF = frozenset({"vulnerability/open_service", "probe.open_service"})
+"""Of these, that the port takes connections is the fault: a service that should not be reachable.
+Of all other kinds a port says nothing. A web site that was broken into, or whose certificate or cipher was weak, is
+repaired and still there. A botnet's host is reported with the port that its system chose for one connection, which is
+shut by itself, and may be a neighbour's behind one address; that it is a control server's, no report's type says."""
 
 
 def check_of(conduct: Conduct) -> tuple[RetestCheck, str, int] | None:
