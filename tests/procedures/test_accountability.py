@@ -6,8 +6,11 @@ import pytest
 
 from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office
 from tests.procedures.test_detecting import case_under
+from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import list_cases
+from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_about
+from tipstaff.notices.queries import cases_told
 from tipstaff.procedures.accountability import (
     NotAskedFor,
     ask_for,
@@ -18,9 +21,10 @@ from tipstaff.procedures.accountability import (
     register,
 )
 from tipstaff.procedures.books import hand_in
+from tipstaff.procedures.complaint import seal_by_hand
 from tipstaff.procedures.sighting import judge_waiting
 from tipstaff.registry.operations import UnknownKey, designate
-from tipstaff.words import AuditFound, AuditPoint, CaseState, Degree, Representative, Role
+from tipstaff.words import AuditFound, AuditPoint, Case, CaseState, Degree, Representative, Role
 
 LOGS, KNOWN, READ, TOLD = (
     AuditPoint.USE_RECORDED,
@@ -118,6 +122,39 @@ def test_an_unanswered_letter_shows_in_the_check(office: Office) -> None:
     office.deadlines(at=case.due_at)
     points = check("acct-1", desk=office.desk, at=case.due_at, actor="ana").points
     assert points[AuditPoint.ANSWERS] is AuditFound.NOT_MET
+
+
+def test_what_the_customer_was_not_told_of_or_is_sealed_shows_in_no_check(office: Office) -> None:
+    """They read it: a count of what waits for a person or counsel would warn whom it is about."""
+    office.admit("acct-1", "192.0.2.10")
+    ask_for("acct-1", wanted=True, shown_by="Their mail.", at=NOON, actor="ana")
+    report = office.complain("192.0.2.10", at=NOON + HOUR)
+    untold = office.case_of(report)
+    assert (untold.customer, told(untold)) == ("acct-1", False)
+    assert checked(office) == checked(office, but=untold), "never told"
+    record("case.overdue", at=NOON + HOUR, actor="tests", about=[untold.key])
+    assert checked(office) == checked(office, but=untold), "nor late, whatever the record says"
+    office.post(at=NOON + HOUR)
+    assert told(untold)
+    assert checked(office)[AuditPoint.ANSWERS] is AuditFound.NOT_MET, "told of, it counts"
+    seal_by_hand(report.key, desk=office.desk, at=NOON + HOUR, actor="ana")
+    assert checked(office) == checked(office, but=untold), "sealed, it is as if it had never been"
+
+
+def told(case: Case) -> bool:
+    return bool(cases_told([case.key]))
+
+
+def checked(office: Office, *, but: Case | None = None) -> dict[AuditPoint, AuditFound]:
+    """What a check finds and puts on record; as if one case were not theirs."""
+    if but is not None:
+        CaseRow.objects.filter(key=but.key).update(customer="acct-9")
+    found = check("acct-1", desk=office.desk, at=NOON + HOUR, actor="ana").points
+    if but is not None:
+        CaseRow.objects.filter(key=but.key).update(customer="acct-1")
+    assert (last := last_of("acct-1")) is not None
+    assert last.points == found
+    return dict(found)
 
 
 def test_the_register_shows_who_asked_the_lowest_first(office: Office) -> None:

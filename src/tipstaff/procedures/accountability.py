@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from tipstaff.cases.queries import list_cases, unanswered_of
+from tipstaff.cases.queries import Narrowed, lineage_of, list_cases, unanswered_of
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import latest_about
+from tipstaff.notices.queries import cases_told
 from tipstaff.policy import edition_to_go_by
 from tipstaff.registry.operations import UnknownKey
 from tipstaff.registry.queries import get_customer, list_customers, representatives_of
@@ -139,12 +140,11 @@ def _score(audit: SelfAudit | None) -> int:
 def _points(customer: str, *, at: datetime) -> dict[AuditPoint, AuditFound]:
     since = at - COUNTED_OVER
     contacts = [contact for contact in representatives_of(customer) if contact.bounced_at is None]
-    cases = [c for c in list_cases(customer=customer, limit=200) if c.opened_at >= since and c.group not in DUTY_GROUPS]
-    late = unanswered_of(customer, since=since, but_not_of=DUTY_GROUPS)
+    asked, late = _asked_and_late(customer, since=since)
     found = {
         AuditPoint.CONTACT: _met(bool(contacts)),
         AuditPoint.SECOND_CONTACT: _met(len(contacts) > 1),
-        AuditPoint.ANSWERS: _met(not late) if cases or late else AuditFound.UNKNOWN,
+        AuditPoint.ANSWERS: _met(not late) if asked or late else AuditFound.UNKNOWN,
         AuditPoint.ADDRESS_QUESTION: _of_question(customer, since=since),
     }
     for point, (kind, fact) in _SHOWN_BY.items():
@@ -152,6 +152,25 @@ def _points(customer: str, *, at: datetime) -> dict[AuditPoint, AuditFound]:
         found[point] = AuditFound.UNKNOWN if seen is None else _met(seen.sighting.facts.get(fact) is True)
     said = _declared(customer)
     return found | {p: _met(said[p]) if p in said else AuditFound.UNKNOWN for p in DECLARED}
+
+
+def _asked_and_late(customer: str, *, since: datetime) -> tuple[bool, bool]:
+    """Whether we asked the customer about anything since then, and whether a time to answer passed.
+
+    The customer reads what comes of it. So only cases count that they were told of, and none that is sealed: what waits
+    for a person or for counsel must not show, or somebody would be warned.
+    """
+    # All of them, not the first so many: hidden ones must not push known ones out of the count.
+    unsealed = list_cases(customer=customer, order="newest", narrowed=Narrowed(unsealed=True), limit=1_000_000)
+    missed = frozenset(unanswered_of(customer, since=since, but_not_of=DUTY_GROUPS))
+    late = any(case.key in missed and _is_told(case.key) for case in unsealed)
+    recent = [case.key for case in unsealed if case.opened_at >= since and case.group not in DUTY_GROUPS]
+    return late or bool(cases_told(recent)) or any(_is_told(key) for key in recent), late
+
+
+def _is_told(case: str) -> bool:
+    """Whether the customer knows of a case, or of one that it was split from or merged with."""
+    return bool(cases_told(lineage_of(case)))
 
 
 def _of_question(customer: str, *, since: datetime) -> AuditFound:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -12,7 +13,12 @@ from typer.testing import CliRunner
 
 from tests.rooms.web.test_account import come_in, of_another, of_somebody
 from tipstaff import wiring
+from tipstaff.cases.models import CaseRow
+from tipstaff.cases.queries import list_cases
 from tipstaff.cli.main import app
+from tipstaff.ledger.operations import record
+from tipstaff.ledger.queries import recent
+from tipstaff.notices.queries import cases_told
 from tipstaff.procedures.accountability import is_asked_for, last_of
 from tipstaff.web.models import PortalPerson
 from tipstaff.web.portal.people import PortalRole, invite
@@ -77,3 +83,27 @@ def test_a_customer_asks_for_it_and_sees_where_they_stand(
     assert "not met" in made.output
     assert CliRunner().invoke(app, ["accountability", "check", other]).exit_code == 1
     assert CliRunner().invoke(app, ["accountability", "check"]).output == "Nobody is due.\n"
+
+
+def test_what_a_customer_was_not_told_of_changes_neither_page_nor_answer_nor_record(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    desk = staff("ada", Role.ANALYST)
+
+    def seen() -> tuple[str, object, object]:
+        """The customer's page after a check, what the API says of it, and the record's last entry."""
+        page = client.post(f"/account/check/{case.customer}/say", {**SAID, "want": "yes"}, follow=True)
+        assert page.status_code == 200
+        [entry, *_] = [e for e in recent(about=case.customer, limit=20) if e.what == "accountability.checked"]
+        said = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", page.content.decode())
+        return said, desk.get("/api/accountability").json(), entry.detail
+
+    before = seen()
+    others = [c for c in list_cases(limit=200) if c.customer != case.customer]
+    sealed = next(c for c in others if cases_told([c.key]))
+    untold = next(c for c in others if not cases_told([c.key]))
+    CaseRow.objects.filter(key=sealed.key).update(resource="sealed")
+    for hidden in (sealed, untold):
+        CaseRow.objects.filter(key=hidden.key).update(customer=case.customer)
+        record("case.overdue", at=wiring.now(), actor="tests", about=[hidden.key])
+    assert seen() == before
