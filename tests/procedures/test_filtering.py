@@ -14,6 +14,7 @@ from tipstaff.enforcement.queries import get_filter, get_measure, list_filters
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import get_letter
 from tipstaff.policy.editions import shipped_editions
+from tipstaff.procedures import filtering
 from tipstaff.procedures.filtering import NotAFilter, decide, dry_run, end, follow_filters, let_go_on, propose
 from tipstaff.procedures.refusals import AnotherMustAgree, NotYourDecision
 from tipstaff.registry.operations import end_holding
@@ -25,11 +26,13 @@ from tipstaff.words import (
     Filter,
     FilterState,
     Ground,
+    HoldingKind,
     LetterKind,
     Measure,
     MeasureState,
     Role,
     Selector,
+    Tier,
 )
 
 WORM = Selector(network=ip_network("192.0.2.0/28"), protocol="tcp", port=445, direction=Direction.IN)
@@ -84,8 +87,8 @@ def test_a_filter_is_proposed_agreed_told_planned_by_the_planner_and_ends_by_its
     assert (customer, letter.kind, letter.to) == ("acct-1", LetterKind.FILTER, "acct-1@customer.example.com")
     assert TO_ALL in letter.body
     assert "445" in letter.body
-    # Nobody was told yet: however late it is, nothing begins.
-    follow_filters(desk=office.desk, at=NOON + 9 * DAY)
+    # Nobody was told yet: nothing begins.
+    follow_filters(desk=office.desk, at=NOON + 4 * DAY)
     assert now(found).state is FilterState.AGREED
     sent = NOON + DAY + HOUR
     office.post(at=sent)
@@ -223,6 +226,68 @@ def test_whoever_comes_under_it_later_was_not_told_so_it_ends_or_on_its_ground_t
     office.enforce(at=NOON + DAY + HOUR)
     assert measure_of(free).state is MeasureState.LIFTED
     assert measure_of(worm).state is not MeasureState.LIFTED
+
+
+def test_one_that_cannot_begin_in_time_ends_and_whoever_was_to_be_told_is_noted_once(
+    office: Office, danger: str
+) -> None:
+    found = agreed(office, proposed(office, danger))
+    office.admit("acct-2", "192.0.2.11", representative=False)
+    for hours in range(30, 40):
+        follow_filters(desk=office.desk, at=NOON + hours * HOUR)
+    nobody = [e for e in entries_about(found.key) if e.what == "letter.nobody_to_tell"]
+    assert [e.about for e in nobody] == [(found.key, "acct-2")]
+    assert now(found).state is FilterState.AGREED
+    follow_filters(desk=office.desk, at=NOON + 6 * DAY)
+    assert (now(found).state, now(found).measure) == (FilterState.ENDED, "")
+
+
+def test_whoever_came_to_be_out_of_reach_before_it_was_agreed_takes_a_ground(office: Office, danger: str) -> None:
+    found = proposed(office, danger)
+    office.admit("acct-2", "192.0.2.11", representative=False)
+    with pytest.raises(NotAFilter, match="touches 2 customers"):
+        agreed(office, found)
+    with pytest.raises(NotAFilter, match="No letter reaches acct-2"):
+        agreed(office, now(found))
+
+
+def test_a_pool_is_somebodys_whom_no_holding_names_so_it_takes_a_ground(office: Office, danger: str) -> None:
+    office.hold("198.51.100.0/28", tier=Tier.OPERATOR, kind=HoldingKind.POOL, customer=None)
+    with pytest.raises(NotAFilter, match="takes in a pool"):
+        proposed(office, danger, FREE)
+    assert agreed(office, proposed(office, danger, FREE, ground=Ground.NETWORK_HARM)).state is FilterState.STANDS
+
+
+def test_of_those_below_a_reseller_the_reseller_is_told(office: Office, danger: str) -> None:
+    office.admit("resold", is_reseller=True)
+    office.admit("below", "198.51.100.7", reseller="resold", representative=False)
+    found = agreed(office, proposed(office, danger, FREE))
+    assert [customer for customer, _ in found.letters] == ["resold"]
+
+
+def test_one_that_came_to_touch_somebody_new_does_not_go_on_over_them(office: Office, danger: str) -> None:
+    free = agreed(office, proposed(office, danger, FREE))
+    office.admit("acct-3", "198.51.100.7")
+    with pytest.raises(NotAFilter, match="touch acct-3, who was not told"):
+        let_go_on(free.key, hours=24, why="Still.", desk=office.desk, at=NOON + DAY + HOUR, actor="eve")
+
+
+def test_a_filter_that_cannot_be_followed_stops_no_other(
+    office: Office, danger: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = (agreed(office, proposed(office, danger)) for _ in range(2))
+    office.post(at=NOON + DAY)
+    begin = filtering._go_on
+
+    def go_on(key: str, **more: Any) -> None:
+        if key == first.key:
+            raise KeyError(key)
+        begin(key, **more)
+
+    monkeypatch.setattr(filtering, "_go_on", go_on)
+    follow_filters(desk=office.desk, at=NOON + 3 * DAY)
+    assert (now(first).state, now(second).state) == (FilterState.AGREED, FilterState.STANDS)
+    assert f"{first.key} cannot be followed" in caplog.text
 
 
 @pytest.mark.parametrize("planned", [False, True])

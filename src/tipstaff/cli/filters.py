@@ -57,7 +57,10 @@ def show(key: _Key, as_json: _Json = False) -> None:
             typer.echo(f"There is no filter {key}.", err=True)
             raise typer.Exit(1)
         seen = dry_run(found.selector, found.degree, desk=desk, at=at)
-    document = _document(found) | {"touches_now": list(seen.touches), "flaw_now": seen.flaw}
+    document = _document(found) | {
+        "touches_now": list(seen.touches), "accounts_now": seen.accounts, "takes_in_a_pool": seen.shared_out,
+        "flaw_now": seen.flaw,
+    }  # fmt: skip
     if as_json:
         typer.echo(json.dumps(document))
         return

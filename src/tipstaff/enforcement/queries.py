@@ -233,8 +233,8 @@ def get_filter(key: str) -> Filter | None:
     return filter_of(row) if row else None
 
 
-def list_filters(*, states: Collection[FilterState] = (), limit: int = 200) -> list[Filter]:
-    """Filters that belong to no case, newest first; of all states without any."""
+def list_filters(*, states: Collection[FilterState] = (), limit: int | None = 200) -> list[Filter]:
+    """Filters that belong to no case, newest first; of all states without any, and all of them without a limit."""
     rows = FilterRow.objects.order_by("-key")
     if states:
         rows = rows.filter(state__in=[str(state) for state in states])

@@ -5,11 +5,13 @@ touch is told first, except on a recorded ground. It goes the way of every measu
 back; it ends by itself, and an engineer may let it go on with a reason.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from tipstaff.cases.queries import get_case
 from tipstaff.enforcement.filters import (
@@ -41,7 +43,7 @@ from tipstaff.policy.clauses import Clause
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.kinds import Event
 from tipstaff.policy.remedies import Reached
-from tipstaff.registry.queries import accounts_on, get_customer
+from tipstaff.registry.queries import accounts_on, get_customer, is_shared_out, top_resellers
 from tipstaff.sensors.queries import get_measured
 from tipstaff.words import (
     Candidate,
@@ -65,6 +67,8 @@ from tipstaff.words import (
 from .desk import Desk
 from .refusals import AnotherMustAgree, NotYourDecision
 
+log = logging.getLogger("tipstaff.worker")
+
 LASTS_MAX, NOTICE = timedelta(hours=72), timedelta(hours=24)
 """How long one stands at the most, and how long before it whoever it touches is told, where the edition is silent."""
 SHOWN_MAX, TEXT_MAX = 20, 2000
@@ -84,7 +88,11 @@ class DryRun:
     flaw: str
     """Why no device can carry it out, in a sentence; empty where one can."""
     touches: tuple[str, ...]
-    """Customers who use any of what it takes in."""
+    """Customers who use any of what it takes in: of those below a reseller, whoever has the contract with us."""
+    accounts: int
+    """How many accounts that is, those below resellers counted singly."""
+    shared_out: bool
+    """Whether any of it is a pool: then there are more, and nobody can tell them all."""
     unreached: tuple[str, ...]
     """Those of them whom no letter reaches."""
     narrower: tuple[str, ...]
@@ -95,7 +103,9 @@ def dry_run(selector: Selector, degree: Degree, *, desk: Desk, at: datetime) -> 
     """Where it could be put in, whom it would touch, and what would be narrower."""
     rung = Rung(scope=selector.scope, degree=degree)
     found = _reached(rung, selector, desk=desk, at=at)
-    touches = sorted(accounts_on(selector.network, at=at)) if selector.network is not None else []
+    accounts = accounts_on(selector.network, at=at) if selector.network is not None else frozenset[str]()
+    above = top_resellers(accounts, at=at)
+    touches = sorted({above.get(key, key) for key in accounts})
     clause = _clause(desk=desk, at=at)
     narrower = []
     for other in clause.ladder if clause is not None else ():
@@ -105,7 +115,8 @@ def dry_run(selector: Selector, degree: Degree, *, desk: Desk, at: datetime) -> 
         elif other.scope is Scope.FLOW and rung.scope > Scope.FLOW:
             narrower.append(f"{_does(other)} one port of {selector.network}")
     return DryRun(
-        device=found.device, flaw=found.flaw, touches=tuple(touches),
+        device=found.device, flaw=found.flaw, touches=tuple(touches), accounts=len(accounts),
+        shared_out=selector.network is not None and is_shared_out(selector.network, at=at),
         unreached=tuple(key for key in touches if (c := get_customer(key)) is None or c.representative is None),
         narrower=tuple(dict.fromkeys(narrower)),
     )  # fmt: skip
@@ -144,7 +155,7 @@ def propose(
         (bool(seen.flaw), seen.flaw),
         (bool(seen.narrower) and not why_no_narrower.strip(), f"Say why this does not do: {'; '.join(seen.narrower)}."),
         (len(why_no_narrower) > TEXT_MAX, "That is too long."),
-        (bool(seen.unreached) and ground is None, f"No letter reaches {', '.join(seen.unreached[:5])}."),
+        (ground is None and bool(_untellable(seen)), _untellable(seen)),
     ):
         if wrong:
             raise NotAFilter(said)
@@ -194,6 +205,8 @@ def _decided(key: str, *, agree: bool, seen: int, why: str, desk: Desk, at: date
         return len(now.touches)
     if len(now.touches) != seen:
         raise NotAFilter(f"It touches {len(now.touches)} customers now: look at it again.")
+    if found.ground is None and (untellable := _untellable(now)):
+        raise NotAFilter(untellable)
     facts = {"danger_shown": bool(found.shown_by), "ends": found.lasts_hours > 0, "engineer_agrees": True}
     if edition_to_go_by(desk.editions, at=at).clause_for_event(Event.FILTER_PROPOSED, facts=facts) is None:
         raise NotAFilter("The edition in force does not let it be put in.")
@@ -215,9 +228,11 @@ def let_go_on(key: str, *, hours: int, why: str, desk: Desk, at: datetime, actor
             raise NotAFilter(f"Say why, and for how long: at most {_hours(longest)} hours.")
         if found.ground is not None and actor.strip().lower() == found.decided_by.strip().lower():
             raise AnotherMustAgree(key)
+        touches = dry_run(found.selector, found.degree, desk=desk, at=at).touches
+        if found.ground is None and (new := [each for each in touches if each not in found.touches]):
+            raise NotAFilter(f"It has come to touch {new[0]}, who was not told before it began: propose it anew.")
         measure = prolong(found.measure, until=at + timedelta(hours=hours), why=why, at=at, actor=actor)
         assert measure.until is not None, "it has just been set"
-        touches = dry_run(found.selector, found.degree, desk=desk, at=at).touches
         _tell(found, touches, starts_at=found.starts_at or at, until=measure.until, desk=desk, at=at, actor=actor)
         desk.enqueue("enforce", "all")
         return lock_filter(key)
@@ -240,23 +255,31 @@ def end(key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> Filter:
 
 def follow_filters(*, desk: Desk, at: datetime) -> None:
     """Filters whose notice has run begin, and what their devices showed is followed. Safe to run at any time."""
-    for state in (MeasureState.IN_FORCE, MeasureState.LIFTED):
-        for measure in untold_measures(state):
-            if measure.case.startswith(FILTERS):
-                with transaction.atomic():
-                    _note_measure(measure, desk=desk, at=at)
-    for measure in withdrawn_of_filters():
+    turned = [*untold_measures(MeasureState.IN_FORCE), *untold_measures(MeasureState.LIFTED), *withdrawn_of_filters()]
+    for measure in turned:
+        if measure.case.startswith(FILTERS):
+            _apart(measure.case, partial(_note_measure, measure, desk=desk, at=at))
+    for found in reversed(list_filters(states=(FilterState.AGREED, FilterState.STANDS), limit=None)):
+        _apart(found.key, partial(_follow, found.key, desk=desk, at=at))
+
+
+def _apart(key: str, act: Callable[[], None]) -> None:
+    """Do it in a transaction of its own: a filter that cannot be followed stops no other."""
+    try:
         with transaction.atomic():
-            _note_measure(measure, desk=desk, at=at)
-    for found in list_filters(states=(FilterState.AGREED,)):
-        with transaction.atomic():
-            if lock_filter(found.key).state is FilterState.AGREED:
-                _go_on(found.key, desk=desk, at=at)
-    for found in list_filters(states=(FilterState.STANDS,)):
-        with transaction.atomic():
-            found = lock_filter(found.key)
-            if found.state is FilterState.STANDS:
-                _follow_standing(found, desk=desk, at=at)
+            act()
+    except (OperationalError, InterfaceError):
+        raise  # The database itself: nothing else would go better now.
+    except Exception:
+        log.exception("%s cannot be followed", key)
+
+
+def _follow(key: str, *, desk: Desk, at: datetime) -> None:
+    found = lock_filter(key)
+    if found.state is FilterState.AGREED:
+        _go_on(key, desk=desk, at=at)
+    elif found.state is FilterState.STANDS:
+        _follow_standing(found, desk=desk, at=at)
 
 
 def _follow_standing(found: Filter, *, desk: Desk, at: datetime) -> None:
@@ -306,10 +329,18 @@ def _go_on(key: str, *, desk: Desk, at: datetime) -> None:
     now = dry_run(found.selector, found.degree, desk=desk, at=at)
     told = dict(found.letters)
     begins = found.starts_at
-    if found.ground is None and now.touches:
-        if now.touches != found.touches or not told.keys() >= set(now.touches):
-            _tell(found, now.touches, starts_at=at + _notice(desk, at), desk=desk, at=at, actor="worker")
+    if found.ground is None and (now.touches or now.shared_out):
+        if found.decided_at is not None and at > found.decided_at + _waits_at_most(desk, at):
+            end_filter(key, why="It could not begin in time: whoever wants it proposes it anew.", at=at, actor="worker")
+            _tell_of_end(found, None, desk=desk, at=at, actor="worker")
             return
+        untold = [customer for customer in now.touches if customer not in told]
+        if now.touches != found.touches or set(untold) - set(now.unreached):
+            starts_at = at + _notice(desk, at)
+            _tell(found, now.touches, to=untold, starts_at=starts_at, desk=desk, at=at, actor="worker")
+            return
+        if untold or now.shared_out:
+            return  # It waits until they can be told, and ends where that takes too long.
         letters = [get_letter(told[customer]) for customer in now.touches]
         sent = [x.sent_at for x in letters if x is not None and x.state is LetterState.SENT and x.sent_at is not None]
         if len(sent) < len(now.touches):
@@ -327,7 +358,7 @@ def _go_on(key: str, *, desk: Desk, at: datetime) -> None:
         urgency = Urgency(ground=found.ground or Ground.NETWORK_HARM, shown_by=", ".join(found.shown_by),
                           decided_by=found.proposed_by, seconded_by=found.decided_by)  # fmt: skip
     chosen = Candidate(
-        selector=found.selector, degree=found.degree, device=found.device, sufficient=True, others_hit=len(now.touches),
+        selector=found.selector, degree=found.degree, device=found.device, sufficient=True, others_hit=now.accounts,
         services_hit=0, chosen=True, why=f"{found.key}: {found.danger}"[:500], lasts_hours=found.lasts_hours,
     )  # fmt: skip
     measure = plan_measure(
@@ -399,6 +430,18 @@ def _clause(*, desk: Desk, at: datetime) -> Clause | None:
     edition: Edition = edition_to_go_by(desk.editions, at=at)
     facts = {"danger_shown": True, "ends": True, "engineer_agrees": True}
     return edition.clause_for_event(Event.FILTER_PROPOSED, facts=facts)
+
+
+def _untellable(seen: DryRun) -> str:
+    """Why not everybody whom it touches can be told first, in a sentence; empty where they can."""
+    if seen.shared_out:
+        return "It takes in a pool: who uses that cannot all be told first, so it needs a ground."
+    return f"No letter reaches {', '.join(seen.unreached[:5])}." if seen.unreached else ""
+
+
+def _waits_at_most(desk: Desk, at: datetime) -> timedelta:
+    """After what time without a beginning a danger is an old one: its notice, and as long as a filter may stand."""
+    return _notice(desk, at) + edition_to_go_by(desk.editions, at=at).length_of("filter.review", default=LASTS_MAX)
 
 
 def _notice(desk: Desk, at: datetime) -> timedelta:

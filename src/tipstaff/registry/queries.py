@@ -300,6 +300,32 @@ def accounts_on(network: IPv4Network | IPv6Network, *, at: datetime) -> frozense
         return frozenset(key for (key,) in cursor.fetchall())
 
 
+def is_shared_out(network: IPv4Network | IPv6Network, *, at: datetime) -> bool:
+    """Whether any of it is of a pool at `at`, and held by no customer: who uses that is told by logs alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT prefix, kind = %(pool)s FROM registry_holdingrow
+            WHERE prefix && %(network)s::inet AND during @> %(at)s::timestamptz
+            AND (kind = %(pool)s OR (customer_id IS NOT NULL AND kind <> %(block)s))
+            """,
+            {
+                "pool": HoldingKind.POOL.value, "block": HoldingKind.PORT_BLOCK.value, "network": str(network),
+                "at": require_aware(at),
+            },
+        )  # fmt: skip
+        rows = [(min(ip_network(prefix), network, key=_size), is_pool) for prefix, is_pool in cursor.fetchall()]
+    held = list(collapsed(part for part, is_pool in rows if not is_pool))
+    return any(
+        is_pool and sum(min(map(_size, (part, own))) for own in held if own.overlaps(part)) < _size(part)
+        for part, is_pool in rows
+    )
+
+
+def _size(network: IPv4Network | IPv6Network) -> int:
+    return network.num_addresses
+
+
 def sites_on(address: IPv4Address | IPv6Address, *, at: datetime) -> list[str]:
     """The host names answered at `address`, in order."""
     rows = SiteRow.objects.filter(address=address, during__contains=require_aware(at))

@@ -64,6 +64,10 @@ class DryRunOut(Schema):
     device: str | None
     flaw: str
     touches: list[str]
+    """Who would be told: customers, and of those below a reseller the one that has the contract."""
+    accounts: int
+    shared_out: bool
+    """It takes in a pool, whose users are not known here: it needs a ground."""
     unreached: list[str]
     narrower: list[str]
 
@@ -116,7 +120,8 @@ def dry_run_filter(request: HttpRequest, key: str) -> DryRunOut:
         raise HttpError(404, f"There is no filter {key}.")
     seen = dry_run(found.selector, found.degree, desk=wiring.desk(), at=wiring.now())
     return DryRunOut(
-        device=seen.device, flaw=seen.flaw, touches=list(seen.touches), unreached=list(seen.unreached),
+        device=seen.device, flaw=seen.flaw, touches=list(seen.touches), accounts=seen.accounts,
+        shared_out=seen.shared_out, unreached=list(seen.unreached),
         narrower=list(seen.narrower),
     )  # fmt: skip
 
