@@ -767,6 +767,32 @@ def test_a_token_does_no_more_than_its_scopes_and_its_person(
     assert not [t for t in tokens.tokens_of(PortalPerson.objects.get(email=email)) if t.name == "late"]
 
 
+def test_tokens_end_with_what_their_person_logged_in_with_and_with_their_last_role(
+    day: object, clock: Clock, log_in: Callable[..., Client]
+) -> None:
+    case, email = of_somebody()
+    manager, _, _ = come_in(email)
+    people, desk = f"/account/people/{case.customer}", log_in(Role.ANALYST, name="lena")
+    own = token_for(manager, "read")
+    page = f"/console/customers/{case.customer}"
+    assert "1 factor, 1 session, 1 token<" in desk.get(page).content.decode()
+    manager.post(f"{people}/invite", {"email": "colleague@example.com", "role": "reads"})
+    colleague, _, _ = come_in("colleague@example.com", asked=True)
+    theirs = token_for(colleague, "read")
+    (id,) = re.findall(r"/(\d+)/let-out", manager.get(people).content.decode())
+    manager.post(f"{people}/{id}/let-out")
+    manager.post(f"{people}/invite", {"email": "colleague@example.com", "role": "reads"})
+    assert by(theirs).get("/api/own/cases").status_code == 401, "let in again is not as if never let out"
+    assert by(own).get("/api/own/cases").status_code == 200
+    desk.post(f"{page}/portal", {"email": email})
+    assert by(own).get("/api/own/cases").status_code == 401
+    assert "0 sessions, 0 tokens<" in desk.get(page).content.decode()
+    ended = [e for e in recent(about=case.customer, limit=20) if e.what == "portal.token_revoked"]
+    assert [(e.actor, e.detail["email"]) for e in ended] == [
+        ("lena", email), (f"customer ({email})", "colleague@example.com")
+    ]  # fmt: skip
+
+
 def test_a_link_names_no_mailbox_that_it_was_sent_to_to_a_program_either(day: object, clock: Clock) -> None:
     case, email = of_somebody()
     CaseRow.objects.filter(key=case.key).update(resource="http://shop.example.net/a?u=reader@victim.example.org")
