@@ -353,6 +353,9 @@ def _refusals() -> Iterator[None]:
     except r.NotYourDecision as refusal:
         typer.echo(f"{refusal} Nothing was changed.", err=True)
         raise typer.Exit(1) from None
+    except r.NotAllOfThem as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
     except (
         r.AlreadyEnding, r.AlreadyProposed, r.AnotherMustAgree, r.NothingAsked, r.NothingHeldBack, r.NothingProposed,
         r.NothingToPlan, r.NotStanding, r.OwnDecision, r.ProposalLapsed, r.SecondMustBeAnother,

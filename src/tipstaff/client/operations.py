@@ -1364,7 +1364,7 @@ class Client(Caller):
         )
 
     def forget_log_in(self, key: str, asked: PersonIn, *, idempotency_key: str | None = None) -> Reply[SaidOut]:
-        """What somebody of a customer logs in with was lost: none of it counts any more, and their sessions end."""
+        """What somebody of a customer logs in with was lost: none of it counts any more; sessions and tokens end."""
         return self._call(
             "POST",
             f"/api/registry/customers/{quote(str(key), safe='')}/forget-log-in",

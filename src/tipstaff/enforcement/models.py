@@ -25,7 +25,8 @@ class DeviceRow(models.Model):
     held_back = models.TextField(default="")
     """Why new measures are held back by the fuse; empty when they are not."""
     asks = models.JSONField(default=dict)
-    """What one person asked for that takes a second: `lift_all` or `let_pass` -> who, why, when."""
+    """What one person asked for that takes a second: `lift_all` or `let_pass` -> who, why, when; of a whole driver,
+    which, and for which devices."""
     let_pass_at = models.DateTimeField(null=True)
     """What was planned until then may pass the fuse: two people said so."""
 

@@ -72,6 +72,10 @@ class AnotherMustAgree(ValueError):
     """Whoever asked for this cannot agree to it: another person must."""
 
 
+class NotAllOfThem(ValueError):
+    """It was asked for all devices of a driver, and cannot be agreed to for all of them; the message names the rest."""
+
+
 class NothingHeldBack(ValueError):
     """The fuse holds nothing back on this device."""
 
@@ -298,11 +302,13 @@ def ask(device: str, what: str, *, why: str, at: datetime, actor: str) -> None:
 @transaction.atomic
 def ask_to_lift_of_driver(driver: str, devices: Collection[str], *, why: str, at: datetime, actor: str) -> None:
     """Ask that everything on all these devices, which are those of one driver, is lifted."""
-    for name in sorted(devices):  # In one order, so that two who do this never wait for each other.
-        _ask(_lock_device(name), "lift_all", why=why, at=at, actor=actor, said={"driver": driver})
+    names = sorted(devices)
+    for name in names:  # In one order, so that two who do this never wait for each other.
+        said = {"driver": driver, "devices": names}
+        _ask(_lock_device(name), "lift_all", why=why, at=at, actor=actor, said=said)
 
 
-def _ask(row: DeviceRow, what: str, *, why: str, at: datetime, actor: str, said: Mapping[str, str]) -> None:
+def _ask(row: DeviceRow, what: str, *, why: str, at: datetime, actor: str, said: Mapping[str, Any]) -> None:
     row.asks[what] = {"by": actor, "why": why, "at": at.isoformat(), **said}
     row.save(update_fields=["asks"])
     record(ASK_KINDS[what], at=at, actor=actor, about=[row.name], why=why, **said)
@@ -334,13 +340,23 @@ def agree(device: str, what: str, *, within: timedelta, at: datetime, actor: str
 def agree_to_lift_of_driver(driver: str, *, within: timedelta, at: datetime, actor: str) -> list[str]:
     """Agree, as another person, that everything is lifted on all devices for which that was asked of their driver.
 
-    All of them or none. A device that came to the driver since is not among them. Keys of the measures.
+    All of them or none: raise NotAllOfThem where something else was asked for one of them since, unless nothing is
+    wanted there any more. A device that came to the driver since is not among them. Keys of the measures.
     """
-    names = sorted(DeviceRow.objects.filter(asks__lift_all__driver=driver).values_list("name", flat=True))
-    rows = [row for row in map(_lock_device, names) if row.asks.get("lift_all", {}).get("driver") == driver]
+    known = DeviceRow.objects.filter(asks__lift_all__driver=driver).values_list("name", "asks")
+    names = {each for name, asks in known for each in _asked_with(name, asks["lift_all"])}
+    rows = [row for row in map(_lock_device, sorted(names)) if row.asks.get("lift_all", {}).get("driver") == driver]
     rows = [row for row in rows if not _has_lapsed(row.asks["lift_all"], within=within, at=at)]
     if not rows:
         raise NothingAsked(driver)
+    asked_for = {each for row in rows for each in _asked_with(row.name, row.asks["lift_all"])}
+    rest = asked_for - {row.name for row in rows}
+    left = sorted(set(MeasureRow.objects.filter(device__in=rest, state__in=WANTED).values_list("device", flat=True)))
+    if left:
+        raise NotAllOfThem(
+            f"{driver}: what was asked for all of its devices stands on {', '.join(left)} no more: something else was "
+            "asked or agreed to there since. Nothing is lifted; ask for all of them anew."
+        )
     keys: list[str] = []
     for row in rows:
         asked = _agreed(row, "lift_all", within=within, at=at, actor=actor)
@@ -350,9 +366,14 @@ def agree_to_lift_of_driver(driver: str, *, within: timedelta, at: datetime, act
     return keys
 
 
-def _agreed(row: DeviceRow, what: str, *, within: timedelta, at: datetime, actor: str) -> dict[str, str]:
+def _asked_with(device: str, asked: Mapping[str, Any]) -> set[str]:
+    """The devices for which that was asked at once, this one among them; of before they were kept, this one alone."""
+    return {device, *asked.get("devices", ())}
+
+
+def _agreed(row: DeviceRow, what: str, *, within: timedelta, at: datetime, actor: str) -> dict[str, Any]:
     """What was asked, which is used up by this."""
-    asked: dict[str, str] | None = row.asks.get(what)
+    asked: dict[str, Any] | None = row.asks.get(what)
     if asked is None or _has_lapsed(asked, within=within, at=at):
         raise NothingAsked(row.name)
     if asked["by"].strip().lower() == actor.strip().lower():
@@ -362,7 +383,7 @@ def _agreed(row: DeviceRow, what: str, *, within: timedelta, at: datetime, actor
     return asked
 
 
-def _has_lapsed(asked: Mapping[str, str], *, within: timedelta, at: datetime) -> bool:
+def _has_lapsed(asked: Mapping[str, Any], *, within: timedelta, at: datetime) -> bool:
     return datetime.fromisoformat(asked["at"]) + within < at
 
 

@@ -44,8 +44,11 @@ def note_portal_change(what: str, *, customer: str, at: datetime, actor: str, **
 
 
 def ask_contact(proposed: Representative, *, number: int, customer: Customer, by: str, desk: Desk, at: datetime) -> str:
-    """Ask somebody by letter whether they take letters about complaints; its key. Until they agree they get none."""
-    facts = _facts(desk, language=proposed.language, name=proposed.name, customer=_named(customer), by=by)
+    """Ask somebody by letter whether they take letters about complaints; its key. Until they agree they get none.
+
+    Nor does the letter name them: whoever typed the address typed the name as well.
+    """
+    facts = _facts(desk, language=proposed.language, customer=_named(customer), by=by)
     return _send(
         LetterKind.CONTACT_CHECK, facts=facts, to=proposed.email, link=f"{CONTACT}{number}", desk=desk, at=at, by=by
     )  # fmt: skip
@@ -69,8 +72,9 @@ def why_no_contact(proposed: Representative) -> str:
 def set_contacts(
     customer: Customer, edit: Callable[[list[Representative]], list[Representative]], *, by: str, why: str, desk: Desk,
     at: datetime,
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
     """Let a customer's people say to whom letters go, and in which order; the contacts of before are told by letter.
+    False where that is so already: then nobody is.
 
     `edit` makes the new chain of the one that there is. One at least stays whom letters reach: whose address was shown
     to reach them, and from whom none comes back. The desk sees a change of the registry, which it can undo. Raise
@@ -79,6 +83,8 @@ def set_contacts(
     lock_customer(customer.key)
     before = representatives_of(customer.key)
     chain = edit(list(before))
+    if chain == before:
+        return False
     if not any(one.verified_at is not None and one.bounced_at is None for one in chain):
         raise ContactsKept("Somebody must be left whom our letters were shown to reach.")
     if len(chain) > CONTACTS_MAX:
@@ -99,6 +105,7 @@ def set_contacts(
                 LetterKind.CONTACTS_CHANGED, facts=facts, to=one.email, link=None, desk=desk, at=at, by=by,
                 step=" ".join(each.email for each in chain),
             )  # fmt: skip
+    return True
 
 
 def send_passed_on(

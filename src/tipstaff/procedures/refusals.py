@@ -23,6 +23,7 @@ from tipstaff.enforcement.filters import NoSuchFilter, NotThatFar
 from tipstaff.enforcement.operations import (
     AnotherMustAgree,
     NoSuchMeasure,
+    NotAllOfThem,
     NothingAsked,
     NothingHeldBack,
     NotStanding,
@@ -63,6 +64,7 @@ __all__ = [
     "NoSuchMeasure",
     "NoSuchReport",
     "NoSuchSighting",
+    "NotAllOfThem",
     "NotAnnounced",
     "NotForAPersonToDecide",
     "NotInOrder",

@@ -24,11 +24,12 @@ from tipstaff.notices.queries import cases_told, list_letters
 from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
-from tipstaff.web.models import PortalPerson
+from tipstaff.web.models import Brand, Forward, PortalPerson
 from tipstaff.web.portal import account, reads, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
+from tipstaff.web.portal.outgoing import TO_ALL_MAX, TO_ONE_MAX, contact_in_letter, holds_url, is_no_name
 from tipstaff.web.portal.people import PortalRole, role_on
-from tipstaff.words import Case, CaseState, LetterKind, Representative, Role
+from tipstaff.words import Case, CaseState, Letter, LetterKind, Representative, Role
 
 Clock = Callable[[timedelta], datetime]
 ORIGIN = "https://abuse.example.net"
@@ -631,6 +632,93 @@ def test_a_reseller_passes_a_case_on_under_its_own_name_and_decides_on_the_answe
     assert Client().get(link).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Your bank: log in at https://bank.example/login", "WWW.bank", "bank.example/login", "bank.example:8080/x",
+     "bank。example/login", "bank．example／login", "ww\u200bw.bank", "a\r\nb", "ｈttps：／／bank",
+     "bank.example\\login"],
+)  # fmt: skip
+def test_what_a_mail_program_makes_a_link_or_a_line_of_is_no_name(text: str) -> None:
+    assert holds_url(text)
+    assert is_no_name(text)
+
+
+def test_a_name_may_have_dots_and_a_contact_in_a_letter_is_an_address_or_a_number_alone() -> None:
+    for name in ("Example.com Hosting", "St. Example & Co. KG", "A/B Networks", "Пример", "例え株式会社"):
+        assert not is_no_name(name), name
+    assert is_no_name("help@example.com")
+    assert not holds_url("help@example.com, +49 30 1234")
+    assert contact_in_letter("help@example.com; +49 (30) 1234") == "help@example.com, +49 (30) 1234"
+    for words in ("", "Your account is locked, call +49 30 1234", "https://bank.example", "help@example.com now"):
+        assert contact_in_letter(words) == "", words
+
+
+def passed_on() -> list[Letter]:
+    return [x for x in list_letters(limit=500) if x.kind is LetterKind.PASSED_ON]
+
+
+def test_our_mail_carries_no_words_of_a_resellers_to_an_address_of_their_choice(day: object, clock: Clock) -> None:
+    case, _ = of_somebody()
+    _, client = of_a_reseller(case)
+    address, good = f"/account/brand/{case.customer}", {"name": "Example Hosting", "mark": "EH", "colour": "violet"}
+    for bad in ({"name": "Bank: https://bank.example/login"}, {"mark": "www.b.com"}, {"contact": "bank.example/login"}):
+        client.post(address, {**good, **bad})
+        assert "A name holds no address" in client.get(address).content.decode()
+    assert not Brand.objects.exists()
+    client.post(address, {**good, "contact": "You are locked out: call +49 30 1234"})
+    (place, *_) = re.findall(r'name="place" value="([^"]*)"', client.get(f"/account/cases/{case.key}").content.decode())
+    form = {"name": "See bank.example/login", "email": "x@example.com", "place": place, "language": "en"}
+    client.post(f"/account/cases/{case.key}/pass-on", form)
+    (letter,) = passed_on()
+    assert "Example Hosting" in letter.subject
+    for words in ("bank.example", "locked out"):
+        assert words not in letter.subject + letter.body
+    Brand.objects.update(name="Bank: https://bank.example/login")  # As one was set before it was refused.
+    client.post(f"/account/cases/{case.key}/pass-on", form)
+    assert all("bank.example" not in x.subject + x.body for x in passed_on())
+
+
+def test_letters_to_addresses_that_are_typed_have_a_bound_for_the_day(day: object, clock: Clock) -> None:
+    case, _ = of_somebody()
+    below, client = of_a_reseller(case)
+    address = f"/account/cases/{case.key}/pass-on"
+    page = client.get(f"/account/cases/{case.key}").content.decode()
+    form = {"email": "x@example.com", "place": re.findall(r'name="place" value="([^"]*)"', page)[0]}
+    for _ in range(TO_ONE_MAX - 1):
+        client.post(address, form)
+    propose(client, case.customer, "x@example.com")
+    client.post(address, form)
+    assert len(passed_on()) == TO_ONE_MAX - 1
+    assert "to that address today" in client.get(f"/account/cases/{case.key}").content.decode()
+    clock(timedelta(minutes=2))
+    Forward.objects.bulk_create(
+        Forward(case="C-0", reseller=case.customer, email=f"{n}@example.com", places=[], made_by="x",
+                made_at=wiring.now())
+        for n in range(TO_ALL_MAX - TO_ONE_MAX)
+    )  # fmt: skip
+    client.post(address, form | {"email": "y@example.com"})
+    assert "for this account today" in client.get(f"/account/cases/{case.key}").content.decode()
+    propose(client, case.customer, "y@example.com")
+    assert not [x for x in list_letters(limit=500) if x.to == "y@example.com"]
+    client.post(address, form | {"account": below})
+    assert len(passed_on()) == TO_ONE_MAX, "whose address is on record is written to all the same"
+
+
+def test_a_contact_is_proposed_without_words_and_an_order_that_stays_is_told_to_nobody(
+    day: object, clock: Clock
+) -> None:  # fmt: skip
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    propose(client, case.customer, "second@example.com", name="See bank.example/login")
+    propose(client, case.customer, "second@example.com", name="You have won")
+    (asked,) = [x for x in list_letters(limit=500) if x.kind is LetterKind.CONTACT_CHECK]
+    assert "You have won" not in asked.subject + asked.body
+    client.post(f"/account/people/{case.customer}/contacts", {"act": "up", "email": email})
+    assert told_of_contacts() == []
+    assert "are told by letter" not in client.get(f"/account/people/{case.customer}").content.decode()
+    assert not [e for e in recent(about=case.customer, limit=20) if e.what == "portal.contacts_changed"]
+
+
 def test_only_a_resellers_people_pass_on_and_only_what_is_theirs(day: object, clock: Clock) -> None:
     case, email = of_somebody()
     client, _, _ = come_in(email)
@@ -765,6 +853,32 @@ def test_a_token_does_no_more_than_its_scopes_and_its_person(
     assert by(own).get(address).status_code == 401
     manager.post("/account/tokens", {"name": "late", "scope": "read", "days": "1"})
     assert not [t for t in tokens.tokens_of(PortalPerson.objects.get(email=email)) if t.name == "late"]
+
+
+def test_tokens_end_with_what_their_person_logged_in_with_and_with_their_last_role(
+    day: object, clock: Clock, log_in: Callable[..., Client]
+) -> None:
+    case, email = of_somebody()
+    manager, _, _ = come_in(email)
+    people, desk = f"/account/people/{case.customer}", log_in(Role.ANALYST, name="lena")
+    own = token_for(manager, "read")
+    page = f"/console/customers/{case.customer}"
+    assert "1 factor, 1 session, 1 token<" in desk.get(page).content.decode()
+    manager.post(f"{people}/invite", {"email": "colleague@example.com", "role": "reads"})
+    colleague, _, _ = come_in("colleague@example.com", asked=True)
+    theirs = token_for(colleague, "read")
+    (id,) = re.findall(r"/(\d+)/let-out", manager.get(people).content.decode())
+    manager.post(f"{people}/{id}/let-out")
+    manager.post(f"{people}/invite", {"email": "colleague@example.com", "role": "reads"})
+    assert by(theirs).get("/api/own/cases").status_code == 401, "let in again is not as if never let out"
+    assert by(own).get("/api/own/cases").status_code == 200
+    desk.post(f"{page}/portal", {"email": email})
+    assert by(own).get("/api/own/cases").status_code == 401
+    assert "0 sessions, 0 tokens<" in desk.get(page).content.decode()
+    ended = [e for e in recent(about=case.customer, limit=20) if e.what == "portal.token_revoked"]
+    assert [(e.actor, e.detail["email"]) for e in ended] == [
+        ("lena", email), (f"customer ({email})", "colleague@example.com")
+    ]  # fmt: skip
 
 
 def test_a_link_names_no_mailbox_that_it_was_sent_to_to_a_program_either(day: object, clock: Clock) -> None:

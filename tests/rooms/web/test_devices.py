@@ -287,6 +287,25 @@ def test_a_device_that_came_to_the_driver_after_it_was_asked_keeps_its_measures(
     assert (state_of(key), state_of(later)) == (MeasureState.LIFTED, MeasureState.PLANNED)
 
 
+def test_all_devices_of_a_driver_are_lifted_or_none_and_whoever_agrees_is_told_which_one_is_missing(
+    two: tuple[MemoryTwin, MemoryTwin], at: datetime, log_in: LogIn
+) -> None:
+    keys = [planned(7, at=at), planned(8, at=at, device="edge2")]
+    red, desk = ("lift", "--everything-of", "memory"), log_in(Role.LEAD, name="emil")
+    run(*red, "--by", "anna", "--why", "It drops all.")
+    desk.post(reverse("console:device_act", args=["edge2", "lift-all"]), {"why": "This one at least."})
+    told = "on edge2 no more"
+    assert told in run(*red, "--agree", "--by", "emil", exit_code=1)
+    agree = reverse("console:driver_act", args=["memory", "lift-all-agreed"])
+    assert told in desk.post(agree, follow=True).content.decode()
+    answer = desk.post("/api/drivers/memory/lift-all-agreed", {}, "application/json")
+    assert (answer.status_code, told in answer.json()["detail"]) == (409, True)
+    assert {state_of(key) for key in keys} == {MeasureState.PLANNED}, "none of them"
+    log_in(Role.LEAD, name="anna").post(reverse("console:device_act", args=["edge2", "lift-all-agreed"]))
+    assert "memory: 1 measure(s)" in run(*red, "--agree", "--by", "emil"), "on the other nothing is wanted any more"
+    assert {state_of(key) for key in keys} == {MeasureState.LIFTED}
+
+
 def test_what_was_asked_for_lapses(edge: MemoryTwin, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     key = planned(7, at=at)
     run("lift", "--everything-on", EDGE, "--by", "anna", "--why", "Quick!")

@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from tipstaff.cases.queries import list_cases
 from tipstaff.enforcement.models import MeasureRow
 from tipstaff.enforcement.queries import walled_in
 from tipstaff.intake.queries import reports_of_case
+from tipstaff.web import pace
+from tipstaff.web.public import garden
 from tipstaff.words import Case, CaseState, Degree, MeasureState
 
 Clock = Callable[[timedelta], datetime]
@@ -100,3 +103,23 @@ def test_the_garden_has_a_pace(walled: tuple[Case, MeasureRow]) -> None:
     asked = [Client().get("/garden/captive", **INSIDE).status_code for _ in range(125)]
     assert (asked[0], asked[-1]) == (200, 429)
     assert Client().get("/garden/captive", REMOTE_ADDR="192.0.2.78").json()["captive"] is True, "each by itself"
+
+
+def test_who_is_in_no_garden_has_no_pace_of_it_whatever_name_they_ask_by(
+    walled: tuple[Case, MeasureRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Client(headers={"Host": "api.example.net"})
+    monkeypatch.setattr(garden, "_A_MINUTE", 2)
+    assert [other.get("/health", REMOTE_ADDR="198.51.100.9").status_code for _ in range(4)] == [200] * 4
+    assert [other.get("/", **INSIDE).status_code for _ in range(3)] == [403, 403, 429]
+
+
+@pytest.mark.parametrize("lost", [(garden, "walled_in"), (pace, "use")])
+def test_a_lost_database_is_told_by_the_door_that_was_asked_and_not_by_the_garden(
+    walled: tuple[Case, MeasureRow], monkeypatch: pytest.MonkeyPatch, lost: tuple[object, str]
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(*lost, gone)
+    assert Client(headers={"Host": "api.example.net"}).get("/health", **INSIDE).status_code == 200

@@ -219,11 +219,11 @@ def note_reached(request: HttpRequest, key: str, stated: ReachedIn) -> dict[str,
 
 @router.post("/customers/{key}/forget-log-in", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=SaidOut)
 def forget_log_in(request: HttpRequest, key: str, stated: PersonIn) -> dict[str, str]:
-    """What somebody of a customer logs in with was lost: none of it counts any more, and their sessions end."""
+    """What somebody of a customer logs in with was lost: none of it counts any more; sessions and tokens end."""
     customer, email = _known(key), plain(stated.email)
     if not forget(email, customer=customer.key, **_by(request)):
         raise HttpError(409, "Nobody of that address logs in for this customer.")
-    return {"said": f"{email} is logged out, and logs in anew by a link."}
+    return {"said": f"{email} is logged out, and logs in anew by a link; their tokens are revoked."}
 
 
 def _known(key: str) -> Customer:

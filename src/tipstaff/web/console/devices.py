@@ -14,7 +14,7 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.ledger import queries as ledger
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.procedures import devices as procedures
-from tipstaff.procedures.refusals import AnotherMustAgree, NothingAsked, NothingHeldBack
+from tipstaff.procedures.refusals import AnotherMustAgree, NotAllOfThem, NothingAsked, NothingHeldBack
 from tipstaff.words import MeasureState
 
 from ..asked import asked_text
@@ -114,7 +114,7 @@ _AGREED = {
 
 DEVICE_ACTS = (*_ACTS, *_AGREED)
 DRIVER_ACTS = ("lift-all", "lift-all-agreed")
-REFUSED = (AnotherMustAgree, NothingAsked, NothingHeldBack, MissingWords)
+REFUSED = (AnotherMustAgree, NotAllOfThem, NothingAsked, NothingHeldBack, MissingWords)
 
 
 def act_at(name: str, action: str, *, why: str, at: datetime, actor: str) -> str:
@@ -144,6 +144,8 @@ def act_at_driver(name: str, action: str, *, why: str, at: datetime, actor: str)
 def why_refused(refusal: Exception) -> str:
     if isinstance(refusal, MissingWords):
         return "Say why: the reason stands in the record and in the customers' letters."
+    if isinstance(refusal, NotAllOfThem):
+        return str(refusal)
     return " ".join((type(refusal).__doc__ or "").split())
 
 

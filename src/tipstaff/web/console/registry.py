@@ -97,7 +97,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         contacts=chain,
         contact_rows=[*chain, *[None] * (min(CONTACTS_MAX, len(chain) + 1) - len(chain))][:CONTACTS_MAX],
         users=registry.users_of(key),
-        visitors=visitors_of(key),
+        visitors=visitors_of(key, at=at),
         standings=registry.standings_of(key),
         acceptances=acceptances_of(key),
         letters=registry.letters_of_authority(key),
@@ -357,7 +357,7 @@ def _portal(request: StaffRequest, customer: Customer) -> str:
     email = asked_text(request.POST, "email", characters_max=254)
     if not forget(email, customer=customer.key, **_by(request)):
         raise BadField("Nobody of that address logs in for this customer.")
-    return f"{email} is logged out, and logs in anew by a link."
+    return f"{email} is logged out, and logs in anew by a link; their tokens are revoked."
 
 
 ACTIONS: dict[str, Callable[[StaffRequest, Customer], str]] = {

@@ -438,8 +438,8 @@ def set_contact(request: PersonRequest, customer: str) -> HttpResponse:
             case "take-back":
                 contacts.take_back(int(id) if id.isdecimal() else 0, customer=account, by=request.person, at=at)
             case "up":
-                contacts.move_up(email, customer=account, by=request.person, at=at)
-                messages.success(request, say(language, "Changed; the contacts are told by letter."))
+                if contacts.move_up(email, customer=account, by=request.person, at=at):
+                    messages.success(request, say(language, "Changed; the contacts are told by letter."))
             case "remove":
                 contacts.remove(email, customer=account, by=request.person, at=at)
                 messages.success(request, say(language, "Changed; the contacts are told by letter."))

@@ -23,6 +23,7 @@ from tipstaff.words import Customer, Representative
 
 from ..models import PortalPerson, ProposedContact
 from ..said import Sentence
+from .outgoing import is_no_name, refuse_too_many
 from .people import MAIL_ADDRESS, PortalRole, roles_of
 
 PROPOSED_MAX = 5
@@ -40,11 +41,11 @@ def proposed_for(customer: str, *, at: datetime) -> list[ProposedContact]:
 
 
 def propose(contact: Representative, *, customer: Customer, by: PortalPerson, at: datetime) -> None:
-    """Ask somebody by letter whether they take letters for a customer. Raise NotSet."""
+    """Ask somebody by letter whether they take letters for a customer. Raise NotSet, or the Sentence of too many."""
     contact = replace(contact, email=contact.email.lower())
     if not MAIL_ADDRESS.fullmatch(contact.email):
         raise NotSet("That is no mail address.")
-    if not contact.name:
+    if not contact.name or is_no_name(contact.name):
         raise NotSet("Say who that is.")
     if why_no_contact(contact):
         raise NotSet("Choose a language and a time zone.")
@@ -53,6 +54,7 @@ def propose(contact: Representative, *, customer: Customer, by: PortalPerson, at
         raise NotSet("That address stands among your contacts already.")
     if len(chain) >= CONTACTS_MAX:
         raise NotSet("There are ten contacts already; take one away first.")
+    refuse_too_many(customer.key, contact.email, at=at)
     with transaction.atomic():
         old = ProposedContact.objects.filter(customer=customer.key, ended_at=None)
         old.filter(made_at__lte=at - PROPOSED_LASTS).update(ended_at=at)
@@ -115,8 +117,8 @@ def take_back(number: int, *, customer: Customer, by: PortalPerson, at: datetime
     return row.email
 
 
-def move_up(email: str, *, customer: Customer, by: PortalPerson, at: datetime) -> None:
-    """Have somebody written to before the one above them. Raise NotSet."""
+def move_up(email: str, *, customer: Customer, by: PortalPerson, at: datetime) -> bool:
+    """Have somebody written to before the one above them; False where nobody is. Raise NotSet."""
 
     def edit(chain: list[Representative]) -> list[Representative]:
         place = _place(chain, email)
@@ -124,7 +126,7 @@ def move_up(email: str, *, customer: Customer, by: PortalPerson, at: datetime) -
         chain[above], chain[place] = chain[place], chain[above]
         return chain
 
-    _set(customer, edit, by=by.email, why=f"{email} was moved up", at=at)
+    return _set(customer, edit, by=by.email, why=f"{email} was moved up", at=at)
 
 
 def remove(email: str, *, customer: Customer, by: PortalPerson, at: datetime) -> None:
@@ -151,8 +153,8 @@ def _place(chain: list[Representative], email: str) -> int:
 
 def _set(
     customer: Customer, edit: Callable[[list[Representative]], list[Representative]], *, by: str, why: str, at: datetime
-) -> None:
+) -> bool:
     try:
-        set_contacts(customer, edit, by=by, why=why, desk=wiring.desk(), at=at)
+        return set_contacts(customer, edit, by=by, why=why, desk=wiring.desk(), at=at)
     except ContactsKept as kept:
         raise NotSet(str(kept)) from kept

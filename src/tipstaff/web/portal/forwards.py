@@ -16,6 +16,7 @@ from tipstaff.words import Answer, Case, Customer
 
 from ..models import Brand, Forward, PortalPerson
 from ..said import LANGUAGES, Sentence
+from .outgoing import contact_in_letter, holds_url, is_no_name, refuse_too_many
 from .people import MAIL_ADDRESS
 
 FORWARDS_MAX, PLACES_MAX, NOTE_MAX, WORDS_MAX = 20, 50, 2000, 10_000
@@ -39,9 +40,9 @@ class Branding:
 
 
 def brand_of(customer: Customer) -> Branding:
-    """What the reseller has set, else its name as the registry has it."""
+    """What the reseller has set, else its name as the registry has it: also where they could not set it so any more."""
     row = Brand.objects.filter(pk=customer.key).first()
-    if row is None:
+    if row is None or is_no_name(row.name):
         return Branding(name=customer.name[:80], mark="", colour="grey", contact="")
     return Branding(name=row.name, mark=row.mark, colour=row.colour, contact=row.contact)
 
@@ -50,6 +51,8 @@ def set_brand(customer: Customer, brand: Branding, *, by: PortalPerson, at: date
     """Keep how a reseller looks. Raise NotPassedOn."""
     if not brand.name.strip() or brand.colour not in COLOURS:
         raise NotPassedOn("Give a name and a colour.")
+    if is_no_name(brand.name) or is_no_name(brand.mark) or holds_url(brand.contact):
+        raise NotPassedOn("A name holds no address of the web or of mail; how you are reached holds none of the web.")
     with transaction.atomic():
         Brand.objects.update_or_create(
             customer=customer.key,
@@ -81,7 +84,7 @@ def pass_on(
 ) -> Forward:  # fmt: skip
     """Pass some places of a case on to an account below, or to an address that the reseller names.
 
-    `known` are the places that the case has. Raise NotPassedOn.
+    `known` are the places that the case has. Raise NotPassedOn, or the Sentence of too many letters.
     """
     if not may_pass_on(case):
         raise NotPassedOn("This case cannot be passed on.")
@@ -93,6 +96,9 @@ def pass_on(
         name, email, language = to.name, to.email, to.language.partition("-")[0].lower()
     if not MAIL_ADDRESS.fullmatch(email):
         raise NotPassedOn("That is no mail address.")
+    if not account:
+        on_record = [one.representative.email.lower() for one in receivers(case) if one.representative is not None]
+        refuse_too_many(case.customer, email, known=on_record, at=at)
     chosen = [place for place in dict.fromkeys(places) if place in known][:PLACES_MAX]
     if not chosen:
         raise NotPassedOn("Choose which places are this customer's.")
@@ -110,9 +116,10 @@ def pass_on(
             "portal.passed_on", customer=reseller.key, at=at, actor=f"customer ({by.email})", case=case.key,
             forward=row.pk, to=row.email,
         )  # fmt: skip
+        # Whoever typed the address typed the name as well: it stays on the page.
         send_passed_on(
-            case.key, number=row.pk, to=row.email, name=row.to_name, language=row.language, brand=brand.name,
-            contact=brand.contact, by=by.email, desk=wiring.desk(), at=at,
+            case.key, number=row.pk, to=row.email, name=row.to_name if account else "", language=row.language,
+            brand=brand.name, contact=contact_in_letter(brand.contact), by=by.email, desk=wiring.desk(), at=at,
         )  # fmt: skip
     return row
 

@@ -19,7 +19,7 @@ from tipstaff.registry.queries import accounts_above, get_customer, representati
 from tipstaff.words import Representative
 
 from ..factors import factors_of, forget_factors
-from ..models import Membership, PortalPerson
+from ..models import Membership, PortalPerson, PortalToken
 from ..said import Sentence
 from ..sessions import end_sessions, sessions_of
 
@@ -65,6 +65,8 @@ class Visitor:
     role: PortalRole
     factors: int
     sessions: int
+    tokens: int
+    """Their programs' keys that are good still."""
     invited_by: str
 
 
@@ -185,8 +187,8 @@ def invite(email: str, *, customer: str, role: PortalRole, by: PortalPerson, at:
 
 
 def let_out(id: int, *, customer: str, at: datetime, actor: str) -> str | None:
-    """Take somebody's role for a customer away, and end the sessions of whom nobody lets in any more; their address,
-    or None if it was gone."""
+    """Take somebody's role for a customer away; sessions and tokens of whom nobody lets in any more end, so that they
+    are not good again when somebody lets them in later. Their address, or None if it was gone."""
     with transaction.atomic():
         row = Membership.objects.select_related("person").filter(pk=id, customer=customer, ended_at=None).first()
         if row is None:
@@ -195,11 +197,12 @@ def let_out(id: int, *, customer: str, at: datetime, actor: str) -> str | None:
         row.save(update_fields=["ended_at"])
         if not roles_of(row.person):
             end_sessions(who(row.person.pk))
+            _end_tokens(row.person, customer=customer, at=at, actor=actor)
         note_portal_change("portal.let_out", customer=customer, at=at, actor=actor, email=row.person.email)
     return row.person.email
 
 
-def visitors_of(customer: str) -> list[Visitor]:
+def visitors_of(customer: str, *, at: datetime) -> list[Visitor]:
     """Who has logged in for a customer, or was let in: the contacts on record first."""
     contacts = [contact.email.lower() for contact in representatives_of(customer)]
     invited = {colleague.email: colleague for colleague in colleagues_of(customer)}
@@ -210,6 +213,7 @@ def visitors_of(customer: str) -> list[Visitor]:
             role=invited[person.email].role if person.email not in contacts else PortalRole.MANAGES,
             factors=len(factors_of(who(person.pk))),
             sessions=len(sessions_of(who(person.pk), mine=None)),
+            tokens=PortalToken.objects.filter(person=person, revoked_at=None, expires_at__gt=at).count(),
             invited_by=invited[person.email].invited_by if person.email not in contacts else "",
         )
         for person in sorted(people, key=lambda each: (each.email not in contacts, each.email))
@@ -217,15 +221,28 @@ def visitors_of(customer: str) -> list[Visitor]:
 
 
 def forget(email: str, *, customer: str, at: datetime, actor: str) -> bool:
-    """Take away what somebody of a customer's logs in with, the last link too; False where there is nobody such."""
+    """Take away what somebody of a customer's logs in with, the last link and their programs' tokens too: whoever holds
+    the one may have made the other. False where there is nobody such."""
     person = PortalPerson.objects.filter(email=email.lower()).first()
-    if person is None or person.email not in {visitor.email for visitor in visitors_of(customer)}:
+    if person is None or person.email not in {visitor.email for visitor in visitors_of(customer, at=at)}:
         return False
     with transaction.atomic():
         count = forget_factors(who(person.pk))
         end_sessions(who(person.pk))
         PortalPerson.objects.filter(pk=person.pk).update(link_made_at=None)
+        _end_tokens(person, customer=customer, at=at, actor=actor)
         note_portal_change(
             "portal.factors_forgotten", customer=customer, at=at, actor=actor, email=person.email, count=count
         )  # fmt: skip
     return True
+
+
+def _end_tokens(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> None:
+    PortalPerson.objects.select_for_update().get(pk=person.pk)  # As whoever makes one does.
+    for row in PortalToken.objects.select_for_update().filter(person=person, revoked_at=None).order_by("pk"):
+        row.revoked_at = at
+        row.save(update_fields=["revoked_at"])
+        note_portal_change(
+            "portal.token_revoked", customer=customer, at=at, actor=actor, email=person.email, token=row.key,
+            name=row.name,
+        )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -38,9 +39,15 @@ class Garden:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # The page's own style sheet is asked for under the stranger's name as well.
         if _is_elsewhere(request) and not request.path.startswith("/static/"):
-            if wait := _seconds_to_wait(request):
+            try:
+                # Another name may be one of ours as well, of the API or of a proxy inside: only the garden is paced.
+                measure = _measure_on(request)
+                wait = _seconds_to_wait(request) if measure is not None else 0
+            except (OperationalError, InterfaceError):
+                return self.get_response(request)  # Without its database each door answers as it does.
+            if wait:
                 return _slower(wait)
-            if (measure := _measure_on(request)) is not None:
+            if measure is not None:
                 request.META["HTTP_HOST"] = _own_name()  # Nothing of ours is made of a stranger's name.
                 page = _page(request, measure, status=_status(measure))
                 page.cookies.clear()  # It would be a cookie of the other site's.
@@ -85,7 +92,7 @@ def captive(request: HttpRequest) -> HttpResponse:
 
 
 def _seconds_to_wait(request: HttpRequest) -> int:
-    """Each look asks the database, so a household has so many a minute."""
+    """Each page asks the database, so a household has so many a minute."""
     peer = pace.household(request.META.get("REMOTE_ADDR") or "")
     return pace.use("garden", peer, quota=_A_MINUTE, at=wiring.now()).wait_seconds
 
