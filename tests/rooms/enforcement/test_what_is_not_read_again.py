@@ -106,6 +106,22 @@ def test_a_table_that_is_written_anew_puts_no_measure_in_the_place_of_another(fe
     assert fence.standing.wanted(at=NOON)[0] == queries.wanted_rules("edge1", at=NOON)
 
 
+@pytest.mark.parametrize("measures", [3, 0])
+def test_another_session_of_the_database_knows_nothing_of_what_one_before_it_read(
+    fence: Fence, measures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(2, 2 + measures):
+        planned(n)
+    fence.standing.wanted(at=NOON)
+    # A database that was restored may have other rows under the same versions.
+    other = standing.Standing("edge1")
+    monkeypatch.setattr(other, "_versions", fence.standing._versions)
+    monkeypatch.setattr(other, "_session", fence.standing._session + 1)
+    monkeypatch.setattr(other, "_known", dict.fromkeys(fence.standing._known))
+    monkeypatch.setattr(other, "_wanted", ("of the session before",))
+    assert other.wanted(at=NOON)[0] == queries.wanted_rules("edge1", at=NOON)
+
+
 def test_a_round_with_nothing_to_do_reads_no_measure(fence: Fence) -> None:
     driver = MemoryTwin("edge1")
     for n in range(2, 12):
