@@ -156,7 +156,7 @@ def hasten(
         held = all(
             guards.refusal(rule.selector, limits) is None
             and driver.supports(rule)
-            and guards.estranged(customer, rule.selector, limits) is None
+            and guards.estranged(customer, rule, limits) is None
             for rule, customer in zip(rules, customers, strict=True)
         )
         sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
@@ -211,9 +211,9 @@ def _guarded(
 
 def estranged(plan: Plan, limits: Limits) -> dict[str, str]:
     """Measure -> why, of what waited so long to be sent, or to be shown, that it would hit somebody else now."""
-    customers = queries.unshown_on(plan.device) if limits.held_by is not None else {}
+    customers = queries.unshown_on(plan.device) if limits.others_beyond is not None else {}
     found = (
-        (rule.measure, guards.estranged(customers[rule.measure], rule.selector, limits))
+        (rule.measure, guards.estranged(customers[rule.measure], rule, limits))
         for rule in plan.rules
         if rule.measure in customers
     )
