@@ -201,7 +201,9 @@ class Office:
         return Limits(
             own=tuple(ip_network(own) for own in OURS),
             owns_session=lambda selector: bool(holders_of_session(selector, at=at)),
-            held_by=lambda customer, selector: suspension.is_held_by(customer, selector, at=at),
+            others_beyond=lambda customer, rule: suspension.others_beyond(
+                customer, rule.selector, measure=rule.measure, at=at
+            ),
         )
 
     def answer(self, case: Case, answer: Answer, *, at: datetime, words: str = "It is done.") -> Case:

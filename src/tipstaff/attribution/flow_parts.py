@@ -161,10 +161,12 @@ def flows_touching(
 
     value = int(address)
     for tries_left in (1, 0):
-        parts = FlowPartRow.objects.filter(pk__in=[key for (key,) in kept]).order_by("pk")
-
+        parts = list(FlowPartRow.objects.filter(pk__in=[key for (key,) in kept]).order_by("pk"))
         found: list[FoundFlow] = []
         try:
+            if len(parts) < len(kept):
+                # Others were put in their place since they were asked for: those that are left say half of it.
+                raise flow_files.PartIsMissing("parts of the flows were replaced while they were looked up")
             for part in parts:
                 rows = flow_files.search(
                     folder() / part.name, hi=value >> 64, lo=value & (2**64 - 1), port=port, protocol=protocol,
@@ -175,7 +177,7 @@ def flows_touching(
                     break
             return found
         except flow_files.PartIsMissing:
-            # A writer may have merged it a moment ago; then the list of parts is another one by now.
+            # A writer may have replaced it a moment ago; then the list of parts is another one by now.
             if not tries_left:
                 raise
             kept = fetch_planned(*parts_over(address, earliest=earliest, latest=latest, realm=realm))

@@ -58,8 +58,9 @@ class Limits:
     """Whether it is the key of a customer of ours; None leaves that to the case, whose keys are the registry's."""
     owns_service: Callable[[str], bool] | None = None
     """Whether it is the key of a service of a customer's of ours; None as above."""
-    held_by: Callable[[str, Selector], bool] | None = None
-    """Whether a customer holds now what a selector takes in; None leaves that to whoever planned it."""
+    others_beyond: Callable[[str, Rule], int | None] | None = None
+    """How many others than a customer a rule would hit now that were not counted when it was decided, and None where
+    the customer does not hold at all what it takes in; None leaves that to whoever planned it."""
     overridden_by: tuple[str, str] | None = None
     """The two people who let a mass change pass."""
 
@@ -223,11 +224,25 @@ class Vetting:
         return refused
 
 
-def estranged(customer: str, selector: Selector, limits: Limits) -> str | None:
-    """Why a measure against this customer may not be sent any more: what it takes in is somebody else's by now."""
-    if limits.held_by is None or not customer or limits.held_by(customer, selector):
+def estranged(customer: str, rule: Rule, limits: Limits) -> str | None:
+    """Why a measure against this customer may not be sent any more: what it takes in is somebody else's by now, or
+    some of it is."""
+    if limits.others_beyond is None or not customer:
         return None  # A filter in the network is against no customer.
-    return f"{customer} does not hold {selector.announced_on or selector.network or selector} now."
+    beyond = limits.others_beyond(customer, rule)
+    if beyond is None:
+        return f"{customer} does not hold {what_of(rule.selector)} now."
+    return shared_by_now(rule.selector, beyond) if beyond else None
+
+
+def what_of(selector: Selector) -> str:
+    """What it takes in, of which somebody is asked to be the holder."""
+    return str(selector.announced_on or selector.network or selector)
+
+
+def shared_by_now(selector: Selector, beyond: int) -> str:
+    """Why a measure ends, or never begins, that so many more would feel than it was decided for."""
+    return f"On {what_of(selector)} it would hit {beyond} more by now than were counted when it was decided."
 
 
 def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str | None:

@@ -149,7 +149,8 @@ def plan_measure(
         known.state, known.still_stopped = MeasureState.APPLYING, ""
         known.until = until
         known.lifted_when, known.notice, known.urgency = lifted_when, notice, _urgency_json(urgency)
-        known.save(update_fields=["state", "still_stopped", "until", "lifted_when", "notice", "urgency"])
+        known.candidates = [_candidate_json(c) for c in candidates]  # Whom it hits now was decided anew.
+        known.save(update_fields=["state", "still_stopped", "until", "lifted_when", "notice", "urgency", "candidates"])
         record("measure.wanted_again", at=at, actor=actor, about=[known.key, case, customer, notice or ""])
         _notify(chosen.device)
         return known.key

@@ -66,6 +66,13 @@ def get_measure(key: str) -> Measure | None:
     return measure_of(row) if row else None
 
 
+def others_counted(key: str) -> int | None:
+    """How many others a measure would hit when it was decided on; None where nobody weighed that."""
+    row = MeasureRow.objects.filter(key=key).only("selector", "degree", "candidates").first()
+    found = [] if row is None else [c for c in row.candidates if c["selector"] == row.selector]
+    return max((c["others_hit"] for c in found if row and c["degree"] == row.degree), default=None)
+
+
 def measures_of_case(case: str) -> list[Measure]:
     """All measures of a case, oldest first."""
     return [measure_of(row) for row in seen(MeasureRow.objects.filter(case=case)).order_by("key")]

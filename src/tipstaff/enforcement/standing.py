@@ -2,8 +2,9 @@
 
 Nothing is believed without a look: each time the database names the version of every open row, and a version that is
 known is the row as it was read. PostgreSQL never changes a row in place, so where it lies and by which transaction it
-came there (`ctid`, `xmin`) name one version of it, for as long as a database session lasts; and so does this. Its key
-belongs to it: a table that is written anew (`VACUUM FULL`) may lay one row where another of the same transaction lay.
+came there (`ctid`, `xmin`) name one version of it, for as long as a database session lasts; and so does this: with
+another session it starts anew, for the database behind it may be one that was restored. Its key belongs to it: a table
+that is written anew (`VACUUM FULL`) may lay one row where another of the same transaction lay.
 """
 
 import json
@@ -41,6 +42,8 @@ class Standing:
 
     def __init__(self, device: str) -> None:
         self._device = device
+        self._session = 0
+        """The process of the database that told it."""
         self._versions = ""
         self._known: dict[str, Open] = {}
         self._open: tuple[Open, ...] = ()
@@ -64,9 +67,12 @@ class Standing:
 
     def _look(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT string_agg({_VERSION}, ' ' ORDER BY key) {_OPEN}", [self._device])
-            now = cursor.fetchone()[0] or ""
-            if now == self._versions:
+            cursor.execute(f"SELECT string_agg({_VERSION}, ' ' ORDER BY key), pg_backend_pid() {_OPEN}", [self._device])
+            told, session = cursor.fetchone()
+            now = told or ""
+            if session != self._session:
+                self._session, self._known = session, {}
+            elif now == self._versions:
                 return
             versions = now.split()
             new = [version for version in versions if version not in self._known]

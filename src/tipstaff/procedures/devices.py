@@ -72,7 +72,8 @@ def look(driver: Driver, *, limits: Limits, at: datetime) -> Look:
         if why is not None:
             refused[rule.measure] = why
     generation = health.generation if health else 0
-    refused = estranged(Plan(device=driver.device, generation=generation, rules=rules), limits) | refused
+    wanted = Plan(device=driver.device, generation=generation, rules=rules)
+    refused = estranged(wanted, limits, seen=seen, max_proof=driver.max_proof) | refused
     new = {key: who for key, who in queries.planned_on(driver.device).items() if key not in refused}
     sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
     held_back = guards.fuse(list(new.values()), sent, limits=limits) or ""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from tipstaff.enforcement import guards, operations, queries
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.operations import Fence, PlanOutdated
-from tipstaff.enforcement.planner import steps
+from tipstaff.enforcement.planner import fingerprint, steps
 from tipstaff.enforcement.protocol import Driver, DriverFailure, LooksAtSome
 from tipstaff.words import Measure, MeasureState, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
@@ -20,6 +20,8 @@ PROBES_MAX = 50
 ROUND_SECONDS = 5
 """About as often a device is looked at."""
 BACK_OFF_MAX_SECONDS = 300
+TURNS = 12
+"""In so many rounds everything is asked for that can never be shown in force: once a minute."""
 FEW = 20
 """Changes that are carried out by themselves, between two whole rounds."""
 
@@ -156,7 +158,7 @@ def hasten(
         held = all(
             guards.refusal(rule.selector, limits) is None
             and driver.supports(rule)
-            and guards.estranged(customer, rule.selector, limits) is None
+            and guards.estranged(customer, rule, limits) is None
             for rule, customer in zip(rules, customers, strict=True)
         )
         sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
@@ -194,7 +196,9 @@ def _guarded(
     plan: Plan, seen: Observation, driver: Driver, fence: Fence, limits: Limits, at: datetime
 ) -> tuple[Plan, tuple[str, ...], str]:
     """The plan without what may never be sent and what must wait; what was refused; why the rest waits."""
-    refused = estranged(plan, limits) | fence.vetting.refused(plan.rules, limits, driver=driver)
+    refused = estranged(plan, limits, seen=seen, max_proof=driver.max_proof) | fence.vetting.refused(
+        plan.rules, limits, driver=driver
+    )
     for key, why in refused.items():
         operations.refuse_measure(key, why=why, fence=fence, at=at)
     if refused:
@@ -209,11 +213,22 @@ def _guarded(
     return plan, tuple(refused), held_back
 
 
-def estranged(plan: Plan, limits: Limits) -> dict[str, str]:
-    """Measure -> why, of what waited so long to be sent, or to be shown, that it would hit somebody else now."""
-    customers = queries.unshown_on(plan.device) if limits.held_by is not None else {}
+def estranged(plan: Plan, limits: Limits, *, seen: Observation, max_proof: Proof) -> dict[str, str]:
+    """Measure -> why, of what waited so long to be sent, or to be shown, that it would hit somebody else now.
+
+    Where a device can show nothing in force, all that it took waits to be shown for as long as it stands: that is asked
+    for in turns, as what is in force is elsewhere.
+    """
+    customers = queries.unshown_on(plan.device) if limits.others_beyond is not None else {}
+    if max_proof < Proof.STATE and customers:
+        turn, held = int(seen.at.timestamp()) // ROUND_SECONDS % TURNS, dict(seen.fingerprints)
+        there = {key for key, how in seen.rules if how is Seen.IN_FORCE}
+        for rule in plan.rules:
+            rests = rule.measure in there and held.get(rule.measure) == fingerprint(rule)
+            if rests and int(rule.measure.rpartition("-")[2]) % TURNS != turn:
+                customers.pop(rule.measure, None)
     found = (
-        (rule.measure, guards.estranged(customers[rule.measure], rule.selector, limits))
+        (rule.measure, guards.estranged(customers[rule.measure], rule, limits))
         for rule in plan.rules
         if rule.measure in customers
     )

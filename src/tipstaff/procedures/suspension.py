@@ -27,12 +27,14 @@ from tipstaff.cases.queries import (
     told_incidents,
 )
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed, stricter, watch_is_over
+from tipstaff.enforcement.guards import shared_by_now, what_of
 from tipstaff.enforcement.operations import mark_told, plan_measure, want_lifted
 from tipstaff.enforcement.queries import (
     FILTERS,
     all_in_force,
     count_by_measure_state,
     measures_of_case,
+    others_counted,
     untold_measures,
 )
 from tipstaff.intake.operations import set_incidents
@@ -43,7 +45,13 @@ from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy import Edition
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
-from tipstaff.registry.queries import accounts_on, customers_named_by, get_customer, top_resellers
+from tipstaff.registry.queries import (
+    accounts_on,
+    customers_named_by,
+    customers_of_reseller,
+    get_customer,
+    top_resellers,
+)
 from tipstaff.sensors.queries import unjudged
 from tipstaff.words import (
     LIFTED_WHEN,
@@ -285,22 +293,45 @@ def what_would_follow(
 
 def _still_theirs(case: Case, network: IPv4Network | IPv6Network, *, at: datetime) -> bool:
     """Whether the holder of the case holds any of it now: what changed hands since is somebody else's."""
-    return case.customer in accounts_on(network, at=at)
+    return _share_of(case.customer, network, at=at)[0]
 
 
 def is_still_theirs(case: Case, measure: Measure, *, at: datetime) -> bool:
     """Whether what a measure stops is the case's customer's now."""
-    return is_held_by(case.customer, measure.selector, at=at)
+    return others_beyond(case.customer, measure.selector, measure=measure.key, at=at) == 0
 
 
-def is_held_by(customer: str, selector: Selector, *, at: datetime) -> bool:
-    """Whether this customer holds what the selector takes in; of a name or a session, whether nobody else does."""
+def others_beyond(customer: str, selector: Selector, *, measure: str, at: datetime) -> int | None:
+    """How many others than this customer a measure would hit now that nobody counted when it was decided on; None where
+    the customer, and whoever bought from them, hold nothing of it. A name or a session is theirs alone or not theirs.
+
+    Two people may have taken one that hits others: that many it may hit.
+    """
+    if selector.network is None or selector.announced_on is not None or selector.session is not None:
+        return 0 if _is_theirs_alone(customer, selector, at=at) else None
+    held, others = _share_of(customer, selector.network, at=at)
+    if not held:
+        return None
+    counted = others_counted(measure) if others else None
+    return 0 if counted is None else max(0, others - counted)
+
+
+def _share_of(customer: str, network: IPv4Network | IPv6Network, *, at: datetime) -> tuple[bool, int]:
+    """Whether this customer, or whoever bought from them, holds any of a network, and how many others do."""
+    holders = accounts_on(network, at=at)
+    if holders <= {customer}:
+        return bool(holders), 0
+    above = top_resellers(holders, at=at)
+    below = {each.key for each in customers_of_reseller(customer)}  # As they are counted where it is weighed.
+    theirs = {who for who in holders if customer in (who, above.get(who)) or who in below}
+    return bool(theirs), len(holders - theirs)
+
+
+def _is_theirs_alone(customer: str, selector: Selector, *, at: datetime) -> bool:
     if selector.announced_on is not None or selector.session is not None:
         return holders_of_session(selector, at=at) == {customer}
     if selector.forged_on is not None:
         return holders_of_port(selector.forged_on, at=at) == {customer}
-    if selector.network is not None:
-        return customer in accounts_on(selector.network, at=at)
     name = selector.host_name or selector.mailbox or host_of(selector.url)
     if not name:
         return True
@@ -549,9 +580,12 @@ def _watch(*, at: datetime) -> None:
 
 
 def _lift_if_not_theirs(measure: Measure, *, at: datetime) -> None:
-    if not is_held_by(measure.customer, measure.selector, at=at):
-        held = measure.selector.announced_on or measure.selector.network or measure.selector
-        want_lifted(measure.key, why=f"{measure.customer} no longer holds {held}.", at=at, actor="worker")
+    beyond = others_beyond(measure.customer, measure.selector, measure=measure.key, at=at)
+    if beyond is None:
+        why = f"{measure.customer} no longer holds {what_of(measure.selector)}."
+        want_lifted(measure.key, why=why, at=at, actor="worker")
+    elif beyond:
+        want_lifted(measure.key, why=shared_by_now(measure.selector, beyond), at=at, actor="worker")
 
 
 def _follow_planned(key: str, *, at: datetime) -> None:

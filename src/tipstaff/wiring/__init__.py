@@ -375,7 +375,7 @@ def in_maintenance(device: DeviceConfig, *, at: datetime) -> datetime | None:
 def limits(device: DeviceConfig, *, at: datetime) -> Limits:
     """What may not be sent to a device: beyond our own space now, onto what is protected, or too much at once."""
     from tipstaff.procedures.sessions import holders_of_port, holders_of_session
-    from tipstaff.procedures.suspension import is_held_by
+    from tipstaff.procedures.suspension import others_beyond
     from tipstaff.registry.queries import (
         count_customers,
         customers_named_by,
@@ -398,7 +398,7 @@ def limits(device: DeviceConfig, *, at: datetime) -> Limits:
         names_owned=lambda names: names_of_customers(names, at=at),
         owns_account=lambda key: get_customer(key) is not None,
         owns_service=lambda key: get_service(key) is not None,
-        held_by=lambda customer, selector: is_held_by(customer, selector, at=at),
+        others_beyond=lambda customer, rule: others_beyond(customer, rule.selector, measure=rule.measure, at=at),
         shortest_v4=device.shortest_ipv4,
         shortest_v6=device.shortest_ipv6,
         new_rules_max=device.new_measures_max,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from tipstaff.attribution import flow_files, flow_parts
+from tipstaff.attribution import flow_files, flow_parts, queries
 from tipstaff.attribution.codes import ENDINGS, OPEN
 from tipstaff.attribution.models import BindingRow, FlowPartRow
 from tipstaff.attribution.operations import forget_flows, merge_flows, take_in
@@ -443,6 +443,32 @@ def test_a_part_that_is_gone_names_nobody_and_is_told(tmp_path, folder, operator
     said = CliRunner().invoke(app, ["registry", "flows", "--check"])
     assert said.exit_code == 1
     assert f"{part} is missing" in said.output
+
+
+@pytest.mark.django_db
+def test_a_flow_whose_part_is_replaced_while_it_is_looked_up_is_found_all_the_same(
+    tmp_path, folder, monkeypatch, operator
+):
+    plan(tmp_path)
+    flow, later = (
+        Flow(1, PUBLIC[0], 1500, 6, "100.64.0.1", 0.0, None),
+        Flow(2, PUBLIC[0], 1501, 6, "100.64.0.2", 9.0, None),
+    )
+    path, source, options = tmp_path / "nat.log", sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn")
+    path.write_bytes(log_of([flow]))
+    list(take_in(path, source, options, **BY))
+    before = set(FlowPartRow.objects.values_list("pk", flat=True))
+
+    def reads_on(*args, **kwargs):
+        """The parts are named, and before any is opened another reading has put its own in their place."""
+        monkeypatch.setattr(queries, "flows_touching", flow_parts.flows_touching)
+        path.write_bytes(log_of([flow, later]))
+        list(take_in(path, source, options, **BY))
+        return flow_parts.flows_touching(*args, **kwargs)
+
+    monkeypatch.setattr(queries, "flows_touching", reads_on)
+    assert asked(flow, after_seconds=5.0).customer == "acct-1"
+    assert not FlowPartRow.objects.filter(pk__in=before), "all of them were replaced"
 
 
 @pytest.mark.django_db

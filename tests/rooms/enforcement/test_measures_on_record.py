@@ -528,6 +528,19 @@ def test_a_measure_wanted_again_while_it_is_lifted_stays_the_same_measure(fence:
     assert len(driver.rules()) == 1
 
 
+def test_a_measure_wanted_again_may_hit_as_many_others_as_it_was_decided_for_anew(fence: Fence) -> None:
+    key = planned()
+    round_of(MemoryTwin("edge1"), fence)
+    assert queries.others_counted(key) == 0
+    operations.want_lifted(key, why="It would hit another.", at=NOON, actor="worker")
+    two = replace(candidate(), others_hit=2)
+    again = operations.plan_measure(
+        case="C-000001", customer="acct-7", candidates=[candidate(port=26, chosen=False), two], chosen=two, until=None,
+        lifted_when="Fixed.", notice="L-000001", urgency=None, at=NOON, actor="lena",
+    )  # fmt: skip
+    assert (again, queries.others_counted(key)) == (key, 2)
+
+
 def test_a_database_from_a_backup_still_rules_its_device(fence: Fence) -> None:
     driver = MemoryTwin("edge1")
     key = planned()

@@ -17,7 +17,7 @@ from tipstaff.enforcement.operations import Fence
 from tipstaff.enforcement.planner import digest_of
 from tipstaff.procedures.enforcing import reconcile
 from tipstaff.testing.drivers import NOON
-from tipstaff.words import Candidate, Degree, Direction, MeasureState, Rule, Selector
+from tipstaff.words import Candidate, Degree, Direction, MeasureState, Proof, Rule, Selector
 
 OWN = Limits(own=(ip_network("192.0.2.0/24"),), customers_total=None)
 
@@ -104,6 +104,53 @@ def test_a_table_that_is_written_anew_puts_no_measure_in_the_place_of_another(fe
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("CLUSTER enforcement_measurerow USING enforcement_measurerow_pkey")
     assert fence.standing.wanted(at=NOON)[0] == queries.wanted_rules("edge1", at=NOON)
+
+
+@pytest.mark.parametrize("measures", [3, 0])
+def test_another_session_of_the_database_knows_nothing_of_what_one_before_it_read(
+    fence: Fence, measures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(2, 2 + measures):
+        planned(n)
+    fence.standing.wanted(at=NOON)
+    # A database that was restored may have other rows under the same versions.
+    other = standing.Standing("edge1")
+    monkeypatch.setattr(other, "_versions", fence.standing._versions)
+    monkeypatch.setattr(other, "_session", fence.standing._session + 1)
+    monkeypatch.setattr(other, "_known", dict.fromkeys(fence.standing._known))
+    monkeypatch.setattr(other, "_wanted", ("of the session before",))
+    assert other.wanted(at=NOON)[0] == queries.wanted_rules("edge1", at=NOON)
+
+
+def test_of_what_can_never_be_shown_in_force_the_holder_is_asked_for_once_a_minute(
+    fence: Fence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryTwin, "max_proof", Proof.CONFIG)
+    driver, keys, moved = MemoryTwin("edge1"), sorted(planned(n) for n in range(2, 26)), set[str]()
+    about: list[str] = []
+
+    def others_beyond(_: str, rule: Rule) -> int | None:
+        about.append(rule.measure)
+        return None if rule.measure in moved else 0
+
+    def a_round(number: int) -> list[str]:
+        about.clear()
+        limits = replace(OWN, others_beyond=others_beyond)
+        reconcile(driver, fence=fence, limits=limits, at=NOON + timedelta(seconds=5 * number))
+        return list(about)
+
+    assert a_round(0) == keys, "all that is sent for the first time"
+    minute = [a_round(number) for number in range(1, 13)]
+    assert {len(turn) for turn in minute} == {2}
+    assert sorted(key for turn in minute for key in turn) == keys
+    with driver._held(write=True) as state:
+        lost = state["rules"].pop(keys[7])["measure"]
+    assert lost in a_round(13), "what is sent again is asked for at once"
+    assert [key for key, _ in driver.rules()] == keys
+    moved.add(keys[3])
+    for number in range(14, 26):
+        a_round(number)
+    assert [key for key, _ in driver.rules()] == [key for key in keys if key not in moved]
 
 
 def test_a_round_with_nothing_to_do_reads_no_measure(fence: Fence) -> None:

@@ -1,7 +1,7 @@
 """The queries behind every answer are planned once a connection, and those that go together come back apart."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 from psycopg.errors import DivisionByZero
 
 from tipstaff.registry.planned import fetch_planned, fetch_together
@@ -26,6 +26,16 @@ def test_queries_that_go_together_keep_their_order_and_their_rows():
 
 
 def test_one_that_fails_is_told_and_the_connection_serves_on():
-    with pytest.raises(DivisionByZero), transaction.atomic():
+    with pytest.raises(DataError) as why, transaction.atomic():
         fetch_together((ADD, [1]), ("SELECT 1 / %s::int", [0]), (ADD, [2]))
+    assert isinstance(why.value.__cause__, DivisionByZero)
     assert fetch_together((ADD, [3])) == [[(44,)]]
+
+
+@pytest.mark.parametrize("fetch", [lambda *asked: fetch_planned(*asked), lambda *asked: fetch_together(asked)])
+def test_a_trouble_of_the_database_comes_up_as_such_and_not_as_a_fault_of_what_asked(fetch):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 20")
+    with pytest.raises(OperationalError), transaction.atomic():
+        fetch("SELECT pg_sleep(%s)", [5])
+    assert fetch_planned(ADD, [3]) == [(44,)]

@@ -76,11 +76,11 @@ def two(edge: MemoryTwin, monkeypatch: pytest.MonkeyPatch) -> tuple[MemoryTwin, 
     return edge, MemoryTwin("edge2")
 
 
-def planned(n: int, *, at: datetime, device: str = EDGE) -> str:
+def planned(n: int, *, at: datetime, device: str = EDGE, others: int = 0) -> str:
     chosen = Candidate(
         selector=Selector(network=ip_network(f"192.0.2.{n}"), protocol="tcp", port=25, direction=Direction.OUT),
-        degree=Degree.BLOCK, device=device, sufficient=True, others_hit=0, services_hit=1, chosen=True,
-        why="Narrowest.",
+        degree=Degree.BLOCK, device=device, sufficient=True, others_hit=others, services_hit=1,
+        chosen=True, why="Narrowest.",
     )  # fmt: skip
     return operations.plan_measure(
         case="C-000001", customer=f"acct-{n % 250}", candidates=[chosen], chosen=chosen, until=at + timedelta(days=7),
@@ -149,7 +149,7 @@ def test_a_dry_run_names_everybody_who_would_be_hit_and_what_is_refused(edge: Me
         registry.hold(tier=Tier.CUSTOMER, kind=HoldingKind.PORT_BLOCK, prefix=ip_network("192.0.2.7/32"), source="plan",
                       customer=f"acct-{n}", port_first=ports[0], port_last=ports[1], held_from=at - timedelta(days=1),
                       at=at, actor="import")  # fmt: skip
-    key, never = planned(7, at=at), planned(1, at=at)
+    key, never = planned(7, at=at, others=1), planned(1, at=at)
     dry = run("apply", "--dry-run")
     assert "also hits acct-8" in dry
     assert f"refuse {never}  It would touch 192.0.2.1/32, which is protected." in dry
