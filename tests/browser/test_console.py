@@ -324,7 +324,7 @@ def test_a_passkey_is_added_and_logs_in_alone(open_page: Open, site: str) -> Non
     codes = page.locator("#new-codes pre")
     expect(codes).to_contain_text(re.compile(r"[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}"))
     page.get_by_role("link", name="I have kept them").click()
-    expect(page.get_by_text("10 recovery codes left")).to_be_visible()
+    expect(page.get_by_text("Recovery codes left: 10")).to_be_visible()
     page.get_by_role("button", name="Add a code app").click()
     expect(page.get_by_role("img", name="The key as a QR code")).to_be_visible()
     assert barriers(page) == []

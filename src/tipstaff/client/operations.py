@@ -395,6 +395,8 @@ class DryRunOut(TypedDict):
     device: str | None
     flaw: str
     touches: list[str]
+    accounts: int
+    shared_out: bool
     unreached: list[str]
     narrower: list[str]
 

@@ -123,7 +123,7 @@ def test_the_desk_and_the_customer_see_that_we_measured_it(api: Client, at: date
     assert case.key not in api.get("/console/sightings?became=nothing").content.decode()
     portal = Client().get(wiring.portal_link(case.key, at).removeprefix(wiring.settings().public_url))
     said = portal.content.decode()
-    assert "was measured by ourselves at" in said
+    assert ", measured by ourselves at" in said
     assert "What we measured falls under" in said
     assert "was reported from" not in said
     assert "203.0.113.7" not in said
