@@ -30,15 +30,32 @@ class Sifted:
 def sift(raw: bytes, *, certain: bool = False, passwords: tuple[str, ...] = ()) -> Sifted:
     """Decide before anything is stored. Only a sealed mail is changed: it loses every part and run that could be media.
 
-    With `certain`, somebody knows already that it belongs there.
+    With `certain`, somebody knows already that it belongs there. What could not be looked into is sealed as well: its
+    media are not kept on the hope that nothing is in it, and a header of what is kept says why.
     """
     digest = hashlib.sha256(raw).hexdigest()
     mail = read_mail(raw, limits=Limits(archive_passwords=passwords) if passwords else None)
+    unseen = ""
     if not certain and not speaks_of_child_abuse(mail):
-        return Sifted(digest, len(raw), sealed=False, kept=raw)
+        if not (mail.unread and _hides(raw)):
+            return Sifted(digest, len(raw), sealed=False, kept=raw)
+        unseen = "no parser could read its form"
     keeper = _Keeper()
-    kept = keeper.rewrite(mail, digest)
+    kept = keeper.rewrite(mail, digest, unseen)
     return Sifted(digest, len(raw), sealed=True, kept=kept, stripped=tuple(keeper.stripped))
+
+
+def _hides(raw: bytes) -> bool:
+    """Whether a mail that no parser could unfold may hold more than the words that stand in it as they are."""
+    lowered = raw.lower()
+    return any(x in lowered for x in _HIDING)
+
+
+_HIDING = (
+    *(b"base64", b"quoted-printable", b"uue", b"yenc", b"binhex", b"utf-7", b"utf-16", b"\0", b"\nbegin "),
+    *(b"image/", b"video/", b"audio/", b"application/", b"data:"),
+)
+"""Codings that parts name, and kinds that hold something else than words."""
 
 
 # ---- What is sealed ---------------------------------------------------------------------------------------------
@@ -442,8 +459,9 @@ class _Keeper:
         self.stripped: list[tuple[str, int, str]] = []
         self._room = _MOST_KEPT
 
-    def rewrite(self, mail: Mail, digest: str) -> bytes:
+    def rewrite(self, mail: Mail, digest: str, unseen: str = "") -> bytes:
         lines = [*self._headers(mail.root), f"X-Tipstaff-Sealed: sha256={digest} size={mail.size}"]
+        lines += [f"X-Tipstaff-Not-Looked-Into: {unseen}"] if unseen else []
         lines += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit", ""]
         stack = [mail.root]
         while stack:

@@ -377,6 +377,51 @@ def test_any_compound_file_is_opened_or_stays_closed(seed: int, blows: int) -> N
     unlock_office(bytes(spoiled[: chance.randrange(len(spoiled))]), passwords=())
 
 
+def locked_as(told: str) -> bytes:
+    """The locked spreadsheet with another account of how it was locked, as long as its own."""
+    at = LOCKED_SHEET.index(b"<encryption")
+    end = LOCKED_SHEET.index(b"</encryption>") + len(b"</encryption>")
+    assert len(told) <= end - at
+    return LOCKED_SHEET[:at] + told.encode().ljust(end - at) + LOCKED_SHEET[end:]
+
+
+def told_again(**changed: str) -> str:
+    """Its own account with some of what it says of the password's key changed."""
+    at, end = LOCKED_SHEET.index(b"<encryption"), LOCKED_SHEET.index(b"</encryption>") + len(b"</encryption>")
+    head, sign, rest = LOCKED_SHEET[at:end].decode().partition("encryptedKey ")
+    for name, value in changed.items():
+        rest = re.sub(rf'\b{name}="[^"]*"', f'{name}="{value}"', rest)
+    return f"{head}{sign}{rest}"
+
+
+TERMS_THAT_BREAK = {
+    "none": "<encryption></encryption>",
+    "no number": told_again(keyBits="9" * 30, encryptedKeyValue=""),
+}
+
+
+@pytest.mark.parametrize("told", TERMS_THAT_BREAK.values(), ids=TERMS_THAT_BREAK)
+def test_a_malformed_locked_spreadsheet_stays_locked_and_costs_the_mail_nothing(told: str) -> None:
+    broken = locked_as(told)
+    assert unlock_office(broken, passwords=(PASSWORD,)) is None
+    raw = with_files("See.", (SPREADSHEET, "list.xlsx", broken))
+    coded = base64.encodebytes(b"Auf https://example.com/x: Kinderpornografie.")
+    raw = raw.replace(b"Content-Transfer-Encoding: 7bit\n\nSee.\n", b"Content-Transfer-Encoding: base64\n\n" + coded)
+    mail = read_mail(raw, limits=Limits(archive_passwords=(PASSWORD,)))
+    assert not mail.broken
+    assert sift(raw, passwords=(PASSWORD,)).sealed, "the words are still decoded and heard"
+
+
+def test_an_attachment_that_breaks_what_opens_it_is_left_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(content: bytes, passwords: tuple[str, ...]) -> bytes:
+        raise StopIteration
+
+    monkeypatch.setattr(mail_reading, "unlock_office", breaks)
+    raw = with_files("See.", (SPREADSHEET, "list.xlsx", LOCKED_SHEET))
+    mail = read_mail(raw, limits=Limits(archive_passwords=(PASSWORD,)))
+    assert (mail.broken, mail.leaves[-1].content) == ("", LOCKED_SHEET)
+
+
 def test_a_broken_spreadsheet_of_any_kind_is_said_to_be_broken() -> None:
     sheet = bytearray(xlsx(at_cell("A1", "B1")))
     for at in range(60, 75):

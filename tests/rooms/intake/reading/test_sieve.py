@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tipstaff.intake import mail as mail_reading
 from tipstaff.intake.sieve import sift
 
 from .mails import forms_of, letter, survives, with_files, zipped
@@ -315,3 +316,19 @@ def test_the_whole_of_a_large_text_is_searched(filling: str, at: int) -> None:
     head = b"Subject: Log\nContent-Type: text/plain; charset=utf-8\n\n"
     assert sift(head + told).sealed
     assert not sift(head + raw).sealed
+
+
+def test_what_no_parser_could_unfold_is_kept_in_clear_only_where_it_can_hold_nothing_but_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise ValueError("no form at all")
+
+    monkeypatch.setattr(mail_reading, "_from_fast", breaks)
+    monkeypatch.setattr(mail_reading, "_from_standard", breaks)
+    picture = b"\xff\xd8\xff\xe0" + random.Random(7).randbytes(900)
+    sifted = sift(with_files("See the picture.", ("image/jpeg", "a.jpg", picture)))
+    assert sifted.sealed
+    assert b"X-Tipstaff-Not-Looked-Into: no parser could read its form" in sifted.kept
+    assert not survives(picture, sifted.kept)
+    assert not sift(letter("Spam from 192.0.2.7.")).sealed
