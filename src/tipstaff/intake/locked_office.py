@@ -26,6 +26,9 @@ _ENTRIES_MAX = 10_000
 _LAST_SECTOR = 0xFFFFFFFA
 _SEGMENT = 4096
 _HASHES = {"SHA1": "sha1", "SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512"}
+_KEY_BITS = ("128", "192", "256")
+_LONGEST_TOLD = 64
+"""Octets of a salt, a verifier or a key: SHA-512 has so many."""
 _FOR_INPUT, _FOR_HASH, _FOR_KEY = (
     bytes.fromhex(x) for x in ("fea7d2763b4b9e79", "d7aa0f6d3061344e", "146e0be7abacd0d6")
 )
@@ -78,12 +81,16 @@ class _Streams:
         self._small_next = list(islice((x for n in self._chain(first_small) for x in self._numbers(n)), _ENTRIES_MAX))
         self.names: dict[str, tuple[int, int]] = {}
         self._small = b""
+        root: int | None = None
         listed = b"".join(map(self._sector, self._chain(first_entry)))
         for at in range(0, min(len(listed), 128 * _ENTRIES_MAX) - 127, 128):
             letters, kind = struct.unpack_from("<HB", listed, at + 64)
             start, size = struct.unpack_from("<IQ", listed, at + 116)
-            if kind == 5:
-                self._small = b"".join(map(self._sector, self._chain(start)))
+            if kind == 5 and root is None:
+                # There is one root (MS-CFB, 2.6.2): each further one would cost the reading of the whole file again.
+                root = start
+                sectors = islice(self._chain(start), 64 * _ENTRIES_MAX // self._octets)
+                self._small = b"".join(map(self._sector, sectors))
             elif kind == 2 and 2 <= letters <= 64:
                 name = listed[at : at + letters - 2].decode("utf-16-le", "replace")
                 self.names.setdefault(name, (start, size))
@@ -129,6 +136,8 @@ class _Terms:
         self._spins = int(self._of_password["spinCount"])
         if not 0 <= self._spins <= _SPINS_MAX:
             raise ValueError("too many rounds")
+        if self._of_password["keyBits"] not in _KEY_BITS:
+            raise ValueError("no key of AES")
         self._octets = int(self._of_password["keyBits"]) // 8
 
     def secret(self, password: str) -> bytes | None:
@@ -167,7 +176,10 @@ class _Terms:
 
 
 def _octets(attributes: dict[str, str], name: str) -> bytes:
-    return base64.b64decode(attributes[name], validate=True)
+    found = base64.b64decode(attributes[name], validate=True)
+    if len(found) > _LONGEST_TOLD:
+        raise ValueError("longer than any salt or hash")
+    return found
 
 
 def _fitted(octets: bytes, length: int) -> bytes:

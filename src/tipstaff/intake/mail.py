@@ -190,6 +190,14 @@ class Mail:
         return found
 
     @property
+    def closed(self) -> Part | None:
+        """The first part that came locked and stayed so. It is looked for once: a large file takes a while."""
+        if "closed" not in self._memo:
+            self._memo["closed"] = next((x for x in self.leaves if is_closed(x.content)), None)
+        found: Part | None = self._memo["closed"]
+        return found
+
+    @property
     def attachments(self) -> tuple[Attachment, ...]:
         """Files of this mail (not of mails inside it), with those in its archives put in the archive's place."""
         if "attachments" not in self._memo:
