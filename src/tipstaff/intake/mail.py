@@ -131,6 +131,8 @@ class Mail:
     size: int
     exceeded: frozenset[str] = frozenset()
     broken: str = ""
+    unread: bool = False
+    """Whether its form defeated every parser: `root` has its first headers, and the rest undecoded."""
     limits: Limits = field(default_factory=Limits)
     _memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -188,6 +190,14 @@ class Mail:
         return found
 
     @property
+    def closed(self) -> Part | None:
+        """The first part that came locked and stayed so. It is looked for once: a large file takes a while."""
+        if "closed" not in self._memo:
+            self._memo["closed"] = next((x for x in self.leaves if is_closed(x.content)), None)
+        found: Part | None = self._memo["closed"]
+        return found
+
+    @property
     def attachments(self) -> tuple[Attachment, ...]:
         """Files of this mail (not of mails inside it), with those in its archives put in the archive's place."""
         if "attachments" not in self._memo:
@@ -239,16 +249,17 @@ def read_mail_by_standard_library(raw: bytes, *, limits: Limits | None = None) -
     if len(raw) > bound:
         exceeded.add("size")
         raw = raw[:bound]
+    unread = False
     try:
         # compat32 keeps header values as they came, so no broken header can raise while it is looked at.
         message = email.message_from_bytes(raw, _Bounded, policy=email.policy.compat32)
         root = _from_standard(message, _Budget(limits, exceeded), 0)
     except RecursionError:
         exceeded.add("depth")
-        root = _headers_only(raw)
+        root, unread = _headers_only(raw), True
     except Exception as why:  # noqa: BLE001 - hostile input may break the library in ways that it does not document.
-        return Mail(root=_headers_only(raw), size=len(raw), broken=_says(why), limits=limits)
-    return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), limits=limits)
+        return Mail(root=_headers_only(raw), size=len(raw), broken=_says(why), unread=True, limits=limits)
+    return Mail(root=root, size=len(raw), exceeded=frozenset(exceeded), unread=unread, limits=limits)
 
 
 class _Bounded(email.message.Message):
@@ -368,7 +379,10 @@ class _Budget:
         self.documents += 1
         if self.documents > self.limits.locked_documents:
             return content
-        return unlock_office(content, passwords=self.limits.archive_passwords) or content
+        try:
+            return unlock_office(content, passwords=self.limits.archive_passwords) or content
+        except Exception:  # noqa: BLE001 - one attachment that cannot be opened must not cost the reading of the mail.
+            return content
 
     def another_mail(self, octets: int) -> bool:
         """A mail inside a mail is a copy of what is left of it; the deepest of too many stay closed."""

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from tipstaff.words import Reading, ReadingOutcome, ReadingReason
 
 from .aside import not_a_complaint, without_offender
-from .mail import Limits, Mail, is_bomb, is_closed, read_mail
+from .mail import Limits, Mail, is_bomb, read_mail
 from .ours import left_to_person
 from .protocol import Parser
 from .resent import resent
@@ -122,7 +122,7 @@ def _with_bounds(mail: Mail, reading: Reading) -> Reading:
 
 def _closed_file(mail: Mail) -> str:
     """The first file that came locked and stayed so, by its name; an empty text where there is none."""
-    closed = next((x for x in mail.leaves if is_closed(x.content)), None)
+    closed = mail.closed
     return "" if closed is None else f"The file {closed.filename[:100]}" if closed.filename else "A file"
 
 

@@ -30,15 +30,33 @@ class Sifted:
 def sift(raw: bytes, *, certain: bool = False, passwords: tuple[str, ...] = ()) -> Sifted:
     """Decide before anything is stored. Only a sealed mail is changed: it loses every part and run that could be media.
 
-    With `certain`, somebody knows already that it belongs there.
+    With `certain`, somebody knows already that it belongs there. What could not be looked into is sealed as well: its
+    media are not kept on the hope that nothing is in it, and a header of what is kept says why.
     """
     digest = hashlib.sha256(raw).hexdigest()
     mail = read_mail(raw, limits=Limits(archive_passwords=passwords) if passwords else None)
-    if not certain and not speaks_of_child_abuse(mail):
-        return Sifted(digest, len(raw), sealed=False, kept=raw)
+    unseen = ""
+    looking = _Looking(mail.limits)
+    if not certain and not _speaks(mail, looking):
+        unseen = looking.unseen or ("no parser could read its form" if mail.unread and _hides(raw) else "")
+        if not unseen:
+            return Sifted(digest, len(raw), sealed=False, kept=raw)
     keeper = _Keeper()
-    kept = keeper.rewrite(mail, digest)
+    kept = keeper.rewrite(mail, digest, unseen)
     return Sifted(digest, len(raw), sealed=True, kept=kept, stripped=tuple(keeper.stripped))
+
+
+def _hides(raw: bytes) -> bool:
+    """Whether a mail that no parser could unfold may hold more than the words that stand in it as they are."""
+    lowered = raw.lower()
+    return any(x in lowered for x in _HIDING)
+
+
+_HIDING = (
+    *(b"base64", b"quoted-printable", b"uue", b"yenc", b"binhex", b"utf-7", b"utf-16", b"\0", b"\nbegin "),
+    *(b"image/", b"video/", b"audio/", b"application/", b"data:"),
+)
+"""Codings that parts name, and kinds that hold something else than words."""
 
 
 # ---- What is sealed ---------------------------------------------------------------------------------------------
@@ -175,9 +193,13 @@ _WHOLE_ENDS = re.compile(rb"\A[\x80-\xbf]{1,3}|[\xc0-\xff][\x80-\xbf]{0,3}\Z")
 
 def speaks_of_child_abuse(mail: Mail) -> bool:
     """True for a report about such material, in any part of it. A footer that mentions the matter is not enough."""
+    return _speaks(mail, _Looking(mail.limits))
+
+
+def _speaks(mail: Mail, looking: "_Looking") -> bool:
     if any(_is_sealing(f"{x}\n", subject=True) for x in _labels(mail)):
         return True
-    return any(_is_sealing(text, subject=False) for text in _texts(mail))
+    return any(_is_sealing(text, subject=False) for text in _texts(mail, looking))
 
 
 def _labels(mail: Mail) -> Iterator[str]:
@@ -196,42 +218,58 @@ _APART = re.compile(r"[._+~-]+|(?<=[^\W\d_])(?=\d)")
 _FILE_NAMES = re.compile(r"(?:file)?name\*?=\s{0,4}(?:\"([^\"]{1,400})|([^\s;]{1,400}))", re.IGNORECASE)
 
 
-def _texts(mail: Mail) -> Iterator[str]:
+def _texts(mail: Mail, looking: "_Looking") -> Iterator[str]:
     """Every text in a mail: its parts, mails in it, JSON with its escapes undone, what lies in files and archives."""
-    looking = _Looking(mail.limits)
     for part in mail.root.walk():
         if part.is_message:
             for child in part.children:
                 yield child.header("subject")
         if part.is_container or not part.content:
             continue
-        yield from looking.texts(part.content, part.charset, part.content_type)
+        yield from looking.part(part.content, part.charset, part.content_type)
 
 
 _DEEPEST = 4
-_FILES_MAX = 200
+_FILES_OF_PART, _FILES_OF_MAIL = 200, 2000
+_PARTS_WORTH = 2
+"""How many octets are unfolded of a whole mail, in what may be unfolded of one part of it."""
 
 
 class _Looking:
-    """Goes into what a mail holds, within bounds for all of it: files in archives in archives, and so on."""
+    """Goes into what a mail holds, within bounds: files in archives in archives, and so on."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._left = limits.decoded_octets
-        self._files = 0
+        self._files = self._octets = 0
+        self._files_before = self._octets_before = 0
+        self.unseen = ""
+        """Why something was not looked into, where a bound was met."""
+
+    def part(self, content: bytes, charset: str, kind: str) -> Iterator[str]:
+        """The texts in one part of the mail. Each has bounds of its own, so that one does not shut off the next."""
+        self._files_before, self._octets_before = self._files, self._octets
+        yield from self.texts(content, charset, kind)
+
+    def _afford(self, octets: int = 0, *, files: int = 0) -> bool:
+        """Whether the bounds hold with so much more; with nothing more, whether they were met already."""
+        self._files += files
+        self._octets += octets
+        most = self._limits.decoded_octets
+        if self._files - self._files_before > _FILES_OF_PART or self._files > _FILES_OF_MAIL:
+            self.unseen = "more files lie in it than are looked into"
+        elif self._octets - self._octets_before > most or self._octets > _PARTS_WORTH * most:
+            self.unseen = "it unfolds to more than is looked into"
+        else:
+            return True
+        return False
 
     def texts(self, content: bytes, charset: str, kind: str, depth: int = 0) -> Iterator[str]:
         """The texts in one part, or in one file within it."""
-        inside = self._unpacked(content) if depth < _DEEPEST else None
-        if inside is not None:
-            for name, file in inside:
-                self._files += 1
-                self._left -= len(file)
-                if self._files > _FILES_MAX or self._left < 0:
-                    return
-                yield name
-                yield from self.texts(file, "", "", depth + 1)
-            return
+        if content.startswith(_UNFOLDING):
+            if depth < _DEEPEST:
+                yield from self._inside(content, depth + 1)
+                return
+            self.unseen = "files lie too deep in it"
         if not _is_searched(content, kind):
             if not kind.startswith(_MEDIA) and not content.startswith(_MEDIA_SIGNS):
                 yield from _runs_in(content)
@@ -253,30 +291,70 @@ class _Looking:
             if inner and looks_like_text(inner):
                 yield from self.texts(inner, "", "", depth + 1)
 
-    def _unpacked(self, content: bytes) -> Iterator[tuple[str, bytes]] | None:
-        """The files in an archive with their names; None where it is none that is known here."""
-        if content[:4] == b"PK\x03\x04":
+    def _inside(self, content: bytes, depth: int) -> Iterator[str]:
+        """The texts in an archive or a PDF; nothing is unpacked of it once a bound was met."""
+        if not self._afford():
+            return
+        if content.startswith(b"%PDF-"):
+            for shown in self._of_pdf(content):
+                yield from self.texts(shown, "", "", depth)
+            return
+        for name, file in self._unpacked(content):
+            if not self._afford(len(file), files=1):
+                return
+            yield name
+            yield from self.texts(file, "", "", depth)
+            if not self._afford():
+                return
+
+    def _unpacked(self, content: bytes) -> Iterator[tuple[str, bytes]]:
+        """The files in an archive with their names."""
+        if content.startswith(b"PK"):
             return ((x.name, x.content) for x in open_zip(content, limits=self._limits, nested=True))
-        if content[:2] == b"\x1f\x8b":
-            return iter([("", gunzip(content, limits=self._limits))])
-        if content[:5] == b"%PDF-":
-            return ((f"{n}", x) for n, x in enumerate(self._of_pdf(content)))
-        return None
+        return iter([("", gunzip(content, limits=self._limits))])
 
     def _of_pdf(self, content: bytes) -> Iterator[bytes]:
         """What the page streams of a PDF show, and the file as it stands (ISO 32000, 7.3.8 and 9.4.3)."""
-        yield b"\n".join(_PRINTED.findall(content[:_LONGEST_SEARCHED]))
-        whole = memoryview(content)
-        for found in islice(_PDF_STREAM.finditer(content), 100):
-            try:
-                shown = zlib.decompressobj().decompress(whole[found.end() :], _PDF_STREAM_OCTETS)
-            except zlib.error:
+        # After a line end, so that its own first octets are not taken for another PDF's.
+        yield b"\n".join([b"", *_PRINTED.findall(content[:_LONGEST_SEARCHED])])
+        for found in _PDF_STREAM.finditer(content):
+            start = found.start()
+            least = max(0, start - 1000)
+            if _PDF_PICTURE.search(content, max(content.rfind(b"obj", least, start), least), start):
+                # No page shows its octets as words, and a scan has more of them than the bound.
+                if not self._afford(_PDF_PICTURE_LEAST):
+                    return
                 continue
+            shown, taken = _inflated(content, found.end())
+            if not self._afford(max(len(shown), taken, _PDF_STREAM_LEAST)):
+                return
             yield b"".join(_PDF_WORDS.findall(shown))
 
 
-_PDF_STREAM = re.compile(rb"stream\r?\n")
+def _inflated(content: bytes, start: int) -> tuple[bytes, int]:
+    """What a stream unfolds to, up to a bound, and how many octets of it were taken; piece by piece, because the
+    library keeps a copy of all that it is given beyond the stream's end."""
+    unpacker = zlib.decompressobj()
+    shown = b""
+    at = start
+    while at < len(content) and at - start < _PDF_STREAM_OCTETS and len(shown) < _PDF_STREAM_OCTETS:
+        try:
+            shown += unpacker.decompress(content[at : at + _PDF_PIECE], _PDF_STREAM_OCTETS - len(shown))
+        except zlib.error:
+            break
+        at += _PDF_PIECE
+        if unpacker.eof:
+            break
+    return shown, at - start - len(unpacker.unused_data)
+
+
+_UNFOLDING = (b"PK\x03\x04", b"\x1f\x8b", b"%PDF-")
+_PDF_STREAM = re.compile(rb"(?<!end)stream\r?\n")
+_PDF_PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
 _PDF_STREAM_OCTETS = 1 << 20
+_PDF_STREAM_LEAST, _PDF_PICTURE_LEAST = 2048, 256
+"""For how many octets even an empty one counts: a book has some thousands of streams, more are an attack on time."""
+_PDF_PIECE = 32 * 1024
 _PDF_WORDS = re.compile(rb"\(([^()\\]{0,1000})\)")
 _PRINTED, _PRINTED_WIDE = re.compile(rb"[\t\r\n\x20-\x7e]{24,}"), re.compile(rb"(?:[\t\r\n\x20-\x7e]\x00){12,}")
 """So long that no noise has any: a picture or a capture is not sealed for four letters in it."""
@@ -442,8 +520,9 @@ class _Keeper:
         self.stripped: list[tuple[str, int, str]] = []
         self._room = _MOST_KEPT
 
-    def rewrite(self, mail: Mail, digest: str) -> bytes:
+    def rewrite(self, mail: Mail, digest: str, unseen: str = "") -> bytes:
         lines = [*self._headers(mail.root), f"X-Tipstaff-Sealed: sha256={digest} size={mail.size}"]
+        lines += [f"X-Tipstaff-Not-Looked-Into: {unseen}"] if unseen else []
         lines += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit", ""]
         stack = [mail.root]
         while stack:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tipstaff.intake import locked_office
 from tipstaff.intake import mail as mail_reading
 from tipstaff.intake.forms.labels import meaning_of
 from tipstaff.intake.forms.tables import UnreadableSheet, meant, rows_of_sheet, tables_in
@@ -375,6 +376,107 @@ def test_any_compound_file_is_opened_or_stays_closed(seed: int, blows: int) -> N
         spoiled[chance.randrange(8, 2048)] = chance.randrange(256)
     is_locked(bytes(spoiled))
     unlock_office(bytes(spoiled[: chance.randrange(len(spoiled))]), passwords=())
+
+
+def locked_as(told: str) -> bytes:
+    """The locked spreadsheet with another account of how it was locked, as long as its own."""
+    at = LOCKED_SHEET.index(b"<encryption")
+    end = LOCKED_SHEET.index(b"</encryption>") + len(b"</encryption>")
+    assert len(told) <= end - at
+    return LOCKED_SHEET[:at] + told.encode().ljust(end - at) + LOCKED_SHEET[end:]
+
+
+def told_again(**changed: str) -> str:
+    """Its own account with some of what it says of the password's key changed."""
+    at, end = LOCKED_SHEET.index(b"<encryption"), LOCKED_SHEET.index(b"</encryption>") + len(b"</encryption>")
+    head, sign, rest = LOCKED_SHEET[at:end].decode().partition("encryptedKey ")
+    for name, value in changed.items():
+        rest = re.sub(rf'\b{name}="[^"]*"', f'{name}="{value}"', rest)
+    return f"{head}{sign}{rest}"
+
+
+TERMS_THAT_BREAK = {
+    "none": "<encryption></encryption>",
+    "no number": told_again(keyBits="9" * 30, encryptedKeyValue=""),
+}
+
+
+@pytest.mark.parametrize("told", TERMS_THAT_BREAK.values(), ids=TERMS_THAT_BREAK)
+def test_a_malformed_locked_spreadsheet_stays_locked_and_costs_the_mail_nothing(told: str) -> None:
+    broken = locked_as(told)
+    assert unlock_office(broken, passwords=(PASSWORD,)) is None
+    raw = with_files("See.", (SPREADSHEET, "list.xlsx", broken))
+    coded = base64.encodebytes(b"Auf https://example.com/x: Kinderpornografie.")
+    raw = raw.replace(b"Content-Transfer-Encoding: 7bit\n\nSee.\n", b"Content-Transfer-Encoding: base64\n\n" + coded)
+    mail = read_mail(raw, limits=Limits(archive_passwords=(PASSWORD,)))
+    assert not mail.broken
+    assert sift(raw, passwords=(PASSWORD,)).sealed, "the words are still decoded and heard"
+
+
+@pytest.mark.parametrize("bits", ["8", "64", "0", "512", " 256"])
+def test_a_key_of_another_length_than_aes_has_is_not_tried(bits: str) -> None:
+    assert unlock_office(locked_as(told_again(keyBits="256")), passwords=(PASSWORD,))
+    said = locked_as(told_again(keyBits=bits, encryptedKeyValue=""))
+    tried: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locked_office._Terms, "secret", lambda terms, password: tried.append(password))
+        assert unlock_office(said, passwords=(PASSWORD,)) is None
+    assert not tried
+
+
+@pytest.mark.parametrize("name", ["saltValue", "encryptedVerifierHashInput", "encryptedVerifierHashValue"])
+def test_a_salt_or_a_verifier_of_hundreds_of_octets_is_not_hashed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[bytes] = []
+    fitted = locked_office._fitted
+    monkeypatch.setattr(locked_office, "_by_aes", lambda key, start, sealed: hashed.append(sealed) or sealed)
+    monkeypatch.setattr(locked_office, "_fitted", lambda octets, n: hashed.append(octets) or fitted(octets, n))
+    others = dict.fromkeys(("encryptedKeyValue", "encryptedVerifierHashInput", "encryptedVerifierHashValue"), "")
+    long = base64.b64encode(bytes(90)).decode()
+    assert unlock_office(locked_as(told_again(**{**others, "spinCount": "0", name: long})), passwords=("x",)) is None
+    assert all(len(x) <= 64 for x in hashed)
+
+
+def with_entries(count: int, *, kind: int, start: int, octets: int) -> bytes:
+    """A compound file with the octets of one long stream and many directory entries, to cost time."""
+    entry = b"R\0".ljust(64, b"\0") + struct.pack("<HB", 4, kind)
+    entry = (entry.ljust(116, b"\0") + struct.pack("<IQ", start, octets)).ljust(128, b"\0")
+    contents = [bytes(octets), entry * count]
+    sectors, following, starts = b"", [], []
+    for content in contents:
+        starts.append(len(following))
+        number = -(-len(content) // 512)
+        following += [*range(len(following) + 1, len(following) + number), 0xFFFFFFFE]
+        sectors += content.ljust(512 * number, b"\0")
+    tables = range(len(following), len(following) + len(following) // 128 + 1)
+    following += [0xFFFFFFFF] * (128 * len(tables) - len(following))
+    head = locked_office.SIGN.ljust(30, b"\0") + struct.pack("<HH", 9, 6)
+    head = head.ljust(48, b"\0") + struct.pack("<7I", starts[1], 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
+    head += struct.pack("<109I", *tables, *[0xFFFFFFFF] * (109 - len(tables)))
+    return head + sectors + struct.pack(f"<{len(following)}I", *following)
+
+
+def test_a_compound_file_of_many_roots_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    sector = locked_office._Streams._sector
+    monkeypatch.setattr(locked_office._Streams, "_sector", lambda self, n: (asked.append(n), sector(self, n))[1])
+    content = with_entries(1000, kind=5, start=0, octets=1_500_000)
+    assert not is_locked(content)
+    assert len(asked) <= 2 * len(content) // 512
+    mail = read_mail(with_files("See.", ("application/vnd.ms-excel", "a.xls", content)))
+    assert mail.closed is None
+    asked.clear()
+    assert mail.closed is None
+    assert not asked, "its answer is kept"
+
+
+def test_an_attachment_that_breaks_what_opens_it_is_left_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(content: bytes, passwords: tuple[str, ...]) -> bytes:
+        raise StopIteration
+
+    monkeypatch.setattr(mail_reading, "unlock_office", breaks)
+    raw = with_files("See.", (SPREADSHEET, "list.xlsx", LOCKED_SHEET))
+    mail = read_mail(raw, limits=Limits(archive_passwords=(PASSWORD,)))
+    assert (mail.broken, mail.leaves[-1].content) == ("", LOCKED_SHEET)
 
 
 def test_a_broken_spreadsheet_of_any_kind_is_said_to_be_broken() -> None:

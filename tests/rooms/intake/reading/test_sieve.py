@@ -1,15 +1,20 @@
 """The sieve: what is sealed, what is not, and that no media of a sealed report is ever kept."""
 
 import base64
+import gzip
 import hashlib
 import json
 import random
+import zlib
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tipstaff.intake import mail as mail_reading
+from tipstaff.intake import sieve
 from tipstaff.intake.sieve import sift
 
 from .mails import forms_of, letter, survives, with_files, zipped
@@ -315,3 +320,104 @@ def test_the_whole_of_a_large_text_is_searched(filling: str, at: int) -> None:
     head = b"Subject: Log\nContent-Type: text/plain; charset=utf-8\n\n"
     assert sift(head + told).sealed
     assert not sift(head + raw).sealed
+
+
+def test_what_no_parser_could_unfold_is_kept_in_clear_only_where_it_can_hold_nothing_but_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise ValueError("no form at all")
+
+    monkeypatch.setattr(mail_reading, "_from_fast", breaks)
+    monkeypatch.setattr(mail_reading, "_from_standard", breaks)
+    picture = b"\xff\xd8\xff\xe0" + random.Random(7).randbytes(900)
+    sifted = sift(with_files("See the picture.", ("image/jpeg", "a.jpg", picture)))
+    assert sifted.sealed
+    assert b"X-Tipstaff-Not-Looked-Into: no parser could read its form" in sifted.kept
+    assert not survives(picture, sifted.kept)
+    assert not sift(letter("Spam from 192.0.2.7.")).sealed
+
+
+REPORT = b"http://192.0.2.1/x hosts child sexual abuse material. Remove it."
+NOT_LOOKED_INTO = b"X-Tipstaff-Not-Looked-Into: "
+
+
+def pdf(*pages: bytes, more: bytes = b"") -> bytes:
+    """A PDF with no more to it than the streams of its pages."""
+    streams = (zlib.compress(b"BT (%s) Tj ET" % x) for x in pages)
+    objects = (b"%d 0 obj <<%s>>\nstream\n%s\nendstream\nendobj\n" % (n, more, x) for n, x in enumerate(streams))
+    return b"%PDF-1.4\n" + b"".join(objects)
+
+
+def with_archives(*contents: bytes) -> bytes:
+    return with_files("See the files.", *(("application/octet-stream", f"{n}.bin", x) for n, x in enumerate(contents)))
+
+
+MANUAL = pdf(*[b"page of a manual"] * 100)
+LOGS = zipped(*((f"{n}.txt", b"a line of a log") for n in range(40)))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        (MANUAL, MANUAL, MANUAL, MANUAL, zipped(("report.txt", REPORT))),
+        (LOGS,) * 30 + (zipped(("report.txt", REPORT)),),
+        (zipped(("all.zip", zipped(*((f"{n}.zip", LOGS) for n in range(8))))), pdf(REPORT)),
+        (pdf(*[b"page of a manual"] * 60, REPORT),),
+        (pdf(*[b"page of a manual"] * 700, REPORT),),
+    ],
+    ids=["after long PDFs", "after many archives", "after a full archive", "on page 61", "on page 701"],
+)
+def test_a_file_does_not_shut_off_what_comes_after_it(files: tuple[bytes, ...]) -> None:
+    sifted = sift(with_archives(*files))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO not in sifted.kept, "it was heard"
+    assert not sift(with_archives(*(x for x in files if x in (MANUAL, LOGS)))).sealed
+
+
+FULL = zipped(*((f"{n}.txt", b"a line of a log") for n in range(4)))
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ((zipped(("a.zip", FULL)),), b"more files lie in it"),
+        ((FULL, FULL, FULL), b"more files lie in it"),
+        ((zipped(("a.gz", gzip.compress(bytes(9000))), ("b.gz", gzip.compress(bytes(9000)))),), b"it unfolds to more"),
+        ((gzip.compress(b"a b " * 1700),) * 4, b"it unfolds to more"),
+        ((pdf(*[b"a page"] * 5),), b"it unfolds to more"),
+        ((zipped(("a.zip", zipped(("b.zip", zipped(("c.txt", b"words")))))),), b"files lie too deep"),
+    ],
+    ids=["files of a part", "files of a mail", "octets of a part", "octets of a mail", "streams of a PDF", "depth"],
+)
+def test_what_lies_beyond_a_bound_is_not_kept_in_clear(
+    files: tuple[bytes, ...], why: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sieve, "_FILES_OF_PART", 4)
+    monkeypatch.setattr(sieve, "_FILES_OF_MAIL", 8)
+    monkeypatch.setattr(sieve, "_DEEPEST", 2)
+    looking = sieve._Looking
+    monkeypatch.setattr(sieve, "_Looking", lambda limits: looking(replace(limits, decoded_octets=10_000)))
+    sifted = sift(with_archives(*files))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO + why in sifted.kept
+    assert len(sifted.stripped) == len(files)
+    assert not sift(with_archives(FULL, zipped(("a.zip", zipped(("b.txt", b"words")))))).sealed
+
+
+def test_nothing_is_unpacked_once_a_bound_was_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: list[bytes] = []
+    gunzip = sieve.gunzip
+    monkeypatch.setattr(sieve, "gunzip", lambda x, limits: unpacked.append(x) or gunzip(x, limits=limits))
+    looking = sieve._Looking
+    monkeypatch.setattr(sieve, "_Looking", lambda limits: looking(replace(limits, decoded_octets=10_000)))
+    assert sift(with_archives(*[gzip.compress(b"a b " * 2000)] * 9)).sealed
+    assert len(unpacked) == 3
+
+
+def test_a_scan_of_many_pictures_meets_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    looking = sieve._Looking
+    monkeypatch.setattr(sieve, "_Looking", lambda limits: looking(replace(limits, decoded_octets=10_000)))
+    pictures = pdf(*[bytes(6000)] * 20, more=b"/Type /XObject /Subtype /Image")
+    assert not sift(with_archives(pictures)).sealed
+    assert sift(with_archives(pictures.replace(b"/Image", b"/Other"))).sealed
