@@ -13,7 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tipstaff import wiring
 from tipstaff.cases.models import CaseRow
@@ -24,8 +26,8 @@ from tipstaff.notices.queries import cases_told, list_letters
 from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
-from tipstaff.web.models import PortalPerson
-from tipstaff.web.portal import account, reads, tokens
+from tipstaff.web.models import PortalPerson, ProposedContact
+from tipstaff.web.portal import account, contacts, reads, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.people import PortalRole, role_on
 from tipstaff.words import Case, CaseState, LetterKind, Representative, Role
@@ -572,6 +574,51 @@ def test_what_cannot_be_a_contact_is_asked_of_nobody(
     client, _, _ = come_in(own)
     propose(client, case.customer, email, **more)
     assert not [x for x in list_letters(limit=500) if x.kind is LetterKind.CONTACT_CHECK]
+
+
+def test_who_agreed_meanwhile_is_not_said_to_be_taken_back(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    propose(client, case.customer, "second@example.com")
+    row, customer = ProposedContact.objects.get(), get_customer(case.customer)
+    assert customer is not None
+    read = QuerySet.first
+
+    def agreed_after(rows: Any) -> Any:
+        found = read(rows)
+        if rows.model is ProposedContact and isinstance(found, ProposedContact):
+            monkeypatch.setattr(QuerySet, "first", read)
+            assert contacts.agree(row.pk, at=wiring.now())
+        return found
+
+    monkeypatch.setattr(QuerySet, "first", agreed_after)
+    by = PortalPerson.objects.get(email=email)
+    assert contacts.take_back(row.pk, customer=customer, by=by, at=wiring.now()) is None
+    assert [c.email for c in representatives_of(case.customer)] == [email, "second@example.com"]
+    assert "portal.contact_taken_back" not in {e.what for e in recent(about=case.customer, limit=20)}
+
+
+def in_turn(asked: CaptureQueriesContext, counted: str) -> bool:
+    """Whether the customer was locked before something was counted, so that two at once count one another."""
+    said = [query["sql"] for query in asked.captured_queries]
+    locks = [n for n, sql in enumerate(said) if "registry_customerrow" in sql and "FOR UPDATE" in sql]
+    (count,) = [n for n, sql in enumerate(said) if "COUNT(" in sql and counted in sql]
+    return bool(locks) and locks[0] < count
+
+
+def test_what_is_asked_and_passed_on_at_once_is_counted_in_turn(day: object, clock: Clock) -> None:
+    case, _ = of_somebody()
+    _, client = of_a_reseller(case)
+    with CaptureQueriesContext(connection) as asked:
+        propose(client, case.customer, "second@example.com")
+    assert in_turn(asked, "web_proposedcontact")
+    page = client.get(f"/account/cases/{case.key}").content.decode()
+    place = re.findall(r'name="place" value="([^"]*)"', page)[0]
+    with CaptureQueriesContext(connection) as asked:
+        client.post(f"/account/cases/{case.key}/pass-on", {"email": "x@example.com", "place": place})
+    assert in_turn(asked, "web_forward")
 
 
 def of_a_reseller(case: Case) -> tuple[str, Client]:
