@@ -20,6 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from tipstaff import wiring
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import get_case, list_cases
+from tipstaff.enforcement.models import MeasureRow
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.queries import recent
 from tipstaff.notices.queries import cases_told, list_letters
@@ -30,7 +31,7 @@ from tipstaff.web.models import PortalPerson, ProposedContact
 from tipstaff.web.portal import account, contacts, reads, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.people import PortalRole, role_on
-from tipstaff.words import Case, CaseState, LetterKind, Representative, Role
+from tipstaff.words import Case, CaseOutcome, CaseState, LetterKind, Representative, Role
 
 Clock = Callable[[timedelta], datetime]
 ORIGIN = "https://abuse.example.net"
@@ -812,6 +813,30 @@ def test_a_token_does_no_more_than_its_scopes_and_its_person(
     assert by(own).get(address).status_code == 401
     manager.post("/account/tokens", {"name": "late", "scope": "read", "days": "1"})
     assert not [t for t in tokens.tokens_of(PortalPerson.objects.get(email=email)) if t.name == "late"]
+
+
+def test_newer_cases_push_out_no_open_case_no_measure_and_nothing_that_counts(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    token = token_for(client, "read")
+    monkeypatch.setattr(reads, "CASES_MAX", 0)  # As if so many newer ones had come that nothing older is listed.
+    assert case.key in client.get("/account/").content.decode()
+    assert case.key in {one["key"] for one in by(token).get("/api/own/cases").json()}
+    MeasureRow.objects.create(
+        key="M-000901", case=case.key, customer=case.customer, device="edge-1", selector_key="x", degree=2, proof=3,
+        selector={"network": "192.0.2.7/32", "protocol": "tcp", "port": 25, "direction": "both"},
+        notice="L-000001", state="in_force", planned_at=case.opened_at, in_force_at=case.opened_at,
+    )  # fmt: skip
+    CaseRow.objects.filter(key=case.key).update(
+        state=CaseState.CLOSED.value, outcome=CaseOutcome.FIXED.value, closed_at=wiring.now()
+    )
+    page = client.get("/account/").content.decode()
+    assert "192.0.2.7" in page
+    assert "What counts from earlier" in page
+    assert "In good standing" not in page
+    assert [one["key"] for one in by(token).get("/api/own/measures").json()] == ["M-000901"]
 
 
 def test_a_link_names_no_mailbox_that_it_was_sent_to_to_a_program_either(day: object, clock: Clock) -> None:
