@@ -27,7 +27,7 @@ from tipstaff.notices.queries import cases_told, list_letters
 from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
-from tipstaff.web.models import PortalPerson, ProposedContact
+from tipstaff.web.models import Forward, PortalPerson, ProposedContact
 from tipstaff.web.portal import account, contacts, reads, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.people import PortalRole, role_on
@@ -677,6 +677,36 @@ def test_a_reseller_passes_a_case_on_under_its_own_name_and_decides_on_the_answe
     (number,) = re.findall(r"/pass-on/(\d+)/end", client.get(f"/account/cases/{case.key}").content.decode())
     client.post(f"{passed}/{number}/end")
     assert Client().get(link).status_code == 404
+
+
+def test_a_reseller_passes_on_a_place_and_is_not_shown_to_whom_its_link_was_sent(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, _ = of_somebody()
+    below, client = of_a_reseller(case)
+    raw, before = "http://shop.example.net/a?u=reader@victim.example.org", reads.matters_of_case
+    monkeypatch.setattr(
+        reads,
+        "matters_of_case",
+        lambda key: [replace(m, allegation=replace(m.allegation, url=raw)) for m in before(key)],
+    )
+    address, passed = f"/account/cases/{case.key}", f"/account/cases/{case.key}/pass-on"
+    page = client.get(address).content.decode()
+    assert "http://shop.example.net/a?[…]" in page
+    assert "victim.example.org" not in page
+    (name,) = re.findall(r'name="place" value="([^"]*)"', page)
+    for other in (raw, name[::-1], "0", ""):
+        client.post(passed, {"account": below, "place": other})
+    assert not Forward.objects.exists(), "nothing but what the page named is taken"
+    clock(timedelta(minutes=1))
+    client.post(passed, {"account": below, "place": name})
+    assert Forward.objects.get().places == [raw]
+    page = client.get(address).content.decode()
+    assert page.count("http://shop.example.net/a?[…]") > 1
+    assert "victim.example.org" not in page
+    page = Client().get(last_link(LetterKind.PASSED_ON, representatives_of(below)[0].email)).content.decode()
+    assert "http://shop.example.net/a?[…]" in page
+    assert "victim.example.org" not in page
 
 
 def test_only_a_resellers_people_pass_on_and_only_what_is_theirs(day: object, clock: Clock) -> None:

@@ -43,7 +43,16 @@ from ..tokens import DAYS_MAX
 from . import contacts, forwards, tokens
 from . import people as own
 from .people import NotInvited, PortalRole, role_on
-from .reads import PortalPage, accounts_of, in_force_on, known_among, known_cases, places_of, portal_page, zone_named
+from .reads import (
+    PortalPage,
+    accounts_of,
+    in_force_on,
+    known_among,
+    known_cases,
+    places_by_name,
+    portal_page,
+    zone_named,
+)
 from .views import STATE_WORDS, private, show_case
 
 ACCOUNTS_MAX = 100
@@ -251,7 +260,7 @@ def _passing_on(page: PortalPage, may_answer: bool) -> dict[str, Any]:
         return {}
     return {
         "passing_on": True, "forwards": forwards.forwards_of(page.case.key), "receivers": forwards.receivers(page.case),
-        "places": places_of(page.case.key)[: forwards.PLACES_MAX], "named": LANGUAGES,
+        "places": list(places_by_name(page.case.key).items())[: forwards.PLACES_MAX], "named": LANGUAGES,
     }  # fmt: skip
 
 
@@ -263,6 +272,7 @@ def pass_on(request: PersonRequest, key: str) -> HttpResponse:
     if not may_answer:
         raise Http404(key)
     language, at = language_of(request, otherwise=request.person.language), wiring.now()
+    known = places_by_name(page.case.key)
     try:
         _pace(request, "invitations", _INVITATIONS_A_MINUTE)
         passed = forwards.pass_on(
@@ -270,7 +280,8 @@ def pass_on(request: PersonRequest, key: str) -> HttpResponse:
             name=asked_text(request.POST, "name", characters_max=100),
             email=asked_text(request.POST, "email", characters_max=254),
             language=asked_text(request.POST, "language", characters_max=5),
-            places=request.POST.getlist("place")[: forwards.PLACES_MAX], known=places_of(page.case.key),
+            places=[known[n] for n in request.POST.getlist("place")[: forwards.PLACES_MAX] if n in known],
+            known=list(known.values()),
             note=asked_text(request.POST, "note", characters_max=forwards.NOTE_MAX), by=request.person, at=at,
         )  # fmt: skip
         messages.success(request, say(language, "{email} gets a letter with a link.", email=passed.email))

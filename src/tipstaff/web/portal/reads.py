@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils.crypto import salted_hmac
+
 from tipstaff import wiring
 from tipstaff.cases.queries import Member, Narrowed, get_case, lineage_of, list_cases, members_of, standing_key
 from tipstaff.cases.rules import CLOCK_RUNS, ENDED, OPEN, answers_open_to
@@ -159,6 +161,17 @@ def _told(cases: Sequence[Case]) -> list[Case]:
 def places_of(key: str) -> list[str]:
     """The addresses, URLs and names that a case is about, as its page names them."""
     return list(dict.fromkeys(matter.conduct.offender for matter in _held_against(key) if matter.conduct.offender))
+
+
+def places_by_name(key: str) -> dict[str, str]:
+    """The same, each by a name that a form may carry: a place itself may say to whom a link in it was sent.
+
+    The name is keyed, or whoever guesses an address could try whether it makes the same name.
+    """
+    return {
+        salted_hmac("tipstaff.place", f"{key} {place}", algorithm="sha256").hexdigest()[:16]: place
+        for place in places_of(key)
+    }
 
 
 def events_at(key: str, places: Collection[str]) -> tuple[Event, ...]:
