@@ -1605,7 +1605,7 @@ class Client(Caller):
         return self._call("GET", "/api/own/accounts")
 
     def list_own_cases(self, *, account: str | None = None, open: bool | None = None) -> Reply[list[OwnCaseOut]]:
-        """The cases that one account, or each of the first 100, was told of, the newest first: up to 200 of each."""
+        """The cases that one account, or each of the first 100, was told of: all open, and the 200 newest others."""
         return self._call("GET", "/api/own/cases", query={"account": account, "open": open})
 
     def get_own_case(self, key: str) -> Reply[OwnCaseDetailOut]:

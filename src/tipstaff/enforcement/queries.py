@@ -212,13 +212,13 @@ def sent_lately(device: str, *, since: datetime) -> list[str]:
 
 def count_wanted_on(devices: Collection[str]) -> dict[str, int]:
     """How many measures are wanted on each of these devices, where any is."""
-    rows = MeasureRow.objects.filter(device__in=devices, state__in=WANTED)
+    rows = seen(MeasureRow.objects.filter(device__in=devices, state__in=WANTED))
     return dict(rows.values_list("device").annotate(Count("key")).order_by())
 
 
 def ended_on(device: str, *, limit: int) -> list[Measure]:
     """Those that have ended on a device, the newest first."""
-    rows = MeasureRow.objects.filter(device=device, state__in=ENDED).order_by("-key")
+    rows = seen(MeasureRow.objects.filter(device=device, state__in=ENDED)).order_by("-key")
     return [measure_of(row) for row in rows[:limit]]
 
 

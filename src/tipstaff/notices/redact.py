@@ -48,18 +48,29 @@ def place_shown(place: str) -> str:
     Links in spam carry the address that they were sent to, as it is, encoded, or as a token of its own. Whoever knows
     to whom a link went knows who complained. The host and the path stay, which are what has to be set right.
     """
+    if begin := _URL_BEGINS.match(place):
+        # All of it is one URL, also behind a quotation mark or a blank, where others would see its end.
+        return place[: begin.end()] + _without_visitor(place[begin.end() :])
     return _URL.sub(lambda url: _without_visitor(url[0]), place)
 
 
+_URL_BEGINS = re.compile(r"(?i)[\s\"'<(]*(?=[a-z][a-z0-9+.-]*://|[^\s/\\?#]+[/\\?#])")
+"""Of any scheme, or of none."""
+
+
 def _without_visitor(url: str) -> str:
-    host, *path = re.split(r"(?=[/?#])", url.partition("://")[2])
+    scheme = re.match(r"(?i)(?:[a-z][a-z0-9+.-]*://)?", url)
+    assert scheme is not None, "it may be empty"
+    host, *path = re.split(r"(?=[/\\?#])", url[scheme.end() :])
+    host, more = re.fullmatch(r"(?s)([^\s\"'<>]*)(.*)", host).groups()  # type: ignore[union-attr]  # it fits anything
     user, at, host = host.rpartition("@")
-    shown = [f"{url.partition('://')[0]}://{LEFT_OUT + at if user else ''}{host}"]
+    more = LEFT_OUT if "@" in more or _names_visitor(more) else more
+    shown = [f"{scheme[0]}{LEFT_OUT + at if user else ''}{host}{more}"]
     for piece in path:
-        if piece[0] == "/" and not _names_visitor(piece):
+        if piece[0] in "/\\" and not _names_visitor(piece):
             shown.append(piece)
-        elif piece[0] == "/":
-            shown.append(f"/{LEFT_OUT}")
+        elif piece[0] in "/\\":
+            shown.append(f"{piece[0]}{LEFT_OUT}")
         elif _names_visitor(piece) or any(_is_opaque(x) for x in _TOKEN.findall(piece)):
             return f"{''.join(shown)}{piece[0]}{LEFT_OUT}"
         else:
@@ -71,19 +82,13 @@ def _names_visitor(piece: str) -> bool:
     """Whether a mail address stands in it: as it is, or in an encoding of characters, base64 or hex."""
     if any(_MAILBOX.search(view.text) for view in _views(piece)):
         return True
-    runs = [x[0] for x in _BASE64_RUN.finditer(unquote_to_bytes(piece).decode("latin-1"))][:50]
-    return any(_MAILBOX.search(x) for run in runs for x in _said_by_run(run))
+    # A "/" may be of the run or stand before it: it is read both ways, and without the one that begins the piece.
+    said = unquote_to_bytes(piece[1:]).decode("latin-1")
+    runs = {run for text in (said, said.replace("/", " ")) for run in _BASE64_RUN.findall(text)}
+    return any(_MAILBOX.search(clear) for run in runs for clear in _decoded(run))
 
 
-_MAILBOX = re.compile(r"[\w.+=-]{1,64}(?:@|%40|=40)[\w-]{1,63}\.[\w.-]{2,100}")
-
-
-def _said_by_run(run: str) -> Iterator[str]:
-    plain = run.rstrip("=").translate(str.maketrans("-_", "+/"))
-    with suppress(binascii.Error, ValueError):
-        yield base64.b64decode(plain + "=" * (-len(plain) % 4)).decode("latin-1")
-    with suppress(ValueError):
-        yield bytes.fromhex(run).decode("latin-1")
+_MAILBOX = re.compile(r"[\w.+=\"'-]{1,64}(?:@|%40|=40)[\w-]{1,63}\.[\w.-]{2,100}")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -117,7 +122,7 @@ _ADDRESS = re.compile(
 )
 _ANGLED = re.compile(r"<[^<>\s]*@[^<>\s]*>")
 _NAME_BEFORE_ANGLED = re.compile(r"(?i)(?<=from: )[^<>\n]{1,200}?(?=\s*<)")
-_URL = re.compile(r"(?i)\bh(?:tt|xx)ps?://[^\s<>\"']+")
+_URL = re.compile(r"(?i)\b[a-z][a-z0-9+.-]{1,20}://[^\s<>\"']+")
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:(?:\.|\[\.\]|\(\.\))\d{1,3}){3}(?!\.?\w)")
 _IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:]{2,39}(?:\d+\.\d+\.\d+\.\d+)?(?![\w:])")
 _HARDWARE = re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{2}[:-]){5,}[0-9a-f]{2}(?![\w:])")
@@ -339,8 +344,14 @@ class _Hidden:
         """Runs of base64 or hexadecimal digits that decode to something hidden, also over several lines."""
         for pattern in (_BASE64_RUN, _BASE64_BLOCK):
             for run in pattern.finditer(text):
-                if any(self._says(clear) for clear in _decoded(re.sub(r"[\s>|]", "", run[0]))):
-                    yield run.span()
+                if self._is_said_by(re.sub(r"[\s>|]", "", run[0])):
+                    # Of a path only the part that says it: the host before it stays.
+                    parts = re.finditer(r"[^/]{8,}", run[0]) if pattern is _BASE64_RUN else ()
+                    said = [part.span() for part in parts if self._is_said_by(part[0])]
+                    yield from [(run.start() + start, run.start() + end) for start, end in said] or [run.span()]
+
+    def _is_said_by(self, run: str) -> bool:
+        return any(self._says(clear) for clear in _decoded(run))
 
     def _says(self, clear: str, depth: int = 0) -> bool:
         if any(True for text in _texts(clear) for _ in self._readings(text)):
@@ -548,8 +559,9 @@ def _decoded(run: str) -> Iterator[str]:
         yield clear.decode("latin-1")
         yield clear.decode("utf-8", "ignore")
         yield clear.decode("utf-16-le", "ignore")
-    if re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", run):
-        yield bytes.fromhex(run).decode("utf-8", "ignore")
+    for digits in re.findall(r"[0-9A-Fa-f]{8,}", run):
+        for begin in range(2):  # What stands before may end in such a digit.
+            yield bytes.fromhex(digits[begin : begin + (len(digits) - begin) // 2 * 2]).decode("utf-8", "ignore")
 
 
 def _folded(text: str, *, strip: bool = True) -> str:

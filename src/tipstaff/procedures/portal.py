@@ -68,6 +68,11 @@ def why_no_contact(proposed: Representative) -> str:
     return ""
 
 
+def take_turn(customer: str) -> None:
+    """Within a transaction: what a customer's people do in turn waits until it ends, so that no two pass one count."""
+    lock_customer(customer)
+
+
 @transaction.atomic
 def set_contacts(
     customer: Customer, edit: Callable[[list[Representative]], list[Representative]], *, by: str, why: str, desk: Desk,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tipstaff.notices.redact import CHARACTERS_MAX, LINES_MAX, redact
+from tipstaff.notices.redact import CHARACTERS_MAX, LINES_MAX, place_shown, redact
 
 TRAP = "orchid.trap@reporter.example.org"
 HIDE = frozenset({TRAP, "203.0.113.9", "2001:db8:99::25", "Jane Quillfeather", "mx1.reporter.example.org"})
@@ -300,3 +300,56 @@ def unread(shown: str, value: str) -> bool:
         if len(clear) > 300:
             break
     return not any(wanted in text.casefold() for text in clear)
+
+
+VISITOR = "victim@example.org"
+IN_BASE64, IN_HEX = base64.b64encode(VISITOR.encode()).decode().rstrip("="), VISITOR.encode().hex()
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        (f"http://s.example/t/{IN_BASE64}", "http://s.example/t/[…]"),
+        (f"http://s.example/t/{IN_HEX}/index.html", "http://s.example/t/[…]/index.html"),
+        (f"http://s.example/e{IN_HEX}", "http://s.example/[…]"),
+        (f"http://s.example/u-{IN_BASE64}", "http://s.example/[…]"),
+        (f"http://s.example/a?to=/t/{IN_BASE64}", "http://s.example/a?to=/t/[…]"),
+        (f"see http://s.example/t/{IN_HEX} there", "see http://s.example/t/[…] there"),
+        (f"ftp://s.example/u?e={VISITOR}", "ftp://s.example/u?[…]"),
+        (f"s.example/u?e={VISITOR}", "s.example/u?[…]"),
+        (f"s.example/t/{IN_BASE64}", "s.example/t/[…]"),
+        (f'http://s.example/a/"{VISITOR}', "http://s.example/a/[…]"),
+        (f"http://s.example/a/'{VISITOR}'", "http://s.example/a/[…]"),
+        (f"http://s.example/a/<{VISITOR}>", "http://s.example/a/[…]"),
+        (f"http://s.example/a/?e= {VISITOR}", "http://s.example/a/?[…]"),
+        (f"http://s.example {VISITOR}", "http://s.example[…]"),
+        (f'<http://s.example/a/"{VISITOR}', "<http://s.example/a/[…]"),
+        (f"http://s.example\\{VISITOR}", "http://s.example\\[…]"),
+    ],
+)
+def test_a_place_never_says_to_whom_a_link_was_sent_and_keeps_its_host(place: str, shown: str) -> None:
+    assert place_shown(place) == shown
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "192.0.2.0/24", "2001:db8::/32", "http://[2001:db8::1]:8080/a/b", "192.0.2.7, tcp 25", "ftp://s.example/pub/a.zip",
+        "s.example/wp-content/plugins/some-plugin_name/index.php?id=12", "http://s.example/a page/with'it.html",
+        "http://s.example/d41d8cd98f00b204e9800998ecf8427e/x",
+    ],
+)  # fmt: skip
+def test_a_place_without_a_visitor_stays(place: str) -> None:
+    assert place_shown(place) == place
+
+
+@pytest.mark.parametrize("url", [f"http://s.example/t/{IN_BASE64}", f"http://s.example/t/{IN_HEX}"])
+@pytest.mark.parametrize("hide", [frozenset(), frozenset({VISITOR})])
+def test_evidence_never_says_to_whom_a_link_was_sent_and_keeps_its_host(url: str, hide: frozenset[str]) -> None:
+    shown = redact(f"GET {url} HTTP/1.1", hide=hide, keep=frozenset({url}))
+    assert shown == "GET http://s.example/t/[…] HTTP/1.1"
+
+
+def test_evidence_hides_hex_behind_a_path_of_no_urls() -> None:
+    shown = redact(f"GET /t/{IN_HEX} 200", hide=frozenset({VISITOR}), keep=KEEP)
+    assert IN_HEX not in shown

@@ -13,23 +13,26 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tipstaff import wiring
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import get_case, list_cases
+from tipstaff.enforcement.models import MeasureRow
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.queries import recent
 from tipstaff.notices.queries import cases_told, list_letters
 from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
-from tipstaff.web.models import Brand, Forward, PortalPerson
-from tipstaff.web.portal import account, reads, tokens
+from tipstaff.web.models import Brand, Forward, PortalPerson, ProposedContact
+from tipstaff.web.portal import account, contacts, reads, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.outgoing import TO_ALL_MAX, TO_ONE_MAX, contact_in_letter, holds_url, is_no_name
 from tipstaff.web.portal.people import PortalRole, role_on
-from tipstaff.words import Case, CaseState, Letter, LetterKind, Representative, Role
+from tipstaff.words import Case, CaseOutcome, CaseState, Letter, LetterKind, Representative, Role
 
 Clock = Callable[[timedelta], datetime]
 ORIGIN = "https://abuse.example.net"
@@ -908,3 +911,102 @@ def test_a_token_needs_a_name_a_scope_and_days_and_there_is_a_bound(day: object,
     with connection.cursor() as cursor:
         cursor.execute("SELECT string_agg(row_to_json(t)::text, '') FROM web_portaltoken t")
         assert token.rpartition("_")[2] not in cursor.fetchone()[0], "only digests are kept"
+
+
+def test_who_agreed_meanwhile_is_not_said_to_be_taken_back(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    propose(client, case.customer, "second@example.com")
+    row, customer = ProposedContact.objects.get(), get_customer(case.customer)
+    assert customer is not None
+    read = QuerySet.first
+
+    def agreed_after(rows: Any) -> Any:
+        found = read(rows)
+        if rows.model is ProposedContact and isinstance(found, ProposedContact):
+            monkeypatch.setattr(QuerySet, "first", read)
+            assert contacts.agree(row.pk, at=wiring.now())
+        return found
+
+    monkeypatch.setattr(QuerySet, "first", agreed_after)
+    by = PortalPerson.objects.get(email=email)
+    assert contacts.take_back(row.pk, customer=customer, by=by, at=wiring.now()) is None
+    assert [c.email for c in representatives_of(case.customer)] == [email, "second@example.com"]
+    assert "portal.contact_taken_back" not in {e.what for e in recent(about=case.customer, limit=20)}
+
+
+def in_turn(asked: CaptureQueriesContext, counted: str) -> bool:
+    """Whether the customer was locked before something was counted, so that two at once count one another."""
+    said = [query["sql"] for query in asked.captured_queries]
+    locks = [n for n, sql in enumerate(said) if "registry_customerrow" in sql and "FOR UPDATE" in sql]
+    (count,) = [n for n, sql in enumerate(said) if "COUNT(" in sql and counted in sql]
+    return bool(locks) and locks[0] < count
+
+
+def test_what_is_asked_and_passed_on_at_once_is_counted_in_turn(day: object, clock: Clock) -> None:
+    case, _ = of_somebody()
+    _, client = of_a_reseller(case)
+    with CaptureQueriesContext(connection) as asked:
+        propose(client, case.customer, "second@example.com")
+    assert in_turn(asked, "web_proposedcontact")
+    page = client.get(f"/account/cases/{case.key}").content.decode()
+    place = re.findall(r'name="place" value="([^"]*)"', page)[0]
+    with CaptureQueriesContext(connection) as asked:
+        client.post(f"/account/cases/{case.key}/pass-on", {"email": "x@example.com", "place": place})
+    assert in_turn(asked, "web_forward")
+
+
+def test_a_reseller_passes_on_a_place_and_is_not_shown_to_whom_its_link_was_sent(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, _ = of_somebody()
+    below, client = of_a_reseller(case)
+    raw, before = "http://shop.example.net/a?u=reader@victim.example.org", reads.matters_of_case
+    monkeypatch.setattr(
+        reads,
+        "matters_of_case",
+        lambda key: [replace(m, allegation=replace(m.allegation, url=raw)) for m in before(key)],
+    )
+    address, passed = f"/account/cases/{case.key}", f"/account/cases/{case.key}/pass-on"
+    page = client.get(address).content.decode()
+    assert "http://shop.example.net/a?[…]" in page
+    assert "victim.example.org" not in page
+    (name,) = re.findall(r'name="place" value="([^"]*)"', page)
+    for other in (raw, name[::-1], "0", ""):
+        client.post(passed, {"account": below, "place": other})
+    assert not Forward.objects.exists(), "nothing but what the page named is taken"
+    clock(timedelta(minutes=1))
+    client.post(passed, {"account": below, "place": name})
+    assert Forward.objects.get().places == [raw]
+    page = client.get(address).content.decode()
+    assert page.count("http://shop.example.net/a?[…]") > 1
+    assert "victim.example.org" not in page
+    page = Client().get(last_link(LetterKind.PASSED_ON, representatives_of(below)[0].email)).content.decode()
+    assert "http://shop.example.net/a?[…]" in page
+    assert "victim.example.org" not in page
+
+
+def test_newer_cases_push_out_no_open_case_no_measure_and_nothing_that_counts(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    token = token_for(client, "read")
+    monkeypatch.setattr(reads, "CASES_MAX", 0)  # As if so many newer ones had come that nothing older is listed.
+    assert case.key in client.get("/account/").content.decode()
+    assert case.key in {one["key"] for one in by(token).get("/api/own/cases").json()}
+    MeasureRow.objects.create(
+        key="M-000901", case=case.key, customer=case.customer, device="edge-1", selector_key="x", degree=2, proof=3,
+        selector={"network": "192.0.2.7/32", "protocol": "tcp", "port": 25, "direction": "both"},
+        notice="L-000001", state="in_force", planned_at=case.opened_at, in_force_at=case.opened_at,
+    )  # fmt: skip
+    CaseRow.objects.filter(key=case.key).update(
+        state=CaseState.CLOSED.value, outcome=CaseOutcome.FIXED.value, closed_at=wiring.now()
+    )
+    page = client.get("/account/").content.decode()
+    assert "192.0.2.7" in page
+    assert "What counts from earlier" in page
+    assert "In good standing" not in page
+    assert [one["key"] for one in by(token).get("/api/own/measures").json()] == ["M-000901"]

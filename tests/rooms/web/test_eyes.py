@@ -17,8 +17,8 @@ from django.urls import URLPattern, reverse
 
 from tipstaff import wiring
 from tipstaff.cases.models import CaseRow
-from tipstaff.enforcement.models import MeasureRow
-from tipstaff.enforcement.queries import list_measures
+from tipstaff.enforcement.models import DeviceRow, MeasureRow
+from tipstaff.enforcement.queries import count_wanted_on, list_measures
 from tipstaff.host.viewing import hidden, hiding
 from tipstaff.intake.queries import list_reports
 from tipstaff.ledger.operations import record, seal_entries
@@ -52,11 +52,14 @@ def closed(day: ModuleType, monkeypatch: pytest.MonkeyPatch) -> CaseRow:
     staff = dataclasses.replace(wiring.settings().staff, closed_groups=(f"{row.group}=lead",))
     own = dataclasses.replace(wiring.settings(), staff=staff)
     monkeypatch.setattr(wiring, "settings", lambda: own)
-    MeasureRow.objects.create(
-        key="M-000001", case=row.key, customer=row.customer, device="edge-1", selector_key="x", degree=2, proof=3,
-        selector={"network": f"{row.resource}/32", "protocol": "tcp", "port": 25, "direction": "both"},
-        notice="L-000001", state="in_force", planned_at=row.opened_at, in_force_at=row.opened_at, lifted_when=MARK,
-    )  # fmt: skip
+    DeviceRow.objects.create(name="edge-1")  # Without it the device's page would be none, and say nothing.
+    for key, state, lifted_at in (("M-000001", "in_force", None), ("M-000002", "lifted", row.opened_at)):
+        MeasureRow.objects.create(
+            key=key, case=row.key, customer=row.customer, device="edge-1", selector_key=key, degree=2, proof=3,
+            selector={"network": f"{row.resource}/32", "protocol": "tcp", "port": 25, "direction": "both"},
+            notice="L-000001", state=state, planned_at=row.opened_at, in_force_at=row.opened_at, lifted_at=lifted_at,
+            lifted_when=MARK,
+        )  # fmt: skip
     SightingRow.objects.create(
         key="S-000001", sensor="flows", name=MARK, digest="0" * 64, evidence="1" * 64, line=1, case=row.key, kind="x",
         received_at=row.opened_at, moment_at=row.opened_at, moment_error_seconds=1, source=row.resource,
@@ -291,6 +294,9 @@ def test_roles_open_groups_and_nothing_is_hidden_outside_of_a_look(closed: CaseR
     assert newest in {report.key for report in list_reports(limit=500)}
     assert list_letters(limit=1)
     assert list_measures(limit=1) is not None
+    assert count_wanted_on(["edge-1"]) == {"edge-1": 1}
+    with hiding(lambda: frozenset({closed.key, "M-000001", "M-000002"})):
+        assert count_wanted_on(["edge-1"]) == {}
 
 
 def test_a_group_that_there_is_not_closes_nothing_and_health_says_so(

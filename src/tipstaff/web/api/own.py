@@ -16,16 +16,15 @@ from pydantic import Field
 from tipstaff import wiring
 from tipstaff.cases.queries import get_case, lineage_of, standing_key
 from tipstaff.cases.rules import OPEN, IllegalMove
-from tipstaff.enforcement.queries import measures_on
 from tipstaff.notices import place_shown
 from tipstaff.notices.queries import cases_told
 from tipstaff.procedures.answers import WORDS_MAX, answer_case, appeal_case
-from tipstaff.words import Answer, Case, Measure, MeasureState
+from tipstaff.words import Answer, Case, Measure
 
 from ..models import PortalPerson, PortalToken
 from ..portal import people
 from ..portal.people import PortalRole, role_on
-from ..portal.reads import PortalPage, accounts_of, known_cases, portal_page
+from ..portal.reads import PortalPage, accounts_of, in_force_on, known_cases, portal_page
 from ..portal.tokens import OwnScope
 from ..portal.views import WORDS_NEEDED
 from .pages import plain
@@ -152,7 +151,7 @@ def list_own_accounts(request: HttpRequest) -> list[dict[str, str]]:
 def list_own_cases(
     request: HttpRequest, account: Annotated[str, Query(max_length=64)] = "", open: bool | None = None
 ) -> list[OwnCaseOut]:  # fmt: skip
-    """The cases that one account, or each of the first 100, was told of, the newest first: up to 200 of each."""
+    """The cases that one account, or each of the first 100, was told of: all open, and the 200 newest others."""
     keys = [account] if account else _first_accounts(request)
     if account and role_on(_person(request), account) is None:
         return []
@@ -192,13 +191,7 @@ def answer_own_case(request: HttpRequest, key: str, asked: OwnAnswerIn) -> dict[
 @router.get("/measures", auth=Own(OwnScope.READ), response=list[OwnMeasureOut])
 def list_own_measures(request: HttpRequest) -> list[dict[str, Any]]:
     """What is in force on the first 100 accounts now."""
-    return [
-        _measure_out(measure)
-        for key in _first_accounts(request)
-        for known in [{case.key for case in known_cases(key)}]
-        for measure in measures_on(key)
-        if measure.state is MeasureState.IN_FORCE and standing_key(measure.case) in known
-    ]
+    return [_measure_out(measure) for key in _first_accounts(request) for measure in in_force_on(key)]
 
 
 def _person(request: HttpRequest) -> PortalPerson:

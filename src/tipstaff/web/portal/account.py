@@ -4,7 +4,7 @@ A link by mail shows that the address is theirs; a passkey, a code or a recovery
 customer was not written to about is not here, nor is anything of anybody else.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
@@ -23,13 +23,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tipstaff import wiring
 from tipstaff.cases.queries import get_case, lineage_of, standing_key, strikes_of_all
 from tipstaff.cases.rules import OPEN
-from tipstaff.enforcement.queries import measures_on
 from tipstaff.notices.queries import cases_told
 from tipstaff.policy import edition_to_go_by
 from tipstaff.procedures.links import LinkExpired, LinkTampered, open_contact_link, open_log_in_link
 from tipstaff.procedures.registering import note_reached
 from tipstaff.registry.queries import get_customer, representatives_of
-from tipstaff.words import Case, Customer, Measure, MeasureState, Representative
+from tipstaff.words import Case, Customer, Measure, Representative
 
 from .. import factors, pace, throttle
 from ..asked import asked_text
@@ -44,7 +43,16 @@ from ..tokens import DAYS_MAX
 from . import contacts, forwards, tokens
 from . import people as own
 from .people import NotInvited, PortalRole, role_on
-from .reads import PortalPage, accounts_of, known_cases, places_of, portal_page, zone_named
+from .reads import (
+    PortalPage,
+    accounts_of,
+    in_force_on,
+    known_among,
+    known_cases,
+    places_by_name,
+    portal_page,
+    zone_named,
+)
 from .views import STATE_WORDS, private, show_case
 
 ACCOUNTS_MAX = 100
@@ -214,26 +222,25 @@ def home(request: PersonRequest) -> HttpResponse:
 
 def _account(customer: Customer, role: PortalRole, *, language: str) -> Account:
     known = known_cases(customer.key)
-    names = {case.key for case in known}
     return Account(
         customer=customer,
         role=role,
         open=tuple((case, say(language, STATE_WORDS[case.state][0])) for case in known if case.state in OPEN),
         closed=tuple(case for case in known if case.state not in OPEN),
-        measures=tuple(
-            m for m in measures_on(customer.key) if m.state is MeasureState.IN_FORCE and standing_key(m.case) in names
-        ),
-        counts=_counts(customer.key, names),
+        measures=in_force_on(customer.key),
+        counts=_counts(customer.key),
     )
 
 
-def _counts(customer: str, names: Set[str]) -> tuple[tuple[str, datetime], ...]:
+def _counts(customer: str) -> tuple[tuple[str, datetime], ...]:
     """The strikes that count now under the edition in force, of cases that they know of."""
     at = wiring.now()
     edition = edition_to_go_by(wiring.editions(), at=at)
     strikes = strikes_of_all([customer], since=at - STRIKES_LOOKED_BACK).get(customer, ())
-    ends = ((one, one.at + edition.repeats_of(one.group).lifetime) for one in strikes if not one.contested)
-    return tuple(sorted((one.case, until) for one, until in ends if until >= at and one.case in names))
+    ends = ((one.case, one.at + edition.repeats_of(one.group).lifetime) for one in strikes if not one.contested)
+    counting = sorted((case, until) for case, until in ends if until >= at)
+    known = known_among({case for case, _ in counting}, customer=customer)
+    return tuple((case, until) for case, until in counting if case in known)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -253,7 +260,7 @@ def _passing_on(page: PortalPage, may_answer: bool) -> dict[str, Any]:
         return {}
     return {
         "passing_on": True, "forwards": forwards.forwards_of(page.case.key), "receivers": forwards.receivers(page.case),
-        "places": places_of(page.case.key)[: forwards.PLACES_MAX], "named": LANGUAGES,
+        "places": list(places_by_name(page.case.key).items())[: forwards.PLACES_MAX], "named": LANGUAGES,
     }  # fmt: skip
 
 
@@ -265,6 +272,7 @@ def pass_on(request: PersonRequest, key: str) -> HttpResponse:
     if not may_answer:
         raise Http404(key)
     language, at = language_of(request, otherwise=request.person.language), wiring.now()
+    known = places_by_name(page.case.key)
     try:
         _pace(request, "invitations", _INVITATIONS_A_MINUTE)
         passed = forwards.pass_on(
@@ -272,7 +280,8 @@ def pass_on(request: PersonRequest, key: str) -> HttpResponse:
             name=asked_text(request.POST, "name", characters_max=100),
             email=asked_text(request.POST, "email", characters_max=254),
             language=asked_text(request.POST, "language", characters_max=5),
-            places=request.POST.getlist("place")[: forwards.PLACES_MAX], known=places_of(page.case.key),
+            places=[known[n] for n in request.POST.getlist("place")[: forwards.PLACES_MAX] if n in known],
+            known=list(known.values()),
             note=asked_text(request.POST, "note", characters_max=forwards.NOTE_MAX), by=request.person, at=at,
         )  # fmt: skip
         messages.success(request, say(language, "{email} gets a letter with a link.", email=passed.email))

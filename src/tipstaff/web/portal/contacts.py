@@ -16,6 +16,7 @@ from tipstaff.procedures.portal import (
     ask_contact,
     note_portal_change,
     set_contacts,
+    take_turn,
     why_no_contact,
 )
 from tipstaff.registry.queries import get_customer, representatives_of
@@ -56,6 +57,7 @@ def propose(contact: Representative, *, customer: Customer, by: PortalPerson, at
         raise NotSet("There are ten contacts already; take one away first.")
     refuse_too_many(customer.key, contact.email, at=at)
     with transaction.atomic():
+        take_turn(customer.key)  # Two at once count one another.
         old = ProposedContact.objects.filter(customer=customer.key, ended_at=None)
         old.filter(made_at__lte=at - PROPOSED_LASTS).update(ended_at=at)
         if old.count() >= PROPOSED_MAX:
@@ -84,6 +86,8 @@ def agree(number: int, *, at: datetime) -> bool:
     """Make a contact of whoever was asked, as the last of the chain; False where it was taken back meanwhile, or where
     whoever proposed it may manage no contacts any more."""
     with transaction.atomic():
+        asked_for = ProposedContact.objects.filter(pk=number).values_list("customer", flat=True).first()
+        take_turn(asked_for or "")  # First, as `propose` does, or each could wait for what the other holds.
         row = ProposedContact.objects.select_for_update().filter(pk=number, ended_at=None).first()
         customer = get_customer(row.customer) if row is not None else None
         if row is None or customer is None:
@@ -110,7 +114,9 @@ def take_back(number: int, *, customer: Customer, by: PortalPerson, at: datetime
     if row is None:
         return None
     with transaction.atomic():
-        ProposedContact.objects.filter(pk=row.pk).update(ended_at=at)
+        # Whoever was asked may have agreed since it was read: what they did is not said to be taken back.
+        if not ProposedContact.objects.filter(pk=row.pk, ended_at=None).update(ended_at=at):
+            return None
         note_portal_change(
             "portal.contact_taken_back", customer=customer.key, at=at, actor=f"customer ({by.email})", email=row.email
         )  # fmt: skip

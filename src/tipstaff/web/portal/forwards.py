@@ -10,7 +10,13 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff import wiring
-from tipstaff.procedures.portal import is_sealed, note_portal_change, send_passed_on, tell_passed_on_answered
+from tipstaff.procedures.portal import (
+    is_sealed,
+    note_portal_change,
+    send_passed_on,
+    take_turn,
+    tell_passed_on_answered,
+)
 from tipstaff.registry.queries import accounts_below, get_customer
 from tipstaff.words import Answer, Case, Customer
 
@@ -106,6 +112,7 @@ def pass_on(
     assert reseller is not None, case.customer
     brand = brand_of(reseller)
     with transaction.atomic():
+        take_turn(reseller.key)  # Two at once count one another.
         if Forward.objects.filter(case=case.key).count() >= FORWARDS_MAX:
             raise NotPassedOn("This case was passed on as often as can be.")
         row = Forward.objects.create(

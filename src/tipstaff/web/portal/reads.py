@@ -4,9 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils.crypto import salted_hmac
+
 from tipstaff import wiring
 from tipstaff.cases.queries import Member, Narrowed, get_case, lineage_of, list_cases, members_of, standing_key
-from tipstaff.cases.rules import CLOCK_RUNS, answers_open_to
+from tipstaff.cases.rules import CLOCK_RUNS, ENDED, OPEN, answers_open_to
 from tipstaff.enforcement.queries import measures_of_case, measures_on
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices import place_shown, redact
@@ -24,7 +26,7 @@ from ..models import PortalPerson
 from .checks import checks_for
 from .people import PortalRole, role_on, roles_of
 
-EVENTS_SHOWN, CASES_MAX = 12, 200
+EVENTS_SHOWN, CASES_MAX, OPEN_MAX = 12, 200, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,15 +128,50 @@ def accounts_of(person: PortalPerson, *, most: int) -> tuple[list[tuple[Customer
 
 
 def known_cases(customer: str) -> list[Case]:
-    """The cases that a customer was told of, the newest first."""
-    known = list_cases(customer=customer, order="newest", narrowed=Narrowed(unsealed=True), limit=CASES_MAX)
-    told = cases_told([case.key for case in known])
-    return [case for case in known if case.key in told or cases_told(lineage_of(case.key))]
+    """The cases that a customer was told of, the newest first: those that are open, and the newest others."""
+    # An old case that still waits for them is not pushed out by newer ones: its clock runs.
+    known = [
+        case
+        for states, most in ((OPEN, OPEN_MAX), (ENDED, CASES_MAX))
+        for case in list_cases(
+            states=states, customer=customer, order="newest", narrowed=Narrowed(unsealed=True), limit=most
+        )
+    ]
+    return _told(sorted(known, key=lambda case: (case.opened_at, case.key), reverse=True))
+
+
+def known_among(keys: Collection[str], *, customer: str) -> frozenset[str]:
+    """Which of these are cases that a customer was told of, however old."""
+    narrowed = Narrowed(unsealed=True, keys=frozenset(keys))
+    return frozenset(case.key for case in _told(list_cases(customer=customer, narrowed=narrowed, limit=len(keys))))
+
+
+def in_force_on(customer: str) -> tuple[Measure, ...]:
+    """What is in force on a customer because of cases that they were told of, the newest first."""
+    found = [(m, standing_key(m.case)) for m in measures_on(customer) if m.state is MeasureState.IN_FORCE]
+    known = known_among({case for _, case in found}, customer=customer)
+    return tuple(measure for measure, case in found if case in known)
+
+
+def _told(cases: Sequence[Case]) -> list[Case]:
+    told = cases_told([case.key for case in cases])
+    return [case for case in cases if case.key in told or cases_told(lineage_of(case.key))]
 
 
 def places_of(key: str) -> list[str]:
     """The addresses, URLs and names that a case is about, as its page names them."""
     return list(dict.fromkeys(matter.conduct.offender for matter in _held_against(key) if matter.conduct.offender))
+
+
+def places_by_name(key: str) -> dict[str, str]:
+    """The same, each by a name that a form may carry: a place itself may say to whom a link in it was sent.
+
+    The name is keyed, or whoever guesses an address could try whether it makes the same name.
+    """
+    return {
+        salted_hmac("tipstaff.place", f"{key} {place}", algorithm="sha256").hexdigest()[:16]: place
+        for place in places_of(key)
+    }
 
 
 def events_at(key: str, places: Collection[str]) -> tuple[Event, ...]:
