@@ -941,8 +941,8 @@ def in_turn(asked: CaptureQueriesContext, counted: str) -> bool:
     """Whether the customer was locked before something was counted, so that two at once count one another."""
     said = [query["sql"] for query in asked.captured_queries]
     locks = [n for n, sql in enumerate(said) if "registry_customerrow" in sql and "FOR UPDATE" in sql]
-    (count,) = [n for n, sql in enumerate(said) if "COUNT(" in sql and counted in sql]
-    return bool(locks) and locks[0] < count
+    counts = [n for n, sql in enumerate(said) if "COUNT(" in sql and counted in sql]
+    return bool(locks) and bool(counts) and locks[0] < counts[0]
 
 
 def test_what_is_asked_and_passed_on_at_once_is_counted_in_turn(day: object, clock: Clock) -> None:

@@ -55,9 +55,9 @@ def propose(contact: Representative, *, customer: Customer, by: PortalPerson, at
         raise NotSet("That address stands among your contacts already.")
     if len(chain) >= CONTACTS_MAX:
         raise NotSet("There are ten contacts already; take one away first.")
-    refuse_too_many(customer.key, contact.email, at=at)
     with transaction.atomic():
         take_turn(customer.key)  # Two at once count one another.
+        refuse_too_many(customer.key, contact.email, at=at)
         old = ProposedContact.objects.filter(customer=customer.key, ended_at=None)
         old.filter(made_at__lte=at - PROPOSED_LASTS).update(ended_at=at)
         if old.count() >= PROPOSED_MAX:

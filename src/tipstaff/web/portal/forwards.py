@@ -102,9 +102,6 @@ def pass_on(
         name, email, language = to.name, to.email, to.language.partition("-")[0].lower()
     if not MAIL_ADDRESS.fullmatch(email):
         raise NotPassedOn("That is no mail address.")
-    if not account:
-        on_record = [one.representative.email.lower() for one in receivers(case) if one.representative is not None]
-        refuse_too_many(case.customer, email, known=on_record, at=at)
     chosen = [place for place in dict.fromkeys(places) if place in known][:PLACES_MAX]
     if not chosen:
         raise NotPassedOn("Choose which places are this customer's.")
@@ -113,6 +110,9 @@ def pass_on(
     brand = brand_of(reseller)
     with transaction.atomic():
         take_turn(reseller.key)  # Two at once count one another.
+        if not account:
+            on_record = [one.representative.email.lower() for one in receivers(case) if one.representative is not None]
+            refuse_too_many(case.customer, email, known=on_record, at=at)
         if Forward.objects.filter(case=case.key).count() >= FORWARDS_MAX:
             raise NotPassedOn("This case was passed on as often as can be.")
         row = Forward.objects.create(
