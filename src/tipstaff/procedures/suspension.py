@@ -46,9 +46,9 @@ from tipstaff.policy import Edition
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
 from tipstaff.registry.queries import (
+    accounts_below,
     accounts_on,
     customers_named_by,
-    customers_of_reseller,
     get_customer,
     top_resellers,
 )
@@ -83,7 +83,7 @@ from .letters import edition_named, notices_sent, tell_complainant, tell_custome
 from .retesting import BeforeClosing, before_closing, can_be_retested
 from .sessions import holders_of_port, holders_of_session
 from .trust import was_flooded
-from .weighing import weigh_for
+from .weighing import others_on, weigh_for
 
 log = logging.getLogger("tipstaff.worker")
 
@@ -322,9 +322,10 @@ def _share_of(customer: str, network: IPv4Network | IPv6Network, *, at: datetime
     if holders <= {customer}:
         return bool(holders), 0
     above = top_resellers(holders, at=at)
-    below = {each.key for each in customers_of_reseller(customer)}  # As they are counted where it is weighed.
+    below = {each.key for each in accounts_below(customer)}
     theirs = {who for who in holders if customer in (who, above.get(who)) or who in below}
-    return bool(theirs), len(holders - theirs)
+    # As they are counted where it is weighed.
+    return bool(theirs), len(others_on(network, customer=customer, doer_on=network, at=at))
 
 
 def _is_theirs_alone(customer: str, selector: Selector, *, at: datetime) -> bool:

@@ -1,18 +1,18 @@
 """Which remedies there are for one thing complained about, with what each would hit: reads only, decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from tipstaff.enforcement.planner import Footprint, weigh
 from tipstaff.registry.queries import (
+    accounts_below,
     accounts_on,
     customers_named_by,
-    customers_of_reseller,
     holdings_of,
     services_of,
 )
-from tipstaff.words import Candidate, Conduct, Degree, Direction, Rung, Scope, Sighting
+from tipstaff.words import Candidate, Conduct, Customer, Degree, Direction, Rung, Scope, Sighting
 
 from .desk import Desk
 from .sessions import announced_by, holders_of_port, logged_in_as, machine_seen
@@ -89,17 +89,18 @@ def footprint_of(
     """Who and what lies around an address at this moment, from the registry."""
     services = frozenset(s.key for s in services_of(customer))
     own = holdings_of(customer, at=at)
-    below = frozenset(c.key for c in customers_of_reseller(customer))
+    below = frozenset(c.key for c in accounts_below(customer))
     if address is None:
         return Footprint(services_of_account=services, accounts_below=below)
     around = [h for h in own if address in h.prefix]
     prefix = max((h.prefix for h in around), key=lambda p: p.prefixlen, default=None)
-    self_and_below = {customer} | below
-    on_prefix = accounts_on(prefix, at=at) if prefix is not None else frozenset()
+    host = ip_network(address)
     return Footprint(
         prefix=prefix,
-        others_on_address=accounts_on(ip_network(address), at=at) - self_and_below,
-        others_on_prefix=on_prefix - self_and_below,
+        others_on_address=others_on(host, customer=customer, doer_on=host, at=at),
+        others_on_prefix=(
+            others_on(prefix, customer=customer, doer_on=host, at=at) if prefix is not None else frozenset()
+        ),
         services_on_address=frozenset(h.service for h in around if h.service) - {service},
         services_on_prefix=frozenset(
             h.service for h in own if prefix is not None and h.service and h.prefix.version == prefix.version
@@ -108,3 +109,24 @@ def footprint_of(
         services_of_account=services,
         accounts_below=below,
     )  # fmt: skip
+
+
+def others_on(
+    network: IPv4Network | IPv6Network, *, customer: str, doer_on: IPv4Network | IPv6Network, at: datetime
+) -> frozenset[str]:
+    """Who else would be hit by what stops `network`: everybody who uses any of it but the customer and whoever did it.
+
+    A reseller answers for those below, but they are others all the same: of them one on `doer_on` did it, and the rest
+    did nothing. Whoever only resells to another of them uses nothing of it.
+    """
+    below = {account.key: account for account in accounts_below(customer)}
+    on_network = accounts_on(network, at=at) - {customer}
+    own = _users(on_network, below)
+    doer = sorted(_users(accounts_on(doer_on, at=at), below))[:1]
+    return frozenset((on_network - below.keys()) | (own - set(doer)))
+
+
+def _users(accounts: Collection[str], below: Mapping[str, Customer]) -> set[str]:
+    """Those of a reseller's accounts that have no account of their own among these."""
+    own = {key for key in accounts if key in below}
+    return own - {below[key].reseller for key in own}

@@ -105,7 +105,6 @@ __all__ = [
     "count_waiting_admissions",
     "customers_changed_by",
     "customers_named_by",
-    "customers_of_reseller",
     "customers_who_agreed",
     "edition_accepted",
     "former_customers",
@@ -195,12 +194,6 @@ def list_customers(
             Q(key__icontains=search) | Q(name__icontains=search) | Q(representatives__email__icontains=search)
         ).distinct()
     return [customer_of(row) for row in rows[offset : offset + limit]]
-
-
-def customers_of_reseller(reseller: str) -> list[Customer]:
-    """The accounts directly below a reseller, by key."""
-    rows = CustomerRow.objects.prefetch_related("representatives").filter(reseller_id=reseller).order_by("key")
-    return [customer_of(row) for row in rows]
 
 
 def services_of(customer: str) -> list[Service]:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("operator")
 def test_a_customer_comes_back_as_it_went_in():
     assert queries.get_customer("acct-3") == customer("acct-3", reseller="acct-9")
     assert queries.get_customer("acct-404") is None
-    assert [one.key for one in queries.customers_of_reseller("acct-9")] == ["acct-3"]
+    assert [one.key for one in queries.accounts_below("acct-9")] == ["acct-3"]
 
 
 def test_adding_a_customer_twice_changes_and_records_nothing_more():
