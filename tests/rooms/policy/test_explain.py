@@ -229,7 +229,7 @@ def test_a_first_report_reads_so_to_a_customer_and_to_a_complainant() -> None:
             "You have 24 hours to answer once our letter is handed over.",
             "Without an answer in time the narrowest measure that suffices may follow; from “walled garden” up a "
             "person decides first.",
-            "No measure is taken before a letter about it was handed over.",
+            "No measure is taken before a letter about it was handed over, except on a recorded ground for urgency.",
         )
     )
     assert read(judged(), Audience.COMPLAINANT) == "\n".join(
