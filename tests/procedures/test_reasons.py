@@ -22,7 +22,9 @@ from tipstaff.registry.queries import get_customer
 from tipstaff.words import Answer, Case, Ground, Incident, LetterKind, ReportOutcome
 
 ADDRESS, ANOTHER = "198.51.100.7", "198.51.100.8"
-BEFORE_A_LETTER = "No measure is taken before a letter about it was handed over."
+BEFORE_A_LETTER = (
+    "No measure is taken before a letter about it was handed over, except on a recorded ground for urgency."
+)
 WE_TELL = "We tell whoever held it"
 
 

@@ -5,12 +5,12 @@ false for this case.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from tipstaff.words import Disposition, Fact, Reason, Verdict
+from tipstaff.words import Degree, Disposition, Fact, Reason, Rung, Verdict
 
 from .clauses import Clause, Edition
 from .deciding import PROBABLE_DEGREE_MAX
@@ -56,9 +56,12 @@ class _Said:
     def __init__(self, verdict: Verdict, edition: Edition, language: str) -> None:
         self.verdict, self.edition = verdict, edition
         self.facts = {basis.fact: basis.value for basis in verdict.basis}
-        if not verdict.ladder:
-            # No measure is open, as where only a block may follow and the clause knows none: nothing is said of any.
+        self.measures = _measures(verdict.ladder)
+        if not self.measures:
+            # No measure is open, as where only a block may follow and the clause knows none, or where it knows a letter
+            # and nothing else: none is said to be able to follow, or to come with its letter.
             self.facts.pop(Fact.PERSON_FROM, None)
+            self.facts.pop(Fact.NOTICE_WITH, None)
         self.time = time_of(self.facts.get(Fact.TIME_TO_ANSWER, ""))
         self.clause = edition.clause_named(verdict.clause) if verdict.clause else None
         self.title = edition.wording(self.clause.id, language=language).title if self.clause else ""
@@ -135,10 +138,9 @@ class _Said:
             self.say(to_them["told"].format(time=time), f.CLAUSE)
         if {f.PERSON_DECIDES, f.PERSON_FROM}.isdisjoint(basis.fact for basis in verdict.basis):
             return tuple(self.told)
-        if clause.always_a_persons:
-            self.say(to_them["person_decides"], f.CLAUSE)
-        elif any(f.HOLDER_CONFIRMED in self.facts or r.degree <= PROBABLE_DEGREE_MAX for r in clause.ladder):
-            self.say(to_them["measure_may_follow"], f.CLAUSE)
+        confirmed = f.HOLDER_CONFIRMED in self.facts
+        if any(confirmed or rung.degree <= PROBABLE_DEGREE_MAX for rung in _measures(clause.ladder)):
+            self.say(to_them["person_decides" if clause.always_a_persons else "measure_may_follow"], f.CLAUSE)
         return tuple(self.told)
 
     def to_court(self) -> tuple[Sentence, ...]:
@@ -167,13 +169,18 @@ class _Said:
         second = ", and a second person who agrees" if self.clause is not None and self.clause.two_people else ""
         self.say(f"A measure takes a decision by the role {value(f.PERSON_DECIDES)}{second}.", f.PERSON_DECIDES)
         self.say(f"The clock may take measures below the degree {value(f.PERSON_FROM)}.", f.PERSON_FROM)
-        if verdict.ladder:
+        if self.measures:
             rungs = ", ".join(f"{r.degree.name.lower()} {r.scope.name.lower()}" for r in verdict.ladder)
             self.say(f"Remedies open, narrow to wide: {rungs}; the narrowest that suffices is taken.", f.CLAUSE)
         self.say("No measure before a notice was handed over, except on a recorded ground.", f.NOTICE_FIRST)
         self.say("A measure may come with its notice, on a recorded ground and with two people.", f.NOTICE_WITH)
         self.say("Whether the holder is told, counsel decides.", f.NOTICE_WITHHELD)
         return tuple(self.told)
+
+
+def _measures(ladder: Sequence[Rung]) -> tuple[Rung, ...]:
+    """The rungs that touch anything: a letter is no measure."""
+    return tuple(rung for rung in ladder if rung.degree is not Degree.NOTIFY)
 
 
 _TRUST_FOR_COURT = {

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.rooms.policy import worlds
 from tests.rooms.policy.worlds import NOW, Asked
+from tipstaff.policy.clauses import Edition
 from tipstaff.policy.editions import shipped_editions
 from tipstaff.policy.explain import Audience, explain
 from tipstaff.policy.judge import judge
@@ -19,6 +20,7 @@ from tipstaff.words import (
     Allegation,
     Attribution,
     AttributionReason,
+    Degree,
     Disposition,
     EvidenceGrade,
     Fact,
@@ -27,6 +29,8 @@ from tipstaff.words import (
     Moment,
     NoticePosture,
     Reason,
+    Rung,
+    Scope,
     Trust,
     Verdict,
 )
@@ -100,6 +104,11 @@ def holds(fact: Fact, value: str, asked: Asked, verdict: Verdict) -> bool:
     }[fact]
 
 
+def measures(verdict: Verdict) -> list[Rung]:
+    """The rungs that touch anything; a letter touches nothing."""
+    return [rung for rung in verdict.ladder if rung.degree > Degree.NOTIFY]
+
+
 @given(any_question)
 @often
 def test_every_fact_of_a_verdict_is_true_of_the_world(asked: Asked) -> None:
@@ -147,7 +156,7 @@ def test_a_complainant_learns_nothing_of_what_the_holder_did_before_nor_of_what_
         assert "acct-1001" not in sentence.text
     if verdict.disposition is not Disposition.OPEN_CASE:
         assert not any("hours to answer" in sentence.text for sentence in said)
-    if verdict.ladder == () and verdict.decides is None:
+    if not measures(verdict):
         assert not any("measure" in sentence.text for sentence in said)
 
 
@@ -196,7 +205,7 @@ def test_a_court_is_told_every_fact(asked: Asked) -> None:
     told = {what for sentence in said for what in sentence.rests_on}
     assert {basis.fact for basis in verdict.basis} - {
         Fact.SHORTER_TIME,
-        *(() if verdict.ladder else (Fact.PERSON_FROM,)),
+        *(() if measures(verdict) else (Fact.PERSON_FROM, Fact.NOTICE_WITH)),
     } <= told
     assert verdict.reason in told
 
@@ -207,11 +216,78 @@ def test_an_explanation_does_not_borrow_the_words_of_another_edition() -> None:
         explain(verdict, edition=dataclasses.replace(EDITION, id="2027-01"), to=Audience.COURT)
 
 
-def judged(type: str = "messaging/spam", *, strikes: int = 0, trust: Trust | None = None, age: int = 5) -> Verdict:
+@st.composite
+def on_short_ladders(draw: st.DrawFn) -> Asked:
+    """Questions whose clauses often know a letter and nothing else, which earlier cases may add rungs to."""
+    asked = draw(worlds.questions(attributed=worlds.named, on_clause=True, plain=True))
+    letter = (Rung(scope=Scope.ADDRESS, degree=Degree.NOTIFY),)
+    shortened = tuple(
+        dataclasses.replace(clause, ladder=draw(st.sampled_from([letter, letter, clause.ladder])))
+        for clause in asked.edition.clauses
+    )
+    return dataclasses.replace(asked, edition=dataclasses.replace(asked.edition, clauses=shortened))
+
+
+EXCEPTION = {
+    "en": "except on", "de": "außer aus", "es": "salvo por", "fr": "sauf pour", "pt": "salvo por", "ja": "を除き",
+}  # fmt: skip
+
+
+def claims_of_a_measure(language: str) -> list[str]:
+    """The sentences of a language that say that a measure may follow, as expressions."""
+    said = sentences(language)
+    complainant = said["complainant"]
+    templates = [
+        said["person_from"], said["notice_with"], complainant["person_decides"], complainant["measure_may_follow"],
+    ]  # fmt: skip
+    court = [r"Remedies open, .*", r"The clock may take .*", r"A measure may come .*"]
+    return [re.sub(r"\\{\w+\\}", ".*", re.escape(template)) for template in templates] + court
+
+
+@given(on_short_ladders(), st.sampled_from(Audience), st.sampled_from(sorted(EXCEPTION)))
+@often
+def test_a_measure_is_said_to_follow_only_where_one_is_open_and_none_before_a_letter_with_its_exception(
+    asked: Asked, audience: Audience, language: str
+) -> None:
+    verdict = answered(asked)
+    claims = claims_of_a_measure(language)
+    for sentence in explain(verdict, edition=asked.edition, to=audience, language=language):
+        if any(re.fullmatch(claim, sentence.text) for claim in claims):
+            assert measures(verdict), sentence
+        if Fact.NOTICE_FIRST in sentence.rests_on:
+            assert EXCEPTION["en" if audience is Audience.COURT else language] in sentence.text
+
+
+def test_where_the_clause_knows_only_a_letter_nobody_is_told_that_a_measure_may_follow() -> None:
+    shared = judged("copyright/p2p")
+    assert shared.clause == "copyright.peer_to_peer"
+    assert read(shared, Audience.COMPLAINANT).splitlines()[1:] == [
+        "We tell whoever held it, and they have at most 72 hours to answer from then on.",
+    ]
+    assert "Remedies open" not in read(shared, Audience.COURT)
+    clauses = tuple(dataclasses.replace(c, decides=None) for c in EDITION.clauses if c.id == shared.clause)
+    undecided = dataclasses.replace(EDITION, clauses=clauses)
+    verdict = judged("copyright/p2p", edition=undecided)
+    assert verdict.decides is None
+    for audience in Audience:
+        said = " ".join(sentence.text for sentence in explain(verdict, edition=undecided, to=audience))
+        assert "may follow" not in said
+        assert "suffices" not in said
+        assert "The clock may take" not in said
+
+
+def judged(
+    type: str = "messaging/spam",
+    *,
+    strikes: int = 0,
+    trust: Trust | None = None,
+    age: int = 5,
+    edition: Edition = EDITION,
+) -> Verdict:
     return judge(
         Allegation(type=type, moment=Moment(NOW - timedelta(hours=age))),
         attribution=Attribution(grade=Grade.CONFIRMED, reason=AttributionReason.ONE_HOLDER, customer="acct-1001"),
-        history=History(cases_before=strikes), edition=EDITION, received_at=NOW, trust=trust,
+        history=History(cases_before=strikes), edition=edition, received_at=NOW, trust=trust,
     )  # fmt: skip
 
 
@@ -229,7 +305,7 @@ def test_a_first_report_reads_so_to_a_customer_and_to_a_complainant() -> None:
             "You have 24 hours to answer once our letter is handed over.",
             "Without an answer in time the narrowest measure that suffices may follow; from “walled garden” up a "
             "person decides first.",
-            "No measure is taken before a letter about it was handed over.",
+            "No measure is taken before a letter about it was handed over, except on a recorded ground for urgency.",
         )
     )
     assert read(judged(), Audience.COMPLAINANT) == "\n".join(
