@@ -179,6 +179,32 @@ def test_a_significant_change_is_announced_to_every_customer_before_it_is_posted
     assert (entry.detail["letters"], entry.detail["unreachable"]) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("zones", "counts_from"),
+    [
+        (["Asia/Tokyo", "America/Los_Angeles", "Nowhere/At_All"], datetime(2026, 6, 4, 7, tzinfo=UTC)),
+        (["Asia/Tokyo"], datetime(2026, 6, 4, tzinfo=UTC)),
+    ],
+)
+def test_an_announcement_lasts_until_the_last_of_the_customers_told_has_had_their_days(
+    office: Office, desk: Desk, zones: list[str], counts_from: datetime
+) -> None:
+    for number, zone in enumerate(zones):
+        office.admit(f"acct-{number}", timezone=zone)
+    ready(desk, *LONGER)
+    editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
+    told = {letter.to: letter.body for letter in list_letters(limit=10)}
+    assert len(told) == len(zones)
+    assert "4 June 2026" in told[ADDRESS_OF_REPRESENTATIVE.format("acct-0")]
+    for number in range(len(zones)):
+        registry.set_standing(
+            f"acct-{number}", Standing.TERMINATED, since=NOON, why="Moved out.", at=NOON + HOUR, actor="anna"
+        )
+    office.admit("acct-9", timezone="Pacific/Honolulu")
+    posted = editions.post("2026-07", desk=desk, at=NOON + HOUR, actor="counsel")
+    assert posted.effective_at == counts_from, "as the letters said, whoever came or left since"
+
+
 def test_nobody_is_told_any_more_of_an_edition_that_was_given_up(office: Office, desk: Desk) -> None:
     office.admit("acct-1", ADDRESS)
     ready(desk, *LONGER)

@@ -1,15 +1,16 @@
 """What a notice shows of its form stands on its case, for counsel to read, with the moment from which we know of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.procedures.office import DAY, NOON, Office
+from tests.procedures.office import DAY, HOUR, NOON, Office
 from tests.procedures.test_every_clause import NAME, alleged, host, read_as
 from tests.rooms.legal.test_legal_form import COUNTER, DMCA, REMOVAL
 from tipstaff.cases.queries import notes_of
 from tipstaff.ledger.queries import entries_about
-from tipstaff.policy import deadline, shipped_editions
+from tipstaff.policy import Deadline, deadline, shipped_editions
 from tipstaff.procedures import complaint, harbour
 from tipstaff.procedures.agent import NotADesignation, agent_at, designate
 from tipstaff.procedures.refusals import NotYourDecision
@@ -168,3 +169,46 @@ def test_a_counter_notice_is_looked_at_and_its_window_stands_on_the_case(office:
     assert ("Not found" in note.text) is not whole
     [entry] = [e for e in entries_about(case.key) if e.what == "notice.counter_notice"]
     assert entry.detail["not_found"] == lacking
+
+
+@pytest.mark.parametrize(
+    ("zone", "received_at", "opens", "ends"),
+    [
+        ("America/Los_Angeles", NOON, datetime(2026, 5, 18, 7, tzinfo=UTC), datetime(2026, 5, 23, 7, tzinfo=UTC)),
+        # Still Monday there. The claimant, who may live further east, has its ten days all the same.
+        (
+            "America/Los_Angeles", NOON + 14 * HOUR,
+            datetime(2026, 5, 19, tzinfo=UTC), datetime(2026, 5, 23, 7, tzinfo=UTC),
+        ),
+        ("Asia/Tokyo", NOON, datetime(2026, 5, 18, tzinfo=UTC), datetime(2026, 5, 22, 15, tzinfo=UTC)),
+    ],
+)  # fmt: skip
+def test_the_window_of_a_counter_notice_is_counted_where_the_customer_lives(
+    office: Office, zone: str, received_at: datetime, opens: datetime, ends: datetime
+) -> None:
+    office.admit("acct-1", "198.51.100.7", timezone=zone)
+    host(NAME)
+    clause = EDITION.clause("copyright.hosted")
+    case = office.case_of(read_as(office, alleged(clause, clause.applies_to[0]), of_person=False, words=DMCA))
+    _, window = harbour.take_counter_notice(
+        case.key, COUNTER.encode(), received_at=received_at, desk=office.desk, at=NOON + DAY, actor="carla"
+    )
+    assert window == Deadline(not_before=opens, by=ends)
+    [note] = [one for one in notes_of(case.key) if "counter-notice came" in one.text]
+    assert f"from {opens:%Y-%m-%d %H:%M} UTC on and before {ends:%Y-%m-%d %H:%M} UTC" in note.text
+
+
+def test_a_window_of_one_day_is_open_also_where_that_day_is_over_before_the_claimants(office: Office) -> None:
+    office.admit("acct-1", "198.51.100.7", timezone="America/Los_Angeles")
+    host(NAME)
+    clause = EDITION.clause("copyright.hosted")
+    case = office.case_of(read_as(office, alleged(clause, clause.applies_to[0]), of_person=False, words=DMCA))
+    [edition] = office.desk.editions
+    clocks = tuple(replace(c, not_before=c.amount) if c.id == harbour.RESTORE else c for c in edition.clocks)
+    desk = replace(office.desk, editions=(replace(edition, clocks=clocks),))
+    _, window = harbour.take_counter_notice(
+        case.key, COUNTER.encode(), received_at=NOON + 14 * HOUR, desk=desk, at=NOON + DAY, actor="carla"
+    )
+    assert window == Deadline(not_before=datetime(2026, 5, 26, tzinfo=UTC), by=datetime(2026, 5, 27, tzinfo=UTC)), (
+        "a Friday there, and the Tuesday after Memorial Day in UTC"
+    )

@@ -241,7 +241,7 @@ def counter_notice(
         lacking, window = take_counter_notice(
             case.upper(), file.read_bytes(), received_at=instant(received) or at, desk=desk, at=at, actor=by
         )
-    since = f"{window.not_before:%Y-%m-%d}" if window.not_before else "now"
+    since = f"{window.not_before:%Y-%m-%d %H:%M} UTC" if window.not_before else "now"
     typer.echo(f"{case.upper()}: it comes back from {since} on, and before {window.by:%Y-%m-%d %H:%M} UTC.")
     if lacking:
         typer.echo(f"Not found: {', '.join(lacking)}. A program looked for words; read it.")

@@ -91,14 +91,17 @@ def note_compiled(id: str, *, effects: Mapping[str, object], at: datetime, actor
 
 
 @transaction.atomic
-def note_announced(id: str, *, letters: int, unreachable: int, at: datetime, actor: str) -> EditionOnRecord:
-    """Customers were written to; raises WrongStep."""
+def note_announced(
+    id: str, *, letters: int, unreachable: int, counts_from: datetime, at: datetime, actor: str
+) -> EditionOnRecord:
+    """Customers were written to, and told that it counts from `counts_from` at the earliest; raises WrongStep."""
     row = _lock(id, EditionState.COMPILED)
     row.state, row.announced_at = EditionState.ANNOUNCED, require_aware(at)
     row.save()
     record(
-        "edition.announced", at=at, actor=actor, about=[_key(row), row.digest], letters=letters, unreachable=unreachable
-    )
+        "edition.announced", at=at, actor=actor, about=[_key(row), row.digest], letters=letters,
+        unreachable=unreachable, counts_from=counts_from.isoformat(),
+    )  # fmt: skip
     return edition_of(row)
 
 

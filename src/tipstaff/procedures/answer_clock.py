@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tipstaff.cases import rules
-from tipstaff.policy import deadline
+from tipstaff.policy import Deadline, deadline
 from tipstaff.policy.clauses import Clock, ClockUnit
 from tipstaff.policy.clocks import UnknownZone
 from tipstaff.registry.queries import get_customer
-from tipstaff.words import Case
+from tipstaff.words import Case, Customer
 
 from .desk import Desk
 
@@ -23,7 +23,7 @@ def answer_due(case: Case, *, told_at: datetime, desk: Desk) -> datetime:
     clock = clock_of(case, desk=desk)
     if clock is None:
         return rules.due_at(told_at=told_at, answer_within=case.answer_within)
-    return _ends(clock, case, at=told_at)
+    return ends_for(get_customer(case.customer), clock, at=told_at).by
 
 
 def extended_due(case: Case, *, at: datetime, desk: Desk) -> datetime:
@@ -35,7 +35,7 @@ def extended_due(case: Case, *, at: datetime, desk: Desk) -> datetime:
     unit = clock.unit if clock.unit is not ClockUnit.MONTHS else ClockUnit.DAYS
     more = replace(clock, unit=unit, amount=min(most, EXTENDED_DAYS_MAX))
     # It begins on the last day of the first time, not on the day that begins when that has passed.
-    return _ends(more, case, at=due - _LAST_INSTANT)
+    return ends_for(get_customer(case.customer), more, at=due - _LAST_INSTANT).by
 
 
 def clock_of(case: Case, *, desk: Desk) -> Clock | None:
@@ -48,9 +48,9 @@ def clock_of(case: Case, *, desk: Desk) -> Clock | None:
     return clause.clock_for(case.answer_within) if clause is not None else None
 
 
-def _ends(clock: Clock, case: Case, *, at: datetime) -> datetime:
-    customer = get_customer(case.customer)
+def ends_for(customer: Customer | None, clock: Clock, *, at: datetime) -> Deadline:
+    """When a clock ends that began at `at`, where the customer lives; by UTC where that is not known."""
     if customer is not None and customer.representative is not None:
         with suppress(UnknownZone):  # The registry takes any text; what is no zone counts as UTC, as in letters.
-            return deadline(clock, at=at, zone=customer.representative.timezone).by
-    return deadline(clock, at=at).by
+            return deadline(clock, at=at, zone=customer.representative.timezone)
+    return deadline(clock, at=at)

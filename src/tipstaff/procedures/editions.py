@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from tipstaff.editions import operations
 from tipstaff.editions.operations import NoSuchEdition, NotAnnounced, WrongStep
 from tipstaff.editions.queries import files_of, get_edition, posted_editions, work_of
+from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter, withdraw_announcement
 from tipstaff.policy import Edition, deadline, edition_to_go_by, read_files
@@ -31,6 +32,7 @@ from tipstaff.words import (
     WorkStep,
 )
 
+from .answer_clock import ends_for
 from .desk import Desk
 from .letters import quoted_in
 from .replaying import PAST, replay_past
@@ -173,17 +175,21 @@ def announce(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecor
     """Write to every customer who has named somebody; raises WrongStep. Twice writes no second letter."""
     edition, in_force = edition_on_record(id), edition_to_go_by(desk.editions, at=at)
     _is_answered(id, in_force)
-    counts_from = _earliest(edition, in_force, announced_at=at, at=at)
+    customers = _customers()
+    everywhere = _announced_until(customers, in_force, at=at)
+    counts_from = max([_earliest(edition, in_force, announced_at=at, at=at), *everywhere])
     changes = [change for change in differences(in_force, edition) if change.kind is not ChangeKind.WORDS]
     letters = unreachable = 0
     with transaction.atomic():
-        for customer in _customers():
+        for customer in customers:
             if customer.representative is None:
                 unreachable += 1
                 continue
             _write(customer, edition, changes=changes, counts_from=counts_from, desk=desk, at=at, actor=actor)
             letters += 1
-        noted = operations.note_announced(id, letters=letters, unreachable=unreachable, at=at, actor=actor)
+        noted = operations.note_announced(
+            id, letters=letters, unreachable=unreachable, counts_from=counts_from, at=at, actor=actor
+        )
         desk.enqueue("letters", "all")
     return noted
 
@@ -196,7 +202,7 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
         raise NoSuchEdition(id)
     edition, in_force = edition_on_record(id), edition_to_go_by(desk.editions, at=at)
     _is_answered(id, in_force)
-    counts_from = _earliest(edition, in_force, announced_at=known.announced_at, at=at)
+    counts_from = max([_earliest(edition, in_force, announced_at=known.announced_at, at=at), *_told_of(known)])
     compiled = known.state is EditionState.COMPILED
     if (
         compiled
@@ -283,6 +289,27 @@ def _earliest(edition: Edition, in_force: Edition, *, announced_at: datetime | N
     if announced_at is not None:
         moments += [deadline(c, at=announced_at).by for c in in_force.clocks if c.id == ANNOUNCE_CLOCK]
     return max(moments)
+
+
+def _announced_until(customers: Sequence[Customer], in_force: Edition, *, at: datetime) -> list[datetime]:
+    """When the time that an announcement takes has passed where each customer lives who is told."""
+    one_of_each = {c.representative.timezone: c for c in customers if c.representative is not None}
+    return [
+        ends_for(customer, clock, at=at).by
+        for clock in in_force.clocks
+        if clock.id == ANNOUNCE_CLOCK
+        for customer in one_of_each.values()
+    ]
+
+
+def _told_of(known: EditionOnRecord) -> list[datetime]:
+    """From when it counts by the letters that announced it: customers and their zones may be others by now. Nothing
+    for an announcement noted before releases kept this."""
+    return [
+        datetime.fromisoformat(str(entry.detail["counts_from"]))
+        for entry in entries_of(known.digest, what=["edition.announced"])
+        if entry.at == known.announced_at and "counts_from" in entry.detail
+    ]
 
 
 def _write(

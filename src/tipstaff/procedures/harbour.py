@@ -5,7 +5,7 @@ the agent stands in the directory is known here already. The edition's clause is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -17,11 +17,14 @@ from tipstaff.legal import operations
 from tipstaff.legal.form import looked_for
 from tipstaff.legal.queries import conditions_noted
 from tipstaff.policy import Deadline, deadline, edition_to_go_by
+from tipstaff.policy.clauses import Clock
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.kinds import Event, LegalForm
+from tipstaff.registry.queries import get_customer
 from tipstaff.words import Case, ConditionNoted, Role
 
 from .agent import agent_at
+from .answer_clock import ends_for
 from .desk import Desk
 from .letters import edition_named
 from .suspension import NotYourDecision
@@ -106,7 +109,7 @@ def take_counter_notice(
         clock = next((each for each in edition.clocks if each.id == RESTORE), None)
         if clock is None or clock.clause != case.clause:
             raise NotACondition(f"{key}: edition {edition.id} has no clock {RESTORE} for clause {case.clause}.")
-        window = deadline(clock, at=received_at)
+        window = _window(clock, case, at=received_at)
         found = list(looked_for(LegalForm.COUNTER_NOTICE, text.decode("utf-8", "replace")))
         lacking = [f"{element.name} ({element.source})" for element, there in found if not there]
         since = f"{window.not_before:%Y-%m-%d %H:%M}" if window.not_before else "now"
@@ -122,6 +125,17 @@ def take_counter_notice(
             not_before=window.not_before, by=window.by,
         )  # fmt: skip
     return lacking, window
+
+
+def _window(clock: Clock, case: Case, *, at: datetime) -> Deadline:
+    """The window by the customer's days. It never opens before the claimant's days to go to court have passed by UTC,
+    too: where the claimant lives is not known."""
+    window, by_utc = ends_for(get_customer(case.customer), clock, at=at), deadline(clock, at=at)
+    if window.not_before is None or by_utc.not_before is None:
+        return window
+    opens = max(window.not_before, by_utc.not_before)
+    # A window of one day only may have closed where the customer lives by then; it stays open for its day in UTC.
+    return replace(window, not_before=opens, by=window.by if window.by > opens else by_utc.by)
 
 
 def _conditions(*, desk: Desk, at: datetime) -> list[Condition]:
