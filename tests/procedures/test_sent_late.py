@@ -54,14 +54,14 @@ def test_it_never_hits_whoever_holds_the_address_next(office: Office, told: str)
     if told == "never":
         office.twin.unreachable = True
     else:  # It took the measure in, and lost it and its voice at once.
-        office.twin.carry_out = lambda *_, **__: setattr(office.twin, "unreachable", True)  # type: ignore[method-assign]
+        office.twin.carry_out = lambda *_, **__: setattr(office.twin, "unreachable", True)  # type: ignore[method-assign]  # a twin of tests
     office.deadlines(at=away_at)
     office.enforce(at=away_at)
     (measure,) = office.measures(case)
     assert measure.state is (MeasureState.PLANNED if told == "never" else MeasureState.APPLYING)
 
     moves(office, at=away_at + 2 * DAY)
-    office.twin.unreachable, office.twin.observe, office.twin.carry_out = False, observe, carry  # type: ignore[method-assign]
+    office.twin.unreachable, office.twin.observe, office.twin.carry_out = False, observe, carry  # type: ignore[method-assign]  # as above
     back_at = away_at + 3 * DAY
     fence = become_writer("edge1", at=back_at)
     assert hasten(office.twin, fence=fence, limits=office.limits(back_at), at=back_at) is None

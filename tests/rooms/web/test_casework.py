@@ -210,7 +210,7 @@ def test_what_was_read_is_gone_by_as_it_stands_when_a_person_says_that_it_is_rig
     act = reverse("console:read_as", args=[report.key])
     late = client.post(act, {"as_read": "R-000000.1"}, follow=True).content.decode()
     assert "was read anew since you looked" in late
-    assert [i.key for i in get_report(report.key).incidents] == [i.key for i in report.incidents]  # type: ignore[union-attr]
+    assert [i.key for i in get_report(report.key).incidents] == [i.key for i in report.incidents]  # type: ignore[union-attr]  # it is there
     done = client.post(act, {"as_read": report.incidents[0].key}, follow=True).content.decode()
     assert "goes by what was read" in done
     after = get_report(report.key)
@@ -231,7 +231,7 @@ def test_a_person_names_several_addresses_and_each_keeps_the_time_that_was_state
     assert after is not None
     told = {str(i.allegation.source): i.allegation for i in after.incidents}
     assert list(told) == [f"{net}.22", f"{net}.21", f"{net}.77"]
-    assert [told[f"{net}.2{n}"].moment.at.hour for n in (1, 2)] == [1, 2]  # type: ignore[union-attr]
+    assert [told[f"{net}.2{n}"].moment.at.hour for n in (1, 2)] == [1, 2]  # type: ignore[union-attr]  # each has one
     assert (told[f"{net}.77"].moment, told[f"{net}.77"].unread_time) == (None, "one of 2 times")
 
 
