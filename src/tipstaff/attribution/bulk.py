@@ -18,7 +18,7 @@ from tipstaff.words import Attribution, Binding, Ending, Gap, Holding, HoldingKi
 
 from .book import TIERS, Address, Alone, Book, neighbourhood
 from .codes import CIRCUIT, ENDINGS, KINDS, MAC, OPEN
-from .covers import holes, with_leases
+from .covers import holes, with_lasting
 from .flow_parts import extent
 from .match import GIVEN_OUT
 from .queries import binding_of, instant, micro
@@ -274,23 +274,25 @@ def _gaps() -> tuple[Gaps, Any, list[tuple[int, int, int]]]:
         scopes = cursor.fetchall()
         cursor.execute("SELECT source_id, since, until FROM attribution_missedrow ORDER BY 1, 2, 3")
         missed = cursor.fetchall()
-        cursor.execute("SELECT id, term FROM attribution_sourcerow")
-        terms = dict(cursor.fetchall())
+        cursor.execute("SELECT id, term, beside FROM attribution_sourcerow")
+        terms = {source: (term, beside) for source, term, beside in cursor.fetchall()}
     gaps = {source: holes(covered) for source, covered in loads.items()}
     for source, first, last in missed:
         gaps.setdefault(source, []).append((first, last))
     found = {
-        source: with_leases((*hole, terms[source]) for hole in gaps.get(source, [(None, None)])) for source in terms
+        source: list(with_lasting((*hole, *terms[source]) for hole in gaps.get(source, [(None, None)])))
+        for source in terms
     }
     rows = [
-        (version, block, -OPEN if first is None else first, OPEN if last is None else last, lasting)
+        (version, block, -OPEN if first is None else first, OPEN if last is None else last, lasting, beside)
         for source, version, block in scopes
-        for first, last, lasting in found[source]
+        for first, last, lasting, beside in found[source]
     ]
     by_place: dict[tuple[int, int, int], list[Gap]] = {}
-    for version, block, first, last, lasting in rows:
+    for version, block, first, last, lasting, beside in rows:
         place = (4, 0, block << 8) if version == 4 else (6, block << 24, 0)
-        gap = Gap(since=None if first == -OPEN else instant(first), until=instant(last), lasting=lasting)
+        since = None if first == -OPEN else instant(first)
+        gap = Gap(since=since, until=instant(last), lasting=lasting, beside=beside)
         by_place.setdefault(place, []).append(gap)
 
     def gaps_of(address: Address, earliest: datetime, latest: datetime) -> list[Gap]:

@@ -1,6 +1,6 @@
 """Which stretches of time each source was read of. Private to this room."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db.models.functions import Greatest
 
@@ -74,12 +74,25 @@ def holes(
     ]  # fmt: skip
 
 
-def with_leases(holes: Iterable[tuple[int | None, int | None, int]]) -> list[tuple[int | None, int | None, bool]]:
-    """Holes with the longest term of a lease of their sources, and after each (True) the time for which one that was
-    given in it may last. A lease is spoken of again when half of it is over, and then only if its client is there."""
-    found: list[tuple[int | None, int | None, bool]] = []
-    for first, last, term in holes:
-        found.append((first, last, False))
+Hole = tuple[int | None, int | None, int, bool]
+"""From when until when a source was not read, for how long what it tells of may last without a word, and whether it may
+be had beside another's."""
+
+
+def with_lasting(holes: Iterable[Hole]) -> Iterator[tuple[int | None, int | None, bool, bool]]:
+    """(first, last, lasting, beside) of holes, and after each the time for which what began in it may last. A lease is
+    spoken of again when half of it is over, and then only if its client is there; a connection not before its end."""
+    for first, last, term, beside in holes:
+        yield first, last, False, False
         if term and last is not None and last < OPEN:
-            found.append((last, last + term, True))
-    return found
+            yield last, last + term, True, beside
+
+
+def note_lasting(source: SourceRow, *, stated: float | None, usual: float, beside: bool) -> None:
+    """For how many seconds what the source tells of may last without a word: as stated, else what is usual of its kind,
+    but no shorter than was stated before."""
+    if stated is None:
+        SourceRow.objects.filter(pk=source.pk, term__lt=round(usual * 1e6)).update(term=round(usual * 1e6))
+    SourceRow.objects.filter(pk=source.pk).update(
+        beside=beside, **({} if stated is None else {"term": round(stated * 1e6)})
+    )

@@ -35,7 +35,7 @@ OPEN_SPAN, CARRIED = 8, 9
 """Spans of two parts that every batch replaces: flows that may go on, to be found, and the same to be gone on with."""
 CARRY = 24 * _HOUR
 """So long a flow that was followed waits for its own end to be read. One that was not waits for ever. And a flow whose
-beginning was not read may have begun so long before it was first heard of."""
+beginning was not read may have begun so long before it was first heard of, or longer where the operator says so."""
 GROUP_ROWS = 16_384
 PART_ROWS_MAX = 8_000_000
 OFFSET_BITS = 40
@@ -117,12 +117,14 @@ def _unknown(records: pl.DataFrame) -> pl.DataFrame:
 
 
 def step(
-    carried: pl.DataFrame | None, records: pl.DataFrame, *, covers: tuple[int, int], interim: int | None = None
-) -> Step:
+    carried: pl.DataFrame | None, records: pl.DataFrame, *, covers: tuple[int, int], interim: int | None = None,
+    lasts: int = 0,
+) -> Step:  # fmt: skip
     """Flows that are over and flows that may go on, when `records` come after what was `carried`.
 
-    `covers` is the stretch that the log was read of without a gap, `interim` how long none that goes on is silent, in
-    microseconds. Taking a log in by pieces makes the same flows as taking it in at once, as long as its records are in
+    `covers` is the stretch that the log was read of without a gap, `interim` how long none that goes on is silent and
+    `lasts` how long one lasts at most, in microseconds. Taking a log in by pieces makes the same flows as taking it in
+    at once, as long as its records are in
     order.
     """
     covers_since, covers_until = covers
@@ -134,7 +136,7 @@ def step(
         records, Joins.SESSION, clock=Clock(error=0, interim=interim), restarts=None, covers_until=covers_until
     )
     # Had it begun since the log was read without a gap, its beginning would have been read, or be lost a day ago.
-    earliest = pl.max_horizontal(pl.col("since") - CARRY, pl.min_horizontal("since", covers_since))
+    earliest = pl.max_horizontal(pl.col("since") - max(CARRY, lasts), pl.min_horizontal("since", covers_since))
     found = found.with_columns(pl.when("begun").then("possible_from").otherwise(earliest).alias("possible_from"))
     if "cut" in records.columns:
         # Who used the port next may have been read, and put away, in an earlier batch.

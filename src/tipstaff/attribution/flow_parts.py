@@ -42,11 +42,11 @@ def folder() -> Path:
 
 def keep(
     records: "pl.DataFrame", *, source: SourceRow, load: int, realm: int, inside_realm: int, error: int,
-    covers: tuple[int, int], interim: int | None, at: datetime,
+    covers: tuple[int, int], interim: int | None, lasts: int, at: datetime,
 ) -> int:  # fmt: skip
     """Take joined records of a batch into the store, in the caller's transaction; how many flows are new.
 
-    `covers` and `interim` as for `flow_files.step`.
+    `covers`, `interim` and `lasts` as for `flow_files.step`.
     """
     from . import flow_files
 
@@ -60,7 +60,9 @@ def keep(
     else:
         carried, past_error = flow_files.read_rows(folder() / last.name), last.error
     error = max(error, past_error)
-    made = flow_files.step(carried, flow_files.placed(records, load=load), covers=covers, interim=interim)
+    made = flow_files.step(
+        carried, flow_files.placed(records, load=load), covers=covers, interim=interim, lasts=lasts
+    )  # fmt: skip
     prefix = _prefix()
     parts = flow_files.write_step(folder(), made, prefix=prefix)
     gone = mine.filter(span__in=(flow_files.OPEN_SPAN, flow_files.CARRIED))

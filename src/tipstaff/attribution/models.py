@@ -19,7 +19,10 @@ class SourceRow(models.Model):
     error_samples = models.IntegerField(default=0)
     """Of how many records `error_lately` knows how late they arrived (`clocks.py`)."""
     term = models.BigIntegerField(default=0)
-    """The longest time, in microseconds, for which a lease was given; those without end left out."""
+    """How long, in microseconds, what it tells of may last without a word: the longest time for which a lease was
+    given, those without end left out; of blocks of ports and connections what the operator states, else a day."""
+    beside = models.BooleanField(default=False)
+    """Whether what it tells of may be had beside another's: a port of a NAT, by connections with several servers."""
 
 
 class RealmRow(models.Model):

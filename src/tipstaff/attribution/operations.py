@@ -21,7 +21,7 @@ from tipstaff.words import PUBLIC, RefusedLine, SourceLoad, require_aware
 
 from . import flow_copies, flow_parts, staging, taking_out
 from .clocks import KnownClock, clock_error
-from .covers import note_cover, note_missed, read_until
+from .covers import note_cover, note_lasting, note_missed, read_until
 from .flow_files import placed
 from .intervals import HEARD, Clock, bindings, joined, longest_term, with_defaults
 from .models import BindingRow, LoadRow, RealmRow, SourceRow
@@ -321,6 +321,9 @@ def _write(
         read_at=at,
     )
     SourceRow.objects.filter(pk=row.pk, term__lt=batch.term).update(term=batch.term)
+    if source.lasts_seconds:
+        beside = source.momentary and not options.one_port
+        note_lasting(row, stated=options.lasts_seconds, usual=source.lasts_seconds, beside=beside)
     if source.joins in (Joins.SESSION, Joins.LEASE):
         note_missed(row.pk, batch.missed, batch.covers)
     whole = None if batch.covers is None else note_cover(row.pk, batch.covers)
@@ -333,7 +336,8 @@ def _write(
             staging.note_scope(records, source=row.pk)
             added = flow_parts.keep(
                 records, source=row, load=load.pk, realm=realm, inside_realm=inside_realm, error=error,
-                covers=(whole[0], batch.covers[1]), interim=_interim(options), at=at,
+                covers=(whole[0], batch.covers[1]), interim=_interim(options),
+                lasts=round((options.lasts_seconds or 0) * 1e6), at=at,
             )  # fmt: skip
         else:
             added = _bind(records, batch, source, options, row, load.pk, error, realm, inside_realm)

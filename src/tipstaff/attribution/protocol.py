@@ -119,6 +119,10 @@ class Options:
     """How often the source speaks of what still lasts."""
     circuits_unique: bool = False
     """Circuit-ids are unique in the whole network, not only within each relay."""
+    lasts_seconds: float | None = None
+    """How long a connection, or a block of ports, lasts at most; None: a day. 0: none outlasts a gap of the log."""
+    one_port: bool = False
+    """No NAT of the source gives a public port to two inside addresses at once, whatever they are connected with."""
     one_pool: bool = False
     """No access server (NAS) gives out an address that another has given out and not taken back."""
 
@@ -163,6 +167,8 @@ class Source(Protocol):
     """True when such a file says what is so now, and need not say since when: its past is what its readings said."""
     momentary: bool
     """True when each record is one connection."""
+    lasts_seconds: float
+    """How long what it tells of may last without a word, if nobody says otherwise; 0 where that is not reckoned."""
     clock_error_seconds: float
     """Of a clock that NTP keeps; the estimate never goes below it."""
 
@@ -187,6 +193,7 @@ class Kind:
     whole = False
     says_the_present = False
     momentary = False
+    lasts_seconds = 0.0
     clock_error_seconds = 1.0
 
     def carry(self, header: bytes, data: bytes) -> bytes:

@@ -10,7 +10,7 @@ from tipstaff.registry.planned import fetch_planned, fetch_together
 from tipstaff.words import PUBLIC, Binding, Gap, Station, SubjectKind, require_aware
 
 from .codes import ENDINGS, KINDS, OPEN, STATION, USERNAME, signed, unsigned
-from .covers import holes, with_leases
+from .covers import holes, with_lasting
 from .flow_parts import flows_touching, missing, parts_over, spoilt
 from .match import plain_address
 from .models import FlowPartRow
@@ -121,7 +121,7 @@ def last_log_ins(names: Sequence[str]) -> list[tuple[str, datetime, str]]:
 # The stretches of a source lie apart: the last that begins by the window's begin, those that begin within it, and the
 # first after it are all that can bound a gap in it, or one before it of which a lease may be left.
 COVERED = """
-SELECT c.source_id, o.term, v.since, v.until FROM attribution_scoperow c
+SELECT c.source_id, o.term, o.beside, v.since, v.until FROM attribution_scoperow c
 JOIN attribution_sourcerow o ON o.id = c.source_id LEFT JOIN LATERAL (
     (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since <= %s - o.term
      ORDER BY since DESC LIMIT 1)
@@ -131,20 +131,20 @@ JOIN attribution_sourcerow o ON o.id = c.source_id LEFT JOIN LATERAL (
     UNION ALL
     (SELECT since, until FROM attribution_coverrow WHERE source_id = c.source_id AND since > %s
      ORDER BY since LIMIT 1)
-) v ON true WHERE c.version = %s AND c.block = %s ORDER BY 1, 3
+) v ON true WHERE c.version = %s AND c.block = %s ORDER BY 1, 4
 """
 
 
 MISSED = """
-SELECT o.term, m.since, m.until FROM attribution_scoperow c JOIN attribution_sourcerow o ON o.id = c.source_id
+SELECT o.term, o.beside, m.since, m.until FROM attribution_scoperow c JOIN attribution_sourcerow o ON o.id = c.source_id
 JOIN attribution_missedrow m ON m.source_id = c.source_id
-WHERE c.version = %s AND c.block = %s AND m.since <= %s AND m.until >= %s - o.term ORDER BY 2, 3
+WHERE c.version = %s AND c.block = %s AND m.since <= %s AND m.until >= %s - o.term ORDER BY 3, 4
 """
 
 
 def gaps_for(address: Address, *, earliest: datetime, latest: datetime) -> list[Gap]:
     """When sources that speak of this neighbourhood were not read, or wrote what could not be read, within
-    [earliest, latest], and for how long a lease that was given then may last."""
+    [earliest, latest], and for how long what began then may last."""
     return gaps_or_unread(address, earliest=earliest, latest=latest)[0]
 
 
@@ -154,23 +154,23 @@ def gaps_or_unread(address: Address, *, earliest: datetime, latest: datetime) ->
     value = int(address)
     block = value >> 8 if address.version == 4 else value >> 88
     begin, end = micro(earliest), micro(latest)
-    covered: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    covered: dict[tuple[int, int, bool], list[tuple[int, int]]] = {}
     read, missed = fetch_together(
         (COVERED, [begin, begin, end, end, address.version, block]), (MISSED, [address.version, block, end, begin])
     )
-    for source, term, first, last in read:
-        stretches = covered.setdefault((source, term), [])
+    for source, term, beside, first, last in read:
+        stretches = covered.setdefault((source, term, beside), [])
         if first is not None:
             stretches.append((first, last))
     found = [
-        (first, last, term)
-        for (_, term), stretches in covered.items()
+        (first, last, term, beside)
+        for (_, term, beside), stretches in covered.items()
         for first, last in holes(stretches, begin=begin - term, end=end)
     ]
-    found += [(first, last, term) for term, first, last in missed]
+    found += [(first, last, term, beside) for term, beside, first, last in missed]
     gaps = [
-        Gap(since=None if first is None else instant(first), until=instant(last), lasting=lasting)
-        for first, last, lasting in with_leases(found)
+        Gap(since=None if first is None else instant(first), until=instant(last), lasting=lasting, beside=beside)
+        for first, last, lasting, beside in with_lasting(found)
         if (first is None or first <= end) and (last is None or last > begin)
     ]
     return gaps, not read

@@ -15,14 +15,20 @@ A row of a log has an inner span in which it is sure and an outer one in which i
 * one subject at every point that has any: PROBABLE;
 * two subjects who are both sure at the same point: CONTRADICTED; otherwise two: AMBIGUOUS;
 * a point in a gap of the sources, or after one, with nobody but a session or a lease that may have ended in it:
-  NO_DATA. So is a point with nobody after a gap of a log of leases, for as long as one that was given in it may last.
+  NO_DATA. So is a point with nobody after a gap, for as long as a lease, a block of ports or a connection that began in
+  it may last.
 
-A flow of a NAT is one connection. Where the log was read of all the window, and all flows of the port in it lead to one
-inside address, the question is about them and happened while they lasted. In a gap somebody else may have had the port,
-and without a stated time there is nothing that happened: there a flow says no more than that it was. Flows of two
-inside addresses that had one port at once, with a server each, do not contradict each other: AMBIGUOUS. Where it is
-stated with whom the connection was, only those count that were with that one, or of which nobody knows with whom. If
-none was, it is none of them that is complained of, or that server is known by another address: AMBIGUOUS.
+A flow of a NAT is one connection. Where the log was read of all the window and long enough before it, and all flows of
+the port in it lead to one inside address, the question is about them and happened while they lasted. In a gap somebody
+else may have had the port, and without a stated time nothing is known to have happened: there a flow says no more than
+that it was. Flows of two inside addresses that had one port at once, with a server each, do not contradict each other:
+AMBIGUOUS. Where it is stated with whom the connection was, only those count that were with that one, or of which nobody
+knows with whom. If none was, it is none of them that is complained of, or that server is known by another address:
+AMBIGUOUS.
+
+A connection that began in a gap is unseen until its end is read, and may have had the port beside one that is seen. For
+as long as it may last, a flow is sure only if the complaint states all that a NAT gives out once: the protocol, and the
+server's address and port. Otherwise: AMBIGUOUS.
 """
 
 from bisect import bisect_left
@@ -80,6 +86,8 @@ class _Voice:
     """True where its unseen end, and another's beginning, may lie in a gap before."""
     momentary: bool = False
     """True where it had one connection of the port."""
+    but_for_others: bool = False
+    """True where it is not sure only because an unseen connection may have had the port as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,10 @@ class _Point:
     @property
     def sure(self) -> bool:
         return any(v.sure for v in self.voices)
+
+    @property
+    def but_for_others(self) -> bool:
+        return any(v.but_for_others for v in self.voices)
 
     @property
     def proven(self) -> bool:
@@ -147,7 +159,7 @@ def walk(
     within = [g for g in gaps if _overlaps(g.since, g.until, window)]
     rows = _Rows(address, port=port, protocol=protocol, window=window, holdings=holdings, bindings=bindings)
     rows.keep_with(there, port=there_port)
-    if not window.assumed and all(g.behind_nat or g.lasting for g in within):
+    if not window.assumed and all(g.behind_nat for g in within):
         rows.narrow()
     dynamic = rows.pooled and bool(within)
     early = records_begin_at is not None and window.earliest < require_aware(records_begin_at)
@@ -180,8 +192,9 @@ class _Rows:
         holdings: Sequence[Holding],
         bindings: Sequence[Binding],
     ) -> None:
-        self.port, self.window = port, window
+        self.port, self.window, self.protocol = port, window, protocol
         self.asked, self.one_flow, self.elsewhere = window, False, False
+        self.server: tuple[Address, int] | None = None
         self.over_address = [
             h for h in holdings if address in h.prefix and _overlaps(h.held_from, h.held_until, window)
         ]
@@ -231,6 +244,7 @@ class _Rows:
         if there is None or self.port is None or not flows or not _tells(there):
             return
         there = plain_address(there)
+        self.server = None if port is None else (there, port)
         theirs = [b for b in flows if b.there is not None and plain_address(b.there) == there]
         if not theirs:
             # The server may be known by another address; a connection of which no destination is known is no better.
@@ -240,6 +254,11 @@ class _Rows:
         if any(b.there_port == port for b in theirs if port is not None):
             theirs = [b for b in theirs if b.there_port in (None, port)]
         self.outer = [b for b in self.outer if not b.momentary or b.there is None or b in theirs]
+
+    def is_given_once(self, flow: Binding) -> bool:
+        """Whether no other can be what is complained of while this connection lasts: all five numbers are stated."""
+        stated = self.server is not None and self.protocol is not None and flow.protocol == self.protocol
+        return stated and flow.there is not None and (plain_address(flow.there), flow.there_port) == self.server
 
     def narrow(self) -> None:
         """If all flows of the port in the window lead to one inside address, ask about the time of these flows only."""
@@ -293,7 +312,7 @@ def _graded(rows: _Rows, *, known: dict[tuple[SubjectKind, str], list[Identity]]
         return answer(Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT)
 
     if rows.elsewhere:
-        read = not any(_overlaps(g.since, g.until, window) for g in gaps if not g.lasting and not g.behind_nat)
+        read = not any(_overlaps(g.since, g.until, window) for g in gaps if not g.behind_nat)
         if read:
             return answer(Grade.AMBIGUOUS, AttributionReason.OTHER_DESTINATION)
         return answer(Grade.NO_DATA, AttributionReason.SOURCE_GAP)
@@ -307,7 +326,10 @@ def _graded(rows: _Rows, *, known: dict[tuple[SubjectKind, str], list[Identity]]
     if len(subjects) > 1:
         reason = AttributionReason.SEVERAL_HOLDERS_IN_WINDOW
         return answer(Grade.AMBIGUOUS, AttributionReason.SHARED_WITHOUT_PORT if several_without_port else reason)
-    if any(p.gap and not p.sure for p in points):
+    in_doubt = [p for p in points if p.gap and not p.sure]
+    if in_doubt:
+        if all(p.but_for_others for p in in_doubt):
+            return answer(Grade.AMBIGUOUS, AttributionReason.UNSEEN_CONNECTIONS)
         return answer(Grade.NO_DATA, AttributionReason.SOURCE_GAP)
     if not subjects:
         return answer(Grade.NONE, AttributionReason.UNASSIGNED)
@@ -364,7 +386,7 @@ def _points(
         here, spoken = held[number], bound[number]
         dynamic = bool(rows.outer) or any(h.kind is HoldingKind.POOL for h in here)
         gap = dynamic and any(_covers(g.since, g.until, at) for g in gaps if not g.lasting)
-        silent = dynamic and any(g.lasting and _covers(g.since, g.until, at) for g in gaps)
+        after = [g for g in gaps if g.lasting and _covers(g.since, g.until, at)] if dynamic else []
         ports = {rows.port} if rows.port is not None else _rims([*here, *spoken])
         for port in sorted(p for p in ports if p is not None):
             yield _at(
@@ -374,7 +396,7 @@ def _points(
                 rows=rows,
                 known=known,
                 gap=gap,
-                silent=silent,
+                after=after,
                 gaps=unread,
             )
 
@@ -387,7 +409,7 @@ def _at(
     rows: _Rows,
     known: dict[tuple[SubjectKind, str], list[Identity]],
     gap: bool,
-    silent: bool,
+    after: Sequence[Gap],
     gaps: Sequence[Gap],
 ) -> _Point:
     if not any(h.tier is Tier.OPERATOR for h in held):
@@ -401,6 +423,8 @@ def _at(
             voices=tuple(_Voice(h.customer, below, h.service, True, True, REGISTRY) for h in resold),
         )
     voices = [_registered(h) for h in held if h.tier is Tier.CUSTOMER]
+    beside = any(g.beside and not g.behind_nat for g in after)
+    alone = [b for b in bound if not (beside and b.momentary) or rows.is_given_once(b)]
     for binding in bound:
         if binding.inside is None:
             voices += _session(binding, at=at, rows=rows, known=known, gaps=gaps)
@@ -417,6 +441,8 @@ def _at(
             if binding.inside_realm == PUBLIC and _covers(h.held_from, h.held_until, at)
         ]
         sure = _translated(binding, at, one_flow=rows.one_flow, gap=gap, gaps=gaps)
+        others = sure and binding not in alone
+        sure = sure and not others
         missed = not sure and _missed(binding, at, gaps=gaps)
         voices += [
             replace(
@@ -427,11 +453,14 @@ def _at(
                 unseen_end=v.unseen_end or _unseen_end(binding, at, sure=sure),
                 missed=v.missed or missed,
                 momentary=binding.momentary,
+                but_for_others=v.sure and others,
             )
             for v in inner or [_Voice(None, None, None, sure, False, binding.source)]
         ]
-    # Nobody else may have it while it surely is somebody's, whoever that is.
-    silent = silent and not any(_sure(b, at, gaps=gaps) for b in bound)
+    # Nobody else may have it while it surely is somebody's, whoever that is, nor who began before it was last given.
+    silent = not any(_sure(b, at, gaps=gaps) for b in alone) and not all(
+        any(_given_since(b, g.since, at=at) for b in alone) for g in after
+    )
     return _Point(ours=True, gap=gap or silent or any(v.missed for v in voices), voices=tuple(voices))
 
 
@@ -446,6 +475,11 @@ def _translated(binding: Binding, at: datetime, *, one_flow: bool, gap: bool, ga
             binding.ending is Ending.EXPLICIT or at < binding.sure_until
         )
     return not gap and _sure(binding, at, gaps=gaps)
+
+
+def _given_since(binding: Binding, since: datetime | None, *, at: datetime) -> bool:
+    """Whether it was given out between those two: whoever had it before has it no more."""
+    return binding.sure_from <= at and (since is None or since <= binding.possible_from)
 
 
 def _registered(holding: Holding) -> _Voice:

@@ -22,6 +22,10 @@ from .tables import print_rows
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
 
+LASTS_MAX = 3650 * 86_400.0
+"""Whoever says that a connection lasts longer has not written seconds."""
+
+
 @app.command("import")
 def import_files(
     files: Annotated[
@@ -53,6 +57,19 @@ def import_files(
     one_pool: Annotated[
         bool,
         typer.Option("--one-pool", help="No access server gives out an address that another has given out."),
+    ] = False,
+    lasts: Annotated[
+        float | None,
+        typer.Option(
+            "--lasts",
+            min=0,
+            max=LASTS_MAX,
+            help="Seconds that a NAT's connection or block of ports lasts at most; left out: a day.",
+        ),
+    ] = None,
+    one_port: Annotated[
+        bool,
+        typer.Option("--one-port", help="No NAT gives one public port to two inside addresses at once."),
     ] = False,
 ) -> None:
     """Take in customers, services, holdings or sites; each file's header says which. Or logs, by their KIND.
@@ -88,7 +105,8 @@ def import_files(
         if kind is not None:
             options = options_of(
                 kind, source=source, realm=realm, inside_realm=inside_realm, zone=zone, year=year, every=every,
-                clock_error=clock_error, circuits_unique=circuits_unique, one_pool=one_pool,
+                clock_error=clock_error, circuits_unique=circuits_unique, one_pool=one_pool, lasts=lasts,
+                one_port=one_port,
             )  # fmt: skip
             import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
             return

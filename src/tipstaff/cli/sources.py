@@ -49,6 +49,8 @@ def options_of(
     clock_error: float | None,
     circuits_unique: bool,
     one_pool: bool,
+    lasts: float | None,
+    one_port: bool,
 ) -> "Options":
     """The words of the command line as a source's options; BadParameter for a zone that there is not."""
     from tipstaff.attribution.protocol import Options
@@ -67,6 +69,8 @@ def options_of(
         clock_error_seconds=clock_error,
         circuits_unique=circuits_unique,
         one_pool=one_pool,
+        lasts_seconds=lasts,
+        one_port=one_port,
     )
 
 

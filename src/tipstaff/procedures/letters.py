@@ -396,6 +396,8 @@ def _missing(report: Report) -> frozenset[Missing]:
     missing: set[Missing] = set()
     if AttributionReason.SHARED_WITHOUT_PORT in reasons:
         missing.add(Missing.SOURCE_PORT)
+    if AttributionReason.UNSEEN_CONNECTIONS in reasons:
+        missing.add(Missing.DESTINATION)
     for incident in report.incidents:
         if incident.outcome is not ReportOutcome.NEEDS_DETAIL:
             continue

@@ -17,6 +17,8 @@ REASONS = {
     AttributionReason.SHARED_WITHOUT_PORT: "Several share this address; only the source port can tell them apart.",
     AttributionReason.SEVERAL_HOLDERS_IN_WINDOW: "More than one held it in the window; a more exact time would tell.",
     AttributionReason.OTHER_DESTINATION: "None of the port's connections was with the destination that is stated.",
+    AttributionReason.UNSEEN_CONNECTIONS: "The NAT's log has a gap, and a connection that began in it may have had the "
+    "port, too; the protocol and the destination's address and port would tell.",
     AttributionReason.EDGE_IN_WINDOW: "A holding begins or ends within the window.",
     AttributionReason.UNKNOWN_ACCOUNT: "It names an account that our registry does not know.",
     AttributionReason.UNASSIGNED: "It is our space, and nobody held it.",

@@ -248,17 +248,27 @@ def blocks(truth: Truth, made: Operator, *, per_nas: int, lost: float, seed: int
 
 
 def flows(
-    truth: Truth, made: Operator, *, number: int, ports: int, lost: float, seed: int, ahead: float = 0.0
-) -> list[Line]:
+    truth: Truth, made: Operator, *, number: int, ports: int, lost: float, seed: int, ahead: float = 0.0,
+    outlasting: int = 0, hole: tuple[float, float] = (0.0, 0.0), lasts: float = 0.0,
+) -> list[Line]:  # fmt: skip
     """What `conntrack -E` prints of connections through NATs that give one port to several at once, each with another
-    server; never are both ends of one lost. Their clock is `ahead`."""
+    server; never are both ends of one lost. Their clock is `ahead`. So many more begin in a `hole` of the log and are
+    `outlasting` it, by up to the time that one `lasts`; of these the end is lost, too."""
     dice = random.Random(seed)  # noqa: S311 - a world for tests
     lines: list[Line] = []
-    stays = dice.choices(range(len(made.begin)), k=number)
     busy: dict[tuple[int, int, tuple[str, int]], list[tuple[float, float]]] = {}
-    for stay in stays:
+    through = [n for n in range(len(made.begin)) if made.begin[n] < hole[1] - 60 and made.end[n] > hole[1] + 60]
+    planned: list[tuple[int, float, float]] = []
+    for stay in dice.choices(through, k=outlasting) if outlasting else ():
+        begin = max(float(made.begin[stay]), hole[0]) + dice.random() * (
+            hole[1] - max(float(made.begin[stay]), hole[0])
+        )
+        planned.append((stay, begin, min(begin + dice.uniform(lasts / 3, lasts), float(made.end[stay]))))
+    for stay in dice.choices(range(len(made.begin)), k=number):
         begin = float(made.begin[stay]) + 60 + dice.random() * (float(made.end[stay]) - float(made.begin[stay]) - 120)
         end = min(begin + dice.choice((0.2, 5.0, 40.0, 600.0, 7200.0)) * (0.5 + dice.random()), float(made.end[stay]))
+        planned.append((stay, begin, end))
+    for number, (stay, begin, end) in enumerate(planned):
         address, port = FLOWS + int(made.nas[stay]) % 2, 20000 + dice.randrange(ports)
         there = (f"203.0.113.{dice.randrange(1, 5)}", dice.choice((443, 443, 53)))
         mine = busy.setdefault((address, port, there), [])
@@ -270,7 +280,7 @@ def flows(
             f"src={inside} dst={there[0]} sport={1024 + stay % 60000} dport={there[1]} "
             f"%ssrc={there[0]} dst={dotted(address)} sport={there[1]} dport={port}\n"
         )
-        fate = dice.random()
+        fate = dice.random() if number >= outlasting else lost / 2
         if fate >= lost / 2:
             lines.append(
                 (begin, f"[{begin + ahead:.6f}]\t    [NEW] tcp      6 120 SYN_SENT {way % '[UNREPLIED] '}".encode())

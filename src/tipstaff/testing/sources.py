@@ -32,6 +32,9 @@ class SourceContract:
         assert self.source.kind
         assert all(len(text) > 10 for text in (self.source.proves, self.source.clock, self.source.gaps))
 
+    def test_what_it_tells_of_connections_lasts(self) -> None:
+        assert self.source.lasts_seconds > 0 or not self.source.momentary
+
     def test_each_record_is_whole_and_cites_its_place(self) -> None:
         told = read(self.source, self.sample, self.options)
         records = told.records

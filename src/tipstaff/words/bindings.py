@@ -163,7 +163,10 @@ class Gap:
     behind_nat: bool = False
     """True where it is a source of the inside addresses that cannot speak, and not one of the address asked about."""
     lasting: bool = False
-    """True after a gap of a log of leases, while one that was given in the gap may last without a word."""
+    """True after a gap, while a lease, block of ports or connection that began in it may last without a word."""
+    beside: bool = False
+    """True of such a time, too, where it may have been had beside another's: a NAT may give one public port to several
+    connections at once, each with another server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -233,6 +233,8 @@ class AttributionReason(enum.StrEnum):
     """It changed hands within the window."""
     OTHER_DESTINATION = "OTHER_DESTINATION"
     """None of the connections that had the port was with the destination that is stated."""
+    UNSEEN_CONNECTIONS = "UNSEEN_CONNECTIONS"
+    """Another connection may have had the port as well: one that began while the log of the NAT was not read."""
     EDGE_IN_WINDOW = "EDGE_IN_WINDOW"
     """A holding begins or ends within the window of uncertainty."""
     UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"

@@ -63,6 +63,8 @@ class Missing(enum.StrEnum):
     """The address that did it."""
     SOURCE_PORT = "source_port"
     """Many customers share the address; the port at that second tells them apart."""
+    DESTINATION = "destination"
+    """With whom the connection was: several connections may have had the port at once."""
     TIME = "time"
     """When it happened."""
     TIME_AHEAD = "time_ahead"

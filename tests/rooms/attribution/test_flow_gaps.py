@@ -21,16 +21,16 @@ from tipstaff.procedures.many import open_book
 from tipstaff.wiring import sources
 from tipstaff.words import Attribution, AttributionReason, Grade, Moment
 
-from .test_flows import BY, LATER, NOON, PUBLIC, Flow, after, folder, log_of, operator, plan
+from .test_flows import BY, LATER, NAT, NOON, PUBLIC, Flow, after, folder, log_of, operator, plan
 
 __all__ = ["folder", "operator"]  # Fixtures.
 HOUR = 3600.0
 pytestmark = pytest.mark.django_db
 
 
-def read(path: Path, log: bytes, kind: str = "nat-flows") -> None:
+def read(path: Path, log: bytes, kind: str = "nat-flows", **options) -> None:
     path.write_bytes(log)
-    list(take_in(path, sources()[kind], Options(source="cgn-1", inside_realm="cgn"), **BY))
+    list(take_in(path, sources()[kind], replace(NAT, **options), **BY))
 
 
 def ask(at: float | None, *, precision: float = 1.0, port: int = 1500, received_at=LATER) -> Attribution:
@@ -82,7 +82,7 @@ def test_outside_what_was_read_of_a_nats_log_nobody_is_no_statement(short_log, t
     ]
     read_blocks = tmp_path / "blocks.log"
     read_blocks.write_text("".join(reversed(lines)))
-    options = Options(source="blocks", inside_realm="cgn")
+    options = replace(NAT, source="blocks")
     list(take_in(read_blocks, sources()["nat-blocks"], options, **BY))
     for hours, grade in ((0.5, Grade.CONFIRMED), (48, Grade.NO_DATA), (-48, Grade.NO_DATA)):
         moment = Moment(NOON + timedelta(hours=hours), error_seconds=1.0)
@@ -189,7 +189,7 @@ def test_a_connection_whose_beginning_was_not_read_may_have_been_there_before(tm
 def test_silence_ends_a_connection_where_the_operator_says_how_long_none_is_silent(tmp_path, operator):
     plan(tmp_path)
     path = tmp_path / "nat.log"
-    options = Options(source="cgn-1", inside_realm="cgn", interim_seconds=HOUR)
+    options = replace(NAT, interim_seconds=HOUR)
     flows = [flow(1, 1, 0.0, None), flow(4, 3, 2 * HOUR, 4 * HOUR, port=1600)]
     for log in (log_of(flows)[:-1], log_of(flows)):
         path.write_bytes(log)
@@ -201,7 +201,7 @@ def test_silence_ends_a_connection_where_the_operator_says_how_long_none_is_sile
 @pytest.mark.parametrize("seed", range(2))
 def test_whoever_is_confirmed_alone_had_the_port_however_much_of_the_log_is_missing(seed, tmp_path, operator):
     """The oracle is the list of all connections that there were, with their whole time, read or not."""
-    dice, hours = random.Random(seed), 72
+    dice, hours = random.Random(seed), 144
     plan(tmp_path)
     flows: list[Flow] = []
     for n, since in enumerate(sorted(dice.uniform(0, hours * HOUR) for _ in range(60))):
@@ -219,29 +219,33 @@ def test_whoever_is_confirmed_alone_had_the_port_however_much_of_the_log_is_miss
             pieces.append([])
         pieces[-1].append(line)
     for number, piece in enumerate(p for p in pieces if p):
-        read(tmp_path / f"{number}.log", "".join(piece).encode())
-    # Of a connection no line of which was read nobody can know.
-    told = [f for f in flows if set(f.lines()) & set(kept)]
+        read(tmp_path / f"{number}.log", "".join(piece).encode(), lasts_seconds=20 * HOUR)
     forgotten = dice.uniform(0, 20) * HOUR
     forget_flows(before=NOON + timedelta(seconds=forgotten), **BY)
     confirmed = 0
     for number in range(120):
         near = dice.choice(flows)
-        at = dice.choice((near.since, near.end, dice.uniform(0, hours * HOUR))) + dice.uniform(-2, 2)
+        within = dice.uniform(near.since, near.end)
+        at = dice.choice((near.since, near.end, within, dice.uniform(0, hours * HOUR))) + dice.uniform(-2, 2)
         precision = dice.choice((0.5, 0.5, 60.0, HOUR, 14 * HOUR))
-        if number % 6:
-            moment = Moment(NOON + timedelta(seconds=at), error_seconds=precision)
-            question = Question(address=ip_address(PUBLIC[0]), port=near.port, protocol=6, moment=moment)
-            answer = answer_one(question, received_at=LATER)
-        else:
-            answer = ask(at, precision=precision, port=near.port)
+        there = ip_address(near.there) if number % 2 else None
+        moment = Moment(NOON + timedelta(seconds=at), error_seconds=precision)
+        question = Question(
+            address=ip_address(PUBLIC[0]), port=near.port, protocol=6, moment=moment, there=there,
+            there_port=443 if there else None,
+        )  # fmt: skip
+        answer = answer_one(question, received_at=LATER)
+        if number % 6 == 0:
+            (many,) = open_book(at=LATER).attribute([question], received_at=LATER)
+            assert (many.grade, many.reason, many.customer) == (answer.grade, answer.reason, answer.customer)
         if answer.grade is not Grade.CONFIRMED:
             continue
         confirmed += 1
         window = window_of(Moment(NOON + timedelta(seconds=at), precision), received_at=LATER)
         first, last = after(window.earliest), after(window.latest)
         had = {
-            f.inside[-1] for f in told if f.port == near.port and f.since - 1 <= last and f.end + 1 > first
+            f.inside[-1] for f in flows if f.port == near.port and f.since - 1 <= last and f.end + 1 > first
+            and there in (None, ip_address(f.there))
         }  # fmt: skip
         assert had == {answer.customer[-1]}, (at, precision)
     assert confirmed > 10

@@ -32,6 +32,8 @@ BY = {"at": LATER, "actor": "engineer"}
 ERROR = timedelta(seconds=1)
 PUBLIC = ("198.51.100.1", "198.51.100.2", "198.51.100.77")
 PORTS = (1500, 1501)
+NAT = Options(source="cgn-1", inside_realm="cgn", lasts_seconds=0)
+"""A NAT that is as young as its log: no connection was there before. `test_outlasting.py` is about those that were."""
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +130,7 @@ def read_in_pieces(log: bytes, path: Path, dice: random.Random, *, pieces: int) 
     cuts = sorted(dice.sample(range(1, len(log)), pieces - 1)) if pieces > 1 else []
     for cut in [*cuts, len(log)]:
         path.write_bytes(log[:cut])
-        list(take_in(path, sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **BY))
+        list(take_in(path, sources()["nat-flows"], NAT, **BY))
 
 
 def compare(flows: list[Flow], dice: random.Random, *, questions: int, seconds: int) -> None:
@@ -251,7 +253,7 @@ def test_a_flow_names_its_customer_with_the_line_the_part_and_the_row_that_prove
     flows = [Flow(n, PUBLIC[0], 1500 + n, 6, f"100.64.0.{1 + n % 4}", n * 10.0, n * 10.0 + 30) for n in range(40)]
     # The log goes on: what lies after its end is no statement.
     (tmp_path / "nat.log").write_bytes(log_of([*flows, Flow(40, PUBLIC[1], 1500, 6, "100.64.0.1", 900.0, 901.0)]))
-    list(take_in(tmp_path / "nat.log", sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **BY))
+    list(take_in(tmp_path / "nat.log", sources()["nat-flows"], NAT, **BY))
     for flow in flows:
         answer = asked(flow)
         assert (answer.grade, answer.customer) == (Grade.CONFIRMED, f"acct-{flow.inside[-1]}")
@@ -273,7 +275,7 @@ def test_many_questions_about_flows_are_answered_as_one_is(times, tmp_path, fold
     plan(tmp_path)
     flows = history(3, number=30, seconds=4000)
     (tmp_path / "nat.log").write_bytes(log_of(flows))
-    options = ["--inside-realm", "cgn", "--source", "cgn-1"]
+    options = ["--inside-realm", "cgn", "--source", "cgn-1", "--lasts", "0"]
     said = CliRunner().invoke(app, ["registry", "import", "nat-flows", *options, str(tmp_path / "nat.log")])
     assert said.exit_code == 0, said.output
     assert "30 bindings new" in said.output
@@ -331,7 +333,7 @@ def test_an_import_that_is_killed_anywhere_loses_and_doubles_no_flow(tmp_path, f
         with monkeypatch.context() as patch:
             _crashing(patch, step)
             try:
-                list(take_in(path, sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **BY))
+                list(take_in(path, sources()["nat-flows"], NAT, **BY))
                 break
             except Killed:
                 killed, step = killed + 1, step + 1
@@ -363,7 +365,7 @@ def test_what_is_old_is_forgotten_and_nothing_else(tmp_path, folder):
         Flow(5, PUBLIC[0], 1500, 6, "100.64.0.4", 100.0, 110.0),
     ]
     (tmp_path / "nat.log").write_bytes(log_of(flows))
-    list(take_in(tmp_path / "nat.log", sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **BY))
+    list(take_in(tmp_path / "nat.log", sources()["nat-flows"], NAT, **BY))
     assert forget_flows(before=NOON + timedelta(seconds=50), **BY) == 2
     left = [f for f in flows if f.number in (2, 4, 5)]
 
@@ -377,7 +379,7 @@ def test_what_is_old_is_forgotten_and_nothing_else(tmp_path, folder):
     # What is forgotten does not come back with the next batch.
     more = Flow(6, PUBLIC[1], 1500, 6, "100.64.0.1", 9500.0, 9600.0)
     (tmp_path / "more.log").write_bytes(log_of([more]))
-    list(take_in(tmp_path / "more.log", sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **BY))
+    list(take_in(tmp_path / "more.log", sources()["nat-flows"], NAT, **BY))
     flows, left = [*flows, more], [*left, more]
     check()
     assert flows_spoilt() == []
@@ -389,7 +391,7 @@ def read_by_an_earlier_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     source = sources()["nat-flows"]
     with monkeypatch.context() as earlier:
         earlier.setattr(type(source), "momentary", False)
-        list(take_in(path, source, Options(source="cgn-1", inside_realm="cgn"), **BY))
+        list(take_in(path, source, NAT, **BY))
     assert BindingRow.objects.filter(source__name="cgn-1").update(momentary=True) > 0
 
 
@@ -412,7 +414,7 @@ def test_a_flow_that_was_open_in_the_database_at_an_upgrade_is_ended_by_what_is_
     read_by_an_earlier_version(path, monkeypatch)
     assert BindingRow.objects.filter(momentary=True, possible_until=OPEN).count() == 3
     path.write_bytes(log)
-    [load] = take_in(path, sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **BY)
+    [load] = take_in(path, sources()["nat-flows"], NAT, **BY)
     assert load.records == 5
     assert not BindingRow.objects.filter(momentary=True, possible_until=OPEN).exists()
     for flow, seconds, customer in (
@@ -433,7 +435,7 @@ def test_a_part_that_is_gone_names_nobody_and_is_told(tmp_path, folder, operator
     plan(tmp_path)
     flow = Flow(1, PUBLIC[0], 1500, 6, "100.64.0.1", 0.0, 600.0)
     (tmp_path / "nat.log").write_bytes(log_of([flow]))
-    list(take_in(tmp_path / "nat.log", sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn"), **BY))
+    list(take_in(tmp_path / "nat.log", sources()["nat-flows"], NAT, **BY))
     assert asked(flow).customer == "acct-1"
     (part,) = folder.glob("*-v4-*")
     part.write_bytes(part.read_bytes()[:-1] + b"x")
@@ -454,7 +456,7 @@ def test_a_flow_whose_part_is_replaced_while_it_is_looked_up_is_found_all_the_sa
         Flow(1, PUBLIC[0], 1500, 6, "100.64.0.1", 0.0, None),
         Flow(2, PUBLIC[0], 1501, 6, "100.64.0.2", 9.0, None),
     )
-    path, source, options = tmp_path / "nat.log", sources()["nat-flows"], Options(source="cgn-1", inside_realm="cgn")
+    path, source, options = tmp_path / "nat.log", sources()["nat-flows"], NAT
     path.write_bytes(log_of([flow]))
     list(take_in(path, source, options, **BY))
     before = set(FlowPartRow.objects.values_list("pk", flat=True))

@@ -293,36 +293,48 @@ def test_behind_nat_by_blocks_and_by_connections(seed, space, tmp_path, settings
     sessions_into(inside, made, base=INSIDE)
     behind = Options(source="nat", inside_realm="cgn", clock_error_seconds=CLOCK_WRONG)
     ahead = dice.choice((-CLOCK_WRONG, CLOCK_WRONG))
-    connections = flows(truth, made, number=500, ports=4, lost=0.1, seed=seed, ahead=ahead)
-    hole = BEGIN + 40 * HOUR, BEGIN + 44 * HOUR
+    hole, lasts = (BEGIN + 40 * HOUR, BEGIN + 44 * HOUR), 8 * HOUR
+    connections = flows(
+        truth, made, number=500, ports=4, lost=0.1, seed=seed, ahead=ahead, outlasting=24, hole=hole, lasts=lasts
+    )
+    log_begins = min(at for at, _ in connections)
     for name, data, kind, options in (
         ("radius", radius_csv(log, base=INSIDE), "radius-csv", Options(source="radius", realm="cgn")),
         ("blocks", in_order(blocks(truth, made, per_nas=20, lost=0.05, seed=seed, ahead=-ahead)), "nat-blocks", behind),
-        *(("flows-" + name, in_order(part), "nat-flows", replace(behind, source="conntrack"))
+        *(("flows-" + name, in_order(part), "nat-flows", replace(behind, source="conntrack", lasts_seconds=lasts))
           for name, part in around(hole, connections)),
     ):  # fmt: skip
         by_timer(tmp_path / name, data, kind, options, pieces=4, dice=dice)
 
     slack = float(2 * made.error[0] + SLACK)
-    for start, number, least in ((BLOCKS, 400, BLOCKS_CONFIRMED), (FLOWS, 80, FLOWS_CONFIRMED)):
+    for start, number, least in ((BLOCKS, 400, BLOCKS_CONFIRMED), (FLOWS, 160, FLOWS_CONFIRMED)):
         asked = []
         addresses = [a for a in truth.had if start <= a < start + 2**20]
         for _ in range(number):
             address = dice.choice(addresses)
-            had = dice.choice(truth.had[address])
+            outlasting = [h for h in truth.had[address] if hole[0] < h.begin < hole[1] < h.end and start == FLOWS]
+            had = dice.choice(outlasting if outlasting and dice.random() < 0.3 else truth.had[address])
             at, precision = near(had, dice), dice.choice((0, 1, 5, 60))
             beside = truth.beside(address, had) if start == FLOWS else []
             if beside:
-                # Two had the port at once: there it is easy to think that the one's beginning was the other's end.
-                both = max(had.begin, beside[0].begin), min(had.end, beside[0].end)
+                # Two had the port at once: there it is easy to think that the one's beginning was the other's end, or
+                # that nobody had it beside one that was seen.
+                other = dice.choice(beside)
+                both = max(had.begin, other.begin), min(had.end, other.end)
                 at = both[0] + dice.random() * (both[1] - both[0])
             port = dice.choice((None, had.first, had.last, had.first, had.last))
             first, last = at - precision, at + precision
             # Half of the complaints say with whom the connection was.
             there = dice.choice((None, had.there)) if port is not None else None
+            if there is not None and beside and dice.random() < 0.3:
+                there = other.there
             holders = truth.holders(address, first, last, port=port, there=there)
             # A connection is over in a moment, and something of it lies within the time that is stated.
             clean = port is not None and len(holders) == 1 and (last < hole[0] or first > hole[1])
+            if start == FLOWS:
+                # Nor may one be left that began before the log, or in the hole.
+                begun = hole[1] if first > hole[0] else log_begins
+                clean = clean and first > begun + lasts + SLACK
             if start == BLOCKS:
                 within = had.begin <= first - slack and last + slack < had.end
                 others = inside.stays(INSIDE + int(made.address[had.stay]), first - slack, last + slack) > 1

@@ -50,7 +50,7 @@ def users(db) -> None:
 def read(path: Path, zone: ZoneInfo, kind: str = "radius-csv", *, clock_error_seconds: float = 1.0) -> None:
     options = Options(
         source=kind, zone=zone, inside_realm="cgn" if kind.startswith("nat") else "",
-        clock_error_seconds=clock_error_seconds,
+        clock_error_seconds=clock_error_seconds, lasts_seconds=0,
     )  # fmt: skip
     list(take_in(path, sources()[kind], options, **BY))
 

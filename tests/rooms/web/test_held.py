@@ -135,7 +135,7 @@ def test_the_destination_tells_two_connections_of_one_port_apart(desk, tmp_path,
                 f"src=203.0.113.{n} dst=198.51.100.9 sport=443 dport=1500\n"
             )
     (tmp_path / "nat.log").write_text(lines)
-    options = Options(source="cgn-1", inside_realm="cgn")
+    options = Options(source="cgn-1", inside_realm="cgn", lasts_seconds=0)
     list(take_in(tmp_path / "nat.log", wiring.sources()["nat-flows"], options, **BY))
 
     asked = {"address": "198.51.100.9", "port": "1500", "protocol": "tcp", "at": "2026-03-10T12:00:50Z"}

@@ -50,6 +50,7 @@ class Ipfix(Kind):
     gaps = "messages that UDP lost; a flow whose end was lost is open until its port is used again with the same server"
     joins = Joins.SESSION
     momentary = True
+    lasts_seconds = 86_400.0
 
     version = VERSION
 

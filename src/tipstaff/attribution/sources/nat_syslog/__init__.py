@@ -33,6 +33,7 @@ class Syslog(Lines):
     )
     joins = Joins.SESSION
     momentary = True
+    lasts_seconds = 86_400.0
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:
         frame = table(Stretch(stretch.data.replace(b",", b";"), stretch.offset), ["line"], wanted=["line"])
