@@ -136,6 +136,7 @@ __all__ = [
     "records_begin_at",
     "representatives_of",
     "represented_by",
+    "represented_since",
     "resource_holders",
     "resources_of",
     "running_orders",
@@ -493,6 +494,30 @@ def represented_by(email: str) -> frozenset[str]:
     """The customers in whose chain of contacts this address stands, whether letters reach it or not."""
     rows = RepresentativeRow.objects.filter(email__iexact=email.strip())
     return frozenset(rows.values_list("customer_id", flat=True))
+
+
+def represented_since(email: str) -> dict[str, datetime]:
+    """The same, each with since when the address has stood there without a gap, as far as the registry's past says."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT customer, known_from, known_until FROM (
+                SELECT customer_id AS customer, known_from, NULL::timestamptz AS known_until
+                FROM registry_representativerow WHERE upper(email) = upper(%(email)s)
+                UNION ALL
+                SELECT body ->> 'customer_id', known_from, known_until FROM registry_pastrow
+                WHERE kept_table = 'registry_representativerow' AND upper(body ->> 'email') = upper(%(email)s)
+            ) told ORDER BY customer, known_until DESC NULLS FIRST, known_from
+            """,
+            {"email": email.strip()},
+        )
+        found = cursor.fetchall()
+    since: dict[str, datetime] = {}
+    for customer, known_from, known_until in found:
+        # Backwards from what stands now: whoever only changed places in the chain was never out of it.
+        if known_until is None or (customer in since and known_until >= since[customer]):
+            since[customer] = min(known_from, since.get(customer, known_from))
+    return since
 
 
 def users_of(customer: str) -> list[AccountUser]:
