@@ -185,10 +185,22 @@ def contacts(
     emails: Annotated[list[str] | None, typer.Argument(help="The chain, foremost first; left out: show it.")] = None,
     language: Annotated[str, typer.Option("--language", help="Of contacts that are new.")] = "en",
     zone: Annotated[str, typer.Option("--timezone", help="Of contacts that are new.")] = "UTC",
-    pgp: Annotated[Path | None, typer.Option("--openpgp-key", help="The first contact's key, ASCII-armoured.")] = None,
-    smime: Annotated[Path | None, typer.Option("--smime", help="The first contact's certificate, PEM.")] = None,
+    pgp: Annotated[
+        Path | None,
+        typer.Option("--openpgp-key", exists=True, dir_okay=False, help="The public key of --of, ASCII-armoured."),
+    ] = None,
+    smime: Annotated[
+        Path | None, typer.Option("--smime", exists=True, dir_okay=False, help="The certificate of --of, PEM.")
+    ] = None,
+    keyless: Annotated[bool, typer.Option("--no-keys", help="Take the keys of --of away.")] = False,
+    of: Annotated[str, typer.Option("--of", help="Whose keys: a contact's address. Left out: the first one's.")] = "",
+    as_json: AS_JSON = False,
 ) -> None:
-    """Show or set whom a customer designates for complaints; the next is written to when letters come back."""
+    """Show or set whom a customer designates for complaints; the next is written to when letters come back.
+
+    Letters to a contact with a key can be read by nobody else.
+    """
+    from tipstaff.host.envelopes import check_openpgp, check_smime
     from tipstaff.procedures import registering
     from tipstaff.registry import queries
     from tipstaff.registry.operations import UnknownKey
@@ -196,30 +208,63 @@ def contacts(
 
     if queries.get_customer(customer) is None:
         raise UnknownKey(f"there is no customer {customer}")
-    known = {person.email.lower(): person for person in queries.representatives_of(customer)}
-    if emails:
-        chain = [
-            known.get(email.lower()) or Representative(name=email, email=email, language=language, timezone=zone)
-            for email in emails
-        ]
-        if pgp is not None:
-            chain[0] = replace(chain[0], openpgp_key=pgp.read_text(encoding="ascii"))
-        if smime is not None:
-            chain[0] = replace(chain[0], smime_certificate=smime.read_text(encoding="ascii"))
-        registering.designate(customer, chain, **by())
     chain_now = queries.representatives_of(customer)
+    known = {person.email.lower(): person for person in chain_now}
+    chain = [
+        known.get(email.lower()) or Representative(name=email, email=email, language=language, timezone=zone)
+        for email in emails or ()
+    ] or chain_now
+    if pgp or smime or keyless:
+        place = next((n for n, one in enumerate(chain) if one.email.lower() == (of or one.email).lower()), None)
+        if place is None:
+            raise typer.BadParameter(f"{of or 'nobody'} is none of the contacts of {customer}.")
+        keys = (_text_of(pgp), _text_of(smime))
+        here = chain[place] if not keyless else replace(chain[place], openpgp_key="", smime_certificate="")
+        chain[place] = replace(
+            here, openpgp_key=keys[0] or here.openpgp_key, smime_certificate=keys[1] or here.smime_certificate
+        )
+    if chain != chain_now:
+        registering.designate(customer, chain, **by())
+        chain_now = queries.representatives_of(customer)
+    if as_json:
+        for person in chain_now:
+            typer.echo(json.dumps(asdict(person), default=plain_json))
+        return
     if not chain_now:
         typer.echo(f"{customer} has designated nobody: its cases wait for a person.")
     for place, person in enumerate(chain_now, 1):
         marks = [
             f"letters come back since {person.bounced_at:%Y-%m-%d}" if person.bounced_at else "",
             f"verified {person.verified_at:%Y-%m-%d}" if person.verified_at else "",
-            "OpenPGP" if person.openpgp_key else "",
-            "S/MIME" if person.smime_certificate else "",
         ]
         typer.echo(
             f"{place}. {person.name} <{person.email}> {person.language} {', '.join(filter(None, marks))}".rstrip()
         )
+        for name, key, check in (
+            ("OpenPGP", person.openpgp_key, check_openpgp), ("S/MIME", person.smime_certificate, check_smime)
+        ):  # fmt: skip
+            if key:
+                typer.echo(f"   {name} {_judged(check, key)}")
+
+
+def _text_of(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise typer.BadParameter(f"{file} is no text in ASCII.") from None
+
+
+def _judged(check: Callable[..., str], key: str) -> str:
+    """Whose key it is, or why letters wait."""
+    from tipstaff import wiring
+    from tipstaff.host.envelopes import UselessKey
+
+    try:
+        return check(key, at=wiring.now())
+    except UselessKey as why:
+        return f"closes no letter, so letters to them wait: {why}"
 
 
 def bounced(email: EMAIL, why: WHY = "") -> None:

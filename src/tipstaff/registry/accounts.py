@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Q
 from psycopg.types.range import Range
 
+from tipstaff.host.envelopes import UselessKey, check_openpgp, check_smime
 from tipstaff.ledger.operations import record
 from tipstaff.words import (
     Acceptance,
@@ -33,6 +34,7 @@ from .models import (
     StandingRow,
     UserRow,
 )
+from .queries import mail_keys_of
 from .refusals import NotAContact, NotTheCustomersService, ResellersInACircle, UnknownKey
 from .rows import stated_customer_of
 
@@ -210,6 +212,7 @@ def designate(
     """Make `chain` the customer's representatives, the first one foremost. Returns what a person's word kept."""
     for person in chain:
         refuse_no_contact(person)
+        _refuse_useless_keys(person, at=at)
     if len({person.email.lower() for person in chain}) < len(chain):
         raise NotAContact("the same address stands in the chain twice")
     with change(at=at, actor=actor, origin=origin) as draft:
@@ -259,10 +262,20 @@ def refuse_no_contact(person: Representative) -> None:
         zoneinfo.ZoneInfo(person.timezone)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         raise NotAContact(f'"{person.timezone}" is not a time zone; write one like Europe/Berlin') from None
-    if person.openpgp_key and "BEGIN PGP PUBLIC KEY BLOCK" not in person.openpgp_key:
-        raise NotAContact("the OpenPGP key is not an ASCII-armoured public key block")
-    if person.smime_certificate and "BEGIN CERTIFICATE" not in person.smime_certificate:
-        raise NotAContact("the S/MIME certificate is not in PEM form")
+
+
+def _refuse_useless_keys(person: Representative, *, at: datetime) -> None:
+    """A key is looked at when it is given; one that has run out since keeps nobody from other changes."""
+    known = mail_keys_of(person.email)
+    for kind, key, old, check in (
+        ("OpenPGP key", person.openpgp_key, known.openpgp, check_openpgp),
+        ("S/MIME certificate", person.smime_certificate, known.smime, check_smime),
+    ):
+        try:
+            if key and key not in old:
+                check(key, at=at)
+        except UselessKey as why:
+            raise NotAContact(f"no letter to {person.email} can be closed by this {kind}: {why}") from None
 
 
 def note_bounce(email: str, *, why: str, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> tuple[str, ...]:

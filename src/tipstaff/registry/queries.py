@@ -19,6 +19,7 @@ from tipstaff.words import (
     HoldingKind,
     Identity,
     LetterOfAuthority,
+    MailKeys,
     Outside,
     Representative,
     Resource,
@@ -127,6 +128,7 @@ __all__ = [
     "list_late_uses",
     "lists_loaded",
     "log_ins_without_a_right",
+    "mail_keys_of",
     "names_ever_held",
     "order_of",
     "own_space",
@@ -518,6 +520,17 @@ def represented_since(email: str) -> dict[str, datetime]:
         if known_until is None or (customer in since and known_until >= since[customer]):
             since[customer] = min(known_from, since.get(customer, known_from))
     return since
+
+
+def mail_keys_of(email: str, *, customer: str | None = None) -> MailKeys:
+    """The keys on record for an address: those that this customer gave for it, or else those that anybody gave."""
+    rows = RepresentativeRow.objects.filter(email__iexact=email.strip()).exclude(openpgp_key="", smime_certificate="")
+    found = list(rows.order_by("pk"))
+    own = [row for row in found if row.customer_id == customer] or found
+    return MailKeys(
+        openpgp=tuple(dict.fromkeys(row.openpgp_key for row in own if row.openpgp_key)),
+        smime=tuple(dict.fromkeys(row.smime_certificate for row in own if row.smime_certificate)),
+    )
 
 
 def users_of(customer: str) -> list[AccountUser]:

@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pysequoia import Tsk
 
+from tipstaff import wiring
 from tipstaff.ledger.queries import entries_about
 from tipstaff.registry import operations, queries
 from tipstaff.registry.operations import NotAContact, UnknownKey
-from tipstaff.words import Acceptance, AccountUser, Origin, Representative, Standing
+from tipstaff.words import Acceptance, AccountUser, Customer, MailKeys, Origin, Representative, Standing
 
 from .conftest import BY, NOW, customer, day
 
@@ -40,13 +42,41 @@ def test_the_next_contact_is_written_to_when_letters_come_back():
 
 
 def test_a_chain_is_kept_in_order_with_keys_and_languages():
-    keyed = replace(FIRST, openpgp_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n...", smime_certificate="")
+    keyed = replace(FIRST, openpgp_key=public_key(), smime_certificate="")
     operations.designate("acct-1", [keyed, SECOND], **BY)
     assert queries.representatives_of("acct-1") == [keyed, SECOND]
     operations.designate("acct-1", [SECOND, keyed], **BY)
     assert queries.representatives_of("acct-1") == [SECOND, keyed]
     operations.designate("acct-1", [], **BY)
     assert reached() is None
+
+
+def public_key(*, seconds: int | None = None) -> str:
+    return str(Tsk.generate("Night desk <night@example.net>", validity_seconds=seconds).extract_certificate())
+
+
+def test_a_key_that_has_run_out_is_refused_when_it_is_given_and_stops_no_other_change():
+    key = public_key(seconds=24 * 3600)
+    late = {**BY, "at": wiring.now() + timedelta(days=400)}
+    with pytest.raises(NotAContact, match=r"no letter to night@example\.net can be closed by this OpenPGP key: it ran"):
+        operations.designate("acct-1", [replace(FIRST, openpgp_key=key)], **late)
+    keyed = replace(FIRST, openpgp_key=key)
+    operations.designate("acct-1", [keyed], **{**BY, "at": wiring.now()})
+    operations.designate("acct-1", [keyed, SECOND], **late)
+    assert queries.representatives_of("acct-1") == [keyed, SECOND]
+
+
+def test_letters_are_closed_by_the_keys_of_the_customer_they_are_about():
+    """Another account that gives a key for the same address makes no letter about this one unreadable."""
+    own, other = public_key(), public_key()
+    operations.add_customer(Customer(key="acct-77", name="Other", representative=None), **BY)
+    operations.designate("acct-1", [replace(FIRST, openpgp_key=own)], **BY)
+    operations.designate("acct-77", [replace(FIRST, openpgp_key=other)], **BY)
+    address = FIRST.email.upper()
+    assert queries.mail_keys_of(address, customer="acct-1") == MailKeys(openpgp=(own,))
+    assert queries.mail_keys_of(address, customer="acct-77") == MailKeys(openpgp=(other,))
+    assert queries.mail_keys_of(address) == MailKeys(openpgp=(own, other)), "a letter to log in is about neither"
+    assert queries.mail_keys_of(SECOND.email, customer="acct-1") == MailKeys()
 
 
 @pytest.mark.parametrize(
