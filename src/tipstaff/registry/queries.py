@@ -91,10 +91,12 @@ from .rows import (
 )
 from .spells import Above, accounts_over, service_ends, services_known_as, top_resellers
 from .subscribers import entries_in_words, entries_named
+from .then import account_as_known
 
 __all__ = [
     "Above",
     "acceptances_of",
+    "account_as_known",
     "accounts_above",
     "accounts_below",
     "accounts_on",
