@@ -83,6 +83,7 @@ class Narrowed(NamedTuple):
     snoozed_at: datetime | None = None
     """Only what is snoozed then."""
     keys: frozenset[str] | None = None
+    customers: frozenset[str] | None = None
     unsealed: bool = False
     """Without what is sealed."""
     before: tuple[datetime, str] | None = None
@@ -115,6 +116,8 @@ def _filtered(
             rows = rows.filter(Q(opened_at__lt=at) | Q(opened_at=at, key__lt=key))
         if narrowed.keys is not None:
             rows = rows.filter(key__in=narrowed.keys)
+        if narrowed.customers is not None:
+            rows = rows.filter(customer__in=narrowed.customers)
     if states is not None:
         rows = rows.filter(state__in=[str(s) for s in states])
     if customer is not None:

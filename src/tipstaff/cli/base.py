@@ -75,11 +75,20 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def check_files(settings: Config) -> None:
-    """Raise BadSetting for a file that the settings name and that is not there."""
-    for key in ("password_file", "dkim_key_file"):
+    """Raise BadSetting for a file that the settings name and that is not there, or is no key of ours."""
+    for key in ("password_file", "dkim_key_file", "openpgp_key_file", "smime_key_file"):
         file = getattr(settings.mail_out, key)
         if file is not None and not file.exists():
             raise config.BadSetting(f"{settings.where('mail_out', key)} is {file}, but there is no such file.")
+    own = settings.mail_out
+    if own.openpgp_key_file is None and own.smime_key_file is None:
+        return
+    from tipstaff.host.envelopes import UselessKey, check_own
+
+    try:
+        check_own(openpgp_file=own.openpgp_key_file, smime_file=own.smime_key_file)
+    except UselessKey as why:
+        raise config.BadSetting(f"[mail_out] {why}.") from None
 
 
 def check_folder(settings: Config) -> None:

@@ -109,3 +109,24 @@ def dkim_key(
     parts = " ".join(f'"{value[i : i + 250]}"' for i in range(0, len(value), 250))
     typer.echo(f"{selector}._domainkey.{domain}. IN TXT ( {parts} )")
     typer.echo(f'\n[mail_out]\ndkim_selector = "{selector}"\ndkim_key_file = "{file.resolve()}"')
+
+
+@app.command("openpgp-key")
+def openpgp_key(
+    file: Annotated[Path, typer.Argument(help="Where the key lies or shall lie; only its owner may read it.")],
+) -> None:
+    """Make an OpenPGP key of ours, or take the one in FILE; print its public part, to be given to contacts, and the
+    setting that uses it: letters that are closed by a contact's key are signed by it inside."""
+    settings = read_settings()
+    from tipstaff.host.envelopes import UselessKey, make_openpgp_key, public_part
+    from tipstaff.host.keys import write_private
+
+    try:
+        if not file.exists():
+            key = make_openpgp_key(name=settings.operator.name, address=settings.from_address)
+            write_private(file, key.encode())
+        typer.echo(public_part(file))
+    except (OSError, UselessKey) as why:
+        typer.echo(f"tipstaff: {why}.", err=True)
+        raise typer.Exit(1) from why
+    typer.echo(f'[mail_out]\nopenpgp_key_file = "{file.resolve()}"')

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tipstaff.words import ResourceKind, Standing, Version
+from tipstaff.words import HoldingKind, ResourceKind, ServiceKind, Standing, Version
 
 from .base import database
-from .registry_files import import_in_words
+from .registry_files import import_in_words, many
 from .tables import print_rows
 
 AS_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -28,8 +28,8 @@ WHY = Annotated[str, typer.Option("--why", help="The reason; it stands in the re
 def add_commands(app: typer.Typer) -> None:
     """Hang this module's commands on `tipstaff registry`."""
     for command in (
-        history, changes, undo, standing, contacts, bounced, reached, letter, hold, end, transfer, resource, accept,
-        netbox, delivery_key,
+        show, customer, service, end_service, user, history, changes, undo, standing, contacts, bounced, reached,
+        letter, hold, end, transfer, resource, accept, netbox, delivery_key,
     ):  # fmt: skip
         app.command(command.__name__.replace("_", "-"))(in_sentences(command))
 
@@ -70,6 +70,144 @@ def instant(text: str, *, name: str = "The time") -> datetime | None:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def show(
+    customer: CUSTOMER,
+    at: Annotated[str, typer.Option("--at", help="What was so at this time; left out: now.")] = "",
+    known_at: Annotated[
+        str, typer.Option("--known-at", help="As the registry believed at this time; left out: as it does now.")
+    ] = "",
+    as_json: AS_JSON = False,
+) -> None:
+    """Show an account: its standing, contacts, services and all that it holds, now or then, as known now or then."""
+    from tipstaff.registry import queries
+    from tipstaff.registry.operations import UnknownKey
+
+    now = by()["at"]
+    when, known = instant(at, name="--at") or now, instant(known_at, name="--known-at") or now
+    then = queries.account_as_known(customer, at=when, known_at=known)
+    if then is None:
+        raise UnknownKey(f"there was no customer {customer}" if known_at else f"there is no customer {customer}")
+    if as_json:
+        typer.echo(json.dumps(asdict(then), default=plain_json))
+        return
+    own = then.customer
+    typer.echo(f"{own.key}  {own.name}" + (f", under {own.reseller}" if own.reseller else ""))
+    if at or known_at:
+        typer.echo(f"at {when:%Y-%m-%d %H:%M} UTC, as known at {known:%Y-%m-%d %H:%M} UTC")
+    standing = then.standing
+    if standing is not None:
+        typer.echo(f"standing: {standing.standing} since {standing.since:%Y-%m-%d %H:%M} UTC")
+    lines = {
+        "contact": [
+            f"{one.name} <{one.email}>" + (", letters come back" if one.bounced_at else "")
+            for one in then.representatives
+        ],
+        "service": [" ".join(filter(None, (one.key, one.kind, one.label, one.port))) for one in then.services],
+        "user": [f"{one.key} {one.name} {one.email}".rstrip() for one in then.users],
+        "accepted": [f"{one.edition} by {one.contract} on {one.accepted_at:%Y-%m-%d}" for one in then.acceptances],
+        "holds": [
+            f"{one.prefix}" + (f" ports {one.port_first}-{one.port_last}" if one.shared else "") + f", {one.kind}"
+            f" since {one.held_from:%Y-%m-%d %H:%M}, number {one.key}"
+            for one in then.holdings
+        ],
+        "has": [
+            f"{one.kind} {one.name}" + (f" on {one.scope}" if one.scope else "")
+            + f" since {one.held_from:%Y-%m-%d %H:%M}, number {one.key}"
+            for one in then.resources
+        ],
+        "site": [f"{one.host_name} at {one.address}" for one in then.sites],
+    }  # fmt: skip
+    for name, rows in lines.items():
+        for row in rows:
+            typer.echo(f"{name}: {row}")
+
+
+def customer(
+    key: Annotated[str, typer.Argument(help="The account's key: acct-1. A new one adds it.")],
+    name: Annotated[str | None, typer.Option("--name", help="Needed for a new one.")] = None,
+    reseller: Annotated[str | None, typer.Option("--reseller", help="Key of the account above it; '': none.")] = None,
+    is_reseller: Annotated[
+        bool | None, typer.Option("--is-reseller/--no-reseller", help="Whether it may have accounts below it.")
+    ] = None,
+    phone: Annotated[str | None, typer.Option("--phone")] = None,
+    email: Annotated[str | None, typer.Option("--email", help="Its own; contacts are set by `contacts`.")] = None,
+    postal_address: Annotated[str | None, typer.Option("--postal-address")] = None,
+    country: Annotated[str | None, typer.Option("--country", help="Two letters: DE.")] = None,
+) -> None:
+    """Add a customer or change one, and vet them. What is left out stays as it is."""
+    from tipstaff.procedures import registering
+    from tipstaff.registry import queries
+    from tipstaff.words import Customer
+
+    old = queries.get_customer(key)
+    if old is None and not name:
+        raise typer.BadParameter(f"There is no customer {key}; to add one, give its --name.")
+    before = old or Customer(key=key, name=name or "", representative=None)
+    above = before.reseller if reseller is None else reseller or None
+    wanted = replace(
+        before, representative=queries.stated_representative(key), name=name or before.name, reseller=above,
+        is_reseller=before.is_reseller if is_reseller is None else is_reseller,
+        phone=before.phone if phone is None else phone, email=before.email if email is None else email,
+        postal_address=before.postal_address if postal_address is None else postal_address,
+        country=before.country if country is None else country,
+    )  # fmt: skip
+    registering.save_customer(wanted, **by())
+    typer.echo(f"{key} is {'added' if old is None else 'saved'}.")
+
+
+def service(
+    key: Annotated[str, typer.Argument(help="The service's key: svc-1. A new one adds it.")],
+    customer: CUSTOMER,
+    kind: Annotated[ServiceKind | None, typer.Option("--kind", help="Needed for a new one.")] = None,
+    label: Annotated[str | None, typer.Option("--label")] = None,
+    port: Annotated[str | None, typer.Option("--port", help="Its port or circuit, as logs name it.")] = None,
+) -> None:
+    """Add a service of a customer's or change one. What is left out stays as it is."""
+    from tipstaff.procedures import registering
+    from tipstaff.registry import queries
+    from tipstaff.words import Service
+
+    old = next((one for one in queries.services_of(customer) if one.key == key), None)
+    how = kind or (old.kind if old else None)
+    if how is None:
+        raise typer.BadParameter(f"{customer} has no service {key}; to add one, give its --kind.")
+    registering.save_service(
+        Service(
+            key=key, customer=customer, kind=how,
+            label=label if label is not None else old.label if old else "",
+            port=port if port is not None else old.port if old else "",
+        ),
+        **by(),
+    )  # fmt: skip
+    typer.echo(f"{key} is {'added' if old is None else 'saved'}.")
+
+
+def end_service(
+    key: Annotated[str, typer.Argument(help="The service's key: svc-1.")],
+    at: Annotated[str, typer.Option("--at", help="Left out: now.")] = "",
+) -> None:
+    """Say that a service has ended, and with it what is held by it."""
+    from tipstaff.procedures import registering
+
+    who = by()
+    ended = registering.end_service(key, held_until=instant(at, name="--at") or who["at"], **who)
+    typer.echo(f"{key} has its end, and with it {many(ended, 'holding')}.")
+
+
+def user(
+    key: Annotated[str, typer.Argument(help="The user's key. A new one adds them.")],
+    customer: CUSTOMER,
+    name: Annotated[str, typer.Option("--name")],
+    email: Annotated[str, typer.Option("--email")] = "",
+) -> None:
+    """Add somebody who uses a customer's account, or change them."""
+    from tipstaff.procedures import registering
+    from tipstaff.words import AccountUser
+
+    registering.save_user(AccountUser(key=key, customer=customer, name=name, email=email), **by())
+    typer.echo(f"User {key} of {customer} is saved.")
+
+
 def history(
     what: Annotated[str, typer.Argument(help="An address, a prefix, or with --kind the name of a resource.")],
     kind: Annotated[
@@ -98,8 +236,12 @@ def history(
             if kind
             else list(queries.holdings_as_known(ip_address(what), at=when or now, known_at=known or now))
         )
-    except (ValueError, NotInItsForm) as why:
+    except NotInItsForm as why:
         raise typer.BadParameter(str(why)) from None
+    except ValueError:
+        raise typer.BadParameter(
+            f"{what!r} is no address or prefix; of something else say its --kind: domain, asn, vlan, mac ..."
+        ) from None
     for held in then:
         if as_json:
             typer.echo(json.dumps(asdict(held), default=plain_json))
@@ -117,6 +259,9 @@ def _tell_versions(versions: list[Version], *, as_json: bool) -> None:
     if as_json:
         for version in versions:
             typer.echo(json.dumps(asdict(version), default=plain_json))
+        return
+    if not versions:
+        typer.echo("Nobody holds it or ever did, as far as the registry knows.")
         return
     print_rows(
         ("what was believed", "known from (UTC)", "until", "by", "ended by"),
@@ -185,10 +330,22 @@ def contacts(
     emails: Annotated[list[str] | None, typer.Argument(help="The chain, foremost first; left out: show it.")] = None,
     language: Annotated[str, typer.Option("--language", help="Of contacts that are new.")] = "en",
     zone: Annotated[str, typer.Option("--timezone", help="Of contacts that are new.")] = "UTC",
-    pgp: Annotated[Path | None, typer.Option("--openpgp-key", help="The first contact's key, ASCII-armoured.")] = None,
-    smime: Annotated[Path | None, typer.Option("--smime", help="The first contact's certificate, PEM.")] = None,
+    pgp: Annotated[
+        Path | None,
+        typer.Option("--openpgp-key", exists=True, dir_okay=False, help="The public key of --of, ASCII-armoured."),
+    ] = None,
+    smime: Annotated[
+        Path | None, typer.Option("--smime", exists=True, dir_okay=False, help="The certificate of --of, PEM.")
+    ] = None,
+    keyless: Annotated[bool, typer.Option("--no-keys", help="Take the keys of --of away.")] = False,
+    of: Annotated[str, typer.Option("--of", help="Whose keys: a contact's address. Left out: the first one's.")] = "",
+    as_json: AS_JSON = False,
 ) -> None:
-    """Show or set whom a customer designates for complaints; the next is written to when letters come back."""
+    """Show or set whom a customer designates for complaints; the next is written to when letters come back.
+
+    Letters to a contact with a key can be read by nobody else.
+    """
+    from tipstaff.host.envelopes import check_openpgp, check_smime
     from tipstaff.procedures import registering
     from tipstaff.registry import queries
     from tipstaff.registry.operations import UnknownKey
@@ -196,30 +353,63 @@ def contacts(
 
     if queries.get_customer(customer) is None:
         raise UnknownKey(f"there is no customer {customer}")
-    known = {person.email.lower(): person for person in queries.representatives_of(customer)}
-    if emails:
-        chain = [
-            known.get(email.lower()) or Representative(name=email, email=email, language=language, timezone=zone)
-            for email in emails
-        ]
-        if pgp is not None:
-            chain[0] = replace(chain[0], openpgp_key=pgp.read_text(encoding="ascii"))
-        if smime is not None:
-            chain[0] = replace(chain[0], smime_certificate=smime.read_text(encoding="ascii"))
-        registering.designate(customer, chain, **by())
     chain_now = queries.representatives_of(customer)
+    known = {person.email.lower(): person for person in chain_now}
+    chain = [
+        known.get(email.lower()) or Representative(name=email, email=email, language=language, timezone=zone)
+        for email in emails or ()
+    ] or chain_now
+    if pgp or smime or keyless:
+        place = next((n for n, one in enumerate(chain) if one.email.lower() == (of or one.email).lower()), None)
+        if place is None:
+            raise typer.BadParameter(f"{of or 'nobody'} is none of the contacts of {customer}.")
+        keys = (_text_of(pgp), _text_of(smime))
+        here = chain[place] if not keyless else replace(chain[place], openpgp_key="", smime_certificate="")
+        chain[place] = replace(
+            here, openpgp_key=keys[0] or here.openpgp_key, smime_certificate=keys[1] or here.smime_certificate
+        )
+    if chain != chain_now:
+        registering.designate(customer, chain, **by())
+        chain_now = queries.representatives_of(customer)
+    if as_json:
+        for person in chain_now:
+            typer.echo(json.dumps(asdict(person), default=plain_json))
+        return
     if not chain_now:
         typer.echo(f"{customer} has designated nobody: its cases wait for a person.")
     for place, person in enumerate(chain_now, 1):
         marks = [
             f"letters come back since {person.bounced_at:%Y-%m-%d}" if person.bounced_at else "",
             f"verified {person.verified_at:%Y-%m-%d}" if person.verified_at else "",
-            "OpenPGP" if person.openpgp_key else "",
-            "S/MIME" if person.smime_certificate else "",
         ]
         typer.echo(
             f"{place}. {person.name} <{person.email}> {person.language} {', '.join(filter(None, marks))}".rstrip()
         )
+        for name, key, check in (
+            ("OpenPGP", person.openpgp_key, check_openpgp), ("S/MIME", person.smime_certificate, check_smime)
+        ):  # fmt: skip
+            if key:
+                typer.echo(f"   {name} {_judged(check, key)}")
+
+
+def _text_of(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise typer.BadParameter(f"{file} is no text in ASCII.") from None
+
+
+def _judged(check: Callable[..., str], key: str) -> str:
+    """Whose key it is, or why letters wait."""
+    from tipstaff import wiring
+    from tipstaff.host.envelopes import UselessKey
+
+    try:
+        return check(key, at=wiring.now())
+    except UselessKey as why:
+        return f"closes no letter, so letters to them wait: {why}"
 
 
 def bounced(email: EMAIL, why: WHY = "") -> None:
@@ -239,7 +429,9 @@ def reached(email: EMAIL, why: WHY = "") -> None:
 
 
 def letter(
-    file: Annotated[Path, typer.Argument(help="The letter itself; only its SHA-256 and name are kept.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The letter itself; its SHA-256 and name are kept.")
+    ],
     customer: Annotated[str, typer.Option("--customer", help="Who may use the prefixes.")],
     issuer: Annotated[str, typer.Option("--issuer", help="Who grants it.")],
     prefixes: Annotated[list[str], typer.Option("--prefix", help="Once for each prefix.")],
@@ -265,23 +457,25 @@ def letter(
 def hold(
     prefix: Annotated[str, typer.Argument(help="An address or a prefix: 198.51.100.16/29.")],
     customer: CUSTOMER,
-    kind: Annotated[str, typer.Option("--kind", help="static, lease, port_block or delegated")] = "static",
+    kind: Annotated[HoldingKind, typer.Option("--kind", help="static, lease, port_block or delegated")] = (
+        HoldingKind.STATIC
+    ),
     service: SERVICE = "",
     since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
 ) -> None:
     """Give addresses to a customer."""
     from tipstaff.procedures import registering
     from tipstaff.registry import queries
-    from tipstaff.words import Holding, HoldingKind, Tier
+    from tipstaff.words import Holding, Tier
 
     who = by()
     try:
-        network, how = ip_network(prefix), HoldingKind(kind)
+        network = ip_network(prefix)
     except ValueError as why:
         raise typer.BadParameter(str(why)) from None
     key = registering.hold(
         Holding(
-            key=0, tier=Tier.CUSTOMER, kind=how, prefix=network, held_from=instant(since) or who["at"],
+            key=0, tier=Tier.CUSTOMER, kind=kind, prefix=network, held_from=instant(since) or who["at"],
             customer=customer, service=service or None, source="command line",
         ),
         **who,
@@ -301,8 +495,9 @@ def end(
 
     who = by()
     act = registering.end_resource if is_resource else registering.end_holding
-    act(key, held_until=instant(at) or who["at"], **who)
-    typer.echo(f"{key} has its end.")
+    until = instant(at, name="--at") or who["at"]
+    act(key, held_until=until, **who)
+    typer.echo(f"{'Resource' if is_resource else 'Holding'} {key} ends on {until:%Y-%m-%d %H:%M} UTC.")
 
 
 def transfer(
@@ -368,7 +563,10 @@ def accept(
 
 def netbox(
     url: Annotated[str, typer.Argument(help="NetBox' own address: https://netbox.example.net")],
-    token_file: Annotated[Path, typer.Option("--token-file", help="A file with an API token that may only read.")],
+    token_file: Annotated[
+        Path,
+        typer.Option("--token-file", exists=True, dir_okay=False, help="A file with an API token that may only read."),
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     end_gone: Annotated[
         str, typer.Option("--end-gone", help="End what was shown as gone there; the token that stood beneath it.")
@@ -384,6 +582,8 @@ def netbox(
 
     from tipstaff.procedures.registering import import_netbox
 
+    if not url.startswith(("https://", "http://")):
+        raise typer.BadParameter(f"{url!r} is no address of a NetBox; write one like https://netbox.example.net.")
     try:
         api = pynetbox.api(url, token=token_file.read_text(encoding="ascii").strip())
         preview = import_netbox(api, source_name="netbox", dry_run=dry_run, end_gone=end_gone, **by())

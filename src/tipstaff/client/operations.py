@@ -1604,9 +1604,18 @@ class Client(Caller):
         """The accounts for which the token's person may see something now, their own first: up to 1,000."""
         return self._call("GET", "/api/own/accounts")
 
-    def list_own_cases(self, *, account: str | None = None, open: bool | None = None) -> Reply[list[OwnCaseOut]]:
-        """The cases that one account, or each of the first 100, was told of: all open, and the 200 newest others."""
-        return self._call("GET", "/api/own/cases", query={"account": account, "open": open})
+    def list_own_cases(
+        self,
+        *,
+        account: str | None = None,
+        open: bool | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Reply[list[OwnCaseOut]]:
+        """The cases that one account, or each of them, was told of, the newest first; `Link` has the next page."""
+        return self._call(
+            "GET", "/api/own/cases", query={"account": account, "open": open, "cursor": cursor, "limit": limit}
+        )
 
     def get_own_case(self, key: str) -> Reply[OwnCaseDetailOut]:
         """One case: what is said to have happened, the rule, what was done and its exact scope, what it takes now."""

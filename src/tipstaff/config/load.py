@@ -318,6 +318,8 @@ def _check(config: Config, environ: Mapping[str, str]) -> None:
         "log-in secret": config.staff.openid_secret_file,
         "mail password": config.mail_out.password_file,
         "DKIM key": config.mail_out.dkim_key_file,
+        "OpenPGP key": config.mail_out.openpgp_key_file,
+        "S/MIME key": config.mail_out.smime_key_file,
     }
     for what, file in secrets.items():
         if file and file.exists() and file.stat().st_mode & 0o077:

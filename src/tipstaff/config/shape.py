@@ -149,6 +149,11 @@ class MailOut:
     """The name under which the DKIM key is published; empty means that letters go out unsigned."""
     dkim_key_file: Path | None = None
     """The private key; `tipstaff letters dkim-key FILE` makes one and prints its DNS record."""
+    openpgp_key_file: Path | None = None
+    """Our OpenPGP secret key, by which letters that are closed by a contact's key are signed inside; `tipstaff letters
+    openpgp-key FILE` makes one. Without it they are closed and not signed."""
+    smime_key_file: Path | None = None
+    """The same for S/MIME: private key and certificate (then those above it), PEM, in one file."""
     recipient_override: str = ""
     """For staging: every letter goes to this address instead."""
     complainant_hourly_max: Positive = 20

@@ -29,3 +29,9 @@ def read_or_make(path: Path, *, octets: int = 48) -> str:
             os.link(fresh, path)
         fresh.unlink()
     return path.read_text(encoding="ascii").strip()
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write a new secret that only its owner can read; FileExistsError where something lies already."""
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)

@@ -1,13 +1,14 @@
 """Sign letters for the domain that they come from (DKIM, RFC 6376), and make the key and its DNS record."""
 
 import base64
-import os
 from pathlib import Path
 from typing import Final
 
 import dkim
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tipstaff.host.keys import write_private
 
 SIGNED_HEADERS: Final = (
     b"From", b"To", b"Subject", b"Date", b"Message-ID", b"In-Reply-To", b"References", b"Auto-Submitted",
@@ -47,8 +48,7 @@ def make_key(file: Path) -> None:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(pem)
+    write_private(file, pem)
 
 
 def record_of(file: Path) -> str:

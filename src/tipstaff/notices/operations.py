@@ -159,9 +159,11 @@ def mark_sent(
     on_sent: Callable[[Letter], None] | None = None,
     first: Callable[[], object] = lambda: None,
     diverted: bool = False,
+    closed: str = "",
 ) -> None:
-    """Note that the mail server took it; `on_sent` joins the transaction, so that what follows cannot be forgotten.
+    """Note that the mail server took it, and by what it was `closed` for its reader alone.
 
+    `on_sent` joins the transaction, so that what follows cannot be forgotten.
     A letter `diverted` to a recipient override told its reader nothing, and nothing follows from it. `first` is called
     at its beginning: what `on_sent` will lock is locked before the letter is, as everywhere else.
     Also when this worker was thought dead meanwhile, and even when a person has queued the letter again: while nobody
@@ -172,7 +174,10 @@ def mark_sent(
     row.due_at, row.diverted = None, diverted
     row.state, row.sent_at, row.detail = LetterState.SENT.value, require_aware(at), _storable(reply)
     row.save()
-    record("letter.sent", at=row.sent_at, actor="worker", about=_about(row), hand=worker, reply=row.detail)
+    record(
+        "letter.sent", at=row.sent_at, actor="worker", about=_about(row), hand=worker, reply=row.detail,
+        **({"closed_by": closed} if closed else {}),
+    )  # fmt: skip
     if on_sent is not None and not diverted:
         on_sent(letter_of(row))
 

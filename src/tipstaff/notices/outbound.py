@@ -21,9 +21,11 @@ from ipaddress import ip_address
 from typing import Final
 
 from tipstaff.config import MailOut
-from tipstaff.words import Letter, LetterKind, require_aware
+from tipstaff.host.envelopes import UselessKey
+from tipstaff.words import Letter, LetterKind, MailKeys, require_aware
 
 from .addresses import mailable
+from .closing import NO_KEYS, closed, closed_how
 from .dkim_signing import CannotSign, signed
 from .prose import PORTAL_LINK
 
@@ -37,6 +39,10 @@ ANSWERS: Final = frozenset(
 TIMEOUT_SECONDS: Final = 60.0
 DOT_TIMEOUT_SECONDS: Final = 600.0
 """How long the answer to the dot is awaited (RFC 5321, section 4.5.3.2.6)."""
+
+
+def _no_keys(to: str) -> MailKeys:
+    return NO_KEYS
 
 
 class NotDelivered(Exception):
@@ -67,6 +73,8 @@ class Delivered:
     """Its words, which name its own queue number as a rule."""
     to: str
     """Where it went: not the letter's own address while a recipient override is set."""
+    closed: str = ""
+    """`OpenPGP` or `S/MIME`, where it went closed by its reader's key."""
 
 
 def deliver(
@@ -77,10 +85,13 @@ def deliver(
     on_handing_over: Callable[[], None],
     portal_link: str | None = None,
     sender_name: str = "",
+    keys_of: Callable[[str], MailKeys] = _no_keys,
     timeout_seconds: float = TIMEOUT_SECONDS,
     dot_timeout_seconds: float = DOT_TIMEOUT_SECONDS,
 ) -> Delivered:
-    """Hand the letter over. Raises RefusedForNow, RefusedForGood, AnswerLost, or what `on_handing_over` raises.
+    """Hand the letter over, closed by the keys that `keys_of` names for the address it goes to.
+
+    Raises RefusedForNow, RefusedForGood, AnswerLost, or what `on_handing_over` raises.
 
     `server.from_address` must be set: wiring puts the desk's own address there when the settings leave it empty.
     """
@@ -91,10 +102,14 @@ def deliver(
         raise RefusedForGood(f"no mail can go to {letter.to!r}")
     if PORTAL_LINK in letter.body and not portal_link:
         raise RefusedForNow("the letter's portal link could not be made")
+    keys = keys_of(to)
     try:
-        text = as_mail(letter, server=server, at=at, sender_name=sender_name, portal_link=portal_link)
+        text = as_mail(letter, server=server, at=at, sender_name=sender_name, portal_link=portal_link, keys=keys)
     except CannotSign as why:
         raise RefusedForNow(str(why)) from why
+    except UselessKey as why:
+        # It waits, as for a mail server: once the contact has another key, or none, it goes by itself.
+        raise RefusedForNow(f"it cannot be closed by the key on record for its reader: {why}") from why
     reverse_path = "" if letter.kind in ANSWERS else sender
     try:
         smtp = _greet(server, name=sender.rpartition("@")[2], timeout_seconds=timeout_seconds)
@@ -107,16 +122,29 @@ def deliver(
         reply = _end_text(smtp, dot_timeout_seconds=dot_timeout_seconds)
     finally:
         smtp.close()
-    return Delivered(reply=reply, to=to)
+    return Delivered(reply=reply, to=to, closed=closed_how(keys))
 
 
 def as_mail(
-    letter: Letter, *, server: MailOut, at: datetime, sender_name: str = "", portal_link: str | None = None
+    letter: Letter,
+    *,
+    server: MailOut,
+    at: datetime,
+    sender_name: str = "",
+    portal_link: str | None = None,
+    keys: MailKeys = NO_KEYS,
 ) -> bytes:
-    """Return the letter as it goes out through `server`: to whom it goes, and signed where a key is set."""
+    """Return the letter as it goes out through `server`: to whom it goes, closed by `keys`, and signed by DKIM where a
+    key is set. Raises CannotSign, or UselessKey."""
     sender = server.from_address
     to = mailable(server.recipient_override or letter.to) or letter.to
-    text = render(letter, to=to, sender=sender, sender_name=sender_name, at=at, portal_link=portal_link)
+    mail = _mail(letter, to=to, sender=sender, sender_name=sender_name, at=at, portal_link=portal_link)
+    if closed_how(keys):
+        mail = closed(
+            mail, keys=keys, subject=_subject_outside(letter), openpgp_key_file=server.openpgp_key_file,
+            smime_key_file=server.smime_key_file, at=at,
+        )  # fmt: skip
+    text = _octets(mail)
     if not server.dkim_selector or server.dkim_key_file is None:
         return text
     domain = sender.rpartition("@")[2]
@@ -127,6 +155,24 @@ def render(
     letter: Letter, *, to: str, sender: str, sender_name: str, at: datetime, portal_link: str | None = None
 ) -> bytes:
     """Return the letter as a mail, with CRLF line ends. No field can begin another header."""
+    return _octets(_mail(letter, to=to, sender=sender, sender_name=sender_name, at=at, portal_link=portal_link))
+
+
+def _octets(mail: EmailMessage) -> bytes:
+    text = mail.as_bytes()
+    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", text), "a bare line end would let a server see two mails in one"
+    return text
+
+
+def _subject_outside(letter: Letter) -> str:
+    """What may stand outside of a closed letter: which case it is about, and nothing of what (RFC 9788)."""
+    about = letter.case or letter.report
+    return f"[{about}] [...]" if about else "[...]"
+
+
+def _mail(
+    letter: Letter, *, to: str, sender: str, sender_name: str, at: datetime, portal_link: str | None
+) -> EmailMessage:  # fmt: skip
     mail = EmailMessage(policy=SMTP)
     mail["Subject"] = _one_line(letter.subject)
     mail["From"] = Address(_one_line(sender_name), addr_spec=sender)
@@ -157,9 +203,7 @@ def render(
         mail.add_attachment(
             each.text.encode(), maintype="application", subtype="json", filename=each.name, cte="base64"
         )  # fmt: skip
-    text = mail.as_bytes()
-    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", text), "a bare line end would let a server see two mails in one"
-    return text
+    return mail
 
 
 def _put(add: Callable[..., None], content: str, *, subtype: str) -> None:

@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from threading import Event
 from typing import Final
 
 from django.db import InterfaceError, OperationalError, connection
 
 from tipstaff.config import MailOut
-from tipstaff.words import Letter
+from tipstaff.words import Letter, MailKeys
 
 from . import operations
 from .addresses import mailable
+from .closing import NO_KEYS
 from .outbound import DOT_TIMEOUT_SECONDS, TIMEOUT_SECONDS, AnswerLost, NotDelivered, deliver
 from .prose import PORTAL_LINK
 from .queries import get_letter
@@ -29,6 +31,7 @@ def post_next(
     now: Callable[[], datetime],
     link: Callable[[str, datetime], str],
     log_in_link: Callable[[str, datetime], str] | None = None,
+    keys_of: Callable[[Letter, str], MailKeys] = lambda letter, to: NO_KEYS,
     on_sent: Callable[[Letter], None] | None = None,
     first: Callable[[Letter], object] = lambda letter: None,
     sender_name: str = "",
@@ -38,7 +41,8 @@ def post_next(
 ) -> Letter | None:
     """Take the letter that is longest due to the mail server and return it as it then stands; None when none is due.
 
-    `link` makes a case's portal link, `log_in_link` one by which somebody logs in. `first` begins the transaction
+    `link` makes a case's portal link, `log_in_link` one by which somebody logs in; `keys_of` knows by which keys the
+    letter is closed for an address. `first` begins the transaction
     that notes the sending, `on_sent` ends it. Call this outside of any transaction. What became of a letter is written
     again when the database's session was lost meanwhile, after `rest` of some seconds. An exception from here is a
     fault of this program or of a database that stays away; what the worker had in hand then is settled when it asks for
@@ -55,6 +59,7 @@ def post_next(
             sender_name=sender_name,
             at=now(),
             portal_link=_link_in(letter, at=now(), link=link, log_in_link=log_in_link),
+            keys_of=partial(keys_of, letter),
             on_handing_over=lambda: operations.mark_handing_over(letter.key, at=now(), worker=worker),
             timeout_seconds=timeout_seconds,
             dot_timeout_seconds=dot_timeout_seconds,
@@ -70,7 +75,7 @@ def post_next(
         _despite_lost_sessions(
             lambda: operations.mark_sent(
                 letter.key, at=at, reply=delivered.reply, worker=worker, on_sent=on_sent,
-                first=lambda: first(letter), diverted=delivered.to != mailable(letter.to),
+                first=lambda: first(letter), diverted=delivered.to != mailable(letter.to), closed=delivered.closed,
             ),
             rest=rest,
         )  # fmt: skip

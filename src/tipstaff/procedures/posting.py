@@ -13,8 +13,8 @@ from tipstaff.cases.queries import cases_of_letter, get_case, list_in, list_with
 from tipstaff.notices.operations import recover_interrupted, release_held, withdraw_unsent
 from tipstaff.notices.queries import letters_of_case, oldest_held
 from tipstaff.registry.operations import note_bounce
-from tipstaff.registry.queries import get_customer
-from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState, Origin
+from tipstaff.registry.queries import get_customer, mail_keys_of
+from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState, MailKeys, Origin
 
 from .answer_clock import answer_due
 from .books import nobody_to_write_to
@@ -87,6 +87,12 @@ def renew_held_notices(*, desk: Desk, at: datetime) -> None:
             waiting = [incident for incident, letter in told_incidents(case).items() if letter in withdrawn]
             mark_told(case, incidents=waiting, letter=None)
             tell_untold(case, desk=desk, at=at, actor="worker")
+
+
+def keys_of(letter: Letter, to: str) -> MailKeys:
+    """By which keys a letter is closed for the address that it goes to: of its case's customer before all others."""
+    case = get_case(letter.case) if letter.case is not None else None
+    return mail_keys_of(to, customer=case.customer if case is not None else None)
 
 
 def hold_case_of(letter: Letter) -> None:

@@ -18,6 +18,7 @@ from tipstaff.registry.imports import Sheet
 from tipstaff.registry.netbox import NetBox, read_netbox
 from tipstaff.words import (
     Acceptance,
+    AccountUser,
     Customer,
     Holding,
     ImportPreview,
@@ -35,7 +36,8 @@ from .admission import NotRefused, OwnRefusal, vet_changed, vet_customer
 REFUSED = (
     registry.AlreadyUndone, registry.ChangedSince, registry.HeldTwice, registry.HeldAtThisMomentByAnother,
     registry.NoSuchChange, registry.NotAContact, registry.NotAHolding, registry.NotALetter, registry.NotAResource,
-    registry.NotTheCustomersService, registry.NotWhatWasShown, registry.ResellersInACircle, registry.ResourceHeldTwice,
+    registry.NotTheCustomersService, registry.NotWhatWasShown, registry.NotYetSo,
+    registry.ResellersInACircle, registry.ResourceHeldTwice,
     registry.SiteHeldTwice,
     registry.TransferNeedsALetter, registry.UndoingRefused, registry.UnknownKey, registry.NoSuchAdmission,
     registry.DecisionNeedsAReason, NotRefused, OwnRefusal,
@@ -59,6 +61,16 @@ def designate(customer: str, chain: Sequence[Representative], *, at: datetime, a
 
 def save_service(service: Service, *, at: datetime, actor: str) -> None:
     registry.add_service(service, at=at, actor=actor)
+
+
+def save_user(user: AccountUser, *, at: datetime, actor: str) -> None:
+    """Add somebody who uses an account, or change them."""
+    registry.add_user(user, at=at, actor=actor)
+
+
+def end_service(key: str, *, held_until: datetime, at: datetime, actor: str) -> int:
+    """A service has ended, and with it what is held by it; how many holdings that were."""
+    return registry.end_service(key, held_until=held_until, at=at, actor=actor)
 
 
 def set_standing(customer: str, standing: Standing, *, since: datetime, why: str, at: datetime, actor: str) -> None:

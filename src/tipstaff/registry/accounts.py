@@ -3,12 +3,13 @@
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Q
 from psycopg.types.range import Range
 
+from tipstaff.host.envelopes import UselessKey, check_openpgp, check_smime
 from tipstaff.ledger.operations import record
 from tipstaff.words import (
     Acceptance,
@@ -33,10 +34,13 @@ from .models import (
     StandingRow,
     UserRow,
 )
-from .refusals import NotAContact, NotTheCustomersService, ResellersInACircle, UnknownKey
+from .queries import mail_keys_of
+from .refusals import NotAContact, NotTheCustomersService, NotYetSo, ResellersInACircle, UnknownKey
 from .rows import stated_customer_of
 
 MAIL_ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@,;<>.]+")
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""What another system's clock says may be so far ahead of ours."""
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -46,6 +50,11 @@ def add_customer(customer: Customer, *, at: datetime, actor: str, origin: Origin
     Returns what was left as it is because a person had set it: empty unless `origin` is an import.
     """
     with change(at=at, actor=actor, origin=origin) as draft:
+        if customer.reseller is not None:
+            with connection.cursor() as cursor:
+                # Two at once could close a circle between them: who sets a reseller waits here, as in migration 0009,
+                # and before any row is locked.
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtext('registry resellers'))")
         before = CustomerRow.objects.select_for_update(of=("self",)).filter(key=customer.key).first()
         if before is not None and stated_customer_of(before) == customer:
             return ()
@@ -117,7 +126,7 @@ def set_standing(
     customer: str, standing: Standing, *, since: datetime, why: str, at: datetime, actor: str,
     origin: Origin = Origin.PERSON,
 ) -> tuple[str, ...]:  # fmt: skip
-    """A customer's contract runs, rests or has ended since a moment. The same again does nothing.
+    """A customer's contract runs, rests or has ended since a moment that is not ahead. The same again does nothing.
 
     Returns what a person's word kept: an import does not let in again whom somebody sent away by hand.
     """
@@ -127,6 +136,8 @@ def set_standing(
             raise UnknownKey(f"there is no customer {customer}")
         if row.standing == standing:
             return ()
+        if require_aware(since) > at + CLOCKS_DIFFER:
+            raise NotYetSo(f"{customer} is not {standing} yet: {since:%Y-%m-%d %H:%M} UTC lies ahead; say it then")
         if not draft.by_person and "standing" in row.by_person:
             return (f'standing stays "{row.standing}", which a person has set, and not "{standing}"',)
         _state_standing(customer, standing, since=require_aware(since), why=why, draft=draft)
@@ -210,6 +221,7 @@ def designate(
     """Make `chain` the customer's representatives, the first one foremost. Returns what a person's word kept."""
     for person in chain:
         refuse_no_contact(person)
+        _refuse_useless_keys(person, at=at)
     if len({person.email.lower() for person in chain}) < len(chain):
         raise NotAContact("the same address stands in the chain twice")
     with change(at=at, actor=actor, origin=origin) as draft:
@@ -259,10 +271,20 @@ def refuse_no_contact(person: Representative) -> None:
         zoneinfo.ZoneInfo(person.timezone)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         raise NotAContact(f'"{person.timezone}" is not a time zone; write one like Europe/Berlin') from None
-    if person.openpgp_key and "BEGIN PGP PUBLIC KEY BLOCK" not in person.openpgp_key:
-        raise NotAContact("the OpenPGP key is not an ASCII-armoured public key block")
-    if person.smime_certificate and "BEGIN CERTIFICATE" not in person.smime_certificate:
-        raise NotAContact("the S/MIME certificate is not in PEM form")
+
+
+def _refuse_useless_keys(person: Representative, *, at: datetime) -> None:
+    """A key is looked at when it is given; one that has run out since keeps nobody from other changes."""
+    known = mail_keys_of(person.email)
+    for kind, key, old, check in (
+        ("OpenPGP key", person.openpgp_key, known.openpgp, check_openpgp),
+        ("S/MIME certificate", person.smime_certificate, known.smime, check_smime),
+    ):
+        try:
+            if key and key not in old:
+                check(key, at=at)
+        except UselessKey as why:
+            raise NotAContact(f"no letter to {person.email} can be closed by this {kind}: {why}") from None
 
 
 def note_bounce(email: str, *, why: str, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> tuple[str, ...]:
@@ -297,8 +319,10 @@ def _mark_contacts(
         return tuple(customers)
 
 
-def add_user(user: AccountUser, *, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> None:
-    """Add somebody who uses an account, or bring them up to date."""
+def add_user(
+    user: AccountUser, *, at: datetime, actor: str, origin: Origin = Origin.PERSON
+) -> tuple[str, ...]:  # fmt: skip
+    """Add somebody who uses an account, or bring them up to date. Returns what a person's word kept."""
     with change(at=at, actor=actor, origin=origin) as draft:
         if not CustomerRow.objects.filter(key=user.customer).exists():
             raise UnknownKey(f"there is no customer {user.customer}")
@@ -307,7 +331,9 @@ def add_user(user: AccountUser, *, at: datetime, actor: str, origin: Origin = Or
         if row is None:
             UserRow.objects.create(key=user.key, **wanted, **_marks(draft))
         elif all(getattr(row, name) == value for name, value in wanted.items()):
-            return
+            return ()
+        elif not draft.by_person and is_a_persons(row):
+            return (f"stays {row.name} {row.email}".rstrip() + ", as a person has set them",)
         else:
             for name, value in wanted.items():
                 setattr(row, name, value)
@@ -316,6 +342,7 @@ def add_user(user: AccountUser, *, at: datetime, actor: str, origin: Origin = Or
         record(
             "customer.user_changed", at=at, actor=actor, about=[user.customer], user=user.key, change=draft.key
         )  # fmt: skip
+        return ()
 
 
 def accept_policy(acceptance: Acceptance, *, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> None:

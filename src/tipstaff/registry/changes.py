@@ -153,7 +153,8 @@ def undo(key: str, *, at: datetime, actor: str, why: str) -> str:
                 cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         except IntegrityError as refused:
             raise UndoingRefused(
-                f"{key} can't be undone: what it had ended is held by another by now, or is still in use"
+                f"{key} can't be undone: what it had ended is held by another by now, what it added is still in use, "
+                "or an account would stand above itself"
             ) from refused
         draft.tell(f"undone: {key}. {why}".strip(), *target.about, count=max(written, 1))
     target.undone_by = draft.id

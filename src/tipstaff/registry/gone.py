@@ -10,9 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
-from psycopg.types.range import Range
 
-from tipstaff.words import Holding, HoldingKind, ImportPreview, Origin, Resource, Tier
+from tipstaff.words import Holding, ImportPreview, Origin, Resource
 
 from .changes import change
 from .holdings import end_holding
@@ -20,7 +19,7 @@ from .imports import Sheet
 from .models import ChangeRow, HoldingRow, ResourceRow
 from .refusals import NotWhatWasShown
 from .resources import end_resource
-from .rows import in_words, resource_in_words, resource_of
+from .rows import holding_of_row, in_words, resource_in_words, resource_of
 from .taking_in import take_in
 
 TOKEN_CHARACTERS = 12
@@ -60,7 +59,7 @@ def gone_there(sheet: Sheet, *, origin: Origin) -> list[Holding | Resource]:
     said = {_what(value) for value in (*(line.value for line in sheet.lines), *sheet.said_by_wider)}
     known = ChangeRow.objects.filter(origin=origin).values("id")
     here = {"during__endswith__isnull": True, "source__startswith": f"{sheet.source} ", "change__in": known}
-    rows: list[Holding | Resource] = [_holding(row) for row in HoldingRow.objects.filter(**here).order_by("pk")]
+    rows: list[Holding | Resource] = [holding_of_row(row) for row in HoldingRow.objects.filter(**here).order_by("pk")]
     rows += [resource_of(row) for row in ResourceRow.objects.filter(**here).order_by("pk")]
     return [row for row in rows if _what(row) not in said and row.source not in sheet.unread]
 
@@ -77,14 +76,3 @@ def _what(value: object) -> object:
     if isinstance(value, Resource):
         return value.kind, value.scope, value.name, value.tier, value.customer
     return value
-
-
-def _holding(row: HoldingRow) -> Holding:
-    ports: Range[int] = row.ports
-    assert ports.lower is not None, "a holding has its ports"
-    assert ports.upper is not None, "a holding has its ports"
-    return Holding(
-        key=row.pk, tier=Tier(row.tier), kind=HoldingKind(row.kind), prefix=row.prefix, port_first=ports.lower,
-        port_last=ports.upper - 1, held_from=row.during.lower, customer=row.customer_id, service=row.service_id,
-        source=row.source,
-    )  # fmt: skip

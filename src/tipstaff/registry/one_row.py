@@ -112,8 +112,8 @@ def write(value: Value, *, at: datetime, actor: str, origin: Origin) -> Outcome:
     if isinstance(value, AccountUser):
         user = UserRow.objects.filter(key=value.key).first()
         same = user is not None and user_of(user) == value
-        add_user(value, **by)  # type: ignore[arg-type]  # as above
-        return Outcome(new=user is None, before_is_same=same)
+        kept = add_user(value, **by)  # type: ignore[arg-type]  # as above
+        return Outcome(new=user is None, before_is_same=same, kept=kept, kept_all=bool(kept))
     if isinstance(value, Acceptance):
         count = AcceptanceRow.objects.count()
         accept_policy(value, **by)  # type: ignore[arg-type]  # as above

@@ -19,6 +19,7 @@ from tipstaff.words import (
     HoldingKind,
     Identity,
     LetterOfAuthority,
+    MailKeys,
     Outside,
     Representative,
     Resource,
@@ -90,10 +91,12 @@ from .rows import (
 )
 from .spells import Above, accounts_over, service_ends, services_known_as, top_resellers
 from .subscribers import entries_in_words, entries_named
+from .then import account_as_known
 
 __all__ = [
     "Above",
     "acceptances_of",
+    "account_as_known",
     "accounts_above",
     "accounts_below",
     "accounts_on",
@@ -127,6 +130,7 @@ __all__ = [
     "list_late_uses",
     "lists_loaded",
     "log_ins_without_a_right",
+    "mail_keys_of",
     "names_ever_held",
     "order_of",
     "own_space",
@@ -136,6 +140,7 @@ __all__ = [
     "records_begin_at",
     "representatives_of",
     "represented_by",
+    "represented_since",
     "resource_holders",
     "resources_of",
     "running_orders",
@@ -493,6 +498,41 @@ def represented_by(email: str) -> frozenset[str]:
     """The customers in whose chain of contacts this address stands, whether letters reach it or not."""
     rows = RepresentativeRow.objects.filter(email__iexact=email.strip())
     return frozenset(rows.values_list("customer_id", flat=True))
+
+
+def represented_since(email: str) -> dict[str, datetime]:
+    """The same, each with since when the address has stood there without a gap, as far as the registry's past says."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT customer, known_from, known_until FROM (
+                SELECT customer_id AS customer, known_from, NULL::timestamptz AS known_until
+                FROM registry_representativerow WHERE upper(email) = upper(%(email)s)
+                UNION ALL
+                SELECT body ->> 'customer_id', known_from, known_until FROM registry_pastrow
+                WHERE kept_table = 'registry_representativerow' AND upper(body ->> 'email') = upper(%(email)s)
+            ) told ORDER BY customer, known_until DESC NULLS FIRST, known_from
+            """,
+            {"email": email.strip()},
+        )
+        found = cursor.fetchall()
+    since: dict[str, datetime] = {}
+    for customer, known_from, known_until in found:
+        # Backwards from what stands now: whoever only changed places in the chain was never out of it.
+        if known_until is None or (customer in since and known_until >= since[customer]):
+            since[customer] = min(known_from, since.get(customer, known_from))
+    return since
+
+
+def mail_keys_of(email: str, *, customer: str | None = None) -> MailKeys:
+    """The keys on record for an address: those that this customer gave for it, or else those that anybody gave."""
+    rows = RepresentativeRow.objects.filter(email__iexact=email.strip()).exclude(openpgp_key="", smime_certificate="")
+    found = list(rows.order_by("pk"))
+    own = [row for row in found if row.customer_id == customer] or found
+    return MailKeys(
+        openpgp=tuple(dict.fromkeys(row.openpgp_key for row in own if row.openpgp_key)),
+        smime=tuple(dict.fromkeys(row.smime_certificate for row in own if row.smime_certificate)),
+    )
 
 
 def users_of(customer: str) -> list[AccountUser]:

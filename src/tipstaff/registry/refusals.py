@@ -89,6 +89,10 @@ class NotAContact(Exception):
     """A contact needs a mail address, and a chain of contacts has no gap and no contact twice."""
 
 
+class NotYetSo(Exception):
+    """A contract is said to have ended, rested or begun when it has: not before."""
+
+
 class NoSuchAdmission(Exception):
     """There is no such admission, or it was decided already."""
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
+from psycopg.types.range import Range
+
 from tipstaff.words import (
     Acceptance,
     AccountUser,
@@ -26,6 +28,7 @@ from tipstaff.words import (
 from .models import (
     AcceptanceRow,
     CustomerRow,
+    HoldingRow,
     LetterRow,
     RepresentativeRow,
     ResourceRow,
@@ -69,11 +72,23 @@ def holding_of(row: Sequence[Any]) -> Holding:
     )
 
 
+def holding_of_row(row: HoldingRow) -> Holding:
+    ports: Range[int] = row.ports
+    assert ports.lower is not None, "a holding has its ports"
+    assert ports.upper is not None, "a holding has its ports"
+    return Holding(
+        key=row.pk, tier=Tier(row.tier), kind=HoldingKind(row.kind), prefix=row.prefix, port_first=ports.lower,
+        port_last=ports.upper - 1, held_from=_utc(row.during.lower),
+        held_until=None if row.during.upper is None else _utc(row.during.upper), customer=row.customer_id,
+        service=row.service_id, source=row.source,
+    )  # fmt: skip
+
+
 def customer_of(row: CustomerRow) -> Customer:
     """The row as a word, with whom to write to now; its representatives must be fetched with it."""
     reached = [person for person in row.representatives.all() if person.bounced_at is None]
     first = min(reached, key=lambda x: x.rank, default=None)
-    return _customer(row, None if first is None else representative_of(first))
+    return customer_from(row, None if first is None else representative_of(first))
 
 
 def stated_customer_of(row: CustomerRow) -> Customer:
@@ -84,10 +99,11 @@ def stated_customer_of(row: CustomerRow) -> Customer:
         if first is None
         else Representative(name=first.name, email=first.email, language=first.language, timezone=first.timezone)
     )
-    return _customer(row, person)
+    return customer_from(row, person)
 
 
-def _customer(row: CustomerRow, person: Representative | None) -> Customer:
+def customer_from(row: CustomerRow, person: Representative | None) -> Customer:
+    """The row as a word, with this contact."""
     return Customer(
         key=row.key,
         name=row.name,

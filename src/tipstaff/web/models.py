@@ -1,5 +1,7 @@
 """What the web room remembers: links for a first log-in, factors, sessions, failed log-ins, tokens. Private to it."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -95,6 +97,9 @@ class PortalPerson(models.Model):
     """How many links were made; only the last one opens, until it was used."""
     link_made_at = models.DateTimeField(null=True)
     entered_at = models.DateTimeField(null=True)
+    shown_at: datetime | None = None
+    """When the log-in, link or token was made by which they are here now; in no column. It opens no customer who let
+    them in only later."""
 
 
 class Membership(models.Model):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.contrib import auth
@@ -68,6 +68,12 @@ def is_fresh(request: HttpRequest, *, at: datetime) -> bool:
     """Whether they logged in a moment ago: a screen left open is not enough to change how they log in."""
     entered = request.session.get(_ENTERED)
     return entered is not None and at - datetime.fromisoformat(entered) < FRESH
+
+
+def entered_at(request: HttpRequest) -> datetime:
+    """When the log-in was made by which somebody is here; where none is on record, before all time."""
+    entered = request.session.get(_ENTERED)
+    return datetime.min.replace(tzinfo=UTC) if entered is None else datetime.fromisoformat(entered)
 
 
 class Seen:

@@ -1,6 +1,6 @@
 """The vocabulary every room speaks: frozen values, no I/O, no Django, no clock."""
 
-from .accounts import Acceptance, AccountUser, Change, Origin, StandingPeriod, Version
+from .accounts import Acceptance, AccountThen, AccountUser, Change, Origin, StandingPeriod, Version
 from .admission import (
     Admission,
     AdmissionState,
@@ -25,6 +25,7 @@ from .holders import (
     Grade,
     Holding,
     HoldingKind,
+    MailKeys,
     Representative,
     Service,
     ServiceKind,
@@ -125,6 +126,7 @@ __all__ = [
     "Acceptance",
     "Accepted",
     "AcceptedHow",
+    "AccountThen",
     "AccountUser",
     "Admission",
     "AdmissionState",
@@ -187,6 +189,7 @@ __all__ = [
     "LetterOfAuthority",
     "LetterState",
     "ListKind",
+    "MailKeys",
     "Mark",
     "Matter",
     "MatterKind",

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from .holders import Standing
+from .holders import Customer, Holding, Representative, Service, Site, Standing
+from .resources import Resource
 
 
 class Origin(enum.StrEnum):
@@ -96,3 +97,22 @@ class Version:
     """The change that brought it."""
     ended_by: str | None = None
     """The change after which it was believed no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountThen:
+    """What was believed, at `known_at`, to be so of an account at `at`."""
+
+    customer: Customer
+    """With the first contact whose letters did not come back then."""
+    at: datetime
+    known_at: datetime
+    standing: StandingPeriod | None
+    representatives: tuple[Representative, ...]
+    services: tuple[Service, ...]
+    users: tuple[AccountUser, ...]
+    acceptances: tuple[Acceptance, ...]
+    """Those of `at` or before."""
+    holdings: tuple[Holding, ...]
+    resources: tuple[Resource, ...]
+    sites: tuple[Site, ...]

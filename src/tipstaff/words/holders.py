@@ -94,6 +94,15 @@ class Representative:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailKeys:
+    """The keys by which letters to an address are closed; with none they go as they are."""
+
+    openpgp: tuple[str, ...] = ()
+    smime: tuple[str, ...] = ()
+    """Where there are both, OpenPGP is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """An account of the operator's, with whom to write to."""
 

@@ -2,15 +2,29 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import ip_address
 
 import pytest
+from django.db import IntegrityError, connection, transaction
+from pysequoia import Tsk
 
+from tipstaff import wiring
 from tipstaff.ledger.queries import entries_about
 from tipstaff.registry import operations, queries
-from tipstaff.registry.operations import NotAContact, UnknownKey
-from tipstaff.words import Acceptance, AccountUser, Origin, Representative, Standing
+from tipstaff.registry.operations import NotAContact, NotYetSo, UndoingRefused, UnknownKey
+from tipstaff.words import (
+    Acceptance,
+    AccountUser,
+    Customer,
+    MailKeys,
+    Origin,
+    Representative,
+    Resource,
+    ResourceKind,
+    Standing,
+)
 
-from .conftest import BY, NOW, customer, day
+from .conftest import BY, NOW, customer, day, hold
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -40,13 +54,41 @@ def test_the_next_contact_is_written_to_when_letters_come_back():
 
 
 def test_a_chain_is_kept_in_order_with_keys_and_languages():
-    keyed = replace(FIRST, openpgp_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n...", smime_certificate="")
+    keyed = replace(FIRST, openpgp_key=public_key(), smime_certificate="")
     operations.designate("acct-1", [keyed, SECOND], **BY)
     assert queries.representatives_of("acct-1") == [keyed, SECOND]
     operations.designate("acct-1", [SECOND, keyed], **BY)
     assert queries.representatives_of("acct-1") == [SECOND, keyed]
     operations.designate("acct-1", [], **BY)
     assert reached() is None
+
+
+def public_key(*, seconds: int | None = None) -> str:
+    return str(Tsk.generate("Night desk <night@example.net>", validity_seconds=seconds).extract_certificate())
+
+
+def test_a_key_that_has_run_out_is_refused_when_it_is_given_and_stops_no_other_change():
+    key = public_key(seconds=24 * 3600)
+    late = {**BY, "at": wiring.now() + timedelta(days=400)}
+    with pytest.raises(NotAContact, match=r"no letter to night@example\.net can be closed by this OpenPGP key: it ran"):
+        operations.designate("acct-1", [replace(FIRST, openpgp_key=key)], **late)
+    keyed = replace(FIRST, openpgp_key=key)
+    operations.designate("acct-1", [keyed], **{**BY, "at": wiring.now()})
+    operations.designate("acct-1", [keyed, SECOND], **late)
+    assert queries.representatives_of("acct-1") == [keyed, SECOND]
+
+
+def test_letters_are_closed_by_the_keys_of_the_customer_they_are_about():
+    """Another account that gives a key for the same address makes no letter about this one unreadable."""
+    own, other = public_key(), public_key()
+    operations.add_customer(Customer(key="acct-77", name="Other", representative=None), **BY)
+    operations.designate("acct-1", [replace(FIRST, openpgp_key=own)], **BY)
+    operations.designate("acct-77", [replace(FIRST, openpgp_key=other)], **BY)
+    address = FIRST.email.upper()
+    assert queries.mail_keys_of(address, customer="acct-1") == MailKeys(openpgp=(own,))
+    assert queries.mail_keys_of(address, customer="acct-77") == MailKeys(openpgp=(other,))
+    assert queries.mail_keys_of(address) == MailKeys(openpgp=(own, other)), "a letter to log in is about neither"
+    assert queries.mail_keys_of(SECOND.email, customer="acct-1") == MailKeys()
 
 
 @pytest.mark.parametrize(
@@ -225,3 +267,98 @@ def test_a_long_file_goes_in_piece_by_piece_and_a_crash_loses_no_piece(monkeypat
     for key in reversed((whole.change or "").split()):
         operations.undo(key, why="", **later)
     assert len(queries.holdings_of("acct-1", at=NOW)) == 20
+
+
+def test_a_contract_has_not_ended_before_it_has():
+    """A system that says so ahead of time is told so; until then the customer is written to as ever."""
+    for origin in (Origin.PERSON, Origin.CRM):
+        with pytest.raises(NotYetSo, match="lies ahead; say it then"):
+            operations.set_standing(
+                "acct-1", Standing.TERMINATED, since=NOW + timedelta(days=30), why="end of month", origin=origin, **BY
+            )
+    found, now = queries.get_customer("acct-1"), queries.standing_at("acct-1", at=NOW)
+    assert found is not None
+    assert now is not None
+    assert found.standing is now.standing is Standing.GOOD
+    operations.set_standing("acct-1", Standing.TERMINATED, since=NOW + timedelta(minutes=1), why="clocks", **BY)
+
+
+def test_no_undoing_closes_a_circle_of_resellers():
+    operations.add_customer(replace(customer("acct-1"), reseller="acct-2"), **BY)
+    first = queries.changes_of("acct-1", limit=1)[0].key
+    undoing = operations.undo(first, why="a slip", **BY)
+    operations.add_customer(replace(customer("acct-2"), reseller="acct-1"), **BY)
+    with pytest.raises(UndoingRefused, match="an account would stand above itself"):
+        operations.undo(undoing, why="no, it was right", **BY)
+    assert [one.key for one in queries.accounts_above("acct-2")] == ["acct-1"]
+    assert queries.accounts_above("acct-1") == []
+
+
+def test_postgresql_itself_refuses_that_an_account_stands_above_itself():
+    operations.add_customer(replace(customer("acct-2"), reseller="acct-1"), **BY)
+    for key, reseller in (("acct-1", "acct-2"), ("acct-1", "acct-1")):
+        with pytest.raises(IntegrityError, match="above itself"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("UPDATE registry_customerrow SET reseller_id = %s WHERE key = %s", [reseller, key])
+
+
+def test_an_import_leaves_a_user_whom_a_person_has_set():
+    asked = AccountUser(key="u-1", customer="acct-1", name="Alex", email="alex@example.net")
+    operations.add_user(asked, **BY)
+    sheet = ["key,customer,name,email\n", "u-1,acct-1,Somebody,else@example.net\n", "u-2,acct-1,New,\n"]
+    told = operations.import_csv(sheet, source_name="users.csv", **BY)
+    assert [(row.line, row.why) for row in told.kept] == [
+        (2, "User u-1 of acct-1: stays Alex alex@example.net, as a person has set them.")
+    ]
+    assert (told.added, told.changed) == (1, 0)
+    assert queries.users_of("acct-1")[0] == asked
+    told = operations.import_csv([*sheet[:2], "u-2,acct-1,Newer,\n"], source_name="users.csv", **BY)
+    assert told.changed == 1, "what an import has set another may change"
+
+
+def test_an_account_is_told_as_it_was_known_then_about_then():
+    """What did we believe on day X about day Y: of its name, contacts, standing, services, users and all it holds."""
+    x, later = NOW + timedelta(minutes=1), NOW + timedelta(hours=1)
+    operations.designate("acct-1", [FIRST], **BY)
+    operations.add_user(AccountUser(key="u-1", customer="acct-1", name="Alex"), **BY)
+    key = hold("198.51.100.8/29", "acct-1", held_from=day(0))
+    operations.add_site(
+        "shop.example.net", address=ip_address("198.51.100.9"), customer="acct-1", service=None, since=day(0),
+        until=None, **BY,
+    )  # fmt: skip
+    asn = Resource(kind=ResourceKind.ASN, name="AS64500", customer="acct-1", held_from=day(0))
+    operations.hold_resource(asn, **BY)
+    operations.accept_policy(
+        Acceptance(customer="acct-1", contract="K-1", edition="2026-01", accepted_at=day(1)), **BY
+    )  # fmt: skip
+    by = {"at": later, "actor": "lena"}
+    operations.add_customer(replace(customer("acct-1"), name="Renamed"), **by)
+    operations.designate("acct-1", [SECOND], **by)
+    operations.end_holding(key, held_until=day(3), **by)
+    operations.set_standing("acct-1", Standing.SUSPENDED, since=day(4), why="unpaid", **by)
+    operations.add_user(AccountUser(key="u-1", customer="acct-1", name="Sam"), **by)
+
+    def told(at, known_at):
+        found = queries.account_as_known("acct-1", at=at, known_at=known_at)
+        assert found is not None
+        assert found.standing is not None
+        return (
+            found.customer.name, [one.email for one in found.representatives], found.standing.standing,
+            [str(one.prefix) for one in found.holdings], [one.name for one in found.users],
+        )  # fmt: skip
+
+    name = customer("acct-1").name
+    assert told(day(5), x) == (name, [FIRST.email], Standing.GOOD, ["198.51.100.8/29"], ["Alex"])
+    assert told(day(5), later) == ("Renamed", [SECOND.email], Standing.SUSPENDED, [], ["Sam"])
+    assert told(day(2), later) == ("Renamed", [SECOND.email], Standing.GOOD, ["198.51.100.8/29"], ["Sam"])
+    found = queries.account_as_known("acct-1", at=day(5), known_at=x)
+    assert found is not None
+    assert [one.name for one in found.resources] == ["AS64500"]
+    assert [one.host_name for one in found.sites] == ["shop.example.net"]
+    assert [one.edition for one in found.acceptances] == ["2026-01"]
+    assert found.services == tuple(queries.services_of("acct-1"))
+    assert found.services
+    early = queries.account_as_known("acct-1", at=day(0), known_at=x)
+    assert early is not None
+    assert early.acceptances == ()
+    assert queries.account_as_known("acct-1", at=day(5), known_at=NOW - timedelta(days=9)) is None
+    assert queries.account_as_known("acct-404", at=day(5), known_at=x) is None

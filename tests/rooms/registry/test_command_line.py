@@ -262,3 +262,54 @@ def test_a_day_is_all_of_it_and_never_its_midnight():
 def test_a_port_or_precision_that_cannot_be_is_refused_in_one_sentence(option, sentence):
     hold("198.51.100.7/32", "acct-1")
     assert sentence in run("who", "198.51.100.7", *option, exit_code=2, columns=200)
+
+
+def flat(*arguments: str, exit_code: int) -> str:
+    """What is said, without the frame around it."""
+    return " ".join(run(*arguments, exit_code=exit_code).replace("│", " ").split())
+
+
+def test_accounts_services_and_users_are_kept_by_hand_and_shown():
+    assert "There is no customer new-1; to add one, give its --name." in flat("customer", "new-1", exit_code=2)
+    assert run("customer", "new-1", "--name", "Example Ltd", "--country", "DE") == "new-1 is added.\n"
+    assert run("customer", "new-1", "--phone", "+49 30 000000") == "new-1 is saved.\n"
+    found = queries.get_customer("new-1")
+    assert found is not None
+    assert (found.name, found.phone, found.country) == ("Example Ltd", "+49 30 000000", "DE")
+    run("customer", "new-1", "--reseller", "acct-9")
+    assert "acct-9 under new-1 under acct-9 is a circle" in run(
+        "customer", "acct-9", "--reseller", "new-1", exit_code=1
+    )
+    run("customer", "new-1", "--reseller", "")
+    assert "to add one, give its --kind" in flat("service", "svc-new", "new-1", exit_code=2)
+    assert run("service", "svc-new", "new-1", "--kind", "hosting", "--port", "sw-1/7") == "svc-new is added.\n"
+    assert run("service", "svc-new", "new-1", "--label", "A rack") == "svc-new is saved.\n"
+    assert run("user", "u-1", "new-1", "--name", "Alex") == "User u-1 of new-1 is saved.\n"
+    run("hold", "198.51.100.77", "new-1", "--service", "svc-new", "--since", "2026-01-01")
+    shown = run("show", "new-1")
+    for line in ("new-1  Example Ltd", "standing: good", "service: svc-new hosting A rack sw-1/7", "user: u-1 Alex"):
+        assert line in shown
+    assert "holds: 198.51.100.77/32, static since 2026-01-01 00:00, number " in shown
+    assert run("end-service", "svc-new") == "svc-new has its end, and with it 1 holding.\n"
+    assert "holds:" not in run("show", "new-1")
+    before = run("show", "new-1", "--at", "2026-02-01", "--json")
+    assert [one["prefix"] for one in json.loads(before)["holdings"]] == ["198.51.100.77/32"]
+    assert "There was no customer new-1" in run("show", "new-1", "--known-at", "2020-01-01", exit_code=1)
+    assert "There is no customer acct-404" in run("show", "acct-404", exit_code=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("history", "shop.example.net"), "of something else say its --kind"),
+        (("history", "100", "--kind", "vlan"), "Nobody holds it or ever did"),
+        (("hold", "198.51.100.78", "acct-1", "--kind", "foo"), "not one of 'static'"),
+        (("netbox", "ftp://netbox.example.net", "--token-file", __file__), "is no address of a NetBox"),
+        (("netbox", "https://netbox.example.net", "--token-file", "/nowhere"), "does not exist"),
+        (("letter", "/nowhere", "--customer", "a", "--issuer", "b", "--prefix", "192.0.2.0/24"), "does not exist"),
+        (("contacts", "acct-1", "--openpgp-key", "/nowhere"), "does not exist"),
+        (("contacts", "acct-1", "--openpgp-key", __file__, "--of", "nobody@example.net"), "none of the contacts"),
+    ],
+)
+def test_what_cannot_be_is_said_in_words(words, said):
+    assert said in flat(*words, exit_code=0 if "vlan" in words else 2)

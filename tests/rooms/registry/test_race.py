@@ -1,17 +1,29 @@
 """Two at once, in real transactions."""
 
 import threading
-from ipaddress import ip_network
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 import pytest
 from django.db import connection, transaction
 
-from tipstaff.registry import queries
-from tipstaff.registry.operations import HeldAtThisMomentByAnother, HeldTwice
+from tipstaff.registry import operations, queries
+from tipstaff.registry.operations import (
+    HeldAtThisMomentByAnother,
+    HeldTwice,
+    ResellersInACircle,
+    ResourceHeldTwice,
+    SiteHeldTwice,
+)
+from tipstaff.words import HoldingKind, Resource, Tier
 
-from .conftest import NOW, hold, stock
+from .conftest import BY, NOW, customer, day, hold, stock
+from .test_resources import ONE_OF_EACH
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+REFUSED = (HeldAtThisMomentByAnother, HeldTwice, ResellersInACircle, ResourceHeldTwice, SiteHeldTwice)
 
 
 def in_parallel(*tasks) -> list[object]:
@@ -23,7 +35,7 @@ def in_parallel(*tasks) -> list[object]:
         try:
             start.wait(timeout=30)
             results[place] = task()
-        except (HeldTwice, HeldAtThisMomentByAnother) as why:
+        except REFUSED as why:
             results[place] = why
         finally:
             connection.close()
@@ -45,6 +57,54 @@ def test_of_two_who_hold_the_same_address_at_once_exactly_one_wins():
         assert len(refused) == 1, results
         held = [row for row in queries.holdings_within(ip_network(address)) if row.customer]
         assert len(held) == 1
+
+
+def test_of_two_who_take_anything_at_once_exactly_one_has_it():
+    """Every kind of holding, every kind of resource, and a virtual host: each pair in two real transactions."""
+    stock()
+    (v4, v6), ports = ("198.51.100.64/26", "2001:db8:0:4200::/56"), {"port_first": 1024, "port_last": 2047}
+    pairs = {
+        f"holding {kind} {prefix}": lambda who, kind=kind, prefix=prefix, more=more: hold(
+            prefix, who, kind=kind, **more
+        )
+        for kind, prefix, more in [
+            (HoldingKind.STATIC, v4, {}),
+            (HoldingKind.LEASE, "198.51.100.5/32", {}),
+            (HoldingKind.PORT_BLOCK, "198.51.100.6/32", ports),
+            (HoldingKind.DELEGATED, v6, {}),
+            (HoldingKind.STATIC, "2001:db8::7/128", {}),
+        ]
+    }
+    pairs["pool"] = lambda who: hold("198.51.100.128/25", None, tier=Tier.OPERATOR, kind=HoldingKind.POOL, source=who)
+    pairs |= {
+        f"resource {kind}": lambda who, kind=kind, scope=scope, name=name: operations.hold_resource(
+            Resource(kind=kind, name=name, scope=scope, customer=who, held_from=day(0)), **BY
+        )
+        for kind, scope, name, _ in ONE_OF_EACH
+    }
+    pairs["site"] = lambda who: operations.add_site(
+        "shop.example.net", address=ip_address("198.51.100.9"), customer=who, service=None, since=day(0), until=None,
+        **BY,
+    )  # fmt: skip
+    for what, take in pairs.items():
+        results = in_parallel(lambda take=take: take("acct-1"), lambda take=take: take("acct-2"))
+        refused = [type(result) for result in results if isinstance(result, Exception)]
+        assert len(refused) == 1, (what, results)
+        if what != "pool":
+            with pytest.raises(REFUSED):
+                take("acct-2" if isinstance(results[1], Exception) else "acct-1")
+
+
+def test_two_who_put_each_other_above_themselves_close_no_circle():
+    stock()
+
+    def under(key: str, reseller: str) -> str:
+        operations.add_customer(replace(customer(key), reseller=reseller), **BY)
+        return key
+
+    results = in_parallel(lambda: under("acct-1", "acct-2"), lambda: under("acct-2", "acct-1"))
+    assert sorted(type(result).__name__ for result in results) == ["ResellersInACircle", "str"]
+    assert len([*queries.accounts_above("acct-1"), *queries.accounts_above("acct-2")]) == 1
 
 
 def test_the_second_waits_for_the_first_and_is_told_who_has_it():

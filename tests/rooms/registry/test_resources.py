@@ -74,13 +74,17 @@ def test_the_same_number_in_another_scope_or_tier_is_another_thing():
     }  # fmt: skip
 
 
-def test_postgresql_itself_refuses_a_second_holder():
-    give()
-    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO registry_resourcerow (kind, name, scope, tier, customer_id, during, source) "
-            "VALUES ('asn', 'AS64500', '', 'customer', 'acct-2', tstzrange('2026-02-01', NULL), '')"
-        )
+@pytest.mark.parametrize(("kind", "scope", "name", "plain"), ONE_OF_EACH)
+def test_postgresql_itself_refuses_a_second_holder_of_every_kind(kind, scope, name, plain):
+    give(kind, name, scope=scope)
+    row = """
+    INSERT INTO registry_resourcerow (kind, name, scope, tier, customer_id, during, source)
+    VALUES (%s, %s, %s, 'customer', 'acct-2', tstzrange(%s, %s), '')
+    """
+    with connection.cursor() as cursor:
+        with pytest.raises(IntegrityError, match="registry_resource_held_once"), transaction.atomic():
+            cursor.execute(row, [kind, plain, scope.lower(), day(5), None])
+        cursor.execute(row, [kind, plain, scope.lower(), day(-5), day(0)])
 
 
 def test_who_held_it_is_told_as_it_was_known_then():

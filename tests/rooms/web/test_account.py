@@ -24,8 +24,8 @@ from tipstaff.enforcement.models import MeasureRow
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.queries import recent
 from tipstaff.notices.queries import cases_told, list_letters
-from tipstaff.registry.operations import designate
-from tipstaff.registry.queries import get_customer, representatives_of
+from tipstaff.registry.operations import designate, undo
+from tipstaff.registry.queries import changes_of, get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
 from tipstaff.web.models import Brand, Forward, PortalPerson, ProposedContact
 from tipstaff.web.portal import account, contacts, reads, tokens
@@ -1010,3 +1010,117 @@ def test_newer_cases_push_out_no_open_case_no_measure_and_nothing_that_counts(
     assert "What counts from earlier" in page
     assert "In good standing" not in page
     assert [one["key"] for one in by(token).get("/api/own/measures").json()] == ["M-000901"]
+
+
+def named_again(case: Case, email: str, clock: Clock) -> None:
+    """As an import that stops naming a contact, and one that names them again an hour later."""
+    designate(case.customer, [Representative(name="New", email="new@example.com")], at=wiring.now(), actor="import")
+    clock(timedelta(hours=1))
+    old = Representative(name="Old", email=email.title())
+    designate(
+        case.customer, [Representative(name="New", email="new@example.com"), old], at=wiring.now(), actor="import"
+    )
+
+
+def test_whoever_the_registry_names_again_begins_anew(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, key, _ = come_in(email)
+    token = token_for(client, "read", "answer")
+    clock(timedelta(minutes=6))
+    ask(email)
+    link = link_for(email)
+    assert link is not None
+    assert by(token).get("/api/own/accounts").status_code == 200
+    named_again(case, email, clock)
+    assert by(token).get("/api/own/accounts").status_code == 401, "the token is of a time before"
+    assert client.get("/account/")["Location"] == "/account/log-in", "so is the log-in"
+    assert client.get("/account/me/").status_code == 302
+    assert Client().post(link, {"code": code(key, wiring.now())}).status_code == 410, "so is the link"
+    fresh, new_key, _ = come_in(email)
+    assert new_key != key, "so is the code app: whoever reads the mailbox now adds their own"
+    assert fresh.get(f"/account/cases/{case.key}").status_code == 200
+    assert by(token).get("/api/own/accounts").status_code == 401
+    ended = [e.what for e in recent(about=case.customer, limit=20) if e.actor == "worker"]
+    assert {"portal.token_revoked", "portal.factors_forgotten"} <= set(ended)
+
+
+def test_a_passkey_of_a_time_before_opens_nothing(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    device: Any = _device.Device(ORIGIN)
+
+    def send(client: Client, address: str, body: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = client.post(address, body, content_type="application/json").json()
+        return found
+
+    send(client, "/account/me/passkey", device.make(send(client, "/account/me/passkey/options", {})))
+    named_again(case, email, clock)
+    again = Client()
+    answer = send(again, "/account/passkey", device.show(send(again, "/login/passkey/options", {})))
+    assert "Nobody" in answer["trouble"]
+    assert again.get("/account/")["Location"] == "/account/log-in"
+
+
+def test_what_opened_two_customers_opens_only_the_one_that_never_let_go(day: object, clock: Clock) -> None:
+    """The address is renamed at one customer and renamed back, and stays what it was at another."""
+    case, email = of_somebody()
+    other = of_another(case)
+    stays = [*representatives_of(other.customer), Representative(name="Both", email=email)]
+    designate(other.customer, stays, at=wiring.now(), actor="lena")
+    token = token_for(come_in(email)[0], "read")
+    assert {one["key"] for one in by(token).get("/api/own/accounts").json()} == {case.customer, other.customer}
+    named_again(case, email, clock)
+    assert [one["key"] for one in by(token).get("/api/own/accounts").json()] == [other.customer]
+    assert by(token).get(f"/api/own/cases/{case.key}").status_code == 404
+    assert by(token).get(f"/api/own/cases/{other.key}").status_code == 200
+
+
+def test_whoever_only_changes_places_or_is_corrected_stays(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    token = token_for(client, "read")
+    here, new = representatives_of(case.customer)[0], Representative(name="New", email="new@example.com")
+    for chain in ([new, here], [replace(here, name="Corrected", language="de"), new], [here]):
+        clock(timedelta(minutes=1))
+        designate(case.customer, chain, at=wiring.now(), actor="lena")
+        assert by(token).get(f"/api/own/cases/{case.key}").status_code == 200
+        assert client.get("/account/").status_code == 200
+
+
+def test_undoing_what_took_a_contact_out_brings_no_token_back(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    token = token_for(come_in(email)[0], "read")
+    designate(case.customer, [Representative(name="New", email="new@example.com")], at=wiring.now(), actor="lena")
+    clock(timedelta(minutes=1))
+    undo(changes_of(case.customer, limit=1)[0].key, at=wiring.now(), actor="lena", why="a slip")
+    assert representatives_of(case.customer)[0].email == email
+    assert by(token).get("/api/own/accounts").status_code == 401
+
+
+def test_own_cases_come_in_pages_that_lose_and_repeat_none(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    for other in list_cases(limit=200):
+        chain = representatives_of(other.customer)
+        if all(one.email != email for one in chain):
+            extra = Representative(name="All", email=email)
+            designate(other.customer, [*chain, extra], at=wiring.now(), actor="lena")
+    asked = by(token_for(come_in(email)[0], "read"))
+    whole = asked.get("/api/own/cases?limit=200")
+    assert "Link" not in whole
+    keys = [one["key"] for one in whole.json()]
+    assert len(keys) > 2
+    assert {key for key in keys if cases_told([key])} == set(keys)
+    for most in (1, 2, len(keys)):
+        seen: list[str] = []
+        address = f"/api/own/cases?limit={most}"
+        while address:
+            answer = asked.get(address)
+            assert len(answer.json()) <= most
+            seen += [one["key"] for one in answer.json()]
+            address = answer.get("Link", "").partition(">")[0].removeprefix("<")
+        assert seen == keys, most
+    mine = [one["key"] for one in asked.get(f"/api/own/cases?account={case.customer}&open=true&limit=1").json()]
+    assert len(mine) == 1
+    assert asked.get("/api/own/cases?cursor=nonsense").status_code == 422
+    assert asked.get("/api/own/cases?limit=0").status_code == 422
+    assert asked.get("/api/own/cases?account=acct-nobody").json() == []

@@ -4,23 +4,27 @@ import logging
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
+from pysequoia import Tsk, decrypt
 
 from tipstaff import wiring
 from tipstaff.config import MailOut
+from tipstaff.ledger.queries import recent
 from tipstaff.notices import operations, posting
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.outbound import RefusedForNow
 from tipstaff.notices.queries import get_letter, list_letters
+from tipstaff.procedures import registering
 from tipstaff.testing.mailbox import Mailbox, Trouble
 from tipstaff.web.console.reads import programs
 from tipstaff.wiring import jobs, mail
-from tipstaff.words import LetterKind, LetterState, Role
+from tipstaff.words import Customer, LetterKind, LetterState, Representative, Role
 
 
 @pytest.mark.django_db(transaction=True)
@@ -49,6 +53,52 @@ def test_a_mail_server_that_is_away_is_told_once_and_shown(
         monkeypatch.setattr(wiring, "now", lambda: at + mail.TOLD_AGAIN_AFTER + timedelta(minutes=5))
         mail.post_next()
         assert len(caplog.records) == 2, "and again after a while"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_contact_with_a_key_gets_letters_that_they_alone_can_read_and_a_key_that_ran_out_holds_them(
+    at: datetime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = Tsk.generate("ana@example.org", validity_seconds=3600)
+    customer = Customer(key="acct-9", name="Example", representative=None)
+    registering.save_customer(customer, at=at, actor="lena")
+    contact = Representative(name="Ana", email="ana@example.org", openpgp_key=str(key.extract_certificate()))
+    registering.designate("acct-9", [contact], at=at, actor="lena")
+    letter = queue_letter(
+        LetterKind.POLICY_CHANGE, once="policy", at=at, actor="worker", to="Ana@example.org", case=None, report=None,
+        held=False, draft=Draft(subject="The policy changes", body="Hello Ana"),
+    )  # fmt: skip
+    with Mailbox() as box:
+        way_out = MailOut(host=box.host, port=box.port, from_address="abuse@operator.example.net")
+        monkeypatch.setattr(wiring, "mail_server", lambda: way_out)
+        monkeypatch.setattr(mail, "_told_at", {})
+        ends = key.extract_certificate().expiration
+        assert ends is not None
+        late = ends + timedelta(days=1)
+        monkeypatch.setattr(wiring, "now", lambda: late)
+        caplog.set_level(logging.WARNING, logger="tipstaff")
+        waiting = mail.post_next()
+        assert waiting is not None
+        assert (waiting.state, box.mails) == (LetterState.QUEUED, ())
+        assert waiting.detail.startswith("it cannot be closed by the key on record for its reader: it ran out on")
+        assert "ana" not in caplog.text.lower()
+        fresh = Tsk.generate("ana@example.org")
+        contact = replace(contact, openpgp_key=str(fresh.extract_certificate()))
+        registering.designate("acct-9", [contact], at=late, actor="lena")
+        monkeypatch.setattr(wiring, "now", lambda: late + timedelta(hours=1))
+        sent = mail.post_next()
+        assert sent is not None
+        assert sent.state is LetterState.SENT
+        (raw,) = [each.raw for each in box.mails]
+    assert b"policy changes" not in raw
+    assert b"Hello Ana" not in raw
+    armoured = raw[raw.index(b"-----BEGIN PGP") : raw.index(b"-----END PGP MESSAGE-----") + 25]
+    opened = decrypt(armoured, decryptor=fresh.decryptor()).bytes
+    assert opened is not None
+    assert b"Subject: The policy changes" in opened
+    assert b"Hello Ana" in opened
+    (entry,) = [e for e in recent(about=letter, limit=20) if e.what == "letter.sent"]
+    assert entry.detail["closed_by"] == "OpenPGP"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,11 +1,13 @@
 """The registry's pages: what people see, do and undo there, and who may."""
 
+import re
 from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pysequoia import Tsk
 
 from tipstaff.registry import queries
 from tipstaff.web.console.registry import ACTIONS
@@ -172,3 +174,29 @@ def test_what_does_not_exist_is_not_found(desk):
     assert desk.post("/console/customers/nobody/save").status_code == 404
     assert desk.post(f"{ACCOUNT}/explode").status_code == 404
     assert "there is no change" in post(desk, "/console/changes/CH-999999/undo", why="x").lower()
+
+
+def test_a_long_chain_of_contacts_is_saved_whole(desk):
+    chain = [f"contact-{number}@example.net" for number in range(1, 13)]
+    form = {f"email_{number}": email for number, email in enumerate(chain, 1)}
+    assert "The representatives are saved." in post(desk, f"{ACCOUNT}/contacts", **form)
+    shown = page(desk, ACCOUNT)
+    again = dict(re.findall(r'name="(email_\d+)"[^>]* value="([^"]+)"', shown))
+    assert list(again.values()) == chain, "the form shows them all"
+    post(desk, f"{ACCOUNT}/contacts", **again, email_13="contact-13@example.net")
+    assert [one.email for one in queries.representatives_of("acct-1002")] == [*chain, "contact-13@example.net"]
+
+
+def test_keys_of_a_contact_are_set_refused_and_taken_away(desk):
+    chain = queries.representatives_of("acct-1002")
+    key = str(Tsk.generate("x@example.net").extract_certificate())
+    form = {"email": chain[0].email.upper(), "openpgp_key": key.replace("\n", "\r\n"), "smime_certificate": ""}
+    assert "are closed by that key" in post(desk, f"{ACCOUNT}/keys", **form)
+    assert queries.mail_keys_of(chain[0].email).openpgp == (key.strip(),)
+    assert "BEGIN PGP PUBLIC KEY BLOCK" in page(desk, ACCOUNT)
+    told = post(desk, f"{ACCOUNT}/keys", **{**form, "openpgp_key": "nonsense"})
+    assert "it is not an ASCII-armoured public key block" in told
+    assert "none of" in post(desk, f"{ACCOUNT}/keys", **{**form, "email": "nobody@example.net"})
+    assert queries.mail_keys_of(chain[0].email).openpgp == (key.strip(),)
+    post(desk, f"{ACCOUNT}/keys", email=chain[0].email)
+    assert queries.representatives_of("acct-1002") == chain

@@ -87,6 +87,7 @@ CUSTOMERS = {
     "save": "PUT /registry/customers/{key}",
     "standing": "POST /registry/customers/{key}/standing",
     "contacts": "PUT /registry/customers/{key}/representatives",
+    "keys": "PUT /registry/customers/{key}/representatives",
     "reached": "POST /registry/customers/{key}/reached",
     "service": "PUT /registry/services/{key}",
     "hold": "POST /registry/holdings",

@@ -27,7 +27,7 @@ from ..tokens import ROOMS
 from .acting import doing, offer, shape_of
 from .auth import Able, token_of
 from .moments import Instant
-from .pages import Cursor, Limit, opened, page, plain
+from .pages import Cursor, Limit, last_case, opened_case, page, plain
 from .problems import Problem
 from .resources import LetterOut, letter_out
 
@@ -193,7 +193,7 @@ def list_cases(
     narrowed = queries.Narrowed(
         tag=plain(tag) or None, campaign=plain(campaign) or None,
         watcher=str(request.user.get_username()) if watched else None,
-        before=_opened(cursor),
+        before=opened_case(cursor),
     )  # fmt: skip
     newest = order == "newest" or bool(cursor)
     found = queries.list_cases(
@@ -201,26 +201,8 @@ def list_cases(
         order="newest" if newest else "due", limit=limit + 1, offset=0 if newest else offset,
     )  # fmt: skip
     if newest:
-        found = list(page(request, response, found, limit=limit, last=_last, order="newest"))
+        found = list(page(request, response, found, limit=limit, last=last_case, order="newest"))
     return [case_out(case) for case in found[:limit]]
-
-
-def _last(case: Case) -> str:
-    return f"{case.opened_at.isoformat()} {case.key}"
-
-
-def _opened(cursor: str) -> tuple[datetime, str] | None:
-    text = opened(cursor)
-    if text is None:
-        return None
-    try:
-        instant, key = text.split(" ")
-        at = datetime.fromisoformat(instant)
-    except ValueError as why:
-        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.") from why
-    if at.tzinfo is None:
-        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
-    return at, key
 
 
 class FoundOut(Schema):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
@@ -24,15 +24,15 @@ from tipstaff.words import Answer, Case, Measure
 from ..models import PortalPerson, PortalToken
 from ..portal import people
 from ..portal.people import PortalRole, role_on
-from ..portal.reads import PortalPage, accounts_of, in_force_on, known_cases, portal_page
+from ..portal.reads import PortalPage, account_keys, accounts_of, in_force_on, known_page, portal_page
 from ..portal.tokens import OwnScope
 from ..portal.views import WORDS_NEEDED
-from .pages import plain
+from .pages import Cursor, Limit, last_case, opened_case, page, plain
 from .problems import Problem
 
 router = Router(tags=["own"])
 ACCOUNTS_MAX, ACCOUNTS_AT_ONCE = 1_000, 100
-"""So many accounts are listed, and so many are looked into for one request that names none."""
+"""So many accounts are listed, and so many are looked into for what is in force."""
 
 
 class Own:
@@ -149,14 +149,21 @@ def list_own_accounts(request: HttpRequest) -> list[dict[str, str]]:
 
 @router.get("/cases", auth=Own(OwnScope.READ), response=list[OwnCaseOut])
 def list_own_cases(
-    request: HttpRequest, account: Annotated[str, Query(max_length=64)] = "", open: bool | None = None
-) -> list[OwnCaseOut]:  # fmt: skip
-    """The cases that one account, or each of the first 100, was told of: all open, and the 200 newest others."""
-    keys = [account] if account else _first_accounts(request)
-    if account and role_on(_person(request), account) is None:
+    request: HttpRequest,
+    response: HttpResponse,
+    account: Annotated[str, Query(max_length=64)] = "",
+    open: bool | None = None,
+    cursor: Cursor = "",
+    limit: Limit = 50,
+) -> list[OwnCaseOut]:
+    """The cases that one account, or each of them, was told of, the newest first; `Link` has the next page."""
+    before = opened_case(cursor)
+    person, wanted = _person(request), plain(account)
+    if wanted and role_on(person, wanted) is None:
         return []
-    found = [case for key in keys for case in known_cases(key) if open is None or (case.state in OPEN) == open]
-    return [_case_out(case) for case in found]
+    keys = [wanted] if wanted else account_keys(person)
+    found = known_page(keys, open=open, before=before, most=limit + 1)
+    return [_case_out(case) for case in page(request, response, found, limit=limit, last=last_case)]
 
 
 @router.get("/cases/{key}", auth=Own(OwnScope.READ), response=OwnCaseDetailOut)

@@ -3,11 +3,14 @@
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Header, Query, Schema
 from ninja.errors import HttpError
+
+from tipstaff.words import Case
 
 from .problems import Problem
 
@@ -41,6 +44,26 @@ def opened_number(cursor: str) -> int | None:
     if text is not None and not (text.isdecimal() and text.isascii() and len(text) < 19):
         raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
     return None if text is None else int(text)
+
+
+def last_case(case: Case) -> str:
+    """Where a page of cases, the newest first, ends."""
+    return f"{case.opened_at.isoformat()} {case.key}"
+
+
+def opened_case(cursor: str) -> tuple[datetime, str] | None:
+    """When the case was opened with which the page before ended, and its key."""
+    text = opened(cursor)
+    if text is None:
+        return None
+    try:
+        instant, key = text.split(" ")
+        at = datetime.fromisoformat(instant)
+    except ValueError as why:
+        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.") from why
+    if at.tzinfo is None:
+        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.")
+    return at, key
 
 
 def page(

@@ -1,6 +1,7 @@
 """The registry's pages: customers, what they hold over time, changes and their undoing, admission."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from ipaddress import ip_network
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from tipstaff import wiring
 from tipstaff.cases.queries import list_cases as every_case
 from tipstaff.enforcement import queries as enforcement
+from tipstaff.host.envelopes import KEY_CHARACTERS_MAX
 from tipstaff.procedures import admission, registering
 from tipstaff.procedures.acceptance import accept_by_contract, acceptances_of
 from tipstaff.registry import queries as registry
@@ -40,7 +42,8 @@ from .page import show_console
 from .timeline import timeline
 
 PAGE = 100
-CONTACTS_MAX = 5
+ROWS_MAX = 100
+"""So many contacts a form may name."""
 
 
 class BadField(ValueError):
@@ -95,7 +98,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         above=registry.accounts_above(key),
         below=registry.accounts_below(key)[:50],
         contacts=chain,
-        contact_rows=[*chain, *[None] * (min(CONTACTS_MAX, len(chain) + 1) - len(chain))][:CONTACTS_MAX],
+        contact_rows=[*chain, None],
         users=registry.users_of(key),
         visitors=visitors_of(key, at=at),
         standings=registry.standings_of(key),
@@ -255,7 +258,7 @@ def _standing(request: StaffRequest, customer: Customer) -> str:
 def _contacts(request: StaffRequest, customer: Customer) -> str:
     known = {person.email.lower(): person for person in registry.representatives_of(customer.key)}
     chain = []
-    for number in range(1, CONTACTS_MAX + 1):
+    for number in range(1, ROWS_MAX + 1):
         email = asked_text(request.POST, f"email_{number}")
         if not email:
             continue
@@ -283,6 +286,30 @@ def _reached(request: StaffRequest, customer: Customer) -> str:
     note = registering.note_bounce if bounces else registering.note_reached
     note(email, why="Noted at the desk.", **_by(request))
     return f"Letters to {email} come back." if bounces else f"{email} is verified."
+
+
+def _keys(request: StaffRequest, customer: Customer) -> str:
+    """Set or take away the keys by which letters to a contact are closed."""
+    email = asked_text(request.POST, "email")
+    chain = registry.representatives_of(customer.key)
+    if all(one.email.lower() != email.lower() for one in chain):
+        raise BadField(f"{email} is none of {customer.name}'s contacts.")
+    openpgp_key, smime_certificate = (
+        asked_text(request.POST, name, characters_max=KEY_CHARACTERS_MAX).replace("\r\n", "\n")
+        for name in ("openpgp_key", "smime_certificate")
+    )
+    registering.designate(
+        customer.key,
+        [
+            replace(one, openpgp_key=openpgp_key, smime_certificate=smime_certificate)
+            if one.email.lower() == email.lower()
+            else one
+            for one in chain
+        ],
+        **_by(request),
+    )
+    closed = openpgp_key or smime_certificate
+    return f"Letters to {email} are closed by that key." if closed else f"Letters to {email} go as they are."
 
 
 def _service(request: StaffRequest, customer: Customer) -> str:
@@ -365,6 +392,7 @@ ACTIONS: dict[str, Callable[[StaffRequest, Customer], str]] = {
     "standing": _standing,
     "contacts": _contacts,
     "reached": _reached,
+    "keys": _keys,
     "service": _service,
     "hold": _hold,
     "resource": _resource,

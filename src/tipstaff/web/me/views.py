@@ -29,11 +29,11 @@ from ..console.page import show_console
 from ..models import CompanyLink, PortalPerson
 from ..pages import show_public
 from ..passkeys import NotThatPasskey, ask_for_new, passkeys_work, take_new
-from ..portal.people import customers_of, find_person
+from ..portal.people import customers_of, person_here
 from ..portal.people import who as who_is
 from ..roles import needs_factor
 from ..said import FALLBACK, language_of, say
-from ..sessions import end_sessions, is_fresh, is_strong, make_strong, person_in, sessions_of, staff
+from ..sessions import end_sessions, is_fresh, is_strong, make_strong, sessions_of, staff
 from ..shown import span
 
 _Rest = ParamSpec("_Rest")
@@ -78,7 +78,7 @@ def _me(request: HttpRequest) -> Me | None:
     """Who asks here; the two pages are one, under two addresses."""
     home = reverse("me:me", current_app=_namespace(request))
     if _namespace(request) == PORTAL_NAME:
-        person = find_person(person_in(request))
+        person = person_here(request)
         if person is None or not customers_of(person):
             return None
         return Me(

@@ -90,7 +90,7 @@ def inside(
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: _Rest.args, **kwargs: _Rest.kwargs) -> HttpResponse:
-        person = own.find_person(person_in(request))
+        person = own.person_here(request)
         if person is None or not own.roles_of(person):
             return redirect("account:log_in")
         if not is_strong(request):
@@ -146,6 +146,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
     person = own.person_of_link(link) if link else None
     if person is None or not own.roles_of(person):
         return _gone(request)
+    own.forget_what_is_stale(person, at=at)
     who, page = own.who(person.pk), "tipstaff/portal/enter.html"
     has_factor = factors.has_factor(who)
     shown = {"has_factor": has_factor, "codes": factors.has_totp(who)}
@@ -191,7 +192,7 @@ def passkey(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"trouble": str(why)}, status=401)
     kind, _, id = shown.who.partition(":")
     person = own.find_person(int(id)) if kind == "person" else None
-    if person is None or not own.roles_of(person):
+    if person is None or not own.roles_of(person) or own.forget_what_is_stale(person, at=at):
         trouble = say(language_of(request), "Nobody can log in here by that passkey.")
         return JsonResponse({"trouble": trouble}, status=401)
     enter_portal(request, person.pk, how="passkey", strong=True, at=at)

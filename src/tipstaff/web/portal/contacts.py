@@ -93,7 +93,10 @@ def agree(number: int, *, at: datetime) -> bool:
         if row is None or customer is None:
             return False
         proposer = PortalPerson.objects.filter(email=row.proposed_by).first()
-        if proposer is None or not manages_contacts(proposer, customer.key):
+        if proposer is None:
+            return False
+        proposer.shown_at = row.made_at
+        if not manages_contacts(proposer, customer.key):
             return False
         row.ended_at = at
         row.save(update_fields=["ended_at"])

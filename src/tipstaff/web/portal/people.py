@@ -1,8 +1,9 @@
 """Who of a customer's may log in at the portal, and what each may see and do there.
 
 The contacts that the registry names for complaints may do everything for their customer; they let colleagues in. It
-is looked up at each request: whom the registry names no more, or a colleague lets out, is out at once. Who may do
-something for a reseller may do it for the accounts below.
+is looked up at each request: whom the registry names no more, or a colleague lets out, is out at once. Whoever is let
+in again is as anybody new: what they logged in with before opens nothing. Who may do something for a reseller may do
+it for the accounts below.
 """
 
 import enum
@@ -12,16 +13,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.http import HttpRequest
 
 from tipstaff import wiring
 from tipstaff.procedures.portal import note_portal_change, send_log_in_link
-from tipstaff.registry.queries import accounts_above, get_customer, representatives_of, represented_by
+from tipstaff.registry.queries import (
+    accounts_above,
+    get_customer,
+    representatives_of,
+    represented_by,
+    represented_since,
+)
 from tipstaff.words import Representative
 
 from ..factors import factors_of, forget_factors
 from ..models import Membership, PortalPerson, PortalToken
 from ..said import Sentence
-from ..sessions import end_sessions, sessions_of
+from ..sessions import end_sessions, entered_at, person_in, sessions_of
 
 MAIL_ADDRESS = re.compile(r"[^\s@<>,;\"\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z0-9-]{2,63}")
 LINK_EVERY = timedelta(minutes=5)
@@ -79,11 +87,56 @@ def find_person(id: int | None) -> PortalPerson | None:
     return PortalPerson.objects.filter(pk=id).first() if id is not None else None
 
 
+def person_here(request: HttpRequest) -> PortalPerson | None:
+    """Which of the customers' people is logged in, with what their log-in opens."""
+    person = find_person(person_in(request))
+    if person is not None:
+        person.shown_at = entered_at(request)
+    return person
+
+
 def roles_of(person: PortalPerson) -> Mapping[str, PortalRole]:
-    """The customers for whom somebody may do something themselves; empty for whom nobody lets in any more."""
+    """The customers for whom somebody may do something themselves; empty for whom nobody lets in any more.
+
+    Of somebody who is here by a log-in, link or token, only those who have let them in all the time since it was made.
+    """
+    return {
+        customer: role
+        for customer, (role, since) in _let_in(person).items()
+        if person.shown_at is None or since <= person.shown_at
+    }
+
+
+def _let_in(person: PortalPerson) -> dict[str, tuple[PortalRole, datetime]]:
+    """For each customer: what they may do, and since when they have been let in without a gap."""
     rows = Membership.objects.filter(person=person, ended_at=None)
-    found = {row.customer: PortalRole(row.role) for row in rows}
-    return found | dict.fromkeys(represented_by(person.email), PortalRole.MANAGES)
+    found = {row.customer: (PortalRole(row.role), row.made_at) for row in rows}
+    for customer, since in represented_since(person.email).items():
+        # A colleague who became a contact, or had been one before, was never out meanwhile.
+        _, before = found.get(customer, (None, since))
+        found[customer] = PortalRole.MANAGES, min(since, before)
+    return found
+
+
+def forget_what_is_stale(person: PortalPerson, *, at: datetime) -> bool:
+    """Take away the factors and tokens of a time after which nobody let them in for a while: the mailbox may be
+    another's by now. True when there were factors; whoever reads the mailbox adds new ones, as anybody new does.
+    """
+    let_in = _let_in(person)
+    since = min((since for _, since in let_in.values()), default=None)
+    if since is None:
+        return False
+    stale = any(factor.made_at < since for factor in factors_of(who(person.pk)))
+    with transaction.atomic():
+        count = forget_factors(who(person.pk)) if stale else 0
+        for customer in sorted(let_in):
+            _end_tokens(person, customer=customer, at=at, actor="worker", made_before=since)
+            if stale:
+                note_portal_change(
+                    "portal.factors_forgotten", customer=customer, at=at, actor="worker", email=person.email,
+                    count=count,
+                )  # fmt: skip
+    return stale
 
 
 def customers_of(person: PortalPerson) -> list[str]:
@@ -141,7 +194,10 @@ def _send(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> N
 def person_of_link(log_in: str) -> PortalPerson | None:
     """Whose link that is, if it is their last one and was not used."""
     id, _, number = log_in.partition("-")
-    return PortalPerson.objects.filter(pk=int(id), links=int(number), link_made_at__isnull=False).first()
+    person = PortalPerson.objects.filter(pk=int(id), links=int(number), link_made_at__isnull=False).first()
+    if person is not None:
+        person.shown_at = person.link_made_at
+    return person
 
 
 def use_link(log_in: str, *, at: datetime) -> bool:
@@ -237,9 +293,12 @@ def forget(email: str, *, customer: str, at: datetime, actor: str) -> bool:
     return True
 
 
-def _end_tokens(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> None:
+def _end_tokens(
+    person: PortalPerson, *, customer: str, at: datetime, actor: str, made_before: datetime | None = None
+) -> None:  # fmt: skip
     PortalPerson.objects.select_for_update().get(pk=person.pk)  # As whoever makes one does.
-    for row in PortalToken.objects.select_for_update().filter(person=person, revoked_at=None).order_by("pk"):
+    rows = PortalToken.objects.select_for_update().filter(person=person, revoked_at=None).order_by("pk")
+    for row in rows if made_before is None else rows.filter(made_at__lt=made_before):
         row.revoked_at = at
         row.save(update_fields=["revoked_at"])
         note_portal_change(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.crypto import salted_hmac
@@ -138,6 +139,29 @@ def known_cases(customer: str) -> list[Case]:
         )
     ]
     return _told(sorted(known, key=lambda case: (case.opened_at, case.key), reverse=True))
+
+
+def account_keys(person: PortalPerson) -> frozenset[str]:
+    """The customers for whom somebody may see something: their own, and those below."""
+    own = roles_of(person)
+    return frozenset([*own, *(below.key for key in own for below in accounts_below(key))])
+
+
+def known_page(
+    customers: Collection[str], *, open: bool | None, before: tuple[datetime, str] | None, most: int
+) -> list[Case]:
+    """The newest `most` cases that these customers were told of, all or those that are open or not; `before` is when
+    the last of the page before was opened, and its key."""
+    states = None if open is None else OPEN if open else ENDED
+    known: list[Case] = []
+    while len(known) < most:
+        narrowed = Narrowed(unsealed=True, customers=frozenset(customers), before=before)
+        found = list_cases(states=states, order="newest", narrowed=narrowed, limit=most)
+        known += _told(found)
+        if len(found) < most:
+            break
+        before = (found[-1].opened_at, found[-1].key)
+    return known[:most]
 
 
 def known_among(keys: Collection[str], *, customer: str) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Tokens by which a customer's programs ask in the name of one of their people, within what that person may do now.
 
-What the person's role does not allow, no scope allows; whom nobody lets in any more asks in vain. The token is shown
-once, and kept as a digest only.
+What the person's role does not allow, no scope allows; whom nobody lets in any more asks in vain, and of a customer who
+let them in only after it was made a token opens nothing. It is shown once, and kept as a digest only.
 """
 
 import enum
@@ -88,6 +88,7 @@ def use(text: str, *, at: datetime) -> PortalToken | None:
     row = PortalToken.objects.select_related("person").filter(key=match[1]).first() if match else None
     if match is None or row is None or not hmac.compare_digest(row.digest, digest_of(match[2])):
         return None
+    row.person.shown_at = row.made_at
     if not stands(row, at=at) or not customers_of(row.person):
         return None
     PortalToken.objects.filter(Q(used_at=None) | Q(used_at__lt=at - USE_NOTED_EVERY), pk=row.pk).update(used_at=at)
