@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, QuerySet, TextField, Value
+from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, Max, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
 from tipstaff.host.viewing import hidden, is_hidden, seen
@@ -173,7 +173,7 @@ def _at(ids: Sequence[int]) -> list[EntryWord]:
 # Key by key in the index, which OFFSET makes PostgreSQL do: an overlap with thousands of keys is compared with each
 # entry's own, and a case that very many reports joined took half a minute to open.
 _OF_KEYS = """
-    SELECT e.id FROM unnest(%s::varchar[]) k(key)
+    SELECT DISTINCT e.id FROM unnest(%s::varchar[]) k(key)
     CROSS JOIN LATERAL (SELECT id, about FROM ledger_entry WHERE about @> ARRAY[k.key] OFFSET 0) e
 """
 
@@ -188,15 +188,15 @@ def _chain(key: str) -> list[int]:
         given: list[Any] = [sorted(reports), sorted(cases), _NAMES_A_REPORT]
     else:
         cases = {k for k in named if k.startswith("C-")}
-        around = _named_with(cases)
+        around = named if cases == {key} else _named_with(cases)
         linked = {k for k in around if k[:2] in ("R-", "S-", "L-", "M-") or len(k) == _SHA256_HEX}
         asked, given = _OF_KEYS, [sorted({key} | cases | linked)]
     with connection.cursor() as cursor:
         cursor.execute(asked, given)
-        ids = {id for (id,) in cursor.fetchall()}
+        ids = [id for (id,) in cursor.fetchall()]
     if not hidden():
         return sorted(ids)
-    theirs = Value(sorted(ids), output_field=ArrayField(BigIntegerField()))
+    theirs = Value(ids, output_field=ArrayField(BigIntegerField()))
     among = Func(F("id"), theirs, template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())
     return sorted(_open(Entry.objects.filter(among)).values_list("id", flat=True))
 
@@ -280,6 +280,13 @@ def in_chain(*, after: int, limit: int) -> list[EntryWord]:
     places are given one by one, and only to what is committed."""
     rows = Entry.objects.filter(link__seq__gt=after, link__seq__lte=after + limit)
     return _words(rows.select_related("link").order_by("link__seq"))
+
+
+def newest_id(key: str) -> int:
+    """Of the newest entry that names `key`; 0 where none does."""
+    # In the index of keys, not from the newest entry back: most of them name others.
+    rows = _open(Entry.objects.filter(about__contains=[key]))
+    return rows.aggregate(newest=Max(F("id") + 0))["newest"] or 0
 
 
 def count_about(key: str, *, what: str) -> int:

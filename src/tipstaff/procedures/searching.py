@@ -54,12 +54,17 @@ def _about(network: IPv4Network | IPv6Network, *, limit: int, at: datetime) -> F
     """What is about an address, or about anything inside of a prefix, or about a prefix around it; and who holds it."""
     about = dict.fromkeys(intake.cases_about(str(network), limit=limit))
     found = {case.key: case for case in (*cases.find_resources(network, limit=limit), *_cases(about, limit=limit))}
-    holders = (registry.get_customer(key) for key in sorted(registry.accounts_on(network, at=at))[:limit])
+    holders = sorted(registry.accounts_on(network, at=at, rows_max=HOLDINGS_MAX))[:limit]
+    known = registry.get_customers(holders)
     return Found(
         cases=sorted(found.values(), key=lambda case: (case.opened_at, case.key), reverse=True)[:limit],
         reports=intake.list_reports(search=str(network), limit=limit, sealed=False),
-        customers=[customer for customer in holders if customer is not None],
+        customers=[known[key] for key in holders if key in known],
     )
+
+
+HOLDINGS_MAX = 2000
+"""So much is looked at to name some holders of a wide network."""
 
 
 def _cases(keys: dict[str, None], *, limit: int) -> Sequence[Case]:

@@ -1,12 +1,14 @@
 """Everything is found by what it is, and what is sealed by nothing; each question has an index."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from ipaddress import ip_network
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tipstaff import wiring
@@ -39,6 +41,16 @@ def test_an_address_is_found_by_itself_by_a_prefix_around_it_and_by_who_holds_it
         assert case.customer in {c.key for c in found.customers}, text
         assert found.reports, text
     assert look("203.0.113.254/32", at).cases == []
+
+
+def test_a_wide_prefix_asks_no_more_questions_than_an_address(
+    day: object, at: datetime, django_assert_max_num_queries: Callable[..., AbstractContextManager[object]]
+) -> None:
+    case = an_address()
+    with CaptureQueriesContext(connection) as few:
+        assert len(look(f"{case.resource}/32", at).customers) == 1
+    with django_assert_max_num_queries(len(few) + 1):
+        assert len(look(f"{case.resource}/12", at).customers) > 1
 
 
 def test_a_prefix_that_contains_what_is_asked_is_found(day: object, at: datetime) -> None:

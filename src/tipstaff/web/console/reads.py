@@ -1,7 +1,7 @@
 """What the console's pages are made of, gathered from the rooms' reading doors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from urllib.parse import urlencode
@@ -16,7 +16,6 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
-from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sealed import closed_groups
 from tipstaff.procedures.sighting import role_for
@@ -250,8 +249,8 @@ class ListedCases:
 PAGE = 50
 INBOX_SHOWN = 50
 """Of each kind that a person has to see to; the list of that kind has the rest."""
-STEPS_SHOWN, REPORTS_SHOWN = 200, 50
-"""Of a longer story, or a case that more reports joined, the console shows the beginning and the end."""
+STEPS_SHOWN, REPORTS_SHOWN = 200, 25
+"""Of a longer story the console shows the beginning and the end; a case that more reports joined has pages of them."""
 
 
 def list_cases(
@@ -284,12 +283,6 @@ def in_short(case: Case) -> str:
     tags = f", tags {' '.join(case.tags)}" if case.tags else ""
     reports = "1 report" if case.reports == 1 else f"{case.reports} reports"
     return f"{label(case.state)}{due}, {case.assignee or 'nobody'}'s, {reports}{snoozed}{tags}"
-
-
-def newest_entry(key: str) -> int:
-    """Number of the newest line of the record about it."""
-    newest = ledger.recent(about=key, limit=1)
-    return newest[0].id if newest else 0
 
 
 def now_of(case: Case, action: str) -> str:
@@ -427,7 +420,8 @@ class CasePage:
     """Entries between the steps."""
     next_step: str
     reports: list[InCase]
-    reports_left_out: bool
+    reports_at: "Turned"
+    """Which of the case's reports these are."""
     letters: list[Letter]
     measures: list[Measure]
     notes: list[Note]
@@ -511,16 +505,44 @@ class CasePage:
         return all(m.state is MeasureState.LIFTED for m in self.measures)
 
 
-def case_page(key: str, *, at: datetime) -> CasePage | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A page of the reports that joined a case."""
+
+    page: int
+    """From 1 on."""
+    total: int
+    """Of reports."""
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // REPORTS_SHOWN))
+
+    @property
+    def first(self) -> int:
+        """Number of its first report, in the order in which they came."""
+        return (self.page - 1) * REPORTS_SHOWN + 1
+
+    @property
+    def last(self) -> int:
+        return min(self.page * REPORTS_SHOWN, self.total)
+
+
+def case_page(key: str, *, at: datetime, turned_to: int = 1) -> CasePage | None:
+    """Everything about a case, with the page of its reports that is `turned_to`, or the last where it has fewer."""
     case = cases.get_case(key)
     if case is None:
         return None
     entries, left_out = ledger.trace_and_rest(key, limit=STEPS_SHOWN)
-    reports = intake.reports_of_case(key, limit=REPORTS_SHOWN)
-    matters = [m for m in matters_of_case(key, reports=reports) if m.case == key]
-    edition = edition_of(case.edition)
+    turned = Turned(page=max(1, turned_to), total=intake.count_reports_of_case(key))
+    turned = replace(turned, page=min(turned.page, turned.pages))
+    reports = intake.reports_of_case(key, limit=REPORTS_SHOWN, skip=turned.first - 1)
+    measured = sensors.measured_of_case(key)
+    matters: list[Matter] = [*(incident for report in reports for incident in report.incidents), *measured]
     desk = wiring.desk()
-    same = cases.list_cases(customer=case.customer, states=rules.MERGEABLE, limit=20)
+    edition = next((edition for edition in desk.editions if edition.id == case.edition), None)
+    mergeable = case.state in rules.MERGEABLE
+    same = cases.list_cases(customer=case.customer, states=rules.MERGEABLE, limit=20) if mergeable else []
     return CasePage(
         case=case,
         steps=tell_all(entries),
@@ -528,12 +550,10 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         next_step=rules.what_next(case),
         next_at=rules.next_at(case),
         seen=in_short(case),
-        entry=newest_entry(key),
+        entry=ledger.newest_id(key),
         act_by=act_by(case, desk=desk),
         may_split=matters if case.state in rules.SPLITTABLE else [],
-        may_merge=[c for c in same if c.key != key and c.clause == case.clause and c.edition == case.edition]
-        if case.state in rules.MERGEABLE
-        else [],
+        may_merge=[c for c in same if c.key != key and c.clause == case.clause and c.edition == case.edition],
         parts=sorted(cases.lineage_of(key) - {key}),
         linked=[
             c
@@ -543,7 +563,7 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         if case.campaign
         else [],
         reports=_in_case(reports),
-        reports_left_out=len(reports) == REPORTS_SHOWN,
+        reports_at=turned,
         letters=notices.letters_of_case(key),
         measures=enforcement.measures_of_case(key),
         notes=cases.notes_of(key),
@@ -555,7 +575,7 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         attribution=attribution_in(entries),
         weighed=_weighed(key),
         reasons=reasons_for_court(matters, desk=desk),
-        measured=sensors.measured_of_case(key),
+        measured=measured,
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
         may_reopen=_may_reopen(case, at=at),
         may_refuse_transit=may_be_proposed(REFUSAL, case, desk=desk, at=at),
@@ -579,10 +599,6 @@ def _may_reopen(case: Case, *, at: datetime) -> bool:
 def _in_case(reports: list[Report]) -> list[InCase]:
     evidence = ledger.get_evidences(r.evidence for r in reports)
     return [InCase(report=r, evidence=evidence.get(r.evidence), incidents=r.incidents) for r in reports]
-
-
-def edition_of(id: str) -> Edition | None:
-    return next((edition for edition in wiring.editions() if edition.id == id), None)
 
 
 def clause_of(edition: Edition | None, id: str) -> Clause | None:
