@@ -10,18 +10,15 @@ from pydantic import Field
 
 from tipstaff import wiring
 from tipstaff.enforcement import queries as enforcement
-from tipstaff.procedures.filtering import NotAFilter, dry_run
-from tipstaff.procedures.refusals import AnotherMustAgree, NoSuchFilter, NotYourDecision
+from tipstaff.procedures.filtering import dry_run
 from tipstaff.words import Filter, FilterState, Ground
 
-from ..console.actions import MissingWords
 from ..console.acts import Given
-from ..console.filters import ON_FILTERS, REFUSED, propose, why_refused
+from ..console.filters import ON_FILTERS, propose
 from ..roles import Ability
-from .acting import form_of
+from .acting import doing, form_of
 from .auth import Able
 from .pages import plain
-from .problems import Problem
 
 router = Router()
 _Text = Annotated[str, Field(max_length=2000)]
@@ -131,10 +128,7 @@ def propose_filter(request: HttpRequest, asked: FilterIn) -> Status[FilterOut]:
     """Propose a filter; an engineer, who is somebody else, decides."""
     form = form_of(asked)
     form["shown_by"] = " ".join(form.getlist("shown_by"))
-    try:
-        return Status(201, _out(propose(form, actor=request.user.get_username())))
-    except REFUSED as refusal:
-        raise Problem(422, why_refused(refusal)) from refusal
+    return Status(201, _out(doing(lambda: propose(form, actor=request.user.get_username()))))
 
 
 @router.post("/filters/{key}/decide", auth=Able(Ability.SECOND_URGENT, "measures"), response=FilterOut)
@@ -159,19 +153,8 @@ def _act(request: HttpRequest, key: str, action: str, asked: Schema) -> FilterOu
     given = Given(
         key=plain(key), form=form_of(asked), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
     )
-    try:
-        ON_FILTERS[action].run(given)
-    except NoSuchFilter as why:
-        raise HttpError(404, f"There is no filter {key}.") from why
-    except REFUSED as refusal:
-        raise Problem(_status(refusal), why_refused(refusal)) from refusal
+    doing(lambda: ON_FILTERS[action].run(given))
     return _found(key)
-
-
-def _status(refusal: Exception) -> int:
-    if isinstance(refusal, NotYourDecision | AnotherMustAgree):
-        return 403
-    return 422 if isinstance(refusal, NotAFilter | MissingWords) else 409
 
 
 def _found(key: str) -> FilterOut:
