@@ -342,6 +342,18 @@ def test_reports_that_joined_a_case_are_shown_page_by_page_each_once(day: object
     assert client.get(f"{here}?reports=-1").context["page"].reports_at.page == 1
 
 
+def test_a_case_draws_who_held_it_and_asks_the_same_again_today(day: object, log_in: LogIn) -> None:
+    client, case = log_in(Role.ANALYST), running()
+    answer = client.get(reverse("console:case", args=[case.key]))
+    page, found = answer.content.decode(), answer.context["page"].attribution
+    assert page.count(">event</text>") == 2, "one picture for a wide page, one for a phone"
+    assert case.customer in {row.customer for row in found.rows}
+    assert page.count('<span class="chip tone-green">proof</span>') == len(found.rows) > 0
+    again = f"{reverse('console:held')}?{found.question}"
+    assert again.replace("&", "&amp;") in page
+    assert client.get(again).context["answer"].customer == case.customer
+
+
 @pytest.mark.parametrize("kind", ["report", "measure"])
 def test_a_list_goes_on_to_its_end(
     day: object, log_in: LogIn, at: datetime, monkeypatch: pytest.MonkeyPatch, kind: str

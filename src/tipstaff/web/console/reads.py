@@ -52,6 +52,7 @@ from tipstaff.words import (
 )
 
 from ..shown import COUNTED_MAX, label, stamp
+from .lanes import Picture, Row, moved, picture, rows_on_record, span_kept
 from .sentences import Step, tell_all
 
 NEEDS_PERSON = rules.NEEDS_PERSON
@@ -249,7 +250,7 @@ class ListedCases:
 PAGE = 50
 INBOX_SHOWN = 50
 """Of each kind that a person has to see to; the list of that kind has the rest."""
-STEPS_SHOWN, REPORTS_SHOWN = 200, 25
+STEPS_SHOWN, REPORTS_SHOWN = 100, 25
 """Of a longer story the console shows the beginning and the end; a case that more reports joined has pages of them."""
 
 
@@ -404,10 +405,13 @@ class Attributed:
 
     grade: str
     reason: str
-    rows: tuple[Mapping[str, object], ...]
-    sites: tuple[Mapping[str, object], ...]
-    earliest: str
-    latest: str
+    rows: list[Row]
+    earliest: datetime | None
+    latest: datetime | None
+    pictures: tuple[tuple[str, Picture], ...]
+    """Of the rows over time, for a wide page and for a phone, each with when it is shown."""
+    question: str
+    """The query that asks the same of what is known today; empty where it was no address at some time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -572,7 +576,7 @@ def case_page(key: str, *, at: datetime, turned_to: int = 1) -> CasePage | None:
         service=registry.get_service(case.service) if case.service else None,
         clause=clause_of(edition, case.clause),
         edition=edition,
-        attribution=attribution_in(entries),
+        attribution=attribution_in(entries, resource=case.resource),
         weighed=_weighed(key),
         reasons=reasons_for_court(matters, desk=desk),
         measured=measured,
@@ -610,21 +614,33 @@ def clause_of(edition: Edition | None, id: str) -> Clause | None:
         return None
 
 
-def attribution_in(entries: Sequence[Entry]) -> Attributed | None:
-    """The judgement that opened the case; later reports of it have their own."""
-    for entry in entries:
-        if entry.what == "incident.judged" and entry.detail.get("customer"):
-            window = entry.detail.get("window")
-            earliest, latest = window if isinstance(window, list) and len(window) == 2 else (None, None)
-            return Attributed(
-                grade=str(entry.detail.get("grade", "")),
-                reason=str(entry.detail.get("attribution", "")),
-                rows=_rows(entry.detail.get("proof")),
-                sites=_rows(entry.detail.get("sites")),
-                earliest=str(earliest or ""),
-                latest=str(latest or ""),
-            )
-    return None
+def attribution_in(entries: Sequence[Entry], *, resource: str) -> Attributed | None:
+    """The judgement that opened the case about `resource`; later reports of it have their own."""
+    entry = next((e for e in entries if e.what == "incident.judged" and e.detail.get("customer")), None)
+    if entry is None:
+        return None
+    rows, (earliest, latest) = rows_on_record(entry.detail), span_kept(entry.detail.get("window"))
+    pictures: tuple[tuple[str, Picture], ...] = ()
+    question = ""
+    if earliest and latest:
+        margin = max((latest - earliest) / 4, PICTURED)
+        begin, end = moved(earliest, -margin), moved(latest, margin)
+        pictures = tuple(
+            (shown, picture(rows, begin=begin, end=end, earliest=earliest, latest=latest, width=width))
+            for shown, width in (("hidden sm:block", 1000), ("sm:hidden", 340)) if rows
+        )  # fmt: skip
+        half = (latest - earliest) / 2
+        question = urlencode({
+            "address": resource, "at": f"{earliest + half:%Y-%m-%d %H:%M:%S}", "precision": round(half.total_seconds()),
+        }) if "/" not in resource and resource else ""  # fmt: skip
+    return Attributed(
+        grade=str(entry.detail.get("grade", "")), reason=str(entry.detail.get("attribution", "")), rows=rows,
+        earliest=earliest, latest=latest, pictures=pictures, question=question,
+    )  # fmt: skip
+
+
+PICTURED = timedelta(days=1)
+"""So much is shown before and after the time of the event."""
 
 
 def _rows(proof: object) -> tuple[Mapping[str, object], ...]:
