@@ -507,6 +507,7 @@ class FoundOut(TypedDict):
     reports: list[str]
     letters: list[str]
     customers: list[str]
+    sightings: list[str]
 
 
 class HandOverIn(TypedDict):

@@ -12,7 +12,8 @@ from tipstaff.cases import queries as cases
 from tipstaff.intake import queries as intake
 from tipstaff.notices import queries as notices
 from tipstaff.registry import queries as registry
-from tipstaff.words import Case, Customer, Letter, Report, ReportOutcome
+from tipstaff.sensors import queries as sensors
+from tipstaff.words import Case, Customer, Letter, Measured, Report, ReportOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Found:
     reports: Sequence[Report] = ()
     letters: Sequence[Letter] = ()
     customers: Sequence[Customer] = ()
+    sightings: Sequence[Measured] = ()
 
 
 def find(text: str, *, limit: int, at: datetime) -> Found:
@@ -56,10 +58,12 @@ def _about(network: IPv4Network | IPv6Network, *, limit: int, at: datetime) -> F
     found = {case.key: case for case in (*cases.find_resources(network, limit=limit), *_cases(about, limit=limit))}
     holders = sorted(registry.accounts_on(network, at=at, rows_max=HOLDINGS_MAX))[:limit]
     known = registry.get_customers(holders)
+    sealed = cases.closed_cases((), sealed=True)  # What is sealed is found by nobody, whoever may see it.
     return Found(
         cases=sorted(found.values(), key=lambda case: (case.opened_at, case.key), reverse=True)[:limit],
         reports=intake.list_reports(search=str(network), limit=limit, sealed=False),
         customers=[known[key] for key in holders if key in known],
+        sightings=[m for m in sensors.find_sources(network, limit=limit) if m.case not in sealed],
     )
 
 

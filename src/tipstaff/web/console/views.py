@@ -647,9 +647,15 @@ def health(request: StaffRequest) -> HttpResponse:
 def search(request: StaffRequest) -> HttpResponse:
     """A key goes straight to its page; anything else lists what fits."""
     q = asked_text(request.GET, "q")
-    name = {"C-": "case", "R-": "report", "M-": "measure", "L-": "letter"}.get(q[:2].upper())
-    if name and q[2:].partition(".")[0].isdecimal():
-        return HttpResponseRedirect(reverse(f"console:{name}", args=[q.upper().partition(".")[0]]))
+    key = q.upper().partition(".")[0]
+    name = {"C": "case", "R": "report", "M": "measure", "L": "letter", "F": "filter", "LM": "matter"}.get(
+        key.partition("-")[0]
+    )  # fmt: skip
+    if key.partition("-")[2].isdecimal():
+        if name:
+            return HttpResponseRedirect(reverse(f"console:{name}", args=[key]))
+        if key.startswith("S-"):
+            return HttpResponseRedirect(f"{reverse('console:sightings')}?{urlencode({'find': key})}")
     return _console(
         request,
         "tipstaff/console/search.html",
