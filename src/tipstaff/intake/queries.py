@@ -50,6 +50,11 @@ def report_of_evidence(digest: str) -> Report | None:
     return _whole(seen(ReportRow.objects.filter(evidence=digest)).first())
 
 
+def reports_of_evidences(digests: Collection[str]) -> dict[str, str]:
+    """Digest -> key of the report that these bytes opened."""
+    return dict(seen(ReportRow.objects.filter(evidence__in=list(digests))).values_list("evidence", "key"))
+
+
 def get_incident(key: str) -> Incident | None:
     """One incident by its key, `R-000001.2`."""
     report_key, _, n = key.rpartition(".")

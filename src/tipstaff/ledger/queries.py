@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, Max, QuerySet, TextField, Value
+from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, Max, Q, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
 from tipstaff.host.viewing import hidden, is_hidden, seen
@@ -87,16 +87,19 @@ def get_sealed(digest: str) -> bytes:
     return bytes(row.content)
 
 
-def list_sealed(*, limit: int = 200) -> list[Evidence]:
-    """What waits in the sealed queue: digests and sizes only."""
-    rows = seen(EvidenceRow.objects.defer("content").filter(sealed=True), "digest").order_by("-received_at")[:limit]
-    return [evidence_of(row) for row in rows]
+def list_sealed(*, limit: int | None = None, after: str | None = None) -> list[Evidence]:
+    """What waits in the sealed queue, newest first: digests and sizes only. `after` is the last digest of the page
+    before."""
+    rows = seen(EvidenceRow.objects.defer("content").filter(sealed=True), "digest").order_by("-received_at", "-digest")
+    if after is not None:
+        end = EvidenceRow.objects.filter(digest=after).values_list("received_at", flat=True).first()
+        rows = rows.filter(Q(received_at__lt=end) | Q(received_at=end, digest__lt=after)) if end else rows.none()
+    return [evidence_of(row) for row in rows[:limit]]
 
 
-def get_stripped(digest: str) -> list[dict[str, object]]:
+def get_stripped(digests: Iterable[str]) -> dict[str, list[dict[str, object]]]:
     """What was taken out of sealed evidence before it was kept: type, size and SHA-256 of each part."""
-    row = EvidenceRow.objects.only("stripped").filter(digest=digest).first()
-    return list(row.stripped) if row else []
+    return dict(EvidenceRow.objects.filter(digest__in=list(digests)).values_list("digest", "stripped"))
 
 
 def entries_about(key: str) -> list[EntryWord]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from ninja.errors import HttpError
 from pydantic import Field
@@ -18,7 +18,7 @@ from ..console.filters import ON_FILTERS, propose
 from ..roles import Ability
 from .acting import doing, form_of
 from .auth import Able
-from .pages import plain
+from .pages import Cursor, Limit, opened, page, plain
 
 router = Router()
 _Text = Annotated[str, Field(max_length=2000)]
@@ -99,9 +99,13 @@ class FilterEndIn(Schema):
 
 
 @router.get("/filters", auth=Able(Ability.SEE_MEASURES, "measures"), response=list[FilterOut])
-def list_filters(request: HttpRequest, state: FilterState | None = None) -> list[FilterOut]:
-    """Filters that belong to no case, the newest 200."""
-    return [_out(each) for each in enforcement.list_filters(states=(state,) if state else ())]
+def list_filters(
+    request: HttpRequest, response: HttpResponse, state: FilterState | None = None, cursor: Cursor = "",
+    limit: Limit = 50,
+) -> list[FilterOut]:  # fmt: skip
+    """Filters that belong to no case, newest first, in pages."""
+    found = enforcement.list_filters(states=(state,) if state else (), limit=limit + 1, after=opened(cursor))
+    return [_out(each) for each in page(request, response, found, limit=limit, last=lambda each: each.key)]
 
 
 @router.get("/filters/{key}", auth=Able(Ability.SEE_MEASURES, "measures"), response=FilterOut)

@@ -654,6 +654,17 @@ def _weighed(key: str) -> tuple[Mapping[str, object], ...]:
     return () if entry is None else _rows(entry.detail.get("candidates"))
 
 
+def sealed_queue(
+    *, limit: int, after: str | None = None
+) -> list[tuple[Evidence, str | None, list[dict[str, object]]]]:  # fmt: skip
+    """What is sealed, newest first, each with the key of its report and what was taken out before it was kept. `after`
+    is the last digest of the page before."""
+    found = ledger.list_sealed(limit=limit, after=after)
+    digests = [each.digest for each in found]
+    reports, stripped = intake.reports_of_evidences(digests), ledger.get_stripped(digests)
+    return [(each, reports.get(each.digest), stripped.get(each.digest, [])) for each in found]
+
+
 def letter_states() -> list[tuple[LetterState, int]]:
     """How many letters are in each state."""
     counts = notices.count_by_state()

@@ -108,9 +108,10 @@ REFUSED = (
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
-MEASURE_STEPS, RECORD_LINES, REPORT_LINES, MEASURE_LINES = 1000, 100, 100, 100
-"""So many of the newest entries are shown of a measure, and on a page of the record; and so many reports or measures on
-one."""
+MEASURE_STEPS = 1000
+"""So many of the newest entries are shown of a measure."""
+RECORD_LINES, REPORT_LINES, MEASURE_LINES, SEALED_LINES = 100, 100, 100, 100
+"""On one page of each list."""
 
 
 def why_refused(refusal: Exception) -> str:
@@ -621,8 +622,9 @@ def record(request: StaffRequest) -> HttpResponse:
 def sealed(request: StaffRequest) -> HttpResponse:
     """The sealed queue: digests, sizes and references. The page cannot show more: no door gives it."""
     note_look(request.user, keys={QUEUE})
-    rows = [(e, intake.report_of_evidence(e.digest), ledger.get_stripped(e.digest)) for e in ledger.list_sealed()]
-    return _console(request, "tipstaff/console/sealed.html", here="console:sealed", rows=rows)
+    rows = reads.sealed_queue(limit=SEALED_LINES, after=asked_text(request.GET, "after") or None)
+    older = rows[-1][0].digest if len(rows) == SEALED_LINES else ""
+    return _console(request, "tipstaff/console/sealed.html", here="console:sealed", rows=rows, older=older)
 
 
 @require_safe
