@@ -381,7 +381,7 @@ def test_a_contact_logs_in_by_a_link_and_a_passkey_and_lets_a_colleague_in(open_
     from datetime import timedelta
 
     from tipstaff import wiring
-    from tipstaff.procedures.links import make_log_in_link
+    from tipstaff.procedures.links import Link, make_link
 
     desk = open_page()
     desk.goto("/console/customers/acct-1002")
@@ -395,7 +395,7 @@ def test_a_contact_logs_in_by_a_link_and_a_passkey_and_lets_a_colleague_in(open_
     page.get_by_role("button", name="Send me a link").click()
     expect(page.get_by_text("a letter with a link is on its way")).to_be_visible()
     # The first link of the first person here, made with the site's own key as the letter's is.
-    page.goto(f"{own}/account/enter/{make_log_in_link('1-1', at=at, expires_at=at + timedelta(days=1))}")
+    page.goto(f"{own}/account/enter/{make_link(Link.LOG_IN, '1-1', at=at, expires_at=at + timedelta(days=1))}")
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_role("link", name="I have kept them").click()
@@ -420,14 +420,14 @@ def portal_link(open_page: Open, site: str) -> str:
     from datetime import timedelta
 
     from tipstaff import wiring
-    from tipstaff.procedures.links import make_link
+    from tipstaff.procedures.links import Link, make_link
 
     desk = open_page()
     desk.goto("/console/cases?view=open")
     row = desk.locator("tr", has_text="Customer told").first
     key = str(row.get_attribute("id")).removeprefix("row-")
     at = wiring.now()
-    return f"/p/{make_link(key, at=at, expires_at=at + timedelta(days=1))}"
+    return f"/p/{make_link(Link.CASE, key, at=at, expires_at=at + timedelta(days=1))}"
 
 
 def test_a_case_and_the_list_change_before_the_eyes_of_who_has_them_open(open_page: Open) -> None:

@@ -13,7 +13,7 @@ from django.test import Client
 from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
 from tipstaff import wiring
 from tipstaff.notices import place_shown
-from tipstaff.procedures.links import make_link
+from tipstaff.procedures.links import Link, make_link
 from tipstaff.words import Answer, Case, Letter
 
 ADDRESS = "198.51.100.7"
@@ -58,7 +58,7 @@ def told_to_customer(case: Case, letters: list[Letter]) -> Iterator[str]:
             yield file.text
             tree: dict[str, Any] = json.loads(file.text)
             yield from (base64.b64decode(x["payload"]).decode() for x in tree.get("evidence", ()))
-    yield Client().get(f"/p/{make_link(case.key, at=NOON, expires_at=NOON + 30 * DAY)}").content.decode()
+    yield Client().get(f"/p/{make_link(Link.CASE, case.key, at=NOON, expires_at=NOON + 30 * DAY)}").content.decode()
 
 
 def must_not_say(text: str) -> None:

@@ -127,7 +127,9 @@ def test_the_row_of_the_site_stands_in_the_record_and_on_the_cases_page(shop, cl
     page = reads.case_page(case.key, at=NOON)
     assert page is not None
     assert page.attribution is not None
-    assert page.attribution.sites == (row,)
+    site = page.attribution.rows[0]
+    assert (site.word, site.what, site.named, site.customer) == ("site", NAME, str(ADDRESS), "acct-1")
+    assert site.until is None
     [step] = tell_all([judged])
     assert step.text.startswith(f"acct-1 had the site {NAME} at {ADDRESS} from 2024-01-01 00:00 UTC until now;")
     lena = User.objects.create_user("lena")

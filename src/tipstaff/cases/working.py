@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from tipstaff.ledger.operations import record, record_all
 from tipstaff.words import Case
@@ -98,11 +99,16 @@ def watchers_of(key: str) -> list[str]:
 
 def be_present(key: str, *, name: str, at: datetime) -> list[tuple[str, datetime]]:
     """Note that somebody has the case before them; who else has, and since when."""
-    row, _ = PresenceRow.objects.get_or_create(case_id=key, name=name, defaults={"since": at, "seen_at": at})
-    since = row.since if at - row.seen_at <= SEEN_WITHIN else at
-    PresenceRow.objects.filter(pk=row.pk).update(since=since, seen_at=at)
-    others = PresenceRow.objects.filter(case_id=key, seen_at__gte=at - SEEN_WITHIN).exclude(name=name)
-    return list(others.order_by("since").values_list("name", "since"))
+    here = PresenceRow.objects.filter(Q(seen_at__gte=at - SEEN_WITHIN) | Q(name=name), case_id=key)
+    present = list(here.order_by("since"))
+    own = next((row for row in present if row.name == name), None)
+    if own is None:
+        fresh = PresenceRow(case_id=key, name=name, since=at, seen_at=at)
+        PresenceRow.objects.bulk_create([fresh], ignore_conflicts=True)
+    else:
+        since = own.since if at - own.seen_at <= SEEN_WITHIN else at
+        PresenceRow.objects.filter(pk=own.pk).update(since=since, seen_at=at)
+    return [(row.name, row.since) for row in present if row.name != name]
 
 
 # Views that people keep

@@ -138,7 +138,7 @@ def _acting(*, by: str = "", ability: str = "") -> "Iterator[tuple[Desk, datetim
     with database():
         from tipstaff import wiring
         from tipstaff.procedures.refusals import NoSuchFilter
-        from tipstaff.web.console.filters import REFUSED, why_refused
+        from tipstaff.web.console.views import REFUSED, why_refused
         from tipstaff.web.roles import ABILITIES, Ability
 
         desk = wiring.desk()

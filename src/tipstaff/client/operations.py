@@ -507,6 +507,7 @@ class FoundOut(TypedDict):
     reports: list[str]
     letters: list[str]
     customers: list[str]
+    sightings: list[str]
 
 
 class HandOverIn(TypedDict):
@@ -1522,9 +1523,18 @@ class Client(Caller):
             idempotency_key=idempotency_key,
         )
 
-    def list_matters(self, *, late: bool | None = None, waiting: bool | None = None) -> Reply[list[MatterOut]]:
-        """The register, newest first: all of it, what is overdue, or what waits for a decision."""
-        return self._call("GET", "/api/legal", query={"late": late, "waiting": waiting})
+    def list_matters(
+        self,
+        *,
+        late: bool | None = None,
+        waiting: bool | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Reply[list[MatterOut]]:
+        """The register, newest first, in pages: all of it, or what waits for a decision; or all that is overdue."""
+        return self._call(
+            "GET", "/api/legal", query={"late": late, "waiting": waiting, "cursor": cursor, "limit": limit}
+        )
 
     def enter_matter(self, asked: MatterIn, *, idempotency_key: str | None = None) -> Reply[MatterOut]:
         """Enter what an authority asks: its form is looked at and its clock started."""
@@ -2414,9 +2424,11 @@ class Client(Caller):
         """The record, newest first, in pages; `about` is a key that entries name."""
         return self._call("GET", "/api/record", query={"about": about, "cursor": cursor, "limit": limit})
 
-    def list_filters(self, *, state: FilterState | None = None) -> Reply[list[FilterOut]]:
-        """Filters that belong to no case, the newest 200."""
-        return self._call("GET", "/api/filters", query={"state": state})
+    def list_filters(
+        self, *, state: FilterState | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> Reply[list[FilterOut]]:
+        """Filters that belong to no case, newest first, in pages."""
+        return self._call("GET", "/api/filters", query={"state": state, "cursor": cursor, "limit": limit})
 
     def propose_filter(self, asked: FilterIn, *, idempotency_key: str | None = None) -> Reply[FilterOut]:
         """Propose a filter; an engineer, who is somebody else, decides."""
@@ -2470,9 +2482,9 @@ class Client(Caller):
         """How the programs are doing: one that stands still leaves its work lying."""
         return self._call("GET", "/api/health")
 
-    def sealed(self) -> Reply[list[SealedOut]]:
-        """The sealed queue: digests, sizes and references. Who looked is in the record."""
-        return self._call("GET", "/api/sealed")
+    def sealed(self, *, cursor: str | None = None, limit: int | None = None) -> Reply[list[SealedOut]]:
+        """The sealed queue, newest first, in pages: digests, sizes and references. Who looked is in the record."""
+        return self._call("GET", "/api/sealed", query={"cursor": cursor, "limit": limit})
 
     def evidence(self, key: str) -> Reply[None]:
         """The bytes as they were received, as text that nothing runs. Sealed bytes never leave: 403."""

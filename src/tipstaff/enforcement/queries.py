@@ -240,9 +240,14 @@ def get_filter(key: str) -> Filter | None:
     return filter_of(row) if row else None
 
 
-def list_filters(*, states: Collection[FilterState] = (), limit: int | None = 200) -> list[Filter]:
-    """Filters that belong to no case, newest first; of all states without any, and all of them without a limit."""
+def list_filters(
+    *, states: Collection[FilterState] = (), limit: int | None = 200, after: str | None = None
+) -> list[Filter]:  # fmt: skip
+    """Filters that belong to no case, newest first; of all states without any, and all of them without a limit. `after`
+    is the last key of the page before."""
     rows = FilterRow.objects.order_by("-key")
+    if after is not None:
+        rows = rows.filter(key__lt=after)
     if states:
         rows = rows.filter(state__in=[str(state) for state in states])
     return [filter_of(row) for row in rows[:limit]]

@@ -44,6 +44,11 @@ def _everything() -> Iterator[None]:
         _HIDDEN.reset(before)
 
 
+def is_looked() -> bool:
+    """Whether somebody looks now, so that what they may not see is left out already."""
+    return _HIDDEN.get() is not None
+
+
 def hidden() -> Keys:
     """Keys of what is left out now."""
     keys = _HIDDEN.get()

@@ -50,6 +50,11 @@ def report_of_evidence(digest: str) -> Report | None:
     return _whole(seen(ReportRow.objects.filter(evidence=digest)).first())
 
 
+def reports_of_evidences(digests: Collection[str]) -> dict[str, str]:
+    """Digest -> key of the report that these bytes opened."""
+    return dict(seen(ReportRow.objects.filter(evidence__in=list(digests))).values_list("evidence", "key"))
+
+
 def get_incident(key: str) -> Incident | None:
     """One incident by its key, `R-000001.2`."""
     report_key, _, n = key.rpartition(".")
@@ -66,26 +71,36 @@ def what_was_named(keys: Sequence[str]) -> dict[str, tuple[str | None, str | Non
     return {f"{report}.{n}": (url, domain, rest.get("target")) for report, n, url, domain, rest in rows.iterator()}
 
 
-def reports_of_case(case: str, *, limit: int | None = None) -> list[Report]:
-    """Every report that joined the case, oldest first, each with those of its incidents that joined it, and no others.
-    Of more than `limit` reports the first and the last, half of it each.
+def reports_of_case(case: str, *, limit: int | None = None, skip: int = 0) -> list[Report]:
+    """Every report that joined the case, oldest first, each with those of its incidents that joined it, and no others;
+    with `limit` so many of them, after the `skip` oldest.
 
     The others may be about another customer, so nothing that is written to this one may draw on them.
     """
     joined: dict[int, list[IncidentRow]] = {}
-    rows_of_case = IncidentRow.objects.filter(case=case)
-    closed = set(ReportRow.objects.filter(key__in=hidden()).values_list("id", flat=True)) if hidden() else set()
-    if closed:
-        rows_of_case = rows_of_case.exclude(report__in=closed)
+    rows_of_case = _open_incidents().filter(case=case)
     if limit is not None:
-        ids = list(rows_of_case.order_by("report_id").values_list("report_id", flat=True).distinct())
-        if len(ids) > limit:
-            rows_of_case = rows_of_case.filter(report__in=[*ids[: limit // 2], *ids[-(limit - limit // 2) :]])
+        ids = rows_of_case.order_by("report_id").values_list("report_id", flat=True).distinct()
+        rows_of_case = rows_of_case.filter(report__in=list(ids[skip : skip + limit]))
     for incident in rows_of_case.order_by("report_id", "n").iterator():
         joined.setdefault(incident.report_id, []).append(incident)
     rows = ReportRow.objects.in_bulk(joined)
     totals = _totals(list(joined))
     return [report_of(rows[id], incidents=joined[id], total=totals[id]) for id in sorted(joined)]
+
+
+def count_reports_of_case(case: str) -> int:
+    """How many reports joined the case."""
+    n: int = _open_incidents().filter(case=case).aggregate(n=Count("report_id", distinct=True))["n"]
+    return n
+
+
+def _open_incidents() -> QuerySet[IncidentRow]:
+    """Without those of reports that are left out now."""
+    if not hidden():
+        return IncidentRow.objects.all()
+    left_out = list(ReportRow.objects.filter(key__in=hidden()).values_list("id", flat=True))
+    return IncidentRow.objects.exclude(report__in=left_out)
 
 
 def list_reports(
@@ -469,7 +484,7 @@ def _found(search: str, *, outcome: ReportOutcome | None, limit: int, before: in
     """Ids of the newest `limit` reports that match; one question to one index for each thing that `search` may be."""
     if match := _REPORT_KEY.fullmatch(search):
         return list(ReportRow.objects.filter(key=match[1].upper()).values_list("id", flat=True))
-    reports, incidents = ReportRow.objects.all(), IncidentRow.objects.all()
+    reports, incidents = seen(ReportRow.objects.all()), _open_incidents()
     if outcome is not None:
         reports, incidents = reports.filter(outcome=outcome), incidents.filter(report__outcome=outcome)
     if before is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, QuerySet, TextField, Value
+from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, Max, Q, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
 from tipstaff.host.viewing import hidden, is_hidden, seen
@@ -87,16 +87,19 @@ def get_sealed(digest: str) -> bytes:
     return bytes(row.content)
 
 
-def list_sealed(*, limit: int = 200) -> list[Evidence]:
-    """What waits in the sealed queue: digests and sizes only."""
-    rows = seen(EvidenceRow.objects.defer("content").filter(sealed=True), "digest").order_by("-received_at")[:limit]
-    return [evidence_of(row) for row in rows]
+def list_sealed(*, limit: int | None = None, after: str | None = None) -> list[Evidence]:
+    """What waits in the sealed queue, newest first: digests and sizes only. `after` is the last digest of the page
+    before."""
+    rows = seen(EvidenceRow.objects.defer("content").filter(sealed=True), "digest").order_by("-received_at", "-digest")
+    if after is not None:
+        end = EvidenceRow.objects.filter(digest=after).values_list("received_at", flat=True).first()
+        rows = rows.filter(Q(received_at__lt=end) | Q(received_at=end, digest__lt=after)) if end else rows.none()
+    return [evidence_of(row) for row in rows[:limit]]
 
 
-def get_stripped(digest: str) -> list[dict[str, object]]:
+def get_stripped(digests: Iterable[str]) -> dict[str, list[dict[str, object]]]:
     """What was taken out of sealed evidence before it was kept: type, size and SHA-256 of each part."""
-    row = EvidenceRow.objects.only("stripped").filter(digest=digest).first()
-    return list(row.stripped) if row else []
+    return dict(EvidenceRow.objects.filter(digest__in=list(digests)).values_list("digest", "stripped"))
 
 
 def entries_about(key: str) -> list[EntryWord]:
@@ -173,7 +176,7 @@ def _at(ids: Sequence[int]) -> list[EntryWord]:
 # Key by key in the index, which OFFSET makes PostgreSQL do: an overlap with thousands of keys is compared with each
 # entry's own, and a case that very many reports joined took half a minute to open.
 _OF_KEYS = """
-    SELECT e.id FROM unnest(%s::varchar[]) k(key)
+    SELECT DISTINCT e.id FROM unnest(%s::varchar[]) k(key)
     CROSS JOIN LATERAL (SELECT id, about FROM ledger_entry WHERE about @> ARRAY[k.key] OFFSET 0) e
 """
 
@@ -188,15 +191,15 @@ def _chain(key: str) -> list[int]:
         given: list[Any] = [sorted(reports), sorted(cases), _NAMES_A_REPORT]
     else:
         cases = {k for k in named if k.startswith("C-")}
-        around = _named_with(cases)
+        around = named if cases == {key} else _named_with(cases)
         linked = {k for k in around if k[:2] in ("R-", "S-", "L-", "M-") or len(k) == _SHA256_HEX}
         asked, given = _OF_KEYS, [sorted({key} | cases | linked)]
     with connection.cursor() as cursor:
         cursor.execute(asked, given)
-        ids = {id for (id,) in cursor.fetchall()}
+        ids = [id for (id,) in cursor.fetchall()]
     if not hidden():
         return sorted(ids)
-    theirs = Value(sorted(ids), output_field=ArrayField(BigIntegerField()))
+    theirs = Value(ids, output_field=ArrayField(BigIntegerField()))
     among = Func(F("id"), theirs, template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())
     return sorted(_open(Entry.objects.filter(among)).values_list("id", flat=True))
 
@@ -280,6 +283,13 @@ def in_chain(*, after: int, limit: int) -> list[EntryWord]:
     places are given one by one, and only to what is committed."""
     rows = Entry.objects.filter(link__seq__gt=after, link__seq__lte=after + limit)
     return _words(rows.select_related("link").order_by("link__seq"))
+
+
+def newest_id(key: str) -> int:
+    """Of the newest entry that names `key`; 0 where none does."""
+    # In the index of keys, not from the newest entry back: most of them name others.
+    rows = _open(Entry.objects.filter(about__contains=[key]))
+    return rows.aggregate(newest=Max(F("id") + 0))["newest"] or 0
 
 
 def count_about(key: str, *, what: str) -> int:

@@ -21,9 +21,11 @@ def get_matter(key: str) -> LegalMatter | None:
     return matter_of(row) if row is not None else None
 
 
-def list_matters(*, open_only: bool = False, limit: int = 500) -> list[LegalMatter]:
-    """The newest first; with `open_only` those that wait for a decision."""
+def list_matters(*, open_only: bool = False, limit: int = 500, after: str | None = None) -> list[LegalMatter]:
+    """The newest first; with `open_only` those that wait for a decision. `after` is the last key of the page before."""
     rows = MatterRow.objects.order_by("-id")
+    if after is not None:
+        rows = rows.filter(id__lt=MatterRow.objects.filter(key=after).values_list("id", flat=True).first() or 0)
     if open_only:
         rows = rows.filter(state__in=[MatterState.OPEN.value, MatterState.PROPOSED.value])
     return [matter_of(row) for row in rows[:limit]]

@@ -230,10 +230,13 @@ _VALUES: Mapping[Gives, Callable[[Customer], str]] = {
 }
 
 
-def register(*, open_only: bool = False, desk: Desk, actor: str) -> list[LegalMatter]:
-    """The register, for counsel alone; raise NotYourDecision for everybody else."""
+def register(
+    *, open_only: bool = False, desk: Desk, actor: str, limit: int = 500, after: str | None = None
+) -> list[LegalMatter]:  # fmt: skip
+    """The register, newest first, for counsel alone; raise NotYourDecision for everybody else. `after` is the last key
+    of the page before."""
     _is_counsel(desk, actor)
-    return list_matters(open_only=open_only)
+    return list_matters(open_only=open_only, limit=limit, after=after)
 
 
 def late(*, desk: Desk, at: datetime, actor: str) -> list[LegalMatter]:

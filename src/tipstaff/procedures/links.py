@@ -1,14 +1,10 @@
 """Signed links that expire. The link itself is the key, so it is never stored and never sent to another site."""
 
+import enum
 from datetime import UTC, datetime
 
 from django.core.signing import BadSignature, Signer
 
-_CASE = "tipstaff.portal.case"
-_REPORT = "tipstaff.public.report"
-_LOG_IN = "tipstaff.portal.log_in"
-_CONTACT = "tipstaff.portal.contact"
-_FORWARD = "tipstaff.portal.forward"
 CONTACT, FORWARD = "contact-", "forward-"
 """What the name of a link begins with that is no log-in: a proposed contact's, and one that a reseller passes on."""
 
@@ -26,65 +22,40 @@ class LinkExpired(ValueError):
         self.expired_at = expired_at
 
 
-def make_link(case_key: str, *, at: datetime, expires_at: datetime) -> str:
-    """The token of a customer's link: `/p/<token>`."""
-    return _make(_CASE, case_key, at=at, expires_at=expires_at)
+class Link(enum.Enum):
+    """What a link opens: the salt that it is signed with, so that one of a kind is none of another, and its path."""
+
+    CASE = ("tipstaff.portal.case", "p")
+    """A customer's case."""
+    REPORT = ("tipstaff.public.report", "r")
+    """A complainant's report."""
+    LOG_IN = ("tipstaff.portal.log_in", "account/enter")
+    """A log-in of somebody of a customer's, which counts once: `12-3`."""
+    CONTACT = ("tipstaff.portal.contact", "account/contact")
+    """A proposed contact's word that it agrees."""
+    FORWARD = ("tipstaff.portal.forward", "f")
+    """What a reseller passed on."""
+
+    @property
+    def salt(self) -> str:
+        return self.value[0]
+
+    @property
+    def path(self) -> str:
+        return self.value[1]
 
 
-def open_link(token: str, *, at: datetime) -> str:
-    """The case that a customer's link opens; raise LinkTampered or LinkExpired."""
-    return _open(_CASE, token, at=at)
-
-
-def make_report_link(report_key: str, *, at: datetime, expires_at: datetime) -> str:
-    """The token of a complainant's link: `/r/<token>`."""
-    return _make(_REPORT, report_key, at=at, expires_at=expires_at)
-
-
-def open_report_link(token: str, *, at: datetime) -> str:
-    """The report that a complainant's link opens; raise LinkTampered or LinkExpired."""
-    return _open(_REPORT, token, at=at)
-
-
-def make_log_in_link(log_in: str, *, at: datetime, expires_at: datetime) -> str:
-    """The token by which somebody of a customer's logs in: `/account/enter/<token>`. `log_in` counts once: `12-3`."""
-    return _make(_LOG_IN, log_in, at=at, expires_at=expires_at)
-
-
-def open_log_in_link(token: str, *, at: datetime) -> str:
-    """Whose log-in, and which link of theirs; raise LinkTampered or LinkExpired."""
-    return _open(_LOG_IN, token, at=at)
-
-
-def make_contact_link(proposed: str, *, at: datetime, expires_at: datetime) -> str:
-    """The token by which a proposed contact agrees: `/account/contact/<token>`."""
-    return _make(_CONTACT, proposed, at=at, expires_at=expires_at)
-
-
-def open_contact_link(token: str, *, at: datetime) -> str:
-    """Which proposed contact; raise LinkTampered or LinkExpired."""
-    return _open(_CONTACT, token, at=at)
-
-
-def make_forward_link(forward: str, *, at: datetime, expires_at: datetime) -> str:
-    """The token of what a reseller passed on: `/f/<token>`."""
-    return _make(_FORWARD, forward, at=at, expires_at=expires_at)
-
-
-def open_forward_link(token: str, *, at: datetime) -> str:
-    """What was passed on; raise LinkTampered or LinkExpired."""
-    return _open(_FORWARD, token, at=at)
-
-
-def _make(salt: str, key: str, *, at: datetime, expires_at: datetime) -> str:
+def make_link(kind: Link, key: str, *, at: datetime, expires_at: datetime) -> str:
+    """The token of a link to what has this key."""
     assert expires_at > at, "a link that is dead before it is sent"
     assert "." not in key, key
-    return Signer(salt=salt, sep=".").sign(f"{key}.{int(expires_at.timestamp()):x}")
+    return Signer(salt=kind.salt, sep=".").sign(f"{key}.{int(expires_at.timestamp()):x}")
 
 
-def _open(salt: str, token: str, *, at: datetime) -> str:
+def open_link(kind: Link, token: str, *, at: datetime) -> str:
+    """The key of what a link opens; raise LinkTampered or LinkExpired."""
     try:
-        key, _, expires = Signer(salt=salt, sep=".").unsign(token).partition(".")
+        key, _, expires = Signer(salt=kind.salt, sep=".").unsign(token).partition(".")
         expires_at = datetime.fromtimestamp(int(expires, 16), UTC)
     except (BadSignature, ValueError) as why:
         raise LinkTampered from why

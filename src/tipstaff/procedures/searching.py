@@ -12,7 +12,8 @@ from tipstaff.cases import queries as cases
 from tipstaff.intake import queries as intake
 from tipstaff.notices import queries as notices
 from tipstaff.registry import queries as registry
-from tipstaff.words import Case, Customer, Letter, Report, ReportOutcome
+from tipstaff.sensors import queries as sensors
+from tipstaff.words import Case, Customer, Letter, Measured, Report, ReportOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Found:
     reports: Sequence[Report] = ()
     letters: Sequence[Letter] = ()
     customers: Sequence[Customer] = ()
+    sightings: Sequence[Measured] = ()
 
 
 def find(text: str, *, limit: int, at: datetime) -> Found:
@@ -54,12 +56,19 @@ def _about(network: IPv4Network | IPv6Network, *, limit: int, at: datetime) -> F
     """What is about an address, or about anything inside of a prefix, or about a prefix around it; and who holds it."""
     about = dict.fromkeys(intake.cases_about(str(network), limit=limit))
     found = {case.key: case for case in (*cases.find_resources(network, limit=limit), *_cases(about, limit=limit))}
-    holders = (registry.get_customer(key) for key in sorted(registry.accounts_on(network, at=at))[:limit])
+    holders = sorted(registry.accounts_on(network, at=at, rows_max=HOLDINGS_MAX))[:limit]
+    known = registry.get_customers(holders)
+    sealed = cases.closed_cases((), sealed=True)  # What is sealed is found by nobody, whoever may see it.
     return Found(
         cases=sorted(found.values(), key=lambda case: (case.opened_at, case.key), reverse=True)[:limit],
         reports=intake.list_reports(search=str(network), limit=limit, sealed=False),
-        customers=[customer for customer in holders if customer is not None],
+        customers=[known[key] for key in holders if key in known],
+        sightings=[m for m in sensors.find_sources(network, limit=limit) if m.case not in sealed],
     )
+
+
+HOLDINGS_MAX = 2000
+"""So much is looked at to name some holders of a wide network."""
 
 
 def _cases(keys: dict[str, None], *, limit: int) -> Sequence[Case]:

@@ -283,17 +283,23 @@ def holdings_within(network: IPv4Network | IPv6Network, *, limit: int = 1000) ->
     )
 
 
-def accounts_on(network: IPv4Network | IPv6Network, *, at: datetime) -> frozenset[str]:
-    """The customers, resellers included, who held anything in or over `network`, or had a site in it, at `at`."""
+def accounts_on(
+    network: IPv4Network | IPv6Network, *, at: datetime, rows_max: int | None = None
+) -> frozenset[str]:  # fmt: skip
+    """The customers, resellers included, who held anything in or over `network`, or had a site in it, at `at`; with
+    `rows_max` some of them, where more holdings and sites than that are in it."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT customer_id FROM registry_holdingrow
-            WHERE prefix && %(network)s::inet AND during @> %(at)s::timestamptz AND customer_id IS NOT NULL
-            UNION SELECT customer_id FROM registry_siterow
-            WHERE address <<= %(network)s::inet AND during @> %(at)s::timestamptz
+            SELECT DISTINCT customer_id FROM (
+                SELECT customer_id FROM registry_holdingrow
+                WHERE prefix && %(network)s::inet AND during @> %(at)s::timestamptz AND customer_id IS NOT NULL
+                UNION ALL SELECT customer_id FROM registry_siterow
+                WHERE address <<= %(network)s::inet AND during @> %(at)s::timestamptz
+                LIMIT %(rows_max)s
+            ) held
             """,
-            {"network": str(network), "at": require_aware(at)},
+            {"network": str(network), "at": require_aware(at), "rows_max": rows_max},
         )
         return frozenset(key for (key,) in cursor.fetchall())
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from django.db.models import Count, QuerySet
 
+from tipstaff.host.newest import newest
 from tipstaff.host.viewing import seen
 from tipstaff.words import Disposition, Measured, Retest
 
@@ -100,6 +101,13 @@ def list_measured(
                 found |= rows.filter(**{column: search})
         rows = found
     return [measured_of(row) for row in rows[:limit]]
+
+
+def find_sources(network: IPv4Network | IPv6Network, *, limit: int) -> list[Measured]:
+    """The newest sightings of an address inside of `network`."""
+    rows = seen(SightingRow.objects.filter(source__range=(str(network[0]), str(network[-1]))))
+    ids = newest(rows, "id", take="id", limit=limit)
+    return [measured_of(row) for row in SightingRow.objects.filter(id__in=ids).order_by("-id")]
 
 
 def count_by_disposition() -> dict[Disposition | None, int]:

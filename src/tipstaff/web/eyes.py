@@ -60,7 +60,7 @@ def looking(request: HttpRequest) -> Iterator[None]:
     if request.method in SAFE:
         with hiding(find):
             yield
-            if named:
+            if named and closed_to(user) != (_closed_to_some(), True):  # To whom all of it is closed saw none of it.
                 note_look(user, keys=named)
     else:
         yield
@@ -93,8 +93,11 @@ def keys_in(text: str) -> set[str]:
 
 def note_look(user: User | AnonymousUser, *, keys: set[str]) -> None:
     """That somebody saw what others may not see is on record, once an hour of each."""
-    every = closed_groups(wiring.settings().staff.closed_groups)
-    note_view(keys, groups=every, within=timedelta(hours=1), at=wiring.now(), actor=user.get_username())
+    note_view(keys, groups=_closed_to_some(), within=timedelta(hours=1), at=wiring.now(), actor=user.get_username())
+
+
+def _closed_to_some() -> frozenset[str]:
+    return closed_groups(wiring.settings().staff.closed_groups)
 
 
 class Eyes:

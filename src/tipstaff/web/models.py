@@ -196,33 +196,37 @@ class FailedLogin(models.Model):
         )
 
 
-class Token(models.Model):
-    """A key by which a program acts in its owner's name. Only its digest is kept."""
+class AnyToken(models.Model):
+    """A key by which a program asks in somebody's name. Only its digest is kept."""
 
     key = models.CharField(max_length=16, unique=True)
     digest = models.CharField(max_length=64)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=60)
-    scopes = ArrayField(models.CharField(max_length=32))
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def stands(self, at: datetime) -> bool:
+        return self.revoked_at is None and at < self.expires_at
+
+
+class Token(AnyToken):
+    """One of a member of staff's."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    scopes = ArrayField(models.CharField(max_length=32))
     revoked_by = models.CharField(max_length=150, default="")
 
 
-class PortalToken(models.Model):
-    """A key by which a customer's program asks in the name of one of their people. Only its digest is kept."""
+class PortalToken(AnyToken):
+    """One of somebody's of a customer's."""
 
-    key = models.CharField(max_length=16, unique=True)
-    digest = models.CharField(max_length=64)
     person = models.ForeignKey(PortalPerson, on_delete=models.CASCADE, related_name="+")
-    name = models.CharField(max_length=60)
     scopes = ArrayField(models.CharField(max_length=16))
-    made_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True)
-    revoked_at = models.DateTimeField(null=True)
 
 
 class Pace(models.Model):

@@ -11,14 +11,15 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from tipstaff.procedures.staffing import PROGRAMS, note_token_change
 
-from .models import Token
+from .models import AnyToken, Token
 
 _READ_ONLY = {("figures", "act"), ("record", "act")}
 ROOMS = (
@@ -41,7 +42,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")
 PREFIX = "tipstaff_"
 """What every token begins with, so that whoever looks for leaked secrets finds it."""
 USE_NOTED_EVERY = timedelta(minutes=1)
-_FORM = re.compile(PREFIX + r"([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
+_FORM = r"([a-z0-9]{12})_([A-Za-z0-9_-]{43})"
 
 
 class BadToken(ValueError):
@@ -121,16 +122,29 @@ def revoke_token(key: str, *, owner: str | None = None, at: datetime, actor: str
 
 def use_token(text: str, *, at: datetime) -> tuple[User, TokenShown] | None:
     """Whose it is, and what it may; None for one unknown, revoked or expired, or whose owner is switched off."""
-    match = _FORM.fullmatch(text)
-    row = Token.objects.select_related("owner").filter(key=match[1]).first() if match else None
+    row = standing(text, Token.objects.select_related("owner"), prefix=PREFIX, at=at)
+    if row is None or not row.owner.is_active:
+        return None
+    note_use(row, at=at)
+    return row.owner, _shown(row)
+
+
+_T = TypeVar("_T", bound=AnyToken)
+
+
+def standing(text: str, rows: QuerySet[_T], *, prefix: str, at: datetime) -> _T | None:
+    """The row of a token, if `text` is all of it and it stands."""
+    match = re.fullmatch(prefix + _FORM, text)
+    row = rows.filter(key=match[1]).first() if match else None
     if match is None or row is None or not hmac.compare_digest(row.digest, digest_of(match[2])):
         return None
-    shown = _shown(row)
-    if not shown.stands(at) or not row.owner.is_active:
-        return None
-    # A program that asks a thousand times a minute does not write a thousand times.
-    Token.objects.filter(Q(used_at=None) | Q(used_at__lt=at - USE_NOTED_EVERY), pk=row.pk).update(used_at=at)
-    return row.owner, shown
+    return row if row.stands(at) else None
+
+
+def note_use(row: AnyToken, *, at: datetime) -> None:
+    """When it was used last; a program that asks a thousand times a minute does not write a thousand times."""
+    kept = type(row)._default_manager.filter(Q(used_at=None) | Q(used_at__lt=at - USE_NOTED_EVERY), pk=row.pk)
+    kept.update(used_at=at)
 
 
 def _shown(row: Token) -> TokenShown:

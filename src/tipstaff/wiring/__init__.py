@@ -514,7 +514,7 @@ def mail_server() -> MailOut:
 
 def portal_link(case: str, at: datetime) -> str:
     """Where a customer answers; made anew for each letter, never stored."""
-    return f"{settings().public_url}/p/{links.make_link(case, at=at, expires_at=at + CASE_LINK_LASTS)}"
+    return _link(links.Link.CASE, case, at=at, lasts=CASE_LINK_LASTS)
 
 
 def log_in_link(log_in: str, at: datetime) -> str:
@@ -523,17 +523,19 @@ def log_in_link(log_in: str, at: datetime) -> str:
     Made anew for each letter, never stored.
     """
     if log_in.startswith(links.CONTACT):
-        token = links.make_contact_link(log_in, at=at, expires_at=at + CONTACT_LINK_LASTS)
-        return f"{settings().public_url}/account/contact/{token}"
+        return _link(links.Link.CONTACT, log_in, at=at, lasts=CONTACT_LINK_LASTS)
     if log_in.startswith(links.FORWARD):
-        return f"{settings().public_url}/f/{links.make_forward_link(log_in, at=at, expires_at=at + CASE_LINK_LASTS)}"
-    token = links.make_log_in_link(log_in, at=at, expires_at=at + LOG_IN_LINK_LASTS)
-    return f"{settings().public_url}/account/enter/{token}"
+        return _link(links.Link.FORWARD, log_in, at=at, lasts=CASE_LINK_LASTS)
+    return _link(links.Link.LOG_IN, log_in, at=at, lasts=LOG_IN_LINK_LASTS)
 
 
 def report_link(report: str, at: datetime) -> str:
     """Where a complainant sees what became of a report."""
-    return f"{settings().public_url}/r/{links.make_report_link(report, at=at, expires_at=at + REPORT_LINK_LASTS)}"
+    return _link(links.Link.REPORT, report, at=at, lasts=REPORT_LINK_LASTS)
+
+
+def _link(kind: links.Link, key: str, *, at: datetime, lasts: timedelta) -> str:
+    return f"{settings().public_url}/{kind.path}/{links.make_link(kind, key, at=at, expires_at=at + lasts)}"
 
 
 def policy_link(edition: str) -> str:

@@ -1,7 +1,7 @@
 """What holds in every room of the API: acts as in the console, pages, ETags, keys, problems, and a true document."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +9,12 @@ from django.test import Client
 
 from tipstaff.cases.queries import list_cases, notes_of
 from tipstaff.cases.rules import NEEDS_PERSON
+from tipstaff.enforcement.models import FilterRow
 from tipstaff.enforcement.queries import get_measure, measures_of_case
 from tipstaff.intake.queries import get_report, list_reports
+from tipstaff.ledger.models import EvidenceRow
 from tipstaff.ledger.queries import get_raw, recent
+from tipstaff.legal.models import MatterRow
 from tipstaff.notices import operations as notices
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.queries import get_letter, list_letters
@@ -20,6 +23,7 @@ from tipstaff.procedures.sealed import sealed_among
 from tipstaff.registry.queries import get_customer, list_admissions, list_changes, list_customers, representatives_of
 from tipstaff.web.api.resources import FIELDS
 from tipstaff.web.api.urls import api
+from tipstaff.web.console import views
 from tipstaff.web.console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
 from tipstaff.words import AdmissionState, CaseState, LetterKind, LetterState, MeasureState, ReportOutcome, Role
 
@@ -160,6 +164,46 @@ def test_lists_come_in_pages_that_miss_and_double_none(
     for cursor in ("%00", "AAAA", "w6Q", "a"):
         assert client.get(f"/api{path}?cursor={cursor}").status_code in (200, 422)
     assert client.get(f"/api{path}?cursor=AAAA").status_code == 422
+
+
+def test_sealed_things_filters_and_legal_matters_come_in_pages_too(
+    db: None, at: datetime, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(1, 6):
+        EvidenceRow.objects.create(
+            digest=f"{n:064}", size=n, received_at=at if n < 4 else at - timedelta(days=n), channel="smtp", sender="",
+            recipients=[], sealed=True, content=b"", stripped=[{"size": n}],
+        )  # fmt: skip
+        FilterRow.objects.create(
+            key=f"F-00000{n}", selector={"network": "192.0.2.7/32", "direction": "both"}, degree=2, device="edge-1",
+            danger="x", shown_by=[], state="refused", proposed_by="ole", proposed_at=at, lasts_hours=1,
+        )  # fmt: skip
+        MatterRow.objects.create(
+            key=f"LM-00000{n}", kind="request", state="open", clause="x", edition="2026-01", opened_by="eva",
+            opened_at=at, received_at=at,
+        )  # fmt: skip
+    client = log_in(Role.COUNSEL, Role.ENGINEER)
+    newest = {
+        "sealed": [f"{n:064}" for n in (3, 2, 1, 4, 5)],
+        "filters": [f"F-00000{n}" for n in range(5, 0, -1)],
+        "legal": [f"LM-00000{n}" for n in range(5, 0, -1)],
+    }
+    for path, wanted in newest.items():
+        found, more = [], f"/api/{path}?limit=2"
+        while more:
+            answer = client.get(more)
+            found += [one.get("key") or one["digest"] for one in answer.json()]
+            more = answer.get("Link", "")[1:].partition(">")[0]
+        assert found == wanted, path
+    assert client.get("/api/sealed").json()[0]["taken_out"] == [{"size": 3}]
+    monkeypatch.setattr(views, "SEALED_LINES", 2)
+    shown, more = [], "/console/sealed"
+    while more:
+        answer = client.get(more)
+        shown += [evidence.digest for evidence, _, _ in answer.context["rows"]]
+        more = f"/console/sealed?after={answer.context['older']}" if answer.context["older"] else ""
+    assert shown == newest["sealed"]
+    assert client.get("/console/sealed?after=none").context["rows"] == []
 
 
 def test_a_search_goes_on_over_its_pages(day: object, log_in: LogIn) -> None:

@@ -14,17 +14,19 @@ from django.urls import reverse
 from tipstaff import wiring
 from tipstaff.cases.operations import move_case, propose
 from tipstaff.cases.queries import decisions_of, get_case, list_cases, notes_of
-from tipstaff.enforcement.queries import measures_of_case
-from tipstaff.intake.queries import get_report, list_reports
+from tipstaff.enforcement.models import MeasureRow
+from tipstaff.enforcement.queries import list_measures, measures_of_case
+from tipstaff.intake.models import IncidentRow, ReportRow
+from tipstaff.intake.queries import get_report, list_reports, reports_of_case
 from tipstaff.ledger.operations import PIECE_OCTETS, record_all
 from tipstaff.ledger.queries import TRACE_SHOWN, entries_about, left_out_of_trace, raw_pieces
 from tipstaff.notices.queries import letters_of_report
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.procedures import complaint
-from tipstaff.web.console import evidence
+from tipstaff.web.console import evidence, views
 from tipstaff.web.console.corrections import BadCorrection, allegations_from
 from tipstaff.web.console.evidence import READ_OCTETS_MAX
-from tipstaff.web.console.reads import STEPS_SHOWN, case_page
+from tipstaff.web.console.reads import REPORTS_SHOWN, STEPS_SHOWN, case_page
 from tipstaff.web.shown import size_words
 from tipstaff.web.templatetags.tipstaff_web import thousands
 from tipstaff.words import Case, CaseOutcome, CaseState, Channel, LetterKind, Moment, Report, ReportOutcome, Role
@@ -316,6 +318,62 @@ def test_a_page_says_what_it_leaves_out_of_a_long_story_and_the_record_goes_on(
         assert older is None or f"?before={older}&amp;about={key}" in answer.content.decode()
         shown = f"/console/record?before={older}&about={key}" if older is not None else ""
     assert ids == [entry.id for entry in reversed(entries_about(key))]
+
+
+def test_reports_that_joined_a_case_are_shown_page_by_page_each_once(day: object, log_in: LogIn) -> None:
+    client = log_in(Role.ANALYST)
+    case = running()
+    first = reports_of_case(case.key)[0]
+    report, incident = ReportRow.objects.get(key=first.key), IncidentRow.objects.get(report__key=first.key, n=1)
+    for n in range(2 * REPORTS_SHOWN):
+        report.pk, report.key, report.evidence = None, f"R-9{n:05}", f"{n:064}"
+        report.save()
+        incident.pk, incident.report = None, report
+        incident.save()
+    joined = reports_of_case(case.key)
+    here, shown = reverse("console:case", args=[case.key]), []
+    for page in ("", "?reports=2", "?reports=3"):
+        answer = client.get(here + page)
+        assert f'hx-get="{here}{page}"' in answer.content.decode(), "a page that refreshes itself stays where it is"
+        shown += [one.report.key for one in answer.context["page"].reports]
+    assert shown == [report.key for report in joined]
+    assert f"of {len(joined)}, oldest first" in answer.content.decode()
+    assert client.get(f"{here}?reports=999999").context["page"].reports_at.page == 3
+    assert client.get(f"{here}?reports=-1").context["page"].reports_at.page == 1
+
+
+def test_a_case_draws_who_held_it_and_asks_the_same_again_today(day: object, log_in: LogIn) -> None:
+    client, case = log_in(Role.ANALYST), running()
+    answer = client.get(reverse("console:case", args=[case.key]))
+    page, found = answer.content.decode(), answer.context["page"].attribution
+    assert page.count(">event</text>") == 2, "one picture for a wide page, one for a phone"
+    assert case.customer in {row.customer for row in found.rows}
+    assert page.count('<span class="chip tone-green">proof</span>') == len(found.rows) > 0
+    again = f"{reverse('console:held')}?{found.question}"
+    assert again.replace("&", "&amp;") in page
+    assert client.get(again).context["answer"].customer == case.customer
+
+
+@pytest.mark.parametrize("kind", ["report", "measure"])
+def test_a_list_goes_on_to_its_end(
+    day: object, log_in: LogIn, at: datetime, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    for n in range(3):
+        MeasureRow.objects.create(
+            key=f"M-9{n:05}", case="C-000001", customer="any", device="edge-1", selector_key=str(n), degree=2, proof=3,
+            selector={"network": f"{ADDRESS}/32", "protocol": "tcp", "port": 25 + n, "direction": "both"},
+            notice="L-000001", state="in_force", planned_at=at, in_force_at=at, lifted_when="fixed",
+        )  # fmt: skip
+    monkeypatch.setattr(views, f"{kind.upper()}_LINES", 2)
+    client, shown, asked = log_in(Role.LEAD), list[str](), "state="
+    while asked:
+        answer = client.get(f"/console/{kind}s?{asked}")
+        shown += [each.key for each in answer.context[f"{kind}s"]]
+        asked = answer.context["older"]
+        assert not asked or f"?{asked.replace('&', '&amp;')}" in answer.content.decode()
+    every = list_reports(limit=1000, sealed=False) if kind == "report" else list_measures(limit=1000)
+    assert shown == [each.key for each in every]
+    assert len(shown) > 2
 
 
 def test_raw_evidence_is_plain_text_that_nothing_runs(day: object, log_in: LogIn) -> None:

@@ -27,6 +27,7 @@ from tipstaff.notices.queries import list_letters
 from tipstaff.procedures import hooks
 from tipstaff.procedures.sealed import QUEUE, VIEWED, closed_among, closed_groups, keys_hidden
 from tipstaff.sensors.models import SightingRow
+from tipstaff.web import eyes
 from tipstaff.web.api.urls import api
 from tipstaff.web.console import live as live_page
 from tipstaff.web.console.urls import urlpatterns
@@ -308,3 +309,21 @@ def test_a_group_that_there_is_not_closes_nothing_and_health_says_so(
     own = dataclasses.replace(wiring.settings(), staff=staff)
     monkeypatch.setattr(wiring, "settings", lambda: own)
     assert "no clause is of child-abuze" in client.get(reverse("console:health")).content.decode()
+
+
+def test_a_look_asks_once_what_is_closed_however_much_is_on_the_page(
+    closed: CaseRow, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def counted(groups: Any, *, sealed: bool) -> frozenset[str]:
+        asked.append(groups)
+        return keys_hidden(groups, sealed=sealed)
+
+    monkeypatch.setattr(eyes, "keys_hidden", counted)
+    other = CaseRow.objects.exclude(pk=closed.pk).exclude(group=closed.group)[0]
+    client = log_in(Role.ANALYST)
+    for page in (reverse("console:cases"), reverse("console:case", args=[other.pk])):
+        asked.clear()
+        assert client.get(page).status_code == 200
+        assert len(asked) == 1, page

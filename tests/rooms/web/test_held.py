@@ -11,9 +11,10 @@ import tipstaff.attribution.sources as built_in
 from tipstaff import wiring
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
+from tipstaff.ledger.canonical import plain
 from tipstaff.registry import operations as registry
-from tipstaff.web.console.lanes import Row, picture
-from tipstaff.words import Customer, HoldingKind, Resource, ResourceKind, Role, Service, ServiceKind, Tier
+from tipstaff.web.console.lanes import Row, picture, rows_on_record
+from tipstaff.words import PUBLIC, Customer, HoldingKind, Resource, ResourceKind, Role, Service, ServiceKind, Tier
 
 BEGIN, NOON = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
 BY = {"at": datetime(2026, 3, 11, tzinfo=UTC), "actor": "engineer"}
@@ -119,6 +120,38 @@ def test_lanes_keep_to_the_picture_and_group_what_is_alike():
     assert (drawn.asked_x, drawn.asked_width) == (500, 50)
     assert all(0 < x < 1000 for x, _ in drawn.ticks)
     assert 3 <= len(drawn.ticks) <= 9
+
+
+def test_what_proved_a_case_is_drawn_as_the_record_keeps_it():
+    hour = timedelta(hours=1)
+    kept = plain({
+        "customer": "acct-1", "downstream": None, "sites": None,
+        "proof": [
+            {"prefix": "100.64.0.1/32", "customer": "acct-1", "tier": Tier.CUSTOMER, "kind": HoldingKind.STATIC,
+             "ports": [0, 65535], "from": BEGIN, "until": None, "source": "plan"},
+            {"prefix": "198.51.100.0/24", "customer": None, "tier": Tier.OPERATOR, "kind": HoldingKind.POOL,
+             "ports": [0, 65535], "from": BEGIN, "until": None, "source": "plan"},
+        ],
+        "logs": [
+            {"source": "nat-1", "realm": PUBLIC, "prefix": "198.51.100.7/32", "ports": [1024, 2047], "subject": "",
+             "inside": "100.64.0.1", "possible": [NOON - hour, NOON + hour], "sure": [NOON, NOON + hour / 2],
+             "file": "nat.log", "offset": 40},
+            {"source": "lease-1", "realm": "home", "prefix": "198.51.100.7/32", "ports": [0, 65535], "subject": "x",
+             "inside": None, "possible": [NOON, None], "sure": [NOON, NOON], "file": "l", "offset": 0},
+            "no row",
+        ],
+    })  # fmt: skip
+    mine, pool, nat, lease = rows_on_record(kept)
+    assert (mine.label, mine.tone, mine.shown_by) == (
+        "registry: 100.64.0.1/32 → acct-1",
+        "green",
+        "plan customer static",
+    )
+    assert (pool.label, pool.tone) == ("registry: 198.51.100.0/24 → the operator", "grey")
+    assert (nat.label, nat.shown_by) == ("nat-1: 198.51.100.7/32 ports 1024–2047 → 100.64.0.1", "nat.log:40")
+    assert (nat.since, nat.until, nat.sure) == (NOON - hour, NOON + hour, (NOON, NOON + hour / 2))
+    assert (lease.word, lease.until, lease.sure) == ("lease-1 (home)", None, None)
+    assert rows_on_record({"proof": "old", "logs": [{"possible": "x", "ports": [1]}]})[0].since is None
 
 
 def test_the_destination_tells_two_connections_of_one_port_apart(desk, tmp_path, settings):

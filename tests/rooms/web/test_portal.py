@@ -20,7 +20,7 @@ from tipstaff.intake.queries import get_report, list_reports, reports_of_case
 from tipstaff.ledger.queries import get_raw
 from tipstaff.procedures import complaint
 from tipstaff.procedures.enforcing import reconcile
-from tipstaff.procedures.links import make_link, make_report_link
+from tipstaff.procedures.links import Link, make_link
 from tipstaff.procedures.suspension import follow
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
@@ -44,7 +44,7 @@ def told() -> Case:
 
 
 def link(case: Case, at: datetime, *, days: int = 7) -> str:
-    return f"/p/{make_link(case.key, at=at, expires_at=at + timedelta(days=days))}"
+    return f"/p/{make_link(Link.CASE, case.key, at=at, expires_at=at + timedelta(days=days))}"
 
 
 def now_is(case: Case) -> Case:
@@ -158,7 +158,7 @@ def test_a_changed_link_opens_nothing(day: object, at: datetime) -> None:
 
 def test_a_complainants_link_opens_no_case_and_the_other_way_round(day: object, at: datetime) -> None:
     report = list_reports()[0]
-    token = make_report_link(report.key, at=at, expires_at=at + timedelta(days=1))
+    token = make_link(Link.REPORT, report.key, at=at, expires_at=at + timedelta(days=1))
     assert Client().get(f"/p/{token}").status_code == 404
     assert Client().get(link(told(), at).replace("/p/", "/r/")).status_code == 404
 
@@ -166,7 +166,7 @@ def test_a_complainants_link_opens_no_case_and_the_other_way_round(day: object, 
 def test_the_status_page_never_names_a_customer(day: object, at: datetime) -> None:
     names = {c.customer for c in list_cases(limit=200)}
     for report in list_reports(limit=200):
-        token = make_report_link(report.key, at=at, expires_at=at + timedelta(days=1))
+        token = make_link(Link.REPORT, report.key, at=at, expires_at=at + timedelta(days=1))
         page = Client().get(f"/r/{token}").content.decode()
         assert report.key in page
         assert "C-0" not in page
@@ -182,7 +182,7 @@ def test_each_page_says_why_to_whom_it_is_for(day: object, at: datetime, log_in:
     [sentence, *_] = (e for e in Client().get(link(case, at)).content.decode().split("<li>") if "Our records name" in e)
     assert "you as the holder" in sentence
     report = reports_of_case(case.key)[0]
-    token = make_report_link(report.key, at=at, expires_at=at + timedelta(days=1))
+    token = make_link(Link.REPORT, report.key, at=at, expires_at=at + timedelta(days=1))
     status = Client().get(f"/r/{token}").content.decode()
     assert "We tell whoever held it" in status
     assert "Our records name" not in status
@@ -193,7 +193,7 @@ def test_each_page_says_why_to_whom_it_is_for(day: object, at: datetime, log_in:
 
 def test_the_status_page_of_a_sealed_report_says_nothing_of_it(day: object, at: datetime) -> None:
     (sealed,) = list_reports(outcome=ReportOutcome.SEALED)
-    token = make_report_link(sealed.key, at=at, expires_at=at + timedelta(days=1))
+    token = make_link(Link.REPORT, sealed.key, at=at, expires_at=at + timedelta(days=1))
     page = Client().get(f"/r/{token}").content.decode()
     assert "child" not in page.lower()
     assert "What we understood" not in page
@@ -207,7 +207,7 @@ def test_the_status_page_says_why_in_the_language_in_which_they_wrote(
     day: object, at: datetime, monkeypatch: pytest.MonkeyPatch, theirs: str, said: str, lang: str
 ) -> None:
     monkeypatch.setattr("tipstaff.web.public.views.language_of_complainant", lambda *_, **__: theirs)
-    token = make_report_link(reports_of_case(told().key)[0].key, at=at, expires_at=at + timedelta(days=1))
+    token = make_link(Link.REPORT, reports_of_case(told().key)[0].key, at=at, expires_at=at + timedelta(days=1))
     page = Client().get(f"/r/{token}").content.decode()
     reasons = next(part for part in page.split("<ul ") if f'lang="{lang}"' in part.partition(">")[0])
     assert said in reasons

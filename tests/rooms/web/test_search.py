@@ -1,12 +1,14 @@
 """Everything is found by what it is, and what is sealed by nothing; each question has an index."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from ipaddress import ip_network
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tipstaff import wiring
@@ -18,6 +20,7 @@ from tipstaff.intake.models import ReportRow
 from tipstaff.intake.queries import list_reports, reports_of_case
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures.searching import Found, find
+from tipstaff.sensors.models import SightingRow
 from tipstaff.words import Case, CaseState, ReportOutcome, Role
 
 LogIn = Callable[..., Client]
@@ -41,6 +44,16 @@ def test_an_address_is_found_by_itself_by_a_prefix_around_it_and_by_who_holds_it
     assert look("203.0.113.254/32", at).cases == []
 
 
+def test_a_wide_prefix_asks_no_more_questions_than_an_address(
+    day: object, at: datetime, django_assert_max_num_queries: Callable[..., AbstractContextManager[object]]
+) -> None:
+    case = an_address()
+    with CaptureQueriesContext(connection) as few:
+        assert len(look(f"{case.resource}/32", at).customers) == 1
+    with django_assert_max_num_queries(len(few) + 1):
+        assert len(look(f"{case.resource}/12", at).customers) > 1
+
+
 def test_a_prefix_that_contains_what_is_asked_is_found(day: object, at: datetime) -> None:
     case = an_address()
     with connection.cursor() as cursor:
@@ -62,6 +75,27 @@ def test_words_of_reports_letters_notes_and_answers_are_found(day: object, at: d
     if report.reading.reporter.message_id:
         assert report.key in {r.key for r in look(report.reading.reporter.message_id, at).reports}
     assert look("quantum marmalade", at) == Found(cases=[], reports=[], letters=[], customers=[])
+
+
+def test_what_we_measured_ourselves_is_found_by_its_address_and_by_its_key(
+    day: object, at: datetime, log_in: LogIn
+) -> None:  # fmt: skip
+    case, client = an_address(), log_in(Role.ANALYST)
+    first, last = (
+        SightingRow.objects.create(
+            key=f"S-90000{n}", sensor="flows", name=str(n), digest=f"{n:064}", evidence="1" * 64, line=1, kind="x",
+            case=case.key if n else None, received_at=at, moment_at=at, moment_error_seconds=1, source=case.resource,
+        )
+        for n in range(2)
+    )  # fmt: skip
+    for text in (case.resource, f"{case.resource}/16"):
+        assert [m.key for m in look(text, at).sightings] == [last.key, first.key], text
+    assert look("203.0.113.254/32", at).sightings == []
+    assert client.get("/api/search", {"q": case.resource}).json()["sightings"] == [last.key, first.key]
+    assert first.key in client.get("/console/search", {"q": case.resource}).content.decode()
+    assert first.key in client.get("/console/search", {"q": first.key.lower()}, follow=True).content.decode()
+    forget_matter(case.key, at=at, actor="lena")
+    assert [m.key for m in look(case.resource, at).sightings] == [first.key], "nor by who may see what is sealed"
 
 
 def test_what_is_sealed_is_found_and_counted_by_nobody(day: object, at: datetime, log_in: LogIn) -> None:

@@ -17,7 +17,7 @@ from tipstaff.intake.queries import list_reports, reports_of_case
 from tipstaff.ledger.queries import trace
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures import complaint, work
-from tipstaff.procedures.links import make_link, make_report_link
+from tipstaff.procedures.links import Link, make_link
 from tipstaff.procedures.suspension import close
 from tipstaff.web.console import reads
 from tipstaff.words import Case, CaseOutcome, CaseState, ReportOutcome, Role
@@ -129,9 +129,9 @@ def test_nothing_of_the_desks_own_leaves_it(day: object, at: datetime, log_in: L
     assert len(shown) > 1
     outside = Client()
     later = at + timedelta(days=1)
-    shown.append(outside.get(f"/p/{make_link(case.key, at=at, expires_at=later)}").content.decode())
+    shown.append(outside.get(f"/p/{make_link(Link.CASE, case.key, at=at, expires_at=later)}").content.decode())
     for report in reports_of_case(case.key):
-        shown.append(outside.get(f"/r/{make_report_link(report.key, at=at, expires_at=later)}").content.decode())
+        shown.append(outside.get(f"/r/{make_link(Link.REPORT, report.key, at=at, expires_at=later)}").content.decode())
     assert [word for word in secret for text in shown if word in text.lower()] == []
 
 

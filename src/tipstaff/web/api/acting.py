@@ -8,11 +8,14 @@ from ninja import Router, Schema
 from pydantic import Field, create_model
 
 from tipstaff import wiring
+from tipstaff.procedures.filtering import NotAFilter
 from tipstaff.procedures.other_ways import NotSaid
 from tipstaff.procedures.refusals import (
+    AnotherMustAgree,
     AnswerTooLong,
     NoSuchCase,
     NoSuchColleague,
+    NoSuchFilter,
     NoSuchLetter,
     NoSuchMeasure,
     NoSuchReport,
@@ -37,11 +40,11 @@ from .problems import Problem
 
 _T = TypeVar("_T")
 _STATUS: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
-    ((NoSuchCase, NoSuchLetter, NoSuchMeasure, NoSuchReport), 404),
-    ((NotYourDecision, OwnDecision, SecondMustBeAnother), 403),
+    ((NoSuchCase, NoSuchFilter, NoSuchLetter, NoSuchMeasure, NoSuchReport), 404),
+    ((AnotherMustAgree, NotYourDecision, OwnDecision, SecondMustBeAnother), 403),
     (
         (MissingWords, NoSuchAnswer, NoSuchGround, NoSuchTime, NoSuchColleague, NotInOrder, NotInThisCase, NotThen,
-         TooManyTags, AnswerTooLong, BadCorrection, NotSaid),
+         TooManyTags, AnswerTooLong, BadCorrection, NotSaid, NotAFilter),
         422,
     ),
     (REFUSED, 409),

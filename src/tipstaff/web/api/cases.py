@@ -212,6 +212,7 @@ class FoundOut(Schema):
     reports: list[str]
     letters: list[str]
     customers: list[str]
+    sightings: list[str]
 
 
 @router.get("/search", auth=Able(Ability.SEE_DESK, "cases"), response=FoundOut)
@@ -227,6 +228,7 @@ def search(request: HttpRequest, q: Annotated[str, Query(max_length=200)], limit
         reports=[report.key for report in found.reports if open_["reports"]],
         letters=[letter.key for letter in found.letters if open_["letters"]],
         customers=[customer.key for customer in found.customers if open_["registry"]],
+        sightings=[measured.key for measured in found.sightings if open_["sightings"]],
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from django.http import Http404, HttpRequest, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from ninja import Router, Schema
 from ninja.errors import HttpError
@@ -12,8 +12,6 @@ from pydantic import Field, StrictBool
 
 from tipstaff import wiring
 from tipstaff.editions.queries import get_edition, list_editions
-from tipstaff.intake.queries import report_of_evidence
-from tipstaff.ledger import queries as ledger
 from tipstaff.procedures.sealed import QUEUE
 from tipstaff.words import EditionOnRecord, EditionState
 
@@ -24,7 +22,7 @@ from ..eyes import note_look
 from ..roles import Ability
 from .acting import form_of
 from .auth import Able
-from .pages import plain
+from .pages import Cursor, Limit, opened, page, plain
 from .problems import Problem
 
 router = Router()
@@ -142,18 +140,19 @@ def health(request: HttpRequest) -> list[ProgramOut]:
 
 
 @router.get("/sealed", auth=Able(Ability.SEE_SEALED, "reports"), response=list[SealedOut])
-def sealed(request: HttpRequest) -> list[SealedOut]:
-    """The sealed queue: digests, sizes and references. Who looked is in the record."""
+def sealed(
+    request: HttpRequest, response: HttpResponse, cursor: Cursor = "", limit: Limit = 50
+) -> list[SealedOut]:  # fmt: skip
+    """The sealed queue, newest first, in pages: digests, sizes and references. Who looked is in the record."""
     note_look(request.user, keys={QUEUE})
-    found = ledger.list_sealed()
-    reports = {each.digest: report_of_evidence(each.digest) for each in found}
+    found = page(
+        request, response, reads.sealed_queue(limit=limit + 1, after=opened(cursor)), limit=limit,
+        last=lambda each: each[0].digest,
+    )  # fmt: skip
     return [
-        SealedOut(
-            digest=each.digest, octets=each.size, received_at=each.received_at,
-            report=report.key if (report := reports[each.digest]) else None, taken_out=ledger.get_stripped(each.digest),
-        )
-        for each in found
-    ]  # fmt: skip
+        SealedOut(digest=e.digest, octets=e.size, received_at=e.received_at, report=report, taken_out=taken_out)
+        for e, report, taken_out in found
+    ]
 
 
 @router.get("/evidence/{key}", auth=Able(Ability.SEE_DESK, "reports"), response={200: None})

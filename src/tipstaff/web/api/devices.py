@@ -21,9 +21,9 @@ from ..console.devices import (
     act_at_driver,
     all_devices,
     devices_of,
-    why_refused,
 )
 from ..console.sentences import tell
+from ..console.views import why_refused
 from ..roles import Ability
 from .auth import Able
 from .pages import Cursor, Limit, opened_number, page, plain

@@ -3,25 +3,22 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from ninja.errors import HttpError
 from pydantic import Field
 
 from tipstaff import wiring
 from tipstaff.enforcement import queries as enforcement
-from tipstaff.procedures.filtering import NotAFilter, dry_run
-from tipstaff.procedures.refusals import AnotherMustAgree, NoSuchFilter, NotYourDecision
+from tipstaff.procedures.filtering import dry_run
 from tipstaff.words import Filter, FilterState, Ground
 
-from ..console.actions import MissingWords
 from ..console.acts import Given
-from ..console.filters import ON_FILTERS, REFUSED, propose, why_refused
+from ..console.filters import ON_FILTERS, propose
 from ..roles import Ability
-from .acting import form_of
+from .acting import doing, form_of
 from .auth import Able
-from .pages import plain
-from .problems import Problem
+from .pages import Cursor, Limit, opened, page, plain
 
 router = Router()
 _Text = Annotated[str, Field(max_length=2000)]
@@ -102,9 +99,13 @@ class FilterEndIn(Schema):
 
 
 @router.get("/filters", auth=Able(Ability.SEE_MEASURES, "measures"), response=list[FilterOut])
-def list_filters(request: HttpRequest, state: FilterState | None = None) -> list[FilterOut]:
-    """Filters that belong to no case, the newest 200."""
-    return [_out(each) for each in enforcement.list_filters(states=(state,) if state else ())]
+def list_filters(
+    request: HttpRequest, response: HttpResponse, state: FilterState | None = None, cursor: Cursor = "",
+    limit: Limit = 50,
+) -> list[FilterOut]:  # fmt: skip
+    """Filters that belong to no case, newest first, in pages."""
+    found = enforcement.list_filters(states=(state,) if state else (), limit=limit + 1, after=opened(cursor))
+    return [_out(each) for each in page(request, response, found, limit=limit, last=lambda each: each.key)]
 
 
 @router.get("/filters/{key}", auth=Able(Ability.SEE_MEASURES, "measures"), response=FilterOut)
@@ -131,10 +132,7 @@ def propose_filter(request: HttpRequest, asked: FilterIn) -> Status[FilterOut]:
     """Propose a filter; an engineer, who is somebody else, decides."""
     form = form_of(asked)
     form["shown_by"] = " ".join(form.getlist("shown_by"))
-    try:
-        return Status(201, _out(propose(form, actor=request.user.get_username())))
-    except REFUSED as refusal:
-        raise Problem(422, why_refused(refusal)) from refusal
+    return Status(201, _out(doing(lambda: propose(form, actor=request.user.get_username()))))
 
 
 @router.post("/filters/{key}/decide", auth=Able(Ability.SECOND_URGENT, "measures"), response=FilterOut)
@@ -159,19 +157,8 @@ def _act(request: HttpRequest, key: str, action: str, asked: Schema) -> FilterOu
     given = Given(
         key=plain(key), form=form_of(asked), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
     )
-    try:
-        ON_FILTERS[action].run(given)
-    except NoSuchFilter as why:
-        raise HttpError(404, f"There is no filter {key}.") from why
-    except REFUSED as refusal:
-        raise Problem(_status(refusal), why_refused(refusal)) from refusal
+    doing(lambda: ON_FILTERS[action].run(given))
     return _found(key)
-
-
-def _status(refusal: Exception) -> int:
-    if isinstance(refusal, NotYourDecision | AnotherMustAgree):
-        return 403
-    return 422 if isinstance(refusal, NotAFilter | MissingWords) else 409
 
 
 def _found(key: str) -> FilterOut:

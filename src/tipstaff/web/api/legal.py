@@ -3,7 +3,7 @@
 The answer itself is taken from the console or a terminal, so that no program's log holds it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,7 +22,7 @@ from ..console.legal import ON_MATTERS, REFUSED, TEXT_OCTETS_MAX, said_of, take
 from ..roles import Ability
 from .acting import form_of, shape_of
 from .auth import Able
-from .pages import plain
+from .pages import Cursor, Limit, opened, page, plain
 from .problems import Problem
 
 router = Router(tags=["legal"])
@@ -170,12 +170,16 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
 
 
 @router.get("", auth=Able(Ability.KEEP_LEGAL, "legal"), response=list[MatterOut])
-def list_matters(request: HttpRequest, late: bool = False, waiting: bool = False) -> list[LegalMatter]:
-    """The register, newest first: all of it, what is overdue, or what waits for a decision."""
+def list_matters(
+    request: HttpRequest, response: HttpResponse, late: bool = False, waiting: bool = False, cursor: Cursor = "",
+    limit: Limit = 50,
+) -> Sequence[LegalMatter]:  # fmt: skip
+    """The register, newest first, in pages: all of it, or what waits for a decision; or all that is overdue."""
     desk, me = wiring.desk(), request.user.get_username()
     if late:
         return disclosure.late(desk=desk, at=wiring.now(), actor=me)
-    return disclosure.register(open_only=waiting, desk=desk, actor=me)
+    found = disclosure.register(open_only=waiting, desk=desk, actor=me, limit=limit + 1, after=opened(cursor))
+    return page(request, response, found, limit=limit, last=lambda matter: matter.key)
 
 
 @router.post("", auth=Able(Ability.KEEP_LEGAL, "legal"), response=MatterOut)

@@ -22,6 +22,7 @@ from ..roles import Ability, StaffRequest, needs
 from .actions import MissingWords
 from .page import show_console
 from .sentences import tell
+from .views import why_refused
 
 HISTORY, MEASURES_SHOWN, ENDED_SHOWN = 60, 300, 20
 
@@ -139,14 +140,6 @@ def act_at_driver(name: str, action: str, *, why: str, at: datetime, actor: str)
     theirs = devices_of(name)
     procedures.ask_to_lift_all_of(name, theirs, why=why, at=at, actor=actor)
     return f"{name} ({', '.join(theirs)}): asked for. Nothing happens until another person agrees."
-
-
-def why_refused(refusal: Exception) -> str:
-    if isinstance(refusal, MissingWords):
-        return "Say why: the reason stands in the record and in the customers' letters."
-    if isinstance(refusal, NotAllOfThem):
-        return str(refusal)
-    return " ".join((type(refusal).__doc__ or "").split())
 
 
 @require_POST

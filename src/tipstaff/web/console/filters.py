@@ -1,6 +1,6 @@
 """Filters that belong to no case: what stands, what is proposed, and what an engineer decides."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from ipaddress import ip_network
 from types import MappingProxyType
@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
-from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,26 +16,15 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.ledger import queries as ledger
 from tipstaff.procedures import filtering
 from tipstaff.procedures.filtering import NotAFilter
-from tipstaff.procedures.refusals import (
-    AnotherMustAgree,
-    NoSuchFilter,
-    NoSuchMeasure,
-    NotStanding,
-    NotThatFar,
-    NotYourDecision,
-)
 from tipstaff.words import Degree, Direction, Filter, FilterState, Ground, Selector
 
 from ..asked import asked_text
 from ..roles import Ability, StaffRequest, needs
-from .actions import MissingWords
 from .acts import Act, Given
 from .page import show_console
 from .sentences import tell_all
+from .views import why_refused
 
-REFUSED = (
-    NotAFilter, NotYourDecision, AnotherMustAgree, NotThatFar, NotStanding, NoSuchMeasure, MissingWords,
-)  # fmt: skip
 _OPEN = (FilterState.PROPOSED, FilterState.AGREED, FilterState.STANDS)
 _HOURS_MAX = 10_000
 
@@ -76,7 +64,7 @@ def _number(form: Mapping[str, str], name: str, *, most: int) -> int | None:
 
 
 def propose(form: Mapping[str, str], *, actor: str) -> Filter:
-    """Propose what a form states; raise one of REFUSED."""
+    """Propose what a form states; raise NotAFilter."""
     return filtering.propose(desk=wiring.desk(), at=wiring.now(), actor=actor, **proposal_of(form))
 
 
@@ -111,14 +99,6 @@ ON_FILTERS: Mapping[str, Act] = MappingProxyType(
     }
 )
 """What may be done to a filter; that an engineer decides, and who else, the procedure asks."""
-
-
-def why_refused(refusal: Exception) -> str:
-    if isinstance(refusal, MissingWords):
-        return "Say why: the reason stands in the record."
-    if isinstance(refusal, NotAFilter | NotYourDecision):
-        return str(refusal)
-    return " ".join((type(refusal).__doc__ or "").split())
 
 
 @require_safe
@@ -165,7 +145,7 @@ def enter(request: StaffRequest) -> HttpResponse:
     """Propose a filter; what was typed stays in the form where it is refused."""
     try:
         key = propose(request.POST, actor=request.user.get_username()).key
-    except REFUSED as refusal:
+    except NotAFilter as refusal:
         messages.error(request, f"{why_refused(refusal)} Nothing was planned.")
         kept = QueryDict(mutable=True)
         kept.update({name: asked_text(request.POST, name, characters_max=500) for name in _KEPT})
@@ -178,26 +158,6 @@ _KEPT = (
     "network", "protocol", "port", "direction", "degree", "danger", "shown_by", "lasts_hours", "why_no_narrower",
     "ground",
 )  # fmt: skip
-
-
-def act_of(name: str) -> Callable[..., HttpResponseBase]:
-    act = ON_FILTERS[name]
-
-    @require_POST
-    @needs(act.ability)
-    def view(request: StaffRequest, key: str) -> HttpResponse:
-        given = Given(
-            key=key, form=request.POST, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
-        )  # fmt: skip
-        try:
-            messages.success(request, act.run(given))
-        except NoSuchFilter as why:
-            raise Http404(key) from why
-        except REFUSED as refusal:
-            messages.error(request, f"{why_refused(refusal)} Nothing was changed.")
-        return _see(reverse("console:filter", args=[key]))
-
-    return view
 
 
 def _see(url: str) -> HttpResponse:

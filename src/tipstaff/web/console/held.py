@@ -1,6 +1,6 @@
 """Who held it: an analyst asks address, port, time and precision, and sees the answer, its proof and the history."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from ipaddress import ip_address
 from typing import Any
 
@@ -18,7 +18,7 @@ from tipstaff.words import Allegation, Attribution
 
 from ..asked import asked_text
 from ..roles import Ability, StaffRequest, needs
-from .lanes import LANES_MAX, picture, rows_of
+from .lanes import LANES_MAX, moved, picture, rows_of
 from .page import show_console
 
 AROUND = {
@@ -70,7 +70,7 @@ def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:
         received_at=at,
     )  # fmt: skip
     window = window_of(question.moment, received_at=at)
-    begin, end = _moved(window.earliest, -margin), _moved(window.latest, margin)
+    begin, end = moved(window.earliest, -margin), moved(window.latest, margin)
     wide = Window(earliest=begin, latest=end, assumed=window.assumed)
     known = Known() if host else known_of(
         question.address, port=question.port, protocol=question.protocol, window=wide
@@ -109,13 +109,6 @@ def _host(text: str) -> str:
         last = name.rpartition(".")[2]
         return name if "." in name and not last.isdecimal() and not set(name) & set(" /:@") else ""
     return ""
-
-
-def _moved(at: datetime, by: timedelta) -> datetime:
-    try:
-        return at + by
-    except OverflowError:
-        return at
 
 
 def _tone(answer: Attribution) -> str:

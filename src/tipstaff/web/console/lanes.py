@@ -3,9 +3,10 @@
 Drawn as SVG on the server, once for a wide page and once for a phone. Pure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from tipstaff.words import PUBLIC, Attribution, Binding, Gap, Holding, HoldingKind, Identity, Site, Tier
 
@@ -106,6 +107,82 @@ def rows_of(
         for since, until in dict.fromkeys((g.since, g.until) for g in gaps)
     ]  # fmt: skip
     return rows
+
+
+def rows_on_record(detail: Mapping[str, object]) -> list[Row]:
+    """What proved an attribution, as the entry `incident.judged` keeps it; nothing that the registry says since."""
+    named = {detail.get("customer"), detail.get("downstream")} - {None, ""}
+
+    def rows(of: str) -> Iterable[Mapping[str, Any]]:
+        kept = detail.get(of)  # Entries older than a kind of row have none of it.
+        return (row for row in kept if isinstance(row, Mapping)) if isinstance(kept, list | tuple) else ()
+
+    def tone(row: Mapping[str, Any], otherwise: str) -> str:
+        return "green" if row.get("customer") in named else otherwise
+
+    found = []
+    for row in rows("sites"):
+        since, until = _instant(row.get("from")), _instant(row.get("until"))
+        found.append(Row(
+            word="site", what=_said(row, "host_name"), ports="all", customer=_said(row, "customer"),
+            named=_said(row, "address"), service=_said(row, "service"), since=since, until=until,
+            sure=(since, until) if since else None, shown_by="registry", proves=True, tone=tone(row, "blue"),
+        ))  # fmt: skip
+    for row in rows("proof"):
+        since, until, tier = _instant(row.get("from")), _instant(row.get("until")), _said(row, "tier")
+        found.append(Row(
+            word="registry", what=_said(row, "prefix"), ports=_ports(row), customer=_said(row, "customer"),
+            named="" if row.get("customer") else "the operator", since=since, until=until,
+            sure=(since, until) if since else None, proves=True,
+            shown_by=" ".join(filter(None, (_said(row, "source"), tier, _said(row, "kind").replace("_", " ")))),
+            tone=tone(row, "grey" if tier == Tier.OPERATOR else "blue"),
+        ))  # fmt: skip
+    for row in rows("logs"):
+        (since, until), (sure_from, sure_until) = span_kept(row.get("possible")), span_kept(row.get("sure"))
+        realm = _said(row, "realm")
+        found.append(Row(
+            word=_said(row, "source") + (f" ({realm})" if realm not in ("", PUBLIC) else ""),
+            what=_said(row, "prefix"), ports=_ports(row), named=_said(row, "subject") or _said(row, "inside"),
+            since=since, until=until, proves=True, tone="violet" if row.get("inside") else "amber",
+            sure=(sure_from, sure_until) if sure_from and sure_until and sure_from < sure_until else None,
+            shown_by=f"{_said(row, 'file')}:{_said(row, 'offset')}",
+        ))  # fmt: skip
+    return found
+
+
+def _said(row: Mapping[str, Any], key: str) -> str:
+    value = row.get(key)
+    return "" if value is None else str(value)
+
+
+def _ports(row: Mapping[str, Any]) -> str:
+    first, last = _two(row.get("ports"))
+    return "all" if first is None or (first, last) == (0, 65535) else f"{first}–{last}"
+
+
+def _two(pair: object) -> tuple[Any, Any]:
+    return (pair[0], pair[1]) if isinstance(pair, list | tuple) and len(pair) == 2 else (None, None)
+
+
+def span_kept(pair: object) -> tuple[datetime | None, datetime | None]:
+    """Two instants as the record keeps them."""
+    since, until = _two(pair)
+    return _instant(since), _instant(until)
+
+
+def _instant(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None
+
+
+def moved(at: datetime, by: timedelta) -> datetime:
+    """`at + by`, or `at` where no calendar goes so far."""
+    try:
+        return at + by
+    except OverflowError:
+        return at
 
 
 def _meet(identity: Identity, binding: Binding) -> bool:

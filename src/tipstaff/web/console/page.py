@@ -1,11 +1,12 @@
 """A page of the console: its menu, with how much waits in the inbox, around a template."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from tipstaff.host.viewing import hiding
+from tipstaff.host.viewing import hiding, is_looked
 
 from ..eyes import hidden_from
 from ..pages import show_page
@@ -49,7 +50,8 @@ def show_console(
     **context: object,
 ) -> HttpResponse:
     """A page of the console. `here` is the menu entry that it belongs to."""
-    with hiding(lambda: hidden_from(request.user)):  # After an act too, which is done with all that the desk knows.
+    # After an act too, which is done with all that the desk knows; whoever only looks is asked about once.
+    with nullcontext() if is_looked() else hiding(lambda: hidden_from(request.user)):
         nav = _nav(request, here=here, numbers=context.get("numbers"))
         return show_page(request, template, status=status, nav=nav, my_roles=roles_in_words(request.user), **context)
 

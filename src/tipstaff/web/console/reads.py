@@ -1,7 +1,7 @@
 """What the console's pages are made of, gathered from the rooms' reading doors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from urllib.parse import urlencode
@@ -16,7 +16,6 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
-from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sealed import closed_groups
 from tipstaff.procedures.sighting import role_for
@@ -53,6 +52,7 @@ from tipstaff.words import (
 )
 
 from ..shown import COUNTED_MAX, label, stamp
+from .lanes import Picture, Row, moved, picture, rows_on_record, span_kept
 from .sentences import Step, tell_all
 
 NEEDS_PERSON = rules.NEEDS_PERSON
@@ -250,8 +250,8 @@ class ListedCases:
 PAGE = 50
 INBOX_SHOWN = 50
 """Of each kind that a person has to see to; the list of that kind has the rest."""
-STEPS_SHOWN, REPORTS_SHOWN = 200, 50
-"""Of a longer story, or a case that more reports joined, the console shows the beginning and the end."""
+STEPS_SHOWN, REPORTS_SHOWN = 100, 25
+"""Of a longer story the console shows the beginning and the end; a case that more reports joined has pages of them."""
 
 
 def list_cases(
@@ -284,12 +284,6 @@ def in_short(case: Case) -> str:
     tags = f", tags {' '.join(case.tags)}" if case.tags else ""
     reports = "1 report" if case.reports == 1 else f"{case.reports} reports"
     return f"{label(case.state)}{due}, {case.assignee or 'nobody'}'s, {reports}{snoozed}{tags}"
-
-
-def newest_entry(key: str) -> int:
-    """Number of the newest line of the record about it."""
-    newest = ledger.recent(about=key, limit=1)
-    return newest[0].id if newest else 0
 
 
 def now_of(case: Case, action: str) -> str:
@@ -411,10 +405,13 @@ class Attributed:
 
     grade: str
     reason: str
-    rows: tuple[Mapping[str, object], ...]
-    sites: tuple[Mapping[str, object], ...]
-    earliest: str
-    latest: str
+    rows: list[Row]
+    earliest: datetime | None
+    latest: datetime | None
+    pictures: tuple[tuple[str, Picture], ...]
+    """Of the rows over time, for a wide page and for a phone, each with when it is shown."""
+    question: str
+    """The query that asks the same of what is known today; empty where it was no address at some time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,7 +424,8 @@ class CasePage:
     """Entries between the steps."""
     next_step: str
     reports: list[InCase]
-    reports_left_out: bool
+    reports_at: "Turned"
+    """Which of the case's reports these are."""
     letters: list[Letter]
     measures: list[Measure]
     notes: list[Note]
@@ -511,16 +509,44 @@ class CasePage:
         return all(m.state is MeasureState.LIFTED for m in self.measures)
 
 
-def case_page(key: str, *, at: datetime) -> CasePage | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A page of the reports that joined a case."""
+
+    page: int
+    """From 1 on."""
+    total: int
+    """Of reports."""
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // REPORTS_SHOWN))
+
+    @property
+    def first(self) -> int:
+        """Number of its first report, in the order in which they came."""
+        return (self.page - 1) * REPORTS_SHOWN + 1
+
+    @property
+    def last(self) -> int:
+        return min(self.page * REPORTS_SHOWN, self.total)
+
+
+def case_page(key: str, *, at: datetime, turned_to: int = 1) -> CasePage | None:
+    """Everything about a case, with the page of its reports that is `turned_to`, or the last where it has fewer."""
     case = cases.get_case(key)
     if case is None:
         return None
     entries, left_out = ledger.trace_and_rest(key, limit=STEPS_SHOWN)
-    reports = intake.reports_of_case(key, limit=REPORTS_SHOWN)
-    matters = [m for m in matters_of_case(key, reports=reports) if m.case == key]
-    edition = edition_of(case.edition)
+    turned = Turned(page=max(1, turned_to), total=intake.count_reports_of_case(key))
+    turned = replace(turned, page=min(turned.page, turned.pages))
+    reports = intake.reports_of_case(key, limit=REPORTS_SHOWN, skip=turned.first - 1)
+    measured = sensors.measured_of_case(key)
+    matters: list[Matter] = [*(incident for report in reports for incident in report.incidents), *measured]
     desk = wiring.desk()
-    same = cases.list_cases(customer=case.customer, states=rules.MERGEABLE, limit=20)
+    edition = next((edition for edition in desk.editions if edition.id == case.edition), None)
+    mergeable = case.state in rules.MERGEABLE
+    same = cases.list_cases(customer=case.customer, states=rules.MERGEABLE, limit=20) if mergeable else []
     return CasePage(
         case=case,
         steps=tell_all(entries),
@@ -528,12 +554,10 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         next_step=rules.what_next(case),
         next_at=rules.next_at(case),
         seen=in_short(case),
-        entry=newest_entry(key),
+        entry=ledger.newest_id(key),
         act_by=act_by(case, desk=desk),
         may_split=matters if case.state in rules.SPLITTABLE else [],
-        may_merge=[c for c in same if c.key != key and c.clause == case.clause and c.edition == case.edition]
-        if case.state in rules.MERGEABLE
-        else [],
+        may_merge=[c for c in same if c.key != key and c.clause == case.clause and c.edition == case.edition],
         parts=sorted(cases.lineage_of(key) - {key}),
         linked=[
             c
@@ -543,7 +567,7 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         if case.campaign
         else [],
         reports=_in_case(reports),
-        reports_left_out=len(reports) == REPORTS_SHOWN,
+        reports_at=turned,
         letters=notices.letters_of_case(key),
         measures=enforcement.measures_of_case(key),
         notes=cases.notes_of(key),
@@ -552,10 +576,10 @@ def case_page(key: str, *, at: datetime) -> CasePage | None:
         service=registry.get_service(case.service) if case.service else None,
         clause=clause_of(edition, case.clause),
         edition=edition,
-        attribution=attribution_in(entries),
+        attribution=attribution_in(entries, resource=case.resource),
         weighed=_weighed(key),
         reasons=reasons_for_court(matters, desk=desk),
-        measured=sensors.measured_of_case(key),
+        measured=measured,
         others=[c for c in cases.list_cases(customer=case.customer, order="newest", limit=6) if c.key != key][:5],
         may_reopen=_may_reopen(case, at=at),
         may_refuse_transit=may_be_proposed(REFUSAL, case, desk=desk, at=at),
@@ -581,10 +605,6 @@ def _in_case(reports: list[Report]) -> list[InCase]:
     return [InCase(report=r, evidence=evidence.get(r.evidence), incidents=r.incidents) for r in reports]
 
 
-def edition_of(id: str) -> Edition | None:
-    return next((edition for edition in wiring.editions() if edition.id == id), None)
-
-
 def clause_of(edition: Edition | None, id: str) -> Clause | None:
     if edition is None:
         return None
@@ -594,21 +614,33 @@ def clause_of(edition: Edition | None, id: str) -> Clause | None:
         return None
 
 
-def attribution_in(entries: Sequence[Entry]) -> Attributed | None:
-    """The judgement that opened the case; later reports of it have their own."""
-    for entry in entries:
-        if entry.what == "incident.judged" and entry.detail.get("customer"):
-            window = entry.detail.get("window")
-            earliest, latest = window if isinstance(window, list) and len(window) == 2 else (None, None)
-            return Attributed(
-                grade=str(entry.detail.get("grade", "")),
-                reason=str(entry.detail.get("attribution", "")),
-                rows=_rows(entry.detail.get("proof")),
-                sites=_rows(entry.detail.get("sites")),
-                earliest=str(earliest or ""),
-                latest=str(latest or ""),
-            )
-    return None
+def attribution_in(entries: Sequence[Entry], *, resource: str) -> Attributed | None:
+    """The judgement that opened the case about `resource`; later reports of it have their own."""
+    entry = next((e for e in entries if e.what == "incident.judged" and e.detail.get("customer")), None)
+    if entry is None:
+        return None
+    rows, (earliest, latest) = rows_on_record(entry.detail), span_kept(entry.detail.get("window"))
+    pictures: tuple[tuple[str, Picture], ...] = ()
+    question = ""
+    if earliest and latest:
+        margin = max((latest - earliest) / 4, PICTURED)
+        begin, end = moved(earliest, -margin), moved(latest, margin)
+        pictures = tuple(
+            (shown, picture(rows, begin=begin, end=end, earliest=earliest, latest=latest, width=width))
+            for shown, width in (("hidden sm:block", 1000), ("sm:hidden", 340)) if rows
+        )  # fmt: skip
+        half = (latest - earliest) / 2
+        question = urlencode({
+            "address": resource, "at": f"{earliest + half:%Y-%m-%d %H:%M:%S}", "precision": round(half.total_seconds()),
+        }) if "/" not in resource and resource else ""  # fmt: skip
+    return Attributed(
+        grade=str(entry.detail.get("grade", "")), reason=str(entry.detail.get("attribution", "")), rows=rows,
+        earliest=earliest, latest=latest, pictures=pictures, question=question,
+    )  # fmt: skip
+
+
+PICTURED = timedelta(days=1)
+"""So much is shown before and after the time of the event."""
 
 
 def _rows(proof: object) -> tuple[Mapping[str, object], ...]:
@@ -620,6 +652,17 @@ def _weighed(key: str) -> tuple[Mapping[str, object], ...]:
     """The candidates that were weighed last, as the record says it."""
     entry = ledger.latest_about([key], what=("measure.weighed",)).get(key)
     return () if entry is None else _rows(entry.detail.get("candidates"))
+
+
+def sealed_queue(
+    *, limit: int, after: str | None = None
+) -> list[tuple[Evidence, str | None, list[dict[str, object]]]]:  # fmt: skip
+    """What is sealed, newest first, each with the key of its report and what was taken out before it was kept. `after`
+    is the last digest of the page before."""
+    found = ledger.list_sealed(limit=limit, after=after)
+    digests = [each.digest for each in found]
+    reports, stripped = intake.reports_of_evidences(digests), ledger.get_stripped(digests)
+    return [(each, reports.get(each.digest), stripped.get(each.digest, [])) for each in found]
 
 
 def letter_states() -> list[tuple[LetterState, int]]:

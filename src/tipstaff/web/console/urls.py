@@ -71,7 +71,10 @@ urlpatterns = [
     path("filters", filters.filters, name="filters"),
     path("filters/propose", filters.enter, name="filter_propose"),
     path("filters/<str:key>", filters.one, name="filter"),
-    *(path(f"filters/<str:key>/{act}", filters.act_of(act), name=f"filter_{act}") for act in filters.ON_FILTERS),
+    *(
+        path(f"filters/<str:key>/{name}", views.act_on("filter", act), name=f"filter_{name}")
+        for name, act in filters.ON_FILTERS.items()
+    ),
     path("policy", views.policy, name="policy"),
     path("policy/replay", replays.replay, name="replay"),
     path("policy/shadow", replays.shadow, name="shadow"),

@@ -25,16 +25,19 @@ from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy import edition_to_go_by
 from tipstaff.procedures import casework, other_ways, work
+from tipstaff.procedures.filtering import NotAFilter
 from tipstaff.procedures.pointing import candidates_of
 from tipstaff.procedures.refusals import (
     AlreadyEnding,
     AlreadyInACase,
     AlreadyProposed,
+    AnotherMustAgree,
     AnswerTooLong,
     CannotMerge,
     IllegalMove,
     NoSuchCase,
     NoSuchColleague,
+    NoSuchFilter,
     NoSuchLetter,
     NoSuchMeasure,
     NoSuchReport,
@@ -49,6 +52,7 @@ from tipstaff.procedures.refusals import (
     NotMerged,
     NotStanding,
     NotStillStopped,
+    NotThatFar,
     NotThen,
     NotWarned,
     NotYourDecision,
@@ -99,12 +103,15 @@ REFUSED = (
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
     ReadAnew,
-    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress,
+    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, NotAFilter, AnotherMustAgree, NotThatFar,
+    NoSuchFilter,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
-MEASURE_STEPS, RECORD_LINES = 1000, 100
-"""So many of the newest entries are shown of a measure, and on a page of the record."""
+MEASURE_STEPS = 1000
+"""So many of the newest entries are shown of a measure."""
+RECORD_LINES, REPORT_LINES, MEASURE_LINES, SEALED_LINES = 100, 100, 100, 100
+"""On one page of each list."""
 
 
 def why_refused(refusal: Exception) -> str:
@@ -196,7 +203,10 @@ def peek(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def case(request: StaffRequest, key: str) -> HttpResponse:
     """One case on one screen."""
-    page = reads.case_page(key, at=wiring.now())
+    turned = request.GET.get("reports", "")
+    page = reads.case_page(
+        key, at=wiring.now(), turned_to=int(turned) if turned.isdecimal() and len(turned) < 7 else 1
+    )  # fmt: skip
     if page is None:
         raise Http404(key)
     able, me = abilities_of(request.user), request.user.get_username()
@@ -262,7 +272,7 @@ def _conflict(request: StaffRequest, asked: Asked, action: str) -> HttpResponse:
     return _console(
         request, "tipstaff/console/conflict.html", here="console:cases", case=now, action=action, kept=kept,
         seen=asked_text(request.POST, "seen", characters_max=500), now=reads.in_short(now), steps=tell_all(newer[::-1]),
-        left_out=0, entry=reads.newest_entry(now.key),
+        left_out=0, entry=ledger.newest_id(now.key),
     )  # fmt: skip
 
 
@@ -359,11 +369,17 @@ def reports(request: StaffRequest) -> HttpResponse:
     sealed = Ability.SEE_SEALED in abilities_of(request.user)
     outcomes = [o for o in ReportOutcome if sealed or o is not ReportOutcome.SEALED]
     counts = intake.count_by_outcome(outcomes, most=COUNTED_MAX)
+    before = asked_text(request.GET, "before", characters_max=20)
+    listed = intake.list_reports(
+        outcome=outcome, search=find, limit=REPORT_LINES, sealed=sealed, before=before or None
+    )  # fmt: skip
+    asked = {"find": find, "outcome": outcome and outcome.value, "before": listed[-1].key if listed else ""}
     return _console(
         request,
         "tipstaff/console/reports.html",
         here="console:reports",
-        reports=intake.list_reports(outcome=outcome, search=find, limit=100, sealed=sealed),
+        reports=listed,
+        older=urlencode({k: v for k, v in asked.items() if v}) if len(listed) == REPORT_LINES else "",
         outcome=outcome,
         outcomes=[(o, counts[o]) for o in outcomes if o in counts],
         total=min(sum(counts.values()), COUNTED_MAX),
@@ -531,11 +547,15 @@ def print_letter(request: StaffRequest, key: str) -> HttpResponse:
 def measures(request: StaffRequest) -> HttpResponse:
     """Measures: what is wanted, what the device holds, how surely that is known."""
     state = _chosen(MeasureState, request.GET.get("state"))
+    after = asked_text(request.GET, "after", characters_max=20)
+    listed = enforcement.list_measures(state=state, limit=MEASURE_LINES, after=after or None)
+    asked = {"state": state and state.value, "after": listed[-1].key if listed else ""}
     return _console(
         request,
         "tipstaff/console/measures.html",
         here="console:measures",
-        measures=enforcement.list_measures(state=state, limit=100),
+        measures=listed,
+        older=urlencode({k: v for k, v in asked.items() if v}) if len(listed) == MEASURE_LINES else "",
         state=state,
         states=list(MeasureState),
     )
@@ -602,8 +622,9 @@ def record(request: StaffRequest) -> HttpResponse:
 def sealed(request: StaffRequest) -> HttpResponse:
     """The sealed queue: digests, sizes and references. The page cannot show more: no door gives it."""
     note_look(request.user, keys={QUEUE})
-    rows = [(e, intake.report_of_evidence(e.digest), ledger.get_stripped(e.digest)) for e in ledger.list_sealed()]
-    return _console(request, "tipstaff/console/sealed.html", here="console:sealed", rows=rows)
+    rows = reads.sealed_queue(limit=SEALED_LINES, after=asked_text(request.GET, "after") or None)
+    older = rows[-1][0].digest if len(rows) == SEALED_LINES else ""
+    return _console(request, "tipstaff/console/sealed.html", here="console:sealed", rows=rows, older=older)
 
 
 @require_safe
@@ -628,9 +649,15 @@ def health(request: StaffRequest) -> HttpResponse:
 def search(request: StaffRequest) -> HttpResponse:
     """A key goes straight to its page; anything else lists what fits."""
     q = asked_text(request.GET, "q")
-    name = {"C-": "case", "R-": "report", "M-": "measure", "L-": "letter"}.get(q[:2].upper())
-    if name and q[2:].partition(".")[0].isdecimal():
-        return HttpResponseRedirect(reverse(f"console:{name}", args=[q.upper().partition(".")[0]]))
+    key = q.upper().partition(".")[0]
+    name = {"C": "case", "R": "report", "M": "measure", "L": "letter", "F": "filter", "LM": "matter"}.get(
+        key.partition("-")[0]
+    )  # fmt: skip
+    if key.partition("-")[2].isdecimal():
+        if name:
+            return HttpResponseRedirect(reverse(f"console:{name}", args=[key]))
+        if key.startswith("S-"):
+            return HttpResponseRedirect(f"{reverse('console:sightings')}?{urlencode({'find': key})}")
     return _console(
         request,
         "tipstaff/console/search.html",
@@ -641,7 +668,7 @@ def search(request: StaffRequest) -> HttpResponse:
 
 
 def act_on(kind: str, act: Act) -> Callable[..., HttpResponseBase]:
-    """The view of one act on a letter, a measure or a report; it goes back to the page of that name."""
+    """The view of one act on a letter, a measure, a report or a filter; it goes back to the page of that name."""
 
     @require_POST
     @needs(act.ability)
@@ -649,7 +676,14 @@ def act_on(kind: str, act: Act) -> Callable[..., HttpResponseBase]:
         given = Given(
             key=key, form=request.POST, desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
         )  # fmt: skip
-        done = _tell(request, lambda: act.run(given), to=reverse(f"console:{kind}", args=[key]))
+
+        def run() -> str:
+            try:
+                return act.run(given)
+            except (NoSuchFilter, NoSuchLetter, NoSuchMeasure, NoSuchReport) as why:
+                raise Http404(key) from why
+
+        done = _tell(request, run, to=reverse(f"console:{kind}", args=[key]))
         if kind == "report" and key in hidden_from(request.user):  # Whoever sealed it sees it no more.
             done["Location"] = reverse("console:reports")
         return done
@@ -674,5 +708,5 @@ def _tell(request: StaffRequest, run: Callable[[], str], *, to: str) -> HttpResp
     try:
         messages.success(request, run())
     except REFUSED as refusal:
-        messages.error(request, why_refused(refusal))
+        messages.error(request, f"{why_refused(refusal)} Nothing was changed.")
     return HttpResponseRedirect(to, status=HTTPStatus.SEE_OTHER)

@@ -25,7 +25,7 @@ from tipstaff.cases.queries import get_case, lineage_of, standing_key, strikes_o
 from tipstaff.cases.rules import OPEN
 from tipstaff.notices.queries import cases_told
 from tipstaff.policy import edition_to_go_by
-from tipstaff.procedures.links import LinkExpired, LinkTampered, open_contact_link, open_log_in_link
+from tipstaff.procedures.links import Link, LinkExpired, LinkTampered, open_link
 from tipstaff.procedures.registering import note_reached
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.words import Case, Customer, Measure, Representative
@@ -140,7 +140,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
     """
     at = wiring.now()
     try:
-        link = open_log_in_link(token, at=at)
+        link = open_link(Link.LOG_IN, token, at=at)
     except (LinkTampered, LinkExpired):
         link = ""
     person = own.person_of_link(link) if link else None
@@ -413,7 +413,7 @@ def keys(request: PersonRequest) -> HttpResponse:
         except Sentence as why:
             messages.error(request, why.said(language))
             return redirect("account:keys")
-    found = [(each, tokens.stands(each, at=at)) for each in tokens.tokens_of(request.person)]
+    found = [(each, each.stands(at)) for each in tokens.tokens_of(request.person)]
     return show_inside(
         request, "tipstaff/portal/keys.html", tokens=found, made=made, token=token, scopes=list(tokens.OwnScope),
         days_max=DAYS_MAX,
@@ -466,7 +466,7 @@ def agree(request: HttpRequest, token: str) -> HttpResponse:
     """Somebody who was proposed as a contact agrees, by a button: mail filters open links."""
     at, page = wiring.now(), "tipstaff/portal/agree.html"
     try:
-        found = contacts.proposed_by_link(open_contact_link(token, at=at), at=at)
+        found = contacts.proposed_by_link(open_link(Link.CONTACT, token, at=at), at=at)
     except (LinkTampered, LinkExpired):
         found = None
     customer = get_customer(found.customer) if found is not None else None

@@ -5,26 +5,22 @@ let them in only after it was made a token opens nothing. It is shown once, and 
 """
 
 import enum
-import hmac
-import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
 
 from tipstaff.procedures.portal import note_portal_change
 
 from ..models import PortalPerson, PortalToken
 from ..said import Sentence
-from ..tokens import DAYS_MAX, NAME, USE_NOTED_EVERY, digest_of
+from ..tokens import DAYS_MAX, NAME, digest_of, note_use, standing
 from .people import customers_of
 
 PREFIX = "tipstaffown_"
 """What every such token begins with, so that whoever looks for leaked secrets finds it."""
 TOKENS_MAX = 20
-_FORM = re.compile(PREFIX + r"([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
 
 
 class OwnScope(enum.StrEnum):
@@ -51,7 +47,7 @@ def make(
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with transaction.atomic():
         PortalPerson.objects.select_for_update().get(pk=person.pk)  # Two at once count one another.
-        if len([token for token in tokens_of(person) if stands(token, at=at)]) >= TOKENS_MAX:
+        if len([token for token in tokens_of(person) if token.stands(at)]) >= TOKENS_MAX:
             raise NotMade("There are {count} already; revoke one first.", count=TOKENS_MAX)
         row = PortalToken.objects.create(
             key=key, digest=digest_of(secret), person=person, name=name, scopes=wanted, made_at=at,
@@ -64,10 +60,6 @@ def make(
 def tokens_of(person: PortalPerson) -> list[PortalToken]:
     """All of somebody's, newest first."""
     return list(PortalToken.objects.filter(person=person).order_by("-id")[:200])
-
-
-def stands(token: PortalToken, *, at: datetime) -> bool:
-    return token.revoked_at is None and at < token.expires_at
 
 
 def revoke(key: str, *, person: PortalPerson, at: datetime) -> str | None:
@@ -84,14 +76,13 @@ def revoke(key: str, *, person: PortalPerson, at: datetime) -> str | None:
 
 def use(text: str, *, at: datetime) -> PortalToken | None:
     """The token, if it stands and its person is let in by somebody still."""
-    match = _FORM.fullmatch(text)
-    row = PortalToken.objects.select_related("person").filter(key=match[1]).first() if match else None
-    if match is None or row is None or not hmac.compare_digest(row.digest, digest_of(match[2])):
+    row = standing(text, PortalToken.objects.select_related("person"), prefix=PREFIX, at=at)
+    if row is None:
         return None
     row.person.shown_at = row.made_at
-    if not stands(row, at=at) or not customers_of(row.person):
+    if not customers_of(row.person):
         return None
-    PortalToken.objects.filter(Q(used_at=None) | Q(used_at__lt=at - USE_NOTED_EVERY), pk=row.pk).update(used_at=at)
+    note_use(row, at=at)
     return row
 
 

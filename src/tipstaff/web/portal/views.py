@@ -18,7 +18,7 @@ from tipstaff.cases.queries import get_case, standing_key
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.procedures.answers import PORTAL, WORDS_MAX, AnswerTooLong, answer_case, appeal_case
 from tipstaff.procedures.files_in import FILES_MAX, OCTETS_MAX, File, NothingToAnswer, TooManyFiles, hand_in_files
-from tipstaff.procedures.links import LinkExpired, LinkTampered, open_forward_link, open_link
+from tipstaff.procedures.links import Link, LinkExpired, LinkTampered, open_link
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import Answer, CaseState
 
@@ -41,7 +41,7 @@ def case(request: HttpRequest, token: str) -> HttpResponse:
     """Show what is alleged and take the answer."""
     at = wiring.now()
     try:
-        key = open_link(token, at=at)
+        key = open_link(Link.CASE, token, at=at)
         language = language_of(request, otherwise=own_language(key))
         page = portal_page(key, language=language)
     except LinkExpired as gone:
@@ -133,7 +133,7 @@ def forward(request: HttpRequest, token: str) -> HttpResponse:
     """What a reseller passed on, for their customer, under the reseller's name; their answer goes to the reseller."""
     at, gone = wiring.now(), "tipstaff/portal/gone.html"
     try:
-        found = forwards.forward_of_link(open_forward_link(token, at=at))
+        found = forwards.forward_of_link(open_link(Link.FORWARD, token, at=at))
     except (LinkExpired, LinkTampered):
         found = None
     case = get_case(standing_key(found.case)) if found is not None else None

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from tipstaff import wiring
 from tipstaff.intake.queries import get_report
 from tipstaff.procedures.letters import language_of_complainant
-from tipstaff.procedures.links import LinkExpired, LinkTampered, open_report_link
+from tipstaff.procedures.links import Link, LinkExpired, LinkTampered, open_link
 from tipstaff.procedures.reasons import reasons_for_complainant
 from tipstaff.words import ReportOutcome
 
@@ -80,7 +80,7 @@ OUTCOMES: dict[ReportOutcome, tuple[str, str]] = {
 def report_status(request: HttpRequest, token: str) -> HttpResponse:
     """What became of one report, for whoever sent it. Never whom it was about."""
     try:
-        report = get_report(open_report_link(token, at=wiring.now()))
+        report = get_report(open_link(Link.REPORT, token, at=wiring.now()))
     except LinkExpired as gone:
         return _private(show_public(request, "tipstaff/public/report_gone.html", key=gone.key, status=410))
     except LinkTampered:

@@ -28,7 +28,6 @@ register.filter("initials", shown.initials)
 register.filter("who", shown.who)
 register.filter("size", shown.size_words)
 register.filter("stamp", shown.stamp)
-register.filter("instant", shown.instant)
 register.filter("length_words", shown.length_words)
 register.filter("ground", shown.ground_words)
 
