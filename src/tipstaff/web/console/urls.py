@@ -74,6 +74,7 @@ urlpatterns = [
     *(path(f"filters/<str:key>/{act}", filters.act_of(act), name=f"filter_{act}") for act in filters.ON_FILTERS),
     path("policy", views.policy, name="policy"),
     path("policy/replay", replays.replay, name="replay"),
+    path("policy/replay/begin", replays.begin_replay, name="replay_begin"),
     path("policy/shadow", replays.shadow, name="shadow"),
     path("editions", editions.editions, name="editions"),
     path("editions/<str:id>/<slug:action>", editions.step, name="edition_step"),
