@@ -1,10 +1,10 @@
 """How many past allegations a minute are judged under another edition, out of a real record. Prints JSON.
 
-    python bench/replay.py [--allegations 1000000] [--processes 2] [--differences 200]
+    python bench/replay.py [--allegations 1000000] [--processes 2]
 
 It starts a database of its own, which goes with it, and fills it with judgements as the program records them: every
-type, holder, age and port in turn. Measured are the whole replay, from the first row asked for to the last one counted,
-and, for as many differences as are asked for, the narrowest remedies with whom they would hit.
+type, holder, age and port in turn. Measured is the whole replay, from the first row asked for to the last one counted,
+with the narrowest measures of all that differ under both editions and whom they would hit.
 """
 
 import argparse
@@ -33,7 +33,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--allegations", type=int, default=1_000_000)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--differences", type=int, default=200)
     wanted = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tipstaff.site.settings"
     from tipstaff.testing import postgres
@@ -45,18 +44,20 @@ def main() -> None:
         from tipstaff.cli.base import migrate
 
         migrate()
-        json.dump(measured(wanted.allegations, wanted.processes, wanted.differences), sys.stdout, indent=2)
+        json.dump(measured(wanted.allegations, wanted.processes), sys.stdout, indent=2)
         print()
     finally:
         postgres.stop()
 
 
-def measured(allegations: int, processes: int, weighed: int) -> dict[str, object]:
+def measured(allegations: int, processes: int) -> dict[str, object]:
     """The figures."""
     from tipstaff import wiring
     from tipstaff.enforcement.drivers.memory import MemoryTwin
     from tipstaff.policy.editions import shipped_editions
-    from tipstaff.procedures.replaying import remedies_of, replay_past
+    from tipstaff.policy.replay import Tally
+    from tipstaff.procedures.collateral import Collateral
+    from tipstaff.procedures.replaying import replayed_parts
 
     (edition, *_) = shipped_editions()
     move_in()
@@ -71,15 +72,16 @@ def measured(allegations: int, processes: int, weighed: int) -> dict[str, object
     load = os.getloadavg()[0]
     backend = backend_pid()
     cpu_before, database_before, began = cpu(), cpu_of(backend), time.perf_counter()
-    tally = replay_past(
-        other, since=AT - timedelta(days=1), until=AT + timedelta(days=1), desk=desk, processes=processes
-    )
+    collateral, tally = Collateral(desk=desk, at=AT), Tally()
+    for _, part in replayed_parts(
+        other, since=AT - timedelta(days=1), until=AT + timedelta(days=1), desk=desk, processes=processes,
+        collateral=collateral,
+    ):  # fmt: skip
+        tally.add(part)
     seconds, used, database = time.perf_counter() - began, cpu() - cpu_before, cpu_of(backend) - database_before
     assert tally.judged == filled, (tally.judged, filled)
     assert tally.not_reproduced == 0, "every verdict comes out again"
-    began = time.perf_counter()
-    hit = [remedies_of(difference, desk=desk) for difference in tally.listed[:weighed]]
-    each = (time.perf_counter() - began) / max(1, len(hit))
+    assert tally.weighed == tally.different, "and every measure is weighed"
     return {
         "bench": "replay",
         "allegations": filled,
@@ -90,8 +92,8 @@ def measured(allegations: int, processes: int, weighed: int) -> dict[str, object
         "allegations_a_minute_of_two_cores_by_cpu": round(filled / (used + database) * 2 * 60),
         "allegations_a_minute": round(filled / seconds * 60),
         "memory_mib_max": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "remedies_weighed": len(hit),
-        "milliseconds_to_weigh_one": round(each * 1000, 2),
+        "differences_weighed": tally.weighed,
+        "of_them_unlike_any_other": collateral.weighed,
         "edition": edition.id,
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "load_before": round(load, 2)},
     }

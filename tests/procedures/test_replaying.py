@@ -19,7 +19,8 @@ from tipstaff.policy.replay import Tally
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import complaint
 from tipstaff.procedures.replayed import as_document
-from tipstaff.procedures.replaying import remedies_of, replay_past
+from tipstaff.procedures.replaying import replay_past
+from tipstaff.procedures.replays import line_again, line_of
 from tipstaff.procedures.shadow import disagreements
 from tipstaff.words import Allegation, CaseState, Degree, Rung, Scope, Service, ServiceKind
 
@@ -54,7 +55,9 @@ def complaints(office: Office) -> None:
 
 
 def replayed(office: Office, under: Edition, **more: int) -> Tally:
-    return replay_past(under, since=NOON - DAY, until=NOON + 30 * DAY, desk=office.desk, **more)
+    return replay_past(
+        under, since=NOON - DAY, until=NOON + 30 * DAY, desk=office.desk, at=NOON + 30 * DAY, **more
+    )  # fmt: skip
 
 
 def test_under_the_edition_that_was_applied_nothing_differs_and_every_verdict_comes_out_again(office: Office) -> None:
@@ -70,17 +73,17 @@ def test_who_would_be_treated_differently_is_counted_and_listed_with_the_measure
     before = entries(office)
     tally = replayed(office, under)
     assert (tally.judged, tally.different) == (4, 3), "what is not ours stays so; what came later was not asked"
-    assert [(d.customer, d.customer_class) for d in tally.listed] == [
+    assert [(d.customer, d.alike.customer_class) for d in tally.listed] == [
         ("acct-1", "no service named"), ("acct-2", "hosting"), ("acct-1", "no service named"),
     ]  # fmt: skip
     assert tally.changed_clauses == {("mail.unsolicited", "mail.unsolicited"): 3}
     assert tally.how["time to answer 24 h → 6 h"] == 3
-    weighed = [(d, remedies_of(d, desk=office.desk)) for d in tally.listed]
-    assert [str(c.selector) for c in weighed[0][1].before] == [f"tcp/25 from {FIRST}"]
-    assert [str(c.selector) for c in weighed[0][1].after] == [FIRST]
-    document = json.loads(json.dumps(as_document(tally, weighed, under=under, begin=NOON, end=NOON)))
-    assert document["measures"]["before"] == {"measures": {"block flow": 3}, "others_hit": 0}
-    assert document["measures"]["after"] == {"measures": {"block address": 3}, "others_hit": 0}
+    assert tally.weighed == 3
+    assert tally.listed[0].measures == (f"block tcp/25 from {FIRST}", f"block {FIRST}")
+    lines = [line_again(line_of(d), d.alike) for d in tally.listed]
+    document = json.loads(json.dumps(as_document(tally, lines, under=under, begin=NOON, end=NOON)))
+    assert document["measures"]["before"] == {"measures": {"block flow": 3}, "others_hit": 0, "services_hit": 0}
+    assert document["measures"]["after"] == {"measures": {"block address": 3}, "others_hit": 0, "services_hit": 0}
     assert len(document["differences"]) == 3
     assert entries(office) == before, "it reads only"
 
@@ -97,9 +100,9 @@ def test_the_collateral_of_a_wider_measure_is_counted_from_the_registry(office: 
     office.complain("198.51.100.30", at=NOON)
     only_ports = (Rung(scope=Scope.FLOW, degree=Degree.BLOCK),)
     [difference] = replayed(office, other(office.desk.editions[-1], ladder=only_ports)).listed
-    found = remedies_of(difference, desk=office.desk)
-    assert [(str(c.selector), c.others_hit) for c in found.before] == [("acct-1", 0)], "their own before others'"
-    assert [(str(c.selector), c.others_hit) for c in found.after] == [("tcp/25 from 198.51.100.30", 1)]
+    before, after = difference.alike.before, difference.alike.after
+    assert (difference.measures[0], before.others_hit) == ("suspend acct-1", 0), "their own before others'"
+    assert (difference.measures[1], after.others_hit) == ("block tcp/25 from 198.51.100.30", 1)
 
 
 @pytest.mark.parametrize(("asks_for", "different"), [("login", 0), ("no-such-word", 1)])
@@ -123,10 +126,9 @@ def test_several_processes_find_what_one_finds(office: Office) -> None:
     complaints(office)
     under = other(office.desk.editions[-1], answer_within=timedelta(hours=6))
     told: list[int] = []
-    alone = replay_past(under, since=NOON - DAY, until=NOON + 900 * DAY, desk=office.desk)
-    together = replay_past(
-        under, since=NOON - DAY, until=NOON + 900 * DAY, desk=office.desk, processes=2, told=told.append
-    )
+    span = {"since": NOON - DAY, "until": NOON + 900 * DAY, "at": NOON + 900 * DAY}
+    alone = replay_past(under, desk=office.desk, **span)
+    together = replay_past(under, desk=office.desk, processes=2, told=told.append, **span)
     assert dataclasses.asdict(alone) == dataclasses.asdict(together)
     assert together.judged == told[-1] == 5
 

@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from tipstaff.cli.base import database
 from tipstaff.policy.clauses import Edition
 from tipstaff.policy.editions import BadEdition, load_edition
-from tipstaff.policy.replay import Difference, Tally, differences
+from tipstaff.policy.replay import LISTED_MAX, Tally
 
 LISTED = 20
 
@@ -26,33 +26,33 @@ def replay(
     ],
     since: Annotated[str, typer.Option("--from", help="The first day, as 2026-10-01; 180 days back without it.")] = "",
     until: Annotated[str, typer.Option("--to", help="The day after the last one; now without it.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, every difference in it.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document, with the first 100,000 differences.")
+    ] = False,
     listed: Annotated[int, typer.Option("--list", help="How many differences are listed one by one.")] = LISTED,
-    measures: Annotated[
-        int, typer.Option("--measures", help="For how many differences the remedies and whom they hit are weighed.")
-    ] = 200,
     processes: Annotated[int, typer.Option("--processes", help="Processes that judge; 0 for one a core.")] = 0,
 ) -> None:
     """Judge past complaints again under another edition: who would be treated differently, and how. Changes nothing."""
     with database():
         from tipstaff import wiring
-        from tipstaff.procedures.replayed import as_document, count_measures
-        from tipstaff.procedures.replaying import PAST, Remedies, remedies_of, replay_past
+        from tipstaff.procedures.replayed import as_document
+        from tipstaff.procedures.replaying import PAST, replay_past
+        from tipstaff.procedures.replays import line_again, line_of
 
         at, desk = wiring.now(), wiring.desk()
         under = _edition(edition, desk.editions)
         begin, end = _day(since, at - PAST), _day(until, at)
         with _progress() as told:
             tally = replay_past(
-                under, since=begin, until=end, desk=desk, processes=processes or os.cpu_count() or 1, told=told
-            )
-        weighed: list[tuple[Difference, Remedies]] = [
-            (difference, remedies_of(difference, desk=desk)) for difference in tally.listed[:measures]
-        ]
+                under, since=begin, until=end, desk=desk, at=at, processes=processes or os.cpu_count() or 1, told=told,
+                listed_max=LISTED_MAX if as_json else listed,
+            )  # fmt: skip
+        lines = [line_again(line_of(d), d.alike) for d in tally.listed]
+        document = as_document(tally, lines, under=under, begin=begin, end=end)
     if as_json:
-        typer.echo(json.dumps(as_document(tally, weighed, under=under, begin=begin, end=end), indent=2))
-        return
-    _print(tally, weighed, count_measures(weighed), under=under, begin=begin, end=end, listed=listed)
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        _print(tally, document["measures"], lines, under=under, begin=begin, end=end)
     if not tally.judged:
         raise typer.Exit(1)
 
@@ -127,9 +127,7 @@ class _progress:  # noqa: N801 - used as a function
         self.bar.__exit__(*why)  # type: ignore[arg-type]  # handed through
 
 
-def _print(
-    tally: Tally, weighed: list[Any], counted: Any, *, under: Edition, begin: datetime, end: datetime, listed: int
-) -> None:
+def _print(tally: Tally, measures: Any, lines: list[Any], *, under: Edition, begin: datetime, end: datetime) -> None:
     _say(
         f"{tally.judged:,} past allegations from {begin:%Y-%m-%d} to {end:%Y-%m-%d}, judged again as if edition "
         f"{under.id} had been in force: {tally.different:,} would have been treated differently."
@@ -140,39 +138,31 @@ def _print(
         _say(f"{tally.not_reproduced:,} have another verdict now under the edition that was applied: look into it.")
     if tally.judged:
         _say(tally.said_of_history)
-    if tally.different:
-        typer.echo("\nIn what")
-        for phrase, n in tally.how.most_common(12):
-            _say(phrase, first=f"{n:>9,}  ", rest=" " * 11)
-        typer.echo("\nCases, by kind of customer          before      after")
-        for kind in sorted({kind for kind, _, _ in tally.cases}):
-            before = sum(n for (k, b, _), n in tally.cases.items() if k == kind and b)
-            after = sum(n for (k, _, a), n in tally.cases.items() if k == kind and a)
-            typer.echo(f"  {kind:<28}  {before:>9,}  {after:>9,}")
-    if weighed:
-        typer.echo(f"\nMeasures that silence would have led to, over {counted['weighed']:,} of the differences")
-        for name in ("before", "after"):
-            kinds = ", ".join(f"{n:,} x {kind}" for kind, n in counted[name]["measures"].items()) or "none"
-            _say(f"{kinds}; others hit: {counted[name]['others_hit']:,}", first=f"  {name:<7} ", rest=" " * 10)
-        typer.echo("")
-        for difference, found in weighed[:listed]:
-            _print_one(difference, found)
-    if tally.different > listed:
-        typer.echo(f"{tally.different - min(listed, len(weighed)):,} more; --list and --json show them.")
-
-
-def _print_one(difference: Difference, found: Any) -> None:
-    who = difference.customer or "nobody named"
-    _say(
-        f"{difference.key}  {who}: {'; '.join(differences(difference.before, difference.after))}. "
-        f"Measure {_chosen(found.before)} → {_chosen(found.after)}.",
-        rest="    ",
-    )
-
-
-def _chosen(chosen: tuple[Any, ...]) -> str:
-    named = [f"{c.degree.name.lower()} {c.selector}" for c in chosen]
-    return " and ".join(named) + (f" ({chosen[0].others_hit} others hit)" if chosen else "") if named else "none"
+    if not tally.different:
+        return
+    typer.echo("\nIn what")
+    for phrase, n in tally.how.most_common(12):
+        _say(phrase, first=f"{n:>9,}  ", rest=" " * 11)
+    typer.echo("\nCases, by kind of customer          before      after")
+    for kind in sorted({kind for kind, _, _ in tally.cases}):
+        before = sum(n for (k, b, _), n in tally.cases.items() if k == kind and b)
+        after = sum(n for (k, _, a), n in tally.cases.items() if k == kind and a)
+        typer.echo(f"  {kind:<28}  {before:>9,}  {after:>9,}")
+    typer.echo(f"\nMeasures that silence would have led to, over all {measures['weighed']:,} that differ")
+    for name in ("before", "after"):
+        kinds = ", ".join(f"{n:,} x {kind}" for kind, n in measures[name]["measures"].items()) or "none"
+        _say(f"{kinds}; others hit: {measures[name]['others_hit']:,}", first=f"  {name:<7} ", rest=" " * 10)
+    typer.echo("")
+    for line in lines:
+        hits = [f"{words} ({side.others_hit} others hit)" if words else "none"
+                for words, side in ((line.before, line.alike.before), (line.after, line.alike.after))]  # fmt: skip
+        _say(
+            f"{line.key}  {line.customer or 'nobody named'}: {'; '.join(line.alike.how)}. "
+            f"Measure {hits[0]} → {hits[1]}.",
+            rest="    ",
+        )
+    if tally.different > len(lines):
+        typer.echo(f"{tally.different - len(lines):,} more; --list and --json show them.")
 
 
 def _say(text: str, *, first: str = "", rest: str = "") -> None:

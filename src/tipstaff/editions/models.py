@@ -82,3 +82,29 @@ class WorkRow(models.Model):
     done = models.BigIntegerField(default=0)
     finished_at = models.DateTimeField(null=True)
     trouble = models.TextField(blank=True)
+
+
+class ReplayRow(models.Model):
+    """The past judged again under an edition: how far that is, and what was counted."""
+
+    edition = models.CharField(max_length=32)
+    digest = models.CharField(max_length=64)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    place = models.BigIntegerField(default=0)
+    totals = models.JSONField(default=dict)
+    finished_at = models.DateTimeField(null=True)
+    trouble = models.TextField(blank=True)
+
+
+class ReplayPileRow(models.Model):
+    """Differences of one part of a replay that are alike, and which they are."""
+
+    replay = models.ForeignKey(ReplayRow, models.CASCADE, related_name="piles")
+    alike = models.TextField()
+    """What they have in common, as JSON: always the same text for the same."""
+    n = models.PositiveIntegerField()
+    differences = models.JSONField()
+    """A list for each; what comes first is its key."""

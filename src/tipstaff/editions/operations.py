@@ -6,16 +6,16 @@ any but POSTED -> WITHDRAWN
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
 from tipstaff.ledger.operations import record
-from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep, require_aware
+from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse, ReplayRun, WorkStep, require_aware
 
-from .models import AcceptanceRow, EditionRow, WorkRow
-from .rows import acceptance_of, edition_of, work_of_row
+from .models import AcceptanceRow, EditionRow, ReplayPileRow, ReplayRow, WorkRow
+from .rows import acceptance_of, edition_of, replay_of, work_of_row
 
 _REPORT = re.compile(r"R-\d")
 
@@ -26,6 +26,10 @@ class ShowsNoUse(ValueError):
 
 class StillWorking(Exception):
     """A step of this edition is being carried out; wait until it has ended."""
+
+
+class TooManyReplays(Exception):
+    """Several replays go on already; wait until one of them has ended."""
 
 
 class NoSuchEdition(LookupError):
@@ -217,6 +221,62 @@ def tell_progress(id: str, *, done: int) -> None:
 def end_work(id: str, *, trouble: str, at: datetime) -> None:
     """A step was carried out, or could not be."""
     WorkRow.objects.filter(name=id, finished_at=None).update(finished_at=require_aware(at), trouble=trouble)
+
+
+REPLAYS_AT_ONCE_MAX = 3
+REPLAYS_KEPT = 20
+"""The newest are kept with all that they list; it can be asked for again at any time."""
+
+
+@transaction.atomic
+def ask_for_replay(
+    edition: str, *, digest: str, since: datetime, until: datetime, at: datetime, actor: str
+) -> ReplayRun:
+    """Note that the past is to be judged again; while the same goes on already, that one. Raises TooManyReplays."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "LOCK TABLE editions_replayrow IN SHARE ROW EXCLUSIVE MODE"
+        )  # Two askers count one after another.
+    going_on = list(ReplayRow.objects.filter(finished_at=None).order_by("id"))
+    asked = (edition, digest, since, until)
+    for row in going_on:
+        if (row.edition, row.digest, row.since, row.until) == asked:
+            return replay_of(row)
+    if len(going_on) >= REPLAYS_AT_ONCE_MAX:
+        raise TooManyReplays
+    row = ReplayRow.objects.create(
+        edition=edition, digest=digest, since=require_aware(since), until=require_aware(until), asked_by=actor,
+        asked_at=require_aware(at),
+    )  # fmt: skip
+    old = ReplayRow.objects.filter(finished_at__isnull=False).order_by("-id").values_list("id", flat=True)
+    ReplayRow.objects.filter(id__in=list(old[REPLAYS_KEPT - 1 :])).delete()
+    return replay_of(row)
+
+
+@transaction.atomic
+def note_replayed(
+    key: str,
+    *,
+    after: int,
+    place: int,
+    totals: Mapping[str, object],
+    piles: Mapping[str, Sequence[Sequence[object]]],
+) -> bool:
+    """Keep what one part of a replay found, from the place `after` to `place` of the record; whether it was the next
+    part. If it was not, somebody else has done it, and nothing is kept a second time."""
+    going_on = ReplayRow.objects.filter(pk=int(key), place=after, finished_at=None)
+    if not going_on.update(place=place, totals=dict(totals)):
+        return False
+    ReplayPileRow.objects.bulk_create(
+        ReplayPileRow(replay_id=int(key), alike=alike, n=len(each), differences=list(each))
+        for alike, each in piles.items()
+    )
+    return True
+
+
+def end_replay(key: str, *, trouble: str, at: datetime) -> None:
+    """A replay has come to its end, or could not."""
+    ReplayRow.objects.filter(pk=int(key), finished_at=None).update(finished_at=require_aware(at), trouble=trouble)
 
 
 def _lock(id: str, *states: EditionState) -> EditionRow:

@@ -1,13 +1,17 @@
 """Reads of the editions' room."""
 
+from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
-from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse
+from tipstaff.host.viewing import hidden, is_hidden
+from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse, ReplayRun
 
-from .models import AcceptanceRow, EditionRow, WorkRow
-from .rows import acceptance_of, edition_of, work_of_row
+from .models import AcceptanceRow, EditionRow, ReplayPileRow, ReplayRow, WorkRow
+from .rows import acceptance_of, edition_of, replay_of, work_of_row
 
 
 def list_editions() -> list[EditionOnRecord]:
@@ -61,3 +65,65 @@ def work_of(id: str) -> EditionWork | None:
     """What is being done on an edition, or was done last; None where nothing was asked for."""
     row = WorkRow.objects.filter(name=id).first()
     return work_of_row(row) if row else None
+
+
+def get_replay(key: str) -> ReplayRun | None:
+    row = ReplayRow.objects.filter(pk=int(key)).first() if key.isdecimal() and len(key) < _DIGITS_MAX else None
+    return replay_of(row) if row else None
+
+
+_DIGITS_MAX = 18
+
+
+def latest_replay(*, edition: str, digest: str, since: datetime, until: datetime) -> ReplayRun | None:
+    """The last time that somebody asked this question."""
+    rows = ReplayRow.objects.filter(edition=edition, digest=digest, since=since, until=until)
+    row = rows.order_by("-id").first()
+    return replay_of(row) if row else None
+
+
+def list_replays() -> list[ReplayRun]:
+    """All that are kept, the newest first."""
+    return [replay_of(row) for row in ReplayRow.objects.order_by("-id")]
+
+
+def count_alike(key: str) -> Counter[str]:
+    """How many differences of a replay are alike, by what they have in common; without those that whoever looks may not
+    see."""
+    piles = ReplayPileRow.objects.filter(replay=int(key))
+    found: Counter[str] = Counter()
+    if not hidden():
+        for alike, n in piles.values_list("alike").annotate(sum=Sum("n")).order_by("alike"):
+            found[alike] = n
+        return found
+    for alike, differences in piles.order_by("alike").values_list("alike", "differences").iterator(chunk_size=200):
+        found[alike] += sum(not is_hidden(each[0]) for each in differences)
+    return +found
+
+
+def replayed_differences(key: str, *, alike: Collection[str], offset: int, limit: int) -> list[tuple[str, list[Any]]]:
+    """(what they have in common, one difference) of a replay, for those with one of these things in common, part
+    by part as they were judged; without those that whoever looks may not see."""
+    piles = ReplayPileRow.objects.filter(replay=int(key), alike__in=list(alike)).order_by("id")
+    found: list[tuple[str, list[Any]]] = []
+    passed = 0
+    if not hidden():
+        # What is before the page is passed over without being read.
+        skipped = []
+        for id, n in piles.values_list("id", "n").iterator():
+            if passed + n > offset:
+                break
+            passed += n
+            skipped.append(id)
+        if skipped:
+            piles = piles.filter(id__gt=skipped[-1])
+    for pile in piles.iterator(chunk_size=50):
+        for each in pile.differences:
+            if is_hidden(each[0]):
+                continue
+            passed += 1
+            if passed > offset:
+                found.append((pile.alike, each))
+            if len(found) >= limit:
+                return found
+    return found

@@ -1,8 +1,8 @@
 """Rows to words."""
 
-from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
+from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse, ReplayRun, WorkStep
 
-from .models import AcceptanceRow, EditionRow, WorkRow
+from .models import AcceptanceRow, EditionRow, ReplayRow, WorkRow
 
 
 def edition_of(row: EditionRow) -> EditionOnRecord:
@@ -43,6 +43,22 @@ def work_of_row(row: WorkRow) -> EditionWork:
         asked_by=row.asked_by,
         asked_at=row.asked_at,
         done=row.done,
+        finished_at=row.finished_at,
+        trouble=row.trouble,
+    )
+
+
+def replay_of(row: ReplayRow) -> ReplayRun:
+    return ReplayRun(
+        key=str(row.pk),
+        edition=row.edition,
+        digest=row.digest,
+        since=row.since,
+        until=row.until,
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+        place=row.place,
+        totals=row.totals,
         finished_at=row.finished_at,
         trouble=row.trouble,
     )

@@ -2,14 +2,14 @@
 
 import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, Max, Q, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
@@ -253,24 +253,38 @@ def stream(
     since: datetime,
     until: datetime,
     details: Sequence[str],
-    limit: int | None = None,
+    after: int = 0,
     chunk_size: int = 5000,
-) -> Iterator[list[tuple[str | None, ...]]]:
-    """Every entry of one kind within [since, until), in order and in chunks: what it is foremost about, and some of its
-    details as text (what is no text as JSON). Nothing more is held than a chunk."""
+    about: Collection[str] | None = None,
+    upto: int | None = None,
+) -> Iterator[tuple[int, list[tuple[str | None, ...]]]]:
+    """Every entry of one kind within [since, until), with an id beyond `after` and not beyond `upto`, in order and in
+    chunks: the id of a chunk's last entry, and of each what it is foremost about and some of its details as text.
+
+    What is no text comes as JSON. Nothing more is held than a chunk, and no transaction between two: whoever reads on
+    from an id misses none of what was committed before. With `about` only what names one of these keys, whoever looks:
+    that is for taking away from a sum what they may not see."""
     columns = ", ".join(["about[1]", *("detail ->> %s" for _ in details)])
     # Only this function's own words are put into SQL text; every value is a parameter.
-    closed = [sorted(hidden())] if hidden() else []
-    unless = "AND NOT EXISTS (SELECT FROM unnest(about) k(key) WHERE split_part(k.key, '.', 1) = ANY(%s))"
+    keys = [sorted(hidden() if about is None else about)] if hidden() or about is not None else []
+    which = "AND NOT EXISTS (SELECT FROM unnest(about) k(key) WHERE split_part(k.key, '.', 1) = ANY(%s))"
+    if about is not None:
+        which = "AND about && %s::varchar[]"
     sql = f"""
-        SELECT {columns} FROM ledger_entry WHERE what = %s AND at >= %s AND at < %s {unless if closed else ""}
-        ORDER BY id LIMIT %s
+        SELECT id, {columns} FROM ledger_entry WHERE what = %s AND at >= %s AND at < %s {which if keys else ""}
+        AND id > %s AND id <= %s ORDER BY id LIMIT %s
     """  # noqa: S608 - fixed parts of this file; values are parameters
-    # A cursor that the server keeps lives in a transaction.
-    with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(sql, [*details, what, since, until, *closed, limit])
-        while rows := cursor.fetchmany(chunk_size):
-            yield rows
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql, [*details, what, since, until, *keys, after, 2**63 - 1 if upto is None else upto, chunk_size]
+            )
+            rows = cursor.fetchall()
+        if rows:
+            after = rows[-1][0]
+            yield after, [row[1:] for row in rows]
+        if len(rows) < chunk_size:
+            return
 
 
 def chain_end() -> int:

@@ -59,6 +59,9 @@ class Footprint:
     """All services of the holder."""
     accounts_below: frozenset[str] = frozenset()
     """Accounts that the holder serves in turn, as a reseller does."""
+    others_on_service: frozenset[str] = frozenset()
+    """Accounts other than the holder's that use the service: their log-ins, sites and addresses on it, and those below
+    a reseller who use it in turn."""
 
 
 def weigh(
@@ -284,8 +287,12 @@ def _hit(scope: Scope, footprint: Footprint, service: str | None) -> tuple[int, 
         case Scope.PREFIX:
             others = footprint.others_on_prefix | footprint.others_on_address
             return len(others), len(footprint.services_on_prefix | footprint.services_on_address)
+        case Scope.SERVICE:
+            return len(footprint.others_on_service), 0
         case Scope.ACCOUNT:
-            return len(footprint.accounts_below), len(footprint.services_of_account - {service})
+            # With the account goes whatever it serves, the service among it.
+            below = footprint.accounts_below | footprint.others_on_service
+            return len(below), len(footprint.services_of_account - {service})
         case _:
             return 0, 0
 
@@ -324,8 +331,8 @@ def _within(a: _Option, b: _Option, footprint: Footprint) -> bool:
         alone = a.others_hit == 0 and a.services_hit == 0
         return a.scope in (Scope.ITEM, Scope.HOST_NAME) or (a.scope is Scope.FLOW and alone)
     if b.scope is Scope.ACCOUNT:
-        # An address that others share reaches beyond the account, and is no part of it.
-        return a.others_hit == 0
+        # An address that others share reaches beyond the account, and is no part of it; a service is part of it.
+        return a.scope is Scope.SERVICE or a.others_hit == 0
     if b.scope is Scope.SERVICE:
         return a.scope in _ON_THE_WIRE and a.others_hit == 0 and a.services_hit == 0
     return False

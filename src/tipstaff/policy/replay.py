@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from tipstaff.words import Degree, Direction, Disposition, NoticePosture, Reason, Role, Rung, Verdict
+from tipstaff.words import Degree, Direction, Disposition, NoticePosture, Reason, Role, Rung, Sighting, Verdict
 
 from .canonical import digest_of_parts
 from .clauses import Edition
 from .judge import judge
 from .past import PastQuestion
 
-LISTED_MAX = 100_000
-"""Differences that are listed one by one; all are counted."""
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 class Treatment(NamedTuple):
@@ -92,19 +92,53 @@ def as_if_always(edition: Edition) -> Edition:
     return replace(edition, effective_at=datetime(1, 1, 2, tzinfo=UTC))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Side(NamedTuple):
+    """What one of the two editions leads to: what a bar counts, and what silence would have led to."""
+
+    clause: str
+    """Empty for none."""
+    opens: bool
+    """A case, against somebody who is named."""
+    measure: str = ""
+    """`block flow`; empty for none, and where it was not weighed."""
+    others_hit: int = 0
+    services_hit: int = 0
+
+
+class Alike(NamedTuple):
+    """What differences have in common that are counted together."""
+
+    customer_class: str
+    """Empty where nobody was named."""
+    how: tuple[str, ...]
+    before: Side
+    after: Side
+
+
+class Difference(NamedTuple):
     """One past question that would have been answered differently."""
 
     key: str
     customer: str
     """Empty where nobody was named."""
-    customer_class: str
     service: str
     source: str
+    source_port: int | None
+    protocol: str | None
+    named: bool
+    """The report names a URL or a host."""
+    measured: bool
+    """We saw it ourselves."""
     received_at: datetime
     before: Treatment
     after: Treatment
+    alike: Alike
+    measures: tuple[str, str] = ("", "")
+    """What silence would have led to before and after, with what it touches; empty for nothing."""
+
+
+LISTED_MAX = 100_000
+"""Differences that a sum lists one by one; all are counted."""
 
 
 @dataclass(kw_only=True)
@@ -120,17 +154,36 @@ class Tally:
     history_unknown: int = 0
     """The other edition counts earlier cases for another time or by another group, and how many counted is kept as the
     edition applied then counted them: with its own count the other one might say something else."""
-    different: int = 0
     clauses: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(clause before, clause after) of all questions; empty for none."""
     cases: Counter[tuple[str, bool, bool]] = field(default_factory=Counter)
     """(customer class, a case before, a case after) of all questions about a named holder."""
-    changed_clauses: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """As `clauses`, of the different ones only."""
-    changed_classes: Counter[str] = field(default_factory=Counter)
-    how: Counter[str] = field(default_factory=Counter)
-    """In what they differ, by phrase; one question may differ in several."""
+    alike: Counter[Alike] = field(default_factory=Counter)
+    """Those that differ."""
+    weighed: int = 0
+    """Of those that differ, so many had their measures weighed: none, or all."""
     listed: list[Difference] = field(default_factory=list)
+
+    @property
+    def different(self) -> int:
+        return self.alike.total()
+
+    @property
+    def changed_clauses(self) -> Counter[tuple[str, str]]:
+        """As `clauses`, of the different ones only."""
+        return self._counted(lambda each: [(each.before.clause, each.after.clause)])
+
+    @property
+    def how(self) -> Counter[str]:
+        """In what they differ, by phrase; one question may differ in several."""
+        return self._counted(lambda each: each.how)
+
+    def _counted(self, names: Callable[[Alike], Iterable[_K]]) -> Counter[_K]:
+        found: Counter[_K] = Counter()
+        for each, n in self.alike.items():
+            for name in names(each):
+                found[name] += n
+        return found
 
     @property
     def said_of_history(self) -> str:
@@ -151,13 +204,20 @@ class Tally:
         self.not_kept += other.not_kept
         self.not_reproduced += other.not_reproduced
         self.history_unknown += other.history_unknown
-        self.different += other.different
+        self.weighed += other.weighed
         self.clauses.update(other.clauses)
         self.cases.update(other.cases)
-        self.changed_clauses.update(other.changed_clauses)
-        self.changed_classes.update(other.changed_classes)
-        self.how.update(other.how)
+        self.alike.update(other.alike)
         self.listed += other.listed[: max(0, self.listed_max - len(self.listed))]
+
+    def take_away(self, other: "Tally") -> None:
+        """Leave what was counted over all questions without those of a part; what differs is counted elsewhere."""
+        self.judged -= other.judged
+        self.not_kept -= other.not_kept
+        self.not_reproduced -= other.not_reproduced
+        self.history_unknown -= other.history_unknown
+        self.clauses -= other.clauses
+        self.cases -= other.cases
 
 
 def replay(
@@ -166,17 +226,16 @@ def replay(
     under: Edition,
     editions: Mapping[str, Edition],
     class_of: Callable[[PastQuestion], str],
-    listed_max: int = LISTED_MAX,
 ) -> Tally:
     """Ask each question again under the edition that was applied and `under` another one, and compare.
 
     `under` is applied as it stands: use `as_if_always` to let it reach back. `editions` are those that were applied,
-    by id; `class_of` says what kind of customer was asked about.
+    by id; `class_of` says what kind of customer was asked about. Every difference is listed: hand in parts.
     """
-    tally = Tally(listed_max=listed_max)
+    tally = Tally()
     # What follows from a treatment is worked out once: there are few, and they recur millions of times.
     digests: dict[Treatment, str] = {}
-    phrases: dict[tuple[Treatment, Treatment], tuple[str, ...]] = {}
+    alike: dict[tuple[Treatment, Treatment, str], tuple[Treatment, Treatment, Alike]] = {}
     counted: dict[tuple[str, str | None, str | None], timedelta | None] = {}
     for question in questions:
         applied = editions.get(question.edition)
@@ -187,8 +246,7 @@ def replay(
         before, after = treatment_of(ask_again(question, applied)), treatment_of(ask_again(question, under))
         if question.verdict and _remembered(digests, before, treatment_digest) != question.verdict:
             tally.not_reproduced += 1
-        clauses = (before.clause or "", after.clause or "")
-        tally.clauses[clauses] += 1
+        tally.clauses[before.clause or "", after.clause or ""] += 1
         named = question.attribution.customer is not None
         if named and after.clause is not None:
             which = (applied.id, before.clause, after.clause)
@@ -203,30 +261,39 @@ def replay(
             tally.cases[kind, before.disposition is opens, after.disposition is opens] += 1
         if before == after:
             continue
-        tally.different += 1
-        tally.changed_clauses[clauses] += 1
-        if named:
-            tally.changed_classes[kind] += 1
-        # Which ports, a report says: they may be anything, and are not counted one by one.
-        pair = (before._replace(measure_ports=()), after._replace(measure_ports=()))
-        for phrase in _remembered(phrases, pair, lambda pair: differences(*pair)):
-            tally.how[phrase] += 1
-        if before.measure_ports != after.measure_ports:
-            tally.how["other ports"] += 1
-        if len(tally.listed) < listed_max:
-            tally.listed.append(
-                Difference(
-                    key=question.key,
-                    customer=question.attribution.customer or "",
-                    customer_class=kind,
-                    service=question.attribution.service or "",
-                    source=question.source,
-                    received_at=question.received_at,
-                    before=before,
-                    after=after,
-                )
-            )
+        # The same treatments are the same objects: that makes the list small where it goes from process to process.
+        was, now, both = _remembered(alike, (before, after, kind), _alike)
+        conduct, attribution = question.conduct, question.attribution
+        difference = Difference(
+            key=question.key,
+            customer=attribution.customer or "",
+            service=attribution.service or "",
+            source=question.source,
+            source_port=conduct.source_port,
+            protocol=conduct.protocol,
+            named=bool(conduct.url or conduct.domain),
+            measured=isinstance(conduct, Sighting),
+            received_at=question.received_at,
+            before=was,
+            after=now,
+            alike=both,
+        )
+        tally.listed.append(difference)
+        tally.alike[both] += 1
     return tally
+
+
+def _alike(pair: tuple[Treatment, Treatment, str]) -> tuple[Treatment, Treatment, Alike]:
+    before, after, kind = pair
+    # Which ports, a report says: they may be anything, and are not counted one by one.
+    how = differences(before._replace(measure_ports=()), after._replace(measure_ports=()))
+    if before.measure_ports != after.measure_ports:
+        how += ("other ports",)
+    was, now = (
+        Side(clause=t.clause or "", opens=bool(kind) and t.disposition is Disposition.OPEN_CASE)
+        for t in (before, after)
+    )
+    return before, after, Alike(customer_class=kind, how=how, before=was, after=now)
 
 
 _AS_LONG = timedelta()
@@ -240,8 +307,6 @@ def _longer(applied: Edition, under: Edition, which: tuple[str, str | None, str 
     return under.repeats_of(after.group).lifetime - applied.repeats_of(before.group).lifetime
 
 
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 _REMEMBERED_MAX = 10_000
 
 

@@ -43,9 +43,6 @@ ANNOUNCE_CLOCK = "policy.announce"
 """The clock of an edition that says how long before it counts a change is announced."""
 
 
-PAST_MAX = 1_000_000
-
-
 class ExamplesDoNotHold(ValueError):
     """An edition is compiled only when each of its examples has the verdict that it promises."""
 
@@ -153,7 +150,7 @@ def compile(
     in_force = edition_to_go_by(desk.editions, at=at)
     changed, otherwise = compare(in_force, edition)
     past = replay_past(
-        edition, since=at - PAST, until=at, desk=desk, listed_max=50, judged_max=PAST_MAX, told=told
+        edition, since=at - PAST, until=at, desk=desk, at=at, listed_max=50, measures=False, told=told
     )  # fmt: skip
     return operations.note_compiled(
         id,

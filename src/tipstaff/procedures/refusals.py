@@ -17,6 +17,7 @@ from tipstaff.editions.operations import (
     NoSuchEdition,
     NotAnnounced,
     StillWorking,
+    TooManyReplays,
     WrongStep,
 )
 from tipstaff.enforcement.filters import NoSuchFilter, NotThatFar
@@ -93,6 +94,7 @@ __all__ = [
     "SecondMustBeAnother",
     "StaleCase",
     "StillWorking",
+    "TooManyReplays",
     "TooManyTags",
     "UnknownKey",
     "WrongStep",

@@ -6,22 +6,21 @@ It reads the record and writes nothing. What is compared is what the judge was a
 import json
 import multiprocessing
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tipstaff.intake.queries import get_incident, what_was_named
+from tipstaff.intake.queries import what_was_named
 from tipstaff.ledger.queries import stream
 from tipstaff.policy import Edition
 from tipstaff.policy.past import PastQuestion, question_again
-from tipstaff.policy.replay import LISTED_MAX, Difference, Tally, Treatment, as_if_always, replay
+from tipstaff.policy.replay import LISTED_MAX, Tally, as_if_always, replay
 from tipstaff.registry.queries import customer_classes
-from tipstaff.sensors.queries import get_measured
-from tipstaff.words import Candidate, Conduct
 
+from .collateral import Collateral
 from .desk import Desk
-from .weighing import weigh_for
 
 DETAILS = ("asked", "grade", "attribution", "customer", "service", "edition", "verdict")
 Row = tuple[str | None, ...]
@@ -32,8 +31,6 @@ PAST = timedelta(days=180)
 compiled."""
 IN_FLIGHT_MAX = 8
 """Chunks that wait for a process: the record is read no faster than it is judged."""
-WEIGHED_MAX = 2_000
-"""Differences whose remedies are weighed with what they would hit; each takes some questions to the registry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +80,11 @@ def questions_in(rows: Iterable[Row], *, named: Named) -> Iterator[PastQuestion 
 
 
 def replay_rows(
-    rows: Iterable[Row],
-    *,
-    named: Named,
-    under: Edition,
-    editions: Mapping[str, Edition],
-    classes: Classes,
-    listed_max: int,
+    rows: Iterable[Row], *, named: Named, under: Edition, editions: Mapping[str, Edition], classes: Classes
 ) -> Tally:
     """Replay some rows in this process."""
     questions = list(questions_in(rows, named=named))
-    tally = replay(
-        (q for q in questions if q is not None), under=under, editions=editions, class_of=classes, listed_max=listed_max
-    )
+    tally = replay((q for q in questions if q is not None), under=under, editions=editions, class_of=classes)
     tally.not_kept += sum(q is None for q in questions)
     return tally
 
@@ -106,101 +95,82 @@ def replay_past(
     since: datetime,
     until: datetime,
     desk: Desk,
+    at: datetime,
     processes: int = 1,
     listed_max: int = LISTED_MAX,
-    judged_max: int | None = None,
+    measures: bool = True,
     told: Callable[[int], None] = lambda judged: None,
 ) -> Tally:
-    """Judge everything again that was judged within [since, until), as if `under` had been in force then.
+    """Judge everything again that was judged within [since, until), as if `under` had been in force then, and weigh the
+    measures of all that differ (not without `measures`), with the devices of `at`.
 
-    With `judged_max`, only the first so many. `told` hears how many are done. With several processes each takes chunks
-    of the record; the answer is the same.
+    `told` hears how many are done. With several processes each takes chunks of the record; the answer is the same.
     """
-    chunks = stream("incident.judged", since=since, until=until, details=DETAILS, limit=judged_max)
-    editions = {edition.id: edition for edition in desk.editions}
-    of_service, of_customer = customer_classes()
-    classes = Classes(of_service=of_service, of_customer=of_customer)
     tally = Tally(listed_max=listed_max)
-
-    def still_listed() -> int:
-        return listed_max - len(tally.listed)
-
-    for part in _parts(chunks, as_if_always(under), editions, classes, still_listed, processes):
+    for _, part in replayed_parts(
+        under, since=since, until=until, desk=desk, processes=processes,
+        collateral=Collateral(desk=desk, at=at) if measures else None,
+    ):  # fmt: skip
         tally.add(part)
         told(tally.judged)
     return tally
 
 
+def replayed_parts(
+    under: Edition,
+    *,
+    since: datetime,
+    until: datetime,
+    desk: Desk,
+    collateral: Collateral | None,
+    after: int = 0,
+    processes: int = 1,
+    about: Collection[str] | None = None,
+    upto: int | None = None,
+) -> Iterator[tuple[int, Tally]]:
+    """Part by part what `replay_past` sums up, every difference listed, each with the place in the record (`after`)
+    behind which the next one begins; with `about`, only what names one of these keys, with `upto` nothing behind it."""
+    chunks = stream("incident.judged", since=since, until=until, details=DETAILS, after=after, about=about, upto=upto)
+    editions = {edition.id: edition for edition in desk.editions}
+    of_service, of_customer = customer_classes()
+    classes = Classes(of_service=of_service, of_customer=of_customer)
+    for place, part in _parts(chunks, as_if_always(under), editions, classes, processes):
+        if collateral is not None:
+            part.listed = collateral.of(part.listed)
+            part.alike = Counter(difference.alike for difference in part.listed)
+            part.weighed = len(part.listed)
+        yield place, part
+
+
 def _parts(
-    chunks: Iterable[list[Row]],
+    chunks: Iterable[tuple[int, list[Row]]],
     under: Edition,
     editions: Mapping[str, Edition],
     classes: Classes,
-    still_listed: Callable[[], int],
     processes: int,
-) -> Iterator[Tally]:
-    """The chunks' tallies, in the chunks' order; what is beyond the list is not even sent from one to the other."""
+) -> Iterator[tuple[int, Tally]]:
+    """The chunks' tallies, in the chunks' order."""
     asked = (under, *editions.values())
     if processes <= 1:
-        for rows in chunks:
+        for place, rows in chunks:
             named = named_in(rows, asked)
-            yield replay_rows(
-                rows, named=named, under=under, editions=editions, classes=classes, listed_max=still_listed()
-            )
+            yield place, replay_rows(rows, named=named, under=under, editions=editions, classes=classes)
         return
     # The editions are inherited, not sent: their caches of verdicts are filled in each process.
     _inherited.update(under=under, editions=editions, classes=classes)
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
-        waiting: list[Future[Tally]] = []
-        for rows in chunks:
-            waiting.append(pool.submit(_replay_inherited, rows, named_in(rows, asked), still_listed()))
+        waiting: list[tuple[int, Future[Tally]]] = []
+        for place, rows in chunks:
+            waiting.append((place, pool.submit(_replay_inherited, rows, named_in(rows, asked))))
             if len(waiting) >= IN_FLIGHT_MAX:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+                first, future = waiting.pop(0)
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
 
 
 _inherited: dict[str, object] = {}
 
 
-def _replay_inherited(rows: list[Row], named: Named, listed_max: int) -> Tally:
-    return replay_rows(rows, named=named, **_inherited, listed_max=listed_max)  # type: ignore[arg-type]  # what `_parts` put there
-
-
-# Remedies, and whom they would hit.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedies:
-    """The narrowest remedy that silence would have led to under each edition, with what it would hit."""
-
-    before: tuple[Candidate, ...]
-    after: tuple[Candidate, ...]
-
-
-def remedies_of(difference: Difference, *, desk: Desk) -> Remedies:
-    """What would have been chosen on the registry's facts at that time, with the devices of today."""
-    incident = get_incident(difference.key) or get_measured(difference.key)
-    if incident is None or not difference.customer:
-        return Remedies(before=(), after=())
-    weighed = [
-        _chosen(treatment, incident.conduct, difference, desk=desk)
-        for treatment in (difference.before, difference.after)
-    ]
-    return Remedies(before=weighed[0], after=weighed[1])
-
-
-def _chosen(treatment: Treatment, allegation: Conduct, difference: Difference, *, desk: Desk) -> tuple[Candidate, ...]:
-    if not treatment.ladder:
-        return ()
-    candidates = weigh_for(
-        customer=difference.customer,
-        service=difference.service or None,
-        ladder=treatment.ladder,
-        measure_ports=treatment.measure_ports,
-        direction=treatment.measure_direction,
-        allegation=allegation,
-        desk=desk,
-        at=difference.received_at,
-    )
-    return tuple(candidate for candidate in candidates if candidate.chosen)
+def _replay_inherited(rows: list[Row], named: Named) -> Tally:
+    return replay_rows(rows, named=named, **_inherited)  # type: ignore[arg-type]  # what `_parts` put there

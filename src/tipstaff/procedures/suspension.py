@@ -44,6 +44,7 @@ from tipstaff.ledger.queries import entries_of, has_entry
 from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy import Edition
 from tipstaff.policy.deciding import may_decide
+from tipstaff.policy.footing import footing
 from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
 from tipstaff.registry.queries import (
     accounts_below,
@@ -200,9 +201,10 @@ def plan_for(
         answered_by = (
             max(answer_due(each, told_at=sent[letter], desk=desk) for each in (case, terms)) if letter in sent else None
         )
-        notice = letter if answered_by is not None and answered_by <= at else None
-        if notice is None and urgency is None:
+        stands_on = footing(notice=letter or None, answer_by=answered_by, urgency=urgency, at=at)
+        if stands_on is None:
             continue
+        notice = stands_on.notice
         lasts = lasts_for(case, desk=desk, urgent=notice is None)
         moved_on = allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at)
         # Who has the address now did nothing; whose log-in it was then is still the customer's.
@@ -254,7 +256,7 @@ def plan_for(
                     candidates,
                     until=at + lasts,
                     notice=notice,
-                    urgency=urgency if notice is None else None,
+                    urgency=stands_on.urgency,
                     at=at,
                     actor=actor,
                 )

@@ -8,6 +8,7 @@ from tipstaff.enforcement.planner import Footprint, weigh
 from tipstaff.registry.queries import (
     accounts_below,
     accounts_on,
+    accounts_on_service,
     customers_named_by,
     holdings_of,
     services_of,
@@ -31,8 +32,13 @@ def weigh_for(
     desk: Desk,
     at: datetime,
     lasts: timedelta | None = None,
+    around: Footprint | None = None,
+    spoken: bool = True,
 ) -> tuple[Candidate, ...]:
-    """Every candidate of a ladder against a customer, with the devices and the registry's facts at that time."""
+    """Every candidate of a ladder against a customer, with the devices and the registry's facts at that time.
+
+    Whoever weighs many may hand in what lies `around` the address, and that no log speaks of it (`spoken`).
+    """
     scopes = {rung.scope for rung in ladder}
     announced, announced_on = (
         announced_by(allegation, customer=customer, at=at) if Scope.ROUTE in scopes else (None, ())
@@ -44,7 +50,7 @@ def weigh_for(
         url=allegation.url,
         host_name=allegation.domain,
         mailbox=_mailbox_of(allegation, customer=customer, at=at),
-        session=_session_of(ladder, allegation, customer=customer, at=at),
+        session=_session_of(ladder, allegation, customer=customer, at=at) if spoken else None,
         announced=announced,
         announced_on=announced_on,
         forged_on=_forged_port_of(allegation, customer=customer, at=at),
@@ -53,7 +59,7 @@ def weigh_for(
         service=service,
         account=customer,
         direction=direction,
-        footprint=footprint_of(customer=customer, service=service, address=allegation.source, at=at),
+        footprint=around or footprint_of(customer=customer, service=service, address=allegation.source, at=at),
         devices=desk.abilities(at),
         lasts=lasts,
     )
@@ -90,8 +96,9 @@ def footprint_of(
     services = frozenset(s.key for s in services_of(customer))
     own = holdings_of(customer, at=at)
     below = frozenset(c.key for c in accounts_below(customer))
+    on_service = others_on_service(service, customer=customer, address=address, at=at)
     if address is None:
-        return Footprint(services_of_account=services, accounts_below=below)
+        return Footprint(services_of_account=services, accounts_below=below, others_on_service=on_service)
     around = [h for h in own if address in h.prefix]
     prefix = max((h.prefix for h in around), key=lambda p: p.prefixlen, default=None)
     host = ip_network(address)
@@ -108,7 +115,24 @@ def footprint_of(
         ) - {service},
         services_of_account=services,
         accounts_below=below,
+        others_on_service=on_service,
     )  # fmt: skip
+
+
+def others_on_service(
+    service: str | None, *, customer: str, address: IPv4Address | IPv6Address | None, at: datetime
+) -> frozenset[str]:
+    """Who else loses it when a service is suspended: everybody with a log-in, a site or an address on it but the
+    customer and whoever did it. Where a reseller has one service only, all below use it whatever the rows say."""
+    if service is None:
+        return frozenset()
+    below = {account.key: account for account in accounts_below(customer)}
+    on_service = accounts_on_service(service, at=at) - {customer}
+    if below and len(services_of(customer)) == 1:
+        on_service |= below.keys()
+    own = _users(on_service, below)
+    doer = sorted(_users(accounts_on(ip_network(address), at=at), below))[:1] if address is not None else []
+    return frozenset((on_service - below.keys()) | (own - set(doer)))
 
 
 def others_on(

@@ -100,8 +100,10 @@ __all__ = [
     "accounts_above",
     "accounts_below",
     "accounts_on",
+    "accounts_on_service",
     "accounts_over",
     "all_holdings_of",
+    "changes_around",
     "changes_of",
     "collapsed",
     "count_customers",
@@ -302,6 +304,61 @@ def accounts_on(
             {"network": str(network), "at": require_aware(at), "rows_max": rows_max},
         )
         return frozenset(key for (key,) in cursor.fetchall())
+
+
+def accounts_on_service(service: str, *, at: datetime) -> frozenset[str]:
+    """The customers, its own included, who used a service at `at`: those with a log-in of it, and those with a site, a
+    holding or a holding's part on the addresses that it alone has. Of an address shared by ports it has not all."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH own AS (
+                SELECT prefix FROM registry_holdingrow
+                WHERE service_id = %(service)s AND during @> %(at)s::timestamptz AND kind <> %(block)s)
+            SELECT customer_id FROM registry_servicerow WHERE key = %(service)s
+            UNION SELECT customer_id FROM registry_resourcerow
+            WHERE (service_id = %(service)s OR (kind = %(login)s AND scope = %(service)s))
+            AND during @> %(at)s::timestamptz AND customer_id IS NOT NULL
+            UNION SELECT s.customer_id FROM own JOIN registry_siterow s ON s.address <<= own.prefix
+            WHERE s.during @> %(at)s::timestamptz
+            UNION SELECT h.customer_id FROM own JOIN registry_holdingrow h ON h.prefix <<= own.prefix
+            WHERE h.during @> %(at)s::timestamptz AND h.customer_id IS NOT NULL
+            """,
+            {
+                "service": service, "at": require_aware(at), "block": HoldingKind.PORT_BLOCK.value,
+                "login": ResourceKind.LOGIN.value,
+            },
+        )  # fmt: skip
+        return frozenset(key for (key,) in cursor.fetchall())
+
+
+def changes_around(customer: str, *, service: str | None, address: IPv4Address | IPv6Address | None) -> list[datetime]:
+    """The instants, in order, at which it changed who uses an address, what the customer holds around it, or who uses
+    the service: between two of them `holdings_of`, `accounts_on` and `accounts_on_service` say the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH own AS (
+                SELECT prefix, during FROM registry_holdingrow WHERE customer_id = %(customer)s),
+            around AS (
+                SELECT %(address)s::inet AS prefix WHERE %(address)s::inet IS NOT NULL
+                UNION SELECT prefix FROM own WHERE prefix >>= %(address)s::inet
+                UNION SELECT prefix FROM registry_holdingrow WHERE service_id = %(service)s),
+            those AS (
+                SELECT during FROM own
+                UNION SELECT h.during FROM around JOIN registry_holdingrow h ON h.prefix && around.prefix
+                UNION SELECT s.during FROM around JOIN registry_siterow s ON s.address <<= around.prefix
+                UNION SELECT during FROM registry_resourcerow
+                WHERE service_id = %(service)s OR (kind = %(login)s AND scope = %(service)s))
+            SELECT lower(during) FROM those WHERE isfinite(lower(during))
+            UNION SELECT upper(during) FROM those WHERE isfinite(upper(during)) ORDER BY 1
+            """,
+            {
+                "customer": customer, "service": service, "login": ResourceKind.LOGIN.value,
+                "address": None if address is None else str(address),
+            },
+        )  # fmt: skip
+        return [at for (at,) in cursor.fetchall()]
 
 
 def is_shared_out(network: IPv4Network | IPv6Network, *, at: datetime) -> bool:

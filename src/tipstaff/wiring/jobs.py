@@ -33,6 +33,7 @@ from tipstaff.procedures import (
     filtering,
     hooks,
     posting,
+    replays,
     reporters,
     returned,
     sighting,
@@ -128,6 +129,29 @@ def edition(context: JobContext, key: str) -> None:
         if not connection.is_usable():
             connection.close()  # A new one is opened for what follows.
         editions.give_up(key, attempts=ATTEMPTS_MAX, at=wiring.now())
+
+
+@app.task(
+    name="replay",
+    queue="replays",
+    lock="replays",
+    retry=RetryStrategy(max_attempts=ATTEMPTS_MAX, exponential_wait=2),
+    pass_context=True,
+)
+def replay(context: JobContext, key: str) -> None:
+    """A few seconds of judging the past again, because somebody asked for it; one at a time, and never in a hurry."""
+    if context.job.attempts >= ATTEMPTS_MAX:
+        replays.give_up(key, attempts=context.job.attempts, at=wiring.now())
+        return
+    try:
+        replays.carry_on(key, desk=wiring.desk(), now=wiring.now)
+    except Exception:  # - the job's door: whoever asked is told
+        if context.job.attempts + 1 < ATTEMPTS_MAX:
+            raise
+        log.exception("replay %s was tried %s times", key, ATTEMPTS_MAX)
+        if not connection.is_usable():
+            connection.close()  # A new one is opened for what follows.
+        replays.give_up(key, attempts=ATTEMPTS_MAX, at=wiring.now())
 
 
 @app.task(name="letters", queue="letters", priority=SOON, lock="letters")
@@ -276,6 +300,7 @@ _TASKS: dict[str, Task[Any, Any, Any]] = {
     "examine": examine,
     "sightings": sightings,
     "edition": edition,
+    "replay": replay,
     "understand_heavy": understand,
     "letters": letters,
     "follow": follow,

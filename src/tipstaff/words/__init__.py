@@ -15,7 +15,7 @@ from .admission import (
 from .audits import DECLARED, AuditFound, AuditPoint, SelfAudit
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, Station, SubjectKind, station_of
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
-from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, WorkStep
+from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, ReplayRun, WorkStep
 from .files import ExaminedFile, FileVerdict
 from .holders import (
     Announcer,
@@ -215,6 +215,7 @@ __all__ = [
     "RefusedLine",
     "RefusedRow",
     "RefusedSighting",
+    "ReplayRun",
     "Report",
     "ReportOutcome",
     "Reporter",

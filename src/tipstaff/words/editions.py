@@ -75,6 +75,28 @@ class EditionWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRun:
+    """The past, judged again under an edition because somebody asked: how far that is, and what was found."""
+
+    key: str
+    edition: str
+    digest: str
+    since: datetime
+    until: datetime
+    """What was judged within [since, until)."""
+    asked_by: str
+    asked_at: datetime
+    place: int
+    """Up to this entry of the record it has come."""
+    totals: Mapping[str, object]
+    """What was counted over everything that was judged, as its procedure writes it."""
+    finished_at: datetime | None
+    """None while it goes on."""
+    trouble: str
+    """Why it could not be done, in a sentence; empty where it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstUse:
     """A customer who used a service under an edition: by that they accepted it."""
 

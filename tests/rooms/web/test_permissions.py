@@ -84,6 +84,7 @@ DOORS = {
     "filter_end": (ACT, Ability.LIFT),
     "policy": (READ, Ability.SEE_POLICY),
     "replay": (READ, Ability.SEE_DESK),
+    "replay_begin": (ACT, Ability.SEE_DESK),
     "shadow": (READ, Ability.SEE_DESK),
     "editions": (READ, Ability.SEE_POLICY),
     "edition_step": (ACT, Ability.SEE_POLICY),

@@ -107,6 +107,7 @@ ALONE = {
     "live": "programs are told by webhooks",
     "policy": "/policy.json is everybody's",
     "replay": "a look at what an edition would change; a program takes `tipstaff policy replay --json`",
+    "replay_begin": "the same, begun in the background for the page to show",
     "shadow": "the same, of an edition that runs beside",
     "print_letter": "it carries the customer's link into an envelope; that it was posted is noted by the API",
     "studio": "it shows a mail beside the profile made from it; a profile is a file in a folder of the operator's",

@@ -24,7 +24,9 @@ class Pair:
     note: str = ""
     """A few words under the label."""
     link: str = ""
-    """Where the cases behind it are listed."""
+    """Where the cases behind the first bar are listed."""
+    link_after: str = ""
+    """And those behind the second one."""
 
 
 def bars(pairs: Sequence[Pair], *, title: str, alone: bool = False) -> SafeString:
@@ -121,21 +123,22 @@ def _picture(
 
 
 def _row(pair: Pair, y: int, scale: float) -> SafeString:
-    drawn = format_html(
+    return format_html(
         '<text x="{right}" y="{middle}" text-anchor="end" fill="currentColor">{label}</text>'
         '<text x="{right}" y="{under}" text-anchor="end" font-size="11" fill="currentColor">{note}</text>'
         "{before}{after}",
         right=LABEL - 8,
-        middle=y + (14 if pair.note else 19),
+        middle=y + (14 if pair.note else 21),
         under=y + 28,
         label=pair.label,
         note=pair.note,
-        before=_bar(pair.before, y + 3, BEFORE, scale),
-        after=_bar(pair.after, y + 18, AFTER, scale),
+        before=_linked(_bar(pair.before, y + 3, BEFORE, scale), pair.link, f"{pair.label}, as it was"),
+        after=_linked(_bar(pair.after, y + 18, AFTER, scale), pair.link_after, f"{pair.label}, under the other"),
     )
-    if not pair.link:
-        return drawn
-    return format_html('<a href="{}"><title>The cases behind {}</title>{}</a>', pair.link, pair.label, drawn)
+
+
+def _linked(bar: SafeString, link: str, name: str) -> SafeString:
+    return format_html('<a href="{}"><title>The cases behind {}</title>{}</a>', link, name, bar) if link else bar
 
 
 def _bar(number: int, y: int, colour: str, scale: float) -> SafeString:

@@ -1,22 +1,26 @@
 """What another edition would have changed, as pages: bars with the cases behind each, and the edition in the shadow."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpResponse, JsonResponse
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
-from tipstaff.editions.queries import list_editions
+from tipstaff.editions.queries import latest_replay, list_editions
 from tipstaff.policy import Edition
-from tipstaff.policy.replay import Difference, Tally, differences
+from tipstaff.policy.replay import LISTED_MAX, Alike
 from tipstaff.procedures.editions import edition_on_record
-from tipstaff.procedures.replayed import as_document, count_measures
-from tipstaff.procedures.replaying import PAST, Remedies, remedies_of, replay_past
+from tipstaff.procedures.refusals import TooManyReplays
+from tipstaff.procedures.replayed import Bar, as_document, bar_named, bars_of, count_measures
+from tipstaff.procedures.replaying import PAST
+from tipstaff.procedures.replays import Found, Line, ask_for, found_by
 from tipstaff.procedures.shadow import disagreements
 from tipstaff.words import EditionState
 
@@ -25,11 +29,8 @@ from ..roles import Ability, StaffRequest, needs
 from .page import show_console
 from .pictures import Pair, bars
 
-JUDGED_MAX = 20_000
-"""Past allegations that a page judges again; for all of them there is `tipstaff policy replay`."""
 BARS_MAX = 18
-LISTED_MAX = 200
-WEIGHED_MAX = 40
+LISTED_AT_ONCE = 200
 SHADOW_LISTED = 100
 
 
@@ -40,58 +41,93 @@ class Asked:
     under: Edition
     since: datetime
     until: datetime
-    behind: str
-    """`clause:mail.unsolicited` or `class:access`: only the cases behind this bar; empty for all."""
+    bar: Bar | None
+    """Only the cases behind this bar; None for all."""
 
     def link(self, **more: str) -> str:
         """The address of the same replay, with more said."""
         asked = {"edition": self.under.id, "from": f"{self.since:%Y-%m-%d}", "to": f"{self.until:%Y-%m-%d}", **more}
         return f"{reverse('console:replay')}?{urlencode(asked)}"
 
+    def behind(self, bar: Bar) -> str:
+        return self.link(behind=bar.text) + "#cases"
+
 
 @require_safe
 @needs(Ability.SEE_DESK)
 def replay(request: StaffRequest) -> HttpResponse:
-    """Past complaints under another edition; `as=svg` and `as=json` give the picture and the numbers as files."""
+    """Past complaints under another edition, as far as they have been judged; `as=svg` and `as=json` give the picture
+    and the numbers as files."""
     at = wiring.now()
     choices = _choices()
-    asked = _asked(request, choices, at=at)
-    context: dict[str, object] = {"choices": list(choices.values()), "asked": asked, "judged_max": JUDGED_MAX}
+    asked = _asked(request.GET, choices, at=at)
+    context: dict[str, object] = {"choices": list(choices.values()), "asked": asked}
     if asked is None:
         context |= {"since": at - PAST, "until": at + timedelta(days=1)}
         return _console(request, "tipstaff/console/replay.html", **context)
-    desk = wiring.desk()
-    tally = replay_past(asked.under, since=asked.since, until=asked.until, desk=desk, judged_max=JUDGED_MAX)
-    by_clause, by_class = _by_clause(tally, asked), _by_class(tally, asked)
+    context |= {"since": asked.since, "until": asked.until}
+    run = latest_replay(
+        edition=asked.under.id, digest=asked.under.digest, since=asked.since, until=asked.until
+    )  # fmt: skip
+    if run is None:
+        return _console(request, "tipstaff/console/replay.html", **context)
+    found = found_by(run, under=asked.under, desk=wiring.desk())
     kind = request.GET.get("as", "")
     if kind == "svg":
-        return _picture(by_class if request.GET.get("by") == "class" else by_clause, asked)
+        by = "class" if request.GET.get("by") == "class" else "clause"
+        return _picture(_pairs(found, asked, by), asked)
     if kind == "json":
-        found = as_document(tally, [], under=asked.under, begin=asked.since, end=asked.until)
-        return JsonResponse(found, headers=_as_file(f"replay-{asked.under.id}.json"))
-    listed = [d for d in tally.listed if _is_behind(d, asked.behind)]
-    weighed = [(d, remedies_of(d, desk=desk)) for d in listed[:WEIGHED_MAX]]
-    remedies: dict[str, Remedies] = {d.key: found for d, found in weighed}
+        document = as_document(
+            found.tally, found.lines(_all, limit=LISTED_MAX), under=asked.under, begin=asked.since, end=asked.until,
+        )  # fmt: skip
+        return JsonResponse(
+            {**document, "finished": run.finished_at is not None}, headers=_as_file(f"replay-{asked.under.id}.json")
+        )
+    by_clause, by_class = _pairs(found, asked, "clause"), _pairs(found, asked, "class")
+    wanted = asked.bar.holds if asked.bar else _all
+    total = sum(n for alike, n in found.tally.alike.items() if wanted(alike))
+    page = _page(request.GET.get("page", ""), most=max(1, -(-total // LISTED_AT_ONCE)))
+    offset = (page - 1) * LISTED_AT_ONCE
+    behind = {"behind": asked.bar.text} if asked.bar else {}
+    lines = [_listed(line) for line in found.lines(wanted, offset=offset, limit=LISTED_AT_ONCE)]
+    measures = count_measures(found.tally)
     context |= {
-        "since": asked.since,
-        "until": asked.until,
-        "tally": tally,
-        "bounded": tally.judged + tally.not_kept >= JUDGED_MAX,
-        "how": tally.how.most_common(8),
+        "run": run,
+        "found": found,
+        "tally": found.tally,
+        "how": found.tally.how.most_common(8),
         "by_clause": by_clause,
         "by_class": by_class,
-        "clause_picture": bars(by_clause, title="Allegations by clause, before and after"),
-        "class_picture": bars(by_class, title="Cases by kind of customer, before and after"),
-        "measures": count_measures(weighed),
-        "lines": [
-            {"d": d, "report": d.key.partition(".")[0], "how": differences(d.before, d.after),
-             "before": _chosen(remedies.get(d.key), "before"), "after": _chosen(remedies.get(d.key), "after")}
-            for d in listed[:LISTED_MAX]
-        ],
-        "listed_total": len(listed),
-        "behind": asked.behind.partition(":")[2],
+        "clause_picture": bars(by_clause, title="What is treated differently, by clause, before and after"),
+        "class_picture": bars(by_class, title="Cases among it by kind of customer, before and after"),
+        "measure_sides": [("As it was", measures["before"]), (asked.under.id, measures["after"])],
+        "lines": lines,
+        "listed_from": offset + 1,
+        "listed_to": offset + len(lines),
+        "listed_total": total,
+        "behind": _named(asked.bar) if asked.bar else "",
+        "before_link": asked.link(**behind, page=str(page - 1)) + "#cases" if page > 1 else "",
+        "next_link": asked.link(**behind, page=str(page + 1)) + "#cases" if offset + LISTED_AT_ONCE < total else "",
     }  # fmt: skip
     return _console(request, "tipstaff/console/replay.html", **context)
+
+
+@require_POST
+@needs(Ability.SEE_DESK)
+def begin_replay(request: StaffRequest) -> HttpResponse:
+    """Have all past complaints of the chosen days judged again in the background; the page shows how far it is."""
+    at = wiring.now()
+    asked = _asked(request.POST, _choices(), at=at)
+    if asked is None:
+        raise Http404
+    try:
+        ask_for(
+            asked.under, since=asked.since, until=asked.until, desk=wiring.desk(), at=at,
+            actor=request.user.get_username(),
+        )  # fmt: skip
+    except TooManyReplays as why:
+        messages.error(request, str(type(why).__doc__))
+    return HttpResponseRedirect(asked.link())
 
 
 @require_safe
@@ -120,68 +156,67 @@ def _choices() -> dict[str, Edition]:
     return {edition.id: edition for edition in editions}
 
 
-def _asked(request: StaffRequest, choices: dict[str, Edition], *, at: datetime) -> Asked | None:
-    name = request.GET.get("edition", "")
+def _asked(given: Mapping[str, str], choices: dict[str, Edition], *, at: datetime) -> Asked | None:
+    name = given.get("edition", "")
     if not name:
         return None
     if name not in choices:
         raise Http404(name)
     return Asked(
         under=choices[name],
-        since=asked_day(request.GET, "from", otherwise=at - PAST),
-        until=asked_day(request.GET, "to", otherwise=at + timedelta(days=1)),
-        behind=request.GET.get("behind", "")[:200],
+        since=asked_day(given, "from", otherwise=_midnight(at - PAST)),
+        until=asked_day(given, "to", otherwise=_midnight(at + timedelta(days=1))),
+        bar=bar_named(given.get("behind", "")[:200]),
     )
 
 
-def _by_clause(tally: Tally, asked: Asked) -> list[Pair]:
-    """Clauses under which something changes, with all allegations that fall under each; the most first."""
-    before, after, changed = Counter[str](), Counter[str](), Counter[str]()
-    for (was, now), n in tally.clauses.items():
-        before[was] += n
-        after[now] += n
-    for (was, now), n in tally.changed_clauses.items():
-        for clause in {was, now}:
-            changed[clause] += n
+def _midnight(at: datetime) -> datetime:
+    """The beginning of its day (UTC): so that the same question asked later that day is the same."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _page(text: str, *, most: int) -> int:
+    return min(max(int(text), 1), most) if text.isdecimal() and len(text) < _DIGITS_MAX else 1
+
+
+_DIGITS_MAX = 9
+
+
+def _all(alike: Alike) -> bool:
+    return True
+
+
+def _pairs(found: Found, asked: Asked, by: str) -> list[Pair]:
+    """The bars of one picture, each with the address of exactly what it counts."""
     return [
         Pair(
-            label=clause or "no clause",
-            before=before[clause],
-            after=after[clause],
-            note=f"{n:,} differ",
-            link=asked.link(behind=f"clause:{clause}") + "#cases",
+            label=name or "no clause",
+            before=before.count(found.tally),
+            after=after.count(found.tally),
+            link=asked.behind(before),
+            link_after=asked.behind(after),
         )
-        for clause, n in changed.most_common(BARS_MAX)
+        for name, before, after in bars_of(found.tally, by)[:BARS_MAX]
     ]
 
 
-def _by_class(tally: Tally, asked: Asked) -> list[Pair]:
-    """Cases that open against each kind of customer."""
-    return [
-        Pair(
-            label=kind,
-            before=sum(n for (k, was, _), n in tally.cases.items() if k == kind and was),
-            after=sum(n for (k, _, now), n in tally.cases.items() if k == kind and now),
-            note=f"{tally.changed_classes[kind]:,} differ",
-            link=asked.link(behind=f"class:{kind}") + "#cases",
-        )
-        for kind in sorted({kind for kind, _, _ in tally.cases})
-    ]
+def _named(bar: Bar) -> str:
+    which = "as it was" if bar.when == "before" else "under the other edition"
+    return f"{bar.name or 'no clause'}, {which}"
 
 
-def _is_behind(difference: Difference, bar: str) -> bool:
-    what, _, name = bar.partition(":")
-    if what == "clause":
-        return name in (difference.before.clause or "", difference.after.clause or "")
-    return what != "class" or difference.customer_class == name
+def _listed(line: Line) -> dict[str, object]:
+    return {
+        "d": line,
+        "report": line.key.partition(".")[0],
+        "sighting": line.key.startswith("S-"),
+        "before": _measure(line.before, line.alike.before.others_hit),
+        "after": _measure(line.after, line.alike.after.others_hit),
+    }
 
 
-def _chosen(found: Remedies | None, name: str) -> str:
-    if found is None:
-        return "not weighed"
-    chosen = getattr(found, name)
-    named = " and ".join(f"{c.degree.name.lower().replace('_', ' ')} {c.selector}" for c in chosen)
-    return f"{named}, {chosen[0].others_hit} others hit" if named else "none"
+def _measure(words: str, others: int) -> str:
+    return f"{words}, {others} others hit" if words else "none"
 
 
 def _disagreed(by_clause: tuple[tuple[str, str, int], ...]) -> list[Pair]:
@@ -196,7 +231,7 @@ def _disagreed(by_clause: tuple[tuple[str, str, int], ...]) -> list[Pair]:
 
 def _picture(pairs: list[Pair], asked: Asked) -> HttpResponse:
     title = f"Past complaints as they were judged, and under edition {asked.under.id}"
-    unlinked = [replace(pair, link="") for pair in pairs]
+    unlinked = [replace(pair, link="", link_after="") for pair in pairs]
     return HttpResponse(
         bars(unlinked, title=title, alone=True),
         content_type="image/svg+xml",

@@ -77,6 +77,7 @@ urlpatterns = [
     ),
     path("policy", views.policy, name="policy"),
     path("policy/replay", replays.replay, name="replay"),
+    path("policy/replay/begin", replays.begin_replay, name="replay_begin"),
     path("policy/shadow", replays.shadow, name="shadow"),
     path("editions", editions.editions, name="editions"),
     path("editions/<str:id>/<slug:action>", editions.step, name="edition_step"),
