@@ -49,7 +49,7 @@ def main() -> None:
     }
     with database(durable=True):
         from tipstaff.enforcement.drivers.nftables import make
-        from tipstaff.wiring.enforcer import collect_rarely
+        from tipstaff.host.memory import collect_rarely
         from tipstaff.words import Direction, Selector
 
         collect_rarely()  # As the enforcer does before its first round.

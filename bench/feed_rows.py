@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.live.moving_in import CUSTOMERS, network_of  # noqa: E402 - found by the line above
 from tests.live.moving_in import main as move_in  # noqa: E402 - as above
+from tipstaff.host.memory import collect_rarely  # noqa: E402 - as above
 from tipstaff.host.postgres import EmbeddedPostgres  # noqa: E402 - as above
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def measure(server: EmbeddedPostgres, *, rows: int) -> dict[str, Any]:
     from tipstaff.intake.reading import read
     from tipstaff.procedures import complaint
 
+    collect_rarely()  # As the worker does before its first job.
     at = datetime.now(UTC)
     raw = mail_with(csv_of(rows, at=at))
     desk = dataclasses.replace(wiring.desk(), enqueue=lambda job, key: None)

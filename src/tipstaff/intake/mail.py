@@ -1,14 +1,16 @@
 """A mail as a tree of decoded parts, whatever is broken in it. It never grows past its bounds and opens no link."""
 
+import bz2
 import email
 import email.header
 import email.message
 import email.policy
 import io
+import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from typing import Any
@@ -647,17 +649,16 @@ def _attachments(root: Part, limits: Limits) -> Iterator[Attachment]:
         if part.content[:4] == b"PK\x03\x04" and (part.content_type in _ARCHIVES or not name.endswith(_OFFICE)):
             inside = list(open_zip(part.content, limits=limits))
             yield from inside or [Attachment(part.filename, part.content_type, part.content)]
-        elif part.content[:2] == b"\x1f\x8b":
-            yield Attachment(
-                part.filename.removesuffix(".gz"),
-                "application/octet-stream",
-                gunzip(part.content, limits=limits),
-            )
+        elif part.content.startswith(PACKED):
+            bound = min(limits.archive_octets, max(4096, len(part.content)) * limits.archive_ratio)
+            plain, _ = unfold(part.content, octets=bound)
+            yield Attachment(_PACKED_NAME.sub("", part.filename), "application/octet-stream", plain)
         else:
             yield Attachment(part.filename, part.content_type, part.content)
 
 
-_PACKED = (".zip", ".gz", ".7z", ".rar", ".jar")
+_PACKED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".jar")
+_PACKED_NAME = re.compile(r"\.(?:gz|bz2|xz)\Z", re.IGNORECASE)
 _OFFICE = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".jar", ".apk")
 
 
@@ -696,7 +697,7 @@ def open_zip(content: bytes, *, limits: Limits, nested: bool = False) -> Iterato
                 if entry.is_dir() or (not nested and entry.filename.lower().endswith(_PACKED)):
                     continue
                 bound = min(left, max(4096, entry.compress_size) * limits.archive_ratio)
-                data = _entry(content, archive, entry, bound, limits.archive_passwords)
+                data = entry_of(content, archive, entry, bound, limits.archive_passwords)
                 if data is None:
                     continue
                 if len(data) > bound:
@@ -709,7 +710,7 @@ def open_zip(content: bytes, *, limits: Limits, nested: bool = False) -> Iterato
         return
 
 
-def _entry(
+def entry_of(
     content: bytes, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, bound: int, passwords: tuple[str, ...]
 ) -> bytes | None:
     """At most `bound` + 1 octets of one file, or None when it is locked and no known password opens it."""
@@ -719,10 +720,26 @@ def _entry(
     return unlock(content, archive, entry, passwords=passwords, octets=bound + 1) if passwords else None
 
 
-def gunzip(content: bytes, *, limits: Limits) -> bytes:
-    """A gzip file's content up to the bounds; what lies beyond is cut off."""
-    bound = min(limits.archive_octets, max(4096, len(content)) * limits.archive_ratio)
-    try:
-        return zlib.decompressobj(31).decompress(content, bound)
-    except zlib.error:
-        return b""
+PACKED = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
+"""With what gzip (RFC 1952), bzip2 and xz files begin."""
+
+
+def unfold(content: bytes, *, octets: int) -> tuple[bytes, bool]:
+    """At most so many octets of what a gzip, bzip2 or xz file unfolds to, all its members, and whether that is all."""
+    found = b""
+    while content:
+        unpacker: Any = _UNPACKERS.get(content[:2], lzma.LZMADecompressor)()
+        try:
+            found += unpacker.decompress(content, max(1, octets - len(found)))
+        except (zlib.error, OSError, EOFError, lzma.LZMAError):
+            return found, False
+        if not unpacker.eof or len(found) > octets:
+            return found[:octets], False
+        # Between and behind members programs write zeros only (RFC 1952, 2.2, and the xz format, 2.2).
+        content = unpacker.unused_data.lstrip(b"\0")
+        if content and not content.startswith(PACKED):
+            return found, False
+    return found, True
+
+
+_UNPACKERS: dict[bytes, Callable[[], Any]] = {b"\x1f\x8b": lambda: zlib.decompressobj(31), b"BZ": bz2.BZ2Decompressor}

@@ -1,15 +1,18 @@
 """The gate before the store: a report about child-abuse material is sealed, and no media of it is ever kept."""
 
+import binascii
 import hashlib
 import html
+import io
 import json
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from .mail import Limits, Mail, Part, gunzip, looks_like_text, open_zip, read_mail
+from .mail import PACKED, Limits, Mail, Part, entry_of, looks_like_text, read_mail, unfold
 from .text.characters import decode, html_to_text, one_line, without
 from .text.phrases import Phrases
 
@@ -230,7 +233,12 @@ def _texts(mail: Mail, looking: "_Looking") -> Iterator[str]:
 
 
 _DEEPEST = 4
-_FILES_OF_PART, _FILES_OF_MAIL = 200, 2000
+_FILES_OF_PART, _FILES_OF_MAIL = 10_000, 20_000
+_FILES_WORTH = 12_000
+"""Of how many empty files the octets are worth that are unfolded of a part: each file counts so much beside what it
+holds, so that very many empty ones are no attack on time."""
+_DIRECTORY_ENTRY = b"PK\x01\x02"
+"""With what each entry of a ZIP archive's directory begins (APPNOTE.TXT, 4.3.12)."""
 _PARTS_WORTH = 2
 """How many octets are unfolded of a whole mail, in what may be unfolded of one part of it."""
 
@@ -265,11 +273,15 @@ class _Looking:
 
     def texts(self, content: bytes, charset: str, kind: str, depth: int = 0) -> Iterator[str]:
         """The texts in one part, or in one file within it."""
-        if content.startswith(_UNFOLDING):
+        if content.startswith(_UNFOLDING) or _DIRECTORY_END in content[-_DIRECTORY_END_OCTETS:]:
             if depth < _DEEPEST:
                 yield from self._inside(content, depth + 1)
-                return
-            self.unseen = "files lie too deep in it"
+                if content.startswith(_UNFOLDING):
+                    return
+            else:
+                self.unseen = _TOO_DEEP
+        if content.startswith(_SHUT):
+            self.unseen = "it is packed in a way that is not unfolded here"
         if not _is_searched(content, kind):
             if not kind.startswith(_MEDIA) and not content.startswith(_MEDIA_SIGNS):
                 yield from _runs_in(content)
@@ -284,12 +296,13 @@ class _Looking:
             return
         text = decode(content, charset=charset)
         yield from _as_read(text, kind)
-        if not any(x.search(text) for x in (_BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED)):
-            return
-        for run in _BASE64_TEXT.findall(text)[:20] if depth < _DEEPEST else ():
-            inner = _unbase64(run)
-            if inner and looks_like_text(inner):
-                yield from self.texts(inner, "", "", depth + 1)
+        for inner in _coded_in(content, text):
+            if not (looks_like_text(inner) or inner.startswith((*_UNFOLDING, *_SHUT))):
+                continue
+            if depth >= _DEEPEST:
+                self.unseen = _TOO_DEEP
+                return
+            yield from self.texts(inner, "", "", depth + 1)
 
     def _inside(self, content: bytes, depth: int) -> Iterator[str]:
         """The texts in an archive or a PDF; nothing is unpacked of it once a bound was met."""
@@ -299,19 +312,40 @@ class _Looking:
             for shown in self._of_pdf(content):
                 yield from self.texts(shown, "", "", depth)
             return
-        for name, file in self._unpacked(content):
-            if not self._afford(len(file), files=1):
+        for name, file in self._of_packed(content) if content.startswith(PACKED) else self._of_zip(content):
+            if not self._afford(len(file) + self._limits.decoded_octets // _FILES_WORTH, files=1):
                 return
             yield name
             yield from self.texts(file, "", "", depth)
             if not self._afford():
                 return
 
-    def _unpacked(self, content: bytes) -> Iterator[tuple[str, bytes]]:
-        """The files in an archive with their names."""
-        if content.startswith(b"PK"):
-            return ((x.name, x.content) for x in open_zip(content, limits=self._limits, nested=True))
-        return iter([("", gunzip(content, limits=self._limits))])
+    @property
+    def _left(self) -> int:
+        """How many octets may still be unfolded."""
+        most = self._limits.decoded_octets
+        return max(0, min(most - self._octets + self._octets_before, _PARTS_WORTH * most - self._octets))
+
+    def _of_packed(self, content: bytes) -> Iterator[tuple[str, bytes]]:
+        """What a file unfolds to that is packed alone."""
+        file, whole = unfold(content, octets=self._left + 1)
+        if not whole and len(file) <= self._left:
+            self.unseen = "a file in it cannot be unfolded"
+        yield "", file
+
+    def _of_zip(self, content: bytes) -> Iterator[tuple[str, bytes]]:
+        """All files of a ZIP archive with their names; of one that stays locked only the name."""
+        if content.count(_DIRECTORY_ENTRY) > _FILES_OF_MAIL:
+            self.unseen = "more files lie in it than are looked into"
+            return
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                for entry in archive.infolist():
+                    if not entry.is_dir() or entry.file_size:
+                        file = entry_of(content, archive, entry, self._left, self._limits.archive_passwords)
+                        yield one_line(entry.filename), file or b""
+        except Exception:  # noqa: BLE001 - whatever a hostile archive raises in the library, it was not seen whole.
+            self.unseen = "a file in it cannot be unfolded"
 
     def _of_pdf(self, content: bytes) -> Iterator[bytes]:
         """What the page streams of a PDF show, and the file as it stands (ISO 32000, 7.3.8 and 9.4.3)."""
@@ -348,7 +382,13 @@ def _inflated(content: bytes, start: int) -> tuple[bytes, int]:
     return shown, at - start - len(unpacker.unused_data)
 
 
-_UNFOLDING = (b"PK\x03\x04", b"\x1f\x8b", b"%PDF-")
+_UNFOLDING = (b"PK\x03\x04", b"PK\x05\x06", b"%PDF-", *PACKED)
+_DIRECTORY_END, _DIRECTORY_END_OCTETS = b"PK\x05\x06", 66_000
+"""With what the last record of a ZIP archive begins, and how near the end it lies; anything may stand before the whole
+(APPNOTE.TXT, 4.3.16)."""
+_SHUT = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01", b"\x1f\x9d")
+"""RAR, 7z, Zstandard, cabinets, lzip and compress: nothing here unfolds them."""
+_TOO_DEEP = "files lie too deep in it"
 _PDF_STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _PDF_PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
 _PDF_STREAM_OCTETS = 1 << 20
@@ -398,19 +438,47 @@ def _as_read(text: str, kind: str) -> Iterator[str]:
 
 
 _BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED = (re.compile(rf"{x}[A-Za-z0-9+/]{{56}}") for x in (r"\A", "\n", '[",]'))
-_BASE64_TEXT = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,2000}[\r\n]{0,2}){1,2000}={0,2}")
+_BASE64_TEXT = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,2000}[\r\n]{0,2}){1,2000}[A-Za-z0-9+/]{0,39}={0,2}")
 
 
-def _unbase64(run: str) -> bytes:
-    import base64
-    import binascii
+def _coded_in(content: bytes, text: str) -> Iterator[bytes]:
+    """What is written in base64, in hexadecimal digits or by uuencode (POSIX.1-2017) within a text, decoded."""
+    if any(x.search(text) for x in (_BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED)):
+        for run in _BASE64_TEXT.finditer(text):
+            compact = "".join(run[0].split()).rstrip("=")
+            # What is cut short ends with the last whole octet.
+            compact = compact[:-1] if len(compact) % 4 == 1 else compact
+            yield binascii.a2b_base64(compact + "=" * (-len(compact) % 4))
+    if b"\0" in content[:64]:
+        content = text.encode("ascii", "replace")
+    # A table or a log has no such run of them: deleting and seeking is much faster than a pattern.
+    if _MANY_DIGITS in content.translate(_TO_DIGITS, _BETWEEN_DIGITS):
+        for run in _HEX_TEXT.finditer(text):
+            digits = _NO_DIGITS.sub("", run[0])
+            yield bytes.fromhex(digits[: len(digits) // 2 * 2])
+    if b"begin " in content:
+        for file in _UUENCODED.finditer(text):
+            yield b"".join(map(_uudecoded, file[1].splitlines()))
 
-    compact = "".join(run.split()).rstrip("=")
-    compact = compact[: len(compact) // 4 * 4]
+
+_MANY_DIGITS = b"0" * 80
+_BETWEEN_DIGITS = b" \t\r\n:,;-\\xX"
+_TO_DIGITS = bytes(0x30 if chr(x) in "0123456789abcdefABCDEF" else 0x2E for x in range(256))
+_HEX_TEXT = re.compile(r"(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[\s:,;-]{0,3}){40,}")
+_NO_DIGITS = re.compile(r"0x|[^0-9A-Fa-f]+")
+_UUENCODED = re.compile(r"^begin(?:-base64)? [0-7]{3,4} [^\r\n]{0,200}\r?\n((?:[ -`]{1,90}\r?\n)+)", re.MULTILINE)
+
+
+def _uudecoded(line: str) -> bytes:
     try:
-        return base64.b64decode(compact[:1_000_000], validate=True)
+        return binascii.a2b_uu(line.encode("ascii"))
     except (binascii.Error, ValueError):
-        return b""
+        # Programs that fill a line up make it longer than it says.
+        said = ((ord(line[0]) - 32) & 63) * 4 // 3 + 4
+        try:
+            return binascii.a2b_uu(line[:said].encode("ascii"))
+        except (binascii.Error, ValueError):
+            return b""
 
 
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"

@@ -1,7 +1,6 @@
 """The enforcer's loop: woken by the database or every few seconds, it makes each device hold its plan."""
 
 import functools
-import gc
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ from tipstaff import wiring
 from tipstaff.config import DeviceConfig
 from tipstaff.enforcement.operations import CHANNEL, AnotherWriter, Fence, Fenced, become_writer
 from tipstaff.enforcement.protocol import Driver
+from tipstaff.host.memory import collect_rarely
 from tipstaff.procedures import enforcing
 from tipstaff.procedures.enforcing import Patience, Reconciled
 from tipstaff.wiring.jobs import defer
@@ -60,12 +60,6 @@ class Clock:
             return ""
         way = "forward" if ahead > 0 else "back"
         return f"this machine's clock jumped {abs(ahead):.0f} s {way}; nothing is changed until it is believed"
-
-
-def collect_rarely() -> None:
-    """Look for garbage in cycles only after 300,000 new objects, not after 700: a plan of 100,000 measures is made of
-    more, none of them garbage, and looking at them again and again takes half as long as the plan itself."""
-    gc.set_threshold(300_000, 20, 20)
 
 
 class Enforcer:

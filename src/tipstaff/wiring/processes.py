@@ -20,7 +20,7 @@ from django.db import close_old_connections, connection
 
 from tipstaff import wiring
 from tipstaff.config import BadSetting, MailIn
-from tipstaff.host.memory import give_large_pieces_back
+from tipstaff.host.memory import collect_rarely, give_large_pieces_back
 from tipstaff.intake.channels.mail_server import Limits, MailServer
 from tipstaff.intake.channels.protocol import Refused, count_hops
 from tipstaff.procedures import complaint, posting
@@ -115,6 +115,7 @@ def run_intake() -> None:
 def run_worker() -> None:
     """Background work: reading, judging, letters and clocks."""
     give_large_pieces_back()
+    collect_rarely()
     recovered = posting.recover(at=wiring.now(), is_alive=mail.is_alive)
     for key in recovered:
         log.warning("letter %s was in a dead worker's hands; see its state", key)

@@ -1,9 +1,11 @@
 """The hard rules, in every form: sealed matter leaves nothing, and nothing in a complaint is opened or resolved."""
 
 import base64
+import bz2
 import gzip
 import io
 import json
+import lzma
 import random
 import socket
 import struct
@@ -22,7 +24,7 @@ from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import _Looking, sift
 from tipstaff.words import ReadingOutcome
 
-from .mails import with_files, zipped
+from .mails import uuencoded, with_files, zipped
 
 SAMPLES = sorted(Path(str(files("tipstaff.intake.parsers"))).glob("*/samples/*.eml"))
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8).decode()
@@ -149,6 +151,21 @@ WRAPPED = {
     "TNEF": tnef(TOLD, IMAGE),
     "TNEF, wide": tnef(WORDS.encode("utf-16-le"), IMAGE),
     "PDF": pdf(TOLD.strip()),
+    "bzip2 of tar": bz2.compress(tar("r.txt", TOLD)),
+    "xz": lzma.compress(TOLD),
+    "the second member of a gzip file": gzip.compress(b"A list follows.\n") + gzip.compress(TOLD),
+    "the last of 500 files": zipped(*((f"{n}.txt", b"a line of a log") for n in range(499)), ("r.txt", TOLD)),
+    "behind 40 MiB of zeros": zipped(("a.bin", bytes(40 * 2**20)), ("r.txt", TOLD)),
+    "an archive behind a program": b"MZ" + bytes(900) + zipped(("r.txt", TOLD)),
+    "hexadecimal": TOLD.hex().encode(),
+    "hexadecimal with gaps": b"\n".join(TOLD[n : n + 16].hex(" ").encode() for n in range(0, len(TOLD), 16)),
+    "escaped octets": "".join(f"\\x{x:02x}" for x in TOLD).encode(),
+    "uuencode": b"The file:\n" + uuencoded(TOLD),
+    "an archive in uuencode": uuencoded(zipped(("r.txt", TOLD))),
+    "an archive in base64": b"The file:\n" + base64.encodebytes(zipped(("r.txt", TOLD))),
+    "the last of many runs of base64": b"\n\n".join(
+        base64.b64encode(x * 3) for x in (*[b"a line of a log"] * 30, TOLD)
+    ),
     "RTF": b"{\\rtf1\\ansi child \\b sexual\\b0  abuse material at http://192.0.2.199/}",
     "UTF-16": WORDS.encode("utf-16"),
     "UTF-16 without a mark": WORDS.encode("utf-16-le"),
@@ -205,7 +222,7 @@ def test_noise_seals_nothing() -> None:
 
 
 def test_archives_in_archives_are_gone_into_within_bounds() -> None:
-    """A few files that unfold to thousands: no more than 200 of them are looked at, and 48 MiB."""
+    """A few files that unfold to thousands: no more than 48 MiB of them are looked at."""
     many = zipped(*((f"{n}.txt", b" " * 200_000) for n in range(40)))
     deep = zipped(*((f"{n}.zip", many) for n in range(40)))
     opened: list[int] = []

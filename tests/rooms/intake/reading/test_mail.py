@@ -1,12 +1,16 @@
 """A mail is read whatever is broken in it, within bounds."""
 
 import base64
+import bz2
 import email.header
+import gzip
+import lzma
 import resource
 import subprocess
 import sys
 import textwrap
 import zlib
+from collections.abc import Callable
 from email.message import EmailMessage, Message
 
 import pytest
@@ -160,6 +164,15 @@ def test_a_gzip_bomb_is_cut_off() -> None:
     bomb = packer.compress(b"0" * 60_000_000) + packer.flush()
     mail = read_mail(with_files("See.", ("application/gzip", "r.csv.gz", bomb)))
     assert sum(len(x.content) for x in mail.attachments) <= Limits().archive_octets
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_list_that_is_packed_alone_is_read(packed: Callable[[bytes], bytes]) -> None:
+    ending = {gzip.compress: "gz", bz2.compress: "bz2", lzma.compress: "xz"}[packed]
+    rows = packed(b"timestamp,ip\n") + packed(b"2026-03-10 10:00:00,192.0.2.7\n")
+    (found,) = read_mail(with_files("See.", ("application/octet-stream", f"list.csv.{ending}", rows))).attachments
+    assert found.name == "list.csv"
+    assert found.content == b"timestamp,ip\n2026-03-10 10:00:00,192.0.2.7\n"
 
 
 def test_an_archive_with_a_lying_directory_gives_nothing_or_little() -> None:

@@ -405,10 +405,41 @@ def test_what_lies_beyond_a_bound_is_not_kept_in_clear(
     assert not sift(with_archives(FULL, zipped(("a.zip", zipped(("b.txt", b"words")))))).sealed
 
 
+BROKEN = zipped(("a.txt", b"a line of a log" * 50), ("b.txt", b"another"))
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        (BROKEN[:-60], b"a file in it cannot be unfolded"),
+        (BROKEN.replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x08", b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x62"),
+         b"a file in it cannot be unfolded"),
+        (gzip.compress(random.Random(3).randbytes(9000))[:5000], b"a file in it cannot be unfolded"),
+        (zipped(*((f"{n}.bin", bytes(2**24)) for n in range(4))), b"it unfolds to more"),
+        (b"Rar!\x1a\x07\x01\x00" + bytes(200), b"it is packed in a way"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(200), b"it is packed in a way"),
+        (zipped(("a.zst", b"\x28\xb5\x2f\xfd" + bytes(200))), b"it is packed in a way"),
+    ],
+    ids=["no directory", "unknown method", "cut short", "bomb", "RAR", "7z", "Zstandard in ZIP"],
+)  # fmt: skip
+def test_what_cannot_be_unfolded_is_not_kept_in_clear(file: bytes, why: bytes) -> None:
+    sifted = sift(with_archives(file))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO + why in sifted.kept
+    assert len(sifted.stripped) == 1
+
+
+def test_many_harmless_files_and_what_only_looks_like_code_stay_in_clear() -> None:
+    table = "\n".join(f"2026-03-10 10:00:{n:02},{n:064x},192.0.2.{n}" for n in range(60)).encode()
+    assert not sift(with_archives(zipped(*((f"{n}.log", b"a line of a log") for n in range(3000))))).sealed
+    assert not sift(with_archives(gzip.compress(b"a line of a log\n" * 200_000))).sealed
+    assert not sift(with_archives(table, random.Random(5).randbytes(900).hex().encode())).sealed
+
+
 def test_nothing_is_unpacked_once_a_bound_was_met(monkeypatch: pytest.MonkeyPatch) -> None:
     unpacked: list[bytes] = []
-    gunzip = sieve.gunzip
-    monkeypatch.setattr(sieve, "gunzip", lambda x, limits: unpacked.append(x) or gunzip(x, limits=limits))
+    unfold = sieve.unfold
+    monkeypatch.setattr(sieve, "unfold", lambda x, octets: unpacked.append(x) or unfold(x, octets=octets))
     looking = sieve._Looking
     monkeypatch.setattr(sieve, "_Looking", lambda limits: looking(replace(limits, decoded_octets=10_000)))
     assert sift(with_archives(*[gzip.compress(b"a b " * 2000)] * 9)).sealed
