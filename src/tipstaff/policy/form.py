@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
 from tipstaff.words import (
@@ -39,6 +37,7 @@ from .clauses import (
 from .clocks import is_region
 from .conditions import REPORT_FACTS, BadCondition, Condition, names_in, read_condition
 from .deciding import IDENTITY_ROWS, SPEECH_ROWS, TWO_PEOPLE_ROW
+from .decomposition import policy_rows
 from .form_examples import OCCURRENCE, read_examples, read_ports
 from .ladder_form import read_repeats, read_rungs
 from .toml_tables import E, Table, listed, perhaps
@@ -50,14 +49,6 @@ _REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_-]+( [a-z_-]+)*")
 _COLLECTED = re.compile(r"(source|detector): [a-z0-9_-]+")
 _TEST = re.compile(r"tests/[\w/]+\.py::\w+(\[[^\]]+\])?")
-
-
-@cache
-def policy_rows() -> MappingProxyType[int, str]:
-    """The 98 rows into which the policy is decomposed: number and short title."""
-    lines = (Path(__file__).parent / "rows.csv").read_text(encoding="utf-8").splitlines()[1:]
-    rows = {int(number): title.strip('"') for number, _, title in (line.partition(",") for line in lines)}
-    return MappingProxyType(rows)
 
 
 def read_edition(head: Table, *, clauses: tuple[Clause, ...], thorough: bool) -> Edition:
