@@ -39,6 +39,7 @@ from .answers import AnswerTooLong
 from .casework import AlreadyEnding, NothingToPlan, NothingWaits, NothingWasSaid, OwnDecision, ProposalLapsed
 from .complaint import ReadAnew
 from .editions import ExamplesDoNotHold
+from .our_clocks import NoSuchClock, NothingToTell
 from .suspension import NotWarned, NotYourDecision
 from .work import NoSuchColleague, NotThen
 
@@ -56,6 +57,7 @@ __all__ = [
     "IllegalMove",
     "NameTaken",
     "NoSuchCase",
+    "NoSuchClock",
     "NoSuchColleague",
     "NoSuchEdition",
     "NoSuchFilter",
@@ -82,6 +84,7 @@ __all__ = [
     "NothingHeldBack",
     "NothingProposed",
     "NothingToPlan",
+    "NothingToTell",
     "NothingToUndo",
     "NothingWaits",
     "NothingWasSaid",

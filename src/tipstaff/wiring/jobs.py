@@ -32,6 +32,7 @@ from tipstaff.procedures import (
     examining,
     filtering,
     hooks,
+    our_clocks,
     posting,
     reporters,
     returned,
@@ -54,7 +55,7 @@ UNREAD_AT_A_TIME = 50
 UNREAD_FOR_LONG = timedelta(minutes=10)
 WORKERS_LOCK = 0x71_95_77_0B
 """Advisory lock: each worker shares it while it lives, so whoever gets it alone knows that no other worker does."""
-TICK_SECONDS, SWEEP_SECONDS, SEAL_SECONDS = 5, 4, 10
+TICK_SECONDS, SWEEP_SECONDS, SEAL_SECONDS, CLOCKS_SECONDS = 5, 4, 10, 20
 HEAVY = "heavy"
 """The queue of reports that take much memory to read: one of them at a time, beside all other jobs."""
 SOON = 10
@@ -161,6 +162,13 @@ def look_round(key: str) -> None:
     if unjudged(limit=1) or untold_cases(prefix="S-", limit=1):
         defer("sightings", "all")
     defer("letters", "all")
+
+
+@app.periodic(cron=_every(CLOCKS_SECONDS))
+@app.task(name="our_clocks", queue="clock", queueing_lock="our_clocks", lock="our_clocks")
+def run_our_clocks(timestamp: int) -> None:
+    """Clocks that run on us: begun by what came to stand in the record, ended, or told of as late."""
+    our_clocks.watch(desk=wiring.desk(), at=wiring.now())
 
 
 @app.periodic(cron="17 * * * *")
