@@ -25,6 +25,7 @@ from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
 from tipstaff.procedures import (
+    acceptance,
     accountability,
     admission,
     complaint,
@@ -190,6 +191,13 @@ def figures(timestamp: int) -> None:
 def late_log_ins(timestamp: int) -> None:
     """Every night: who still logs in though their right to it has ended."""
     admission.note_log_ins(desk=wiring.desk(), at=wiring.now(), actor="worker")
+
+
+@app.periodic(cron="11 5 * * *")
+@app.task(name="first_uses", queue="clock", queueing_lock="first_uses")
+def first_uses(timestamp: int) -> None:
+    """Every night: who has used a service under the edition in force, and accepted it by that."""
+    acceptance.note_first_uses(desk=wiring.desk(), at=wiring.now())
 
 
 @app.periodic(cron="29 3 * * *")
