@@ -128,7 +128,13 @@ def test_the_variables_that_are_named_exist() -> None:
     values |= {"OVERRIDE": "x@example.net", "RECIPIENTS": "@example.net", "TIPSTAFF_DATABASE_URL": "postgresql:///x"}
     values |= {"TIPSTAFF_LOG_LEVEL": "DEBUG", "TIPSTAFF_WEB_PUBLIC_URL": "https://example.net", "HOURLY": "1"}
     values |= {"RESOLVER": "192.0.2.53", "FORM": "true", "MINUTE": "1", "CLAMD": "127.0.0.1:3310", "SECONDS": "1"}
-    values |= {"PROXIES": "127.0.0.1", "FOR": "lead", "ROLES": "group=lead", "ISSUER": "https://example.net"}
+    values |= {
+        "PROXIES": "127.0.0.1",
+        "FOR": "lead",
+        "ZONE": "UTC",
+        "ROLES": "group=lead",
+        "ISSUER": "https://example.net",
+    }
     together = (
         {"TIPSTAFF_MAIL_OUT_DKIM_SELECTOR", "TIPSTAFF_MAIL_OUT_DKIM_KEY_FILE"},
         {"TIPSTAFF_STAFF_OPENID_ISSUER", "TIPSTAFF_STAFF_OPENID_CLIENT_ID"},

@@ -1,6 +1,7 @@
 """An authority asks: counsel decides, two people name a customer, and what leaves the house is what was asked."""
 
 import contextlib
+import dataclasses
 import json
 import math
 from datetime import UTC, datetime, timedelta
@@ -77,6 +78,18 @@ def test_the_form_of_a_request_is_looked_at_and_its_clock_started(house: Office)
         with pytest.raises(NotAnswerable):
             asked(house, **wrong)
     assert disclosure.late(desk=house.desk, at=matter.due_at, actor="carla") == [matter]
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends"),
+    [("UTC", "2026-05-15T00:00:00+00:00"), ("America/Los_Angeles", "2026-05-14T07:00:00+00:00")],
+)
+def test_our_days_to_answer_an_authority_are_counted_where_we_are(house: Office, zone: str, ends: str) -> None:
+    """It came at 02:00 UTC on 4 May, which is still the third on the other side."""
+    house.desk = dataclasses.replace(house.desk, zone=zone)
+    matter = asked(house, received_at=NOON - 10 * HOUR)
+    assert matter.due_at is not None
+    assert matter.due_at.isoformat() == ends
 
 
 @pytest.mark.parametrize("who", ["lena", "ana", "adam"])

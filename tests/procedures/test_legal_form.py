@@ -91,6 +91,9 @@ def test_an_entry_lapses_after_its_three_years_and_stands_again_when_renewed(off
     assert named.stands
     assert named.lapses_at is not None
     assert named.lapses_at.isoformat() == "2029-05-05T00:00:00+00:00", "with the end of its last day"
+    abroad = agent_at(desk=replace(office.desk, zone="America/New_York"), at=NOON)
+    assert abroad is not None
+    assert str(abroad.lapses_at) == "2029-05-05 04:00:00+00:00", "with the end of that day where we are"
     lapsed = agent_at(desk=office.desk, at=NOON + 1100 * DAY)
     assert lapsed is not None
     assert not lapsed.stands

@@ -57,14 +57,15 @@ def let_look(office: Office, *, until: datetime = NOON + 100 * DAY) -> None:
     authorise("retest", purpose="To see that it is closed.", until=until, desk=office.desk, at=NOON - DAY, actor="c")
 
 
-def fixed(office: Office, *, port: int = 53, protocol: str = "udp") -> Case:
+def fixed(office: Office, *, port: int = 53, protocol: str = "udp", also: Sequence[int] = ()) -> Case:
     """A customer's open service was seen, told, and is called closed."""
     office.admit("acct-1", HERS)
-    line = {
-        "id": "one", "kind": "probe.open_service", "at": (NOON - HOUR).isoformat(), "source": HERS,
-        "protocol": protocol, "facts": {"opted_in": True, "port": port, "service": "x"},
-    }  # fmt: skip
-    take(json.dumps(line).encode(), sensor="scan", desk=office.desk, at=NOON, actor="tests")
+    for n, each in enumerate((port, *also)):
+        line = {
+            "id": f"look-{n}", "kind": "probe.open_service", "at": (NOON - HOUR).isoformat(), "source": HERS,
+            "protocol": protocol, "facts": {"opted_in": True, "port": each, "service": "x"},
+        }  # fmt: skip
+        take(json.dumps(line).encode(), sensor="scan", desk=office.desk, at=NOON, actor="tests")
     judge_waiting(desk=office.desk, at=NOON)
     office.post(at=NOON)
     [case] = list_cases(limit=10)
@@ -216,15 +217,28 @@ def test_a_watch_without_a_look_ends_without_the_claim_of_a_measurement(office: 
 
 def test_looks_are_paced(office: Office) -> None:
     let_look(office)
-    case = fixed(office)
+    fixed(office, also=[123])
     office.follow(at=FIXED_AT)
-    probe(office, RetestFound.GONE, at=FIXED_AT, a_minute=1)
-    ask_retest(
-        case=case.key, customer="acct-1", clause=case.clause, address=IPv4Address(HERS), protocol="udp", port=123,
-        check=RetestCheck.NTP, at=FIXED_AT, actor="tests",
-    )  # fmt: skip
+    assert len(probe(office, RetestFound.GONE, at=FIXED_AT, a_minute=1).looked_at) == 1
     assert probe(office, at=FIXED_AT + timedelta(seconds=59), a_minute=1).looked_at == []
     assert len(probe(office, RetestFound.GONE, at=FIXED_AT + timedelta(seconds=61), a_minute=1).looked_at) == 1
+
+
+def test_a_look_that_an_older_release_asked_for_is_not_made_by_its_wider_rule(office: Office) -> None:
+    """The clause allows such a look, and nothing that was reported is asked of that port by the rule of today."""
+    let_look(office)
+    case = fixed(office)
+    office.follow(at=FIXED_AT)
+    ask_retest(
+        case=case.key, customer="acct-1", clause=case.clause, address=IPv4Address(HERS), protocol="udp", port=123,
+        check=RetestCheck.NTP, at=FIXED_AT + timedelta(seconds=1), actor="tests",
+    )  # fmt: skip
+    prober = probe(office, RetestFound.GONE, at=FIXED_AT + HOUR)
+    assert prober.looked_at == [(RetestCheck.OPEN_RESOLVER, HERS, 53)], "the one that today's rule asks"
+    old = next(each for each in retests_of_case(case.key) if each.port == 123)
+    assert (old.found, old.said) == (
+        RetestFound.NOT_MADE, "What was reported is not asked of that port, by the rule of today.",
+    )  # fmt: skip
 
 
 def seen(type: str = "", *, port: int | None = 53, protocol: str = "udp", kind: str = "x.y") -> Sighting:

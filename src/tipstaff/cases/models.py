@@ -201,3 +201,30 @@ class BulkRow(models.Model):
     at = models.DateTimeField()
     actor = models.CharField(max_length=150)
     undone_at = models.DateTimeField(null=True)
+
+
+class RunningClockRow(models.Model):
+    """A clock that runs on the operator: about a case, a report or a matter of the legal register."""
+
+    clock = models.CharField(max_length=64)
+    about = models.CharField(max_length=24)
+    edition = models.CharField(max_length=32)
+    started_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    look_at = models.DateTimeField()
+    late_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["clock", "about"], name="cases_clock_once"),)
+        indexes = (
+            models.Index(fields=["look_at"], name="cases_clock_look", condition=models.Q(ended_at__isnull=True)),
+            models.Index(fields=["due_at"], name="cases_clock_due", condition=models.Q(ended_at__isnull=True)),
+            models.Index(fields=["about"], name="cases_clock_about"),
+        )
+
+
+class ClockPlaceRow(models.Model):
+    """How far into the record's chain the events were read that start such clocks; one row."""
+
+    seq = models.BigIntegerField()

@@ -82,6 +82,7 @@ _GROUPS = (
     ("tipstaff.cli.admission", "admission", "Who is let in, and what the terminated still use."),
     ("tipstaff.cli.policy", "policy", "Editions of the policy."),
     ("tipstaff.cli.accountability", "accountability", "Customers who asked to be checked."),
+    ("tipstaff.cli.clocks", "clocks", "Clocks of the edition that run on us."),
     ("tipstaff.cli.filters", "filters", "Filters in the network that belong to no case."),
     ("tipstaff.cli.letters", "letters", "Letters: what was written, and how it goes out."),
     ("tipstaff.cli.profiles", "profiles", "Readers of known reporters, as data."),

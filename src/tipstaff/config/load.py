@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tipstaff.words import STAFF_ROLES
 
@@ -367,6 +368,8 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
 
     if not config.operator.name.strip():
         refuse("operator", "name", "letters are signed with it")
+    if config.operator.zone and not _is_zone(config.operator.zone):
+        refuse("operator", "zone", "there is no such time zone; one is written as Europe/Berlin")
     if not _ADDRESS.fullmatch(config.operator.abuse_address):
         refuse("operator", "abuse_address", "it takes a mail address, for example abuse@example.net")
     if config.web.public_url:
@@ -475,3 +478,11 @@ def _line_of(text: str, section: str, key: str) -> int:
 def _nth_line(text: str, wanted: str, n: int) -> int:
     found = [number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith(wanted)]
     return found[n] if n < len(found) else 1
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

@@ -54,6 +54,9 @@ class Operator:
     """The reporting mailbox; letters about complaints come from it unless `mail_out.from_address` says otherwise."""
     own_domains: tuple[str, ...] = ("operator.example.net",)
     """Domains of the operator's own: mail from them is never taken for a stranger's complaint loop."""
+    zone: str = ""
+    """Where the operator's days begin and end, as `Europe/Berlin`: clocks that run on the operator count them there.
+    Empty: the one zone of the country in the edition's locale (`de-AT`), or UTC where it names none or one of many."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,15 @@ def letter_written_for(once: str) -> Letter | None:
     return letter_of(row) if row else None
 
 
+def handed_over(*, once: str) -> dict[str, datetime]:
+    """Of all letters of the steps whose names begin with `once`, those that a mail server took and that did not come
+    back, with when: by the rest of the step's name."""
+    rows = LetterRow.objects.filter(
+        once__startswith=once, state=LetterState.SENT.value, sent_at__isnull=False, diverted=False
+    )
+    return {name.removeprefix(once): at for name, at in rows.values_list("once", "sent_at") if at is not None}
+
+
 def letter_of_message(message_id: str) -> Letter | None:
     """The letter that carries this Message-ID; None when it is none of ours."""
     # A letter's key stands in its Message-ID, so no index over all of them is needed.

@@ -10,7 +10,8 @@ import enum
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
 from tipstaff.words import NaiveInstant
 
@@ -112,6 +113,22 @@ def deadline(clock: Clock, *, at: datetime, zone: str = "UTC", region: str = "")
     last = _counted(began_on, clock.unit, clock.amount, region)
     first = _counted(began_on, clock.unit, clock.not_before, region) if clock.not_before else None
     return Deadline(by=_start_of(last + _DAY, lives), not_before=_start_of(first, lives) if first is not None else None)
+
+
+@cache
+def zone_of(locale: str) -> str:
+    """The time zone of the country that a locale names (`de-AT`), by the system's own list of zones; UTC for a locale
+    without a country, and for a country with several zones, of which nobody may choose one."""
+    _, _, country = locale.replace("_", "-").partition("-")
+    for folder in TZPATH:
+        try:
+            lines = (Path(folder) / "zone.tab").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            continue
+        rows = (line.split("\t") for line in lines if not line.startswith("#"))
+        zones = [row[2] for row in rows if row[0] == country.upper()]
+        return zones[0] if len(zones) == 1 else "UTC"
+    return "UTC"
 
 
 def is_business_day(day: date, *, region: str) -> bool:

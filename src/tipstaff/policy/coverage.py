@@ -1,11 +1,12 @@
 """Which rows of the policy an edition puts to work, and which tests prove it. No row counts without a named test.
 
-A row that several clauses put into words has come only as far as the one that has come least far.
+A row that several clauses put into words has come only as far as the one that has come least far, and a row that keeps
+something with people (`rows.csv`) is a person's whatever its clauses leave to a clock.
 """
 
 import ast
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TypeAlias
 from xml.etree import ElementTree
 
 from .clauses import Clause, Edition, Opens
+from .decomposition import decomposition, differences_from_rows, why_otherwise
 
 
 class RowState(enum.StrEnum):
@@ -47,13 +49,22 @@ Results: TypeAlias = Mapping[str, str]
 
 def coverage(edition: Edition, *, rows: Mapping[int, str], results: Results | None = None) -> tuple[RowCoverage, ...]:
     """The state of every row under `edition`; with the results of a run, only tests that passed in it prove it."""
+    otherwise: dict[int, list[str]] = {}
+    for each in differences_from_rows(edition):
+        if why := why_otherwise(each):
+            otherwise.setdefault(each.row, []).append(why)
     return tuple(
-        _of_row(row, title, [c for c in edition.clauses if row in c.rows], results) for row, title in rows.items()
+        _of_row(row, title, [c for c in edition.clauses if row in c.rows], results, otherwise.get(row, ()))
+        for row, title in rows.items()
     )
 
 
-def _of_row(row: int, title: str, clauses: list[Clause], results: Results | None) -> RowCoverage:
+def _of_row(
+    row: int, title: str, clauses: list[Clause], results: Results | None, otherwise: Iterable[str]
+) -> RowCoverage:
     states = {state_of(clause, results=results) for clause in clauses} or {RowState.NOT_YET}
+    if decomposition()[row].people:
+        states.add(RowState.PERSON)
     unproved = () if results is None else tuple(s for clause in clauses for s in unproved_by(clause, results=results))
     return RowCoverage(
         row=row,
@@ -69,6 +80,7 @@ def _of_row(row: int, title: str, clauses: list[Clause], results: Results | None
                 for sentence in (clause.awaits, *missing(clause), clause.limits)
                 if sentence
             ),
+            *dict.fromkeys(otherwise),
             *dict.fromkeys(unproved),
         ),
     )

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from .clauses import Clause, Edition, Example, UnknownClause
-from .form import check_names, check_thoroughly, check_together, policy_rows, read_clause, read_edition
+from .decomposition import policy_rows
+from .form import check_names, check_thoroughly, check_together, read_clause, read_edition
 from .locales import read_translation
 from .toml_tables import Problem, open_table
 

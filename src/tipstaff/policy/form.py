@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
 from tipstaff.words import (
@@ -39,7 +37,9 @@ from .clauses import (
 from .clocks import is_region
 from .conditions import REPORT_FACTS, BadCondition, Condition, names_in, read_condition
 from .deciding import IDENTITY_ROWS, SPEECH_ROWS, TWO_PEOPLE_ROW
+from .decomposition import policy_rows
 from .form_examples import OCCURRENCE, read_examples, read_ports
+from .kinds import ASKED_EVENTS, DESK_CLOCK, WATCHED_CLOCKS
 from .ladder_form import read_repeats, read_rungs
 from .toml_tables import E, Table, listed, perhaps
 
@@ -50,14 +50,6 @@ _REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _SERVICE = re.compile(r"(procedure|page|desk|command|detector): [a-z_-]+( [a-z_-]+)*")
 _COLLECTED = re.compile(r"(source|detector): [a-z0-9_-]+")
 _TEST = re.compile(r"tests/[\w/]+\.py::\w+(\[[^\]]+\])?")
-
-
-@cache
-def policy_rows() -> MappingProxyType[int, str]:
-    """The 98 rows into which the policy is decomposed: number and short title."""
-    lines = (Path(__file__).parent / "rows.csv").read_text(encoding="utf-8").splitlines()[1:]
-    rows = {int(number): title.strip('"') for number, _, title in (line.partition(",") for line in lines)}
-    return MappingProxyType(rows)
 
 
 def read_edition(head: Table, *, clauses: tuple[Clause, ...], thorough: bool) -> Edition:
@@ -441,6 +433,19 @@ def check_thoroughly(edition: Edition, head: Table, clauses: list[tuple[Clause, 
     for clause, table in clauses:
         _check_what_stays_a_persons(table, clause)
         _check_what_is_asked(table, clause)
+    _check_that_clocks_are_watched(edition, head)
+
+
+def _check_that_clocks_are_watched(edition: Edition, head: Table) -> None:
+    """A promise that nothing starts and nobody is told of is none."""
+    asked = {clause.id for clause in edition.clauses if not ASKED_EVENTS.isdisjoint(clause.events)}
+    clocks = head.inner("clocks", "the table clocks", default=None)
+    for clock in edition.clocks:
+        of_the_desk = clock.id == DESK_CLOCK or clock.id.startswith(f"{DESK_CLOCK}.")
+        if clock.id not in WATCHED_CLOCKS and clock.clause not in asked and not of_the_desk:
+            (clocks or head).report(
+                f'nothing starts or watches a clock "{clock.id}"{perhaps(clock.id, sorted(WATCHED_CLOCKS))}.', clock.id
+            )
 
 
 def _check_what_stays_a_persons(table: Table, clause: Clause) -> None:

@@ -132,6 +132,19 @@ RAISED_EVENTS = frozenset(event.value for event in Event)
 """Of all events that clauses name, those that a procedure raises; the rest are words that examples try."""
 
 
+WATCHED_CLOCKS = frozenset({
+    "accountability.every", "child_abuse.preserve", "complaint.acknowledge", "complaint.forward", "complaint.outcome",
+    "copyright.agent_renewal", "copyright.restore", "filter.notice", "filter.review", "measure.countersign",
+    "measure.lifetime", "measure.review", "policy.announce", "terror.preserve", "terror.remove", "threat.tell_police",
+    "transit.correct_first",
+})  # fmt: skip
+"""The clocks of an edition that something in the program starts and watches. Besides these: `desk.decide` and what
+begins with it, and every clock of a clause under which requests are answered, of which counsel names one with each."""
+DESK_CLOCK = "desk.decide"
+ASKED_EVENTS = frozenset({Event.AUTHORITY_ASKS.value, Event.IDENTITY_ASKED.value})
+"""The events of clauses under which requests are answered."""
+
+
 class LegalForm(enum.StrEnum):
     """The form that the law asks of what is sent in under a clause."""
 

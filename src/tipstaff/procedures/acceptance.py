@@ -4,27 +4,37 @@ Everything that asks or notes it comes here. A complaint about a customer shows 
 claim, and it may be wrong about who it was (rows 3 and 95 of the policy ask for the first use, with the version shown).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from tipstaff.attribution.queries import first_uses
 from tipstaff.editions import operations
 from tipstaff.editions.queries import customers_who_used, first_use, first_uses_of, get_edition
+from tipstaff.notices.queries import handed_over
 from tipstaff.policy import Edition
 from tipstaff.policy.kinds import Event
 from tipstaff.registry.operations import accept_policy
 from tipstaff.registry.queries import acceptances_of as contracts_of
-from tipstaff.registry.queries import customers_who_agreed, periods_of_resources, standings_of
+from tipstaff.registry.queries import (
+    customers_who_agreed,
+    holders_of_name,
+    list_customers,
+    names_in_logs,
+    standings_of,
+)
 from tipstaff.words import (
     Acceptance,
     Accepted,
     AcceptedHow,
     EditionState,
     Origin,
-    ResourceKind,
     Standing,
+    SubjectKind,
     Usage,
     UsageKind,
 )
+
+from .desk import Desk
 
 
 def acceptances_of(customer: str) -> list[Accepted]:
@@ -74,12 +84,14 @@ def note_first_use(
     """The first use of a service under an edition counts as accepting it; True when this was the first.
 
     `at` is when the service was used; `noted_by` and `noted_at` say who put it on record and when, where that was not
-    the use itself. Before the edition counts nothing is accepted by using anything. Raise
-    operations.ShowsNoUse for a report about the customer.
+    the use itself. Before the edition counts, and before the customer was told of one that had to be announced,
+    nothing is accepted by using anything. Raise operations.ShowsNoUse for a report about the customer.
     """
-    counts = {"edition_in_force": at >= edition.effective_at}
-    if edition.clause_for_event(Event.SERVICE_USED, facts=counts) is None:
-        return False  # No clause of it says that whoever uses a service agrees.
+    if not _counts(edition, at=at):
+        return False  # It counts later, or no clause of it says that whoever uses a service agrees.
+    told = _told_from(edition)
+    if told is not None and (customer not in told or at < told[customer]):
+        return False
     if first_use(customer, digest=edition.digest) is not None:
         return False
     assert noted_at is None or at <= noted_at, "what has not come yet was not seen"
@@ -95,24 +107,118 @@ def note_log_in(use: Usage, *, editions: Sequence[Edition]) -> str | None:
 
     Whoever logs in has shown a secret that the customer was given; traffic from an address shows no such thing.
     """
-    at = use.seen_at
     if use.kind is not UsageKind.LOGIN:
         return None
-    named = periods_of_resources([ResourceKind.LOGIN], use.what)
-    named += periods_of_resources([ResourceKind.MAILBOX], use.what.lower())
-    holders = {p.customer for p in named if p.held_from <= at and (p.held_until is None or at < p.held_until)}
-    in_force = [edition for edition in editions if edition.effective_at <= at]
-    if len(holders) != 1 or not in_force:
+    shown_by = f"log-in {use.what}, seen by {use.source}"
+    return _note_named(SubjectKind.USERNAME, use.what, at=use.seen_at, shown_by=shown_by, editions=editions)
+
+
+def note_first_uses(*, desk: Desk, at: datetime) -> int:
+    """Look once through what logs of sessions and leases say of all customers who have not accepted the edition in
+    force; how many have by now. What nobody has used since costs one look, whatever the logs hold."""
+    edition = _in_force(desk.editions, at=at)
+    waiting = _waiting(edition, at=at) if edition is not None else {}
+    if edition is None or not waiting:
+        return 0
+    wanted: dict[tuple[SubjectKind, str], datetime] = {}
+    for kind, name, customer in names_in_logs(waiting):
+        wanted[kind, name] = min(waiting[customer], wanted.get((kind, name), at))
+    noted = 0
+    for kind, name, used_at, source in first_uses([(*key, since) for key, since in wanted.items()], until=at):
+        shown_by = f"{'log-in' if kind is SubjectKind.USERNAME else 'line'} {name}, seen by {source}"
+        noted += _note_named(
+            kind, name, at=used_at, shown_by=shown_by, editions=desk.editions, noted_by="worker", noted_at=at
+        ) is not None  # fmt: skip
+    return noted
+
+
+def note_log_ins_seen(uses: Iterable[Usage], *, desk: Desk, at: datetime) -> int:
+    """Log-ins that a detector saw in a file, of customers who have not accepted the edition in force; how many have."""
+    edition = _in_force(desk.editions, at=at)
+    seen = {use.what: use for use in uses if use.kind is UsageKind.LOGIN and use.seen_at <= at}
+    if edition is None or not seen:
+        return 0
+    waiting = _waiting(edition, at=at)
+    named = {name for kind, name, _ in names_in_logs(waiting) if kind is SubjectKind.USERNAME} if waiting else ()
+    return sum(
+        note_log_in(use, editions=desk.editions) is not None
+        for what, use in sorted(seen.items())
+        if what in named or what.lower() in named
+    )
+
+
+def note_portal_log_in(customers: Iterable[str], *, by: str, desk: Desk, at: datetime) -> list[str]:
+    """Somebody whom a customer let in has logged in to the portal: a use of theirs; those who accepted by it."""
+    edition = _in_force(desk.editions, at=at)
+    if edition is None:
+        return []
+    shown_by = f"log-in to the portal, {by}"
+    return [
+        key for key in customers
+        if not _had_ended(key, at=at) and note_first_use(key, edition=edition, shown_by=shown_by, at=at)
+    ]  # fmt: skip
+
+
+def _note_named(
+    kind: SubjectKind,
+    name: str,
+    *,
+    at: datetime,
+    shown_by: str,
+    editions: Sequence[Edition],
+    noted_by: str = "customer",
+    noted_at: datetime | None = None,
+) -> str | None:
+    """The one customer who held it then, if it was their first use under the edition in force then."""
+    holders, edition = holders_of_name(kind, name, at=at), _in_force(editions, at=at)
+    if len(holders) != 1 or edition is None:
         return None
     [customer] = holders
-    if any(
+    if _had_ended(customer, at=at):
+        return None
+    new = note_first_use(
+        customer, edition=edition, shown_by=shown_by, at=at, noted_by=noted_by, noted_at=noted_at
+    )  # fmt: skip
+    return customer if new else None
+
+
+def _in_force(editions: Sequence[Edition], *, at: datetime) -> Edition | None:
+    """The edition that counted then; None before the first one, and for one that no use accepts."""
+    found = max((e for e in editions if e.effective_at <= at), key=lambda e: (e.effective_at, e.id), default=None)
+    return found if found is not None and _counts(found, at=at) else None
+
+
+def _counts(edition: Edition, *, at: datetime) -> bool:
+    counts = {"edition_in_force": at >= edition.effective_at}
+    return edition.clause_for_event(Event.SERVICE_USED, facts=counts) is not None
+
+
+def _had_ended(customer: str, *, at: datetime) -> bool:
+    return any(
         s.standing is Standing.TERMINATED and s.since <= at and (s.until is None or at < s.until)
         for s in standings_of(customer)
-    ):
+    )
+
+
+def _waiting(edition: Edition, *, at: datetime) -> dict[str, datetime]:
+    """Who has not accepted an edition, and from when a use of theirs would accept it."""
+    told = _told_from(edition)
+    accepted = customers_who_used(edition.digest) | customers_who_agreed(edition.id)
+    keys = (c.key for c in list_customers(limit=1_000_000) if c.standing is not Standing.TERMINATED)
+    from_when = {
+        key: edition.effective_at if told is None else max(edition.effective_at, told[key])
+        for key in keys
+        if key not in accepted and (told is None or key in told)
+    }
+    return {key: since for key, since in from_when.items() if since < at}
+
+
+def _told_from(edition: Edition) -> dict[str, datetime] | None:
+    """Since when each customer knows of an edition that was announced; None for one that did not have to be."""
+    known = get_edition(edition.id)
+    if known is None or known.digest != edition.digest or known.announced_at is None:
         return None
-    edition = max(in_force, key=lambda each: each.effective_at)
-    shown_by = f"log-in {use.what}, seen by {use.source}"
-    return customer if note_first_use(customer, edition=edition, shown_by=shown_by, at=at) else None
+    return handed_over(once=f"policy:{edition.digest}:")
 
 
 def _digest_of(edition: str) -> str:

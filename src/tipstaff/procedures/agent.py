@@ -10,11 +10,12 @@ from datetime import datetime
 
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_about
-from tipstaff.policy import deadline, edition_to_go_by
+from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.kinds import Event
 from tipstaff.words import Role
 
+from .answer_clock import ends_for_us
 from .desk import Desk
 from .suspension import NotYourDecision
 
@@ -67,6 +68,6 @@ def agent_at(*, desk: Desk, at: datetime) -> Agent | None:
     return Agent(
         **{name: str(detail[name]) for name in NEEDED},
         entered_at=entered_at,
-        lapses_at=next((deadline(clock, at=entered_at).by for clock in edition.clocks if clock.id == CLOCK), None),
+        lapses_at=next((ends_for_us(c, at=entered_at, desk=desk).by for c in edition.clocks if c.id == CLOCK), None),
         stands=edition.clause_for_event(Event.AGENT_DESIGNATED, facts=facts) is not None,
     )

@@ -54,3 +54,8 @@ def ends_for(customer: Customer | None, clock: Clock, *, at: datetime) -> Deadli
         with suppress(UnknownZone):  # The registry takes any text; what is no zone counts as UTC, as in letters.
             return deadline(clock, at=at, zone=customer.representative.timezone)
     return deadline(clock, at=at)
+
+
+def ends_for_us(clock: Clock, *, at: datetime, desk: Desk) -> Deadline:
+    """When a clock ends that runs on the operator and began at `at`."""
+    return deadline(clock, at=at, zone=desk.zone)

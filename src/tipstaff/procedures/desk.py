@@ -60,5 +60,7 @@ class Desk:
     """Passwords agreed with reporters, for locked archives."""
     scanners: tuple[Scanner, ...] = ()
     """What looks through files that come with reports."""
+    zone: str = "UTC"
+    """Where the operator's own days begin and end."""
     file_octets_max: int = 25 * 1024 * 1024
     """Larger files are not examined."""

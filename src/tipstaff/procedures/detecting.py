@@ -31,8 +31,9 @@ from tipstaff.registry.queries import (
 )
 from tipstaff.sensors.form import LINES_MAX
 from tipstaff.sensors.protocol import Detector, Ended, Network, Roa, Seen
-from tipstaff.words import HoldingKind, ResourceKind, Role, Standing, TakenSightings, Usage
+from tipstaff.words import HoldingKind, ResourceKind, Role, Standing, TakenSightings, Usage, UsageKind
 
+from .acceptance import note_log_ins_seen
 from .admission import note_announcements
 from .desk import Desk
 from .purposes import AUTHORISED, must_be_in_the_register, name_of, purpose_of
@@ -126,7 +127,8 @@ def look(
         elif len(counted) <= LINES_MAX:  # One more than may be handed in, so that it is refused and not cut short.
             counted.append(one)
     found = [json.dumps(line) for line in _lines(counted)]
-    late = note_announcements(uses, desk=desk, at=at, actor=actor)
+    late = note_announcements((u for u in uses if u.kind is UsageKind.ANNOUNCEMENT), desk=desk, at=at, actor=actor)
+    note_log_ins_seen(uses, desk=desk, at=at)
     record(
         "measurement.made", at=at, actor=actor, about=[name_of(name)], purpose=purpose, found=len(found) + len(late),
         under=clause.id if clause else None,

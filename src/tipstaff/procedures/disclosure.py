@@ -18,7 +18,7 @@ from tipstaff.attribution.match import is_ahead
 from tipstaff.legal import operations
 from tipstaff.legal.form import looked_for
 from tipstaff.legal.queries import get_matter, late_matters, list_matters
-from tipstaff.policy import Clause, Edition, deadline, edition_to_go_by
+from tipstaff.policy import Clause, Edition, edition_to_go_by
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.kinds import Event, LegalForm
 from tipstaff.registry.queries import get_customer
@@ -34,6 +34,7 @@ from tipstaff.words import (
     Stated,
 )
 
+from .answer_clock import ends_for_us
 from .desk import Desk
 from .lookup import who_held
 from .suspension import NotYourDecision
@@ -97,7 +98,7 @@ def take_request(
         authority=authority.strip()[:500], reference=reference.strip()[:200], binding=binding,
         digest=sha256(text).hexdigest(), shown=[e.name for e, there in found if there],
         lacking=[e.name for e, there in found if not there], clock=clock,
-        due_at=deadline(ends, at=received_at).by if ends else None,
+        due_at=ends_for_us(ends, at=received_at, desk=desk).by if ends else None,
         address=str(ip_address(address)) if address else None, port=port, protocol=protocol, used_at=used_at,
         error_seconds=error_seconds,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from tipstaff.editions.queries import files_of, get_edition, posted_editions, wo
 from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter, withdraw_announcement
-from tipstaff.policy import Edition, deadline, edition_to_go_by, read_files
+from tipstaff.policy import Edition, edition_to_go_by, read_files
 from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
 from tipstaff.policy.examples import Mismatch, try_examples
 from tipstaff.policy.kinds import Event
@@ -32,7 +32,7 @@ from tipstaff.words import (
     WorkStep,
 )
 
-from .answer_clock import ends_for
+from .answer_clock import ends_for, ends_for_us
 from .desk import Desk
 from .letters import quoted_in
 from .replaying import PAST, replay_past
@@ -174,7 +174,7 @@ def announce(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecor
     _is_answered(id, in_force)
     customers = _customers()
     everywhere = _announced_until(customers, in_force, at=at)
-    counts_from = max([_earliest(edition, in_force, announced_at=at, at=at), *everywhere])
+    counts_from = max([_earliest(edition, in_force, announced_at=at, desk=desk, at=at), *everywhere])
     changes = [change for change in differences(in_force, edition) if change.kind is not ChangeKind.WORDS]
     letters = unreachable = 0
     with transaction.atomic():
@@ -199,7 +199,8 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
         raise NoSuchEdition(id)
     edition, in_force = edition_on_record(id), edition_to_go_by(desk.editions, at=at)
     _is_answered(id, in_force)
-    counts_from = max([_earliest(edition, in_force, announced_at=known.announced_at, at=at), *_told_of(known)])
+    earliest = _earliest(edition, in_force, announced_at=known.announced_at, desk=desk, at=at)
+    counts_from = max([earliest, *_told_of(known)])
     compiled = known.state is EditionState.COMPILED
     if (
         compiled
@@ -280,11 +281,13 @@ def edition_to_read(id: str, *, posted: Sequence[Edition]) -> Edition:
     return next((edition for edition in posted if edition.id == id), None) or edition_on_record(id)
 
 
-def _earliest(edition: Edition, in_force: Edition, *, announced_at: datetime | None, at: datetime) -> datetime:
+def _earliest(
+    edition: Edition, in_force: Edition, *, announced_at: datetime | None, desk: Desk, at: datetime
+) -> datetime:
     """From when an edition may count: what it says itself, not before now, and not too soon after its announcement."""
     moments = [at, edition.effective_at]
     if announced_at is not None:
-        moments += [deadline(c, at=announced_at).by for c in in_force.clocks if c.id == ANNOUNCE_CLOCK]
+        moments += [ends_for_us(c, at=announced_at, desk=desk).by for c in in_force.clocks if c.id == ANNOUNCE_CLOCK]
     return max(moments)
 
 

@@ -23,7 +23,7 @@ from tipstaff.words import CaseState, Channel, Grade, Moment, Retest, RetestFoun
 from .desk import Desk
 from .judging import matters_of_case
 from .lookup import who_held
-from .retesting import NAME, why_not_now
+from .retesting import NAME, is_still_asked, why_not_now
 from .sighting import take
 
 KIND = "retest.still_there"
@@ -72,6 +72,8 @@ def _why_not_this(retest: Retest, *, desk: Desk, at: datetime) -> str:
     clause = edition.clause_named(retest.clause) if edition is not None else None
     if clause is None or retest.check not in clause.retest:
         return "The clause does not allow this look."
+    if not is_still_asked(retest):
+        return "What was reported is not asked of that port, by the rule of today."
     network = ip_network(retest.address)
     if not any(own.version == network.version and network.subnet_of(own) for own in own_space(at=at)):  # type: ignore[arg-type]  # one version
         return f"{retest.address} is not ours any more."

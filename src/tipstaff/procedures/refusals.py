@@ -40,6 +40,7 @@ from .answers import AnswerTooLong
 from .casework import AlreadyEnding, NothingToPlan, NothingWaits, NothingWasSaid, OwnDecision, ProposalLapsed
 from .complaint import ReadAnew
 from .editions import ExamplesDoNotHold
+from .our_clocks import NoSuchClock, NothingToTell
 from .suspension import NotWarned, NotYourDecision
 from .work import NoSuchColleague, NotThen
 
@@ -57,6 +58,7 @@ __all__ = [
     "IllegalMove",
     "NameTaken",
     "NoSuchCase",
+    "NoSuchClock",
     "NoSuchColleague",
     "NoSuchEdition",
     "NoSuchFilter",
@@ -83,6 +85,7 @@ __all__ = [
     "NothingHeldBack",
     "NothingProposed",
     "NothingToPlan",
+    "NothingToTell",
     "NothingToUndo",
     "NothingWaits",
     "NothingWasSaid",

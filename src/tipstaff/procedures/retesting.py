@@ -103,6 +103,17 @@ def _may_be_asked(
         yield matter.conduct, *found
 
 
+def is_still_asked(retest: Retest) -> bool:
+    """Whether what was reported would be asked of that port today: one asked for by an older release, whose rule was
+    wider, is not made."""
+    look = (retest.address, retest.check, retest.protocol, retest.port)
+    return any(
+        found is not None and (matter.conduct.source, *found) == look
+        for matter in matters_of_case(retest.case)
+        for found in (check_of(matter.conduct),)
+    )
+
+
 def why_not_now(*, desk: Desk, at: datetime) -> str:
     """Why no look may be made at all now; empty where it may."""
     if not purpose_of(NAME, at=at):

@@ -191,7 +191,11 @@ def periods_of_resources(kinds: Iterable[ResourceKind], name: str) -> list[Perio
 def periods_of_log_in(name: str) -> list[Period]:
     """Whose a log-in was, and when, as the lists of subscribers say: as long as it was possible, for nobody is to be
     accused of what may have been theirs still. An entry without a beginning counts from its first reading."""
-    entries = identities_of([(SubjectKind.USERNAME, name)])
+    return _listed(SubjectKind.USERNAME, name)
+
+
+def _listed(kind: SubjectKind, name: str) -> list[Period]:
+    entries = identities_of([(kind, name)])
     ends = service_ends({i.service for i in entries if i.service is not None})
     return [
         Period(
@@ -200,6 +204,37 @@ def periods_of_log_in(name: str) -> list[Period]:
         )
         for i in entries
     ]  # fmt: skip
+
+
+def names_in_logs(customers: Iterable[str]) -> list[tuple[SubjectKind, str, str]]:
+    """By which log-ins and circuits logs may name these customers: (kind, name, customer), from what they hold or held
+    and from lists of subscribers. Whose one was at a moment, `holders_of_name` says."""
+    rows = fetch_planned(
+        """
+        SELECT CASE r.kind WHEN %s THEN %s ELSE %s END, r.name, r.customer_id FROM registry_resourcerow r
+        WHERE r.kind = ANY(%s) AND r.customer_id = ANY(%s)
+        UNION SELECT i.kind, i.value, i.customer_id FROM registry_subscriberrow i
+        WHERE i.kind = ANY(%s) AND i.customer_id = ANY(%s) ORDER BY 1, 2, 3
+        """,
+        [
+            ResourceKind.CIRCUIT, SubjectKind.CIRCUIT, SubjectKind.USERNAME,
+            [ResourceKind.LOGIN, ResourceKind.MAILBOX, ResourceKind.CIRCUIT], (keys := list(customers)),
+            [SubjectKind.USERNAME, SubjectKind.CIRCUIT], keys,
+        ],
+    )  # fmt: skip
+    return [(SubjectKind(kind), name, customer) for kind, name, customer in rows]
+
+
+def holders_of_name(kind: SubjectKind, name: str, *, at: datetime) -> frozenset[str]:
+    """Every customer whose a log-in or circuit may have been then, by what they held and by lists of subscribers."""
+    log_in = kind is SubjectKind.USERNAME
+    periods = periods_of_resources([ResourceKind.LOGIN if log_in else ResourceKind.CIRCUIT], name)
+    periods += _listed(kind, name)
+    if log_in:
+        periods += periods_of_resources([ResourceKind.MAILBOX], name.lower())
+    return frozenset(
+        p.customer for p in periods if p.held_from <= at and (p.held_until is None or at < p.held_until)
+    )  # fmt: skip
 
 
 def names_ever_held(kinds: Iterable[ResourceKind]) -> frozenset[str]:

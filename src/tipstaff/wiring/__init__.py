@@ -39,6 +39,7 @@ from tipstaff.policy import (
     load_edition,
     read_files,
 )
+from tipstaff.policy.clocks import zone_of
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import links
 from tipstaff.procedures.desk import Desk
@@ -573,6 +574,7 @@ def _desk(editions: tuple[Edition, ...]) -> Desk:
         parsers=parsers(),
         abilities=abilities,
         mail_out_ready=bool(own.mail_out.host),
+        zone=own.operator.zone or zone_of(editions[-1].locale if editions else ""),
         complainant_hourly_max=own.mail_out.complainant_hourly_max,
         roles_of=_roles_of,
         shadow=shadow(),

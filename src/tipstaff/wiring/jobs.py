@@ -25,6 +25,7 @@ from tipstaff.enforcement.operations import CHANNEL
 from tipstaff.intake.queries import unread
 from tipstaff.ledger.operations import seal_entries
 from tipstaff.procedures import (
+    acceptance,
     accountability,
     admission,
     complaint,
@@ -32,6 +33,7 @@ from tipstaff.procedures import (
     examining,
     filtering,
     hooks,
+    our_clocks,
     posting,
     replays,
     reporters,
@@ -55,7 +57,7 @@ UNREAD_AT_A_TIME = 50
 UNREAD_FOR_LONG = timedelta(minutes=10)
 WORKERS_LOCK = 0x71_95_77_0B
 """Advisory lock: each worker shares it while it lives, so whoever gets it alone knows that no other worker does."""
-TICK_SECONDS, SWEEP_SECONDS, SEAL_SECONDS = 5, 4, 10
+TICK_SECONDS, SWEEP_SECONDS, SEAL_SECONDS, CLOCKS_SECONDS = 5, 4, 10, 20
 HEAVY = "heavy"
 """The queue of reports that take much memory to read: one of them at a time, beside all other jobs."""
 SOON = 10
@@ -187,6 +189,13 @@ def look_round(key: str) -> None:
     defer("letters", "all")
 
 
+@app.periodic(cron=_every(CLOCKS_SECONDS))
+@app.task(name="our_clocks", queue="clock", queueing_lock="our_clocks", lock="our_clocks")
+def run_our_clocks(timestamp: int) -> None:
+    """Clocks that run on us: begun by what came to stand in the record, ended, or told of as late."""
+    our_clocks.watch(desk=wiring.desk(), at=wiring.now())
+
+
 @app.periodic(cron="17 * * * *")
 @app.task(name="yields", queue="clock", queueing_lock="yields")
 def yields(timestamp: int) -> None:
@@ -206,6 +215,13 @@ def figures(timestamp: int) -> None:
 def late_log_ins(timestamp: int) -> None:
     """Every night: who still logs in though their right to it has ended."""
     admission.note_log_ins(desk=wiring.desk(), at=wiring.now(), actor="worker")
+
+
+@app.periodic(cron="11 5 * * *")
+@app.task(name="first_uses", queue="clock", queueing_lock="first_uses")
+def first_uses(timestamp: int) -> None:
+    """Every night: who has used a service under the edition in force, and accepted it by that."""
+    acceptance.note_first_uses(desk=wiring.desk(), at=wiring.now())
 
 
 @app.periodic(cron="29 3 * * *")

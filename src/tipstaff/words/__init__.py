@@ -14,7 +14,7 @@ from .admission import (
 )
 from .audits import DECLARED, AuditFound, AuditPoint, SelfAudit
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, Station, SubjectKind, station_of
-from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note
+from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note, RunningClock
 from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, ReplayRun, WorkStep
 from .files import ExaminedFile, FileVerdict
 from .holders import (
@@ -228,6 +228,7 @@ __all__ = [
     "Role",
     "Rule",
     "Rung",
+    "RunningClock",
     "Scope",
     "Seen",
     "Selector",

@@ -150,3 +150,19 @@ class Decision:
     proposed_by: str
     proposed_at: datetime
     seconded_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningClock:
+    """A clock of the edition's that runs on the operator."""
+
+    clock: str
+    """Its name in the edition: `complaint.forward`."""
+    about: str
+    """The case, the report or the matter that it runs for."""
+    edition: str
+    started_at: datetime
+    due_at: datetime
+    """The first instant that is too late."""
+    late_at: datetime | None = None
+    """When it was found late."""

@@ -37,6 +37,13 @@ def test_without_a_file_everything_has_a_default() -> None:
     assert config.devices == (), "nothing is touched before somebody names a device"
 
 
+@pytest.mark.parametrize("zone", ["Europe/Nowhere", "../etc/passwd", "/etc/localtime"])
+def test_a_zone_of_the_operators_is_one_that_there_is(zone: str) -> None:
+    assert "[operator] zone is" in refused(f'[operator]\nzone = "{zone}"\n')
+    Path(FILE).write_text('[operator]\nzone = "Europe/Vienna"\n')
+    assert load(Path(FILE), {}).operator.zone == "Europe/Vienna"
+
+
 def test_the_environment_lies_over_the_file() -> None:
     Path(FILE).write_text('[web]\nport = 9000\nhost = "192.0.2.1"\n')
     config = load(Path(FILE), {"TIPSTAFF_WEB_PORT": "9001"})
@@ -129,7 +136,7 @@ def test_an_unknown_key_is_named_with_its_line_and_a_likely_one() -> None:
     said = refused('[web]\nhost = "127.0.0.1"\nprot = 8081\n')
     assert said == f"{FILE}:3: [web] prot is not a setting; did you mean port."
     said = refused('[operator]\nqqqq = "x"\n')
-    assert said == (f"{FILE}:2: [operator] qqqq is not a setting; known are abuse_address, name, own_domains.")
+    assert said == (f"{FILE}:2: [operator] qqqq is not a setting; known are abuse_address, name, own_domains, zone.")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tipstaff.policy.clocks import (
     UnknownZone,
     deadline,
     is_business_day,
+    zone_of,
 )
 from tipstaff.words import NaiveInstant
 
@@ -226,3 +227,14 @@ def test_a_year_is_a_year_in_a_leap_year_too() -> None:
     clock = shipped_editions()[-1].clock("child_abuse.preserve")
     ends = deadline(clock, at=datetime(2027, 6, 1, 12, tzinfo=UTC)).by
     assert ends == datetime(2028, 6, 2, tzinfo=UTC), "to the end of the day, a year later"
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone"),
+    [
+        ("de-AT", "Europe/Vienna"), ("fr_BE", "Europe/Brussels"), ("en", "UTC"), ("", "UTC"), ("en-US", "UTC"),
+        ("de-XX", "UTC"), ("de-AT/../../x", "UTC"),
+    ],
+)  # fmt: skip
+def test_a_locales_country_says_where_the_operator_is_only_where_it_has_one_zone(locale: str, zone: str) -> None:
+    assert zone_of(locale) == zone

@@ -245,3 +245,21 @@ g = true
     assert lines.line_of(("row", 1, "id")) == 14
     assert lines.line_of(("row", 1, "inner", "g")) == 16
     assert lines.line_of(("row", 1, "lacking")) == 13
+
+
+def test_an_edition_may_name_no_clock_that_nothing_watches(tmp_path: Path) -> None:
+    """It would be a promise to customers, or a duty by law, of which nobody is told that it is late."""
+    copy = tmp_path / "mine"
+    shutil.copytree(SHIPPED, copy)
+    head = copy / "edition.toml"
+    said = '\n[clocks."complaint.aknowledge"]\nkind = "operator"\nclause = "way.mailbox"\nhours = 2\nsays = "Soon."\n'
+    head.write_text(head.read_text(encoding="utf-8").replace("\n# When it happens", f"{said}\n# When it happens"))
+    with pytest.raises(BadEdition) as why:
+        load_edition(copy, thorough=True)
+    assert (
+        'nothing starts or watches a clock "complaint.aknowledge"; perhaps "complaint.acknowledge" is meant.'
+        in str(why.value)
+    )  # fmt: skip
+    load_edition(copy)  # One that was posted stays readable.
+    head.write_text(head.read_text(encoding="utf-8").replace("complaint.aknowledge", "desk.decide.mail"))
+    load_edition(copy, thorough=True)

@@ -20,6 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from tipstaff import wiring
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import get_case, list_cases
+from tipstaff.editions.queries import first_uses_of
 from tipstaff.enforcement.models import MeasureRow
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.queries import recent
@@ -141,6 +142,19 @@ def test_a_link_is_spent_by_its_button_once_and_within_a_day(day: object, clock:
     clock(timedelta(days=1))
     assert Client().post(third).status_code == 410
     assert third.rpartition("/")[2] not in without_tokens(f"GET {third} 200")
+
+
+def test_a_log_in_with_a_factor_is_a_use_of_the_service_and_a_mailbox_alone_is_none(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    _, key, _ = come_in(email)
+    assert first_uses_of(case.customer) == []
+    at = clock(timedelta(minutes=6))
+    ask(email)
+    link = link_for(email)
+    assert link is not None
+    assert Client().post(link, {"code": code(key, at)}).status_code == 302
+    [use] = first_uses_of(case.customer)
+    assert (use.shown_by, use.accepted_at) == (f"log-in to the portal, {email}", at)
 
 
 def test_no_link_is_kept(day: object, clock: Clock) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tipstaff import wiring
+from tipstaff.cases.clocks import look_again, running_clock, start_clocks
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import Narrowed, get_case, lineage_of, list_cases, members_of, notes_of
 from tipstaff.cases.rules import NEEDS_PERSON
@@ -20,7 +21,7 @@ from tipstaff.procedures import complaint, work
 from tipstaff.procedures.links import Link, make_link
 from tipstaff.procedures.suspension import close
 from tipstaff.web.console import reads
-from tipstaff.words import Case, CaseOutcome, CaseState, ReportOutcome, Role
+from tipstaff.words import Case, CaseOutcome, CaseState, ReportOutcome, Role, RunningClock
 
 LogIn = Callable[..., Client]
 RUNNING = frozenset({CaseState.NOTIFIED, CaseState.EXTENDED})
@@ -276,3 +277,43 @@ def test_a_split_and_its_merge_are_offered_and_done_on_the_page(day: object, at:
     assert f"It goes on in {case.key}" in page
     assert "Undo the merge" in page
     assert sorted(members_of(case.key)) == sorted(members)
+
+
+def test_clocks_that_run_on_us_are_shown_and_only_counsel_notes_what_people_do(
+    day: object, at: datetime, log_in: LogIn
+) -> None:
+    case, late_at = running(), at - timedelta(minutes=1)
+    clocks = [
+        RunningClock(clock=clock, about=about, edition="2026-01", started_at=at - timedelta(hours=3), due_at=due)
+        for clock, about, due in (
+            ("terror.preserve", case.key, late_at), ("complaint.forward", case.key, at + timedelta(hours=2)),
+            ("threat.tell_police", "G-999999", late_at),
+        )
+    ]  # fmt: skip
+    assert len(start_clocks(clocks, look_at=at)) == 3
+    look_again(clocks[0], look_at=at, late_at=at)
+    analyst, counsel = log_in(Role.ANALYST), log_in(Role.COUNSEL, name="carla")
+    for url in (reverse("console:inbox"), reverse("console:clocks"), reverse("console:case", args=[case.key])):
+        page = analyst.get(url).content.decode()
+        assert "terror.preserve" in page, url
+        assert "complaint.forward" in page, url
+        assert '<span class="state tone-red">late</span>' in page, url
+        assert "G-999999" not in page, "what stands in the legal register is counsel's"
+    assert "clocks of ours late" in analyst.get(reverse("console:wall")).content.decode()
+    assert "G-999999" in counsel.get(reverse("console:clocks")).content.decode()
+    told = {"about": case.key, "authority": "The police <b>", "how": "By telephone"}
+    ended = {"clock": "terror.preserve", "about": case.key, "why": "Nobody needs it."}
+    for name, form in (("clock_told", told), ("clock_end", ended)):
+        assert analyst.post(reverse(f"console:{name}"), form).status_code == 403
+    said = counsel.post(reverse("console:clock_told"), told, follow=True).content.decode()
+    assert f"Noted for {case.key}." in said
+    assert "The police &lt;b&gt;" in counsel.get(reverse("console:case", args=[case.key])).content.decode()
+    assert "Say why it ends." in counsel.post(
+        reverse("console:clock_end"), {**ended, "why": " "}, follow=True
+    ).content.decode()  # fmt: skip
+    assert f"Ended for {case.key}." in counsel.post(
+        reverse("console:clock_end"), ended, follow=True
+    ).content.decode()  # fmt: skip
+    assert running_clock("terror.preserve", about=case.key) is None
+    counsel.post(reverse("console:clock_told"), {**told, "how": "x" * 5000})
+    assert max(len(str(e.detail["how"])) for e in trace(case.key) if e.what == "authority.told") == 500

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from tipstaff.sensors.protocol import Books, NotReadable, Seen
-from tipstaff.words import ResourceKind
+from tipstaff.words import ResourceKind, Usage, UsageKind
 
 BURST_MIN, TO_ONE_MIN, NOT_OWNED_MIN = 100, 20, 5
 """Mails in a minute, mails in an hour to one recipient, refused senders in an hour: less is not handed in."""
@@ -59,6 +59,7 @@ class Postfix:
                 who, minute = sender[m["mail"]], minute_of[m["mail"]]
                 to_in_minute[who, minute].add(m["to"].lower())
                 hours[who, m["to"].lower(), minute // 60] += 1
+        yield from _log_ins(minutes)
         for (who, minute), count in _worst(minutes, of=60):
             if count >= BURST_MIN:
                 to = len(to_in_minute[who, minute])
@@ -79,6 +80,20 @@ class Postfix:
                     "mail.sender_not_owned", who, hour * 60, type="messaging/spam", stretch=hour,
                     excerpt=f"{count} times within an hour a sender that is not this user's own", rejected=count,
                 )  # fmt: skip
+
+
+def _log_ins(minutes: Iterable[tuple[str, int]]) -> Iterator[Seen]:
+    """Each log-in that sent something, once, when it did last. An address that sent something has shown no secret."""
+    last: dict[str, int] = {}
+    for who, minute in minutes:
+        last[who] = max(minute, last.get(who, minute))
+    for who, minute in sorted(last.items()):
+        try:
+            ip_address(who)
+        except ValueError:
+            at = datetime.fromtimestamp(minute * 60, tz=UTC)
+            used = Usage(kind=UsageKind.LOGIN, what=who, seen_at=at, source="mail")
+            yield Seen(kind="", id=f"log-in:{who}:{minute}", at=at, used=used)
 
 
 def _worst(minutes: Counter[tuple[str, int]], *, of: int) -> Iterator[tuple[tuple[str, int], int]]:

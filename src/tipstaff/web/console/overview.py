@@ -76,6 +76,7 @@ def wall(request: StaffRequest) -> HttpResponse:
         ("measures in force", numbers.in_force, False),
         ("complaints today", numbers.today, False),
         ("letters in trouble", troubled, bool(troubled)),
+        ("clocks of ours late", late := reads.count_late_clocks(), bool(late)),
     ]
     answer = show_console(
         request, "tipstaff/console/wall.html", here="console:overview", at=at, tiles=tiles,

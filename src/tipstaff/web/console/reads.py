@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from urllib.parse import urlencode
 
+from django.urls import reverse
+
 from tipstaff import wiring
 from tipstaff.cases import queries as cases
 from tipstaff.cases import rules
+from tipstaff.cases.clocks import count_late_clocks as count_late_clocks
+from tipstaff.cases.clocks import running_clocks
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
@@ -16,6 +20,7 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
+from tipstaff.procedures.our_clocks import WATCHES
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sealed import closed_groups
 from tipstaff.procedures.sighting import role_for
@@ -48,6 +53,7 @@ from tipstaff.words import (
     Report,
     ReportOutcome,
     Role,
+    RunningClock,
     Service,
 )
 
@@ -334,6 +340,8 @@ class Inbox:
     sightings: list[tuple[Measured, Role | None]]
     """Each with the role that sees to it."""
     sightings_total: int
+    clocks: list[tuple[RunningClock, str, str]]
+    """Clocks of ours that end within a day, or have: each with its page, and what is to be done."""
 
     @property
     def more_cases(self) -> bool:
@@ -348,11 +356,12 @@ class Inbox:
     def empty(self) -> bool:
         return not (
             self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
-            or self.sightings
+            or self.sightings or self.clocks
         )  # fmt: skip
 
 
-def inbox(at: datetime) -> Inbox:
+def inbox(at: datetime, *, legal: bool = False) -> Inbox:
+    """What waits for a person; with `legal`, for one who keeps the legal register."""
     return Inbox(
         reports=intake.list_reports(outcome=ReportOutcome.WITH_A_PERSON, limit=INBOX_SHOWN),
         cases=_with_why(
@@ -366,7 +375,23 @@ def inbox(at: datetime) -> Inbox:
         admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
         sightings=[(measured, role_for(measured)) for measured in sensors.left_to_people(limit=INBOX_SHOWN)],
         sightings_total=sensors.count_left(),
+        clocks=clocks_shown(at + CLOCKS_AHEAD, legal=legal),
     )
+
+
+CLOCKS_AHEAD = timedelta(hours=24)
+"""So long before their end clocks of ours come into the inbox."""
+
+
+def clocks_shown(due_before: datetime | None, *, legal: bool) -> list[tuple[RunningClock, str, str]]:
+    """Clocks that run on us: each with the address of what it is about, and what is to be done about it. What stands
+    in the legal register is for whoever keeps it."""
+    pages = {"C": "console:case", "R": "console:report", "G": "console:matter"}
+    return [
+        (clock, reverse(pages[clock.about[0]], args=[clock.about]), WATCHES[clock.clock].seen_to)
+        for clock in running_clocks(due_before=due_before, limit=INBOX_SHOWN)
+        if clock.clock in WATCHES and (legal or not clock.about.startswith("G-"))
+    ]
 
 
 def refused_measures() -> list[Measure]:
@@ -453,6 +478,8 @@ class CasePage:
     """When the next step comes by itself."""
     act_by: datetime | None
     """By when somebody at the desk should act; None while nobody need."""
+    our_clocks: list[RunningClock]
+    """What runs on us for it."""
     seen: str
     """The case in short, which a form sends back: so whoever comes second sees what they saw."""
     entry: int
@@ -556,6 +583,7 @@ def case_page(key: str, *, at: datetime, turned_to: int = 1) -> CasePage | None:
         seen=in_short(case),
         entry=ledger.newest_id(key),
         act_by=act_by(case, desk=desk),
+        our_clocks=running_clocks(about=[key]),
         may_split=matters if case.state in rules.SPLITTABLE else [],
         may_merge=[c for c in same if c.key != key and c.clause == case.clause and c.edition == case.edition],
         parts=sorted(cases.lineage_of(key) - {key}),

@@ -100,6 +100,12 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|Z)"
 _WORD = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 
 
+def _clock(entry: Entry) -> str:
+    """Of what stands in the legal register no name is said."""
+    due, why = _get(entry, "due_at"), _get(entry, "why")
+    return " ".join(filter(None, [_get(entry, "clock"), f"due {due[:16].replace('T', ' ')} UTC" if due else "", why]))
+
+
 def _says(*keys: str) -> Callable[[Entry], str]:
     """The first of the details that is there, as it is."""
     return lambda entry: next((found for key in keys if (found := _get(entry, key))), "")
@@ -466,6 +472,10 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "letter.send_again": ("Sent again", "grey", _letter("is sent again")),
         "letter.not_answered": ("No answer sent", "grey", lambda entry: f"{label(_get(entry, 'why'))}."),
         "letter.nobody_to_tell": ("Nobody to write to", "red", lambda _: "The customer has no representative."),
+        "clock.started": ("A clock runs on us", "blue", _clock),
+        "clock.late": ("A clock of ours is late", "red", _clock),
+        "clock.ended": ("A clock of ours ended", "green", _clock),
+        "authority.told": ("An authority was told", "blue", lambda e: f"{_get(e, 'authority')}: {_get(e, 'how')}"),
         "measure.weighed": ("Remedies weighed", "amber", _weighed),
         "measure.planned": ("Measure planned", "amber", _measure),
         "measure.applying": ("Measure being applied", "amber", _measure),

@@ -357,7 +357,9 @@ def levels(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def inbox(request: StaffRequest) -> HttpResponse:
     """Everything that waits for a person."""
-    return _console(request, "tipstaff/console/inbox.html", here="console:inbox", inbox=reads.inbox(wiring.now()))
+    legal = Ability.KEEP_LEGAL in abilities_of(request.user)
+    found = reads.inbox(wiring.now(), legal=legal)
+    return _console(request, "tipstaff/console/inbox.html", here="console:inbox", inbox=found)
 
 
 @require_safe

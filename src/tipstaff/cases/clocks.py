@@ -1,0 +1,100 @@
+"""Clocks that run on the operator itself: what began when, by when it is due, whether it was late. It moves no case.
+
+Each is one row until it ends, so that a restart forgets none. What starts and ends one is said by `procedures`.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from tipstaff.host.viewing import seen
+from tipstaff.words import RunningClock
+
+from .models import ClockPlaceRow, RunningClockRow
+
+
+def start_clocks(clocks: Iterable[RunningClock], *, look_at: datetime) -> list[RunningClock]:
+    """Keep those that are not kept already, also not as ended; returns the new ones."""
+    given = list(clocks)
+    if not given:
+        return []
+    known = set(RunningClockRow.objects.filter(about__in=[each.about for each in given]).values_list("clock", "about"))
+    new = [each for each in given if (each.clock, each.about) not in known]
+    RunningClockRow.objects.bulk_create(
+        RunningClockRow(
+            clock=each.clock, about=each.about, edition=each.edition, started_at=each.started_at, due_at=each.due_at,
+            look_at=min(look_at, each.due_at),
+        )
+        for each in new
+    )  # fmt: skip
+    return new
+
+
+def end_clock(clock: RunningClock, *, at: datetime, keep: bool) -> bool:
+    """It is done. With `keep` the row stays, so that it never begins again. False where it had ended already."""
+    rows = RunningClockRow.objects.filter(clock=clock.clock, about=clock.about, ended_at=None)
+    return bool(rows.update(ended_at=at)) if keep else bool(rows.delete()[0])
+
+
+def look_again(clock: RunningClock, *, look_at: datetime, late_at: datetime | None = None) -> None:
+    """It is not done yet: look again then; and note since when it is known to be late."""
+    late = {} if late_at is None else {"late_at": late_at}
+    RunningClockRow.objects.filter(clock=clock.clock, about=clock.about).update(look_at=look_at, **late)
+
+
+def clocks_to_look_at(at: datetime, *, limit: int) -> list[RunningClock]:
+    """Those that may be done or late by now, whatever is left out for who looks."""
+    rows = RunningClockRow.objects.filter(ended_at=None, look_at__lte=at).order_by("look_at", "id")[:limit]
+    return [_clock_of(row) for row in rows]
+
+
+def running_clock(clock: str, *, about: str) -> RunningClock | None:
+    """One that runs."""
+    row = seen(RunningClockRow.objects.filter(clock=clock, about=about, ended_at=None), "about").first()
+    return _clock_of(row) if row else None
+
+
+def running_clocks(
+    *, about: Collection[str] | None = None, due_before: datetime | None = None, limit: int = 200
+) -> list[RunningClock]:
+    """Those that run, soonest due first; of these things only, and only those due before a moment, where given."""
+    rows = seen(RunningClockRow.objects.filter(ended_at=None), "about")
+    if about is not None:
+        rows = rows.filter(about__in=list(about))
+    if due_before is not None:
+        rows = rows.filter(due_at__lt=due_before)
+    return [_clock_of(row) for row in rows.order_by("due_at", "id")[:limit]]
+
+
+def count_late_clocks() -> int:
+    """How many run that were found late."""
+    return seen(RunningClockRow.objects.filter(ended_at=None, late_at__isnull=False), "about").count()
+
+
+def read_to() -> int:
+    """How far into the record's chain the events were read that start these clocks."""
+    row = ClockPlaceRow.objects.filter(pk=1).first()
+    return row.seq if row else 0
+
+
+@transaction.atomic
+def lock_place() -> int:
+    """Hold that place for the rest of the caller's transaction."""
+    ClockPlaceRow.objects.get_or_create(pk=1, defaults={"seq": 0})
+    return ClockPlaceRow.objects.select_for_update().get(pk=1).seq
+
+
+def note_read_to(seq: int) -> None:
+    ClockPlaceRow.objects.filter(pk=1).update(seq=seq)
+
+
+def _clock_of(row: RunningClockRow) -> RunningClock:
+    return RunningClock(
+        clock=row.clock, about=row.about, edition=row.edition, started_at=row.started_at, due_at=row.due_at,
+        late_at=row.late_at,
+    )  # fmt: skip
+
+
+LOOK_AFTER = timedelta(minutes=10)
+"""What began is looked at after this for the first time: most of it is done by then."""

@@ -1,0 +1,91 @@
+"""`tipstaff clocks`: what the edition or the law gives us a time for, and how each stands."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from tipstaff.words import Role
+
+from .base import database
+from .tables import print_rows
+
+app = typer.Typer(no_args_is_help=True)
+_By = Annotated[str, typer.Option("--by", metavar="LOGIN", help="Who does it: a log-in with the role counsel.")]
+_About = Annotated[str, typer.Argument(metavar="KEY", help="What it is about: C-000123, R-000123 or G-000123.")]
+
+
+@app.command("list")
+def list_(
+    late: Annotated[bool, typer.Option("--late", help="Only what is late; exit code 1 if anything is.")] = False,
+    by: Annotated[
+        str, typer.Option("--by", metavar="LOGIN", help="Who asks: counsel sees those of the legal register too.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+) -> None:
+    """List the clocks that run on us, soonest due first."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.cases.clocks import running_clocks
+
+        found = running_clocks(due_before=wiring.now() if late else None)
+        if Role.COUNSEL not in wiring.desk().roles_of(by):
+            found = [each for each in found if not each.about.startswith("G-")]
+    if as_json:
+        for each in found:
+            typer.echo(json.dumps(asdict(each), default=str))
+    else:
+        print_rows(
+            ("clock", "about", "since (UTC)", "due (UTC)", "late"),
+            (
+                (c.clock, c.about, f"{c.started_at:%Y-%m-%d %H:%M}", f"{c.due_at:%Y-%m-%d %H:%M}",
+                 "late" if c.late_at else "")
+                for c in found
+            ),
+            head=2,
+        )  # fmt: skip
+    if late and found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def told(
+    about: _About,
+    by: _By,
+    authority: Annotated[str, typer.Option("--authority", help="Whom: the police, a hotline.")],
+    how: Annotated[str, typer.Option("--how", help="By which way, and their reference.")],
+) -> None:
+    """Note that an authority was told of something."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.our_clocks import tell_authority
+        from tipstaff.procedures.refusals import NoSuchClock, NothingToTell, NotYourDecision
+
+        try:
+            tell_authority(about, authority=authority, how=how, desk=wiring.desk(), at=wiring.now(), actor=by)
+        except (NoSuchClock, NothingToTell, NotYourDecision) as why:
+            typer.echo(str(why), err=True)
+            raise typer.Exit(1) from why
+    typer.echo(f"Noted for {about}.")
+
+
+@app.command()
+def end(
+    clock: Annotated[str, typer.Argument(help="Which: terror.preserve.")],
+    about: _About,
+    by: _By,
+    why: Annotated[str, typer.Option("--why", help="Why it ends; it stands in the record.")],
+) -> None:
+    """End a clock by hand: a preservation that nobody needs any more, or a duty that fell away."""
+    with database():
+        from tipstaff import wiring
+        from tipstaff.procedures.our_clocks import end_by_hand
+        from tipstaff.procedures.refusals import NoSuchClock, NothingToTell, NotYourDecision
+
+        try:
+            end_by_hand(clock, about=about, why=why, desk=wiring.desk(), at=wiring.now(), actor=by)
+        except (NoSuchClock, NothingToTell, NotYourDecision) as refusal:
+            typer.echo(str(refusal), err=True)
+            raise typer.Exit(1) from refusal
+    typer.echo(f"{clock} has ended for {about}.")

@@ -1,0 +1,396 @@
+"""Clocks of the edition that run on us: begun by the event that each names, shown with their end, told of when late.
+
+The events are read from the record's chain, so a restart misses none; whether one is done is seen from how things
+stand. What only people can do (telling the police, ending a preservation) counsel notes here.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from tipstaff.cases.clocks import (
+    LOOK_AFTER,
+    clocks_to_look_at,
+    end_clock,
+    lock_place,
+    look_again,
+    note_read_to,
+    running_clock,
+    start_clocks,
+)
+from tipstaff.cases.queries import get_case
+from tipstaff.cases.rules import SEALED
+from tipstaff.enforcement.queries import measures_of_case
+from tipstaff.intake.queries import get_report, reports_of_case
+from tipstaff.ledger.operations import record
+from tipstaff.ledger.queries import has_entry, in_chain
+from tipstaff.legal.queries import get_matter
+from tipstaff.notices.queries import get_letter, letters_of_case, letters_of_report
+from tipstaff.policy import Edition, edition_to_go_by
+from tipstaff.policy.clauses import Clock
+from tipstaff.policy.deciding import may_decide
+from tipstaff.registry.queries import get_customer
+from tipstaff.words import (
+    Case,
+    CaseState,
+    Entry,
+    LetterKind,
+    LetterState,
+    MatterState,
+    MeasureState,
+    NoticePosture,
+    ReadingOutcome,
+    ReadingReason,
+    ReportOutcome,
+    Role,
+    RunningClock,
+)
+
+from .answer_clock import ends_for, ends_for_us
+from .desk import Desk
+from .letters import notices_sent
+from .suspension import NotYourDecision
+from .transit import OF_RECORDS
+
+log = logging.getLogger("tipstaff.worker")
+
+READ_AT_A_TIME, BATCHES_MAX, LOOKS_MAX = 1000, 5, 500
+AGAIN_AT_LEAST, AGAIN_AT_MOST = timedelta(minutes=10), timedelta(hours=12)
+"""How soon one that is not done is looked at again: after a quarter of what is left to it, within these."""
+WORDS_MAX = 500
+TOLD = "authority.told"
+
+
+class NoSuchClock(LookupError):
+    """No such clock runs about that; `tipstaff clocks list` shows those that do."""
+
+
+class NothingToTell(ValueError):
+    """Say whom, by which way and under which reference: that is what is shown later."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """How one clock is begun and done."""
+
+    events: frozenset[str]
+    """Entries of the record that may begin it."""
+    began: Callable[[Entry, Clock, Desk], tuple[str, datetime] | None]
+    """(the entry, the clock) -> what it runs for and since when; None where this entry begins none."""
+    done: Callable[[RunningClock, Desk], bool]
+    seen_to: str
+    """What is to be done about one that is late, in a sentence."""
+    ended_by: frozenset[str] = frozenset()
+    """Entries about the same thing that show at once that it is done."""
+    kept: bool = True
+    """Whether each beginning and end stands in the record; the many that end within minutes leave no line there."""
+    of_customer: bool = False
+    """It runs on the customer and is counted where they live."""
+
+
+def watch(*, desk: Desk, at: datetime) -> int:
+    """Begin what the record's new entries begin, end what is done, tell of what is late; how many clocks changed."""
+    changed, caught_up = 0, False
+    for _ in range(BATCHES_MAX):
+        read, begun = _read_on(desk=desk, at=at)
+        changed += begun
+        if caught_up := read < READ_AT_A_TIME:
+            break
+    for clock in clocks_to_look_at(at, limit=LOOKS_MAX):
+        with transaction.atomic():
+            changed += _look(clock, may_be_late=caught_up, desk=desk, at=at)
+    return changed
+
+
+def _read_on(*, desk: Desk, at: datetime) -> tuple[int, int]:
+    """Read one batch of entries: (how many there were, how many clocks began)."""
+    with transaction.atomic():
+        entries = in_chain(after=lock_place(), limit=READ_AT_A_TIME)
+        if not entries:
+            return 0, 0
+        begun: dict[tuple[str, str], RunningClock] = {}
+        answers: set[str] = set()
+        for entry in entries:
+            # What ends among the same entries never was late, and most of it does.
+            if entry.detail.get("kind") == LetterKind.ACKNOWLEDGEMENT:
+                answers.add(entry.about[0])
+            if entry.what not in _SENT or entry.about[0] in answers:
+                for id, key in itertools.product(_ENDED_BY.get(entry.what, ()), entry.about):
+                    begun.pop((id, key), None)
+            for clock in _begun_by(entry, desk=desk):
+                begun.setdefault((clock.clock, clock.about), clock)
+        new = start_clocks(begun.values(), look_at=at + LOOK_AFTER)
+        for clock in new:
+            if WATCHES[clock.clock].kept:
+                _record("clock.started", clock, at=at, actor="worker", due_at=clock.due_at)
+        assert entries[-1].seq is not None, "it stands in the chain"
+        note_read_to(entries[-1].seq)
+        return len(entries), len(new)
+
+
+def _begun_by(entry: Entry, *, desk: Desk) -> Iterator[RunningClock]:
+    for id in _BEGUN_BY.get(entry.what, ()):
+        edition = _edition_of(entry, desk)
+        clock = next((each for each in edition.clocks if each.id == id), None) if edition is not None else None
+        began = WATCHES[id].began(entry, clock, desk) if clock is not None else None
+        if edition is None or clock is None or began is None:
+            continue
+        about, since = began
+        case = get_case(about) if WATCHES[id].of_customer else None
+        due = (
+            ends_for(get_customer(case.customer), clock, at=since)
+            if case is not None
+            else ends_for_us(clock, at=since, desk=desk)
+        )
+        yield RunningClock(clock=id, about=about, edition=edition.id, started_at=since, due_at=due.by)
+
+
+def _edition_of(entry: Entry, desk: Desk) -> Edition | None:
+    """The edition by which a clock is counted: the case's own, else the one in force when it happened."""
+    if not desk.editions:
+        return None
+    case = _case_in(entry)
+    named = next((each for each in desk.editions if case is not None and each.id == case.edition), None)
+    return named or edition_to_go_by(desk.editions, at=entry.at)
+
+
+def _look(clock: RunningClock, *, may_be_late: bool, desk: Desk, at: datetime) -> int:
+    watched = WATCHES.get(clock.clock)
+    if watched is None or watched.done(clock, desk):
+        if end_clock(clock, at=at, keep=watched is not None and watched.kept):
+            if watched is not None and (watched.kept or clock.late_at is not None):
+                _record("clock.ended", clock, at=at, actor="worker", late=clock.late_at is not None)
+            return 1
+        return 0
+    if at < clock.due_at:
+        soon = min(max((clock.due_at - at) / 4, AGAIN_AT_LEAST), AGAIN_AT_MOST)
+        look_again(clock, look_at=min(at + soon, clock.due_at))
+        return 0
+    late = clock.late_at is None and may_be_late
+    look_again(clock, look_at=at + AGAIN_AT_LEAST, late_at=at if late else None)
+    if late:
+        _record("clock.late", clock, at=at, actor="worker", due_at=clock.due_at)
+        log.warning("%s: %s was due %s", clock.about, clock.clock, clock.due_at.isoformat())
+    return int(late)
+
+
+def _record(what: str, clock: RunningClock, *, at: datetime, actor: str, **detail: object) -> None:
+    """What a matter of the legal register is about stands in that register only."""
+    name = {} if clock.about.startswith("G-") else {"clock": clock.clock, "edition": clock.edition}
+    record(what, at=at, actor=actor, about=[clock.about], **name, **detail)
+
+
+# What only people do.
+
+
+def tell_authority(key: str, *, authority: str, how: str, desk: Desk, at: datetime, actor: str) -> None:
+    """Counsel notes that an authority was told of a case, a report or a matter: whom, and by which way and reference.
+
+    Raise NotYourDecision, NothingToTell, or NoSuchClock for what there is not.
+    """
+    _is_counsel(desk, actor)
+    if not authority.strip() or not how.strip():
+        raise NothingToTell(NothingToTell.__doc__)
+    if get_case(key) is None and get_report(key) is None and get_matter(key) is None:
+        raise NoSuchClock(NoSuchClock.__doc__)
+    record(
+        TOLD, at=at, actor=actor, about=[key], authority=authority.strip()[:WORDS_MAX], how=how.strip()[:WORDS_MAX]
+    )  # fmt: skip
+
+
+def end_by_hand(clock: str, *, about: str, why: str, desk: Desk, at: datetime, actor: str) -> None:
+    """Counsel ends a clock, with the reason: a preservation that nobody needs any more, or a duty that fell away.
+
+    Raise NotYourDecision, NothingToTell, NoSuchClock.
+    """
+    _is_counsel(desk, actor)
+    if not why.strip():
+        raise NothingToTell("Say why it ends.")
+    with transaction.atomic():
+        running = running_clock(clock, about=about)
+        if running is None or not end_clock(running, at=at, keep=True):
+            raise NoSuchClock(NoSuchClock.__doc__)
+        _record("clock.ended", running, at=at, actor=actor, why=why.strip()[:WORDS_MAX])
+
+
+def _is_counsel(desk: Desk, actor: str) -> None:
+    if not may_decide(desk.roles_of(actor), needed=Role.COUNSEL):
+        raise NotYourDecision("What is told to an authority, and what is kept for one, is left to the role counsel.")
+
+
+# The clocks one by one.
+
+
+def _case_in(entry: Entry) -> Case | None:
+    key = next((key for key in entry.about if key.startswith("C-")), None)
+    return get_case(key) if key is not None else None
+
+
+def _report_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+    return (entry.about[0], entry.at) if entry.detail.get("outcome") != ReportOutcome.SEALED else None
+
+
+_NEVER_ANSWERED = frozenset({ReportOutcome.SEALED, ReportOutcome.SET_ASIDE})
+_GONE_OUT = frozenset({LetterState.SENT, LetterState.RETURNED, LetterState.REFUSED})
+"""It was handed over, or cannot be."""
+_ON_ITS_WAY = frozenset(LetterState) - _GONE_OUT - {LetterState.WITHDRAWN}
+
+
+def _acknowledged(clock: RunningClock, desk: Desk) -> bool:
+    """A letter went to whoever complained, or none may: advertising, what a program wrote, what counsel alone reads."""
+    report = get_report(clock.about)
+    if report is None or report.outcome in _NEVER_ANSWERED:
+        return True
+    reading = report.reading
+    if reading is not None and (
+        reading.outcome not in (ReadingOutcome.COMPLAINT, ReadingOutcome.UNREADABLE)
+        or reading.reason in (ReadingReason.HOSTILE_FORM, ReadingReason.REPLY)
+    ):
+        return True  # An attack is not answered, and neither is an answer.
+    if has_entry(report.key, what="letter.not_answered"):
+        return True
+    letters = (each for each in letters_of_report(report.key) if each.kind is not LetterKind.NOTICE)
+    return any(each.state in _GONE_OUT for each in letters)
+
+
+def _case_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+    return entry.about[0], entry.at
+
+
+def _passed_on(clock: RunningClock, desk: Desk) -> bool:
+    """The customer was told, or need not be any more, or must not be on a ground that is on record."""
+    case = get_case(clock.about)
+    if case is None or case.notice is NoticePosture.WITHHELD or case.resource == SEALED:
+        return True
+    return case.state not in (CaseState.OPENED, CaseState.WAITING_PERSON) or bool(notices_sent(case.key))
+
+
+def _outcome_told(clock: RunningClock, desk: Desk) -> bool:
+    """No letter on the outcome waits any more; closing the case wrote all of them."""
+    of_reports = (letter for report in reports_of_case(clock.about) for letter in letters_of_report(report.key))
+    letters = {letter.key: letter for letter in (*letters_of_case(clock.about), *of_reports)}
+    return not any(x.kind is LetterKind.OUTCOME and x.state in _ON_ITS_WAY for x in letters.values())
+
+
+def _threat_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+    """When somebody saw that it is one: a matter in the register, or a case."""
+    key = entry.about[0]
+    matter, case = (get_matter(key), None) if key.startswith("G-") else (None, get_case(key))
+    clause = matter.clause if matter is not None else case.clause if case is not None else ""
+    return (key, entry.at) if clause == clock.clause else None
+
+
+def _told(clock: RunningClock, desk: Desk) -> bool:
+    """An authority was told, or it was decided that this is no such thing."""
+    matter = get_matter(clock.about) if clock.about.startswith("G-") else None
+    case = get_case(clock.about) if matter is None else None
+    if matter is not None and (matter.state is MatterState.REFUSED or has_entry(matter.report, what=TOLD)):
+        return True
+    return has_entry(clock.about, what=TOLD) or (case is not None and case.state is CaseState.CLOSED)
+
+
+def _removal_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+    case = _case_in(entry)
+    if case is None or case.clause != clock.clause or entry.detail.get("form") != "removal_order":
+        return None
+    return case.key, datetime.fromisoformat(str(entry.detail["known_since"]))
+
+
+def _removed(clock: RunningClock, desk: Desk) -> bool:
+    case = get_case(clock.about)
+    if case is None or case.state in (CaseState.FIXED, CaseState.MONITORED, CaseState.CLOSED):
+        return True
+    return any(measure.state is MeasureState.IN_FORCE for measure in measures_of_case(case.key))
+
+
+def _removed_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+    case = _case_in(entry)
+    return (case.key, entry.at) if case is not None and case.clause == clock.clause else None
+
+
+def _reported_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+    """What was told to an authority and lies in the sealed queue as child abuse, or stands under that clause."""
+    key = entry.about[0]
+    report, matter, case = get_report(key), get_matter(key), get_case(key)
+    sealed = (
+        report is not None
+        and report.outcome is ReportOutcome.SEALED
+        and (report.reading is None or report.reading.reason is not ReadingReason.COUNSEL_ALONE)
+    )
+    under = {each.clause for each in (matter, case) if each is not None}
+    return (key, entry.at) if sealed or clock.clause in under else None
+
+
+def _until_ended(clock: RunningClock, desk: Desk) -> bool:
+    """Counsel says when nothing is preserved any more; no program does."""
+    return False
+
+
+def _correction_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+    """With the handing over of the letter that asks a network to correct its records."""
+    case = _case_in(entry)
+    edition = next((each for each in desk.editions if case is not None and each.id == case.edition), None)
+    clause = edition.clause_named(case.clause) if edition is not None and case is not None else None
+    if case is None or clause is None or OF_RECORDS not in clause.rows:
+        return None
+    letter = get_letter(entry.about[0])
+    return (case.key, entry.at) if letter is not None and letter.kind is LetterKind.NOTICE else None
+
+
+def _closed(clock: RunningClock, desk: Desk) -> bool:
+    case = get_case(clock.about)
+    return case is None or case.state is CaseState.CLOSED
+
+
+_SENT = frozenset({"letter.sent", "letter.taken_as_sent"})
+
+WATCHES: Mapping[str, Watch] = {
+    "complaint.acknowledge": Watch(
+        events=frozenset({"report.opened"}), began=_report_began, done=_acknowledged, kept=False,
+        ended_by=_SENT | {"letter.not_answered"},
+        seen_to="Nobody has written to whoever complained: read the report, and see whether letters go out.",
+    ),
+    "complaint.forward": Watch(
+        events=frozenset({"case.opened"}), began=_case_began, done=_passed_on, kept=False,
+        ended_by=frozenset({"case.notified", "case.closed"}),
+        seen_to="The customer has not been told: decide the case, name a contact, or see whether letters go out.",
+    ),
+    "complaint.outcome": Watch(
+        events=frozenset({"case.closed"}), began=_case_began, done=_outcome_told, kept=False,
+        seen_to="Not every complainant has heard how it ended: see whether letters go out.",
+    ),
+    "threat.tell_police": Watch(
+        events=frozenset({"matter.opened", "case.opened"}), began=_threat_began, done=_told,
+        seen_to="Tell the police, and note whom and how.",
+    ),
+    "terror.remove": Watch(
+        events=frozenset({"notice.form_checked"}), began=_removal_began, done=_removed,
+        seen_to="What the order names still stands: remove or block it.",
+    ),
+    "terror.preserve": Watch(
+        events=frozenset({"measure.in_force", "case.fixed"}), began=_removed_began, done=_until_ended,
+        seen_to="The time is over for which it had to be preserved: say whether it is needed any longer.",
+    ),
+    "child_abuse.preserve": Watch(
+        events=frozenset({TOLD}), began=_reported_began, done=_until_ended,
+        seen_to="The time is over for which it had to be preserved: say whether it is needed any longer.",
+    ),
+    "transit.correct_first": Watch(
+        events=_SENT, began=_correction_began, done=_closed, of_customer=True,
+        seen_to="The month to correct the records is over: two people may refuse the network's routes.",
+    ),
+}  # fmt: skip
+"""Each clock that is begun by an event of the record."""
+
+
+def _by_event(of: Callable[[Watch], frozenset[str]]) -> Mapping[str, tuple[str, ...]]:
+    kinds = {kind for each in WATCHES.values() for kind in of(each)}
+    return {kind: tuple(id for id, each in WATCHES.items() if kind in of(each)) for kind in sorted(kinds)}
+
+
+_BEGUN_BY = _by_event(lambda each: each.events)
+_ENDED_BY = _by_event(lambda each: each.ended_by)

@@ -1,0 +1,192 @@
+"""The first use after posting is learned of from what the program reads: sessions, leases, log-ins; once."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.procedures.office import DAY, HOUR, NOON, Office
+from tests.procedures.test_detecting import looked
+from tests.procedures.test_editions import LONGER, SHIPPED, fresh, ready
+from tests.procedures.test_used_after_the_end import read, session
+from tests.rooms.sensors import test_detectors as said
+from tipstaff import wiring
+from tipstaff.attribution.operations import take_in
+from tipstaff.attribution.protocol import Options
+from tipstaff.editions.queries import first_uses_of
+from tipstaff.ledger.queries import entries_about
+from tipstaff.policy import edition_files
+from tipstaff.procedures import editions
+from tipstaff.procedures.acceptance import note_first_uses, note_portal_log_in, when_accepted
+from tipstaff.registry.operations import hold_resource, set_standing
+from tipstaff.words import AcceptedHow, Resource, ResourceKind, Standing
+
+POSTED = NOON - 30 * DAY
+LONG_AGO = NOON - 900 * DAY
+
+
+@pytest.fixture
+def desk(office: Office) -> Office:
+    """A desk whose one edition counts since a month ago; three customers with a log-in each."""
+    first = {
+        n: c.replace(b"2026-01-01T00:00:00Z", POSTED.isoformat().encode()) for n, c in edition_files(SHIPPED).items()
+    }
+    editions.adopt_installed([first], at=POSTED)
+    fresh(office)
+    for number in (1, 2, 3):
+        office.admit(f"acct-{number}")
+        hold(f"acct-{number}", ResourceKind.LOGIN, f"line-{number}")
+    return office
+
+
+def hold(customer: str, kind: ResourceKind, name: str, *, since: datetime = LONG_AGO) -> None:
+    thing = Resource(kind=kind, name=name, scope="radius", customer=customer, held_from=since)
+    hold_resource(thing, at=NOON, actor="engineer")
+
+
+def uses(customer: str) -> list[tuple[str, datetime]]:
+    return [(each.shown_by, each.accepted_at) for each in first_uses_of(customer)]
+
+
+def test_a_session_after_the_posting_accepts_once_and_stands_on_the_record(desk: Office, tmp_path: Path) -> None:
+    log = tmp_path / "accounting.csv"
+    session(log, "line-1", start=POSTED - 2 * DAY, stop=POSTED - DAY)
+    session(log, "line-1", start=POSTED + DAY, stop=POSTED + 2 * DAY)
+    session(log, "line-1", start=POSTED + 5 * DAY, stop=POSTED + 6 * DAY)
+    session(log, "line-2", start=POSTED - 2 * DAY, stop=POSTED - DAY)
+    read(log)
+    assert note_first_uses(desk=desk.desk, at=NOON) == 1
+    [(shown_by, at)] = uses("acct-1")
+    assert shown_by == "log-in line-1, seen by radius"
+    assert POSTED + DAY <= at < POSTED + DAY + timedelta(minutes=1), "the first one that came after it"
+    assert uses("acct-2") == [], "they have not been here since"
+    [entry] = [e for e in entries_about("acct-1") if e.what == "edition.accepted"]
+    assert (entry.actor, entry.at, entry.detail["used_at"][:19]) == ("worker", NOON, at.isoformat()[:19])
+    accepted = when_accepted("acct-1", edition="2026-01")
+    assert accepted is not None
+    assert accepted.how is AcceptedHow.USE
+    assert note_first_uses(desk=desk.desk, at=NOON + DAY) == 0, "once for each edition"
+
+
+def test_a_session_that_goes_on_over_the_posting_is_a_use_from_then_on(desk: Office, tmp_path: Path) -> None:
+    log = tmp_path / "accounting.csv"
+    session(log, "line-1", start=POSTED - DAY, stop=POSTED + DAY)
+    read(log)
+    assert note_first_uses(desk=desk.desk, at=NOON) == 1
+    assert [at for _, at in uses("acct-1")] == [POSTED]
+
+
+def test_a_log_in_that_several_may_have_held_or_of_one_who_was_sent_away_accepts_nothing(
+    desk: Office, tmp_path: Path
+) -> None:
+    hold("acct-2", ResourceKind.LOGIN, "shared")
+    thing = Resource(kind=ResourceKind.LOGIN, name="shared", scope="other", customer="acct-3", held_from=LONG_AGO)
+    hold_resource(thing, at=NOON, actor="engineer")
+    set_standing("acct-1", Standing.TERMINATED, since=POSTED, why="Spam.", at=NOON, actor="engineer")
+    log = tmp_path / "accounting.csv"
+    for name in ("line-1", "shared", "nobodys"):
+        session(log, name, start=POSTED + DAY, stop=POSTED + 2 * DAY)
+    read(log)
+    assert note_first_uses(desk=desk.desk, at=NOON) == 0
+    assert [uses(f"acct-{n}") for n in (1, 2, 3)] == [[], [], []]
+
+
+def test_a_lease_that_was_given_after_the_posting_is_a_use_and_one_from_before_is_none(
+    desk: Office, tmp_path: Path
+) -> None:
+    """A lease of before may run on with nobody there; only its giving shows that somebody asked."""
+    for n in (1, 2):
+        hold(f"acct-{n}", ResourceKind.CIRCUIT, f"port-{n}")
+    block = (
+        "lease 198.51.100.{n} {{\n  starts epoch {a};\n  ends epoch {b};\n  binding state active;\n"
+        '  hardware ethernet 02:00:00:00:00:0{n};\n  option agent.circuit-id "port-{n}";\n}}\n'
+    )
+    log = tmp_path / "dhcpd.leases"
+    begins = {1: POSTED + DAY, 2: POSTED - HOUR}
+    log.write_text(
+        "".join(
+            block.format(n=n, a=int(at.timestamp()), b=int((at + 10 * HOUR).timestamp()))
+            for n, at in sorted(begins.items(), key=lambda pair: pair[1])
+        )
+    )
+    list(
+        take_in(log, wiring.sources()["isc-dhcpd"], Options(source="dhcp", clock_error_seconds=1.0), at=NOON, actor="e")
+    )
+    assert note_first_uses(desk=desk.desk, at=NOON) == 1
+    [(shown_by, at)] = uses("acct-1")
+    assert (shown_by, abs(at - begins[1]) < timedelta(minutes=1)) == ("line port-1, seen by dhcp", True)
+    assert uses("acct-2") == []
+
+
+def test_a_log_in_at_the_mail_server_is_a_use(desk: Office) -> None:
+    hold("acct-1", ResourceKind.MAILBOX, "u@example.net")
+    looked(desk, "mail", said.log(*said.mails(3, every=20)))
+    [(shown_by, at)] = uses("acct-1")
+    assert shown_by == "log-in u@example.net, seen by mail"
+    assert at == NOON
+    looked(desk, "mail", said.log(*said.mails(3, every=20)))
+    assert len(uses("acct-1")) == 1
+    assert uses("acct-2") == []
+
+
+def test_what_was_sent_without_a_log_in_shows_nobodys_will(desk: Office) -> None:
+    desk.hold("192.0.2.10", customer="acct-1")
+    text = said.log(*said.mails(3, every=20)).replace(", sasl_method=PLAIN, sasl_username=u@example.net", "")
+    looked(desk, "mail", text)
+    assert uses("acct-1") == []
+
+
+def test_a_log_in_to_the_portal_is_a_use(desk: Office) -> None:
+    seen = {"by": "jo@customer.example.com", "desk": desk.desk}
+    assert note_portal_log_in(["acct-1"], at=POSTED - DAY, **seen) == []
+    assert note_portal_log_in(["acct-1", "acct-2"], at=NOON, **seen) == ["acct-1", "acct-2"]
+    assert note_portal_log_in(["acct-1"], at=NOON + HOUR, **seen) == []
+    assert uses("acct-1") == [("log-in to the portal, jo@customer.example.com", NOON)]
+
+
+def test_before_a_customer_was_told_of_an_announced_edition_no_use_accepts_it(desk: Office, tmp_path: Path) -> None:
+    """Whoever named nobody to write to was told of nothing, and is bound by a contract only."""
+    desk.admit("acct-4", representative=False)
+    hold("acct-4", ResourceKind.LOGIN, "line-4")
+    ready(desk.desk, *LONGER)
+    editions.announce("2026-07", desk=desk.desk, at=NOON, actor="counsel")
+    posted = editions.post("2026-07", desk=desk.desk, at=NOON, actor="counsel")
+    fresh(desk)
+    assert posted.effective_at is not None
+    counts = posted.effective_at
+    told_at = counts + 3 * DAY  # The mail server was away for long.
+    log = tmp_path / "accounting.csv"
+    for name in ("line-1", "line-4"):
+        session(log, name, start=counts + DAY, stop=counts + 2 * DAY)
+    read_at = counts + 30 * DAY
+    read_late(log, at=read_at)
+    assert note_first_uses(desk=desk.desk, at=read_at) == 0
+    assert note_portal_log_in(["acct-1"], by="x", desk=desk.desk, at=counts + DAY) == []
+    desk.post(at=told_at)
+    assert note_first_uses(desk=desk.desk, at=read_at) == 0, "that was before the letter"
+    session(log, "line-1", start=told_at + DAY, stop=told_at + 2 * DAY)
+    session(log, "line-4", start=told_at + DAY, stop=told_at + 2 * DAY)
+    read_late(log, at=read_at)
+    assert note_first_uses(desk=desk.desk, at=read_at) == 1
+    assert [at >= told_at for _, at in uses("acct-1")] == [True]
+    assert uses("acct-4") == []
+
+
+def read_late(log: Path, *, at: datetime) -> None:
+    list(
+        take_in(
+            log, wiring.sources()["radius-csv"], Options(source="radius", clock_error_seconds=1.0), at=at, actor="e"
+        )
+    )
+
+
+def test_one_look_serves_however_many_wait_and_none_is_made_when_nobody_does(
+    desk: Office, tmp_path: Path, django_assert_max_num_queries: object
+) -> None:
+    log = tmp_path / "accounting.csv"
+    for n in range(40):
+        session(log, "line-1", start=POSTED + DAY + n * HOUR, stop=POSTED + DAY + n * HOUR + HOUR / 2)
+    read(log)
+    assert note_first_uses(desk=desk.desk, at=NOON) == 1
+    with django_assert_max_num_queries(30):  # type: ignore[operator]  # pytest-django's own
+        assert note_first_uses(desk=desk.desk, at=NOON + DAY) == 0

@@ -1,0 +1,247 @@
+"""Clocks that run on us: begun by what the record says, shown with their end, told of when late, ended when done."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter
+from tests.procedures.test_every_clause import NAME, alleged, host, read_as, sealed
+from tests.procedures.test_transit import network  # noqa: F401
+from tests.rooms.legal.test_legal_form import REMOVAL
+from tipstaff.cases.clocks import clocks_to_look_at, count_late_clocks, running_clock, running_clocks
+from tipstaff.host.viewing import hiding
+from tipstaff.intake.queries import get_report
+from tipstaff.ledger.operations import seal_entries
+from tipstaff.ledger.queries import entries_about
+from tipstaff.policy import deadline, shipped_editions
+from tipstaff.policy.clauses import ClockUnit
+from tipstaff.policy.kinds import WATCHED_CLOCKS
+from tipstaff.procedures import our_clocks
+from tipstaff.procedures.our_clocks import WATCHES, end_by_hand, tell_authority
+from tipstaff.procedures.refusals import NoSuchClock, NothingToTell, NotYourDecision
+from tipstaff.words import Answer, Case, CaseState, Role, RunningClock
+
+EDITION = shipped_editions()[-1]
+HERS = "198.51.100.7"
+
+
+def watch(office: Office, *, at: datetime) -> int:
+    seal_entries()
+    return our_clocks.watch(desk=office.desk, at=at)
+
+
+def running(clock: str) -> list[RunningClock]:
+    return [each for each in running_clocks() if each.clock == clock]
+
+
+def said_of(key: str) -> list[str]:
+    return [entry.what for entry in entries_about(key) if entry.what.startswith("clock.")]
+
+
+def test_a_complaint_is_to_be_acknowledged_and_passed_on_within_its_time(office: Office) -> None:
+    office.admit("acct-1", HERS)
+    report = office.complain(HERS, at=NOON)
+    case = office.case_of(report)
+    watch(office, at=NOON)
+    assert [(c.about, c.due_at - c.started_at) for c in running("complaint.acknowledge")] == [(report.key, DAY)]
+    assert [(c.about, c.due_at) for c in running("complaint.forward")] == [(case.key, NOON + DAY)]
+    assert count_late_clocks() == 0
+    office.post(at=NOON + HOUR)
+    watch(office, at=NOON + HOUR)
+    assert running_clocks() == [], "both letters went out"
+    assert said_of(report.key) == said_of(case.key) == [], "the many that are in time leave no line in the record"
+
+
+def test_what_went_out_before_anybody_looked_never_was_a_clock(office: Office) -> None:
+    office.admit("acct-1", HERS)
+    office.warned(HERS, at=NOON)
+    seal_entries()
+    assert our_clocks.watch(desk=office.desk, at=NOON + HOUR) == 0
+    assert running_clocks() == []
+
+
+def test_letters_that_do_not_go_out_are_told_of_once_and_until_they_have(office: Office) -> None:
+    office.admit("acct-1", HERS)
+    report = office.complain(HERS, at=NOON)
+    case = office.case_of(report)
+    watch(office, at=NOON)
+    watch(office, at=NOON + DAY - timedelta(seconds=1))
+    assert count_late_clocks() == 0
+    for hours in (24, 25, 26):
+        watch(office, at=NOON + hours * HOUR)
+    assert {c.clock for c in running_clocks() if c.late_at == NOON + DAY} == {
+        "complaint.acknowledge", "complaint.forward",
+    }  # fmt: skip
+    assert said_of(report.key) == said_of(case.key) == ["clock.late"]
+    office.post(at=NOON + 27 * HOUR)
+    watch(office, at=NOON + 28 * HOUR)
+    assert running_clocks() == []
+    assert said_of(case.key) == ["clock.late", "clock.ended"]
+
+
+def test_a_restart_forgets_no_clock_and_begins_none_anew(office: Office) -> None:
+    """All that is kept stands in the database: another worker goes on from there, and an entry is read once."""
+    office.admit("acct-1", HERS)
+    office.complain(HERS, at=NOON)
+    watch(office, at=NOON)
+    before = running_clocks()
+    assert our_clocks.watch(desk=dataclasses.replace(office.desk), at=NOON + timedelta(minutes=1)) == 0
+    assert running_clocks() == before
+    assert clocks_to_look_at(NOON + timedelta(minutes=5), limit=9) == []
+
+
+def test_whoever_may_not_be_answered_is_owed_no_acknowledgement(office: Office) -> None:
+    office.admit("acct-1", HERS)
+    report = office.complain(HERS, at=NOON)
+    office.desk = dataclasses.replace(office.desk, complainant_hourly_max=0)
+    again = office.complain(HERS, at=NOON + HOUR, by=reporter(2))
+    watch(office, at=NOON + HOUR)
+    assert [c.about for c in running("complaint.acknowledge")] == [report.key]
+    assert get_report(again.key) is not None
+
+
+def test_every_complainant_hears_the_outcome_within_its_time(office: Office) -> None:
+    office.admit("acct-1", HERS)
+    case = office.warned(HERS, at=NOON)
+    office.answer(case, Answer.FIXED, at=NOON + HOUR)
+    closed_at = NOON + 2 * HOUR
+    office.follow(at=closed_at)
+    assert office.fresh(case.key).state is CaseState.CLOSED
+    watch(office, at=closed_at)
+    assert [(c.about, c.due_at) for c in running("complaint.outcome")] == [(case.key, closed_at + DAY)]
+    watch(office, at=closed_at + DAY)
+    assert said_of(case.key) == ["clock.late"]
+    office.post(at=closed_at + DAY)
+    watch(office, at=closed_at + DAY + HOUR)
+    assert running("complaint.outcome") == []
+
+
+def test_a_threat_is_told_to_the_police_within_the_hour_and_counsel_notes_it(office: Office) -> None:
+    key = sealed(office, EDITION.clause("content.violent_threats")).key
+    watch(office, at=NOON)
+    [clock] = running("threat.tell_police")
+    assert (clock.about, clock.due_at) == (key, NOON + HOUR)
+    watch(office, at=NOON + HOUR)
+    assert said_of(key) == ["clock.started", "clock.late"]
+    assert "threat" not in str([dict(entry.detail) for entry in entries_about(key)]), "colleagues read the record"
+    office.roles = {"carla": frozenset({Role.COUNSEL}), "lena": frozenset({Role.LEAD})}
+    tell = {"authority": "The police", "how": "By telephone, reference 1"}
+    with pytest.raises(NotYourDecision):
+        tell_authority(key, **tell, desk=office.desk, at=NOON + HOUR, actor="lena")
+    with pytest.raises(NothingToTell):
+        tell_authority(key, authority=" ", how="x", desk=office.desk, at=NOON + HOUR, actor="carla")
+    with pytest.raises(NoSuchClock):
+        tell_authority("C-999999", **tell, desk=office.desk, at=NOON + HOUR, actor="carla")
+    tell_authority(key, **tell, desk=office.desk, at=NOON + HOUR, actor="carla")
+    watch(office, at=NOON + 2 * HOUR)
+    assert running("threat.tell_police") == []
+    assert said_of(key)[-1] == "clock.ended"
+
+
+def removal_order(office: Office) -> Case:
+    host(NAME)
+    clause = EDITION.clause("content.terror_and_hatred")
+    named = alleged(clause, "unknown/unknown", cited=clause.id)
+    return office.case_of(read_as(office, named, of_person=False, words=REMOVAL))
+
+
+def test_a_removal_orders_hour_is_watched(office: Office) -> None:
+    office.admit("acct-1", HERS)
+    case = removal_order(office)
+    watch(office, at=NOON)
+    assert [(c.about, c.due_at) for c in running("terror.remove")] == [(case.key, NOON + HOUR)]
+    watch(office, at=NOON + HOUR)
+    assert count_late_clocks() == 1
+
+
+def test_what_was_removed_is_preserved_until_counsel_ends_it_in_our_zone(office: Office) -> None:
+    office.admit("acct-1", HERS)
+    office.desk = dataclasses.replace(office.desk, zone="Europe/Dublin")
+    case = removal_order(office)
+    from tipstaff.cases.operations import move_case
+
+    move_case(case.key, to=CaseState.FIXED, at=NOON, actor="carla", why="The page is gone.")
+    watch(office, at=NOON)
+    [clock] = running("terror.preserve")
+    rule = EDITION.clock("terror.preserve")
+    assert rule.unit is ClockUnit.MONTHS
+    assert clock.due_at == deadline(rule, at=NOON, zone="Europe/Dublin").by
+    assert clock.due_at == datetime(2026, 11, 5, 0, 0, tzinfo=UTC)
+    watch(office, at=clock.due_at - HOUR)
+    assert [c.late_at for c in running("terror.preserve")] == [None]
+    watch(office, at=clock.due_at)
+    assert [c.late_at for c in running("terror.preserve")] == [clock.due_at], "told of, and ended by nobody but counsel"
+    office.roles = {"lena": frozenset({Role.LEAD})}
+    with pytest.raises(NotYourDecision):
+        end_by_hand("terror.preserve", about=case.key, why="Over.", desk=office.desk, at=clock.due_at, actor="lena")
+    with pytest.raises(NothingToTell):
+        end_by_hand("terror.preserve", about=case.key, why=" ", desk=office.desk, at=clock.due_at, actor="carla")
+    end_by_hand("terror.preserve", about=case.key, why="Over.", desk=office.desk, at=clock.due_at, actor="carla")
+    with pytest.raises(NoSuchClock):
+        end_by_hand("terror.preserve", about=case.key, why="Over.", desk=office.desk, at=clock.due_at, actor="carla")
+    watch(office, at=clock.due_at + HOUR)
+    assert running("terror.preserve") == [], "and it does not begin again"
+
+
+def test_what_was_reported_of_child_abuse_is_preserved_for_its_year(office: Office) -> None:
+    from tipstaff.procedures.complaint import seal_by_hand
+
+    office.admit("acct-1", HERS)
+    report = office.complain(HERS, at=NOON)
+    seal_by_hand(report.key, desk=office.desk, at=NOON, actor="anna")
+    watch(office, at=NOON)
+    assert running("child_abuse.preserve") == [], "nothing was reported to anybody yet"
+    tell_authority(
+        report.key, authority="A hotline", how="By its form", desk=office.desk, at=NOON + HOUR, actor="carla"
+    )
+    watch(office, at=NOON + HOUR)
+    assert {c.clock for c in running_clocks()} == {"child_abuse.preserve"}, "nobody is told of it, so nobody is late"
+    [clock] = running("child_abuse.preserve")
+    assert clock.due_at == datetime(2027, 5, 5, 0, 0, tzinfo=UTC)
+    with hiding(lambda: frozenset({report.key})):
+        assert running("child_abuse.preserve") == [], "whoever may not see the report sees no clock of it"
+        assert running_clock("child_abuse.preserve", about=report.key) is None
+
+
+def test_a_network_has_its_month_from_the_letter_and_where_it_is(office: Office, network: Case) -> None:  # noqa: F811
+    watch(office, at=NOON)
+    [clock] = running("transit.correct_first")
+    assert (clock.about, clock.started_at) == (network.key, NOON)
+    assert clock.due_at == datetime(2026, 6, 4, 0, 0, tzinfo=UTC)
+    watch(office, at=clock.due_at)
+    assert [c.late_at for c in running("transit.correct_first")] == [clock.due_at]
+    assert MOVED_IN < NOON
+
+
+def test_each_watched_clock_of_the_edition_is_begun_by_something() -> None:
+    """What is not begun here is watched by the procedure that it belongs to: each names it in its source."""
+    from pathlib import Path
+
+    import tipstaff
+
+    source = "\n".join(p.read_text() for p in (Path(tipstaff.__file__).parent / "procedures").glob("*.py"))
+    source += (Path(tipstaff.__file__).parent / "policy" / "remedies.py").read_text()
+    for clock in WATCHED_CLOCKS - WATCHES.keys():
+        assert f'"{clock}"' in source, clock
+    assert WATCHES.keys() <= WATCHED_CLOCKS
+    assert {clock.id for clock in EDITION.clocks} >= WATCHES.keys()
+
+
+def test_clocks_are_listed_and_noted_at_a_terminal(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tipstaff.cli.clocks import app
+
+    key = sealed(office, EDITION.clause("content.violent_threats")).key
+    watch(office, at=NOON)
+    monkeypatch.setattr("tipstaff.wiring.desk", lambda: office.desk)
+    monkeypatch.setattr("tipstaff.wiring.now", lambda: NOON + 2 * HOUR)
+    office.roles = {"carla": frozenset({Role.COUNSEL}), "lena": frozenset({Role.LEAD}), "": frozenset()}
+    run = CliRunner().invoke
+    assert "threat.tell_police" not in run(app, ["list"]).output
+    late = run(app, ["list", "--late", "--by", "carla"])
+    assert (late.exit_code, "threat.tell_police" in late.output) == (1, True)
+    told = ["told", key, "--authority", "The police", "--how", "By telephone"]
+    assert run(app, [*told, "--by", "lena"]).exit_code == 1
+    assert run(app, [*told, "--by", "carla"]).output == f"Noted for {key}.\n"
+    assert run(app, ["end", "terror.preserve", key, "--by", "carla", "--why", "x"]).exit_code == 1
