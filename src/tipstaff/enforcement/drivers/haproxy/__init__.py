@@ -333,7 +333,7 @@ class _File:
         try:
             self._stamp = None
             at = os.fstat(wire).st_size
-            lines = []
+            lines: list[bytes] = []
             struck = [begins for key in change for begins in self._begins.pop(key, ())]
             for key, value in change.items():
                 if value is not None:
