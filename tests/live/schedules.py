@@ -19,12 +19,12 @@ from tipstaff.enforcement.protocol import Driver, StalePlan
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import enforcing
 from tipstaff.testing.drivers import NOON
-from tipstaff.words import Measure, MeasureState, Plan, Seen, Step
+from tipstaff.words import Measure, MeasureState, Plan, Seen, Selector, Step
 
 STANDING = (MeasureState.PLANNED, MeasureState.APPLYING, MeasureState.IN_FORCE)
 ENDED = (MeasureState.LIFTED, MeasureState.FAILED)
 OUTSIDE = "198.51.100.9"
-"""Not among the operator's own addresses: no measure on it may ever reach a device."""
+"""Not among the operator's own addresses, as no name under example.org is: no measure there may ever reach a device."""
 LINES_MAX = 900
 """A round of a few measures has about so many lines in the files below; a kill beyond its end is none."""
 _ROOM = Path(str(tipstaff.enforcement.__file__)).parent
@@ -44,6 +44,8 @@ class Soak:
     """`kill -9` of the daemon, which comes back with what it had written down; None where there is none."""
     whole: bool = False
     """All that goes to an address is stopped, where the device knows no ports."""
+    name: Callable[[str], Selector] | None = None
+    """What stops something of a host name, where the device knows no addresses."""
     at: datetime = NOON
     befell: Counter[str] = field(default_factory=Counter)
     _n: int = 0
@@ -102,11 +104,13 @@ class Soak:
     def _want(self, chance: random.Random) -> None:
         self._n += 1
         until = self.at + timedelta(minutes=chance.choice((2, 10, 1440)))
-        plan(self._n, at=self.at, until=until, whole=self.whole)
+        selector = self.name(f"c{self._n}.example.net") if self.name else None
+        plan(self._n, at=self.at, until=until, whole=self.whole, selector=selector)
 
     def _want_outside(self, chance: random.Random) -> None:
         self._n += 1
-        self._outside.add(plan(self._n, host=OUTSIDE, at=self.at, whole=self.whole))
+        selector = self.name(f"c{self._n}.example.org") if self.name else None
+        self._outside.add(plan(self._n, host=OUTSIDE, at=self.at, whole=self.whole, selector=selector))
 
     def _lift(self, chance: random.Random) -> None:
         if standing := self._standing():

@@ -1,9 +1,11 @@
 """The HAProxy driver on a real HAProxy: the contract, and every way round a stopped page that we know of."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +13,9 @@ from tests.live.balancer import PROGRAM, Haproxy
 from tests.live.web_server import gets_round
 from tipstaff.enforcement.drivers import haproxy
 from tipstaff.enforcement.drivers.haproxy import HaproxyDriver, make, table
-from tipstaff.enforcement.protocol import BadOption, Driver
+from tipstaff.enforcement.protocol import BadOption, Driver, StalePlan
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
-from tipstaff.words import Degree, Rule, Seen, Selector
+from tipstaff.words import Degree, Plan, Rule, Seen, Selector, Step
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(PROGRAM is None, reason="HAProxy is not installed")]
 
@@ -172,6 +174,114 @@ def test_one_change_among_many_touches_no_other_row(
     after = balancer.api(f"show map {balancer.map_file}").splitlines()
     assert len(set(filter(None, before)) & set(after)) == 8
     assert (balancer.get("/0;x")[0], balancer.get("/1;x")[0], balancer.get("/new")[0]) == (200, 403, 403)
+
+
+def many(balancer: Haproxy) -> tuple[HaproxyDriver, list[Rule]]:
+    """A driver that has just carried out rules of which it changes rows by themselves."""
+    balancer.wipe()
+    driver = make("lb1", balancer.options())
+    rules = [page(f"http://www.example.net/{n};x", key=f"M-{n:06d}") for n in range(6)]
+    carry_out(driver, 1, rules)
+    return driver, rules
+
+
+def small_change(driver: HaproxyDriver, rules: list[Rule], generation: int) -> Plan:
+    """The first goes, one more stands on the second's page, and a new one comes."""
+    come = (page("http://www.example.net/1;x", key="M-000008", by_law=True), page(PAGE, key="M-000009"))
+    plan = Plan(device="lb1", generation=generation, rules=come, whole=False)
+    todo = [Step(verb="lift", measure="M-000000", rule=None)]
+    driver.carry_out(plan, steps=[*todo, *(Step(verb="apply", measure=r.measure, rule=r) for r in come)], at=NOON)
+    return plan
+
+
+AFTER = {"/0;x": 200, "/1;x": 451, "/2;x": 403, "/pay/Log%20in.html": 403}
+
+
+def test_a_small_change_is_looked_at_by_itself_and_outlives_a_restart(
+    balancer: Haproxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(haproxy, "_MANY_ROWS", 3)
+    driver, rules = many(balancer)
+    inode = balancer.map_file.stat().st_ino
+    asked: list[str] = []
+    ask = driver._ask_octets
+    monkeypatch.setattr(driver, "_ask_octets", lambda *words: asked.append(words[0]) or ask(*words))  # type: ignore[func-returns-value]  # it notes and goes on
+    small_change(driver, rules, 2)
+    seen = driver.look_at(["M-000000", "M-000008", "M-000009"], at=NOON)
+    assert seen is not None
+    assert (seen.generation, seen.rules) == (2, (("M-000008", Seen.IN_FORCE), ("M-000009", Seen.IN_FORCE)))
+    assert not [words for words in asked if words.startswith(("show map /", "prepare"))], "nothing was read as a whole"
+    assert balancer.map_file.stat().st_ino == inode, "its file was not written anew"
+    whole = driver.observe(at=NOON)
+    assert whole == make("lb1", balancer.options()).observe(at=NOON), "what is kept in mind is what is there"
+    assert {path: balancer.get(path)[0] for path in AFTER} == AFTER
+    balancer.stop()
+    balancer.start()
+    assert make("lb1", balancer.options()).observe(at=NOON) == whole
+    assert {path: balancer.get(path)[0] for path in AFTER} == AFTER
+
+
+def test_a_row_that_somebody_changed_meanwhile_takes_a_whole_reading(
+    balancer: Haproxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(haproxy, "_MANY_ROWS", 3)
+    for by_hand in ("del map {} page:www.example.net/1;x", "add map {} page:www.example.net/by-hand 1\\ 403",
+                    "set map {} page:www.example.net/1;x 1\\ 403"):  # fmt: skip
+        driver, rules = many(balancer)
+        balancer.api(by_hand.format(balancer.map_file).replace(";", "\\;"))
+        small_change(driver, rules, 2)
+        assert {path: balancer.get(path)[0] for path in AFTER} == AFTER, by_hand
+        balancer.api(f"del map {balancer.map_file} page:www.example.net/1\\;x")
+        assert driver.look_at(["M-000008"], at=NOON) is None
+        carry_out(driver, 3, [*rules[1:], page("http://www.example.net/1;x", key="M-000008", by_law=True)])
+        assert {balancer.get(f"/{n};x")[0] for n in range(2, 6)} == {403}, by_hand
+        assert balancer.get("/1;x")[0] == 451, by_hand
+
+
+def test_killed_at_each_step_of_a_small_change_the_next_plan_makes_it_right_also_after_a_restart(
+    balancer: Haproxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(haproxy, "_MANY_ROWS", 3)
+    steps_done = 0
+    for last in range(40):
+        driver, rules = many(balancer)
+        left = [last]
+
+        def dies(work: Any, left: list[int] = left) -> Any:
+            def step(*words: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+                return work(*words)
+
+            return step
+
+        with monkeypatch.context() as patched:
+            patched.setattr(driver, "_tell", dies(driver._tell))
+            patched.setattr(haproxy.os, "pwrite", dies(os.pwrite))
+            with contextlib.suppress(Killed):
+                small_change(driver, rules, 2)
+        if last % 2:
+            balancer.stop()
+            balancer.start()
+        after = make("lb1", balancer.options())
+        assert after.observe(at=NOON).generation in (1, 2), last
+        with pytest.raises(StalePlan):
+            carry_out(after, 0, [])
+        carry_out(
+            after,
+            3,
+            [*rules[1:], page("http://www.example.net/1;x", key="M-000008", by_law=True), page(PAGE, key="M-000009")],
+        )
+        assert {path: balancer.get(path)[0] for path in AFTER} == AFTER, last
+        if left[0] >= 0:
+            break
+        steps_done += 1
+    assert 8 <= steps_done < 39
+
+
+class Killed(BaseException):
+    """In place of a `kill -9`."""
 
 
 def test_a_restart_of_haproxy_forgets_nothing(balancer: Haproxy, driver: HaproxyDriver) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.live.web_server import PROGRAM, Nginx, gets_round
 from tipstaff.enforcement.drivers.nginx import NginxDriver, make
-from tipstaff.enforcement.protocol import BadOption, DeviceRefused, Driver
+from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, Driver
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
 from tipstaff.words import Degree, Proof, Rule, Seen, Selector
 
@@ -200,6 +200,16 @@ def test_a_file_that_nginx_was_never_told_of_is_not_in_force(nginx: Nginx, drive
     assert (seen.generation, seen.rules) == (1, ())
     assert "not read" in seen.detail
     assert carry_out(driver, 2, [page("http://www.example.net/a")]).of("M-000001") is Seen.IN_FORCE
+
+
+def test_the_first_file_of_all_is_loaded_by_the_next_who_comes_where_nginx_was_never_told(nginx: Nginx) -> None:
+    nginx.forget()
+    rules = [page("http://www.example.net/a")]
+    with pytest.raises(DeviceUnreachable, match="has not taken"):
+        carry_out(driver_of(nginx, reload=["true"], timeout_seconds=1), 1, rules)
+    assert nginx.get("/a")[0] == 200
+    assert driver_of(nginx).observe(at=NOON).of("M-000001") is Seen.IN_FORCE
+    assert nginx.get("/a")[0] == 403
 
 
 def test_the_probe_is_the_surest_proof_only_where_it_is_set_up(nginx: Nginx) -> None:

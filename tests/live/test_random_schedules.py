@@ -14,14 +14,16 @@ from types import ModuleType
 
 import pytest
 
+from tests.live import balancer, name_servers, web_server
 from tests.live.announcers import edge_with, opened
 from tests.live.speakers import BirdSpeaker, ExaBgpSpeaker, GoBgpSpeaker, Peer, unavailable
-from tipstaff.enforcement.drivers import bird, exabgp, gobgp, webhook
+from tipstaff.enforcement.drivers import bird, exabgp, gobgp, haproxy, nginx, rpz, webhook
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import NftDriver, make
 from tipstaff.testing.drivers import NOON
 from tipstaff.testing.lab import Lab
 from tipstaff.testing.receiver import Receiver
+from tipstaff.words import Selector
 
 from .schedules import Soak
 
@@ -129,3 +131,85 @@ def test_a_receiver_of_webhooks(tmp_path: Path) -> None:
 
         soak = Soak(make=make_at_its_time, forget=forget)
         check(soak)
+
+
+def page_of(name: str) -> Selector:
+    return Selector(url=f"http://{name}/page;1")
+
+
+@soak_only
+@pytest.mark.parametrize("rows_alone", [False, True], ids=["whole", "row by row"])
+def test_a_balancer_that_is_killed_and_starts_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_alone: bool
+) -> None:
+    if balancer.PROGRAM is None:
+        pytest.skip("HAProxy is not installed")
+    if rows_alone:
+        monkeypatch.setattr(haproxy, "_MANY_ROWS", 0)
+    links = {"blocked_by": "https://noc.example.net/orders", "policy_url": "https://noc.example.net/policy"}
+    built = balancer.Haproxy(tmp_path, rules=haproxy.table.rules_for(map_file=f"{tmp_path}/tipstaff.map", **links))
+    kept: list[haproxy.HaproxyDriver] = []
+
+    def make_or_keep() -> haproxy.HaproxyDriver:
+        # An enforcer that lives on remembers what it read; each second one is new.
+        if len(kept) % 2 == 0:
+            kept.append(haproxy.make("edge1", built.options()))
+        else:
+            kept.append(kept[-1])
+        return kept[-1]
+
+    def kill() -> None:
+        built.stop()
+        built.start()
+
+    built.start()
+    try:
+        check(Soak(make=make_or_keep, forget=built.wipe, kill=kill, name=page_of))
+    finally:
+        built.stop()
+
+
+@soak_only
+def test_a_web_server_that_is_killed_and_starts_with_its_files(tmp_path: Path) -> None:
+    if web_server.PROGRAM is None:
+        pytest.skip("nginx is not installed")
+    built = web_server.Nginx(tmp_path)
+
+    def make() -> nginx.NginxDriver:
+        driver = nginx.make("edge1", built.options(reload=built.quick_reload()))
+        driver.settled_seconds = 0
+        return driver
+
+    def kill() -> None:
+        built.kill()
+        built.start()
+
+    built.start()
+    try:
+        check(Soak(make=make, forget=built.forget, kill=kill, name=page_of))
+    finally:
+        built.stop()
+
+
+@soak_only
+def test_a_name_server_and_its_resolver(tmp_path: Path) -> None:
+    if name_servers.NAMED is None:
+        pytest.skip("named is not installed")
+    servers = name_servers.NameServers(tmp_path, unbound=False)
+
+    def kill() -> None:
+        servers.kill("named")
+        servers.start()
+
+    servers.start()
+    try:
+        check(
+            Soak(
+                make=lambda: rpz.make("edge1", servers.options()),
+                forget=servers.wipe,
+                kill=kill,
+                name=lambda name: Selector(host_name=name),
+            )
+        )
+    finally:
+        servers.stop()

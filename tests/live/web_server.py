@@ -3,6 +3,7 @@
 import http.client
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,15 @@ class Nginx:
         assert PROGRAM is not None
         subprocess.run([PROGRAM, "-c", str(self.config), "-s", "reload"], check=True, capture_output=True)
 
+    def kill(self) -> None:
+        """`kill -9` of it and of its workers, which would go on serving."""
+        assert self.process is not None
+        own = self.process.pid
+        workers = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        for pid in (own, *map(int, workers)):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(20)
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
@@ -106,7 +116,7 @@ class Nginx:
 
     def forget(self) -> None:
         """Take the driver's files away and let nginx know."""
-        for name in ("server.conf", "http.conf", "http.before"):
+        for name in ("server.conf", "http.conf", "http.before", "http.pending"):
             (self.included / name).unlink(missing_ok=True)
         self.reload()
 

@@ -203,6 +203,7 @@ def lift(
     agree: Annotated[
         bool, typer.Option("--agree", help="Agree to what another asked with --everything-on or --everything-of.")
     ] = False,
+    as_json: _Json = False,
 ) -> None:
     """Lift measures before their time; or everything on one device, or of one driver, which takes two people.
 
@@ -222,23 +223,25 @@ def lift(
         if everything_on:
             _chosen(everything_on)
         theirs = _devices_of(everything_of) if everything_of else ()
+        about = {"driver": everything_of, "devices": theirs} if everything_of else {"device": everything_on}
         if agree:
             lifted = (
                 devices.lift_all_of(everything_of, desk=desk, at=at, actor=by) if everything_of else
                 devices.lift_all_on(everything_on, desk=desk, at=at, actor=by)
             )  # fmt: skip
-            typer.echo(f"{everything}: {len(lifted)} measure(s) are being lifted.")
-        elif everything_of:
-            devices.ask_to_lift_all_of(everything_of, theirs, why=why, at=at, actor=by)
-            typer.echo(
-                f"{everything} ({', '.join(theirs)}): nothing is lifted yet; another must run this with --agree."
-            )
-        elif everything_on:
-            devices.ask_to_lift_all(everything_on, why=why, at=at, actor=by)
-            typer.echo(f"{everything}: nothing is lifted yet; another must run this with --agree.")
+            words = f"{everything}: {len(lifted)} measure(s) are being lifted."
+            _say(words, {**about, "lifting": list(lifted), "another_must_agree": False}, as_json=as_json)
+        elif everything:
+            if everything_of:
+                devices.ask_to_lift_all_of(everything_of, theirs, why=why, at=at, actor=by)
+            else:
+                devices.ask_to_lift_all(everything_on, why=why, at=at, actor=by)
+            of = f" ({', '.join(theirs)})" if theirs else ""
+            words = f"{everything}{of}: nothing is lifted yet; another must run this with --agree."
+            _say(words, {**about, "lifting": [], "another_must_agree": True}, as_json=as_json)
         for key in keys or ():
             casework.lift_measure(key, why=why, desk=desk, at=at, actor=by)
-            typer.echo(f"{key} is being lifted.")
+            _say(f"{key} is being lifted.", {"measure": key, "state": "lifting"}, as_json=as_json)
 
 
 def prolong(
@@ -246,6 +249,7 @@ def prolong(
     by: _By,
     why: _Why = "",
     agree: Annotated[bool, typer.Option("--agree", help="Agree to what another proposed.")] = False,
+    as_json: _Json = False,
 ) -> None:
     """Let measures go on that somebody has reviewed; where taking one took two people, so does this.
 
@@ -263,9 +267,11 @@ def prolong(
                 casework.second_prolonging(key, desk=desk, at=at, actor=by) if agree else
                 casework.prolong_measure(key, why=why, desk=desk, at=at, actor=by)
             )  # fmt: skip
-            typer.echo(
+            _say(
                 f"{key} goes on until {until:%Y-%m-%d %H:%M} UTC." if until else
-                f"{key} goes on only when another has run this with --agree."
+                f"{key} goes on only when another has run this with --agree.",
+                {"measure": key, "until": until.isoformat() if until else None, "another_must_agree": until is None},
+                as_json=as_json,
             )  # fmt: skip
 
 
@@ -274,6 +280,7 @@ def let_pass(
     by: _By,
     why: _Why = "",
     agree: Annotated[bool, typer.Option("--agree", help="Agree to what another asked for.")] = False,
+    as_json: _Json = False,
 ) -> None:
     """Let a mass of new measures pass that the fuse holds back, which takes two people.
 
@@ -288,10 +295,12 @@ def let_pass(
         _chosen(device)
         if agree:
             passed = devices.let_pass(device, desk=wiring.desk(), at=wiring.now(), actor=by)
-            typer.echo(f"{device}: {len(passed)} new measure(s) may pass.")
+            words = f"{device}: {len(passed)} new measure(s) may pass."
+            _say(words, {"device": device, "may_pass": list(passed), "another_must_agree": False}, as_json=as_json)
         else:
             devices.ask_to_let_pass(device, why=why, at=wiring.now(), actor=by)
-            typer.echo(f"{device}: nothing passes yet; another must run this with --agree.")
+            words = f"{device}: nothing passes yet; another must run this with --agree."
+            _say(words, {"device": device, "may_pass": [], "another_must_agree": True}, as_json=as_json)
 
 
 # What they share.
@@ -362,6 +371,14 @@ def _refusals() -> Iterator[None]:
     ) as refusal:  # fmt: skip
         typer.echo(f"{refusal}: {' '.join((type(refusal).__doc__ or '').split())}", err=True)
         raise typer.Exit(1) from None
+
+
+def _say(words: str, document: dict[str, Any], *, as_json: bool) -> None:
+    """What was done, as a sentence or as one line of JSON."""
+    if as_json:
+        _print_json([document])
+    else:
+        typer.echo(words)
 
 
 def _say_dry(seen: "Look") -> None:

@@ -21,17 +21,18 @@ from tipstaff.procedures import enforcing
 from tipstaff.testing.drivers import NOON
 from tipstaff.words import Candidate, Degree, Direction, MeasureState, Selector
 
-OWN = Limits(own=(ip_network("192.0.2.0/24"),))
+OWN = Limits(own=(ip_network("192.0.2.0/24"),), owns_name=lambda name: name.endswith("example.net"))
 
 
 def plan(
-    n: int, *, host: str | None = None, at: datetime = NOON, until: datetime | None = None, whole: bool = False
-) -> str:
-    """Plan to block mail from the n-th customer, or from another host; `whole`: all that goes to them."""
+    n: int, *, host: str | None = None, at: datetime = NOON, until: datetime | None = None, whole: bool = False,
+    selector: Selector | None = None,
+) -> str:  # fmt: skip
+    """Plan to block mail of the n-th customer, or another host; `whole`: all that goes to them; or another thing."""
     network = ip_network(host or f"192.0.2.{n % 250 + 2}")
     mail = Selector(network=network, protocol="tcp", port=25 + n // 250, direction=Direction.OUT)
     chosen = Candidate(
-        selector=Selector(network=network, direction=Direction.IN) if whole else mail,
+        selector=selector or (Selector(network=network, direction=Direction.IN) if whole else mail),
         degree=Degree.BLOCK,
         device="edge1",
         sufficient=True,

@@ -1,13 +1,15 @@
 """Pages as a server reads them, rules as devices keep them, and what may never be sent by its name."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 
 import dns.name
+import dns.rdataset
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tipstaff.enforcement import mail_policy
@@ -241,3 +243,92 @@ def test_a_file_of_ours_need_not_be_read_to_know_what_stands_in_it(told: list[tu
         read = nginx.include.read(text, **form)  # type: ignore[arg-type]  # as above
         assert nginx.include.as_rendered(generation=7, digest=read.digest, measures=measures) == read
         assert read.digest == nginx._digest(text)
+
+
+_MOVES = st.lists(
+    st.tuples(
+        st.integers(0, 4), st.integers(0, 3), st.sampled_from(["keep", "drop", "double", "spoil", "free", "by hand"])
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_MOVES)
+def test_a_map_that_is_followed_row_by_row_is_known_as_if_it_were_read_as_a_whole(
+    moves: list[tuple[int, int, str]],
+) -> None:
+    """The whole reading is the oracle of the short one."""
+    followed, rows = table.Held(), dict[str, tuple[str, ...]]()
+    for n, (measure, path, move) in enumerate(moves):
+        rule = Rule(
+            measure=f"M-{measure:06d}", case="C-000001", selector=Selector(url=f"http://www.example.net/{path}"),
+            degree=Degree.BLOCK, by_law=bool(n % 2),
+        )  # fmt: skip
+        one = table.Measure(rule=rule, ends=table.NEVER - n, fingerprint=fingerprint(rule))
+        name, key = rule.measure, one.key or ""
+        step: dict[str, tuple[str, ...]] = {"generation": (str(n),)}
+        if move in ("keep", "drop"):
+            change = followed.change(generation=n, gone=[name], come=[one] if move == "keep" else [])
+            step = {k: () if value is None else (value,) for k, value in change.rows.items()}
+        elif move == "double":
+            step[key] = (*rows.get(key, ()), "1 403")
+        elif move == "spoil":
+            step[f"measure:{name}"] = ("{}",)
+        elif move == "free":
+            step[key] = ()
+        else:
+            step["page:by-hand.example.net/"] = ("1 403",)
+        followed.take(step)
+        rows = {k: v for k, v in {**rows, **step}.items() if v}
+        whole = table.Held()
+        whole.take(rows)
+        for what in ("rows", "count", "generation", "measures", "lacking", "foreign"):
+            assert getattr(followed, what) == getattr(whole, what), (what, moves[: n + 1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(_MOVES)
+def test_a_zone_that_is_followed_name_by_name_is_known_as_if_it_were_transferred_as_a_whole(
+    moves: list[tuple[int, int, str]],
+) -> None:
+    """The whole transfer is the oracle of the incremental one."""
+    book = zone.Book(b"only for this test, and long enough", zone="rpz.example.net.")
+    block = [dns.rdataset.from_rdata_list(0, [zone.txt([b"blocked"])])]
+    other = [dns.rdataset.from_rdata_list(0, [zone.txt([b"by hand"])])]
+    followed, names = zone.Held(book=book, block=block), dict[dns.name.Name, Sequence[dns.rdataset.Rdataset]]()
+    for n, (measure, host, move) in enumerate(moves):
+        rule = Rule(
+            measure=f"M-{measure:06d}", case="C-000001", selector=Selector(host_name=f"h{host}.example.net"),
+            degree=Degree.BLOCK,
+        )  # fmt: skip
+        owner, name = book.owner(rule.measure), dns.name.from_text(f"h{host}.example.net", origin=None)
+        generation = n if move != "double" else 0
+        step: dict[dns.name.Name, Sequence[dns.rdataset.Rdataset]] = {
+            zone.GENERATION: [dns.rdataset.from_rdata_list(0, [zone.txt([str(generation).encode()])])]
+        }
+        if move in ("keep", "double"):
+            sealed = zone.txt(book.seal(rule, generation=n))
+            step |= {owner: [dns.rdataset.from_rdata_list(0, [sealed])], name: block}
+        elif move == "drop":
+            step |= {owner: (), name: ()}
+        elif move == "spoil":
+            step[owner] = other
+        else:
+            step[name] = () if move == "free" else other
+        followed.take(step.items())
+        names = {k: v for k, v in {**names, **step}.items() if v}
+        whole = zone.Held(book=book, block=block)
+        whole.take(names.items())
+        for what in (
+            "generation",
+            "exists",
+            "entries",
+            "unfinished",
+            "unreadable",
+            "blocks",
+            "lacking",
+            "foreign",
+            "drifted",
+        ):
+            assert getattr(followed, what) == getattr(whole, what), (what, moves[: n + 1])

@@ -443,3 +443,20 @@ def test_the_red_button_takes_two_people_by_the_api_too(edge: MemoryTwin, at: da
     assert post(second, "let-pass", "A worm.")[0] == 409
     assert second.post("/api/devices/nowhere/lift-all", {"why": "x"}, "application/json").status_code == 404
     assert second.get("/api/devices/nowhere").status_code == 404
+
+
+def test_what_people_do_at_a_terminal_is_told_as_json_too(edge: MemoryTwin, at: datetime) -> None:
+    keys = [planned(n, at=at) for n in (7, 8)]
+    a_round(edge, at, new_rules_max=1)
+    asked = ("let-pass", EDGE, "--by")
+    assert rows(*asked, "anna", "--why", "A worm.") == [{"device": EDGE, "may_pass": [], "another_must_agree": True}]
+    assert rows(*asked, "emil", "--agree") == [{"device": EDGE, "may_pass": keys, "another_must_agree": False}]
+    said = rows("lift", keys[0], "--by", "anna", "--why", "A mistake.")
+    assert said == [{"measure": keys[0], "state": "lifting"}]
+    red = ("lift", "--everything-on", EDGE, "--by")
+    first = {"device": EDGE, "lifting": [], "another_must_agree": True}
+    assert rows(*red, "anna", "--why", "It drops all.") == [first]
+    assert rows(*red, "emil", "--agree") == [{**first, "lifting": keys[1:], "another_must_agree": False}]
+    of = ("lift", "--everything-of", "memory", "--by", "anna", "--why", "It drops all.")
+    assert [(one["driver"], one["another_must_agree"]) for one in rows(*of)] == [("memory", True)]
+    assert "Nobody has asked" in run("let-pass", EDGE, "--agree", "--by", "emil", "--json", exit_code=1), "a sentence"

@@ -56,6 +56,9 @@ class Control:
     def _answer(self) -> tuple[int, list[str]]:
         lines: list[str] = []
         for line in self._file:
+            if line[:1] == " ":  # As nearly all lines of a long listing are.
+                lines.append(line[1:].rstrip("\n"))
+                continue
             lines.append((line[5:] if line[:4].isdigit() else line[1:]).rstrip("\n"))
             if told := _LAST.match(line):
                 return int(told[1]), lines

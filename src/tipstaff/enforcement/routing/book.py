@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from tipstaff.enforcement.routing.routes import Route, merged
@@ -36,7 +37,7 @@ class Entry:
         return self.until is not None and self.until <= at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Book:
     """What the file says."""
 
@@ -48,12 +49,12 @@ class Book:
     """The lines for the speaker."""
     exists: bool = field(default=False, compare=False)
 
-    @property
+    @cached_property
     def required(self) -> dict[Route, int]:
         """Route -> rate of all that shall be announced."""
         return merged((route, entry.rate) for entry in self.entries for route in entry.routes)
 
-    @property
+    @cached_property
     def gone(self) -> frozenset[Route]:
         """Routes that shall be announced no longer."""
         return frozenset(route for _, route in self.leaving) - self.required.keys()

@@ -6,11 +6,11 @@ changed by itself. The file that HAProxy loads at its start is written too, so t
 
 import contextlib
 import fcntl
+import hashlib
 import os
+import re
 import socket
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -25,8 +25,12 @@ from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, St
 _KNOWN = ("socket", "map_file", "blocked_by", "policy_url", "probe_http", "probe_https", "timeout_seconds")
 _BATCH_OCTETS = 12_000
 """One command with its rows must fit into a buffer of HAProxy."""
-_ROWS_ALONE_MAX = 12
+_ROWS_ALONE_MAX = 60
 """So many rows are changed by themselves in a map of many more; beyond that the whole map gets a new version."""
+_ASKED_FOR_SINGLY_MAX = 30
+"""Of so many measures each is looked at by itself after a change."""
+_STRUCK_MAX = 10_000
+"""With so many rows struck out the file is written anew."""
 _MANY_ROWS = 2000
 
 
@@ -68,7 +72,10 @@ class HaproxyDriver:
         self._listeners = listeners
         self._timeout_seconds = timeout_seconds
         self._held: table.Held | None = None
-        """The last listing; only so that the same words need not be read twice."""
+        """What was read last, with what it was changed by since."""
+        self._digest: bytes | None = None
+        """SHA-256 of the listing that says just that."""
+        self._file: _File | None = None
 
     @property
     def ability(self) -> Ability:
@@ -88,27 +95,58 @@ class HaproxyDriver:
             generation=held.generation,
             rules=tuple((key, Seen.DRIFT if key in held.lacking else Seen.IN_FORCE) for key in alive),
             fingerprints=tuple((key, one.fingerprint) for key, one in alive.items()),
-            foreign=tuple(f"{key} {value}" for key, value in held.foreign),
+            foreign=held.foreign,
             at=at,
+        )
+
+    def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
+        held = self._held
+        if held is None or held.lacking.intersection(measures) or len(measures) > _ASKED_FOR_SINGLY_MAX:
+            return None
+        there = {key: held.measures[key] for key in sorted(measures) if key in held.measures}
+        asked = {f"measure:{key}" for key in measures} | {one.key or "" for one in there.values()}
+        try:
+            if not self._stands(held, [*asked, "generation"]):
+                return None
+        except (DeviceUnreachable, DeviceRefused):
+            return None
+        return Observation(
+            complete=True,
+            generation=held.generation,
+            rules=tuple((key, Seen.IN_FORCE) for key in there),
+            fingerprints=tuple((key, one.fingerprint) for key, one in there.items()),
+            foreign=held.foreign,
+            at=at,
+            only=frozenset(measures),
         )
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
         with self._alone():
-            held = self._read()
-            if plan.generation < held.generation:
-                raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
-            measures = {key: one for key, one in held.measures.items() if not has_ended(one.rule, at=at)}
-            for step in steps:
-                measures.pop(step.measure, None)
-                if step.verb == "apply" and step.rule is not None and not has_ended(step.rule, at=at):
-                    one = measures[step.measure] = self._measure(step.rule, at=at)
-                    assert one.key is not None, f"{step.rule} was planned for a device that cannot hold it"
-            rows = table.rows_of(generation=plan.generation, measures=measures.values(), foreign=held.foreign)
-            if len(rows) == len(held.rows) and rows == dict(held.rows):
-                return
-            self._keep(rows)
-            self._change(rows, held)
-            self._held = replace(held, known={one.line: one for one in measures.values()})
+            if self._held is None or len(steps) > _ASKED_FOR_SINGLY_MAX or not self._by_itself(plan, steps, at):
+                held = self._read()
+                self._change(held, self._wanted(held, plan, steps, at))
+
+    def _by_itself(self, plan: Plan, steps: Sequence[Step], at: datetime) -> bool:
+        """Carry out a small change of what was read last, where all that it touches stands as it was read."""
+        assert self._held is not None
+        change = self._wanted(self._held, plan, steps, at)
+        few = len(change.rows) <= _ROWS_ALONE_MAX and len(self._held.rows) > _MANY_ROWS
+        if not few or not self._stands(self._held, [*change.rows, "generation"]):
+            return False
+        self._change(self._held, change)
+        return True
+
+    def _wanted(self, held: table.Held, plan: Plan, steps: Sequence[Step], at: datetime) -> table.Change:
+        """How the rows shall differ from what is held; raise StalePlan for an older plan."""
+        if plan.generation < held.generation:
+            raise StalePlan(f"{self.device} holds generation {held.generation}, the plan is {plan.generation}")
+        rules = [s.rule for s in steps if s.verb == "apply" and s.rule is not None and not has_ended(s.rule, at=at)]
+        come = [self._measure(rule, at=at) for rule in rules]
+        assert all(one.key is not None for one in come), f"{rules} was planned for a device that cannot hold it"
+        gone = {step.measure for step in steps}
+        if plan.whole:
+            gone |= {key for key, one in held.measures.items() if has_ended(one.rule, at=at)}
+        return held.change(generation=plan.generation, gone=gone, come=come)
 
     def probe(self, rule: Rule) -> ProbeResult:
         return probe_page(
@@ -136,66 +174,111 @@ class HaproxyDriver:
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {why.filename or self._map}: {why.strerror}") from why
 
-    def _keep(self, rows: Mapping[str, str]) -> None:
-        """What HAProxy starts with the next time."""
+    def _keep(self, held: table.Held, change: Mapping[str, str | None]) -> None:
+        """Write what HAProxy starts with the next time: the whole file, or, in one that is as we left it, what differs.
+
+        HAProxy passes over a line that begins with `#`, and of two rows of one key it takes the first. So new rows are
+        added before old ones are struck out, each by one octet, and whoever is killed between the two leaves rows that
+        the next plan puts right.
+        """
+        kept = self._file
+        if kept is not None and kept.stands(self._map) and kept.struck < _STRUCK_MAX and len(change) <= _ROWS_ALONE_MAX:
+            kept.change(self._map, change)
+            return
         beside = self._map.with_name(f"{self._map.name}.{os.getpid()}.new")
-        with open(beside, "wb") as out:
-            out.write("".join([f"{key} {value}\n" for key, value in rows.items()]).encode("latin-1"))
-            out.flush()
-            os.fsync(out.fileno())
+        self._file = None
+        file = _File.written(beside, _rows_after(held, change))
         os.replace(beside, self._map)
+        self._file = file
 
     # The runtime API.
 
     def _read(self) -> table.Held:
-        rows = []
-        for line in self._ask(f"show map {self._map}").split("\n"):
+        """The whole map; only what differs from what was known before is taken apart."""
+        listing = self._ask_octets(f"show map {self._map}")
+        digest = hashlib.sha256(listing).digest()
+        if self._held is not None and self._digest == digest:
+            return self._held
+        held = self._held or table.Held()
+        self._held = self._digest = None
+        rows: dict[str, tuple[str, ...]] = {}
+        for line in listing.decode("latin-1").split("\n"):
             if line:
                 _, _, row = line.partition(" ")
                 key, _, value = row.partition(" ")
-                rows.append((key, value))
-        if any(not key for key, _ in rows):
+                rows[key] = (*rows[key], value) if key in rows else (value,)
+        if "" in rows:
             raise DeviceRefused(f"{self.device}: HAProxy's listing cannot be read")
-        self._held = table.read(rows, before=self._held)
-        return self._held
+        there = held.rows
+        differs = {key: values for key, values in rows.items() if there.get(key) != values}
+        held.take({**dict.fromkeys(there.keys() - rows.keys(), ()), **differs})
+        self._held, self._digest = held, digest
+        return held
 
-    def _change(self, rows: Mapping[str, str], held: table.Held) -> None:
-        there = dict(held.rows)
-        doubled: set[str] = set()
-        if len(there) < len(held.rows):
-            doubled = {key for key, count in Counter(key for key, _ in held.rows).items() if count > 1}
-        other = {key for key, value in rows.items() if there.get(key) != value} | (there.keys() - rows.keys()) | doubled
-        if len(other) <= _ROWS_ALONE_MAX and len(rows) > _MANY_ROWS:
-            # The generation goes last: killed midway, the next plan finds what is missing.
-            for key in sorted(other, key=lambda k: (k == "generation", k)):
-                if key in there:
-                    self._tell(f"del map {self._map} {_escaped(key)}")
-                if key in rows:
-                    self._tell(f"add map {self._map} <<", [_line(key, rows[key])])
+    def _stands(self, held: table.Held, keys: Iterable[str]) -> bool:
+        """Whether HAProxy answers for these keys as it was read to hold them, and holds as many rows as that."""
+        counted = re.search(rf"\({re.escape(str(self._map))}\) .*entry_cnt=(\d+)", self._ask("show map"))
+        if counted is None or int(counted[1]) != held.count:
+            return False
+        asked = list(dict.fromkeys(keys))
+        for some in _batches([f"get map {self._map} {_escaped(key)};" for key in asked]):
+            said = self._ask("".join(some)).split("\n\n")
+            for key, answer in zip(asked, said, strict=False):
+                values = held.rows.get(key, ())
+                told = "found=no" in answer if not values else f'key="{key}", value="{values[0]}"' in answer
+                if len(values) > 1 or not told:
+                    return False
+            del asked[: len(some)]
+        return True
+
+    def _change(self, held: table.Held, change: table.Change) -> None:
+        """Carry it out in the file and in the running HAProxy; `held` is what it holds then."""
+        rows = change.rows
+        if not rows:
             return
+        self._keep(held, rows)
+        self._held = self._digest = None
+        if len(rows) <= _ROWS_ALONE_MAX and len(held.rows) > _MANY_ROWS:
+            self._change_rows(held, rows)
+        else:
+            self._change_whole(held, rows)
+        values: dict[str, tuple[str, ...]] = {key: () if value is None else (value,) for key, value in rows.items()}
+        held.take(values, known=change.made)
+        self._held = held
+
+    def _change_rows(self, held: table.Held, change: Mapping[str, str | None]) -> None:
+        """Row by row, in a map of very many. The generation goes last: killed midway, the next plan finds what is
+        missing."""
+        for key, value in change.items():
+            there = held.rows.get(key, ())
+            if value is not None and len(there) == 1:
+                self._tell(f"set map {self._map} {_escaped(key)} {_escaped(value)}")
+                continue
+            if there:
+                self._tell(f"del map {self._map} {_escaped(key)}")
+            if value is not None:
+                self._tell(f"add map {self._map} <<", [_line(key, value)])
+
+    def _change_whole(self, held: table.Held, change: Mapping[str, str | None]) -> None:
+        """By a new version of the map, which HAProxy puts in force at once."""
         said = self._ask(f"prepare map {self._map}").strip()
         version = said.rpartition(": ")[2]
         if not version.isdecimal():
             raise DeviceRefused(f"{self.device}: HAProxy makes no new version of {self._map}: {said[:200]}")
-        batch: list[bytes] = []
-        size = 0
-        for key, value in rows.items():
-            line = _line(key, value)
-            if size + len(line) > _BATCH_OCTETS:
-                self._tell(f"add map @{version} {self._map} <<", batch)
-                batch, size = [], 0
-            batch.append(line)
-            size += len(line)
-        self._tell(f"add map @{version} {self._map} <<", batch)
+        for some in _batches([_line(key, value) for key, value in _rows_after(held, change)]):
+            self._tell(f"add map @{version} {self._map} <<", some)
         self._tell(f"commit map @{version} {self._map}")
 
-    def _tell(self, command: str, lines: Sequence[bytes] = ()) -> None:
+    def _tell(self, command: str, lines: Sequence[str] = ()) -> None:
         said = self._ask(command, lines).strip()
         if said:
             raise DeviceRefused(f"{self.device}: HAProxy answers {said[:200]!r} to {command.split()[0]} map")
 
-    def _ask(self, command: str, lines: Sequence[bytes] = ()) -> str:
-        payload = b"".join([command.encode("latin-1"), b"\n", *lines, b"\n" if lines else b""])
+    def _ask(self, command: str, lines: Sequence[str] = ()) -> str:
+        return self._ask_octets(command, lines).decode("latin-1")
+
+    def _ask_octets(self, command: str, lines: Sequence[str] = ()) -> bytes:
+        payload = "".join([command, "\n", *lines, "\n" if lines else ""]).encode("latin-1")
         try:
             with socket.socket(socket.AF_UNIX) as wire:
                 wire.settimeout(self._timeout_seconds)
@@ -206,14 +289,98 @@ class HaproxyDriver:
                     parts.append(part)
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: HAProxy does not answer at {self._socket}: {why}") from why
-        said = b"".join(parts).decode("latin-1")
-        if said.startswith(("Unknown map identifier", "Permission denied", "Unknown command")):
-            raise DeviceUnreachable(f"{self.device}: {said.strip().splitlines()[0]} ({command.split(' <<')[0]})")
+        said = b"".join(parts)
+        if said.startswith((b"Unknown map identifier", b"Permission denied", b"Unknown command")):
+            words = said.decode("latin-1").strip().splitlines()[0]
+            raise DeviceUnreachable(f"{self.device}: {words} ({command[:80].split(' <<')[0]})")
         return said
 
 
-def _line(key: str, value: str) -> bytes:
-    return f"{key} {value}\n".encode("latin-1")
+class _File:
+    """The map's file as this process left it, and where each row begins in it."""
+
+    def __init__(self) -> None:
+        self._stamp: tuple[int, int, int] | None = None
+        self._begins: dict[str, list[int]] = {}
+        self.struck = 0
+        """Rows that were struck out, and still take their place."""
+
+    @classmethod
+    def written(cls, file: Path, rows: Iterable[tuple[str, str]]) -> "_File":
+        """Write a new file of these rows."""
+        new = cls()
+        lines, begins = [], 0
+        for key, value in rows:
+            new._begins.setdefault(key, []).append(begins)
+            lines.append(line := _line(key, value).encode("latin-1"))
+            begins += len(line)
+        with open(file, "wb") as out:
+            out.write(b"".join(lines))
+            out.flush()
+            os.fsync(out.fileno())
+            new._note(out.fileno())
+        return new
+
+    def stands(self, file: Path) -> bool:
+        """Whether nobody has touched it since."""
+        with contextlib.suppress(OSError):
+            return self._stamp == _stamp(os.stat(file))
+        return False
+
+    def change(self, file: Path, change: Mapping[str, str | None]) -> None:
+        """Add what comes behind all else, then strike out what was there before under these keys."""
+        wire = os.open(file, os.O_RDWR)
+        try:
+            self._stamp = None
+            at = os.fstat(wire).st_size
+            lines: list[bytes] = []
+            struck = [begins for key in change for begins in self._begins.pop(key, ())]
+            for key, value in change.items():
+                if value is not None:
+                    self._begins[key] = [at + sum(map(len, lines))]
+                    lines.append(_line(key, value).encode("latin-1"))
+            os.pwrite(wire, b"".join(lines), at)
+            os.fsync(wire)
+            for begins in struck:
+                os.pwrite(wire, b"#", begins)
+            os.fsync(wire)
+            self.struck += len(struck)
+            self._note(wire)
+        finally:
+            os.close(wire)
+
+    def _note(self, wire: int) -> None:
+        self._stamp = _stamp(os.fstat(wire))
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _rows_after(held: table.Held, change: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """All rows of the map once the change is carried out, those that are not ours among them."""
+    for key, values in held.rows.items():
+        if key not in change:
+            yield from ((key, value) for value in values)
+    yield from ((key, value) for key, value in change.items() if value is not None)
+
+
+def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    """As few as fit into a buffer of HAProxy each."""
+    batch: list[str] = []
+    size = 0
+    for line in lines:
+        if batch and size + len(line) > _BATCH_OCTETS:
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line)
+    if batch:
+        yield batch
+
+
+def _line(key: str, value: str) -> str:
+    return f"{key} {value}\n"
 
 
 def _escaped(word: str) -> str:

@@ -5,8 +5,10 @@ Everything is in one map, because HAProxy puts a new version of one map in force
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from tipstaff.enforcement.kept import line_of, read_line
 from tipstaff.enforcement.pages import answer_of, page_of, plain_host
@@ -68,20 +70,6 @@ class Measure:
         object.__setattr__(self, "line", line_of(self.rule, ends=self.ends))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What a listing says."""
-
-    generation: int = 0
-    measures: Mapping[str, Measure] = field(default_factory=dict)
-    lacking: frozenset[str] = frozenset()
-    """Measures of which a row is missing, changed or doubled."""
-    foreign: tuple[tuple[str, str], ...] = ()
-    rows: tuple[tuple[str, str], ...] = ()
-    known: Mapping[str, Measure] = field(default_factory=dict)
-    """Each measure by the words that were read for it: the next listing need not take those apart again."""
-
-
 def supports(rule: Rule) -> bool:
     """Whether the map can hold exactly this. A page that its query names, or a port of its own, it cannot."""
     if (rule.selector.scope, rule.degree) not in CAN or not rule.measure.isprintable() or " " in rule.measure:
@@ -106,52 +94,119 @@ def _key_of(rule: Rule) -> str | None:
     return f"page:{page.host}{written.decode('latin-1')}"
 
 
-def rows_of(*, generation: int, measures: Iterable[Measure], foreign: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Key -> value of the whole map. Of two measures on one page the later end counts, and law before policy."""
-    found: dict[str, tuple[int, int]] = {}
-    rows: dict[str, str] = {"generation": str(generation)}
-    for one in measures:
-        key = one.key
-        assert key is not None, one.rule
-        ends, status = found.get(key, (0, 0))
-        found[key] = max(ends, one.ends), max(status, answer_of(one.rule))
-        rows[f"measure:{one.rule.measure}"] = one.line
-    rows.update({key: f"{ends} {status}" for key, (ends, status) in found.items()})
-    for key, value in foreign:
-        rows.setdefault(key, value)
-    return rows
+class Change(NamedTuple):
+    """How rows are to differ."""
+
+    rows: Mapping[str, str | None]
+    """Key -> the value that it is to have, None for no row. In the order in which rows change; the generation is
+    last, and says that all before it is done."""
+    made: Mapping[str, Measure]
+    """The measures that come, by the line that keeps each."""
 
 
-def read(rows: Iterable[tuple[str, str]], *, before: Held | None = None) -> Held:
-    """Read the rows of a listing; `before` is one that was read earlier."""
-    known = before.known if before is not None else {}
-    taken: dict[str, Measure] = {}
-    rows = tuple(rows)
-    generation = max((int(v) for k, v in rows if k == "generation" and v.isdecimal()), default=0)
-    measures: dict[str, Measure] = {}
-    others: list[tuple[str, str]] = []
-    for key, value in rows:
-        if key.startswith("measure:"):
-            one = known.get(value) or _measure_of(value)
-            if one is not None:
-                measures[one.rule.measure] = taken[value] = one
+class Held:
+    """What the map was read to hold, kept up to date by the keys whose values change: of very many these are few."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[str, ...]] = {}
+        """Key -> its values, in the order of the listing; more than one where a row was doubled."""
+        self.count = 0
+        """How many rows that is."""
+        self.measures: dict[str, Measure] = {}
+        self.lacking: set[str] = set()
+        """Measures of which a row is missing, changed or doubled."""
+        self._on: dict[str, tuple[str, ...]] = {}
+        """Key of a page or a host -> the measures on it."""
+        self._foreign: set[str] = set()
+
+    @property
+    def generation(self) -> int:
+        return max((int(value) for value in self.rows.get("generation", ()) if value.isdecimal()), default=0)
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """Rows of keys that are none of ours."""
+        return tuple(f"{key} {value}" for key in sorted(self._foreign) for value in self.rows[key])
+
+    def take(self, rows: Mapping[str, tuple[str, ...]], *, known: Mapping[str, Measure] = MappingProxyType({})) -> None:
+        """Take in the values that these keys have from now on; none for a key that is gone.
+
+        `known` are measures by the line that keeps each, which need not be read again.
+        """
+        pages: dict[str, None] = {}
+        for key, values in rows.items():
+            self.count += len(values) - len(self.rows.get(key, ()))
+            if values:
+                self.rows[key] = values
+            else:
+                self.rows.pop(key, None)
+            if not key.startswith("measure:"):
+                pages[key] = None
                 continue
-        if key != "generation":
-            others.append((key, value))
-    wanted = rows_of(generation=generation, measures=measures.values(), foreign=())
-    held: dict[str, list[str]] = {}
-    for key, value in others:
-        held.setdefault(key, []).append(value)
-    lacking = {name for name, one in measures.items() if held.get(k := one.key or "") != [wanted.get(k)]}
-    return Held(
-        generation=generation, measures=measures, lacking=frozenset(lacking),
-        foreign=tuple((key, value) for key, value in others if key not in wanted), rows=rows,
-        known=taken,
-    )  # fmt: skip
+            name = key.removeprefix("measure:")
+            old, new = self.measures.pop(name, None), _measure_of(values[-1], known) if values else None
+            self.lacking.discard(name)
+            if old is not None and old.key is not None:
+                pages[old.key] = None
+                self._on[old.key] = tuple(other for other in self._on[old.key] if other != name)
+            if new is not None and new.key is not None and new.rule.measure == name:
+                self.measures[name] = new
+                pages[new.key] = None
+                self._on[new.key] = (*self._on.get(new.key, ()), name)
+            self._sort_out(key, ours=name in self.measures)
+        for key in pages:
+            names = self._on.get(key, ())
+            if not names:
+                self._on.pop(key, None)
+                self._sort_out(key, ours=key == "generation")
+                continue
+            self._foreign.discard(key)
+            whole = self.rows.get(key) == (_said([self.measures[name] for name in names]),)
+            for name in names:
+                if whole and len(self.rows[f"measure:{name}"]) == 1:
+                    self.lacking.discard(name)
+                else:
+                    self.lacking.add(name)
+
+    def _sort_out(self, key: str, *, ours: bool) -> None:
+        if ours or key not in self.rows:
+            self._foreign.discard(key)
+        else:
+            self._foreign.add(key)
+
+    def change(self, *, generation: int, gone: Iterable[str], come: Iterable[Measure]) -> Change:
+        """How the rows are to differ from what is there."""
+        new = {one.rule.measure: one for one in come}
+        old = {name: one for name in {*gone, *new} if (one := self.measures.get(name)) is not None}
+        # A measure is named before it stops anything, and until it does no longer: whoever is killed between two rows
+        # leaves nothing that stops a page and belongs to nobody.
+        wanted: dict[str, str | None] = {f"measure:{name}": one.line for name, one in new.items()}
+        on: dict[str, list[Measure]] = {}
+        for one in old.values():
+            on.setdefault(one.key or "", [])
+        for one in new.values():
+            on.setdefault(one.key or "", []).append(one)
+        for key, some in on.items():
+            some += [self.measures[name] for name in self._on.get(key, ()) if name not in old]
+            wanted[key] = _said(some) if some else None
+        wanted.update({f"measure:{name}": None for name in old if name not in new})
+        wanted["generation"] = str(generation)
+        rows = {
+            key: value for key, value in wanted.items()
+            if self.rows.get(key, ()) != (() if value is None else (value,))
+        }  # fmt: skip
+        return Change(rows, {one.line: one for one in new.values()})
 
 
-def _measure_of(value: str) -> Measure | None:
+def _said(measures: Sequence[Measure]) -> str:
+    """What stands at a page. Of several measures on it the later end counts, and law before policy."""
+    return f"{max(one.ends for one in measures)} {max(answer_of(one.rule) for one in measures)}"
+
+
+def _measure_of(value: str, known: Mapping[str, Measure]) -> Measure | None:
     """The measure that a row keeps; None if it is none of ours."""
+    if value in known:
+        return known[value]
     try:
         rule, kept = read_line(value)
         one = Measure(rule=rule, ends=int(kept["ends"]), fingerprint=kept["fingerprint"])

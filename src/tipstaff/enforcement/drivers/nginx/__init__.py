@@ -75,6 +75,8 @@ class NginxDriver:
         self._file = folder / "http.conf"
         self._server = folder / "server.conf"
         self._before = folder / "http.before"
+        self._pending = folder / "http.pending"
+        """There from before a file is put in its place until nginx has read it."""
         self._status = status
         self._nginx = tuple(nginx)
         self._reload = tuple(reload) or (*nginx, "-s", "reload")
@@ -98,6 +100,12 @@ class NginxDriver:
     def observe(self, *, at: datetime) -> Observation:
         try:
             held, running = self._read(self._file), self._running()
+            if held.exists and running is None and self._pending.exists():
+                # Whoever wrote the first file of all was killed before nginx was told, and before it no listener says
+                # what nginx has read. The file says what shall be, so that is finished.
+                with self._alone():
+                    self._load(held.digest)
+                running = self._running()
             if held.exists and running is None:
                 raise DeviceUnreachable(f"{self.device}: nginx does not answer at {_listen(self._status)}")
             detail = ""
@@ -234,6 +242,7 @@ class NginxDriver:
         if before is not None and self._running() == _digest(before):
             _write(self._before.with_suffix(".tmp"), before)
             os.replace(self._before.with_suffix(".tmp"), self._before)
+        self._pending.touch()
         os.replace(new, self._file)
         if not self._server_stands():
             _write(self._server.with_suffix(".tmp"), include.SERVER)
@@ -249,8 +258,13 @@ class NginxDriver:
                 self._server.unlink(missing_ok=True)
                 self._file.unlink(missing_ok=True)
             raise
+        self._load(wanted)
+
+    def _load(self, wanted: str) -> None:
+        """Let nginx read its files anew, and wait until it answers by them."""
         self._run(*self._reload)
         self._await(wanted)
+        self._pending.unlink(missing_ok=True)
 
     def _test_alone(self, new: Path) -> None:
         """Let nginx read the new file by itself, before it stands where a restart would find it."""

@@ -14,7 +14,7 @@ import select
 import struct
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
@@ -126,9 +126,11 @@ class RpzDriver:
         self._block_records = tuple((one.rdtype, rdata.to_wire()) for one in self._block for rdata in one)
         self._says = says.encode()
         self._secret: tuple[dns.tsig.Key, zones.Book] | None = None
-        self._copy: dns.zone.Zone | None = None
+        self._copy: _Copy | None = None
         """The last transfer. The next one brings only what changed since (RFC 1995)."""
         self._held: zones.Held | None = None
+        self._freed: tuple[zones.Labels, ...] = ()
+        """Names that the last change let go."""
         self._lock = threading.Lock()
 
     @property
@@ -144,12 +146,14 @@ class RpzDriver:
         try:
             held = self._read()
             behind = self._behind(held.generation) if held.exists else []
-            self._keep(_next_end(held, after=at), at=at)
+            self._keep(held, at=at)
         except (DeviceUnreachable, DeviceRefused) as why:
             return Observation(complete=False, generation=0, rules=(), at=at, detail=str(why))
         alive = {key: e for key, e in sorted(held.entries.items()) if not has_ended(e.rule, at=at)}
-        seen = [(key, self._seen(e, held) if not behind else Seen.DRIFT) for key, e in alive.items()]
-        seen += [(f"unreadable-{owner.labels[0].decode('ascii', 'replace')}", Seen.DRIFT) for owner in held.unreadable]
+        drifted = alive.keys() if behind else held.drifted
+        seen = [(key, Seen.DRIFT if key in drifted else Seen.IN_FORCE) for key in alive]
+        strange = held.unreadable.values()
+        seen += [(f"unreadable-{owner.labels[0].decode('ascii', 'replace')}", Seen.DRIFT) for owner in strange]
         details = [f"{host}:{port} has not come as far as the zone" for host, port in behind]
         if held.unfinished:
             details.append(f"{len(held.unfinished)} entries are of a change that was never finished")
@@ -161,6 +165,26 @@ class RpzDriver:
             foreign=held.foreign,
             at=at,
             detail="; ".join(details),
+        )
+
+    def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
+        try:
+            held = self._read()
+            if not held.exists or held.unreadable or self._behind(held.generation):
+                return None
+        except (DeviceUnreachable, DeviceRefused):
+            return None
+        there = {key: held.entries[key] for key in sorted(measures) if key in held.entries}
+        if held.unfinished or held.drifted & there.keys() or any(labels in held.blocks for labels in self._freed):
+            return None
+        return Observation(
+            complete=True,
+            generation=held.generation,
+            rules=tuple((key, Seen.IN_FORCE) for key in there),
+            fingerprints=tuple((key, e.fingerprint) for key, e in there.items()),
+            foreign=held.foreign,
+            at=at,
+            only=frozenset(measures),
         )
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
@@ -176,7 +200,7 @@ class RpzDriver:
                     continue
                 raise DeviceUnreachable(f"{self.device}: the zone changes all the time") from None
             break
-        self._keep(_next_end(self._read(), after=at), at=at)
+        self._keep(self._read(), at=at)
         # A resolver takes a change over name by name, and may answer by the new generation before it is through.
         self._await(plan.generation, [*self._few(come, stopped=True), *self._few(gone, stopped=False)])
 
@@ -191,9 +215,10 @@ class RpzDriver:
                 raise DeviceUnreachable(f"{self.device}: the zone was changed meanwhile") from None
         return _next_end(held, after=at)
 
-    def _keep(self, next_end: datetime | None, *, at: datetime) -> None:
+    def _keep(self, held: zones.Held, *, at: datetime) -> None:
         """A zone knows no time: a keeper ends what has an end, also if the enforcer is gone for long."""
-        self._keeper.needed(next_end is not None, at=at)
+        needed = any(e.rule.until is not None and e.rule.until > at for e in held.entries.values())
+        self._keeper.needed(needed, at=at)
 
     def probe(self, rule: Rule) -> ProbeResult:
         name = zones.name_of(rule, zone=self._zone)
@@ -218,16 +243,14 @@ class RpzDriver:
 
     # What is read.
 
-    def _seen(self, entry: zones.Entry, held: zones.Held) -> Seen:
-        name = zones.name_of(entry.rule, zone=self._zone)
-        return Seen.IN_FORCE if name is not None and held.blocks.get(name.labels, False) else Seen.DRIFT
-
     def _read(self) -> zones.Held:
         with self._lock:
             key, book = self._key()
-            copy = self._copy or dns.zone.Zone(self._zone, relativize=True)
+            copy = self._copy if self._copy is not None and self._held is not None else _Copy(self._zone)
+            held = self._held or zones.Held(book=book, block=self._block)
+            self._copy = self._held = None
             try:
-                query, serial = dns.xfr.make_query(
+                query, _ = dns.xfr.make_query(
                     copy, keyring=key, keyname=key.name, keyalgorithm=key.algorithm, use_edns=None
                 )
                 dns.query.inbound_xfr(
@@ -235,15 +258,15 @@ class RpzDriver:
                     lifetime=self._timeout_seconds,
                 )  # fmt: skip
             except (dns.exception.DNSException, OSError, EOFError) as why:
-                self._copy = self._held = None
                 self._secret = None  # It may be the secret that was changed.
                 raise DeviceUnreachable(f"{self.device}: the zone cannot be transferred: {_words(why)}") from why
-            now = copy.get_soa().serial
-            if self._held is None or self._copy is None or now != serial or self._held.serial != now:
-                records = ((name, tuple(node.rdatasets)) for name, node in copy.nodes.items())
-                self._held = zones.read(records, book=book, block=self._block, before=self._held)
-            self._copy = copy
-            return self._held
+            changed = copy.changed()
+            if changed is None:
+                changed = copy.nodes
+                held = zones.Held(book=book, block=self._block)
+            held.take((name, tuple(node.rdatasets) if (node := copy.nodes.get(name)) else ()) for name in changed)
+            self._copy, self._held = copy, held
+            return held
 
     def _behind(self, generation: int) -> list[Listener]:
         """The resolvers that do not answer by this generation of the zone."""
@@ -294,25 +317,29 @@ class RpzDriver:
     ) -> tuple[list["_Change"], list["_Change"]]:
         """What is added and what is taken away, a name at a time."""
         _, book = self._key()
-        kept = {key: e.rule for key, e in held.entries.items() if not has_ended(e.rule, at=at)}
-        applied: dict[str, Rule] = {}
-        for step in steps:
-            kept.pop(step.measure, None)
-            if step.verb == "apply" and step.rule is not None and not has_ended(step.rule, at=at):
-                assert self.supports(step.rule), f"{step.rule} was planned for a device that cannot hold it"
-                applied[step.measure] = kept[step.measure] = step.rule
+        rules = [s.rule for s in steps if s.verb == "apply" and s.rule is not None and not has_ended(s.rule, at=at)]
+        assert all(map(self.supports, rules)), f"{rules} was planned for a device that cannot hold it"
+        leaves = {step.measure for step in steps}
+        if plan.whole:
+            leaves |= {key for key, e in held.entries.items() if has_ended(e.rule, at=at)} | held.unfinished.keys()
         come = [
-            _Change(book.owner(key), [(dns.rdatatype.TXT, _text(book.seal(rule, generation=plan.generation)))])
-            for key, rule in sorted(applied.items())
+            _Change(book.owner(rule.measure), [(dns.rdatatype.TXT, _text(book.seal(rule, generation=plan.generation)))])
+            for rule in sorted(rules, key=lambda rule: rule.measure)
         ]
-        needed = self._names(kept.values())
-        lacking = [name for labels, name in needed.items() if not held.blocks.get(labels, False)]
-        come += [_Change(name, self._block_records) for name in sorted(lacking, key=_labels)]
-        owners = {book.owner(key).labels for key in kept}
-        there = [*held.entries.values(), *held.unfinished.values()]
-        stale = [e.owner for e in there if zones.labels_of(e.owner) not in owners]
-        free = [name for labels, name in self._names(e.rule for e in there).items() if labels not in needed]
-        gone = [_Change(owner, ()) for owner in (*stale, *held.unreadable, *sorted(free, key=_labels))]
+        needed = self._names(rules)
+        freed = {}
+        for labels, name in self._names(e.rule for key in leaves for e in _both(held, key)).items():
+            if labels not in needed and leaves.issuperset(held.measures_on(labels)):
+                freed[labels] = name
+        lacking = {labels: name for labels, name in needed.items() if not held.blocks.get(labels, False)}
+        if plan.whole:
+            lacking.update((labels, name) for labels, name in held.lacking.items() if labels not in freed)
+        come += [_Change(name, self._block_records) for name in sorted(lacking.values(), key=_labels)]
+        self._freed = tuple(freed)
+        applied = {rule.measure for rule in rules}
+        stale = [e.owner for key in sorted(leaves - applied) for e in _both(held, key)]
+        strange = held.unreadable.values() if plan.whole else ()
+        gone = [_Change(owner, ()) for owner in (*stale, *strange, *sorted(freed.values(), key=_labels))]
         return come, gone
 
     def _names(self, rules: Iterable[Rule]) -> dict[zones.Labels, dns.name.Name]:
@@ -393,6 +420,24 @@ class RpzDriver:
         return secret
 
 
+class _Copy(dns.zone.Zone):
+    """A zone that knows which names a transfer changed."""
+
+    def __init__(self, origin: dns.name.Name) -> None:
+        super().__init__(origin, relativize=True)
+        self._made: dns.zone.WritableVersion | None = None
+        self._whole = True
+        self.writable_version_factory = self._make
+
+    def _make(self, zone: dns.zone.Zone, replacement: bool = False) -> dns.zone.WritableVersion:
+        self._whole, self._made = replacement, dns.zone.WritableVersion(zone, replacement)
+        return self._made
+
+    def changed(self) -> Collection[dns.name.Name] | None:
+        """The names that the last transfer changed; None for all of them."""
+        return None if self._whole or self._made is None else self._made.changed
+
+
 class _Overtaken(Exception):
     """The zone holds another generation than the one that was read."""
 
@@ -427,6 +472,11 @@ class _Records(dns.rrset.RRset):
     def to_wire(self, file: BinaryIO, *_: object, **__: object) -> int:  # type: ignore[override]  # as a renderer asks
         file.write(self.wire)
         return self.count
+
+
+def _both(held: zones.Held, measure: str) -> list[zones.Entry]:
+    """What is kept of a measure; it may be of a change that was never finished."""
+    return [some[measure] for some in (held.entries, held.unfinished) if measure in some]
 
 
 def _next_end(held: zones.Held, *, after: datetime) -> datetime | None:

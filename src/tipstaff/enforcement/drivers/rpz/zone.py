@@ -13,8 +13,8 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
@@ -49,25 +49,6 @@ class Entry:
     generation: int
     """The plan that brought it. Above the zone's own, it belongs to a change that was never finished."""
     owner: dns.name.Name
-    strings: Labels = field(default=(), compare=False, repr=False)
-    """What it was opened from."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What a transfer of the zone says."""
-
-    serial: int = 0
-    generation: int = 0
-    exists: bool = False
-    """Whether a generation stands in it."""
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    unfinished: Mapping[str, Entry] = field(default_factory=dict)
-    unreadable: tuple[dns.name.Name, ...] = ()
-    """Book-keeping that our key does not open."""
-    blocks: Mapping[Labels, bool] = field(default_factory=dict)
-    """Name -> whether it is blocked exactly as we do it."""
-    foreign: tuple[str, ...] = ()
 
 
 class Book:
@@ -101,7 +82,7 @@ class Book:
             sealed = base64.b64decode(b"".join(strings), validate=True)
             rule, kept = read_line(self._box.decrypt(sealed[:12], sealed[12:], None).decode())
             told, generation = kept["fingerprint"], kept["g"]
-            return Entry(rule=rule, fingerprint=told, generation=generation, owner=owner, strings=tuple(strings))
+            return Entry(rule=rule, fingerprint=told, generation=generation, owner=owner)
         except (InvalidTag, ValueError, KeyError, TypeError):
             return None
 
@@ -154,54 +135,112 @@ def txt(strings: Sequence[bytes]) -> dns.rdata.Rdata:
     return dns.rdata.from_wire(dns.rdataclass.IN, dns.rdatatype.TXT, wire, 0, len(wire))
 
 
-def read(records: Records, *, book: Book, block: Sequence[dns.rdataset.Rdataset], before: Held | None = None) -> Held:
-    """Read a whole zone. `block` is what stands at a blocked name; `before` was read with the same book: what was
-    opened then, and stands there in the same words, is not opened again."""
-    generation, serial, exists = 0, 0, False
-    known = (
-        {}
-        if before is None
-        else {labels_of(e.owner): e for x in (before.entries, before.unfinished) for e in x.values()}
-    )
-    entries: dict[str, Entry] = {}
-    unfinished: dict[str, Entry] = {}
-    unreadable = []
-    others: dict[Labels, tuple[dns.name.Name, Sequence[dns.rdataset.Rdataset]]] = {}
-    for owner, sets in records:
-        labels = labels_of(owner)
-        if not labels:
-            serial = next((s[0].serial for s in sets if s.rdtype == dns.rdatatype.SOA), 0)
-            if rest := [s for s in sets if s.rdtype not in (dns.rdatatype.SOA, dns.rdatatype.NS)]:
-                others[labels] = owner, rest
-        elif labels == GENERATION.labels:
-            texts = [b"".join(r.strings) for s in sets for r in s if s.rdtype == dns.rdatatype.TXT]
-            generation = max((int(text) for text in texts if text.isdigit()), default=0)
-            exists = True
-        elif labels[-1:] == BOOK.labels:
-            strings = next((r.strings for s in sets for r in s if s.rdtype == dns.rdatatype.TXT), ())
-            entry = known.get(labels)
-            if entry is None or entry.strings != tuple(strings):
-                entry = book.open(strings, owner=owner)
-            if entry is None or book.owner(entry.rule.measure).labels != labels:
-                unreadable.append(owner)
+class Held:
+    """What the zone was read to hold, kept up to date by the names that change: of very many these are few.
+
+    `block` is what stands at a blocked name. It and the book stay the same for as long as this is kept.
+    """
+
+    def __init__(self, *, book: Book, block: Sequence[dns.rdataset.Rdataset]) -> None:
+        self._book, self._block = book, _said(block)
+        self.serial = 0
+        self.generation = 0
+        self.exists = False
+        """Whether a generation stands in it."""
+        self.entries: dict[str, Entry] = {}
+        self.unfinished: dict[str, Entry] = {}
+        self.unreadable: dict[Labels, dns.name.Name] = {}
+        """Book-keeping that our key does not open."""
+        self.blocks: dict[Labels, bool] = {}
+        """Every other name -> whether it is blocked exactly as we do it."""
+        self.lacking: dict[Labels, dns.name.Name] = {}
+        """Names that are to be blocked, and are not as we do it."""
+        self._foreign: dict[Labels, str] = {}
+        self._on: dict[Labels, tuple[str, ...]] = {}
+        """A blocked name -> the measures on it."""
+        self._owned: dict[Labels, str] = {}
+        """Where a measure is kept -> which one it is."""
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        return tuple(sorted(self._foreign.values()))
+
+    @property
+    def drifted(self) -> frozenset[str]:
+        """Measures whose name is not blocked as we do it."""
+        return frozenset(measure for labels in self.lacking for measure in self._on[labels])
+
+    def measures_on(self, labels: Labels) -> tuple[str, ...]:
+        return self._on.get(labels, ())
+
+    def take(self, records: Records) -> None:
+        """Take in what stands at these names from now on; no record sets at one that is gone."""
+        before = self.generation
+        touched: dict[Labels, None] = {}
+        for owner, sets in records:
+            labels = labels_of(owner)
+            if not labels:
+                self.serial = next((s[0].serial for s in sets if s.rdtype == dns.rdatatype.SOA), 0)
+                sets = [s for s in sets if s.rdtype not in (dns.rdatatype.SOA, dns.rdatatype.NS)]
+            elif labels == GENERATION.labels:
+                texts = [b"".join(r.strings) for s in sets for r in s if s.rdtype == dns.rdatatype.TXT]
+                self.generation = max((int(text) for text in texts if text.isdigit()), default=0)
+                self.exists = bool(sets)
+                continue
+            elif labels[-1:] == BOOK.labels:
+                self._keep(labels, owner, sets, touched)
+                continue
+            touched[labels] = None
+            if sets:
+                self.blocks[labels] = _said(sets) == self._block
             else:
-                entries[entry.rule.measure] = entry
-        else:
-            others[labels] = owner, sets
-    for key in [key for key, entry in entries.items() if entry.generation > generation]:
-        unfinished[key] = entries.pop(key)
-    ours = {_blocked(e.rule).labels for e in (*entries.values(), *unfinished.values())}
-    same = _said(block)
-    return Held(
-        serial=serial,
-        generation=generation,
-        exists=exists,
-        entries=entries,
-        unfinished=unfinished,
-        unreadable=tuple(unreadable),
-        blocks={labels: _said(sets) == same for labels, (_, sets) in others.items() if labels in ours},
-        foreign=tuple(sorted(str(owner) for labels, (owner, _) in others.items() if labels not in ours)),
-    )
+                self.blocks.pop(labels, None)
+        self._sort_out(before, touched)
+
+    def _keep(
+        self, labels: Labels, owner: dns.name.Name, sets: Sequence[dns.rdataset.Rdataset], touched: dict[Labels, None]
+    ) -> None:
+        old = self._owned.pop(labels, None)
+        if old is not None:
+            entry = self.entries.pop(old, None) or self.unfinished.pop(old)
+            name = _blocked(entry.rule).labels
+            self._on[name] = tuple(other for other in self._on[name] if other != old)
+            touched[name] = None
+        self.unreadable.pop(labels, None)
+        if not sets:
+            return
+        strings = next((r.strings for s in sets for r in s if s.rdtype == dns.rdatatype.TXT), ())
+        new = self._book.open(strings, owner=owner)
+        if new is None or self._book.owner(new.rule.measure).labels != labels:
+            self.unreadable[labels] = owner
+            return
+        measure, name = new.rule.measure, _blocked(new.rule).labels
+        self.entries[measure] = new  # Whether it is finished is seen when all is taken in.
+        self._owned[labels] = measure
+        self._on[name] = (*self._on.get(name, ()), measure)
+        touched[name] = None
+
+    def _sort_out(self, before: int, touched: Iterable[Labels]) -> None:
+        for key in [key for key, entry in self.unfinished.items() if entry.generation <= self.generation]:
+            self.entries[key] = self.unfinished.pop(key)
+        # What was finished by one generation is so by each that follows.
+        known = self.entries if self.generation < before else [m for x in touched for m in self._on.get(x, ())]
+        for key in list(known):
+            if key in self.entries and self.entries[key].generation > self.generation:
+                self.unfinished[key] = self.entries.pop(key)
+        for labels in touched:
+            names = self._on.get(labels, ())
+            if not names:
+                self._on.pop(labels, None)
+            if not names and labels in self.blocks:
+                self._foreign[labels] = str(dns.name.Name(labels))
+            else:
+                self._foreign.pop(labels, None)
+            if names and not self.blocks.get(labels, False):
+                entry = self.entries.get(names[0]) or self.unfinished[names[0]]
+                self.lacking[labels] = _blocked(entry.rule)
+            else:
+                self.lacking.pop(labels, None)
 
 
 def _said(sets: Sequence[dns.rdataset.Rdataset]) -> list[tuple[int, object]]:
