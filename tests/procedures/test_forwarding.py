@@ -7,10 +7,12 @@ from ipaddress import ip_address
 import pytest
 
 from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter, spam_report
+from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.queries import entries_about
 from tipstaff.notices.queries import list_letters
 from tipstaff.procedures import complaint
+from tipstaff.procedures.judging import matters_of_case, offenders_of
 from tipstaff.procedures.letters import hidden_from_customer
 from tipstaff.registry.resources import hold_resource
 from tipstaff.testing import story
@@ -269,6 +271,24 @@ def test_four_hundred_reports_of_one_event_make_one_letter_to_the_customer(offic
     letters = list_letters(limit=1000)
     assert [letter.kind for letter in letters if letter.to == "acct-1@customer.example.com"] == [LetterKind.NOTICE]
     assert len({letter.to for letter in letters}) == len(letters) == 401, "and each complainant has an answer"
+
+
+def test_what_is_told_already_is_known_without_reading_every_report(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    office.hold("2001:db8:7::/48", customer="acct-1")
+    for n, source in enumerate((ADDRESS, "2001:db8:7::a", "2001:0db8:0007:0::000A")):
+        office.complain(source, at=NOON + timedelta(seconds=n), by=reporter(n), happened=NOON - HOUR)
+    paged = office.complain("203.0.113.9", at=NOON + HOUR, by=reporter(9), happened=NOON - HOUR)
+    page = Allegation(type="messaging/spam", url="http://shop.example.com/offer", source=ip_address(ADDRESS))
+    complaint.replace_reading(paged.key, allegations=(page,), at=NOON + HOUR, actor="tests")
+    set_incidents(
+        [get_report(paged.key).incidents[0].key], outcome=ReportOutcome.FORWARDED, reason="JOINED",
+        case=office.cases()[0].key, at=NOON + HOUR, actor="tests",
+    )  # fmt: skip
+    for case in office.cases():
+        said = {matter.key: matter.conduct.offender for matter in matters_of_case(case.key)}
+        assert said == offenders_of(case.key) != {}
+    assert "http://shop.example.com/offer" in offenders_of(office.cases()[0].key).values()
 
 
 def test_the_same_event_told_twice_by_one_reporter_is_a_duplicate_with_its_own_key(office: Office) -> None:

@@ -473,7 +473,7 @@ def test_a_replay_judges_sightings_as_they_were_judged_and_otherwise_where_a_thr
     office.admit("acct-1", ADDRESS)
     measured(office, scan(1), scan(2, facts={**SCAN, "targets": 1000}), scan(3, facts={**SCAN, "targets": 9}))
     [edition] = office.desk.editions
-    span = {"since": NOON - HOUR, "until": NOON + HOUR, "desk": office.desk}
+    span = {"since": NOON - HOUR, "until": NOON + HOUR, "desk": office.desk, "at": NOON + HOUR}
     same = replay_past(edition, **span)
     assert (same.judged, same.different, same.not_reproduced, same.not_kept) == (3, 0, 0, 0)
     higher = dataclasses.replace(

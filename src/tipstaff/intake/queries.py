@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
@@ -69,6 +69,15 @@ def what_was_named(keys: Sequence[str]) -> dict[str, tuple[str | None, str | Non
     reports = {key.rpartition(".")[0] for key in keys}
     rows = IncidentRow.objects.filter(report__key__in=reports).values_list("report__key", "n", "url", "domain", "rest")
     return {f"{report}.{n}": (url, domain, rest.get("target")) for report, n, url, domain, rest in rows.iterator()}
+
+
+def offenders_of_case(case: str) -> dict[str, str]:
+    """What each incident of a case is about, as `Allegation.offender` says it: many of them quickly."""
+    rows = _open_incidents().filter(case=case).values_list("report__key", "n", "url", "source", "domain")
+    return {
+        f"{report}.{n}": url or (str(ip_address(source)) if source else None) or domain or ""
+        for report, n, url, source, domain in rows.iterator()
+    }
 
 
 def reports_of_case(case: str, *, limit: int | None = None, skip: int = 0) -> list[Report]:

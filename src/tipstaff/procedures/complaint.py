@@ -72,6 +72,7 @@ from .judging import (
     as_reachable,
     edition_at,
     matters_of_case,
+    offenders_of,
     outcome_without_case,
     record_judgement,
     trust_in_words,
@@ -303,19 +304,20 @@ def tell_untold(
         if case.state not in OPEN or case.state is CaseState.WAITING_PERSON or customer is None:
             return None
         members = members_of(key)
-        reports = reports_of_case(key)
-        by_key = {matter.key: matter for matter in matters_of_case(key, reports=reports) if matter.key in members}
-        named = {by_key[k].conduct.offender: m.told_by for k, m in members.items() if m.told_by and k in by_key}
-        left = {k for k, m in members.items() if m.waits or m.told_by is not None or k not in by_key or k in without}
+        left = {k for k, m in members.items() if m.waits or m.told_by is not None or k in without}
+        about = offenders_of(key) if left != members.keys() else {}
+        named = {about[k]: m.told_by for k, m in members.items() if m.told_by and k in about}
         untold = []
-        for incident in (k for k in members if k not in left):
-            known = named.get(by_key[incident].conduct.offender)
+        for incident in (k for k in members if k not in left and k in about):
+            known = named.get(about[incident])
             if known is None:
                 untold.append(incident)
             else:
                 mark_told(key, incidents=[incident], letter=known)
         if not untold:
             return None
+        reports = reports_of_case(key)
+        by_key = {matter.key: matter for matter in matters_of_case(key, reports=reports) if matter.key in members}
         written = tell_customer(
             LetterKind.NOTICE, case=case, customer=customer, reports=reports, desk=desk, at=at, actor=actor,
             once=f"notice:{key}:{untold[0]}:{len(letters_of_case(key))}", incidents=frozenset(untold),

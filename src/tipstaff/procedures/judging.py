@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tipstaff.cases.queries import strikes_of
-from tipstaff.intake.queries import reports_of_case
+from tipstaff.intake.queries import offenders_of_case, reports_of_case
 from tipstaff.ledger.operations import Step, record_all
 from tipstaff.policy import Clause, Edition, edition_to_go_by, judge
 from tipstaff.policy.past import keep_question
@@ -41,6 +41,11 @@ def matters_of_case(case: str, *, reports: Sequence[Report] | None = None) -> li
     reports = reports_of_case(case) if reports is None else reports
     reported = (incident for report in reports for incident in report.incidents)
     return [*reported, *measured_of_case(case)]
+
+
+def offenders_of(case: str) -> dict[str, str]:
+    """What each of `matters_of_case` is about."""
+    return {**offenders_of_case(case), **{each.key: each.conduct.offender for each in measured_of_case(case)}}
 
 
 @dataclass(frozen=True, kw_only=True)
