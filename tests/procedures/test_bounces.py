@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from tests.procedures.office import HOUR, NOON, Office
 from tipstaff.intake.queries import reports_of_case
-from tipstaff.notices.operations import claim_letter, mark_handing_over, mark_sent
+from tipstaff.notices.compose import Draft
+from tipstaff.notices.letters import languages
+from tipstaff.notices.operations import claim_letter, mark_handing_over, mark_sent, queue_letter
 from tipstaff.notices.queries import get_letter
 from tipstaff.notices.returned import read_returned
 from tipstaff.procedures import other_ways, posting, returned
 from tipstaff.procedures.letters import warned_by
-from tipstaff.words import CaseState, Letter, LetterKind, LetterState
+from tipstaff.registry.operations import designate
+from tipstaff.registry.queries import representatives_of
+from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
 
 ADDRESS = "192.0.2.7"
 CUSTOMER = "acct-1@customer.example.com"
@@ -182,14 +186,74 @@ def test_a_letter_that_arrived_goes_no_other_way(office: Office) -> None:
 def test_what_is_said_on_the_telephone_names_nobody_who_complained(office: Office) -> None:
     letter = returned_notice(office)
     [case] = office.cases()
-    said = " ".join(other_ways.what_to_say(letter, case, desk=office.desk))
-    assert case.key in said
-    assert ADDRESS in said
-    for report in reports_of_case(case.key):
-        assert report.sender not in said
-        assert report.key not in said
     link = replace(case, resource="http://shop.example.net/a?u=reader@victim.example.org")
-    assert "victim.example.org" not in " ".join(other_ways.what_to_say(letter, link, desk=office.desk))
+    for language in (*sorted(languages()), "xx"):
+        said = " ".join(to_say(office, letter, case, language=language))
+        assert case.key in said
+        assert ADDRESS in said
+        assert said.startswith("I call for") == (language in ("en", "xx")), "in their language, else in ours"
+        for report in reports_of_case(case.key):
+            assert report.sender not in said
+            assert report.key not in said
+        assert "victim.example.org" not in " ".join(to_say(office, letter, link, language=language))
+
+
+def to_say(office: Office, letter: Letter, case: Case, *, language: str) -> tuple[str, ...]:
+    return other_ways.what_to_say(
+        letter, case, language=language, dated=lambda _, then: f"{then:%Y-%m-%d}", desk=office.desk
+    )
+
+
+def test_what_reached_nobody_is_a_task_until_somebody_is_reached_and_each_way_has_its_turn(office: Office) -> None:
+    assert other_ways.tasks() == []
+    letter = returned_notice(office)
+    [case] = office.cases()
+    at = NOON + 2 * HOUR
+    chain = [replace(one, phone="+49 30 555") for one in representatives_of(case.customer)]
+    designate(case.customer, chain, at=at, actor="ana")
+
+    def step() -> tuple[str, str | None]:
+        (task,) = other_ways.tasks()
+        assert (task.letter.key, task.case.key) == (letter.key, case.key)
+        return task.next.value, task.callee.phone if task.callee else None
+
+    assert step() == ("call", "+49 30 555")
+    with pytest.raises(other_ways.NotSaid):
+        other_ways.note_no_answer(letter.key, whom=" ", at=at, actor="ana")
+    other_ways.note_no_answer(letter.key, whom="+49 30 555", at=at, actor="ana")
+    assert step() == ("print", None), "the next channel's turn"
+    with pytest.raises(other_ways.NotSaid):  # A call that nobody took reached nobody.
+        other_ways.note_reached(letter.key, whom="x", how="x", desk=office.desk, at=at, actor="ana")
+    other_ways.print_letter(
+        letter.key, address="Example Bakery", dated=lambda _: "", link=lambda key, _: key, desk=office.desk, at=at,
+        actor="ana",
+    )  # fmt: skip
+    assert step() == ("post", None)
+    other_ways.note_posted(letter.key, on=NOON.date(), at=at, actor="ana")
+    assert step() == ("ask", None)
+    other_ways.note_reached(letter.key, whom="x", how="They rang.", desk=office.desk, at=at, actor="ana")
+    assert other_ways.tasks() == []
+    with pytest.raises(other_ways.NoOtherWay):
+        other_ways.note_no_answer(letter.key, whom="x", at=at, actor="ana")
+
+
+def test_a_later_letter_takes_the_tasks_place(office: Office) -> None:
+    letter = returned_notice(office)
+    [case] = office.cases()
+    assert [task.letter.key for task in other_ways.tasks()] == [letter.key]
+    queue_letter(
+        LetterKind.NOTICE, once="anew", to="it2@example.com", draft=Draft(subject="x", body="x"), case=case.key,
+        report=None, at=NOON + HOUR, actor="worker", held=True,
+    )  # fmt: skip
+    assert other_ways.tasks() == []
+
+
+@pytest.mark.parametrize("printable", [True, False])
+def test_what_cannot_be_printed_goes_another_way_and_never_as_an_empty_page(printable: bool) -> None:
+    assert other_ways.next_way([], phone=True, printable=printable) is other_ways.NextWay.CALL
+    missed = [(other_ways.PHONED, True)]
+    wanted = other_ways.NextWay.PRINT if printable else other_ways.NextWay.FIND
+    assert other_ways.next_way(missed, phone=False, printable=printable) is wanted
 
 
 @pytest.mark.parametrize("address", ["", " \n ", "\n".join("x" * 9), "x" * 81])

@@ -238,6 +238,17 @@ def list_due(at: datetime, *, limit: int = 200) -> list[str]:
     return list(rows.values_list("key", flat=True)[:limit])
 
 
+def due_soon(
+    customers: Collection[str], *, at: datetime, until: datetime, limit: int = 2000
+) -> list[tuple[str, datetime]]:
+    """Cases of these customers whose time to answer ends between the two instants, each with its deadline."""
+    rows = CaseRow.objects.filter(
+        state__in=[str(s) for s in rules.CLOCK_RUNS], due_at__gt=at, due_at__lte=until, customer__in=list(customers)
+    )  # fmt: skip
+    found = rows.order_by("due_at").values_list("key", "due_at")[:limit]
+    return [(key, due) for key, due in found if due is not None]
+
+
 def list_without_due(*, limit: int = 200) -> list[str]:
     """Keys of cases whose time to answer has yet to begin again, as after a dispute that was not upheld."""
     rows = CaseRow.objects.filter(state=str(CaseState.NOTIFIED), due_at=None).order_by("opened_at")

@@ -73,6 +73,7 @@ LetterKind = Literal[
     "contacts_changed",
     "passed_on",
     "passed_on_answered",
+    "webhook_off",
     "acknowledgement",
     "needs_detail",
     "not_ours",
@@ -568,6 +569,7 @@ class InboxOut(TypedDict):
     cases: list[WaitingCaseOut]
     reports: list[str]
     letters: list[str]
+    to_carry: list[ToCarryOut]
     measures: list[str]
     still_stopped: list[str]
     admissions: list[str]
@@ -647,6 +649,10 @@ class LetterPostedIn(TypedDict):
 class LetterReachedIn(TypedDict):
     whom: str
     how: str
+
+
+class LetterUnansweredIn(TypedDict):
+    whom: str
 
 
 class LevelOut(TypedDict):
@@ -865,6 +871,13 @@ class OwnAccountOut(TypedDict):
     role: Literal["reads", "answers", "manages"]
 
 
+class OwnActIn(TypedDict):
+    """What is done to a webhook."""
+
+    act: Literal["try", "on", "off", "again"]
+    number: NotRequired[int]
+
+
 class OwnAnswerIn(TypedDict):
     """An answer to a case, as by its page."""
 
@@ -910,6 +923,20 @@ class OwnCaseOut(TypedDict):
     closed_at: str | None
 
 
+class OwnDispatchOut(TypedDict):
+    """One event on its way, or taken."""
+
+    number: int
+    id: str
+    event: str
+    at: str
+    state: Literal["waits", "taken", "given_up"]
+    attempts: int
+    due_at: str | None
+    taken_at: str | None
+    status: int | None
+
+
 class OwnEventOut(TypedDict):
     """What is said to have happened, without who said it."""
 
@@ -931,6 +958,34 @@ class OwnMeasureOut(TypedDict):
     in_force_at: str | None
     until: str | None
     lifted_when: str
+
+
+class OwnWebhookIn(TypedDict):
+    """A webhook to be made for one account."""
+
+    account: str
+    url: str
+    events: list[str]
+
+
+class OwnWebhookMadeOut(TypedDict):
+    """A new webhook, with the secret that its messages are signed with: it is shown this once."""
+
+    webhook: OwnWebhookOut
+    secret: str | None
+
+
+class OwnWebhookOut(TypedDict):
+    """Where a program of theirs is told of their cases. Its secret is not in it."""
+
+    key: str
+    account: str
+    url: str
+    events: list[str]
+    on: bool
+    made_at: str
+    failing_since: str | None
+    waiting: int
 
 
 class PartIn(TypedDict):
@@ -1187,6 +1242,16 @@ class TakeIn(TypedDict):
     pass
 
 
+class ToCarryOut(TypedDict):
+    """A letter that mail brought to nobody, and what somebody does next about it."""
+
+    letter: str
+    case: str
+    next: Literal["call", "print", "post", "ask", "find"]
+    phone: str | None
+    printable: bool
+
+
 class UndoneOut(TypedDict):
     """What an undo put back."""
 
@@ -1249,6 +1314,7 @@ class WebhookOut(TypedDict):
     """Where events are sent. Its secret is not in it."""
 
     key: str
+    customer: str
     url: str
     events: list[str]
     on: bool
@@ -1642,6 +1708,30 @@ class Client(Caller):
     def list_own_measures(self) -> Reply[list[OwnMeasureOut]]:
         """What is in force on the first 100 accounts now."""
         return self._call("GET", "/api/own/measures")
+
+    def list_own_webhooks(self, *, account: str) -> Reply[list[OwnWebhookOut]]:
+        """The webhooks of one account that the token's person manages."""
+        return self._call("GET", "/api/own/webhooks", query={"account": account})
+
+    def make_own_webhook(self, asked: OwnWebhookIn, *, idempotency_key: str | None = None) -> Reply[OwnWebhookMadeOut]:
+        """Have a program told of the account's cases from now on, signed with a secret that is shown this once."""
+        return self._call("POST", "/api/own/webhooks", body=asked, idempotency_key=idempotency_key)
+
+    def forget_own_webhook(self, key: str, *, idempotency_key: str | None = None) -> Reply[None]:
+        """Take it away, with whatever waits for it."""
+        return self._call("DELETE", f"/api/own/webhooks/{quote(str(key), safe='')}", idempotency_key=idempotency_key)
+
+    def act_on_own_webhook(
+        self, key: str, asked: OwnActIn, *, idempotency_key: str | None = None
+    ) -> Reply[OwnWebhookOut]:
+        """Send a test, switch it on or off, or send something again under its id."""
+        return self._call(
+            "POST", f"/api/own/webhooks/{quote(str(key), safe='')}", body=asked, idempotency_key=idempotency_key
+        )
+
+    def list_own_dispatches(self, key: str) -> Reply[list[OwnDispatchOut]]:
+        """The newest 50 that were sent to it or wait to be. What was taken is kept for 30 days."""
+        return self._call("GET", f"/api/own/webhooks/{quote(str(key), safe='')}/dispatches")
 
     def list_cases(
         self,
@@ -2269,6 +2359,18 @@ class Client(Caller):
         return self._call(
             "POST",
             f"/api/letters/{quote(str(key), safe='')}/phoned",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
+        )
+
+    def letter_unanswered(
+        self, key: str, asked: LetterUnansweredIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[LetterDoneOut]:
+        """Unanswered: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/letters/{quote(str(key), safe='')}/unanswered",
             body=asked,
             if_match=if_match,
             idempotency_key=idempotency_key,

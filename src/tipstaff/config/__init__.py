@@ -6,7 +6,20 @@ the line.
 """
 
 from .load import BadSetting, load
-from .shape import Config, Demo, DeviceConfig, FeedConfig, MailboxConfig, MailIn, MailOut, Operator, Server, Web
+from .shape import (
+    Config,
+    Demo,
+    DeviceConfig,
+    FeedConfig,
+    MailboxConfig,
+    MailIn,
+    MailOut,
+    Operator,
+    Portal,
+    Server,
+    Staff,
+    Web,
+)
 
 __all__ = [
     "BadSetting",
@@ -18,7 +31,9 @@ __all__ = [
     "MailOut",
     "MailboxConfig",
     "Operator",
+    "Portal",
     "Server",
+    "Staff",
     "Web",
     "load",
 ]

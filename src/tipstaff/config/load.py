@@ -24,6 +24,7 @@ _SECTIONS = (
     "web",
     "staff",
     "api",
+    "portal",
     "mail_in",
     "mail_out",
     "reports_in",
@@ -35,7 +36,7 @@ _SECTIONS = (
 )
 _SHORT = {"TIPSTAFF_DATABASE_URL": ("server", "database_url"), "TIPSTAFF_DATA": ("server", "data_folder")}
 _IS_SETTING = re.compile(
-    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|STAFF|API|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|PROBER|DEMO)_[A-Z_]+$"
+    r"^TIPSTAFF_(?:SERVER|OPERATOR|WEB|STAFF|API|PORTAL|MAIL_IN|MAIL_OUT|REPORTS_IN|SIGHTINGS_IN|TRUST|FILES|PROBER|DEMO)_[A-Z_]+$"
 )
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 

@@ -111,6 +111,23 @@ class Api:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Portal:
+    """How customers use the portal."""
+
+    webhook_hosts: tuple[str, ...] = ()
+    """Where customers may have events of their cases sent: host names, `*.name`, `*` for every name that leads outside
+    (https at port 443 alone), and addresses or networks that are inside. Without it customers make no webhooks."""
+    openid_issuer: str = ""
+    """The issuer of an identity provider for customers, as it writes it (OpenID Connect); empty: log-in here only."""
+    openid_client_id: str = ""
+    """The name under which it knows the portal."""
+    openid_secret_file: Path | None = None
+    """A file with the secret that goes with it; without one, the portal is a public client that PKCE protects."""
+    openid_name: str = "your company"
+    """What the log-in page calls it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MailIn:
     host: str = "127.0.0.1"
     """The address that the complaint mailbox listens on."""
@@ -161,6 +178,8 @@ class MailOut:
     """For staging: every letter goes to this address instead."""
     complainant_hourly_max: Positive = 20
     """Letters to one complainant in an hour; a storm beyond it is not answered; outcomes are always told."""
+    paper_font: Path | None = None
+    """A TrueType font (`.ttf`, `.ttc`) for Japanese letters on paper; empty: one that is installed is looked for."""
     announcements_file: Path | None = None
     """A table of who announces which addresses, to name the likely holder of what is not ours."""
 
@@ -306,6 +325,7 @@ class Config:
     web: Web = field(default_factory=Web)
     staff: Staff = field(default_factory=Staff)
     api: Api = field(default_factory=Api)
+    portal: Portal = field(default_factory=Portal)
     mail_in: MailIn = field(default_factory=MailIn)
     mail_out: MailOut = field(default_factory=MailOut)
     reports_in: ReportsIn = field(default_factory=ReportsIn)

@@ -8,7 +8,9 @@ import http.client
 import re
 import socket
 import ssl
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
@@ -39,13 +41,18 @@ class Said:
 
 
 class Outward:
-    """Who may be reached: names (with all below `*.name`), and addresses or networks where they are inside."""
+    """Who may be reached: names (with all below `*.name`, and with `*` every one that leads outside, at port 443), and
+    addresses or networks where they are inside. `setting` is what they are named by."""
 
-    def __init__(self, allowed: Sequence[str]) -> None:
+    def __init__(self, allowed: Sequence[str], *, setting: str = "[api] webhook_hosts") -> None:
         """Raise NotAllowed for what is neither a name nor an address."""
+        self._setting = setting
+        self._any_outside = "*" in allowed
         self._names: set[str] = set()
         self._networks: list[IPv4Network | IPv6Network] = []
         for one in allowed:
+            if one == "*":
+                continue
             try:
                 self._networks.append(ip_network(one))
             except ValueError:
@@ -68,14 +75,20 @@ class Outward:
             raise NotAllowed("It takes an https address without a name, a password or a fragment.")
         address = _literal(host)
         allowed = self._is_inside(address) if address is not None else self._is_named(host)
+        # Any host at any port would make a scanner of us: what nobody has named is spoken to as a web server alone.
+        if not allowed and address is None and self._any_outside and parts.port in (None, 443):
+            allowed = "." in host
         if not allowed:
-            raise NotAllowed(f"{host} is not among [api] webhook_hosts in the settings.")
+            raise NotAllowed(f"{host} is not among {self._setting} in the settings.")
         if parts.scheme == "http" and not (address is not None and address.is_loopback):
             raise NotAllowed("It takes an https address; http is for this machine itself, by its address.")
         return parts
 
     def post(self, url: str, body: bytes, headers: dict[str, str], *, timeout_seconds: float) -> Said:
-        """POST once; a redirect is an answer and is not followed. Raise NotAllowed or NotTaken."""
+        """POST once; a redirect is an answer and is not followed. Raise NotAllowed or NotTaken.
+
+        The time is for all of it: who answers one octet at a time holds nobody for longer.
+        """
         parts = self.check(url)
         host = (parts.hostname or "").rstrip(".")
         address = self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80))
@@ -85,14 +98,22 @@ class Outward:
             else http.client.HTTPConnection(address[0], address[1], timeout=timeout_seconds)
         )
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        late = threading.Event()
+        end = threading.Timer(timeout_seconds, _cut, args=(line, late))
+        end.daemon = True
+        end.start()
         try:
             line.request("POST", target, body=body, headers={"Host": parts.netloc, **headers})
             answer = line.getresponse()
-            return Said(answer.status, answer.read(ANSWER_OCTETS_MAX)[:500].decode(errors="replace"))
+            said = Said(answer.status, answer.read(ANSWER_OCTETS_MAX)[:500].decode(errors="replace"))
         except (OSError, http.client.HTTPException) as why:
             raise NotTaken(f"{host} cannot be reached ({type(why).__name__}: {why})") from why
         finally:
+            end.cancel()
             line.close()
+        if late.is_set():  # What was cut off reads like the end of an answer.
+            raise NotTaken(f"{host} did not answer within {timeout_seconds:g} seconds")
+        return said
 
     def _resolve(self, host: str, port: int) -> tuple[str, int]:
         """The first address of `host`. All of them must be outside, or allowed by themselves."""
@@ -109,7 +130,7 @@ class Outward:
                 and not any(mapped in network for network in _AROUND if network.version == mapped.version)
             )
             if not outside and not self._is_inside(mapped):
-                raise NotAllowed(f"{host} leads to {mapped}, which is not outside; [api] webhook_hosts can allow that.")
+                raise NotAllowed(f"{host} leads to {mapped}, which is not outside; {self._setting} can allow that.")
         return str(found[0][4][0]), port
 
     def _is_inside(self, address: Address) -> bool:
@@ -119,6 +140,14 @@ class Outward:
         host = host.lower()
         above = (host.split(".", n)[-1] for n in range(1, host.count(".") + 1))
         return host in self._names or any(f"*.{name}" in self._names for name in above)
+
+
+def _cut(line: http.client.HTTPConnection, late: threading.Event) -> None:
+    """End a connection under whoever waits for it."""
+    late.set()
+    if (plain := line.sock) is not None:
+        with suppress(OSError):
+            plain.shutdown(socket.SHUT_RDWR)
 
 
 def _literal(host: str) -> Address | None:

@@ -204,6 +204,8 @@ class LetterFacts:
     """To whom letters about complaints go now, the first first."""
     by: str = ""
     """Who of a customer's did what the letter tells of; for what a reseller passes on, the reseller's name."""
+    webhook: str = ""
+    """The host of a customer's program: its whole address is somebody's own words."""
     by_contact: str = ""
     """How the reseller who passes a case on is reached."""
 
@@ -340,6 +342,7 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue", *, language: str) -
         "policy_link": clean(facts.policy_link, characters_max=400),
         "contacts": tuple(clean(each, characters_max=400) for each in facts.contacts),
         "by": clean(facts.by, characters_max=254),
+        "webhook": clean(facts.webhook, characters_max=253),
         "by_contact": clean(facts.by_contact, characters_max=200),
     }
 

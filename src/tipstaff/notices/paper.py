@@ -1,11 +1,13 @@
-"""A letter on paper: the same words as a PDF to print and post, with the link to its page as a QR code. Pure.
+"""A letter on paper: the same words as a PDF to print and post, with the link to its page as a QR code.
 
-Japanese is set in a font that the PDF names and the reader's program brings along; all else is in the file.
+Every font is in the file, so that it is printed as it was made. Japanese takes one that is installed here; without one
+no letter is made, rather than one of empty boxes.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from reportlab.graphics.barcode.qr import QrCodeWidget
@@ -15,8 +17,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
 
@@ -25,12 +26,20 @@ from tipstaff.words import Letter
 from .prose import PORTAL_LINK
 
 ADDRESS_LINES_MAX, ADDRESS_CHARACTERS_MAX = 8, 80
-_JAPANESE = "HeiseiKakuGo-W5"
 _LATIN = "Vera"
+FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
+JAPANESE = ("ipaexg.ttf", "ipag.ttf", "ipagp.ttf", "TakaoPGothic.ttf", "TakaoGothic.ttf", "VL-Gothic-Regular.ttf",
+            "DroidSansFallbackFull.ttf", "wqy-zenhei.ttc", "wqy-microhei.ttc")  # fmt: skip
+"""Fonts with the characters of Japanese whose outlines a PDF may hold (TrueType), the better first."""
 
 
 class NoAddress(ValueError):
     """A letter on paper takes one to eight lines of address, of 80 characters at the most."""
+
+
+class NoFont(ValueError):
+    """No font is installed in which this can be printed: install fonts-ipafont-gothic, or name one in the settings
+    ([mail_out] paper_font). Until then the letter goes another way."""
 
 
 def address_lines(text: str) -> tuple[str, ...]:
@@ -41,12 +50,24 @@ def address_lines(text: str) -> tuple[str, ...]:
     return lines
 
 
-def letter_on_paper(letter: Letter, *, to: Sequence[str], operator: str, dated: str, link: str | None) -> bytes:
+def can_be_printed(letter: Letter, *, own_font: str = "") -> bool:
+    """Whether a font is here for the letter's own words."""
+    try:
+        _font_for(letter, (), own_font=own_font)
+    except NoFont:
+        return False
+    return True
+
+
+def letter_on_paper(
+    letter: Letter, *, to: Sequence[str], operator: str, dated: str, link: str | None, own_font: str = ""
+) -> bytes:  # fmt: skip
     """The letter as a PDF of A4 pages. `to` are the lines of the address, `dated` the day as the letter says it.
 
-    `link` stands in the text where the letter has one, and as a QR code at its end: nobody types it.
+    `link` stands in the text where the letter has one, and as a QR code at its end: nobody types it. `own_font` is a
+    file that stands before those that are installed. Raise NoFont.
     """
-    font = _fonts()[letter.language == "ja"]
+    font = _font_for(letter, to, own_font=own_font)
     plain = ParagraphStyle("plain", fontName=font, fontSize=10, leading=14, alignment=TA_LEFT, splitLongWords=True)
     head = ParagraphStyle("head", parent=plain, fontSize=12, leading=16, spaceAfter=6 * mm)
     if letter.language == "ja":
@@ -89,9 +110,29 @@ def _spaced(line: str) -> str:
     return escape(line).replace("  ", "\u00a0\u00a0")
 
 
+def _font_for(letter: Letter, to: Sequence[str], *, own_font: str) -> str:
+    """A font for the letter, and for all of the address: where it goes is no use in boxes. Raise NoFont."""
+    wanted = frozenset("".join(to)) - {" "}
+    if letter.language == "ja":
+        wanted |= frozenset(c for c in letter.subject + letter.body if "\u3040" <= c <= "\u9fff")
+    found = next((name for name, has in _fonts(own_font) if all(ord(c) in has for c in wanted)), None)
+    if found is None:
+        raise NoFont(" ".join(str(NoFont.__doc__).split()))
+    return found
+
+
 @cache
-def _fonts() -> tuple[str, str]:
-    """The fonts for letters in Latin script and for Japanese, made known once."""
-    pdfmetrics.registerFont(TTFont(_LATIN, "Vera.ttf"))
-    pdfmetrics.registerFont(UnicodeCIDFont(_JAPANESE))
-    return _LATIN, _JAPANESE
+def _fonts(own_font: str) -> tuple[tuple[str, Collection[int]], ...]:
+    """The fonts that can be put into a PDF, each with the characters that it has, made known once."""
+    installed = {path.name: path for folder in FOLDERS for path in sorted(Path(folder).rglob("*.tt[fc]"))}
+    files = ["Vera.ttf", own_font, *(str(installed[name]) for name in JAPANESE if name in installed)]
+    found = []
+    for number, file in enumerate(filter(None, files)):
+        name = _LATIN if number == 0 else file
+        try:
+            font = TTFont(name, file)
+        except (TTFError, OSError):
+            continue  # Of another kind, or not to be read: as if it were not there.
+        pdfmetrics.registerFont(font)
+        found.append((name, frozenset(font.face.charToGlyph)))
+    return tuple(found)

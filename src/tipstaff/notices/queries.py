@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from tipstaff.host.newest import newest
 from tipstaff.host.viewing import seen
@@ -107,6 +107,16 @@ def not_taken_yet() -> tuple[int, str]:
     rows = seen(LetterRow.objects.filter(state=LetterState.QUEUED.value, attempts__gt=0))
     latest = rows.order_by("-due_at", "-id").values_list("detail", flat=True).first()
     return rows.count(), latest or ""
+
+
+def unreached(kinds: Collection[LetterKind], *, limit: int) -> list[Letter]:
+    """Letters of these kinds about a case that mail brought to nobody, oldest first; none whose place a later letter of
+    its kind has taken that did not fail."""
+    failed = [LetterState.REFUSED.value, LetterState.RETURNED.value]
+    later = LetterRow.objects.filter(case=OuterRef("case"), kind=OuterRef("kind"), id__gt=OuterRef("id"))
+    later = later.exclude(state__in=[*failed, LetterState.WITHDRAWN.value])
+    rows = LetterRow.objects.filter(state__in=failed, kind__in=[kind.value for kind in kinds], case__isnull=False)
+    return [letter_of(row) for row in seen(rows.exclude(Exists(later))).order_by("id")[:limit]]
 
 
 def too_many_to(address: str, *, at: datetime, hourly_max: int) -> bool:

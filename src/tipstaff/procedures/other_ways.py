@@ -4,7 +4,9 @@ Neither a posted letter nor a call is a notice that reached somebody. It becomes
 reached and how that is known; only then does the time to answer begin.
 """
 
-from collections.abc import Callable
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import cast
@@ -12,18 +14,22 @@ from typing import cast
 from django.db import transaction
 
 from tipstaff.cases.operations import mark_told
-from tipstaff.cases.queries import cases_of_letter, told_incidents
+from tipstaff.cases.queries import cases_of_letter, get_case, standing_key, told_incidents
+from tipstaff.cases.rules import ENDED
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import place_shown
+from tipstaff.notices.letters import FALLBACK, languages, phrases
 from tipstaff.notices.operations import NotForAPersonToDecide, take_as_sent
 from tipstaff.notices.paper import NoAddress as NoAddress
-from tipstaff.notices.paper import address_lines, letter_on_paper
-from tipstaff.notices.queries import get_letter
+from tipstaff.notices.paper import NoFont as NoFont
+from tipstaff.notices.paper import address_lines, can_be_printed, letter_on_paper
+from tipstaff.notices.queries import get_letter, unreached
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.words import Case, Entry, Letter, LetterKind, LetterState, Representative
 
 from .desk import Desk
+from .portal import is_sealed
 from .posting import hold_case_of, start_clock_of
 
 KINDS = frozenset({LetterKind.NOTICE, LetterKind.REMINDER, LetterKind.MEASURE_TAKEN})
@@ -43,6 +49,69 @@ class NoOtherWay(ValueError):
     """This letter goes no other way: it reached its reader, or is of no kind that must."""
 
 
+class NextWay(enum.StrEnum):
+    """What somebody does next about a letter that mail brought to nobody."""
+
+    CALL = "call"
+    """Telephone: a contact on record has one who was not tried in vain."""
+    PRINT = "print"
+    """Print it and post it."""
+    POST = "post"
+    """It is printed; post it, and note that."""
+    ASK = "ask"
+    """Find out whether it reached somebody, and note whom."""
+    FIND = "find"
+    """Nothing is left of what we know: find another contact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A letter to carry by another way than mail, and how far that is."""
+
+    letter: Letter
+    case: Case
+    next: NextWay
+    tried: tuple[Entry, ...]
+    callee: Representative | None
+    """Whom to call next."""
+    printable: bool
+    """A font is here in which it can be printed."""
+
+
+def tasks(*, own_font: str = "", limit: int = 100) -> list[Task]:
+    """What is to be posted or telephoned, the oldest first: letters that reached nobody, of cases that go on, and of
+    which nothing later has taken the place."""
+    found = []
+    for letter in unreached(KINDS, limit=limit):
+        case = get_case(standing_key(letter.case or ""))
+        if case is not None and case.state not in ENDED and not is_sealed(case):
+            found.append(task_of(letter, case, own_font=own_font))
+    return found
+
+
+def task_of(letter: Letter, case: Case, *, own_font: str = "") -> Task:
+    tried = ways_taken(letter.key)
+    missed = [entry.detail.get("whom") for entry in tried if entry.detail.get("no_answer")]
+    callee = next((one for one in contacts_to_call(case.customer) if one.phone not in missed), None)
+    printable = can_be_printed(letter, own_font=own_font)
+    step = next_way([(e.what, bool(e.detail.get("no_answer"))) for e in tried], phone=callee is not None,
+                    printable=printable)  # fmt: skip
+    return Task(letter=letter, case=case, next=step, tried=tuple(tried), callee=callee, printable=printable)
+
+
+def next_way(tried: Sequence[tuple[str, bool]], *, phone: bool, printable: bool) -> NextWay:
+    """The next step after these (kind of entry, nobody answered): the telephone is faster than the post, and a contact
+    who did not answer is not called again before the letter was posted. Pure."""
+    done = {what for what, in_vain in tried if not in_vain}
+    if PHONED in done or POSTED in done:
+        return NextWay.ASK
+    if phone:
+        return NextWay.CALL
+    if PRINTED in done:
+        return NextWay.POST
+    return NextWay.PRINT if printable else NextWay.FIND
+
+
 def needs_another_way(letter: Letter) -> bool:
     return letter.kind in KINDS and letter.state in FAILED and letter.case is not None
 
@@ -57,29 +126,34 @@ def contacts_to_call(customer: str) -> list[Representative]:
     return [contact for contact in representatives_of(customer) if contact.phone]
 
 
-def what_to_say(letter: Letter, case: Case, *, desk: Desk) -> tuple[str, ...]:
-    """What somebody says on the telephone, a sentence each: who calls, about what, and never who complained."""
+def what_to_say(
+    letter: Letter, case: Case, *, language: str, dated: Callable[[str, datetime], str], desk: Desk
+) -> tuple[str, ...]:  # fmt: skip
+    """What somebody says on the telephone in a language, a sentence each: who calls, about what, and never who
+    complained. English where nobody has written it in that language."""
     customer = get_customer(case.customer)
-    return (
-        f"I call for {desk.operator}, about your account {customer.name if customer else case.customer}.",
-        f"On {letter.created_at:%Y-%m-%d} we wrote to {letter.to} about case {case.key}; the letter did not arrive.",
-        f"It is about {place_shown(case.resource)}, under the rule {case.clause} of our acceptable use policy.",
-        "We ask you to look into it and to answer us. Which mail address reads such letters?",
-        "I can read you the letter. Who reported it I do not say.",
-    )
+    language = language if language in languages() else FALLBACK
+    said: list[str] = phrases(language)["call"]
+    return tuple(
+        sentence.format(
+            operator=desk.operator, customer=customer.name if customer else case.customer, to=letter.to, case=case.key,
+            day=dated(language, letter.created_at), place=place_shown(case.resource), clause=case.clause,
+        )
+        for sentence in said
+    )  # fmt: skip
 
 
 def print_letter(
     key: str, *, address: str, dated: Callable[[Letter], str], link: Callable[[str, datetime], str], desk: Desk,
-    at: datetime, actor: str,
+    at: datetime, actor: str, own_font: str = "",
 ) -> bytes:  # fmt: skip
-    """The letter as a PDF for that address; that it was made is on record, and nothing more. Raise NoOtherWay or
-    NoAddress."""
+    """The letter as a PDF for that address; that it was made is on record, and nothing more. Raise NoOtherWay,
+    NoAddress or NoFont."""
     letter = _letter(key)
     lines = address_lines(address)
     assert letter.case is not None, "checked by _letter"
     made = letter_on_paper(
-        letter, to=lines, operator=desk.operator, dated=dated(letter), link=link(letter.case, at)
+        letter, to=lines, operator=desk.operator, dated=dated(letter), link=link(letter.case, at), own_font=own_font
     )  # fmt: skip
     record(PRINTED, at=at, actor=actor, about=[key, letter.case])
     return made
@@ -101,6 +175,15 @@ def note_phoned(key: str, *, whom: str, said: str, at: datetime, actor: str) -> 
     record(PHONED, at=at, actor=actor, about=[key, str(letter.case)], whom=whom[:200], said=said[:WORDS_MAX])
 
 
+def note_no_answer(key: str, *, whom: str, at: datetime, actor: str) -> None:
+    """Somebody has called that number and nobody answered: the next channel's turn. Raise NoOtherWay or NotSaid."""
+    letter = _letter(key)
+    if not whom.strip():
+        raise NotSaid("Say which number you called.")
+    about = [key, str(letter.case)]
+    record(PHONED, at=at, actor=actor, about=about, whom=whom[:200], said="Nobody answered.", no_answer=True)
+
+
 def note_reached(key: str, *, whom: str, how: str, desk: Desk, at: datetime, actor: str) -> None:
     """A person knows that the letter's words reached somebody of the customer's, after it was posted or read out.
 
@@ -109,7 +192,8 @@ def note_reached(key: str, *, whom: str, how: str, desk: Desk, at: datetime, act
     letter = _letter(key)
     if not whom.strip() or not how.strip():
         raise NotSaid("Say whom it reached, and how you know.")
-    if not any(entry.what in (POSTED, PHONED) for entry in ways_taken(key)):
+    taken = [entry for entry in ways_taken(key) if not entry.detail.get("no_answer")]
+    if not any(entry.what in (POSTED, PHONED) for entry in taken):
         raise NotSaid("First note that it was posted, or whom you called.")
     with transaction.atomic():
         hold_case_of(letter)

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tipstaff.web.sessions.Seen",
     "tipstaff.web.eyes.Eyes",
+    "tipstaff.web.reader.AsRead",
     "tipstaff.web.api.door.Door",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -12,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
-from tipstaff.host.openid import NotSaid, Said, ask, hear
+from tipstaff.host.openid import NotSaid, Provider, Said, ask, hear
 from tipstaff.procedures.staffing import BY_COMPANY, PROGRAMS, note_staff_change
 from tipstaff.words import Role
 
@@ -49,17 +50,10 @@ def send(request: HttpRequest, *, onward: str, link: int | None) -> HttpResponse
     if pace.use("company", who, quota=_A_MINUTE, at=at).wait_seconds:
         return show_log_in(request, trouble="Too many attempts. Try again in a minute.", status=429)
     try:
-        asked = ask(provider)
+        return HttpResponseRedirect(ask_of(request, provider, onward=onward, link=link, at=at))
     except NotSaid as why:
         log.warning("log-in by %s: %s", provider.issuer, why)
         return show_log_in(request, trouble=str(why), status=502)
-    if not request.session.session_key:
-        request.session.set_expiry(int(ANSWER_WITHIN.total_seconds()))
-    request.session[_ASKED] = {
-        "state": asked.state, "nonce": asked.nonce, "verifier": asked.verifier, "onward": onward, "link": link,
-        "until": (at + ANSWER_WITHIN).isoformat(),
-    }  # fmt: skip
-    return HttpResponseRedirect(asked.url)
 
 
 @never_cache
@@ -67,25 +61,54 @@ def send(request: HttpRequest, *, onward: str, link: int | None) -> HttpResponse
 def back(request: HttpRequest) -> HttpResponse:
     """The browser comes back with the provider's answer: log in, or link what the person is logged in to."""
     at, provider = wiring.now(), wiring.openid_provider()
-    asked = request.session.pop(_ASKED, None)
-    if provider is None or asked is None or at >= datetime.fromisoformat(asked["until"]):
-        return show_log_in(request, trouble="That took too long; try again.", status=400)
     try:
-        said = hear(
-            provider, {k: v for k, v in request.GET.items() if isinstance(v, str)}, state=asked["state"],
-            nonce=asked["nonce"], verifier=asked["verifier"], at=at,
-        )  # fmt: skip
+        said, asked = heard(request, provider, at=at)
+        assert provider is not None, "it was heard"
         if asked["link"] is not None:
             return _link(request, said, issuer=provider.issuer, to=asked["link"], at=at)
         user = account_of(said, issuer=provider.issuer, at=at)
+    except TooLate as why:
+        return show_log_in(request, trouble=str(why), status=400)
     except (NotSaid, NoAccount) as why:
-        log.warning("log-in by %s: %s", provider.issuer, why)
+        log.warning("log-in by %s: %s", provider.issuer if provider is not None else "", why)
         return show_log_in(request, trouble=str(why), status=403)
     how = "company"
     if said.by_two_factors:
         enter(request, user, how="company, by two factors", strong=True, at=at)
         return HttpResponseRedirect(asked["onward"] or settings.LOGIN_REDIRECT_URL)
     return HttpResponseRedirect(after_first_factor(request, user, how=how, onward=asked["onward"], at=at))
+
+
+class TooLate(NotSaid):
+    """Nobody was asked from here, or too long ago."""
+
+
+def ask_of(
+    request: HttpRequest, provider: Provider, *, onward: str, link: int | None, at: datetime, kept: str = _ASKED
+) -> str:  # fmt: skip
+    """Where to send the browser to be asked who it is; what it is asked with is kept in its session. Raise NotSaid."""
+    asked = ask(provider)
+    if not request.session.session_key:
+        request.session.set_expiry(int(ANSWER_WITHIN.total_seconds()))
+    request.session[kept] = {
+        "state": asked.state, "nonce": asked.nonce, "verifier": asked.verifier, "onward": onward, "link": link,
+        "until": (at + ANSWER_WITHIN).isoformat(),
+    }  # fmt: skip
+    return asked.url
+
+
+def heard(
+    request: HttpRequest, provider: Provider | None, *, at: datetime, kept: str = _ASKED
+) -> tuple[Said, dict[str, Any]]:  # fmt: skip
+    """Who came back, and what they were sent with: it counts once. Raise NotSaid or TooLate."""
+    asked = request.session.pop(kept, None)
+    if provider is None or asked is None or at >= datetime.fromisoformat(asked["until"]):
+        raise TooLate("That took too long; try again.")
+    answer = {k: v for k, v in request.GET.items() if isinstance(v, str)}
+    said = hear(
+        provider, answer, state=asked["state"], nonce=asked["nonce"], verifier=asked["verifier"], at=at
+    )  # fmt: skip
+    return said, asked
 
 
 def account_of(said: Said, *, issuer: str, at: datetime) -> User:

@@ -86,6 +86,15 @@ class CompanyLink(models.Model):
         )
 
 
+class StaffReader(models.Model):
+    """How a member of staff wants times written on the pages that they read."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", primary_key=True)
+    timezone = models.CharField(max_length=64, default="UTC")
+    dates = models.CharField(max_length=8, default="")
+    """The language that dates are written in; empty is `2026-11-23`."""
+
+
 class PortalPerson(models.Model):
     """Somebody of a customer's who logs in at the portal. What they may see is looked up at each request."""
 
@@ -100,6 +109,22 @@ class PortalPerson(models.Model):
     shown_at: datetime | None = None
     """When the log-in, link or token was made by which they are here now; in no column. It opens no customer who let
     them in only later."""
+
+
+class PersonLink(models.Model):
+    """Which of the customers' people somebody is whom their identity provider knows: its own number for them, never a
+    name or a mail address."""
+
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+    person = models.ForeignKey(PortalPerson, on_delete=models.CASCADE, related_name="+")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["issuer", "subject"], name="web_personlink_subject"),
+            models.UniqueConstraint(fields=["issuer", "person"], name="web_personlink_person"),
+        )
 
 
 class Membership(models.Model):

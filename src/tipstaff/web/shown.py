@@ -2,6 +2,8 @@
 
 import enum
 from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -26,6 +28,8 @@ from tipstaff.words import (
     Scope,
     Severity,
 )
+
+from .said import day
 
 _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (CaseState.OPENED, "Opened", "blue"),
@@ -114,6 +118,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (LetterKind.CONTACTS_CHANGED, "Contacts changed", "amber"),
     (LetterKind.PASSED_ON, "Passed on by a reseller", "blue"),
     (LetterKind.PASSED_ON_ANSWERED, "Answer to what was passed on", "blue"),
+    (LetterKind.WEBHOOK_OFF, "Webhook switched off", "amber"),
     (LetterKind.ACKNOWLEDGEMENT, "Acknowledgement", "grey"),
     (LetterKind.NEEDS_DETAIL, "Detail asked for", "amber"),
     (LetterKind.NOT_OURS, "Not ours", "grey"),
@@ -234,12 +239,30 @@ def ago(then: datetime | None, *, at: datetime) -> str:
     return span(gap) if gap > 0 else f"in {span(gap)}"
 
 
-def stamp(then: datetime | None, *, zone: ZoneInfo | None = None) -> str:
-    """`2026-11-23 05:48 UTC`."""
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How whoever reads a page of the console wants times."""
+
+    zone: ZoneInfo | None = None
+    """None is UTC."""
+    dates: str = ""
+    """The language that dates are written in; empty is `2026-11-23`, as the record has it."""
+
+
+READER: ContextVar[Reader | None] = ContextVar("reader", default=None)
+"""Who reads the page that is being made."""
+
+
+def stamp(then: datetime | None, seconds: str = "", *, zone: ZoneInfo | None = None) -> str:
+    """`2026-11-23 05:48 UTC`; in the reader's zone and way, or in `zone`. With "s" to the second."""
     if then is None:
         return "—"
-    local = then.astimezone(zone or UTC)
-    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
+    reader = READER.get() or Reader()
+    local = then.astimezone(zone or reader.zone or UTC)
+    hour = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    if reader.dates:
+        return f"{day(reader.dates, local)}, {hour} {local.tzname()}"
+    return f"{local:%Y-%m-%d} {hour} {local.tzname()}"
 
 
 _WORK_DONE = frozenset({CaseState.CLOSED, CaseState.FIXED})
@@ -263,8 +286,14 @@ def instant(text: object, beside: object = None) -> str:
 
     To the minute; to the second where `beside`, the other end of its span, lies in the same minute.
     """
-    length = 19 if text and str(text)[:16] == str(beside)[:16] else 16
-    return f"{str(text)[:length].replace('T', ' ')} UTC" if text else ""
+    if not text:
+        return ""
+    seconds = "s" if str(text)[:16] == str(beside)[:16] else ""
+    try:
+        then = datetime.fromisoformat(str(text))
+    except ValueError:
+        return str(text)
+    return stamp(then if then.tzinfo is not None else then.replace(tzinfo=UTC), seconds)
 
 
 def length_words(length: timedelta | None) -> str:

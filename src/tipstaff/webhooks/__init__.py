@@ -1,1 +1,1 @@
-"""Tells the operator's own programs that something stands in the record. It tells which, and never what was said."""
+"""Tells programs of the operator and of customers that something happened. It tells which, and never what was said."""

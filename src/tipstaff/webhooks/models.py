@@ -7,6 +7,8 @@ from django.db.models import Q
 
 class WebhookRow(models.Model):
     key = models.CharField(max_length=16, unique=True)
+    customer = models.CharField(max_length=64, default="")
+    """Whose account it belongs to; empty is the operator's own."""
     url = models.TextField()
     events = ArrayField(models.CharField(max_length=64))
     secret = models.BinaryField()
@@ -18,6 +20,9 @@ class WebhookRow(models.Model):
     told_to = models.BigIntegerField()
     """Place in the record's chain up to which dispatches were made."""
     failing_since = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["customer"], condition=~Q(customer=""), name="webhooks_webhook_customer"),)
 
 
 class DispatchRow(models.Model):

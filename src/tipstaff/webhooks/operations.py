@@ -6,7 +6,7 @@ nothing, and the receiver knows a message that comes twice by its id.
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -45,14 +45,14 @@ TRIED = "webhook.tried"
 
 @transaction.atomic
 def make_webhook(
-    url: str, *, events: Sequence[str], sealed_secret: bytes, told_to: int, at: datetime, actor: str
+    url: str, *, events: Sequence[str], sealed_secret: bytes, told_to: int, at: datetime, actor: str, customer: str = ""
 ) -> Webhook:  # fmt: skip
     """Tell `url` of what stands in the record after place `told_to` of its chain."""
     row = WebhookRow.objects.create(
         key=secrets.token_hex(6), url=url, events=list(events), secret=sealed_secret, made_at=require_aware(at),
-        made_by=actor, told_to=told_to,
+        made_by=actor[:150], told_to=told_to, customer=customer,
     )  # fmt: skip
-    record("webhook.made", at=at, actor=actor, about=[f"webhook:{row.key}"], url=url, events=list(events))
+    record("webhook.made", at=at, actor=actor, about=_about(row), url=url, events=list(events))
     return webhook_of(row)
 
 
@@ -65,7 +65,7 @@ def switch(key: str, *, on: bool, note: str = "", at: datetime, actor: str) -> W
         row.save(update_fields=["on", "note", "failing_since"])
         if on:
             DispatchRow.objects.filter(webhook=row, taken_at=None).update(due_at=at, attempts=0)
-        record(f"webhook.switched_{'on' if on else 'off'}", at=at, actor=actor, about=[f"webhook:{key}"], note=note)
+        record(f"webhook.switched_{'on' if on else 'off'}", at=at, actor=actor, about=_about(row), note=note)
     return webhook_of(counted().get(pk=row.pk))
 
 
@@ -75,7 +75,7 @@ def forget_webhook(key: str, *, at: datetime, actor: str) -> None:
     row = _locked(key)
     waiting = row.dispatches.filter(taken_at=None).count()
     row.delete()
-    record("webhook.forgotten", at=at, actor=actor, about=[f"webhook:{key}"], url=row.url, waiting=waiting)
+    record("webhook.forgotten", at=at, actor=actor, about=_about(row), url=row.url, waiting=waiting)
 
 
 @transaction.atomic
@@ -101,15 +101,18 @@ def try_webhook(key: str, *, at: datetime, actor: str) -> Dispatch:
         webhook=row, seq=min(first, 0) - 1, message=f"msg_{secrets.token_hex(16)}", event=TRIED, at=at, due_at=at,
         body=json.dumps({"type": TRIED, "timestamp": at.isoformat(), "data": {}}),
     )  # fmt: skip
-    record(TRIED, at=at, actor=actor, about=[f"webhook:{key}"])
+    record(TRIED, at=at, actor=actor, about=_about(row))
     return dispatch_of(made)
 
 
 @transaction.atomic
-def queue(events: Sequence[Happening], *, up_to: int, at: datetime) -> int:
+def queue(
+    events: Sequence[Happening], *, theirs: Mapping[str, Sequence[Happening]], up_to: int, at: datetime
+) -> int:  # fmt: skip
     """Make a dispatch of each event for each webhook that wants it; `up_to` is the place in the chain that was read.
 
-    How many were made. A webhook that is ahead of the others is told of nothing twice.
+    `events` are for the operator's own, `theirs` for those of each customer. How many were made. A webhook that is
+    ahead of the others is told of nothing twice.
     """
     made: list[DispatchRow] = []
     for row in WebhookRow.objects.select_for_update().filter(on=True, told_to__lt=up_to).order_by("id"):
@@ -118,7 +121,7 @@ def queue(events: Sequence[Happening], *, up_to: int, at: datetime) -> int:
                 webhook=row, seq=event.seq, message=f"msg_{secrets.token_hex(16)}", event=event.kind,
                 body=_body(event), at=event.at, due_at=at,
             )
-            for event in events
+            for event in (theirs.get(row.customer, ()) if row.customer else events)
             if event.seq > row.told_to and wants(row.events, event.kind)
         ]  # fmt: skip
         row.told_to = up_to
@@ -132,13 +135,13 @@ def wants(events: Sequence[str], kind: str) -> bool:
 
 
 def _body(event: Happening) -> str:
-    data = {"entry": event.entry, **event.keys}
+    data = {**({"entry": event.entry} if event.entry is not None else {}), **event.keys}
     return json.dumps({"type": event.kind, "timestamp": event.at.isoformat(), "data": data})
 
 
 @transaction.atomic
-def begin_attempt(number: int, *, at: datetime) -> tuple[Dispatch, str] | None:
-    """Note that an attempt begins: (what is sent, where), or None if it is due no more. Two never begin the same."""
+def begin_attempt(number: int, *, at: datetime) -> tuple[Dispatch, Webhook] | None:
+    """Note that an attempt begins: (what is sent, to which), or None if it is due no more. Two never begin the same."""
     rows = DispatchRow.objects.select_for_update(of=("self",), skip_locked=True).select_related("webhook")
     row = rows.filter(pk=number, due_at__lte=at, webhook__on=True).first()
     if row is None:
@@ -146,15 +149,22 @@ def begin_attempt(number: int, *, at: datetime) -> tuple[Dispatch, str] | None:
     row.due_at = at + BACK_OFF[min(row.attempts, len(BACK_OFF) - 1)]
     row.attempts += 1
     row.save(update_fields=["due_at", "attempts"])
-    return dispatch_of(row), row.webhook.url
+    return dispatch_of(row), webhook_of(row.webhook)
 
 
 @transaction.atomic
-def end_attempt(number: int, *, taken: bool, gone: bool, said: str, at: datetime, actor: str) -> None:
-    """Note how an attempt ended. One that is `gone` (410), or takes nothing for long, is switched off with a note."""
+def take_out(number: int) -> None:
+    """It is nothing to be told any more: it is gone, as if it had never been."""
+    DispatchRow.objects.filter(pk=number, taken_at=None).delete()
+
+
+@transaction.atomic
+def end_attempt(number: int, *, taken: bool, gone: bool, said: str, at: datetime, actor: str) -> Webhook | None:
+    """Note how an attempt ended. One that is `gone` (410), or takes nothing for long, is switched off with a note, and
+    returned."""
     row = DispatchRow.objects.select_for_update(of=("self",)).select_related("webhook").filter(pk=number).first()
     if row is None:
-        return  # It was forgotten meanwhile.
+        return None  # It was forgotten meanwhile.
     row.said = said.replace("\x00", "")[:500]
     if taken:
         row.taken_at, row.due_at = at, None
@@ -167,13 +177,18 @@ def end_attempt(number: int, *, taken: bool, gone: bool, said: str, at: datetime
     webhook.save(update_fields=["failing_since", "note"])
     if since is not None and webhook.on and (gone or at - since >= OFF_AFTER):
         why = "It says that it is gone (410)." if gone else f"Nothing was taken since {since:%Y-%m-%d %H:%M} UTC."
-        switch(webhook.key, on=False, note=f"{why} The last answer: {row.said}", at=at, actor=actor)
+        return switch(webhook.key, on=False, note=f"{why} The last answer: {row.said}", at=at, actor=actor)
+    return None
 
 
 def tidy(*, at: datetime) -> int:
     """Forget what was taken long ago; how many."""
     gone, _ = DispatchRow.objects.filter(taken_at__lt=at - TAKEN_KEPT).delete()
     return gone
+
+
+def _about(row: WebhookRow) -> list[str]:
+    return [f"webhook:{row.key}", *filter(None, [row.customer])]
 
 
 def _locked(key: str) -> WebhookRow:

@@ -15,7 +15,7 @@ def webhook_of(row: WebhookRow) -> Webhook:
     """The row as a word; `counted` has it with how many wait."""
     return Webhook(
         key=row.key, url=row.url, events=tuple(row.events), on=row.on, note=row.note, made_at=row.made_at,
-        made_by=row.made_by, failing_since=row.failing_since, waiting=getattr(row, "waiting", 0),
+        made_by=row.made_by, failing_since=row.failing_since, waiting=getattr(row, "waiting", 0), customer=row.customer,
     )  # fmt: skip
 
 

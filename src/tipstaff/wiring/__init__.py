@@ -480,14 +480,21 @@ def unseal_log_in(sealed: bytes) -> bytes:
 
 def openid_provider() -> Provider | None:
     """The operator's identity provider, where the settings name one."""
-    own = settings().staff
+    return _provider(settings().staff, back="/login/company/back")
+
+
+def customers_openid_provider() -> Provider | None:
+    """The identity provider of customers' people, where the settings name one."""
+    return _provider(settings().portal, back="/account/company/back")
+
+
+def _provider(own: config.Staff | config.Portal, *, back: str) -> Provider | None:
     if not own.openid_issuer:
         return None
     file = own.openid_secret_file
     return Provider(
         issuer=own.openid_issuer, client_id=own.openid_client_id,
-        secret=file.read_text("utf-8").strip() if file is not None else "",
-        back=f"{settings().public_url}/login/company/back",
+        secret=file.read_text("utf-8").strip() if file is not None else "", back=f"{settings().public_url}{back}",
     )  # fmt: skip
 
 
@@ -497,6 +504,14 @@ def outward() -> Outward:
         return Outward(settings().api.webhook_hosts)
     except NotAllowed as why:
         raise config.BadSetting(f"{_where('api', 'webhook_hosts')}: {why}.") from why
+
+
+def outward_to_customers() -> Outward:
+    """The same for customers' webhooks."""
+    try:
+        return Outward(settings().portal.webhook_hosts, setting="[portal] webhook_hosts")
+    except NotAllowed as why:
+        raise config.BadSetting(f"{_where('portal', 'webhook_hosts')}: {why}.") from why
 
 
 def _seal(content: bytes) -> bytes:

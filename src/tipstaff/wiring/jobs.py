@@ -42,6 +42,7 @@ from tipstaff.procedures import (
     suspension,
 )
 from tipstaff.procedures.figures import count_usual
+from tipstaff.procedures.hooks_of_customers import note_deadlines_near
 from tipstaff.procedures.sealed import closed_groups
 from tipstaff.sensors.queries import unjudged
 from tipstaff.webhooks.queries import any_on
@@ -241,10 +242,21 @@ def seal_record(timestamp: int) -> None:
 @app.periodic(cron=_every(SEAL_SECONDS))
 @app.task(name="webhooks", queue="webhooks", queueing_lock="webhooks", lock="webhooks")
 def webhooks(timestamp: int) -> None:
-    """The operator's programs are told what came to stand in the record; an attempt whose worker died is made again."""
+    """Programs are told what came to stand in the record; an attempt whose worker died is made again."""
     if any_on():
-        hooks.tell(at=wiring.now(), closed=closed_groups(wiring.settings().staff.closed_groups))
-        hooks.send_due(outward=wiring.outward(), unseal=wiring.unseal_secret, now=wiring.now)
+        closed = closed_groups(wiring.settings().staff.closed_groups)
+        hooks.tell(at=wiring.now(), closed=closed)
+        hooks.send_due(
+            outward=wiring.outward(), to_customers=wiring.outward_to_customers(), unseal=wiring.unseal_secret,
+            now=wiring.now, desk=wiring.desk(), closed=closed,
+        )  # fmt: skip
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="deadlines_near", queue="webhooks", queueing_lock="deadlines_near")
+def deadlines_near(timestamp: int) -> None:
+    """Every minute: cases that are due soon, where a customer's program wants to know."""
+    note_deadlines_near(at=wiring.now())
 
 
 @app.periodic(cron=_every(SWEEP_SECONDS))

@@ -42,6 +42,8 @@ class LetterKind(enum.StrEnum):
     """To a reseller's own customer: the reseller passes a case on, with a link to its page."""
     PASSED_ON_ANSWERED = "passed_on_answered"
     """To who passed a case on: their customer has answered, on the case's page."""
+    WEBHOOK_OFF = "webhook_off"
+    """To the representative: a webhook of theirs takes nothing and was switched off."""
     ACKNOWLEDGEMENT = "acknowledgement"
     """To the complainant: received, what we understood, the reference."""
     NEEDS_DETAIL = "needs_detail"

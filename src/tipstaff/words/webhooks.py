@@ -1,13 +1,13 @@
-"""Where the operator's own programs are told of what happens, and what they were told."""
+"""Where programs of the operator's and of customers are told of what happens, and what they were told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """An address of the operator's to which events are sent, signed. Its secret is in no word."""
+    """An address to which events are sent, signed. Its secret is in no word."""
 
     key: str
     url: str
@@ -22,6 +22,8 @@ class Webhook:
     """The first failure after the last success."""
     waiting: int
     """Dispatches that are not taken yet."""
+    customer: str = ""
+    """Whose it is: a customer's account; empty is the operator's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +52,9 @@ class Happening:
 
     seq: int
     """Place in the chain of the record: nothing is told before it stands there."""
-    entry: int
+    entry: int | None
+    """Its number in the record; None where that is told to nobody outside."""
     kind: str
     at: datetime
-    keys: Mapping[str, str]
+    keys: Mapping[str, str | Sequence[str]]
     """`{"case": "C-000123"}`; the foremost of each kind."""

@@ -71,6 +71,7 @@ FACTS = LetterFacts(
     policy_link="https://operator.example.net/policy/2026-05/changes",
     contacts=("Ana Example <ana@example.com>", "Ben Example <ben@example.com>"),
     by="Example Hosting",
+    webhook="hooks.example.com",
     by_contact="help@example.com",
     case="C-000123",
     customer="Orchard Lane Bakery",

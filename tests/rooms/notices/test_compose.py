@@ -218,6 +218,7 @@ def test_no_fact_can_forge_a_header_a_heading_or_a_link(kind: LetterKind, langua
         measure=MEASURE,
         by=f"Example Hosting {text}",
         by_contact=text,
+        webhook=text,
         contacts=(text, "ana@example.com"),
         **{**texts, "case": "C-000001", "resource": f"192.0.2.7 {texts['resource']}", "timezone": "UTC"},
     )

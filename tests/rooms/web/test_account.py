@@ -37,7 +37,7 @@ from tipstaff.words import Case, CaseOutcome, CaseState, Letter, LetterKind, Rep
 
 Clock = Callable[[timedelta], datetime]
 ORIGIN = "https://abuse.example.net"
-OPEN_TO_ALL = {"log_in", "log_out", "enter", "passkey", "agree"}
+OPEN_TO_ALL = {"log_in", "log_out", "enter", "passkey", "agree", "company", "company_back", "company_second"}
 """Addresses by which somebody comes in or goes out, or whose link is the key; all others take somebody who is in."""
 
 _spec = importlib.util.spec_from_file_location("web_device", Path(__file__).with_name("device.py"))

@@ -41,13 +41,16 @@ class Company:
         self.refused: list[str] = []
         self.issuer = ""
         self.at = datetime.min
+        self.back = f"{DESK}/login/company/back"
 
     def approve(self, url: str) -> str:
         """What somebody's browser is sent back with after they logged in there."""
         asked = dict(parse_qsl(urlsplit(url).query))
         code = f"code-{len(self.codes)}"
         self.codes[code] = asked
-        return f"/login/company/back?{urlencode({'code': code, 'state': asked['state'], 'iss': self.issuer})}"
+        return (
+            f"{self.back.removeprefix(DESK)}?{urlencode({'code': code, 'state': asked['state'], 'iss': self.issuer})}"
+        )
 
     def answer(self, path: str) -> dict[str, Any] | None:
         if path == "/.well-known/openid-configuration":
@@ -64,7 +67,7 @@ class Company:
         right = (
             asked is not None
             and asked["code_challenge"] == base64.urlsafe_b64encode(verifier).decode().rstrip("=")
-            and asked["redirect_uri"] == form.get("redirect_uri") == f"{DESK}/login/company/back"
+            and asked["redirect_uri"] == form.get("redirect_uri") == self.back
             and authorization == f"Basic {pair}"
         )
         if not right or asked is None:

@@ -52,6 +52,7 @@ DOORS = {
     "did_arrive": (ACT, Ability.SEND_AGAIN),
     "posted": (ACT, Ability.SEND_AGAIN),
     "phoned": (ACT, Ability.SEND_AGAIN),
+    "unanswered": (ACT, Ability.SEND_AGAIN),
     "reached": (ACT, Ability.SEND_AGAIN),
     "print_letter": (ACT, Ability.SEND_AGAIN),
     "customers": (READ, Ability.SEE_DESK),
@@ -182,6 +183,7 @@ OPERATIONS = {
     "POST /letters/{key}/arrived": Ability.SEND_AGAIN,
     "POST /letters/{key}/posted": Ability.SEND_AGAIN,
     "POST /letters/{key}/phoned": Ability.SEND_AGAIN,
+    "POST /letters/{key}/unanswered": Ability.SEND_AGAIN,
     "POST /letters/{key}/reached": Ability.SEND_AGAIN,
     "POST /measures/{key}/lift": Ability.LIFT,
     "POST /measures/{key}/prolong": Ability.DECIDE_CASES,
@@ -263,7 +265,9 @@ WITH_A_TOKEN = {"/api/reports/in", "/api/sightings/in"}
 """Where programs hand in, each with a token of its own."""
 SIGNED = {"POST /registry/deliveries"}
 OWN = {
-    "GET /own/accounts", "GET /own/cases", "GET /own/cases/{key}", "POST /own/cases/{key}/answer", "GET /own/measures"
+    "GET /own/accounts", "GET /own/cases", "GET /own/cases/{key}", "POST /own/cases/{key}/answer", "GET /own/measures",
+    "GET /own/webhooks", "POST /own/webhooks", "POST /own/webhooks/{key}", "DELETE /own/webhooks/{key}",
+    "GET /own/webhooks/{key}/dispatches",
 }  # fmt: skip
 """For customers' programs: nobody of the desk gets in there, whoever is logged in."""
 """For whoever holds the customer system's key, and not for people."""

@@ -18,6 +18,7 @@ from tipstaff.web.portal.checks import checks_of, lists_of_checks
 from tipstaff.web.portal.forwards import COLOURS
 from tipstaff.web.portal.standing import POINTS
 from tipstaff.web.portal.views import NEEDED, STATE_WORDS
+from tipstaff.web.portal.webhooks import DONE
 from tipstaff.web.public.policy import LABELS
 from tipstaff.web.public.report_form import KINDS
 from tipstaff.web.public.views import OUTCOMES
@@ -37,7 +38,7 @@ MODULES = [
     WEB.parent / "procedures" / "portal.py",
 ]
 SAYS = {"say": 1, "_say": 1, "Sentence": 0, "NotSet": 0, "NotInvited": 0, "NotPassedOn": 0, "ContactsKept": 0,
-        "NotMade": 0, "KeptFactor": 0}  # fmt: skip
+        "NotMade": 0, "KeptFactor": 0, "NotLetIn": 0, "NoCode": 0}  # fmt: skip
 """Calls that say a sentence, and which of their arguments it is."""
 NAMES = {"Tipstaff", "UTC", "SHA-256"}
 """What is called so in every language."""
@@ -48,7 +49,14 @@ def sentences() -> list[str]:
     """Every English sentence that a page for customers or for everybody can say, once."""
     found = [sentence for page in PAGES for sentence in _SAY.findall(page.read_text())]
     found += [sentence for module in MODULES for sentence in _said_in(module)]
-    found += [*ADDED.values(), *NEEDED.values(), *LABELS.values(), *(words for _, words in KINDS), *POINTS.values()]
+    found += [
+        *ADDED.values(),
+        *DONE.values(),
+        *NEEDED.values(),
+        *LABELS.values(),
+        *(words for _, words in KINDS),
+        *POINTS.values(),
+    ]
     found += [words for pair in (*STATE_WORDS.values(), *OUTCOMES.values()) for words in pair]
     meant = [*Degree, *MeasureState, *CaseOutcome, *Standing, *Answer, *COLOURS, *AuditFound]
     found += [label(word) for word in meant]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
@@ -46,6 +46,18 @@ class WaitingCaseOut(Schema):
     why: str
 
 
+class ToCarryOut(Schema):
+    """A letter that mail brought to nobody, and what somebody does next about it."""
+
+    letter: str
+    case: str
+    next: Literal["call", "print", "post", "ask", "find"]
+    phone: str | None
+    """Whom to call next."""
+    printable: bool
+    """A font is here in which it can be printed."""
+
+
 class InboxOut(Schema):
     """What waits for a person: keys, of each kind as many as the console's page shows."""
 
@@ -53,6 +65,7 @@ class InboxOut(Schema):
     cases: list[WaitingCaseOut]
     reports: list[str]
     letters: list[str]
+    to_carry: list[ToCarryOut]
     measures: list[str]
     """Refused by a guard."""
     still_stopped: list[str]
@@ -126,6 +139,13 @@ def inbox(request: HttpRequest) -> InboxOut:
         ),
         cases=[WaitingCaseOut(case=case.key, why=why) for case, why in found.cases],
         reports=[report.key for report in found.reports], letters=[letter.key for letter in found.letters],
+        to_carry=[
+            ToCarryOut(
+                letter=task.letter.key, case=task.case.key, next=task.next.value, printable=task.printable,
+                phone=task.callee.phone if task.callee else None,
+            )
+            for task in found.to_carry
+        ],
         measures=[measure.key for measure in found.measures],
         still_stopped=[measure.key for measure in found.still_stopped],
         admissions=[admission.key for admission in found.admissions],

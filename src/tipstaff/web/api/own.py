@@ -4,9 +4,10 @@ Who may see and answer what is looked up at each request, as for the pages of th
 here, nor what the customer was not told of, nor who complained.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
@@ -19,18 +20,23 @@ from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.notices import place_shown
 from tipstaff.notices.queries import cases_told
 from tipstaff.procedures.answers import WORDS_MAX, answer_case, appeal_case
-from tipstaff.words import Answer, Case, Measure
+from tipstaff.procedures.hooks_of_customers import OWN_EVENTS
+from tipstaff.registry.queries import get_customer
+from tipstaff.webhooks import queries as hook_queries
+from tipstaff.words import Answer, Case, Customer, Measure, Webhook
 
 from ..models import PortalPerson, PortalToken
-from ..portal import people
+from ..portal import people, webhooks
 from ..portal.people import PortalRole, role_on
 from ..portal.reads import PortalPage, account_keys, accounts_of, in_force_on, known_page, portal_page
 from ..portal.tokens import OwnScope
 from ..portal.views import WORDS_NEEDED
+from ..said import Sentence
 from .pages import Cursor, Limit, last_case, opened_case, page, plain
 from .problems import Problem
 
 router = Router(tags=["own"])
+_T = TypeVar("_T")
 ACCOUNTS_MAX, ACCOUNTS_AT_ONCE = 1_000, 100
 """So many accounts are listed, and so many are looked into for what is in force."""
 
@@ -138,6 +144,59 @@ class _Seen:
     role: PortalRole
 
 
+class OwnWebhookOut(Schema):
+    """Where a program of theirs is told of their cases. Its secret is not in it."""
+
+    key: str
+    account: str
+    url: str
+    events: list[str]
+    on: bool
+    made_at: datetime
+    failing_since: datetime | None
+    waiting: int
+
+
+class OwnWebhookIn(Schema):
+    """A webhook to be made for one account."""
+
+    account: Annotated[str, Field(max_length=64)]
+    url: Annotated[str, Field(max_length=webhooks.URL_MAX)]
+    events: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=len(OWN_EVENTS))]
+    """`case.opened`, `case.deadline_near`, `case.decided`, `case.closed`, `measure.in_force`, `measure.lifted`."""
+
+
+class OwnWebhookMadeOut(Schema):
+    """A new webhook, with the secret that its messages are signed with: it is shown this once."""
+
+    webhook: OwnWebhookOut
+    secret: str | None
+    """None where the same request comes again under the same Idempotency-Key."""
+
+
+class OwnDispatchOut(Schema):
+    """One event on its way, or taken."""
+
+    number: int
+    id: str
+    event: str
+    at: datetime
+    state: Literal["waits", "taken", "given_up"]
+    attempts: int
+    due_at: datetime | None
+    taken_at: datetime | None
+    status: int | None
+    """The HTTP status that the last attempt was answered with; None where nobody answered."""
+
+
+class OwnActIn(Schema):
+    """What is done to a webhook."""
+
+    act: Literal["try", "on", "off", "again"]
+    number: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    """Of what is sent again."""
+
+
 @router.get("/accounts", auth=Own(OwnScope.READ), response=list[OwnAccountOut])
 def list_own_accounts(request: HttpRequest) -> list[dict[str, str]]:
     """The accounts for which the token's person may see something now, their own first: up to 1,000."""
@@ -199,6 +258,78 @@ def answer_own_case(request: HttpRequest, key: str, asked: OwnAnswerIn) -> dict[
 def list_own_measures(request: HttpRequest) -> list[dict[str, Any]]:
     """What is in force on the first 100 accounts now."""
     return [_measure_out(measure) for key in _first_accounts(request) for measure in in_force_on(key)]
+
+
+@router.get("/webhooks", auth=Own(OwnScope.WEBHOOKS), response=list[OwnWebhookOut])
+def list_own_webhooks(request: HttpRequest, account: Annotated[str, Query(max_length=64)]) -> list[OwnWebhookOut]:
+    """The webhooks of one account that the token's person manages."""
+    return [_hook_out(hook) for hook in hook_queries.list_webhooks(customer=_managed(request, account).key)]
+
+
+@router.post("/webhooks", auth=Own(OwnScope.WEBHOOKS), response=OwnWebhookMadeOut)
+def make_own_webhook(request: HttpRequest, asked: OwnWebhookIn) -> dict[str, Any]:
+    """Have a program told of the account's cases from now on, signed with a secret that is shown this once."""
+    account = _managed(request, asked.account)
+    made, secret = _or_refused(
+        lambda: webhooks.make_for(account, url=asked.url, events=asked.events, by=_person(request))
+    )
+    return {"webhook": _hook_out(made), "secret": secret}
+
+
+@router.delete("/webhooks/{key}", auth=Own(OwnScope.WEBHOOKS), response={204: None})
+def forget_own_webhook(request: HttpRequest, key: str) -> HttpResponse:
+    """Take it away, with whatever waits for it."""
+    hook = _hook(request, key)
+    _or_refused(lambda: webhooks.act_on(hook, "forget", by=_person(request)))
+    return HttpResponse(status=204)
+
+
+@router.post("/webhooks/{key}", auth=Own(OwnScope.WEBHOOKS), response=OwnWebhookOut)
+def act_on_own_webhook(request: HttpRequest, key: str, asked: OwnActIn) -> OwnWebhookOut:
+    """Send a test, switch it on or off, or send something again under its id."""
+    hook = _hook(request, key)
+    _or_refused(lambda: webhooks.act_on(hook, asked.act, number=asked.number, by=_person(request)))
+    return _hook_out(_hook(request, key))
+
+
+@router.get("/webhooks/{key}/dispatches", auth=Own(OwnScope.WEBHOOKS), response=list[OwnDispatchOut])
+def list_own_dispatches(request: HttpRequest, key: str) -> list[OwnDispatchOut]:
+    """The newest 50 that were sent to it or wait to be. What was taken is kept for 30 days."""
+    return [OwnDispatchOut(**one) for one in webhooks.told_of(_hook(request, key))]
+
+
+def _or_refused(act: Callable[[], _T]) -> _T:
+    try:
+        return act()
+    except Sentence as why:
+        raise HttpError(422, str(why)) from why
+
+
+def _managed(request: HttpRequest, account: str) -> Customer:
+    """The account, for whom may manage it; any other and none at all are the same."""
+    wanted = plain(account)
+    customer = get_customer(wanted)
+    if customer is None or not people.may(role_on(_person(request), customer.key), PortalRole.MANAGES):
+        raise HttpError(404, f"There is no account {wanted} that you manage.")
+    return customer
+
+
+def _hook(request: HttpRequest, key: str) -> Webhook:
+    found = hook_queries.get_webhook(plain(key))
+    if (
+        found is None
+        or not found.customer
+        or not people.may(role_on(_person(request), found.customer), PortalRole.MANAGES)
+    ):
+        raise HttpError(404, f"There is no webhook {plain(key)}.")
+    return found
+
+
+def _hook_out(hook: Webhook) -> OwnWebhookOut:
+    return OwnWebhookOut(
+        key=hook.key, account=hook.customer, url=hook.url, events=list(hook.events), on=hook.on, made_at=hook.made_at,
+        failing_since=hook.failing_since, waiting=hook.waiting,
+    )  # fmt: skip
 
 
 def _person(request: HttpRequest) -> PortalPerson:

@@ -400,6 +400,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "arrived": {},
         "posted": {"on": (Annotated[str, Field(max_length=10, description="The day: 2026-10-01.")], ...)},
         "phoned": {"whom": (_WORDS, ...), "said": (_WORDS, ...)},
+        "unanswered": {"whom": (_WORDS, ...)},
         "reached": {"whom": (_WORDS, ...), "how": (_WORDS, ...)},
     },
     "measure": {"lift": _WHY, "prolong": _WHY, "agree": {}, "taken-as-lifted": _WHY},

@@ -27,6 +27,8 @@ class WebhookOut(Schema):
     """Where events are sent. Its secret is not in it."""
 
     key: str
+    customer: str
+    """Whose account it belongs to; empty is the operator's own."""
     url: str
     events: list[str]
     on: bool

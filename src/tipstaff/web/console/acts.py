@@ -81,6 +81,12 @@ def _phoned(given: Given) -> str:
     return "The call is noted."
 
 
+def _no_answer(given: Given) -> str:
+    whom = asked_text(given.form, "whom", characters_max=200)
+    other_ways.note_no_answer(given.key, whom=whom, at=given.at, actor=given.actor)
+    return "Noted: nobody answered. What comes next stands in the inbox."
+
+
 def _reached(given: Given) -> str:
     whom, how = (asked_text(given.form, name, characters_max=2000) for name in ("whom", "how"))
     other_ways.note_reached(given.key, whom=whom, how=how, desk=given.desk, at=given.at, actor=given.actor)
@@ -132,6 +138,7 @@ ON_LETTERS: Mapping[str, Act] = MappingProxyType(
         "arrived": Act(ability=Ability.SEND_AGAIN, run=_did_arrive),
         "posted": Act(ability=Ability.SEND_AGAIN, run=_posted),
         "phoned": Act(ability=Ability.SEND_AGAIN, run=_phoned),
+        "unanswered": Act(ability=Ability.SEND_AGAIN, run=_no_answer),
         "reached": Act(ability=Ability.SEND_AGAIN, run=_reached),
     }
 )

@@ -20,6 +20,8 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
+from tipstaff.procedures.judging import matters_of_case
+from tipstaff.procedures.other_ways import Task, tasks
 from tipstaff.procedures.our_clocks import WATCHES
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sealed import closed_groups
@@ -216,8 +218,14 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
 
 
 def count_troubled_letters() -> int:
-    """How many letters a person has to look at."""
-    return sum(notices.count_by_state(TROUBLED_LETTERS).values())
+    """How many letters a person has to look at, or to carry by another way."""
+    came_back = sum(task.letter.state is LetterState.RETURNED for task in letters_to_carry())
+    return sum(notices.count_by_state(TROUBLED_LETTERS).values()) + came_back
+
+
+def letters_to_carry() -> list[Task]:
+    """What is to be posted or telephoned, with what comes next."""
+    return tasks(own_font=str(wiring.settings().mail_out.paper_font or ""))
 
 
 TROUBLED_LETTERS = (LetterState.IN_DOUBT, LetterState.REFUSED)
@@ -334,6 +342,8 @@ class Inbox:
     cases: list[tuple[Case, str]]
     """Each with why it waits, in a sentence."""
     letters: list[Letter]
+    to_carry: list[Task]
+    """To post, or to read out on the telephone."""
     measures: list[Measure]
     still_stopped: list[Measure]
     admissions: list[Admission]
@@ -356,12 +366,15 @@ class Inbox:
     def empty(self) -> bool:
         return not (
             self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
-            or self.sightings or self.clocks
+            or self.sightings or self.clocks or self.to_carry
         )  # fmt: skip
 
 
 def inbox(at: datetime, *, legal: bool = False) -> Inbox:
     """What waits for a person; with `legal`, for one who keeps the legal register."""
+    to_carry = letters_to_carry()
+    carried = {task.letter.key for task in to_carry}
+    troubled = [letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)]
     return Inbox(
         reports=intake.list_reports(outcome=ReportOutcome.WITH_A_PERSON, limit=INBOX_SHOWN),
         cases=_with_why(
@@ -369,7 +382,8 @@ def inbox(at: datetime, *, legal: bool = False) -> Inbox:
                 states=NEEDS_PERSON, narrowed=cases.Narrowed(awake_at=at), order="severity", limit=INBOX_SHOWN
             )
         ),
-        letters=[letter for s in TROUBLED_LETTERS for letter in notices.list_letters(state=s, limit=100)],
+        letters=[letter for letter in troubled if letter.key not in carried],
+        to_carry=to_carry,
         measures=refused_measures(),
         still_stopped=enforcement.list_still_stopped(limit=100),
         admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),

@@ -67,13 +67,16 @@ from tipstaff.procedures.refusals import (
 )
 from tipstaff.procedures.sealed import QUEUE
 from tipstaff.procedures.searching import find
+from tipstaff.registry.queries import get_customer
 from tipstaff.sensors import queries as sensors
 from tipstaff.words import (
     SEALED_TYPES,
     XARF_TYPES,
+    Case,
     Disposition,
     Evidence,
     Ground,
+    Letter,
     Mark,
     MeasureState,
     Report,
@@ -84,7 +87,7 @@ from ..asked import asked_text
 from ..eyes import hidden_from, note_look
 from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
-from ..said import day
+from ..said import FALLBACK, day
 from ..security import EVIDENCE_POLICY, POLICY
 from ..shown import COUNTED_MAX
 from . import reads
@@ -103,7 +106,7 @@ REFUSED = (
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
     ReadAnew,
-    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, NotAFilter, AnotherMustAgree, NotThatFar,
+    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, other_ways.NoFont, NotAFilter, AnotherMustAgree, NotThatFar,
     NoSuchFilter,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
@@ -512,12 +515,33 @@ def letter(request: StaffRequest, key: str) -> HttpResponse:
         raise Http404(key)
     case = get_case(found.case) if found.case is not None else None
     other = case if other_ways.needs_another_way(found) else None
+    own_font = str(wiring.settings().mail_out.paper_font or "")
     return _console(
         request, "tipstaff/console/letter.html", here="console:cases", letter=found,
         ways=tell_all(other_ways.ways_taken(found.key)), other=other,
-        script=other_ways.what_to_say(found, other, desk=wiring.desk()) if other else (),
+        scripts=_scripts(found, other) if other else (),
         callees=other_ways.contacts_to_call(other.customer) if other else (),
+        task=other_ways.task_of(found, other, own_font=own_font) if other else None,
+        address=_address_of(other.customer) if other else "",
     )  # fmt: skip
+
+
+def _scripts(letter: Letter, case: Case) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What to say on the telephone: for each language that may be spoken, its sentences with ours beside them."""
+    spoken = dict.fromkeys(one.language.partition("-")[0] for one in other_ways.contacts_to_call(case.customer))
+    desk = wiring.desk()
+
+    def said(language: str) -> tuple[str, ...]:
+        return other_ways.what_to_say(letter, case, language=language, dated=day, desk=desk)
+
+    return [(one, list(zip(said(one), said(FALLBACK), strict=True))) for one in spoken or {letter.language: None}]
+
+
+def _address_of(key: str) -> str:
+    """The postal address that the registry has, a line for each part."""
+    customer = get_customer(key)
+    lines = (customer.name, customer.postal_address, customer.country) if customer is not None else ()
+    return "\n".join(filter(None, lines)) if customer is not None and customer.postal_address else ""
 
 
 @never_cache
@@ -532,6 +556,7 @@ def print_letter(request: StaffRequest, key: str) -> HttpResponse:
             address=request.POST.get("address", "")[:2000],
             dated=lambda letter: day(letter.language, wiring.now()),
             link=wiring.portal_link,
+            own_font=str(wiring.settings().mail_out.paper_font or ""),
             desk=wiring.desk(),
             at=wiring.now(),
             actor=request.user.get_username(),

@@ -13,6 +13,7 @@ urlpatterns = [
     path("passkey", views.add_passkey, name="add_passkey"),
     path("company", views.link_company, name="link_company"),
     path("company/unlink", views.unlink_company, name="unlink_company"),
+    path("times", views.times, name="times"),
     path("recovery", views.recovery, name="recovery"),
     path("factors/<int:id>/remove", views.remove, name="remove"),
     path("sessions/<int:id>/end", views.end, name="end"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
+from zoneinfo import available_timezones
 
 import segno
 from django.contrib import messages
@@ -21,18 +22,19 @@ from tipstaff import wiring
 from tipstaff.procedures.portal import note_portal_change
 from tipstaff.procedures.staffing import note_staff_change
 
-from .. import factors, throttle
+from .. import factors, reader, throttle
 from ..asked import asked_text
 from ..auth import read_json
 from ..company import send
 from ..console.page import show_console
-from ..models import CompanyLink, PortalPerson
+from ..models import CompanyLink, PersonLink, PortalPerson
 from ..pages import show_public
 from ..passkeys import NotThatPasskey, ask_for_new, passkeys_work, take_new
+from ..portal import company as portal_company
 from ..portal.people import customers_of, person_here
 from ..portal.people import who as who_is
 from ..roles import needs_factor
-from ..said import FALLBACK, language_of, say
+from ..said import FALLBACK, LANGUAGES, language_of, say
 from ..sessions import end_sessions, is_fresh, is_strong, make_strong, sessions_of, staff
 from ..shown import span
 
@@ -192,10 +194,11 @@ def add_passkey(request: OwnRequest) -> HttpResponse:
 def link_company(request: OwnRequest) -> HttpResponse:
     """Go to the company's log-in and come back linked. A link of our own page leads here, and none of another
     site: it would link whomever the browser is logged in as over there, unasked."""
-    if request.me.user is None:
-        raise Http404("Customers' people log in here only.")
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         return redirect(request.me.home)
+    if request.me.person is not None:
+        return portal_company.send(request, link=request.me.person.pk)
+    assert request.me.user is not None, "one of the two"
     return send(request, onward="", link=request.me.user.pk)
 
 
@@ -203,8 +206,16 @@ def link_company(request: OwnRequest) -> HttpResponse:
 @_own(fresh=True)
 def unlink_company(request: OwnRequest) -> HttpResponse:
     """The company's log-in is no way in any more; not for somebody without a password."""
-    if request.me.user is None:
-        raise Http404("Customers' people log in here only.")
+    person = request.me.person
+    if person is not None:
+        if not factors.has_factor(request.me.who):
+            trouble = "Add a passkey or a code app first: without the link you could not log in."
+            messages.error(request, _say(request, trouble))
+        elif PersonLink.objects.filter(person=person).delete()[0]:
+            _on_record(request, "unlinked")
+            messages.success(request, _say(request, "The link is gone."))
+        return redirect(request.me.home)
+    assert request.me.user is not None, "one of the two"
     if not request.me.user.has_usable_password():
         messages.error(request, "You have no password here: without the link you could not log in.")
     elif CompanyLink.objects.filter(user=request.me.user).delete()[0]:
@@ -235,6 +246,23 @@ def remove(request: OwnRequest, id: int) -> HttpResponse:
         return redirect(request.me.home)
     _on_record(request, "factor_removed", kind=gone.kind)
     messages.success(request, _say(request, "{name} is taken away.", name=gone.name))
+    return redirect(request.me.home)
+
+
+@require_POST
+@_own(fresh=False)
+def times(request: OwnRequest) -> HttpResponse:
+    """In which zone times are written for a member of staff, and how dates are."""
+    if request.me.user is None:
+        raise Http404("Customers' people have theirs in the registry.")
+    try:
+        reader.keep(
+            request.me.user, timezone=asked_text(request.POST, "timezone", characters_max=64),
+            dates=asked_text(request.POST, "dates", characters_max=8),
+        )  # fmt: skip
+        messages.success(request, "Kept: times are written so from now on.")
+    except reader.NoSuchWay as why:
+        messages.error(request, str(why))
     return redirect(request.me.home)
 
 
@@ -294,7 +322,11 @@ def _picture(uri: str) -> SafeString:
 
 def _page(request: OwnRequest, **more: object) -> HttpResponse:
     own, settings = request.me, wiring.settings().staff
-    company = settings.openid_name if settings.openid_issuer and own.user is not None else ""
+    if own.person is not None:
+        company, linked = portal_company.company(), portal_company.is_linked(own.person)
+    else:
+        company = settings.openid_name if settings.openid_issuer else ""
+        linked = bool(company) and CompanyLink.objects.filter(user=own.user, issuer=settings.openid_issuer).exists()
     page = "tipstaff/me/me.html"
     found: dict[str, Any] = {
         "factors": factors.factors_of(own.who),
@@ -304,11 +336,13 @@ def _page(request: OwnRequest, **more: object) -> HttpResponse:
         "lacks": own.needed and not is_strong(request),
         "sessions": sessions_of(own.who, mine=request.session.session_key),
         "company": company,
-        "linked": company and CompanyLink.objects.filter(user=own.user, issuer=settings.openid_issuer).exists(),
+        "linked": linked,
         "me": own,
         "person": own.person,
         "base": f"tipstaff/{'console/base' if own.person is None else 'portal/account'}.html",
     } | more
-    if own.person is None:
+    if own.user is not None:
+        found |= {"reads": reader.reader_of(own.user), "zones": sorted(available_timezones()), "tongues": LANGUAGES}
         return show_console(request, page, here="", status=200, **found)
+    assert own.person is not None, "one of the two"
     return show_public(request, page, on_record=own.person.language, **found)

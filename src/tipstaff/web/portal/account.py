@@ -31,7 +31,7 @@ from tipstaff.procedures.registering import note_reached
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.words import Case, Customer, Measure, Representative
 
-from .. import factors, pace, throttle
+from .. import factors, pace
 from ..asked import asked_text
 from ..auth import read_json
 from ..models import PortalPerson, Session
@@ -39,10 +39,11 @@ from ..pages import show_public
 from ..passkeys import NotThatPasskey, passkeys_work, take_one
 from ..said import LANGUAGES, Sentence, language_of, say
 from ..sessions import enter_portal, is_fresh, is_strong, person_in
-from ..shown import span
 from ..tokens import DAYS_MAX
 from . import contacts, forwards, tokens
 from . import people as own
+from .company import company, is_linked
+from .factor import NoCode, show_code
 from .people import NotInvited, PortalRole, role_on
 from .reads import (
     PortalPage,
@@ -110,7 +111,8 @@ def inside(
 @require_http_methods(["GET", "HEAD", "POST"])
 def log_in(request: HttpRequest) -> HttpResponse:
     """Ask for a passkey, or for an address to send a link to. The answer is the same for every address."""
-    page, shown = "tipstaff/portal/log_in.html", {"passkeys": passkeys_work()}
+    page = "tipstaff/portal/log_in.html"
+    shown: dict[str, Any] = {"passkeys": passkeys_work(), "company": company()}
     if request.method != "POST":
         return show_public(request, page, **shown)
     at, asker = wiring.now(), pace.household(request.META.get("REMOTE_ADDR") or "")
@@ -150,22 +152,22 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
     own.forget_what_is_stale(person, at=at)
     who, page = own.who(person.pk), "tipstaff/portal/enter.html"
     has_factor = factors.has_factor(who)
-    shown = {"has_factor": has_factor, "codes": factors.has_totp(who)}
+    # Who comes in by the provider alone has no factor here: their mailbox opens nothing that the provider does not.
+    tied = not has_factor and is_linked(person)
+    shown: dict[str, Any] = {
+        "has_factor": has_factor, "codes": factors.has_totp(who), "company": company(), "tied": tied
+    }  # fmt: skip
+    if tied:
+        return private(show_public(request, page, status=200 if request.method != "POST" else 403, **shown))
     if request.method != "POST":
         return private(show_public(request, page, **shown))
     how = "link by mail"
     if has_factor:
-        guesses = f"second factor of {who}"
-        if wait := throttle.seconds_to_wait(guesses, address=None, at=at):
-            trouble = say(language_of(request), "Too many attempts. Try again in {time}.", time=span(wait))
-            return private(show_public(request, page, trouble=trouble, status=429, **shown))
         try:
-            how += f" and {factors.use_code(who, asked_text(request.POST, 'code', characters_max=40), at=at)}"
-        except factors.NotThatCode as why:
-            throttle.count_failure(guesses, address=None, at=at)
-            said = str(why) or "That code does not count: it is wrong, too old, or was used already."
-            trouble = say(language_of(request), said)
-            return private(show_public(request, page, trouble=trouble, status=401, **shown))
+            how += f" and {show_code(request, person, at=at)}"
+        except NoCode as why:
+            trouble = why.said(language_of(request))
+            return private(show_public(request, page, trouble=trouble, status=why.status, **shown))
     if not own.use_link(link, at=at):
         return _gone(request)
     if any(each.verified_at is None for each in own.contacts_of(person)):
@@ -178,7 +180,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
 
 def _gone(request: HttpRequest) -> HttpResponse:
     page = "tipstaff/portal/log_in.html"
-    response = private(show_public(request, page, gone=True, passkeys=passkeys_work(), status=410))
+    response = private(show_public(request, page, gone=True, passkeys=passkeys_work(), company=company(), status=410))
     # The link opens nothing any more; without a referrer the form for a new one would be refused.
     response["Referrer-Policy"] = "same-origin"
     return response

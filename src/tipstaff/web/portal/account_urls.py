@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import account, standing
+from . import account, company, standing, webhooks
 
 app_name = "account"
 urlpatterns = [
@@ -11,11 +11,18 @@ urlpatterns = [
     path("log-out", account.log_out, name="log_out"),
     path("enter/<str:token>", account.enter, name="enter"),
     path("passkey", account.passkey, name="passkey"),
+    path("company", company.begin, name="company"),
+    path("company/back", company.back, name="company_back"),
+    path("company/second", company.second, name="company_second"),
     path("cases/<str:key>", account.case, name="case"),
     path("cases/<str:key>/pass-on", account.pass_on, name="pass_on"),
     path("cases/<str:key>/pass-on/<int:id>/end", account.end_forward, name="end_forward"),
     path("contact/<str:token>", account.agree, name="agree"),
     path("tokens", account.keys, name="keys"),
+    path("webhooks/<str:customer>", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<str:customer>/make", webhooks.make, name="webhook_make"),
+    path("webhooks/<str:customer>/<str:key>", webhooks.webhook, name="webhook"),
+    path("webhooks/<str:customer>/<str:key>/<str:action>", webhooks.act, name="webhook_act"),
     path("brand/<str:customer>", account.brand, name="brand"),
     path("people/<str:customer>/contacts", account.set_contact, name="set_contact"),
     path("check/<str:customer>", standing.check, name="check"),

@@ -27,7 +27,7 @@ from tipstaff.registry.queries import (
 from tipstaff.words import Representative
 
 from ..factors import factors_of, forget_factors
-from ..models import Membership, PortalPerson, PortalToken
+from ..models import Membership, PersonLink, PortalPerson, PortalToken
 from ..said import Sentence
 from ..sessions import end_sessions, entered_at, person_in, sessions_of
 
@@ -126,9 +126,10 @@ def forget_what_is_stale(person: PortalPerson, *, at: datetime) -> bool:
     since = min((since for _, since in let_in.values()), default=None)
     if since is None:
         return False
-    stale = any(factor.made_at < since for factor in factors_of(who(person.pk)))
+    links = PersonLink.objects.filter(person=person, made_at__lt=since)
+    stale = links.exists() or any(factor.made_at < since for factor in factors_of(who(person.pk)))
     with transaction.atomic():
-        count = forget_factors(who(person.pk)) if stale else 0
+        count = forget_factors(who(person.pk)) + links.delete()[0] if stale else 0
         for customer in sorted(let_in):
             _end_tokens(person, customer=customer, at=at, actor="worker", made_before=since)
             if stale:
@@ -267,7 +268,7 @@ def visitors_of(customer: str, *, at: datetime) -> list[Visitor]:
         Visitor(
             email=person.email,
             role=invited[person.email].role if person.email not in contacts else PortalRole.MANAGES,
-            factors=len(factors_of(who(person.pk))),
+            factors=len(factors_of(who(person.pk))) + PersonLink.objects.filter(person=person).count(),
             sessions=len(sessions_of(who(person.pk), mine=None)),
             tokens=PortalToken.objects.filter(person=person, revoked_at=None, expires_at__gt=at).count(),
             invited_by=invited[person.email].invited_by if person.email not in contacts else "",
@@ -283,7 +284,7 @@ def forget(email: str, *, customer: str, at: datetime, actor: str) -> bool:
     if person is None or person.email not in {visitor.email for visitor in visitors_of(customer, at=at)}:
         return False
     with transaction.atomic():
-        count = forget_factors(who(person.pk))
+        count = forget_factors(who(person.pk)) + PersonLink.objects.filter(person=person).delete()[0]
         end_sessions(who(person.pk))
         PortalPerson.objects.filter(pk=person.pk).update(link_made_at=None)
         _end_tokens(person, customer=customer, at=at, actor=actor)

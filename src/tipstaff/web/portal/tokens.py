@@ -30,6 +30,8 @@ class OwnScope(enum.StrEnum):
     """Accounts, cases and measures."""
     ANSWER = "answer"
     """Answers to cases."""
+    WEBHOOKS = "webhooks"
+    """Webhooks of accounts that their person manages."""
 
 
 class NotMade(Sentence):

@@ -1,0 +1,117 @@
+"""What a customer's webhooks are told: of their own cases, and only what a letter has told them already.
+
+Nothing of a case that they were not written to about, that is sealed, or whose clause group is closed to some of the
+staff; no word of anybody's, and nothing about who complained. A reseller is told of the accounts below as well.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from tipstaff.cases.queries import cases_of_letter, due_soon, get_case, lineage_of, standing_key
+from tipstaff.ledger.operations import record
+from tipstaff.ledger.queries import has_entry
+from tipstaff.notices import LetterFacts, compose
+from tipstaff.notices.operations import queue_letter
+from tipstaff.notices.queries import cases_told, get_letter
+from tipstaff.registry.queries import accounts_above, accounts_below, get_customer
+from tipstaff.webhooks.queries import customers_on
+from tipstaff.words import Case, Entry, Happening, LetterKind, Webhook
+
+from .desk import Desk
+from .portal import is_sealed
+
+DEADLINE_NEAR = "case.deadline_near"
+OF_LETTERS: Mapping[LetterKind, str] = {
+    LetterKind.NOTICE: "case.opened",
+    LetterKind.REMINDER: "case.decided",
+    LetterKind.MEASURE_TAKEN: "measure.in_force",
+    LetterKind.MEASURE_LIFTED: "measure.lifted",
+    LetterKind.CASE_CLOSED: "case.closed",
+}
+"""What is told when a letter was handed over, or reached them another way. A reminder says that a person has read what
+they wrote and that the case stands; where it does not, the case closes."""
+OWN_EVENTS = (*dict.fromkeys([*OF_LETTERS.values(), DEADLINE_NEAR]),)
+NEAR = timedelta(hours=24)
+CASES_MAX = 100
+"""So many cases one message names."""
+
+
+def told_to_customers(entries: Sequence[Entry], *, closed: Collection[str]) -> dict[str, list[Happening]]:
+    """What each customer with a webhook is told of these entries of the record's chain."""
+    listening = customers_on()
+    told: dict[str, list[Happening]] = {}
+    for entry in entries if listening else ():
+        event, cases = _event(entry)
+        of: dict[str, list[str]] = {}
+        for case in cases[:CASES_MAX]:
+            for customer in sorted(_may_know(case, closed=closed) & listening):
+                of.setdefault(customer, []).append(case.key)
+        for customer, keys in of.items():
+            assert entry.seq is not None, "it stands in the chain"
+            told.setdefault(customer, []).append(
+                Happening(seq=entry.seq, entry=None, kind=event, at=entry.at, keys={"cases": keys})
+            )
+    return told
+
+
+def is_still_told(message: Mapping[str, Any], *, to: str, closed: Collection[str]) -> bool:
+    """Whether each case that a message names is one that they may know of now: between the event and a later attempt it
+    may have been sealed, or the account may have got another reseller."""
+    keys: list[str] = message["data"].get("cases", [])
+    return all(to in _may_know(case, closed=closed) for case in _cases(keys)) and len(_cases(keys)) == len(keys)
+
+
+def note_deadlines_near(*, at: datetime) -> int:
+    """Put on record which cases are answered late after less than a day, where a webhook asks for it; how many."""
+    noted = 0
+    for customer in sorted(customers_on(event=DEADLINE_NEAR)):
+        accounts = [customer, *(account.key for account in accounts_below(customer))]
+        for key, due in due_soon(accounts, at=at, until=at + NEAR):
+            if not has_entry(key, what=DEADLINE_NEAR, due=due.isoformat()):
+                record(DEADLINE_NEAR, at=at, actor="worker", about=[key], due=due.isoformat())
+                noted += 1
+    return noted
+
+
+def tell_switched_off(webhook: Webhook, *, desk: Desk, at: datetime) -> str | None:
+    """Write to the customer's contact that a webhook of theirs was switched off; the letter's key."""
+    customer = get_customer(webhook.customer)
+    to = customer.representative if customer is not None else None
+    if customer is None or to is None:
+        return None
+    facts = LetterFacts(
+        operator=desk.operator, abuse_contact=desk.abuse_address, language=to.language, representative=to.name,
+        customer=f"{customer.name} ({customer.key})", webhook=urlsplit(webhook.url).hostname or "",
+    )  # fmt: skip
+    key = queue_letter(
+        LetterKind.WEBHOOK_OFF, once=f"webhook_off:{webhook.key}:{at.isoformat()}", to=to.email, case=None, report=None,
+        draft=compose(LetterKind.WEBHOOK_OFF, facts=facts), at=at, actor="worker", held=not desk.mail_out_ready,
+    )  # fmt: skip
+    desk.enqueue("letters", "all")
+    return key
+
+
+def _event(entry: Entry) -> tuple[str, list[Case]]:
+    """What an entry means to whom it concerns, and the cases that it is about; no case where it means nothing."""
+    if entry.what == DEADLINE_NEAR:
+        return DEADLINE_NEAR, _cases(key for key in entry.about if key.startswith("C-"))
+    if entry.what not in ("letter.sent", "letter.taken_as_sent"):
+        return "", []
+    letter = next(filter(None, (get_letter(key) for key in entry.about if key.startswith("L-"))), None)
+    if letter is None or letter.diverted or letter.kind not in OF_LETTERS:
+        return "", []
+    return OF_LETTERS[letter.kind], _cases(cases_of_letter(letter.key, case=letter.case))
+
+
+def _cases(keys: Iterable[str]) -> list[Case]:
+    found = (get_case(standing_key(key)) for key in keys)
+    return list({case.key: case for case in found if case is not None}.values())
+
+
+def _may_know(case: Case, *, closed: Collection[str]) -> frozenset[str]:
+    """The customers who may be told of a case: whose it is, and the resellers above."""
+    if is_sealed(case) or case.group in closed or not cases_told(lineage_of(case.key)):
+        return frozenset()
+    return frozenset([case.customer, *(account.key for account in accounts_above(case.customer))])
