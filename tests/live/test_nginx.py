@@ -11,7 +11,7 @@ from tests.live.web_server import PROGRAM, Nginx, gets_round
 from tipstaff.enforcement.drivers.nginx import NginxDriver, make
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, DeviceUnreachable, Driver
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
-from tipstaff.words import Degree, Proof, Rule, Seen, Selector
+from tipstaff.words import Degree, Plan, Proof, Rule, Seen, Selector, Step
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed")]
 
@@ -176,9 +176,12 @@ def test_a_page_comes_back_by_itself_while_nobody_looks(nginx: Nginx, driver: Ng
     assert nginx.get("/long")[0] == 403
 
 
+@pytest.mark.parametrize("by_itself", [False, True], ids=["by a command", "by nginx -s reload"])
 def test_the_whole_is_refused_when_nginx_does_not_take_it_and_nginx_can_still_start(
-    nginx: Nginx, driver: NginxDriver
+    nginx: Nginx, driver: NginxDriver, by_itself: bool
 ) -> None:
+    if by_itself:
+        driver = driver_of(nginx, reload=[])
     carry_out(driver, 1, [page("http://www.example.net/a")])
     works = nginx.config.read_text()
     nginx.config.write_text(works.replace("access_log off;", "access_log off; map_hash_max_size 2048;"))
@@ -189,6 +192,36 @@ def test_the_whole_is_refused_when_nginx_does_not_take_it_and_nginx_can_still_st
         nginx.config.write_text(works)
     assert driver.observe(at=NOON).rules == (("M-000001", Seen.IN_FORCE),)
     assert nginx.get("/a")[0] == 403
+
+
+def test_of_a_small_change_only_what_is_new_is_tried_and_looked_at(
+    nginx: Nginx, driver: NginxDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [page(f"http://www.example.net/{n}", key=f"M-{n:06d}") for n in range(1, 6)]
+    carry_out(driver, 1, rules)
+    tried: list[bytes] = []
+    alone = driver._test_alone
+
+    def test_alone(new: Path) -> None:
+        tried.append(new.read_bytes())
+        alone(new)
+
+    monkeypatch.setattr(driver, "_test_alone", test_alone)
+    come = page("http://www.example.net/new?id=7", key="M-000009")
+    plan = Plan(device="web1", generation=2, rules=(come,), whole=False)
+    todo = (Step(verb="lift", measure="M-000001", rule=None), Step(verb="apply", measure="M-000009", rule=come))
+    driver.carry_out(plan, steps=todo, at=NOON)
+    assert [(b"M-000009" in text, b"M-000002" in text) for text in tried] == [(True, False)]
+    seen = driver.look_at(["M-000001", "M-000009"], at=NOON)
+    assert seen is not None
+    assert (seen.generation, seen.rules) == (2, (("M-000009", Seen.IN_FORCE),))
+    assert [nginx.get(path)[0] for path in ("/1", "/2", "/new?id=7", "/new?id=8")] == [200, 403, 403, 200]
+    whole = driver.observe(at=NOON)
+    assert whole == driver_of(nginx).observe(at=NOON), "what is kept in mind is what is there"
+    assert len(whole.rules) == 5
+    file = nginx.included / "http.conf"
+    file.write_text(file.read_text().replace("/2 ", "/3 "))
+    assert driver.look_at(["M-000009"], at=NOON) is None, "it is not as it was left"
 
 
 def test_a_file_that_nginx_was_never_told_of_is_not_in_force(nginx: Nginx, driver: NginxDriver) -> None:

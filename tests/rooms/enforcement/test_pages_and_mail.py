@@ -239,7 +239,8 @@ def test_a_file_of_ours_need_not_be_read_to_know_what_stands_in_it(told: list[tu
             measures[rule.measure] = nginx.include.Measure(rule=rule, ends=5 + n, fingerprint=fingerprint(rule))
     for hash_sizes in (False, True):
         form = {"status": "127.0.0.1:8479", "links": {451: "a", 403: "b"}, "hash_sizes": hash_sizes}
-        text = nginx.include.render(generation=7, measures=measures.values(), foreign=(), **form)  # type: ignore[arg-type]  # one dict of three kinds
+        shelves = nginx.include.shelved(measures.values(), {})
+        text = nginx.include.render(generation=7, shelves=shelves, foreign=(), **form)  # type: ignore[arg-type]  # one dict of three kinds
         read = nginx.include.read(text, **form)  # type: ignore[arg-type]  # as above
         assert nginx.include.as_rendered(generation=7, digest=read.digest, measures=measures) == read
         assert read.digest == nginx._digest(text)

@@ -6,13 +6,12 @@ running nginx tells at a listener of its own which file it has read, so what is 
 
 import contextlib
 import fcntl
-import hashlib
 import http.client
 import os
 import select
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +27,8 @@ _KNOWN = (
     "folder", "status", "nginx", "nginx_options", "reload", "hash_sizes", "blocked_by", "policy_url", "probe_http",
     "probe_https", "timeout_seconds",
 )  # fmt: skip
+_Stamp = tuple[int, int, int]
+"""By which it is seen whether somebody wrote a file: its number, the time of its last change, and its size."""
 _SETTLED_SECONDS = 0.25
 """After a reload workers of the old kind take requests for a tenth of a second more: so long, and longer, every answer
 must come from a new one."""
@@ -87,8 +88,8 @@ class NginxDriver:
         self.settled_seconds = _SETTLED_SECONDS
         self._last: tuple[tuple[Path, int, int, int], include.Held] | None = None
         """The file as it was last read: as long as nobody writes it, a round need not take a large one apart again."""
-        self._written: tuple[bytes, include.Held] | None = None
-        """SHA-256 of the file that was written last, and what stands in it."""
+        self._shelves: Mapping[int, include.Shelf] = {}
+        """The parts of the file that this process wrote last, which nginx took."""
 
     @property
     def ability(self) -> Ability:
@@ -140,25 +141,59 @@ class NginxDriver:
             running = self._running()
             if running is None and held.exists:
                 raise DeviceUnreachable(f"{self.device}: nginx does not answer at {_listen(self._status)}")
-            # What is wanted stands in the plan. Steps were made for what nginx answered by a moment ago; somebody who
-            # was killed may have written a file since, or nginx may have read one.
-            measures: dict[str, include.Measure] = {}
-            for rule in plan.rules:
+            if plan.whole:
+                # What is wanted stands in the plan. Steps were made for what nginx answered by a moment ago; somebody
+                # who was killed may have written a file since, or nginx may have read one.
+                wanted = {rule.measure: rule for rule in plan.rules}
+                kept: dict[str, include.Measure] = {}
+            elif running != held.digest or not held.stands:
+                raise DeviceUnreachable(f"{self.device}: nginx does not answer by what stands in {self._file}")
+            else:
+                wanted = {step.measure: step.rule for step in steps if step.rule is not None and step.verb == "apply"}
+                gone = {step.measure for step in steps}
+                kept = {key: one for key, one in held.measures.items() if key not in gone}
+            measures = {key: one for key, one in kept.items() if not has_ended(one.rule, at=at)}
+            for rule in wanted.values():
                 if has_ended(rule, at=at):
                     continue
                 assert include.supports(rule), f"{rule} was planned for a device that cannot hold it"
                 one = held.measures.get(rule.measure)
                 stands = one is not None and one.fingerprint == fingerprint(rule)
                 measures[rule.measure] = one if one is not None and stands else self._measure(rule, at=at)
-            text = include.render(
-                generation=plan.generation, measures=measures.values(), foreign=held.foreign_lines, **self._form  # type: ignore[arg-type]  # one dict of three kinds
-            )  # fmt: skip
-            wanted = _digest(text)
-            if wanted == running == held.digest and held.stands and not held.lacking and self._server_stands():
+            shelves = include.shelved([measures[key] for key in sorted(measures)], self._shelves)
+            foreign = held.foreign_lines
+            text = include.render(generation=plan.generation, shelves=shelves, foreign=foreign, **self._form)  # type: ignore[arg-type]  # one dict of three kinds
+            digest = _digest(text)
+            if digest == running == held.digest and held.stands and not held.lacking and self._server_stands():
                 return
-            self._write_and_load(text, wanted)
-            ours = include.as_rendered(generation=plan.generation, digest=wanted, measures=measures)
-            self._written = None if held.foreign else (hashlib.sha256(text).digest(), ours)
+            untried = {n: part for n, part in shelves.items() if self._shelves.get(n) is not part}
+            trial = include.render(generation=plan.generation, shelves=untried, foreign=foreign, **self._form)  # type: ignore[arg-type]  # as above
+            self._shelves = {}
+            stamp = self._write_and_load(text, digest, trial=trial, before=held if running == held.digest else None)
+            self._shelves = shelves
+            if not foreign:
+                ours = include.as_rendered(generation=plan.generation, digest=digest, measures=measures)
+                self._last = (self._file, *stamp), ours
+
+    def look_at(self, measures: Collection[str], *, at: datetime) -> Observation | None:
+        last = self._last
+        try:
+            held = self._read(self._file)
+            stands = held.stands and self._server_stands() and self._running() == held.digest
+        except (DeviceUnreachable, DeviceRefused):
+            return None
+        if last is None or self._last is not last or not stands or held.lacking:
+            return None  # It is not as it was left.
+        there = {key: held.measures[key] for key in sorted(measures) if key in held.measures}
+        return Observation(
+            complete=True,
+            generation=held.generation,
+            rules=tuple((key, Seen.IN_FORCE) for key in there),
+            fingerprints=tuple((key, one.fingerprint) for key, one in there.items()),
+            foreign=held.foreign,
+            at=at,
+            only=frozenset(measures),
+        )
 
     def probe(self, rule: Rule) -> ProbeResult:
         if not self._listeners:
@@ -196,7 +231,7 @@ class NginxDriver:
     def _read(self, file: Path) -> include.Held:
         try:
             found = file.stat()
-            stamp = (file, found.st_ino, found.st_mtime_ns, found.st_size)
+            stamp = (file, *_stamp(found))
             if self._last is not None and self._last[0] == stamp:
                 return self._last[1]
             text = file.read_bytes()
@@ -207,10 +242,7 @@ class NginxDriver:
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {file}: {why.strerror}") from why
         try:
-            if self._written is not None and self._written[0] == hashlib.sha256(text).digest():
-                held = self._written[1]  # Octet by octet what we wrote: there is no need to take it apart.
-            else:
-                held = include.read(text, **self._form)  # type: ignore[arg-type]  # one dict of three kinds
+            held = include.read(text, **self._form)  # type: ignore[arg-type]  # one dict of three kinds
         except (ValueError, KeyError, TypeError, AssertionError) as why:
             raise DeviceRefused(f"{self.device}: {file} is not what was written there: {why!r}") from why
         if file == self._file:
@@ -234,31 +266,42 @@ class NginxDriver:
             connection.close()
         return words[2] if len(words) == 3 and words[0] == "tipstaff" else ""
 
-    def _write_and_load(self, text: bytes, wanted: str) -> None:
+    def _write_and_load(self, text: bytes, digest: str, *, trial: bytes, before: include.Held | None) -> _Stamp:
+        """Put a file in its place and let nginx read it. `trial` is what of it nginx has never read, and `before` what
+        it answers by now."""
         new = self._file.with_name("http.new")
-        _write(new, text)
+        _write(new, trial)
         self._test_alone(new)
-        before = self._file.read_bytes() if self._file.exists() else None
-        if before is not None and self._running() == _digest(before):
-            _write(self._before.with_suffix(".tmp"), before)
-            os.replace(self._before.with_suffix(".tmp"), self._before)
+        stamp = _write(new, text)
+        earlier = self._file.with_name("http.earlier")
+        earlier.unlink(missing_ok=True)
+        existed = self._file.exists()
+        if existed:
+            os.link(self._file, earlier)
+            if before is not None and before.exists:
+                os.link(self._file, tmp := self._before.with_suffix(".tmp"))
+                os.replace(tmp, self._before)
         self._pending.touch()
         os.replace(new, self._file)
         if not self._server_stands():
             _write(self._server.with_suffix(".tmp"), include.SERVER)
             os.replace(self._server.with_suffix(".tmp"), self._server)
         try:
-            self._run(*self._nginx, "-t")
-        except DeviceRefused:
-            # nginx as a whole does not take it, though it is right by itself: it must still start after a crash.
-            if before is not None:
-                _write(new, before)
-                os.replace(new, self._file)
-            else:
-                self._server.unlink(missing_ok=True)
-                self._file.unlink(missing_ok=True)
+            if self._reload[: len(self._nginx)] != self._nginx:
+                self._run(*self._nginx, "-t")  # As nginx itself does before it lets itself be reloaded.
+            self._load(digest)
+        except DeviceRefused as why:
+            if "[emerg]" in str(why):
+                # nginx as a whole does not take it, though it is right by itself: it must still start after a crash.
+                if existed:
+                    os.replace(earlier, self._file)
+                else:
+                    self._server.unlink(missing_ok=True)
+                    self._file.unlink(missing_ok=True)
             raise
-        self._load(wanted)
+        finally:
+            earlier.unlink(missing_ok=True)
+        return stamp
 
     def _load(self, wanted: str) -> None:
         """Let nginx read its files anew, and wait until it answers by them."""
@@ -331,8 +374,13 @@ def _listen(listener: Listener) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _write(file: Path, text: bytes) -> None:
+def _write(file: Path, text: bytes) -> _Stamp:
     with open(file, "wb") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
+        return _stamp(os.fstat(out.fileno()))
+
+
+def _stamp(found: os.stat_result) -> _Stamp:
+    return found.st_ino, found.st_mtime_ns, found.st_size

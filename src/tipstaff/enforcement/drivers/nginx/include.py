@@ -9,8 +9,10 @@ next digit is. An entry thus ends by itself, whether or not anybody comes back.
 
 import hashlib
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tipstaff.enforcement.kept import line_of, read_line
 from tipstaff.enforcement.pages import LAW, POLICY, Page, page_of, plain_host
@@ -26,6 +28,9 @@ _PLAIN = re.compile(rb"[A-Za-z0-9._~!*'(),:@&=+/%\x80-\xff-]+")
 """What stands for itself in nginx's file; everything else is written as a regular expression."""
 _MARK = "# tipstaff"
 _ENTRY = re.compile(rb'    ("(?:[^"\\]|\\.)+") ("(?:[^"\\]|\\.)*"|\$\w+);')
+
+SHELVES = 256
+"""A file is rendered in so many parts, and those in which nothing changed are kept as they are."""
 
 _NAMES = ("page", "port", "hard", "gate", "host")
 _ASKED = {
@@ -48,10 +53,15 @@ class Measure:
     """The page that its URL names; None for a whole host."""
     line: bytes = field(init=False, compare=False, repr=False)
     """How the file keeps the rule itself."""
+    shelf: int = field(init=False, compare=False, repr=False)
+    """Among which it is rendered: together with all on the same page, whatever its case and its port."""
 
     def __post_init__(self) -> None:
         url = self.rule.selector.url
-        object.__setattr__(self, "page", None if url is None else page_of(url))
+        page = None if url is None else page_of(url)
+        object.__setattr__(self, "page", page)
+        whole = (_host_of(self.rule) or "").encode() if page is None else page.host.encode() + page.path.lower()
+        object.__setattr__(self, "shelf", zlib.crc32(whole) % SHELVES)
         object.__setattr__(self, "line", f"{_MARK} {line_of(self.rule, ends=self.ends)}".encode())
 
 
@@ -182,48 +192,94 @@ def _verdict(status: int) -> str:
     return rf'"~^(\d*)(?:{_BEFORE})\d* {status} (?:=|(.+)\g{{2}}\z)"'
 
 
+class Shelf(NamedTuple):
+    """A part of the measures, as the file has it."""
+
+    measures: tuple[Measure, ...]
+    lines: bytes
+    """How the file keeps them."""
+    entries: Mapping[str, bytes]
+    """Map -> its lines."""
+    gate: frozenset[bytes]
+    """Hosts with pages that only an expression can name: of several parts each may know one."""
+
+    @classmethod
+    def of(cls, measures: Sequence[Measure]) -> "Shelf":
+        entries = entries_of(measures)
+        gate = frozenset(entries.pop("gate"))
+        return cls(
+            tuple(measures),
+            b"".join([b"%s\n" % one.line for one in measures]),
+            {name: _lines_of({k: v for k, (v, _) in inside.items()}) for name, inside in entries.items() if inside},
+            gate,
+        )
+
+
+def _lines_of(entries: Mapping[bytes, bytes]) -> bytes:
+    return b"".join([b"    %s %s;\n" % entry for entry in sorted(entries.items())])
+
+
+def shelved(measures: Iterable[Measure], before: Mapping[int, Shelf]) -> dict[int, Shelf]:
+    """The measures in their parts; a part of which nothing changed is the one `before`."""
+    parts: dict[int, list[Measure]] = {}
+    for one in measures:
+        parts.setdefault(one.shelf, []).append(one)
+    found = {}
+    for n, some in sorted(parts.items()):
+        known = before.get(n)
+        found[n] = known if known is not None and known.measures == tuple(some) else Shelf.of(some)
+    return found
+
+
 def render(
-    *, generation: int, measures: Iterable[Measure], foreign: Sequence[tuple[str, str]], status: str,
+    *, generation: int, shelves: Mapping[int, Shelf], foreign: Sequence[tuple[str, str]], status: str,
     links: Mapping[int, str], hash_sizes: bool,
 ) -> bytes:  # fmt: skip
     """The file that nginx includes within `http`."""
-    ordered = sorted(measures, key=lambda one: one.rule.measure)
-    lines = [
-        f"{_MARK} writes this file and nothing else should.".encode(),
-        f"{_MARK} generation {generation}".encode(),
+    parts = list(shelves.values())
+    text = [
+        f"{_MARK} writes this file and nothing else should.\n{_MARK} generation {generation}\n".encode(),
+        *(part.lines for part in parts),
+        _body(parts, foreign, links=links, hash_sizes=hash_sizes, count=sum(len(part.measures) for part in parts)),
     ]
-    lines += [one.line for one in ordered]
-    entries = entries_of(ordered)
-    lines += _body(entries, foreign, links=links, hash_sizes=hash_sizes, count=len(ordered))
-    digest = hashlib.sha256(b"\n".join(lines)).hexdigest()[:24]
-    lines += [
-        b"server {",
-        f"    listen {status};".encode(),
-        b"    access_log off;",
-        b"    location / {",
-        b"        default_type text/plain;",
-        f'        return 200 "tipstaff {generation} {digest}\\n";'.encode(),
-        b"    }",
-        b"}",
-        b"",
-    ]
-    return b"\n".join(lines)
+    whole = b"".join(text)
+    digest = hashlib.sha256(whole).hexdigest()[:24]
+    return (
+        whole
+        + f"""\
+server {{
+    listen {status};
+    access_log off;
+    location / {{
+        default_type text/plain;
+        return 200 "tipstaff {generation} {digest}\\n";
+    }}
+}}
+""".encode()
+    )
 
 
 def _body(
-    entries: Entries, foreign: Sequence[tuple[str, str]], *, links: Mapping[int, str], hash_sizes: bool, count: int
-) -> list[bytes]:
-    lines = []
+    parts: Sequence[Shelf],
+    foreign: Sequence[tuple[str, str]],
+    *,
+    links: Mapping[int, str],
+    hash_sizes: bool,
+    count: int,
+) -> bytes:
+    text = []
     if hash_sizes:
-        lines += [b"map_hash_bucket_size 512;", b"map_hash_max_size %d;" % max(4096, 4 * count)]
+        text.append(b"map_hash_bucket_size 512;\nmap_hash_max_size %d;\n" % max(4096, 4 * count))
+    gate = _lines_of(dict.fromkeys(frozenset[bytes]().union(*(p.gate for p in parts)), b"$tipstaff_hard_found"))
     for name in (*_NAMES, "hard_port"):
         asked = _ASKED.get(name, '"$args $host:$server_port$uri"')
-        lines.append(f"map {asked} $tipstaff_{name}_found {{".encode())
+        text.append(f"map {asked} $tipstaff_{name}_found {{\n".encode())
         # Where no expression fits, those with a port are tried; of those that are left, none.
-        lines.append(b"    default $tipstaff_hard_port_found;" if name == "hard" else b'    default "";')
-        lines += [b"    %s %s;" % (key, value) for key, (value, _) in sorted(entries[name].items())]
-        lines += [line.encode("latin-1") for where, line in foreign if where == name]
-        lines.append(b"}")
+        text.append(b"    default $tipstaff_hard_port_found;\n" if name == "hard" else b'    default "";\n')
+        text += [gate] if name == "gate" else [part.entries[name] for part in parts if name in part.entries]
+        text += [line.encode("latin-1") + b"\n" for where, line in foreign if where == name]
+        text.append(b"}\n")
+    lines = []
     last = '""'
     for name, asked in (("host", "$host"), ("gate", ""), ("port", "$host:$server_port$uri"), ("page", "$host$uri")):
         lines += [
@@ -243,7 +299,7 @@ def _body(
         *(f'    {status} "{link}";'.encode() for status, link in sorted(links.items())),
         b"}",
     ]
-    return lines
+    return b"".join([*text, *(line + b"\n" for line in lines)])
 
 
 SERVER = f"""\
@@ -291,8 +347,8 @@ def read(text: bytes, *, status: str, links: Mapping[int, str], hash_sizes: bool
     lacking: set[str] = set()
     for name, inside in entries.items():
         lacking.update(key for entry, (_, keys) in inside.items() if (name, entry) not in stand for key in keys)
-    empty = _body({name: {} for name in entries}, (), links=links, hash_sizes=hash_sizes, count=len(measures))
-    ours = b"\n".join(skeleton).startswith(b"\n".join(empty))
+    empty = _body((), (), links=links, hash_sizes=hash_sizes, count=len(measures))
+    ours = b"\n".join(skeleton).startswith(empty)
     written = re.search(rb'return 200 "tipstaff \d+ ([0-9a-f]+)', text)
     return Held(
         generation=generation,
