@@ -52,3 +52,33 @@ class KnownClock:
         if self.samples + samples < LATELY:
             return KnownClock(self.before, lately, self.samples + samples)
         return KnownClock(lately)
+
+
+READINGS = 20
+"""So many readings of a growing file are enough to be near to the promptest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What the last change of a growing log shows of the clock of whoever writes times into it: how long after its
+    newest record's time it was, in microseconds. Nothing is written before it happened, so less than nothing shows a
+    clock that runs ahead; of many readings the promptest shows by how much it runs behind at most. A single one does
+    not, for what was written last may be late, or about something that was long ago."""
+
+    before: int = 0
+    """Of the promptest of the last READINGS; 0 where there were not so many yet."""
+    lately: int = 0
+    samples: int = 0
+    """Of how many readings `lately` is."""
+
+    @property
+    def error(self) -> int:
+        """In microseconds; 0 where nothing is known."""
+        return max(abs(self.before), -self.lately)
+
+    def after(self, late: int) -> "Arrivals":
+        """With one reading more."""
+        lately = min(self.lately, late) if self.samples else late
+        if self.samples + 1 < READINGS:
+            return Arrivals(self.before, lately, self.samples + 1)
+        return Arrivals(lately)

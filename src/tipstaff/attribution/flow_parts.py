@@ -70,6 +70,12 @@ def keep(
     return made.ended.height + made.going_on.height - (0 if carried is None else carried.height)
 
 
+def widen(source: SourceRow, *, error: int) -> None:
+    """Flows that were kept with a smaller error of the clock, in microseconds, are widened to this one, in the caller's
+    transaction."""
+    FlowPartRow.objects.filter(source=source, error__lt=error).update(error=error)
+
+
 def _left_in_the_database(source: SourceRow, *, realm: int, inside_realm: int) -> "tuple[pl.DataFrame | None, int]":
     """Flows that an earlier version put into the database and that may go on, taken out of it to be gone on with, and
     the error of their clock. Its rows do not say what told two connections of one port apart: such a flow ends when the

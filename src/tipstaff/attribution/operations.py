@@ -20,7 +20,7 @@ from tipstaff.registry.operations import add_identities as add_identities  # bes
 from tipstaff.words import PUBLIC, RefusedLine, SourceLoad, require_aware
 
 from . import flow_copies, flow_parts, staging, taking_out
-from .clocks import KnownClock, clock_error
+from .clocks import Arrivals, KnownClock, clock_error
 from .covers import note_cover, note_lasting, note_missed, read_until
 from .flow_files import placed
 from .intervals import HEARD, Clock, bindings, joined, longest_term, with_defaults
@@ -206,6 +206,8 @@ class _Batch:
     covers: tuple[int, int] | None = None
     missed: list[Span] = field(default_factory=list)
     term: int = 0
+    grown: bool = False
+    """Whether the file was read before, and had grown since: it is written as things happen."""
 
     def add(self, parsed: Parsed, data: bytes, source: Source, options: Options) -> None:
         self.digest.update(data)
@@ -232,8 +234,8 @@ def _batches(
     file: BinaryIO, source: Source, options: Options, row: SourceRow, path: Path, header: bytes, place: int,
     *, at: datetime, actor: str, progress: Progress,
 ) -> Iterator[SourceLoad]:  # fmt: skip
-    batch = _Batch(place, place)
     own = _last_of_this_file(row, file, place)
+    batch = _Batch(place, place, grown=own is not None)
     goes_on, after = own is not None, read_until(row.pk) if own is None else own
     latest = micro(at + max(AHEAD, timedelta(seconds=options.clock_error_seconds or 0)))
     for data in stretches(file, source, place):
@@ -246,7 +248,7 @@ def _batches(
         progress(len(data))
         if sum(p.height for p in batch.parts) >= BATCH_RECORDS:
             yield _write(batch, file, source, options, row, path, at=at, actor=actor)
-            batch = _Batch(batch.end_byte, batch.end_byte)
+            batch = _Batch(batch.end_byte, batch.end_byte, grown=batch.grown)
     if batch.end_byte > batch.first_byte:
         yield _write(batch, file, source, options, row, path, at=at, actor=actor)
 
@@ -298,7 +300,7 @@ def _write(
     actor: str,
 ) -> SourceLoad:  # fmt: skip
     given = options.clock_error_seconds
-    error = _clock_error(batch, source, row) if given is None else round(given * 1e6)
+    error = _clock_error(batch, source, row, file) if given is None else round(given * 1e6)
     records = pl.concat(batch.parts, how="diagonal") if batch.parts else None
     if records is not None and ERROR in records.columns:
         records = records.with_columns(pl.col(ERROR).fill_null(0))
@@ -363,21 +365,40 @@ def _write(
     return told
 
 
-def _clock_error(batch: _Batch, source: Source, row: SourceRow) -> int:
+def _clock_error(batch: _Batch, source: Source, row: SourceRow, file: BinaryIO) -> int:
     """The error of the source's clock in microseconds, with what earlier readings showed of it."""
     error, samples = clock_error(batch.lateness, floor_seconds=source.clock_error_seconds)
-    if source.joins is not Joins.SESSION:
+    if source.whole or source.joins in (Joins.ALONE, Joins.SIGHTING):
         return error  # How long a look took is no fault of the clock.
     kept = SourceRow.objects.select_for_update().get(pk=row.pk)
-    known = KnownClock(kept.error_before, kept.error_lately, kept.error_samples)
-    now = known.after(error, samples)
+    now: KnownClock | Arrivals
+    if source.tells_lateness:
+        known = KnownClock(kept.error_before, kept.error_lately, kept.error_samples)
+        now, settled = known.after(error, samples), known.settled
+        error = max(error, known.error)
+        grew = error > known.error and not settled
+    else:
+        arrived = Arrivals(kept.error_before, kept.error_lately, kept.error_samples)
+        late = _late(batch, file)
+        now = arrived if late is None else arrived.after(late)
+        error = max(error, now.error)
+        grew = now.error > max(arrived.error, round(source.clock_error_seconds * 1e6))
     kept.error_before, kept.error_lately, kept.error_samples = now.before, now.lately, now.samples
     kept.save(update_fields=["error_before", "error_lately", "error_samples"])
-    error = max(error, known.error)
-    if error > known.error and not known.settled:
+    if grew:
         # What was read when too little was known of the clock is no surer than what is read now.
         staging.widen(source=row.pk, error=error)
+        flow_parts.widen(source=row, error=error)
     return error
+
+
+def _late(batch: _Batch, file: BinaryIO) -> int | None:
+    """How long after its newest record's time a file that grows was last written to, in microseconds; None where that
+    is not known, or more was written than was read."""
+    told = os.fstat(file.fileno())
+    if not batch.grown or batch.covers is None or told.st_size != batch.end_byte:
+        return None
+    return told.st_mtime_ns // 1000 - batch.covers[1]
 
 
 def _bind(

@@ -169,6 +169,8 @@ class Source(Protocol):
     """True when each record is one connection."""
     lasts_seconds: float
     """How long what it tells of may last without a word, if nobody says otherwise; 0 where that is not reckoned."""
+    tells_lateness: bool
+    """True when its records say how late they arrived (`Parsed.lateness`); else the change of a growing file tells."""
     clock_error_seconds: float
     """Of a clock that NTP keeps; the estimate never goes below it."""
 
@@ -194,6 +196,7 @@ class Kind:
     says_the_present = False
     momentary = False
     lasts_seconds = 0.0
+    tells_lateness = False
     clock_error_seconds = 1.0
 
     def carry(self, header: bytes, data: bytes) -> bytes:

@@ -58,6 +58,7 @@ class Detail(Kind):
     kind = "radius-detail"
     proves, clock, gaps = PROVES, CLOCK, GAPS
     joins = Joins.SESSION
+    tells_lateness = True
 
     def cut(self, data: bytes) -> int:
         end = data.rfind(b"\n\n")
@@ -74,6 +75,7 @@ class Csv(Lines):
     kind = "radius-csv"
     proves, clock, gaps = PROVES, CLOCK, GAPS
     joins = Joins.SESSION
+    tells_lateness = True
     has_header = True
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:
