@@ -129,9 +129,9 @@ def customer(
     is_reseller: Annotated[
         bool | None, typer.Option("--is-reseller/--no-reseller", help="Whether it may have accounts below it.")
     ] = None,
-    phone: Annotated[str | None, typer.Option("--phone")] = None,
+    phone: Annotated[str | None, typer.Option("--phone", help="Its own; compared at admission.")] = None,
     email: Annotated[str | None, typer.Option("--email", help="Its own; contacts are set by `contacts`.")] = None,
-    postal_address: Annotated[str | None, typer.Option("--postal-address")] = None,
+    postal_address: Annotated[str | None, typer.Option("--postal-address", help="In one line.")] = None,
     country: Annotated[str | None, typer.Option("--country", help="Two letters: DE.")] = None,
 ) -> None:
     """Add a customer or change one, and vet them. What is left out stays as it is."""
@@ -159,7 +159,7 @@ def service(
     key: Annotated[str, typer.Argument(help="The service's key: svc-1. A new one adds it.")],
     customer: CUSTOMER,
     kind: Annotated[ServiceKind | None, typer.Option("--kind", help="Needed for a new one.")] = None,
-    label: Annotated[str | None, typer.Option("--label")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="What it is called.")] = None,
     port: Annotated[str | None, typer.Option("--port", help="Its port or circuit, as logs name it.")] = None,
 ) -> None:
     """Add a service of a customer's or change one. What is left out stays as it is."""
@@ -197,8 +197,8 @@ def end_service(
 def user(
     key: Annotated[str, typer.Argument(help="The user's key. A new one adds them.")],
     customer: CUSTOMER,
-    name: Annotated[str, typer.Option("--name")],
-    email: Annotated[str, typer.Option("--email")] = "",
+    name: Annotated[str, typer.Option("--name", help="Who that is.")],
+    email: Annotated[str, typer.Option("--email", help="Their mail address.")] = "",
 ) -> None:
     """Add somebody who uses a customer's account, or change them."""
     from tipstaff.procedures import registering

@@ -1,5 +1,7 @@
 """Two at once, in real transactions."""
 
+import os
+import signal
 import threading
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -7,7 +9,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 from django.db import connection, transaction
 
-from tipstaff.registry import operations, queries
+from tipstaff.ledger.queries import entries_about
+from tipstaff.registry import operations, queries, taking_in
 from tipstaff.registry.operations import (
     HeldAtThisMomentByAnother,
     HeldTwice,
@@ -139,3 +142,45 @@ def test_the_second_waits_for_the_first_and_is_told_who_has_it():
     assert isinstance(other, HeldTwice)
     assert other.overlaps[0][1].customer == "acct-1"
     assert queries.accounts_on(ip_network("198.51.100.7/32"), at=NOW) == {"acct-1"}
+
+
+def test_an_import_that_is_killed_is_begun_again_and_ends_as_if_it_had_not_been(monkeypatch):
+    """`kill -9` in the middle of the third piece: two pieces stay, the third is as if it had never begun."""
+    stock()
+    monkeypatch.setattr(taking_in, "PIECE_ROWS", 10)
+    rows = [f"customer,static,198.51.100.{n},2026-01-01,acct-1\n" for n in range(35)]
+    rows[4] = "customer,static,bogus,2026-01-01,acct-1\n"
+    rows[31] = "customer,static,198.51.100.200,2026-01-01,acct-404\n"
+    sheet = ["tier,kind,prefix,held_from,customer\n", *rows]
+    gone, never = os.pipe()  # Nobody ever writes into it.
+
+    def until_killed():
+        yield from sheet[:26]
+        os.read(gone, 1)
+
+    connection.close()  # No two processes speak over one connection.
+    child = os.fork()
+    if child == 0:
+        try:
+            operations.import_csv(until_killed(), source_name="h.csv", rest=True, **BY)
+        finally:
+            os._exit(1)
+    try:
+        for _ in range(100_000):  # Until two pieces are on record; the third is read by then, or about to be.
+            if len(queries.holdings_of("acct-1", at=NOW)) == 19:
+                break
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(gone)
+        os.close(never)
+    assert len(queries.holdings_of("acct-1", at=NOW)) == 19
+    whole = operations.import_csv(sheet, source_name="h.csv", rest=True, **BY)
+    assert (whole.added, whole.unchanged) == (14, 19)
+    assert [(row.line, row.why) for row in whole.refused] == [
+        (6, '"bogus" is not an address or prefix.'), (33, "There is no customer acct-404."),
+    ]  # fmt: skip
+    assert len(queries.holdings_of("acct-1", at=NOW)) == 33
+    told = [entry.detail["change"] for entry in entries_about("h.csv") if entry.what == "registry.imported"]
+    assert sorted(told) == sorted(one.key for one in queries.list_changes() if one.source == "h.csv")
+    assert len(told) == 4, "two pieces before the kill, and two after it"
