@@ -31,6 +31,7 @@ INSIDE = ("100.64.0.1", "100.64.0.2", "2001:db8:ffff::1")
 PREFIXES = ("192.0.2.1/32", "192.0.2.9/32", "198.51.100.7/32", "192.0.2.0/28", "2001:db8:0:42::/64", "2001:db8::/40",
             "2001:db8:0:42::/120")  # fmt: skip
 INSIDE_PREFIXES = ("100.64.0.1/32", "100.64.0.2/32", "100.64.0.0/30", "2001:db8:ffff::/64")
+THERE = (ip_address("203.0.113.1"), ip_address("203.0.113.2"))
 SUBJECTS = ((SubjectKind.USERNAME, "alice"), (SubjectKind.USERNAME, "bob"), (SubjectKind.MAC, "02:00:00:00:00:01"))
 MACHINES = ("02:00:00:00:00:01", "02-00-00-00-00-01", "0200.0000.0002")
 ERRORS = st.sampled_from((0.0, 1.0, 60.0, 3600.0, 20 * 3600.0))
@@ -92,6 +93,8 @@ def translations(draw: st.DrawFn) -> Binding:
         port_last=last,
         protocol=protocol,
         momentary=momentary,
+        there=draw(st.sampled_from((None, *THERE))) if momentary else None,
+        there_port=443 if momentary else None,
         inside=ip_address(draw(st.sampled_from(INSIDE))),
         inside_realm=draw(st.sampled_from(("", "cgn"))),
         **draw(spans()),
@@ -129,6 +132,8 @@ def questions(draw: st.DrawFn) -> Question:
         port=draw(st.sampled_from((None, 1024, 1500, 2047, 40000))),
         protocol=draw(st.sampled_from((None, None, 6, 17))),
         moment=moment,
+        there=draw(st.sampled_from((None, None, *THERE))),
+        there_port=draw(st.sampled_from((None, 443))),
     )
 
 
@@ -148,6 +153,7 @@ GAPS = st.lists(
                 Gap(since=None, until=hour(50)),
                 Gap(since=hour(200), until=hour(210)),
                 Gap(since=hour(210), until=hour(225), lasting=True),
+                Gap(since=hour(50), until=hour(380), lasting=True, beside=True),
                 Gap(since=hour(380), until=None),
             )
         ),
@@ -194,6 +200,8 @@ def test_many_at_once_are_answered_as_each_alone(holdings, inside_held, bindings
             port=question.port,
             protocol=question.protocol,
             moment=question.moment,
+            there=question.there,
+            there_port=question.there_port,
             received_at=RECEIVED,
             holdings=holdings,
             bindings=bindings,

@@ -13,8 +13,22 @@ from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
 from tipstaff.ledger.canonical import plain
 from tipstaff.registry import operations as registry
-from tipstaff.web.console.lanes import Row, picture, rows_on_record
-from tipstaff.words import PUBLIC, Customer, HoldingKind, Resource, ResourceKind, Role, Service, ServiceKind, Tier
+from tipstaff.web.console.lanes import Row, picture, rows_of, rows_on_record
+from tipstaff.words import (
+    PUBLIC,
+    Attribution,
+    AttributionReason,
+    Customer,
+    Gap,
+    Grade,
+    HoldingKind,
+    Resource,
+    ResourceKind,
+    Role,
+    Service,
+    ServiceKind,
+    Tier,
+)
 
 BEGIN, NOON = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 10, 12, tzinfo=UTC)
 BY = {"at": datetime(2026, 3, 11, tzinfo=UTC), "actor": "engineer"}
@@ -120,6 +134,15 @@ def test_lanes_keep_to_the_picture_and_group_what_is_alike():
     assert (drawn.asked_x, drawn.asked_width) == (500, 50)
     assert all(0 < x < 1000 for x, _ in drawn.ticks)
     assert 3 <= len(drawn.ticks) <= 9
+
+
+def test_the_time_after_a_gap_is_drawn_apart_from_the_gap():
+    after = NOON + timedelta(hours=1)
+    gaps = [Gap(since=None, until=NOON), Gap(since=NOON, until=after, lasting=True, beside=True)]
+    nobody = Attribution(grade=Grade.AMBIGUOUS, reason=AttributionReason.UNSEEN_CONNECTIONS)
+    rows = rows_of(holdings=(), bindings=(), identities=(), gaps=gaps, sites=(), answer=nobody)
+    assert [(r.word, r.since, r.until) for r in rows] == [("not read", None, NOON), ("after a gap", NOON, after)]
+    assert len({r.lane for r in rows}) == 2
 
 
 def test_what_proved_a_case_is_drawn_as_the_record_keeps_it():

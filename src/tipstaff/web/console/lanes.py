@@ -24,7 +24,7 @@ class Row:
     """One row that speaks of the address, as the table shows it and a lane draws it."""
 
     word: str
-    """`registry`, the name of a log's source, `site` or `not read`."""
+    """`registry`, the name of a log's source, `site`, `not read` or `after a gap`."""
     what: str
     ports: str
     customer: str = ""
@@ -62,7 +62,8 @@ def rows_of(
     sites: Iterable[Site],
     answer: Attribution,
 ) -> list[Row]:
-    """The rows in the order of the walk: sites, the registry, the logs, and when no log was read."""
+    """The rows in the order of the walk: sites, the registry, the logs, and when no log was read, or something that
+    began then may last."""
     rows = [
         Row(
             word="site", what=s.host_name, ports="all", customer=s.customer, named=str(s.address),
@@ -102,9 +103,10 @@ def rows_of(
             )
         )  # fmt: skip
     rows += [
-        Row(word="not read", what="no log of this neighbourhood", ports="all", since=since, until=until,
-            shown_by="", proves=False, tone="red")
-        for since, until in dict.fromkeys((g.since, g.until) for g in gaps)
+        Row(word="after a gap" if lasting else "not read",
+            what="what began unseen may last" if lasting else "no log of this neighbourhood", ports="all", since=since,
+            until=until, sure=None, shown_by="", proves=False, tone="amber" if lasting else "red")
+        for since, until, lasting in dict.fromkeys((g.since, g.until, g.lasting) for g in gaps)
     ]  # fmt: skip
     return rows
 
