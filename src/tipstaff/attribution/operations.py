@@ -37,7 +37,8 @@ BATCH_RECORDS = 6_000_000
 """So many joined records are kept before they are written; one commit each."""
 HEAD = 4096
 AHEAD = timedelta(hours=1)
-"""A clock that runs ahead by more is not believed, unless its error is stated."""
+"""A clock that runs ahead by more is not believed, unless its error is stated; nor is a file that grows so long after
+what it says taken for one that is written as things happen."""
 _ONE_READING = 7_421_003
 """The first number of the advisory lock of those who read a source; the second is the source's."""
 _SAVED = "source.read"
@@ -394,11 +395,12 @@ def _clock_error(batch: _Batch, source: Source, row: SourceRow, file: BinaryIO) 
 
 def _late(batch: _Batch, file: BinaryIO) -> int | None:
     """How long after its newest record's time a file that grows was last written to, in microseconds; None where that
-    is not known, or more was written than was read."""
+    is not known, where more was written than was read, or where it is so far away that it is no log of what happens."""
     told = os.fstat(file.fileno())
     if not batch.grown or batch.covers is None or told.st_size != batch.end_byte:
         return None
-    return told.st_mtime_ns // 1000 - batch.covers[1]
+    late = told.st_mtime_ns // 1000 - batch.covers[1]
+    return late if abs(late) <= AHEAD / timedelta(microseconds=1) else None
 
 
 def _bind(

@@ -100,6 +100,8 @@ def test_what_was_read_before_is_as_unsure_as_what_is_read_then(tmp_path, operat
 def test_what_is_not_written_as_it_happens_tells_nothing_and_what_is_stated_counts(tmp_path, operator):
     stale = ticking(0.0, READINGS + 3, late=lambda n: 1e6)
     assert set(grow(tmp_path / "stated", stale, "nat-blocks", clock_error_seconds=2.0)) == {2.0}
+    longer = [(at, line.replace("100.64", "100.65")) for at, line in stale]
+    assert set(grow(tmp_path / "brought here in lots", longer, "nat-blocks")) == {1.0}
     for number, (_, line) in enumerate(ticking(-330.0, READINGS + 3)):
         # A new file each time, as one that was rotated and copied here.
         assert set(grow(tmp_path / f"{number}", [(1e5, line)], "nat-blocks")) == {1.0}
