@@ -182,8 +182,9 @@ def look_up(flows: History, number: int) -> dict:
     """Questions about flows of any hour so far, each cold, and the same ones warm; all must name the right inside."""
     from django.conf import settings
 
-    from tipstaff.attribution.flow_parts import _parts_over
+    from tipstaff.attribution.flow_parts import parts_over
     from tipstaff.attribution.queries import bindings_covering
+    from tipstaff.registry.planned import fetch_planned
 
     lo, port, since, end, inside = (np.concatenate(c) for c in zip(*flows.asked, strict=True))
     picks = flows.dice.choice(len(lo), number, replace=False)
@@ -197,7 +198,8 @@ def look_up(flows: History, number: int) -> dict:
             if turn == 0:
                 drop(Path(settings.FLOWS_FOLDER))
             else:
-                opened += len(_parts_over(address, earliest=at - 10**6, latest=at + 10**6, realm=""))
+                asked = parts_over(address, earliest=at - 10**6, latest=at + 10**6, realm="")
+                opened += len(fetch_planned(*asked))
             begin, used = time.perf_counter(), time.process_time()
             found = bindings_covering(address, port=int(port[n]), protocol=6, **span)
             times.append(time.perf_counter() - begin)

@@ -42,7 +42,7 @@ def folder() -> Path:
 
 def keep(
     records: "pl.DataFrame", *, source: SourceRow, load: int, realm: int, inside_realm: int, error: int,
-    covers: tuple[int, int], interim: int | None, lasts: int, at: datetime,
+    covers: tuple[int, int], interim: int | None, at: datetime, lasts: int = 0,
 ) -> int:  # fmt: skip
     """Take joined records of a batch into the store, in the caller's transaction; how many flows are new.
 
