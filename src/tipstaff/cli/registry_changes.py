@@ -59,6 +59,11 @@ def by() -> dict[str, Any]:
     return {"at": wiring.now(), "actor": getpass.getuser()}
 
 
+def done(sentence: str, *, as_json: bool, **facts: Any) -> None:
+    """What an act did: a sentence, or for a program what it has to know of it."""
+    typer.echo(json.dumps(facts, default=plain_json) if as_json else sentence)
+
+
 def instant(text: str, *, name: str = "The time") -> datetime | None:
     """A time as it was typed; None when nothing was."""
     if not text:
@@ -185,13 +190,14 @@ def service(
 def end_service(
     key: Annotated[str, typer.Argument(help="The service's key: svc-1.")],
     at: Annotated[str, typer.Option("--at", help="Left out: now.")] = "",
+    as_json: AS_JSON = False,
 ) -> None:
     """Say that a service has ended, and with it what is held by it."""
     from tipstaff.procedures import registering
 
     who = by()
     ended = registering.end_service(key, held_until=instant(at, name="--at") or who["at"], **who)
-    typer.echo(f"{key} has its end, and with it {many(ended, 'holding')}.")
+    done(f"{key} has its end, and with it {many(ended, 'holding')}.", as_json=as_json, service=key, holdings=ended)
 
 
 def user(
@@ -437,6 +443,7 @@ def letter(
     prefixes: Annotated[list[str], typer.Option("--prefix", help="Once for each prefix.")],
     since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
     until: Annotated[str, typer.Option("--until", help="Left out: without end.")] = "",
+    as_json: AS_JSON = False,
 ) -> None:
     """File a letter of authority, by which addresses may move to another customer."""
     from tipstaff.procedures import registering
@@ -451,7 +458,7 @@ def letter(
         issuer=issuer, customer=customer, prefixes=networks, valid_from=instant(since) or who["at"],
         valid_until=instant(until), file_name=file.name, content=content, **who,
     )  # fmt: skip
-    typer.echo(f"{filed.key} is filed: {filed.digest}")
+    done(f"{filed.key} is filed: {filed.digest}", as_json=as_json, letter=filed.key, sha256=filed.digest)
 
 
 def hold(
@@ -462,6 +469,7 @@ def hold(
     ),
     service: SERVICE = "",
     since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
+    as_json: AS_JSON = False,
 ) -> None:
     """Give addresses to a customer."""
     from tipstaff.procedures import registering
@@ -480,7 +488,7 @@ def hold(
         ),
         **who,
     )  # fmt: skip
-    typer.echo(f"{customer} holds {prefix}; the holding's number is {key}.")
+    done(f"{customer} holds {prefix}; the holding's number is {key}.", as_json=as_json, number=key)
     if outside := queries.held_outside(at=who["at"], prefix=network):
         typer.echo(f"tipstaff: {outside}", err=True)
 
@@ -489,6 +497,7 @@ def end(
     key: Annotated[int, typer.Argument(help="The number of a holding, or with --resource of a resource.")],
     is_resource: Annotated[bool, typer.Option("--resource", help="KEY is the number of a resource.")] = False,
     at: Annotated[str, typer.Option("--at", help="Left out: now.")] = "",
+    as_json: AS_JSON = False,
 ) -> None:
     """Set when a holding ends."""
     from tipstaff.procedures import registering
@@ -497,20 +506,22 @@ def end(
     act = registering.end_resource if is_resource else registering.end_holding
     until = instant(at, name="--at") or who["at"]
     act(key, held_until=until, **who)
-    typer.echo(f"{'Resource' if is_resource else 'Holding'} {key} ends on {until:%Y-%m-%d %H:%M} UTC.")
+    what = "Resource" if is_resource else "Holding"
+    done(f"{what} {key} ends on {until:%Y-%m-%d %H:%M} UTC.", as_json=as_json, number=key, held_until=until)
 
 
 def transfer(
     key: Annotated[int, typer.Argument(help="The number of the holding.")],
     customer: Annotated[str, typer.Argument(help="To whom.")],
     since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
+    as_json: AS_JSON = False,
 ) -> None:
     """Move addresses to another customer: refused without a letter of authority."""
     from tipstaff.procedures import registering
 
     who = by()
     new = registering.transfer_holding(key, to=customer, since=instant(since) or who["at"], **who)
-    typer.echo(f"{customer} has it; the new holding's number is {new}.")
+    done(f"{customer} has it; the new holding's number is {new}.", as_json=as_json, number=new)
 
 
 def resource(
@@ -520,6 +531,7 @@ def resource(
     scope: Annotated[str, typer.Option("--scope", help="The switch, router or service within which it counts.")] = "",
     service: SERVICE = "",
     since: Annotated[str, typer.Option("--since", help="Left out: now.")] = "",
+    as_json: AS_JSON = False,
 ) -> None:
     """Give a customer something beside addresses: an AS number, a VLAN, a domain ..."""
     from tipstaff.procedures import registering
@@ -533,7 +545,7 @@ def resource(
         ),
         **who,
     )  # fmt: skip
-    typer.echo(f"{customer} holds {kind} {name}; its number is {key}.")
+    done(f"{customer} holds {kind} {name}; its number is {key}.", as_json=as_json, number=key)
 
 
 def accept(

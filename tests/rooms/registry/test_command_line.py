@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -313,3 +314,18 @@ def test_accounts_services_and_users_are_kept_by_hand_and_shown():
 )
 def test_what_cannot_be_is_said_in_words(words, said):
     assert said in flat(*words, exit_code=0 if "vlan" in words else 2)
+
+
+def test_what_an_act_has_made_is_told_to_a_program_as_well(tmp_path):
+    (paper := tmp_path / "loa.pdf").write_bytes(b"We")
+    number = json.loads(run("hold", "198.51.100.80", "acct-1", "--since", "2026-01-01", "--json"))["number"]
+    terms = ("--customer", "acct-2", "--issuer", "Example", "--prefix", "198.51.100.0/24", "--since", "2026-01-01")
+    filed = json.loads(run("letter", str(paper), *terms, "--json"))
+    assert filed == {"letter": queries.letters_of_authority("acct-2")[0].key, "sha256": sha256(b"We").hexdigest()}
+    moved = json.loads(run("transfer", str(number), "acct-2", "--since", "2026-02-01", "--json"))["number"]
+    assert moved == queries.all_holdings_of("acct-2")[0].key
+    ended = json.loads(run("end", str(moved), "--at", "2026-03-01", "--json"))
+    assert ended == {"number": moved, "held_until": "2026-03-01T00:00:00+00:00"}
+    vlan = json.loads(run("resource", "vlan", "9", "acct-1", "--scope", "sw-1", "--json"))["number"]
+    assert [one.key for one in queries.resources_of("acct-1")] == [vlan]
+    assert json.loads(run("end-service", "svc-1-1", "--json")) == {"service": "svc-1-1", "holdings": 0}

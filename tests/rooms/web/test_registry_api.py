@@ -1,8 +1,11 @@
 """The registry by API, under the console's abilities, and the customer system's signed way in."""
 
+import hashlib
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from types import ModuleType
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -148,3 +151,54 @@ def test_a_time_that_nothing_can_have_happened_at_is_refused(desk: Client) -> No
         send(desk, "post", "/holdings/1/end", {"held_until": wrong}, status=422)
     for wrong in ("-2534611", "1767225600.5"):
         assert desk.get(f"{API}/holdings", {"address": "192.0.2.1", "at": wrong}).status_code == 422
+
+
+def test_addresses_move_by_a_letter_that_is_filed_by_api(desk):
+    asked = {"prefix": "203.0.113.4/30", "customer": "acct-1002", "held_from": "2026-01-01T00:00:00Z"}
+    number = send(desk, "post", "/holdings", asked)["number"]
+    moving = {"customer": "acct-1001", "since": "2026-02-01T00:00:00Z"}
+    told = send(desk, "post", f"/holdings/{number}/transfer", moving, status=409)
+    assert "letter of authority" in told["detail"]
+
+    def file(content: bytes = b"We, the undersigned", **query: str):
+        told = {"customer": "acct-1001", "issuer": "Example Network", "prefix": "203.0.113.0/24", **query}
+        form = {"file": SimpleUploadedFile("loa.pdf", content)}
+        return desk.post(f"{API}/letters?{urlencode({'valid_from': '2026-01-01T00:00:00Z', **told})}", form)
+
+    for wrong, status in (
+        ({"prefix": "203.0.113.1/24"}, 422), ({"customer": "acct-404"}, 409), ({"issuer": ""}, 409),
+        ({"content": b"x" * 10_000_001}, 413),
+    ):  # fmt: skip
+        assert file(**wrong).status_code == status, wrong
+    filed = file().json()
+    assert filed["sha256"] == hashlib.sha256(b"We, the undersigned").hexdigest()
+    new = send(desk, "post", f"/holdings/{number}/transfer", moving)["number"]
+    then = desk.get(f"{API}/holdings", {"address": "203.0.113.5", "at": "2026-02-02T00:00:00Z"}).json()
+    assert [(h["number"], h["customer"]) for h in then if h["tier"] == "customer"] == [(new, "acct-1001")]
+    assert then[0]["source"] == f"transfer by {filed['key']}"
+
+
+def test_services_end_users_are_kept_and_an_account_is_told_as_known_then(desk, monkeypatch):
+    send(desk, "put", "/services/api-s", {"customer": "acct-1002", "kind": "hosting"})
+    send(desk, "put", "/users/u-1", {"customer": "acct-1002", "name": "Alex", "email": "alex@example.net"})
+    send(desk, "put", "/users/u-1", {"customer": "acct-404", "name": "Alex"}, status=409)
+    send(desk, "put", "/users/u-2", {"customer": "acct-1002", "name": "\x00"}, status=422)
+    before = wiring.now()
+    monkeypatch.setattr(wiring, "now", lambda: before + timedelta(hours=1))
+    ended = {"ended_at": "2026-05-05T00:00:00Z"}
+    assert send(desk, "post", "/services/api-s/end", ended) == {"holdings": 0}
+    send(desk, "post", "/services/nobodys/end", ended, status=409)
+    send(desk, "put", "/users/u-1", {"customer": "acct-1002", "name": "Sam"})
+
+    def told(**asked: str):
+        found = desk.get(f"{API}/customers/acct-1002/then", {"at": "2026-06-01T00:00:00Z", **asked}).json()
+        return "api-s" in [one["key"] for one in found["services"]], [one["name"] for one in found["users"]]
+
+    assert told() == (False, ["Sam"])
+    assert told(known_at=before.isoformat()) == (True, ["Alex"])
+    whole = desk.get(f"{API}/customers/acct-1002/then").json()
+    assert whole["standing"]["standing"] == "good"
+    assert "192.0.2.16/29" in [one["prefix"] for one in whole["holdings"]]
+    assert desk.get(f"{API}/customers/nobody/then").status_code == 404
+    assert desk.get(f"{API}/customers/%00/then").status_code == 404
+    assert desk.get(f"{API}/customers/acct-1002/then", {"at": "2026-06-01"}).status_code == 422

@@ -200,3 +200,24 @@ def test_keys_of_a_contact_are_set_refused_and_taken_away(desk):
     assert queries.mail_keys_of(chain[0].email).openpgp == (key.strip(),)
     post(desk, f"{ACCOUNT}/keys", email=chain[0].email)
     assert queries.representatives_of("acct-1002") == chain
+
+
+def test_letters_moves_users_and_ends_of_services_are_kept_on_the_page(desk):
+    given = {"prefix": "203.0.113.4/30", "kind": "static", "since": "2026-01-05"}
+    assert "holds 203.0.113.4/30" in post(desk, f"{ACCOUNT}/hold", **given)
+    number = next(h.key for h in queries.all_holdings_of("acct-1002") if str(h.prefix) == "203.0.113.4/30")
+    move = {"number": str(number), "to": "acct-1001"}
+    assert "letter of authority" in post(desk, f"{ACCOUNT}/transfer", **move)
+    other = "/console/customers/acct-1001"
+    form = {"issuer": "Example Network", "prefixes": "203.0.113.0/24 2001:db8:9::/48", "since": "2026-01-01"}
+    assert "Choose the letter" in post(desk, f"{other}/letter", **form)
+    pdf = SimpleUploadedFile("loa.pdf", b"We")
+    assert "is filed: " in post(desk, f"{other}/letter", **form, file=pdf)
+    assert "203.0.113.0/24, 2001:db8:9::/48" in page(desk, other)
+    assert "That is not held by this customer." in post(desk, f"{other}/transfer", **move)
+    assert "acct-1001 holds 203.0.113.4/30 from then on." in post(desk, f"{ACCOUNT}/transfer", **move)
+    assert "User u-1 is saved." in post(desk, f"{ACCOUNT}/user", key="u-1", name="Alex", email="alex@example.net")
+    assert "a key and a name" in post(desk, f"{ACCOUNT}/user", key="u-2")
+    assert "svc-new is saved." in post(desk, f"{ACCOUNT}/service", key="svc-new", kind="hosting")
+    assert "has no service svc-404" in post(desk, f"{ACCOUNT}/end_service", key="svc-404")
+    assert "svc-new has its end" in post(desk, f"{ACCOUNT}/end_service", key="svc-new")

@@ -93,6 +93,10 @@ CUSTOMERS = {
     "hold": "POST /registry/holdings",
     "resource": "POST /registry/resources",
     "end": "POST /registry/holdings/{number}/end",
+    "end_service": "POST /registry/services/{key}/end",
+    "user": "PUT /registry/users/{key}",
+    "letter": "POST /registry/letters",
+    "transfer": "POST /registry/holdings/{number}/transfer",
     "accept": "POST /registry/customers/{key}/acceptances",
     "portal": "POST /registry/customers/{key}/forget-log-in",
 }

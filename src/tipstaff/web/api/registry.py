@@ -4,6 +4,7 @@ People act here as at the console, with the same abilities. The customer system'
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, TypeVar
@@ -21,6 +22,7 @@ from tipstaff.registry import queries
 from tipstaff.registry.crm import BadDelivery, NotSigned
 from tipstaff.words import (
     Acceptance,
+    AccountUser,
     Admission,
     AdmissionState,
     Change,
@@ -41,6 +43,7 @@ from .pages import Cursor, IfMatch, etag_of, opened, opened_number, page, plain,
 from .problems import Problem
 from .registry_shapes import (
     AcceptanceIn,
+    AccountThenOut,
     AdmissionOut,
     ChangeOut,
     ContactIn,
@@ -53,13 +56,17 @@ from .registry_shapes import (
     HoldingIn,
     HoldingOut,
     ImportOut,
+    LetterOfAuthorityOut,
     PersonIn,
     ReachedIn,
     ResourceIn,
     ResourceOut,
     SaidOut,
+    ServiceEndIn,
     ServiceIn,
     StandingIn,
+    TransferIn,
+    UserIn,
     WhyIn,
 )
 
@@ -68,6 +75,7 @@ _T = TypeVar("_T")
 
 
 Limit = Annotated[int, Query(ge=1, le=500)]
+OCTETS_MAX = 10_000_000
 
 
 def _by(request: HttpRequest) -> dict[str, Any]:
@@ -117,14 +125,38 @@ def get_customer(
     return shown
 
 
+@router.get("/customers/{key}/then", auth=Able(Ability.SEE_DESK, "registry"), response=AccountThenOut)
+def get_customer_then(
+    request: HttpRequest, key: str, at: Instant | None = None, known_at: Instant | None = None
+) -> dict[str, Any]:
+    """What was believed at `known_at` to be so of an account at `at`; either left out is now."""
+    now = wiring.now()
+    then = queries.account_as_known(plain(key), at=_aware(at) or now, known_at=_aware(known_at) or now)
+    if then is None:
+        raise HttpError(404, f"There was no customer {plain(key)[:64]} then.")
+    own, standing = then.customer, then.standing
+    return {
+        "key": own.key, "name": own.name, "reseller": own.reseller, "at": then.at, "known_at": then.known_at,
+        "standing": None if standing is None else asdict(standing),
+        "representatives": [_contact(one) for one in then.representatives],
+        "services": [_service(one) for one in then.services],
+        "users": [asdict(one) for one in then.users],
+        "acceptances": [asdict(one) for one in then.acceptances],
+        "holdings": [_holding(one) for one in then.holdings],
+        "resources": [_resource(one) for one in then.resources],
+        "sites": [{**asdict(one), "address": str(one.address)} for one in then.sites],
+    }  # fmt: skip
+
+
+def _service(service: Service) -> dict[str, str]:
+    return {"key": service.key, "kind": service.kind.value, "label": service.label, "port": service.port}
+
+
 def _whole(customer: Customer, *, at: datetime) -> CustomerPageOut:
     return CustomerPageOut(
         **_customer(customer).dict(),
         representatives=[_contact(p) for p in queries.representatives_of(customer.key)],
-        services=[
-            {"key": s.key, "kind": s.kind.value, "label": s.label, "port": s.port}
-            for s in queries.services_of(customer.key)
-        ],
+        services=[_service(one) for one in queries.services_of(customer.key)],
         holdings=[_holding(h) for h in queries.holdings_of(customer.key, at=at)],
         resources=[_resource(r) for r in queries.resources_of(customer.key, at=at)],
     )
@@ -240,6 +272,63 @@ def save_service(request: HttpRequest, key: str, stated: ServiceIn) -> dict[str,
     return {"key": key}
 
 
+@router.post("/services/{key}/end", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
+def end_service(request: HttpRequest, key: str, stated: ServiceEndIn) -> dict[str, int]:
+    """A service has ended, and with it what is held by it: how many holdings that were."""
+    by = _by(request)
+    until = _aware(stated.ended_at)
+    assert until is not None
+    return {"holdings": _said(lambda: registering.end_service(plain(key), held_until=until, **by))}
+
+
+@router.put("/users/{key}", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, str])
+def save_user(request: HttpRequest, key: str, stated: UserIn) -> dict[str, str]:
+    """Add somebody who uses an account, or change them."""
+    by = _by(request)
+    _said(lambda: registering.save_user(AccountUser(key=key, **stated.dict()), **by))
+    return {"key": key}
+
+
+@router.post("/letters", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=LetterOfAuthorityOut)
+def file_letter(
+    request: HttpRequest,
+    file: File[UploadedFile],
+    customer: Annotated[str, Query(max_length=64)],
+    issuer: Annotated[str, Query(max_length=200)],
+    prefix: Annotated[list[str], Query(min_length=1, max_length=100)],
+    valid_from: Instant | None = None,
+    valid_until: Instant | None = None,
+) -> dict[str, str]:
+    """File a letter of authority, by which addresses may move: its name and SHA-256 are kept, the file is not."""
+    by = _by(request)
+    content = file.read(OCTETS_MAX + 1)
+    if len(content) > OCTETS_MAX:
+        raise HttpError(413, "A letter of authority is at most 10 MB.")
+    filed = _said(
+        lambda: registering.file_letter(
+            issuer=plain(issuer), customer=plain(customer), prefixes=[ip_network(each) for each in prefix],
+            valid_from=_aware(valid_from) or by["at"], valid_until=_aware(valid_until),
+            file_name=plain(file.name or "letter"), content=content, **by,
+        )
+    )  # fmt: skip
+    return {"key": filed.key, "sha256": filed.digest}
+
+
+@router.post("/holdings/{number}/transfer", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
+def transfer_holding(request: HttpRequest, number: int, stated: TransferIn) -> dict[str, int]:
+    """Move addresses to another customer; 409 without a letter of authority that is valid then and covers them."""
+    by = _by(request)
+    since = _aware(stated.since)
+    assert since is not None
+
+    def act() -> int:
+        return registering.transfer_holding(
+            number, to=plain(stated.customer), service=stated.service, since=since, **by
+        )
+
+    return {"number": _said(act)}
+
+
 @router.post("/holdings", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])
 def hold(request: HttpRequest, stated: HoldingIn) -> dict[str, int]:
     """Give addresses to a customer; 409 when somebody holds them then."""
@@ -335,8 +424,8 @@ def import_file(
 ) -> dict[str, Any]:
     """Take in a CSV file or published objects, or only say what would change. 10 MB at most."""
     by = _by(request)
-    content = file.read(10_000_001)
-    if len(content) > 10_000_000:
+    content = file.read(OCTETS_MAX + 1)
+    if len(content) > OCTETS_MAX:
         raise HttpError(413, "A file by this way is at most 10 MB; use tipstaff registry import for larger ones.")
     try:
         lines = content.decode("utf-8-sig").splitlines(keepends=True)

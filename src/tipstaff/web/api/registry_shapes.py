@@ -136,6 +136,84 @@ class ServiceIn(Schema):
     port: str = ""
 
 
+class ServiceEndIn(Schema):
+    """When a service ended; what is held by it ends then too."""
+
+    ended_at: Instant
+
+
+class UserIn(Schema):
+    """Somebody who uses an account."""
+
+    customer: Annotated[str, Field(max_length=64)]
+    name: Annotated[str, Field(max_length=500)]
+    email: Annotated[str, Field(max_length=254)] = ""
+
+
+class UserOut(Schema):
+    """Somebody who uses an account."""
+
+    key: str
+    name: str
+    email: str
+
+
+class TransferIn(Schema):
+    """To whom addresses move, by a letter of authority that is on file."""
+
+    customer: Annotated[str, Field(max_length=64)]
+    since: Instant
+    service: Annotated[str, Field(max_length=64)] | None = None
+
+
+class LetterOfAuthorityOut(Schema):
+    """A letter of authority as it is on file."""
+
+    key: str
+    sha256: str
+
+
+class SiteOut(Schema):
+    """A name that is answered at an address."""
+
+    host_name: str
+    address: str
+    since: datetime
+    until: datetime | None
+
+
+class StandingOut(Schema):
+    standing: Standing
+    since: datetime
+    until: datetime | None
+    why: str
+
+
+class AcceptanceOut(Schema):
+    edition: str
+    contract: str
+    accepted_at: datetime
+    accepted_by: str
+
+
+class AccountThenOut(Schema):
+    """What was believed, at `known_at`, to be so of an account at `at`."""
+
+    key: str
+    name: str
+    reseller: str | None
+    at: datetime
+    known_at: datetime
+    standing: StandingOut | None
+    representatives: list[ContactOut]
+    services: list[dict[str, str]]
+    users: list[UserOut]
+    acceptances: list[AcceptanceOut]
+    holdings: list[HoldingOut]
+    resources: list[ResourceOut]
+    sites: list[SiteOut]
+
+
 class HoldingIn(Schema):
     """Addresses to be given to a customer."""
 

@@ -22,6 +22,7 @@ from tipstaff.procedures.acceptance import accept_by_contract, acceptances_of
 from tipstaff.registry import queries as registry
 from tipstaff.words import (
     Acceptance,
+    AccountUser,
     AdmissionState,
     Customer,
     Holding,
@@ -42,6 +43,7 @@ from .page import show_console
 from .timeline import timeline
 
 PAGE = 100
+LETTER_OCTETS_MAX = 10_000_000
 ROWS_MAX = 100
 """So many contacts a form may name."""
 
@@ -324,6 +326,50 @@ def _service(request: StaffRequest, customer: Customer) -> str:
     return f"{key} is saved."
 
 
+def _end_service(request: StaffRequest, customer: Customer) -> str:
+    by = _by(request)
+    key = asked_text(request.POST, "key", characters_max=64)
+    if key not in {one.key for one in registry.services_of(customer.key)}:
+        raise BadField(f"{customer.name} has no service {key}.")
+    registering.end_service(key, held_until=_when(request, "until") or by["at"], **by)
+    return f"{key} has its end, and what is held by it as well."
+
+
+def _user(request: StaffRequest, customer: Customer) -> str:
+    key, name = asked_text(request.POST, "key", characters_max=64), asked_text(request.POST, "name")
+    if not key or not name:
+        raise BadField("A user has a key and a name.")
+    email = asked_text(request.POST, "email", characters_max=254)
+    registering.save_user(AccountUser(key=key, customer=customer.key, name=name, email=email), **_by(request))
+    return f"User {key} is saved."
+
+
+def _letter(request: StaffRequest, customer: Customer) -> str:
+    by, upload = _by(request), request.FILES.get("file")
+    if upload is None or not upload.size or upload.size > LETTER_OCTETS_MAX:
+        raise BadField("Choose the letter's file, of at most 10 MB.")
+    try:
+        prefixes = [ip_network(each) for each in asked_text(request.POST, "prefixes", characters_max=4000).split()]
+    except ValueError as why:
+        raise BadField(str(why)) from why
+    filed = registering.file_letter(
+        issuer=asked_text(request.POST, "issuer"), customer=customer.key, prefixes=prefixes,
+        valid_from=_when(request, "since") or by["at"], valid_until=_when(request, "until"),
+        file_name=(upload.name or "letter").replace("\x00", "")[:100], content=upload.read(), **by,
+    )  # fmt: skip
+    return f"{filed.key} is filed: {filed.digest}"
+
+
+def _transfer(request: StaffRequest, customer: Customer) -> str:
+    by, number = _by(request), request.POST.get("number", "")
+    own = {str(one.key): one for one in registry.all_holdings_of(customer.key)}
+    if number not in own:
+        raise BadField("That is not held by this customer.")
+    to = asked_text(request.POST, "to", characters_max=64)
+    registering.transfer_holding(int(number), to=to, since=_when(request, "since") or by["at"], **by)
+    return f"{to} holds {own[number].prefix} from then on."
+
+
 def _hold(request: StaffRequest, customer: Customer) -> str:
     try:
         prefix = ip_network(asked_text(request.POST, "prefix"))
@@ -394,6 +440,10 @@ ACTIONS: dict[str, Callable[[StaffRequest, Customer], str]] = {
     "reached": _reached,
     "keys": _keys,
     "service": _service,
+    "end_service": _end_service,
+    "user": _user,
+    "letter": _letter,
+    "transfer": _transfer,
     "hold": _hold,
     "resource": _resource,
     "end": _end,
