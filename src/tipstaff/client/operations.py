@@ -2647,3 +2647,14 @@ class Client(Caller):
             body=asked or {},
             idempotency_key=idempotency_key,
         )
+
+    def edition_confirm(
+        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[StepDoneOut]:
+        """Confirm an edition: what the console does under that name."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/confirm",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
