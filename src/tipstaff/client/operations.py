@@ -224,6 +224,24 @@ class ChangeOut(TypedDict):
     undone_by: str | None
 
 
+class ClockDoneOut(TypedDict):
+    """What was done, in a sentence."""
+
+    said: str
+
+
+class ClockOut(TypedDict):
+    """A clock of the edition that runs on us."""
+
+    clock: str
+    about: str
+    edition: str
+    started_at: str
+    due_at: str
+    late_at: str | None
+    seen_to: str
+
+
 class ConcernOut(TypedDict):
     """What speaks against letting a customer in."""
 
@@ -422,7 +440,11 @@ class EditionOut(TypedDict):
 
 
 class EndIn(TypedDict):
-    held_until: str
+    """A clock is ended by hand."""
+
+    clock: str
+    about: str
+    why: str
 
 
 class EntryOut(TypedDict):
@@ -1250,6 +1272,14 @@ class ToCarryOut(TypedDict):
     next: Literal["call", "print", "post", "ask", "find"]
     phone: str | None
     printable: bool
+
+
+class ToldIn(TypedDict):
+    """An authority was told of a case, a report or a matter."""
+
+    about: str
+    authority: str
+    how: str
 
 
 class UndoneOut(TypedDict):
@@ -2575,6 +2605,18 @@ class Client(Caller):
         return self._call(
             "POST", f"/api/accountability/{quote(str(key), safe='')}/check", idempotency_key=idempotency_key
         )
+
+    def clocks(self) -> Reply[list[ClockOut]]:
+        """The clocks that run on us, soonest due first, at most as many as the console's page shows."""
+        return self._call("GET", "/api/clocks")
+
+    def told(self, asked: ToldIn, *, idempotency_key: str | None = None) -> Reply[ClockDoneOut]:
+        """Note that an authority was told of something: whom, and how."""
+        return self._call("POST", "/api/clocks/told", body=asked, idempotency_key=idempotency_key)
+
+    def end(self, asked: EndIn, *, idempotency_key: str | None = None) -> Reply[ClockDoneOut]:
+        """End a clock by hand, with the reason."""
+        return self._call("POST", "/api/clocks/end", body=asked, idempotency_key=idempotency_key)
 
     def inbox(self) -> Reply[InboxOut]:
         """What waits for a person, and the counters above the list of cases."""
