@@ -1,11 +1,14 @@
 """What all tests share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+os.environ.setdefault("TIPSTAFF_SERVER_FIRST_EDITION_SINCE", "2026-01-01T00:00:00Z")
+"""What is reported here happened under words that had been posted; a first start without this has tests of its own."""
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "

@@ -132,6 +132,7 @@ def test_the_variables_that_are_named_exist() -> None:
         "PROXIES": "127.0.0.1",
         "FOR": "lead",
         "ZONE": "UTC",
+        "SINCE": "2026-01-01T00:00:00Z",
         "ROLES": "group=lead",
         "ISSUER": "https://example.net",
     }

@@ -34,6 +34,7 @@ class Home:
             "TIPSTAFF_WEB_PORT": str(self.web),
             "TIPSTAFF_MAIL_IN_SMTP_PORT": str(self.smtp),
             "TIPSTAFF_MAIL_IN_LMTP_PORT": str(self.lmtp),
+            "TIPSTAFF_SERVER_FIRST_EDITION_SINCE": "2026-01-01T00:00:00Z",
             **environment,
         }
 

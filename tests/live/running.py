@@ -98,7 +98,7 @@ def run_python(*arguments: str, environment: Mapping[str, str]) -> str:
 def clean_environment(**more: str) -> dict[str, str]:
     """Our environment without any setting of Tipstaff's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TIPSTAFF_") and not k.startswith("PYTEST")}
-    return {**kept, "PYTHONUNBUFFERED": "1", **more}
+    return {**kept, "PYTHONUNBUFFERED": "1", "TIPSTAFF_SERVER_FIRST_EDITION_SINCE": "2026-01-01T00:00:00Z", **more}
 
 
 def free_ports(count: int) -> list[int]:

@@ -37,10 +37,13 @@ from tipstaff.procedures.admission import note_use, read_use
 from tipstaff.procedures.complaint import weigh_allegation
 from tipstaff.procedures.desk import Desk
 from tipstaff.procedures.judging import edition_at
+from tipstaff.procedures.refusals import NotYourDecision
 from tipstaff.registry import operations as registry
 from tipstaff.words import (
     Acceptance,
     AcceptedHow,
+    Adoption,
+    AdoptionGround,
     Allegation,
     CaseState,
     EditionState,
@@ -51,6 +54,7 @@ from tipstaff.words import (
     ReportOutcome,
     Resource,
     ResourceKind,
+    Role,
     Standing,
     UsageKind,
 )
@@ -100,11 +104,74 @@ def test_the_first_start_adopts_what_the_installation_came_with_once(office: Off
     assert editions.adopt_installed([files], at=NOON) == ["2026-01"]
     assert editions.adopt_installed([written(*LONGER)], at=NOON) == [], "afterwards only the whole way leads there"
     [edition] = list_editions()
-    assert (edition.state, edition.effective_at) == (EditionState.POSTED, datetime(2026, 1, 1, tzinfo=UTC))
-    assert [entry.what for entry in entries_about(edition.digest)] == ["edition.adopted"]
+    assert (edition.state, edition.effective_at) == (EditionState.POSTED, NOON), "nobody was told of it before"
+    [entry] = entries_about(edition.digest)
+    assert (entry.what, entry.detail["ground"]) == ("edition.adopted", "first_start")
     [kept] = wiring.editions()
     assert kept.digest == edition.digest
     assert [clause.id for clause in kept.clauses] == sorted(clause.id for clause in kept.clauses)
+
+
+def test_nobody_is_judged_by_an_adopted_edition_for_what_happened_before_the_first_start(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    editions.adopt_installed([edition_files(SHIPPED)], at=NOON)
+    fresh(office)
+    before = office.case_of(office.complain(ADDRESS, at=NOON + HOUR, happened=NOON - HOUR))
+    assert (before.state, before.decides) == (CaseState.WAITING_PERSON, Role.LEAD)
+    reasons = [e.detail["reason"] for e in entries_about(before.key) if e.what == "case.opened"]
+    assert reasons == ["NO_EDITION_IN_FORCE"]
+    office.admit("acct-2", "198.51.100.8")
+    after = office.case_of(office.complain("198.51.100.8", at=NOON + 2 * HOUR, happened=NOON + HOUR))
+    assert after.state is CaseState.OPENED
+
+
+def test_an_operator_may_state_that_the_words_were_posted_before_and_the_record_says_who_does(office: Office) -> None:
+    old, new = written(("edition.toml", "2026-01-01T00", "2025-01-01T00"), id="2025-01"), edition_files(SHIPPED)
+    since = datetime(2025, 6, 1, tzinfo=UTC)
+    assert editions.adopt_installed([new, old], since=since, at=NOON) == ["2025-01", "2026-01"]
+    assert [(e.id, e.effective_at) for e in sorted(list_editions(), key=lambda e: e.id)] == [
+        ("2025-01", since), ("2026-01", datetime(2026, 1, 1, tzinfo=UTC)),
+    ]  # fmt: skip
+    for each in list_editions():
+        adoption = editions.adoption_of(each.digest)
+        assert adoption is not None
+        assert adoption.ground is AdoptionGround.STATED
+
+
+def test_of_several_editions_only_the_latest_counts_where_nobody_states_more(office: Office) -> None:
+    old = written(("edition.toml", "2026-01-01T00", "2025-01-01T00"), id="2025-01")
+    assert editions.adopt_installed([edition_files(SHIPPED), old], at=NOON) == ["2026-01"]
+
+
+def test_two_people_of_whom_one_is_counsel_confirm_what_was_adopted(office: Office, desk: Desk) -> None:
+    office.roles = {
+        "lena": frozenset({Role.LEAD}), "leo": frozenset({Role.LEAD}), "carla": frozenset({Role.COUNSEL}),
+        "anna": frozenset({Role.ANALYST}),
+    }  # fmt: skip
+    [edition] = list_editions()
+
+    def confirm(actor: str, why: str = "Read.") -> Adoption:
+        return editions.confirm("2026-01", why=why, desk=fresh(office), at=NOON, actor=actor)
+
+    with pytest.raises(NotYourDecision):
+        confirm("anna")
+    with pytest.raises(WrongStep):
+        confirm("lena", " ")
+    assert confirm("lena").confirmed_at is None
+    with pytest.raises(WrongStep):
+        confirm("lena")
+    with pytest.raises(NotYourDecision):
+        confirm("leo")
+    assert confirm("carla").confirmed_at == NOON
+    with pytest.raises(WrongStep):
+        confirm("carla")
+    adoption = editions.adoption_of(edition.digest)
+    assert adoption is not None
+    assert adoption.confirmed_by == ("lena", "carla")
+    ready(desk, *OTHER_WORDS)
+    editions.post("2026-07", desk=desk, at=NOON, actor="counsel")
+    with pytest.raises(WrongStep):
+        editions.confirm("2026-07", why="Read.", desk=desk, at=NOON, actor="carla")
 
 
 def test_drafting_and_approving_are_two_people(desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """`tipstaff clocks`: what the edition or the law gives us a time for, and how each stands."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -57,16 +59,11 @@ def told(
     how: Annotated[str, typer.Option("--how", help="By which way, and their reference.")],
 ) -> None:
     """Note that an authority was told of something."""
-    with database():
+    with _acting():
         from tipstaff import wiring
         from tipstaff.procedures.our_clocks import tell_authority
-        from tipstaff.procedures.refusals import NoSuchClock, NothingToTell, NotYourDecision
 
-        try:
-            tell_authority(about, authority=authority, how=how, desk=wiring.desk(), at=wiring.now(), actor=by)
-        except (NoSuchClock, NothingToTell, NotYourDecision) as why:
-            typer.echo(str(why), err=True)
-            raise typer.Exit(1) from why
+        tell_authority(about, authority=authority, how=how, desk=wiring.desk(), at=wiring.now(), actor=by)
     typer.echo(f"Noted for {about}.")
 
 
@@ -78,14 +75,22 @@ def end(
     why: Annotated[str, typer.Option("--why", help="Why it ends; it stands in the record.")],
 ) -> None:
     """End a clock by hand: a preservation that nobody needs any more, or a duty that fell away."""
-    with database():
+    with _acting():
         from tipstaff import wiring
         from tipstaff.procedures.our_clocks import end_by_hand
+
+        end_by_hand(clock, about=about, why=why, desk=wiring.desk(), at=wiring.now(), actor=by)
+    typer.echo(f"{clock} has ended for {about}.")
+
+
+@contextmanager
+def _acting() -> Iterator[None]:
+    """The database; a refusal is a sentence and exit code 1."""
+    with database():
         from tipstaff.procedures.refusals import NoSuchClock, NothingToTell, NotYourDecision
 
         try:
-            end_by_hand(clock, about=about, why=why, desk=wiring.desk(), at=wiring.now(), actor=by)
-        except (NoSuchClock, NothingToTell, NotYourDecision) as refusal:
-            typer.echo(str(refusal), err=True)
-            raise typer.Exit(1) from refusal
-    typer.echo(f"{clock} has ended for {about}.")
+            yield
+        except (NoSuchClock, NothingToTell, NotYourDecision) as why:
+            typer.echo(str(why), err=True)
+            raise typer.Exit(1) from why

@@ -99,7 +99,8 @@ def _prepare(folder: Path, stack: ExitStack) -> Example:
         said.append(f"Packet filter: none. {why_not} Measures go to a twin in memory, which proves nothing by packets.")
     taken: set[int] = set()
     sections: dict[str, dict[str, Any]] = {
-        "server": {"data_folder": str(folder / "data")},
+        # The example operator's policy was posted long before its day: what it plays happened under it.
+        "server": {"data_folder": str(folder / "data"), "first_edition_since": "2026-01-01T00:00:00Z"},
         "operator": {"name": NAME, "abuse_address": ABUSE_ADDRESS, "own_domains": [ABUSE_ADDRESS.rpartition("@")[2]]},
         "web": {"port": _port("TIPSTAFF_WEB_PORT", 8080, taken, said)},
         "mail_in": {

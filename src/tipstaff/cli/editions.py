@@ -77,6 +77,23 @@ def approve(
     typer.echo(f"Edition {done.id}, written by {done.drafted_by}, is approved by {by}. {told}")
 
 
+def confirm(
+    edition: _Edition, by: _By, why: Annotated[str, typer.Option("--why", help="What was looked at, for the record.")]
+) -> None:
+    """Confirm an edition that the first start adopted: two people do, one of them counsel; its page says so."""
+    with _acting(by, "SEE_POLICY") as at:
+        from tipstaff import wiring
+        from tipstaff.procedures import editions
+        from tipstaff.procedures.refusals import NotYourDecision
+
+        try:
+            done = editions.confirm(edition, why=why, desk=wiring.desk(), at=at, actor=by)
+        except NotYourDecision as refusal:
+            raise NotYours(str(refusal)) from refusal
+    said = "Two people have confirmed it." if done.confirmed_at else "A second person confirms it as well."
+    typer.echo(f"Edition {edition}: noted for {by}. {said}")
+
+
 def announce(edition: _Edition, by: _By) -> None:
     """Compile an approved edition, and write to every customer who has named a representative."""
     with _acting(by, "POST_POLICY") as at:
@@ -174,6 +191,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "list": list_all,
     "draft": draft,
     "approve": approve,
+    "confirm": confirm,
     "announce": announce,
     "publish": publish,
     "withdraw": withdraw,

@@ -8,6 +8,7 @@ import types
 import typing
 import unicodedata
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -369,6 +370,8 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
 
     if not config.operator.name.strip():
         refuse("operator", "name", "letters are signed with it")
+    if config.server.first_edition_since and not _is_instant(config.server.first_edition_since):
+        refuse("server", "first_edition_since", "it takes an instant with its zone, as 2026-01-01T00:00:00Z")
     if config.operator.zone and not _is_zone(config.operator.zone):
         refuse("operator", "zone", "there is no such time zone; one is written as Europe/Berlin")
     if not _ADDRESS.fullmatch(config.operator.abuse_address):
@@ -487,3 +490,10 @@ def _is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

@@ -38,6 +38,9 @@ class Server:
     """A PostgreSQL server of your own (`postgresql://...`); without it the embedded one is started."""
     editions_folder: Path | None = None
     """Your own editions of the policy, adopted at the first start in place of the shipped one."""
+    first_edition_since: str = ""
+    """Only where the words of your first editions were posted to customers already, elsewhere: since when, with a zone,
+    as `2026-01-01T00:00:00Z`. The policy's page says that you state it. Empty: they count from the first start."""
     shadow_folder: Path | None = None
     """An edition that is asked beside the one in force: it decides nothing, and its disagreements are on record."""
     shadow_clauses: tuple[str, ...] = ()

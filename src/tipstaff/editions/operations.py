@@ -12,7 +12,16 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from tipstaff.ledger.operations import record
-from tipstaff.words import EditionOnRecord, EditionState, EditionWork, FirstUse, ReplayRun, WorkStep, require_aware
+from tipstaff.words import (
+    AdoptionGround,
+    EditionOnRecord,
+    EditionState,
+    EditionWork,
+    FirstUse,
+    ReplayRun,
+    WorkStep,
+    require_aware,
+)
 
 from .models import AcceptanceRow, EditionRow, ReplayPileRow, ReplayRow, WorkRow
 from .rows import acceptance_of, edition_of, replay_of, work_of_row
@@ -134,7 +143,10 @@ def post(id: str, *, effective_at: datetime, at: datetime, actor: str) -> Editio
 
 
 @transaction.atomic
-def adopt(id: str, *, digest: str, title: str, files: Mapping[str, str], effective_at: datetime, at: datetime) -> bool:
+def adopt(
+    id: str, *, digest: str, title: str, files: Mapping[str, str], effective_at: datetime, ground: AdoptionGround,
+    at: datetime,
+) -> bool:  # fmt: skip
     """Take in an edition that came with the installation; False when anything is posted under that name already."""
     if EditionRow.objects.filter(name=id, state=EditionState.POSTED).exists():
         return False
@@ -147,8 +159,22 @@ def adopt(id: str, *, digest: str, title: str, files: Mapping[str, str], effecti
         },
     )  # fmt: skip
     if new:
-        record("edition.adopted", at=at, actor="installation", about=[_key(row), digest], effective_at=effective_at)
+        record(
+            "edition.adopted", at=at, actor="installation", about=[_key(row), digest], effective_at=effective_at,
+            ground=ground,
+        )  # fmt: skip
     return new
+
+
+def hold(digest: str) -> None:
+    """Hold an edition for the rest of the caller's transaction."""
+    EditionRow.objects.select_for_update().get(digest=digest)
+
+
+def note_confirmed(id: str, *, why: str, at: datetime, actor: str) -> None:
+    """Somebody has read an edition that was adopted, and answers for it."""
+    row = _lock(id, EditionState.POSTED)
+    record("edition.confirmed", at=at, actor=actor, about=[_key(row), row.digest], why=why)
 
 
 @transaction.atomic

@@ -15,18 +15,22 @@ from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter, withdraw_announcement
 from tipstaff.policy import Edition, edition_to_go_by, read_files
+from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
 from tipstaff.policy.examples import Mismatch, try_examples
 from tipstaff.policy.kinds import Event
 from tipstaff.policy.replay import differences as how
 from tipstaff.registry.queries import list_customers
 from tipstaff.words import (
+    Adoption,
+    AdoptionGround,
     Customer,
     EditionOnRecord,
     EditionState,
     EditionWork,
     LetterKind,
     Representative,
+    Role,
     Standing,
     Stated,
     WorkStep,
@@ -36,6 +40,7 @@ from .answer_clock import ends_for, ends_for_us
 from .desk import Desk
 from .letters import quoted_in
 from .replaying import PAST, replay_past
+from .suspension import NotYourDecision
 
 log = logging.getLogger("tipstaff.worker")
 
@@ -51,10 +56,15 @@ class ExamplesDoNotHold(ValueError):
         super().__init__("; ".join(str(mismatch) for mismatch in mismatches[:5]))
 
 
-def adopt_installed(editions: Sequence[Mapping[str, bytes]], *, at: datetime) -> list[str]:
+def adopt_installed(
+    editions: Sequence[Mapping[str, bytes]], *, at: datetime, since: datetime | None = None
+) -> list[str]:
     """At the first start what the installation came with is posted; afterwards only the whole way leads there.
 
-    Of several, those that count already are taken in, or else the one that counts first.
+    Nobody has read it here, and two people have not approved it: it counts from now at the earliest, and the record and
+    its page say on which ground it stands (`adoption_of`). `since` is the operator's own word that its words were
+    posted to customers elsewhere. Of several, those that count by then are taken in, or else the one that does first;
+    without `since` only the latest of them, for no earlier one ever counted here.
     """
     if posted_editions():
         return []
@@ -62,14 +72,62 @@ def adopt_installed(editions: Sequence[Mapping[str, bytes]], *, at: datetime) ->
         ((read_files(files, thorough=True), files) for files in editions), key=lambda pair: pair[0].effective_at
     )
     counting = [pair for pair in read if pair[0].effective_at <= at] or read[:1]
+    ground = AdoptionGround.FIRST_START if since is None else AdoptionGround.STATED
     return [
         edition.id
-        for edition, files in counting
+        for edition, files in (counting if since is not None else counting[-1:])
         if operations.adopt(
             edition.id, digest=edition.digest, title=edition.title, files=_texts(files),
-            effective_at=edition.effective_at, at=at,
+            effective_at=max(edition.effective_at, at if since is None else since), ground=ground, at=at,
         )
     ]  # fmt: skip
+
+
+def adoption_of(digest: str) -> Adoption | None:
+    """How an edition came in that went not the whole way, and who has confirmed it since; None for one that did."""
+    entries = entries_of(digest, what=["edition.adopted", "edition.confirmed"])
+    first = next((each for each in entries if each.what == "edition.adopted"), None)
+    if first is None:
+        return None
+    by = tuple(dict.fromkeys(each.actor for each in entries if each.what == "edition.confirmed"))
+    said = first.detail.get("ground")
+    return Adoption(
+        at=first.at,
+        ground=next((each for each in AdoptionGround if each.value == said), AdoptionGround.ITS_OWN_DATE),
+        confirmed_by=by,
+        confirmed_at=entries[-1].at if len(by) >= CONFIRMED_BY else None,
+    )
+
+
+CONFIRMED_BY = 2
+
+
+def confirm(id: str, *, why: str, desk: Desk, at: datetime, actor: str) -> Adoption:
+    """One of two people, one of them counsel, confirms an edition that was adopted: they have read it.
+
+    Raise NoSuchEdition, WrongStep for one that was not adopted, is confirmed, or was read by this person already, and
+    NotYourDecision for whoever is neither counsel nor lead, or for a second lead.
+    """
+    known = get_edition(id)
+    if known is None:
+        raise NoSuchEdition(id)
+    with transaction.atomic():
+        operations.hold(known.digest)
+        before = adoption_of(known.digest)
+        if before is None or before.confirmed_at is not None or actor in before.confirmed_by or not why.strip():
+            raise WrongStep(f"{id} was not adopted, is confirmed, or was read by {actor}; and each says why")
+        counsel = may_decide(desk.roles_of(actor), needed=Role.COUNSEL)
+        lead = may_decide(desk.roles_of(actor), needed=Role.LEAD)
+        by_counsel = any(may_decide(desk.roles_of(each), needed=Role.COUNSEL) for each in before.confirmed_by)
+        if not (counsel or (lead and (by_counsel or not before.confirmed_by))):
+            raise NotYourDecision("Counsel and one more, counsel or lead, confirm an edition that was adopted.")
+        operations.note_confirmed(id, why=why.strip()[:WHY_MAX], at=at, actor=actor)
+        confirmed = adoption_of(known.digest)
+    assert confirmed is not None, "it was adopted"
+    return confirmed
+
+
+WHY_MAX = 2000
 
 
 def draft(files: Mapping[str, bytes], *, at: datetime, actor: str) -> EditionOnRecord:

@@ -271,7 +271,9 @@ def adopt_editions() -> None:
         return  # As at every later start: what the procedure needs takes longer to load than most commands to run.
     from tipstaff.procedures.editions import adopt_installed
 
-    adopt_installed([edition_files(folder) for folder in folders], at=now())
+    stated = settings().server.first_edition_since
+    since = datetime.fromisoformat(stated) if stated else None
+    adopt_installed([edition_files(folder) for folder in folders], since=since, at=now())
 
 
 @functools.cache

@@ -15,7 +15,18 @@ from .admission import (
 from .audits import DECLARED, AuditFound, AuditPoint, SelfAudit
 from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, Station, SubjectKind, station_of
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note, RunningClock
-from .editions import Accepted, AcceptedHow, EditionOnRecord, EditionState, EditionWork, FirstUse, ReplayRun, WorkStep
+from .editions import (
+    Accepted,
+    AcceptedHow,
+    Adoption,
+    AdoptionGround,
+    EditionOnRecord,
+    EditionState,
+    EditionWork,
+    FirstUse,
+    ReplayRun,
+    WorkStep,
+)
 from .files import ExaminedFile, FileVerdict
 from .holders import (
     Announcer,
@@ -130,6 +141,8 @@ __all__ = [
     "AccountUser",
     "Admission",
     "AdmissionState",
+    "Adoption",
+    "AdoptionGround",
     "Allegation",
     "Announcer",
     "Answer",

@@ -49,6 +49,29 @@ class EditionOnRecord:
     """From when it counts; fixed by its posting."""
 
 
+class AdoptionGround(enum.StrEnum):
+    """Why an edition counts from when it does that came with the installation and went not the whole way."""
+
+    FIRST_START = "first_start"
+    """It counts from the first start of the program."""
+    STATED = "stated"
+    """The operator states that its words were posted to customers before, elsewhere."""
+    ITS_OWN_DATE = "its_own_date"
+    """It counts from the date in its files, as releases before 2026-12 adopted it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """How an edition came in at the first start, and who answers for it since."""
+
+    at: datetime
+    ground: AdoptionGround
+    confirmed_by: tuple[str, ...] = ()
+    """Who has read it and confirmed it so far."""
+    confirmed_at: datetime | None = None
+    """When two people had, one of them counsel."""
+
+
 class WorkStep(enum.StrEnum):
     """A step of an edition that takes too long for a page to wait for."""
 

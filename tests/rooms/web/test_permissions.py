@@ -39,6 +39,9 @@ DOORS = {
     "undo_many": (ACT, Ability.NOTE),
     "keep_view": (ACT, Ability.NOTE),
     "levels": (READ, Ability.SEE_DESK),
+    "clocks": (READ, Ability.SEE_DESK),
+    "clock_told": (ACT, Ability.KEEP_LEGAL),
+    "clock_end": (ACT, Ability.KEEP_LEGAL),
     "reports": (READ, Ability.SEE_DESK),
     "report": (READ, Ability.SEE_DESK),
     "set_aside": (ACT, Ability.DECIDE),
@@ -155,6 +158,7 @@ ON_AN_EDITION = {
     "announce": Ability.POST_POLICY,
     "post": Ability.POST_POLICY,
     "withdraw": Ability.DRAFT_POLICY,
+    "confirm": Ability.SEE_POLICY,
 }
 OPERATIONS = {
     "GET /figures": Ability.SEE_DESK,
@@ -217,6 +221,9 @@ OPERATIONS = {
     "POST /registry/customers/{key}/acceptances": Ability.KEEP_REGISTRY,
     "POST /registry/customers/{key}/reached": Ability.KEEP_REGISTRY,
     "POST /registry/customers/{key}/forget-log-in": Ability.KEEP_REGISTRY,
+    "GET /clocks": Ability.SEE_DESK,
+    "POST /clocks/told": Ability.KEEP_LEGAL,
+    "POST /clocks/end": Ability.KEEP_LEGAL,
     "GET /legal": Ability.KEEP_LEGAL,
     "POST /legal": Ability.KEEP_LEGAL,
     "GET /legal/harbour": Ability.KEEP_LEGAL,

@@ -90,6 +90,17 @@ def test_nobody_does_what_their_role_does_not_let_them(staff: None, folder: Path
     assert "No edition of that name" in run("publish", "2027-01", "--by", "anna", exit_code=1)
 
 
+def test_an_adopted_edition_is_confirmed_by_two_at_a_terminal(staff: None, at: datetime) -> None:
+    adopt_installed([edition_files(edition_folders()[0])], at=at)
+    why = ("--why", "Read beside our contracts.")
+    with pytest.raises(NotYours, match="counsel or lead"):
+        run("confirm", "2026-01", "--by", "ole", *why)
+    assert "A second person confirms it as well." in run("confirm", "2026-01", "--by", "anna", *why)
+    assert "takes its steps in order" in run("confirm", "2026-01", "--by", "anna", *why, exit_code=1)
+    assert "Two people have confirmed it." in run("confirm", "2026-01", "--by", "carla", *why)
+    assert "No edition of that name" in run("confirm", "2031-01", "--by", "carla", *why, exit_code=1)
+
+
 def test_an_acceptance_can_be_noted_and_is_shown(staff: None) -> None:
     assert "Nothing shows yet" in run("accepted", "acct-1")
     said = ("--shown-by", "log-in to the portal", "--by", "anna")

@@ -378,6 +378,32 @@ def test_whoever_looks_sees_how_far_a_step_is_before_it_ends(at: datetime, monke
     assert (seen, work.done, work.finished_at) == ([5000], 5000, at)
 
 
+def test_the_public_page_says_how_a_first_edition_came_in_until_two_people_have_confirmed_it(
+    adopted: datetime, client: Client, log_in: LogIn
+) -> None:
+    [edition] = wiring.editions()
+    assert edition.effective_at == adopted - timedelta(days=60), "from the first start, and not before"
+    assert "It was taken in when our program first started, on" in words_of(client, "/policy")
+    assert "Two people of ours have yet to confirm it." in words_of(client, "/policy")
+    assert "müssen sie noch bestätigen" in words_of(client, "/policy?in=de")
+    told = client.get("/policy.json").json()["adopted"]
+    assert (told["ground"], told["confirmed_at"]) == ("first_start", None)
+    step = reverse("console:edition_step", args=["2026-01", "confirm"])
+    refused = log_in(Role.ANALYST).post(step, {"why": "x"}, follow=True).content.decode()
+    assert "is confirmed" not in refused
+    page = log_in(Role.LEAD, name="lena").post(step, {"why": "Read <b>"}, follow=True).content.decode()
+    assert "a second person confirms it as well" in page
+    assert "so far lena has" in page
+    assert (
+        "is confirmed." in log_in(Role.COUNSEL, name="carla").post(step, {"why": "Read"}, follow=True).content.decode()
+    )
+    assert "Two people of ours have confirmed it" in words_of(client, "/policy")
+    assert client.get("/policy.json").json()["adopted"]["confirmed_at"] == adopted.isoformat()
+    post("2026-05", "or guessed. If", "or made up. If", at=adopted)
+    assert client.get("/policy/2026-05.json").json()["adopted"] is None, "one that went all its way has nothing to say"
+    assert "first started" not in words_of(client, "/policy/2026-05")
+
+
 def test_who_may_not_approve_or_post_is_refused(adopted: datetime, log_in: LogIn) -> None:
     editions.draft(written("2026-06", "or guessed. If", "or made up. If"), at=adopted, actor="anna")
     for role, action in ((Role.LEAD, "approve"), (Role.ANALYST, "compile"), (Role.ENGINEER, "post")):

@@ -4,6 +4,7 @@ from django.urls import path
 
 from .accountability import router as accountability
 from .cases import router as cases
+from .clocks import router as clocks
 from .desk import router as desk
 from .devices import router as devices
 from .document import Api
@@ -28,6 +29,7 @@ api.add_router("", resources)
 api.add_router("", devices)
 api.add_router("", filters)
 api.add_router("", accountability)
+api.add_router("", clocks)
 api.add_router("", desk)
 
 urlpatterns = [path("", api.urls)]

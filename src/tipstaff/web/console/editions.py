@@ -15,7 +15,13 @@ from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.difference import Change, Effect, marked
 from tipstaff.procedures import editions as procedure
 from tipstaff.procedures.acceptance import count_accepted
-from tipstaff.procedures.refusals import ApproverMustBeAnother, NotAnnounced, StillWorking, WrongStep
+from tipstaff.procedures.refusals import (
+    ApproverMustBeAnother,
+    NotAnnounced,
+    NotYourDecision,
+    StillWorking,
+    WrongStep,
+)
 from tipstaff.words import EditionOnRecord, EditionState, WorkStep
 
 from ..asked import asked_text
@@ -67,6 +73,7 @@ def editions(request: StaffRequest) -> HttpResponse:
         may_approve=may(request.user, Ability.APPROVE_POLICY),
         may_post=may(request.user, Ability.POST_POLICY),
         may_draft=may(request.user, Ability.DRAFT_POLICY),
+        adopted=procedure.adoption_of(shown.digest) if shown is not None else None,
         own=shown is not None and shown.drafted_by == request.user.get_username(),
     )
 
@@ -92,7 +99,7 @@ def step(request: StaffRequest, id: str, action: str) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('console:editions')}?edition={id}")
 
 
-REFUSED = (ApproverMustBeAnother, NotAnnounced, StillWorking, WrongStep)
+REFUSED = (ApproverMustBeAnother, NotAnnounced, NotYourDecision, StillWorking, WrongStep)
 
 
 def _approve(form: QueryDict, id: str, *, actor: str) -> str:
@@ -128,6 +135,12 @@ def _withdraw(form: QueryDict, id: str, *, actor: str) -> str:
     return f"Edition {id} is given up."
 
 
+def _confirm(form: QueryDict, id: str, *, actor: str) -> str:
+    why = asked_text(form, "why", characters_max=procedure.WHY_MAX)
+    done = procedure.confirm(id, why=why, desk=wiring.desk(), at=wiring.now(), actor=actor)
+    return f"Edition {id} is confirmed." if done.confirmed_at else f"Edition {id}: a second person confirms it as well."
+
+
 class Take(Protocol):
     """Take a step of an edition by what a form says of it; what was done, in a sentence. Raise one of REFUSED."""
 
@@ -140,4 +153,5 @@ STEPS: dict[str, tuple[Ability, Take]] = {
     "announce": (Ability.POST_POLICY, _announce),
     "post": (Ability.POST_POLICY, _post),
     "withdraw": (Ability.DRAFT_POLICY, _withdraw),
+    "confirm": (Ability.SEE_POLICY, _confirm),
 }

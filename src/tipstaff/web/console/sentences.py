@@ -314,6 +314,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "customer.accepted_policy": ("Policy accepted by contract", "green", _plain),
         "edition.accepted": ("Policy in use with this customer", "green", _plain),
         "edition.adopted": ("Edition adopted at the first start", "blue", _plain),
+        "edition.confirmed": ("An adopted edition confirmed", "green", _says("why")),
         "edition.announced": ("Edition announced to all customers", "blue", _plain),
         "edition.approved": ("Edition approved", "green", _plain),
         "edition.compiled": ("Edition compiled: its examples hold", "green", _plain),

@@ -16,8 +16,8 @@ from tipstaff.editions.queries import list_editions
 from tipstaff.policy import Edition, edition_to_go_by
 from tipstaff.policy.clauses import Clause, Wording
 from tipstaff.policy.difference import Change, ChangeKind, Effect, marked
-from tipstaff.procedures.editions import compare, edition_on_record
-from tipstaff.words import EditionState, Rung
+from tipstaff.procedures.editions import adoption_of, compare, edition_on_record
+from tipstaff.words import Adoption, EditionState, Rung
 
 from ..pages import show_public
 from ..said import moment
@@ -77,6 +77,7 @@ def policy(request: HttpRequest, id: str | None = None) -> HttpResponse:
         page_language=page_language,
         said=said,
         standing=_standing(shown, said, page_language),
+        adopted=_adopted(adoption_of(edition.digest), said, page_language),
         listed=[(each, _in_the_list(each, said, page_language)) for each in editions],
     )
 
@@ -86,6 +87,16 @@ def _standing(shown: Shown, said: Mapping[str, str], language: str) -> str:
     which = said["edition_of"].format(id=shown.edition.id, entity=shown.edition.entity)
     at = moment(language, shown.effective_at) if shown.effective_at else ""
     return f"{which}, {said[shown.state.replace(' ', '_')].format(at=at)}"
+
+
+def _adopted(adoption: Adoption | None, said: Mapping[str, str], language: str) -> str:
+    """How it came in, where it went not the whole way from draft to posting, and whether anybody answers for it."""
+    if adoption is None:
+        return ""
+    came = said[f"adopted_{adoption.ground.value}"].format(at=moment(language, adoption.at))
+    if adoption.confirmed_at is None:
+        return f"{came} {said['adopted_unconfirmed']}"
+    return f"{came} {said['adopted_confirmed'].format(at=moment(language, adoption.confirmed_at))}"
 
 
 def _in_the_list(shown: Shown, said: Mapping[str, str], language: str) -> str:
@@ -110,6 +121,7 @@ def policy_json(request: HttpRequest, id: str | None = None) -> JsonResponse:
             "state": shown.state,
             "effective_at": _instant(shown.effective_at),
             "sha256": edition.digest,
+            "adopted": _adopted_json(adoption_of(edition.digest)),
             "introduction": edition.introduction,
             "parameters": {
                 "look_back_days": edition.look_back.days,
@@ -172,6 +184,14 @@ def policy_json(request: HttpRequest, id: str | None = None) -> JsonResponse:
             ],
         }
     )
+
+
+def _adopted_json(adoption: Adoption | None) -> dict[str, object] | None:
+    if adoption is None:
+        return None
+    return {
+        "at": _instant(adoption.at), "ground": adoption.ground.value, "confirmed_at": _instant(adoption.confirmed_at),
+    }  # fmt: skip
 
 
 @require_safe
