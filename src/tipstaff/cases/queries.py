@@ -367,6 +367,11 @@ def members_of(case: str) -> dict[str, Member]:
     return {i: Member(told, Role(decides) if decides else None, waits, home) for i, told, decides, waits, home in rows}
 
 
+def waiting_members(case: str) -> frozenset[str]:
+    """The incidents of a case of which a person has yet to decide whether the holder is told of them at all."""
+    return frozenset(MemberRow.objects.filter(case_id=case, waits=True).values_list("incident", flat=True))
+
+
 def standing_key(key: str) -> str:
     """The case in which `key` goes on: itself, unless it was merged into another."""
     for _ in range(MERGES_MAX):

@@ -521,9 +521,9 @@ def find_words(text: str, *, limit: int) -> list[Report]:
     shown = IncidentRow.objects.annotate(words=SearchVector("excerpt", config="simple")).filter(words=asked)
     ids = {
         *newest(named, "id", take="id", limit=limit),
-        *_newest(shown.exclude(report__outcome=ReportOutcome.SEALED), limit=limit),
+        *_newest(shown, limit=limit),
     }
-    return _listed(seen(ReportRow.objects.filter(id__in=sorted(ids, reverse=True)[:limit])).order_by("-id"))
+    return _listed(seen(open_.filter(id__in=sorted(ids, reverse=True)[:limit])).order_by("-id"))
 
 
 def cases_about(network: str, *, limit: int) -> list[str]:

@@ -7,7 +7,7 @@ from functools import partial
 from django.db import transaction
 
 from tipstaff.cases import operations as cases
-from tipstaff.cases.queries import decisions_of, get_case, lineage_of, members_of
+from tipstaff.cases.queries import decisions_of, get_case, lineage_of, waiting_members
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
 from tipstaff.enforcement.queries import FILTERS, get_measure
@@ -292,7 +292,7 @@ def decide_joined(key: str, *, tell: bool, why: str, version: int, desk: Desk, a
 
 def waiting_incidents(key: str) -> list[str]:
     """The reported incidents of a case that wait for a person's word, in their order."""
-    waits = {incident for incident, member in members_of(key).items() if member.waits}
+    waits = waiting_members(key)
     if not waits:
         return []
     said = (incident for report in reports_of_case(key) for incident in report.incidents if incident.key in waits)
@@ -302,7 +302,7 @@ def waiting_incidents(key: str) -> list[str]:
 def _take_up(key: str, *, why: str, at: datetime, actor: str) -> list[str]:
     """Whoever decides has read all of it: nothing of the case waits for a person any more."""
     reported = waiting_incidents(key)
-    waits = [*reported, *(k for k, m in members_of(key).items() if m.waits and k.startswith("S-"))]
+    waits = [*reported, *sorted(k for k in waiting_members(key) if k.startswith("S-"))]
     if waits:
         cases.take_up(key, incidents=waits, why=why, at=at, actor=actor)
     if reported:

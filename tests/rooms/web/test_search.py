@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -160,3 +160,23 @@ def test_the_newest_are_found_first_whether_few_or_very_many_fit(day: object, mo
     monkeypatch.setattr("tipstaff.host.newest.MANY", 2)
     assert newest(rows, "id", take="key", limit=2) == wanted
     assert newest(rows, "id", take="channel", limit=2) == ["smtp"], "each once"
+
+
+@pytest.mark.parametrize("each", [1, 3, 40])
+@pytest.mark.parametrize("old", [0, 30])
+def test_of_very_many_the_newest_are_found_wherever_they_stand(
+    db: None, at: datetime, monkeypatch: pytest.MonkeyPatch, each: int, old: int
+) -> None:
+    ReportRow.objects.bulk_create(
+        ReportRow(
+            key=f"R-{n:06}", evidence=f"{n:064}", received_at=at + n * timedelta(minutes=1), channel="smtp",
+            sender="wanted" if n % each == 0 and n < 120 - old else "other", outcome="fixed",
+        )
+        for n in range(120)
+    )  # fmt: skip
+    rows = ReportRow.objects.filter(sender="wanted")
+    monkeypatch.setattr("tipstaff.host.newest.MANY", 2)
+    for by in ("id", "received_at"):
+        for limit in (1, 2, 7):
+            wanted = list(rows.order_by("-id").values_list("key", flat=True)[:limit])
+            assert newest(rows, by, take="key", limit=limit) == wanted, (by, limit)
