@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.live.balancer import PROGRAM, Haproxy
 from tests.live.web_server import gets_round
 from tipstaff.enforcement.drivers import haproxy
 from tipstaff.enforcement.drivers.haproxy import HaproxyDriver, make, table
+from tipstaff.enforcement.planner import fingerprint
 from tipstaff.enforcement.protocol import BadOption, Driver, StalePlan
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
 from tipstaff.words import Degree, Plan, Rule, Seen, Selector, Step
@@ -219,6 +221,28 @@ def test_a_small_change_is_looked_at_by_itself_and_outlives_a_restart(
     balancer.start()
     assert make("lb1", balancer.options()).observe(at=NOON) == whole
     assert {path: balancer.get(path)[0] for path in AFTER} == AFTER
+
+
+def test_rows_of_odd_pages_are_changed_in_their_place(balancer: Haproxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haproxy, "_MANY_ROWS", 3)
+    odd = ("/a;b", "/%C3%A4'\"$", "/<<x>\\\\;", "/a%23b#c;d <<", "/\\", "/a%20b;show%20map")
+    rules = [page(f"http://www.example.net{p}".replace(" ", "%20"), key=f"M-{n:06d}") for n, p in enumerate(odd, 1)]
+    balancer.wipe()
+    driver = make("lb1", balancer.options())
+    carry_out(driver, 1, rules)
+    longer = tuple(replace(rule, until=NOON + timedelta(days=n)) for n, rule in enumerate(rules, 1))
+    todo = [Step(verb="apply", measure=rule.measure, rule=rule) for rule in longer]
+    driver.carry_out(Plan(device="lb1", generation=2, rules=longer, whole=False), steps=todo, at=NOON)
+    wanted = {rule.measure: fingerprint(rule) for rule in longer}
+    seen = driver.look_at(wanted, at=NOON)
+    assert seen is not None
+    assert dict(seen.fingerprints) == wanted
+    for _ in range(2):
+        whole = make("lb1", balancer.options()).observe(at=NOON)
+        assert (dict(whole.fingerprints), {how for _, how in whole.rules}) == (wanted, {Seen.IN_FORCE})
+        assert whole.foreign == ()
+        balancer.stop()
+        balancer.start()
 
 
 def test_a_row_that_somebody_changed_meanwhile_takes_a_whole_reading(

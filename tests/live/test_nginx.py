@@ -245,6 +245,19 @@ def test_the_first_file_of_all_is_loaded_by_the_next_who_comes_where_nginx_was_n
     assert nginx.get("/a")[0] == 403
 
 
+def test_what_somebody_left_who_was_killed_is_in_nobodys_way(nginx: Nginx, driver: NginxDriver) -> None:
+    carry_out(driver, 1, [page("http://www.example.net/a")])
+    for name in ("http.earlier", "http.tmp", "http.new", "http.pending", "trial.conf", "server.tmp"):
+        (nginx.included / name).write_text("cut off in the mid")
+    rules = [page("http://www.example.net/b", key="M-000002")]
+    assert carry_out(driver_of(nginx), 2, rules).rules == (("M-000002", Seen.IN_FORCE),)
+    assert (nginx.get("/a")[0], nginx.get("/b")[0]) == (200, 403)
+    assert sorted(x.name for x in nginx.included.iterdir() if x.suffix not in (".conf", ".before")) == [
+        "lock",
+        "server.tmp",
+    ]
+
+
 def test_the_probe_is_the_surest_proof_only_where_it_is_set_up(nginx: Nginx) -> None:
     blind = make("web1", nginx.options(probe_http=[], probe_https=[]))
     assert (blind.max_proof, blind.probe(page(PAGE)).target_stopped) == (Proof.STATE, None)

@@ -14,12 +14,13 @@ from types import ModuleType
 
 import pytest
 
-from tests.live import balancer, name_servers, web_server
+from tests.live import balancer, mail_server, name_servers, web_server
 from tests.live.announcers import edge_with, opened
 from tests.live.speakers import BirdSpeaker, ExaBgpSpeaker, GoBgpSpeaker, Peer, unavailable
-from tipstaff.enforcement.drivers import bird, exabgp, gobgp, haproxy, nginx, rpz, webhook
+from tipstaff.enforcement.drivers import ansible, bird, exabgp, gobgp, haproxy, nginx, postfix, rpz, webhook
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import NftDriver, make
+from tipstaff.testing import playbooks
 from tipstaff.testing.drivers import NOON
 from tipstaff.testing.lab import Lab
 from tipstaff.testing.receiver import Receiver
@@ -213,3 +214,41 @@ def test_a_name_server_and_its_resolver(tmp_path: Path) -> None:
         )
     finally:
         servers.stop()
+
+
+@soak_only
+def test_a_mail_server_whose_policy_server_is_started_again() -> None:
+    if mail_server.POSTFIX is None or os.geteuid() != 0:
+        pytest.skip("Postfix is not installed, or this is not root")
+    server = mail_server.Postfix()
+
+    def forget() -> None:
+        for name in ("rows.jsonl", "held"):
+            (server.rows / name).unlink(missing_ok=True)
+
+    def kill() -> None:
+        server.stop_policy()
+        server.start_policy()
+
+    server.start()
+    try:
+        check(
+            Soak(
+                make=lambda: postfix.make("edge1", server.options()),
+                forget=forget,
+                kill=kill,
+                name=lambda name: Selector(mailbox=f"bot@{name}"),
+            )
+        )
+    finally:
+        server.stop()
+
+
+@soak_only
+def test_a_host_that_playbooks_are_run_on(tmp_path: Path) -> None:
+    options = playbooks.options(tmp_path)
+    state = tmp_path / "host" / "state"
+    try:
+        check(Soak(make=lambda: ansible.make("edge1", options), forget=lambda: state.unlink(missing_ok=True)))
+    finally:
+        (tmp_path / "runs" / "keeper").unlink(missing_ok=True)

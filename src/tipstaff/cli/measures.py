@@ -56,6 +56,8 @@ def measures(
     if as_json:
         _print_json(map(measure_document, found))
         return
+    if not found:
+        typer.echo("There is no such measure.", err=True)
     print_rows(
         ("measure", "what", "device", "state", "proof", "ends (UTC)", "case"),
         (
@@ -176,7 +178,7 @@ def drift(device: _Device = "", as_json: _Json = False) -> None:
                 }])  # fmt: skip
                 continue
             if not seen.seen.complete:
-                typer.echo(f"{config.name}: cannot be read: {seen.seen.detail}")
+                typer.echo(f"{config.name}: cannot be read: {_unnamed(seen)}")
             else:
                 n = len(seen.drifts)
                 typer.echo(f"{config.name}: {f'{n} difference(s)' if n else 'as it is wanted'}")
@@ -383,7 +385,7 @@ def _say(words: str, document: dict[str, Any], *, as_json: bool) -> None:
 
 def _say_dry(seen: "Look") -> None:
     if not seen.seen.complete:
-        typer.echo(f"{seen.device}: cannot be read, so nothing would be sent: {seen.seen.detail}")
+        typer.echo(f"{seen.device}: cannot be read, so nothing would be sent: {_unnamed(seen)}")
         return
     typer.echo(f"{seen.device}: {len(seen.steps)} step(s)")
     for step in seen.steps:
@@ -396,6 +398,11 @@ def _say_dry(seen: "Look") -> None:
         typer.echo(f"  refuse {key}  {why}")
     if seen.held_back:
         typer.echo(f"  held back: {seen.held_back}")
+
+
+def _unnamed(seen: "Look") -> str:
+    """What a device says of itself, behind its name, without saying the name again."""
+    return seen.seen.detail.removeprefix(f"{seen.device}: ")
 
 
 def _by_catch(seen: "Look", key: str) -> str:

@@ -29,6 +29,23 @@ def command(folder: "os.PathLike[str]") -> str:
     return program
 
 
+def options(folder: "os.PathLike[str]") -> "dict[str, object]":
+    """What a `[[devices]]` table with `driver = "ansible"` takes for one such host, all of it in this folder."""
+    for name in ("read", "apply", "fail", "hang"):
+        with open(os.path.join(folder, f"{name}.yml"), "w"):
+            pass
+    host = os.path.join(folder, "host")
+    os.makedirs(host)
+    hosts = {"edge1.example.net": {"host_file": os.path.join(host, "state")}}
+    with open(inventory := os.path.join(folder, "hosts.json"), "w") as out:
+        json.dump({"all": {"hosts": hosts}}, out)
+    return {
+        "program": command(folder), "inventory": inventory, "host": "edge1.example.net",
+        "playbook": os.path.join(folder, "apply.yml"), "read_playbook": os.path.join(folder, "read.yml"),
+        "folder": os.path.join(folder, "runs"), "can": ["flow:block", "account:suspend"], "proof": "state",
+    }  # fmt: skip
+
+
 def main(*arguments: str) -> int:
     """Play playbooks on one host, one after the other until one fails; the exit status."""
     _, inventory, _, host, _, variables, *playbooks = arguments

@@ -21,7 +21,11 @@ from tipstaff.procedures import enforcing
 from tipstaff.testing.drivers import NOON
 from tipstaff.words import Candidate, Degree, Direction, MeasureState, Selector
 
-OWN = Limits(own=(ip_network("192.0.2.0/24"),), owns_name=lambda name: name.endswith("example.net"))
+OWN = Limits(
+    own=(ip_network("192.0.2.0/24"),),
+    owns_name=lambda name: name.endswith("example.net"),
+    owns_mailbox=lambda mailbox: mailbox.endswith("example.net"),
+)
 
 
 def plan(

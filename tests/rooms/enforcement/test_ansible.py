@@ -26,16 +26,7 @@ SECRET = "hunter2 and more"
 
 @pytest.fixture
 def options(tmp_path: Path) -> dict[str, object]:
-    for name in ("read", "apply", "fail", "hang"):
-        (tmp_path / f"{name}.yml").touch()
-    (tmp_path / "host").mkdir()
-    state = {"host_file": str(tmp_path / "host" / "state")}
-    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": {"edge1.example.net": state}}}))
-    return {
-        "program": playbooks.command(tmp_path), "inventory": str(tmp_path / "hosts.json"), "host": "edge1.example.net",
-        "playbook": str(tmp_path / "apply.yml"), "read_playbook": str(tmp_path / "read.yml"),
-        "folder": str(tmp_path / "runs"), "can": ["flow:block", "account:suspend"], "proof": "state",
-    }  # fmt: skip
+    return playbooks.options(tmp_path)
 
 
 @pytest.fixture

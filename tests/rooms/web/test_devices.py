@@ -197,6 +197,8 @@ def test_a_device_that_cannot_be_read_is_said_to_be_so(edge: MemoryTwin, at: dat
     planned(7, at=at)
     edge.unreachable = True
     assert "cannot be read: The device does not answer." in run("drift", exit_code=1)
+    assert run("measures", "--state", "lifted") == "There is no such measure.\n"
+    assert rows("measures", "--state", "lifted") == []
     assert "nothing would be sent" in run("apply", "--dry-run", exit_code=1)
     assert "does not answer" in run("apply", exit_code=1)
 

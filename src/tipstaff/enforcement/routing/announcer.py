@@ -129,7 +129,7 @@ class Announcer:
             if book.next_end() is not None:
                 self._keeper.keep(at)
         except (DriverFailure, OSError, ValueError) as why:
-            detail = f"{self.device} cannot be read: {why}"
+            detail = f"{self.device}: {why}"
             return Observation(complete=False, generation=0, rules=(), at=at, detail=detail)
         return self._observation(book, held, seen_by_peer, at)
 

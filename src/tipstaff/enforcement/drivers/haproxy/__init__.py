@@ -130,8 +130,7 @@ class HaproxyDriver:
         """Carry out a small change of what was read last, where all that it touches stands as it was read."""
         assert self._held is not None
         change = self._wanted(self._held, plan, steps, at)
-        few = len(change.rows) <= _ROWS_ALONE_MAX and len(self._held.rows) > _MANY_ROWS
-        if not few or not self._stands(self._held, [*change.rows, "generation"]):
+        if not _few(self._held, change.rows) or not self._stands(self._held, [*change.rows, "generation"]):
             return False
         self._change(self._held, change)
         return True
@@ -182,7 +181,7 @@ class HaproxyDriver:
         the next plan puts right.
         """
         kept = self._file
-        if kept is not None and kept.stands(self._map) and kept.struck < _STRUCK_MAX and len(change) <= _ROWS_ALONE_MAX:
+        if kept is not None and _few(held, change) and kept.struck < _STRUCK_MAX and kept.stands(self._map):
             kept.change(self._map, change)
             return
         beside = self._map.with_name(f"{self._map.name}.{os.getpid()}.new")
@@ -238,7 +237,7 @@ class HaproxyDriver:
             return
         self._keep(held, rows)
         self._held = self._digest = None
-        if len(rows) <= _ROWS_ALONE_MAX and len(held.rows) > _MANY_ROWS:
+        if _few(held, rows):
             self._change_rows(held, rows)
         else:
             self._change_whole(held, rows)
@@ -355,6 +354,11 @@ class _File:
 
 def _stamp(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _few(held: table.Held, change: Mapping[str, str | None]) -> bool:
+    """Whether it is a change of few rows among very many, which is carried out row by row."""
+    return len(change) <= _ROWS_ALONE_MAX and len(held.rows) > _MANY_ROWS
 
 
 def _rows_after(held: table.Held, change: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:

@@ -273,13 +273,14 @@ class NginxDriver:
         _write(new, trial)
         self._test_alone(new)
         stamp = _write(new, text)
-        earlier = self._file.with_name("http.earlier")
-        earlier.unlink(missing_ok=True)
+        earlier, tmp = self._file.with_name("http.earlier"), self._before.with_suffix(".tmp")
+        for left in (earlier, tmp):
+            left.unlink(missing_ok=True)  # By somebody who was killed.
         existed = self._file.exists()
         if existed:
             os.link(self._file, earlier)
             if before is not None and before.exists:
-                os.link(self._file, tmp := self._before.with_suffix(".tmp"))
+                os.link(self._file, tmp)
                 os.replace(tmp, self._before)
         self._pending.touch()
         os.replace(new, self._file)
