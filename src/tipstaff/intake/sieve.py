@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -327,10 +328,10 @@ class _Looking:
         return max(0, min(most - self._octets + self._octets_before, _PARTS_WORTH * most - self._octets))
 
     def _of_packed(self, content: bytes) -> Iterator[tuple[str, bytes]]:
-        """What a file unfolds to that is packed alone."""
+        """What a file unfolds to that is packed alone. Behind a fault nobody can unfold more of a gzip file."""
         file, whole = unfold(content, octets=self._left + 1)
-        if not whole and len(file) <= self._left:
-            self.unseen = "a file in it cannot be unfolded"
+        if not whole and len(file) <= self._left and not content.startswith(PACKED[0]):
+            self.unseen = _NOT_UNFOLDED
         yield "", file
 
     def _of_zip(self, content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -344,8 +345,26 @@ class _Looking:
                     if not entry.is_dir() or entry.file_size:
                         file = entry_of(content, archive, entry, self._left, self._limits.archive_passwords)
                         yield one_line(entry.filename), file or b""
-        except Exception:  # noqa: BLE001 - whatever a hostile archive raises in the library, it was not seen whole.
-            self.unseen = "a file in it cannot be unfolded"
+        except NotImplementedError:
+            self.unseen = _NOT_UNFOLDED
+        except Exception:  # noqa: BLE001 - whatever a hostile archive raises in the library, what is in it is looked for.
+            yield from self._saved(content)
+
+    def _saved(self, content: bytes) -> Iterator[tuple[str, bytes]]:
+        """What programs that mend archives get out of a broken one: a file behind each header (APPNOTE.TXT, 4.3.7)."""
+        for found in _FILE_HEADER.finditer(content):
+            flags, method, size, name, extra = struct.unpack_from("<HH8xI4xHH", content, found.start() + 6)
+            start = found.end() + name + extra
+            if flags & 1:
+                file = b""
+            elif method == zipfile.ZIP_DEFLATED:
+                file = _inflated_file(content, start, self._left + 1)
+            elif method == zipfile.ZIP_STORED:
+                file = content[start : start + size] if size else b""
+            else:
+                self.unseen = _NOT_UNFOLDED
+                return
+            yield decode(content[found.end() : found.end() + name]), file
 
     def _of_pdf(self, content: bytes) -> Iterator[bytes]:
         """What the page streams of a PDF show, and the file as it stands (ISO 32000, 7.3.8 and 9.4.3)."""
@@ -382,6 +401,20 @@ def _inflated(content: bytes, start: int) -> tuple[bytes, int]:
     return shown, at - start - len(unpacker.unused_data)
 
 
+def _inflated_file(content: bytes, start: int, octets: int) -> bytes:
+    """At most so many octets of what is deflated from there on, as far as it can be."""
+    unpacker = zlib.decompressobj(-15)
+    found = b""
+    for at in range(start, len(content), _PDF_PIECE):
+        try:
+            found += unpacker.decompress(content[at : at + _PDF_PIECE], max(1, octets - len(found)))
+        except zlib.error:
+            break
+        if unpacker.eof or len(found) >= octets:
+            break
+    return found
+
+
 _UNFOLDING = (b"PK\x03\x04", b"PK\x05\x06", b"%PDF-", *PACKED)
 _DIRECTORY_END, _DIRECTORY_END_OCTETS = b"PK\x05\x06", 66_000
 """With what the last record of a ZIP archive begins, and how near the end it lies; anything may stand before the whole
@@ -389,6 +422,8 @@ _DIRECTORY_END, _DIRECTORY_END_OCTETS = b"PK\x05\x06", 66_000
 _SHUT = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01", b"\x1f\x9d")
 """RAR, 7z, Zstandard, cabinets, lzip and compress: nothing here unfolds them."""
 _TOO_DEEP = "files lie too deep in it"
+_NOT_UNFOLDED = "a file in it cannot be unfolded"
+_FILE_HEADER = re.compile(rb"PK\x03\x04[\s\S]{26}")
 _PDF_STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _PDF_PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
 _PDF_STREAM_OCTETS = 1 << 20

@@ -155,6 +155,8 @@ WRAPPED = {
     "xz": lzma.compress(TOLD),
     "the second member of a gzip file": gzip.compress(b"A list follows.\n") + gzip.compress(TOLD),
     "the last of 500 files": zipped(*((f"{n}.txt", b"a line of a log") for n in range(499)), ("r.txt", TOLD)),
+    "an archive cut short": zipped(("a.txt", b"a line of a log" * 50), ("r.txt", TOLD * 9))[:-150],
+    "a gzip file cut short": gzip.compress(TOLD * 9 + random.Random(3).randbytes(900))[:-300],
     "behind 40 MiB of zeros": zipped(("a.bin", bytes(40 * 2**20)), ("r.txt", TOLD)),
     "an archive behind a program": b"MZ" + bytes(900) + zipped(("r.txt", TOLD)),
     "hexadecimal": TOLD.hex().encode(),
