@@ -20,7 +20,6 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
-from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.other_ways import Task, tasks
 from tipstaff.procedures.our_clocks import WATCHES
 from tipstaff.procedures.reasons import Reasons, reasons_for_court

@@ -106,8 +106,8 @@ REFUSED = (
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
     ReadAnew,
-    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, other_ways.NoFont, NotAFilter, AnotherMustAgree, NotThatFar,
-    NoSuchFilter,
+    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, other_ways.NoFont, NotAFilter, AnotherMustAgree,
+    NotThatFar, NoSuchFilter,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 

@@ -119,6 +119,7 @@ def second(request: HttpRequest) -> HttpResponse:
         )  # fmt: skip
         return _same_origin(page)
     enter_portal(request, person.pk, how=f"company and {how}", strong=True, at=at)
+    people.note_use(person, at=at)
     return redirect("account:home")
 
 
@@ -139,6 +140,8 @@ def _come_in(request: HttpRequest, said: Said, *, issuer: str, at: datetime) -> 
     PortalPerson.objects.filter(pk=link.person.pk).update(entered_at=at)
     how = f"company{', by two factors' if said.by_two_factors else ''}"
     enter_portal(request, link.person.pk, how=how, strong=said.by_two_factors, at=at)
+    if said.by_two_factors:
+        people.note_use(link.person, at=at)
     return redirect("account:home")
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from tipstaff import wiring
+from tipstaff.procedures.acceptance import note_portal_log_in
 from tipstaff.procedures.portal import note_portal_change, send_log_in_link
 from tipstaff.registry.queries import (
     accounts_above,
@@ -138,6 +139,12 @@ def forget_what_is_stale(person: PortalPerson, *, at: datetime) -> bool:
                     count=count,
                 )  # fmt: skip
     return stale
+
+
+def note_use(person: PortalPerson, *, at: datetime) -> None:
+    """Whoever a customer lets answer in its name uses our services for it; who only reads binds nobody."""
+    acting = [key for key, role in roles_of(person).items() if may(role, PortalRole.ANSWERS)]
+    note_portal_log_in(acting, by=person.email, desk=wiring.desk(), at=at)
 
 
 def customers_of(person: PortalPerson) -> list[str]:
