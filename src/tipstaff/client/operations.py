@@ -297,6 +297,7 @@ class CustomerIn(TypedDict):
     email: NotRequired[str]
     postal_address: NotRequired[str]
     country: NotRequired[str]
+    brand: NotRequired[str]
 
 
 class CustomerOut(TypedDict):
@@ -1740,6 +1741,7 @@ class Client(Caller):
         search: str | None = None,
         tag: str | None = None,
         campaign: str | None = None,
+        brand: str | None = None,
         watched: bool | None = None,
         order: Literal["due", "newest"] | None = None,
         cursor: str | None = None,
@@ -1755,6 +1757,7 @@ class Client(Caller):
                 "search": search,
                 "tag": tag,
                 "campaign": campaign,
+                "brand": brand,
                 "watched": watched,
                 "order": order,
                 "cursor": cursor,

@@ -7,6 +7,7 @@ the line.
 
 from .load import BadSetting, load
 from .shape import (
+    BrandConfig,
     Config,
     Demo,
     DeviceConfig,
@@ -23,6 +24,7 @@ from .shape import (
 
 __all__ = [
     "BadSetting",
+    "BrandConfig",
     "Config",
     "Demo",
     "DeviceConfig",

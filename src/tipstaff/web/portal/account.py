@@ -509,7 +509,7 @@ def managed(request: PersonRequest, key: str, needed: PortalRole) -> tuple[Custo
 
 
 def _zone(person: PortalPerson) -> ZoneInfo | None:
-    """The time zone that the registry has for them; UTC where it has none."""
+    """The time zone that the registry has for them; None, which is the page's own, where it has none."""
     for key in own.customers_of(person):
         for contact in representatives_of(key):
             if contact.email.lower() == person.email:

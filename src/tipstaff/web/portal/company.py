@@ -22,6 +22,7 @@ from tipstaff.host.openid import NotSaid, Said
 from tipstaff.procedures.portal import note_portal_change
 
 from .. import factors, pace
+from ..brands import base_of
 from ..company import ask_of, heard
 from ..models import PersonLink, PortalPerson
 from ..pages import show_public
@@ -63,7 +64,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 
 def send(request: HttpRequest, *, link: int | None) -> HttpResponse:
     """The same, to come back for `link`: the number of somebody logged in, who is tied to what the provider says."""
-    at, provider = wiring.now(), wiring.customers_openid_provider()
+    at, provider = wiring.now(), wiring.customers_openid_provider(base_of(request))
     who = pace.household(request.META.get("REMOTE_ADDR") or "")
     if provider is None:
         return _refused(request, Sentence("Nobody logs in here by a company."), status=404)
@@ -80,7 +81,7 @@ def send(request: HttpRequest, *, link: int | None) -> HttpResponse:
 @require_safe
 def back(request: HttpRequest) -> HttpResponse:
     """The browser comes back with the provider's answer: log in, or tie it to whoever is logged in."""
-    at, provider = wiring.now(), wiring.customers_openid_provider()
+    at, provider = wiring.now(), wiring.customers_openid_provider(base_of(request))
     try:
         said, asked = heard(request, provider, at=at, kept=KEPT)
         assert provider is not None, "it was heard"
@@ -175,7 +176,7 @@ def _failed() -> Sentence:
 
 def _refused(request: HttpRequest, why: Sentence, *, status: int) -> HttpResponse:
     page = "tipstaff/portal/log_in.html"
-    shown = {"passkeys": passkeys_work(), "company": company()}
+    shown: dict[str, Any] = {"passkeys": passkeys_work(), "company": company()}
     return _same_origin(show_public(request, page, trouble=why.said(language_of(request)), status=status, **shown))
 
 

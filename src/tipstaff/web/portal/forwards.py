@@ -126,7 +126,8 @@ def pass_on(
         # Whoever typed the address typed the name as well: it stays on the page.
         send_passed_on(
             case.key, number=row.pk, to=row.email, name=row.to_name if account else "", language=row.language,
-            brand=brand.name, contact=contact_in_letter(brand.contact), by=by.email, desk=wiring.desk(), at=at,
+            brand=brand.name, contact=contact_in_letter(brand.contact), by=by.email, reseller=row.reseller,
+            desk=wiring.desk(), at=at,
         )  # fmt: skip
     return row
 

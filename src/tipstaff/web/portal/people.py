@@ -194,7 +194,7 @@ def _send(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> N
         row.links, row.link_made_at = row.links + 1, at
         row.save(update_fields=["language", "links", "link_made_at"])
         send_log_in_link(
-            row.email, name=contact.name if contact is not None else "", language=row.language,
+            row.email, customer=customer, name=contact.name if contact is not None else "", language=row.language,
             log_in=f"{row.pk}-{row.links}", desk=wiring.desk(), at=at, actor=actor,
         )  # fmt: skip
 
