@@ -7,6 +7,7 @@ the line.
 
 from .load import BadSetting, load
 from .shape import (
+    COLOURS,
     BrandConfig,
     Config,
     Demo,
@@ -23,6 +24,7 @@ from .shape import (
 )
 
 __all__ = [
+    "COLOURS",
     "BadSetting",
     "BrandConfig",
     "Config",

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from tipstaff.words import STAFF_ROLES
 
-from .shape import Bounds, BrandConfig, Config, DeviceConfig, FeedConfig, MailboxConfig
+from .shape import COLOURS, Bounds, BrandConfig, Config, DeviceConfig, FeedConfig, MailboxConfig
 
 _SECTIONS = (
     "server",
@@ -416,10 +416,6 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
         value = getattr(config.mail_out, key)
         if value and not _ADDRESS.fullmatch(value):
             refuse("mail_out", key, "it takes a mail address")
-
-
-COLOURS = ("grey", "blue", "green", "teal", "violet", "amber", "red")
-"""The colours of a mark: each is legible on light and on dark."""
 
 
 def _wrong_in(brand: BrandConfig, *, https: bool) -> str:

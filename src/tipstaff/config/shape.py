@@ -312,6 +312,10 @@ class FeedConfig:
     """The kind's own keys."""
 
 
+COLOURS = ("grey", "blue", "green", "teal", "violet", "amber", "red")
+"""The colours that a brand may take: each is legible on light and on dark."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BrandConfig:
     name: str

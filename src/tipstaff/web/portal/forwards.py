@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff import wiring
+from tipstaff.config import COLOURS as COLOURS
 from tipstaff.procedures.portal import (
     is_sealed,
     note_portal_change,
@@ -26,8 +27,6 @@ from .outgoing import contact_in_letter, holds_url, is_no_name, refuse_too_many
 from .people import MAIL_ADDRESS
 
 FORWARDS_MAX, PLACES_MAX, NOTE_MAX, WORDS_MAX = 20, 50, 2000, 10_000
-COLOURS = ("grey", "blue", "green", "teal", "violet", "amber", "red")
-"""The colours that a brand may take: each is legible on light and on dark."""
 ANSWERS = (Answer.FIXED, Answer.DISPUTE, Answer.WRONG_CUSTOMER)
 
 
