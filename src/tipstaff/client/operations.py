@@ -297,7 +297,7 @@ class CustomerIn(TypedDict):
     email: NotRequired[str]
     postal_address: NotRequired[str]
     country: NotRequired[str]
-    brand: NotRequired[str]
+    brand: NotRequired[str | None]
 
 
 class CustomerOut(TypedDict):

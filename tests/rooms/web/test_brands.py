@@ -169,3 +169,15 @@ def test_a_brand_that_cannot_be_meant_is_refused(tmp_path: Path, lines: str, wro
 def test_a_brands_times_are_in_its_zone_where_nobodys_own_is_known(north: Case, at: datetime) -> None:
     page = Client().get(wiring.report_link("R-000001", at).removeprefix("https://abuse.example.net"), **HOST)
     assert "JST" in page.content.decode()
+
+
+def test_the_api_keeps_a_brand_that_is_left_out_and_takes_none_that_the_settings_do_not_name(
+    north: Case, log_in: LogIn
+) -> None:
+    lena, path = log_in(Role.LEAD, name="lena"), f"/api/registry/customers/{north.customer}"
+    assert lena.put(path, {"name": "A Name"}, "application/json").status_code == 200
+    assert customer_of(north).brand == "north"
+    assert lena.put(path, {"name": "B Name", "brand": "south"}, "application/json").status_code == 422
+    assert customer_of(north).name == "A Name"
+    assert lena.put(path, {"name": "A Name", "brand": ""}, "application/json").status_code == 200
+    assert customer_of(north).brand == ""
