@@ -20,6 +20,7 @@ TABLES: dict[str, Any] = {
     "devices": shape.DeviceConfig,
     "mailboxes": shape.MailboxConfig,
     "feeds": shape.FeedConfig,
+    "brands": shape.BrandConfig,
 }
 """Sections of which there may be many."""
 SHORT = {("server", "database_url"): "TIPSTAFF_DATABASE_URL", ("server", "data_folder"): "TIPSTAFF_DATA"}

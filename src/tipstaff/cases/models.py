@@ -10,6 +10,8 @@ from django.db.models.functions import Upper
 class CaseRow(models.Model):
     key = models.CharField(max_length=16, primary_key=True)
     customer = models.CharField(max_length=64)
+    brand = models.CharField(max_length=32, default="", db_default="")
+    """The customer's brand when it was opened."""
     customer_name = models.CharField(max_length=200)
     service = models.CharField(max_length=64, null=True)
     clause = models.CharField(max_length=64)
@@ -67,6 +69,7 @@ class CaseRow(models.Model):
             models.Index(fields=["waits_since"], name="cases_waits", condition=models.Q(waits_since__isnull=False)),
             models.Index(fields=["merged_into"], name="cases_merged", condition=models.Q(merged_into__isnull=False)),
             models.Index(fields=["split_from"], name="cases_split", condition=models.Q(split_from__isnull=False)),
+            models.Index(fields=["brand", "state"], name="cases_case_brand", condition=~models.Q(brand="")),
             models.Index(fields=["campaign"], name="cases_campaign", condition=models.Q(campaign__isnull=False)),
             # In the order of the list, so that its first page reads no further.
             models.Index(

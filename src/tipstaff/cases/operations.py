@@ -32,6 +32,7 @@ def join_or_open(
     verdict: Verdict,
     customer: str,
     customer_name: str,
+    brand: str = "",
     service: str | None,
     incident: str,
     evidence: str,
@@ -64,7 +65,7 @@ def join_or_open(
                 opened = row is None
                 if row is None:
                     joining = Joining(
-                        verdict=verdict, customer=customer, customer_name=customer_name, service=service,
+                        verdict=verdict, customer=customer, customer_name=customer_name, brand=brand, service=service,
                         incident=incident, type=type, resource=resource, repeats=repeats,
                     )  # fmt: skip
                     row = _new_row(next_key("C"), joining, at=at)
@@ -109,6 +110,7 @@ class Joining:
     verdict: Verdict
     customer: str
     customer_name: str
+    brand: str = ""
     service: str | None
     incident: str
     type: str
@@ -214,6 +216,7 @@ def _new_row(key: str, joining: Joining, *, at: datetime) -> CaseRow:
         key=key,
         customer=joining.customer,
         customer_name=joining.customer_name,
+        brand=joining.brand,
         service=joining.service,
         clause=verdict.clause,
         group=verdict.group,

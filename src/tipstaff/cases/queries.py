@@ -84,6 +84,8 @@ class Narrowed(NamedTuple):
     """Only what is snoozed then."""
     keys: frozenset[str] | None = None
     customers: frozenset[str] | None = None
+    brand: str | None = None
+    """Of customers who were under this brand."""
     unsealed: bool = False
     """Without what is sealed."""
     before: tuple[datetime, str] | None = None
@@ -101,6 +103,8 @@ def _filtered(
     if narrowed is not None:
         if narrowed.tag is not None:
             rows = rows.filter(tags__contains=[narrowed.tag])
+        if narrowed.brand is not None:
+            rows = rows.filter(brand=narrowed.brand)
         if narrowed.campaign is not None:
             rows = rows.filter(campaign=narrowed.campaign)
         if narrowed.watcher is not None:

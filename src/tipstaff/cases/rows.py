@@ -23,6 +23,7 @@ def case_of(row: CaseRow) -> Case:
         key=row.key,
         customer=row.customer,
         customer_name=row.customer_name,
+        brand=row.brand,
         service=row.service,
         clause=row.clause,
         group=row.group,

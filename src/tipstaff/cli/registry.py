@@ -78,7 +78,8 @@ def import_files(
     bad row, not at all, and then no later file either. The columns:
 
     customers: key, name, \\[reseller], \\[is_reseller], \\[standing], \\[since], \\[representative_name],
-    \\[representative_email], \\[language], \\[timezone], \\[phone], \\[email], \\[postal_address], \\[country]
+    \\[representative_email], \\[language], \\[timezone], \\[phone], \\[email], \\[postal_address], \\[country],
+    \\[brand]
 
     representatives: customer, email, \\[place], \\[name], \\[language], \\[timezone], \\[phone]
 

@@ -138,8 +138,10 @@ def customer(
     email: Annotated[str | None, typer.Option("--email", help="Its own; contacts are set by `contacts`.")] = None,
     postal_address: Annotated[str | None, typer.Option("--postal-address", help="In one line.")] = None,
     country: Annotated[str | None, typer.Option("--country", help="Two letters: DE.")] = None,
+    brand: Annotated[str | None, typer.Option("--brand", help="One that the settings name; '': none.")] = None,
 ) -> None:
     """Add a customer or change one, and vet them. What is left out stays as it is."""
+    from tipstaff import wiring
     from tipstaff.procedures import registering
     from tipstaff.registry import queries
     from tipstaff.words import Customer
@@ -148,13 +150,15 @@ def customer(
     if old is None and not name:
         raise typer.BadParameter(f"There is no customer {key}; to add one, give its --name.")
     before = old or Customer(key=key, name=name or "", representative=None)
+    if brand and brand not in wiring.brands():
+        raise typer.BadParameter(f"The settings name no brand {brand}.")
     above = before.reseller if reseller is None else reseller or None
     wanted = replace(
         before, representative=queries.stated_representative(key), name=name or before.name, reseller=above,
         is_reseller=before.is_reseller if is_reseller is None else is_reseller,
         phone=before.phone if phone is None else phone, email=before.email if email is None else email,
         postal_address=before.postal_address if postal_address is None else postal_address,
-        country=before.country if country is None else country,
+        country=before.country if country is None else country, brand=before.brand if brand is None else brand,
     )  # fmt: skip
     registering.save_customer(wanted, **by())
     typer.echo(f"{key} is {'added' if old is None else 'saved'}.")

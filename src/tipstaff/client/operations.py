@@ -315,6 +315,7 @@ class CustomerIn(TypedDict):
     email: NotRequired[str]
     postal_address: NotRequired[str]
     country: NotRequired[str]
+    brand: NotRequired[str | None]
 
 
 class CustomerOut(TypedDict):
@@ -1770,6 +1771,7 @@ class Client(Caller):
         search: str | None = None,
         tag: str | None = None,
         campaign: str | None = None,
+        brand: str | None = None,
         watched: bool | None = None,
         order: Literal["due", "newest"] | None = None,
         cursor: str | None = None,
@@ -1785,6 +1787,7 @@ class Client(Caller):
                 "search": search,
                 "tag": tag,
                 "campaign": campaign,
+                "brand": brand,
                 "watched": watched,
                 "order": order,
                 "cursor": cursor,

@@ -7,6 +7,8 @@ the line.
 
 from .load import BadSetting, load
 from .shape import (
+    COLOURS,
+    BrandConfig,
     Config,
     Demo,
     DeviceConfig,
@@ -22,7 +24,9 @@ from .shape import (
 )
 
 __all__ = [
+    "COLOURS",
     "BadSetting",
+    "BrandConfig",
     "Config",
     "Demo",
     "DeviceConfig",

@@ -13,11 +13,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from tipstaff.words import STAFF_ROLES
 
-from .shape import Bounds, Config, DeviceConfig, FeedConfig, MailboxConfig
+from .shape import COLOURS, Bounds, BrandConfig, Config, DeviceConfig, FeedConfig, MailboxConfig
 
 _SECTIONS = (
     "server",
@@ -42,7 +42,12 @@ _IS_SETTING = re.compile(
 _NEARLY = re.compile(r"^TIPSTAFF_([A-Z]+(?:_[A-Z]+)?)_[A-Z_]+$")
 
 
-_TABLES: dict[str, Any] = {"devices": DeviceConfig, "mailboxes": MailboxConfig, "feeds": FeedConfig}
+_TABLES: dict[str, Any] = {
+    "devices": DeviceConfig,
+    "mailboxes": MailboxConfig,
+    "feeds": FeedConfig,
+    "brands": BrandConfig,
+}
 """Sections of which there may be many, each `[[name]]`."""
 
 
@@ -272,7 +277,7 @@ def _tables(given: Any, kind: Any, section: str, *, path: Path | None, text: str
             else:
                 raise BadSetting(f"{where} {key} is not a setting{_did_you_mean(key, hints)}.")
         for needed in ("name", "kind"):
-            if not values.get(needed):
+            if needed in hints and not values.get(needed):
                 raise BadSetting(f"{where} lacks its {needed}, a text in quotes.")
         if values["name"] in {x.name for x in built}:
             raise BadSetting(f"{where}: the name {values['name']!r} is used twice; give each its own.")
@@ -397,6 +402,9 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
                 f"{config.where_table('mailboxes', mailbox.name)} host is {mailbox.host!r}, "
                 "but it takes the name or address of a mail server alone; its port is port."
             )
+    for brand in config.brands:
+        if wrong := _wrong_in(brand, https=config.public_url.startswith("https://")):
+            raise BadSetting(f"{config.where_table('brands', brand.name)} {wrong}.")
     ports: dict[tuple[str, int], str] = {}
     for section, key in (("web", "port"), ("mail_in", "smtp_port"), ("mail_in", "lmtp_port")):
         part = getattr(config, section)
@@ -411,6 +419,26 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
         value = getattr(config.mail_out, key)
         if value and not _ADDRESS.fullmatch(value):
             refuse("mail_out", key, "it takes a mail address")
+
+
+def _wrong_in(brand: BrandConfig, *, https: bool) -> str:
+    """What cannot be meant in a brand, as the rest of a sentence; empty where all can."""
+    parts = urlsplit(brand.public_url)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", brand.name):
+        return f"name is {brand.name!r}, but it takes small letters, digits and hyphens"
+    if brand.address and not _ADDRESS.fullmatch(brand.address):
+        return f"address is {brand.address!r}, but it takes a mail address"
+    if brand.public_url and (
+        parts.scheme != ("https" if https else "http") or not parts.hostname or parts.path.strip("/") or parts.query
+    ):
+        return f"public_url is {brand.public_url!r}, but it takes an address like [web] public_url, without a path"
+    if brand.colour not in COLOURS or len(brand.mark) > 12:
+        return f"colour and mark are {brand.colour!r} and {brand.mark!r}: one of {', '.join(COLOURS)}, and 12 letters"
+    if brand.timezone not in available_timezones():
+        return f"timezone is {brand.timezone!r}, but it takes a zone, for example Europe/Berlin"
+    if not re.fullmatch(r"[a-z]{2}", brand.language):
+        return f"language is {brand.language!r}, but it takes two letters, for example de"
+    return ""
 
 
 def _check_bounds(part: Any, where: Callable[[str], str]) -> None:

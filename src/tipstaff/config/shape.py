@@ -315,6 +315,30 @@ class FeedConfig:
     """The kind's own keys."""
 
 
+COLOURS = ("grey", "blue", "green", "teal", "violet", "amber", "red")
+"""The colours that a brand may take: each is legible on light and on dark."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrandConfig:
+    name: str
+    """As the registry's customers name it: `north`."""
+    shown_as: str = ""
+    """What letters and pages call it; empty: its name."""
+    address: str = ""
+    """Where its letters come from, and what its pages name for questions; empty: the operator's own."""
+    public_url: str = ""
+    """How the world reaches its pages, for links in its letters; empty: `[web] public_url`."""
+    mark: str = ""
+    """A few letters in place of a logo."""
+    colour: str = "grey"
+    """Of the mark: `grey`, `blue`, `green`, `teal`, `violet`, `amber` or `red`."""
+    language: str = "en"
+    """Of its pages, for who wishes none."""
+    timezone: str = "UTC"
+    """Of its pages, for whom the registry has none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Demo:
     clock_file: Path | None = None
@@ -340,6 +364,7 @@ class Config:
     devices: tuple[DeviceConfig, ...] = ()
     mailboxes: tuple[MailboxConfig, ...] = ()
     feeds: tuple[FeedConfig, ...] = ()
+    brands: tuple[BrandConfig, ...] = ()
     path: Path | None = None
     """The file that was read, if one was."""
     places: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)

@@ -63,6 +63,7 @@ def queue_letter(
     in_reply_to: str = "",
     follows: str | None = None,
     log_in: str | None = None,
+    brand: str = "",
 ) -> str:
     """Keep a letter and return its key; the same `once` gives the same letter's key and writes nothing.
 
@@ -89,6 +90,7 @@ def queue_letter(
             "case": case,
             "report": report,
             "log_in": log_in,
+            "brand": brand,
             "in_reply_to": _storable(in_reply_to),
             "follows": LetterRow.objects.get(key=follows) if follows else None,
             "state": (LetterState.HELD if held else LetterState.QUEUED).value,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from threading import Event
@@ -24,6 +25,16 @@ LOST_SESSION_WAITS_SECONDS: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 _NEVER: Final = Event()
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """By whose name letters of a brand go out."""
+
+    address: str
+    name: str
+    on_its_host: Callable[[str], str] = lambda link: link
+    """A link of ours as the brand's pages have it."""
+
+
 def post_next(
     server: MailOut,
     *,
@@ -35,6 +46,7 @@ def post_next(
     on_sent: Callable[[Letter], None] | None = None,
     first: Callable[[Letter], object] = lambda letter: None,
     sender_name: str = "",
+    of_brand: Callable[[str], Sender | None] = lambda brand: None,
     timeout_seconds: float = TIMEOUT_SECONDS,
     dot_timeout_seconds: float = DOT_TIMEOUT_SECONDS,
     rest: Callable[[float], object] = _NEVER.wait,
@@ -42,8 +54,9 @@ def post_next(
     """Take the letter that is longest due to the mail server and return it as it then stands; None when none is due.
 
     `link` makes a case's portal link, `log_in_link` one by which somebody logs in; `keys_of` knows by which keys the
-    letter is closed for an address. `first` begins the transaction
-    that notes the sending, `on_sent` ends it. Call this outside of any transaction. What became of a letter is written
+    letter is closed for an address. `first` begins the transaction that notes the sending, `on_sent` ends it.
+    `of_brand` says how letters of a brand go out, None for those that go as `server` and `sender_name` say.
+    Call this outside of any transaction. What became of a letter is written
     again when the database's session was lost meanwhile, after `rest` of some seconds. An exception from here is a
     fault of this program or of a database that stays away; what the worker had in hand then is settled when it asks for
     its next letter, or by `recover_interrupted` when it is gone.
@@ -52,13 +65,15 @@ def post_next(
     letter = operations.claim_letter(at=now(), worker=worker, domain=server.from_address.rpartition("@")[2])
     if letter is None:
         return None
+    sender = of_brand(letter.brand) or Sender(address=server.from_address, name=sender_name)
     try:
+        made = _link_in(letter, at=now(), link=link, log_in_link=log_in_link)
         delivered = deliver(
             letter,
-            server=server,
-            sender_name=sender_name,
+            server=replace(server, from_address=sender.address),
+            sender_name=sender.name,
             at=now(),
-            portal_link=_link_in(letter, at=now(), link=link, log_in_link=log_in_link),
+            portal_link=sender.on_its_host(made) if made is not None else None,
             keys_of=partial(keys_of, letter),
             on_handing_over=lambda: operations.mark_handing_over(letter.key, at=now(), worker=worker),
             timeout_seconds=timeout_seconds,

@@ -26,5 +26,6 @@ def letter_of(row: LetterRow) -> Letter:
         html=row.html,
         diverted=row.diverted,
         log_in=row.log_in,
+        brand=row.brand,
         attachments=tuple(Attachment(name=name, text=text) for name, text in row.attachments),
     )

@@ -75,6 +75,7 @@ def ask(
     key = f"AQ-{hashlib.sha256(asked.encode()).hexdigest()[:10]}"
     if entries_of(key, what=[ASKED]):
         return key
+    desk = desk.speaking_to(found)
     facts = LetterFacts(
         operator=desk.operator, abuse_contact=desk.abuse_address, language=found.representative.language,
         customer=found.name, representative=found.representative.name, timezone=found.representative.timezone,
@@ -84,7 +85,7 @@ def ask(
         letter = queue_letter(
             LetterKind.ADDRESS_QUESTION, once=key, to=found.representative.email,
             draft=compose(LetterKind.ADDRESS_QUESTION, facts=facts), case=None, report=None, at=at, actor=actor,
-            held=not desk.mail_out_ready,
+            held=not desk.mail_out_ready, brand=desk.brand,
         )  # fmt: skip
         record(
             ASKED, at=at, actor=actor, about=[key, customer, letter], address=str(address), port=port,

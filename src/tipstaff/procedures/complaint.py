@@ -271,6 +271,7 @@ def _join(
         verdict=verdict,
         customer=customer.key,
         customer_name=customer.name,
+        brand=customer.brand,
         service=attribution.service,
         incident=incident.key,
         evidence=report.evidence,

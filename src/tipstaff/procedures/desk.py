@@ -1,17 +1,18 @@
 """What every story needs besides the rooms: the operator's facts, the editions in force, and the ways out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
+from tipstaff.config import BrandConfig
 from tipstaff.enforcement.planner import Ability
 from tipstaff.intake.files import Scanner
 from tipstaff.intake.protocol import Parser
 from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.policy import Edition
 from tipstaff.policy.shadow import Shadow
-from tipstaff.words import Allegation, Announcer, Role
+from tipstaff.words import Allegation, Announcer, Customer, Role
 
 
 def _nobody(name: str) -> frozenset[Role]:
@@ -44,6 +45,10 @@ class Desk:
     """Where an edition is shown to everybody, with what it changes."""
     report_link: Callable[[str, datetime], str]
     """(report, now) -> the address at which a complainant sees what became of it."""
+    brand: str = ""
+    """The brand by whose name it speaks; empty is the operator's own."""
+    brands: Mapping[str, BrandConfig] = field(default_factory=dict)
+    """The operator's brands by name."""
     announcer_of: Callable[[IPv4Address | IPv6Address], Announcer | None] = field(default=lambda address: None)
     """Who likely holds an address that is not ours."""
     roles_of: Callable[[str], frozenset[Role]] = _nobody
@@ -64,3 +69,11 @@ class Desk:
     """Where the operator's own days begin and end."""
     file_octets_max: int = 25 * 1024 * 1024
     """Larger files are not examined."""
+
+    def speaking_to(self, customer: Customer | None) -> "Desk":
+        """The desk by the name and address under which this customer knows it: their brand's, where it has any."""
+        brand = self.brands.get(customer.brand) if customer is not None else None
+        if brand is None:
+            return self
+        address = brand.address or self.abuse_address
+        return replace(self, operator=brand.shown_as or brand.name, abuse_address=address, brand=brand.name)

@@ -382,6 +382,7 @@ def _write(
 ) -> None:
     representative = customer.representative
     assert representative is not None, "checked by the caller"
+    desk = desk.speaking_to(customer)
     facts = _facts(customer, representative, edition.id, desk=desk)
     said = edition.said_in(representative.language)
     titles = {id: wording.title for id, wording in said.clauses.items()} if said else {}
@@ -403,6 +404,7 @@ def _write_that_it_does_not_come(
 ) -> None:
     in_force = edition_to_go_by(desk.editions, at=at)
     assert customer.representative is not None, "checked by the caller"
+    desk = desk.speaking_to(customer)
     facts = _facts(customer, customer.representative, given_up.id, desk=desk)
     _queue(
         LetterKind.POLICY_KEPT, once=f"policy-kept:{given_up.digest}:{customer.key}", to=customer.representative.email,
@@ -429,7 +431,7 @@ def _queue(
 ) -> None:  # fmt: skip
     queue_letter(
         kind, once=once, to=to, draft=compose(kind, facts=facts), case=None, report=None, at=at, actor=actor,
-        held=not desk.mail_out_ready, follows=follows,
+        held=not desk.mail_out_ready, follows=follows, brand=desk.brand,
     )  # fmt: skip
 
 

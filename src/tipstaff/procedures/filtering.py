@@ -401,13 +401,14 @@ def _write(
     if named is None or to is None:
         record("letter.nobody_to_tell", at=at, actor=actor, about=[found.key, customer], kind=kind)
         return None
+    desk = desk.speaking_to(named)
     facts = LetterFacts(
         operator=desk.operator, abuse_contact=desk.abuse_address, language=to.language, customer=named.name,
         representative=to.name, timezone=to.timezone, case=found.key, measure=measure, note=found.danger,
     )  # fmt: skip
     key = queue_letter(
         kind, once=f"{kind}:{found.key}:{customer}:{once}", to=to.email, draft=compose(kind, facts=facts), case=None,
-        report=None, at=at, actor=actor, held=not desk.mail_out_ready,
+        report=None, at=at, actor=actor, held=not desk.mail_out_ready, brand=desk.brand,
     )  # fmt: skip
     record("filter.told", at=at, actor=actor, about=[found.key, customer, key], kind=kind)
     desk.enqueue("letters", "all")

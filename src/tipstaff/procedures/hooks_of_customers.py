@@ -81,13 +81,15 @@ def tell_switched_off(webhook: Webhook, *, desk: Desk, at: datetime) -> str | No
     to = customer.representative if customer is not None else None
     if customer is None or to is None:
         return None
+    desk = desk.speaking_to(customer)
     facts = LetterFacts(
         operator=desk.operator, abuse_contact=desk.abuse_address, language=to.language, representative=to.name,
         customer=f"{customer.name} ({customer.key})", webhook=urlsplit(webhook.url).hostname or "",
     )  # fmt: skip
     key = queue_letter(
         LetterKind.WEBHOOK_OFF, once=f"webhook_off:{webhook.key}:{at.isoformat()}", to=to.email, case=None, report=None,
-        draft=compose(LetterKind.WEBHOOK_OFF, facts=facts), at=at, actor="worker", held=not desk.mail_out_ready,
+        draft=compose(LetterKind.WEBHOOK_OFF, facts=facts), at=at, actor="worker",
+        held=not desk.mail_out_ready, brand=desk.brand,
     )  # fmt: skip
     desk.enqueue("letters", "all")
     return key

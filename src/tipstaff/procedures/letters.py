@@ -77,6 +77,7 @@ def tell_customer(
     if to is None:
         record("letter.nobody_to_tell", at=at, actor=actor, about=[case.key, customer.key], kind=kind)
         return None
+    desk = desk.speaking_to(customer)
     facts = _customer_facts(
         kind, case, customer, desk=desk, at=at, actor=actor, measure=measure, only=incidents, more=more or {},
         reports=reports_of_case(case.key) if reports is None else reports,
@@ -92,6 +93,7 @@ def tell_customer(
         at=at,
         actor=actor,
         held=not desk.mail_out_ready,
+        brand=desk.brand,
     )
     desk.enqueue("letters", "all")
     return key

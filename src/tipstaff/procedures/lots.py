@@ -212,6 +212,7 @@ class Lots:
                 verdict=as_reachable(each.verdict, customer),
                 customer=customer.key,
                 customer_name=customer.name,
+                brand=customer.brand,
                 service=each.attribution.service,
                 incident=incident.key,
                 type=incident.allegation.type,

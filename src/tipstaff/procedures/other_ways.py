@@ -132,6 +132,7 @@ def what_to_say(
     """What somebody says on the telephone in a language, a sentence each: who calls, about what, and never who
     complained. English where nobody has written it in that language."""
     customer = get_customer(case.customer)
+    desk = desk.speaking_to(customer)
     language = language if language in languages() else FALLBACK
     said: list[str] = phrases(language)["call"]
     return tuple(
@@ -152,6 +153,8 @@ def print_letter(
     letter = _letter(key)
     lines = address_lines(address)
     assert letter.case is not None, "checked by _letter"
+    case = get_case(standing_key(letter.case))
+    desk = desk.speaking_to(get_customer(case.customer) if case is not None else None)
     made = letter_on_paper(
         letter, to=lines, operator=desk.operator, dated=dated(letter), link=link(letter.case, at), own_font=own_font
     )  # fmt: skip

@@ -25,14 +25,18 @@ class ContactsKept(ValueError):
     """The contacts stay as they are; the message says why."""
 
 
-def send_log_in_link(email: str, *, name: str, language: str, log_in: str, desk: Desk, at: datetime, actor: str) -> str:
+def send_log_in_link(
+    email: str, *, customer: str, name: str, language: str, log_in: str, desk: Desk, at: datetime, actor: str
+) -> str:  # fmt: skip
     """Queue the letter with link `log_in` (`12-3`); its key. The link itself is made when the letter is sent."""
+    desk = desk.speaking_to(get_customer(customer))
     facts = LetterFacts(
         operator=desk.operator, abuse_contact=desk.abuse_address, language=language, representative=name
     )  # fmt: skip
     key = queue_letter(
         LetterKind.LOG_IN_LINK, once=f"log_in_link:{log_in}", to=email, log_in=log_in, case=None, report=None,
         draft=compose(LetterKind.LOG_IN_LINK, facts=facts), at=at, actor=actor, held=not desk.mail_out_ready,
+        brand=desk.brand,
     )  # fmt: skip
     desk.enqueue("letters", "all")
     return key
@@ -48,6 +52,7 @@ def ask_contact(proposed: Representative, *, number: int, customer: Customer, by
 
     Nor does the letter name them: whoever typed the address typed the name as well.
     """
+    desk = desk.speaking_to(customer)
     facts = _facts(desk, language=proposed.language, customer=_named(customer), by=by)
     return _send(
         LetterKind.CONTACT_CHECK, facts=facts, to=proposed.email, link=f"{CONTACT}{number}", desk=desk, at=at, by=by
@@ -100,6 +105,7 @@ def set_contacts(
         "portal.contacts_changed", customer=customer.key, at=at, actor=actor, why=why,
         before=[one.email for one in before], now=[one.email for one in chain],
     )  # fmt: skip
+    desk = desk.speaking_to(customer)
     for one in before:
         if one.bounced_at is None:
             facts = _facts(
@@ -115,12 +121,13 @@ def set_contacts(
 
 def send_passed_on(
     case: str, *, number: int, to: str, name: str, language: str, brand: str, contact: str, by: str,
-    desk: Desk, at: datetime,
+    reseller: str, desk: Desk, at: datetime,
 ) -> str:  # fmt: skip
     """Tell a reseller's own customer of what the reseller passes on, under the reseller's name; the letter's key.
 
     What the reseller writes stands on the page alone: our mail carries nobody's words to an address of their choice.
     """
+    desk = desk.speaking_to(get_customer(reseller))
     facts = _facts(desk, language=language, name=name, case=case, by=brand, by_contact=contact)
     return _send(LetterKind.PASSED_ON, facts=facts, to=to, link=f"{FORWARD}{number}", desk=desk, at=at, by=by)
 
@@ -134,6 +141,7 @@ def tell_passed_on_answered(case: str, *, reseller: str, by: str, desk: Desk, at
     to = customer.representative if customer is not None else None
     if to is None:
         return None
+    desk = desk.speaking_to(customer)
     facts = _facts(desk, language=to.language, name=to.name, case=case, by=by)
     return _send(LetterKind.PASSED_ON_ANSWERED, facts=facts, to=to.email, link=None, desk=desk, at=at, by=by, case=case)
 
@@ -153,6 +161,7 @@ def _send(
     key = queue_letter(
         kind, once=f"{kind}:{link or to}:{at.isoformat()}:{step}"[:255], to=to, log_in=link, case=case, report=None,
         draft=compose(kind, facts=facts), at=at, actor=f"customer ({by})", held=not desk.mail_out_ready,
+        brand=desk.brand,
     )  # fmt: skip
     desk.enqueue("letters", "all")
     return key

@@ -221,6 +221,7 @@ def _join(measured: Measured, weighed: Weighed, *, desk: Desk, at: datetime) -> 
         verdict=verdict,
         customer=customer.key,
         customer_name=customer.name,
+        brand=customer.brand,
         service=attribution.service,
         incident=measured.key,
         evidence="",

@@ -69,6 +69,7 @@ def add_customer(customer: Customer, *, at: datetime, actor: str, origin: Origin
             "email": customer.email,
             "postal_address": customer.postal_address,
             "country": customer.country,
+            "brand": customer.brand,
         }
         kept, set_now = _weigh(wanted, before, draft)
         standing = Standing(str(wanted["standing"]))

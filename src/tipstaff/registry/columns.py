@@ -41,6 +41,9 @@ Value = Customer | Service | Holding | Site | Resource | Acceptance | AccountUse
 _Enum = TypeVar("_Enum", bound=enum.StrEnum)
 
 
+BRAND = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
 class BadRow(ValueError):
     """This row can't be taken in."""
 
@@ -55,6 +58,9 @@ def _customer(row: Mapping[str, str], source: str) -> Customer:
     country = row.get("country", "").upper()
     if country and not re.fullmatch(r"[A-Z]{2}", country):
         raise BadRow(f'"{country}" is not a country; write two letters like DE (ISO 3166-1).')
+    brand = row.get("brand", "").lower()
+    if brand and not BRAND.fullmatch(brand):
+        raise BadRow(f'"{brand}" is no brand; write its name in the settings, like north.')
     person = Representative(name=name or row["name"], email=email, language=language, timezone=timezone)
     return Customer(
         key=row["key"],
@@ -68,6 +74,7 @@ def _customer(row: Mapping[str, str], source: str) -> Customer:
         email=row.get("email", ""),
         postal_address=row.get("postal_address", ""),
         country=country,
+        brand=brand,
     )
 
 
@@ -291,6 +298,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[Mapping[str, 
             "email",
             "postal_address",
             "country",
+            "brand",
         ),
         _customer,
     ),

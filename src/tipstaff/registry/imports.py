@@ -3,7 +3,8 @@
 The header says which kind of file it is. Columns, those in brackets may be left out or empty:
 
 * customers: key, name, [reseller], [is_reseller: yes or no], [standing: good, suspended or terminated], [since],
-  [representative_name], [representative_email], [language], [timezone], [phone], [email], [postal_address], [country]
+  [representative_name], [representative_email], [language], [timezone], [phone], [email], [postal_address], [country],
+  [brand]
 * services: key, customer, kind (access, hosting, mail, transit or colocation), [label], [port]
 * holdings: tier (operator, reseller or customer), kind (static, lease, port_block, delegated or pool), prefix,
   held_from, [held_until], [customer], [service], [port_first], [port_last]

@@ -78,6 +78,7 @@ class CustomerRow(Kept):
     email = models.TextField(default="", db_default="")
     postal_address = models.TextField(default="", db_default="")
     country = models.TextField(default="", db_default="")
+    brand = models.TextField(default="", db_default="")
     by_person = ArrayField(models.CharField(max_length=32), default=list, db_default=[])
     """The fields that a person has set; an import leaves them alone."""
 

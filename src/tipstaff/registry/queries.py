@@ -192,14 +192,17 @@ def get_customers(keys: Iterable[str]) -> dict[str, Customer]:
 
 
 def list_customers(
-    *, search: str = "", standing: Standing | None = None, limit: int = 200, offset: int = 0, after: str = ""
-) -> list[Customer]:
+    *, search: str = "", standing: Standing | None = None, brand: str | None = None, limit: int = 200, offset: int = 0,
+    after: str = "",
+) -> list[Customer]:  # fmt: skip
     """Customers whose key, name or representative's address contains `search`, by key, after `after`."""
     rows = CustomerRow.objects.prefetch_related("representatives").order_by("key")
     if after:
         rows = rows.filter(key__gt=after)
     if standing is not None:
         rows = rows.filter(standing=standing)
+    if brand is not None:
+        rows = rows.filter(brand=brand)
     if search:
         rows = rows.filter(
             Q(key__icontains=search) | Q(name__icontains=search) | Q(representatives__email__icontains=search)

@@ -116,6 +116,7 @@ def customer_from(row: CustomerRow, person: Representative | None) -> Customer:
         email=row.email,
         postal_address=row.postal_address,
         country=row.country,
+        brand=row.brand,
     )
 
 

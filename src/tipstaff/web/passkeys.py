@@ -28,6 +28,7 @@ from fido2.webauthn import (
 
 from tipstaff import wiring
 
+from .brands import base_of, shown_for
 from .factors import PASSKEY_KIND, PASSKEYS_MAX
 from .models import Factor
 
@@ -68,7 +69,7 @@ def passkeys_work() -> bool:
 def ask_for_new(request: HttpRequest, who: str, *, name: str, at: datetime) -> dict[str, Any]:
     """What `navigator.credentials.create` takes, for one more passkey of `who`."""
     kept = [AttestedCredentialData(bytes(row.kept)) for row in _rows(who)]
-    options, state = _server().register_begin(
+    options, state = _server(request).register_begin(
         PublicKeyCredentialUserEntity(id=who.encode(), name=name, display_name=name),
         credentials=kept,
         resident_key_requirement=ResidentKeyRequirement.PREFERRED,
@@ -82,7 +83,7 @@ def take_new(request: HttpRequest, who: str, answer: Mapping[str, Any], *, name:
     """Keep the passkey that a browser made. Raise NotThatPasskey."""
     state = _asked(request, at=at)
     try:
-        made = _server().register_complete(state, _in_text(answer))
+        made = _server(request).register_complete(state, _in_text(answer))
     except _ODD as why:
         raise NotThatPasskey(f"The browser's answer does not fit: {why}.") from why
     found = made.credential_data
@@ -103,7 +104,7 @@ def ask_for_one(request: HttpRequest, who: str | None, *, at: datetime) -> dict[
     """What `navigator.credentials.get` takes: one of `who`, or of whoever it is, which then must be verified."""
     kept = [AttestedCredentialData(bytes(row.kept)) for row in _rows(who)] if who is not None else None
     wanted = UserVerificationRequirement.PREFERRED if who is not None else UserVerificationRequirement.REQUIRED
-    options, state = _server().authenticate_begin(kept, user_verification=wanted)
+    options, state = _server(request).authenticate_begin(kept, user_verification=wanted)
     if not request.session.session_key:
         request.session.set_expiry(SESSION_SECONDS)
     _keep(request, state, at=at)
@@ -119,7 +120,7 @@ def take_one(request: HttpRequest, who: str | None, answer: Mapping[str, Any], *
             row = Factor.objects.select_for_update().filter(credential=websafe_encode(said.raw_id)).first()
             if row is None or (who is not None and row.who != who):
                 raise NotThatPasskey("That passkey is not known here.")
-            _server().authenticate_complete(state, [AttestedCredentialData(bytes(row.kept))], said)
+            _server(request).authenticate_complete(state, [AttestedCredentialData(bytes(row.kept))], said)
         except NotThatPasskey:
             raise
         except _ODD as why:
@@ -150,10 +151,11 @@ def _in_text(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"rawId": answer["rawId"], "response": parts}
 
 
-def _server() -> Fido2Server:
-    parts = urlsplit(wiring.settings().public_url)
+def _server(request: HttpRequest) -> Fido2Server:
+    """Passkeys belong to the host that they were made at: our own, or a brand's."""
+    parts = urlsplit(base_of(request))
     own = f"{parts.scheme}://{parts.netloc}"
-    site = PublicKeyCredentialRpEntity(id=parts.hostname or "", name=wiring.settings().operator.name)
+    site = PublicKeyCredentialRpEntity(id=parts.hostname or "", name=shown_for(request).name)
     return Fido2Server(site, verify_origin=lambda origin: origin == own)
 
 

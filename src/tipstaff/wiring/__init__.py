@@ -485,18 +485,19 @@ def openid_provider() -> Provider | None:
     return _provider(settings().staff, back="/login/company/back")
 
 
-def customers_openid_provider() -> Provider | None:
-    """The identity provider of customers' people, where the settings name one."""
-    return _provider(settings().portal, back="/account/company/back")
+def customers_openid_provider(base: str) -> Provider | None:
+    """The identity provider of customers' people, where the settings name one; they come back to a host of ours."""
+    return _provider(settings().portal, back="/account/company/back", base=base)
 
 
-def _provider(own: config.Staff | config.Portal, *, back: str) -> Provider | None:
+def _provider(own: config.Staff | config.Portal, *, back: str, base: str = "") -> Provider | None:
     if not own.openid_issuer:
         return None
     file = own.openid_secret_file
     return Provider(
         issuer=own.openid_issuer, client_id=own.openid_client_id,
-        secret=file.read_text("utf-8").strip() if file is not None else "", back=f"{settings().public_url}{back}",
+        secret=file.read_text("utf-8").strip() if file is not None else "",
+        back=f"{base or settings().public_url}{back}",
     )  # fmt: skip
 
 
@@ -525,6 +526,25 @@ def unseal(sealed: bytes) -> bytes:
     return sealing.unseal(sealed, private=(keys_folder() / "sealed.private").read_bytes())
 
 
+def brands() -> Mapping[str, config.BrandConfig]:
+    """The operator's brands by name."""
+    return {brand.name: brand for brand in settings().brands}
+
+
+def on_host_of(brand: config.BrandConfig, link: str) -> str:
+    """A link to our pages as it leads to the brand's own host."""
+    base = settings().public_url
+    if not brand.public_url or not link.startswith(f"{base}/"):
+        return link
+    return brand.public_url.rstrip("/") + link.removeprefix(base)
+
+
+def own_hosts() -> frozenset[str]:
+    """The names under which our pages are reached."""
+    urls = (settings().public_url, *(brand.public_url for brand in settings().brands))
+    return frozenset(filter(None, ((urlsplit(url).hostname or "").lower() for url in urls)))
+
+
 def mail_server() -> MailOut:
     """The way out for letters, with the address that they come from."""
     return replace(settings().mail_out, from_address=settings().from_address)
@@ -532,7 +552,18 @@ def mail_server() -> MailOut:
 
 def portal_link(case: str, at: datetime) -> str:
     """Where a customer answers; made anew for each letter, never stored."""
-    return _link(links.Link.CASE, case, at=at, lasts=CASE_LINK_LASTS)
+    link = _link(links.Link.CASE, case, at=at, lasts=CASE_LINK_LASTS)
+    return on_host_of(brand, link) if (brand := _brand_of(case)) is not None else link
+
+
+def _brand_of(case: str) -> config.BrandConfig | None:
+    """The brand of the customer whose case it is."""
+    from tipstaff.cases.queries import get_case
+    from tipstaff.registry.queries import get_customer
+
+    found = get_case(case) if settings().brands else None
+    customer = get_customer(found.customer) if found is not None else None
+    return brands().get(customer.brand) if customer is not None else None
 
 
 def log_in_link(log_in: str, at: datetime) -> str:
@@ -585,7 +616,11 @@ def _desk(editions: tuple[Edition, ...]) -> Desk:
     return Desk(
         operator=own.operator.name,
         abuse_address=own.operator.abuse_address,
-        own_addresses=frozenset({own.operator.abuse_address.lower(), own.from_address.lower()}),
+        own_addresses=frozenset(
+            {own.operator.abuse_address.lower(), own.from_address.lower(), *(b.address.lower() for b in own.brands)}
+            - {""}
+        ),
+        brands=brands(),
         own_domains=frozenset(d.lower() for d in own.operator.own_domains),
         editions=editions,
         parsers=parsers(),

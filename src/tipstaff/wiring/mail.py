@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tipstaff import wiring
+from tipstaff.notices.posting import Sender
 from tipstaff.notices.posting import post_next as carry_next
 from tipstaff.procedures import posting
 from tipstaff.words import Letter, LetterState
@@ -71,12 +72,23 @@ def post_next() -> Letter | None:
             first=posting.hold_case_of,
             on_sent=partial(posting.start_clock_of, desk=wiring.desk()),
             sender_name=f"{own.operator.name} abuse desk",
+            of_brand=_sender,
         )
     finally:
         _carrying.discard(worker)
     if letter is not None and letter.state is LetterState.QUEUED:
         _tell_of_trouble(f"{server.host}:{server.port}", letter)
     return letter
+
+
+def _sender(brand: str) -> Sender | None:
+    found = wiring.brands().get(brand)
+    if found is None:
+        return None
+    return Sender(
+        address=found.address or wiring.settings().from_address, name=f"{found.shown_as or found.name} abuse desk",
+        on_its_host=partial(wiring.on_host_of, found),
+    )  # fmt: skip
 
 
 def settle_left_behind() -> None:

@@ -97,7 +97,11 @@ def run_intake() -> None:
         own.mail_in.lmtp_port,
         accept=accept,
         hostname=own.operator.own_domains[0] if own.operator.own_domains else socket.gethostname(),
-        local_recipients=(own.operator.abuse_address, *own.mail_in.recipients),
+        local_recipients=(
+            own.operator.abuse_address,
+            *own.mail_in.recipients,
+            *(b.address for b in own.brands if b.address),
+        ),
         limits=Limits(
             mail_octets=own.mail_in.max_mib * 1024 * 1024,
             memory_octets=own.mail_in.memory_mib * 1024 * 1024,

@@ -77,6 +77,8 @@ class Case:
     customer: str
     customer_name: str
     """A snapshot: a case outlives its customer."""
+    brand: str = ""
+    """Another: the brand that they were under."""
     service: str | None
     clause: str
     group: str

@@ -122,6 +122,8 @@ class Customer:
     postal_address: str = ""
     country: str = ""
     """Two letters (ISO 3166-1)."""
+    brand: str = ""
+    """Under which of the operator's brands it is; empty: under the operator's own name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

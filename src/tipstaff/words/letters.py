@@ -158,5 +158,7 @@ class Letter:
     diverted: bool = False
     """It went to the recipient override of a staging set-up, and so told its reader nothing."""
     attachments: tuple[Attachment, ...] = ()
+    brand: str = ""
+    """The brand under whose name it goes; empty is the operator's own."""
     log_in: str | None = None
     """Whose log-in its link is for: `12-3`, the third link of the twelfth person."""

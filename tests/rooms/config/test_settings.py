@@ -127,7 +127,7 @@ def test_an_unknown_section_is_named_with_its_line_and_a_likely_one() -> None:
     assert refused("port = 1\n") == f"{FILE}:1: port stands in no section; write it below [web] or [mail_out]."
     assert refused("[web]\nport = 1\n\n[mailin]\n") == f"{FILE}:4: unknown section [mailin]; did you mean mail_in."
     assert refused("qqq = 1\n") == (
-        f"{FILE}:1: unknown section [qqq]; known are api, demo, devices, feeds, files, mail_in, mail_out, "
+        f"{FILE}:1: unknown section [qqq]; known are api, brands, demo, devices, feeds, files, mail_in, mail_out, "
         "mailboxes, operator, portal, prober, reports_in, server, sightings_in, staff, trust, web."
     )
 

@@ -183,6 +183,7 @@ def list_cases(
     search: str = "",
     tag: str = "",
     campaign: str = "",
+    brand: Annotated[str, Query(max_length=32)] = "",
     watched: bool = False,
     order: Literal["due", "newest"] = "due",
     cursor: Cursor = "",
@@ -191,7 +192,7 @@ def list_cases(
 ) -> list[CaseOut]:
     """Cases, most pressing first; with `order=newest` in pages, whose next one stands in the header `Link`."""
     narrowed = queries.Narrowed(
-        tag=plain(tag) or None, campaign=plain(campaign) or None,
+        tag=plain(tag) or None, campaign=plain(campaign) or None, brand=plain(brand) or None,
         watcher=str(request.user.get_username()) if watched else None,
         before=opened_case(cursor),
     )  # fmt: skip

@@ -184,8 +184,10 @@ def save_customer(request: HttpRequest, key: str, stated: CustomerIn, if_match: 
         representative=queries.stated_representative(key),
         standing=before.standing if before else Standing.GOOD,
         since=before.since if before else by["at"],
-        **stated.dict(),
+        **{**stated.dict(), "brand": (before.brand if before else "") if stated.brand is None else stated.brand},
     )
+    if stated.brand and stated.brand not in wiring.brands():
+        raise HttpError(422, "The settings name no such brand.")
     _said(lambda: registering.save_customer(customer, **by))
     return _customer(customer)
 

@@ -33,6 +33,8 @@ class CustomerIn(Schema):
     email: str = ""
     postal_address: str = ""
     country: str = ""
+    brand: str | None = None
+    """One that the settings name; empty is the operator's own name, left out what it was."""
 
 
 class ContactOut(ContactIn):

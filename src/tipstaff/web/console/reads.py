@@ -20,7 +20,6 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
-from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.other_ways import Task, tasks
 from tipstaff.procedures.our_clocks import WATCHES
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
@@ -269,11 +268,11 @@ STEPS_SHOWN, REPORTS_SHOWN = 100, 25
 
 
 def list_cases(
-    view: View, *, me: str, find: str, page: int, at: datetime, tag: str = "", campaign: str = ""
+    view: View, *, me: str, find: str, page: int, at: datetime, tag: str = "", campaign: str = "", brand: str = ""
 ) -> ListedCases:  # fmt: skip
     assignee = me if view.mine else None
     narrowed = cases.Narrowed(
-        tag=tag or None, campaign=campaign or None, watcher=me if view.watched else None,
+        tag=tag or None, campaign=campaign or None, brand=brand or None, watcher=me if view.watched else None,
         awake_at=at if view.snoozed is False and not find else None, snoozed_at=at if view.snoozed else None,
     )  # fmt: skip
     total = cases.count_cases(states=view.states, search=find, assignee=assignee, narrowed=narrowed, most=COUNTED_MAX)
@@ -281,7 +280,7 @@ def list_cases(
         states=view.states, search=find, assignee=assignee, narrowed=narrowed, order=view.order, limit=PAGE,
         offset=(page - 1) * PAGE,
     )  # fmt: skip
-    asked = {"view": view.name, "find": find, "tag": tag, "campaign": campaign, "page": page + 1}
+    asked = {"view": view.name, "find": find, "tag": tag, "campaign": campaign, "brand": brand, "page": page + 1}
     more = urlencode({k: v for k, v in asked.items() if v}) if page * PAGE < total else ""
     return ListedCases(cases=rows, total=total, more=more)
 

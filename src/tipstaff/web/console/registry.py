@@ -58,9 +58,12 @@ def customers(request: StaffRequest) -> HttpResponse:
     """Customers, and a search over them."""
     find = asked_text(request.GET, "find")
     standing = next((s for s in Standing if s.value == request.GET.get("standing")), None)
+    brand = asked_text(request.GET, "brand", characters_max=32)
     page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
-    found = registry.list_customers(search=find, standing=standing, limit=PAGE + 1, offset=(page - 1) * PAGE)
-    keep = {"find": find} if find else {}
+    found = registry.list_customers(
+        search=find, standing=standing, brand=brand or None, limit=PAGE + 1, offset=(page - 1) * PAGE
+    )
+    keep = {name: value for name, value in (("find", find), ("brand", brand)) if value}
     return _console(
         request,
         "tipstaff/console/customers.html",
@@ -79,6 +82,8 @@ def customers(request: StaffRequest) -> HttpResponse:
         if len(found) > PAGE
         else "",
         to_admit=registry.count_waiting_admissions(),
+        brand=brand,
+        brands=wiring.settings().brands,
     )
 
 
@@ -122,6 +127,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         holding_kinds=[HoldingKind.STATIC, HoldingKind.DELEGATED, HoldingKind.LEASE],
         standing_choices=list(Standing),
         editions=wiring.editions(),
+        brands=wiring.settings().brands,
         at=at,
     )
 
@@ -244,7 +250,18 @@ def _customer(request: HttpRequest, key: str, before: Customer | None) -> Custom
         email=asked_text(request.POST, "email"),
         postal_address=asked_text(request.POST, "postal_address"),
         country=country,
+        brand=_brand(request, before),
     )
+
+
+def _brand(request: HttpRequest, before: Customer | None) -> str:
+    known = before.brand if before else ""
+    if "brand" not in request.POST:
+        return known  # The form has no such field where the settings name no brand.
+    brand = asked_text(request.POST, "brand", characters_max=32)
+    if brand and brand not in {known, *(each.name for each in wiring.settings().brands)}:
+        raise BadField("The settings name no such brand.")
+    return brand
 
 
 def _standing(request: StaffRequest, customer: Customer) -> str:

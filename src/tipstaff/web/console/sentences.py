@@ -310,6 +310,7 @@ def _replied(entry: Entry) -> str:
 
 _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType(
     {
+        "case.deadline_near": ("Less than a day left to answer", "amber", _plain),
         "case.flood_suspected": ("Many reports at once", "amber", _plain),
         "customer.accepted_policy": ("Policy accepted by contract", "green", _plain),
         "edition.accepted": ("Policy in use with this customer", "green", _plain),

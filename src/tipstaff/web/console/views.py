@@ -106,8 +106,8 @@ REFUSED = (
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
     ReadAnew,
-    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, other_ways.NoFont, NotAFilter, AnotherMustAgree, NotThatFar,
-    NoSuchFilter,
+    other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, other_ways.NoFont, NotAFilter, AnotherMustAgree,
+    NotThatFar, NoSuchFilter,
 )  # fmt: skip
 """What a procedure may answer that a person should read, rather than see a failure page."""
 
@@ -146,7 +146,8 @@ def cases(request: StaffRequest) -> HttpResponse:
     page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
     at, me = wiring.now(), request.user.get_username()
     tag, campaign = asked_text(request.GET, "tag"), asked_text(request.GET, "campaign")
-    listed = reads.list_cases(view, me=me, find=find, page=page, tag=tag, campaign=campaign, at=at)
+    brand = asked_text(request.GET, "brand", characters_max=32)
+    listed = reads.list_cases(view, me=me, find=find, page=page, tag=tag, campaign=campaign, brand=brand, at=at)
     context: dict[str, Any] = {
         "cases": listed.cases,
         "total": listed.total,
@@ -155,6 +156,7 @@ def cases(request: StaffRequest) -> HttpResponse:
         "find": find,
         "tag": tag,
         "campaign": campaign,
+        "brand": brand,
         "at": at,
         "may_note": Ability.NOTE in abilities_of(request.user),
         "empty": {"title": f"Nothing fits “{find}”", "text": "Search by case, customer, address or clause."}
@@ -164,9 +166,15 @@ def cases(request: StaffRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return show_page(request, "tipstaff/console/_case_rows.html", **context)
     context["views"] = [
-        {"label": v.label, "query": urlencode({"view": v.name, **({"find": find} if find else {})}),
+        {"label": v.label, "query": urlencode({"view": v.name, **({"find": find} if find else {}),
+                                               **({"brand": brand} if brand else {})}),
          "current": v.name == view.name}
         for v in reads.VIEWS.values()
+    ]  # fmt: skip
+    context["brands"] = [
+        {"label": each.shown_as or each.name, "query": urlencode({"view": view.name, "brand": each.name}),
+         "current": each.name == brand}
+        for each in wiring.settings().brands
     ]  # fmt: skip
     context["numbers"] = reads.numbers(at)
     context["saved"] = [(saved, saved.owner == me) for saved in work.saved_views(me)]

@@ -25,7 +25,6 @@ from tipstaff.cases.queries import get_case, lineage_of, standing_key, strikes_o
 from tipstaff.cases.rules import OPEN
 from tipstaff.notices.queries import cases_told
 from tipstaff.policy import edition_to_go_by
-from tipstaff.procedures.acceptance import note_portal_log_in
 from tipstaff.procedures.links import Link, LinkExpired, LinkTampered, open_link
 from tipstaff.procedures.registering import note_reached
 from tipstaff.registry.queries import get_customer, representatives_of
@@ -174,7 +173,7 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
         note_reached(person.email, why="They logged in by a link that was sent there.", at=at, actor="worker")
     enter_portal(request, person.pk, how=how, strong=has_factor, at=at)
     if has_factor:
-        _note_use(person, at=at)  # A mailbox alone opens nothing, and binds nobody.
+        own.note_use(person, at=at)  # A mailbox alone opens nothing, and binds nobody.
     return private(redirect("account:home"))
 
 
@@ -201,14 +200,8 @@ def passkey(request: HttpRequest) -> HttpResponse:
         trouble = say(language_of(request), "Nobody can log in here by that passkey.")
         return JsonResponse({"trouble": trouble}, status=401)
     enter_portal(request, person.pk, how="passkey", strong=True, at=at)
-    _note_use(person, at=at)
+    own.note_use(person, at=at)
     return JsonResponse({"to": reverse("account:home")})
-
-
-def _note_use(person: PortalPerson, *, at: datetime) -> None:
-    """Whoever a customer lets answer in its name uses our services for it; who only reads binds nobody."""
-    acting = [key for key, role in own.roles_of(person).items() if own.may(role, PortalRole.ANSWERS)]
-    note_portal_log_in(acting, by=person.email, desk=wiring.desk(), at=at)
 
 
 @require_POST
@@ -516,7 +509,7 @@ def managed(request: PersonRequest, key: str, needed: PortalRole) -> tuple[Custo
 
 
 def _zone(person: PortalPerson) -> ZoneInfo | None:
-    """The time zone that the registry has for them; UTC where it has none."""
+    """The time zone that the registry has for them; None, which is the page's own, where it has none."""
     for key in own.customers_of(person):
         for contact in representatives_of(key):
             if contact.email.lower() == person.email:

@@ -22,6 +22,7 @@ from tipstaff.host.openid import NotSaid, Said
 from tipstaff.procedures.portal import note_portal_change
 
 from .. import factors, pace
+from ..brands import base_of
 from ..company import ask_of, heard
 from ..models import PersonLink, PortalPerson
 from ..pages import show_public
@@ -63,7 +64,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 
 def send(request: HttpRequest, *, link: int | None) -> HttpResponse:
     """The same, to come back for `link`: the number of somebody logged in, who is tied to what the provider says."""
-    at, provider = wiring.now(), wiring.customers_openid_provider()
+    at, provider = wiring.now(), wiring.customers_openid_provider(base_of(request))
     who = pace.household(request.META.get("REMOTE_ADDR") or "")
     if provider is None:
         return _refused(request, Sentence("Nobody logs in here by a company."), status=404)
@@ -80,7 +81,7 @@ def send(request: HttpRequest, *, link: int | None) -> HttpResponse:
 @require_safe
 def back(request: HttpRequest) -> HttpResponse:
     """The browser comes back with the provider's answer: log in, or tie it to whoever is logged in."""
-    at, provider = wiring.now(), wiring.customers_openid_provider()
+    at, provider = wiring.now(), wiring.customers_openid_provider(base_of(request))
     try:
         said, asked = heard(request, provider, at=at, kept=KEPT)
         assert provider is not None, "it was heard"
@@ -119,6 +120,7 @@ def second(request: HttpRequest) -> HttpResponse:
         )  # fmt: skip
         return _same_origin(page)
     enter_portal(request, person.pk, how=f"company and {how}", strong=True, at=at)
+    people.note_use(person, at=at)
     return redirect("account:home")
 
 
@@ -139,6 +141,8 @@ def _come_in(request: HttpRequest, said: Said, *, issuer: str, at: datetime) -> 
     PortalPerson.objects.filter(pk=link.person.pk).update(entered_at=at)
     how = f"company{', by two factors' if said.by_two_factors else ''}"
     enter_portal(request, link.person.pk, how=how, strong=said.by_two_factors, at=at)
+    if said.by_two_factors:
+        people.note_use(link.person, at=at)
     return redirect("account:home")
 
 
@@ -172,7 +176,7 @@ def _failed() -> Sentence:
 
 def _refused(request: HttpRequest, why: Sentence, *, status: int) -> HttpResponse:
     page = "tipstaff/portal/log_in.html"
-    shown = {"passkeys": passkeys_work(), "company": company()}
+    shown: dict[str, Any] = {"passkeys": passkeys_work(), "company": company()}
     return _same_origin(show_public(request, page, trouble=why.said(language_of(request)), status=status, **shown))
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 
 from tipstaff import wiring
+from tipstaff.config import COLOURS as COLOURS
 from tipstaff.procedures.portal import (
     is_sealed,
     note_portal_change,
@@ -26,8 +27,6 @@ from .outgoing import contact_in_letter, holds_url, is_no_name, refuse_too_many
 from .people import MAIL_ADDRESS
 
 FORWARDS_MAX, PLACES_MAX, NOTE_MAX, WORDS_MAX = 20, 50, 2000, 10_000
-COLOURS = ("grey", "blue", "green", "teal", "violet", "amber", "red")
-"""The colours that a brand may take: each is legible on light and on dark."""
 ANSWERS = (Answer.FIXED, Answer.DISPUTE, Answer.WRONG_CUSTOMER)
 
 
@@ -126,7 +125,8 @@ def pass_on(
         # Whoever typed the address typed the name as well: it stays on the page.
         send_passed_on(
             case.key, number=row.pk, to=row.email, name=row.to_name if account else "", language=row.language,
-            brand=brand.name, contact=contact_in_letter(brand.contact), by=by.email, desk=wiring.desk(), at=at,
+            brand=brand.name, contact=contact_in_letter(brand.contact), by=by.email, reseller=row.reseller,
+            desk=wiring.desk(), at=at,
         )  # fmt: skip
     return row
 

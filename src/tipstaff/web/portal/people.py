@@ -16,6 +16,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from tipstaff import wiring
+from tipstaff.procedures.acceptance import note_portal_log_in
 from tipstaff.procedures.portal import note_portal_change, send_log_in_link
 from tipstaff.registry.queries import (
     accounts_above,
@@ -140,6 +141,12 @@ def forget_what_is_stale(person: PortalPerson, *, at: datetime) -> bool:
     return stale
 
 
+def note_use(person: PortalPerson, *, at: datetime) -> None:
+    """Whoever a customer lets answer in its name uses our services for it; who only reads binds nobody."""
+    acting = [key for key, role in roles_of(person).items() if may(role, PortalRole.ANSWERS)]
+    note_portal_log_in(acting, by=person.email, desk=wiring.desk(), at=at)
+
+
 def customers_of(person: PortalPerson) -> list[str]:
     """The customers for whom somebody may do something themselves."""
     return sorted(roles_of(person))
@@ -187,7 +194,7 @@ def _send(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> N
         row.links, row.link_made_at = row.links + 1, at
         row.save(update_fields=["language", "links", "link_made_at"])
         send_log_in_link(
-            row.email, name=contact.name if contact is not None else "", language=row.language,
+            row.email, customer=customer, name=contact.name if contact is not None else "", language=row.language,
             log_in=f"{row.pk}-{row.links}", desk=wiring.desk(), at=at, actor=actor,
         )  # fmt: skip
 

@@ -196,6 +196,7 @@ def _show(
         person=person,
         base=f"tipstaff/portal/{'account' if person else 'base'}.html",
         page_language=language,
+        about=page.case.customer,
         **more,
     )
     return private(response)

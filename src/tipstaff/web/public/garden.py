@@ -58,7 +58,7 @@ class Garden:
 def _is_elsewhere(request: HttpRequest) -> bool:
     """Whether another site was asked for by its name: only a garden leads that here. A desk without a name has none."""
     asked, own = request.META.get("HTTP_HOST", "").rpartition(":")[0] or request.META.get("HTTP_HOST", ""), _own_name()
-    return _is_name(own) and _is_name(asked) and asked.lower() != own
+    return _is_name(own) and _is_name(asked) and asked.lower() not in wiring.own_hosts()
 
 
 def _is_name(host: str) -> bool:
@@ -121,7 +121,7 @@ def _page(request: HttpRequest, measure: Measure | None, *, status: int) -> Http
     response = show_public(
         request, "tipstaff/public/garden.html", status=status, page_language=language, measure=measure, case=shown,
         checks=checks_for(shown, language=language) if shown is not None else (), account=_address("account:home"),
-        by_law=measure is not None and _status(measure) == LAW,
+        by_law=measure is not None and _status(measure) == LAW, about=measure.customer if measure is not None else "",
     )  # fmt: skip
     response["Cache-Control"] = "no-store"
     if status == LAW:

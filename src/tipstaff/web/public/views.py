@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
@@ -14,6 +13,7 @@ from tipstaff.procedures.links import Link, LinkExpired, LinkTampered, open_link
 from tipstaff.procedures.reasons import reasons_for_complainant
 from tipstaff.words import ReportOutcome
 
+from ..brands import base_of, shown_for
 from ..pages import show_public
 from ..said import COOKIE, LANGUAGES, language_of, say
 
@@ -27,7 +27,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
     """Where to report a weakness in our own systems (RFC 9116)."""
-    operator, url = settings.TIPSTAFF.operator, settings.TIPSTAFF.public_url
+    operator, url = shown_for(request), base_of(request)
     expires = (wiring.now() + timedelta(days=180)).replace(microsecond=0).isoformat().replace("+00:00", "Z")
     lines = (
         f"Contact: mailto:{operator.abuse_address}",

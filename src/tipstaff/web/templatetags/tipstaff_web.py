@@ -85,6 +85,7 @@ def clock(context: Context, then: datetime | None, zone: ZoneInfo | None = None)
     if then is None:
         return "—"
     language = context.get("page_language")
+    zone = zone or getattr(context.get("operator"), "zone", None)
     words = said.moment(language, then, zone=zone) if language else shown.stamp(then, zone=zone)
     return format_html('<time datetime="{}">{}</time>', then.isoformat(), words)
 
