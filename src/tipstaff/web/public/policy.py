@@ -6,22 +6,25 @@ Each page can be had for machines as well (Regulation (EU) 2022/2065, Article 14
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
-from tipstaff.editions.queries import list_editions
+from tipstaff.editions.queries import get_edition, list_editions
 from tipstaff.policy import Edition, edition_to_go_by
-from tipstaff.policy.clauses import Clause, Wording
+from tipstaff.policy.clauses import Clause, Example, Wording
 from tipstaff.policy.difference import Change, ChangeKind, Effect, marked
+from tipstaff.policy.examples import verdict_on
 from tipstaff.procedures.editions import compare, edition_on_record
-from tipstaff.words import EditionState, Rung
+from tipstaff.words import EditionState, Rung, Verdict
 
 from ..pages import show_public
-from ..said import moment
+from ..said import language_of, moment
 from .applied import facts_of, facts_of_edition, length_of, whose
+from .judged import given_in_words, judged, verdict_in_words
 from .said import said_in
 
 
@@ -68,11 +71,20 @@ def policy(request: HttpRequest, id: str | None = None) -> HttpResponse:
                 clause,
                 edition.wording(clause.id, language=language),
                 facts_of(clause, edition, said=said, language=page_language),
+                [judged(x, clause=clause, edition=edition, said=said, language=page_language) for x in clause.examples],
             )
             for clause in edition.clauses
         ],
         rules=facts_of_edition(edition, said=said, language=page_language),
-        clocks=[(clock, length_of(clock, page_language), whose(clock, said)) for clock in edition.clocks],
+        clocks=[
+            (
+                clock,
+                translation.clocks.get(clock.id, "") if translation else "",
+                length_of(clock, page_language),
+                whose(clock, said),
+            )
+            for clock in edition.clocks
+        ],
         earlier=_before(editions, shown),
         page_language=page_language,
         said=said,
@@ -147,6 +159,9 @@ def policy_json(request: HttpRequest, id: str | None = None) -> JsonResponse:
                     "unit": clock.unit.value,
                     "region": clock.region or None,
                     "says": clock.says,
+                    "translations": {
+                        each.locale: each.clocks[clock.id] for each in edition.translations if clock.id in each.clocks
+                    },
                 }
                 for clock in edition.clocks
             ],
@@ -186,16 +201,56 @@ def changes(request: HttpRequest, id: str) -> HttpResponse:
     if before is not None:
         changes, otherwise = compare(before.edition, shown.edition)
         changed = [_marked(change) for change in changes]
+    past = _past(shown, before)
     if request.GET.get("as") == "json":
-        return JsonResponse(_changes_json(before, shown, changed, otherwise))
+        return JsonResponse(_changes_json(before, shown, changed, otherwise, past))
+    language, said = said_in(language_of(request))
     return show_public(
         request,
         "tipstaff/public/policy_changes.html",
         shown=shown,
         before=before,
         changed=changed,
-        otherwise=otherwise,
+        otherwise=[_effect(effect, before, shown, said, language) for effect in otherwise] if before else [],
+        past=past,
+        past_says=said["past_says"].format(n=past.judged_at_least, least=PAST_SHOWN_MIN) if past else "",
+        said=said,
     )
+
+
+PAST_SHOWN_MIN = 10
+"""Fewer reports than so many under a pair of clauses are not shown: somebody might know whose they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What would have come of past reports, without anybody in it."""
+
+    judged_at_least: int
+    """Rounded down, so that nobody works out from the sum what is withheld."""
+    rows: tuple[tuple[str, str, int], ...]
+    """(clause before, clause now, how many differ); empty for no clause."""
+
+
+def _past(shown: Shown, before: Shown | None) -> Past | None:
+    """What was counted when the edition was compiled, if that was against the edition that it is compared with here."""
+    known = get_edition(shown.edition.id)
+    effects: Mapping[str, Any] = known.effects if known is not None and known.digest == shown.edition.digest else {}
+    if before is None or effects.get("compared_with") != before.edition.id or "past_clauses" not in effects:
+        return None
+    rows = tuple((was, now, n) for was, now, n in effects["past_clauses"] if n >= PAST_SHOWN_MIN)
+    judged = effects["past_judged"] // PAST_SHOWN_MIN * PAST_SHOWN_MIN
+    return Past(judged_at_least=judged, rows=tuple(sorted(rows, key=lambda row: (-row[2], row[0], row[1]))))
+
+
+def _effect(effect: Effect, before: Shown, shown: Shown, said: Mapping[str, str], language: str) -> dict[str, object]:
+    """An example that is judged otherwise, in the page's language; its own sentence is the edition's."""
+    return {
+        "says": effect.says,
+        "given": given_in_words(effect.given, said=said, language=language),
+        "was": verdict_in_words(effect.before, edition=before.edition, said=said, language=language),
+        "now": verdict_in_words(effect.after, edition=shown.edition, said=said, language=language),
+    }
 
 
 LABELS = {
@@ -287,8 +342,52 @@ def _clause_json(clause: Clause, edition: Edition) -> dict[str, object]:
         "ports": [f"{protocol}/{port}" for protocol, port in clause.measure_ports],
         "port_of": clause.measure_port_of.value if clause.measure_port_of else None,
         "direction": clause.measure_direction.value if clause.judged else None,
-        "examples": [{"id": x.id, "kind": x.kind.value, "says": x.says} for x in clause.examples],
+        "examples": [_example_json(x, clause, edition) for x in clause.examples],
         "translations": {each.locale: _wording_json(each.clauses[clause.id]) for each in edition.translations},
+    }
+
+
+def _example_json(example: Example, clause: Clause, edition: Edition) -> dict[str, object]:
+    """What is supposed and what the judge says of it; of an event, the clause that answers it."""
+    given = example.given
+    shown: dict[str, object] = {"id": example.id, "kind": example.kind.value, "says": example.says}
+    facts = {key: list(value) if isinstance(value, tuple) else value for key, value in given.facts.items()}
+    if given.event:
+        found = edition.clause_for_event(given.event, facts=given.facts)
+        return shown | {
+            "given": {"event": given.event, "facts": facts}, "verdict": {"clause": found.id if found else None}
+        }  # fmt: skip
+    verdict = verdict_on(example, clause=clause, edition=edition)
+    shown["given"] = {
+        "type": given.type or None,
+        "finding": given.finding or None,
+        "facts": facts,
+        "subject": given.subject.value,
+        "age_hours": _in_hours(given.age),
+        "zone_stated": given.zone_stated,
+        "holder": given.grade.value,
+        "cases_before": given.cases_before,
+        "confidence": given.confidence,
+        "protocol": given.protocol,
+        "source_port": given.source_port,
+        "target_port": given.target_port,
+        "cited": given.cited,
+        "edition_age_hours": _in_hours(given.edition_age),
+    }
+    return shown | {"verdict": _verdict_json(verdict)}
+
+
+def _verdict_json(verdict: Verdict | None) -> dict[str, object] | None:
+    if verdict is None:
+        return None
+    return {
+        "disposition": verdict.disposition.value,
+        "reason": verdict.reason.value,
+        "clause": verdict.clause,
+        "answer_within_hours": _in_hours(verdict.answer_within),
+        "notice": verdict.notice.value,
+        "decides": verdict.decides.value if verdict.decides else None,
+        "ladder": _rungs(verdict.ladder),
     }
 
 
@@ -305,7 +404,7 @@ def _wording_json(wording: Wording) -> dict[str, object]:
 
 
 def _changes_json(
-    before: Shown | None, shown: Shown, changed: list[Changed], otherwise: tuple[Effect, ...]
+    before: Shown | None, shown: Shown, changed: list[Changed], otherwise: tuple[Effect, ...], past: Past | None
 ) -> dict[str, object]:
     return {
         "from": before and {"edition": before.edition.id, "sha256": before.edition.digest},
@@ -322,8 +421,26 @@ def _changes_json(
             for each in changed
         ],
         "effects": [
-            {"clause": e.clause, "example": e.example, "says": e.says, "was": e.was, "now": e.now} for e in otherwise
+            {
+                "clause": e.clause,
+                "example": e.example,
+                "says": e.says,
+                "was": e.was,
+                "now": e.now,
+                "before": _verdict_json(e.before),
+                "after": _verdict_json(e.after),
+            }
+            for e in otherwise
         ],
+        "past_reports": None
+        if past is None
+        else {
+            "judged_at_least": past.judged_at_least,
+            "withheld_below": PAST_SHOWN_MIN,
+            "judged_otherwise": [
+                {"clause_before": was or None, "clause_now": now or None, "reports": n} for was, now, n in past.rows
+            ],
+        },
     }
 
 
