@@ -101,16 +101,30 @@ def announce(edition: _Edition, by: _By) -> None:
         _announce(edition, by=by, at=at)
 
 
-def publish(edition: _Edition, by: _By) -> None:
-    """Take an approved edition the rest of its way: compile, announce if it matters to customers, and post it."""
+def publish(
+    edition: _Edition,
+    by: _By,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
+) -> None:
+    """Take an approved edition the rest of its way: compile, announce if it matters to customers, and post it. Exit
+    code 1: a step was refused, and why."""
     with _acting(by, "POST_POLICY") as at:
         from tipstaff import wiring
         from tipstaff.procedures import editions
 
-        known = _compile(edition, by=by, at=at)
+        known = _compile(edition, by=by, at=at, err=as_json)
         if known.significant and known.state is EditionState.COMPILED:
-            _announce(edition, by=by, at=at)
+            _announce(edition, by=by, at=at, err=as_json)
         posted = editions.post(edition, desk=wiring.desk(), at=at, actor=by)
+    if as_json:
+        told = {
+            "edition": posted.id, "sha256": posted.digest, "state": posted.state.value,
+            "counts_from": posted.effective_at.isoformat() if posted.effective_at else None,
+            "announced_at": posted.announced_at.isoformat() if posted.announced_at else None,
+            "effects": posted.effects,
+        }  # fmt: skip
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
     typer.echo(f"Posted: edition {posted.id} counts from {_stamp(posted.effective_at)}. SHA-256 {posted.digest}")
 
 
@@ -233,8 +247,9 @@ def _acting(by: str, ability: str) -> Iterator[datetime]:
             raise typer.Exit(1) from why
 
 
-def _compile(id: str, *, by: str, at: datetime) -> EditionOnRecord:
-    """Compile an edition that is approved; one that is further stays as it is."""
+def _compile(id: str, *, by: str, at: datetime, err: bool = False) -> EditionOnRecord:
+    """Compile an edition that is approved; one that is further stays as it is. What is said goes to the error output
+    with `err`."""
     from tipstaff import wiring
     from tipstaff.editions.operations import NoSuchEdition
     from tipstaff.editions.queries import get_edition
@@ -249,19 +264,20 @@ def _compile(id: str, *, by: str, at: datetime) -> EditionOnRecord:
     done = known.effects
     typer.echo(
         f"Compiled: {done['examples']} examples hold; of {done['past_judged']} past reports, "
-        f"{done['past_judged_otherwise']} would be judged otherwise than under edition {done['compared_with']}."
+        f"{done['past_judged_otherwise']} would be judged otherwise than under edition {done['compared_with']}.",
+        err=err,
     )
     return known
 
 
-def _announce(id: str, *, by: str, at: datetime) -> None:
+def _announce(id: str, *, by: str, at: datetime, err: bool = False) -> None:
     from tipstaff import wiring
     from tipstaff.ledger.queries import newest_about
     from tipstaff.procedures import editions
 
     done = editions.announce(id, desk=wiring.desk(), at=at, actor=by)
     noted = newest_about(done.digest, what="edition.announced", limit=1)[0].detail
-    typer.echo(f"Announced: {noted['letters']} letters; {noted['unreachable']} customers have named nobody.")
+    typer.echo(f"Announced: {noted['letters']} letters; {noted['unreachable']} customers have named nobody.", err=err)
 
 
 def _stamp(at: datetime | None) -> str:

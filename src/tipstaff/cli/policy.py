@@ -13,6 +13,7 @@ import typer
 from tipstaff.cli import editions, explain, replay
 from tipstaff.cli.base import database, read_settings
 from tipstaff.cli.registry_changes import instant
+from tipstaff.policy.as_json import clause_as_json, edition_as_json
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.policy.clocks import UnknownRegion, UnknownZone, deadline, is_region
 from tipstaff.policy.coverage import NotResults, RowState, coverage, missing_tests, read_results, results_of
@@ -31,50 +32,71 @@ app.command()(explain.explain)
 _EditionOption = Annotated[
     str, typer.Option("--edition", help="An edition's folder, or its id on record; else the newest one installed.")
 ]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")]
 _InForce = Annotated[bool, typer.Option("--in-force", help="The edition that is in force now, by the record.")]
 
 
 @app.command()
 def show(
     clause: Annotated[str | None, typer.Argument(help="A clause, such as mail.unsolicited.")] = None,
+    as_json: _AsJson = False,
     edition: _EditionOption = "",
     in_force: _InForce = False,
 ) -> None:
-    """Show an edition's clauses, or one of them as a customer reads it."""
+    """Show an edition's clauses, or one of them as a customer reads it. Exit code 2: there is no such clause."""
     shown, standing = _named(edition, in_force=in_force)
-    _say(standing)
-    if clause is None:
-        _show_edition(shown)
-        return
     try:
-        _show_clause(shown.clause(clause), shown)
+        found = None if clause is None else shown.clause(clause)
     except UnknownClause as why:
         typer.echo(f"{why}; `tipstaff policy show` lists them.", err=True)
         raise typer.Exit(2) from why
+    if as_json:
+        _print_json(edition_as_json(shown) if found is None else clause_as_json(found, shown))
+        return
+    _say(standing)
+    if found is None:
+        _show_edition(shown)
+    else:
+        _show_clause(found, shown)
 
 
 @app.command()
 def check(
     folder: Annotated[Path | None, typer.Argument(help="The edition's folder; else all in use.")] = None,
+    as_json: _AsJson = False,
 ) -> None:
-    """Check an edition: its form, and that every example has the verdict it promises."""
+    """Check an edition: its form, and that every example has the verdict it promises. Exit code 1: something is wrong,
+    with file, line and clause on the error output."""
     try:
         editions = _editions() if folder is None else (load_edition(folder, thorough=True),)
     except BadEdition as why:
         typer.echo(str(why), err=True)
         typer.echo(f"{_count(len(why.problems), 'mistake')} found.", err=True)
+        if as_json:
+            _print_json({"editions": [], "mistakes": str(why).splitlines()})
         raise typer.Exit(1) from why
     wrong = 0
+    told: list[dict[str, object]] = []
     for edition in editions:
         mismatches = try_examples(edition)
         for mismatch in mismatches:
             typer.echo(str(mismatch), err=True)
         tried = sum(1 for _ in edition.examples())
         wrong += len(mismatches)
+        told.append(
+            {
+                "edition": edition.id, "sha256": edition.digest, "clauses": len(edition.clauses), "examples": tried,
+                "wrong": [str(mismatch) for mismatch in mismatches],
+            }
+        )  # fmt: skip
+        if as_json:
+            continue
         typer.echo(
             f"Edition {edition.id}: {_count(len(edition.clauses), 'clause')}, "
             f"{tried - len(mismatches)} of {_count(tried, 'example')} hold. SHA-256 {edition.digest}"
         )
+    if as_json:
+        _print_json({"editions": told, "mistakes": []})
     if wrong:
         raise typer.Exit(1)
 
@@ -83,9 +105,12 @@ def check(
 def run_examples(
     folder: Annotated[Path | None, typer.Argument(help="The edition's folder; else all in use.")] = None,
     clause: Annotated[str, typer.Option("--clause", help="Only this clause's examples.")] = "",
+    as_json: _AsJson = False,
 ) -> None:
-    """Run every example of an edition as a test, and say what each shows."""
+    """Run every example of an edition as a test, and say what each shows. Exit code 1: one does not hold; 2: there is
+    none."""
     failed = tried = 0
+    told: list[dict[str, object]] = []
     for edition in _editions() if folder is None else (_edition(folder),):
         for owner, example in edition.examples():
             if clause and owner.id != clause:
@@ -93,6 +118,15 @@ def run_examples(
             tried += 1
             wrong = example_differences(example, clause=owner, edition=edition)
             failed += bool(wrong)
+            if as_json:
+                place = owner.place_of(example.line)
+                told.append(
+                    {
+                        "edition": edition.id, "clause": owner.id, "example": example.id, "says": example.says,
+                        "holds": not wrong, "differences": list(wrong), "place": place or None,
+                    }
+                )  # fmt: skip
+                continue
             _say(f"{example.says}", first=f"{'FAIL' if wrong else 'ok':<5}{owner.id}/{example.id}: ", rest=" " * 5)
             if wrong and (place := owner.place_of(example.line)):
                 _say(place, first=" " * 7, rest=" " * 7)
@@ -101,7 +135,10 @@ def run_examples(
     if not tried:
         typer.echo(f"No clause {clause!r} has examples; `tipstaff policy show` lists the clauses.", err=True)
         raise typer.Exit(2)
-    typer.echo(f"{tried - failed} of {_count(tried, 'example')} hold.")
+    if as_json:
+        _print_json({"tried": tried, "failed": failed, "examples": told})
+    else:
+        typer.echo(f"{tried - failed} of {_count(tried, 'example')} hold.")
     if failed:
         raise typer.Exit(1)
 
@@ -520,6 +557,10 @@ def _time(clause: Clause, within: timedelta) -> str:
 def _length(time: timedelta) -> str:
     hours = int(time.total_seconds() // 3600)
     return _count(hours, "hour") if hours % 24 or hours < 72 else _count(hours // 24, "day")
+
+
+def _print_json(told: object) -> None:
+    typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
 
 
 def _count(number: int, noun: str) -> str:

@@ -56,6 +56,7 @@ class Conduct(TypedDict):
     announced_on: NotRequired[tuple[str, ...]]
     direction: NotRequired[Direction | None]
     lasts: NotRequired[timedelta | None]
+    briefer: NotRequired[Sequence[remedies.Briefer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

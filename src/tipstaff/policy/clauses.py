@@ -287,6 +287,8 @@ class Translation:
     note: str
     """Which language binds, said in this one."""
     clauses: Mapping[str, Wording]
+    clocks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The sentences of clocks by their ids; the binding one stands for what is not here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from tipstaff.words import Rung, Verdict
 
-from .clauses import Clause, Edition, Example
+from .clauses import Clause, Edition, Example, Given
 from .examples import verdict_on
 
 
@@ -48,6 +48,10 @@ class Effect:
     says: str
     was: str
     now: str
+    given: Given
+    before: Verdict | None
+    """Under the older edition; None where it has no such clause."""
+    after: Verdict | None
 
 
 _WORDS = frozenset({"title", "text", "proof", "what_to_do", "what_to_do_for", "limits", "left_to_people"})
@@ -92,9 +96,15 @@ def effects(old: Edition, new: Edition) -> tuple[Effect, ...]:
             if (clause.id, example.id) in seen or example.given.event:
                 continue
             seen.add((clause.id, example.id))
-            was, now = (in_short(_judged(example, clause, under)) for under in (old, new))
+            before, after = _judged(example, clause, old), _judged(example, clause, new)
+            was, now = in_short(before), in_short(after)
             if was != now:
-                found.append(Effect(clause=clause.id, example=example.id, says=example.says, was=was, now=now))
+                found.append(
+                    Effect(
+                        clause=clause.id, example=example.id, says=example.says, was=was, now=now,
+                        given=example.given, before=before, after=after,
+                    )
+                )  # fmt: skip
     return tuple(found)
 
 

@@ -10,7 +10,8 @@ _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 
 
 def read_translation(table: Table, edition: Edition) -> Translation:
-    """One translation, checked against the edition that it translates: every clause, and nothing else."""
+    """One translation, checked against the edition that it translates: every clause, the clocks that it
+    has sentences for, and nothing else."""
     locale = table.text("locale")
     if locale and not _LOCALE.fullmatch(locale):
         table.report(f'"{locale}" is no language; write it as de or de-AT.', "locale")
@@ -33,6 +34,12 @@ def read_translation(table: Table, edition: Edition) -> Translation:
         inner.clause = id
         said[id] = _read_wording(inner, known[id])
         inner.done()
+    of_clocks = table.inner("clocks", "the table clocks", default=None)
+    clocks = {id: of_clocks.text(id) for id in of_clocks.table} if of_clocks is not None else {}
+    kept = {clock.id: clock for clock in edition.clocks}
+    for id in clocks:
+        if id not in kept and of_clocks is not None:
+            of_clocks.report(f'"{id}" is no clock of this edition{perhaps(id, kept)}.', id)
     missing = [id for id in known if id not in said]
     if clauses is not None and missing:
         table.report(f"these clauses are not translated: {', '.join(missing)}.", "clauses")
@@ -43,6 +50,7 @@ def read_translation(table: Table, edition: Edition) -> Translation:
         introduction=" ".join(introduction.split()),
         note=" ".join(note.split()),
         clauses=MappingProxyType(said),
+        clocks=MappingProxyType(clocks),
     )
 
 

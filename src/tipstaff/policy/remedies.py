@@ -23,6 +23,8 @@ MEASURE_LASTS = timedelta(days=7)
 URGENT_MEASURE_LASTS = timedelta(hours=24)
 """A measure without a warning is reviewed within a day, or ends (row 64): where the edition sets no
 `measure.review`."""
+FIRST_LIFETIME = "measure.lifetime_first"
+"""The clock of an edition that ends a measure sooner as long as that was not tried in vain; without it, none does."""
 COUNTERSIGN_WITHIN = timedelta(hours=4)
 """A second person answers for it within this time (row 64): where the edition sets no `measure.countersign`."""
 
@@ -41,6 +43,15 @@ class Reached:
 
 Reach = Callable[[Rung, tuple[Selector, ...]], Reached]
 """Says of one rung and its selectors, which go together, whether anything can carry them out and show it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefer:
+    """A shorter time than the edition's longest, after which a measure may end by itself."""
+
+    lasts: timedelta
+    flaw: str = ""
+    """Why so short a time does not suffice, in a sentence; empty if it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +95,9 @@ def weigh(
     announced: Network | None = None,
     announced_on: tuple[str, ...] = (),
     lasts: timedelta | None = None,
+    briefer: Sequence[Briefer] = (),
 ) -> tuple[Candidate, ...]:
-    """Weigh every rung of the ladder; the chosen candidates are all of one rung, or there is none.
+    """Weigh every rung of the ladder; the chosen candidates are all of one rung and one time, or there is none.
 
     A clause that names several ports takes one candidate per port, chosen together. `direction` says where the
     conduct happens: OUT if the customer reaches out (mail, scans), IN if the customer serves it (pages, open
@@ -94,7 +106,7 @@ def weigh(
     customer serves it on. `announced` is a prefix that the customer announces on the BGP sessions `announced_on`, where
     that is the conduct: a candidate for each session, chosen together. `forged_on` is a port on which we saw
     packets with sources that do not belong there. `lasts` is the time after which the measure ends
-    by itself.
+    by itself at the latest, and `briefer` are shorter ones: the shortest that suffices is chosen.
     """
     way = way_of(url=url, host_name=host_name, direction=direction)
     served = bool(url or host_name) and way is Direction.IN
@@ -123,21 +135,46 @@ def weigh(
     sufficient = [option for option in options if not option.flaw]
     narrowest = [a for a in sufficient if not any(_narrower(b, a, footprint) for b in sufficient)]
     chosen = min(narrowest, key=_order, default=None)
+    times = _times(lasts, briefer)
+    briefest = next(time for time in times if time is None or not time.flaw)
     return tuple(
         Candidate(
             selector=selector,
             degree=option.degree,
             device=device,
-            sufficient=not option.flaw,
+            sufficient=not option.flaw and (time is None or not time.flaw),
             others_hit=option.others_hit,
             services_hit=option.services_hit,
-            chosen=option is chosen,
-            why=_why(option, chosen, selector),
-            lasts_hours=None if lasts is None else int(lasts.total_seconds() // 3600),
+            chosen=option is chosen and time is briefest,
+            why=_why(option, chosen, selector) if option is not chosen else _why_so_long(
+                _why(option, chosen, selector), time, briefest, several=len(times) > 1
+            ),
+            lasts_hours=None if time is None else _in_hours(time.lasts),
         )
         for option in options
         for selector, device in zip(option.selectors, option.devices, strict=True)
-    )
+        for time in times
+    )  # fmt: skip
+
+
+def _times(lasts: timedelta | None, briefer: Sequence[Briefer]) -> list[Briefer | None]:
+    """The times that are weighed, the shortest first; the longest one always suffices."""
+    if lasts is None:
+        return [None]
+    shorter = sorted((each for each in briefer if each.lasts < lasts), key=lambda each: each.lasts)
+    return [*shorter, Briefer(lasts=lasts)]
+
+
+def _why_so_long(why: str, time: Briefer | None, briefest: Briefer | None, *, several: bool) -> str:
+    if time is None or briefest is None or not several:
+        return why
+    if time is briefest:
+        return f"{why.removesuffix('.')}; {_in_hours(time.lasts)} hours is the shortest time that suffices."
+    return time.flaw or f"Longer than needed: {_in_hours(briefest.lasts)} hours suffice."
+
+
+def _in_hours(time: timedelta) -> int:
+    return int(time.total_seconds() // 3600)
 
 
 def way_of(*, url: str | None, host_name: str | None, direction: Direction | None) -> Direction:

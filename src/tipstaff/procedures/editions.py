@@ -219,6 +219,7 @@ def compile(
             "examples_judged_otherwise": len(otherwise),
             "past_judged": past.judged,
             "past_judged_otherwise": past.different,
+            "past_clauses": [[*names, n] for names, n in sorted(past.changed_clauses.items())],
             "first_of_them": [[each.key, "; ".join(how(each.before, each.after))] for each in past.listed],
         },
         at=at,

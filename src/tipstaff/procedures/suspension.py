@@ -45,7 +45,7 @@ from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy import Edition
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.footing import footing
-from tipstaff.policy.remedies import MEASURE_LASTS, URGENT_MEASURE_LASTS
+from tipstaff.policy.remedies import FIRST_LIFETIME, MEASURE_LASTS, URGENT_MEASURE_LASTS, Briefer
 from tipstaff.registry.queries import (
     accounts_below,
     accounts_on,
@@ -209,7 +209,10 @@ def plan_for(
         moved_on = allegation.source is not None and not _still_theirs(case, ip_network(allegation.source), at=at)
         # Who has the address now did nothing; whose log-in it was then is still the customer's.
         ladder = tuple(rung for rung in terms.ladder if rung.scope is Scope.SESSION or not moved_on)
-        candidates = weigh_case(replace(terms, ladder=ladder), allegation, desk=desk, at=at, lasts=lasts)
+        candidates = weigh_case(
+            replace(terms, ladder=ladder), allegation, desk=desk, at=at, lasts=lasts,
+            briefer=() if notice is None else briefer_for(case, desk=desk),
+        )  # fmt: skip
         chosen = [c for c in candidates if c.chosen]
         if moved_on and not chosen:
             why_not.append(f"{case.customer} no longer holds {allegation.source}.")
@@ -254,7 +257,7 @@ def plan_for(
                     case,
                     c,
                     candidates,
-                    until=at + lasts,
+                    until=at + (lasts if c.lasts_hours is None else timedelta(hours=c.lasts_hours)),
                     notice=notice,
                     urgency=stands_on.urgency,
                     at=at,
@@ -432,6 +435,25 @@ def lasts_for(case: Case, *, desk: Desk, urgent: bool) -> timedelta:
     return edition.length_of("measure.lifetime", default=MEASURE_LASTS)
 
 
+def briefer_for(case: Case, *, desk: Desk) -> tuple[Briefer, ...]:
+    """The shorter time that the edition has for a first measure, and what speaks against it here: it was tried before,
+    in an earlier case of the kind or in this one, and did not help."""
+    edition = edition_named(desk, case.edition)
+    lasts = edition.length_of(FIRST_LIFETIME, default=timedelta())
+    if not lasts:
+        return ()
+    tried = [m for m in measures_of_case(case.key) if m.in_force_at is not None and m.lifted_at is not None]
+    if case.repeats:
+        flaw = f"It came to the same again after {_cases(case.repeats)}: so short a time was not enough."
+    else:
+        flaw = "A measure of this case has ended already, and the case has not." if tried else ""
+    return (Briefer(lasts=lasts, flaw=flaw),)
+
+
+def _cases(n: int) -> str:
+    return "an earlier case" if n == 1 else f"{n} earlier cases"
+
+
 def _why(urgency: Urgency | None) -> str:
     if urgency is None:
         return "The narrowest sufficient measure was planned after a warning."
@@ -511,19 +533,33 @@ def left_to_of(conduct: Conduct, *, matters: Iterable[Matter], members: Mapping[
 
 
 def weigh_case(
-    case: Case, allegation: Conduct, *, desk: Desk, at: datetime, lasts: timedelta | None = None
+    case: Case,
+    allegation: Conduct,
+    *,
+    desk: Desk,
+    at: datetime,
+    lasts: timedelta | None = None,
+    briefer: Sequence[Briefer] = (),
 ) -> tuple[Candidate, ...]:
     """The candidates for one thing complained about, with what each would hit now."""
-    return weigh_case_on(case.ladder, case, allegation, desk=desk, at=at, lasts=lasts)
+    return weigh_case_on(case.ladder, case, allegation, desk=desk, at=at, lasts=lasts, briefer=briefer)
 
 
 def weigh_case_on(
-    ladder: Sequence[Rung], case: Case, allegation: Conduct, *, desk: Desk, at: datetime, lasts: timedelta | None
+    ladder: Sequence[Rung],
+    case: Case,
+    allegation: Conduct,
+    *,
+    desk: Desk,
+    at: datetime,
+    lasts: timedelta | None,
+    briefer: Sequence[Briefer] = (),
 ) -> tuple[Candidate, ...]:
     """The same, on these rungs in place of the case's own."""
     return weigh_for(
         customer=case.customer, service=case.service, ladder=ladder, measure_ports=case.measure_ports,
         direction=case.measure_direction, allegation=allegation, desk=desk, at=at, lasts=lasts,
+        briefer=briefer,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from tipstaff.enforcement.planner import Footprint, weigh
+from tipstaff.policy.remedies import Briefer
 from tipstaff.registry.queries import (
     accounts_below,
     accounts_on,
@@ -32,6 +33,7 @@ def weigh_for(
     desk: Desk,
     at: datetime,
     lasts: timedelta | None = None,
+    briefer: Sequence[Briefer] = (),
     around: Footprint | None = None,
     spoken: bool = True,
 ) -> tuple[Candidate, ...]:
@@ -62,6 +64,7 @@ def weigh_for(
         footprint=around or footprint_of(customer=customer, service=service, address=allegation.source, at=at),
         devices=desk.abilities(at),
         lasts=lasts,
+        briefer=briefer,
     )
 
 

@@ -163,3 +163,32 @@ def test_the_commands_answer_in_a_sentence(
 
 def test_coverage_fails_where_a_named_test_is_not_there(tmp_path: Path) -> None:
     assert "which does not exist." in said("coverage", "--tests", str(tmp_path), code=1)
+
+
+def for_programs(*arguments: str, code: int = 0) -> dict[str, object]:
+    result = CliRunner().invoke(app, [*arguments, "--json"], env={"COLUMNS": "80"})
+    assert result.exit_code == code, result.output
+    read = json.loads(result.stdout)
+    assert isinstance(read, dict)
+    return read
+
+
+def test_programs_read_what_people_read(tmp_path: Path) -> None:
+    wrong = changed(tmp_path, (SPAM, "\nhours = 24\n", "\nhours = 48\n"))
+    assert for_programs("show")["sha256"] == EDITION.digest
+    shown = for_programs("show", "mail.unsolicited")
+    assert shown["examples"][0]["verdict"]["answer_within_hours"] == 24  # type: ignore[index]  # read from JSON
+    [checked] = for_programs("check")["editions"]  # type: ignore[misc]  # read from JSON
+    assert (checked["wrong"], checked["sha256"]) == ([], EDITION.digest)
+    [checked] = for_programs("check", str(wrong), code=1)["editions"]  # type: ignore[misc]  # read from JSON
+    assert "clauses/mail.unsolicited.toml:" in checked["wrong"][0]
+    tried = for_programs("test", str(wrong), "--clause", "mail.unsolicited", code=1)
+    assert (tried["tried"], tried["failed"]) == (5, 1)
+    assert tried["examples"][0]["place"].endswith("mail.unsolicited.toml:39")  # type: ignore[index]  # read from JSON
+
+
+def test_a_mistake_in_the_form_is_told_to_programs_with_its_place(tmp_path: Path) -> None:
+    broken = mistaken(tmp_path, "clauses/duty.accountability.toml", "facts.score_percent < 50", "facts.score_percent <")
+    [mistake] = for_programs("check", str(broken), code=1)["mistakes"]  # type: ignore[misc]  # read from JSON
+    assert "clauses/duty.accountability.toml:" in mistake
+    assert "clause duty.accountability: the condition cannot be read" in mistake

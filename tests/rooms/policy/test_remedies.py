@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rooms.policy import worlds
-from tipstaff.policy.remedies import Footprint, Reach, Reached, weigh
+from tipstaff.policy.remedies import Briefer, Footprint, Reach, Reached, weigh
 from tipstaff.words import Candidate, Degree, Rung, Scope, Selector
 
 often = settings(max_examples=250, deadline=None)
@@ -28,12 +28,13 @@ def reach(can: AbstractSet[tuple[Scope, Degree]]) -> Reach:
 
 def weighed(
     ladder: tuple[Rung, ...], footprint: Footprint, can: AbstractSet[tuple[Scope, Degree]],
-    lasts: timedelta | None = None,
+    lasts: timedelta | None = None, briefer: tuple[Briefer, ...] = (),
 ) -> tuple[Candidate, ...]:  # fmt: skip
     return weigh(
         ladder=ladder, measure_ports=(("tcp", 80), ("tcp", 443)), resource=ip_address("192.0.2.7"),
         url="http://shop.example.com/a", mailbox="someone@example.com", session="line-7/4711", source_port=None,
         service="svc-1", account="acct-1", footprint=footprint, reach=reach(can), lasts=lasts,
+        briefer=briefer,
     )  # fmt: skip
 
 
@@ -80,6 +81,30 @@ def test_every_candidate_ends_by_itself_after_the_time_that_was_weighed(
     ladder: tuple[Rung, ...], footprint: Footprint, can: frozenset[tuple[Scope, Degree]], lasts: timedelta
 ) -> None:
     assert {c.lasts_hours for c in weighed(ladder, footprint, can, lasts)} <= {lasts.total_seconds() / 3600}
+
+
+@given(
+    worlds.ladders(min_size=1, max_size=5), worlds.footprints(), lasting,
+    st.lists(st.builds(Briefer, lasts=lasting, flaw=st.sampled_from(["", "Tried before."])), max_size=3),
+)  # fmt: skip
+@often
+def test_the_shortest_time_that_suffices_is_chosen_and_every_other_says_why_not(
+    ladder: tuple[Rung, ...], footprint: Footprint, lasts: timedelta, briefer: list[Briefer]
+) -> None:
+    candidates = weighed(ladder, footprint, EVERYTHING, lasts, tuple(briefer))
+    wanted = min([each.lasts for each in briefer if not each.flaw and each.lasts < lasts], default=lasts)
+    for one in chosen(candidates):
+        assert one.lasts_hours == wanted.total_seconds() // 3600
+        for other in candidates:
+            if (other.selector, other.degree) != (one.selector, one.degree) or other.chosen:
+                continue
+            assert other.lasts_hours is not None
+            if other.lasts_hours > one.lasts_hours:
+                assert other.why in (f"Longer than needed: {one.lasts_hours} hours suffice.", "Tried before.")
+            else:
+                assert (other.sufficient, other.why) == (False, "Tried before.") or other.lasts_hours == one.lasts_hours
+    spared = {(str(c.selector), c.degree) for c in chosen(candidates)}
+    assert spared == {(str(c.selector), c.degree) for c in chosen(weighed(ladder, footprint, EVERYTHING, lasts))}
 
 
 def test_a_session_is_narrower_than_an_address_that_others_share() -> None:

@@ -70,6 +70,17 @@ def test_an_edition_goes_all_its_way(staff: None, folder: Path, at: datetime) ->
     assert [edition.id for edition in wiring.editions()] == ["2026-01", "2026-07"]
 
 
+def test_a_program_that_publishes_reads_what_came_of_it(staff: None, folder: Path, at: datetime) -> None:
+    run("draft", str(folder), "--by", "anna")
+    refused = CliRunner().invoke(app, ("publish", "2026-07", "--by", "anna", "--json"))
+    assert (refused.exit_code, refused.stdout) == (1, ""), "nobody has approved it"
+    run("approve", "2026-07", "--by", "carla")
+    told = CliRunner().invoke(app, ("publish", "2026-07", "--by", "anna", "--json"))
+    read = json.loads(told.stdout)
+    assert (read["edition"], read["state"], read["effects"]["past_clauses"]) == ("2026-07", "posted", [])
+    assert "Compiled:" in told.stderr
+
+
 def test_what_is_posted_is_no_draft_of_anybody(staff: None, folder: Path, at: datetime) -> None:
     adopt_installed([edition_files(edition_folders()[0])], at=at)
     refused = run("draft", str(edition_folders()[0]), "--by", "anna", exit_code=1)

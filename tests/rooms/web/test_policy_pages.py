@@ -14,14 +14,16 @@ from django.test import Client
 from django.urls import reverse
 
 from tipstaff import wiring
+from tipstaff.editions.models import EditionRow
 from tipstaff.editions.queries import get_edition, work_of
 from tipstaff.ledger.queries import entries_about
-from tipstaff.policy import edition_files, edition_folders
+from tipstaff.policy import edition_files, edition_folders, shipped_editions
 from tipstaff.policy.editions import digest_of
 from tipstaff.procedures import editions
 from tipstaff.procedures.agent import designate
 from tipstaff.procedures.desk import Desk
 from tipstaff.web.public.applied import facts_of
+from tipstaff.web.public.judged import judged
 from tipstaff.web.public.said import said_in
 from tipstaff.wiring import jobs
 from tipstaff.words import EditionState, Role, WorkStep
@@ -177,6 +179,60 @@ def test_a_translation_is_shown_with_the_word_that_it_does_not_bind(adopted: dat
     assert told["clauses"][0]["translations"]["de"]["title"] == "Diebstahl von Zugängen"
 
 
+def test_each_example_says_what_is_given_and_what_the_judge_says_of_it(adopted: datetime, client: Client) -> None:
+    [edition] = wiring.editions()
+    told = {clause["id"]: clause for clause in client.get("/policy.json").json()["clauses"]}
+    page = words_of(client, "/policy")
+    for clause in edition.clauses:
+        for example, shown in zip(clause.examples, told[clause.id]["examples"], strict=True):
+            spoken = judged(example, clause=clause, edition=edition, said=said_in("en")[1], language="en")
+            for words in (example.says, spoken.given, spoken.verdict):
+                assert " ".join(words.split()) in page, (clause.id, example.id)
+            wanted = example.expect
+            assert shown["verdict"]["clause"] == wanted.clause, (clause.id, example.id)
+            if wanted.disposition is not None:
+                assert shown["verdict"]["disposition"] == wanted.disposition.value
+                assert shown["given"]["holder"] == example.given.grade.value
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es", "fr", "pt", "ja"])
+def test_every_example_can_be_said_in_every_language(language: str) -> None:
+    [edition] = shipped_editions()
+    said = said_in(language)[1]
+    for clause in edition.clauses:
+        for example in clause.examples:
+            spoken = judged(example, clause=clause, edition=edition, said=said, language=language)
+            assert spoken.given
+            assert spoken.verdict
+            assert "{" not in spoken.given + spoken.verdict
+
+
+def test_the_difference_says_in_numbers_what_it_would_have_done_and_names_nobody(
+    adopted: datetime, client: Client
+) -> None:
+    editions.draft(written("2026-05", ', "account: suspend"]', "]"), at=adopted, actor="anna")
+    editions.approve("2026-05", significant=True, why="Read.", desk=own_desk(), at=adopted, actor="counsel")
+    editions.compile("2026-05", desk=own_desk(), at=adopted, actor="counsel")
+    editions.announce("2026-05", desk=own_desk(), at=adopted, actor="counsel")
+    page, told = words_of(client, "/policy/2026-05/changes"), client.get("/policy/2026-05/changes?as=json").json()
+    assert told["past_reports"] == {"judged_at_least": 0, "withheld_below": 10, "judged_otherwise": []}
+    assert "None of them would have been treated otherwise, or too few to say." in page
+    assert "at the widest the account: suspend" in page
+    assert "at the widest one service: suspend" in page, "examples, as they were judged and are"
+    assert told["effects"][0]["before"]["ladder"][:-1] == told["effects"][0]["after"]["ladder"]
+    counted = [["mail.unsolicited", "mail.unsolicited", 1234], ["network.scanning", "", 9], ["", "", 10]]
+    row = EditionRow.objects.get(name="2026-05")
+    row.effects |= {"past_judged": 4321, "past_clauses": counted, "first_of_them": [["R-000001.1", "secret"]]}
+    row.save()
+    told = client.get("/policy/2026-05/changes?as=json").json()["past_reports"]
+    assert told["judged_at_least"] == 4320
+    assert [each["reports"] for each in told["judged_otherwise"]] == [1234, 10], "nine might be known"
+    page = words_of(client, "/policy/2026-05/changes")
+    assert "4320 of them at least" in page
+    assert "network.scanning" not in page.partition("What past reports would have met")[2]
+    assert "R-000001" not in client.get("/policy/2026-05/changes").content.decode()
+
+
 def test_nobody_outside_sees_a_draft_and_everybody_sees_what_is_announced(adopted: datetime, client: Client) -> None:
     editions.draft(written("2026-06", "or guessed. If", "or made up. If"), at=adopted, actor="anna")
     editions.approve("2026-06", significant=True, why="Read.", desk=own_desk(), at=adopted, actor="counsel")
@@ -200,7 +256,16 @@ def test_around_a_translated_policy_the_page_speaks_its_language(adopted: dateti
     for said in ("All editions", "in force", "For machines", "Light or dark", "Skip"):
         assert said not in words
     [edition] = wiring.editions()
-    assert german.count('<ul lang="en"') == sum(bool(clause.examples) for clause in edition.clauses), "not translated"
+    assert german.count('<ul lang="de"') == sum(bool(clause.examples) for clause in edition.clauses)
+    assert 'lang="en"' not in german.partition('id="purposes"')[0].partition("<h2")[2], "nothing left in English"
+    assert "Wir bestätigen jede Meldung innerhalb dieser Zeit." in words, "clocks"
+    for given, verdict in (
+        ("eine Meldung messaging/spam; 5 Stunden zuvor geschehen; der Inhaber ist sicher",
+         "ein Fall wird eröffnet; Klausel “Unverlangte Massenpost”; 24 Stunden zum Antworten"),
+        ("mehrere Inhaber sind möglich", "der Melder wird gefragt; kein Kunde wird benachrichtigt"),
+    ):  # fmt: skip
+        assert given in words
+        assert verdict in words
 
 
 def test_a_language_that_is_not_written_is_english_and_all_say_the_same_things() -> None:

@@ -61,7 +61,7 @@ def _facts(clause: Clause, edition: Edition, said: Mapping[str, str], language: 
         yield "notice", " ".join(filter(None, (said[f"notice_{clause.notice.value}"], withheld)))
     if clause.judged or clause.decides or clause.two_people:
         yield "decides", _decides(clause, edition, said, words)
-    yield "remedies", " → ".join(_rung(rung, said, words) for rung in clause.ladder)
+    yield "remedies", " → ".join(rung_in_words(rung, said, words) for rung in clause.ladder)
     ports = ", ".join(f"{protocol}/{port}" for protocol, port in clause.measure_ports)
     if clause.measure_port_of is not None:
         ports = ", ".join(filter(None, (said["port_reported"], ports)))
@@ -87,7 +87,7 @@ def _repeats(edition: Edition, group: str, said: Mapping[str, str], language: st
         more = [
             words["roles"].get(step.decides, step.decides) if step.decides else "",
             _hours(step.answer_within, language) if step.answer_within else "",
-            ", ".join(_rung(rung, said, words) for rung in step.adds),
+            ", ".join(rung_in_words(rung, said, words) for rung in step.adds),
         ]
         told.append(said["repeats_step"].format(strikes=step.strikes, more="; ".join(filter(None, more))))
     return " ".join(told)
@@ -112,18 +112,20 @@ def _decides(clause: Clause, edition: Edition, said: Mapping[str, str], words: M
     return f"{who}; {said['decides_two_on'].format(degrees=', '.join(two))}" if two else who
 
 
-def _rung(rung: Rung, said: Mapping[str, str], words: Mapping[str, Mapping[str, str]]) -> str:
+def rung_in_words(rung: Rung, said: Mapping[str, str], words: Mapping[str, Mapping[str, str]]) -> str:
+    """A rung of a ladder: what is touched, and how hard."""
     return f"{said[f'scope_{rung.scope.name.lower()}']}: {words['degrees'][rung.degree.name.lower()]}"
 
 
 def _days(time: timedelta, language: str) -> str:
-    return _counted("days", time.days, language)
+    return time_of("days", time.days, language)
 
 
 def _hours(time: timedelta, language: str) -> str:
-    return _counted("hours", int(time.total_seconds() // 3600), language)
+    return time_of("hours", int(time.total_seconds() // 3600), language)
 
 
-def _counted(unit: str, number: int, language: str) -> str:
+def time_of(unit: str, number: int, language: str) -> str:
+    """So many hours or days, as the language counts them."""
     one, many = sentences(language)["units"][unit]
     return str(one if number == 1 else many.format(n=number))
