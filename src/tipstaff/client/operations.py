@@ -127,6 +127,31 @@ class AcceptanceIn(TypedDict):
     accepted_at: NotRequired[str | None]
 
 
+class AcceptanceOut(TypedDict):
+    edition: str
+    contract: str
+    accepted_at: str
+    accepted_by: str
+
+
+class AccountThenOut(TypedDict):
+    """What was believed, at `known_at`, to be so of an account at `at`."""
+
+    key: str
+    name: str
+    reseller: str | None
+    at: str
+    known_at: str
+    standing: StandingOut | None
+    representatives: list[ContactOut]
+    services: list[dict[str, str]]
+    users: list[UserOut]
+    acceptances: list[AcceptanceOut]
+    holdings: list[HoldingOut]
+    resources: list[ResourceOut]
+    sites: list[SiteOut]
+
+
 class AdmissionOut(TypedDict):
     """The vetting of one customer."""
 
@@ -644,6 +669,13 @@ class LetterArrivedIn(TypedDict):
 class LetterDoneOut(TypedDict):
     said: str
     letter: WholeLetterOut
+
+
+class LetterOfAuthorityOut(TypedDict):
+    """A letter of authority as it is on file."""
+
+    key: str
+    sha256: str
 
 
 class LetterOut(TypedDict):
@@ -1175,6 +1207,12 @@ class SecondWideIn(TypedDict):
     pass
 
 
+class ServiceEndIn(TypedDict):
+    """When a service ended; what is held by it ends then too."""
+
+    ended_at: str
+
+
 class ServiceIn(TypedDict):
     customer: str
     kind: ServiceKind
@@ -1208,6 +1246,15 @@ class SightingsDecision(TypedDict):
     why: str
 
 
+class SiteOut(TypedDict):
+    """A name that is answered at an address."""
+
+    host_name: str
+    address: str
+    since: str
+    until: str | None
+
+
 class SnoozeIn(TypedDict):
     until: str
     why: NotRequired[str]
@@ -1222,6 +1269,13 @@ class StandingIn(TypedDict):
     standing: Standing
     why: str
     since: NotRequired[str | None]
+
+
+class StandingOut(TypedDict):
+    standing: Standing
+    since: str
+    until: str | None
+    why: str
 
 
 class StepDoneOut(TypedDict):
@@ -1283,6 +1337,14 @@ class ToldIn(TypedDict):
     how: str
 
 
+class TransferIn(TypedDict):
+    """To whom addresses move, by a letter of authority that is on file."""
+
+    customer: str
+    since: str
+    service: NotRequired[str | None]
+
+
 class UndoneOut(TypedDict):
     """What an undo put back."""
 
@@ -1292,6 +1354,22 @@ class UndoneOut(TypedDict):
 
 class UnwatchIn(TypedDict):
     pass
+
+
+class UserIn(TypedDict):
+    """Somebody who uses an account."""
+
+    customer: str
+    name: str
+    email: NotRequired[str]
+
+
+class UserOut(TypedDict):
+    """Somebody who uses an account."""
+
+    key: str
+    name: str
+    email: str
 
 
 class ViewIn(TypedDict):
@@ -1421,6 +1499,14 @@ class Client(Caller):
             idempotency_key=idempotency_key,
         )
 
+    def get_customer_then(
+        self, key: str, *, at: str | None = None, known_at: str | None = None
+    ) -> Reply[AccountThenOut]:
+        """What was believed at `known_at` to be so of an account at `at`; either left out is now."""
+        return self._call(
+            "GET", f"/api/registry/customers/{quote(str(key), safe='')}/then", query={"at": at, "known_at": known_at}
+        )
+
     def designate(
         self, key: str, asked: Sequence[ContactIn], *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[list[ContactOut]]:
@@ -1476,6 +1562,60 @@ class Client(Caller):
         """Takes the scope `registry:act` and a role that may change customers and what they hold, and undo changes."""
         return self._call(
             "PUT", f"/api/registry/services/{quote(str(key), safe='')}", body=asked, idempotency_key=idempotency_key
+        )
+
+    def end_service(
+        self, key: str, asked: ServiceEndIn, *, idempotency_key: str | None = None
+    ) -> Reply[dict[str, int]]:
+        """A service has ended, and with it what is held by it: how many holdings that were."""
+        return self._call(
+            "POST",
+            f"/api/registry/services/{quote(str(key), safe='')}/end",
+            body=asked,
+            idempotency_key=idempotency_key,
+        )
+
+    def save_user(self, key: str, asked: UserIn, *, idempotency_key: str | None = None) -> Reply[dict[str, str]]:
+        """Add somebody who uses an account, or change them."""
+        return self._call(
+            "PUT", f"/api/registry/users/{quote(str(key), safe='')}", body=asked, idempotency_key=idempotency_key
+        )
+
+    def file_letter(
+        self,
+        file: tuple[str, bytes],
+        *,
+        customer: str,
+        issuer: str,
+        prefix: list[str],
+        valid_from: str | None = None,
+        valid_until: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply[LetterOfAuthorityOut]:
+        """File a letter of authority, by which addresses may move: its name and SHA-256 are kept, the file is not."""
+        return self._call(
+            "POST",
+            "/api/registry/letters",
+            file=file,
+            idempotency_key=idempotency_key,
+            query={
+                "customer": customer,
+                "issuer": issuer,
+                "prefix": prefix,
+                "valid_from": valid_from,
+                "valid_until": valid_until,
+            },
+        )
+
+    def transfer_holding(
+        self, number: int, asked: TransferIn, *, idempotency_key: str | None = None
+    ) -> Reply[dict[str, int]]:
+        """Move addresses to another customer; 409 without a letter of authority that is valid then and covers them."""
+        return self._call(
+            "POST",
+            f"/api/registry/holdings/{quote(str(number), safe='')}/transfer",
+            body=asked,
+            idempotency_key=idempotency_key,
         )
 
     def hold(self, asked: HoldingIn, *, idempotency_key: str | None = None) -> Reply[dict[str, int]]:
