@@ -129,8 +129,14 @@ def test_letters_are_read_before_the_first_one_may_go_out(home: Home, tmp_path: 
     said = home.run("letters", "dkim-key", str(key)).stdout
     assert said.startswith("tipstaff._domainkey.operator.example.net. IN TXT (")
     assert home.run("letters", "dkim-key", str(key)).stdout == said
+    public = home.run("letters", "openpgp-key", str(own := tmp_path / "openpgp.asc")).stdout
+    assert "BEGIN PGP PUBLIC KEY BLOCK" in public
+    assert "PRIVATE" not in public
+    assert f'openpgp_key_file = "{own}"' in public
+    assert own.stat().st_mode & 0o077 == 0
+    assert home.run("letters", "openpgp-key", str(own)).stdout == public
     file = tmp_path / "tipstaff.toml"
-    file.write_text(said[said.index("[mail_out]") :])
+    file.write_text(said[said.index("[mail_out]") :] + public[public.index("openpgp_key_file") :])
     mail = message_from_string(home.run("-c", str(file), "letters", "show", "--raw", letter["key"]).stdout)
     assert [part.get_content_type() for part in mail.walk()][1:] == ["text/plain", "text/html"]
     assert "d=operator.example.net" in mail["DKIM-Signature"]
