@@ -6,7 +6,7 @@ import pytest
 from tipstaff.ledger.queries import entries_about
 from tipstaff.registry import operations, queries
 from tipstaff.registry.operations import ResellersInACircle, SiteHeldTwice, UnknownKey
-from tipstaff.words import Standing
+from tipstaff.words import Service, ServiceKind, Standing
 
 from .conftest import BY, NOW, customer, day
 
@@ -53,6 +53,15 @@ def test_a_services_customer_is_told():
     service = queries.get_service("svc-2-1")
     assert service is not None
     assert service.customer == "acct-2"
+
+
+@pytest.mark.parametrize("kind", ServiceKind)
+def test_every_kind_of_service_comes_in_by_hand_and_by_file(kind):
+    operations.add_service(Service(key="svc-x", customer="acct-1", kind=kind, port="sw-1/7"), **BY)
+    sheet = ["key,customer,kind\n", f"svc-y,acct-1,{kind}\n"]
+    assert operations.import_csv(sheet, source_name="services.csv", **BY).added == 1
+    known = {service.key: service.kind for service in queries.services_of("acct-1")}
+    assert (known["svc-x"], known["svc-y"]) == (kind, kind)
 
 
 def add_site(name: str, holder: str = "acct-2", service: str | None = "svc-2-1", **more) -> None:
