@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -39,7 +39,8 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 from tipstaff import wiring  # noqa: E402
 from tipstaff.policy import edition_files, edition_folders  # noqa: E402
-from tipstaff.procedures import editions, sighting  # noqa: E402 - Django must be set up first
+from tipstaff.procedures import editions, replays, sighting  # noqa: E402 - Django must be set up first
+from tipstaff.procedures.replaying import PAST  # noqa: E402 - Django must be set up first
 from tipstaff.web.roles import give_roles  # noqa: E402
 from tipstaff.words import Role  # noqa: E402
 
@@ -112,6 +113,17 @@ def leave_a_sighting_to_a_person() -> None:
     sighting.judge_waiting(desk=wiring.desk(), at=wiring.now())
 
 
+def judge_the_past_again() -> None:
+    """Somebody asked what the edition in the shadow would have changed, and the worker has answered."""
+    shadow, at, desk = wiring.shadow(), wiring.now(), wiring.desk()
+    assert shadow is not None
+    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    run = replays.ask_for(
+        shadow.edition, since=today - PAST, until=today + timedelta(days=1), desk=desk, at=at, actor="lena"
+    )
+    replays.carry_on(run.key, desk=desk, now=wiring.now)
+
+
 def main() -> None:
     call_command("migrate", verbosity=0)
     day = Path(__file__).parent.parent / "rooms" / "web" / "day.py"
@@ -125,6 +137,7 @@ def main() -> None:
     module.play(at=wiring.now(), ids=None if whole else FEWER)
     announce_an_edition()
     leave_a_sighting_to_a_person()
+    judge_the_past_again()
     for name, roles in STAFF.items():
         give_roles(User.objects.create_user(name, password=PASSWORD), frozenset(roles))
     SERVER.set_app(get_wsgi_application())

@@ -261,7 +261,7 @@ def test_around_a_translated_policy_the_page_speaks_its_language(adopted: dateti
     assert "Wir bestätigen jede Meldung innerhalb dieser Zeit." in words, "clocks"
     for given, verdict in (
         ("eine Meldung messaging/spam; 5 Stunden zuvor geschehen; der Inhaber ist sicher",
-         "ein Fall wird eröffnet; Klausel “Unverlangte Massenpost”; 24 Stunden zum Antworten"),
+         "ein Fall wird eröffnet; Klausel „Unverlangte Massenpost“; 24 Stunden zum Antworten"),
         ("mehrere Inhaber sind möglich", "der Melder wird gefragt; kein Kunde wird benachrichtigt"),
     ):  # fmt: skip
         assert given in words

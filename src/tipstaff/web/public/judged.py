@@ -104,7 +104,7 @@ def _verdict(verdict: Verdict, edition: Edition, said: Mapping[str, str], langua
 
 def _title(id: str, edition: Edition, language: str) -> str:
     known = edition.clause_named(id)
-    return f"“{edition.wording(id, language=language).title}”" if known is not None else id
+    return edition.wording(id, language=language).title if known is not None else id
 
 
 def _long(time: timedelta, language: str) -> str:
