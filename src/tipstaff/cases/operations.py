@@ -135,7 +135,10 @@ def join_or_open_all(joinings: Sequence[Joining], *, evidence: str, at: datetime
     The cases that are open already are locked in the order of their keys, new ones are made in the order of their
     places; Contended is raised where that was not the whole of it. What joins a case stands in one entry a case.
     """
-    known = dict(MemberRow.objects.filter(incident__in=[j.incident for j in joinings]).values_list("incident", "case"))
+    with connection.cursor() as cursor:
+        question = "SELECT incident, case_id FROM cases_memberrow WHERE incident = ANY(%s)"
+        cursor.execute(question, [[j.incident for j in joinings]])
+        known: dict[str, str] = dict(cursor.fetchall())
     fresh = [j for j in joinings if j.incident not in known]
     open_ = _lock_open({j.place for j in fresh})
     first: dict[tuple[str, str, str | None], Joining] = {}
