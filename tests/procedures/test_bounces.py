@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.procedures.office import HOUR, NOON, Office
+from tipstaff.cases.models import CaseRow
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.letters import languages
@@ -235,6 +236,14 @@ def test_what_reached_nobody_is_a_task_until_somebody_is_reached_and_each_way_ha
     assert other_ways.tasks() == []
     with pytest.raises(other_ways.NoOtherWay):
         other_ways.note_no_answer(letter.key, whom="x", at=at, actor="ana")
+
+
+def test_a_letter_of_a_case_that_ended_is_no_task(office: Office) -> None:
+    letter = returned_notice(office)
+    [case] = office.cases()
+    assert [task.letter.key for task in other_ways.tasks()] == [letter.key]
+    CaseRow.objects.filter(key=case.key).update(state=CaseState.CLOSED)
+    assert other_ways.tasks() == []
 
 
 def test_a_later_letter_takes_the_tasks_place(office: Office) -> None:

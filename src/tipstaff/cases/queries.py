@@ -386,6 +386,12 @@ def standing_key(key: str) -> str:
     return key
 
 
+def standing_keys(keys: Collection[str]) -> dict[str, str]:
+    """The same for each of these."""
+    rows = CaseRow.objects.filter(pk__in=list(keys)).values_list("key", "merged_into")
+    return {key: standing_key(into) if into is not None else key for key, into in rows}
+
+
 MERGES_MAX = 100
 """So far a chain of merges is followed."""
 

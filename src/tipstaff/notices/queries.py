@@ -110,13 +110,13 @@ def not_taken_yet() -> tuple[int, str]:
 
 
 def unreached(kinds: Collection[LetterKind], *, limit: int) -> list[Letter]:
-    """Letters of these kinds about a case that mail brought to nobody, oldest first; none whose place a later letter of
+    """Letters of these kinds about a case that mail brought to nobody, newest first; none whose place a later letter of
     its kind has taken that did not fail."""
     failed = [LetterState.REFUSED.value, LetterState.RETURNED.value]
     later = LetterRow.objects.filter(case=OuterRef("case"), kind=OuterRef("kind"), id__gt=OuterRef("id"))
     later = later.exclude(state__in=[*failed, LetterState.WITHDRAWN.value])
     rows = LetterRow.objects.filter(state__in=failed, kind__in=[kind.value for kind in kinds], case__isnull=False)
-    return [letter_of(row) for row in seen(rows.exclude(Exists(later))).order_by("id")[:limit]]
+    return [letter_of(row) for row in seen(rows.exclude(Exists(later))).order_by("-id")[:limit]]
 
 
 def too_many_to(address: str, *, at: datetime, hourly_max: int) -> bool:

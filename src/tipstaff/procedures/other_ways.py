@@ -14,8 +14,16 @@ from typing import cast
 from django.db import transaction
 
 from tipstaff.cases.operations import mark_told
-from tipstaff.cases.queries import cases_of_letter, get_case, standing_key, told_incidents
-from tipstaff.cases.rules import ENDED
+from tipstaff.cases.queries import (
+    Narrowed,
+    cases_of_letter,
+    get_case,
+    list_cases,
+    standing_key,
+    standing_keys,
+    told_incidents,
+)
+from tipstaff.cases.rules import OPEN
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import place_shown
@@ -78,15 +86,24 @@ class Task:
     """A font is here in which it can be printed."""
 
 
+FAILED_LOOKED_AT = 500
+"""So many of the newest letters that failed are looked at: of most of them the case ended long ago."""
+
+
 def tasks(*, own_font: str = "", limit: int = 100) -> list[Task]:
-    """What is to be posted or telephoned, the oldest first: letters that reached nobody, of cases that go on, and of
-    which nothing later has taken the place."""
-    found = []
-    for letter in unreached(KINDS, limit=limit):
-        case = get_case(standing_key(letter.case or ""))
-        if case is not None and case.state not in ENDED and not is_sealed(case):
-            found.append(task_of(letter, case, own_font=own_font))
-    return found
+    """What is to be posted or telephoned, the oldest first."""
+    return [task_of(letter, case, own_font=own_font) for letter, case in to_carry()[:limit]]
+
+
+def to_carry() -> list[tuple[Letter, Case]]:
+    """Letters that reached nobody, of cases that go on, whose place no later one has taken; oldest first."""
+    letters = unreached(KINDS, limit=FAILED_LOOKED_AT)
+    standing = standing_keys({letter.case for letter in letters if letter.case})
+    narrowed = Narrowed(keys=frozenset(standing.values()), unsealed=True)
+    found = list_cases(states=OPEN, narrowed=narrowed, limit=FAILED_LOOKED_AT) if standing else []
+    cases = {case.key: case for case in found if not is_sealed(case)}
+    pairs = ((letter, cases.get(standing.get(letter.case or "", ""))) for letter in reversed(letters))
+    return [(letter, case) for letter, case in pairs if case is not None]
 
 
 def task_of(letter: Letter, case: Case, *, own_font: str = "") -> Task:

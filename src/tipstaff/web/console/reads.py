@@ -20,7 +20,7 @@ from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
-from tipstaff.procedures.other_ways import Task, tasks
+from tipstaff.procedures.other_ways import Task, tasks, to_carry
 from tipstaff.procedures.our_clocks import WATCHES
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
 from tipstaff.procedures.sealed import closed_groups
@@ -218,7 +218,7 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
 
 def count_troubled_letters() -> int:
     """How many letters a person has to look at, or to carry by another way."""
-    came_back = sum(task.letter.state is LetterState.RETURNED for task in letters_to_carry())
+    came_back = sum(letter.state is LetterState.RETURNED for letter, _ in to_carry())
     return sum(notices.count_by_state(TROUBLED_LETTERS).values()) + came_back
 
 
