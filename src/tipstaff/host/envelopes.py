@@ -55,7 +55,7 @@ def _openpgp(key: str, *, at: datetime) -> Cert:
             raise UselessKey("it is a secret key; take the public one, and tell its owner to make a new pair")
         if "BEGIN PGP PUBLIC KEY BLOCK" not in key:
             raise UselessKey("it is not an ASCII-armoured public key block")
-        certificate = Cert.from_bytes(key.encode("ascii"))
+        certificate = Cert.from_bytes(key.encode())  # Programs write its owner's address above it, in any script.
         if certificate.is_revoked:
             raise UselessKey("it was revoked")
         if certificate.expiration is not None and certificate.expiration <= at:

@@ -10,6 +10,7 @@ from django.db import transaction
 from tipstaff.cases import rules
 from tipstaff.cases.operations import lock_case, mark_told, move_case, start_due
 from tipstaff.cases.queries import cases_of_letter, get_case, list_in, list_without_due, told_incidents
+from tipstaff.notices.addresses import mailable
 from tipstaff.notices.operations import recover_interrupted, release_held, withdraw_unsent
 from tipstaff.notices.queries import letters_of_case, oldest_held
 from tipstaff.registry.operations import note_bounce
@@ -90,9 +91,13 @@ def renew_held_notices(*, desk: Desk, at: datetime) -> None:
 
 
 def keys_of(letter: Letter, to: str) -> MailKeys:
-    """By which keys a letter is closed for the address that it goes to: of its case's customer before all others."""
+    """By which keys a letter is closed for the address that it goes to: of its case's customer before all others.
+
+    `to` is that address as a mail server takes it, and the registry may have it as the letter has it.
+    """
     case = get_case(letter.case) if letter.case is not None else None
-    return mail_keys_of(to, customer=case.customer if case is not None else None)
+    email = letter.to if mailable(letter.to) == to else to
+    return mail_keys_of(email, customer=case.customer if case is not None else None)
 
 
 def hold_case_of(letter: Letter) -> None:

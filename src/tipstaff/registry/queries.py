@@ -3,8 +3,11 @@
 # ruff: noqa: S608 - only this room's own constants are put into SQL text; every value is a parameter.
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
+from functools import reduce
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
+from operator import or_
 from typing import Any
 
 from django.db import connection
@@ -595,14 +598,29 @@ def represented_since(email: str) -> dict[str, datetime]:
 
 
 def mail_keys_of(email: str, *, customer: str | None = None) -> MailKeys:
-    """The keys on record for an address: those that this customer gave for it, or else those that anybody gave."""
-    rows = RepresentativeRow.objects.filter(email__iexact=email.strip()).exclude(openpgp_key="", smime_certificate="")
-    found = list(rows.order_by("pk"))
+    """The keys on record for an address, in whichever script its domain is written: those that this customer gave for
+    it, or else those that anybody gave."""
+    rows = RepresentativeRow.objects.filter(_written_as_any(_spellings(email)))
+    found = list(rows.exclude(openpgp_key="", smime_certificate="").order_by("pk"))
     own = [row for row in found if row.customer_id == customer] or found
     return MailKeys(
         openpgp=tuple(dict.fromkeys(row.openpgp_key for row in own if row.openpgp_key)),
         smime=tuple(dict.fromkeys(row.smime_certificate for row in own if row.smime_certificate)),
     )
+
+
+def _spellings(email: str) -> list[str]:
+    """An address as it is written, with its domain in ASCII as mail servers take it, and in its own script."""
+    email = email.strip()
+    local, _, domain = email.rpartition("@")
+    plain = plain_host_name(domain)
+    with suppress(UnicodeError):
+        return list(dict.fromkeys((email, f"{local}@{plain}", f"{local}@{plain.encode().decode('idna')}")))
+    return [email, f"{local}@{plain}"]
+
+
+def _written_as_any(spellings: Iterable[str]) -> Q:
+    return reduce(or_, (Q(email__iexact=each) for each in spellings))
 
 
 def users_of(customer: str) -> list[AccountUser]:

@@ -24,7 +24,7 @@ from tipstaff.procedures import registering
 from tipstaff.testing.mailbox import Mailbox, Trouble
 from tipstaff.web.console.reads import programs
 from tipstaff.wiring import jobs, mail
-from tipstaff.words import Customer, LetterKind, LetterState, Representative, Role
+from tipstaff.words import Customer, Letter, LetterKind, LetterState, Representative, Role
 
 
 @pytest.mark.django_db(transaction=True)
@@ -99,6 +99,50 @@ def test_a_contact_with_a_key_gets_letters_that_they_alone_can_read_and_a_key_th
     assert b"Hello Ana" in opened
     (entry,) = [e for e in recent(about=letter, limit=20) if e.what == "letter.sent"]
     assert entry.detail["closed_by"] == "OpenPGP"
+
+
+def a_letter(to: str, *, at: datetime, case: str | None = None) -> str:
+    return queue_letter(
+        LetterKind.POLICY_CHANGE, once=f"policy:{to}", at=at, actor="worker", to=to, case=case, report=None,
+        held=False, draft=Draft(subject="The policy changes", body="Hello Ana"),
+    )  # fmt: skip
+
+
+def posted(at: datetime, monkeypatch: pytest.MonkeyPatch) -> tuple[Letter, bytes]:
+    """The next letter as it then stands, and what a mail server got of it."""
+    with Mailbox() as box:
+        way_out = MailOut(host=box.host, port=box.port, from_address="abuse@operator.example.net")
+        monkeypatch.setattr(wiring, "mail_server", lambda: way_out)
+        monkeypatch.setattr(wiring, "now", lambda: at)
+        letter = mail.post_next()
+        assert letter is not None
+        return letter, b"".join(each.raw for each in box.mails)
+
+
+def keyed(email: str) -> Representative:
+    return Representative(name="Ana", email=email, openpgp_key=str(Tsk.generate(email).extract_certificate()))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("on_record", "written_to"),
+    [
+        ("Ana@bücher.example", "ana@bücher.example"),
+        ("ana@bücher.example", "ana@xn--bcher-kva.example"),
+        ("ana@xn--bcher-kva.example", "ana@Bücher.example"),
+        ("ana@straße.example", "ana@straße.example"),
+    ],
+)
+def test_a_letter_is_closed_in_whichever_script_its_address_is_written(
+    at: datetime, monkeypatch: pytest.MonkeyPatch, on_record: str, written_to: str
+) -> None:
+    registering.save_customer(Customer(key="acct-9", name="Example", representative=None), at=at, actor="lena")
+    registering.designate("acct-9", [keyed(on_record)], at=at, actor="lena")
+    a_letter(written_to, at=at)
+    letter, raw = posted(at, monkeypatch)
+    assert letter.state is LetterState.SENT
+    assert b"-----BEGIN PGP MESSAGE" in raw
+    assert b"Hello Ana" not in raw
 
 
 @pytest.mark.django_db(transaction=True)
