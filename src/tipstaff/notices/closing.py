@@ -1,13 +1,14 @@
 """Put a mail into another that only its reader can open, by OpenPGP or S/MIME; its subject goes inside (RFC 9788)."""
 
 import secrets
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 from typing import Final
 
-from tipstaff.host.envelopes import close_openpgp, close_smime
+from tipstaff.host.envelopes import UselessKey, check_openpgp, check_smime, close_openpgp, close_smime
 from tipstaff.words import MailKeys
 
 NO_KEYS: Final = MailKeys()
@@ -17,6 +18,28 @@ _OF_THE_CONTENT: Final = ("content-", "mime-version")
 def closed_how(keys: MailKeys) -> str:
     """By what a letter is closed for whoever has these keys; empty for none."""
     return "OpenPGP" if keys.openpgp else "S/MIME" if keys.smime else ""
+
+
+def usable(keys: MailKeys, *, at: datetime) -> MailKeys:
+    """Those of the keys that close a letter at `at`: one of several that does not stops nothing.
+
+    Raises UselessKey where there are keys and not one is left, with what is wrong with the first.
+    """
+    refusals: list[UselessKey] = []
+
+    def left(given: tuple[str, ...], check: Callable[..., str]) -> Iterator[str]:
+        for key in given:
+            try:
+                check(key, at=at)
+            except UselessKey as why:
+                refusals.append(why)
+            else:
+                yield key
+
+    found = MailKeys(openpgp=tuple(left(keys.openpgp, check_openpgp)), smime=tuple(left(keys.smime, check_smime)))
+    if refusals and not closed_how(found):
+        raise refusals[0]
+    return found
 
 
 def closed(

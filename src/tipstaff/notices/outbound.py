@@ -25,7 +25,7 @@ from tipstaff.host.envelopes import UselessKey
 from tipstaff.words import Letter, LetterKind, MailKeys, require_aware
 
 from .addresses import mailable
-from .closing import NO_KEYS, closed, closed_how
+from .closing import NO_KEYS, closed, closed_how, usable
 from .dkim_signing import CannotSign, signed
 from .prose import PORTAL_LINK
 
@@ -102,8 +102,8 @@ def deliver(
         raise RefusedForGood(f"no mail can go to {letter.to!r}")
     if PORTAL_LINK in letter.body and not portal_link:
         raise RefusedForNow("the letter's portal link could not be made")
-    keys = keys_of(to)
     try:
+        keys = usable(keys_of(to), at=at)
         text = as_mail(letter, server=server, at=at, sender_name=sender_name, portal_link=portal_link, keys=keys)
     except CannotSign as why:
         raise RefusedForNow(str(why)) from why

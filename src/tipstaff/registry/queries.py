@@ -598,14 +598,16 @@ def represented_since(email: str) -> dict[str, datetime]:
 
 
 def mail_keys_of(email: str, *, customer: str | None = None) -> MailKeys:
-    """The keys on record for an address, in whichever script its domain is written: those that this customer gave for
-    it, or else those that anybody gave."""
+    """The keys on record for an address, in whichever script its domain is written.
+
+    Where it is a contact of this customer's, what they gave for it counts alone, be it no key; else what anybody gave.
+    """
     rows = RepresentativeRow.objects.filter(_written_as_any(_spellings(email)))
-    found = list(rows.exclude(openpgp_key="", smime_certificate="").order_by("pk"))
-    own = [row for row in found if row.customer_id == customer] or found
+    found = [(row.customer_id, row.openpgp_key, row.smime_certificate) for row in rows.order_by("pk")]
+    own = [row for row in found if row[0] == customer] or found
     return MailKeys(
-        openpgp=tuple(dict.fromkeys(row.openpgp_key for row in own if row.openpgp_key)),
-        smime=tuple(dict.fromkeys(row.smime_certificate for row in own if row.smime_certificate)),
+        openpgp=tuple(dict.fromkeys(openpgp for _, openpgp, _ in own if openpgp)),
+        smime=tuple(dict.fromkeys(smime for _, _, smime in own if smime)),
     )
 
 

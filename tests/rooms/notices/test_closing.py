@@ -26,6 +26,7 @@ from tipstaff.host.envelopes import (
     make_openpgp_key,
     public_part,
 )
+from tipstaff.notices.closing import usable
 from tipstaff.notices.outbound import RefusedForNow, as_mail, deliver
 from tipstaff.testing.mailbox import Mailbox
 from tipstaff.words import Attachment, MailKeys
@@ -185,6 +186,21 @@ def test_every_key_on_record_for_an_address_opens_its_letter() -> None:
         opened = decrypt(body.get_content(), decryptor=secret.decryptor()).bytes
         assert opened is not None
         holds_all(opened)
+
+
+def test_a_useless_key_among_several_stops_no_letter(rsa_key: rsa.RSAPrivateKey) -> None:
+    secret, good = pair()
+    _, ended = pair(seconds=1)
+    late = certificate(rsa_key, days=-1)
+    _, body = sent(MailKeys(openpgp=("nonsense", good), smime=(late,))).iter_parts()
+    opened = decrypt(body.get_content(), decryptor=secret.decryptor()).bytes
+    assert opened is not None
+    holds_all(opened)
+    keys = MailKeys(openpgp=("nonsense",), smime=(late, certificate(rsa_key)))
+    assert usable(keys, at=NOW) == MailKeys(smime=keys.smime[1:]), "by the other kind, where that alone is left"
+    with pytest.raises(UselessKey, match="ran out"):
+        usable(MailKeys(openpgp=(ended,), smime=(late,)), at=NOW + timedelta(days=1))
+    assert usable(MailKeys(), at=NOW) == MailKeys()
 
 
 def test_a_letter_without_a_key_goes_as_it_is() -> None:

@@ -89,6 +89,9 @@ def test_letters_are_closed_by_the_keys_of_the_customer_they_are_about():
     assert queries.mail_keys_of(address, customer="acct-77") == MailKeys(openpgp=(other,))
     assert queries.mail_keys_of(address) == MailKeys(openpgp=(own, other)), "a letter to log in is about neither"
     assert queries.mail_keys_of(SECOND.email, customer="acct-1") == MailKeys()
+    operations.designate("acct-1", [FIRST], **BY)
+    assert queries.mail_keys_of(address, customer="acct-1") == MailKeys(), "they gave none, and no other's counts"
+    assert queries.mail_keys_of(address, customer="acct-404") == MailKeys(openpgp=(other,))
 
 
 @pytest.mark.parametrize(
