@@ -93,11 +93,14 @@ def renew_held_notices(*, desk: Desk, at: datetime) -> None:
 def keys_of(letter: Letter, to: str) -> MailKeys:
     """By which keys a letter is closed for the address that it goes to: of its case's customer before all others.
 
-    `to` is that address as a mail server takes it, and the registry may have it as the letter has it.
+    `to` is that address as a mail server takes it, and the registry may have it as the letter has it. Who was a contact
+    when the letter was written and is none now has the keys of before; an address of a staging set-up is nobody's.
     """
     case = get_case(letter.case) if letter.case is not None else None
-    email = letter.to if mailable(letter.to) == to else to
-    return mail_keys_of(email, customer=case.customer if case is not None else None)
+    customer = case.customer if case is not None else None
+    if mailable(letter.to) != to:
+        return mail_keys_of(to, customer=customer)
+    return mail_keys_of(letter.to, customer=customer, written_at=letter.created_at)
 
 
 def hold_case_of(letter: Letter) -> None:

@@ -4,11 +4,11 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
 from operator import or_
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Q
@@ -597,18 +597,45 @@ def represented_since(email: str) -> dict[str, datetime]:
     return since
 
 
-def mail_keys_of(email: str, *, customer: str | None = None) -> MailKeys:
+def mail_keys_of(email: str, *, customer: str | None = None, written_at: datetime | None = None) -> MailKeys:
     """The keys on record for an address, in whichever script its domain is written.
 
     Where it is a contact of this customer's, what they gave for it counts alone, be it no key; else what anybody gave.
+    A letter of `written_at` may be for somebody who was taken out of a chain of contacts since, or by what the letter
+    tells: then what was last on record for them there counts as if it stood.
     """
-    rows = RepresentativeRow.objects.filter(_written_as_any(_spellings(email)))
-    found = [(row.customer_id, row.openpgp_key, row.smime_certificate) for row in rows.order_by("pk")]
+    spellings = _spellings(email)
+    rows = RepresentativeRow.objects.filter(_written_as_any(spellings)).order_by("pk")
+    found = [(str(row.customer_id), row.openpgp_key, row.smime_certificate) for row in rows]
+    if written_at is not None:
+        still = {each for each, _, _ in found}
+        found += [row for row in _taken_out(spellings, since=written_at - _READ_BEFORE) if row[0] not in still]
     own = [row for row in found if row[0] == customer] or found
     return MailKeys(
         openpgp=tuple(dict.fromkeys(openpgp for _, openpgp, _ in own if openpgp)),
         smime=tuple(dict.fromkeys(smime for _, _, smime in own if smime)),
     )
+
+
+_READ_BEFORE: Final = timedelta(hours=1)
+"""Whoever writes a letter may have read its contact before another took them out: by longer than any job runs."""
+
+
+def _taken_out(spellings: list[str], *, since: datetime) -> list[tuple[str, str, str]]:
+    """What was last on record for an address in each chain that it stood in after `since`: whose, and both keys."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (body ->> 'customer_id') body ->> 'customer_id', coalesce(body ->> 'openpgp_key', ''),
+                coalesce(body ->> 'smime_certificate', '')
+            FROM registry_pastrow
+            WHERE kept_table = 'registry_representativerow' AND known_until >= %s
+                AND upper(body ->> 'email') IN (SELECT upper(each) FROM unnest(%s::text[]) each)
+            ORDER BY body ->> 'customer_id', known_until DESC, id DESC
+            """,
+            [since, spellings],
+        )
+        return [(customer, openpgp, smime) for customer, openpgp, smime in cursor.fetchall()]
 
 
 def _spellings(email: str) -> list[str]:

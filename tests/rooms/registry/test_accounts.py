@@ -94,6 +94,27 @@ def test_letters_are_closed_by_the_keys_of_the_customer_they_are_about():
     assert queries.mail_keys_of(address, customer="acct-404") == MailKeys(openpgp=(other,))
 
 
+def test_the_keys_of_somebody_who_was_taken_out_count_for_what_was_written_to_them():
+    own, other = public_key(), public_key()
+    first, second = replace(FIRST, openpgp_key=own), replace(SECOND, openpgp_key=other)
+    operations.add_customer(Customer(key="acct-77", name="Other", representative=None), **BY)
+    operations.designate("acct-1", [first, second], **BY)
+    operations.designate("acct-77", [replace(FIRST, openpgp_key=other)], **BY)
+    out = {**BY, "at": NOW + timedelta(days=2)}
+    operations.designate("acct-1", [second], **out)
+
+    def keys(*, written_at, customer=None):
+        return queries.mail_keys_of(FIRST.email.upper(), customer=customer, written_at=written_at)
+
+    assert keys(written_at=NOW, customer="acct-1") == MailKeys(openpgp=(own,)), "and no other account's"
+    assert keys(written_at=out["at"], customer="acct-1") == MailKeys(openpgp=(own,)), "as the letter that says so"
+    assert keys(written_at=NOW) == MailKeys(openpgp=(other, own))
+    long_after = out["at"] + timedelta(days=1)
+    assert keys(written_at=long_after) == MailKeys(openpgp=(other,))
+    operations.designate("acct-1", [FIRST], **{**BY, "at": long_after})
+    assert keys(written_at=NOW, customer="acct-1") == MailKeys(), "who is a contact again has what is on record now"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

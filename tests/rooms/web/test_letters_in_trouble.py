@@ -21,6 +21,8 @@ from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.outbound import RefusedForNow
 from tipstaff.notices.queries import get_letter, list_letters
 from tipstaff.procedures import registering
+from tipstaff.procedures.portal import set_contacts
+from tipstaff.registry.queries import get_customer
 from tipstaff.testing.mailbox import Mailbox, Trouble
 from tipstaff.web.console.reads import programs
 from tipstaff.wiring import jobs, mail
@@ -143,6 +145,31 @@ def test_a_letter_is_closed_in_whichever_script_its_address_is_written(
     assert letter.state is LetterState.SENT
     assert b"-----BEGIN PGP MESSAGE" in raw
     assert b"Hello Ana" not in raw
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_letter_stays_closed_for_a_contact_who_was_taken_out_since_and_so_does_the_one_that_tells_them(
+    at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = replace(keyed("ana@bücher.example"), verified_at=at)
+    ben = Representative(name="Ben", email="ben@example.org", verified_at=at)
+    registering.save_customer(Customer(key="acct-9", name="Example", representative=None), at=at, actor="lena")
+    registering.designate("acct-9", [ana, ben], at=at, actor="lena")
+    a_letter(ana.email, at=at)
+    customer = get_customer("acct-9")
+    assert customer is not None
+    desk = replace(wiring.desk(), enqueue=lambda *_: None, mail_out_ready=True)
+    later = at + timedelta(minutes=1)
+    assert set_contacts(customer, lambda chain: chain[1:], by=ben.email, why="Gone", desk=desk, at=later)
+    went = [posted(later + timedelta(days=1), monkeypatch) for _ in range(3)]
+    closed = {(letter.kind, letter.to): b"-----BEGIN PGP MESSAGE" in raw for letter, raw in went}
+    assert {letter.state for letter, _ in went} == {LetterState.SENT}
+    assert closed == {
+        (LetterKind.POLICY_CHANGE, ana.email): True,
+        (LetterKind.CONTACTS_CHANGED, ana.email): True,
+        (LetterKind.CONTACTS_CHANGED, ben.email): False,
+    }
+    assert not [raw for letter, raw in went if letter.to == ana.email and b"Hello Ana" in raw]
 
 
 @pytest.mark.django_db(transaction=True)
