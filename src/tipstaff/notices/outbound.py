@@ -108,7 +108,7 @@ def deliver(
     except CannotSign as why:
         raise RefusedForNow(str(why)) from why
     except UselessKey as why:
-        # It waits, as for a mail server: once the contact has another key, or none, it goes by itself.
+        # It waits, as for a mail server and no longer: with another key by then, or none, it goes by itself.
         raise RefusedForNow(f"it cannot be closed by the key on record for its reader: {why}") from why
     reverse_path = "" if letter.kind in ANSWERS else sender
     try:

@@ -173,6 +173,33 @@ def test_a_letter_stays_closed_for_a_contact_who_was_taken_out_since_and_so_does
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_letter_that_no_key_closes_for_two_days_is_put_before_a_person(
+    at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registering.save_customer(Customer(key="acct-9", name="Example", representative=None), at=at, actor="lena")
+    ended = Tsk.generate("ana@example.org", validity_seconds=3600).extract_certificate()
+    contact = Representative(name="Ana", email="ana@example.org", openpgp_key=str(ended))
+    registering.designate("acct-9", [contact], at=at, actor="lena")
+    key = a_letter(contact.email, at=at)
+    assert ended.expiration is not None
+    first = ended.expiration + timedelta(days=1)
+    for late, state in (
+        (first, LetterState.QUEUED),
+        (first + timedelta(days=1, hours=23), LetterState.QUEUED),
+        (first + timedelta(days=2), LetterState.REFUSED),
+    ):
+        letter, raw = posted(late, monkeypatch)
+        assert (letter.state, raw) == (state, b"")
+    assert "it ran out on" in letter.detail
+    mended = first + timedelta(days=3)
+    registering.designate("acct-9", [keyed(contact.email)], at=mended, actor="lena")
+    operations.send_again(key, at=mended, actor="lena")
+    letter, raw = posted(mended, monkeypatch)
+    assert letter.state is LetterState.SENT
+    assert b"-----BEGIN PGP MESSAGE" in raw
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_a_thread_let_go_of_is_settled_by_the_next_job_and_what_another_carries_is_not(
     at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
