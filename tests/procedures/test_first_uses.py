@@ -1,5 +1,6 @@
 """The first use after posting is learned of from what the program reads: sessions, leases, log-ins; once."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from tipstaff.editions.queries import first_uses_of
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import edition_files
 from tipstaff.procedures import editions
-from tipstaff.procedures.acceptance import note_first_uses, note_portal_log_in, when_accepted
+from tipstaff.procedures.acceptance import note_first_uses, note_log_in, note_portal_log_in, when_accepted
 from tipstaff.registry.operations import hold_resource, set_standing
-from tipstaff.words import AcceptedHow, Resource, ResourceKind, Standing
+from tipstaff.words import AcceptedHow, Resource, ResourceKind, Standing, Usage, UsageKind
 
 POSTED = NOON - 30 * DAY
 LONG_AGO = NOON - 900 * DAY
@@ -39,8 +40,8 @@ def desk(office: Office) -> Office:
     return office
 
 
-def hold(customer: str, kind: ResourceKind, name: str, *, since: datetime = LONG_AGO) -> None:
-    thing = Resource(kind=kind, name=name, scope="radius", customer=customer, held_from=since)
+def hold(customer: str, kind: ResourceKind, name: str, *, since: datetime = LONG_AGO, scope: str = "radius") -> None:
+    thing = Resource(kind=kind, name=name, scope=scope, customer=customer, held_from=since)
     hold_resource(thing, at=NOON, actor="engineer")
 
 
@@ -80,13 +81,12 @@ def test_a_log_in_that_several_may_have_held_or_of_one_who_was_sent_away_accepts
     desk: Office, tmp_path: Path
 ) -> None:
     hold("acct-2", ResourceKind.LOGIN, "shared")
-    thing = Resource(kind=ResourceKind.LOGIN, name="shared", scope="other", customer="acct-3", held_from=LONG_AGO)
-    hold_resource(thing, at=NOON, actor="engineer")
+    hold("acct-3", ResourceKind.LOGIN, "shared", scope="radius-1")
     set_standing("acct-1", Standing.TERMINATED, since=POSTED, why="Spam.", at=NOON, actor="engineer")
     log = tmp_path / "accounting.csv"
     for name in ("line-1", "shared", "nobodys"):
         session(log, name, start=POSTED + DAY, stop=POSTED + 2 * DAY)
-    read(log)
+    read_late(log, at=NOON, source="radius-1")
     assert note_first_uses(desk=desk.desk, at=NOON) == 0
     assert [uses(f"acct-{n}") for n in (1, 2, 3)] == [[], [], []]
 
@@ -96,7 +96,7 @@ def test_a_lease_that_was_given_after_the_posting_is_a_use_and_one_from_before_i
 ) -> None:
     """A lease of before may run on with nobody there; only its giving shows that somebody asked."""
     for n in (1, 2):
-        hold(f"acct-{n}", ResourceKind.CIRCUIT, f"port-{n}")
+        hold(f"acct-{n}", ResourceKind.CIRCUIT, f"port-{n}", scope="dhcp")
     block = (
         "lease 198.51.100.{n} {{\n  starts epoch {a};\n  ends epoch {b};\n  binding state active;\n"
         '  hardware ethernet 02:00:00:00:00:0{n};\n  option agent.circuit-id "port-{n}";\n}}\n'
@@ -172,11 +172,9 @@ def test_before_a_customer_was_told_of_an_announced_edition_no_use_accepts_it(de
     assert uses("acct-4") == []
 
 
-def read_late(log: Path, *, at: datetime) -> None:
+def read_late(log: Path, *, at: datetime, source: str = "radius") -> None:
     list(
-        take_in(
-            log, wiring.sources()["radius-csv"], Options(source="radius", clock_error_seconds=1.0), at=at, actor="e"
-        )
+        take_in(log, wiring.sources()["radius-csv"], Options(source=source, clock_error_seconds=1.0), at=at, actor="e")
     )
 
 
@@ -190,3 +188,24 @@ def test_one_look_serves_however_many_wait_and_none_is_made_when_nobody_does(
     assert note_first_uses(desk=desk.desk, at=NOON) == 1
     with django_assert_max_num_queries(30):  # type: ignore[operator]  # pytest-django's own
         assert note_first_uses(desk=desk.desk, at=NOON + DAY) == 0
+
+
+def test_where_two_servers_each_have_an_alice_each_customer_accepts_by_their_own(desk: Office, tmp_path: Path) -> None:
+    for number, scope in ((1, "radius-west"), (2, "radius-east")):
+        hold(f"acct-{number}", ResourceKind.LOGIN, "alice", scope=scope)
+    hold("acct-3", ResourceKind.LOGIN, "bob", scope="radius-west")
+    begins = {"radius-west": POSTED + 3 * DAY, "radius-east-2": POSTED + DAY}
+    for source, begin in begins.items():
+        log = tmp_path / f"{source}.csv"
+        session(log, "alice", start=begin, stop=begin + DAY)
+        if source != "radius-west":
+            session(log, "bob", start=begin, stop=begin + DAY)
+        read_late(log, at=NOON, source=source)
+    assert note_first_uses(desk=desk.desk, at=NOON) == 2
+    for number, source in ((1, "radius-west"), (2, "radius-east-2")):
+        [(shown_by, at)] = uses(f"acct-{number}")
+        assert (shown_by, abs(at - begins[source]) < HOUR) == (f"log-in alice, seen by {source}", True)
+    assert uses("acct-3") == [], "the other server's bob is somebody else"
+    seen = Usage(kind=UsageKind.LOGIN, what="bob", seen_at=NOON, source="webmail")
+    assert note_log_in(seen, editions=desk.desk.editions) is None
+    assert note_log_in(replace(seen, source="radius-west"), editions=desk.desk.editions) == "acct-3"

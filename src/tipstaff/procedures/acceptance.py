@@ -103,14 +103,17 @@ def note_first_use(
 
 def note_log_in(use: Usage, *, editions: Sequence[Edition]) -> str | None:
     """A log-in that was seen is a use of the service, by whoever holds its name: their key if it was the first one
-    under the edition in force then. None where several hold the name, nobody does, or their contract had ended.
+    under the edition in force then. None where several hold the name in what `use.source` writes, nobody does, or their
+    contract had ended.
 
     Whoever logs in has shown a secret that the customer was given; traffic from an address shows no such thing.
     """
     if use.kind is not UsageKind.LOGIN:
         return None
     shown_by = f"log-in {use.what}, seen by {use.source}"
-    return _note_named(SubjectKind.USERNAME, use.what, at=use.seen_at, shown_by=shown_by, editions=editions)
+    return _note_named(
+        SubjectKind.USERNAME, use.what, source=use.source, at=use.seen_at, shown_by=shown_by, editions=editions
+    )  # fmt: skip
 
 
 def note_first_uses(*, desk: Desk, at: datetime) -> int:
@@ -120,14 +123,13 @@ def note_first_uses(*, desk: Desk, at: datetime) -> int:
     waiting = _waiting(edition, at=at) if edition is not None else {}
     if edition is None or not waiting:
         return 0
-    wanted: dict[tuple[SubjectKind, str], datetime] = {}
-    for kind, name, customer in names_in_logs(waiting):
-        wanted[kind, name] = min(waiting[customer], wanted.get((kind, name), at))
+    wanted = dict.fromkeys((kind, name, waiting[customer]) for kind, name, customer in names_in_logs(waiting))
     noted = 0
-    for kind, name, used_at, source in first_uses([(*key, since) for key, since in wanted.items()], until=at):
+    for kind, name, used_at, source in first_uses(list(wanted), until=at):
         shown_by = f"{'log-in' if kind is SubjectKind.USERNAME else 'line'} {name}, seen by {source}"
         noted += _note_named(
-            kind, name, at=used_at, shown_by=shown_by, editions=desk.editions, noted_by="worker", noted_at=at
+            kind, name, source=source, at=used_at, shown_by=shown_by, editions=desk.editions, noted_by="worker",
+            noted_at=at,
         ) is not None  # fmt: skip
     return noted
 
@@ -163,14 +165,15 @@ def _note_named(
     kind: SubjectKind,
     name: str,
     *,
+    source: str,
     at: datetime,
     shown_by: str,
     editions: Sequence[Edition],
     noted_by: str = "customer",
     noted_at: datetime | None = None,
 ) -> str | None:
-    """The one customer who held it then, if it was their first use under the edition in force then."""
-    holders, edition = holders_of_name(kind, name, at=at), _in_force(editions, at=at)
+    """The one customer whom `source` means by it then, if it was their first use under the edition in force then."""
+    holders, edition = holders_of_name(kind, name, source=source, at=at), _in_force(editions, at=at)
     if len(holders) != 1 or edition is None:
         return None
     [customer] = holders
