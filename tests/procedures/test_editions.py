@@ -81,8 +81,8 @@ OTHER_WORDS = ((SPAM, "or guessed. If", "or made up. If"),)
 
 @pytest.fixture
 def desk(office: Office) -> Desk:
-    """The desk after the first start, which adopts the shipped edition; a year and more of it is past."""
-    editions.adopt_installed([edition_files(SHIPPED)], at=NOON - 30 * DAY)
+    """The desk after the first start, which adopts the shipped edition; its words were posted elsewhere before."""
+    editions.adopt_installed([edition_files(SHIPPED)], at=NOON - 30 * DAY, since=NOON - 30 * DAY)
     return fresh(office)
 
 

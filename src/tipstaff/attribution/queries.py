@@ -133,13 +133,14 @@ ORDER BY b.kind, b.subject, w.since, s.name, 3
 
 
 def first_uses(
-    wanted: Sequence[tuple[SubjectKind, str, datetime]], *, until: datetime
+    wanted: Sequence[tuple[SubjectKind, str, datetime]], *, until: datetime, begun: bool = False
 ) -> list[tuple[SubjectKind, str, datetime, str]]:
     """Of these log-ins and circuits, each with the moment from which it counts, those that logs show in use from then
     on: (kind, name, the first such instant, source), the earliest first, one of each source: two servers may each have
     an `alice`. One look for all of them, whatever the logs hold.
 
-    A session is in use as long as its records say that it went on; a lease, when it was given.
+    A session is in use as long as its records say that it went on; a lease, when it was given. With `begun` only what
+    began from then on counts: whoever was connected already may not have been there.
     """
     if not wanted:
         return []
@@ -147,7 +148,7 @@ def first_uses(
     rows = fetch_planned(
         _FIRST_USES,
         [kinds, [name for _, name, _ in wanted], [micro(since) for _, _, since in wanted], OPEN, micro(until),
-         list(SESSION_LOGS), list(LEASE_LOGS)],
+         [] if begun else list(SESSION_LOGS), [*(SESSION_LOGS if begun else ()), *LEASE_LOGS]],
     )  # fmt: skip
     return [(_kind(kind), name, _at(at), source) for kind, name, at, source in sorted(rows, key=lambda row: row[2:])]
 
