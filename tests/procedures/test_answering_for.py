@@ -4,9 +4,10 @@ import pytest
 
 from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office
 from tipstaff.ledger.queries import entries_about
-from tipstaff.policy import shipped_editions
+from tipstaff.policy import edition_files, edition_folders, shipped_editions
 from tipstaff.procedures.acceptance import note_first_use
 from tipstaff.procedures.answering_for import NoSuchWords, advice_to, advise, meet_claim
+from tipstaff.procedures.editions import adopt_installed
 from tipstaff.registry.operations import UnknownKey
 
 EDITION = shipped_editions()[-1]
@@ -38,6 +39,7 @@ def claimed(office: Office, *, of_another: bool = True, law_forbids: bool = Fals
 
 
 def test_a_claim_is_met_with_the_words_that_were_in_force_and_accepted(office: Office) -> None:
+    adopt_installed([edition_files(edition_folders()[-1])], at=NOON, since=EDITION.effective_at)
     office.admit("acct-1")
     clause, accepted = claimed(office)
     assert (clause, accepted) == ("terms.no_liability", None)

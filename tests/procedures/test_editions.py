@@ -81,8 +81,8 @@ OTHER_WORDS = ((SPAM, "or guessed. If", "or made up. If"),)
 
 @pytest.fixture
 def desk(office: Office) -> Desk:
-    """The desk after the first start, which adopts the shipped edition; a year and more of it is past."""
-    editions.adopt_installed([edition_files(SHIPPED)], at=NOON - 30 * DAY)
+    """The desk after the first start, which adopts the shipped edition; its words were posted elsewhere before."""
+    editions.adopt_installed([edition_files(SHIPPED)], at=NOON - 30 * DAY, since=NOON - 30 * DAY)
     return fresh(office)
 
 
@@ -482,7 +482,7 @@ def test_a_log_in_that_is_seen_accepts_the_edition_in_force_for_its_one_holder_w
         office.admit(customer)
     for name, scope, customer in (
         ("line-7", "radius", "acct-1"), ("late", "radius", "acct-2"),
-        ("twice", "radius", "acct-1"), ("twice", "web", "acct-2"),
+        ("twice", "radius", "acct-1"), ("twice", "radius-1", "acct-2"), ("elsewhere", "web", "acct-1"),
     ):  # fmt: skip
         login = Resource(kind=ResourceKind.LOGIN, name=name, scope=scope, customer=customer, held_from=MOVED_IN)
         registry.hold_resource(login, at=MOVED_IN, actor="tests")
@@ -492,12 +492,12 @@ def test_a_log_in_that_is_seen_accepts_the_edition_in_force_for_its_one_holder_w
     fresh(office)
 
     def seen(what: str, *, kind: UsageKind = UsageKind.LOGIN, at: datetime = NOON + HOUR) -> None:
-        use = read_use(kind, what, seen_at=at, source="portal")
+        use = read_use(kind, what, seen_at=at, source="radius-1")
         note_use(use, at=NOON + DAY, actor="tests", editions=office.desk.editions)
 
     office.hold(f"{ADDRESS}/32", customer="acct-1")
     seen(ADDRESS, kind=UsageKind.TRAFFIC)
-    for what in ("twice", "nobody", "late"):
+    for what in ("twice", "nobody", "late", "elsewhere"):
         seen(what)
     assert acceptances_of("acct-1") == acceptances_of("acct-2") == []
     seen("line-7", at=NOON - HOUR)
@@ -507,7 +507,7 @@ def test_a_log_in_that_is_seen_accepts_the_edition_in_force_for_its_one_holder_w
     seen("line-7", at=NOON + 2 * HOUR)
     now, _ = acceptances_of("acct-1")
     assert (now.edition, now.digest, now.how) == ("2026-07", posted.digest, AcceptedHow.USE)
-    assert (now.accepted_at, now.shown_by) == (NOON + HOUR, "log-in line-7, seen by portal")
+    assert (now.accepted_at, now.shown_by) == (NOON + HOUR, "log-in line-7, seen by radius-1")
     assert acceptances_of("acct-2") == []
 
 

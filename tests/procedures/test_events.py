@@ -8,7 +8,7 @@ import pytest
 import tipstaff.procedures
 from tests.procedures.office import DAY, NOON, Office
 from tipstaff import wiring
-from tipstaff.policy import Edition, edition_files, shipped_editions
+from tipstaff.policy import Edition, edition_files, edition_folders, shipped_editions
 from tipstaff.policy.conditions import read_condition
 from tipstaff.policy.coverage import RowState, missing, state_of
 from tipstaff.policy.kinds import Event
@@ -45,6 +45,7 @@ def never(clause: str) -> Edition:
 
 
 def test_use_accepts_an_edition_only_where_a_clause_of_it_says_so(office: Office) -> None:
+    editions.adopt_installed([edition_files(edition_folders()[-1])], at=NOON, since=EDITION.effective_at)
     office.admit("acct-1")
     used = {"shown_by": "log-in", "at": NOON}
     assert not note_first_use("acct-1", edition=never("terms.use_is_consent"), **used)  # type: ignore[arg-type]  # one dict of several kinds

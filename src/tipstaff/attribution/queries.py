@@ -122,23 +122,25 @@ SESSION_LOGS, LEASE_LOGS = ("radius-csv", "radius-detail"), ("dnsmasq", "isc-dhc
 """Sources that say that something was used: a session went on, a lease was asked for. What a plan, a list or a table of
 neighbours says, somebody else may have brought about."""
 _FIRST_USES = """
-SELECT DISTINCT ON (b.kind, b.subject) b.kind, b.subject, greatest(b.sure_from, w.since), s.name
+SELECT DISTINCT ON (b.kind, b.subject, w.since, s.name) b.kind, b.subject, greatest(b.sure_from, w.since), s.name
 FROM attribution_bindingrow b
 JOIN unnest(%s::smallint[], %s::text[], %s::bigint[]) w(kind, name, since) ON w.kind = b.kind AND w.name = b.subject
 JOIN attribution_sourcerow s ON s.id = b.source_id
 WHERE b.sure_from < b.sure_until AND b.sure_until < %s AND greatest(b.sure_from, w.since) <= %s AND (
     s.kind = ANY(%s) AND b.sure_until > w.since OR s.kind = ANY(%s) AND b.sure_from >= w.since)
-ORDER BY b.kind, b.subject, 3
+ORDER BY b.kind, b.subject, w.since, s.name, 3
 """
 
 
 def first_uses(
-    wanted: Sequence[tuple[SubjectKind, str, datetime]], *, until: datetime
+    wanted: Sequence[tuple[SubjectKind, str, datetime]], *, until: datetime, begun: bool = False
 ) -> list[tuple[SubjectKind, str, datetime, str]]:
     """Of these log-ins and circuits, each with the moment from which it counts, those that logs show in use from then
-    on: (kind, name, the first such instant, source). One look for all of them, whatever the logs hold.
+    on: (kind, name, the first such instant, source), the earliest first, one of each source: two servers may each have
+    an `alice`. One look for all of them, whatever the logs hold.
 
-    A session is in use as long as its records say that it went on; a lease, when it was given.
+    A session is in use as long as its records say that it went on; a lease, when it was given. With `begun` only what
+    began from then on counts: whoever was connected already may not have been there.
     """
     if not wanted:
         return []
@@ -146,9 +148,9 @@ def first_uses(
     rows = fetch_planned(
         _FIRST_USES,
         [kinds, [name for _, name, _ in wanted], [micro(since) for _, _, since in wanted], OPEN, micro(until),
-         list(SESSION_LOGS), list(LEASE_LOGS)],
+         [] if begun else list(SESSION_LOGS), [*(SESSION_LOGS if begun else ()), *LEASE_LOGS]],
     )  # fmt: skip
-    return [(_kind(kind), name, _at(at), source) for kind, name, at, source in rows]
+    return [(_kind(kind), name, _at(at), source) for kind, name, at, source in sorted(rows, key=lambda row: row[2:])]
 
 
 # The stretches of a source lie apart: the last that begins by the window's begin, those that begin within it, and the

@@ -158,8 +158,9 @@ def accepted(
     with database():
         from tipstaff import wiring
         from tipstaff.editions.operations import ShowsNoUse
+        from tipstaff.editions.queries import first_use
         from tipstaff.policy import NoEditionInForce, edition_in_force
-        from tipstaff.procedures.acceptance import acceptances_of, note_first_use
+        from tipstaff.procedures.acceptance import acceptances_of, note_first_use, use_counts_from
         from tipstaff.registry.queries import get_customer
 
         if get_customer(customer) is None:
@@ -189,7 +190,19 @@ def accepted(
                     f"{shown_by} is a report about them, and somebody's claim; it shows no use of theirs.", err=True
                 )
                 raise typer.Exit(2) from why
-            typer.echo("Noted." if new else f"An earlier use under edition {edition.id} is on record already.")
+            if new:
+                typer.echo("Noted.")
+            elif first_use(customer, digest=edition.digest) is not None:
+                typer.echo(f"An earlier use under edition {edition.id} is on record already.")
+            else:
+                since = use_counts_from(customer, edition=edition)
+                typer.echo(
+                    f"Not noted: no use accepts edition {edition.id} yet, for nobody has told {customer} of it."
+                    if since is None
+                    else f"Not noted: a use of {customer} accepts edition {edition.id} from {_stamp(since)} on.",
+                    err=True,
+                )
+                raise typer.Exit(1)
         found = acceptances_of(customer)
     for each in found:
         how = (

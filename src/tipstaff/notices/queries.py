@@ -30,10 +30,17 @@ def letter_written_for(once: str) -> Letter | None:
 def handed_over(*, once: str) -> dict[str, datetime]:
     """Of all letters of the steps whose names begin with `once`, those that a mail server took and that did not come
     back, with when: by the rest of the step's name."""
-    rows = LetterRow.objects.filter(
-        once__startswith=once, state=LetterState.SENT.value, sent_at__isnull=False, diverted=False
-    )
-    return {name.removeprefix(once): at for name, at in rows.values_list("once", "sent_at") if at is not None}
+    rows = _handed_over().filter(once__startswith=once).values_list("once", "sent_at")
+    return {name.removeprefix(once): at for name, at in rows if at is not None}
+
+
+def handed_over_at(*, once: str) -> datetime | None:
+    """When a mail server took the letter of this one step; None where none did, or it came back."""
+    return _handed_over().filter(once=once).values_list("sent_at", flat=True).first()
+
+
+def _handed_over() -> "QuerySet[LetterRow]":
+    return LetterRow.objects.filter(state=LetterState.SENT.value, sent_at__isnull=False, diverted=False)
 
 
 def letter_of_message(message_id: str) -> Letter | None:

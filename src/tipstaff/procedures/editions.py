@@ -15,6 +15,7 @@ from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter, withdraw_announcement
 from tipstaff.policy import Edition, edition_to_go_by, read_files
+from tipstaff.policy.clauses import Clock
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
 from tipstaff.policy.examples import Mismatch, try_examples
@@ -332,6 +333,14 @@ def edition_on_record(id: str) -> Edition:
 def _read(digest: str, id: str) -> Edition:
     """What stands on record under a digest never changes."""
     return read_files({name: text.encode() for name, text in files_of(digest).items()}, where=f"edition {id}")
+
+
+def notice_before(announced_at: datetime) -> Clock | None:
+    """The clock of an announcement made then, by the edition in force then; None where that one has none."""
+    posted = posted_editions()
+    in_force = [digest for digest, since in posted if since <= announced_at][-1:] or [digest for digest, _ in posted]
+    clocks = _read(in_force[0], in_force[0]).clocks if in_force else ()
+    return next((clock for clock in clocks if clock.id == ANNOUNCE_CLOCK), None)
 
 
 def edition_to_read(id: str, *, posted: Sequence[Edition]) -> Edition:

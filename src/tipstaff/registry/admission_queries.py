@@ -17,6 +17,7 @@ from tipstaff.words import (
     SubjectKind,
     Usage,
     UsageKind,
+    is_of_logs,
     require_aware,
 )
 
@@ -180,11 +181,14 @@ def periods_of_addresses(network: Network, *, at: datetime) -> list[Period]:
     ]
 
 
-def periods_of_resources(kinds: Iterable[ResourceKind], name: str) -> list[Period]:
-    """Who held a resource of one of these kinds under this name, and when."""
+def periods_of_resources(kinds: Iterable[ResourceKind], name: str, *, source: str | None = None) -> list[Period]:
+    """Who held a resource of one of these kinds under this name, and when. With `source` only those whom its logs name
+    so: two log-in servers may each have an `alice`."""
     rows = ResourceRow.objects.filter(kind__in=list(kinds), name=name, customer_id__isnull=False)
     return [
-        Period(customer=str(row.customer_id), held_from=row.during.lower, held_until=row.during.upper) for row in rows
+        Period(customer=str(row.customer_id), held_from=row.during.lower, held_until=row.during.upper)
+        for row in rows
+        if source is None or is_of_logs(row.scope, source)
     ]
 
 
@@ -225,10 +229,12 @@ def names_in_logs(customers: Iterable[str]) -> list[tuple[SubjectKind, str, str]
     return [(SubjectKind(kind), name, customer) for kind, name, customer in rows]
 
 
-def holders_of_name(kind: SubjectKind, name: str, *, at: datetime) -> frozenset[str]:
-    """Every customer whose a log-in or circuit may have been then, by what they held and by lists of subscribers."""
+def holders_of_name(kind: SubjectKind, name: str, *, source: str, at: datetime) -> frozenset[str]:
+    """Every customer whose a log-in or circuit that `source` names may have been then, by what they held and by lists
+    of subscribers, which speak of all logs. A mailbox is one address everywhere, whatever system it is of."""
     log_in = kind is SubjectKind.USERNAME
-    periods = periods_of_resources([ResourceKind.LOGIN if log_in else ResourceKind.CIRCUIT], name)
+    held = ResourceKind.LOGIN if log_in else ResourceKind.CIRCUIT
+    periods = periods_of_resources([held], name, source=source)
     periods += _listed(kind, name)
     if log_in:
         periods += periods_of_resources([ResourceKind.MAILBOX], name.lower())

@@ -13,7 +13,19 @@ from .admission import (
     UsageKind,
 )
 from .audits import DECLARED, AuditFound, AuditPoint, SelfAudit
-from .bindings import PUBLIC, Binding, Ending, Gap, Identity, RefusedLine, SourceLoad, Station, SubjectKind, station_of
+from .bindings import (
+    PUBLIC,
+    Binding,
+    Ending,
+    Gap,
+    Identity,
+    RefusedLine,
+    SourceLoad,
+    Station,
+    SubjectKind,
+    is_of_logs,
+    station_of,
+)
 from .cases import Answer, Case, CaseOutcome, CaseState, Decision, Note, RunningClock
 from .editions import (
     Accepted,
@@ -273,6 +285,7 @@ __all__ = [
     "Webhook",
     "WorkStep",
     "host_of",
+    "is_of_logs",
     "machine_named",
     "machine_on",
     "ranges",

@@ -150,8 +150,14 @@ class Identity:
 
     def in_logs_of(self, source: str) -> bool:
         """True when it is about a subscriber whom the logs of `source` name."""
-        mine, theirs = (self.source or "").lower(), source.lower()
-        return not mine or theirs == mine or theirs.startswith(f"{mine}-")
+        return is_of_logs(self.source or "", source)
+
+
+def is_of_logs(scope: str, source: str) -> bool:
+    """True when a name of this scope is one by which the logs of `source` mean a subscriber: `radius` stands for itself
+    and for all whose names begin with `radius-`, an empty scope for all logs."""
+    mine, theirs = scope.lower(), source.lower()
+    return not mine or theirs == mine or theirs.startswith(f"{mine}-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -112,7 +112,8 @@ def test_an_adopted_edition_is_confirmed_by_two_at_a_terminal(staff: None, at: d
     assert "No edition of that name" in run("confirm", "2031-01", "--by", "carla", *why, exit_code=1)
 
 
-def test_an_acceptance_can_be_noted_and_is_shown(staff: None) -> None:
+def test_an_acceptance_can_be_noted_and_is_shown(staff: None, at: datetime) -> None:
+    adopt_installed([edition_files(edition_folders()[0])], at=at, since=at - timedelta(days=30))
     assert "Nothing shows yet" in run("accepted", "acct-1")
     said = ("--shown-by", "log-in to the portal", "--by", "anna")
     assert "has not come yet" in run("accepted", "acct-1", "--used-at", "2026-05-04T12:01Z", *said, exit_code=2)
@@ -130,6 +131,14 @@ def test_an_acceptance_can_be_noted_and_is_shown(staff: None) -> None:
     )
     assert "There is no customer acct-9." in run("accepted", "acct-9", exit_code=1)
     assert "Say with --shown-by" in run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", exit_code=2)
+
+
+def test_a_use_of_which_nobody_was_told_before_is_not_noted_and_that_is_said(staff: None, at: datetime) -> None:
+    adopt_installed([edition_files(edition_folders()[0])], at=at - timedelta(days=30))
+    said = ("--shown-by", "log-in to the portal", "--by", "anna")
+    refused = run("accepted", "acct-1", "--used-at", "2026-05-01T10:00Z", *said, exit_code=1)
+    assert "Not noted: no use accepts edition 2026-01 yet, for nobody has told acct-1 of it." in refused
+    assert "Nothing shows yet" in run("accepted", "acct-1")
 
 
 def test_a_command_says_how_the_edition_that_it_shows_stands(
