@@ -25,6 +25,7 @@ from tipstaff.webhooks.operations import WebhookIsOff as WebhookIsOff
 from tipstaff.webhooks.operations import forget_webhook as forget_webhook
 from tipstaff.webhooks.operations import send_again as send_again
 from tipstaff.webhooks.operations import switch as switch
+from tipstaff.webhooks.operations import switch_off_of as switch_off_of
 from tipstaff.webhooks.operations import try_webhook as try_webhook
 from tipstaff.words import Dispatch, Entry, Happening, ReportOutcome, Webhook
 

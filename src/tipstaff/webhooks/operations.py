@@ -6,7 +6,7 @@ nothing, and the receiver knows a message that comes twice by its id.
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -26,6 +26,7 @@ BACK_OFF = tuple(
 OFF_AFTER = timedelta(days=3)
 """Nothing was taken for so long: it is switched off, with a note, and what waits goes on waiting."""
 TAKEN_KEPT = timedelta(days=30)
+MADE_BY_MAX = 150
 
 
 class NoSuchWebhook(LookupError):
@@ -50,7 +51,7 @@ def make_webhook(
     """Tell `url` of what stands in the record after place `told_to` of its chain."""
     row = WebhookRow.objects.create(
         key=secrets.token_hex(6), url=url, events=list(events), secret=sealed_secret, made_at=require_aware(at),
-        made_by=actor[:150], told_to=told_to, customer=customer,
+        made_by=actor[:MADE_BY_MAX], told_to=told_to, customer=customer,
     )  # fmt: skip
     record("webhook.made", at=at, actor=actor, about=_about(row), url=url, events=list(events))
     return webhook_of(row)
@@ -67,6 +68,19 @@ def switch(key: str, *, on: bool, note: str = "", at: datetime, actor: str) -> W
             DispatchRow.objects.filter(webhook=row, taken_at=None).update(due_at=at, attempts=0)
         record(f"webhook.switched_{'on' if on else 'off'}", at=at, actor=actor, about=_about(row), note=note)
     return webhook_of(counted().get(pk=row.pk))
+
+
+@transaction.atomic
+def switch_off_of(
+    email: str, *, still: Callable[[Webhook], bool], why: str, at: datetime, actor: str
+) -> list[str]:  # fmt: skip
+    """Switch off what somebody of a customer's made, but for what they may `still` keep; the keys. It leads to a
+    program of theirs, which would hear of the account's cases after them."""
+    made = WebhookRow.objects.filter(on=True, made_by=f"customer ({email.lower()})"[:MADE_BY_MAX]).exclude(customer="")
+    ended = [row.key for row in made.order_by("id") if not still(webhook_of(row))]
+    for key in ended:
+        switch(key, on=False, note=why, at=at, actor=actor)
+    return ended
 
 
 @transaction.atomic

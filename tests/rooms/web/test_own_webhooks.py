@@ -5,6 +5,7 @@ import hmac
 import http.server
 import importlib.util
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,12 +27,13 @@ from tipstaff.ledger.operations import record, seal_entries
 from tipstaff.ledger.queries import recent
 from tipstaff.notices.models import LetterRow
 from tipstaff.notices.queries import cases_told, list_letters
-from tipstaff.procedures import hooks
+from tipstaff.procedures import hooks, registering
 from tipstaff.procedures.hooks_of_customers import OWN_EVENTS, note_deadlines_near
-from tipstaff.registry.queries import get_customer
+from tipstaff.registry.queries import get_customer, representatives_of
+from tipstaff.web.portal import people
 from tipstaff.webhooks import operations, queries
 from tipstaff.wiring import jobs
-from tipstaff.words import Case, CaseState, LetterKind, Webhook
+from tipstaff.words import Case, CaseState, LetterKind, Representative, Webhook
 
 
 def _beside(name: str) -> ModuleType:
@@ -255,6 +257,51 @@ def test_a_screen_left_open_makes_and_forgets_none(office: None, program: str, c
     assert client.post(f"{page}/make", {"url": program, "event": "case.opened"})["Location"] == "/account/log-in"
     assert client.post(f"{page}/{hook.key}/forget")["Location"] == "/account/log-in"
     assert [h.key for h in queries.list_webhooks(customer=case.customer)] == [hook.key]
+
+
+@pytest.mark.parametrize("how", ["let out", "less", "forgotten", "no contact"])
+def test_what_somebody_made_is_switched_off_when_they_may_not_manage_it_any_more(
+    office: None, program: str, how: str
+) -> None:
+    case, email = _account.of_somebody()
+    manager, _, _ = _account.come_in(email)
+    if how != "no contact":
+        whose, form = f"/account/people/{case.customer}", {"email": "colleague@example.com", "role": "manages"}
+        manager.post(f"{whose}/invite", form)
+    other = next(c.customer for c in list_cases(limit=500) if c.customer != case.customer)
+    who = email if how == "no contact" else "colleague@example.com"
+    theirs, elsewhere, kept = (
+        hooks.make(
+            program, events=OWN_EVENTS, outward=wiring.outward_to_customers(), seal=wiring.seal_secret, at=wiring.now(),
+            actor=f"customer ({maker})", customer=customer,
+        )[0].key
+        for maker, customer in ((who, case.customer), (who, other), ("third@example.com", case.customer))
+    )  # fmt: skip
+    match how:
+        case "let out":
+            (id,) = re.findall(r"/(\d+)/let-out", manager.get(whose).content.decode())
+            manager.post(f"{whose}/{id}/let-out")
+        case "less":
+            manager.post(f"{whose}/invite", {**form, "role": "answers"})
+        case "forgotten":
+            assert people.forget(who, customer=case.customer, at=wiring.now(), actor="eva")
+        case "no contact":
+            new = Representative(name="New", email="new@example.com", verified_at=wiring.now())
+            with_new = [*representatives_of(case.customer), new]
+            registering.designate(case.customer, with_new, at=wiring.now(), actor="lena")
+            assert queries.get_webhook(theirs).on  # type: ignore[union-attr]  # it is there
+            manager.post(f"/account/people/{case.customer}/contacts", {"act": "remove", "email": email})
+            assert [one.email for one in representatives_of(case.customer)] == ["new@example.com"]
+    gone, away, stays = (queries.get_webhook(key) for key in (theirs, elsewhere, kept))
+    assert gone is not None
+    assert away is not None
+    assert stays is not None
+    assert (gone.on, away.on, stays.on) == (False, False, True), "none of theirs that they may not manage"
+    assert "Who made it" in gone.note
+    handed_over(case)
+    run()
+    assert len(Program.got) == 1, "the third's"
+    assert "webhook.switched_off" in [e.what for e in recent(about=f"webhook:{theirs}", limit=3)]
 
 
 @pytest.mark.parametrize(
