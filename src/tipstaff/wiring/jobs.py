@@ -250,6 +250,8 @@ def webhooks(timestamp: int) -> None:
             outward=wiring.outward(), to_customers=wiring.outward_to_customers(), unseal=wiring.unseal_secret,
             now=wiring.now, desk=wiring.desk(), closed=closed,
         )  # fmt: skip
+    else:
+        hooks.tidy(at=wiring.now())  # As each round ends: what waits for those that stay off.
 
 
 @app.periodic(cron="* * * * *")

@@ -54,7 +54,7 @@ def make_for(
 DONE: Mapping[str, str] = {
     "try": "A message that tells of nothing is on its way; below stands what it is answered.",
     "on": "It is on; what waited goes out.",
-    "off": "It is off; what happens meanwhile is told once it is on again.",
+    "off": "It is off; what happened in the last seven days is told once it is on again.",
     "again": "It goes out once more, under the same id.",
     "forget": "It is gone, with what waited for it.",
 }
