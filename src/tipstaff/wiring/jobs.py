@@ -255,10 +255,10 @@ def webhooks(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="deadlines_near", queue="webhooks", queueing_lock="deadlines_near")
+@app.task(name="deadlines_near", queue="webhooks", queueing_lock="deadlines_near", lock="deadlines_near")
 def deadlines_near(timestamp: int) -> None:
     """Every minute: cases that are due soon, where a customer's program wants to know."""
-    note_deadlines_near(at=wiring.now())
+    note_deadlines_near(at=wiring.now(), closed=closed_groups(wiring.settings().staff.closed_groups))
 
 
 @app.periodic(cron=_every(SWEEP_SECONDS))

@@ -161,6 +161,25 @@ def test_a_deadline_that_is_near_is_told_once_and_one_that_was_put_off_again(off
     assert note_deadlines_near(at=at + timedelta(hours=7)) == 1
 
 
+@pytest.mark.parametrize("how", ["sealed", "closed"])
+def test_no_deadline_is_noted_of_what_is_sealed_or_closed_nor_by_two_at_once(
+    office: None, program: str, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    case, at = told_case(), wiring.now()
+    made(program, case.customer)
+    CaseRow.objects.update(due_at=None)
+    CaseRow.objects.filter(key=case.key).update(due_at=at + timedelta(hours=2))
+    if how == "sealed":
+        CaseRow.objects.filter(key=case.key).update(resource=SEALED_MATTER)
+    else:
+        own = wiring.settings()
+        closing = replace(own, staff=replace(own.staff, closed_groups=(f"{case.group}=counsel",)))
+        monkeypatch.setattr(wiring, "settings", lambda: closing)
+    jobs.deadlines_near(0)
+    assert "case.deadline_near" not in [e.what for e in recent(about=case.key, limit=5)]
+    assert jobs.deadlines_near.lock == "deadlines_near"
+
+
 def test_nobody_is_told_of_anybody_elses_case_and_an_operators_webhook_goes_on_as_before(
     office: None, program: str
 ) -> None:
