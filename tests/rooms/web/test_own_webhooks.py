@@ -30,7 +30,7 @@ from tipstaff.notices.queries import cases_told, list_letters
 from tipstaff.procedures import hooks, registering
 from tipstaff.procedures.hooks_of_customers import OWN_EVENTS, note_deadlines_near
 from tipstaff.registry.queries import get_customer, representatives_of
-from tipstaff.web.portal import people
+from tipstaff.web.portal import people, webhooks
 from tipstaff.webhooks import operations, queries
 from tipstaff.wiring import jobs
 from tipstaff.words import Case, CaseState, LetterKind, Representative, Webhook
@@ -375,6 +375,23 @@ def test_a_customer_is_not_told_where_a_name_leads_inside(office: None, monkeypa
         answer = token.get(f"/api/own/webhooks{path}")
         assert answer.status_code == 200
         assert "10.9.8.7" not in answer.content.decode()
+
+
+def test_digits_of_a_hosts_name_are_no_status(office: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = wiring.settings()
+    monkeypatch.setattr(wiring, "settings", lambda: replace(own, portal=replace(own.portal, webhook_hosts=("*",))))
+    case = told_case()
+    hook = made("https://200.shop.example/", case.customer)
+    hooks.try_webhook(hook.key, at=wiring.now(), actor="customer (somebody)")
+
+    def nowhere(*_: object, **__: object) -> None:
+        raise socket.gaierror("it is not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    assert run() == 0
+    (one,) = queries.list_dispatches(hook.key)
+    assert one.said.startswith("200")
+    assert [told["status"] for told in webhooks.told_of(hook)] == [None]
 
 
 def test_one_that_takes_nothing_for_long_is_switched_off_and_the_contact_gets_one_letter(
