@@ -49,13 +49,13 @@ def list_() -> None:
 
 @app.command()
 def on(key: Key) -> None:
-    """Switch one on: what waits goes out, and what happened meanwhile is told."""
+    """Switch one on: what waits goes out, and what happened in the last seven days is told."""
     _switch(key, on=True)
 
 
 @app.command()
 def off(key: Key) -> None:
-    """Switch one off. Nothing that waits is lost."""
+    """Switch one off. What waits is kept for 30 days."""
     _switch(key, on=False)
 
 

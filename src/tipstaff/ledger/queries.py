@@ -292,6 +292,19 @@ def chain_end() -> int:
     return Link.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
 
 
+def chain_before(instant: datetime) -> int:
+    """About the last place in the chain of what was noted before `instant`; 0 where nothing was. An entry may be of a
+    moment before that of the one ahead of it: who needs none more than needs be, and not each one, asks this."""
+    low, high = 0, chain_end()
+    while low < high:
+        middle = (low + high + 1) // 2
+        if Entry.objects.filter(link__seq=middle, at__lt=instant).exists():
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def in_chain(*, after: int, limit: int) -> list[EntryWord]:
     """The entries that stand in the chain behind `after`, in its order. Whoever reads on from the last one misses none:
     places are given one by one, and only to what is committed."""

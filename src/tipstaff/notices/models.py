@@ -27,8 +27,9 @@ class LetterRow(models.Model):
     case = models.CharField(max_length=32, null=True)
     report = models.CharField(max_length=32, null=True)
     log_in = models.CharField(max_length=32, null=True)
-    brand = models.CharField(max_length=32, default="")
     """Whose log-in its link is for, where it has one."""
+    brand = models.CharField(max_length=32, default="")
+    """Under which of the operator's brands it goes; empty: under the operator's own name."""
     in_reply_to = models.TextField(default="")
     follows = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="followed_by")
     """The letter that this one takes back: it waits until that one's fate is known."""

@@ -25,6 +25,8 @@ from tipstaff.webhooks.operations import WebhookIsOff as WebhookIsOff
 from tipstaff.webhooks.operations import forget_webhook as forget_webhook
 from tipstaff.webhooks.operations import send_again as send_again
 from tipstaff.webhooks.operations import switch as switch
+from tipstaff.webhooks.operations import switch_off_of as switch_off_of
+from tipstaff.webhooks.operations import tidy as tidy
 from tipstaff.webhooks.operations import try_webhook as try_webhook
 from tipstaff.words import Dispatch, Entry, Happening, ReportOutcome, Webhook
 
@@ -32,7 +34,8 @@ from .desk import Desk
 from .hooks_of_customers import OWN_EVENTS, is_still_told, tell_switched_off, told_to_customers
 from .sealed import keys_hidden
 
-READ_AT_A_TIME, SENT_AT_A_TIME = 1000, 50
+READ_AT_A_TIME, READS_A_ROUND, SENT_AT_A_TIME = 1000, 20, 50
+"""Of the record, and how often in one round: what was read is sent before more is. How much is sent in one."""
 POST_SECONDS, CUSTOMERS_POST_SECONDS, ROUND_SECONDS = 15, 5, 30
 """How long one attempt may take, and how long a round goes on before other work has its turn."""
 HOOKS_MAX = 5
@@ -82,9 +85,13 @@ def make(
 
 def tell(*, at: datetime, closed: Collection[str] = ()) -> int:
     """Make dispatches of what came to stand in the record's chain since the last time; how many. Nothing is told of
-    what is sealed, or of cases of the clause groups that are `closed` to some of the staff."""
+    what is sealed, or of cases of the clause groups that are `closed` to some of the staff. After `READS_A_ROUND` the
+    next round goes on."""
     made = 0
-    while (after := queries.told_to()) is not None:
+    for _ in range(READS_A_ROUND):
+        after = queries.told_to()
+        if after is None:
+            break
         entries = ledger.in_chain(after=after, limit=READ_AT_A_TIME)
         if not entries:
             break

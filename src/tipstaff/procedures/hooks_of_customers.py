@@ -63,13 +63,16 @@ def is_still_told(message: Mapping[str, Any], *, to: str, closed: Collection[str
     return all(to in _may_know(case, closed=closed) for case in _cases(keys)) and len(_cases(keys)) == len(keys)
 
 
-def note_deadlines_near(*, at: datetime) -> int:
-    """Put on record which cases are answered late after less than a day, where a webhook asks for it; how many."""
+def note_deadlines_near(*, at: datetime, closed: Collection[str] = ()) -> int:
+    """Put on record which cases are answered late after less than a day, where a webhook asks for it and may be told;
+    how many. Two at once would note it twice: it runs in one job, one at a time."""
     noted = 0
     for customer in sorted(customers_on(event=DEADLINE_NEAR)):
         accounts = [customer, *(account.key for account in accounts_below(customer))]
         for key, due in due_soon(accounts, at=at, until=at + NEAR):
-            if not has_entry(key, what=DEADLINE_NEAR, due=due.isoformat()):
+            if has_entry(key, what=DEADLINE_NEAR, due=due.isoformat()):
+                continue
+            if any(customer in _may_know(case, closed=closed) for case in _cases([key])):
                 record(DEADLINE_NEAR, at=at, actor="worker", about=[key], due=due.isoformat())
                 noted += 1
     return noted

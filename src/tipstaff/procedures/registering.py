@@ -4,7 +4,7 @@ Each act is one change of the registry, which can be undone, and a customer who 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
@@ -16,6 +16,7 @@ from tipstaff.registry import crm, queries
 from tipstaff.registry import operations as registry
 from tipstaff.registry.imports import Sheet
 from tipstaff.registry.netbox import NetBox, read_netbox
+from tipstaff.webhooks.operations import switch_off_of
 from tipstaff.words import (
     Acceptance,
     AccountUser,
@@ -28,6 +29,7 @@ from tipstaff.words import (
     Resource,
     Service,
     Standing,
+    Webhook,
 )
 
 from .acceptance import accept_by_contract
@@ -54,9 +56,19 @@ def save_customer(customer: Customer, *, at: datetime, actor: str) -> None:
 
 @transaction.atomic
 def designate(customer: str, chain: Sequence[Representative], *, at: datetime, actor: str) -> None:
-    """Say who represents a customer, in which order, and vet them with the new addresses."""
+    """Say who represents a customer, in which order, and vet them with the new addresses. Webhooks that somebody made
+    who stands there no more are switched off."""
+    before = {one.email.lower() for one in queries.representatives_of(customer)}
     registry.designate(customer, chain, at=at, actor=actor)
     vet_customer(customer, at=at, actor=actor)
+    for email in sorted(before - {one.email.lower() for one in chain}):
+        why = "Who made it is no contact of the account any more."
+        switch_off_of(email, still=_as_contact(email), why=why, at=at, actor=actor)
+
+
+def _as_contact(email: str) -> Callable[[Webhook], bool]:
+    own = queries.represented_by(email)
+    return lambda hook: hook.customer in own or any(each.key in own for each in queries.accounts_above(hook.customer))
 
 
 def save_service(service: Service, *, at: datetime, actor: str) -> None:

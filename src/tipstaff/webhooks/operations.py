@@ -6,13 +6,14 @@ nothing, and the receiver knows a message that comes twice by its id.
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Min
 
 from tipstaff.ledger.operations import record
+from tipstaff.ledger.queries import chain_before
 from tipstaff.words import Dispatch, Happening, Webhook, require_aware
 
 from .models import DispatchRow, WebhookRow
@@ -26,6 +27,10 @@ BACK_OFF = tuple(
 OFF_AFTER = timedelta(days=3)
 """Nothing was taken for so long: it is switched off, with a note, and what waits goes on waiting."""
 TAKEN_KEPT = timedelta(days=30)
+"""So long stands what was taken, and what waits for one that is off."""
+TOLD_BACK = timedelta(days=7)
+"""One that is switched on is told of what happened meanwhile, but of nothing longer ago: the record is long."""
+MADE_BY_MAX = 150
 
 
 class NoSuchWebhook(LookupError):
@@ -50,7 +55,7 @@ def make_webhook(
     """Tell `url` of what stands in the record after place `told_to` of its chain."""
     row = WebhookRow.objects.create(
         key=secrets.token_hex(6), url=url, events=list(events), secret=sealed_secret, made_at=require_aware(at),
-        made_by=actor[:150], told_to=told_to, customer=customer,
+        made_by=actor[:MADE_BY_MAX], told_to=told_to, customer=customer,
     )  # fmt: skip
     record("webhook.made", at=at, actor=actor, about=_about(row), url=url, events=list(events))
     return webhook_of(row)
@@ -58,15 +63,31 @@ def make_webhook(
 
 @transaction.atomic
 def switch(key: str, *, on: bool, note: str = "", at: datetime, actor: str) -> Webhook:
-    """Switch it on or off. What waits goes out once it is on again; what happens while it is off is told then too."""
+    """Switch it on or off. What waits goes out once it is on again; what happens while it is off is told then too, as
+    far back as `TOLD_BACK`."""
     row = _locked(key)
     if row.on != on:
         row.on, row.note, row.failing_since = on, note, None
-        row.save(update_fields=["on", "note", "failing_since"])
+        if on:
+            row.told_to = max(row.told_to, chain_before(at - TOLD_BACK))
+        row.save(update_fields=["on", "note", "failing_since", "told_to"])
         if on:
             DispatchRow.objects.filter(webhook=row, taken_at=None).update(due_at=at, attempts=0)
         record(f"webhook.switched_{'on' if on else 'off'}", at=at, actor=actor, about=_about(row), note=note)
     return webhook_of(counted().get(pk=row.pk))
+
+
+@transaction.atomic
+def switch_off_of(
+    email: str, *, still: Callable[[Webhook], bool], why: str, at: datetime, actor: str
+) -> list[str]:  # fmt: skip
+    """Switch off what somebody of a customer's made, but for what they may `still` keep; the keys. It leads to a
+    program of theirs, which would hear of the account's cases after them."""
+    made = WebhookRow.objects.filter(on=True, made_by=f"customer ({email.lower()})"[:MADE_BY_MAX]).exclude(customer="")
+    ended = [row.key for row in made.order_by("id") if not still(webhook_of(row))]
+    for key in ended:
+        switch(key, on=False, note=why, at=at, actor=actor)
+    return ended
 
 
 @transaction.atomic
@@ -182,9 +203,10 @@ def end_attempt(number: int, *, taken: bool, gone: bool, said: str, at: datetime
 
 
 def tidy(*, at: datetime) -> int:
-    """Forget what was taken long ago; how many."""
+    """Forget what was taken long ago, and what has waited as long for one that is off; how many."""
     gone, _ = DispatchRow.objects.filter(taken_at__lt=at - TAKEN_KEPT).delete()
-    return gone
+    left, _ = DispatchRow.objects.filter(webhook__on=False, taken_at=None, at__lt=at - TAKEN_KEPT).delete()
+    return gone + left
 
 
 def _about(row: WebhookRow) -> list[str]:

@@ -357,9 +357,11 @@ def infrastructure() -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def _protected_names(device: DeviceConfig) -> tuple[str, ...]:
-    """The names that no measure on this device may touch; the desk's own pages and mailbox are always among them."""
-    own = (settings().operator.abuse_address, urlsplit(settings().public_url).hostname or "")
-    return tuple(name for name in (*device.protected, *own) if _is_name(name))
+    """The names that no measure on this device may touch; the desk's own pages and mailboxes are always among them,
+    those of each brand too."""
+    own = settings()
+    mailboxes = {own.operator.abuse_address, own.from_address, *(brand.address for brand in own.brands)}
+    return tuple(name for name in (*device.protected, *sorted(own_hosts() | mailboxes)) if _is_name(name))
 
 
 def _is_name(text: str) -> bool:

@@ -250,13 +250,15 @@ def webhooks(timestamp: int) -> None:
             outward=wiring.outward(), to_customers=wiring.outward_to_customers(), unseal=wiring.unseal_secret,
             now=wiring.now, desk=wiring.desk(), closed=closed,
         )  # fmt: skip
+    else:
+        hooks.tidy(at=wiring.now())  # As each round ends: what waits for those that stay off.
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="deadlines_near", queue="webhooks", queueing_lock="deadlines_near")
+@app.task(name="deadlines_near", queue="webhooks", queueing_lock="deadlines_near", lock="deadlines_near")
 def deadlines_near(timestamp: int) -> None:
     """Every minute: cases that are due soon, where a customer's program wants to know."""
-    note_deadlines_near(at=wiring.now())
+    note_deadlines_near(at=wiring.now(), closed=closed_groups(wiring.settings().staff.closed_groups))
 
 
 @app.periodic(cron=_every(SWEEP_SECONDS))

@@ -24,6 +24,7 @@ from tipstaff.editions.queries import first_uses_of
 from tipstaff.enforcement.models import MeasureRow
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.ledger.queries import recent
+from tipstaff.notices.models import LetterRow
 from tipstaff.notices.queries import cases_told, list_letters
 from tipstaff.policy import edition_files, edition_folders
 from tipstaff.procedures.editions import adopt_installed
@@ -1142,3 +1143,43 @@ def test_own_cases_come_in_pages_that_lose_and_repeat_none(day: object, clock: C
     assert asked.get("/api/own/cases?cursor=nonsense").status_code == 422
     assert asked.get("/api/own/cases?limit=0").status_code == 422
     assert asked.get("/api/own/cases?account=acct-nobody").json() == []
+    plain = base64.urlsafe_b64encode(f"{wiring.now().isoformat()} {case.key}".encode()).decode()
+    assert asked.get(f"/api/own/cases?cursor={plain}").status_code == 422, "nobody makes one themselves"
+
+
+def test_a_request_reads_so_many_cases_that_nobody_was_told_of_and_its_cursor_goes_on_without_naming_one(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, email = of_somebody()
+    CaseRow.objects.update(customer=case.customer)
+    asked = by(token_for(come_in(email)[0], "read"))
+    whole = [one["key"] for one in asked.get("/api/own/cases?limit=200").json()]
+    LetterRow.objects.filter(case__in=whole[:-1]).update(sent_at=None)
+    keys = [one["key"] for one in asked.get("/api/own/cases?limit=200").json()]
+    untold = [one.key for one in list_cases(limit=500) if one.key not in keys]
+    assert keys
+    assert len(untold) > 2
+    read: list[int] = []
+
+    def counted(**how: Any) -> list[Case]:
+        found = list_cases(**how)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(reads, "list_cases", counted)
+    monkeypatch.setattr(reads, "READ_AT_A_TIME", 1)
+    monkeypatch.setattr(reads, "READ_MAX", 2)
+    seen: list[str] = []
+    address, pages = "/api/own/cases?limit=1", 0
+    while address:
+        read.clear()
+        answer = asked.get(address)
+        assert sum(read) <= 2
+        pages += 1
+        seen += [one["key"] for one in answer.json()]
+        address = answer.get("Link", "").partition(">")[0].removeprefix("<")
+        cursor = address.partition("cursor=")[2]
+        told = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        assert not any(key.encode() in told for key in untold)
+    assert seen == keys
+    assert pages > len(keys) + 1, "some were short, and led on"

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tipstaff import wiring
 from tipstaff.cli.main import app
-from tipstaff.config import DeviceConfig
+from tipstaff.config import BrandConfig, DeviceConfig
 from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.guards import Limits, refusal
@@ -173,6 +173,26 @@ def test_what_the_settings_name_as_our_own_is_touched_on_no_device(
     dry = run("apply", "--dry-run", "--device", EDGE)
     assert f"refuse {ours}  It would touch 192.0.2.8/32, which is protected." in dry
     assert f"apply  {free}" in dry
+
+
+def test_our_own_pages_and_mailboxes_and_those_of_a_brand_are_touched_on_no_device(
+    edge: MemoryTwin, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = wiring.settings()
+    north = BrandConfig(name="north", address="abuse@north.example", public_url="https://abuse.north.example:8443")
+    branded = dataclasses.replace(
+        own, brands=(north, BrandConfig(name="bare")),
+        operator=dataclasses.replace(own.operator, abuse_address="abuse@example.net"),
+        web=dataclasses.replace(own.web, public_url="https://abuse.example.net"),
+    )  # fmt: skip
+    monkeypatch.setattr(wiring, "settings", lambda: branded)
+    (config,) = branded.devices
+    limits = wiring.limits(config, at=at)
+    for selector in (
+        Selector(host_name="abuse.example.net"), Selector(host_name="abuse.north.example"),
+        Selector(mailbox="abuse@example.net"), Selector(mailbox="abuse@north.example"),
+    ):  # fmt: skip
+        assert "is protected" in (refusal(selector, limits) or ""), selector
 
 
 def test_nobodys_account_is_suspended_on_no_device(edge: MemoryTwin, at: datetime) -> None:

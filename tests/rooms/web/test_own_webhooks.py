@@ -5,6 +5,7 @@ import hmac
 import http.server
 import importlib.util
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,12 +27,13 @@ from tipstaff.ledger.operations import record, seal_entries
 from tipstaff.ledger.queries import recent
 from tipstaff.notices.models import LetterRow
 from tipstaff.notices.queries import cases_told, list_letters
-from tipstaff.procedures import hooks
+from tipstaff.procedures import hooks, registering
 from tipstaff.procedures.hooks_of_customers import OWN_EVENTS, note_deadlines_near
-from tipstaff.registry.queries import get_customer
+from tipstaff.registry.queries import get_customer, representatives_of
+from tipstaff.web.portal import people, webhooks
 from tipstaff.webhooks import operations, queries
 from tipstaff.wiring import jobs
-from tipstaff.words import Case, CaseState, LetterKind, Webhook
+from tipstaff.words import Case, CaseState, LetterKind, Representative, Webhook
 
 
 def _beside(name: str) -> ModuleType:
@@ -159,6 +161,25 @@ def test_a_deadline_that_is_near_is_told_once_and_one_that_was_put_off_again(off
     assert note_deadlines_near(at=at + timedelta(hours=7)) == 1
 
 
+@pytest.mark.parametrize("how", ["sealed", "closed"])
+def test_no_deadline_is_noted_of_what_is_sealed_or_closed_nor_by_two_at_once(
+    office: None, program: str, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    case, at = told_case(), wiring.now()
+    made(program, case.customer)
+    CaseRow.objects.update(due_at=None)
+    CaseRow.objects.filter(key=case.key).update(due_at=at + timedelta(hours=2))
+    if how == "sealed":
+        CaseRow.objects.filter(key=case.key).update(resource=SEALED_MATTER)
+    else:
+        own = wiring.settings()
+        closing = replace(own, staff=replace(own.staff, closed_groups=(f"{case.group}=counsel",)))
+        monkeypatch.setattr(wiring, "settings", lambda: closing)
+    jobs.deadlines_near(0)
+    assert "case.deadline_near" not in [e.what for e in recent(about=case.key, limit=5)]
+    assert jobs.deadlines_near.lock == "deadlines_near"
+
+
 def test_nobody_is_told_of_anybody_elses_case_and_an_operators_webhook_goes_on_as_before(
     office: None, program: str
 ) -> None:
@@ -257,6 +278,51 @@ def test_a_screen_left_open_makes_and_forgets_none(office: None, program: str, c
     assert [h.key for h in queries.list_webhooks(customer=case.customer)] == [hook.key]
 
 
+@pytest.mark.parametrize("how", ["let out", "less", "forgotten", "no contact"])
+def test_what_somebody_made_is_switched_off_when_they_may_not_manage_it_any_more(
+    office: None, program: str, how: str
+) -> None:
+    case, email = _account.of_somebody()
+    manager, _, _ = _account.come_in(email)
+    if how != "no contact":
+        whose, form = f"/account/people/{case.customer}", {"email": "colleague@example.com", "role": "manages"}
+        manager.post(f"{whose}/invite", form)
+    other = next(c.customer for c in list_cases(limit=500) if c.customer != case.customer)
+    who = email if how == "no contact" else "colleague@example.com"
+    theirs, elsewhere, kept = (
+        hooks.make(
+            program, events=OWN_EVENTS, outward=wiring.outward_to_customers(), seal=wiring.seal_secret, at=wiring.now(),
+            actor=f"customer ({maker})", customer=customer,
+        )[0].key
+        for maker, customer in ((who, case.customer), (who, other), ("third@example.com", case.customer))
+    )  # fmt: skip
+    match how:
+        case "let out":
+            (id,) = re.findall(r"/(\d+)/let-out", manager.get(whose).content.decode())
+            manager.post(f"{whose}/{id}/let-out")
+        case "less":
+            manager.post(f"{whose}/invite", {**form, "role": "answers"})
+        case "forgotten":
+            assert people.forget(who, customer=case.customer, at=wiring.now(), actor="eva")
+        case "no contact":
+            new = Representative(name="New", email="new@example.com", verified_at=wiring.now())
+            with_new = [*representatives_of(case.customer), new]
+            registering.designate(case.customer, with_new, at=wiring.now(), actor="lena")
+            assert queries.get_webhook(theirs).on  # type: ignore[union-attr]  # it is there
+            manager.post(f"/account/people/{case.customer}/contacts", {"act": "remove", "email": email})
+            assert [one.email for one in representatives_of(case.customer)] == ["new@example.com"]
+    gone, away, stays = (queries.get_webhook(key) for key in (theirs, elsewhere, kept))
+    assert gone is not None
+    assert away is not None
+    assert stays is not None
+    assert (gone.on, away.on, stays.on) == (False, False, True), "none of theirs that they may not manage"
+    assert "Who made it" in gone.note
+    handed_over(case)
+    run()
+    assert len(Program.got) == 1, "the third's"
+    assert "webhook.switched_off" in [e.what for e in recent(about=f"webhook:{theirs}", limit=3)]
+
+
 @pytest.mark.parametrize(
     ("allowed", "url", "address"),
     [
@@ -309,6 +375,23 @@ def test_a_customer_is_not_told_where_a_name_leads_inside(office: None, monkeypa
         answer = token.get(f"/api/own/webhooks{path}")
         assert answer.status_code == 200
         assert "10.9.8.7" not in answer.content.decode()
+
+
+def test_digits_of_a_hosts_name_are_no_status(office: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = wiring.settings()
+    monkeypatch.setattr(wiring, "settings", lambda: replace(own, portal=replace(own.portal, webhook_hosts=("*",))))
+    case = told_case()
+    hook = made("https://200.shop.example/", case.customer)
+    hooks.try_webhook(hook.key, at=wiring.now(), actor="customer (somebody)")
+
+    def nowhere(*_: object, **__: object) -> None:
+        raise socket.gaierror("it is not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    assert run() == 0
+    (one,) = queries.list_dispatches(hook.key)
+    assert one.said.startswith("200")
+    assert [told["status"] for told in webhooks.told_of(hook)] == [None]
 
 
 def test_one_that_takes_nothing_for_long_is_switched_off_and_the_contact_gets_one_letter(

@@ -25,6 +25,7 @@ from tipstaff.ledger.operations import record, seal_entries
 from tipstaff.ledger.queries import recent
 from tipstaff.procedures import complaint, hooks
 from tipstaff.webhooks import operations, queries
+from tipstaff.webhooks.models import DispatchRow
 from tipstaff.wiring import jobs
 from tipstaff.words import ReportOutcome, Role, Webhook
 
@@ -212,6 +213,55 @@ def test_what_takes_nothing_for_long_is_switched_off_with_a_note_and_loses_nothi
     hooks.switch(webhook.key, on=True, at=when, actor="eva")
     assert run(when) == 2, "what waited, and what happened meanwhile"
     assert now_of(webhook).waiting == 0
+
+
+def test_one_that_is_on_again_after_a_year_is_told_of_seven_days_and_reads_no_more(
+    office: None, at: datetime, program: str
+) -> None:
+    webhook, _ = made(program, at=at)
+    hooks.switch(webhook.key, on=False, at=at, actor="eva")
+    later = at + timedelta(days=365)
+    for when in (at, later - timedelta(days=7, seconds=1), later - timedelta(days=6), later):
+        note(when)
+    seal_entries()
+    hooks.switch(webhook.key, on=True, at=later, actor="eva")
+    assert run(later) == 2
+    assert [json.loads(body)["timestamp"] for _, body in Program.got] == [
+        (later - timedelta(days=6)).isoformat(), later.isoformat()
+    ]  # fmt: skip
+
+
+def test_a_round_reads_so_much_and_sends_it_and_the_next_goes_on(
+    office: None, at: datetime, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook, _ = made(program, at=at)
+    for _ in range(5):
+        note(at)
+    monkeypatch.setattr(hooks, "READ_AT_A_TIME", 1)
+    monkeypatch.setattr(hooks, "READS_A_ROUND", 2)
+    sent = [run(at) for _ in range(4)]
+    assert max(sent) == 2
+    assert sum(sent) == 5
+    assert len(queries.list_dispatches(webhook.key)) == 5, "each once"
+
+
+def test_what_waits_for_one_that_stays_off_is_forgotten_after_a_month(office: None, at: datetime, program: str) -> None:
+    off, on = (made(program, at=at)[0] for _ in range(2))
+    Program.status = 503
+    note(at)
+    run(at)
+    hooks.switch(off.key, on=False, at=at, actor="eva")
+    assert operations.tidy(at=at + timedelta(days=30)) == 0
+    assert operations.tidy(at=at + timedelta(days=31)) == 1
+    assert (now_of(off).waiting, now_of(on).waiting) == (0, 1)
+    hooks.switch(off.key, on=True, at=at, actor="eva")
+    note(at)
+    run(at)
+    for each in (off, on):
+        hooks.switch(each.key, on=False, at=at - timedelta(days=31), actor="eva")
+    DispatchRow.objects.update(at=at - timedelta(days=31))
+    jobs.webhooks(0)
+    assert (now_of(off).waiting, now_of(on).waiting) == (0, 0), "where all are off too"
 
 
 def test_one_that_says_it_is_gone_is_switched_off_at_once(office: None, at: datetime, program: str) -> None:

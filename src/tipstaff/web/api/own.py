@@ -32,7 +32,7 @@ from ..portal.reads import PortalPage, account_keys, accounts_of, in_force_on, k
 from ..portal.tokens import OwnScope
 from ..portal.views import WORDS_NEEDED
 from ..said import Sentence
-from .pages import Cursor, Limit, last_case, opened_case, page, plain
+from .pages import Cursor, Limit, goes_on_unseen, opened_case, opened_unseen, plain, text_of
 from .problems import Problem
 
 router = Router(tags=["own"])
@@ -215,14 +215,19 @@ def list_own_cases(
     cursor: Cursor = "",
     limit: Limit = 50,
 ) -> list[OwnCaseOut]:
-    """The cases that one account, or each of them, was told of, the newest first; `Link` has the next page."""
-    before = opened_case(cursor)
+    """The cases that one account, or each of them, was told of, the newest first; `Link` has the next page.
+
+    A page may be short, or empty, though `Link` names another: read on until there is none.
+    """
+    before = opened_case(opened_unseen(cursor))
     person, wanted = _person(request), plain(account)
     if wanted and role_on(person, wanted) is None:
         return []
     keys = [wanted] if wanted else account_keys(person)
-    found = known_page(keys, open=open, before=before, most=limit + 1)
-    return [_case_out(case) for case in page(request, response, found, limit=limit, last=last_case)]
+    found, further = known_page(keys, open=open, before=before, most=limit)
+    if further is not None:
+        goes_on_unseen(request, response, text_of(*further))
+    return [_case_out(case) for case in found]
 
 
 @router.get("/cases/{key}", auth=Own(OwnScope.READ), response=OwnCaseDetailOut)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, TypeVar
 
+from cryptography.fernet import Fernet, InvalidToken
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
 from ninja import Header, Query, Schema
 from ninja.errors import HttpError
 
@@ -48,7 +50,11 @@ def opened_number(cursor: str) -> int | None:
 
 def last_case(case: Case) -> str:
     """Where a page of cases, the newest first, ends."""
-    return f"{case.opened_at.isoformat()} {case.key}"
+    return text_of(case.opened_at, case.key)
+
+
+def text_of(opened_at: datetime, key: str) -> str:
+    return f"{opened_at.isoformat()} {key}"
 
 
 def opened_case(cursor: str) -> tuple[datetime, str] | None:
@@ -75,13 +81,38 @@ def page(
     `last` is what the next page begins after; `more` are words of the query that the next page needs.
     """
     if len(found) > limit:
-        asked = request.GET.copy()
-        text = last(found[limit - 1])
-        asked["cursor"] = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-        for name, value in more.items():
-            asked[name] = value
-        response["Link"] = f'<{request.path}?{asked.urlencode()}>; rel="next"'
+        goes_on(request, response, last(found[limit - 1]), **more)
     return found[:limit]
+
+
+def goes_on(request: HttpRequest, response: HttpResponse, text: str, **more: str) -> None:
+    """Say in `Link` that another page begins after `text`."""
+    asked = request.GET.copy()
+    asked["cursor"] = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    for name, value in more.items():
+        asked[name] = value
+    response["Link"] = f'<{request.path}?{asked.urlencode()}>; rel="next"'
+
+
+def goes_on_unseen(request: HttpRequest, response: HttpResponse, text: str) -> None:
+    """The same where whoever asks may not read the text: it may name what they were told nothing of."""
+    # At no time: it's of no interest, and says nothing of ours.
+    goes_on(request, response, _cipher().encrypt_at_time(text.encode(), 0).decode())
+
+
+def opened_unseen(cursor: str) -> str:
+    """The cursor that `goes_on_unseen` was told of, as `goes_on` would have made it."""
+    text = opened(cursor)
+    if text is None:
+        return ""
+    try:
+        return base64.urlsafe_b64encode(_cipher().decrypt(text)).decode().rstrip("=")
+    except InvalidToken as why:
+        raise HttpError(422, "This cursor is none of ours; take it from the header `Link`.") from why
+
+
+def _cipher() -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(salted_hmac("tipstaff.cursor", "", algorithm="sha256").digest()))
 
 
 def etag_of(shown: Schema) -> str:

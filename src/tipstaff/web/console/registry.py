@@ -447,7 +447,7 @@ def _portal(request: StaffRequest, customer: Customer) -> str:
     email = asked_text(request.POST, "email", characters_max=254)
     if not forget(email, customer=customer.key, **_by(request)):
         raise BadField("Nobody of that address logs in for this customer.")
-    return f"{email} is logged out, and logs in anew by a link; their tokens are revoked."
+    return f"{email} is logged out, and logs in anew by a link; their tokens are revoked and their webhooks off."
 
 
 ACTIONS: dict[str, Callable[[StaffRequest, Customer], str]] = {

@@ -67,7 +67,9 @@ def _try(request: StaffRequest, key: str) -> str:
 def _switch(request: StaffRequest, key: str) -> str:
     on = request.POST.get("on") == "yes"
     hooks.switch(key, on=on, at=wiring.now(), actor=request.user.get_username())
-    return "It is on; what waited goes out." if on else "It is off; what happens meanwhile is told once it is on again."
+    if on:
+        return "It is on; what waited goes out."
+    return "It is off; what happened in the last seven days is told once it is on again."
 
 
 def _again(request: StaffRequest, key: str) -> str:

@@ -8,7 +8,7 @@ it for the accounts below.
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from django.http import HttpRequest
 
 from tipstaff import wiring
 from tipstaff.procedures.acceptance import note_portal_log_in
+from tipstaff.procedures.hooks import switch_off_of
 from tipstaff.procedures.portal import note_portal_change, send_log_in_link
 from tipstaff.registry.queries import (
     accounts_above,
@@ -25,7 +26,7 @@ from tipstaff.registry.queries import (
     represented_by,
     represented_since,
 )
-from tipstaff.words import Representative
+from tipstaff.words import Representative, Webhook
 
 from ..factors import factors_of, forget_factors
 from ..models import Membership, PersonLink, PortalPerson, PortalToken
@@ -138,6 +139,7 @@ def forget_what_is_stale(person: PortalPerson, *, at: datetime) -> bool:
                     "portal.factors_forgotten", customer=customer, at=at, actor="worker", email=person.email,
                     count=count,
                 )  # fmt: skip
+        _end_webhooks(person, still=lambda hook: hook.made_at >= since, at=at, actor="worker")
     return stale
 
 
@@ -247,6 +249,7 @@ def invite(email: str, *, customer: str, role: PortalRole, by: PortalPerson, at:
         Membership.objects.create(person=person, customer=customer, role=role, invited_by=by.email, made_at=since)
         actor = f"customer ({by.email})"
         note_portal_change("portal.let_in", customer=customer, at=at, actor=actor, email=email, role=role.value)
+        _end_webhooks(person, still=_manages(person), at=at, actor=actor)  # They may have managed it before.
         _send(person, customer=customer, at=at, actor=actor)
 
 
@@ -262,6 +265,7 @@ def let_out(id: int, *, customer: str, at: datetime, actor: str) -> str | None:
         if not roles_of(row.person):
             end_sessions(who(row.person.pk))
             _end_tokens(row.person, customer=customer, at=at, actor=actor)
+        _end_webhooks(row.person, still=_manages(row.person), at=at, actor=actor)
         note_portal_change("portal.let_out", customer=customer, at=at, actor=actor, email=row.person.email)
     return row.person.email
 
@@ -285,8 +289,8 @@ def visitors_of(customer: str, *, at: datetime) -> list[Visitor]:
 
 
 def forget(email: str, *, customer: str, at: datetime, actor: str) -> bool:
-    """Take away what somebody of a customer's logs in with, the last link and their programs' tokens too: whoever holds
-    the one may have made the other. False where there is nobody such."""
+    """Take away what somebody of a customer's logs in with, the last link and their programs' tokens too, and switch
+    off their webhooks: whoever holds the one may have made the other. False where there is nobody such."""
     person = PortalPerson.objects.filter(email=email.lower()).first()
     if person is None or person.email not in {visitor.email for visitor in visitors_of(customer, at=at)}:
         return False
@@ -295,6 +299,7 @@ def forget(email: str, *, customer: str, at: datetime, actor: str) -> bool:
         end_sessions(who(person.pk))
         PortalPerson.objects.filter(pk=person.pk).update(link_made_at=None)
         _end_tokens(person, customer=customer, at=at, actor=actor)
+        _end_webhooks(person, still=lambda _: False, at=at, actor=actor)
         note_portal_change(
             "portal.factors_forgotten", customer=customer, at=at, actor=actor, email=person.email, count=count
         )  # fmt: skip
@@ -313,3 +318,12 @@ def _end_tokens(
             "portal.token_revoked", customer=customer, at=at, actor=actor, email=person.email, token=row.key,
             name=row.name,
         )  # fmt: skip
+
+
+def _manages(person: PortalPerson) -> Callable[[Webhook], bool]:
+    return lambda hook: may(role_on(person, hook.customer), PortalRole.MANAGES)
+
+
+def _end_webhooks(person: PortalPerson, *, still: Callable[[Webhook], bool], at: datetime, actor: str) -> None:
+    why = "Who made it may not manage the account any more, or what they logged in with was taken away."
+    switch_off_of(person.email, still=still, why=why, at=at, actor=actor)

@@ -28,6 +28,10 @@ from .checks import checks_for
 from .people import PortalRole, role_on, roles_of
 
 EVENTS_SHOWN, CASES_MAX, OPEN_MAX = 12, 200, 1000
+READ_AT_A_TIME, READ_MAX = 50, 400
+"""So many cases are read at once, and about so many for one page of an account's history."""
+Place = tuple[datetime, str]
+"""Where a page of cases ends: when the last one that was read was opened, and its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,20 +152,31 @@ def account_keys(person: PortalPerson) -> frozenset[str]:
 
 
 def known_page(
-    customers: Collection[str], *, open: bool | None, before: tuple[datetime, str] | None, most: int
-) -> list[Case]:
-    """The newest `most` cases that these customers were told of, all or those that are open or not; `before` is when
-    the last of the page before was opened, and its key."""
+    customers: Collection[str], *, open: bool | None, before: Place | None, most: int
+) -> tuple[list[Case], Place | None]:
+    """The newest cases that these customers were told of, all or those that are open or not, `most` of them at the
+    most; and where the next page begins, None after the last. `before` is where the page before ended.
+
+    Where few of many cases were told, a page is short or empty though others follow: then the place may be that of a
+    case that they were not told of, and goes out sealed alone.
+    """
     states = None if open is None else OPEN if open else ENDED
     known: list[Case] = []
-    while len(known) < most:
+    read, wanted = 0, max(READ_AT_A_TIME, most + 1)
+    while read < READ_MAX:
         narrowed = Narrowed(unsealed=True, customers=frozenset(customers), before=before)
-        found = list_cases(states=states, order="newest", narrowed=narrowed, limit=most)
+        found = list_cases(states=states, order="newest", narrowed=narrowed, limit=wanted)
         known += _told(found)
-        if len(found) < most:
-            break
-        before = (found[-1].opened_at, found[-1].key)
-    return known[:most]
+        if len(known) > most:
+            return known[:most], _place(known[most - 1])
+        if len(found) < wanted:
+            return known, None
+        before, read = _place(found[-1]), read + len(found)
+    return known, before
+
+
+def _place(case: Case) -> Place:
+    return case.opened_at, case.key
 
 
 def known_among(keys: Collection[str], *, customer: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ Only managers keep them, and only a log-in of a moment ago makes or forgets one.
 `procedures.hooks_of_customers`; where it may go, by the settings.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,8 @@ from .account import PersonRequest, inside, managed, show_inside
 from .people import PortalRole
 
 SHOWN, URL_MAX, A_MINUTE = 50, 500, 10
+_STATUS = re.compile(r"[1-5][0-9]{2}")
+"""All that is kept of what a customer's program answered. A failure's words may begin with digits: a host's name."""
 
 
 def make_for(
@@ -54,7 +57,7 @@ def make_for(
 DONE: Mapping[str, str] = {
     "try": "A message that tells of nothing is on its way; below stands what it is answered.",
     "on": "It is on; what waited goes out.",
-    "off": "It is off; what happens meanwhile is told once it is on again.",
+    "off": "It is off; what happened in the last seven days is told once it is on again.",
     "again": "It goes out once more, under the same id.",
     "forget": "It is gone, with what waited for it.",
 }
@@ -88,7 +91,7 @@ def told_of(webhook: Webhook) -> list[dict[str, Any]]:
     return [
         {
             **{name: one[name] for name in ("number", "id", "event", "at", "state", "attempts", "due_at", "taken_at")},
-            "status": int(one["said"][:3]) if one["said"][:3].isdecimal() else None,
+            "status": int(one["said"]) if _STATUS.fullmatch(one["said"]) else None,
         }
         for one in sent
     ]  # fmt: skip
