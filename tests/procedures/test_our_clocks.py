@@ -10,18 +10,42 @@ from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter
 from tests.procedures.test_every_clause import NAME, alleged, host, read_as, sealed
 from tests.procedures.test_transit import network  # noqa: F401
 from tests.rooms.legal.test_legal_form import REMOVAL
-from tipstaff.cases.clocks import clocks_to_look_at, count_late_clocks, running_clock, running_clocks
+from tipstaff.cases.clocks import (
+    clocks_to_look_at,
+    count_late_clocks,
+    look_again,
+    read_to,
+    running_clock,
+    running_clocks,
+    start_clocks,
+)
+from tipstaff.enforcement.models import MeasureRow
 from tipstaff.host.viewing import hiding
 from tipstaff.intake.queries import get_report
-from tipstaff.ledger.operations import seal_entries
-from tipstaff.ledger.queries import entries_about
+from tipstaff.ledger.operations import record, seal_entries
+from tipstaff.ledger.queries import entries_about, place_before
 from tipstaff.policy import deadline, shipped_editions
 from tipstaff.policy.clauses import ClockUnit
 from tipstaff.policy.kinds import WATCHED_CLOCKS
 from tipstaff.procedures import our_clocks
 from tipstaff.procedures.our_clocks import WATCHES, end_by_hand, tell_authority
 from tipstaff.procedures.refusals import NoSuchClock, NothingToTell, NotYourDecision
-from tipstaff.words import Answer, Case, CaseState, Role, RunningClock
+from tipstaff.procedures.suspension import plan_chosen
+from tipstaff.registry.queries import sites_named
+from tipstaff.words import (
+    Answer,
+    Candidate,
+    Case,
+    CaseState,
+    Degree,
+    Ground,
+    MeasureState,
+    Report,
+    Role,
+    RunningClock,
+    Selector,
+    Urgency,
+)
 
 EDITION = shipped_editions()[-1]
 HERS = "198.51.100.7"
@@ -92,6 +116,56 @@ def test_a_restart_forgets_no_clock_and_begins_none_anew(office: Office) -> None
     assert clocks_to_look_at(NOON + timedelta(minutes=5), limit=9) == []
 
 
+def test_an_hours_clock_does_not_wait_until_the_history_is_read(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain's end is read ahead; what is behind follows, each entry's clock once."""
+    office.admit("acct-1", HERS)
+    old = office.complain(HERS, at=NOON)
+    for n in range(40):
+        record("desk.note", at=NOON + n * HOUR, actor="anna", about=[old.key])
+    key = removal_order(office, at=NOON + 60 * DAY).key
+    monkeypatch.setattr(our_clocks, "READ_AT_A_TIME", 2)
+    monkeypatch.setattr(our_clocks, "BATCHES_MAX", 2)
+    monkeypatch.setattr(our_clocks, "_longest", lambda desk: 61 * DAY)
+    seal_entries()
+    now = NOON + 60 * DAY
+    assert 0 < place_before(now - DAY) < place_before(now + DAY)
+    rounds = 0
+    while not running("terror.remove"):
+        our_clocks.watch(desk=office.desk, at=now)
+        rounds += 1
+        assert rounds < 9
+    assert [c.about for c in running("terror.remove")] == [key]
+    assert read_to() < place_before(now - DAY), "the history is not read yet"
+    for _ in range(20):
+        our_clocks.watch(desk=office.desk, at=now)
+    assert said_of(key).count("clock.started") == 1
+    assert [c.about for c in running("complaint.acknowledge") if c.about == old.key] == [old.key]
+
+
+def test_what_is_due_soonest_is_looked_at_first_and_what_was_told_of_as_late_last(db: None) -> None:
+    due = {"R-000001": 3, "R-000002": 1, "R-000003": 2}
+    start_clocks(
+        [RunningClock(clock="x", about=about, edition="e", started_at=NOON, due_at=NOON + hours * HOUR)
+         for about, hours in due.items()],
+        look_at=NOON,
+    )  # fmt: skip
+    second = next(c for c in running_clocks() if c.about == "R-000002")
+    look_again(second, look_at=NOON - HOUR, late_at=NOON)
+    assert [c.about for c in clocks_to_look_at(NOON, limit=9)] == ["R-000003", "R-000001", "R-000002"]
+
+
+def test_what_is_late_is_looked_at_ever_less_often(office: Office) -> None:
+    office.admit("acct-1", HERS)
+    office.complain(HERS, at=NOON)
+    watch(office, at=NOON)
+    watch(office, at=NOON + DAY)
+    watch(office, at=NOON + 3 * DAY)
+    assert clocks_to_look_at(NOON + 3 * DAY + 11 * HOUR, limit=9) == []
+    assert len(clocks_to_look_at(NOON + 3 * DAY + 12 * HOUR, limit=9)) == 2
+
+
 def test_whoever_may_not_be_answered_is_owed_no_acknowledgement(office: Office) -> None:
     office.admit("acct-1", HERS)
     report = office.complain(HERS, at=NOON)
@@ -140,26 +214,73 @@ def test_a_threat_is_told_to_the_police_within_the_hour_and_counsel_notes_it(off
     assert said_of(key)[-1] == "clock.ended"
 
 
-def removal_order(office: Office) -> Case:
-    host(NAME)
+def removal_order(office: Office, *, page: str = "offer", at: datetime = NOON, by: int = 1) -> Report:
+    if not sites_named(NAME, at=NOON):
+        host(NAME)
     clause = EDITION.clause("content.terror_and_hatred")
-    named = alleged(clause, "unknown/unknown", cited=clause.id)
-    return office.case_of(read_as(office, named, of_person=False, words=REMOVAL))
+    named = dataclasses.replace(
+        alleged(clause, "unknown/unknown", cited=clause.id), url=f"http://{NAME}/{page}", domain=NAME
+    )
+    return read_as(office, named, of_person=False, words=REMOVAL, sender=reporter(by).address, at=at)
+
+
+def blocked(case: Case, *, page: str, at: datetime) -> None:
+    """A measure on one page of the case is in force."""
+    chosen = Candidate(
+        selector=Selector(url=f"http://{NAME}/{page}"), degree=Degree.BLOCK, device="edge", sufficient=True,
+        others_hit=0, services_hit=0, chosen=True, why="The order names it.",
+    )  # fmt: skip
+    ground = Urgency(ground=Ground.LAW, shown_by="The order.", decided_by="carla", seconded_by="lena")
+    key = plan_chosen(
+        case, chosen, (chosen,), until=at + DAY, notice=None, urgency=ground, at=at, actor="carla"
+    )  # fmt: skip
+    MeasureRow.objects.filter(key=key).update(state=MeasureState.IN_FORCE, in_force_at=at)
+    record("measure.in_force", at=at, actor="enforcer", about=[key, case.key, case.customer])
 
 
 def test_a_removal_orders_hour_is_watched(office: Office) -> None:
     office.admit("acct-1", HERS)
-    case = removal_order(office)
+    order = removal_order(office)
     watch(office, at=NOON)
-    assert [(c.about, c.due_at) for c in running("terror.remove")] == [(case.key, NOON + HOUR)]
+    assert [(c.about, c.due_at) for c in running("terror.remove")] == [(order.key, NOON + HOUR)]
     watch(office, at=NOON + HOUR)
     assert count_late_clocks() == 1
+
+
+def test_a_second_order_on_the_case_has_its_hour_and_its_months_whatever_was_done_about_the_first(
+    office: Office,
+) -> None:
+    office.admit("acct-1", HERS)
+    first = removal_order(office)
+    case = office.case_of(first)
+    watch(office, at=NOON)
+    blocked(case, page="offer", at=NOON + HOUR / 2)
+    watch(office, at=NOON + HOUR / 2)
+    assert running("terror.remove") == [], "what it names is blocked"
+    assert [c.about for c in running("terror.preserve")] == [first.key]
+    came = NOON + 3 * HOUR
+    second = removal_order(office, page="other", at=came, by=2)
+    assert office.case_of(second).key == case.key
+    # Another worker goes on from the database.
+    office.desk = dataclasses.replace(office.desk)
+    watch(office, at=came)
+    assert [(c.about, c.due_at) for c in running("terror.remove")] == [(second.key, came + HOUR)]
+    watch(office, at=came + HOUR)
+    assert said_of(second.key)[-1] == "clock.late", "the measure on the first one's page is none on this one"
+    assert [c.about for c in running("terror.preserve")] == [first.key]
+    blocked(case, page="other", at=came + 2 * HOUR)
+    watch(office, at=came + 2 * HOUR)
+    assert running("terror.remove") == []
+    begun = {c.about: c.started_at for c in running("terror.preserve")}
+    assert begun == {first.key: NOON + HOUR / 2, second.key: came + 2 * HOUR}
+    assert said_of(first.key).count("clock.started") == 2, "its hour and its months, once each"
 
 
 def test_what_was_removed_is_preserved_until_counsel_ends_it_in_our_zone(office: Office) -> None:
     office.admit("acct-1", HERS)
     office.desk = dataclasses.replace(office.desk, zone="Europe/Dublin")
-    case = removal_order(office)
+    order = removal_order(office)
+    case = office.case_of(order)
     from tipstaff.cases.operations import move_case
 
     move_case(case.key, to=CaseState.FIXED, at=NOON, actor="carla", why="The page is gone.")
@@ -175,12 +296,12 @@ def test_what_was_removed_is_preserved_until_counsel_ends_it_in_our_zone(office:
     assert [c.late_at for c in running("terror.preserve")] == [clock.due_at], "told of, and ended by nobody but counsel"
     office.roles = {"lena": frozenset({Role.LEAD})}
     with pytest.raises(NotYourDecision):
-        end_by_hand("terror.preserve", about=case.key, why="Over.", desk=office.desk, at=clock.due_at, actor="lena")
+        end_by_hand("terror.preserve", about=order.key, why="Over.", desk=office.desk, at=clock.due_at, actor="lena")
     with pytest.raises(NothingToTell):
-        end_by_hand("terror.preserve", about=case.key, why=" ", desk=office.desk, at=clock.due_at, actor="carla")
-    end_by_hand("terror.preserve", about=case.key, why="Over.", desk=office.desk, at=clock.due_at, actor="carla")
+        end_by_hand("terror.preserve", about=order.key, why=" ", desk=office.desk, at=clock.due_at, actor="carla")
+    end_by_hand("terror.preserve", about=order.key, why="Over.", desk=office.desk, at=clock.due_at, actor="carla")
     with pytest.raises(NoSuchClock):
-        end_by_hand("terror.preserve", about=case.key, why="Over.", desk=office.desk, at=clock.due_at, actor="carla")
+        end_by_hand("terror.preserve", about=order.key, why="Over.", desk=office.desk, at=clock.due_at, actor="carla")
     watch(office, at=clock.due_at + HOUR)
     assert running("terror.preserve") == [], "and it does not begin again"
 

@@ -28,7 +28,7 @@ AMBIGUOUS.
 
 A connection that began in a gap is unseen until its end is read, and may have had the port beside one that is seen. For
 as long as it may last, a flow is sure only if the complaint states all that a NAT gives out once: the protocol, and the
-server's address and port. Otherwise: AMBIGUOUS.
+server's address and port; of a NAT that gives a port to one at a time, the protocol. Otherwise: AMBIGUOUS.
 """
 
 from bisect import bisect_left
@@ -423,7 +423,8 @@ def _at(
             voices=tuple(_Voice(h.customer, below, h.service, True, True, REGISTRY) for h in resold),
         )
     voices = [_registered(h) for h in held if h.tier is Tier.CUSTOMER]
-    beside = any(g.beside and not g.behind_nat for g in after)
+    # Of two protocols a NAT gives a port to two, even one that gives it to one at a time.
+    beside = any((g.beside or rows.protocol is None) and not g.behind_nat for g in after)
     alone = [b for b in bound if not (beside and b.momentary) or rows.is_given_once(b)]
     for binding in bound:
         if binding.inside is None:

@@ -3,10 +3,11 @@
 Each is one row until it ends, so that a restart forgets none. What starts and ends one is said by `procedures`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 
 from tipstaff.host.viewing import seen
 from tipstaff.words import RunningClock
@@ -44,9 +45,10 @@ def look_again(clock: RunningClock, *, look_at: datetime, late_at: datetime | No
 
 
 def clocks_to_look_at(at: datetime, *, limit: int) -> list[RunningClock]:
-    """Those that may be done or late by now, whatever is left out for who looks."""
-    rows = RunningClockRow.objects.filter(ended_at=None, look_at__lte=at).order_by("look_at", "id")[:limit]
-    return [_clock_of(row) for row in rows]
+    """Those that may be done or late by now, whatever is left out for who looks: what is due soonest first, and last
+    what was told of as late already."""
+    rows = RunningClockRow.objects.filter(ended_at=None, look_at__lte=at)
+    return [_clock_of(row) for row in rows.order_by(F("late_at").asc(nulls_first=True), "due_at", "id")[:limit]]
 
 
 def running_clock(clock: str, *, about: str) -> RunningClock | None:
@@ -72,21 +74,27 @@ def count_late_clocks() -> int:
     return seen(RunningClockRow.objects.filter(ended_at=None, late_at__isnull=False), "about").count()
 
 
-def read_to() -> int:
-    """How far into the record's chain the events were read that start these clocks."""
-    row = ClockPlaceRow.objects.filter(pk=1).first()
+def read_to(*, ahead: bool = False) -> int:
+    """How far into the record's chain the events were read that start these clocks; `ahead` of what is left behind."""
+    row = ClockPlaceRow.objects.filter(pk=_AHEAD if ahead else _READ).first()
     return row.seq if row else 0
 
 
 @transaction.atomic
-def lock_place() -> int:
-    """Hold that place for the rest of the caller's transaction."""
-    ClockPlaceRow.objects.get_or_create(pk=1, defaults={"seq": 0})
-    return ClockPlaceRow.objects.select_for_update().get(pk=1).seq
+def lock_place(*, first: Callable[[], int], ahead: bool = False) -> int:
+    """Hold that place for the rest of the caller's transaction; `first` says where it begins."""
+    pk = _AHEAD if ahead else _READ
+    if not ClockPlaceRow.objects.filter(pk=pk).exists():
+        ClockPlaceRow.objects.get_or_create(pk=pk, defaults={"seq": first()})
+    return ClockPlaceRow.objects.select_for_update().get(pk=pk).seq
 
 
-def note_read_to(seq: int) -> None:
-    ClockPlaceRow.objects.filter(pk=1).update(seq=seq)
+def note_read_to(seq: int, *, ahead: bool = False) -> None:
+    ClockPlaceRow.objects.filter(pk=_AHEAD if ahead else _READ).update(seq=seq)
+
+
+_READ, _AHEAD = 1, 2
+"""The rows of both places."""
 
 
 def _clock_of(row: RunningClockRow) -> RunningClock:

@@ -228,6 +228,7 @@ class RunningClockRow(models.Model):
 
 
 class ClockPlaceRow(models.Model):
-    """How far into the record's chain the events were read that start such clocks; one row."""
+    """How far into the record's chain the events were read that start such clocks: one row, and one for the short
+    clocks, which are read ahead of what is left behind."""
 
     seq = models.BigIntegerField()

@@ -312,6 +312,19 @@ def in_chain(*, after: int, limit: int) -> list[EntryWord]:
     return _words(rows.select_related("link").order_by("link__seq"))
 
 
+def place_before(at: datetime) -> int:
+    """The last place of the chain before an instant; 0 where none is. Places are given in the order of time, by and
+    large: an entry that was dated back may stand behind it."""
+    low, high = 0, Link.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        if Link.objects.values_list("entry__at", flat=True).get(seq=middle) < at:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def newest_id(key: str) -> int:
     """Of the newest entry that names `key`; 0 where none does."""
     # In the index of keys, not from the newest entry back: most of them name others.

@@ -6,9 +6,10 @@ stand. What only people can do (telling the police, ending a preservation) couns
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.db import transaction
 
@@ -19,35 +20,41 @@ from tipstaff.cases.clocks import (
     lock_place,
     look_again,
     note_read_to,
+    read_to,
     running_clock,
     start_clocks,
 )
-from tipstaff.cases.queries import get_case
-from tipstaff.cases.rules import SEALED
-from tipstaff.enforcement.queries import measures_of_case
+from tipstaff.cases.queries import get_case, standing_key
+from tipstaff.cases.rules import ENDED, SEALED
+from tipstaff.enforcement.queries import get_measure, measures_of_case
 from tipstaff.intake.queries import get_report, reports_of_case
 from tipstaff.ledger.operations import record
-from tipstaff.ledger.queries import has_entry, in_chain
+from tipstaff.ledger.queries import has_entry, in_chain, place_before
 from tipstaff.legal.queries import get_matter
 from tipstaff.notices.queries import get_letter, letters_of_case, letters_of_report
 from tipstaff.policy import Edition, edition_to_go_by
-from tipstaff.policy.clauses import Clock
+from tipstaff.policy.clauses import Clock, ClockUnit
 from tipstaff.policy.deciding import may_decide
 from tipstaff.registry.queries import get_customer
 from tipstaff.words import (
     Case,
     CaseState,
+    Degree,
     Entry,
+    Incident,
     LetterKind,
     LetterState,
     MatterState,
+    Measure,
     MeasureState,
     NoticePosture,
     ReadingOutcome,
     ReadingReason,
+    Report,
     ReportOutcome,
     Role,
     RunningClock,
+    host_of,
 )
 
 from .answer_clock import ends_for, ends_for_us
@@ -60,7 +67,8 @@ log = logging.getLogger("tipstaff.worker")
 
 READ_AT_A_TIME, BATCHES_MAX, LOOKS_MAX = 1000, 5, 500
 AGAIN_AT_LEAST, AGAIN_AT_MOST = timedelta(minutes=10), timedelta(hours=12)
-"""How soon one that is not done is looked at again: after a quarter of what is left to it, within these."""
+"""How soon one that is not done is looked at again: after a quarter of what is left to it, or of the time for which it
+is late, within these."""
 WORDS_MAX = 500
 TOLD = "authority.told"
 
@@ -73,14 +81,18 @@ class NothingToTell(ValueError):
     """Say whom, by which way and under which reference: that is what is shown later."""
 
 
+_Began = tuple[str, datetime]
+"""What a clock runs for, and since when."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Watch:
     """How one clock is begun and done."""
 
     events: frozenset[str]
     """Entries of the record that may begin it."""
-    began: Callable[[Entry, Clock, Desk], tuple[str, datetime] | None]
-    """(the entry, the clock) -> what it runs for and since when; None where this entry begins none."""
+    began: Callable[[Entry, Clock, Desk], Iterable[_Began]]
+    """(the entry, the clock) -> what it runs for and since when; none where this entry begins none."""
     done: Callable[[RunningClock, Desk], bool]
     seen_to: str
     """What is to be done about one that is late, in a sentence."""
@@ -94,22 +106,58 @@ class Watch:
 
 def watch(*, desk: Desk, at: datetime) -> int:
     """Begin what the record's new entries begin, end what is done, tell of what is late; how many clocks changed."""
-    changed, caught_up = 0, False
-    for _ in range(BATCHES_MAX):
-        read, begun = _read_on(desk=desk, at=at)
+    changed, caught_up = _read_batches(desk=desk, at=at)
+    short, ahead = _counted_in_hours(desk), False
+    if not caught_up:
+        # An hour is over before a long history is read: what is counted in hours begins from the chain's end meanwhile.
+        begun, ahead = _read_batches(desk=desk, at=at, ahead=True)
         changed += begun
-        if caught_up := read < READ_AT_A_TIME:
-            break
     for clock in clocks_to_look_at(at, limit=LOOKS_MAX):
         with transaction.atomic():
-            changed += _look(clock, may_be_late=caught_up, desk=desk, at=at)
+            changed += _look(clock, may_be_late=caught_up or (ahead and clock.clock in short), desk=desk, at=at)
     return changed
 
 
-def _read_on(*, desk: Desk, at: datetime) -> tuple[int, int]:
+def _counted_in_hours(desk: Desk) -> Mapping[str, timedelta]:
+    """The clocks that are over within hours, and the longest time that an edition has for each."""
+    clocks = [each for edition in desk.editions for each in edition.clocks if each.id in WATCHES]
+    hours = sorted((each.id, each.amount) for each in clocks if each.unit is ClockUnit.HOURS)
+    return {id: timedelta(hours=amount) for id, amount in hours}
+
+
+_DAYS_MOST = {ClockUnit.HOURS: 1, ClockUnit.DAYS: 1, ClockUnit.BUSINESS_DAYS: 4, ClockUnit.MONTHS: 31}
+"""No clock is longer than so many days for each of what it counts."""
+
+
+def _longest(desk: Desk) -> timedelta:
+    """What is older began no clock that is not over."""
+    clocks = (each for edition in desk.editions for each in edition.clocks if each.id in WATCHES)
+    return timedelta(days=1 + max((each.amount * _DAYS_MOST[each.unit] for each in clocks), default=0))
+
+
+def _read_batches(*, desk: Desk, at: datetime, ahead: bool = False) -> tuple[int, bool]:
+    """How many clocks began, and whether the chain was read to its end."""
+    changed = 0
+    for _ in range(BATCHES_MAX):
+        read, begun = _read_on(desk=desk, at=at, ahead=ahead)
+        changed += begun
+        if read < READ_AT_A_TIME:
+            return changed, True
+    return changed, False
+
+
+def _place(*, desk: Desk, at: datetime, ahead: bool) -> int:
+    """How far it was read. What nobody read who was asked too late is not read ahead: it is late already."""
+    if not ahead:
+        return lock_place(first=lambda: place_before(at - _longest(desk)))
+    since = max(_counted_in_hours(desk).values(), default=timedelta()) + LOOK_AFTER
+    return max(lock_place(first=lambda: 0, ahead=True), read_to(), place_before(at - since))
+
+
+def _read_on(*, desk: Desk, at: datetime, ahead: bool) -> tuple[int, int]:
     """Read one batch of entries: (how many there were, how many clocks began)."""
     with transaction.atomic():
-        entries = in_chain(after=lock_place(), limit=READ_AT_A_TIME)
+        entries = in_chain(after=_place(desk=desk, at=at, ahead=ahead), limit=READ_AT_A_TIME)
         if not entries:
             return 0, 0
         begun: dict[tuple[str, str], RunningClock] = {}
@@ -121,32 +169,32 @@ def _read_on(*, desk: Desk, at: datetime) -> tuple[int, int]:
             if entry.what not in _SENT or entry.about[0] in answers:
                 for id, key in itertools.product(_ENDED_BY.get(entry.what, ()), entry.about):
                     begun.pop((id, key), None)
-            for clock in _begun_by(entry, desk=desk):
+            for clock in _begun_by(entry, desk=desk, ahead=ahead):
                 begun.setdefault((clock.clock, clock.about), clock)
         new = start_clocks(begun.values(), look_at=at + LOOK_AFTER)
         for clock in new:
             if WATCHES[clock.clock].kept:
                 _record("clock.started", clock, at=at, actor="worker", due_at=clock.due_at)
         assert entries[-1].seq is not None, "it stands in the chain"
-        note_read_to(entries[-1].seq)
+        note_read_to(entries[-1].seq, ahead=ahead)
         return len(entries), len(new)
 
 
-def _begun_by(entry: Entry, *, desk: Desk) -> Iterator[RunningClock]:
+def _begun_by(entry: Entry, *, desk: Desk, ahead: bool) -> Iterator[RunningClock]:
+    """Those that an entry begins; of those read `ahead`, what is counted in hours."""
     for id in _BEGUN_BY.get(entry.what, ()):
         edition = _edition_of(entry, desk)
         clock = next((each for each in edition.clocks if each.id == id), None) if edition is not None else None
-        began = WATCHES[id].began(entry, clock, desk) if clock is not None else None
-        if edition is None or clock is None or began is None:
+        if edition is None or clock is None or (ahead and clock.unit is not ClockUnit.HOURS):
             continue
-        about, since = began
-        case = get_case(about) if WATCHES[id].of_customer else None
-        due = (
-            ends_for(get_customer(case.customer), clock, at=since)
-            if case is not None
-            else ends_for_us(clock, at=since, desk=desk)
-        )
-        yield RunningClock(clock=id, about=about, edition=edition.id, started_at=since, due_at=due.by)
+        for about, since in WATCHES[id].began(entry, clock, desk):
+            case = get_case(about) if WATCHES[id].of_customer else None
+            due = (
+                ends_for(get_customer(case.customer), clock, at=since)
+                if case is not None
+                else ends_for_us(clock, at=since, desk=desk)
+            )
+            yield RunningClock(clock=id, about=about, edition=edition.id, started_at=since, due_at=due.by)
 
 
 def _edition_of(entry: Entry, desk: Desk) -> Edition | None:
@@ -166,12 +214,13 @@ def _look(clock: RunningClock, *, may_be_late: bool, desk: Desk, at: datetime) -
                 _record("clock.ended", clock, at=at, actor="worker", late=clock.late_at is not None)
             return 1
         return 0
+    soon = min(max(abs(clock.due_at - at) / 4, AGAIN_AT_LEAST), AGAIN_AT_MOST)
     if at < clock.due_at:
-        soon = min(max((clock.due_at - at) / 4, AGAIN_AT_LEAST), AGAIN_AT_MOST)
         look_again(clock, look_at=min(at + soon, clock.due_at))
         return 0
     late = clock.late_at is None and may_be_late
-    look_again(clock, look_at=at + AGAIN_AT_LEAST, late_at=at if late else None)
+    told = late or clock.late_at is not None
+    look_again(clock, look_at=at + (soon if told else AGAIN_AT_LEAST), late_at=at if late else None)
     if late:
         _record("clock.late", clock, at=at, actor="worker", due_at=clock.due_at)
         log.warning("%s: %s was due %s", clock.about, clock.clock, clock.due_at.isoformat())
@@ -230,8 +279,8 @@ def _case_in(entry: Entry) -> Case | None:
     return get_case(key) if key is not None else None
 
 
-def _report_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
-    return (entry.about[0], entry.at) if entry.detail.get("outcome") != ReportOutcome.SEALED else None
+def _report_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
+    return [(entry.about[0], entry.at)] if entry.detail.get("outcome") != ReportOutcome.SEALED else []
 
 
 _NEVER_ANSWERED = frozenset({ReportOutcome.SEALED, ReportOutcome.SET_ASIDE})
@@ -257,8 +306,8 @@ def _acknowledged(clock: RunningClock, desk: Desk) -> bool:
     return any(each.state in _GONE_OUT for each in letters)
 
 
-def _case_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
-    return entry.about[0], entry.at
+def _case_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
+    return [(entry.about[0], entry.at)]
 
 
 def _passed_on(clock: RunningClock, desk: Desk) -> bool:
@@ -276,12 +325,12 @@ def _outcome_told(clock: RunningClock, desk: Desk) -> bool:
     return not any(x.kind is LetterKind.OUTCOME and x.state in _ON_ITS_WAY for x in letters.values())
 
 
-def _threat_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+def _threat_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
     """When somebody saw that it is one: a matter in the register, or a case."""
     key = entry.about[0]
     matter, case = (get_matter(key), None) if key.startswith("G-") else (None, get_case(key))
     clause = matter.clause if matter is not None else case.clause if case is not None else ""
-    return (key, entry.at) if clause == clock.clause else None
+    return [(key, entry.at)] if clause == clock.clause else []
 
 
 def _told(clock: RunningClock, desk: Desk) -> bool:
@@ -293,26 +342,70 @@ def _told(clock: RunningClock, desk: Desk) -> bool:
     return has_entry(clock.about, what=TOLD) or (case is not None and case.state is CaseState.CLOSED)
 
 
-def _removal_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+def _removal_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
+    """Each order by itself: a second one on the same case has an hour of its own."""
     case = _case_in(entry)
     if case is None or case.clause != clock.clause or entry.detail.get("form") != "removal_order":
-        return None
-    return case.key, datetime.fromisoformat(str(entry.detail["known_since"]))
+        return []
+    return [(entry.about[0], datetime.fromisoformat(str(entry.detail["known_since"])))]
 
 
 def _removed(clock: RunningClock, desk: Desk) -> bool:
-    case = get_case(clock.about)
-    if case is None or case.state in (CaseState.FIXED, CaseState.MONITORED, CaseState.CLOSED):
+    """Everything that the order names is gone or blocked; a measure on something else of the case ends no hour."""
+    report = get_report(clock.about)
+    # Those that began before this version are about a case, with all of its orders.
+    orders = reports_of_case(clock.about) if clock.about.startswith("C-") else [report] if report is not None else []
+    clauses = {each.clause for edition in desk.editions for each in edition.clocks if each.id == clock.clock}
+    return all(_is_gone(incident, clauses) for order in orders for incident in order.incidents)
+
+
+def _is_gone(incident: Incident, clauses: Collection[str]) -> bool:
+    case = get_case(standing_key(incident.case)) if incident.case is not None else None
+    # After its end a case takes in no more: whatever is in it was reported before.
+    if case is None or case.clause not in clauses or case.state in ENDED:
         return True
-    return any(measure.state is MeasureState.IN_FORCE for measure in measures_of_case(case.key))
+    measures = (each for each in measures_of_case(case.key) if each.state is MeasureState.IN_FORCE)
+    return any(_takes_in(measure, incident, case=case) for measure in measures)
 
 
-def _removed_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+def _takes_in(measure: Measure, incident: Incident, *, case: Case) -> bool:
+    """Whether a measure keeps from everybody what an incident names; what is not known to is left to people."""
+    on, named = measure.selector, incident.allegation
+    if measure.degree <= Degree.RATE_LIMIT:
+        return False
+    if on.url is not None:
+        return on.url == named.url
+    if on.host_name is not None:
+        return on.host_name.lower() == (named.domain or host_of(named.url)).lower()
+    if on.network is not None:
+        port = _port_of(named.url) if named.url else named.source_port
+        return named.source is not None and named.source in on.network and on.port in (None, port)
+    return (case.service is not None and on.service == case.service) or on.account == case.customer
+
+
+def _port_of(url: str) -> int | None:
+    try:
+        parts = urlsplit(url)
+        return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+
+
+def _removed_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
+    """What each order of the case named that is gone with this: an order that came later has its own time."""
     case = _case_in(entry)
-    return (case.key, entry.at) if case is not None and case.clause == clock.clause else None
+    if case is None or case.clause != clock.clause:
+        return []
+    measure = next((get_measure(key) for key in entry.about if key.startswith("M-")), None)
+
+    def gone(report: Report) -> bool:
+        return measure is None or any(_takes_in(measure, each, case=case) for each in report.incidents)
+
+    reports = reports_of_case(case.key)
+    return [(each.key, entry.at) for each in reports if each.received_at <= entry.at and gone(each)]
 
 
-def _reported_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+def _reported_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
     """What was told to an authority and lies in the sealed queue as child abuse, or stands under that clause."""
     key = entry.about[0]
     report, matter, case = get_report(key), get_matter(key), get_case(key)
@@ -322,7 +415,7 @@ def _reported_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, dateti
         and (report.reading is None or report.reading.reason is not ReadingReason.COUNSEL_ALONE)
     )
     under = {each.clause for each in (matter, case) if each is not None}
-    return (key, entry.at) if sealed or clock.clause in under else None
+    return [(key, entry.at)] if sealed or clock.clause in under else []
 
 
 def _until_ended(clock: RunningClock, desk: Desk) -> bool:
@@ -330,15 +423,15 @@ def _until_ended(clock: RunningClock, desk: Desk) -> bool:
     return False
 
 
-def _correction_began(entry: Entry, clock: Clock, desk: Desk) -> tuple[str, datetime] | None:
+def _correction_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
     """With the handing over of the letter that asks a network to correct its records."""
     case = _case_in(entry)
     edition = next((each for each in desk.editions if case is not None and each.id == case.edition), None)
     clause = edition.clause_named(case.clause) if edition is not None and case is not None else None
     if case is None or clause is None or OF_RECORDS not in clause.rows:
-        return None
+        return []
     letter = get_letter(entry.about[0])
-    return (case.key, entry.at) if letter is not None and letter.kind is LetterKind.NOTICE else None
+    return [(case.key, entry.at)] if letter is not None and letter.kind is LetterKind.NOTICE else []
 
 
 def _closed(clock: RunningClock, desk: Desk) -> bool:

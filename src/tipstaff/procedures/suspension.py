@@ -24,6 +24,7 @@ from tipstaff.cases.queries import (
     list_watched_out,
     members_of,
     states_of,
+    strikes_of,
     told_incidents,
 )
 from tipstaff.cases.rules import IllegalMove, outcome_when_fixed, stricter, watch_is_over
@@ -211,7 +212,7 @@ def plan_for(
         ladder = tuple(rung for rung in terms.ladder if rung.scope is Scope.SESSION or not moved_on)
         candidates = weigh_case(
             replace(terms, ladder=ladder), allegation, desk=desk, at=at, lasts=lasts,
-            briefer=() if notice is None else briefer_for(case, desk=desk),
+            briefer=() if notice is None else briefer_for(case, terms, allegation, desk=desk, at=at),
         )  # fmt: skip
         chosen = [c for c in candidates if c.chosen]
         if moved_on and not chosen:
@@ -435,23 +436,40 @@ def lasts_for(case: Case, *, desk: Desk, urgent: bool) -> timedelta:
     return edition.length_of("measure.lifetime", default=MEASURE_LASTS)
 
 
-def briefer_for(case: Case, *, desk: Desk) -> tuple[Briefer, ...]:
-    """The shorter time that the edition has for a first measure, and what speaks against it here: it was tried before,
-    in an earlier case of the kind or in this one, and did not help."""
+def briefer_for(case: Case, terms: Case, allegation: Conduct, *, desk: Desk, at: datetime) -> tuple[Briefer, ...]:
+    """The shorter time that the edition has for a first measure, and what speaks against it here: one of at least that
+    length, on the same, was in force to its own end, and it came to the same again or went on.
+
+    What was lifted before, or fixed without a measure, shows of no time that it is too short.
+    """
     edition = edition_named(desk, case.edition)
     lasts = edition.length_of(FIRST_LIFETIME, default=timedelta())
     if not lasts:
         return ()
-    tried = [m for m in measures_of_case(case.key) if m.in_force_at is not None and m.lifted_at is not None]
-    if case.repeats:
-        flaw = f"It came to the same again after {_cases(case.repeats)}: so short a time was not enough."
-    else:
-        flaw = "A measure of this case has ended already, and the case has not." if tried else ""
-    return (Briefer(lasts=lasts, flaw=flaw),)
+    strikes = strikes_of(case.customer, group=case.group, since=at - edition.repeats_of(case.group).lifetime)
+    earlier = [each.case for each in strikes if not each.contested and each.case != case.key]
+    ran_out = [m for key in (*earlier, case.key) for m in measures_of_case(key) if _ran_out(m, lasts=lasts)]
+    if not ran_out:
+        return (Briefer(lasts=lasts),)
+    same = {candidate.selector for candidate in weigh_case(terms, allegation, desk=desk, at=at)}
+    tried = next((m for m in reversed(ran_out) if m.selector in same), None)
+    return (Briefer(lasts=lasts, flaw="" if tried is None else _tried_in_vain(tried, case=case)),)
 
 
-def _cases(n: int) -> str:
-    return "an earlier case" if n == 1 else f"{n} earlier cases"
+def _ran_out(measure: Measure, *, lasts: timedelta) -> bool:
+    """Whether a measure of at least this length was in force until its own time was over."""
+    if measure.in_force_at is None or measure.lifted_at is None or measure.until is None:
+        return False
+    wanted_off = (entry.at for entry in entries_of(measure.key, what=["measure.lifting"]))
+    long = measure.until - measure.planned_at >= lasts
+    return long and min(wanted_off, default=measure.lifted_at) >= measure.until
+
+
+def _tried_in_vain(measure: Measure, *, case: Case) -> str:
+    assert measure.until is not None, "it ran out"
+    hours = int((measure.until - measure.planned_at).total_seconds() // 3600)
+    after = "and the case has not" if measure.case == case.key else f"in {measure.case}, and it came to the same again"
+    return f"A measure of {hours} hours on the same ended by its own time, {after}: so short a time was not enough."
 
 
 def _why(urgency: Urgency | None) -> str:

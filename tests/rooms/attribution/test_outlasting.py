@@ -124,6 +124,8 @@ def test_a_port_that_two_cannot_have_at_once_needs_no_destination_while_it_is_ha
     log = log_of([*BETWEEN, SEEN, flow(7, 2, 26 * HOUR, None)])
     read(tmp_path / "nat.log", log, options=replace(UNSAID, one_port=True))
     assert said(3 * HOUR + 30) == by(2)
+    # Where no protocol is stated, an unseen one of another protocol may have the port too.
+    assert said(3 * HOUR + 30, protocol=None) == UNSEEN
     # Before it and after it another's may be unseen.
     for away in (3 * HOUR, 3 * HOUR + 60, 4 * HOUR):
         assert said(away) == GAP

@@ -19,7 +19,7 @@ from tipstaff.policy.decomposition import (
 )
 from tipstaff.policy.editions import shipped_editions
 from tipstaff.policy.examples import verdict_on
-from tipstaff.words import Degree, Role
+from tipstaff.words import Degree, Role, Scope
 
 ROOT = Path(__file__).parents[3]
 SHARED = ROOT.parent / "shared" / "clauses.csv"
@@ -57,6 +57,13 @@ def test_each_column_is_compared(clause: str, change: dict[str, object], column:
     edition = replace(EDITION, clauses=(changed,))
     found = [each for each in differences_from_rows(edition) if each.column == column and not why_otherwise(each)]
     assert {each.clause for each in found} == {clause}
+
+
+def test_a_clause_that_names_ports_has_a_measure_on_them_before_any_on_a_service() -> None:
+    """What a row asks for in between takes nothing narrower away."""
+    for clause in (each for each in EDITION.clauses if each.measure_ports):
+        assert clause.ladder[0].scope < Scope.SERVICE, clause.id
+        assert Scope.FLOW in {rung.scope for rung in clause.ladder}, clause.id
 
 
 def test_a_procedure_whose_clock_is_not_there_differs() -> None:

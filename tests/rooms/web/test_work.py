@@ -1,5 +1,6 @@
 """Many cases, many hands: nothing is lost, everything can be undone, and nothing of it leaves the desk."""
 
+import dataclasses
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
@@ -299,6 +300,10 @@ def test_clocks_that_run_on_us_are_shown_and_only_counsel_notes_what_people_do(
         assert "complaint.forward" in page, url
         assert '<span class="state tone-red">late</span>' in page, url
         assert "G-999999" not in page, "what stands in the legal register is counsel's"
+    [order] = start_clocks(
+        [dataclasses.replace(clocks[0], clock="terror.remove", about=reports_of_case(case.key)[0].key)], look_at=at
+    )
+    assert f"terror.remove {order.about}" in analyst.get(reverse("console:case", args=[case.key])).content.decode()
     assert "clocks of ours late" in analyst.get(reverse("console:wall")).content.decode()
     assert "G-999999" in counsel.get(reverse("console:clocks")).content.decode()
     told = {"about": case.key, "authority": "The police <b>", "how": "By telephone"}

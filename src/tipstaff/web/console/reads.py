@@ -492,7 +492,7 @@ class CasePage:
     act_by: datetime | None
     """By when somebody at the desk should act; None while nobody need."""
     our_clocks: list[RunningClock]
-    """What runs on us for it."""
+    """What runs on us for it, and for its reports."""
     seen: str
     """The case in short, which a form sends back: so whoever comes second sees what they saw."""
     entry: int
@@ -596,7 +596,7 @@ def case_page(key: str, *, at: datetime, turned_to: int = 1) -> CasePage | None:
         seen=in_short(case),
         entry=ledger.newest_id(key),
         act_by=act_by(case, desk=desk),
-        our_clocks=running_clocks(about=[key]),
+        our_clocks=running_clocks(about=[key, *(report.key for report in reports)]),
         may_split=matters if case.state in rules.SPLITTABLE else [],
         may_merge=[c for c in same if c.key != key and c.clause == case.clause and c.edition == case.edition],
         parts=sorted(cases.lineage_of(key) - {key}),
