@@ -32,7 +32,7 @@ from tipstaff.notices.operations import NotForAPersonToDecide, take_as_sent
 from tipstaff.notices.paper import NoAddress as NoAddress
 from tipstaff.notices.paper import NoFont as NoFont
 from tipstaff.notices.paper import address_lines, can_be_printed, letter_on_paper
-from tipstaff.notices.queries import get_letter, unreached
+from tipstaff.notices.queries import cases_unreached, get_letter, unreached
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.words import Case, Entry, Letter, LetterKind, LetterState, Representative
 
@@ -86,8 +86,8 @@ class Task:
     """A font is here in which it can be printed."""
 
 
-FAILED_LOOKED_AT = 500
-"""So many of the newest letters that failed are looked at: of most of them the case ended long ago."""
+CARRIED_MAX = 500
+"""So many of the newest letters that failed are tasks at once."""
 
 
 def tasks(*, own_font: str = "", limit: int = 100) -> list[Task]:
@@ -97,11 +97,13 @@ def tasks(*, own_font: str = "", limit: int = 100) -> list[Task]:
 
 def to_carry() -> list[tuple[Letter, Case]]:
     """Letters that reached nobody, of cases that go on, whose place no later one has taken; oldest first."""
-    letters = unreached(KINDS, limit=FAILED_LOOKED_AT)
-    standing = standing_keys({letter.case for letter in letters if letter.case})
+    # Of most letters that failed the case ended long ago: they must take the place of no other.
+    standing = standing_keys(cases_unreached(KINDS))
     narrowed = Narrowed(keys=frozenset(standing.values()), unsealed=True)
-    found = list_cases(states=OPEN, narrowed=narrowed, limit=FAILED_LOOKED_AT) if standing else []
+    found = list_cases(states=OPEN, narrowed=narrowed, limit=len(standing)) if standing else []
     cases = {case.key: case for case in found if not is_sealed(case)}
+    going_on = [key for key, stands in standing.items() if stands in cases]
+    letters = unreached(KINDS, cases=going_on, limit=CARRIED_MAX) if going_on else []
     pairs = ((letter, cases.get(standing.get(letter.case or "", ""))) for letter in reversed(letters))
     return [(letter, case) for letter, case in pairs if case is not None]
 
