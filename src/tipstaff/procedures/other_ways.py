@@ -17,9 +17,7 @@ from tipstaff.cases.operations import mark_told
 from tipstaff.cases.queries import (
     Narrowed,
     cases_of_letter,
-    get_case,
     list_cases,
-    standing_key,
     standing_keys,
     told_incidents,
 )
@@ -172,8 +170,7 @@ def print_letter(
     letter = _letter(key)
     lines = address_lines(address)
     assert letter.case is not None, "checked by _letter"
-    case = get_case(standing_key(letter.case))
-    desk = desk.speaking_to(get_customer(case.customer) if case is not None else None)
+    desk = desk.speaking_as(letter.brand)  # As its text does, whatever brand the customer is under by now.
     made = letter_on_paper(
         letter, to=lines, operator=desk.operator, dated=dated(letter), link=link(letter.case, at), own_font=own_font
     )  # fmt: skip
