@@ -118,7 +118,8 @@ def unreached(kinds: Collection[LetterKind], *, cases: Collection[str], limit: i
 
 def cases_unreached(kinds: Collection[LetterKind]) -> set[str]:
     """The cases about which there are such letters: most of them ended long ago."""
-    return set(_unreached(kinds).values_list("case", flat=True).distinct())
+    rows = _unreached(kinds).values_list("case", flat=True).distinct()
+    return {case for case in rows if case is not None}
 
 
 def _unreached(kinds: Collection[LetterKind]) -> "QuerySet[LetterRow]":
