@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.procedures.office import HOUR, NOON, Office
+from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
 from tipstaff.cases.models import CaseRow
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.letters import languages
+from tipstaff.notices.models import LetterRow
 from tipstaff.notices.operations import claim_letter, mark_handing_over, mark_sent, queue_letter
 from tipstaff.notices.queries import get_letter
 from tipstaff.notices.returned import read_returned
@@ -255,6 +256,40 @@ def test_a_later_letter_takes_the_tasks_place(office: Office) -> None:
         report=None, at=NOON + HOUR, actor="worker", held=True,
     )  # fmt: skip
     assert other_ways.tasks() == []
+
+
+def test_only_a_letter_about_the_same_measure_takes_the_place_of_a_measures_letter(office: Office) -> None:
+    notice_of(office)
+    [case] = office.cases()
+
+    def written(once: str) -> str:
+        return queue_letter(
+            LetterKind.MEASURE_TAKEN, once=once, to="it@example.com", draft=Draft(subject="x", body="x"),
+            case=case.key, report=None, at=NOON + HOUR, actor="worker", held=True,
+        )  # fmt: skip
+
+    first = written("measure_taken:M-000001")
+    LetterRow.objects.filter(key=first).update(state=LetterState.RETURNED)
+    written("measure_taken:M-000002")
+    assert [task.letter.key for task in other_ways.tasks()] == [first], "nobody knows of the first measure"
+    written("prolonged:M-000001:2026-06-01T00:00:00+00:00")
+    assert other_ways.tasks() == []
+
+
+def test_letters_of_ended_cases_take_no_place_among_the_tasks(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = returned_notice(office)
+    [case] = office.cases()
+    office.admit("acct-2", "198.51.100.77")
+    office.complain("198.51.100.77", at=NOON + DAY, by=reporter(3))
+    [ended] = [each for each in office.cases() if each.key != case.key]
+    queue_letter(
+        LetterKind.NOTICE, once="ended", to="it@example.com", draft=Draft(subject="x", body="x"), case=ended.key,
+        report=None, at=NOON + DAY, actor="worker", held=True,
+    )  # fmt: skip
+    LetterRow.objects.filter(case=ended.key).update(state=LetterState.RETURNED, due_at=None)
+    CaseRow.objects.filter(key=ended.key).update(state=CaseState.CLOSED)
+    monkeypatch.setattr(other_ways, "CARRIED_MAX", 1)
+    assert [task.letter.key for task in other_ways.tasks()] == [letter.key]
 
 
 @pytest.mark.parametrize("printable", [True, False])

@@ -1,8 +1,10 @@
 """How an edition of the policy comes to count, and that nothing else ever judges anybody."""
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
@@ -657,3 +659,32 @@ def test_a_name_that_no_page_and_no_column_takes_is_one_sentence_at_the_draft(de
         ) as caught:
             editions.draft(written(id=id), at=NOON, actor="anna")
         assert len(caught.value.problems) == 1
+
+
+def test_what_everybody_may_read_of_the_past_counts_customers_and_nothing_that_is_closed(
+    office: Office, desk: Desk
+) -> None:
+    from tipstaff.procedures.complaint import seal_by_hand
+
+    first, second = "192.0.2.11", "192.0.2.12"
+    office.admit("acct-11", first)
+    office.admit("acct-12", second)
+    reports = [
+        office.complain(address, at=NOON - DAY + n * HOUR, by=reporter(n + 1))
+        for n, address in enumerate([first, first, second])
+    ]
+    ready(desk, *LONGER)
+    assert known_effects()["past_clauses"] == [["mail.unsolicited", "mail.unsolicited", 3, 2]]
+    seal_by_hand(reports[2].key, desk=office.desk, at=NOON, actor="anna")
+    editions.compile("2026-07", desk=desk, at=NOON, actor="counsel")
+    assert known_effects()["past_clauses"] == [["mail.unsolicited", "mail.unsolicited", 2, 1]]
+    assert reports[2].key not in str(known_effects())
+    [group] = {office.case_of(report).group for report in reports[:2]}
+    editions.compile("2026-07", desk=desk, at=NOON, actor="counsel", closed=[group])
+    assert (known_effects()["past_judged"], known_effects()["past_clauses"]) == (0, [])
+
+
+def known_effects() -> Mapping[str, Any]:
+    found = get_edition("2026-07")
+    assert found is not None
+    return found.effects

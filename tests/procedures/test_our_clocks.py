@@ -366,3 +366,38 @@ def test_clocks_are_listed_and_noted_at_a_terminal(office: Office, monkeypatch: 
     assert run(app, [*told, "--by", "lena"]).exit_code == 1
     assert run(app, [*told, "--by", "carla"]).output == f"Noted for {key}.\n"
     assert run(app, ["end", "terror.preserve", key, "--by", "carla", "--why", "x"]).exit_code == 1
+
+
+def test_what_runs_for_the_register_or_for_something_sealed_is_left_out_before_anything_is_cut(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from tipstaff.cli.clocks import app
+    from tipstaff.procedures.complaint import seal_by_hand
+    from tipstaff.web.console import reads
+
+    matter = sealed(office, EDITION.clause("content.violent_threats"))
+    office.admit("acct-2", "198.51.100.30")
+    report = office.complain("198.51.100.30", at=NOON)
+    seal_by_hand(report.key, desk=office.desk, at=NOON, actor="anna")
+    tell_authority(report.key, authority="A hotline", how="By its form", desk=office.desk, at=NOON, actor="carla")
+    office.admit("acct-3", "198.51.100.31")
+    mine = office.case_of(office.complain("198.51.100.31", at=NOON + HOUR, by=reporter(2)))
+    watch(office, at=NOON + HOUR)
+    monkeypatch.setattr("tipstaff.wiring.desk", lambda: office.desk)
+    office.roles = {"carla": frozenset({Role.COUNSEL}), "": frozenset()}
+    run = CliRunner().invoke
+    for anybody in (run(app, ["list"]).output, run(app, ["list", "--json"]).output):
+        assert mine.key in anybody
+        for closed in (report.key, matter.key, matter.report, "child_abuse", "threat."):
+            assert closed not in anybody
+    counsel = run(app, ["list", "--by", "carla"]).output
+    assert (report.key in counsel, matter.key in counsel) == (True, True)
+
+    [late] = [each for each in running_clocks() if each.about == matter.key]
+    assert running_clocks(limit=1) == [late], "it is due first"
+    assert running_clocks(register=False, limit=1)[0].about != matter.key
+    monkeypatch.setattr(reads, "INBOX_SHOWN", 1)
+    assert len(reads.clocks_shown(None, legal=False)) == 1, "what is left out takes nobody's place"
+    watch(office, at=late.due_at)
+    assert f"{matter.key}: a clock of ours was due" in caplog.text
+    assert "threat.tell_police" not in caplog.text

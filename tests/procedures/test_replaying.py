@@ -12,12 +12,14 @@ from typer.testing import CliRunner
 from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
 from tipstaff import wiring
 from tipstaff.cli.policy import app
+from tipstaff.editions.models import ReplayPileRow
+from tipstaff.editions.queries import get_replay
 from tipstaff.ledger.queries import count_about, entries_about
 from tipstaff.policy import Edition
 from tipstaff.policy.conditions import read_condition
 from tipstaff.policy.replay import Tally
 from tipstaff.policy.shadow import Shadow
-from tipstaff.procedures import complaint
+from tipstaff.procedures import complaint, replays
 from tipstaff.procedures.replayed import as_document
 from tipstaff.procedures.replaying import replay_past
 from tipstaff.procedures.replays import line_again, line_of
@@ -142,6 +144,44 @@ def test_what_was_judged_before_questions_were_kept_is_counted_as_such(office: O
         cursor.execute("ALTER TABLE ledger_entry ENABLE TRIGGER USER")
     tally = replayed(office, office.desk.editions[-1])
     assert (tally.judged, tally.not_kept) == (0, 4)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["afterwards", "while it is judged"])
+def test_a_replay_no_longer_names_what_a_sealed_report_is_about(
+    office: Office, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    report, other_one = office.complain("203.0.113.5", at=NOON), office.complain(SECOND, at=NOON, by=reporter(2))
+    told = Allegation(
+        type="content/phishing", source=ip_address(FIRST), url="http://www.example.com/login", domain="www.example.com"
+    )
+    complaint.correct_reading(report.key, allegations=(told,), desk=office.desk, at=NOON + HOUR, actor="ana")
+    edition = office.desk.editions[-1]
+    ladder = (Rung(scope=Scope.ITEM, degree=Degree.BLOCK),)
+    clauses = tuple(dataclasses.replace(c, ladder=ladder) for c in other(edition).clauses)
+    under = dataclasses.replace(edition, id="2027-01", clauses=clauses)
+    desk = dataclasses.replace(office.desk, shadow=Shadow(edition=under))
+    at = NOON + 2 * HOUR
+    run = replays.ask_for(under, since=NOON - DAY, until=at, desk=desk, at=at, actor="ana")
+
+    def seal() -> None:
+        complaint.seal_by_hand(report.key, desk=office.desk, at=at, actor="ana")
+
+    if meanwhile:
+        piles_of = replays._piles
+        monkeypatch.setattr(replays, "_piles", lambda part: (piles_of(part), seal())[0])
+    replays.carry_on(run.key, desk=desk, now=lambda: at)
+    piles = ReplayPileRow.objects.filter(replay=int(run.key))
+    if not meanwhile:
+        assert "www.example.com" in str([pile.differences for pile in piles]), "until it is sealed"
+        seal()
+    kept = [each for pile in piles.all() for each in pile.differences]
+    assert "example.com/login" not in str(kept)
+    assert {tuple(each[3:]) for each in kept if each[0].startswith(report.key)} == {("", "")}
+    assert all(any(each[3:]) for each in kept if each[0].startswith(other_one.key)), "others still name theirs"
+    found = get_replay(run.key)
+    assert found is not None
+    lines = list(replays.found_by(found, under=under, desk=desk).lines(lambda _: True, limit=100))
+    assert "block item" in {line.after for line in lines if line.key.startswith(report.key)}
 
 
 # In the shadow

@@ -58,14 +58,24 @@ def running_clock(clock: str, *, about: str) -> RunningClock | None:
 
 
 def running_clocks(
-    *, about: Collection[str] | None = None, due_before: datetime | None = None, limit: int = 200
+    *,
+    about: Collection[str] | None = None,
+    due_before: datetime | None = None,
+    clocks: Collection[str] | None = None,
+    register: bool = True,
+    limit: int = 200,
 ) -> list[RunningClock]:
-    """Those that run, soonest due first; of these things only, and only those due before a moment, where given."""
+    """Those that run, soonest due first; of these things only, only those due before a moment, and only these clocks,
+    where given. Without `register`, none of the legal register's."""
     rows = seen(RunningClockRow.objects.filter(ended_at=None), "about")
     if about is not None:
         rows = rows.filter(about__in=list(about))
     if due_before is not None:
         rows = rows.filter(due_at__lt=due_before)
+    if clocks is not None:
+        rows = rows.filter(clock__in=list(clocks))
+    if not register:
+        rows = rows.exclude(about__startswith="G-")
     return [_clock_of(row) for row in rows.order_by("due_at", "id")[:limit]]
 
 

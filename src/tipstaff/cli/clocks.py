@@ -22,7 +22,12 @@ _About = Annotated[str, typer.Argument(metavar="KEY", help="What it is about: C-
 def list_(
     late: Annotated[bool, typer.Option("--late", help="Only what is late; exit code 1 if anything is.")] = False,
     by: Annotated[
-        str, typer.Option("--by", metavar="LOGIN", help="Who asks: counsel sees those of the legal register too.")
+        str,
+        typer.Option(
+            "--by",
+            metavar="LOGIN",
+            help="Who asks: counsel sees those of the legal register and of what is sealed too.",
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
 ) -> None:
@@ -30,10 +35,13 @@ def list_(
     with database():
         from tipstaff import wiring
         from tipstaff.cases.clocks import running_clocks
+        from tipstaff.host.viewing import hiding
+        from tipstaff.procedures.sealed import closed_groups, keys_hidden
 
-        found = running_clocks(due_before=wiring.now() if late else None)
-        if Role.COUNSEL not in wiring.desk().roles_of(by):
-            found = [each for each in found if not each.about.startswith("G-")]
+        roles = wiring.desk().roles_of(by)
+        counsel, closed = Role.COUNSEL in roles, closed_groups(wiring.settings().staff.closed_groups, roles=roles)
+        with hiding(lambda: keys_hidden(closed, sealed=not counsel)):
+            found = running_clocks(due_before=wiring.now() if late else None, register=counsel)
     if as_json:
         for each in found:
             typer.echo(json.dumps(asdict(each), default=str))

@@ -267,13 +267,15 @@ def _compile(id: str, *, by: str, at: datetime, err: bool = False) -> EditionOnR
     from tipstaff.editions.operations import NoSuchEdition
     from tipstaff.editions.queries import get_edition
     from tipstaff.procedures import editions
+    from tipstaff.procedures.sealed import closed_groups
 
     known = get_edition(id)
     if known is None:
         raise NoSuchEdition(id)
     if known.state is not EditionState.APPROVED:
         return known
-    known = editions.compile(id, desk=wiring.desk(), at=at, actor=by)
+    closed = closed_groups(wiring.settings().staff.closed_groups)
+    known = editions.compile(id, desk=wiring.desk(), at=at, actor=by, closed=closed)
     done = known.effects
     typer.echo(
         f"Compiled: {done['examples']} examples hold; of {done['past_judged']} past reports, "

@@ -107,4 +107,4 @@ class ReplayPileRow(models.Model):
     """What they have in common, as JSON: always the same text for the same."""
     n = models.PositiveIntegerField()
     differences = models.JSONField()
-    """A list for each; what comes first is its key."""
+    """A list for each: its key, its customer, when it came in, and the measures in words, which sealing blanks."""

@@ -6,10 +6,12 @@ any but POSTED -> WITHDRAWN
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from tipstaff.ledger.operations import record
 from tipstaff.words import (
@@ -298,6 +300,31 @@ def note_replayed(
         for alike, each in piles.items()
     )
     return True
+
+
+@transaction.atomic
+def blank_measures(reports: Collection[str], *, replay: str | None = None) -> None:
+    """Take the measures of these reports out of what replays list, or one replay does: their words name a URL or an
+    address. That such a report is treated differently, and how, stays counted."""
+    if not reports:
+        return
+    if replay is None:
+        # Whoever notes a part has its row: either we find that part here, or they see what is sealed by then.
+        list(ReplayRow.objects.select_for_update().filter(finished_at=None).order_by("id").values_list("id"))
+    piles = ReplayPileRow.objects.order_by("id") if replay is None else ReplayPileRow.objects.filter(replay=int(replay))
+    named = Q()
+    for report in sorted(reports):
+        named |= Q(text__contains=f'"{report}.')
+    for pile in piles.annotate(text=Cast("differences", TextField())).filter(named).iterator(chunk_size=50):
+        pile.differences = [
+            [*each[:_BEFORE_MEASURES], *("" for _ in each[_BEFORE_MEASURES:])]
+            if each[0].partition(".")[0] in reports else each
+            for each in pile.differences
+        ]  # fmt: skip
+        pile.save(update_fields=["differences"])
+
+
+_BEFORE_MEASURES = 3
 
 
 def end_replay(key: str, *, trouble: str, at: datetime) -> None:

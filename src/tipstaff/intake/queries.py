@@ -138,6 +138,12 @@ def list_reports(
     return _listed(rows[:limit])
 
 
+def sealed_among(keys: Collection[str]) -> set[str]:
+    """Which of these reports are in the sealed queue."""
+    rows = ReportRow.objects.filter(key__in=list(keys), outcome=ReportOutcome.SEALED)
+    return set(rows.values_list("key", flat=True)) if keys else set()
+
+
 def closed_reports(cases: Collection[str], *, sealed: bool) -> dict[str, str]:
     """Key -> digest of its evidence of each report with an incident in these cases; with `sealed` of every sealed one.
 

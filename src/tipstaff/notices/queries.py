@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Func, OuterRef, Q, QuerySet, TextField, Value
 
 from tipstaff.host.newest import newest
 from tipstaff.host.viewing import seen
@@ -116,14 +116,36 @@ def not_taken_yet() -> tuple[int, str]:
     return rows.count(), latest or ""
 
 
-def unreached(kinds: Collection[LetterKind], *, limit: int) -> list[Letter]:
-    """Letters of these kinds about a case that mail brought to nobody, newest first; none whose place a later letter of
-    its kind has taken that did not fail."""
+def unreached(kinds: Collection[LetterKind], *, cases: Collection[str], limit: int) -> list[Letter]:
+    """Letters of these kinds about one of these cases that mail brought to nobody, newest first; none whose place a
+    later letter has taken."""
+    rows = _unreached(kinds).filter(case__in=list(cases))
+    return [letter_of(row) for row in rows.order_by("-id")[:limit]]
+
+
+def cases_unreached(kinds: Collection[LetterKind]) -> set[str]:
+    """The cases about which there are such letters: most of them ended long ago."""
+    rows = _unreached(kinds).values_list("case", flat=True).distinct()
+    return {case for case in rows if case is not None}
+
+
+def _unreached(kinds: Collection[LetterKind]) -> "QuerySet[LetterRow]":
+    """A later letter takes the place that is of the same kind and did not fail; of a measure only one that is about the
+    same measure, because what another measure does is told in its own."""
     failed = [LetterState.REFUSED.value, LetterState.RETURNED.value]
     later = LetterRow.objects.filter(case=OuterRef("case"), kind=OuterRef("kind"), id__gt=OuterRef("id"))
     later = later.exclude(state__in=[*failed, LetterState.WITHDRAWN.value])
+    later = later.annotate(step_of=_second_of("once")).filter(
+        ~Q(kind=LetterKind.MEASURE_TAKEN.value) | Q(step_of=_second_of(OuterRef("once")))
+    )
     rows = LetterRow.objects.filter(state__in=failed, kind__in=[kind.value for kind in kinds], case__isnull=False)
-    return [letter_of(row) for row in seen(rows.exclude(Exists(later))).order_by("-id")[:limit]]
+    return seen(rows.exclude(Exists(later)))
+
+
+def _second_of(once: "str | OuterRef") -> Func:
+    """What a step of the story is about, which stands second in its name: `measure_taken:M-000001`,
+    `prolonged:M-000001:2026-05-04T12:00:00+00:00`."""
+    return Func(once, Value(":"), Value(2), function="split_part", output_field=TextField())
 
 
 def too_many_to(address: str, *, at: datetime, hourly_max: int) -> bool:

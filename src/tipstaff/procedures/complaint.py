@@ -10,6 +10,7 @@ from django.db import transaction
 from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, mark_told, move_case
 from tipstaff.cases.queries import Member, lineage_of, members_of
 from tipstaff.cases.rules import OPEN, IllegalMove
+from tipstaff.editions.operations import blank_measures
 from tipstaff.intake.authors import HEADER_OCTETS_MAX, Author, written_by_program
 from tipstaff.intake.operations import (
     AlreadyInACase,
@@ -529,8 +530,8 @@ def seal_by_hand(
     """A person sees that a report is about child abuse: it goes to the sealed queue, whatever became of it so far.
 
     What was made of it goes out of sight at once, so anybody at the desk may do it: letters about it lose their text,
-    its cases no longer name what they are about. It decides nothing: those cases wait for counsel, measures stay, and
-    nobody is written to about them any more, so that nobody is warned.
+    its cases no longer name what they are about, and replays no longer name its measures. It decides nothing: those
+    cases wait for counsel, measures stay, and nobody is written to about them any more, so that nobody is warned.
     """
     while not _sealed(key, desk=desk, at=at, actor=actor, reason=reason):
         pass  # It joined another case between our look and our lock.
@@ -553,6 +554,7 @@ def _sealed(key: str, *, desk: Desk, at: datetime, actor: str, reason: ReadingRe
         return False
     _seal(report, get_raw(report.evidence), desk=desk, at=at, actor=actor, reason=reason)
     blank_letters(reports=[key], cases=cases, at=at, actor=actor)
+    blank_measures([key])
     for case in held:
         forget_matter(case.key, at=at, actor=actor)
         if case.state not in (CaseState.CLOSED, CaseState.WAITING_PERSON):

@@ -47,6 +47,8 @@ class Desk:
     """(report, now) -> the address at which a complainant sees what became of it."""
     brand: str = ""
     """The brand by whose name it speaks; empty is the operator's own."""
+    on_host_of: Callable[[BrandConfig, str], str] = field(default=lambda brand, link: link)
+    """A link to our pages as it leads to a brand's own host."""
     brands: Mapping[str, BrandConfig] = field(default_factory=dict)
     """The operator's brands by name."""
     announcer_of: Callable[[IPv4Address | IPv6Address], Announcer | None] = field(default=lambda address: None)
@@ -72,8 +74,15 @@ class Desk:
 
     def speaking_to(self, customer: Customer | None) -> "Desk":
         """The desk by the name and address under which this customer knows it: their brand's, where it has any."""
-        brand = self.brands.get(customer.brand) if customer is not None else None
+        return self.speaking_as(customer.brand if customer is not None else "")
+
+    def speaking_as(self, name: str) -> "Desk":
+        """The desk by the name, the address and the host of a brand."""
+        brand = self.brands.get(name)
         if brand is None:
             return self
-        address = brand.address or self.abuse_address
-        return replace(self, operator=brand.shown_as or brand.name, abuse_address=address, brand=brand.name)
+        policy_link, on_host_of = self.policy_link, self.on_host_of
+        return replace(
+            self, operator=brand.shown_as or brand.name, abuse_address=brand.address or self.abuse_address,
+            brand=brand.name, policy_link=lambda edition: on_host_of(brand, policy_link(edition)),
+        )  # fmt: skip

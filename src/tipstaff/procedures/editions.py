@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from tipstaff.editions import operations
 from tipstaff.editions.operations import NoSuchEdition, NotAnnounced, WrongStep
 from tipstaff.editions.queries import files_of, get_edition, posted_editions, work_of
+from tipstaff.host.viewing import hiding
 from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter, withdraw_announcement
@@ -20,6 +21,7 @@ from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.difference import Change, ChangeKind, Effect, differences, effects, is_significant
 from tipstaff.policy.examples import Mismatch, try_examples
 from tipstaff.policy.kinds import Event
+from tipstaff.policy.replay import Tally
 from tipstaff.policy.replay import differences as how
 from tipstaff.registry.queries import list_customers
 from tipstaff.words import (
@@ -41,6 +43,7 @@ from .answer_clock import ends_for, ends_for_us
 from .desk import Desk
 from .letters import quoted_in
 from .replaying import PAST, replay_past
+from .sealed import keys_hidden
 from .suspension import NotYourDecision
 
 log = logging.getLogger("tipstaff.worker")
@@ -164,8 +167,9 @@ _READY = {
 }
 
 
-def carry_out(id: str, *, desk: Desk, now: Callable[[], datetime]) -> None:
-    """Carry out the step that was asked for. Doing it again, as after a worker was killed, does nothing twice."""
+def carry_out(id: str, *, desk: Desk, now: Callable[[], datetime], closed: Collection[str] = ()) -> None:
+    """Carry out the step that was asked for; `closed` as for `compile`. Doing it again, as after a worker was killed,
+    does nothing twice."""
     work, known = work_of(id), get_edition(id)
     if work is None or work.finished_at is not None or known is None:
         return
@@ -176,7 +180,7 @@ def carry_out(id: str, *, desk: Desk, now: Callable[[], datetime]) -> None:
                 announce(id, desk=desk, at=now(), actor=work.asked_by)
         elif known.compiled_at is None or known.compiled_at < work.asked_at:
             compile(
-                id, desk=desk, at=now(), actor=work.asked_by,
+                id, desk=desk, at=now(), actor=work.asked_by, closed=closed,
                 told=lambda done: operations.tell_progress(id, done=done),
             )  # fmt: skip
     except ExamplesDoNotHold as why:
@@ -198,19 +202,35 @@ def give_up(id: str, *, attempts: int, at: datetime) -> None:
 
 
 def compile(
-    id: str, *, desk: Desk, at: datetime, actor: str, told: Callable[[int], None] = lambda done: None
+    id: str,
+    *,
+    desk: Desk,
+    at: datetime,
+    actor: str,
+    closed: Collection[str] = (),
+    told: Callable[[int], None] = lambda done: None,
 ) -> EditionOnRecord:
     """Try every example, judge the past anew, and note what would change; raises ExamplesDoNotHold. `told` hears how
-    much of the past is judged."""
+    much of the past is judged. Of `closed` clause groups, and of what is sealed, nothing is counted: everybody sees the
+    numbers."""
     edition = edition_on_record(id)
     mismatches = try_examples(edition)
     if mismatches:
         raise ExamplesDoNotHold(mismatches)
     in_force = edition_to_go_by(desk.editions, at=at)
     changed, otherwise = compare(in_force, edition)
-    past = replay_past(
-        edition, since=at - PAST, until=at, desk=desk, at=at, listed_max=50, measures=False, told=told
-    )  # fmt: skip
+    whose: dict[tuple[str, str], set[str]] = {}
+
+    def note_whose(part: Tally) -> None:
+        for each in part.listed:
+            if each.customer:
+                whose.setdefault((each.alike.before.clause, each.alike.after.clause), set()).add(each.customer)
+
+    with hiding(lambda: keys_hidden(closed, sealed=True)):
+        past = replay_past(
+            edition, since=at - PAST, until=at, desk=desk, at=at, listed_max=50, measures=False, told=told,
+            each_part=note_whose,
+        )  # fmt: skip
     return operations.note_compiled(
         id,
         effects={
@@ -220,7 +240,10 @@ def compile(
             "examples_judged_otherwise": len(otherwise),
             "past_judged": past.judged,
             "past_judged_otherwise": past.different,
-            "past_clauses": [[*names, n] for names, n in sorted(past.changed_clauses.items())],
+            # How many reports, and of how many customers.
+            "past_clauses": [
+                [*names, n, len(whose.get(names, ()))] for names, n in sorted(past.changed_clauses.items())
+            ],
             "first_of_them": [[each.key, "; ".join(how(each.before, each.after))] for each in past.listed],
         },
         at=at,

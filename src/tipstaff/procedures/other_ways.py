@@ -17,9 +17,7 @@ from tipstaff.cases.operations import mark_told
 from tipstaff.cases.queries import (
     Narrowed,
     cases_of_letter,
-    get_case,
     list_cases,
-    standing_key,
     standing_keys,
     told_incidents,
 )
@@ -32,7 +30,7 @@ from tipstaff.notices.operations import NotForAPersonToDecide, take_as_sent
 from tipstaff.notices.paper import NoAddress as NoAddress
 from tipstaff.notices.paper import NoFont as NoFont
 from tipstaff.notices.paper import address_lines, can_be_printed, letter_on_paper
-from tipstaff.notices.queries import get_letter, unreached
+from tipstaff.notices.queries import cases_unreached, get_letter, unreached
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.words import Case, Entry, Letter, LetterKind, LetterState, Representative
 
@@ -86,8 +84,8 @@ class Task:
     """A font is here in which it can be printed."""
 
 
-FAILED_LOOKED_AT = 500
-"""So many of the newest letters that failed are looked at: of most of them the case ended long ago."""
+CARRIED_MAX = 500
+"""So many of the newest letters that failed are tasks at once."""
 
 
 def tasks(*, own_font: str = "", limit: int = 100) -> list[Task]:
@@ -97,11 +95,13 @@ def tasks(*, own_font: str = "", limit: int = 100) -> list[Task]:
 
 def to_carry() -> list[tuple[Letter, Case]]:
     """Letters that reached nobody, of cases that go on, whose place no later one has taken; oldest first."""
-    letters = unreached(KINDS, limit=FAILED_LOOKED_AT)
-    standing = standing_keys({letter.case for letter in letters if letter.case})
+    # Of most letters that failed the case ended long ago: they must take the place of no other.
+    standing = standing_keys(cases_unreached(KINDS))
     narrowed = Narrowed(keys=frozenset(standing.values()), unsealed=True)
-    found = list_cases(states=OPEN, narrowed=narrowed, limit=FAILED_LOOKED_AT) if standing else []
+    found = list_cases(states=OPEN, narrowed=narrowed, limit=len(standing)) if standing else []
     cases = {case.key: case for case in found if not is_sealed(case)}
+    going_on = [key for key, stands in standing.items() if stands in cases]
+    letters = unreached(KINDS, cases=going_on, limit=CARRIED_MAX) if going_on else []
     pairs = ((letter, cases.get(standing.get(letter.case or "", ""))) for letter in reversed(letters))
     return [(letter, case) for letter, case in pairs if case is not None]
 
@@ -170,8 +170,7 @@ def print_letter(
     letter = _letter(key)
     lines = address_lines(address)
     assert letter.case is not None, "checked by _letter"
-    case = get_case(standing_key(letter.case))
-    desk = desk.speaking_to(get_customer(case.customer) if case is not None else None)
+    desk = desk.speaking_as(letter.brand)  # As its text does, whatever brand the customer is under by now.
     made = letter_on_paper(
         letter, to=lines, operator=desk.operator, dated=dated(letter), link=link(letter.case, at), own_font=own_font
     )  # fmt: skip

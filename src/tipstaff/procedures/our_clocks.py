@@ -223,7 +223,8 @@ def _look(clock: RunningClock, *, may_be_late: bool, desk: Desk, at: datetime) -
     look_again(clock, look_at=at + (soon if told else AGAIN_AT_LEAST), late_at=at if late else None)
     if late:
         _record("clock.late", clock, at=at, actor="worker", due_at=clock.due_at)
-        log.warning("%s: %s was due %s", clock.about, clock.clock, clock.due_at.isoformat())
+        # Which clock it is tells what a matter of the register, or a sealed report, is about.
+        log.warning("%s: a clock of ours was due %s", clock.about, clock.due_at.isoformat())
     return int(late)
 
 

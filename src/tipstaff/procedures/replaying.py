@@ -100,17 +100,20 @@ def replay_past(
     listed_max: int = LISTED_MAX,
     measures: bool = True,
     told: Callable[[int], None] = lambda judged: None,
+    each_part: Callable[[Tally], None] = lambda part: None,
 ) -> Tally:
     """Judge everything again that was judged within [since, until), as if `under` had been in force then, and weigh the
     measures of all that differ (not without `measures`), with the devices of `at`.
 
-    `told` hears how many are done. With several processes each takes chunks of the record; the answer is the same.
+    `told` hears how many are done, `each_part` sees what is listed of every part before the sum cuts it. With several
+    processes each takes chunks of the record; the answer is the same.
     """
     tally = Tally(listed_max=listed_max)
     for _, part in replayed_parts(
         under, since=since, until=until, desk=desk, processes=processes,
         collateral=Collateral(desk=desk, at=at) if measures else None,
     ):  # fmt: skip
+        each_part(part)
         tally.add(part)
         told(tally.judged)
     return tally

@@ -18,6 +18,7 @@ from tipstaff.editions import operations
 from tipstaff.editions.operations import NoSuchEdition
 from tipstaff.editions.queries import count_alike, get_replay, replayed_differences
 from tipstaff.host.viewing import hidden
+from tipstaff.intake.queries import sealed_among
 from tipstaff.policy import Edition
 from tipstaff.policy.replay import Alike, Difference, Side, Tally
 from tipstaff.words import ReplayRun
@@ -78,6 +79,9 @@ def _carry_on(run: ReplayRun, *, desk: Desk, now: Callable[[], datetime], at_a_t
                 run.key, after=place, place=reached, totals=totals_of(tally), piles=_piles(part)
             ):
                 return
+            # Sealed while it was judged: its measures are no longer to be named.
+            reports = {d.key.partition(".")[0] for d in part.listed if any(d.measures)}
+            operations.blank_measures(sealed_among(reports), replay=run.key)
             place = reached
             if now() - began >= at_a_time:
                 desk.enqueue("replay", run.key)
@@ -176,11 +180,12 @@ class Found:
 
 
 def line_again(each: list[Any], alike: Alike) -> Line:
-    """One difference, out of what `line_of` kept."""
+    """One difference, out of what `line_of` kept. Of a sealed report only how wide and how strong a measure is is left,
+    which it has in common with others."""
     key, customer, received_at, before, after = each
     return Line(
-        key=key, customer=customer, received_at=datetime.fromisoformat(received_at), alike=alike, before=before,
-        after=after,
+        key=key, customer=customer, received_at=datetime.fromisoformat(received_at), alike=alike,
+        before=before or alike.before.measure, after=after or alike.after.measure,
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ class Shown:
 def shown_for(request: HttpRequest, *, customer: str = "") -> Shown:
     """How the page looks. A Host that is nobody's is the operator's own: links are never made from it."""
     own = wiring.settings()
-    brand = wiring.brands().get(_brand_of(customer)) if customer else _of_host(request.META.get("HTTP_HOST", ""))
+    brand = wiring.brands().get(brand_of(customer)) if customer else _of_host(request.META.get("HTTP_HOST", ""))
     if brand is None:
         return Shown(name=own.operator.name, abuse_address=own.operator.abuse_address)
     return Shown(
@@ -45,7 +45,14 @@ def base_of(request: HttpRequest) -> str:
     return brand.public_url.rstrip("/") if brand is not None else wiring.settings().public_url
 
 
-def _brand_of(customer: str) -> str:
+def brand_asked(request: HttpRequest) -> str:
+    """The brand whose host was asked; empty is none."""
+    brand = _of_host(request.META.get("HTTP_HOST", ""))
+    return brand.name if brand is not None else ""
+
+
+def brand_of(customer: str) -> str:
+    """The brand that a customer is under; empty is none."""
     found = get_customer(customer)
     return found.brand if found is not None else ""
 

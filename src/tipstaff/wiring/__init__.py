@@ -553,9 +553,16 @@ def mail_server() -> MailOut:
 
 
 def portal_link(case: str, at: datetime) -> str:
-    """Where a customer answers; made anew for each letter, never stored."""
+    """Where a customer answers, on the host of the brand that they are under now."""
+    brand = _brand_of(case)
+    return case_link(case, at, brand=brand.name if brand is not None else "")
+
+
+def case_link(case: str, at: datetime, *, brand: str = "") -> str:
+    """The same on the host of this brand, as a letter's link is on that of the letter's; made anew for each letter,
+    never stored."""
     link = _link(links.Link.CASE, case, at=at, lasts=CASE_LINK_LASTS)
-    return on_host_of(brand, link) if (brand := _brand_of(case)) is not None else link
+    return on_host_of(found, link) if (found := brands().get(brand)) is not None else link
 
 
 def _brand_of(case: str) -> config.BrandConfig | None:
@@ -636,6 +643,7 @@ def _desk(editions: tuple[Edition, ...]) -> Desk:
         seal=_seal,
         portal_link=portal_link,
         policy_link=policy_link,
+        on_host_of=on_host_of,
         report_link=report_link,
         announcer_of=_announcer_of,
         archive_passwords=archive_passwords(),

@@ -124,7 +124,8 @@ def edition(context: JobContext, key: str) -> None:
         editions.give_up(key, attempts=context.job.attempts, at=wiring.now())
         return
     try:
-        editions.carry_out(key, desk=wiring.desk(), now=wiring.now)
+        closed = closed_groups(wiring.settings().staff.closed_groups)
+        editions.carry_out(key, desk=wiring.desk(), now=wiring.now, closed=closed)
     except Exception:  # - the job's door: whoever asked is told
         if context.job.attempts + 1 < ATTEMPTS_MAX:
             raise

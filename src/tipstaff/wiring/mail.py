@@ -66,7 +66,7 @@ def post_next() -> Letter | None:
             server,
             worker=worker,
             now=wiring.now,
-            link=wiring.portal_link,
+            link=wiring.case_link,
             log_in_link=wiring.log_in_link,
             keys_of=posting.keys_of,
             first=posting.hold_case_of,

@@ -12,15 +12,16 @@ from tipstaff import config, wiring
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import list_cases
 from tipstaff.config import BrandConfig, MailOut
-from tipstaff.notices.queries import get_letter
+from tipstaff.notices.queries import get_letter, list_letters
 from tipstaff.procedures.desk import Desk
 from tipstaff.procedures.letters import tell_customer
 from tipstaff.procedures.portal import send_log_in_link
-from tipstaff.registry.operations import add_customer
+from tipstaff.registry.operations import add_customer, designate
 from tipstaff.registry.queries import get_customer
 from tipstaff.testing.mailbox import Mailbox
+from tipstaff.web.models import PortalPerson
 from tipstaff.wiring import mail
-from tipstaff.words import Case, Customer, Letter, LetterKind, Role
+from tipstaff.words import Case, Customer, Letter, LetterKind, Representative, Role
 
 LogIn = Callable[..., Client]
 NORTH = BrandConfig(
@@ -181,3 +182,42 @@ def test_the_api_keeps_a_brand_that_is_left_out_and_takes_none_that_the_settings
     assert customer_of(north).name == "A Name"
     assert lena.put(path, {"name": "A Name", "brand": ""}, "application/json").status_code == 200
     assert customer_of(north).brand == ""
+
+
+def test_a_letters_link_leads_to_the_brand_that_its_text_speaks_for(
+    north: Case, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, others = told(north, at), told(other_than(north), at)
+    add_customer(replace(customer_of(north), brand=""), at=at, actor="lena")
+    add_customer(replace(customer_of(other_than(north)), brand="north"), at=at, actor="lena")
+    with Mailbox() as box:
+        way_out = MailOut(host=box.host, port=box.port, from_address="abuse@operator.example.net")
+        monkeypatch.setattr(wiring, "mail_server", lambda: way_out)
+        while mail.post_next() is not None:
+            pass
+        mails = {str(each.message["Message-ID"])[1:].partition(".")[0]: each.message for each in box.mails}
+    texts = {key: each.get_body(("plain",)).get_content() for key, each in mails.items()}
+    assert "https://help.north.example.net/p/" in texts[theirs.key], "moved to another brand since it was written"
+    assert "https://abuse.example.net/p/" in texts[others.key]
+    assert "https://help.north.example.net/" not in texts[others.key]
+
+
+def test_a_letter_on_an_edition_leads_to_the_brands_own_host(north: Case) -> None:
+    desk = wiring.desk()
+    asked = desk.speaking_to(customer_of(north)).policy_link("2026-01")
+    assert asked == "https://help.north.example.net/policy/2026-01/changes"
+    others = desk.speaking_to(customer_of(other_than(north))).policy_link("2026-01")
+    assert others == "https://abuse.example.net/policy/2026-01/changes"
+
+
+def test_whoever_asks_for_a_log_in_hears_from_the_brand_whose_page_they_asked(north: Case, at: datetime) -> None:
+    who = Representative(name="A Person", email="both@example.com", language="en", timezone="UTC")
+    both = sorted({case.customer for case in list_cases(limit=100)} - {north.customer})
+    for customer in (both[0], both[-1], north.customer):
+        designate(customer, [who], at=at, actor="lena")
+    Client().post("/account/log-in", {"email": who.email}, **HOST)
+    [letter] = list_letters(kind=LetterKind.LOG_IN_LINK)
+    assert (letter.to, letter.brand) == (who.email, "north")
+    PortalPerson.objects.update(link_made_at=None)
+    Client().post("/account/log-in", {"email": who.email}, HTTP_HOST="abuse.example.net", secure=True)
+    assert list_letters(kind=LetterKind.LOG_IN_LINK)[0].brand == ""

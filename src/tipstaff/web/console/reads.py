@@ -402,8 +402,7 @@ def clocks_shown(due_before: datetime | None, *, legal: bool) -> list[tuple[Runn
     pages = {"C": "console:case", "R": "console:report", "G": "console:matter"}
     return [
         (clock, reverse(pages[clock.about[0]], args=[clock.about]), WATCHES[clock.clock].seen_to)
-        for clock in running_clocks(due_before=due_before, limit=INBOX_SHOWN)
-        if clock.clock in WATCHES and (legal or not clock.about.startswith("G-"))
+        for clock in running_clocks(due_before=due_before, clocks=WATCHES.keys(), register=legal, limit=INBOX_SHOWN)
     ]
 
 

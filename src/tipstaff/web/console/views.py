@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -557,13 +558,13 @@ def _address_of(key: str) -> str:
 @needs(Ability.SEND_AGAIN)
 def print_letter(request: StaffRequest, key: str) -> HttpResponse:
     """A letter that reached nobody, as a PDF to print and post."""
-    here = reverse("console:letter", args=[key])
+    here, letter = reverse("console:letter", args=[key]), notices.get_letter(key)
     try:
         made = other_ways.print_letter(
             key,
             address=request.POST.get("address", "")[:2000],
             dated=lambda letter: day(letter.language, wiring.now()),
-            link=wiring.portal_link,
+            link=partial(wiring.case_link, brand=letter.brand if letter is not None else ""),
             own_font=str(wiring.settings().mail_out.paper_font or ""),
             desk=wiring.desk(),
             at=wiring.now(),

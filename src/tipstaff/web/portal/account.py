@@ -33,6 +33,7 @@ from tipstaff.words import Case, Customer, Measure, Representative
 from .. import factors, pace
 from ..asked import asked_text
 from ..auth import read_json
+from ..brands import brand_asked
 from ..models import PortalPerson, Session
 from ..pages import show_public
 from ..passkeys import NotThatPasskey, passkeys_work, take_one
@@ -126,7 +127,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
         )
         slower["Retry-After"] = str(left.wait_seconds)
         return slower
-    own.ask_for_link(asked_text(request.POST, "email", characters_max=254), at=at)
+    own.ask_for_link(asked_text(request.POST, "email", characters_max=254), brand=brand_asked(request), at=at)
     return show_public(request, page, sent=True, **shown)
 
 

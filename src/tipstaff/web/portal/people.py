@@ -28,6 +28,7 @@ from tipstaff.registry.queries import (
 )
 from tipstaff.words import Representative, Webhook
 
+from ..brands import brand_of
 from ..factors import factors_of, forget_factors
 from ..models import Membership, PersonLink, PortalPerson, PortalToken
 from ..said import Sentence
@@ -171,8 +172,9 @@ def may(role: PortalRole | None, needed: PortalRole) -> bool:
     return role is not None and _ORDER.index(role) >= _ORDER.index(needed)
 
 
-def ask_for_link(email: str, *, at: datetime) -> None:
-    """Send a link to an address that may log in; nothing to any other, and nobody is told which it was.
+def ask_for_link(email: str, *, brand: str = "", at: datetime) -> None:
+    """Send a link to an address that may log in; nothing to any other, and nobody is told which it was. Whose accounts
+    are under several brands hears from the one whose page was asked.
 
     An address gets one link in five minutes, however often it is asked for.
     """
@@ -183,7 +185,8 @@ def ask_for_link(email: str, *, at: datetime) -> None:
     if person is None and represented_by(email):
         person, _ = PortalPerson.objects.get_or_create(email=email, defaults={"made_at": at})
     if person is not None and (own := roles_of(person)):
-        _send(person, customer=sorted(own)[0], at=at, actor=f"customer ({email})")
+        customer = min(own, key=lambda key: (brand_of(key) != brand, key))
+        _send(person, customer=customer, at=at, actor=f"customer ({email})")
 
 
 def _send(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> None:

@@ -179,7 +179,8 @@ def changes(request: HttpRequest, id: str) -> HttpResponse:
 
 
 PAST_SHOWN_MIN = 10
-"""Fewer reports than so many under a pair of clauses are not shown: somebody might know whose they are."""
+"""Fewer reports than so many under a pair of clauses, or reports about fewer customers, are not shown: somebody might
+know whose they are. For the same reason no number is shown more exactly than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +190,7 @@ class Past:
     judged_at_least: int
     """Rounded down, so that nobody works out from the sum what is withheld."""
     rows: tuple[tuple[str, str, int], ...]
-    """(clause before, clause now, how many differ); empty for no clause."""
+    """(clause before, clause now, how many differ, rounded down); empty for no clause."""
 
 
 def _past(shown: Shown, before: Shown | None) -> Past | None:
@@ -198,9 +199,19 @@ def _past(shown: Shown, before: Shown | None) -> Past | None:
     effects: Mapping[str, Any] = known.effects if known is not None and known.digest == shown.edition.digest else {}
     if before is None or effects.get("compared_with") != before.edition.id or "past_clauses" not in effects:
         return None
-    rows = tuple((was, now, n) for was, now, n in effects["past_clauses"] if n >= PAST_SHOWN_MIN)
-    judged = effects["past_judged"] // PAST_SHOWN_MIN * PAST_SHOWN_MIN
-    return Past(judged_at_least=judged, rows=tuple(sorted(rows, key=lambda row: (-row[2], row[0], row[1]))))
+    # What was compiled by earlier versions does not say how many customers it is about.
+    rows = tuple(
+        (was, now, _rounded_down(n)) for was, now, n, *customers in effects["past_clauses"]
+        if n >= PAST_SHOWN_MIN and customers and customers[0] >= PAST_SHOWN_MIN
+    )  # fmt: skip
+    return Past(
+        judged_at_least=_rounded_down(effects["past_judged"]),
+        rows=tuple(sorted(rows, key=lambda row: (-row[2], row[0], row[1]))),
+    )
+
+
+def _rounded_down(n: int) -> int:
+    return n // PAST_SHOWN_MIN * PAST_SHOWN_MIN
 
 
 def _effect(effect: Effect, before: Shown, shown: Shown, said: Mapping[str, str], language: str) -> dict[str, object]:
