@@ -1,5 +1,6 @@
-"""An answer of HAProxy that breaks off is never taken for what it holds."""
+"""An answer of HAProxy that breaks off is never taken for what it holds, and a full disk costs no row."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tipstaff.enforcement.drivers import haproxy
 from tipstaff.enforcement.drivers.haproxy import HaproxyDriver, make, table
 from tipstaff.enforcement.planner import fingerprint
 from tipstaff.enforcement.protocol import DeviceUnreachable
@@ -133,3 +135,27 @@ def test_each_measure_that_is_looked_at_has_an_answer_of_its_own(balancer: Balan
     assert driver.look_at(asked, at=NOON) is None
     balancer.cut = lambda said: said if said.startswith(b"#") else said[:-1]
     assert driver.look_at(asked, at=NOON) is None
+
+
+def test_a_full_disk_leaves_the_file_and_the_map_as_they_were(
+    balancer: Balancer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, write = balancer.driver, os.pwrite
+    monkeypatch.setattr(haproxy, "_MANY_ROWS", 3)
+    driver.observe(at=NOON)
+    driver._file = haproxy._File.written(balancer.map_file, rows())
+    before = balancer.map_file.read_bytes()
+    monkeypatch.setattr(
+        haproxy.os, "pwrite", lambda wire, what, at: write(wire, what[:9] if len(what) > 1 else what, at)
+    )
+    told: list[str] = []
+    monkeypatch.setattr(driver, "_tell", lambda command, lines=(): told.append(command))
+    with pytest.raises(DeviceUnreachable, match="No space left"):
+        lift_one(driver)
+    assert (balancer.map_file.read_bytes(), told) == (before, [])
+    # With room again the file is written as a whole, whatever was left of the first try.
+    monkeypatch.setattr(haproxy.os, "pwrite", write)
+    lift_one(driver)
+    kept = balancer.map_file.read_text()
+    assert ("generation 2\n" in kept, "M-000000" in kept, kept.count("measure:")) == (True, False, 3)
+    assert len(told) == 3

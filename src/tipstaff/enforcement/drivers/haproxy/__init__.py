@@ -5,6 +5,7 @@ changed by itself. The file that HAProxy loads at its start is written too, so t
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -383,7 +384,10 @@ class _File:
                 if value is not None:
                     self._begins[key] = [at + sum(map(len, lines))]
                     lines.append(_line(key, value).encode("latin-1"))
-            os.pwrite(wire, b"".join(lines), at)
+            more = b"".join(lines)
+            if os.pwrite(wire, more, at) < len(more):  # A full disk takes a part, and says no more than that.
+                os.ftruncate(wire, at)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
             os.fsync(wire)
             for begins in struck:
                 os.pwrite(wire, b"#", begins)
