@@ -165,6 +165,16 @@ def test_a_doubled_row_is_drift_and_is_mended(balancer: Haproxy, driver: Haproxy
     assert carry_out(driver, 1, rules).of("M-000001") is Seen.IN_FORCE
 
 
+def test_rows_of_a_version_that_nobody_put_in_force_do_not_count_against_a_listing(
+    balancer: Haproxy, driver: HaproxyDriver
+) -> None:
+    carry_out(driver, 1, [page(PAGE)])
+    version = balancer.api(f"prepare map {balancer.map_file}").strip().rpartition(": ")[2]
+    balancer.api(f"add map @{version} {balancer.map_file} page:www.example.net/half 1\\ 403")
+    seen = make("lb1", balancer.options()).observe(at=NOON)
+    assert (seen.complete, seen.rules, seen.foreign) == (True, (("M-000001", Seen.IN_FORCE),), ())
+
+
 def test_one_change_among_many_touches_no_other_row(
     balancer: Haproxy, driver: HaproxyDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,18 +5,23 @@ another host a moment later leads nowhere else.
 """
 
 import http.client
+import queue
 import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 ANSWER_OCTETS_MAX = 64 * 1024
 Address = IPv4Address | IPv6Address
+_Found = tuple[Any, ...]
+"""A row of `getaddrinfo`."""
 
 
 _NAME = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*")
@@ -87,38 +92,33 @@ class Outward:
     def post(self, url: str, body: bytes, headers: dict[str, str], *, timeout_seconds: float) -> Said:
         """POST once; a redirect is an answer and is not followed. Raise NotAllowed or NotTaken.
 
-        The time is for all of it: who answers one octet at a time holds nobody for longer.
+        The time is for all of it, from the look-up of the name to the last octet of the answer: who speaks one octet at
+        a time holds nobody for longer, be it midway through the handshake of TLS.
         """
         parts = self.check(url)
         host = (parts.hostname or "").rstrip(".")
-        address = self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80))
-        line: http.client.HTTPConnection = (
-            _Pinned(host, address, timeout=timeout_seconds)
-            if parts.scheme == "https"
-            else http.client.HTTPConnection(address[0], address[1], timeout=timeout_seconds)
-        )
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        late = threading.Event()
-        end = threading.Timer(timeout_seconds, _cut, args=(line, late))
-        end.daemon = True
-        end.start()
-        try:
-            line.request("POST", target, body=body, headers={"Host": parts.netloc, **headers})
-            answer = line.getresponse()
-            said = Said(answer.status, answer.read(ANSWER_OCTETS_MAX)[:500].decode(errors="replace"))
-        except (OSError, http.client.HTTPException) as why:
-            raise NotTaken(f"{host} cannot be reached ({type(why).__name__}: {why})") from why
-        finally:
-            end.cancel()
-            line.close()
-        if late.is_set():  # What was cut off reads like the end of an answer.
-            raise NotTaken(f"{host} did not answer within {timeout_seconds:g} seconds")
+        with _End(timeout_seconds) as end:
+            address = self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80), end)
+            try:
+                with closing(http.client.HTTPConnection(*address)) as line:
+                    line.auto_open = 0  # It would look the name up anew.
+                    line.sock = _connect(address, end, name=host if parts.scheme == "https" else None)
+                    line.request("POST", target, body=body, headers={"Host": parts.netloc, **headers})
+                    line.sock.settimeout(end.left())
+                    with line.getresponse() as answer:
+                        said = Said(answer.status, answer.read(ANSWER_OCTETS_MAX)[:500].decode(errors="replace"))
+                end.left()  # What was cut off reads like the end of an answer.
+            except (OSError, http.client.HTTPException) as why:
+                if end.is_over:
+                    raise NotTaken(f"{host} did not answer within {timeout_seconds:g} seconds") from why
+                raise NotTaken(f"{host} cannot be reached ({type(why).__name__}: {why})") from why
         return said
 
-    def _resolve(self, host: str, port: int) -> tuple[str, int]:
+    def _resolve(self, host: str, port: int, end: "_End") -> tuple[str, int]:
         """The first address of `host`. All of them must be outside, or allowed by themselves."""
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = _look_up(host, port, end)
         except (OSError, UnicodeError) as why:
             raise NotTaken(f"{host} has no address ({why})") from why
         for each in found:
@@ -142,12 +142,78 @@ class Outward:
         return host in self._names or any(f"*.{name}" in self._names for name in above)
 
 
-def _cut(line: http.client.HTTPConnection, late: threading.Event) -> None:
-    """End a connection under whoever waits for it."""
-    late.set()
-    if (plain := line.sock) is not None:
-        with suppress(OSError):
-            plain.shutdown(socket.SHUT_RDWR)
+class _End:
+    """When the time is over: the connection is ended then under whoever waits for it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+        self._late = threading.Event()
+        self._line: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        if self._line is not None:
+            self._line.close()
+
+    @property
+    def is_over(self) -> bool:
+        return self._late.is_set() or time.monotonic() >= self._at
+
+    def left(self) -> float:
+        """Seconds, for the next wait; raise TimeoutError where there are none."""
+        if self.is_over:
+            raise TimeoutError("the time for it is over")
+        return max(self._at - time.monotonic(), 0.001)
+
+    def hold(self, plain: socket.socket) -> None:
+        """Cut this one, by a descriptor of its own: TLS takes the socket over before it has shaken hands, and
+        `http.client` lets go of it with the head of an answer."""
+        self._line = plain.dup()
+        plain.settimeout(self.left())  # The time may have been over before there was anything to cut.
+
+    def _cut(self) -> None:
+        self._late.set()
+        if self._line is not None:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+
+
+def _connect(address: tuple[str, int], end: _End, *, name: str | None) -> socket.socket:
+    """A connection to the address; with a name by TLS, and the certificate is the name's."""
+    plain = socket.create_connection(address, end.left())
+    try:
+        end.hold(plain)
+        return plain if name is None else ssl.create_default_context().wrap_socket(plain, server_hostname=name)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _look_up(host: str, port: int, end: _End) -> list[_Found]:
+    """What `getaddrinfo` says. It takes no time limit, and goes on by itself when nobody waits for it any more."""
+    said: queue.SimpleQueue[list[_Found] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            said.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as why:  # noqa: BLE001 - it is raised where it is waited for
+            said.put(why)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        found = said.get(timeout=end.left())
+    except queue.Empty:
+        raise TimeoutError("nobody told one in time") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _literal(host: str) -> Address | None:
@@ -155,19 +221,3 @@ def _literal(host: str) -> Address | None:
         return ip_address(host)
     except ValueError:
         return None
-
-
-class _Pinned(http.client.HTTPSConnection):
-    """HTTPS to one address under a name: the certificate is the name's, the connection the address's."""
-
-    def __init__(self, host: str, address: tuple[str, int], *, timeout: float) -> None:
-        super().__init__(host, address[1], timeout=timeout, context=ssl.create_default_context())
-        self._address = address
-
-    def connect(self) -> None:
-        plain = socket.create_connection(self._address, self.timeout)
-        try:
-            self.sock = self._context.wrap_socket(plain, server_hostname=self.host)  # type: ignore[attr-defined]  # typeshed hides it
-        except BaseException:
-            plain.close()
-            raise

@@ -5,6 +5,7 @@ changed by itself. The file that HAProxy loads at its start is written too, so t
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -13,6 +14,7 @@ import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from tipstaff.enforcement.drivers.haproxy import table
 from tipstaff.enforcement.kept import has_ended
@@ -194,7 +196,7 @@ class HaproxyDriver:
 
     def _read(self) -> table.Held:
         """The whole map; only what differs from what was known before is taken apart."""
-        listing = self._ask_octets(f"show map {self._map}")
+        listing = self._listing()
         digest = hashlib.sha256(listing).digest()
         if self._held is not None and self._digest == digest:
             return self._held
@@ -214,15 +216,46 @@ class HaproxyDriver:
         self._held, self._digest = held, digest
         return held
 
+    def _listing(self) -> bytes:
+        """The rows of the map, a line each; raise DeviceUnreachable unless it is sure that these are all of them.
+
+        A listing that breaks off looks like one of a map that lost its rows. So HAProxy is asked for its index of maps
+        right behind it, and has to list as many rows as that one counts.
+        """
+        said = self._ask_octets(f"show map {self._map};show map")
+        listing, _, index = said.rpartition(b"# id (file) ")
+        counted = self._counted(index.decode("latin-1"))
+        if counted is None or not (listing == b"\n" or listing.endswith(b"\n\n")):
+            raise DeviceUnreachable(f"{self.device}: HAProxy's listing of {self._map} breaks off")
+        rows = listing.rstrip(b"\n")
+        listed = _lines(rows)
+        # Rows of a version that somebody prepared, and was killed before it was in force, are counted too.
+        for version in range(counted.in_force + 1, counted.newest + 1):
+            if listed >= counted.rows:
+                break
+            listed += _lines(self._ask_octets(f"show map @{version} {self._map}").rstrip(b"\n"))
+        if listed != counted.rows:
+            raise DeviceUnreachable(
+                f"{self.device}: HAProxy lists {listed} rows of {self._map} and counts {counted.rows}"
+            )  # fmt: skip
+        return rows
+
+    def _counted(self, index: str) -> "_Counted | None":
+        """What HAProxy's index of maps says about ours."""
+        found = re.search(rf"\({re.escape(str(self._map))}\) .*curr_ver=(\d+) next_ver=(\d+) entry_cnt=(\d+)\n", index)
+        return None if found is None else _Counted(*map(int, found.groups()))
+
     def _stands(self, held: table.Held, keys: Iterable[str]) -> bool:
         """Whether HAProxy answers for these keys as it was read to hold them, and holds as many rows as that."""
-        counted = re.search(rf"\({re.escape(str(self._map))}\) .*entry_cnt=(\d+)", self._ask("show map"))
-        if counted is None or int(counted[1]) != held.count:
+        counted = self._counted(self._ask("show map"))
+        if counted is None or counted.rows != held.count:
             return False
         asked = list(dict.fromkeys(keys))
         for some in _batches([f"get map {self._map} {_escaped(key)};" for key in asked]):
-            said = self._ask("".join(some)).split("\n\n")
-            for key, answer in zip(asked, said, strict=False):
+            said = self._ask("".join(some)[:-1]).removesuffix("\n\n").split("\n\n")
+            if len(said) != len(some):
+                return False
+            for key, answer in zip(asked[: len(some)], said, strict=True):
                 values = held.rows.get(key, ())
                 told = "found=no" in answer if not values else f'key="{key}", value="{values[0]}"' in answer
                 if len(values) > 1 or not told:
@@ -292,7 +325,20 @@ class HaproxyDriver:
         if said.startswith((b"Unknown map identifier", b"Permission denied", b"Unknown command")):
             words = said.decode("latin-1").strip().splitlines()[0]
             raise DeviceUnreachable(f"{self.device}: {words} ({command[:80].split(' <<')[0]})")
+        if said != b"\n" and not said.endswith(b"\n\n"):  # HAProxy closes each answer with an empty line.
+            raise DeviceUnreachable(f"{self.device}: HAProxy's answer to {command.split()[0]} map breaks off")
         return said
+
+
+class _Counted(NamedTuple):
+    """What HAProxy says about a map."""
+
+    in_force: int
+    """The version that it looks into."""
+    newest: int
+    """The version that was prepared last."""
+    rows: int
+    """Of all versions together."""
 
 
 class _File:
@@ -338,7 +384,10 @@ class _File:
                 if value is not None:
                     self._begins[key] = [at + sum(map(len, lines))]
                     lines.append(_line(key, value).encode("latin-1"))
-            os.pwrite(wire, b"".join(lines), at)
+            more = b"".join(lines)
+            if os.pwrite(wire, more, at) < len(more):  # A full disk takes a part, and says no more than that.
+                os.ftruncate(wire, at)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
             os.fsync(wire)
             for begins in struck:
                 os.pwrite(wire, b"#", begins)
@@ -381,6 +430,10 @@ def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
         size += len(line)
     if batch:
         yield batch
+
+
+def _lines(rows: bytes) -> int:
+    return rows.count(b"\n") + bool(rows)
 
 
 def _line(key: str, value: str) -> str:

@@ -339,7 +339,8 @@ class RpzDriver:
         applied = {rule.measure for rule in rules}
         stale = [e.owner for key in sorted(leaves - applied) for e in _both(held, key)]
         strange = held.unreadable.values() if plan.whole else ()
-        gone = [_Change(owner, ()) for owner in (*stale, *strange, *sorted(freed.values(), key=_labels))]
+        # Names first: one that is still blocked while nothing says by which measure would be so for ever.
+        gone = [_Change(owner, ()) for owner in (*sorted(freed.values(), key=_labels), *stale, *strange)]
         return come, gone
 
     def _names(self, rules: Iterable[Rule]) -> dict[zones.Labels, dns.name.Name]:
