@@ -651,7 +651,7 @@ def _attachments(root: Part, limits: Limits) -> Iterator[Attachment]:
             yield from inside or [Attachment(part.filename, part.content_type, part.content)]
         elif part.content.startswith(PACKED):
             bound = min(limits.archive_octets, max(4096, len(part.content)) * limits.archive_ratio)
-            plain, _ = unfold(part.content, octets=bound)
+            plain = unfold(part.content, octets=bound).content
             yield Attachment(_PACKED_NAME.sub("", part.filename), "application/octet-stream", plain)
         else:
             yield Attachment(part.filename, part.content_type, part.content)
@@ -724,22 +724,47 @@ PACKED = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
 """With what gzip (RFC 1952), bzip2 and xz files begin."""
 
 
-def unfold(content: bytes, *, octets: int) -> tuple[bytes, bool]:
-    """At most so many octets of what a gzip, bzip2 or xz file unfolds to, all its members, and whether that is all."""
-    found = b""
-    while content:
-        unpacker: Any = _UNPACKERS.get(content[:2], lzma.LZMADecompressor)()
-        try:
-            found += unpacker.decompress(content, max(1, octets - len(found)))
-        except (zlib.error, OSError, EOFError, lzma.LZMAError):
-            return found, False
-        if not unpacker.eof or len(found) > octets:
-            return found[:octets], False
+@dataclass(frozen=True, slots=True)
+class Unfolded:
+    """What a gzip, bzip2 or xz file unfolds to."""
+
+    content: bytes
+    whole: bool
+    """Whether that is all."""
+    members: int
+    """How many were begun: one that is empty costs time, and no octet of what is found."""
+
+
+def unfold(content: bytes, *, octets: int) -> Unfolded:
+    """At most so many octets of what a gzip, bzip2 or xz file unfolds to, all its members."""
+    found: list[bytes] = []
+    held = at = members = 0
+    whole = True
+    while whole and at < len(content):
+        members += 1
         # Between and behind members programs write zeros only (RFC 1952, 2.2, and the xz format, 2.2).
-        content = unpacker.unused_data.lstrip(b"\0")
-        if content and not content.startswith(PACKED):
-            return found, False
-    return found, True
+        if members > _MOST_MEMBERS or not content.startswith(PACKED, at):
+            whole = False
+            break
+        unpacker: Any = _UNPACKERS.get(content[at : at + 2], lzma.LZMADecompressor)()
+        size = _LEAST_PIECE
+        while not unpacker.eof and at < len(content) and held <= octets:
+            # In pieces, because the library copies all that it is given beyond the member's end.
+            piece = content[at : at + size]
+            try:
+                found.append(unpacker.decompress(piece, octets + 1 - held))
+            except (zlib.error, OSError, EOFError, lzma.LZMAError):
+                break
+            held += len(found[-1])
+            at += len(piece) - len(unpacker.unused_data)
+            size = min(2 * size, _MOST_PIECE)
+        whole = unpacker.eof and held <= octets
+        at = _ZEROS.match(content, at).end()  # type: ignore[union-attr]
+    return Unfolded(b"".join(found)[:octets], whole, members)
 
 
+_MOST_MEMBERS = 20_000
+"""More than the files that the sieve looks at: such a file is sealed."""
+_LEAST_PIECE, _MOST_PIECE = 256, 32 * 1024
+_ZEROS = re.compile(rb"\0*")
 _UNPACKERS: dict[bytes, Callable[[], Any]] = {b"\x1f\x8b": lambda: zlib.decompressobj(31), b"BZ": bz2.BZ2Decompressor}

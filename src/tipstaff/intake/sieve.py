@@ -329,10 +329,11 @@ class _Looking:
 
     def _of_packed(self, content: bytes) -> Iterator[tuple[str, bytes]]:
         """What a file unfolds to that is packed alone. Behind a fault nobody can unfold more of a gzip file."""
-        file, whole = unfold(content, octets=self._left + 1)
-        if not whole and len(file) <= self._left and not content.startswith(PACKED[0]):
+        unfolded = unfold(content, octets=self._left + 1)
+        if not unfolded.whole and len(unfolded.content) <= self._left and not content.startswith(PACKED[0]):
             self.unseen = _NOT_UNFOLDED
-        yield "", file
+        if self._afford(files=unfolded.members - 1):
+            yield "", unfolded.content
 
     def _of_zip(self, content: bytes) -> Iterator[tuple[str, bytes]]:
         """All files of a ZIP archive with their names; of one that stays locked only the name."""
@@ -343,8 +344,11 @@ class _Looking:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 for entry in archive.infolist():
                     if not entry.is_dir() or entry.file_size:
-                        file = entry_of(content, archive, entry, self._left, self._limits.archive_passwords)
-                        yield one_line(entry.filename), file or b""
+                        file = entry_of(content, archive, entry, self._left, self._limits.archive_passwords) or b""
+                        # Entries may share octets that unfold to nothing: what is taken in counts as well.
+                        if not self._afford(max(0, min(entry.compress_size, len(content)) - len(file))):
+                            return
+                        yield one_line(entry.filename), file
         except NotImplementedError:
             self.unseen = _NOT_UNFOLDED
         except Exception:  # noqa: BLE001 - whatever a hostile archive raises in the library, what is in it is looked for.
@@ -355,14 +359,18 @@ class _Looking:
         for found in _FILE_HEADER.finditer(content):
             flags, method, size, name, extra = struct.unpack_from("<HH8xI4xHH", content, found.start() + 6)
             start = found.end() + name + extra
+            taken = 0
             if flags & 1:
                 file = b""
             elif method == zipfile.ZIP_DEFLATED:
-                file = _inflated_file(content, start, self._left + 1)
+                file, taken = _inflated_file(content, start, self._left + 1)
             elif method == zipfile.ZIP_STORED:
                 file = content[start : start + size] if size else b""
             else:
                 self.unseen = _NOT_UNFOLDED
+                return
+            # Headers may lie upon each other, with all that they share: what is taken in counts as well.
+            if not self._afford(name + max(0, taken - len(file))):
                 return
             yield decode(content[found.end() : found.end() + name]), file
 
@@ -401,18 +409,20 @@ def _inflated(content: bytes, start: int) -> tuple[bytes, int]:
     return shown, at - start - len(unpacker.unused_data)
 
 
-def _inflated_file(content: bytes, start: int, octets: int) -> bytes:
-    """At most so many octets of what is deflated from there on, as far as it can be."""
+def _inflated_file(content: bytes, start: int, octets: int) -> tuple[bytes, int]:
+    """At most so many octets of what is deflated from there on, as far as it can be, and how many were taken in."""
     unpacker = zlib.decompressobj(-15)
-    found = b""
-    for at in range(start, len(content), _PDF_PIECE):
+    found: list[bytes] = []
+    held = 0
+    at = start
+    while at < len(content) and held < octets and not unpacker.eof:
         try:
-            found += unpacker.decompress(content[at : at + _PDF_PIECE], max(1, octets - len(found)))
+            found.append(unpacker.decompress(content[at : at + _PDF_PIECE], octets - held))
         except zlib.error:
             break
-        if unpacker.eof or len(found) >= octets:
-            break
-    return found
+        held += len(found[-1])
+        at += _PDF_PIECE
+    return b"".join(found), max(0, min(at, len(content)) - start - len(unpacker.unused_data))
 
 
 _UNFOLDING = (b"PK\x03\x04", b"PK\x05\x06", b"%PDF-", *PACKED)

@@ -449,6 +449,51 @@ def test_nothing_is_unpacked_once_a_bound_was_met(monkeypatch: pytest.MonkeyPatc
     assert len(unpacked) == 3
 
 
+class Fed:
+    """An unpacker that notes how many octets it is given in all."""
+
+    octets = 0
+
+    def __init__(self, *how: int) -> None:
+        self._unpacker = REAL_UNPACKER(*how)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._unpacker, name)
+
+    def decompress(self, octets: bytes, most: int) -> bytes:
+        Fed.octets += len(octets)
+        return bytes(self._unpacker.decompress(octets, most))
+
+
+REAL_UNPACKER = zlib.decompressobj
+EMPTY_BLOCKS = b"\x00\x00\x00\xff\xff" * 20_000
+
+
+def broken_archive(headers: int) -> bytes:
+    """Of files that all hold the same octets, which unfold to nothing."""
+    sizes = ((30 * left, b"PK\x03\x04\x14\0\0\0\x08\0") for left in reversed(range(headers)))
+    return b"".join(x + bytes(16) + n.to_bytes(2, "little") + b"\0\0" for n, x in sizes) + EMPTY_BLOCKS
+
+
+@pytest.mark.parametrize(
+    ("file", "most"),
+    [
+        (gzip.compress(b"", mtime=0) * 3000, 30),
+        (gzip.compress(gzip.compress(b"", mtime=0) * 30_000, mtime=0), 600_000 * 30),
+        (broken_archive(500), 25),
+    ],
+    ids=["members", "more members than files are looked at", "headers of an archive"],
+)
+def test_what_unfolds_to_nothing_is_no_attack_on_time(file: bytes, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zlib, "decompressobj", Fed)
+    monkeypatch.setattr(Fed, "octets", 0)
+    looking = sieve._Looking
+    monkeypatch.setattr(sieve, "_Looking", lambda limits: looking(replace(limits, decoded_octets=1_000_000)))
+    sifted = sift(with_archives(file))
+    assert 0 < Fed.octets <= (most * len(file) if most < 100 else most)
+    assert sifted.sealed == (not file.startswith(gzip.compress(b"", mtime=0))), "what is not looked at is sealed"
+
+
 def test_a_scan_of_many_pictures_meets_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     looking = sieve._Looking
     monkeypatch.setattr(sieve, "_Looking", lambda limits: looking(replace(limits, decoded_octets=10_000)))
