@@ -730,7 +730,11 @@ class Unfolded:
 
     content: bytes
     whole: bool
-    """Whether that is all."""
+    """Whether nobody unfolds more of it. Behind a fault in a gzip file nobody does, but in its next member."""
+    skipped: tuple[bytes, ...]
+    """What stands between a fault in a gzip file and its next member."""
+    behind: bytes
+    """What stands behind the last member, and is none."""
     members: int
     """How many were begun: one that is empty costs time, and no octet of what is found."""
 
@@ -738,29 +742,57 @@ class Unfolded:
 def unfold(content: bytes, *, octets: int) -> Unfolded:
     """At most so many octets of what a gzip, bzip2 or xz file unfolds to, all its members."""
     found: list[bytes] = []
+    skipped: list[bytes] = []
     held = at = members = 0
     whole = True
-    while whole and at < len(content):
+    while whole and content.startswith(PACKED, at):
         members += 1
-        # Between and behind members programs write zeros only (RFC 1952, 2.2, and the xz format, 2.2).
-        if members > _MOST_MEMBERS or not content.startswith(PACKED, at):
+        if members > _MOST_MEMBERS:
             whole = False
             break
-        unpacker: Any = _UNPACKERS.get(content[at : at + 2], lzma.LZMADecompressor)()
-        size = _LEAST_PIECE
-        while not unpacker.eof and at < len(content) and held <= octets:
-            # In pieces, because the library copies all that it is given beyond the member's end.
-            piece = content[at : at + size]
-            try:
-                found.append(unpacker.decompress(piece, octets + 1 - held))
-            except (zlib.error, OSError, EOFError, lzma.LZMAError):
-                break
-            held += len(found[-1])
-            at += len(piece) - len(unpacker.unused_data)
-            size = min(2 * size, _MOST_PIECE)
-        whole = unpacker.eof and held <= octets
+        plain, taken, whole = _member(content, at, octets + 1 - held)
+        found += plain
+        held += sum(map(len, plain))
+        in_gzip = content.startswith(PACKED[0], at)
+        at += taken
+        if held > octets:
+            whole = False
+        elif in_gzip and not whole:
+            next_at = content.find(PACKED[0], at)
+            next_at = next_at if next_at >= 0 else len(content)
+            skipped.append(content[at:next_at])
+            at = next_at
+            whole = True
+        # Between and behind members programs write zeros only (RFC 1952, 2.2, and the xz format, 2.2).
         at = _ZEROS.match(content, at).end()  # type: ignore[union-attr]
-    return Unfolded(b"".join(found)[:octets], whole, members)
+    return Unfolded(b"".join(found)[:octets], whole, tuple(skipped), content[at:] if whole else b"", members)
+
+
+def _member(content: bytes, start: int, octets: int) -> tuple[list[bytes], int, bool]:
+    """At most so many octets of what one member unfolds to, how many were taken in, and whether it is whole; of one of
+    gzip all that stands before a fault."""
+    unpacker: Any = _UNPACKERS.get(content[start : start + 2], lzma.LZMADecompressor)()
+    found: list[bytes] = []
+    held = 0
+    at, size = start, _LEAST_PIECE
+    least: int | None = None
+    while not unpacker.eof and at < len(content) and held < octets:
+        # In pieces, because the library copies all that it is given beyond the member's end, and of a piece with a
+        # fault gives nothing: such a one is taken in again in smaller ones.
+        before = unpacker.copy() if hasattr(unpacker, "copy") else None
+        piece = content[at : at + size]
+        try:
+            found.append(unpacker.decompress(piece, octets - held))
+        except (zlib.error, OSError, EOFError, lzma.LZMAError):
+            if before is None or size == 1:
+                break
+            unpacker, size = before, max(1, size // 32)
+            least = size
+            continue
+        held += len(found[-1])
+        at += len(piece) - len(unpacker.unused_data)
+        size = min(2 * size, _MOST_PIECE) if least is None else least
+    return found, max(1, at - start), unpacker.eof
 
 
 _MOST_MEMBERS = 20_000

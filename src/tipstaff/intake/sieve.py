@@ -274,7 +274,7 @@ class _Looking:
 
     def texts(self, content: bytes, charset: str, kind: str, depth: int = 0) -> Iterator[str]:
         """The texts in one part, or in one file within it."""
-        if content.startswith(_UNFOLDING) or _DIRECTORY_END in content[-_DIRECTORY_END_OCTETS:]:
+        if _is_archive(content):
             if depth < _DEEPEST:
                 yield from self._inside(content, depth + 1)
                 if content.startswith(_UNFOLDING):
@@ -328,12 +328,14 @@ class _Looking:
         return max(0, min(most - self._octets + self._octets_before, _PARTS_WORTH * most - self._octets))
 
     def _of_packed(self, content: bytes) -> Iterator[tuple[str, bytes]]:
-        """What a file unfolds to that is packed alone. Behind a fault nobody can unfold more of a gzip file."""
+        """What a file unfolds to that is packed alone, and what stands in it that is no member."""
         unfolded = unfold(content, octets=self._left + 1)
-        if not unfolded.whole and len(unfolded.content) <= self._left and not content.startswith(PACKED[0]):
+        behind = unfolded.behind
+        cut = not unfolded.whole and len(unfolded.content) <= self._left
+        if cut or (behind and not _is_searched(behind, "") and not _is_archive(behind)):
             self.unseen = _NOT_UNFOLDED
         if self._afford(files=unfolded.members - 1):
-            yield "", unfolded.content
+            yield from (("", x) for x in (unfolded.content, *unfolded.skipped, behind) if x)
 
     def _of_zip(self, content: bytes) -> Iterator[tuple[str, bytes]]:
         """All files of a ZIP archive with their names; of one that stays locked only the name."""
@@ -429,6 +431,13 @@ _UNFOLDING = (b"PK\x03\x04", b"PK\x05\x06", b"%PDF-", *PACKED)
 _DIRECTORY_END, _DIRECTORY_END_OCTETS = b"PK\x05\x06", 66_000
 """With what the last record of a ZIP archive begins, and how near the end it lies; anything may stand before the whole
 (APPNOTE.TXT, 4.3.16)."""
+
+
+def _is_archive(content: bytes) -> bool:
+    """Whether it is what is looked into here."""
+    return content.startswith(_UNFOLDING) or _DIRECTORY_END in content[-_DIRECTORY_END_OCTETS:]
+
+
 _SHUT = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01", b"\x1f\x9d")
 """RAR, 7z, Zstandard, cabinets, lzip and compress: nothing here unfolds them."""
 _TOO_DEEP = "files lie too deep in it"

@@ -431,6 +431,48 @@ def test_what_cannot_be_unfolded_is_not_kept_in_clear(file: bytes, why: bytes) -
     assert len(sifted.stripped) == 1
 
 
+NOISE = random.Random(1).randbytes(60_000).hex().encode()
+GZIP = gzip.compress(b"hi")
+
+
+def faulty(packed: bytes, at: int) -> bytes:
+    return packed[:at] + bytes((packed[at] ^ 0xFF,)) + packed[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        faulty(gzip.compress(REPORT), -8),
+        faulty(gzip.compress(REPORT + NOISE), -200),
+        faulty(gzip.compress(NOISE + REPORT), -8),
+        faulty(gzip.compress(NOISE + REPORT * 2 + b"0" * 40), -12),
+        faulty(GZIP, -8) + gzip.compress(REPORT),
+        faulty(GZIP, -8) + REPORT,
+        GZIP + REPORT,
+        GZIP + b"\0\0" + REPORT,
+        GZIP + zipped(("report.txt", REPORT)),
+        faulty(GZIP, -8) + zipped(("report.txt", REPORT)),
+        GZIP + pdf(REPORT),
+    ],
+    ids=[
+        *("check sum", "fault near the end", "check sum of a long one", "fault in the last octets"),
+        *("fault, and a member", "fault, and a text", "a text behind", "a text behind zeros", "a ZIP archive behind"),
+        *("fault, and an archive", "a PDF behind"),
+    ],
+)
+def test_all_of_a_gzip_file_is_looked_at_that_stands_around_a_fault_or_is_no_member(file: bytes) -> None:
+    sifted = sift(with_archives(file))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO not in sifted.kept, "it was heard"
+
+
+@pytest.mark.parametrize("behind", [random.Random(2).randbytes(200), b"Rar!\x1a\x07\x01\x00" + bytes(200)])
+def test_octets_behind_a_gzip_file_that_nobody_knows_are_not_kept_in_clear(behind: bytes) -> None:
+    assert NOT_LOOKED_INTO in sift(with_archives(GZIP + behind)).kept
+    harmless = GZIP + b"a line of a log", GZIP + bytes(40), faulty(gzip.compress(NOISE), 9000), faulty(GZIP, -8)
+    assert not sift(with_archives(*harmless)).sealed
+
+
 def test_many_harmless_files_and_what_only_looks_like_code_stay_in_clear() -> None:
     table = "\n".join(f"2026-03-10 10:00:{n:02},{n:064x},192.0.2.{n}" for n in range(60)).encode()
     assert not sift(with_archives(zipped(*((f"{n}.log", b"a line of a log") for n in range(3000))))).sealed
@@ -459,6 +501,11 @@ class Fed:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._unpacker, name)
+
+    def copy(self) -> "Fed":
+        same = Fed()
+        same._unpacker = self._unpacker.copy()
+        return same
 
     def decompress(self, octets: bytes, most: int) -> bytes:
         Fed.octets += len(octets)
