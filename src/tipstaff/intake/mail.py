@@ -720,8 +720,14 @@ def entry_of(
     return unlock(content, archive, entry, passwords=passwords, octets=bound + 1) if passwords else None
 
 
-PACKED = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
-"""With what gzip (RFC 1952), bzip2 and xz files begin."""
+_GZIP = b"\x1f\x8b\x08"
+PACKED = (
+    _GZIP,
+    *(b"BZh%d" % size + first for size in range(1, 10) for first in (b"1AY&SY", b"\x17rE8P\x90")),
+    b"\xfd7zXZ\0",
+)
+"""With what gzip (RFC 1952), bzip2 and xz files begin. A bzip2 file goes on with a block or its end: a text may begin
+with the same three letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -753,12 +759,12 @@ def unfold(content: bytes, *, octets: int) -> Unfolded:
         plain, taken, whole = _member(content, at, octets + 1 - held)
         found += plain
         held += sum(map(len, plain))
-        in_gzip = content.startswith(PACKED[0], at)
+        in_gzip = content.startswith(_GZIP, at)
         at += taken
         if held > octets:
             whole = False
         elif in_gzip and not whole:
-            next_at = content.find(PACKED[0], at)
+            next_at = content.find(_GZIP, at)
             next_at = next_at if next_at >= 0 else len(content)
             skipped.append(content[at:next_at])
             at = next_at

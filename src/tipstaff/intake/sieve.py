@@ -257,7 +257,14 @@ class _Looking:
     def part(self, content: bytes, charset: str, kind: str) -> Iterator[str]:
         """The texts in one part of the mail. Each has bounds of its own, so that one does not shut off the next."""
         self._files_before, self._octets_before = self._files, self._octets
-        yield from self.texts(content, charset, kind)
+        yield from self._file(content, charset, kind)
+
+    def _file(self, content: bytes, charset: str, kind: str, depth: int = 0) -> Iterator[str]:
+        """The texts in a file that nothing stands before. A sign of two octets counts there alone: what is decoded of a
+        text is often random (a digest, a key), and such octets begin with it now and then."""
+        if _is_compressed(content):
+            self.unseen = _PACKED_OTHERWISE
+        yield from self.texts(content, charset, kind, depth)
 
     def _afford(self, octets: int = 0, *, files: int = 0) -> bool:
         """Whether the bounds hold with so much more; with nothing more, whether they were met already."""
@@ -282,7 +289,7 @@ class _Looking:
             else:
                 self.unseen = _TOO_DEEP
         if content.startswith(_SHUT):
-            self.unseen = "it is packed in a way that is not unfolded here"
+            self.unseen = _PACKED_OTHERWISE
         if not _is_searched(content, kind):
             if not kind.startswith(_MEDIA) and not content.startswith(_MEDIA_SIGNS):
                 yield from _runs_in(content)
@@ -317,7 +324,7 @@ class _Looking:
             if not self._afford(len(file) + self._limits.decoded_octets // _FILES_WORTH, files=1):
                 return
             yield name
-            yield from self.texts(file, "", "", depth)
+            yield from self._file(file, "", "", depth)
             if not self._afford():
                 return
 
@@ -438,8 +445,15 @@ def _is_archive(content: bytes) -> bool:
     return content.startswith(_UNFOLDING) or _DIRECTORY_END in content[-_DIRECTORY_END_OCTETS:]
 
 
-_SHUT = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01", b"\x1f\x9d")
-"""RAR, 7z, Zstandard, cabinets, lzip and compress: nothing here unfolds them."""
+def _is_compressed(content: bytes) -> bool:
+    """Whether a file is one of compress: two octets, and the longest of its codes in bits."""
+    return content.startswith(b"\x1f\x9d") and content[2:3] in _COMPRESS_FLAGS
+
+
+_COMPRESS_FLAGS = tuple(bytes((block | bits,)) for block in (0, 0x80) for bits in range(9, 17))
+_SHUT = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01")
+"""RAR, 7z, Zstandard, cabinets and lzip: nothing here unfolds them."""
+_PACKED_OTHERWISE = "it is packed in a way that is not unfolded here"
 _TOO_DEEP = "files lie too deep in it"
 _NOT_UNFOLDED = "a file in it cannot be unfolded"
 _FILE_HEADER = re.compile(rb"PK\x03\x04[\s\S]{26}")

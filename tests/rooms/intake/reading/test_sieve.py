@@ -421,8 +421,13 @@ BROKEN = zipped(("a.txt", b"a line of a log" * 50), ("b.txt", b"another"))
         (b"Rar!\x1a\x07\x01\x00" + bytes(200), b"it is packed in a way"),
         (b"7z\xbc\xaf\x27\x1c" + bytes(200), b"it is packed in a way"),
         (zipped(("a.zst", b"\x28\xb5\x2f\xfd" + bytes(200))), b"it is packed in a way"),
+        (b"\x1f\x9d\x90" + bytes(200), b"it is packed in a way"),
+        (zipped(("a.Z", b"\x1f\x9d\x10" + bytes(200))), b"it is packed in a way"),
     ],
-    ids=["unknown method", "unknown method, no directory", "cut short", "bomb", "RAR", "7z", "Zstandard in ZIP"],
+    ids=[
+        *("unknown method", "unknown method, no directory", "cut short", "bomb", "RAR", "7z", "Zstandard in ZIP"),
+        *("compress", "compress in ZIP"),
+    ],
 )  # fmt: skip
 def test_what_cannot_be_unfolded_is_not_kept_in_clear(file: bytes, why: bytes) -> None:
     sifted = sift(with_archives(file))
@@ -479,6 +484,21 @@ def test_many_harmless_files_and_what_only_looks_like_code_stay_in_clear() -> No
     assert not sift(with_archives(gzip.compress(b"a line of a log\n" * 200_000))).sealed
     assert not sift(with_archives(BROKEN[:-60], gzip.compress(BROKEN)[:-9])).sealed
     assert not sift(with_archives(table, random.Random(5).randbytes(900).hex().encode())).sealed
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from([b"", b"\x1f\x9d", b"\x1f\x9d\x90", b"\x1f\x8b", b"\x1f\x8b\x08", b"BZ", b"BZh", b"PK"]),
+    st.integers(0, 2**32),
+)
+def test_no_digest_or_key_in_a_text_is_taken_for_something_packed(first: bytes, seed: int) -> None:
+    octets = first + random.Random(seed).randbytes(90)
+    for text in (octets.hex(), base64.b64encode(octets).decode()):
+        assert not sift(letter(f"Samples at http://192.0.2.1/a.exe:\n{text}\n")).sealed
+
+
+def test_a_text_that_begins_as_a_packed_file_stays_in_clear() -> None:
+    assert not sift(with_archives(b"BZhang of 192.0.2.7 sends spam.", b"\x1f\x9d\xff" + bytes(200))).sealed
 
 
 def test_nothing_is_unpacked_once_a_bound_was_met(monkeypatch: pytest.MonkeyPatch) -> None:
