@@ -350,18 +350,45 @@ class _Looking:
             self.unseen = "more files lie in it than are looked into"
             return
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                for entry in archive.infolist():
-                    if not entry.is_dir() or entry.file_size:
-                        file = entry_of(content, archive, entry, self._left, self._limits.archive_passwords) or b""
-                        # Entries may share octets that unfold to nothing: what is taken in counts as well.
-                        if not self._afford(max(0, min(entry.compress_size, len(content)) - len(file))):
-                            return
-                        yield one_line(entry.filename), file
+            archive = zipfile.ZipFile(io.BytesIO(content))
         except NotImplementedError:
             self.unseen = _NOT_UNFOLDED
+            return
         except Exception:  # noqa: BLE001 - whatever a hostile archive raises in the library, what is in it is looked for.
             yield from self._saved(content)
+            return
+        broken = False
+        for entry in archive.infolist():
+            if entry.is_dir() and not entry.file_size:
+                continue
+            taken = min(entry.compress_size, len(content))
+            try:
+                file = entry_of(content, archive, entry, self._left, self._limits.archive_passwords) or b""
+            except NotImplementedError:
+                self.unseen = _NOT_UNFOLDED
+                return
+            except Exception:  # noqa: BLE001 - one file that is broken does not hide the next.
+                broken = True
+                file, taken = self._as_the_directory_says(content, entry)
+            # Entries may share octets that unfold to nothing: what is taken in counts as well.
+            if not self._afford(max(0, taken - len(file))):
+                return
+            yield one_line(entry.filename), file
+        if broken:
+            yield from self._saved(content)
+
+    def _as_the_directory_says(self, content: bytes, entry: zipfile.ZipInfo) -> tuple[bytes, int]:
+        """A file with a wrong check sum, or before which another name stands, and how many octets were taken in: other
+        programs show it all the same."""
+        head = content[max(0, entry.header_offset) : max(0, entry.header_offset) + 30]
+        if len(head) < 30 or entry.flag_bits & 1:
+            return b"", 0
+        start = entry.header_offset + 30 + sum(struct.unpack_from("<HH", head, 26))
+        if entry.compress_type == zipfile.ZIP_DEFLATED:
+            return _inflated_file(content, start, self._left + 1)
+        if entry.compress_type != zipfile.ZIP_STORED:
+            self.unseen = _NOT_UNFOLDED
+        return content[start : start + entry.compress_size], 0
 
     def _saved(self, content: bytes) -> Iterator[tuple[str, bytes]]:
         """What programs that mend archives get out of a broken one: a file behind each header (APPNOTE.TXT, 4.3.7)."""
@@ -374,7 +401,10 @@ class _Looking:
             elif method == zipfile.ZIP_DEFLATED:
                 file, taken = _inflated_file(content, start, self._left + 1)
             elif method == zipfile.ZIP_STORED:
-                file = content[start : start + size] if size else b""
+                if not size and flags & _SIZE_BEHIND:
+                    further = _FURTHER_HEADER.search(content, start)
+                    size = (further.start() if further else len(content)) - start
+                file = content[start : start + size]
             else:
                 self.unseen = _NOT_UNFOLDED
                 return
@@ -457,6 +487,9 @@ _PACKED_OTHERWISE = "it is packed in a way that is not unfolded here"
 _TOO_DEEP = "files lie too deep in it"
 _NOT_UNFOLDED = "a file in it cannot be unfolded"
 _FILE_HEADER = re.compile(rb"PK\x03\x04[\s\S]{26}")
+_FURTHER_HEADER = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
+_SIZE_BEHIND = 1 << 3
+"""A file's size stands behind it (APPNOTE.TXT, 4.4.4)."""
 _PDF_STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _PDF_PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
 _PDF_STREAM_OCTETS = 1 << 20

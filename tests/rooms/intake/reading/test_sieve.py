@@ -4,8 +4,10 @@ import base64
 import bz2
 import gzip
 import hashlib
+import io
 import json
 import random
+import zipfile
 import zlib
 from dataclasses import replace
 from email.message import EmailMessage
@@ -476,6 +478,44 @@ def test_octets_behind_a_gzip_file_that_nobody_knows_are_not_kept_in_clear(behin
     assert NOT_LOOKED_INTO in sift(with_archives(GZIP + behind)).kept
     harmless = GZIP + b"a line of a log", GZIP + bytes(40), faulty(gzip.compress(NOISE), 9000), faulty(GZIP, -8)
     assert not sift(with_archives(*harmless)).sealed
+
+
+def stored(*files: tuple[str, bytes]) -> bytes:
+    """A ZIP archive whose sizes stand behind the files, as a program writes it that cannot go back."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(Unseekable(kept), "w") as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return kept.getvalue()
+
+
+class Unseekable:
+    def __init__(self, file: io.BytesIO) -> None:
+        self.write, self.flush = file.write, file.flush
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        stored(("a.txt", b"one"), ("b.txt", REPORT)).replace(b"a.txt", b"A.txt", 1),
+        stored(("a.txt", b"one"), ("b.txt", REPORT)).replace(b"a.txt", b"A.txt", 1).replace(b"b.txt", b"B.txt", 1),
+        stored(("a.txt", b"one"), ("b.txt", REPORT))[:-60],
+        zipped(("a.txt", REPORT)).replace(b"a.txt", b"A.txt", 1),
+        faulty(stored(("a.txt", b"one" + REPORT), ("b.txt", b"two")), 36),
+    ],
+    ids=["another name before it", "other names", "no directory", "another name, deflated", "a wrong check sum"],
+)
+def test_a_file_of_an_archive_is_looked_at_although_one_in_it_is_broken(file: bytes) -> None:
+    sifted = sift(with_archives(file))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO not in sifted.kept, "it was heard"
+
+
+def test_a_size_that_a_file_s_own_header_tells_otherwise_hides_nothing() -> None:
+    file = bytearray(stored(("a.txt", b"one"), ("b.txt", REPORT)).replace(b"b.txt", b"B.txt", 1))
+    at = file.rindex(b"PK\x03\x04") + 18
+    file[at : at + 8] = bytes((3, 0, 0, 0)) * 2
+    assert sift(with_archives(bytes(file))).sealed, "the directory tells it"
 
 
 def test_many_harmless_files_and_what_only_looks_like_code_stay_in_clear() -> None:
