@@ -284,7 +284,7 @@ class _Looking:
         if _is_archive(content):
             if depth < _DEEPEST:
                 yield from self._inside(content, depth + 1)
-                if content.startswith(_UNFOLDING):
+                if content.startswith(_UNFOLDING) or _is_tar(content):
                     return
             else:
                 self.unseen = _TOO_DEEP
@@ -305,7 +305,7 @@ class _Looking:
         text = decode(content, charset=charset)
         yield from _as_read(text, kind)
         for inner in _coded_in(content, text):
-            if not (looks_like_text(inner) or inner.startswith((*_UNFOLDING, *_SHUT))):
+            if not (looks_like_text(inner) or _is_tar(inner) or inner.startswith((*_UNFOLDING, *_SHUT))):
                 continue
             if depth >= _DEEPEST:
                 self.unseen = _TOO_DEEP
@@ -320,8 +320,11 @@ class _Looking:
             for shown in self._of_pdf(content):
                 yield from self.texts(shown, "", "", depth)
             return
-        for name, file in self._of_packed(content) if content.startswith(PACKED) else self._of_zip(content):
-            if not self._afford(len(file) + self._limits.decoded_octets // _FILES_WORTH, files=1):
+        tar = not content.startswith(_UNFOLDING) and _is_tar(content)
+        unfold_it = self._of_tar if tar else self._of_packed if content.startswith(PACKED) else self._of_zip
+        for name, file in unfold_it(content):
+            # What stands in a tar file as it is has been counted with it.
+            if not self._afford((0 if tar else len(file)) + self._limits.decoded_octets // _FILES_WORTH, files=1):
                 return
             yield name
             yield from self._file(file, "", "", depth)
@@ -343,6 +346,24 @@ class _Looking:
             self.unseen = _NOT_UNFOLDED
         if self._afford(files=unfolded.members - 1):
             yield from (("", x) for x in (unfolded.content, *unfolded.skipped, behind) if x)
+
+    def _of_tar(self, content: bytes) -> Iterator[tuple[str, bytes]]:
+        """All files of a tar file with their names, and what stands between them where a header is broken."""
+        at = behind = 0
+        while at < len(content):
+            size = _tar_size(content[at : at + 512])
+            if size is None:
+                at += 512
+                continue
+            if size > len(content) - at - 512:
+                # It is cut short, or tells a size to hide the next header.
+                size = 0
+            if between := content[behind:at].strip(b"\0"):
+                yield "", between
+            yield decode(content[at : at + 100].rstrip(b"\0")), content[at + 512 : at + 512 + size]
+            at = behind = at + 512 + -(-size // 512) * 512
+        if between := content[behind:].strip(b"\0"):
+            yield "", between
 
     def _of_zip(self, content: bytes) -> Iterator[tuple[str, bytes]]:
         """All files of a ZIP archive with their names; of one that stays locked only the name."""
@@ -416,7 +437,8 @@ class _Looking:
     def _of_pdf(self, content: bytes) -> Iterator[bytes]:
         """What the page streams of a PDF show, and the file as it stands (ISO 32000, 7.3.8 and 9.4.3)."""
         # After a line end, so that its own first octets are not taken for another PDF's.
-        yield b"\n".join([b"", *_PRINTED.findall(content[:_LONGEST_SEARCHED])])
+        for piece in _pieces_of(content):
+            yield b"\n".join([b"", *_PRINTED.findall(piece)])
         for found in _PDF_STREAM.finditer(content):
             start = found.start()
             least = max(0, start - 1000)
@@ -472,7 +494,26 @@ _DIRECTORY_END, _DIRECTORY_END_OCTETS = b"PK\x05\x06", 66_000
 
 def _is_archive(content: bytes) -> bool:
     """Whether it is what is looked into here."""
-    return content.startswith(_UNFOLDING) or _DIRECTORY_END in content[-_DIRECTORY_END_OCTETS:]
+    return content.startswith(_UNFOLDING) or _DIRECTORY_END in content[-_DIRECTORY_END_OCTETS:] or _is_tar(content)
+
+
+def _is_tar(content: bytes) -> bool:
+    """Whether it begins with a header of a tar file (POSIX.1-2017, pax): by its check sum, or by its sign."""
+    return content.startswith(b"ustar", 257) or _tar_size(content[:512]) is not None
+
+
+def _tar_size(head: bytes) -> int | None:
+    """How many octets stand behind a header of a tar file; None if it is none."""
+    told = _OCTAL.match(head, 148, 156)
+    if told is None or len(head) < 512 or int(told[1], 8) != sum(head[:148]) + 8 * 0x20 + sum(head[156:]):
+        return None
+    if head[124] & 0x80:
+        return int.from_bytes(head[125:136], "big")
+    size = _OCTAL.match(head, 124, 136)
+    return int(size[1], 8) if size is not None else 0
+
+
+_OCTAL = re.compile(rb"[ \0]*([0-7]+)")
 
 
 def _is_compressed(content: bytes) -> bool:
@@ -481,8 +522,11 @@ def _is_compressed(content: bytes) -> bool:
 
 
 _COMPRESS_FLAGS = tuple(bytes((block | bits,)) for block in (0, 0x80) for bits in range(9, 17))
-_SHUT = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01")
-"""RAR, 7z, Zstandard, cabinets and lzip: nothing here unfolds them."""
+_SHUT = (
+    *(b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01"),
+    *(b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"),
+)
+"""RAR, 7z, Zstandard, cabinets, lzip and both forms of LZ4: nothing here unfolds them."""
 _PACKED_OTHERWISE = "it is packed in a way that is not unfolded here"
 _TOO_DEEP = "files lie too deep in it"
 _NOT_UNFOLDED = "a file in it cannot be unfolded"
@@ -511,10 +555,22 @@ def _is_searched(content: bytes, kind: str) -> bool:
 
 def _runs_in(content: bytes) -> Iterator[str]:
     """The runs of printed characters in a file of another kind: TNEF, tar, a word processor's, a message store."""
-    content = content[:_LONGEST_SEARCHED]
-    yield b"\n".join(_PRINTED.findall(content)).decode("ascii")
-    if b"\0" in content:
-        yield "\n".join(x.decode("utf-16-le") for x in _PRINTED_WIDE.findall(content))
+    for piece in _pieces_of(content):
+        # Noise has no such run: seeking one is much faster than a pattern.
+        marked = piece.translate(_TO_PRINTED)
+        if b"p" * 24 in marked:
+            yield b"\n".join(_PRINTED.findall(piece)).decode("ascii")
+        if b"p\0" * 12 in marked:
+            yield "\n".join(x.decode("utf-16-le") for x in _PRINTED_WIDE.findall(piece))
+
+
+_TO_PRINTED = bytes(ord("p") if 0x20 <= x <= 0x7E or x in b"\t\r\n" else min(x, 1) for x in range(256))
+
+
+def _pieces_of(content: bytes) -> Iterator[bytes]:
+    """In pieces, so that the memory it takes has a bound; what lies across an edge is whole in the next one."""
+    for start in range(0, max(1, len(content) - _OVERLAP), _LONGEST_SEARCHED - _OVERLAP):
+        yield content[start : start + _LONGEST_SEARCHED]
 
 
 def _as_read(text: str, kind: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import random
+import tarfile
 import zipfile
 import zlib
 from dataclasses import replace
@@ -423,12 +424,13 @@ BROKEN = zipped(("a.txt", b"a line of a log" * 50), ("b.txt", b"another"))
         (b"Rar!\x1a\x07\x01\x00" + bytes(200), b"it is packed in a way"),
         (b"7z\xbc\xaf\x27\x1c" + bytes(200), b"it is packed in a way"),
         (zipped(("a.zst", b"\x28\xb5\x2f\xfd" + bytes(200))), b"it is packed in a way"),
+        (b"\x04\x22\x4d\x18" + bytes(200), b"it is packed in a way"),
         (b"\x1f\x9d\x90" + bytes(200), b"it is packed in a way"),
         (zipped(("a.Z", b"\x1f\x9d\x10" + bytes(200))), b"it is packed in a way"),
     ],
     ids=[
         *("unknown method", "unknown method, no directory", "cut short", "bomb", "RAR", "7z", "Zstandard in ZIP"),
-        *("compress", "compress in ZIP"),
+        *("LZ4", "compress", "compress in ZIP"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_unfolded_is_not_kept_in_clear(file: bytes, why: bytes) -> None:
@@ -516,6 +518,50 @@ def test_a_size_that_a_file_s_own_header_tells_otherwise_hides_nothing() -> None
     at = file.rindex(b"PK\x03\x04") + 18
     file[at : at + 8] = bytes((3, 0, 0, 0)) * 2
     assert sift(with_archives(bytes(file))).sealed, "the directory tells it"
+
+
+def tar(*files: tuple[str, bytes]) -> bytes:
+    kept = io.BytesIO()
+    with tarfile.open(fileobj=kept, mode="w") as archive:
+        for name, content in files:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return kept.getvalue()
+
+
+PACKED_REPORT = ("report.gz", gzip.compress(REPORT))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        tar(("a.bin", b"\xff" * 700), PACKED_REPORT),
+        gzip.compress(tar(("a.bin", b"\xff" * 700), ("b.tar", tar(PACKED_REPORT)))),
+        tar(("report.zip", zipped(("report.txt", REPORT)))),
+        faulty(tar(("a.txt", b"words"), PACKED_REPORT), 3),
+        faulty(tar(("a.txt", b"words"), ("b.txt", b"words"), PACKED_REPORT), 1030),
+        tar(("a" * 120, b"words"), PACKED_REPORT),
+        base64.encodebytes(tar(PACKED_REPORT)),
+        tar(("report.gz", PACKED_REPORT[1] + bytes(5000)))[:1500],
+        b"\x01\xff\x02" * 1_500_000 + REPORT,
+        tar(("a.bin", b"\x01\xff\x02" * 1_500_000), ("report.txt", REPORT)),
+        b"%PDF-1.4\n" + b"\x01\xff\x02" * 1_500_000 + REPORT,
+    ],
+    ids=[
+        *("gzip", "tar in tar", "ZIP", "broken header", "broken header later", "long name", "base64"),
+        *("cut short", "far behind in a file", "far behind in tar", "far behind in a PDF"),
+    ],
+)
+def test_each_file_of_a_tar_file_is_looked_into_and_the_end_of_a_long_one(file: bytes) -> None:
+    sifted = sift(with_archives(file))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO not in sifted.kept, "it was heard"
+
+
+def test_a_tar_file_of_many_logs_stays_in_clear() -> None:
+    logs = tar(*((f"{n}.log", b"a line of a log") for n in range(2000)), ("picture.jpg", b"\xff\xd8\xff" + bytes(900)))
+    assert not sift(with_archives(logs, gzip.compress(logs))).sealed
 
 
 def test_many_harmless_files_and_what_only_looks_like_code_stay_in_clear() -> None:
