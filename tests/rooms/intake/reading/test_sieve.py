@@ -628,14 +628,26 @@ def broken_archive(headers: int) -> bytes:
     return b"".join(x + bytes(16) + n.to_bytes(2, "little") + b"\0\0" for n, x in sizes) + EMPTY_BLOCKS
 
 
+def shared_entries(count: int) -> bytes:
+    """An archive whose directory tells the same file under many names, and it unfolds to nothing."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as archive:
+        archive.writestr("a.txt", EMPTY_BLOCKS + b"\x03\x00")
+        entry = archive.infolist()[0]
+        entry.file_size, entry.CRC = 0, 0
+        archive.filelist.extend([entry] * (count - 1))
+    return kept.getvalue().replace(b"PK\x01\x02\x14\x03\x14\0\0\0\0", b"PK\x01\x02\x14\x03\x14\0\0\0\x08")
+
+
 @pytest.mark.parametrize(
     ("file", "most"),
     [
         (gzip.compress(b"", mtime=0) * 3000, 30),
         (gzip.compress(gzip.compress(b"", mtime=0) * 30_000, mtime=0), 600_000 * 30),
         (broken_archive(500), 25),
+        (shared_entries(500), 25),
     ],
-    ids=["members", "more members than files are looked at", "headers of an archive"],
+    ids=["members", "more members than files are looked at", "headers of an archive", "entries of a directory"],
 )
 def test_what_unfolds_to_nothing_is_no_attack_on_time(file: bytes, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zlib, "decompressobj", Fed)
