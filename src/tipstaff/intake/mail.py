@@ -651,7 +651,7 @@ def _attachments(root: Part, limits: Limits) -> Iterator[Attachment]:
             yield from inside or [Attachment(part.filename, part.content_type, part.content)]
         elif part.content.startswith(PACKED):
             bound = min(limits.archive_octets, max(4096, len(part.content)) * limits.archive_ratio)
-            plain, _ = unfold(part.content, octets=bound)
+            plain = unfold(part.content, octets=bound).content
             yield Attachment(_PACKED_NAME.sub("", part.filename), "application/octet-stream", plain)
         else:
             yield Attachment(part.filename, part.content_type, part.content)
@@ -720,26 +720,89 @@ def entry_of(
     return unlock(content, archive, entry, passwords=passwords, octets=bound + 1) if passwords else None
 
 
-PACKED = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
-"""With what gzip (RFC 1952), bzip2 and xz files begin."""
+_GZIP = b"\x1f\x8b\x08"
+PACKED = (
+    _GZIP,
+    *(b"BZh%d" % size + first for size in range(1, 10) for first in (b"1AY&SY", b"\x17rE8P\x90")),
+    b"\xfd7zXZ\0",
+)
+"""With what gzip (RFC 1952), bzip2 and xz files begin. A bzip2 file goes on with a block or its end: a text may begin
+with the same three letters."""
 
 
-def unfold(content: bytes, *, octets: int) -> tuple[bytes, bool]:
-    """At most so many octets of what a gzip, bzip2 or xz file unfolds to, all its members, and whether that is all."""
-    found = b""
-    while content:
-        unpacker: Any = _UNPACKERS.get(content[:2], lzma.LZMADecompressor)()
-        try:
-            found += unpacker.decompress(content, max(1, octets - len(found)))
-        except (zlib.error, OSError, EOFError, lzma.LZMAError):
-            return found, False
-        if not unpacker.eof or len(found) > octets:
-            return found[:octets], False
+@dataclass(frozen=True, slots=True)
+class Unfolded:
+    """What a gzip, bzip2 or xz file unfolds to."""
+
+    content: bytes
+    whole: bool
+    """Whether nobody unfolds more of it. Behind a fault in a gzip file nobody does, but in its next member."""
+    skipped: tuple[bytes, ...]
+    """What stands between a fault in a gzip file and its next member."""
+    behind: bytes
+    """What stands behind the last member, and is none."""
+    members: int
+    """How many were begun: one that is empty costs time, and no octet of what is found."""
+
+
+def unfold(content: bytes, *, octets: int) -> Unfolded:
+    """At most so many octets of what a gzip, bzip2 or xz file unfolds to, all its members."""
+    found: list[bytes] = []
+    skipped: list[bytes] = []
+    held = at = members = 0
+    whole = True
+    while whole and content.startswith(PACKED, at):
+        members += 1
+        if members > _MOST_MEMBERS:
+            whole = False
+            break
+        plain, taken, whole = _member(content, at, octets + 1 - held)
+        found += plain
+        held += sum(map(len, plain))
+        in_gzip = content.startswith(_GZIP, at)
+        at += taken
+        if held > octets:
+            whole = False
+        elif in_gzip and not whole:
+            next_at = content.find(_GZIP, at)
+            next_at = next_at if next_at >= 0 else len(content)
+            skipped.append(content[at:next_at])
+            at = next_at
+            whole = True
         # Between and behind members programs write zeros only (RFC 1952, 2.2, and the xz format, 2.2).
-        content = unpacker.unused_data.lstrip(b"\0")
-        if content and not content.startswith(PACKED):
-            return found, False
-    return found, True
+        at = _ZEROS.match(content, at).end()  # type: ignore[union-attr]
+    return Unfolded(b"".join(found)[:octets], whole, tuple(skipped), content[at:] if whole else b"", members)
 
 
+def _member(content: bytes, start: int, octets: int) -> tuple[list[bytes], int, bool]:
+    """At most so many octets of what one member unfolds to, how many were taken in, and whether it is whole; of one of
+    gzip all that stands before a fault."""
+    unpacker: Any = _UNPACKERS.get(content[start : start + 2], lzma.LZMADecompressor)()
+    found: list[bytes] = []
+    held = 0
+    at, size = start, _LEAST_PIECE
+    least: int | None = None
+    while not unpacker.eof and at < len(content) and held < octets:
+        # In pieces, because the library copies all that it is given beyond the member's end, and of a piece with a
+        # fault gives nothing: such a one is taken in again in smaller ones.
+        before = unpacker.copy() if hasattr(unpacker, "copy") else None
+        piece = content[at : at + size]
+        try:
+            found.append(unpacker.decompress(piece, octets - held))
+        except (zlib.error, OSError, EOFError, lzma.LZMAError):
+            if before is None or size == 1:
+                break
+            unpacker, size = before, max(1, size // 32)
+            least = size
+            continue
+        held += len(found[-1])
+        at += len(piece) - len(unpacker.unused_data)
+        size = min(2 * size, _MOST_PIECE) if least is None else least
+    return found, max(1, at - start), unpacker.eof
+
+
+_MOST_MEMBERS = 20_000
+"""More than the files that the sieve looks at: such a file is sealed."""
+_LEAST_PIECE, _MOST_PIECE = 256, 32 * 1024
+_ZEROS = re.compile(rb"\0*")
 _UNPACKERS: dict[bytes, Callable[[], Any]] = {b"\x1f\x8b": lambda: zlib.decompressobj(31), b"BZ": bz2.BZ2Decompressor}

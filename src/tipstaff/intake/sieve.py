@@ -257,7 +257,14 @@ class _Looking:
     def part(self, content: bytes, charset: str, kind: str) -> Iterator[str]:
         """The texts in one part of the mail. Each has bounds of its own, so that one does not shut off the next."""
         self._files_before, self._octets_before = self._files, self._octets
-        yield from self.texts(content, charset, kind)
+        yield from self._file(content, charset, kind)
+
+    def _file(self, content: bytes, charset: str, kind: str, depth: int = 0) -> Iterator[str]:
+        """The texts in a file that nothing stands before. A sign of two octets counts there alone: what is decoded of a
+        text is often random (a digest, a key), and such octets begin with it now and then."""
+        if _is_compressed(content):
+            self.unseen = _PACKED_OTHERWISE
+        yield from self.texts(content, charset, kind, depth)
 
     def _afford(self, octets: int = 0, *, files: int = 0) -> bool:
         """Whether the bounds hold with so much more; with nothing more, whether they were met already."""
@@ -274,15 +281,15 @@ class _Looking:
 
     def texts(self, content: bytes, charset: str, kind: str, depth: int = 0) -> Iterator[str]:
         """The texts in one part, or in one file within it."""
-        if content.startswith(_UNFOLDING) or _DIRECTORY_END in content[-_DIRECTORY_END_OCTETS:]:
+        if _is_archive(content):
             if depth < _DEEPEST:
                 yield from self._inside(content, depth + 1)
-                if content.startswith(_UNFOLDING):
+                if content.startswith(_UNFOLDING) or _is_tar(content):
                     return
             else:
                 self.unseen = _TOO_DEEP
         if content.startswith(_SHUT):
-            self.unseen = "it is packed in a way that is not unfolded here"
+            self.unseen = _PACKED_OTHERWISE
         if not _is_searched(content, kind):
             if not kind.startswith(_MEDIA) and not content.startswith(_MEDIA_SIGNS):
                 yield from _runs_in(content)
@@ -298,7 +305,7 @@ class _Looking:
         text = decode(content, charset=charset)
         yield from _as_read(text, kind)
         for inner in _coded_in(content, text):
-            if not (looks_like_text(inner) or inner.startswith((*_UNFOLDING, *_SHUT))):
+            if not (looks_like_text(inner) or _is_tar(inner) or inner.startswith((*_UNFOLDING, *_SHUT))):
                 continue
             if depth >= _DEEPEST:
                 self.unseen = _TOO_DEEP
@@ -313,11 +320,14 @@ class _Looking:
             for shown in self._of_pdf(content):
                 yield from self.texts(shown, "", "", depth)
             return
-        for name, file in self._of_packed(content) if content.startswith(PACKED) else self._of_zip(content):
-            if not self._afford(len(file) + self._limits.decoded_octets // _FILES_WORTH, files=1):
+        tar = not content.startswith(_UNFOLDING) and _is_tar(content)
+        unfold_it = self._of_tar if tar else self._of_packed if content.startswith(PACKED) else self._of_zip
+        for name, file in unfold_it(content):
+            # What stands in a tar file as it is has been counted with it.
+            if not self._afford((0 if tar else len(file)) + self._limits.decoded_octets // _FILES_WORTH, files=1):
                 return
             yield name
-            yield from self.texts(file, "", "", depth)
+            yield from self._file(file, "", "", depth)
             if not self._afford():
                 return
 
@@ -328,11 +338,32 @@ class _Looking:
         return max(0, min(most - self._octets + self._octets_before, _PARTS_WORTH * most - self._octets))
 
     def _of_packed(self, content: bytes) -> Iterator[tuple[str, bytes]]:
-        """What a file unfolds to that is packed alone. Behind a fault nobody can unfold more of a gzip file."""
-        file, whole = unfold(content, octets=self._left + 1)
-        if not whole and len(file) <= self._left and not content.startswith(PACKED[0]):
+        """What a file unfolds to that is packed alone, and what stands in it that is no member."""
+        unfolded = unfold(content, octets=self._left + 1)
+        behind = unfolded.behind
+        cut = not unfolded.whole and len(unfolded.content) <= self._left
+        if cut or (behind and not _is_searched(behind, "") and not _is_archive(behind)):
             self.unseen = _NOT_UNFOLDED
-        yield "", file
+        if self._afford(files=unfolded.members - 1):
+            yield from (("", x) for x in (unfolded.content, *unfolded.skipped, behind) if x)
+
+    def _of_tar(self, content: bytes) -> Iterator[tuple[str, bytes]]:
+        """All files of a tar file with their names, and what stands between them where a header is broken."""
+        at = behind = 0
+        while at < len(content):
+            size = _tar_size(content[at : at + 512])
+            if size is None:
+                at += 512
+                continue
+            if size > len(content) - at - 512:
+                # It is cut short, or tells a size to hide the next header.
+                size = 0
+            if between := content[behind:at].strip(b"\0"):
+                yield "", between
+            yield decode(content[at : at + 100].rstrip(b"\0")), content[at + 512 : at + 512 + size]
+            at = behind = at + 512 + -(-size // 512) * 512
+        if between := content[behind:].strip(b"\0"):
+            yield "", between
 
     def _of_zip(self, content: bytes) -> Iterator[tuple[str, bytes]]:
         """All files of a ZIP archive with their names; of one that stays locked only the name."""
@@ -340,36 +371,74 @@ class _Looking:
             self.unseen = "more files lie in it than are looked into"
             return
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                for entry in archive.infolist():
-                    if not entry.is_dir() or entry.file_size:
-                        file = entry_of(content, archive, entry, self._left, self._limits.archive_passwords)
-                        yield one_line(entry.filename), file or b""
+            archive = zipfile.ZipFile(io.BytesIO(content))
         except NotImplementedError:
             self.unseen = _NOT_UNFOLDED
+            return
         except Exception:  # noqa: BLE001 - whatever a hostile archive raises in the library, what is in it is looked for.
             yield from self._saved(content)
+            return
+        broken = False
+        for entry in archive.infolist():
+            if entry.is_dir() and not entry.file_size:
+                continue
+            taken = min(entry.compress_size, len(content))
+            try:
+                file = entry_of(content, archive, entry, self._left, self._limits.archive_passwords) or b""
+            except NotImplementedError:
+                self.unseen = _NOT_UNFOLDED
+                return
+            except Exception:  # noqa: BLE001 - one file that is broken does not hide the next.
+                broken = True
+                file, taken = self._as_the_directory_says(content, entry)
+            # Entries may share octets that unfold to nothing: what is taken in counts as well.
+            if not self._afford(max(0, taken - len(file))):
+                return
+            yield one_line(entry.filename), file
+        if broken:
+            yield from self._saved(content)
+
+    def _as_the_directory_says(self, content: bytes, entry: zipfile.ZipInfo) -> tuple[bytes, int]:
+        """A file with a wrong check sum, or before which another name stands, and how many octets were taken in: other
+        programs show it all the same."""
+        head = content[max(0, entry.header_offset) : max(0, entry.header_offset) + 30]
+        if len(head) < 30 or entry.flag_bits & 1:
+            return b"", 0
+        start = entry.header_offset + 30 + sum(struct.unpack_from("<HH", head, 26))
+        if entry.compress_type == zipfile.ZIP_DEFLATED:
+            return _inflated_file(content, start, self._left + 1)
+        if entry.compress_type != zipfile.ZIP_STORED:
+            self.unseen = _NOT_UNFOLDED
+        return content[start : start + entry.compress_size], 0
 
     def _saved(self, content: bytes) -> Iterator[tuple[str, bytes]]:
         """What programs that mend archives get out of a broken one: a file behind each header (APPNOTE.TXT, 4.3.7)."""
         for found in _FILE_HEADER.finditer(content):
             flags, method, size, name, extra = struct.unpack_from("<HH8xI4xHH", content, found.start() + 6)
             start = found.end() + name + extra
+            taken = 0
             if flags & 1:
                 file = b""
             elif method == zipfile.ZIP_DEFLATED:
-                file = _inflated_file(content, start, self._left + 1)
+                file, taken = _inflated_file(content, start, self._left + 1)
             elif method == zipfile.ZIP_STORED:
-                file = content[start : start + size] if size else b""
+                if not size and flags & _SIZE_BEHIND:
+                    further = _FURTHER_HEADER.search(content, start)
+                    size = (further.start() if further else len(content)) - start
+                file = content[start : start + size]
             else:
                 self.unseen = _NOT_UNFOLDED
+                return
+            # Headers may lie upon each other, with all that they share: what is taken in counts as well.
+            if not self._afford(name + max(0, taken - len(file))):
                 return
             yield decode(content[found.end() : found.end() + name]), file
 
     def _of_pdf(self, content: bytes) -> Iterator[bytes]:
         """What the page streams of a PDF show, and the file as it stands (ISO 32000, 7.3.8 and 9.4.3)."""
         # After a line end, so that its own first octets are not taken for another PDF's.
-        yield b"\n".join([b"", *_PRINTED.findall(content[:_LONGEST_SEARCHED])])
+        for piece in _pieces_of(content):
+            yield b"\n".join([b"", *_PRINTED.findall(piece)])
         for found in _PDF_STREAM.finditer(content):
             start = found.start()
             least = max(0, start - 1000)
@@ -401,29 +470,70 @@ def _inflated(content: bytes, start: int) -> tuple[bytes, int]:
     return shown, at - start - len(unpacker.unused_data)
 
 
-def _inflated_file(content: bytes, start: int, octets: int) -> bytes:
-    """At most so many octets of what is deflated from there on, as far as it can be."""
+def _inflated_file(content: bytes, start: int, octets: int) -> tuple[bytes, int]:
+    """At most so many octets of what is deflated from there on, as far as it can be, and how many were taken in."""
     unpacker = zlib.decompressobj(-15)
-    found = b""
-    for at in range(start, len(content), _PDF_PIECE):
+    found: list[bytes] = []
+    held = 0
+    at = start
+    while at < len(content) and held < octets and not unpacker.eof:
         try:
-            found += unpacker.decompress(content[at : at + _PDF_PIECE], max(1, octets - len(found)))
+            found.append(unpacker.decompress(content[at : at + _PDF_PIECE], octets - held))
         except zlib.error:
             break
-        if unpacker.eof or len(found) >= octets:
-            break
-    return found
+        held += len(found[-1])
+        at += _PDF_PIECE
+    return b"".join(found), max(0, min(at, len(content)) - start - len(unpacker.unused_data))
 
 
 _UNFOLDING = (b"PK\x03\x04", b"PK\x05\x06", b"%PDF-", *PACKED)
 _DIRECTORY_END, _DIRECTORY_END_OCTETS = b"PK\x05\x06", 66_000
 """With what the last record of a ZIP archive begins, and how near the end it lies; anything may stand before the whole
 (APPNOTE.TXT, 4.3.16)."""
-_SHUT = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01", b"\x1f\x9d")
-"""RAR, 7z, Zstandard, cabinets, lzip and compress: nothing here unfolds them."""
+
+
+def _is_archive(content: bytes) -> bool:
+    """Whether it is what is looked into here."""
+    return content.startswith(_UNFOLDING) or _DIRECTORY_END in content[-_DIRECTORY_END_OCTETS:] or _is_tar(content)
+
+
+def _is_tar(content: bytes) -> bool:
+    """Whether it begins with a header of a tar file (POSIX.1-2017, pax): by its check sum, or by its sign."""
+    return content.startswith(b"ustar", 257) or _tar_size(content[:512]) is not None
+
+
+def _tar_size(head: bytes) -> int | None:
+    """How many octets stand behind a header of a tar file; None if it is none."""
+    told = _OCTAL.match(head, 148, 156)
+    if told is None or len(head) < 512 or int(told[1], 8) != sum(head[:148]) + 8 * 0x20 + sum(head[156:]):
+        return None
+    if head[124] & 0x80:
+        return int.from_bytes(head[125:136], "big")
+    size = _OCTAL.match(head, 124, 136)
+    return int(size[1], 8) if size is not None else 0
+
+
+_OCTAL = re.compile(rb"[ \0]*([0-7]+)")
+
+
+def _is_compressed(content: bytes) -> bool:
+    """Whether a file is one of compress: two octets, and the longest of its codes in bits."""
+    return content.startswith(b"\x1f\x9d") and content[2:3] in _COMPRESS_FLAGS
+
+
+_COMPRESS_FLAGS = tuple(bytes((block | bits,)) for block in (0, 0x80) for bits in range(9, 17))
+_SHUT = (
+    *(b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x28\xb5\x2f\xfd", b"MSCF\0\0\0\0", b"LZIP\x01"),
+    *(b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"),
+)
+"""RAR, 7z, Zstandard, cabinets, lzip and both forms of LZ4: nothing here unfolds them."""
+_PACKED_OTHERWISE = "it is packed in a way that is not unfolded here"
 _TOO_DEEP = "files lie too deep in it"
 _NOT_UNFOLDED = "a file in it cannot be unfolded"
 _FILE_HEADER = re.compile(rb"PK\x03\x04[\s\S]{26}")
+_FURTHER_HEADER = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
+_SIZE_BEHIND = 1 << 3
+"""A file's size stands behind it (APPNOTE.TXT, 4.4.4)."""
 _PDF_STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _PDF_PICTURE = re.compile(rb"/Subtype\s{0,4}/Image\b")
 _PDF_STREAM_OCTETS = 1 << 20
@@ -445,10 +555,22 @@ def _is_searched(content: bytes, kind: str) -> bool:
 
 def _runs_in(content: bytes) -> Iterator[str]:
     """The runs of printed characters in a file of another kind: TNEF, tar, a word processor's, a message store."""
-    content = content[:_LONGEST_SEARCHED]
-    yield b"\n".join(_PRINTED.findall(content)).decode("ascii")
-    if b"\0" in content:
-        yield "\n".join(x.decode("utf-16-le") for x in _PRINTED_WIDE.findall(content))
+    for piece in _pieces_of(content):
+        # Noise has no such run: seeking one is much faster than a pattern.
+        marked = piece.translate(_TO_PRINTED)
+        if b"p" * 24 in marked:
+            yield b"\n".join(_PRINTED.findall(piece)).decode("ascii")
+        if b"p\0" * 12 in marked:
+            yield "\n".join(x.decode("utf-16-le") for x in _PRINTED_WIDE.findall(piece))
+
+
+_TO_PRINTED = bytes(ord("p") if 0x20 <= x <= 0x7E or x in b"\t\r\n" else min(x, 1) for x in range(256))
+
+
+def _pieces_of(content: bytes) -> Iterator[bytes]:
+    """In pieces, so that the memory it takes has a bound; what lies across an edge is whole in the next one."""
+    for start in range(0, max(1, len(content) - _OVERLAP), _LONGEST_SEARCHED - _OVERLAP):
+        yield content[start : start + _LONGEST_SEARCHED]
 
 
 def _as_read(text: str, kind: str) -> Iterator[str]:

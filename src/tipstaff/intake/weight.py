@@ -32,8 +32,10 @@ def _as_octets(octets: Sequence[int]) -> bytes:
     return rb"(?:=[ \t]*+\r?\n)*+".join(each)
 
 
-_ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b\x08"
-"""The first octets of a ZIP archive, and of a gzip file (RFC 1952, 2.3)."""
+_ZIP, _GZIP, _BZIP2, _XZ = b"PK\x03\x04", b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0"
+"""The first octets of a ZIP archive, and of a gzip (RFC 1952, 2.3), bzip2 and xz file."""
+_BZIP2_GOES_ON = rb"(?:=[ \t]*+\r?\n)*+(?:[1-9]|=3[1-9])(?:=[ \t]*+\r?\n)*+(?:[1\x17]|=31|=17)"
+"""A digit, and a block or the end: its three letters alone stand in much that is written in base64."""
 _LOCKED = SIGN[:5]
 """Of a compound file: a locked spreadsheet is an archive once it is opened."""
 _ARCHIVES = tuple(
@@ -41,9 +43,13 @@ _ARCHIVES = tuple(
     for sign in (
         _in_base64(b"UEsDB"),
         _in_base64(b"H4sI"),
+        _in_base64(base64.b64encode(_BZIP2)) + rb"[^A-Za-z0-9+/]*+[M-O]",
+        _in_base64(base64.b64encode(_XZ)),
         _in_base64(base64.b64encode(_LOCKED)[:6]),
         *(first + b"(?:=[ \t]*+\r?\n)*+" + _as_octets(_ZIP[1:]) for first in (b"P", b"=50")),
         *(first + b"(?:=[ \t]*+\r?\n)*+" + _as_octets(_GZIP[1:]) for first in (b"\x1f", b"=1[Ff]")),
+        *(first + b"(?:=[ \t]*+\r?\n)*+" + _as_octets(_BZIP2[1:]) + _BZIP2_GOES_ON for first in (b"B", b"=42")),
+        *(first + b"(?:=[ \t]*+\r?\n)*+" + _as_octets(_XZ[1:]) for first in (b"\xfd", b"=[Ff][Dd]")),
         *(first + b"(?:=[ \t]*+\r?\n)*+" + _as_octets(_LOCKED[1:]) for first in (b"\xd0", b"=[Dd]0")),
     )
 )

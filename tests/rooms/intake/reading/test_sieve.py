@@ -4,8 +4,11 @@ import base64
 import bz2
 import gzip
 import hashlib
+import io
 import json
 import random
+import tarfile
+import zipfile
 import zlib
 from dataclasses import replace
 from email.message import EmailMessage
@@ -421,14 +424,144 @@ BROKEN = zipped(("a.txt", b"a line of a log" * 50), ("b.txt", b"another"))
         (b"Rar!\x1a\x07\x01\x00" + bytes(200), b"it is packed in a way"),
         (b"7z\xbc\xaf\x27\x1c" + bytes(200), b"it is packed in a way"),
         (zipped(("a.zst", b"\x28\xb5\x2f\xfd" + bytes(200))), b"it is packed in a way"),
+        (b"\x04\x22\x4d\x18" + bytes(200), b"it is packed in a way"),
+        (b"\x1f\x9d\x90" + bytes(200), b"it is packed in a way"),
+        (zipped(("a.Z", b"\x1f\x9d\x10" + bytes(200))), b"it is packed in a way"),
     ],
-    ids=["unknown method", "unknown method, no directory", "cut short", "bomb", "RAR", "7z", "Zstandard in ZIP"],
+    ids=[
+        *("unknown method", "unknown method, no directory", "cut short", "bomb", "RAR", "7z", "Zstandard in ZIP"),
+        *("LZ4", "compress", "compress in ZIP"),
+    ],
 )  # fmt: skip
 def test_what_cannot_be_unfolded_is_not_kept_in_clear(file: bytes, why: bytes) -> None:
     sifted = sift(with_archives(file))
     assert sifted.sealed
     assert NOT_LOOKED_INTO + why in sifted.kept
     assert len(sifted.stripped) == 1
+
+
+NOISE = random.Random(1).randbytes(60_000).hex().encode()
+GZIP = gzip.compress(b"hi")
+
+
+def faulty(packed: bytes, at: int) -> bytes:
+    return packed[:at] + bytes((packed[at] ^ 0xFF,)) + packed[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        faulty(gzip.compress(REPORT), -8),
+        faulty(gzip.compress(REPORT + NOISE), -200),
+        faulty(gzip.compress(NOISE + REPORT), -8),
+        faulty(gzip.compress(NOISE + REPORT * 2 + b"0" * 40), -12),
+        faulty(GZIP, -8) + gzip.compress(REPORT),
+        faulty(GZIP, -8) + REPORT,
+        GZIP + REPORT,
+        GZIP + b"\0\0" + REPORT,
+        GZIP + zipped(("report.txt", REPORT)),
+        faulty(GZIP, -8) + zipped(("report.txt", REPORT)),
+        GZIP + pdf(REPORT),
+    ],
+    ids=[
+        *("check sum", "fault near the end", "check sum of a long one", "fault in the last octets"),
+        *("fault, and a member", "fault, and a text", "a text behind", "a text behind zeros", "a ZIP archive behind"),
+        *("fault, and an archive", "a PDF behind"),
+    ],
+)
+def test_all_of_a_gzip_file_is_looked_at_that_stands_around_a_fault_or_is_no_member(file: bytes) -> None:
+    sifted = sift(with_archives(file))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO not in sifted.kept, "it was heard"
+
+
+@pytest.mark.parametrize("behind", [random.Random(2).randbytes(200), b"Rar!\x1a\x07\x01\x00" + bytes(200)])
+def test_octets_behind_a_gzip_file_that_nobody_knows_are_not_kept_in_clear(behind: bytes) -> None:
+    assert NOT_LOOKED_INTO in sift(with_archives(GZIP + behind)).kept
+    harmless = GZIP + b"a line of a log", GZIP + bytes(40), faulty(gzip.compress(NOISE), 9000), faulty(GZIP, -8)
+    assert not sift(with_archives(*harmless)).sealed
+
+
+def stored(*files: tuple[str, bytes]) -> bytes:
+    """A ZIP archive whose sizes stand behind the files, as a program writes it that cannot go back."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(Unseekable(kept), "w") as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return kept.getvalue()
+
+
+class Unseekable:
+    def __init__(self, file: io.BytesIO) -> None:
+        self.write, self.flush = file.write, file.flush
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        stored(("a.txt", b"one"), ("b.txt", REPORT)).replace(b"a.txt", b"A.txt", 1),
+        stored(("a.txt", b"one"), ("b.txt", REPORT)).replace(b"a.txt", b"A.txt", 1).replace(b"b.txt", b"B.txt", 1),
+        stored(("a.txt", b"one"), ("b.txt", REPORT))[:-60],
+        zipped(("a.txt", REPORT)).replace(b"a.txt", b"A.txt", 1),
+        faulty(stored(("a.txt", b"one" + REPORT), ("b.txt", b"two")), 36),
+    ],
+    ids=["another name before it", "other names", "no directory", "another name, deflated", "a wrong check sum"],
+)
+def test_a_file_of_an_archive_is_looked_at_although_one_in_it_is_broken(file: bytes) -> None:
+    sifted = sift(with_archives(file))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO not in sifted.kept, "it was heard"
+
+
+def test_a_size_that_a_file_s_own_header_tells_otherwise_hides_nothing() -> None:
+    file = bytearray(stored(("a.txt", b"one"), ("b.txt", REPORT)).replace(b"b.txt", b"B.txt", 1))
+    at = file.rindex(b"PK\x03\x04") + 18
+    file[at : at + 8] = bytes((3, 0, 0, 0)) * 2
+    assert sift(with_archives(bytes(file))).sealed, "the directory tells it"
+
+
+def tar(*files: tuple[str, bytes]) -> bytes:
+    kept = io.BytesIO()
+    with tarfile.open(fileobj=kept, mode="w") as archive:
+        for name, content in files:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return kept.getvalue()
+
+
+PACKED_REPORT = ("report.gz", gzip.compress(REPORT))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        tar(("a.bin", b"\xff" * 700), PACKED_REPORT),
+        gzip.compress(tar(("a.bin", b"\xff" * 700), ("b.tar", tar(PACKED_REPORT)))),
+        tar(("report.zip", zipped(("report.txt", REPORT)))),
+        faulty(tar(("a.txt", b"words"), PACKED_REPORT), 3),
+        faulty(tar(("a.txt", b"words"), ("b.txt", b"words"), PACKED_REPORT), 1030),
+        tar(("a" * 120, b"words"), PACKED_REPORT),
+        base64.encodebytes(tar(PACKED_REPORT)),
+        tar(("report.gz", PACKED_REPORT[1] + bytes(5000)))[:1500],
+        b"\x01\xff\x02" * 1_500_000 + REPORT,
+        tar(("a.bin", b"\x01\xff\x02" * 1_500_000), ("report.txt", REPORT)),
+        b"%PDF-1.4\n" + b"\x01\xff\x02" * 1_500_000 + REPORT,
+    ],
+    ids=[
+        *("gzip", "tar in tar", "ZIP", "broken header", "broken header later", "long name", "base64"),
+        *("cut short", "far behind in a file", "far behind in tar", "far behind in a PDF"),
+    ],
+)
+def test_each_file_of_a_tar_file_is_looked_into_and_the_end_of_a_long_one(file: bytes) -> None:
+    sifted = sift(with_archives(file))
+    assert sifted.sealed
+    assert NOT_LOOKED_INTO not in sifted.kept, "it was heard"
+
+
+def test_a_tar_file_of_many_logs_stays_in_clear() -> None:
+    logs = tar(*((f"{n}.log", b"a line of a log") for n in range(2000)), ("picture.jpg", b"\xff\xd8\xff" + bytes(900)))
+    assert not sift(with_archives(logs, gzip.compress(logs))).sealed
 
 
 def test_many_harmless_files_and_what_only_looks_like_code_stay_in_clear() -> None:
@@ -439,6 +572,21 @@ def test_many_harmless_files_and_what_only_looks_like_code_stay_in_clear() -> No
     assert not sift(with_archives(table, random.Random(5).randbytes(900).hex().encode())).sealed
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from([b"", b"\x1f\x9d", b"\x1f\x9d\x90", b"\x1f\x8b", b"\x1f\x8b\x08", b"BZ", b"BZh", b"PK"]),
+    st.integers(0, 2**32),
+)
+def test_no_digest_or_key_in_a_text_is_taken_for_something_packed(first: bytes, seed: int) -> None:
+    octets = first + random.Random(seed).randbytes(90)
+    for text in (octets.hex(), base64.b64encode(octets).decode()):
+        assert not sift(letter(f"Samples at http://192.0.2.1/a.exe:\n{text}\n")).sealed
+
+
+def test_a_text_that_begins_as_a_packed_file_stays_in_clear() -> None:
+    assert not sift(with_archives(b"BZhang of 192.0.2.7 sends spam.", b"\x1f\x9d\xff" + bytes(200))).sealed
+
+
 def test_nothing_is_unpacked_once_a_bound_was_met(monkeypatch: pytest.MonkeyPatch) -> None:
     unpacked: list[bytes] = []
     unfold = sieve.unfold
@@ -447,6 +595,68 @@ def test_nothing_is_unpacked_once_a_bound_was_met(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sieve, "_Looking", lambda limits: looking(replace(limits, decoded_octets=10_000)))
     assert sift(with_archives(*[gzip.compress(b"a b " * 2000)] * 9)).sealed
     assert len(unpacked) == 3
+
+
+class Fed:
+    """An unpacker that notes how many octets it is given in all."""
+
+    octets = 0
+
+    def __init__(self, *how: int) -> None:
+        self._unpacker = REAL_UNPACKER(*how)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._unpacker, name)
+
+    def copy(self) -> "Fed":
+        same = Fed()
+        same._unpacker = self._unpacker.copy()
+        return same
+
+    def decompress(self, octets: bytes, most: int) -> bytes:
+        Fed.octets += len(octets)
+        return bytes(self._unpacker.decompress(octets, most))
+
+
+REAL_UNPACKER = zlib.decompressobj
+EMPTY_BLOCKS = b"\x00\x00\x00\xff\xff" * 20_000
+
+
+def broken_archive(headers: int) -> bytes:
+    """Of files that all hold the same octets, which unfold to nothing."""
+    sizes = ((30 * left, b"PK\x03\x04\x14\0\0\0\x08\0") for left in reversed(range(headers)))
+    return b"".join(x + bytes(16) + n.to_bytes(2, "little") + b"\0\0" for n, x in sizes) + EMPTY_BLOCKS
+
+
+def shared_entries(count: int) -> bytes:
+    """An archive whose directory tells the same file under many names, and it unfolds to nothing."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as archive:
+        archive.writestr("a.txt", EMPTY_BLOCKS + b"\x03\x00")
+        entry = archive.infolist()[0]
+        entry.file_size, entry.CRC = 0, 0
+        archive.filelist.extend([entry] * (count - 1))
+    return kept.getvalue().replace(b"PK\x01\x02\x14\x03\x14\0\0\0\0", b"PK\x01\x02\x14\x03\x14\0\0\0\x08")
+
+
+@pytest.mark.parametrize(
+    ("file", "most"),
+    [
+        (gzip.compress(b"", mtime=0) * 3000, 30),
+        (gzip.compress(gzip.compress(b"", mtime=0) * 30_000, mtime=0), 600_000 * 30),
+        (broken_archive(500), 25),
+        (shared_entries(500), 25),
+    ],
+    ids=["members", "more members than files are looked at", "headers of an archive", "entries of a directory"],
+)
+def test_what_unfolds_to_nothing_is_no_attack_on_time(file: bytes, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zlib, "decompressobj", Fed)
+    monkeypatch.setattr(Fed, "octets", 0)
+    looking = sieve._Looking
+    monkeypatch.setattr(sieve, "_Looking", lambda limits: looking(replace(limits, decoded_octets=1_000_000)))
+    sifted = sift(with_archives(file))
+    assert 0 < Fed.octets <= (most * len(file) if most < 100 else most)
+    assert sifted.sealed == (not file.startswith(gzip.compress(b"", mtime=0))), "what is not looked at is sealed"
 
 
 def test_a_scan_of_many_pictures_meets_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+import bz2
 import gzip
 import io
+import lzma
 import quopri
 import zipfile
 from collections.abc import Callable
@@ -28,6 +30,8 @@ def zipped() -> bytes:
 
 
 ZIP, GZIP = zipped(), gzip.compress(b"x" * 100_000, mtime=0)
+BZIP2, XZ = bz2.compress(b"x" * 100_000), lzma.compress(b"x" * 100_000)
+FIRST = b"PK\x03\x04", b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0"
 
 
 def mail(encoding: str, body: bytes, *, kind: str = "application/octet-stream", boundary: str = "b") -> bytes:
@@ -40,7 +44,7 @@ def mail(encoding: str, body: bytes, *, kind: str = "application/octet-stream", 
 
 
 def holds_archive(read: Mail) -> bool:
-    return any(leaf.content[:4] == b"PK\x03\x04" or leaf.content[:3] == b"\x1f\x8b\x08" for leaf in read.leaves)
+    return any(leaf.content.startswith(FIRST) for leaf in read.leaves)
 
 
 def in_base64(octets: bytes, *, every: int = 76, between: bytes = b"\r\n") -> bytes:
@@ -74,7 +78,11 @@ WRAPPED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 }
 
 
-@pytest.mark.parametrize("archive", [ZIP, GZIP], ids=["zip", "gzip"])
+@pytest.mark.parametrize(
+    "archive",
+    [ZIP, GZIP, BZIP2, XZ, bz2.compress(b"") + BZIP2],
+    ids=["zip", "gzip", "bzip2", "xz", "bzip2 behind an empty one"],
+)
 @pytest.mark.parametrize("wrapped", WRAPPED)
 def test_an_archive_is_seen_in_every_wrapping_that_is_undone(wrapped: str, archive: bytes) -> None:
     encoding, wrap = WRAPPED[wrapped]
@@ -83,6 +91,11 @@ def test_an_archive_is_seen_in_every_wrapping_that_is_undone(wrapped: str, archi
     assert holds_archive(read), "the reader undoes it"
     assert sum(len(file.content) for file in read.attachments) == 100_000
     assert is_heavy(raw)
+
+
+@pytest.mark.parametrize("text", [b"BZhang of 192.0.2.7 sends spam.", b"QlpoAAAA and 0BZhaaaa", b"=42Zh is a name"])
+def test_what_only_begins_as_bzip2_is_light(text: bytes) -> None:
+    assert not is_heavy(mail("quoted-printable", text))
 
 
 @pytest.mark.parametrize("name", ["x-uuencode", "uuencode", "UUE"])
