@@ -11,8 +11,7 @@ from django.urls import reverse
 from tipstaff import wiring
 from tipstaff.cases import queries as cases
 from tipstaff.cases import rules
-from tipstaff.cases.clocks import count_late_clocks as count_late_clocks
-from tipstaff.cases.clocks import running_clocks
+from tipstaff.cases.clocks import count_late_clocks, running_clocks
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
@@ -405,6 +404,11 @@ def clocks_shown(due_before: datetime | None, *, legal: bool) -> list[tuple[Runn
         for clock in running_clocks(due_before=due_before, limit=INBOX_SHOWN)
         if clock.clock in WATCHES and (legal or not clock.about.startswith("G-"))
     ]
+
+
+def late_clocks(*, legal: bool) -> int:
+    """How many of those clocks were found late."""
+    return count_late_clocks(clocks=WATCHES.keys(), register=legal)
 
 
 def refused_measures() -> list[Measure]:
