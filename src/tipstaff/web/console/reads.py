@@ -480,7 +480,7 @@ class CasePage:
     attribution: Attributed | None
     weighed: tuple[Mapping[str, object], ...]
     reasons: tuple[Reasons, ...]
-    """Why each incident was judged so, as the record says it to a court."""
+    """Why each incident of the reports shown, and each sighting, was judged so, as the record says it to a court."""
     others: list[Case]
     measured: list[Measured]
     """What we measured ourselves."""
@@ -502,6 +502,7 @@ class CasePage:
     entry: int
     """The newest line of the record at that moment."""
     may_split: list[Matter]
+    """Incidents of the reports shown, and sightings."""
     may_merge: list[Case]
     may_reopen: bool
     may_refuse_transit: bool
