@@ -79,9 +79,15 @@ def running_clocks(
     return [_clock_of(row) for row in rows.order_by("due_at", "id")[:limit]]
 
 
-def count_late_clocks() -> int:
-    """How many run that were found late."""
-    return seen(RunningClockRow.objects.filter(ended_at=None, late_at__isnull=False), "about").count()
+def count_late_clocks(*, clocks: Collection[str] | None = None, register: bool = True) -> int:
+    """How many run that were found late; of these clocks only, where given. Without `register`, none of the legal
+    register's."""
+    rows = seen(RunningClockRow.objects.filter(ended_at=None, late_at__isnull=False), "about")
+    if clocks is not None:
+        rows = rows.filter(clock__in=list(clocks))
+    if not register:
+        rows = rows.exclude(about__startswith="G-")
+    return rows.count()
 
 
 def read_to(*, ahead: bool = False) -> int:

@@ -145,13 +145,15 @@ def _filtered(
 def find_words(text: str, *, limit: int) -> list[Case]:
     """The newest cases in whose explanation, answer or notes all these words stand; never one that is sealed."""
     asked = SearchQuery(text, config="simple", search_type="websearch")
-    noted = NoteRow.objects.annotate(words=SearchVector("text", config="simple")).filter(words=asked)
-    said = CaseRow.objects.annotate(words=SearchVector("explanation", "answer", config="simple")).filter(words=asked)
+    # What may not be seen is left out first: among the newest it would take the place of what may, and so be told of.
+    cases, notes = seen(CaseRow.objects.exclude(resource=rules.SEALED)), seen(NoteRow.objects.all(), "case_id")
+    noted = notes.annotate(words=SearchVector("text", config="simple")).filter(words=asked)
+    said = cases.annotate(words=SearchVector("explanation", "answer", config="simple")).filter(words=asked)
     keys = {
         *newest(noted, "id", take="case_id", limit=limit),
         *newest(said, "opened_at", take="key", limit=limit),
     }
-    rows = seen(CaseRow.objects.filter(key__in=keys)).exclude(resource=rules.SEALED).order_by("-opened_at", "-key")
+    rows = cases.filter(key__in=keys).order_by("-opened_at", "-key")
     return [case_of(row) for row in rows[:limit]]
 
 

@@ -255,6 +255,14 @@ class ClockDoneOut(TypedDict):
     said: str
 
 
+class ClockEndIn(TypedDict):
+    """A clock is ended by hand."""
+
+    clock: str
+    about: str
+    why: str
+
+
 class ClockOut(TypedDict):
     """A clock of the edition that runs on us."""
 
@@ -466,11 +474,7 @@ class EditionOut(TypedDict):
 
 
 class EndIn(TypedDict):
-    """A clock is ended by hand."""
-
-    clock: str
-    about: str
-    why: str
+    held_until: str
 
 
 class EntryOut(TypedDict):
@@ -2757,7 +2761,7 @@ class Client(Caller):
         """Note that an authority was told of something: whom, and how."""
         return self._call("POST", "/api/clocks/told", body=asked, idempotency_key=idempotency_key)
 
-    def end(self, asked: EndIn, *, idempotency_key: str | None = None) -> Reply[ClockDoneOut]:
+    def end(self, asked: ClockEndIn, *, idempotency_key: str | None = None) -> Reply[ClockDoneOut]:
         """End a clock by hand, with the reason."""
         return self._call("POST", "/api/clocks/end", body=asked, idempotency_key=idempotency_key)
 

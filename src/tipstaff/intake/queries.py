@@ -112,6 +112,14 @@ def _open_incidents() -> QuerySet[IncidentRow]:
     return IncidentRow.objects.exclude(report__in=left_out)
 
 
+def _unsealed() -> tuple[QuerySet[ReportRow], QuerySet[IncidentRow]]:
+    """All reports and incidents without what is left out now, and without what is sealed."""
+    # The few that are sealed are found by their index once; a join would read the report of every incident that fits.
+    sealed = ReportRow.objects.filter(outcome=ReportOutcome.SEALED).values("id")
+    reports = seen(ReportRow.objects.exclude(outcome=ReportOutcome.SEALED))
+    return reports, _open_incidents().exclude(report__in=sealed)
+
+
 def list_reports(
     *,
     outcome: ReportOutcome | None = None,
@@ -134,7 +142,7 @@ def list_reports(
         rows = rows.filter(outcome=outcome)
     search = storable(search).strip()
     if search:
-        rows = rows.filter(id__in=_found(search, outcome=outcome, limit=limit, before=end))
+        rows = rows.filter(id__in=_found(search, outcome=outcome, limit=limit, sealed=sealed, before=end))
     return _listed(rows[:limit])
 
 
@@ -499,11 +507,13 @@ def _totals(ids: Sequence[int]) -> dict[int, int]:
     return dict(counts)
 
 
-def _found(search: str, *, outcome: ReportOutcome | None, limit: int, before: int | None = None) -> list[int]:
+def _found(
+    search: str, *, outcome: ReportOutcome | None, limit: int, sealed: bool, before: int | None = None
+) -> list[int]:
     """Ids of the newest `limit` reports that match; one question to one index for each thing that `search` may be."""
     if match := _REPORT_KEY.fullmatch(search):
         return list(ReportRow.objects.filter(key=match[1].upper()).values_list("id", flat=True))
-    reports, incidents = seen(ReportRow.objects.all()), _open_incidents()
+    reports, incidents = (seen(ReportRow.objects.all()), _open_incidents()) if sealed else _unsealed()
     if outcome is not None:
         reports, incidents = reports.filter(outcome=outcome), incidents.filter(report__outcome=outcome)
     if before is not None:
@@ -526,14 +536,15 @@ def _found(search: str, *, outcome: ReportOutcome | None, limit: int, before: in
 def find_words(text: str, *, limit: int) -> list[Report]:
     """The newest reports with all these words in their subject, or in the lines that they show; none that is sealed."""
     asked = SearchQuery(text, config="simple", search_type="websearch")
-    open_ = ReportRow.objects.exclude(outcome=ReportOutcome.SEALED)
-    named = open_.annotate(words=SearchVector("reporter_subject", "detail", config="simple")).filter(words=asked)
-    shown = IncidentRow.objects.annotate(words=SearchVector("excerpt", config="simple")).filter(words=asked)
+    # What may not be seen is left out first: among the newest it would take the place of what may, and so be told of.
+    reports, incidents = _unsealed()
+    named = reports.annotate(words=SearchVector("reporter_subject", "detail", config="simple")).filter(words=asked)
+    shown = incidents.annotate(words=SearchVector("excerpt", config="simple")).filter(words=asked)
     ids = {
         *newest(named, "id", take="id", limit=limit),
         *_newest(shown, limit=limit),
     }
-    return _listed(seen(open_.filter(id__in=sorted(ids, reverse=True)[:limit])).order_by("-id"))
+    return _listed(reports.filter(id__in=sorted(ids, reverse=True)[:limit]).order_by("-id"))
 
 
 def cases_about(network: str, *, limit: int) -> list[str]:

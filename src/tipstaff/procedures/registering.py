@@ -38,7 +38,7 @@ from .admission import NotRefused, OwnRefusal, vet_changed, vet_customer
 REFUSED = (
     registry.AlreadyUndone, registry.ChangedSince, registry.HeldTwice, registry.HeldAtThisMomentByAnother,
     registry.NoSuchChange, registry.NotAContact, registry.NotAHolding, registry.NotALetter, registry.NotAResource,
-    registry.NotTheCustomersService, registry.NotWhatWasShown, registry.NotYetSo,
+    registry.NotTheCustomersService, registry.NotTheCustomersUser, registry.NotWhatWasShown, registry.NotYetSo,
     registry.ResellersInACircle, registry.ResourceHeldTwice,
     registry.SiteHeldTwice,
     registry.TransferNeedsALetter, registry.UndoingRefused, registry.UnknownKey, registry.NoSuchAdmission,

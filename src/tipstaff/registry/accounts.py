@@ -35,7 +35,14 @@ from .models import (
     UserRow,
 )
 from .queries import mail_keys_of
-from .refusals import NotAContact, NotTheCustomersService, NotYetSo, ResellersInACircle, UnknownKey
+from .refusals import (
+    NotAContact,
+    NotTheCustomersService,
+    NotTheCustomersUser,
+    NotYetSo,
+    ResellersInACircle,
+    UnknownKey,
+)
 from .rows import stated_customer_of
 
 MAIL_ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@,;<>.]+")
@@ -323,12 +330,18 @@ def _mark_contacts(
 def add_user(
     user: AccountUser, *, at: datetime, actor: str, origin: Origin = Origin.PERSON
 ) -> tuple[str, ...]:  # fmt: skip
-    """Add somebody who uses an account, or bring them up to date. Returns what a person's word kept."""
+    """Add somebody who uses an account, or bring them up to date. Returns what a person's word kept.
+
+    A file or another system may move them to another account, as it says where everybody is; a person who writes a
+    key that is another customer's has mistaken it.
+    """
     with change(at=at, actor=actor, origin=origin) as draft:
         if not CustomerRow.objects.filter(key=user.customer).exists():
             raise UnknownKey(f"there is no customer {user.customer}")
         wanted = {"customer_id": user.customer, "name": user.name, "email": user.email}
         row = UserRow.objects.select_for_update().filter(key=user.key).first()
+        if row is not None and draft.by_person and row.customer_id != user.customer:
+            raise NotTheCustomersUser(f"user {user.key} is {row.customer_id}'s and can't become {user.customer}'s")
         if row is None:
             UserRow.objects.create(key=user.key, **wanted, **_marks(draft))
         elif all(getattr(row, name) == value for name, value in wanted.items()):

@@ -45,6 +45,10 @@ class NotTheCustomersService(Exception):
     """A holding's or site's service must belong to the customer who holds it."""
 
 
+class NotTheCustomersUser(Exception):
+    """A user's key is in use at another customer: a person does not move one by writing its key."""
+
+
 class NotAHolding(Exception):
     """A holding needs a customer in the reseller and customer tiers and none in the operator's, and a time to begin."""
 

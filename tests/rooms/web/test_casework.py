@@ -338,6 +338,10 @@ def test_reports_that_joined_a_case_are_shown_page_by_page_each_once(day: object
         shown += [one.report.key for one in answer.context["page"].reports]
     assert shown == [report.key for report in joined]
     assert f"of {len(joined)}, oldest first" in answer.content.decode()
+    alone = f"Of reports {len(joined)} to {len(joined)} of {len(joined)}, as they are"
+    assert answer.content.decode().count(alone) == 1, "the one on the last page may be split off"
+    these = f"Of reports 1 to {REPORTS_SHOWN} of {len(joined)}, as they are"
+    assert client.get(here).content.decode().count(these) == 2, "the reasons, and what may be split off, are of these"
     assert client.get(f"{here}?reports=999999").context["page"].reports_at.page == 3
     assert client.get(f"{here}?reports=-1").context["page"].reports_at.page == 1
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import Message
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +17,13 @@ from types import ModuleType
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
+from ninja import Schema
 
 from tipstaff import wiring
 from tipstaff.cases.queries import list_cases
 from tipstaff.client import Client, Refused, Unreachable
+from tipstaff.client.operations import EndIn
+from tipstaff.registry.queries import all_holdings_of
 from tipstaff.web.roles import give_roles
 from tipstaff.web.tokens import SCOPES, make_token
 from tipstaff.words import Role
@@ -67,6 +71,23 @@ def test_it_is_as_the_document_says(db: None) -> None:
     assert tool.made(tool.document()) == tool.FILE.read_text(encoding="utf-8"), "run tools/client.py"
 
 
+def test_no_two_shapes_of_the_api_share_a_name(db: None) -> None:
+    """The document has one place for a name: of two, one operation would be told with the other's fields."""
+    from tipstaff.web.api.urls import api
+
+    assert api.get_openapi_schema()["paths"], "all of the API is loaded"
+    found, below = set[type[Schema]](), [Schema]
+    while below:
+        below = [each for one in below for each in one.__subclasses__() if each not in found]
+        found.update(below)
+    modules: dict[str, set[str]] = {}
+    for each in found:
+        if each.__module__.startswith("tipstaff."):
+            modules.setdefault(each.__name__, set()).add(each.__module__)
+    assert len(modules) > 50
+    assert {name: sorted(where) for name, where in modules.items() if len(where) > 1} == {}
+
+
 def test_it_needs_the_standard_library_alone() -> None:
     script = (
         "import sys; import tipstaff.client; print([m for m in ('django', 'pydantic', 'ninja') if m in sys.modules])"
@@ -97,6 +118,12 @@ def test_pages_etags_and_keys_are_its_to_keep(in_process: None) -> None:
     assert why.value.status == 412
     file = ("customers.csv", b"key,name\nacct-77,Placeholder 77\n")
     assert desk.import_file(file, dry_run=True).value["added"] == 1
+    assert EndIn.__annotations__.keys() == {"held_until"}
+    held = all_holdings_of("acct-1002")[0]
+    desk.end_holding(held.key, {"held_until": "2031-01-01T00:00:00Z"})
+    assert next(h.held_until for h in all_holdings_of("acct-1002") if h.key == held.key) == datetime(
+        2031, 1, 1, tzinfo=UTC
+    )
     with pytest.raises(ValueError, match="no http"):
         Client("ftp://abuse.example.net", token="x")
 

@@ -183,6 +183,8 @@ def test_services_end_users_are_kept_and_an_account_is_told_as_known_then(desk, 
     send(desk, "put", "/users/u-1", {"customer": "acct-1002", "name": "Alex", "email": "alex@example.net"})
     send(desk, "put", "/users/u-1", {"customer": "acct-404", "name": "Alex"}, status=409)
     send(desk, "put", "/users/u-2", {"customer": "acct-1002", "name": "\x00"}, status=422)
+    told = send(desk, "put", "/users/u-1", {"customer": "acct-1001", "name": "Alex"}, status=409)
+    assert "is acct-1002's and can't become acct-1001's" in told["detail"]
     before = wiring.now()
     monkeypatch.setattr(wiring, "now", lambda: before + timedelta(hours=1))
     ended = {"ended_at": "2026-05-05T00:00:00Z"}

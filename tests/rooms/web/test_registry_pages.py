@@ -218,6 +218,10 @@ def test_letters_moves_users_and_ends_of_services_are_kept_on_the_page(desk):
     assert "acct-1001 holds 203.0.113.4/30 from then on." in post(desk, f"{ACCOUNT}/transfer", **move)
     assert "User u-1 is saved." in post(desk, f"{ACCOUNT}/user", key="u-1", name="Alex", email="alex@example.net")
     assert "a key and a name" in post(desk, f"{ACCOUNT}/user", key="u-2")
+    moved = post(desk, f"{other}/user", key="u-1", name="Alex")
+    assert "User u-1 is acct-1002&#x27;s and can&#x27;t become acct-1001&#x27;s" in moved
+    assert [(one.key, one.email) for one in queries.users_of("acct-1002")] == [("u-1", "alex@example.net")]
+    assert queries.users_of("acct-1001") == []
     assert "svc-new is saved." in post(desk, f"{ACCOUNT}/service", key="svc-new", kind="hosting")
     assert "has no service svc-404" in post(desk, f"{ACCOUNT}/end_service", key="svc-404")
     assert "svc-new has its end" in post(desk, f"{ACCOUNT}/end_service", key="svc-new")

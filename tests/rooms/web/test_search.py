@@ -16,8 +16,11 @@ from tipstaff.cases import queries
 from tipstaff.cases.operations import forget_matter, write_note
 from tipstaff.cases.queries import list_cases
 from tipstaff.host.newest import newest
-from tipstaff.intake.models import ReportRow
+from tipstaff.host.viewing import hiding
+from tipstaff.intake import queries as intake
+from tipstaff.intake.models import IncidentRow, ReportRow
 from tipstaff.intake.queries import list_reports, reports_of_case
+from tipstaff.notices import queries as notices
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures.searching import Found, find
 from tipstaff.sensors.models import SightingRow
@@ -113,6 +116,57 @@ def test_what_is_sealed_is_found_and_counted_by_nobody(day: object, at: datetime
     assert "outcome=sealed" not in page
     assert sealed.key in log_in(Role.COUNSEL).get(reverse("console:reports")).content.decode()
     assert sealed.key not in {r["key"] for r in log_in(Role.ANALYST).get("/api/reports").json()}
+
+
+@pytest.fixture
+def of_one_word(db: None, at: datetime) -> frozenset[str]:
+    """Reports 0 to 7 have the word each, 0 to 3 in their subject too; 4 and 5 may not be seen, 6 and 7 are sealed."""
+    for n in range(8):
+        report = ReportRow.objects.create(
+            key=f"R-80000{n}", evidence=f"8{n:063}", received_at=at, channel="smtp", sender="marmalade@example.net",
+            outcome="sealed" if n > 5 else "forwarded", reporter_subject="marmalade" if n < 4 else "",
+        )  # fmt: skip
+        IncidentRow.objects.create(
+            report=report, n=1, received_at=at, type="spam", excerpt="quantum marmalade", confidence=1,
+            outcome="forwarded", url="https://www.example.net/marmalade", site="net.example.www",
+        )  # fmt: skip
+    return frozenset({"R-800004", "R-800005"})
+
+
+@pytest.mark.parametrize("many", [2, 2000])
+def test_reports_that_may_not_be_seen_take_the_place_of_none_that_may(
+    of_one_word: frozenset[str], monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr("tipstaff.host.newest.MANY", many)
+    with hiding(lambda: of_one_word), CaptureQueriesContext(connection) as asked:
+        for text in ("marmalade", "quantum"):
+            assert [r.key for r in intake.find_words(text, limit=2)] == ["R-800003", "R-800002"]
+        for text in ("marmalade@example.net", "www.example.net", "https://www.example.net/marmalade"):
+            found = list_reports(search=text, limit=2, sealed=False)
+            assert [r.key for r in found] == ["R-800003", "R-800002"], text
+        assert list_reports(search="www.example.net", limit=1)[0].key == "R-800007", "for whoever may see it"
+    # Those of the end of the table alone, or by an order, may go by that instead.
+    questions = [q["sql"] for q in asked if "@@" in q["sql"] and "ORDER BY" not in q["sql"] and ">=" not in q["sql"]]
+    assert len(questions) >= 4
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+        for question in questions:
+            cursor.execute(f"EXPLAIN {question}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "intake_incident_words" in plan or "intake_report_words" in plan, plan
+
+
+def test_cases_and_letters_that_may_not_be_seen_take_the_place_of_none_that_may(day: object, at: datetime) -> None:
+    one, other = list_cases(order="newest", limit=2)
+    for case in (other, one):
+        write_note(case.key, text="zanzibar", at=at, actor="lena")
+    assert [c.key for c in queries.find_words("zanzibar", limit=1)] == [one.key]
+    word = "example"  # Most letters name an address of the example operator's.
+    newest_letters = notices.find_words(word, limit=2)
+    assert len(newest_letters) == 2
+    with hiding(lambda: frozenset({one.key, newest_letters[0].key})):
+        assert [c.key for c in queries.find_words("zanzibar", limit=1)] == [other.key]
+        assert notices.find_words(word, limit=1) == newest_letters[1:]
 
 
 def test_the_page_and_the_api_say_the_same(day: object, at: datetime, log_in: LogIn) -> None:

@@ -305,6 +305,10 @@ def test_clocks_that_run_on_us_are_shown_and_only_counsel_notes_what_people_do(
     )
     assert f"terror.remove {order.about}" in analyst.get(reverse("console:case", args=[case.key])).content.decode()
     assert "clocks of ours late" in analyst.get(reverse("console:wall")).content.decode()
+    look_again(clocks[2], look_at=at, late_at=at)
+    for client, late in ((analyst, 1), (counsel, 2)):
+        tiles = client.get(reverse("console:wall")).context["tiles"]
+        assert ("clocks of ours late", late, True) in tiles, "the wall counts what its reader's list shows"
     assert "G-999999" in counsel.get(reverse("console:clocks")).content.decode()
     told = {"about": case.key, "authority": "The police <b>", "how": "By telephone"}
     ended = {"clock": "terror.preserve", "about": case.key, "why": "Nobody needs it."}

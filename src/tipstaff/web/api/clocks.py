@@ -52,7 +52,7 @@ class ToldIn(Schema):
     """By which way, and their reference."""
 
 
-class EndIn(Schema):
+class ClockEndIn(Schema):
     """A clock is ended by hand."""
 
     clock: Annotated[str, Field(min_length=1, max_length=64)]
@@ -86,7 +86,7 @@ def told(request: HttpRequest, asked: ToldIn) -> ClockDoneOut:
 
 
 @router.post("/clocks/end", auth=Able(Ability.KEEP_LEGAL, "legal"), response=ClockDoneOut)
-def end(request: HttpRequest, asked: EndIn) -> ClockDoneOut:
+def end(request: HttpRequest, asked: ClockEndIn) -> ClockDoneOut:
     """End a clock by hand, with the reason."""
     return _done(
         partial(end_by_hand, asked.clock, about=asked.about, why=asked.why), request, said=f"Ended for {asked.about}."

@@ -17,7 +17,7 @@ from tipstaff.procedures.figures import GROUPS, Table, usual
 
 from ..asked import asked_day
 from ..figures import document, figures
-from ..roles import Ability, StaffRequest, needs
+from ..roles import Ability, StaffRequest, abilities_of, needs
 from . import reads
 from .page import show_console
 from .pictures import AFTER, BEFORE, WAITS, Layer, columns
@@ -69,6 +69,7 @@ def wall(request: StaffRequest) -> HttpResponse:
     at = wiring.now()
     found = figures(*usual(at))
     numbers, troubled = reads.numbers(at), reads.count_troubled_letters()
+    legal = Ability.KEEP_LEGAL in abilities_of(request.user)
     tiles = [
         ("waiting for a person", numbers.waiting, bool(numbers.waiting)),
         ("overdue", numbers.overdue, bool(numbers.overdue)),
@@ -76,7 +77,7 @@ def wall(request: StaffRequest) -> HttpResponse:
         ("measures in force", numbers.in_force, False),
         ("complaints today", numbers.today, False),
         ("letters in trouble", troubled, bool(troubled)),
-        ("clocks of ours late", late := reads.count_late_clocks(), bool(late)),
+        ("clocks of ours late", late := reads.late_clocks(legal=legal), bool(late)),
     ]
     answer = show_console(
         request, "tipstaff/console/wall.html", here="console:overview", at=at, tiles=tiles,

@@ -11,8 +11,7 @@ from django.urls import reverse
 from tipstaff import wiring
 from tipstaff.cases import queries as cases
 from tipstaff.cases import rules
-from tipstaff.cases.clocks import count_late_clocks as count_late_clocks
-from tipstaff.cases.clocks import running_clocks
+from tipstaff.cases.clocks import count_late_clocks, running_clocks
 from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
@@ -406,6 +405,11 @@ def clocks_shown(due_before: datetime | None, *, legal: bool) -> list[tuple[Runn
     ]
 
 
+def late_clocks(*, legal: bool) -> int:
+    """How many of those clocks were found late."""
+    return count_late_clocks(clocks=WATCHES.keys(), register=legal)
+
+
 def refused_measures() -> list[Measure]:
     """Measures that a guard refused, while their case is open: afterwards nobody need do anything about them."""
     refused = enforcement.list_measures(state=MeasureState.FAILED, limit=100)
@@ -475,7 +479,7 @@ class CasePage:
     attribution: Attributed | None
     weighed: tuple[Mapping[str, object], ...]
     reasons: tuple[Reasons, ...]
-    """Why each incident was judged so, as the record says it to a court."""
+    """Why each incident of the reports shown, and each sighting, was judged so, as the record says it to a court."""
     others: list[Case]
     measured: list[Measured]
     """What we measured ourselves."""
@@ -497,6 +501,7 @@ class CasePage:
     entry: int
     """The newest line of the record at that moment."""
     may_split: list[Matter]
+    """Incidents of the reports shown, and sightings."""
     may_merge: list[Case]
     may_reopen: bool
     may_refuse_transit: bool
