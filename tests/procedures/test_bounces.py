@@ -17,10 +17,12 @@ from tipstaff.notices.operations import claim_letter, mark_handing_over, mark_se
 from tipstaff.notices.queries import get_letter
 from tipstaff.notices.returned import read_returned
 from tipstaff.procedures import other_ways, posting, returned
+from tipstaff.procedures.casework import prolong_measure
 from tipstaff.procedures.letters import warned_by
+from tipstaff.procedures.suspension import NotWarned
 from tipstaff.registry.operations import designate
 from tipstaff.registry.queries import representatives_of
-from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState
+from tipstaff.words import Case, CaseState, Letter, LetterKind, LetterState, MeasureState
 
 ADDRESS = "192.0.2.7"
 CUSTOMER = "acct-1@customer.example.com"
@@ -89,6 +91,21 @@ def test_a_notice_that_came_back_is_no_warning_and_its_case_waits_for_a_person(o
     assert case.due_at is not None
     office.deadlines(at=case.due_at + HOUR)
     assert office.measures(case) == []
+
+
+def test_a_measure_whose_warning_came_back_is_prolonged_by_nobody(office: Office) -> None:
+    case = office.measured(ADDRESS, at=NOON)
+    [measure] = office.measures(case)
+    assert measure.in_force_at is not None
+    at, warning = measure.in_force_at + HOUR, get_letter(measure.notice or "")
+    assert warning is not None
+    prolong_measure(measure.key, why="It goes on.", desk=office.desk, at=at, actor="eva")
+    came = office.take_in(report_of(warning), at=at, sender="")
+    returned.take_back(came.key, desk=office.desk, at=at)
+    with pytest.raises(NotWarned):
+        prolong_measure(measure.key, why="It goes on.", desk=office.desk, at=at, actor="eva")
+    [still] = office.measures(case)
+    assert still.state is MeasureState.IN_FORCE, "whoever had the letter could forge that it came back"
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,11 @@ from .answer_clock import answer_due
 from .answers import answer_case
 from .complaint import tell_untold
 from .desk import Desk
-from .letters import tell_customer, warned_by
+from .letters import notices_sent, tell_customer, warned_by
 from .posting import hold_case_of, start_clock_of
 from .staffing import is_person
 from .suspension import (
+    NotWarned,
     NotYourDecision,
     TakesTwoPeople,
     close,
@@ -50,6 +51,7 @@ from .suspension import (
     lasts_for,
     lift_all,
     plan_for,
+    resources_of,
     role_of_taking,
     why_two_prolong,
 )
@@ -465,7 +467,8 @@ def prolong_measure(key: str, *, why: str, desk: Desk, at: datetime, actor: str)
     Where taking it took two people, so does this: it is proposed, and None is returned (`second_prolonging`). Once the
     customer was written to it lasts as long as any other from now on, else as long again as an unreviewed one.
     Raise OwnDecision for whoever proposed it, NotYourDecision without the role that its clause leaves it to,
-    NotStanding when it ends already, NothingToPlan when the customer no longer holds what it stops.
+    NotStanding when it ends already, NothingToPlan when the customer no longer holds what it stops, NotWarned when the
+    letter that named it came back.
     """
     with transaction.atomic():
         case, found = _may_go_on(key, at=at)
@@ -520,7 +523,20 @@ def _may_go_on(key: str, *, at: datetime) -> tuple[Case, Measure]:
         raise NotStanding(key)
     if not is_still_theirs(case, found, at=at):
         raise NothingToPlan(key)
+    if found.urgency is None and not _is_warned_of(case, found):
+        raise NotWarned(key)
     return case, found
+
+
+def _is_warned_of(case: Case, measure: Measure) -> bool:
+    """Whether a letter that named what it stops has reached somebody and did not come back since."""
+    sent, on = notices_sent(case.key), measure.selector
+    return measure.notice in sent or any(
+        letter in sent
+        and (on.url is None or on.url == conduct.url)
+        and (on.network is None or (conduct.source is not None and conduct.source in on.network))
+        for conduct, letter, _, _ in resources_of(case)
+    )
 
 
 def _goes_on(case: Case, key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> datetime:
