@@ -19,6 +19,7 @@ from tipstaff.cases.clocks import (
     running_clocks,
     start_clocks,
 )
+from tipstaff.cases.models import CaseRow
 from tipstaff.enforcement.models import MeasureRow
 from tipstaff.host.viewing import hiding
 from tipstaff.intake.queries import get_report
@@ -28,6 +29,7 @@ from tipstaff.policy import deadline, shipped_editions
 from tipstaff.policy.clauses import ClockUnit
 from tipstaff.policy.kinds import WATCHED_CLOCKS
 from tipstaff.procedures import our_clocks
+from tipstaff.procedures.harbour import take_counter_notice
 from tipstaff.procedures.our_clocks import WATCHES, end_by_hand, tell_authority
 from tipstaff.procedures.refusals import NoSuchClock, NothingToTell, NotYourDecision
 from tipstaff.procedures.suspension import plan_chosen
@@ -245,6 +247,24 @@ def test_a_removal_orders_hour_is_watched(office: Office) -> None:
     assert [(c.about, c.due_at) for c in running("terror.remove")] == [(order.key, NOON + HOUR)]
     watch(office, at=NOON + HOUR)
     assert count_late_clocks() == 1
+
+
+def test_what_a_counter_notice_asks_back_is_watched_until_it_is_back(office: Office) -> None:
+    office.admit("acct-1", HERS, timezone="America/Los_Angeles")
+    case = office.warned(HERS, at=NOON)
+    CaseRow.objects.filter(key=case.key).update(clause="copyright.hosted")
+    blocked(office.fresh(case.key), page="film", at=NOON + HOUR)
+    _, window = take_counter_notice(
+        case.key, b"", received_at=NOON + DAY, desk=office.desk, at=NOON + 2 * DAY, actor="carla"
+    )
+    watch(office, at=NOON + 2 * DAY)
+    [clock] = running("copyright.restore")
+    assert (clock.about, clock.started_at, clock.due_at) == (case.key, NOON + DAY, window.by)
+    watch(office, at=window.by)
+    assert running("copyright.restore")[0].late_at is not None
+    MeasureRow.objects.filter(case=case.key).update(state=MeasureState.LIFTED)
+    watch(office, at=window.by + DAY)
+    assert running("copyright.restore") == []
 
 
 def test_a_second_order_on_the_case_has_its_hour_and_its_months_whatever_was_done_about_the_first(

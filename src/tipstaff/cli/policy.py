@@ -355,7 +355,14 @@ def show_coverage(
         ]
         typer.echo(
             json.dumps(
-                {"edition": shown.id, "standing": standing, "counts": counts, "rows": listed, "missing": missing},
+                {
+                    "edition": shown.id,
+                    "standing": standing,
+                    "counts": counts,
+                    "rows": listed,
+                    "missing": missing,
+                    "results": str(results) if results is not None else None,
+                },
                 indent=2,
             )
         )
@@ -370,6 +377,8 @@ def show_coverage(
             _say(limit, first=" " * 13)
     typer.echo(", ".join(f"{count} {state}" for state, count in counts.items()) + f" under edition {shown.id}.")
     _say(standing)
+    if ran is None:
+        _say("No run was looked at: the tests are named here, not shown to have passed (--results does that).")
     for sentence in missing:
         typer.echo(sentence, err=True)
     if missing:

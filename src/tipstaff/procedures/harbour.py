@@ -122,7 +122,7 @@ def take_counter_notice(
         )  # fmt: skip
         record(
             "notice.counter_notice", at=at, actor=actor, about=[key], not_found=lacking,
-            not_before=window.not_before, by=window.by,
+            received_at=received_at, not_before=window.not_before, by=window.by,
         )  # fmt: skip
     return lacking, window
 

@@ -435,6 +435,18 @@ def _correction_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
     return [(case.key, entry.at)] if letter is not None and letter.kind is LetterKind.NOTICE else []
 
 
+def _counter_notice_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
+    """From when it came in, which may be before counsel noted it."""
+    received = entry.detail.get("received_at")
+    return [(entry.about[0], datetime.fromisoformat(str(received)) if received else entry.at)]
+
+
+def _nothing_stands(clock: RunningClock, desk: Desk) -> bool:
+    """Nothing of the case is in force, on its way there or on its way back."""
+    ended = (MeasureState.LIFTED, MeasureState.FAILED)
+    return all(measure.state in ended for measure in measures_of_case(standing_key(clock.about)))
+
+
 def _closed(clock: RunningClock, desk: Desk) -> bool:
     case = get_case(clock.about)
     return case is None or case.state is CaseState.CLOSED
@@ -472,6 +484,11 @@ WATCHES: Mapping[str, Watch] = {
     "child_abuse.preserve": Watch(
         events=frozenset({TOLD}), began=_reported_began, done=_until_ended,
         seen_to="The time is over for which it had to be preserved: say whether it is needed any longer.",
+    ),
+    "copyright.restore": Watch(
+        events=frozenset({"notice.counter_notice"}), began=_counter_notice_began, done=_nothing_stands,
+        of_customer=True,
+        seen_to="What was disabled should be back, unless the claimant went to court: lift it, or end this clock.",
     ),
     "transit.correct_first": Watch(
         events=_SENT, began=_correction_began, done=_closed, of_customer=True,
