@@ -12,7 +12,7 @@ from tipstaff.enforcement import guards, operations, queries
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.operations import Fence, PlanOutdated
 from tipstaff.enforcement.planner import fingerprint, steps
-from tipstaff.enforcement.protocol import Driver, DriverFailure, LooksAtSome
+from tipstaff.enforcement.protocol import Driver, DriverFailure, LooksAtSome, read_proof_of
 from tipstaff.words import Measure, MeasureState, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 PROBES_MAX = 50
@@ -127,7 +127,7 @@ def reconcile(
 
     probes, later = _probed(driver, after, at=at)
     turned = operations.record_outcome(
-        plan, after, probes, unprobed=later, fence=fence, max_proof=driver.max_proof, at=at, tell=tell
+        plan, after, probes, unprobed=later, fence=fence, read_proof=read_proof_of(driver), at=at, tell=tell
     )
     if not after.complete:
         return replace(_waiting(plan, after.detail, at=at), steps=todo)
@@ -185,7 +185,7 @@ def hasten(
     lifts = {rule.measure for rule in few.lifts}
     later = frozenset(key for key, probe in probes.items() if key in lifts and probe.contradicts_lift)
     turned = operations.record_outcome(
-        few.plan, after, probes, unprobed=later, fence=fence, max_proof=driver.max_proof, at=at, tell=tell
+        few.plan, after, probes, unprobed=later, fence=fence, read_proof=read_proof_of(driver), at=at, tell=tell
     )
     return Reconciled(
         device=driver.device, generation=few.plan.generation, steps=todo, turned=turned, unproven=len(later)

@@ -482,6 +482,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "measure.planned": ("Measure planned", "amber", _measure),
         "measure.applying": ("Measure being applied", "amber", _measure),
         "measure.in_force": ("Measure in force", "amber", _measure),
+        "measure.unshown": ("Not shown to be in force", "amber", _measure),
         "measure.lifting": ("Measure being lifted", "blue", _measure),
         "measure.prolonged": ("Measure prolonged", "amber", _says("why")),
         "measure.still_stopped": ("Lifted, yet still stopped", "red", _measure),
