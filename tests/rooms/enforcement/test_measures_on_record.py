@@ -584,10 +584,44 @@ class Probed(MemoryTwin):
 
     max_proof = Proof.PROBE
     stopped = True
+    neighbour = True
 
     def probe(self, rule: Rule) -> ProbeResult:
-        words = "gets no answer" if self.stopped else "gets through"
-        return ProbeResult(target_stopped=self.stopped, neighbour_works=True, detail=f"out: {rule.selector} {words}.")
+        detail = f"out: {rule.selector} {'gets no answer' if self.stopped else 'gets through'}."
+        return ProbeResult(target_stopped=self.stopped, neighbour_works=self.neighbour, detail=detail)
+
+
+def test_what_is_held_and_stops_nothing_is_not_in_force(fence: Fence) -> None:
+    driver = Probed("edge1")
+    driver.stopped = False
+    key = planned()
+    for minutes in range(2):
+        assert round_of(driver, fence, minutes=minutes).turned == ()
+        state, proof, detail = shown(key)
+        assert (state, proof, detail[-13:]) == (MeasureState.APPLYING, Proof.CONFIG, "gets through.")
+    assert said(key).count("measure.ineffective") == 1, "the same is said once"
+    driver.stopped = True
+    round_of(driver, fence, minutes=2)
+    assert shown(key)[:2] == (MeasureState.IN_FORCE, Proof.PROBE)
+
+
+def test_what_was_in_force_and_stops_nothing_goes_back(fence: Fence) -> None:
+    before, driver = MemoryTwin("edge1"), Probed("edge1")
+    key = planned()
+    round_of(before, fence)
+    driver._state, driver.stopped = before._state, False
+    round_of(driver, fence, minutes=1)
+    assert (shown(key)[0], said(key)[-1]) == (MeasureState.APPLYING, "measure.ineffective")
+
+
+def test_a_neighbour_that_is_stopped_too_is_on_record(fence: Fence) -> None:
+    driver = Probed("edge1")
+    driver.neighbour = False
+    key = planned()
+    for minutes in range(2):
+        round_of(driver, fence, minutes=minutes)
+        assert shown(key)[:2] == (MeasureState.IN_FORCE, Proof.STATE), "it is read back, and no probe proves it"
+    assert said(key).count("measure.neighbour_harmed") == 1, "the same is said once"
 
 
 class OnlyTold(Probed):
