@@ -258,16 +258,19 @@ def _probed(driver: Driver, seen: Observation, *, at: datetime) -> tuple[dict[st
         lifting = state is MeasureState.LIFTING
         if read.get(rule.measure, Seen.ABSENT) is (Seen.ABSENT if lifting else Seen.IN_FORCE):
             (lifts if lifting else others).append(rule)
-    due = [*_turned(lifts, at=at), *_turned(others, at=at)]
-    probes = {rule.measure: driver.probe(rule) for rule in due[:PROBES_MAX]}
-    return probes, frozenset(rule.measure for rule in due[PROBES_MAX:])
+    # What is stopped still, whoever stops it, may stay so for long: what waits to be in force has half of the places.
+    lifts = _turned(lifts, places := max(PROBES_MAX // 2, PROBES_MAX - len(others)), at=at)
+    due, later = lifts[:places], lifts[places:]
+    others = _turned(others, places := PROBES_MAX - len(due), at=at)
+    probes = {rule.measure: driver.probe(rule) for rule in (*due, *others[:places])}
+    return probes, frozenset(rule.measure for rule in (*later, *others[places:]))
 
 
-def _turned(rules: list[Rule], *, at: datetime) -> list[Rule]:
+def _turned(rules: list[Rule], places: int, *, at: datetime) -> list[Rule]:
     """The same rules, beginning elsewhere in each round; nothing need be remembered for it."""
-    if len(rules) <= PROBES_MAX:
+    if len(rules) <= places:
         return rules
-    start = int(at.timestamp()) // ROUND_SECONDS * PROBES_MAX % len(rules)
+    start = int(at.timestamp()) // ROUND_SECONDS * places % len(rules)
     return rules[start:] + rules[:start]
 
 

@@ -676,6 +676,22 @@ def test_what_waits_for_its_probe_is_not_in_force_before(fence: Fence, monkeypat
     assert {shown(key)[:2] for key in keys} == {(MeasureState.IN_FORCE, Proof.PROBE)}
 
 
+def test_what_is_stopped_still_keeps_nothing_else_from_its_probe(fence: Fence, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enforcing, "PROBES_MAX", 2)
+    driver = OnlyTold("edge1")
+    driver.can_probe = True
+    lifted = [planned(n, case=f"C-{n:06d}") for n in (2, 3)]
+    round_of(driver, fence)
+    for key in lifted:
+        operations.want_lifted(key, why="The customer fixed it.", at=NOON, actor="worker")
+    keys = [planned(n, case=f"C-{n:06d}") for n in (4, 5)]
+    for minutes in (1, 2, 3):
+        round_of(driver, fence, minutes=minutes)
+    assert {shown(key)[0] for key in lifted} == {MeasureState.LIFTING}
+    assert {key for key in lifted if "measure.still_stopped" in said(key)} == set(lifted)
+    assert {shown(key)[:2] for key in keys} == {(MeasureState.IN_FORCE, Proof.PROBE)}
+
+
 def test_what_was_called_in_force_by_a_read_back_that_shows_little_is_no_longer(fence: Fence) -> None:
     key = planned()
     before = MemoryTwin("edge1")
