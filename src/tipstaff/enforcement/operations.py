@@ -530,15 +530,15 @@ def record_outcome(
     *,
     unprobed: Collection[str] = (),
     fence: Fence,
-    max_proof: Proof,
+    read_proof: Proof,
     at: datetime,
     tell: Callable[[Measure], None] | None = None,
 ) -> tuple[Measure, ...]:
     """Put on record what the device showed; the measures that came into force or were lifted by it.
 
     An observation that is not complete changes no measure. What is in `unprobed` will be probed in a later round and is
-    not called lifted before. `tell` is called within the transaction for each of the
-    measures returned, so that what follows from it stands or falls with it.
+    not called lifted before. `read_proof` is what the observation alone shows. `tell` is called within the transaction
+    for each of the measures returned, so that what follows from it stands or falls with it.
     """
     device = _lock_device(plan.device)
     _check(device, fence)
@@ -548,7 +548,7 @@ def record_outcome(
     changed: list[MeasureRow] = []
     told: list[MeasureRow] = []
     held, read = dict(observation.fingerprints), dict(observation.rules)
-    rows, rules = _rows_to_settle(fence, held, read, probes, only=observation.only, max_proof=max_proof)
+    rows, rules = _rows_to_settle(fence, held, read, probes, only=observation.only, read_proof=read_proof)
     beside = [rule for rule in rules.values() if read.get(rule.measure) is Seen.IN_FORCE] if probes else []
     for row in rows:
         before = (row.state, row.proof, row.proof_detail, row.still_stopped)
@@ -557,7 +557,7 @@ def record_outcome(
             seen = Seen.DRIFT  # It holds another rule under this name.
         if row.state == MeasureState.LIFTING and row.key in unprobed:
             continue
-        turned = _settle(row, seen, probes.get(row.key), max_proof, plan, at, beside=beside)
+        turned = _settle(row, seen, probes.get(row.key), read_proof, plan, at, beside=beside)
         if before != (row.state, row.proof, row.proof_detail, row.still_stopped):
             row.proof_at = at
             changed.append(row)
@@ -586,7 +586,7 @@ def _rows_to_settle(
     probes: Mapping[str, ProbeResult],
     *,
     only: Collection[str] | None,
-    max_proof: Proof,
+    read_proof: Proof,
 ) -> tuple[list[MeasureRow], Mapping[str, Rule]]:
     """The rows of a device that a read-back may change, by their keys, and the rule of each that is open (where nothing
     was probed, of those rows).
@@ -602,7 +602,7 @@ def _rows_to_settle(
         rule
         for rule, _, settled in there
         if not settled
-        or max_proof < Proof.STATE
+        or read_proof < Proof.STATE
         or held.get(rule.measure) != rule.fingerprint
         or read.get(rule.measure) is not Seen.IN_FORCE
         or rule.measure in probes
@@ -650,7 +650,7 @@ def _settle(
     row: MeasureRow,
     seen: Seen,
     probe: ProbeResult | None,
-    max_proof: Proof,
+    read_proof: Proof,
     plan: Plan,
     at: datetime,
     *,
@@ -679,7 +679,7 @@ def _settle(
                 return False
             detail = f"Read back: it is gone. Another measure stops the same: {detail}"
         row.state, row.lifted_at, row.still_stopped = MeasureState.LIFTED, at, ""
-        row.proof, row.proof_detail = Proof.PROBE if proven else min(max_proof, Proof.STATE), detail
+        row.proof, row.proof_detail = Proof.PROBE if proven else read_proof, detail
         say("measure.lifted", proof=Proof(row.proof).name, detail=row.proof_detail)
         return True
     if seen is not Seen.IN_FORCE:
@@ -692,10 +692,10 @@ def _settle(
         # The device holds it, and the traffic passes all the same: it is not in force.
         if row.state == MeasureState.IN_FORCE or row.proof_detail != probe.detail:
             say("measure.ineffective", detail=probe.detail)
-        row.state, row.proof, row.proof_detail = MeasureState.APPLYING, Proof.CONFIG, probe.detail
+        row.state, row.proof, row.proof_detail = MeasureState.APPLYING, min(read_proof, Proof.CONFIG), probe.detail
         return False
     came = row.state != MeasureState.IN_FORCE
-    proof = min(max_proof, Proof.STATE)
+    proof = read_proof
     detail = "Read back from the device."
     if probe is not None and probe.proves_in_force:
         proof, detail = Proof.PROBE, probe.detail
@@ -704,7 +704,12 @@ def _settle(
         if row.proof_detail != detail:
             say("measure.neighbour_harmed", detail=detail)
     if proof < Proof.STATE:
-        row.proof, row.proof_detail = proof, detail
+        # Only traffic shows more than that the device was told: what a probe has shown stands while it is held.
+        if not came and row.proof < Proof.PROBE:
+            row.state = MeasureState.APPLYING
+            say("measure.unshown", proof=proof.name, detail=probe.detail if probe is not None else detail)
+        if row.state != MeasureState.IN_FORCE and (probe is not None or row.proof != proof):
+            row.proof, row.proof_detail = proof, probe.detail if probe is not None else detail
         return False
     if came:
         row.state, row.proof, row.proof_detail = MeasureState.IN_FORCE, proof, detail

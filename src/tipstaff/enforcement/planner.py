@@ -67,6 +67,8 @@ class Ability:
     can: frozenset[tuple[Scope, Degree]]
     proof: Proof
     """The surest proof that it can give."""
+    proof_of: Callable[[Selector, Degree], Proof] | None = None
+    """The surest proof of exactly this, where it is not the same of everything: not all can be probed."""
     networks: tuple[Network, ...] = ()
     """The networks whose traffic passes it; empty means all."""
     limits: Limits | None = None
@@ -86,6 +88,11 @@ class Ability:
         if network is None or not self.networks:
             return True
         return any(network.version == n.version and network.overlaps(n) for n in self.networks)
+
+    def shows(self, selectors: Sequence[Selector], degree: Degree) -> Proof:
+        """The surest proof that it can give of all of these."""
+        of = self.proof_of
+        return self.proof if of is None else min((of(s, degree) for s in selectors), default=self.proof)
 
     def stops(self, scope: Scope, way: Direction) -> bool:
         """Whether what it does to this scope stops traffic that goes this way."""
@@ -156,9 +163,9 @@ def reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Abili
         # A blackhole leaves what the customer sends alone: a scan or a flood would go on.
         only = "what is sent to it" if able[0].one_way is Direction.IN else "what it sends"
         return Reached(device=able[0].device, flaw=f"{able[0].device} stops only {only}, and this goes the other way.")
-    provable = [d for d in capable if d.proof >= Proof.STATE]
+    provable = [d for d in capable if d.shows(selectors, rung.degree) >= Proof.STATE]
     if not provable:
-        best = max(capable, key=lambda d: d.proof)
+        best = max(capable, key=lambda d: d.shows(selectors, rung.degree))
         flaw = f"{best.device} cannot show that it is in force, only that it was told."
         return Reached(device=best.device, flaw=flaw)
     flaw = ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from tipstaff.enforcement.protocol import BadOption
-from tipstaff.words import Degree, Direction, ProbeResult, Rule, Scope
+from tipstaff.words import Degree, Direction, ProbeResult, Rule, Scope, Selector
 
 Address = IPv4Address | IPv6Address
 Call = tuple[str, str, str, int]
@@ -54,6 +54,16 @@ def vantage_of(
     return None
 
 
+def obstacle(selector: Selector, degree: Degree, vantage: Vantage) -> str:
+    """Why a probe of this can never be made from there; empty where one can."""
+    if selector.network is None or degree not in (Degree.BLOCK, Degree.WALLED_GARDEN):
+        return "Only a block of addresses or ports can be probed."
+    version = selector.network.version
+    if all(a.version != version for a in vantage.outside_addresses):
+        return f"No outside address of IPv{version} is set up."
+    return ""
+
+
 def probe_rule(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], bool]) -> ProbeResult:
     """Probe one rule in every direction that it has. No address that another measure has `touched` is a neighbour.
 
@@ -61,15 +71,10 @@ def probe_rule(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], boo
     that stop the whole address then.
     """
     network = rule.selector.network
-    if network is None or rule.degree not in (Degree.BLOCK, Degree.WALLED_GARDEN):
-        return ProbeResult(
-            target_stopped=None, neighbour_works=None, detail="Only a block of addresses or ports can be probed."
-        )
-    far = next((a for a in vantage.outside_addresses if a.version == network.version), None)
-    if far is None:
-        return ProbeResult(
-            target_stopped=None, neighbour_works=None, detail=f"No outside address of IPv{network.version} is set up."
-        )
+    why_not = obstacle(rule.selector, rule.degree, vantage)
+    if network is None or why_not:
+        return _not_probed(why_not)
+    far = next(a for a in vantage.outside_addresses if a.version == network.version)
     customer = network.network_address if network.num_addresses == 1 else network.network_address + 1
     ways = (Direction.OUT, Direction.IN) if rule.selector.direction is Direction.BOTH else (rule.selector.direction,)
     results = [_one_way(way, rule, customer, far, vantage, touched) for way in ways]

@@ -91,6 +91,19 @@ class LooksAtSome(Protocol):
         """
 
 
+@runtime_checkable
+class ShowsLessRead(Protocol):
+    """A driver whose device may hold all that it was told and stop nothing: only a probe shows more."""
+
+    read_proof: Proof
+    """What reading back alone shows."""
+
+
+def read_proof_of(driver: Driver) -> Proof:
+    """What reading a device back alone shows: its state at best, for only traffic shows more."""
+    return min(driver.read_proof if isinstance(driver, ShowsLessRead) else driver.max_proof, Proof.STATE)
+
+
 class MakesDriver(Protocol):
     """What an entry point of `tipstaff.drivers` names."""
 

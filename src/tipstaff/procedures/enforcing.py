@@ -12,7 +12,7 @@ from tipstaff.enforcement import guards, operations, queries
 from tipstaff.enforcement.guards import Limits
 from tipstaff.enforcement.operations import Fence, PlanOutdated
 from tipstaff.enforcement.planner import fingerprint, steps
-from tipstaff.enforcement.protocol import Driver, DriverFailure, LooksAtSome
+from tipstaff.enforcement.protocol import Driver, DriverFailure, LooksAtSome, read_proof_of
 from tipstaff.words import Measure, MeasureState, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 PROBES_MAX = 50
@@ -127,7 +127,7 @@ def reconcile(
 
     probes, later = _probed(driver, after, at=at)
     turned = operations.record_outcome(
-        plan, after, probes, unprobed=later, fence=fence, max_proof=driver.max_proof, at=at, tell=tell
+        plan, after, probes, unprobed=later, fence=fence, read_proof=read_proof_of(driver), at=at, tell=tell
     )
     if not after.complete:
         return replace(_waiting(plan, after.detail, at=at), steps=todo)
@@ -185,7 +185,7 @@ def hasten(
     lifts = {rule.measure for rule in few.lifts}
     later = frozenset(key for key, probe in probes.items() if key in lifts and probe.contradicts_lift)
     turned = operations.record_outcome(
-        few.plan, after, probes, unprobed=later, fence=fence, max_proof=driver.max_proof, at=at, tell=tell
+        few.plan, after, probes, unprobed=later, fence=fence, read_proof=read_proof_of(driver), at=at, tell=tell
     )
     return Reconciled(
         device=driver.device, generation=few.plan.generation, steps=todo, turned=turned, unproven=len(later)
@@ -258,16 +258,19 @@ def _probed(driver: Driver, seen: Observation, *, at: datetime) -> tuple[dict[st
         lifting = state is MeasureState.LIFTING
         if read.get(rule.measure, Seen.ABSENT) is (Seen.ABSENT if lifting else Seen.IN_FORCE):
             (lifts if lifting else others).append(rule)
-    due = [*_turned(lifts, at=at), *_turned(others, at=at)]
-    probes = {rule.measure: driver.probe(rule) for rule in due[:PROBES_MAX]}
-    return probes, frozenset(rule.measure for rule in due[PROBES_MAX:])
+    # What is stopped still, whoever stops it, may stay so for long: what waits to be in force has half of the places.
+    lifts = _turned(lifts, places := max(PROBES_MAX // 2, PROBES_MAX - len(others)), at=at)
+    due, later = lifts[:places], lifts[places:]
+    others = _turned(others, places := PROBES_MAX - len(due), at=at)
+    probes = {rule.measure: driver.probe(rule) for rule in (*due, *others[:places])}
+    return probes, frozenset(rule.measure for rule in (*later, *others[places:]))
 
 
-def _turned(rules: list[Rule], *, at: datetime) -> list[Rule]:
+def _turned(rules: list[Rule], places: int, *, at: datetime) -> list[Rule]:
     """The same rules, beginning elsewhere in each round; nothing need be remembered for it."""
-    if len(rules) <= PROBES_MAX:
+    if len(rules) <= places:
         return rules
-    start = int(at.timestamp()) // ROUND_SECONDS * PROBES_MAX % len(rules)
+    start = int(at.timestamp()) // ROUND_SECONDS * places % len(rules)
     return rules[start:] + rules[:start]
 
 

@@ -14,12 +14,12 @@ from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.drivers.bird import make
 from tipstaff.enforcement.drivers.bird.speaker import Bird
 from tipstaff.enforcement.guards import Limits
-from tipstaff.enforcement.protocol import DeviceUnreachable, Driver
+from tipstaff.enforcement.protocol import DeviceUnreachable, Driver, read_proof_of
 from tipstaff.enforcement.routing.announcer import Announcer, Held
 from tipstaff.enforcement.routing.book import Book, read_text, text_of
 from tipstaff.procedures.enforcing import reconcile
 from tipstaff.testing.drivers import NOON, DriverContract, carry_out
-from tipstaff.words import Candidate, Degree, Direction, MeasureState, Rule, Selector
+from tipstaff.words import Candidate, Degree, Direction, MeasureState, Proof, Rule, Selector
 
 
 class BirdTwin(Bird):
@@ -157,3 +157,16 @@ def test_nothing_that_a_guard_forbids_is_ever_in_the_file(tmp_path: Path, announ
     assert measure.state is MeasureState.FAILED
     assert twin.read().routes == frozenset()
     assert "route " not in (tmp_path / "edge1.conf").read_text()
+
+
+def test_no_more_is_promised_of_a_flow_than_a_probe_can_show(tmp_path: Path) -> None:
+    options = {
+        "file": str(tmp_path / "edge1.conf"), "announce": "flowspec", "rate_bytes_per_second": 1000,
+        "probe_inside": ["in"], "probe_outside": ["out"], "probe_outside_addresses": ["203.0.113.1"],
+    }  # fmt: skip
+    driver = make("edge1", options)
+    assert (read_proof_of(driver), driver.max_proof) == (Proof.CONFIG, Proof.PROBE)
+    four, six = (Selector(network=ip_network(x)) for x in ("192.0.2.7", "2001:db8::7"))
+    assert driver.ability.shows([four], Degree.BLOCK) is Proof.PROBE
+    assert driver.ability.shows([four], Degree.RATE_LIMIT) is Proof.CONFIG, "what is slowed down is never probed"
+    assert driver.ability.shows([four, six], Degree.BLOCK) is Proof.CONFIG, "nobody is out there for IPv6"

@@ -15,6 +15,7 @@ from tipstaff.enforcement.operations import Fence, Fenced
 from tipstaff.enforcement.planner import fingerprint, steps
 from tipstaff.enforcement.protocol import StalePlan
 from tipstaff.ledger.queries import entries_about
+from tipstaff.procedures import enforcing
 from tipstaff.procedures.enforcing import FEW, Reconciled, hasten, reconcile
 from tipstaff.testing.drivers import NOON
 from tipstaff.words import (
@@ -583,10 +584,125 @@ class Probed(MemoryTwin):
 
     max_proof = Proof.PROBE
     stopped = True
+    neighbour = True
 
     def probe(self, rule: Rule) -> ProbeResult:
-        words = "gets no answer" if self.stopped else "gets through"
-        return ProbeResult(target_stopped=self.stopped, neighbour_works=True, detail=f"out: {rule.selector} {words}.")
+        detail = f"out: {rule.selector} {'gets no answer' if self.stopped else 'gets through'}."
+        return ProbeResult(target_stopped=self.stopped, neighbour_works=self.neighbour, detail=detail)
+
+
+def test_what_is_held_and_stops_nothing_is_not_in_force(fence: Fence) -> None:
+    driver = Probed("edge1")
+    driver.stopped = False
+    key = planned()
+    for minutes in range(2):
+        assert round_of(driver, fence, minutes=minutes).turned == ()
+        state, proof, detail = shown(key)
+        assert (state, proof, detail[-13:]) == (MeasureState.APPLYING, Proof.CONFIG, "gets through.")
+    assert said(key).count("measure.ineffective") == 1, "the same is said once"
+    driver.stopped = True
+    round_of(driver, fence, minutes=2)
+    assert shown(key)[:2] == (MeasureState.IN_FORCE, Proof.PROBE)
+
+
+def test_what_was_in_force_and_stops_nothing_goes_back(fence: Fence) -> None:
+    before, driver = MemoryTwin("edge1"), Probed("edge1")
+    key = planned()
+    round_of(before, fence)
+    driver._state, driver.stopped = before._state, False
+    round_of(driver, fence, minutes=1)
+    assert (shown(key)[0], said(key)[-1]) == (MeasureState.APPLYING, "measure.ineffective")
+
+
+def test_a_neighbour_that_is_stopped_too_is_on_record(fence: Fence) -> None:
+    driver = Probed("edge1")
+    driver.neighbour = False
+    key = planned()
+    for minutes in range(2):
+        round_of(driver, fence, minutes=minutes)
+        assert shown(key)[:2] == (MeasureState.IN_FORCE, Proof.STATE), "it is read back, and no probe proves it"
+    assert said(key).count("measure.neighbour_harmed") == 1, "the same is said once"
+
+
+class OnlyTold(Probed):
+    """A twin that may hold a measure and stop nothing, as a router's table of flows may: only a probe tells."""
+
+    read_proof = Proof.CONFIG
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.can_probe = False
+        self.asked: list[str] = []
+
+    def probe(self, rule: Rule) -> ProbeResult:
+        self.asked.append(rule.measure)
+        away = ProbeResult(target_stopped=None, neighbour_works=None, detail="The vantage is away.")
+        return super().probe(rule) if self.can_probe else away
+
+
+def shown(key: str) -> tuple[MeasureState, Proof, str]:
+    found = queries.get_measure(key)
+    assert found is not None
+    return found.state, found.proof, found.proof_detail
+
+
+def test_a_read_back_that_shows_little_brings_nothing_into_force_without_a_probe(fence: Fence) -> None:
+    driver = OnlyTold("edge1")
+    key = planned()
+    for minutes in range(2):
+        assert round_of(driver, fence, minutes=minutes).turned == ()
+        assert shown(key) == (MeasureState.APPLYING, Proof.CONFIG, "The vantage is away.")
+    driver.can_probe = True
+    [turned] = round_of(driver, fence, minutes=2).turned
+    assert (turned.state, turned.proof) == (MeasureState.IN_FORCE, Proof.PROBE)
+    for minutes in (3, 4):  # What traffic has shown stands while the device holds it, and is not asked again.
+        assert round_of(driver, fence, minutes=minutes).turned == ()
+        assert shown(key)[:2] == (MeasureState.IN_FORCE, Proof.PROBE)
+    assert (driver.asked, said(key)[-1]) == ([key] * 3, "measure.in_force")
+    driver.can_probe = False
+    operations.want_lifted(key, why="The customer fixed it.", at=NOON, actor="worker")
+    [turned] = round_of(driver, fence, minutes=5).turned
+    assert (turned.state, turned.proof) == (MeasureState.LIFTED, Proof.CONFIG), "it is gone, and no more is claimed"
+
+
+def test_what_waits_for_its_probe_is_not_in_force_before(fence: Fence, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enforcing, "PROBES_MAX", 2)
+    driver = OnlyTold("edge1")
+    driver.can_probe = True
+    keys = {planned(n, case=f"C-{n:06d}") for n in range(2, 7)}
+    turns = [[m.key for m in round_of(driver, fence, minutes=minutes).turned] for minutes in range(3)]
+    assert [len(turn) for turn in turns] == [2, 2, 1]
+    assert {key for turn in turns for key in turn} == keys == set(driver.asked)
+    assert {shown(key)[:2] for key in keys} == {(MeasureState.IN_FORCE, Proof.PROBE)}
+
+
+def test_what_is_stopped_still_keeps_nothing_else_from_its_probe(fence: Fence, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enforcing, "PROBES_MAX", 2)
+    driver = OnlyTold("edge1")
+    driver.can_probe = True
+    lifted = [planned(n, case=f"C-{n:06d}") for n in (2, 3)]
+    round_of(driver, fence)
+    for key in lifted:
+        operations.want_lifted(key, why="The customer fixed it.", at=NOON, actor="worker")
+    keys = [planned(n, case=f"C-{n:06d}") for n in (4, 5)]
+    for minutes in (1, 2, 3):
+        round_of(driver, fence, minutes=minutes)
+    assert {shown(key)[0] for key in lifted} == {MeasureState.LIFTING}
+    assert {key for key in lifted if "measure.still_stopped" in said(key)} == set(lifted)
+    assert {shown(key)[:2] for key in keys} == {(MeasureState.IN_FORCE, Proof.PROBE)}
+
+
+def test_what_was_called_in_force_by_a_read_back_that_shows_little_is_no_longer(fence: Fence) -> None:
+    key = planned()
+    before = MemoryTwin("edge1")
+    round_of(before, fence)
+    assert shown(key)[:2] == (MeasureState.IN_FORCE, Proof.STATE)
+    driver = OnlyTold("edge1")
+    driver._state = before._state
+    for minutes in (1, 2):
+        assert round_of(driver, fence, minutes=minutes).turned == ()
+    assert shown(key) == (MeasureState.APPLYING, Proof.CONFIG, "The vantage is away.")
+    assert said(key).count("measure.unshown") == 1
 
 
 def let_go(driver: Probed, fence: Fence) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tipstaff.enforcement.drivers.prefix_filter import make
+from tipstaff.enforcement.drivers.prefix_filter import make, routers
 from tipstaff.enforcement.drivers.prefix_filter.text import DIALECTS, in_order
 from tipstaff.enforcement.planner import Footprint, weigh
 from tipstaff.enforcement.protocol import BadOption, DeviceRefused, Driver
 from tipstaff.testing.drivers import DriverContract, carry_out
-from tipstaff.words import Degree, Proof, Rule, Rung, Scope, Selector
+from tipstaff.words import Degree, Proof, Rule, Rung, Scope, Seen, Selector
 
 GOLDEN = Path(__file__).parent / "golden"
 NETWORKS = in_order(["2001:db8:2::/48", "203.0.113.0/24", "198.51.100.0/25", "203.0.113.0/24"])
@@ -97,6 +97,40 @@ class TestHandedOver(DriverContract):
             rule = Rule(measure="M-000001", case="C-000001", selector=selector, degree=Degree.BLOCK)
             assert not self.make().supports(rule)
         assert not self.make().supports(denial("0.0.0.0/0"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        ((8001, ["Network not found"]), Seen.IN_FORCE),
+        ((0, [""]), Seen.IN_FORCE),  # Another session has it.
+        ((1007, ["203.0.113.0/24 unicast [AS64501 10:00:00.000] * (100)"]), Seen.DRIFT),
+        ((9001, ["No valid tables"]), Seen.DRIFT),
+    ],
+)
+def test_only_what_bird_says_it_does_not_have_is_denied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, list[str]], seen: Seen
+) -> None:
+    class Answering:
+        def __init__(self, *_: object) -> None: ...
+        def __enter__(self) -> "Answering":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def rows(self, _: str) -> list[str]:
+            return []
+
+        def ask(self, command: str) -> tuple[int, list[str]]:
+            return answer if command.startswith("show route") else (0, [""])
+
+    monkeypatch.setattr(routers, "Control", Answering)
+    options = {"dialect": "bird", "session": "AS64501", "file": str(tmp_path / "edge.conf")}
+    driver = make("edge1", options)
+    driver._settle_seconds = 0  # Nothing changes while it waits.
+    observation = carry_out(driver, 1, [denial("203.0.113.0/24")])
+    assert (observation.complete, observation.of("M-000001")) == (True, seen)
+    assert ("No valid tables" in observation.detail) == (answer[0] == 9001)
+    assert carry_out(driver, 2, []).rules == (), "it can be lifted whatever BIRD says"
 
 
 def test_an_announced_prefix_is_denied_on_its_session_before_anything_wider() -> None:

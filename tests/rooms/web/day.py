@@ -104,5 +104,5 @@ def carry_out(*, at: datetime) -> None:
     record_intent(plan, todo, fence=fence, at=at)
     EDGE.carry_out(plan, steps=todo, at=at)
     probes = {rule.measure: EDGE.probe(rule) for rule in plan.rules}
-    record_outcome(plan, EDGE.observe(at=at), probes, fence=fence, max_proof=EDGE.max_proof, at=at)
+    record_outcome(plan, EDGE.observe(at=at), probes, fence=fence, read_proof=EDGE.max_proof, at=at)
     stop_writing(fence)

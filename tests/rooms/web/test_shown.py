@@ -7,8 +7,9 @@ import pytest
 from django.template.loader import render_to_string
 from django.utils.html import strip_tags
 
-from tipstaff.web.console.sentences import Step
+from tipstaff.web.console.sentences import Step, tell
 from tipstaff.web.shown import instant
+from tipstaff.words import Entry
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -38,3 +39,27 @@ def test_a_step_says_what_and_then_who_and_does_not_run_them_together() -> None:
     assert shown(replace(step, text="")).endswith("lena")
     assert "·" not in shown(replace(step, text=""))
     assert shown(replace(step, actor="")).endswith("and rising")
+
+
+@pytest.mark.parametrize(
+    ("what", "detail", "title", "text"),
+    [
+        (
+            "drifted",
+            {"seen": "absent"},
+            "Gone from the device",
+            "M-000001: edge1 no longer holds it. It is applied anew.",
+        ),
+        ("ineffective", {"detail": "It gets through."}, "Held, yet traffic gets through", "It gets through."),
+        ("neighbour_harmed", {"detail": "It is silent."}, "Its neighbour is stopped too", "It is silent."),
+        ("proven", {"proof": "PROBE", "detail": "No answer."}, "Shown by traffic", "No answer."),
+        ("unshown", {"proof": "CONFIG", "detail": "No vantage."}, "Not shown to be in force", "No vantage."),
+    ],
+)
+def test_what_a_device_showed_is_told_in_words(what: str, detail: dict[str, str], title: str, text: str) -> None:
+    entry = Entry(
+        id=7, at=NOON, actor="enforcer", what=f"measure.{what}", about=("M-000001", "C-000001"),
+        detail={"device": "edge1", "generation": 3, **detail}, digest="", seq=None,
+    )  # fmt: skip
+    step = tell(entry)
+    assert (step.title, step.text.endswith(text), "M-000001" in step.text) == (title, True, True)

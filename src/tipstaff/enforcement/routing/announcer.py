@@ -15,13 +15,13 @@ from typing import NamedTuple, Protocol
 
 from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.planner import Ability, fingerprint
-from tipstaff.enforcement.probing import Address, Vantage, probe_rule
+from tipstaff.enforcement.probing import Address, Vantage, obstacle, probe_rule
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, DriverFailure, StalePlan
 from tipstaff.enforcement.routing import routes
 from tipstaff.enforcement.routing.book import Book, Entry, Shelf, without
 from tipstaff.enforcement.routing.fib import read_fib
 from tipstaff.enforcement.routing.routes import Kind, Route
-from tipstaff.words import Direction, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
+from tipstaff.words import Degree, Direction, Observation, Plan, ProbeResult, Proof, Rule, Seen, Selector, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +106,17 @@ class Announcer:
         # A flow in a RIB was seen to stop nothing, so a session proves no more than that it was told.
         shown = bool(self._peer_fib) or speaker.shows_sessions
         told = Proof.CONFIG if speaker.answers else Proof.ACK
-        state = Proof.STATE if kind is not Kind.FLOWSPEC and shown else told
-        self.max_proof = Proof.PROBE if vantage is not None else state
+        self.read_proof = Proof.STATE if kind is not Kind.FLOWSPEC and shown else told
+        self.max_proof = Proof.PROBE if vantage is not None else self.read_proof
 
     @property
     def ability(self) -> Ability:
         one_way = Direction.IN if self._kind is Kind.BLACKHOLE and not self._both_ways else None
         can = routes.can(self._kind, slows=self._rate > 0)
-        return Ability(device=self.device, can=can, proof=self.max_proof, one_way=one_way, session=self._session)
+        return Ability(
+            device=self.device, can=can, proof=self.max_proof, proof_of=self._shows, one_way=one_way,
+            session=self._session,
+        )  # fmt: skip
 
     def supports(self, rule: Rule) -> bool:
         return routes.supports(rule, self._kind, slows=self._rate > 0, both_ways=self._both_ways, session=self._session)
@@ -271,6 +274,10 @@ class Announcer:
         _await(followed, seconds=self._settle_seconds)
 
     # What was seen.
+
+    def _shows(self, selector: Selector, degree: Degree) -> Proof:
+        probed = self._vantage is not None and not obstacle(selector, degree, self._vantage)
+        return self.max_proof if probed else self.read_proof
 
     def _peers(self) -> frozenset[Route] | None:
         """The blackholes in the peer's forwarding table; None if nobody looks there."""

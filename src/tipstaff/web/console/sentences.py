@@ -263,6 +263,11 @@ def _measure(entry: Entry) -> str:
     return f"{' '.join(filter(None, (_about('M-', entry), what, where, until)))}. {said}"
 
 
+def _drifted(entry: Entry) -> str:
+    how = "no longer holds it" if _get(entry, "seen") == "absent" else "does not hold it as it should"
+    return f"{_about('M-', entry)}: {_get(entry, 'device')} {how}. It is applied anew."
+
+
 def _intent(entry: Entry) -> str:
     return f"Generation {_get(entry, 'generation')}: {_get(entry, 'apply')} to apply, {_get(entry, 'lift')} to lift."
 
@@ -482,6 +487,11 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "measure.planned": ("Measure planned", "amber", _measure),
         "measure.applying": ("Measure being applied", "amber", _measure),
         "measure.in_force": ("Measure in force", "amber", _measure),
+        "measure.proven": ("Shown by traffic", "green", _measure),
+        "measure.drifted": ("Gone from the device", "red", _drifted),
+        "measure.ineffective": ("Held, yet traffic gets through", "red", _measure),
+        "measure.neighbour_harmed": ("Its neighbour is stopped too", "red", _measure),
+        "measure.unshown": ("Not shown to be in force", "amber", _measure),
         "measure.lifting": ("Measure being lifted", "blue", _measure),
         "measure.prolonged": ("Measure prolonged", "amber", _says("why")),
         "measure.still_stopped": ("Lifted, yet still stopped", "red", _measure),

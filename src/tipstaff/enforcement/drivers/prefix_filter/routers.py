@@ -14,6 +14,9 @@ from tipstaff.enforcement.routing.bird_control import Control, configure
 from tipstaff.enforcement.routing.book import Book, Shelf
 from tipstaff.enforcement.routing.routes import Kind, Route
 
+_NOT_FOUND = 8001
+"""What BIRD answers of a network that is in none of its tables; all other numbers from 8000 up are errors."""
+
 
 class _Filter:
     """What all have in common: the text of the list, and whether it stands in the book."""
@@ -53,14 +56,19 @@ class BirdFilter(_Filter):
     def read(self) -> Held:
         """A prefix is denied that BIRD does not have from this session; one it has is taken, whatever the file says."""
         denied: set[Route] = set()
+        unsaid = ""
         with Control(self._socket, self._timeout_seconds) as control:
             control.rows(f"show protocols {self._session}")  # An unknown name is no session that takes nothing.
             for route in self._shelf.read().required:
                 code, lines = control.ask(f"show route {route.network} protocol {self._session}")
                 if code < 8000 and any(line.startswith(route.network) for line in lines):
                     continue
+                if code >= 8000 and code != _NOT_FOUND:
+                    # No answer is no denial; the others are read all the same, so that they can still be lifted.
+                    unsaid = f"BIRD does not say whether it takes {route.network}: {lines[-1]}"
+                    continue
                 denied.add(route)
-        return Held(routes=frozenset(denied))
+        return Held(routes=frozenset(denied), detail=unsaid)
 
 
 class FrrFilter(_Filter):
